@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A command: one file cmd_NAME.c with one `const struct cmd cmd_NAME`, listed in main.c. main
+ * parses the options into a zeroed block of args_size bytes (after init), checks the number of
+ * positionals, calls run and turns its result into the exit status.
+ */
+#pragma once
+#include "base/strv.h"
+#include "cmd/opt.h"
+#include "cmd/out.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+struct store;
+
+#define EXIT_OURS 125 /* our own failure, as buildah, docker and podman */
+
+/* What the global options say. */
+struct app {
+	struct out out;
+	const char *root; /* --root; NULL: the default store */
+	const char *registries_conf; /* --registries-conf */
+	char **argv0; /* the original argument vector */
+};
+
+enum cmd_flags {
+	CMD_USERNS = 1 << 0, /* touches layers: enters the user namespace first when not root */
+	CMD_OPTIONS_FIRST = 1 << 1, /* options end at the first positional */
+	CMD_HIDDEN = 1 << 2,
+};
+
+struct cmd {
+	const char *name;
+	const char *aliases; /* "list ls", blank-separated; NULL none */
+	const char *synopsis; /* "[options] IMAGE [COMMAND [ARG...]]" */
+	const char *summary; /* one line for `mica --help` */
+	const struct opt *options;
+	size_t args_size;
+	size_t min_args, max_args; /* positionals; max CMD_ANY: any number */
+	int flags;
+	void (*init)(void *args); /* defaults other than zero; may be NULL */
+	/* 0..255: the exit status; negative: an error (main prints it; ERR_COMMAND exits with
+	 * err->sys, all others with EXIT_OURS) */
+	int (*run)(struct app *app, void *args, const struct strv *rest, struct err *err);
+};
+#define CMD_ANY ((size_t)-1)
+
+/* Opens the store of the global options. */
+int app_store(struct app *app, bool read_only, struct store **ret, struct err *err)
+	__attribute__((warn_unused_result));
+
+extern const struct cmd cmd_build;

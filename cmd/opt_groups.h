@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options that several commands share, as tables to be included with OPT_GROUP. */
+#pragma once
+#include "cmd/opt.h"
+#include "run/spec.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct app;
+struct err;
+struct pull_opts;
+struct remote_opts;
+
+/* --authfile --creds --cert-dir --tls-verify --retry --retry-delay */
+struct remote_args {
+	const char *authfile;
+	const char *creds;
+	const char *cert_dir;
+	int tls_verify;
+	uint64_t retry;
+};
+extern const struct opt remote_options[];
+void remote_args_init(struct remote_args *a); /* to be called by the command's init */
+/* Borrows from a. */
+void remote_args_apply(const struct app *app, const struct remote_args *a, struct remote_opts *ret);
+
+/* --platform --os --arch --variant */
+struct platform_args {
+	struct strv platform;
+	const char *os, *arch, *variant;
+};
+extern const struct opt platform_options[];
+/* *ret_given: false when none of them was said (ret is the host's platform then). At most one
+ * --platform. ERR_INVALID */
+int platform_args_get(const struct platform_args *a, struct platform *ret, bool *ret_given,
+	struct err *err) __attribute__((warn_unused_result));
+
+/* What RUN steps, run and from share: -m/--memory --memory-swap --cpu-period --cpu-quota
+ * --cpu-shares/-c --cpus --cpuset-cpus
+ * --cpuset-mems --pids-limit --ulimit --shm-size --network/--net --add-host --dns --dns-search
+ * --dns-option --cap-add --cap-drop
+ * --security-opt */
+struct box_args {
+	uint64_t memory, shm_size, cpu_period, cpu_shares;
+	int64_t cpu_quota, pids_limit;
+	const char *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems, *network;
+	struct strv ulimits, add_hosts, dns, dns_search, dns_options, cap_add, cap_drop,
+		security_opts;
+};
+extern const struct opt box_options[];
+/* Fills limits, rlimits, network, add_hosts, dns*, cap_*, seccomp_profile, no_new_privs, shm_size
+ * of an initialised spec. ERR_INVALID, ERR_UNSUPPORTED */
+int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *err)
+	__attribute__((warn_unused_result));

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where words go. stdout: what one pipes (IDs, JSON, tables). stderr: progress, warnings, errors.
+ * Only cmd/ holds one of these.
+ *
+ * The progress view draws on stderr. On a terminal each running task has one live line at the
+ * bottom and finished ones scroll up; into a pipe everything is plain lines. A program that waits
+ * in poll(2) calls out_progress_tick() and uses its result as a time-out; everything printed
+ * through out_note(), out_error() and out_printf() goes around the live lines.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct err;
+struct json;
+struct out_view;
+struct progress;
+
+enum progress_mode {
+	PROGRESS_AUTO, /* TTY when stderr is a terminal that can move its cursor, else PLAIN */
+	PROGRESS_PLAIN, /* lines: "[web 2/5] RUN make", "[web 2/5] text", "[web 2/5] done 3.2s" */
+	PROGRESS_TTY, /* live lines, even if stderr is no terminal */
+	PROGRESS_QUIET, /* only failed tasks: their name and the last lines of their output */
+	PROGRESS_NONE, /* nothing at all */
+};
+/* "auto", "plain", "tty", "quiet", "none" */
+bool progress_mode_parse(const char *s, enum progress_mode *ret);
+
+struct out {
+	FILE *out, *err;
+	bool out_tty, err_tty; /* terminals */
+	bool colour; /* on err: a terminal, not TERM=dumb, no NO_COLOR */
+	bool quiet;
+	struct out_view *view; /* NULL: no progress being drawn */
+};
+
+void out_init(struct out *o);
+/* Ends the view, flushes. ERR_SYS when stdout could not take everything (disk full, not a closed
+ * pipe's reader). */
+int out_done(struct out *o, struct err *err) __attribute__((warn_unused_result));
+
+/* To stdout. */
+void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* One line to stderr, unless quiet. Control bytes are escaped. */
+void out_note(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* "mica: <message>" to stderr; further lines of the message (a source excerpt) follow as they are.
+ */
+void out_error(struct out *o, const struct err *err);
+void out_warn(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* JSON to stdout, indented by 4 as buildah does, with a line end. */
+void out_json(struct out *o, const struct json *j);
+
+/* Columns of the terminal on stderr; 80 when unknown. */
+unsigned out_width(const struct out *o);
+
+/* Starts drawing and returns what the lower floors report to: borrowed, valid until
+ * out_progress_done(). */
+struct progress *out_progress(struct out *o, enum progress_mode mode);
+/* Redraws when due (at most every OUT_TICK_MS). Returns the milliseconds until it wants to be
+ * called again, -1: no need (nothing runs, or plain). */
+#define OUT_TICK_MS 100
+int out_progress_tick(struct out *o);
+/* Erases the live lines, shows the cursor. May be called twice. */
+void out_progress_done(struct out *o);
+
+/* s with control bytes and escape sequences made harmless ("\x1b" -> "\x1b" spelt out); tabs stay.
+ * keep_lines: line ends stay too. New string. */
+char *out_clean(const char *s, size_t n, bool keep_lines);
