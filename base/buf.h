@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Growing bytes with a mandatory maximum. Appending past it sets `toobig` and drops the bytes; check once
- * at the end. data is always NUL-terminated once anything was appended (buf_str() gives "" before).
+ * Growing bytes with a mandatory maximum. Appending past it sets `toobig` and drops the bytes;
+ * check once at the end. data is always NUL-terminated once anything was appended (buf_str() gives
+ * "" before).
  */
 #pragma once
 #include <stdarg.h>

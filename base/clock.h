@@ -12,6 +12,7 @@ struct timespec clock_now(void);
 /* monotonic milliseconds / microseconds, for durations */
 uint64_t clock_ms(void);
 uint64_t clock_us(void);
-/* "2024-05-01T12:00:00.123456789Z", without a fraction when ns is 0 (trailing zeros cut, as Go's RFC3339Nano); buf of CLOCK_STR_MAX */
+/* "2024-05-01T12:00:00.123456789Z", without a fraction when ns is 0 (trailing zeros cut, as Go's
+ * RFC3339Nano); buf of CLOCK_STR_MAX */
 char *clock_format(struct timespec t, char buf[CLOCK_STR_MAX]);
 bool clock_parse(const char *s, struct timespec *ret);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SHA-256 digests as values, and the running hash (OpenSSL libcrypto, the only user of it). image-spec descriptor.md "Digests". */
+/* SHA-256 digests as values, and the running hash (OpenSSL libcrypto, the only user of it).
+ * image-spec descriptor.md "Digests". */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,8 +15,10 @@ struct digest {
 	uint8_t b[32];
 };
 
-/* "sha256:<64 lower case hex>" and nothing else. ERR_INVALID; ERR_UNSUPPORTED for another registered algorithm. */
-int digest_parse(const char *s, struct digest *ret, struct err *err) __attribute__((warn_unused_result));
+/* "sha256:<64 lower case hex>" and nothing else. ERR_INVALID; ERR_UNSUPPORTED for another
+ * registered algorithm. */
+int digest_parse(const char *s, struct digest *ret, struct err *err)
+	__attribute__((warn_unused_result));
 /* 64 lower case hexadecimal digits */
 bool digest_parse_hex(const char *hex, struct digest *ret);
 /* "sha256:..."; buf of at least DIGEST_STR_MAX; returns buf */
@@ -36,4 +39,5 @@ struct sha256 {
 };
 void sha256_init(struct sha256 *h);
 void sha256_update(struct sha256 *h, const void *p, size_t n);
-struct digest sha256_final(struct sha256 *h); /* of what came so far; the state may not be used after */
+struct digest sha256_final(
+	struct sha256 *h); /* of what came so far; the state may not be used after */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The error value. Every function that can fail returns 0 or a negative enum err_code and fills the
- * struct err that the caller passed as the last parameter: plain data on the caller's stack, nothing to
- * free. It is smaller than PIPE_BUF, so a forked child reports one with a single write.
+ * struct err that the caller passed as the last parameter: plain data on the caller's stack,
+ *nothing to free. It is smaller than PIPE_BUF, so a forked child reports one with a single write.
  *
  *	if (fd < 0)
  *		return err_sys(err, "cannot open '%s'", path);
@@ -16,24 +16,24 @@
 #pragma once
 
 enum err_code {
-	ERR_SYS = -1,         /* a system call failed; errno is kept in sys */
-	ERR_NOT_FOUND = -2,   /* the thing that was asked for does not exist */
-	ERR_EXISTS = -3,      /* it is there already */
-	ERR_INVALID = -4,     /* input that is not well formed */
-	ERR_CORRUPT = -5,     /* digest or size mismatch */
-	ERR_DENIED = -6,      /* refused by policy or by the other side */
-	ERR_AUTH = -7,        /* credentials missing or refused */
-	ERR_NETWORK = -8,     /* a transfer failed; may be retried */
-	ERR_BUSY = -9,        /* locked by another process */
-	ERR_LIMIT = -10,      /* a limit of ours was reached */
+	ERR_SYS = -1, /* a system call failed; errno is kept in sys */
+	ERR_NOT_FOUND = -2, /* the thing that was asked for does not exist */
+	ERR_EXISTS = -3, /* it is there already */
+	ERR_INVALID = -4, /* input that is not well formed */
+	ERR_CORRUPT = -5, /* digest or size mismatch */
+	ERR_DENIED = -6, /* refused by policy or by the other side */
+	ERR_AUTH = -7, /* credentials missing or refused */
+	ERR_NETWORK = -8, /* a transfer failed; may be retried */
+	ERR_BUSY = -9, /* locked by another process */
+	ERR_LIMIT = -10, /* a limit of ours was reached */
 	ERR_UNSUPPORTED = -11, /* known, but not done here */
-	ERR_COMMAND = -12,    /* a command that we ran failed; sys is its exit status */
-	ERR_CANCELLED = -13,  /* stopped by the user or by another failure */
+	ERR_COMMAND = -12, /* a command that we ran failed; sys is its exit status */
+	ERR_CANCELLED = -13, /* stopped by the user or by another failure */
 };
 
 struct err {
 	int code; /* 0 or enum err_code */
-	int sys;  /* errno for ERR_SYS, exit status for ERR_COMMAND */
+	int sys; /* errno for ERR_SYS, exit status for ERR_COMMAND */
 	char msg[1400];
 };
 
@@ -43,11 +43,14 @@ struct err {
 	}
 
 /* All return `code` (err_sys: ERR_SYS, err_wrap: err->code), for use in a return statement. */
-int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4), nonnull(1)));
+int err_set(struct err *err, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4), nonnull(1)));
 /* Appends ": " and strerror(errno). */
-int err_sys(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull(1)));
+int err_sys(struct err *err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), nonnull(1)));
 /* Puts "<text>: " before the message that is there. */
-int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull(1)));
+int err_wrap(struct err *err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), nonnull(1)));
 void err_clear(struct err *err);
 /* True for an ERR_SYS with this errno. */
 _Bool err_is_sys(const struct err *err, int sys);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole files and whole trees, by descriptor, in places that are ours (see base/root.h for places that are not). */
+/* Whole files and whole trees, by descriptor, in places that are ours (see base/root.h for places
+ * that are not). */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -8,22 +9,26 @@
 
 struct err;
 
-/* *ret_data is NUL-terminated and the caller's. ERR_NOT_FOUND, ERR_LIMIT above max. dirfd may be AT_FDCWD. */
-int fs_read_file(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len, struct err *err)
-	__attribute__((warn_unused_result));
+/* *ret_data is NUL-terminated and the caller's. ERR_NOT_FOUND, ERR_LIMIT above max. dirfd may be
+ * AT_FDCWD. */
+int fs_read_file(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len,
+	struct err *err) __attribute__((warn_unused_result));
 /* The rest of an open descriptor, as above. */
-int fs_read_fd(int fd, const char *name, size_t max, char **ret_data, size_t *ret_len, struct err *err)
-	__attribute__((warn_unused_result));
+int fs_read_fd(int fd, const char *name, size_t max, char **ret_data, size_t *ret_len,
+	struct err *err) __attribute__((warn_unused_result));
 /* A temporary file and a rename; fsync of file and directory when durable. */
-int fs_write_file(int dirfd, const char *path, const void *data, size_t n, mode_t mode, bool durable, struct err *err)
-	__attribute__((warn_unused_result));
+int fs_write_file(int dirfd, const char *path, const void *data, size_t n, mode_t mode,
+	bool durable, struct err *err) __attribute__((warn_unused_result));
 /* Full write, restarted. 0 or -1 with errno. */
 int fs_write_all(int fd, const void *data, size_t n);
 /* Full pread/read up to n or the end: the number of bytes, or -1 with errno. */
 ssize_t fs_read_upto(int fd, void *data, size_t n);
-/* Copies all of src to dst (both at their start): reflink, else holes kept and copy_file_range, else read and write. 0 or -1 with errno. */
+/* Copies all of src to dst (both at their start): reflink, else holes kept and copy_file_range,
+ * else read and write. 0 or -1 with errno. */
 int fs_copy_data(int src, int dst, uint64_t size);
-/* Removes path and all below it, not following links, not crossing into a mount. Missing is no error. Directories without w/x for the owner are opened up first. */
-int fs_remove_tree(int dirfd, const char *path, struct err *err) __attribute__((warn_unused_result));
+/* Removes path and all below it, not following links, not crossing into a mount. Missing is no
+ * error. Directories without w/x for the owner are opened up first. */
+int fs_remove_tree(int dirfd, const char *path, struct err *err)
+	__attribute__((warn_unused_result));
 /* mkdir -p of a path of ours; 0 or ERR_SYS */
 int fs_mkdir_p(const char *path, mode_t mode, struct err *err) __attribute__((warn_unused_result));

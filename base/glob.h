@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Go's filepath.Match on '/'-separated names: '*' and '?' do not match '/', [classes] with ranges and '^', backslash escapes.
- * glob_match_deep() adds "**" as a whole component: any number of components, none too (BuildKit's COPY and .dockerignore).
- * Linear or quadratic time, never exponential.
+ * Go's filepath.Match on '/'-separated names: '*' and '?' do not match '/', [classes] with ranges
+ * and '^', backslash escapes. glob_match_deep() adds "**" as a whole component: any number of
+ * components, none too (BuildKit's COPY and .dockerignore). Linear or quadratic time, never
+ * exponential.
  */
 #pragma once
 #include <stdbool.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON documents (RFC 8259), the only user of jansson. A struct json is a value with a reference count, as jansson has it; members keep the order
- * of the text (parsed) or of insertion (built), so unknown members survive a round trip and output is in a fixed order.
- * Duplicate keys, depth above 64, NUL bytes, invalid UTF-8 and anything after the value are refused.
+ * JSON documents (RFC 8259), the only user of jansson. A struct json is a value with a reference
+ * count, as jansson has it; members keep the order of the text (parsed) or of insertion (built), so
+ * unknown members survive a round trip and output is in a fixed order. Duplicate keys, depth above
+ * 64, NUL bytes, invalid UTF-8 and anything after the value are refused.
  */
 #pragma once
 #include <stdbool.h>
@@ -24,13 +25,21 @@ static inline void json_free_p(struct json **j)
 	json_free(*j);
 }
 #define AUTO_JSON __attribute__((cleanup(json_free_p)))
-struct json *json_copy(const struct json *j); /* deep */
+struct json *json_clone(const struct json *j); /* deep */
 
 /* Compact text, or indented by n blanks. New string. */
 char *json_dump(const struct json *j, int indent);
 
-enum json_kind { JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
-enum json_kind json_kind(const struct json *j); /* NULL: JSON_NULL */
+enum json_kind {
+	JSON_KIND_NULL,
+	JSON_KIND_BOOL,
+	JSON_KIND_INT,
+	JSON_KIND_REAL,
+	JSON_KIND_STRING,
+	JSON_KIND_ARRAY,
+	JSON_KIND_OBJECT,
+};
+enum json_kind json_kind(const struct json *j); /* NULL: JSON_KIND_NULL */
 bool json_is(const struct json *j, enum json_kind kind); /* false for NULL */
 
 /* Borrowed; NULL when absent or j is not an object. */
@@ -44,26 +53,28 @@ const char *json_iter_key(void *it);
 struct json *json_iter_value(void *it);
 
 /* Values; the defaults for NULL or another kind are NULL, 0, false. Borrowed. */
-const char *json_string(const struct json *j);
+const char *json_text(const struct json *j);
 int64_t json_int(const struct json *j);
 bool json_bool(const struct json *j);
 
-/* Members with their kind checked: absent (or null) leaves *ret untouched and returns 0; another kind is ERR_INVALID "<what>: '<key>' is not a string". */
-int json_get_string(const struct json *o, const char *what, const char *key, const char **ret, struct err *err)
-	__attribute__((warn_unused_result));
-int json_get_int(const struct json *o, const char *what, const char *key, int64_t *ret, struct err *err)
-	__attribute__((warn_unused_result));
-int json_get_bool(const struct json *o, const char *what, const char *key, bool *ret, struct err *err)
-	__attribute__((warn_unused_result));
-int json_get_strv(const struct json *o, const char *what, const char *key, struct strv *ret, struct err *err)
-	__attribute__((warn_unused_result));
-int json_get_map(const struct json *o, const char *what, const char *key, struct map *ret, struct err *err)
-	__attribute__((warn_unused_result));
+/* Members with their kind checked: absent (or null) leaves *ret untouched and returns 0; another
+ * kind is ERR_INVALID "<what>: '<key>' is not a string". */
+int json_get_string(const struct json *o, const char *what, const char *key, const char **ret,
+	struct err *err) __attribute__((warn_unused_result));
+int json_get_int(const struct json *o, const char *what, const char *key, int64_t *ret,
+	struct err *err) __attribute__((warn_unused_result));
+int json_get_bool(const struct json *o, const char *what, const char *key, bool *ret,
+	struct err *err) __attribute__((warn_unused_result));
+int json_get_strv(const struct json *o, const char *what, const char *key, struct strv *ret,
+	struct err *err) __attribute__((warn_unused_result));
+int json_get_map(const struct json *o, const char *what, const char *key, struct map *ret,
+	struct err *err) __attribute__((warn_unused_result));
 /* *ret borrowed; kind must match */
-int json_get_kind(const struct json *o, const char *what, const char *key, enum json_kind kind, struct json **ret, struct err *err)
-	__attribute__((warn_unused_result));
+int json_get_kind(const struct json *o, const char *what, const char *key, enum json_kind kind,
+	struct json **ret, struct err *err) __attribute__((warn_unused_result));
 
-/* Building. Setters take ownership of value (never NULL) and replace in place. Invalid UTF-8 in strings is replaced by U+FFFD. */
+/* Building. Setters take ownership of value (never NULL) and replace in place. Invalid UTF-8 in
+ * strings is replaced by U+FFFD. */
 struct json *json_new_object(void);
 struct json *json_new_array(void);
 struct json *json_new_string(const char *s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* String-keyed table of strings that keeps insertion order (labels, annotations, ENV, build arguments). */
+/* String-keyed table of strings that keeps insertion order (labels, annotations, ENV, build
+ * arguments). */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory that never fails, and ownership by cleanup attribute. Running out of memory ends the program:
- * every change on disk is a temporary file and a rename, so dying is always safe. Sizes that come from
- * outside are checked against a named limit before they reach these functions.
+ * Memory that never fails, and ownership by cleanup attribute. Running out of memory ends the
+ * program: every change on disk is a temporary file and a rename, so dying is always safe. Sizes
+ * that come from outside are checked against a named limit before they reach these functions.
  */
 #pragma once
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 #define GIB (1024ULL * MIB)
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
+_Noreturn void xmalloc_failed(void); /* for wrappers of libraries that report it otherwise */
 void *xmalloc(size_t n) __attribute__((malloc, returns_nonnull));
 void *xcalloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
 /* n elements of size bytes; dies on overflow */
@@ -23,10 +24,11 @@ char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull, nonnull));
 char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull, nonnull));
 void *xmemdup(const void *p, size_t n) __attribute__((malloc, returns_nonnull));
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
-char *xvasprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0), returns_nonnull));
+char *xvasprintf(const char *fmt, va_list ap)
+	__attribute__((format(printf, 1, 0), returns_nonnull));
 
-void mem_free_p(void *pp);  /* for AUTO_FREE: pp is the address of a pointer */
-void mem_close_p(int *fd);  /* for AUTO_FD; keeps errno */
+void mem_free_p(void *pp); /* for AUTO_FREE: pp is the address of a pointer */
+void mem_close_p(int *fd); /* for AUTO_FD; keeps errno */
 #define AUTO_FREE __attribute__((cleanup(mem_free_p)))
 #define AUTO_FD __attribute__((cleanup(mem_close_p)))
 

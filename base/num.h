@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strict parsing of numbers: the whole string, no blanks, no sign unless said, no silent overflow. */
+/* Strict parsing of numbers: the whole string, no blanks, no sign unless said, no silent overflow.
+ */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

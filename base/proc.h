@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Child processes. Two kinds:
- * - programs: proc_run() / proc_spawn() execute a program by absolute path with a clean environment and only the descriptors that are named;
- * - jobs: a forked copy of ourselves with one function, one input and one output. The child writes its result bytes, then its struct err, to a pipe; the
- *   parent watches job.fd (readable or hung up: call job_collect until it is done). A job dies with its parent (PR_SET_PDEATHSIG).
+ * - programs: proc_run() / proc_spawn() execute a program by absolute path with a clean environment
+ * and only the descriptors that are named;
+ * - jobs: a forked copy of ourselves with one function, one input and one output. The child writes
+ * its result bytes, then its struct err, to a pipe; the parent watches job.fd (readable or hung up:
+ * call job_collect until it is done). A job dies with its parent (PR_SET_PDEATHSIG).
  */
 #pragma once
 #include <stdbool.h>
@@ -13,7 +15,8 @@
 struct err;
 struct buf;
 
-/* The child's function: writes its result into out (up to 1 MiB) and returns 0, or an error. It runs with SIGINT and SIGTERM at their defaults. */
+/* The child's function: writes its result into out (up to 1 MiB) and returns 0, or an error. It
+ * runs with SIGINT and SIGTERM at their defaults. */
 typedef int (*job_fn)(void *arg, struct buf *out, struct err *err);
 
 struct job {
@@ -22,27 +25,33 @@ struct job {
 	struct buf *raw;
 };
 
-int job_start(struct job *job, job_fn fn, void *arg, struct err *err) __attribute__((warn_unused_result));
-/* Reads what is there. 0: finished well, *ret (may be NULL) holds the result bytes; 1: not finished yet (only when !wait); negative: the child's error,
- * or ERR_SYS "... was killed by signal N". After 0 or an error the job is over and reaped. */
-int job_collect(struct job *job, bool wait, struct buf *ret, struct err *err) __attribute__((warn_unused_result));
+int job_start(struct job *job, job_fn fn, void *arg, struct err *err)
+	__attribute__((warn_unused_result));
+/* Reads what is there. 0: finished well, *ret (may be NULL) holds the result bytes; 1: not finished
+ * yet (only when !wait); negative: the child's error, or ERR_SYS "... was killed by signal N".
+ * After 0 or an error the job is over and reaped. */
+int job_collect(struct job *job, bool wait, struct buf *ret, struct err *err)
+	__attribute__((warn_unused_result));
 /* Kills and reaps. Accepts a job that is over or zero with pid 0. */
 void job_cancel(struct job *job);
 /* start + collect */
-int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err) __attribute__((warn_unused_result));
+int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err)
+	__attribute__((warn_unused_result));
 
 struct proc_opts {
 	const char *const *env; /* NULL: only PATH */
-	int in, out, errfd;     /* -1: /dev/null; else dup'ed */
-	int keep_fd;            /* one descriptor passed on as 3, -1 none */
+	int in, out, errfd; /* -1: /dev/null; else dup'ed */
+	int keep_fd; /* one descriptor passed on as 3, -1 none */
 };
 /* file: absolute path. *ret_pid: to be waited for. */
-int proc_spawn(const char *file, const char *const argv[], const struct proc_opts *o, pid_t *ret_pid, struct err *err)
-	__attribute__((warn_unused_result));
-/* spawn, read stdout up to max into *out, wait. Exit status in *ret_status; ERR_NOT_FOUND: no such program; ERR_LIMIT. */
-int proc_run(const char *file, const char *const argv[], const char *input, size_t max_out, struct buf *out, int *ret_status, struct err *err)
-	__attribute__((warn_unused_result));
-/* Absolute path of a helper program in the trusted directories (/usr/local/bin, /usr/bin, /bin and the sbins), never the working directory; NULL when missing. New string. */
+int proc_spawn(const char *file, const char *const argv[], const struct proc_opts *o,
+	pid_t *ret_pid, struct err *err) __attribute__((warn_unused_result));
+/* spawn, read stdout up to max into *out, wait. Exit status in *ret_status; ERR_NOT_FOUND: no such
+ * program; ERR_LIMIT. */
+int proc_run(const char *file, const char *const argv[], const char *input, size_t max_out,
+	struct buf *out, int *ret_status, struct err *err) __attribute__((warn_unused_result));
+/* Absolute path of a helper program in the trusted directories (/usr/local/bin, /usr/bin, /bin and
+ * the sbins), never the working directory; NULL when missing. New string. */
 char *proc_find(const char *name);
 /* Exit status as a shell would say it: 128+n for signal n. */
 int proc_status(int wstatus);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the lower floors report what goes on. Only cmd/ knows about terminals. All members may be NULL; call through progress_*().
- * A task is a thing with a name that takes time: a layer being fetched, a step being built.
+ * How the lower floors report what goes on. Only cmd/ knows about terminals. All members may be
+ * NULL; call through progress_*(). A task is a thing with a name that takes time: a layer being
+ * fetched, a step being built.
  */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 struct progress {
-	/* begins a task; id is unique among the running ones ("sha256:ab12", "2/5 RUN make"); total 0 when unknown */
+	/* begins a task; id is unique among the running ones ("sha256:ab12", "2/5 RUN make"); total
+	 * 0 when unknown */
 	void (*begin)(struct progress *p, const char *id, const char *what, uint64_t total);
 	/* so far, in bytes; often called, must be cheap */
 	void (*update)(struct progress *p, const char *id, uint64_t done);
@@ -20,7 +22,8 @@ struct progress {
 	void (*note)(struct progress *p, const char *line);
 };
 
-static inline void progress_begin(struct progress *p, const char *id, const char *what, uint64_t total)
+static inline void progress_begin(
+	struct progress *p, const char *id, const char *what, uint64_t total)
 {
 	if (p && p->begin)
 		p->begin(p, id, what, total);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes in motion. A reader or a writer is a small object with an operation, a close and a sticky error; filters wrap one another:
- * descriptor -> hash -> gunzip -> hash -> tar. After the first failure every further operation fails with the same error, so callers
- * may check only at the end.
+ * Bytes in motion. A reader or a writer is a small object with an operation, a close and a sticky
+ * error; filters wrap one another: descriptor -> hash -> gunzip -> hash -> tar. After the first
+ * failure every further operation fails with the same error, so callers may check only at the end.
  *
- * Ownership: a filter borrows the stream it wraps; closing the filter does not close the one below. x_free() accepts NULL and releases without flushing.
+ * Ownership: a filter borrows the stream it wraps; closing the filter does not close the one below.
+ * x_free() accepts NULL and releases without flushing.
  */
 #pragma once
 #include "base/digest.h"
@@ -24,14 +25,16 @@ struct reader {
 struct writer {
 	/* all n bytes or an error */
 	int (*write)(struct writer *w, const void *p, size_t n, struct err *err);
-	/* flushes what is held back and ends the stream (gzip trailer ...); may be NULL; to be called once, before free */
+	/* flushes what is held back and ends the stream (gzip trailer ...); may be NULL; to be
+	 * called once, before free */
 	int (*finish)(struct writer *w, struct err *err);
 	void (*free)(struct writer *w);
 };
 
 ssize_t reader_read(struct reader *r, void *p, size_t n, struct err *err);
 void reader_free(struct reader *r);
-int writer_write(struct writer *w, const void *p, size_t n, struct err *err) __attribute__((warn_unused_result));
+int writer_write(struct writer *w, const void *p, size_t n, struct err *err)
+	__attribute__((warn_unused_result));
 int writer_finish(struct writer *w, struct err *err) __attribute__((warn_unused_result));
 void writer_free(struct writer *w);
 static inline void reader_free_p(struct reader **r)
@@ -53,7 +56,8 @@ struct reader *reader_from_mem(const void *p, size_t n);
 /* Drops everything. */
 struct writer *writer_null(void);
 
-/* Hash and count what passes. The result may be read at any time through the pointers: *count always, *digest after stream_hash_final(). */
+/* Hash and count what passes. count may be read at any time, the digest by sha256_final(&h->sha),
+ * once. */
 struct hashed {
 	struct sha256 sha;
 	uint64_t count;
@@ -68,6 +72,7 @@ struct reader *reader_tee(struct reader *below, struct writer *copy);
 struct reader *reader_limit(struct reader *below, uint64_t max, const char *what);
 
 /* Until the end of r: 0 or an error; *ret_n bytes when not NULL. */
-int stream_copy(struct reader *r, struct writer *w, uint64_t *ret_n, struct err *err) __attribute__((warn_unused_result));
+int stream_copy(struct reader *r, struct writer *w, uint64_t *ret_n, struct err *err)
+	__attribute__((warn_unused_result));
 /* Reads r to its end and drops it (to complete a hash). */
 int stream_drain(struct reader *r, struct err *err) __attribute__((warn_unused_result));

@@ -14,8 +14,8 @@ struct strv {
 	{                                                                                          \
 		0                                                                                  \
 	}
-void strv_add(struct strv *s, const char *str);          /* copies */
-void strv_add_take(struct strv *s, char *str);           /* takes ownership */
+void strv_add(struct strv *s, const char *str); /* copies */
+void strv_add_take(struct strv *s, char *str); /* takes ownership */
 void strv_addf(struct strv *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void strv_insert(struct strv *s, size_t at, const char *str);
 void strv_remove(struct strv *s, size_t at);
@@ -24,10 +24,9 @@ bool strv_has(const struct strv *s, const char *str);
 bool strv_equal(const struct strv *a, const struct strv *b);
 void strv_sort(struct strv *s);
 void strv_split(struct strv *s, const char *text, char sep); /* appends the parts, empty ones too */
-char *strv_join(const struct strv *s, const char *sep);      /* new string */
+char *strv_join(const struct strv *s, const char *sep); /* new string */
 /* as an argv: never NULL */
 char *const *strv_argv(const struct strv *s);
 void strv_done(struct strv *s);
 #define AUTO_STRV __attribute__((cleanup(strv_done)))
-#define STRV_FOREACH(item, s)                                                                      \
-	for (char **item = (s)->v; item && item < (s)->v + (s)->n; item++)
+#define STRV_FOREACH(item, s) for (char **item = (s)->v; item && item < (s)->v + (s)->n; item++)

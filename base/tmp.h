@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file that appears whole or not at all: tmp_open, write to .fd, then tmp_publish (rename in the same file system) or tmp_done.
- * tmp_done removes what was not published and may be called always.
+ * A file that appears whole or not at all: tmp_open, write to .fd, then tmp_publish (rename in the
+ * same file system) or tmp_done. tmp_done removes what was not published and may be called always.
  */
 #pragma once
 #include <stdbool.h>
@@ -11,7 +11,7 @@ struct err;
 
 struct tmp {
 	int dirfd; /* borrowed; where the temporary file lies */
-	int fd;    /* -1 when closed */
+	int fd; /* -1 when closed */
 	char name[40];
 };
 
@@ -20,8 +20,10 @@ struct tmp {
 		.dirfd = -1, .fd = -1                                                              \
 	}
 /* Opened O_RDWR with an unguessable name ".tmp-..." and O_EXCL in dirfd. */
-int tmp_open(struct tmp *t, int dirfd, mode_t mode, struct err *err) __attribute__((warn_unused_result));
-/* Renames to name in todirfd (replacing) and closes; with durable, fsync of the file before and of the directory after. */
+int tmp_open(struct tmp *t, int dirfd, mode_t mode, struct err *err)
+	__attribute__((warn_unused_result));
+/* Renames to name in todirfd (replacing) and closes; with durable, fsync of the file before and of
+ * the directory after. */
 int tmp_publish(struct tmp *t, int todirfd, const char *name, bool durable, struct err *err)
 	__attribute__((warn_unused_result));
 void tmp_done(struct tmp *t);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Extended attributes of one file by descriptor (O_PATH works through /proc/self/fd), and which of them may travel in a layer. */
+/* Extended attributes of one file by descriptor (O_PATH works through /proc/self/fd), and which of
+ * them may travel in a layer. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,11 +18,16 @@ struct xattrs {
 	size_t n;
 };
 
-/* All attributes that may travel: user.* (not user.overlay.*), security.capability, trusted.* never, security.selinux never, system.posix_acl_* never.
- * The file is dirfd/name, not followed; name "" with a descriptor that is not O_PATH reads that. Limits: 256 names, 64 KiB a value. No support by the file system is an empty set. */
-int xattrs_read(int dirfd, const char *name, struct xattrs *ret, struct err *err) __attribute__((warn_unused_result));
-/* Sets one; a file system without support (EOPNOTSUPP) or a missing privilege for security.* (EPERM in a user namespace) is ERR_UNSUPPORTED. */
-int xattr_set(int dirfd, const char *name, const struct xattr *x, struct err *err) __attribute__((warn_unused_result));
+/* All attributes that may travel: user.* (not user.overlay.*), security.capability, trusted.*
+ * never, security.selinux never, system.posix_acl_* never. The file is dirfd/name, not followed;
+ * name "" with a descriptor that is not O_PATH reads that. Limits: 256 names, 64 KiB a value. No
+ * support by the file system is an empty set. */
+int xattrs_read(int dirfd, const char *name, struct xattrs *ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* Sets one; a file system without support (EOPNOTSUPP) or a missing privilege for security.* (EPERM
+ * in a user namespace) is ERR_UNSUPPORTED. */
+int xattr_set(int dirfd, const char *name, const struct xattr *x, struct err *err)
+	__attribute__((warn_unused_result));
 bool xattr_travels(const char *name);
 void xattrs_done(struct xattrs *x);
 #define AUTO_XATTRS __attribute__((cleanup(xattrs_done)))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Zstandard (RFC 8878) both ways; windows above 128 MiB (windowLog 27) are refused, so memory stays bounded. */
+/* Zstandard (RFC 8878) both ways; windows above 128 MiB (windowLog 27) are refused, so memory stays
+ * bounded. */
 #pragma once
 
 struct reader;

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int err_set(struct err *err, int code, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	err->code = code;
+	err->sys = 0;
+	return code;
+}
+
+int err_sys(struct err *err, const char *fmt, ...)
+{
+	int sys = errno;
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof(err->msg))
+		snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", strerror(sys));
+	err->code = ERR_SYS;
+	err->sys = sys;
+	errno = sys;
+	return ERR_SYS;
+}
+
+int err_wrap(struct err *err, const char *fmt, ...)
+{
+	char inner[sizeof(err->msg)];
+	memcpy(inner, err->msg, sizeof(inner));
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof(err->msg)) {
+		/* a message that does not fit any more loses its end, not the context */
+		int room = (int)(sizeof(err->msg) - (size_t)n);
+		snprintf(err->msg + n, (size_t)room, ": %.*s", room > 3 ? room - 3 : 0, inner);
+	}
+	return err->code;
+}
+
+void err_clear(struct err *err)
+{
+	err->code = 0;
+	err->sys = 0;
+	err->msg[0] = '\0';
+}
+
+_Bool err_is_sys(const struct err *err, int sys)
+{
+	return err->code == ERR_SYS && err->sys == sys;
+}

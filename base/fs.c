@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/fs.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/tmp.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COPY_BUF (256 * KIB)
+
+ssize_t fs_read_upto(int fd, void *data, size_t n)
+{
+	size_t have = 0;
+	while (have < n) {
+		ssize_t r = read(fd, (char *)data + have, n - have);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -1;
+		if (r == 0)
+			break;
+		have += (size_t)r;
+	}
+	return (ssize_t)have;
+}
+
+int fs_write_all(int fd, const void *data, size_t n)
+{
+	const char *p = data;
+	while (n) {
+		ssize_t w = write(fd, p, n);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return -1;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+int fs_read_fd(
+	int fd, const char *name, size_t max, char **ret_data, size_t *ret_len, struct err *err)
+{
+	struct stat st;
+	size_t cap = 4096;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		if ((uint64_t)st.st_size > max)
+			return err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", name, max);
+		cap = (size_t)st.st_size + 1;
+	}
+	AUTO_FREE char *data = xmalloc(cap + 1);
+	size_t len = 0;
+	for (;;) {
+		ssize_t r = fs_read_upto(fd, data + len, cap - len);
+		if (r < 0)
+			return err_sys(err, "cannot read '%s'", name);
+		len += (size_t)r;
+		if (len > max)
+			return err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", name, max);
+		if (len < cap)
+			break;
+		cap *= 2;
+		data = xreallocarray(take(data), cap + 1, 1);
+	}
+	data[len] = '\0';
+	*ret_data = take(data);
+	if (ret_len)
+		*ret_len = len;
+	return 0;
+}
+
+int fs_read_file(
+	int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len, struct err *err)
+{
+	AUTO_FD int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return err_set(err, ERR_NOT_FOUND, "cannot open '%s': %s", path, strerror(errno));
+	if (fd < 0)
+		return err_sys(err, "cannot open '%s'", path);
+	return fs_read_fd(fd, path, max, ret_data, ret_len, err);
+}
+
+int fs_write_file(int dirfd, const char *path, const void *data, size_t n, mode_t mode,
+	bool durable, struct err *err)
+{
+	AUTO_FREE char *dir = path_dir(path);
+	AUTO_FD int fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "cannot open the directory of '%s'", path);
+	AUTO_TMP struct tmp t = TMP_INIT;
+	if (tmp_open(&t, fd, mode, err) < 0)
+		return err->code;
+	if (fs_write_all(t.fd, data, n) < 0)
+		return err_sys(err, "cannot write '%s'", path);
+	return tmp_publish(&t, fd, path_base(path), durable, err);
+}
+
+static int copy_range(int src, int dst, off_t from, off_t to)
+{
+	bool try_kernel = true;
+	AUTO_FREE char *buf = NULL;
+	while (from < to) {
+		if (try_kernel) {
+			off_t in = from, out = from;
+			ssize_t n = copy_file_range(src, &in, dst, &out, (size_t)(to - from), 0);
+			if (n > 0) {
+				from += n;
+				continue;
+			}
+			if (n == 0)
+				return 0; /* the file became shorter */
+			if (errno == EINTR)
+				continue;
+			if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP &&
+				errno != ENOSYS && errno != EPERM)
+				return -1;
+			try_kernel = false;
+			buf = xmalloc(COPY_BUF);
+		}
+		size_t want = (uint64_t)(to - from) < COPY_BUF ? (size_t)(to - from) : COPY_BUF;
+		ssize_t n = pread(src, buf, want, from);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			return 0;
+		for (ssize_t done = 0; done < n;) {
+			ssize_t w = pwrite(dst, buf + done, (size_t)(n - done), from + done);
+			if (w < 0 && errno == EINTR)
+				continue;
+			if (w < 0)
+				return -1;
+			done += w;
+		}
+		from += n;
+	}
+	return 0;
+}
+
+int fs_copy_data(int src, int dst, uint64_t size)
+{
+	if (size == 0)
+		return 0;
+	/* small files: the probing costs more than the copy */
+	if (size <= 64 * KIB) {
+		char buf[64 * KIB];
+		ssize_t n = fs_read_upto(src, buf, sizeof(buf));
+		return n < 0 ? -1 : fs_write_all(dst, buf, (size_t)n);
+	}
+	if (ioctl(dst, FICLONE, src) == 0)
+		return 0;
+	if (ftruncate(dst, (off_t)size) < 0)
+		return -1;
+	off_t end = (off_t)size;
+	for (off_t at = 0; at < end;) {
+		off_t data = lseek(src, at, SEEK_DATA);
+		if (data < 0 && errno == ENXIO)
+			break;
+		if (data < 0)
+			return copy_range(src, dst, at, end);
+		off_t hole = lseek(src, data, SEEK_HOLE);
+		if (hole < 0 || hole > end)
+			hole = end;
+		if (copy_range(src, dst, data, hole) < 0)
+			return -1;
+		at = hole;
+	}
+	return 0;
+}
+
+static int remove_dir_content(int fd, dev_t dev, unsigned depth, struct err *err);
+
+/* Descends by descriptor; recursion is bounded by PATH-independent depth, the tree may be hostile.
+ */
+#define REMOVE_DEPTH_MAX 4096
+
+static int remove_entry(int dirfd, const char *name, dev_t dev, unsigned depth, struct err *err)
+{
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM && errno != EACCES)
+		return err_sys(err, "cannot remove '%s'", name);
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != ENOTEMPTY && errno != EEXIST && errno != EACCES)
+		return err_sys(err, "cannot remove '%s'", name);
+	if (depth > REMOVE_DEPTH_MAX)
+		return err_set(err, ERR_LIMIT,
+			"cannot remove '%s': nested more than %d levels deep", name,
+			REMOVE_DEPTH_MAX);
+	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
+		fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "cannot open '%s' to remove it", name);
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "cannot stat '%s'", name);
+	if (st.st_dev != dev)
+		return err_set(
+			err, ERR_BUSY, "cannot remove '%s': something is mounted there", name);
+	if ((st.st_mode & 0700) != 0700)
+		(void)fchmod(fd, 0700); /* what goes wrong shows below */
+	if (remove_dir_content(fd, dev, depth + 1, err) < 0)
+		return err_wrap(err, "%s", name);
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return err_sys(err, "cannot remove '%s'", name);
+	return 0;
+}
+
+static int remove_dir_content(int fd, dev_t dev, unsigned depth, struct err *err)
+{
+	/* the stream gets a descriptor of its own, fd stays the caller's */
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	DIR *dir = own < 0 ? NULL : fdopendir(own);
+	if (!dir) {
+		if (own >= 0)
+			close(own);
+		return err_sys(err, "cannot read a directory to remove it");
+	}
+	int rc = 0;
+	for (struct dirent *e; rc == 0 && (e = readdir(dir));) {
+		if (streq(e->d_name, ".") || streq(e->d_name, ".."))
+			continue;
+		rc = remove_entry(fd, e->d_name, dev, depth, err);
+	}
+	closedir(dir);
+	return rc;
+}
+
+int fs_remove_tree(int dirfd, const char *path, struct err *err)
+{
+	struct stat st;
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		return err_sys(err, "cannot stat '%s'", path);
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		if (unlinkat(dirfd, path, 0) < 0 && errno != ENOENT)
+			return err_sys(err, "cannot remove '%s'", path);
+		return 0;
+	}
+	return remove_entry(dirfd, path, st.st_dev, 0, err);
+}
+
+int fs_mkdir_p(const char *path, mode_t mode, struct err *err)
+{
+	if (mkdir(path, mode) == 0)
+		return 0;
+	if (errno == EEXIST) {
+		struct stat st;
+		if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+			return 0;
+		errno = ENOTDIR;
+	} else if (errno == ENOENT) {
+		AUTO_FREE char *dir = path_dir(path);
+		if (!streq(dir, path) && !streq(dir, ".")) {
+			if (fs_mkdir_p(dir, mode, err) < 0)
+				return err->code;
+			if (mkdir(path, mode) == 0 || errno == EEXIST)
+				return 0;
+		}
+	}
+	return err_sys(err, "cannot make the directory '%s'", path);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/proc.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define RESULT_MAX (1 * MIB)
+
+int proc_status(int wstatus)
+{
+	if (WIFSIGNALED(wstatus))
+		return 128 + WTERMSIG(wstatus);
+	return WEXITSTATUS(wstatus);
+}
+
+int proc_wait(pid_t pid, int *ret_wstatus)
+{
+	int status;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -1;
+	if (ret_wstatus)
+		*ret_wstatus = status;
+	return 0;
+}
+
+/* What a forked child does first: no handler of the parent runs in it, and it does not outlive the
+ * parent. */
+static void child_setup(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(125); /* it died before we asked */
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	static const int reset[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD, SIGWINCH};
+	for (size_t i = 0; i < ARRAY_LEN(reset); i++)
+		sigaction(reset[i], &dfl, NULL);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* What the child sends: this header, the result, and the error when code is not 0. */
+struct job_reply {
+	uint32_t magic;
+	int32_t code;
+	uint64_t len;
+};
+#define JOB_MAGIC 0x6d696361U
+
+static _Noreturn void job_child(int fd, job_fn fn, void *arg)
+{
+	struct buf result = BUF_INIT(RESULT_MAX);
+	struct err err = ERR_INIT;
+	int rc = fn(arg, &result, &err);
+	if (rc == 0 && result.toobig)
+		rc = err_set(&err, ERR_LIMIT, "the result of a job is larger than %llu bytes",
+			RESULT_MAX);
+	struct job_reply reply = {
+		.magic = JOB_MAGIC, .code = rc, .len = rc ? sizeof(err) : result.len};
+	bool ok = fs_write_all(fd, &reply, sizeof(reply)) == 0 &&
+	          fs_write_all(fd, rc ? (const void *)&err : buf_str(&result), reply.len) == 0;
+	buf_done(&result);
+	_exit(ok ? 0 : 125);
+}
+
+int job_start(struct job *job, job_fn fn, void *arg, struct err *err)
+{
+	int fds[2];
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	pid_t parent = getpid();
+	pid_t pid = fork();
+	if (pid < 0) {
+		int saved = errno;
+		close(fds[0]);
+		close(fds[1]);
+		errno = saved;
+		return err_sys(err, "cannot fork");
+	}
+	if (pid == 0) {
+		child_setup(parent);
+		close(fds[0]);
+		job_child(fds[1], fn, arg);
+	}
+	close(fds[1]);
+	job->pid = pid;
+	job->fd = fds[0];
+	job->raw = xcalloc(1, sizeof(*job->raw));
+	buf_init(job->raw, RESULT_MAX + sizeof(struct job_reply) + sizeof(struct err));
+	return 0;
+}
+
+static void job_over(struct job *job, int *wstatus)
+{
+	close(take_fd(&job->fd));
+	if (proc_wait(job->pid, wstatus) < 0 && wstatus)
+		*wstatus = 0;
+	job->pid = 0;
+}
+
+static int job_result(struct job *job, int wstatus, struct buf *ret, struct err *err)
+{
+	struct job_reply reply;
+	const struct buf *raw = job->raw;
+	if (raw->len < sizeof(reply) || raw->toobig) {
+		if (WIFSIGNALED(wstatus))
+			return err_set(err, ERR_SYS,
+				"a worker process was killed by signal %d (%s)", WTERMSIG(wstatus),
+				strsignal(WTERMSIG(wstatus)));
+		return err_set(err, ERR_SYS,
+			"a worker process ended with status %d without a result",
+			proc_status(wstatus));
+	}
+	memcpy(&reply, raw->data, sizeof(reply));
+	const char *body = raw->data + sizeof(reply);
+	if (reply.magic != JOB_MAGIC || reply.len != raw->len - sizeof(reply) ||
+		(reply.code && reply.len != sizeof(*err)))
+		return err_set(err, ERR_SYS, "a worker process sent a damaged result");
+	if (reply.code) {
+		memcpy(err, body, sizeof(*err));
+		err->msg[sizeof(err->msg) - 1] = '\0';
+		if (err->code >= 0)
+			err->code = ERR_SYS;
+		return err->code;
+	}
+	if (ret)
+		buf_add(ret, body, reply.len);
+	return 0;
+}
+
+int job_collect(struct job *job, bool wait, struct buf *ret, struct err *err)
+{
+	for (;;) {
+		if (!wait) {
+			struct pollfd p = {.fd = job->fd, .events = POLLIN};
+			if (poll(&p, 1, 0) <= 0)
+				return 1;
+		}
+		char chunk[16 * KIB];
+		ssize_t n = read(job->fd, chunk, sizeof(chunk));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n > 0) {
+			buf_add(job->raw, chunk, (size_t)n);
+			continue;
+		}
+		int wstatus = 0;
+		job_over(job, &wstatus);
+		int rc = job_result(job, wstatus, ret, err);
+		buf_done(job->raw);
+		free(take(job->raw));
+		return rc;
+	}
+}
+
+void job_cancel(struct job *job)
+{
+	if (job->pid <= 0)
+		return;
+	kill(job->pid, SIGKILL);
+	job_over(job, NULL);
+	buf_done(job->raw);
+	free(take(job->raw));
+}
+
+int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err)
+{
+	struct job job;
+	if (job_start(&job, fn, arg, err) < 0)
+		return err->code;
+	return job_collect(&job, true, ret, err);
+}
+
+static bool move_fd(int from, int to)
+{
+	if (from < 0) {
+		from = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (from < 0)
+			return false;
+	}
+	if (from == to)
+		return fcntl(to, F_SETFD, 0) == 0;
+	return dup2(from, to) == to;
+}
+
+static _Noreturn void exec_child(const char *file, const char *const argv[],
+	const struct proc_opts *o, pid_t parent, int report)
+{
+	static const char *const plain_env[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+	int fds[4] = {o->in, o->out, o->errfd, o->keep_fd};
+	unsigned n = o->keep_fd >= 0 ? 4 : 3;
+	child_setup(parent);
+	/* sources out of the way of the targets first */
+	for (unsigned i = 0; i < n; i++)
+		if (fds[i] >= 0 && fds[i] < 4 && fds[i] != (int)i)
+			fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
+	if (report < 10)
+		report = fcntl(report, F_DUPFD_CLOEXEC, 10);
+	bool ok = true;
+	for (unsigned i = 0; i < n; i++)
+		ok = ok && move_fd(fds[i], (int)i);
+	/* everything else was opened O_CLOEXEC; what a careless library opened is closed here */
+	if (ok && report >= 0) {
+		(void)close_range(n, (unsigned)report - 1, 0);
+		(void)close_range((unsigned)report + 1, ~0U, 0);
+		const char *const *env = o->env ? o->env : plain_env;
+		execve(file, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+	}
+	int saved = errno;
+	if (write(report, &saved, sizeof(saved)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+int proc_spawn(const char *file, const char *const argv[], const struct proc_opts *o,
+	pid_t *ret_pid, struct err *err)
+{
+	int fds[2];
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	pid_t parent = getpid();
+	pid_t pid = fork();
+	if (pid == 0)
+		exec_child(file, argv, o, parent, fds[1]);
+	int saved = errno;
+	close(fds[1]);
+	if (pid < 0) {
+		close(fds[0]);
+		errno = saved;
+		return err_sys(err, "cannot fork");
+	}
+	ssize_t n = fs_read_upto(fds[0], &saved, sizeof(saved));
+	close(fds[0]);
+	if (n == (ssize_t)sizeof(saved)) {
+		(void)proc_wait(pid, NULL);
+		errno = saved;
+		if (saved == ENOENT)
+			return err_set(
+				err, ERR_NOT_FOUND, "cannot run '%s': no such program", file);
+		return err_sys(err, "cannot run '%s'", file);
+	}
+	*ret_pid = pid;
+	return 0;
+}
+
+static void feed_and_read(int in, const char *input, int outfd, size_t max, struct buf *out)
+{
+	size_t left = input ? strlen(input) : 0;
+	if (in >= 0)
+		(void)fcntl(in, F_SETFL, O_NONBLOCK);
+	for (;;) {
+		struct pollfd p[2] = {
+			{.fd = outfd, .events = POLLIN}, {.fd = in, .events = POLLOUT}};
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			break;
+		if (in >= 0 && p[1].revents) {
+			ssize_t w = left ? write(in, input, left) : 0;
+			if (w > 0) {
+				input += w;
+				left -= (size_t)w;
+			}
+			if (left == 0 || (w < 0 && errno != EAGAIN && errno != EINTR))
+				close(take_fd(&in));
+		}
+		if (p[0].revents) {
+			char chunk[4096];
+			ssize_t n = read(outfd, chunk, sizeof(chunk));
+			if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+				break;
+			if (n > 0)
+				buf_add(out, chunk, (size_t)n);
+			if (out->toobig || out->len > max)
+				break;
+		}
+	}
+	mem_close_p(&in);
+}
+
+int proc_run(const char *file, const char *const argv[], const char *input, size_t max_out,
+	struct buf *out, int *ret_status, struct err *err)
+{
+	AUTO_FD int in_r = -1, in_w = -1, out_r = -1, out_w = -1;
+	int fds[2];
+	if (input) {
+		if (pipe2(fds, O_CLOEXEC) < 0)
+			return err_sys(err, "cannot make a pipe");
+		in_r = fds[0];
+		in_w = fds[1];
+	}
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	out_r = fds[0];
+	out_w = fds[1];
+	struct proc_opts o = {.in = in_r, .out = out_w, .errfd = STDERR_FILENO, .keep_fd = -1};
+	pid_t pid;
+	if (proc_spawn(file, argv, &o, &pid, err) < 0)
+		return err->code;
+	close(take_fd(&out_w));
+	mem_close_p(&in_r);
+	in_r = -1;
+	/* a helper that does not read its input must not kill us */
+	struct sigaction ign = {.sa_handler = SIG_IGN}, old;
+	sigaction(SIGPIPE, &ign, &old);
+	AUTO_BUF struct buf own = BUF_INIT(max_out + 1);
+	feed_and_read(take_fd(&in_w), input, out_r, max_out, &own);
+	sigaction(SIGPIPE, &old, NULL);
+	bool toobig = own.toobig || own.len > max_out;
+	if (toobig)
+		kill(pid, SIGKILL);
+	int wstatus = 0;
+	if (proc_wait(pid, &wstatus) < 0)
+		return err_sys(err, "cannot wait for '%s'", file);
+	if (toobig)
+		return err_set(err, ERR_LIMIT, "'%s' printed more than %zu bytes", file, max_out);
+	if (out)
+		buf_add(out, own.data, own.len);
+	*ret_status = proc_status(wstatus);
+	return 0;
+}
+
+char *proc_find(const char *name)
+{
+	static const char *const dirs[] = {
+		"/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"};
+	if (strchr(name, '/') || name[0] == '-' || !*name)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", dirs[i], name);
+		if (access(path, X_OK) == 0)
+			return take(path);
+	}
+	return NULL;
+}

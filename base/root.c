@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/root.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/strv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define LINKS_MAX 40 /* as the kernel's MAXSYMLINKS */
+#define RETRIES 64 /* openat2 says EAGAIN when a rename raced with a ".." */
+
+static bool no_openat2;
+
+void root_disable_openat2(bool disable)
+{
+	no_openat2 = disable;
+}
+
+static const char *or_dot(const char *path)
+{
+	return *path ? path : ".";
+}
+
+static int try_openat2(int rootfd, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
+		.mode = flags & (O_CREAT | O_TMPFILE) & ~O_DIRECTORY ? mode & 07777 : 0,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	for (int i = 0; i < RETRIES; i++) {
+		long fd = syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
+		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+			return (int)fd;
+	}
+	return -1;
+}
+
+static char *read_link(int dirfd, const char *name)
+{
+	char buf[4096];
+	ssize_t n = readlinkat(dirfd, name, buf, sizeof(buf));
+	if (n < 0)
+		return NULL;
+	if ((size_t)n >= sizeof(buf)) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	return xstrndup(buf, (size_t)n);
+}
+
+/* The components of path before those that are still to be walked (a stack: last one is next). */
+static void push_components(struct strv *todo, const char *path)
+{
+	AUTO_STRV struct strv parts = STRV_INIT;
+	strv_split(&parts, path, '/');
+	for (size_t i = parts.n; i-- > 0;)
+		if (*parts.v[i] && !streq(parts.v[i], "."))
+			strv_add(todo, parts.v[i]);
+}
+
+/*
+ * The walk without openat2: one O_PATH|O_NOFOLLOW step a component, links pushed back as
+ * components, ".." by a stack of the descriptors that were passed, so that a rename meanwhile
+ * cannot lead above the root. The names walked are collected in `trail` (for root_realpath) when it
+ * is not NULL.
+ */
+static int walk(int rootfd, const char *path, int flags, mode_t mode, struct strv *trail)
+{
+	AUTO_STRV struct strv todo = STRV_INIT;
+	AUTO_FREE int *stack = NULL;
+	size_t depth = 0, cap = 0;
+	int links = 0, result = -1;
+	bool want_dir = path_has_trailing_slash(path);
+	push_components(&todo, path);
+	while (todo.n) {
+		AUTO_FREE char *name = xstrdup(todo.v[todo.n - 1]);
+		strv_remove(&todo, todo.n - 1);
+		int dir = depth ? stack[depth - 1] : rootfd;
+		if (streq(name, "..")) {
+			if (depth) {
+				close(stack[--depth]);
+				if (trail)
+					strv_remove(trail, trail->n - 1);
+			}
+			continue;
+		}
+		bool last = todo.n == 0;
+		AUTO_FD int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		struct stat st;
+		if (fd < 0) {
+			if (errno != ENOENT || !last || !(flags & O_CREAT))
+				goto out;
+			result = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+			goto out;
+		}
+		if (fstat(fd, &st) < 0)
+			goto out;
+		if (S_ISLNK(st.st_mode) && !(last && (flags & O_NOFOLLOW))) {
+			if (++links > LINKS_MAX) {
+				errno = ELOOP;
+				goto out;
+			}
+			if (last && (flags & O_CREAT) && (flags & O_EXCL)) {
+				errno = EEXIST;
+				goto out;
+			}
+			AUTO_FREE char *target = read_link(dir, name);
+			if (!target)
+				goto out;
+			if (target[0] == '/') {
+				while (depth)
+					close(stack[--depth]);
+				while (trail && trail->n)
+					strv_remove(trail, trail->n - 1);
+			}
+			if (last && path_has_trailing_slash(target))
+				want_dir = true;
+			push_components(&todo, target);
+			continue;
+		}
+		if ((!last || want_dir) && !S_ISDIR(st.st_mode)) {
+			errno = ENOTDIR;
+			goto out;
+		}
+		if (trail)
+			strv_add(trail, name);
+		if (last) {
+			result = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+			goto out;
+		}
+		if (depth == cap) {
+			cap = cap ? cap * 2 : 16;
+			stack = xreallocarray(stack, cap, sizeof(*stack));
+		}
+		stack[depth++] = take_fd(&fd);
+	}
+	/* the path ended in "..", ".", "/" or a link to the top: a directory that is open already
+	 */
+	result = openat(depth ? stack[depth - 1] : rootfd, ".",
+		flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW), mode);
+out:;
+	int saved = errno;
+	while (depth)
+		close(stack[--depth]);
+	errno = saved;
+	return result;
+}
+
+int root_open(int rootfd, const char *path, int flags, mode_t mode)
+{
+	flags |= O_CLOEXEC | O_NOCTTY;
+	path = or_dot(path);
+	if (!no_openat2) {
+		int fd = try_openat2(rootfd, path, flags, mode);
+		if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+			return fd;
+	}
+	return walk(rootfd, path, flags, mode, NULL);
+}
+
+int root_open_parent(int rootfd, const char *path, const char **ret_name)
+{
+	const char *end = path + strlen(path);
+	const char *slash = memrchr(path, '/', (size_t)(end - path));
+	const char *name = slash ? slash + 1 : path;
+	if (streq(name, "..") || streq(name, ".") || (!*name && path[strspn(path, "/")])) {
+		errno = EINVAL;
+		return -1;
+	}
+	AUTO_FREE char *dir = slash ? xstrndup(path, (size_t)(slash - path)) : xstrdup("");
+	int fd = root_open(rootfd, dir, O_PATH | O_DIRECTORY, 0);
+	if (fd >= 0)
+		*ret_name = name;
+	return fd;
+}
+
+int root_open_nofollow(int rootfd, const char *path, int flags, mode_t mode)
+{
+	return root_open(rootfd, path, flags | O_NOFOLLOW, mode);
+}
+
+int root_stat(int rootfd, const char *path, struct stat *st)
+{
+	AUTO_FD int fd = root_open(rootfd, path, O_PATH, 0);
+	return fd < 0 ? -1 : fstat(fd, st);
+}
+
+int root_lstat(int rootfd, const char *path, struct stat *st)
+{
+	AUTO_FD int fd = root_open(rootfd, path, O_PATH | O_NOFOLLOW, 0);
+	return fd < 0 ? -1 : fstat(fd, st);
+}
+
+int root_mkdir_p(int rootfd, const char *path, mode_t mode, uid_t uid, gid_t gid, int *ret_fd)
+{
+	/* the longest part that exists, links followed, then one mkdir a component below an open
+	 * descriptor */
+	AUTO_FREE char *clean = path_clean_rel(path);
+	AUTO_FD int dir = root_open(rootfd, clean, O_RDONLY | O_DIRECTORY, 0);
+	if (dir < 0 && errno != ENOENT)
+		return -1;
+	if (dir < 0) {
+		AUTO_STRV struct strv parts = STRV_INIT;
+		strv_split(&parts, clean, '/');
+		AUTO_FREE char *prefix = xstrdup("");
+		dir = root_open(rootfd, "", O_RDONLY | O_DIRECTORY, 0);
+		for (size_t i = 0; i < parts.n && dir >= 0; i++) {
+			mem_replace(&prefix, xasprintf("%s%s%s", prefix, i ? "/" : "", parts.v[i]));
+			int next = root_open(rootfd, prefix, O_RDONLY | O_DIRECTORY, 0);
+			if (next < 0 && errno == ENOENT) {
+				if (mkdirat(dir, parts.v[i], mode) < 0)
+					return -1; /* EEXIST: a dangling link */
+				next = openat(dir, parts.v[i],
+					O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+				if (next >= 0 && (((uid != (uid_t)-1 || gid != (gid_t)-1) &&
+							  fchown(next, uid, gid) < 0) ||
+							 fchmod(next, mode) < 0)) {
+					mem_close_p(&next);
+					return -1;
+				}
+			}
+			if (next < 0)
+				return -1;
+			close(dir);
+			dir = next;
+		}
+		if (dir < 0)
+			return -1;
+	}
+	if (ret_fd)
+		*ret_fd = take_fd(&dir);
+	return 0;
+}
+
+char *root_realpath(int rootfd, const char *path)
+{
+	AUTO_STRV struct strv trail = STRV_INIT;
+	AUTO_FD int fd = walk(rootfd, or_dot(path), O_PATH, 0, &trail);
+	if (fd < 0)
+		return NULL;
+	return strv_join(&trail, "/");
+}
+
+int root_read_file(
+	int rootfd, const char *path, size_t max, char **ret_data, size_t *ret_len, struct err *err)
+{
+	/* O_NONBLOCK: opening a FIFO must not wait for a writer; what it is is known only then */
+	AUTO_FD int fd = root_open(rootfd, path, O_RDONLY | O_NONBLOCK, 0);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return err_set(err, ERR_NOT_FOUND, "cannot open '%s': %s", path, strerror(errno));
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "cannot open '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_INVALID, "'%s' is not a regular file", path);
+	return fs_read_fd(fd, path, max, ret_data, ret_len, err);
+}

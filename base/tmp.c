@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/tmp.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+void tmp_random_name(char *buf, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t bytes[64];
+	if (n > sizeof(bytes))
+		n = sizeof(bytes);
+	size_t have = 0;
+	while (have < n) {
+		ssize_t r = getrandom(bytes + have, n - have, 0);
+		if (r > 0)
+			have += (size_t)r;
+	}
+	for (size_t i = 0; i < n; i++)
+		buf[i] = digits[bytes[i] & 15];
+	buf[n] = '\0';
+}
+
+int tmp_open(struct tmp *t, int dirfd, mode_t mode, struct err *err)
+{
+	char random[21];
+	for (int attempt = 0; attempt < 100; attempt++) {
+		tmp_random_name(random, sizeof(random) - 1);
+		snprintf(t->name, sizeof(t->name), ".tmp-%s", random);
+		t->fd = openat(dirfd, t->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+		if (t->fd >= 0) {
+			t->dirfd = dirfd;
+			return 0;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	t->name[0] = '\0';
+	return err_sys(err, "cannot create a temporary file");
+}
+
+int tmp_publish(struct tmp *t, int todirfd, const char *name, bool durable, struct err *err)
+{
+	if (durable && fsync(t->fd) < 0)
+		return err_sys(err, "cannot write '%s' to disk", name);
+	/* close reports what write could not (ENOSPC, EDQUOT on some file systems) */
+	if (close(take_fd(&t->fd)) < 0)
+		return err_sys(err, "cannot write '%s'", name);
+	if (renameat(t->dirfd, t->name, todirfd, name) < 0)
+		return err_sys(err, "cannot rename to '%s'", name);
+	t->name[0] = '\0';
+	if (durable && fsync(todirfd) < 0)
+		return err_sys(err, "cannot write the directory of '%s' to disk", name);
+	return 0;
+}
+
+void tmp_done(struct tmp *t)
+{
+	if (t->fd >= 0)
+		close(take_fd(&t->fd));
+	if (t->name[0])
+		unlinkat(t->dirfd, t->name, 0);
+	t->name[0] = '\0';
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/zstd_stream.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/stream.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <zstd.h>
+
+#define WINDOW_LOG_MAX 27 /* 128 MiB: what `zstd -d` accepts without --long */
+
+struct unzstd {
+	struct reader r;
+	struct reader *below;
+	struct err failed;
+	ZSTD_DStream *z;
+	ZSTD_inBuffer in;
+	bool in_frame; /* more of the current frame is expected */
+	bool any;
+	bool end;
+	void *buf;
+	size_t cap;
+};
+
+static int unzstd_fail(struct unzstd *u, struct err *err, const char *why)
+{
+	(void)err_set(&u->failed, ERR_CORRUPT, "zstd stream: %s", why);
+	*err = u->failed;
+	return ERR_CORRUPT;
+}
+
+static ssize_t unzstd_read(struct reader *r, void *p, size_t n, struct err *err)
+{
+	struct unzstd *u = (struct unzstd *)r;
+	if (u->failed.code) {
+		*err = u->failed;
+		return u->failed.code;
+	}
+	ZSTD_outBuffer out = {p, n, 0};
+	while (out.pos == 0) {
+		if (u->in.pos == u->in.size && !u->end) {
+			ssize_t got = reader_read(u->below, u->buf, u->cap, err);
+			if (got < 0) {
+				u->failed = *err;
+				return got;
+			}
+			u->in = (ZSTD_inBuffer){u->buf, (size_t)got, 0};
+			u->end = got == 0;
+			u->any = u->any || got > 0;
+		}
+		if (u->end && !u->in_frame)
+			return u->any ? 0 : unzstd_fail(u, err, "is empty");
+		size_t ret = ZSTD_decompressStream(u->z, &out, &u->in);
+		if (ZSTD_isError(ret))
+			return unzstd_fail(u, err, ZSTD_getErrorName(ret));
+		u->in_frame = ret != 0;
+		if (u->end && u->in_frame && out.pos == 0)
+			return unzstd_fail(u, err, "is truncated");
+	}
+	return (ssize_t)out.pos;
+}
+
+static void unzstd_free(struct reader *r)
+{
+	struct unzstd *u = (struct unzstd *)r;
+	ZSTD_freeDStream(u->z);
+	free(u->buf);
+	free(u);
+}
+
+struct reader *reader_unzstd(struct reader *below)
+{
+	struct unzstd *u = xcalloc(1, sizeof(*u));
+	u->r = (struct reader){.read = unzstd_read, .free = unzstd_free};
+	u->below = below;
+	u->cap = ZSTD_DStreamInSize();
+	u->buf = xmalloc(u->cap);
+	u->z = ZSTD_createDStream();
+	if (!u->z ||
+		ZSTD_isError(ZSTD_DCtx_setParameter(u->z, ZSTD_d_windowLogMax, WINDOW_LOG_MAX)))
+		(void)err_set(&u->failed, ERR_SYS, "cannot start zstd decompression");
+	return &u->r;
+}
+
+struct zstd {
+	struct writer w;
+	struct writer *below;
+	struct err failed;
+	ZSTD_CStream *z;
+	void *buf;
+	size_t cap;
+};
+
+static int zstd_push(struct zstd *s, ZSTD_inBuffer in, ZSTD_EndDirective how, struct err *err)
+{
+	if (s->failed.code) {
+		*err = s->failed;
+		return s->failed.code;
+	}
+	for (;;) {
+		ZSTD_outBuffer out = {s->buf, s->cap, 0};
+		size_t left = ZSTD_compressStream2(s->z, &out, &in, how);
+		if (ZSTD_isError(left)) {
+			(void)err_set(&s->failed, ERR_SYS, "cannot compress: zstd: %s",
+				ZSTD_getErrorName(left));
+			*err = s->failed;
+			return ERR_SYS;
+		}
+		if (writer_write(s->below, out.dst, out.pos, err) < 0) {
+			s->failed = *err;
+			return err->code;
+		}
+		if (how == ZSTD_e_end ? left == 0 : in.pos == in.size)
+			return 0;
+	}
+}
+
+static int zstd_write(struct writer *w, const void *p, size_t n, struct err *err)
+{
+	return zstd_push((struct zstd *)w, (ZSTD_inBuffer){p, n, 0}, ZSTD_e_continue, err);
+}
+
+static int zstd_finish(struct writer *w, struct err *err)
+{
+	return zstd_push((struct zstd *)w, (ZSTD_inBuffer){NULL, 0, 0}, ZSTD_e_end, err);
+}
+
+static void zstd_free(struct writer *w)
+{
+	struct zstd *s = (struct zstd *)w;
+	ZSTD_freeCStream(s->z);
+	free(s->buf);
+	free(s);
+}
+
+struct writer *writer_zstd(struct writer *below, int level)
+{
+	struct zstd *s = xcalloc(1, sizeof(*s));
+	s->w = (struct writer){.write = zstd_write, .finish = zstd_finish, .free = zstd_free};
+	s->below = below;
+	s->cap = ZSTD_CStreamOutSize();
+	s->buf = xmalloc(s->cap);
+	s->z = ZSTD_createCStream();
+	if (!s->z ||
+		ZSTD_isError(ZSTD_CCtx_setParameter(
+			s->z, ZSTD_c_compressionLevel, level < 0 ? 0 : level)) ||
+		ZSTD_isError(ZSTD_CCtx_setParameter(s->z, ZSTD_c_checksumFlag, 1)))
+		(void)err_set(&s->failed, ERR_SYS, "cannot start zstd compression");
+	return &s->w;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/root.h"
+#include "base/tmp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char top[] = "/tmp/mica-test-XXXXXX";
+static int topfd;
+
+static void put(const char *path, const char *text)
+{
+	struct err err = ERR_INIT;
+	assert_int_equal(fs_write_file(topfd, path, text, strlen(text), 0644, false, &err), 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	if (!mkdtemp(top))
+		return -1;
+	topfd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (topfd < 0 || mkdirat(topfd, "outside", 0755) < 0 || mkdirat(topfd, "root", 0755) < 0 ||
+		mkdirat(topfd, "root/dir", 0755) < 0 ||
+		fs_write_file(topfd, "outside/secret", "s", 1, 0644, false, &err) < 0 ||
+		fs_write_file(topfd, "root/dir/file", "inside", 6, 0644, false, &err) < 0 ||
+		symlinkat("../../outside", topfd, "root/dir/up") < 0 ||
+		symlinkat("/dir/file", topfd, "root/abs") < 0 ||
+		symlinkat("dir", topfd, "root/todir") < 0 ||
+		symlinkat("loop", topfd, "root/loop") < 0 ||
+		symlinkat("nowhere", topfd, "root/dangling") < 0 ||
+		mkfifoat(topfd, "root/fifo", 0644) < 0)
+		return -1;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	close(topfd);
+	return fs_remove_tree(AT_FDCWD, top, &err);
+}
+
+static void check_root(void)
+{
+	AUTO_FD int root = openat(topfd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char *data;
+	struct err err = ERR_INIT;
+	static const char *const inside[] = {"dir/file", "/dir/file", "abs", "../../../dir/file",
+		"todir/file", "todir/../dir/./file", "dir/../abs"};
+	for (size_t i = 0; i < ARRAY_LEN(inside); i++) {
+		assert_int_equal(root_read_file(root, inside[i], 100, &data, NULL, &err), 0);
+		assert_string_equal(data, "inside");
+		free(data);
+	}
+	static const char *const missing[] = {
+		"dir/up/secret", "../outside/secret", "dangling", "none/x", "dir/file/x"};
+	for (size_t i = 0; i < ARRAY_LEN(missing); i++)
+		assert_int_equal(
+			root_read_file(root, missing[i], 100, &data, NULL, &err), ERR_NOT_FOUND);
+	assert_int_equal(root_read_file(root, "fifo", 100, &data, NULL, &err), ERR_INVALID);
+	assert_int_equal(root_read_file(root, "dir/file", 5, &data, NULL, &err), ERR_LIMIT);
+	assert_int_equal(root_open(root, "loop", O_RDONLY, 0), -1);
+	assert_int_equal(errno, ELOOP);
+	struct stat st;
+	assert_int_equal(root_lstat(root, "abs", &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(root_stat(root, "abs", &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	AUTO_FREE char *real = root_realpath(root, "todir/../abs");
+	assert_string_equal(real, "dir/file");
+	const char *name;
+	AUTO_FD int parent = root_open_parent(root, "/todir/file", &name);
+	assert_true(parent >= 0);
+	assert_string_equal(name, "file");
+	assert_int_equal(root_open_parent(root, "dir/..", &name), -1);
+}
+
+static void a_root_cannot_be_left(void **state)
+{
+	(void)state;
+	check_root();
+}
+
+static void a_root_cannot_be_left_without_openat2(void **state)
+{
+	(void)state;
+	root_disable_openat2(true);
+	check_root();
+	root_disable_openat2(false);
+}
+
+static void directories_are_made_inside_only(void **state)
+{
+	(void)state;
+	AUTO_FD int root = openat(topfd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd;
+	assert_int_equal(root_mkdir_p(root, "/todir/new/deep", 0751, (uid_t)-1, (gid_t)-1, &fd), 0);
+	close(fd);
+	struct stat st;
+	assert_int_equal(fstatat(topfd, "root/dir/new/deep", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0751);
+	assert_int_equal(root_mkdir_p(root, "dangling/x", 0755, (uid_t)-1, (gid_t)-1, NULL), -1);
+	assert_int_equal(root_mkdir_p(root, "dir/up/x", 0755, (uid_t)-1, (gid_t)-1, NULL), -1);
+	assert_int_equal(fstatat(topfd, "outside/x", &st, 0), -1);
+}
+
+static void a_temporary_file_appears_whole_or_not_at_all(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	struct tmp t = TMP_INIT;
+	struct stat st;
+	assert_int_equal(tmp_open(&t, topfd, 0600, &err), 0);
+	assert_int_equal(fs_write_all(t.fd, "x", 1), 0);
+	assert_int_equal(fstatat(topfd, "published", &st, 0), -1);
+	assert_int_equal(tmp_publish(&t, topfd, "published", true, &err), 0);
+	tmp_done(&t);
+	assert_int_equal(fstatat(topfd, "published", &st, 0), 0);
+	char name[sizeof(t.name)];
+	assert_int_equal(tmp_open(&t, topfd, 0600, &err), 0);
+	memcpy(name, t.name, sizeof(name));
+	tmp_done(&t);
+	assert_int_equal(fstatat(topfd, name, &st, 0), -1);
+}
+
+static void a_lock_excludes(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	int a, b;
+	assert_int_equal(lock_file(topfd, "lock", LOCK_SHARED, false, &a, &err), 0);
+	assert_int_equal(lock_file(topfd, "lock", LOCK_SHARED, false, &b, &err), 0);
+	close(b);
+	assert_int_equal(lock_file(topfd, "lock", LOCK_EXCLUSIVE, false, &b, &err), ERR_BUSY);
+	close(a);
+	assert_int_equal(lock_file(topfd, "lock", LOCK_EXCLUSIVE, false, &b, &err), 0);
+	close(b);
+}
+
+static void a_tree_is_removed_without_following_links(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	assert_int_equal(mkdirat(topfd, "gone", 0755), 0);
+	assert_int_equal(mkdirat(topfd, "gone/a", 0755), 0);
+	put("gone/a/f", "x");
+	assert_int_equal(symlinkat("../../outside", topfd, "gone/a/link"), 0);
+	assert_int_equal(fchmodat(topfd, "gone/a", 0, 0), 0);
+	assert_int_equal(fs_remove_tree(topfd, "gone", &err), 0);
+	struct stat st;
+	assert_int_equal(fstatat(topfd, "gone", &st, 0), -1);
+	assert_int_equal(fstatat(topfd, "outside/secret", &st, 0), 0);
+	assert_int_equal(fs_remove_tree(topfd, "gone", &err), 0);
+}
+
+static void a_copy_keeps_holes_and_content(void **state)
+{
+	(void)state;
+	AUTO_FD int src = openat(topfd, "sparse", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	AUTO_FD int dst = openat(topfd, "copy", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	const off_t size = 8 << 20;
+	assert_int_equal(ftruncate(src, size), 0);
+	assert_int_equal(pwrite(src, "middle", 6, 4 << 20), 6);
+	assert_int_equal(fs_copy_data(src, dst, (uint64_t)size), 0);
+	struct stat st;
+	assert_int_equal(fstat(dst, &st), 0);
+	assert_int_equal(st.st_size, size);
+	assert_true(st.st_blocks * 512 < size / 2);
+	char buf[6];
+	assert_int_equal(pread(dst, buf, 6, 4 << 20), 6);
+	assert_memory_equal(buf, "middle", 6);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_root_cannot_be_left),
+		cmocka_unit_test(a_root_cannot_be_left_without_openat2),
+		cmocka_unit_test(directories_are_made_inside_only),
+		cmocka_unit_test(a_temporary_file_appears_whole_or_not_at_all),
+		cmocka_unit_test(a_lock_excludes),
+		cmocka_unit_test(a_tree_is_removed_without_following_links),
+		cmocka_unit_test(a_copy_keeps_holes_and_content),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
