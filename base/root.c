@@ -158,7 +158,9 @@ out:;
 
 int root_open(int rootfd, const char *path, int flags, mode_t mode)
 {
-	flags |= O_CLOEXEC | O_NOCTTY;
+	flags |= O_CLOEXEC;
+	if (!(flags & O_PATH)) /* openat2 refuses flags that have no meaning */
+		flags |= O_NOCTTY;
 	path = or_dot(path);
 	if (!no_openat2) {
 		int fd = try_openat2(rootfd, path, flags, mode);
