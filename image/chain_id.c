@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/chain_id.h"
+
+#include <string.h>
+
+/* ChainID(L0..Ln) = SHA256(ChainID(L0..Ln-1) + " " + DiffID(Ln)), digests as text */
+static struct digest chain_next(const struct digest *parent, const struct digest *diff_id)
+{
+	char buf[DIGEST_STR_MAX];
+	struct sha256 h;
+	sha256_init(&h);
+	sha256_update(&h, digest_str(parent, buf), strlen("sha256:") + DIGEST_HEX_LEN);
+	sha256_update(&h, " ", 1);
+	sha256_update(&h, digest_str(diff_id, buf), strlen("sha256:") + DIGEST_HEX_LEN);
+	return sha256_final(&h);
+}
+
+void chain_ids(const struct digest *diff_ids, size_t n, struct digest *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		ret[i] = i == 0 ? diff_ids[0] : chain_next(&ret[i - 1], &diff_ids[i]);
+}
+
+struct digest chain_id(const struct digest *diff_ids, size_t n)
+{
+	struct digest d = {{0}};
+	for (size_t i = 0; i < n; i++)
+		d = i == 0 ? diff_ids[0] : chain_next(&d, &diff_ids[i]);
+	return d;
+}

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "image/manifest.h"
+
+#define DIFF_IDS_MAX 1000 /* as many as a manifest may have layers */
+#define HISTORY_MAX 10000
+#define ENV_MAX 10000
+
+static const char *const top_members[] = {
+	"created",
+	"author",
+	"architecture",
+	"os",
+	"os.version",
+	"variant",
+	"config",
+	"rootfs",
+	"history",
+};
+
+static const char *const config_members[] = {
+	"User",
+	"ExposedPorts",
+	"Env",
+	"Entrypoint",
+	"Cmd",
+	"Volumes",
+	"WorkingDir",
+	"Labels",
+	"StopSignal",
+	"ArgsEscaped",
+	"Healthcheck",
+	"OnBuild",
+	"Shell",
+};
+
+void image_config_init(struct image_config *c, const struct platform *p)
+{
+	*c = (struct image_config){.platform = *p};
+}
+
+/* Members of o that are not among the known ones, in their order; NULL when there are none. */
+static struct json *unknown_members(const struct json *o, const char *const *known, size_t n)
+{
+	struct json *extra = NULL;
+	for (void *it = json_iter(o); it; it = json_next(o, it)) {
+		size_t i = 0;
+		while (i < n && !streq(known[i], json_iter_key(it)))
+			i++;
+		if (i < n)
+			continue;
+		if (!extra)
+			extra = json_new_object();
+		json_set(extra, json_iter_key(it), json_clone(json_iter_value(it)));
+	}
+	return extra;
+}
+
+static int get_string(const struct json *o, const char *key, char **ret, struct err *err)
+{
+	const char *s = NULL;
+	int r = json_get_string(o, "config", key, &s, err);
+	if (r == 0 && s && *s)
+		mem_replace(ret, xstrdup(s));
+	return r;
+}
+
+static int get_platform_field(
+	const struct json *o, const char *key, char *ret, size_t n, struct err *err)
+{
+	const char *s = "";
+	int r = json_get_string(o, "config", key, &s, err);
+	if (r < 0)
+		return r;
+	if (strlen(s) >= n)
+		return err_set(
+			err, ERR_INVALID, "config: '%s' is longer than %zu characters", key, n - 1);
+	(void)snprintf(ret, n, "%s", s);
+	return 0;
+}
+
+/* {"80/tcp": {}, ...} */
+static int get_set(const struct json *o, const char *key, struct strv *ret, struct err *err)
+{
+	struct json *set = NULL;
+	int r = json_get_kind(o, "config", key, JSON_KIND_OBJECT, &set, err);
+	if (r < 0)
+		return r;
+	for (void *it = json_iter(set); it; it = json_next(set, it))
+		strv_add(ret, json_iter_key(it));
+	return 0;
+}
+
+/* CVE-2026-57231: an entry without '=' must never stand for a variable of the host. */
+static int get_env(const struct json *o, struct map *ret, struct err *err)
+{
+	AUTO_STRV struct strv list = STRV_INIT;
+	int r = json_get_strv(o, "config", "Env", &list, err);
+	if (r < 0)
+		return r;
+	if (list.n > ENV_MAX)
+		return err_set(err, ERR_LIMIT, "config: more than %d Env entries", ENV_MAX);
+	STRV_FOREACH (entry, &list) {
+		char *eq = strchr(*entry, '=');
+		if (!eq)
+			return err_set(
+				err, ERR_INVALID, "config: Env entry '%.100s' has no '='", *entry);
+		if (eq == *entry)
+			return err_set(
+				err, ERR_INVALID, "config: Env entry '%.100s' has no name", *entry);
+		*eq = '\0';
+		map_set(ret, *entry, eq + 1);
+	}
+	return 0;
+}
+
+static int get_healthcheck(const struct json *o, struct image_config *c, struct err *err)
+{
+	struct healthcheck *h = &c->healthcheck;
+	struct json *j = NULL;
+	int r = json_get_kind(o, "config", "Healthcheck", JSON_KIND_OBJECT, &j, err);
+	if (r < 0 || !j)
+		return r;
+	c->has_healthcheck = true;
+	if ((r = json_get_strv(j, "config: Healthcheck", "Test", &h->test, err)) < 0 ||
+		(r = json_get_int(j, "config: Healthcheck", "Interval", &h->interval_ns, err)) <
+			0 ||
+		(r = json_get_int(j, "config: Healthcheck", "Timeout", &h->timeout_ns, err)) < 0 ||
+		(r = json_get_int(
+			 j, "config: Healthcheck", "StartPeriod", &h->start_period_ns, err)) < 0 ||
+		(r = json_get_int(j, "config: Healthcheck", "StartInterval", &h->start_interval_ns,
+			 err)) < 0)
+		return r;
+	return json_get_int(j, "config: Healthcheck", "Retries", &h->retries, err);
+}
+
+static int parse_runtime(const struct json *o, struct image_config *c, struct err *err)
+{
+	int r;
+	if ((r = get_string(o, "User", &c->user, err)) < 0 ||
+		(r = get_set(o, "ExposedPorts", &c->exposed_ports, err)) < 0 ||
+		(r = get_env(o, &c->env, err)) < 0 ||
+		(r = json_get_strv(o, "config", "Entrypoint", &c->entrypoint, err)) < 0 ||
+		(r = json_get_strv(o, "config", "Cmd", &c->cmd, err)) < 0 ||
+		(r = get_set(o, "Volumes", &c->volumes, err)) < 0 ||
+		(r = get_string(o, "WorkingDir", &c->working_dir, err)) < 0 ||
+		(r = json_get_map(o, "config", "Labels", &c->labels, err)) < 0 ||
+		(r = get_string(o, "StopSignal", &c->stop_signal, err)) < 0 ||
+		(r = json_get_bool(o, "config", "ArgsEscaped", &c->args_escaped, err)) < 0 ||
+		(r = get_healthcheck(o, c, err)) < 0 ||
+		(r = json_get_strv(o, "config", "OnBuild", &c->on_build, err)) < 0 ||
+		(r = json_get_strv(o, "config", "Shell", &c->shell, err)) < 0)
+		return r;
+	c->has_entrypoint = json_is(json_get(o, "Entrypoint"), JSON_KIND_ARRAY);
+	c->has_cmd = json_is(json_get(o, "Cmd"), JSON_KIND_ARRAY);
+	c->extra_config = unknown_members(o, config_members, ARRAY_LEN(config_members));
+	return 0;
+}
+
+static int parse_rootfs(const struct json *top, struct image_config *c, struct err *err)
+{
+	struct json *rootfs = NULL;
+	const char *type = NULL;
+	AUTO_STRV struct strv ids = STRV_INIT;
+	int r;
+
+	if ((r = json_get_kind(top, "config", "rootfs", JSON_KIND_OBJECT, &rootfs, err)) < 0)
+		return r;
+	if (!rootfs)
+		return err_set(err, ERR_INVALID, "config: rootfs is missing");
+	if ((r = json_get_string(rootfs, "config: rootfs", "type", &type, err)) < 0 ||
+		(r = json_get_strv(rootfs, "config: rootfs", "diff_ids", &ids, err)) < 0)
+		return r;
+	if (!type || !streq(type, "layers"))
+		return err_set(err, ERR_INVALID, "config: rootfs type is not 'layers'");
+	if (ids.n > DIFF_IDS_MAX)
+		return err_set(
+			err, ERR_LIMIT, "config: %zu diff IDs, more than %d", ids.n, DIFF_IDS_MAX);
+	for (size_t i = 0; i < ids.n; i++) {
+		struct digest d;
+		if ((r = digest_parse(ids.v[i], &d, err)) < 0)
+			return err_wrap(err, "config: diff ID %zu", i + 1);
+		image_config_add_diff_id(c, &d);
+	}
+	return 0;
+}
+
+static int parse_history(const struct json *top, struct image_config *c, struct err *err)
+{
+	struct json *list = NULL;
+	int r = json_get_kind(top, "config", "history", JSON_KIND_ARRAY, &list, err);
+	if (r < 0)
+		return r;
+	size_t n = json_size(list);
+	if (n > HISTORY_MAX)
+		return err_set(err, ERR_LIMIT, "config: more than %d history entries", HISTORY_MAX);
+	if (n)
+		c->history = xcalloc(n, sizeof(*c->history));
+	for (size_t i = 0; i < n; i++) {
+		struct json *j = json_at(list, i);
+		struct history *h = &c->history[i];
+		c->n_history = i + 1;
+		if (!json_is(j, JSON_KIND_OBJECT))
+			return err_set(err, ERR_INVALID,
+				"config: history entry %zu is not an object", i + 1);
+		if ((r = get_string(j, "created", &h->created, err)) < 0 ||
+			(r = get_string(j, "created_by", &h->created_by, err)) < 0 ||
+			(r = get_string(j, "author", &h->author, err)) < 0 ||
+			(r = get_string(j, "comment", &h->comment, err)) < 0 ||
+			(r = json_get_bool(
+				 j, "config: history", "empty_layer", &h->empty_layer, err)) < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int parse_into(const struct json *j, struct image_config *c, struct err *err)
+{
+	struct platform *p = &c->platform;
+	struct json *config = NULL;
+	int r;
+
+	if (!json_is(j, JSON_KIND_OBJECT))
+		return err_set(err, ERR_INVALID, "config: it is not a JSON object");
+	if ((r = get_string(j, "created", &c->created, err)) < 0 ||
+		(r = get_string(j, "author", &c->author, err)) < 0 ||
+		(r = get_platform_field(j, "architecture", p->arch, sizeof(p->arch), err)) < 0 ||
+		(r = get_platform_field(j, "os", p->os, sizeof(p->os), err)) < 0 ||
+		(r = get_platform_field(
+			 j, "os.version", p->os_version, sizeof(p->os_version), err)) < 0 ||
+		(r = get_platform_field(j, "variant", p->variant, sizeof(p->variant), err)) < 0 ||
+		(r = json_get_kind(j, "config", "config", JSON_KIND_OBJECT, &config, err)) < 0)
+		return r;
+	if (config && (r = parse_runtime(config, c, err)) < 0)
+		return r;
+	if ((r = parse_rootfs(j, c, err)) < 0 || (r = parse_history(j, c, err)) < 0)
+		return r;
+	c->extra = unknown_members(j, top_members, ARRAY_LEN(top_members));
+	return 0;
+}
+
+int image_config_parse(const char *text, size_t n, struct image_config *ret, struct err *err)
+{
+	AUTO_JSON struct json *j = NULL;
+	struct image_config c = {0};
+	int r;
+
+	if (n > CONFIG_MAX)
+		return err_set(err, ERR_LIMIT, "config is larger than %d bytes", CONFIG_MAX);
+	if ((r = json_parse(text, n, "config", &j, err)) < 0)
+		return r;
+	if ((r = parse_into(j, &c, err)) < 0) {
+		image_config_done(&c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+/* --- writing: members that say nothing are left out, as BuildKit does (Go's omitempty) --- */
+
+static void set_strv(struct json *o, const char *key, const struct strv *s)
+{
+	if (s->n)
+		json_set(o, key, json_new_strv(s));
+}
+
+static void set_string(struct json *o, const char *key, const char *s)
+{
+	if (s && *s)
+		json_set_string(o, key, s);
+}
+
+static void set_int(struct json *o, const char *key, int64_t i)
+{
+	if (i)
+		json_set_int(o, key, i);
+}
+
+static void set_set(struct json *o, const char *key, const struct strv *s)
+{
+	AUTO_STRV struct strv sorted = STRV_INIT;
+	if (!s->n)
+		return;
+	strv_copy(&sorted, s);
+	strv_sort(&sorted);
+	struct json *set = json_new_object();
+	STRV_FOREACH (item, &sorted)
+		json_set(set, *item, json_new_object());
+	json_set(o, key, set);
+}
+
+static void set_extra(struct json *o, const struct json *extra)
+{
+	for (void *it = json_iter(extra); it; it = json_next(extra, it))
+		json_set(o, json_iter_key(it), json_clone(json_iter_value(it)));
+}
+
+static struct json *dump_healthcheck(const struct healthcheck *h)
+{
+	struct json *j = json_new_object();
+	set_strv(j, "Test", &h->test);
+	set_int(j, "Interval", h->interval_ns);
+	set_int(j, "Timeout", h->timeout_ns);
+	set_int(j, "StartPeriod", h->start_period_ns);
+	set_int(j, "StartInterval", h->start_interval_ns);
+	set_int(j, "Retries", h->retries);
+	return j;
+}
+
+static struct json *dump_runtime(const struct image_config *c)
+{
+	struct json *o = json_new_object();
+	AUTO_STRV struct strv env = STRV_INIT;
+
+	set_string(o, "User", c->user);
+	set_set(o, "ExposedPorts", &c->exposed_ports);
+	MAP_FOREACH (e, &c->env)
+		strv_addf(&env, "%s=%s", e->key, e->value ? e->value : "");
+	set_strv(o, "Env", &env);
+	set_strv(o, "Entrypoint", &c->entrypoint);
+	set_strv(o, "Cmd", &c->cmd);
+	set_set(o, "Volumes", &c->volumes);
+	set_string(o, "WorkingDir", c->working_dir);
+	if (c->labels.n)
+		json_set(o, "Labels", json_new_map(&c->labels));
+	set_string(o, "StopSignal", c->stop_signal);
+	if (c->args_escaped)
+		json_set(o, "ArgsEscaped", json_new_bool(true));
+	if (c->has_healthcheck)
+		json_set(o, "Healthcheck", dump_healthcheck(&c->healthcheck));
+	set_strv(o, "OnBuild", &c->on_build);
+	set_strv(o, "Shell", &c->shell);
+	set_extra(o, c->extra_config);
+	return o;
+}
+
+static struct json *dump_history(const struct image_config *c)
+{
+	struct json *list = json_new_array();
+	for (size_t i = 0; i < c->n_history; i++) {
+		const struct history *h = &c->history[i];
+		struct json *j = json_new_object();
+		set_string(j, "created", h->created);
+		set_string(j, "created_by", h->created_by);
+		set_string(j, "author", h->author);
+		set_string(j, "comment", h->comment);
+		if (h->empty_layer)
+			json_set(j, "empty_layer", json_new_bool(true));
+		json_add(list, j);
+	}
+	return list;
+}
+
+char *image_config_dump(const struct image_config *c)
+{
+	AUTO_JSON struct json *j = json_new_object();
+	struct json *rootfs = json_new_object(), *ids = json_new_array();
+
+	set_string(j, "created", c->created);
+	set_string(j, "author", c->author);
+	json_set_string(j, "architecture", c->platform.arch);
+	json_set_string(j, "os", c->platform.os);
+	set_string(j, "os.version", c->platform.os_version);
+	set_string(j, "variant", c->platform.variant);
+	json_set(j, "config", dump_runtime(c));
+	json_set_string(rootfs, "type", "layers");
+	for (size_t i = 0; i < c->n_diff_ids; i++) {
+		char buf[DIGEST_STR_MAX];
+		json_add(ids, json_new_string(digest_str(&c->diff_ids[i], buf)));
+	}
+	json_set(rootfs, "diff_ids", ids);
+	json_set(j, "rootfs", rootfs);
+	if (c->n_history)
+		json_set(j, "history", dump_history(c));
+	set_extra(j, c->extra);
+	return json_dump(j, 0);
+}
+
+/* --- */
+
+static char *dup_null(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static void dup_strv(struct strv *s)
+{
+	struct strv from = *s;
+	*s = (struct strv)STRV_INIT;
+	strv_copy(s, &from);
+}
+
+static void dup_map(struct map *m)
+{
+	struct map from = *m;
+	*m = (struct map)MAP_INIT;
+	map_copy(m, &from);
+}
+
+void image_config_copy(struct image_config *dst, const struct image_config *src)
+{
+	*dst = *src;
+	char **const strings[] = {
+		&dst->created, &dst->author, &dst->user, &dst->working_dir, &dst->stop_signal};
+	struct strv *const lists[] = {
+		&dst->exposed_ports,
+		&dst->entrypoint,
+		&dst->cmd,
+		&dst->volumes,
+		&dst->shell,
+		&dst->on_build,
+		&dst->healthcheck.test,
+	};
+	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
+		*strings[i] = dup_null(*strings[i]);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		dup_strv(lists[i]);
+	dup_map(&dst->env);
+	dup_map(&dst->labels);
+	dst->diff_ids = src->n_diff_ids
+	                        ? xmemdup(src->diff_ids, src->n_diff_ids * sizeof(*src->diff_ids))
+	                        : NULL;
+	dst->history = NULL;
+	dst->n_history = 0;
+	for (size_t i = 0; i < src->n_history; i++) {
+		const struct history *h = &src->history[i];
+		image_config_add_history(
+			dst, h->created, h->created_by, h->comment, h->empty_layer);
+		dst->history[i].author = dup_null(h->author);
+	}
+	dst->extra = src->extra ? json_clone(src->extra) : NULL;
+	dst->extra_config = src->extra_config ? json_clone(src->extra_config) : NULL;
+}
+
+void image_config_add_diff_id(struct image_config *c, const struct digest *d)
+{
+	c->diff_ids = xreallocarray(c->diff_ids, c->n_diff_ids + 1, sizeof(*c->diff_ids));
+	c->diff_ids[c->n_diff_ids++] = *d;
+}
+
+void image_config_add_history(struct image_config *c, const char *created, const char *created_by,
+	const char *comment, bool empty_layer)
+{
+	c->history = xreallocarray(c->history, c->n_history + 1, sizeof(*c->history));
+	c->history[c->n_history++] = (struct history){
+		.created = dup_null(created),
+		.created_by = dup_null(created_by),
+		.comment = dup_null(comment),
+		.empty_layer = empty_layer,
+	};
+}
+
+void image_config_done(struct image_config *c)
+{
+	free(c->created);
+	free(c->author);
+	free(c->user);
+	strv_done(&c->exposed_ports);
+	map_done(&c->env);
+	strv_done(&c->entrypoint);
+	strv_done(&c->cmd);
+	strv_done(&c->volumes);
+	free(c->working_dir);
+	map_done(&c->labels);
+	free(c->stop_signal);
+	strv_done(&c->shell);
+	strv_done(&c->on_build);
+	strv_done(&c->healthcheck.test);
+	free(c->diff_ids);
+	for (size_t i = 0; i < c->n_history; i++) {
+		free(c->history[i].created);
+		free(c->history[i].created_by);
+		free(c->history[i].author);
+		free(c->history[i].comment);
+	}
+	free(c->history);
+	json_free(c->extra);
+	json_free(c->extra_config);
+	*c = (struct image_config){0};
+}
