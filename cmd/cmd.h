@@ -33,8 +33,6 @@ enum cmd_flags {
 struct cmd {
 	const char *name;
 	const char *aliases; /* "list ls", blank-separated; NULL none */
-	const char *synopsis; /* "[options] IMAGE [COMMAND [ARG...]]" */
-	const char *summary; /* one line for `mica --help` */
 	const struct opt *options;
 	size_t args_size;
 	size_t min_args, max_args; /* positionals; max CMD_ANY: any number */

@@ -32,6 +32,7 @@ struct out {
 	FILE *out, *err;
 	bool out_tty, err_tty; /* terminals */
 	bool colour; /* on err: a terminal, not TERM=dumb, no NO_COLOR */
+	bool cursor; /* err is a terminal whose cursor can be moved */
 	bool quiet;
 	struct out_view *view; /* NULL: no progress being drawn */
 };
@@ -62,9 +63,5 @@ struct progress *out_progress(struct out *o, enum progress_mode mode);
  * called again, -1: no need (nothing runs, or plain). */
 #define OUT_TICK_MS 100
 int out_progress_tick(struct out *o);
-/* Erases the live lines, shows the cursor. May be called twice. */
+/* Erases the live lines. May be called twice. */
 void out_progress_done(struct out *o);
-
-/* s with control bytes and escape sequences made harmless ("\x1b" -> "\x1b" spelt out); tabs stay.
- * keep_lines: line ends stay too. New string. */
-char *out_clean(const char *s, size_t n, bool keep_lines);

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Running a parsed template. Values are references to JSON; NULL is "no value". */
+#include "cmd/format.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cmd/format_functions.h"
+#include "cmd/format_internal.h"
+
+#define ARGS_MAX 64 /* of one function call */
+
+struct variable {
+	const char *name; /* of the parsed template */
+	struct json *value;
+};
+
+struct run {
+	struct variable *vars; /* the first is "$" itself */
+	size_t n_vars;
+	struct buf *out;
+};
+
+/* --- fields ---------------------------------------------------------------------------------- */
+
+/* "CreatedBy", "created_by" and "createdby" are the same field: Go's names, and those of its JSON
+ */
+static bool same_field(const char *a, const char *b)
+{
+	for (;; a++, b++) {
+		while (*a == '_')
+			a++;
+		while (*b == '_')
+			b++;
+		if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+			return false;
+		if (!*a)
+			return true;
+	}
+}
+
+/* Members whose own members are named by users: a missing one is no mistake. */
+static bool is_map_name(const char *name)
+{
+	static const char *const maps[] = {"Labels", "Annotations", "ImageAnnotations",
+		"ExposedPorts", "Volumes", "GraphStatus"};
+
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+		if (same_field(maps[i], name))
+			return true;
+	return false;
+}
+
+static int unknown_field(const struct json *o, const char *name, struct err *err)
+{
+	AUTO_BUF struct buf known = BUF_INIT(1000);
+
+	for (void *it = json_iter(o); it; it = json_next(o, it))
+		buf_addf(&known, "%s%s", known.len ? ", " : "", json_iter_key(it));
+	return err_set(err, ERR_INVALID, "template: there is no field '%s' here, known are: %s",
+		name, known.len ? buf_str(&known) : "none");
+}
+
+/* *value is replaced by its member. container: the name under which it was reached */
+static int step(struct json **value, const char *container, const char *name, struct err *err)
+{
+	struct json *o = *value, *found = NULL;
+
+	if (o && !json_is(o, JSON_KIND_OBJECT) && !json_is(o, JSON_KIND_NULL))
+		return err_set(err, ERR_INVALID,
+			"template: cannot look for field '%s' in a value that has none", name);
+	if (json_is(o, JSON_KIND_OBJECT)) {
+		found = json_get(o, name);
+		for (void *it = json_iter(o); it && !found; it = json_next(o, it))
+			if (same_field(json_iter_key(it), name))
+				found = json_iter_value(it);
+		if (!found && !(container && is_map_name(container)))
+			return unknown_field(o, name, err);
+	}
+	*value = found ? json_ref(found) : NULL;
+	json_free(o);
+	return 0;
+}
+
+static int walk_fields(struct json **value, const struct strv *fields, struct err *err)
+{
+	const char *container = NULL;
+
+	STRV_FOREACH (f, fields) {
+		int r = step(value, container, *f, err);
+		if (r < 0)
+			return r;
+		container = *f;
+	}
+	return 0;
+}
+
+/* --- pipelines ------------------------------------------------------------------------------- */
+
+static int run_pipe(struct run *run, const struct pipe *p, struct json *dot, struct json **ret,
+	struct err *err);
+
+static struct json *ref(struct json *j)
+{
+	return j ? json_ref(j) : NULL;
+}
+
+static struct variable *variable(struct run *run, const char *name)
+{
+	for (size_t i = run->n_vars; i-- > 0;)
+		if (streq(run->vars[i].name, name))
+			return &run->vars[i];
+	return NULL;
+}
+
+static void push_variable(struct run *run, const char *name, struct json *value)
+{
+	run->vars = xreallocarray(run->vars, run->n_vars + 1, sizeof(*run->vars));
+	run->vars[run->n_vars++] = (struct variable){name, value};
+}
+
+static void pop_variables(struct run *run, size_t down_to)
+{
+	while (run->n_vars > down_to)
+		json_free(run->vars[--run->n_vars].value);
+}
+
+static int value_of(struct run *run, const struct operand *o, struct json *dot, struct json **ret,
+	struct err *err)
+{
+	AUTO_JSON struct json *v = NULL;
+	int r = 0;
+
+	switch (o->kind) {
+	case OPERAND_DOT:
+		v = ref(dot);
+		break;
+	case OPERAND_VAR: {
+		struct variable *var = variable(run, o->name);
+		if (!var)
+			return err_set(
+				err, ERR_INVALID, "template: undefined variable '$%s'", o->name);
+		v = ref(var->value);
+		break;
+	}
+	case OPERAND_CONST:
+		v = ref(o->value);
+		break;
+	case OPERAND_PAREN:
+		r = run_pipe(run, o->pipe, dot, &v, err);
+		break;
+	case OPERAND_FUNC:
+		r = function_call(o->name, NULL, 0, &v, err);
+		break;
+	}
+	if (r == 0)
+		r = walk_fields(&v, &o->fields, err);
+	if (r == 0)
+		*ret = take(v);
+	return r;
+}
+
+/* last: the value that was piped in, when piped; *ret is a new reference */
+static int run_call(struct run *run, const struct call *c, struct json *dot, struct json *last,
+	bool piped, struct json **ret, struct err *err)
+{
+	struct json *argv[ARGS_MAX];
+	size_t n = 0;
+	int r = 0;
+
+	if (c->o[0].kind != OPERAND_FUNC) {
+		if (c->n > 1 || piped)
+			return err_set(
+				err, ERR_INVALID, "template: a value cannot be given arguments");
+		return value_of(run, &c->o[0], dot, ret, err);
+	}
+	if (c->n >= ARGS_MAX)
+		return err_set(
+			err, ERR_LIMIT, "template: too many arguments of '%s'", c->o[0].name);
+	for (size_t i = 1; i < c->n && r == 0; i++) {
+		r = value_of(run, &c->o[i], dot, &argv[n], err);
+		if (r == 0)
+			n++;
+	}
+	if (piped && r == 0)
+		argv[n++] = ref(last);
+	if (r == 0)
+		r = function_call(c->o[0].name, argv, n, ret, err);
+	for (size_t i = 0; i < n; i++)
+		json_free(argv[i]);
+	return r;
+}
+
+static int run_pipe(
+	struct run *run, const struct pipe *p, struct json *dot, struct json **ret, struct err *err)
+{
+	AUTO_JSON struct json *value = NULL;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct json *next = NULL;
+		int r = run_call(run, &p->calls[i], dot, value, i > 0, &next, err);
+		if (r < 0)
+			return r;
+		json_free(value);
+		value = next;
+	}
+	*ret = take(value);
+	return 0;
+}
+
+/* --- nodes ----------------------------------------------------------------------------------- */
+
+static int run_nodes(struct run *run, const struct nodes *nodes, struct json *dot, struct err *err);
+
+static int set_variable(struct run *run, const struct pipe *p, struct json *value, struct err *err)
+{
+	if (!p->assign) {
+		push_variable(run, p->var[0], ref(value));
+		return 0;
+	}
+	struct variable *var = variable(run, p->var[0]);
+	if (!var)
+		return err_set(err, ERR_INVALID, "template: undefined variable '$%s'", p->var[0]);
+	json_free(var->value);
+	var->value = ref(value);
+	return 0;
+}
+
+static int run_round(struct run *run, const struct node *n, struct json *key, struct json *element,
+	struct err *err)
+{
+	size_t vars = run->n_vars;
+
+	if (n->pipe->n_var == 2)
+		push_variable(run, n->pipe->var[0], ref(key));
+	if (n->pipe->n_var)
+		push_variable(run, n->pipe->var[n->pipe->n_var - 1], ref(element));
+	int r = run_nodes(run, &n->body, element, err);
+	pop_variables(run, vars);
+	return r;
+}
+
+static int run_range(struct run *run, const struct node *n, struct json *over, struct err *err)
+{
+	int r = 0;
+
+	if (json_is(over, JSON_KIND_OBJECT)) {
+		AUTO_JSON struct json *keys = json_sorted_keys(over);
+		for (size_t i = 0; i < json_size(keys) && r == 0; i++)
+			r = run_round(run, n, json_at(keys, i),
+				json_get(over, json_text(json_at(keys, i))), err);
+		return r;
+	}
+	for (size_t i = 0; i < json_size(over) && r == 0; i++) {
+		AUTO_JSON struct json *index = json_new_int((int64_t)i);
+		r = run_round(run, n, index, json_at(over, i), err);
+	}
+	return r;
+}
+
+static int run_control(struct run *run, const struct node *n, struct json *dot, struct err *err)
+{
+	AUTO_JSON struct json *value = NULL;
+	size_t vars = run->n_vars;
+	int r = run_pipe(run, n->pipe, dot, &value, err);
+
+	if (r < 0)
+		return r;
+	if (n->kind == NODE_RANGE) {
+		if (value && !json_is(value, JSON_KIND_ARRAY) &&
+			!json_is(value, JSON_KIND_OBJECT) && !json_is(value, JSON_KIND_NULL))
+			return err_set(err, ERR_INVALID, "template: cannot range over that value");
+		return json_size(value) ? run_range(run, n, value, err)
+		                        : run_nodes(run, &n->other, dot, err);
+	}
+	if (n->pipe->n_var)
+		r = set_variable(run, n->pipe, value, err);
+	if (r == 0) {
+		bool yes = value_is_true(value);
+		struct json *inner = yes && n->kind == NODE_WITH ? value : dot;
+		r = run_nodes(run, yes ? &n->body : &n->other, inner, err);
+	}
+	pop_variables(run, vars);
+	return r;
+}
+
+static int run_node(struct run *run, const struct node *n, struct json *dot, struct err *err)
+{
+	AUTO_JSON struct json *value = NULL;
+
+	if (n->kind == NODE_TEXT) {
+		buf_addstr(run->out, n->text);
+		return 0;
+	}
+	if (n->kind != NODE_PIPE)
+		return run_control(run, n, dot, err);
+	int r = run_pipe(run, n->pipe, dot, &value, err);
+	if (r == 0 && n->pipe->n_var)
+		return set_variable(run, n->pipe, value, err);
+	if (r == 0)
+		format_value(run->out, value);
+	return r;
+}
+
+static int run_nodes(struct run *run, const struct nodes *nodes, struct json *dot, struct err *err)
+{
+	size_t vars = run->n_vars;
+	int r = 0;
+
+	for (size_t i = 0; i < nodes->count && r == 0; i++)
+		r = run_node(run, &nodes->n[i], dot, err);
+	pop_variables(run, vars);
+	return r;
+}
+
+int format_run(const struct format *f, struct json *data, struct buf *out, struct err *err)
+{
+	struct run run = {.out = out};
+
+	push_variable(&run, "", ref(data));
+	int r = run_nodes(&run, &f->nodes, data, err);
+	pop_variables(&run, 0);
+	free(run.vars);
+	if (r == 0 && out->toobig)
+		return err_set(
+			err, ERR_LIMIT, "template: the output is larger than %zu bytes", out->max);
+	return r;
+}

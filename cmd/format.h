@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * --format: the part of Go's text/template that scripts use, evaluated over JSON.
+ *
+ *	{{.Field.Sub}} {{$x := .A}} {{if}}{{else if}}{{else}}{{end}} {{range $i, $e := .L}} {{with}}
+ *comments {{- trim -}} pipelines, parentheses, "strings", `raw strings`, numbers, true, false, nil
+ *	and or not eq ne lt le gt ge index len print printf println slice json join split lower
+ *upper title truncate
+ *
+ * Field names match members exactly, or without regard to case and underscores (.CreatedBy is
+ *created_by). A field that an object does not have is an error that lists those it has, except in
+ *members that are maps by nature (Labels, Annotations ...), where it is "<no value>" as in Go.
+ */
+#pragma once
+#include <stdbool.h>
+
+struct buf;
+struct err;
+struct format;
+struct json;
+
+/* ERR_INVALID: "template: <what> at '<text>'" */
+int format_parse(const char *text, struct format **ret, struct err *err)
+	__attribute__((warn_unused_result));
+void format_free(struct format *f); /* accepts NULL */
+static inline void format_free_p(struct format **f)
+{
+	format_free(*f);
+}
+#define AUTO_FORMAT __attribute__((cleanup(format_free_p)))
+/* Appends what the template makes of `data`. ERR_INVALID; ERR_LIMIT when `out` is full. */
+int format_run(const struct format *f, struct json *data, struct buf *out, struct err *err)
+	__attribute__((warn_unused_result));
+/* A value as Go prints it: [a b], map[k:v], <nil>. */
+void format_value(struct buf *out, const struct json *j);

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/format_functions.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/strv.h"
+#include "cmd/format.h"
+#include "cmd/format_internal.h"
+
+#define TEXT_MAX (16 * MIB) /* what one function may make */
+#define FIELD_MAX 1000 /* width and precision of printf */
+
+struct args {
+	const char *name;
+	struct json *const *v;
+	size_t n;
+	struct json **ret;
+	struct err *err;
+};
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+bool value_is_true(const struct json *j)
+{
+	switch (json_kind(j)) {
+	case JSON_KIND_NULL:
+		return false;
+	case JSON_KIND_BOOL:
+		return json_bool(j);
+	case JSON_KIND_INT:
+		return json_int(j) != 0;
+	case JSON_KIND_REAL:
+		return true;
+	case JSON_KIND_STRING:
+		return *json_text(j) != '\0';
+	case JSON_KIND_ARRAY:
+	case JSON_KIND_OBJECT:
+		return json_size(j) > 0;
+	}
+	return false;
+}
+
+struct json *json_sorted_keys(const struct json *o)
+{
+	AUTO_STRV struct strv keys = STRV_INIT;
+
+	for (void *it = json_iter(o); it; it = json_next(o, it))
+		strv_add(&keys, json_iter_key(it));
+	strv_sort(&keys);
+	return json_new_strv(&keys);
+}
+
+void format_value(struct buf *out, const struct json *j)
+{
+	if (!j) {
+		buf_addstr(out, "<no value>");
+		return;
+	}
+	switch (json_kind(j)) {
+	case JSON_KIND_NULL:
+		buf_addstr(out, "<nil>");
+		break;
+	case JSON_KIND_STRING:
+		buf_addstr(out, json_text(j));
+		break;
+	case JSON_KIND_ARRAY:
+		buf_addch(out, '[');
+		for (size_t i = 0; i < json_size(j); i++) {
+			if (i)
+				buf_addch(out, ' ');
+			format_value(out, json_at(j, i));
+		}
+		buf_addch(out, ']');
+		break;
+	case JSON_KIND_OBJECT: {
+		AUTO_JSON struct json *keys = json_sorted_keys(j);
+		buf_addstr(out, "map[");
+		for (size_t i = 0; i < json_size(keys); i++) {
+			const char *key = json_text(json_at(keys, i));
+			buf_addf(out, "%s%s:", i ? " " : "", key);
+			format_value(out, json_get(j, key));
+		}
+		buf_addch(out, ']');
+		break;
+	}
+	case JSON_KIND_BOOL:
+	case JSON_KIND_INT:
+	case JSON_KIND_REAL: {
+		AUTO_FREE char *text = json_dump(j, 0);
+		buf_addstr(out, text);
+		break;
+	}
+	}
+}
+
+static int bad(const struct args *a, const char *what)
+{
+	return err_set(a->err, ERR_INVALID, "template: %s: %s", a->name, what);
+}
+
+/* The value as text: a string as it is, others as they print. */
+static char *as_text(const struct json *j)
+{
+	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
+
+	buf_addstr(&b, "");
+	format_value(&b, j);
+	char *s = buf_take(&b);
+	return s ? s : xstrdup("");
+}
+
+/* --- comparing ------------------------------------------------------------------------------- */
+
+/* -1, 0, 1; 2 when the two cannot be compared */
+static int compare(const struct json *a, const struct json *b)
+{
+	if (json_is(a, JSON_KIND_INT) && json_is(b, JSON_KIND_INT)) {
+		int64_t x = json_int(a), y = json_int(b);
+		return x < y ? -1 : x > y;
+	}
+	if (json_is(a, JSON_KIND_STRING) && json_is(b, JSON_KIND_STRING)) {
+		int d = strcmp(json_text(a), json_text(b));
+		return d < 0 ? -1 : d > 0;
+	}
+	if (json_is(a, JSON_KIND_BOOL) && json_is(b, JSON_KIND_BOOL))
+		return json_bool(a) - json_bool(b);
+	if (json_kind(a) == JSON_KIND_NULL && json_kind(b) == JSON_KIND_NULL)
+		return 0;
+	return 2;
+}
+
+static int f_compare(struct args *a)
+{
+	int d = compare(a->v[0], a->v[1]);
+	bool yes;
+
+	if (streq(a->name, "eq")) {
+		yes = d == 0; /* eq a b c: a equals one of the others */
+		for (size_t i = 2; i < a->n && !yes; i++)
+			yes = compare(a->v[0], a->v[i]) == 0;
+	} else if (streq(a->name, "ne")) {
+		yes = d != 0;
+	} else {
+		if (d == 2)
+			return bad(a, "these values cannot be compared");
+		yes = streq(a->name, "lt")   ? d < 0
+		      : streq(a->name, "le") ? d <= 0
+		      : streq(a->name, "gt") ? d > 0
+		                             : d >= 0;
+	}
+	*a->ret = json_new_bool(yes);
+	return 0;
+}
+
+static int f_and_or(struct args *a)
+{
+	bool stop_at = streq(a->name, "or");
+	size_t i = 0;
+
+	while (i + 1 < a->n && value_is_true(a->v[i]) != stop_at)
+		i++;
+	*a->ret = a->v[i] ? json_ref(a->v[i]) : NULL;
+	return 0;
+}
+
+static int f_not(struct args *a)
+{
+	*a->ret = json_new_bool(!value_is_true(a->v[0]));
+	return 0;
+}
+
+/* --- parts ----------------------------------------------------------------------------------- */
+
+static int f_len(struct args *a)
+{
+	if (json_is(a->v[0], JSON_KIND_STRING))
+		*a->ret = json_new_int((int64_t)strlen(json_text(a->v[0])));
+	else if (json_is(a->v[0], JSON_KIND_ARRAY) || json_is(a->v[0], JSON_KIND_OBJECT))
+		*a->ret = json_new_int((int64_t)json_size(a->v[0]));
+	else if (json_kind(a->v[0]) == JSON_KIND_NULL)
+		*a->ret = json_new_int(0);
+	else
+		return bad(a, "that value has no length");
+	return 0;
+}
+
+static int f_index(struct args *a)
+{
+	struct json *v = a->v[0];
+
+	for (size_t i = 1; i < a->n; i++) {
+		if (json_is(v, JSON_KIND_OBJECT) && json_is(a->v[i], JSON_KIND_STRING)) {
+			v = json_get(v, json_text(a->v[i]));
+			/* as a map of strings in Go: a missing one is empty */
+			if (!v) {
+				*a->ret = json_new_string("");
+				return 0;
+			}
+		} else if (json_is(v, JSON_KIND_ARRAY) && json_is(a->v[i], JSON_KIND_INT)) {
+			int64_t at = json_int(a->v[i]);
+			if (at < 0 || (uint64_t)at >= json_size(v))
+				return bad(a, "out of range");
+			v = json_at(v, (size_t)at);
+		} else {
+			return bad(a, "that value cannot be indexed so");
+		}
+	}
+	*a->ret = v ? json_ref(v) : NULL;
+	return 0;
+}
+
+static int f_slice(struct args *a)
+{
+	bool text = json_is(a->v[0], JSON_KIND_STRING);
+	size_t n = text ? strlen(json_text(a->v[0])) : json_size(a->v[0]);
+	size_t bound[2] = {0, n};
+
+	if (!text && !json_is(a->v[0], JSON_KIND_ARRAY))
+		return bad(a, "that value cannot be sliced");
+	for (size_t i = 1; i < a->n; i++) {
+		int64_t at = json_int(a->v[i]);
+		if (!json_is(a->v[i], JSON_KIND_INT) || at < 0 || (uint64_t)at > n)
+			return bad(a, "out of range");
+		bound[i - 1] = (size_t)at;
+	}
+	if (bound[0] > bound[1])
+		return bad(a, "out of range");
+	if (text) {
+		AUTO_FREE char *s = xstrndup(json_text(a->v[0]) + bound[0], bound[1] - bound[0]);
+		*a->ret = json_new_string(s);
+		return 0;
+	}
+	struct json *part = json_new_array();
+	for (size_t i = bound[0]; i < bound[1]; i++)
+		json_add(part, json_ref(json_at(a->v[0], i)));
+	*a->ret = part;
+	return 0;
+}
+
+/* --- text ------------------------------------------------------------------------------------ */
+
+static int f_json(struct args *a)
+{
+	AUTO_JSON struct json *null = json_new_null();
+	AUTO_FREE char *text = json_dump(a->v[0] ? a->v[0] : null, 0);
+
+	*a->ret = json_new_string(text);
+	return 0;
+}
+
+static int f_join(struct args *a)
+{
+	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
+	const char *sep = json_text(a->v[1]);
+
+	if (!sep || (json_kind(a->v[0]) != JSON_KIND_ARRAY && json_kind(a->v[0]) != JSON_KIND_NULL))
+		return bad(a, "a list and a separator are wanted");
+	for (size_t i = 0; i < json_size(a->v[0]); i++) {
+		if (i)
+			buf_addstr(&b, sep);
+		format_value(&b, json_at(a->v[0], i));
+	}
+	*a->ret = json_new_string(buf_str(&b));
+	return 0;
+}
+
+static int f_split(struct args *a)
+{
+	const char *s = json_text(a->v[0]), *sep = json_text(a->v[1]);
+
+	if (!s || !sep || !*sep)
+		return bad(a, "a string and a separator are wanted");
+	struct json *list = json_new_array();
+	for (const char *at = s;;) {
+		const char *next = strstr(at, sep);
+		AUTO_FREE char *part = next ? xstrndup(at, (size_t)(next - at)) : xstrdup(at);
+		json_add(list, json_new_string(part));
+		if (!next)
+			break;
+		at = next + strlen(sep);
+	}
+	*a->ret = list;
+	return 0;
+}
+
+static int f_case(struct args *a)
+{
+	AUTO_FREE char *s = as_text(a->v[0]);
+	bool lower = streq(a->name, "lower"), title = streq(a->name, "title"), start = true;
+
+	for (char *c = s; *c; c++) {
+		if (lower)
+			*c = (char)tolower((unsigned char)*c);
+		else if (!title || start)
+			*c = (char)toupper((unsigned char)*c);
+		start = isspace((unsigned char)*c);
+	}
+	*a->ret = json_new_string(s);
+	return 0;
+}
+
+static int f_truncate(struct args *a)
+{
+	AUTO_FREE char *s = as_text(a->v[0]);
+	int64_t n = json_int(a->v[1]);
+
+	if (!json_is(a->v[1], JSON_KIND_INT) || n < 0)
+		return bad(a, "a length is wanted");
+	if ((uint64_t)n < strlen(s))
+		s[n] = '\0';
+	*a->ret = json_new_string(s);
+	return 0;
+}
+
+/* print puts a blank between two values of which none is a string, println between all, as Go's fmt
+ * does */
+static int f_print(struct args *a)
+{
+	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
+	bool line = streq(a->name, "println");
+
+	for (size_t i = 0; i < a->n; i++) {
+		if (i && (line || (!json_is(a->v[i], JSON_KIND_STRING) &&
+					  !json_is(a->v[i - 1], JSON_KIND_STRING))))
+			buf_addch(&b, ' ');
+		format_value(&b, a->v[i]);
+	}
+	if (line)
+		buf_addch(&b, '\n');
+	*a->ret = json_new_string(buf_str(&b));
+	return 0;
+}
+
+/* One verb of printf with its flags. */
+struct verb {
+	bool left, zero;
+	int width, precision; /* precision -1: not said */
+	char letter;
+};
+
+static const char *read_verb(const char *f, struct verb *v)
+{
+	*v = (struct verb){.precision = -1};
+	for (; *f == '-' || *f == '0' || *f == '+' || *f == '#' || *f == ' '; f++) {
+		v->left |= *f == '-';
+		v->zero |= *f == '0';
+	}
+	for (; isdigit((unsigned char)*f) && v->width < FIELD_MAX; f++)
+		v->width = v->width * 10 + (*f - '0');
+	if (*f == '.') {
+		v->precision = 0;
+		for (f++; isdigit((unsigned char)*f) && v->precision < FIELD_MAX; f++)
+			v->precision = v->precision * 10 + (*f - '0');
+	}
+	v->letter = *f;
+	return *f ? f + 1 : f;
+}
+
+static void add_padded(struct buf *b, const struct verb *v, const char *s)
+{
+	int width = v->left ? -v->width : v->width;
+	bool number = *s && strspn(s, "-0123456789abcdef") == strlen(s) && v->letter != 's';
+
+	if (v->zero && !v->left && number) {
+		for (int pad = v->width - (int)strlen(s); pad > 0; pad--)
+			buf_addch(b, '0');
+		width = 0;
+	}
+	if (v->precision >= 0 && v->letter == 's')
+		buf_addf(b, "%*.*s", width, v->precision, s);
+	else
+		buf_addf(b, "%*s", width, s);
+}
+
+static int add_verb(
+	const struct args *a, struct buf *b, const struct verb *v, const struct json *value)
+{
+	AUTO_FREE char *text = NULL;
+
+	switch (v->letter) {
+	case 's':
+	case 'v':
+	case 't':
+		text = as_text(value);
+		break;
+	case 'd':
+		if (!json_is(value, JSON_KIND_INT))
+			return bad(a, "%d wants a number");
+		text = as_text(value);
+		break;
+	case 'x':
+		if (!json_is(value, JSON_KIND_INT))
+			return bad(a, "%x wants a number");
+		text = xasprintf("%llx", (unsigned long long)json_int(value));
+		break;
+	case 'q': {
+		AUTO_FREE char *raw = as_text(value);
+		AUTO_JSON struct json *s = json_new_string(raw);
+		text = json_dump(s, 0);
+		break;
+	}
+	default:
+		return bad(a, "only %s %v %d %x %q %t %% are known");
+	}
+	add_padded(b, v, text);
+	return 0;
+}
+
+static int f_printf(struct args *a)
+{
+	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
+	const char *f = json_text(a->v[0]);
+	size_t at = 1;
+
+	if (!f)
+		return bad(a, "the first argument is to be a string");
+	while (*f) {
+		struct verb v;
+		if (*f != '%') {
+			buf_addch(&b, *f++);
+			continue;
+		}
+		f = read_verb(f + 1, &v);
+		if (v.letter == '%') {
+			buf_addch(&b, '%');
+			continue;
+		}
+		if (at >= a->n)
+			return bad(a, "too few arguments");
+		int r = add_verb(a, &b, &v, a->v[at++]);
+		if (r < 0)
+			return r;
+	}
+	*a->ret = json_new_string(buf_str(&b));
+	return 0;
+}
+
+/* --- the table ------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	size_t min, max;
+	int (*fn)(struct args *a);
+} functions[] = {
+	{"and", 1, SIZE_MAX, f_and_or},
+	{"eq", 2, SIZE_MAX, f_compare},
+	{"ge", 2, 2, f_compare},
+	{"gt", 2, 2, f_compare},
+	{"index", 1, SIZE_MAX, f_index},
+	{"join", 2, 2, f_join},
+	{"json", 1, 1, f_json},
+	{"le", 2, 2, f_compare},
+	{"len", 1, 1, f_len},
+	{"lower", 1, 1, f_case},
+	{"lt", 2, 2, f_compare},
+	{"ne", 2, 2, f_compare},
+	{"not", 1, 1, f_not},
+	{"or", 1, SIZE_MAX, f_and_or},
+	{"print", 0, SIZE_MAX, f_print},
+	{"printf", 1, SIZE_MAX, f_printf},
+	{"println", 0, SIZE_MAX, f_print},
+	{"slice", 1, 3, f_slice},
+	{"split", 2, 2, f_split},
+	{"title", 1, 1, f_case},
+	{"truncate", 2, 2, f_truncate},
+	{"upper", 1, 1, f_case},
+};
+
+bool format_has_function(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(functions); i++)
+		if (streq(functions[i].name, name))
+			return true;
+	return false;
+}
+
+int function_call(
+	const char *name, struct json *const *argv, size_t n, struct json **ret, struct err *err)
+{
+	struct args a = {name, argv, n, ret, err};
+
+	for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
+		if (!streq(functions[i].name, name))
+			continue;
+		if (n < functions[i].min || n > functions[i].max)
+			return bad(&a, "wrong number of arguments");
+		return functions[i].fn(&a);
+	}
+	return err_set(err, ERR_INVALID, "template: unknown function '%s'", name);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parsed template, between format_parse.c and format.c. */
+#pragma once
+#include "base/strv.h"
+#include <stddef.h>
+
+struct json;
+struct pipe;
+
+enum operand_kind {
+	OPERAND_DOT, /* . or .A.B */
+	OPERAND_VAR, /* $x or $x.A */
+	OPERAND_CONST, /* a string, number, bool or nil */
+	OPERAND_FUNC, /* a name */
+	OPERAND_PAREN, /* (pipeline) or (pipeline).A */
+};
+
+struct operand {
+	enum operand_kind kind;
+	char *name; /* VAR without the '$', FUNC */
+	struct json *value; /* CONST */
+	struct pipe *pipe; /* PAREN */
+	struct strv fields; /* .A.B after it */
+};
+
+struct call {
+	struct operand *o;
+	size_t n;
+};
+
+struct pipe {
+	char *var[2]; /* $i, $e := ; the second only in range */
+	size_t n_var;
+	bool assign; /* = instead of := */
+	struct call *calls;
+	size_t n;
+};
+
+enum node_kind { NODE_TEXT, NODE_PIPE, NODE_IF, NODE_RANGE, NODE_WITH };
+
+struct nodes {
+	struct node *n;
+	size_t count;
+};
+
+struct node {
+	enum node_kind kind;
+	char *text;
+	struct pipe *pipe;
+	struct nodes body, other; /* other: after {{else}} */
+};
+
+struct format {
+	struct nodes nodes;
+};
+
+/* The functions of format.c by name. */
+_Bool format_has_function(const char *name);

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "cmd/format.h"
+#include "cmd/format_internal.h"
+
+#define TEMPLATE_MAX (64 * KIB)
+#define DEPTH_MAX 64 /* nested blocks and parentheses */
+
+struct parser {
+	const char *s; /* what is left */
+	const char *end;
+	unsigned depth;
+	bool trim_next; /* the last action ended with -}} */
+};
+
+static int fail(const struct parser *p, const char *what, struct err *err)
+{
+	int n = p->end - p->s > 30 ? 30 : (int)(p->end - p->s);
+
+	return err_set(err, ERR_INVALID, "template: %s at '%.*s'", what, n, p->s);
+}
+
+/* --- freeing --------------------------------------------------------------------------------- */
+
+static void pipe_free(struct pipe *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n; i++) {
+		for (size_t k = 0; k < p->calls[i].n; k++) {
+			struct operand *o = &p->calls[i].o[k];
+			free(o->name);
+			json_free(o->value);
+			pipe_free(o->pipe);
+			strv_done(&o->fields);
+		}
+		free(p->calls[i].o);
+	}
+	free(p->calls);
+	free(p->var[0]);
+	free(p->var[1]);
+	free(p);
+}
+
+static void nodes_done(struct nodes *nodes)
+{
+	for (size_t i = 0; i < nodes->count; i++) {
+		free(nodes->n[i].text);
+		pipe_free(nodes->n[i].pipe);
+		nodes_done(&nodes->n[i].body);
+		nodes_done(&nodes->n[i].other);
+	}
+	free(nodes->n);
+}
+
+void format_free(struct format *f)
+{
+	if (!f)
+		return;
+	nodes_done(&f->nodes);
+	free(f);
+}
+
+/* --- words ----------------------------------------------------------------------------------- */
+
+static void skip_blanks(struct parser *p)
+{
+	while (p->s < p->end && isspace((unsigned char)*p->s))
+		p->s++;
+}
+
+static bool is_word(char c)
+{
+	return isalnum((unsigned char)c) || c == '_';
+}
+
+static char *word(struct parser *p)
+{
+	const char *start = p->s;
+
+	while (p->s < p->end && is_word(*p->s))
+		p->s++;
+	return xstrndup(start, (size_t)(p->s - start));
+}
+
+static bool at_text(const struct parser *p, const char *t)
+{
+	size_t n = strlen(t);
+
+	return (size_t)(p->end - p->s) >= n && !memcmp(p->s, t, n);
+}
+
+/* the end of an action: "}}", or "-}}" after a blank */
+static bool at_close(const struct parser *p)
+{
+	return at_text(p, "}}") || at_text(p, "-}}");
+}
+
+static int close_action(struct parser *p, struct err *err)
+{
+	skip_blanks(p);
+	p->trim_next = at_text(p, "-}}");
+	if (p->trim_next)
+		p->s++;
+	if (!at_text(p, "}}"))
+		return fail(p, "expected '}}'", err);
+	p->s += 2;
+	return 0;
+}
+
+static int quoted(struct parser *p, struct operand *o, struct err *err)
+{
+	char quote = *p->s;
+	AUTO_BUF struct buf b = BUF_INIT(TEMPLATE_MAX);
+
+	for (p->s++; p->s < p->end && *p->s != quote; p->s++) {
+		char c = *p->s;
+		if (c == '\\' && quote == '"' && p->s + 1 < p->end) {
+			static const char from[] = "ntr\\\"'", to[] = "\n\t\r\\\"'";
+			const char *at = strchr(from, *++p->s);
+			if (!at || !*at)
+				return fail(p, "unknown escape", err);
+			c = to[at - from];
+		}
+		buf_addch(&b, c);
+	}
+	if (p->s >= p->end)
+		return fail(p, "string without an end", err);
+	p->s++;
+	o->kind = OPERAND_CONST;
+	o->value = json_new_string(buf_str(&b));
+	return 0;
+}
+
+static int number(struct parser *p, struct operand *o, struct err *err)
+{
+	const char *start = p->s;
+	int64_t i;
+
+	if (*p->s == '-' || *p->s == '+')
+		p->s++;
+	AUTO_FREE char *digits = word(p);
+	AUTO_FREE char *text = xasprintf("%s%s", *start == '-' ? "-" : "", digits);
+	if (!num_i64(text, INT64_MIN, INT64_MAX, &i))
+		return fail(p, "not a number", err);
+	o->kind = OPERAND_CONST;
+	o->value = json_new_int(i);
+	return 0;
+}
+
+static int name(struct parser *p, struct operand *o, struct err *err)
+{
+	const struct parser before = *p;
+	AUTO_FREE char *w = word(p);
+
+	o->kind = OPERAND_CONST;
+	if (streq(w, "true") || streq(w, "false")) {
+		o->value = json_new_bool(*w == 't');
+	} else if (streq(w, "nil")) {
+		o->value = json_new_null();
+	} else if (format_has_function(w)) {
+		o->kind = OPERAND_FUNC;
+		o->name = take(w);
+	} else {
+		return fail(&before, "unknown function", err);
+	}
+	return 0;
+}
+
+/* --- pipelines ------------------------------------------------------------------------------- */
+
+static int pipeline(struct parser *p, bool in_range, struct pipe **ret, struct err *err);
+
+static int fields(struct parser *p, struct operand *o, struct err *err)
+{
+	while (p->s < p->end && *p->s == '.') {
+		p->s++;
+		if (p->s >= p->end || !is_word(*p->s)) {
+			/* a lone dot is the whole */
+			if (o->kind == OPERAND_DOT && !o->fields.n)
+				return 0;
+			return fail(p, "expected a field name", err);
+		}
+		strv_add_take(&o->fields, word(p));
+	}
+	return 0;
+}
+
+static int operand(struct parser *p, struct operand *o, struct err *err)
+{
+	char c = *p->s;
+	int r = 0;
+
+	if (c == '"' || c == '`')
+		return quoted(p, o, err);
+	if (isdigit((unsigned char)c) || c == '-' || c == '+')
+		return number(p, o, err);
+	if (c == '.') {
+		o->kind = OPERAND_DOT;
+	} else if (c == '$') {
+		p->s++;
+		o->kind = OPERAND_VAR;
+		o->name = word(p);
+	} else if (c == '(') {
+		p->s++;
+		o->kind = OPERAND_PAREN;
+		r = pipeline(p, false, &o->pipe, err);
+		if (r < 0)
+			return r;
+		skip_blanks(p);
+		if (!at_text(p, ")"))
+			return fail(p, "expected ')'", err);
+		p->s++;
+	} else if (is_word(c)) {
+		return name(p, o, err);
+	} else {
+		return fail(p, "unexpected character", err);
+	}
+	return fields(p, o, err);
+}
+
+static int call(struct parser *p, struct call *c, struct err *err)
+{
+	for (;;) {
+		skip_blanks(p);
+		if (p->s >= p->end)
+			return fail(p, "action without an end", err);
+		if (at_close(p) || *p->s == '|' || *p->s == ')')
+			break;
+		c->o = xreallocarray(c->o, c->n + 1, sizeof(*c->o));
+		memset(&c->o[c->n], 0, sizeof(*c->o));
+		int r = operand(p, &c->o[c->n++], err);
+		if (r < 0)
+			return r;
+	}
+	return c->n ? 0 : fail(p, "missing value", err);
+}
+
+/* "$x :=", "$x =", "$i, $e :=": looked ahead for, as "$x" alone is a value */
+static void declaration(struct parser *p, bool in_range, struct pipe *pipe)
+{
+	struct parser try = *p;
+	AUTO_FREE char *first = NULL;
+	AUTO_FREE char *second = NULL;
+
+	skip_blanks(&try);
+	if (!at_text(&try, "$"))
+		return;
+	try.s++;
+	first = word(&try);
+	skip_blanks(&try);
+	if (in_range && at_text(&try, ",")) {
+		try.s++;
+		skip_blanks(&try);
+		if (!at_text(&try, "$"))
+			return;
+		try.s++;
+		second = word(&try);
+		skip_blanks(&try);
+	}
+	bool assign = at_text(&try, "=");
+	if (!assign && !at_text(&try, ":="))
+		return;
+	try.s += assign ? 1 : 2;
+	pipe->assign = assign;
+	pipe->n_var = second ? 2 : 1;
+	pipe->var[0] = take(first);
+	pipe->var[1] = take(second);
+	*p = try;
+}
+
+static int pipeline(struct parser *p, bool in_range, struct pipe **ret, struct err *err)
+{
+	if (++p->depth > DEPTH_MAX)
+		return fail(p, "nested too deeply", err);
+	struct pipe *pipe = *ret = xcalloc(1, sizeof(*pipe));
+	declaration(p, in_range, pipe);
+	for (;;) {
+		pipe->calls = xreallocarray(pipe->calls, pipe->n + 1, sizeof(*pipe->calls));
+		memset(&pipe->calls[pipe->n], 0, sizeof(*pipe->calls));
+		int r = call(p, &pipe->calls[pipe->n++], err);
+		if (r < 0)
+			return r;
+		if (!at_text(p, "|"))
+			break;
+		p->s++;
+	}
+	p->depth--;
+	return 0;
+}
+
+/* --- blocks ---------------------------------------------------------------------------------- */
+
+enum stop { STOP_END_OF_TEXT, STOP_ELSE, STOP_END };
+
+static int block(struct parser *p, struct nodes *ret, enum stop *ret_stop, struct err *err);
+
+static struct node *add_node(struct nodes *nodes, enum node_kind kind)
+{
+	nodes->n = xreallocarray(nodes->n, nodes->count + 1, sizeof(*nodes->n));
+	memset(&nodes->n[nodes->count], 0, sizeof(*nodes->n));
+	nodes->n[nodes->count].kind = kind;
+	return &nodes->n[nodes->count++];
+}
+
+static bool keyword(struct parser *p, const char *k)
+{
+	size_t n = strlen(k);
+
+	if (!at_text(p, k) || (p->s + n < p->end && is_word(p->s[n])))
+		return false;
+	p->s += n;
+	return true;
+}
+
+static int control(struct parser *p, struct nodes *nodes, enum node_kind kind, struct err *err)
+{
+	struct node node = {.kind = kind};
+	enum stop stop = STOP_END;
+
+	if (++p->depth > DEPTH_MAX)
+		return fail(p, "nested too deeply", err);
+	int r = pipeline(p, kind == NODE_RANGE, &node.pipe, err);
+	if (r == 0)
+		r = close_action(p, err);
+	if (r == 0)
+		r = block(p, &node.body, &stop, err);
+	if (r == 0 && stop == STOP_ELSE) {
+		skip_blanks(p);
+		if (kind == NODE_IF && keyword(p, "if")) {
+			/* {{else if}}: one {{end}} closes both */
+			r = control(p, &node.other, NODE_IF, err);
+			stop = STOP_END;
+		} else {
+			r = close_action(p, err);
+			if (r == 0)
+				r = block(p, &node.other, &stop, err);
+		}
+	}
+	if (r == 0 && stop != STOP_END)
+		r = fail(p, "missing {{end}}", err);
+	p->depth--;
+	/* the list may have moved: the node is added when it is complete, or half-built to be freed
+	 * with the rest */
+	*add_node(nodes, kind) = node;
+	return r;
+}
+
+static void add_text(struct parser *p, struct nodes *nodes, const char *end, bool trim_end)
+{
+	const char *start = p->s;
+
+	while (p->trim_next && start < end && isspace((unsigned char)*start))
+		start++;
+	while (trim_end && end > start && isspace((unsigned char)end[-1]))
+		end--;
+	p->trim_next = false;
+	if (end > start)
+		add_node(nodes, NODE_TEXT)->text = xstrndup(start, (size_t)(end - start));
+}
+
+static int comment(struct parser *p, struct err *err)
+{
+	while (p->s < p->end && !at_text(p, "*/"))
+		p->s++;
+	if (p->s >= p->end)
+		return fail(p, "comment without an end", err);
+	p->s += 2;
+	return close_action(p, err);
+}
+
+static int action(struct parser *p, struct nodes *nodes, enum stop *ret_stop, struct err *err)
+{
+	int r;
+
+	skip_blanks(p);
+	if (at_text(p, "/*"))
+		return comment(p, err);
+	if (keyword(p, "end")) {
+		*ret_stop = STOP_END;
+		return close_action(p, err);
+	}
+	if (keyword(p, "else")) {
+		*ret_stop = STOP_ELSE; /* the rest of it is control()'s */
+		return 0;
+	}
+	if (keyword(p, "if"))
+		return control(p, nodes, NODE_IF, err);
+	if (keyword(p, "range"))
+		return control(p, nodes, NODE_RANGE, err);
+	if (keyword(p, "with"))
+		return control(p, nodes, NODE_WITH, err);
+	struct node *n = add_node(nodes, NODE_PIPE);
+	r = pipeline(p, false, &n->pipe, err);
+	return r < 0 ? r : close_action(p, err);
+}
+
+static int block(struct parser *p, struct nodes *ret, enum stop *ret_stop, struct err *err)
+{
+	*ret_stop = STOP_END_OF_TEXT;
+	while (*ret_stop == STOP_END_OF_TEXT) {
+		const char *open = memmem(p->s, (size_t)(p->end - p->s), "{{", 2);
+		if (!open) {
+			add_text(p, ret, p->end, false);
+			p->s = p->end;
+			return 0;
+		}
+		bool trim = p->end - open > 3 && open[2] == '-' && isspace((unsigned char)open[3]);
+		add_text(p, ret, open, trim);
+		p->s = open + (trim ? 3 : 2);
+		int r = action(p, ret, ret_stop, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int format_parse(const char *text, struct format **ret, struct err *err)
+{
+	struct parser p = {.s = text, .end = text + strlen(text)};
+	AUTO_FORMAT struct format *f = xcalloc(1, sizeof(*f));
+	enum stop stop;
+
+	if (strlen(text) > TEMPLATE_MAX)
+		return err_set(
+			err, ERR_LIMIT, "template is larger than %d bytes", (int)TEMPLATE_MAX);
+	int r = block(&p, &f->nodes, &stop, err);
+	if (r < 0)
+		return r;
+	if (stop != STOP_END_OF_TEXT)
+		return fail(
+			&p, stop == STOP_END ? "unexpected {{end}}" : "unexpected {{else}}", err);
+	*ret = take(f);
+	return 0;
+}

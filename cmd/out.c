@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/out.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cmd/text.h"
+#include "cmd/view.h"
+
+#define WIDTH_DEFAULT 80
+#define WIDTH_MIN 20
+
+bool progress_mode_parse(const char *s, enum progress_mode *ret)
+{
+	static const struct {
+		const char *name;
+		enum progress_mode mode;
+	} modes[] = {
+		{"auto", PROGRESS_AUTO},
+		{"plain", PROGRESS_PLAIN},
+		{"tty", PROGRESS_TTY},
+		{"quiet", PROGRESS_QUIET},
+		{"none", PROGRESS_NONE},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		if (streq(s, modes[i].name)) {
+			*ret = modes[i].mode;
+			return true;
+		}
+	}
+	return false;
+}
+
+void out_init(struct out *o)
+{
+	const char *term = getenv("TERM");
+	const char *no_color = getenv("NO_COLOR");
+
+	*o = (struct out){.out = stdout, .err = stderr};
+	o->out_tty = isatty(STDOUT_FILENO);
+	o->err_tty = isatty(STDERR_FILENO);
+	/* no-color.org: any value but the empty one */
+	o->cursor = o->err_tty && !(term && streq(term, "dumb"));
+	o->colour = o->cursor && !(no_color && *no_color);
+}
+
+int out_done(struct out *o, struct err *err)
+{
+	out_progress_done(o);
+	bool failed = fflush(o->out) != 0 || ferror(o->out);
+	/* a reader that has seen enough (head) is no failure */
+	if (failed && errno != EPIPE)
+		return err_sys(err, "cannot write to the standard output");
+	return 0;
+}
+
+static void make_room(struct out *o)
+{
+	if (o->view)
+		view_erase(o->view);
+}
+
+void out_printf(struct out *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (o->out_tty)
+		make_room(o);
+	va_start(ap, fmt);
+	(void)vfprintf(o->out, fmt, ap);
+	va_end(ap);
+}
+
+static void line_to_err(struct out *o, const char *prefix, const char *fmt, va_list ap)
+{
+	AUTO_FREE char *text = xvasprintf(fmt, ap);
+	AUTO_FREE char *clean = text_clean(text, strlen(text), 0);
+
+	make_room(o);
+	(void)fflush(o->out);
+	(void)fprintf(o->err, "%s%s\n", prefix, clean);
+}
+
+void out_note(struct out *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (o->quiet)
+		return;
+	va_start(ap, fmt);
+	line_to_err(o, "", fmt, ap);
+	va_end(ap);
+}
+
+void out_warn(struct out *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line_to_err(o, "mica: warning: ", fmt, ap);
+	va_end(ap);
+}
+
+void out_error(struct out *o, const struct err *err)
+{
+	AUTO_FREE char *clean = text_clean(err->msg, strlen(err->msg), TEXT_LINES);
+
+	make_room(o);
+	(void)fflush(o->out);
+	if (o->colour)
+		(void)fprintf(o->err, "\x1b[31mmica:\x1b[0m %s\n", clean);
+	else
+		(void)fprintf(o->err, "mica: %s\n", clean);
+}
+
+void out_json(struct out *o, const struct json *j)
+{
+	AUTO_FREE char *text = json_dump(j, 4);
+
+	out_printf(o, "%s\n", text);
+}
+
+unsigned out_width(const struct out *o)
+{
+	struct winsize w;
+
+	if (ioctl(fileno(o->err), TIOCGWINSZ, &w) < 0 || !w.ws_col)
+		return WIDTH_DEFAULT;
+	return w.ws_col < WIDTH_MIN ? WIDTH_MIN : w.ws_col;
+}

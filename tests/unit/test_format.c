@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cmd/format.h"
+
+static const char *const document =
+	"{\"Id\":\"sha256:ab\",\"Size\":12,\"created_by\":\"me\",\"RepoTags\":[\"a:1\",\"b:2\"],"
+	"\"Config\":{\"Env\":[\"A=1\",\"B=2\"],\"User\":\"\",\"Labels\":{\"x\":\"y\",\"k.dotted\":"
+        "\"v\"}},"
+	"\"Empty\":[],\"Yes\":true,\"Nothing\":null}";
+
+static int run(const char *template, struct buf *out, struct err *err)
+{
+	AUTO_JSON struct json *data = NULL;
+	AUTO_FORMAT struct format *f = NULL;
+
+	buf_init(out, 4096);
+	buf_addstr(out, "");
+	assert_int_equal(json_parse(document, strlen(document), "document", &data, err), 0);
+	int r = format_parse(template, &f, err);
+	return r < 0 ? r : format_run(f, data, out, err);
+}
+
+static void gives(const char *template, const char *expected)
+{
+	AUTO_BUF struct buf out = BUF_INIT(0);
+	struct err err = ERR_INIT;
+
+	if (run(template, &out, &err) < 0)
+		fail_msg("'%s': %s", template, err.msg);
+	assert_string_equal(buf_str(&out), expected);
+}
+
+static void fails(const char *template, const char *text)
+{
+	AUTO_BUF struct buf out = BUF_INIT(0);
+	struct err err = ERR_INIT;
+
+	assert_true(run(template, &out, &err) < 0);
+	if (!strstr(err.msg, text))
+		fail_msg("'%s' does not contain '%s'", err.msg, text);
+}
+
+static void prints_values_as_go_does(void **state)
+{
+	(void)state;
+	gives("plain", "plain");
+	gives("{{.Id}} {{ .Size }}", "sha256:ab 12");
+	gives("{{.RepoTags}}", "[a:1 b:2]");
+	gives("{{.Config.Labels}}", "map[k.dotted:v x:y]");
+	gives("{{.Nothing}}|{{.Yes}}|{{.Empty}}", "<nil>|true|[]");
+	gives("{{json .Config.Env}}", "[\"A=1\",\"B=2\"]");
+	gives("{{/* nothing */}}x", "x");
+}
+
+static void finds_fields_by_gos_names(void **state)
+{
+	(void)state;
+	gives("{{.CreatedBy}}{{.ID}}", "mesha256:ab");
+	gives("{{.config.env}}", "[A=1 B=2]");
+	gives("{{.Config.Labels.x}}", "y");
+	gives("{{.Config.Labels.missing}}", "<no value>");
+	gives("{{.Nothing.Deeper}}", "<no value>");
+	fails("{{.Sise}}", "no field 'Sise' here, known are: Id, Size, created_by");
+	fails("{{.Id.X}}", "field 'X'");
+}
+
+static void branches_and_loops(void **state)
+{
+	(void)state;
+	gives("{{if .Config.User}}u{{else}}root{{end}}", "root");
+	gives("{{if .Empty}}1{{else if .Yes}}2{{else}}3{{end}}", "2");
+	gives("{{range .RepoTags}}<{{.}}>{{end}}", "<a:1><b:2>");
+	gives("{{range $i, $e := .RepoTags}}{{$i}}={{$e}};{{end}}", "0=a:1;1=b:2;");
+	gives("{{range .Empty}}x{{else}}none{{end}}", "none");
+	gives("{{range $k, $v := .Config.Labels}}{{$k}}={{$v}},{{end}}", "k.dotted=v,x=y,");
+	gives("{{with .Config}}{{.Env}}{{$.Size}}{{end}}", "[A=1 B=2]12");
+	gives("{{with $x := .Size}}{{$x}}{{.}}{{end}}", "1212");
+}
+
+static void keeps_variables_in_their_block(void **state)
+{
+	(void)state;
+	gives("{{$x := .Size}}{{if .Yes}}{{$x := 3}}{{$x}}{{end}}{{$x}}", "312");
+	gives("{{$x := 1}}{{if .Yes}}{{$x = 3}}{{end}}{{$x}}", "3");
+	fails("{{if .Yes}}{{$x := 3}}{{end}}{{$x}}", "undefined variable '$x'");
+}
+
+static void trims_blanks(void **state)
+{
+	(void)state;
+	gives("a  {{- .Size -}}  b", "a12b");
+	gives("a {{ .Size }} b", "a 12 b");
+	gives("{{- range .RepoTags -}} {{.}} {{- end -}}", "a:1b:2");
+}
+
+static void calls_functions(void **state)
+{
+	(void)state;
+	gives("{{len .RepoTags}}{{len .Id}}", "29");
+	gives("{{index .RepoTags 1}}", "b:2");
+	gives("{{index .Config.Labels \"k.dotted\"}}", "v");
+	gives("{{index .Config.Labels \"none\"}}", "");
+	gives("{{join .RepoTags \", \"}}", "a:1, b:2");
+	gives("{{.RepoTags | len | printf \"%03d\"}}", "002");
+	gives("{{printf \"%-6s|%5d|%q|%.2s\" .CreatedBy .Size .Id `xyz`}}",
+		"me    |   12|\"sha256:ab\"|xy");
+	gives("{{upper .CreatedBy}}{{slice .Id 0 3}}", "MEsha");
+	gives("{{if and (eq .Size 12) (ne .Id \"x\") (not .Empty)}}ok{{end}}", "ok");
+	gives("{{lt .Size 13}}{{ge .Size 13}}{{eq .CreatedBy \"a\" \"me\"}}", "truefalsetrue");
+	gives("{{(index .RepoTags 0)}}{{range split \"a,b\" \",\"}}{{.}}.{{end}}", "a:1a.b.");
+	gives("{{or .Config.User \"root\"}}{{println 1 \"a\"}}", "root1 a\n");
+	fails("{{index .RepoTags 7}}", "out of range");
+	fails("{{printf \"%d\" .Id}}", "%d wants a number");
+	fails("{{join .Id}}", "number of arguments");
+}
+
+static void refuses_what_is_malformed(void **state)
+{
+	(void)state;
+	fails("{{.Id", "action without an end");
+	fails("{{.Id | }}", "missing value");
+	fails("{{if .Id}}x", "missing {{end}}");
+	fails("x{{end}}", "unexpected {{end}}");
+	fails("{{else}}", "unexpected {{else}}");
+	fails("{{nope .Id}}", "unknown function at 'nope");
+	fails("{{\"abc}}", "string without an end");
+	fails("{{(.Id}}", "expected ')'");
+	fails("{{/* x", "comment without an end");
+	fails("{{.Id .Size}}", "cannot be given arguments");
+	fails("{{(((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((1",
+		"deeply");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(prints_values_as_go_does),
+		cmocka_unit_test(finds_fields_by_gos_names),
+		cmocka_unit_test(branches_and_loops),
+		cmocka_unit_test(keeps_variables_in_their_block),
+		cmocka_unit_test(trims_blanks),
+		cmocka_unit_test(calls_functions),
+		cmocka_unit_test(refuses_what_is_malformed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
