@@ -346,3 +346,27 @@ peers_setup() {
 buildah() {
 	command buildah --registries-conf "$CONTAINERS_REGISTRIES_CONF" --root "$T/buildah" --runroot "$T/buildah-run" --storage-driver vfs "$@"
 }
+
+# --- shorthands ---
+
+containerfile() { # writes standard input to ctx/Containerfile
+	mkdir -p ctx
+	cat >ctx/Containerfile
+}
+
+# The config document of a local image, read from the store by another program.
+config_of() { # NAME (without host and tag)
+	skopeo inspect --raw --config "oci:$MICA_ROOT:localhost/$1:latest"
+}
+
+manifest_of() { # NAME
+	skopeo inspect --raw "oci:$MICA_ROOT:localhost/$1:latest"
+}
+
+in_image() { # NAME COMMAND...
+	mica run --rm --network=none "$@"
+}
+
+image_id() { # NAME
+	manifest_of "$1" | jq -r .config.digest
+}

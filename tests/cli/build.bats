@@ -1,0 +1,378 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+}
+
+teardown() {
+	test_teardown
+}
+
+@test "the settings of the image are those of the Containerfile" {
+	containerfile <<-'END'
+		FROM busybox
+		ARG VERSION=1.2
+		ENV A=1 B="two words" C=$VERSION
+		LABEL one=1 two="the ${A}st"
+		WORKDIR /srv
+		WORKDIR app
+		USER app
+		EXPOSE 80 53/udp
+		VOLUME /data
+		STOPSIGNAL SIGINT
+		SHELL ["/bin/sh", "-ec"]
+		HEALTHCHECK --interval=5s --timeout=3s --retries=2 CMD true
+		ONBUILD RUN echo later
+		MAINTAINER someone
+		ENTRYPOINT ["/bin/echo"]
+		CMD ["hello", "you"]
+	END
+	mica build -q --network=none -t t ctx
+	config=$(config_of t)
+	is() { # JQ EXPECTED
+		[ "$(jq -cS "$1" <<<"$config")" = "$2" ] || fail "$1 is $(jq -cS "$1" <<<"$config")"
+	}
+	is '.config.Env' '["PATH=/usr/bin:/bin","A=1","B=two words","C=1.2"]'
+	is '.config.Labels.one' '"1"'
+	is '.config.Labels.two' '"the 1st"'
+	is '.config.WorkingDir' '"/srv/app"'
+	is '.config.User' '"app"'
+	is '.config.ExposedPorts' '{"53/udp":{},"80/tcp":{}}'
+	is '.config.Volumes' '{"/data":{}}'
+	is '.config.StopSignal' '"SIGINT"'
+	is '.config.Shell' '["/bin/sh","-ec"]'
+	is '.config.Healthcheck.Test' '["CMD-SHELL","true"]'
+	is '.config.Healthcheck.Interval' '5000000000'
+	is '.config.OnBuild' '["RUN echo later"]'
+	is '.author' '"someone"'
+	is '.config.Entrypoint' '["/bin/echo"]'
+	is '.config.Cmd' '["hello","you"]'
+	is '.os' '"linux"'
+	is '[.history[] | select(.empty_layer | not)] | length' "$(jq '.rootfs.diff_ids | length' <<<"$config")"
+	[ "$(in_image t)" = "hello you" ]
+}
+
+@test "COPY puts files, directories and patterns where Docker puts them" {
+	mkdir -p ctx/d/sub ctx/e
+	echo a >ctx/a.txt
+	echo b >ctx/b.txt
+	echo c >ctx/d/sub/c
+	ln -s sub ctx/d/link
+	chmod 750 ctx/d/sub
+	chmod 4755 ctx/a.txt
+	containerfile <<-'END'
+		FROM busybox
+		WORKDIR /w
+		COPY a.txt renamed
+		COPY a.txt into/
+		COPY *.txt all/
+		COPY d /copied
+		COPY --chown=1:2 --chmod=600 b.txt /owned
+		COPY --chown=app d /owned-dir
+		COPY ["a.txt", "/with space/"]
+		COPY e /empty
+	END
+	mica build -q --network=none -t t ctx
+	run in_image t sh -c 'cat renamed into/a.txt all/a.txt all/b.txt /copied/sub/c "/with space/a.txt"
+		stat -c "%a %u:%g %n" /w/renamed /copied/sub /owned /owned-dir/sub/c /empty; readlink /copied/link'
+	[ "$output" = "a
+a
+a
+b
+c
+a
+4755 0:0 /w/renamed
+750 0:0 /copied/sub
+600 1:2 /owned
+644 1000:1000 /owned-dir/sub/c
+755 0:0 /empty
+sub" ]
+}
+
+@test "ADD unpacks local archives and copies everything else" {
+	mkdir -p ctx/x/y
+	echo z >ctx/x/y/z
+	tar -C ctx/x -czf ctx/one.tar.gz y
+	tar -C ctx/x -cJf ctx/two.tar.xz y
+	echo plain >ctx/plain.gz
+	rm -r ctx/x
+	containerfile <<-'END'
+		FROM busybox
+		ADD one.tar.gz /one/
+		ADD two.tar.xz /two
+		ADD plain.gz /plain.gz
+		COPY one.tar.gz /kept.tar.gz
+	END
+	mica build -q --network=none -t t ctx
+	[ "$(in_image t sh -c 'cat /one/y/z /two/y/z /plain.gz; gunzip -t /kept.tar.gz && echo kept')" = $'z\nz\nplain\nkept' ]
+}
+
+@test "RUN takes shell form, exec form and here-documents, and SHELL" {
+	mkdir ctx
+	containerfile <<-'END'
+		FROM busybox
+		RUN echo shell $((1 + 1)) > /1
+		RUN ["/bin/sh", "-c", "echo exec > /2"]
+		RUN <<EOF
+		set -e
+		echo here > /3
+		EOF
+		RUN <<-"EOF" cat > /4
+			not $EXPANDED
+		EOF
+		ENV FLAG=x
+		SHELL ["/bin/sh", "-uc"]
+		RUN echo "$0 $- $FLAG" > /5
+		COPY <<one <<two /files/
+		first $FLAG
+		one
+		second
+		two
+	END
+	mica build -q --network=none -t t ctx
+	run in_image t sh -c 'cat /1 /2 /3 /4; grep -c u /5; cat /files/one /files/two'
+	[ "$output" = 'shell 2
+exec
+here
+not $EXPANDED
+1
+first x
+second' ]
+}
+
+@test "stages are used by name, by number and as bases; those that are not needed are not built" {
+	containerfile <<-'END'
+		ARG TAG=latest
+		FROM busybox:${TAG} AS base
+		RUN echo base >/f
+		FROM base AS one
+		RUN echo one >>/f
+		FROM busybox AS never
+		RUN exit 99
+		FROM busybox
+		COPY --from=one /f /by-name
+		COPY --from=0 /f /by-number
+		COPY --from=busybox:latest /etc/group /from-image
+	END
+	mica build -q --network=none -t t ctx
+	[ "$(in_image t cat /by-name /by-number)" = $'base\none\nbase' ]
+	in_image t grep -q staff /from-image
+	run --separate-stderr mica build -q --network=none --target=never -t n ctx
+	[ "$status" = 99 ]
+}
+
+@test "independent stages run at the same time" {
+	containerfile <<-'END'
+		FROM busybox AS a
+		RUN sleep 2; touch /a
+		FROM busybox AS b
+		RUN sleep 2; touch /b
+		FROM busybox
+		COPY --from=a /a /
+		COPY --from=b /b /
+	END
+	start=$(date +%s%N)
+	mica build -q --network=none --jobs=2 -t t ctx
+	took=$((($(date +%s%N) - start) / 1000000))
+	[ $took -lt 3800 ] || fail "$took ms"
+}
+
+@test "expansion has every operator" {
+	containerfile <<-'END'
+		FROM busybox
+		ARG V=a.b.c E=
+		ENV R1=${V:-no} R2=${NONE:-def} R3=${E:-empty} R4=${E-unset} R5=${V:+set} R6=${NONE:+set} R7=${V#*.} R8=${V##*.} \
+		    R9=${V%.*} R10=${V%%.*} R11=${V/./-} R12=${V//./-} R13=\$V R14='$V' R15="\"$V\""
+	END
+	mica build -q --network=none -t t ctx
+	run jq -r '.config.Env[]' <<<"$(config_of t)"
+	[ "$output" = 'PATH=/usr/bin:/bin
+R1=a.b.c
+R2=def
+R3=empty
+R4=
+R5=set
+R6=
+R7=b.c
+R8=c
+R9=a.b
+R10=a
+R11=a-b.c
+R12=a-b-c
+R13=$V
+R14=$V
+R15="a.b.c"' ]
+	printf 'FROM busybox\nARG V\nENV X=${V:?is needed}\n' >ctx/Containerfile
+	run --separate-stderr mica build -q --network=none ctx
+	assert_error 'is needed'
+	[ -n "$(mica build -q --network=none --build-arg V=1 ctx)" ]
+}
+
+@test "a failing RUN passes its status on, shows its output and keeps the whole log" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN i=0; while [ $i -lt 3000 ]; do echo "line $i"; i=$((i + 1)); done; echo last words >&2; exit 42
+	END
+	run --separate-stderr mica build --network=none -t t ctx
+	[ "$status" = 42 ]
+	[[ "$stderr" == *"last words"* ]]
+	log=$(grep -oE '/[^ ]*\.log' <<<"$stderr" | tail -1)
+	[ -f "$log" ] || fail "no log file is named: $(tail -3 <<<"$stderr")"
+	grep -q 'line 0$' "$log"
+	grep -q 'line 2999$' "$log"
+	run ! mica inspect t
+	assert_clean_store
+}
+
+@test "a mistake is shown with its line and what was meant, before anything runs" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN touch /ran-too-early; exit 7
+		RUNN echo hello
+	END
+	run --separate-stderr mica build --network=none ctx
+	[ "$status" = 125 ]
+	[[ "$stderr" == *"Containerfile:3"* ]]
+	[[ "$stderr" == *"RUNN echo hello"* ]]
+	[[ "$stderr" == *"^"* ]]
+	[[ "$stderr" == *"did you mean"*"RUN"* ]]
+
+	printf 'FROM busybox\nCOPY --chmdo=600 a b\n' >ctx/Containerfile
+	run --separate-stderr mica build --network=none ctx
+	[ "$status" = 125 ]
+	[[ "$stderr" == *"Containerfile:2"*"chmdo"* ]]
+	[[ "$stderr" == *"chmod"* ]]
+	assert_clean_store
+}
+
+@test "ignored files are not in the context, exceptions are" {
+	mkdir -p ctx/keep ctx/drop
+	touch ctx/keep/a ctx/keep/b.tmp ctx/drop/a ctx/drop/important ctx/secret
+	printf 'secret\ndrop/*\n!drop/important\n**/*.tmp\n# comment\n' >ctx/.containerignore
+	containerfile <<-'END'
+		FROM busybox
+		COPY . /c
+	END
+	mica build -q --network=none -t t ctx
+	run in_image t sh -c 'cd /c && find . -type f | sort'
+	[[ "$output" != *secret* && "$output" != *b.tmp* && "$output" != *drop/a* ]]
+	[[ "$output" == *keep/a* && "$output" == *drop/important* ]]
+}
+
+@test "flags: -t several, --iidfile, -q, --label, -f several and from standard input" {
+	mkdir ctx
+	echo 'FROM busybox AS base' >ctx/one
+	printf 'FROM base\nRUN echo two >/two\n' >ctx/two
+	run --separate-stderr mica build -q --network=none -t a -t b:1 --label k=v --iidfile iid -f ctx/one -f ctx/two ctx
+	[ "$status" = 0 ]
+	[[ "$output" =~ ^(sha256:)?[0-9a-f]{64}$ ]]
+	[ "$(cat iid)" = "sha256:${output#sha256:}" ]
+	[ "$(in_image b:1 cat /two)" = two ]
+	[ "$(config_of a | jq -r .config.Labels.k)" = v ]
+	echo 'FROM busybox' | mica build -q -t c -f - ctx
+	[ "$(config_of c | jq -r '.rootfs.diff_ids | length')" = 1 ]
+}
+
+@test "flags: Containerfile is preferred to Dockerfile, and either is found" {
+	containerfile <<<'FROM busybox
+LABEL from=Containerfile'
+	printf 'FROM busybox\nLABEL from=Dockerfile\n' >ctx/Dockerfile
+	mica build -q -t t ctx
+	[ "$(config_of t | jq -r .config.Labels.from)" = Containerfile ]
+	rm ctx/Containerfile
+	mica build -q -t t ctx
+	[ "$(config_of t | jq -r .config.Labels.from)" = Dockerfile ]
+	rm ctx/Dockerfile
+	run --separate-stderr mica build -q -t t ctx
+	assert_error 'Containerfile'
+}
+
+@test "flags: --pull=never does not ask the registry, missing asks once, always asks each time" {
+	containerfile <<<'FROM busybox'
+	run --separate-stderr mica build -q --pull=never ctx
+	assert_error 'busybox'
+	mica build -q --pull=missing ctx
+	before=$(requests registry '(GET|HEAD) /v2/library/busybox/manifests/')
+	mica build -q --pull=missing ctx
+	mica build -q --pull=never ctx
+	[ "$(requests registry '(GET|HEAD) /v2/library/busybox/manifests/')" = "$before" ]
+	mica build -q --pull=always ctx
+	[ "$(requests registry '(GET|HEAD) /v2/library/busybox/manifests/')" -gt "$before" ]
+}
+
+@test "the same build gives the same digest in another store, later and elsewhere" {
+	mkdir -p ctx/d
+	echo a >ctx/d/a
+	echo b >ctx/d/b
+	ln ctx/d/a ctx/d/hard
+	containerfile <<-'END'
+		FROM busybox
+		COPY d /d
+		RUN mkdir /x && echo 1 >/x/1 && ln /x/1 /x/2 && mkfifo /x/fifo && chown 5:6 /x/1 && rm /bin/vi
+		WORKDIR /made/by/workdir
+		ENV A=b
+	END
+	export SOURCE_DATE_EPOCH=1700000000
+	mica build -q --network=none -t t ctx
+	first=$(manifest_of t | sha256sum)
+	cp -a ctx other
+	rm -r ctx
+	find other -exec touch {} +
+	export MICA_ROOT=$D/another
+	(umask 077 && mica build -q --network=none -t t other)
+	[ "$(manifest_of t | sha256sum)" = "$first" ]
+	[ "$(config_of t | jq -r .created)" = 2023-11-14T22:13:20Z ]
+	unset SOURCE_DATE_EPOCH
+	export MICA_ROOT=$D/third
+	mica build -q --network=none --timestamp 1700000000 -t t other
+	[ "$(config_of t | jq -r .created)" = 2023-11-14T22:13:20Z ]
+}
+
+@test "what is not supported is refused by name" {
+	containerfile <<<'FROM busybox'
+	run --separate-stderr mica build --no-such-flag ctx
+	assert_error 'no-such-flag'
+	run --separate-stderr mica no-such-command
+	assert_error 'no-such-command'
+}
+
+@test "250 steps make 250 layers, and the last sees all of them" {
+	mkdir ctx
+	{
+		echo 'FROM busybox'
+		for i in $(seq 125); do
+			echo "RUN echo $i >/r$i"
+			echo "COPY f$i /c$i"
+			echo "$i" >"ctx/f$i"
+		done
+		echo 'RUN ls -d /r* /c* | wc -l >/count && rm /r7'
+	} | containerfile
+	mica build -q --network=none -t t ctx
+	[ "$(config_of t | jq '.rootfs.diff_ids | length')" = 252 ]
+	# /root is one of them
+	[ "$(in_image t sh -c 'cat /count /r125 /c125; ls /r7 2>&1 | wc -l')" = $'251\n125\n125\n1' ]
+	assert_clean_store
+}
+
+@test "deleted files and replaced directories are gone in the next layer" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN mkdir -p /d/sub /e && touch /d/sub/a /d/b /e/old
+		RUN rm /d/b && rm -r /d/sub && mkdir /d/sub && touch /d/sub/new && rm -r /e && ln -s d /e
+	END
+	mica build -q --network=none -t t ctx
+	[ "$(in_image t sh -c 'ls /d /d/sub; readlink /e')" = $'/d:\nsub\n\n/d/sub:\nnew\nd' ]
+	layer=$(manifest_of t | jq -r '.layers[-1].digest')
+	run tar -tzf "$MICA_ROOT/blobs/sha256/${layer#sha256:}"
+	[[ "$output" == *"d/.wh.b"* ]]
+}

@@ -1,0 +1,257 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+}
+
+teardown() {
+	test_teardown
+}
+
+# Each step leaves a random number: it stays the same exactly as long as the step is not executed again.
+sample() {
+	mkdir -p ctx/dir/sub
+	echo one >ctx/one
+	echo two >ctx/two
+	echo deep >ctx/dir/sub/deep
+	containerfile <<'END'
+FROM busybox
+RUN cat /proc/sys/kernel/random/uuid >/n1
+COPY one /one
+RUN cat /proc/sys/kernel/random/uuid >/n2
+ARG V=1
+COPY two /two
+COPY dir /dir
+RUN echo $V; cat /proc/sys/kernel/random/uuid >/n3
+END
+}
+
+numbers() {
+	in_image t cat /n1 /n2 /n3
+}
+
+# Which of the three RUN steps the build executes again: "", "3", "2 3" ...
+executed_by() { # BUILD ARGUMENTS...
+	local before after i again=()
+	before=$(numbers)
+	mica build -q --network=none -t t "$@" ctx >/dev/null
+	after=$(numbers)
+	for i in 1 2 3; do
+		[ "$(sed -n "${i}p" <<<"$before")" = "$(sed -n "${i}p" <<<"$after")" ] || again+=("$i")
+	done
+	echo "${again[*]}"
+}
+
+first_build() {
+	sample
+	mica build -q --network=none -t t "$@" ctx >/dev/null
+}
+
+@test "a second build executes nothing and names the same image" {
+	first_build
+	id=$(image_id t)
+	[ "$(executed_by)" = "" ]
+	[ "$(image_id t)" = "$id" ]
+	assert_clean_store
+}
+
+@test "new times change nothing" {
+	first_build
+	find ctx -exec touch -d '2001-01-01' {} +
+	[ "$(executed_by)" = "" ]
+	touch ctx/one
+	[ "$(executed_by)" = "" ]
+}
+
+@test "a changed file re-runs the steps from its COPY on" {
+	first_build
+	echo changed >ctx/one
+	[ "$(executed_by)" = "2 3" ]
+	echo changed >ctx/two
+	[ "$(executed_by)" = "3" ]
+	[ "$(in_image t cat /one /two)" = $'changed\nchanged' ]
+}
+
+@test "a change that keeps size and time is seen" {
+	first_build
+	touch -r ctx/one stamp
+	echo eno >ctx/one
+	touch -r stamp ctx/one
+	[ "$(executed_by)" = "2 3" ]
+	[ "$(in_image t cat /one)" = eno ]
+}
+
+@test "a file that was replaced by rename is seen" {
+	first_build
+	echo new >ctx/fresh
+	touch -r ctx/two ctx/fresh
+	mv ctx/fresh ctx/two
+	[ "$(executed_by)" = "3" ]
+}
+
+@test "an earlier state is found again" {
+	first_build
+	before=$(numbers)
+	echo changed >ctx/one
+	[ "$(executed_by)" = "2 3" ]
+	echo one >ctx/one
+	mica build -q --network=none -t t ctx
+	[ "$(numbers)" = "$before" ]
+}
+
+@test "mode, name, added and removed files of a copied directory are inputs" {
+	first_build
+	chmod 700 ctx/dir/sub/deep
+	[ "$(executed_by)" = "3" ]
+	mv ctx/dir/sub/deep ctx/dir/sub/deeper
+	[ "$(executed_by)" = "3" ]
+	mkdir ctx/dir/empty
+	[ "$(executed_by)" = "3" ]
+	rmdir ctx/dir/empty
+	ln -s deeper ctx/dir/sub/link
+	[ "$(executed_by)" = "3" ]
+	rm ctx/dir/sub/link
+	mica build -q --network=none -t t ctx
+	[ -z "$(in_image t sh -c 'ls -d /dir/sub/link 2>/dev/null || true')" ]
+}
+
+@test "files that no step copies and files that are ignored are no inputs" {
+	first_build
+	echo x >ctx/unrelated
+	[ "$(executed_by)" = "" ]
+	echo 'dir/ignored*' >ctx/.dockerignore
+	echo x >ctx/dir/ignored1
+	[ "$(executed_by)" = "" ]
+}
+
+@test "a changed ARG re-runs from its first use" {
+	first_build
+	[ "$(executed_by --build-arg V=2)" = "3" ]
+	[ "$(executed_by --build-arg V=2)" = "" ]
+	# back: found again, which the numbers show as a change from V=2
+	[ "$(executed_by --build-arg V=1)" = "3" ]
+}
+
+@test "a build argument that the stage does not declare changes nothing" {
+	first_build
+	[ "$(executed_by --build-arg UNKNOWN=1)" = "" ]
+}
+
+@test "a changed instruction re-runs from there on" {
+	first_build
+	sed -i 's/COPY one/ENV A=1\nCOPY one/' ctx/Containerfile
+	[ "$(executed_by)" = "2 3" ]
+}
+
+@test "comments, blank lines and the case of keywords change nothing" {
+	first_build
+	sed -i '2i # a comment\n' ctx/Containerfile
+	sed -i 's/^COPY two/copy two/' ctx/Containerfile
+	[ "$(executed_by)" = "" ]
+}
+
+@test "--no-cache executes everything, and what it made is used afterwards" {
+	first_build
+	[ "$(executed_by --no-cache)" = "1 2 3" ]
+	[ "$(executed_by)" = "" ]
+}
+
+@test "a base image that moved on is built upon anew, when it is asked for" {
+	mkdir ctx new
+	echo two >ctx/two
+	echo new >new/new
+	plain_tar more.tar new
+	make_layout more '{}' more.tar
+	to_registry more library/moved:latest
+	containerfile <<-'END'
+		FROM moved
+		COPY two /two
+	END
+	mica build -q --network=none -t m ctx
+	first=$(image_id m)
+	to_registry "$MICA_CACHE/busybox" library/moved:latest
+	mica build -q --network=none -t m ctx
+	[ "$(image_id m)" = "$first" ]
+	mica build -q --pull=always --network=none -t m ctx
+	[ "$(image_id m)" != "$first" ]
+}
+
+@test "an image name in COPY --from is an input by its content" {
+	mkdir one
+	echo 1 >one/file
+	plain_tar one.tar one
+	make_layout l1 '{}' one.tar
+	to_registry l1 library/data:latest
+	containerfile <<-'END'
+		FROM busybox
+		COPY --from=data /file /file
+	END
+	mica build -q --network=none -t t ctx
+	echo 2 >one/file
+	plain_tar one.tar one
+	make_layout l2 '{}' one.tar
+	to_registry l2 library/data:latest
+	mica build -q --pull=always --network=none -t t ctx
+	[ "$(in_image t cat /file)" = 2 ]
+}
+
+@test "a change in one stage re-runs the steps that copy from it, when the copied files differ" {
+	mkdir ctx
+	echo one >ctx/one
+	containerfile <<-'END'
+		FROM busybox AS a
+		COPY one /one
+		RUN wc -c </one >/size
+		FROM busybox
+		COPY --from=a /size /size
+		RUN cat /proc/sys/kernel/random/uuid >/n1
+	END
+	mica build -q --network=none -t t ctx
+	before=$(in_image t cat /n1)
+	echo eno >ctx/one
+	mica build -q --network=none -t t ctx
+	[ "$(in_image t cat /n1)" = "$before" ]
+	echo longer >ctx/one
+	mica build -q --network=none -t t ctx
+	[ "$(in_image t cat /n1)" != "$before" ]
+}
+
+@test "the cache goes with prune --all and the build works again" {
+	first_build
+	before=$(numbers)
+	mica rmi -f t
+	mica prune -a -f
+	mica build -q --network=none -t t ctx
+	[ "$(numbers)" != "$before" ]
+	assert_clean_store
+}
+
+@test "two builds of the same file at the same time both succeed" {
+	sample
+	mica build -q --network=none -t a ctx >a 2>a.err 3>&- &
+	one=$!
+	mica build -q --network=none -t b ctx >b 2>b.err 3>&- &
+	two=$!
+	wait $one || fail "$(cat a.err)"
+	wait $two || fail "$(cat b.err)"
+	in_image a true
+	in_image b true
+	assert_clean_store
+}
+
+@test "a plain build says which steps were cached" {
+	first_build
+	run --separate-stderr mica build --network=none -t t ctx
+	[ "$status" = 0 ]
+	[ "$(grep -ciE '\bcached\b' <<<"$stderr")" -ge 6 ]
+}

@@ -1,0 +1,230 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+}
+
+teardown() {
+	test_teardown
+}
+
+base() {
+	mica pull -q busybox >/dev/null
+}
+
+box() { # [OPTION...] COMMAND...
+	mica run --rm "$@"
+}
+
+@test "a command has its own processes, host name, IPC, and the network it is given" {
+	base
+	run box --network=none busybox sh -c 'ls -d /proc/[0-9]* | wc -l; ls /sys/class/net'
+	[ "$status" = 0 ]
+	[ "${lines[0]}" -le 5 ]
+	[ "${lines[1]}" = lo ]
+	[ "$(box --network=host busybox ls /sys/class/net | sort)" = "$(ls /sys/class/net | sort)" ]
+	for ns in pid ipc uts mnt cgroup; do
+		[ "$(box --network=host busybox readlink /proc/self/ns/$ns)" != "$(readlink /proc/self/ns/$ns)" ] || fail "the $ns namespace is shared"
+	done
+	[ "$(box --network=host busybox readlink /proc/self/ns/net)" = "$(readlink /proc/self/ns/net)" ]
+	[ "$(box --network=none busybox readlink /proc/self/ns/net)" != "$(readlink /proc/self/ns/net)" ]
+}
+
+@test "a private network reaches the outside and is not the host's" {
+	[ -c /dev/net/tun ] || skip "no /dev/net/tun on this machine: a user-mode network needs it"
+	base
+	[ "$(box --network=private busybox readlink /proc/self/ns/net)" != "$(readlink /proc/self/ns/net)" ]
+	ip=$(ip -4 -o addr show scope global | awk '{ split($4, a, "/"); print a[1]; exit }')
+	[ -n "$ip" ] || skip "this machine has no address but the loopback's: nothing outside to reach"
+	echo "hello from outside" >page
+	port=$(free_port)
+	python3 -m http.server -b "$ip" "$port" >/dev/null 2>&1 3>&- &
+	echo $! >"$T/page.pid"
+	wait_for 10 curl -sf -o /dev/null "http://$ip:$port/page"
+	# The host's own address is taken inside by pasta; the gateway stands for the host then.
+	run box --network=private busybox sh -c 'gw=$(ip route | sed -n "s/^default via \([0-9.]*\).*/\1/p")
+		wget -q -T 5 -O - http://'"$ip:$port"'/page || wget -q -T 5 -O - http://$gw:'"$port"'/page'
+	kill "$(cat "$T/page.pid")"
+	[ "${lines[-1]}" = "hello from outside" ]
+}
+
+@test "capabilities are the usual ones, none is inheritable or ambient, and system calls are filtered" {
+	base
+	run box --network=none busybox grep -E '^(Cap|Seccomp:)' /proc/self/status
+	[[ "$output" == *$'CapInh:\t0000000000000000'* ]]
+	[[ "$output" == *$'CapAmb:\t0000000000000000'* ]]
+	[[ "$output" == *$'Seccomp:\t2'* ]]
+	bounding=$((16#$(sed -n 's/^CapBnd:\t//p' <<<"$output")))
+	# dac_read_search net_admin sys_module sys_rawio sys_ptrace sys_admin sys_boot sys_time
+	for forbidden in 2 12 16 17 19 21 22 25; do
+		(((bounding >> forbidden & 1) == 0)) || fail "capability $forbidden is allowed"
+	done
+	run box --network=none -u app busybox grep CapEff /proc/self/status
+	[[ "$output" == *$'CapEff:\t0000000000000000'* ]]
+	run ! box --network=none busybox mount -t tmpfs none /tmp
+	run ! box --network=none busybox unshare -U true
+}
+
+@test "no descriptor of ours is inherited and the session is its own" {
+	base
+	exec 7<"$TOP/README.md"
+	run box --network=none busybox sh -c 'ls /proc/self/fd | tr "\n" " "'
+	exec 7<&-
+	[[ "$output" =~ ^0\ 1\ 2\ 3\ ?$ ]] || fail "$output"
+	run box --network=none busybox sh -c 'cut -d " " -f 6 /proc/self/stat'
+	[ "$output" != 0 ]
+}
+
+@test "kernel files that tell about or change the host are hidden or read-only" {
+	base
+	for path in /proc/kcore /proc/keys /proc/timer_list /proc/sched_debug; do
+		[ -e "$path" ] || continue
+		[ "$(box --network=none busybox sh -c "head -c 10 $path 2>/dev/null | wc -c")" = 0 ] || fail "$path can be read"
+	done
+	run ! box --network=none busybox sh -c 'echo 1 >/proc/sys/kernel/panic'
+	run ! box --network=none busybox sh -c 'echo b >/proc/sysrq-trigger'
+	run ! box --network=none busybox sh -c 'mkdir /sys/fs/cgroup/x'
+	run box --network=none busybox sh -c 'ls /dev | tr "\n" " "'
+	for device in null zero full random urandom tty; do
+		[[ " $output" == *" $device "* ]] || fail "/dev/$device is missing"
+	done
+	[[ "$output" != *vda* && "$output" != *kmsg* && "$output" != *loop* ]]
+}
+
+@test "what the sandbox provides does not end up in the image" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN cat /etc/hosts /etc/resolv.conf >/dev/null; touch /dev/shm/x; hostname; echo kept >/kept
+	END
+	mica build -q --network=host -t t ctx
+	layer=$(manifest_of t | jq -r '.layers[-1].digest')
+	run tar -tzf "$MICA_ROOT/blobs/sha256/${layer#sha256:}"
+	[ "$output" = kept ] || [ "$output" = ./kept ] || fail "$output"
+}
+
+@test "the memory limit kills, and the message names the limit and the peak" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN tail -c 300m /dev/zero | wc -c
+	END
+	run --separate-stderr mica build --network=none --memory 64m ctx
+	[ "$status" != 0 ]
+	grep -qiE 'memory' <<<"$stderr"
+	grep -qE '64(\.0)? ?(MiB|MB|M|m)' <<<"$stderr" || fail "$stderr"
+	grep -qi 'peak' <<<"$stderr" || fail "$stderr"
+	run box --network=none --memory 64m busybox true
+	[ "$status" = 0 ]
+	assert_clean_store
+}
+
+@test "the limit on processes holds" {
+	base
+	run box --network=none --pids-limit 12 busybox sh -c 'for i in $(seq 30); do sleep 2 & done; wait'
+	[[ "$output" == *"an't fork"* ]] || [[ "$output" == *"temporarily unavailable"* ]]
+	run box --network=none --pids-limit 100 busybox sh -c 'for i in $(seq 30); do sleep 0.1 & done; wait; echo fine'
+	[ "$output" = fine ]
+}
+
+@test "the limit on processor time holds" {
+	base
+	# Two seconds of the clock at a fifth of a processor: `times` shows the children's share in its last line.
+	run box --network=none --cpu-period 50000 --cpu-quota 10000 busybox sh -c 'timeout 2 sh -c "while :; do :; done"; times'
+	[[ "${lines[-1]}" =~ ^0m0\.[0-7] ]] || fail "$output"
+}
+
+@test "no cgroup and no process is left behind" {
+	base
+	box --network=none --memory 32m --pids-limit 20 busybox sh -c 'sleep 86433 & sleep 1' 3>&- &
+	pid=$!
+	wait_for 10 pgrep -f 'sleep 86433$'
+	cgroups_of "$(pgrep -f 'sleep 86433$' | head -1)" | grep mica >cgroups || fail "the command is in no cgroup of its own"
+	wait $pid
+	while read -r dir; do
+		[ ! -d "$dir" ] || fail "$dir is left"
+	done <cgroups
+	run ! pgrep -f 'sleep 86433$'
+}
+
+@test "run: status, environment, directory, user and volumes" {
+	base
+	run box --network=none busybox sh -c 'exit 37'
+	[ "$status" = 37 ]
+	run box --network=none busybox sh -c 'kill -9 $$'
+	[ "$status" = 137 ]
+	run --separate-stderr box --network=none busybox no-such-program
+	[ "$status" = 127 ] || [ "$status" = 125 ]
+	[[ "$stderr" == *no-such-program* ]]
+	[ "$(box --network=none -e A=1 -e 'B=two words' busybox sh -c 'echo $A $B')" = "1 two words" ]
+	[ "$(box --network=none -w /tmp/new/dir busybox pwd)" = /tmp/new/dir ]
+	[ "$(box --network=none -u app busybox id)" = "uid=1000(app) gid=1000(app) groups=1000(app),50(staff)" ]
+	[ "$(box --network=none -u 77:88 busybox sh -c 'id -u; id -g; id -G')" = $'77\n88\n88' ]
+	mkdir v
+	echo data >v/f
+	[ "$(box --network=none -v "$PWD/v:/mnt/v" busybox sh -c 'cat /mnt/v/f; echo more >/mnt/v/g')" = data ]
+	[ "$(cat v/g)" = more ]
+	run ! box --network=none -v "$PWD/v:/mnt/v:ro" busybox touch /mnt/v/h
+	[ "$(echo typed | box -i --network=none busybox cat)" = typed ]
+	assert_clean_store
+}
+
+@test "run: nothing of it stays in the image" {
+	base
+	box --network=none busybox sh -c 'echo x >/changed; rm /bin/vi'
+	run ! box --network=none busybox cat /changed
+	box --network=none busybox ls /bin/vi
+	assert_clean_store
+}
+
+@test "run: a signal to mica reaches the command" {
+	base
+	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none busybox \
+		sh -c 'trap "echo got it; exit 9" TERM; echo ready; while :; do sleep 0.1; done' >out 3>&- &
+	pid=$!
+	wait_for 10 grep -q ready out
+	kill -TERM $pid
+	code=0
+	wait $pid || code=$?
+	[ "$code" = 9 ]
+	grep -q 'got it' out
+}
+
+@test "run: -t gives a terminal and takes it back" {
+	base
+	run script -qec "'$MICA_BIN' --root '$MICA_ROOT' run -it --rm --network=none busybox sh -c 'test -t 0 && test -t 1 && tty'" /dev/null
+	[ "$status" = 0 ]
+	[[ "$output" == */dev/* ]]
+}
+
+@test "run: a command that leaves processes behind ends" {
+	base
+	run timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none busybox sh -c 'sleep 86511 & echo started'
+	[ "$status" = 0 ]
+	run ! pgrep -f 'sleep 86511$'
+}
+
+@test "links where mount points go do not lead out of the image" {
+	mkdir -p tree/etc tree/bin victim
+	cp "$(command -v busybox)" tree/bin/busybox
+	ln -s "$D/victim" tree/proc
+	ln -s "$D/victim" tree/dev
+	ln -s "$D/victim" tree/sys
+	ln -s "$D/victim/hosts" tree/etc/hosts
+	ln -s "$D/victim/resolv.conf" tree/etc/resolv.conf
+	plain_tar evil.tar tree
+	make_layout evil '{"Env":["PATH=/bin"]}' evil.tar
+	to_registry evil library/evil:latest
+	mica pull -q evil
+	mica run --rm --network=none evil busybox true || true
+	mica run --rm --network=none -v "$D/tree/bin:/proc/x" evil busybox true || true
+	[ -z "$(ls -A victim)" ] || fail "$(ls -la victim)"
+}

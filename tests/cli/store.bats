@@ -1,0 +1,149 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+}
+
+teardown() {
+	test_teardown
+}
+
+sample() { # NAME
+	containerfile <<-END
+		FROM busybox
+		RUN echo $1 >/f
+		LABEL name=$1
+	END
+	mica build -q --network=none -t "$1" ctx
+}
+
+@test "images lists names, tags, IDs and sizes; tag and untag change names only" {
+	sample one
+	run mica images
+	[[ "${lines[0]}" == REPOSITORY*TAG*IMAGE\ ID*CREATED*SIZE ]]
+	[[ "$output" == *docker.io/library/busybox*latest* ]]
+	[[ "$output" == *localhost/one*latest* ]]
+	mica tag one other:2 example.org/x/y:z
+	run mica images
+	[[ "$output" == *localhost/other*2* && "$output" == *example.org/x/y*z* ]]
+	[ "$(mica images -q | sort -u | wc -l)" = 2 ]
+	mica untag other:2
+	run mica images
+	[[ "$output" != *localhost/other* ]]
+	[ "$(in_image example.org/x/y:z cat /f)" = one ]
+	assert_clean_store
+}
+
+@test "inspect and history tell what the image is" {
+	sample one
+	[ "$(mica inspect --type image one | jq -r '.. | .Labels? // empty | .name' | sort -u)" = one ]
+	run mica history one
+	[[ "$output" == *"echo one"* ]]
+	[ "$(mica inspect --type image "$(image_id one)" | jq -cS .)" = "$(mica inspect --type image one | jq -cS .)" ]
+}
+
+@test "skopeo reads the store in place" {
+	sample one
+	[ "$(skopeo inspect --raw "oci:$MICA_ROOT:docker.io/library/busybox:latest" | jq '.layers | length')" = 1 ]
+	skopeo copy -q "oci:$MICA_ROOT:localhost/one:latest" oci:out:x
+}
+
+@test "rmi removes a name, the last one removes the image and its layers" {
+	sample one
+	mica tag one two
+	blobs=$(find "$MICA_ROOT/blobs" -type f | wc -l)
+	mica rmi one
+	[ "$(in_image two cat /f)" = one ]
+	mica rmi two
+	run --separate-stderr mica run --rm --pull=never two true
+	[ "$status" = 125 ]
+	mica prune -f
+	[ "$(find "$MICA_ROOT/blobs" -type f | wc -l)" -lt "$blobs" ]
+	run --separate-stderr mica rmi no-such-image
+	assert_error 'no-such-image'
+	assert_clean_store
+}
+
+@test "prune -a leaves an empty store" {
+	sample one
+	mica prune -a -f
+	[ -z "$(find "$MICA_ROOT/blobs" "$MICA_ROOT/layers" -mindepth 2 -print -quit 2>/dev/null)" ]
+	assert_clean_store
+}
+
+@test "save and load carry an image with its name, in both formats" {
+	sample one
+	id=$(image_id one)
+	mica save -o one.tar one
+	mica push -q one oci-archive:oci.tar
+	mica push -q one "oci:$PWD/layout:tag"
+	export MICA_ROOT=$D/second
+	mica load -i one.tar
+	[ "$(in_image one cat /f)" = one ]
+	mica pull -q "oci:$PWD/layout:tag"
+	[ "$(skopeo inspect --raw oci:layout:tag | jq -r .config.digest)" = "$id" ]
+	skopeo inspect --raw oci-archive:oci.tar >/dev/null
+	skopeo inspect docker-archive:one.tar >/dev/null
+	assert_clean_store
+}
+
+@test "fsck is silent about a good store and finds what is not right" {
+	sample one
+	[ -z "$(mica fsck -q 2>&1 || mica fsck 2>&1 | grep -i problem | grep -v '\b0\b\|no problem')" ]
+	config=$MICA_ROOT/blobs/sha256/$(image_id one | cut -d : -f 2)
+	cp "$config" kept
+	chmod u+w "$config"
+	echo '{}' >"$config"
+	run mica fsck
+	[ "$status" != 0 ]
+	[[ "$output" == *"$(basename "$config")"* ]]
+	cp kept "$config"
+	mica fsck
+	layer=$(find "$MICA_ROOT/layers" -mindepth 2 -name f -type f | head -1)
+	chmod u+w "$layer"
+	echo changed >"$layer"
+	run mica fsck
+	[ "$status" != 0 ]
+	[[ "$output" == *layer* ]]
+}
+
+@test "the store is closed to others" {
+	sample one
+	for dir in "$MICA_ROOT" "$MICA_ROOT"/blobs "$MICA_ROOT"/layers; do
+		[ "$(stat -c %a "$MICA_ROOT")" = 700 ] || [ "$(stat -c %a "$dir")" = 700 ]
+	done
+}
+
+@test "a store of another version is refused in one line" {
+	sample one
+	echo 99 >"$MICA_ROOT/version"
+	run --separate-stderr mica images
+	assert_error 'version'
+}
+
+@test "a cached build does not write to the store" {
+	sample one
+	find "$MICA_ROOT" -type f -newer ctx/Containerfile -printf '%p %T@\n' | sort >before
+	mica build -q --network=none -t one ctx
+	find "$MICA_ROOT" -type f -newer ctx/Containerfile -printf '%p %T@\n' | sort >after
+	diff before after
+}
+
+@test "version and info answer" {
+	run mica version
+	[ "$status" = 0 ]
+	[[ "$output" == *[Vv]ersion* ]]
+	mica info | jq -e . >/dev/null
+	run mica --version
+	[ "$status" = 0 ]
+}
