@@ -1,0 +1,265 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+}
+
+teardown() {
+	test_teardown
+}
+
+# A failed command names the reason in one line, exits with 125 and leaves nothing behind.
+refused() { # PATTERN COMMAND...
+	local pattern=$1
+	shift
+	mkdir -p "$D/names"
+	mica images -q | sort >"$D/names/before"
+	# 60 s: an input may be refused, but not by hanging; 256 MiB: nor by filling the memory
+	run --separate-stderr timeout 60 bash -c '"$MICA_BIN" --root "$MICA_ROOT" "$@"' - "$@"
+	assert_error "$pattern"
+	mica images -q | sort | diff "$D/names/before" - || fail "an image was named"
+	assert_clean_store
+}
+
+faulty_setup_once() {
+	[ ! -e "$T/faulty.pid" ] || {
+		FAULTY=127.0.0.1:$(cat "$T/faulty.port")
+		return
+	}
+	local port
+	port=$(free_port)
+	mkdir "$T/ftree"
+	head -c 300000 /dev/urandom >"$T/ftree/noise"
+	mkdir -p "$T/ftree/bin"
+	cp "$(command -v busybox)" "$T/ftree/bin/busybox"
+	plain_tar "$T/ftree.tar" "$T/ftree"
+	make_layout "$T/faulty" '{"Env":["PATH=/bin"]}' "$T/ftree.tar"
+	python3 "$TOP/tests/tools/faulty-registry.py" "$T/faulty" "$port" >"$T/faulty.log" 2>&1 3>&- &
+	echo $! >"$T/faulty.pid"
+	echo "$port" >"$T/faulty.port"
+	FAULTY=127.0.0.1:$port
+	wait_for 10 answers "$FAULTY"
+	printf '\n[[registry]]\nlocation = "%s"\ninsecure = true\n' "$FAULTY" >>"$CONTAINERS_REGISTRIES_CONF"
+}
+
+# An image whose one layer is this tar, pulled from the registry by a build's FROM and by pull.
+refused_layer() { # PATTERN TAR
+	make_layout layout '{"Env":["PATH=/bin"]}' "$2"
+	to_registry layout "library/evil$BATS_TEST_NUMBER:latest"
+	rm -r layout
+	refused "$1" pull -q "evil$BATS_TEST_NUMBER"
+}
+
+@test "an unknown instruction" {
+	containerfile <<<'FROM busybox
+FORM busybox'
+	run --separate-stderr mica build ctx
+	[ "$status" = 125 ]
+	[[ "$stderr" == *"Containerfile:2"*FORM* ]]
+	assert_clean_store
+}
+
+@test "an empty Containerfile, none, a directory, and one that is not text" {
+	containerfile </dev/null
+	refused 'Containerfile' build ctx
+	rm ctx/Containerfile
+	refused 'Containerfile' build ctx
+	mkdir ctx/Containerfile
+	refused 'Containerfile' build ctx
+	rmdir ctx/Containerfile
+	head -c 100000 /dev/zero >ctx/Containerfile
+	run --separate-stderr mica build ctx
+	[ "$status" = 125 ]
+	refused 'no-such-context' build no-such-context
+}
+
+@test "a COPY source that is missing, and one outside of the context" {
+	containerfile <<<'FROM busybox
+COPY missing-file /x'
+	refused 'missing-file' build -q ctx
+	echo secret >outside
+	for source in ../outside /../outside ../../../../../../../../../etc/passwd; do
+		containerfile <<<"FROM busybox
+COPY $source /x"
+		refused '(outside|passwd)' build -q ctx
+	done
+	ln -s ../outside ctx/link
+	ln -s "$D/outside" ctx/abslink
+	ln -s .. ctx/up
+	for source in link abslink up/outside; do
+		containerfile <<<"FROM busybox
+COPY $source /x
+RUN test ! -f /x || ! grep -q secret /x"
+		# Docker resolves links inside the context: what they lead to is missing there, or the link itself is copied.
+		run --separate-stderr mica build -q --network=none ctx
+		[ "$status" = 125 ] || [ "$status" = 0 ] || fail "$source: $stderr"
+	done
+	assert_clean_store
+}
+
+@test "a COPY destination cannot leave the image" {
+	mkdir -p ctx victim
+	echo data >ctx/f
+	containerfile <<END
+FROM busybox
+RUN ln -s $D/victim /out && ln -s ../../../../../../../../../../../../..$D/victim /up
+COPY f /out/f
+COPY f /up/f
+COPY f ../../../../../../../../../..$D/victim/g
+WORKDIR /out/w
+ADD f /out/h
+END
+	mica build -q --network=none -t t ctx
+	[ -z "$(ls -A victim)" ] || fail "$(ls -la victim)"
+	# inside the image the same path was made
+	[ "$(in_image t cat "$D/victim/f")" = data ]
+}
+
+@test "an image that does not exist, and a registry that does not" {
+	containerfile <<<'FROM no-such-image:ever'
+	refused 'no-such-image' build -q ctx
+	refused 'no-such-image' pull -q no-such-image
+	refused 'no-such-image' run --rm no-such-image true
+	port=$(free_port)
+	printf '\n[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$port" >"$D/conf"
+	CONTAINERS_REGISTRIES_CONF=$D/conf refused "127.0.0.1:$port" pull -q "127.0.0.1:$port/x"
+	CONTAINERS_REGISTRIES_CONF=$D/conf refused "does-not-exist.invalid" pull -q "does-not-exist.invalid/x"
+	for name in UPPER/case 'a b' 'x@sha256:123' 'x:' '../x' '-x' "$(printf 'x%.0s' $(seq 300))"; do
+		run --separate-stderr mica pull -q -- "$name"
+		[ "$status" = 125 ] || fail "'$name' gives $status"
+	done
+	assert_clean_store
+}
+
+@test "a manifest that is not JSON, is cut, too large, too deep or two things at once" {
+	faulty_setup_once
+	mica pull -q "$FAULTY/good"
+	for fault in not-json half-json deep-json two-kinds; do
+		refused "$FAULTY/$fault" pull -q "$FAULTY/$fault"
+	done
+	refused '(4 ?MiB|4194304|too large|limit|larger)' pull -q "$FAULTY/huge-manifest"
+}
+
+@test "a digest that does not match, wherever it stands" {
+	faulty_setup_once
+	for fault in lies-about-digest corrupt corrupt-early wrong-size wrong-diff-id bad-digest-name; do
+		refused 'digest|size|sha256|gzip|corrupt' pull -q "$FAULTY/$fault"
+	done
+	refused 'digest|sha256' pull -q "$FAULTY/good@sha256:$(printf '1%.0s' $(seq 64))"
+}
+
+@test "a blob that is cut short or does not end" {
+	faulty_setup_once
+	for fault in short short-length endless; do
+		refused 'size|bytes|closed|short|end|digest|length|transfer' pull -q "$FAULTY/$fault"
+	done
+	refused '500|storage is on fire' pull -q "$FAULTY/slow-error"
+}
+
+@test "a layer that is a cut tar, and one that is no tar" {
+	mkdir tree
+	head -c 100000 /dev/urandom >tree/f
+	plain_tar good.tar tree
+	head -c 50000 good.tar >cut.tar
+	refused_layer 'tar|truncated|archive|layer' cut.tar
+	head -c 100000 /dev/urandom >noise.tar
+	refused_layer 'tar|archive|layer' noise.tar
+}
+
+@test "layers that try to write outside" {
+	echo untouched >"$T/victim"
+	python3 - "$T/victim" <<-'END'
+		import io, sys, tarfile
+		victim = sys.argv[1]
+		def tar(name, *entries):
+		    with tarfile.open(name, "w", format=tarfile.PAX_FORMAT) as t:
+		        for kind, path, rest in entries:
+		            i = tarfile.TarInfo(path)
+		            i.type = kind
+		            if kind == tarfile.REGTYPE:
+		                i.size = len(rest)
+		                t.addfile(i, io.BytesIO(rest))
+		            else:
+		                i.linkname = rest or ""
+		                i.mode = 0o755
+		                t.addfile(i)
+		F, D, S, L = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+		up = "../" * 20
+		tar("dotdot.tar", (F, up + victim[1:], b"overwritten"))
+		tar("absolute.tar", (F, victim, b"overwritten"))
+		tar("symlink.tar", (S, "a", victim.rsplit("/", 1)[0]), (F, "a/victim", b"overwritten"))
+		tar("upsymlink.tar", (S, "a", up + victim[1:].rsplit("/", 1)[0]), (F, "a/victim", b"overwritten"))
+		tar("hardlink.tar", (L, "h", victim), (F, "h", b"overwritten"))
+		tar("uphardlink.tar", (L, "h", up + victim[1:]), (F, "h", b"overwritten"))
+		tar("linkthrough.tar", (S, "a", victim), (L, "h", "a"), (F, "h", b"overwritten"))
+		tar("whiteout.tar", (S, "a", victim.rsplit("/", 1)[0]), (F, "a/.wh.victim", b""))
+		tar("whiteup.tar", (F, up + victim[1:].rsplit("/", 1)[0] + "/.wh.victim", b""))
+		tar("whdots.tar", (F, "d/.wh...", b""), (F, "x/.wh..", b""))
+	END
+	n=0
+	for tar in *.tar; do
+		n=$((n + 1))
+		make_layout layout '{"Env":["PATH=/bin"]}' "$tar"
+		to_registry layout "library/escape$n:latest"
+		rm -r layout
+		# Refused, or kept inside the image's own root: both are right. Outside nothing changes.
+		run --separate-stderr mica pull -q "escape$n"
+		[ "$status" = 0 ] || [ "$status" = 125 ] || fail "$tar: $status: $stderr"
+		[ "$(cat "$T/victim")" = untouched ] || fail "$tar reached outside"
+		[ "$(stat -c %h "$T/victim")" = 1 ] || fail "$tar linked to the outside"
+	done
+	assert_clean_store
+}
+
+@test "a full disk" {
+	mkdir "$D/small"
+	mount -t tmpfs -o size=12m,mode=700 small "$D/small"
+	MICA_ROOT=$D/small/store
+	mica pull -q busybox
+	containerfile <<-'END'
+		FROM busybox
+		RUN head -c 30m /dev/zero >/big
+	END
+	run --separate-stderr mica build --network=none -t t ctx
+	[ "$status" != 0 ]
+	assert_clean_store
+	mkdir ctx2
+	head -c 30000000 /dev/urandom >ctx2/big
+	printf 'FROM busybox\nCOPY big /\n' >ctx2/Containerfile
+	refused 'No space left' build -q -t t ctx2
+	# what was there still works, and there is room again
+	mica run --rm --network=none busybox true
+	printf 'FROM busybox\nRUN echo fits >/f\n' >ctx/Containerfile
+	mica build -q --network=none -t t ctx
+	[ "$(in_image t cat /f)" = fits ]
+	umount "$D/small"
+}
+
+@test "a disk that fills up during a pull" {
+	mkdir tree
+	head -c 20000000 /dev/urandom >tree/noise
+	plain_tar big.tar tree
+	make_layout layout '{}' big.tar
+	to_registry layout library/large:latest
+	mkdir "$D/small"
+	mount -t tmpfs -o size=8m,mode=700 small "$D/small"
+	MICA_ROOT=$D/small/store
+	refused 'No space left' pull -q large
+	umount "$D/small"
+}
+
+@test "a store that cannot be written, and one that is not a directory" {
+	touch file
+	MICA_ROOT=$D/file run --separate-stderr mica images
+	assert_error 'file'
+}

@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+}
+
+teardown() {
+	test_teardown
+}
+
+build_one() { # NAME [TEXT]
+	containerfile <<-END
+		FROM busybox
+		RUN echo ${2:-$1} >/f
+	END
+	mica build -q --network=none -t "$1" ctx
+}
+
+@test "a push and a pull keep every byte" {
+	build_one one
+	mica push -q one "docker://$REG/tests/one:v1"
+	digest=$(skopeo inspect --raw --tls-verify=false "docker://$REG/tests/one:v1" | sha256sum)
+	[ "$(manifest_of one | sha256sum)" = "$digest" ]
+	export MICA_ROOT=$D/second
+	mica pull -q "$REG/tests/one:v1"
+	[ "$(skopeo inspect --raw "oci:$MICA_ROOT:$REG/tests/one:v1" | sha256sum)" = "$digest" ]
+	[ "$(in_image "$REG/tests/one:v1" cat /f)" = one ]
+	mica push -q "$REG/tests/one:v1" "docker://$REG/tests/again:v1"
+	[ "$(skopeo inspect --raw --tls-verify=false "docker://$REG/tests/again:v1" | sha256sum)" = "$digest" ]
+	assert_clean_store
+}
+
+@test "blobs that are there are neither sent nor fetched again" {
+	build_one two
+	mica push -q two "docker://$REG/tests/two:v1"
+	sent=$(requests registry 'PUT /v2/tests/two/blobs/uploads')
+	mica push -q two "docker://$REG/tests/two:v2"
+	[ "$(requests registry 'PUT /v2/tests/two/blobs/uploads')" = "$sent" ]
+
+	export MICA_ROOT=$D/second
+	mica pull -q busybox
+	mica pull -q "$REG/tests/two:v1"
+	base=$(skopeo inspect --raw "oci:$MICA_ROOT:docker.io/library/busybox:latest" | jq -r '.layers[0].digest')
+	[ "$(requests registry "GET /v2/tests/two/blobs/$base")" = 0 ]
+	got=$(requests registry 'GET /v2/tests/two/blobs/')
+	mica pull -q "$REG/tests/two:v2"
+	mica pull -q "$REG/tests/two:v1"
+	[ "$(requests registry 'GET /v2/tests/two/blobs/')" = "$got" ]
+}
+
+@test "an image of many layers comes whole" {
+	{
+		echo FROM busybox
+		for i in $(seq 30); do echo "RUN echo $i >/l$i; head -c 300000 /dev/urandom >/r$i"; done
+	} | containerfile
+	mica build -q --network=none -t many ctx
+	mica push -q many "docker://$REG/tests/many"
+	sums=$(in_image many sh -c 'sha256sum /r* /l*')
+	export MICA_ROOT=$D/second
+	mica pull -q "$REG/tests/many"
+	[ "$(in_image "$REG/tests/many" sh -c 'sha256sum /r* /l*')" = "$sums" ]
+	assert_clean_store
+}
+
+@test "by digest, and tag with digest" {
+	digest=$(skopeo inspect --raw --tls-verify=false "docker://$REG/library/busybox" | sha256sum | cut -d ' ' -f 1)
+	mica pull -q "busybox@sha256:$digest"
+	mica pull -q "docker.io/library/busybox:latest@sha256:$digest"
+	mica run --rm --network=none "busybox@sha256:$digest" true
+}
+
+@test "basic authentication: login, pull, push, logout" {
+	saved=$REG
+	# shellcheck disable=SC2016 # a salt
+	printf 'anna:%s\n' "$(perl -e 'print crypt("se:cret", q($2y$05$abcdefghijklmnopqrstuu))')" >htpasswd
+	start_registry auth REGISTRY_AUTH=htpasswd REGISTRY_AUTH_HTPASSWD_REALM=tests "REGISTRY_AUTH_HTPASSWD_PATH=$PWD/htpasswd"
+	export REGISTRY_AUTH_FILE=$D/auth.json
+	printf '[[registry]]\nlocation = "%s"\ninsecure = true\n' "$REG" >>"$CONTAINERS_REGISTRIES_CONF"
+	REG=$saved build_one one
+	run --separate-stderr mica push -q one "docker://$REG/private/one"
+	assert_error 'auth|denied|credentials|login|401'
+	run --separate-stderr mica login -u anna -p wrong "$REG"
+	[ "$status" = 125 ]
+	[ ! -e auth.json ] || ! grep -q "$REG" auth.json
+	echo -n se:cret | mica login -u anna --password-stdin "$REG"
+	[ "$(stat -c %a auth.json)" = 600 ]
+	[ "$(jq -r ".auths[\"$REG\"].auth" auth.json | base64 -d)" = anna:se:cret ]
+	[ "$(mica login --get-login "$REG")" = anna ]
+	mica push -q one "docker://$REG/private/one"
+	MICA_ROOT=$D/second mica pull -q "$REG/private/one"
+	mica logout "$REG"
+	MICA_ROOT=$D/third run --separate-stderr mica pull -q "$REG/private/one"
+	[ "$status" = 125 ]
+	MICA_ROOT=$D/third mica pull -q --creds anna:se:cret "$REG/private/one"
+	stop_registry auth
+}
+
+@test "mirrors are asked first, and the origin when they fail" {
+	saved=$REG
+	make_busybox "$D/layout"
+	start_registry mirror
+	mirror=$REG
+	to_registry "$D/layout" library/busybox:latest
+	dead=127.0.0.1:$(free_port)
+	cat >conf <<-END
+		[[registry]]
+		prefix = "docker.io"
+		location = "$saved"
+		insecure = true
+		[[registry.mirror]]
+		location = "$dead"
+		insecure = true
+		[[registry.mirror]]
+		location = "$mirror"
+		insecure = true
+	END
+	export CONTAINERS_REGISTRIES_CONF=$D/conf
+	before=$(requests registry 'GET /v2/library/busybox/blobs')
+	mica pull -q docker.io/library/busybox:latest
+	[ "$(requests mirror 'GET /v2/library/busybox/blobs')" -gt 0 ]
+	[ "$(requests registry 'GET /v2/library/busybox/blobs')" = "$before" ]
+	stop_registry mirror
+	MICA_ROOT=$D/second mica pull -q docker.io/library/busybox:latest
+	REG=$saved
+}
+
+@test "plain HTTP is used only where it is configured" {
+	printf '[[registry]]\nlocation = "%s"\n' "$REG" >conf
+	CONTAINERS_REGISTRIES_CONF=$D/conf run --separate-stderr mica pull -q "$REG/library/busybox"
+	[ "$status" = 125 ]
+	CONTAINERS_REGISTRIES_CONF=$D/conf mica pull -q --tls-verify=false "$REG/library/busybox"
+}
+
+@test "HTTPS with an authority of one's own" {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+		-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' -keyout key.pem -out cert.pem 2>/dev/null
+	port=$(free_port)
+	cat >tls.yml <<-END
+		version: 0.1
+		log: { level: error }
+		storage: { filesystem: { rootdirectory: $T/registry } }
+		http: { addr: 127.0.0.1:$port, tls: { certificate: $D/cert.pem, key: $D/key.pem } }
+	END
+	env -u REGISTRY_AUTH_FILE docker-registry serve tls.yml >tls.log 2>&1 3>&- &
+	echo $! >"$T/tls.pid"
+	wait_for 10 curl -sk -o /dev/null "https://127.0.0.1:$port/v2/"
+	run --separate-stderr mica pull -q "127.0.0.1:$port/library/busybox"
+	assert_error 'certificate'
+	mkdir certs
+	cp cert.pem certs/ca.crt
+	mica pull -q --cert-dir "$D/certs" "127.0.0.1:$port/library/busybox"
+	MICA_ROOT=$D/second mica pull -q --tls-verify=false "127.0.0.1:$port/library/busybox"
+	kill "$(cat "$T/tls.pid")"
+	wait_gone "$(cat "$T/tls.pid")"
+	rm "$T/tls.pid"
+}
+
+@test "two pulls of one image at the same time both succeed" {
+	mica pull -q busybox 2>a.err 3>&- &
+	one=$!
+	mica pull -q busybox 2>b.err 3>&- &
+	two=$!
+	wait $one || fail "$(cat a.err)"
+	wait $two || fail "$(cat b.err)"
+	mica run --rm --network=none busybox true
+	assert_clean_store
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+}
+
+teardown() {
+	test_teardown
+}
+
+# SIGKILL at any moment: what is named stays whole, and the next command cleans up what is not.
+start() { # ARGUMENTS...: in the background, pid in $pid
+	"$MICA_BIN" --root "$MICA_ROOT" "$@" >out 2>err 3>&- &
+	pid=$!
+	disown
+}
+
+# Nothing of the killed command is left once another command has run: no process, cgroup, mount or unnamed directory.
+assert_swept() {
+	mica images >/dev/null
+	containerfile <<-'END'
+		FROM busybox
+		RUN true
+	END
+	mica build -q --network=none ctx >/dev/null
+	if [ -e cgroups ]; then
+		while read -r dir; do
+			[ ! -d "$dir" ] || fail "$dir is left"
+		done <cgroups
+	fi
+	assert_clean_store
+}
+
+@test "during a RUN step" {
+	mica pull -q busybox
+	containerfile <<-'END'
+		FROM busybox
+		RUN echo first >/first
+		RUN echo second >/second; sleep 87012
+	END
+	start build --network=none -t t ctx
+	wait_for 20 pgrep -f '^sleep 87012'
+	cgroups_of "$(pgrep -f '^sleep 87012' | head -1)" | grep mica >cgroups || true
+	[ -s cgroups ]
+	kill -9 "$pid"
+	wait_for 10 not_running '^sleep 87012'
+	assert_swept
+	# The steps that were complete are still cached, the rest is done now.
+	printf 'FROM busybox\nRUN echo first >/first\nRUN echo second >/second\n' >ctx/Containerfile
+	mica build -q --network=none -t t ctx
+	[ "$(in_image t cat /first /second)" = $'first\nsecond' ]
+	assert_clean_store
+}
+
+not_running() { # PATTERN
+	! pgrep -f "$1" >/dev/null
+}
+
+@test "at many moments of a build" {
+	mica pull -q busybox
+	mkdir -p ctx
+	for i in $(seq 300); do echo "$i" >"ctx/f$i"; done
+	containerfile <<-'END'
+		FROM busybox
+		COPY . /ctx
+		RUN cat /ctx/f* | sha256sum >/sum; head -c 3000000 /dev/urandom >/r; cp -r /ctx /ctx2
+		COPY f1 /f1
+		RUN rm -r /ctx
+	END
+	for delay in 0 0.005 0.01 0.02 0.03 0.05 0.08 0.12 0.17 0.25 0.4; do
+		start build --no-cache --network=none -t t ctx
+		sleep $delay
+		kill -9 "$pid" 2>/dev/null || true
+		wait_gone "$pid"
+		mica fsck >fsck.out 2>&1 || fail "after $delay s: $(cat fsck.out)"
+	done
+	mica build -q --network=none -t t ctx
+	[ "$(in_image t sh -c 'ls /ctx2 | wc -l')" = 301 ]
+	cp ctx/Containerfile kept
+	assert_swept
+}
+
+@test "at many moments of a pull" {
+	mkdir tree
+	for i in 1 2 3 4; do
+		head -c 4000000 /dev/urandom >"tree/noise$i"
+		plain_tar "l$i.tar" tree
+		rm "tree/noise$i"
+	done
+	make_layout layout '{"Env":["PATH=/bin"]}' l1.tar l2.tar l3.tar l4.tar
+	to_registry layout library/noise:latest
+	rm -r layout
+	for delay in 0 0.01 0.02 0.03 0.05 0.08 0.12 0.2 0.3; do
+		start pull -q noise
+		sleep $delay
+		kill -9 "$pid" 2>/dev/null || true
+		wait_gone "$pid"
+		mica fsck >fsck.out 2>&1 || fail "after $delay s: $(cat fsck.out)"
+	done
+	mica pull -q noise
+	[ "$(skopeo inspect --raw "oci:$MICA_ROOT:docker.io/library/noise:latest" | jq '.layers | length')" = 4 ]
+	assert_swept
+}
+
+@test "the helpers of a killed pull are gone" {
+	faulty=$(free_port)
+	# A registry that takes the connection and never answers.
+	python3 -c 'import socket, sys, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(5)
+kept = []
+while True: kept.append(s.accept())' "$faulty" 3>&- &
+	echo $! >"$T/silent.pid"
+	printf '\n[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$faulty" >>"$CONTAINERS_REGISTRIES_CONF"
+	start pull -q "127.0.0.1:$faulty/never"
+	wait_for 10 children_of "$pid"
+	children=$(pgrep -P "$pid")
+	sleep 0.2
+	kill -9 "$pid"
+	for child in $children; do
+		wait_gone "$child" || fail "$child outlives its parent: $(tr '\0' ' ' <"/proc/$child/cmdline")"
+	done
+}
+
+children_of() { # PID
+	pgrep -P "$1" >/dev/null
+}
+
+@test "ctrl-c during a build ends it at once and cleans up" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN sleep 87013
+	END
+	start build --network=none -t t ctx
+	wait_for 20 pgrep -f '^sleep 87013'
+	kill -INT "$pid"
+	wait_gone "$pid"
+	run ! pgrep -f '^sleep 87013'
+	[ -z "$(ls -A "$MICA_ROOT/tmp")" ]
+	assert_swept
+}
