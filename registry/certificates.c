@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* certs.d: HOST[:PORT]/{*.crt, NAME.cert + NAME.key}. containers-certs.d(5). */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "registry/config.h"
+
+#define CERTIFICATE_MAX (1 * MIB)
+
+static int add_ca(struct buf *pem, const char *path, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	size_t n;
+	int r = fs_read_file(AT_FDCWD, path, CERTIFICATE_MAX, &text, &n, err);
+	if (r < 0)
+		return r;
+	buf_add(pem, text, n);
+	buf_addch(pem, '\n');
+	return pem->toobig ? err_set(err, ERR_LIMIT, "certificates in '%s' are too large", path)
+	                   : 0;
+}
+
+static int add_client(const char *dir, const char *name, struct certificates *c, struct err *err)
+{
+	AUTO_FREE char *cert = path_join(dir, name);
+	AUTO_FREE char *key = xasprintf("%.*skey", (int)(strlen(cert) - strlen("cert")), cert);
+	if (access(key, F_OK) < 0)
+		return err_set(
+			err, ERR_INVALID, "client certificate '%s' has no key '%s'", cert, key);
+	if (!c->cert_file) {
+		c->cert_file = take(cert);
+		c->key_file = take(key);
+	}
+	return 0;
+}
+
+static int read_directory(const char *dir, struct certificates *ret, struct err *err)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	DIR *d = opendir(dir);
+	if (!d)
+		return err_sys(err, "cannot read certificates in '%s'", dir);
+	for (struct dirent *e; (e = readdir(d));)
+		strv_add(&names, e->d_name);
+	closedir(d);
+	strv_sort(&names);
+	AUTO_BUF struct buf pem = BUF_INIT(CERTIFICATE_MAX);
+	int r = 0;
+	STRV_FOREACH (name, &names) {
+		AUTO_FREE char *path = path_join(dir, *name);
+		if (str_has_suffix(*name, ".crt"))
+			r = add_ca(&pem, path, err);
+		else if (str_has_suffix(*name, ".cert"))
+			r = add_client(dir, *name, ret, err);
+		if (r < 0)
+			return r;
+	}
+	if (pem.len)
+		ret->ca_pem = xstrdup(buf_str(&pem));
+	return 0;
+}
+
+int certificates_load(const char *dir, const char *host, struct certificates *ret, struct err *err)
+{
+	struct certificates c = {0};
+	AUTO_STRV struct strv dirs = STRV_INIT;
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	if (dir) {
+		strv_add(&dirs, dir);
+	} else {
+		if (xdg && *xdg == '/')
+			strv_addf(&dirs, "%s/containers/certs.d/%s", xdg, host);
+		else if (home && *home == '/')
+			strv_addf(&dirs, "%s/.config/containers/certs.d/%s", home, host);
+		strv_addf(&dirs, "/etc/containers/certs.d/%s", host);
+		strv_addf(&dirs, "/etc/docker/certs.d/%s", host);
+	}
+	STRV_FOREACH (d, &dirs) {
+		if (!dir && access(*d, X_OK) < 0)
+			continue;
+		int r = read_directory(*d, &c, err);
+		if (r < 0) {
+			certificates_done(&c);
+			return r;
+		}
+		break;
+	}
+	*ret = c;
+	return 0;
+}
+
+void certificates_done(struct certificates *c)
+{
+	free(c->ca_pem);
+	free(c->cert_file);
+	free(c->key_file);
+	*c = (struct certificates){0};
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define BACKOFF_FIRST_MS 500
+#define BACKOFF_MAX_MS 20000
+#define MESSAGE_SHOWN_MAX 300 /* of what a registry says */
+
+int client_init(struct client *c, struct err *err)
+{
+	return http_new(&c->http, err);
+}
+
+static void host_free(struct host *h)
+{
+	free(h->name);
+	free(h->auth_name);
+	free(h->realm);
+	free(h->service);
+	certificates_done(&h->certificates);
+	free(h);
+}
+
+void client_done(struct client *c)
+{
+	tokens_free(c);
+	http_free(c->http);
+	for (size_t i = 0; i < c->n_hosts; i++)
+		host_free(c->hosts[i]);
+	registries_done(&c->registries);
+	free(c->opts.authfile);
+	free(c->opts.cert_dir);
+	if (c->opts.creds)
+		explicit_bzero(c->opts.creds, strlen(c->opts.creds));
+	free(c->opts.creds);
+}
+
+int client_host(struct client *c, const struct place *p, struct host **ret, struct err *err)
+{
+	bool insecure = c->opts.tls_verify == 0 || (c->opts.tls_verify < 0 && p->insecure);
+	for (size_t i = 0; i < c->n_hosts; i++) {
+		struct host *h = c->hosts[i];
+		if (streq(h->name, p->host) && streq(h->auth_name, p->auth_host) &&
+			h->insecure == insecure) {
+			*ret = h;
+			return 0;
+		}
+	}
+	if (c->n_hosts == HOSTS_MAX)
+		return err_set(err, ERR_LIMIT, "more than %d registry hosts", HOSTS_MAX);
+	struct certificates certificates;
+	int r = certificates_load(c->opts.cert_dir, p->auth_host, &certificates, err);
+	if (r < 0)
+		return r;
+	struct host *h = xcalloc(1, sizeof(*h));
+	*h = (struct host){.name = xstrdup(p->host),
+		.auth_name = xstrdup(p->auth_host),
+		.insecure = insecure,
+		.certificates = certificates};
+	h->scheme_known = !insecure;
+	h->tls = (struct http_tls){.insecure = insecure,
+		.ca_pem = h->certificates.ca_pem,
+		.cert_file = h->certificates.cert_file,
+		.key_file = h->certificates.key_file};
+	c->hosts[c->n_hosts++] = h;
+	*ret = h;
+	return 0;
+}
+
+static void sleeping_remove(struct client *c, const struct exchange *x)
+{
+	for (struct exchange **p = &c->sleeping; *p; p = &(*p)->next) {
+		if (*p == x) {
+			*p = x->next;
+			return;
+		}
+	}
+}
+
+void exchange_done(struct exchange *x)
+{
+	if (x->client) {
+		http_cancel(x->client->http, &x->http);
+		sleeping_remove(x->client, x);
+		tokens_forget_waiting(x->client, x);
+	}
+	http_request_clear(&x->http);
+	STRV_FOREACH (header, &x->sent_headers)
+		explicit_bzero(*header, strlen(*header));
+	strv_done(&x->sent_headers);
+	strv_done(&x->headers);
+	free(x->url);
+	free(x->sent_url);
+	*x = (struct exchange){0};
+}
+
+void exchange_fail(struct exchange *x, const struct err *err)
+{
+	x->done(x, err);
+}
+
+static int base_url(const struct host *h, struct url *ret, struct err *err)
+{
+	AUTO_FREE char *text = xasprintf("%s://%s/", h->plain ? "http" : "https", h->name);
+	if (url_parse(text, ret, err) < 0)
+		return err_set(err, ERR_INVALID, "'%s' is not a valid registry host", h->name);
+	return 0;
+}
+
+/* Starts the HTTP request; the address may have changed by a redirect, so all is decided anew:
+ * which TLS settings, and whether we may say who we are. */
+static int send_request(struct exchange *x, struct err *err)
+{
+	AUTO_URL struct url base = {0}, url = {0};
+	if (base_url(x->host, &base, err) < 0 || url_resolve(&base, x->url, &url, err) < 0)
+		return err->code;
+	bool home = url_same_origin(&base, &url);
+	STRV_FOREACH (header, &x->sent_headers)
+		explicit_bzero(*header, strlen(*header));
+	strv_copy(&x->sent_headers, &x->headers);
+	if (home && x->auth == AUTH_REGISTRY) {
+		int r = token_authorize(x, &x->sent_headers, err);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+	mem_replace(&x->sent_url, url_str(&url));
+	x->http.url = x->sent_url;
+	x->http.headers = &x->sent_headers;
+	/* another host gets neither our client certificate nor the leniency that was configured for
+	 * this one */
+	x->http.tls = home || streq(base.host, url.host) ? &x->host->tls : NULL;
+	return http_start(x->client->http, &x->http, err);
+}
+
+void exchange_continue(struct exchange *x)
+{
+	struct err err = ERR_INIT;
+	if (send_request(x, &err) < 0)
+		x->done(x, &err);
+}
+
+static unsigned backoff_ms(unsigned failures)
+{
+	unsigned ms = BACKOFF_FIRST_MS << (failures < 8 ? failures : 8);
+	uint16_t random = 0;
+	if (ms > BACKOFF_MAX_MS)
+		ms = BACKOFF_MAX_MS;
+	(void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	return ms / 2 + ms * random / (2 * UINT16_MAX);
+}
+
+/* False when it was tried often enough. */
+static bool retry_later(struct exchange *x)
+{
+	if (x->failures >= x->client->opts.retries)
+		return false;
+	unsigned asked = x->http.response.retry_after_s * 1000, ms = backoff_ms(x->failures++);
+	x->wake_ms = clock_ms() + (asked > ms ? asked : ms);
+	x->next = x->client->sleeping;
+	x->client->sleeping = x;
+	log_debug("trying again in %u ms", asked > ms ? asked : ms);
+	return true;
+}
+
+static int follow(struct exchange *x, struct err *err)
+{
+	AUTO_URL struct url base = {0}, from = {0}, to = {0};
+	if (++x->redirects > REDIRECTS_MAX)
+		return err_set(
+			err, ERR_DENIED, "registry redirects more than %d times", REDIRECTS_MAX);
+	if (base_url(x->host, &base, err) < 0 || url_parse(x->sent_url, &from, err) < 0)
+		return err->code;
+	if (url_resolve(&from, x->http.response.location, &to, err) < 0)
+		return err_wrap(err, "registry redirects to an address that is refused");
+	if (from.https && !to.https)
+		return err_set(
+			err, ERR_DENIED, "registry redirects from https to http, which is refused");
+	if (url_host_is_local(to.host) && !url_host_is_local(base.host))
+		return err_set(err, ERR_DENIED,
+			"registry redirects to '%s' on this machine, which is refused", to.host);
+	mem_replace(&x->url, url_str(&to));
+	return send_request(x, err);
+}
+
+static bool may_pass(int status)
+{
+	return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
+	       status == 504;
+}
+
+/* 1: it goes on; 0: this is the answer; negative: it cannot go on. */
+static int judge_response(struct exchange *x, struct err *err)
+{
+	const struct http_response *resp = &x->http.response;
+	x->host->scheme_known = true;
+	if (may_pass(resp->status))
+		return retry_later(x);
+	if (resp->status == 401 && x->auth == AUTH_REGISTRY && x->redirects == 0) {
+		if (token_challenged(x, err) < 0)
+			return err->code;
+		return send_request(x, err) < 0 ? err->code : 1;
+	}
+	bool redirect = resp->status == 301 || resp->status == 302 || resp->status == 303 ||
+	                resp->status == 307 || resp->status == 308;
+	if (redirect && x->follow && resp->location)
+		return follow(x, err) < 0 ? err->code : 1;
+	return 0;
+}
+
+static void on_http_done(struct http_request *http, const struct err *failure)
+{
+	struct exchange *x = http->transfer_arg;
+	struct err err = ERR_INIT;
+	int r;
+	if (!failure) {
+		r = judge_response(x, &err);
+	} else if (http->unreachable && x->host->insecure &&
+		   str_has_prefix(x->sent_url, "https:") &&
+		   (!x->host->scheme_known || x->host->plain)) {
+		/* What is configured insecure is tried with TLS first, then without. */
+		x->host->plain = true;
+		r = send_request(x, &err) < 0 ? err.code : 1;
+	} else {
+		err = *failure;
+		r = err.code;
+		if (r == ERR_NETWORK && !http->unreachable && !http->reader_gone && retry_later(x))
+			r = 1;
+	}
+	if (r <= 0)
+		x->done(x, r < 0 ? &err : NULL);
+}
+
+void exchange_start(struct exchange *x)
+{
+	x->http.done = on_http_done;
+	x->http.transfer_arg = x;
+	exchange_continue(x);
+}
+
+int client_wake(struct client *c, int max)
+{
+	uint64_t now = clock_ms();
+	for (struct exchange *x = c->sleeping, *next; x; x = next) {
+		next = x->next;
+		if (x->wake_ms > now)
+			continue;
+		sleeping_remove(c, x);
+		exchange_continue(x);
+		next = c->sleeping;
+	}
+	for (const struct exchange *x = c->sleeping; x; x = x->next)
+		if (x->wake_ms < now + (uint64_t)max)
+			max = x->wake_ms > now ? (int)(x->wake_ms - now) : 0;
+	return max;
+}
+
+/* What the error document says, with nothing in it that could move a terminal's cursor. New string
+ * or NULL. distribution-spec "Error Codes" */
+static char *registry_message(const struct buf *body)
+{
+	AUTO_JSON struct json *j = NULL;
+	struct err ignored = ERR_INIT;
+	if (body->len == 0 || json_parse(buf_str(body), body->len, "error", &j, &ignored) < 0)
+		return NULL;
+	const struct json *first = json_at(json_get(j, "errors"), 0);
+	const char *text = json_text(json_get(first, "message"));
+	if (!text || !*text)
+		text = json_text(json_get(first, "code"));
+	if (!text || !*text)
+		text = json_text(json_get(j, "details"));
+	if (!text || !*text)
+		return NULL;
+	char *copy = xstrndup(text, MESSAGE_SHOWN_MAX);
+	for (char *p = copy; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = ' ';
+	return copy;
+}
+
+int exchange_error(const struct exchange *x, struct err *err)
+{
+	int status = x->http.response.status;
+	AUTO_FREE char *said = registry_message(&x->http.body);
+	AUTO_FREE char *tail = said ? xasprintf(" (registry says: %s)", said) : xstrdup("");
+	if (status == 404)
+		return err_set(err, ERR_NOT_FOUND, "not found%s", tail);
+	if (status == 401)
+		return err_set(err, ERR_AUTH, "authentication required%s; try `mica login %s`",
+			tail, x->host->auth_name);
+	if (status == 403)
+		return err_set(err, ERR_DENIED, "access denied%s", tail);
+	if (status == 429)
+		return err_set(err, ERR_NETWORK,
+			"%s allows no more requests for now (status 429)%s", x->host->name, tail);
+	return err_set(err, status >= 500 ? ERR_NETWORK : ERR_DENIED,
+		"%s answered with status %d%s", x->host->name, status, tail);
+}

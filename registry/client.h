@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests of the distribution protocol (distribution-spec 1.1), each carried on until its answer
+ * is final: https or, where configured, http; authentication; redirects; waiting and repeating.
+ * Lives in mica-remote only.
+ *
+ * Credentials stay home: an Authorization header goes only to the scheme, host and port that the
+ * request was made for. A redirect to another origin loses it, and so does an upload location.
+ * Redirects never lead from https to http, nor from elsewhere to this machine.
+ */
+#pragma once
+#include "registry/config.h"
+#include "registry/credentials.h"
+#include "registry/http.h"
+#include "registry/url.h"
+
+#define REDIRECTS_MAX 5
+#define HOSTS_MAX 256
+#define TOKENS_MAX 256
+
+struct client_opts {
+	char *authfile, *creds, *cert_dir; /* or NULL */
+	int tls_verify; /* as in struct remote_opts */
+	unsigned retries;
+};
+
+/* One host[:port], and what was learnt of it. */
+struct host {
+	char *name; /* as dialled */
+	char *auth_name; /* whose credentials */
+	bool insecure;
+	bool plain; /* speaks http */
+	bool scheme_known;
+	bool basic; /* asked for Basic authentication */
+	char *realm, *service; /* asked for Bearer */
+	struct certificates certificates;
+	struct http_tls tls;
+};
+
+struct token;
+
+struct client {
+	struct http *http;
+	struct client_opts opts;
+	struct registries registries;
+	struct host *hosts[HOSTS_MAX];
+	size_t n_hosts;
+	struct token *tokens; /* token.c's */
+	struct exchange *sleeping;
+};
+
+enum exchange_auth {
+	AUTH_REGISTRY,
+	AUTH_NONE /* the headers have what is needed, and 401 is an answer */
+};
+
+struct exchange {
+	struct client *client;
+	struct host *host;
+	const char *repository; /* whose credentials; borrowed */
+	const char *scope; /* for tokens: "repository:library/busybox:pull"; borrowed */
+	enum exchange_auth auth;
+	bool follow; /* redirects: for GET and HEAD */
+	char *url; /* absolute, or a path on the host; owned */
+	struct strv headers;
+	struct http_request http; /* the caller fills in method, bodies and limits */
+	const struct credentials *login; /* instead of those that are kept; borrowed */
+	void (*done)(struct exchange *x, const struct err *err);
+	void *arg;
+	/* below: client.c's */
+	struct strv sent_headers;
+	char *sent_url;
+	unsigned failures, redirects, refusals;
+	bool started;
+	uint64_t wake_ms;
+	struct exchange *next;
+};
+
+int client_init(struct client *c, struct err *err) __attribute__((warn_unused_result));
+void client_done(struct client *c);
+/* *ret is the client's. */
+int client_host(struct client *c, const struct place *p, struct host **ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* Runs it; done() is always called, later or at once. err NULL: there is a response, whatever its
+ * status. */
+void exchange_start(struct exchange *x);
+/* Goes on after something it waited for (its token, its time). */
+void exchange_continue(struct exchange *x);
+void exchange_fail(struct exchange *x, const struct err *err);
+/* Stops it without done(), and frees what it holds. */
+void exchange_done(struct exchange *x);
+/* A response that is not the one hoped for as an error: "not found (registry says: manifest
+ * unknown)". */
+int exchange_error(const struct exchange *x, struct err *err);
+/* Lets those whose time has come go on. Milliseconds until the next one, at most max. */
+int client_wake(struct client *c, int max);
+
+/*
+ * token.c: the Authorization header for x. 0: appended to headers (nothing, when nothing is known
+ * to be asked for). 1: exchange_continue() will be called.
+ */
+int token_authorize(struct exchange *x, struct strv *headers, struct err *err)
+	__attribute__((warn_unused_result));
+/* Learns from a 401. ERR_AUTH when there is nothing more to try. */
+int token_challenged(struct exchange *x, struct err *err) __attribute__((warn_unused_result));
+void tokens_forget_waiting(struct client *c, const struct exchange *x);
+void tokens_free(struct client *c);

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/toml.h"
+#include "image/reference.h"
+
+#define REGISTRIES_MAX 4096 /* tables in all files */
+#define DROP_INS_MAX 256
+#define LOCATION_MAX 512
+
+static void registry_done(struct registry *r)
+{
+	for (size_t i = 0; i < r->n_mirrors; i++)
+		free(r->mirrors[i].location);
+	free(r->mirrors);
+	free(r->prefix);
+	free(r->location);
+	*r = (struct registry){0};
+}
+
+/* "host[:port][/path]" as a user writes it: docker.io stays as it is, a scheme or blanks are
+ * errors. */
+static int check_location(const char *location, const char *what, struct err *err)
+{
+	size_t n = strlen(location);
+	if (n == 0 || n > LOCATION_MAX || strstr(location, "://") ||
+		strpbrk(location, " \t\r\n?#@\\\"'") || location[0] == '/' ||
+		location[n - 1] == '/' || strstr(location, ".."))
+		return err_set(err, ERR_INVALID,
+			"%s: '%s' is not a location of the form host[:port][/path]", what,
+			location);
+	return 0;
+}
+
+static int parse_mirror(const struct json *j, const char *what, struct mirror *ret, struct err *err)
+{
+	const char *location = NULL, *from = "all";
+	if (json_get_string(j, what, "location", &location, err) < 0 ||
+		json_get_string(j, what, "pull-from-mirror", &from, err) < 0 ||
+		json_get_bool(j, what, "insecure", &ret->insecure, err) < 0)
+		return err->code;
+	if (!location)
+		return err_set(err, ERR_INVALID, "%s: a mirror has no location", what);
+	if (streq(from, "all") || !*from)
+		ret->pull_from = PULL_FROM_ALL;
+	else if (streq(from, "digest-only"))
+		ret->pull_from = PULL_FROM_DIGEST_ONLY;
+	else if (streq(from, "tag-only"))
+		ret->pull_from = PULL_FROM_TAG_ONLY;
+	else
+		return err_set(err, ERR_INVALID, "%s: unknown pull-from-mirror '%s'", what, from);
+	if (check_location(location, what, err) < 0)
+		return err->code;
+	ret->location = xstrdup(location);
+	return 0;
+}
+
+static int parse_mirrors(
+	const struct json *list, const char *what, struct registry *r, struct err *err)
+{
+	size_t n = json_size(list);
+	if (n > REGISTRIES_MAX)
+		return err_set(err, ERR_LIMIT, "%s names too many mirrors", what);
+	r->mirrors = xcalloc(n ? n : 1, sizeof(*r->mirrors));
+	for (size_t i = 0; i < n; i++) {
+		int rc = parse_mirror(json_at(list, i), what, &r->mirrors[i], err);
+		if (rc < 0)
+			return rc;
+		r->n_mirrors++;
+	}
+	return 0;
+}
+
+static int parse_registry(
+	const struct json *j, const char *what, struct registry *r, struct err *err)
+{
+	const char *prefix = NULL, *location = NULL;
+	struct json *mirrors = NULL;
+	if (!json_is(j, JSON_KIND_OBJECT))
+		return err_set(err, ERR_INVALID, "%s: 'registry' is not an array of tables", what);
+	if (json_get_string(j, what, "prefix", &prefix, err) < 0 ||
+		json_get_string(j, what, "location", &location, err) < 0 ||
+		json_get_bool(j, what, "insecure", &r->insecure, err) < 0 ||
+		json_get_bool(j, what, "blocked", &r->blocked, err) < 0 ||
+		json_get_bool(j, what, "mirror-by-digest-only", &r->mirror_by_digest_only, err) <
+			0 ||
+		json_get_kind(j, what, "mirror", JSON_KIND_ARRAY, &mirrors, err) < 0)
+		return err->code;
+	if (location && !*location)
+		location = NULL;
+	if (!prefix || !*prefix)
+		prefix = location;
+	if (!prefix)
+		return err_set(
+			err, ERR_INVALID, "%s: a registry has neither prefix nor location", what);
+	bool wildcard = str_has_prefix(prefix, "*.");
+	if (wildcard && strchr(prefix, '/'))
+		return err_set(
+			err, ERR_INVALID, "%s: '%s' has a path after its wildcard", what, prefix);
+	if (!location && !wildcard)
+		location = prefix;
+	if (check_location(prefix, what, err) < 0 ||
+		(location && check_location(location, what, err) < 0))
+		return err->code;
+	r->prefix = xstrdup(prefix);
+	r->location = location ? xstrdup(location) : NULL;
+	return parse_mirrors(mirrors, what, r, err);
+}
+
+/* A later file replaces the table of the same prefix. */
+static int add_registry(
+	struct registries *rs, const struct json *j, const char *what, struct err *err)
+{
+	struct registry r = {0};
+	int rc = parse_registry(j, what, &r, err);
+	if (rc == 0 && rs->n >= REGISTRIES_MAX)
+		rc = err_set(err, ERR_LIMIT, "%s: more than %d registries", what, REGISTRIES_MAX);
+	if (rc < 0) {
+		registry_done(&r);
+		return rc;
+	}
+	for (size_t i = 0; i < rs->n; i++) {
+		if (streq(rs->r[i].prefix, r.prefix)) {
+			registry_done(&rs->r[i]);
+			rs->r[i] = r;
+			return 0;
+		}
+	}
+	rs->r = xreallocarray(rs->r, rs->n + 1, sizeof(*rs->r));
+	rs->r[rs->n++] = r;
+	return 0;
+}
+
+static int parse_short_names(
+	struct registries *rs, const struct json *top, const char *what, struct err *err)
+{
+	const char *mode = NULL;
+	AUTO_MAP struct map aliases = MAP_INIT;
+	if (json_get_string(top, what, "short-name-mode", &mode, err) < 0 ||
+		json_get_map(top, what, "aliases", &aliases, err) < 0)
+		return err->code;
+	if (mode && streq(mode, "enforcing"))
+		rs->short_names = SHORT_NAMES_ENFORCING;
+	else if (mode && streq(mode, "disabled"))
+		rs->short_names = SHORT_NAMES_DISABLED;
+	else if (mode && *mode && !streq(mode, "permissive"))
+		return err_set(err, ERR_INVALID, "%s: unknown short-name-mode '%s'", what, mode);
+	MAP_FOREACH (a, &aliases) {
+		if (a->value && *a->value)
+			map_set(&rs->aliases, a->key, a->value);
+		else
+			(void)map_remove(&rs->aliases, a->key);
+	}
+	if (json_get(top, "unqualified-search-registries")) {
+		AUTO_STRV struct strv search = STRV_INIT;
+		if (json_get_strv(top, what, "unqualified-search-registries", &search, err) < 0)
+			return err->code;
+		STRV_FOREACH (s, &search) {
+			if (check_location(*s, what, err) < 0)
+				return err->code;
+		}
+		strv_copy(&rs->search, &search);
+	}
+	return 0;
+}
+
+int registries_add(
+	struct registries *rs, const char *text, size_t n, const char *what, struct err *err)
+{
+	AUTO_JSON struct json *top = NULL;
+	int r = toml_parse(text, n, what, &top, err);
+	if (r < 0)
+		return r;
+	if (json_get(top, "registries"))
+		return err_set(err, ERR_UNSUPPORTED,
+			"%s is in version 1 of its format ([registries.search] ...); write it with "
+		        "[[registry]] tables",
+			what);
+	struct json *list = NULL;
+	if (json_get_kind(top, what, "registry", JSON_KIND_ARRAY, &list, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < json_size(list); i++) {
+		r = add_registry(rs, json_at(list, i), what, err);
+		if (r < 0)
+			return r;
+	}
+	return parse_short_names(rs, top, what, err);
+}
+
+static int add_file(struct registries *rs, const char *path, bool must_exist, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	size_t n;
+	int r = fs_read_file(AT_FDCWD, path, TOML_MAX, &text, &n, err);
+	if (r == ERR_NOT_FOUND && !must_exist) {
+		err_clear(err);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	log_debug("reading %s", path);
+	return registries_add(rs, text, n, path, err);
+}
+
+static int add_drop_ins(struct registries *rs, const char *dir, struct err *err)
+{
+	DIR *d = opendir(dir);
+	if (!d)
+		return 0;
+	AUTO_STRV struct strv names = STRV_INIT;
+	for (struct dirent *e; (e = readdir(d)) && names.n < DROP_INS_MAX;)
+		if (e->d_name[0] != '.' && str_has_suffix(e->d_name, ".conf"))
+			strv_add(&names, e->d_name);
+	closedir(d);
+	strv_sort(&names);
+	STRV_FOREACH (name, &names) {
+		AUTO_FREE char *path = path_join(dir, *name);
+		int r = add_file(rs, path, false, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* $XDG_CONFIG_HOME or ~/.config, with containers/NAME; NULL without a home. New string. */
+static char *user_config(const char *name)
+{
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	if (xdg && *xdg == '/')
+		return xasprintf("%s/containers/%s", xdg, name);
+	return home && *home == '/' ? xasprintf("%s/.config/containers/%s", home, name) : NULL;
+}
+
+int registries_load(const char *path, struct registries *ret, struct err *err)
+{
+	struct registries rs = {0};
+	int r;
+	if (!path || !*path)
+		path = getenv("CONTAINERS_REGISTRIES_CONF");
+	if (path && *path) {
+		r = add_file(&rs, path, true, err);
+	} else {
+		AUTO_FREE char *user = user_config("registries.conf");
+		AUTO_FREE char *user_dir = user_config("registries.conf.d");
+		bool has_user = user && access(user, F_OK) == 0;
+		r = add_file(&rs, has_user ? user : "/etc/containers/registries.conf", false, err);
+		if (r == 0)
+			r = add_drop_ins(&rs, "/etc/containers/registries.conf.d", err);
+		if (r == 0 && user_dir)
+			r = add_drop_ins(&rs, user_dir, err);
+	}
+	if (r < 0) {
+		registries_done(&rs);
+		return r;
+	}
+	*ret = rs;
+	return 0;
+}
+
+void registries_done(struct registries *rs)
+{
+	for (size_t i = 0; i < rs->n; i++)
+		registry_done(&rs->r[i]);
+	free(rs->r);
+	strv_done(&rs->search);
+	map_done(&rs->aliases);
+	*rs = (struct registries){0};
+}
+
+/* How many bytes of name ("host/path") the prefix stands for; 0: it does not match. */
+static size_t match_length(const char *prefix, const char *name)
+{
+	if (str_has_prefix(prefix, "*.")) {
+		size_t host = strcspn(name, ":/"), suffix = strlen(prefix + 1);
+		if (host > suffix && memcmp(name + host - suffix, prefix + 1, suffix) == 0)
+			return strcspn(name, "/");
+		return 0;
+	}
+	size_t n = strlen(prefix);
+	if (strncmp(name, prefix, n) != 0)
+		return 0;
+	return name[n] == '\0' || name[n] == '/' || name[n] == ':' || name[n] == '@' ? n : 0;
+}
+
+/* The longest prefix wins; a wildcard loses against any exact host. */
+static const struct registry *find_registry(
+	const struct registries *rs, const char *name, size_t *ret_matched)
+{
+	const struct registry *best = NULL;
+	size_t best_length = 0;
+	for (size_t i = 0; i < rs->n; i++) {
+		size_t matched = match_length(rs->r[i].prefix, name);
+		size_t length = strlen(rs->r[i].prefix);
+		if (!str_has_prefix(rs->r[i].prefix, "*."))
+			length += LOCATION_MAX;
+		if (matched && length > best_length) {
+			best = &rs->r[i];
+			best_length = length;
+			*ret_matched = matched;
+		}
+	}
+	return best;
+}
+
+static void add_place(struct places *p, const char *name, bool insecure)
+{
+	size_t n = strcspn(name, "/");
+	if (!name[n] || !name[n + 1])
+		return;
+	p->p = xreallocarray(p->p, p->n + 1, sizeof(*p->p));
+	struct place *place = &p->p[p->n++];
+	*place = (struct place){.auth_host = xstrndup(name, n), .insecure = insecure};
+	const char *repository = name + n + 1;
+	bool hub =
+		streq(place->auth_host, "docker.io") || streq(place->auth_host, "index.docker.io");
+	/* The Hub answers the protocol under another name, and its official images are below
+	 * library/. */
+	place->host = xstrdup(hub ? "registry-1.docker.io" : place->auth_host);
+	place->repository = hub && !strchr(repository, '/') ? xasprintf("library/%s", repository)
+	                                                    : xstrdup(repository);
+}
+
+static bool mirror_serves(const struct registry *r, const struct mirror *m, bool by_digest)
+{
+	if (r->mirror_by_digest_only)
+		return by_digest;
+	return m->pull_from == PULL_FROM_ALL ||
+	       (m->pull_from == PULL_FROM_DIGEST_ONLY) == by_digest;
+}
+
+int registries_places(const struct registries *rs, const struct reference *ref, bool pull,
+	struct places *ret, struct err *err)
+{
+	AUTO_FREE char *name = reference_name(ref);
+	size_t matched = 0;
+	const struct registry *r = find_registry(rs, name, &matched);
+	struct places places = {0};
+	if (r && r->blocked)
+		return err_set(
+			err, ERR_DENIED, "registry '%s' is blocked in registries.conf", r->prefix);
+	for (size_t i = 0; pull && r && i < r->n_mirrors; i++) {
+		if (!mirror_serves(r, &r->mirrors[i], ref->has_digest))
+			continue;
+		AUTO_FREE char *there = xasprintf("%s%s", r->mirrors[i].location, name + matched);
+		add_place(&places, there, r->mirrors[i].insecure);
+	}
+	AUTO_FREE char *there =
+		r && r->location ? xasprintf("%s%s", r->location, name + matched) : xstrdup(name);
+	add_place(&places, there, r && r->insecure);
+	if (places.n == 0)
+		return err_set(err, ERR_INVALID,
+			"registries.conf turns '%s' into '%s', which is no repository", name,
+			there);
+	*ret = places;
+	return 0;
+}
+
+void places_done(struct places *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		free(p->p[i].host);
+		free(p->p[i].auth_host);
+		free(p->p[i].repository);
+	}
+	free(p->p);
+	*p = (struct places){0};
+}
+
+static int add_candidate(const char *name, const char *rest, struct strv *ret, struct err *err)
+{
+	AUTO_FREE char *full = xasprintf("%s%s", name, rest);
+	AUTO_REFERENCE struct reference ref = {0};
+	int r = reference_parse(full, &ref, err);
+	if (r < 0)
+		return r;
+	reference_default_tag(&ref);
+	strv_add_take(ret, reference_str(&ref));
+	return 0;
+}
+
+int registries_short_names(
+	const struct registries *rs, const char *text, struct strv *ret, struct err *err)
+{
+	size_t n = strcspn(text, ":@");
+	AUTO_FREE char *name = xstrndup(text, n);
+	const char *alias = map_get(&rs->aliases, name);
+	if (alias)
+		return add_candidate(alias, text + n, ret, err);
+	if (rs->search.n == 0)
+		return add_candidate(text, "", ret, err);
+	if (rs->search.n > 1 && rs->short_names == SHORT_NAMES_ENFORCING)
+		return err_set(err, ERR_INVALID,
+			"short name '%s' may stand for an image of any of %zu search registries; "
+		        "write the registry too, or add an alias to registries.conf",
+			text, rs->search.n);
+	STRV_FOREACH (host, &rs->search) {
+		AUTO_FREE char *full = xasprintf("%s/%s", *host, name);
+		int r = add_candidate(full, text + n, ret, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where images really come from: registries.conf version 2 with its drop-in directory
+ * (containers-registries.conf(5)), and the certificates of certs.d (containers-certs.d(5)). Reading
+ * it never asks the network.
+ */
+#pragma once
+#include "base/map.h"
+#include "base/strv.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+struct reference;
+
+enum pull_from { PULL_FROM_ALL, PULL_FROM_DIGEST_ONLY, PULL_FROM_TAG_ONLY };
+enum short_name_mode { SHORT_NAMES_PERMISSIVE, SHORT_NAMES_ENFORCING, SHORT_NAMES_DISABLED };
+
+struct mirror {
+	char *location; /* host[:port][/path] */
+	bool insecure;
+	enum pull_from pull_from;
+};
+
+struct registry {
+	char *prefix; /* host[:port][/path] or *.host */
+	char *location; /* NULL: no rewriting */
+	bool insecure;
+	bool blocked;
+	bool mirror_by_digest_only;
+	struct mirror *mirrors;
+	size_t n_mirrors;
+};
+
+struct registries {
+	struct registry *r;
+	size_t n;
+	struct strv search; /* unqualified-search-registries */
+	struct map aliases; /* short name -> full name without tag */
+	enum short_name_mode short_names;
+};
+
+/* path NULL: $CONTAINERS_REGISTRIES_CONF, else the user's, else /etc/containers/registries.conf,
+ * with the drop-ins of registries.conf.d (not when a file was named). A missing file is an empty
+ * configuration unless it was named. */
+int registries_load(const char *path, struct registries *ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* One file's text; what is in it replaces what is in r where they meet. For registries_load and the
+ * tests. */
+int registries_add(struct registries *r, const char *text, size_t n, const char *what,
+	struct err *err) __attribute__((warn_unused_result));
+void registries_done(struct registries *r);
+#define AUTO_REGISTRIES __attribute__((cleanup(registries_done)))
+
+/* One place to ask, in the order to be tried. */
+struct place {
+	char *host; /* host[:port] as it is dialled; docker.io has become registry-1.docker.io */
+	char *auth_host; /* host[:port] under which credentials are kept */
+	char *repository;
+	bool insecure; /* plain HTTP and unverified certificates are allowed */
+};
+struct places {
+	struct place *p;
+	size_t n;
+};
+/* pull: the mirrors first. ERR_DENIED when the registry is blocked. */
+int registries_places(const struct registries *r, const struct reference *ref, bool pull,
+	struct places *ret, struct err *err) __attribute__((warn_unused_result));
+void places_done(struct places *p);
+#define AUTO_PLACES __attribute__((cleanup(places_done)))
+
+/* What a name without a registry may stand for, best first: its alias alone, else each search
+ * registry, docker.io when there is none. Full names with the tag or digest of ref, :latest by
+ * default. */
+int registries_short_names(const struct registries *r, const char *text, struct strv *ret,
+	struct err *err) __attribute__((warn_unused_result));
+
+struct certificates {
+	char *ca_pem; /* all *.crt of the directory, NULL when there are none */
+	char *cert_file; /* client certificate and key, or NULL */
+	char *key_file;
+};
+/* dir: --cert-dir, or NULL to look for HOST[:PORT] in the certs.d directories. */
+int certificates_load(const char *dir, const char *host, struct certificates *ret, struct err *err)
+	__attribute__((warn_unused_result));
+void certificates_done(struct certificates *c);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who we are to a registry: containers-auth.json(5), docker's config.json, and credential helpers
+ * (docker-credential-NAME). Passwords are never logged and never given to a program as an argument.
+ * A helper that is configured but broken is an error: we do not go on as somebody else.
+ */
+#pragma once
+#include <stdbool.h>
+
+struct err;
+
+struct credentials {
+	char *user;
+	char *password;
+	char *identity_token; /* an OAuth2 refresh token in place of user and password */
+};
+
+/* For "host[:port]" and a repository below it: the most specific key wins; each file is tried in
+ * turn. authfile NULL: $REGISTRY_AUTH_FILE, else the usual files. ERR_NOT_FOUND: none are kept. */
+int credentials_get(const char *authfile, const char *host, const char *repository,
+	struct credentials *ret, struct err *err) __attribute__((warn_unused_result));
+/* Keeps them for key ("host[:port][/path]") in the auth file, 0600, through its helper when one is
+ * configured; other members of the file survive. */
+int credentials_store(const char *authfile, const char *key, const struct credentials *c,
+	struct err *err) __attribute__((warn_unused_result));
+/* ERR_NOT_FOUND: there were none. */
+int credentials_remove(const char *authfile, const char *key, struct err *err)
+	__attribute__((warn_unused_result));
+int credentials_remove_all(const char *authfile, struct err *err)
+	__attribute__((warn_unused_result));
+/* "user:password" of --creds; ERR_INVALID without a user. */
+int credentials_split(const char *text, struct credentials *ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* Overwrites the secrets before it frees them. */
+void credentials_done(struct credentials *c);
+#define AUTO_CREDENTIALS __attribute__((cleanup(credentials_done)))
+
+/* "user:password" in base64 and back, as the files and Basic authentication have it. New string;
+ * NULL when it is no base64. */
+char *base64_encode(const void *p, unsigned long n);
+char *base64_decode(const char *text, unsigned long *ret_n);
+
+/* In auth_helper.c: runs docker-credential-NAME. verb: "get", "store", "erase"; input is its stdin.
+ * *ret_output: new string. ERR_NOT_FOUND when it keeps nothing for us. */
+int auth_helper_run(const char *name, const char *verb, const char *input, char **ret_output,
+	struct err *err) __attribute__((warn_unused_result));
+
+/* The members of one auth file's text that matter here; for credentials_get and the fuzzer. docker:
+ * docker's own file, whose keys may be URLs. */
+int credentials_from_text(const char *text, unsigned long n, const char *what, bool docker,
+	const char *host, const char *repository, struct credentials *ret, struct err *err)
+	__attribute__((warn_unused_result));

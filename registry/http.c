@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+
+#define TRANSFERS_MAX 64
+#define RECEIVE_BUFFER (512L * 1024) /* few, large writes to the pipe */
+#define SEND_BUFFER (256L * 1024)
+#define RETRY_AFTER_MAX_S 60
+#define USER_AGENT "mica/0.1"
+
+struct http_transfer {
+	struct http *http;
+	struct http_request *r;
+	CURL *easy;
+	struct curl_slist *headers;
+	char message[CURL_ERROR_SIZE];
+	size_t header_bytes;
+	size_t redelivered; /* bytes at the start of the next write that were written before the
+	                       pause */
+	uint64_t skip; /* bytes of a full answer to a ranged request that are there already */
+	bool paused, skip_set;
+	struct err err; /* why a callback stopped the transfer */
+};
+
+struct http {
+	CURLM *multi;
+	struct http_transfer *t[TRANSFERS_MAX];
+	size_t n;
+};
+
+int http_new(struct http **ret, struct err *err)
+{
+	struct http *h = xcalloc(1, sizeof(*h));
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(h->multi = curl_multi_init())) {
+		free(h);
+		return err_set(err, ERR_SYS, "cannot initialise libcurl");
+	}
+	*ret = h;
+	return 0;
+}
+
+static void transfer_free(struct http_transfer *t)
+{
+	curl_multi_remove_handle(t->http->multi, t->easy);
+	curl_easy_cleanup(t->easy);
+	curl_slist_free_all(t->headers);
+	for (size_t i = 0; i < t->http->n; i++)
+		if (t->http->t[i] == t)
+			t->http->t[i] = t->http->t[--t->http->n];
+	t->r->transfer = NULL;
+	free(t);
+}
+
+void http_free(struct http *h)
+{
+	if (!h)
+		return;
+	while (h->n)
+		transfer_free(h->t[0]);
+	curl_multi_cleanup(h->multi);
+	curl_global_cleanup();
+	free(h);
+}
+
+void http_cancel(struct http *h, struct http_request *r)
+{
+	(void)h;
+	if (r->transfer)
+		transfer_free(r->transfer);
+}
+
+static void response_clear(struct http_request *r)
+{
+	free(r->response.content_type);
+	free(r->response.location);
+	free(r->response.digest);
+	challenges_done(&r->response.challenges);
+	r->response = (struct http_response){0};
+	buf_clear(&r->body);
+}
+
+void http_request_clear(struct http_request *r)
+{
+	response_clear(r);
+	buf_done(&r->body);
+	r->sent = 0;
+	r->unreachable = false;
+	r->reader_gone = false;
+}
+
+static void set_once(char **to, const char *value)
+{
+	if (!*to)
+		*to = xstrdup(value);
+}
+
+static int header_line(struct http_transfer *t, const char *name, size_t n, const char *value)
+{
+	struct http_response *resp = &t->r->response;
+	uint64_t number;
+#define IS(text) (n == sizeof(text) - 1 && strncasecmp(name, text, n) == 0)
+	if (IS("content-type")) {
+		set_once(&resp->content_type, value);
+	} else if (IS("location")) {
+		set_once(&resp->location, value);
+	} else if (IS("docker-content-digest")) {
+		set_once(&resp->digest, value);
+	} else if (IS("content-length")) {
+		if (num_u64(value, INT64_MAX, &number))
+			resp->length = number;
+	} else if (IS("retry-after")) {
+		/* A date is taken as the longest wait. */
+		resp->retry_after_s = num_u64(value, RETRY_AFTER_MAX_S, &number)
+		                              ? (unsigned)number
+		                              : RETRY_AFTER_MAX_S;
+	} else if (IS("content-range")) {
+		AUTO_FREE char *from = str_has_prefix(value, "bytes ")
+		                               ? xstrndup(value + 6, strcspn(value + 6, "-"))
+		                               : NULL;
+		resp->range_from = from && num_u64(from, INT64_MAX, &number) ? number : UINT64_MAX;
+	} else if (IS("www-authenticate")) {
+		return challenges_parse(value, &resp->challenges, &t->err);
+	}
+#undef IS
+	return 0;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+	struct http_transfer *t = arg;
+	n *= size;
+	t->header_bytes += n;
+	if (t->header_bytes > HTTP_HEADERS_MAX) {
+		(void)err_set(&t->err, ERR_LIMIT, "response has more than %d bytes of headers",
+			HTTP_HEADERS_MAX);
+		return 0;
+	}
+	if (n >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+		/* the headers of an informational response (100 Continue) do not count */
+		response_clear(t->r);
+		return n;
+	}
+	size_t end = n;
+	while (end && (data[end - 1] == '\r' || data[end - 1] == '\n' || data[end - 1] == ' '))
+		end--;
+	char *colon = memchr(data, ':', end);
+	if (!colon)
+		return n;
+	size_t start = (size_t)(colon - data) + 1;
+	while (start < end && (data[start] == ' ' || data[start] == '\t'))
+		start++;
+	AUTO_FREE char *value = xstrndup(data + start, end - start);
+	return header_line(t, data, (size_t)(colon - data), value) < 0 ? 0 : n;
+}
+
+static long transfer_status(const struct http_transfer *t)
+{
+	long status = 0;
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+/* An answer to a ranged request: goes on where we are, or starts again (200), or is not to be used.
+ */
+static bool range_fits(struct http_transfer *t, long status)
+{
+	struct http_request *r = t->r;
+	if (t->skip_set)
+		return true;
+	t->skip_set = true;
+	if (status == 206 && r->response.range_from == r->out_offset)
+		return true;
+	if (status == 200) {
+		t->skip = r->out_offset;
+		return true;
+	}
+	(void)err_set(
+		&t->err, ERR_NETWORK, "registry answered with another range than was asked for");
+	return false;
+}
+
+/* Returns n when all is written, CURL_WRITEFUNC_PAUSE when the pipe is full: curl will deliver the
+ * same bytes again, of which the first are then known. */
+static size_t write_out(struct http_transfer *t, const char *data, size_t n)
+{
+	struct http_request *r = t->r;
+	size_t at = t->redelivered;
+	t->redelivered = 0;
+	if (t->skip) {
+		size_t drop = n - at < t->skip ? n - at : (size_t)t->skip;
+		at += drop;
+		t->skip -= drop;
+	}
+	while (at < n) {
+		if (r->out_offset + (n - at) > r->out_max) {
+			(void)err_set(&t->err, ERR_CORRUPT,
+				"registry sent more than the %llu bytes that the content should "
+			        "have",
+				(unsigned long long)r->out_max);
+			return 0;
+		}
+		ssize_t written = write(r->out_fd, data + at, n - at);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0 && errno == EAGAIN) {
+			t->redelivered = at;
+			t->paused = true;
+			return CURL_WRITEFUNC_PAUSE;
+		}
+		if (written < 0) {
+			r->reader_gone = errno == EPIPE;
+			(void)err_sys(&t->err, "cannot pass on what was received");
+			return 0;
+		}
+		at += (size_t)written;
+		r->out_offset += (uint64_t)written;
+	}
+	return n;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct http_transfer *t = arg;
+	struct http_request *r = t->r;
+	long status = transfer_status(t);
+	n *= size;
+	if (status / 100 == 2 && r->out_fd >= 0)
+		return range_fits(t, status) ? write_out(t, data, n) : 0;
+	if (status / 100 == 2) {
+		buf_add(&r->body, data, n);
+		if (!r->body.toobig)
+			return n;
+		(void)err_set(&t->err, ERR_LIMIT, "response is larger than %zu bytes", r->body.max);
+		return 0;
+	}
+	if (r->body.len + n <= HTTP_ERROR_MAX && r->body.len + n <= r->body.max)
+		buf_add(&r->body, data, n);
+	return n;
+}
+
+static size_t on_read(char *to, size_t size, size_t n, void *arg)
+{
+	struct http_transfer *t = arg;
+	struct http_request *r = t->r;
+	uint64_t left = r->in_size - r->sent;
+	if (n * size < left)
+		left = n * size;
+	ssize_t got = left ? pread(r->in_fd, to, left, (off_t)r->sent) : 0;
+	if (got < 0 || (left && got == 0)) {
+		(void)err_set(&t->err, ERR_SYS, "cannot read what is to be sent");
+		return CURL_READFUNC_ABORT;
+	}
+	r->sent += (uint64_t)got;
+	return (size_t)got;
+}
+
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+	struct http_transfer *t = arg;
+	if (origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	t->r->sent = (uint64_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static void set_tls(CURL *e, const struct http_tls *tls)
+{
+	const char *file = getenv("SSL_CERT_FILE"), *dir = getenv("SSL_CERT_DIR");
+	if (file && *file)
+		curl_easy_setopt(e, CURLOPT_CAINFO, file);
+	if (dir && *dir)
+		curl_easy_setopt(e, CURLOPT_CAPATH, dir);
+	if (!tls)
+		return;
+	if (tls->insecure) {
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (tls->ca_pem) {
+		struct curl_blob blob = {.data = (void *)(uintptr_t)tls->ca_pem,
+			.len = strlen(tls->ca_pem),
+			.flags = CURL_BLOB_COPY};
+		curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &blob);
+	}
+	if (tls->cert_file) {
+		curl_easy_setopt(e, CURLOPT_SSLCERT, tls->cert_file);
+		curl_easy_setopt(e, CURLOPT_SSLKEY, tls->key_file);
+	}
+}
+
+static void set_method(struct http_transfer *t)
+{
+	const struct http_request *r = t->r;
+	CURL *e = t->easy;
+	switch (r->method) {
+	case HTTP_GET:
+		curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+		break;
+	case HTTP_HEAD:
+		curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+		break;
+	case HTTP_POST:
+		curl_easy_setopt(e, CURLOPT_POST, 1L);
+		curl_easy_setopt(e, CURLOPT_POSTFIELDS, r->form ? r->form : "");
+		break;
+	case HTTP_PUT:
+		curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(
+			e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)(r->in_fd >= 0 ? r->in_size : 0));
+		curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
+		curl_easy_setopt(e, CURLOPT_READDATA, t);
+		curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
+		curl_easy_setopt(e, CURLOPT_SEEKDATA, t);
+		curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
+		break;
+	}
+}
+
+static void set_options(struct http_transfer *t)
+{
+	struct http_request *r = t->r;
+	CURL *e = t->easy;
+	curl_easy_setopt(e, CURLOPT_URL, r->url);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_USERAGENT, USER_AGENT);
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_MS);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)HTTP_STALL_S);
+	curl_easy_setopt(e, CURLOPT_EXPECT_100_TIMEOUT_MS, 1000L);
+	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->message);
+	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+	/* Over HTTP/2 a paused blob would be buffered up to its stream window, and all would share
+	 * one TCP connection: blobs get a connection each. */
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+		(long)(r->bulk ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
+	if (r->out_fd >= 0 && r->out_offset)
+		curl_easy_setopt(e, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)r->out_offset);
+	set_tls(e, r->tls);
+	set_method(t);
+}
+
+int http_start(struct http *h, struct http_request *r, struct err *err)
+{
+	if (h->n == TRANSFERS_MAX)
+		return err_set(err, ERR_LIMIT, "more than %d transfers at a time", TRANSFERS_MAX);
+	size_t max = r->body.max;
+	http_request_clear(r);
+	buf_init(&r->body, max);
+	struct http_transfer *t = xcalloc(1, sizeof(*t));
+	*t = (struct http_transfer){.http = h, .r = r, .easy = curl_easy_init()};
+	if (!t->easy)
+		abort();
+	/* curl would send its own Expect and wait a second for servers that do not know it */
+	t->headers = curl_slist_append(NULL, "Expect:");
+	if (r->headers)
+		STRV_FOREACH (header, r->headers)
+			t->headers = curl_slist_append(t->headers, *header);
+	set_options(t);
+	h->t[h->n++] = t;
+	r->transfer = t;
+	curl_multi_add_handle(h->multi, t->easy);
+	return 0;
+}
+
+static const char *host_of(const struct http_request *r, char *buf, size_t n)
+{
+	const char *host = strstr(r->url, "://");
+	host = host ? host + 3 : r->url;
+	(void)snprintf(buf, n, "%.*s", (int)strcspn(host, "/?"), host);
+	return buf;
+}
+
+/* One line for the user; what curl itself says only where it adds something. */
+static int describe(struct http_transfer *t, CURLcode code, struct err *err)
+{
+	char host[300];
+	long os = 0;
+	host_of(t->r, host, sizeof(host));
+	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os);
+	t->r->unreachable = true;
+	switch ((int)code) {
+	case CURLE_COULDNT_CONNECT:
+		if (os == ECONNREFUSED)
+			return err_set(
+				err, ERR_NETWORK, "cannot reach %s: connection refused", host);
+		if (os)
+			return err_set(
+				err, ERR_NETWORK, "cannot reach %s: %s", host, strerror((int)os));
+		break;
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return err_set(
+			err, ERR_NETWORK, "cannot reach %s: its name is not known (DNS)", host);
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return err_set(err, ERR_NETWORK,
+			"cannot reach %s: the name of the proxy is not known (DNS)", host);
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+		return err_set(err, ERR_NETWORK, "cannot reach %s: TLS: %s", host,
+			t->message[0] ? t->message : curl_easy_strerror(code));
+	default:
+		break;
+	}
+	t->r->unreachable = code == CURLE_COULDNT_CONNECT;
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return err_set(err, ERR_NETWORK, "%s does not answer or stopped sending", host);
+	return err_set(err, ERR_NETWORK, "transfer from %s failed: %s", host,
+		t->message[0] ? t->message : curl_easy_strerror(code));
+}
+
+static void finish(struct http_transfer *t, CURLcode code)
+{
+	struct http_request *r = t->r;
+	struct err err = t->err;
+	r->response.status = (int)transfer_status(t);
+	if (code != CURLE_OK && !err.code)
+		(void)describe(t, code, &err);
+	log_debug("%s %s: %d%s%s",
+		r->method == HTTP_HEAD  ? "HEAD"
+		: r->method == HTTP_GET ? "GET"
+		: r->method == HTTP_PUT ? "PUT"
+					: "POST",
+		host_of(r, (char[300]){0}, 300), r->response.status, err.code ? " " : "", err.msg);
+	transfer_free(t);
+	r->done(r, err.code ? &err : NULL);
+}
+
+/* Goes on with transfers whose pipe has room again, or no reader any more; libcurl's own poll does
+ * not tell the latter. */
+static void resume_paused(struct http_transfer *const *paused, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct pollfd p = {.fd = paused[i]->r->out_fd, .events = POLLOUT};
+		if (poll(&p, 1, 0) <= 0)
+			continue;
+		paused[i]->paused = false;
+		CURLcode code = curl_easy_pause(paused[i]->easy, CURLPAUSE_CONT);
+		if (code != CURLE_OK)
+			finish(paused[i], code);
+	}
+}
+
+int http_step(struct http *h, int fd, int ms, bool *ret_readable, struct err *err)
+{
+	struct curl_waitfd fds[TRANSFERS_MAX + 1];
+	struct http_transfer *of[TRANSFERS_MAX + 1];
+	unsigned n = 0;
+	int running, left;
+	for (size_t i = 0; i < h->n; i++) {
+		if (!h->t[i]->paused)
+			continue;
+		of[n] = h->t[i];
+		fds[n++] =
+			(struct curl_waitfd){.fd = h->t[i]->r->out_fd, .events = CURL_WAIT_POLLOUT};
+	}
+	fds[n] = (struct curl_waitfd){.fd = fd, .events = CURL_WAIT_POLLIN};
+	CURLMcode code = curl_multi_poll(h->multi, fds, n + 1, ms, NULL);
+	if (code == CURLM_OK) {
+		*ret_readable = fds[n].revents != 0;
+		resume_paused(of, n);
+		code = curl_multi_perform(h->multi, &running);
+	}
+	if (code != CURLM_OK)
+		return err_set(err, ERR_SYS, "libcurl: %s", curl_multi_strerror(code));
+	for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left));) {
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		struct http_transfer *t;
+		CURLcode result = m->data.result;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &t);
+		finish(t, result);
+	}
+	return 0;
+}

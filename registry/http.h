@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP transfers, many at a time in one thread; the only user of libcurl. A request is started, and
+ * its done() is called from http_step() when there is a response or none will come. Nothing is
+ * followed and nothing is repeated here: redirects, authentication and retries are client.c's,
+ * which knows what may be sent where.
+ *
+ * A successful body goes to out_fd (a pipe that is full pauses the transfer) or into `body`; other
+ * bodies go into `body`, cut at HTTP_ERROR_MAX.
+ */
+#pragma once
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/strv.h"
+#include "registry/challenge.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HTTP_ERROR_MAX (64 * 1024) /* of an error's body */
+#define HTTP_HEADERS_MAX (64 * 1024) /* of all header lines of a response */
+#define HTTP_CONNECT_MS 15000
+#define HTTP_STALL_S 60 /* a transfer that moves nothing for so long is given up */
+
+struct http;
+struct url;
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT };
+
+struct http_tls {
+	bool insecure; /* certificates are not verified */
+	const char *ca_pem, *cert_file, *key_file; /* or NULL; borrowed */
+};
+
+struct http_response {
+	int status; /* 0: none came */
+	char *content_type, *location, *digest;
+	uint64_t length; /* Content-Length, 0 when unknown */
+	uint64_t range_from; /* of a 206 */
+	unsigned retry_after_s;
+	struct challenges challenges;
+};
+
+struct http_request {
+	enum http_method method;
+	const char *url; /* borrowed until done */
+	const struct strv *headers; /* "Name: value"; borrowed until done */
+	const struct http_tls *tls; /* borrowed until done */
+	const char *form; /* body of a POST, application/x-www-form-urlencoded; or NULL */
+	int in_fd; /* body of a PUT: a regular file from its start; -1: empty */
+	uint64_t in_size;
+	int out_fd; /* -1: into body */
+	uint64_t out_offset; /* bytes that out_fd has already: the transfer goes on there (Range),
+	                        updated as bytes are written */
+	uint64_t out_max; /* more than this is ERR_CORRUPT */
+	struct buf body; /* set its max before */
+	bool bulk; /* a blob's bytes: a connection of its own, see http.c */
+	struct http_response response;
+	uint64_t sent; /* of in_fd */
+	bool unreachable; /* no connection, or no TLS on it */
+	bool reader_gone; /* nobody reads out_fd any more */
+	/* err is NULL when a response came; its status may be anything. */
+	void (*done)(struct http_request *r, const struct err *err);
+	void *transfer_arg; /* the caller's */
+	struct http_transfer *transfer; /* http.c's */
+};
+
+int http_new(struct http **ret, struct err *err) __attribute__((warn_unused_result));
+void http_free(struct http *h);
+int http_start(struct http *h, struct http_request *r, struct err *err)
+	__attribute__((warn_unused_result));
+/* Stops it; done() is not called. */
+void http_cancel(struct http *h, struct http_request *r);
+/* Frees what the last response holds. */
+void http_request_clear(struct http_request *r);
+/* Waits until something happens, at most ms, and lets transfers go on. *ret_readable: fd can be
+ * read. */
+int http_step(struct http *h, int fd, int ms, bool *ret_readable, struct err *err)
+	__attribute__((warn_unused_result));

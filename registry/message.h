@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What mica and mica-remote say to each other: one JSON object a packet (SOCK_SEQPACKET), with at
+ *most one descriptor. mica sends requests with an "id" and an "op"; each gets one reply with the
+ *same "id", either {"ok":true, ...} or {"error":{"code":N,"message":"..."}}, in any order, and
+ *{"progress":BYTES} before it.
+ *
+ * First the session: {"op":"session", "authfile", "creds", "cert_dir", "tls_verify",
+ *"registries_conf", "retries", "debug"}; no reply. Then, with "ref" a full reference: manifest  +
+ *descriptor to write to; "ref" (tag or digest), "head"     -> "media_type", "digest" (the header's,
+ *a hint only), "size" blob      + descriptor to write to; "ref", "digest", "size"           ->
+ *nothing; the descriptor is closed before the reply put_blob  + descriptor to read; "ref",
+ *"digest", "size", "from"       -> "how": "exists", "mounted" or "uploaded" put_manifest +
+ *descriptor to read; "ref" (tag or digest), "media_type", "size" -> nothing login     "registry",
+ *"user", "password"                              -> nothing; they are right
+ */
+#pragma once
+
+struct err;
+struct json;
+
+#define MESSAGE_MAX (64 * 1024)
+
+/* fd: passed along, or -1; stays open here. */
+int message_send(int sock, const struct json *j, int fd, struct err *err)
+	__attribute__((warn_unused_result));
+/* 0: *ret (json_free) and *ret_fd (-1 when none came). 1: nothing there on a non-blocking socket.
+ * ERR_NOT_FOUND: the other side is gone. */
+int message_recv(int sock, struct json **ret, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));

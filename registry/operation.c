@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/operation.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "image/manifest.h"
+#include "image/media_type.h"
+#include "image/reference.h"
+#include "registry/client.h"
+#include "registry/message.h"
+
+#define ACCEPT_MANIFESTS                                                                           \
+	"Accept: " MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST
+#define PROGRESS_MS 100 /* no more often than that */
+
+struct operation;
+struct operation_kind {
+	const char *name;
+	/* sends the request for op->places.p[op->place], or the login's one */
+	int (*start)(struct operation *op, struct err *err);
+	bool pull; /* mirrors may serve it */
+};
+
+struct operation {
+	struct operation *next, **list;
+	struct client *client;
+	const struct operation_kind *kind;
+	int64_t id;
+	int sock, fd;
+	struct reference ref;
+	struct digest digest;
+	uint64_t size;
+	char *media_type, *from;
+	bool head;
+	struct credentials login;
+	struct places places;
+	size_t place;
+	char *scope, *mount_scope;
+	char *tried; /* what the places before answered */
+	uint64_t reported, reported_ms;
+	struct exchange x;
+};
+
+static void operation_free(struct operation *op)
+{
+	for (struct operation **p = op->list; *p; p = &(*p)->next) {
+		if (*p == op) {
+			*p = op->next;
+			break;
+		}
+	}
+	exchange_done(&op->x);
+	if (op->fd >= 0)
+		close(op->fd);
+	reference_done(&op->ref);
+	credentials_done(&op->login);
+	places_done(&op->places);
+	free(op->media_type);
+	free(op->from);
+	free(op->scope);
+	free(op->mount_scope);
+	free(op->tried);
+	free(op);
+}
+
+void operations_free(struct operation **list)
+{
+	while (*list)
+		operation_free(*list);
+}
+
+static struct json *reply_for(const struct operation *op)
+{
+	struct json *j = json_new_object();
+	json_set_int(j, "id", op->id);
+	return j;
+}
+
+/* The other side is gone when this fails; the loop notices. */
+static void send_reply(const struct operation *op, const struct json *j)
+{
+	struct err err = ERR_INIT;
+	if (message_send(op->sock, j, -1, &err) < 0)
+		log_debug("%s", err.msg);
+}
+
+static void operation_fail(struct operation *op, const struct err *err)
+{
+	AUTO_JSON struct json *j = reply_for(op);
+	struct json *e = json_new_object();
+	json_set_int(e, "code", err->code);
+	json_set_string(e, "message", err->msg);
+	json_set(j, "error", e);
+	/* closed before the reply: whoever reads sees the end first */
+	if (op->fd >= 0)
+		close(take_fd(&op->fd));
+	send_reply(op, j);
+	operation_free(op);
+}
+
+static void operation_succeed(struct operation *op, struct json *j)
+{
+	json_set(j, "ok", json_new_bool(true));
+	if (op->fd >= 0)
+		close(take_fd(&op->fd));
+	send_reply(op, j);
+	operation_free(op);
+}
+
+void operations_progress(struct operation *list)
+{
+	for (struct operation *op = list; op; op = op->next) {
+		uint64_t now = op->x.http.out_fd >= 0 ? op->x.http.out_offset : op->x.http.sent;
+		if (now == op->reported || clock_ms() < op->reported_ms + PROGRESS_MS)
+			continue;
+		op->reported = now;
+		op->reported_ms = clock_ms();
+		AUTO_JSON struct json *j = reply_for(op);
+		json_set_int(j, "progress", (int64_t)now);
+		send_reply(op, j);
+	}
+}
+
+static const struct place *place_of(const struct operation *op)
+{
+	return &op->places.p[op->place];
+}
+
+/* The next place, with what this one said kept for the last message. */
+static void operation_next_place(struct operation *op, const struct err *failure)
+{
+	struct err err = *failure;
+	bool last = op->place + 1 >= op->places.n || err.code == ERR_CANCELLED ||
+	            op->x.http.reader_gone;
+	if (last) {
+		if (op->tried)
+			(void)err_wrap(&err, "%s%s", op->tried, place_of(op)->host);
+		operation_fail(op, &err);
+		return;
+	}
+	log_debug("%s: %s; trying the next place", place_of(op)->host, err.msg);
+	mem_replace(&op->tried, xasprintf("%s%s: %.300s; ", op->tried ? op->tried : "",
+					place_of(op)->host, err.msg));
+	op->place++;
+	if (op->kind->start(op, &err) < 0)
+		operation_fail(op, &err);
+}
+
+/* A fresh exchange with the place's host; method, sinks and done are the caller's to set. path:
+ * taken over. */
+static int prepare(struct operation *op, enum http_method method, const char *actions, char *path,
+	struct err *err)
+{
+	uint64_t offset = op->x.http.out_offset;
+	exchange_done(&op->x);
+	op->x.url = path;
+	mem_replace(&op->scope,
+		xasprintf("repository:%s:%s%s%s", place_of(op)->repository, actions,
+			op->mount_scope ? " " : "", op->mount_scope ? op->mount_scope : ""));
+	op->x.client = op->client;
+	op->x.repository = place_of(op)->repository;
+	op->x.scope = op->scope;
+	op->x.arg = op;
+	op->x.follow = method == HTTP_GET || method == HTTP_HEAD;
+	op->x.http.method = method;
+	op->x.http.in_fd = op->x.http.out_fd = -1;
+	op->x.http.out_offset = offset;
+	op->x.http.body.max = HTTP_ERROR_MAX;
+	return client_host(op->client, place_of(op), &op->x.host, err);
+}
+
+/* For the end of a request: NULL err and a 2xx (or `also`) status, else the error. */
+static int check(struct exchange *x, const struct err *failure, int also, struct err *err)
+{
+	if (failure) {
+		*err = *failure;
+		return err->code;
+	}
+	int status = x->http.response.status;
+	if (status / 100 == 2 || (also && status == also))
+		return 0;
+	return exchange_error(x, err);
+}
+
+/* --- manifest --- */
+
+static void got_manifest(struct exchange *x, const struct err *failure)
+{
+	struct operation *op = x->arg;
+	struct err err = ERR_INIT;
+	const struct buf *body = &x->http.body;
+	int r = check(x, failure, 0, &err);
+	if (r == 0 && !op->head) {
+		if (body->len == 0)
+			r = err_set(&err, ERR_CORRUPT, "registry sent an empty manifest");
+		else if (fs_write_all(op->fd, buf_str(body), body->len) < 0)
+			r = err_sys(&err, "cannot pass on the manifest");
+	}
+	if (r < 0) {
+		if (err.code == ERR_LIMIT)
+			(void)err_set(
+				&err, ERR_LIMIT, "manifest is larger than %d bytes", MANIFEST_MAX);
+		operation_next_place(op, &err);
+		return;
+	}
+	AUTO_JSON struct json *j = reply_for(op);
+	json_set_string(j, "media_type", x->http.response.content_type);
+	json_set_string(j, "digest", x->http.response.digest);
+	json_set_int(j, "size", (int64_t)(op->head ? x->http.response.length : body->len));
+	operation_succeed(op, j);
+}
+
+static char *manifest_path(const struct operation *op)
+{
+	char text[DIGEST_STR_MAX];
+	if (op->ref.has_digest)
+		return xasprintf("/v2/%s/manifests/%s", place_of(op)->repository,
+			digest_str(&op->ref.digest, text));
+	return xasprintf("/v2/%s/manifests/%s", place_of(op)->repository, op->ref.tag);
+}
+
+static int manifest_start(struct operation *op, struct err *err)
+{
+	int r = prepare(op, op->head ? HTTP_HEAD : HTTP_GET, "pull", manifest_path(op), err);
+	if (r < 0)
+		return r;
+	strv_add(&op->x.headers, ACCEPT_MANIFESTS);
+	op->x.http.body.max = MANIFEST_MAX;
+	op->x.done = got_manifest;
+	exchange_start(&op->x);
+	return 0;
+}
+
+/* --- blob --- */
+
+static void got_blob(struct exchange *x, const struct err *failure)
+{
+	struct operation *op = x->arg;
+	struct err err = ERR_INIT;
+	int r = check(x, failure, 0, &err);
+	if (r == 0 && x->http.out_offset != op->size)
+		r = err_set(&err, ERR_CORRUPT, "registry sent %llu of %llu bytes",
+			(unsigned long long)x->http.out_offset, (unsigned long long)op->size);
+	/* What was passed on stays passed on: the next place continues where this one ended, the
+	 * content being the same by its digest. */
+	if (r < 0) {
+		operation_next_place(op, &err);
+		return;
+	}
+	AUTO_JSON struct json *j = reply_for(op);
+	operation_succeed(op, j);
+}
+
+static char *blob_path(const struct operation *op)
+{
+	char text[DIGEST_STR_MAX];
+	return xasprintf(
+		"/v2/%s/blobs/%s", place_of(op)->repository, digest_str(&op->digest, text));
+}
+
+static int blob_start(struct operation *op, struct err *err)
+{
+	int r = prepare(op, HTTP_GET, "pull", blob_path(op), err);
+	if (r < 0)
+		return r;
+	op->x.http.out_fd = op->fd;
+	op->x.http.out_max = op->size;
+	op->x.http.bulk = true;
+	op->x.done = got_blob;
+	exchange_start(&op->x);
+	return 0;
+}
+
+/* --- put_blob: HEAD, then POST (with a mount), then PUT --- */
+
+static void put_blob_reply(struct operation *op, const char *how)
+{
+	AUTO_JSON struct json *j = reply_for(op);
+	json_set_string(j, "how", how);
+	operation_succeed(op, j);
+}
+
+static void put_blob_sent(struct exchange *x, const struct err *failure)
+{
+	struct operation *op = x->arg;
+	struct err err = ERR_INIT;
+	if (check(x, failure, 0, &err) < 0)
+		operation_fail(op, &err);
+	else
+		put_blob_reply(op, "uploaded");
+}
+
+/* distribution-spec "Pushing a blob monolithically", POST then PUT: the Location may be relative,
+ * and may be elsewhere, where we are nobody. */
+static int put_blob_send(struct operation *op, struct err *err)
+{
+	char text[DIGEST_STR_MAX];
+	const char *location = op->x.http.response.location;
+	AUTO_URL struct url from = {0}, to = {0};
+	if (!location)
+		return err_set(err, ERR_NETWORK,
+			"registry accepted an upload but named no location for it");
+	if (url_parse(op->x.sent_url, &from, err) < 0 || url_resolve(&from, location, &to, err) < 0)
+		return err_wrap(err, "location of the upload");
+	if (from.https && !to.https && streq(from.host, to.host) && from.port == to.port)
+		to.https = true; /* behind a proxy that ends TLS, registries get their own scheme
+		                    wrong */
+	if (from.https && !to.https)
+		return err_set(err, ERR_DENIED,
+			"registry sends the upload from https to http, which is refused");
+	AUTO_FREE char *target = url_str(&to);
+	char *url = xasprintf("%s%cdigest=%s", target, strchr(target, '?') ? '&' : '?',
+		digest_str(&op->digest, text));
+	int r = prepare(op, HTTP_PUT, "pull,push", url, err);
+	if (r < 0)
+		return r;
+	strv_add(&op->x.headers, "Content-Type: application/octet-stream");
+	op->x.http.in_fd = op->fd;
+	op->x.http.in_size = op->size;
+	op->x.http.bulk = true;
+	op->x.done = put_blob_sent;
+	exchange_start(&op->x);
+	return 0;
+}
+
+static void put_blob_posted(struct exchange *x, const struct err *failure)
+{
+	struct operation *op = x->arg;
+	struct err err = ERR_INIT;
+	int r = check(x, failure, 0, &err);
+	if (r == 0 && x->http.response.status == 201) {
+		put_blob_reply(op, "mounted");
+		return;
+	}
+	if (r == 0)
+		r = put_blob_send(op, &err);
+	if (r < 0)
+		operation_fail(op, &err);
+}
+
+static int put_blob_post(struct operation *op, struct err *err)
+{
+	char text[DIGEST_STR_MAX];
+	AUTO_BUF struct buf path = BUF_INIT(4 * KIB);
+	buf_addf(&path, "/v2/%s/blobs/uploads/", place_of(op)->repository);
+	if (op->from) {
+		buf_addf(&path, "?mount=%s&from=", digest_str(&op->digest, text));
+		url_escape(&path, op->from);
+	}
+	int r = prepare(op, HTTP_POST, "pull,push", buf_take(&path), err);
+	if (r < 0)
+		return r;
+	op->x.done = put_blob_posted;
+	exchange_start(&op->x);
+	return 0;
+}
+
+static void put_blob_looked(struct exchange *x, const struct err *failure)
+{
+	struct operation *op = x->arg;
+	struct err err = ERR_INIT;
+	int r = check(x, failure, 404, &err);
+	if (r == 0 && x->http.response.status == 200) {
+		put_blob_reply(op, "exists");
+		return;
+	}
+	/* Some registries refuse HEAD to those who may push: the upload itself will tell. */
+	if (r == 0 || r == ERR_DENIED)
+		r = put_blob_post(op, &err);
+	if (r < 0)
+		operation_fail(op, &err);
+}
+
+static int put_blob_start(struct operation *op, struct err *err)
+{
+	if (op->from)
+		op->mount_scope = xasprintf("repository:%s:pull", op->from);
+	int r = prepare(op, HTTP_HEAD, "pull,push", blob_path(op), err);
+	if (r < 0)
+		return r;
+	op->x.done = put_blob_looked;
+	exchange_start(&op->x);
+	return 0;
+}
+
+/* --- put_manifest, login --- */
+
+static void accepted(struct exchange *x, const struct err *failure)
+{
+	struct operation *op = x->arg;
+	struct err err = ERR_INIT;
+	if (check(x, failure, 0, &err) < 0) {
+		operation_fail(op, &err);
+		return;
+	}
+	AUTO_JSON struct json *j = reply_for(op);
+	operation_succeed(op, j);
+}
+
+static int put_manifest_start(struct operation *op, struct err *err)
+{
+	int r = prepare(op, HTTP_PUT, "pull,push", manifest_path(op), err);
+	if (r < 0)
+		return r;
+	strv_addf(&op->x.headers, "Content-Type: %s", op->media_type);
+	op->x.http.in_fd = op->fd;
+	op->x.http.in_size = op->size;
+	op->x.done = accepted;
+	exchange_start(&op->x);
+	return 0;
+}
+
+static int login_start(struct operation *op, struct err *err)
+{
+	int r = prepare(op, HTTP_GET, "pull", xstrdup("/v2/"), err);
+	if (r < 0)
+		return r;
+	op->x.scope = NULL; /* only who we are, nothing of anybody's */
+	op->x.login = &op->login;
+	op->x.done = accepted;
+	exchange_start(&op->x);
+	return 0;
+}
+
+static const struct operation_kind kinds[] = {
+	{"manifest", manifest_start, true},
+	{"blob", blob_start, true},
+	{"put_blob", put_blob_start, false},
+	{"put_manifest", put_manifest_start, false},
+	{"login", login_start, false},
+};
+
+static const struct operation_kind *find_kind(const char *name)
+{
+	for (size_t i = 0; name && i < ARRAY_LEN(kinds); i++)
+		if (streq(kinds[i].name, name))
+			return &kinds[i];
+	return NULL;
+}
+
+static int parse_login(struct operation *op, const struct json *request, struct err *err)
+{
+	const char *registry = json_text(json_get(request, "registry"));
+	const char *user = json_text(json_get(request, "user")),
+		   *password = json_text(json_get(request, "password"));
+	if (!registry || !user || !password)
+		return err_set(err, ERR_INVALID, "login without registry, user or password");
+	op->login = (struct credentials){.user = xstrdup(user), .password = xstrdup(password)};
+	/* Settings are found by a name below the registry; which one does not matter. */
+	AUTO_FREE char *text = xasprintf("%s/login:latest", registry);
+	int r = reference_parse(text, &op->ref, err);
+	return r < 0 ? err_wrap(err, "registry '%s'", registry) : 0;
+}
+
+static int parse_request(struct operation *op, const struct json *request, struct err *err)
+{
+	if (streq(op->kind->name, "login"))
+		return parse_login(op, request, err);
+	const char *ref = NULL, *digest = NULL, *media_type = NULL, *from = NULL;
+	int64_t size = 0;
+	if (json_get_string(request, "request", "ref", &ref, err) < 0 ||
+		json_get_string(request, "request", "digest", &digest, err) < 0 ||
+		json_get_string(request, "request", "media_type", &media_type, err) < 0 ||
+		json_get_string(request, "request", "from", &from, err) < 0 ||
+		json_get_int(request, "request", "size", &size, err) < 0 ||
+		json_get_bool(request, "request", "head", &op->head, err) < 0)
+		return err->code;
+	if (!ref || reference_parse(ref, &op->ref, err) < 0)
+		return ref ? err->code : err_set(err, ERR_INVALID, "request without a reference");
+	reference_default_tag(&op->ref);
+	if (digest && digest_parse(digest, &op->digest, err) < 0)
+		return err->code;
+	op->size = size > 0 ? (uint64_t)size : 0;
+	op->media_type = xstrdup(media_type ? media_type : MT_OCI_MANIFEST);
+	op->from = from ? xstrdup(from) : NULL;
+	return 0;
+}
+
+int operation_start(struct client *c, struct operation **list, int sock, const struct json *request,
+	int fd, struct err *err)
+{
+	const struct operation_kind *kind = find_kind(json_text(json_get(request, "op")));
+	if (!kind) {
+		if (fd >= 0)
+			close(fd);
+		return err_set(err, ERR_INVALID, "unknown request to mica-remote");
+	}
+	struct operation *op = xcalloc(1, sizeof(*op));
+	*op = (struct operation){.client = c,
+		.kind = kind,
+		.sock = sock,
+		.fd = fd,
+		.list = list,
+		.next = *list,
+		.id = json_int(json_get(request, "id"))};
+	*list = op;
+	struct err failure = ERR_INIT;
+	/* A pipe that is full pauses its transfer only; for a file this changes nothing. */
+	if (fd >= 0 && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		(void)err_sys(&failure, "cannot use the descriptor that was handed over");
+	else if (parse_request(op, request, &failure) == 0 &&
+		 registries_places(&c->registries, &op->ref, kind->pull, &op->places, &failure) ==
+			 0)
+		(void)kind->start(op, &failure);
+	if (failure.code)
+		operation_fail(op, &failure);
+	return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * URLs of registries, token services and redirects (RFC 3986, http and https only). They come from
+ * the other side: user information, control bytes, blanks and other schemes are refused, so that no
+ * credentials can ride on one and none leads to a local file.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct buf;
+struct err;
+
+#define URL_MAX 16384 /* storage services sign their URLs with several kilobytes */
+
+struct url {
+	bool https;
+	char *host; /* lower case; an IPv6 address without its brackets */
+	uint16_t port; /* the scheme's own when none was given */
+	char *target; /* path and query, begins with '/'; the fragment is dropped */
+};
+
+/* ERR_INVALID, ERR_LIMIT */
+int url_parse(const char *text, struct url *ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* RFC 3986 5.2 for what a Location header may say: absolute, "//host/path", "/path", "?query" or a
+ * relative path. */
+int url_resolve(const struct url *base, const char *location, struct url *ret, struct err *err)
+	__attribute__((warn_unused_result));
+void url_done(struct url *u);
+#define AUTO_URL __attribute__((cleanup(url_done)))
+/* New string. */
+char *url_str(const struct url *u);
+/* scheme://host[:port], for messages. New string. */
+char *url_origin(const struct url *u);
+/* The only pairs of URLs between which an Authorization header may travel. */
+bool url_same_origin(const struct url *a, const struct url *b);
+/* localhost, or a literal loopback, link-local or unspecified address: what a foreign registry has
+ * no business to send us to. */
+bool url_host_is_local(const char *host);
+/*
+ * May credentials for a registry be shown to a token service? Yes on the same host, or when both
+ * have the same registrable domain: the last two labels, three where the second is a common one
+ * below a country ("co.uk"). On domains that are handed out to many owners (azurecr.io ...) only
+ * the same host.
+ */
+bool url_same_owner(const char *registry_host, const char *realm_host);
+/* Appends s with everything but unreserved characters as %XX. */
+void url_escape(struct buf *b, const char *s);
