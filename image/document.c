@@ -103,7 +103,7 @@ int document_parse(const char *text, size_t n, const char *media_type, struct js
 	if (kind == MEDIA_SCHEMA1)
 		return err_set(err, ERR_UNSUPPORTED,
 			"manifest: Docker schema 1 is not supported; push the image again with a "
-		        "current tool");
+			"current tool");
 	*ret_type = xstrndup(type, strcspn(type, "; \t"));
 	*ret_kind = kind;
 	*ret = take(j);

@@ -111,7 +111,7 @@ static int check_repository(const char *text, const char *repository, struct err
 				if (is_upper(at[i]))
 					return err_set(err, ERR_INVALID,
 						"invalid reference '%s': repository name must be "
-					        "lower case",
+						"lower case",
 						text);
 			if (n == 0)
 				return err_set(err, ERR_INVALID,
@@ -119,7 +119,7 @@ static int check_repository(const char *text, const char *repository, struct err
 					text);
 			return err_set(err, ERR_INVALID,
 				"invalid reference '%s': '%.*s' is no valid part of a repository "
-			        "name",
+				"name",
 				text, (int)n, at);
 		}
 		at += n;
@@ -207,7 +207,7 @@ static int parse_name(const char *text, const char *name, struct reference *r, s
 			if (!strpbrk(r->registry, ".:["))
 				return err_set(err, ERR_INVALID,
 					"invalid reference '%s': repository name must be lower "
-				        "case",
+					"case",
 					text);
 			return err_set(err, ERR_INVALID,
 				"invalid reference '%s': invalid registry '%s'", text, r->registry);

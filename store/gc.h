@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mark and sweep: what no name reaches and no live process uses goes away. */
+/*
+ * Mark and sweep: what no name reaches and no live process uses goes away. Roots are index.json, cache records (unless opts.cache), and the digests in
+ * containers/ID/uses (a line each, "sha256:...": a manifest, or the diff ID of a layer), by which a working container keeps its base.
+ */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,6 +16,7 @@ struct gc_opts {
 	bool all;     /* named images too, unless in `keep` (prune -a) */
 	bool cache;   /* cache records, and layers that only they reach */
 	bool dry_run;
+	const struct strv *keep; /* references and manifest digests ("sha256:...") that stay whatever is asked; may be NULL */
 };
 
 struct gc_result {

@@ -38,3 +38,5 @@ int name_remove(struct store *s, const char *ref, bool keep, struct err *err) __
 struct strv;
 int names_remove_manifest(struct store *s, const struct digest *d, struct strv *ret_removed, struct err *err)
 	__attribute__((warn_unused_result));
+/* Forgets an image that has no name; one with a name is left alone. ERR_NOT_FOUND. */
+int names_remove_unnamed(struct store *s, const struct digest *d, struct err *err) __attribute__((warn_unused_result));

@@ -10,8 +10,16 @@
  *	lock                    exclusive while index.json changes; gc.lock shared by users of unnamed things, exclusive for a sweep
  *	version                 "1\n"
  *
+ *	synced                  content: the boot in which the store was last found sound; mtime: all that is older is on disk
+ *
  * Everything is 0700 down to the top. A blob, layer, record or name appears by one rename after its content was verified. Before a name appears,
  * the file system is synced (syncfs), so that a named image survives a power cut; what is not named need not.
+ *
+ * Power cut. Blobs, trees and records are not synced one by one, so a crash of the machine can leave those written since the last syncfs empty or torn under
+ * their final names. Every syncfs, which covers the writes of all processes, sets the mtime of `synced` to the time just before it. The first writer that finds
+ * another boot ID in `synced` than the kernel's distrusts everything whose ctime is not older than that mtime (less two seconds for coarse clocks): records, stat caches and
+ * trees are removed (a tree can be unpacked again from its blob), blobs that no name reaches too, and those that a name reaches are kept if their digest holds. Then it syncs and notes
+ * the new boot ID. In the same boot it costs two short reads. A clock that was set back by more than two seconds between a sync and a crash defeats it; `fsck` finds what then remains.
  *
  * Order of locks: gc.lock, then a transaction's lock, then lock. None is held across the network.
  */

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/blobs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "image/descriptor.h"
+#include "store/store_internal.h"
+
+bool blob_has(struct store *s, const struct digest *d, uint64_t *ret_size)
+{
+	char name[STORE_PATH_MAX];
+	struct stat st;
+	if (fstatat(s->fd, store_name(name, BLOBS_DIR, d), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		!S_ISREG(st.st_mode))
+		return false;
+	if (ret_size)
+		*ret_size = (uint64_t)st.st_size;
+	return true;
+}
+
+int blob_open(struct store *s, const struct digest *d, int *ret_fd, struct err *err)
+{
+	char name[STORE_PATH_MAX], buf[DIGEST_STR_MAX];
+	int fd = openat(s->fd, store_name(name, BLOBS_DIR, d), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT)
+		return err_set(
+			err, ERR_NOT_FOUND, "blob %s is not in the store", digest_str(d, buf));
+	if (fd < 0)
+		return err_sys(err, "cannot open blob %s", digest_str(d, buf));
+	*ret_fd = fd;
+	return 0;
+}
+
+int blob_read(struct store *s, const struct descriptor *d, size_t max, char **ret_data,
+	size_t *ret_len, struct err *err)
+{
+	char buf[DIGEST_STR_MAX];
+	AUTO_FD int fd = -1;
+	AUTO_FREE char *data = NULL;
+	size_t n;
+	struct stat st;
+	int r;
+
+	if (d->size > max)
+		return err_set(err, ERR_LIMIT, "blob %s is larger than %zu bytes",
+			digest_str(&d->digest, buf), max);
+	if ((r = blob_open(s, &d->digest, &fd, err)) < 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "cannot stat blob %s", digest_str(&d->digest, buf));
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != d->size)
+		return err_set(err, ERR_CORRUPT, "blob %s has %llu bytes instead of %llu",
+			digest_str(&d->digest, buf), (unsigned long long)st.st_size,
+			(unsigned long long)d->size);
+	if ((r = fs_read_fd(fd, "blob", max, &data, &n, err)) < 0)
+		return r;
+	struct digest got = digest_of(data, n);
+	if (!digest_equal(&got, &d->digest))
+		return err_set(err, ERR_CORRUPT,
+			"blob %s is damaged: its content has another digest",
+			digest_str(&d->digest, buf));
+	*ret_data = take(data);
+	if (ret_len)
+		*ret_len = n;
+	return 0;
+}
+
+int blob_put(struct store *s, const void *p, size_t n, struct digest *ret, struct err *err)
+{
+	struct digest d = digest_of(p, n);
+	AUTO_TMP struct tmp t = TMP_INIT;
+	uint64_t size;
+	int r;
+
+	if (!(blob_has(s, &d, &size) && size == n)) {
+		if ((r = blob_begin(s, &t, err)) < 0)
+			return r;
+		if (fs_write_all(t.fd, p, n) < 0)
+			return err_sys(err, "cannot write to the store '%s'", s->path);
+		if ((r = blob_commit(s, &t, &d, err)) < 0)
+			return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+int blob_begin(struct store *s, struct tmp *ret, struct err *err)
+{
+	int fd;
+	int r = store_scratch(s, &fd, err);
+	return r < 0 ? r : tmp_open(ret, fd, 0644, err);
+}
+
+int blob_commit(struct store *s, struct tmp *t, const struct digest *d, struct err *err)
+{
+	char name[STORE_PATH_MAX];
+	struct stat st;
+	uint64_t size;
+
+	if (fstat(t->fd, &st) < 0)
+		return err_sys(err, "cannot stat a new blob");
+	if (blob_has(s, d, &size) && size == (uint64_t)st.st_size) {
+		tmp_done(t);
+		return 0;
+	}
+	int r = tmp_publish(t, s->fd, store_name(name, BLOBS_DIR, d), false, err);
+	if (r == 0)
+		s->dirty = true;
+	return r;
+}
+
+int blob_remove(struct store *s, const struct digest *d, struct err *err)
+{
+	char name[STORE_PATH_MAX];
+	if (unlinkat(s->fd, store_name(name, BLOBS_DIR, d), 0) < 0 && errno != ENOENT)
+		return err_sys(err, "cannot remove '%s'", name);
+	return 0;
+}

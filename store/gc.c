@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/gc.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/strv.h"
+#include "store/blobs.h"
+#include "store/dir_list.h"
+#include "store/disk_usage.h"
+#include "store/mark.h"
+#include "store/names.h"
+#include "store/records_internal.h"
+#include "store/store_internal.h"
+#include "store/tree.h"
+
+struct sweep {
+	struct store *store;
+	const struct gc_opts *opts;
+	struct gc_result *result;
+	struct strv *removed; /* may be NULL */
+	struct marks marks;
+};
+
+static void report(struct sweep *w, const char *what, const char *name)
+{
+	if (w->removed)
+		strv_addf(w->removed, "%s %s", what, name);
+}
+
+/* --- names --- */
+
+static bool is_kept(const struct gc_opts *o, const struct name *n)
+{
+	char buf[DIGEST_STR_MAX];
+	if (o->keep && ((n->ref && strv_has(o->keep, n->ref)) ||
+			       strv_has(o->keep, digest_str(&n->manifest.digest, buf))))
+		return true;
+	return n->ref ? !o->all : !(o->unnamed || o->all);
+}
+
+/* Forgets what the options ask for; *names keeps the rest. */
+static int forget_names(struct sweep *w, struct names *names, struct err *err)
+{
+	size_t kept = 0;
+	int r = 0;
+	for (size_t i = 0; i < names->count; i++) {
+		struct name n = names->n[i];
+		char buf[DIGEST_STR_MAX];
+		if (r < 0 || is_kept(w->opts, &n)) {
+			names->n[kept++] = n;
+			continue;
+		}
+		w->result->images++;
+		report(w, "image", n.ref ? n.ref : digest_str(&n.manifest.digest, buf));
+		if (!w->opts->dry_run && n.ref)
+			r = name_remove(w->store, n.ref, false, err);
+		else if (!w->opts->dry_run)
+			r = names_remove_unnamed(w->store, &n.manifest.digest, err);
+		if (r == ERR_NOT_FOUND) /* another process was quicker */
+			r = 0;
+		free(n.ref);
+		descriptor_done(&n.manifest);
+	}
+	names->count = kept;
+	return r;
+}
+
+/* --- bytes --- */
+
+/* Without opts.cache a record stays as long as it can be used; with it all go. */
+static int sweep_records(struct sweep *w, struct err *err)
+{
+	AUTO_STRV struct strv files = STRV_INIT;
+	int r = dir_list(w->store->fd, STEPS_DIR, &files, err);
+	STRV_FOREACH (file, &files) {
+		AUTO_FREE char *path = xasprintf(STEPS_DIR "/%s", *file);
+		struct err ignored = ERR_INIT;
+		struct record rec = {0};
+		struct stat st;
+		if (r < 0)
+			break;
+		bool broken = record_read(w->store, *file, &rec, &ignored) < 0 ||
+		              (rec.has_layer && !blob_has(w->store, &rec.layer.blob, NULL));
+		record_done(&rec);
+		if ((!w->opts->cache && !broken) ||
+			fstatat(w->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		w->result->records++;
+		w->result->freed += (uint64_t)st.st_blocks * 512;
+		report(w, "record", *file);
+		if (!w->opts->dry_run && unlinkat(w->store->fd, path, 0) < 0)
+			r = err_sys(err, "cannot remove '%s'", path);
+	}
+	return r;
+}
+
+static int sweep_blobs(struct sweep *w, struct err *err)
+{
+	AUTO_STRV struct strv files = STRV_INIT;
+	int r = dir_list(w->store->fd, BLOBS_DIR, &files, err);
+	STRV_FOREACH (file, &files) {
+		AUTO_FREE char *path = xasprintf(BLOBS_DIR "/%s", *file);
+		struct digest d;
+		struct stat st;
+		if (r < 0)
+			break;
+		if (digest_parse_hex(*file, &d) && digest_set_has(&w->marks.blobs, &d))
+			continue;
+		if (fstatat(w->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+			S_ISDIR(st.st_mode))
+			continue;
+		w->result->blobs++;
+		w->result->freed += (uint64_t)st.st_blocks * 512;
+		AUTO_FREE char *name = xasprintf("sha256:%s", *file);
+		report(w, "blob", name);
+		if (!w->opts->dry_run && unlinkat(w->store->fd, path, 0) < 0)
+			r = err_sys(err, "cannot remove '%s'", path);
+	}
+	return r;
+}
+
+static int sweep_trees(struct sweep *w, struct err *err)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	int r = dir_list(w->store->fd, LAYERS_DIR, &names, err);
+	STRV_FOREACH (name, &names) {
+		struct digest d;
+		if (r < 0)
+			break;
+		if (!digest_parse_hex(*name, &d) || digest_set_has(&w->marks.trees, &d))
+			continue;
+		AUTO_FREE char *path = xasprintf(LAYERS_DIR "/%s", *name),
+			       *text = xasprintf("sha256:%s", *name);
+		w->result->layers++;
+		w->result->freed += disk_usage(w->store->fd, path);
+		report(w, "layer", text);
+		if (!w->opts->dry_run)
+			r = tree_remove(w->store, &d, err);
+	}
+	return r;
+}
+
+static int sweep(struct sweep *w, const struct names *names, struct err *err)
+{
+	struct store *s = w->store;
+	int r;
+	if (!w->opts->dry_run)
+		sweep_dead(s, true);
+	if ((r = sweep_records(w, err)) < 0)
+		return r;
+	/* after the records that go have gone: in a dry run they are still there, but then they do
+	 * not count */
+	if ((r = mark_names(s, &w->marks, names, err)) < 0 ||
+		(r = mark_containers(s, &w->marks, err)) < 0 ||
+		(!w->opts->cache && (r = mark_records(s, &w->marks, err)) < 0))
+		return r;
+	if ((r = sweep_blobs(w, err)) < 0)
+		return r;
+	return sweep_trees(w, err);
+}
+
+int store_gc(struct store *s, const struct gc_opts *o, struct gc_result *ret, struct strv *removed,
+	struct err *err)
+{
+	struct gc_result result = {0};
+	struct sweep w = {.store = s, .opts = o, .result = &result, .removed = removed};
+	struct names names = {0};
+	AUTO_FD int lock = -1;
+	int r;
+
+	store_scratch_end(s);
+	if ((r = recover_after_boot(s, err)) < 0 || (r = names_list(s, &names, err)) < 0)
+		return r;
+	if ((r = forget_names(&w, &names, err)) == 0) {
+		struct err e = ERR_INIT;
+		r = lock_file(s->fd, "gc.lock", LOCK_EXCLUSIVE, false, &lock, &e);
+		if (r == ERR_BUSY) {
+			result.deferred = true;
+			r = 0;
+		} else if (r < 0) {
+			*err = e;
+		} else {
+			/* names may have come since the first look; dry runs go by what they would
+			 * have left */
+			if (!o->dry_run) {
+				names_done(&names);
+				r = names_list(s, &names, err);
+			}
+			if (r == 0)
+				r = sweep(&w, &names, err);
+		}
+	}
+	names_done(&names);
+	marks_done(&w.marks);
+	if (r == 0)
+		*ret = result;
+	return r;
+}
+
+int store_usage(struct store *s, struct usage *ret, struct err *err)
+{
+	struct usage u = {0};
+	AUTO_STRV struct strv trees = STRV_INIT, blobs = STRV_INIT, records = STRV_INIT;
+	struct digest_set manifests = {0};
+	struct names names;
+	int r;
+
+	if ((r = names_list(s, &names, err)) < 0)
+		return r;
+	for (size_t i = 0; i < names.count; i++)
+		u.images += digest_set_add(&manifests, &names.n[i].manifest.digest);
+	names_done(&names);
+	digest_set_done(&manifests);
+	if ((r = dir_list(s->fd, LAYERS_DIR, &trees, err)) < 0 ||
+		(r = dir_list(s->fd, BLOBS_DIR, &blobs, err)) < 0 ||
+		(r = dir_list(s->fd, STEPS_DIR, &records, err)) < 0)
+		return r;
+	u.layers = trees.n;
+	u.blobs = blobs.n;
+	u.records = records.n;
+	u.blob_bytes = disk_usage(s->fd, BLOBS_DIR);
+	u.layer_bytes = disk_usage(s->fd, LAYERS_DIR);
+	*ret = u;
+	return 0;
+}

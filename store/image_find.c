@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "image/media_type.h"
+#include "image/reference.h"
+#include "store/blobs.h"
+#include "store/images.h"
+#include "store/names.h"
+#include "store/store_internal.h"
+
+#define PREFIX_MIN 3
+#define CANDIDATES_SHOWN 5
+
+/* --- by name --- */
+
+static int try_name(
+	struct store *s, char *name, struct descriptor *ret_top, char **ret_ref, struct err *err)
+{
+	AUTO_FREE char *ref = name;
+	struct err e = ERR_INIT;
+	int r = name_get(s, ref, ret_top, &e);
+	if (r == 0)
+		*ret_ref = take(ref);
+	else if (r != ERR_NOT_FOUND)
+		*err = e;
+	return r;
+}
+
+/* NAME@digest: the manifest with that digest, whatever tag it has; the name it is told back is one
+ * of that repository if there is one. */
+static int find_digest(struct store *s, const struct reference *want, struct descriptor *ret_top,
+	char **ret_ref, struct err *err)
+{
+	AUTO_FREE char *repository = reference_name(want);
+	struct names names;
+	const struct name *best = NULL;
+	int r = names_list(s, &names, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < names.count; i++) {
+		const struct name *n = &names.n[i];
+		if (!digest_equal(&n->manifest.digest, &want->digest))
+			continue;
+		bool same = n->ref && str_has_prefix(n->ref, repository) &&
+		            strchr(":@", n->ref[strlen(repository)]);
+		if (!best || same)
+			best = n;
+		if (same)
+			break;
+	}
+	if (best) {
+		descriptor_copy(ret_top, &best->manifest);
+		*ret_ref = best->ref ? xstrdup(best->ref) : NULL;
+	}
+	names_done(&names);
+	return best ? 0 : ERR_NOT_FOUND;
+}
+
+/* ERR_NOT_FOUND without a message */
+static int find_name(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
+	struct err *err)
+{
+	AUTO_REFERENCE struct reference ref = {0}, local = {0};
+	int r = reference_parse(text, &ref, err);
+	if (r < 0)
+		return r;
+	if (ref.has_digest)
+		return find_digest(s, &ref, ret_top, ret_ref, err);
+	if (ref.was_short) {
+		if ((r = reference_parse_local(text, &local, err)) < 0)
+			return r;
+		if ((r = try_name(s, reference_str(&local), ret_top, ret_ref, err)) !=
+			ERR_NOT_FOUND)
+			return r;
+	}
+	reference_default_tag(&ref);
+	return try_name(s, reference_str(&ref), ret_top, ret_ref, err);
+}
+
+/* --- by ID --- */
+
+struct search {
+	const char *prefix; /* hexadecimal digits */
+	struct descriptor *found;
+	size_t n;
+};
+
+static bool matches(const struct search *q, const struct digest *d)
+{
+	char hex[DIGEST_STR_MAX];
+	return str_has_prefix(digest_hex(d, hex), q->prefix);
+}
+
+static void add_candidate(struct search *q, const struct descriptor *d)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (digest_equal(&q->found[i].digest, &d->digest))
+			return;
+	q->found = xreallocarray(q->found, q->n + 1, sizeof(*q->found));
+	descriptor_copy(&q->found[q->n++], d);
+}
+
+/* d's own digest, the ID of a manifest, those of an index' manifests; unreadable ones are passed
+ * over. */
+static void search_document(
+	struct store *s, struct search *q, const struct descriptor *d, unsigned depth)
+{
+	AUTO_FREE char *text = NULL;
+	struct err ignored = ERR_INIT;
+	size_t n;
+
+	if (matches(q, &d->digest)) {
+		add_candidate(q, d);
+		return;
+	}
+	if (depth > 1 || blob_read(s, d, MANIFEST_MAX, &text, &n, &ignored) < 0)
+		return;
+	if (media_kind(d->media_type) == MEDIA_INDEX) {
+		struct index ix;
+		if (index_parse(text, n, d->media_type, &ix, &ignored) < 0)
+			return;
+		for (size_t i = 0; i < ix.n_manifests; i++)
+			if (blob_has(s, &ix.manifests[i].digest, NULL))
+				search_document(s, q, &ix.manifests[i], depth + 1);
+		index_done(&ix);
+	} else {
+		struct manifest m;
+		if (manifest_parse(text, n, d->media_type, &m, &ignored) < 0)
+			return;
+		if (matches(q, &m.config.digest))
+			add_candidate(q, d);
+		manifest_done(&m);
+	}
+}
+
+static int ambiguous(const char *text, const struct search *q, struct err *err)
+{
+	AUTO_BUF struct buf list = BUF_INIT(4096);
+	char hex[DIGEST_STR_MAX];
+	for (size_t i = 0; i < q->n && i < CANDIDATES_SHOWN; i++)
+		buf_addf(&list, "%s%.16s", i ? ", " : "", digest_hex(&q->found[i].digest, hex));
+	return err_set(err, ERR_INVALID, "'%s' is ambiguous: %zu images match (%s%s)", text, q->n,
+		buf_str(&list), q->n > CANDIDATES_SHOWN ? ", ..." : "");
+}
+
+static int find_id(struct store *s, const char *text, const char *prefix,
+	struct descriptor *ret_top, struct err *err)
+{
+	struct search q = {.prefix = prefix};
+	struct names names;
+	int r = names_list(s, &names, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < names.count; i++)
+		search_document(s, &q, &names.n[i].manifest, 0);
+	names_done(&names);
+	if (q.n == 1)
+		descriptor_copy(ret_top, &q.found[0]);
+	else
+		r = q.n ? ambiguous(text, &q, err) : ERR_NOT_FOUND;
+	for (size_t i = 0; i < q.n; i++)
+		descriptor_done(&q.found[i]);
+	free(q.found);
+	return r;
+}
+
+/* The digits of what may be an ID: "sha256:..." or bare; NULL when it is none. */
+static const char *id_digits(const char *text)
+{
+	const char *hex = str_has_prefix(text, "sha256:") ? text + strlen("sha256:") : text;
+	size_t n = strspn(hex, "0123456789abcdef");
+	return !hex[n] && n >= PREFIX_MIN && n <= DIGEST_HEX_LEN ? hex : NULL;
+}
+
+int image_find(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
+	struct err *err)
+{
+	const char *hex = id_digits(text);
+	char *ref = NULL;
+	int r = ERR_NOT_FOUND;
+
+	/* sha256:... is an ID before it is a repository of that name; bare digits are a name first
+	 */
+	bool id_first = hex && (hex != text || strlen(hex) == DIGEST_HEX_LEN);
+	if (id_first)
+		r = find_id(s, text, hex, ret_top, err);
+	if (r == ERR_NOT_FOUND && !(id_first && strlen(hex) == DIGEST_HEX_LEN))
+		r = find_name(s, text, ret_top, &ref, err);
+	if (r == ERR_NOT_FOUND && hex && !id_first)
+		r = find_id(s, text, hex, ret_top, err);
+	if (r == ERR_NOT_FOUND)
+		return err_set(err, ERR_NOT_FOUND, "there is no image '%s' in the store", text);
+	if (r < 0)
+		return r;
+	*ret_ref = ref;
+	return 0;
+}

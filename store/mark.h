@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is reachable from names, working containers and cache records. */
+#pragma once
+#include "store/digest_set.h"
+
+struct descriptor;
+struct err;
+struct names;
+struct store;
+
+struct marks {
+	struct digest_set blobs;
+	struct digest_set trees; /* diff IDs */
+};
+
+/* The document, and what it leads to. What is missing or damaged leads nowhere. */
+int mark_image(struct store *s, struct marks *m, const struct descriptor *d, struct err *err)
+	__attribute__((warn_unused_result));
+int mark_names(struct store *s, struct marks *m, const struct names *names, struct err *err)
+	__attribute__((warn_unused_result));
+int mark_records(struct store *s, struct marks *m, struct err *err)
+	__attribute__((warn_unused_result));
+/* Digests in containers/ID/uses, a line each: manifests, or diff IDs of layers. */
+int mark_containers(struct store *s, struct marks *m, struct err *err)
+	__attribute__((warn_unused_result));
+void marks_done(struct marks *m);
+#define AUTO_MARKS __attribute__((cleanup(marks_done)))

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "store/store_internal.h"
+
+#define VERSION_TEXT "1\n"
+#define LAYOUT_TEXT "{\"imageLayoutVersion\":\"1.0.0\"}"
+#define EMPTY_INDEX                                                                                \
+	"{\"schemaVersion\":2,\"mediaType\":\"application/"                                        \
+	"vnd.oci.image.index.v1+json\",\"manifests\":[\n]}"
+
+static const char *const directories[] = {"blobs", BLOBS_DIR, LAYERS_DIR, "cache", STEPS_DIR,
+	STAT_DIR, "mounts", CONTAINERS_DIR, TMP_DIR};
+
+static int default_path(char **ret, struct err *err)
+{
+	const char *root = getenv("MICA_ROOT");
+	if (root && *root) {
+		*ret = xstrdup(root);
+		return 0;
+	}
+	if (geteuid() == 0) {
+		*ret = xstrdup("/var/lib/mica");
+		return 0;
+	}
+	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	if (data && *data == '/')
+		*ret = path_join(data, "mica");
+	else if (home && *home == '/')
+		*ret = path_join(home, ".local/share/mica");
+	else
+		return err_set(err, ERR_INVALID,
+			"no place for the store: neither HOME nor MICA_ROOT is set");
+	return 0;
+}
+
+/* 0: version matches; 1: there is none yet */
+static int check_version(int fd, const char *path, struct err *err)
+{
+	char text[16];
+	AUTO_FD int vfd = openat(fd, "version", O_RDONLY | O_CLOEXEC);
+	if (vfd < 0 && errno == ENOENT)
+		return 1;
+	ssize_t n = vfd < 0 ? -1 : fs_read_upto(vfd, text, sizeof(text) - 1);
+	if (n < 0)
+		return err_sys(err, "cannot read '%s/version'", path);
+	text[n] = '\0';
+	if (n == 0)
+		return 1; /* a power cut while the store was made */
+	if (!streq(text, VERSION_TEXT))
+		return err_set(err, ERR_UNSUPPORTED,
+			"the store '%s' has version %.*s; this program knows version 1", path,
+			(int)strcspn(text, "\n"), text);
+	return 0;
+}
+
+static bool is_foreign(int fd)
+{
+	/* the lock is the first file we make, so a directory with it is ours, however far we came
+	 */
+	if (faccessat(fd, "lock", F_OK, 0) == 0)
+		return false;
+	struct stat st;
+	/* a directory's link count tells of sub-directories only, so look for the names that
+	 * matter: anything that would be overwritten */
+	static const char *const names[] = {"oci-layout", "index.json", "blobs", "layers", "cache",
+		"tmp", "containers", "mounts"};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	return false;
+}
+
+/* Makes the store in an existing directory; the version comes last. */
+static int create(int fd, const char *path, struct err *err)
+{
+	if (is_foreign(fd))
+		return err_set(
+			err, ERR_INVALID, "'%s' holds other files and is no mica store", path);
+	if (fchmod(fd, 0700) < 0)
+		return err_sys(err, "cannot make '%s' private", path);
+	AUTO_FD int lock = -1;
+	int r = lock_file(fd, "lock", LOCK_EXCLUSIVE, true, &lock, err);
+	if (r < 0)
+		return r;
+	r = check_version(fd, path, err);
+	if (r <= 0)
+		return r; /* another process made it meanwhile */
+	for (size_t i = 0; i < ARRAY_LEN(directories); i++)
+		if (mkdirat(fd, directories[i], 0700) < 0 && errno != EEXIST)
+			return err_sys(
+				err, "cannot make the directory '%s/%s'", path, directories[i]);
+	if ((r = fs_write_file(
+		     fd, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), 0644, true, err)) < 0)
+		return r;
+	if (faccessat(fd, "index.json", F_OK, 0) < 0 &&
+		(r = fs_write_file(
+			 fd, "index.json", EMPTY_INDEX, strlen(EMPTY_INDEX), 0644, true, err)) < 0)
+		return r;
+	if ((r = fs_write_file(fd, SYNCED_FILE, "", 0, 0600, true, err)) < 0)
+		return r;
+	return fs_write_file(fd, "version", VERSION_TEXT, strlen(VERSION_TEXT), 0644, true, err);
+}
+
+static int open_root(const char *path, int flags, int *ret, struct err *err)
+{
+	AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && !(flags & STORE_READ_ONLY)) {
+		int r = fs_mkdir_p(path, 0700, err);
+		if (r < 0)
+			return err_wrap(err, "store");
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "there is no store at '%s'", path);
+	if (fd < 0)
+		return err_sys(err, "cannot open the store '%s'", path);
+	int r = check_version(fd, path, err);
+	if (r == 1 && (flags & STORE_READ_ONLY))
+		return err_set(err, ERR_NOT_FOUND, "there is no store at '%s'", path);
+	if (r == 1)
+		r = create(fd, path, err);
+	if (r < 0)
+		return r;
+	*ret = take_fd(&fd);
+	return 0;
+}
+
+int store_open(const char *path, int flags, struct store **ret, struct err *err)
+{
+	AUTO_FREE char *def = NULL;
+	int fd = -1, r;
+
+	if (!path) {
+		if ((r = default_path(&def, err)) < 0)
+			return r;
+		path = def;
+	}
+	if ((r = open_root(path, flags, &fd, err)) < 0)
+		return r;
+	struct store *s = xcalloc(1, sizeof(*s));
+	s->fd = fd;
+	s->read_only = flags & STORE_READ_ONLY;
+	s->path = realpath(path, NULL);
+	if (!s->path)
+		s->path = xstrdup(path);
+	*ret = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	store_scratch_end(s);
+	close(s->fd);
+	free(s->path);
+	free(s);
+}
+
+int store_fd(const struct store *s)
+{
+	return s->fd;
+}
+
+const char *store_path(const struct store *s)
+{
+	return s->path;
+}
+
+const char *store_name(char *buf, const char *dir, const struct digest *d)
+{
+	char hex[DIGEST_STR_MAX];
+	(void)snprintf(buf, STORE_PATH_MAX, "%s/%s", dir, digest_hex(d, hex));
+	return buf;
+}
+
+int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *err)
+{
+	int fd = openat(s->fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "cannot open '%s/%s'", s->path, dir);
+	*ret_fd = fd;
+	return 0;
+}
+
+int store_scratch(struct store *s, int *ret_fd, struct err *err)
+{
+	if (!s->scratch) {
+		int r = txn_begin(s, &s->scratch, err);
+		if (r < 0)
+			return r;
+	}
+	*ret_fd = txn_fd(s->scratch);
+	return 0;
+}
+
+void store_scratch_end(struct store *s)
+{
+	txn_end(take(s->scratch));
+}
+
+int store_sync_all(struct store *s, struct err *err)
+{
+	int r = recover_after_boot(s, err);
+	if (r < 0)
+		return r;
+	struct timespec before = clock_now();
+	if (syncfs(s->fd) < 0)
+		return err_sys(err, "cannot write '%s' to disk", s->path);
+	s->dirty = false;
+	/* should this not reach the disk, an older time stays: then more is checked than needed */
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, before};
+	if (utimensat(s->fd, SYNCED_FILE, times, 0) < 0 && errno != ENOENT)
+		return err_sys(err, "cannot set the time of '%s/" SYNCED_FILE "'", s->path);
+	return 0;
+}
+
+int store_sync(struct store *s, struct err *err)
+{
+	return s->dirty ? store_sync_all(s, err) : 0;
+}

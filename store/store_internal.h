@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the store share. */
+#pragma once
+#include "base/digest.h"
+#include "store/store.h"
+#include <stddef.h>
+
+#define BLOBS_DIR "blobs/sha256"
+#define LAYERS_DIR "layers"
+#define STEPS_DIR "cache/steps"
+#define STAT_DIR "cache/stat"
+#define CONTAINERS_DIR "containers"
+#define TMP_DIR "tmp"
+#define SYNCED_FILE "synced"
+#define STORE_PATH_MAX 96 /* the longest of the names above, a '/', 64 digits */
+
+struct store {
+	char *path;
+	int fd;
+	bool read_only;
+	bool dirty; /* this process wrote what was not synced yet */
+	bool boot_checked; /* recover_after_boot() is done */
+	struct txn *scratch; /* where unnamed files lie until they are renamed; begun by the first
+	                        of them */
+};
+
+/* "<dir>/<hex>" into buf of STORE_PATH_MAX */
+const char *store_name(char *buf, const char *dir, const struct digest *d);
+/* Directory descriptor of a private place for files that are about to be named; borrowed. */
+int store_scratch(struct store *s, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+/* Drops it, and with it the store's own share of gc.lock. */
+void store_scratch_end(struct store *s);
+int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* Removes what dead transactions left. all: nobody else is alive (gc.lock is held exclusively).
+ * Failures are left to the next sweep. */
+void sweep_dead(struct store *s, bool all);
+/* rmdir of a noted cgroup and those in it, after killing what still runs there; false: it is still
+ * busy. */
+bool sweep_cgroups(int txn_fd);
+
+/* After a reboot: what was written since the last sync is checked or dropped. Once in a process;
+ * takes gc.lock exclusively when there is work. */
+int recover_after_boot(struct store *s, struct err *err) __attribute__((warn_unused_result));
+/* Makes all durable even when this process wrote nothing. */
+int store_sync_all(struct store *s, struct err *err) __attribute__((warn_unused_result));

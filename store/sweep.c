@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What processes left behind that died in the middle of a transaction. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/strv.h"
+#include "store/store_internal.h"
+
+#define CGROUP_LIST_MAX (1 * MIB)
+#define CGROUP_DEPTH_MAX 16
+#define KILL_WAIT_MS 50 /* for killed processes to leave their cgroup */
+
+static DIR *open_stream(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir && fd >= 0)
+		close(fd);
+	return dir;
+}
+
+static bool is_cgroup(int fd)
+{
+	struct statfs fs;
+	return fstatfs(fd, &fs) == 0 &&
+	       (fs.f_type == CGROUP2_SUPER_MAGIC || fs.f_type == CGROUP_SUPER_MAGIC);
+}
+
+/* cgroup.kill came with Linux 5.14; before, and in version 1, process by process. */
+static void kill_members(int cgroup_fd)
+{
+	AUTO_FD int kill_fd = openat(cgroup_fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+	if (kill_fd >= 0 && fs_write_all(kill_fd, "1", 1) == 0)
+		return;
+	AUTO_FREE char *pids = NULL;
+	struct err ignored = ERR_INIT;
+	if (fs_read_file(cgroup_fd, "cgroup.procs", CGROUP_LIST_MAX, &pids, NULL, &ignored) < 0)
+		return;
+	for (char *at = pids; *at;) {
+		long pid = strtol(at, &at, 10);
+		if (pid > 1)
+			(void)kill((pid_t)pid, SIGKILL);
+		at += strspn(at, "\n");
+		if (pid <= 0)
+			break;
+	}
+}
+
+static bool remove_cgroup(int parent, const char *name, unsigned depth)
+{
+	DIR *dir = open_stream(parent, name);
+	if (!dir)
+		return errno == ENOENT;
+	bool ok = is_cgroup(dirfd(dir));
+	if (!ok) {
+		closedir(dir);
+		return true; /* no cgroup, so none of ours: not touched */
+	}
+	kill_members(dirfd(dir));
+	for (struct dirent *e; depth < CGROUP_DEPTH_MAX && (e = readdir(dir));)
+		if (e->d_type == DT_DIR && !streq(e->d_name, ".") && !streq(e->d_name, ".."))
+			ok = remove_cgroup(dirfd(dir), e->d_name, depth + 1) && ok;
+	closedir(dir);
+	for (unsigned ms = 0; unlinkat(parent, name, AT_REMOVEDIR) < 0; ms++) {
+		if (errno == ENOENT)
+			break;
+		if (errno != EBUSY || ms == KILL_WAIT_MS)
+			return false;
+		(void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return ok;
+}
+
+bool sweep_cgroups(int txn_fd)
+{
+	AUTO_FREE char *text = NULL;
+	AUTO_STRV struct strv lines = STRV_INIT;
+	struct err ignored = ERR_INIT;
+	bool ok = true;
+
+	if (fs_read_file(txn_fd, "cgroups", CGROUP_LIST_MAX, &text, NULL, &ignored) < 0)
+		return true;
+	strv_split(&lines, text, '\n');
+	/* the last noted first: a cgroup comes after the one it lies in */
+	for (size_t i = lines.n; i-- > 0;)
+		if (lines.v[i][0] == '/' && !strstr(lines.v[i], "/.."))
+			ok = remove_cgroup(AT_FDCWD, lines.v[i], 0) && ok;
+	return ok;
+}
+
+/* Is the owner of tmp/name gone? *ret_lock: its lock, now ours (-1 when there is none). */
+static bool is_dead(int tmp_fd, const char *name, int *ret_lock)
+{
+	AUTO_FREE char *path = xasprintf("%s/lock", name);
+	AUTO_FD int fd = openat(tmp_fd, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	*ret_lock = -1;
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return false;
+	*ret_lock = take_fd(&fd);
+	return true;
+}
+
+static void remove_dead(int tmp_fd, const char *name)
+{
+	struct err err = ERR_INIT;
+	AUTO_FD int fd = openat(tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && !sweep_cgroups(fd)) {
+		log_debug("transaction %s: a cgroup is still busy", name);
+		return;
+	}
+	if (fs_remove_tree(tmp_fd, name, &err) < 0)
+		log_debug("transaction %s: %s", name, err.msg);
+}
+
+void sweep_dead(struct store *s, bool all)
+{
+	struct err ignored = ERR_INIT;
+	AUTO_FD int tmp_fd = -1;
+	AUTO_STRV struct strv names = STRV_INIT;
+
+	if (store_open_dir(s, TMP_DIR, &tmp_fd, &ignored) < 0)
+		return;
+	/* nobody is making one now; if somebody is, or sweeps, this sweep is left to the next
+	 * command */
+	if (flock(tmp_fd, LOCK_EX | LOCK_NB) < 0)
+		return;
+	DIR *dir = open_stream(tmp_fd, ".");
+	if (!dir)
+		return;
+	int *locks = NULL;
+	for (struct dirent *e; (e = readdir(dir));) {
+		int lock;
+		if (streq(e->d_name, ".") || streq(e->d_name, ".."))
+			continue;
+		if (!is_dead(tmp_fd, e->d_name, &lock) && !all)
+			continue;
+		locks = xreallocarray(locks, names.n + 1, sizeof(*locks));
+		locks[names.n] = lock;
+		strv_add(&names, e->d_name);
+	}
+	closedir(dir);
+	/* their locks are ours: other sweeps take them for alive while the trees go, and new ones
+	 * need not wait */
+	(void)flock(tmp_fd, LOCK_UN);
+	for (size_t i = 0; i < names.n; i++) {
+		remove_dead(tmp_fd, names.v[i]);
+		if (locks[i] >= 0)
+			close(locks[i]);
+	}
+	free(locks);
+}

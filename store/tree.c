@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/tmp.h"
+#include "store/store_internal.h"
+
+bool tree_has(struct store *s, const struct digest *diff_id)
+{
+	char name[STORE_PATH_MAX];
+	struct stat st;
+	return fstatat(s->fd, store_name(name, LAYERS_DIR, diff_id), &st, AT_SYMLINK_NOFOLLOW) ==
+	               0 &&
+	       S_ISDIR(st.st_mode);
+}
+
+int tree_open(struct store *s, const struct digest *diff_id, int *ret_fd, struct err *err)
+{
+	char name[STORE_PATH_MAX], buf[DIGEST_STR_MAX];
+	int fd = openat(s->fd, store_name(name, LAYERS_DIR, diff_id),
+		O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "layer %s is not unpacked in the store",
+			digest_str(diff_id, buf));
+	if (fd < 0)
+		return err_sys(err, "cannot open layer %s", digest_str(diff_id, buf));
+	*ret_fd = fd;
+	return 0;
+}
+
+int tree_publish(struct store *s, struct txn *t, const char *name, const struct digest *diff_id,
+	struct err *err)
+{
+	char to[STORE_PATH_MAX], buf[DIGEST_STR_MAX];
+	/* not replacing: an empty layer is an empty directory, over which a plain rename would go
+	 */
+	int r = renameat2(
+		txn_fd(t), name, s->fd, store_name(to, LAYERS_DIR, diff_id), RENAME_NOREPLACE);
+	if (r < 0 && errno == EINVAL) /* a file system without the flag */
+		r = renameat(txn_fd(t), name, s->fd, to);
+	if (r < 0 && (errno == EEXIST || errno == ENOTEMPTY))
+		return 0;
+	if (r < 0)
+		return err_sys(err, "cannot name layer %s", digest_str(diff_id, buf));
+	s->dirty = true;
+	return 0;
+}
+
+int tree_remove(struct store *s, const struct digest *diff_id, struct err *err)
+{
+	char from[STORE_PATH_MAX], id[17], to[STORE_PATH_MAX];
+	/* it goes at once, by a rename into tmp, where the sweep finds it should we die on the way
+	 */
+	tmp_random_name(id, sizeof(id) - 1);
+	(void)snprintf(to, sizeof(to), TMP_DIR "/%s", id);
+	if (renameat(s->fd, store_name(from, LAYERS_DIR, diff_id), s->fd, to) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		return err_sys(err, "cannot remove '%s'", from);
+	}
+	return fs_remove_tree(s->fd, to, err);
+}

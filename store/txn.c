@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transactions. tmp/ID is made, and its lock taken, while the directory tmp itself is locked
+ * shared; the sweep looks for dead ones while it is locked exclusively. So a directory whose lock
+ * is missing or free belongs to nobody.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/tmp.h"
+#include "store/store_internal.h"
+
+#define ID_LEN 16
+
+struct txn {
+	struct store *store;
+	int fd;
+	int lock;
+	int gc_lock;
+	bool has_cgroups;
+	unsigned count; /* of directories made */
+	char id[ID_LEN + 1];
+};
+
+static int lock_dir(int fd, int op)
+{
+	int r;
+	while ((r = flock(fd, op)) < 0 && errno == EINTR)
+		;
+	return r;
+}
+
+static int make(struct txn *t, int tmp_fd, struct err *err)
+{
+	if (lock_dir(tmp_fd, LOCK_SH) < 0)
+		return err_sys(err, "cannot lock '%s/" TMP_DIR "'", t->store->path);
+	tmp_random_name(t->id, ID_LEN);
+	if (mkdirat(tmp_fd, t->id, 0700) < 0)
+		return err_sys(err, "cannot make a directory in '%s/" TMP_DIR "'", t->store->path);
+	t->fd = openat(tmp_fd, t->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (t->fd < 0)
+		return err_sys(err, "cannot open '%s/" TMP_DIR "/%s'", t->store->path, t->id);
+	int r = lock_file(t->fd, "lock", LOCK_EXCLUSIVE, false, &t->lock, err);
+	(void)lock_dir(tmp_fd, LOCK_UN); /* closing does it too */
+	return r;
+}
+
+int txn_begin(struct store *s, struct txn **ret, struct err *err)
+{
+	AUTO_FD int tmp_fd = -1;
+	int r;
+
+	if (s->read_only)
+		return err_set(
+			err, ERR_DENIED, "the store '%s' was opened for reading only", s->path);
+	if ((r = recover_after_boot(s, err)) < 0 ||
+		(r = store_open_dir(s, TMP_DIR, &tmp_fd, err)) < 0)
+		return r;
+	struct txn *t = xcalloc(1, sizeof(*t));
+	*t = (struct txn){.store = s, .fd = -1, .lock = -1, .gc_lock = -1};
+	r = lock_file(s->fd, "gc.lock", LOCK_SHARED, true, &t->gc_lock, err);
+	if (r == 0) {
+		sweep_dead(s, false);
+		r = make(t, tmp_fd, err);
+	}
+	if (r < 0) {
+		txn_end(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+int txn_fd(const struct txn *t)
+{
+	return t->fd;
+}
+
+const char *txn_id(const struct txn *t)
+{
+	return t->id;
+}
+
+int txn_mkdir(struct txn *t, const char *prefix, char **ret_name, int *ret_fd, struct err *err)
+{
+	AUTO_FREE char *name = xasprintf("%s%u", prefix, t->count++);
+	if (mkdirat(t->fd, name, 0755) < 0)
+		return err_sys(err, "cannot make the directory '%s' in the store", name);
+	AUTO_FD int fd = openat(t->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* whatever the umask: it may become the root of an image */
+	if (fd < 0 || fchmod(fd, 0755) < 0)
+		return err_sys(err, "cannot open the directory '%s' in the store", name);
+	*ret_fd = take_fd(&fd);
+	*ret_name = take(name);
+	return 0;
+}
+
+int txn_note_cgroup(struct txn *t, const char *path, struct err *err)
+{
+	if (path[0] != '/' || strchr(path, '\n'))
+		return err_set(err, ERR_INVALID, "'%s' is no path of a cgroup", path);
+	AUTO_FREE char *line = xasprintf("%s\n", path);
+	AUTO_FD int fd = openat(t->fd, "cgroups", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0 || fs_write_all(fd, line, strlen(line)) < 0)
+		return err_sys(err, "cannot note the cgroup '%s'", path);
+	t->has_cgroups = true;
+	return 0;
+}
+
+void txn_end(struct txn *t)
+{
+	if (!t)
+		return;
+	struct err e = ERR_INIT;
+	AUTO_FD int tmp_fd = -1;
+	/* what cannot be removed now is left to the sweep: without a holder of its lock it counts
+	 * as dead */
+	bool done = t->fd >= 0 && (!t->has_cgroups || sweep_cgroups(t->fd));
+	if (done && (store_open_dir(t->store, TMP_DIR, &tmp_fd, &e) < 0 ||
+			    fs_remove_tree(tmp_fd, t->id, &e) < 0))
+		log_debug("transaction %s: %s", t->id, e.msg);
+	if (t->fd >= 0)
+		close(t->fd);
+	if (t->lock >= 0)
+		close(t->lock);
+	if (t->gc_lock >= 0)
+		close(t->gc_lock);
+	free(t);
+}
