@@ -224,7 +224,7 @@ END
 @test "a full disk" {
 	mkdir "$D/small"
 	mount -t tmpfs -o size=12m,mode=700 small "$D/small"
-	MICA_ROOT=$D/small/store
+	export MICA_ROOT=$D/small/store
 	mica pull -q busybox
 	containerfile <<-'END'
 		FROM busybox
@@ -253,7 +253,7 @@ END
 	to_registry layout library/large:latest
 	mkdir "$D/small"
 	mount -t tmpfs -o size=8m,mode=700 small "$D/small"
-	MICA_ROOT=$D/small/store
+	export MICA_ROOT=$D/small/store
 	refused 'No space left' pull -q large
 	umount "$D/small"
 }

@@ -33,9 +33,6 @@ user_setup() {
 	mkdir -p "$D/home" "$D/run"
 	chown -R $MICA_USER: "$D"
 	chmod 755 "$D"
-	# The program may lie where the user cannot look.
-	mkdir -p "$T/bin"
-	cp -r "$(dirname "$MICA_BIN")/../libexec" "$T/" 2>/dev/null || true
 	export USER_ENV="HOME=$D/home XDG_RUNTIME_DIR=$D/run CONTAINERS_REGISTRIES_CONF=$CONTAINERS_REGISTRIES_CONF REGISTRY_AUTH_FILE=$D/auth.json PATH=$PATH LC_ALL=C.UTF-8 NO_COLOR=1 TZ=UTC"
 	echo '{}' >"$D/auth.json"
 	chown $MICA_USER "$D/auth.json"
