@@ -60,8 +60,16 @@ struct job_reply {
 };
 #define JOB_MAGIC 0x6d696361U
 
+static int result_fd = -1; /* one a process: a job is its process */
+
+int job_result_fd(void)
+{
+	return result_fd;
+}
+
 static _Noreturn void job_child(int fd, job_fn fn, void *arg)
 {
+	result_fd = fd;
 	struct buf result = BUF_INIT(RESULT_MAX);
 	struct err err = ERR_INIT;
 	int rc = fn(arg, &result, &err);

@@ -34,6 +34,9 @@ int job_collect(struct job *job, bool wait, struct buf *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* Kills and reaps. Accepts a job that is over or zero with pid 0. */
 void job_cancel(struct job *job);
+/* In a job's function: the descriptor that its result will be written to (to be kept by who closes
+ * all others); -1 elsewhere. */
+int job_result_fd(void);
 /* start + collect */
 int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The upper directory of an overlay -> changeset tar (image-spec layer.md), hashed and compressed on the way in one pass.
+ * The upper directory of an overlay -> changeset tar (image-spec layer.md), hashed and compressed
+ * on the way in one pass.
  *
- * The tar is deterministic: entries sorted bytewise by path, every directory before what is in it; numeric owners without names; whole seconds where the
- * nanoseconds are 0 and pax mtime else; pax records only where ustar cannot say it; content written densely (holes read as zeros but never from disk),
- * whiteouts as .wh.NAME, opaque directories as .wh..wh..opq; hard links by the first path in order; xattrs as SCHILY.xattr.*; sockets skipped;
- * the root directory itself is not an entry. Overlay's own xattrs never travel.
- * A file that changes while it is read is ERR_SYS (EAGAIN text); nothing outside upper is ever opened (no link is followed).
+ * The tar is deterministic: entries sorted bytewise by path, every directory before what is in it;
+ * numeric owners without names; whole seconds where the nanoseconds are 0 and pax mtime else; pax
+ * records only where ustar cannot say it; content written densely (holes read as zeros but never
+ * from disk), whiteouts as .wh.NAME, opaque directories as .wh..wh..opq; hard links by the first
+ * path in order; xattrs as SCHILY.xattr.*; sockets skipped; the root directory itself is not an
+ * entry. Overlay's own xattrs never travel. A file that changes while it is read is ERR_SYS (EAGAIN
+ * text); nothing outside upper is ever opened (no link is followed).
  */
 #pragma once
 #include "layers/layer.h"
@@ -18,12 +21,14 @@ struct writer;
 
 struct diff_opts {
 	enum compression compression;
-	int level;         /* of the compressor, -1 its default */
-	bool clamp;        /* times later than clamp_s become clamp_s (SOURCE_DATE_EPOCH with --rewrite-timestamp / --timestamp) */
-	bool force;        /* ... and earlier ones too (--timestamp of buildah) */
+	int level; /* of the compressor, -1 its default */
+	bool clamp; /* times later than clamp_s become clamp_s (SOURCE_DATE_EPOCH with
+	               --rewrite-timestamp / --timestamp) */
+	bool force; /* ... and earlier ones too (--timestamp of buildah) */
 	int64_t clamp_s;
 };
 
-/* Runs in the calling process. *ret.entries == 0: an empty changeset (a valid, empty tar was written). */
-int layer_diff(int upper, const struct diff_opts *opts, struct writer *out, struct layer *ret, struct err *err)
-	__attribute__((warn_unused_result));
+/* Runs in the calling process. *ret.entries == 0: an empty changeset (a valid, empty tar was
+ * written). */
+int layer_diff(int upper, const struct diff_opts *opts, struct writer *out, struct layer *ret,
+	struct err *err) __attribute__((warn_unused_result));

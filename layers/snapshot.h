@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stack of layers made visible as one tree. The mount is detached (fsmount/open_tree): nobody sees it until its owner attaches it with
- * move_mount(2) in a mount namespace of its own, and it is gone when the last descriptor and namespace are. The caller has CAP_SYS_ADMIN in the user
+ * A stack of layers made visible as one tree. The mount is detached (fsmount/open_tree): nobody
+ * sees it until its owner attaches it with move_mount(2) in a mount namespace of its own, and it is
+ * gone when the last descriptor and namespace are. The caller has CAP_SYS_ADMIN in the user
  * namespace that owns its mount namespace.
  *
- * Kernel overlay: lowerdir+ by descriptor (6.13), lowerdir+ by path (6.5), else mount(2) with short relative paths from /proc/self/fd, so that at least
- * 500 layers fit. `userxattr` where the kernel has it (5.11), `volatile` for writable ones (5.10); redirect_dir, index and metacopy off, so that the upper
- * directory is exactly the changeset of layer.md. One lower and no upper is a plain clone of that directory, without overlay.
+ * Kernel overlay: lowerdir+ by descriptor (6.13), lowerdir+ by path (6.5), else mount(2) with short
+ * relative paths from /proc/self/fd, so that at least 500 layers fit. `userxattr` where the kernel
+ * has it (5.11), `volatile` for writable ones (5.10); redirect_dir, index and metacopy off, so that
+ * the upper directory is exactly the changeset of layer.md. One lower and no upper is a plain clone
+ * of that directory, without overlay.
  */
 #pragma once
 #include <stdbool.h>
@@ -15,14 +18,18 @@
 struct err;
 
 struct snapshot {
-	const int *lower; /* directory descriptors, topmost layer first; may be empty when upper is given */
+	const int *lower; /* directory descriptors, topmost layer first; may be empty when upper is
+	                     given */
 	size_t n_lower;
 	int upper; /* directory descriptor, or -1: read-only */
-	int work;  /* empty directory on the same file system as upper, or -1 */
+	int work; /* empty directory on the same file system as upper, or -1 */
 };
 
-/* *ret_fd: descriptor of the detached mount's root (O_PATH|O_CLOEXEC). With no lowers at all the upper directory itself is cloned. */
-int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err) __attribute__((warn_unused_result));
+/* *ret_fd: descriptor of the detached mount's root (O_PATH|O_CLOEXEC). With no lowers at all the
+ * upper directory itself is cloned. */
+int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
 
-/* How overlay is done on this kernel, for `mica info`: "overlay (lowerdir+ by descriptor, userxattr, volatile)". Static string. */
+/* How overlay is done on this kernel, for `mica info`: "overlay (lowerdir+ by descriptor,
+ * userxattr, volatile)". Static string. */
 const char *snapshot_method(void);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Archives by their content: the compressions that layers and ADD take, all decoded in this
+ * process. */
+#include "layers/archive.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/gzip_stream.h"
+#include "base/mem.h"
+#include "base/stream.h"
+#include "base/zstd_stream.h"
+#include "layers/apply_internal.h"
+#include "layers/tar_read.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+	const char *magic;
+	unsigned n;
+	enum archive_kind kind;
+} magics[] = {
+	{"\x1f\x8b", 2, ARCHIVE_KIND_GZIP}, {"\x28\xb5\x2f\xfd", 4, ARCHIVE_KIND_ZSTD},
+	{"BZh", 3, ARCHIVE_KIND_BZIP2},
+	{"\xfd"
+	 "7zXZ",
+		6, ARCHIVE_KIND_XZ}, /* with its final NUL */
+};
+
+enum archive_kind archive_kind(const void *p, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_LEN(magics); i++)
+		if (n >= magics[i].n && memcmp(p, magics[i].magic, magics[i].n) == 0)
+			return magics[i].kind;
+	/* a zstd stream may begin with a skippable frame (RFC 8878 3.1.2): 0x184d2a5? little endian
+	 */
+	const unsigned char *b = p;
+	if (n >= 4 && (b[0] & 0xf0) == 0x50 && b[1] == 0x2a && b[2] == 0x4d && b[3] == 0x18)
+		return ARCHIVE_KIND_ZSTD;
+	return ARCHIVE_KIND_PLAIN;
+}
+
+struct peek {
+	struct reader r;
+	struct reader *below;
+	size_t at, n;
+	char head[ARCHIVE_HEAD];
+};
+
+static ssize_t peek_read(struct reader *r, void *p, size_t n, struct err *err)
+{
+	struct peek *k = (struct peek *)r;
+	if (k->at == k->n)
+		return reader_read(k->below, p, n, err);
+	if (n > k->n - k->at)
+		n = k->n - k->at;
+	memcpy(p, k->head + k->at, n);
+	k->at += n;
+	return (ssize_t)n;
+}
+
+static void peek_free(struct reader *r)
+{
+	free(r);
+}
+
+int archive_peek(
+	struct reader *below, struct reader **ret, enum archive_kind *ret_kind, struct err *err)
+{
+	struct peek *k = xcalloc(1, sizeof(*k));
+	k->r = (struct reader){.read = peek_read, .free = peek_free};
+	k->below = below;
+	while (k->n < sizeof(k->head)) {
+		ssize_t got = reader_read(below, k->head + k->n, sizeof(k->head) - k->n, err);
+		if (got < 0) {
+			free(k);
+			return (int)got;
+		}
+		if (got == 0)
+			break;
+		k->n += (size_t)got;
+	}
+	*ret_kind = archive_kind(k->head, k->n);
+	*ret = &k->r;
+	return 0;
+}
+
+/* The chain from a descriptor to its unpacked bytes. */
+struct source {
+	struct reader *fd, *peek, *unpacked;
+	struct tar_reader *tar;
+};
+
+static void source_done(struct source *s)
+{
+	tar_reader_free(s->tar);
+	reader_free(s->unpacked);
+	reader_free(s->peek);
+	reader_free(s->fd);
+}
+
+static int source_open(struct source *s, int fd, struct err *err)
+{
+	enum archive_kind kind;
+	s->fd = reader_from_fd(fd, "the archive");
+	if (archive_peek(s->fd, &s->peek, &kind, err) < 0)
+		return err->code;
+	if (kind == ARCHIVE_KIND_GZIP)
+		s->unpacked = reader_gunzip(s->peek);
+	else if (kind == ARCHIVE_KIND_ZSTD)
+		s->unpacked = reader_unzstd(s->peek);
+	bool filters = kind == ARCHIVE_KIND_BZIP2 || kind == ARCHIVE_KIND_XZ;
+	return tar_reader_open(
+		s->unpacked ? s->unpacked : s->peek, filters ? TAR_READ_FILTERS : 0, &s->tar, err);
+}
+
+int archive_probe(int fd, bool *ret_is_tar, struct err *err)
+{
+	off_t before = lseek(fd, 0, SEEK_CUR);
+	if (before < 0)
+		return err_sys(err, "cannot look into the archive");
+	struct source s = {0};
+	struct tar_entry e;
+	struct err why = ERR_INIT;
+	/* docker's rule: an archive is what has a first entry; an empty tar is a file like any
+	 * other */
+	int code = source_open(&s, fd, &why);
+	if (code == 0)
+		code = tar_reader_next(s.tar, &e, &why);
+	source_done(&s);
+	if (lseek(fd, before, SEEK_SET) < 0)
+		return err_sys(err, "cannot look into the archive");
+	if (code < 0 && why.code == ERR_SYS) {
+		*err = why;
+		return err->code;
+	}
+	*ret_is_tar = code == 1;
+	return 0;
+}
+
+int archive_extract(
+	int fd, int dirfd, const struct apply_opts *opts, struct apply_stats *ret, struct err *err)
+{
+	struct source s = {0};
+	int code = source_open(&s, fd, err);
+	if (code == 0)
+		code = apply_archive(s.tar, dirfd, opts, ret, err);
+	source_done(&s);
+	return code;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/snapshot.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "layers/snapshot_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define FD_PATH_MAX 32
+#define MOUNT_DATA_MAX 4095 /* mount(2) takes one page */
+
+static enum snapshot_way known_way = SNAPSHOT_PROBE;
+static bool has_userxattr;
+
+void snapshot_force(enum snapshot_way way)
+{
+	known_way = way;
+	has_userxattr = true;
+}
+
+static const char *fd_path(int fd, char buf[FD_PATH_MAX])
+{
+	(void)snprintf(buf, FD_PATH_MAX, "/proc/self/fd/%d", fd);
+	return buf;
+}
+
+static int set_fd(int fs, const char *key, int fd)
+{
+	return fsconfig(fs, FSCONFIG_SET_FD, key, NULL, fd);
+}
+
+static int set_path(int fs, const char *key, int fd)
+{
+	char path[FD_PATH_MAX];
+	return fsconfig(fs, FSCONFIG_SET_STRING, key, fd_path(fd, path), 0);
+}
+
+/* What this kernel's overlay understands, asked by setting options that no mount is made of. */
+static void probe(void)
+{
+	if (known_way != SNAPSHOT_PROBE)
+		return;
+	AUTO_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+	if (fs < 0 || root < 0) {
+		known_way = SNAPSHOT_MOUNT;
+		has_userxattr = true; /* tried first, and then without */
+		return;
+	}
+	has_userxattr = fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) == 0;
+	if (set_fd(fs, "lowerdir+", root) == 0)
+		known_way = SNAPSHOT_BY_FD;
+	else if (set_path(fs, "lowerdir+", root) == 0)
+		known_way = SNAPSHOT_BY_PATH;
+	else
+		known_way = SNAPSHOT_MOUNT;
+}
+
+const char *snapshot_method(void)
+{
+	probe();
+	switch (known_way) {
+	case SNAPSHOT_BY_FD:
+		return has_userxattr ? "overlay (lowerdir+ by descriptor, userxattr, volatile)"
+		                     : "overlay (lowerdir+ by descriptor, volatile)";
+	case SNAPSHOT_BY_PATH:
+		return has_userxattr ? "overlay (lowerdir+ by path, userxattr, volatile)"
+		                     : "overlay (lowerdir+ by path, volatile)";
+	case SNAPSHOT_MOUNT:
+	case SNAPSHOT_PROBE:
+		break;
+	}
+	return "overlay (mount(2), volatile)";
+}
+
+/* Appends what the kernel says about a failed configuration: lines of "e overlay: text". */
+static void add_kernel_log(int fs, struct buf *b)
+{
+	char line[256];
+	ssize_t n;
+	while ((n = read(fs, line, sizeof(line) - 1)) > 0) {
+		line[n] = '\0';
+		line[strcspn(line, "\n")] = '\0';
+		if (n > 2 && line[0] == 'e')
+			buf_addf(b, " (%s)", line + 2);
+	}
+}
+
+static const char *fs_name(int fd)
+{
+	static const struct {
+		unsigned long type;
+		const char *name;
+	} names[] = {
+		{OVERLAYFS_SUPER_MAGIC, "overlayfs"},
+		{NFS_SUPER_MAGIC, "nfs"},
+		{FUSE_SUPER_MAGIC, "fuse"},
+		{MSDOS_SUPER_MAGIC, "vfat"},
+		{SMB_SUPER_MAGIC, "smb"},
+		{0xff534d42, "cifs"},
+		{V9FS_MAGIC, "9p"},
+		{TMPFS_MAGIC, "tmpfs"},
+		{EXT4_SUPER_MAGIC, "ext4"},
+		{XFS_SUPER_MAGIC, "xfs"},
+		{BTRFS_SUPER_MAGIC, "btrfs"},
+		{ECRYPTFS_SUPER_MAGIC, "ecryptfs"},
+	};
+	struct statfs s;
+	if (fstatfs(fd, &s) < 0)
+		return "an unknown file system";
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if ((unsigned long)s.f_type == names[i].type)
+			return names[i].name;
+	return "an unusual file system";
+}
+
+static int overlay_error(const struct snapshot *s, size_t n, int fs, struct err *err)
+{
+	int saved = errno;
+	AUTO_BUF struct buf b = BUF_INIT(1024);
+	if (fs >= 0)
+		add_kernel_log(fs, &b);
+	errno = saved;
+	if (s->upper >= 0)
+		return err_sys(err, "cannot mount %zu layers with the upper directory on %s%s", n,
+			fs_name(s->upper), buf_str(&b));
+	return err_sys(err, "cannot mount %zu layers from %s%s", n,
+		n ? fs_name(s->lower[0]) : "nowhere", buf_str(&b));
+}
+
+/* A failing option is an error, but for those that a kernel may lack. */
+static int set_options(const struct snapshot *s, size_t n, int fs)
+{
+	int (*set)(int, const char *, int) = known_way == SNAPSHOT_BY_FD ? set_fd : set_path;
+	for (size_t i = 0; i < n; i++)
+		if (set(fs, "lowerdir+", s->lower[i]) < 0)
+			return -1;
+	if (s->upper >= 0 &&
+		(set(fs, "upperdir", s->upper) < 0 || set(fs, "workdir", s->work) < 0 ||
+			fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0))
+		return -1;
+	if (has_userxattr && fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
+		return -1;
+	/* the upper directory must be the changeset and nothing else */
+	static const char *const off[] = {"redirect_dir", "index", "metacopy"};
+	for (size_t i = 0; i < ARRAY_LEN(off); i++)
+		if (fsconfig(fs, FSCONFIG_SET_STRING, off[i], "off", 0) < 0)
+			return -1;
+	return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+}
+
+static int mount_by_fsconfig(const struct snapshot *s, size_t n, int *ret_fd, struct err *err)
+{
+	AUTO_FD int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return overlay_error(s, n, -1, err);
+	if (set_options(s, n, fs) < 0)
+		return overlay_error(s, n, fs, err);
+	int fd = fsmount(
+		fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | (s->upper < 0 ? MOUNT_ATTR_RDONLY : 0));
+	if (fd < 0)
+		return overlay_error(s, n, fs, err);
+	*ret_fd = fd;
+	return 0;
+}
+
+/* Names relative to /proc/self/fd: "lowerdir=12:13:14". */
+static void mount_data(const struct snapshot *s, size_t n, struct buf *b)
+{
+	buf_addstr(b, "lowerdir=");
+	for (size_t i = 0; i < n; i++)
+		buf_addf(b, "%s%d", i ? ":" : "", s->lower[i]);
+	if (s->upper >= 0)
+		buf_addf(b, ",upperdir=%d,workdir=%d,volatile", s->upper, s->work);
+	buf_addstr(b, ",redirect_dir=off,index=off,metacopy=off");
+}
+
+struct mounted {
+	int fd;
+	int sys; /* errno when fd < 0 */
+};
+
+/* In a process of its own with a mount namespace of its own, so that nobody ever sees the mount
+ * attached. */
+static void mount_in_child(const struct snapshot *s, const char *data, struct mounted *ret)
+{
+	unsigned long flags = MS_NODEV | (s->upper < 0 ? MS_RDONLY : 0);
+	char with[MOUNT_DATA_MAX + 32];
+	int n = snprintf(with, sizeof(with), "%s,userxattr", data);
+	ret->fd = -1;
+	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		chdir("/proc/self/fd") == 0) {
+		bool done = n <= MOUNT_DATA_MAX && has_userxattr &&
+		            mount("overlay", "/", "overlay", flags, with) == 0;
+		/* without userxattr: Linux 5.10 */
+		done = done ||
+		       (errno == EINVAL && mount("overlay", "/", "overlay", flags, data) == 0);
+		/* "/" still means what is below the new mount; ".." of a mount's root is looked up
+		 * through what is on top */
+		if (done)
+			ret->fd = open_tree(AT_FDCWD, "/..", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	}
+	ret->sys = errno;
+}
+
+static int mount_by_mount(const struct snapshot *s, size_t n, int *ret_fd, struct err *err)
+{
+	AUTO_BUF struct buf data = BUF_INIT(MOUNT_DATA_MAX);
+	mount_data(s, n, &data);
+	if (data.toobig)
+		return err_set(err, ERR_LIMIT,
+			"%zu layers are too many for this kernel (Linux 6.5 and later take more)",
+			n);
+	struct mounted *shared = mmap(
+		NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return err_sys(err, "cannot share memory");
+	*shared = (struct mounted){-1, EIO};
+	/* the table of descriptors is shared: what the child opens is open here */
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0) {
+		mount_in_child(s, data.data, shared);
+		_exit(0);
+	}
+	int status;
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	struct mounted got = pid < 0 ? (struct mounted){-1, errno} : *shared;
+	(void)munmap(shared, sizeof(*shared));
+	if (got.fd < 0) {
+		errno = got.sys;
+		return overlay_error(s, n, -1, err);
+	}
+	*ret_fd = got.fd;
+	return 0;
+}
+
+/* One directory as it is. */
+static int clone_dir(int dir, bool readonly, int *ret_fd, struct err *err)
+{
+	AUTO_FD int fd = open_tree(dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (fd < 0)
+		return err_sys(err, "cannot mount a layer");
+	struct mount_attr attr = {
+		.attr_set = MOUNT_ATTR_NODEV | (readonly ? MOUNT_ATTR_RDONLY : 0)};
+	/* ENOSYS: before Linux 5.12 the attributes of a detached mount cannot be changed */
+	if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 && errno != ENOSYS)
+		return err_sys(err, "cannot mount a layer");
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+/* Overlay does not look at the opaque attribute of a layer's root: what lies below such a layer is
+ * left out here. */
+static bool is_opaque_root(int fd)
+{
+	char path[FD_PATH_MAX], value[2];
+	(void)fd_path(fd, path);
+	return (getxattr(path, "user.overlay.opaque", value, sizeof(value)) == 1 ||
+		       getxattr(path, "trusted.overlay.opaque", value, sizeof(value)) == 1) &&
+	       value[0] == 'y';
+}
+
+int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
+{
+	size_t n = 0;
+	while (n < s->n_lower && !is_opaque_root(s->lower[n++]))
+		;
+	if (n == 0 && s->upper < 0)
+		return err_set(err, ERR_INVALID, "no layer to mount");
+	if (n == 0)
+		return clone_dir(s->upper, false, ret_fd, err);
+	if (n == 1 && s->upper < 0)
+		return clone_dir(s->lower[0], true, ret_fd, err);
+	probe();
+	if (known_way == SNAPSHOT_MOUNT)
+		return mount_by_mount(s, n, ret_fd, err);
+	return mount_by_fsconfig(s, n, ret_fd, err);
+}

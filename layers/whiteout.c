@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/whiteout.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+int whiteout_parse(
+	const char *entry, enum whiteout_kind *ret, const char **ret_target, struct err *err)
+{
+	*ret = WHITEOUT_NONE;
+	*ret_target = NULL;
+	if (!str_has_prefix(entry, WHITEOUT_PREFIX))
+		return 0;
+	const char *target = entry + strlen(WHITEOUT_PREFIX);
+	if (streq(entry, WHITEOUT_OPAQUE)) {
+		*ret = WHITEOUT_DIR;
+	} else if (str_has_prefix(target, WHITEOUT_PREFIX)) {
+		*ret = WHITEOUT_META;
+	} else if (streq(target, "") || streq(target, ".") || streq(target, "..")) {
+		return err_set(err, ERR_INVALID, "'%s' is a whiteout of nothing", entry);
+	} else {
+		*ret = WHITEOUT_NAME;
+		*ret_target = target;
+	}
+	return 0;
+}
+
+/* trusted.* needs CAP_SYS_ADMIN in the initial namespace and is for kernels without userxattr:
+ * whoever mounts there is root and may set it. */
+int whiteout_set_opaque(int fd)
+{
+	if (fsetxattr(fd, "user.overlay.opaque", "y", 1, 0) == 0) {
+		(void)fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0);
+		return 0;
+	}
+	/* tmpfs has no user.* attributes before Linux 6.6 */
+	if (errno != EOPNOTSUPP)
+		return -1;
+	return fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0);
+}
+
+static bool says_yes(int fd, const char *name)
+{
+	char value[2];
+	return fgetxattr(fd, name, value, sizeof(value)) == 1 && value[0] == 'y';
+}
+
+bool whiteout_is_opaque(int fd)
+{
+	return says_yes(fd, "user.overlay.opaque") || says_yes(fd, "trusted.overlay.opaque");
+}
+
+int whiteout_make(int dirfd, const char *name)
+{
+	return mknodat(dirfd, name, S_IFCHR | 0, makedev(0, 0));
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OCI whiteout names <-> overlayfs' way of deleting. image-spec layer.md "Whiteouts";
+ * Documentation/filesystems/overlayfs.rst "whiteouts and opaque directories": a deleted name is a
+ * character device 0:0, a directory that hides the one below it has the attribute "opaque" = "y",
+ * in user.overlay.* for mounts with userxattr (all of ours from Linux 5.11 on) and in
+ * trusted.overlay.* for those without.
+ */
+#pragma once
+#include <stdbool.h>
+
+struct err;
+
+#define WHITEOUT_PREFIX ".wh."
+#define WHITEOUT_OPAQUE ".wh..wh..opq"
+
+enum whiteout_kind {
+	WHITEOUT_NONE, /* an ordinary name */
+	WHITEOUT_NAME, /* deletes one name */
+	WHITEOUT_DIR, /* makes its directory opaque */
+	WHITEOUT_META, /* ".wh..wh.*", aufs' own files: to be left out */
+};
+/* entry: one path component. *ret_target: the name that is deleted, borrowed from entry.
+ * ERR_INVALID: a whiteout of nothing, "." or "..". */
+int whiteout_parse(const char *entry, enum whiteout_kind *ret, const char **ret_target,
+	struct err *err) __attribute__((warn_unused_result));
+
+/* fd: a directory. -1 with errno. */
+int whiteout_set_opaque(int fd);
+bool whiteout_is_opaque(int fd);
+/* Creates the device. -1 with errno. */
+int whiteout_make(int dirfd, const char *name);
