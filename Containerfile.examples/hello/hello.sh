@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What a process sees inside the box.
 status() { sed -n "s/^$1:[[:space:]]*//p" /proc/self/status; }
 cat <<END
