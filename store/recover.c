@@ -20,12 +20,11 @@
 #include "store/store_internal.h"
 #include "store/tree.h"
 
-#define BOOT_ID_LEN 36
 #define CLOCK_MARGIN_S                                                                             \
 	2 /* file times come from a coarse clock, some file systems keep whole seconds */
 
 /* "" when the kernel does not say (no /proc): then every boot is the same one. */
-static void boot_id(char ret[BOOT_ID_LEN + 1])
+void store_boot_id(char ret[BOOT_ID_LEN + 1])
 {
 	ret[0] = '\0';
 	AUTO_FD int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -149,7 +148,7 @@ int recover_after_boot(struct store *s, struct err *err)
 
 	if (s->boot_checked)
 		return 0;
-	boot_id(id);
+	store_boot_id(id);
 	if (*id && !same_boot(s, id, &since)) {
 		if ((r = lock_file(s->fd, "gc.lock", LOCK_EXCLUSIVE, true, &lock, err)) < 0)
 			return r;

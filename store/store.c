@@ -111,7 +111,9 @@ static int create(int fd, const char *path, struct err *err)
 		(r = fs_write_file(
 			 fd, "index.json", EMPTY_INDEX, strlen(EMPTY_INDEX), 0644, true, err)) < 0)
 		return r;
-	if ((r = fs_write_file(fd, SYNCED_FILE, "", 0, 0600, true, err)) < 0)
+	char boot[BOOT_ID_LEN + 1];
+	store_boot_id(boot);
+	if ((r = fs_write_file(fd, SYNCED_FILE, boot, strlen(boot), 0600, true, err)) < 0)
 		return r;
 	return fs_write_file(fd, "version", VERSION_TEXT, strlen(VERSION_TEXT), 0644, true, err);
 }

@@ -41,6 +41,8 @@ void sweep_dead(struct store *s, bool all);
  * busy. */
 bool sweep_cgroups(int txn_fd);
 
+#define BOOT_ID_LEN 36
+void store_boot_id(char ret[BOOT_ID_LEN + 1]);
 /* After a reboot: what was written since the last sync is checked or dropped. Once in a process;
  * takes gc.lock exclusively when there is work. */
 int recover_after_boot(struct store *s, struct err *err) __attribute__((warn_unused_result));

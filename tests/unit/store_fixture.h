@@ -45,22 +45,36 @@ static inline int store_fixture_close(void **state)
 	return fs_remove_tree(AT_FDCWD, path, &err);
 }
 
-/* A layer blob with this text as content (no tar), as a descriptor the caller frees. */
-static inline struct descriptor fixture_blob(struct store *s, const char *media_type, const char *text)
+/* Closes the store and opens it again, as another process would find it. */
+static inline struct store *fixture_reopen(void **state)
 {
 	struct err err = ERR_INIT;
-	struct descriptor d = { .media_type = xstrdup(media_type), .size = strlen(text) };
+	struct store *s;
+	AUTO_FREE char *path = xstrdup(store_path(*state));
+	store_close(*state);
+	assert_int_equal(store_open(path, 0, &s, &err), 0);
+	*state = s;
+	return s;
+}
+
+/* A layer blob with this text as content (no tar), as a descriptor the caller frees. */
+static inline struct descriptor fixture_blob(
+	struct store *s, const char *media_type, const char *text)
+{
+	struct err err = ERR_INIT;
+	struct descriptor d = {.media_type = xstrdup(media_type), .size = strlen(text)};
 	assert_int_equal(blob_put(s, text, strlen(text), &d.digest, &err), 0);
 	return d;
 }
 
-/* An image of one uncompressed layer, which is `layer` and whose tree is there too; named ref unless NULL. Its manifest's descriptor. */
+/* An image of one uncompressed layer, which is `layer` and whose tree is there too; named ref
+ * unless NULL. Its manifest's descriptor. */
 static inline struct descriptor fixture_image(struct store *s, const char *ref, const char *layer)
 {
 	struct err err = ERR_INIT;
 	struct image_config c;
-	struct manifest m = { 0 };
-	const struct platform p = { .os = "linux", .arch = "amd64" };
+	struct manifest m = {0};
+	const struct platform p = {.os = "linux", .arch = "amd64"};
 
 	struct descriptor l = fixture_blob(s, MT_OCI_LAYER, layer);
 	image_config_init(&c, &p);

@@ -20,7 +20,9 @@
 
 static struct descriptor manifest(const char *text)
 {
-	return (struct descriptor){ .media_type = xstrdup(MT_OCI_MANIFEST), .digest = digest_of(text, strlen(text)), .size = strlen(text) };
+	return (struct descriptor){.media_type = xstrdup(MT_OCI_MANIFEST),
+		.digest = digest_of(text, strlen(text)),
+		.size = strlen(text)};
 }
 
 static void set(struct store *s, const char *ref, const char *text)
@@ -40,7 +42,8 @@ static char *listing(struct store *s)
 	assert_int_equal(names_list(s, &n, &err), 0);
 	for (size_t i = 0; i < n.count; i++) {
 		char buf[DIGEST_STR_MAX];
-		strv_addf(&v, "%s=%.4s", n.n[i].ref ? n.n[i].ref : "-", digest_hex(&n.n[i].manifest.digest, buf));
+		strv_addf(&v, "%s=%.4s", n.n[i].ref ? n.n[i].ref : "-",
+			digest_hex(&n.n[i].manifest.digest, buf));
 	}
 	names_done(&n);
 	return strv_join(&v, " ");
@@ -145,11 +148,18 @@ static void what_another_tool_wrote_survives(void **state)
 {
 	struct store *s = *state;
 	struct err err = ERR_INIT;
-	static const char foreign[] = "{ \"schemaVersion\": 2,\n  \"manifests\": [ { \"mediaType\": \"" MT_OCI_MANIFEST "\",\n"
-				      "\"digest\": \"sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb\", \"size\": 1,\n"
-				      "\"annotations\": {\"" ANNOTATION_REF_NAME "\": \"localhost/x:1\", \"org.example\": \"kept\"} } ],\n"
-				      "\"annotations\": {\"top\": \"too\"} }\n";
-	assert_int_equal(fs_write_file(store_fd(s), "index.json", foreign, strlen(foreign), 0644, false, &err), 0);
+	static const char foreign[] =
+		"{ \"schemaVersion\": 2,\n  \"manifests\": [ { \"mediaType\": \"" MT_OCI_MANIFEST
+		"\",\n"
+		"\"digest\": "
+	        "\"sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb\", "
+	        "\"size\": 1,\n"
+		"\"annotations\": {\"" ANNOTATION_REF_NAME
+		"\": \"localhost/x:1\", \"org.example\": \"kept\"} } ],\n"
+		"\"annotations\": {\"top\": \"too\"} }\n";
+	assert_int_equal(fs_write_file(store_fd(s), "index.json", foreign, strlen(foreign), 0644,
+				 false, &err),
+		0);
 	expect(s, "localhost/x:1=" A);
 	set(s, "localhost/y:1", "b");
 	expect(s, "localhost/x:1=" A " localhost/y:1=" B);
@@ -168,7 +178,9 @@ static void a_damaged_index_is_an_error_and_stays_as_it_is(void **state)
 	struct err err = ERR_INIT;
 	struct descriptor d = manifest("a");
 	const char *ref = "localhost/x:1";
-	assert_int_equal(fs_write_file(store_fd(s), "index.json", "{\"manifests\":[", 14, 0644, false, &err), 0);
+	assert_int_equal(
+		fs_write_file(store_fd(s), "index.json", "{\"manifests\":[", 14, 0644, false, &err),
+		0);
 	assert_int_equal(names_set(s, &ref, 1, &d, &err), ERR_INVALID);
 	descriptor_done(&d);
 	AUTO_FREE char *text = NULL;
@@ -182,18 +194,27 @@ static void ten_thousand_names_are_cheap(void **state)
 	struct err err = ERR_INIT;
 	AUTO_STRV struct strv refs = STRV_INIT;
 	for (unsigned i = 0; i < 10000; i++)
-		strv_addf(&refs, "registry.example.com:5000/team/project-%u/image:v1.2.%u", i / 10, i);
+		strv_addf(&refs, "registry.example.com:5000/team/project-%u/image:v1.2.%u", i / 10,
+			i);
 	struct descriptor d = manifest("a");
 	/* one call, then single ones; the time is what hangs a test when a lookup parses all */
 	for (size_t i = 0; i < refs.n; i += 2500)
-		assert_int_equal(names_set(s, (const char *const *)(const void *)&refs.v[i], 3, &d, &err), 0);
+		assert_int_equal(
+			names_set(s, (const char *const *)(const void *)&refs.v[i], 3, &d, &err),
+			0);
 	descriptor_done(&d);
-	expect(s, "registry.example.com:5000/team/project-0/image:v1.2.0=" A " registry.example.com:5000/team/project-0/image:v1.2.1=" A
-		  " registry.example.com:5000/team/project-0/image:v1.2.2=" A " registry.example.com:5000/team/project-250/image:v1.2.2500=" A
-		  " registry.example.com:5000/team/project-250/image:v1.2.2501=" A " registry.example.com:5000/team/project-250/image:v1.2.2502=" A
-		  " registry.example.com:5000/team/project-500/image:v1.2.5000=" A " registry.example.com:5000/team/project-500/image:v1.2.5001=" A
-		  " registry.example.com:5000/team/project-500/image:v1.2.5002=" A " registry.example.com:5000/team/project-750/image:v1.2.7500=" A
-		  " registry.example.com:5000/team/project-750/image:v1.2.7501=" A " registry.example.com:5000/team/project-750/image:v1.2.7502=" A);
+	expect(s, "registry.example.com:5000/team/project-0/image:v1.2.0=" A
+		  " registry.example.com:5000/team/project-0/image:v1.2.1=" A
+		  " registry.example.com:5000/team/project-0/image:v1.2.2=" A
+		  " registry.example.com:5000/team/project-250/image:v1.2.2500=" A
+		  " registry.example.com:5000/team/project-250/image:v1.2.2501=" A
+		  " registry.example.com:5000/team/project-250/image:v1.2.2502=" A
+		  " registry.example.com:5000/team/project-500/image:v1.2.5000=" A
+		  " registry.example.com:5000/team/project-500/image:v1.2.5001=" A
+		  " registry.example.com:5000/team/project-500/image:v1.2.5002=" A
+		  " registry.example.com:5000/team/project-750/image:v1.2.7500=" A
+		  " registry.example.com:5000/team/project-750/image:v1.2.7501=" A
+		  " registry.example.com:5000/team/project-750/image:v1.2.7502=" A);
 }
 
 int main(void)

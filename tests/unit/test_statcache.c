@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <time.h>
+
+#include "tests/unit/unit.h"
+
+#include "base/clock.h"
+#include "base/strv.h"
+#include "store/dir_list.h"
+#include "store/statcache.h"
+#include "tests/unit/store_fixture.h"
+
+/* A stat of a file that was last changed age_ms ago. */
+static struct stat file(uint64_t ino, int64_t age_ms)
+{
+	struct timespec now = clock_now();
+	int64_t ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - age_ms * 1000000;
+	struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+	return (struct stat){.st_dev = 7, .st_ino = ino, .st_size = 10, .st_mtim = t, .st_ctim = t};
+}
+
+static struct statcache *open_cache(struct store *s)
+{
+	struct err err = ERR_INIT;
+	struct statcache *sc;
+	assert_int_equal(statcache_open(s, "/usr", &sc, &err), 0);
+	return sc;
+}
+
+static void save(struct statcache *sc)
+{
+	struct err err = ERR_INIT;
+	assert_int_equal(statcache_save(sc, &err), 0);
+	statcache_free(sc);
+}
+
+static void remembers_across_processes(void **state)
+{
+	struct store *s = *state;
+	struct statcache *sc = open_cache(s);
+	struct stat st = file(1, 60000), other = file(2, 60000);
+	struct digest d = digest_of("x", 1), got;
+	assert_false(statcache_get(sc, &st, &got));
+	statcache_put(sc, &st, &d);
+	assert_true(statcache_get(sc, &st, &got));
+	save(sc);
+	sc = open_cache(s);
+	assert_true(statcache_get(sc, &st, &got));
+	assert_true(digest_equal(&got, &d));
+	assert_false(statcache_get(sc, &other, &got));
+	statcache_free(sc);
+}
+
+static void any_difference_is_a_miss(void **state)
+{
+	struct store *s = *state;
+	struct statcache *sc = open_cache(s);
+	struct stat st = file(1, 60000), changed;
+	struct digest d = digest_of("x", 1), got;
+	statcache_put(sc, &st, &d);
+	save(sc);
+	sc = open_cache(s);
+#define MISSES(change)                                                                             \
+	do {                                                                                       \
+		changed = st;                                                                      \
+		change;                                                                            \
+		assert_false(statcache_get(sc, &changed, &got));                                   \
+	} while (0)
+	MISSES(changed.st_dev++);
+	MISSES(changed.st_ino++);
+	MISSES(changed.st_size++);
+	MISSES(changed.st_mtim.tv_sec++);
+	MISSES(changed.st_mtim.tv_nsec ^= 1);
+	MISSES(changed.st_ctim.tv_sec--);
+	MISSES(changed.st_ctim.tv_nsec ^= 1);
+	assert_true(statcache_get(sc, &st, &got));
+	statcache_free(sc);
+}
+
+static void a_file_changed_just_now_is_not_believed(void **state)
+{
+	struct store *s = *state;
+	struct statcache *sc = open_cache(s);
+	struct digest d = digest_of("x", 1), got;
+	struct stat fresh = file(1, 50), future = file(2, -5000), settled = file(3, 500),
+		    whole = file(4, 1500), late = file(5, 60000);
+	whole.st_mtim.tv_nsec = whole.st_ctim.tv_nsec = 0; /* a file system that keeps seconds */
+	late.st_ctim = fresh.st_ctim; /* an old mtime, set back by hand */
+	statcache_put(sc, &fresh, &d);
+	statcache_put(sc, &future, &d);
+	statcache_put(sc, &settled, &d);
+	statcache_put(sc, &late, &d);
+	whole.st_mtim.tv_sec++;
+	whole.st_ctim.tv_sec++;
+	statcache_put(sc, &whole, &d);
+	assert_false(statcache_get(sc, &fresh, &got));
+	assert_false(statcache_get(sc, &future, &got));
+	assert_false(statcache_get(sc, &whole, &got));
+	assert_false(statcache_get(sc, &late, &got));
+	assert_true(statcache_get(sc, &settled, &got));
+	statcache_free(sc);
+}
+
+static void a_complete_run_drops_what_it_did_not_see(void **state)
+{
+	struct store *s = *state;
+	struct statcache *sc = open_cache(s);
+	struct stat st[4];
+	struct digest d = digest_of("x", 1), got;
+	for (size_t i = 0; i < 4; i++) {
+		st[i] = file(i + 1, 60000);
+		statcache_put(sc, &st[i], &d);
+	}
+	save(sc);
+	sc = open_cache(s); /* looks at one, but says nothing of being complete */
+	assert_true(statcache_get(sc, &st[0], &got));
+	save(sc);
+	sc = open_cache(s);
+	assert_true(statcache_get(sc, &st[3], &got));
+	statcache_complete(sc);
+	save(sc);
+	sc = open_cache(s);
+	assert_true(statcache_get(sc, &st[3], &got));
+	assert_false(statcache_get(sc, &st[0], &got));
+	statcache_free(sc);
+}
+
+static void a_damaged_file_counts_as_empty(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	AUTO_STRV struct strv names = STRV_INIT;
+	struct statcache *sc = open_cache(s);
+	struct stat st = file(1, 60000);
+	struct digest d = digest_of("x", 1), got;
+	statcache_put(sc, &st, &d);
+	save(sc);
+	assert_int_equal(dir_list(store_fd(s), "cache/stat", &names, &err), 0);
+	assert_int_equal(names.n, 1);
+	AUTO_FREE char *path = xasprintf("cache/stat/%s", names.v[0]), *data = NULL;
+	size_t n;
+	assert_int_equal(fs_read_file(store_fd(s), path, 1 << 24, &data, &n, &err), 0);
+	/* each byte of the header, and of the one entry */
+	for (size_t at = 0; at < n; at++) {
+		if (at >= 32 && !data[at])
+			continue;
+		data[at] ^= 0x55;
+		assert_int_equal(fs_write_file(store_fd(s), path, data, n, 0600, false, &err), 0);
+		data[at] ^= 0x55;
+		sc = open_cache(s);
+		if (at < 24 || at >= 32) /* the count only matters for when to shrink */
+			assert_false(statcache_get(sc, &st, &got));
+		statcache_free(sc);
+	}
+	assert_int_equal(fs_write_file(store_fd(s), path, data, n - 1, 0600, false, &err), 0);
+	sc = open_cache(s);
+	assert_false(statcache_get(sc, &st, &got));
+	statcache_put(sc, &st, &d);
+	save(sc);
+	sc = open_cache(s);
+	assert_true(statcache_get(sc, &st, &got));
+	statcache_free(sc);
+}
+
+static void holds_many(void **state)
+{
+	struct store *s = *state;
+	struct statcache *sc = open_cache(s);
+	struct digest got;
+	struct stat st = file(0, 60000);
+	for (uint64_t i = 1; i <= 20000; i++) {
+		struct digest d = digest_of(&i, sizeof(i));
+		st.st_ino = i * 3;
+		statcache_put(sc, &st, &d);
+	}
+	save(sc);
+	sc = open_cache(s);
+	for (uint64_t i = 1; i <= 20000; i++) {
+		struct digest d = digest_of(&i, sizeof(i));
+		st.st_ino = i * 3;
+		assert_true(statcache_get(sc, &st, &got));
+		assert_true(digest_equal(&got, &d));
+	}
+	statcache_free(sc);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(remembers_across_processes),
+		STORE_TEST(any_difference_is_a_miss),
+		STORE_TEST(a_file_changed_just_now_is_not_believed),
+		STORE_TEST(a_complete_run_drops_what_it_did_not_see),
+		STORE_TEST(a_damaged_file_counts_as_empty),
+		STORE_TEST(holds_many),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
