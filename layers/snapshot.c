@@ -4,20 +4,20 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "layers/snapshot_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -156,10 +156,12 @@ static int set_options(const struct snapshot *s, size_t n, int fs)
 		return -1;
 	if (has_userxattr && fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
 		return -1;
-	/* the upper directory must be the changeset and nothing else */
-	static const char *const off[] = {"redirect_dir", "index", "metacopy"};
-	for (size_t i = 0; i < ARRAY_LEN(off); i++)
-		if (fsconfig(fs, FSCONFIG_SET_STRING, off[i], "off", 0) < 0)
+	/* the upper directory must be the changeset and nothing else (userxattr excludes
+	 * redirect_dir=off) */
+	static const char *const features[][2] = {
+		{"redirect_dir", "nofollow"}, {"index", "off"}, {"metacopy", "off"}};
+	for (size_t i = 0; i < ARRAY_LEN(features); i++)
+		if (fsconfig(fs, FSCONFIG_SET_STRING, features[i][0], features[i][1], 0) < 0)
 			return -1;
 	return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 }
@@ -187,67 +189,124 @@ static void mount_data(const struct snapshot *s, size_t n, struct buf *b)
 		buf_addf(b, "%s%d", i ? ":" : "", s->lower[i]);
 	if (s->upper >= 0)
 		buf_addf(b, ",upperdir=%d,workdir=%d,volatile", s->upper, s->work);
-	buf_addstr(b, ",redirect_dir=off,index=off,metacopy=off");
+	buf_addstr(b, ",redirect_dir=nofollow,index=off,metacopy=off");
 }
 
-struct mounted {
-	int fd;
-	int sys; /* errno when fd < 0 */
+/*
+ * Overlay takes only directories of the mount namespace in which it is mounted: after unshare, the
+ * same directory is opened again in the copy of the mounts, under the same number.
+ */
+static int reopen(int fd, struct err *err)
+{
+	char link[FD_PATH_MAX], path[PATH_MAX];
+	ssize_t n = readlink(fd_path(fd, link), path, sizeof(path) - 1);
+	if (n < 0)
+		return err_sys(err, "cannot find the path of a layer");
+	path[n] = '\0';
+	struct stat was, is;
+	AUTO_FD int again = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (again < 0 || fstat(fd, &was) < 0 || fstat(again, &is) < 0)
+		return err_sys(err, "cannot open '%s' again", path);
+	if (was.st_dev != is.st_dev || was.st_ino != is.st_ino)
+		return err_set(err, ERR_BUSY, "'%s' was replaced", path);
+	return dup3(again, fd, O_CLOEXEC) < 0 ? err_sys(err, "cannot copy a descriptor") : 0;
+}
+
+static int send_fd(int sock, int fd, struct err *err)
+{
+	char byte = 0;
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {&byte, 1};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? err_sys(err, "cannot hand over the mount") : 0;
+}
+
+static int receive_fd(int sock, int *ret_fd, struct err *err)
+{
+	char byte;
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {&byte, 1};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
+	if (!c || c->cmsg_type != SCM_RIGHTS)
+		return err_set(err, ERR_SYS, "the mount was not handed over");
+	memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
+	return 0;
+}
+
+struct old_mount {
+	const struct snapshot *s;
+	size_t n;
+	int sock[2];
 };
 
-/* In a process of its own with a mount namespace of its own, so that nobody ever sees the mount
- * attached. */
-static void mount_in_child(const struct snapshot *s, const char *data, struct mounted *ret)
+/* In a process and a mount namespace of its own, so that nobody ever sees the mount attached. */
+static int old_mount_main(void *arg, struct buf *out, struct err *err)
 {
+	const struct old_mount *o = arg;
+	const struct snapshot *s = o->s;
+	(void)out;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return err_sys(err, "cannot make a mount namespace");
+	for (size_t i = 0; i < o->n; i++)
+		if (reopen(s->lower[i], err) < 0)
+			return err->code;
+	if (s->upper >= 0 && (reopen(s->upper, err) < 0 || reopen(s->work, err) < 0))
+		return err->code;
+	AUTO_BUF struct buf data = BUF_INIT(MOUNT_DATA_MAX);
+	mount_data(s, o->n, &data);
+	size_t plain = data.len;
+	buf_addstr(&data, ",userxattr");
+	if (data.toobig)
+		return err_set(err, ERR_LIMIT,
+			"%zu layers are too many for this kernel (Linux 6.5 and later take more)",
+			o->n);
+	if (chdir("/proc/self/fd") < 0)
+		return err_sys(err, "cannot enter /proc/self/fd");
 	unsigned long flags = MS_NODEV | (s->upper < 0 ? MS_RDONLY : 0);
-	char with[MOUNT_DATA_MAX + 32];
-	int n = snprintf(with, sizeof(with), "%s,userxattr", data);
-	ret->fd = -1;
-	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-		chdir("/proc/self/fd") == 0) {
-		bool done = n <= MOUNT_DATA_MAX && has_userxattr &&
-		            mount("overlay", "/", "overlay", flags, with) == 0;
-		/* without userxattr: Linux 5.10 */
-		done = done ||
-		       (errno == EINVAL && mount("overlay", "/", "overlay", flags, data) == 0);
-		/* "/" still means what is below the new mount; ".." of a mount's root is looked up
-		 * through what is on top */
-		if (done)
-			ret->fd = open_tree(AT_FDCWD, "/..", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	bool done = has_userxattr && mount("overlay", "/", "overlay", flags, data.data) == 0;
+	if (!done && (!has_userxattr || errno == EINVAL)) { /* Linux 5.10 */
+		data.data[plain] = '\0';
+		done = mount("overlay", "/", "overlay", flags, data.data) == 0;
 	}
-	ret->sys = errno;
+	if (!done)
+		return overlay_error(s, o->n, -1, err);
+	/* "/" itself is still what lies below the new mount, ".." from there is what lies on top */
+	AUTO_FD int fd = open_tree(AT_FDCWD, "/..", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "cannot detach the mount");
+	return send_fd(o->sock[1], fd, err);
 }
 
 static int mount_by_mount(const struct snapshot *s, size_t n, int *ret_fd, struct err *err)
 {
-	AUTO_BUF struct buf data = BUF_INIT(MOUNT_DATA_MAX);
-	mount_data(s, n, &data);
-	if (data.toobig)
-		return err_set(err, ERR_LIMIT,
-			"%zu layers are too many for this kernel (Linux 6.5 and later take more)",
-			n);
-	struct mounted *shared = mmap(
-		NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		return err_sys(err, "cannot share memory");
-	*shared = (struct mounted){-1, EIO};
-	/* the table of descriptors is shared: what the child opens is open here */
-	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
-	if (pid == 0) {
-		mount_in_child(s, data.data, shared);
-		_exit(0);
-	}
-	int status;
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	struct mounted got = pid < 0 ? (struct mounted){-1, errno} : *shared;
-	(void)munmap(shared, sizeof(*shared));
-	if (got.fd < 0) {
-		errno = got.sys;
-		return overlay_error(s, n, -1, err);
-	}
-	*ret_fd = got.fd;
-	return 0;
+	struct old_mount o = {.s = s, .n = n};
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, o.sock) < 0)
+		return err_sys(err, "cannot make a socket");
+	int code = job_run(old_mount_main, &o, NULL, err);
+	if (code == 0)
+		code = receive_fd(o.sock[0], ret_fd, err);
+	close(o.sock[0]);
+	close(o.sock[1]);
+	return code;
 }
 
 /* One directory as it is. */
