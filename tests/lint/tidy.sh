@@ -8,6 +8,10 @@ build=$1 floor=$2
 seen=$build/tidy
 mkdir -p "$seen"
 headers=$(git ls-files -z '*.h' | xargs -0 cat .clang-tidy | sha256sum)
+[ -e "$build/compile_commands.json" ] || {
+	echo "no $build/compile_commands.json" >&2
+	exit 1
+}
 status=0
 for file in "$floor"/*.c; do
 	grep -q "\"file\": \".*/$file\"" "$build/compile_commands.json" || continue
