@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Containerfile text -> instructions with positions. The complete grammar of BuildKit's Dockerfile frontend: directives, comments, continuations, here-documents, flags, JSON and shell
- * form, ONBUILD. Everything that can be known from the text alone is checked here: unknown instructions and flags, missing arguments, malformed values. Arguments stay raw: variables are
- * expanded later (file_expand.h).
+ * Containerfile text -> instructions with positions. The complete grammar of BuildKit's Dockerfile
+ * frontend: directives, comments, continuations, here-documents, flags, JSON and shell form,
+ * ONBUILD. Everything that can be known from the text alone is checked here: unknown instructions
+ * and flags, missing arguments, malformed values. Arguments stay raw: variables are expanded later
+ * (file_expand.h).
+ *
+ * Limits (ERR_LIMIT): 4 MiB a file, 65535 bytes a line, 1 MiB an instruction, 65536 instructions. A
+ * NUL byte is accepted in here-documents only; bytes that are not UTF-8 are kept as they are.
  */
 #pragma once
 #include "base/map.h"
@@ -13,17 +18,33 @@
 struct err;
 
 enum inst_kind {
-	INST_ADD, INST_ARG, INST_CMD, INST_COPY, INST_ENTRYPOINT, INST_ENV, INST_EXPOSE, INST_FROM, INST_HEALTHCHECK, INST_LABEL, INST_MAINTAINER, INST_ONBUILD,
-	INST_RUN, INST_SHELL, INST_STOPSIGNAL, INST_USER, INST_VOLUME, INST_WORKDIR,
+	INST_ADD,
+	INST_ARG,
+	INST_CMD,
+	INST_COPY,
+	INST_ENTRYPOINT,
+	INST_ENV,
+	INST_EXPOSE,
+	INST_FROM,
+	INST_HEALTHCHECK,
+	INST_LABEL,
+	INST_MAINTAINER,
+	INST_ONBUILD,
+	INST_RUN,
+	INST_SHELL,
+	INST_STOPSIGNAL,
+	INST_USER,
+	INST_VOLUME,
+	INST_WORKDIR,
 };
 
 struct pos {
-	unsigned line;   /* from 1 */
+	unsigned line; /* from 1 */
 	unsigned column; /* from 1, in bytes */
 };
 
 struct inst_flag {
-	char *name;  /* "from" */
+	char *name; /* "from" */
 	char *value; /* raw; NULL: given without '=' */
 	struct pos pos;
 };
@@ -32,55 +53,85 @@ struct heredoc {
 	char *name;
 	char *content; /* raw bytes; leading tabs already removed for <<- */
 	size_t len;
-	unsigned fd;   /* 0 unless N<< */
-	bool expand;   /* the delimiter was not quoted */
-	bool chomp;    /* <<- */
+	unsigned fd; /* 0 unless N<< */
+	bool expand; /* the delimiter was not quoted */
+	bool chomp; /* <<- */
 	struct pos pos; /* of the << word */
 };
 
 struct inst {
 	enum inst_kind kind;
 	const char *name; /* "COPY" */
-	struct pos pos;   /* of the keyword */
+	struct pos pos; /* of the keyword */
 	unsigned end_line;
-	char *text;       /* as written: continuations joined with a blank, comments dropped, flags included: what history shows */
+	/*
+	 * As written, flags included, continuations joined and comments dropped: what history shows
+	 * (BuildKit's Original, trimmed). Of an ONBUILD trigger: what is stored in the config, with
+	 * its here-documents.
+	 */
+	char *text;
 	struct inst_flag *flags;
 	size_t n_flags;
 	/*
-	 * Arguments by kind: JSON form: the decoded strings. Shell form of RUN, CMD, ENTRYPOINT, HEALTHCHECK's command and SHELL-less text: one string.
-	 * ENV and LABEL: name, value, name, value ... (values raw, quotes kept); ARG: words "NAME" or "NAME=value"; FROM: image ["AS" name]; others: raw words.
+	 * Arguments by kind. JSON form: the decoded strings. Shell form of RUN, CMD, ENTRYPOINT:
+	 * one string, none when there was nothing. HEALTHCHECK: "NONE", or "CMD" and the command in
+	 * either form. MAINTAINER, STOPSIGNAL, USER, WORKDIR: one string. ENV and LABEL: name,
+	 * value, name, value ... (values raw, quotes kept); ARG: words "NAME" or "NAME=value";
+	 * FROM: image, or image "AS" name (the name in lower case); others: raw words. ONBUILD:
+	 * none.
 	 */
 	struct strv args;
 	struct pos *arg_pos; /* one for each argument */
-	bool json;           /* exec form */
-	bool old_env;        /* ENV / LABEL name value, without '=' */
-	struct heredoc *heredocs;
+	bool json; /* exec form */
+	bool old_env; /* ENV / LABEL name value, without '=' */
+	struct heredoc *heredocs; /* those of an ONBUILD trigger are the trigger's */
 	size_t n_heredocs;
-	struct inst *onbuild; /* the trigger's instruction, parsed (its text is what is stored) */
-	struct strv mounts;   /* RUN: values of --mount, raw, in order (also among the flags) */
+	/*
+	 * The trigger's instruction, parsed; its text is what is stored. Its name is NULL when it
+	 * is not a right one: BuildKit stores it all the same, and there is a warning.
+	 */
+	struct inst *onbuild;
+	struct strv mounts; /* RUN: values of --mount, raw, in order (also among the flags) */
 };
 
 struct containerfile {
-	char *name;          /* for messages */
-	char *source;        /* the whole text, for excerpts */
+	char *name; /* for messages */
+	char *source; /* the whole text, for excerpts */
 	size_t len;
-	char escape;         /* '\\' or '`' */
-	char *syntax;        /* # syntax=, or NULL */
-	char *check;         /* # check=, or NULL */
+	char escape; /* '\\' or '`' */
+	char *syntax; /* # syntax=, or NULL */
+	char *check; /* # check=, or NULL */
 	struct inst *insts;
 	size_t n;
 	struct strv warnings; /* "file:line:column: text" */
 };
 
-/* name: for messages. ERR_INVALID: "file:line:column: what; what to do", then the source line and a caret as further lines of the message. */
-int containerfile_parse(const char *name, const char *text, size_t len, struct containerfile *ret, struct err *err)
-	__attribute__((warn_unused_result));
+/*
+ * name: for messages. *ret must be done with containerfile_done() after success only. ERR_INVALID,
+ * ERR_LIMIT: "file:line:column: what; what to do", then the source line and a caret as further
+ * lines of the message. The whole file is read before it fails: the message holds up to ten errors
+ * in the order of the file, as many as fit.
+ */
+int containerfile_parse(const char *name, const char *text, size_t len, struct containerfile *ret,
+	struct err *err) __attribute__((warn_unused_result));
 void containerfile_done(struct containerfile *f);
-/* Parses an ONBUILD trigger (from an image's config) as one instruction. */
-int inst_parse_trigger(const char *text, struct containerfile *ret, struct err *err) __attribute__((warn_unused_result));
+#define AUTO_CONTAINERFILE __attribute__((cleanup(containerfile_done)))
+/* Parses an ONBUILD trigger (from an image's config) as one instruction: ret->n is 1. */
+int inst_parse_trigger(const char *text, struct containerfile *ret, struct err *err)
+	__attribute__((warn_unused_result));
 
-/* Sets "file:line:column: <text>" with the line and a caret below, like the parser's own errors. Returns code. */
-int containerfile_error(const struct containerfile *f, struct pos pos, struct err *err, int code, const char *fmt, ...)
-	__attribute__((format(printf, 5, 6)));
-/* The raw value of a flag, NULL when not given ("" when given without a value); *ret_pos may be NULL */
+/* Sets "file:line:column: <text>" with the line and a caret below, like the parser's own errors.
+ * Returns code. */
+int containerfile_error(const struct containerfile *f, struct pos pos, struct err *err, int code,
+	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* The raw value of a flag (the last one), NULL when not given ("" when given without a value);
+ * *ret_pos may be NULL */
 const char *inst_flag(const struct inst *i, const char *name, struct pos *ret_pos);
+/* A flag of the kind --link, --link=true, --link=false */
+bool inst_flag_is_true(const struct inst *i, const char *name);
+/*
+ * The here-document that the word (an argument of COPY or ADD, or the whole command of RUN:
+ * "<<EOF") stands for; NULL for any other word. A RUN with here-documents whose command is more
+ * than that word gets them back as text behind it.
+ */
+const struct heredoc *inst_heredoc(const struct inst *i, const char *word);

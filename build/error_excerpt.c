@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages with the source line and a caret. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "build/file_parse.h"
+#include "build/unicode.h"
+
+#define MESSAGE_MAX 600 /* of struct err's 1400: the excerpt must still fit */
+#define BEFORE_MAX 60 /* bytes of the line shown before the caret */
+#define AFTER_MAX 60 /* and from it on */
+#define UNDERLINE_MAX 30
+
+/* Source text may hold anything: what could move a terminal's cursor is spelled out. Returns the
+ * columns it takes. */
+static size_t add_visible(struct buf *b, const char *s, size_t len)
+{
+	size_t columns = 0;
+	for (size_t i = 0; i < len;) {
+		uint32_t rune;
+		size_t width = utf8_decode(s + i, len - i, &rune);
+		bool broken = width == 1 && rune == UTF8_INVALID;
+		if (rune == '\t') {
+			buf_addch(b, ' ');
+			columns++;
+		} else if (broken || rune < 0x20 || rune == 0x7f) {
+			buf_addf(b, "\\x%02x", (unsigned char)s[i]);
+			columns += 4;
+		} else if (rune < 0xa0 && rune >= 0x80) {
+			buf_addf(b, "\\u%04x", rune);
+			columns += 6;
+		} else {
+			buf_add(b, s + i, width);
+			columns++;
+		}
+		i += width;
+	}
+	return columns;
+}
+
+static const char *find_line(const struct containerfile *f, unsigned line, size_t *ret_len)
+{
+	const char *at = f->source, *end = f->source + f->len;
+	for (unsigned i = 1; i < line && at < end; i++) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		at = newline ? newline + 1 : end;
+	}
+	const char *newline = memchr(at, '\n', (size_t)(end - at));
+	*ret_len = (size_t)((newline ? newline : end) - at);
+	while (*ret_len > 0 && at[*ret_len - 1] == '\r')
+		--*ret_len;
+	return at;
+}
+
+/* Not in the middle of a character. */
+static size_t char_start(const char *s, size_t at)
+{
+	for (int i = 0; i < 3 && at > 0 && (s[at] & 0xc0) == 0x80; i++)
+		at--;
+	return at;
+}
+
+static void add_excerpt(struct buf *b, const struct containerfile *f, struct pos pos)
+{
+	size_t len;
+	const char *s = find_line(f, pos.line, &len);
+	size_t caret = pos.column > 0 ? pos.column - 1 : 0;
+	if (len == 0 || caret > len)
+		return;
+	size_t from = caret > BEFORE_MAX ? char_start(s, caret - BEFORE_MAX) : 0;
+	if (pos.line == 1 && from == 0 && len >= 3 && caret >= 3 &&
+		memcmp(s, "\xef\xbb\xbf", 3) == 0)
+		from = 3;
+	size_t to = len - caret > AFTER_MAX ? char_start(s, caret + AFTER_MAX) : len;
+	size_t word = caret;
+	while (word < to && s[word] != ' ' && s[word] != '\t')
+		word++;
+	buf_addf(b, "\n%4u | %s", pos.line, from > 3 ? "..." : "");
+	size_t indent = add_visible(b, s + from, caret - from) + (from > 3 ? 3 : 0);
+	size_t underline = add_visible(b, s + caret, word - caret);
+	add_visible(b, s + word, to - word);
+	buf_addf(b, "%s\n     | %*s^", to < len ? "..." : "", (int)indent, "");
+	for (size_t i = 1; i < underline && i < UNDERLINE_MAX; i++)
+		buf_addch(b, '~');
+}
+
+int containerfile_error(const struct containerfile *f, struct pos pos, struct err *err, int code,
+	const char *fmt, ...)
+{
+	AUTO_BUF struct buf b = BUF_INIT(sizeof(err->msg));
+	char *text = NULL;
+	va_list ap;
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	size_t len = strlen(text);
+	buf_addf(&b, "%.200s:%u:%u: ", f->name, pos.line, pos.column);
+	add_visible(&b, text, len > MESSAGE_MAX ? char_start(text, MESSAGE_MAX) : len);
+	mem_free_p(&text);
+	if (f->source)
+		add_excerpt(&b, f, pos);
+	return err_set(err, code, "%s", buf_str(&b));
+}

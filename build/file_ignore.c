@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/file_ignore.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/glob.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/utf8.h"
+#include "build/unicode.h"
+
+#define PATTERNS_MAX 65536 /* memory and time: every path is compared with each */
+#define PATTERN_MAX 4096 /* PATH_MAX: a longer one cannot match */
+
+/* moby/patternmatcher translates to regular expressions; these are the pieces that can come out of
+ * that. */
+enum piece_kind {
+	PIECE_CHAR, /* one character */
+	PIECE_ANY, /* ?: one character, not '/' */
+	PIECE_STAR, /* *: characters, not '/' */
+	PIECE_DIRS, /* ** with something behind it: nothing, or anything that ends in '/' */
+	PIECE_REST, /* ** at the end: anything */
+	PIECE_CLASS, /* [...]; '/' only if the class has it, or is a negated one */
+};
+
+struct piece {
+	enum piece_kind kind;
+	const char *at; /* in the pattern's text */
+	size_t len;
+};
+
+enum match_type { MATCH_EXACT, MATCH_PREFIX, MATCH_SUFFIX, MATCH_PIECES };
+
+struct pattern {
+	char *text; /* cleaned, without '!' */
+	enum match_type type;
+	struct piece *pieces;
+	size_t n_pieces;
+	unsigned line;
+	bool exception;
+};
+
+/* Which patterns matched the directory asked about last: the next path usually lies in the same
+ * one. */
+struct parent {
+	char *dir;
+	bool *matched;
+};
+
+struct ignore {
+	struct pattern *p;
+	size_t n;
+	size_t max_pieces;
+	bool has_exceptions;
+	/* no exception has a wildcard, so it can be told which directories may hold one */
+	bool plain_exceptions;
+	bool *scratch;
+	struct parent *parent; /* a cache: behind a pointer because it changes in a const ignore */
+	bool *states; /* two sets of max_pieces + 1 */
+};
+
+void ignore_free(struct ignore *ig)
+{
+	if (!ig)
+		return;
+	for (size_t i = 0; i < ig->n; i++) {
+		free(ig->p[i].text);
+		free(ig->p[i].pieces);
+	}
+	if (ig->parent) {
+		free(ig->parent->dir);
+		free(ig->parent->matched);
+	}
+	free(ig->parent);
+	free(ig->scratch);
+	free(ig->states);
+	free(ig->p);
+	free(ig);
+}
+
+static void ignore_free_p(struct ignore **ig)
+{
+	ignore_free(*ig);
+}
+
+bool ignore_is_empty(const struct ignore *ig)
+{
+	return ig->n == 0;
+}
+
+/* The length of the class at s ("[...]"), which glob_valid() has seen. */
+static size_t class_length(const char *s)
+{
+	size_t at = 1 + (s[1] == '^');
+	for (bool first = true; first || s[at] != ']'; first = false)
+		at += s[at] == '\\' ? 2 : 1;
+	return at + 1;
+}
+
+static void add_piece(struct pattern *p, enum piece_kind kind, const char *at, size_t len)
+{
+	p->pieces[p->n_pieces++] = (struct piece){kind, at, len};
+}
+
+/* Decides the type as the reference does, quirks included: "**" first makes a suffix match whatever
+ * else is literal. */
+static void pattern_compile(struct pattern *p)
+{
+	const char *s = p->text;
+	p->pieces = xreallocarray(NULL, strlen(s) + 1, sizeof(*p->pieces));
+	p->type = MATCH_EXACT;
+	while (*s) {
+		bool first = s == p->text;
+		uint32_t rune;
+		size_t width = utf8_decode(s, strlen(s), &rune);
+		if (s[0] == '*' && s[1] == '*') {
+			s += s[2] == '/' ? 3 : 2;
+			add_piece(p, *s ? PIECE_DIRS : PIECE_REST, s, 0);
+			p->type = first                           ? MATCH_SUFFIX
+			          : !*s && p->type == MATCH_EXACT ? MATCH_PREFIX
+			                                          : MATCH_PIECES;
+			continue;
+		}
+		if (*s == '\\') {
+			width = 1 + utf8_decode(s + 1, strlen(s + 1), &rune);
+			add_piece(p, PIECE_CHAR, s + 1, width - 1);
+			p->type = MATCH_PIECES;
+		} else if (*s == '*' || *s == '?' || *s == '[') {
+			width = *s == '[' ? class_length(s) : 1;
+			add_piece(p,
+				*s == '*'   ? PIECE_STAR
+				: *s == '?' ? PIECE_ANY
+					    : PIECE_CLASS,
+				s, width);
+			p->type = MATCH_PIECES;
+		} else {
+			add_piece(p, PIECE_CHAR, s, width);
+			if (*s == ']')
+				p->type = MATCH_PIECES;
+		}
+		s += width;
+	}
+}
+
+static bool class_has(const struct piece *p, const char *c, size_t width)
+{
+	char class[PATTERN_MAX + 1], name[8];
+	memcpy(class, p->at, p->len);
+	class[p->len] = '\0';
+	memcpy(name, c, width);
+	name[width] = '\0';
+	return glob_match(class, name);
+}
+
+/* State i: pieces before i have matched. Pieces that may match nothing let the next state be
+ * reached at once. */
+static void state_add(const struct pattern *p, bool *states, size_t at)
+{
+	for (;; at++) {
+		states[at] = true;
+		if (at == p->n_pieces)
+			return;
+		enum piece_kind kind = p->pieces[at].kind;
+		if (kind != PIECE_STAR && kind != PIECE_REST && kind != PIECE_DIRS)
+			return;
+	}
+}
+
+static void states_step(
+	const struct pattern *p, const bool *now, bool *next, const char *c, size_t width)
+{
+	memset(next, 0, p->n_pieces + 1);
+	for (size_t i = 0; i < p->n_pieces; i++) {
+		if (!now[i])
+			continue;
+		const struct piece *piece = &p->pieces[i];
+		switch (piece->kind) {
+		case PIECE_CHAR:
+			if (piece->len == width && memcmp(piece->at, c, width) == 0)
+				state_add(p, next, i + 1);
+			break;
+		case PIECE_ANY:
+			if (*c != '/')
+				state_add(p, next, i + 1);
+			break;
+		case PIECE_CLASS:
+			if (class_has(piece, c, width))
+				state_add(p, next, i + 1);
+			break;
+		case PIECE_STAR:
+			if (*c != '/')
+				state_add(p, next, i);
+			break;
+		case PIECE_REST:
+			if (*c != '\n')
+				state_add(p, next, i);
+			break;
+		case PIECE_DIRS:
+			/* inside it: the only way out is behind a '/' */
+			if (*c == '/')
+				state_add(p, next, i + 1);
+			if (*c != '\n')
+				next[i] = true;
+			break;
+		}
+	}
+}
+
+/* Pattern times path, without backtracking. */
+static bool match_pieces(const struct pattern *p, bool *states, size_t max_pieces, const char *path)
+{
+	bool *now = states, *next = states + max_pieces + 1;
+	memset(now, 0, p->n_pieces + 1);
+	state_add(p, now, 0);
+	for (size_t left = strlen(path); left > 0;) {
+		uint32_t rune;
+		size_t width = utf8_decode(path, left, &rune);
+		states_step(p, now, next, path, width);
+		bool *swap = now;
+		now = next;
+		next = swap;
+		path += width;
+		left -= width;
+	}
+	return now[p->n_pieces];
+}
+
+static bool pattern_match(const struct ignore *ig, const struct pattern *p, const char *path)
+{
+	switch (p->type) {
+	case MATCH_EXACT:
+		return streq(path, p->text);
+	case MATCH_PREFIX:
+		return strncmp(path, p->text, strlen(p->text) - 2) == 0;
+	case MATCH_SUFFIX:
+		/* behind the "**"; "**" followed by "/foo" matches "foo" too */
+		return str_has_suffix(path, p->text + 2) ||
+		       (p->text[2] == '/' && streq(path, p->text + 3));
+	case MATCH_PIECES:
+		return match_pieces(p, ig->states, ig->max_pieces, path);
+	}
+	return false;
+}
+
+/*
+ * One level, as patternmatcher's MatchesUsingParentResults: parent (NULL at the top) and
+ * ret_matched tell for each pattern whether it matched. A pattern that cannot change the result is
+ * not tried.
+ */
+static bool match_level(const struct ignore *ig, const char *path, const bool *parent,
+	bool *ret_matched, unsigned *ret_line)
+{
+	bool ignored = false;
+	for (size_t i = 0; i < ig->n; i++) {
+		const struct pattern *p = &ig->p[i];
+		bool match = parent && parent[i];
+		if (!match && p->exception == ignored)
+			match = pattern_match(ig, p, path);
+		ret_matched[i] = match;
+		if (match) {
+			ignored = !p->exception;
+			*ret_line = p->line;
+		}
+	}
+	return ignored;
+}
+
+/* Fills the cache for the directory of path (len bytes of it). */
+static void match_parents(const struct ignore *ig, const char *path, size_t len)
+{
+	struct parent *parent = ig->parent;
+	if (parent->dir && strlen(parent->dir) == len && memcmp(parent->dir, path, len) == 0)
+		return;
+	free(parent->dir);
+	parent->dir = xstrndup(path, len);
+	unsigned line;
+	for (char *end = parent->dir; end;) {
+		char *slash = strchr(end, '/');
+		if (slash)
+			*slash = '\0';
+		(void)match_level(ig, parent->dir, end == parent->dir ? NULL : parent->matched,
+			ig->scratch, &line);
+		memcpy(parent->matched, ig->scratch, ig->n * sizeof(bool));
+		if (slash)
+			*slash = '/';
+		end = slash ? slash + 1 : NULL;
+	}
+}
+
+/* An exception's text without a trailing wildcard: what it names lies in this place. */
+static size_t exception_prefix(const struct pattern *p)
+{
+	size_t len = strlen(p->text);
+	if (str_has_suffix(p->text, "/**"))
+		len -= 3;
+	if (len >= 2 && memcmp(p->text + len - 2, "/*", 2) == 0)
+		len -= 2;
+	return len;
+}
+
+static bool may_have_exceptions_below(const struct ignore *ig, const char *dir)
+{
+	if (!ig->plain_exceptions)
+		return true;
+	size_t len = strlen(dir);
+	for (size_t i = 0; i < ig->n; i++) {
+		const struct pattern *p = &ig->p[i];
+		size_t prefix = p->exception ? exception_prefix(p) : 0;
+		if (prefix >= len && memcmp(p->text, dir, len) == 0 &&
+			(prefix == len || p->text[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+bool ignore_match(const struct ignore *ig, const char *path, bool *ret_may_have_exceptions_below,
+	unsigned *ret_line)
+{
+	unsigned line = 0;
+	bool ignored = false;
+	if (ig->n > 0 && *path && !streq(path, ".")) {
+		const char *slash = strrchr(path, '/');
+		if (slash)
+			match_parents(ig, path, (size_t)(slash - path));
+		ignored = match_level(
+			ig, path, slash ? ig->parent->matched : NULL, ig->scratch, &line);
+	}
+	if (ret_may_have_exceptions_below)
+		*ret_may_have_exceptions_below =
+			ignored && ig->has_exceptions && may_have_exceptions_below(ig, path);
+	if (ret_line)
+		*ret_line = line;
+	return ignored;
+}
+
+/* p: one pattern as the file or the option gives it, not blank. */
+static int ignore_add(struct ignore *ig, const char *s, size_t len, unsigned line, struct err *err)
+{
+	text_trim(&s, &len);
+	if (len == 0)
+		return 0;
+	bool exception = *s == '!';
+	if (exception) {
+		s++;
+		len--;
+		text_trim(&s, &len);
+	}
+	if (memchr(s, '\0', len))
+		return err_set(err, ERR_INVALID, "pattern with a NUL byte");
+	if (len == 0)
+		return err_set(err, ERR_INVALID, "illegal exclusion pattern: '!'");
+	if (len > PATTERN_MAX || ig->n == PATTERNS_MAX)
+		return err_set(err, ERR_LIMIT,
+			len > PATTERN_MAX ? "pattern longer than %d bytes"
+					  : "more than %d patterns",
+			len > PATTERN_MAX ? PATTERN_MAX : PATTERNS_MAX);
+	AUTO_FREE char *raw = xstrndup(s, len);
+	AUTO_FREE char *clean = path_clean(raw);
+	if (clean[0] == '/' && clean[1])
+		memmove(clean, clean + 1, strlen(clean));
+	if (!glob_valid(clean))
+		return err_set(err, ERR_INVALID, "syntax error in pattern '%.200s'", raw);
+	ig->p = xreallocarray(ig->p, ig->n + 1, sizeof(*ig->p));
+	struct pattern *p = &ig->p[ig->n++];
+	*p = (struct pattern){.text = take(clean), .line = line, .exception = exception};
+	pattern_compile(p);
+	if (p->n_pieces > ig->max_pieces)
+		ig->max_pieces = p->n_pieces;
+	if (exception) {
+		ig->has_exceptions = true;
+		size_t prefix = exception_prefix(p);
+		ig->plain_exceptions &= strcspn(p->text, "*[]?^\\") >= prefix;
+	}
+	return 0;
+}
+
+static struct ignore *ignore_new(void)
+{
+	struct ignore *ig = xcalloc(1, sizeof(*ig));
+	ig->plain_exceptions = true;
+	ig->parent = xcalloc(1, sizeof(*ig->parent));
+	return ig;
+}
+
+static void ignore_ready(struct ignore *ig)
+{
+	ig->scratch = xcalloc(ig->n + 1, sizeof(bool));
+	ig->parent->matched = xcalloc(ig->n + 1, sizeof(bool));
+	ig->states = xcalloc(2 * (ig->max_pieces + 1), sizeof(bool));
+}
+
+int ignore_parse(
+	const char *name, const char *text, size_t len, struct ignore **ret, struct err *err)
+{
+	struct ignore *ig __attribute__((cleanup(ignore_free_p))) = ignore_new();
+	const char *end = text + len;
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	for (unsigned line = 1; text < end; line++) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		const char *stop = newline ? newline : end;
+		/* only in the first column: " #x" is a pattern */
+		if (*text != '#' && ignore_add(ig, text, (size_t)(stop - text), line, err) < 0)
+			return err_wrap(err, "%s:%u", name, line);
+		text = newline ? newline + 1 : end;
+	}
+	ignore_ready(ig);
+	*ret = take(ig);
+	return 0;
+}
+
+int ignore_from_patterns(char *const *patterns, size_t n, struct ignore **ret, struct err *err)
+{
+	struct ignore *ig __attribute__((cleanup(ignore_free_p))) = ignore_new();
+	for (size_t i = 0; i < n; i++)
+		if (ignore_add(ig, patterns[i], strlen(patterns[i]), 0, err) < 0)
+			return err->code;
+	ignore_ready(ig);
+	*ret = take(ig);
+	return 0;
+}

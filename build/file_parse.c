@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/file_parse.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "build/file_heredoc.h"
+#include "build/file_lex.h"
+#include "build/file_stmt.h"
+#include "build/inst_check.h"
+#include "build/inst_table.h"
+#include "build/unicode.h"
+
+#define FILE_MAX (4 * MIB) /* larger things belong into the context */
+#define INSTS_MAX 65536
+#define ERRORS_MAX 10 /* listed at once */
+
+struct parser {
+	struct containerfile *f;
+	struct lex lex;
+	size_t cap;
+	bool trigger; /* the text is an ONBUILD trigger: no stage is needed */
+	bool stage_open;
+	struct buf errors;
+	unsigned n_errors;
+	int code; /* of the first error */
+};
+
+static void inst_done(struct inst *i)
+{
+	free(i->text);
+	for (size_t n = 0; n < i->n_flags; n++) {
+		free(i->flags[n].name);
+		free(i->flags[n].value);
+	}
+	free(i->flags);
+	strv_done(&i->args);
+	free(i->arg_pos);
+	heredocs_free(i->heredocs, i->n_heredocs);
+	if (i->onbuild)
+		inst_done(i->onbuild);
+	free(i->onbuild);
+	strv_done(&i->mounts);
+}
+#define AUTO_INST __attribute__((cleanup(inst_done)))
+
+void containerfile_done(struct containerfile *f)
+{
+	free(f->name);
+	free(f->source);
+	free(f->syntax);
+	free(f->check);
+	for (size_t n = 0; n < f->n; n++)
+		inst_done(&f->insts[n]);
+	free(f->insts);
+	strv_done(&f->warnings);
+	*f = (struct containerfile){0};
+}
+
+/* Adds one more error to the list, if there is room for the whole of it. */
+static void report(struct parser *p, struct pos pos, const struct err *what)
+{
+	struct err one = ERR_INIT;
+	if (p->n_errors == 0)
+		p->code = what->code;
+	if (p->n_errors == ERRORS_MAX)
+		return;
+	p->n_errors++;
+	(void)containerfile_error(p->f, pos, &one, what->code, "%s", what->msg);
+	if (p->errors.len + 1 + strlen(one.msg) >= sizeof(one.msg))
+		return;
+	if (p->errors.len > 0)
+		buf_addch(&p->errors, '\n');
+	buf_addstr(&p->errors, one.msg);
+}
+
+static int unknown_instruction(const char *keyword, struct err *err)
+{
+	const char *close = inst_suggest(keyword);
+	if (close)
+		return err_set(err, ERR_INVALID, "unknown instruction '%.100s', did you mean %s?",
+			keyword, close);
+	return err_set(err, ERR_INVALID, "unknown instruction '%.100s'", keyword);
+}
+
+static char *trimmed(const char *s)
+{
+	size_t len = strlen(s);
+	text_trim(&s, &len);
+	return xstrndup(s, len);
+}
+
+static int inst_build(struct parser *p, const struct stmt *s, const struct lex_line *line,
+	struct inst *ret, struct pos *ret_pos, struct err *err);
+
+/*
+ * The reference stores a trigger whatever it is, and fails in the build that runs it. So does this,
+ * with a warning: only the text is kept of one that is not right.
+ */
+static struct inst *trigger_build(
+	struct parser *p, const struct stmt *s, const struct lex_line *line)
+{
+	struct err err = ERR_INIT;
+	struct pos pos;
+	struct inst i;
+	/* a trigger that is never allowed need not be right: it is refused by the caller's check */
+	bool refused = s->spec && inst_never_trigger(s->spec->kind);
+	if (refused || inst_build(p, s, line, &i, &pos, &err) < 0) {
+		i = (struct inst){
+			.pos = lex_line_pos(line, s->at), .text = trimmed(line->text + s->at)};
+		if (refused) {
+			i.kind = s->spec->kind;
+			i.name = s->spec->name;
+		} else {
+			strv_addf(&p->f->warnings, "%s:%u:%u: builds on this image will fail: %s",
+				p->f->name, pos.line, pos.column, err.msg);
+		}
+	}
+	return xmemdup(&i, sizeof(i));
+}
+
+/* The statement as an instruction, heredocs not yet attached. */
+static int inst_build(struct parser *p, const struct stmt *s, const struct lex_line *line,
+	struct inst *ret, struct pos *ret_pos, struct err *err)
+{
+	*ret_pos = lex_line_pos(line, s->at);
+	if (!s->spec)
+		return unknown_instruction(s->keyword, err);
+	AUTO_INST struct inst i = {
+		.kind = s->spec->kind,
+		.name = s->spec->name,
+		.pos = *ret_pos,
+		.end_line = line->last,
+		.text = trimmed(line->text + s->at),
+		.json = s->json,
+		.old_env = s->old_env,
+	};
+	strv_copy(&i.args, &s->args.w);
+	i.arg_pos = xcalloc(s->args.w.n + 1, sizeof(*i.arg_pos));
+	for (size_t n = 0; n < s->args.w.n; n++)
+		i.arg_pos[n] = lex_line_pos(line, s->args.at[n]);
+	if (inst_check_flags(&i, s, line, ret_pos, err) < 0)
+		return err->code;
+	*ret_pos = i.args.n > 0 ? i.arg_pos[0] : i.pos;
+	if (s->sub)
+		i.onbuild = trigger_build(p, s->sub, line);
+	if (inst_check_args(&i, ret_pos, err) < 0)
+		return err->code;
+	*ret = i;
+	i = (struct inst){0};
+	return 0;
+}
+
+static void attach_heredocs(struct inst *i, struct heredoc *list, size_t n)
+{
+	if (i->onbuild) {
+		/* the config keeps one string for the whole of it */
+		struct inst *t = i->onbuild;
+		AUTO_BUF struct buf text = BUF_INIT(2 * FILE_MAX);
+		buf_addstr(&text, t->text);
+		for (size_t k = 0; k < n; k++) {
+			buf_addch(&text, '\n');
+			buf_add(&text, list[k].content, list[k].len);
+			buf_addstr(&text, list[k].name);
+		}
+		mem_replace(&t->text, buf_take(&text));
+		i = t;
+	}
+	for (size_t k = 0; k < n; k++)
+		if (list[k].chomp)
+			heredoc_chomp(&list[k]);
+	i->heredocs = list;
+	i->n_heredocs = n;
+}
+
+static int check_stage(struct parser *p, const struct inst *i, struct err *err)
+{
+	if (i->kind == INST_FROM)
+		p->stage_open = true;
+	if (p->stage_open || p->trigger || i->kind == INST_ARG)
+		return 0;
+	/* said once */
+	p->stage_open = true;
+	return err_set(err, ERR_INVALID,
+		"no build stage in current context: FROM must come before %s", i->name);
+}
+
+/* 0, or an error after which the next line can be tried; *ret_lost: it cannot. */
+static int parse_line(struct parser *p, const struct lex_line *line, struct pos *ret_pos,
+	bool *ret_lost, struct err *err)
+{
+	AUTO_STMT struct stmt stmt = {0};
+	AUTO_INST struct inst i = {0};
+	struct heredoc *heredocs = NULL;
+	size_t n_heredocs = 0, at = 0;
+	if (stmt_parse(line->text, 0, p->lex.escape, &stmt, &at, err) < 0) {
+		*ret_pos = lex_line_pos(line, at);
+		return err->code;
+	}
+	/* before the checks: their lines must not be taken for instructions */
+	if (stmt_takes_heredocs(&stmt) && strstr(line->text, "<<") &&
+		heredocs_read(&p->lex, line, &heredocs, &n_heredocs, ret_pos, err) < 0) {
+		*ret_lost = true;
+		return err->code;
+	}
+	int r = inst_build(p, &stmt, line, &i, ret_pos, err);
+	if (r < 0) {
+		heredocs_free(heredocs, n_heredocs);
+		return r;
+	}
+	attach_heredocs(&i, heredocs, n_heredocs);
+	i.end_line = p->lex.line;
+	*ret_pos = i.pos;
+	if (check_stage(p, &i, err) < 0)
+		return err->code;
+	struct containerfile *f = p->f;
+	if (f->n == INSTS_MAX) {
+		*ret_lost = true;
+		return err_set(err, ERR_LIMIT, "more than %d instructions", INSTS_MAX);
+	}
+	if (f->n == p->cap) {
+		p->cap = p->cap * 2 + 8;
+		f->insts = xreallocarray(f->insts, p->cap, sizeof(*f->insts));
+	}
+	f->insts[f->n++] = i;
+	i = (struct inst){0};
+	return 0;
+}
+
+static void parse_all(struct parser *p)
+{
+	bool lost = false, any = false;
+	while (!lost) {
+		AUTO_LEX_LINE struct lex_line line = {0};
+		struct err err = ERR_INIT;
+		struct pos pos = {1, 1};
+		int r = lex_next(&p->lex, &line, &pos, &err);
+		if (r == 0)
+			break;
+		any = true;
+		if (r > 0) {
+			if (line.blank_line)
+				strv_addf(&p->f->warnings, "%s:%u:1: empty continuation line",
+					p->f->name, line.blank_line);
+			r = parse_line(p, &line, &pos, &lost, &err);
+		} else {
+			lost = true;
+		}
+		if (r < 0)
+			report(p, pos, &err);
+	}
+	if (p->n_errors > 0)
+		return;
+	struct err err = ERR_INIT;
+	if (!any)
+		(void)err_set(&err, ERR_INVALID, "file with no instructions");
+	else if (!p->stage_open && !p->trigger)
+		(void)err_set(&err, ERR_INVALID, "no stage to build: FROM is missing");
+	else
+		return;
+	report(p, (struct pos){p->lex.line ? p->lex.line : 1, 1}, &err);
+}
+
+static int parse(const char *name, const char *text, size_t len, bool trigger,
+	struct containerfile *ret, struct err *err)
+{
+	if (len > FILE_MAX)
+		return err_set(err, ERR_LIMIT, "%s is larger than %llu bytes", name, FILE_MAX);
+	AUTO_CONTAINERFILE struct containerfile f = {
+		.name = xstrdup(name),
+		.source = xmalloc(len + 1),
+		.len = len,
+	};
+	memcpy(f.source, text, len);
+	f.source[len] = '\0';
+	struct parser p = {.f = &f, .trigger = trigger, .errors = BUF_INIT(sizeof(err->msg))};
+	lex_init(&p.lex, f.source, len);
+	parse_all(&p);
+	f.escape = p.lex.escape;
+	f.syntax = take(p.lex.syntax);
+	f.check = take(p.lex.check);
+	lex_done(&p.lex);
+	AUTO_BUF struct buf errors = p.errors;
+	if (p.n_errors > 0)
+		return err_set(err, p.code, "%s", buf_str(&errors));
+	*ret = f;
+	f = (struct containerfile){0};
+	return 0;
+}
+
+int containerfile_parse(
+	const char *name, const char *text, size_t len, struct containerfile *ret, struct err *err)
+{
+	return parse(name, text, len, false, ret, err);
+}
+
+int inst_parse_trigger(const char *text, struct containerfile *ret, struct err *err)
+{
+	AUTO_CONTAINERFILE struct containerfile f = {0};
+	if (parse("ONBUILD", text, strlen(text), true, &f, err) < 0)
+		return err->code;
+	if (f.n != 1)
+		return err_set(err, ERR_INVALID,
+			"an ONBUILD trigger must be a single instruction: '%.200s'", text);
+	*ret = f;
+	f = (struct containerfile){0};
+	return 0;
+}
+
+const char *inst_flag(const struct inst *i, const char *name, struct pos *ret_pos)
+{
+	for (size_t n = i->n_flags; n-- > 0;) {
+		if (!streq(i->flags[n].name, name))
+			continue;
+		if (ret_pos)
+			*ret_pos = i->flags[n].pos;
+		return i->flags[n].value ? i->flags[n].value : "";
+	}
+	return NULL;
+}
+
+bool inst_flag_is_true(const struct inst *i, const char *name)
+{
+	const char *value = inst_flag(i, name, NULL);
+	return value && (!*value || strcasecmp(value, "true") == 0);
+}
+
+const struct heredoc *inst_heredoc(const struct inst *i, const char *word)
+{
+	struct heredoc h;
+	struct err ignored = ERR_INIT;
+	if (i->n_heredocs == 0 || heredoc_parse_word(word, &h, &ignored) <= 0)
+		return NULL;
+	const struct heredoc *found = NULL;
+	/* of two with one name the last counts, as in the reference */
+	for (size_t n = 0; n < i->n_heredocs; n++)
+		if (streq(i->heredocs[n].name, h.name))
+			found = &i->heredocs[n];
+	mem_free_p(&h.name);
+	return found;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "build/file_parse.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(const struct containerfile *f, const struct inst *i)
+{
+	if (!i->name || !i->text)
+		abort();
+	for (size_t n = 0; n < i->args.n; n++) {
+		if (i->arg_pos[n].line < i->pos.line || i->arg_pos[n].line > i->end_line)
+			abort();
+		const struct heredoc *h = inst_heredoc(i, i->args.v[n]);
+		if (h && strlen(h->name) == 0 && h->len > f->len)
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct err err = ERR_INIT;
+	AUTO_CONTAINERFILE struct containerfile f = {0};
+	if (containerfile_parse("Containerfile", (const char *)data, size, &f, &err) == 0) {
+		for (size_t n = 0; n < f.n; n++)
+			check(&f, &f.insts[n]);
+	} else if (err.code >= 0 || strncmp(err.msg, "Containerfile", 13) != 0) {
+		abort();
+	}
+	AUTO_FREE char *text = xstrndup((const char *)data, size);
+	AUTO_CONTAINERFILE struct containerfile trigger = {0};
+	(void)!inst_parse_trigger(text, &trigger, &err);
+	return 0;
+}
