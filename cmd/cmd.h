@@ -21,13 +21,13 @@ struct app {
 	struct out out;
 	const char *root; /* --root; NULL: the default store */
 	const char *registries_conf; /* --registries-conf */
-	char **argv0; /* the original argument vector */
+	const char *log_level; /* --log-level */
+	bool debug, version, help;
 };
 
 enum cmd_flags {
 	CMD_USERNS = 1 << 0, /* touches layers: enters the user namespace first when not root */
 	CMD_OPTIONS_FIRST = 1 << 1, /* options end at the first positional */
-	CMD_HIDDEN = 1 << 2,
 };
 
 struct cmd {

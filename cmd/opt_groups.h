@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct app;
+struct platform;
 struct err;
 struct pull_opts;
 struct remote_opts;

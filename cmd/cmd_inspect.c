@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/image_json.h"
+#include "cmd/table.h"
+#include "store/images.h"
+#include "store/names.h"
+#include "store/store.h"
+
+struct inspect_args {
+	const char *format, *type;
+};
+
+static const struct opt inspect_options[] = {
+	OPT_STRING('f', "format", struct inspect_args, format),
+	OPT_STRING('t', "type", struct inspect_args, type),
+	OPT_END,
+};
+
+static int names_of(struct store *s, const struct digest *d, struct strv *ret, struct err *err)
+{
+	struct names names;
+
+	int r = names_list(s, &names, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < names.count; i++)
+		if (names.n[i].ref && digest_equal(&names.n[i].manifest.digest, d))
+			strv_add(ret, names.n[i].ref);
+	names_done(&names);
+	return 0;
+}
+
+static int show(
+	struct app *app, struct store *s, const char *text, const char *format, struct err *err)
+{
+	AUTO_IMAGE struct image image = {0};
+	AUTO_FREE char *ref = NULL;
+	AUTO_STRV struct strv refs = STRV_INIT;
+	AUTO_JSON struct json *shown = NULL, *fields = NULL;
+	struct descriptor top = {0};
+
+	int r = image_find(s, text, &top, &ref, err);
+	if (r == 0)
+		r = image_load(s, &top, NULL, &image, err);
+	if (r == 0)
+		r = names_of(s, &top.digest, &refs, err);
+	if (r == 0)
+		r = image_json(s, &image, &refs, ref, &shown, &fields, err);
+	descriptor_done(&top);
+	if (r < 0)
+		return r;
+	if (format)
+		return table_print_one(&app->out, format, fields, err);
+	out_json(&app->out, shown);
+	return 0;
+}
+
+static int inspect_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct inspect_args *a = args;
+	AUTO_STORE struct store *s = NULL;
+
+	if (a->type && !streq(a->type, "image"))
+		return err_set(err, streq(a->type, "container") ? ERR_UNSUPPORTED : ERR_INVALID,
+			"option '--type': '%s' is not supported, only 'image' is", a->type);
+	int r = app_store(app, false, &s, err);
+	for (size_t i = 0; i < rest->n && r == 0; i++)
+		r = show(app, s, rest->v[i], a->format, err);
+	return r;
+}
+
+const struct cmd cmd_inspect = {
+	.name = "inspect",
+	.options = inspect_options,
+	.args_size = sizeof(struct inspect_args),
+	.min_args = 1,
+	.max_args = CMD_ANY,
+	.run = inspect_run,
+};

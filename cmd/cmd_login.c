@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/opt_groups.h"
+#include "registry/transport.h"
+
+#define SECRET_MAX 65536 /* tokens can be long */
+#define LINE_MAX_BYTES 4096 /* what a terminal hands out as one line */
+#define CTRL_C 3
+
+struct login_args {
+	const char *user, *password, *authfile, *cert_dir;
+	bool password_stdin, get_login;
+	int tls_verify;
+};
+
+static const struct opt login_options[] = {
+	OPT_STRING(0, "authfile", struct login_args, authfile),
+	OPT_STRING(0, "cert-dir", struct login_args, cert_dir),
+	OPT_BOOL(0, "get-login", struct login_args, get_login),
+	OPT_STRING('p', "password", struct login_args, password),
+	OPT_BOOL(0, "password-stdin", struct login_args, password_stdin),
+	OPT_TRISTATE(0, "tls-verify", struct login_args, tls_verify),
+	OPT_STRING('u', "username", struct login_args, user),
+	OPT_IGNORED_BOOL('v', "verbose"),
+	OPT_END,
+};
+
+static void login_init(void *args)
+{
+	((struct login_args *)args)->tls_verify = -1;
+}
+
+/* "https://registry.example/v2/" is what people copy from their browsers. */
+static char *registry_name(const char *text)
+{
+	const char *s = str_has_prefix(text, "https://")  ? text + 8
+	                : str_has_prefix(text, "http://") ? text + 7
+	                                                  : text;
+
+	return xstrndup(s, strcspn(s, "/"));
+}
+
+static void secret_free_p(char **s)
+{
+	if (*s)
+		explicit_bzero(*s, strlen(*s));
+	free(*s);
+}
+#define AUTO_SECRET __attribute__((cleanup(secret_free_p)))
+
+static void cut_line_end(char *s)
+{
+	size_t n = strlen(s);
+
+	while (n && (s[n - 1] == '\n' || s[n - 1] == '\r'))
+		s[--n] = '\0';
+}
+
+/* A line without echo. Signals are held and ^C ends the line as a character of its own, so the
+ * terminal's settings come back whatever is typed. */
+static ssize_t read_silently(char *line, size_t size)
+{
+	struct termios old, silent;
+	sigset_t all, before;
+
+	if (tcgetattr(STDIN_FILENO, &old) < 0)
+		return -1;
+	silent = old;
+	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	silent.c_cc[VEOL] = CTRL_C;
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &before);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	ssize_t n = read(STDIN_FILENO, line, size);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	(void)fputc('\n', stderr);
+	return n;
+}
+
+static int ask(const char *prompt, bool echo, char **ret, struct err *err)
+{
+	char line[LINE_MAX_BYTES];
+
+	if (!isatty(STDIN_FILENO))
+		return err_set(err, ERR_INVALID,
+			"no terminal to ask for '%s': use --username and --password-stdin", prompt);
+	(void)fprintf(stderr, "%s: ", prompt);
+	(void)fflush(stderr);
+	ssize_t n =
+		echo ? read(STDIN_FILENO, line, sizeof(line)) : read_silently(line, sizeof(line));
+	if (n <= 0 || memchr(line, CTRL_C, (size_t)n))
+		return err_set(err, ERR_CANCELLED, "login was cancelled");
+	*ret = xstrndup(line, (size_t)n);
+	explicit_bzero(line, sizeof(line));
+	cut_line_end(*ret);
+	return 0;
+}
+
+static int get_password(const struct login_args *a, char **ret, struct err *err)
+{
+	size_t n;
+
+	if (a->password) {
+		*ret = xstrdup(a->password);
+		return 0;
+	}
+	if (!a->password_stdin)
+		return ask("Password", false, ret, err);
+	int r = fs_read_fd(STDIN_FILENO, "standard input", SECRET_MAX, ret, &n, err);
+	if (r == 0)
+		cut_line_end(*ret);
+	return r;
+}
+
+static int login_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct login_args *a = args;
+	AUTO_FREE char *registry = registry_name(rest->v[0]);
+	AUTO_FREE char *user = NULL;
+	AUTO_SECRET char *password = NULL;
+	const struct remote_opts o = {
+		.authfile = a->authfile,
+		.cert_dir = a->cert_dir,
+		.tls_verify = a->tls_verify,
+		.registries_conf = app->registries_conf,
+	};
+	int r = 0;
+
+	if (a->get_login) {
+		r = registry_login_user(registry, &o, &user, err);
+		if (r == 0)
+			out_printf(&app->out, "%s\n", user);
+		return r;
+	}
+	if (a->password && a->password_stdin)
+		return err_set(err, ERR_INVALID,
+			"'--password' cannot be combined with '--password-stdin'");
+	if (a->password_stdin && !a->user)
+		return err_set(err, ERR_INVALID, "'--password-stdin' needs '--username'");
+	if (a->user)
+		user = xstrdup(a->user);
+	else
+		r = ask("Username", true, &user, err);
+	if (r == 0)
+		r = get_password(a, &password, err);
+	if (r == 0)
+		r = registry_login(registry, user, password, &o, err);
+	if (r == 0)
+		out_printf(&app->out, "Login Succeeded!\n");
+	return r;
+}
+
+const struct cmd cmd_login = {
+	.name = "login",
+	.options = login_options,
+	.args_size = sizeof(struct login_args),
+	.min_args = 1,
+	.max_args = 1,
+	.init = login_init,
+	.run = login_run,
+};
+
+/* --- logout ---------------------------------------------------------------------------------- */
+
+struct logout_args {
+	bool all;
+	const char *authfile;
+};
+
+static const struct opt logout_options[] = {
+	OPT_BOOL('a', "all", struct logout_args, all),
+	OPT_STRING(0, "authfile", struct logout_args, authfile),
+	OPT_END,
+};
+
+static int logout_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct logout_args *a = args;
+	AUTO_FREE char *registry = rest->n ? registry_name(rest->v[0]) : NULL;
+	const struct remote_opts o = {
+		.authfile = a->authfile,
+		.tls_verify = -1,
+		.registries_conf = app->registries_conf,
+	};
+
+	if (a->all == (rest->n > 0))
+		return err_set(err, ERR_INVALID,
+			"name one registry, or use --all. See 'mica logout --help'");
+	int r = registry_logout(registry, a->all, &o, err);
+	if (r == 0 && a->all)
+		out_printf(&app->out, "Removed login credentials for all registries\n");
+	else if (r == 0)
+		out_printf(&app->out, "Removed login credentials for %s\n", registry);
+	return r;
+}
+
+const struct cmd cmd_logout = {
+	.name = "logout",
+	.options = logout_options,
+	.args_size = sizeof(struct logout_args),
+	.max_args = 1,
+	.run = logout_run,
+};

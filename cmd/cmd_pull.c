@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/opt_groups.h"
+#include "registry/transport.h"
+#include "store/images.h"
+#include "store/store.h"
+
+struct pull_args {
+	bool quiet, all_platforms;
+	const char *policy;
+	struct remote_args remote;
+	struct platform_args platform;
+};
+
+static const struct opt pull_options[] = {
+	OPT_BOOL(0, "all-platforms", struct pull_args, all_platforms),
+	OPT_STRING(0, "policy", struct pull_args, policy),
+	OPT_BOOL('q', "quiet", struct pull_args, quiet),
+	OPT_GROUP(remote_options, struct pull_args, remote),
+	OPT_GROUP(platform_options, struct pull_args, platform),
+	OPT_IGNORED_BOOL(0, "remove-signatures"),
+	OPT_IGNORED(0, "signature-policy"),
+	OPT_REFUSED_WHY('a', "all-tags", "name one tag at a time"),
+	OPT_REFUSED_WHY(0, "decryption-key", "encrypted layers are not read"),
+	OPT_END,
+};
+
+static void pull_init(void *args)
+{
+	remote_args_init(&((struct pull_args *)args)->remote);
+}
+
+/* The image's ID, or that of the index when none of its images is for us. */
+static void print_id(
+	struct app *app, struct store *s, const struct pulled *p, const struct platform *platform)
+{
+	struct err ignored = ERR_INIT;
+	struct image image;
+	char hex[DIGEST_STR_MAX];
+
+	if (image_load(s, &p->top, platform, &image, &ignored) < 0) {
+		out_printf(&app->out, "%s\n", digest_hex(&p->top.digest, hex));
+		return;
+	}
+	out_printf(&app->out, "%s\n", digest_hex(&image.id, hex));
+	image_done(&image);
+}
+
+static int pull_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct pull_args *a = args;
+	AUTO_STORE struct store *s = NULL;
+	struct pull_opts o = {.all_platforms = a->all_platforms};
+	struct pulled pulled = {0};
+
+	if (a->policy && !pull_policy_parse(a->policy, &o.policy))
+		return err_set(err, ERR_INVALID,
+			"option '--policy': '%s' is not one of 'always', 'missing', 'never', "
+			"'newer'",
+			a->policy);
+	int r = platform_args_get(&a->platform, &o.platform, &o.has_platform, err);
+	if (r < 0)
+		return r;
+	if (a->all_platforms && o.has_platform)
+		return err_set(
+			err, ERR_INVALID, "'--all-platforms' cannot be combined with a platform");
+	r = app_store(app, false, &s, err);
+	if (r < 0)
+		return r;
+	remote_args_apply(app, &a->remote, &o.remote);
+	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	r = image_pull(s, rest->v[0], &o, &pulled, err);
+	out_progress_done(&app->out);
+	if (r < 0)
+		return r;
+	print_id(app, s, &pulled, o.has_platform ? &o.platform : NULL);
+	pulled_done(&pulled);
+	return 0;
+}
+
+const struct cmd cmd_pull = {
+	.name = "pull",
+	.options = pull_options,
+	.args_size = sizeof(struct pull_args),
+	.min_args = 1,
+	.max_args = 1,
+	.flags = CMD_USERNS,
+	.init = pull_init,
+	.run = pull_run,
+};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/opt_groups.h"
+#include "image/media_type.h"
+#include "registry/transport.h"
+#include "store/gc.h"
+#include "store/images.h"
+#include "store/names.h"
+#include "store/store.h"
+
+struct push_args {
+	bool quiet, all, rm;
+	const char *digestfile, *format;
+	struct remote_args remote;
+};
+
+static const struct opt push_options[] = {
+	OPT_BOOL(0, "all", struct push_args, all),
+	OPT_STRING(0, "digestfile", struct push_args, digestfile),
+	OPT_STRING('f', "format", struct push_args, format),
+	OPT_BOOL('q', "quiet", struct push_args, quiet),
+	OPT_BOOL(0, "rm", struct push_args, rm),
+	OPT_GROUP(remote_options, struct push_args, remote),
+	OPT_IGNORED_BOOL(0, "remove-signatures"),
+	OPT_IGNORED(0, "signature-policy"),
+	OPT_REFUSED_WHY(0, "compression-format", "layers are sent as they are stored"),
+	OPT_REFUSED_WHY(0, "compression-level", "layers are sent as they are stored"),
+	OPT_REFUSED_WHY('D', "disable-compression", "layers are sent as they are stored"),
+	OPT_REFUSED_WHY(0, "encrypt-layer", "layers are not encrypted"),
+	OPT_REFUSED_WHY(0, "encryption-key", "layers are not encrypted"),
+	OPT_REFUSED_WHY(0, "sign-by", "images are not signed"),
+	OPT_END,
+};
+
+static void push_init(void *args)
+{
+	remote_args_init(&((struct push_args *)args)->remote);
+}
+
+static int parse_format(const char *text, enum push_format *ret, struct err *err)
+{
+	if (!text)
+		return 0;
+	if (streq(text, "oci"))
+		*ret = PUSH_FORMAT_OCI;
+	else if (streq(text, "v2s2") || streq(text, "docker"))
+		*ret = PUSH_FORMAT_DOCKER;
+	else if (streq(text, "v2s1"))
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--format': 'v2s1' is not supported: registries no longer take it");
+	else
+		return err_set(err, ERR_INVALID,
+			"option '--format': '%s' is not one of 'oci', 'v2s2'", text);
+	return 0;
+}
+
+/* What is to be sent: the whole index with --all, else the image for this platform. */
+static int choose(struct store *s, const struct descriptor *top, bool all, struct descriptor *ret,
+	struct err *err)
+{
+	AUTO_IMAGE struct image image = {0};
+
+	if (all) {
+		descriptor_copy(ret, top);
+		return 0;
+	}
+	int r = image_load(s, top, NULL, &image, err);
+	if (r == 0)
+		descriptor_copy(ret, &image.manifest_desc);
+	return r;
+}
+
+/* buildah's --rm: an index that was pushed is needed no longer; an image stays */
+static int forget_index(struct store *s, const struct descriptor *top, struct err *err)
+{
+	const struct gc_opts opts = {0};
+	struct gc_result result;
+
+	if (media_kind(top->media_type) != MEDIA_INDEX)
+		return 0;
+	int r = names_remove_manifest(s, &top->digest, NULL, err);
+	return r < 0 ? r : store_gc(s, &opts, &result, NULL, err);
+}
+
+static int send(struct app *app, struct store *s, const struct push_args *a,
+	const struct descriptor *what, const char *name, const char *location, struct err *err)
+{
+	struct push_opts o = {.quiet = a->quiet};
+	struct digest digest;
+	char text[DIGEST_STR_MAX];
+
+	int r = parse_format(a->format, &o.format, err);
+	if (r < 0)
+		return r;
+	remote_args_apply(app, &a->remote, &o.remote);
+	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	r = image_push(s, what, name, location, &o, &digest, err);
+	out_progress_done(&app->out);
+	if (r < 0 || !a->digestfile)
+		return r;
+	digest_str(&digest, text);
+	return fs_write_file(AT_FDCWD, a->digestfile, text, strlen(text), 0644, false, err);
+}
+
+static int push_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct push_args *a = args;
+	AUTO_STORE struct store *s = NULL;
+	AUTO_FREE char *ref = NULL;
+	struct descriptor top = {0}, what = {0};
+
+	int r = app_store(app, false, &s, err);
+	if (r == 0)
+		r = image_find(s, rest->v[0], &top, &ref, err);
+	if (r == 0 && rest->n == 1 && !ref)
+		r = err_set(err, ERR_INVALID, "'%s' is an ID: say where to push it to", rest->v[0]);
+	if (r == 0)
+		r = choose(s, &top, a->all, &what, err);
+	if (r == 0)
+		r = send(app, s, a, &what, ref, rest->n > 1 ? rest->v[1] : ref, err);
+	if (r == 0 && a->rm)
+		r = forget_index(s, &top, err);
+	descriptor_done(&what);
+	descriptor_done(&top);
+	return r;
+}
+
+const struct cmd cmd_push = {
+	.name = "push",
+	.options = push_options,
+	.args_size = sizeof(struct push_args),
+	.min_args = 1,
+	.max_args = 2,
+	.flags = CMD_USERNS,
+	.init = push_init,
+	.run = push_run,
+};

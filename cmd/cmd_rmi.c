@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/image_list.h"
+#include "image/descriptor.h"
+#include "store/gc.h"
+#include "store/images.h"
+#include "store/names.h"
+#include "store/store.h"
+
+struct rmi_args {
+	bool all, force, prune;
+};
+
+static const struct opt rmi_options[] = {
+	OPT_BOOL('a', "all", struct rmi_args, all),
+	OPT_BOOL('f', "force", struct rmi_args, force),
+	OPT_BOOL('p', "prune", struct rmi_args, prune),
+	OPT_END,
+};
+
+static const struct listed *listed_of(const struct image_list *list, const struct digest *top)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (digest_equal(&list->i[i].top.digest, top))
+			return &list->i[i];
+	return NULL;
+}
+
+/* Forgets the image under all its names and says so as buildah does. */
+static int remove_image(struct app *app, struct store *s, const struct listed *l, struct err *err)
+{
+	AUTO_STRV struct strv removed = STRV_INIT;
+	char hex[DIGEST_STR_MAX];
+
+	int r = names_remove_manifest(s, &l->top.digest, &removed, err);
+	if (r < 0)
+		return r;
+	STRV_FOREACH (ref, &removed)
+		out_printf(&app->out, "untagged: %s\n", *ref);
+	out_printf(&app->out, "%s\n", digest_hex(l->loaded ? &l->id : &l->top.digest, hex));
+	return 0;
+}
+
+/* A name of several only loses that name; the last one, or an ID, takes the image with it. */
+static int remove_one(struct app *app, struct store *s, const struct image_list *list,
+	const char *text, bool force, struct err *err)
+{
+	AUTO_FREE char *ref = NULL;
+	struct descriptor top = {0};
+
+	int r = image_find(s, text, &top, &ref, err);
+	if (r < 0)
+		return r;
+	const struct listed *l = listed_of(list, &top.digest);
+	descriptor_done(&top);
+	if (!l)
+		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);
+	if (ref && l->refs.n > 1) {
+		r = name_remove(s, ref, true, err);
+		if (r == 0)
+			out_printf(&app->out, "untagged: %s\n", ref);
+		return r;
+	}
+	if (!ref && l->refs.n > 1 && !force) {
+		AUTO_FREE char *names = strv_join(&l->refs, " ");
+		return err_set(err, ERR_BUSY,
+			"unable to delete image '%s' by ID with more than one tag ([%s]): please "
+			"force removal",
+			text, names);
+	}
+	return remove_image(app, s, l, err);
+}
+
+static int remove_listed(struct app *app, struct store *s, const struct image_list *list,
+	bool unnamed_only, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < list->n && r == 0; i++)
+		if (!unnamed_only || !list->i[i].refs.n)
+			r = remove_image(app, s, &list->i[i], err);
+	return r;
+}
+
+/* Each argument is tried; the first failure is the result. The list is read anew, as removing one
+ * name changes how many are left. */
+static int remove_named(
+	struct app *app, struct store *s, const struct strv *names, bool force, struct err *err)
+{
+	int first = 0;
+
+	STRV_FOREACH (text, names) {
+		AUTO_IMAGE_LIST struct image_list list = {0};
+		struct err now = ERR_INIT;
+		int r = image_list_load(s, &list, &now);
+		if (r == 0)
+			r = remove_one(app, s, &list, *text, force, &now);
+		if (r == 0)
+			continue;
+		if (first < 0)
+			out_error(&app->out, &now);
+		else {
+			first = r;
+			*err = now;
+		}
+	}
+	return first;
+}
+
+static int rmi_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct rmi_args *a = args;
+	AUTO_STORE struct store *s = NULL;
+	AUTO_IMAGE_LIST struct image_list list = {0};
+	const struct gc_opts opts = {0};
+	struct gc_result result;
+
+	if (rest->n && (a->all || a->prune))
+		return err_set(err, ERR_INVALID,
+			"when using '--%s' no image names or IDs may be given",
+			a->all ? "all" : "prune");
+	if (!rest->n && !a->all && !a->prune)
+		return err_set(err, ERR_INVALID,
+			"image name or ID must be specified. See 'mica rmi --help'");
+	int r = app_store(app, false, &s, err);
+	if (r == 0 && rest->n)
+		r = remove_named(app, s, rest, a->force, err);
+	else if (r == 0) {
+		r = image_list_load(s, &list, err);
+		if (r == 0)
+			r = remove_listed(app, s, &list, !a->all, err);
+	}
+	/* what was removed is gone even if something else could not be */
+	struct err gc_err = ERR_INIT;
+	int swept = s ? store_gc(s, &opts, &result, NULL, &gc_err) : 0;
+	if (r == 0 && swept < 0) {
+		*err = gc_err;
+		return swept;
+	}
+	return r;
+}
+
+const struct cmd cmd_rmi = {
+	.name = "rmi",
+	.options = rmi_options,
+	.args_size = sizeof(struct rmi_args),
+	.max_args = CMD_ANY,
+	.flags = CMD_USERNS,
+	.run = rmi_run,
+};

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* save and load: docker's names for a push to, and a pull from, an archive. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/tmp.h"
+#include "cmd/cmd.h"
+#include "cmd/spool.h"
+#include "registry/transport.h"
+#include "store/images.h"
+#include "store/store.h"
+
+struct save_args {
+	const char *output, *format;
+	bool quiet;
+};
+
+static const struct opt save_options[] = {
+	OPT_STRING(0, "format", struct save_args, format),
+	OPT_STRING('o', "output", struct save_args, output),
+	OPT_BOOL('q', "quiet", struct save_args, quiet),
+	OPT_REFUSED_WHY('m', "multi-image-archive", "save one image at a time"),
+	OPT_REFUSED_WHY(0, "compress", "layers are written as they are stored"),
+	OPT_END,
+};
+
+/* transport: "oci", "oci-archive", "docker-archive" */
+static int transport_of(const char *format, const char **ret, struct err *err)
+{
+	if (!format || streq(format, "docker-archive"))
+		*ret = "docker-archive";
+	else if (streq(format, "oci-archive"))
+		*ret = "oci-archive";
+	else if (streq(format, "oci-dir"))
+		*ret = "oci";
+	else if (streq(format, "docker-dir"))
+		*ret = "dir";
+	else
+		return err_set(err, ERR_INVALID,
+			"option '--format': '%s' is not one of 'docker-archive', 'oci-archive', "
+			"'oci-dir', 'docker-dir'",
+			format);
+	return 0;
+}
+
+static int write_to(struct app *app, struct store *s, const struct image *image, const char *ref,
+	const char *transport, const char *path, bool quiet, struct err *err)
+{
+	AUTO_FREE char *location = NULL;
+	struct push_opts o = {.quiet = quiet};
+	struct digest digest;
+
+	/* a location ends the path at a colon */
+	if (strchr(path, ':'))
+		return err_set(
+			err, ERR_INVALID, "'%s': the file name may not contain a colon", path);
+	/* docker archives record the name themselves; a layout gets it as an annotation */
+	location = streq(transport, "dir") || !ref ? xasprintf("%s:%s", transport, path)
+	                                           : xasprintf("%s:%s:%s", transport, path, ref);
+	o.progress = out_progress(&app->out, quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	int r = image_push(s, &image->manifest_desc, ref, location, &o, &digest, err);
+	out_progress_done(&app->out);
+	return r;
+}
+
+/* An archive replaces the file that is there, but only when it is complete. */
+static int save_archive(struct app *app, struct store *s, const struct image *image,
+	const char *ref, const char *transport, const struct save_args *a, struct err *err)
+{
+	char random[9];
+
+	tmp_random_name(random, sizeof(random) - 1);
+	AUTO_FREE char *beside = xasprintf("%s.%s", a->output, random);
+	int r = write_to(app, s, image, ref, transport, beside, a->quiet, err);
+	if (r == 0 && rename(beside, a->output) < 0)
+		r = err_sys(err, "cannot write '%s'", a->output);
+	if (r < 0)
+		(void)unlink(beside);
+	return r;
+}
+
+static int save_to_stdout(struct app *app, struct store *s, const struct image *image,
+	const char *ref, const char *transport, const struct save_args *a, struct err *err)
+{
+	AUTO_SPOOL struct spool spool = {0};
+
+	if (app->out.out_tty)
+		return err_set(err, ERR_INVALID,
+			"refusing to write an archive to a terminal: use --output or a pipe");
+	int r = spool_open(&spool, err);
+	if (r == 0)
+		r = write_to(app, s, image, ref, transport, spool.path, a->quiet, err);
+	if (r == 0)
+		r = spool_drain(&spool, STDOUT_FILENO, "standard output", err);
+	return r;
+}
+
+static int save_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct save_args *a = args;
+	AUTO_STORE struct store *s = NULL;
+	AUTO_IMAGE struct image image = {0};
+	AUTO_FREE char *ref = NULL;
+	struct descriptor top = {0};
+	const char *transport;
+
+	int r = transport_of(a->format, &transport, err);
+	bool directory = r == 0 && (streq(transport, "oci") || streq(transport, "dir"));
+	if (directory && !a->output)
+		return err_set(
+			err, ERR_INVALID, "option '--format=%s' needs '--output'", a->format);
+	if (r == 0)
+		r = app_store(app, false, &s, err);
+	if (r == 0)
+		r = image_find(s, rest->v[0], &top, &ref, err);
+	if (r == 0)
+		r = image_load(s, &top, NULL, &image, err);
+	descriptor_done(&top);
+	if (r < 0)
+		return r;
+	if (directory)
+		return write_to(app, s, &image, ref, transport, a->output, a->quiet, err);
+	if (a->output && !streq(a->output, "-"))
+		return save_archive(app, s, &image, ref, transport, a, err);
+	return save_to_stdout(app, s, &image, ref, transport, a, err);
+}
+
+const struct cmd cmd_save = {
+	.name = "save",
+	.options = save_options,
+	.args_size = sizeof(struct save_args),
+	.min_args = 1,
+	.max_args = 1,
+	.flags = CMD_USERNS,
+	.run = save_run,
+};
+
+/* --- load ------------------------------------------------------------------------------------ */
+
+struct load_args {
+	const char *input;
+	bool quiet;
+};
+
+static const struct opt load_options[] = {
+	OPT_STRING('i', "input", struct load_args, input),
+	OPT_BOOL('q', "quiet", struct load_args, quiet),
+	OPT_END,
+};
+
+#define TAR_BLOCK 512
+#define TAR_NAME_MAX 100
+#define TAR_SIZE_AT 124
+#define TAR_SIZE_LEN 12
+#define ENTRIES_LOOKED_AT 100000
+
+/* The size field: octal with blanks or NUL at its end. False: none (or base 256, which no small
+ * document needs). */
+static bool tar_size(const char *field, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < TAR_SIZE_LEN && field[i] && field[i] != ' '; i++) {
+		if (field[i] < '0' || field[i] > '7')
+			return false;
+		n = n << 3 | (uint64_t)(field[i] - '0');
+	}
+	*ret = n;
+	return true;
+}
+
+/* Tells the two kinds of archives apart by the names in them. docker since 25 writes both
+ * documents: its own has the names in full. */
+static int archive_transport(const char *path, const char **ret, struct err *err)
+{
+	char block[TAR_BLOCK];
+	uint64_t at = 0, size;
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return err_sys(err, "cannot open '%s'", path);
+	*ret = NULL;
+	for (size_t i = 0; i < ENTRIES_LOOKED_AT; i++) {
+		if (pread(fd, block, TAR_BLOCK, (off_t)at) != TAR_BLOCK ||
+			!tar_size(block + TAR_SIZE_AT, &size) || !block[0] ||
+			size > INT64_MAX - at - 2 * TAR_BLOCK)
+			break;
+		const char *name = !strncmp(block, "./", 2) ? block + 2 : block;
+		size_t room = TAR_NAME_MAX - (size_t)(name - block);
+		if (!strncmp(name, "manifest.json", room)) {
+			*ret = "docker-archive";
+			return 0;
+		}
+		if (!strncmp(name, "oci-layout", room))
+			*ret = "oci-archive";
+		at += TAR_BLOCK + (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+	}
+	return *ret ? 0
+	            : err_set(err, ERR_INVALID,
+			      "'%s' is not an image archive (docker-archive or oci-archive)", path);
+}
+
+static int load_from(
+	struct app *app, struct store *s, const char *path, bool quiet, struct err *err)
+{
+	struct pull_opts o = {.policy = PULL_ALWAYS};
+	struct pulled pulled = {0};
+	const char *transport;
+	struct stat st;
+	char digest[DIGEST_STR_MAX];
+	int r = 0;
+
+	if (stat(path, &st) < 0)
+		return err_sys(err, "cannot open '%s'", path);
+	if (strchr(path, ':'))
+		return err_set(
+			err, ERR_INVALID, "'%s': the file name may not contain a colon", path);
+	if (S_ISDIR(st.st_mode))
+		transport = "oci";
+	else
+		r = archive_transport(path, &transport, err);
+	if (r < 0)
+		return r;
+	AUTO_FREE char *location = xasprintf("%s:%s", transport, path);
+	o.progress = out_progress(&app->out, quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	r = image_pull(s, location, &o, &pulled, err);
+	out_progress_done(&app->out);
+	if (r == 0)
+		out_printf(&app->out, "Loaded image: %s\n",
+			pulled.ref ? pulled.ref : digest_str(&pulled.top.digest, digest));
+	pulled_done(&pulled);
+	return r;
+}
+
+static int load_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct load_args *a = args;
+	AUTO_STORE struct store *s = NULL;
+	AUTO_SPOOL struct spool spool = {0};
+	bool from_stdin = !a->input || streq(a->input, "-");
+
+	(void)rest;
+	if (from_stdin && isatty(STDIN_FILENO))
+		return err_set(err, ERR_INVALID,
+			"refusing to read an archive from a terminal: use --input or a pipe");
+	int r = app_store(app, false, &s, err);
+	if (r < 0 || !from_stdin)
+		return r < 0 ? r : load_from(app, s, a->input, a->quiet, err);
+	r = spool_open(&spool, err);
+	if (r == 0)
+		r = spool_fill(&spool, STDIN_FILENO, "standard input", err);
+	return r < 0 ? r : load_from(app, s, spool.path, a->quiet, err);
+}
+
+const struct cmd cmd_load = {
+	.name = "load",
+	.options = load_options,
+	.args_size = sizeof(struct load_args),
+	.flags = CMD_USERNS,
+	.run = load_run,
+};

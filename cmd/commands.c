@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/commands.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/strv.h"
+#include "cmd/cmd.h"
+
+extern const struct cmd cmd_fsck, cmd_history, cmd_images, cmd_info, cmd_inspect, cmd_load,
+	cmd_login, cmd_logout, cmd_prune, cmd_pull, cmd_push, cmd_rmi, cmd_run, cmd_save, cmd_tag,
+	cmd_untag, cmd_version;
+
+const struct cmd *const commands[] = {
+	&cmd_build,
+	&cmd_fsck,
+	&cmd_history,
+	&cmd_images,
+	&cmd_info,
+	&cmd_inspect,
+	&cmd_load,
+	&cmd_login,
+	&cmd_logout,
+	&cmd_prune,
+	&cmd_pull,
+	&cmd_push,
+	&cmd_rmi,
+	&cmd_run,
+	&cmd_save,
+	&cmd_tag,
+	&cmd_untag,
+	&cmd_version,
+	NULL,
+};
+
+const struct opt global_options[] = {
+	OPT_STRING(0, "root", struct app, root),
+	OPT_STRING(0, "registries-conf", struct app, registries_conf),
+	OPT_STRING(0, "log-level", struct app, log_level),
+	OPT_BOOL(0, "debug", struct app, debug),
+	OPT_BOOL('v', "version", struct app, version),
+	OPT_BOOL('h', "help", struct app, help),
+	OPT_IGNORED(0, "runroot"),
+	OPT_IGNORED(0, "storage-driver"),
+	OPT_END,
+};
+
+/* Is `name` one of the blank-separated words? */
+static bool has_word(const char *words, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *at = words; at && *at; at = strchr(at, ' ')) {
+		at += *at == ' ';
+		if (!strncmp(at, name, n) && (at[n] == ' ' || !at[n]))
+			return true;
+	}
+	return false;
+}
+
+const struct cmd *command_find(const char *name)
+{
+	for (size_t i = 0; commands[i]; i++)
+		if (streq(commands[i]->name, name) ||
+			(*name && has_word(commands[i]->aliases, name)))
+			return commands[i];
+	return NULL;
+}
+
+const char *command_suggest(const char *name)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	const char *near, *ret = NULL;
+
+	for (size_t i = 0; commands[i]; i++)
+		strv_add(&names, commands[i]->name);
+	near = opt_nearest(name, (const char *const *)names.v, names.n);
+	for (size_t i = 0; near && commands[i]; i++)
+		if (streq(commands[i]->name, near))
+			ret = commands[i]->name; /* the list outlives the copy */
+	return ret;
+}

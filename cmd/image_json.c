@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/image_json.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/strv.h"
+#include "store/blobs.h"
+#include "store/images.h"
+
+static struct json *strv_or_null(const struct strv *s, bool present)
+{
+	return present ? json_new_strv(s) : json_new_null();
+}
+
+/* {"80/tcp": {}}: how both formats write a set */
+static struct json *set_json(const struct strv *s)
+{
+	struct json *o = json_new_object();
+
+	STRV_FOREACH (item, s)
+		json_set(o, *item, json_new_object());
+	return o;
+}
+
+static const char *or_empty(const char *s)
+{
+	return s ? s : "";
+}
+
+static struct json *healthcheck_json(const struct healthcheck *h)
+{
+	struct json *o = json_new_object();
+
+	json_set(o, "Test", json_new_strv(&h->test));
+	if (h->interval_ns)
+		json_set_int(o, "Interval", h->interval_ns);
+	if (h->timeout_ns)
+		json_set_int(o, "Timeout", h->timeout_ns);
+	if (h->start_period_ns)
+		json_set_int(o, "StartPeriod", h->start_period_ns);
+	if (h->start_interval_ns)
+		json_set_int(o, "StartInterval", h->start_interval_ns);
+	if (h->retries)
+		json_set_int(o, "Retries", h->retries);
+	return o;
+}
+
+static struct json *env_json(const struct map *env)
+{
+	AUTO_STRV struct strv words = STRV_INIT;
+
+	MAP_FOREACH (e, env) {
+		strv_addf(&words, "%s=%s", e->key, e->value ? e->value : "");
+	}
+	return json_new_strv(&words);
+}
+
+/* Docker's Config, complete: the members in the order that docker writes them. */
+static struct json *docker_config(const struct image_config *c)
+{
+	struct json *o = json_new_object();
+	static const char *const switches[] = {
+		"AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce"};
+
+	json_set_string(o, "Hostname", "");
+	json_set_string(o, "Domainname", "");
+	json_set_string(o, "User", or_empty(c->user));
+	for (size_t i = 0; i < ARRAY_LEN(switches); i++)
+		json_set(o, switches[i], json_new_bool(false));
+	if (c->exposed_ports.n)
+		json_set(o, "ExposedPorts", set_json(&c->exposed_ports));
+	json_set(o, "Env", env_json(&c->env));
+	json_set(o, "Cmd", strv_or_null(&c->cmd, c->has_cmd));
+	if (c->has_healthcheck)
+		json_set(o, "Healthcheck", healthcheck_json(&c->healthcheck));
+	json_set_string(o, "Image", "");
+	json_set(o, "Volumes", c->volumes.n ? set_json(&c->volumes) : json_new_null());
+	json_set_string(o, "WorkingDir", or_empty(c->working_dir));
+	json_set(o, "Entrypoint", strv_or_null(&c->entrypoint, c->has_entrypoint));
+	json_set(o, "OnBuild", strv_or_null(&c->on_build, c->on_build.n));
+	json_set(o, "Labels", c->labels.n ? json_new_map(&c->labels) : json_new_null());
+	if (c->stop_signal)
+		json_set_string(o, "StopSignal", c->stop_signal);
+	if (c->shell.n)
+		json_set(o, "Shell", json_new_strv(&c->shell));
+	return o;
+}
+
+static struct json *diff_ids_json(const struct image_config *c)
+{
+	struct json *a = json_new_array();
+	char digest[DIGEST_STR_MAX];
+
+	for (size_t i = 0; i < c->n_diff_ids; i++)
+		json_add(a, json_new_string(digest_str(&c->diff_ids[i], digest)));
+	return a;
+}
+
+static struct json *docker_json(const struct image_config *c, const struct json *ociv1)
+{
+	struct json *o = json_new_object(), *rootfs = json_new_object();
+	struct json *history = json_get(ociv1, "history");
+
+	json_set_string(o, "created", c->created);
+	json_set(o, "container_config", docker_config(c));
+	json_set(o, "config", docker_config(c));
+	json_set_string(o, "architecture", c->platform.arch);
+	json_set_string(o, "os", c->platform.os);
+	json_set_string(rootfs, "type", "layers");
+	json_set(rootfs, "diff_ids", diff_ids_json(c));
+	json_set(o, "rootfs", rootfs);
+	json_set(o, "history", history ? json_ref(history) : json_new_array());
+	return o;
+}
+
+/* --- what docker inspect has ----------------------------------------------------------------- */
+
+static struct json *repo_digests(const struct strv *refs, const struct image *image)
+{
+	struct json *a = json_new_array();
+	char digest[DIGEST_STR_MAX];
+
+	digest_str(&image->top.digest, digest);
+	STRV_FOREACH (ref, refs) {
+		const char *at = strchr(*ref, '@'), *colon = strrchr(*ref, ':');
+		size_t n = at                             ? (size_t)(at - *ref)
+		           : colon && !strchr(colon, '/') ? (size_t)(colon - *ref)
+		                                          : strlen(*ref);
+		AUTO_FREE char *s = xasprintf("%.*s@%s", (int)n, *ref, digest);
+		json_add(a, json_new_string(s));
+	}
+	return a;
+}
+
+static void set_docker_members(struct json *o, const struct image *image, const struct strv *refs)
+{
+	const struct image_config *c = &image->config;
+	struct json *rootfs = json_new_object();
+	char digest[DIGEST_STR_MAX];
+
+	json_set_string(o, "Id", digest_str(&image->id, digest));
+	json_set_string(o, "Digest", digest_str(&image->top.digest, digest));
+	json_set(o, "RepoTags", json_new_strv(refs));
+	json_set(o, "RepoDigests", repo_digests(refs, image));
+	json_set_string(o, "Created", or_empty(c->created));
+	json_set_string(o, "Author", or_empty(c->author));
+	json_set_string(o, "Architecture", c->platform.arch);
+	json_set_string(o, "Os", c->platform.os);
+	json_set_string(o, "Variant", c->platform.variant);
+	json_set_int(o, "Size", (int64_t)image_blob_size(image));
+	json_set(o, "Config", docker_config(c));
+	json_set_string(rootfs, "Type", "layers");
+	json_set(rootfs, "Layers", diff_ids_json(c));
+	json_set(o, "RootFS", rootfs);
+}
+
+/* --- both ------------------------------------------------------------------------------------ */
+
+/* Members that Go's structs have even where the document leaves them out. */
+static const char *const config_text[] = {"User", "WorkingDir", "StopSignal", NULL};
+static const char *const config_lists[] = {"Env", "Entrypoint", "Cmd", "Shell", "OnBuild", NULL};
+static const char *const config_maps[] = {"ExposedPorts", "Volumes", "Labels", "Healthcheck", NULL};
+static const char *const image_text[] = {
+	"created", "author", "architecture", "variant", "os", "os.version", NULL};
+static const char *const image_lists[] = {"history", NULL};
+static const char *const image_maps[] = {"config", "rootfs", NULL};
+
+static void add_missing(struct json *o, const char *const *names, struct json *(*make)(void))
+{
+	for (; *names; names++)
+		if (json_kind(json_get(o, *names)) == JSON_KIND_NULL)
+			json_set(o, *names, make());
+}
+
+static struct json *empty_text(void)
+{
+	return json_new_string("");
+}
+
+static void complete_config(struct json *config)
+{
+	add_missing(config, config_text, empty_text);
+	add_missing(config, config_lists, json_new_array);
+	add_missing(config, config_maps, json_new_object);
+}
+
+static struct json *complete(const struct json *shown)
+{
+	struct json *o = json_clone(shown);
+	struct json *ociv1 = json_get(o, "OCIv1"), *docker = json_get(o, "Docker");
+
+	add_missing(ociv1, image_text, empty_text);
+	add_missing(ociv1, image_lists, json_new_array);
+	add_missing(ociv1, image_maps, json_new_object);
+	complete_config(json_get(ociv1, "config"));
+	complete_config(json_get(o, "Config"));
+	complete_config(json_get(docker, "config"));
+	complete_config(json_get(docker, "container_config"));
+	return o;
+}
+
+int image_json(struct store *s, const struct image *image, const struct strv *refs, const char *ref,
+	struct json **ret_shown, struct json **ret_fields, struct err *err)
+{
+	AUTO_JSON struct json *o = json_new_object();
+	AUTO_JSON struct json *ociv1 = NULL;
+	AUTO_FREE char *config = image_config_dump(&image->config);
+	AUTO_FREE char *manifest = NULL;
+	char digest[DIGEST_STR_MAX];
+	size_t n = 0;
+
+	int r = json_parse(config, strlen(config), "config", &ociv1, err);
+	if (r == 0)
+		r = blob_read(s, &image->manifest_desc, MANIFEST_MAX, &manifest, &n, err);
+	if (r < 0)
+		return r;
+	struct json *history = json_get(ociv1, "history");
+	json_set_string(o, "Type", "image");
+	json_set_string(o, "FromImage", ref ? ref : refs->n ? refs->v[0] : "");
+	json_set_string(o, "FromImageID", digest_hex(&image->id, digest));
+	json_set_string(o, "FromImageDigest", digest_str(&image->manifest_desc.digest, digest));
+	set_docker_members(o, image, refs);
+	json_set_string(o, "Manifest", manifest);
+	json_set(o, "ImageAnnotations", json_new_map(&image->manifest.annotations));
+	json_set(o, "OCIv1", json_ref(ociv1));
+	json_set(o, "Docker", docker_json(&image->config, ociv1));
+	json_set(o, "History", history ? json_ref(history) : json_new_array());
+	*ret_fields = complete(o);
+	*ret_shown = take(o);
+	return 0;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words to a command, a command to an exit status. Nothing is opened or initialised before the
+ * command runs: `mica version` is to take milliseconds. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/commands.h"
+#include "cmd/help.h"
+#include "run/userns.h"
+#include "store/store.h"
+
+int app_store(struct app *app, bool read_only, struct store **ret, struct err *err)
+{
+	return store_open(app->root, read_only ? STORE_READ_ONLY : 0, ret, err);
+}
+
+static int print_overview(struct app *app)
+{
+	const struct help *own = help_find("");
+
+	out_printf(&app->out, "%s\nCommands:\n", own ? own->text : "");
+	for (size_t i = 0; commands[i]; i++) {
+		const struct help *h = help_find(commands[i]->name);
+		out_printf(&app->out, "  %-10s %s\n", commands[i]->name, h ? h->summary : "");
+	}
+	out_printf(&app->out, "\n'mica COMMAND --help' tells more.\n");
+	return 0;
+}
+
+static int print_help(struct app *app, const struct cmd *cmd, struct err *err)
+{
+	const struct help *h = help_find(cmd->name);
+
+	if (!h)
+		return err_set(err, ERR_NOT_FOUND, "there is no page for '%s'", cmd->name);
+	out_printf(&app->out, "%s", h->text);
+	return 0;
+}
+
+static int check_count(const struct cmd *cmd, const struct strv *rest, struct err *err)
+{
+	if (rest->n < cmd->min_args)
+		return err_set(err, ERR_INVALID,
+			"'mica %s' wants at least %zu argument%s. See 'mica %s --help'", cmd->name,
+			cmd->min_args, cmd->min_args == 1 ? "" : "s", cmd->name);
+	if (rest->n > cmd->max_args)
+		return err_set(err, ERR_INVALID,
+			"'mica %s': unexpected argument '%s'. See 'mica %s --help'", cmd->name,
+			rest->v[cmd->max_args], cmd->name);
+	return 0;
+}
+
+static int run_command(
+	struct app *app, const struct cmd *cmd, int argc, char *const argv[], struct err *err)
+{
+	AUTO_FREE void *args = xcalloc(1, cmd->args_size + 1);
+	AUTO_FREE char *name = xasprintf("mica %s", cmd->name);
+	AUTO_STRV struct strv rest = STRV_INIT;
+
+	if (cmd->init)
+		cmd->init(args);
+	int r = opt_parse(cmd->options, args, name, argc, argv,
+		cmd->flags & CMD_OPTIONS_FIRST ? OPT_STOP_AT_POSITIONAL : 0, &rest, err);
+	if (r == OPT_HELP)
+		r = print_help(app, cmd, err);
+	else if (r == 0) {
+		r = check_count(cmd, &rest, err);
+		if (r == 0 && (cmd->flags & CMD_USERNS))
+			r = userns_enter(err);
+		if (r == 0)
+			r = cmd->run(app, args, &rest, err);
+	}
+	opt_done(cmd->options, args);
+	return r;
+}
+
+static int find_command(const char *word, const struct cmd **ret, struct err *err)
+{
+	*ret = command_find(word);
+	if (*ret)
+		return 0;
+	const char *near = command_suggest(word);
+	return err_set(err, ERR_INVALID, "unknown command '%s'%s%s%s See 'mica --help'", word,
+		near ? ", did you mean '" : "", near ? near : "", near ? "'?" : ".");
+}
+
+static int help_on(struct app *app, const struct strv *rest, struct err *err)
+{
+	const struct cmd *cmd;
+
+	if (!rest->n)
+		return print_overview(app);
+	int r = find_command(rest->v[0], &cmd, err);
+	return r < 0 ? r : print_help(app, cmd, err);
+}
+
+static int set_log_level(const struct app *app, struct err *err)
+{
+	static const char *const levels[] = {
+		"trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"};
+	bool known = !app->log_level;
+
+	for (size_t i = 0; i < ARRAY_LEN(levels) && !known; i++)
+		known = streq(app->log_level, levels[i]);
+	if (!known)
+		return err_set(err, ERR_INVALID, "option '--log-level': '%s' is not a level",
+			app->log_level);
+	if (app->debug || (app->log_level && (streq(app->log_level, "debug") ||
+						     streq(app->log_level, "trace"))))
+		log_enable(true);
+	return 0;
+}
+
+static int dispatch(struct app *app, int argc, char *argv[], struct err *err)
+{
+	AUTO_STRV struct strv rest = STRV_INIT;
+	const struct cmd *cmd;
+
+	int r = opt_parse(global_options, app, "mica", argc - 1, argv + 1, OPT_STOP_AT_POSITIONAL,
+		&rest, err);
+	if (r == 0)
+		r = set_log_level(app, err);
+	if (r < 0)
+		return r;
+	if (app->version)
+		return run_command(app, command_find("version"), 0, NULL, err);
+	if (app->help || !rest.n)
+		return print_overview(app);
+	if (streq(rest.v[0], "help")) {
+		free(rest.v[0]);
+		memmove(rest.v, rest.v + 1, rest.n * sizeof(*rest.v));
+		rest.n--;
+		return help_on(app, &rest, err);
+	}
+	r = find_command(rest.v[0], &cmd, err);
+	if (r < 0)
+		return r;
+	/* option values are borrowed from argv, so the command sees its own end of it */
+	return run_command(app, cmd, (int)rest.n - 1, argv + argc - (int)rest.n + 1, err);
+}
+
+/* A closed 0, 1 or 2 would be handed out by the next open(2), and then written to. */
+static void open_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+int main(int argc, char *argv[])
+{
+	struct app app = {0};
+	struct err err = ERR_INIT;
+
+	open_standard_descriptors();
+	(void)signal(SIGPIPE, SIG_IGN);
+	out_init(&app.out);
+	int r = dispatch(&app, argc, argv, &err);
+	int status = r < 0 ? (r == ERR_COMMAND ? err.sys : EXIT_OURS) : r;
+	if (r < 0)
+		out_error(&app.out, &err);
+	err_clear(&err);
+	if (out_done(&app.out, &err) < 0 && status == 0) {
+		out_error(&app.out, &err);
+		status = EXIT_OURS;
+	}
+	return status;
+}

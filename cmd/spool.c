@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/spool.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/stream.h"
+
+int spool_open(struct spool *s, struct err *err)
+{
+	const char *dir = getenv("TMPDIR");
+	AUTO_FREE char *made = xasprintf("%s/mica-XXXXXX", dir && *dir == '/' ? dir : "/var/tmp");
+
+	if (!mkdtemp(made))
+		return err_sys(err, "cannot create a directory like '%s'", made);
+	s->path = xasprintf("%s/archive", made);
+	return 0;
+}
+
+static int copy(int from, const char *from_name, int to, const char *to_name, struct err *err)
+{
+	AUTO_READER struct reader *r = reader_from_fd(from, from_name);
+	AUTO_WRITER struct writer *w = writer_to_fd(to, to_name);
+
+	return stream_copy(r, w, NULL, err);
+}
+
+int spool_fill(struct spool *s, int fd, const char *name, struct err *err)
+{
+	AUTO_FD int to = open(s->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (to < 0)
+		return err_sys(err, "cannot create '%s'", s->path);
+	return copy(fd, name, to, s->path, err);
+}
+
+int spool_drain(const struct spool *s, int fd, const char *name, struct err *err)
+{
+	AUTO_FD int from = open(s->path, O_RDONLY | O_CLOEXEC);
+
+	if (from < 0)
+		return err_sys(err, "cannot open '%s'", s->path);
+	return copy(from, s->path, fd, name, err);
+}
+
+void spool_done(struct spool *s)
+{
+	if (!s->path)
+		return;
+	(void)unlink(s->path);
+	*strrchr(s->path, '/') = '\0';
+	(void)rmdir(s->path);
+	free(s->path);
+	s->path = NULL;
+}
