@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A private network: a net namespace connected to the outside in user mode by pasta, else slirp4netns, made once a build and shared by its steps.
- * The helper dies with us.
+ * A private network: a net namespace connected to the outside in user mode by pasta, else
+ * slirp4netns, made once a build and shared by its steps. The helper dies with us.
  */
 #pragma once
 
 struct err;
 struct network;
 
-/* Starts the helper and returns at once; network_ready() waits until the namespace is connected. ERR_NOT_FOUND: neither program is installed. */
+/* Starts the helper and returns at once; network_ready() waits until the namespace is connected.
+ * ERR_NOT_FOUND: neither program is installed. */
 int network_start(struct network **ret, struct err *err) __attribute__((warn_unused_result));
 int network_ready(struct network *n, struct err *err) __attribute__((warn_unused_result));
-int network_netns(const struct network *n);          /* descriptor of the net namespace */
+int network_netns(const struct network *n); /* descriptor of the net namespace */
 const char *network_helper(const struct network *n); /* "pasta", "slirp4netns" */
 /* the address of the name server as seen from inside, or NULL: use the host's resolv.conf */
 const char *network_dns(const struct network *n);

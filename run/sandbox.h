@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sandbox: one workload in namespaces (mount, pid, ipc, uts, net, cgroup; user when rootless), its own cgroup, pivot_root into a snapshot, fresh /proc, /dev and
- * /sys with masked and read-only paths, default capabilities, seccomp filter, no inherited descriptor, own session.
+ * The sandbox: one workload in namespaces (mount, pid, ipc, uts, net, cgroup; user when rootless),
+ *its own cgroup, pivot_root into a snapshot, fresh /proc, /dev and /sys with masked and read-only
+ *paths, default capabilities, seccomp filter, no inherited descriptor, own session.
  *
- *	sandbox_start()  forks; returns once the workload has been executed, or with the reason why it could not be
- *	                 poll sandbox_pidfd() (readable: it ended)
- *	sandbox_wait()   reaps, removes the cgroup, fills the result
- *	sandbox_kill()   SIGKILL to everything in it; sandbox_signal() to the workload only
+ *	sandbox_start()  forks; returns once the workload has been executed, or with the reason why
+ *it could not be poll sandbox_pidfd() (readable: it ended) sandbox_wait()   reaps, removes the
+ *cgroup, fills the result sandbox_kill()   SIGKILL to everything in it; sandbox_signal() to the
+ *workload only
  *
- * When the caller dies, all of it dies (PR_SET_PDEATHSIG on PID 1 of the pid namespace). Nothing of it is visible in the caller's mount namespace. After sandbox_wait the
- * upper directory holds exactly the workload's changes: mount points that the sandbox had to create, /etc/hosts, resolv.conf and hostname never end up in it.
+ * When the caller dies, all of it dies (PR_SET_PDEATHSIG on PID 1 of the pid namespace). Nothing of
+ *it is visible in the caller's mount namespace. After sandbox_wait the upper directory holds
+ *exactly the workload's changes: mount points that the sandbox had to create, /etc/hosts,
+ *resolv.conf and hostname never end up in it.
  */
 #pragma once
 #include "run/spec.h"
@@ -22,28 +25,35 @@ struct sandbox;
 struct network;
 
 struct sandbox_result {
-	int status;          /* exit status; 128+n for signal n */
-	bool oom_killed;     /* the memory limit killed something in it */
+	int status; /* exit status; 128+n for signal n */
+	bool oom_killed; /* the memory limit killed something in it */
 	uint64_t memory_limit, memory_peak; /* bytes; peak 0 when unknown */
-	uint64_t cpu_us;     /* user + system time, 0 when unknown */
+	uint64_t cpu_us; /* user + system time, 0 when unknown */
 	bool pids_limit_hit;
 };
 
 struct sandbox_hooks {
-	/* called in the parent with the path of each cgroup directory before anything is put into it */
+	/* called in the parent with the path of each cgroup directory before anything is put into
+	 * it */
 	int (*note_cgroup)(void *arg, const char *path, struct err *err);
 	void *arg;
 };
 
-/* net: from network_start() when spec->network is PRIVATE, else NULL. ERR_NOT_FOUND: no such program, user or working directory (message says which);
- * ERR_UNSUPPORTED: a limit that this host cannot enforce. *ret_master: with tty, the terminal's master side, the caller's to close; else NULL may be passed. */
-int sandbox_start(const struct run_spec *spec, struct network *net, const struct sandbox_hooks *hooks, struct sandbox **ret, int *ret_master, struct err *err)
+/* net: from network_start() when spec->network is PRIVATE, else NULL. ERR_NOT_FOUND: no such
+ * program, user or working directory (message says which); ERR_UNSUPPORTED: a limit that this host
+ * cannot enforce. *ret_master: with tty, the terminal's master side, the caller's to close; else
+ * NULL may be passed. */
+int sandbox_start(const struct run_spec *spec, struct network *net,
+	const struct sandbox_hooks *hooks, struct sandbox **ret, int *ret_master, struct err *err)
 	__attribute__((warn_unused_result));
 int sandbox_pidfd(const struct sandbox *s);
 void sandbox_signal(struct sandbox *s, int sig);
 void sandbox_kill(struct sandbox *s);
 /* Blocks until the end, frees s. */
-int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err) __attribute__((warn_unused_result));
+int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
+	__attribute__((warn_unused_result));
 
-/* Are these limits enforceable here? Called before the first step. ERR_UNSUPPORTED with the flag's name and why. */
-int sandbox_check_limits(const struct run_limits *l, struct err *err) __attribute__((warn_unused_result));
+/* Are these limits enforceable here? Called before the first step. ERR_UNSUPPORTED with the flag's
+ * name and why. */
+int sandbox_check_limits(const struct run_limits *l, struct err *err)
+	__attribute__((warn_unused_result));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One process in a box: everything that the sandbox must know, as plain data. Knows nothing of images, stores or Containerfiles. */
+/* One process in a box: everything that the sandbox must know, as plain data. Knows nothing of
+ * images, stores or Containerfiles. */
 #pragma once
 #include "base/map.h"
 #include "base/strv.h"
@@ -14,11 +15,12 @@ enum run_mount_kind { RUN_MOUNT_BIND, RUN_MOUNT_TMPFS };
 
 struct run_mount {
 	enum run_mount_kind kind;
-	int source;        /* BIND: O_PATH descriptor of a file or directory (pinned: never a path) */
-	char *target;      /* in the root; relative ones are below /. Created (and removed again after the step when it was empty) if missing */
+	int source; /* BIND: O_PATH descriptor of a file or directory (pinned: never a path) */
+	char *target; /* in the root; relative ones are below /. Created (and removed again after
+	                 the step when it was empty) if missing */
 	bool read_only;
-	uint64_t size;     /* TMPFS: bytes, 0 no limit of its own */
-	mode_t mode;       /* TMPFS: of its root, 0: 01777 */
+	uint64_t size; /* TMPFS: bytes, 0 no limit of its own */
+	mode_t mode; /* TMPFS: of its root, 0: 01777 */
 };
 
 struct run_rlimit {
@@ -27,20 +29,21 @@ struct run_rlimit {
 };
 
 struct run_limits {
-	uint64_t memory;      /* bytes, 0: none */
-	uint64_t memory_swap; /* memory + swap in bytes, 0: as docker (twice the memory where swap is accounted), UINT64_MAX unlimited */
+	uint64_t memory; /* bytes, 0: none */
+	uint64_t memory_swap; /* memory + swap in bytes, 0: as docker (twice the memory where swap
+	                         is accounted), UINT64_MAX unlimited */
 	uint64_t cpu_quota_us, cpu_period_us; /* 0: none / 100000 */
-	uint64_t cpu_shares;  /* 0: none; 2..262144 as docker */
-	char *cpuset_cpus, *cpuset_mems;      /* NULL: none */
-	uint64_t pids;        /* 0: none */
+	uint64_t cpu_shares; /* 0: none; 2..262144 as docker */
+	char *cpuset_cpus, *cpuset_mems; /* NULL: none */
+	uint64_t pids; /* 0: none */
 };
 
 struct run_spec {
-	struct strv argv;  /* argv[0] is looked up in PATH of env, in the root */
-	struct map env;    /* the complete environment */
-	char *cwd;         /* in the root; created if missing */
-	char *user;        /* as USER has it: "", "name", "uid", "name:group", "uid:gid" */
-	char *hostname;    /* NULL: "mica" */
+	struct strv argv; /* argv[0] is looked up in PATH of env, in the root */
+	struct map env; /* the complete environment */
+	char *cwd; /* in the root; created if missing */
+	char *user; /* as USER has it: "", "name", "uid", "name:group", "uid:gid" */
+	char *hostname; /* NULL: "mica" */
 	struct snapshot root; /* mounted inside the sandbox's mount namespace */
 	struct run_mount *mounts;
 	size_t n_mounts;
@@ -51,11 +54,14 @@ struct run_spec {
 	struct strv add_hosts; /* "name:ip" */
 	struct strv dns, dns_search, dns_options;
 	struct strv cap_add, cap_drop; /* "CAP_NET_RAW", "net_raw", "all" */
-	char *seccomp_profile; /* NULL: the default; "unconfined"; else a file in the containers' JSON format */
+	char *seccomp_profile; /* NULL: the default; "unconfined"; else a file in the containers'
+	                          JSON format */
 	bool no_new_privs;
-	uint64_t shm_size;     /* 0: 64 MiB */
-	int in, out, errfd;    /* descriptors of the workload; -1: /dev/null. With tty they are ignored */
-	bool tty;              /* the sandbox opens a terminal on its own devpts and hands the master to the caller */
+	uint64_t shm_size; /* 0: 64 MiB */
+	int in, out,
+		errfd; /* descriptors of the workload; -1: /dev/null. With tty they are ignored */
+	bool tty; /* the sandbox opens a terminal on its own devpts and hands the master to the
+	             caller */
 };
 
 void run_spec_init(struct run_spec *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Users and groups by the image's own /etc/passwd and /etc/group, read as data (at most 10 MiB, regular files only, inside the root): nothing of
- * the image is executed or loaded.
+ * Users and groups by the image's own /etc/passwd and /etc/group, read as data (at most 10 MiB,
+ * regular files only, inside the root): nothing of the image is executed or loaded.
  */
 #pragma once
 #include <stdbool.h>
@@ -15,12 +15,15 @@ struct user {
 	gid_t gid;
 	gid_t groups[256]; /* supplementary, gid first (CVE-2022-36109) */
 	size_t n_groups;
-	char home[512];    /* "/" when unknown */
-	char name[256];    /* "" when unknown */
+	char home[512]; /* "/" when unknown */
+	char name[256]; /* "" when unknown */
 };
 
-/* spec as for USER: "", "name", "uid", "name:group", "uid:gid" ... A numeric part is a number and nothing else, 0..2^32-2. ERR_NOT_FOUND names the file looked into; ERR_INVALID. */
-int user_resolve(int rootfd, const char *spec, struct user *ret, struct err *err) __attribute__((warn_unused_result));
-/* As for COPY --chown: "user", "user:group", ":group" is refused; without a group the gid is the uid when numeric, the user's primary group when a name. */
-int user_resolve_chown(int rootfd, const char *spec, uid_t *ret_uid, gid_t *ret_gid, struct err *err)
+/* spec as for USER: "", "name", "uid", "name:group", "uid:gid" ... A numeric part is a number and
+ * nothing else, 0..2^32-2. ERR_NOT_FOUND names the file looked into; ERR_INVALID. */
+int user_resolve(int rootfd, const char *spec, struct user *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* As for COPY --chown: "user", "user:group", ":group" is refused; without a group the gid is the
+ * uid when numeric, the user's primary group when a name. */
+int user_resolve_chown(int rootfd, const char *spec, uid_t *ret_uid, gid_t *ret_gid,
+	struct err *err) __attribute__((warn_unused_result));

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/cgroup.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/path.h"
+#include "base/strv.h"
+#include "base/tmp.h"
+#include "run/cgroup_internal.h"
+#include "run/spec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *const controller_names[CONTROLLERS] = {"cpu", "cpuset", "memory", "pids"};
+
+#define HIERARCHIES_MAX 16
+/* A cgroup stays busy for a moment after its last process was reaped. */
+#define REMOVE_TRIES 200
+#define REMOVE_PAUSE_US 1000
+
+struct cgroup {
+	struct cgroup_dir dirs[CONTROLLERS];
+	size_t n;
+};
+
+struct hierarchies {
+	struct hierarchy h[HIERARCHIES_MAX];
+	size_t n;
+};
+
+static void hierarchies_done(struct hierarchies *hs)
+{
+	for (size_t i = 0; i < hs->n; i++) {
+		free(hs->h[i].name);
+		free(hs->h[i].mount);
+		free(hs->h[i].own);
+	}
+}
+#define AUTO_HIERARCHIES __attribute__((cleanup(hierarchies_done)))
+
+unsigned controllers_parse(const char *list, char sep)
+{
+	unsigned set = 0;
+	for (const char *s = list; *s;) {
+		size_t n = 0;
+		while (s[n] && s[n] != sep && s[n] != '\n')
+			n++;
+		for (size_t i = 0; i < CONTROLLERS; i++)
+			if (strlen(controller_names[i]) == n &&
+				memcmp(controller_names[i], s, n) == 0)
+				set |= 1U << i;
+		s += n;
+		if (*s)
+			s++;
+	}
+	return set;
+}
+
+int cgroup_write(int dirfd, const char *file, const char *text)
+{
+	AUTO_FD int fd = openat(dirfd, file, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	return write(fd, text, strlen(text)) < 0 ? -1 : 0;
+}
+
+int cgroup_read(int dirfd, const char *file, char *buf, size_t n)
+{
+	AUTO_FD int fd = openat(dirfd, file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t got = read(fd, buf, n - 1);
+	if (got < 0)
+		return -1;
+	buf[got] = '\0';
+	while (got > 0 && buf[got - 1] == '\n')
+		buf[--got] = '\0';
+	return 0;
+}
+
+uint64_t cgroup_read_key(int dirfd, const char *file, const char *key)
+{
+	char text[4096];
+	if (cgroup_read(dirfd, file, text, sizeof(text)) < 0)
+		return 0;
+	size_t n = strlen(key);
+	for (char *line = text; line; line = strchr(line, '\n')) {
+		if (*line == '\n')
+			line++;
+		if (strncmp(line, key, n) == 0 && line[n] == ' ')
+			return strtoull(line + n + 1, NULL, 10);
+	}
+	return 0;
+}
+
+int cgroup_refused(struct err *err, const char *flag, const char *file)
+{
+	int sys = errno;
+	err_sys(err, "%s: cannot set %s", flag, file);
+	/* a value that the kernel does not take is the user's mistake, anything else this host's
+	 * limit */
+	err->code = sys == EINVAL || sys == ERANGE ? ERR_INVALID : ERR_UNSUPPORTED;
+	return err->code;
+}
+
+/* Where path (from /proc/self/cgroup) lies below a mount whose root is `root` of the hierarchy. */
+static char *own_dir(const char *mount, const char *root, const char *path)
+{
+	if (!streq(root, "/") && path_is_below(path, root))
+		path += strlen(root);
+	else if (str_has_prefix(path, "/..")) /* outside of our cgroup namespace */
+		path = "";
+	return path_join(mount, *path ? path : "/");
+}
+
+/* Our cgroup in the hierarchy of these controllers (v1) or in version 2, from /proc/self/cgroup;
+ * NULL: none. */
+static char *find_own_path(const char *table, bool v2, unsigned controllers)
+{
+	AUTO_STRV struct strv lines = STRV_INIT;
+	strv_split(&lines, table, '\n');
+	STRV_FOREACH (line, &lines) {
+		char *list = strchr(*line, ':');
+		char *path = list ? strchr(list + 1, ':') : NULL;
+		if (!path)
+			continue;
+		*path++ = '\0';
+		list++;
+		if (v2 ? !*list : (*list && (controllers_parse(list, ',') & controllers)))
+			return xstrdup(path);
+	}
+	return NULL;
+}
+
+/* One line of mountinfo(5): id parent dev root mount options [tags...] - type source super-options
+ */
+static void add_mount(struct hierarchies *hs, char *line, const char *table)
+{
+	char *f[6];
+	char *save = line;
+	for (size_t i = 0; i < ARRAY_LEN(f); i++) {
+		f[i] = save;
+		save = strchr(save, ' ');
+		if (!save)
+			return;
+		*save++ = '\0';
+	}
+	char *dash = str_has_prefix(save, "- ") ? save : strstr(save, " - ");
+	if (!dash || hs->n == HIERARCHIES_MAX)
+		return;
+	char *type = dash + (*dash == ' ' ? 3 : 2);
+	bool v2 = str_has_prefix(type, "cgroup2 ");
+	if (!v2 && !str_has_prefix(type, "cgroup "))
+		return;
+
+	struct hierarchy h = {.v2 = v2};
+	const char *options = strrchr(type, ' ') + 1;
+	if (!v2 && (h.controllers = controllers_parse(options, ',')) == 0)
+		return;
+	for (size_t i = 0; i < hs->n; i++) /* the same hierarchy mounted a second time */
+		if (hs->h[i].v2 == v2 && hs->h[i].controllers == h.controllers)
+			return;
+	AUTO_FREE char *path = find_own_path(table, v2, h.controllers);
+	if (!path)
+		return;
+	h.mount = xstrdup(f[4]);
+	h.own = own_dir(f[4], f[3], path);
+	h.name = xstrdup(path_base(f[4]));
+	hs->h[hs->n++] = h;
+}
+
+static int find_hierarchies(struct hierarchies *hs, struct err *err)
+{
+	AUTO_FREE char *mounts = NULL;
+	AUTO_FREE char *table = NULL;
+	size_t n;
+	int r = fs_read_file(AT_FDCWD, "/proc/self/mountinfo", 16 * MIB, &mounts, &n, err);
+	if (r == 0)
+		r = fs_read_file(AT_FDCWD, "/proc/self/cgroup", MIB, &table, &n, err);
+	if (r < 0)
+		return r;
+	for (char *line = mounts; line && *line;) {
+		char *end = strchr(line, '\n');
+		if (end)
+			*end++ = '\0';
+		add_mount(hs, line, table);
+		line = end;
+	}
+	/* what version 2 can control: the controllers of our own cgroup (its parents have at least
+	 * these) */
+	for (size_t i = 0; i < hs->n; i++) {
+		char text[256];
+		AUTO_FD int fd = open(hs->h[i].own, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (!hs->h[i].v2 || fd < 0)
+			continue;
+		if (cgroup_read(fd, "cgroup.controllers", text, sizeof(text)) == 0)
+			hs->h[i].controllers = controllers_parse(text, ' ');
+	}
+	return 0;
+}
+
+/* Which controllers do these limits need, and which flag asks for them? */
+static unsigned needed(const struct run_limits *l, const char *flags[CONTROLLERS])
+{
+	unsigned set = 0;
+	if (l->cpu_quota_us || l->cpu_period_us || l->cpu_shares) {
+		set |= CONTROLLER_CPU;
+		flags[0] = l->cpu_shares     ? "--cpu-shares"
+		           : l->cpu_quota_us ? "--cpu-quota"
+		                             : "--cpu-period";
+	}
+	if (l->cpuset_cpus || l->cpuset_mems) {
+		set |= CONTROLLER_CPUSET;
+		flags[1] = l->cpuset_cpus ? "--cpuset-cpus" : "--cpuset-mems";
+	}
+	if (l->memory) {
+		set |= CONTROLLER_MEMORY;
+		flags[2] = "--memory";
+	}
+	if (l->pids) {
+		set |= CONTROLLER_PIDS;
+		flags[3] = "--pids-limit";
+	}
+	return set;
+}
+
+struct note {
+	int (*fn)(void *arg, const char *path, struct err *err);
+	void *arg;
+};
+
+static int make_dir(struct cgroup *g, const struct hierarchy *h, unsigned need, const char *name,
+	const struct note *note, struct err *err)
+{
+	AUTO_FREE char *parent = NULL;
+	int r = h->v2 ? cgroup_v2_parent(h, need, &parent, err)
+	              : cgroup_v1_parent(h, need, &parent, err);
+	if (r < 0)
+		return r;
+	AUTO_FREE char *path = path_join(parent, name);
+	if (note->fn) {
+		r = note->fn(note->arg, path, err);
+		if (r < 0)
+			return r;
+	}
+	if (mkdir(path, 0755) < 0) {
+		err_sys(err, "cannot create cgroup '%s'", path);
+		return err->code = ERR_UNSUPPORTED;
+	}
+	struct cgroup_dir *d = &g->dirs[g->n++];
+	*d = (struct cgroup_dir){.v2 = h->v2, .controllers = need, .path = take(path), .procs = -1};
+	d->hierarchy = xstrdup(h->name);
+	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->fd >= 0)
+		d->procs = openat(d->fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	if (d->procs < 0)
+		return err_sys(err, "cannot open cgroup '%s'", d->path);
+	return 0;
+}
+
+/* A directory in each hierarchy that has some of the controllers. */
+static int make_dirs(
+	struct cgroup *g, const struct run_limits *l, const struct note *note, struct err *err)
+{
+	AUTO_HIERARCHIES struct hierarchies hs = {0};
+	const char *flags[CONTROLLERS] = {0};
+	unsigned left = needed(l, flags);
+	char name[32] = "mica-";
+	tmp_random_name(name + 5, 16);
+	int r = find_hierarchies(&hs, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < hs.n && left; i++) {
+		unsigned here = hs.h[i].controllers & left;
+		if (!here)
+			continue;
+		r = make_dir(g, &hs.h[i], here, name, note, err);
+		if (r == ERR_UNSUPPORTED)
+			return err_wrap(err, "%s", flags[__builtin_ctz(here)]);
+		if (r < 0)
+			return r;
+		left &= ~here;
+	}
+	if (left) {
+		int i = __builtin_ctz(left);
+		return err_set(err, ERR_UNSUPPORTED,
+			"%s: this host has no '%s' cgroup controller that we may use", flags[i],
+			controller_names[i]);
+	}
+	return 0;
+}
+
+int cgroup_create(const struct run_limits *l,
+	int (*note)(void *arg, const char *path, struct err *err), void *arg, struct cgroup **ret,
+	struct err *err)
+{
+	const char *flags[CONTROLLERS] = {0};
+	if (l->memory_swap && !l->memory)
+		return err_set(err, ERR_INVALID, "--memory-swap needs --memory");
+	if (!needed(l, flags)) {
+		*ret = NULL;
+		return 0;
+	}
+	struct note n = {.fn = note, .arg = arg};
+	struct cgroup *g = xcalloc(1, sizeof(*g));
+	int r = make_dirs(g, l, &n, err);
+	for (size_t i = 0; i < g->n && r == 0; i++)
+		r = g->dirs[i].v2 ? cgroup_v2_limit(&g->dirs[i], l, err)
+		                  : cgroup_v1_limit(&g->dirs[i], l, err);
+	if (r < 0) {
+		struct err ignored = ERR_INIT;
+		(void)!cgroup_remove(g, &ignored);
+		return r;
+	}
+	*ret = g;
+	return 0;
+}
+
+int cgroup_clone_fd(const struct cgroup *g)
+{
+	return g && g->n == 1 && g->dirs[0].v2 ? g->dirs[0].fd : -1;
+}
+
+int cgroup_join(const struct cgroup *g, struct err *err)
+{
+	for (size_t i = 0; g && i < g->n; i++)
+		if (write(g->dirs[i].procs, "0", 1) < 0)
+			return err_sys(err, "cannot enter cgroup '%s'", g->dirs[i].path);
+	return 0;
+}
+
+void cgroup_usage(const struct cgroup *g, struct cgroup_usage *ret)
+{
+	*ret = (struct cgroup_usage){0};
+	for (size_t i = 0; g && i < g->n; i++) {
+		const struct cgroup_dir *d = &g->dirs[i];
+		if (d->controllers & CONTROLLER_MEMORY) {
+			char text[32];
+			const char *peak = d->v2 ? "memory.peak" : "memory.max_usage_in_bytes";
+			if (cgroup_read(d->fd, peak, text, sizeof(text)) == 0)
+				(void)num_u64(text, UINT64_MAX, &ret->memory_peak);
+			ret->oom_killed = cgroup_read_key(d->fd,
+						  d->v2 ? "memory.events" : "memory.oom_control",
+						  "oom_kill") > 0;
+		}
+		if (d->controllers & CONTROLLER_PIDS)
+			ret->pids_limit_hit = cgroup_read_key(d->fd, "pids.events", "max") > 0;
+	}
+}
+
+/* What is left in it came from outside of the pid namespace, or the namespace is still dying. */
+static void kill_left(const struct cgroup_dir *d)
+{
+	char text[4096];
+	if (d->v2 && cgroup_write(d->fd, "cgroup.kill", "1") == 0)
+		return;
+	if (cgroup_read(d->fd, "cgroup.procs", text, sizeof(text)) < 0)
+		return;
+	for (char *s = text; *s;) {
+		char *end;
+		long pid = strtol(s, &end, 10);
+		if (end == s)
+			break;
+		if (pid > 0)
+			(void)kill((pid_t)pid, SIGKILL);
+		s = end;
+	}
+}
+
+int cgroup_remove(struct cgroup *g, struct err *err)
+{
+	int result = 0;
+	for (size_t i = g ? g->n : 0; i-- > 0;) {
+		struct cgroup_dir *d = &g->dirs[i];
+		int r = -1;
+		for (int tries = 0; tries < REMOVE_TRIES; tries++) {
+			r = rmdir(d->path);
+			if (r == 0 || errno != EBUSY)
+				break;
+			kill_left(d);
+			usleep(REMOVE_PAUSE_US);
+		}
+		if (r < 0 && errno != ENOENT) {
+			result = err_sys(err, "cannot remove cgroup '%s'", d->path);
+			if (err->sys == EBUSY)
+				result = err->code = ERR_BUSY;
+		}
+		if (d->procs >= 0)
+			close(d->procs);
+		if (d->fd >= 0)
+			close(d->fd);
+		free(d->path);
+		free(d->hierarchy);
+	}
+	free(g);
+	return result;
+}
+
+const char *cgroup_v1_hierarchy(const struct cgroup *g, size_t i)
+{
+	for (size_t j = 0; g && j < g->n; j++)
+		if (!g->dirs[j].v2 && i-- == 0)
+			return g->dirs[j].hierarchy;
+	return NULL;
+}
+
+bool cgroup_is_unified(void)
+{
+	struct stat st;
+	return stat("/sys/fs/cgroup/cgroup.procs", &st) == 0 ||
+	       stat("/sys/fs/cgroup/cgroup.controllers", &st) == 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cgroup of one workload, in whatever hierarchies this host has: version 1, version 2 or both
+ *(hybrid). Only made when a limit is asked for, and on version 1 only in the hierarchies of the
+ *controllers that are needed: moving a process costs milliseconds there, and without limits the pid
+ *namespace already ends everything.
+ *
+ *	cgroup_create    directories named mica-<random> with the limits written
+ *	cgroup_join      by the child itself, before it unshares its cgroup namespace; nothing to do
+ *after clone3(CLONE_INTO_CGROUP) cgroup_usage     what happened in it cgroup_remove    after the
+ *last process is gone
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cgroup;
+struct err;
+struct run_limits;
+
+struct cgroup_usage {
+	bool oom_killed;
+	bool pids_limit_hit;
+	uint64_t memory_peak; /* bytes, 0 when unknown */
+};
+
+/* note is called with each directory before it is made (its result, if negative, ends the
+ * creation). *ret: NULL when no limit is asked for. ERR_UNSUPPORTED: names the flag whose limit
+ * cannot be enforced, and why. */
+int cgroup_create(const struct run_limits *l,
+	int (*note)(void *arg, const char *path, struct err *err), void *arg, struct cgroup **ret,
+	struct err *err) __attribute__((warn_unused_result));
+int cgroup_join(const struct cgroup *g, struct err *err) __attribute__((warn_unused_result));
+/* Directory descriptor for CLONE_INTO_CGROUP when all is in the one version 2 hierarchy, else -1.
+ */
+int cgroup_clone_fd(const struct cgroup *g);
+void cgroup_usage(const struct cgroup *g, struct cgroup_usage *ret);
+/* Kills what is left, removes the directories and frees g; accepts NULL. ERR_BUSY: one could not be
+ * removed. */
+int cgroup_remove(struct cgroup *g, struct err *err) __attribute__((warn_unused_result));
+
+/* For the mounts in the sandbox: the version 1 hierarchies that were used. NULL at the end.
+ * "memory" */
+const char *cgroup_v1_hierarchy(const struct cgroup *g, size_t i);
+/* Is /sys/fs/cgroup one version 2 hierarchy? */
+bool cgroup_is_unified(void);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the face (cgroup.c) and the two versions share. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct run_limits;
+
+enum controller {
+	CONTROLLER_CPU = 1 << 0,
+	CONTROLLER_CPUSET = 1 << 1,
+	CONTROLLER_MEMORY = 1 << 2,
+	CONTROLLER_PIDS = 1 << 3,
+};
+#define CONTROLLERS 4
+extern const char *const controller_names[CONTROLLERS]; /* by bit number */
+/* "cpu" etc. in a list separated by `sep`, as bits */
+unsigned controllers_parse(const char *list, char sep);
+
+/* One hierarchy as mounted here, and where we are in it. */
+struct hierarchy {
+	bool v2;
+	unsigned controllers;
+	char *name; /* last component of the mount point: "memory", "cpu,cpuacct" */
+	char *mount; /* mount point */
+	char *own; /* directory of our own cgroup */
+};
+
+/* One directory that we made. */
+struct cgroup_dir {
+	bool v2;
+	unsigned controllers; /* those that are used here */
+	char *path;
+	char *hierarchy;
+	int fd; /* of the directory */
+	int procs; /* its cgroup.procs, for joining */
+};
+
+/* Write text to a file of the directory; 0 or -1 with errno. */
+int cgroup_write(int dirfd, const char *file, const char *text);
+/* Reads a small file; buf is terminated. 0 or -1 with errno. */
+int cgroup_read(int dirfd, const char *file, char *buf, size_t n);
+/* "key value" lines: the value of key, 0 when missing */
+uint64_t cgroup_read_key(int dirfd, const char *file, const char *key);
+/* ERR_UNSUPPORTED "<flag>: cannot write <file>: errno text" */
+int cgroup_refused(struct err *err, const char *flag, const char *file);
+
+/* Find the directory under which a child with these controllers can be made. *ret_parent: a new
+ * string. */
+int cgroup_v1_parent(const struct hierarchy *h, unsigned need, char **ret_parent, struct err *err)
+	__attribute__((warn_unused_result));
+int cgroup_v2_parent(const struct hierarchy *h, unsigned need, char **ret_parent, struct err *err)
+	__attribute__((warn_unused_result));
+int cgroup_v1_limit(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)
+	__attribute__((warn_unused_result));
+int cgroup_v2_limit(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)
+	__attribute__((warn_unused_result));

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Version 2: one hierarchy (Documentation/admin-guide/cgroup-v2.rst). */
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "run/cgroup_internal.h"
+#include "run/spec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Can a child of dir have these controllers? Tries to switch on what is missing. */
+static bool can_delegate(int dir, unsigned need)
+{
+	char text[256];
+	if (cgroup_read(dir, "cgroup.subtree_control", text, sizeof(text)) < 0)
+		return false;
+	unsigned missing = need & ~controllers_parse(text, ' ');
+	for (size_t i = 0; i < CONTROLLERS; i++) {
+		if (!(missing & (1U << i)))
+			continue;
+		snprintf(text, sizeof(text), "+%s", controller_names[i]);
+		/* EBUSY: it has processes of its own ("no internal processes"), so its children
+		 * cannot have controllers */
+		if (cgroup_write(dir, "cgroup.subtree_control", text) < 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Our own cgroup holds ourselves, so unless it is the root its children cannot have controllers;
+ * the next one up that is ours to write to (systemd delegates user@.service to its user) can.
+ * Children there are siblings of our own cgroup.
+ */
+int cgroup_v2_parent(const struct hierarchy *h, unsigned need, char **ret_parent, struct err *err)
+{
+	AUTO_FREE char *dir = xstrdup(h->own);
+	while (path_is_below(dir, h->mount)) {
+		AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(err, "cannot open '%s'", dir);
+		/* A process moves between cgroups through their nearest common ancestor, which must
+		 * be writable too. */
+		bool ours = faccessat(fd, ".", W_OK, AT_EACCESS) == 0 &&
+		            faccessat(fd, "cgroup.procs", W_OK, AT_EACCESS) == 0;
+		if (ours && can_delegate(fd, need)) {
+			*ret_parent = take(dir);
+			return 0;
+		}
+		if (streq(dir, h->mount))
+			break;
+		mem_replace(&dir, path_dir(dir));
+	}
+	return err_set(err, ERR_UNSUPPORTED,
+		"no cgroup above '%s' may be divided by this user (systemd: Delegate=yes)", h->own);
+}
+
+static int limit_memory(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%" PRIu64, l->memory);
+	if (cgroup_write(d->fd, "memory.max", text) < 0)
+		return cgroup_refused(err, "--memory", "memory.max");
+	/* the whole step has failed when one of its processes is killed: do not leave the rest
+	 * limping */
+	(void)cgroup_write(d->fd, "memory.oom.group", "1");
+	if (l->memory_swap == UINT64_MAX)
+		return 0;
+	/* memory.swap.max is swap alone */
+	uint64_t both = l->memory_swap ? l->memory_swap : l->memory * 2;
+	snprintf(text, sizeof(text), "%" PRIu64, both > l->memory ? both - l->memory : 0);
+	if (cgroup_write(d->fd, "memory.swap.max", text) < 0 && (errno != ENOENT || l->memory_swap))
+		return cgroup_refused(err, "--memory-swap", "memory.swap.max");
+	return 0;
+}
+
+static int limit_cpu(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)
+{
+	char text[64];
+	if (l->cpu_shares) {
+		/* 2..262144 -> 1..10000, as crun and runc convert */
+		uint64_t shares = l->cpu_shares < 2        ? 2
+		                  : l->cpu_shares > 262144 ? 262144
+		                                           : l->cpu_shares;
+		snprintf(text, sizeof(text), "%" PRIu64, 1 + ((shares - 2) * 9999) / 262142);
+		if (cgroup_write(d->fd, "cpu.weight", text) < 0)
+			return cgroup_refused(err, "--cpu-shares", "cpu.weight");
+	}
+	if (l->cpu_quota_us || l->cpu_period_us) {
+		uint64_t period = l->cpu_period_us ? l->cpu_period_us : 100000;
+		if (l->cpu_quota_us)
+			snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64, l->cpu_quota_us,
+				period);
+		else
+			snprintf(text, sizeof(text), "max %" PRIu64, period);
+		if (cgroup_write(d->fd, "cpu.max", text) < 0)
+			return cgroup_refused(err, "--cpu-quota", "cpu.max");
+	}
+	return 0;
+}
+
+int cgroup_v2_limit(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)
+{
+	int r = 0;
+	if (d->controllers & CONTROLLER_MEMORY)
+		r = limit_memory(d, l, err);
+	if (r == 0 && d->controllers & CONTROLLER_CPU)
+		r = limit_cpu(d, l, err);
+	if (r < 0)
+		return r;
+	if (d->controllers & CONTROLLER_CPUSET) {
+		if (l->cpuset_cpus && cgroup_write(d->fd, "cpuset.cpus", l->cpuset_cpus) < 0)
+			return cgroup_refused(err, "--cpuset-cpus", "cpuset.cpus");
+		if (l->cpuset_mems && cgroup_write(d->fd, "cpuset.mems", l->cpuset_mems) < 0)
+			return cgroup_refused(err, "--cpuset-mems", "cpuset.mems");
+	}
+	if (d->controllers & CONTROLLER_PIDS) {
+		char text[32];
+		snprintf(text, sizeof(text), "%" PRIu64, l->pids);
+		if (cgroup_write(d->fd, "pids.max", text) < 0)
+			return cgroup_refused(err, "--pids-limit", "pids.max");
+	}
+	return 0;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The last steps of the workload before it is itself. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "run/caps.h"
+#include "run/rlimits.h"
+#include "run/sandbox_internal.h"
+#include "run/seccomp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <linux/keyctl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static int set_stdio(const struct box *b, struct err *err)
+{
+	if (setsid() < 0)
+		return err_sys(err, "cannot start a session");
+	if (b->terminal >= 0 && ioctl(b->terminal, TIOCSCTTY, 0) < 0)
+		return err_sys(err, "cannot take the terminal");
+	for (int i = 0; i < 3; i++)
+		if (dup2(b->stdio[i], i) < 0)
+			return err_sys(err, "cannot set up descriptor %d of the workload", i);
+	/* all others end here; the report socket is closed by the execve itself, which is how the
+	 * caller knows */
+	if (b->report > 3 && syscall(SYS_close_range, 3, (unsigned)b->report - 1, 0) < 0)
+		return err_sys(err, "cannot close descriptors");
+	if (syscall(SYS_close_range, (unsigned)b->report + 1, ~0U, 0) < 0)
+		return err_sys(err, "cannot close descriptors");
+	return 0;
+}
+
+static int become_user(const struct user *u, struct err *err)
+{
+	/* Exactly these, the primary one among them (CVE-2022-36109). Refused where a user
+	 * namespace was mapped without newgidmap: then there is nothing to drop either. */
+	if (setgroups(u->n_groups, u->groups) < 0 && errno != EPERM)
+		return err_sys(err, "cannot set the supplementary groups");
+	if (setresgid(u->gid, u->gid, u->gid) < 0)
+		return err_sys(err, "cannot become group %u", u->gid);
+	if (setresuid(u->uid, u->uid, u->uid) < 0)
+		return err_sys(err, "cannot become user %u", u->uid);
+	return 0;
+}
+
+static int drop_power(const struct box *b, struct err *err)
+{
+	const struct run_spec *s = b->spec;
+	int r = rlimits_apply(s->rlimits, s->n_rlimits, err);
+	if (r < 0)
+		return r;
+	/* keyrings have no namespace: at least a session keyring of its own */
+	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+	r = caps_bound(b->caps, err);
+	if (r < 0)
+		return r;
+	if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(err, "cannot set no_new_privs");
+	/* Without no_new_privs only CAP_SYS_ADMIN may, so before it goes; with it as late as
+	 * possible. */
+	if (!s->no_new_privs) {
+		r = seccomp_apply(b->filter, err);
+		if (r < 0)
+			return r;
+	}
+	r = become_user(&b->user, err);
+	if (r < 0)
+		return r;
+	/* A user that is not root has no capability at all (CVE-2021-20188). */
+	r = caps_apply(b->user.uid == 0 ? b->caps : 0, err);
+	if (r == 0 && s->no_new_privs)
+		r = seccomp_apply(b->filter, err);
+	return r;
+}
+
+/* Exactly spec->env, and HOME from the image's accounts when it says nothing. */
+static char **make_environment(const struct box *b)
+{
+	const struct map *env = &b->spec->env;
+	char **list = xcalloc(env->n + 2, sizeof(*list));
+	size_t n = 0;
+	MAP_FOREACH (e, env) {
+		/* without a value a name would mean "import it" to others (CVE-2026-57231) */
+		if (e->value && *e->key && !strchr(e->key, '='))
+			list[n++] = xasprintf("%s=%s", e->key, e->value);
+	}
+	if (!map_has(env, "HOME"))
+		list[n++] = xasprintf("HOME=%s", b->user.home);
+	return list;
+}
+
+/* Why did execve fail with ENOENT although the file is there? */
+static int explain(const char *file, const char *name, int sys, struct err *err)
+{
+	errno = sys;
+	if (sys == ENOENT && access(file, F_OK) == 0)
+		return err_set(err, ERR_NOT_FOUND,
+			"cannot execute '%s': its interpreter does not exist", name);
+	if (sys == ENOENT || sys == ENOTDIR)
+		return err_set(
+			err, ERR_NOT_FOUND, "cannot execute '%s': no such file or directory", name);
+	if (sys == ENOEXEC)
+		return err_set(err, ERR_DENIED,
+			"cannot execute '%s': neither a program for this machine nor a script with "
+		        "'#!'",
+			name);
+	if (sys == EACCES) {
+		err_sys(err, "cannot execute '%s'", name);
+		return err->code = ERR_DENIED;
+	}
+	return err_sys(err, "cannot execute '%s'", name);
+}
+
+/* As execvpe, but with the PATH of the new environment, and without falling back to a shell. Only
+ * returns when it failed. */
+static int execute(char *const *argv, char *const *env, const char *path, struct err *err)
+{
+	const char *name = argv[0];
+	if (!*name)
+		return err_set(err, ERR_NOT_FOUND, "cannot execute '': no such file or directory");
+	if (strchr(name, '/')) {
+		execve(name, argv, env);
+		return explain(name, name, errno, err);
+	}
+	bool denied = false;
+	for (const char *dir = path; dir; dir = strchr(dir, ':') ? strchr(dir, ':') + 1 : NULL) {
+		char file[PATH_MAX];
+		size_t n = strcspn(dir, ":");
+		if (n == 0 || (size_t)snprintf(file, sizeof(file), "%.*s/%s", (int)n, dir, name) >=
+				      sizeof(file))
+			continue;
+		execve(file, argv, env);
+		if (errno == EACCES)
+			denied = true;
+		else if (errno != ENOENT && errno != ENOTDIR)
+			return explain(file, name, errno, err);
+		else if (access(file, F_OK) == 0)
+			return explain(file, name, errno, err);
+	}
+	if (denied)
+		return explain(name, name, EACCES, err);
+	return err_set(err, ERR_NOT_FOUND, "cannot execute '%s': not found in PATH", name);
+}
+
+_Noreturn void exec_workload(struct box *b)
+{
+	struct err err = ERR_INIT;
+	char **env = make_environment(b);
+	const char *path = map_get(&b->spec->env, "PATH");
+	sigset_t none;
+	sigemptyset(&none);
+
+	int r = set_stdio(b, &err);
+	if (r == 0)
+		r = drop_power(b, &err);
+	/* dispositions were reset by init; pending signals act from here on */
+	if (r == 0 && sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		r = err_sys(&err, "cannot unblock signals");
+	if (r == 0)
+		(void)execute(
+			strv_argv(&b->spec->argv), env, path && *path ? path : DEFAULT_PATH, &err);
+	(void)report_error(b->report, &err);
+	_exit(err.code == ERR_NOT_FOUND ? 127 : 126);
+}

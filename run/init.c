@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PID 1 of the sandbox: a forked copy of the caller, which builds the box around itself, starts the
+ * workload and waits. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/proc.h"
+#include "run/sandbox_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FAILED 125
+
+/*
+ * The caller's arguments and environment lie at the top of our memory, where /proc/1/cmdline and
+ * /proc/1/environ read them (CVE-2021-3602). Not being dumpable protects the environment from all
+ * but CAP_SYS_PTRACE, and the arguments from nobody: overwrite both.
+ */
+static void forget_arguments(void)
+{
+	char text[2048];
+	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	/* proc_pid_stat(5): after the command's ')' comes field 3; arg_start, arg_end, env_start,
+	 * env_end are 48..51 */
+	char *s = strrchr(text, ')');
+	uintptr_t at[4] = {0};
+	for (int field = 2; s && field < 52; field++, s = strchr(s + 1, ' '))
+		if (field >= 48)
+			at[field - 48] = (uintptr_t)strtoull(s, NULL, 10);
+	for (int i = 0; i < 4; i += 2)
+		if (at[i] && at[i + 1] > at[i] && at[i + 1] - at[i] < 16 * MIB)
+			explicit_bzero((void *)at[i],
+				at[i + 1] - at[i]); /* NOLINT(performance-no-int-to-ptr) */
+	environ = NULL;
+	(void)prctl(PR_SET_NAME, "mica-init", 0, 0, 0);
+}
+
+static int prepare_process(const struct box *b, struct err *err)
+{
+	/* When the caller dies, we die, and with PID 1 everything. It may be dead already: then
+	 * nobody holds the other end. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return err_sys(err, "cannot tie the sandbox to its caller");
+	struct pollfd p = {.fd = b->report, .events = 0};
+	if (poll(&p, 1, 0) < 0 || p.revents & POLLHUP)
+		_exit(FAILED);
+	/* Nobody in the sandbox may trace us or open our files (CVE-2016-9962, CVE-2019-5736). */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_sys(err, "cannot protect the sandbox's init");
+	/* No signal may interrupt what follows; they wait until the workload can have them. */
+	sigset_t all;
+	sigfillset(&all);
+	if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
+		return err_sys(err, "cannot block signals");
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)signal(sig, SIG_DFL);
+	(void)setsid(); /* the caller's terminal is none of our business */
+	umask(022);
+	return 0;
+}
+
+/* The workload's descriptors, out of the way of 0, 1 and 2. */
+static int collect_stdio(struct box *b, struct err *err)
+{
+	const int wanted[3] = {b->spec->in, b->spec->out, b->spec->errfd};
+	for (int i = 0; i < 3; i++) {
+		int fd = b->terminal >= 0 ? b->terminal : wanted[i];
+		if (fd < 0) {
+			AUTO_FD int null =
+				openat(b->dev, "null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
+			b->stdio[i] = null < 0 ? -1 : fcntl(null, F_DUPFD_CLOEXEC, 3);
+		} else {
+			b->stdio[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		}
+		if (b->stdio[i] < 0)
+			return err_sys(err, "cannot set up descriptor %d of the workload", i);
+	}
+	return 0;
+}
+
+/* The order matters; each step says why it is where it is. */
+static int build_box(struct box *b, struct err *err)
+{
+	/* first, while /proc is still the host's and readable */
+	forget_arguments();
+	int r = prepare_process(b, err);
+	/* the cgroup before its namespace, the net namespace before sysfs, which shows it */
+	if (r == 0)
+		r = namespaces_setup(b, err);
+	/* everything below is mounted on the root */
+	if (r == 0)
+		r = rootfs_attach(b, err);
+	/* the image's own accounts, before anything is mounted over /etc */
+	if (r == 0)
+		r = user_resolve(b->root, b->spec->user, &b->user, err);
+	/* while the old root is there: devices are bound from it, and proc is only allowed where a
+	 * full one is visible */
+	if (r == 0)
+		r = mounts_kernel(b, err);
+	if (r == 0)
+		r = etc_files(b, err);
+	/* last: so that no mount of the caller's can be in the way of ours */
+	if (r == 0)
+		r = mounts_user(b, err);
+	if (r == 0)
+		r = collect_stdio(b, err);
+	/* the host is gone after this */
+	if (r == 0)
+		r = rootfs_pivot(b, err);
+	/* in the new root, so that the kernel resolves it there */
+	if (r == 0)
+		r = rootfs_chdir(b, err);
+	return r;
+}
+
+/* Until the workload ends. Everything else in the namespace is killed by the kernel when we exit.
+ */
+static _Noreturn void reap(pid_t workload)
+{
+	sigset_t all;
+	sigfillset(&all);
+	for (;;) {
+		siginfo_t info;
+		if (sigwaitinfo(&all, &info) < 0)
+			continue;
+		if (info.si_signo != SIGCHLD) {
+			(void)kill(workload, info.si_signo);
+			continue;
+		}
+		int status;
+		pid_t pid;
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			if (pid == workload)
+				_exit(proc_status(status));
+	}
+}
+
+_Noreturn void init_main(struct box *b)
+{
+	struct err err = ERR_INIT;
+	pid_t pid = -1;
+	if (build_box(b, &err) == 0) {
+		pid = fork();
+		if (pid == 0)
+			exec_workload(b);
+		if (pid < 0)
+			(void)err_sys(&err, "cannot start the workload");
+	}
+	if (pid < 0) {
+		(void)report_error(b->report, &err);
+		_exit(FAILED);
+	}
+	/* Nothing may be left open in here: neither the caller's pipes nor the report socket, whose
+	 * end tells the caller that the workload runs. */
+	if (syscall(SYS_close_range, 0, ~0U, 0) < 0)
+		_exit(FAILED);
+	reap(pid);
+}

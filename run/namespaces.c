@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+#include "base/mem.h"
+#include "run/cgroup.h"
+#include "run/sandbox_internal.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <net/if.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+
+/* sched.h of libc and of the kernel do not go together. */
+int setns(int fd, int nstype);
+int unshare(int flags);
+
+static pid_t clone_with(uint64_t flags, int cgroup_fd, int *ret_pidfd)
+{
+	struct clone_args args = {
+		.flags = flags | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	if (cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup_fd;
+	}
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+#ifdef __x86_64__
+	/* filters that do not know clone3 answer ENOSYS; clone(2) has CLONE_PIDFD since 5.2, in the
+	 * place of the parent's tid */
+	if (pid < 0 && errno == ENOSYS && cgroup_fd < 0)
+		pid = (pid_t)syscall(
+			SYS_clone, (unsigned long)args.flags | SIGCHLD, NULL, ret_pidfd, NULL, 0UL);
+#endif
+	return pid;
+}
+
+pid_t namespaces_clone(enum run_network network, int cgroup_fd, bool *ret_in_cgroup, int *ret_pidfd,
+	struct err *err)
+{
+	/* The cgroup namespace is left for later: its root is the cgroup that one is in when it is
+	 * made. */
+	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+	if (network == RUN_NETWORK_NONE)
+		flags |= CLONE_NEWNET;
+	*ret_in_cgroup = cgroup_fd >= 0;
+	pid_t pid = clone_with(flags, cgroup_fd, ret_pidfd);
+	if (pid < 0 && cgroup_fd >= 0 && errno != EAGAIN && errno != ENOMEM) {
+		*ret_in_cgroup = false;
+		pid = clone_with(flags, -1, ret_pidfd);
+	}
+	if (pid < 0)
+		return err_sys(err, "cannot create the sandbox's namespaces");
+	return pid;
+}
+
+/* A new net namespace has a loopback interface, but it is down. */
+static int loopback_up(struct err *err)
+{
+	AUTO_FD int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq req = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	if (sock < 0 || ioctl(sock, SIOCSIFFLAGS, &req) < 0)
+		return err_sys(err, "cannot bring up the loopback interface");
+	return 0;
+}
+
+int namespaces_setup(const struct box *b, struct err *err)
+{
+	if (!b->in_cgroup) {
+		int r = cgroup_join(b->cgroup, err);
+		if (r < 0)
+			return r;
+	}
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return err_sys(err, "cannot create a cgroup namespace");
+	if (b->netns >= 0 && setns(b->netns, CLONE_NEWNET) < 0)
+		return err_sys(err, "cannot join the private network");
+	if (b->spec->network == RUN_NETWORK_NONE) {
+		int r = loopback_up(err);
+		if (r < 0)
+			return r;
+	}
+	const char *name = b->spec->hostname ? b->spec->hostname : "mica";
+	if (sethostname(name, strlen(name)) < 0)
+		return err_sys(err, "cannot set the host name '%s'", name);
+	return 0;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/network.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/strv.h"
+#include "run/userns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Measured here: slirp4netns is ready after 10 ms, pasta after 40 ms. */
+#define READY_TIMEOUT_MS 10000
+
+/* The helper gets the net namespace as descriptor 3 and says on descriptor 0 that it is ready:
+ * standard output and error are for its chatter. */
+#define HELPER_NETNS "/proc/self/fd/3"
+#define HELPER_READY 0
+
+struct helper {
+	const char *name;
+	const char *dns; /* where it answers DNS questions with the help of the host's resolver */
+	void (*arguments)(struct strv *argv);
+};
+
+static void pasta_arguments(struct strv *argv)
+{
+	static const char *const fixed[] = {"pasta", "--config-net", "--foreground", "--quiet",
+		"--netns", HELPER_NETNS,
+		/* the host is not reachable under the gateway's address, and no port is forwarded
+	           either way */
+		"--no-map-gw", "-t", "none", "-u", "none", "-T", "none", "-U", "none",
+		"--dns-forward", "169.254.1.1", "--pid", "/proc/self/fd/0"};
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		strv_add(argv, fixed[i]);
+	/* as real root it would become nobody before it can enter the namespace; it sandboxes
+	 * itself afterwards in any case */
+	if (!userns_is_rootless()) {
+		strv_add(argv, "--runas");
+		strv_add(argv, "0:0");
+	}
+}
+
+static void slirp_arguments(struct strv *argv)
+{
+	static const char *const fixed[] = {"slirp4netns", "--configure", "--mtu=65520",
+		"--disable-host-loopback", "--enable-sandbox", "--netns-type=path", "--ready-fd=0",
+		HELPER_NETNS, "tap0"};
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		strv_add(argv, fixed[i]);
+}
+
+static const struct helper helpers[] = {
+	{"pasta", "169.254.1.1", pasta_arguments},
+	{"slirp4netns", "10.0.2.3", slirp_arguments},
+};
+
+struct network {
+	int netns;
+	size_t which; /* in helpers */
+	pid_t pid; /* 0: none */
+	int ready; /* read end; -1 once it is */
+};
+
+/* In a child, because a process cannot make a namespace without moving into it. */
+static _Noreturn void make_namespace(int pipe)
+{
+	struct ifreq req = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	int failed = unshare(CLONE_NEWNET) < 0 ? errno : 0;
+	int sock = failed ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (!failed && (sock < 0 || ioctl(sock, SIOCSIFFLAGS, &req) < 0))
+		failed = errno;
+	if (write(pipe, &failed, sizeof(failed)) == sizeof(failed))
+		(void)pause(); /* until the parent has opened it and kills us */
+	_exit(0);
+}
+
+static int open_namespace(int *ret_fd, struct err *err)
+{
+	int fds[2];
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot create a pipe");
+	pid_t pid = fork();
+	if (pid == 0)
+		make_namespace(fds[1]);
+	close(fds[1]);
+	AUTO_FD int answer = fds[0];
+	if (pid < 0)
+		return err_sys(err, "cannot fork");
+	int failed = EPIPE;
+	int r = 0;
+	if (read(answer, &failed, sizeof(failed)) != sizeof(failed) || failed != 0) {
+		errno = failed;
+		r = err_sys(err, "cannot create a net namespace");
+	} else {
+		char path[64];
+		snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+		*ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (*ret_fd < 0)
+			r = err_sys(err, "cannot open a net namespace");
+	}
+	(void)kill(pid, SIGKILL);
+	(void)proc_wait(pid, NULL);
+	return r;
+}
+
+/* The first helper from n->which on that is installed. ERR_NOT_FOUND: none. */
+static int start_helper(struct network *n, struct err *err)
+{
+	for (; n->which < ARRAY_LEN(helpers); n->which++) {
+		AUTO_FREE char *program = proc_find(helpers[n->which].name);
+		if (!program)
+			continue;
+		int fds[2];
+		if (pipe2(fds, O_CLOEXEC) < 0)
+			return err_sys(err, "cannot create a pipe");
+		AUTO_STRV struct strv argv = STRV_INIT;
+		helpers[n->which].arguments(&argv);
+		const struct proc_opts opts = {
+			.in = fds[1], .out = -1, .errfd = -1, .keep_fd = n->netns};
+		int r = proc_spawn(
+			program, (const char *const *)strv_argv(&argv), &opts, &n->pid, err);
+		close(fds[1]);
+		if (r < 0) {
+			close(fds[0]);
+			return r;
+		}
+		n->ready = fds[0];
+		return 0;
+	}
+	return err_set(err, ERR_NOT_FOUND,
+		"a private network needs pasta (package passt) or slirp4netns, and neither is "
+	        "installed");
+}
+
+static void stop_helper(struct network *n)
+{
+	if (n->pid > 0) {
+		(void)kill(n->pid, SIGKILL);
+		(void)proc_wait(n->pid, NULL);
+	}
+	n->pid = 0;
+	mem_close_p(&n->ready);
+	n->ready = -1;
+}
+
+int network_start(struct network **ret, struct err *err)
+{
+	struct network *n = xcalloc(1, sizeof(*n));
+	n->netns = n->ready = -1;
+	int r = open_namespace(&n->netns, err);
+	if (r == 0)
+		r = start_helper(n, err);
+	if (r < 0) {
+		network_stop(n);
+		return r;
+	}
+	*ret = n;
+	return 0;
+}
+
+int network_ready(struct network *n, struct err *err)
+{
+	while (n->ready >= 0) {
+		char buf[64];
+		struct pollfd p = {.fd = n->ready, .events = POLLIN};
+		int polled;
+		do {
+			polled = poll(&p, 1, READY_TIMEOUT_MS);
+		} while (polled < 0 && errno == EINTR);
+		ssize_t got = polled > 0 ? read(n->ready, buf, sizeof(buf)) : -1;
+		if (got > 0) {
+			mem_close_p(&n->ready);
+			n->ready = -1;
+			return 0;
+		}
+		/* pasta copies the host's addresses and has nothing to do on a host without any;
+		 * slirp4netns brings its own */
+		const char *name = helpers[n->which].name;
+		stop_helper(n);
+		n->which++;
+		if (start_helper(n, err) < 0)
+			return err_set(err, ERR_NETWORK,
+				"%s could not connect the private network%s", name,
+				polled == 0 ? " in time" : "");
+	}
+	return 0;
+}
+
+int network_netns(const struct network *n)
+{
+	return n->netns;
+}
+
+const char *network_helper(const struct network *n)
+{
+	return n->which < ARRAY_LEN(helpers) ? helpers[n->which].name : "none";
+}
+
+const char *network_dns(const struct network *n)
+{
+	return n->which < ARRAY_LEN(helpers) ? helpers[n->which].dns : NULL;
+}
+
+void network_stop(struct network *n)
+{
+	if (!n)
+		return;
+	stop_helper(n);
+	mem_close_p(&n->netns);
+	free(n);
+}

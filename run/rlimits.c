@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/rlimits.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "run/spec.h"
+
+#include <string.h>
+#include <strings.h>
+#include <sys/resource.h>
+
+static const struct {
+	const char *name;
+	int resource;
+} names[] = {
+	{"as", RLIMIT_AS},
+	{"core", RLIMIT_CORE},
+	{"cpu", RLIMIT_CPU},
+	{"data", RLIMIT_DATA},
+	{"fsize", RLIMIT_FSIZE},
+	{"locks", RLIMIT_LOCKS},
+	{"memlock", RLIMIT_MEMLOCK},
+	{"msgqueue", RLIMIT_MSGQUEUE},
+	{"nice", RLIMIT_NICE},
+	{"nofile", RLIMIT_NOFILE},
+	{"nproc", RLIMIT_NPROC},
+	{"rss", RLIMIT_RSS},
+	{"rtprio", RLIMIT_RTPRIO},
+	{"rttime", RLIMIT_RTTIME},
+	{"sigpending", RLIMIT_SIGPENDING},
+	{"stack", RLIMIT_STACK},
+};
+
+static bool parse_value(const char *s, uint64_t *ret)
+{
+	if (streq(s, "-1") || streq(s, "unlimited")) {
+		*ret = RLIM_INFINITY;
+		return true;
+	}
+	return num_u64(s, INT64_MAX, ret);
+}
+
+int rlimit_parse(const char *text, struct run_rlimit *ret, struct err *err)
+{
+	char value[64];
+	const char *eq = strchr(text, '=');
+	if (!eq || strlen(eq + 1) >= sizeof(value))
+		return err_set(
+			err, ERR_INVALID, "ulimit '%s' is not of the form name=soft[:hard]", text);
+	memcpy(value, eq + 1, strlen(eq + 1) + 1);
+	struct run_rlimit l = {.resource = -1};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strlen(names[i].name) == (size_t)(eq - text) &&
+			strncasecmp(names[i].name, text, (size_t)(eq - text)) == 0)
+			l.resource = names[i].resource;
+	if (l.resource < 0)
+		return err_set(err, ERR_INVALID, "ulimit '%s': no such limit", text);
+
+	char *colon = strchr(value, ':');
+	if (colon)
+		*colon++ = '\0';
+	if (!parse_value(value, &l.soft) || !parse_value(colon ? colon : value, &l.hard))
+		return err_set(err, ERR_INVALID, "ulimit '%s' is not a number", text);
+	if (l.soft > l.hard)
+		return err_set(err, ERR_INVALID,
+			"ulimit '%s': the soft limit is above the hard one", text);
+	*ret = l;
+	return 0;
+}
+
+int rlimits_apply(const struct run_rlimit *limits, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct rlimit have;
+		__rlimit_resource_t which = (__rlimit_resource_t)limits[i].resource;
+		if (getrlimit(which, &have) < 0)
+			return err_sys(err, "cannot read resource limit %d", limits[i].resource);
+		rlim_t hard = limits[i].hard < have.rlim_max ? limits[i].hard : have.rlim_max;
+		struct rlimit want = {.rlim_cur = limits[i].soft < hard ? limits[i].soft : hard,
+			.rlim_max = hard};
+		if (setrlimit(which, &want) < 0)
+			return err_sys(err, "cannot set resource limit %d", limits[i].resource);
+	}
+	return 0;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/sandbox.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/root.h"
+#include "base/xattr.h"
+#include "run/caps.h"
+#include "run/cgroup.h"
+#include "run/network.h"
+#include "run/sandbox_internal.h"
+#include "run/seccomp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* More mount points than this in one step is a mistake or an attack on our descriptors. */
+#define STUBS_MAX 512
+
+struct kept_stub {
+	struct report_stub stub;
+	int parent;
+};
+
+struct sandbox {
+	pid_t pid;
+	int pidfd;
+	int root; /* keeps the file system alive until the stubs are removed */
+	int upper; /* a descriptor of our own, or -1 */
+	struct cgroup *cgroup;
+	uint64_t memory_limit;
+	struct kept_stub *stubs;
+	size_t n_stubs;
+	struct report_dir *dirs;
+	size_t n_dirs;
+};
+
+static struct sandbox *sandbox_new(const struct run_spec *spec)
+{
+	struct sandbox *s = xcalloc(1, sizeof(*s));
+	s->pidfd = s->root = s->upper = -1;
+	s->memory_limit = spec->limits.memory;
+	return s;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Takes one mount point out again, if it still is what was made and holds nothing, and gives its
+ * directory the time back that it had. */
+static void remove_stub(const struct kept_stub *k)
+{
+	struct stat st;
+	if (fstatat(k->parent, k->stub.name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		st.st_dev != k->stub.dev || st.st_ino != k->stub.ino)
+		return;
+	if (!k->stub.is_dir && (!S_ISREG(st.st_mode) || st.st_size != 0))
+		return;
+	struct stat parent;
+	bool quiet = fstat(k->parent, &parent) == 0 && same_time(&parent.st_mtim, &k->stub.after);
+	if (unlinkat(k->parent, k->stub.name, k->stub.is_dir ? AT_REMOVEDIR : 0) < 0)
+		return;
+	if (quiet) {
+		const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, k->stub.before};
+		(void)futimens(k->parent, times);
+	}
+}
+
+/* A directory that overlay copied into the upper for a stub and that differs in nothing from the
+ * lower one goes again, so that it is no change. */
+static void prune_dir(const struct sandbox *s, const struct report_dir *d)
+{
+	const char *name;
+	struct stat st;
+	AUTO_FD int parent = root_open_parent(s->upper, d->path, &name);
+	if (parent < 0 || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	if (st.st_mode != d->mode || st.st_uid != d->uid || st.st_gid != d->gid ||
+		!same_time(&st.st_mtim, &d->mtime))
+		return;
+	AUTO_FD int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct err ignored = ERR_INIT;
+	AUTO_XATTRS struct xattrs x = {0};
+	/* attributes may have been the lower one's, or be the step's: leave it, a repeated
+	 * directory entry changes nothing */
+	if (dir < 0 || xattrs_read(dir, "", &x, &ignored) < 0 || x.n > 0)
+		return;
+	if (fgetxattr(dir, "trusted.overlay.opaque", NULL, 0) >= 0 ||
+		fgetxattr(dir, "user.overlay.opaque", NULL, 0) >= 0)
+		return;
+	(void)unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+static void clean_root(struct sandbox *s)
+{
+	for (size_t i = s->n_stubs; i-- > 0;) {
+		remove_stub(&s->stubs[i]);
+		close(s->stubs[i].parent);
+	}
+	s->n_stubs = 0;
+	/* the upper may only be touched when the overlay is gone */
+	mem_close_p(&s->root);
+	s->root = -1;
+	for (size_t i = s->n_dirs; i-- > 0 && s->upper >= 0;)
+		prune_dir(s, &s->dirs[i]);
+	s->n_dirs = 0;
+}
+
+static void sandbox_free(struct sandbox *s)
+{
+	clean_root(s);
+	mem_close_p(&s->pidfd);
+	mem_close_p(&s->upper);
+	free(s->stubs);
+	free(s->dirs);
+	free(s);
+}
+
+static void keep_report(struct sandbox *s, const struct report *r)
+{
+	if (r->kind == REPORT_STUB) {
+		s->stubs = xreallocarray(s->stubs, s->n_stubs + 1, sizeof(*s->stubs));
+		s->stubs[s->n_stubs++] = (struct kept_stub){.stub = r->u.stub, .parent = r->fd};
+	} else {
+		s->dirs = xreallocarray(s->dirs, s->n_dirs + 1, sizeof(*s->dirs));
+		s->dirs[s->n_dirs++] = r->u.dir;
+	}
+}
+
+/* Until the workload has been executed (the socket closes) or the child says why not. */
+static int listen_to_child(struct sandbox *s, int sock, int *master, struct err *err)
+{
+	for (;;) {
+		struct report r;
+		int n = report_receive(sock, &r, err);
+		if (n <= 0)
+			return n;
+		switch (r.kind) {
+		case REPORT_ERROR:
+			mem_close_p(&r.fd);
+			return err_set(
+				err, r.u.code_sys[0] < 0 ? r.u.code_sys[0] : ERR_SYS, "%s", r.msg);
+		case REPORT_STUB:
+		case REPORT_DIR:
+			if (s->n_stubs + s->n_dirs >= STUBS_MAX ||
+				(r.kind == REPORT_STUB && r.fd < 0)) {
+				mem_close_p(&r.fd);
+				return err_set(err, ERR_LIMIT,
+					"more than %d mount points had to be made", STUBS_MAX);
+			}
+			keep_report(s, &r);
+			break;
+		case REPORT_TERMINAL:
+			mem_close_p(master);
+			*master = r.fd;
+			break;
+		}
+	}
+}
+
+/* Sources are cloned here: open_tree(2) only clones mounts of the namespace that it is called in.
+ */
+static int clone_sources(const struct run_spec *spec, int *sources, struct err *err)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		if (spec->mounts[i].kind != RUN_MOUNT_BIND)
+			continue;
+		sources[i] = open_tree(spec->mounts[i].source, "",
+			AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		if (sources[i] < 0)
+			return err_sys(err, "cannot bind the source of mount '%s'",
+				spec->mounts[i].target);
+	}
+	return 0;
+}
+
+static void close_sources(const struct run_spec *spec, int *sources)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		mem_close_p(&sources[i]);
+}
+
+/* Forks; the child never returns from here. */
+static int start_child(struct sandbox *s, struct box *b, int *master, struct err *err)
+{
+	int socks[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
+		return err_sys(err, "cannot create a socket pair");
+	AUTO_FD int ours = socks[0];
+	AUTO_FD int theirs = socks[1];
+	b->report = theirs;
+	s->pid = namespaces_clone(
+		b->spec->network, cgroup_clone_fd(b->cgroup), &b->in_cgroup, &s->pidfd, err);
+	if (s->pid < 0)
+		return (int)s->pid;
+	if (s->pid == 0) {
+		close(ours);
+		init_main(b);
+	}
+	mem_close_p(&theirs);
+	theirs = -1;
+	return listen_to_child(s, ours, master, err);
+}
+
+static int check_spec(const struct run_spec *spec, const struct network *net,
+	int *const *ret_master, struct err *err)
+{
+	if (spec->argv.n == 0)
+		return err_set(err, ERR_INVALID, "no command to run");
+	if (spec->network == RUN_NETWORK_PRIVATE && !net)
+		return err_set(
+			err, ERR_INVALID, "a private network was asked for, but none is there");
+	if (spec->tty && !*ret_master)
+		return err_set(err, ERR_INVALID, "a terminal was asked for, but nobody takes it");
+	return 0;
+}
+
+static int prepare(
+	struct sandbox *s, struct box *b, const struct sandbox_hooks *hooks, struct err *err)
+{
+	const struct run_spec *spec = b->spec;
+	int r = caps_resolve(&spec->cap_add, &spec->cap_drop, &b->caps, err);
+	if (r == 0)
+		r = seccomp_filter(spec->seccomp_profile, b->caps, &b->filter, err);
+	if (r == 0)
+		r = clone_sources(spec, b->sources, err);
+	if (r == 0)
+		r = snapshot_mount(&spec->root, &s->root, err);
+	if (r == 0)
+		r = cgroup_create(&spec->limits, hooks ? hooks->note_cgroup : NULL,
+			hooks ? hooks->arg : NULL, &s->cgroup, err);
+	if (r < 0)
+		return r;
+	if (spec->root.upper >= 0 && (s->upper = fcntl(spec->root.upper, F_DUPFD_CLOEXEC, 3)) < 0)
+		return err_sys(err, "cannot keep the upper directory");
+	b->root = s->root;
+	b->cgroup = s->cgroup;
+	return 0;
+}
+
+int sandbox_start(const struct run_spec *spec, struct network *net,
+	const struct sandbox_hooks *hooks, struct sandbox **ret, int *ret_master, struct err *err)
+{
+	int r = check_spec(spec, net, &ret_master, err);
+	if (r < 0)
+		return r;
+	bool private = spec->network == RUN_NETWORK_PRIVATE;
+	AUTO_FREE int *sources = xreallocarray(NULL, spec->n_mounts + 1, sizeof(*sources));
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		sources[i] = -1;
+	struct box b = {
+		.spec = spec,
+		.sources = sources,
+		.netns = private ? network_netns(net) : -1,
+		.dns = private ? network_dns(net) : NULL,
+		.proc = -1,
+		.dev = -1,
+		.null = -1,
+		.terminal = -1,
+		.stdio = {-1, -1, -1},
+	};
+	AUTO_FD int master = -1;
+	struct sandbox *s = sandbox_new(spec);
+	r = private ? network_ready(net, err) : 0;
+	if (r == 0)
+		r = prepare(s, &b, hooks, err);
+	if (r == 0)
+		r = start_child(s, &b, &master, err);
+	close_sources(spec, sources);
+	if (r < 0) {
+		struct sandbox_result result;
+		struct err ignored = ERR_INIT;
+		sandbox_kill(s);
+		(void)!sandbox_wait(s, &result, &ignored);
+		return r;
+	}
+	if (ret_master)
+		*ret_master = take_fd(&master);
+	*ret = s;
+	return 0;
+}
+
+int sandbox_pidfd(const struct sandbox *s)
+{
+	return s->pidfd;
+}
+
+void sandbox_signal(struct sandbox *s, int sig)
+{
+	/* to PID 1, which has everything blocked and hands it on; our own signals it would take for
+	 * the workload's end */
+	if (s->pid > 0 && sig != SIGCHLD && sig != SIGSTOP)
+		(void)syscall(SYS_pidfd_send_signal, s->pidfd, sig, NULL, 0);
+}
+
+void sandbox_kill(struct sandbox *s)
+{
+	/* the kernel kills the rest of the pid namespace with its init */
+	if (s->pid > 0)
+		(void)syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
+}
+
+static uint64_t in_us(const struct timeval *t)
+{
+	return (uint64_t)t->tv_sec * 1000000 + (uint64_t)t->tv_usec;
+}
+
+int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
+{
+	struct sandbox_result result = {.memory_limit = s->memory_limit};
+	int r = 0;
+	if (s->pid > 0) {
+		struct rusage usage;
+		int status;
+		pid_t pid;
+		do {
+			pid = wait4(s->pid, &status, __WALL, &usage);
+		} while (pid < 0 && errno == EINTR);
+		if (pid < 0) {
+			r = err_sys(err, "cannot wait for the sandbox");
+		} else {
+			result.status = proc_status(status);
+			result.cpu_us = in_us(&usage.ru_utime) + in_us(&usage.ru_stime);
+		}
+	}
+	struct cgroup_usage usage;
+	cgroup_usage(s->cgroup, &usage);
+	result.oom_killed = usage.oom_killed;
+	result.pids_limit_hit = usage.pids_limit_hit;
+	result.memory_peak = usage.memory_peak;
+	clean_root(s);
+	struct err busy = ERR_INIT;
+	if (cgroup_remove(s->cgroup, &busy) < 0)
+		log_debug(
+			"%s", busy.msg); /* the next command sweeps it: note_cgroup told its path */
+	sandbox_free(s);
+	if (r == 0)
+		*ret = result;
+	return r;
+}
+
+int sandbox_check_limits(const struct run_limits *l, struct err *err)
+{
+	/* The only honest check is to do it. */
+	struct cgroup *g;
+	int r = cgroup_create(l, NULL, NULL, &g, err);
+	return r < 0 ? r : cgroup_remove(g, err);
+}

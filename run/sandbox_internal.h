@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the sandbox share. Who does what:
+ *
+ *	sandbox.c      the caller's side: mounts the snapshot (detached), makes the cgroup, clones,
+ *listens, cleans up namespaces.c   clone3 and what is set inside the new namespaces before any
+ *mount init.c         PID 1: runs the steps below in order, then reaps and forwards signals
+ *	rootfs.c       attaches the root, pivots
+ *	mounts.c       /proc /sys /dev and the caller's mounts
+ *	etc_files.c    /etc/hosts and /etc/resolv.conf
+ *	target.c       finds or makes the mount points inside the image
+ *	exec.c         the workload: user, capabilities, filter, execve
+ *	report.c       messages from the child to the caller
+ */
+#pragma once
+#include "run/spec.h"
+#include "run/user.h"
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+
+struct cgroup;
+struct err;
+
+/* The child's plan; made by the caller's side, which shares its memory by fork. */
+struct box {
+	const struct run_spec *spec;
+	int root; /* the snapshot, a detached mount */
+	int *sources; /* spec->n_mounts detached clones of bind sources, -1 for tmpfs */
+	int netns; /* to be joined, or -1 */
+	const char *dns; /* name server of the private network, or NULL */
+	const struct cgroup *cgroup;
+	bool in_cgroup; /* clone3 has put us there */
+	uint64_t caps;
+	const struct sock_fprog *filter;
+	int report; /* our end of the report socket */
+
+	/* found on the way */
+	struct user user;
+	int proc; /* our /proc */
+	int dev; /* our /dev, a tmpfs */
+	int null; /* the host's /dev/null, verified */
+	int terminal; /* slave side, or -1 */
+	int stdio[3];
+};
+
+/* --- report.c: one datagram a message --- */
+enum report_kind { REPORT_ERROR, REPORT_STUB, REPORT_DIR, REPORT_TERMINAL };
+
+/* A mount point that had to be made and is to be removed afterwards. Its parent directory travels
+ * as a descriptor. */
+struct report_stub {
+	char name[256];
+	dev_t dev;
+	ino_t ino;
+	bool is_dir;
+	struct timespec before, after; /* the parent's mtime around the creation */
+};
+
+/* A directory of the image that exists in the upper only because a stub was made in it or below. */
+struct report_dir {
+	char path[512]; /* relative to the root */
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	struct timespec mtime;
+};
+
+/* The child's side. fd: -1, or passed along. 0 or -1 with errno. */
+int report_error(int sock, const struct err *err);
+int report_stub(int sock, const struct report_stub *stub, int parent);
+int report_dir(int sock, const struct report_dir *dir);
+int report_terminal(int sock, int master);
+
+struct report {
+	enum report_kind kind;
+	union {
+		int code_sys[2];
+		struct report_stub stub;
+		struct report_dir dir;
+	} u;
+	char msg[1400];
+	int fd; /* received; -1 none */
+};
+/* 1: *ret filled; 0: the other side has closed; negative: error. */
+int report_receive(int sock, struct report *ret, struct err *err);
+
+/* --- namespaces.c --- */
+/* Forks into new namespaces. cgroup_fd: -1 or for CLONE_INTO_CGROUP; *ret_in_cgroup tells whether
+ * that worked. Returns 0 in the child, else the pid, or ERR_SYS. */
+pid_t namespaces_clone(enum run_network network, int cgroup_fd, bool *ret_in_cgroup, int *ret_pidfd,
+	struct err *err);
+int namespaces_setup(const struct box *b, struct err *err) __attribute__((warn_unused_result));
+
+/* --- target.c --- */
+enum target_flags {
+	TARGET_FILE = 1 << 0, /* a regular file is wanted, else a directory */
+	TARGET_KEEP = 1 << 1, /* what is made stays in the image (/proc, /sys, /dev) */
+};
+/* An O_PATH descriptor of path inside the root, all links resolved in it; made when missing. */
+int target_open(const struct box *b, const char *path, unsigned flags, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* --- mounts.c --- */
+/* A new file system as a detached mount. options: "key=value" or "flag", NULL-terminated. attrs:
+ * MOUNT_ATTR_*. A descriptor or -1 with errno. */
+int mount_new(const char *type, const char *const *options, unsigned attrs);
+/* Moves the detached mount onto target, with attrs set on it first. 0 or -1 with errno. */
+int mount_attach(int mount, int target, uint64_t attrs, bool recursive);
+int mounts_kernel(struct box *b, struct err *err)
+	__attribute__((warn_unused_result)); /* /proc /sys /dev */
+int mounts_user(struct box *b, struct err *err) __attribute__((warn_unused_result));
+
+/* --- etc_files.c --- */
+int etc_files(const struct box *b, struct err *err) __attribute__((warn_unused_result));
+
+/* --- rootfs.c --- */
+int rootfs_attach(const struct box *b, struct err *err) __attribute__((warn_unused_result));
+int rootfs_pivot(const struct box *b, struct err *err) __attribute__((warn_unused_result));
+/* Changes to the working directory, which is made when missing. */
+int rootfs_chdir(const struct box *b, struct err *err) __attribute__((warn_unused_result));
+
+/* --- init.c, exec.c --- */
+_Noreturn void init_main(struct box *b);
+_Noreturn void exec_workload(struct box *b);

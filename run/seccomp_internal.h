@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the reader of profiles (seccomp.c), the built-in profile and the compiler (seccomp_bpf.c)
+ * share. */
+#pragma once
+#include <linux/filter.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+enum seccomp_op { OP_NE, OP_LT, OP_LE, OP_EQ, OP_GE, OP_GT, OP_MASKED_EQ };
+
+struct seccomp_arg {
+	unsigned index; /* 0..5 */
+	enum seccomp_op op;
+	uint64_t value; /* MASKED_EQ: the mask */
+	uint64_t value_two; /* MASKED_EQ: what is left of the argument */
+};
+
+#define SECCOMP_ARGS_MAX 6
+
+struct seccomp_rule {
+	const char *names; /* system calls, separated by blanks; unknown ones do not exist on this
+	                      architecture */
+	uint32_t action; /* SECCOMP_RET_* with its data */
+	size_t n_args; /* all must match; 0: whatever the arguments */
+	struct seccomp_arg args[SECCOMP_ARGS_MAX];
+	uint64_t need_caps; /* only with all of these capabilities */
+	uint64_t without_caps; /* only when none of these is there */
+	const char *
+		arches; /* only on these, as Go names them, separated by blanks; NULL: everywhere */
+};
+
+struct seccomp_profile {
+	uint32_t fallback; /* action for what no rule names */
+	const struct seccomp_rule *rules; /* of two for the same system call the first wins; those
+	                                     with arguments before those without */
+	size_t n_rules;
+};
+
+/* containers/common's default profile */
+extern const struct seccomp_profile seccomp_builtin;
+
+/* arches: SCMP_ARCH_* of at most 4. *ret: insns allocated. ERR_LIMIT: too large for the kernel. */
+int seccomp_compile(const struct seccomp_profile *p, uint64_t caps, const uint32_t *arches,
+	size_t n_arches, struct sock_fprog *ret, struct err *err)
+	__attribute__((warn_unused_result));

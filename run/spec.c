@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/spec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void run_spec_init(struct run_spec *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->root.upper = s->root.work = -1;
+	s->in = s->out = s->errfd = -1;
+	s->network = RUN_NETWORK_NONE;
+}
+
+void run_spec_done(struct run_spec *s)
+{
+	if (!s)
+		return;
+	strv_done(&s->argv);
+	map_done(&s->env);
+	free(s->cwd);
+	free(s->user);
+	free(s->hostname);
+	for (size_t i = 0; i < s->n_mounts; i++)
+		free(s->mounts[i].target);
+	free(s->mounts);
+	free(s->limits.cpuset_cpus);
+	free(s->limits.cpuset_mems);
+	free(s->rlimits);
+	strv_done(&s->add_hosts);
+	strv_done(&s->dns);
+	strv_done(&s->dns_search);
+	strv_done(&s->dns_options);
+	strv_done(&s->cap_add);
+	strv_done(&s->cap_drop);
+	free(s->seccomp_profile);
+	memset(s, 0, sizeof(*s));
+}

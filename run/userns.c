@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/userns.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/proc.h"
+#include "base/strv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SUBID_FILE_MAX (4 * MIB)
+#define RANGES_MAX 32 /* newuidmap takes up to 340 lines; nobody has more than a few ranges */
+
+struct ranges {
+	struct {
+		uint64_t start, count;
+	} r[RANGES_MAX];
+	size_t n;
+};
+
+static bool rootless;
+
+bool userns_is_rootless(void)
+{
+	return rootless;
+}
+
+/* Does /proc/self/uid_map say that all IDs are the host's? */
+static bool in_initial_namespace(void)
+{
+	struct err ignored = ERR_INIT;
+	AUTO_FREE char *text = NULL;
+	size_t n;
+	unsigned long long inside, outside, count;
+	if (fs_read_file(AT_FDCWD, "/proc/self/uid_map", KIB, &text, &n, &ignored) < 0)
+		return true; /* a kernel without user namespaces */
+	return sscanf(text, "%llu %llu %llu", &inside, &outside, &count) == 3 && inside == 0 &&
+	       outside == 0 && count == UINT32_MAX;
+}
+
+/* The whole-system powers that the sandbox needs. Root in a container may lack them. */
+static bool may_mount(void)
+{
+	struct err ignored = ERR_INIT;
+	AUTO_FREE char *text = NULL;
+	size_t n;
+	if (fs_read_file(AT_FDCWD, "/proc/self/status", 64 * KIB, &text, &n, &ignored) < 0)
+		return false;
+	const char *line = strstr(text, "\nCapEff:");
+	uint64_t caps = line ? strtoull(line + strlen("\nCapEff:"), NULL, 16) : 0;
+	return caps & (1ULL << 21); /* CAP_SYS_ADMIN */
+}
+
+/* subuid(5): name-or-number:start:count */
+static int read_ranges(
+	const char *file, const char *user, uid_t uid, struct ranges *ret, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	size_t len;
+	char number[16];
+	snprintf(number, sizeof(number), "%u", uid);
+	int r = fs_read_file(AT_FDCWD, file, SUBID_FILE_MAX, &text, &len, err);
+	if (r == ERR_NOT_FOUND) {
+		err_clear(err);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	AUTO_STRV struct strv lines = STRV_INIT;
+	strv_split(&lines, text, '\n');
+	STRV_FOREACH (line, &lines) {
+		AUTO_STRV struct strv f = STRV_INIT;
+		strv_split(&f, *line, ':');
+		uint64_t start, count;
+		if (f.n != 3 || (!streq(f.v[0], user) && !streq(f.v[0], number)) ||
+			!num_u64(f.v[1], UINT32_MAX - 1, &start) ||
+			!num_u64(f.v[2], UINT32_MAX, &count) || count == 0 ||
+			start + count > UINT32_MAX || ret->n == RANGES_MAX)
+			continue;
+		ret->r[ret->n].start = start;
+		ret->r[ret->n].count = count;
+		ret->n++;
+	}
+	return 0;
+}
+
+/* newuidmap PID 0 UID 1 1 START COUNT ... : we become 0, the ranges follow in order from 1 */
+static int write_map(
+	const char *helper, pid_t pid, unsigned self, const struct ranges *ranges, struct err *err)
+{
+	AUTO_FREE char *program = proc_find(helper);
+	if (!program)
+		return err_set(err, ERR_UNSUPPORTED,
+			"rootless needs the program '%s', which is not installed (Debian: uidmap, "
+		        "Fedora: shadow-utils)",
+			helper);
+	AUTO_STRV struct strv argv = STRV_INIT;
+	strv_add(&argv, helper);
+	strv_addf(&argv, "%d", pid);
+	strv_add(&argv, "0");
+	strv_addf(&argv, "%u", self);
+	strv_add(&argv, "1");
+	uint64_t next = 1;
+	for (size_t i = 0; i < ranges->n; i++) {
+		strv_addf(&argv, "%llu", (unsigned long long)next);
+		strv_addf(&argv, "%llu", (unsigned long long)ranges->r[i].start);
+		strv_addf(&argv, "%llu", (unsigned long long)ranges->r[i].count);
+		next += ranges->r[i].count;
+	}
+	const struct proc_opts opts = {.in = -1, .out = -1, .errfd = STDERR_FILENO, .keep_fd = -1};
+	pid_t child;
+	int status;
+	int r = proc_spawn(program, (const char *const *)strv_argv(&argv), &opts, &child, err);
+	if (r < 0)
+		return r;
+	if (proc_wait(child, &status) < 0)
+		return err_sys(err, "cannot wait for '%s'", helper);
+	if (proc_status(status) != 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			"'%s' refused the ranges of /etc/sub%s (is it setuid root?)", helper,
+			streq(helper, "newuidmap") ? "uid" : "gid");
+	return 0;
+}
+
+/* --- the original process: waits for the one in the namespace --- */
+
+static volatile sig_atomic_t inner_pid;
+
+static void forward(int sig)
+{
+	int saved = errno;
+	if (inner_pid > 0)
+		(void)kill((pid_t)inner_pid, sig);
+	errno = saved;
+}
+
+/* Stops when the inner process stops and goes on when it goes on, ends as it ends. */
+static _Noreturn void stand_by(pid_t pid)
+{
+	/* From a terminal the whole process group gets these already; they reach the inner process
+	 * twice then, which asks no more than once. */
+	static const int signals[] = {
+		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGUSR1, SIGUSR2, SIGCONT};
+	inner_pid = pid;
+	struct sigaction action = {.sa_handler = forward, .sa_flags = SA_RESTART};
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+		(void)sigaction(signals[i], &action, NULL);
+	int status;
+	for (;;) {
+		pid_t got = waitpid(pid, &status, WUNTRACED);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			_exit(125);
+		if (!WIFSTOPPED(status))
+			break;
+		(void)raise(SIGSTOP);
+	}
+	if (WIFSIGNALED(status)) {
+		/* die the same death, so that a shell sees it */
+		(void)signal(WTERMSIG(status), SIG_DFL);
+		sigset_t one;
+		sigemptyset(&one);
+		sigaddset(&one, WTERMSIG(status));
+		(void)sigprocmask(SIG_UNBLOCK, &one, NULL);
+		(void)raise(WTERMSIG(status));
+	}
+	_exit(proc_status(status));
+}
+
+/* --- entering --- */
+
+static int become_inner_root(struct err *err)
+{
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return err_sys(err, "cannot become root in the user namespace");
+	if (unshare(CLONE_NEWNS) < 0)
+		return err_sys(err, "cannot create a mount namespace");
+	/* umounts on the host reach us, ours do not reach the host */
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return err_sys(err, "cannot detach the mounts from the host's");
+	if (setgroups(0, NULL) < 0 && errno != EPERM)
+		return err_sys(err, "cannot clear the supplementary groups");
+	/* setresuid cleared them: files of /proc/self would belong to nobody */
+	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	return 0;
+}
+
+static int find_ranges(struct ranges *uids, struct ranges *gids, struct err *err)
+{
+	uid_t uid = getuid();
+	const struct passwd *pw = getpwuid(uid);
+	AUTO_FREE char *name = pw ? xstrdup(pw->pw_name) : xasprintf("%u", uid);
+	int r = read_ranges("/etc/subuid", name, uid, uids, err);
+	if (r == 0)
+		r = read_ranges("/etc/subgid", name, uid, gids, err);
+	if (r < 0)
+		return r;
+	if (uids->n == 0 || gids->n == 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			"user '%s' has no subordinate IDs in /etc/sub%s; as root: usermod "
+		        "--add-subuids 100000-165535 "
+			"--add-subgids 100000-165535 %s",
+			name, uids->n == 0 ? "uid" : "gid", name);
+	return 0;
+}
+
+static void unshare_error(struct err *err)
+{
+	int sys = errno;
+	err_sys(err, "cannot create a user namespace");
+	if (sys == EPERM || sys == ENOSPC || sys == EACCES)
+		(void)err_set(err, ERR_UNSUPPORTED,
+			"user namespaces are not allowed here (%s); see the sysctls "
+		        "user.max_user_namespaces, "
+			"kernel.unprivileged_userns_clone and "
+		        "kernel.apparmor_restrict_unprivileged_userns",
+			strerror(sys));
+}
+
+/*
+ * Who forks: the child goes into the namespace, so that the original stays outside, where newuidmap
+ * must be started by it. Two pipes order this: the child has unshared; the maps are written.
+ */
+int userns_enter(struct err *err)
+{
+	if (geteuid() == 0 && may_mount()) {
+		rootless = !in_initial_namespace();
+		return 0;
+	}
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	struct ranges uids = {0}, gids = {0};
+	int r = find_ranges(&uids, &gids, err);
+	if (r < 0)
+		return r;
+
+	int unshared[2], mapped[2];
+	if (pipe2(unshared, O_CLOEXEC) < 0 || pipe2(mapped, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot create a pipe");
+	pid_t pid = fork();
+	if (pid < 0)
+		return err_sys(err, "cannot fork");
+	if (pid == 0) {
+		char go = 0;
+		int sys = 0;
+		close(unshared[0]);
+		close(mapped[1]);
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		if (unshare(CLONE_NEWUSER) < 0)
+			sys = errno;
+		/* The original reports; this one only ends. */
+		if (write(unshared[1], &sys, sizeof(sys)) != sizeof(sys) || sys != 0 ||
+			read(mapped[0], &go, 1) != 1)
+			_exit(125);
+		close(unshared[1]);
+		close(mapped[0]);
+		rootless = true;
+		return become_inner_root(err);
+	}
+
+	int sys = 0;
+	close(unshared[1]);
+	close(mapped[0]);
+	ssize_t n = read(unshared[0], &sys, sizeof(sys));
+	close(unshared[0]);
+	if (n != sizeof(sys) || sys != 0) {
+		errno = n == sizeof(sys) ? sys : EPIPE;
+		unshare_error(err);
+		r = err->code;
+	}
+	if (r == 0)
+		r = write_map("newuidmap", pid, uid, &uids, err);
+	if (r == 0)
+		r = write_map("newgidmap", pid, gid, &gids, err);
+	if (r < 0) {
+		close(mapped[1]); /* the child ends */
+		(void)proc_wait(pid, &sys);
+		return r;
+	}
+	if (write(mapped[1], "g", 1) != 1)
+		r = err_sys(err, "cannot start in the user namespace");
+	close(mapped[1]);
+	stand_by(pid);
+}
