@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/build.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/root.h"
+#include "build/build_internal.h"
+#include "build/executor.h"
+#include "build/file_ignore.h"
+#include "build/finish.h"
+#include "build/logfile.h"
+#include "build/stage_run.h"
+#include "image/reference.h"
+#include "run/network.h"
+#include "run/sandbox.h"
+#include "store/statcache.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX (16 * MIB) /* a Containerfile */
+#define IGNORE_FILE_MAX (1 * MIB)
+
+void build_opts_init(struct build_opts *o)
+{
+	*o = (struct build_opts){.compression = COMPRESSION_GZIP};
+	o->pull.remote.tls_verify = -1;
+	o->pull.remote.retries = 3;
+	run_spec_init(&o->box);
+}
+
+void build_opts_done(struct build_opts *o)
+{
+	strv_done(&o->files);
+	strv_done(&o->tags);
+	map_done(&o->build_args);
+	map_done(&o->labels);
+	map_done(&o->annotations);
+	strv_done(&o->no_cache_stages);
+	run_spec_done(&o->box);
+}
+
+void build_result_done(struct build_result *r)
+{
+	descriptor_done(&r->manifest);
+	strv_done(&r->refs);
+	strv_done(&r->warnings);
+	free(r->log);
+}
+
+static int open_context(struct build *b, struct err *err)
+{
+	const char *path = b->o->context;
+	b->context_fd = -1;
+	if (!path)
+		return 0;
+	b->context_name = xstrdup(path);
+	b->context_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (b->context_fd < 0 && errno == ENOTDIR)
+		return err_set(err, ERR_INVALID, "the build context '%s' is not a directory", path);
+	if (b->context_fd < 0)
+		return err_sys(err, "cannot open the build context '%s'", path);
+	return 0;
+}
+
+static int parse_one(const char *name, const char *text, size_t len, struct containerfile **files,
+	size_t *n, struct err *err)
+{
+	struct containerfile f = {0};
+	if (containerfile_parse(name, text, len, &f, err) < 0)
+		return err->code;
+	*files = xreallocarray(*files, *n + 1, sizeof(**files));
+	(*files)[(*n)++] = f;
+	return 0;
+}
+
+/* Without -f: Containerfile, then Dockerfile of the context. *ret: the name found. */
+static int default_file(struct build *b, char **ret, struct err *err)
+{
+	static const char *const names[] = {"Containerfile", "Dockerfile"};
+	struct stat st;
+	if (b->context_fd < 0)
+		return err_set(err, ERR_INVALID,
+			"no Containerfile: give one with -f, or a context directory");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (fstatat(b->context_fd, names[i], &st, 0) == 0) {
+			*ret = xasprintf("%s/%s", b->o->context, names[i]);
+			return 0;
+		}
+	}
+	return err_set(err, ERR_NOT_FOUND,
+		"no Containerfile or Dockerfile in '%s'; name one with -f", b->o->context);
+}
+
+/* As given, else below the context, as buildah looks for it. */
+static int find_file(struct build *b, const char *given, char **ret, struct err *err)
+{
+	struct stat st;
+	if (stat(given, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return err_set(err, ERR_INVALID, "-f %s is a directory", given);
+		*ret = xstrdup(given);
+		return 0;
+	}
+	if (b->context_fd >= 0 && given[0] != '/' && fstatat(b->context_fd, given, &st, 0) == 0) {
+		*ret = xasprintf("%s/%s", b->o->context, given);
+		return 0;
+	}
+	return err_set(
+		err, ERR_NOT_FOUND, "cannot open '%s': no such file here or in the context", given);
+}
+
+/* The name users know it by: relative to the context where it lies there. */
+static const char *short_name(const struct build *b, const char *path)
+{
+	size_t n = b->o->context ? strlen(b->o->context) : 0;
+	if (n && strncmp(path, b->o->context, n) == 0 && path[n] == '/')
+		return path + n + 1;
+	return path;
+}
+
+static int read_file(
+	struct build *b, const char *path, struct containerfile **files, size_t *n, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	size_t len;
+	int rc;
+	if (streq(path, "-")) {
+		rc = fs_read_fd(STDIN_FILENO, "standard input", FILE_MAX, &text, &len, err);
+	} else {
+		/* a FIFO is fine here: the user named it */
+		rc = fs_read_file(AT_FDCWD, path, FILE_MAX, &text, &len, err);
+	}
+	if (rc < 0)
+		return rc;
+	return parse_one(
+		streq(path, "-") ? "stdin" : short_name(b, path), text, len, files, n, err);
+}
+
+static int read_files(
+	struct build *b, char **ret_first, struct containerfile **files, size_t *n, struct err *err)
+{
+	const struct strv *given = &b->o->files;
+	if (given->n == 0) {
+		if (default_file(b, ret_first, err) < 0)
+			return err->code;
+		return read_file(b, *ret_first, files, n, err);
+	}
+	for (size_t i = 0; i < given->n; i++) {
+		AUTO_FREE char *path = NULL;
+		if (streq(given->v[i], "-"))
+			path = xstrdup("-");
+		else if (find_file(b, given->v[i], &path, err) < 0)
+			return err->code;
+		if (read_file(b, path, files, n, err) < 0)
+			return err->code;
+		if (i == 0)
+			*ret_first = take(path);
+	}
+	return 0;
+}
+
+static int use_ignore_file(
+	struct build *b, const char *name, const char *text, size_t len, struct err *err)
+{
+	b->ignore_name = xstrdup(name);
+	return ignore_parse(name, text, len, &b->ignore, err);
+}
+
+/* --ignorefile; else FILE.containerignore and FILE.dockerignore beside the Containerfile; else the
+ * context's own. */
+static int read_ignore(struct build *b, const char *file, struct err *err)
+{
+	static const char *const suffixes[] = {".containerignore", ".dockerignore"};
+	AUTO_FREE char *text = NULL;
+	size_t len;
+	struct err none = ERR_INIT;
+	if (b->o->ignore_file) {
+		if (fs_read_file(AT_FDCWD, b->o->ignore_file, IGNORE_FILE_MAX, &text, &len, err) <
+			0)
+			return err->code;
+		return use_ignore_file(b, b->o->ignore_file, text, len, err);
+	}
+	for (size_t i = 0; file && !streq(file, "-") && i < ARRAY_LEN(suffixes); i++) {
+		AUTO_FREE char *path = xasprintf("%s%s", file, suffixes[i]);
+		if (fs_read_file(AT_FDCWD, path, IGNORE_FILE_MAX, &text, &len, &none) == 0)
+			return use_ignore_file(b, short_name(b, path), text, len, err);
+	}
+	for (size_t i = 0; b->context_fd >= 0 && i < ARRAY_LEN(suffixes); i++) {
+		if (root_read_file(
+			    b->context_fd, suffixes[i], IGNORE_FILE_MAX, &text, &len, &none) == 0)
+			return use_ignore_file(b, suffixes[i], text, len, err);
+		if (none.code != ERR_NOT_FOUND) {
+			*err = none;
+			return err->code;
+		}
+	}
+	return 0;
+}
+
+static int open_inputs(struct build *b, struct containerfile **files, size_t *n, struct err *err)
+{
+	AUTO_FREE char *first = NULL;
+	if (open_context(b, err) < 0 || read_files(b, &first, files, n, err) < 0 ||
+		read_ignore(b, first, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < *n; i++)
+		for (size_t k = 0; k < (*files)[i].warnings.n; k++)
+			strv_add(&b->result->warnings, (*files)[i].warnings.v[k]);
+	if (b->context_fd < 0)
+		return 0;
+	struct err ignored = ERR_INIT;
+	/* without a stat cache files are read again, that is all */
+	if (statcache_open(b->store, b->o->context, &b->statcache, &ignored) < 0)
+		b->statcache = NULL;
+	b->context = filetree_new(b->context_fd, b->ignore, b->statcache, true);
+	return 0;
+}
+
+static int check_tags(const struct build_opts *o, struct err *err)
+{
+	for (size_t i = 0; i < o->tags.n; i++) {
+		AUTO_REFERENCE struct reference ref = {0};
+		if (reference_parse_local(o->tags.v[i], &ref, err) < 0)
+			return err_wrap(err, "--tag");
+		if (ref.has_digest)
+			return err_set(err, ERR_INVALID,
+				"--tag=%s: a name cannot be given a digest", o->tags.v[i]);
+	}
+	return 0;
+}
+
+static int run(struct build *b, struct err *err)
+{
+	struct containerfile *files = NULL;
+	size_t n = 0;
+	int rc = check_tags(b->o, err);
+	if (rc == 0)
+		rc = sandbox_check_limits(&b->o->box.limits, err);
+	if (rc == 0)
+		rc = open_inputs(b, &files, &n, err);
+	if (rc < 0) {
+		for (size_t i = 0; i < n; i++)
+			containerfile_done(&files[i]);
+		free(files);
+		return rc;
+	}
+	if (stages_plan(files, n, b->o, &b->stages, err) < 0)
+		return err->code;
+	b->plans = xcalloc(b->stages.n, sizeof(*b->plans));
+	if (txn_begin(b->store, &b->txn, err) < 0)
+		return err->code;
+	b->log = logfile_new(b->store, b->txn);
+	if (stage_evaluate(b, b->stages.target, err) < 0 || executor_run(b, err) < 0 ||
+		finish_image(b, err) < 0)
+		return err->code;
+	struct err ignored = ERR_INIT;
+	if (b->statcache)
+		(void)statcache_save(b->statcache, &ignored);
+	return 0;
+}
+
+static void build_done(struct build *b)
+{
+	if (b->runs)
+		for (size_t i = 0; i < b->stages.n; i++)
+			stage_run_done(&b->runs[i]);
+	free(b->runs);
+	links_free(b);
+	network_stop(b->network);
+	logfile_free(b->log);
+	for (size_t i = 0; b->plans && i < b->stages.n; i++)
+		stage_plan_done(&b->plans[i]);
+	free(b->plans);
+	for (size_t i = 0; i < b->n_images; i++) {
+		free(b->images[i].text);
+		image_done(&b->images[i].image);
+	}
+	free(b->images);
+	for (size_t i = 0; i < b->n_triggers; i++) {
+		containerfile_done(b->triggers[i]);
+		free(b->triggers[i]);
+	}
+	free(b->triggers);
+	filetree_free(b->context);
+	ignore_free(b->ignore);
+	free(b->ignore_name);
+	statcache_free(b->statcache);
+	mem_close_p(&b->context_fd);
+	free(b->context_name);
+	stages_done(&b->stages);
+	txn_end(b->txn);
+}
+
+int build_run(
+	struct store *s, const struct build_opts *o, struct build_result *ret, struct err *err)
+{
+	struct build b = {.store = s, .o = o, .result = ret, .context_fd = -1};
+	*ret = (struct build_result){0};
+	if (o->has_platform)
+		b.target_platform = o->platform;
+	else
+		platform_host(&b.target_platform);
+	int rc = run(&b, err);
+	struct err ignored = ERR_INIT;
+	if (rc < 0 && b.log)
+		(void)logfile_keep(b.log, &ret->log, &ignored);
+	build_done(&b);
+	return rc;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A build: Containerfiles and a context in, a named image in the store out. The face of this floor
+ *for Containerfiles.
+ *
+ *	text -> instructions (file_parse) -> stages (stages) -> steps with all words expanded
+ *(evaluate) -> layers (executor) -> image (finish)
+ *
+ * Everything up to the steps happens before the first RUN: flags, stages, mounts, base images and
+ *context sources are checked there.
+ */
+#pragma once
+#include "base/map.h"
+#include "base/strv.h"
+#include "image/platform.h"
+#include "layers/layer.h"
+#include "registry/transport.h"
+#include "run/spec.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+struct progress;
+struct store;
+
+struct build_opts {
+	const char *context; /* directory; NULL: none (COPY from it fails) */
+	struct strv files; /* -f, in order; empty: Containerfile or Dockerfile of the context; "-":
+	                      stdin */
+	const char *ignore_file; /* --ignorefile; NULL: the usual places */
+	struct strv tags; /* -t, as typed */
+	struct map build_args; /* value NULL: take it from our environment */
+	struct map labels;
+	struct map annotations; /* of the manifest */
+	const char *target; /* NULL: the last stage */
+	bool no_cache;
+	struct strv no_cache_stages; /* --no-cache-filter */
+	bool has_platform;
+	struct platform platform;
+	bool has_epoch; /* SOURCE_DATE_EPOCH, --source-date-epoch */
+	int64_t epoch;
+	bool clamp; /* layer times above the epoch become the epoch */
+	bool force; /* --timestamp: all times of files made by the build become the epoch */
+	enum compression compression;
+	struct run_spec box; /* limits, network, hosts, capabilities: the same for each RUN; other
+	                        members unused */
+	unsigned jobs; /* stages that run at the same time; 0: the number of cores */
+	struct pull_opts pull;
+	struct progress *progress;
+	/* called while waiting; returns milliseconds until it wants to be called again, -1 no need
+	 */
+	int (*tick)(void *arg);
+	void *tick_arg;
+};
+
+struct build_result {
+	struct descriptor manifest;
+	struct digest image_id; /* of the config */
+	struct strv refs; /* names that were set, fully qualified */
+	unsigned steps_run, steps_cached;
+	uint64_t new_bytes; /* of layer blobs written */
+	uint64_t image_bytes; /* all blobs of the image */
+	char *log; /* the complete log's path when the build failed after a step had output; NULL
+	              else */
+	struct strv warnings; /* "file:line:column: text" */
+};
+
+void build_opts_init(struct build_opts *o);
+void build_opts_done(struct build_opts *o);
+/* ERR_COMMAND: a RUN failed, err->sys is its status. ret is filled as far as it goes, also on
+ * failure. */
+int build_run(struct store *s, const struct build_opts *o, struct build_result *ret,
+	struct err *err) __attribute__((warn_unused_result));
+void build_result_done(struct build_result *r);

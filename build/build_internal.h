@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of one build share. */
+#pragma once
+#include "build/build.h"
+#include "build/chain.h"
+#include "build/filetree.h"
+#include "build/stages.h"
+#include "build/steps.h"
+
+struct build {
+	struct store *store;
+	const struct build_opts *o;
+	struct build_result *result;
+	struct txn *txn;
+	struct platform target_platform;
+
+	struct stages stages;
+	struct stage_plan *plans; /* one for each stage */
+	struct containerfile **triggers; /* ONBUILD triggers of base images, parsed */
+	size_t n_triggers;
+	struct used_image *images;
+	size_t n_images;
+
+	int context_fd; /* -1: none */
+	char *context_name; /* for messages */
+	struct filetree *context;
+	struct ignore *ignore;
+	char *ignore_name; /* file it came from, NULL none */
+	struct statcache *statcache;
+
+	struct link **links; /* all links of all chains */
+	size_t n_links;
+	struct stage_run *runs; /* one for each stage */
+	struct network *network; /* started with the first RUN that needs it */
+	struct logfile *log;
+};
+
+/* The image of a FROM or --from: pulled as the options say, loaded, remembered. *ret: its index in
+ * b->images. */
+int build_use_image(struct build *b, const char *text, const struct platform *platform, size_t *ret,
+	struct err *err) __attribute__((warn_unused_result));
+
+/* Evaluation of one instruction, given to the inst_*.c files. */
+struct eval {
+	struct build *b;
+	struct stage_plan *p;
+	struct source_inst at;
+};
+
+/* Expands with the stage's ARGs and ENVs; errors carry the position of argument i (or of pos). New
+ * string. */
+int eval_word(struct eval *e, const char *word, struct pos pos, char **ret, struct err *err)
+	__attribute__((warn_unused_result));
+int eval_words(struct eval *e, const char *text, struct pos pos, struct strv *ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* The value of a flag, expanded; NULL in *ret when it was not given. */
+int eval_flag(struct eval *e, const char *name, char **ret, struct err *err)
+	__attribute__((warn_unused_result));
+struct pos eval_arg_pos(const struct eval *e, size_t i);
+#define eval_error(e, pos, err, code, ...)                                                         \
+	containerfile_error((e)->at.file, pos, err, code, __VA_ARGS__)
+/* Appends a step; its title is the instruction's text, its history entry the one added last. */
+struct step *eval_add_step(struct eval *e, enum step_kind kind);
+void eval_history(struct eval *e, const char *created_by, bool empty);
+/* words in shell form with the stage's SHELL in front, or the exec form as it is */
+void eval_command(const struct eval *e, struct strv *ret);
+
+int inst_metadata(struct eval *e, struct err *err)
+	__attribute__((warn_unused_result)); /* all that touch only the config */
+int inst_workdir(struct eval *e, struct err *err) __attribute__((warn_unused_result));
+int inst_run(struct eval *e, struct err *err) __attribute__((warn_unused_result));
+int inst_copy(struct eval *e, struct err *err)
+	__attribute__((warn_unused_result)); /* COPY and ADD */

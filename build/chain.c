@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/chain.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/stream.h"
+#include "build/build_internal.h"
+#include "layers/apply.h"
+#include "store/blobs.h"
+#include "store/records.h"
+#include "store/store.h"
+#include "store/tree.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void chain_add(struct chain *c, struct link *l)
+{
+	c->l = xreallocarray(c->l, c->n + 1, sizeof(struct link *));
+	c->l[c->n++] = l;
+}
+
+void chain_copy(struct chain *dst, const struct chain *src)
+{
+	for (size_t i = 0; i < src->n; i++)
+		chain_add(dst, src->l[i]);
+}
+
+void chain_done(struct chain *c)
+{
+	free(c->l);
+	*c = (struct chain){0};
+}
+
+static struct link *link_new(struct build *b)
+{
+	struct link *l = xcalloc(1, sizeof(*l));
+	l->fd = -1;
+	l->blob = (struct tmp)TMP_INIT;
+	b->links = xreallocarray(b->links, b->n_links + 1, sizeof(struct link *));
+	b->links[b->n_links++] = l;
+	return l;
+}
+
+struct link *link_known(struct build *b, const struct layer *layer, enum compression compression)
+{
+	struct link *l = link_new(b);
+	l->layer = *layer;
+	l->compression = compression;
+	l->committed = true;
+	return l;
+}
+
+struct unpack {
+	int blob, dir;
+	uint64_t size;
+};
+
+static int unpack_job(void *arg, struct buf *out, struct err *err)
+{
+	const struct unpack *u = arg;
+	struct layer_receive r = {.in = u->blob, .copy = -1, .dir = u->dir, .max_blob = u->size};
+	struct layer got;
+	if (layer_receive(&r, &got, err) < 0)
+		return err->code;
+	buf_add(out, &got, sizeof(got));
+	return 0;
+}
+
+/* The directory of a layer of which only the blob is here. */
+static int unpack(struct build *b, const struct layer *l, struct err *err)
+{
+	char text[DIGEST_STR_MAX];
+	AUTO_FD int blob = -1, dir = -1;
+	AUTO_FREE char *name = NULL;
+	AUTO_BUF struct buf out = BUF_INIT(sizeof(struct layer));
+	if (blob_open(b->store, &l->blob, &blob, err) < 0 ||
+		txn_mkdir(b->txn, "layer", &name, &dir, err) < 0)
+		return err->code;
+	struct unpack u = {.blob = blob, .dir = dir, .size = l->blob_size};
+	if (job_run(unpack_job, &u, &out, err) < 0)
+		return err_wrap(err, "layer %s", digest_str(&l->blob, text));
+	struct layer got;
+	memcpy(&got, out.data, sizeof(got));
+	if (!digest_equal(&got.diff_id, &l->diff_id))
+		return err_set(err, ERR_CORRUPT,
+			"layer %s: its content is not what the image's config says",
+			digest_str(&l->blob, text));
+	return tree_publish(b->store, b->txn, name, &l->diff_id, err);
+}
+
+int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err *err)
+{
+	AUTO_FREE int *fds = xcalloc(c->n, sizeof(int));
+	for (size_t i = 0; i < c->n; i++) {
+		struct link *l = c->l[i];
+		if (l->fd < 0) {
+			if (!tree_has(b->store, &l->layer.diff_id) && unpack(b, &l->layer, err) < 0)
+				return err->code;
+			if (tree_open(b->store, &l->layer.diff_id, &l->fd, err) < 0)
+				return err->code;
+		}
+		fds[c->n - 1 - i] = l->fd;
+	}
+	*ret_fds = take(fds);
+	return 0;
+}
+
+struct commit {
+	int dir, blob;
+	const struct build_opts *o;
+};
+
+static int commit_job(void *arg, struct buf *out, struct err *err)
+{
+	const struct commit *c = arg;
+	struct diff_opts opts = {
+		.compression = c->o->compression,
+		.level = -1,
+		.clamp = c->o->has_epoch && c->o->clamp,
+		.force = c->o->has_epoch && c->o->force,
+		.clamp_s = c->o->epoch,
+	};
+	struct layer layer;
+	AUTO_WRITER struct writer *w = writer_to_fd(c->blob, "the layer's blob");
+	AUTO_FD int dir = openat(c->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(err, "cannot open the layer's directory");
+	if (layer_diff(dir, &opts, w, &layer, err) < 0)
+		return err->code;
+	buf_add(out, &layer, sizeof(layer));
+	return 0;
+}
+
+int link_commit_start(struct build *b, const char *dir, int fd, const struct digest *key,
+	struct timespec created, struct link **ret, struct err *err)
+{
+	struct link *l = link_new(b);
+	l->fd = fd;
+	l->dir = xstrdup(dir);
+	l->key = *key;
+	l->created = created;
+	l->compression = b->o->compression;
+	if (blob_begin(b->store, &l->blob, err) < 0)
+		return err->code;
+	struct commit c = {.dir = fd, .blob = l->blob.fd, .o = b->o};
+	if (job_start(&l->job, commit_job, &c, err) < 0)
+		return err->code;
+	*ret = l;
+	return 0;
+}
+
+int link_commit_finish(struct build *b, struct link *l, bool wait, struct err *err)
+{
+	if (l->committed)
+		return 0;
+	AUTO_BUF struct buf out = BUF_INIT(sizeof(struct layer));
+	int rc = job_collect(&l->job, wait, &out, err);
+	if (rc != 0)
+		return rc;
+	memcpy(&l->layer, out.data, sizeof(l->layer));
+	l->empty = l->layer.entries == 0;
+	if (l->empty) {
+		tmp_done(&l->blob);
+	} else {
+		if (blob_commit(b->store, &l->blob, &l->layer.blob, err) < 0 ||
+			tree_publish(b->store, b->txn, l->dir, &l->layer.diff_id, err) < 0)
+			return err->code;
+		b->result->new_bytes += l->layer.blob_size;
+	}
+	struct record r = {
+		.has_layer = !l->empty,
+		.layer = l->layer,
+		.compression = l->compression,
+		.created_s = l->created.tv_sec,
+		.created_ns = (uint32_t)l->created.tv_nsec,
+	};
+	if (record_put(b->store, &l->key, &r, err) < 0)
+		return err->code;
+	l->committed = true;
+	return 0;
+}
+
+void links_free(struct build *b)
+{
+	for (size_t i = 0; i < b->n_links; i++) {
+		struct link *l = b->links[i];
+		job_cancel(&l->job);
+		tmp_done(&l->blob);
+		mem_close_p(&l->fd);
+		free(l->dir);
+		free(l);
+	}
+	free(b->links);
+	b->links = NULL;
+	b->n_links = 0;
+}

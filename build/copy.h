@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * COPY, ADD and WORKDIR carried out: from trees of files into a mounted root. BuildKit's fsutil
+ * copy is the reference for what lands where. Runs in a job of its own; every path is resolved
+ * below the two roots by descriptor.
+ */
+#pragma once
+#include "build/filetree.h"
+#include "build/steps.h"
+
+struct err;
+
+struct copy_work {
+	const struct step *step;
+	struct filetree *source; /* NULL when there are only here-documents */
+	int root; /* the mounted root that is written to */
+};
+
+/* Of a STEP_COPY. */
+int copy_run(const struct copy_work *w, struct err *err) __attribute__((warn_unused_result));
+/* Of a STEP_WORKDIR: the directory and its parents, owned by the step's user. */
+int workdir_run(const struct step *s, int root, struct err *err)
+	__attribute__((warn_unused_result));

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stage's instructions -> steps and config: bases, ONBUILD triggers, scopes. What an instruction
+ * does is in inst_*.c. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "build/build_internal.h"
+#include "build/file_expand.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define TRIGGERS_MAX 1000 /* ONBUILD triggers of one image */
+
+int eval_word(struct eval *e, const char *word, struct pos pos, char **ret, struct err *err)
+{
+	struct err why = ERR_INIT;
+	if (expand_word(word, e->at.file->escape, &e->p->env, 0, ret, NULL, NULL, &why) < 0)
+		return eval_error(e, pos, err, why.code, "%s", why.msg);
+	return 0;
+}
+
+int eval_words(struct eval *e, const char *text, struct pos pos, struct strv *ret, struct err *err)
+{
+	struct err why = ERR_INIT;
+	if (expand_words(text, e->at.file->escape, &e->p->env, 0, ret, &why) < 0)
+		return eval_error(e, pos, err, why.code, "%s", why.msg);
+	return 0;
+}
+
+int eval_flag(struct eval *e, const char *name, char **ret, struct err *err)
+{
+	struct pos pos;
+	const char *raw = inst_flag(e->at.inst, name, &pos);
+	*ret = NULL;
+	return raw ? eval_word(e, raw, pos, ret, err) : 0;
+}
+
+struct pos eval_arg_pos(const struct eval *e, size_t i)
+{
+	return i < e->at.inst->args.n ? e->at.inst->arg_pos[i] : e->at.inst->pos;
+}
+
+void eval_history(struct eval *e, const char *created_by, bool empty)
+{
+	image_config_add_history(&e->p->config, NULL, created_by, "mica", empty);
+}
+
+struct step *eval_add_step(struct eval *e, enum step_kind kind)
+{
+	struct stage_plan *p = e->p;
+	p->steps = xreallocarray(p->steps, p->n_steps + 1, sizeof(*p->steps));
+	struct step *s = &p->steps[p->n_steps++];
+	*s = (struct step){
+		.kind = kind,
+		.at = e->at,
+		.title = xstrdup(e->at.inst->text),
+		.history = p->config.n_history - 1,
+		.from_stage = NO_STAGE,
+		.from_image = NO_STAGE,
+	};
+	return s;
+}
+
+void eval_command(const struct eval *e, struct strv *ret)
+{
+	const struct inst *inst = e->at.inst;
+	if (!inst->json) {
+		if (e->p->config.shell.n) {
+			strv_copy(ret, &e->p->config.shell);
+		} else {
+			strv_add(ret, "/bin/sh");
+			strv_add(ret, "-c");
+		}
+	}
+	for (size_t i = 0; i < inst->args.n; i++)
+		strv_add(ret, inst->args.v[i]);
+}
+
+static int evaluate_inst(struct eval *e, struct err *err)
+{
+	switch (e->at.inst->kind) {
+	case INST_RUN:
+		return inst_run(e, err);
+	case INST_ADD:
+	case INST_COPY:
+		return inst_copy(e, err);
+	case INST_WORKDIR:
+		return inst_workdir(e, err);
+	case INST_ARG:
+	case INST_CMD:
+	case INST_ENTRYPOINT:
+	case INST_ENV:
+	case INST_EXPOSE:
+	case INST_HEALTHCHECK:
+	case INST_LABEL:
+	case INST_MAINTAINER:
+	case INST_ONBUILD:
+	case INST_SHELL:
+	case INST_STOPSIGNAL:
+	case INST_USER:
+	case INST_VOLUME:
+		return inst_metadata(e, err);
+	case INST_FROM:
+		break;
+	}
+	return eval_error(
+		e, e->at.inst->pos, err, ERR_INVALID, "%s is not allowed here", e->at.inst->name);
+}
+
+int build_use_image(struct build *b, const char *text, const struct platform *platform, size_t *ret,
+	struct err *err)
+{
+	for (size_t i = 0; i < b->n_images; i++) {
+		if (streq(b->images[i].text, text) &&
+			memcmp(&b->images[i].platform, platform, sizeof(*platform)) == 0) {
+			*ret = i;
+			return 0;
+		}
+	}
+	struct pull_opts pull = b->o->pull;
+	pull.has_platform = true;
+	pull.platform = *platform;
+	pull.progress = b->o->progress;
+	struct pulled pulled = {0};
+	if (image_pull(b->store, text, &pull, &pulled, err) < 0)
+		return err->code;
+	struct used_image u = {.text = xstrdup(text), .platform = *platform};
+	int rc = image_load(b->store, &pulled.top, platform, &u.image, err);
+	pulled_done(&pulled);
+	if (rc < 0) {
+		free(u.text);
+		return err_wrap(err, "%s", text);
+	}
+	u.loaded = true;
+	b->images = xreallocarray(b->images, b->n_images + 1, sizeof(*b->images));
+	b->images[b->n_images] = u;
+	*ret = b->n_images++;
+	return 0;
+}
+
+/* The config a stage starts from. */
+static int start_from_base(struct build *b, struct stage_plan *p, struct err *err)
+{
+	struct stage *st = p->stage;
+	const struct platform *platform = st->has_platform ? &st->platform : &b->target_platform;
+	p->base_image = NO_STAGE;
+	if (st->scratch) {
+		image_config_init(&p->config, platform);
+		mem_replace(&p->config.working_dir, xstrdup("/"));
+	} else if (st->base_stage != NO_STAGE) {
+		if (stage_evaluate(b, st->base_stage, err) < 0)
+			return err->code;
+		const struct stage_plan *base = &b->plans[st->base_stage];
+		image_config_copy(&p->config, &base->config);
+		map_copy(&p->env, &base->env);
+		p->base_history = p->config.n_history;
+		return 0;
+	} else {
+		struct err why = ERR_INIT;
+		if (build_use_image(b, st->base, platform, &p->base_image, &why) < 0)
+			return containerfile_error(st->from.file,
+				eval_arg_pos(&(struct eval){.at = st->from}, 0), err, why.code,
+				"%s", why.msg);
+		image_config_copy(&p->config, &b->images[p->base_image].image.config);
+		/* Windows and friends aside, what an image is for is what it says it is */
+		if (!p->config.working_dir || !*p->config.working_dir)
+			mem_replace(&p->config.working_dir, xstrdup("/"));
+	}
+	p->base_history = p->config.n_history;
+	if (!map_has(&p->config.env, "PATH"))
+		map_set(&p->config.env, "PATH", DEFAULT_PATH);
+	map_copy(&p->env, &p->config.env);
+	return 0;
+}
+
+static int run_triggers(struct build *b, struct stage_plan *p, struct err *err)
+{
+	AUTO_STRV struct strv triggers = STRV_INIT;
+	strv_copy(&triggers, &p->config.on_build);
+	strv_done(&p->config.on_build);
+	if (triggers.n > TRIGGERS_MAX)
+		return err_set(err, ERR_LIMIT, "%s: more than %d ONBUILD triggers", p->stage->base,
+			TRIGGERS_MAX);
+	for (size_t i = 0; i < triggers.n; i++) {
+		struct containerfile *f = xcalloc(1, sizeof(*f));
+		b->triggers = xreallocarray(
+			b->triggers, b->n_triggers + 1, sizeof(struct containerfile *));
+		b->triggers[b->n_triggers++] = f;
+		if (inst_parse_trigger(triggers.v[i], f, err) < 0)
+			return err_wrap(
+				err, "%s: ONBUILD trigger of the base image", p->stage->base);
+		for (size_t k = 0; k < f->n; k++) {
+			struct eval e = {.b = b, .p = p, .at = {.file = f, .inst = &f->insts[k]}};
+			if (f->insts[k].kind == INST_ONBUILD || f->insts[k].kind == INST_FROM ||
+				f->insts[k].kind == INST_MAINTAINER)
+				return eval_error(&e, f->insts[k].pos, err, ERR_INVALID,
+					"%s is not allowed as an ONBUILD trigger",
+					f->insts[k].name);
+			if (evaluate_inst(&e, err) < 0)
+				return err_wrap(err, "%s: ONBUILD trigger of the base image",
+					p->stage->base);
+		}
+	}
+	return 0;
+}
+
+int stage_evaluate(struct build *b, size_t i, struct err *err)
+{
+	struct stage_plan *p = &b->plans[i];
+	if (p->evaluated)
+		return 0;
+	p->evaluated = true; /* only earlier stages can be named, so there are no cycles */
+	p->stage = &b->stages.s[i];
+	p->stage->needed = true;
+	if (start_from_base(b, p, err) < 0 || run_triggers(b, p, err) < 0)
+		return err->code;
+	for (size_t k = 0; k < p->stage->n_insts; k++) {
+		struct eval e = {.b = b, .p = p, .at = p->stage->insts[k]};
+		if (evaluate_inst(&e, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+static void inline_done(struct inline_file *f)
+{
+	free(f->name);
+	free(f->content);
+}
+
+static void step_done(struct step *s)
+{
+	free(s->title);
+	strv_done(&s->argv);
+	map_done(&s->env);
+	map_done(&s->quiet_env);
+	free(s->cwd);
+	free(s->user);
+	if (s->script)
+		inline_done(s->script);
+	free(s->script);
+	strv_done(&s->sources);
+	for (size_t i = 0; i < s->n_inlines; i++)
+		inline_done(&s->inlines[i]);
+	free(s->inlines);
+	free(s->dest);
+	free(s->chown);
+	free(s->chmod);
+}
+
+void stage_plan_done(struct stage_plan *p)
+{
+	for (size_t i = 0; i < p->n_steps; i++)
+		step_done(&p->steps[i]);
+	free(p->steps);
+	if (p->evaluated)
+		image_config_done(&p->config);
+	map_done(&p->env);
+}

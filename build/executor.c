@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/executor.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "build/chain.h"
+#include "build/stage_run.h"
+#include "run/sandbox.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static bool stage_needed(const struct build *b, size_t i)
+{
+	return b->plans[i].evaluated;
+}
+
+static unsigned count_busy(const struct build *b)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < b->stages.n; i++)
+		n += stage_needed(b, i) && b->runs[i].state == STAGE_BUSY;
+	return n;
+}
+
+/* Lets every stage go on that can; again while one of them became done, since others may wait for
+ * it. */
+static int advance_all(struct build *b, unsigned jobs, struct err *err)
+{
+	bool again = true;
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < b->stages.n; i++) {
+			struct stage_run *r = &b->runs[i];
+			if (!stage_needed(b, i) || r->state != STAGE_WAITING ||
+				count_busy(b) >= jobs)
+				continue;
+			if (stage_run_advance(b, r, err) < 0)
+				return err->code;
+			again = again || r->state == STAGE_DONE;
+		}
+	}
+	return 0;
+}
+
+static bool all_done(const struct build *b)
+{
+	for (size_t i = 0; i < b->stages.n; i++)
+		if (stage_needed(b, i) && b->runs[i].state != STAGE_DONE)
+			return false;
+	for (size_t i = 0; i < b->n_links; i++)
+		if (!b->links[i]->committed)
+			return false;
+	return true;
+}
+
+static int finish_commits(struct build *b, struct err *err)
+{
+	for (size_t i = 0; i < b->n_links; i++)
+		if (!b->links[i]->committed && link_commit_finish(b, b->links[i], false, err) < 0)
+			return err->code;
+	return 0;
+}
+
+struct polls {
+	struct pollfd *p;
+	size_t n, cap;
+};
+
+static void watch(struct polls *w, int fd)
+{
+	if (fd < 0)
+		return;
+	if (w->n == w->cap) {
+		w->cap = w->cap ? 2 * w->cap : 16;
+		w->p = xreallocarray(w->p, w->cap, sizeof(*w->p));
+	}
+	w->p[w->n++] = (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
+static void watch_all(const struct build *b, struct polls *w)
+{
+	for (size_t i = 0; i < b->stages.n; i++) {
+		const struct stage_run *r = &b->runs[i];
+		if (!stage_needed(b, i) || r->state != STAGE_BUSY)
+			continue;
+		watch(w, r->box ? sandbox_pidfd(r->box) : r->job.fd);
+		watch(w, r->out_fd);
+	}
+	for (size_t i = 0; i < b->n_links; i++)
+		if (!b->links[i]->committed)
+			watch(w, b->links[i]->job.fd);
+}
+
+static int wait_for_news(struct build *b, int signals, struct err *err)
+{
+	struct polls w = {0};
+	watch(&w, signals);
+	watch_all(b, &w);
+	int timeout = b->o->tick ? b->o->tick(b->o->tick_arg) : -1;
+	int n = poll(w.p, w.n, timeout);
+	bool signalled = n > 0 && w.p[0].revents;
+	free(w.p);
+	if (n < 0 && errno != EINTR)
+		return err_sys(err, "cannot wait for the steps");
+	struct signalfd_siginfo si;
+	if (signalled && read(signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		(void)err_set(
+			err, ERR_CANCELLED, "interrupted by %s", strsignal((int)si.ssi_signo));
+		err->sys = (int)si.ssi_signo;
+		return err->code;
+	}
+	return 0;
+}
+
+static int loop(struct build *b, int signals, struct err *err)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned jobs = b->o->jobs ? b->o->jobs : cores > 0 ? (unsigned)cores : 1;
+	for (;;) {
+		if (advance_all(b, jobs, err) < 0)
+			return err->code;
+		if (all_done(b))
+			return 0;
+		if (wait_for_news(b, signals, err) < 0)
+			return err->code;
+		for (size_t i = 0; i < b->stages.n; i++)
+			if (stage_needed(b, i) && stage_run_handle(b, &b->runs[i], err) < 0)
+				return err->code;
+		if (finish_commits(b, err) < 0)
+			return err->code;
+	}
+}
+
+int executor_run(struct build *b, struct err *err)
+{
+	sigset_t set, old;
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	AUTO_FD int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals < 0)
+		return err_sys(err, "cannot watch signals");
+	b->runs = xcalloc(b->stages.n, sizeof(*b->runs));
+	for (size_t i = 0; i < b->stages.n; i++)
+		stage_run_init(&b->runs[i], &b->plans[i]);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	int rc = loop(b, signals, err);
+	if (rc < 0) {
+		for (size_t i = 0; i < b->stages.n; i++)
+			stage_run_done(&b->runs[i]);
+		free(b->runs);
+		b->runs = NULL;
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return rc;
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/filetree.h"
+
+#include "base/err.h"
+#include "base/glob.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/root.h"
+#include "build/file_ignore.h"
+#include "build/filetree_internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINKS_MAX 40 /* as the kernel's MAXSYMLINKS */
+#define NODES_MAX 20000000 /* entries of one tree: a context of that size is a mistake */
+
+struct filetree *filetree_new(
+	int rootfd, const struct ignore *ignore, struct statcache *cache, bool reset_owner)
+{
+	struct filetree *t = xcalloc(1, sizeof(*t));
+	t->rootfd = rootfd;
+	t->ignore = ignore && !ignore_is_empty(ignore) ? ignore : NULL;
+	t->cache = cache;
+	t->reset_owner = reset_owner;
+	t->root = xcalloc(1, sizeof(*t->root));
+	t->root->name = xstrdup("");
+	t->root->st.st_mode = S_IFDIR | 0755;
+	(void)fstat(rootfd, &t->root->st);
+	if (reset_owner)
+		t->root->st.st_uid = t->root->st.st_gid = 0;
+	return t;
+}
+
+static void node_free(struct node *n)
+{
+	for (size_t i = 0; i < n->n_children; i++)
+		node_free(n->children[i]);
+	free(n->children);
+	free(n->link);
+	free(n->name);
+	free(n);
+}
+
+void filetree_free(struct filetree *t)
+{
+	if (!t)
+		return;
+	node_free(t->root);
+	free(t);
+}
+
+int filetree_rootfd(const struct filetree *t)
+{
+	return t->rootfd;
+}
+
+struct node *filetree_root(struct filetree *t)
+{
+	return t->root;
+}
+
+bool filetree_resets_owner(const struct filetree *t)
+{
+	return t->reset_owner;
+}
+
+char *node_path(const struct node *n)
+{
+	size_t len = 0;
+	for (const struct node *p = n; p->parent; p = p->parent)
+		len += strlen(p->name) + 1;
+	if (!len)
+		return xstrdup("");
+	char *path = xmalloc(len);
+	char *at = path + len - 1;
+	*at = '\0';
+	for (const struct node *p = n; p->parent; p = p->parent) {
+		size_t part = strlen(p->name);
+		at -= part;
+		memcpy(at, p->name, part);
+		if (at > path)
+			*--at = '/';
+	}
+	return path;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct node *const *x = a, *const *y = b;
+	return strcmp((*x)->name, (*y)->name);
+}
+
+/* One directory entry; NULL when a rule hides it for good. */
+static struct node *make_node(struct filetree *t, struct node *dir, const char *dirpath,
+	const char *name, const struct stat *st)
+{
+	bool ignored = false, below = false;
+	unsigned line = 0;
+	if (t->ignore) {
+		AUTO_FREE char *path = *dirpath ? xasprintf("%s/%s", dirpath, name) : xstrdup(name);
+		ignored = ignore_match(t->ignore, path, &below, &line);
+	}
+	struct node *n = xcalloc(1, sizeof(*n));
+	n->name = xstrdup(name);
+	n->parent = dir;
+	n->st = *st;
+	if (t->reset_owner)
+		n->st.st_uid = n->st.st_gid = 0;
+	n->ignored = ignored;
+	n->ignore_line = line;
+	n->listed = !S_ISDIR(st->st_mode) || (ignored && !below);
+	return n;
+}
+
+int filetree_list(struct filetree *t, struct node *n, struct err *err)
+{
+	if (n->listed)
+		return 0;
+	AUTO_FREE char *path = node_path(n);
+	int fd = root_open(t->rootfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		(void)err_sys(err, "cannot read the directory '%s'", *path ? path : ".");
+		mem_close_p(&fd);
+		return err->code;
+	}
+	size_t cap = 0;
+	int rc = 0;
+	for (struct dirent *e; rc == 0 && (e = readdir(dir));) {
+		struct stat st;
+		if (streq(e->d_name, ".") || streq(e->d_name, ".."))
+			continue;
+		if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (errno != ENOENT) /* removed since */
+				rc = err_sys(err, "cannot stat '%s/%s'", path, e->d_name);
+			continue;
+		}
+		struct node *child = make_node(t, n, path, e->d_name, &st);
+		if (n->n_children == cap) {
+			cap = cap ? cap * 2 : 16;
+			n->children = xreallocarray(n->children, cap, sizeof(struct node *));
+		}
+		n->children[n->n_children++] = child;
+		if (++t->nodes > NODES_MAX)
+			rc = err_set(err, ERR_LIMIT, "more than %d files in the tree", NODES_MAX);
+		if (S_ISLNK(st.st_mode)) {
+			char target[4096];
+			ssize_t len = readlinkat(fd, e->d_name, target, sizeof(target));
+			if (len < 0 || (size_t)len == sizeof(target))
+				rc = err_sys(err, "cannot read the link '%s/%s'", path, e->d_name);
+			else
+				child->link = xstrndup(target, (size_t)len);
+		}
+	}
+	closedir(dir);
+	if (n->n_children > 1)
+		qsort(n->children, n->n_children, sizeof(struct node *), by_name);
+	n->listed = true;
+	return rc;
+}
+
+/* Is it there for COPY: not ignored, or a directory with something below that is not. */
+int node_visible(struct filetree *t, struct node *n, bool *ret, struct err *err)
+{
+	*ret = !n->ignored;
+	if (*ret || !S_ISDIR(n->st.st_mode))
+		return 0;
+	if (filetree_list(t, n, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < n->n_children && !*ret; i++)
+		if (node_visible(t, n->children[i], ret, err) < 0)
+			return err->code;
+	return 0;
+}
+
+static struct node *find_child(const struct node *n, const char *name)
+{
+	size_t lo = 0, hi = n->n_children;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		int c = strcmp(n->children[mid]->name, name);
+		if (c == 0)
+			return n->children[mid];
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/* The visible child of that name, NULL in *ret when there is none. */
+static int visible_child(
+	struct filetree *t, struct node *n, const char *name, struct node **ret, struct err *err)
+{
+	bool visible = false;
+	*ret = NULL;
+	if (!S_ISDIR(n->st.st_mode))
+		return 0;
+	if (filetree_list(t, n, err) < 0)
+		return err->code;
+	struct node *c = find_child(n, name);
+	if (c && node_visible(t, c, &visible, err) < 0)
+		return err->code;
+	if (visible)
+		*ret = c;
+	return 0;
+}
+
+static void push_components(struct strv *todo, const char *path)
+{
+	AUTO_STRV struct strv parts = STRV_INIT;
+	strv_split(&parts, path, '/');
+	for (size_t i = parts.n; i-- > 0;)
+		if (*parts.v[i] && !streq(parts.v[i], "."))
+			strv_add(todo, parts.v[i]);
+}
+
+int filetree_lookup(
+	struct filetree *t, const char *path, bool follow, struct node **ret, struct err *err)
+{
+	AUTO_STRV struct strv todo = STRV_INIT;
+	struct node *n = t->root;
+	int links = 0;
+	*ret = NULL;
+	push_components(&todo, path);
+	while (todo.n) {
+		AUTO_FREE char *name = xstrdup(todo.v[todo.n - 1]);
+		strv_remove(&todo, todo.n - 1);
+		if (streq(name, "..")) {
+			n = n->parent ? n->parent : n;
+			continue;
+		}
+		struct node *c;
+		if (visible_child(t, n, name, &c, err) < 0)
+			return err->code;
+		if (!c)
+			return 0;
+		if (c->link && (todo.n || follow)) {
+			if (++links > LINKS_MAX)
+				return err_set(
+					err, ERR_INVALID, "too many symbolic links in '%s'", path);
+			if (c->link[0] == '/')
+				n = t->root;
+			push_components(&todo, c->link);
+			continue;
+		}
+		n = c;
+	}
+	*ret = n;
+	return 0;
+}
+
+struct matches {
+	struct match *m;
+	size_t n, cap;
+};
+
+static void add_match(struct matches *out, struct node *n, const char *path)
+{
+	if (out->n == out->cap) {
+		out->cap = out->cap ? out->cap * 2 : 8;
+		out->m = xreallocarray(out->m, out->cap, sizeof(*out->m));
+	}
+	out->m[out->n++] = (struct match){.node = n, .path = xstrdup(path)};
+}
+
+/* Matches below n: everything whose path relative to the pattern's fixed part fits; a directory
+ * that fits is not searched further. */
+static int glob_below(struct filetree *t, struct node *n, const char *prefix, const char *rel,
+	const char *pattern, bool deep, struct matches *out, struct err *err)
+{
+	if (!S_ISDIR(n->st.st_mode))
+		return 0;
+	if (filetree_list(t, n, err) < 0)
+		return err->code;
+	size_t depth = 1, pattern_depth = 1;
+	for (const char *p = rel; *p; p++)
+		depth += *p == '/';
+	depth += *rel != '\0';
+	for (const char *p = pattern; *p; p++)
+		pattern_depth += *p == '/';
+	for (size_t i = 0; i < n->n_children; i++) {
+		struct node *c = n->children[i];
+		bool visible;
+		if (node_visible(t, c, &visible, err) < 0)
+			return err->code;
+		if (!visible)
+			continue;
+		AUTO_FREE char *crel = *rel ? xasprintf("%s/%s", rel, c->name) : xstrdup(c->name);
+		if (glob_match_deep(pattern, crel)) {
+			AUTO_FREE char *path =
+				*prefix ? xasprintf("%s/%s", prefix, crel) : xstrdup(crel);
+			add_match(out, c, path);
+		} else if (deep || depth < pattern_depth) {
+			if (glob_below(t, c, prefix, crel, pattern, deep, out, err) < 0)
+				return err->code;
+		}
+	}
+	return 0;
+}
+
+/* A '*', '?' or '[' that is not escaped. */
+static bool has_wildcard(const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '\\' && s[1])
+			s++;
+		else if (*s == '*' || *s == '?' || *s == '[')
+			return true;
+	}
+	return false;
+}
+
+static char *unescape(const char *s)
+{
+	char *out = xmalloc(strlen(s) + 1), *at = out;
+	for (; *s; s++) {
+		if (*s == '\\' && s[1])
+			s++;
+		*at++ = *s;
+	}
+	*at = '\0';
+	return out;
+}
+
+int filetree_glob(
+	struct filetree *t, const char *pattern, struct match **ret, size_t *ret_n, struct err *err)
+{
+	struct matches out = {0};
+	AUTO_FREE char *clean = path_clean_rel(pattern);
+	AUTO_STRV struct strv parts = STRV_INIT;
+	strv_split(&parts, clean, '/');
+	size_t fixed = 0;
+	while (fixed < parts.n && !has_wildcard(parts.v[fixed]))
+		fixed++;
+	AUTO_STRV struct strv head = STRV_INIT, tail = STRV_INIT;
+	for (size_t i = 0; i < parts.n; i++)
+		strv_add(i < fixed ? &head : &tail, parts.v[i]);
+	AUTO_FREE char *raw = strv_join(&head, "/"), *prefix = unescape(raw),
+		       *rest = strv_join(&tail, "/");
+	struct node *base;
+	if (filetree_lookup(t, prefix, tail.n > 0, &base, err) < 0)
+		return err->code;
+	if (base && tail.n == 0)
+		add_match(&out, base, prefix);
+	else if (base &&
+		 glob_below(t, base, prefix, "", rest, strv_has(&tail, "**"), &out, err) < 0) {
+		matches_free(out.m, out.n);
+		return err->code;
+	}
+	*ret = out.m;
+	*ret_n = out.n;
+	return 0;
+}
+
+void matches_free(struct match *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(m[i].path);
+	free(m);
+}
+
+static size_t count_below(struct filetree *t, struct node *n)
+{
+	struct err err = ERR_INIT;
+	size_t count = 0;
+	if (filetree_list(t, n, &err) < 0)
+		return 0;
+	for (size_t i = 0; i < n->n_children; i++) {
+		struct node *c = n->children[i];
+		count += S_ISDIR(c->st.st_mode) ? count_below(t, c) : !c->ignored;
+	}
+	return count;
+}
+
+size_t filetree_count(struct filetree *t)
+{
+	return count_below(t, t->root);
+}
+
+bool filetree_hidden_by(struct filetree *t, const char *path, unsigned *ret_line)
+{
+	if (!t->ignore)
+		return false;
+	AUTO_FREE char *clean = path_clean_rel(path);
+	struct stat st;
+	return root_lstat(t->rootfd, clean, &st) == 0 &&
+	       ignore_match(t->ignore, clean, NULL, ret_line);
+}

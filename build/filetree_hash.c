@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Content digests of a tree's files: from the stat cache, else by reading them, with one process a
+ * core when there is much to read. */
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/root.h"
+#include "base/xattr.h"
+#include "build/filetree.h"
+#include "build/filetree_internal.h"
+#include "store/statcache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define READ_BUF (256 * KIB)
+#define PARALLEL_FILES 256 /* below that, forking costs more than it saves */
+#define PARALLEL_BYTES (4 * MIB)
+#define WORKERS_MAX 8
+#define CHUNK 32 /* files that a worker takes at a time */
+
+struct todo {
+	struct node **n;
+	size_t count, cap;
+	uint64_t bytes;
+};
+
+static int collect(struct filetree *t, struct node *n, struct todo *todo, struct err *err)
+{
+	if (S_ISDIR(n->st.st_mode)) {
+		if (filetree_list(t, n, err) < 0)
+			return err->code;
+		for (size_t i = 0; i < n->n_children; i++)
+			if (collect(t, n->children[i], todo, err) < 0)
+				return err->code;
+		return 0;
+	}
+	if (!S_ISREG(n->st.st_mode) || n->has_digest || n->ignored)
+		return 0;
+	if (t->cache && statcache_get(t->cache, &n->st, &n->digest)) {
+		n->has_digest = true;
+		return 0;
+	}
+	if (todo->count == todo->cap) {
+		todo->cap = todo->cap ? todo->cap * 2 : 64;
+		todo->n = xreallocarray(todo->n, todo->cap, sizeof(struct node *));
+	}
+	todo->n[todo->count++] = n;
+	todo->bytes += (uint64_t)n->st.st_size;
+	return 0;
+}
+
+/* The directory of the file that was hashed last: files come a directory at a time. */
+struct cursor {
+	const struct node *dir;
+	int fd;
+	char *buf;
+};
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+static void hash_xattrs(struct sha256 *h, const struct xattrs *x)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		uint64_t len = x->x[i].len;
+		sha256_update(h, x->x[i].name, strlen(x->x[i].name) + 1);
+		sha256_update(h, &len, sizeof(len));
+		sha256_update(h, x->x[i].value, x->x[i].len);
+	}
+}
+
+static int hash_file(struct filetree *t, struct cursor *c, const struct node *n, struct digest *ret,
+	struct err *err)
+{
+	if (c->dir != n->parent) {
+		AUTO_FREE char *path = node_path(n->parent);
+		mem_close_p(&c->fd);
+		c->fd = root_open(t->rootfd, path, O_PATH | O_DIRECTORY, 0);
+		if (c->fd < 0)
+			return err_sys(err, "cannot open '%s'", path);
+		c->dir = n->parent;
+	}
+	AUTO_FREE char *path = NULL;
+	AUTO_FD int fd = openat(c->fd, n->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		path = node_path(n);
+		return err_sys(err, "cannot open '%s'", path);
+	}
+	struct sha256 h;
+	sha256_init(&h);
+	for (;;) {
+		ssize_t got = read(fd, c->buf, READ_BUF);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			path = node_path(n);
+			return err_sys(err, "cannot read '%s'", path);
+		}
+		if (got == 0)
+			break;
+		sha256_update(&h, c->buf, (size_t)got);
+		if ((size_t)got < READ_BUF && st.st_size <= (off_t)READ_BUF)
+			break; /* spares the read that would say 0 */
+	}
+	*ret = sha256_final(&h);
+	if (!same_file(&st, &n->st)) {
+		path = node_path(n);
+		return err_set(err, ERR_INVALID,
+			"'%s' changed while it was read; build again when nothing writes to it",
+			path);
+	}
+	AUTO_XATTRS struct xattrs x = {0};
+	if (xattrs_read(fd, "", &x, err) < 0)
+		return err->code;
+	if (x.n) {
+		struct sha256 both;
+		sha256_init(&both);
+		sha256_update(&both, ret->b, sizeof(ret->b));
+		hash_xattrs(&both, &x);
+		*ret = sha256_final(&both);
+	}
+	return 0;
+}
+
+/* What the workers have in common, in shared memory. */
+struct shared {
+	_Atomic size_t next; /* the first file that nobody has taken */
+	struct digest digests[];
+};
+
+struct hash_job {
+	struct filetree *tree;
+	const struct todo *todo;
+	struct shared *shared;
+};
+
+static int hash_worker(void *arg, struct buf *out, struct err *err)
+{
+	struct hash_job *j = arg;
+	struct cursor c = {.fd = -1, .buf = xmalloc(READ_BUF)};
+	int rc = 0;
+	(void)out;
+	while (rc == 0) {
+		size_t from = atomic_fetch_add(&j->shared->next, CHUNK);
+		if (from >= j->todo->count)
+			break;
+		size_t to = from + CHUNK < j->todo->count ? from + CHUNK : j->todo->count;
+		for (size_t i = from; rc == 0 && i < to; i++)
+			rc = hash_file(j->tree, &c, j->todo->n[i], &j->shared->digests[i], err);
+	}
+	mem_close_p(&c.fd);
+	free(c.buf);
+	return rc;
+}
+
+static int hash_all(
+	struct filetree *t, const struct todo *todo, struct shared *shared, struct err *err)
+{
+	struct hash_job j = {.tree = t, .todo = todo, .shared = shared};
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned n = todo->count < PARALLEL_FILES && todo->bytes < PARALLEL_BYTES ? 1
+	             : cores > WORKERS_MAX                                        ? WORKERS_MAX
+	             : cores < 1                                                  ? 1
+	                                                                          : (unsigned)cores;
+	struct job jobs[WORKERS_MAX] = {0};
+	int rc = 0;
+	for (unsigned i = 1; rc == 0 && i < n; i++)
+		rc = job_start(&jobs[i], hash_worker, &j, err);
+	if (rc == 0)
+		rc = hash_worker(&j, NULL, err);
+	for (unsigned i = 1; i < n; i++) {
+		struct err other = ERR_INIT;
+		if (rc < 0) {
+			job_cancel(&jobs[i]);
+		} else if (job_collect(&jobs[i], true, NULL, &other) < 0) {
+			*err = other;
+			rc = other.code;
+		}
+	}
+	return rc;
+}
+
+int filetree_hash(struct filetree *t, struct node *const *nodes, size_t n, struct err *err)
+{
+	struct todo todo = {0};
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = collect(t, nodes[i], &todo, err);
+	if (rc == 0 && todo.count) {
+		size_t size = sizeof(struct shared) + todo.count * sizeof(struct digest);
+		struct shared *shared =
+			mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (shared == MAP_FAILED) {
+			rc = err_sys(err, "cannot map memory for %zu digests", todo.count);
+		} else {
+			struct digest *digests = shared->digests;
+			rc = hash_all(t, &todo, shared, err);
+			for (size_t i = 0; rc == 0 && i < todo.count; i++) {
+				todo.n[i]->digest = digests[i];
+				todo.n[i]->has_digest = true;
+				if (t->cache)
+					statcache_put(t->cache, &todo.n[i]->st, &digests[i]);
+			}
+			munmap(shared, size);
+		}
+	}
+	free(todo.n);
+	return rc;
+}

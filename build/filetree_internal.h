@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What context.c and hash.c share. */
+#pragma once
+#include "build/filetree.h"
+
+struct filetree {
+	int rootfd;
+	const struct ignore *ignore;
+	struct statcache *cache;
+	bool reset_owner;
+	struct node *root;
+	size_t nodes;
+};

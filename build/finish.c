@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/finish.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "build/stage_run.h"
+#include "image/manifest.h"
+#include "image/media_type.h"
+#include "image/reference.h"
+#include "store/blobs.h"
+#include "store/images.h"
+#include "store/names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *layer_type(enum compression c)
+{
+	switch (c) {
+	case COMPRESSION_NONE:
+		return MT_OCI_LAYER;
+	case COMPRESSION_GZIP:
+		return MT_OCI_LAYER_GZIP;
+	case COMPRESSION_ZSTD:
+		return MT_OCI_LAYER_ZSTD;
+	}
+	return MT_OCI_LAYER;
+}
+
+/* The same bytes under OCI's name. */
+static const char *oci_type(const char *type)
+{
+	static const struct {
+		const char *docker, *oci;
+	} twins[] = {
+		{MT_DOCKER_LAYER, MT_OCI_LAYER},
+		{MT_DOCKER_LAYER_GZIP, MT_OCI_LAYER_GZIP},
+		{MT_DOCKER_LAYER_ZSTD, MT_OCI_LAYER_ZSTD},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(twins); i++)
+		if (streq(type, twins[i].docker))
+			return twins[i].oci;
+	return type;
+}
+
+/* Diff IDs, and what history says of the steps' layers, base stage first. *last: when the newest
+ * layer was made. */
+static void add_steps(struct build *b, const struct stage_run *r, struct image_config *c,
+	struct manifest *m, struct timespec *last)
+{
+	const struct stage *st = r->plan->stage;
+	if (st->base_stage != NO_STAGE)
+		add_steps(b, &b->runs[st->base_stage], c, m, last);
+	for (size_t i = 0; i < r->plan->n_steps; i++) {
+		const struct step_result *res = &r->results[i];
+		struct history *h = &c->history[r->plan->steps[i].history];
+		struct timespec t =
+			b->o->has_epoch ? (struct timespec){.tv_sec = b->o->epoch} : res->created;
+		char text[CLOCK_STR_MAX];
+		mem_replace(&h->created, xstrdup(clock_format(t, text)));
+		h->empty_layer = !res->link || res->link->empty;
+		if (h->empty_layer)
+			continue;
+		const struct link *l = res->link;
+		struct descriptor d = {.digest = l->layer.blob, .size = l->layer.blob_size};
+		char *type = xstrdup(layer_type(l->compression));
+		d.media_type = type;
+		manifest_add_layer(m, &d);
+		free(type);
+		image_config_add_diff_id(c, &l->layer.diff_id);
+		*last = t;
+	}
+}
+
+/*
+ * Instructions without a layer happened when the layer before them was made, or the first new one
+ * after the base; so that a rebuild from the cache is the same image.
+ */
+static void date_history(struct build *b, struct image_config *c, size_t base_history)
+{
+	char epoch[CLOCK_STR_MAX];
+	clock_format((struct timespec){.tv_sec = b->o->epoch}, epoch);
+	const char *at = NULL;
+	for (size_t i = base_history; i < c->n_history && !at; i++)
+		at = c->history[i].created;
+	if (!at && base_history)
+		at = c->history[base_history - 1].created;
+	for (size_t i = base_history; i < c->n_history; i++) {
+		struct history *h = &c->history[i];
+		if (b->o->has_epoch)
+			mem_replace(&h->created, xstrdup(epoch));
+		else if (h->created)
+			at = h->created;
+		else if (at)
+			h->created = xstrdup(at);
+	}
+}
+
+static size_t base_image_of(const struct build *b, size_t stage)
+{
+	while (b->plans[stage].stage->base_stage != NO_STAGE)
+		stage = b->plans[stage].stage->base_stage;
+	return stage;
+}
+
+static void add_base_layers(const struct build *b, size_t root_stage, struct manifest *m)
+{
+	size_t index = b->plans[root_stage].base_image;
+	if (index == NO_STAGE)
+		return;
+	const struct manifest *base = &b->images[index].image.manifest;
+	for (size_t i = 0; i < base->n_layers; i++) {
+		struct descriptor d = {
+			.digest = base->layers[i].digest, .size = base->layers[i].size};
+		char *type = xstrdup(oci_type(base->layers[i].media_type));
+		d.media_type = type;
+		manifest_add_layer(m, &d);
+		free(type);
+	}
+}
+
+static int put_document(struct build *b, const char *text, const char *type, struct descriptor *ret,
+	struct err *err)
+{
+	struct descriptor d = {.size = strlen(text)};
+	if (blob_put(b->store, text, strlen(text), &d.digest, err) < 0)
+		return err->code;
+	d.media_type = xstrdup(type);
+	*ret = d;
+	return 0;
+}
+
+static int name_image(struct build *b, const struct descriptor *manifest, struct err *err)
+{
+	struct strv *refs = &b->result->refs;
+	for (size_t i = 0; i < b->o->tags.n; i++) {
+		AUTO_REFERENCE struct reference ref = {0};
+		if (reference_parse_local(b->o->tags.v[i], &ref, err) < 0)
+			return err->code;
+		AUTO_FREE char *text = reference_str(&ref);
+		if (!strv_has(refs, text))
+			strv_add(refs, text);
+	}
+	return names_set(b->store, (const char *const *)strv_argv(refs), refs->n, manifest, err);
+}
+
+int finish_image(struct build *b, struct err *err)
+{
+	struct stage_plan *p = &b->plans[b->stages.target];
+	size_t root_stage = base_image_of(b, b->stages.target);
+	struct image_config *c = &p->config;
+	struct manifest m = {0};
+	struct timespec last = {.tv_sec = -1};
+	m.media_type = xstrdup(MT_OCI_MANIFEST);
+	map_copy(&m.annotations, &b->o->annotations);
+	add_base_layers(b, root_stage, &m);
+	add_steps(b, &b->runs[b->stages.target], c, &m, &last);
+	map_merge(&c->labels, &b->o->labels);
+	date_history(b, c, b->plans[root_stage].base_history);
+	char text[CLOCK_STR_MAX];
+	if (b->o->has_epoch)
+		mem_replace(&c->created,
+			xstrdup(clock_format((struct timespec){.tv_sec = b->o->epoch}, text)));
+	else if (last.tv_sec >= 0)
+		mem_replace(&c->created, xstrdup(clock_format(last, text)));
+	AUTO_FREE char *config = image_config_dump(c);
+	int rc = put_document(b, config, MT_OCI_CONFIG, &m.config, err);
+	if (rc == 0) {
+		AUTO_FREE char *manifest = manifest_dump(&m);
+		rc = put_document(b, manifest, MT_OCI_MANIFEST, &b->result->manifest, err);
+		b->result->image_id = m.config.digest;
+		b->result->image_bytes = m.config.size + b->result->manifest.size;
+		for (size_t i = 0; i < m.n_layers; i++)
+			b->result->image_bytes += m.layers[i].size;
+	}
+	manifest_done(&m);
+	return rc < 0 ? rc : name_image(b, &b->result->manifest, err);
+}

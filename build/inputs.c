@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/inputs.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/root.h"
+#include "base/xattr.h"
+#include "build/cache.h"
+#include "build/chmod.h"
+#include "build/filetree.h"
+#include "build/steps.h"
+
+#include <fcntl.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct inputs {
+	struct filetree *t;
+	const struct step *s;
+	struct key k;
+	bool mode_matters, owner_matters;
+	void *names; /* tsearch(3) tree of files with several names, in the order they were met */
+	uint64_t n_names;
+};
+
+struct name_group {
+	dev_t dev;
+	ino_t ino;
+	uint64_t id;
+};
+
+static int compare_groups(const void *a, const void *b)
+{
+	const struct name_group *x = a, *y = b;
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+/* 0 for a file with one name, else the number of its group: names of one file stay one file,
+ * whatever its inode is. */
+static uint64_t group_of(struct inputs *in, const struct stat *st)
+{
+	if (st->st_nlink < 2)
+		return 0;
+	struct name_group *g = xcalloc(1, sizeof(*g));
+	*g = (struct name_group){.dev = st->st_dev, .ino = st->st_ino, .id = in->n_names + 1};
+	struct name_group **slot = tsearch(g, &in->names, compare_groups);
+	if (!slot)
+		xmalloc_failed();
+	if (*slot == g)
+		in->n_names++;
+	else
+		free(g);
+	return (*slot)->id;
+}
+
+static int directory_xattrs(struct inputs *in, struct node *n, struct err *err)
+{
+	AUTO_FREE char *path = node_path(n);
+	AUTO_FD int fd =
+		root_open(filetree_rootfd(in->t), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	AUTO_XATTRS struct xattrs x = {0};
+	if (fd < 0)
+		return err_sys(err, "cannot open '%s'", path);
+	if (xattrs_read(fd, "", &x, err) < 0)
+		return err->code;
+	key_u64(&in->k, x.n);
+	for (size_t i = 0; i < x.n; i++) {
+		key_str(&in->k, x.x[i].name);
+		key_bytes(&in->k, x.x[i].value, x.x[i].len);
+	}
+	return 0;
+}
+
+static int feed(struct inputs *in, struct node *n, struct err *err)
+{
+	mode_t mode = n->st.st_mode;
+	key_u64(&in->k, in->mode_matters ? mode : mode & S_IFMT);
+	if (in->owner_matters) {
+		key_u64(&in->k, n->st.st_uid);
+		key_u64(&in->k, n->st.st_gid);
+	}
+	if (S_ISREG(mode)) {
+		key_digest(&in->k, &n->digest);
+		key_u64(&in->k, (uint64_t)n->st.st_size);
+		key_u64(&in->k, group_of(in, &n->st));
+		return 0;
+	}
+	if (S_ISLNK(mode)) {
+		key_str(&in->k, n->link);
+		return 0;
+	}
+	if (!S_ISDIR(mode)) {
+		key_u64(&in->k, n->st.st_rdev);
+		return 0;
+	}
+	if (directory_xattrs(in, n, err) < 0 || filetree_list(in->t, n, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < n->n_children; i++) {
+		bool visible;
+		if (node_visible(in->t, n->children[i], &visible, err) < 0)
+			return err->code;
+		if (!visible)
+			continue;
+		key_str(&in->k, n->children[i]->name);
+		if (feed(in, n->children[i], err) < 0)
+			return err->code;
+	}
+	key_str(&in->k, NULL); /* end of the directory */
+	return 0;
+}
+
+static int feed_source(struct inputs *in, const char *source, struct err *err)
+{
+	struct match *m = NULL;
+	size_t n = 0;
+	if (filetree_glob(in->t, source, &m, &n, err) < 0)
+		return err->code;
+	key_u64(&in->k, n);
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		struct node *node = m[i].node;
+		if (node->link) /* what a source names is followed, what lies below it is not */
+			rc = filetree_lookup(in->t, m[i].path, true, &node, err);
+		if (rc == 0 && !node)
+			rc = err_set(err, ERR_NOT_FOUND, "'%s' is a link to nothing", m[i].path);
+		if (rc == 0)
+			rc = filetree_hash(in->t, &node, 1, err);
+		if (rc < 0)
+			break;
+		key_str(&in->k, S_ISDIR(node->st.st_mode) ? NULL : path_base(m[i].path));
+		rc = feed(in, node, err);
+	}
+	if (rc == 0 && n == 0 && !strpbrk(source, "*?["))
+		rc = err_set(err, ERR_NOT_FOUND, "no file '%s' in the source", source);
+	matches_free(m, n);
+	return rc;
+}
+
+int inputs_digest(struct filetree *t, const struct step *s, struct digest *ret, struct err *err)
+{
+	struct chmod mode;
+	struct inputs in = {.t = t, .s = s};
+	in.mode_matters = !s->chmod || !chmod_parse(s->chmod, &mode) || !mode.octal;
+	in.owner_matters = !s->chown;
+	key_init(&in.k, "inputs");
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < s->sources.n; i++)
+		rc = feed_source(&in, s->sources.v[i], err);
+	*ret = key_final(&in.k);
+	tdestroy(in.names, free);
+	return rc;
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Instructions that only change the image's config (and WORKDIR, which also makes a directory).
+ * BuildKit's dockerfile2llb is the reference. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/path.h"
+#include "build/build_internal.h"
+#include "build/cache.h"
+#include "build/signals.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PORTS_MAX 65535
+
+static void set_env(struct stage_plan *p, const char *name, const char *value)
+{
+	map_set(&p->env, name, value);
+}
+
+static int inst_arg(struct eval *e, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	const struct build_opts *o = e->b->o;
+	for (size_t i = 0; i < inst->args.n; i++) {
+		const char *word = inst->args.v[i];
+		const char *eq = strchr(word, '=');
+		AUTO_FREE char *raw = eq ? xstrndup(word, (size_t)(eq - word)) : xstrdup(word);
+		AUTO_FREE char *name = NULL, *value = NULL;
+		if (eval_word(e, raw, inst->arg_pos[i], &name, err) < 0)
+			return err->code;
+		if (eq && eval_word(e, eq + 1, inst->arg_pos[i], &value, err) < 0)
+			return err->code;
+		if (!eq && map_get(&e->b->stages.global_args, name))
+			value = xstrdup(map_get(&e->b->stages.global_args, name));
+		if (map_has(&o->build_args, name)) {
+			const char *given = map_get(&o->build_args, name);
+			if (!given)
+				given = getenv(name);
+			if (given)
+				mem_replace(&value, xstrdup(given));
+		}
+		if (value)
+			set_env(e->p, name, value);
+	}
+	eval_history(e, inst->text, true);
+	return 0;
+}
+
+static int inst_env(struct eval *e, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	AUTO_MAP struct map set =
+		MAP_INIT; /* all values are expanded with the environment before the instruction */
+	for (size_t i = 0; i + 1 < inst->args.n; i += 2) {
+		AUTO_FREE char *name = NULL, *value = NULL;
+		if (eval_word(e, inst->args.v[i], inst->arg_pos[i], &name, err) < 0 ||
+			eval_word(e, inst->args.v[i + 1], inst->arg_pos[i + 1], &value, err) < 0)
+			return err->code;
+		if (!*name || strchr(name, '='))
+			return eval_error(e, inst->arg_pos[i], err, ERR_INVALID,
+				"ENV: '%s' is not a variable's name", name);
+		map_set(&set, name, value);
+	}
+	MAP_FOREACH (v, &set) {
+		set_env(e->p, v->key, v->value);
+		map_set(&e->p->config.env, v->key, v->value);
+	}
+	eval_history(e, inst->text, true);
+	return 0;
+}
+
+static int inst_label(struct eval *e, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	for (size_t i = 0; i + 1 < inst->args.n; i += 2) {
+		AUTO_FREE char *name = NULL, *value = NULL;
+		if (eval_word(e, inst->args.v[i], inst->arg_pos[i], &name, err) < 0 ||
+			eval_word(e, inst->args.v[i + 1], inst->arg_pos[i + 1], &value, err) < 0)
+			return err->code;
+		if (!*name)
+			return eval_error(
+				e, inst->arg_pos[i], err, ERR_INVALID, "LABEL: the name is empty");
+		map_set(&e->p->config.labels, name, value);
+	}
+	eval_history(e, inst->text, true);
+	return 0;
+}
+
+static void add_once(struct strv *set, const char *word)
+{
+	if (!strv_has(set, word))
+		strv_add(set, word);
+}
+
+/* [[ip:]host-port:]port[-port][/proto]: only the container's side counts (docker's
+ * nat.ParsePortSpec). */
+static int expose_one(struct eval *e, const char *spec, struct pos pos, struct err *err)
+{
+	const char *slash = strchr(spec, '/');
+	AUTO_FREE char *proto = xstrdup(slash && slash[1] ? slash + 1 : "tcp");
+	AUTO_FREE char *ports = slash ? xstrndup(spec, (size_t)(slash - spec)) : xstrdup(spec);
+	for (char *c = proto; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	if (!streq(proto, "tcp") && !streq(proto, "udp") && !streq(proto, "sctp"))
+		return eval_error(e, pos, err, ERR_INVALID,
+			"EXPOSE %s: unknown protocol '%s' (tcp, udp or sctp)", spec, proto);
+	const char *colon = strrchr(ports, ':');
+	AUTO_FREE char *range = xstrdup(colon ? colon + 1 : ports);
+	char *dash = strchr(range, '-');
+	uint64_t first, last;
+	if (dash)
+		*dash = '\0';
+	if (!num_u64(range, PORTS_MAX, &first) ||
+		!num_u64(dash ? dash + 1 : range, PORTS_MAX, &last) || last < first)
+		return eval_error(e, pos, err, ERR_INVALID,
+			"EXPOSE %s: not a port or a range of ports (0-65535)", spec);
+	for (uint64_t port = first; port <= last; port++) {
+		AUTO_FREE char *text = xasprintf("%llu/%s", (unsigned long long)port, proto);
+		add_once(&e->p->config.exposed_ports, text);
+	}
+	return 0;
+}
+
+static int inst_expose(struct eval *e, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	AUTO_STRV struct strv words = STRV_INIT;
+	for (size_t i = 0; i < inst->args.n; i++)
+		if (eval_words(e, inst->args.v[i], inst->arg_pos[i], &words, err) < 0)
+			return err->code;
+	for (size_t i = 0; i < words.n; i++)
+		if (expose_one(e, words.v[i], eval_arg_pos(e, i), err) < 0)
+			return err->code;
+	eval_history(e, inst->text, true);
+	return 0;
+}
+
+static int inst_volume(struct eval *e, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	for (size_t i = 0; i < inst->args.n; i++) {
+		AUTO_FREE char *path = NULL;
+		if (eval_word(e, inst->args.v[i], inst->arg_pos[i], &path, err) < 0)
+			return err->code;
+		if (!path[strspn(path, " \t")])
+			return eval_error(
+				e, inst->arg_pos[i], err, ERR_INVALID, "VOLUME: the path is empty");
+		add_once(&e->p->config.volumes, path);
+	}
+	eval_history(e, inst->text, true);
+	return 0;
+}
+
+static int inst_healthcheck(struct eval *e, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	struct image_config *c = &e->p->config;
+	static const char *const flags[] = {
+		"interval", "timeout", "start-period", "start-interval"};
+	int64_t values[ARRAY_LEN(flags)] = {0};
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+		struct pos pos;
+		const char *text = inst_flag(inst, flags[i], &pos);
+		if (text && (!num_duration(text, &values[i]) ||
+				    (values[i] != 0 && values[i] < 1000000)))
+			return eval_error(e, pos, err, ERR_INVALID,
+				"--%s=%s: not a duration of 1ms or more, such as 30s or 1m30s",
+				flags[i], text);
+	}
+	struct pos pos;
+	const char *retries = inst_flag(inst, "retries", &pos);
+	uint64_t n = 0;
+	if (retries && !num_u64(retries, INT32_MAX, &n))
+		return eval_error(e, pos, err, ERR_INVALID, "--retries=%s: not a number", retries);
+	strv_done(&c->healthcheck.test);
+	c->has_healthcheck = true;
+	c->healthcheck = (struct healthcheck){
+		.interval_ns = values[0],
+		.timeout_ns = values[1],
+		.start_period_ns = values[2],
+		.start_interval_ns = values[3],
+		.retries = (int64_t)n,
+	};
+	if (streq(inst->args.v[0], "NONE")) {
+		strv_add(&c->healthcheck.test, "NONE");
+	} else {
+		strv_add(&c->healthcheck.test, inst->json ? "CMD" : "CMD-SHELL");
+		for (size_t i = 1; i < inst->args.n; i++)
+			strv_add(&c->healthcheck.test, inst->args.v[i]);
+	}
+	eval_history(e, inst->text, true);
+	return 0;
+}
+
+static int inst_user(struct eval *e, struct err *err)
+{
+	AUTO_FREE char *user = NULL;
+	if (eval_word(e, e->at.inst->args.v[0], eval_arg_pos(e, 0), &user, err) < 0)
+		return err->code;
+	mem_replace(&e->p->config.user, take(user));
+	eval_history(e, e->at.inst->text, true);
+	return 0;
+}
+
+static int inst_stopsignal(struct eval *e, struct err *err)
+{
+	AUTO_FREE char *signal = NULL;
+	if (eval_word(e, e->at.inst->args.v[0], eval_arg_pos(e, 0), &signal, err) < 0)
+		return err->code;
+	if (!signal_is_known(signal))
+		return eval_error(e, eval_arg_pos(e, 0), err, ERR_INVALID,
+			"STOPSIGNAL %s: no such signal (a name such as SIGTERM or a number)",
+			signal);
+	mem_replace(&e->p->config.stop_signal, take(signal));
+	eval_history(e, e->at.inst->text, true);
+	return 0;
+}
+
+int inst_metadata(struct eval *e, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	struct image_config *c = &e->p->config;
+	switch (inst->kind) {
+	case INST_ARG:
+		return inst_arg(e, err);
+	case INST_ENV:
+		return inst_env(e, err);
+	case INST_LABEL:
+		return inst_label(e, err);
+	case INST_EXPOSE:
+		return inst_expose(e, err);
+	case INST_VOLUME:
+		return inst_volume(e, err);
+	case INST_HEALTHCHECK:
+		return inst_healthcheck(e, err);
+	case INST_USER:
+		return inst_user(e, err);
+	case INST_STOPSIGNAL:
+		return inst_stopsignal(e, err);
+	case INST_CMD:
+		strv_done(&c->cmd);
+		eval_command(e, &c->cmd);
+		c->has_cmd = true;
+		c->args_escaped = false;
+		e->p->own_cmd = true;
+		break;
+	case INST_ENTRYPOINT:
+		strv_done(&c->entrypoint);
+		eval_command(e, &c->entrypoint);
+		c->has_entrypoint = true;
+		c->args_escaped = false;
+		if (!e->p->own_cmd) { /* the base's CMD was meant for the base's ENTRYPOINT */
+			strv_done(&c->cmd);
+			c->has_cmd = false;
+		}
+		break;
+	case INST_SHELL:
+		strv_copy(&c->shell, &inst->args);
+		break;
+	case INST_MAINTAINER:
+		mem_replace(&c->author, xstrdup(inst->args.v[0]));
+		break;
+	case INST_ONBUILD:
+		strv_add(&c->on_build, inst->onbuild->text);
+		break;
+	case INST_ADD:
+	case INST_COPY:
+	case INST_FROM:
+	case INST_RUN:
+	case INST_WORKDIR:
+		break; /* not metadata: evaluate.c sends them elsewhere */
+	}
+	eval_history(e, inst->text, true);
+	return 0;
+}
+
+int inst_workdir(struct eval *e, struct err *err)
+{
+	AUTO_FREE char *word = NULL;
+	if (eval_word(e, e->at.inst->args.v[0], eval_arg_pos(e, 0), &word, err) < 0)
+		return err->code;
+	if (!*word)
+		return eval_error(
+			e, eval_arg_pos(e, 0), err, ERR_INVALID, "WORKDIR: the path is empty");
+	struct image_config *c = &e->p->config;
+	AUTO_FREE char *base = xasprintf("/%s", c->working_dir ? c->working_dir : "");
+	AUTO_FREE char *dir = path_resolve(base, word);
+	mem_replace(&c->working_dir, xstrdup(dir));
+	AUTO_FREE char *by = xasprintf("WORKDIR %s", dir);
+	if (streq(dir, "/")) {
+		eval_history(e, by, true);
+		return 0;
+	}
+	eval_history(e, by, false);
+	struct step *s = eval_add_step(e, STEP_WORKDIR);
+	s->dest = xstrdup(dir);
+	s->user = c->user ? xstrdup(c->user) : NULL;
+	struct key k;
+	key_init(&k, "workdir");
+	key_str(&k, s->dest);
+	key_str(&k, s->user);
+	s->words = key_final(&k);
+	return 0;
+}

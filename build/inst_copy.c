@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* COPY and ADD: words and flags -> a step; sources are looked for in the context before anything
+ * runs. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "build/build_internal.h"
+#include "build/cache.h"
+#include "build/chmod.h"
+#include "build/file_expand.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool has_wildcard(const char *s)
+{
+	return strpbrk(s, "*?[") != NULL;
+}
+
+static bool is_url(const char *s)
+{
+	static const char *const prefixes[] = {"http://", "https://", "git://", "git@", "ssh://"};
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+		if (str_has_prefix(s, prefixes[i]))
+			return true;
+	return false;
+}
+
+/* --from=STAGE|INDEX|IMAGE */
+static int copy_from(struct eval *e, struct step *s, struct err *err)
+{
+	struct pos pos;
+	if (!inst_flag(e->at.inst, "from", &pos))
+		return 0;
+	AUTO_FREE char *from = NULL;
+	if (eval_flag(e, "from", &from, err) < 0)
+		return err->code;
+	if (!*from)
+		return 0; /* as BuildKit: no name, no other source */
+	struct stages *all = &e->b->stages;
+	size_t self = e->p->stage->index;
+	size_t stage = stages_find(all, from, self);
+	if (stage == NO_STAGE)
+		stage = stages_find(all, from, all->n); /* a later one may be named too */
+	if (stage != NO_STAGE) {
+		if (stage == self)
+			return eval_error(e, pos, err, ERR_INVALID,
+				"--from=%s: a stage cannot copy from itself", from);
+		s->from = COPY_FROM_STAGE;
+		s->from_stage = stage;
+		struct err why = ERR_INIT;
+		if (stage_evaluate(e->b, stage, &why) < 0) {
+			*err = why;
+			return err->code;
+		}
+		return 0;
+	}
+	if (streq(from, "scratch"))
+		return eval_error(
+			e, pos, err, ERR_INVALID, "--from=scratch: there is nothing in it to copy");
+	struct err why = ERR_INIT;
+	s->from = COPY_FROM_IMAGE;
+	if (build_use_image(e->b, from, &e->b->target_platform, &s->from_image, &why) < 0)
+		return eval_error(e, pos, err, why.code,
+			"--from=%s is not a stage of this file; as an image: %s", from, why.msg);
+	return 0;
+}
+
+/* Every source must be in the context; a pattern may match nothing. */
+static int check_source(struct eval *e, const char *source, struct pos pos, struct err *err)
+{
+	struct build *b = e->b;
+	struct err why = ERR_INIT;
+	if (!b->context)
+		return eval_error(e, pos, err, ERR_INVALID,
+			"%s: there is no build context to copy '%s' from", e->at.inst->name,
+			source);
+	struct match *m = NULL;
+	size_t n = 0;
+	if (filetree_glob(b->context, source, &m, &n, &why) < 0)
+		return eval_error(e, pos, err, why.code, "%s", why.msg);
+	matches_free(m, n);
+	if (n)
+		return 0;
+	if (has_wildcard(source)) {
+		strv_addf(&b->result->warnings, "%s:%u:%u: %s: nothing in the context matches '%s'",
+			e->at.file->name, pos.line, pos.column, e->at.inst->name, source);
+		return 0;
+	}
+	unsigned line;
+	if (filetree_hidden_by(b->context, source, &line))
+		return eval_error(e, pos, err, ERR_NOT_FOUND,
+			"%s: '%s' is excluded from the context by %s:%u", e->at.inst->name, source,
+			b->ignore_name ? b->ignore_name : "the ignore rules", line);
+	return eval_error(e, pos, err, ERR_NOT_FOUND,
+		"%s: no file '%s' in the context %s (it has %zu files)", e->at.inst->name, source,
+		b->context_name, filetree_count(b->context));
+}
+
+static int add_inline(struct eval *e, struct step *s, const struct heredoc *h, struct err *err)
+{
+	AUTO_FREE char *content = NULL;
+	size_t len = h->len;
+	if (h->expand) {
+		struct err why = ERR_INIT;
+		AUTO_FREE char *raw = xstrndup(h->content, h->len);
+		if (expand_word(raw, '\\', &e->p->env, EXPAND_KEEP_QUOTES, &content, NULL, NULL,
+			    &why) < 0)
+			return eval_error(e, h->pos, err, why.code, "%s", why.msg);
+		len = strlen(content);
+	} else {
+		content = xmemdup(h->content, h->len);
+	}
+	s->inlines = xreallocarray(s->inlines, s->n_inlines + 1, sizeof(*s->inlines));
+	s->inlines[s->n_inlines++] = (struct inline_file){
+		.name = xstrdup(h->name), .content = take(content), .len = len};
+	return 0;
+}
+
+static int copy_sources(struct eval *e, struct step *s, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	for (size_t i = 0; i + 1 < inst->args.n; i++) {
+		const struct heredoc *h = inst_heredoc(inst, inst->args.v[i]);
+		if (h) {
+			if (add_inline(e, s, h, err) < 0)
+				return err->code;
+			continue;
+		}
+		AUTO_FREE char *word = NULL;
+		if (eval_word(e, inst->args.v[i], inst->arg_pos[i], &word, err) < 0)
+			return err->code;
+		if (s->add && is_url(word))
+			return eval_error(e, inst->arg_pos[i], err, ERR_UNSUPPORTED,
+				"ADD from a URL is not supported yet");
+		if (s->from == COPY_FROM_CONTEXT &&
+			check_source(e, word, inst->arg_pos[i], err) < 0)
+			return err->code;
+		strv_add(&s->sources, word);
+	}
+	if (s->sources.n && s->n_inlines && s->from != COPY_FROM_CONTEXT)
+		return eval_error(e, inst->pos, err, ERR_INVALID,
+			"here-documents cannot be mixed with --from");
+	return 0;
+}
+
+static int copy_dest(struct eval *e, struct step *s, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	AUTO_FREE char *word = NULL;
+	struct pos pos = inst->arg_pos[inst->args.n - 1];
+	if (eval_word(e, inst->args.v[inst->args.n - 1], pos, &word, err) < 0)
+		return err->code;
+	const struct image_config *c = &e->p->config;
+	AUTO_FREE char *base = xasprintf("/%s", c->working_dir ? c->working_dir : "");
+	AUTO_FREE char *dest = path_resolve(base, word);
+	bool slash = !*word || streq(word, ".") || path_has_trailing_slash(word);
+	s->dest = slash && !streq(dest, "/") ? xasprintf("%s/", dest) : take(dest);
+	return 0;
+}
+
+static int copy_flags(struct eval *e, struct step *s, struct err *err)
+{
+	static const char *const later[] = {
+		"parents", "exclude", "checksum", "keep-git-dir", "unpack", "link"};
+	for (size_t i = 0; i < ARRAY_LEN(later); i++) {
+		struct pos pos;
+		if (inst_flag(e->at.inst, later[i], &pos))
+			return eval_error(e, pos, err, ERR_UNSUPPORTED,
+				"%s --%s is not supported yet", e->at.inst->name, later[i]);
+	}
+	if (eval_flag(e, "chown", &s->chown, err) < 0 || eval_flag(e, "chmod", &s->chmod, err) < 0)
+		return err->code;
+	if (s->chown && !*s->chown)
+		mem_replace(&s->chown, NULL);
+	if (s->chmod && !*s->chmod)
+		mem_replace(&s->chmod, NULL);
+	struct pos pos;
+	struct chmod mode;
+	if (s->chmod && inst_flag(e->at.inst, "chmod", &pos) && !chmod_parse(s->chmod, &mode))
+		return eval_error(e, pos, err, ERR_INVALID,
+			"--chmod=%s: neither an octal mode such as 0755 nor a symbolic one such as "
+		        "u=rwX,go=rX",
+			s->chmod);
+	return 0;
+}
+
+int inst_copy(struct eval *e, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	if (inst->args.n < 2)
+		return eval_error(e, inst->pos, err, ERR_INVALID,
+			"%s needs at least one source and a destination", inst->name);
+	eval_history(e, inst->text, false);
+	struct step *s = eval_add_step(e, STEP_COPY);
+	size_t index = e->p->n_steps - 1;
+	s->add = inst->kind == INST_ADD;
+	if (copy_flags(e, s, err) < 0 || copy_from(e, s, err) < 0)
+		return err->code;
+	s = &e->p->steps[index];
+	if (copy_sources(e, s, err) < 0 || copy_dest(e, s, err) < 0)
+		return err->code;
+	struct key k;
+	key_init(&k, "copy");
+	key_u64(&k, s->add);
+	key_strv(&k, &s->sources);
+	key_str(&k, s->dest);
+	key_str(&k, s->chown);
+	key_str(&k, s->chmod);
+	key_u64(&k, s->n_inlines);
+	for (size_t i = 0; i < s->n_inlines; i++) {
+		key_str(&k, s->inlines[i].name);
+		key_bytes(&k, s->inlines[i].content, s->inlines[i].len);
+	}
+	s->words = key_final(&k);
+	return 0;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RUN: shell, exec and here-document forms. BuildKit's dispatchRun is the reference. */
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "build/build_internal.h"
+#include "build/cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMAND_MAX (4 * MIB)
+
+/* Sets the step's command from a RUN with here-documents. */
+static void heredoc_command(struct step *s, const struct inst *inst, struct strv *command)
+{
+	const struct heredoc *h = inst_heredoc(inst, inst->args.v[0]);
+	char **last = &command->v[command->n - 1];
+	if (!h) { /* the shell has here-documents itself: give it the text back */
+		AUTO_BUF struct buf full = BUF_INIT(COMMAND_MAX);
+		buf_addstr(&full, *last);
+		for (size_t i = 0; i < inst->n_heredocs; i++) {
+			buf_addch(&full, '\n');
+			buf_add(&full, inst->heredocs[i].content, inst->heredocs[i].len);
+			buf_addstr(&full, inst->heredocs[i].name);
+		}
+		mem_replace(last, buf_take(&full));
+		return;
+	}
+	if (h->len >= 2 && strncmp(h->content, "#!", 2) == 0) {
+		s->script = xcalloc(1, sizeof(*s->script));
+		s->script->name = xstrdup(h->name);
+		s->script->content = xmemdup(h->content, h->len);
+		s->script->len = h->len;
+		mem_replace(last, xasprintf("/dev/pipes/%s", h->name));
+		return;
+	}
+	mem_replace(last, xstrndup(h->content, h->len));
+}
+
+static int run_flags(struct eval *e, struct step *s, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	for (size_t i = 0; i < inst->n_flags; i++) {
+		const struct inst_flag *f = &inst->flags[i];
+		if (streq(f->name, "mount"))
+			return eval_error(e, f->pos, err, ERR_UNSUPPORTED,
+				"RUN --mount is not supported yet");
+		if (streq(f->name, "device"))
+			return eval_error(
+				e, f->pos, err, ERR_UNSUPPORTED, "RUN --device is not supported");
+		if (streq(f->name, "security") && f->value && !streq(f->value, "sandbox"))
+			return eval_error(e, f->pos, err, ERR_UNSUPPORTED,
+				"RUN --security=%s is not supported; only sandbox is", f->value);
+		if (streq(f->name, "network")) {
+			AUTO_FREE char *value = NULL;
+			if (eval_word(e, f->value ? f->value : "", f->pos, &value, err) < 0)
+				return err->code;
+			s->has_network = !streq(value, "default");
+			if (streq(value, "none"))
+				s->network = RUN_NETWORK_NONE;
+			else if (streq(value, "host"))
+				s->network = RUN_NETWORK_HOST;
+			else if (s->has_network)
+				return eval_error(e, f->pos, err, ERR_INVALID,
+					"--network=%s: default, none or host", value);
+			if (s->has_network && s->network == RUN_NETWORK_HOST &&
+				e->b->o->box.network != RUN_NETWORK_HOST)
+				return eval_error(e, f->pos, err, ERR_DENIED,
+					"RUN --network=host needs the user's consent: build with "
+				        "--network=host");
+		}
+	}
+	return 0;
+}
+
+int inst_run(struct eval *e, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	AUTO_STRV struct strv command = STRV_INIT;
+	if (!inst->args.n)
+		return eval_error(e, inst->pos, err, ERR_INVALID, "RUN: the command is missing");
+	eval_command(e, &command);
+	if (inst->n_heredocs && inst->json)
+		return eval_error(e, inst->pos, err, ERR_INVALID,
+			"RUN: the exec form takes no here-document");
+	/* what history shows */
+	AUTO_FREE char *words = strv_join(&command, " ");
+	AUTO_FREE char *by = xasprintf("RUN %s", words);
+	eval_history(e, by, false);
+	struct step *s = eval_add_step(e, STEP_RUN);
+	if (run_flags(e, s, err) < 0)
+		return err->code;
+	if (inst->n_heredocs)
+		heredoc_command(s, inst, &command);
+	strv_copy(&s->argv, &command);
+	map_copy(&s->env, &e->p->env);
+	MAP_FOREACH (a, &e->b->o->build_args) {
+		const char *value = a->value ? a->value : getenv(a->key);
+		if (value && is_proxy_arg(a->key) && !map_has(&s->env, a->key))
+			map_set(&s->quiet_env, a->key, value);
+	}
+	const struct image_config *c = &e->p->config;
+	s->cwd = xstrdup(c->working_dir ? c->working_dir : "/");
+	s->user = xstrdup(c->user ? c->user : "");
+	struct key k;
+	key_init(&k, "run");
+	key_strv(&k, &s->argv);
+	key_map(&k, &s->env);
+	key_str(&k, s->cwd);
+	key_str(&k, s->user);
+	key_strv(&k, &e->b->o->box.add_hosts);
+	key_u64(&k, s->has_network ? 1 + (uint64_t)s->network : 0);
+	key_str(&k, s->script ? s->script->name : NULL);
+	key_bytes(&k, s->script ? s->script->content : "", s->script ? s->script->len : 0);
+	s->words = key_final(&k);
+	return 0;
+}

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/stage_run.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "build/cache.h"
+#include "build/copy.h"
+#include "build/inputs.h"
+#include "build/logfile.h"
+#include "build/step_error.h"
+#include "image/chain_id.h"
+#include "layers/snapshot.h"
+#include "run/network.h"
+#include "run/sandbox.h"
+#include "store/records.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OUTPUT_BUF (64 * KIB)
+
+void stage_run_init(struct stage_run *r, struct stage_plan *p)
+{
+	*r = (struct stage_run){.plan = p,
+		.upper_fd = -1,
+		.work_fd = -1,
+		.out_fd = -1,
+		.script_fd = -1,
+		.source_fd = -1};
+	r->results = xcalloc(p->n_steps + 1, sizeof(*r->results));
+}
+
+static void close_fd(int *fd)
+{
+	mem_close_p(fd);
+	*fd = -1;
+}
+
+/* The tree of another stage or image is no longer needed; the context belongs to the build. */
+static void source_close(struct stage_run *r)
+{
+	if (r->source_fd >= 0)
+		filetree_free(r->source);
+	r->source = NULL;
+	close_fd(&r->source_fd);
+}
+
+/* The layers of an image as a chain, and the key of what they are. */
+static void chain_of_image(struct build *b, const struct image *img, struct chain *ret)
+{
+	for (size_t i = 0; i < img->manifest.n_layers && i < img->config.n_diff_ids; i++) {
+		struct layer l = {
+			.diff_id = img->config.diff_ids[i],
+			.blob = img->manifest.layers[i].digest,
+			.blob_size = img->manifest.layers[i].size,
+		};
+		struct link *link = link_known(b, &l, COMPRESSION_GZIP);
+		link->of_base = true;
+		chain_add(ret, link);
+	}
+}
+
+static struct digest image_key(const struct image *img)
+{
+	struct key k;
+	key_init(&k, "image");
+	for (size_t i = 0; i < img->config.n_diff_ids; i++)
+		key_digest(&k, &img->config.diff_ids[i]);
+	return key_final(&k);
+}
+
+/* False while the base stage is not done. */
+static bool start(struct build *b, struct stage_run *r)
+{
+	const struct stage *st = r->plan->stage;
+	if (st->base_stage != NO_STAGE) {
+		struct stage_run *base = &b->runs[st->base_stage];
+		if (base->state != STAGE_DONE)
+			return false;
+		chain_copy(&r->chain, &base->chain);
+		r->key = base->key;
+	} else if (r->plan->base_image != NO_STAGE) {
+		const struct image *img = &b->images[r->plan->base_image].image;
+		chain_of_image(b, img, &r->chain);
+		r->key = image_key(img);
+	} else {
+		struct key k;
+		key_init(&k, "scratch");
+		r->key = key_final(&k);
+	}
+	r->started = true;
+	return true;
+}
+
+static const struct step *current(const struct stage_run *r)
+{
+	return &r->plan->steps[r->next];
+}
+
+static void step_begin(struct build *b, struct stage_run *r)
+{
+	const struct stage *st = r->plan->stage;
+	char number[24] = "";
+	if (!st->name && b->stages.n > 1)
+		snprintf(number, sizeof(number), "stage-%zu", st->index);
+	const char *name = st->name ? st->name : number;
+	mem_replace(&r->id,
+		xasprintf("%s%s%zu/%zu", name, *name ? " " : "", r->next + 1, r->plan->n_steps));
+	progress_begin(b->o->progress, r->id, current(r)->title, 0);
+}
+
+static struct digest combine(const char *kind, const struct digest *parent,
+	const struct digest *words, const struct digest *inputs)
+{
+	struct key k;
+	key_init(&k, kind);
+	key_digest(&k, parent);
+	key_digest(&k, words);
+	if (inputs)
+		key_digest(&k, inputs);
+	return key_final(&k);
+}
+
+/* The step is over: its layer joins the chain. */
+static void step_over(struct stage_run *r, struct link *l, struct timespec created)
+{
+	r->results[r->next] = (struct step_result){.link = l, .created = created};
+	if (l)
+		chain_add(&r->chain, l);
+	r->key = r->step_key;
+	r->next++;
+}
+
+static bool cache_allowed(const struct build *b, const struct stage_run *r)
+{
+	if (b->o->no_cache)
+		return false;
+	const char *name = r->plan->stage->name;
+	return !name || !strv_has(&b->o->no_cache_stages, name);
+}
+
+/* Uses the record of step_key. ERR_NOT_FOUND: there is none. */
+static int use_record(struct build *b, struct stage_run *r, struct err *err)
+{
+	struct record rec = {0};
+	if (!cache_allowed(b, r))
+		return err_set(err, ERR_NOT_FOUND, "the cache is not used");
+	if (record_get(b->store, &r->step_key, &rec, err) < 0)
+		return err->code;
+	struct timespec created = {.tv_sec = rec.created_s, .tv_nsec = (long)rec.created_ns};
+	struct link *l = rec.has_layer ? link_known(b, &rec.layer, rec.compression) : NULL;
+	record_done(&rec);
+	progress_end(b->o->progress, r->id, "cached");
+	b->result->steps_cached++;
+	step_over(r, l, created);
+	return 0;
+}
+
+/* A key that stands for another: what a stage's files were when they were last looked at. */
+static bool alias_get(struct build *b, const struct digest *key, struct digest *ret)
+{
+	struct record rec = {0};
+	struct err err = ERR_INIT;
+	AUTO_JSON struct json *j = NULL;
+	const char *hex = NULL;
+	if (record_get(b->store, key, &rec, &err) < 0)
+		return false;
+	bool ok = rec.inputs &&
+	          json_parse(rec.inputs, strlen(rec.inputs), "alias", &j, &err) == 0 &&
+	          json_get_string(j, "alias", "alias", &hex, &err) == 0 && hex &&
+	          digest_parse_hex(hex, ret);
+	record_done(&rec);
+	return ok;
+}
+
+static int alias_put(
+	struct build *b, const struct digest *key, const struct digest *target, struct err *err)
+{
+	char hex[DIGEST_STR_MAX];
+	AUTO_JSON struct json *j = json_new_object();
+	json_set_string(j, "alias", digest_hex(target, hex));
+	struct timespec now = clock_now();
+	struct record rec = {.inputs = json_dump(j, 0),
+		.created_s = now.tv_sec,
+		.created_ns = (uint32_t)now.tv_nsec};
+	int rc = record_put(b->store, key, &rec, err);
+	record_done(&rec);
+	return rc;
+}
+
+/* The fresh upper and work directories of a step. */
+static int make_upper(
+	struct build *b, struct stage_run *r, const int *lowers, size_t n, struct err *err)
+{
+	if (txn_mkdir(b->txn, "upper", &r->upper_name, &r->upper_fd, err) < 0 ||
+		txn_mkdir(b->txn, "work", &r->work_name, &r->work_fd, err) < 0)
+		return err->code;
+	struct stat st;
+	/* the merged root shows the upper's attributes */
+	if (n && (fstat(lowers[0], &st) < 0 || fchown(r->upper_fd, st.st_uid, st.st_gid) < 0 ||
+			 fchmod(r->upper_fd, st.st_mode & 07777) < 0))
+		return err_sys(err, "cannot prepare the step's directory");
+	return 0;
+}
+
+static int note_cgroup(void *arg, const char *path, struct err *err)
+{
+	struct build *b = arg;
+	return txn_note_cgroup(b->txn, path, err);
+}
+
+static int step_network(struct build *b, const struct run_spec *spec, struct err *err)
+{
+	if (spec->network != RUN_NETWORK_PRIVATE)
+		return 0;
+	if (!b->network && network_start(&b->network, err) < 0)
+		return err->code;
+	return network_ready(b->network, err);
+}
+
+/* A here-document with a shebang becomes a read-only file /dev/pipes/NAME. */
+static int mount_script(
+	struct stage_run *r, const struct step *s, struct run_mount *m, struct err *err)
+{
+	r->script_fd = memfd_create("script", MFD_CLOEXEC);
+	if (r->script_fd < 0 ||
+		fs_write_all(r->script_fd, s->script->content, s->script->len) < 0 ||
+		fchmod(r->script_fd, 0755) < 0)
+		return err_sys(err, "cannot write the here-document");
+	*m = (struct run_mount){.kind = RUN_MOUNT_BIND, .source = r->script_fd, .read_only = true};
+	m->target = xasprintf("/dev/pipes/%s", s->script->name);
+	return 0;
+}
+
+/* The spec of a RUN: what the step says, and what holds for all of them. Members of box are
+ * borrowed. */
+static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers, struct err *err)
+{
+	const struct step *s = current(r);
+	struct run_spec spec = b->o->box;
+	AUTO_MAP struct map env = MAP_INIT;
+	struct run_mount script = {0};
+	map_copy(&env, &s->env);
+	map_merge(&env, &s->quiet_env);
+	spec.argv = s->argv;
+	spec.env = env;
+	spec.cwd = s->cwd;
+	spec.user = s->user;
+	spec.root = (struct snapshot){
+		.lower = lowers, .n_lower = r->chain.n, .upper = r->upper_fd, .work = r->work_fd};
+	if (s->has_network)
+		spec.network = s->network;
+	if (s->script) {
+		if (mount_script(r, s, &script, err) < 0)
+			return err->code;
+		spec.mounts = &script;
+		spec.n_mounts = 1;
+	}
+	int pipefd[2];
+	if (pipe2(pipefd, O_CLOEXEC) < 0) {
+		free(script.target);
+		return err_sys(err, "cannot make a pipe");
+	}
+	r->out_fd = pipefd[0];
+	AUTO_FD int out_w = pipefd[1];
+	spec.in = -1;
+	spec.out = spec.errfd = out_w;
+	spec.tty = false;
+	struct sandbox_hooks hooks = {.note_cgroup = note_cgroup, .arg = b};
+	int rc = step_network(b, &spec, err);
+	if (rc == 0)
+		rc = sandbox_start(&spec, spec.network == RUN_NETWORK_PRIVATE ? b->network : NULL,
+			&hooks, &r->box, NULL, err);
+	free(script.target);
+	return rc;
+}
+
+struct write_job {
+	struct build *b;
+	struct stage_run *r;
+	const int *lowers;
+};
+
+static int write_job(void *arg, struct buf *out, struct err *err)
+{
+	const struct write_job *w = arg;
+	struct stage_run *r = w->r;
+	const struct step *s = current(r);
+	(void)out;
+	struct snapshot snap = {.lower = w->lowers,
+		.n_lower = r->chain.n,
+		.upper = r->upper_fd,
+		.work = r->work_fd};
+	AUTO_FD int root = -1;
+	if (snapshot_mount(&snap, &root, err) < 0)
+		return err->code;
+	if (s->kind == STEP_WORKDIR)
+		return workdir_run(s, root, err);
+	struct copy_work c = {.step = s, .source = r->source, .root = root};
+	return copy_run(&c, err);
+}
+
+/* The tree that a COPY --from reads, mounted read-only. */
+static int open_source(struct build *b, struct stage_run *r, struct err *err)
+{
+	const struct step *s = current(r);
+	if (s->kind != STEP_COPY || s->from == COPY_FROM_CONTEXT) {
+		r->source = b->context;
+		return 0;
+	}
+	if (r->source)
+		return 0;
+	struct chain image_chain = {0};
+	const struct chain *c = &image_chain;
+	if (s->from == COPY_FROM_STAGE)
+		c = &b->runs[s->from_stage].chain;
+	else
+		chain_of_image(b, &b->images[s->from_image].image, &image_chain);
+	AUTO_FREE int *fds = NULL;
+	int rc = chain_open(b, c, &fds, err);
+	struct snapshot snap = {.lower = fds, .n_lower = c->n, .upper = -1, .work = -1};
+	if (rc == 0 && c->n == 0)
+		rc = err_set(err, ERR_NOT_FOUND, "the source has no files");
+	if (rc == 0)
+		rc = snapshot_mount(&snap, &r->source_fd, err);
+	if (rc == 0)
+		r->source = filetree_new(r->source_fd, NULL, NULL, false);
+	chain_done(&image_chain);
+	return rc;
+}
+
+static int start_work(struct build *b, struct stage_run *r, struct err *err)
+{
+	const struct step *s = current(r);
+	AUTO_FREE int *lowers = NULL;
+	r->begun = clock_now();
+	if (chain_open(b, &r->chain, &lowers, err) < 0 ||
+		make_upper(b, r, lowers, r->chain.n, err) < 0 || open_source(b, r, err) < 0)
+		return err->code;
+	if (s->kind == STEP_RUN)
+		return start_sandbox(b, r, lowers, err);
+	struct write_job w = {.b = b, .r = r, .lowers = lowers};
+	return job_start(&r->job, write_job, &w, err);
+}
+
+static int hash_job(void *arg, struct buf *out, struct err *err)
+{
+	struct stage_run *r = arg;
+	struct digest d;
+	if (inputs_digest(r->source, current(r), &d, err) < 0)
+		return err->code;
+	buf_add(out, &d, sizeof(d));
+	return 0;
+}
+
+static bool has_file_sources(const struct step *s)
+{
+	return s->kind == STEP_COPY && s->sources.n > 0;
+}
+
+/* Fills in step_key. *ret_known: false: the files of the other stage must be hashed first (a job
+ * was started), or that stage is not done. */
+static int step_key(struct build *b, struct stage_run *r, bool *ret_known, struct err *err)
+{
+	const struct step *s = current(r);
+	*ret_known = true;
+	r->has_alias = false;
+	if (!has_file_sources(s)) {
+		r->step_key = combine("plain", &r->key, &s->words, NULL);
+		return 0;
+	}
+	struct digest inputs;
+	if (s->from == COPY_FROM_CONTEXT) {
+		if (inputs_digest(b->context, s, &inputs, err) < 0)
+			return err->code;
+		r->step_key = combine("copy", &r->key, &s->words, &inputs);
+		return 0;
+	}
+	struct digest source;
+	if (s->from == COPY_FROM_STAGE) {
+		if (b->runs[s->from_stage].state != STAGE_DONE) {
+			*ret_known = false;
+			return 0;
+		}
+		source = b->runs[s->from_stage].key;
+	} else {
+		source = image_key(&b->images[s->from_image].image);
+	}
+	r->alias_key = combine("copy alias", &r->key, &s->words, &source);
+	r->has_alias = true;
+	if (cache_allowed(b, r) && alias_get(b, &r->alias_key, &r->step_key))
+		return 0;
+	*ret_known = false;
+	if (open_source(b, r, err) < 0)
+		return err->code;
+	r->hashing = true;
+	r->state = STAGE_BUSY;
+	return job_start(&r->job, hash_job, r, err);
+}
+
+/* With the key known: from the cache, or started. */
+static int do_step(struct build *b, struct stage_run *r, struct err *err)
+{
+	struct err miss = ERR_INIT;
+	int rc = use_record(b, r, &miss);
+	if (rc == 0) {
+		source_close(r);
+		return 0;
+	}
+	if (rc != ERR_NOT_FOUND) {
+		*err = miss;
+		return rc;
+	}
+	r->state = STAGE_BUSY;
+	return start_work(b, r, err);
+}
+
+int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
+{
+	if (r->state != STAGE_WAITING || (!r->started && !start(b, r)))
+		return 0;
+	while (r->state == STAGE_WAITING && r->next < r->plan->n_steps) {
+		bool known;
+		const struct step *s = current(r);
+		if (s->kind == STEP_COPY && s->from == COPY_FROM_STAGE &&
+			b->runs[s->from_stage].state != STAGE_DONE)
+			return 0;
+		step_begin(b, r);
+		int rc = step_key(b, r, &known, err);
+		if (rc == 0 && known)
+			rc = do_step(b, r, err);
+		if (rc < 0)
+			return step_error(b, r, NULL, err);
+	}
+	if (r->state == STAGE_WAITING)
+		r->state = STAGE_DONE;
+	return 0;
+}
+
+/* The step changed what is in upper_fd: it becomes a link that is committed beside what follows. */
+static int step_commit(struct build *b, struct stage_run *r, struct err *err)
+{
+	struct link *l;
+	source_close(r);
+	close_fd(&r->work_fd);
+	close_fd(&r->script_fd);
+	if (link_commit_start(
+		    b, r->upper_name, take_fd(&r->upper_fd), &r->step_key, r->begun, &l, err) < 0)
+		return err->code;
+	mem_replace(&r->upper_name, NULL);
+	mem_replace(&r->work_name, NULL);
+	progress_end(b->o->progress, r->id, "done");
+	b->result->steps_run++;
+	step_over(r, l, r->begun);
+	r->state = STAGE_WAITING;
+	return 0;
+}
+
+static void take_output(struct build *b, struct stage_run *r, bool to_end)
+{
+	char buf[OUTPUT_BUF];
+	for (;;) {
+		struct pollfd p = {.fd = r->out_fd, .events = POLLIN};
+		if (r->out_fd < 0 || poll(&p, 1, 0) <= 0)
+			return;
+		ssize_t n = read(r->out_fd, buf, sizeof(buf));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			close(take_fd(&r->out_fd));
+			return;
+		}
+		progress_log(b->o->progress, r->id, buf, (size_t)n);
+		logfile_add(b->log, r->id, buf, (size_t)n);
+		if (!to_end)
+			return;
+	}
+}
+
+static int handle_sandbox(struct build *b, struct stage_run *r, struct err *err)
+{
+	struct pollfd p = {.fd = sandbox_pidfd(r->box), .events = POLLIN};
+	if (poll(&p, 1, 0) <= 0) {
+		take_output(b, r, false);
+		return 0;
+	}
+	struct sandbox_result result;
+	int rc = sandbox_wait(take(r->box), &result, err);
+	take_output(b, r, true);
+	close_fd(&r->out_fd);
+	if (rc < 0)
+		return step_error(b, r, NULL, err);
+	if (result.status != 0 || result.oom_killed)
+		return step_error(b, r, &result, err);
+	if (step_commit(b, r, err) < 0)
+		return step_error(b, r, NULL, err);
+	return 0;
+}
+
+static int handle_hash(struct build *b, struct stage_run *r, const struct buf *out, struct err *err)
+{
+	const struct step *s = current(r);
+	struct digest inputs;
+	r->hashing = false;
+	memcpy(&inputs, out->data, sizeof(inputs));
+	r->step_key = combine("copy", &r->key, &s->words, &inputs);
+	r->state = STAGE_WAITING;
+	/* what these layers' files are is known from now on, whether the step has a record or not
+	 */
+	if (alias_put(b, &r->alias_key, &r->step_key, err) < 0)
+		return err->code;
+	return do_step(b, r, err);
+}
+
+int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
+{
+	if (r->state != STAGE_BUSY)
+		return 0;
+	if (r->box)
+		return handle_sandbox(b, r, err);
+	AUTO_BUF struct buf out = BUF_INIT(1024);
+	int rc = job_collect(&r->job, false, &out, err);
+	if (rc == 1)
+		return 0;
+	if (rc == 0)
+		rc = r->hashing ? handle_hash(b, r, &out, err) : step_commit(b, r, err);
+	if (rc < 0)
+		return step_error(b, r, NULL, err);
+	return 0;
+}
+
+void stage_run_done(struct stage_run *r)
+{
+	if (r->box) {
+		struct sandbox_result ignored;
+		struct err err = ERR_INIT;
+		sandbox_kill(r->box);
+		(void)sandbox_wait(take(r->box), &ignored, &err);
+	}
+	job_cancel(&r->job);
+	source_close(r);
+	mem_close_p(&r->out_fd);
+	mem_close_p(&r->script_fd);
+	mem_close_p(&r->upper_fd);
+	mem_close_p(&r->work_fd);
+	free(r->upper_name);
+	free(r->work_name);
+	free(r->id);
+	free(r->results);
+	chain_done(&r->chain);
+}

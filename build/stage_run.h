@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stage being carried out: one step at a time, each either known from the cache or done in a
+ * sandbox or a job. Driven by the executor's loop. */
+#pragma once
+#include "build/build_internal.h"
+#include "build/chain.h"
+
+struct sandbox;
+
+enum run_state {
+	STAGE_WAITING, /* for its base stage, or for a stage that it copies from */
+	STAGE_BUSY, /* a sandbox or a job is at work */
+	STAGE_DONE,
+};
+
+struct step_result {
+	struct link *link; /* NULL: cached and without a layer */
+	struct timespec created;
+};
+
+struct stage_run {
+	struct stage_plan *plan;
+	enum run_state state;
+	size_t next; /* step to do, or being done */
+	struct chain chain;
+	struct digest key; /* of everything so far */
+	struct step_result *results; /* one for each step that is over */
+	bool started;
+
+	/* the step at work */
+	char *id; /* for progress: "web 2/5" */
+	struct digest step_key, alias_key;
+	bool has_alias;
+	char *upper_name, *work_name;
+	int upper_fd, work_fd;
+	struct sandbox *box;
+	int out_fd; /* what it prints */
+	int script_fd;
+	struct job job; /* copy, workdir, or the hashing of a stage's files */
+	bool hashing;
+	struct filetree *source; /* of the job */
+	int source_fd;
+	struct timespec begun;
+};
+
+void stage_run_init(struct stage_run *r, struct stage_plan *p);
+/* Goes on as far as it can without waiting: cached steps, then the start of the next one that is
+ * not. */
+int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
+	__attribute__((warn_unused_result));
+/* Something of it is readable: takes what there is; when the step is over, its result. */
+int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
+	__attribute__((warn_unused_result));
+/* Kills what is at work. */
+void stage_run_done(struct stage_run *r);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/stages.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "build/build.h"
+#include "build/file_expand.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define STAGES_MAX 10000
+
+bool is_proxy_arg(const char *name)
+{
+	static const char *const names[] = {
+		"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcasecmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+void platform_args(struct map *ret, const struct platform *target)
+{
+	struct platform host;
+	char text[128];
+	platform_host(&host);
+	map_set(ret, "BUILDPLATFORM", platform_str(&host, text));
+	map_set(ret, "BUILDOS", host.os);
+	map_set(ret, "BUILDOSVERSION", host.os_version);
+	map_set(ret, "BUILDARCH", host.arch);
+	map_set(ret, "BUILDVARIANT", host.variant);
+	map_set(ret, "TARGETPLATFORM", platform_str(target, text));
+	map_set(ret, "TARGETOS", target->os);
+	map_set(ret, "TARGETOSVERSION", target->os_version);
+	map_set(ret, "TARGETARCH", target->arch);
+	map_set(ret, "TARGETVARIANT", target->variant);
+}
+
+/* ARG before the first FROM: its default is expanded with the global ARGs before it; --build-arg
+ * wins. */
+static int global_arg(
+	struct stages *s, const struct source_inst *at, const struct build_opts *o, struct err *err)
+{
+	for (size_t i = 0; i < at->inst->args.n; i++) {
+		const char *word = at->inst->args.v[i];
+		const char *eq = strchr(word, '=');
+		AUTO_FREE char *raw_name = eq ? xstrndup(word, (size_t)(eq - word)) : xstrdup(word);
+		AUTO_FREE char *name = NULL, *value = NULL;
+		struct err why = ERR_INIT;
+		if (expand_word(raw_name, at->file->escape, &s->global_args, 0, &name, NULL, NULL,
+			    &why) < 0 ||
+			(eq && expand_word(eq + 1, at->file->escape, &s->global_args, 0, &value,
+				       NULL, NULL, &why) < 0))
+			return containerfile_error(
+				at->file, at->inst->arg_pos[i], err, ERR_INVALID, "%s", why.msg);
+		if (map_has(&o->build_args, name)) {
+			const char *given = map_get(&o->build_args, name);
+			if (!given)
+				given = getenv(name);
+			if (given)
+				mem_replace(&value, xstrdup(given));
+		}
+		if (value)
+			map_set(&s->global_args, name, value);
+	}
+	return 0;
+}
+
+static char *lower(const char *s)
+{
+	char *out = xstrdup(s);
+	for (char *p = out; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return out;
+}
+
+size_t stages_find(const struct stages *s, const char *name, size_t before)
+{
+	AUTO_FREE char *wanted = lower(name);
+	for (size_t i = before; i-- > 0;) /* the last one of a name wins */
+		if (s->s[i].name && streq(s->s[i].name, wanted))
+			return i;
+	uint64_t index;
+	if (num_u64(name, before ? before - 1 : 0, &index) && before > 0)
+		return (size_t)index;
+	return NO_STAGE;
+}
+
+static int add_stage(struct stages *s, const struct source_inst *at, struct err *err)
+{
+	const struct inst *inst = at->inst;
+	if (s->n >= STAGES_MAX)
+		return containerfile_error(
+			at->file, inst->pos, err, ERR_LIMIT, "more than %d stages", STAGES_MAX);
+	s->s = xreallocarray(s->s, s->n + 1, sizeof(*s->s));
+	struct stage *st = &s->s[s->n];
+	*st = (struct stage){.index = s->n, .from = *at, .base_stage = NO_STAGE};
+	s->n++;
+	struct err why = ERR_INIT;
+	AUTO_STRV struct strv unset = STRV_INIT;
+	if (expand_word(inst->args.v[0], at->file->escape, &s->global_args, 0, &st->base, NULL,
+		    &unset, &why) < 0)
+		return containerfile_error(
+			at->file, inst->arg_pos[0], err, ERR_INVALID, "%s", why.msg);
+	if (!*st->base)
+		return containerfile_error(at->file, inst->arg_pos[0], err, ERR_INVALID,
+			"the base image '%s' is empty%s%s%s; declare it with ARG before the first "
+		        "FROM, or pass --build-arg",
+			inst->args.v[0], unset.n ? ": '" : "", unset.n ? unset.v[0] : "",
+			unset.n ? "' is not set" : "");
+	if (inst->args.n == 3)
+		st->name = lower(inst->args.v[2]);
+	st->scratch = strcmp(st->base, "scratch") == 0;
+	if (!st->scratch)
+		st->base_stage = stages_find(s, st->base, st->index);
+	/* a bare number is a stage only for COPY --from */
+	if (st->base_stage != NO_STAGE &&
+		(!s->s[st->base_stage].name ||
+			strcasecmp(s->s[st->base_stage].name, st->base) != 0))
+		st->base_stage = NO_STAGE;
+	struct pos pos;
+	const char *platform = inst_flag(inst, "platform", &pos);
+	if (platform) {
+		AUTO_FREE char *text = NULL;
+		if (expand_word(platform, at->file->escape, &s->global_args, 0, &text, NULL, NULL,
+			    &why) < 0)
+			return containerfile_error(at->file, pos, err, ERR_INVALID, "%s", why.msg);
+		if (*text) {
+			if (platform_parse(text, &st->platform, &why) < 0)
+				return containerfile_error(
+					at->file, pos, err, ERR_INVALID, "%s", why.msg);
+			st->has_platform = true;
+		} else {
+			return containerfile_error(at->file, pos, err, ERR_INVALID,
+				"--platform=%s is empty", platform);
+		}
+	}
+	return 0;
+}
+
+static int add_inst(
+	struct stages *s, const struct source_inst *at, const struct build_opts *o, struct err *err)
+{
+	if (at->inst->kind == INST_FROM)
+		return add_stage(s, at, err);
+	if (s->n == 0) {
+		if (at->inst->kind == INST_ARG)
+			return global_arg(s, at, o, err);
+		return containerfile_error(at->file, at->inst->pos, err, ERR_INVALID,
+			"no FROM before %s", at->inst->name);
+	}
+	struct stage *st = &s->s[s->n - 1];
+	st->insts = xreallocarray(st->insts, st->n_insts + 1, sizeof(*st->insts));
+	st->insts[st->n_insts++] = *at;
+	return 0;
+}
+
+static int find_target(struct stages *s, const struct build_opts *o, struct err *err)
+{
+	s->target = s->n - 1;
+	if (!o->target || !*o->target)
+		return 0;
+	s->target = stages_find(s, o->target, s->n);
+	if (s->target != NO_STAGE)
+		return 0;
+	AUTO_STRV struct strv names = STRV_INIT;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->s[i].name)
+			strv_add(&names, s->s[i].name);
+	AUTO_FREE char *list = strv_join(&names, ", ");
+	return err_set(err, ERR_INVALID, "--target=%s: no such stage; %s has %s%s", o->target,
+		s->files[0].name, names.n ? "" : "no named stages", list);
+}
+
+int stages_plan(struct containerfile *files, size_t n_files, const struct build_opts *o,
+	struct stages *ret, struct err *err)
+{
+	*ret = (struct stages){.files = files, .n_files = n_files};
+	struct platform target;
+	if (o->has_platform)
+		target = o->platform;
+	else
+		platform_host(&target);
+	platform_args(&ret->global_args, &target);
+	map_set(&ret->global_args, "TARGETSTAGE", o->target && *o->target ? o->target : "default");
+	MAP_FOREACH (e, &ret->global_args)
+		if (map_get(&o->build_args, e->key))
+			map_set(&ret->global_args, e->key, map_get(&o->build_args, e->key));
+	for (size_t f = 0; f < n_files; f++) {
+		for (size_t i = 0; i < files[f].n; i++) {
+			struct source_inst at = {.file = &files[f], .inst = &files[f].insts[i]};
+			if (add_inst(ret, &at, o, err) < 0)
+				return err->code;
+		}
+	}
+	if (ret->n == 0)
+		return err_set(err, ERR_INVALID, "%s: no FROM: there is nothing to build",
+			n_files ? files[0].name : "Containerfile");
+	return find_target(ret, o, err);
+}
+
+void stages_done(struct stages *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		free(s->s[i].name);
+		free(s->s[i].base);
+		free(s->s[i].insts);
+	}
+	free(s->s);
+	for (size_t i = 0; i < s->n_files; i++)
+		containerfile_done(&s->files[i]);
+	free(s->files);
+	map_done(&s->global_args);
+	strv_done(&s->warnings);
+	*s = (struct stages){0};
+}

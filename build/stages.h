@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Containerfiles -> stages: a graph in which only what the target needs is built. Also evaluates
+ * global ARGs, which FROM lines use. */
+#pragma once
+#include "base/map.h"
+#include "build/file_parse.h"
+#include "image/platform.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct build_opts;
+struct err;
+
+/* An instruction and the file it stands in (an ONBUILD trigger stands in the image's config). */
+struct source_inst {
+	const struct containerfile *file;
+	const struct inst *inst;
+};
+
+#define NO_STAGE ((size_t)-1)
+
+struct stage {
+	size_t index;
+	char *name; /* lower case; NULL without AS */
+	char *base; /* the image or stage named, expanded */
+	bool scratch;
+	size_t base_stage; /* or NO_STAGE */
+	bool has_platform;
+	struct platform platform;
+	struct source_inst from;
+	struct source_inst *insts; /* after FROM */
+	size_t n_insts;
+	bool needed;
+};
+
+struct stages {
+	struct containerfile *files;
+	size_t n_files;
+	struct stage *s;
+	size_t n;
+	size_t target;
+	struct map global_args; /* ARGs before the first FROM with their values, platform arguments
+	                           included */
+	struct strv warnings;
+};
+
+/* files are taken over (moved) into ret. */
+int stages_plan(struct containerfile *files, size_t n_files, const struct build_opts *o,
+	struct stages *ret, struct err *err) __attribute__((warn_unused_result));
+/* A stage by name or index that comes before `before`; NO_STAGE */
+size_t stages_find(const struct stages *s, const char *name, size_t before);
+/* Marks the stage and what it needs. */
+void stages_done(struct stages *s);
+/* Values of the predefined platform arguments (TARGETPLATFORM ...) for a target platform. */
+void platform_args(struct map *ret, const struct platform *target);
+bool is_proxy_arg(const char *name);

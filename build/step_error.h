@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a failed step is told: file:line:column, the instruction, the cause, what to do. */
+#pragma once
+
+struct build;
+struct err;
+struct sandbox_result;
+struct stage_run;
+
+/* result: of a RUN that ended badly, NULL when err holds the cause. Returns err->code, always
+ * negative. */
+int step_error(
+	struct build *b, struct stage_run *r, const struct sandbox_result *result, struct err *err);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Steps: instructions with every word expanded and checked, ready to be carried out. A stage is a
+ * list of the steps that touch files, and a config that is complete but for diff IDs and times.
+ */
+#pragma once
+#include "base/digest.h"
+#include "base/map.h"
+#include "base/strv.h"
+#include "build/stages.h"
+#include "image/config.h"
+#include "run/spec.h"
+#include "store/images.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct build;
+struct err;
+struct ignore;
+struct filetree;
+
+enum step_kind { STEP_RUN, STEP_COPY, STEP_WORKDIR };
+
+enum copy_from { COPY_FROM_CONTEXT, COPY_FROM_STAGE, COPY_FROM_IMAGE, COPY_FROM_INLINE };
+
+struct inline_file {
+	char *name;
+	char *content;
+	size_t len;
+};
+
+struct step {
+	enum step_kind kind;
+	struct source_inst at;
+	char *title; /* for progress: "RUN make" */
+	size_t history; /* index of its entry in the config's history */
+	struct digest words; /* hash of everything about it but its parent and its file inputs */
+
+	/* RUN */
+	struct strv argv;
+	struct map env; /* complete */
+	struct map quiet_env; /* proxies: in the environment, not in the key */
+	char *cwd;
+	char *user;
+	struct inline_file
+		*script; /* here-document with a shebang: mounted as /dev/pipes/NAME, or NULL */
+	enum run_network network;
+	bool has_network;
+
+	/* COPY, ADD */
+	bool add;
+	enum copy_from from;
+	size_t from_stage;
+	size_t from_image; /* index into build.images */
+	struct strv sources; /* relative to the root of the source */
+	struct inline_file *inlines;
+	size_t n_inlines;
+	char *dest; /* absolute, trailing slash kept */
+	char *chown; /* NULL: not given */
+	char *chmod; /* NULL: not given; else octal or symbolic */
+	bool link;
+
+	/* WORKDIR: dest, user */
+};
+
+struct stage_plan {
+	struct stage *stage;
+	bool evaluated;
+	struct step *steps;
+	size_t n_steps;
+	struct image_config config; /* diff_ids: of the base image only */
+	struct map env; /* at the end: ENV and ARG, for stages built on it */
+	size_t base_image; /* index into build.images, or NO_STAGE */
+	size_t base_history; /* history entries that came with the base (image or stage) */
+	bool own_cmd; /* CMD was given in this stage: ENTRYPOINT keeps it */
+};
+
+/* An image that is used: FROM or --from. */
+struct used_image {
+	char *text; /* as written */
+	struct platform platform;
+	struct image image;
+	bool loaded;
+};
+
+/* Evaluates stage i (its base stage was evaluated before). */
+int stage_evaluate(struct build *b, size_t i, struct err *err) __attribute__((warn_unused_result));
+void stage_plan_done(struct stage_plan *p);
