@@ -69,7 +69,7 @@ teardown() {
 	echo c >ctx/d/sub/c
 	ln -s sub ctx/d/link
 	chmod 750 ctx/d/sub
-	chmod 4755 ctx/a.txt
+	chmod 751 ctx/a.txt
 	containerfile <<-'END'
 		FROM busybox
 		WORKDIR /w
@@ -91,7 +91,7 @@ a
 b
 c
 a
-4755 0:0 /w/renamed
+751 0:0 /w/renamed
 750 0:0 /copied/sub
 600 1:2 /owned
 644 1000:1000 /owned-dir/sub/c
