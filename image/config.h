@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The image config: what runs and how it came to be. image-spec config.md, with Docker's extension members (Healthcheck, Shell, OnBuild ...), which BuildKit
- * keeps in OCI images and so do we. Unknown members, at the top and in "config", survive a round trip.
- * A config is parsed from bytes nobody vouches for: Env entries without '=' or with an empty name are refused, as are wrong kinds.
+ * The image config: what runs and how it came to be. image-spec config.md, with Docker's extension
+ * members (Healthcheck, Shell, OnBuild ...), which BuildKit keeps in OCI images and so do we.
+ * Unknown members, at the top and in "config", survive a round trip. A config is parsed from bytes
+ * nobody vouches for: Env entries without '=' or with an empty name are refused, as are wrong
+ * kinds.
  */
 #pragma once
 #include "base/digest.h"
@@ -58,17 +60,19 @@ struct image_config {
 	struct history *history;
 	size_t n_history;
 
-	struct json *extra;        /* unknown top-level members, or NULL */
+	struct json *extra; /* unknown top-level members, or NULL */
 	struct json *extra_config; /* unknown members of "config", or NULL */
 };
 
 void image_config_init(struct image_config *c, const struct platform *p);
-int image_config_parse(const char *text, size_t n, struct image_config *ret, struct err *err) __attribute__((warn_unused_result));
+int image_config_parse(const char *text, size_t n, struct image_config *ret, struct err *err)
+	__attribute__((warn_unused_result));
 /* new string: compact JSON in a fixed order */
 char *image_config_dump(const struct image_config *c);
-void image_config_copy(struct image_config *dst, const struct image_config *src); /* dst is overwritten, not freed */
+void image_config_copy(struct image_config *dst,
+	const struct image_config *src); /* dst is overwritten, not freed */
 void image_config_add_diff_id(struct image_config *c, const struct digest *d);
 /* strings are copied, NULLs allowed */
-void image_config_add_history(
-	struct image_config *c, const char *created, const char *created_by, const char *comment, bool empty_layer);
+void image_config_add_history(struct image_config *c, const char *created, const char *created_by,
+	const char *comment, bool empty_layer);
 void image_config_done(struct image_config *c);

@@ -21,8 +21,9 @@ struct descriptor {
 	bool has_urls; /* a foreign layer: refused by whoever wants its bytes */
 };
 
-int descriptor_from_json(const struct json *j, const char *what, struct descriptor *ret, struct err *err)
-	__attribute__((warn_unused_result));
+int descriptor_from_json(const struct json *j, const char *what, struct descriptor *ret,
+	struct err *err) __attribute__((warn_unused_result));
 struct json *descriptor_to_json(const struct descriptor *d);
-void descriptor_copy(struct descriptor *dst, const struct descriptor *src); /* dst is overwritten, not freed */
+void descriptor_copy(
+	struct descriptor *dst, const struct descriptor *src); /* dst is overwritten, not freed */
 void descriptor_done(struct descriptor *d);

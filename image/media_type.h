@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The media types we know and what each is. image-spec media-types.md; Docker Image Manifest V2 Schema 2. */
+/* The media types we know and what each is. image-spec media-types.md; Docker Image Manifest V2
+ * Schema 2. */
 #pragma once
 #include <stdbool.h>
 
@@ -17,6 +18,14 @@
 #define MT_DOCKER_LAYER_GZIP "application/vnd.docker.image.rootfs.diff.tar.gzip"
 #define MT_DOCKER_LAYER_ZSTD "application/vnd.docker.image.rootfs.diff.tar.zstd"
 
-enum media_kind { MEDIA_UNKNOWN, MEDIA_MANIFEST, MEDIA_INDEX, MEDIA_CONFIG, MEDIA_LAYER, MEDIA_FOREIGN_LAYER, MEDIA_SCHEMA1 };
+enum media_kind {
+	MEDIA_UNKNOWN,
+	MEDIA_MANIFEST,
+	MEDIA_INDEX,
+	MEDIA_CONFIG,
+	MEDIA_LAYER,
+	MEDIA_FOREIGN_LAYER,
+	MEDIA_SCHEMA1
+};
 enum media_kind media_kind(const char *type); /* parameters after ';' are cut; NULL: unknown */
 bool media_is_docker(const char *type);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* os/architecture[/variant], normalised as containerd does (x86_64 -> amd64, aarch64 -> arm64, arm/v7 ...). image-spec image-index.md "platform". */
+/* os/architecture[/variant], normalised as containerd does (x86_64 -> amd64, aarch64 -> arm64,
+ * arm/v7 ...). image-spec image-index.md "platform". */
 #pragma once
 #include <stdbool.h>
 
@@ -14,7 +15,8 @@ struct platform {
 
 void platform_host(struct platform *ret);
 /* "linux/arm64", "arm64", "linux/arm/v7", "local". ERR_INVALID */
-int platform_parse(const char *s, struct platform *ret, struct err *err) __attribute__((warn_unused_result));
+int platform_parse(const char *s, struct platform *ret, struct err *err)
+	__attribute__((warn_unused_result));
 void platform_normalise(struct platform *p);
 /* "linux/arm/v7"; buf of at least 100 */
 char *platform_str(const struct platform *p, char *buf);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From what a user typed, or a descriptor, to the image: its manifest (chosen by platform from an index), config and layers. */
+/* From what a user typed, or a descriptor, to the image: its manifest (chosen by platform from an
+ * index), config and layers. */
 #pragma once
 #include "image/config.h"
 #include "image/manifest.h"
@@ -9,7 +10,7 @@ struct err;
 struct store;
 
 struct image {
-	struct descriptor top;      /* what the name points to: a manifest or an index */
+	struct descriptor top; /* what the name points to: a manifest or an index */
 	struct descriptor manifest_desc; /* of the chosen manifest */
 	struct manifest manifest;
 	struct image_config config;
@@ -17,12 +18,14 @@ struct image {
 };
 
 /* platform NULL: the host's. ERR_NOT_FOUND, ERR_CORRUPT, ERR_UNSUPPORTED (no such platform). */
-int image_load(struct store *s, const struct descriptor *top, const struct platform *platform, struct image *ret, struct err *err)
-	__attribute__((warn_unused_result));
-/* What users type: a reference (short names tried as localhost/NAME, then docker.io/library/NAME; :latest by default), name@digest, a full or unique prefix (at least 3 digits) of an image ID
- * or manifest digest. *ret_ref: the name found, NULL when it was found by ID; the caller frees. ERR_NOT_FOUND; ambiguous prefixes are ERR_INVALID and list the candidates. */
-int image_find(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref, struct err *err)
-	__attribute__((warn_unused_result));
+int image_load(struct store *s, const struct descriptor *top, const struct platform *platform,
+	struct image *ret, struct err *err) __attribute__((warn_unused_result));
+/* What users type: a reference (short names tried as localhost/NAME, then docker.io/library/NAME;
+ * :latest by default), name@digest, a full or unique prefix (at least 3 digits) of an image ID or
+ * manifest digest. *ret_ref: the name found, NULL when it was found by ID; the caller frees.
+ * ERR_NOT_FOUND; ambiguous prefixes are ERR_INVALID and list the candidates. */
+int image_find(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
+	struct err *err) __attribute__((warn_unused_result));
 void image_done(struct image *i);
 #define AUTO_IMAGE __attribute__((cleanup(image_done)))
 /* Sum of the layers' blob sizes, config and manifest included. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names: index.json maps fully qualified references to manifests (org.opencontainers.image.ref.name). Entries without a name keep an image that lost its tag or
+ * Names: index.json maps fully qualified references to manifests
+ * (org.opencontainers.image.ref.name). Entries without a name keep an image that lost its tag or
  * never had one ("<none>") until it is pruned. Annotations and unknown members of the file survive.
  */
 #pragma once
@@ -24,19 +25,25 @@ struct names {
 };
 
 /* A consistent copy of all names, in the order of the file. */
-int names_list(struct store *s, struct names *ret, struct err *err) __attribute__((warn_unused_result));
+int names_list(struct store *s, struct names *ret, struct err *err)
+	__attribute__((warn_unused_result));
 void names_done(struct names *n);
 /* *ret is the caller's (descriptor_done). ERR_NOT_FOUND. */
-int name_get(struct store *s, const char *ref, struct descriptor *ret, struct err *err) __attribute__((warn_unused_result));
-/* Sets several names (or, with n_refs 0, keeps the manifest as an unnamed image) in one transaction after store_sync(). An image that loses its last name stays as an unnamed one.
- * Writes nothing when nothing changes. */
-int names_set(struct store *s, const char *const *refs, size_t n_refs, const struct descriptor *manifest, struct err *err)
+int name_get(struct store *s, const char *ref, struct descriptor *ret, struct err *err)
 	__attribute__((warn_unused_result));
-/* Removes a name; keep: the image stays unnamed when this was its last name, else it is forgotten. ERR_NOT_FOUND. */
-int name_remove(struct store *s, const char *ref, bool keep, struct err *err) __attribute__((warn_unused_result));
+/* Sets several names (or, with n_refs 0, keeps the manifest as an unnamed image) in one transaction
+ * after store_sync(). An image that loses its last name stays as an unnamed one. Writes nothing
+ * when nothing changes. */
+int names_set(struct store *s, const char *const *refs, size_t n_refs,
+	const struct descriptor *manifest, struct err *err) __attribute__((warn_unused_result));
+/* Removes a name; keep: the image stays unnamed when this was its last name, else it is forgotten.
+ * ERR_NOT_FOUND. */
+int name_remove(struct store *s, const char *ref, bool keep, struct err *err)
+	__attribute__((warn_unused_result));
 /* Forgets the manifest under all its names. *ret_removed: the names, may be NULL */
 struct strv;
-int names_remove_manifest(struct store *s, const struct digest *d, struct strv *ret_removed, struct err *err)
-	__attribute__((warn_unused_result));
+int names_remove_manifest(struct store *s, const struct digest *d, struct strv *ret_removed,
+	struct err *err) __attribute__((warn_unused_result));
 /* Forgets an image that has no name; one with a name is left alone. ERR_NOT_FOUND. */
-int names_remove_unnamed(struct store *s, const struct digest *d, struct err *err) __attribute__((warn_unused_result));
+int names_remove_unnamed(struct store *s, const struct digest *d, struct err *err)
+	__attribute__((warn_unused_result));

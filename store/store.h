@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store: an OCI image layout (image-spec image-layout.md) with unpacked layers and cache records beside it.
+ * The store: an OCI image layout (image-spec image-layout.md) with unpacked layers and cache
+ *records beside it.
  *
  *	oci-layout, index.json, blobs/sha256/HEX
- *	layers/HEX              unpacked layer by diff ID: an overlay lower directory, read-only once named
- *	cache/                  step records (records.h) and stat caches
- *	mounts/                 RUN --mount=type=cache directories
- *	tmp/ID/                 transactions; tmp/ID/lock is held while its owner lives
- *	lock                    exclusive while index.json changes; gc.lock shared by users of unnamed things, exclusive for a sweep
- *	version                 "1\n"
+ *	layers/HEX              unpacked layer by diff ID: an overlay lower directory, read-only
+ *once named cache/                  step records (records.h) and stat caches mounts/ RUN
+ *--mount=type=cache directories tmp/ID/                 transactions; tmp/ID/lock is held while its
+ *owner lives lock                    exclusive while index.json changes; gc.lock shared by users of
+ *unnamed things, exclusive for a sweep version                 "1\n"
  *
- *	synced                  content: the boot in which the store was last found sound; mtime: all that is older is on disk
+ *	synced                  content: the boot in which the store was last found sound; mtime:
+ *all that is older is on disk
  *
- * Everything is 0700 down to the top. A blob, layer, record or name appears by one rename after its content was verified. Before a name appears,
- * the file system is synced (syncfs), so that a named image survives a power cut; what is not named need not.
+ * Everything is 0700 down to the top. A blob, layer, record or name appears by one rename after its
+ *content was verified. Before a name appears, the file system is synced (syncfs), so that a named
+ *image survives a power cut; what is not named need not.
  *
- * Power cut. Blobs, trees and records are not synced one by one, so a crash of the machine can leave those written since the last syncfs empty or torn under
- * their final names. Every syncfs, which covers the writes of all processes, sets the mtime of `synced` to the time just before it. The first writer that finds
- * another boot ID in `synced` than the kernel's distrusts everything whose ctime is not older than that mtime (less two seconds for coarse clocks): records, stat caches and
- * trees are removed (a tree can be unpacked again from its blob), blobs that no name reaches too, and those that a name reaches are kept if their digest holds. Then it syncs and notes
- * the new boot ID. In the same boot it costs two short reads. A clock that was set back by more than two seconds between a sync and a crash defeats it; `fsck` finds what then remains.
+ * Power cut. Blobs, trees and records are not synced one by one, so a crash of the machine can
+ *leave those written since the last syncfs empty or torn under their final names. Every syncfs,
+ *which covers the writes of all processes, sets the mtime of `synced` to the time just before it.
+ *The first writer that finds another boot ID in `synced` than the kernel's distrusts everything
+ *whose ctime is not older than that mtime (less two seconds for coarse clocks): records, stat
+ *caches and trees are removed (a tree can be unpacked again from its blob), blobs that no name
+ *reaches too, and those that a name reaches are kept if their digest holds. Then it syncs and notes
+ * the new boot ID. In the same boot it costs two short reads. A clock that was set back by more
+ *than two seconds between a sync and a crash defeats it; `fsck` finds what then remains.
  *
  * Order of locks: gc.lock, then a transaction's lock, then lock. None is held across the network.
  */
@@ -30,32 +36,41 @@
 struct err;
 struct store;
 
-enum store_open_flags { STORE_READ_ONLY = 1 << 0 /* never creates it: ERR_NOT_FOUND when missing */ };
+enum store_open_flags {
+	STORE_READ_ONLY = 1 << 0 /* never creates it: ERR_NOT_FOUND when missing */
+};
 
-/* path NULL: $MICA_ROOT, else /var/lib/mica as root, else $XDG_DATA_HOME/mica (~/.local/share/mica). Creates it (0700) unless read-only. A store of an unknown version
- * is ERR_UNSUPPORTED with one line. */
-int store_open(const char *path, int flags, struct store **ret, struct err *err) __attribute__((warn_unused_result));
+/* path NULL: $MICA_ROOT, else /var/lib/mica as root, else $XDG_DATA_HOME/mica
+ * (~/.local/share/mica). Creates it (0700) unless read-only. A store of an unknown version is
+ * ERR_UNSUPPORTED with one line. */
+int store_open(const char *path, int flags, struct store **ret, struct err *err)
+	__attribute__((warn_unused_result));
 void store_close(struct store *s);
 static inline void store_close_p(struct store **s)
 {
 	store_close(*s);
 }
 #define AUTO_STORE __attribute__((cleanup(store_close_p)))
-int store_fd(const struct store *s);           /* directory descriptor of the root */
+int store_fd(const struct store *s); /* directory descriptor of the root */
 const char *store_path(const struct store *s); /* absolute */
 
 /*
- * A transaction: a private directory below tmp/ for what is not named yet, and a share of gc.lock, so that nothing it uses or makes is collected while it lives.
- * Beginning one first sweeps the transactions whose owners died (their directories, and the cgroups they noted).
+ * A transaction: a private directory below tmp/ for what is not named yet, and a share of gc.lock,
+ * so that nothing it uses or makes is collected while it lives. Beginning one first sweeps the
+ * transactions whose owners died (their directories, and the cgroups they noted).
  */
 struct txn;
-int txn_begin(struct store *s, struct txn **ret, struct err *err) __attribute__((warn_unused_result));
-int txn_fd(const struct txn *t);           /* directory descriptor of tmp/ID */
-const char *txn_id(const struct txn *t);   /* unique, [0-9a-f]{16} */
-/* A fresh empty directory tmp/ID/<prefix><n>, 0755; its name relative to txn_fd in *ret_name (caller frees), opened in *ret_fd. */
-int txn_mkdir(struct txn *t, const char *prefix, char **ret_name, int *ret_fd, struct err *err) __attribute__((warn_unused_result));
+int txn_begin(struct store *s, struct txn **ret, struct err *err)
+	__attribute__((warn_unused_result));
+int txn_fd(const struct txn *t); /* directory descriptor of tmp/ID */
+const char *txn_id(const struct txn *t); /* unique, [0-9a-f]{16} */
+/* A fresh empty directory tmp/ID/<prefix><n>, 0755; its name relative to txn_fd in *ret_name
+ * (caller frees), opened in *ret_fd. */
+int txn_mkdir(struct txn *t, const char *prefix, char **ret_name, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
 /* Notes the path of a cgroup directory, to be removed by the sweep should we die. */
-int txn_note_cgroup(struct txn *t, const char *path, struct err *err) __attribute__((warn_unused_result));
+int txn_note_cgroup(struct txn *t, const char *path, struct err *err)
+	__attribute__((warn_unused_result));
 /* Removes all that was not published and ends it. Accepts NULL. */
 void txn_end(struct txn *t);
 static inline void txn_end_p(struct txn **t)

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fsck: everything in the store against what it claims to be. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/gzip_stream.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/stream.h"
+#include "base/strv.h"
+#include "base/zstd_stream.h"
+#include "image/media_type.h"
+#include "layers/verify.h"
+#include "store/blobs.h"
+#include "store/dir_list.h"
+#include "store/gc.h"
+#include "store/images.h"
+#include "store/names.h"
+#include "store/records_internal.h"
+#include "store/store_internal.h"
+#include "store/tree.h"
+
+/* Which blob holds the tar of a diff ID, found while images and records are read. */
+struct source {
+	struct digest diff_id;
+	struct digest blob;
+	enum compression compression;
+};
+
+struct check {
+	struct store *store;
+	struct check_result *result;
+	struct strv *problems;
+	struct source *sources;
+	size_t n_sources;
+};
+
+static void problem(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void problem(struct check *c, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	strv_add_take(c->problems, xvasprintf(fmt, ap));
+	va_end(ap);
+	c->result->problems++;
+}
+
+static void add_source(struct check *c, const struct digest *diff_id, const struct digest *blob,
+	enum compression compression)
+{
+	c->sources = xreallocarray(c->sources, c->n_sources + 1, sizeof(*c->sources));
+	c->sources[c->n_sources++] =
+		(struct source){.diff_id = *diff_id, .blob = *blob, .compression = compression};
+}
+
+static int compare_sources(const void *a, const void *b)
+{
+	return digest_cmp(
+		&((const struct source *)a)->diff_id, &((const struct source *)b)->diff_id);
+}
+
+static bool compression_of(const char *media_type, enum compression *ret)
+{
+	if (media_kind(media_type) != MEDIA_LAYER)
+		return false;
+	*ret = str_has_suffix(media_type, "gzip")   ? COMPRESSION_GZIP
+	       : str_has_suffix(media_type, "zstd") ? COMPRESSION_ZSTD
+	                                            : COMPRESSION_NONE;
+	return true;
+}
+
+/* --- blobs --- */
+
+static void check_blob(struct check *c, const char *file, const struct digest *want)
+{
+	struct err err = ERR_INIT;
+	struct hashed h;
+	char buf[DIGEST_STR_MAX];
+	AUTO_FD int fd = -1;
+
+	if (blob_open(c->store, want, &fd, &err) < 0) {
+		problem(c, "blob sha256:%s: %s", file, err.msg);
+		return;
+	}
+	AUTO_READER struct reader *in = reader_from_fd(fd, "blob");
+	hashed_init(&h);
+	AUTO_READER struct reader *hashing = reader_hashed(in, &h);
+	if (stream_drain(hashing, &err) < 0) {
+		problem(c, "blob sha256:%s: %s", file, err.msg);
+		return;
+	}
+	struct digest got = sha256_final(&h.sha);
+	c->result->blobs++;
+	if (!digest_equal(&got, want))
+		problem(c, "blob sha256:%s: content has digest %s", file, digest_str(&got, buf));
+}
+
+static int check_blobs(struct check *c, struct err *err)
+{
+	AUTO_STRV struct strv files = STRV_INIT;
+	int r = dir_list(c->store->fd, BLOBS_DIR, &files, err);
+	STRV_FOREACH (file, &files) {
+		struct digest d;
+		if (digest_parse_hex(*file, &d))
+			check_blob(c, *file, &d);
+		else
+			problem(c, "leftover '" BLOBS_DIR "/%s'", *file);
+	}
+	return r;
+}
+
+/* --- images --- */
+
+static void check_layers(struct check *c, const char *name, const struct image *i)
+{
+	char buf[DIGEST_STR_MAX];
+	for (size_t n = 0; n < i->manifest.n_layers; n++) {
+		const struct descriptor *l = &i->manifest.layers[n];
+		enum compression compression;
+		uint64_t size;
+		if (compression_of(l->media_type, &compression))
+			add_source(c, &i->config.diff_ids[n], &l->digest, compression);
+		if (!blob_has(c->store, &l->digest, &size)) {
+			/* it was never fetched, or its step came from a cache: its tree serves as
+			 * well */
+			if (!tree_has(c->store, &i->config.diff_ids[n]))
+				problem(c, "image %s: layer %s is missing", name,
+					digest_str(&l->digest, buf));
+		} else if (size != l->size) {
+			problem(c, "image %s: layer %s has %llu bytes instead of %llu", name,
+				digest_str(&l->digest, buf), (unsigned long long)size,
+				(unsigned long long)l->size);
+		}
+	}
+}
+
+/* Every manifest of an index that is here; a pull of one platform leaves the others out. */
+static void check_document(
+	struct check *c, const char *name, const struct descriptor *d, unsigned depth)
+{
+	AUTO_FREE char *text = NULL;
+	struct err err = ERR_INIT;
+	size_t n;
+	int kind;
+
+	if (blob_read(c->store, d, MANIFEST_MAX, &text, &n, &err) < 0 ||
+		document_kind(text, n, d->media_type, &kind, &err) < 0) {
+		problem(c, "image %s: %s", name, err.msg);
+		return;
+	}
+	if (kind == MEDIA_INDEX && depth < 4) {
+		struct index ix;
+		if (index_parse(text, n, d->media_type, &ix, &err) < 0) {
+			problem(c, "image %s: %s", name, err.msg);
+			return;
+		}
+		size_t here = 0;
+		for (size_t i = 0; i < ix.n_manifests; i++)
+			if (blob_has(c->store, &ix.manifests[i].digest, NULL)) {
+				check_document(c, name, &ix.manifests[i], depth + 1);
+				here++;
+			}
+		if (ix.n_manifests && !here)
+			problem(c, "image %s: none of its manifests is here", name);
+		index_done(&ix);
+		return;
+	}
+	AUTO_IMAGE struct image i = {0};
+	if (image_load(c->store, d, NULL, &i, &err) == 0)
+		check_layers(c, name, &i);
+	else if (err.code != ERR_UNSUPPORTED) /* an attestation or another artifact */
+		problem(c, "image %s: %s", name, err.msg);
+}
+
+static int check_images(struct check *c, struct err *err)
+{
+	struct names names;
+	int r = names_list(c->store, &names, err);
+	if (r == ERR_SYS)
+		return r;
+	if (r < 0) {
+		problem(c, "%s", err->msg);
+		err_clear(err);
+		return 0;
+	}
+	for (size_t i = 0; i < names.count; i++) {
+		char buf[DIGEST_STR_MAX];
+		const struct name *n = &names.n[i];
+		check_document(
+			c, n->ref ? n->ref : digest_str(&n->manifest.digest, buf), &n->manifest, 0);
+		c->result->images++;
+	}
+	names_done(&names);
+	return 0;
+}
+
+/* --- records --- */
+
+static int check_records(struct check *c, struct err *err)
+{
+	AUTO_STRV struct strv files = STRV_INIT;
+	int r = dir_list(c->store->fd, STEPS_DIR, &files, err);
+	STRV_FOREACH (file, &files) {
+		struct err e = ERR_INIT;
+		struct record rec;
+		struct digest d;
+		if (!digest_parse_hex(*file, &d)) {
+			problem(c, "leftover '" STEPS_DIR "/%s'", *file);
+			continue;
+		}
+		if (record_read(c->store, *file, &rec, &e) < 0) {
+			problem(c, "record %s: %s", *file, e.msg);
+			continue;
+		}
+		/* a record whose blob is gone is no damage: it is a miss */
+		if (rec.has_layer && blob_has(c->store, &rec.layer.blob, NULL))
+			add_source(c, &rec.layer.diff_id, &rec.layer.blob, rec.compression);
+		record_done(&rec);
+		c->result->records++;
+	}
+	return r;
+}
+
+/* --- unpacked layers --- */
+
+static int verify_tree(
+	struct check *c, const struct source *src, struct strv *found, struct err *err)
+{
+	AUTO_FD int fd = -1, opath = -1, dir = -1;
+	int r;
+	if ((r = blob_open(c->store, &src->blob, &fd, err)) < 0 ||
+		(r = tree_open(c->store, &src->diff_id, &opath, err)) < 0)
+		return r;
+	dir = openat(opath, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(err, "cannot open it");
+	AUTO_READER struct reader *file = reader_from_fd(fd, "layer");
+	AUTO_READER struct reader *plain = NULL;
+	if (src->compression == COMPRESSION_GZIP)
+		plain = reader_gunzip(file);
+	else if (src->compression == COMPRESSION_ZSTD)
+		plain = reader_unzstd(file);
+	return layer_verify(plain ? plain : file, dir, found, err);
+}
+
+static int check_trees(struct check *c, struct err *err)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	int r = dir_list(c->store->fd, LAYERS_DIR, &names, err);
+	if (c->n_sources)
+		qsort(c->sources, c->n_sources, sizeof(*c->sources), compare_sources);
+	STRV_FOREACH (name, &names) {
+		AUTO_STRV struct strv found = STRV_INIT;
+		struct err e = ERR_INIT;
+		struct source key;
+		if (!digest_parse_hex(*name, &key.diff_id)) {
+			problem(c, "leftover '" LAYERS_DIR "/%s'", *name);
+			continue;
+		}
+		const struct source *src = c->n_sources
+		                                   ? bsearch(&key, c->sources, c->n_sources,
+							     sizeof(*c->sources), compare_sources)
+		                                   : NULL;
+		/* without its tar it cannot be told; nothing reaches it, the next sweep takes it */
+		if (!src || !blob_has(c->store, &src->blob, NULL))
+			continue;
+		if (verify_tree(c, src, &found, &e) < 0)
+			strv_add(&found, e.msg);
+		STRV_FOREACH (line, &found)
+			problem(c, "layer sha256:%s: %s", *name, *line);
+		c->result->layers++;
+	}
+	return r;
+}
+
+/* --- tmp --- */
+
+static int check_tmp(struct check *c, struct err *err)
+{
+	AUTO_STRV struct strv ids = STRV_INIT;
+	int r = dir_list(c->store->fd, TMP_DIR, &ids, err);
+	STRV_FOREACH (id, &ids) {
+		AUTO_FREE char *lock = xasprintf(TMP_DIR "/%s/lock", *id);
+		struct err e = ERR_INIT;
+		AUTO_FD int fd = -1;
+		struct stat st;
+		if (fstatat(c->store->fd, lock, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			lock_file(c->store->fd, lock, LOCK_SHARED, false, &fd, &e) == ERR_BUSY)
+			continue; /* its owner lives */
+		/* one that ended between the two looks is no leftover */
+		AUTO_FREE char *path = xasprintf(TMP_DIR "/%s", *id);
+		if (fstatat(c->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			problem(c, "leftover '%s'", path);
+	}
+	return r;
+}
+
+int store_check(struct store *s, struct check_result *ret, struct strv *problems, struct err *err)
+{
+	struct check_result result = {0};
+	struct check c = {.store = s, .result = &result, .problems = problems};
+	struct txn *t = NULL;
+	int r = 0;
+
+	/* sweeps what the dead left, and keeps others from sweeping under our feet; with a store
+	 * that is only read, both are its owner's business */
+	if (!s->read_only)
+		r = txn_begin(s, &t, err);
+	if (r == 0 && (r = check_blobs(&c, err)) == 0 && (r = check_images(&c, err)) == 0 &&
+		(r = check_records(&c, err)) == 0 && (r = check_trees(&c, err)) == 0)
+		r = check_tmp(&c, err);
+	txn_end(t);
+	free(c.sources);
+	if (r == 0)
+		*ret = result;
+	return r;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include "base/strv.h"
+#include "store/dir_list.h"
+#include "store/gc.h"
+#include "store/records.h"
+#include "tests/unit/store_fixture.h"
+
+static size_t count(struct store *s, const char *dir)
+{
+	struct err err = ERR_INIT;
+	AUTO_STRV struct strv v = STRV_INIT;
+	assert_int_equal(dir_list(store_fd(s), dir, &v, &err), 0);
+	return v.n;
+}
+
+static struct gc_result gc(struct store *s, struct gc_opts o)
+{
+	struct err err = ERR_INIT;
+	struct gc_result r;
+	assert_int_equal(store_gc(s, &o, &r, NULL, &err), 0);
+	return r;
+}
+
+static void image(struct store *s, const char *ref, const char *layer)
+{
+	struct err err = ERR_INIT;
+	struct descriptor d = fixture_image(s, ref, layer);
+	if (!ref)
+		assert_int_equal(names_set(s, NULL, 0, &d, &err), 0);
+	descriptor_done(&d);
+}
+
+static void record(struct store *s, const char *key, const char *layer)
+{
+	struct err err = ERR_INIT;
+	struct digest k = digest_of(key, strlen(key)), l = digest_of(layer, strlen(layer));
+	struct record rec = {
+		.has_layer = true, .layer = {.diff_id = l, .blob = l, .blob_size = strlen(layer)}};
+	assert_int_equal(record_put(s, &k, &rec, &err), 0);
+}
+
+static bool has_layer(struct store *s, const char *layer)
+{
+	struct digest d = digest_of(layer, strlen(layer));
+	assert_int_equal(blob_has(s, &d, NULL), tree_has(s, &d));
+	return tree_has(s, &d);
+}
+
+static void what_a_name_reaches_stays(void **state)
+{
+	struct store *s = *state;
+	image(s, "localhost/a:1", "one");
+	image(s, NULL, "two");
+	struct gc_result r = gc(s, (struct gc_opts){0});
+	assert_int_equal(r.blobs + r.layers + r.images, 0);
+	assert_false(r.deferred);
+	assert_true(has_layer(s, "one") && has_layer(s, "two"));
+}
+
+static void what_nothing_reaches_goes(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	image(s, "localhost/a:1", "one");
+	image(s, "localhost/b:1", "two");
+	assert_int_equal(name_remove(s, "localhost/b:1", false, &err), 0);
+	struct gc_result r = gc(s, (struct gc_opts){0});
+	assert_int_equal(r.blobs, 3);
+	assert_int_equal(r.layers, 1);
+	assert_true(r.freed > 0);
+	assert_true(has_layer(s, "one"));
+	assert_false(has_layer(s, "two"));
+	assert_int_equal(count(s, "tmp"), 0);
+}
+
+static void a_cache_record_keeps_its_layer(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	image(s, "localhost/a:1", "one");
+	record(s, "key", "one");
+	assert_int_equal(name_remove(s, "localhost/a:1", false, &err), 0);
+	struct gc_result r = gc(s, (struct gc_opts){0});
+	assert_int_equal(r.blobs, 2); /* manifest and config */
+	assert_int_equal(r.layers, 0);
+	assert_true(has_layer(s, "one"));
+	r = gc(s, (struct gc_opts){.cache = true});
+	assert_int_equal(r.records, 1);
+	assert_int_equal(r.layers, 1);
+	assert_false(has_layer(s, "one"));
+	assert_int_equal(count(s, "cache/steps"), 0);
+}
+
+static void pruning_takes_unnamed_images_and_all_takes_named_ones(void **state)
+{
+	struct store *s = *state;
+	image(s, "localhost/a:1", "one");
+	image(s, NULL, "two");
+	struct gc_result r = gc(s, (struct gc_opts){.unnamed = true});
+	assert_int_equal(r.images, 1);
+	assert_true(has_layer(s, "one"));
+	assert_false(has_layer(s, "two"));
+	r = gc(s, (struct gc_opts){.all = true});
+	assert_int_equal(r.images, 1);
+	assert_int_equal(count(s, "blobs/sha256"), 0);
+	assert_int_equal(count(s, "layers"), 0);
+}
+
+static void what_is_to_be_kept_is_kept(void **state)
+{
+	struct store *s = *state;
+	AUTO_STRV struct strv keep = STRV_INIT;
+	image(s, "localhost/a:1", "one");
+	image(s, "localhost/b:1", "two");
+	strv_add(&keep, "localhost/b:1");
+	struct gc_result r = gc(s, (struct gc_opts){.all = true, .keep = &keep});
+	assert_int_equal(r.images, 1);
+	assert_false(has_layer(s, "one"));
+	assert_true(has_layer(s, "two"));
+}
+
+static void a_dry_run_says_the_same_and_does_nothing(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	AUTO_STRV struct strv said = STRV_INIT, done = STRV_INIT;
+	struct gc_opts o = {.unnamed = true, .cache = true, .dry_run = true};
+	struct gc_result dry, real;
+	image(s, "localhost/a:1", "one");
+	image(s, NULL, "two");
+	record(s, "key", "two");
+	assert_int_equal(store_gc(s, &o, &dry, &said, &err), 0);
+	assert_true(has_layer(s, "two"));
+	assert_int_equal(count(s, "cache/steps"), 1);
+	o.dry_run = false;
+	assert_int_equal(store_gc(s, &o, &real, &done, &err), 0);
+	assert_true(strv_equal(&said, &done));
+	assert_int_equal(said.n, 1 + 1 + 3 + 1);
+	assert_int_equal(dry.freed, real.freed);
+}
+
+static void a_live_transaction_defers_the_sweep_but_names_go(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	struct txn *t;
+	image(s, NULL, "two");
+	assert_int_equal(txn_begin(s, &t, &err), 0);
+	struct gc_result r = gc(s, (struct gc_opts){.unnamed = true});
+	assert_true(r.deferred);
+	assert_int_equal(r.images, 1);
+	assert_true(has_layer(s, "two"));
+	txn_end(t);
+	r = gc(s, (struct gc_opts){0});
+	assert_false(r.deferred);
+	assert_false(has_layer(s, "two"));
+}
+
+static void a_container_keeps_its_base(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	char buf[DIGEST_STR_MAX];
+	struct descriptor d = fixture_image(s, "localhost/a:1", "one");
+	assert_int_equal(mkdirat(store_fd(s), "containers/c1", 0700), 0);
+	AUTO_FREE char *uses = xasprintf("%s\n", digest_str(&d.digest, buf));
+	assert_int_equal(fs_write_file(store_fd(s), "containers/c1/uses", uses, strlen(uses), 0600,
+				 false, &err),
+		0);
+	(void)gc(s, (struct gc_opts){.all = true});
+	assert_true(has_layer(s, "one"));
+	assert_int_equal(fs_remove_tree(store_fd(s), "containers/c1", &err), 0);
+	(void)gc(s, (struct gc_opts){0});
+	assert_false(has_layer(s, "one"));
+	descriptor_done(&d);
+}
+
+static void usage_counts_what_is_there(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	struct usage u;
+	image(s, "localhost/a:1", "one");
+	image(s, "localhost/a:2", "one");
+	record(s, "key", "one");
+	assert_int_equal(store_usage(s, &u, &err), 0);
+	assert_int_equal(u.images, 1);
+	assert_int_equal(u.layers, 1);
+	assert_int_equal(u.blobs, 3);
+	assert_int_equal(u.records, 1);
+	assert_true(u.blob_bytes >= 3 * 512);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(what_a_name_reaches_stays),
+		STORE_TEST(what_nothing_reaches_goes),
+		STORE_TEST(a_cache_record_keeps_its_layer),
+		STORE_TEST(pruning_takes_unnamed_images_and_all_takes_named_ones),
+		STORE_TEST(what_is_to_be_kept_is_kept),
+		STORE_TEST(a_dry_run_says_the_same_and_does_nothing),
+		STORE_TEST(a_live_transaction_defers_the_sweep_but_names_go),
+		STORE_TEST(a_container_keeps_its_base),
+		STORE_TEST(usage_counts_what_is_there),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
