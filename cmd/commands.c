@@ -12,7 +12,9 @@ extern const struct cmd cmd_fsck, cmd_history, cmd_images, cmd_info, cmd_inspect
 	cmd_untag, cmd_version;
 
 const struct cmd *const commands[] = {
+#ifdef MICA_BUILD
 	&cmd_build,
+#endif
 	&cmd_fsck,
 	&cmd_history,
 	&cmd_images,

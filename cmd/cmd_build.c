@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "build/build.h"
+#include "cmd/cmd.h"
+#include "cmd/opt_groups.h"
+#include "store/store.h"
+
+struct build_args {
+	struct strv files, tags, build_args, labels, annotations, no_cache_filter;
+	const char *target, *pull, *iidfile, *ignorefile, *progress, *timestamp, *epoch, *format;
+	bool no_cache, quiet, pull_always, pull_never, rewrite_timestamp, layers;
+	uint64_t jobs;
+	struct remote_args remote;
+	struct platform_args platform;
+	struct box_args box;
+};
+
+static const struct opt build_options[] = {
+	OPT_STRV(0, "annotation", struct build_args, annotations),
+	OPT_STRV(0, "build-arg", struct build_args, build_args),
+	OPT_STRV('f', "file", struct build_args, files),
+	OPT_STRING(0, "format", struct build_args, format),
+	OPT_STRING(0, "ignorefile", struct build_args, ignorefile),
+	OPT_STRING(0, "iidfile", struct build_args, iidfile),
+	OPT_UINT('j', "jobs", struct build_args, jobs),
+	OPT_STRV(0, "label", struct build_args, labels),
+	OPT_BOOL(0, "layers", struct build_args, layers),
+	OPT_BOOL(0, "no-cache", struct build_args, no_cache),
+	OPT_STRV(0, "no-cache-filter", struct build_args, no_cache_filter),
+	OPT_STRING(0, "progress", struct build_args, progress),
+	OPT_MAYBE_STRING(0, "pull", struct build_args, pull, "always"),
+	OPT_BOOL(0, "pull-always", struct build_args, pull_always),
+	OPT_BOOL(0, "pull-never", struct build_args, pull_never),
+	OPT_BOOL('q', "quiet", struct build_args, quiet),
+	OPT_BOOL(0, "rewrite-timestamp", struct build_args, rewrite_timestamp),
+	OPT_STRING(0, "source-date-epoch", struct build_args, epoch),
+	OPT_STRV('t', "tag", struct build_args, tags),
+	OPT_STRING(0, "target", struct build_args, target),
+	OPT_STRING(0, "timestamp", struct build_args, timestamp),
+	OPT_GROUP(box_options, struct build_args, box),
+	OPT_GROUP(platform_options, struct build_args, platform),
+	OPT_GROUP(remote_options, struct build_args, remote),
+	OPT_IGNORED_BOOL(0, "force-rm"),
+	OPT_IGNORED_BOOL(0, "rm"),
+	OPT_IGNORED(0, "signature-policy"),
+	OPT_REFUSED_WHY(0, "build-context", "not supported yet"),
+	OPT_REFUSED_WHY(0, "cache-from", "not supported yet"),
+	OPT_REFUSED_WHY(0, "cache-to", "not supported yet"),
+	OPT_REFUSED_WHY(0, "device", "not supported yet"),
+	OPT_REFUSED_WHY(0, "isolation", "not supported yet"),
+	OPT_REFUSED_WHY('o', "output", "not supported yet; use 'mica save' or 'mica push'"),
+	OPT_REFUSED_WHY(0, "secret", "not supported yet"),
+	OPT_REFUSED_WHY(0, "squash", "not supported yet"),
+	OPT_REFUSED_WHY(0, "ssh", "not supported yet"),
+	OPT_REFUSED_WHY('v', "volume", "not supported yet"),
+	OPT_END,
+};
+
+static void build_init(void *args)
+{
+	struct build_args *a = args;
+	remote_args_init(&a->remote);
+	a->layers = true;
+}
+
+/* "NAME=value"; "NAME" has no value of its own. */
+static int add_pairs(const struct strv *words, const char *option, bool need_value, struct map *ret,
+	struct err *err)
+{
+	for (size_t i = 0; i < words->n; i++) {
+		const char *eq = strchr(words->v[i], '=');
+		AUTO_FREE char *name = eq ? xstrndup(words->v[i], (size_t)(eq - words->v[i]))
+		                          : xstrdup(words->v[i]);
+		if (!*name)
+			return err_set(err, ERR_INVALID, "option '--%s': '%s' has no name", option,
+				words->v[i]);
+		map_set(ret, name, eq ? eq + 1 : need_value ? "" : NULL);
+	}
+	return 0;
+}
+
+static int parse_epoch(const char *text, const char *from, int64_t *ret, struct err *err)
+{
+	if (!num_i64(text, 0, 253402300799, ret)) /* the end of year 9999 */
+		return err_set(err, ERR_INVALID, "%s: '%s' is not a number of seconds since 1970",
+			from, text);
+	return 0;
+}
+
+/* In order: --timestamp, --source-date-epoch, --build-arg SOURCE_DATE_EPOCH, the environment. */
+static int set_epoch(const struct build_args *a, struct build_opts *o, struct err *err)
+{
+	const char *text = a->timestamp, *from = "option '--timestamp'";
+	o->force = text != NULL;
+	if (!text) {
+		text = a->epoch;
+		from = "option '--source-date-epoch'";
+	}
+	if (!text && map_has(&o->build_args, "SOURCE_DATE_EPOCH")) {
+		text = map_get(&o->build_args, "SOURCE_DATE_EPOCH");
+		from = "option '--build-arg SOURCE_DATE_EPOCH'";
+		if (text && (streq(text, "") || streq(text, "context")))
+			return 0; /* BuildKit: unset; the time of a git context */
+	}
+	if (!text) {
+		text = getenv("SOURCE_DATE_EPOCH");
+		from = "SOURCE_DATE_EPOCH";
+	}
+	o->has_epoch = text && *text;
+	if (o->has_epoch && parse_epoch(text, from, &o->epoch, err) < 0)
+		return err->code;
+	if (o->has_epoch && !map_has(&o->build_args, "SOURCE_DATE_EPOCH"))
+		map_set(&o->build_args, "SOURCE_DATE_EPOCH", text);
+	return 0;
+}
+
+static int set_pull(const struct build_args *a, struct build_opts *o, struct err *err)
+{
+	o->pull.policy = PULL_MISSING;
+	if (a->pull && !pull_policy_parse(a->pull, &o->pull.policy))
+		return err_set(err, ERR_INVALID,
+			"option '--pull': '%s' is not one of 'always', 'missing', 'never', 'newer'",
+			a->pull);
+	if (a->pull_always)
+		o->pull.policy = PULL_ALWAYS;
+	if (a->pull_never)
+		o->pull.policy = PULL_NEVER;
+	return 0;
+}
+
+static int set_context(const struct strv *rest, struct build_opts *o, struct err *err)
+{
+	const char *context = rest->n ? rest->v[0] : ".";
+	if (strstr(context, "://") || str_has_prefix(context, "git@"))
+		return err_set(err, ERR_UNSUPPORTED,
+			"'%s': a context from a URL is not supported yet; fetch it first", context);
+	if (streq(context, "-")) {
+		if (o->files.n)
+			return err_set(err, ERR_INVALID,
+				"'-' as context means a Containerfile on standard input: it cannot "
+			        "be combined with -f");
+		strv_add(&o->files, "-");
+		return 0;
+	}
+	o->context = context;
+	return 0;
+}
+
+static int set_opts(const struct app *app, const struct build_args *a, const struct strv *rest,
+	struct build_opts *o, struct err *err)
+{
+	strv_copy(&o->files, &a->files);
+	strv_copy(&o->tags, &a->tags);
+	strv_copy(&o->no_cache_stages, &a->no_cache_filter);
+	o->target = a->target;
+	o->no_cache = a->no_cache || !a->layers;
+	o->ignore_file = a->ignorefile;
+	o->jobs = a->jobs > 1024 ? 1024 : (unsigned)a->jobs;
+	if (a->format && !streq(a->format, "oci"))
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--format': images are built as 'oci'; 'mica push --format' "
+		        "converts");
+	remote_args_apply(app, &a->remote, &o->pull.remote);
+	o->box.network = RUN_NETWORK_PRIVATE;
+	if (platform_args_get(&a->platform, &o->platform, &o->has_platform, err) < 0 ||
+		box_args_apply(&a->box, &o->box, err) < 0 ||
+		add_pairs(&a->build_args, "build-arg", false, &o->build_args, err) < 0 ||
+		add_pairs(&a->labels, "label", true, &o->labels, err) < 0 ||
+		add_pairs(&a->annotations, "annotation", true, &o->annotations, err) < 0 ||
+		set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0)
+		return err->code;
+	return set_context(rest, o, err);
+}
+
+static int tick(void *arg)
+{
+	return out_progress_tick(arg);
+}
+
+static void summary(struct app *app, const struct build_result *r, uint64_t ms)
+{
+	char fresh[16], total[16], id[DIGEST_STR_MAX];
+	num_human_size(r->new_bytes, fresh, sizeof(fresh));
+	num_human_size(r->image_bytes, total, sizeof(total));
+	AUTO_FREE char *names = strv_join(&r->refs, ", ");
+	out_note(&app->out, "built %s%s%s in %llu.%02llu s: %u run, %u cached, %s new, image %s",
+		names, *names ? " " : "", digest_str(&r->manifest.digest, id),
+		(unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000 / 10), r->steps_run,
+		r->steps_cached, fresh, total);
+}
+
+static int report(struct app *app, const struct build_args *a, const struct build_result *r,
+	uint64_t began, struct err *err)
+{
+	char id[DIGEST_STR_MAX];
+	if (!a->quiet)
+		summary(app, r, clock_ms() - began);
+	if (a->iidfile) {
+		digest_str(&r->image_id, id);
+		if (fs_write_file(AT_FDCWD, a->iidfile, id, strlen(id), 0644, false, err) < 0)
+			return err->code;
+	}
+	out_printf(&app->out, "%s\n", digest_hex(&r->image_id, id));
+	return 0;
+}
+
+static int build_main(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct build_args *a = args;
+	AUTO_STORE struct store *s = NULL;
+	struct build_opts o;
+	struct build_result result = {0};
+	enum progress_mode mode = PROGRESS_AUTO;
+	uint64_t began = clock_ms();
+
+	if (a->progress && !progress_mode_parse(a->progress, &mode))
+		return err_set(err, ERR_INVALID,
+			"option '--progress': '%s' is not one of 'auto', 'plain', 'tty', 'quiet', "
+		        "'none'",
+			a->progress);
+	build_opts_init(&o);
+	int rc = set_opts(app, a, rest, &o, err);
+	if (rc == 0)
+		rc = app_store(app, false, &s, err);
+	if (rc == 0) {
+		o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : mode);
+		o.tick = tick;
+		o.tick_arg = &app->out;
+		rc = build_run(s, &o, &result, err);
+		out_progress_done(&app->out);
+		STRV_FOREACH (w, &result.warnings)
+			out_warn(&app->out, "%s", *w);
+		if (rc == 0)
+			rc = report(app, a, &result, began, err);
+		else if (result.log)
+			out_note(&app->out, "the complete log is in %s", result.log);
+	}
+	build_result_done(&result);
+	build_opts_done(&o);
+	return rc;
+}
+
+const struct cmd cmd_build = {
+	.name = "build",
+	.aliases = "bud",
+	.options = build_options,
+	.args_size = sizeof(struct build_args),
+	.max_args = 1,
+	.flags = CMD_USERNS,
+	.init = build_init,
+	.run = build_main,
+};
