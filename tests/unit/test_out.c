@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "cmd/out.h"
+
+struct capture {
+	struct out out;
+	FILE *file;
+};
+
+/* A file, not memory: the window size is asked of its descriptor. */
+static void capture_open(struct capture *c)
+{
+	c->file = tmpfile();
+	assert_non_null(c->file);
+	c->out = (struct out){.out = stdout, .err = c->file};
+}
+
+static char *capture_text(struct capture *c)
+{
+	char *text = xcalloc(1, 65536);
+
+	(void)fflush(c->file);
+	rewind(c->file);
+	text[fread(text, 1, 65535, c->file)] = '\0';
+	(void)fclose(c->file);
+	return text;
+}
+
+static void plain_lines_say_which_task(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	capture_open(&c);
+	struct progress *p = out_progress(&c.out, PROGRESS_AUTO);
+	progress_begin(p, "web 1/2", "RUN make", 0);
+	progress_log(p, "web 1/2", "cc a.c\ncc b", 11);
+	progress_log(p, "web 1/2", ".c\r\n10%\r100%\npartial", 20);
+	progress_begin(p, "2/2", "COPY . /", 0);
+	progress_end(p, "2/2", "cached");
+	progress_end(p, "web 1/2", "done");
+	assert_int_equal(out_progress_tick(&c.out), -1);
+	out_progress_done(&c.out);
+	AUTO_FREE char *text = capture_text(&c);
+	assert_string_equal(text,
+		"[web 1/2] RUN make\n[web 1/2] cc a.c\n[web 1/2] cc b.c\n[web 1/2] 100%\n"
+		"[2/2] COPY . /\n[2/2] cached\n[web 1/2] partial\n[web 1/2] done 0.0s\n");
+}
+
+static void output_of_tasks_cannot_move_the_cursor(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	capture_open(&c);
+	struct progress *p = out_progress(&c.out, PROGRESS_PLAIN);
+	progress_begin(p, "1", "RUN \x1b[2Jevil", 0);
+	progress_log(p, "1", "\x1b[2J\x1b[31mred\x07\n", 15);
+	progress_end(p, "1", "done");
+	out_progress_done(&c.out);
+	AUTO_FREE char *text = capture_text(&c);
+	assert_null(strchr(text, '\x1b'));
+	assert_null(strchr(text, '\a'));
+	assert_non_null(strstr(text, "[1] red\\x07\n"));
+}
+
+static void quiet_shows_only_what_failed_with_its_last_lines(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	capture_open(&c);
+	struct progress *p = out_progress(&c.out, PROGRESS_QUIET);
+	progress_begin(p, "1/2", "RUN true", 0);
+	progress_end(p, "1/2", "done");
+	progress_begin(p, "2/2", "RUN false", 0);
+	for (int i = 1; i <= 30; i++) {
+		char line[16];
+		int n = snprintf(line, sizeof(line), "line %d\n", i);
+		progress_log(p, "2/2", line, (size_t)n);
+	}
+	progress_note(p, "a note");
+	progress_end(p, "2/2", "failed");
+	out_progress_done(&c.out);
+	AUTO_FREE char *text = capture_text(&c);
+	assert_true(str_has_prefix(text, "[2/2] RUN false  failed 0.0s\n  | line 11\n"));
+	assert_true(str_has_suffix(text, "  | line 30\n"));
+}
+
+static void live_lines_leave_nothing_behind(void **state)
+{
+	struct capture c;
+	const struct timespec wait = {.tv_nsec = (OUT_TICK_MS + 20) * 1000000L};
+
+	(void)state;
+	capture_open(&c);
+	struct progress *p = out_progress(&c.out, PROGRESS_TTY);
+	progress_begin(p, "sha256:ab12cd", "layer", 2000000);
+	progress_update(p, "sha256:ab12cd", 1000000);
+	(void)nanosleep(&wait, NULL);
+	int ms = out_progress_tick(&c.out);
+	assert_in_range(ms, 0, OUT_TICK_MS);
+	progress_end(p, "sha256:ab12cd", "done");
+	out_progress_done(&c.out);
+	AUTO_FREE char *text = capture_text(&c);
+	assert_non_null(strstr(text, "[sha256:ab12cd] layer  1 MB / 2 MB"));
+	/* one line up, erased, and the summary in its place */
+	const char *last = strstr(text, "\x1b[1A\r\x1b[J[sha256:ab12cd] layer  2 MB");
+	assert_non_null(last);
+	assert_null(strchr(last + 9, '\x1b'));
+	assert_null(strstr(text, "\x1b[?25l"));
+}
+
+static void errors_are_one_line_and_clean(void **state)
+{
+	struct capture c;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	capture_open(&c);
+	(void)err_set(&err, ERR_INVALID, "bad \x1b[31m name\n  1 | FROM x");
+	out_error(&c.out, &err);
+	out_note(&c.out, "two\nlines");
+	c.out.quiet = true;
+	out_note(&c.out, "unseen");
+	AUTO_FREE char *text = capture_text(&c);
+	assert_string_equal(text, "mica: bad \\x1b[31m name\n  1 | FROM x\ntwo\\x0alines\n");
+}
+
+static void knows_the_modes(void **state)
+{
+	enum progress_mode mode;
+
+	(void)state;
+	assert_true(progress_mode_parse("tty", &mode));
+	assert_int_equal(mode, PROGRESS_TTY);
+	assert_false(progress_mode_parse("fancy", &mode));
+	struct out out = {.out = stdout, .err = stderr};
+	assert_null(out_progress(&out, PROGRESS_NONE));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plain_lines_say_which_task),
+		cmocka_unit_test(output_of_tasks_cannot_move_the_cursor),
+		cmocka_unit_test(quiet_shows_only_what_failed_with_its_last_lines),
+		cmocka_unit_test(live_lines_leave_nothing_behind),
+		cmocka_unit_test(errors_are_one_line_and_clean),
+		cmocka_unit_test(knows_the_modes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
