@@ -65,7 +65,7 @@ static int read_output(int fd, pid_t pid, const char *name, struct buf *out, str
 			return out->toobig
 			               ? err_set(err, ERR_LIMIT,
 						 "docker-credential-%s printed more than %llu "
-			                         "bytes",
+						 "bytes",
 						 name, OUTPUT_MAX)
 			               : err_set(err, ERR_AUTH,
 						 "docker-credential-%s did not answer within %d s",

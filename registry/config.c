@@ -187,7 +187,7 @@ int registries_add(
 	if (json_get(top, "registries"))
 		return err_set(err, ERR_UNSUPPORTED,
 			"%s is in version 1 of its format ([registries.search] ...); write it with "
-		        "[[registry]] tables",
+			"[[registry]] tables",
 			what);
 	struct json *list = NULL;
 	if (json_get_kind(top, what, "registry", JSON_KIND_ARRAY, &list, err) < 0)
@@ -404,7 +404,7 @@ int registries_short_names(
 	if (rs->search.n > 1 && rs->short_names == SHORT_NAMES_ENFORCING)
 		return err_set(err, ERR_INVALID,
 			"short name '%s' may stand for an image of any of %zu search registries; "
-		        "write the registry too, or add an alias to registries.conf",
+			"write the registry too, or add an alias to registries.conf",
 			text, rs->search.n);
 	STRV_FOREACH (host, &rs->search) {
 		AUTO_FREE char *full = xasprintf("%s/%s", *host, name);

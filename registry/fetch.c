@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/fetch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/progress.h"
+#include "base/stream.h"
+#include "image/descriptor.h"
+#include "layers/apply.h"
+#include "registry/source.h"
+#include "store/blobs.h"
+#include "store/store.h"
+#include "store/tree.h"
+
+#define WORKERS_MAX 4
+#define PROGRESS_MS 100
+#define COPY_BUFFER (256 * KIB)
+#define MAP_MAX (64 * KIB)
+#define SHORT_DIGEST 12 /* digits shown to people */
+
+enum fetch_state { FETCH_WAITING, FETCH_RUNNING, FETCH_OVER };
+
+struct fetch {
+	const struct wanted *w;
+	enum fetch_state state;
+	bool has_blob;
+	struct blob_stream stream; /* fd -1: none */
+	bool from_source;
+	struct tmp blob;
+	char *dir_name;
+	int dir;
+	struct job job;
+	char id[sizeof("sha256:") + SHORT_DIGEST];
+};
+
+/* The worker of a blob that is only kept: nothing looks into it. */
+static int keep_blob(const struct layer_receive *r, struct layer *ret, struct err *err)
+{
+	AUTO_FREE char *chunk = xmalloc(COPY_BUFFER);
+	struct hashed h;
+	hashed_init(&h);
+	for (;;) {
+		ssize_t n = read(r->in, chunk, COPY_BUFFER);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, "cannot read the blob");
+		if (n == 0)
+			break;
+		sha256_update(&h.sha, chunk, (size_t)n);
+		h.count += (uint64_t)n;
+		if (h.count > r->max_blob)
+			return err_set(err, ERR_CORRUPT,
+				"is larger than the %llu bytes it should have",
+				(unsigned long long)r->max_blob);
+		if (fs_write_all(r->copy, chunk, (size_t)n) < 0)
+			return err_sys(err, "cannot write the blob");
+	}
+	*ret = (struct layer){.blob = sha256_final(&h.sha), .blob_size = h.count};
+	return 0;
+}
+
+/* What our user namespace lets us do, by its map: with one user there are no owners to set, and
+ * only the initial one may make devices. */
+static int owner_flags(void)
+{
+	AUTO_FREE char *map = NULL;
+	size_t n;
+	struct err ignored = ERR_INIT;
+	unsigned inside, outside, count;
+	if (fs_read_file(AT_FDCWD, "/proc/self/uid_map", MAP_MAX, &map, &n, &ignored) < 0 ||
+		sscanf(map, "%u %u %u", &inside, &outside, &count) != 3)
+		return 0;
+	if (outside == 0 && count == UINT32_MAX)
+		return geteuid() == 0 ? 0 : APPLY_NO_OWNER | APPLY_SKIP_DEVICES;
+	const char *first = strchr(map, '\n');
+	bool single = count == 1 && (!first || !first[1]);
+	return APPLY_SKIP_DEVICES | (single ? APPLY_NO_OWNER : 0);
+}
+
+static int work(void *arg, struct buf *out, struct err *err)
+{
+	const struct fetch *f = arg;
+	struct layer layer = {0};
+	struct layer_receive r = {.in = f->stream.fd,
+		.copy = f->blob.fd,
+		.dir = f->dir,
+		.max_blob = f->w->desc->size};
+	r.opts.flags = owner_flags();
+	int rc = f->w->unpack ? layer_receive(&r, &layer, err) : keep_blob(&r, &layer, err);
+	if (rc == 0)
+		buf_add(out, &layer, sizeof(layer));
+	return rc;
+}
+
+static int open_stream(struct store *s, struct source *source, struct fetch *f, struct err *err)
+{
+	const struct descriptor *d = f->w->desc;
+	if (f->has_blob)
+		return blob_open(s, &d->digest, &f->stream.fd, err);
+	if (!source)
+		return err_set(err, ERR_NOT_FOUND, "is not in the store");
+	int r = blob_begin(s, &f->blob, err);
+	if (r < 0)
+		return r;
+	r = source->ops->open(source, d, &f->stream, err);
+	f->from_source = r == 0;
+	return r;
+}
+
+static int fetch_start(struct store *s, struct txn *t, struct source *source, struct fetch *f,
+	struct progress *progress, struct err *err)
+{
+	f->state = FETCH_RUNNING;
+	progress_begin(progress, f->id, f->has_blob ? "unpack" : "fetch", f->w->desc->size);
+	int r = open_stream(s, source, f, err);
+	if (r == 0 && f->w->unpack)
+		r = txn_mkdir(t, "layer", &f->dir_name, &f->dir, err);
+	if (r == 0)
+		r = job_start(&f->job, work, f, err);
+	if (f->stream.fd >= 0)
+		close(take_fd(&f->stream.fd));
+	return r;
+}
+
+/* Compares what came with what was promised; only then does it get its name. */
+static int publish(
+	struct store *s, struct txn *t, struct fetch *f, const struct layer *layer, struct err *err)
+{
+	const struct descriptor *d = f->w->desc;
+	char text[DIGEST_STR_MAX];
+	if (layer->blob_size != d->size)
+		return err_set(err, ERR_CORRUPT, "has %llu bytes in place of %llu",
+			(unsigned long long)layer->blob_size, (unsigned long long)d->size);
+	if (!digest_equal(&layer->blob, &d->digest))
+		return err_set(err, ERR_CORRUPT, "content has digest %s, %s",
+			digest_str(&layer->blob, text),
+			f->has_blob ? "the store is damaged (see `mica fsck`)"
+				    : "the registry or the network corrupted it");
+	if (f->w->unpack && !digest_equal(&layer->diff_id, &f->w->diff_id))
+		return err_set(err, ERR_CORRUPT,
+			"unpacked content has digest %s, the image's config says another diff ID",
+			digest_str(&layer->diff_id, text));
+	int r = f->has_blob ? 0 : blob_commit(s, &f->blob, &d->digest, err);
+	if (r == 0 && f->w->unpack)
+		r = tree_publish(s, t, f->dir_name, &f->w->diff_id, err);
+	return r;
+}
+
+/* 1: still at work. */
+static int fetch_collect(struct store *s, struct txn *t, struct source *source, struct fetch *f,
+	bool wait, struct progress *progress, struct err *err)
+{
+	AUTO_BUF struct buf out = BUF_INIT(sizeof(struct layer) + 1);
+	struct layer layer = {0};
+	int r = job_collect(&f->job, wait, &out, err);
+	if (r == 1)
+		return r;
+	f->state = FETCH_OVER;
+	f->job = (struct job){0};
+	if (f->from_source) {
+		struct err said = ERR_INIT;
+		int closed = source->ops->close(source, &f->stream, &said);
+		if (r < 0 && closed < 0 && closed != ERR_CANCELLED) {
+			*err = said;
+			r = closed;
+		}
+	}
+	if (r == 0 && out.len != sizeof(layer))
+		r = err_set(err, ERR_SYS, "worker ended without a result");
+	if (r == 0) {
+		memcpy(&layer, out.data, sizeof(layer));
+		r = publish(s, t, f, &layer, err);
+	}
+	progress_end(progress, f->id, r == 0 ? "done" : "failed");
+	return r;
+}
+
+static void fetch_drop(struct fetch *f)
+{
+	job_cancel(&f->job);
+	if (f->stream.fd >= 0)
+		close(f->stream.fd);
+	if (f->dir >= 0)
+		close(f->dir);
+	tmp_done(&f->blob);
+	free(f->dir_name);
+}
+
+/* What is to be done at all: nothing for a layer that is there, once for one that is named twice.
+ */
+static size_t plan(struct store *s, const struct wanted *w, size_t n, struct fetch *fetches,
+	struct progress *progress)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t size = 0;
+		bool has_blob = blob_has(s, &w[i].desc->digest, &size) && size == w[i].desc->size;
+		bool has_tree = !w[i].unpack || tree_has(s, &w[i].diff_id);
+		bool planned = false;
+		for (size_t k = 0; k < count; k++)
+			planned |= digest_equal(&fetches[k].w->desc->digest, &w[i].desc->digest) &&
+			           fetches[k].w->unpack >= w[i].unpack;
+		if (planned)
+			continue;
+		struct fetch *f = &fetches[count];
+		*f = (struct fetch){.w = &w[i],
+			.has_blob = has_blob,
+			.stream = {.fd = -1},
+			.dir = -1,
+			.blob = TMP_INIT};
+		char hex[DIGEST_STR_MAX];
+		(void)snprintf(f->id, sizeof(f->id), "sha256:%.*s", SHORT_DIGEST,
+			digest_hex(&w[i].desc->digest, hex));
+		if (!has_blob || !has_tree) {
+			count++;
+			continue;
+		}
+		progress_begin(progress, f->id, "layer", size);
+		progress_end(progress, f->id, "exists");
+	}
+	return count;
+}
+
+static void show_progress(struct fetch *fetches, size_t n, struct progress *progress)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct stat st;
+		if (fetches[i].state == FETCH_RUNNING && fetches[i].blob.fd >= 0 &&
+			fstat(fetches[i].blob.fd, &st) == 0)
+			progress_update(progress, fetches[i].id, (uint64_t)st.st_size);
+	}
+}
+
+static int wrap(const struct fetch *f, struct err *err)
+{
+	char text[DIGEST_STR_MAX];
+	return err_wrap(err, "layer %s", digest_str(&f->w->desc->digest, text));
+}
+
+/* Starts as many as may run; waits until something happens; collects. Returns 1 while there is
+ * work. */
+static int advance(struct store *s, struct txn *t, struct source *source, struct fetch *fetches,
+	size_t n, struct progress *progress, struct err *err)
+{
+	struct pollfd fds[WORKERS_MAX];
+	struct fetch *of[WORKERS_MAX];
+	nfds_t running = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct fetch *f = &fetches[i];
+		if (running < WORKERS_MAX && f->state == FETCH_WAITING &&
+			fetch_start(s, t, source, f, progress, err) < 0)
+			return wrap(f, err);
+		if (f->state == FETCH_RUNNING && running < WORKERS_MAX) {
+			of[running] = f;
+			fds[running++] = (struct pollfd){.fd = f->job.fd, .events = POLLIN};
+		}
+	}
+	if (running == 0)
+		return 0;
+	(void)poll(fds, running, PROGRESS_MS);
+	show_progress(fetches, n, progress);
+	for (nfds_t i = 0; i < running; i++) {
+		if (!fds[i].revents)
+			continue;
+		if (fetch_collect(s, t, source, of[i], false, progress, err) < 0)
+			return wrap(of[i], err);
+	}
+	return 1;
+}
+
+int fetch_layers(struct store *s, struct txn *t, struct source *source, const struct wanted *w,
+	size_t n, struct progress *progress, bool *ret_fetched, struct err *err)
+{
+	AUTO_FREE struct fetch *fetches = xcalloc(n ? n : 1, sizeof(*fetches));
+	size_t count = plan(s, w, n, fetches, progress);
+	int r = count ? 1 : 0;
+	if (count && ret_fetched)
+		*ret_fetched = true;
+	while (r > 0)
+		r = advance(s, t, source, fetches, count, progress, err);
+	for (size_t i = 0; i < count; i++)
+		fetch_drop(&fetches[i]);
+	return r;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "registry/credentials.h"
+#include "registry/remote.h"
+#include "registry/transport.h"
+
+/* "https://registry.example.com/" is what people paste; one with a path names a namespace. New
+ * string. */
+static int clean_registry(const char *text, char **ret, struct err *err)
+{
+	if (str_has_prefix(text, "https://"))
+		text += 8;
+	else if (str_has_prefix(text, "http://"))
+		text += 7;
+	AUTO_FREE char *name = xstrdup(text);
+	for (size_t n = strlen(name); n && name[n - 1] == '/'; n--)
+		name[n - 1] = '\0';
+	if (streq(name, "index.docker.io") || streq(name, "index.docker.io/v1") ||
+		streq(name, "registry-1.docker.io"))
+		mem_replace(&name, xstrdup("docker.io"));
+	if (!*name || strpbrk(name, " \t\r\n@?#\\\"'"))
+		return err_set(err, ERR_INVALID, "'%s' is not the name of a registry", text);
+	*ret = take(name);
+	return 0;
+}
+
+int registry_login(const char *registry, const char *user, const char *password,
+	const struct remote_opts *o, struct err *err)
+{
+	AUTO_REMOTE struct remote *remote = NULL;
+	AUTO_FREE char *key = NULL;
+	if (strchr(user, ':') || !*user)
+		return err_set(err, ERR_INVALID, "a user name is not empty and has no ':' in it");
+	if (clean_registry(registry, &key, err) < 0 || remote_open(o, &remote, err) < 0)
+		return err->code;
+	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
+	struct json *j = json_new_object();
+	json_set_string(j, "op", "login");
+	json_set_string(j, "registry", host);
+	json_set_string(j, "user", user);
+	json_set_string(j, "password", password);
+	int r = remote_call(remote, j, -1, NULL, err);
+	if (r == ERR_AUTH)
+		return err_set(
+			err, ERR_AUTH, "cannot log into %s: user name or password is wrong", key);
+	if (r < 0)
+		return err_wrap(err, "cannot log into %s", key);
+	AUTO_CREDENTIALS struct credentials c = {
+		.user = xstrdup(user), .password = xstrdup(password)};
+	return credentials_store(o->authfile, key, &c, err);
+}
+
+int registry_logout(const char *registry, bool all, const struct remote_opts *o, struct err *err)
+{
+	AUTO_FREE char *key = NULL;
+	if (all)
+		return credentials_remove_all(o->authfile, err);
+	int r = clean_registry(registry, &key, err);
+	return r < 0 ? r : credentials_remove(o->authfile, key, err);
+}
+
+int registry_login_user(
+	const char *registry, const struct remote_opts *o, char **ret_user, struct err *err)
+{
+	AUTO_FREE char *key = NULL;
+	AUTO_CREDENTIALS struct credentials c = {0};
+	int r = clean_registry(registry, &key, err);
+	if (r < 0)
+		return r;
+	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
+	const char *path = key + strlen(host);
+	r = credentials_get(o->authfile, host, *path ? path + 1 : NULL, &c, err);
+	if (r < 0)
+		return r;
+	*ret_user = xstrdup(c.user ? c.user : "<token>");
+	return 0;
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* oci: and oci-archive:, the image layout as a directory or a tar. image-spec image-layout.md. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/root.h"
+#include "base/tmp.h"
+#include "image/media_type.h"
+#include "registry/sink.h"
+#include "registry/tar_file.h"
+#include "store/names.h"
+
+#define LAYOUT_MAX 4096
+#define LAYOUT_TEXT "{\"imageLayoutVersion\":\"1.0.0\"}"
+#define BLOB_PATH_MAX (sizeof("blobs/sha256/") + DIGEST_HEX_LEN)
+
+/* --- source --- */
+
+struct oci_source {
+	struct source source;
+	int dir;
+	bool foreign; /* from an archive: its links must not lead out */
+	char *path; /* for messages */
+	char *name; /* of the image in it, or NULL */
+};
+
+static char *blob_path(const struct digest *d, char buf[BLOB_PATH_MAX])
+{
+	char hex[DIGEST_STR_MAX];
+	(void)snprintf(buf, BLOB_PATH_MAX, "blobs/sha256/%s", digest_hex(d, hex));
+	return buf;
+}
+
+static int open_file(const struct oci_source *s, const char *path, int *ret_fd, struct err *err)
+{
+	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+	AUTO_FD int fd =
+		s->foreign ? root_open(s->dir, path, flags, 0) : openat(s->dir, path, flags);
+	struct stat st;
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "'%s' has no '%s'", s->path, path);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "cannot open '%s' in '%s'", path, s->path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(
+			err, ERR_INVALID, "'%s' in '%s' is not a regular file", path, s->path);
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+static int read_file(const struct oci_source *s, const char *path, size_t max, char **ret,
+	size_t *ret_len, struct err *err)
+{
+	AUTO_FD int fd = -1;
+	int r = open_file(s, path, &fd, err);
+	return r < 0 ? r : fs_read_fd(fd, path, max, ret, ret_len, err);
+}
+
+static const char *ref_name(const struct descriptor *d)
+{
+	return map_get(&d->annotations, ANNOTATION_REF_NAME);
+}
+
+/* By name; without one the only entry. */
+static const struct descriptor *choose_entry(
+	const struct oci_source *s, const struct index *ix, struct err *err)
+{
+	if (!s->name && ix->n_manifests == 1)
+		return &ix->manifests[0];
+	for (size_t i = 0; s->name && i < ix->n_manifests; i++) {
+		const char *have = ref_name(&ix->manifests[i]);
+		if (have && streq(have, s->name))
+			return &ix->manifests[i];
+	}
+	AUTO_BUF struct buf names = BUF_INIT(600);
+	for (size_t i = 0; i < ix->n_manifests && names.len < 400; i++) {
+		const char *have = ref_name(&ix->manifests[i]);
+		if (have && strlen(have) < 150)
+			buf_addf(&names, "%s%s", names.len ? ", " : "", have);
+	}
+	if (s->name)
+		(void)err_set(err, ERR_NOT_FOUND, "no image '%s' in '%s'; there are: %s", s->name,
+			s->path, names.len ? buf_str(&names) : "none with a name");
+	else
+		(void)err_set(err, ERR_INVALID, "'%s' holds %zu images; say which: %s", s->path,
+			ix->n_manifests, buf_str(&names));
+	return NULL;
+}
+
+static int oci_child(
+	struct source *source, const struct descriptor *d, struct document *ret, struct err *err)
+{
+	struct oci_source *s = (struct oci_source *)source;
+	char path[BLOB_PATH_MAX];
+	char *data;
+	size_t len;
+	int r = read_file(s, blob_path(&d->digest, path), MANIFEST_MAX, &data, &len, err);
+	if (r < 0)
+		return r;
+	r = document_make(data, len, d->media_type, ret, err);
+	return r < 0 ? err_wrap(err, "'%s'", path) : 0;
+}
+
+/* The layout's own index lists images; it is no image itself. */
+static int oci_top(struct source *source, struct document *ret, struct err *err)
+{
+	struct oci_source *s = (struct oci_source *)source;
+	AUTO_FREE char *text = NULL;
+	size_t len;
+	struct index ix;
+	char want[DIGEST_STR_MAX];
+	int r = read_file(s, "index.json", NAMES_MAX, &text, &len, err);
+	if (r == 0)
+		r = index_parse(text, len, NULL, &ix, err);
+	if (r < 0)
+		return err_wrap(err, "'%s' is not an OCI image layout", s->path);
+	const struct descriptor *d = choose_entry(s, &ix, err);
+	r = d ? oci_child(source, d, ret, err) : err->code;
+	if (r == 0 && !digest_equal(&ret->desc.digest, &d->digest))
+		r = err_set(err, ERR_CORRUPT, "content of %s in '%s' has another digest",
+			digest_str(&d->digest, want), s->path);
+	const char *have = r == 0 ? ref_name(d) : NULL;
+	/* An archive's file name means nothing, but a full name in it does. */
+	if (r == 0 && !s->foreign)
+		location_store_name(s->path, s->name, &source->names);
+	else if (have && strpbrk(have, "/:"))
+		location_store_name(s->path, have, &source->names);
+	index_done(&ix);
+	return r;
+}
+
+static int oci_open(
+	struct source *source, const struct descriptor *d, struct blob_stream *ret, struct err *err)
+{
+	struct oci_source *s = (struct oci_source *)source;
+	char path[BLOB_PATH_MAX];
+	return open_file(s, blob_path(&d->digest, path), &ret->fd, err);
+}
+
+static int oci_close(struct source *source, struct blob_stream *b, struct err *err)
+{
+	(void)source;
+	(void)err;
+	if (b->fd >= 0)
+		close(take_fd(&b->fd));
+	return 0;
+}
+
+static void oci_free(struct source *source)
+{
+	struct oci_source *s = (struct oci_source *)source;
+	if (s->dir >= 0)
+		close(s->dir);
+	free(s->path);
+	free(s->name);
+	free(s);
+}
+
+static const struct source_ops oci_ops = {oci_top, oci_child, oci_open, oci_close, oci_free};
+
+/* "imageLayoutVersion": "1.0.0" */
+static int check_layout(const struct oci_source *s, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	AUTO_JSON struct json *j = NULL;
+	size_t len;
+	int r = read_file(s, "oci-layout", LAYOUT_MAX, &text, &len, err);
+	if (r == 0)
+		r = json_parse(text, len, "oci-layout", &j, err);
+	if (r < 0)
+		return err_wrap(err, "'%s' is not an OCI image layout", s->path);
+	const char *version = json_text(json_get(j, "imageLayoutVersion"));
+	if (!version || !str_has_prefix(version, "1."))
+		return err_set(err, ERR_UNSUPPORTED,
+			"'%s' is an OCI image layout of version '%.20s', 1.0.0 is supported",
+			s->path, version ? version : "");
+	return 0;
+}
+
+static int make_source(
+	int dir, bool foreign, char *path, char *name, struct source **ret, struct err *err)
+{
+	struct oci_source *s = xcalloc(1, sizeof(*s));
+	*s = (struct oci_source){.source = {.ops = &oci_ops, .local = true, .partial = true},
+		.dir = dir,
+		.foreign = foreign,
+		.path = path,
+		.name = name};
+	int r = check_layout(s, err);
+	if (r < 0) {
+		source_free(&s->source);
+		return r;
+	}
+	*ret = &s->source;
+	return 0;
+}
+
+int source_oci(const char *rest, struct source **ret, struct err *err)
+{
+	AUTO_FREE char *path = NULL, *name = NULL;
+	location_split(rest, &path, &name);
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(err, "cannot open '%s'", path);
+	return make_source(dir, false, take(path), take(name), ret, err);
+}
+
+int source_oci_archive(struct txn *t, const char *rest, struct source **ret, struct err *err)
+{
+	AUTO_FREE char *path = NULL, *name = NULL;
+	int dir;
+	location_split(rest, &path, &name);
+	int r = tar_file_unpack(t, path, &dir, err);
+	return r < 0 ? r : make_source(dir, true, take(path), take(name), ret, err);
+}
+
+/* --- sink --- */
+
+struct oci_sink {
+	struct sink sink;
+	int dir;
+	struct tar_file *archive; /* or NULL: a directory */
+	char *path, *name;
+	struct json *index; /* of an archive */
+};
+
+static int put_file(
+	struct oci_sink *s, const struct digest *d, int fd, uint64_t size, struct err *err)
+{
+	char path[BLOB_PATH_MAX];
+	struct stat st;
+	AUTO_TMP struct tmp tmp = TMP_INIT;
+	blob_path(d, path);
+	if (s->archive)
+		return tar_file_add_file(s->archive, path, fd, size, err);
+	if (fstatat(s->dir, path, &st, 0) == 0 && S_ISREG(st.st_mode) &&
+		(uint64_t)st.st_size == size)
+		return 0;
+	AUTO_FD int blobs = openat(s->dir, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (blobs < 0)
+		return err_sys(err, "cannot open 'blobs/sha256' in '%s'", s->path);
+	int r = tmp_open(&tmp, blobs, 0644, err);
+	if (r == 0 && fs_copy_data(fd, tmp.fd, size) < 0)
+		r = err_sys(err, "cannot write '%s' in '%s'", path, s->path);
+	return r < 0 ? r : tmp_publish(&tmp, blobs, path + strlen("blobs/sha256/"), false, err);
+}
+
+static int sink_blob(
+	struct sink *k, const struct descriptor *d, int fd, int64_t *ret_id, struct err *err)
+{
+	AUTO_FD int owned = fd;
+	*ret_id = 1;
+	return put_file((struct oci_sink *)k, &d->digest, owned, d->size, err);
+}
+
+static int sink_wait(struct sink *k, int64_t id, bool block, const char **ret_how, struct err *err)
+{
+	(void)k;
+	(void)id;
+	(void)block;
+	(void)err;
+	*ret_how = "done";
+	return 0;
+}
+
+/* Replaces the entry of the same name; an image without a name is added once. */
+static void set_entry(struct json *index, const struct descriptor *desc, const char *name)
+{
+	struct json *list = json_get(index, "manifests");
+	struct json *fresh = json_new_array();
+	for (size_t i = 0; i < json_size(list); i++) {
+		struct json *e = json_at(list, i);
+		const char *have =
+			json_text(json_get(json_get(e, "annotations"), ANNOTATION_REF_NAME));
+		const char *digest = json_text(json_get(e, "digest"));
+		char text[DIGEST_STR_MAX];
+		bool same =
+			name ? have && streq(have, name)
+			     : !have && digest && streq(digest, digest_str(&desc->digest, text));
+		if (!same)
+			json_add(fresh, json_ref(e));
+	}
+	struct descriptor d;
+	descriptor_copy(&d, desc);
+	if (name)
+		map_set(&d.annotations, ANNOTATION_REF_NAME, name);
+	json_add(fresh, descriptor_to_json(&d));
+	descriptor_done(&d);
+	json_set(index, "manifests", fresh);
+}
+
+static struct json *new_index(void)
+{
+	struct json *j = json_new_object();
+	json_set_int(j, "schemaVersion", 2);
+	json_set_string(j, "mediaType", MT_OCI_INDEX);
+	json_set(j, "manifests", json_new_array());
+	return j;
+}
+
+static int update_index(struct oci_sink *s, const struct descriptor *desc, struct err *err)
+{
+	AUTO_FD int lock = -1;
+	AUTO_FREE char *text = NULL;
+	AUTO_JSON struct json *index = NULL;
+	size_t len;
+	int r = lock_file(s->dir, ".mica.lock", LOCK_EXCLUSIVE, true, &lock, err);
+	if (r == 0)
+		r = fs_read_file(s->dir, "index.json", NAMES_MAX, &text, &len, err);
+	if (r == ERR_NOT_FOUND) {
+		err_clear(err);
+		index = new_index();
+		r = 0;
+	} else if (r == 0) {
+		r = json_parse(text, len, "index.json", &index, err);
+	}
+	if (r < 0)
+		return r;
+	set_entry(index, desc, s->name);
+	AUTO_FREE char *out = json_dump(index, 0);
+	r = fs_write_file(s->dir, "index.json", out, strlen(out), 0644, false, err);
+	(void)unlinkat(s->dir, ".mica.lock", 0);
+	return r;
+}
+
+static int put_document(struct oci_sink *s, const struct document *doc, struct err *err)
+{
+	char path[BLOB_PATH_MAX];
+	blob_path(&doc->desc.digest, path);
+	if (s->archive)
+		return tar_file_add_text(s->archive, path, doc->data, err);
+	return fs_write_file(s->dir, path, doc->data, doc->len, 0644, false, err);
+}
+
+static int sink_manifest(struct sink *k, const struct document *doc, bool top, struct err *err)
+{
+	struct oci_sink *s = (struct oci_sink *)k;
+	int r = put_document(s, doc, err);
+	if (r < 0 || !top)
+		return r;
+	if (!s->archive)
+		return update_index(s, &doc->desc, err);
+	s->index = new_index();
+	set_entry(s->index, &doc->desc, s->name);
+	return 0;
+}
+
+static int sink_finish(struct sink *k, struct err *err)
+{
+	struct oci_sink *s = (struct oci_sink *)k;
+	if (!s->archive)
+		return 0;
+	AUTO_FREE char *index = json_dump(s->index, 0);
+	int r = tar_file_add_text(s->archive, "index.json", index, err);
+	return r < 0 ? r : tar_file_finish(s->archive, err);
+}
+
+static void oci_sink_free(struct sink *k)
+{
+	struct oci_sink *s = (struct oci_sink *)k;
+	tar_file_free(s->archive);
+	if (s->dir >= 0)
+		close(s->dir);
+	json_free(s->index);
+	free(s->path);
+	free(s->name);
+	free(s);
+}
+
+static const struct sink_ops sink_ops = {
+	sink_blob, sink_wait, sink_manifest, sink_finish, oci_sink_free, NULL, NULL};
+
+static int open_layout(struct oci_sink *s, struct err *err)
+{
+	AUTO_FREE char *blobs = xasprintf("%s/blobs/sha256", s->path);
+	int r = fs_mkdir_p(blobs, 0755, err);
+	if (r < 0)
+		return r;
+	s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0)
+		return err_sys(err, "cannot open '%s'", s->path);
+	if (faccessat(s->dir, "oci-layout", F_OK, 0) == 0)
+		return 0;
+	return fs_write_file(
+		s->dir, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), 0644, false, err);
+}
+
+static int open_archive(struct oci_sink *s, struct err *err)
+{
+	int r = tar_file_new(s->path, &s->archive, err);
+	if (r == 0)
+		r = tar_file_add_text(s->archive, "oci-layout", LAYOUT_TEXT, err);
+	if (r == 0)
+		r = tar_file_add_dir(s->archive, "blobs", err);
+	return r < 0 ? r : tar_file_add_dir(s->archive, "blobs/sha256", err);
+}
+
+static int make_sink(
+	const char *rest, bool archive, const char *name, struct sink **ret, struct err *err)
+{
+	struct oci_sink *s = xcalloc(1, sizeof(*s));
+	*s = (struct oci_sink){.sink = {.ops = &sink_ops}, .dir = -1};
+	location_split(rest, &s->path, &s->name);
+	if (!s->name && name)
+		s->name = xstrdup(name);
+	int r = archive ? open_archive(s, err) : open_layout(s, err);
+	if (r < 0) {
+		sink_free(&s->sink);
+		return r;
+	}
+	*ret = &s->sink;
+	return 0;
+}
+
+int sink_oci(const char *rest, struct sink **ret, struct err *err)
+{
+	return make_sink(rest, false, NULL, ret, err);
+}
+
+int sink_oci_archive(const char *rest, const char *name, struct sink **ret, struct err *err)
+{
+	return make_sink(rest, true, name, ret, err);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a source into the store. The name is set last, when everything it reaches is there and on
+ * disk. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "image/config.h"
+#include "image/media_type.h"
+#include "registry/fetch.h"
+#include "registry/pull.h"
+#include "registry/source.h"
+#include "store/blobs.h"
+#include "store/images.h"
+#include "store/names.h"
+#include "store/store.h"
+
+#define INDEX_DEPTH_MAX 4
+
+struct pull {
+	struct store *store;
+	struct txn *txn;
+	struct source *source;
+	const struct pull_opts *opts;
+	struct platform platform;
+	struct pulled *pulled;
+	unsigned depth;
+};
+
+static int check_document(
+	const struct document *doc, const struct descriptor *promised, struct err *err)
+{
+	char want[DIGEST_STR_MAX], have[DIGEST_STR_MAX];
+	if (!digest_equal(&doc->desc.digest, &promised->digest))
+		return err_set(err, ERR_CORRUPT,
+			"manifest %s: content has digest %s, the registry or the network corrupted "
+		        "it",
+			digest_str(&promised->digest, want), digest_str(&doc->desc.digest, have));
+	if (promised->size && doc->len != promised->size)
+		return err_set(err, ERR_CORRUPT, "manifest %s has %zu bytes in place of %llu",
+			digest_str(&promised->digest, want), doc->len,
+			(unsigned long long)promised->size);
+	if (promised->media_type && media_kind(promised->media_type) != MEDIA_UNKNOWN &&
+		!streq(promised->media_type, doc->desc.media_type))
+		return err_set(err, ERR_CORRUPT, "manifest %s is of type '%s', not '%s'",
+			digest_str(&promised->digest, want), doc->desc.media_type,
+			promised->media_type);
+	return 0;
+}
+
+static int keep_document(struct pull *p, const struct document *doc, struct err *err)
+{
+	struct digest ignored;
+	if (!blob_has(p->store, &doc->desc.digest, NULL))
+		p->pulled->fetched = true;
+	return blob_put(p->store, doc->data, doc->len, &ignored, err);
+}
+
+/* A config, whole in memory: it is at most CONFIG_MAX. *ret_data: the caller's. */
+static int get_config(struct pull *p, const struct descriptor *d, char **ret_data, size_t *ret_len,
+	struct err *err)
+{
+	char want[DIGEST_STR_MAX], have[DIGEST_STR_MAX];
+	if (d->size > CONFIG_MAX)
+		return err_set(err, ERR_LIMIT, "config is larger than %d bytes", CONFIG_MAX);
+	if (blob_has(p->store, &d->digest, NULL))
+		return blob_read(p->store, d, CONFIG_MAX, ret_data, ret_len, err);
+	struct blob_stream stream = {.fd = -1};
+	AUTO_FREE char *data = NULL;
+	size_t len = 0;
+	int r = p->source->ops->open(p->source, d, &stream, err);
+	if (r < 0)
+		return err_wrap(err, "config %s", digest_str(&d->digest, want));
+	r = fs_read_fd(stream.fd, "config", CONFIG_MAX, &data, &len, err);
+	close(take_fd(&stream.fd));
+	struct err said = ERR_INIT;
+	if (p->source->ops->close(p->source, &stream, &said) < 0 && said.code != ERR_CANCELLED) {
+		*err = said;
+		r = said.code;
+	}
+	if (r < 0)
+		return err_wrap(err, "config %s", digest_str(&d->digest, want));
+	struct digest got = digest_of(data, len);
+	if (len != d->size || !digest_equal(&got, &d->digest))
+		return err_set(err, ERR_CORRUPT,
+			"config %s: content has digest %s, the registry or the network corrupted "
+		        "it",
+			digest_str(&d->digest, want), digest_str(&got, have));
+	r = blob_put(p->store, data, len, &got, err);
+	if (r < 0)
+		return r;
+	p->pulled->fetched = true;
+	*ret_data = take(data);
+	*ret_len = len;
+	return 0;
+}
+
+static int check_layers(
+	const struct manifest *m, const struct image_config *c, bool image, struct err *err)
+{
+	for (size_t i = 0; i < m->n_layers; i++) {
+		char text[DIGEST_STR_MAX];
+		if (media_kind(m->layers[i].media_type) == MEDIA_FOREIGN_LAYER ||
+			m->layers[i].has_urls)
+			return err_set(err, ERR_UNSUPPORTED,
+				"layer %s is a foreign layer ('%s'), which is not supported",
+				digest_str(&m->layers[i].digest, text), m->layers[i].media_type);
+	}
+	if (image && c->n_diff_ids != m->n_layers)
+		return err_set(err, ERR_CORRUPT,
+			"image has %zu layers, but its config names %zu diff IDs", m->n_layers,
+			c->n_diff_ids);
+	return 0;
+}
+
+/* Everything that one manifest reaches. unpack: its layers become trees too. */
+static int get_manifest_parts(
+	struct pull *p, const struct document *doc, bool unpack, struct err *err)
+{
+	struct manifest m;
+	struct image_config config = {0};
+	AUTO_FREE char *text = NULL;
+	size_t len;
+	int r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &m, err);
+	if (r < 0)
+		return r;
+	/* An artifact has a config of its own kind, and layers that are no trees. */
+	bool image = media_kind(m.config.media_type) == MEDIA_CONFIG;
+	r = get_config(p, &m.config, &text, &len, err);
+	if (r == 0 && image)
+		r = image_config_parse(text, len, &config, err);
+	if (r == 0)
+		r = check_layers(&m, &config, image, err);
+	if (r == 0) {
+		AUTO_FREE struct wanted *w = xcalloc(m.n_layers ? m.n_layers : 1, sizeof(*w));
+		for (size_t i = 0; i < m.n_layers; i++) {
+			w[i] = (struct wanted){.desc = &m.layers[i],
+				.unpack = unpack && image &&
+			                  media_kind(m.layers[i].media_type) == MEDIA_LAYER};
+			if (w[i].unpack)
+				w[i].diff_id = config.diff_ids[i];
+		}
+		r = fetch_layers(p->store, p->txn, p->source, w, m.n_layers, p->opts->progress,
+			&p->pulled->fetched, err);
+	}
+	if (r == 0)
+		r = keep_document(p, doc, err);
+	image_config_done(&config);
+	manifest_done(&m);
+	return r;
+}
+
+static int get_child(
+	struct pull *p, const struct descriptor *d, struct document *ret, struct err *err)
+{
+	char *data;
+	size_t len;
+	if (blob_has(p->store, &d->digest, NULL) && d->size <= MANIFEST_MAX) {
+		int r = blob_read(p->store, d, MANIFEST_MAX, &data, &len, err);
+		return r < 0 ? r : document_make(data, len, d->media_type, ret, err);
+	}
+	int r = p->source->ops->child(p->source, d, ret, err);
+	if (r < 0)
+		return r;
+	r = check_document(ret, d, err);
+	if (r < 0)
+		document_done(ret);
+	return r;
+}
+
+static int get_document(struct pull *p, const struct document *doc, bool chosen, struct err *err);
+
+/* All manifests of an index, the one for our platform unpacked. */
+static int get_whole_index(struct pull *p, const struct document *doc, const struct index *ix,
+	bool unpack, struct err *err)
+{
+	const struct descriptor *chosen = index_choose(ix, &p->platform);
+	for (size_t i = 0; i < ix->n_manifests; i++) {
+		const struct descriptor *d = &ix->manifests[i];
+		AUTO_DOCUMENT struct document child = {0};
+		int r = get_child(p, d, &child, err);
+		/* A local layout may lack the manifests of platforms that were not copied into it.
+		 */
+		if (r == ERR_NOT_FOUND && p->source->partial && d != chosen) {
+			err_clear(err);
+			continue;
+		}
+		if (r == 0)
+			r = get_document(p, &child, unpack && d == chosen, err);
+		if (r < 0)
+			return r;
+	}
+	return keep_document(p, doc, err);
+}
+
+/* Whether all its manifests are here after the pull decides about an index's name: other tools
+ * choke on a layout that lacks one. */
+static int get_document(struct pull *p, const struct document *doc, bool unpack, struct err *err)
+{
+	if (media_kind(doc->desc.media_type) == MEDIA_MANIFEST)
+		return get_manifest_parts(p, doc, unpack, err);
+	if (++p->depth > INDEX_DEPTH_MAX)
+		return err_set(
+			err, ERR_LIMIT, "indexes are nested more than %d deep", INDEX_DEPTH_MAX);
+	struct index ix;
+	int r = index_parse(doc->data, doc->len, doc->desc.media_type, &ix, err);
+	if (r < 0)
+		return r;
+	r = get_whole_index(p, doc, &ix, unpack, err);
+	index_done(&ix);
+	p->depth--;
+	return r;
+}
+
+static int no_platform(const struct index *ix, const struct platform *want, struct err *err)
+{
+	char text[128];
+	AUTO_BUF struct buf have = BUF_INIT(4096);
+	for (size_t i = 0; i < ix->n_manifests; i++)
+		if (ix->manifests[i].has_platform &&
+			!streq(ix->manifests[i].platform.os, "unknown"))
+			buf_addf(&have, "%s%s", have.len ? ", " : "",
+				platform_str(&ix->manifests[i].platform, text));
+	return err_set(err, ERR_UNSUPPORTED, "there is no image for platform %s; there are: %s",
+		platform_str(want, text), have.len ? buf_str(&have) : "none");
+}
+
+/*
+ * From an index of a registry only the manifest for our platform is fetched, and it is what gets
+ * the name, as docker and buildah do: an index in the store whose manifests are missing would make
+ * the layout invalid for other tools. Which index it came from is noted, so that a later
+ * --pull=newer can compare without fetching.
+ */
+static int get_chosen(
+	struct pull *p, const struct document *top, struct descriptor *ret_top, struct err *err)
+{
+	struct index ix;
+	AUTO_DOCUMENT struct document child = {0};
+	int r = index_parse(top->data, top->len, top->desc.media_type, &ix, err);
+	if (r < 0)
+		return r;
+	const struct descriptor *chosen = index_choose(&ix, &p->platform);
+	r = chosen ? get_child(p, chosen, &child, err) : no_platform(&ix, &p->platform, err);
+	index_done(&ix);
+	if (r < 0)
+		return r;
+	if (media_kind(child.desc.media_type) == MEDIA_INDEX) {
+		if (++p->depth > INDEX_DEPTH_MAX)
+			return err_set(err, ERR_LIMIT, "indexes are nested more than %d deep",
+				INDEX_DEPTH_MAX);
+		r = get_chosen(p, &child, ret_top, err);
+	} else {
+		r = get_manifest_parts(p, &child, !p->opts->no_unpack, err);
+		if (r == 0)
+			descriptor_copy(ret_top, &child.desc);
+	}
+	if (r == 0) {
+		char text[DIGEST_STR_MAX];
+		map_set(&ret_top->annotations, ANNOTATION_INDEX_DIGEST,
+			digest_str(&top->desc.digest, text));
+	}
+	return r;
+}
+
+static int get_image(
+	struct pull *p, const struct document *top, struct descriptor *ret_top, struct err *err)
+{
+	bool whole = p->source->local || p->opts->all_platforms;
+	if (media_kind(top->desc.media_type) == MEDIA_INDEX && !whole)
+		return get_chosen(p, top, ret_top, err);
+	int r = get_document(p, top, !p->opts->no_unpack, err);
+	if (r == 0)
+		descriptor_copy(ret_top, &top->desc);
+	return r;
+}
+
+int pull_from(struct store *s, struct txn *t, struct source *source, const struct digest *expected,
+	const struct pull_opts *o, struct pulled *ret, struct err *err)
+{
+	struct pull p = {.store = s, .txn = t, .source = source, .opts = o, .pulled = ret};
+	AUTO_DOCUMENT struct document top = {0};
+	if (o->has_platform)
+		p.platform = o->platform;
+	else
+		platform_host(&p.platform);
+	int r = source->ops->top(source, &top, err);
+	if (r < 0)
+		return r;
+	if (expected) {
+		struct descriptor promised = {.digest = *expected};
+		r = check_document(&top, &promised, err);
+		if (r < 0)
+			return r;
+	}
+	struct descriptor desc = {0};
+	r = get_image(&p, &top, &desc, err);
+	if (r == 0)
+		r = store_sync(s, err);
+	if (r == 0) {
+		r = names_set(s, (const char *const *)strv_argv(&source->names), source->names.n,
+			&desc, err);
+	}
+	if (r < 0) {
+		descriptor_done(&desc);
+		return r;
+	}
+	ret->top = desc;
+	ret->ref = source->names.n ? xstrdup(source->names.v[0]) : NULL;
+	return 0;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the store to a sink: the bytes as they are, blobs before the manifests that name them. */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "image/docker_schema2.h"
+#include "image/media_type.h"
+#include "image/reference.h"
+#include "registry/location.h"
+#include "registry/remote.h"
+#include "registry/sink.h"
+#include "registry/transport.h"
+#include "store/blobs.h"
+#include "store/names.h"
+
+#define UPLOADS_MAX 4
+#define PROGRESS_MS 100
+#define INDEX_DEPTH_MAX 4
+#define ORIGINS_MAX 64 /* images of the store that are looked into for mounts */
+#define SHORT_DIGEST 12
+
+struct push {
+	struct store *store;
+	struct sink *sink;
+	struct progress *progress;
+	struct map sent; /* digests: a blob that two manifests share goes once */
+	unsigned depth;
+};
+
+struct upload {
+	int64_t id;
+	bool running;
+	const struct descriptor *desc;
+	char name[sizeof("sha256:") + SHORT_DIGEST];
+};
+
+void sink_free(struct sink *k)
+{
+	if (k)
+		k->ops->free(k);
+}
+
+static int wrap(const struct upload *u, struct err *err)
+{
+	char text[DIGEST_STR_MAX];
+	return err_wrap(err, "%s %s",
+		media_kind(u->desc->media_type) == MEDIA_CONFIG ? "config" : "layer",
+		digest_str(&u->desc->digest, text));
+}
+
+static int upload_start(
+	struct push *p, struct upload *u, const struct descriptor *d, struct err *err)
+{
+	char hex[DIGEST_STR_MAX];
+	uint64_t size = 0;
+	int fd;
+	*u = (struct upload){.desc = d};
+	(void)snprintf(
+		u->name, sizeof(u->name), "sha256:%.*s", SHORT_DIGEST, digest_hex(&d->digest, hex));
+	if (media_kind(d->media_type) == MEDIA_FOREIGN_LAYER || d->has_urls)
+		return err_set(err, ERR_UNSUPPORTED,
+			"is a foreign layer ('%s'), which is not supported", d->media_type);
+	if (!blob_has(p->store, &d->digest, &size))
+		return err_set(err, ERR_NOT_FOUND, "is not in the store; pull the image again");
+	if (size != d->size)
+		return err_set(err, ERR_CORRUPT,
+			"has %llu bytes in the store in place of %llu (see `mica fsck`)",
+			(unsigned long long)size, (unsigned long long)d->size);
+	int r = blob_open(p->store, &d->digest, &fd, err);
+	if (r < 0)
+		return r;
+	progress_begin(p->progress, u->name, "push", d->size);
+	r = p->sink->ops->blob(p->sink, d, fd, &u->id, err);
+	u->running = r == 0;
+	return r;
+}
+
+/* 1: it is still on its way. */
+static int upload_collect(struct push *p, struct upload *u, bool block, struct err *err)
+{
+	const char *how = "failed";
+	int r = p->sink->ops->wait(p->sink, u->id, block, &how, err);
+	if (r == 1) {
+		if (p->sink->ops->progress)
+			progress_update(
+				p->progress, u->name, p->sink->ops->progress(p->sink, u->id));
+		return r;
+	}
+	u->running = false;
+	progress_end(p->progress, u->name, r == 0 ? how : "failed");
+	return r;
+}
+
+static int collect_some(struct push *p, struct upload *uploads, struct err *err)
+{
+	for (size_t i = 0; i < UPLOADS_MAX; i++)
+		if (uploads[i].running &&
+			upload_collect(p, &uploads[i], !p->sink->ops->fd, err) < 0)
+			return wrap(&uploads[i], err);
+	return 0;
+}
+
+static struct upload *free_upload(struct upload *uploads, size_t *ret_running)
+{
+	struct upload *unused = NULL;
+	*ret_running = 0;
+	for (size_t i = 0; i < UPLOADS_MAX; i++) {
+		if (uploads[i].running)
+			++*ret_running;
+		else
+			unused = &uploads[i];
+	}
+	return unused;
+}
+
+static int send_blobs(
+	struct push *p, const struct descriptor *const *blobs, size_t n, struct err *err)
+{
+	struct upload uploads[UPLOADS_MAX] = {0};
+	size_t next = 0, running;
+	for (;;) {
+		struct upload *unused = free_upload(uploads, &running);
+		if (next == n && running == 0)
+			return 0;
+		if (unused && next < n) {
+			char text[DIGEST_STR_MAX];
+			const struct descriptor *d = blobs[next++];
+			if (map_has(&p->sent, digest_str(&d->digest, text)))
+				continue;
+			map_set(&p->sent, text, NULL);
+			if (upload_start(p, unused, d, err) < 0)
+				return wrap(unused, err);
+			continue;
+		}
+		if (p->sink->ops->fd) {
+			struct pollfd fd = {.fd = p->sink->ops->fd(p->sink), .events = POLLIN};
+			(void)poll(&fd, 1, PROGRESS_MS);
+		}
+		int r = collect_some(p, uploads, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int read_document(
+	struct store *s, const struct descriptor *d, struct document *ret, struct err *err)
+{
+	char *data;
+	size_t len;
+	int r = blob_read(s, d, MANIFEST_MAX, &data, &len, err);
+	return r < 0 ? r : document_make(data, len, d->media_type, ret, err);
+}
+
+static int send_parts(struct push *p, const struct document *doc, struct err *err)
+{
+	struct manifest m;
+	int r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &m, err);
+	if (r < 0)
+		return r;
+	AUTO_FREE const struct descriptor **blobs = xcalloc(m.n_layers + 1, sizeof(*blobs));
+	for (size_t i = 0; i < m.n_layers; i++)
+		blobs[i] = &m.layers[i];
+	blobs[m.n_layers] = &m.config;
+	r = send_blobs(p, blobs, m.n_layers + 1, err);
+	manifest_done(&m);
+	return r;
+}
+
+static int send_document(struct push *p, const struct document *doc, bool top, struct err *err);
+
+static int send_children(struct push *p, const struct document *doc, struct err *err)
+{
+	struct index ix;
+	if (++p->depth > INDEX_DEPTH_MAX)
+		return err_set(
+			err, ERR_LIMIT, "indexes are nested more than %d deep", INDEX_DEPTH_MAX);
+	int r = index_parse(doc->data, doc->len, doc->desc.media_type, &ix, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < ix.n_manifests; i++) {
+		AUTO_DOCUMENT struct document child = {0};
+		/* those that were never fetched can only be there already */
+		if (!blob_has(p->store, &ix.manifests[i].digest, NULL))
+			continue;
+		r = read_document(p->store, &ix.manifests[i], &child, err);
+		if (r == 0)
+			r = send_document(p, &child, false, err);
+	}
+	index_done(&ix);
+	p->depth--;
+	return r;
+}
+
+static int send_document(struct push *p, const struct document *doc, bool top, struct err *err)
+{
+	bool index = media_kind(doc->desc.media_type) == MEDIA_INDEX;
+	int r = index ? send_children(p, doc, err) : send_parts(p, doc, err);
+	return r < 0 ? r : p->sink->ops->manifest(p->sink, doc, top, err);
+}
+
+/* Only media types change, so the blobs stay; a document that has the format already keeps its
+ * bytes. */
+static int convert(struct document *doc, enum push_format format, struct err *err)
+{
+	bool docker = format == PUSH_FORMAT_DOCKER;
+	struct manifest from, to;
+	if (format == PUSH_FORMAT_ASIS || media_is_docker(doc->desc.media_type) == docker)
+		return 0;
+	if (media_kind(doc->desc.media_type) == MEDIA_INDEX)
+		return err_set(err, ERR_UNSUPPORTED,
+			"an index is pushed as it is and cannot be given another format");
+	int r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &from, err);
+	if (r < 0)
+		return r;
+	r = docker ? manifest_to_docker(&from, &to, err) : manifest_to_oci(&from, &to, err);
+	manifest_done(&from);
+	if (r < 0)
+		return r;
+	char *text = manifest_dump(&to);
+	AUTO_FREE char *type = xstrdup(to.media_type);
+	manifest_done(&to);
+	document_done(doc);
+	return document_make(text, strlen(text), type, doc, err);
+}
+
+/*
+ * Blobs that another repository of the same registry should have, as the store knows: the images
+ * that were pulled from or pushed there have names that say so. The registry mounts them without an
+ * upload, or takes the upload if we were wrong.
+ */
+static void find_origins(struct store *s, const struct reference *to, struct map *ret)
+{
+	struct names names = {0};
+	struct err ignored = ERR_INIT;
+	unsigned looked = 0;
+	if (names_list(s, &names, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < names.count && looked < ORIGINS_MAX; i++) {
+		AUTO_REFERENCE struct reference ref = {0};
+		AUTO_DOCUMENT struct document doc = {0};
+		struct manifest m;
+		char text[DIGEST_STR_MAX];
+		if (!names.n[i].ref || reference_parse(names.n[i].ref, &ref, &ignored) < 0 ||
+			!streq(ref.registry, to->registry) || streq(ref.repository, to->repository))
+			continue;
+		looked++;
+		if (read_document(s, &names.n[i].manifest, &doc, &ignored) < 0 ||
+			media_kind(doc.desc.media_type) != MEDIA_MANIFEST ||
+			manifest_parse(doc.data, doc.len, doc.desc.media_type, &m, &ignored) < 0)
+			continue;
+		for (size_t k = 0; k < m.n_layers; k++)
+			map_set(ret, digest_str(&m.layers[k].digest, text), ref.repository);
+		manifest_done(&m);
+	}
+	names_done(&names);
+}
+
+static int push_to(struct store *s, struct sink *sink, const struct document *doc,
+	const struct push_opts *o, struct err *err)
+{
+	struct push p = {.store = s, .sink = sink, .progress = o->progress};
+	int r = send_document(&p, doc, true, err);
+	if (r == 0)
+		r = sink->ops->finish(sink, err);
+	map_done(&p.sent);
+	return r;
+}
+
+static int push_registry(struct store *s, const char *rest, const struct document *doc,
+	const struct push_opts *o, struct err *err)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	AUTO_REMOTE struct remote *remote = NULL;
+	AUTO_SINK struct sink *sink = NULL;
+	AUTO_MAP struct map from = MAP_INIT;
+	int r = reference_parse(rest, &ref, err);
+	if (r < 0)
+		return r;
+	reference_default_tag(&ref);
+	find_origins(s, &ref, &from);
+	if (remote_open(&o->remote, &remote, err) < 0 ||
+		sink_registry(remote, &ref, &from, &sink, err) < 0)
+		return err->code;
+	return push_to(s, sink, doc, o, err);
+}
+
+static int push_local(struct store *s, enum transport transport, const char *rest, const char *name,
+	const struct document *doc, const struct push_opts *o, struct err *err)
+{
+	AUTO_SINK struct sink *sink = NULL;
+	int r = 0;
+	switch (transport) {
+	case TRANSPORT_OCI:
+		r = sink_oci(rest, &sink, err);
+		break;
+	case TRANSPORT_OCI_ARCHIVE:
+		r = sink_oci_archive(rest, name, &sink, err);
+		break;
+	case TRANSPORT_DOCKER_ARCHIVE:
+		r = sink_docker_archive(rest, name, &sink, err);
+		break;
+	case TRANSPORT_DIR:
+		r = sink_dir(rest, &sink, err);
+		break;
+	case TRANSPORT_REGISTRY:
+		return err_set(err, ERR_UNSUPPORTED, "'%s' is in a registry", rest);
+	}
+	return r < 0 ? r : push_to(s, sink, doc, o, err);
+}
+
+int image_push(struct store *s, const struct descriptor *image, const char *name,
+	const char *location, const struct push_opts *o, struct digest *ret_digest, struct err *err)
+{
+	enum transport transport;
+	const char *rest;
+	AUTO_DOCUMENT struct document doc = {0};
+	int r = location_parse(location, &transport, &rest, err);
+	if (r == 0)
+		r = read_document(s, image, &doc, err);
+	if (r == 0)
+		r = convert(&doc, o->format, err);
+	if (r == 0)
+		r = transport == TRANSPORT_REGISTRY
+		            ? push_registry(s, rest, &doc, o, err)
+		            : push_local(s, transport, rest, name, &doc, o, err);
+	if (r < 0)
+		return err_wrap(err, "cannot push to %s", location);
+	*ret_digest = doc.desc.digest;
+	return 0;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A registry as a sink, through mica-remote. */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "image/reference.h"
+#include "registry/remote.h"
+#include "registry/sink.h"
+
+struct registry_sink {
+	struct sink sink;
+	struct remote *remote;
+	const struct map *from;
+	char *top, *repository;
+	char how[16];
+};
+
+static int registry_blob(
+	struct sink *k, const struct descriptor *d, int fd, int64_t *ret_id, struct err *err)
+{
+	struct registry_sink *s = (struct registry_sink *)k;
+	char digest[DIGEST_STR_MAX];
+	struct json *j = json_new_object();
+	json_set_string(j, "op", "put_blob");
+	json_set_string(j, "ref", s->top);
+	json_set_string(j, "digest", digest_str(&d->digest, digest));
+	json_set_int(j, "size", (int64_t)d->size);
+	json_set_string(j, "from", map_get(s->from, digest));
+	return remote_request(s->remote, j, fd, true, ret_id, err);
+}
+
+static int registry_wait(
+	struct sink *k, int64_t id, bool block, const char **ret_how, struct err *err)
+{
+	struct registry_sink *s = (struct registry_sink *)k;
+	AUTO_JSON struct json *reply = NULL;
+	int r = remote_reply(s->remote, id, block, &reply, err);
+	if (r == 0) {
+		const char *how = json_text(json_get(reply, "how"));
+		(void)snprintf(s->how, sizeof(s->how), "%s", how ? how : "uploaded");
+		*ret_how = s->how;
+	}
+	return r;
+}
+
+static int registry_manifest(struct sink *k, const struct document *doc, bool top, struct err *err)
+{
+	struct registry_sink *s = (struct registry_sink *)k;
+	char digest[DIGEST_STR_MAX];
+	AUTO_FREE char *by_digest =
+		xasprintf("%s@%s", s->repository, digest_str(&doc->desc.digest, digest));
+	AUTO_FD int fd = memfd_create("manifest", MFD_CLOEXEC);
+	if (fd < 0 || fs_write_all(fd, doc->data, doc->len) < 0)
+		return err_sys(err, "cannot make a memory file");
+	struct json *j = json_new_object();
+	json_set_string(j, "op", "put_manifest");
+	json_set_string(j, "ref", top ? s->top : by_digest);
+	json_set_string(j, "media_type", doc->desc.media_type);
+	json_set_int(j, "size", (int64_t)doc->len);
+	return remote_call(s->remote, j, fd, NULL, err);
+}
+
+static int registry_finish(struct sink *k, struct err *err)
+{
+	(void)k;
+	(void)err;
+	return 0;
+}
+
+static void registry_free(struct sink *k)
+{
+	struct registry_sink *s = (struct registry_sink *)k;
+	free(s->top);
+	free(s->repository);
+	free(s);
+}
+
+static uint64_t registry_progress(struct sink *k, int64_t id)
+{
+	return remote_progress(((struct registry_sink *)k)->remote, id);
+}
+
+static int registry_fd(struct sink *k)
+{
+	return remote_fd(((struct registry_sink *)k)->remote);
+}
+
+static const struct sink_ops registry_ops = {registry_blob, registry_wait, registry_manifest,
+	registry_finish, registry_free, registry_progress, registry_fd};
+
+int sink_registry(struct remote *r, const struct reference *ref, const struct map *from,
+	struct sink **ret, struct err *err)
+{
+	if (ref->has_digest)
+		return err_set(err, ERR_INVALID, "cannot push to a digest; give a tag");
+	struct registry_sink *s = xcalloc(1, sizeof(*s));
+	s->sink.ops = &registry_ops;
+	s->remote = r;
+	s->from = from;
+	s->top = reference_str(ref);
+	s->repository = reference_name(ref);
+	*ret = &s->sink;
+	return 0;
+}

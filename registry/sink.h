@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a push takes an image to. Blobs come first, each once; then the manifests, the one that
+ * gets the name last. */
+#pragma once
+#include "registry/source.h"
+
+struct sink;
+struct push_opts;
+
+struct sink_ops {
+	/* Begins to take a blob; fd is taken over. *ret_id is for wait(). */
+	int (*blob)(struct sink *k, const struct descriptor *d, int fd, int64_t *ret_id,
+		struct err *err);
+	/* 0: it is there, *ret_how says how ("uploaded", "exists", "mounted"); 1: not yet (never
+	 * with block). *ret_how is static or stays valid until the next call. */
+	int (*wait)(struct sink *k, int64_t id, bool block, const char **ret_how, struct err *err);
+	/* top: this one gets the name. */
+	int (*manifest)(struct sink *k, const struct document *doc, bool top, struct err *err);
+	int (*finish)(struct sink *k, struct err *err);
+	void (*free)(struct sink *k);
+	/* bytes sent of a blob; may be NULL */
+	uint64_t (*progress)(struct sink *k, int64_t id);
+	/* to be polled while blobs are on their way, or NULL: blob() does all of it */
+	int (*fd)(struct sink *k);
+};
+
+struct sink {
+	const struct sink_ops *ops;
+};
+void sink_free(struct sink *k);
+static inline void sink_free_p(struct sink **k)
+{
+	sink_free(*k);
+}
+#define AUTO_SINK __attribute__((cleanup(sink_free_p)))
+
+struct map;
+/* from: digest -> repository of the same registry where the blob is likely to be; borrowed, as r
+ * is. */
+int sink_registry(struct remote *r, const struct reference *ref, const struct map *from,
+	struct sink **ret, struct err *err) __attribute__((warn_unused_result));
+int sink_oci(const char *rest, struct sink **ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* name: what the image is called here, recorded when rest names nothing */
+int sink_oci_archive(const char *rest, const char *name, struct sink **ret, struct err *err)
+	__attribute__((warn_unused_result));
+int sink_docker_archive(const char *rest, const char *name, struct sink **ret, struct err *err)
+	__attribute__((warn_unused_result));
+int sink_dir(const char *rest, struct sink **ret, struct err *err)
+	__attribute__((warn_unused_result));

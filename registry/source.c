@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "image/media_type.h"
+#include "image/reference.h"
+
+void document_done(struct document *d)
+{
+	free(d->data);
+	descriptor_done(&d->desc);
+	*d = (struct document){0};
+}
+
+int document_make(
+	char *data, size_t len, const char *media_type, struct document *ret, struct err *err)
+{
+	AUTO_FREE char *owned = data;
+	int kind;
+	/* a type that says nothing (text/plain, application/octet-stream) is as good as none */
+	if (media_kind(media_type) == MEDIA_UNKNOWN)
+		media_type = NULL;
+	int r = document_kind(data, len, media_type, &kind, err);
+	if (r < 0)
+		return r;
+	if (kind != MEDIA_MANIFEST && kind != MEDIA_INDEX)
+		return kind == MEDIA_SCHEMA1
+		               ? err_set(err, ERR_UNSUPPORTED,
+					 "manifest has the old format 'schema 1', which is not "
+		                         "supported; push the image again with a current tool")
+		               : err_set(err, ERR_INVALID,
+					 "document is neither a manifest nor an index");
+	char *type;
+	if (kind == MEDIA_MANIFEST) {
+		struct manifest m;
+		r = manifest_parse(data, len, media_type, &m, err);
+		if (r < 0)
+			return r;
+		type = xstrdup(m.media_type);
+		manifest_done(&m);
+	} else {
+		struct index ix;
+		r = index_parse(data, len, media_type, &ix, err);
+		if (r < 0)
+			return r;
+		type = xstrdup(ix.media_type);
+		index_done(&ix);
+	}
+	*ret = (struct document){.data = take(owned),
+		.len = len,
+		.desc = {.media_type = type, .digest = digest_of(data, len), .size = len}};
+	return 0;
+}
+
+void source_free(struct source *s)
+{
+	if (!s)
+		return;
+	strv_done(&s->names);
+	s->ops->free(s);
+}
+
+void location_split(const char *rest, char **ret_path, char **ret_name)
+{
+	const char *colon = strchr(rest, ':');
+	*ret_name = NULL;
+	if (!colon || access(rest, F_OK) == 0) {
+		*ret_path = xstrdup(rest);
+		return;
+	}
+	*ret_path = xstrndup(rest, (size_t)(colon - rest));
+	if (colon[1])
+		*ret_name = xstrdup(colon + 1);
+}
+
+void location_store_name(const char *path, const char *name, struct strv *ret)
+{
+	AUTO_FREE char *text = NULL;
+	if (!name) {
+		AUTO_FREE char *clean = path_clean_rel(path);
+		text = xasprintf("localhost/%s", clean);
+	} else if (strpbrk(name, "/:")) {
+		text = xstrdup(name);
+	} else {
+		/* A bare tag, as umoci and skopeo write them: the directory's name says what of. */
+		AUTO_FREE char *clean = path_clean(path);
+		text = xasprintf("localhost/%s:%s", path_base(clean), name);
+	}
+	AUTO_REFERENCE struct reference ref = {0};
+	struct err ignored = ERR_INIT;
+	if (reference_parse_local(text, &ref, &ignored) == 0)
+		strv_add_take(ret, reference_str(&ref));
+}

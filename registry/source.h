@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a pull takes an image from: a registry or something local. A source hands over bytes and
+ * promises nothing about them: pull.c checks every digest and size.
+ */
+#pragma once
+#include "base/strv.h"
+#include "image/descriptor.h"
+#include "image/manifest.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct remote_opts;
+struct remote;
+struct reference;
+struct source;
+struct txn;
+
+/* A manifest or index as it came, with the descriptor that its bytes give. */
+struct document {
+	char *data;
+	size_t len;
+	struct descriptor desc;
+};
+void document_done(struct document *d);
+#define AUTO_DOCUMENT __attribute__((cleanup(document_done)))
+/* data is taken over; media_type NULL: told by the members. Fills in the descriptor. ERR_INVALID,
+ * ERR_UNSUPPORTED (schema 1). */
+int document_make(char *data, size_t len, const char *media_type, struct document *ret,
+	struct err *err) __attribute__((warn_unused_result));
+
+struct blob_stream {
+	int fd; /* to be read to its end; -1 when closed */
+	int64_t id; /* the source's */
+};
+
+struct source_ops {
+	/* what the location names */
+	int (*top)(struct source *s, struct document *ret, struct err *err);
+	/* a manifest of the index; ERR_NOT_FOUND where not all need to be there */
+	int (*child)(struct source *s, const struct descriptor *d, struct document *ret,
+		struct err *err);
+	int (*open)(struct source *s, const struct descriptor *d, struct blob_stream *ret,
+		struct err *err);
+	/* Ends a stream. An error here says better than the reader's why the bytes ended early;
+	 * ERR_CANCELLED: only because nobody read on. */
+	int (*close)(struct source *s, struct blob_stream *b, struct err *err);
+	void (*free)(struct source *s);
+};
+
+struct source {
+	const struct source_ops *ops;
+	bool local; /* keeps whole indexes: its bytes cost nothing */
+	bool partial; /* manifests of an index may be missing */
+	struct strv names; /* what the image is called in the store after it; may be empty */
+};
+void source_free(struct source *s);
+static inline void source_free_p(struct source **s)
+{
+	source_free(*s);
+}
+#define AUTO_SOURCE __attribute__((cleanup(source_free_p)))
+
+/* remote_source.c: r is borrowed, ref has a tag or digest. */
+int source_registry(struct remote *r, const struct reference *ref, struct source **ret,
+	struct err *err) __attribute__((warn_unused_result));
+/* oci_dir.c, dir.c, docker_archive.c: rest is the location after the transport's name; t takes what
+ * an archive unpacks to. */
+int source_oci(const char *rest, struct source **ret, struct err *err)
+	__attribute__((warn_unused_result));
+int source_oci_archive(struct txn *t, const char *rest, struct source **ret, struct err *err)
+	__attribute__((warn_unused_result));
+int source_docker_archive(struct txn *t, const char *rest, struct source **ret, struct err *err)
+	__attribute__((warn_unused_result));
+int source_dir(const char *rest, struct source **ret, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* tar_file.c: unpacks an archive into a new directory of t by a confined job. *ret_fd is the
+ * directory. */
+int tar_file_unpack(struct txn *t, const char *path, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+/* "PATH[:NAME]": PATH is all of it when that exists. Both new strings, *ret_name NULL when there is
+ * none. */
+void location_split(const char *rest, char **ret_path, char **ret_name);
+/* Adds the store's name for an image that PATH[:NAME] gave, when that is a valid one. */
+void location_store_name(const char *path, const char *name, struct strv *ret);

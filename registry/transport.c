@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which place a location means, and what the pull policy says about asking it. */
+#include "registry/transport.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/strv.h"
+#include "image/reference.h"
+#include "registry/config.h"
+#include "registry/credentials.h"
+#include "registry/fetch.h"
+#include "registry/location.h"
+#include "registry/pull.h"
+#include "registry/remote.h"
+#include "registry/sink.h"
+#include "registry/source.h"
+#include "store/blobs.h"
+#include "store/images.h"
+#include "store/names.h"
+#include "store/store.h"
+#include "store/tree.h"
+
+static const struct {
+	const char *prefix;
+	enum transport transport;
+} prefixes[] = {
+	{"docker://", TRANSPORT_REGISTRY},
+	{"oci-archive:", TRANSPORT_OCI_ARCHIVE},
+	{"oci:", TRANSPORT_OCI},
+	{"docker-archive:", TRANSPORT_DOCKER_ARCHIVE},
+	{"dir:", TRANSPORT_DIR},
+};
+/* Transports of other tools, refused by name: "docker-daemon:x" would otherwise be taken for a
+ * registry's name with a tag. */
+static const char *const foreign[] = {
+	"docker-daemon:", "containers-storage:", "ostree:", "sif:", "atomic:", "docker:"};
+
+int location_parse(
+	const char *location, enum transport *ret, const char **ret_rest, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+		if (!str_has_prefix(location, prefixes[i].prefix))
+			continue;
+		*ret = prefixes[i].transport;
+		*ret_rest = location + strlen(prefixes[i].prefix);
+		return **ret_rest ? 0
+		                  : err_set(err, ERR_INVALID,
+					    "'%s' names nothing after its transport", location);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(foreign); i++)
+		if (str_has_prefix(location, foreign[i]) &&
+			(location[strlen(foreign[i])] == '/' || i + 1 < ARRAY_LEN(foreign)))
+			return err_set(err, ERR_UNSUPPORTED,
+				"transport of '%s' is not supported; docker://, oci:, "
+			        "oci-archive:, docker-archive: and dir: are",
+				location);
+	*ret = TRANSPORT_REGISTRY;
+	*ret_rest = location;
+	return 0;
+}
+
+bool pull_policy_parse(const char *s, enum pull_policy *ret)
+{
+	static const struct {
+		const char *word;
+		enum pull_policy policy;
+	} words[] = {{"missing", PULL_MISSING}, {"ifmissing", PULL_MISSING},
+		{"ifnotpresent", PULL_MISSING}, {"always", PULL_ALWAYS}, {"true", PULL_ALWAYS},
+		{"1", PULL_ALWAYS}, {"never", PULL_NEVER}, {"false", PULL_NEVER}, {"0", PULL_NEVER},
+		{"newer", PULL_NEWER}, {"ifnewer", PULL_NEWER}};
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcasecmp(s, words[i].word) == 0) {
+			*ret = words[i].policy;
+			return true;
+		}
+	}
+	return false;
+}
+
+void pulled_done(struct pulled *p)
+{
+	descriptor_done(&p->top);
+	free(p->ref);
+	*p = (struct pulled){0};
+}
+
+/* --- what is here already --- */
+
+/* Everything that running or pushing it needs, for the platform that was asked for. */
+static bool is_complete(struct store *s, const struct descriptor *top, const struct pull_opts *o)
+{
+	struct image image = {0};
+	struct err ignored = ERR_INIT;
+	if (image_load(s, top, o->has_platform ? &o->platform : NULL, &image, &ignored) < 0)
+		return false;
+	/* A single manifest loads whatever was asked for: it may be the host's, pulled before. */
+	bool ok = !o->has_platform || platform_match(&o->platform, &image.config.platform) >= 0;
+	for (size_t i = 0; ok && i < image.manifest.n_layers; i++)
+		ok = blob_has(s, &image.manifest.layers[i].digest, NULL) ||
+		     (i < image.config.n_diff_ids && tree_has(s, &image.config.diff_ids[i]));
+	image_done(&image);
+	return ok;
+}
+
+/* The image of this name, or behind this digest. 0 or ERR_NOT_FOUND. */
+static int find_here(struct store *s, const char *text, const struct pull_opts *o,
+	struct pulled *ret, struct err *err)
+{
+	struct descriptor top = {0};
+	char *ref = NULL;
+	int r = image_find(s, text, &top, &ref, err);
+	if (r < 0)
+		return r;
+	if (!is_complete(s, &top, o)) {
+		descriptor_done(&top);
+		free(ref);
+		return err_set(err, ERR_NOT_FOUND, "'%s' is not here for this platform", text);
+	}
+	*ret = (struct pulled){.top = top, .ref = ref};
+	return 0;
+}
+
+static int unpack_here(
+	struct store *s, const struct pull_opts *o, struct pulled *p, struct err *err)
+{
+	struct image image = {0};
+	if (o->no_unpack)
+		return 0;
+	int r = image_load(s, &p->top, o->has_platform ? &o->platform : NULL, &image, err);
+	if (r == 0)
+		r = image_unpack(s, &image, o->progress, err);
+	image_done(&image);
+	return r;
+}
+
+/* --- registries --- */
+
+/* Whether what the registry has under this name is what we have. The header's digest is a hint:
+ * believing a wrong one keeps what we have. */
+static int is_unchanged(struct remote *remote, const char *ref, const struct descriptor *have,
+	bool *ret, struct err *err)
+{
+	struct json *j = json_new_object();
+	AUTO_JSON struct json *reply = NULL;
+	char text[DIGEST_STR_MAX];
+	json_set_string(j, "op", "manifest");
+	json_set_string(j, "ref", ref);
+	json_set(j, "head", json_new_bool(true));
+	int r = remote_call(remote, j, -1, &reply, err);
+	if (r < 0)
+		return r;
+	const char *there = json_text(json_get(reply, "digest"));
+	const char *index = map_get(&have->annotations, ANNOTATION_INDEX_DIGEST);
+	*ret = there &&
+	       (streq(there, digest_str(&have->digest, text)) || (index && streq(there, index)));
+	return 0;
+}
+
+static int pull_name(struct store *s, struct txn *t, struct remote *remote, const char *name,
+	const struct pull_opts *o, struct pulled *ret, struct err *err)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	AUTO_SOURCE struct source *source = NULL;
+	int r = reference_parse(name, &ref, err);
+	if (r < 0)
+		return r;
+	reference_default_tag(&ref);
+	AUTO_FREE char *full = reference_str(&ref);
+	struct pulled here = {0};
+	if (find_here(s, full, o, &here, err) == 0 && !o->all_platforms) {
+		bool unchanged = false;
+		r = is_unchanged(remote, full, &here.top, &unchanged, err);
+		/* --pull=newer without an answer goes on with what is here, as buildah does */
+		if (r == 0 ? unchanged : o->policy == PULL_NEWER) {
+			err_clear(err);
+			*ret = here;
+			return unpack_here(s, o, ret, err);
+		}
+		pulled_done(&here);
+		if (r < 0)
+			return r;
+	}
+	err_clear(err);
+	r = source_registry(remote, &ref, &source, err);
+	if (r == 0)
+		r = pull_from(s, t, source, ref.has_digest ? &ref.digest : NULL, o, ret, err);
+	return r;
+}
+
+static bool is_short(const char *text)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	struct err ignored = ERR_INIT;
+	return reference_parse(text, &ref, &ignored) == 0 && ref.was_short;
+}
+
+static int candidates(
+	const char *text, const struct pull_opts *o, struct strv *ret, struct err *err)
+{
+	AUTO_REGISTRIES struct registries conf = {0};
+	AUTO_REFERENCE struct reference ref = {0};
+	int r = reference_parse(text, &ref, err);
+	if (r < 0)
+		return r;
+	if (!ref.was_short) {
+		strv_add(ret, text);
+		return 0;
+	}
+	r = registries_load(o->remote.registries_conf, &conf, err);
+	return r < 0 ? r : registries_short_names(&conf, text, ret, err);
+}
+
+static int pull_registry(struct store *s, const char *text, const struct pull_opts *o,
+	struct pulled *ret, struct err *err)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	AUTO_REMOTE struct remote *remote = NULL;
+	AUTO_TXN struct txn *t = NULL;
+	if (candidates(text, o, &names, err) < 0 || txn_begin(s, &t, err) < 0 ||
+		remote_open(&o->remote, &remote, err) < 0)
+		return err->code;
+	int r = ERR_NOT_FOUND;
+	for (size_t i = 0; i < names.n; i++) {
+		err_clear(err);
+		r = pull_name(s, t, remote, names.v[i], o, ret, err);
+		if (r == 0)
+			return 0;
+		(void)err_wrap(err, "cannot pull %s", names.v[i]);
+		log_debug("%s", err->msg);
+		if (r != ERR_NOT_FOUND && r != ERR_AUTH && r != ERR_DENIED && r != ERR_NETWORK)
+			break;
+	}
+	return r;
+}
+
+/* --- all transports --- */
+
+static int open_local(enum transport transport, struct txn *t, const char *rest,
+	struct source **ret, struct err *err)
+{
+	switch (transport) {
+	case TRANSPORT_OCI:
+		return source_oci(rest, ret, err);
+	case TRANSPORT_OCI_ARCHIVE:
+		return source_oci_archive(t, rest, ret, err);
+	case TRANSPORT_DOCKER_ARCHIVE:
+		return source_docker_archive(t, rest, ret, err);
+	case TRANSPORT_DIR:
+		return source_dir(rest, ret, err);
+	case TRANSPORT_REGISTRY:
+		break;
+	}
+	return err_set(err, ERR_UNSUPPORTED, "'%s' is in a registry", rest);
+}
+
+static int pull_local(struct store *s, enum transport transport, const char *location,
+	const char *rest, const struct pull_opts *o, struct pulled *ret, struct err *err)
+{
+	AUTO_TXN struct txn *t = NULL;
+	AUTO_SOURCE struct source *source = NULL;
+	if (txn_begin(s, &t, err) < 0 || open_local(transport, t, rest, &source, err) < 0 ||
+		pull_from(s, t, source, NULL, o, ret, err) < 0)
+		return err_wrap(err, "cannot pull %s", location);
+	return 0;
+}
+
+int image_pull(struct store *s, const char *location, const struct pull_opts *o, struct pulled *ret,
+	struct err *err)
+{
+	enum transport transport;
+	const char *rest;
+	struct pulled p = {0};
+	int r = location_parse(location, &transport, &rest, err);
+	if (r < 0)
+		return r;
+	bool may_be_here = transport == TRANSPORT_REGISTRY &&
+	                   (o->policy == PULL_MISSING || o->policy == PULL_NEVER);
+	if (may_be_here) {
+		r = find_here(s, rest, o, &p, err);
+		if (r == 0) {
+			r = unpack_here(s, o, &p, err);
+			goto out;
+		}
+		if (r != ERR_NOT_FOUND)
+			return r;
+		if (o->policy == PULL_NEVER)
+			return err_set(err, ERR_NOT_FOUND,
+				"image '%s' is not in the store, and the pull policy is 'never'",
+				rest);
+		err_clear(err);
+	}
+	r = transport == TRANSPORT_REGISTRY ? pull_registry(s, rest, o, &p, err)
+	                                    : pull_local(s, transport, location, rest, o, &p, err);
+	if (r < 0 && transport == TRANSPORT_REGISTRY && o->policy == PULL_NEWER && is_short(rest)) {
+		/* a short name that is only here, such as one that was built */
+		struct err first = *err;
+		if (find_here(s, rest, o, &p, err) == 0)
+			r = unpack_here(s, o, &p, err);
+		else
+			*err = first;
+	}
+out:
+	if (r < 0) {
+		pulled_done(&p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+int image_unpack(
+	struct store *s, const struct image *img, struct progress *progress, struct err *err)
+{
+	AUTO_TXN struct txn *t = NULL;
+	size_t n = 0;
+	AUTO_FREE struct wanted *w =
+		xcalloc(img->manifest.n_layers ? img->manifest.n_layers : 1, sizeof(*w));
+	if (img->config.n_diff_ids != img->manifest.n_layers)
+		return err_set(err, ERR_CORRUPT,
+			"image has %zu layers, but its config names %zu diff IDs",
+			img->manifest.n_layers, img->config.n_diff_ids);
+	for (size_t i = 0; i < img->manifest.n_layers; i++)
+		if (!tree_has(s, &img->config.diff_ids[i]))
+			w[n++] = (struct wanted){.desc = &img->manifest.layers[i],
+				.unpack = true,
+				.diff_id = img->config.diff_ids[i]};
+	if (n == 0)
+		return 0;
+	int r = txn_begin(s, &t, err);
+	return r < 0 ? r : fetch_layers(s, t, NULL, w, n, progress, NULL, err);
+}
