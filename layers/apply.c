@@ -386,10 +386,12 @@ static int make_hardlink(
 	bool layer = !(a->opts->flags & APPLY_PLAIN);
 	if (apply_clean(e->link, layer, target, err) < 0)
 		return err_wrap(err, "hard link '%s'", p->path);
+	if (!*target)
+		return err_set(err, ERR_INVALID, "'%s': hard link to the root", p->path);
 	const char *name;
 	AUTO_FD int dir = root_open_parent(a->root, target, &name);
 	struct stat to, old;
-	if (dir < 0 || !*name || fstatat(dir, name, &to, AT_SYMLINK_NOFOLLOW) < 0)
+	if (dir < 0 || fstatat(dir, name, &to, AT_SYMLINK_NOFOLLOW) < 0)
 		return link_error(e, p, err);
 	if (S_ISDIR(to.st_mode) || (S_ISCHR(to.st_mode) && to.st_rdev == 0))
 		return err_set(err, ERR_INVALID, "'%s': hard link to '%.200s', which is a %s",

@@ -142,7 +142,7 @@ void node_copy(struct node *n, const struct node *from)
 	n->link = from->link ? xstrdup(from->link) : NULL;
 }
 
-char *path_parent(const char *path)
+char *nodes_parent(const char *path)
 {
 	if (!*path)
 		return NULL;

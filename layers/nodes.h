@@ -41,4 +41,4 @@ void node_reset(struct node *n);
 void node_copy(struct node *n, const struct node *from);
 
 /* "a/b" -> "a", "a" -> "", "" -> NULL. New string. */
-char *path_parent(const char *path);
+char *nodes_parent(const char *path);

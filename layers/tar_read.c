@@ -148,8 +148,12 @@ static int fill(
 	ret->hardlink = ret->link != NULL;
 	if (S_ISREG(ret->mode) && !ret->hardlink)
 		ret->size = (uint64_t)size;
-	if (S_ISLNK(ret->mode) && !ret->hardlink) {
-		ret->link = archive_entry_symlink(e);
+	if (S_ISLNK(ret->mode)) {
+		/* with an empty link field and a pax record, as Go writes targets without ASCII,
+		 * libarchive says "hard link" */
+		const char *target = archive_entry_symlink(e);
+		ret->link = target ? target : ret->link;
+		ret->hardlink = false;
 		if (!ret->link)
 			return err_set(err, ERR_CORRUPT, "'%s': symbolic link without a target",
 				ret->path);

@@ -223,18 +223,13 @@ static void pax_number(struct buf *b, const char *key, uint64_t value)
 	pax_record(b, "", key, s, (size_t)n);
 }
 
+/* Before 1970 only whole seconds, rounded down: readers disagree about what "-4.5" is (libarchive:
+ * -3.5). */
 static void pax_time(struct buf *b, int64_t sec, uint32_t ns)
 {
-	/* a time before 1970 with a fraction: -1.5 is second -2 and 500000000 ns */
-	const char *sign = sec < 0 ? "-" : "";
-	uint64_t whole = sec < 0 ? (uint64_t) - (sec + 1) + 1 : (uint64_t)sec;
-	if (sec < 0 && ns) {
-		whole--;
-		ns = 1000000000u - ns;
-	}
 	char s[48];
-	int n = snprintf(s, sizeof(s), "%s%llu", sign, (unsigned long long)whole);
-	if (ns) {
+	int n = snprintf(s, sizeof(s), "%lld", (long long)sec);
+	if (ns && sec >= 0) {
 		n += snprintf(s + n, sizeof(s) - (size_t)n, ".%09u", ns);
 		while (s[n - 1] == '0')
 			n--;
@@ -324,10 +319,12 @@ int tar_writer_header(struct tar_writer *t, const struct tar_entry *e, struct er
 	if ((!path_ascii && !is_utf8(e->path)) || (!link_ascii && !is_utf8(link)))
 		pax_record(pax, "", "hdrcharset", "BINARY", 6);
 	size_t link_n = strlen(link);
-	if (link_ascii && link_n <= sizeof(h.linkname))
-		memcpy(h.linkname, link, link_n);
-	else
+	if (!link_ascii || link_n > sizeof(h.linkname))
 		pax_record(pax, "", "linkpath", link, link_n);
+	/* also when a record says it: with an empty field libarchive takes the record for a hard
+	 * link */
+	for (size_t i = 0; i < link_n && i < sizeof(h.linkname); i++)
+		h.linkname[i] = (unsigned char)link[i] < 0x80 ? link[i] : '_';
 	bool whole = e->mtime_ns == 0 && e->mtime >= 0 && (uint64_t)e->mtime <= SIZE_MAX_USTAR;
 	octal(h.mtime, sizeof(h.mtime),
 		e->mtime >= 0 && (uint64_t)e->mtime <= SIZE_MAX_USTAR ? (uint64_t)e->mtime : 0);

@@ -93,7 +93,7 @@ static struct node *enter_dir(struct verify *v, const char *path)
 	AUTO_FREE char *real = *path ? root_realpath(v->root, path) : NULL;
 	if (real && !streq(real, path))
 		return enter_dir(v, real);
-	AUTO_FREE char *parent = path_parent(path);
+	AUTO_FREE char *parent = nodes_parent(path);
 	if (parent)
 		(void)enter_dir(v, parent);
 	n = nodes_put(v->nodes, path);
@@ -105,7 +105,7 @@ static struct node *enter_dir(struct verify *v, const char *path)
 /* Where an entry of this clean name lies when links among its parents are followed. New string. */
 static char *canonical(struct verify *v, const char *path)
 {
-	AUTO_FREE char *parent = path_parent(path);
+	AUTO_FREE char *parent = nodes_parent(path);
 	if (!parent)
 		return xstrdup("");
 	const struct node *dir = enter_dir(v, parent);
@@ -236,7 +236,7 @@ static int add_entry(struct verify *v, const struct tar_entry *e, struct err *er
 	if (whiteout_parse(name, &kind, &target, err) < 0)
 		return err->code;
 	if (kind == WHITEOUT_DIR) {
-		AUTO_FREE char *dir = path_parent(path);
+		AUTO_FREE char *dir = nodes_parent(path);
 		enter_dir(v, dir)->opaque = true;
 		return 0;
 	}
@@ -272,7 +272,9 @@ static void check_owner_and_time(struct verify *v, const struct node *n, const s
 		problem(v, n->path, "belongs to %u:%u, not %u:%u", st->st_uid, st->st_gid, n->uid,
 			n->gid);
 	bool clamped = n->mtime == v->latest && n->mtime_ns == 0;
-	if (!clamped && (st->st_mtim.tv_sec != n->mtime || st->st_mtim.tv_nsec != n->mtime_ns))
+	bool whole = n->mtime < 0; /* as they are written */
+	if (!clamped &&
+		(st->st_mtim.tv_sec != n->mtime || (!whole && st->st_mtim.tv_nsec != n->mtime_ns)))
 		problem(v, n->path, "has modification time %lld.%09ld, not %lld.%09u",
 			(long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)n->mtime,
 			n->mtime_ns);
