@@ -3,7 +3,9 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/path.h"
 #include "base/root.h"
 #include "build/build_internal.h"
@@ -237,6 +239,17 @@ static int check_tags(const struct build_opts *o, struct err *err)
 	return 0;
 }
 
+/* ARG SOURCE_DATE_EPOCH before the first FROM counts as if it had been given; words such as
+ * "context" mean nothing for a directory. */
+static void find_epoch(struct build *b)
+{
+	const char *text = map_get(&b->stages.global_args, "SOURCE_DATE_EPOCH");
+	b->has_epoch = b->o->has_epoch;
+	b->epoch = b->o->epoch;
+	if (!b->has_epoch && text && num_i64(text, 0, INT64_MAX, &b->epoch))
+		b->has_epoch = true;
+}
+
 static int run(struct build *b, struct err *err)
 {
 	struct containerfile *files = NULL;
@@ -254,6 +267,7 @@ static int run(struct build *b, struct err *err)
 	}
 	if (stages_plan(files, n, b->o, &b->stages, err) < 0)
 		return err->code;
+	find_epoch(b);
 	b->plans = xcalloc(b->stages.n, sizeof(*b->plans));
 	if (txn_begin(b->store, &b->txn, err) < 0)
 		return err->code;
@@ -262,8 +276,8 @@ static int run(struct build *b, struct err *err)
 		finish_image(b, err) < 0)
 		return err->code;
 	struct err ignored = ERR_INIT;
-	if (b->statcache)
-		(void)statcache_save(b->statcache, &ignored);
+	if (b->statcache && statcache_save(b->statcache, &ignored) < 0)
+		log_debug("stat cache: %s", ignored.msg);
 	return 0;
 }
 
@@ -273,7 +287,7 @@ static void build_done(struct build *b)
 		for (size_t i = 0; i < b->stages.n; i++)
 			stage_run_done(&b->runs[i]);
 	free(b->runs);
-	links_free(b);
+	chain_links_free(b);
 	network_stop(b->network);
 	logfile_free(b->log);
 	for (size_t i = 0; b->plans && i < b->stages.n; i++)
@@ -310,8 +324,8 @@ int build_run(
 		platform_host(&b.target_platform);
 	int rc = run(&b, err);
 	struct err ignored = ERR_INIT;
-	if (rc < 0 && b.log)
-		(void)logfile_keep(b.log, &ret->log, &ignored);
+	if (rc < 0 && b.log && logfile_keep(b.log, &ret->log, &ignored) < 0)
+		strv_add(&ret->warnings, ignored.msg);
 	build_done(&b);
 	return rc;
 }

@@ -37,9 +37,9 @@ struct build_opts {
 	struct strv no_cache_stages; /* --no-cache-filter */
 	bool has_platform;
 	struct platform platform;
-	bool has_epoch; /* SOURCE_DATE_EPOCH, --source-date-epoch */
+	bool has_epoch; /* SOURCE_DATE_EPOCH: times in config and history are it, times in layers at
+	                   most it */
 	int64_t epoch;
-	bool clamp; /* layer times above the epoch become the epoch */
 	bool force; /* --timestamp: all times of files made by the build become the epoch */
 	enum compression compression;
 	struct run_spec box; /* limits, network, hosts, capabilities: the same for each RUN; other

@@ -13,6 +13,8 @@ struct build {
 	struct build_result *result;
 	struct txn *txn;
 	struct platform target_platform;
+	bool has_epoch; /* from the options, or ARG SOURCE_DATE_EPOCH=N of the file */
+	int64_t epoch;
 
 	struct stages stages;
 	struct stage_plan *plans; /* one for each stage */

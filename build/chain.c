@@ -111,18 +111,18 @@ int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err
 
 struct commit {
 	int dir, blob;
-	const struct build_opts *o;
+	const struct build *b;
 };
 
 static int commit_job(void *arg, struct buf *out, struct err *err)
 {
 	const struct commit *c = arg;
 	struct diff_opts opts = {
-		.compression = c->o->compression,
+		.compression = c->b->o->compression,
 		.level = -1,
-		.clamp = c->o->has_epoch && c->o->clamp,
-		.force = c->o->has_epoch && c->o->force,
-		.clamp_s = c->o->epoch,
+		.clamp = c->b->has_epoch,
+		.force = c->b->has_epoch && c->b->o->force,
+		.clamp_s = c->b->epoch,
 	};
 	struct layer layer;
 	AUTO_WRITER struct writer *w = writer_to_fd(c->blob, "the layer's blob");
@@ -146,7 +146,7 @@ int link_commit_start(struct build *b, const char *dir, int fd, const struct dig
 	l->compression = b->o->compression;
 	if (blob_begin(b->store, &l->blob, err) < 0)
 		return err->code;
-	struct commit c = {.dir = fd, .blob = l->blob.fd, .o = b->o};
+	struct commit c = {.dir = fd, .blob = l->blob.fd, .b = b};
 	if (job_start(&l->job, commit_job, &c, err) < 0)
 		return err->code;
 	*ret = l;
@@ -184,7 +184,7 @@ int link_commit_finish(struct build *b, struct link *l, bool wait, struct err *e
 	return 0;
 }
 
-void links_free(struct build *b)
+void chain_links_free(struct build *b)
 {
 	for (size_t i = 0; i < b->n_links; i++) {
 		struct link *l = b->links[i];

@@ -57,4 +57,4 @@ int link_commit_start(struct build *b, const char *dir, int fd, const struct dig
  * (only if !wait). */
 int link_commit_finish(struct build *b, struct link *l, bool wait, struct err *err)
 	__attribute__((warn_unused_result));
-void links_free(struct build *b);
+void chain_links_free(struct build *b);

@@ -56,7 +56,7 @@ static void add_steps(struct build *b, const struct stage_run *r, struct image_c
 		const struct step_result *res = &r->results[i];
 		struct history *h = &c->history[r->plan->steps[i].history];
 		struct timespec t =
-			b->o->has_epoch ? (struct timespec){.tv_sec = b->o->epoch} : res->created;
+			b->has_epoch ? (struct timespec){.tv_sec = b->epoch} : res->created;
 		char text[CLOCK_STR_MAX];
 		mem_replace(&h->created, xstrdup(clock_format(t, text)));
 		h->empty_layer = !res->link || res->link->empty;
@@ -80,7 +80,7 @@ static void add_steps(struct build *b, const struct stage_run *r, struct image_c
 static void date_history(struct build *b, struct image_config *c, size_t base_history)
 {
 	char epoch[CLOCK_STR_MAX];
-	clock_format((struct timespec){.tv_sec = b->o->epoch}, epoch);
+	clock_format((struct timespec){.tv_sec = b->epoch}, epoch);
 	const char *at = NULL;
 	for (size_t i = base_history; i < c->n_history && !at; i++)
 		at = c->history[i].created;
@@ -88,7 +88,7 @@ static void date_history(struct build *b, struct image_config *c, size_t base_hi
 		at = c->history[base_history - 1].created;
 	for (size_t i = base_history; i < c->n_history; i++) {
 		struct history *h = &c->history[i];
-		if (b->o->has_epoch)
+		if (b->has_epoch)
 			mem_replace(&h->created, xstrdup(epoch));
 		else if (h->created)
 			at = h->created;
@@ -159,9 +159,9 @@ int finish_image(struct build *b, struct err *err)
 	map_merge(&c->labels, &b->o->labels);
 	date_history(b, c, b->plans[root_stage].base_history);
 	char text[CLOCK_STR_MAX];
-	if (b->o->has_epoch)
+	if (b->has_epoch)
 		mem_replace(&c->created,
-			xstrdup(clock_format((struct timespec){.tv_sec = b->o->epoch}, text)));
+			xstrdup(clock_format((struct timespec){.tv_sec = b->epoch}, text)));
 	else if (last.tv_sec >= 0)
 		mem_replace(&c->created, xstrdup(clock_format(last, text)));
 	AUTO_FREE char *config = image_config_dump(c);

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "build/cache.h"
@@ -548,7 +549,8 @@ void stage_run_done(struct stage_run *r)
 		struct sandbox_result ignored;
 		struct err err = ERR_INIT;
 		sandbox_kill(r->box);
-		(void)sandbox_wait(take(r->box), &ignored, &err);
+		if (sandbox_wait(take(r->box), &ignored, &err) < 0)
+			log_debug("sandbox: %s", err.msg);
 	}
 	job_cancel(&r->job);
 	source_close(r);

@@ -147,7 +147,7 @@ static int set_context(const struct strv *rest, struct build_opts *o, struct err
 		if (o->files.n)
 			return err_set(err, ERR_INVALID,
 				"'-' as context means a Containerfile on standard input: it cannot "
-			        "be combined with -f");
+				"be combined with -f");
 		strv_add(&o->files, "-");
 		return 0;
 	}
@@ -168,7 +168,7 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 	if (a->format && !streq(a->format, "oci"))
 		return err_set(err, ERR_UNSUPPORTED,
 			"option '--format': images are built as 'oci'; 'mica push --format' "
-		        "converts");
+			"converts");
 	remote_args_apply(app, &a->remote, &o->pull.remote);
 	o->box.network = RUN_NETWORK_PRIVATE;
 	if (platform_args_get(&a->platform, &o->platform, &o->has_platform, err) < 0 ||
@@ -225,7 +225,7 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 	if (a->progress && !progress_mode_parse(a->progress, &mode))
 		return err_set(err, ERR_INVALID,
 			"option '--progress': '%s' is not one of 'auto', 'plain', 'tty', 'quiet', "
-		        "'none'",
+			"'none'",
 			a->progress);
 	build_opts_init(&o);
 	int rc = set_opts(app, a, rest, &o, err);
