@@ -45,6 +45,8 @@ static size_t add_visible(struct buf *b, const char *s, size_t len)
 static const char *find_line(const struct containerfile *f, unsigned line, size_t *ret_len)
 {
 	const char *at = f->source, *end = f->source + f->len;
+	if (f->len >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
+		at += 3;
 	for (unsigned i = 1; i < line && at < end; i++) {
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		at = newline ? newline + 1 : end;
@@ -72,15 +74,12 @@ static void add_excerpt(struct buf *b, const struct containerfile *f, struct pos
 	if (len == 0 || caret > len)
 		return;
 	size_t from = caret > BEFORE_MAX ? char_start(s, caret - BEFORE_MAX) : 0;
-	if (pos.line == 1 && from == 0 && len >= 3 && caret >= 3 &&
-		memcmp(s, "\xef\xbb\xbf", 3) == 0)
-		from = 3;
 	size_t to = len - caret > AFTER_MAX ? char_start(s, caret + AFTER_MAX) : len;
 	size_t word = caret;
 	while (word < to && s[word] != ' ' && s[word] != '\t')
 		word++;
-	buf_addf(b, "\n%4u | %s", pos.line, from > 3 ? "..." : "");
-	size_t indent = add_visible(b, s + from, caret - from) + (from > 3 ? 3 : 0);
+	buf_addf(b, "\n%4u | %s", pos.line, from > 0 ? "..." : "");
+	size_t indent = add_visible(b, s + from, caret - from) + (from > 0 ? 3 : 0);
 	size_t underline = add_visible(b, s + caret, word - caret);
 	add_visible(b, s + word, to - word);
 	buf_addf(b, "%s\n     | %*s^", to < len ? "..." : "", (int)indent, "");

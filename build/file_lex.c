@@ -22,9 +22,14 @@ void lex_line_done(struct lex_line *l)
 
 struct pos lex_line_pos(const struct lex_line *l, size_t offset)
 {
-	size_t i = l->n_segs - 1;
-	while (i > 0 && l->segs[i].joined > offset)
-		i--;
+	size_t i = 0, n = l->n_segs;
+	while (n - i > 1) {
+		size_t mid = i + (n - i) / 2;
+		if (l->segs[mid].joined > offset)
+			n = mid;
+		else
+			i = mid;
+	}
 	struct pos pos = l->segs[i].pos;
 	pos.column += (unsigned)(offset - l->segs[i].joined);
 	return pos;
@@ -33,6 +38,8 @@ struct pos lex_line_pos(const struct lex_line *l, size_t offset)
 void lex_init(struct lex *l, const char *text, size_t len)
 {
 	*l = (struct lex){.at = text, .end = text + len, .escape = '\\'};
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		l->at += 3;
 }
 
 void lex_done(struct lex *l)
@@ -201,11 +208,6 @@ int lex_next(struct lex *l, struct lex_line *ret, struct pos *ret_pos, struct er
 	for (int r; (r = lex_physical(l, &s, &len, ret_pos, err)) != 0;) {
 		if (r < 0)
 			return r;
-		if (l->line == 1 && len >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0) {
-			s += 3;
-			len -= 3;
-			ret_pos->column += 3;
-		}
 		len = without_newline(s, len);
 		size_t blank = text_leading_space(s, len);
 		s += blank;

@@ -43,6 +43,7 @@ struct lex {
 	bool directives_over;
 };
 
+/* A byte order mark at the start is skipped and does not count for columns. */
 void lex_init(struct lex *l, const char *text, size_t len);
 void lex_done(struct lex *l);
 /* 1: *ret is a joined line, the caller's. 0: the end. Negative: err, and *ret_pos where. */

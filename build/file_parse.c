@@ -67,8 +67,6 @@ static void report(struct parser *p, struct pos pos, const struct err *what)
 	struct err one = ERR_INIT;
 	if (p->n_errors == 0)
 		p->code = what->code;
-	if (p->n_errors == ERRORS_MAX)
-		return;
 	p->n_errors++;
 	(void)containerfile_error(p->f, pos, &one, what->code, "%s", what->msg);
 	if (p->errors.len + 1 + strlen(one.msg) >= sizeof(one.msg))
@@ -155,8 +153,9 @@ static int inst_build(struct parser *p, const struct stmt *s, const struct lex_l
 	return 0;
 }
 
-static void attach_heredocs(struct inst *i, struct heredoc *list, size_t n)
+static void attach_heredocs(struct inst *i, struct heredoc *list, size_t n, unsigned end_line)
 {
+	i->end_line = end_line;
 	if (i->onbuild) {
 		/* the config keeps one string for the whole of it */
 		struct inst *t = i->onbuild;
@@ -169,6 +168,7 @@ static void attach_heredocs(struct inst *i, struct heredoc *list, size_t n)
 		}
 		mem_replace(&t->text, buf_take(&text));
 		i = t;
+		i->end_line = end_line;
 	}
 	for (size_t k = 0; k < n; k++)
 		if (list[k].chomp)
@@ -189,6 +189,26 @@ static int check_stage(struct parser *p, const struct inst *i, struct err *err)
 		"no build stage in current context: FROM must come before %s", i->name);
 }
 
+/*
+ * Behind "RUNN <<EOF": the body's lines would be reported as so many unknown instructions. They are
+ * passed over when there is an end to them.
+ */
+static void skip_misspelt_heredocs(
+	struct parser *p, const struct stmt *stmt, const struct lex_line *line)
+{
+	const char *close = inst_suggest(stmt->keyword);
+	if (!close || !inst_spec_find(close)->heredocs || !strstr(line->text, "<<"))
+		return;
+	struct lex saved = p->lex;
+	struct heredoc *heredocs = NULL;
+	size_t n = 0;
+	struct pos pos;
+	struct err ignored = ERR_INIT;
+	if (heredocs_read(&p->lex, line, &heredocs, &n, &pos, &ignored) < 0)
+		p->lex = saved;
+	heredocs_free(heredocs, n);
+}
+
 /* 0, or an error after which the next line can be tried; *ret_lost: it cannot. */
 static int parse_line(struct parser *p, const struct lex_line *line, struct pos *ret_pos,
 	bool *ret_lost, struct err *err)
@@ -207,13 +227,14 @@ static int parse_line(struct parser *p, const struct lex_line *line, struct pos 
 		*ret_lost = true;
 		return err->code;
 	}
+	if (!stmt.spec)
+		skip_misspelt_heredocs(p, &stmt, line);
 	int r = inst_build(p, &stmt, line, &i, ret_pos, err);
 	if (r < 0) {
 		heredocs_free(heredocs, n_heredocs);
 		return r;
 	}
-	attach_heredocs(&i, heredocs, n_heredocs);
-	i.end_line = p->lex.line;
+	attach_heredocs(&i, heredocs, n_heredocs, p->lex.line);
 	*ret_pos = i.pos;
 	if (check_stage(p, &i, err) < 0)
 		return err->code;
@@ -234,7 +255,7 @@ static int parse_line(struct parser *p, const struct lex_line *line, struct pos 
 static void parse_all(struct parser *p)
 {
 	bool lost = false, any = false;
-	while (!lost) {
+	while (!lost && p->n_errors < ERRORS_MAX) {
 		AUTO_LEX_LINE struct lex_line line = {0};
 		struct err err = ERR_INIT;
 		struct pos pos = {1, 1};

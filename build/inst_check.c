@@ -73,9 +73,9 @@ static int check_count(const struct inst *i, struct err *err)
 		return 0;
 	if (spec->min == 2)
 		return err_set(err, ERR_INVALID,
-			"%s requires at least two arguments, but only %s provided; the destination "
-		        "is missing",
-			i->name, i->args.n ? "one was" : "none were");
+			"%s requires at least two arguments, but %s provided; the destination is "
+		        "missing",
+			i->name, i->args.n ? "only one was" : "none were");
 	return err_set(err, ERR_INVALID, "%s requires %s one argument", i->name,
 		spec->max == 1 ? "exactly" : "at least");
 }
@@ -117,7 +117,7 @@ static int check_from(struct inst *i, struct pos *ret_pos, struct err *err)
 	if (!stage_name_valid(i->args.v[2]))
 		return err_set(err, ERR_INVALID,
 			"invalid name for build stage: '%.100s', name can't start with a number or "
-		        "contain symbols",
+			"contain symbols",
 			written);
 	return 0;
 }

@@ -47,7 +47,7 @@ static int pattern_compile(const char *text, struct pattern *ret, struct err *er
 			if (next != '*' && next != '?' && next != '\\')
 				return err_set(err, ERR_INVALID,
 					"invalid pattern (%.200s) in substitution: invalid escape "
-				        "'\\%.*s'",
+					"'\\%.*s'",
 					text,
 					(int)(next ? utf8_decode(text + at, len - at, &rune) : 0),
 					text + at);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Code point ranges above ASCII from the Unicode Character Database, version 14.0.0. Included by unicode.c only. */
+/* Code point ranges above ASCII from the Unicode Character Database, version 14.0.0. Included by
+ * unicode.c only. */
 #pragma once
 #include <stdint.h>
 

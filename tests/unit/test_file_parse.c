@@ -184,6 +184,9 @@ static void hostile_text_takes_linear_time(void **state)
 		parse_repeated("FROM a\n", "ONBUILD ", 8000, "RUN x\n", &err), ERR_INVALID);
 	assert_int_equal(parse_repeated("FROM a\nRUN ", "[", 60000, "\n", &err), 0);
 	assert_int_equal(parse_repeated("FROM a\nENV a=", "${a:-", 10000, "\n", &err), 0);
+	assert_int_equal(parse_repeated("FROM a\nEXPOSE ", "1 \\\n", 500 * 1000, "1\n", &err), 0);
+	assert_int_equal(
+		parse_repeated("FROM a\n", "RUNN <<E\n", 400 * 1000, "", &err), ERR_INVALID);
 	assert_int_equal(parse_repeated("FROM a\nCOPY --from=", "-", 60000, " a b\n", &err), 0);
 }
 
@@ -246,7 +249,7 @@ static void errors_of_others_look_the_same(void **state)
 	assert_int_equal(containerfile_error(&f, pos, &err, ERR_NOT_FOUND, "no '%s'", "a\nb\x1b"),
 		ERR_NOT_FOUND);
 	assert_string_equal(err.msg, "C:2:14: no 'a\\x0ab\\x1b'\n   2 |  COPY \\x1b[2J\xc3\xa9 "
-	                             "/x\\xff\n     |                ^~~~~~");
+				     "/x\\xff\n     |                ^~~~~~");
 	containerfile_done(&f);
 }
 
