@@ -6,15 +6,14 @@
 #include "base/mem.h"
 #include "base/strv.h"
 #include "cmd/cmd.h"
+#include "store/store.h"
 
 extern const struct cmd cmd_fsck, cmd_history, cmd_images, cmd_info, cmd_inspect, cmd_load,
 	cmd_login, cmd_logout, cmd_prune, cmd_pull, cmd_push, cmd_rmi, cmd_run, cmd_save, cmd_tag,
 	cmd_untag, cmd_version;
 
 const struct cmd *const commands[] = {
-#ifdef MICA_BUILD
 	&cmd_build,
-#endif
 	&cmd_fsck,
 	&cmd_history,
 	&cmd_images,
@@ -81,4 +80,9 @@ const char *command_suggest(const char *name)
 		if (streq(commands[i]->name, near))
 			ret = commands[i]->name; /* the list outlives the copy */
 	return ret;
+}
+
+int app_store(struct app *app, bool read_only, struct store **ret, struct err *err)
+{
+	return store_open(app->root, read_only ? STORE_READ_ONLY : 0, ret, err);
 }

@@ -14,12 +14,6 @@
 #include "cmd/commands.h"
 #include "cmd/help.h"
 #include "run/userns.h"
-#include "store/store.h"
-
-int app_store(struct app *app, bool read_only, struct store **ret, struct err *err)
-{
-	return store_open(app->root, read_only ? STORE_READ_ONLY : 0, ret, err);
-}
 
 static int print_overview(struct app *app)
 {
