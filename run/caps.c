@@ -5,10 +5,10 @@
 #include "base/mem.h"
 #include "base/strv.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
@@ -44,9 +44,10 @@ int caps_number(const char *name)
 	char full[64];
 	cap_value_t v;
 	const char *bare = strncasecmp(name, "cap_", 4) == 0 ? name + 4 : name;
-	/* cap_from_name also takes numbers, which nobody writes on purpose */
-	if (isdigit((unsigned char)*bare) ||
-		(size_t)snprintf(full, sizeof(full), "cap_%s", bare) >= sizeof(full))
+	/* cap_from_name also takes numbers, and ignores what follows a name */
+	if (bare[strspn(bare, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")] != '\0')
+		return -1;
+	if (!*bare || (size_t)snprintf(full, sizeof(full), "cap_%s", bare) >= sizeof(full))
 		return -1;
 	if (cap_from_name(full, &v) < 0 || v < 0 || v >= 64)
 		return -1;

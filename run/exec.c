@@ -113,7 +113,7 @@ static int explain(const char *file, const char *name, int sys, struct err *err)
 	if (sys == ENOEXEC)
 		return err_set(err, ERR_DENIED,
 			"cannot execute '%s': neither a program for this machine nor a script with "
-		        "'#!'",
+			"'#!'",
 			name);
 	if (sys == EACCES) {
 		err_sys(err, "cannot execute '%s'", name);

@@ -142,7 +142,7 @@ static int start_helper(struct network *n, struct err *err)
 	}
 	return err_set(err, ERR_NOT_FOUND,
 		"a private network needs pasta (package passt) or slirp4netns, and neither is "
-	        "installed");
+		"installed");
 }
 
 static void stop_helper(struct network *n)

@@ -108,7 +108,7 @@ static int write_map(
 	if (!program)
 		return err_set(err, ERR_UNSUPPORTED,
 			"rootless needs the program '%s', which is not installed (Debian: uidmap, "
-		        "Fedora: shadow-utils)",
+			"Fedora: shadow-utils)",
 			helper);
 	AUTO_STRV struct strv argv = STRV_INIT;
 	strv_add(&argv, helper);
@@ -216,7 +216,7 @@ static int find_ranges(struct ranges *uids, struct ranges *gids, struct err *err
 	if (uids->n == 0 || gids->n == 0)
 		return err_set(err, ERR_UNSUPPORTED,
 			"user '%s' has no subordinate IDs in /etc/sub%s; as root: usermod "
-		        "--add-subuids 100000-165535 "
+			"--add-subuids 100000-165535 "
 			"--add-subgids 100000-165535 %s",
 			name, uids->n == 0 ? "uid" : "gid", name);
 	return 0;
@@ -229,9 +229,9 @@ static void unshare_error(struct err *err)
 	if (sys == EPERM || sys == ENOSPC || sys == EACCES)
 		(void)err_set(err, ERR_UNSUPPORTED,
 			"user namespaces are not allowed here (%s); see the sysctls "
-		        "user.max_user_namespaces, "
+			"user.max_user_namespaces, "
 			"kernel.unprivileged_userns_clone and "
-		        "kernel.apparmor_restrict_unprivileged_userns",
+			"kernel.apparmor_restrict_unprivileged_userns",
 			strerror(sys));
 }
 
