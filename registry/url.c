@@ -131,8 +131,8 @@ int url_resolve(const struct url *base, const char *location, struct url *ret, s
 	} else {
 		/* Everything after the last '/' of the base's path is replaced; a query alone keeps
 		 * the path. */
-		size_t keep = strcspn(base->target, "?");
-		if (*location && *location != '?')
+		size_t keep = n ? strcspn(base->target, "?") : strlen(base->target);
+		if (n && *location != '?')
 			while (keep > 0 && base->target[keep - 1] != '/')
 				keep--;
 		u.target = xasprintf("%.*s%.*s", (int)keep, base->target, (int)n, location);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "registry/credentials.h"
+
+/* user:password in base64 */
+#define B64_HOST "aG9zdDpo" /* host:h */
+#define B64_NS "bnM6bg==" /* ns:n */
+#define B64_REPO "cmVwbzpy" /* repo:r */
+
+static void user_is(const char *text, bool docker, const char *host, const char *repository,
+	const char *expected)
+{
+	AUTO_CREDENTIALS struct credentials c = {0};
+	struct err err = ERR_INIT;
+	int r = credentials_from_text(
+		text, strlen(text), "auth.json", docker, host, repository, &c, &err);
+	if (!expected) {
+		assert_true(r < 0);
+		return;
+	}
+	if (r < 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(c.user ? c.user : c.identity_token, expected);
+}
+
+static void the_most_specific_key_wins(void **state)
+{
+	static const char text[] =
+		"{\"auths\":{\"r.io\":{\"auth\":\"" B64_HOST "\"},\"r.io/ns\":{\"auth\":\"" B64_NS
+		"\"},\"r.io/ns/x\":{\"auth\":\"" B64_REPO "\"}}}";
+	(void)state;
+	user_is(text, false, "r.io", "ns/x", "repo");
+	user_is(text, false, "r.io", "ns/y", "ns");
+	user_is(text, false, "r.io", "nsx/y", "host");
+	user_is(text, false, "r.io", NULL, "host");
+	user_is(text, false, "r.io:443", "ns/x", NULL);
+	user_is(text, false, "evil.r.io", "ns/x", NULL);
+}
+
+static void reads_dockers_keys(void **state)
+{
+	static const char text[] =
+		"{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"" B64_HOST
+		"\"},\"https://q.io/v2/\":{\"auth\":\"" B64_NS "\"}}}";
+	(void)state;
+	user_is(text, true, "docker.io", "library/busybox", "host");
+	user_is(text, true, "q.io", "x", "ns");
+	user_is(text, false, "q.io", "x", NULL);
+}
+
+static void reads_identity_tokens(void **state)
+{
+	(void)state;
+	user_is("{\"auths\":{\"r.io\":{\"identitytoken\":\"tok\"}}}", false, "r.io", "x", "tok");
+}
+
+static void refuses_bad_entries(void **state)
+{
+	(void)state;
+	user_is("{\"auths\":{\"r.io\":{\"auth\":\"%%%\"}}}", false, "r.io", "x", NULL);
+	user_is("{\"auths\":{\"r.io\":{\"auth\":\"OnB3\"}}}", false, "r.io", "x", NULL);
+	user_is("{\"auths\":{\"r.io\":{}}}", false, "r.io", "x", NULL);
+	user_is("{\"auths\":[]}", false, "r.io", "x", NULL);
+	user_is("[]", false, "r.io", "x", NULL);
+}
+
+static void a_missing_or_ill_named_helper_is_an_error_and_not_nobody(void **state)
+{
+	static const char *const names[] = {"is-not-installed", "../../tmp/x", "-x", "A", ""};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		AUTO_FREE char *text =
+			xasprintf("{\"credHelpers\":{\"r.io\":\"%s\"},\"auths\":{}}", names[i]);
+		struct credentials c = {0};
+		struct err err = ERR_INIT;
+		int r = credentials_from_text(
+			text, strlen(text), "auth.json", false, "r.io", "x", &c, &err);
+		/* an empty name is no helper at all */
+		assert_int_equal(r, !*names[i] ? ERR_NOT_FOUND : i == 0 ? ERR_AUTH : ERR_INVALID);
+	}
+}
+
+static void base64_goes_both_ways(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}};
+	static const char *const bad[] = {"Z", "Zg", "Zg=", "Z===", "Zg==Zg==", "Zm9v\n", "Zm 9"};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		AUTO_FREE char *to = base64_encode(pairs[i][0], strlen(pairs[i][0]));
+		unsigned long n;
+		AUTO_FREE char *from = base64_decode(pairs[i][1], &n);
+		assert_string_equal(to, pairs[i][1]);
+		assert_non_null(from);
+		assert_string_equal(from, pairs[i][0]);
+		assert_int_equal(n, strlen(pairs[i][0]));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		unsigned long n;
+		AUTO_FREE char *from = base64_decode(bad[i], &n);
+		if (from)
+			fail_msg("'%s' was taken", bad[i]);
+	}
+}
+
+static void what_is_stored_is_found_and_removed_and_the_rest_survives(void **state)
+{
+	char dir[] = "/tmp/mica-credentials-XXXXXX";
+	struct err err = ERR_INIT;
+	struct stat st;
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	AUTO_FREE char *file = xasprintf("%s/sub/auth.json", dir);
+	struct credentials in = {.user = xstrdup("me"), .password = xstrdup("a:b")};
+	AUTO_CREDENTIALS struct credentials out = {0};
+	assert_int_equal(credentials_store(file, "r.io", &in, &err), 0);
+	assert_int_equal(credentials_store(file, "q.io/ns", &in, &err), 0);
+	credentials_done(&in);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(credentials_get(file, "r.io", "x", &out, &err), 0);
+	assert_string_equal(out.user, "me");
+	assert_string_equal(out.password, "a:b");
+	credentials_done(&out);
+	assert_int_equal(credentials_remove(file, "r.io", &err), 0);
+	assert_int_equal(credentials_remove(file, "r.io", &err), ERR_NOT_FOUND);
+	assert_int_equal(credentials_get(file, "r.io", "x", &out, &err), ERR_NOT_FOUND);
+	assert_int_equal(credentials_get(file, "q.io", "ns/x", &out, &err), 0);
+	assert_int_equal(fs_remove_tree(AT_FDCWD, dir, &err), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_most_specific_key_wins),
+		cmocka_unit_test(reads_dockers_keys),
+		cmocka_unit_test(reads_identity_tokens),
+		cmocka_unit_test(refuses_bad_entries),
+		cmocka_unit_test(a_missing_or_ill_named_helper_is_an_error_and_not_nobody),
+		cmocka_unit_test(base64_goes_both_ways),
+		cmocka_unit_test(what_is_stored_is_found_and_removed_and_the_rest_survives),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "image/reference.h"
+#include "registry/config.h"
+
+static void add(struct registries *rs, const char *text)
+{
+	struct err err = ERR_INIT;
+	if (registries_add(rs, text, strlen(text), "registries.conf", &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+/* "host/repository" of each place, '!' before insecure ones */
+static void places_are(const char *conf, const char *name, bool pull, const char *expected)
+{
+	AUTO_REGISTRIES struct registries rs = {0};
+	AUTO_REFERENCE struct reference ref = {0};
+	AUTO_PLACES struct places p = {0};
+	AUTO_BUF struct buf b = BUF_INIT(4096);
+	struct err err = ERR_INIT;
+	add(&rs, conf);
+	assert_int_equal(reference_parse(name, &ref, &err), 0);
+	if (registries_places(&rs, &ref, pull, &p, &err) < 0)
+		buf_addf(&b, "error %d", err.code);
+	for (size_t i = 0; i < p.n; i++)
+		buf_addf(&b, "%s%s%s/%s", i ? " " : "", p.p[i].insecure ? "!" : "", p.p[i].host,
+			p.p[i].repository);
+	assert_string_equal(buf_str(&b), expected);
+}
+
+#define DIGEST "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static void without_configuration_the_name_says_where(void **state)
+{
+	(void)state;
+	places_are("", "r.io:5000/a/b:1", true, "r.io:5000/a/b");
+	places_are("", "busybox", true, "registry-1.docker.io/library/busybox");
+	places_are("", "docker.io/a/b", false, "registry-1.docker.io/a/b");
+}
+
+static void the_longest_prefix_wins_and_is_rewritten(void **state)
+{
+	static const char conf[] = "[[registry]]\nprefix='e.com'\nlocation='one'\n[[registry]]"
+	                           "\nprefix='e.com/foo'\nlocation='two/bar'\ninsecure=true\n"
+				   "[[registry]]\nprefix='*.e.com'\ninsecure=true\n[[registry]]"
+	                           "\nprefix='docker.io'\nlocation='127.0.0.1:5000'\n";
+	(void)state;
+	places_are(conf, "e.com/x/y", true, "one/x/y");
+	places_are(conf, "e.com/foo/y", true, "!two/bar/y");
+	places_are(conf, "e.com/foobar/y", true, "one/foobar/y");
+	places_are(conf, "a.b.e.com/y/z", true, "!a.b.e.com/y/z");
+	places_are(conf, "e.community/y/z", true, "e.community/y/z");
+	places_are(conf, "debian", true, "127.0.0.1:5000/library/debian");
+}
+
+static void mirrors_come_first_for_pulls_only(void **state)
+{
+	static const char conf[] =
+		"[[registry]]\nlocation='e.com'\n[[registry.mirror]]\nlocation='m1/"
+	        "p'\ninsecure=true\n"
+		"[[registry.mirror]]\nlocation='m2'\npull-from-mirror='digest-only'\n[[registry."
+	        "mirror]]\nlocation='m3'\npull-from-mirror='tag-only'\n";
+	(void)state;
+	places_are(conf, "e.com/x", true, "!m1/p/x m3/x e.com/x");
+	places_are(conf, "e.com/x" DIGEST, true, "!m1/p/x m2/x e.com/x");
+	places_are(conf, "e.com/x", false, "e.com/x");
+	places_are("[[registry]]\nlocation='e.com'\nmirror-by-digest-only=true\n[[registry.mirror]]"
+	           "\nlocation='m'\n",
+		"e.com/x", true, "e.com/x");
+}
+
+static void blocked_registries_are_refused(void **state)
+{
+	(void)state;
+	places_are("[[registry]]\nprefix='e.com/bad'\nblocked=true\n", "e.com/bad/x", true,
+		"error -6");
+	places_are("[[registry]]\nprefix='e.com/bad'\nblocked=true\n", "e.com/good/x", true,
+		"e.com/good/x");
+}
+
+static void a_later_file_replaces_an_earlier_table(void **state)
+{
+	AUTO_REGISTRIES struct registries rs = {0};
+	(void)state;
+	add(&rs, "unqualified-search-registries=['a']\n[[registry]]\nprefix='x'\nlocation='one'\n["
+	         "aliases]\nb='q.io/b'\nc='q.io/c'\n");
+	add(&rs, "unqualified-search-registries=['z']\n[[registry]]\nprefix='x'\nlocation='two'\n["
+	         "aliases]\nb=''\n");
+	assert_int_equal(rs.n, 1);
+	assert_string_equal(rs.r[0].location, "two");
+	assert_int_equal(rs.search.n, 1);
+	assert_string_equal(rs.search.v[0], "z");
+	assert_null(map_get(&rs.aliases, "b"));
+	assert_string_equal(map_get(&rs.aliases, "c"), "q.io/c");
+}
+
+static void names_are(const char *conf, const char *text, const char *expected)
+{
+	AUTO_REGISTRIES struct registries rs = {0};
+	AUTO_STRV struct strv names = STRV_INIT;
+	struct err err = ERR_INIT;
+	add(&rs, conf);
+	if (registries_short_names(&rs, text, &names, &err) < 0) {
+		assert_string_equal("error", expected);
+		return;
+	}
+	AUTO_FREE char *joined = strv_join(&names, " ");
+	assert_string_equal(joined, expected);
+}
+
+static void short_names_become_full_ones(void **state)
+{
+	(void)state;
+	names_are("", "busybox", "docker.io/library/busybox:latest");
+	names_are("unqualified-search-registries=['a.io','docker.io']", "x/y:1",
+		"a.io/x/y:1 docker.io/x/y:1");
+	names_are("unqualified-search-registries=['a.io']\n[aliases]\nbusybox='q.io/bb'",
+		"busybox:1", "q.io/bb:1");
+	names_are("unqualified-search-registries=['a.io','b.io']\nshort-name-mode='enforcing'", "x",
+		"error");
+	names_are("unqualified-search-registries=['a.io']\nshort-name-mode='enforcing'", "x",
+		"a.io/x:latest");
+}
+
+static void refuses_bad_configuration(void **state)
+{
+	static const char *const bad[] = {"[[registry]]\n", "[[registry]]\nlocation=1\n",
+		"registry = 'x'\n", "[[registry]]\nlocation='https://x'\n",
+		"[[registry]]\nprefix='*.x/y'\n", "[registries.search]\nregistries=['x']\n",
+		"short-name-mode='often'\n", "[[registry]]\nlocation='a/../b'\n",
+		"[[registry]]\nlocation='x'\n[[registry.mirror]]\n"};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		AUTO_REGISTRIES struct registries rs = {0};
+		struct err err = ERR_INIT;
+		if (registries_add(&rs, bad[i], strlen(bad[i]), "f", &err) == 0)
+			fail_msg("'%s' was taken", bad[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_configuration_the_name_says_where),
+		cmocka_unit_test(the_longest_prefix_wins_and_is_rewritten),
+		cmocka_unit_test(mirrors_come_first_for_pulls_only),
+		cmocka_unit_test(blocked_registries_are_refused),
+		cmocka_unit_test(a_later_file_replaces_an_earlier_table),
+		cmocka_unit_test(short_names_become_full_ones),
+		cmocka_unit_test(refuses_bad_configuration),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
