@@ -70,8 +70,10 @@ char *index_dump(const struct index *ix)
 
 void index_add(struct index *ix, const struct descriptor *d)
 {
+	struct descriptor copy; /* first: d may be one of ours */
+	descriptor_copy(&copy, d);
 	ix->manifests = xreallocarray(ix->manifests, ix->n_manifests + 1, sizeof(*ix->manifests));
-	descriptor_copy(&ix->manifests[ix->n_manifests++], d);
+	ix->manifests[ix->n_manifests++] = copy;
 }
 
 /* BuildKit's attestations are manifests of platform unknown/unknown that point back at the image

@@ -93,8 +93,10 @@ char *manifest_dump(const struct manifest *m)
 
 void manifest_add_layer(struct manifest *m, const struct descriptor *layer)
 {
+	struct descriptor copy; /* first: layer may be one of ours */
+	descriptor_copy(&copy, layer);
 	m->layers = xreallocarray(m->layers, m->n_layers + 1, sizeof(*m->layers));
-	descriptor_copy(&m->layers[m->n_layers++], layer);
+	m->layers[m->n_layers++] = copy;
 }
 
 void manifest_done(struct manifest *m)

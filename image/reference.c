@@ -137,6 +137,9 @@ static int check_tag(const char *text, const char *tag, struct err *err)
 		return err_set(err, ERR_INVALID,
 			"invalid reference '%s': tag is longer than %d characters", text,
 			TAG_MAX_LEN);
+	/* distribution's grammar has "..", but nothing that is called a name here may hold it */
+	if (strstr(tag, ".."))
+		return err_set(err, ERR_INVALID, "invalid reference '%s': '..' in the tag", text);
 	for (size_t i = 0; i < n; i++)
 		if (!is_alnum(tag[i]) && tag[i] != '_' &&
 			(i == 0 || (tag[i] != '.' && tag[i] != '-')))

@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/gzip_stream.h"
-#include "base/lock.h"
 #include "base/mem.h"
 #include "base/stream.h"
 #include "base/strv.h"
@@ -284,15 +284,12 @@ static int check_tmp(struct check *c, struct err *err)
 	AUTO_STRV struct strv ids = STRV_INIT;
 	int r = dir_list(c->store->fd, TMP_DIR, &ids, err);
 	STRV_FOREACH (id, &ids) {
-		AUTO_FREE char *lock = xasprintf(TMP_DIR "/%s/lock", *id);
-		struct err e = ERR_INIT;
-		AUTO_FD int fd = -1;
+		AUTO_FREE char *path = xasprintf(TMP_DIR "/%s", *id);
+		AUTO_FD int fd = openat(c->store->fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		struct stat st;
-		if (fstatat(c->store->fd, lock, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			lock_file(c->store->fd, lock, LOCK_SHARED, false, &fd, &e) == ERR_BUSY)
+		if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0)
 			continue; /* its owner lives */
 		/* one that ended between the two looks is no leftover */
-		AUTO_FREE char *path = xasprintf(TMP_DIR "/%s", *id);
 		if (fstatat(c->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			problem(c, "leftover '%s'", path);
 	}

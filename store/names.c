@@ -117,12 +117,19 @@ static int set_one(struct index_file *f, const char *ref, const struct descripto
 static int drop_unnamed(
 	struct index_file *f, const struct digest *d, bool *changed, struct err *err)
 {
+	AUTO_FREE char *quoted = index_quote_digest(d);
 	for (size_t at = 0; at < f->n;) {
 		AUTO_NAME struct name n = {0};
-		int r = find(f, at, NULL, d, &at, &n, err);
+		/* an unescaped quote before it: the key itself, never a part of another string */
+		if (!index_line_mentions(&f->lines[at], quoted) ||
+			index_line_mentions(&f->lines[at], "\"" ANNOTATION_REF_NAME "\":")) {
+			at++;
+			continue;
+		}
+		int r = index_line_parse(&f->lines[at], &n.manifest, &n.ref, err);
 		if (r < 0)
 			return r;
-		if (at < f->n && !n.ref) {
+		if (!n.ref && digest_equal(&n.manifest.digest, d)) {
 			index_file_remove(f, at);
 			*changed = true;
 		} else {

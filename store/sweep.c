@@ -102,14 +102,13 @@ bool sweep_cgroups(int txn_fd)
 	return ok;
 }
 
-/* Is the owner of tmp/name gone? *ret_lock: its lock, now ours (-1 when there is none). */
+/* Is the owner of tmp/name gone? *ret_lock: the directory, locked by us (-1 when it is none). */
 static bool is_dead(int tmp_fd, const char *name, int *ret_lock)
 {
-	AUTO_FREE char *path = xasprintf("%s/lock", name);
-	AUTO_FD int fd = openat(tmp_fd, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_FD int fd = openat(tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	*ret_lock = -1;
 	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR;
+		return errno == ENOTDIR || errno == ELOOP;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return false;
 	*ret_lock = take_fd(&fd);

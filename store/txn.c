@@ -26,7 +26,6 @@
 struct txn {
 	struct store *store;
 	int fd;
-	int lock;
 	int gc_lock;
 	bool has_cgroups;
 	unsigned count; /* of directories made */
@@ -51,9 +50,10 @@ static int make(struct txn *t, int tmp_fd, struct err *err)
 	t->fd = openat(tmp_fd, t->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (t->fd < 0)
 		return err_sys(err, "cannot open '%s/" TMP_DIR "/%s'", t->store->path, t->id);
-	int r = lock_file(t->fd, "lock", LOCK_EXCLUSIVE, false, &t->lock, err);
+	if (lock_dir(t->fd, LOCK_EX | LOCK_NB) < 0)
+		return err_sys(err, "cannot lock \'%s/" TMP_DIR "/%s\'", t->store->path, t->id);
 	(void)lock_dir(tmp_fd, LOCK_UN); /* closing does it too */
-	return r;
+	return 0;
 }
 
 int txn_begin(struct store *s, struct txn **ret, struct err *err)
@@ -68,7 +68,7 @@ int txn_begin(struct store *s, struct txn **ret, struct err *err)
 		(r = store_open_dir(s, TMP_DIR, &tmp_fd, err)) < 0)
 		return r;
 	struct txn *t = xcalloc(1, sizeof(*t));
-	*t = (struct txn){.store = s, .fd = -1, .lock = -1, .gc_lock = -1};
+	*t = (struct txn){.store = s, .fd = -1, .gc_lock = -1};
 	r = lock_file(s->fd, "gc.lock", LOCK_SHARED, true, &t->gc_lock, err);
 	if (r == 0) {
 		sweep_dead(s, false);
@@ -132,8 +132,6 @@ void txn_end(struct txn *t)
 		log_debug("transaction %s: %s", t->id, e.msg);
 	if (t->fd >= 0)
 		close(t->fd);
-	if (t->lock >= 0)
-		close(t->lock);
 	if (t->gc_lock >= 0)
 		close(t->gc_lock);
 	free(t);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include "base/buf.h"
+#include "base/proc.h"
 #include "image/media_type.h"
 #include "store/images.h"
 #include "store/lowers.h"
@@ -210,6 +212,31 @@ static void lowers_come_topmost_first_and_all_or_none(void **state)
 	descriptor_done(&b);
 }
 
+/* The store is an OCI layout, and its names are what containers/image takes after "oci:PATH:". */
+static void skopeo_reads_it_in_place(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	static const char *const names[] = {"docker.io/library/debian:stable",
+		"localhost:5000/team/app:1.0_x", "localhost/a-b:latest"};
+	AUTO_FREE char *skopeo = proc_find("skopeo");
+	if (!skopeo)
+		skip();
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		AUTO_BUF struct buf out = BUF_INIT(1 << 20);
+		char hex[DIGEST_STR_MAX];
+		int status;
+		struct descriptor d = fixture_image(s, names[i], names[i]);
+		AUTO_FREE char *where = xasprintf("oci:%s:%s", store_path(s), names[i]);
+		const char *const argv[] = {
+			"skopeo", "inspect", "--format", "{{.Digest}}", where, NULL};
+		assert_int_equal(proc_run(skopeo, argv, NULL, 1 << 20, &out, &status, &err), 0);
+		assert_int_equal(status, 0);
+		assert_non_null(strstr(buf_str(&out), digest_str(&d.digest, hex)));
+		descriptor_done(&d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +246,7 @@ int main(void)
 		STORE_TEST(chooses_by_platform_from_an_index),
 		STORE_TEST(refuses_a_damaged_or_missing_document),
 		STORE_TEST(refuses_layers_that_do_not_match_the_diff_ids),
+		STORE_TEST(skopeo_reads_it_in_place),
 		STORE_TEST(lowers_come_topmost_first_and_all_or_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

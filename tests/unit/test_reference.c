@@ -127,6 +127,7 @@ static void refusals_say_what_is_wrong(void **state)
 	refuse("a-", "'a-'");
 	refuse("a:", "empty tag");
 	refuse("a:-x", "invalid tag '-x'");
+	refuse("a:x..y", "'..' in the tag");
 	refuse("a:x/y:z$", "tag");
 	refuse("localhost:99999/x", "invalid registry");
 	refuse("localhost:/x", "invalid registry");
