@@ -178,13 +178,18 @@ static int owner_error(const struct place *p, struct err *err)
 	return err_sys(err, "cannot set the owner of '%s'", p->path);
 }
 
-/* Runs of zero units at least HOLE_MIN long are left out. */
-static size_t zeros_at(const char *p, size_t n)
+/* How many bytes from p on are zeros, in units of which the first may be shorter. */
+static size_t zeros_at(const char *p, size_t n, size_t first)
 {
 	size_t at = 0;
-	while (n - at >= HOLE_UNIT && p[at] == 0 && p[at + HOLE_UNIT - 1] == 0 &&
-		memcmp(p + at, p + at + 1, HOLE_UNIT - 1) == 0)
-		at += HOLE_UNIT;
+	for (size_t unit = first; at < n; unit = HOLE_UNIT) {
+		if (unit > n - at)
+			unit = n - at;
+		if (p[at] != 0 || p[at + unit - 1] != 0 ||
+			memcmp(p + at, p + at + 1, unit - 1) != 0)
+			break;
+		at += unit;
+	}
 	return at;
 }
 
@@ -207,12 +212,16 @@ static int write_at(int fd, const char *p, size_t n, uint64_t at, const char *pa
 static int write_piece(int fd, const char *p, size_t n, uint64_t at, uint64_t *end,
 	const char *path, struct err *err)
 {
-	size_t start = 0;
-	/* look for holes only where they can begin: at whole units of the file */
-	for (size_t look = -at & (HOLE_UNIT - 1); n >= HOLE_MIN && look <= n - HOLE_UNIT;) {
-		size_t zeros = zeros_at(p + look, n - look);
+	size_t start = 0, unit = -at & (HOLE_UNIT - 1);
+	if (unit == 0)
+		unit = HOLE_UNIT;
+	/* runs of zeros are looked for in whole units of the file; pieces that follow one another
+	 * share a unit */
+	for (size_t look = 0; n >= HOLE_MIN && look < n;) {
+		size_t zeros = zeros_at(p + look, n - look, unit);
 		if (zeros < HOLE_MIN) {
-			look += zeros + HOLE_UNIT;
+			look += zeros ? zeros : unit;
+			unit = HOLE_UNIT;
 			continue;
 		}
 		if (look > start &&
@@ -222,6 +231,7 @@ static int write_piece(int fd, const char *p, size_t n, uint64_t at, uint64_t *e
 			*end = at + look;
 		look += zeros;
 		start = look;
+		unit = HOLE_UNIT;
 	}
 	if (start < n) {
 		if (write_at(fd, p + start, n - start, at + start, path, err) < 0)

@@ -150,6 +150,11 @@ static inline void tree_describe(int dirfd, const char *prefix, const char *flag
 		struct stat st = tree_stat(dirfd, name);
 		if (S_ISSOCK(st.st_mode))
 			goto next;
+		/* of a whiteout only that it is there has a meaning */
+		if (S_ISCHR(st.st_mode) && st.st_rdev == 0) {
+			buf_addf(b, "%s%s whiteout\n", prefix, name);
+			goto next;
+		}
 		buf_addf(b, "%s%s %o %u:%u", prefix, name, st.st_mode, st.st_uid, st.st_gid);
 		if (!S_ISDIR(st.st_mode) || !strchr(flags, 'd'))
 			buf_addf(
@@ -170,7 +175,8 @@ static inline void tree_describe(int dirfd, const char *prefix, const char *flag
 		}
 		if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
 			buf_addf(b, " %u:%u", major(st.st_rdev), minor(st.st_rdev));
-		if (st.st_nlink > 1 && !S_ISDIR(st.st_mode) && !S_ISCHR(st.st_mode)) {
+		if (!strchr(flags, 'l') && st.st_nlink > 1 && !S_ISDIR(st.st_mode) &&
+			!S_ISCHR(st.st_mode)) {
 			size_t k = 0;
 			while (k < n_inodes && inodes[k] != st.st_ino)
 				k++;

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each test runs in a mount namespace of its own; skipped where there is none to be had. */
+#include "tests/unit/unit.h"
+
+#include "base/proc.h"
+#include "layers/diff.h"
+#include "layers/snapshot_internal.h"
+#include "layers/whiteout.h"
+#include "tests/unit/tars.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#define MANY 400
+
+static int own_namespace(void **state)
+{
+	(void)state;
+	bool ok =
+		unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+	snapshot_force(SNAPSHOT_PROBE);
+	*state = ok ? (void *)1 : NULL;
+	return 0;
+}
+
+struct stack {
+	struct tree t;
+	int lower[MANY];
+	size_t n;
+	int upper, work, at;
+};
+
+/* n layers; each has a file of its own and its number in "which". lower[0] is the topmost. */
+static void stack_init(struct stack *s, size_t n)
+{
+	s->t = tree_new();
+	s->n = n;
+	for (size_t i = 0; i < n; i++) {
+		AUTO_FREE char *name = xasprintf("layer-%064zu", i);
+		AUTO_FREE char *own = xasprintf("own-%zu", i), *text = xasprintf("%zu", i);
+		s->lower[i] = tree_sub(&s->t, name);
+		tree_text(s->lower[i], own, text);
+		tree_text(s->lower[i], "which", text);
+	}
+	s->upper = tree_sub(&s->t, "upper");
+	s->work = tree_sub(&s->t, "work");
+	close(tree_sub(&s->t, "at"));
+}
+
+static void stack_done(struct stack *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		close(s->lower[i]);
+	close(s->upper);
+	close(s->work);
+	(void)umount2(s->t.path, MNT_DETACH);
+	tree_done(&s->t);
+}
+
+/* Attaches the snapshot; the descriptor of its root. */
+static int attach(struct stack *s, bool writable)
+{
+	struct snapshot snap = {.lower = s->lower,
+		.n_lower = s->n,
+		.upper = writable ? s->upper : -1,
+		.work = writable ? s->work : -1};
+	struct err err = ERR_INIT;
+	int fd;
+	if (snapshot_mount(&snap, &fd, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	assert_int_equal(move_mount(fd, "", s->t.fd, "at", MOVE_MOUNT_F_EMPTY_PATH), 0);
+	close(fd);
+	int at = openat(s->t.fd, "at", O_RDONLY | O_DIRECTORY);
+	assert_true(at >= 0);
+	return at;
+}
+
+static void detach(struct stack *s, int at)
+{
+	close(at);
+	AUTO_FREE char *path = xasprintf("%s/at", s->t.path);
+	assert_int_equal(umount2(path, MNT_DETACH), 0);
+}
+
+static void check_stack(enum snapshot_way way, size_t n, bool writable)
+{
+	struct stack s;
+	snapshot_force(way);
+	stack_init(&s, n);
+	int at = attach(&s, writable);
+	AUTO_FREE char *which = tree_read(at, "which");
+	assert_string_equal(which, "0");
+	AUTO_FREE char *last = xasprintf("own-%zu", n - 1);
+	assert_true(tree_has(at, last));
+	int fd = openat(at, "new", O_WRONLY | O_CREAT, 0644);
+	assert_true(writable ? fd >= 0 : fd < 0 && errno == EROFS);
+	if (writable) {
+		close(fd);
+		assert_int_equal(unlinkat(at, last, 0), 0);
+		assert_true(tree_has(s.upper, "new"));
+		struct stat st = tree_stat(s.upper, last);
+		assert_true(S_ISCHR(st.st_mode) && st.st_rdev == 0);
+	}
+	detach(&s, at);
+	stack_done(&s);
+}
+
+static void stacks_of_every_height_are_mounted(void **state)
+{
+	if (!*state)
+		skip();
+	static const size_t heights[] = {1, 2, 3, 300, MANY};
+	for (size_t i = 0; i < ARRAY_LEN(heights); i++) {
+		check_stack(SNAPSHOT_PROBE, heights[i], false);
+		check_stack(SNAPSHOT_PROBE, heights[i], true);
+	}
+}
+
+static void the_ways_of_older_kernels_work(void **state)
+{
+	if (!*state)
+		skip();
+	check_stack(SNAPSHOT_BY_PATH, 300, true);
+	check_stack(SNAPSHOT_MOUNT, 2, false);
+	check_stack(SNAPSHOT_MOUNT, 300, true);
+	check_stack(SNAPSHOT_MOUNT, MANY, true);
+	snapshot_force(SNAPSHOT_MOUNT);
+	assert_non_null(strstr(snapshot_method(), "mount(2)"));
+}
+
+static void without_layers_the_upper_directory_is_the_tree(void **state)
+{
+	if (!*state)
+		skip();
+	struct stack s;
+	stack_init(&s, 0);
+	int at = attach(&s, true);
+	tree_text(at, "f", "x");
+	assert_true(tree_has(s.upper, "f"));
+	detach(&s, at);
+	stack_done(&s);
+	struct snapshot none = {.upper = -1, .work = -1};
+	struct err err = ERR_INIT;
+	int fd;
+	assert_int_equal(snapshot_mount(&none, &fd, &err), ERR_INVALID);
+}
+
+static void an_opaque_root_hides_the_layers_below(void **state)
+{
+	if (!*state)
+		skip();
+	struct stack s;
+	stack_init(&s, 3);
+	assert_int_equal(whiteout_set_opaque(s.lower[1]), 0);
+	int at = attach(&s, true);
+	assert_true(tree_has(at, "own-0"));
+	assert_true(tree_has(at, "own-1"));
+	assert_false(tree_has(at, "own-2"));
+	detach(&s, at);
+	stack_done(&s);
+}
+
+static void an_error_names_the_file_system(void **state)
+{
+	if (!*state)
+		skip();
+	struct stack s;
+	stack_init(&s, 2);
+	/* an upper directory on an overlay is refused */
+	int at = attach(&s, true);
+	struct snapshot snap = {.lower = s.lower, .n_lower = 2};
+	assert_int_equal(mkdirat(at, "u", 0755), 0);
+	assert_int_equal(mkdirat(at, "w", 0755), 0);
+	snap.upper = openat(at, "u", O_RDONLY);
+	snap.work = openat(at, "w", O_RDONLY);
+	struct err err = ERR_INIT;
+	int fd;
+	assert_int_equal(snapshot_mount(&snap, &fd, &err), ERR_SYS);
+	assert_non_null(strstr(err.msg, "overlayfs"));
+	close(snap.upper);
+	close(snap.work);
+	detach(&s, at);
+	stack_done(&s);
+}
+
+static unsigned seed;
+static unsigned rnd(unsigned n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+static const char *const names[] = {
+	"a", "b", "c", "a/a", "a/b", "a/c", "b/a", "b/b", "b/a/x", "b/a/y", "c/z"};
+
+/* One random change of the tree, any of which may fail. */
+static void change(int at)
+{
+	const char *name = names[rnd(ARRAY_LEN(names))];
+	struct err err = ERR_INIT;
+	char text[20];
+	switch (rnd(7)) {
+	case 0:
+		(void)!fs_remove_tree(at, name, &err);
+		break;
+	case 1:
+	case 2:
+		(void)!mkdirat(at, name, 0755);
+		break;
+	case 3: {
+		int n = snprintf(text, sizeof(text), "%u", rnd(1000));
+		AUTO_FD int fd = openat(at, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
+		if (fd >= 0)
+			assert_int_equal(fs_write_all(fd, text, (size_t)n), 0);
+		break;
+	}
+	case 4:
+		(void)!symlinkat(names[rnd(ARRAY_LEN(names))], at, name);
+		break;
+	case 5:
+		(void)!linkat(at, names[rnd(ARRAY_LEN(names))], at, name, 0);
+		break;
+	case 6:
+		(void)!renameat(at, name, at, names[rnd(ARRAY_LEN(names))]);
+		break;
+	}
+}
+
+/* What a step changed, archived and unpacked elsewhere onto the same layers, looks as it did. */
+static void a_changeset_makes_the_same_tree_elsewhere(void **state)
+{
+	if (!*state)
+		skip();
+	for (unsigned round = 0; round < 25; round++) {
+		seed = round;
+		struct stack s;
+		stack_init(&s, 2);
+		for (unsigned i = 0; i < 30; i++)
+			change(s.lower[rnd(2)]);
+		int at = attach(&s, true);
+		for (unsigned i = 0; i < 40; i++)
+			change(at);
+		AUTO_MEM_WRITER struct mem_writer m = MEM_WRITER;
+		struct diff_opts o = {.level = -1};
+		struct err err = ERR_INIT;
+		struct layer l;
+		if (layer_diff(s.upper, &o, &m.w, &l, &err) < 0)
+			fail_msg("%s", err.msg);
+		AUTO_BUF struct buf live = BUF_INIT(MIB), again = BUF_INIT(MIB);
+		/* without index, overlay shows names that are linked in the upper directory as
+		 * files of their own */
+		tree_describe(at, "", "dl", &live);
+		detach(&s, at);
+
+		AUTO_FD int top = tree_sub(&s.t, "top");
+		if (tar_apply_bytes(m.data.data, m.data.len, top, 0, &err) < 0)
+			fail_msg("seed %u: %s", round, err.msg);
+		struct stack copy = s;
+		copy.n = 3;
+		copy.lower[0] = top;
+		copy.lower[1] = s.lower[0];
+		copy.lower[2] = s.lower[1];
+		at = attach(&copy, false);
+		tree_describe(at, "", "dl", &again);
+		detach(&s, at);
+		if (!streq(buf_str(&live), buf_str(&again)))
+			fail_msg("seed %u:\n%s--- and\n%s", round, buf_str(&live), buf_str(&again));
+		stack_done(&s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(stacks_of_every_height_are_mounted, own_namespace),
+		cmocka_unit_test_setup(the_ways_of_older_kernels_work, own_namespace),
+		cmocka_unit_test_setup(
+			without_layers_the_upper_directory_is_the_tree, own_namespace),
+		cmocka_unit_test_setup(an_opaque_root_hides_the_layers_below, own_namespace),
+		cmocka_unit_test_setup(an_error_names_the_file_system, own_namespace),
+		cmocka_unit_test_setup(a_changeset_makes_the_same_tree_elsewhere, own_namespace),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
