@@ -22,10 +22,22 @@ static const struct opt rmi_options[] = {
 	OPT_END,
 };
 
-static const struct listed *listed_of(const struct image_list *list, const struct digest *top)
+/* By what the name points to; else by image ID, as an ID may have found one image of an index. */
+static const struct listed *listed_of(
+	struct store *s, const struct image_list *list, const struct descriptor *top)
 {
+	struct err ignored = ERR_INIT;
+	struct image image;
+
 	for (size_t i = 0; i < list->n; i++)
-		if (digest_equal(&list->i[i].top.digest, top))
+		if (digest_equal(&list->i[i].top.digest, &top->digest))
+			return &list->i[i];
+	if (image_load(s, top, NULL, &image, &ignored) < 0)
+		return NULL;
+	struct digest id = image.id;
+	image_done(&image);
+	for (size_t i = 0; i < list->n; i++)
+		if (list->i[i].loaded && digest_equal(&list->i[i].id, &id))
 			return &list->i[i];
 	return NULL;
 }
@@ -55,7 +67,7 @@ static int remove_one(struct app *app, struct store *s, const struct image_list 
 	int r = image_find(s, text, &top, &ref, err);
 	if (r < 0)
 		return r;
-	const struct listed *l = listed_of(list, &top.digest);
+	const struct listed *l = listed_of(s, list, &top);
 	descriptor_done(&top);
 	if (!l)
 		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run: an image in the sandbox, on an upper directory that is thrown away afterwards. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "cmd/attach.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
@@ -265,7 +265,7 @@ static int start_failed(struct app *app, int r, struct err *err)
 
 	if (r == ERR_NOT_FOUND)
 		status = EXIT_NOT_FOUND;
-	else if (err_is_sys(err, EACCES) || err_is_sys(err, ENOEXEC) || err_is_sys(err, EISDIR))
+	else if (r == ERR_DENIED)
 		status = EXIT_NOT_EXECUTABLE;
 	if (!status)
 		return r;
@@ -303,7 +303,8 @@ static int run_sandbox(struct app *app, struct txn *txn, struct run_spec *spec, 
 		char limit[TEXT_NUM_MAX], peak[TEXT_NUM_MAX];
 		out_warn(&app->out,
 			"the memory limit of %s was reached (peak %s): a process was killed",
-			text_size(result.memory_limit, limit), text_size(result.memory_peak, peak));
+			num_human_size(result.memory_limit, limit, sizeof(limit)),
+			num_human_size(result.memory_peak, peak, sizeof(peak)));
 	}
 	if (result.pids_limit_hit)
 		out_warn(&app->out, "the limit of processes was reached");

@@ -9,12 +9,15 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/tmp.h"
 #include "cmd/cmd.h"
 #include "cmd/spool.h"
 #include "registry/transport.h"
 #include "store/images.h"
+#include "store/names.h"
 #include "store/store.h"
 
 struct save_args {
@@ -207,6 +210,25 @@ static int archive_transport(const char *path, const char **ret, struct err *err
 			      "'%s' is not an image archive (docker-archive or oci-archive)", path);
 }
 
+/* The only name that the index.json of a layout has; NULL when there is none or several: then the
+ * transport decides. New string. */
+static char *layout_name(const char *dir)
+{
+	AUTO_FREE char *path = path_join(dir, "index.json");
+	AUTO_FREE char *text = NULL;
+	AUTO_JSON struct json *index = NULL;
+	struct err ignored = ERR_INIT;
+	size_t n;
+
+	if (fs_read_file(AT_FDCWD, path, MANIFEST_MAX, &text, &n, &ignored) < 0 ||
+		json_parse(text, n, path, &index, &ignored) < 0)
+		return NULL;
+	const struct json *manifests = json_get(index, "manifests");
+	const struct json *annotations = json_get(json_at(manifests, 0), "annotations");
+	const char *name = json_text(json_get(annotations, ANNOTATION_REF_NAME));
+	return name && json_size(manifests) == 1 ? xstrdup(name) : NULL;
+}
+
 static int load_from(
 	struct app *app, struct store *s, const char *path, bool quiet, struct err *err)
 {
@@ -228,7 +250,9 @@ static int load_from(
 		r = archive_transport(path, &transport, err);
 	if (r < 0)
 		return r;
-	AUTO_FREE char *location = xasprintf("%s:%s", transport, path);
+	AUTO_FREE char *name = S_ISDIR(st.st_mode) ? layout_name(path) : NULL;
+	AUTO_FREE char *location =
+		xasprintf("%s:%s%s%s", transport, path, name ? ":" : "", name ? name : "");
 	o.progress = out_progress(&app->out, quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
 	r = image_pull(s, location, &o, &pulled, err);
 	out_progress_done(&app->out);
