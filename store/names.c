@@ -10,6 +10,15 @@
 #include "store/index_file.h"
 #include "store/store_internal.h"
 
+/* For changes. */
+static int lock_names(struct store *s, int *ret_fd, struct err *err)
+{
+	if (s->read_only)
+		return err_set(
+			err, ERR_DENIED, "the store '%s' was opened for reading only", s->path);
+	return lock_file(s->fd, "lock", LOCK_EXCLUSIVE, true, ret_fd, err);
+}
+
 static void name_done(struct name *n)
 {
 	free(n->ref);
@@ -178,8 +187,7 @@ int names_set(struct store *s, const char *const *refs, size_t n_refs,
 	}
 	AUTO_FD int lock = -1;
 	AUTO_INDEX_FILE struct index_file f = {0};
-	if ((r = lock_file(s->fd, "lock", LOCK_EXCLUSIVE, true, &lock, err)) < 0 ||
-		(r = index_file_read(s, &f, err)) < 0 ||
+	if ((r = lock_names(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0 ||
 		(r = apply(&f, refs, n_refs, manifest, &changed, err)) < 0)
 		return r;
 	return changed ? index_file_write(s, &f, err) : 0;
@@ -193,8 +201,7 @@ int name_remove(struct store *s, const char *ref, bool keep, struct err *err)
 	size_t at;
 	int r;
 
-	if ((r = lock_file(s->fd, "lock", LOCK_EXCLUSIVE, true, &lock, err)) < 0 ||
-		(r = index_file_read(s, &f, err)) < 0 ||
+	if ((r = lock_names(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0 ||
 		(r = find(&f, 0, ref, NULL, &at, &old, err)) < 0)
 		return r;
 	if (at == f.n)
@@ -214,8 +221,7 @@ int names_remove_manifest(
 	size_t before;
 	int r;
 
-	if ((r = lock_file(s->fd, "lock", LOCK_EXCLUSIVE, true, &lock, err)) < 0 ||
-		(r = index_file_read(s, &f, err)) < 0)
+	if ((r = lock_names(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0)
 		return r;
 	before = f.n;
 	for (size_t at = 0; at < f.n;) {
@@ -244,8 +250,7 @@ int names_remove_unnamed(struct store *s, const struct digest *d, struct err *er
 	bool changed = false;
 	int r;
 
-	if ((r = lock_file(s->fd, "lock", LOCK_EXCLUSIVE, true, &lock, err)) < 0 ||
-		(r = index_file_read(s, &f, err)) < 0 ||
+	if ((r = lock_names(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0 ||
 		(r = drop_unnamed(&f, d, &changed, err)) < 0)
 		return r;
 	if (!changed)

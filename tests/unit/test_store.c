@@ -218,6 +218,53 @@ static void a_noted_path_outside_of_the_cgroups_is_not_touched(void **state)
 	assert_int_equal(count(s, "tmp"), 0);
 }
 
+/* A cgroup of our own, where this machine lets us make one: NULL else. */
+static char *make_cgroup(void)
+{
+	static const char *const mounts[] = {
+		"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids"};
+	for (size_t i = 0; i < ARRAY_LEN(mounts); i++) {
+		char *path = xasprintf("%s/mica-test-%d", mounts[i], (int)getpid());
+		AUTO_FREE char *procs = xasprintf("%s/cgroup.procs", path);
+		if (mkdir(path, 0755) == 0) {
+			if (access(procs, W_OK) == 0)
+				return path;
+			rmdir(path);
+		}
+		free(path);
+	}
+	return NULL;
+}
+
+static void a_noted_cgroup_is_emptied_and_removed(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	struct txn *t;
+	int status;
+	AUTO_FREE char *path = make_cgroup();
+	if (!path)
+		skip();
+	AUTO_FREE char *inner = xasprintf("%s/inner", path),
+		       *procs = xasprintf("%s/inner/cgroup.procs", path);
+	assert_int_equal(mkdir(inner, 0755), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		for (;;)
+			pause();
+	AUTO_FREE char *line = xasprintf("%d", (int)pid);
+	int fd = open(procs, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(fs_write_all(fd, line, strlen(line)), 0);
+	close(fd);
+	assert_int_equal(txn_begin(s, &t, &err), 0);
+	assert_int_equal(txn_note_cgroup(t, path, &err), 0);
+	txn_end(t);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_int_equal(count(s, "tmp"), 0);
+}
+
 /* --- power cut: another boot ID in `synced`, and the time of the last sync set back or forth ---
  */
 
@@ -337,6 +384,7 @@ int main(void)
 		STORE_TEST(a_dead_owner_is_swept_and_a_live_one_is_not),
 		STORE_TEST(many_processes_begin_and_sweep_at_once),
 		STORE_TEST(a_noted_path_outside_of_the_cgroups_is_not_touched),
+		STORE_TEST(a_noted_cgroup_is_emptied_and_removed),
 		STORE_TEST(after_a_crash_the_unnamed_goes_and_the_named_stays),
 		STORE_TEST(after_a_crash_a_torn_blob_goes_even_if_named),
 		STORE_TEST(after_a_crash_what_was_synced_before_stays),
