@@ -196,7 +196,7 @@ static void gives_a_user_that_is_not_root_no_capability(void **state)
 	assert_prints(
 		"grep -E 'Cap(Inh|Prm|Eff|Amb)' /proc/self/status | tr -d '\\t' | tr '\\n' ' '",
 		"CapInh:0000000000000000 CapPrm:0000000000000000 CapEff:0000000000000000 "
-	        "CapAmb:0000000000000000 ");
+		"CapAmb:0000000000000000 ");
 }
 
 static void gives_root_the_default_capabilities(void **state)
@@ -305,11 +305,13 @@ static void makes_device_nodes_useless(void **state)
 	char script[512];
 	snprintf(script, sizeof(script),
 		"for d in /tmp /dev /dev/shm /; do mknod $d/disk b %u %u 2>/dev/null && head -c 1 "
-	        "$d/disk >/dev/null 2>&1 && echo opened $d; "
+		"$d/disk >/dev/null 2>&1 && echo opened $d; "
 		"rm -f $d/disk; done; true",
 		major_nr, minor_nr);
 	assert_prints(script, "");
 	/* in the image itself */
+	if (userns_is_rootless())
+		return;
 	assert_int_equal(mknodat(im.lower, "disk", S_IFBLK | 0666, makedev(major_nr, minor_nr)), 0);
 	assert_int_equal(image_run(&im, "head -c 1 /disk"), 1);
 }
@@ -337,7 +339,7 @@ static void uses_its_own_dev_whatever_the_image_has(void **state)
 	assert_int_equal(symlinkat("/tmp/p", im.lower, "proc"), 0);
 	assert_int_equal(symlinkat("/bin/../sys2", im.lower, "sys"), 0);
 	assert_prints("echo x > /dev/null; : > /dev/ptmx; cat /dev/null; test -d /proc/self && "
-	              "test -d /sys/class && echo in",
+		      "test -d /sys/class && echo in",
 		"in\n");
 	AUTO_FREE char *text = NULL;
 	size_t n;
@@ -361,7 +363,7 @@ static void keeps_a_linked_resolv_conf_inside(void **state)
 	assert_int_equal(symlinkat(marker, im.lower, "etc/resolv.conf"), 0);
 	assert_int_equal(symlinkat("../../../run/hosts", im.lower, "etc/hosts"), 0);
 	assert_prints("echo changed > /etc/resolv.conf; cat /etc/resolv.conf; grep -c localhost "
-	              "/run/hosts",
+		      "/run/hosts",
 		"changed\n2\n");
 	AUTO_FREE char *text = NULL;
 	size_t n;
@@ -387,7 +389,7 @@ static void leaves_only_proc_sys_and_dev(void **state)
 	char names[256];
 	assert_int_equal(
 		image_run(&im, "echo '1.2.3.4 foo' >> /etc/hosts; echo x >> /etc/resolv.conf; "
-	                       "touch /dev/x /dev/shm/y; cat /etc/hosts"),
+			       "touch /dev/x /dev/shm/y; cat /etc/hosts"),
 		0);
 	assert_non_null(strstr(im.out, "1.2.3.4 foo"));
 	assert_string_equal(image_upper(&im, "", names, sizeof(names)), "dev proc sys");
@@ -461,7 +463,7 @@ static void mounts_what_the_caller_asks_for(void **state)
 		.target = xstrdup("/newdir/f"),
 		.read_only = false};
 	assert_prints("cat /mnt/file; touch /newdir/sub/x && echo; (echo x > /mnt/file) "
-	              "2>/dev/null; echo $?; echo -n changed > /newdir/f; cat /mnt/file",
+		      "2>/dev/null; echo $?; echo -n changed > /newdir/f; cat /mnt/file",
 		"hello\n1\nchanged");
 	assert_string_equal(image_upper(&im, "", names, sizeof(names)), "dev proc sys");
 	close(file);
@@ -521,7 +523,7 @@ static void reports_an_out_of_memory_kill(void **state)
 	im.spec.limits.memory = 16 * MIB;
 	im.spec.limits.memory_swap = 16 * MIB;
 	assert_int_not_equal(image_run(&im, "dd if=/dev/zero of=/dev/shm/big bs=1M count=64; echo "
-	                                    "x | head -c 100000000 /dev/zero | tail -n 1"),
+					    "x | head -c 100000000 /dev/zero | tail -n 1"),
 		0);
 	assert_true(im.result.oom_killed);
 	assert_int_equal(im.result.memory_limit, 16 * MIB);
@@ -594,6 +596,7 @@ static void a_hundred_runs_leave_nothing_behind(void **state)
 
 int main(void)
 {
+	become_root();
 	const struct CMUnitTest tests[] = {
 		CASE(passes_the_exit_status_on),
 		CASE(reports_a_signal_as_128_plus_its_number),

@@ -47,6 +47,7 @@ static const struct sock_fprog *compile(const struct seccomp_rule *rules, size_t
 {
 	static struct sock_fprog prog;
 	struct err err = ERR_INIT;
+	free(prog.filter);
 	const struct seccomp_profile p = {
 		.fallback = SECCOMP_RET_ALLOW, .rules = rules, .n_rules = n};
 	const uint32_t arch = seccomp_arch_native();

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits are written and read back from the kernel; what cannot be enforced is refused. Needs a
+ * host whose cgroups we may use. */
+#include "tests/unit/unit.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/strv.h"
+#include "run/cgroup.h"
+#include "run/cgroup_internal.h"
+#include "run/spec.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int note(void *arg, const char *path, struct err *err)
+{
+	(void)err;
+	assert_int_equal(access(path, F_OK), -1); /* told before it is made */
+	strv_add(arg, path);
+	return 0;
+}
+
+static struct cgroup *create(const struct run_limits *l, struct strv *paths)
+{
+	struct cgroup *g;
+	struct err err = ERR_INIT;
+	int r = cgroup_create(l, note, paths, &g, &err);
+	if (r == ERR_UNSUPPORTED) {
+		print_message("%s\n", err.msg);
+		strv_done(paths);
+		skip();
+	}
+	assert_int_equal(r, 0);
+	return g;
+}
+
+/* The value of file in whichever of the directories has it. */
+static const char *value(const struct strv *paths, const char *file)
+{
+	static char text[256];
+	for (size_t i = 0; i < paths->n; i++) {
+		AUTO_FD int dir = open(paths->v[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (dir >= 0 && cgroup_read(dir, file, text, sizeof(text)) == 0)
+			return text;
+	}
+	return NULL;
+}
+
+static void assert_either(
+	const struct strv *paths, const char *v1, const char *one, const char *v2, const char *two)
+{
+	const char *text = value(paths, v1);
+	if (text)
+		assert_string_equal(text, one);
+	else
+		assert_string_equal(value(paths, v2), two);
+}
+
+static void no_limit_needs_no_cgroup(void **state)
+{
+	(void)state;
+	const struct run_limits none = {0};
+	struct cgroup *g;
+	struct err err = ERR_INIT;
+	assert_int_equal(cgroup_create(&none, NULL, NULL, &g, &err), 0);
+	assert_null(g);
+	assert_int_equal(cgroup_remove(g, &err), 0);
+}
+
+static void writes_memory_and_pids(void **state)
+{
+	(void)state;
+	AUTO_STRV struct strv paths = STRV_INIT;
+	struct err err = ERR_INIT;
+	const struct run_limits l = {.memory = 64 * MIB, .pids = 33};
+	struct cgroup *g = create(&l, &paths);
+	assert_either(&paths, "memory.limit_in_bytes", "67108864", "memory.max", "67108864");
+	assert_string_equal(value(&paths, "pids.max"), "33");
+	assert_int_equal(cgroup_remove(g, &err), 0);
+	STRV_FOREACH (path, &paths)
+		assert_int_equal(access(*path, F_OK), -1);
+}
+
+static void writes_cpu(void **state)
+{
+	(void)state;
+	AUTO_STRV struct strv paths = STRV_INIT;
+	struct err err = ERR_INIT;
+	const struct run_limits l = {
+		.cpu_quota_us = 50000, .cpu_shares = 512, .cpuset_cpus = (char *)(uintptr_t) "0"};
+	struct cgroup *g = create(&l, &paths);
+	assert_either(&paths, "cpu.cfs_quota_us", "50000", "cpu.max", "50000 100000");
+	assert_either(&paths, "cpu.shares", "512", "cpu.weight", "20");
+	assert_string_equal(value(&paths, "cpuset.cpus"), "0");
+	assert_int_equal(cgroup_remove(g, &err), 0);
+}
+
+static void refuses_what_makes_no_sense(void **state)
+{
+	(void)state;
+	AUTO_STRV struct strv paths = STRV_INIT;
+	struct cgroup *g;
+	struct err err = ERR_INIT;
+	const struct run_limits swap_only = {.memory_swap = MIB};
+	assert_int_equal(cgroup_create(&swap_only, NULL, NULL, &g, &err), ERR_INVALID);
+	const struct run_limits no_such_cpu = {.cpuset_cpus = (char *)(uintptr_t) "9999"};
+	int r = cgroup_create(&no_such_cpu, note, &paths, &g, &err);
+	assert_true(r == ERR_INVALID || r == ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.msg, "--cpuset-cpus"));
+	STRV_FOREACH (path, &paths)
+		assert_int_equal(access(*path, F_OK), -1);
+}
+
+static void reads_controller_lists(void **state)
+{
+	(void)state;
+	assert_int_equal(controllers_parse("cpu,cpuacct", ','), CONTROLLER_CPU);
+	assert_int_equal(controllers_parse("cpuset cpu io memory pids\n", ' '),
+		CONTROLLER_CPU | CONTROLLER_CPUSET | CONTROLLER_MEMORY | CONTROLLER_PIDS);
+	assert_int_equal(controllers_parse("", ' '), 0);
+	assert_int_equal(controllers_parse("rw,memory2", ','), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_limit_needs_no_cgroup),
+		cmocka_unit_test(writes_memory_and_pids),
+		cmocka_unit_test(writes_cpu),
+		cmocka_unit_test(refuses_what_makes_no_sense),
+		cmocka_unit_test(reads_controller_lists),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
