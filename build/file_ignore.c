@@ -40,6 +40,10 @@ struct pattern {
 	enum match_type type;
 	struct piece *pieces;
 	size_t n_pieces;
+	size_t head; /* bytes at the start, and the place of those at the end, that every match has
+	              */
+	size_t tail;
+	bool slow; /* has "**", or a class that may match '/': glob_match() cannot be asked */
 	unsigned line;
 	bool exception;
 };
@@ -113,11 +117,19 @@ static void pattern_compile(struct pattern *p)
 	const char *s = p->text;
 	p->pieces = xreallocarray(NULL, strlen(s) + 1, sizeof(*p->pieces));
 	p->type = MATCH_EXACT;
+	p->head = strcspn(s, "*?[\\");
+	p->tail = strlen(s);
+	while (p->tail > 0 && !strchr("*?]\\", s[p->tail - 1]))
+		p->tail--;
+	/* "**" takes the '/' behind it along */
+	if (p->tail > 0 && s[p->tail - 1] == '*' && s[p->tail] == '/')
+		p->tail++;
 	while (*s) {
 		bool first = s == p->text;
 		uint32_t rune;
 		size_t width = utf8_decode(s, strlen(s), &rune);
 		if (s[0] == '*' && s[1] == '*') {
+			p->slow = true;
 			s += s[2] == '/' ? 3 : 2;
 			add_piece(p, *s ? PIECE_DIRS : PIECE_REST, s, 0);
 			p->type = first                           ? MATCH_SUFFIX
@@ -131,6 +143,7 @@ static void pattern_compile(struct pattern *p)
 			p->type = MATCH_PIECES;
 		} else if (*s == '*' || *s == '?' || *s == '[') {
 			width = *s == '[' ? class_length(s) : 1;
+			p->slow |= *s == '[';
 			add_piece(p,
 				*s == '*'   ? PIECE_STAR
 				: *s == '?' ? PIECE_ANY
@@ -241,7 +254,11 @@ static bool pattern_match(const struct ignore *ig, const struct pattern *p, cons
 		return str_has_suffix(path, p->text + 2) ||
 		       (p->text[2] == '/' && streq(path, p->text + 3));
 	case MATCH_PIECES:
-		return match_pieces(p, ig->states, ig->max_pieces, path);
+		if (strncmp(path, p->text, p->head) != 0 ||
+			!str_has_suffix(path, p->text + p->tail))
+			return false;
+		return p->slow ? match_pieces(p, ig->states, ig->max_pieces, path)
+		               : glob_match(p->text, path);
 	}
 	return false;
 }

@@ -13,7 +13,6 @@
 #define NESTING_MAX 10000 /* Go's encoding/json refuses deeper, too */
 
 struct scanner {
-	const char *text;
 	const char *at;
 	unsigned char in_object[NESTING_MAX / 8 + 1]; /* what each open bracket is */
 	unsigned depth;
@@ -198,7 +197,6 @@ enum json_words_result json_words(
 	AUTO_FREE size_t *offsets = NULL;
 	enum json_words_result result = JSON_WORDS_YES;
 	s->at = text + 1;
-	s->text = text;
 	skip_space(s);
 	if (*s->at == ']')
 		s->at++;

@@ -188,12 +188,14 @@ static void output_nesting_and_work_are_bounded(void **state)
 	(void)state;
 	AUTO_FREE char *big = repeated("aaaaaaaa", 64 * KIB, "");
 	AUTO_FREE char *deep = repeated("${u:-", 5000, "x");
+	AUTO_FREE char *many = repeated("$a", 10001, "");
 	AUTO_FREE char *nested = repeated("$a${u:-", 50, "");
 	AUTO_FREE char *pattern = repeated("a?", 30000, "*b");
 	AUTO_FREE char *slow = xasprintf("${a/%s/x}", pattern);
 	assert_int_equal(limited("$a", big), 0);
 	assert_int_equal(limited("$a$a$a", big), ERR_LIMIT);
 	assert_int_equal(limited("${a//a/aaa}", big), ERR_LIMIT);
+	assert_int_equal(limited(many, "x"), ERR_LIMIT);
 	assert_int_equal(limited(deep, "x"), ERR_LIMIT);
 	assert_int_equal(limited(nested, big), ERR_LIMIT);
 	assert_int_equal(limited(slow, big), ERR_LIMIT);
