@@ -122,6 +122,51 @@ static int explain(const char *file, const char *name, int sys, struct err *err)
 	return err_sys(err, "cannot execute '%s'", name);
 }
 
+/* The first line of a script names its interpreter; *ret: that path, "" when it is no script. */
+static void read_interpreter(const char *file, char ret[256])
+{
+	char head[256];
+	AUTO_FD int fd = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head) - 1);
+	ret[0] = '\0';
+	if (n < 3 || head[0] != '#' || head[1] != '!')
+		return;
+	head[n] = '\0';
+	const char *s = head + 2 + strspn(head + 2, " \t");
+	snprintf(ret, 256, "%.*s", (int)strcspn(s, " \t\n"), s);
+}
+
+/*
+ * Until execve is done this process is a copy of the caller's program, and "/proc/self/exe" in the
+ * image, as a program or as a script's interpreter, would be that one, which the workload could
+ * then open and, as the same user, overwrite once nobody runs it (CVE-2019-5736). Nobody else is in
+ * the box yet, so what is checked here is what is executed.
+ */
+static bool is_ourselves(const char *file, unsigned depth)
+{
+	struct stat st, own;
+	char interpreter[256];
+	if (stat("/proc/self/exe", &own) < 0 || stat(file, &st) < 0)
+		return false;
+	if (st.st_dev == own.st_dev && st.st_ino == own.st_ino)
+		return true;
+	if (depth == 0 || !S_ISREG(st.st_mode))
+		return false;
+	read_interpreter(file, interpreter);
+	return *interpreter && is_ourselves(interpreter, depth - 1);
+}
+
+/* The kernel follows at most 5 interpreters. */
+#define INTERPRETERS_MAX 6
+
+static void try_execute(const char *file, char *const *argv, char *const *env)
+{
+	if (is_ourselves(file, INTERPRETERS_MAX))
+		errno = EACCES;
+	else
+		execve(file, argv, env);
+}
+
 /* As execvpe, but with the PATH of the new environment, and without falling back to a shell. Only
  * returns when it failed. */
 static int execute(char *const *argv, char *const *env, const char *path, struct err *err)
@@ -130,7 +175,7 @@ static int execute(char *const *argv, char *const *env, const char *path, struct
 	if (!*name)
 		return err_set(err, ERR_NOT_FOUND, "cannot execute '': no such file or directory");
 	if (strchr(name, '/')) {
-		execve(name, argv, env);
+		try_execute(name, argv, env);
 		return explain(name, name, errno, err);
 	}
 	bool denied = false;
@@ -140,7 +185,7 @@ static int execute(char *const *argv, char *const *env, const char *path, struct
 		if (n == 0 || (size_t)snprintf(file, sizeof(file), "%.*s/%s", (int)n, dir, name) >=
 				      sizeof(file))
 			continue;
-		execve(file, argv, env);
+		try_execute(file, argv, env);
 		if (errno == EACCES)
 			denied = true;
 		else if (errno != ENOENT && errno != ENOTDIR)

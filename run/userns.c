@@ -142,10 +142,13 @@ static int write_map(
 
 static volatile sig_atomic_t inner_pid;
 
-static void forward(int sig)
+/* A terminal sends its signals to the whole process group, the inner process included: only what
+ * was sent to us alone goes on. */
+static void forward(int sig, siginfo_t *info, void *context)
 {
+	(void)context;
 	int saved = errno;
-	if (inner_pid > 0)
+	if (inner_pid > 0 && info->si_code != SI_KERNEL)
 		(void)kill((pid_t)inner_pid, sig);
 	errno = saved;
 }
@@ -153,12 +156,10 @@ static void forward(int sig)
 /* Stops when the inner process stops and goes on when it goes on, ends as it ends. */
 static _Noreturn void stand_by(pid_t pid)
 {
-	/* From a terminal the whole process group gets these already; they reach the inner process
-	 * twice then, which asks no more than once. */
 	static const int signals[] = {
-		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGUSR1, SIGUSR2, SIGCONT};
+		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT};
 	inner_pid = pid;
-	struct sigaction action = {.sa_handler = forward, .sa_flags = SA_RESTART};
+	struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_RESTART | SA_SIGINFO};
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
 		(void)sigaction(signals[i], &action, NULL);

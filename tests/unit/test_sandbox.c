@@ -64,6 +64,24 @@ static void tells_a_missing_program_from_a_forbidden_one(void **state)
 	assert_non_null(strstr(im.err.msg, "interpreter"));
 }
 
+static void does_not_execute_the_caller_itself(void **state)
+{
+	(void)state;
+	/* CVE-2019-5736 */
+	static const char *const names[] = {
+		"evil", "evil2", "/proc/self/exe", "link", "/bin/evil2"};
+	put_file(im.lower, "bin/evil", "#!/proc/self/exe\n", 0755);
+	put_file(im.lower, "bin/evil2", "#! /bin/evil x\n", 0755);
+	assert_int_equal(symlinkat("/proc/thread-self/exe", im.lower, "bin/link"), 0);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		strv_done(&im.spec.argv);
+		strv_add(&im.spec.argv, names[i]);
+		assert_int_equal(image_exec(&im), ERR_DENIED);
+	}
+	put_file(im.lower, "bin/good", "#!/bin/sh\necho fine\n", 0755);
+	assert_prints("good", "fine\n");
+}
+
 static void forwards_a_signal_to_the_workload(void **state)
 {
 	(void)state;
@@ -601,6 +619,7 @@ int main(void)
 		CASE(passes_the_exit_status_on),
 		CASE(reports_a_signal_as_128_plus_its_number),
 		CASE(tells_a_missing_program_from_a_forbidden_one),
+		CASE(does_not_execute_the_caller_itself),
 		CASE(forwards_a_signal_to_the_workload),
 		CASE(kills_everything_at_once),
 		CASE(leaves_no_background_process),
