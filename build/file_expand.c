@@ -12,7 +12,7 @@
 
 #define RESULT_MAX MIB /* more than any argument list holds */
 #define NESTING_MAX 100 /* ${a:-${b:-...}}: this is a recursive parser */
-#define REFERENCES_MAX 10000 /* names are looked up in lists */
+#define NAMES_MAX 1000 /* different ones that the caller is told: they are looked up in a list */
 #define COPIED_MAX (8 * MIB) /* all intermediate values together */
 #define PATTERN_WORK_MAX (1 << 26) /* steps of the pattern matcher: a fraction of a second */
 
@@ -26,7 +26,6 @@ struct lexer {
 	struct strv *used;
 	struct strv *unset;
 	unsigned depth;
-	unsigned references;
 	uint64_t copied;
 	uint64_t pattern_work;
 	struct err *err;
@@ -364,9 +363,9 @@ static int dollar(struct lexer *l, struct buf *out)
 	size_t len = name_length(l);
 	if (!braced && len == 0)
 		return add(l, out, "$", 1);
-	if (++l->references > REFERENCES_MAX)
-		return err_set(
-			l->err, ERR_LIMIT, "more than %d variables in one text", REFERENCES_MAX);
+	if (l->used && l->used->n >= NAMES_MAX)
+		return err_set(l->err, ERR_LIMIT, "more than %d different variables in one text",
+			NAMES_MAX);
 	AUTO_FREE char *name = xstrndup(l->at, len);
 	l->at += len;
 	if (braced) {

@@ -74,7 +74,7 @@ static int check_count(const struct inst *i, struct err *err)
 	if (spec->min == 2)
 		return err_set(err, ERR_INVALID,
 			"%s requires at least two arguments, but %s provided; the destination is "
-		        "missing",
+			"missing",
 			i->name, i->args.n ? "only one was" : "none were");
 	return err_set(err, ERR_INVALID, "%s requires %s one argument", i->name,
 		spec->max == 1 ? "exactly" : "at least");
