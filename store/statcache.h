@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What was in a file when it looked like this: (device, inode, size, mtime, ctime) -> digest, kept
- *in cache/stat for each build context, so that a rebuild costs one stat a file.
+ * in cache/stat for each build context, so that a rebuild costs one stat a file.
  *
- *	statcache_open -> for each file: fstat, statcache_get, else hash and statcache_put ->
- *statcache_save -> statcache_free
+ *	statcache_open; for each file: fstat, statcache_get, else hash and statcache_put;
+ *	statcache_save, statcache_free
  *
  * The table is mapped, not read: opening costs the same for 20 files and 200,000. A file that is
- *damaged or of another version counts as empty.
+ * damaged or of another version counts as empty.
  *
  * When an entry may be believed. A write that comes after our stat changes the ctime, unless it
- *falls into the same tick of the file system's clock (up to 10 ms; a second or two where it keeps
- *no fractions). So an entry is stored only if its mtime and ctime lie at least 100 ms (2 s without
- *fractions) before the moment the cache was opened: all stats and reads of this run come later than
- *that, thus any write that they miss gets a newer ctime. The rest is hashed again by the next run.
- *The stat given to put must have been taken before the file was read.
+ * falls into the same tick of the file system's clock (up to 10 ms; a second or two where it keeps
+ * no fractions). So an entry is stored only if its mtime and ctime lie at least 100 ms (2 s without
+ * fractions) before the moment the cache was opened: all stats and reads of this run come later
+ * than that, thus any write that they miss gets a newer ctime. The rest is hashed again by the next
+ * run. The stat given to put must have been taken before the file was read.
  */
 #pragma once
 #include "base/digest.h"

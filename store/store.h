@@ -1,33 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The store: an OCI image layout (image-spec image-layout.md) with unpacked layers and cache
- *records beside it.
+ * records beside it.
  *
  *	oci-layout, index.json, blobs/sha256/HEX
- *	layers/HEX              unpacked layer by diff ID: an overlay lower directory, read-only
- *once named cache/                  step records (records.h) and stat caches mounts/ RUN
- *--mount=type=cache directories tmp/ID/                 transactions; tmp/ID/lock is held while its
- *owner lives lock                    exclusive while index.json changes; gc.lock shared by users of
- *unnamed things, exclusive for a sweep version                 "1\n"
+ *	layers/HEX    unpacked layer by diff ID: an overlay lower directory, read-only once named
+ *	cache/        step records (records.h) and stat caches (statcache.h)
+ *	mounts/       RUN --mount=type=cache directories
+ *	containers/   working containers; containers/ID/uses is a root of the sweep (gc.h)
+ *	tmp/ID/       transactions; the directory is locked (flock) while its owner lives
+ *	lock          exclusive while index.json changes
+ *	gc.lock       shared by users of unnamed things, exclusive for a sweep
+ *	synced        content: the boot in which the store was last found sound;
+ *	              mtime: all that is older is on disk
+ *	version       "1\n"
  *
- *	synced                  content: the boot in which the store was last found sound; mtime:
- *all that is older is on disk
- *
- * Everything is 0700 down to the top. A blob, layer, record or name appears by one rename after its
- *content was verified. Before a name appears, the file system is synced (syncfs), so that a named
- *image survives a power cut; what is not named need not.
+ * Everything is 0700 down to the top. A blob, layer, record or name appears by one rename after
+ * its content was verified. Before a name appears, the file system is synced (syncfs), so that a
+ * named image survives a power cut; what is not named need not.
  *
  * Power cut. Blobs, trees and records are not synced one by one, so a crash of the machine can
- *leave those written since the last syncfs empty or torn under their final names. Every syncfs,
- *which covers the writes of all processes, sets the mtime of `synced` to the time just before it.
- *The first writer that finds another boot ID in `synced` than the kernel's distrusts everything
- *whose ctime is not older than that mtime (less two seconds for coarse clocks): records, stat
- *caches and trees are removed (a tree can be unpacked again from its blob), blobs that no name
- *reaches too, and those that a name reaches are kept if their digest holds. Then it syncs and notes
- * the new boot ID. In the same boot it costs two short reads. A clock that was set back by more
- *than two seconds between a sync and a crash defeats it; `fsck` finds what then remains.
+ * leave those written since the last syncfs empty or torn under their final names. Every syncfs,
+ * which covers the writes of all processes, sets the mtime of `synced` to the time just before it.
+ * The first writer that finds another boot ID in `synced` than the kernel's distrusts everything
+ * whose ctime is not older than that mtime (less two seconds for coarse clocks):
+ *	- records, stat caches and trees are removed; a tree is unpacked again from its blob;
+ *	- blobs that no name reaches are removed, those that one reaches kept if their digest holds.
+ * Then it syncs and notes the new boot ID. In the same boot all this is two short reads. A clock
+ * that was set back by more than two seconds between a sync and a crash defeats it; `fsck` finds
+ * what then remains.
  *
- * Order of locks: gc.lock, then a transaction's lock, then lock. None is held across the network.
+ * Order of locks: gc.lock, then a transaction's, then lock. None is held across the network.
+ *
+ * A forked child shares its parent's transactions: it may write below them, but must leave by
+ * _exit and never end them or close the store.
  */
 #pragma once
 #include <stdbool.h>
