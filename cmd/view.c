@@ -22,6 +22,8 @@
 #define TAIL_LINES 20 /* of a failed task's output */
 #define LINE_MAX_BYTES 4096 /* longer lines of output are broken here */
 #define LIVE_MAX 12 /* live lines; more tasks are counted in one more line */
+#define LOG_COLUMNS_MIN 12 /* less than this of a line says nothing */
+#define RESULT_COLUMNS 18 /* "  failed 12m03s", "  123 MB  3.2s" */
 #define FRAME_MAX (256 * KIB)
 
 struct task {
@@ -111,11 +113,12 @@ static void add_live_line(
 	add_numbers(&numbers, t, now);
 	if (numbers.len > columns / 2)
 		buf_clear(&numbers); /* a narrow window shows the name */
-	size_t used = add_cut(b, name, columns - numbers.len);
+	const char *raw = last_line(t);
+	/* what a task prints is worth half of the line */
+	size_t used = add_cut(b, name, *raw ? columns / 2 : columns - numbers.len);
 	buf_addstr(b, buf_str(&numbers));
 	used += numbers.len;
-	const char *raw = last_line(t);
-	if (*raw && used + 12 < columns) {
+	if (*raw && used + LOG_COLUMNS_MIN < columns) {
 		AUTO_FREE char *text = text_clean(raw, strlen(raw), TEXT_STRIP);
 		for (char *c = text; *c; c++)
 			if (*c == '\t')
@@ -253,21 +256,34 @@ static void on_log(struct progress *p, const char *id, const char *data, size_t 
 	draw_if_due(v);
 }
 
+/* What was here already took none; "done", "uploaded" and "failed" did. */
+static bool took_time(const char *how)
+{
+	return !streq(how, "cached") && !streq(how, "exists");
+}
+
 /* One line for a task that is over, and what it printed last when it failed. */
 static void add_finished(
 	const struct out_view *v, struct buf *b, const struct task *t, const char *how)
 {
 	char num[TEXT_NUM_MAX];
-	bool failed = streq(how, "failed"), done = streq(how, "done");
+	bool failed = streq(how, "failed"), done = !failed && took_time(how);
 
 	(void)text_duration(clock_ms() - t->start_ms, num);
-	buf_addf(b, "%s[%s] %s%s", failed ? RED(v) : "", t->id, t->what, failed ? PLAIN(v) : "");
+	AUTO_FREE char *name = xasprintf("[%s] %s", t->id, t->what);
+	buf_addstr(b, failed ? RED(v) : "");
+	if (v->mode == PROGRESS_TTY)
+		(void)add_cut(b, name, out_width(v->out) - RESULT_COLUMNS);
+	else
+		buf_addstr(b, name);
+	buf_addstr(b, failed ? PLAIN(v) : "");
 	if (done && (t->total || t->done)) {
 		char size[TEXT_NUM_MAX];
 		buf_addf(b, "  %s", text_size(t->total ? t->total : t->done, size));
 	}
 	if (done)
-		buf_addf(b, "  %s%s%s\n", DIM(v), num, PLAIN(v));
+		buf_addf(b, "  %s%s%s%s%s\n", DIM(v), streq(how, "done") ? "" : how,
+			streq(how, "done") ? "" : " ", num, PLAIN(v));
 	else if (failed)
 		buf_addf(b, "  %sfailed%s %s\n", RED(v), PLAIN(v), num);
 	else
@@ -294,7 +310,7 @@ static void on_end(struct progress *p, const char *id, const char *how)
 	if (v->mode == PROGRESS_PLAIN) {
 		char num[TEXT_NUM_MAX];
 		(void)text_duration(clock_ms() - t->start_ms, num);
-		bool timed = failed || streq(how, "done");
+		bool timed = took_time(how);
 		(void)fprintf(v->out->err, "[%s] %s%s%s\n", t->id, how, timed ? " " : "",
 			timed ? num : "");
 	} else if (v->mode == PROGRESS_TTY || failed) {
