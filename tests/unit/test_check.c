@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "tests/unit/unit.h"
 
 #include "base/stream.h"
@@ -178,6 +181,39 @@ static void what_the_dead_left_is_swept_first(void **state)
 	assert_int_equal(problems.n, 0);
 }
 
+static void killed_at_any_moment_the_store_is_sound(void **state)
+{
+	struct store *s = *state;
+	enum { ROUNDS = 25 };
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			struct err err = ERR_INIT;
+			struct store *own;
+			struct gc_result r;
+			const struct gc_opts o = {.unnamed = true};
+			if (store_open(store_path(s), 0, &own, &err) < 0)
+				_exit(1);
+			for (unsigned n = 0;; n++) {
+				char content[32];
+				(void)snprintf(content, sizeof(content), "%u %u", round, n);
+				(void)make_image(own, "localhost/a:1", content);
+				if (n % 4 == 3 && store_gc(own, &o, &r, NULL, &err) < 0)
+					_exit(1);
+			}
+		}
+		(void)usleep(500 + round * 700);
+		kill(pid, SIGKILL);
+		int status;
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+		AUTO_STRV struct strv problems = STRV_INIT;
+		(void)check(s, &problems);
+		if (problems.n)
+			fail_msg("round %u: %s", round, problems.v[0]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +224,7 @@ int main(void)
 		STORE_TEST(finds_missing_documents_and_layers),
 		STORE_TEST(finds_leftovers_and_damaged_records),
 		STORE_TEST(what_the_dead_left_is_swept_first),
+		STORE_TEST(killed_at_any_moment_the_store_is_sound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
