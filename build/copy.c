@@ -92,9 +92,11 @@ static char *resolve_dest(int root, const char *path)
 	return strv_join(&done, "/");
 }
 
+/* Directories that a copy implies: 0755, or what --chmod makes of that, and --chown's. */
 static int make_dirs(const struct copier *c, const char *path, int *ret_fd, struct err *err)
 {
-	if (root_mkdir_p(c->w->root, path, 0755, c->has_owner ? c->uid : 0,
+	mode_t mode = c->has_mode ? chmod_apply(&c->mode, S_IFDIR | 0755) : 0755;
+	if (root_mkdir_p(c->w->root, path, mode, c->has_owner ? c->uid : 0,
 		    c->has_owner ? c->gid : 0, ret_fd) < 0) {
 		if (errno == ENOTDIR || errno == EEXIST)
 			return err_set(err, ERR_INVALID,
@@ -313,9 +315,8 @@ static int copy_children(struct copier *c, struct node *n, int from, int to, con
 static int copy_dir(struct copier *c, struct node *n, int from_dir, int to_dir, const char *to_path,
 	const char *name, unsigned depth, struct err *err)
 {
-	AUTO_FD int from = *n->name ? openat(from_dir, n->name,
-					      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-	                            : dup(from_dir);
+	AUTO_FD int from =
+		openat(from_dir, n->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (from < 0)
 		return err_sys(err, "cannot open the directory '%s'", n->name);
 	/* room for us to write; the real mode comes last */
@@ -415,7 +416,7 @@ static int try_unpack(
 }
 
 /* The directory that a copy of a thing called `base` to `dest` goes into, and its name there. */
-static int place(struct copier *c, const char *dest, const char *base, bool is_dir, int *ret_dir,
+static int place(struct copier *c, const char *dest, const char *base, int *ret_dir,
 	char **ret_path, char **ret_name, struct err *err)
 {
 	bool slash = path_has_trailing_slash(dest);
@@ -431,7 +432,7 @@ static int place(struct copier *c, const char *dest, const char *base, bool is_d
 		return err_sys(err, "cannot resolve '%s'", dest);
 	struct stat st;
 	bool dest_is_dir = root_lstat(c->w->root, real, &st) == 0 && S_ISDIR(st.st_mode);
-	if (!is_dir && dest_is_dir)
+	if (dest_is_dir)
 		mem_replace(&real, *real ? xasprintf("%s/%s", real, base) : xstrdup(base));
 	const char *last = strrchr(real, '/');
 	AUTO_FREE char *parent = last ? xstrndup(real, (size_t)(last - real)) : xstrdup("");
@@ -439,6 +440,29 @@ static int place(struct copier *c, const char *dest, const char *base, bool is_d
 		return err->code;
 	*ret_name = xstrdup(last ? last + 1 : real);
 	*ret_path = take(parent);
+	return 0;
+}
+
+/*
+ * What a directory that is named as a source holds goes into the destination. The directory itself
+ * is not copied: the destination keeps its owner and mode or gets those of implied directories; but
+ * its time becomes the source's, as BuildKit has it.
+ */
+static int copy_top_dir(struct copier *c, struct node *n, int from_parent, struct err *err)
+{
+	AUTO_FD int from = openat(from_parent, *n->name ? n->name : ".",
+		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (from < 0)
+		return err_sys(err, "cannot open '%s'", n->name);
+	AUTO_FREE char *real = resolve_dest(c->w->root, c->w->step->dest);
+	AUTO_FD int to = -1;
+	if (!real)
+		return err_sys(err, "cannot resolve '%s'", c->w->step->dest);
+	if (make_dirs(c, real, &to, err) < 0 || copy_children(c, n, from, to, real, 0, err) < 0)
+		return err->code;
+	struct timespec times[2] = {n->st.st_mtim, n->st.st_mtim};
+	if (futimens(to, times) < 0)
+		return err_sys(err, "cannot set the times of '/%s'", real);
 	return 0;
 }
 
@@ -461,25 +485,12 @@ static int copy_match(struct copier *c, const struct match *m, struct err *err)
 		root_open(filetree_rootfd(c->w->source), source_dir, O_PATH | O_DIRECTORY, 0);
 	if (from < 0)
 		return err_sys(err, "cannot open '%s'", source_dir);
+	if (S_ISDIR(n->st.st_mode))
+		return copy_top_dir(c, n, from, err);
 	AUTO_FD int to = -1;
 	AUTO_FREE char *path = NULL, *name = NULL;
-	bool is_dir = S_ISDIR(n->st.st_mode);
-	if (place(c, s->dest, path_base(m->path), is_dir, &to, &path, &name, err) < 0)
+	if (place(c, s->dest, path_base(m->path), &to, &path, &name, err) < 0)
 		return err->code;
-	struct stat st;
-	if (is_dir && (!*name || (fstatat(to, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-					 S_ISDIR(st.st_mode)))) {
-		/* the content goes into a directory that is there and stays as it is */
-		AUTO_FD int source = openat(from, *n->name ? n->name : ".",
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		AUTO_FD int dest = openat(
-			to, *name ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (source < 0 || dest < 0)
-			return err_sys(err, "cannot open '%s'", m->path);
-		AUTO_FREE char *full = *path && *name ? xasprintf("%s/%s", path, name)
-		                                      : xstrdup(*name ? name : path);
-		return copy_children(c, n, source, dest, full, 0, err);
-	}
 	return copy_node(c, n, from, to, path, name, 0, err);
 }
 
@@ -487,7 +498,7 @@ static int copy_inline(struct copier *c, const struct inline_file *f, struct err
 {
 	AUTO_FD int dir = -1, fd = -1;
 	AUTO_FREE char *path = NULL, *name = NULL;
-	if (place(c, c->w->step->dest, f->name, false, &dir, &path, &name, err) < 0 ||
+	if (place(c, c->w->step->dest, f->name, &dir, &path, &name, err) < 0 ||
 		create_file(dir, name, 0644, &fd, err) < 0)
 		return err->code;
 	if (fs_write_all(fd, f->content, f->len) < 0)
@@ -547,8 +558,11 @@ int copy_run(const struct copy_work *w, struct err *err)
 int workdir_run(const struct step *s, int root, struct err *err)
 {
 	struct user u = {0};
-	if (s->user && *s->user && user_resolve(root, s->user, &u, err) < 0)
-		return err->code;
+	if (s->user && *s->user && user_resolve(root, s->user, &u, err) < 0) {
+		if (err->code != ERR_NOT_FOUND)
+			return err->code;
+		u = (struct user){ 0 }; /* BuildKit: a user that the image does not know makes root's directory */
+	}
 	AUTO_FREE char *real = resolve_dest(root, s->dest);
 	if (!real)
 		return err_sys(err, "cannot resolve '%s'", s->dest);

@@ -273,7 +273,7 @@ static void add_match(struct matches *out, struct node *n, const char *path)
 /* Matches below n: everything whose path relative to the pattern's fixed part fits; a directory
  * that fits is not searched further. */
 static int glob_below(struct filetree *t, struct node *n, const char *prefix, const char *rel,
-	const char *pattern, bool deep, struct matches *out, struct err *err)
+	const char *pattern, struct matches *out, struct err *err)
 {
 	if (!S_ISDIR(n->st.st_mode))
 		return 0;
@@ -293,12 +293,12 @@ static int glob_below(struct filetree *t, struct node *n, const char *prefix, co
 		if (!visible)
 			continue;
 		AUTO_FREE char *crel = *rel ? xasprintf("%s/%s", rel, c->name) : xstrdup(c->name);
-		if (glob_match_deep(pattern, crel)) {
+		if (glob_match(pattern, crel)) {
 			AUTO_FREE char *path =
 				*prefix ? xasprintf("%s/%s", prefix, crel) : xstrdup(crel);
 			add_match(out, c, path);
-		} else if (deep || depth < pattern_depth) {
-			if (glob_below(t, c, prefix, crel, pattern, deep, out, err) < 0)
+		} else if (depth < pattern_depth) {
+			if (glob_below(t, c, prefix, crel, pattern, out, err) < 0)
 				return err->code;
 		}
 	}
@@ -349,8 +349,7 @@ int filetree_glob(
 		return err->code;
 	if (base && tail.n == 0)
 		add_match(&out, base, prefix);
-	else if (base &&
-		 glob_below(t, base, prefix, "", rest, strv_has(&tail, "**"), &out, err) < 0) {
+	else if (base && glob_below(t, base, prefix, "", rest, &out, err) < 0) {
 		matches_free(out.m, out.n);
 		return err->code;
 	}

@@ -2,6 +2,7 @@
 /* COPY and ADD: words and flags -> a step; sources are looked for in the context before anything
  * runs. */
 #include "base/err.h"
+#include "base/glob.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "build/build_internal.h"
@@ -40,8 +41,12 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 	struct stages *all = &e->b->stages;
 	size_t self = e->p->stage->index;
 	size_t stage = stages_find(all, from, self);
-	if (stage == NO_STAGE)
-		stage = stages_find(all, from, all->n); /* a later one may be named too */
+	size_t later = stage == NO_STAGE ? stages_find(all, from, all->n) : NO_STAGE;
+	if (later != NO_STAGE && later != self)
+		return eval_error(e, pos, err, ERR_INVALID,
+			"--from=%s: that stage comes later; move it before this one", from);
+	if (later == self)
+		stage = self;
 	if (stage != NO_STAGE) {
 		if (stage == self)
 			return eval_error(e, pos, err, ERR_INVALID,
@@ -71,6 +76,9 @@ static int check_source(struct eval *e, const char *source, struct pos pos, stru
 {
 	struct build *b = e->b;
 	struct err why = ERR_INIT;
+	if (has_wildcard(source) && !glob_valid(source))
+		return eval_error(e, pos, err, ERR_INVALID, "%s: '%s' is not a well-formed pattern",
+			e->at.inst->name, source);
 	if (!b->context)
 		return eval_error(e, pos, err, ERR_INVALID,
 			"%s: there is no build context to copy '%s' from", e->at.inst->name,
@@ -138,9 +146,6 @@ static int copy_sources(struct eval *e, struct step *s, struct err *err)
 			return err->code;
 		strv_add(&s->sources, word);
 	}
-	if (s->sources.n && s->n_inlines && s->from != COPY_FROM_CONTEXT)
-		return eval_error(e, inst->pos, err, ERR_INVALID,
-			"here-documents cannot be mixed with --from");
 	return 0;
 }
 
@@ -180,7 +185,7 @@ static int copy_flags(struct eval *e, struct step *s, struct err *err)
 	if (s->chmod && inst_flag(e->at.inst, "chmod", &pos) && !chmod_parse(s->chmod, &mode))
 		return eval_error(e, pos, err, ERR_INVALID,
 			"--chmod=%s: neither an octal mode such as 0755 nor a symbolic one such as "
-		        "u=rwX,go=rX",
+			"u=rwX,go=rX",
 			s->chmod);
 	return 0;
 }

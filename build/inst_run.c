@@ -6,6 +6,7 @@
 #include "build/build_internal.h"
 #include "build/cache.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,18 +69,30 @@ static int run_flags(struct eval *e, struct step *s, struct err *err)
 				e->b->o->box.network != RUN_NETWORK_HOST)
 				return eval_error(e, f->pos, err, ERR_DENIED,
 					"RUN --network=host needs the user's consent: build with "
-				        "--network=host");
+					"--network=host");
 		}
 	}
 	return 0;
+}
+
+/* Programs look for proxies in either case; what the file declares wins. */
+static void add_proxy(struct step *s, const char *name, const char *value)
+{
+	AUTO_FREE char *upper = xstrdup(name), *lower = xstrdup(name);
+	for (size_t i = 0; name[i]; i++) {
+		upper[i] = (char)toupper((unsigned char)name[i]);
+		lower[i] = (char)tolower((unsigned char)name[i]);
+	}
+	if (!map_has(&s->env, upper))
+		map_set(&s->quiet_env, upper, value);
+	if (!map_has(&s->env, lower))
+		map_set(&s->quiet_env, lower, value);
 }
 
 int inst_run(struct eval *e, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
 	AUTO_STRV struct strv command = STRV_INIT;
-	if (!inst->args.n)
-		return eval_error(e, inst->pos, err, ERR_INVALID, "RUN: the command is missing");
 	eval_command(e, &command);
 	if (inst->n_heredocs && inst->json)
 		return eval_error(e, inst->pos, err, ERR_INVALID,
@@ -91,14 +104,14 @@ int inst_run(struct eval *e, struct err *err)
 	struct step *s = eval_add_step(e, STEP_RUN);
 	if (run_flags(e, s, err) < 0)
 		return err->code;
-	if (inst->n_heredocs)
+	if (inst->n_heredocs && inst->args.n)
 		heredoc_command(s, inst, &command);
 	strv_copy(&s->argv, &command);
 	map_copy(&s->env, &e->p->env);
 	MAP_FOREACH (a, &e->b->o->build_args) {
 		const char *value = a->value ? a->value : getenv(a->key);
-		if (value && is_proxy_arg(a->key) && !map_has(&s->env, a->key))
-			map_set(&s->quiet_env, a->key, value);
+		if (value && is_proxy_arg(a->key))
+			add_proxy(s, a->key, value);
 	}
 	const struct image_config *c = &e->p->config;
 	s->cwd = xstrdup(c->working_dir ? c->working_dir : "/");

@@ -110,7 +110,7 @@ static int add_stage(struct stages *s, const struct source_inst *at, struct err 
 	if (!*st->base)
 		return containerfile_error(at->file, inst->arg_pos[0], err, ERR_INVALID,
 			"the base image '%s' is empty%s%s%s; declare it with ARG before the first "
-		        "FROM, or pass --build-arg",
+			"FROM, or pass --build-arg",
 			inst->args.v[0], unset.n ? ": '" : "", unset.n ? unset.v[0] : "",
 			unset.n ? "' is not set" : "");
 	if (inst->args.n == 3)
@@ -118,10 +118,8 @@ static int add_stage(struct stages *s, const struct source_inst *at, struct err 
 	st->scratch = strcmp(st->base, "scratch") == 0;
 	if (!st->scratch)
 		st->base_stage = stages_find(s, st->base, st->index);
-	/* a bare number is a stage only for COPY --from */
-	if (st->base_stage != NO_STAGE &&
-		(!s->s[st->base_stage].name ||
-			strcasecmp(s->s[st->base_stage].name, st->base) != 0))
+	/* a bare number is a stage only for COPY --from, and names of stages are lower case here */
+	if (st->base_stage != NO_STAGE && !streq_null(s->s[st->base_stage].name, st->base))
 		st->base_stage = NO_STAGE;
 	struct pos pos;
 	const char *platform = inst_flag(inst, "platform", &pos);
