@@ -134,24 +134,48 @@ static int fetch_start(struct store *s, struct txn *t, struct source *source, st
 	return r;
 }
 
+/* Whether the blob, which did come whole, is not what its digest says: that explains what its
+ * decompression or unpacking stumbled over. */
+static bool came_corrupt(const struct fetch *f, struct digest *ret)
+{
+	AUTO_FREE char *chunk = xmalloc(COPY_BUFFER);
+	struct sha256 sha;
+	uint64_t size = 0;
+	ssize_t n;
+	if (!f->from_source || f->blob.fd < 0)
+		return false;
+	sha256_init(&sha);
+	while ((n = pread(f->blob.fd, chunk, COPY_BUFFER, (off_t)size)) > 0) {
+		sha256_update(&sha, chunk, (size_t)n);
+		size += (uint64_t)n;
+	}
+	*ret = sha256_final(&sha);
+	return n == 0 && size == f->w->desc->size && !digest_equal(ret, &f->w->desc->digest);
+}
+
+static int wrong_digest(const struct fetch *f, const struct digest *have, struct err *err)
+{
+	char text[DIGEST_STR_MAX];
+	return err_set(err, ERR_CORRUPT, "content has digest %s, %s", digest_str(have, text),
+		f->has_blob ? "the store is damaged (see `mica fsck`)"
+			    : "the registry or the network corrupted it");
+}
+
 /* Compares what came with what was promised; only then does it get its name. */
 static int publish(
 	struct store *s, struct txn *t, struct fetch *f, const struct layer *layer, struct err *err)
 {
 	const struct descriptor *d = f->w->desc;
-	char text[DIGEST_STR_MAX];
+	char text[DIGEST_STR_MAX], want[DIGEST_STR_MAX];
 	if (layer->blob_size != d->size)
 		return err_set(err, ERR_CORRUPT, "has %llu bytes in place of %llu",
 			(unsigned long long)layer->blob_size, (unsigned long long)d->size);
 	if (!digest_equal(&layer->blob, &d->digest))
-		return err_set(err, ERR_CORRUPT, "content has digest %s, %s",
-			digest_str(&layer->blob, text),
-			f->has_blob ? "the store is damaged (see `mica fsck`)"
-				    : "the registry or the network corrupted it");
+		return wrong_digest(f, &layer->blob, err);
 	if (f->w->unpack && !digest_equal(&layer->diff_id, &f->w->diff_id))
 		return err_set(err, ERR_CORRUPT,
-			"unpacked content has digest %s, the image's config says another diff ID",
-			digest_str(&layer->diff_id, text));
+			"unpacked content has digest %s, the image's config says diff ID %s",
+			digest_str(&layer->diff_id, text), digest_str(&f->w->diff_id, want));
 	int r = f->has_blob ? 0 : blob_commit(s, &f->blob, &d->digest, err);
 	if (r == 0 && f->w->unpack)
 		r = tree_publish(s, t, f->dir_name, &f->w->diff_id, err);
@@ -177,6 +201,9 @@ static int fetch_collect(struct store *s, struct txn *t, struct source *source, 
 			r = closed;
 		}
 	}
+	struct digest have;
+	if ((r == ERR_CORRUPT || r == ERR_INVALID) && came_corrupt(f, &have))
+		r = wrong_digest(f, &have, err);
 	if (r == 0 && out.len != sizeof(layer))
 		r = err_set(err, ERR_SYS, "worker ended without a result");
 	if (r == 0) {

@@ -353,8 +353,13 @@ static void set_options(struct http_transfer *t)
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
 		(long)(r->bulk ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
-	if (r->out_fd >= 0 && r->out_offset)
-		curl_easy_setopt(e, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)r->out_offset);
+	/* not CURLOPT_RESUME_FROM: that fails where a server without ranges starts again, which
+	 * range_fits() allows for */
+	if (r->out_fd >= 0 && r->out_offset) {
+		char range[32];
+		(void)snprintf(range, sizeof(range), "%llu-", (unsigned long long)r->out_offset);
+		curl_easy_setopt(e, CURLOPT_RANGE, range);
+	}
 	set_tls(e, r->tls);
 	set_method(t);
 }

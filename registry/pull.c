@@ -39,7 +39,7 @@ static int check_document(
 	if (!digest_equal(&doc->desc.digest, &promised->digest))
 		return err_set(err, ERR_CORRUPT,
 			"manifest %s: content has digest %s, the registry or the network corrupted "
-		        "it",
+			"it",
 			digest_str(&promised->digest, want), digest_str(&doc->desc.digest, have));
 	if (promised->size && doc->len != promised->size)
 		return err_set(err, ERR_CORRUPT, "manifest %s has %zu bytes in place of %llu",
@@ -89,7 +89,7 @@ static int get_config(struct pull *p, const struct descriptor *d, char **ret_dat
 	if (len != d->size || !digest_equal(&got, &d->digest))
 		return err_set(err, ERR_CORRUPT,
 			"config %s: content has digest %s, the registry or the network corrupted "
-		        "it",
+			"it",
 			digest_str(&d->digest, want), digest_str(&got, have));
 	r = blob_put(p->store, data, len, &got, err);
 	if (r < 0)

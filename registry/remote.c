@@ -96,7 +96,7 @@ static int start_program(struct remote *r, struct err *err)
 	if (access(file, X_OK) < 0)
 		return err_set(err, ERR_NOT_FOUND,
 			"cannot use registries: '%s' is not there (the installation is not "
-		        "complete)",
+			"complete)",
 			file);
 	return proc_spawn(file, argv, &o, &r->pid, err);
 }

@@ -74,7 +74,7 @@ static int registry_open(
 	if (d->has_urls)
 		return err_set(err, ERR_UNSUPPORTED,
 			"is kept at another place ('urls' of a foreign layer), which is not "
-		        "supported");
+			"supported");
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_sys(err, "cannot make a pipe");
 	AUTO_FD int in = p[0];

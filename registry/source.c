@@ -33,7 +33,7 @@ int document_make(
 		return kind == MEDIA_SCHEMA1
 		               ? err_set(err, ERR_UNSUPPORTED,
 					 "manifest has the old format 'schema 1', which is not "
-		                         "supported; push the image again with a current tool")
+					 "supported; push the image again with a current tool")
 		               : err_set(err, ERR_INVALID,
 					 "document is neither a manifest nor an index");
 	char *type;

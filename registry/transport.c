@@ -57,7 +57,7 @@ int location_parse(
 			(location[strlen(foreign[i])] == '/' || i + 1 < ARRAY_LEN(foreign)))
 			return err_set(err, ERR_UNSUPPORTED,
 				"transport of '%s' is not supported; docker://, oci:, "
-			        "oci-archive:, docker-archive: and dir: are",
+				"oci-archive:, docker-archive: and dir: are",
 				location);
 	*ret = TRANSPORT_REGISTRY;
 	*ret_rest = location;
@@ -172,7 +172,7 @@ static int pull_name(struct store *s, struct txn *t, struct remote *remote, cons
 	reference_default_tag(&ref);
 	AUTO_FREE char *full = reference_str(&ref);
 	struct pulled here = {0};
-	if (find_here(s, full, o, &here, err) == 0 && !o->all_platforms) {
+	if (!o->all_platforms && find_here(s, full, o, &here, err) == 0) {
 		bool unchanged = false;
 		r = is_unchanged(remote, full, &here.top, &unchanged, err);
 		/* --pull=newer without an answer goes on with what is here, as buildah does */
