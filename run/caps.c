@@ -74,8 +74,8 @@ static int parse_names(const struct strv *names, uint64_t *ret, bool *ret_all, s
 
 int caps_resolve(const struct strv *add, const struct strv *drop, uint64_t *ret, struct err *err)
 {
-	uint64_t added, dropped;
-	bool add_all, drop_all;
+	uint64_t added = 0, dropped = 0;
+	bool add_all = false, drop_all = false;
 	int r = parse_names(add, &added, &add_all, err);
 	if (r < 0)
 		return r;
