@@ -102,7 +102,7 @@ static void source_done(struct source *s)
 
 static int source_open(struct source *s, int fd, struct err *err)
 {
-	enum archive_kind kind;
+	enum archive_kind kind = ARCHIVE_KIND_PLAIN;
 	s->fd = reader_from_fd(fd, "the archive");
 	if (archive_peek(s->fd, &s->peek, &kind, err) < 0)
 		return err->code;

@@ -71,7 +71,7 @@ static int decode(struct intake *in, const struct layer_receive *r, int root, st
 	bool *ret_plain, struct err *err)
 {
 	AUTO_READER struct reader *peek = NULL;
-	enum archive_kind kind;
+	enum archive_kind kind = ARCHIVE_KIND_PLAIN;
 	if (archive_peek(&in->r, &peek, &kind, err) < 0)
 		return err->code;
 	AUTO_READER struct reader *unpacked = NULL;

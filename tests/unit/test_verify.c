@@ -156,7 +156,7 @@ static void no_more_than_20_lines_are_given(void **state)
 	AUTO_TAR struct tar a;
 	tar_init(&a);
 	for (int i = 0; i < 100; i++) {
-		char name[10];
+		char name[16];
 		(void)snprintf(name, sizeof(name), "%d", i);
 		tar_file(&a, name, "");
 	}
