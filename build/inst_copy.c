@@ -112,7 +112,7 @@ static int add_inline(struct eval *e, struct step *s, const struct heredoc *h, s
 	if (h->expand) {
 		struct err why = ERR_INIT;
 		AUTO_FREE char *raw = xstrndup(h->content, h->len);
-		if (expand_word(raw, '\\', &e->p->env, EXPAND_KEEP_QUOTES, &content, NULL, NULL,
+		if (expand_word(raw, '\\', &e->p->env, EXPAND_NO_QUOTES, &content, NULL, NULL,
 			    &why) < 0)
 			return eval_error(e, h->pos, err, why.code, "%s", why.msg);
 		len = strlen(content);
