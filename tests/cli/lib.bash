@@ -220,7 +220,7 @@ to_registry() { # LAYOUT NAME: as docker.io/NAME
 
 busybox_rootfs() { # DIRECTORY
 	local applet
-	mkdir -p "$1"/{bin,etc,root,usr/bin,var/lib}
+	mkdir -p "$1"/{bin,dev,etc,proc,root,sys,usr/bin,var/lib}
 	mkdir -m 1777 "$1/tmp"
 	cp "$(command -v busybox)" "$1/bin/busybox"
 	for applet in $("$1/bin/busybox" --list); do
@@ -324,11 +324,11 @@ tree_list() { # DIR
 # Mounts the layers of an image in mica's store, as the page on the store describes them, at DIR (read-only).
 mount_image() { # IMAGE DIR
 	local id lower=
-	for id in $(mica inspect --type image "$1" | jq -r '.. | .diff_ids? // empty | .[]'); do
+	for id in $(mica inspect --type image "$1" | jq -r '.OCIv1.rootfs.diff_ids[]'); do
 		lower=$MICA_ROOT/layers/${id#sha256:}${lower:+:$lower}
 	done
 	mkdir -p "$2" "$2.empty"
-	mount -t overlay -o "ro,lowerdir=$lower:$2.empty" overlay "$2"
+	mount -t overlay -o "ro,userxattr,lowerdir=$lower:$2.empty" overlay "$2"
 }
 
 # --- peers ---

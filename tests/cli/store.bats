@@ -37,7 +37,7 @@ sample() { # NAME
 	run mica images
 	[[ "$output" == *localhost/other*2* && "$output" == *example.org/x/y*z* ]]
 	[ "$(mica images -q | sort -u | wc -l)" = 2 ]
-	mica untag other:2
+	mica untag one other:2
 	run mica images
 	[[ "$output" != *localhost/other* ]]
 	[ "$(in_image example.org/x/y:z cat /f)" = one ]

@@ -48,7 +48,7 @@ assert_swept() {
 		RUN echo first >/first
 		RUN echo second >/second; sleep 87012
 	END
-	start build --network=none -t t ctx
+	start build --network=none --pids-limit 100 -t t ctx
 	wait_for 20 pgrep -f '^sleep 87012'
 	cgroups_of "$(pgrep -f '^sleep 87012' | head -1)" | grep mica >cgroups || true
 	[ -s cgroups ]

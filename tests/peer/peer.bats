@@ -58,10 +58,10 @@ sample() { # NAME
 	mica push -q t "docker://$REG/peers/t:2"
 	buildah pull -q --tls-verify=false "$REG/peers/t:2"
 	c=$(buildah from "$REG/peers/t:2")
-	[ "$(buildah run "$c" cat /d/file)" = "from the context" ]
-	[ "$(buildah run "$c" stat -c '%a %u:%g %F' /t/dir /t/suid /t/fifo /t/null /d/file | tr '\n' ';')" = \
+	[ "$(buildah run --network host "$c" cat /d/file)" = "from the context" ]
+	[ "$(buildah run --network host "$c" stat -c '%a %u:%g %F' /t/dir /t/suid /t/fifo /t/null /d/file | tr '\n' ';')" = \
 		"2751 1234:4321 directory;4755 0:0 regular file;644 0:0 fifo;644 0:0 character special file;644 7:9 regular file;" ]
-	[ "$(buildah run "$c" sh -c 'cat hard1; stat -c %h hard2; ls /etc/debian_version 2>/dev/null | wc -l')" = $'1\n2\n0' ]
+	[ "$(buildah run --network host "$c" sh -c 'cat hard1; stat -c %h hard2; ls /etc/debian_version 2>/dev/null | wc -l')" = $'1\n2\n0' ]
 	[ "$(buildah inspect "$c" | jq -c .OCIv1.config.Cmd)" = '["/d/file"]' ]
 	buildah rm "$c"
 	buildah rmi -a -f
@@ -144,7 +144,8 @@ sample() { # NAME
 	mount_image localhost/t:latest m
 	tree_list m >mica.list
 	umount m
-	tree_list bundle/rootfs | diff mica.list -
+	# buildah leaves the mount points of these behind
+	tree_list bundle/rootfs | grep -vE "^b'(run|etc/(hostname|hosts|resolv.conf))' " | diff mica.list -
 	ours=$(config_of t | jq -cS '.config | .Env |= sort | del(.Labels["io.buildah.version"])')
 	theirs=$(skopeo inspect --raw --config oci:theirs:t | jq -cS '.config | .Env |= sort | del(.Labels["io.buildah.version"])')
 	[ "$ours" = "$theirs" ] || fail "$ours differs from $theirs"
