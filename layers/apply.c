@@ -254,9 +254,6 @@ static int write_content(
 			return ret;
 		if (ret == 0)
 			break;
-		if (at > e->size || n > e->size - at)
-			return err_set(
-				err, ERR_CORRUPT, "'%s' has more content than its size says", path);
 		if (write_piece(fd, p, n, at, &end, path, err) < 0)
 			return err->code;
 	}
@@ -277,7 +274,7 @@ static int make_file(
 	}
 	if (fd < 0)
 		return err_sys(err, "cannot create '%s'", p->path);
-	if (e->size && write_content(a, fd, e, p->path, err) < 0)
+	if (write_content(a, fd, e, p->path, err) < 0)
 		return err->code;
 	if (p->chown && fchown(fd, p->uid, p->gid) < 0)
 		return owner_error(p, err);

@@ -44,9 +44,10 @@ static int enter_root(int dir, struct err *err)
 	/* before unshare: the directory belongs to the mounts of the namespace that we leave */
 	AUTO_FD int tree = (int)syscall(
 		SYS_open_tree, dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-	/* EINVAL: a directory of a detached mount, which kernels before 6.15 do not clone. chroot
-	 * does for those: no descriptor from outside survives below. */
-	if (tree < 0 && errno != EINVAL)
+	/* EINVAL: a directory of a detached mount, which kernels before 6.15 do not clone; EPERM: a
+	 * user namespace without a mount namespace of its own. chroot does for those: no descriptor
+	 * from outside survives below. */
+	if (tree < 0 && errno != EINVAL && errno != EPERM)
 		return err_sys(
 			err, "cannot confine the unpacking: cannot clone the directory's mount");
 	if (tree < 0) {

@@ -19,6 +19,7 @@ struct tar_reader {
 	struct archive *a;
 	struct reader *in;
 	struct err below; /* what `in` failed with */
+	uint64_t end; /* of the current entry's pieces so far */
 	/*
 	 * libarchive converts pax names from UTF-8 to the locale's character set, and in a UTF-8
 	 * locale it composes them on the way (NFD becomes NFC), which changes names. In the C
@@ -158,12 +159,14 @@ static int fill(
 			return err_set(err, ERR_CORRUPT, "'%s': symbolic link without a target",
 				ret->path);
 	}
+	t->size = ret->size;
 	return fill_xattrs(t, e, ret, err);
 }
 
 int tar_reader_next(struct tar_reader *t, struct tar_entry *ret, struct err *err)
 {
 	struct archive_entry *e;
+	t->end = 0;
 	locale_t before = uselocale(t->c_locale);
 	int r = archive_read_next_header(t->a, &e);
 	if (r == ARCHIVE_WARN) {
@@ -193,10 +196,15 @@ int tar_reader_data(struct tar_reader *t, const void **ret_data, size_t *ret_n,
 		return 0;
 	if (r != ARCHIVE_OK)
 		return fail(t, err);
-	if (offset < 0)
+	/* a damaged map of a sparse file may go back */
+	if (offset < 0 || (uint64_t)offset < t->end)
 		return err_set(
-			err, ERR_CORRUPT, "damaged tar archive: negative offset in a sparse file");
+			err, ERR_CORRUPT, "damaged tar archive: pieces of a sparse file overlap");
+	if ((uint64_t)offset > t->size || *ret_n > t->size - (uint64_t)offset)
+		return err_set(
+			err, ERR_CORRUPT, "damaged tar archive: more content than the size says");
 	*ret_offset = (uint64_t)offset;
+	t->end = *ret_offset + *ret_n;
 	return 1;
 }
 

@@ -33,8 +33,9 @@ static inline void tar_reader_free_p(struct tar_reader **t)
 /* 1: *ret is filled and valid until the next call; 0: the archive's end; negative: an error. */
 int tar_reader_next(struct tar_reader *t, struct tar_entry *ret, struct err *err)
 	__attribute__((warn_unused_result));
-/* The next piece of the current entry's content, at *ret_offset; what lies between pieces is zeros.
- * 1, 0 at its end, or negative. *ret_data is valid until the next call. */
+/* The next piece of the current entry's content, at *ret_offset (never before the end of the piece
+ * before, never past the entry's size); what lies between pieces is zeros. 1, 0 at its end, or
+ * negative. *ret_data is valid until the next call. */
 int tar_reader_data(struct tar_reader *t, const void **ret_data, size_t *ret_n,
 	uint64_t *ret_offset, struct err *err) __attribute__((warn_unused_result));
 /* After the end: reads what follows the archive (padding). */
