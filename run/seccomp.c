@@ -345,6 +345,17 @@ static int load_profile(struct document *d, const char *profile, struct err *err
 	return 0;
 }
 
+int seccomp_compile_document(
+	const char *text, size_t len, uint64_t caps, struct sock_fprog *ret, struct err *err)
+{
+	AUTO_DOCUMENT struct document d = {0};
+	int r = parse_document(&d, text, len, "profile", err);
+	if (r < 0)
+		return r;
+	const struct seccomp_profile p = {.fallback = d.fallback, .rules = d.rules, .n_rules = d.n};
+	return seccomp_compile(&p, caps, d.arches, d.n_arches, ret, err);
+}
+
 int seccomp_filter(
 	const char *profile, uint64_t caps, const struct sock_fprog **ret, struct err *err)
 {

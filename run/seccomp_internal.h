@@ -45,3 +45,7 @@ extern const struct seccomp_profile seccomp_builtin;
 int seccomp_compile(const struct seccomp_profile *p, uint64_t caps, const uint32_t *arches,
 	size_t n_arches, struct sock_fprog *ret, struct err *err)
 	__attribute__((warn_unused_result));
+
+/* A profile as text, without the default's hardening; for the fuzzer. */
+int seccomp_compile_document(const char *text, size_t len, uint64_t caps, struct sock_fprog *ret,
+	struct err *err) __attribute__((warn_unused_result));

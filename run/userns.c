@@ -188,7 +188,7 @@ static _Noreturn void stand_by(pid_t pid)
 
 /* --- entering --- */
 
-static int become_inner_root(struct err *err)
+static int become_inner_root(pid_t outer, struct err *err)
 {
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_sys(err, "cannot become root in the user namespace");
@@ -201,6 +201,9 @@ static int become_inner_root(struct err *err)
 		return err_sys(err, "cannot clear the supplementary groups");
 	/* setresuid cleared them: files of /proc/self would belong to nobody */
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	/* and the wish to die with the original process, which a change of credentials forgets */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != outer)
+		_exit(125);
 	return 0;
 }
 
@@ -253,6 +256,7 @@ int userns_enter(struct err *err)
 	if (r < 0)
 		return r;
 
+	pid_t outer = getpid();
 	int unshared[2], mapped[2];
 	if (pipe2(unshared, O_CLOEXEC) < 0 || pipe2(mapped, O_CLOEXEC) < 0)
 		return err_sys(err, "cannot create a pipe");
@@ -264,7 +268,6 @@ int userns_enter(struct err *err)
 		int sys = 0;
 		close(unshared[0]);
 		close(mapped[1]);
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		if (unshare(CLONE_NEWUSER) < 0)
 			sys = errno;
 		/* The original reports; this one only ends. */
@@ -274,7 +277,7 @@ int userns_enter(struct err *err)
 		close(unshared[1]);
 		close(mapped[0]);
 		rootless = true;
-		return become_inner_root(err);
+		return become_inner_root(outer, err);
 	}
 
 	int sys = 0;
