@@ -20,6 +20,7 @@ struct store;
 struct app {
 	struct out out;
 	const char *root; /* --root; NULL: the default store */
+	char *default_root; /* what root points to when it was not said */
 	const char *registries_conf; /* --registries-conf */
 	const char *log_level; /* --log-level */
 	bool debug, version, help;

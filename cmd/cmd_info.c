@@ -68,7 +68,7 @@ static char *os_release(const char *text, const char *name)
 
 	strv_split(&lines, text, '\n');
 	STRV_FOREACH (line, &lines) {
-		if (strncmp(*line, name, n) || (*line)[n] != '=')
+		if (strncmp(*line, name, n) != 0 || (*line)[n] != '=')
 			continue;
 		const char *v = *line + n + 1;
 		v += *v == '"' || *v == '\'';

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "cmd/cmd.h"
+#include "cmd/version.h"
 #include "image/platform.h"
 
 struct version_args {
@@ -14,10 +15,6 @@ static const struct opt version_options[] = {
 	OPT_BOOL(0, "json", struct version_args, json),
 	OPT_END,
 };
-
-#define IMAGE_SPEC "1.1.1"
-#define RUNTIME_SPEC "1.2.0"
-#define DISTRIBUTION_SPEC "1.1.1"
 
 static int version_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
@@ -32,9 +29,9 @@ static int version_run(struct app *app, void *args, const struct strv *rest, str
 	platform_str(&host, platform);
 	const char *const fields[][3] = {
 		{"version", "Version", MICA_VERSION},
-		{"imageSpec", "Image Spec", IMAGE_SPEC},
-		{"runtimeSpec", "Runtime Spec", RUNTIME_SPEC},
-		{"distributionSpec", "Distribution Spec", DISTRIBUTION_SPEC},
+		{"imageSpec", "Image Spec", IMAGE_SPEC_VERSION},
+		{"runtimeSpec", "Runtime Spec", RUNTIME_SPEC_VERSION},
+		{"distributionSpec", "Distribution Spec", DISTRIBUTION_SPEC_VERSION},
 		{"compiler", "Compiler", __VERSION__},
 		{"osArch", "OS/Arch", platform},
 	};

@@ -13,7 +13,9 @@
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
 #include "cmd/help.h"
+#include "cmd/version.h"
 #include "run/userns.h"
+#include "store/store.h"
 
 static int print_overview(struct app *app)
 {
@@ -51,6 +53,19 @@ static int check_count(const struct cmd *cmd, const struct strv *rest, struct er
 	return 0;
 }
 
+/* Who we are decides where the default store is, and in the namespace everybody is root: it is
+ * found out before. */
+static int enter_userns(struct app *app, struct err *err)
+{
+	if (!app->root) {
+		int r = store_default_path(&app->default_root, err);
+		if (r < 0)
+			return r;
+		app->root = app->default_root;
+	}
+	return userns_enter(err);
+}
+
 static int run_command(
 	struct app *app, const struct cmd *cmd, int argc, char *const argv[], struct err *err)
 {
@@ -67,7 +82,7 @@ static int run_command(
 	else if (r == 0) {
 		r = check_count(cmd, &rest, err);
 		if (r == 0 && (cmd->flags & CMD_USERNS))
-			r = userns_enter(err);
+			r = enter_userns(app, err);
 		if (r == 0)
 			r = cmd->run(app, args, &rest, err);
 	}
@@ -123,8 +138,11 @@ static int dispatch(struct app *app, int argc, char *argv[], struct err *err)
 		r = set_log_level(app, err);
 	if (r < 0)
 		return r;
-	if (app->version)
-		return run_command(app, command_find("version"), 0, NULL, err);
+	if (app->version) {
+		out_printf(&app->out, "mica version %s (image-spec %s, runtime-spec %s)\n",
+			MICA_VERSION, IMAGE_SPEC_VERSION, RUNTIME_SPEC_VERSION);
+		return 0;
+	}
 	if (app->help || !rest.n)
 		return print_overview(app);
 	if (streq(rest.v[0], "help")) {
@@ -169,5 +187,6 @@ int main(int argc, char *argv[])
 		out_error(&app.out, &err);
 		status = EXIT_OURS;
 	}
+	free(app.default_root);
 	return status;
 }

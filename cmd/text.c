@@ -156,7 +156,7 @@ char *text_duration(uint64_t ms, char buf[TEXT_NUM_MAX])
 	uint64_t s = ms / 1000;
 
 	if (s < 60)
-		(void)snprintf(buf, TEXT_NUM_MAX, "%.1fs", (double)(ms / 100) / 10.0);
+		(void)snprintf(buf, TEXT_NUM_MAX, "%d.%ds", (int)s, (int)(ms / 100 % 10));
 	else if (s < 3600)
 		(void)snprintf(buf, TEXT_NUM_MAX, "%dm%02ds", (int)(s / 60), (int)(s % 60));
 	else

@@ -26,7 +26,7 @@
 static const char *const directories[] = {"blobs", BLOBS_DIR, LAYERS_DIR, "cache", STEPS_DIR,
 	STAT_DIR, "mounts", CONTAINERS_DIR, TMP_DIR};
 
-static int default_path(char **ret, struct err *err)
+int store_default_path(char **ret, struct err *err)
 {
 	const char *root = getenv("MICA_ROOT");
 	if (root && *root) {
@@ -148,7 +148,7 @@ int store_open(const char *path, int flags, struct store **ret, struct err *err)
 	int fd = -1, r;
 
 	if (!path) {
-		if ((r = default_path(&def, err)) < 0)
+		if ((r = store_default_path(&def, err)) < 0)
 			return r;
 		path = def;
 	}
