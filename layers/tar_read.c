@@ -19,7 +19,8 @@ struct tar_reader {
 	struct archive *a;
 	struct reader *in;
 	struct err below; /* what `in` failed with */
-	uint64_t end; /* of the current entry's pieces so far */
+	uint64_t size; /* of the current entry */
+	uint64_t end; /* of its pieces so far */
 	/*
 	 * libarchive converts pax names from UTF-8 to the locale's character set, and in a UTF-8
 	 * locale it composes them on the way (NFD becomes NFC), which changes names. In the C
