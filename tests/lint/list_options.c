@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prints "COMMAND OPTION" for every option of every table: what options-vs-pages.sh compares with the manual pages. */
+/* Prints "COMMAND OPTION" for every option of every table: what options-vs-pages.sh compares with
+ * the manual pages. */
 #include <stdio.h>
 
 #include "cmd/cmd.h"
