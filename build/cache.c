@@ -6,18 +6,41 @@
 
 #include <string.h>
 
+static void feed(struct key *k, const void *p, size_t n)
+{
+	if (n > sizeof(k->buf) - k->n) {
+		sha256_update(&k->h, k->buf, k->n);
+		k->n = 0;
+	}
+	if (n > sizeof(k->buf)) {
+		sha256_update(&k->h, p, n);
+		return;
+	}
+	memcpy(k->buf + k->n, p, n);
+	k->n += n;
+}
+
+/* Seven bits a byte, least significant first: one encoding for each number. */
+static void feed_number(struct key *k, uint8_t kind, uint64_t v)
+{
+	uint8_t b[11] = {kind};
+	size_t n = 1;
+	for (; v >= 0x80; v >>= 7)
+		b[n++] = (uint8_t)(v | 0x80);
+	b[n++] = (uint8_t)v;
+	feed(k, b, n);
+}
+
 static void part(struct key *k, char kind, const void *p, size_t n)
 {
-	uint8_t head[9] = {(uint8_t)kind};
-	for (unsigned i = 0; i < 8; i++)
-		head[1 + i] = (uint8_t)((uint64_t)n >> (8 * i));
-	sha256_update(&k->h, head, sizeof(head));
-	sha256_update(&k->h, p, n);
+	feed_number(k, (uint8_t)kind, n);
+	feed(k, p, n);
 }
 
 void key_init(struct key *k, const char *kind)
 {
 	sha256_init(&k->h);
+	k->n = 0;
 	key_str(k, "mica step 1");
 	key_str(k, kind);
 }
@@ -34,10 +57,7 @@ void key_str(struct key *k, const char *s)
 
 void key_u64(struct key *k, uint64_t v)
 {
-	uint8_t b[8];
-	for (unsigned i = 0; i < 8; i++)
-		b[i] = (uint8_t)(v >> (8 * i));
-	part(k, 'n', b, sizeof(b));
+	feed_number(k, 'n', v);
 }
 
 void key_digest(struct key *k, const struct digest *d)
@@ -66,5 +86,6 @@ void key_map(struct key *k, const struct map *m)
 
 struct digest key_final(struct key *k)
 {
+	sha256_update(&k->h, k->buf, k->n);
 	return sha256_final(&k->h);
 }

@@ -15,6 +15,8 @@ struct strv;
 
 struct key {
 	struct sha256 h;
+	size_t n; /* bytes waiting in buf: most parts are tiny */
+	uint8_t buf[1024];
 };
 
 /* kind also versions the key: change it when the meaning of a step changes */
