@@ -413,6 +413,19 @@ static void leaves_only_proc_sys_and_dev(void **state)
 	assert_string_equal(image_upper(&im, "", names, sizeof(names)), "dev proc sys");
 }
 
+static void leaves_nothing_else_in_an_image_without_etc(void **state)
+{
+	(void)state;
+	char names[256];
+	assert_int_equal(renameat(im.lower, "etc", im.lower, "not-etc"), 0);
+	assert_prints("id -u; ls /etc | tr '\\n' ' '", "0\nhosts resolv.conf ");
+	assert_string_equal(image_upper(&im, "", names, sizeof(names)), "dev proc sys");
+	/* a link to nowhere is followed inside the root, and what is made there goes again */
+	assert_int_equal(symlinkat("/../a/b", im.lower, "etc"), 0);
+	assert_prints("ls /a/b | tr '\\n' ' '", "hosts resolv.conf ");
+	assert_string_equal(image_upper(&im, "", names, sizeof(names)), "dev proc sys");
+}
+
 static void keeps_what_the_step_did_next_to_a_stub(void **state)
 {
 	(void)state;
@@ -644,6 +657,7 @@ int main(void)
 		CASE(keeps_a_linked_resolv_conf_inside),
 		CASE(gives_the_loopback_interface_and_no_other),
 		CASE(leaves_only_proc_sys_and_dev),
+		CASE(leaves_nothing_else_in_an_image_without_etc),
 		CASE(keeps_what_the_step_did_next_to_a_stub),
 		CASE(leaves_the_times_of_the_image_alone),
 		CASE(does_not_follow_what_the_step_put_in_place_of_a_stub),
