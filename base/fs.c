@@ -58,7 +58,8 @@ int fs_read_fd(
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		if ((uint64_t)st.st_size > max)
 			return err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", name, max);
-		cap = (size_t)st.st_size + 1;
+		if (st.st_size > 0) /* those of /proc say 0 */
+			cap = (size_t)st.st_size + 1;
 	}
 	AUTO_FREE char *data = xmalloc(cap + 1);
 	size_t len = 0;
