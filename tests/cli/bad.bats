@@ -17,6 +17,7 @@ setup() {
 }
 
 teardown() {
+	if mountpoint -q "$D/small"; then umount "$D/small"; fi
 	test_teardown
 }
 
@@ -244,7 +245,6 @@ END
 	printf 'FROM busybox\nRUN echo fits >/f\n' >ctx/Containerfile
 	mica build -q --network=none -t t ctx
 	[ "$(in_image t cat /f)" = fits ]
-	umount "$D/small"
 }
 
 @test "a disk that fills up during a pull" {
@@ -257,7 +257,6 @@ END
 	mount -t tmpfs -o size=8m,mode=700 small "$D/small"
 	export MICA_ROOT=$D/small/store
 	refused 'No space left' pull -q large
-	umount "$D/small"
 }
 
 @test "a store that cannot be written, and one that is not a directory" {

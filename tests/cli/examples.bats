@@ -71,6 +71,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	sed "s/8080/$port/" ctx/nginx.conf >nginx.conf
 	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=host -v "$PWD/nginx.conf:/etc/nginx/nginx.conf:ro" web 3>&- &
 	pid=$!
+	echo $pid >"$T/web.pid"
 	wait_for 20 curl -sf -o page "http://127.0.0.1:$port/"
 	grep -q 'served by nginx as an ordinary user' page
 	kill -TERM "$pid"

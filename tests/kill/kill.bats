@@ -22,6 +22,7 @@ teardown() {
 start() { # ARGUMENTS...: in the background, pid in $pid
 	"$MICA_BIN" --root "$MICA_ROOT" "$@" >out 2>err 3>&- &
 	pid=$!
+	echo "$pid" >"$T/started.$pid.pid"
 	disown
 }
 
@@ -43,17 +44,18 @@ assert_swept() {
 
 @test "during a RUN step" {
 	mica pull -q busybox
-	containerfile <<-'END'
+	nap="sleep 8$BASHPID" # no other test's
+	containerfile <<-END
 		FROM busybox
 		RUN echo first >/first
-		RUN echo second >/second; sleep 87012
+		RUN echo second >/second; $nap
 	END
 	start build --network=none --pids-limit 100 -t t ctx
-	wait_for 20 pgrep -f '^sleep 87012'
-	cgroups_of "$(pgrep -f '^sleep 87012' | head -1)" | grep mica >cgroups || true
+	wait_for 20 pgrep -f "^$nap"
+	cgroups_of "$(pgrep -f "^$nap" | head -1)" | grep mica >cgroups || true
 	[ -s cgroups ]
 	kill -9 "$pid"
-	wait_for 10 not_running '^sleep 87012'
+	wait_for 10 not_running "^$nap"
 	assert_swept
 	# The steps that were complete are still cached, the rest is done now.
 	printf 'FROM busybox\nRUN echo first >/first\nRUN echo second >/second\n' >ctx/Containerfile
@@ -121,14 +123,18 @@ kept = []
 while True: kept.append(s.accept())' "$faulty" 3>&- &
 	echo $! >"$T/silent.pid"
 	printf '\n[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$faulty" >>"$CONTAINERS_REGISTRIES_CONF"
+	wait_for 10 listens "$faulty"
 	start pull -q "127.0.0.1:$faulty/never"
 	wait_for 10 children_of "$pid"
 	children=$(pgrep -P "$pid")
-	sleep 0.2
 	kill -9 "$pid"
 	for child in $children; do
 		wait_gone "$child" || fail "$child outlives its parent: $(tr '\0' ' ' <"/proc/$child/cmdline")"
 	done
+}
+
+listens() { # PORT
+	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
 children_of() { # PID
@@ -136,15 +142,16 @@ children_of() { # PID
 }
 
 @test "ctrl-c during a build ends it at once and cleans up" {
-	containerfile <<-'END'
+	nap="sleep 7$BASHPID"
+	containerfile <<-END
 		FROM busybox
-		RUN sleep 87013
+		RUN $nap
 	END
 	start build --network=none -t t ctx
-	wait_for 20 pgrep -f '^sleep 87013'
+	wait_for 20 pgrep -f "^$nap"
 	kill -INT "$pid"
 	wait_gone "$pid"
-	run ! pgrep -f '^sleep 87013'
+	run ! pgrep -f "^$nap"
 	[ -z "$(ls -A "$MICA_ROOT/tmp")" ]
 	assert_swept
 }
