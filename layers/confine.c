@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "layers/apply.h"
+#include "layers/tar_read.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -295,6 +296,8 @@ static void limit_resources(void)
 
 int layer_confine(int dir, const int *keep, unsigned n_keep, struct err *err)
 {
+	if (tar_read_prepare(err) < 0)
+		return err->code;
 	preload();
 	if ((dir >= 0 && enter_root(dir, err) < 0) || close_others(keep, n_keep, err) < 0)
 		return err->code;

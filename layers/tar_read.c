@@ -7,10 +7,72 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+
+/*
+ * libarchive is loaded when the first archive is opened: with what it depends on (libxml2, ICU,
+ * libstdc++ ...) it would cost two milliseconds at every start of the program. Once loaded it
+ * stays.
+ */
+#define FUNCTIONS(X)                                                                               \
+	X(entry_gid)                                                                               \
+	X(entry_hardlink)                                                                          \
+	X(entry_mode)                                                                              \
+	X(entry_mtime)                                                                             \
+	X(entry_mtime_nsec)                                                                        \
+	X(entry_pathname)                                                                          \
+	X(entry_rdevmajor)                                                                         \
+	X(entry_rdevminor)                                                                         \
+	X(entry_size)                                                                              \
+	X(entry_symlink)                                                                           \
+	X(entry_uid)                                                                               \
+	X(entry_xattr_next)                                                                        \
+	X(entry_xattr_reset)                                                                       \
+	X(error_string)                                                                            \
+	X(read_data_block)                                                                         \
+	X(read_free)                                                                               \
+	X(read_new)                                                                                \
+	X(read_next_header)                                                                        \
+	X(read_open)                                                                               \
+	X(read_set_format_option)                                                                  \
+	X(read_support_filter_bzip2)                                                               \
+	X(read_support_filter_xz)                                                                  \
+	X(read_support_format_empty)                                                               \
+	X(read_support_format_tar)                                                                 \
+	X(set_error)
+
+static struct {
+#define MEMBER(name) __typeof__(archive_##name) *name;
+	FUNCTIONS(MEMBER)
+#undef MEMBER
+	bool loaded;
+} lib;
+
+int tar_read_prepare(struct err *err)
+{
+	if (lib.loaded)
+		return 0;
+	void *handle = dlopen(MICA_LIBARCHIVE, RTLD_NOW | RTLD_LOCAL);
+	if (!handle)
+		return err_set(
+			err, ERR_UNSUPPORTED, "cannot load %s: %s", MICA_LIBARCHIVE, dlerror());
+#define LOAD(name)                                                                                 \
+	{                                                                                          \
+		void *symbol = dlsym(handle, "archive_" #name);                                    \
+		if (!symbol)                                                                       \
+			return err_set(                                                            \
+				err, ERR_UNSUPPORTED, "%s: %s", MICA_LIBARCHIVE, dlerror());       \
+		memcpy(&lib.name, &symbol, sizeof(symbol));                                        \
+	}
+	FUNCTIONS(LOAD)
+#undef LOAD
+	lib.loaded = true;
+	return 0;
+}
 
 #define READ_BUF (256 * KIB)
 #define XATTRS_MAX 256 /* of one entry */
@@ -36,7 +98,7 @@ static la_ssize_t read_below(struct archive *a, void *arg, const void **ret)
 	struct tar_reader *t = arg;
 	ssize_t n = reader_read(t->in, t->buf, sizeof(t->buf), &t->below);
 	if (n < 0)
-		archive_set_error(a, EIO, "%s", t->below.msg);
+		lib.set_error(a, EIO, "%s", t->below.msg);
 	*ret = t->buf;
 	return n;
 }
@@ -47,7 +109,7 @@ static int fail(struct tar_reader *t, struct err *err)
 		*err = t->below;
 		return err->code;
 	}
-	const char *why = archive_error_string(t->a);
+	const char *why = lib.error_string(t->a);
 	return err_set(err, ERR_CORRUPT, "damaged tar archive: %s", why ? why : "unknown format");
 }
 
@@ -55,31 +117,33 @@ static int fail(struct tar_reader *t, struct err *err)
  * here: never that. */
 static int add_filters(struct archive *a, struct err *err)
 {
-	if (archive_read_support_filter_bzip2(a) != ARCHIVE_OK)
+	if (lib.read_support_filter_bzip2(a) != ARCHIVE_OK)
 		return err_set(err, ERR_UNSUPPORTED, "libarchive is built without bzip2");
-	if (archive_read_support_filter_xz(a) != ARCHIVE_OK)
+	if (lib.read_support_filter_xz(a) != ARCHIVE_OK)
 		return err_set(err, ERR_UNSUPPORTED, "libarchive is built without xz");
 	return 0;
 }
 
 int tar_reader_open(struct reader *in, int flags, struct tar_reader **ret, struct err *err)
 {
+	if (tar_read_prepare(err) < 0)
+		return err->code;
 	struct tar_reader *t = xmalloc(sizeof(*t));
 	memset(t, 0, offsetof(struct tar_reader, xattrs));
 	t->in = in;
 	t->c_locale = newlocale(LC_ALL_MASK, "C", NULL);
-	t->a = archive_read_new();
+	t->a = lib.read_new();
 	int ret_code = 0;
 	if (!t->a || !t->c_locale)
 		ret_code = err_set(err, ERR_SYS, "cannot start libarchive");
 	else if (flags & TAR_READ_FILTERS)
 		ret_code = add_filters(t->a, err);
 	if (ret_code == 0) {
-		(void)archive_read_support_format_tar(t->a);
-		(void)archive_read_support_format_empty(t->a);
+		(void)lib.read_support_format_tar(t->a);
+		(void)lib.read_support_format_empty(t->a);
 		/* "._name" entries are files like any other */
-		(void)archive_read_set_format_option(t->a, "tar", "mac-ext", NULL);
-		if (archive_read_open(t->a, t, NULL, read_below, NULL) != ARCHIVE_OK)
+		(void)lib.read_set_format_option(t->a, "tar", "mac-ext", NULL);
+		if (lib.read_open(t->a, t, NULL, read_below, NULL) != ARCHIVE_OK)
 			ret_code = fail(t, err);
 	}
 	if (ret_code < 0) {
@@ -95,7 +159,7 @@ void tar_reader_free(struct tar_reader *t)
 	if (!t)
 		return;
 	if (t->a)
-		archive_read_free(t->a);
+		lib.read_free(t->a);
 	if (t->c_locale)
 		freelocale(t->c_locale);
 	free(t);
@@ -105,14 +169,14 @@ static int fill_xattrs(
 	struct tar_reader *t, struct archive_entry *e, struct tar_entry *ret, struct err *err)
 {
 	ret->xattrs = t->xattrs;
-	int n = archive_entry_xattr_reset(e);
+	int n = lib.entry_xattr_reset(e);
 	if (n > XATTRS_MAX)
 		return err_set(
 			err, ERR_LIMIT, "'%s' has more than %d attributes", ret->path, XATTRS_MAX);
 	const char *name;
 	const void *value;
 	size_t len;
-	while (n-- > 0 && archive_entry_xattr_next(e, &name, &value, &len) == ARCHIVE_OK) {
+	while (n-- > 0 && lib.entry_xattr_next(e, &name, &value, &len) == ARCHIVE_OK) {
 		if (!name)
 			continue;
 		struct xattr *x = &t->xattrs[ret->n_xattrs++];
@@ -128,18 +192,17 @@ static int fill(
 	struct tar_reader *t, struct archive_entry *e, struct tar_entry *ret, struct err *err)
 {
 	*ret = (struct tar_entry){
-		.path = archive_entry_pathname(e),
-		.link = archive_entry_hardlink(e),
-		.mode = archive_entry_mode(e),
-		.mtime = archive_entry_mtime(e),
-		.mtime_ns = (uint32_t)archive_entry_mtime_nsec(e),
-		.major = (uint32_t)archive_entry_rdevmajor(e),
-		.minor = (uint32_t)archive_entry_rdevminor(e),
+		.path = lib.entry_pathname(e),
+		.link = lib.entry_hardlink(e),
+		.mode = lib.entry_mode(e),
+		.mtime = lib.entry_mtime(e),
+		.mtime_ns = (uint32_t)lib.entry_mtime_nsec(e),
+		.major = (uint32_t)lib.entry_rdevmajor(e),
+		.minor = (uint32_t)lib.entry_rdevminor(e),
 	};
 	if (!ret->path)
 		return err_set(err, ERR_CORRUPT, "damaged tar archive: entry without a name");
-	la_int64_t uid = archive_entry_uid(e), gid = archive_entry_gid(e),
-		   size = archive_entry_size(e);
+	la_int64_t uid = lib.entry_uid(e), gid = lib.entry_gid(e), size = lib.entry_size(e);
 	if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
 		return err_set(err, ERR_INVALID, "'%s': owner %lld:%lld is out of range", ret->path,
 			(long long)uid, (long long)gid);
@@ -153,7 +216,7 @@ static int fill(
 	if (S_ISLNK(ret->mode)) {
 		/* with an empty link field and a pax record, as Go writes targets without ASCII,
 		 * libarchive says "hard link" */
-		const char *target = archive_entry_symlink(e);
+		const char *target = lib.entry_symlink(e);
 		ret->link = target ? target : ret->link;
 		ret->hardlink = false;
 		if (!ret->link)
@@ -169,11 +232,11 @@ int tar_reader_next(struct tar_reader *t, struct tar_entry *ret, struct err *err
 	struct archive_entry *e;
 	t->end = 0;
 	locale_t before = uselocale(t->c_locale);
-	int r = archive_read_next_header(t->a, &e);
+	int r = lib.read_next_header(t->a, &e);
 	if (r == ARCHIVE_WARN) {
 		/* names that are not ASCII warn, and come through as bytes; a broken pax header
 		 * also only warns */
-		const char *why = archive_error_string(t->a);
+		const char *why = lib.error_string(t->a);
 		if (why && strstr(why, "malformed"))
 			r = ARCHIVE_FATAL;
 	}
@@ -192,7 +255,7 @@ int tar_reader_data(struct tar_reader *t, const void **ret_data, size_t *ret_n,
 	uint64_t *ret_offset, struct err *err)
 {
 	la_int64_t offset;
-	int r = archive_read_data_block(t->a, ret_data, ret_n, &offset);
+	int r = lib.read_data_block(t->a, ret_data, ret_n, &offset);
 	if (r == ARCHIVE_EOF)
 		return 0;
 	if (r != ARCHIVE_OK)

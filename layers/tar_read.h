@@ -21,6 +21,10 @@ enum tar_read_flags {
 	TAR_READ_FILTERS = 1 << 0, /* bzip2 and xz are decompressed too, in this process */
 };
 
+/* Loads libarchive, which tar_reader_open() does otherwise: for a process that is about to give up
+ * the file system. ERR_UNSUPPORTED: it is not installed. */
+int tar_read_prepare(struct err *err) __attribute__((warn_unused_result));
+
 int tar_reader_open(struct reader *in, int flags, struct tar_reader **ret, struct err *err)
 	__attribute__((warn_unused_result));
 void tar_reader_free(struct tar_reader *t); /* accepts NULL */
