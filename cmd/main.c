@@ -179,7 +179,13 @@ int main(int argc, char *argv[])
 	(void)signal(SIGPIPE, SIG_IGN);
 	out_init(&app.out);
 	int r = dispatch(&app, argc, argv, &err);
-	int status = r < 0 ? (r == ERR_COMMAND ? err.sys : EXIT_OURS) : r;
+	int status = r;
+	if (r == ERR_COMMAND)
+		status = err.sys;
+	else if (r == ERR_CANCELLED && err.sys > 0)
+		status = 128 + err.sys; /* as a shell says it of a program that the signal killed */
+	else if (r < 0)
+		status = EXIT_OURS;
 	if (r < 0)
 		out_error(&app.out, &err);
 	err_clear(&err);

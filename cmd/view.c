@@ -30,6 +30,7 @@ struct task {
 	char *id, *what;
 	uint64_t total, done; /* bytes, 0 unknown */
 	uint64_t start_ms;
+	bool announced; /* plain: its name was printed */
 	struct buf line; /* the line of output that is not complete yet */
 	bool carriage; /* a '\r' came: the next byte starts the line anew */
 	struct strv tail; /* the last lines, oldest first */
@@ -201,9 +202,17 @@ static void on_begin(struct progress *p, const char *id, const char *what, uint6
 	buf_init(&t->line, LINE_MAX_BYTES + 1);
 	v->tasks = xreallocarray(v->tasks, v->n_tasks + 1, sizeof(struct task *));
 	v->tasks[v->n_tasks++] = t;
-	if (v->mode == PROGRESS_PLAIN)
-		(void)fprintf(v->out->err, "[%s] %s\n", t->id, t->what);
 	draw_if_due(v);
+}
+
+/* Plain lines name a task when there is something to say of it, so that one that is over at once
+ * takes one line. */
+static void announce(struct out_view *v, struct task *t)
+{
+	if (v->mode != PROGRESS_PLAIN || t->announced)
+		return;
+	t->announced = true;
+	(void)fprintf(v->out->err, "[%s] %s\n", t->id, t->what);
 }
 
 static void on_update(struct progress *p, const char *id, uint64_t done)
@@ -223,6 +232,7 @@ static void line_complete(struct out_view *v, struct task *t)
 	buf_clear(&t->line);
 	t->carriage = false;
 	if (v->mode == PROGRESS_PLAIN) {
+		announce(v, t);
 		(void)fprintf(v->out->err, "[%s] %s\n", t->id, text);
 		return; /* it has been shown, no tail is needed */
 	}
@@ -311,8 +321,8 @@ static void on_end(struct progress *p, const char *id, const char *how)
 		char num[TEXT_NUM_MAX];
 		(void)text_duration(clock_ms() - t->start_ms, num);
 		bool timed = took_time(how);
-		(void)fprintf(v->out->err, "[%s] %s%s%s\n", t->id, how, timed ? " " : "",
-			timed ? num : "");
+		(void)fprintf(v->out->err, "[%s] %s%s%s%s%s\n", t->id, t->announced ? "" : t->what,
+			t->announced ? "" : "  ", how, timed ? " " : "", timed ? num : "");
 	} else if (v->mode == PROGRESS_TTY || failed) {
 		AUTO_BUF struct buf b = BUF_INIT(FRAME_MAX);
 		add_finished(v, &b, t, how);
@@ -354,6 +364,8 @@ int out_progress_tick(struct out *o)
 {
 	struct out_view *v = o->view;
 
+	for (size_t i = 0; v && i < v->n_tasks; i++)
+		announce(v, v->tasks[i]);
 	if (!v || v->mode != PROGRESS_TTY || !v->n_tasks)
 		return -1;
 	draw_if_due(v);

@@ -53,7 +53,7 @@ static void plain_lines_say_which_task(void **state)
 	AUTO_FREE char *text = capture_text(&c);
 	assert_string_equal(text,
 		"[web 1/2] RUN make\n[web 1/2] cc a.c\n[web 1/2] cc b.c\n[web 1/2] 100%\n"
-		"[2/2] COPY . /\n[2/2] cached\n[web 1/2] partial\n[web 1/2] done 0.0s\n");
+		"[2/2] COPY . /  cached\n[web 1/2] partial\n[web 1/2] done 0.0s\n");
 }
 
 static void output_of_tasks_cannot_move_the_cursor(void **state)
