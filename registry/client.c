@@ -153,7 +153,8 @@ static unsigned backoff_ms(unsigned failures)
 	uint16_t random = 0;
 	if (ms > BACKOFF_MAX_MS)
 		ms = BACKOFF_MAX_MS;
-	(void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		random = 0;
 	return ms / 2 + ms * random / (2 * UINT16_MAX);
 }
 

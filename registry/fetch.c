@@ -196,7 +196,9 @@ static int fetch_collect(struct store *s, struct txn *t, struct source *source, 
 	if (f->from_source) {
 		struct err said = ERR_INIT;
 		int closed = source->ops->close(source, &f->stream, &said);
-		if (r < 0 && closed < 0 && closed != ERR_CANCELLED) {
+		/* a worker that could not go on (a full disk) is why the pipe broke */
+		if (r < 0 && r != ERR_SYS && r != ERR_LIMIT && closed < 0 &&
+			closed != ERR_CANCELLED) {
 			*err = said;
 			r = closed;
 		}
