@@ -226,7 +226,7 @@ static int info_run(struct app *app, void *args, const struct strv *rest, struct
 	const struct info_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_JSON struct json *o = json_new_object();
-	struct json *store;
+	struct json *store = NULL;
 
 	(void)rest;
 	int r = app_store(app, false, &s, err);
