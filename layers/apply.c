@@ -66,7 +66,7 @@ struct place {
 int apply_clean(const char *raw, bool layer, char out[PATH_MAX], struct err *err)
 {
 	size_t n = 0;
-	if (!*raw)
+	if (!*raw && layer)
 		return err_set(err, ERR_INVALID, "entry with an empty name");
 	for (const char *p = raw; *p;) {
 		const char *end = strchrnul(p, '/');
@@ -386,7 +386,26 @@ static int link_error(const struct tar_entry *e, const struct place *p, struct e
 	return err_sys(err, "cannot link '%s' to '%.200s'", p->path, e->link);
 }
 
-static int make_hardlink(
+/* docker gives the file what the entry of its further name says. */
+static int shape_linked(
+	struct apply *a, const struct tar_entry *e, const struct place *p, struct err *err)
+{
+	if (!(a->opts->flags & APPLY_NO_OWNER) &&
+		fchownat(p->dir, p->name, p->uid, p->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "cannot set the owner of '%s'", p->path);
+	struct stat st;
+	if (fstatat(p->dir, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "cannot stat '%s'", p->path);
+	if (S_ISLNK(st.st_mode))
+		return 0;
+	if (fchmodat(p->dir, p->name, e->mode & 07777, 0) < 0)
+		return err_sys(err, "cannot set the mode of '%s'", p->path);
+	if (utimensat(p->dir, p->name, p->times, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "cannot set the time of '%s'", p->path);
+	return 0;
+}
+
+static int link_to(
 	struct apply *a, const struct tar_entry *e, const struct place *p, struct err *err)
 {
 	char target[PATH_MAX];
@@ -413,6 +432,14 @@ static int make_hardlink(
 	if (clear_way(a, p, err) < 0)
 		return err->code;
 	return linkat(dir, name, p->dir, p->name, 0) < 0 ? link_error(e, p, err) : 0;
+}
+
+static int make_hardlink(
+	struct apply *a, const struct tar_entry *e, const struct place *p, struct err *err)
+{
+	if (link_to(a, e, p, err) < 0)
+		return err->code;
+	return a->opts->flags & APPLY_PLAIN ? shape_linked(a, e, p, err) : 0;
 }
 
 static int make_whiteout(struct apply *a, const struct place *p, struct err *err);
@@ -505,14 +532,14 @@ static bool below_whiteout(const char *path)
 	return false;
 }
 
-/* The root itself. docker leaves the target of ADD as it is. */
+/* The root itself. docker leaves the target of ADD as it is, whatever such an entry is. */
 static int apply_root(struct apply *a, const struct tar_entry *e, struct place *p, struct err *err)
 {
+	if (a->opts->flags & APPLY_PLAIN)
+		return 0;
 	if (!S_ISDIR(e->mode) || e->hardlink)
 		return err_set(
 			err, ERR_INVALID, "'%.200s' is the root and not a directory", e->path);
-	if (a->opts->flags & APPLY_PLAIN)
-		return 0;
 	a->parent_known = false;
 	return shape_dir(a, a->root, e, p, false, err);
 }

@@ -32,7 +32,8 @@ struct apply_limits {
 
 enum apply_flags {
 	APPLY_PLAIN = 1 << 0, /* not a layer but an archive for ADD, unpacked onto a tree that may
-	                       * be merged: ".." stays inside the root, "./" leaves it as it is,
+	                       * be merged: ".." stays inside the root, "./" and an entry without a
+	                       * name leave it as it is, a hard link brings owner, mode and time,
 	                       * .wh.NAME removes NAME (what the image shows that BuildKit makes),
 	                       * .wh..wh..opq is refused */
 	APPLY_CHOWN = 1 << 1, /* every entry gets opts.uid:gid */
