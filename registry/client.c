@@ -45,7 +45,8 @@ void client_done(struct client *c)
 
 int client_host(struct client *c, const struct place *p, struct host **ret, struct err *err)
 {
-	bool insecure = c->opts.tls_verify == 0 || (c->opts.tls_verify < 0 && p->insecure);
+	bool insecure = !p->verified &&
+	                (c->opts.tls_verify == 0 || (c->opts.tls_verify < 0 && p->insecure));
 	for (size_t i = 0; i < c->n_hosts; i++) {
 		struct host *h = c->hosts[i];
 		if (streq(h->name, p->host) && streq(h->auth_name, p->auth_host) &&
@@ -223,7 +224,7 @@ static void on_http_done(struct http_request *http, const struct err *failure)
 	int r;
 	if (!failure) {
 		r = judge_response(x, &err);
-	} else if (http->unreachable && x->host->insecure &&
+	} else if (http->unreachable && x->host->insecure && x->url[0] == '/' &&
 		   str_has_prefix(x->sent_url, "https:") &&
 		   (!x->host->scheme_known || x->host->plain)) {
 		/* What is configured insecure is tried with TLS first, then without. */

@@ -58,6 +58,7 @@ struct place {
 	char *auth_host; /* host[:port] under which credentials are kept */
 	char *repository;
 	bool insecure; /* plain HTTP and unverified certificates are allowed */
+	bool verified; /* a host the user did not name: verified whatever --tls-verify says */
 };
 struct places {
 	struct place *p;

@@ -246,9 +246,11 @@ static int realm_host(const struct exchange *x, const struct url *realm, const c
 {
 	AUTO_FREE char *origin = url_origin(realm);
 	char *name = strstr(origin, "://") + 3;
+	bool same = streq(realm->host, registry);
 	struct place p = {.host = name,
 		.auth_host = name,
-		.insecure = streq(realm->host, registry) && x->host->insecure};
+		.insecure = same && x->host->insecure,
+		.verified = !same};
 	int r = client_host(x->client, &p, ret, err);
 	if (r == 0 && !realm->https) {
 		(*ret)->plain = true;

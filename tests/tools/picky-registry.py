@@ -81,7 +81,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not m:
             return self.answer(404, "application/json", b"{}")
         repo, kind, name = m.groups()
-        if self.headers.get("Authorization") != f"Bearer T:repository:{repo}:pull".replace(" ", ""):
+        if self.headers.get("Authorization") != f"Bearer T:repository:{repo}:pull":
             realm = {"foreign": "https://auth.example.invalid/token", "plain": f"http://localhost:{PORT}/token"}.get(repo, f"http://127.0.0.1:{PORT}/token")
             return self.answer(401, "application/json", b"{}", WWW_Authenticate=f'Bearer realm="{realm}",service="picky",scope="repository:other:*"')
         if kind == "manifests":
