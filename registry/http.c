@@ -427,7 +427,12 @@ static int describe(struct http_transfer *t, CURLcode code, struct err *err)
 	default:
 		break;
 	}
-	t->r->unreachable = code == CURLE_COULDNT_CONNECT;
+	curl_off_t connected = 0;
+	curl_easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &connected);
+	t->r->unreachable = code == CURLE_COULDNT_CONNECT ||
+	                    (code == CURLE_OPERATION_TIMEDOUT && connected == 0);
+	if (t->r->unreachable)
+		return err_set(err, ERR_NETWORK, "cannot reach %s: no answer", host);
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return err_set(err, ERR_NETWORK, "%s does not answer or stopped sending", host);
 	return err_set(err, ERR_NETWORK, "transfer from %s failed: %s", host,
