@@ -70,88 +70,115 @@ static void push_components(struct strv *todo, const char *path)
 
 /*
  * The walk without openat2: one O_PATH|O_NOFOLLOW step a component, links pushed back as
- * components, ".." by a stack of the descriptors that were passed, so that a rename meanwhile
- * cannot lead above the root. The names walked are collected in `trail` (for root_realpath) when it
- * is not NULL.
+ * components,
+ * ".." by a stack of the descriptors that were passed, so that a rename meanwhile cannot lead above
+ * the root. The names walked are collected in `trail` (for root_realpath) when it is not NULL.
  */
+struct walk {
+	int rootfd;
+	struct strv todo; /* components still to go, the next one last */
+	int *stack; /* directories entered */
+	size_t depth, cap;
+	int links;
+	bool want_dir; /* the path ended in a slash */
+	struct strv *trail;
+};
+
+static int walk_dir(const struct walk *w)
+{
+	return w->depth ? w->stack[w->depth - 1] : w->rootfd;
+}
+
+static void walk_up(struct walk *w)
+{
+	if (!w->depth)
+		return;
+	close(w->stack[--w->depth]);
+	if (w->trail)
+		strv_remove(w->trail, w->trail->n - 1);
+}
+
+static void walk_enter(struct walk *w, int fd)
+{
+	if (w->depth == w->cap) {
+		w->cap = w->cap ? w->cap * 2 : 16;
+		w->stack = xreallocarray(w->stack, w->cap, sizeof(*w->stack));
+	}
+	w->stack[w->depth++] = fd;
+}
+
+static int walk_link(struct walk *w, const char *name)
+{
+	if (++w->links > LINKS_MAX) {
+		errno = ELOOP;
+		return -1;
+	}
+	AUTO_FREE char *target = read_link(walk_dir(w), name);
+	if (!target)
+		return -1;
+	while (target[0] == '/' && w->depth)
+		walk_up(w);
+	if (!w->todo.n && path_has_trailing_slash(target))
+		w->want_dir = true;
+	push_components(&w->todo, target);
+	return 0;
+}
+
+#define WALK_ON (-2)
+
+/* One component: the descriptor when it was the last, WALK_ON when there is more, -1 with errno. */
+static int walk_step(struct walk *w, const char *name, int flags, mode_t mode)
+{
+	bool last = w->todo.n == 0;
+	int dir = walk_dir(w);
+	AUTO_FD int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0 && errno == ENOENT && last && (flags & O_CREAT))
+		return openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -1;
+	if (S_ISLNK(st.st_mode) && !(last && (flags & O_NOFOLLOW))) {
+		if (last && (flags & O_CREAT) && (flags & O_EXCL)) {
+			errno = EEXIST;
+			return -1;
+		}
+		return walk_link(w, name) < 0 ? -1 : WALK_ON;
+	}
+	if ((!last || w->want_dir) && !S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		return -1;
+	}
+	if (w->trail)
+		strv_add(w->trail, name);
+	if (last)
+		return openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+	walk_enter(w, take_fd(&fd));
+	return WALK_ON;
+}
+
 static int walk(int rootfd, const char *path, int flags, mode_t mode, struct strv *trail)
 {
-	AUTO_STRV struct strv todo = STRV_INIT;
-	AUTO_FREE int *stack = NULL;
-	size_t depth = 0, cap = 0;
-	int links = 0, result = -1;
-	bool want_dir = path_has_trailing_slash(path);
-	push_components(&todo, path);
-	while (todo.n) {
-		AUTO_FREE char *name = xstrdup(todo.v[todo.n - 1]);
-		strv_remove(&todo, todo.n - 1);
-		int dir = depth ? stack[depth - 1] : rootfd;
-		if (streq(name, "..")) {
-			if (depth) {
-				close(stack[--depth]);
-				if (trail)
-					strv_remove(trail, trail->n - 1);
-			}
-			continue;
-		}
-		bool last = todo.n == 0;
-		AUTO_FD int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		struct stat st;
-		if (fd < 0) {
-			if (errno != ENOENT || !last || !(flags & O_CREAT))
-				goto out;
-			result = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
-			goto out;
-		}
-		if (fstat(fd, &st) < 0)
-			goto out;
-		if (S_ISLNK(st.st_mode) && !(last && (flags & O_NOFOLLOW))) {
-			if (++links > LINKS_MAX) {
-				errno = ELOOP;
-				goto out;
-			}
-			if (last && (flags & O_CREAT) && (flags & O_EXCL)) {
-				errno = EEXIST;
-				goto out;
-			}
-			AUTO_FREE char *target = read_link(dir, name);
-			if (!target)
-				goto out;
-			if (target[0] == '/') {
-				while (depth)
-					close(stack[--depth]);
-				while (trail && trail->n)
-					strv_remove(trail, trail->n - 1);
-			}
-			if (last && path_has_trailing_slash(target))
-				want_dir = true;
-			push_components(&todo, target);
-			continue;
-		}
-		if ((!last || want_dir) && !S_ISDIR(st.st_mode)) {
-			errno = ENOTDIR;
-			goto out;
-		}
-		if (trail)
-			strv_add(trail, name);
-		if (last) {
-			result = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
-			goto out;
-		}
-		if (depth == cap) {
-			cap = cap ? cap * 2 : 16;
-			stack = xreallocarray(stack, cap, sizeof(*stack));
-		}
-		stack[depth++] = take_fd(&fd);
+	struct walk w = {
+		.rootfd = rootfd, .trail = trail, .want_dir = path_has_trailing_slash(path)};
+	int result = WALK_ON;
+	push_components(&w.todo, path);
+	while (w.todo.n && result == WALK_ON) {
+		AUTO_FREE char *name = xstrdup(w.todo.v[w.todo.n - 1]);
+		strv_remove(&w.todo, w.todo.n - 1);
+		if (streq(name, ".."))
+			walk_up(&w);
+		else
+			result = walk_step(&w, name, flags, mode);
 	}
 	/* the path ended in "..", ".", "/" or a link to the top: a directory that is open already
 	 */
-	result = openat(depth ? stack[depth - 1] : rootfd, ".",
-		flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW), mode);
-out:;
+	if (result == WALK_ON)
+		result = openat(walk_dir(&w), ".", flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW), mode);
 	int saved = errno;
-	while (depth)
-		close(stack[--depth]);
+	while (w.depth)
+		close(w.stack[--w.depth]);
+	free(w.stack);
+	strv_done(&w.todo);
 	errno = saved;
 	return result;
 }
