@@ -159,7 +159,9 @@ static inline const char *image_upper(struct image *im, const char *path, char *
 	for (int i = 0; i < count; i++) {
 		size_t used = strlen(buf);
 		if (strcmp(list[i]->d_name, ".") != 0 && strcmp(list[i]->d_name, "..") != 0)
-			snprintf(buf + used, n - used, "%s%s", used ? " " : "", list[i]->d_name);
+			assert_in_range(snprintf(buf + used, n - used, "%s%s", used ? " " : "",
+						list[i]->d_name),
+				1, n - used - 1);
 		free(list[i]);
 	}
 	if (count >= 0)
