@@ -247,6 +247,7 @@ static void step_done(struct step *s)
 	free(s->dest);
 	free(s->chown);
 	free(s->chmod);
+	strv_done(&s->excludes);
 }
 
 void stage_plan_done(struct stage_plan *p)

@@ -9,6 +9,7 @@
 #include "build/cache.h"
 #include "build/chmod.h"
 #include "build/filetree.h"
+#include "build/selection.h"
 #include "build/steps.h"
 
 #include <fcntl.h>
@@ -23,6 +24,8 @@ struct inputs {
 	bool mode_matters, owner_matters;
 	void *names; /* tsearch(3) tree of files with several names, in the order they were met */
 	uint64_t n_names;
+	struct node **wanted; /* files of a part of a tree */
+	size_t n_wanted, cap_wanted;
 };
 
 struct name_group {
@@ -75,7 +78,8 @@ static int directory_xattrs(struct inputs *in, struct node *n, struct err *err)
 	return 0;
 }
 
-static int feed(struct inputs *in, struct node *n, struct err *err)
+/* One thing but for its name and what lies below it. */
+static int feed_node(struct inputs *in, struct node *n, struct err *err)
 {
 	mode_t mode = n->st.st_mode;
 	key_u64(&in->k, in->mode_matters ? mode : mode & S_IFMT);
@@ -87,54 +91,97 @@ static int feed(struct inputs *in, struct node *n, struct err *err)
 		key_digest(&in->k, &n->digest);
 		key_u64(&in->k, (uint64_t)n->st.st_size);
 		key_u64(&in->k, group_of(in, &n->st));
-		return 0;
-	}
-	if (S_ISLNK(mode)) {
+	} else if (S_ISLNK(mode)) {
 		key_str(&in->k, n->link);
-		return 0;
-	}
-	if (!S_ISDIR(mode)) {
+	} else if (S_ISDIR(mode)) {
+		return directory_xattrs(in, n, err);
+	} else {
 		key_u64(&in->k, n->st.st_rdev);
-		return 0;
 	}
-	if (directory_xattrs(in, n, err) < 0 || filetree_list(in->t, n, err) < 0)
-		return err->code;
-	for (size_t i = 0; i < n->n_children; i++) {
-		bool visible;
-		if (node_visible(in->t, n->children[i], &visible, err) < 0)
-			return err->code;
-		if (!visible)
-			continue;
-		key_str(&in->k, n->children[i]->name);
-		if (feed(in, n->children[i], err) < 0)
-			return err->code;
-	}
-	key_str(&in->k, NULL); /* end of the directory */
 	return 0;
+}
+
+static int feed_named(void *arg, struct node *n, struct err *err)
+{
+	struct inputs *in = arg;
+	key_str(&in->k, n->name);
+	return feed_node(in, n, err);
+}
+
+static int feed_end(void *arg, struct node *n, struct err *err)
+{
+	struct inputs *in = arg;
+	(void)n;
+	(void)err;
+	key_str(&in->k, NULL);
+	return 0;
+}
+
+static int collect(void *arg, struct node *n, struct err *err)
+{
+	struct inputs *in = arg;
+	(void)err;
+	if (in->n_wanted == in->cap_wanted) {
+		in->cap_wanted = in->cap_wanted ? 2 * in->cap_wanted : 64;
+		in->wanted = xreallocarray(in->wanted, in->cap_wanted, sizeof(*in->wanted));
+	}
+	in->wanted[in->n_wanted++] = n;
+	return 0;
+}
+
+/* Only what is taken is read. */
+static int hash_taken(
+	struct inputs *in, const struct selection *sel, struct node *top, struct err *err)
+{
+	if (!S_ISDIR(top->st.st_mode) || selection_takes_all(sel))
+		return filetree_hash(in->t, &top, 1, err);
+	const struct walk w = {.met = collect, .arg = in};
+	in->n_wanted = 0;
+	if (selection_walk(sel, in->t, top, &w, NULL, err) < 0)
+		return err->code;
+	return filetree_hash(in->t, in->wanted, in->n_wanted, err);
+}
+
+/* *ret_n: how many things it is. */
+static int feed_top(struct inputs *in, const struct selection *sel, struct node *n,
+	const char *path, size_t *ret_n, struct err *err)
+{
+	if (hash_taken(in, sel, n, err) < 0)
+		return err->code;
+	*ret_n = 1;
+	key_str(&in->k, S_ISDIR(n->st.st_mode) ? NULL : path_base(path));
+	if (!S_ISDIR(n->st.st_mode))
+		return feed_node(in, n, err);
+	/* of the directory itself nothing is copied */
+	const struct walk w = {
+		.enter = feed_named, .leave = feed_end, .met = feed_named, .arg = in};
+	if (selection_walk(sel, in->t, n, &w, ret_n, err) < 0)
+		return err->code;
+	return feed_end(in, n, err);
 }
 
 static int feed_source(struct inputs *in, const char *source, struct err *err)
 {
+	AUTO_SELECTION struct selection sel = {0};
 	struct match *m = NULL;
-	size_t n = 0;
-	if (filetree_glob(in->t, source, &m, &n, err) < 0)
+	size_t n = 0, taken = 0;
+	if (selection_init(&sel, source, in->s->parents, &in->s->excludes, err) < 0 ||
+		filetree_glob(in->t, sel.root, &m, &n, err) < 0)
 		return err->code;
 	key_u64(&in->k, n);
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		struct node *node = m[i].node;
+		size_t things = 0;
 		if (node->link) /* what a source names is followed, what lies below it is not */
 			rc = filetree_lookup(in->t, m[i].path, true, &node, err);
 		if (rc == 0 && !node)
 			rc = err_set(err, ERR_NOT_FOUND, "'%s' is a link to nothing", m[i].path);
 		if (rc == 0)
-			rc = filetree_hash(in->t, &node, 1, err);
-		if (rc < 0)
-			break;
-		key_str(&in->k, S_ISDIR(node->st.st_mode) ? NULL : path_base(m[i].path));
-		rc = feed(in, node, err);
+			rc = feed_top(in, &sel, node, m[i].path, &things, err);
+		taken += things;
 	}
-	if (rc == 0 && n == 0 && !strpbrk(source, "*?["))
+	if (rc == 0 && sel.required && (in->s->parents ? !taken : !n))
 		rc = err_set(err, ERR_NOT_FOUND, "no file '%s' in the source", source);
 	matches_free(m, n);
 	return rc;
@@ -152,5 +199,6 @@ int inputs_digest(struct filetree *t, const struct step *s, struct digest *ret, 
 		rc = feed_source(&in, s->sources.v[i], err);
 	*ret = key_final(&in.k);
 	tdestroy(in.names, free);
+	free(in.wanted);
 	return rc;
 }

@@ -9,6 +9,8 @@
 #include "build/cache.h"
 #include "build/chmod.h"
 #include "build/file_expand.h"
+#include "build/file_ignore.h"
+#include "build/selection.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,8 +73,34 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 	return 0;
 }
 
+/* How many things the source word names; with --parents: takes. */
+static int count_taken(
+	struct build *b, const struct step *s, const char *source, size_t *ret, struct err *err)
+{
+	AUTO_SELECTION struct selection sel = {0};
+	struct match *m = NULL;
+	size_t n = 0;
+	if (selection_init(&sel, source, s->parents, &s->excludes, err) < 0 ||
+		filetree_glob(b->context, sel.root, &m, &n, err) < 0)
+		return err->code;
+	*ret = s->parents ? 0 : n;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && s->parents && i < n; i++) {
+		const struct walk nothing = {0};
+		size_t things = 1;
+		if (S_ISDIR(m[i].node->st.st_mode))
+			rc = selection_walk(&sel, b->context, m[i].node, &nothing, &things, err);
+		*ret += things;
+	}
+	if (rc == 0 && !sel.required && !has_wildcard(source))
+		*ret = 1; /* the rest is excluded, which is fine */
+	matches_free(m, n);
+	return rc;
+}
+
 /* Every source must be in the context; a pattern may match nothing. */
-static int check_source(struct eval *e, const char *source, struct pos pos, struct err *err)
+static int check_source(
+	struct eval *e, const struct step *s, const char *source, struct pos pos, struct err *err)
 {
 	struct build *b = e->b;
 	struct err why = ERR_INIT;
@@ -83,11 +111,9 @@ static int check_source(struct eval *e, const char *source, struct pos pos, stru
 		return eval_error(e, pos, err, ERR_INVALID,
 			"%s: there is no build context to copy '%s' from", e->at.inst->name,
 			source);
-	struct match *m = NULL;
 	size_t n = 0;
-	if (filetree_glob(b->context, source, &m, &n, &why) < 0)
+	if (count_taken(b, s, source, &n, &why) < 0)
 		return eval_error(e, pos, err, why.code, "%s", why.msg);
-	matches_free(m, n);
 	if (n)
 		return 0;
 	if (has_wildcard(source)) {
@@ -142,7 +168,7 @@ static int copy_sources(struct eval *e, struct step *s, struct err *err)
 			return eval_error(e, inst->arg_pos[i], err, ERR_UNSUPPORTED,
 				"ADD from a URL is not supported yet");
 		if (s->from == COPY_FROM_CONTEXT &&
-			check_source(e, word, inst->arg_pos[i], err) < 0)
+			check_source(e, s, word, inst->arg_pos[i], err) < 0)
 			return err->code;
 		strv_add(&s->sources, word);
 	}
@@ -164,29 +190,66 @@ static int copy_dest(struct eval *e, struct step *s, struct err *err)
 	return 0;
 }
 
-static int copy_flags(struct eval *e, struct step *s, struct err *err)
+static int copy_excludes(struct eval *e, struct step *s, struct err *err)
 {
-	static const char *const later[] = {
-		"parents", "exclude", "checksum", "keep-git-dir", "unpack", "link"};
-	for (size_t i = 0; i < ARRAY_LEN(later); i++) {
-		struct pos pos;
-		if (inst_flag(e->at.inst, later[i], &pos))
-			return eval_error(e, pos, err, ERR_UNSUPPORTED,
-				"%s --%s is not supported yet", e->at.inst->name, later[i]);
+	const struct inst *inst = e->at.inst;
+	for (size_t i = 0; i < inst->n_flags; i++) {
+		const struct inst_flag *f = &inst->flags[i];
+		AUTO_FREE char *pattern = NULL;
+		struct ignore *checked = NULL;
+		struct err why = ERR_INIT;
+		if (!streq(f->name, "exclude"))
+			continue;
+		if (eval_word(e, f->value ? f->value : "", f->pos, &pattern, err) < 0)
+			return err->code;
+		if (ignore_from_patterns(&pattern, 1, &checked, &why) < 0)
+			return eval_error(e, f->pos, err, why.code, "--exclude: %s", why.msg);
+		ignore_free(checked);
+		strv_add(&s->excludes, pattern);
 	}
-	if (eval_flag(e, "chown", &s->chown, err) < 0 || eval_flag(e, "chmod", &s->chmod, err) < 0)
-		return err->code;
-	if (s->chown && !*s->chown)
-		mem_replace(&s->chown, NULL);
-	if (s->chmod && !*s->chmod)
-		mem_replace(&s->chmod, NULL);
+	return 0;
+}
+
+static int copy_chmod(struct eval *e, struct step *s, struct err *err)
+{
 	struct pos pos;
 	struct chmod mode;
+	if (eval_flag(e, "chmod", &s->chmod, err) < 0)
+		return err->code;
+	if (s->chmod && !*s->chmod)
+		mem_replace(&s->chmod, NULL);
 	if (s->chmod && inst_flag(e->at.inst, "chmod", &pos) && !chmod_parse(s->chmod, &mode))
 		return eval_error(e, pos, err, ERR_INVALID,
 			"--chmod=%s: neither an octal mode such as 0755 nor a symbolic one such as "
 			"u=rwX,go=rX",
 			s->chmod);
+	return 0;
+}
+
+/* Users by name are looked up in what lies below, so such a copy is no layer of its own. */
+static bool has_names(const char *chown)
+{
+	return chown && strspn(chown, "0123456789:") != strlen(chown);
+}
+
+static int copy_flags(struct eval *e, struct step *s, struct err *err)
+{
+	static const char *const of_urls[] = {"keep-git-dir", "checksum"};
+	const struct inst *inst = e->at.inst;
+	struct pos pos;
+	for (size_t i = 0; i < ARRAY_LEN(of_urls); i++)
+		if (inst_flag(inst, of_urls[i], &pos))
+			return eval_error(e, pos, err, ERR_INVALID,
+				"--%s is for sources that are URLs", of_urls[i]);
+	if (eval_flag(e, "chown", &s->chown, err) < 0 || copy_chmod(e, s, err) < 0 ||
+		copy_excludes(e, s, err) < 0)
+		return err->code;
+	if (s->chown && !*s->chown)
+		mem_replace(&s->chown, NULL);
+	s->parents = inst_flag_is_true(inst, "parents");
+	s->link = inst_flag_is_true(inst, "link") && !has_names(s->chown);
+	s->unpack =
+		s->add && (!inst_flag(inst, "unpack", NULL) || inst_flag_is_true(inst, "unpack"));
 	return 0;
 }
 
@@ -207,7 +270,9 @@ int inst_copy(struct eval *e, struct err *err)
 		return err->code;
 	struct key k;
 	key_init(&k, "copy");
-	key_u64(&k, s->add);
+	key_u64(&k, s->unpack);
+	key_u64(&k, s->parents);
+	key_strv(&k, &s->excludes);
 	key_strv(&k, &s->sources);
 	key_str(&k, s->dest);
 	key_str(&k, s->chown);

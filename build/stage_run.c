@@ -135,13 +135,20 @@ static struct digest combine(const char *kind, const struct digest *parent,
 	return key_final(&k);
 }
 
+/* What a step's layer depends on: all that is below it, or with --link nothing. */
+static const struct digest *parent_key(const struct stage_run *r)
+{
+	static const struct digest none;
+	return current(r)->link ? &none : &r->key;
+}
+
 /* The step is over: its layer joins the chain. */
 static void step_over(struct stage_run *r, struct link *l, struct timespec created)
 {
 	r->results[r->next] = (struct step_result){.link = l, .created = created};
 	if (l)
 		chain_add(&r->chain, l);
-	r->key = r->step_key;
+	r->key = current(r)->link ? combine("on", &r->key, &r->step_key, NULL) : r->step_key;
 	r->next++;
 }
 
@@ -302,7 +309,7 @@ static int write_job(void *arg, struct buf *out, struct err *err)
 	const struct step *s = current(r);
 	(void)out;
 	struct snapshot snap = {.lower = w->lowers,
-		.n_lower = r->chain.n,
+		.n_lower = s->link ? 0 : r->chain.n,
 		.upper = r->upper_fd,
 		.work = r->work_fd};
 	AUTO_FD int root = -1;
@@ -348,8 +355,9 @@ static int start_work(struct build *b, struct stage_run *r, struct err *err)
 	const struct step *s = current(r);
 	AUTO_FREE int *lowers = NULL;
 	r->begun = clock_now();
-	if (chain_open(b, &r->chain, &lowers, err) < 0 ||
-		make_upper(b, r, lowers, r->chain.n, err) < 0 || open_source(b, r, err) < 0)
+	if ((!s->link && chain_open(b, &r->chain, &lowers, err) < 0) ||
+		make_upper(b, r, lowers, s->link ? 0 : r->chain.n, err) < 0 ||
+		open_source(b, r, err) < 0)
 		return err->code;
 	if (s->kind == STEP_RUN)
 		return start_sandbox(b, r, lowers, err);
@@ -380,14 +388,14 @@ static int step_key(struct build *b, struct stage_run *r, bool *ret_known, struc
 	*ret_known = true;
 	r->has_alias = false;
 	if (!has_file_sources(s)) {
-		r->step_key = combine("plain", &r->key, &s->words, NULL);
+		r->step_key = combine("plain", parent_key(r), &s->words, NULL);
 		return 0;
 	}
 	struct digest inputs;
 	if (s->from == COPY_FROM_CONTEXT) {
 		if (inputs_digest(b->context, s, &inputs, err) < 0)
 			return err->code;
-		r->step_key = combine("copy", &r->key, &s->words, &inputs);
+		r->step_key = combine("copy", parent_key(r), &s->words, &inputs);
 		return 0;
 	}
 	struct digest source;
@@ -400,7 +408,7 @@ static int step_key(struct build *b, struct stage_run *r, bool *ret_known, struc
 	} else {
 		source = image_key(&b->images[s->from_image].image);
 	}
-	r->alias_key = combine("copy alias", &r->key, &s->words, &source);
+	r->alias_key = combine("copy alias", parent_key(r), &s->words, &source);
 	r->has_alias = true;
 	if (cache_allowed(b, r) && alias_get(b, &r->alias_key, &r->step_key))
 		return 0;
@@ -517,7 +525,7 @@ static int handle_hash(struct build *b, struct stage_run *r, const struct buf *o
 	struct digest inputs;
 	r->hashing = false;
 	memcpy(&inputs, out->data, sizeof(inputs));
-	r->step_key = combine("copy", &r->key, &s->words, &inputs);
+	r->step_key = combine("copy", parent_key(r), &s->words, &inputs);
 	r->state = STAGE_WAITING;
 	/* what these layers' files are is known from now on, whether the step has a record or not
 	 */

@@ -59,7 +59,10 @@ struct step {
 	char *dest; /* absolute, trailing slash kept */
 	char *chown; /* NULL: not given */
 	char *chmod; /* NULL: not given; else octal or symbolic */
-	bool link;
+	struct strv excludes; /* patterns */
+	bool parents;
+	bool link; /* a layer of its own: made on an empty root, whatever is below */
+	bool unpack; /* archives */
 
 	/* WORKDIR: dest, user */
 };

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of copy share. */
+#pragma once
+#include "base/mem.h"
+#include "build/chmod.h"
+#include "build/copy.h"
+
+struct selection;
+
+#define COPY_BUF (128 * KIB) /* files up to this are read and written in one piece */
+
+struct link_entry {
+	dev_t dev;
+	ino_t ino;
+	char *path; /* where it was copied to, below the root; NULL: free */
+};
+
+struct copier {
+	const struct copy_work *w;
+	bool has_owner;
+	uid_t uid;
+	gid_t gid;
+	bool has_mode;
+	struct chmod mode;
+	char *buf;
+	struct link_entry
+		*links; /* open addressing; of files with several names that were copied */
+	size_t n_links, cap_links;
+};
+
+/*
+ * The place a destination names: links followed inside the root, also the last component and also
+ * into nothing, as a program would that creates it. New string, clean and relative; NULL with
+ * errno.
+ */
+char *copy_resolve(int root, const char *path);
+/* Directories that a copy implies: 0755, or what --chmod makes of that, and --chown's. */
+int copy_make_dirs(const struct copier *c, const char *path, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+/* The directory that a copy of a thing called `base` to `dest` goes into (made), and its name
+ * there. */
+int copy_place(struct copier *c, const char *dest, const char *base, int *ret_dir, char **ret_path,
+	char **ret_name, struct err *err) __attribute__((warn_unused_result));
+
+/* Files with several names are linked among themselves only within one copy. */
+void copy_links_forget(struct copier *c);
+mode_t copy_mode(const struct copier *c, const struct stat *st);
+/* A new regular file in place of whatever is there, if it is not a directory. */
+int copy_create(int dir, const char *name, mode_t mode, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+/* Anything but a directory: from_dir/n->name to to_dir/name, which is to_path/name below the root.
+ */
+int copy_leaf(struct copier *c, const struct node *n, int from_dir, int to_dir, const char *to_path,
+	const char *name, struct err *err) __attribute__((warn_unused_result));
+/* What sel takes of the directory n, open as from, into to, which is to_path below the root. Both
+ * descriptors are borrowed. *ret_n: how many things. */
+int copy_tree(struct copier *c, const struct selection *sel, struct node *n, int from, int to,
+	const char *to_path, size_t *ret_n, struct err *err) __attribute__((warn_unused_result));
