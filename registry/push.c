@@ -15,6 +15,7 @@
 #include "registry/remote.h"
 #include "registry/sink.h"
 #include "registry/transport.h"
+#include "store/store.h"
 #include "store/blobs.h"
 #include "store/names.h"
 
@@ -319,7 +320,10 @@ int image_push(struct store *s, const struct descriptor *image, const char *name
 	enum transport transport;
 	const char *rest;
 	AUTO_DOCUMENT struct document doc = {0};
+	AUTO_TXN struct txn *t = NULL; /* what is sent is not collected meanwhile */
 	int r = location_parse(location, &transport, &rest, err);
+	if (r == 0)
+		r = txn_begin(s, &t, err);
 	if (r == 0)
 		r = read_document(s, image, &doc, err);
 	if (r == 0)
