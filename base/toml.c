@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/toml.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -268,6 +269,7 @@ static int parse_pair(struct parser *t, struct json *table, struct err *err)
 	r = descend(t, table, &key, false, &table, err);
 	if (r < 0)
 		return r;
+	assert(key.n); /* parse_key() gives one part or more */
 	const char *last = key.v[key.n - 1];
 	if (json_get(table, last))
 		return err_set(

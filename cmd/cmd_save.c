@@ -112,7 +112,7 @@ static int save_run(struct app *app, void *args, const struct strv *rest, struct
 	AUTO_IMAGE struct image image = {0};
 	AUTO_FREE char *ref = NULL;
 	struct descriptor top = {0};
-	const char *transport = NULL;
+	const char *transport = "";
 
 	int r = transport_of(a->format, &transport, err);
 	bool directory = r == 0 && (streq(transport, "oci") || streq(transport, "dir"));
@@ -234,7 +234,7 @@ static int load_from(
 {
 	struct pull_opts o = {.policy = PULL_ALWAYS};
 	struct pulled pulled = {0};
-	const char *transport = NULL;
+	const char *transport = "";
 	struct stat st;
 	char digest[DIGEST_STR_MAX];
 	int r = 0;
