@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
-#include "base/root.h"
 #include "build/build_internal.h"
 #include "build/executor.h"
 #include "build/file_ignore.h"
@@ -43,6 +42,7 @@ void build_opts_done(struct build_opts *o)
 	strv_done(&o->files);
 	strv_done(&o->tags);
 	map_done(&o->build_args);
+	map_done(&o->contexts);
 	map_done(&o->labels);
 	map_done(&o->annotations);
 	strv_done(&o->no_cache_stages);
@@ -195,16 +195,9 @@ static int read_ignore(struct build *b, const char *file, struct err *err)
 		if (fs_read_file(AT_FDCWD, path, IGNORE_FILE_MAX, &text, &len, &none) == 0)
 			return use_ignore_file(b, short_name(b, path), text, len, err);
 	}
-	for (size_t i = 0; b->context_fd >= 0 && i < ARRAY_LEN(suffixes); i++) {
-		if (root_read_file(
-			    b->context_fd, suffixes[i], IGNORE_FILE_MAX, &text, &len, &none) == 0)
-			return use_ignore_file(b, suffixes[i], text, len, err);
-		if (none.code != ERR_NOT_FOUND) {
-			*err = none;
-			return err->code;
-		}
-	}
-	return 0;
+	return b->context_fd < 0
+	               ? 0
+	               : context_read_ignore(b->context_fd, &b->ignore_name, &b->ignore, err);
 }
 
 static int open_inputs(struct build *b, struct containerfile **files, size_t *n, struct err *err)
@@ -267,6 +260,8 @@ static int run(struct build *b, struct err *err)
 	}
 	if (stages_plan(files, n, b->o, &b->stages, err) < 0)
 		return err->code;
+	if (contexts_open(b, err) < 0 || contexts_apply(b, err) < 0)
+		return err->code;
 	find_epoch(b);
 	b->plans = xcalloc(b->stages.n, sizeof(*b->plans));
 	if (txn_begin(b->store, &b->txn, err) < 0)
@@ -303,6 +298,7 @@ static void build_done(struct build *b)
 		free(b->triggers[i]);
 	}
 	free(b->triggers);
+	contexts_done(b);
 	filetree_free(b->context);
 	ignore_free(b->ignore);
 	free(b->ignore_name);

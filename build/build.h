@@ -30,6 +30,7 @@ struct build_opts {
 	const char *ignore_file; /* --ignorefile; NULL: the usual places */
 	struct strv tags; /* -t, as typed */
 	struct map build_args; /* value NULL: take it from our environment */
+	struct map contexts; /* --build-context: name -> where */
 	struct map labels;
 	struct map annotations; /* of the manifest */
 	const char *target; /* NULL: the last stage */

@@ -3,6 +3,7 @@
 #pragma once
 #include "build/build.h"
 #include "build/chain.h"
+#include "build/contexts.h"
 #include "build/filetree.h"
 #include "build/stages.h"
 #include "build/steps.h"
@@ -29,6 +30,8 @@ struct build {
 	struct ignore *ignore;
 	char *ignore_name; /* file it came from, NULL none */
 	struct statcache *statcache;
+	struct context *contexts; /* --build-context */
+	size_t n_contexts;
 
 	struct link **links; /* all links of all chains */
 	size_t n_links;

@@ -58,6 +58,7 @@ struct step *eval_add_step(struct eval *e, enum step_kind kind)
 		.history = p->config.n_history - 1,
 		.from_stage = NO_STAGE,
 		.from_image = NO_STAGE,
+		.context = NO_CONTEXT,
 	};
 	return s;
 }

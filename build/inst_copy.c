@@ -29,10 +29,33 @@ static bool is_url(const char *s)
 	return false;
 }
 
+/* --from=NAME of a --build-context */
+static int copy_from_context(
+	struct eval *e, struct step *s, const char *from, struct pos pos, struct err *err)
+{
+	const struct context *c = &e->b->contexts[s->context];
+	struct err why = ERR_INIT;
+	switch (c->kind) {
+	case CONTEXT_DIR:
+		return 0;
+	case CONTEXT_SCRATCH:
+		break;
+	case CONTEXT_IMAGE:
+		s->from = COPY_FROM_IMAGE;
+		if (build_use_image(
+			    e->b, c->location, &e->b->target_platform, &s->from_image, &why) < 0)
+			return eval_error(e, pos, err, why.code, "--from=%s: %s", from, why.msg);
+		return 0;
+	}
+	return eval_error(e, pos, err, ERR_INVALID,
+		"--from=%s: that build context is scratch: there is nothing in it to copy", from);
+}
+
 /* --from=STAGE|INDEX|IMAGE */
 static int copy_from(struct eval *e, struct step *s, struct err *err)
 {
 	struct pos pos;
+	s->context = e->p->stage->context;
 	if (!inst_flag(e->at.inst, "from", &pos))
 		return 0;
 	AUTO_FREE char *from = NULL;
@@ -40,6 +63,9 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 		return err->code;
 	if (!*from)
 		return 0; /* as BuildKit: no name, no other source */
+	s->context = contexts_find(e->b, from);
+	if (s->context != NO_CONTEXT)
+		return copy_from_context(e, s, from, pos, err);
 	struct stages *all = &e->b->stages;
 	size_t self = e->p->stage->index;
 	size_t stage = stages_find(all, from, self);
@@ -75,13 +101,13 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 
 /* How many things the source word names; with --parents: takes. */
 static int count_taken(
-	struct build *b, const struct step *s, const char *source, size_t *ret, struct err *err)
+	struct filetree *t, const struct step *s, const char *source, size_t *ret, struct err *err)
 {
 	AUTO_SELECTION struct selection sel = {0};
 	struct match *m = NULL;
 	size_t n = 0;
 	if (selection_init(&sel, source, s->parents, &s->excludes, err) < 0 ||
-		filetree_glob(b->context, sel.root, &m, &n, err) < 0)
+		filetree_glob(t, sel.root, &m, &n, err) < 0)
 		return err->code;
 	*ret = s->parents ? 0 : n;
 	int rc = 0;
@@ -89,7 +115,7 @@ static int count_taken(
 		const struct walk nothing = {0};
 		size_t things = 1;
 		if (S_ISDIR(m[i].node->st.st_mode))
-			rc = selection_walk(&sel, b->context, m[i].node, &nothing, &things, err);
+			rc = selection_walk(&sel, t, m[i].node, &nothing, &things, err);
 		*ret += things;
 	}
 	if (rc == 0 && !sel.required && !has_wildcard(source))
@@ -103,16 +129,20 @@ static int check_source(
 	struct eval *e, const struct step *s, const char *source, struct pos pos, struct err *err)
 {
 	struct build *b = e->b;
+	const struct context *named = s->context == NO_CONTEXT ? NULL : &b->contexts[s->context];
+	struct filetree *t = named ? named->tree : b->context;
+	const char *context_name = named ? named->location : b->context_name;
+	const char *ignore_name = named ? named->ignore_name : b->ignore_name;
 	struct err why = ERR_INIT;
 	if (has_wildcard(source) && !glob_valid(source))
 		return eval_error(e, pos, err, ERR_INVALID, "%s: '%s' is not a well-formed pattern",
 			e->at.inst->name, source);
-	if (!b->context)
+	if (!t)
 		return eval_error(e, pos, err, ERR_INVALID,
 			"%s: there is no build context to copy '%s' from", e->at.inst->name,
 			source);
 	size_t n = 0;
-	if (count_taken(b, s, source, &n, &why) < 0)
+	if (count_taken(t, s, source, &n, &why) < 0)
 		return eval_error(e, pos, err, why.code, "%s", why.msg);
 	if (n)
 		return 0;
@@ -122,13 +152,13 @@ static int check_source(
 		return 0;
 	}
 	unsigned line;
-	if (filetree_hidden_by(b->context, source, &line))
+	if (filetree_hidden_by(t, source, &line))
 		return eval_error(e, pos, err, ERR_NOT_FOUND,
 			"%s: '%s' is excluded from the context by %s:%u", e->at.inst->name, source,
-			b->ignore_name ? b->ignore_name : "the ignore rules", line);
+			ignore_name ? ignore_name : "the ignore rules", line);
 	return eval_error(e, pos, err, ERR_NOT_FOUND,
 		"%s: no file '%s' in the context %s (it has %zu files)", e->at.inst->name, source,
-		b->context_name, filetree_count(b->context));
+		context_name, filetree_count(t));
 }
 
 static int add_inline(struct eval *e, struct step *s, const struct heredoc *h, struct err *err)

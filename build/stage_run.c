@@ -326,7 +326,7 @@ static int open_source(struct build *b, struct stage_run *r, struct err *err)
 {
 	const struct step *s = current(r);
 	if (s->kind != STEP_COPY || s->from == COPY_FROM_CONTEXT) {
-		r->source = b->context;
+		r->source = s->context == NO_CONTEXT ? b->context : b->contexts[s->context].tree;
 		return 0;
 	}
 	if (r->source)
@@ -393,7 +393,7 @@ static int step_key(struct build *b, struct stage_run *r, bool *ret_known, struc
 	}
 	struct digest inputs;
 	if (s->from == COPY_FROM_CONTEXT) {
-		if (inputs_digest(b->context, s, &inputs, err) < 0)
+		if (open_source(b, r, err) < 0 || inputs_digest(r->source, s, &inputs, err) < 0)
 			return err->code;
 		r->step_key = combine("copy", parent_key(r), &s->words, &inputs);
 		return 0;

@@ -27,6 +27,7 @@ struct stage {
 	size_t base_stage; /* or NO_STAGE */
 	bool has_platform;
 	struct platform platform;
+	size_t context; /* the named context that it copies from without --from, or NO_CONTEXT */
 	struct source_inst from;
 	struct source_inst *insts; /* after FROM */
 	size_t n_insts;

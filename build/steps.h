@@ -53,6 +53,7 @@ struct step {
 	enum copy_from from;
 	size_t from_stage;
 	size_t from_image; /* index into build.images */
+	size_t context; /* COPY_FROM_CONTEXT: a named one, or NO_CONTEXT */
 	struct strv sources; /* relative to the root of the source */
 	struct inline_file *inlines;
 	size_t n_inlines;

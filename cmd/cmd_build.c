@@ -15,7 +15,7 @@
 #include "store/store.h"
 
 struct build_args {
-	struct strv files, tags, build_args, labels, annotations, no_cache_filter;
+	struct strv files, tags, build_args, build_contexts, labels, annotations, no_cache_filter;
 	const char *target, *pull, *iidfile, *ignorefile, *progress, *timestamp, *epoch, *format;
 	bool no_cache, quiet, pull_always, pull_never, rewrite_timestamp, layers;
 	uint64_t jobs;
@@ -27,6 +27,7 @@ struct build_args {
 static const struct opt build_options[] = {
 	OPT_STRV(0, "annotation", struct build_args, annotations),
 	OPT_STRV(0, "build-arg", struct build_args, build_args),
+	OPT_STRV(0, "build-context", struct build_args, build_contexts),
 	OPT_STRV('f', "file", struct build_args, files),
 	OPT_STRING(0, "format", struct build_args, format),
 	OPT_STRING(0, "ignorefile", struct build_args, ignorefile),
@@ -52,7 +53,6 @@ static const struct opt build_options[] = {
 	OPT_IGNORED_BOOL(0, "force-rm"),
 	OPT_IGNORED_BOOL(0, "rm"),
 	OPT_IGNORED(0, "signature-policy"),
-	OPT_REFUSED_WHY(0, "build-context", "not supported yet"),
 	OPT_REFUSED_WHY(0, "cache-from", "not supported yet"),
 	OPT_REFUSED_WHY(0, "cache-to", "not supported yet"),
 	OPT_REFUSED_WHY(0, "device", "not supported yet"),
@@ -174,6 +174,7 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 	if (platform_args_get(&a->platform, &o->platform, &o->has_platform, err) < 0 ||
 		box_args_apply(&a->box, &o->box, err) < 0 ||
 		add_pairs(&a->build_args, "build-arg", false, &o->build_args, err) < 0 ||
+		add_pairs(&a->build_contexts, "build-context", false, &o->contexts, err) < 0 ||
 		add_pairs(&a->labels, "label", true, &o->labels, err) < 0 ||
 		add_pairs(&a->annotations, "annotation", true, &o->annotations, err) < 0 ||
 		set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0)

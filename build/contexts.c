@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/contexts.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/root.h"
+#include "build/build_internal.h"
+#include "build/file_ignore.h"
+#include "image/reference.h"
+#include "store/statcache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define IGNORE_FILE_MAX (1 * MIB)
+
+/* How names are compared: references in full, all else as it is. */
+static char *canonical(const char *name)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	struct err ignored = ERR_INIT;
+	if (reference_parse(name, &ref, &ignored) < 0)
+		return xstrdup(name);
+	reference_default_tag(&ref);
+	return reference_str(&ref);
+}
+
+static int parse_where(const char *where, struct context *c, struct err *err)
+{
+	static const char *const images[] = {"docker-image://", "container-image://", "docker://"};
+	static const char *const archives[] = {"oci:", "oci-archive:", "docker-archive:"};
+	static const char *const urls[] = {"http://", "https://", "git://", "ssh://", "git@"};
+	for (size_t i = 0; i < ARRAY_LEN(images); i++) {
+		if (!str_has_prefix(where, images[i]))
+			continue;
+		const char *ref = where + strlen(images[i]);
+		c->kind = streq(ref, "scratch") ? CONTEXT_SCRATCH : CONTEXT_IMAGE;
+		c->location = xstrdup(ref);
+		struct reference parsed = {0};
+		int rc = reference_parse(ref, &parsed, err);
+		reference_done(&parsed);
+		return rc;
+	}
+	c->kind = CONTEXT_IMAGE;
+	if (str_has_prefix(where, "oci-layout://")) {
+		c->location = xasprintf("oci:%s", where + strlen("oci-layout://"));
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(archives); i++) {
+		if (str_has_prefix(where, archives[i])) {
+			c->location = xstrdup(where);
+			return 0;
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++)
+		if (str_has_prefix(where, urls[i]))
+			return err_set(err, ERR_UNSUPPORTED,
+				"a build context from a URL is not supported; fetch it first and "
+				"name the directory");
+	c->kind = CONTEXT_DIR;
+	c->location = xstrdup(where);
+	return 0;
+}
+
+int context_parse(const char *name, const char *where, struct context *ret, struct err *err)
+{
+	struct context c = {.stage = NO_STAGE, .fd = -1};
+	if (!*name || !where || !*where)
+		return err_set(err, ERR_INVALID,
+			"--build-context=%s: expected NAME=DIRECTORY or NAME=docker-image://IMAGE",
+			name);
+	if (parse_where(where, &c, err) < 0) {
+		context_done(&c);
+		return err_wrap(err, "--build-context=%s", name);
+	}
+	c.name = xstrdup(name);
+	c.key = canonical(name);
+	*ret = c;
+	return 0;
+}
+
+void context_done(struct context *c)
+{
+	free(c->name);
+	free(c->key);
+	free(c->location);
+	filetree_free(c->tree);
+	ignore_free(c->ignore);
+	free(c->ignore_name);
+	statcache_free(c->statcache);
+	mem_close_p(&c->fd);
+}
+
+int context_read_ignore(int fd, char **ret_name, struct ignore **ret, struct err *err)
+{
+	static const char *const names[] = {".containerignore", ".dockerignore"};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		AUTO_FREE char *text = NULL;
+		size_t len;
+		struct err none = ERR_INIT;
+		if (root_read_file(fd, names[i], IGNORE_FILE_MAX, &text, &len, &none) == 0) {
+			if (ignore_parse(names[i], text, len, ret, err) < 0)
+				return err->code;
+			*ret_name = xstrdup(names[i]);
+			return 0;
+		}
+		if (none.code != ERR_NOT_FOUND) {
+			*err = none;
+			return err->code;
+		}
+	}
+	return 0;
+}
+
+static int open_dir(struct build *b, struct context *c, struct err *err)
+{
+	c->fd = open(c->location, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->fd < 0)
+		return err_sys(err, "--build-context=%s: cannot open '%s'", c->name, c->location);
+	if (context_read_ignore(c->fd, &c->ignore_name, &c->ignore, err) < 0)
+		return err_wrap(err, "--build-context=%s", c->name);
+	struct err ignored = ERR_INIT;
+	/* without a stat cache files are read again, that is all */
+	if (statcache_open(b->store, c->location, &c->statcache, &ignored) < 0)
+		c->statcache = NULL;
+	c->tree = filetree_new(c->fd, c->ignore, c->statcache, true);
+	return 0;
+}
+
+int contexts_open(struct build *b, struct err *err)
+{
+	const struct map *given = &b->o->contexts;
+	b->contexts = given->n ? xcalloc(given->n, sizeof(*b->contexts)) : NULL;
+	MAP_FOREACH (e, given) {
+		struct context *c = &b->contexts[b->n_contexts];
+		if (context_parse(e->key, e->value, c, err) < 0)
+			return err->code;
+		b->n_contexts++;
+		if (c->kind == CONTEXT_DIR && open_dir(b, c, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+size_t contexts_find(const struct build *b, const char *name)
+{
+	if (!b->n_contexts)
+		return NO_CONTEXT;
+	AUTO_FREE char *key = canonical(name);
+	for (size_t i = b->n_contexts; i-- > 0;) /* the last one of a name wins */
+		if (streq(b->contexts[i].key, key))
+			return i;
+	return NO_CONTEXT;
+}
+
+/* The stage that a directory is. Its text is ours, so that errors have a place to point to. */
+static int add_stage(struct build *b, size_t context, struct err *err)
+{
+	static const char text[] = "FROM scratch\nCOPY / /\n";
+	struct context *c = &b->contexts[context];
+	AUTO_FREE char *name = xasprintf("--build-context=%s", c->name);
+	struct containerfile *f = xcalloc(1, sizeof(*f));
+	b->triggers = xreallocarray(b->triggers, b->n_triggers + 1, sizeof(*b->triggers));
+	b->triggers[b->n_triggers++] = f;
+	if (containerfile_parse(name, text, strlen(text), f, err) < 0)
+		return err->code;
+	struct stages *all = &b->stages;
+	all->s = xreallocarray(all->s, all->n + 1, sizeof(*all->s));
+	struct stage *st = &all->s[all->n];
+	*st = (struct stage){
+		.index = all->n,
+		.name = xstrdup(c->name),
+		.base = xstrdup("scratch"),
+		.scratch = true,
+		.base_stage = NO_STAGE,
+		.context = context,
+		.from = {.file = f, .inst = &f->insts[0]},
+		.insts = xcalloc(1, sizeof(*st->insts)),
+		.n_insts = 1,
+	};
+	st->insts[0] = (struct source_inst){.file = f, .inst = &f->insts[1]};
+	c->stage = all->n++;
+	return 0;
+}
+
+static void replace_base(struct stage *st, const struct context *c)
+{
+	st->base_stage = c->stage;
+	st->scratch = c->kind == CONTEXT_SCRATCH;
+	if (c->kind == CONTEXT_IMAGE)
+		mem_replace(&st->base, xstrdup(c->location));
+}
+
+int contexts_apply(struct build *b, struct err *err)
+{
+	size_t n = b->stages.n;
+	for (size_t i = 0; i < n; i++)
+		b->stages.s[i].context = NO_CONTEXT;
+	for (size_t i = 0; i < b->n_contexts; i++)
+		if (b->contexts[i].kind == CONTEXT_DIR && add_stage(b, i, err) < 0)
+			return err->code;
+	for (size_t i = 0; b->n_contexts && i < n; i++) {
+		struct stage *st = &b->stages.s[i];
+		size_t own = st->name ? contexts_find(b, st->name) : NO_CONTEXT;
+		size_t base = st->scratch || st->base_stage != NO_STAGE
+		                      ? NO_CONTEXT
+		                      : contexts_find(b, st->base);
+		if (own != NO_CONTEXT) {
+			log_debug("stage '%s' is the build context of that name", st->name);
+			st->n_insts = 0;
+			replace_base(st, &b->contexts[own]);
+		} else if (base != NO_CONTEXT) {
+			replace_base(st, &b->contexts[base]);
+		}
+	}
+	return 0;
+}
+
+void contexts_done(struct build *b)
+{
+	for (size_t i = 0; i < b->n_contexts; i++) {
+		struct context *c = &b->contexts[i];
+		struct err ignored = ERR_INIT;
+		if (c->statcache && statcache_save(c->statcache, &ignored) < 0)
+			log_debug("stat cache: %s", ignored.msg);
+		context_done(c);
+	}
+	free(b->contexts);
+}
