@@ -46,6 +46,8 @@ void build_opts_done(struct build_opts *o)
 	map_done(&o->labels);
 	map_done(&o->annotations);
 	strv_done(&o->no_cache_stages);
+	strv_done(&o->secrets);
+	strv_done(&o->ssh);
 	run_spec_done(&o->box);
 }
 
@@ -251,6 +253,8 @@ static int run(struct build *b, struct err *err)
 	if (rc == 0)
 		rc = sandbox_check_limits(&b->o->box.limits, err);
 	if (rc == 0)
+		rc = secrets_parse(&b->o->secrets, &b->o->ssh, &b->secrets, err);
+	if (rc == 0)
 		rc = open_inputs(b, &files, &n, err);
 	if (rc < 0) {
 		for (size_t i = 0; i < n; i++)
@@ -303,6 +307,8 @@ static void build_done(struct build *b)
 	ignore_free(b->ignore);
 	free(b->ignore_name);
 	statcache_free(b->statcache);
+	secrets_done(&b->secrets);
+	strv_done(&b->fresh_caches);
 	mem_close_p(&b->context_fd);
 	free(b->context_name);
 	stages_done(&b->stages);

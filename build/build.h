@@ -45,6 +45,8 @@ struct build_opts {
 	enum compression compression;
 	struct run_spec box; /* limits, network, hosts, capabilities: the same for each RUN; other
 	                        members unused */
+	struct strv secrets, ssh; /* --secret, --ssh, as typed */
+	bool allow_insecure, allow_host_network; /* --allow */
 	unsigned jobs; /* stages that run at the same time; 0: the number of cores */
 	struct pull_opts pull;
 	struct progress *progress;

@@ -5,6 +5,7 @@
 #include "build/chain.h"
 #include "build/contexts.h"
 #include "build/filetree.h"
+#include "build/secrets.h"
 #include "build/stages.h"
 #include "build/steps.h"
 
@@ -32,6 +33,8 @@ struct build {
 	struct statcache *statcache;
 	struct context *contexts; /* --build-context */
 	size_t n_contexts;
+	struct secrets secrets;
+	struct strv fresh_caches; /* cache mounts that this build has emptied (--no-cache) */
 
 	struct link **links; /* all links of all chains */
 	size_t n_links;
@@ -39,6 +42,8 @@ struct build {
 	struct network *network; /* started with the first RUN that needs it */
 	struct logfile *log;
 };
+
+struct key;
 
 /* The image of a FROM or --from: pulled as the options say, loaded, remembered. *ret: its index in
  * b->images. */
@@ -74,5 +79,9 @@ int inst_metadata(struct eval *e, struct err *err)
 	__attribute__((warn_unused_result)); /* all that touch only the config */
 int inst_workdir(struct eval *e, struct err *err) __attribute__((warn_unused_result));
 int inst_run(struct eval *e, struct err *err) __attribute__((warn_unused_result));
+/* Adds what a --mount says to the step, and its words to the key. */
+int step_add_mount(struct eval *e, struct step *s, const struct inst_flag *f, struct key *k,
+	struct err *err) __attribute__((warn_unused_result));
+void step_mounts_done(struct step *s);
 int inst_copy(struct eval *e, struct err *err)
 	__attribute__((warn_unused_result)); /* COPY and ADD */

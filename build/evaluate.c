@@ -241,6 +241,7 @@ static void step_done(struct step *s)
 	if (s->script)
 		inline_done(s->script);
 	free(s->script);
+	step_mounts_done(s);
 	strv_done(&s->sources);
 	for (size_t i = 0; i < s->n_inlines; i++)
 		inline_done(&s->inlines[i]);

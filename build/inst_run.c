@@ -39,38 +39,59 @@ static void heredoc_command(struct step *s, const struct inst *inst, struct strv
 	mem_replace(last, xstrndup(h->content, h->len));
 }
 
-static int run_flags(struct eval *e, struct step *s, struct err *err)
+static int set_network(struct eval *e, struct step *s, const struct inst_flag *f, struct err *err)
+{
+	const struct build_opts *o = e->b->o;
+	AUTO_FREE char *value = NULL;
+	if (eval_word(e, f->value ? f->value : "", f->pos, &value, err) < 0)
+		return err->code;
+	s->has_network = !streq(value, "default");
+	if (streq(value, "none"))
+		s->network = RUN_NETWORK_NONE;
+	else if (streq(value, "host"))
+		s->network = RUN_NETWORK_HOST;
+	else if (s->has_network)
+		return eval_error(
+			e, f->pos, err, ERR_INVALID, "--network=%s: default, none or host", value);
+	if (s->has_network && s->network == RUN_NETWORK_HOST && !o->allow_host_network &&
+		o->box.network != RUN_NETWORK_HOST)
+		return eval_error(e, f->pos, err, ERR_DENIED,
+			"RUN --network=host needs the user's consent: build with --allow "
+			"network.host");
+	return 0;
+}
+
+static int set_security(struct eval *e, struct step *s, const struct inst_flag *f, struct err *err)
+{
+	const char *value = f->value ? f->value : "";
+	s->insecure = streq(value, "insecure");
+	if (!s->insecure && !streq(value, "sandbox"))
+		return eval_error(e, f->pos, err, ERR_INVALID,
+			"RUN --security=%s: sandbox or insecure", value);
+	if (s->insecure && !e->b->o->allow_insecure)
+		return eval_error(e, f->pos, err, ERR_DENIED,
+			"RUN --security=insecure needs the user's consent: build with --allow "
+			"security.insecure");
+	return 0;
+}
+
+static int run_flags(struct eval *e, struct step *s, struct key *k, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
 	for (size_t i = 0; i < inst->n_flags; i++) {
 		const struct inst_flag *f = &inst->flags[i];
+		int r = 0;
 		if (streq(f->name, "mount"))
-			return eval_error(e, f->pos, err, ERR_UNSUPPORTED,
-				"RUN --mount is not supported yet");
-		if (streq(f->name, "device"))
-			return eval_error(
+			r = step_add_mount(e, s, f, k, err);
+		else if (streq(f->name, "network"))
+			r = set_network(e, s, f, err);
+		else if (streq(f->name, "security"))
+			r = set_security(e, s, f, err);
+		else if (streq(f->name, "device"))
+			r = eval_error(
 				e, f->pos, err, ERR_UNSUPPORTED, "RUN --device is not supported");
-		if (streq(f->name, "security") && f->value && !streq(f->value, "sandbox"))
-			return eval_error(e, f->pos, err, ERR_UNSUPPORTED,
-				"RUN --security=%s is not supported; only sandbox is", f->value);
-		if (streq(f->name, "network")) {
-			AUTO_FREE char *value = NULL;
-			if (eval_word(e, f->value ? f->value : "", f->pos, &value, err) < 0)
-				return err->code;
-			s->has_network = !streq(value, "default");
-			if (streq(value, "none"))
-				s->network = RUN_NETWORK_NONE;
-			else if (streq(value, "host"))
-				s->network = RUN_NETWORK_HOST;
-			else if (s->has_network)
-				return eval_error(e, f->pos, err, ERR_INVALID,
-					"--network=%s: default, none or host", value);
-			if (s->has_network && s->network == RUN_NETWORK_HOST &&
-				e->b->o->box.network != RUN_NETWORK_HOST)
-				return eval_error(e, f->pos, err, ERR_DENIED,
-					"RUN --network=host needs the user's consent: build with "
-					"--network=host");
-		}
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -102,7 +123,9 @@ int inst_run(struct eval *e, struct err *err)
 	AUTO_FREE char *by = xasprintf("RUN %s", words);
 	eval_history(e, by, false);
 	struct step *s = eval_add_step(e, STEP_RUN);
-	if (run_flags(e, s, err) < 0)
+	struct key k;
+	key_init(&k, "run");
+	if (run_flags(e, s, &k, err) < 0)
 		return err->code;
 	if (inst->n_heredocs && inst->args.n)
 		heredoc_command(s, inst, &command);
@@ -116,13 +139,12 @@ int inst_run(struct eval *e, struct err *err)
 	const struct image_config *c = &e->p->config;
 	s->cwd = xstrdup(c->working_dir ? c->working_dir : "/");
 	s->user = xstrdup(c->user ? c->user : "");
-	struct key k;
-	key_init(&k, "run");
 	key_strv(&k, &s->argv);
 	key_map(&k, &s->env);
 	key_str(&k, s->cwd);
 	key_str(&k, s->user);
 	key_strv(&k, &e->b->o->box.add_hosts);
+	key_u64(&k, s->insecure);
 	key_u64(&k, s->has_network ? 1 + (uint64_t)s->network : 0);
 	key_str(&k, s->script ? s->script->name : NULL);
 	key_bytes(&k, s->script ? s->script->content : "", s->script ? s->script->len : 0);

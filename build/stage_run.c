@@ -4,7 +4,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -13,6 +12,7 @@
 #include "build/copy.h"
 #include "build/inputs.h"
 #include "build/logfile.h"
+#include "build/mount_setup.h"
 #include "build/step_error.h"
 #include "image/chain_id.h"
 #include "layers/snapshot.h"
@@ -27,7 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,12 +34,8 @@
 
 void stage_run_init(struct stage_run *r, struct stage_plan *p)
 {
-	*r = (struct stage_run){.plan = p,
-		.upper_fd = -1,
-		.work_fd = -1,
-		.out_fd = -1,
-		.script_fd = -1,
-		.source_fd = -1};
+	*r = (struct stage_run){
+		.plan = p, .upper_fd = -1, .work_fd = -1, .out_fd = -1, .source_fd = -1};
 	r->results = xcalloc(p->n_steps + 1, sizeof(*r->results));
 }
 
@@ -59,8 +54,7 @@ static void source_close(struct stage_run *r)
 	close_fd(&r->source_fd);
 }
 
-/* The layers of an image as a chain, and the key of what they are. */
-static void chain_of_image(struct build *b, const struct image *img, struct chain *ret)
+void chain_of_image(struct build *b, const struct image *img, struct chain *ret)
 {
 	for (size_t i = 0; i < img->manifest.n_layers && i < img->config.n_diff_ids; i++) {
 		struct layer l = {
@@ -74,7 +68,7 @@ static void chain_of_image(struct build *b, const struct image *img, struct chai
 	}
 }
 
-static struct digest image_key(const struct image *img)
+struct digest image_key(const struct image *img)
 {
 	struct key k;
 	key_init(&k, "image");
@@ -239,20 +233,6 @@ static int step_network(struct build *b, const struct run_spec *spec, struct err
 	return network_ready(b->network, err);
 }
 
-/* A here-document with a shebang becomes a read-only file /dev/pipes/NAME. */
-static int mount_script(
-	struct stage_run *r, const struct step *s, struct run_mount *m, struct err *err)
-{
-	r->script_fd = memfd_create("script", MFD_CLOEXEC);
-	if (r->script_fd < 0 ||
-		fs_write_all(r->script_fd, s->script->content, s->script->len) < 0 ||
-		fchmod(r->script_fd, 0755) < 0)
-		return err_sys(err, "cannot write the here-document");
-	*m = (struct run_mount){.kind = RUN_MOUNT_BIND, .source = r->script_fd, .read_only = true};
-	m->target = xasprintf("/dev/pipes/%s", s->script->name);
-	return 0;
-}
-
 /* The spec of a RUN: what the step says, and what holds for all of them. Members of box are
  * borrowed. */
 static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers, struct err *err)
@@ -260,28 +240,22 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 	const struct step *s = current(r);
 	struct run_spec spec = b->o->box;
 	AUTO_MAP struct map env = MAP_INIT;
-	struct run_mount script = {0};
 	map_copy(&env, &s->env);
 	map_merge(&env, &s->quiet_env);
 	spec.argv = s->argv;
-	spec.env = env;
 	spec.cwd = s->cwd;
 	spec.user = s->user;
 	spec.root = (struct snapshot){
 		.lower = lowers, .n_lower = r->chain.n, .upper = r->upper_fd, .work = r->work_fd};
 	if (s->has_network)
 		spec.network = s->network;
-	if (s->script) {
-		if (mount_script(r, s, &script, err) < 0)
-			return err->code;
-		spec.mounts = &script;
-		spec.n_mounts = 1;
-	}
+	spec.insecure = s->insecure;
+	if (mount_setup_finish(r->mounts, &env, &spec, err) < 0)
+		return err->code;
+	spec.env = env;
 	int pipefd[2];
-	if (pipe2(pipefd, O_CLOEXEC) < 0) {
-		free(script.target);
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return err_sys(err, "cannot make a pipe");
-	}
 	r->out_fd = pipefd[0];
 	AUTO_FD int out_w = pipefd[1];
 	spec.in = -1;
@@ -292,7 +266,6 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 	if (rc == 0)
 		rc = sandbox_start(&spec, spec.network == RUN_NETWORK_PRIVATE ? b->network : NULL,
 			&hooks, &r->box, NULL, err);
-	free(script.target);
 	return rc;
 }
 
@@ -365,6 +338,25 @@ static int start_work(struct build *b, struct stage_run *r, struct err *err)
 	return job_start(&r->job, write_job, &w, err);
 }
 
+/* A RUN needs its mounts first, which may take a job. */
+static int start_step(struct build *b, struct stage_run *r, struct err *err)
+{
+	const struct step *s = current(r);
+	if (s->kind != STEP_RUN)
+		return start_work(b, r, err);
+	if (mount_setup_new(b, s, !cache_allowed(b, r), &r->mounts, err) < 0)
+		return err->code;
+	r->preparing = mount_setup_waits(r->mounts);
+	return r->preparing ? job_start(&r->job, mount_setup_job, r->mounts, err)
+	                    : start_work(b, r, err);
+}
+
+static int handle_prepared(struct build *b, struct stage_run *r, struct err *err)
+{
+	r->preparing = false;
+	return start_work(b, r, err);
+}
+
 static int hash_job(void *arg, struct buf *out, struct err *err)
 {
 	struct stage_run *r = arg;
@@ -387,11 +379,17 @@ static int step_key(struct build *b, struct stage_run *r, bool *ret_known, struc
 	const struct step *s = current(r);
 	*ret_known = true;
 	r->has_alias = false;
+	struct digest inputs;
+	if (mounts_have_inputs(s)) {
+		if (mounts_digest(b, s, &inputs, err) < 0)
+			return err->code;
+		r->step_key = combine("run", parent_key(r), &s->words, &inputs);
+		return 0;
+	}
 	if (!has_file_sources(s)) {
 		r->step_key = combine("plain", parent_key(r), &s->words, NULL);
 		return 0;
 	}
-	struct digest inputs;
 	if (s->from == COPY_FROM_CONTEXT) {
 		if (open_source(b, r, err) < 0 || inputs_digest(r->source, s, &inputs, err) < 0)
 			return err->code;
@@ -434,7 +432,7 @@ static int do_step(struct build *b, struct stage_run *r, struct err *err)
 		return rc;
 	}
 	r->state = STAGE_BUSY;
-	return start_work(b, r, err);
+	return start_step(b, r, err);
 }
 
 int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
@@ -444,8 +442,9 @@ int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
 	while (r->state == STAGE_WAITING && r->next < r->plan->n_steps) {
 		bool known;
 		const struct step *s = current(r);
-		if (s->kind == STEP_COPY && s->from == COPY_FROM_STAGE &&
-			b->runs[s->from_stage].state != STAGE_DONE)
+		if ((s->kind == STEP_COPY && s->from == COPY_FROM_STAGE &&
+			    b->runs[s->from_stage].state != STAGE_DONE) ||
+			!mounts_ready(b, s))
 			return 0;
 		step_begin(b, r);
 		int rc = step_key(b, r, &known, err);
@@ -465,7 +464,7 @@ static int step_commit(struct build *b, struct stage_run *r, struct err *err)
 	struct link *l;
 	source_close(r);
 	close_fd(&r->work_fd);
-	close_fd(&r->script_fd);
+	mount_setup_free(take(r->mounts));
 	if (link_commit_start(
 		    b, r->upper_name, take_fd(&r->upper_fd), &r->step_key, r->begun, &l, err) < 0)
 		return err->code;
@@ -545,7 +544,9 @@ int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 	if (rc == 1)
 		return 0;
 	if (rc == 0)
-		rc = r->hashing ? handle_hash(b, r, &out, err) : step_commit(b, r, err);
+		rc = r->hashing     ? handle_hash(b, r, &out, err)
+		     : r->preparing ? handle_prepared(b, r, err)
+		                    : step_commit(b, r, err);
 	if (rc < 0)
 		return step_error(b, r, NULL, err);
 	return 0;
@@ -563,7 +564,7 @@ void stage_run_done(struct stage_run *r)
 	job_cancel(&r->job);
 	source_close(r);
 	mem_close_p(&r->out_fd);
-	mem_close_p(&r->script_fd);
+	mount_setup_free(r->mounts);
 	mem_close_p(&r->upper_fd);
 	mem_close_p(&r->work_fd);
 	free(r->upper_name);

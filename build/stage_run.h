@@ -5,6 +5,8 @@
 #include "build/build_internal.h"
 #include "build/chain.h"
 
+struct image;
+struct mount_setup;
 struct sandbox;
 
 enum run_state {
@@ -35,9 +37,10 @@ struct stage_run {
 	int upper_fd, work_fd;
 	struct sandbox *box;
 	int out_fd; /* what it prints */
-	int script_fd;
 	struct job job; /* copy, workdir, or the hashing of a stage's files */
 	bool hashing;
+	struct mount_setup *mounts; /* of a RUN */
+	bool preparing; /* the job makes them ready */
 	struct filetree *source; /* of the job */
 	int source_fd;
 	struct timespec begun;
@@ -53,3 +56,7 @@ int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 	__attribute__((warn_unused_result));
 /* Kills what is at work. */
 void stage_run_done(struct stage_run *r);
+
+/* The layers of an image as a chain, and the key of what they are. */
+void chain_of_image(struct build *b, const struct image *img, struct chain *ret);
+struct digest image_key(const struct image *img);

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/map.h"
 #include "base/strv.h"
+#include "build/mounts.h"
 #include "build/stages.h"
 #include "image/config.h"
 #include "run/spec.h"
@@ -30,6 +31,25 @@ struct inline_file {
 	size_t len;
 };
 
+enum mount_from {
+	MOUNT_FROM_CONTEXT,
+	MOUNT_FROM_STAGE,
+	MOUNT_FROM_IMAGE,
+	MOUNT_FROM_NOTHING, /* nothing in it at first */
+};
+
+/* A RUN --mount that concerns files of the sandbox or its environment. */
+struct step_mount {
+	struct mount_opts o;
+	struct pos pos;
+	char *target; /* absolute, clean; NULL: a secret that is a variable only */
+	enum mount_from from;
+	size_t from_stage;
+	size_t from_image; /* index into build.images */
+	char *source; /* bind, cache: relative to the root of what it is from, "" for that */
+	char *id; /* cache, secret, ssh */
+};
+
 struct step {
 	enum step_kind kind;
 	struct source_inst at;
@@ -47,6 +67,9 @@ struct step {
 		*script; /* here-document with a shebang: mounted as /dev/pipes/NAME, or NULL */
 	enum run_network network;
 	bool has_network;
+	bool insecure; /* --security=insecure */
+	struct step_mount *mounts; /* by target, so that none hides a later one's place */
+	size_t n_mounts;
 
 	/* COPY, ADD */
 	bool add;

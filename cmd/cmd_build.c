@@ -15,6 +15,7 @@
 #include "store/store.h"
 
 struct build_args {
+	struct strv allow, secrets, ssh;
 	struct strv files, tags, build_args, build_contexts, labels, annotations, no_cache_filter;
 	const char *target, *pull, *iidfile, *ignorefile, *progress, *timestamp, *epoch, *format;
 	bool no_cache, quiet, pull_always, pull_never, rewrite_timestamp, layers;
@@ -25,6 +26,7 @@ struct build_args {
 };
 
 static const struct opt build_options[] = {
+	OPT_STRV(0, "allow", struct build_args, allow),
 	OPT_STRV(0, "annotation", struct build_args, annotations),
 	OPT_STRV(0, "build-arg", struct build_args, build_args),
 	OPT_STRV(0, "build-context", struct build_args, build_contexts),
@@ -43,7 +45,9 @@ static const struct opt build_options[] = {
 	OPT_BOOL(0, "pull-never", struct build_args, pull_never),
 	OPT_BOOL('q', "quiet", struct build_args, quiet),
 	OPT_BOOL(0, "rewrite-timestamp", struct build_args, rewrite_timestamp),
+	OPT_STRV(0, "secret", struct build_args, secrets),
 	OPT_STRING(0, "source-date-epoch", struct build_args, epoch),
+	OPT_STRV(0, "ssh", struct build_args, ssh),
 	OPT_STRV('t', "tag", struct build_args, tags),
 	OPT_STRING(0, "target", struct build_args, target),
 	OPT_STRING(0, "timestamp", struct build_args, timestamp),
@@ -58,9 +62,7 @@ static const struct opt build_options[] = {
 	OPT_REFUSED_WHY(0, "device", "not supported yet"),
 	OPT_REFUSED_WHY(0, "isolation", "not supported yet"),
 	OPT_REFUSED_WHY('o', "output", "not supported yet; use 'mica save' or 'mica push'"),
-	OPT_REFUSED_WHY(0, "secret", "not supported yet"),
 	OPT_REFUSED_WHY(0, "squash", "not supported yet"),
-	OPT_REFUSED_WHY(0, "ssh", "not supported yet"),
 	OPT_REFUSED_WHY('v', "volume", "not supported yet"),
 	OPT_END,
 };
@@ -137,6 +139,23 @@ static int set_pull(const struct build_args *a, struct build_opts *o, struct err
 	return 0;
 }
 
+/* What a Containerfile may ask for and only the user can grant. */
+static int set_allow(const struct strv *words, struct build_opts *o, struct err *err)
+{
+	STRV_FOREACH (w, words) {
+		if (streq(*w, "security.insecure"))
+			o->allow_insecure = true;
+		else if (streq(*w, "network.host"))
+			o->allow_host_network = true;
+		else
+			return err_set(err, ERR_INVALID,
+				"option '--allow': '%s' is not one of 'network.host', "
+				"'security.insecure'",
+				*w);
+	}
+	return 0;
+}
+
 static int set_context(const struct strv *rest, struct build_opts *o, struct err *err)
 {
 	const char *context = rest->n ? rest->v[0] : ".";
@@ -160,6 +179,8 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 {
 	strv_copy(&o->files, &a->files);
 	strv_copy(&o->tags, &a->tags);
+	strv_copy(&o->secrets, &a->secrets);
+	strv_copy(&o->ssh, &a->ssh);
 	strv_copy(&o->no_cache_stages, &a->no_cache_filter);
 	o->target = a->target;
 	o->no_cache = a->no_cache || !a->layers;
@@ -177,7 +198,8 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 		add_pairs(&a->build_contexts, "build-context", false, &o->contexts, err) < 0 ||
 		add_pairs(&a->labels, "label", true, &o->labels, err) < 0 ||
 		add_pairs(&a->annotations, "annotation", true, &o->annotations, err) < 0 ||
-		set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0)
+		set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0 ||
+		set_allow(&a->allow, o, err) < 0)
 		return err->code;
 	return set_context(rest, o, err);
 }

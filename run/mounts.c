@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
+#include "base/root.h"
 #include "run/cgroup.h"
 #include "run/sandbox_internal.h"
 
@@ -154,6 +156,8 @@ static int mount_proc(struct box *b, int *empty, struct err *err)
 	struct statfs fs;
 	if (fstatfs(b->proc, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
 		return err_set(err, ERR_DENIED, "'/proc' in the sandbox is not a proc file system");
+	if (b->spec->insecure)
+		return 0;
 	r = mask(b, b->proc, masked_proc, ARRAY_LEN(masked_proc), empty, err);
 	return r < 0 ? r : set_read_only(b->proc, read_only_proc, ARRAY_LEN(read_only_proc), err);
 }
@@ -231,7 +235,8 @@ static int mount_sys(struct box *b, int *empty, struct err *err)
 	int r = target_open(b, "/sys", TARGET_KEEP, &target, err);
 	if (r < 0)
 		return r;
-	AUTO_FD int mnt = mount_new("sysfs", NULL, ATTR_QUIET | MOUNT_ATTR_RDONLY);
+	const unsigned ro = b->spec->insecure ? 0 : MOUNT_ATTR_RDONLY;
+	AUTO_FD int mnt = mount_new("sysfs", NULL, ATTR_QUIET | ro);
 	if (mnt >= 0) {
 		if (mount_attach(mnt, target, 0, false) < 0)
 			return err_sys(err, "cannot mount '/sys'");
@@ -241,11 +246,12 @@ static int mount_sys(struct box *b, int *empty, struct err *err)
 		 * host's network, take the host's */
 		mnt = open_tree(
 			AT_FDCWD, "/sys", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-		if (mnt < 0 || mount_attach(mnt, target, ATTR_QUIET | MOUNT_ATTR_RDONLY, true) < 0)
+		if (mnt < 0 || mount_attach(mnt, target, ATTR_QUIET | ro, true) < 0)
 			return err_sys(err, "cannot mount '/sys'");
 	}
-	if (r == 0)
-		r = mask(b, mnt, masked_sys, ARRAY_LEN(masked_sys), empty, err);
+	if (r < 0 || b->spec->insecure)
+		return r;
+	r = mask(b, mnt, masked_sys, ARRAY_LEN(masked_sys), empty, err);
 	return r < 0 ? r : mask_thermal(b, mnt, empty, err);
 }
 
@@ -405,9 +411,70 @@ static int check_target(const struct box *b, const char *path, int target, struc
 	return 0;
 }
 
-static int mount_user(struct box *b, const struct run_mount *m, int source, struct err *err)
+/* The file of a RUN_MOUNT_FILE, in the root of a tmpfs. */
+static int write_file(int dir, const struct run_mount *m, struct err *err)
+{
+	AUTO_FD int fd = openat(dir, "file", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || fs_write_all(fd, m->data, m->len) < 0 || fchown(fd, m->uid, m->gid) < 0 ||
+		fchmod(fd, m->mode & 07777) < 0)
+		return err_sys(err, "cannot make the file for '%s'", m->target);
+	return 0;
+}
+
+/*
+ * A part of a file system of its own, as a detached mount. Only what is attached in our namespace
+ * can be cloned, so the whole is attached for a moment, where nobody is yet.
+ */
+static int clone_below(const struct box *b, const struct run_mount *m, int tree, const char *path,
+	int *ret_fd, struct err *err)
+{
+	static const char place[] = ".source";
+	char self[64];
+	if (mkdirat(b->dev, place, 0700) < 0)
+		return err_sys(err, "cannot prepare mount '%s'", m->target);
+	AUTO_FD int dir = openat(b->dev, place, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || mount_attach(tree, dir, 0, false) < 0)
+		return err_sys(err, "cannot prepare mount '%s'", m->target);
+	int r = m->kind == RUN_MOUNT_FILE ? write_file(tree, m, err) : 0;
+	AUTO_FD int part = r < 0 ? -1 : root_open(tree, *path ? path : "/", O_PATH, 0);
+	AUTO_FD int clone =
+		part < 0 ? -1
+			 : open_tree(part, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (r == 0 && clone < 0)
+		r = err_sys(err, "cannot open '%s', the source of mount '%s'", path, m->target);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", tree);
+	if (umount2(self, MNT_DETACH) < 0 || unlinkat(b->dev, place, AT_REMOVEDIR) < 0)
+		return r < 0 ? r : err_sys(err, "cannot finish mount '%s'", m->target);
+	if (r == 0)
+		*ret_fd = take_fd(&clone);
+	return r;
+}
+
+/* What is to be attached: a detached mount, -1 for a tmpfs. */
+static int user_source(
+	const struct box *b, const struct run_mount *m, int source, int *ret_fd, struct err *err)
+{
+	if (m->kind == RUN_MOUNT_FILE) {
+		AUTO_FD int tree = mount_new("tmpfs", (const char *const[]){"mode=0700", NULL},
+			MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+		if (tree < 0)
+			return err_sys(err, "cannot make the file for '%s'", m->target);
+		return clone_below(b, m, tree, "file", ret_fd, err);
+	}
+	if (m->kind == RUN_MOUNT_BIND && m->below)
+		return clone_below(b, m, source, m->below, ret_fd, err);
+	*ret_fd = source < 0 ? -1 : fcntl(source, F_DUPFD_CLOEXEC, 3);
+	if (source >= 0 && *ret_fd < 0)
+		return err_sys(err, "cannot prepare mount '%s'", m->target);
+	return 0;
+}
+
+static int mount_user(struct box *b, const struct run_mount *m, int given, struct err *err)
 {
 	struct stat st = {.st_mode = S_IFDIR};
+	AUTO_FD int source = -1;
+	if (user_source(b, m, given, &source, err) < 0)
+		return err->code;
 	if (source >= 0 && fstat(source, &st) < 0)
 		return err_sys(err, "cannot read the source of mount '%s'", m->target);
 	AUTO_FD int target = -1;
@@ -417,7 +484,7 @@ static int mount_user(struct box *b, const struct run_mount *m, int source, stru
 	if (r < 0)
 		return r;
 	uint64_t attrs = MOUNT_ATTR_NODEV | (m->read_only ? MOUNT_ATTR_RDONLY : 0);
-	if (m->kind == RUN_MOUNT_BIND) {
+	if (m->kind != RUN_MOUNT_TMPFS) {
 		if (mount_attach(source, target, attrs, true) < 0)
 			return err_sys(err, "cannot mount on '%s'", m->target);
 		return 0;

@@ -11,16 +11,22 @@
 
 enum run_network { RUN_NETWORK_PRIVATE, RUN_NETWORK_HOST, RUN_NETWORK_NONE };
 
-enum run_mount_kind { RUN_MOUNT_BIND, RUN_MOUNT_TMPFS };
+enum run_mount_kind { RUN_MOUNT_BIND, RUN_MOUNT_TMPFS, RUN_MOUNT_FILE };
 
 struct run_mount {
 	enum run_mount_kind kind;
 	int source; /* BIND: O_PATH descriptor of a file or directory (pinned: never a path) */
+	const char *below; /* BIND: NULL, or source is a detached mount (snapshot_mount) that is
+	                      used up, and this path in it, links resolved inside, is what shows */
+	const void *data; /* FILE: content of a file that exists in memory only */
+	size_t len;
+	uid_t uid; /* FILE: its owner */
+	gid_t gid;
 	char *target; /* in the root; relative ones are below /. Created (and removed again after
 	                 the step when it was empty) if missing */
 	bool read_only;
 	uint64_t size; /* TMPFS: bytes, 0 no limit of its own */
-	mode_t mode; /* TMPFS: of its root, 0: 01777 */
+	mode_t mode; /* FILE: as it is; TMPFS: of its root, 0: 01777 */
 };
 
 struct run_rlimit {
@@ -57,6 +63,7 @@ struct run_spec {
 	char *seccomp_profile; /* NULL: the default; "unconfined"; else a file in the containers'
 	                          JSON format */
 	bool no_new_privs;
+	bool insecure; /* all capabilities, no filter, nothing masked or read-only */
 	uint64_t shm_size; /* 0: 64 MiB */
 	int in, out,
 		errfd; /* descriptors of the workload; -1: /dev/null. With tty they are ignored */

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RUN --mount: words -> mounts of a step. Whatever can be known before the first RUN is checked
+ * here. BuildKit's dispatchRunMounts is the reference. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "build/build_internal.h"
+#include "build/cache.h"
+#include "build/file_expand.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int expand(void *arg, const char *value, char **ret, struct err *err)
+{
+	const struct eval *e = arg;
+	return expand_word(value, e->at.file->escape, &e->p->env, 0, ret, NULL, NULL, err);
+}
+
+/* from=STAGE|INDEX|IMAGE|scratch */
+static int mount_from(struct eval *e, struct step_mount *m, struct err *err)
+{
+	const char *from = m->o.from;
+	if (m->o.type == MOUNT_TMPFS || (m->o.type == MOUNT_CACHE && !from) ||
+		(from && streq(from, "scratch"))) {
+		m->from = MOUNT_FROM_NOTHING;
+		return 0;
+	}
+	if (!from || !*from) {
+		m->from = MOUNT_FROM_CONTEXT;
+		return 0;
+	}
+	const struct stages *all = &e->b->stages;
+	const char *image = from;
+	struct err why = ERR_INIT;
+	size_t context = contexts_find(e->b, from);
+	if (context != NO_CONTEXT) {
+		const struct context *c = &e->b->contexts[context];
+		if (c->kind == CONTEXT_SCRATCH) {
+			m->from = MOUNT_FROM_NOTHING;
+			return 0;
+		}
+		if (c->kind == CONTEXT_DIR) {
+			m->from = MOUNT_FROM_STAGE;
+			m->from_stage = c->stage;
+			return stage_evaluate(e->b, c->stage, err);
+		}
+		image = c->location;
+	}
+	m->from_stage =
+		context != NO_CONTEXT ? NO_STAGE : stages_find(all, from, e->p->stage->index);
+	if (m->from_stage != NO_STAGE) {
+		m->from = MOUNT_FROM_STAGE;
+		return stage_evaluate(e->b, m->from_stage, err);
+	}
+	if (context == NO_CONTEXT && stages_find(all, from, all->n) != NO_STAGE)
+		return eval_error(e, m->pos, err, ERR_INVALID,
+			"cannot mount from stage '%s' to '%s': that stage has to come before this "
+			"one",
+			from, m->target);
+	m->from = MOUNT_FROM_IMAGE;
+	if (build_use_image(e->b, image, &e->b->target_platform, &m->from_image, &why) < 0)
+		return eval_error(e, m->pos, err, why.code,
+			"--mount: from=%s is not a stage of this file; as an image: %s", from,
+			why.msg);
+	return 0;
+}
+
+/* The context must have it. */
+static int check_source(struct eval *e, const struct step_mount *m, struct err *err)
+{
+	struct build *b = e->b;
+	struct err why = ERR_INIT;
+	struct node *node;
+	unsigned line;
+	if (!b->context)
+		return eval_error(e, m->pos, err, ERR_INVALID,
+			"--mount: there is no build context to mount '%s' from", m->source);
+	if (filetree_lookup(b->context, m->source, true, &node, &why) < 0)
+		return eval_error(e, m->pos, err, why.code, "--mount: %s", why.msg);
+	if (node)
+		return 0;
+	if (filetree_hidden_by(b->context, m->source, &line))
+		return eval_error(e, m->pos, err, ERR_NOT_FOUND,
+			"--mount: '%s' is excluded from the context by %s:%u", m->source,
+			b->ignore_name ? b->ignore_name : "the ignore rules", line);
+	return eval_error(e, m->pos, err, ERR_NOT_FOUND,
+		"--mount: no file '%s' in the context %s (it has %zu files)", m->source,
+		b->context_name, filetree_count(b->context));
+}
+
+/* target, resolved against the working directory */
+static int set_target(struct eval *e, struct step_mount *m, const char *target, struct err *err)
+{
+	const struct image_config *c = &e->p->config;
+	AUTO_FREE char *base = xasprintf("/%s", c->working_dir ? c->working_dir : "");
+	m->target = path_resolve(base, target);
+	if (streq(m->target, "/"))
+		return eval_error(
+			e, m->pos, err, ERR_INVALID, "invalid mount target '%s'", m->target);
+	if (path_is_below(m->target, "/proc") || streq(m->target, "/dev"))
+		return eval_error(e, m->pos, err, ERR_INVALID,
+			"invalid mount target '%s': it belongs to the sandbox", m->target);
+	return 0;
+}
+
+static int set_files(struct eval *e, struct step_mount *m, struct err *err)
+{
+	const char *target = m->o.target ? m->o.target : "";
+	m->source = path_clean_rel(m->o.source ? m->o.source : "");
+	if (m->o.type == MOUNT_CACHE)
+		m->id = m->o.id && *m->o.id ? xstrdup(m->o.id) : path_clean(target);
+	if (set_target(e, m, target, err) < 0 || mount_from(e, m, err) < 0)
+		return err->code;
+	return m->from == MOUNT_FROM_CONTEXT ? check_source(e, m, err) : 0;
+}
+
+/* *ret_use: false: it was not given, and need not be. */
+static int set_secret(struct eval *e, struct step_mount *m, bool *ret_use, struct err *err)
+{
+	const struct mount_opts *o = &m->o;
+	const char *id = o->source ? o->source : o->id ? o->id : path_base(o->target);
+	m->id = xstrdup(id);
+	struct secret *s = secrets_find(&e->b->secrets, id);
+	*ret_use = s != NULL;
+	if (!s && o->required)
+		return eval_error(e, m->pos, err, ERR_NOT_FOUND,
+			"secret '%s': not found; give it with --secret id=%s,src=FILE", id, id);
+	struct err why = ERR_INIT;
+	if (s && secret_load(s, &why) < 0)
+		return eval_error(e, m->pos, err, why.code, "%s", why.msg);
+	if (s && o->env && memchr(s->data, '\0', s->len))
+		return eval_error(e, m->pos, err, ERR_INVALID,
+			"secret '%s' has a NUL byte: it cannot be a variable", id);
+	if (o->target && *o->target)
+		return set_target(e, m, o->target, err);
+	if (o->env)
+		return 0;
+	const char *name = path_base(id);
+	if (!*name || streq(name, ".") || streq(name, ".."))
+		return eval_error(e, m->pos, err, ERR_INVALID,
+			"secret '%s' cannot name a file: give a target", id);
+	AUTO_FREE char *target = xasprintf("/run/secrets/%s", name);
+	return set_target(e, m, target, err);
+}
+
+static int set_ssh(
+	struct eval *e, struct step_mount *m, size_t number, bool *ret_use, struct err *err)
+{
+	const struct mount_opts *o = &m->o;
+	if (o->source)
+		return eval_error(e, m->pos, err, ERR_INVALID, "ssh mounts have no source");
+	m->id = xstrdup(o->id && *o->id ? o->id : "default");
+	*ret_use = secrets_find_ssh(&e->b->secrets, m->id) != NULL;
+	if (!*ret_use && o->required)
+		return eval_error(e, m->pos, err, ERR_NOT_FOUND,
+			"ssh agent '%s': not found; give it with --ssh %s", m->id, m->id);
+	AUTO_FREE char *target = o->target && *o->target
+	                                 ? xstrdup(o->target)
+	                                 : xasprintf("/run/buildkit/ssh_agent.%zu", number);
+	return set_target(e, m, target, err);
+}
+
+static void mount_key(struct key *k, const struct step_mount *m)
+{
+	const struct mount_opts *o = &m->o;
+	key_u64(k, (uint64_t)o->type);
+	key_str(k, m->target);
+	key_str(k, m->source);
+	key_str(k, m->id);
+	key_str(k, o->env);
+	key_u64(k, (uint64_t)m->from);
+	key_u64(k, o->read_only);
+	key_u64(k, o->size);
+	key_u64(k, o->has_mode ? 1 + (uint64_t)o->mode : 0);
+	key_u64(k, o->has_uid ? 1 + (uint64_t)o->uid : 0);
+	key_u64(k, o->has_gid ? 1 + (uint64_t)o->gid : 0);
+}
+
+static void mount_done(struct step_mount *m)
+{
+	mount_opts_done(&m->o);
+	free(m->target);
+	free(m->source);
+	free(m->id);
+}
+
+/* Parents before what lies below them, else as written. */
+static void insert(struct step *s, const struct step_mount *m)
+{
+	s->mounts = xreallocarray(s->mounts, s->n_mounts + 1, sizeof(*s->mounts));
+	size_t at = s->n_mounts++;
+	const char *target = m->target ? m->target : "";
+	while (at > 0 && s->mounts[at - 1].target && strcmp(s->mounts[at - 1].target, target) > 0) {
+		s->mounts[at] = s->mounts[at - 1];
+		at--;
+	}
+	s->mounts[at] = *m;
+}
+
+int step_add_mount(
+	struct eval *e, struct step *s, const struct inst_flag *f, struct key *k, struct err *err)
+{
+	struct err why = ERR_INIT;
+	struct step_mount m = {.pos = f->pos, .from_stage = NO_STAGE, .from_image = NO_STAGE};
+	if (mount_parse(f->value ? f->value : "", expand, e, &m.o, &why) < 0)
+		return eval_error(e, f->pos, err, why.code, "--mount: %s", why.msg);
+	bool use = true;
+	int r = 0;
+	switch (m.o.type) {
+	case MOUNT_BIND:
+	case MOUNT_CACHE:
+	case MOUNT_TMPFS:
+		r = set_files(e, &m, err);
+		break;
+	case MOUNT_SECRET:
+		r = set_secret(e, &m, &use, err);
+		break;
+	case MOUNT_SSH: {
+		size_t number = 0;
+		for (size_t i = 0; i < s->n_mounts; i++)
+			number += s->mounts[i].o.type == MOUNT_SSH;
+		r = set_ssh(e, &m, number, &use, err);
+		break;
+	}
+	}
+	if (r == 0)
+		mount_key(k, &m);
+	if (r < 0 || !use)
+		mount_done(&m);
+	else
+		insert(s, &m);
+	return r;
+}
+
+void step_mounts_done(struct step *s)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		mount_done(&s->mounts[i]);
+	free(s->mounts);
+}

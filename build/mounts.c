@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/mounts.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/strv.h"
+#include "build/suggest.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD_MAX (64 * KIB)
+
+static const char *const type_names[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
+static const char *const sharing_names[] = {"shared", "private", "locked"};
+
+enum mount_key {
+	KEY_TYPE,
+	KEY_FROM,
+	KEY_SOURCE,
+	KEY_TARGET,
+	KEY_READ_ONLY,
+	KEY_READ_WRITE,
+	KEY_ID,
+	KEY_SHARING,
+	KEY_REQUIRED,
+	KEY_SIZE,
+	KEY_MODE,
+	KEY_UID,
+	KEY_GID,
+	KEY_ENV,
+	KEY_LABEL,
+};
+
+static const struct {
+	const char *name;
+	enum mount_key key;
+	unsigned types; /* bits of enum mount_type that take it */
+	bool flag; /* may stand without a value */
+} keys[] = {
+#define T(type) (1U << MOUNT_##type)
+#define ALL (T(BIND) | T(CACHE) | T(TMPFS) | T(SECRET) | T(SSH))
+	{"type", KEY_TYPE, ALL, false},
+	{"from", KEY_FROM, T(BIND) | T(CACHE) | T(TMPFS), false},
+	{"source", KEY_SOURCE, ALL, false},
+	{"src", KEY_SOURCE, ALL, false},
+	{"target", KEY_TARGET, ALL, false},
+	{"dst", KEY_TARGET, ALL, false},
+	{"destination", KEY_TARGET, ALL, false},
+	{"readonly", KEY_READ_ONLY, ALL, true},
+	{"ro", KEY_READ_ONLY, ALL, true},
+	{"readwrite", KEY_READ_WRITE, ALL, true},
+	{"rw", KEY_READ_WRITE, ALL, true},
+	{"id", KEY_ID, ALL, false},
+	{"sharing", KEY_SHARING, T(CACHE), false},
+	{"required", KEY_REQUIRED, T(SECRET) | T(SSH), true},
+	{"size", KEY_SIZE, T(TMPFS), false},
+	{"tmpfs-size", KEY_SIZE, T(TMPFS), false},
+	{"mode", KEY_MODE, T(CACHE) | T(SECRET) | T(SSH), false},
+	{"tmpfs-mode", KEY_MODE, T(TMPFS), false},
+	{"uid", KEY_UID, T(CACHE) | T(SECRET) | T(SSH), false},
+	{"gid", KEY_GID, T(CACHE) | T(SECRET) | T(SSH), false},
+	{"env", KEY_ENV, T(SECRET), false},
+	{"relabel", KEY_LABEL, T(BIND) | T(CACHE), false},
+	{"z", KEY_LABEL, T(BIND) | T(CACHE), true},
+#undef ALL
+#undef T
+};
+
+/* A quoted field from p on, which is behind the quote. */
+static const char *quoted_field(const char *p, struct buf *field, struct err *err)
+{
+	for (;; p++) {
+		if (!*p) {
+			(void)err_set(err, ERR_INVALID, "extraneous or missing \" in quoted-field");
+			return NULL;
+		}
+		if (*p == '"' && *++p != '"')
+			break;
+		buf_addch(field, *p);
+	}
+	if (*p && *p != ',') {
+		(void)err_set(err, ERR_INVALID, "extraneous or missing \" in quoted-field");
+		return NULL;
+	}
+	return p;
+}
+
+int csv_fields(const char *text, struct strv *ret, struct err *err)
+{
+	const char *p = text;
+	for (;;) {
+		AUTO_BUF struct buf field = BUF_INIT(FIELD_MAX);
+		if (*p == '"') {
+			p = quoted_field(p + 1, &field, err);
+			if (!p)
+				return err->code;
+		} else {
+			size_t n = strcspn(p, ",");
+			if (memchr(p, '"', n))
+				return err_set(err, ERR_INVALID, "bare \" in non-quoted-field");
+			buf_add(&field, p, n);
+			p += n;
+		}
+		if (field.toobig)
+			return err_set(
+				err, ERR_LIMIT, "a field is larger than %d bytes", (int)FIELD_MAX);
+		strv_add(ret, buf_str(&field));
+		if (!*p)
+			return 0;
+		p++;
+	}
+}
+
+const char *mount_type_name(enum mount_type type)
+{
+	return type_names[type];
+}
+
+/* Go's strconv.ParseBool */
+static bool parse_bool(const char *s, bool *ret)
+{
+	static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
+	static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
+	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+		if (streq(s, yes[i]) || streq(s, no[i])) {
+			*ret = streq(s, yes[i]);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The index of name among names; an error with the closest of them. */
+static int find_name(const char *what, const char *name, const char *const *names, size_t n,
+	unsigned *ret, struct err *err)
+{
+	AUTO_FREE char *lower = xstrdup(name);
+	for (char *c = lower; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	for (size_t i = 0; i < n; i++) {
+		if (streq(lower, names[i])) {
+			*ret = (unsigned)i;
+			return 0;
+		}
+	}
+	const char *close = suggest(lower, names, n);
+	if (close)
+		return err_set(err, ERR_INVALID, "unsupported %s \"%s\" (did you mean %s?)", what,
+			name, close);
+	AUTO_BUF struct buf all = BUF_INIT(KIB);
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&all, "%s%s", i ? ", " : "", names[i]);
+	return err_set(err, ERR_INVALID, "unsupported %s \"%s\" (it can be %s)", what, name,
+		buf_str(&all));
+}
+
+static int find_key(const char *name, const char *field, size_t *ret, struct err *err)
+{
+	const char *names[ARRAY_LEN(keys)];
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		names[i] = keys[i].name;
+		if (streq(name, keys[i].name)) {
+			*ret = i;
+			return 0;
+		}
+	}
+	const char *close = suggest(name, names, ARRAY_LEN(names));
+	return err_set(err, ERR_INVALID, "unexpected key '%s' in '%s'%s%s%s", name, field,
+		close ? " (did you mean " : "", close ? close : "", close ? "?)" : "");
+}
+
+static int bad_value(const char *name, const char *value, struct err *err)
+{
+	return err_set(err, ERR_INVALID, "invalid value for %s: '%s'", name, value);
+}
+
+static int set_bool(const char *name, const char *value, bool *ret, struct err *err)
+{
+	return parse_bool(value, ret) ? 0 : bad_value(name, value, err);
+}
+
+static int set_id(
+	const char *name, const char *value, bool *ret_has, uint32_t *ret, struct err *err)
+{
+	uint64_t n;
+	/* the largest number means "do not change" to chown(2) */
+	if (!num_u64(value, UINT32_MAX - 1, &n))
+		return bad_value(name, value, err);
+	*ret = (uint32_t)n;
+	*ret_has = true;
+	return 0;
+}
+
+/* ro_given: whether ro or rw was said */
+static int set_value(
+	struct mount_opts *m, size_t k, const char *value, bool *ro_given, struct err *err)
+{
+	const char *name = keys[k].name;
+	unsigned index;
+	uint64_t n;
+	int r;
+	switch (keys[k].key) {
+	case KEY_TYPE:
+		r = find_name("mount type", value, type_names, ARRAY_LEN(type_names), &index, err);
+		if (r == 0)
+			m->type = (enum mount_type)index;
+		return r;
+	case KEY_SHARING:
+		r = find_name("sharing value", value, sharing_names, ARRAY_LEN(sharing_names),
+			&index, err);
+		if (r == 0)
+			m->sharing = (enum mount_sharing)index;
+		return r;
+	case KEY_FROM:
+		mem_replace(&m->from, xstrdup(value));
+		return 0;
+	case KEY_SOURCE:
+		mem_replace(&m->source, xstrdup(value));
+		return 0;
+	case KEY_TARGET:
+		mem_replace(&m->target, xstrdup(value));
+		return 0;
+	case KEY_ID:
+		mem_replace(&m->id, xstrdup(value));
+		return 0;
+	case KEY_ENV:
+		if (!*value || strchr(value, '='))
+			return bad_value(name, value, err);
+		mem_replace(&m->env, xstrdup(value));
+		return 0;
+	case KEY_READ_ONLY:
+		*ro_given = true;
+		return set_bool(name, value, &m->read_only, err);
+	case KEY_READ_WRITE:
+		*ro_given = true;
+		r = set_bool(name, value, &m->read_only, err);
+		m->read_only = !m->read_only;
+		return r;
+	case KEY_REQUIRED:
+		return set_bool(name, value, &m->required, err);
+	case KEY_SIZE:
+		return num_size(value, &m->size) ? 0 : bad_value(name, value, err);
+	case KEY_MODE:
+		if (!num_octal(value, 07777, &n))
+			return bad_value(name, value, err);
+		m->mode = (mode_t)n;
+		m->has_mode = true;
+		return 0;
+	case KEY_UID:
+		return set_id(name, value, &m->has_uid, &m->uid, err);
+	case KEY_GID:
+		return set_id(name, value, &m->has_gid, &m->gid, err);
+	case KEY_LABEL:
+		return 0; /* nothing is labelled here */
+	}
+	return 0;
+}
+
+struct parse {
+	mount_expand_fn expand;
+	void *arg;
+	struct mount_opts m;
+	uint64_t seen; /* bits of indexes into keys */
+	bool ro_given;
+};
+
+static int parse_field(struct parse *p, const char *field, struct err *err)
+{
+	const char *eq = strchr(field, '=');
+	AUTO_FREE char *name = eq ? xstrndup(field, (size_t)(eq - field)) : xstrdup(field);
+	for (char *c = name; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	AUTO_FREE char *value = NULL;
+	size_t k = 0;
+	if (eq && streq(name, "from") && strchr(eq, '$') && strchr(eq, '$')[1])
+		return err_set(err, ERR_INVALID,
+			"'from' doesn't support variable expansion, define alias stage instead");
+	struct err unknown = ERR_INIT;
+	bool known = find_key(name, field, &k, &unknown) == 0;
+	if (!eq && (!known || !keys[k].flag))
+		return err_set(
+			err, ERR_INVALID, "invalid field '%s' must be a key=value pair", field);
+	if (!known) {
+		*err = unknown;
+		return err->code;
+	}
+	if (!eq)
+		value = xstrdup("true");
+	else if (p->expand(p->arg, eq + 1, &value, err) < 0)
+		return err->code;
+	p->seen |= UINT64_C(1) << k;
+	return set_value(&p->m, k, value, &p->ro_given, err);
+}
+
+/* What only the whole tells. */
+static int check(const struct parse *p, struct err *err)
+{
+	const struct mount_opts *m = &p->m;
+	for (size_t k = 0; k < ARRAY_LEN(keys); k++)
+		if (p->seen & UINT64_C(1) << k && !(keys[k].types & 1U << m->type))
+			return err_set(err, ERR_INVALID, "unexpected key '%s' for mount type '%s'",
+				keys[k].name, type_names[m->type]);
+	if (m->type != MOUNT_SECRET)
+		return 0;
+	if (!m->source && !m->target && !m->id)
+		return err_set(err, ERR_INVALID,
+			"invalid secret mount: one of source, target, id required");
+	if (m->source && m->id)
+		return err_set(err, ERR_INVALID, "both source and id can't be set");
+	return 0;
+}
+
+int mount_parse(const char *text, mount_expand_fn expand, void *arg, struct mount_opts *ret,
+	struct err *err)
+{
+	AUTO_STRV struct strv fields = STRV_INIT;
+	if (csv_fields(text, &fields, err) < 0)
+		return err_wrap(err, "failed to parse csv mounts");
+	struct parse p = {.expand = expand, .arg = arg};
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < fields.n; i++)
+		r = parse_field(&p, fields.v[i], err);
+	if (r == 0)
+		r = check(&p, err);
+	if (r < 0) {
+		mount_opts_done(&p.m);
+		return r;
+	}
+	if (!p.ro_given)
+		p.m.read_only = p.m.type != MOUNT_CACHE && p.m.type != MOUNT_TMPFS;
+	*ret = p.m;
+	return 0;
+}
+
+void mount_opts_done(struct mount_opts *m)
+{
+	free(m->from);
+	free(m->source);
+	free(m->target);
+	free(m->id);
+	free(m->env);
+	*m = (struct mount_opts){0};
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/secrets.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/strv.h"
+#include "build/mounts.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SECRET_MAX (500 * KIB) /* BuildKit's */
+
+static int set_field(struct secret *s, const char *field, const char **ret_type, struct err *err)
+{
+	const char *eq = strchr(field, '=');
+	if (!eq || !eq[1])
+		return err_set(err, ERR_INVALID, "'%s' is not KEY=VALUE", field);
+	AUTO_FREE char *key = xstrndup(field, (size_t)(eq - field));
+	if (streq(key, "id"))
+		mem_replace(&s->id, xstrdup(eq + 1));
+	else if (streq(key, "src") || streq(key, "source"))
+		mem_replace(&s->file, xstrdup(eq + 1));
+	else if (streq(key, "env"))
+		mem_replace(&s->env, xstrdup(eq + 1));
+	else if (streq(key, "type") && (streq(eq + 1, "file") || streq(eq + 1, "env")))
+		*ret_type = streq(eq + 1, "env") ? "env" : "file";
+	else if (streq(key, "type"))
+		return err_set(err, ERR_INVALID, "type '%s' is not one of 'file', 'env'", eq + 1);
+	else
+		return err_set(
+			err, ERR_INVALID, "'%s' is not one of 'id', 'src', 'env', 'type'", key);
+	return 0;
+}
+
+static int check_secret(struct secret *s, const char *type, struct err *err)
+{
+	struct stat st;
+	if (!s->id)
+		return err_set(err, ERR_INVALID, "there is no id=");
+	if (streq(type, "env") && !s->env)
+		s->env = take(s->file);
+	if (s->env && s->file)
+		return err_set(err, ERR_INVALID, "both src= and env= are given");
+	if (!s->env && !s->file && getenv(s->id) && !streq(type, "file"))
+		s->env = xstrdup(s->id);
+	if (!s->env && !s->file)
+		s->file = xstrdup(s->id);
+	if (s->file && stat(s->file, &st) < 0)
+		return err_sys(err, "cannot find the file '%s'", s->file);
+	if (s->file && S_ISDIR(st.st_mode))
+		return err_set(err, ERR_INVALID, "'%s' is a directory", s->file);
+	return 0;
+}
+
+static void secret_done(struct secret *s)
+{
+	if (s->data)
+		explicit_bzero(s->data, s->len);
+	free(s->data);
+	free(s->id);
+	free(s->file);
+	free(s->env);
+}
+
+static int parse_secret(const char *text, struct secret *ret, struct err *err)
+{
+	AUTO_STRV struct strv fields = STRV_INIT;
+	struct secret s = {0};
+	const char *type = "";
+	int r = csv_fields(text, &fields, err);
+	for (size_t i = 0; r == 0 && i < fields.n; i++)
+		r = set_field(&s, fields.v[i], &type, err);
+	if (r == 0)
+		r = check_secret(&s, type, err);
+	if (r == 0)
+		*ret = s;
+	else
+		secret_done(&s);
+	return r;
+}
+
+static int parse_ssh(const char *text, struct ssh_source *ret, struct err *err)
+{
+	const char *eq = strchr(text, '=');
+	const char *path = eq ? eq + 1 : getenv("SSH_AUTH_SOCK");
+	struct stat st;
+	if (eq == text || !*text)
+		return err_set(err, ERR_INVALID, "there is no name");
+	if (!path || !*path)
+		return err_set(err, ERR_NOT_FOUND,
+			"SSH_AUTH_SOCK is not set: start ssh-agent, or name its socket");
+	if (stat(path, &st) < 0)
+		return err_sys(err, "cannot find '%s'", path);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(err, ERR_UNSUPPORTED,
+			"'%s' is not the socket of an agent; add keys with ssh-add and name the "
+			"agent's socket",
+			path);
+	ret->id = eq ? xstrndup(text, (size_t)(eq - text)) : xstrdup(text);
+	ret->socket = xstrdup(path);
+	return 0;
+}
+
+int secrets_parse(
+	const struct strv *secrets, const struct strv *ssh, struct secrets *ret, struct err *err)
+{
+	struct secrets all = {
+		.s = xcalloc(secrets->n + 1, sizeof(*all.s)),
+		.ssh = xcalloc(ssh->n + 1, sizeof(*all.ssh)),
+	};
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < secrets->n; i++) {
+		r = parse_secret(secrets->v[i], &all.s[i], err);
+		if (r < 0)
+			(void)err_wrap(err, "option '--secret': '%s'", secrets->v[i]);
+		else
+			all.n++;
+	}
+	for (size_t i = 0; r == 0 && i < ssh->n; i++) {
+		r = parse_ssh(ssh->v[i], &all.ssh[i], err);
+		if (r < 0)
+			(void)err_wrap(err, "option '--ssh': '%s'", ssh->v[i]);
+		else
+			all.n_ssh++;
+	}
+	if (r == 0)
+		*ret = all;
+	else
+		secrets_done(&all);
+	return r;
+}
+
+void secrets_done(struct secrets *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		secret_done(&s->s[i]);
+	for (size_t i = 0; i < s->n_ssh; i++) {
+		free(s->ssh[i].id);
+		free(s->ssh[i].socket);
+	}
+	free(s->s);
+	free(s->ssh);
+	*s = (struct secrets){0};
+}
+
+/* The last one given counts. */
+struct secret *secrets_find(const struct secrets *s, const char *id)
+{
+	for (size_t i = s->n; i-- > 0;)
+		if (streq(s->s[i].id, id))
+			return &s->s[i];
+	return NULL;
+}
+
+const struct ssh_source *secrets_find_ssh(const struct secrets *s, const char *id)
+{
+	for (size_t i = s->n_ssh; i-- > 0;)
+		if (streq(s->ssh[i].id, id))
+			return &s->ssh[i];
+	return NULL;
+}
+
+int secret_load(struct secret *s, struct err *err)
+{
+	if (s->loaded)
+		return 0;
+	if (s->env) {
+		const char *value = getenv(s->env);
+		if (!value)
+			return err_set(err, ERR_NOT_FOUND,
+				"secret '%s': the variable '%s' is not set", s->id, s->env);
+		s->data = xstrdup(value);
+		s->len = strlen(value);
+	} else if (fs_read_file(AT_FDCWD, s->file, SECRET_MAX, &s->data, &s->len, err) < 0) {
+		return err_wrap(err, "secret '%s'", s->id);
+	}
+	s->loaded = true;
+	return 0;
+}

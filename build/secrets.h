@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What --secret and --ssh hand to RUN --mount. Contents are read when a step first asks for them,
+ * before anything runs, stay in memory and are wiped at the end: no key, history, log or layer sees
+ * them.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+struct strv;
+
+struct secret {
+	char *id;
+	char *file; /* or */
+	char *env; /* a variable of our environment */
+	bool loaded;
+	char *data; /* NUL-terminated */
+	size_t len;
+};
+
+struct ssh_source {
+	char *id;
+	char *socket; /* of an agent */
+};
+
+struct secrets {
+	struct secret *s;
+	size_t n;
+	struct ssh_source *ssh;
+	size_t n_ssh;
+};
+
+/* secrets: "id=ID[,src=FILE|,env=NAME][,type=file|env]"; ssh: "ID" or "ID=SOCKET". Files must
+ * exist. ERR_INVALID, ERR_NOT_FOUND; ERR_UNSUPPORTED: a key file for --ssh. */
+int secrets_parse(const struct strv *secrets, const struct strv *ssh, struct secrets *ret,
+	struct err *err) __attribute__((warn_unused_result));
+void secrets_done(struct secrets *s);
+/* NULL: not given */
+struct secret *secrets_find(const struct secrets *s, const char *id);
+const struct ssh_source *secrets_find_ssh(const struct secrets *s, const char *id);
+/* Reads it if that was not done yet. At most 500 KiB, as BuildKit: ERR_LIMIT. */
+int secret_load(struct secret *s, struct err *err) __attribute__((warn_unused_result));
