@@ -355,7 +355,7 @@ static int parse_header(struct parser *t, struct err *err)
 	int r = parse_key(t, &key, err);
 	if (r < 0)
 		return r;
-	for (int i = 0; i <= array; i++) {
+	for (int i = 0; i < (array ? 2 : 1); i++) {
 		if (peek(t) != ']')
 			return fail(t, err, "table header lacks ']'");
 		t->p++;

@@ -58,7 +58,7 @@ struct apply_stats {
 
 /* The unconfined core: unpacks an uncompressed tar (any dialect libarchive reads) below dirfd.
  * Reads the tar to its end, padding included, so that a hash below is of all bytes. */
-int layer_apply(struct reader *tar, int dirfd, const struct apply_opts *opts,
+int layer_apply(struct reader *in, int dirfd, const struct apply_opts *opts,
 	struct apply_stats *ret, struct err *err) __attribute__((warn_unused_result));
 
 struct layer_receive {

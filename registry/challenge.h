@@ -20,7 +20,7 @@ struct challenges {
 
 /* Appends what one header value says. ERR_INVALID; ERR_LIMIT above CHALLENGES_MAX. ret must be
  * zero-initialised or hold earlier ones. */
-int challenges_parse(const char *value, struct challenges *ret, struct err *err)
+int challenges_parse(const char *p, struct challenges *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* The first of a scheme ("bearer"), or NULL. Borrowed. */
 const struct challenge *challenges_find(const struct challenges *c, const char *scheme);

@@ -37,7 +37,7 @@ void credentials_done(struct credentials *c);
 
 /* "user:password" in base64 and back, as the files and Basic authentication have it. New string;
  * NULL when it is no base64. */
-char *base64_encode(const void *p, unsigned long n);
+char *base64_encode(const void *data, unsigned long n);
 char *base64_decode(const char *text, unsigned long *ret_n);
 
 /* In auth_helper.c: runs docker-credential-NAME. verb: "get", "store", "erase"; input is its stdin.

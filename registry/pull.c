@@ -173,7 +173,7 @@ static int get_child(
 	return r;
 }
 
-static int get_document(struct pull *p, const struct document *doc, bool chosen, struct err *err);
+static int get_document(struct pull *p, const struct document *doc, bool unpack, struct err *err);
 
 /* All manifests of an index, the one for our platform unpacked. */
 static int get_whole_index(struct pull *p, const struct document *doc, const struct index *ix,

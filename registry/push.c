@@ -15,9 +15,9 @@
 #include "registry/remote.h"
 #include "registry/sink.h"
 #include "registry/transport.h"
-#include "store/store.h"
 #include "store/blobs.h"
 #include "store/names.h"
+#include "store/store.h"
 
 #define UPLOADS_MAX 4
 #define PROGRESS_MS 100

@@ -7,8 +7,10 @@
  *	docker-archive:FILE[:NAME]    what `docker save` writes
  *	dir:DIR                       manifest.json and blobs as files
  *
- * Pull: resolves, chooses by platform, fetches what is missing (layers in parallel, each by one layer worker in one pass), verifies every digest and size, and only then names it in the store.
- * Push: sends the store's bytes as they are; blobs that are there are not sent. A manifest keeps its digest from pull to push.
+ * Pull: resolves, chooses by platform, fetches what is missing (layers in parallel, each by one
+ *layer worker in one pass), verifies every digest and size, and only then names it in the store.
+ * Push: sends the store's bytes as they are; blobs that are there are not sent. A manifest keeps
+ *its digest from pull to push.
  */
 #pragma once
 #include "image/descriptor.h"
@@ -21,15 +23,19 @@ struct store;
 struct strv;
 
 enum pull_policy { PULL_MISSING, PULL_ALWAYS, PULL_NEVER, PULL_NEWER };
-bool pull_policy_parse(const char *s, enum pull_policy *ret); /* "missing"/"ifmissing", "always"/"true", "never"/"false" ..., as buildah */
+bool pull_policy_parse(const char *s,
+	enum pull_policy
+		*ret); /* "missing"/"ifmissing", "always"/"true", "never"/"false" ..., as buildah */
 
 struct remote_opts {
-	const char *authfile;  /* NULL: the usual ones (containers-auth.json(5), then docker's config.json) */
-	const char *creds;     /* "user:password" or NULL */
-	const char *cert_dir;  /* NULL: certs.d */
-	int tls_verify;        /* -1 not said: registries.conf decides; 0 no (also allows http); 1 yes */
-	const char *registries_conf; /* NULL: $CONTAINERS_REGISTRIES_CONF, ~/.config/containers, /etc/containers */
-	unsigned retries;      /* after a first failure that may pass */
+	const char *authfile; /* NULL: the usual ones (containers-auth.json(5), then docker's
+	                         config.json) */
+	const char *creds; /* "user:password" or NULL */
+	const char *cert_dir; /* NULL: certs.d */
+	int tls_verify; /* -1 not said: registries.conf decides; 0 no (also allows http); 1 yes */
+	const char *registries_conf; /* NULL: $CONTAINERS_REGISTRIES_CONF, ~/.config/containers,
+	                                /etc/containers */
+	unsigned retries; /* after a first failure that may pass */
 };
 
 struct pull_opts {
@@ -37,44 +43,51 @@ struct pull_opts {
 	enum pull_policy policy;
 	bool has_platform;
 	struct platform platform;
-	bool all_platforms;    /* keep the whole index with all its manifests */
-	bool no_unpack;        /* layers stay blobs until they are used */
+	bool all_platforms; /* keep the whole index with all its manifests */
+	bool no_unpack; /* layers stay blobs until they are used */
 	struct progress *progress;
 };
 
 struct pulled {
-	struct descriptor top;    /* what the name was set to */
-	char *ref;                /* the name in the store, NULL: none */
-	bool fetched;             /* false: it was here already */
+	struct descriptor top; /* what the name was set to */
+	char *ref; /* the name in the store, NULL: none */
+	bool fetched; /* false: it was here already */
 };
 
-/* Pulls location into the store and names it. PULL_NEVER / _MISSING look into the store first and send no request on a hit. */
-int image_pull(struct store *s, const char *location, const struct pull_opts *o, struct pulled *ret, struct err *err)
-	__attribute__((warn_unused_result));
+/* Pulls location into the store and names it. PULL_NEVER / _MISSING look into the store first and
+ * send no request on a hit. */
+int image_pull(struct store *s, const char *location, const struct pull_opts *o, struct pulled *ret,
+	struct err *err) __attribute__((warn_unused_result));
 void pulled_done(struct pulled *p);
 
 enum push_format { PUSH_FORMAT_ASIS, PUSH_FORMAT_OCI, PUSH_FORMAT_DOCKER };
 
 struct push_opts {
 	struct remote_opts remote;
-	enum push_format format; /* other than the image's: config and manifest are converted, the digest changes */
+	enum push_format format; /* other than the image's: config and manifest are converted, the
+	                            digest changes */
 	bool quiet;
 	struct progress *progress;
 };
 
-/* image: the descriptor of a manifest or index in the store; its name in the store, for archives that record one. *ret_digest: of the manifest as written. */
-int image_push(struct store *s, const struct descriptor *image, const char *name, const char *location, const struct push_opts *o, struct digest *ret_digest, struct err *err)
+/* image: the descriptor of a manifest or index in the store; its name in the store, for archives
+ * that record one. *ret_digest: of the manifest as written. */
+int image_push(struct store *s, const struct descriptor *image, const char *name,
+	const char *location, const struct push_opts *o, struct digest *ret_digest, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* Unpacks the layers of an image in the store that are not unpacked yet (blobs are here). In parallel. */
+/* Unpacks the layers of an image in the store that are not unpacked yet (blobs are here). In
+ * parallel. */
 struct image;
-int image_unpack(struct store *s, const struct image *img, struct progress *progress, struct err *err)
-	__attribute__((warn_unused_result));
+int image_unpack(struct store *s, const struct image *img, struct progress *progress,
+	struct err *err) __attribute__((warn_unused_result));
 
-/* login verifies the credentials against the registry and stores them in the auth file (0600); logout removes them. */
-int registry_login(const char *registry, const char *user, const char *password, const struct remote_opts *o, struct err *err)
+/* login verifies the credentials against the registry and stores them in the auth file (0600);
+ * logout removes them. */
+int registry_login(const char *registry, const char *user, const char *password,
+	const struct remote_opts *o, struct err *err) __attribute__((warn_unused_result));
+int registry_logout(const char *registry, bool all, const struct remote_opts *o, struct err *err)
 	__attribute__((warn_unused_result));
-int registry_logout(const char *registry, bool all, const struct remote_opts *o, struct err *err) __attribute__((warn_unused_result));
 /* The user name kept for it, or ERR_NOT_FOUND. New string. */
-int registry_login_user(const char *registry, const struct remote_opts *o, char **ret_user, struct err *err)
-	__attribute__((warn_unused_result));
+int registry_login_user(const char *registry, const struct remote_opts *o, char **ret_user,
+	struct err *err) __attribute__((warn_unused_result));

@@ -188,9 +188,7 @@ static int execute(char *const *argv, char *const *env, const char *path, struct
 		try_execute(file, argv, env);
 		if (errno == EACCES)
 			denied = true;
-		else if (errno != ENOENT && errno != ENOTDIR)
-			return explain(file, name, errno, err);
-		else if (access(file, F_OK) == 0)
+		else if ((errno != ENOENT && errno != ENOTDIR) || access(file, F_OK) == 0)
 			return explain(file, name, errno, err);
 	}
 	if (denied)

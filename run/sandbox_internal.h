@@ -108,7 +108,7 @@ int target_open(const struct box *b, const char *path, unsigned flags, int *ret_
  * MOUNT_ATTR_*. A descriptor or -1 with errno. */
 int mount_new(const char *type, const char *const *options, unsigned attrs);
 /* Moves the detached mount onto target, with attrs set on it first. 0 or -1 with errno. */
-int mount_attach(int mount, int target, uint64_t attrs, bool recursive);
+int mount_attach(int mnt, int target, uint64_t attrs, bool recursive);
 int mounts_kernel(struct box *b, struct err *err)
 	__attribute__((warn_unused_result)); /* /proc /sys /dev */
 int mounts_user(struct box *b, struct err *err) __attribute__((warn_unused_result));

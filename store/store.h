@@ -51,7 +51,8 @@ enum store_open_flags {
  * ERR_UNSUPPORTED with one line. */
 int store_open(const char *path, int flags, struct store **ret, struct err *err)
 	__attribute__((warn_unused_result));
-/* Where path NULL leads, now. To be asked before userns_enter(): in there everybody is root. *ret: new string. */
+/* Where path NULL leads, now. To be asked before userns_enter(): in there everybody is root. *ret:
+ * new string. */
 int store_default_path(char **ret, struct err *err) __attribute__((warn_unused_result));
 void store_close(struct store *s);
 static inline void store_close_p(struct store **s)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a fuzz target over a corpus: every build of every compiler replays every input ever found. */
+/* Runs a fuzz target over a corpus: every build of every compiler replays every input ever found.
+ */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>

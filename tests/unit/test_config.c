@@ -15,19 +15,19 @@
 /* every member, in the order in which they are written */
 static const char full[] =
 	"{\"created\":\"2024-05-01T12:00:00Z\",\"author\":\"me\",\"architecture\":\"arm\",\"os\":"
-        "\"linux\",\"os.version\":\"10\",\"variant\":\"v7\","
+	"\"linux\",\"os.version\":\"10\",\"variant\":\"v7\","
 	"\"config\":{\"User\":\"daemon\",\"ExposedPorts\":{\"53/udp\":{},\"80/"
-        "tcp\":{}},\"Env\":[\"PATH=/bin\",\"EMPTY=\",\"A=b=c\"],"
+	"tcp\":{}},\"Env\":[\"PATH=/bin\",\"EMPTY=\",\"A=b=c\"],"
 	"\"Entrypoint\":[\"/init\"],\"Cmd\":[\"sh\",\"-c\",\"x\"],\"Volumes\":{\"/"
-        "data\":{}},\"WorkingDir\":\"/srv\",\"Labels\":{\"a\":\"1\",\"b\":\"\"},"
+	"data\":{}},\"WorkingDir\":\"/srv\",\"Labels\":{\"a\":\"1\",\"b\":\"\"},"
 	"\"StopSignal\":\"SIGUSR1\",\"ArgsEscaped\":true,\"Healthcheck\":{\"Test\":[\"CMD\","
-        "\"true\"],\"Interval\":5000000000,\"Timeout\":1,"
+	"\"true\"],\"Interval\":5000000000,\"Timeout\":1,"
 	"\"StartPeriod\":2,\"StartInterval\":3,\"Retries\":4},\"OnBuild\":[\"RUN "
-        "x\"],\"Shell\":[\"/bin/sh\",\"-ec\"],"
+	"x\"],\"Shell\":[\"/bin/sh\",\"-ec\"],"
 	"\"Hostname\":\"h\",\"StopTimeout\":9},"
 	"\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" DIFF_ID "\"]},"
 	"\"history\":[{\"created\":\"2024-05-01T12:00:00Z\",\"created_by\":\"RUN "
-        "x\",\"author\":\"me\",\"comment\":\"c\"},{\"empty_layer\":true}],"
+	"x\",\"author\":\"me\",\"comment\":\"c\"},{\"empty_layer\":true}],"
 	"\"docker_version\":\"20.10\",\"container_config\":{\"Cmd\":[\"x\"]},\"id\":\"i\"}";
 
 static int parse(const char *text, struct image_config *ret, struct err *err)
@@ -64,7 +64,7 @@ static void what_says_nothing_is_left_out(void **state)
 	image_config_done(&c);
 	/* as docker's older versions write it */
 	assert_int_equal(parse("{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"User\":"
-	                       "\"\",\"Env\":null,\"Cmd\":null,\"Entrypoint\":[],\"Volumes\":null,"
+			       "\"\",\"Env\":null,\"Cmd\":null,\"Entrypoint\":[],\"Volumes\":null,"
 			       "\"Labels\":null,\"OnBuild\":null,\"Healthcheck\":null}," ROOTFS
 			       ",\"history\":null}",
 				 &c, &err),
@@ -105,7 +105,7 @@ static void builds_from_parts(void **state)
 	assert_non_null(strstr(text, "{\"53/udp\":{},\"80/tcp\":{}}"));
 	assert_non_null(strstr(text, "\"variant\":\"v7\""));
 	assert_non_null(strstr(text, "[{\"created\":\"2024-05-01T12:00:00Z\",\"created_by\":\"RUN "
-	                             "x\"},{\"created_by\":\"ENV a=b\",\"comment\":\"why\","
+				     "x\"},{\"created_by\":\"ENV a=b\",\"comment\":\"why\","
 				     "\"empty_layer\":true}]"));
 	image_config_done(&c);
 }

@@ -12,7 +12,7 @@
 static const char *const document =
 	"{\"Id\":\"sha256:ab\",\"Size\":12,\"created_by\":\"me\",\"RepoTags\":[\"a:1\",\"b:2\"],"
 	"\"Config\":{\"Env\":[\"A=1\",\"B=2\"],\"User\":\"\",\"Labels\":{\"x\":\"y\",\"k.dotted\":"
-        "\"v\"}},"
+	"\"v\"}},"
 	"\"Empty\":[],\"Yes\":true,\"Nothing\":null}";
 
 static int run(const char *template, struct buf *out, struct err *err)

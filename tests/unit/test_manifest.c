@@ -148,10 +148,10 @@ static void an_index_chooses_images_by_platform(void **state)
 	(void)state;
 	const struct platform amd64 = {.os = "linux", .arch = "amd64"},
 			      riscv = {.os = "linux", .arch = "riscv64"};
-	struct index ix = index_from("{\"schemaVersion\":2,\"manifests\":[" ENTRY(
-		"amd64", ",\"annotations\":{\"vnd.docker.reference.type\":\"attestation-"
-	                 "manifest\"}") "," ENTRY("arm64", "") "," ENTRY("amd64",
-		"") "," ENTRY("riscv64", ",\"artifactType\":\"x/y\"") "]}");
+	struct index ix = index_from("{\"schemaVersion\":2,\"manifests\":[" ENTRY("amd64",
+		",\"annotations\":{\"vnd.docker.reference.type\":\"attestation-"
+		"manifest\"}") "," ENTRY("arm64", "") "," ENTRY("amd64", "") "," ENTRY("riscv64",
+		",\"artifactType\":\"x/y\"") "]}");
 	assert_ptr_equal(index_choose(&ix, &amd64), &ix.manifests[2]);
 	assert_null(index_choose(&ix, &riscv));
 	AUTO_FREE char *text = index_dump(&ix);

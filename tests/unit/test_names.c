@@ -152,8 +152,8 @@ static void what_another_tool_wrote_survives(void **state)
 		"{ \"schemaVersion\": 2,\n  \"manifests\": [ { \"mediaType\": \"" MT_OCI_MANIFEST
 		"\",\n"
 		"\"digest\": "
-	        "\"sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb\", "
-	        "\"size\": 1,\n"
+		"\"sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb\", "
+		"\"size\": 1,\n"
 		"\"annotations\": {\"" ANNOTATION_REF_NAME
 		"\": \"localhost/x:1\", \"org.example\": \"kept\"} } ],\n"
 		"\"annotations\": {\"top\": \"too\"} }\n";

@@ -48,9 +48,9 @@ static void without_configuration_the_name_says_where(void **state)
 static void the_longest_prefix_wins_and_is_rewritten(void **state)
 {
 	static const char conf[] = "[[registry]]\nprefix='e.com'\nlocation='one'\n[[registry]]"
-	                           "\nprefix='e.com/foo'\nlocation='two/bar'\ninsecure=true\n"
+				   "\nprefix='e.com/foo'\nlocation='two/bar'\ninsecure=true\n"
 				   "[[registry]]\nprefix='*.e.com'\ninsecure=true\n[[registry]]"
-	                           "\nprefix='docker.io'\nlocation='127.0.0.1:5000'\n";
+				   "\nprefix='docker.io'\nlocation='127.0.0.1:5000'\n";
 	(void)state;
 	places_are(conf, "e.com/x/y", true, "one/x/y");
 	places_are(conf, "e.com/foo/y", true, "!two/bar/y");
@@ -64,15 +64,15 @@ static void mirrors_come_first_for_pulls_only(void **state)
 {
 	static const char conf[] =
 		"[[registry]]\nlocation='e.com'\n[[registry.mirror]]\nlocation='m1/"
-	        "p'\ninsecure=true\n"
+		"p'\ninsecure=true\n"
 		"[[registry.mirror]]\nlocation='m2'\npull-from-mirror='digest-only'\n[[registry."
-	        "mirror]]\nlocation='m3'\npull-from-mirror='tag-only'\n";
+		"mirror]]\nlocation='m3'\npull-from-mirror='tag-only'\n";
 	(void)state;
 	places_are(conf, "e.com/x", true, "!m1/p/x m3/x e.com/x");
 	places_are(conf, "e.com/x" DIGEST, true, "!m1/p/x m2/x e.com/x");
 	places_are(conf, "e.com/x", false, "e.com/x");
 	places_are("[[registry]]\nlocation='e.com'\nmirror-by-digest-only=true\n[[registry.mirror]]"
-	           "\nlocation='m'\n",
+		   "\nlocation='m'\n",
 		"e.com/x", true, "e.com/x");
 }
 
@@ -90,9 +90,9 @@ static void a_later_file_replaces_an_earlier_table(void **state)
 	AUTO_REGISTRIES struct registries rs = {0};
 	(void)state;
 	add(&rs, "unqualified-search-registries=['a']\n[[registry]]\nprefix='x'\nlocation='one'\n["
-	         "aliases]\nb='q.io/b'\nc='q.io/c'\n");
+		 "aliases]\nb='q.io/b'\nc='q.io/c'\n");
 	add(&rs, "unqualified-search-registries=['z']\n[[registry]]\nprefix='x'\nlocation='two'\n["
-	         "aliases]\nb=''\n");
+		 "aliases]\nb=''\n");
 	assert_int_equal(rs.n, 1);
 	assert_string_equal(rs.r[0].location, "two");
 	assert_int_equal(rs.search.n, 1);

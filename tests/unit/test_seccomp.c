@@ -194,20 +194,20 @@ static void reads_profiles(void **state)
 	(void)state;
 	struct err err = ERR_INIT;
 	assert_int_equal(filter_of("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":"
-	                           "[\"getppid\"],\"action\":\"SCMP_ACT_ERRNO\"}]}",
+				   "[\"getppid\"],\"action\":\"SCMP_ACT_ERRNO\"}]}",
 				 &err),
 		EPERM);
 	assert_int_equal(filter_of("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"name\":"
-	                           "\"getppid\",\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":9}]}",
+				   "\"getppid\",\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":9}]}",
 				 &err),
 		9);
 	assert_int_equal(filter_of("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":"
-	                           "[\"getppid\"],\"action\":\"SCMP_ACT_ERRNO\","
+				   "[\"getppid\"],\"action\":\"SCMP_ACT_ERRNO\","
 				   "\"includes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}]}",
 				 &err),
 		0);
 	assert_int_equal(filter_of("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":"
-	                           "[\"getppid\"],\"action\":\"SCMP_ACT_ERRNO\","
+				   "[\"getppid\"],\"action\":\"SCMP_ACT_ERRNO\","
 				   "\"includes\":{\"minKernel\":\"99.0\"}}]}",
 				 &err),
 		0);
@@ -223,11 +223,11 @@ static void refuses_profiles_that_it_does_not_understand(void **state)
 		"{\"defaultAction\":\"SCMP_ACT_ANYTHING\",\"syscalls\":[]}",
 		"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":70000,\"syscalls\":[]}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"action\":\"SCMP_ACT_"
-	        "ERRNO\"}]}",
+		"ERRNO\"}]}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"getppid\"],"
-	        "\"action\":\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":9,\"op\":\"SCMP_CMP_EQ\"}]}]}",
+		"\"action\":\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":9,\"op\":\"SCMP_CMP_EQ\"}]}]}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"getppid\"],"
-	        "\"action\":\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":0,\"op\":\"SCMP_CMP_XX\"}]}]}",
+		"\"action\":\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":0,\"op\":\"SCMP_CMP_XX\"}]}]}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":\"all\"}",
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

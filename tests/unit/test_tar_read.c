@@ -50,7 +50,7 @@ static void every_dialect_of_gnu_tar_is_read(void **state)
 		AUTO_TREE struct tree t = tree_new();
 		AUTO_FREE char *script =
 			xasprintf("echo hello >f && ln f h && ln -s f l && chmod 4755 f && tar "
-		                  "--format=%s --owner=7 --group=8 -cf a.tar f h l",
+				  "--format=%s --owner=7 --group=8 -cf a.tar f h l",
 				formats[i]);
 		run(&t, script);
 		AUTO_OPENED struct opened o = archive(&t);
@@ -99,7 +99,7 @@ static void sparse_files_of_gnu_tar_are_read(void **state)
 		AUTO_TREE struct tree t = tree_new();
 		AUTO_FREE char *script =
 			xasprintf("truncate -s 1M f && printf data | dd of=f bs=1 seek=500000 "
-		                  "conv=notrunc status=none && tar --format=%s -S -cf a.tar f",
+				  "conv=notrunc status=none && tar --format=%s -S -cf a.tar f",
 				formats[i]);
 		run(&t, script);
 		AUTO_OPENED struct opened o = archive(&t);
@@ -125,7 +125,7 @@ static void a_global_pax_header_is_no_entry(void **state)
 	(void)state;
 	AUTO_TREE struct tree t = tree_new();
 	run(&t, "echo x >f && tar --format=posix --pax-option=globexthdr.name=g,comment=hello -cf "
-	        "a.tar f");
+		"a.tar f");
 	AUTO_OPENED struct opened o = archive(&t);
 	struct tar_entry e;
 	next_is(&o, "f", &e);

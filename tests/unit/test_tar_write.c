@@ -201,7 +201,7 @@ static void gnu_tar_reads_what_is_written(void **state)
 	tar_end(&a);
 	tree_write(t.fd, "a.tar", a.mem.data.data, a.mem.data.len, 0644);
 	AUTO_FREE char *cmd = xasprintf("cd %s && tar xf a.tar && test \"$(cat "
-	                                "d/gr\xc3\xbc\xc3\x9f)\" = text && test %s -ef h",
+					"d/gr\xc3\xbc\xc3\x9f)\" = text && test %s -ef h",
 		t.path, longname);
 	assert_int_equal(system(cmd), 0);
 }

@@ -32,11 +32,11 @@ static int set_up(void **state)
 	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(mkdirat(root, "etc", 0755), 0);
 	put("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n#comment\n\nbad "
-	                  "line\ndaemon:x:1:1::/usr/sbin:/bin/false\n1000:x:0:0::/"
-	                  ":\njoe:x:2000:2001::/home/joe\n"
+			  "line\ndaemon:x:1:1::/usr/sbin:/bin/false\n1000:x:0:0::/"
+			  ":\njoe:x:2000:2001::/home/joe\n"
 			  "nohome:x:7:7::relative:\nneg:x:-1:5::/:\n+1:x:0:0::/:\n");
 	put("etc/group", "root:x:0:\ndaemon:x:1:\nbin:x:2:\nlp:x:7:\njoe:x:2001:\nstaff:x:50:"
-	                 "joe\nusers:x:100:x,joe\nnot:x:101:joey,xjoe\n");
+			 "joe\nusers:x:100:x,joe\nnot:x:101:joey,xjoe\n");
 	return 0;
 }
 

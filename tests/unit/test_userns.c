@@ -76,9 +76,9 @@ static void a_user_runs_sandboxes(void **state)
 		im.spec.network = networks[i];
 		assert_int_equal(
 			image_run(&im, "id -u; touch /f; chown 1000:1000 /f; stat -c %u:%g /f; "
-		                       "echo x > /dev/null && ls /sys/class >/dev/null && "
+				       "echo x > /dev/null && ls /sys/class >/dev/null && "
 				       "grep -c overlay /proc/mounts; mkdir /sys/fs/cgroup/x "
-		                       "2>/dev/null || echo ro; rm /f"),
+				       "2>/dev/null || echo ro; rm /f"),
 			0);
 		assert_string_equal(im.out, "0\n1000:1000\n1\nro\n");
 	}
