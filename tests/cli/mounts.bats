@@ -1,0 +1,447 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox debian
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+}
+
+teardown() {
+	test_teardown
+}
+
+build() { # OPTIONS...: the test's context; what steps print is in $output
+	run mica build --progress=plain --network=none "$@" ctx
+	[ "$status" = 0 ] || fail "status $status: $output"
+}
+
+ran() { # N: of the last build
+	grep -qE " $1 run, " <<<"$output" || fail "not $1 steps ran: $output"
+}
+
+refused() { # PATTERN [OPTION...]
+	local pattern=$1
+	shift
+	run --separate-stderr mica build --progress=none --network=none "$@" ctx
+	assert_error "$pattern"
+	[[ $stderr != *"must not run"* ]] || fail "a step ran: $stderr"
+}
+
+# --- bind ---
+
+@test "a bind mount shows the context, a part of it, or a file of it" {
+	mkdir -p ctx/d/e
+	echo a >ctx/a
+	echo b >ctx/d/b
+	echo s >'ctx/st*r'
+	ln -s d/e/../b ctx/link
+	containerfile <<-'END'
+		FROM busybox
+		WORKDIR /w
+		ENV PART=d
+		RUN --mount=target=/m --mount=type=bind,src=$PART,dst=rel --mount=source=/a,destination=/f \
+			--mount=source=../../link,target=/l --mount=source=st*r,target=/s \
+			cat /m/a rel/b /f /l /s >/o && ! touch /m/x 2>/dev/null && ! touch rel/x 2>/dev/null && ! echo x 2>/dev/null >/f
+	END
+	build -t t
+	run in_image t sh -c 'tr -d "\n" </o; ls -d /m /f /l /s /w/rel 2>/dev/null; ls -A /w'
+	[ "$output" = ababs ] || fail "$output"
+}
+
+@test "what is ignored is not in a bind mount, and what is in it belongs to root" {
+	mkdir -p ctx/d/keep ctx/gone
+	echo 1 >ctx/d/hidden
+	echo 2 >ctx/d/keep/shown
+	echo 3 >ctx/gone/x
+	printf 'gone\nd/*\n!d/keep\n' >ctx/.dockerignore
+	chown -R 1234:1235 ctx/d
+	chmod 751 ctx/d/keep
+	touch -d @1000000000 ctx/d/keep/shown ctx/d/keep
+	containerfile <<-'END'
+		FROM busybox
+		RUN --mount=target=/m (cd /m && find . | sort; stat -c '%a %u:%g %Y' d/keep d/keep/shown) >/o
+		RUN --mount=source=d/keep,target=/m (stat -c '%a %u:%g %Y' /m /m/shown) >>/o
+		RUN --mount=source=d/keep/shown,target=/m stat -c '%u:%g %Y' /m >>/o
+	END
+	build -t t
+	run in_image t cat /o
+	[ "$output" = ".
+./.dockerignore
+./Containerfile
+./d
+./d/keep
+./d/keep/shown
+751 0:0 1000000000
+644 0:0 1000000000
+751 0:0 1000000000
+644 0:0 1000000000
+0:0 1000000000" ] || fail "$output"
+}
+
+@test "what a step writes to a bind mount is gone after it" {
+	mkdir -p ctx/d
+	echo a >ctx/d/a
+	containerfile <<-'END'
+		FROM busybox AS s
+		RUN mkdir /d && echo s >/d/f
+		FROM busybox
+		RUN --mount=target=/m,rw --mount=source=d/a,target=/f,rw --mount=from=s,source=d,target=/s,readwrite=true \
+			echo x >/m/new && echo x >/f && rm /m/d/a /s/f && echo x >/s/g && mkdir /s/sub
+		RUN --mount=target=/m --mount=from=s,source=d,target=/s cat /m/d/a /s/f >/o; ls /m /s >>/o
+	END
+	build -t t
+	run in_image t cat /o
+	[ "$output" = "a
+s
+/m:
+Containerfile
+d
+
+/s:
+f" ] || fail "$output"
+	[ "$(cat ctx/d/a)" = a ]
+	[ ! -e ctx/new ]
+	assert_clean_store
+}
+
+@test "stages, images, named contexts and scratch can be mounted" {
+	mkdir -p more
+	echo named >more/n
+	containerfile <<-'END'
+		FROM busybox AS s
+		RUN mkdir /d && echo stage >/d/f && ln -s /d /l
+		FROM scratch AS nothing
+		FROM busybox
+		RUN --mount=from=s,source=/l,target=/m --mount=from=0,source=d/f,target=/f --mount=from=debian:stable,target=/i \
+			--mount=from=more,target=/n --mount=from=scratch,target=/e --mount=from=nothing,target=/e2 \
+			(cat /m/f /f /n/n; ls /i/etc/debian_version; ls -A /e /e2) >/o
+	END
+	build -t t --build-context more=more
+	run in_image t cat /o
+	[ "$output" = "stage
+stage
+named
+/i/etc/debian_version
+/e:
+
+/e2:" ] || fail "$output"
+}
+
+@test "a step with a bind mount runs again when what it mounts has changed, and only then" {
+	mkdir -p ctx/d
+	echo 1 >ctx/d/f
+	echo 1 >ctx/other
+	containerfile <<-'END'
+		FROM busybox AS s
+		COPY other /other
+		FROM busybox
+		RUN --mount=source=d,target=/m cat /m/f
+		RUN --mount=from=s,source=other,target=/m cat /m
+	END
+	build -t t
+	ran 3
+	touch ctx/d/f
+	build -t t
+	ran 0
+	echo 2 >ctx/d/f
+	build -t t
+	ran 2
+	echo 2 >ctx/other
+	build -t t
+	ran 2
+	chmod 700 ctx/d/f
+	build -t t
+	ran 2
+}
+
+# --- cache ---
+
+@test "a cache lives on from step to step and from build to build, and is in no image" {
+	containerfile <<-'END'
+		FROM busybox
+		ARG N
+		RUN --mount=type=cache,target=/c echo $N >>/c/f && cp /c/f /o
+		RUN --mount=type=cache,id=/c,target=/elsewhere cat /elsewhere/f >/p
+		RUN ls -A /c /elsewhere >/q 2>&1; true
+	END
+	build -t t --build-arg N=1
+	build -t t --build-arg N=2
+	run in_image t sh -c 'cat /o /p; ls -A / | grep -E "^(c|elsewhere)$"'
+	[ "$output" = "1
+2
+1
+2" ] || fail "$output"
+	build -t t --build-arg N=2
+	ran 0
+}
+
+@test "the id of a cache is no path, and no link in a cache leads out of it" {
+	echo host >marker
+	containerfile <<-END
+		FROM busybox
+		RUN --mount=type=cache,id=../../../x,target=/a echo 1 >/a/f
+		RUN --mount=type=cache,id=/x/../..,target=/b --mount=type=cache,id=..,target=/c echo 2 >/b/f
+		RUN --mount=type=cache,id=l,target=/c ln -sfn $D /c/abs && ln -sfn ../../../../../../../../$D /c/rel
+		RUN --mount=type=cache,id=l,source=abs,target=/d cat /d/marker
+	END
+	run --separate-stderr mica build --progress=none --network=none ctx # CVE-2024-23651, CVE-2026-33747
+	assert_error "cannot open 'abs' in the cache mount 'l': No such file or directory"
+	run find "$MICA_ROOT/mounts" -mindepth 1 -maxdepth 1 -printf '%f\n'
+	[ "${#lines[@]}" = 4 ]
+	grep -vE '^[0-9a-f]{64}$' <<<"$output" && fail "a name that is no hash"
+	sed -i 's/source=abs/source=..\/rel/' ctx/Containerfile
+	run --separate-stderr mica build --progress=none --network=none ctx
+	assert_error "cannot open 'rel' in the cache mount"
+}
+
+@test "a cache can start from files, with a mode and an owner" {
+	containerfile <<-'END'
+		FROM busybox AS s
+		RUN mkdir -p /d/sub && echo seed >/d/f && ln /d/f /d/sub/g
+		FROM busybox
+		RUN --mount=type=cache,from=s,source=/d,target=/c cat /c/f /c/sub/g >/o && echo more >/c/h
+		RUN --mount=type=cache,from=s,source=d,target=/c,id=/c cat /c/h >>/o
+		RUN --mount=type=cache,target=/c,mode=0711,uid=5,gid=6 stat -c '%a %u:%g' /c >>/o; ls -A /c >>/o
+		RUN --mount=type=cache,target=/c,ro ! touch /c/x 2>/dev/null
+	END
+	build -t t
+	run in_image t cat /o
+	[ "$output" = "seed
+seed
+more
+711 5:6" ] || fail "$output"
+}
+
+@test "a locked cache has one user at a time, a private one is each user's own" {
+	containerfile <<-'END'
+		FROM busybox AS a
+		RUN --mount=type=cache,id=l,target=/c,sharing=locked mkdir /c/busy && sleep 1 && rmdir /c/busy
+		FROM busybox AS b
+		RUN --mount=type=cache,id=l,target=/c,sharing=locked mkdir /c/busy && sleep 1 && rmdir /c/busy
+		FROM busybox AS c
+		RUN --mount=type=cache,id=p,target=/c,sharing=private mkdir /c/busy && sleep 1 && rmdir /c/busy
+		FROM busybox AS d
+		RUN --mount=type=cache,id=p,target=/c,sharing=private mkdir /c/busy && sleep 1 && rmdir /c/busy
+		FROM busybox
+		COPY --from=a /etc/passwd /a
+		COPY --from=b /etc/passwd /b
+		COPY --from=c /etc/passwd /c
+		COPY --from=d /etc/passwd /d
+	END
+	build -t t --jobs 4
+	# and so do two processes
+	mica build -q --no-cache --network=none --target a ctx >/dev/null &
+	mica build -q --no-cache --network=none --target b ctx >/dev/null
+	wait $!
+}
+
+@test "two caches that are locked in either order do not lock each other out" {
+	containerfile <<-'END'
+		FROM busybox AS a
+		RUN --mount=type=cache,id=1,target=/1,sharing=locked --mount=type=cache,id=2,target=/2,sharing=locked sleep 0.2
+		RUN --mount=type=cache,id=1,target=/1,sharing=locked --mount=type=cache,id=2,target=/2,sharing=locked sleep 0.1
+		FROM busybox AS b
+		RUN --mount=type=cache,id=2,target=/1,sharing=locked --mount=type=cache,id=1,target=/2,sharing=locked sleep 0.1
+		RUN --mount=type=cache,id=2,target=/1,sharing=locked --mount=type=cache,id=1,target=/2,sharing=locked --mount=type=cache,id=1,target=/3 sleep 0.1
+		FROM busybox
+		COPY --from=a /etc/passwd /a
+		COPY --from=b /etc/passwd /b
+	END
+	run timeout 60 "$MICA_BIN" build -q --network=none --jobs 4 ctx
+	[ "$status" = 0 ]
+}
+
+# --- tmpfs ---
+
+@test "a tmpfs is empty, has the size that was asked for, and leaves nothing" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN --mount=type=tmpfs,target=/new/t,tmpfs-size=1m touch /new/t/x && ! dd if=/dev/zero of=/new/t/z bs=1M count=2 2>/dev/null
+		RUN --mount=type=tmpfs,target=/etc,size=64k ls -A /etc >/o
+	END
+	build -t t
+	run in_image t sh -c 'cat /o; ls -d /new 2>/dev/null; cat /etc/passwd | head -n 1 | cut -d: -f1'
+	[ "$output" = root ] || fail "$output"
+}
+
+# --- secret ---
+
+@test "a secret is a file or a variable of one step, and nowhere else" {
+	echo hush-$$-file >secret
+	export TOKEN=hush-$$-env
+	containerfile <<-'END'
+		FROM busybox
+		WORKDIR /w
+		RUN --mount=type=secret,id=s stat -c '%a %u:%g' /run/secrets/s >/o && wc -c </run/secrets/s >>/o
+		RUN --mount=type=secret,id=s,target=rel,mode=0444,uid=7,gid=8 stat -c '%a %u:%g' /w/rel >>/o
+		RUN --mount=type=secret,id=TOKEN,env=T --mount=type=secret,id=absent,env=NOT --mount=type=secret,id=absent \
+			echo ${#T} ${NOT-unset} >>/o; ls /run/secrets >>/o 2>&1; true
+		RUN --mount=type=secret,target=/k/s cat /k/s | wc -c >>/o
+		RUN ls -d /run/secrets /k >>/o 2>&1; ls -A /w >>/o
+	END
+	build -t t --secret id=s,src=secret --secret id=TOKEN
+	run in_image t cat /o
+	[ "$output" = "400 0:0
+$(wc -c <secret)
+444 7:8
+${#TOKEN} unset
+ls: /run/secrets: No such file or directory
+$(wc -c <secret)
+ls: /run/secrets: No such file or directory
+ls: /k: No such file or directory" ] || fail "$output"
+	grep -rqF "hush-$$" "$MICA_ROOT" && fail "the secret is in the store"
+	# the content is no reason to run again
+	echo other >secret
+	build -t t --secret id=s,src=secret --secret id=TOKEN,env=TOKEN
+	ran 0
+}
+
+@test "what is wrong with a secret is told before anything runs" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN echo must not run
+		RUN --mount=type=secret,id=s,required true
+	END
+	refused "Containerfile:3:5: secret 's': not found; give it with --secret id=s"
+	refused "option '--secret': 'id=s,src=nope': cannot find the file 'nope'" --secret id=s,src=nope
+	refused "option '--secret': .*no id=" --secret src=secret
+	refused "'foo' is not one of 'id'" --secret id=s,foo=1
+	refused "secret 's': the variable 'NOT_THERE' is not set" --secret id=s,env=NOT_THERE
+	truncate -s 501K big
+	refused "secret 's': " --secret id=s,src=big
+}
+
+# --- ssh ---
+
+ask_agent() { # a client in Perl: asks for the identities, prints the type of the answer (12)
+	cat <<-'END'
+		perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, sockaddr_un($ENV{SSH_AUTH_SOCK})) or die "connect: $!"; syswrite(S, pack("NC", 1, 11)); sysread(S, $b, 5); print +(unpack "NC", $b)[1], "\n"'
+	END
+}
+
+@test "ssh mounts lead to the agent" {
+	command -v ssh-agent >/dev/null || skip "ssh-agent is not installed"
+	ssh-agent -D -a "$D/agent" >/dev/null 2>&1 3>&- &
+	echo $! >"$T/agent.pid"
+	wait_for 5 test -S "$D/agent"
+	containerfile <<-END
+		FROM debian:stable
+		RUN --mount=type=ssh echo \$SSH_AUTH_SOCK >/o && $(ask_agent) >>/o && stat -c '%a %u:%g' \$SSH_AUTH_SOCK >>/o
+		RUN --mount=type=ssh,id=other,target=/a/sock,mode=0666,uid=3,gid=4 stat -c '%a %u:%g' /a/sock >>/o
+		RUN --mount=type=ssh,id=absent echo \${SSH_AUTH_SOCK-unset} >>/o && ls -A /run/buildkit /a >>/o 2>&1 || true
+		USER nobody
+		RUN --mount=type=ssh,mode=0666 $(ask_agent)
+	END
+	build -t t --ssh "default=$D/agent" --ssh "other=$D/agent"
+	grep -q ' 12$' <<<"$output" || fail "$output"
+	run in_image t cat /o
+	[ "$output" = "/run/buildkit/ssh_agent.0
+12
+600 0:0
+666 3:4
+unset
+ls: cannot access '/run/buildkit': No such file or directory
+ls: cannot access '/a': No such file or directory" ] || fail "$output"
+	kill "$(cat "$T/agent.pid")"
+	rm "$T/agent.pid"
+}
+
+@test "an agent that is not there is told before anything runs" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN echo must not run
+		RUN --mount=type=ssh,required true
+	END
+	echo key >key
+	unset SSH_AUTH_SOCK
+	refused "Containerfile:3:5: ssh agent 'default': not found; give it with --ssh default"
+	refused "option '--ssh': 'default': SSH_AUTH_SOCK is not set" --ssh default
+	refused "option '--ssh': 'default=key': 'key' is not the socket of an agent; add keys with ssh-add" --ssh default=key
+}
+
+# --- mistakes and attacks ---
+
+@test "a wrong mount is told with its place before anything runs" {
+	local mount message
+	mkdir -p ctx/hidden
+	echo hidden >ctx/.dockerignore
+	while IFS='|' read -r mount message; do
+		containerfile <<-END
+			FROM busybox AS first
+			RUN echo must not run
+			RUN true && true
+			RUN --mount=$mount true
+			FROM busybox AS later
+			COPY --from=first /etc/passwd /
+		END
+		refused "Containerfile:4:5: $message"
+	done <<-'END'
+		type=tmpf,target=/t|--mount: unsupported mount type "tmpf" \(did you mean tmpfs\?\)
+		type=cache,target=/c,sharing=foo|--mount: unsupported sharing value "foo"
+		tagret=/t|--mount: unexpected key 'tagret' in 'tagret=/t' \(did you mean target\?\)
+		target=/t,required|--mount: unexpected key 'required' for mount type 'bind'
+		type=tmpfs,target=/|invalid mount target '/'
+		type=tmpfs,target=/x/../..|invalid mount target '/'
+		type=tmpfs,target=/proc/self|invalid mount target '/proc/self'
+		type=tmpfs,target=/dev|invalid mount target '/dev'
+		source=nope,target=/t|--mount: no file 'nope' in the context
+		source=../../etc,target=/t|--mount: no file 'etc' in the context
+		source=hidden,target=/t|--mount: 'hidden' is excluded from the context by .dockerignore:1
+		from=later,target=/t|cannot mount from stage 'later' to '/t': that stage has to come before
+		from=$X,target=/t|--mount: 'from' doesn't support variable expansion
+		target=${X:?none}|--mount: .*none
+		type=ssh,source=x|ssh mounts have no source
+		type=secret|--mount: invalid secret mount
+	END
+}
+
+@test "what a step puts in the place of a mount point is left alone, and so is what it leads to" {
+	mkdir victim
+	touch victim/y
+	containerfile <<-END
+		FROM busybox
+		RUN --mount=type=tmpfs,target=/x/y true
+		RUN --mount=type=bind,target=/x/y umount /x/y 2>/dev/null; mv /x /moved 2>/dev/null; ln -s $D/victim /x 2>/dev/null; true
+	END
+	build -t t # CVE-2024-23652
+	[ -e victim/y ]
+}
+
+@test "a source that is not in its stage or image is told when it is" {
+	containerfile <<-'END'
+		FROM busybox AS s
+		FROM busybox
+		RUN --mount=from=s,source=nope,target=/t true
+	END
+	run --separate-stderr mica build --progress=none --network=none ctx
+	assert_error "Containerfile:3:1: RUN: --mount: no file '/nope' in s"
+}
+
+# --- the other flags of RUN ---
+
+@test "what is dangerous needs the user's word" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN echo must not run
+		RUN --security=insecure grep CapEff /proc/self/status >/o; grep Seccomp: /proc/self/status >>/o; true
+	END
+	refused "Containerfile:3:5: RUN --security=insecure needs the user's consent: build with --allow security.insecure"
+	build -t t --allow security.insecure
+	run in_image t cat /o
+	[[ $output == *"CapEff:	000001ff"* ]] || fail "$output"
+	[[ $output == *"Seccomp:	0"* ]] || fail "$output"
+	printf 'FROM busybox\nRUN echo must not run\nRUN --network=host true\n' >ctx/Containerfile
+	refused "Containerfile:3:5: RUN --network=host needs the user's consent: build with --allow network.host"
+	build --allow network.host
+	printf 'FROM busybox\nRUN echo must not run\nRUN --device=x true\n' >ctx/Containerfile
+	refused "Containerfile:3:5: RUN --device is not supported"
+	refused "option '--allow': 'all' is not one of" --allow all
+}
