@@ -9,6 +9,7 @@
 #include "base/root.h"
 #include "build/chmod.h"
 #include "build/copy_internal.h"
+#include "build/remote_file.h"
 #include "build/selection.h"
 #include "layers/apply.h"
 #include "run/user.h"
@@ -45,8 +46,8 @@ static int try_unpack(
 	if (!S_ISREG(n->st.st_mode) || n->st.st_size == 0)
 		return 0;
 	AUTO_FREE char *path = node_path(n);
-	AUTO_FD int fd = root_open(
-		filetree_rootfd(c->w->source), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	AUTO_FD int fd =
+		root_open(filetree_rootfd(c->source), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(err, "cannot open '%s'", path);
 	bool is_tar;
@@ -98,12 +99,12 @@ static int copy_match(struct copier *c, const struct selection *sel, const struc
 {
 	const struct step *s = c->w->step;
 	struct node *n = m->node;
-	if (n->link && filetree_lookup(c->w->source, m->path, true, &n, err) < 0)
+	if (n->link && filetree_lookup(c->source, m->path, true, &n, err) < 0)
 		return err->code;
 	if (!n)
 		return err_set(err, ERR_NOT_FOUND, "'%s' is a link to nothing", m->path);
 	*ret_n = 1;
-	if (s->unpack) {
+	if (c->source == c->w->source ? s->unpack : s->unpack_remote) {
 		bool done;
 		if (try_unpack(c, n, s->dest, &done, err) < 0 || done)
 			return err->code;
@@ -111,7 +112,7 @@ static int copy_match(struct copier *c, const struct selection *sel, const struc
 	copy_links_forget(c);
 	AUTO_FREE char *source_dir = n->parent ? node_path(n->parent) : xstrdup("");
 	AUTO_FD int from =
-		root_open(filetree_rootfd(c->w->source), source_dir, O_PATH | O_DIRECTORY, 0);
+		root_open(filetree_rootfd(c->source), source_dir, O_PATH | O_DIRECTORY, 0);
 	if (from < 0)
 		return err_sys(err, "cannot open '%s'", source_dir);
 	if (S_ISDIR(n->st.st_mode))
@@ -147,7 +148,7 @@ static int copy_source(struct copier *c, const char *source, struct err *err)
 	struct match *m = NULL;
 	size_t n = 0, copied = 0;
 	if (selection_init(&sel, source, s->parents, &s->excludes, err) < 0 ||
-		filetree_glob(c->w->source, sel.root, &m, &n, err) < 0)
+		filetree_glob(c->source, sel.root, &m, &n, err) < 0)
 		return err->code;
 	int rc = 0;
 	for (size_t k = 0; rc == 0 && k < n; k++) {
@@ -161,15 +162,35 @@ static int copy_source(struct copier *c, const char *source, struct err *err)
 	return rc;
 }
 
+/* A file that was fetched, alone in its directory. */
+static int copy_remote(struct copier *c, const struct remote_file *f, struct err *err)
+{
+	struct node *n;
+	size_t copied;
+	AUTO_SELECTION struct selection all = {0};
+	c->source = filetree_new(f->dirfd, NULL, NULL, true);
+	int rc = filetree_lookup(c->source, f->name, false, &n, err);
+	if (rc == 0 && !n)
+		rc = err_set(err, ERR_NOT_FOUND, "'%s' was not fetched", f->name);
+	struct match m = {.node = n, .path = f->name};
+	if (rc == 0)
+		rc = copy_match(c, &all, &m, &copied, err);
+	filetree_free(c->source);
+	return rc;
+}
+
 static int copy_sources(struct copier *c, struct err *err)
 {
 	const struct step *s = c->w->step;
 	for (size_t i = 0; i < s->n_inlines; i++)
 		if (copy_inline(c, &s->inlines[i], err) < 0)
 			return err->code;
-	for (size_t i = 0; i < s->sources.n; i++)
-		if (copy_source(c, s->sources.v[i], err) < 0)
+	for (size_t i = 0; i < s->sources.n; i++) {
+		const struct remote_file *f = i < s->n_remote ? s->remote[i] : NULL;
+		c->source = c->w->source;
+		if (f ? copy_remote(c, f, err) < 0 : copy_source(c, s->sources.v[i], err) < 0)
 			return err->code;
+	}
 	return 0;
 }
 

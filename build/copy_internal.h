@@ -17,6 +17,7 @@ struct link_entry {
 
 struct copier {
 	const struct copy_work *w;
+	struct filetree *source; /* of the source at hand */
 	bool has_owner;
 	uid_t uid;
 	gid_t gid;

@@ -305,7 +305,7 @@ int copy_tree(struct copier *c, const struct selection *sel, struct node *n, int
 	struct tree_copy t = {.c = c};
 	const struct walk w = {.enter = enter_dir, .leave = leave_dir, .met = met_leaf, .arg = &t};
 	push(&t, from, to, xstrdup(to_path));
-	int rc = selection_walk(sel, c->w->source, n, &w, ret_n, err);
+	int rc = selection_walk(sel, c->source, n, &w, ret_n, err);
 	while (t.n > 1)
 		pop(&t);
 	free(t.l[0].path);

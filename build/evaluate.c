@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "build/build_internal.h"
 #include "build/file_expand.h"
+#include "build/remote_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -242,6 +243,12 @@ static void step_done(struct step *s)
 		inline_done(s->script);
 	free(s->script);
 	step_mounts_done(s);
+	for (size_t i = 0; i < s->n_remote; i++) {
+		if (s->remote[i])
+			remote_file_done(s->remote[i]);
+		free(s->remote[i]);
+	}
+	free(s->remote);
 	strv_done(&s->sources);
 	for (size_t i = 0; i < s->n_inlines; i++)
 		inline_done(&s->inlines[i]);

@@ -9,6 +9,7 @@
 #include "build/cache.h"
 #include "build/chmod.h"
 #include "build/filetree.h"
+#include "build/remote_file.h"
 #include "build/selection.h"
 #include "build/steps.h"
 
@@ -195,8 +196,15 @@ int inputs_digest(struct filetree *t, const struct step *s, struct digest *ret, 
 	in.owner_matters = !s->chown;
 	key_init(&in.k, "inputs");
 	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < s->sources.n; i++)
-		rc = feed_source(&in, s->sources.v[i], err);
+	for (size_t i = 0; rc == 0 && i < s->sources.n; i++) {
+		const struct remote_file *f = i < s->n_remote ? s->remote[i] : NULL;
+		if (!f) {
+			rc = feed_source(&in, s->sources.v[i], err);
+			continue;
+		}
+		key_str(&in.k, f->name);
+		key_digest(&in.k, &f->digest);
+	}
 	*ret = key_final(&in.k);
 	tdestroy(in.names, free);
 	free(in.wanted);

@@ -10,6 +10,7 @@
 #include "build/chmod.h"
 #include "build/file_expand.h"
 #include "build/file_ignore.h"
+#include "build/remote_file.h"
 #include "build/selection.h"
 
 #include <stdlib.h>
@@ -20,13 +21,15 @@ static bool has_wildcard(const char *s)
 	return strpbrk(s, "*?[") != NULL;
 }
 
-static bool is_url(const char *s)
+/* What BuildKit takes for a git repository. */
+static bool is_git(const char *s)
 {
-	static const char *const prefixes[] = {"http://", "https://", "git://", "git@", "ssh://"};
+	static const char *const prefixes[] = {"git://", "git@", "ssh://"};
 	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
 		if (str_has_prefix(s, prefixes[i]))
 			return true;
-	return false;
+	size_t n = strcspn(s, "?#");
+	return remote_file_is_url(s) && n > 4 && strncmp(s + n - 4, ".git", 4) == 0;
 }
 
 /* --from=NAME of a --build-context */
@@ -181,6 +184,33 @@ static int add_inline(struct eval *e, struct step *s, const struct heredoc *h, s
 	return 0;
 }
 
+static int copy_url(
+	struct eval *e, struct step *s, const char *url, struct pos pos, struct err *err)
+{
+	AUTO_FREE char *checksum = NULL;
+	struct err why = ERR_INIT;
+	if (is_git(url))
+		return eval_error(e, pos, err, ERR_UNSUPPORTED,
+			"ADD from a git repository is not supported; clone it first and name it "
+			"with --build-context");
+	if (eval_flag(e, "checksum", &checksum, err) < 0)
+		return err->code;
+	strv_add(&s->sources, url);
+	s->remote = xreallocarray(s->remote, s->sources.n, sizeof(*s->remote));
+	for (size_t i = s->n_remote; i < s->sources.n; i++)
+		s->remote[i] = NULL;
+	s->n_remote = s->sources.n;
+	struct remote_file *f = xcalloc(1, sizeof(*f));
+	if (remote_file_init(f, url, checksum && *checksum ? checksum : NULL, &why) < 0) {
+		free(f);
+		return eval_error(e, pos, err, why.code, "%s", why.msg);
+	}
+	s->remote[s->n_remote - 1] = f;
+	if (remote_file_look(e->b, f, &why) < 0)
+		return eval_error(e, pos, err, why.code, "cannot fetch %s: %s", url, why.msg);
+	return 0;
+}
+
 static int copy_sources(struct eval *e, struct step *s, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
@@ -194,14 +224,31 @@ static int copy_sources(struct eval *e, struct step *s, struct err *err)
 		AUTO_FREE char *word = NULL;
 		if (eval_word(e, inst->args.v[i], inst->arg_pos[i], &word, err) < 0)
 			return err->code;
-		if (s->add && is_url(word))
-			return eval_error(e, inst->arg_pos[i], err, ERR_UNSUPPORTED,
-				"ADD from a URL is not supported yet");
+		if (s->add && (is_git(word) || remote_file_is_url(word))) {
+			if (copy_url(e, s, word, inst->arg_pos[i], err) < 0)
+				return err->code;
+			continue;
+		}
 		if (s->from == COPY_FROM_CONTEXT &&
 			check_source(e, s, word, inst->arg_pos[i], err) < 0)
 			return err->code;
 		strv_add(&s->sources, word);
 	}
+	return 0;
+}
+
+/* --checksum is of one thing that comes from elsewhere. */
+static int check_checksum(struct eval *e, const struct step *s, struct err *err)
+{
+	struct pos pos;
+	if (!inst_flag(e->at.inst, "checksum", &pos))
+		return 0;
+	if (s->sources.n + s->n_inlines > 1)
+		return eval_error(e, pos, err, ERR_INVALID,
+			"--checksum cannot be specified for several sources");
+	if (!s->n_remote)
+		return eval_error(
+			e, pos, err, ERR_INVALID, "--checksum requires a source that is a URL");
 	return 0;
 }
 
@@ -264,13 +311,7 @@ static bool has_names(const char *chown)
 
 static int copy_flags(struct eval *e, struct step *s, struct err *err)
 {
-	static const char *const of_urls[] = {"keep-git-dir", "checksum"};
 	const struct inst *inst = e->at.inst;
-	struct pos pos;
-	for (size_t i = 0; i < ARRAY_LEN(of_urls); i++)
-		if (inst_flag(inst, of_urls[i], &pos))
-			return eval_error(e, pos, err, ERR_INVALID,
-				"--%s is for sources that are URLs", of_urls[i]);
 	if (eval_flag(e, "chown", &s->chown, err) < 0 || copy_chmod(e, s, err) < 0 ||
 		copy_excludes(e, s, err) < 0)
 		return err->code;
@@ -278,8 +319,9 @@ static int copy_flags(struct eval *e, struct step *s, struct err *err)
 		mem_replace(&s->chown, NULL);
 	s->parents = inst_flag_is_true(inst, "parents");
 	s->link = inst_flag_is_true(inst, "link") && !has_names(s->chown);
-	s->unpack =
-		s->add && (!inst_flag(inst, "unpack", NULL) || inst_flag_is_true(inst, "unpack"));
+	/* local archives are unpacked unless told otherwise, remote ones only when told */
+	s->unpack_remote = s->add && inst_flag_is_true(inst, "unpack");
+	s->unpack = s->add && (s->unpack_remote || !inst_flag(inst, "unpack", NULL));
 	return 0;
 }
 
@@ -296,11 +338,13 @@ int inst_copy(struct eval *e, struct err *err)
 	if (copy_flags(e, s, err) < 0 || copy_from(e, s, err) < 0)
 		return err->code;
 	s = &e->p->steps[index];
-	if (copy_sources(e, s, err) < 0 || copy_dest(e, s, err) < 0)
+	if (copy_sources(e, s, err) < 0 || check_checksum(e, s, err) < 0 ||
+		copy_dest(e, s, err) < 0)
 		return err->code;
 	struct key k;
 	key_init(&k, "copy");
 	key_u64(&k, s->unpack);
+	key_u64(&k, s->unpack_remote);
 	key_u64(&k, s->parents);
 	key_strv(&k, &s->excludes);
 	key_strv(&k, &s->sources);

@@ -13,6 +13,7 @@
 #include "build/inputs.h"
 #include "build/logfile.h"
 #include "build/mount_setup.h"
+#include "build/remote_file.h"
 #include "build/step_error.h"
 #include "image/chain_id.h"
 #include "layers/snapshot.h"
@@ -290,6 +291,9 @@ static int write_job(void *arg, struct buf *out, struct err *err)
 		return err->code;
 	if (s->kind == STEP_WORKDIR)
 		return workdir_run(s, root, err);
+	for (size_t i = 0; i < s->n_remote; i++)
+		if (s->remote[i] && remote_file_get(w->b, s->remote[i], err) < 0)
+			return err_wrap(err, "%s", s->remote[i]->url);
 	struct copy_work c = {.step = s, .source = r->source, .root = root};
 	return copy_run(&c, err);
 }

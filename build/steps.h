@@ -20,6 +20,7 @@ struct build;
 struct err;
 struct ignore;
 struct filetree;
+struct remote_file;
 
 enum step_kind { STEP_RUN, STEP_COPY, STEP_WORKDIR };
 
@@ -78,6 +79,8 @@ struct step {
 	size_t from_image; /* index into build.images */
 	size_t context; /* COPY_FROM_CONTEXT: a named one, or NO_CONTEXT */
 	struct strv sources; /* relative to the root of the source */
+	struct remote_file **remote; /* n_remote of them: for each source that is a URL, else NULL */
+	size_t n_remote;
 	struct inline_file *inlines;
 	size_t n_inlines;
 	char *dest; /* absolute, trailing slash kept */
@@ -86,7 +89,7 @@ struct step {
 	struct strv excludes; /* patterns */
 	bool parents;
 	bool link; /* a layer of its own: made on an empty root, whatever is below */
-	bool unpack; /* archives */
+	bool unpack, unpack_remote; /* archives */
 
 	/* WORKDIR: dest, user */
 };

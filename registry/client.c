@@ -176,18 +176,19 @@ static int follow(struct exchange *x, struct err *err)
 {
 	AUTO_URL struct url base = {0}, from = {0}, to = {0};
 	if (++x->redirects > REDIRECTS_MAX)
-		return err_set(
-			err, ERR_DENIED, "registry redirects more than %d times", REDIRECTS_MAX);
+		return err_set(err, ERR_DENIED, "%s redirects more than %d times", x->host->name,
+			REDIRECTS_MAX);
 	if (base_url(x->host, &base, err) < 0 || url_parse(x->sent_url, &from, err) < 0)
 		return err->code;
 	if (url_resolve(&from, x->http.response.location, &to, err) < 0)
-		return err_wrap(err, "registry redirects to an address that is refused");
+		return err_wrap(err, "%s redirects to an address that is refused", x->host->name);
 	if (from.https && !to.https)
-		return err_set(
-			err, ERR_DENIED, "registry redirects from https to http, which is refused");
+		return err_set(err, ERR_DENIED, "%s redirects from https to http, which is refused",
+			x->host->name);
 	if (url_host_is_local(to.host) && !url_host_is_local(base.host))
 		return err_set(err, ERR_DENIED,
-			"registry redirects to '%s' on this machine, which is refused", to.host);
+			"%s redirects to '%s' on this machine, which is refused", x->host->name,
+			to.host);
 	mem_replace(&x->url, url_str(&to));
 	return send_request(x, err);
 }

@@ -85,6 +85,8 @@ static void response_clear(struct http_request *r)
 	free(r->response.content_type);
 	free(r->response.location);
 	free(r->response.digest);
+	free(r->response.etag);
+	free(r->response.last_modified);
 	challenges_done(&r->response.challenges);
 	r->response = (struct http_response){0};
 	buf_clear(&r->body);
@@ -116,6 +118,10 @@ static int header_line(struct http_transfer *t, const char *name, size_t n, cons
 		set_once(&resp->location, value);
 	} else if (IS("docker-content-digest")) {
 		set_once(&resp->digest, value);
+	} else if (IS("etag")) {
+		set_once(&resp->etag, value);
+	} else if (IS("last-modified")) {
+		set_once(&resp->last_modified, value);
 	} else if (IS("content-length")) {
 		if (num_u64(value, INT64_MAX, &number))
 			resp->length = number;
@@ -368,6 +374,11 @@ int http_start(struct http *h, struct http_request *r, struct err *err)
 {
 	if (h->n == TRANSFERS_MAX)
 		return err_set(err, ERR_LIMIT, "more than %d transfers at a time", TRANSFERS_MAX);
+	if (r->out_restart && r->out_offset) {
+		if (ftruncate(r->out_fd, 0) < 0 || lseek(r->out_fd, 0, SEEK_SET) < 0)
+			return err_sys(err, "cannot begin the file anew");
+		r->out_offset = 0;
+	}
 	size_t max = r->body.max;
 	http_request_clear(r);
 	buf_init(&r->body, max);

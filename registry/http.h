@@ -34,6 +34,7 @@ struct http_tls {
 struct http_response {
 	int status; /* 0: none came */
 	char *content_type, *location, *digest;
+	char *etag, *last_modified;
 	uint64_t length; /* Content-Length, 0 when unknown */
 	uint64_t range_from; /* of a 206 */
 	unsigned retry_after_s;
@@ -52,6 +53,8 @@ struct http_request {
 	uint64_t out_offset; /* bytes that out_fd has already: the transfer goes on there (Range),
 	                        updated as bytes are written */
 	uint64_t out_max; /* more than this is ERR_CORRUPT */
+	bool out_restart; /* out_fd is a file, and nothing says that the content is the same when it
+	                     is asked for again: a further attempt begins anew */
 	struct buf body; /* set its max before */
 	bool bulk; /* a blob's bytes: a connection of its own, see http.c */
 	struct http_response response;

@@ -28,6 +28,7 @@ struct operation_kind {
 	/* sends the request for op->places.p[op->place], or the login's one */
 	int (*start)(struct operation *op, struct err *err);
 	bool pull; /* mirrors may serve it */
+	bool anywhere; /* not a registry's: "url" says where */
 };
 
 struct operation {
@@ -40,6 +41,8 @@ struct operation {
 	struct digest digest;
 	uint64_t size;
 	char *media_type, *from;
+	char *url, *etag, *last_modified;
+	struct host origin; /* of url */
 	bool head;
 	struct credentials login;
 	struct places places;
@@ -66,6 +69,10 @@ static void operation_free(struct operation *op)
 	places_done(&op->places);
 	free(op->media_type);
 	free(op->from);
+	free(op->url);
+	free(op->etag);
+	free(op->last_modified);
+	free(op->origin.name);
 	free(op->scope);
 	free(op->mount_scope);
 	free(op->tried);
@@ -433,12 +440,73 @@ static int login_start(struct operation *op, struct err *err)
 	return 0;
 }
 
+/* --- fetch: any file, for ADD --- */
+
+static void got_file(struct exchange *x, const struct err *failure)
+{
+	struct operation *op = x->arg;
+	int status = x->http.response.status;
+	if (failure) {
+		operation_fail(op, failure);
+		return;
+	}
+	if (status != 200 && status != 304) {
+		struct err err = ERR_INIT;
+		(void)err_set(&err,
+			status == 404 || status == 410 ? ERR_NOT_FOUND
+			: status >= 500                ? ERR_NETWORK
+						       : ERR_DENIED,
+			"%s answered with status %d", op->origin.name, status);
+		operation_fail(op, &err);
+		return;
+	}
+	AUTO_JSON struct json *j = reply_for(op);
+	json_set_int(j, "status", status);
+	json_set_string(j, "etag", x->http.response.etag);
+	json_set_string(j, "last_modified", x->http.response.last_modified);
+	json_set_int(j, "size", (int64_t)x->http.out_offset);
+	operation_succeed(op, j);
+}
+
+/* Nobody's credentials are for it, and certs.d is for registries. */
+static int fetch_start(struct operation *op, struct err *err)
+{
+	AUTO_URL struct url url = {0};
+	if (url_parse(op->url, &url, err) < 0)
+		return err->code;
+	AUTO_FREE char *origin = url_origin(&url);
+	op->origin.name = xstrdup(strstr(origin, "://") + strlen("://"));
+	op->origin.auth_name = op->origin.name;
+	op->origin.plain = !url.https;
+	op->origin.scheme_known = true;
+	op->x.client = op->client;
+	op->x.host = &op->origin;
+	op->x.auth = AUTH_NONE;
+	op->x.follow = true;
+	op->x.url = url_str(&url);
+	op->x.arg = op;
+	op->x.done = got_file;
+	op->x.http.method = HTTP_GET;
+	op->x.http.in_fd = -1;
+	op->x.http.out_fd = op->fd;
+	op->x.http.out_max = INT64_MAX; /* the disk is the limit */
+	op->x.http.out_restart = true;
+	op->x.http.body.max = HTTP_ERROR_MAX;
+	if (op->etag)
+		strv_addf(&op->x.headers, "If-None-Match: %s", op->etag);
+	if (op->last_modified)
+		strv_addf(&op->x.headers, "If-Modified-Since: %s", op->last_modified);
+	exchange_start(&op->x);
+	return 0;
+}
+
 static const struct operation_kind kinds[] = {
-	{"manifest", manifest_start, true},
-	{"blob", blob_start, true},
-	{"put_blob", put_blob_start, false},
-	{"put_manifest", put_manifest_start, false},
-	{"login", login_start, false},
+	{"manifest", manifest_start, true, false},
+	{"blob", blob_start, true, false},
+	{"put_blob", put_blob_start, false, false},
+	{"put_manifest", put_manifest_start, false, false},
+	{"login", login_start, false, false},
+	{"fetch", fetch_start, false, true},
 };
 
 static const struct operation_kind *find_kind(const char *name)
@@ -463,8 +531,28 @@ static int parse_login(struct operation *op, const struct json *request, struct 
 	return r < 0 ? err_wrap(err, "registry '%s'", registry) : 0;
 }
 
+/* A validator goes into a header: no line breaks. */
+static int parse_fetch(struct operation *op, const struct json *request, struct err *err)
+{
+	const char *url = NULL, *etag = NULL, *last_modified = NULL;
+	if (json_get_string(request, "request", "url", &url, err) < 0 ||
+		json_get_string(request, "request", "etag", &etag, err) < 0 ||
+		json_get_string(request, "request", "last_modified", &last_modified, err) < 0)
+		return err->code;
+	if (!url || op->fd < 0)
+		return err_set(err, ERR_INVALID, "fetch without a URL or a file");
+	op->url = xstrdup(url);
+	if (etag && !strpbrk(etag, "\r\n"))
+		op->etag = xstrdup(etag);
+	if (last_modified && !strpbrk(last_modified, "\r\n"))
+		op->last_modified = xstrdup(last_modified);
+	return 0;
+}
+
 static int parse_request(struct operation *op, const struct json *request, struct err *err)
 {
+	if (op->kind->anywhere)
+		return parse_fetch(op, request, err);
 	if (streq(op->kind->name, "login"))
 		return parse_login(op, request, err);
 	const char *ref = NULL, *digest = NULL, *media_type = NULL, *from = NULL;
@@ -510,8 +598,8 @@ int operation_start(struct client *c, struct operation **list, int sock, const s
 	if (fd >= 0 && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		(void)err_sys(&failure, "cannot use the descriptor that was handed over");
 	else if (parse_request(op, request, &failure) == 0 &&
-		 registries_places(&c->registries, &op->ref, kind->pull, &op->places, &failure) ==
-			 0)
+		 (kind->anywhere || registries_places(&c->registries, &op->ref, kind->pull,
+					    &op->places, &failure) == 0))
 		(void)kind->start(op, &failure);
 	if (failure.code)
 		operation_fail(op, &failure);

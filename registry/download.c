@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/download.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "registry/remote.h"
+
+#define TICK_MS 100
+
+static int wait_reply(
+	struct remote *r, int64_t id, const struct download *d, struct json **ret, struct err *err)
+{
+	for (;;) {
+		int rc = remote_reply(r, id, false, ret, err);
+		if (rc != 1)
+			return rc;
+		progress_update(d->progress, d->url, remote_progress(r, id));
+		struct pollfd p = {.fd = remote_fd(r), .events = POLLIN};
+		(void)poll(&p, 1, TICK_MS);
+	}
+}
+
+static char *copy_text(const struct json *j, const char *key)
+{
+	const char *text = json_text(json_get(j, key));
+	return text ? xstrdup(text) : NULL;
+}
+
+int download(const struct download *d, const struct remote_opts *o, struct downloaded *ret,
+	struct err *err)
+{
+	AUTO_REMOTE struct remote *r = NULL;
+	AUTO_JSON struct json *reply = NULL;
+	int64_t id;
+	if (remote_open(o, &r, err) < 0)
+		return err->code;
+	struct json *j = json_new_object();
+	json_set_string(j, "op", "fetch");
+	json_set_string(j, "url", d->url);
+	json_set_string(j, "etag", d->etag);
+	json_set_string(j, "last_modified", d->last_modified);
+	if (remote_request(r, j, d->fd, false, &id, err) < 0)
+		return err->code;
+	progress_begin(d->progress, d->url, "fetch", 0);
+	int rc = wait_reply(r, id, d, &reply, err);
+	progress_end(d->progress, d->url, rc == 0 ? "done" : "failed");
+	if (rc < 0)
+		return rc;
+	*ret = (struct downloaded){
+		.unchanged = json_int(json_get(reply, "status")) == 304,
+		.etag = copy_text(reply, "etag"),
+		.last_modified = copy_text(reply, "last_modified"),
+		.size = (uint64_t)json_int(json_get(reply, "size")),
+	};
+	return 0;
+}
+
+void downloaded_done(struct downloaded *d)
+{
+	free(d->etag);
+	free(d->last_modified);
+}
