@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "build/cache.h"
+#include "build/inputs.h"
+#include "build/mount_setup.h"
+#include "build/mount_setup_internal.h"
+#include "build/stage_run.h"
+
+#include <string.h>
+
+static bool uses_stage(const struct step_mount *m)
+{
+	return (m->o.type == MOUNT_BIND || m->o.type == MOUNT_CACHE) && m->from == MOUNT_FROM_STAGE;
+}
+
+bool mount_has_input(const struct step_mount *m)
+{
+	return (m->o.type == MOUNT_BIND || m->o.type == MOUNT_CACHE) &&
+	       m->from != MOUNT_FROM_NOTHING;
+}
+
+bool mounts_ready(const struct build *b, const struct step *s)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (uses_stage(&s->mounts[i]) &&
+			b->runs[s->mounts[i].from_stage].state != STAGE_DONE)
+			return false;
+	return true;
+}
+
+bool mounts_have_inputs(const struct step *s)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (mount_has_input(&s->mounts[i]))
+			return true;
+	return false;
+}
+
+char *mount_source_pattern(const char *path)
+{
+	AUTO_BUF struct buf p = BUF_INIT(2 * strlen(path) + 2);
+	if (!*path)
+		return xstrdup(".");
+	for (; *path; path++) {
+		if (strchr("*?[\\", *path))
+			buf_addch(&p, '\\');
+		buf_addch(&p, *path);
+	}
+	return buf_take(&p);
+}
+
+static int context_digest(
+	struct build *b, const struct step_mount *m, struct digest *ret, struct err *err)
+{
+	AUTO_FREE char *pattern = mount_source_pattern(m->source);
+	struct step copy = {.kind = STEP_COPY};
+	strv_add(&copy.sources, pattern);
+	int r = inputs_digest(b->context, &copy, ret, err);
+	strv_done(&copy.sources);
+	return r;
+}
+
+int mount_input_digest(
+	struct build *b, const struct step_mount *m, struct digest *ret, struct err *err)
+{
+	if (m->from == MOUNT_FROM_CONTEXT)
+		return context_digest(b, m, ret, err);
+	*ret = m->from == MOUNT_FROM_STAGE ? b->runs[m->from_stage].key
+	                                   : image_key(&b->images[m->from_image].image);
+	return 0;
+}
+
+int mounts_digest(struct build *b, const struct step *s, struct digest *ret, struct err *err)
+{
+	struct key k;
+	key_init(&k, "mounts");
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		struct digest d;
+		if (!mount_has_input(&s->mounts[i]))
+			continue;
+		if (mount_input_digest(b, &s->mounts[i], &d, err) < 0)
+			return err->code;
+		key_digest(&k, &d);
+	}
+	*ret = key_final(&k);
+	return 0;
+}
