@@ -1,0 +1,161 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+	mkdir -p "$T/www/dir"
+	echo hello >"$T/www/hello.txt"
+	echo named >"$T/www/a b.txt"
+	touch -d @1485449953 "$T/www/hello.txt" "$T/www/a b.txt"
+	mkdir -p "$T/in/top"
+	echo f >"$T/in/top/f"
+	tar -C "$T/in" -czf "$T/www/a.tar.gz" --owner=5 --group=6 top
+	start_www
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	mkdir -p ctx
+	: >"$T/www.log"
+}
+
+teardown() {
+	test_teardown
+}
+
+# Sets WWW; answers are as its handler says, the log has one line a request.
+start_www() {
+	python3 "$TOP/tests/tools/www.py" "$T/www" "$T/www.port" >"$T/www.log" 2>&1 3>&- &
+	echo $! >"$T/www.pid"
+	disown
+	wait_for 10 test -s "$T/www.port"
+	WWW=http://127.0.0.1:$(cat "$T/www.port")
+	export WWW
+}
+
+build() {
+	mica build -q --network=none -t t "$@" ctx >/dev/null
+}
+
+asked() { # PATTERN: how many requests
+	grep -c -- "$1" "$T/www.log" || true
+}
+
+stat_of() { # FORMAT PATH
+	mount_image t mnt
+	stat -c "$1" "mnt/$2"
+	umount mnt
+}
+
+@test "a URL's file gets its name, mode 0600 and the server's time" {
+	containerfile <<END
+FROM busybox
+ADD $WWW/hello.txt /x/
+ADD $WWW/a%20b.txt?q=1#frag /x/
+ADD --chmod=755 --chown=3:4 $WWW/hello.txt /y
+END
+	build
+	[ "$(in_image t cat /x/hello.txt "/x/a b.txt")" = "hello
+named" ]
+	[ "$(stat_of '%a %u:%g %Y' x/hello.txt)" = "600 0:0 1485449953" ]
+	[ "$(stat_of '%a %u:%g' y)" = "755 3:4" ]
+}
+
+@test "a build from the cache asks once, and only whether something changed" {
+	printf 'FROM busybox\nADD %s/hello.txt /x\n' "$WWW" >ctx/Containerfile
+	build
+	[ "$(asked 'GET /hello.txt 200')" = 1 ]
+	: >"$T/www.log"
+	run -0 mica build --network=none -t t ctx
+	[[ $output == *"0 run, 1 cached"* ]]
+	[ "$(asked GET)" = 1 ]
+	[ "$(asked 'GET /hello.txt 304')" = 1 ]
+}
+
+@test "a server without validators is asked in full, and its content decides" {
+	printf 'FROM busybox\nADD %s/plain/hello.txt /x\n' "$WWW" >ctx/Containerfile
+	build
+	run -0 mica build --network=none -t t ctx
+	[[ $output == *"0 run, 1 cached"* ]]
+	[ "$(asked 'GET /plain/hello.txt 200')" = 2 ]
+}
+
+@test "--checksum spares every request of a cached build" {
+	sum=$(sha256sum <"$T/www/hello.txt" | cut -d' ' -f1)
+	printf 'FROM busybox\nADD --checksum=sha256:%s %s/hello.txt /x\n' "$sum" "$WWW" >ctx/Containerfile
+	build
+	: >"$T/www.log"
+	build
+	[ "$(asked GET)" = 0 ]
+}
+
+@test "content that --checksum does not fit is refused" {
+	printf 'FROM busybox\nADD --checksum=sha256:%064d %s/hello.txt /x\n' 0 "$WWW" >ctx/Containerfile
+	run -125 --separate-stderr mica build --network=none -t t ctx
+	assert_error "but --checksum says sha256:0000"
+	run -125 --separate-stderr mica build --network=none -t t ctx
+}
+
+@test "an archive from a URL is unpacked only with --unpack" {
+	containerfile <<END
+FROM busybox
+ADD $WWW/a.tar.gz /x/
+ADD --unpack=true $WWW/a.tar.gz /y/
+ADD --unpack $WWW/hello.txt /z
+END
+	build
+	[ "$(in_image t cat /y/top/f /z)" = "f
+hello" ]
+	[ "$(stat_of %F x/a.tar.gz)" = "regular file" ]
+	[ "$(stat_of %u:%g y/top/f)" = 5:6 ]
+}
+
+@test "a local archive is not unpacked with --unpack=false" {
+	cp "$T/www/a.tar.gz" ctx/
+	printf 'FROM busybox\nADD --unpack=false a.tar.gz /x/\nADD a.tar.gz /y/\n' >ctx/Containerfile
+	build
+	[ "$(stat_of %F x/a.tar.gz)" = "regular file" ]
+	[ "$(in_image t cat /y/top/f)" = f ]
+}
+
+@test "a URL that fails is named before anything runs" {
+	containerfile <<END
+FROM busybox
+RUN touch /ran
+ADD $WWW/missing /x
+END
+	run -125 --separate-stderr mica build --network=none -t t ctx
+	assert_error "Containerfile:3:5: cannot fetch $WWW/missing: 127.0.0.1:.* answered with status 404"
+	[[ $stderr != *"RUN touch"* ]]
+}
+
+@test "redirects are followed, but not for ever and not to other schemes" {
+	printf 'FROM busybox\nADD %s/to/hello.txt /x/\n' "$WWW" >ctx/Containerfile
+	build
+	[ "$(in_image t cat /x/hello.txt)" = hello ]
+	for bad in loop file; do
+		printf 'FROM busybox\nADD %s/%s /x/\n' "$WWW" "$bad" >ctx/Containerfile
+		run -125 --separate-stderr mica build --network=none -t t ctx
+		assert_error "redirects"
+	done
+}
+
+@test "a transfer that breaks off is begun anew" {
+	printf 'FROM busybox\nADD %s/broken/hello.txt /x\n' "$WWW" >ctx/Containerfile
+	build
+	[ "$(in_image t cat /x)" = hello ]
+}
+
+@test "a URL with a password, a git repository and --checksum of a local file are refused" {
+	for bad in 'ADD http://u:p@127.0.0.1/x /x' 'ADD https://example.invalid/x.git /x' 'ADD git@example.invalid:x /x' \
+		'ADD --checksum=sha256:00 Containerfile /x' 'ADD --checksum=md5:00 http://127.0.0.1/x /x' 'COPY http://127.0.0.1/x /x'; do
+		printf 'FROM busybox\n%s\n' "$bad" >ctx/Containerfile
+		run -125 --separate-stderr mica build --network=none -t t ctx
+		assert_error "Containerfile:2:"
+	done
+}

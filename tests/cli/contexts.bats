@@ -1,0 +1,124 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	mkdir -p ctx other/sub
+	echo one >other/one
+	echo two >other/sub/two
+	echo hidden >other/hidden
+	echo hidden >other/.dockerignore
+}
+
+teardown() {
+	test_teardown
+}
+
+build() {
+	mica build -q --network=none -t t "$@" ctx >/dev/null
+}
+
+@test "COPY --from reads a directory that was named, with its own ignore rules" {
+	containerfile <<'END'
+FROM busybox
+COPY --from=other . /x/
+END
+	build --build-context other=other
+	[ "$(in_image t ls /x)" = "one
+sub" ]
+	run -0 mica build --network=none --build-context other=other -t t ctx
+	[[ $output == *"0 run, 1 cached"* ]]
+	echo changed >other/hidden
+	run -0 mica build --network=none --build-context other=other -t t ctx
+	[[ $output == *"0 run, 1 cached"* ]]
+	echo changed >other/one
+	build --build-context other=other
+	[ "$(in_image t cat /x/one)" = changed ]
+}
+
+@test "a named directory stands for the stage of that name" {
+	containerfile <<'END'
+FROM busybox AS other
+RUN exit 1
+FROM busybox
+COPY --from=other /one /x
+END
+	build --build-context other=other
+	[ "$(in_image t cat /x)" = one ]
+}
+
+@test "a stage can be built on a named directory, and mount one" {
+	containerfile <<'END'
+FROM other AS base
+FROM busybox
+COPY --from=base / /x/
+RUN --mount=from=other,target=/m cat /m/sub/two >/y
+END
+	build --build-context other=other
+	[ "$(in_image t cat /x/one /y)" = "one
+two" ]
+}
+
+@test "an image takes the place of another under all of its names" {
+	containerfile <<'END'
+FROM docker.io/library/nothing:latest
+RUN echo ran >/x
+END
+	mica pull -q busybox >/dev/null
+	build --build-context nothing=docker-image://busybox
+	[ "$(in_image t cat /x)" = ran ]
+	build --build-context nothing:latest=container-image://docker.io/library/busybox:latest
+	printf 'FROM busybox\nCOPY --from=nothing /bin/busybox /x\n' >ctx/Containerfile
+	build --build-context nothing=docker-image://busybox
+}
+
+@test "a tag of its own is another name" {
+	printf 'FROM busybox\n' >ctx/Containerfile
+	build --build-context busybox:other=docker-image://scratch
+	[ "$(in_image t echo yes)" = yes ]
+}
+
+@test "an OCI layout is an image" {
+	mica pull -q busybox >/dev/null
+	mica push -q busybox "oci:$D/layout:v1" >/dev/null
+	printf 'FROM base\nRUN echo yes >/x\n' >ctx/Containerfile
+	build --build-context "base=oci-layout://$D/layout:v1"
+	[ "$(in_image t cat /x)" = yes ]
+	build --build-context "base=oci:$D/layout:v1"
+}
+
+@test "docker-image://scratch is nothing at all" {
+	printf 'FROM base\nCOPY Containerfile /x\n' >ctx/Containerfile
+	build --build-context base=docker-image://scratch
+	[ "$(config_of t | jq '.rootfs.diff_ids | length')" = 1 ]
+}
+
+@test "what cannot be a context is refused before the build" {
+	printf 'FROM busybox\n' >ctx/Containerfile
+	run -125 --separate-stderr mica build -t t --build-context x=nowhere ctx
+	assert_error "--build-context=x: cannot open 'nowhere'"
+	run -125 --separate-stderr mica build -t t --build-context x ctx
+	assert_error "--build-context=x: expected NAME="
+	run -125 --separate-stderr mica build -t t --build-context x=https://example.invalid/x.tar ctx
+	assert_error "from a URL is not supported"
+}
+
+@test "a context's name is never a path" {
+	mkdir -p secret
+	echo host >secret/file
+	printf 'FROM busybox\nCOPY --from=../secret file /x\n' >ctx/Containerfile
+	run -125 --separate-stderr mica build --network=none -t t --build-context ok=other ctx
+	ln -s ../secret other/link
+	printf 'FROM busybox\nCOPY --from=ok link/file /x\n' >ctx/Containerfile
+	run -125 --separate-stderr mica build --network=none -t t --build-context ok=other ctx
+	assert_error "no file 'link/file'"
+}

@@ -1,0 +1,195 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	mkdir -p ctx/app/src/deep ctx/app/doc
+	echo a >ctx/app/a.txt
+	echo b >ctx/app/b.md
+	echo s >ctx/app/src/s.txt
+	echo d >ctx/app/src/deep/d.txt
+	echo k >ctx/app/src/deep/k.md
+	echo r >ctx/app/doc/r.md
+	chmod 711 ctx/app/src
+}
+
+teardown() {
+	test_teardown
+}
+
+build() {
+	mica build -q --network=none -t t "$@" ctx >/dev/null
+}
+
+files_of() { # DIRECTORY of the image t: the files below it
+	mount_image t mnt
+	(cd "mnt/$1" && find . -type f | sort)
+	umount mnt
+}
+
+stat_of() { # FORMAT PATH
+	mount_image t mnt
+	stat -c "$1" "mnt/$2"
+	umount mnt
+}
+
+@test "what --exclude names is left out, and what an exception names is not" {
+	containerfile <<'END'
+FROM busybox
+COPY --exclude=**/*.md --exclude=!**/k.md app /x/
+ADD --exclude=src app /y/
+COPY --exclude=* app /z/
+END
+	build
+	[ "$(files_of x)" = "./a.txt
+./src/deep/d.txt
+./src/deep/k.md
+./src/s.txt" ]
+	[ "$(files_of y)" = "./a.txt
+./b.md
+./doc/r.md" ]
+	[ "$(files_of z)" = "" ]
+}
+
+@test "a file that --exclude leaves out is no input of the step" {
+	containerfile <<'END'
+FROM busybox
+COPY --exclude=**/*.md app /x/
+END
+	build
+	echo changed >ctx/app/b.md
+	run -0 mica build --network=none -t t ctx
+	[[ $output == *"0 run, 1 cached"* ]]
+	echo changed >ctx/app/a.txt
+	run -0 mica build --network=none -t t ctx
+	[[ $output == *"1 run, 0 cached"* ]]
+}
+
+@test "an excluded file need not be readable" {
+	ln -s /nowhere ctx/app/dangling.md
+	mkfifo ctx/app/fifo.md
+	containerfile <<'END'
+FROM busybox
+COPY --exclude=**/*.md app /x/
+END
+	build
+	[ "$(files_of x)" = "./a.txt
+./src/deep/d.txt
+./src/s.txt" ]
+}
+
+@test "--parents keeps the directories of a source, with their modes" {
+	containerfile <<'END'
+FROM busybox
+COPY --parents app/src/deep/d.txt /x/
+COPY --parents --chown=3:4 app/doc /y/
+END
+	build
+	[ "$(files_of x)" = "./app/src/deep/d.txt" ]
+	[ "$(stat_of '%a' x/app/src)" = 711 ]
+	[ "$(stat_of '%u:%g' y/app/doc/r.md)" = 3:4 ]
+	[ "$(stat_of '%u:%g' y/app)" = 3:4 ]
+}
+
+@test "--parents keeps only what stands behind the pivot" {
+	containerfile <<'END'
+FROM busybox
+COPY --parents app/./src/**/*.txt /x/
+COPY --parents ./app/s*/./deep/d.txt /y/
+END
+	build
+	[ "$(files_of x)" = "./src/deep/d.txt
+./src/s.txt" ]
+	[ "$(files_of y)" = "./deep/d.txt" ]
+}
+
+@test "a new name below --parents makes another image" {
+	containerfile <<'END'
+FROM busybox
+COPY --parents app/*/r.md /x/
+END
+	build
+	mv ctx/app/doc ctx/app/docs
+	build
+	[ "$(files_of x)" = "./app/docs/r.md" ]
+}
+
+@test "a source of --parents that is not there is named before anything runs" {
+	containerfile <<'END'
+FROM busybox
+RUN touch /ran
+COPY --parents app/none/x /x/
+END
+	run -125 --separate-stderr mica build --network=none -t t ctx
+	assert_error "Containerfile:3:16: COPY: no file 'app/none/x' in the context"
+	[[ $stderr != *"RUN touch"* ]]
+}
+
+@test "a --link layer is taken from the cache whatever is below it" {
+	containerfile <<'END'
+FROM busybox
+ARG V
+RUN echo $V >/v
+COPY --link app /x/
+END
+	build --build-arg V=1
+	run -0 mica build --network=none --build-arg V=2 -t t ctx
+	[[ $output == *"1 run, 1 cached"* ]]
+	[ "$(in_image t cat /v /x/a.txt)" = "2
+a" ]
+}
+
+@test "--link puts a directory in the place of a symbolic link" {
+	containerfile <<'END'
+FROM busybox
+RUN mkdir /r && ln -s r /l && ln -s r /m
+COPY --link app/a.txt /l/
+COPY app/a.txt /m/
+COPY --link=false app/b.md /m/
+END
+	build
+	[ "$(stat_of %F l)" = directory ]
+	[ "$(stat_of %F m)" = "symbolic link" ]
+	[ "$(files_of r)" = "./a.txt
+./b.md" ]
+}
+
+@test "--link with a user's name finds it in the image" {
+	containerfile <<'END'
+FROM busybox
+RUN echo joe:x:77:78::/:/bin/sh >>/etc/passwd
+COPY --link --chown=joe app /x/
+END
+	build
+	[ "$(stat_of '%u:%g' x/a.txt)" = 77:78 ]
+}
+
+@test "--chmod takes symbolic modes, for each kind of file its own" {
+	containerfile <<'END'
+FROM busybox
+COPY --chmod=u=rwX,go=rX app /x/
+COPY --chmod=4711 app/a.txt /y
+END
+	chmod 600 ctx/app/a.txt
+	build
+	[ "$(stat_of %a x/a.txt)" = 644 ]
+	[ "$(stat_of %a x/src)" = 755 ]
+	[ "$(stat_of %a y)" = 4711 ]
+}
+
+@test "a pattern or mode that is not well formed is refused with its place" {
+	for bad in '--exclude=[a' '--chmod=rwx' '--chmod=10000'; do
+		printf 'FROM busybox\nCOPY %s app /x\n' "$bad" >ctx/Containerfile
+		run -125 --separate-stderr mica build --network=none -t t ctx
+		assert_error "Containerfile:2:6: "
+	done
+}
