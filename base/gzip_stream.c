@@ -235,15 +235,16 @@ struct writer *writer_gzip(struct writer *below, int level)
 		level = LEVEL_DEFAULT;
 	if (level > LEVEL_MAX)
 		level = LEVEL_MAX;
-	struct gzip *g = xmalloc(sizeof(*g));
-	memset(g, 0, offsetof(struct gzip, piece));
+	struct gzip *g = xcalloc(1, sizeof(*g));
 	g->w = (struct writer){.write = gzip_write, .finish = gzip_finish, .free = gzip_free};
 	g->below = below;
 	isal_deflate_init(&g->z);
 	g->z.level = (uint32_t)level;
 	g->z.level_buf_size = level_size[level];
+	/* zeroed: ISA-L looks into its hash table before it has filled it, and what it finds there
+	 * decides between encodings of the same content */
 	if (level_size[level])
-		g->level_buf = xmalloc(level_size[level]);
+		g->level_buf = xcalloc(1, level_size[level]);
 	g->z.level_buf = g->level_buf;
 	g->z.gzip_flag = IGZIP_GZIP_NO_HDR;
 	struct err err = ERR_INIT;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <malloc.h>
+
 #include "tests/unit/unit.h"
 
 #include "base/gzip_stream.h"
@@ -74,6 +76,26 @@ static void the_stream_does_not_depend_on_how_the_bytes_arrive(void **state)
 	assert_true(a.data.len < 1400000);
 }
 
+/* A layer's digest must not depend on what the heap held before. */
+static void the_stream_does_not_depend_on_old_memory(void **state)
+{
+	(void)state;
+	char tar[4096] = "a short archive: mostly zeros, some names, 0000644 0000000 0000000";
+	for (int level = 0; level <= 3; level++) {
+		AUTO_MEM_WRITER struct mem_writer first = MEM_WRITER;
+		for (int fill = 0; fill < 256; fill += 15) {
+			AUTO_MEM_WRITER struct mem_writer z = MEM_WRITER;
+			mallopt(M_PERTURB, fill); /* what malloc gives is filled with ~fill */
+			pack(tar, sizeof(tar), 512, level, fill ? &z : &first);
+			if (!fill)
+				continue;
+			assert_int_equal(z.data.len, first.data.len);
+			assert_memory_equal(z.data.data, first.data.data, first.data.len);
+		}
+	}
+	mallopt(M_PERTURB, 0);
+}
+
 static void several_members_and_padding_are_one_stream(void **state)
 {
 	(void)state;
@@ -139,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(the_stream_does_not_depend_on_how_the_bytes_arrive),
+		cmocka_unit_test(the_stream_does_not_depend_on_old_memory),
 		cmocka_unit_test(several_members_and_padding_are_one_stream),
 		cmocka_unit_test(every_truncation_is_noticed),
 		cmocka_unit_test(garbage_and_changed_bytes_are_refused),
