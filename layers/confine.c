@@ -10,6 +10,7 @@
 #include "base/proc.h"
 #include "layers/apply.h"
 #include "layers/tar_read.h"
+#include "layers/whiteout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,21 +106,23 @@ static int close_others(const int *keep, unsigned n_keep, struct err *err)
 	return 0;
 }
 
-/* Without userxattr (Linux 5.11) overlay reads trusted.overlay.opaque, which takes CAP_SYS_ADMIN to
- * write. */
-static bool needs_trusted(void)
+/* Without userxattr (Linux 5.11), or where there is no user.* to keep it in, overlay reads
+ * trusted.overlay.opaque, which takes CAP_SYS_ADMIN to write. */
+static bool needs_trusted(int dir)
 {
 	struct utsname u;
 	unsigned major = 0, minor = 0;
+	if (dir >= 0 && !whiteout_user_xattrs(dir))
+		return true;
 	return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
 	       (major < 5 || (major == 5 && minor < 11));
 }
 
-static int drop_capabilities(struct err *err)
+static int drop_capabilities(bool trusted, struct err *err)
 {
 	uint64_t keep = 1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_FOWNER |
 	                1ull << CAP_FSETID | 1ull << CAP_MKNOD | 1ull << CAP_SETFCAP;
-	if (needs_trusted())
+	if (trusted)
 		keep |= 1ull << CAP_SYS_ADMIN;
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct d[2];
@@ -299,11 +302,12 @@ int layer_confine(int dir, const int *keep, unsigned n_keep, struct err *err)
 	if (tar_read_prepare(err) < 0)
 		return err->code;
 	preload();
+	bool trusted = needs_trusted(dir);
 	if ((dir >= 0 && enter_root(dir, err) < 0) || close_others(keep, n_keep, err) < 0)
 		return err->code;
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	limit_resources();
-	if (drop_capabilities(err) < 0)
+	if (drop_capabilities(trusted, err) < 0)
 		return err->code;
 	return filter_calls(err);
 }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "layers/snapshot_internal.h"
+#include "layers/whiteout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,15 @@ static int set_path(int fs, const char *key, int fd)
 	return fsconfig(fs, FSCONFIG_SET_STRING, key, fd_path(fd, path), 0);
 }
 
+/*
+ * Before Linux 6.5 overlay has no parser for fsconfig: the kernel keeps whatever is set as text for
+ * the mount and refuses nothing, so that no answer means anything.
+ */
+static bool takes_anything(int fs)
+{
+	return fsconfig(fs, FSCONFIG_SET_FLAG, "no_such_option", NULL, 0) == 0;
+}
+
 /* What this kernel's overlay understands, asked by setting options that no mount is made of. */
 static void probe(void)
 {
@@ -57,7 +67,7 @@ static void probe(void)
 		return;
 	AUTO_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FD int fs = fsopen("overlay", FSOPEN_CLOEXEC);
-	if (fs < 0 || root < 0) {
+	if (fs < 0 || root < 0 || takes_anything(fs)) {
 		known_way = SNAPSHOT_MOUNT;
 		has_userxattr = true; /* tried first, and then without */
 		return;
@@ -143,8 +153,30 @@ static int overlay_error(const struct snapshot *s, size_t n, int fs, struct err 
 		n ? fs_name(s->lower[0]) : "nowhere", buf_str(&b));
 }
 
+/*
+ * With userxattr overlay keeps its own attributes in user.*. Where the file system has none,
+ * overlay mounts, but fails to replace a deleted directory: there trusted.* has to do, which is for
+ * root.
+ */
+static int choose_xattrs(const struct snapshot *s, bool *ret_user, struct err *err)
+{
+	bool user = has_userxattr && whiteout_user_xattrs(s->upper >= 0 ? s->upper : s->lower[0]);
+	if (has_userxattr && !user && s->upper >= 0) {
+		char path[FD_PATH_MAX];
+		(void)fd_path(s->upper, path);
+		if (setxattr(path, "trusted.overlay.opaque", "n", 1, 0) < 0)
+			return err_set(err, ERR_UNSUPPORTED,
+				"the store is on %s, which has no user.* attributes on this "
+				"kernel: without root, use a store elsewhere (--root)",
+				fs_name(s->upper));
+		(void)removexattr(path, "trusted.overlay.opaque");
+	}
+	*ret_user = user;
+	return 0;
+}
+
 /* A failing option is an error, but for those that a kernel may lack. */
-static int set_options(const struct snapshot *s, size_t n, int fs)
+static int set_options(const struct snapshot *s, size_t n, bool userxattr, int fs)
 {
 	int (*set)(int, const char *, int) = known_way == SNAPSHOT_BY_FD ? set_fd : set_path;
 	for (size_t i = 0; i < n; i++)
@@ -154,7 +186,7 @@ static int set_options(const struct snapshot *s, size_t n, int fs)
 		(set(fs, "upperdir", s->upper) < 0 || set(fs, "workdir", s->work) < 0 ||
 			fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0))
 		return -1;
-	if (has_userxattr && fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
+	if (userxattr && fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
 		return -1;
 	/* the upper directory must be the changeset and nothing else (userxattr excludes
 	 * redirect_dir=off) */
@@ -166,12 +198,13 @@ static int set_options(const struct snapshot *s, size_t n, int fs)
 	return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 }
 
-static int mount_by_fsconfig(const struct snapshot *s, size_t n, int *ret_fd, struct err *err)
+static int mount_by_fsconfig(
+	const struct snapshot *s, size_t n, bool userxattr, int *ret_fd, struct err *err)
 {
 	AUTO_FD int fs = fsopen("overlay", FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return overlay_error(s, n, -1, err);
-	if (set_options(s, n, fs) < 0)
+	if (set_options(s, n, userxattr, fs) < 0)
 		return overlay_error(s, n, fs, err);
 	int fd = fsmount(
 		fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | (s->upper < 0 ? MOUNT_ATTR_RDONLY : 0));
@@ -255,6 +288,7 @@ static int receive_fd(int sock, int *ret_fd, struct err *err)
 struct old_mount {
 	const struct snapshot *s;
 	size_t n;
+	bool userxattr;
 	int sock[2];
 };
 
@@ -282,8 +316,8 @@ static int old_mount_main(void *arg, struct buf *out, struct err *err)
 	if (chdir("/proc/self/fd") < 0)
 		return err_sys(err, "cannot enter /proc/self/fd");
 	unsigned long flags = MS_NODEV | (s->upper < 0 ? MS_RDONLY : 0);
-	bool done = has_userxattr && mount("overlay", "/", "overlay", flags, data.data) == 0;
-	if (!done && (!has_userxattr || errno == EINVAL)) { /* Linux 5.10 */
+	bool done = o->userxattr && mount("overlay", "/", "overlay", flags, data.data) == 0;
+	if (!done && (!o->userxattr || errno == EINVAL)) { /* Linux 5.10 */
 		data.data[plain] = '\0';
 		done = mount("overlay", "/", "overlay", flags, data.data) == 0;
 	}
@@ -296,9 +330,10 @@ static int old_mount_main(void *arg, struct buf *out, struct err *err)
 	return send_fd(o->sock[1], fd, err);
 }
 
-static int mount_by_mount(const struct snapshot *s, size_t n, int *ret_fd, struct err *err)
+static int mount_by_mount(
+	const struct snapshot *s, size_t n, bool userxattr, int *ret_fd, struct err *err)
 {
-	struct old_mount o = {.s = s, .n = n};
+	struct old_mount o = {.s = s, .n = n, .userxattr = userxattr};
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, o.sock) < 0)
 		return err_sys(err, "cannot make a socket");
 	int code = job_run(old_mount_main, &o, NULL, err);
@@ -347,7 +382,11 @@ int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	if (n == 1 && s->upper < 0)
 		return clone_dir(s->lower[0], true, ret_fd, err);
 	probe();
+	bool userxattr = false;
+	int r = choose_xattrs(s, &userxattr, err);
+	if (r < 0)
+		return r;
 	if (known_way == SNAPSHOT_MOUNT)
-		return mount_by_mount(s, n, ret_fd, err);
-	return mount_by_fsconfig(s, n, ret_fd, err);
+		return mount_by_mount(s, n, userxattr, ret_fd, err);
+	return mount_by_fsconfig(s, n, userxattr, ret_fd, err);
 }

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -31,6 +32,13 @@ int whiteout_parse(
 	return 0;
 }
 
+bool whiteout_user_xattrs(int fd)
+{
+	char path[32]; /* the descriptor may be one of O_PATH */
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return getxattr(path, "user.overlay.opaque", NULL, 0) >= 0 || errno != EOPNOTSUPP;
+}
+
 /* trusted.* needs CAP_SYS_ADMIN in the initial namespace and is for kernels without userxattr:
  * whoever mounts there is root and may set it. */
 int whiteout_set_opaque(int fd)
@@ -39,7 +47,6 @@ int whiteout_set_opaque(int fd)
 		(void)fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0);
 		return 0;
 	}
-	/* tmpfs has no user.* attributes before Linux 6.6 */
 	if (errno != EOPNOTSUPP)
 		return -1;
 	return fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0);

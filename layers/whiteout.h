@@ -25,6 +25,8 @@ enum whiteout_kind {
 int whiteout_parse(const char *entry, enum whiteout_kind *ret, const char **ret_target,
 	struct err *err) __attribute__((warn_unused_result));
 
+/* Does the file system of fd keep user.* attributes? tmpfs does from Linux 6.6 on. Needs /proc. */
+bool whiteout_user_xattrs(int fd);
 /* fd: a directory. -1 with errno. */
 int whiteout_set_opaque(int fd);
 bool whiteout_is_opaque(int fd);
