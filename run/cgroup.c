@@ -82,6 +82,10 @@ int cgroup_read(int dirfd, const char *file, char *buf, size_t n)
 	if (got < 0)
 		return -1;
 	buf[got] = '\0';
+	/* half a line, in a list of processes, is the number of another one */
+	char *whole = (size_t)got == n - 1 ? strrchr(buf, '\n') : NULL;
+	if (whole)
+		got = whole - buf + 1;
 	while (got > 0 && buf[got - 1] == '\n')
 		buf[--got] = '\0';
 	return 0;
@@ -195,11 +199,11 @@ static int find_hierarchies(struct hierarchies *hs, struct err *err)
 		add_mount(hs, line, table);
 		line = end;
 	}
-	/* what version 2 can control: the controllers of our own cgroup (its parents have at least
-	 * these) */
+	/* What version 2 can control. Not only what our own cgroup has: it need not be the one that
+	 * is divided, and service managers hand down no more than was asked for. */
 	for (size_t i = 0; i < hs->n; i++) {
 		char text[256];
-		AUTO_FD int fd = open(hs->h[i].own, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		AUTO_FD int fd = open(hs->h[i].mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (!hs->h[i].v2 || fd < 0)
 			continue;
 		if (cgroup_read(fd, "cgroup.controllers", text, sizeof(text)) == 0)

@@ -40,7 +40,8 @@ struct cgroup_dir {
 
 /* Write text to a file of the directory; 0 or -1 with errno. */
 int cgroup_write(int dirfd, const char *file, const char *text);
-/* Reads a small file; buf is terminated. 0 or -1 with errno. */
+/* Reads a small file, of a longer one whole lines; buf is terminated, without the newline at the
+ * end. 0 or -1 with errno. */
 int cgroup_read(int dirfd, const char *file, char *buf, size_t n);
 /* "key value" lines: the value of key, 0 when missing */
 uint64_t cgroup_read_key(int dirfd, const char *file, const char *key);

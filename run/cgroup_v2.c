@@ -11,31 +11,77 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-/* Can a child of dir have these controllers? Tries to switch on what is missing. */
+#define LEAF "init" /* as Docker's and Podman's images for containers in containers call it */
+#define VACATE_TRIES 64 /* each moves a page full of processes */
+
+/*
+ * May dir have children with processes? The root always; others only while they have none of their
+ * own. The kernel would refuse memory in a cgroup with processes, but grant cpu, cpuset and pids
+ * for threads, and then no process could enter the child. False with errno.
+ */
+static bool is_inner(int dir)
+{
+	char text[64];
+	if (cgroup_read(dir, "cgroup.type", text, sizeof(text)) < 0)
+		return errno == ENOENT; /* the root */
+	errno = EOPNOTSUPP;
+	if (!streq(text, "domain") || cgroup_read(dir, "cgroup.procs", text, sizeof(text)) < 0)
+		return false;
+	errno = EBUSY;
+	return !*text;
+}
+
+/* Can a child of dir have these controllers? Tries to switch on what is missing. False with errno.
+ */
 static bool can_delegate(int dir, unsigned need)
 {
 	char text[256];
-	if (cgroup_read(dir, "cgroup.subtree_control", text, sizeof(text)) < 0)
+	if (!is_inner(dir) || cgroup_read(dir, "cgroup.subtree_control", text, sizeof(text)) < 0)
 		return false;
 	unsigned missing = need & ~controllers_parse(text, ' ');
 	for (size_t i = 0; i < CONTROLLERS; i++) {
 		if (!(missing & (1U << i)))
 			continue;
 		snprintf(text, sizeof(text), "+%s", controller_names[i]);
-		/* EBUSY: it has processes of its own ("no internal processes"), so its children
-		 * cannot have controllers */
+		/* ENOENT: it has not got the controller itself */
 		if (cgroup_write(dir, "cgroup.subtree_control", text) < 0)
 			return false;
 	}
 	return true;
 }
 
+/* Moves the processes of dir into a child, so that dir can be divided. */
+static bool vacate(int dir)
+{
+	char text[4096];
+	if (mkdirat(dir, LEAF, 0755) < 0 && errno != EEXIST)
+		return false;
+	AUTO_FD int leaf = openat(dir, LEAF, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	for (int tries = 0; leaf >= 0 && tries < VACATE_TRIES; tries++) {
+		if (cgroup_read(dir, "cgroup.procs", text, sizeof(text)) < 0)
+			return false;
+		if (!*text)
+			return true;
+		for (char *pid = text, *end; *pid; pid = end) {
+			end = pid + strcspn(pid, "\n");
+			if (*end)
+				*end++ = '\0';
+			/* it may be gone: the next try tells */
+			(void)cgroup_write(leaf, "cgroup.procs", pid);
+		}
+	}
+	return false;
+}
+
 /*
  * Our own cgroup holds ourselves, so unless it is the root its children cannot have controllers;
  * the next one up that is ours to write to (systemd delegates user@.service to its user) can.
- * Children there are siblings of our own cgroup.
+ * Children there are siblings of our own cgroup. In a container there is no next one up: the root
+ * of the cgroup namespace is all that we see, and it holds the container's processes. They move
+ * aside.
  */
 int cgroup_v2_parent(const struct hierarchy *h, unsigned need, char **ret_parent, struct err *err)
 {
@@ -48,7 +94,9 @@ int cgroup_v2_parent(const struct hierarchy *h, unsigned need, char **ret_parent
 		 * be writable too. */
 		bool ours = faccessat(fd, ".", W_OK, AT_EACCESS) == 0 &&
 		            faccessat(fd, "cgroup.procs", W_OK, AT_EACCESS) == 0;
-		if (ours && can_delegate(fd, need)) {
+		bool alone = streq(dir, h->own) && streq(dir, h->mount);
+		if (ours && (can_delegate(fd, need) || (alone && errno == EBUSY && vacate(fd) &&
+							       can_delegate(fd, need)))) {
 			*ret_parent = take(dir);
 			return 0;
 		}
