@@ -474,6 +474,69 @@ static void does_not_follow_what_the_step_put_in_place_of_a_stub(void **state)
 	close(dir);
 }
 
+static void makes_files_that_exist_in_memory_only(void **state)
+{
+	(void)state;
+	static const char data[] = "two\0parts";
+	char names[256];
+	im.spec.mounts = xcalloc(1, sizeof(*im.spec.mounts));
+	im.spec.n_mounts = 1;
+	im.spec.mounts[0] = (struct run_mount){.kind = RUN_MOUNT_FILE,
+		.target = xstrdup("/run/secrets/s"),
+		.data = data,
+		.len = sizeof(data) - 1,
+		.mode = 0440,
+		.read_only = true};
+	assert_prints("stat -c '%a %u:%g %s' /run/secrets/s; tr '\\0' : </run/secrets/s; echo; "
+		      "(echo x >/run/secrets/s) 2>/dev/null || ls -A /dev/.source 2>/dev/null || "
+		      "echo no",
+		"440 0:0 9\ntwo:parts\nno\n");
+	assert_string_equal(image_upper(&im, "", names, sizeof(names)), "dev proc sys");
+}
+
+static void shows_a_part_of_a_detached_mount(void **state)
+{
+	(void)state;
+	int lower = open_dir(im.dir, "tree");
+	assert_int_equal(mkdirat(lower, "d", 0755), 0);
+	put_file(lower, "d/file", "part", 0644);
+	put_file(lower, "whole", "whole", 0644);
+	/* links lead to places in the tree, not outside of it */
+	assert_int_equal(symlinkat("/d/../../../d", lower, "link"), 0);
+	static const char *const below[] = {"d", "link", "d/file", ""};
+	struct err err = ERR_INIT;
+	int trees[4];
+	im.spec.mounts = xcalloc(4, sizeof(*im.spec.mounts));
+	im.spec.n_mounts = 4;
+	for (size_t i = 0; i < 4; i++) {
+		struct snapshot snap = {.lower = &lower, .n_lower = 1, .upper = -1, .work = -1};
+		assert_int_equal(snapshot_mount(&snap, &trees[i], &err), 0);
+		im.spec.mounts[i] = (struct run_mount){.kind = RUN_MOUNT_BIND,
+			.source = trees[i],
+			.below = below[i],
+			.target = xasprintf("/m%zu", i),
+			.read_only = true};
+	}
+	assert_prints("cat /m0/file /m1/file /m2 /m3/whole; ls -A /m0; touch /m0/x 2>/dev/null; "
+		      "grep -c ' /dev/.source ' /proc/mounts || true",
+		"partpartpartwholefile\n0\n");
+	for (size_t i = 0; i < 4; i++)
+		close(trees[i]);
+	close(lower);
+}
+
+static void hides_nothing_when_it_is_insecure(void **state)
+{
+	(void)state;
+	im.spec.insecure = true;
+	assert_prints("grep Seccomp: /proc/self/status; grep -c ' /proc/sys ' /proc/mounts; "
+		      "mount -t tmpfs t /etc && echo mounted",
+		"Seccomp:\t0\n0\nmounted\n");
+	im.spec.insecure = false;
+	assert_prints("grep Seccomp: /proc/self/status; grep -c ' /proc/sys ' /proc/mounts",
+		"Seccomp:\t2\n1\n");
+}
+
 static void mounts_what_the_caller_asks_for(void **state)
 {
 	(void)state;
@@ -661,6 +724,9 @@ int main(void)
 		CASE(keeps_what_the_step_did_next_to_a_stub),
 		CASE(leaves_the_times_of_the_image_alone),
 		CASE(does_not_follow_what_the_step_put_in_place_of_a_stub),
+		CASE(makes_files_that_exist_in_memory_only),
+		CASE(shows_a_part_of_a_detached_mount),
+		CASE(hides_nothing_when_it_is_insecure),
 		CASE(mounts_what_the_caller_asks_for),
 		CASE(refuses_mounts_over_the_kernels_own),
 		CASE(adds_hosts),
