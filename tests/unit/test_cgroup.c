@@ -5,12 +5,15 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/strv.h"
 #include "run/cgroup.h"
 #include "run/cgroup_internal.h"
 #include "run/spec.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -124,6 +127,32 @@ static void reads_controller_lists(void **state)
 	assert_int_equal(controllers_parse("rw,memory2", ','), 0);
 }
 
+static void long_lists_end_at_a_whole_line(void **state)
+{
+	(void)state;
+	char dir[] = "/tmp/mica-unit-XXXXXX";
+	assert_non_null(mkdtemp(dir));
+	AUTO_FREE char *path = path_join(dir, "procs");
+	FILE *f = fopen(path, "we");
+	assert_non_null(f);
+	(void)fputs("12\n3456\n78910\n", f);
+	assert_int_equal(fclose(f), 0);
+	static const struct {
+		size_t n;
+		const char *want;
+	} cases[] = {{64, "12\n3456\n78910"}, {15, "12\n3456\n78910"}, {14, "12\n3456"},
+		{12, "12\n3456"}, {9, "12\n3456"}, {8, "12"}};
+	int dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[64];
+		assert_int_equal(cgroup_read(dirfd, "procs", text, cases[i].n), 0);
+		assert_string_equal(text, cases[i].want);
+	}
+	close(dirfd);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +161,7 @@ int main(void)
 		cmocka_unit_test(writes_cpu),
 		cmocka_unit_test(refuses_what_makes_no_sense),
 		cmocka_unit_test(reads_controller_lists),
+		cmocka_unit_test(long_lists_end_at_a_whole_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
