@@ -370,6 +370,51 @@ static bool is_opaque_root(int fd)
 	       value[0] == 'y';
 }
 
+/*
+ * A chain may hold the same layer twice (two steps that changed the same), but overlay refuses the
+ * same directory twice. The upper one shows all that the lower one would: that is left out. *ret:
+ * the descriptors that are left, to be freed.
+ */
+static int distinct(const int *lower, size_t n, int **ret, size_t *ret_n, struct err *err)
+{
+	AUTO_FREE struct stat *seen = xcalloc(n, sizeof(*seen));
+	AUTO_FREE int *left = xcalloc(n, sizeof(*left));
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct stat *st = &seen[kept];
+		if (fstat(lower[i], st) < 0)
+			return err_sys(err, "cannot look at a layer");
+		size_t k = 0;
+		while (seen[k].st_ino != st->st_ino || seen[k].st_dev != st->st_dev)
+			k++; /* ends at itself */
+		if (k == kept)
+			left[kept++] = lower[i];
+	}
+	*ret = take(left);
+	*ret_n = kept;
+	return 0;
+}
+
+static int mount_distinct(const struct snapshot *s, size_t n, int *ret_fd, struct err *err)
+{
+	AUTO_FREE int *lower = NULL;
+	struct snapshot d = *s;
+	if (distinct(s->lower, n, &lower, &d.n_lower, err) < 0)
+		return err->code;
+	d.lower = lower;
+	n = d.n_lower;
+	if (n == 1 && s->upper < 0)
+		return clone_dir(lower[0], true, ret_fd, err);
+	probe();
+	bool userxattr = false;
+	int r = choose_xattrs(&d, &userxattr, err);
+	if (r < 0)
+		return r;
+	if (known_way == SNAPSHOT_MOUNT)
+		return mount_by_mount(&d, n, userxattr, ret_fd, err);
+	return mount_by_fsconfig(&d, n, userxattr, ret_fd, err);
+}
+
 int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 {
 	size_t n = 0;
@@ -379,14 +424,5 @@ int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 		return err_set(err, ERR_INVALID, "no layer to mount");
 	if (n == 0)
 		return clone_dir(s->upper, false, ret_fd, err);
-	if (n == 1 && s->upper < 0)
-		return clone_dir(s->lower[0], true, ret_fd, err);
-	probe();
-	bool userxattr = false;
-	int r = choose_xattrs(s, &userxattr, err);
-	if (r < 0)
-		return r;
-	if (known_way == SNAPSHOT_MOUNT)
-		return mount_by_mount(s, n, userxattr, ret_fd, err);
-	return mount_by_fsconfig(s, n, userxattr, ret_fd, err);
+	return mount_distinct(s, n, ret_fd, err);
 }

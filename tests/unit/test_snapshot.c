@@ -164,6 +164,31 @@ static void an_opaque_root_hides_the_layers_below(void **state)
 	stack_done(&s);
 }
 
+static void a_layer_may_be_in_a_chain_twice(void **state)
+{
+	if (!*state)
+		skip();
+	struct stack s;
+	stack_init(&s, 4);
+	close(s.lower[3]);
+	s.lower[3] = dup(s.lower[1]); /* 0, 1, 2, 1 */
+	int at = attach(&s, true);
+	AUTO_FREE char *which = tree_read(at, "which");
+	assert_string_equal(which, "0");
+	assert_true(tree_has(at, "own-1"));
+	assert_true(tree_has(at, "own-2"));
+	detach(&s, at);
+	close(s.lower[0]);
+	close(s.lower[2]);
+	s.lower[0] = dup(s.lower[1]);
+	s.lower[2] = dup(s.lower[1]); /* the same one four times, read-only: no overlay at all */
+	at = attach(&s, false);
+	AUTO_FREE char *only = tree_read(at, "which");
+	assert_string_equal(only, "1");
+	detach(&s, at);
+	stack_done(&s);
+}
+
 static void an_error_names_the_file_system(void **state)
 {
 	if (!*state)
@@ -281,6 +306,7 @@ int main(void)
 		cmocka_unit_test_setup(
 			without_layers_the_upper_directory_is_the_tree, own_namespace),
 		cmocka_unit_test_setup(an_opaque_root_hides_the_layers_below, own_namespace),
+		cmocka_unit_test_setup(a_layer_may_be_in_a_chain_twice, own_namespace),
 		cmocka_unit_test_setup(an_error_names_the_file_system, own_namespace),
 		cmocka_unit_test_setup(a_changeset_makes_the_same_tree_elsewhere, own_namespace),
 	};
