@@ -162,19 +162,26 @@ static int copy_source(struct copier *c, const char *source, struct err *err)
 	return rc;
 }
 
-/* A file that was fetched, alone in its directory. */
+/* A file that was fetched, alone in its directory; or all that a repository holds, of which .git
+ * (of its modules, too) is only kept when asked for. */
 static int copy_remote(struct copier *c, const struct remote_file *f, struct err *err)
 {
 	struct node *n;
 	size_t copied;
-	AUTO_SELECTION struct selection all = {0};
+	AUTO_SELECTION struct selection sel = {0};
+	AUTO_STRV struct strv excludes = STRV_INIT;
+	strv_copy(&excludes, &c->w->step->excludes);
+	if (f->git && !f->keep_git_dir)
+		strv_add(&excludes, "**/.git");
+	if (selection_init(&sel, "", false, &excludes, err) < 0)
+		return err->code;
 	c->source = filetree_new(f->dirfd, NULL, NULL, true);
 	int rc = filetree_lookup(c->source, f->name, false, &n, err);
 	if (rc == 0 && !n)
 		rc = err_set(err, ERR_NOT_FOUND, "'%s' was not fetched", f->name);
 	struct match m = {.node = n, .path = f->name};
 	if (rc == 0)
-		rc = copy_match(c, &all, &m, &copied, err);
+		rc = copy_match(c, &sel, &m, &copied, err);
 	filetree_free(c->source);
 	return rc;
 }

@@ -21,17 +21,6 @@ static bool has_wildcard(const char *s)
 	return strpbrk(s, "*?[") != NULL;
 }
 
-/* What BuildKit takes for a git repository. */
-static bool is_git(const char *s)
-{
-	static const char *const prefixes[] = {"git://", "git@", "ssh://"};
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-		if (str_has_prefix(s, prefixes[i]))
-			return true;
-	size_t n = strcspn(s, "?#");
-	return remote_file_is_url(s) && n > 4 && strncmp(s + n - 4, ".git", 4) == 0;
-}
-
 /* --from=NAME of a --build-context */
 static int copy_from_context(
 	struct eval *e, struct step *s, const char *from, struct pos pos, struct err *err)
@@ -189,10 +178,6 @@ static int copy_url(
 {
 	AUTO_FREE char *checksum = NULL;
 	struct err why = ERR_INIT;
-	if (is_git(url))
-		return eval_error(e, pos, err, ERR_UNSUPPORTED,
-			"ADD from a git repository is not supported; clone it first and name it "
-			"with --build-context");
 	if (eval_flag(e, "checksum", &checksum, err) < 0)
 		return err->code;
 	strv_add(&s->sources, url);
@@ -206,6 +191,7 @@ static int copy_url(
 		return eval_error(e, pos, err, why.code, "%s", why.msg);
 	}
 	s->remote[s->n_remote - 1] = f;
+	f->keep_git_dir = inst_flag_is_true(e->at.inst, "keep-git-dir");
 	if (remote_file_look(e->b, f, &why) < 0)
 		return eval_error(e, pos, err, why.code, "cannot fetch %s: %s", url, why.msg);
 	return 0;
@@ -224,7 +210,7 @@ static int copy_sources(struct eval *e, struct step *s, struct err *err)
 		AUTO_FREE char *word = NULL;
 		if (eval_word(e, inst->args.v[i], inst->arg_pos[i], &word, err) < 0)
 			return err->code;
-		if (s->add && (is_git(word) || remote_file_is_url(word))) {
+		if (s->add && remote_file_is_url(word)) {
 			if (copy_url(e, s, word, inst->arg_pos[i], err) < 0)
 				return err->code;
 			continue;

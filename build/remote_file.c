@@ -7,9 +7,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/stream.h"
 #include "build/build_internal.h"
 #include "build/cache.h"
+#include "build/git_source.h"
 #include "registry/download.h"
 #include "registry/url.h"
 #include "store/records.h"
@@ -26,7 +28,8 @@
 
 bool remote_file_is_url(const char *source)
 {
-	return str_has_prefix(source, "http://") || str_has_prefix(source, "https://");
+	return git_source_is(source) || str_has_prefix(source, "http://") ||
+	       str_has_prefix(source, "https://");
 }
 
 static int hex(char c)
@@ -60,8 +63,27 @@ static int name_of(const struct url *u, char **ret, struct err *err)
 	return 0;
 }
 
+static int init_git(struct remote_file *f, const char *url, const char *checksum, struct err *err)
+{
+	AUTO_GIT_SOURCE struct git_source g = {0};
+	if (git_source_parse(url, &g, err) < 0)
+		return err->code;
+	if (checksum && g.checksum && !streq(checksum, g.checksum))
+		return err_set(err, ERR_INVALID, "--checksum and the URL name different commits");
+	if (checksum && git_source_set_checksum(&g, checksum, err) < 0)
+		return err_wrap(err, "--checksum");
+	*f = (struct remote_file){.url = xstrdup(url),
+		.name = xstrdup(""),
+		.dirfd = -1,
+		.git = xmemdup(&g, sizeof(g))};
+	g = (struct git_source){0};
+	return 0;
+}
+
 int remote_file_init(struct remote_file *f, const char *url, const char *checksum, struct err *err)
 {
+	if (git_source_is(url))
+		return init_git(f, url, checksum, err);
 	AUTO_URL struct url parsed = {0};
 	AUTO_FREE char *name = NULL;
 	struct digest digest = {0};
@@ -79,6 +101,9 @@ int remote_file_init(struct remote_file *f, const char *url, const char *checksu
 
 void remote_file_done(struct remote_file *f)
 {
+	if (f->git)
+		git_source_done(f->git);
+	free(f->git);
 	free(f->url);
 	free(f->name);
 	free(f->dir);
@@ -197,8 +222,41 @@ static int fetch(struct build *b, struct remote_file *f, const struct memory *m,
 	return 0;
 }
 
+static int look_git(struct remote_file *f, struct err *err)
+{
+	struct key k;
+	if (git_source_resolve(f->git, err) < 0)
+		return err->code;
+	key_init(&k, "git");
+	key_str(&k, f->git->commit);
+	key_str(&k, f->git->subdir);
+	key_u64(&k, f->keep_git_dir);
+	f->digest = key_final(&k);
+	return 0;
+}
+
+/* The subdirectory is the repository's to shape: a link in it leads nowhere else. */
+static int get_git(struct build *b, struct remote_file *f, struct err *err)
+{
+	if (txn_mkdir(b->txn, "git", &f->dir, &f->dirfd, err) < 0 ||
+		git_source_checkout(f->git, f->dirfd, err) < 0)
+		return err->code;
+	int sub = path_is_below(f->git->subdir, ".git")
+	                  ? -1
+	                  : root_open(f->dirfd, f->git->subdir, O_RDONLY | O_DIRECTORY, 0);
+	if (sub < 0)
+		return err_set(
+			err, ERR_NOT_FOUND, "no directory '%s' in the repository", f->git->subdir);
+	close(f->dirfd);
+	f->dirfd = sub;
+	f->here = true;
+	return 0;
+}
+
 int remote_file_look(struct build *b, struct remote_file *f, struct err *err)
 {
+	if (f->git)
+		return look_git(f, err);
 	if (f->pinned)
 		return 0;
 	struct memory m = {0};
@@ -222,6 +280,8 @@ int remote_file_get(struct build *b, struct remote_file *f, struct err *err)
 	AUTO_DOWNLOADED struct downloaded d = {0};
 	if (f->here)
 		return 0;
+	if (f->git)
+		return get_git(b, f, err);
 	if (fetch(b, f, NULL, &d, &got, err) < 0)
 		return err->code;
 	if (d.unchanged)

@@ -11,6 +11,7 @@
 
 struct build;
 struct err;
+struct git_source;
 
 struct remote_file {
 	char *url; /* as written */
@@ -20,9 +21,11 @@ struct remote_file {
 	int dirfd; /* where the file lies, once it is there */
 	char *dir; /* its name in the transaction */
 	bool here;
+	struct git_source *git; /* a repository: dirfd itself is what it holds; NULL: a file */
+	bool keep_git_dir;
 };
 
-/* True for http:// and https://. */
+/* A URL of a file or of a git repository. */
 bool remote_file_is_url(const char *source);
 /* Checks the URL. checksum may be NULL. ERR_INVALID, ERR_UNSUPPORTED */
 int remote_file_init(struct remote_file *f, const char *url, const char *checksum, struct err *err)

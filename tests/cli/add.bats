@@ -12,6 +12,7 @@ setup_file() {
 	echo f >"$T/in/top/f"
 	tar -C "$T/in" -czf "$T/www/a.tar.gz" --owner=5 --group=6 top
 	start_www
+	start_repos
 }
 
 teardown_file() {
@@ -151,11 +152,98 @@ END
 	[ "$(in_image t cat /x)" = hello ]
 }
 
-@test "a URL with a password, a git repository and --checksum of a local file are refused" {
-	for bad in 'ADD http://u:p@127.0.0.1/x /x' 'ADD https://example.invalid/x.git /x' 'ADD git@example.invalid:x /x' \
+@test "a URL with a password and --checksum of a local file are refused" {
+	for bad in 'ADD http://u:p@127.0.0.1/x /x' \
 		'ADD --checksum=sha256:00 Containerfile /x' 'ADD --checksum=md5:00 http://127.0.0.1/x /x' 'COPY http://127.0.0.1/x /x'; do
 		printf 'FROM busybox\n%s\n' "$bad" >ctx/Containerfile
 		run -125 --separate-stderr mica build --network=none -t t ctx
 		assert_error "Containerfile:2:"
 	done
+}
+
+# --- repositories ---
+
+# $GIT: the URL of a repository that a plain web server offers; $COMMIT: of its first commit, tagged v1
+make_repository() {
+	git init -q -b main work
+	mkdir -p work/docs
+	echo readme >work/README
+	echo doc >work/docs/doc
+	ln -s /etc work/etc
+	git -C work add -A
+	git -C work -c user.name=n -c user.email=e commit -q -m one
+	git -C work tag v1
+	COMMIT=$(git -C work rev-parse HEAD)
+	git -C work checkout -q -b dev
+	echo dev >work/README
+	git -C work -c user.name=n -c user.email=e commit -q -a -m two
+	git -C work checkout -q main
+	git clone -q --bare work "$T/repos/$BATS_TEST_NUMBER.git"
+	git -C "$T/repos/$BATS_TEST_NUMBER.git" update-server-info
+	GIT=http://127.0.0.1:$REPOS/$BATS_TEST_NUMBER.git
+}
+
+start_repos() {
+	mkdir -p "$T/repos"
+	REPOS=$(free_port)
+	export REPOS
+	python3 -m http.server "$REPOS" --bind 127.0.0.1 --directory "$T/repos" >"$T/repos.log" 2>&1 3>&- &
+	echo $! >"$T/repos.pid"
+	disown
+	wait_for 10 answers "127.0.0.1:$REPOS"
+}
+
+add_git() { # FLAGS AND URL
+	printf 'FROM busybox\nADD %s /x/\n' "$*" >ctx/Containerfile
+	build
+}
+
+@test "ADD takes a branch, a tag or a commit of a repository, or a directory of it" {
+	make_repository
+	add_git "$GIT"
+	[ "$(in_image t sh -c 'cat /x/README; ls -A /x')" = "readme
+README
+docs
+etc" ]
+	add_git "$GIT#dev"
+	[ "$(in_image t cat /x/README)" = dev ]
+	add_git "$GIT#v1:docs"
+	[ "$(in_image t ls -A /x)" = doc ]
+	add_git "$GIT?branch=dev&subdir=docs"
+	[ "$(in_image t ls -A /x)" = doc ]
+	add_git "--checksum=$COMMIT" "$GIT#v1"
+	add_git "$GIT#$COMMIT"
+	[ "$(in_image t cat /x/README)" = readme ]
+	run -0 mica build --network=none -t t ctx
+	[[ $output == *"0 run, 1 cached"* ]]
+	add_git --keep-git-dir=true "$GIT"
+	in_image t test -d /x/.git
+}
+
+# CVE-2026-33748, CVE-2019-13139, CVE-2026-44517 and their kin
+@test "no ref, host or directory of a repository's URL gets out of its place" {
+	make_repository
+	for bad in "$GIT#main:etc" "$GIT#main:.git" "$GIT#main:none" "$GIT#none" "$GIT#--upload-pack=touch$D/ran" "$GIT#a..b" \
+		"--checksum=1234567 $GIT" "$GIT?nonsense=1" "ssh://-oProxyCommand=touch$D/ran/x.git" "git@-oProxyCommand=x:x.git" \
+		"https://user:token@127.0.0.1/x.git"; do
+		printf 'FROM busybox\nADD %s /x/\n' "$bad" >ctx/Containerfile
+		run -125 --separate-stderr mica build --network=none -t t ctx
+		assert_error "Containerfile:2:"
+	done
+	[ ! -e "$D/ran" ]
+	add_git "$GIT#main:../../.."
+	[ "$(in_image t cat /x/README)" = readme ]
+}
+
+@test "hooks and modules of a repository cannot reach files of this machine" {
+	git init -q -b main work
+	printf '[submodule "m"]\n\tpath = m\n\turl = file://%s/work\n' "$D" >work/.gitmodules
+	git -C work add -A
+	git -C work update-index --add --cacheinfo 160000,1111111111111111111111111111111111111111,m
+	git -C work -c user.name=n -c user.email=e commit -q -m one
+	git clone -q --bare work "$T/repos/m.git"
+	git -C "$T/repos/m.git" update-server-info
+	printf 'FROM busybox\nADD http://127.0.0.1:%s/m.git /x/\n' "$REPOS" >ctx/Containerfile
+	run -125 --separate-stderr mica build --network=none -t t ctx
+	assert_error "git: .*(file|m)"
 }

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/git_source.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "base/strv.h"
+#include "registry/url.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX (1 * MIB) /* ls-remote of one name, or what git complains about */
+#define COMMIT_LEN 40 /* SHA-1; a SHA-256 repository's is longer */
+#define COMMIT_LONG_LEN 64
+#define CHECKSUM_MIN 7
+
+bool git_source_is(const char *s)
+{
+	static const char *const prefixes[] = {"git://", "git@", "ssh://"};
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+		if (str_has_prefix(s, prefixes[i]))
+			return true;
+	size_t n = strcspn(s, "?#");
+	return (str_has_prefix(s, "http://") || str_has_prefix(s, "https://")) && n > 4 &&
+	       strncmp(s + n - 4, ".git", 4) == 0;
+}
+
+static bool is_hex(const char *s)
+{
+	return strspn(s, "0123456789abcdef") == strlen(s);
+}
+
+static bool is_commit(const char *s)
+{
+	size_t n = strlen(s);
+	return (n == COMMIT_LEN || n == COMMIT_LONG_LEN) && is_hex(s);
+}
+
+/* git-check-ref-format(1), and never an option. */
+static int check_ref(const char *ref, struct err *err)
+{
+	for (const char *p = ref; *p; p++)
+		if ((unsigned char)*p <= ' ' || *p == 0x7f || strchr("~^:?*[\\", *p))
+			return err_set(err, ERR_INVALID, "'%s' cannot be a git ref", ref);
+	if (*ref == '-' || *ref == '/' || strstr(ref, "..") || strstr(ref, "@{") ||
+		strstr(ref, "/-") || str_has_suffix(ref, "/") || str_has_suffix(ref, ".lock"))
+		return err_set(err, ERR_INVALID, "'%s' cannot be a git ref", ref);
+	return 0;
+}
+
+/* ssh://[USER@]HOST.. and USER@HOST:PATH: nothing in them may be an option of ssh. */
+static int check_ssh(const char *url, struct err *err)
+{
+	const char *rest = strstr(url, "://") ? strstr(url, "://") + 3 : url;
+	size_t authority = strcspn(rest, strstr(url, "://") ? "/" : ":/");
+	const char *at = memchr(rest, '@', authority);
+	const char *host = at ? at + 1 : rest;
+	for (const char *p = url; *p; p++)
+		if ((unsigned char)*p <= ' ' || *p == 0x7f)
+			return err_set(err, ERR_INVALID, "the URL has blanks or control bytes");
+	if (at && memchr(rest, ':', (size_t)(at - rest)))
+		return err_set(err, ERR_INVALID, "URL holds a password");
+	if (*rest == '-' || *host == '-' || host == rest + authority || !rest[authority] ||
+		rest[authority + 1] == '-')
+		return err_set(err, ERR_INVALID,
+			"the URL has no host or no path, or one that begins with '-'");
+	return 0;
+}
+
+static int set_ref(struct git_source *g, const char *ref, struct err *err)
+{
+	if (!*ref)
+		return 0;
+	mem_replace(&g->ref, xstrdup(ref));
+	return check_ref(ref, err);
+}
+
+int git_source_set_checksum(struct git_source *g, const char *value, struct err *err)
+{
+	size_t n = strlen(value);
+	if (n < CHECKSUM_MIN || n > COMMIT_LONG_LEN || !is_hex(value))
+		return err_set(err, ERR_INVALID, "checksum '%s' is not a commit", value);
+	mem_replace(&g->checksum, xstrdup(value));
+	return 0;
+}
+
+static int set_query(struct git_source *g, const char *key, const char *value, struct err *err)
+{
+	if (streq(key, "ref"))
+		return set_ref(g, value, err);
+	if (streq(key, "branch") || streq(key, "tag")) {
+		AUTO_FREE char *ref =
+			xasprintf("refs/%s/%s", streq(key, "tag") ? "tags" : "heads", value);
+		return set_ref(g, ref, err);
+	}
+	if (streq(key, "subdir")) {
+		mem_replace(&g->subdir, path_clean_rel(value));
+		return 0;
+	}
+	if (streq(key, "checksum") || streq(key, "commit"))
+		return git_source_set_checksum(g, value, err);
+	return err_set(
+		err, ERR_INVALID, "unexpected query '%s' in the URL of a git repository", key);
+}
+
+static int parse_query(struct git_source *g, const char *query, struct err *err)
+{
+	AUTO_STRV struct strv pairs = STRV_INIT;
+	strv_split(&pairs, query, '&');
+	STRV_FOREACH (pair, &pairs) {
+		char *eq = strchr(*pair, '=');
+		if (!**pair)
+			continue;
+		if (eq)
+			*eq = '\0';
+		if (set_query(g, *pair, eq ? eq + 1 : "", err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+static int parse_fragment(struct git_source *g, const char *fragment, struct err *err)
+{
+	size_t n = strcspn(fragment, ":");
+	AUTO_FREE char *ref = xstrndup(fragment, n);
+	if (fragment[n])
+		mem_replace(&g->subdir, path_clean_rel(fragment + n + 1));
+	return set_ref(g, ref, err);
+}
+
+static int check_url(const char *url, struct err *err)
+{
+	AUTO_URL struct url u = {0};
+	if (str_has_prefix(url, "http"))
+		return url_parse(url, &u, err);
+	return check_ssh(url, err);
+}
+
+int git_source_parse(const char *source, struct git_source *ret, struct err *err)
+{
+	AUTO_GIT_SOURCE struct git_source g = {.subdir = xstrdup("")};
+	const char *hash = strchr(source, '#');
+	AUTO_FREE char *before = hash ? xstrndup(source, (size_t)(hash - source)) : xstrdup(source);
+	char *query = strchr(before, '?');
+	if (query)
+		*query++ = '\0';
+	g.url = xstrdup(before);
+	if (check_url(g.url, err) < 0 || (query && parse_query(&g, query, err) < 0) ||
+		(hash && parse_fragment(&g, hash + 1, err) < 0))
+		return err->code;
+	*ret = g;
+	g = (struct git_source){0};
+	return 0;
+}
+
+void git_source_done(struct git_source *g)
+{
+	free(g->url);
+	free(g->ref);
+	free(g->full_ref);
+	free(g->subdir);
+	free(g->checksum);
+	free(g->commit);
+}
+
+static void git_env(struct strv *env)
+{
+	static const char *const fixed[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C",
+		"HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=/bin/false", "SSH_ASKPASS=/bin/false",
+		"GIT_ALLOW_PROTOCOL=http:https:ssh:git", "GIT_SSH_COMMAND=ssh -oBatchMode=yes"};
+	static const char *const passed[] = {"SSH_AUTH_SOCK", "http_proxy", "https_proxy",
+		"HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE",
+		"SSL_CERT_DIR"};
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		strv_add(env, fixed[i]);
+	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
+		if (getenv(passed[i]))
+			strv_addf(env, "%s=%s", passed[i], getenv(passed[i]));
+}
+
+/* Reads both until they end; false when one says too much. */
+static bool read_both(int out, int errs, struct buf *ret_out, struct buf *ret_errs)
+{
+	struct pollfd p[2] = {{.fd = out, .events = POLLIN}, {.fd = errs, .events = POLLIN}};
+	struct buf *to[2] = {ret_out, ret_errs};
+	char chunk[4096];
+	while (p[0].fd >= 0 || p[1].fd >= 0) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return false;
+		for (int i = 0; i < 2; i++) {
+			if (p[i].fd < 0 || !p[i].revents)
+				continue;
+			ssize_t n = read(p[i].fd, chunk, sizeof(chunk));
+			if (n <= 0)
+				p[i].fd = -1;
+			else
+				buf_add(to[i], chunk, (size_t)n);
+			if (to[i]->toobig)
+				return false;
+		}
+	}
+	return true;
+}
+
+/* The line that says what went wrong, without what could move a terminal's cursor. */
+static char *complaint(const struct buf *errs)
+{
+	AUTO_STRV struct strv lines = STRV_INIT;
+	strv_split(&lines, buf_str(errs), '\n');
+	const char *best = "";
+	STRV_FOREACH (line, &lines)
+		if (str_has_prefix(*line, "fatal: ") || str_has_prefix(*line, "error: "))
+			best = *line + strlen("fatal: ");
+	char *text = xstrndup(best, 300);
+	for (char *p = text; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = ' ';
+	return text;
+}
+
+/* git ARGS.. in dirfd (-1: nowhere). */
+static int run_git(int dirfd, const char *const args[], struct buf *out, struct err *err)
+{
+	static const char *const always[] = {"-c", "core.hooksPath=/dev/null", "-c",
+		"protocol.file.allow=never", "-c", "core.fsmonitor=false", "-c",
+		"core.autocrlf=false", "-c", "credential.helper=", "-c", "gc.auto=0", "-c",
+		"init.defaultBranch=main", "-c", "advice.detachedHead=false", "-c",
+		"http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60"};
+	AUTO_FREE char *program = proc_find("git");
+	if (!program)
+		return err_set(err, ERR_UNSUPPORTED,
+			"the program 'git' is needed for this, and is not installed");
+	AUTO_STRV struct strv argv = STRV_INIT, env = STRV_INIT;
+	strv_add(&argv, "git");
+	if (dirfd >= 0) {
+		strv_add(&argv, "-C");
+		strv_add(&argv, "/proc/self/fd/3");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(always); i++)
+		strv_add(&argv, always[i]);
+	for (; *args; args++)
+		strv_add(&argv, *args);
+	git_env(&env);
+	int o[2], e[2];
+	if (pipe2(o, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	AUTO_FD int out_r = o[0], out_w = o[1];
+	if (pipe2(e, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	AUTO_FD int err_r = e[0], err_w = e[1];
+	const struct proc_opts opts = {.env = (const char *const *)strv_argv(&env),
+		.in = -1,
+		.out = out_w,
+		.errfd = err_w,
+		.keep_fd = dirfd};
+	pid_t pid;
+	if (proc_spawn(program, (const char *const *)strv_argv(&argv), &opts, &pid, err) < 0)
+		return err->code;
+	close(take_fd(&out_w));
+	close(take_fd(&err_w));
+	AUTO_BUF struct buf own = BUF_INIT(OUTPUT_MAX), errs = BUF_INIT(OUTPUT_MAX);
+	bool ok = read_both(out_r, err_r, out ? out : &own, &errs);
+	if (!ok)
+		kill(pid, SIGKILL);
+	int wstatus = 0;
+	if (proc_wait(pid, &wstatus) < 0)
+		return err_sys(err, "cannot wait for git");
+	if (!ok)
+		return err_set(err, ERR_LIMIT, "git prints more than %llu bytes", OUTPUT_MAX);
+	if (proc_status(wstatus) == 0)
+		return 0;
+	AUTO_FREE char *why = complaint(&errs);
+	return err_set(err, ERR_NETWORK, "git: %s", *why ? why : "failed");
+}
+
+/* From lines "COMMIT<TAB>REF". git prefers branches in case of ambiguity; a tag's "^{}" follows it
+ * and is the commit. */
+static int choose(struct git_source *g, const char *text, struct err *err)
+{
+	const char *ref = g->ref ? g->ref : "HEAD";
+	AUTO_FREE char *partial = xasprintf("refs/%s", ref),
+		       *head = xasprintf("refs/heads/%s", ref),
+		       *tag = xasprintf("refs/tags/%s", ref);
+	const char *wanted[] = {ref, partial, head, tag};
+	AUTO_STRV struct strv lines = STRV_INIT;
+	strv_split(&lines, text, '\n');
+	for (size_t w = 0; w < ARRAY_LEN(wanted) && !g->commit; w++) {
+		AUTO_FREE char *peeled = xasprintf("%s^{}", wanted[w]);
+		STRV_FOREACH (line, &lines) {
+			char *tab = strchr(*line, '\t');
+			if (!tab || (!streq(tab + 1, wanted[w]) && !streq(tab + 1, peeled)))
+				continue;
+			AUTO_FREE char *commit = xstrndup(*line, (size_t)(tab - *line));
+			if (!is_commit(commit))
+				return err_set(
+					err, ERR_INVALID, "the server's list of refs is not valid");
+			mem_replace(&g->commit, take(commit));
+			mem_replace(&g->full_ref, xstrdup(wanted[w]));
+		}
+	}
+	return g->commit ? 0 : err_set(err, ERR_NOT_FOUND, "no ref '%s' in the repository", ref);
+}
+
+int git_source_resolve(struct git_source *g, struct err *err)
+{
+	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX);
+	if (g->ref && is_commit(g->ref)) {
+		g->commit = xstrdup(g->ref);
+	} else if (!g->ref && g->checksum && is_commit(g->checksum)) {
+		g->commit = xstrdup(g->checksum);
+	} else {
+		const char *ref = g->ref ? g->ref : "HEAD";
+		AUTO_FREE char *peeled = xasprintf("%s^{}", ref);
+		const char *const args[] = {"ls-remote", "--", g->url, ref, peeled, NULL};
+		if (run_git(-1, args, &out, err) < 0 || choose(g, buf_str(&out), err) < 0)
+			return err->code;
+	}
+	if (g->checksum && !str_has_prefix(g->commit, g->checksum))
+		return err_set(err, ERR_CORRUPT, "commit is %s, but the checksum says %s",
+			g->commit, g->checksum);
+	return 0;
+}
+
+/* One commit where the server can do that; dumb servers give everything. */
+static int fetch(const struct git_source *g, int dirfd, struct err *err)
+{
+	const char *const what = g->full_ref ? g->full_ref : g->commit;
+	const char *const shallow[] = {
+		"fetch", "-q", "--depth=1", "--no-tags", "--", g->url, what, NULL};
+	const char *const named[] = {"fetch", "-q", "--no-tags", "--", g->url, what, NULL};
+	const char *const all[] = {"fetch", "-q", "--no-tags", "--", g->url,
+		"+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", NULL};
+	struct err first = ERR_INIT;
+	if (run_git(dirfd, shallow, NULL, &first) == 0)
+		return 0;
+	if (run_git(dirfd, g->full_ref ? named : all, NULL, err) < 0)
+		return err->code;
+	return 0;
+}
+
+static bool has_submodules(int dirfd)
+{
+	struct stat st;
+	return fstatat(dirfd, ".gitmodules", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+int git_source_checkout(const struct git_source *g, int dirfd, struct err *err)
+{
+	const char *const init[] = {"init", "-q", "--template=", NULL};
+	const char *const head[] = {"rev-parse", "--verify", "-q", "FETCH_HEAD^{commit}", NULL};
+	const char *const checkout[] = {"checkout", "-q", "--detach", g->commit, "--", NULL};
+	const char *const submodules[] = {
+		"submodule", "-q", "update", "--init", "--recursive", "--depth=1", NULL};
+	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX);
+	mode_t mask = umask(022);
+	int rc = run_git(dirfd, init, NULL, err);
+	if (rc == 0)
+		rc = fetch(g, dirfd, err);
+	if (rc == 0 && g->full_ref) {
+		rc = run_git(dirfd, head, &out, err);
+		if (rc == 0 && !str_has_prefix(buf_str(&out), g->commit))
+			rc = err_set(err, ERR_CORRUPT,
+				"'%s' is another commit now than at the build's begin",
+				g->full_ref);
+	}
+	if (rc == 0)
+		rc = run_git(dirfd, checkout, NULL, err);
+	if (rc == 0 && has_submodules(dirfd))
+		rc = run_git(dirfd, submodules, NULL, err);
+	umask(mask);
+	return rc;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A commit of a git repository elsewhere, by the git program. It gets a clean environment, no
+ * configuration, no hooks, no prompts, and may speak http, https, ssh and git only.
+ *
+ * Written as URL#REF:SUBDIRECTORY or URL?ref=..&branch=..&tag=..&subdir=..&checksum=.., where the
+ * URL is https://HOST/PATH.git, git://, ssh:// or USER@HOST:PATH.
+ */
+#pragma once
+#include <stdbool.h>
+
+struct err;
+
+struct git_source {
+	char *url;
+	char *ref; /* as asked for; NULL: what HEAD is there */
+	char *full_ref; /* what it turned out to be; NULL: a commit */
+	char *subdir; /* clean, relative; "" for all */
+	char *checksum; /* what the commit must begin with; NULL: anything */
+	char *commit; /* full, once it is known */
+};
+
+/* What BuildKit takes for a repository. */
+bool git_source_is(const char *source);
+/* ERR_INVALID: not well formed, or it could be taken for something else than a name. */
+int git_source_parse(const char *source, struct git_source *ret, struct err *err)
+	__attribute__((warn_unused_result));
+void git_source_done(struct git_source *g);
+/* What the commit must begin with. ERR_INVALID */
+int git_source_set_checksum(struct git_source *g, const char *value, struct err *err)
+	__attribute__((warn_unused_result));
+#define AUTO_GIT_SOURCE __attribute__((cleanup(git_source_done)))
+/* Fills in commit; asks the server unless a full one was given. ERR_CORRUPT: not the checksum.
+ * ERR_NOT_FOUND: no such ref. ERR_NETWORK, ERR_UNSUPPORTED (no git here) */
+int git_source_resolve(struct git_source *g, struct err *err) __attribute__((warn_unused_result));
+/* The commit's files and .git in an empty directory. ERR_CORRUPT: the server has another commit
+ * there now. */
+int git_source_checkout(const struct git_source *g, int dirfd, struct err *err)
+	__attribute__((warn_unused_result));
