@@ -202,6 +202,25 @@ named
 	assert_error "cannot open 'rel' in the cache mount"
 }
 
+@test "a source in a cache that is being swapped for a link never shows the host" {
+	echo host >marker
+	{
+		echo 'FROM busybox AS swap'
+		echo "RUN --mount=type=cache,id=x,target=/c mkdir -p /c/d /c$D && ln -sfn d /c/sub && touch /c/ready"
+		echo "RUN --mount=type=cache,id=x,target=/c i=0; while [ ! -e /c/stop ] && [ \$i -lt 100000 ]; do i=\$((i + 1)); ln -s $D /c/n && mv -T /c/n /c/sub; ln -s d /c/n && mv -T /c/n /c/sub; done; rm -f /c/stop"
+		echo 'FROM busybox AS victim'
+		echo "RUN --mount=type=cache,id=x,target=/c while [ ! -e /c/ready ]; do sleep 0.1; done"
+		for i in $(seq 25); do
+			echo "RUN --mount=type=cache,id=x,source=sub,target=/v [ $i -gt 0 ] && [ ! -e /v/marker ]"
+		done
+		echo "RUN --mount=type=cache,id=x,target=/c touch /c/stop"
+		echo 'FROM busybox'
+		echo 'COPY --from=swap /etc/passwd /a'
+		echo 'COPY --from=victim /etc/passwd /b'
+	} | containerfile
+	build --jobs 2 # CVE-2024-23651
+}
+
 @test "a cache can start from files, with a mode and an owner" {
 	containerfile <<-'END'
 		FROM busybox AS s
