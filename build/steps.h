@@ -79,7 +79,8 @@ struct step {
 	size_t from_image; /* index into build.images */
 	size_t context; /* COPY_FROM_CONTEXT: a named one, or NO_CONTEXT */
 	struct strv sources; /* relative to the root of the source */
-	struct remote_file **remote; /* n_remote of them: for each source that is a URL, else NULL */
+	struct remote_file *
+		*remote; /* n_remote of them: for each source that is a URL, else NULL */
 	size_t n_remote;
 	struct inline_file *inlines;
 	size_t n_inlines;
