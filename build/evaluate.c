@@ -77,6 +77,8 @@ void eval_command(const struct eval *e, struct strv *ret)
 	}
 	for (size_t i = 0; i < inst->args.n; i++)
 		strv_add(ret, inst->args.v[i]);
+	if (!inst->json && !inst->args.n)
+		strv_add(ret, ""); /* a bare RUN runs an empty command */
 }
 
 static int evaluate_inst(struct eval *e, struct err *err)

@@ -262,6 +262,7 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 	spec.in = -1;
 	spec.out = spec.errfd = out_w;
 	spec.tty = false;
+	spec.as_pid1 = true;
 	struct sandbox_hooks hooks = {.note_cgroup = note_cgroup, .arg = b};
 	int rc = step_network(b, &spec, err);
 	if (rc == 0)

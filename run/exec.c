@@ -25,7 +25,7 @@
 
 static int set_stdio(const struct box *b, struct err *err)
 {
-	if (setsid() < 0)
+	if (setsid() < 0 && getsid(0) != getpid()) /* PID 1 has one already */
 		return err_sys(err, "cannot start a session");
 	if (b->terminal >= 0 && ioctl(b->terminal, TIOCSCTTY, 0) < 0)
 		return err_sys(err, "cannot take the terminal");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PID 1 of the sandbox: a forked copy of the caller, which builds the box around itself, starts the
- * workload and waits. */
+ * workload and waits; or has the workload built into a box one level further down. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,17 +153,53 @@ static _Noreturn void reap(pid_t workload)
 	}
 }
 
+/* In the box: builds it and becomes the workload. Only comes back with an error. */
+static void enter_box(struct box *b, struct err *err)
+{
+	if (build_box(b, err) == 0)
+		exec_workload(b);
+}
+
+/*
+ * The workload as PID 1: of a second pid namespace, so that we stay what kills everything when we
+ * end. The box is built in there, since /proc shows the namespace of whoever mounts it.
+ */
+static pid_t start_as_pid1(struct box *b, struct err *err)
+{
+	forget_arguments();
+	if (prepare_process(b, err) < 0)
+		return -1;
+	if (unshare(CLONE_NEWPID) < 0) {
+		(void)err_sys(err, "cannot make the workload's pid namespace");
+		return -1;
+	}
+	pid_t pid = fork();
+	if (pid < 0)
+		(void)err_sys(err, "cannot start the workload");
+	if (pid == 0) {
+		enter_box(b, err);
+		(void)report_error(b->report, err);
+		_exit(FAILED);
+	}
+	return pid;
+}
+
+static pid_t start_beside_init(struct box *b, struct err *err)
+{
+	if (build_box(b, err) < 0)
+		return -1;
+	pid_t pid = fork();
+	if (pid < 0)
+		(void)err_sys(err, "cannot start the workload");
+	if (pid == 0)
+		exec_workload(b);
+	return pid;
+}
+
 _Noreturn void init_main(struct box *b)
 {
 	struct err err = ERR_INIT;
-	pid_t pid = -1;
-	if (build_box(b, &err) == 0) {
-		pid = fork();
-		if (pid == 0)
-			exec_workload(b);
-		if (pid < 0)
-			(void)err_sys(&err, "cannot start the workload");
-	}
+	pid_t pid = b->spec->as_pid1 ? start_as_pid1(b, &err) : start_beside_init(b, &err);
 	if (pid < 0) {
 		(void)report_error(b->report, &err);
 		_exit(FAILED);

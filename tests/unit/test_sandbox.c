@@ -48,6 +48,20 @@ static void reports_a_signal_as_128_plus_its_number(void **state)
 	assert_int_equal(image_run(&im, "kill -TERM $$"), 143);
 }
 
+static void the_workload_is_pid_1_when_asked_for(void **state)
+{
+	(void)state;
+	assert_int_equal(image_run(&im, "test $$ = 1"), 1);
+	im.spec.as_pid1 = true;
+	/* signals without a handler do nothing to it, and all else dies with it */
+	assert_int_equal(image_run(&im, "test $$ = 1 && kill -9 $$; sleep 1000 & test \"$(ls -d "
+	                                "/proc/[0-9]* | wc -l)\" -le 4 && exit 7"),
+		7);
+	strv_add(&im.spec.argv, "no-such-program");
+	assert_int_equal(image_exec(&im), ERR_NOT_FOUND);
+	im.spec.as_pid1 = false;
+}
+
 static void tells_a_missing_program_from_a_forbidden_one(void **state)
 {
 	(void)state;
@@ -694,6 +708,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(passes_the_exit_status_on),
 		CASE(reports_a_signal_as_128_plus_its_number),
+		CASE(the_workload_is_pid_1_when_asked_for),
 		CASE(tells_a_missing_program_from_a_forbidden_one),
 		CASE(does_not_execute_the_caller_itself),
 		CASE(forwards_a_signal_to_the_workload),
