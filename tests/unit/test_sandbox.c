@@ -57,6 +57,7 @@ static void the_workload_is_pid_1_when_asked_for(void **state)
 	assert_int_equal(image_run(&im, "test $$ = 1 && kill -9 $$; sleep 1000 & test \"$(ls -d "
 					"/proc/[0-9]* | wc -l)\" -le 6 && exit 7"),
 		7);
+	strv_done(&im.spec.argv);
 	strv_add(&im.spec.argv, "no-such-program");
 	assert_int_equal(image_exec(&im), ERR_NOT_FOUND);
 	im.spec.as_pid1 = false;
