@@ -200,7 +200,7 @@ static int set_value(
 	struct mount_opts *m, size_t k, const char *value, bool *ro_given, struct err *err)
 {
 	const char *name = keys[k].name;
-	unsigned index;
+	unsigned index = 0;
 	uint64_t n;
 	int r;
 	switch (keys[k].key) {
