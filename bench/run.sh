@@ -135,9 +135,9 @@ bench_pull() {
 	size=$(du -sb "$d/layout/blobs" | cut -f 1)
 	command skopeo copy -q --dest-tls-verify=false "oci:$d/layout:latest" "docker://$REG/library/large"
 	rm -r "$d/layout"
-	a=$(time_ms 8 "rm -rf $disk/mica && sync" "${m[*]} pull -q docker.io/library/large")
-	c=$(time_ms 3 "rm -rf $disk/buildah $disk/buildah-run; sync" "${b[*]} pull -q docker.io/library/large")
-	f=$(time_ms 8 "rm -rf $disk/floor && sync" "$top/bench/floor-pull.sh http://$REG library/large latest $disk/floor")
+	a=$(time_ms 8 "rm -rf $disk/mica && sync -f $disk" "${m[*]} pull -q docker.io/library/large")
+	c=$(time_ms 3 "rm -rf $disk/buildah $disk/buildah-run; sync -f $disk" "${b[*]} pull -q docker.io/library/large")
+	f=$(time_ms 8 "rm -rf $disk/floor && sync -f $disk" "$top/bench/floor-pull.sh http://$REG library/large latest $disk/floor")
 	row "pull of $((size / 1000000)) MB in 7 layers from loopback" "$(ms "$a")" "$(ms "$c")" "$(ms "$f") (bench/floor-pull.sh)" "at most 1.4 × the floor; it is $(ratio "$f" "$a") ×"
 	rm -rf "$disk/mica" "$disk/buildah" "$disk/buildah-run" "$disk/floor"
 }
@@ -160,9 +160,9 @@ bench_copy() {
 	printf 'FROM docker.io/library/busybox\nCOPY src /src\n' >"$d/Containerfile"
 	"${m[@]}" pull -q docker.io/library/busybox >/dev/null
 	"${b[@]}" pull -q docker.io/library/busybox >/dev/null
-	a=$(time_ms 5 "${m[*]} rmi -f copy >/dev/null 2>&1; rm -rf $disk/mica/cache; ${m[*]} prune -f >/dev/null 2>&1; sync" "${m[*]} build -q --no-cache -t copy $d")
-	c=$(time_ms 2 "${b[*]} rmi -f copy >/dev/null 2>&1; sync" "${bb[*]} --no-cache -t copy $d")
-	f=$(time_ms 5 "rm -rf $disk/floor; sync" "$top/bench/floor-copy.sh $d/src $disk/floor")
+	a=$(time_ms 5 "${m[*]} rmi -f copy >/dev/null 2>&1; rm -rf $disk/mica/cache; ${m[*]} prune -f >/dev/null 2>&1; sync -f $disk" "${m[*]} build -q --no-cache -t copy $d")
+	c=$(time_ms 2 "${b[*]} rmi -f copy >/dev/null 2>&1; sync -f $disk" "${bb[*]} --no-cache -t copy $d")
+	f=$(time_ms 5 "rm -rf $disk/floor; sync -f $disk" "$top/bench/floor-copy.sh $d/src $disk/floor")
 	row "COPY of 50,000 files, 400 MB" "$(ms "$a")" "$(ms "$c")" "$(ms "$f") (bench/floor-copy.sh)" "at most 3 s"
 	rm -rf "$disk/floor" "$d"
 }
