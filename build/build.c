@@ -303,6 +303,7 @@ static void build_done(struct build *b)
 	}
 	free(b->triggers);
 	contexts_done(b);
+	free(b->looked);
 	filetree_free(b->context);
 	ignore_free(b->ignore);
 	free(b->ignore_name);

@@ -33,6 +33,8 @@ struct build {
 	struct statcache *statcache;
 	struct context *contexts; /* --build-context */
 	size_t n_contexts;
+	struct remote_file **looked; /* URLs that were asked about; the steps own them */
+	size_t n_looked;
 	struct secrets secrets;
 	struct strv fresh_caches; /* cache mounts that this build has emptied (--no-cache) */
 
@@ -44,6 +46,7 @@ struct build {
 };
 
 struct key;
+struct remote_file;
 
 /* The image of a FROM or --from: pulled as the options say, loaded, remembered. *ret: its index in
  * b->images. */

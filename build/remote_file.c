@@ -196,8 +196,6 @@ static int digest_fd(int fd, const char *name, struct digest *ret, struct err *e
 static int fetch(struct build *b, struct remote_file *f, const struct memory *m,
 	struct downloaded *ret, struct digest *ret_digest, struct err *err)
 {
-	if (!f->dir && txn_mkdir(b->txn, "fetch", &f->dir, &f->dirfd, err) < 0)
-		return err->code;
 	AUTO_FD int fd = openat(
 		f->dirfd, f->name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -236,10 +234,9 @@ static int look_git(struct remote_file *f, struct err *err)
 }
 
 /* The subdirectory is the repository's to shape: a link in it leads nowhere else. */
-static int get_git(struct build *b, struct remote_file *f, struct err *err)
+static int get_git(struct remote_file *f, struct err *err)
 {
-	if (txn_mkdir(b->txn, "git", &f->dir, &f->dirfd, err) < 0 ||
-		git_source_checkout(f->git, f->dirfd, err) < 0)
+	if (git_source_checkout(f->git, f->dirfd, err) < 0)
 		return err->code;
 	int sub = path_is_below(f->git->subdir, ".git")
 	                  ? -1
@@ -253,12 +250,40 @@ static int get_git(struct build *b, struct remote_file *f, struct err *err)
 	return 0;
 }
 
+/* The same URL is the same file all through a build. */
+static const struct remote_file *looked_at(const struct build *b, const struct remote_file *f)
+{
+	for (size_t i = 0; i < b->n_looked; i++)
+		if (streq(b->looked[i]->url, f->url))
+			return b->looked[i];
+	return NULL;
+}
+
+static int share(struct remote_file *f, const struct remote_file *o, struct err *err)
+{
+	f->digest = o->digest;
+	if (!o->here)
+		return 0;
+	mem_close_p(&f->dirfd);
+	f->dirfd = fcntl(o->dirfd, F_DUPFD_CLOEXEC, 0);
+	if (f->dirfd < 0)
+		return err_sys(err, "cannot share '%s'", f->name);
+	f->here = true;
+	return 0;
+}
+
 int remote_file_look(struct build *b, struct remote_file *f, struct err *err)
 {
+	/* now, since jobs that run at the same time cannot agree on names */
+	if (txn_mkdir(b->txn, "fetch", &f->dir, &f->dirfd, err) < 0)
+		return err->code;
 	if (f->git)
 		return look_git(f, err);
 	if (f->pinned)
 		return 0;
+	const struct remote_file *before = looked_at(b, f);
+	if (before)
+		return share(f, before, err);
 	struct memory m = {0};
 	AUTO_DOWNLOADED struct downloaded d = {0};
 	remember(b, f, &m);
@@ -270,6 +295,10 @@ int remote_file_look(struct build *b, struct remote_file *f, struct err *err)
 	else if (rc == 0)
 		rc = keep(b, f, &d, err);
 	memory_done(&m);
+	if (rc == 0) {
+		b->looked = xreallocarray(b->looked, b->n_looked + 1, sizeof(*b->looked));
+		b->looked[b->n_looked++] = f;
+	}
 	return rc;
 }
 
@@ -281,7 +310,7 @@ int remote_file_get(struct build *b, struct remote_file *f, struct err *err)
 	if (f->here)
 		return 0;
 	if (f->git)
-		return get_git(b, f, err);
+		return get_git(f, err);
 	if (fetch(b, f, NULL, &d, &got, err) < 0)
 		return err->code;
 	if (d.unchanged)

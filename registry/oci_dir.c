@@ -71,17 +71,24 @@ static const char *ref_name(const struct descriptor *d)
 	return map_get(&d->annotations, ANNOTATION_REF_NAME);
 }
 
-/* By name; without one the only entry. */
+static bool is_entry(const struct descriptor *d, const char *name)
+{
+	char text[DIGEST_STR_MAX];
+	if (*name == '@')
+		return streq(digest_str(&d->digest, text), name + 1);
+	const char *have = ref_name(d);
+	return have && streq(have, name);
+}
+
+/* By name or "@digest"; without either the only entry. */
 static const struct descriptor *choose_entry(
 	const struct oci_source *s, const struct index *ix, struct err *err)
 {
 	if (!s->name && ix->n_manifests == 1)
 		return &ix->manifests[0];
-	for (size_t i = 0; s->name && i < ix->n_manifests; i++) {
-		const char *have = ref_name(&ix->manifests[i]);
-		if (have && streq(have, s->name))
+	for (size_t i = 0; s->name && i < ix->n_manifests; i++)
+		if (is_entry(&ix->manifests[i], s->name))
 			return &ix->manifests[i];
-	}
 	AUTO_BUF struct buf names = BUF_INIT(600);
 	for (size_t i = 0; i < ix->n_manifests && names.len < 400; i++) {
 		const char *have = ref_name(&ix->manifests[i]);
@@ -131,7 +138,7 @@ static int oci_top(struct source *source, struct document *ret, struct err *err)
 			digest_str(&d->digest, want), s->path);
 	const char *have = r == 0 ? ref_name(d) : NULL;
 	/* An archive's file name means nothing, but a full name in it does. */
-	if (r == 0 && !s->foreign)
+	if (r == 0 && !s->foreign && (!s->name || *s->name != '@'))
 		location_store_name(s->path, s->name, &source->names);
 	else if (have && strpbrk(have, "/:"))
 		location_store_name(s->path, have, &source->names);
@@ -413,7 +420,10 @@ static int make_sink(
 	location_split(rest, &s->path, &s->name);
 	if (!s->name && name)
 		s->name = xstrdup(name);
-	int r = archive ? open_archive(s, err) : open_layout(s, err);
+	int r = s->name && *s->name == '@'
+	                ? err_set(err, ERR_INVALID, "'%s': a digest is no name to write", rest)
+	        : archive ? open_archive(s, err)
+	                  : open_layout(s, err);
 	if (r < 0) {
 		sink_free(&s->sink);
 		return r;

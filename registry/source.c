@@ -68,8 +68,13 @@ void source_free(struct source *s)
 
 void location_split(const char *rest, char **ret_path, char **ret_name)
 {
-	const char *colon = strchr(rest, ':');
+	const char *colon = strchr(rest, ':'), *digest = strstr(rest, "@sha256:");
 	*ret_name = NULL;
+	if (digest && access(rest, F_OK) < 0) {
+		*ret_path = xstrndup(rest, (size_t)(digest - rest));
+		*ret_name = xstrdup(digest);
+		return;
+	}
 	if (!colon || access(rest, F_OK) == 0) {
 		*ret_path = xstrdup(rest);
 		return;

@@ -81,8 +81,8 @@ int source_dir(const char *rest, struct source **ret, struct err *err)
  * directory. */
 int tar_file_unpack(struct txn *t, const char *path, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
-/* "PATH[:NAME]": PATH is all of it when that exists. Both new strings, *ret_name NULL when there is
- * none. */
+/* "PATH[:NAME]" or "PATH@DIGEST": PATH is all of it when that exists. Both new strings, *ret_name
+ * NULL when there is none, and with the '@' when it is a digest. */
 void location_split(const char *rest, char **ret_path, char **ret_name);
 /* Adds the store's name for an image that PATH[:NAME] gave, when that is a valid one. */
 void location_store_name(const char *path, const char *name, struct strv *ret);

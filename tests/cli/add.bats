@@ -72,8 +72,12 @@ named" ]
 	build
 	[ "$(asked 'GET /hello.txt 200')" = 1 ]
 	: >"$T/www.log"
+	printf 'ADD %s/hello.txt /y\n' "$WWW" >>ctx/Containerfile
+	build --no-cache
+	[ "$(asked GET)" -le 3 ]
+	: >"$T/www.log"
 	run -0 mica build --network=none -t t ctx
-	[[ $output == *"0 run, 1 cached"* ]]
+	[[ $output == *"0 run, 2 cached"* ]]
 	[ "$(asked GET)" = 1 ]
 	[ "$(asked 'GET /hello.txt 304')" = 1 ]
 }

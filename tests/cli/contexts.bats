@@ -94,6 +94,12 @@ END
 	build --build-context "base=oci-layout://$D/layout:v1"
 	[ "$(in_image t cat /x)" = yes ]
 	build --build-context "base=oci:$D/layout:v1"
+	digest=$(jq -r '.manifests[0].digest' layout/index.json)
+	build --build-context "base=oci-layout://$D/layout@$digest"
+	run -125 --separate-stderr mica build -t t --build-context "base=oci-layout://$D/layout@sha256:$(printf %064d 0)" ctx
+	assert_error "no image '@sha256:0000"
+	run -125 --separate-stderr mica push t "oci:$D/new@$digest"
+	assert_error "a digest is no name to write"
 }
 
 @test "docker-image://scratch is nothing at all" {
