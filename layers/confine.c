@@ -66,8 +66,13 @@ static int enter_root(int dir, struct err *err)
 	 * one, from where it is unmounted */
 	if (syscall(SYS_move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
 		fchdir(tree) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-		umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) {
+		if (errno == EINVAL)
+			return err_set(err, ERR_UNSUPPORTED,
+				"cannot confine the unpacking: cannot leave '/', which seems to be "
+				"the initial RAM disk (switch_root to another file system first)");
 		return err_sys(err, "cannot confine the unpacking: cannot change the root");
+	}
 	return 0;
 }
 

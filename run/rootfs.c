@@ -33,8 +33,13 @@ int rootfs_pivot(const struct box *b, struct err *err)
 {
 	/* pivot_root(".", ".") puts the old root on top of the new one, in the same place
 	 * (pivot_root(2), NOTES). */
-	if (fchdir(b->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+	if (fchdir(b->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0) {
+		if (errno == EINVAL)
+			return err_set(err, ERR_UNSUPPORTED,
+				"cannot leave '/', which seems to be the initial RAM disk "
+				"(switch_root to another file system first)");
 		return err_sys(err, "cannot pivot into the root file system");
+	}
 	/* The old root with everything below it goes; "." is still the old one for umount2, the new
 	 * one for chdir. */
 	if (umount2(".", MNT_DETACH) < 0)
