@@ -7,7 +7,7 @@
  *
  * Kernel overlay: lowerdir+ by descriptor (6.13), lowerdir+ by path (6.5), else mount(2) with short
  * relative paths from /proc/self/fd, so that at least 500 layers fit. `userxattr` where the kernel
- * has it (5.11), `volatile` for writable ones (5.10); redirect_dir, index and metacopy off, so that
+ * (5.11) and the file system have it, `volatile` for writable ones (5.10); redirect_dir, index and metacopy off, so that
  * the upper directory is exactly the changeset of layer.md. One lower and no upper is a plain clone
  * of that directory, without overlay.
  */

@@ -3,8 +3,8 @@
  * OCI whiteout names <-> overlayfs' way of deleting. image-spec layer.md "Whiteouts";
  * Documentation/filesystems/overlayfs.rst "whiteouts and opaque directories": a deleted name is a
  * character device 0:0, a directory that hides the one below it has the attribute "opaque" = "y",
- * in user.overlay.* for mounts with userxattr (all of ours from Linux 5.11 on) and in
- * trusted.overlay.* for those without.
+ * in user.overlay.* for mounts with userxattr (all of ours from Linux 5.11 on, but for file systems
+ * without user.*) and in trusted.overlay.* for those without.
  */
 #pragma once
 #include <stdbool.h>
