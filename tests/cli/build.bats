@@ -355,12 +355,12 @@ LABEL from=Containerfile'
 			echo "COPY f$i /c$i"
 			echo "$i" >"ctx/f$i"
 		done
-		echo 'RUN ls -d /r* /c* | wc -l >/count && rm /r7'
+		echo 'RUN ls -d /r* /c* | wc -l >/n && rm /r7'
 	} | containerfile
 	mica build -q --network=none -t t ctx
 	[ "$(config_of t | jq '.rootfs.diff_ids | length')" = 252 ]
 	# /root is one of them
-	run in_image t sh -c 'cat /count /r125 /c125; ls /r7 2>/dev/null | wc -l'
+	run in_image t sh -c 'cat /n /r125 /c125; ls /r7 2>/dev/null | wc -l'
 	echo "$output"
 	[ "$output" = $'251\n125\n125\n0' ]
 	assert_clean_store
