@@ -7,9 +7,9 @@
  *
  * Kernel overlay: lowerdir+ by descriptor (6.13), lowerdir+ by path (6.5), else mount(2) with short
  * relative paths from /proc/self/fd, so that at least 500 layers fit. `userxattr` where the kernel
- * (5.11) and the file system have it, `volatile` for writable ones (5.10); redirect_dir, index and metacopy off, so that
- * the upper directory is exactly the changeset of layer.md. One lower and no upper is a plain clone
- * of that directory, without overlay.
+ * (5.11) and the file system have it, `volatile` for writable ones (5.10); redirect_dir, index and
+ * metacopy off, so that the upper directory is exactly the changeset of layer.md. One lower and no
+ * upper is a plain clone of that directory, without overlay.
  */
 #pragma once
 #include <stdbool.h>
