@@ -24,6 +24,7 @@
 
 #define FD_PATH_MAX 32
 #define MOUNT_DATA_MAX 4095 /* mount(2) takes one page */
+#define REOPEN_TRIES 8 /* a layer is renamed once */
 
 static enum snapshot_way known_way = SNAPSHOT_PROBE;
 static bool has_userxattr;
@@ -225,24 +226,44 @@ static void mount_data(const struct snapshot *s, size_t n, struct buf *b)
 	buf_addstr(b, ",redirect_dir=nofollow,index=off,metacopy=off");
 }
 
+/* 0, or -1 with errno: ENOENT also when path is another directory now. */
+static int open_same(int fd, const char *path)
+{
+	struct stat was, is;
+	int again = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (again < 0)
+		return -1;
+	int r = fstat(fd, &was) < 0 || fstat(again, &is) < 0 ? -1 : 0;
+	if (r == 0 && (was.st_dev != is.st_dev || was.st_ino != is.st_ino)) {
+		errno = ENOENT;
+		r = -1;
+	}
+	if (r == 0 && dup3(again, fd, O_CLOEXEC) < 0)
+		r = -1;
+	int saved = errno;
+	close(again);
+	errno = saved;
+	return r;
+}
+
 /*
  * Overlay takes only directories of the mount namespace in which it is mounted: after unshare, the
- * same directory is opened again in the copy of the mounts, under the same number.
+ * same directory is opened again in the copy of the mounts, under the same number. The layer of the
+ * step before may get its name just now, so that the path is an old one.
  */
 static int reopen(int fd, struct err *err)
 {
 	char link[FD_PATH_MAX], path[PATH_MAX];
-	ssize_t n = readlink(fd_path(fd, link), path, sizeof(path) - 1);
-	if (n < 0)
-		return err_sys(err, "cannot find the path of a layer");
-	path[n] = '\0';
-	struct stat was, is;
-	AUTO_FD int again = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (again < 0 || fstat(fd, &was) < 0 || fstat(again, &is) < 0)
-		return err_sys(err, "cannot open '%s' again", path);
-	if (was.st_dev != is.st_dev || was.st_ino != is.st_ino)
-		return err_set(err, ERR_BUSY, "'%s' was replaced", path);
-	return dup3(again, fd, O_CLOEXEC) < 0 ? err_sys(err, "cannot copy a descriptor") : 0;
+	for (int tries = 0;; tries++) {
+		ssize_t n = readlink(fd_path(fd, link), path, sizeof(path) - 1);
+		if (n < 0)
+			return err_sys(err, "cannot find the path of a layer");
+		path[n] = '\0';
+		if (open_same(fd, path) == 0)
+			return 0;
+		if (errno != ENOENT || tries == REOPEN_TRIES)
+			return err_sys(err, "cannot open '%s' again", path);
+	}
 }
 
 static int send_fd(int sock, int fd, struct err *err)
