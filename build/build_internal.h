@@ -40,6 +40,11 @@ struct build {
 
 	struct link **links; /* all links of all chains */
 	size_t n_links;
+	struct inputs_note { /* see step_record.h */
+		struct digest words, source, inputs;
+		size_t from_stage;
+	} * notes;
+	size_t n_notes;
 	struct stage_run *runs; /* one for each stage */
 	struct network *network; /* started with the first RUN that needs it */
 	struct logfile *log;

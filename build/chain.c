@@ -6,9 +6,9 @@
 #include "base/mem.h"
 #include "base/stream.h"
 #include "build/build_internal.h"
+#include "build/cache.h"
 #include "layers/apply.h"
 #include "store/blobs.h"
-#include "store/records.h"
 #include "store/store.h"
 #include "store/tree.h"
 
@@ -47,11 +47,51 @@ static struct link *link_new(struct build *b)
 
 struct link *link_known(struct build *b, const struct layer *layer, enum compression compression)
 {
+	for (size_t i = 0; i < b->n_links; i++) {
+		struct link *l = b->links[i];
+		if (!l->step && digest_equal(&l->layer.diff_id, &layer->diff_id) &&
+			digest_equal(&l->layer.blob, &layer->blob))
+			return l;
+	}
 	struct link *l = link_new(b);
 	l->layer = *layer;
 	l->compression = compression;
-	l->committed = true;
+	l->committed = l->recorded = true;
 	return l;
+}
+
+struct digest chain_key_empty(void)
+{
+	struct key k;
+	key_init(&k, "chain");
+	return key_final(&k);
+}
+
+static struct digest fold(const char *kind, const struct digest *below, const struct digest *d)
+{
+	struct key k;
+	key_init(&k, kind);
+	key_digest(&k, below);
+	key_digest(&k, d);
+	return key_final(&k);
+}
+
+struct digest link_key(const struct digest *below, const struct link *l)
+{
+	return l->step ? fold("made", below, &l->made_by) : fold("layer", below, &l->layer.diff_id);
+}
+
+bool chain_content(struct link *const *l, size_t n, struct digest *ret)
+{
+	struct digest d = chain_key_empty();
+	for (size_t i = 0; i < n; i++) {
+		if (!l[i]->committed)
+			return false;
+		if (!l[i]->empty)
+			d = fold("layer", &d, &l[i]->layer.diff_id);
+	}
+	*ret = d;
+	return true;
 }
 
 struct unpack {
@@ -135,14 +175,18 @@ static int commit_job(void *arg, struct buf *out, struct err *err)
 	return 0;
 }
 
-int link_commit_start(struct build *b, const char *dir, int fd, const struct digest *key,
-	struct timespec created, struct link **ret, struct err *err)
+int link_commit_start(struct build *b, const char *dir, int fd, const struct link_origin *o,
+	struct link **ret, struct err *err)
 {
 	struct link *l = link_new(b);
 	l->fd = fd;
 	l->dir = xstrdup(dir);
-	l->key = *key;
-	l->created = created;
+	l->step = o->step;
+	l->made_by = o->made_by;
+	l->inputs = o->inputs;
+	l->n_below = o->below->n;
+	l->below = xmemdup(o->below->l, o->below->n * sizeof(struct link *));
+	l->created = o->created;
 	l->compression = b->o->compression;
 	if (blob_begin(b->store, &l->blob, err) < 0)
 		return err->code;
@@ -157,6 +201,8 @@ int link_commit_finish(struct build *b, struct link *l, bool wait, struct err *e
 {
 	if (l->committed)
 		return 0;
+	if (l->job.pid == 0)
+		return err_set(err, ERR_CANCELLED, "its commit failed before");
 	AUTO_BUF struct buf out = BUF_INIT(sizeof(struct layer));
 	int rc = job_collect(&l->job, wait, &out, err);
 	if (rc != 0)
@@ -171,15 +217,6 @@ int link_commit_finish(struct build *b, struct link *l, bool wait, struct err *e
 			return err->code;
 		b->result->new_bytes += l->layer.blob_size;
 	}
-	struct record r = {
-		.has_layer = !l->empty,
-		.layer = l->layer,
-		.compression = l->compression,
-		.created_s = l->created.tv_sec,
-		.created_ns = (uint32_t)l->created.tv_nsec,
-	};
-	if (record_put(b->store, &l->key, &r, err) < 0)
-		return err->code;
 	l->committed = true;
 	return 0;
 }
@@ -192,6 +229,7 @@ void chain_links_free(struct build *b)
 		tmp_done(&l->blob);
 		mem_close_p(&l->fd);
 		free(l->dir);
+		free(l->below);
 		free(l);
 	}
 	free(b->links);

@@ -16,6 +16,7 @@
 #include <time.h>
 
 struct build;
+struct step;
 struct err;
 
 struct link {
@@ -23,14 +24,20 @@ struct link {
 	enum compression compression;
 	bool committed;
 	bool empty; /* committed, and nothing changed: no layer of the image */
-	bool of_base; /* came with an image */
 	struct timespec created;
 	int fd; /* the directory, O_PATH; -1: not opened yet */
+
+	/* made by a step of this build */
+	const struct step *step; /* NULL: it was in the store before */
+	struct digest made_by; /* the step's key in this build: who has the same shares the link */
+	struct digest inputs; /* of the step's files; its record is keyed by them */
+	struct link **below; /* the chain that the step ran on */
+	size_t n_below;
+	bool recorded; /* the record is in the store */
 	/* while it is being committed */
 	struct job job; /* pid 0: none */
 	char *dir; /* name in the transaction */
 	struct tmp blob;
-	struct digest key; /* the record to write */
 };
 
 struct chain {
@@ -42,17 +49,32 @@ void chain_add(struct chain *c, struct link *l);
 void chain_copy(struct chain *dst, const struct chain *src);
 void chain_done(struct chain *c);
 
-/* A link for a layer that is in the store. */
+/*
+ * What a chain is, in two forms. chain_content(): the digest of its diff IDs; false while a link of
+ * it is not committed. In this build's keys a link that this build made counts by the step that
+ * made it, whether it is committed or not: link_key() folds one link into the key of those below.
+ */
+bool chain_content(struct link *const *l, size_t n, struct digest *ret);
+struct digest chain_key_empty(void);
+struct digest link_key(const struct digest *below, const struct link *l);
+
+/* A link for a layer that is in the store; the same one for the same layer. */
 struct link *link_known(struct build *b, const struct layer *layer, enum compression compression);
 /* Opens all directories, unpacking from blobs what is missing. *ret_fds: n descriptors, topmost
  * first, borrowed from the links; free() the array. */
 int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* Starts the commit of the directory dir (in the transaction; fd is taken over). */
-int link_commit_start(struct build *b, const char *dir, int fd, const struct digest *key,
-	struct timespec created, struct link **ret, struct err *err)
-	__attribute__((warn_unused_result));
+/* Starts the commit of the directory dir (in the transaction; fd is taken over), made by step on
+ * the chain below. */
+struct link_origin {
+	const struct step *step;
+	struct digest made_by, inputs;
+	const struct chain *below;
+	struct timespec created;
+};
+int link_commit_start(struct build *b, const char *dir, int fd, const struct link_origin *o,
+	struct link **ret, struct err *err) __attribute__((warn_unused_result));
 /* Finishes it when its job is over: blob, tree and record are in the store after. 1: still running
  * (only if !wait). */
 int link_commit_finish(struct build *b, struct link *l, bool wait, struct err *err)

@@ -2,9 +2,12 @@
 #include "build/executor.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "build/chain.h"
 #include "build/stage_run.h"
+#include "build/step_error.h"
+#include "build/step_record.h"
 #include "run/sandbox.h"
 
 #include <errno.h>
@@ -54,17 +57,19 @@ static bool all_done(const struct build *b)
 		if (stage_needed(b, i) && b->runs[i].state != STAGE_DONE)
 			return false;
 	for (size_t i = 0; i < b->n_links; i++)
-		if (!b->links[i]->committed)
+		if (!b->links[i]->recorded)
 			return false;
 	return true;
 }
 
-static int finish_commits(struct build *b, struct err *err)
+static int finish_commits(struct build *b, bool wait, struct err *err)
 {
-	for (size_t i = 0; i < b->n_links; i++)
-		if (!b->links[i]->committed && link_commit_finish(b, b->links[i], false, err) < 0)
-			return err->code;
-	return 0;
+	for (size_t i = 0; i < b->n_links; i++) {
+		struct link *l = b->links[i];
+		if (!l->committed && link_commit_finish(b, l, wait, err) < 0)
+			return commit_error(l->step, err);
+	}
+	return records_flush(b, err);
 }
 
 struct polls {
@@ -126,13 +131,13 @@ static int loop(struct build *b, int signals, struct err *err)
 		if (advance_all(b, jobs, err) < 0)
 			return err->code;
 		if (all_done(b))
-			return 0;
+			return notes_flush(b, err);
 		if (wait_for_news(b, signals, err) < 0)
 			return err->code;
 		for (size_t i = 0; i < b->stages.n; i++)
 			if (stage_needed(b, i) && stage_run_handle(b, &b->runs[i], err) < 0)
 				return err->code;
-		if (finish_commits(b, err) < 0)
+		if (finish_commits(b, false, err) < 0)
 			return err->code;
 	}
 }
@@ -152,6 +157,10 @@ int executor_run(struct build *b, struct err *err)
 		stage_run_init(&b->runs[i], &b->plans[i]);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	int rc = loop(b, signals, err);
+	/* what was done before a step failed is kept for the next build */
+	struct err ignored = ERR_INIT;
+	if (rc < 0 && rc != ERR_CANCELLED && finish_commits(b, true, &ignored) < 0)
+		log_debug("commit: %s", ignored.msg);
 	if (rc < 0) {
 		for (size_t i = 0; i < b->stages.n; i++)
 			stage_run_done(&b->runs[i]);

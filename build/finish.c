@@ -60,6 +60,7 @@ static void add_steps(struct build *b, const struct stage_run *r, struct image_c
 		char text[CLOCK_STR_MAX];
 		mem_replace(&h->created, xstrdup(clock_format(t, text)));
 		h->empty_layer = !res->link || res->link->empty;
+		*last = t;
 		if (h->empty_layer)
 			continue;
 		const struct link *l = res->link;
@@ -69,7 +70,6 @@ static void add_steps(struct build *b, const struct stage_run *r, struct image_c
 		manifest_add_layer(m, &d);
 		free(type);
 		image_config_add_diff_id(c, &l->layer.diff_id);
-		*last = t;
 	}
 }
 

@@ -62,25 +62,34 @@ static int context_digest(
 	return r;
 }
 
-int mount_input_digest(
-	struct build *b, const struct step_mount *m, struct digest *ret, struct err *err)
+int mount_input_digest(struct build *b, const struct step_mount *m, bool content,
+	struct digest *ret, bool *ret_known, struct err *err)
 {
+	*ret_known = true;
 	if (m->from == MOUNT_FROM_CONTEXT)
 		return context_digest(b, m, ret, err);
-	*ret = m->from == MOUNT_FROM_STAGE ? b->runs[m->from_stage].key
-	                                   : image_key(&b->images[m->from_image].image);
+	if (m->from != MOUNT_FROM_STAGE) {
+		*ret = image_key(&b->images[m->from_image].image);
+		return 0;
+	}
+	const struct stage_run *r = &b->runs[m->from_stage];
+	*ret = r->key;
+	if (content)
+		*ret_known = chain_content(r->chain.l, r->chain.n, ret);
 	return 0;
 }
 
-int mounts_digest(struct build *b, const struct step *s, struct digest *ret, struct err *err)
+int mounts_digest(struct build *b, const struct step *s, bool content, struct digest *ret,
+	bool *ret_known, struct err *err)
 {
 	struct key k;
 	key_init(&k, "mounts");
-	for (size_t i = 0; i < s->n_mounts; i++) {
+	*ret_known = true;
+	for (size_t i = 0; i < s->n_mounts && *ret_known; i++) {
 		struct digest d;
 		if (!mount_has_input(&s->mounts[i]))
 			continue;
-		if (mount_input_digest(b, &s->mounts[i], &d, err) < 0)
+		if (mount_input_digest(b, &s->mounts[i], content, &d, ret_known, err) < 0)
 			return err->code;
 		key_digest(&k, &d);
 	}

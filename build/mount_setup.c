@@ -55,7 +55,10 @@ static int name_cache(struct mount_setup *s, struct mount_item *it, struct err *
 {
 	struct digest from;
 	bool seeded = mount_has_input(it->m);
-	if (seeded && mount_input_digest(s->b, it->m, &from, err) < 0)
+	bool known;
+	if (seeded &&
+		(mount_input_digest(s->b, it->m, true, &from, &known, err) < 0 ||
+			(!known && mount_input_digest(s->b, it->m, false, &from, &known, err) < 0)))
 		return err->code;
 	it->run.kind = RUN_MOUNT_BIND;
 	it->cache.sharing = it->m->o.sharing;

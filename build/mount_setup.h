@@ -23,9 +23,10 @@ struct step;
 bool mounts_ready(const struct build *b, const struct step *s);
 /* Whether files of the context, of stages or of images are among its inputs. */
 bool mounts_have_inputs(const struct step *s);
-/* A digest over them: contents of the context, keys of stages and images. */
-int mounts_digest(struct build *b, const struct step *s, struct digest *ret, struct err *err)
-	__attribute__((warn_unused_result));
+/* A digest over them: contents of the context and of images; of stages their keys in this build, or
+ * with `content` what they are made of: *ret_known is false while they are not committed. */
+int mounts_digest(struct build *b, const struct step *s, bool content, struct digest *ret,
+	bool *ret_known, struct err *err) __attribute__((warn_unused_result));
 
 /* fresh: the cache is not used, so cache mounts with a mode or an owner start empty, as BuildKit's
  * do. */

@@ -4,18 +4,16 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
-#include "build/cache.h"
 #include "build/copy.h"
 #include "build/inputs.h"
 #include "build/logfile.h"
 #include "build/mount_setup.h"
 #include "build/remote_file.h"
 #include "build/step_error.h"
-#include "image/chain_id.h"
+#include "build/step_record.h"
 #include "layers/snapshot.h"
 #include "run/network.h"
 #include "run/sandbox.h"
@@ -63,19 +61,18 @@ void chain_of_image(struct build *b, const struct image *img, struct chain *ret)
 			.blob = img->manifest.layers[i].digest,
 			.blob_size = img->manifest.layers[i].size,
 		};
-		struct link *link = link_known(b, &l, COMPRESSION_GZIP);
-		link->of_base = true;
-		chain_add(ret, link);
+		chain_add(ret, link_known(b, &l, COMPRESSION_GZIP));
 	}
 }
 
 struct digest image_key(const struct image *img)
 {
-	struct key k;
-	key_init(&k, "image");
-	for (size_t i = 0; i < img->config.n_diff_ids; i++)
-		key_digest(&k, &img->config.diff_ids[i]);
-	return key_final(&k);
+	struct digest d = chain_key_empty();
+	for (size_t i = 0; i < img->config.n_diff_ids; i++) {
+		struct link l = {.layer = {.diff_id = img->config.diff_ids[i]}};
+		d = link_key(&d, &l);
+	}
+	return d;
 }
 
 /* False while the base stage is not done. */
@@ -93,9 +90,7 @@ static bool start(struct build *b, struct stage_run *r)
 		chain_of_image(b, img, &r->chain);
 		r->key = image_key(img);
 	} else {
-		struct key k;
-		key_init(&k, "scratch");
-		r->key = key_final(&k);
+		r->key = chain_key_empty();
 	}
 	r->started = true;
 	return true;
@@ -118,32 +113,15 @@ static void step_begin(struct build *b, struct stage_run *r)
 	progress_begin(b->o->progress, r->id, current(r)->title, 0);
 }
 
-static struct digest combine(const char *kind, const struct digest *parent,
-	const struct digest *words, const struct digest *inputs)
-{
-	struct key k;
-	key_init(&k, kind);
-	key_digest(&k, parent);
-	key_digest(&k, words);
-	if (inputs)
-		key_digest(&k, inputs);
-	return key_final(&k);
-}
-
-/* What a step's layer depends on: all that is below it, or with --link nothing. */
-static const struct digest *parent_key(const struct stage_run *r)
-{
-	static const struct digest none;
-	return current(r)->link ? &none : &r->key;
-}
-
 /* The step is over: its layer joins the chain. */
 static void step_over(struct stage_run *r, struct link *l, struct timespec created)
 {
 	r->results[r->next] = (struct step_result){.link = l, .created = created};
-	if (l)
+	if (l) {
 		chain_add(&r->chain, l);
-	r->key = current(r)->link ? combine("on", &r->key, &r->step_key, NULL) : r->step_key;
+		r->key = link_key(&r->key, l);
+	}
+	r->key_known = false;
 	r->next++;
 }
 
@@ -172,36 +150,30 @@ static int use_record(struct build *b, struct stage_run *r, struct err *err)
 	return 0;
 }
 
-/* A key that stands for another: what a stage's files were when they were last looked at. */
-static bool alias_get(struct build *b, const struct digest *key, struct digest *ret)
+/* What another stage made of the same: two stages that begin alike are one until they part. */
+static bool share(struct build *b, struct stage_run *r)
 {
-	struct record rec = {0};
-	struct err err = ERR_INIT;
-	AUTO_JSON struct json *j = NULL;
-	const char *hex = NULL;
-	if (record_get(b->store, key, &rec, &err) < 0)
-		return false;
-	bool ok = rec.inputs &&
-	          json_parse(rec.inputs, strlen(rec.inputs), "alias", &j, &err) == 0 &&
-	          json_get_string(j, "alias", "alias", &hex, &err) == 0 && hex &&
-	          digest_parse_hex(hex, ret);
-	record_done(&rec);
-	return ok;
+	for (size_t i = 0; i < b->n_links; i++) {
+		struct link *l = b->links[i];
+		if (!l->step || !digest_equal(&l->made_by, &r->step_key))
+			continue;
+		progress_end(b->o->progress, r->id, "cached");
+		b->result->steps_cached++;
+		step_over(r, l, l->created);
+		return true;
+	}
+	return false;
 }
 
-static int alias_put(
-	struct build *b, const struct digest *key, const struct digest *target, struct err *err)
+static bool made_elsewhere(const struct build *b, const struct stage_run *r)
 {
-	char hex[DIGEST_STR_MAX];
-	AUTO_JSON struct json *j = json_new_object();
-	json_set_string(j, "alias", digest_hex(target, hex));
-	struct timespec now = clock_now();
-	struct record rec = {.inputs = json_dump(j, 0),
-		.created_s = now.tv_sec,
-		.created_ns = (uint32_t)now.tv_nsec};
-	int rc = record_put(b->store, key, &rec, err);
-	record_done(&rec);
-	return rc;
+	for (size_t i = 0; i < b->stages.n; i++) {
+		const struct stage_run *o = &b->runs[i];
+		if (o != r && o->plan && o->state == STAGE_BUSY && o->key_known && !o->hashing &&
+			digest_equal(&o->step_key, &r->step_key))
+			return true;
+	}
+	return false;
 }
 
 /* The fresh upper and work directories of a step. */
@@ -377,45 +349,45 @@ static bool has_file_sources(const struct step *s)
 	return s->kind == STEP_COPY && s->sources.n > 0;
 }
 
-/* Fills in step_key. *ret_known: false: the files of the other stage must be hashed first (a job
- * was started), or that stage is not done. */
-static int step_key(struct build *b, struct stage_run *r, bool *ret_known, struct err *err)
+static void set_key(struct stage_run *r, const struct digest *inputs)
+{
+	r->inputs = *inputs;
+	r->step_key = step_key_of(current(r), &r->key, inputs);
+	r->key_known = true;
+}
+
+/* The tree that a COPY --from reads, as this build's keys have it: what it is made of, unless this
+ * build made it. */
+static struct digest source_key(const struct build *b, const struct step *s)
+{
+	return s->from == COPY_FROM_STAGE ? b->runs[s->from_stage].key
+	                                  : image_key(&b->images[s->from_image].image);
+}
+
+/* The key of the current step. Not known after: the files of the other stage must be hashed first,
+ * a job was started. */
+static int find_key(struct build *b, struct stage_run *r, struct err *err)
 {
 	const struct step *s = current(r);
-	*ret_known = true;
-	r->has_alias = false;
-	struct digest inputs;
+	struct digest inputs = {0};
+	bool known = true;
+	int rc = 0;
 	if (mounts_have_inputs(s)) {
-		if (mounts_digest(b, s, &inputs, err) < 0)
-			return err->code;
-		r->step_key = combine("run", parent_key(r), &s->words, &inputs);
+		rc = mounts_digest(b, s, false, &inputs, &known, err);
+	} else if (has_file_sources(s) && s->from == COPY_FROM_CONTEXT) {
+		rc = open_source(b, r, err);
+		if (rc == 0)
+			rc = inputs_digest(r->source, s, &inputs, err);
+	} else if (has_file_sources(s)) {
+		struct digest source = source_key(b, s);
+		known = cache_allowed(b, r) && inputs_recall(b, s, &source, &inputs);
+	}
+	if (rc < 0)
+		return rc;
+	if (known) {
+		set_key(r, &inputs);
 		return 0;
 	}
-	if (!has_file_sources(s)) {
-		r->step_key = combine("plain", parent_key(r), &s->words, NULL);
-		return 0;
-	}
-	if (s->from == COPY_FROM_CONTEXT) {
-		if (open_source(b, r, err) < 0 || inputs_digest(r->source, s, &inputs, err) < 0)
-			return err->code;
-		r->step_key = combine("copy", parent_key(r), &s->words, &inputs);
-		return 0;
-	}
-	struct digest source;
-	if (s->from == COPY_FROM_STAGE) {
-		if (b->runs[s->from_stage].state != STAGE_DONE) {
-			*ret_known = false;
-			return 0;
-		}
-		source = b->runs[s->from_stage].key;
-	} else {
-		source = image_key(&b->images[s->from_image].image);
-	}
-	r->alias_key = combine("copy alias", parent_key(r), &s->words, &source);
-	r->has_alias = true;
-	if (cache_allowed(b, r) && alias_get(b, &r->alias_key, &r->step_key))
-		return 0;
-	*ret_known = false;
 	if (open_source(b, r, err) < 0)
 		return err->code;
 	r->hashing = true;
@@ -423,10 +395,18 @@ static int step_key(struct build *b, struct stage_run *r, bool *ret_known, struc
 	return job_start(&r->job, hash_job, r, err);
 }
 
-/* With the key known: from the cache, or started. */
+/* With the key known: shared, from the cache, or started; nothing while another stage is making
+ * just this. */
 static int do_step(struct build *b, struct stage_run *r, struct err *err)
 {
 	struct err miss = ERR_INIT;
+	r->state = STAGE_WAITING;
+	if (share(b, r)) {
+		source_close(r);
+		return 0;
+	}
+	if (made_elsewhere(b, r))
+		return 0;
 	int rc = use_record(b, r, &miss);
 	if (rc == 0) {
 		source_close(r);
@@ -440,23 +420,35 @@ static int do_step(struct build *b, struct stage_run *r, struct err *err)
 	return start_step(b, r, err);
 }
 
+/* Whether the stages that the current step takes files from are done. */
+static bool sources_done(const struct build *b, const struct stage_run *r)
+{
+	const struct step *s = current(r);
+	if (s->kind == STEP_COPY && s->from == COPY_FROM_STAGE &&
+		b->runs[s->from_stage].state != STAGE_DONE)
+		return false;
+	return mounts_ready(b, s);
+}
+
 int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
 {
 	if (r->state != STAGE_WAITING || (!r->started && !start(b, r)))
 		return 0;
 	while (r->state == STAGE_WAITING && r->next < r->plan->n_steps) {
-		bool known;
-		const struct step *s = current(r);
-		if ((s->kind == STEP_COPY && s->from == COPY_FROM_STAGE &&
-			    b->runs[s->from_stage].state != STAGE_DONE) ||
-			!mounts_ready(b, s))
-			return 0;
-		step_begin(b, r);
-		int rc = step_key(b, r, &known, err);
-		if (rc == 0 && known)
+		size_t before = r->next;
+		int rc = 0;
+		if (!r->key_known) {
+			if (!sources_done(b, r))
+				return 0;
+			step_begin(b, r);
+			rc = find_key(b, r, err);
+		}
+		if (rc == 0 && r->key_known)
 			rc = do_step(b, r, err);
 		if (rc < 0)
 			return step_error(b, r, NULL, err);
+		if (r->state == STAGE_WAITING && r->next == before)
+			return 0; /* another stage is at it */
 	}
 	if (r->state == STAGE_WAITING)
 		r->state = STAGE_DONE;
@@ -466,12 +458,17 @@ int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
 /* The step changed what is in upper_fd: it becomes a link that is committed beside what follows. */
 static int step_commit(struct build *b, struct stage_run *r, struct err *err)
 {
+	static const struct chain nothing;
 	struct link *l;
 	source_close(r);
 	close_fd(&r->work_fd);
 	mount_setup_free(take(r->mounts));
-	if (link_commit_start(
-		    b, r->upper_name, take_fd(&r->upper_fd), &r->step_key, r->begun, &l, err) < 0)
+	struct link_origin o = {.step = current(r),
+		.made_by = r->step_key,
+		.inputs = r->inputs,
+		.below = current(r)->link ? &nothing : &r->chain,
+		.created = r->begun};
+	if (link_commit_start(b, r->upper_name, take_fd(&r->upper_fd), &o, &l, err) < 0)
 		return err->code;
 	mem_replace(&r->upper_name, NULL);
 	mem_replace(&r->work_name, NULL);
@@ -526,15 +523,11 @@ static int handle_sandbox(struct build *b, struct stage_run *r, struct err *err)
 static int handle_hash(struct build *b, struct stage_run *r, const struct buf *out, struct err *err)
 {
 	const struct step *s = current(r);
-	struct digest inputs;
+	struct digest inputs, source = source_key(b, s);
 	r->hashing = false;
 	memcpy(&inputs, out->data, sizeof(inputs));
-	r->step_key = combine("copy", parent_key(r), &s->words, &inputs);
-	r->state = STAGE_WAITING;
-	/* what these layers' files are is known from now on, whether the step has a record or not
-	 */
-	if (alias_put(b, &r->alias_key, &r->step_key, err) < 0)
-		return err->code;
+	inputs_note(b, s, s->from == COPY_FROM_STAGE ? s->from_stage : NO_STAGE, &source, &inputs);
+	set_key(r, &inputs);
 	return do_step(b, r, err);
 }
 

@@ -25,14 +25,14 @@ struct stage_run {
 	enum run_state state;
 	size_t next; /* step to do, or being done */
 	struct chain chain;
-	struct digest key; /* of everything so far */
+	struct digest key; /* of the chain, in this build (chain.h) */
 	struct step_result *results; /* one for each step that is over */
 	bool started;
 
 	/* the step at work */
 	char *id; /* for progress: "web 2/5" */
-	struct digest step_key, alias_key;
-	bool has_alias;
+	bool key_known; /* step_key and inputs are those of the current step */
+	struct digest step_key, inputs;
 	char *upper_name, *work_name;
 	int upper_fd, work_fd;
 	struct sandbox *box;

@@ -55,3 +55,12 @@ int step_error(
 	err->sys = why.sys;
 	return err->code;
 }
+
+int commit_error(const struct step *s, struct err *err)
+{
+	struct err why = *err;
+	(void)containerfile_error(s->at.file, s->at.inst->pos, err, why.code,
+		"%s: cannot store its layer: %s", s->at.inst->name, why.msg);
+	err->sys = why.sys;
+	return err->code;
+}

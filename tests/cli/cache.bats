@@ -255,3 +255,87 @@ first_build() {
 	[ "$status" = 0 ]
 	[ "$(grep -ciE '\bcached\b' <<<"$stderr")" -ge 6 ]
 }
+
+# Four lines that must be the same: what a stage made, and what its next step made of that.
+one_of_a_kind() { # IMAGE FILE...
+	[ "$(in_image "$1" cat "${@:2}" | sort -u | wc -l)" = 1 ]
+}
+
+@test "stages that begin alike share their steps, also while they run" {
+	mkdir ctx
+	containerfile <<-'END'
+		FROM busybox AS a
+		RUN cat /proc/sys/kernel/random/uuid >/x
+		RUN cp /x /y
+		FROM busybox AS b
+		RUN cat /proc/sys/kernel/random/uuid >/x
+		RUN cp /x /y
+		FROM busybox
+		COPY --from=a /x /y /a/
+		COPY --from=b /x /y /b/
+	END
+	for round in 1 2 3; do
+		mica build -q --no-cache --network=none -t t ctx
+		one_of_a_kind t /a/x /a/y /b/x /b/y
+		mica build -q --network=none -t t ctx
+		one_of_a_kind t /a/x /a/y /b/x /b/y
+	done
+}
+
+@test "a layer is used again only on the layers that it was made on" {
+	mkdir ctx
+	containerfile <<-'END'
+		FROM busybox AS a
+		RUN cat /proc/sys/kernel/random/uuid >/x
+		FROM a AS c
+		RUN cp /x /y
+		FROM busybox
+		COPY --from=a /x /z
+		COPY --from=c /x /y /
+	END
+	mica build -q --network=none -t t ctx
+	one_of_a_kind t /x /y /z
+	before=$(in_image t cat /x)
+	mica build -q --network=none --no-cache-filter=a -t t ctx
+	one_of_a_kind t /x /y /z
+	[ "$(in_image t cat /x)" != "$before" ]
+	mica build -q --network=none --no-cache --target a ctx
+	mica build -q --network=none -t t ctx
+	one_of_a_kind t /x /y /z
+}
+
+@test "builds at the same time never mix their layers" {
+	mkdir ctx
+	containerfile <<-'END'
+		FROM busybox
+		RUN cat /proc/sys/kernel/random/uuid >/x
+		RUN cp /x /y
+		RUN cp /y /z
+	END
+	for round in 1 2 3; do
+		mica build -q --no-cache --network=none -t a ctx 3>&- &
+		one=$!
+		mica build -q --no-cache --network=none -t b ctx 3>&- &
+		two=$!
+		wait $one
+		wait $two
+		mica build -q --network=none -t c ctx
+		one_of_a_kind a /x /y /z
+		one_of_a_kind b /x /y /z
+		one_of_a_kind c /x /y /z
+	done
+}
+
+@test "steps before the one that failed are cached" {
+	mkdir ctx
+	containerfile <<-'END'
+		FROM busybox
+		RUN cat /proc/sys/kernel/random/uuid >/x
+		RUN false
+	END
+	run mica build --network=none ctx
+	[ "$status" = 1 ]
+	run mica build --network=none ctx
+	[ "$status" = 1 ]
+	[[ $output == *"uuid >/x  cached"* ]]
+}
