@@ -287,6 +287,7 @@ static void build_done(struct build *b)
 			stage_run_done(&b->runs[i]);
 	free(b->runs);
 	chain_links_free(b);
+	free(b->notes);
 	network_stop(b->network);
 	logfile_free(b->log);
 	for (size_t i = 0; b->plans && i < b->stages.n; i++)
