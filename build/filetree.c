@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define LINKS_MAX 40 /* as the kernel's MAXSYMLINKS */
@@ -129,6 +130,7 @@ int filetree_list(struct filetree *t, struct node *n, struct err *err)
 		mem_close_p(&fd);
 		return err->code;
 	}
+	n->no_xattrs = flistxattr(fd, NULL, 0) == 0;
 	size_t cap = 0;
 	int rc = 0;
 	for (struct dirent *e; rc == 0 && (e = readdir(dir));) {

@@ -23,6 +23,7 @@ struct node {
 	struct node *parent;
 	struct stat st;
 	bool listed; /* children were read */
+	bool no_xattrs; /* of a directory that is listed: it has no extended attributes */
 	bool ignored; /* itself hidden by an ignore rule; kept for what is brought back below it */
 	unsigned ignore_line; /* the rule */
 	struct node **children; /* sorted bytewise by name */

@@ -63,6 +63,12 @@ static uint64_t group_of(struct inputs *in, const struct stat *st)
 
 static int directory_xattrs(struct inputs *in, struct node *n, struct err *err)
 {
+	if (filetree_list(in->t, n, err) < 0) /* its content comes next */
+		return err->code;
+	if (n->no_xattrs) {
+		key_u64(&in->k, 0);
+		return 0;
+	}
 	AUTO_FREE char *path = node_path(n);
 	AUTO_FD int fd =
 		root_open(filetree_rootfd(in->t), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
