@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -236,6 +237,24 @@ static int report(struct app *app, const struct build_args *a, const struct buil
 	return 0;
 }
 
+/* A chain of layers takes a descriptor each: we may have as many as we are allowed; the steps have
+ * what we had. */
+static void raise_descriptors(struct run_spec *box)
+{
+	struct rlimit now;
+	if (getrlimit(RLIMIT_NOFILE, &now) < 0 || now.rlim_cur == now.rlim_max)
+		return;
+	struct rlimit raised = {.rlim_cur = now.rlim_max, .rlim_max = now.rlim_max};
+	if (setrlimit(RLIMIT_NOFILE, &raised) < 0)
+		return;
+	for (size_t i = 0; i < box->n_rlimits; i++)
+		if (box->rlimits[i].resource == RLIMIT_NOFILE)
+			return;
+	box->rlimits = xreallocarray(box->rlimits, box->n_rlimits + 1, sizeof(*box->rlimits));
+	box->rlimits[box->n_rlimits++] = (struct run_rlimit){
+		.resource = RLIMIT_NOFILE, .soft = now.rlim_cur, .hard = now.rlim_max};
+}
+
 static int build_main(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct build_args *a = args;
@@ -252,8 +271,10 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 			a->progress);
 	build_opts_init(&o);
 	int rc = set_opts(app, a, rest, &o, err);
-	if (rc == 0)
+	if (rc == 0) {
+		raise_descriptors(&o.box);
 		rc = app_store(app, false, &s, err);
+	}
 	if (rc == 0) {
 		o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : mode);
 		o.tick = tick;
