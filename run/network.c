@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,29 +75,40 @@ struct network {
 	int ready; /* read end; -1 once it is */
 };
 
-/* In a child, because a process cannot make a namespace without moving into it. */
-static _Noreturn void make_namespace(int pipe)
+/*
+ * In a child, because a process cannot make a namespace without moving into it. It must not outlive
+ * the parent, whose locks it would keep: it dies with it, holds nothing but `sock`, and waits on
+ * that, whose other end only the parent has.
+ */
+static _Noreturn void make_namespace(int sock, pid_t parent)
 {
+	char end;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || dup2(sock, 0) < 0 ||
+		close_range(1, ~0U, 0) < 0)
+		_exit(125);
 	struct ifreq req = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
 	int failed = unshare(CLONE_NEWNET) < 0 ? errno : 0;
-	int sock = failed ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (!failed && (sock < 0 || ioctl(sock, SIOCSIFFLAGS, &req) < 0))
+	int inet = failed ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (!failed && (inet < 0 || ioctl(inet, SIOCSIFFLAGS, &req) < 0))
 		failed = errno;
-	if (write(pipe, &failed, sizeof(failed)) == sizeof(failed))
-		(void)pause(); /* until the parent has opened it and kills us */
+	if (send(0, &failed, sizeof(failed), MSG_NOSIGNAL) == sizeof(failed))
+		(void)!read(0, &end, 1); /* until the parent has opened it and kills us */
 	_exit(0);
 }
 
 static int open_namespace(int *ret_fd, struct err *err)
 {
-	int fds[2];
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_sys(err, "cannot create a pipe");
+	int socks[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
+		return err_sys(err, "cannot create a socket pair");
+	AUTO_FD int answer = socks[0];
+	pid_t parent = getpid();
 	pid_t pid = fork();
 	if (pid == 0)
-		make_namespace(fds[1]);
-	close(fds[1]);
-	AUTO_FD int answer = fds[0];
+		make_namespace(socks[1], parent);
+	int saved = errno;
+	close(socks[1]);
+	errno = saved;
 	if (pid < 0)
 		return err_sys(err, "cannot fork");
 	int failed = EPIPE;

@@ -92,6 +92,59 @@ not_running() { # PATTERN
 	assert_swept
 }
 
+@test "no helper outlives a build with a private network that was killed at any moment" {
+	mica pull -q busybox
+	containerfile <<-'END'
+		FROM busybox
+		RUN true
+		RUN echo 1 >/1
+	END
+	for i in $(seq 40); do
+		# a session of its own, so that its helpers can be told when their parent is gone
+		setsid "$MICA_BIN" --root "$MICA_ROOT" build --no-cache ctx >out 2>err 3>&- &
+		pid=$!
+		disown
+		sleep "0.$(printf %03d $((i * 10 % 400)))"
+		kill -9 "$pid" 2>/dev/null || true
+		wait_for 10 session_gone "$pid" || fail "left of round $i: $(ps -o pid,ppid,args -s "$pid")"
+	done
+	wait_for 10 store_unused || fail "still open: $(store_users)"
+	mica prune -f >prune.out 2>&1
+	run ! grep "other processes" prune.out
+}
+
+@test "the maker of a private network dies with its parent" {
+	command -v strace >/dev/null || skip "strace is not installed"
+	mica pull -q busybox
+	containerfile <<-'END'
+		FROM busybox
+		RUN true
+	END
+	# It is held up in the moment in which it has the namespace and its parent has not.
+	strace -f -qq -o trace -e trace=unshare -e inject=unshare:delay_enter=2000000 \
+		"$MICA_BIN" --root "$MICA_ROOT" build --no-cache ctx >out 2>err 3>&- &
+	tracer=$!
+	disown
+	wait_for 20 grep -q NEWNET trace
+	helper=$(awk '/NEWNET/ { print $1; exit }' trace)
+	echo "$helper" >"$T/helper.pid"
+	pkill -9 -P "$tracer"
+	wait_gone "$helper" || fail "still open: $(store_users)"
+	wait_gone "$tracer"
+}
+
+session_gone() { # SESSION
+	[ -z "$(ps -o stat= -s "$1" | grep -v '^Z')" ]
+}
+
+store_users() { # the processes that hold a file of the store
+	find /proc/[0-9]*/fd -lname "$MICA_ROOT/*" 2>/dev/null || true
+}
+
+store_unused() {
+	[ -z "$(store_users)" ]
+}
+
 @test "at many moments of a pull" {
 	mkdir tree
 	for i in 1 2 3 4; do
