@@ -200,6 +200,15 @@ int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *er
 	return 0;
 }
 
+int store_make_cache(struct store *s, struct err *err)
+{
+	static const char *const dirs[] = {"cache", STEPS_DIR, STAT_DIR};
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+		if (mkdirat(s->fd, dirs[i], 0700) < 0 && errno != EEXIST)
+			return err_sys(err, "cannot make the directory '%s/%s'", s->path, dirs[i]);
+	return 0;
+}
+
 int store_scratch(struct store *s, int *ret_fd, struct err *err)
 {
 	if (!s->scratch) {

@@ -33,6 +33,8 @@ int store_scratch(struct store *s, int *ret_fd, struct err *err)
 void store_scratch_end(struct store *s);
 int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
+/* The directories below cache/ that are missing: `rm -r cache` is a way to forget the cache. */
+int store_make_cache(struct store *s, struct err *err) __attribute__((warn_unused_result));
 
 /* Removes what dead transactions left. all: nobody else is alive (gc.lock is held exclusively).
  * Failures are left to the next sweep. */

@@ -43,6 +43,18 @@ static void all_of_it_comes_back(void **state)
 	record_done(&got);
 }
 
+static void the_cache_may_have_been_removed_by_hand(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	struct digest key = digest_of("key", 3);
+	struct record r = layer_record(s, "tar"), got;
+	assert_int_equal(fs_remove_tree(store_fd(s), "cache", &err), 0);
+	assert_int_equal(record_put(s, &key, &r, &err), 0);
+	assert_int_equal(record_get(s, &key, &got, &err), 0);
+	record_done(&got);
+}
+
 static void a_step_may_change_nothing(void **state)
 {
 	struct store *s = *state;
@@ -99,6 +111,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(all_of_it_comes_back),
+		STORE_TEST(the_cache_may_have_been_removed_by_hand),
 		STORE_TEST(a_step_may_change_nothing),
 		STORE_TEST(the_newest_wins),
 		STORE_TEST(a_broken_one_is_a_miss),
