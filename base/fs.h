@@ -27,7 +27,8 @@ ssize_t fs_read_upto(int fd, void *data, size_t n);
  * else read and write. 0 or -1 with errno. */
 int fs_copy_data(int src, int dst, uint64_t size);
 /* Removes path and all below it, not following links, not crossing into a mount. Missing is no
- * error. Directories without w/x for the owner are opened up first. */
+ * error. Directories without w/x for the owner are opened up first. Any depth, with few
+ * descriptors. */
 int fs_remove_tree(int dirfd, const char *path, struct err *err)
 	__attribute__((warn_unused_result));
 /* mkdir -p of a path of ours; 0 or ERR_SYS */

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -167,6 +168,35 @@ static void a_tree_is_removed_without_following_links(void **state)
 	assert_int_equal(fs_remove_tree(topfd, "gone", &err), 0);
 }
 
+/* Deeper than a path can name, or than descriptors can be opened one a level. */
+static void a_tree_of_any_depth_is_removed(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	struct rlimit old, few = {64, 64};
+	assert_int_equal(mkdirat(topfd, "deep", 0755), 0);
+	int at = openat(topfd, "deep", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 10000; i++) {
+		assert_true(at >= 0);
+		assert_int_equal(mkdirat(at, "d", i % 7 ? 0755 : 0500), 0);
+		int next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (i % 1000 == 0)
+			assert_int_equal(symlinkat("/", at, "link"), 0);
+		close(at);
+		at = next;
+	}
+	close(at);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few.rlim_max = old.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	int r = fs_remove_tree(topfd, "deep", &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	if (r < 0)
+		fail_msg("%s", err.msg);
+	struct stat st;
+	assert_int_equal(fstatat(topfd, "deep", &st, 0), -1);
+}
+
 static void a_copy_keeps_holes_and_content(void **state)
 {
 	(void)state;
@@ -194,6 +224,7 @@ int main(void)
 		cmocka_unit_test(a_temporary_file_appears_whole_or_not_at_all),
 		cmocka_unit_test(a_lock_excludes),
 		cmocka_unit_test(a_tree_is_removed_without_following_links),
+		cmocka_unit_test(a_tree_of_any_depth_is_removed),
 		cmocka_unit_test(a_copy_keeps_holes_and_content),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
