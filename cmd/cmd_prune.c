@@ -62,7 +62,9 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 	if (result.deferred)
 		out_note(&app->out,
 			"other processes use the store: some space is freed by the next prune");
-	return 0;
+	if (result.leftover.code < 0)
+		*err = result.leftover;
+	return result.leftover.code;
 }
 
 const struct cmd cmd_prune = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/gc.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "store/ballast.h"
 #include "store/blobs.h"
 #include "store/dir_list.h"
 #include "store/disk_usage.h"
@@ -57,14 +59,18 @@ static int forget_names(struct sweep *w, struct names *names, struct err *err)
 			names->n[kept++] = n;
 			continue;
 		}
-		w->result->images++;
-		report(w, "image", n.ref ? n.ref : digest_str(&n.manifest.digest, buf));
 		if (!w->opts->dry_run && n.ref)
 			r = name_remove(w->store, n.ref, false, err);
 		else if (!w->opts->dry_run)
 			r = names_remove_unnamed(w->store, &n.manifest.digest, err);
 		if (r == ERR_NOT_FOUND) /* another process was quicker */
 			r = 0;
+		if (r < 0) {
+			names->n[kept++] = n;
+			continue;
+		}
+		w->result->images++;
+		report(w, "image", n.ref ? n.ref : digest_str(&n.manifest.digest, buf));
 		free(n.ref);
 		descriptor_done(&n.manifest);
 	}
@@ -138,11 +144,15 @@ static int sweep_trees(struct sweep *w, struct err *err)
 			continue;
 		AUTO_FREE char *path = xasprintf(LAYERS_DIR "/%s", *name),
 			       *text = xasprintf("sha256:%s", *name);
+		uint64_t size = disk_usage(w->store->fd, path);
+		struct err e = ERR_INIT;
+		if (!w->opts->dry_run && tree_remove(w->store, &d, &e) < 0) {
+			w->result->leftover = e;
+			continue;
+		}
 		w->result->layers++;
-		w->result->freed += disk_usage(w->store->fd, path);
+		w->result->freed += size;
 		report(w, "layer", text);
-		if (!w->opts->dry_run)
-			r = tree_remove(w->store, &d, err);
 	}
 	return r;
 }
@@ -151,8 +161,7 @@ static int sweep(struct sweep *w, const struct names *names, struct err *err)
 {
 	struct store *s = w->store;
 	int r;
-	if (!w->opts->dry_run)
-		sweep_dead(s, true);
+	marks_done(&w->marks);
 	if ((r = sweep_records(w, err)) < 0)
 		return r;
 	/* after the records that go have gone: in a dry run they are still there, but then they do
@@ -164,6 +173,38 @@ static int sweep(struct sweep *w, const struct names *names, struct err *err)
 	if ((r = sweep_blobs(w, err)) < 0)
 		return r;
 	return sweep_trees(w, err);
+}
+
+static int look_again(struct store *s, struct names *names, struct err *err)
+{
+	names_done(names);
+	return names_list(s, names, err);
+}
+
+/* With gc.lock held exclusively. */
+static int forget_and_sweep(struct sweep *w, struct names *names, struct err *err)
+{
+	struct store *s = w->store;
+	bool real = !w->opts->dry_run;
+	int r;
+
+	if (real)
+		sweep_dead(s, true, &w->result->leftover);
+	r = forget_names(w, names, err);
+	if (err_is_sys(err, ENOSPC) && r < 0 && real) {
+		/* what no name needs makes room for the new index.json */
+		err_clear(err);
+		if ((r = look_again(s, names, err)) == 0 && (r = sweep(w, names, err)) == 0)
+			r = forget_names(w, names, err);
+	}
+	/* names may have come since the first look; dry runs go by what they would have left */
+	if (r == 0 && real)
+		r = look_again(s, names, err);
+	if (r == 0)
+		r = sweep(w, names, err);
+	if (r == 0 && real)
+		ballast_make(s);
+	return r;
 }
 
 int store_gc(struct store *s, const struct gc_opts *o, struct gc_result *ret, struct strv *removed,
@@ -178,24 +219,13 @@ int store_gc(struct store *s, const struct gc_opts *o, struct gc_result *ret, st
 	store_scratch_end(s);
 	if ((r = recover_after_boot(s, err)) < 0 || (r = names_list(s, &names, err)) < 0)
 		return r;
-	if ((r = forget_names(&w, &names, err)) == 0) {
-		struct err e = ERR_INIT;
-		r = lock_file(s->fd, "gc.lock", LOCK_EXCLUSIVE, false, &lock, &e);
-		if (r == ERR_BUSY) {
-			result.deferred = true;
-			r = 0;
-		} else if (r < 0) {
-			*err = e;
-		} else {
-			/* names may have come since the first look; dry runs go by what they would
-			 * have left */
-			if (!o->dry_run) {
-				names_done(&names);
-				r = names_list(s, &names, err);
-			}
-			if (r == 0)
-				r = sweep(&w, &names, err);
-		}
+	r = lock_file(s->fd, "gc.lock", LOCK_EXCLUSIVE, false, &lock, err);
+	if (r == ERR_BUSY) {
+		err_clear(err);
+		result.deferred = true;
+		r = forget_names(&w, &names, err);
+	} else if (r == 0) {
+		r = forget_and_sweep(&w, &names, err);
 	}
 	names_done(&names);
 	marks_done(&w.marks);

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct err;
+#include "base/err.h"
+
 struct store;
 struct strv;
 
@@ -25,6 +26,7 @@ struct gc_opts {
 struct gc_result {
 	uint64_t freed; /* bytes on disk */
 	uint64_t blobs, layers, records, images;
+	struct err leftover; /* code 0, or why something that should go is still there */
 	bool deferred; /* other processes are at work: names are gone, bytes go with the next sweep
 	                */
 };

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -13,6 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "image/media_type.h"
+#include "store/ballast.h"
 #include "store/names.h"
 #include "store/store_internal.h"
 
@@ -106,6 +108,26 @@ int index_file_read(struct store *s, struct index_file *ret, struct err *err)
 	return 0;
 }
 
+static bool grows(struct store *s, const struct buf *b)
+{
+	struct stat st;
+	return fstatat(s->fd, "index.json", &st, 0) < 0 || (uint64_t)st.st_size < b->len;
+}
+
+static int replace(struct store *s, const struct buf *b, struct err *err)
+{
+	/* a fixed name: the lock is held, and what a crash leaves is overwritten */
+	AUTO_FD int fd = openat(s->fd, "index.json.new",
+		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return err_sys(err, "cannot create '%s/index.json.new'", s->path);
+	if (fs_write_all(fd, b->data, b->len) < 0 || fsync(fd) < 0)
+		return err_sys(err, "cannot write '%s/index.json.new'", s->path);
+	if (renameat(s->fd, "index.json.new", s->fd, "index.json") < 0 || fsync(s->fd) < 0)
+		return err_sys(err, "cannot replace '%s/index.json'", s->path);
+	return 0;
+}
+
 int index_file_write(struct store *s, const struct index_file *f, struct err *err)
 {
 	AUTO_BUF struct buf b = BUF_INIT(NAMES_MAX);
@@ -118,16 +140,13 @@ int index_file_write(struct store *s, const struct index_file *f, struct err *er
 	if (b.toobig)
 		return err_set(
 			err, ERR_LIMIT, "index.json would be larger than %d bytes", NAMES_MAX);
-	/* a fixed name: the lock is held, and what a crash leaves is overwritten */
-	AUTO_FD int fd = openat(s->fd, "index.json.new",
-		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return err_sys(err, "cannot create '%s/index.json.new'", s->path);
-	if (fs_write_all(fd, b.data, b.len) < 0 || fsync(fd) < 0)
-		return err_sys(err, "cannot write '%s/index.json.new'", s->path);
-	if (renameat(s->fd, "index.json.new", s->fd, "index.json") < 0 || fsync(s->fd) < 0)
-		return err_sys(err, "cannot replace '%s/index.json'", s->path);
-	return 0;
+	int r = replace(s, &b, err);
+	/* on a full disk names can still be removed */
+	if (r < 0 && !grows(s, &b) && ballast_drop(s, err->sys)) {
+		err_clear(err);
+		r = replace(s, &b, err);
+	}
+	return r;
 }
 
 void index_file_done(struct index_file *f)

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/stream.h"
 #include "base/strv.h"
+#include "store/ballast.h"
 #include "store/blobs.h"
 #include "store/dir_list.h"
 #include "store/mark.h"
@@ -128,15 +129,21 @@ static int drop_blobs(struct store *s, time_t since, struct err *err)
 
 static int recover(struct store *s, const char *id, time_t since, struct err *err)
 {
+	struct err ignored = ERR_INIT;
 	int r;
-	sweep_dead(s, true);
+	sweep_dead(s, true, &ignored);
 	if ((r = drop_blobs(s, since, err)) < 0 || (r = drop_trees(s, since, err)) < 0 ||
 		(r = drop_files(s, STEPS_DIR, since, err)) < 0 ||
 		(r = drop_files(s, STAT_DIR, since, err)) < 0)
 		return r;
 	if (syncfs(s->fd) < 0)
 		return err_sys(err, "cannot write '%s' to disk", s->path);
-	return fs_write_file(s->fd, SYNCED_FILE, id, strlen(id), 0600, true, err);
+	r = fs_write_file(s->fd, SYNCED_FILE, id, strlen(id), 0600, true, err);
+	if (r < 0 && ballast_drop(s, err->sys)) {
+		err_clear(err);
+		r = fs_write_file(s->fd, SYNCED_FILE, id, strlen(id), 0600, true, err);
+	}
+	return r;
 }
 
 int recover_after_boot(struct store *s, struct err *err)

@@ -14,6 +14,7 @@
  *	synced        content: the boot in which the store was last found sound;
  *	              mtime: all that is older is on disk
  *	version       "1\n"
+ *	ballast       room that is given up on a full disk, so that names can be removed
  *
  * Everything is 0700 down to the top. A blob, layer, record or name appears by one rename after
  * its content was verified. Before a name appears, the file system is synced (syncfs), so that a

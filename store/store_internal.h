@@ -14,6 +14,8 @@
 #define SYNCED_FILE "synced"
 #define STORE_PATH_MAX 96 /* the longest of the names above, a '/', 64 digits */
 
+struct err;
+
 struct store {
 	char *path;
 	int fd;
@@ -37,8 +39,8 @@ int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *er
 int store_make_cache(struct store *s, struct err *err) __attribute__((warn_unused_result));
 
 /* Removes what dead transactions left. all: nobody else is alive (gc.lock is held exclusively).
- * Failures are left to the next sweep. */
-void sweep_dead(struct store *s, bool all);
+ * Failures are left to the next sweep; the last one is in *ret_leftover. */
+void sweep_dead(struct store *s, bool all, struct err *ret_leftover);
 /* rmdir of a noted cgroup and those in it, after killing what still runs there; false: it is still
  * busy. */
 bool sweep_cgroups(int txn_fd);

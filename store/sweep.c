@@ -115,19 +115,20 @@ static bool is_dead(int tmp_fd, const char *name, int *ret_lock)
 	return true;
 }
 
-static void remove_dead(int tmp_fd, const char *name)
+static void remove_dead(int tmp_fd, const char *name, struct err *leftover)
 {
 	struct err err = ERR_INIT;
 	AUTO_FD int fd = openat(tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && !sweep_cgroups(fd)) {
-		log_debug("transaction %s: a cgroup is still busy", name);
-		return;
+	int r = fd >= 0 && !sweep_cgroups(fd) ? err_set(&err, ERR_BUSY, "a cgroup is still busy")
+	                                      : fs_remove_tree(tmp_fd, name, &err);
+	if (r < 0) {
+		(void)err_wrap(&err, "cannot clean up '" TMP_DIR "/%s'", name);
+		log_debug("%s", err.msg);
+		*leftover = err;
 	}
-	if (fs_remove_tree(tmp_fd, name, &err) < 0)
-		log_debug("transaction %s: %s", name, err.msg);
 }
 
-void sweep_dead(struct store *s, bool all)
+void sweep_dead(struct store *s, bool all, struct err *ret_leftover)
 {
 	struct err ignored = ERR_INIT;
 	AUTO_FD int tmp_fd = -1;
@@ -158,7 +159,7 @@ void sweep_dead(struct store *s, bool all)
 	 * need not wait */
 	(void)flock(tmp_fd, LOCK_UN);
 	for (size_t i = 0; i < names.n; i++) {
-		remove_dead(tmp_fd, names.v[i]);
+		remove_dead(tmp_fd, names.v[i], ret_leftover);
 		if (locks[i] >= 0)
 			close(locks[i]);
 	}

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/tmp.h"
+#include "store/ballast.h"
 #include "store/store_internal.h"
 
 #define ID_LEN 16
@@ -71,7 +72,9 @@ int txn_begin(struct store *s, struct txn **ret, struct err *err)
 	*t = (struct txn){.store = s, .fd = -1, .gc_lock = -1};
 	r = lock_file(s->fd, "gc.lock", LOCK_SHARED, true, &t->gc_lock, err);
 	if (r == 0) {
-		sweep_dead(s, false);
+		struct err ignored = ERR_INIT;
+		sweep_dead(s, false, &ignored);
+		ballast_make(s);
 		r = make(t, tmp_fd, err);
 	}
 	if (r < 0) {

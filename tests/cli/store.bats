@@ -147,3 +147,50 @@ sample() { # NAME
 	run mica --version
 	[ "$status" = 0 ]
 }
+
+full_store() { # a store of its own file system, with an image, an unnamed one and not a byte left
+	[ "$(id -u)" = 0 ] || skip "needs to mount a file system"
+	mkdir -p full
+	mount -t tmpfs -o size=30m mica-test full
+	MICA_ROOT=$D/full/store
+	mica pull -q busybox
+	containerfile <<-'END'
+		FROM busybox
+		RUN head -c 3000000 /dev/urandom >/noise
+	END
+	mica build -q --network=none --no-cache -t noise ctx >/dev/null
+	mica build -q --network=none --no-cache -t noise ctx >/dev/null
+	cat /dev/zero >full/filler 2>/dev/null || true
+	[ "$(df --output=avail full | tail -1)" -eq 0 ]
+}
+
+@test "a full disk can be freed again" {
+	local how
+	for how in "prune -f" "prune -a -f" "rmi noise" "rmi -a -f"; do
+		full_store
+		# shellcheck disable=SC2086
+		mica $how >out 2>&1 || fail "$how: $(cat out)"
+		# the step cache keeps what a removed name had
+		mica prune -a -f >out 2>&1 || fail "prune after $how: $(cat out)"
+		[ "$(df --output=avail full | tail -1)" -gt 1000 ] || fail "$how freed nothing"
+		mica fsck
+		# the room for the next time is kept again
+		mica build -q --network=none -t busy - <<<"FROM scratch" || fail "$how: no build after it"
+		[ "$(stat -c %b full/store/ballast)" -ge 512 ]
+		umount full
+	done
+}
+
+@test "prune says what it cannot remove" {
+	[ "$(id -u)" = 0 ] || skip "needs to mount a file system"
+	mica pull -q busybox
+	mkdir -p "$MICA_ROOT/tmp/0123456789abcdef/busy/mount"
+	mount -t tmpfs mica-test "$MICA_ROOT/tmp/0123456789abcdef/busy/mount"
+	run -125 --separate-stderr mica prune -f
+	umount "$MICA_ROOT/tmp/0123456789abcdef/busy/mount"
+	# shellcheck disable=SC2154
+	[[ "$stderr" == *"cannot clean up 'tmp/0123456789abcdef'"* ]] || fail "$stderr"
+	[ "${lines[0]}" = "Total reclaimed space: 0 B" ]
+	mica prune -f
+	[ -z "$(ls -A "$MICA_ROOT/tmp")" ]
+}
