@@ -8,11 +8,12 @@
 #define EXIT_PROBLEMS 1 /* the store was read, and something in it is wrong */
 
 struct fsck_args {
-	bool quiet;
+	bool quiet, repair;
 };
 
 static const struct opt fsck_options[] = {
 	OPT_BOOL('q', "quiet", struct fsck_args, quiet),
+	OPT_BOOL(0, "repair", struct fsck_args, repair),
 	OPT_END,
 };
 
@@ -26,7 +27,8 @@ static int fsck_run(struct app *app, void *args, const struct strv *rest, struct
 	(void)rest;
 	int r = app_store(app, false, &s, err);
 	if (r == 0)
-		r = store_check(s, &result, &problems, err);
+		r = a->repair ? store_repair(s, &result, &problems, err)
+		              : store_check(s, &result, &problems, err);
 	if (r < 0)
 		return r;
 	STRV_FOREACH (line, &problems)
@@ -38,6 +40,8 @@ static int fsck_run(struct app *app, void *args, const struct strv *rest, struct
 			(unsigned long long)result.images, (unsigned long long)result.blobs,
 			(unsigned long long)result.layers, (unsigned long long)result.records,
 			(unsigned long long)result.problems, result.problems == 1 ? "" : "s");
+	if (!a->quiet && a->repair)
+		out_printf(&app->out, "%llu removed\n", (unsigned long long)result.removed);
 	return result.problems ? EXIT_PROBLEMS : 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fsck: everything in the store against what it claims to be. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/gzip_stream.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/stream.h"
 #include "base/strv.h"
@@ -16,6 +18,7 @@
 #include "image/media_type.h"
 #include "layers/verify.h"
 #include "store/blobs.h"
+#include "store/digest_set.h"
 #include "store/dir_list.h"
 #include "store/gc.h"
 #include "store/images.h"
@@ -37,6 +40,7 @@ struct check {
 	struct strv *problems;
 	struct source *sources;
 	size_t n_sources;
+	struct digest_set bad_blobs, bad_trees, bad_records;
 };
 
 static void problem(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -47,6 +51,12 @@ static void problem(struct check *c, const char *fmt, ...)
 	strv_add_take(c->problems, xvasprintf(fmt, ap));
 	va_end(ap);
 	c->result->problems++;
+}
+
+/* Is it the content that is at fault, and not for example a want of descriptors? */
+static bool is_damage(const struct err *err)
+{
+	return err->code != ERR_SYS || err->sys == EIO;
 }
 
 static void add_source(struct check *c, const struct digest *diff_id, const struct digest *blob,
@@ -91,12 +101,16 @@ static void check_blob(struct check *c, const char *file, const struct digest *w
 	AUTO_READER struct reader *hashing = reader_hashed(in, &h);
 	if (stream_drain(hashing, &err) < 0) {
 		problem(c, "blob sha256:%s: %s", file, err.msg);
+		if (is_damage(&err))
+			(void)digest_set_add(&c->bad_blobs, want);
 		return;
 	}
 	struct digest got = sha256_final(&h.sha);
 	c->result->blobs++;
-	if (!digest_equal(&got, want))
-		problem(c, "blob sha256:%s: content has digest %s", file, digest_str(&got, buf));
+	if (digest_equal(&got, want))
+		return;
+	problem(c, "blob sha256:%s: content has digest %s", file, digest_str(&got, buf));
+	(void)digest_set_add(&c->bad_blobs, want);
 }
 
 static int check_blobs(struct check *c, struct err *err)
@@ -214,6 +228,8 @@ static int check_records(struct check *c, struct err *err)
 		}
 		if (record_read(c->store, *file, &rec, &e) < 0) {
 			problem(c, "record %s: %s", *file, e.msg);
+			if (is_damage(&e))
+				(void)digest_set_add(&c->bad_records, &d);
 			continue;
 		}
 		/* a record whose blob is gone is no damage: it is a miss */
@@ -270,6 +286,8 @@ static int check_trees(struct check *c, struct err *err)
 			continue;
 		if (verify_tree(c, src, &found, &e) < 0)
 			strv_add(&found, e.msg);
+		if (found.n && is_damage(&e))
+			(void)digest_set_add(&c->bad_trees, &key.diff_id);
 		STRV_FOREACH (line, &found)
 			problem(c, "layer sha256:%s: %s", *name, *line);
 		c->result->layers++;
@@ -296,23 +314,89 @@ static int check_tmp(struct check *c, struct err *err)
 	return r;
 }
 
-int store_check(struct store *s, struct check_result *ret, struct strv *problems, struct err *err)
+static int check_all(struct check *c, struct err *err)
+{
+	int r;
+	if ((r = check_blobs(c, err)) < 0 || (r = check_images(c, err)) < 0 ||
+		(r = check_records(c, err)) < 0 || (r = check_trees(c, err)) < 0)
+		return r;
+	return check_tmp(c, err);
+}
+
+/* --- repair --- */
+
+/* Of the directory, what the set holds. A tree whose blob is damaged is in the set as well: it
+ * could not be verified. */
+static int remove_bad(struct check *c, const char *dir, const struct digest_set *bad,
+	int (*remove_one)(struct store *s, const struct digest *d, struct err *err),
+	struct err *err)
+{
+	AUTO_STRV struct strv files = STRV_INIT;
+	int r = dir_list(c->store->fd, dir, &files, err);
+	STRV_FOREACH (file, &files) {
+		struct digest d;
+		if (r < 0)
+			break;
+		if (!digest_parse_hex(*file, &d) || !digest_set_has(bad, &d))
+			continue;
+		r = remove_one(c->store, &d, err);
+		c->result->removed += r == 0;
+	}
+	return r;
+}
+
+static int repair(struct check *c, struct err *err)
+{
+	int r;
+	if ((r = remove_bad(c, STEPS_DIR, &c->bad_records, record_remove, err)) < 0 ||
+		(r = remove_bad(c, LAYERS_DIR, &c->bad_trees, tree_remove, err)) < 0)
+		return r;
+	return remove_bad(c, BLOBS_DIR, &c->bad_blobs, blob_remove, err);
+}
+
+static int run(struct store *s, bool repairs, struct check_result *ret, struct strv *problems,
+	struct err *err)
 {
 	struct check_result result = {0};
 	struct check c = {.store = s, .result = &result, .problems = problems};
-	struct txn *t = NULL;
+	struct err ignored = ERR_INIT;
+	AUTO_FD int lock = -1;
 	int r = 0;
 
 	/* sweeps what the dead left, and keeps others from sweeping under our feet; with a store
 	 * that is only read, both are its owner's business */
-	if (!s->read_only)
-		r = txn_begin(s, &t, err);
-	if (r == 0 && (r = check_blobs(&c, err)) == 0 && (r = check_images(&c, err)) == 0 &&
-		(r = check_records(&c, err)) == 0 && (r = check_trees(&c, err)) == 0)
-		r = check_tmp(&c, err);
-	txn_end(t);
+	if (!s->read_only) {
+		if ((r = recover_after_boot(s, err)) < 0 ||
+			(r = lock_file(s->fd, "gc.lock", repairs ? LOCK_EXCLUSIVE : LOCK_SHARED,
+				 !repairs, &lock, err)) < 0)
+			return r == ERR_BUSY ? err_set(err, r,
+						       "cannot repair the store while "
+						       "other processes use it")
+			                     : r;
+		sweep_dead(s, repairs, &ignored); /* what is left of them is found below */
+	}
+	r = check_all(&c, err);
+	if (r == 0 && repairs)
+		r = repair(&c, err);
 	free(c.sources);
+	digest_set_done(&c.bad_blobs);
+	digest_set_done(&c.bad_trees);
+	digest_set_done(&c.bad_records);
 	if (r == 0)
 		*ret = result;
 	return r;
+}
+
+int store_check(struct store *s, struct check_result *ret, struct strv *problems, struct err *err)
+{
+	return run(s, false, ret, problems, err);
+}
+
+int store_repair(struct store *s, struct check_result *ret, struct strv *problems, struct err *err)
+{
+	if (s->read_only)
+		return err_set(
+			err, ERR_DENIED, "the store '%s' was opened for reading only", s->path);
+	store_scratch_end(s);
+	return run(s, true, ret, problems, err);
 }

@@ -45,9 +45,14 @@ int store_usage(struct store *s, struct usage *ret, struct err *err)
 struct check_result {
 	uint64_t blobs, layers, images, records; /* verified */
 	uint64_t problems;
+	uint64_t removed; /* by store_repair */
 };
 /* fsck: every blob's digest, every unpacked layer against its diff ID (by diffing it again), every
  * name down to its layers, leftovers of dead transactions. problems: one line each ("blob
  * sha256:...: content has digest ..."). Returns 0 also when problems were found. */
 int store_check(struct store *s, struct check_result *ret, struct strv *problems, struct err *err)
+	__attribute__((warn_unused_result));
+/* As store_check, and then removes blobs, unpacked layers and cache records that are damaged: a
+ * pull fetches them again, a build makes them again. ERR_BUSY: other processes are at work. */
+int store_repair(struct store *s, struct check_result *ret, struct strv *problems, struct err *err)
 	__attribute__((warn_unused_result));

@@ -7,8 +7,10 @@
 #include "store/records.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -172,6 +174,14 @@ int record_put(struct store *s, const struct digest *key, const struct record *r
 	if (e == 0)
 		s->dirty = true;
 	return e;
+}
+
+int record_remove(struct store *s, const struct digest *key, struct err *err)
+{
+	char name[STORE_PATH_MAX];
+	if (unlinkat(s->fd, store_name(name, STEPS_DIR, key), 0) < 0 && errno != ENOENT)
+		return err_sys(err, "cannot remove '%s'", name);
+	return 0;
 }
 
 void record_done(struct record *r)

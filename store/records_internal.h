@@ -9,3 +9,6 @@
  * ERR_CORRUPT. */
 int record_read(struct store *s, const char *name, struct record *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* Missing is no error. */
+int record_remove(struct store *s, const struct digest *key, struct err *err)
+	__attribute__((warn_unused_result));

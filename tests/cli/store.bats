@@ -194,3 +194,26 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	mica prune -f
 	[ -z "$(ls -A "$MICA_ROOT/tmp")" ]
 }
+
+@test "fsck --repair removes what is damaged, and a pull fetches it again" {
+	mica pull -q busybox
+	layer=$(skopeo inspect --raw "oci:$MICA_ROOT:docker.io/library/busybox:latest" | jq -r '.layers[0].digest')
+	blob=$MICA_ROOT/blobs/sha256/${layer#sha256:}
+	printf x | dd of="$blob" bs=1 seek=100 conv=notrunc status=none
+	run -1 mica fsck
+	run -1 mica fsck --repair
+	[[ "$output" == *"blob $layer: content has digest"* ]]
+	[ ! -e "$blob" ]
+	mica pull -q busybox
+	[ "$(sha "$blob")" = "${layer#sha256:}" ]
+	mica fsck
+	[ "$(in_image busybox echo well)" = well ]
+	# The unpacked layer alone: it comes from its blob.
+	tree=$(find "$MICA_ROOT/layers" -mindepth 1 -maxdepth 1 -type d)
+	: >"$tree/stranger"
+	run -1 mica fsck --repair
+	mica fsck
+	mica pull -q busybox
+	[ ! -e "$tree/stranger" ]
+	mica fsck
+}
