@@ -61,7 +61,7 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 		text_size(result.freed, size));
 	if (result.deferred)
 		out_note(&app->out,
-			"other processes use the store: some space is freed by the next prune");
+			"other processes use the store: some space is freed when they end");
 	if (result.leftover.code < 0)
 		*err = result.leftover;
 	return result.leftover.code;

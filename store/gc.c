@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/lock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "store/ballast.h"
@@ -188,8 +189,10 @@ static int forget_and_sweep(struct sweep *w, struct names *names, struct err *er
 	bool real = !w->opts->dry_run;
 	int r;
 
-	if (real)
+	if (real) {
+		(void)unlinkat(s->fd, GC_WANTED_FILE, 0);
 		sweep_dead(s, true, &w->result->leftover);
+	}
 	r = forget_names(w, names, err);
 	if (err_is_sys(err, ENOSPC) && r < 0 && real) {
 		/* what no name needs makes room for the new index.json */
@@ -205,6 +208,14 @@ static int forget_and_sweep(struct sweep *w, struct names *names, struct err *er
 	if (r == 0 && real)
 		ballast_make(s);
 	return r;
+}
+
+/* Whoever holds the lock now sweeps when it ends (txn_end). */
+static void want_sweep(struct store *s)
+{
+	AUTO_FD int fd = openat(s->fd, GC_WANTED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		log_debug("cannot create '" GC_WANTED_FILE "'"); /* the next sweep does it */
 }
 
 int store_gc(struct store *s, const struct gc_opts *o, struct gc_result *ret, struct strv *removed,
@@ -223,6 +234,8 @@ int store_gc(struct store *s, const struct gc_opts *o, struct gc_result *ret, st
 	if (r == ERR_BUSY) {
 		err_clear(err);
 		result.deferred = true;
+		if (!o->dry_run)
+			want_sweep(s);
 		r = forget_names(&w, &names, err);
 	} else if (r == 0) {
 		r = forget_and_sweep(&w, &names, err);

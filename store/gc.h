@@ -27,8 +27,8 @@ struct gc_result {
 	uint64_t freed; /* bytes on disk */
 	uint64_t blobs, layers, records, images;
 	struct err leftover; /* code 0, or why something that should go is still there */
-	bool deferred; /* other processes are at work: names are gone, bytes go with the next sweep
-	                */
+	bool deferred; /* other processes are at work: names are gone, bytes go when the last of
+	                  them ends, cache records with the next sweep */
 };
 
 /* removed: one line for each thing ("layer sha256:...", "image docker.io/..."), may be NULL */

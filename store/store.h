@@ -11,6 +11,7 @@
  *	tmp/ID/       transactions; the directory is locked (flock) while its owner lives
  *	lock          exclusive while index.json changes
  *	gc.lock       shared by users of unnamed things, exclusive for a sweep
+ *	gc.wanted     a sweep was deferred: the last transaction that ends makes up for it
  *	synced        content: the boot in which the store was last found sound;
  *	              mtime: all that is older is on disk
  *	version       "1\n"

@@ -12,6 +12,7 @@
 #define CONTAINERS_DIR "containers"
 #define TMP_DIR "tmp"
 #define SYNCED_FILE "synced"
+#define GC_WANTED_FILE "gc.wanted"
 #define STORE_PATH_MAX 96 /* the longest of the names above, a '/', 64 digits */
 
 struct err;

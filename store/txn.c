@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/tmp.h"
 #include "store/ballast.h"
+#include "store/gc.h"
 #include "store/store_internal.h"
 
 #define ID_LEN 16
@@ -121,6 +122,19 @@ int txn_note_cgroup(struct txn *t, const char *path, struct err *err)
 	return 0;
 }
 
+/* Makes up for a sweep that was deferred because of us, unless others are at work still. */
+static void sweep_if_wanted(struct store *s)
+{
+	const struct gc_opts names_are_gone = {0};
+	struct gc_result result;
+	struct err e = ERR_INIT;
+	/* the unnamed files in the making hold a lock of their own, and end later */
+	if (s->scratch || faccessat(s->fd, GC_WANTED_FILE, F_OK, 0) < 0)
+		return;
+	if (store_gc(s, &names_are_gone, &result, NULL, &e) < 0)
+		log_debug("the deferred sweep: %s", e.msg);
+}
+
 void txn_end(struct txn *t)
 {
 	if (!t)
@@ -135,7 +149,10 @@ void txn_end(struct txn *t)
 		log_debug("transaction %s: %s", t->id, e.msg);
 	if (t->fd >= 0)
 		close(t->fd);
-	if (t->gc_lock >= 0)
+	struct store *held = t->gc_lock >= 0 ? t->store : NULL;
+	if (held)
 		close(t->gc_lock);
 	free(t);
+	if (held)
+		sweep_if_wanted(held);
 }

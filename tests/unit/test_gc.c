@@ -5,6 +5,7 @@
 #include "store/dir_list.h"
 #include "store/gc.h"
 #include "store/records.h"
+#include "store/store_internal.h"
 #include "tests/unit/store_fixture.h"
 
 static size_t count(struct store *s, const char *dir)
@@ -91,6 +92,26 @@ static void a_cache_record_keeps_its_layer(void **state)
 	assert_int_equal(r.layers, 1);
 	assert_false(has_layer(s, "one"));
 	assert_int_equal(count(s, "cache/steps"), 0);
+}
+
+static void the_last_transaction_makes_up_for_a_deferred_sweep(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	struct txn *a, *b;
+	image(s, "localhost/a:1", "one");
+	image(s, "localhost/b:1", "two");
+	store_scratch_end(s);
+	assert_int_equal(txn_begin(s, &a, &err), 0);
+	assert_int_equal(txn_begin(s, &b, &err), 0);
+	assert_int_equal(name_remove(s, "localhost/b:1", false, &err), 0);
+	assert_true(gc(s, (struct gc_opts){0}).deferred);
+	txn_end(a);
+	assert_true(has_layer(s, "two"));
+	txn_end(b);
+	assert_false(has_layer(s, "two"));
+	assert_true(has_layer(s, "one"));
+	assert_int_equal(faccessat(store_fd(s), "gc.wanted", F_OK, 0), -1);
 }
 
 static void pruning_takes_unnamed_images_and_all_takes_named_ones(void **state)
@@ -199,6 +220,7 @@ int main(void)
 		STORE_TEST(what_a_name_reaches_stays),
 		STORE_TEST(what_nothing_reaches_goes),
 		STORE_TEST(a_cache_record_keeps_its_layer),
+		STORE_TEST(the_last_transaction_makes_up_for_a_deferred_sweep),
 		STORE_TEST(pruning_takes_unnamed_images_and_all_takes_named_ones),
 		STORE_TEST(what_is_to_be_kept_is_kept),
 		STORE_TEST(a_dry_run_says_the_same_and_does_nothing),
