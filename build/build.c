@@ -2,11 +2,10 @@
 #include "build/build.h"
 
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "base/path.h"
+#include "build/build_files.h"
 #include "build/build_internal.h"
 #include "build/executor.h"
 #include "build/file_ignore.h"
@@ -23,11 +22,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define FILE_MAX (16 * MIB) /* a Containerfile */
-#define IGNORE_FILE_MAX (1 * MIB)
 
 void build_opts_init(struct build_opts *o)
 {
@@ -74,139 +69,9 @@ static int open_context(struct build *b, struct err *err)
 	return 0;
 }
 
-static int parse_one(const char *name, const char *text, size_t len, struct containerfile **files,
-	size_t *n, struct err *err)
-{
-	struct containerfile f = {0};
-	if (containerfile_parse(name, text, len, &f, err) < 0)
-		return err->code;
-	*files = xreallocarray(*files, *n + 1, sizeof(**files));
-	(*files)[(*n)++] = f;
-	return 0;
-}
-
-/* Without -f: Containerfile, then Dockerfile of the context. *ret: the name found. */
-static int default_file(struct build *b, char **ret, struct err *err)
-{
-	static const char *const names[] = {"Containerfile", "Dockerfile"};
-	struct stat st;
-	if (b->context_fd < 0)
-		return err_set(err, ERR_INVALID,
-			"no Containerfile: give one with -f, or a context directory");
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (fstatat(b->context_fd, names[i], &st, 0) == 0) {
-			*ret = xasprintf("%s/%s", b->o->context, names[i]);
-			return 0;
-		}
-	}
-	return err_set(err, ERR_NOT_FOUND,
-		"no Containerfile or Dockerfile in '%s'; name one with -f", b->o->context);
-}
-
-/* As given, else below the context, as buildah looks for it. */
-static int find_file(struct build *b, const char *given, char **ret, struct err *err)
-{
-	struct stat st;
-	if (stat(given, &st) == 0) {
-		if (S_ISDIR(st.st_mode))
-			return err_set(err, ERR_INVALID, "-f %s is a directory", given);
-		*ret = xstrdup(given);
-		return 0;
-	}
-	if (b->context_fd >= 0 && given[0] != '/' && fstatat(b->context_fd, given, &st, 0) == 0) {
-		*ret = xasprintf("%s/%s", b->o->context, given);
-		return 0;
-	}
-	return err_set(
-		err, ERR_NOT_FOUND, "cannot open '%s': no such file here or in the context", given);
-}
-
-/* The name users know it by: relative to the context where it lies there. */
-static const char *short_name(const struct build *b, const char *path)
-{
-	size_t n = b->o->context ? strlen(b->o->context) : 0;
-	if (n && strncmp(path, b->o->context, n) == 0 && path[n] == '/')
-		return path + n + 1;
-	return path;
-}
-
-static int read_file(
-	struct build *b, const char *path, struct containerfile **files, size_t *n, struct err *err)
-{
-	AUTO_FREE char *text = NULL;
-	size_t len;
-	int rc;
-	if (streq(path, "-")) {
-		rc = fs_read_fd(STDIN_FILENO, "standard input", FILE_MAX, &text, &len, err);
-	} else {
-		/* a FIFO is fine here: the user named it */
-		rc = fs_read_file(AT_FDCWD, path, FILE_MAX, &text, &len, err);
-	}
-	if (rc < 0)
-		return rc;
-	return parse_one(
-		streq(path, "-") ? "stdin" : short_name(b, path), text, len, files, n, err);
-}
-
-static int read_files(
-	struct build *b, char **ret_first, struct containerfile **files, size_t *n, struct err *err)
-{
-	const struct strv *given = &b->o->files;
-	if (given->n == 0) {
-		if (default_file(b, ret_first, err) < 0)
-			return err->code;
-		return read_file(b, *ret_first, files, n, err);
-	}
-	for (size_t i = 0; i < given->n; i++) {
-		AUTO_FREE char *path = NULL;
-		if (streq(given->v[i], "-"))
-			path = xstrdup("-");
-		else if (find_file(b, given->v[i], &path, err) < 0)
-			return err->code;
-		if (read_file(b, path, files, n, err) < 0)
-			return err->code;
-		if (i == 0)
-			*ret_first = take(path);
-	}
-	return 0;
-}
-
-static int use_ignore_file(
-	struct build *b, const char *name, const char *text, size_t len, struct err *err)
-{
-	b->ignore_name = xstrdup(name);
-	return ignore_parse(name, text, len, &b->ignore, err);
-}
-
-/* --ignorefile; else FILE.containerignore and FILE.dockerignore beside the Containerfile; else the
- * context's own. */
-static int read_ignore(struct build *b, const char *file, struct err *err)
-{
-	static const char *const suffixes[] = {".containerignore", ".dockerignore"};
-	AUTO_FREE char *text = NULL;
-	size_t len;
-	struct err none = ERR_INIT;
-	if (b->o->ignore_file) {
-		if (fs_read_file(AT_FDCWD, b->o->ignore_file, IGNORE_FILE_MAX, &text, &len, err) <
-			0)
-			return err->code;
-		return use_ignore_file(b, b->o->ignore_file, text, len, err);
-	}
-	for (size_t i = 0; file && !streq(file, "-") && i < ARRAY_LEN(suffixes); i++) {
-		AUTO_FREE char *path = xasprintf("%s%s", file, suffixes[i]);
-		if (fs_read_file(AT_FDCWD, path, IGNORE_FILE_MAX, &text, &len, &none) == 0)
-			return use_ignore_file(b, short_name(b, path), text, len, err);
-	}
-	return b->context_fd < 0
-	               ? 0
-	               : context_read_ignore(b->context_fd, &b->ignore_name, &b->ignore, err);
-}
-
 static int open_inputs(struct build *b, struct containerfile **files, size_t *n, struct err *err)
 {
-	AUTO_FREE char *first = NULL;
-	if (open_context(b, err) < 0 || read_files(b, &first, files, n, err) < 0 ||
-		read_ignore(b, first, err) < 0)
+	if (open_context(b, err) < 0 || build_files_read(b, files, n, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < *n; i++)
 		for (size_t k = 0; k < (*files)[i].warnings.n; k++)

@@ -95,6 +95,17 @@ void context_done(struct context *c)
 	mem_close_p(&c->fd);
 }
 
+int context_read_file(
+	int fd, const char *path, size_t max, char **ret_data, size_t *ret_len, struct err *err)
+{
+	struct stat st;
+	int r = root_read_file(fd, path, max, ret_data, ret_len, err);
+	if (r == ERR_NOT_FOUND && root_lstat(fd, path, &st) == 0 && S_ISLNK(st.st_mode))
+		return err_set(err, ERR_INVALID,
+			"'%s' is a link that leads out of the context, or to nothing", path);
+	return r;
+}
+
 int context_read_ignore(int fd, char **ret_name, struct ignore **ret, struct err *err)
 {
 	static const char *const names[] = {".containerignore", ".dockerignore"};
@@ -102,7 +113,7 @@ int context_read_ignore(int fd, char **ret_name, struct ignore **ret, struct err
 		AUTO_FREE char *text = NULL;
 		size_t len;
 		struct err none = ERR_INIT;
-		if (root_read_file(fd, names[i], IGNORE_FILE_MAX, &text, &len, &none) == 0) {
+		if (context_read_file(fd, names[i], IGNORE_FILE_MAX, &text, &len, &none) == 0) {
 			if (ignore_parse(names[i], text, len, ret, err) < 0)
 				return err->code;
 			*ret_name = xstrdup(names[i]);

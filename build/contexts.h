@@ -47,6 +47,11 @@ void contexts_done(struct build *b);
 /* Index in b->contexts, or NO_CONTEXT. */
 size_t contexts_find(const struct build *b, const char *name);
 
+/* A regular file of a context: links are resolved inside it, and one that ends nowhere there is
+ * ERR_INVALID, not a file that is missing (ERR_NOT_FOUND). What the file holds shows up in errors,
+ * and a context may be somebody else's. The caller frees *ret_data. */
+int context_read_file(int fd, const char *path, size_t max, char **ret_data, size_t *ret_len,
+	struct err *err) __attribute__((warn_unused_result));
 /* .containerignore or .dockerignore at the top of a directory; *ret stays NULL when there is none.
  */
 int context_read_ignore(int fd, char **ret_name, struct ignore **ret, struct err *err)

@@ -264,3 +264,46 @@ END
 	MICA_ROOT=$D/file run --separate-stderr mica images
 	assert_error 'file'
 }
+
+# A context may be somebody else's (CVE-2022-4122): its files must not name files of the host.
+@test "a Containerfile that is a link out of the context is refused, and nothing of its target is shown" {
+	printf 'secret-of-the-host x\n' >"$D/secret"
+	mkdir "$D/ctx"
+	for how in "" "-f $D/ctx/Dockerfile" "-f Dockerfile"; do
+		ln -sfn "$D/secret" "$D/ctx/Dockerfile"
+		# shellcheck disable=SC2086
+		refused "'Dockerfile' is a link that leads out of the context" build $how "$D/ctx"
+		[[ "$stderr$output" != *secret-of* ]]
+	done
+	rm "$D/ctx/Dockerfile"
+	mkdir "$D/elsewhere"
+	cp "$D/secret" "$D/elsewhere/Dockerfile"
+	ln -s "$D/elsewhere" "$D/ctx/sub"
+	refused 'sub/Dockerfile' build -f "$D/ctx/sub/Dockerfile" "$D/ctx"
+	[[ "$stderr$output" != *secret-of* ]]
+	# inside the context a link is followed
+	printf 'FROM busybox\nLABEL a=b\n' >"$D/ctx/Dockerfile.web"
+	ln -s Dockerfile.web "$D/ctx/Dockerfile"
+	mica build -q "$D/ctx"
+	# and what the user names outside of it is as good as a file
+	ln -s ctx/Dockerfile.web "$D/mine"
+	mica build -q -f "$D/mine" "$D/ctx"
+	cd "$D/ctx/" && mica build -q -f ../mine .
+}
+
+@test "a Containerfile that is a FIFO in the context is refused at once" {
+	mkdir "$D/ctx"
+	mkfifo "$D/ctx/Containerfile"
+	refused "'Containerfile' is not a regular file" build "$D/ctx"
+}
+
+@test "an ignore file that is a link to nothing in the context is refused" {
+	mkdir "$D/ctx"
+	printf 'FROM busybox\nCOPY . /x\n' >"$D/ctx/Containerfile"
+	echo key >"$D/outside"
+	for name in .dockerignore .containerignore Containerfile.dockerignore; do
+		ln -s ../outside "$D/ctx/$name"
+		refused "'$name' is a link that leads out of the context" build "$D/ctx"
+		rm "$D/ctx/$name"
+	done
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/build_files.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/root.h"
+#include "build/build.h"
+#include "build/build_internal.h"
+#include "build/contexts.h"
+#include "build/file_ignore.h"
+#include "build/file_parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX (16 * MIB) /* a Containerfile */
+#define IGNORE_FILE_MAX (1 * MIB)
+
+/* A file below the context is read through it: a link that somebody put there must not lead to a
+ * file of the host, lines of which an error would then show. */
+struct place {
+	char *path; /* below the context, else as the user gave it; "-" is standard input */
+	bool in_context;
+};
+
+/* Without -f: Containerfile, then Dockerfile of the context. */
+static int default_file(const struct build *b, struct place *ret, struct err *err)
+{
+	static const char *const names[] = {"Containerfile", "Dockerfile"};
+	struct stat st;
+	if (b->context_fd < 0)
+		return err_set(err, ERR_INVALID,
+			"no Containerfile: give one with -f, or a context directory");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (root_lstat(b->context_fd, names[i], &st) == 0) {
+			*ret = (struct place){.path = xstrdup(names[i]), .in_context = true};
+			return 0;
+		}
+	}
+	return err_set(err, ERR_NOT_FOUND,
+		"no Containerfile or Dockerfile in '%s'; name one with -f", b->o->context);
+}
+
+/* Does the path go above where it starts? */
+static bool climbs_out(const char *path)
+{
+	long depth = 0;
+	for (const char *p = path; *p && depth >= 0; p += strspn(p, "/")) {
+		size_t n = strcspn(p, "/");
+		if (n == 2 && strncmp(p, "..", 2) == 0)
+			depth--;
+		else if (n && !(n == 1 && *p == '.'))
+			depth++;
+		p += n;
+	}
+	return depth < 0;
+}
+
+/* What follows the context's directory in the path, NULL when the path does not lead through it.
+ * Directories are compared, not words: each may be written in many ways. */
+static char *part_in_context(const struct build *b, const char *given)
+{
+	struct stat context, st;
+	AUTO_FREE char *cwd = *given == '/' ? xstrdup("") : getcwd(NULL, 0);
+	if (!cwd || b->context_fd < 0 || fstat(b->context_fd, &context) < 0)
+		return NULL;
+	/* nothing is outside of "/" */
+	if (stat("/", &st) == 0 && st.st_dev == context.st_dev && st.st_ino == context.st_ino)
+		return NULL;
+	AUTO_FREE char *path = xasprintf("%s/%s", cwd, given);
+	const char *rest = NULL;
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (stat(path, &st) == 0 && st.st_dev == context.st_dev &&
+			st.st_ino == context.st_ino)
+			rest = slash + 1 + strspn(slash + 1, "/");
+		*slash = '/';
+	}
+	return rest && !climbs_out(rest) ? xstrdup(rest) : NULL;
+}
+
+/* As given, else below the context, as buildah looks for it. */
+static int find_file(const struct build *b, const char *given, struct place *ret, struct err *err)
+{
+	struct stat st;
+	char *inside = part_in_context(b, given);
+	if (!inside && stat(given, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return err_set(err, ERR_INVALID, "-f %s is a directory", given);
+		*ret = (struct place){.path = xstrdup(given)};
+		return 0;
+	}
+	if (inside && root_lstat(b->context_fd, inside, &st) < 0)
+		mem_replace(&inside, NULL);
+	if (!inside && b->context_fd >= 0 && given[0] != '/' &&
+		root_lstat(b->context_fd, given, &st) == 0)
+		inside = xstrdup(given);
+	if (!inside)
+		return err_set(err, ERR_NOT_FOUND,
+			"cannot open '%s': no such file here or in the context", given);
+	*ret = (struct place){.path = inside, .in_context = true};
+	if (S_ISDIR(st.st_mode))
+		return err_set(err, ERR_INVALID, "-f %s is a directory", given);
+	return 0;
+}
+
+static int read_place(const struct build *b, const struct place *p, const char *suffix, size_t max,
+	char **ret_text, size_t *ret_len, struct err *err)
+{
+	AUTO_FREE char *path = xasprintf("%s%s", p->path, suffix);
+	if (p->in_context)
+		return context_read_file(b->context_fd, path, max, ret_text, ret_len, err);
+	/* a FIFO is fine here: the user named it */
+	return fs_read_file(AT_FDCWD, path, max, ret_text, ret_len, err);
+}
+
+static int read_file(const struct build *b, const struct place *p, struct containerfile **files,
+	size_t *n, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	size_t len;
+	struct containerfile f = {0};
+	bool standard_input = !p->in_context && streq(p->path, "-");
+	int rc = standard_input
+	                 ? fs_read_fd(STDIN_FILENO, "standard input", FILE_MAX, &text, &len, err)
+	                 : read_place(b, p, "", FILE_MAX, &text, &len, err);
+	if (rc == 0)
+		rc = containerfile_parse(standard_input ? "stdin" : p->path, text, len, &f, err);
+	if (rc < 0)
+		return rc;
+	*files = xreallocarray(*files, *n + 1, sizeof(**files));
+	(*files)[(*n)++] = f;
+	return 0;
+}
+
+static int find(const struct build *b, size_t i, struct place *ret, struct err *err)
+{
+	const struct strv *given = &b->o->files;
+	if (given->n == 0)
+		return default_file(b, ret, err);
+	if (!streq(given->v[i], "-"))
+		return find_file(b, given->v[i], ret, err);
+	*ret = (struct place){.path = xstrdup("-")};
+	return 0;
+}
+
+static int use_ignore_file(
+	struct build *b, const char *name, const char *text, size_t len, struct err *err)
+{
+	b->ignore_name = xstrdup(name);
+	return ignore_parse(name, text, len, &b->ignore, err);
+}
+
+/* --ignorefile; else FILE.containerignore and FILE.dockerignore beside the first Containerfile;
+ * else the context's own. */
+static int read_ignore(struct build *b, const struct place *file, struct err *err)
+{
+	static const char *const suffixes[] = {".containerignore", ".dockerignore"};
+	AUTO_FREE char *text = NULL;
+	size_t len;
+	if (b->o->ignore_file) {
+		if (fs_read_file(AT_FDCWD, b->o->ignore_file, IGNORE_FILE_MAX, &text, &len, err) <
+			0)
+			return err->code;
+		return use_ignore_file(b, b->o->ignore_file, text, len, err);
+	}
+	bool beside = file->in_context || !streq(file->path, "-");
+	for (size_t i = 0; beside && i < ARRAY_LEN(suffixes); i++) {
+		AUTO_FREE char *name = xasprintf("%s%s", file->path, suffixes[i]);
+		int rc = read_place(b, file, suffixes[i], IGNORE_FILE_MAX, &text, &len, err);
+		if (rc == 0)
+			return use_ignore_file(b, name, text, len, err);
+		if (rc != ERR_NOT_FOUND)
+			return rc;
+		err_clear(err);
+	}
+	return b->context_fd < 0
+	               ? 0
+	               : context_read_ignore(b->context_fd, &b->ignore_name, &b->ignore, err);
+}
+
+int build_files_read(struct build *b, struct containerfile **files, size_t *n, struct err *err)
+{
+	size_t wanted = b->o->files.n ? b->o->files.n : 1;
+	struct place *places = xcalloc(wanted, sizeof(*places));
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < wanted; i++) {
+		rc = find(b, i, &places[i], err);
+		if (rc == 0)
+			rc = read_file(b, &places[i], files, n, err);
+	}
+	if (rc == 0)
+		rc = read_ignore(b, &places[0], err);
+	for (size_t i = 0; i < wanted; i++)
+		free(places[i].path);
+	free(places);
+	return rc;
+}
