@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -10,6 +11,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/path.h"
 #include "build/build.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
@@ -58,13 +60,13 @@ static const struct opt build_options[] = {
 	OPT_IGNORED_BOOL(0, "force-rm"),
 	OPT_IGNORED_BOOL(0, "rm"),
 	OPT_IGNORED(0, "signature-policy"),
-	OPT_REFUSED_WHY(0, "cache-from", "not supported yet"),
-	OPT_REFUSED_WHY(0, "cache-to", "not supported yet"),
-	OPT_REFUSED_WHY(0, "device", "not supported yet"),
-	OPT_REFUSED_WHY(0, "isolation", "not supported yet"),
-	OPT_REFUSED_WHY('o', "output", "not supported yet; use 'mica save' or 'mica push'"),
-	OPT_REFUSED_WHY(0, "squash", "not supported yet"),
-	OPT_REFUSED_WHY('v', "volume", "not supported yet"),
+	OPT_REFUSED_WHY(0, "cache-from", "yet"),
+	OPT_REFUSED_WHY(0, "cache-to", "yet"),
+	OPT_REFUSED_WHY(0, "device", "yet"),
+	OPT_REFUSED_WHY(0, "isolation", "yet"),
+	OPT_REFUSED_WHY('o', "output", "yet; use 'mica save' or 'mica push'"),
+	OPT_REFUSED_WHY(0, "squash", "yet"),
+	OPT_REFUSED_WHY('v', "volume", "yet"),
 	OPT_END,
 };
 
@@ -205,6 +207,19 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 	return set_context(rest, o, err);
 }
 
+/* Before anything is built: what is found out afterwards has cost a build, and its names are set.
+ */
+static int check_iidfile(const char *path, struct err *err)
+{
+	struct stat st;
+	AUTO_FREE char *dir = path_dir(path);
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_set(err, ERR_INVALID, "option '--iidfile': '%s' is a directory", path);
+	if (access(dir, W_OK | X_OK) < 0)
+		return err_sys(err, "option '--iidfile': cannot write to '%s'", dir);
+	return 0;
+}
+
 static int tick(void *arg)
 {
 	return out_progress_tick(arg);
@@ -273,8 +288,11 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 	int rc = set_opts(app, a, rest, &o, err);
 	if (rc == 0) {
 		raise_descriptors(&o.box);
-		rc = app_store(app, false, &s, err);
+		if (a->iidfile)
+			rc = check_iidfile(a->iidfile, err);
 	}
+	if (rc == 0)
+		rc = app_store(app, false, &s, err);
 	if (rc == 0) {
 		o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : mode);
 		o.tick = tick;

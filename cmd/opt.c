@@ -214,7 +214,10 @@ static int apply(struct parse *p, const struct found *f, const char *inline_valu
 
 	if (o->kind == OPT_KIND_REFUSED)
 		return err_set(err, ERR_UNSUPPORTED, "option '--%s' is not supported%s%s", o->name,
-			o->text ? ": " : "", o->text ? o->text : "");
+			!o->text                         ? ""
+			: str_has_prefix(o->text, "yet") ? " "
+							 : ": ",
+			o->text ? o->text : "");
 	if (inline_value)
 		return set_value(f, inline_value, err);
 	if (is_switch(o))
