@@ -63,6 +63,10 @@ static int enter_userns(struct app *app, struct err *err)
 			return r;
 		app->root = app->default_root;
 	}
+	/* and where login keeps credentials */
+	AUTO_FREE char *uid = xasprintf("%u", (unsigned)getuid());
+	if (setenv("MICA_UID", uid, 1) < 0)
+		return err_sys(err, "cannot set MICA_UID");
 	return userns_enter(err);
 }
 

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/path.h"
 #include "base/strv.h"
 
@@ -189,7 +190,12 @@ static char *main_path(const char *authfile)
 		return xstrdup(env);
 	if (run && *run == '/')
 		return xasprintf("%s/containers/auth.json", run);
-	return xasprintf("/run/containers/%u/auth.json", (unsigned)getuid());
+	/* in the user namespace of a rootless pull everybody is root: mica noted who we were */
+	const char *outside = getenv("MICA_UID");
+	uint64_t uid = getuid();
+	if (outside && !num_u64(outside, UINT32_MAX, &uid))
+		uid = getuid();
+	return xasprintf("/run/containers/%u/auth.json", (unsigned)uid);
 }
 
 static size_t auth_paths(const char *authfile, struct auth_path paths[3])
@@ -226,6 +232,19 @@ static int get_from_file(const struct auth_path *p, const char *host, const char
 	r = credentials_from_text(text, n, p->path, p->docker, host, repository, ret, err);
 	explicit_bzero(text, n);
 	return r;
+}
+
+int credentials_check_file(const char *authfile, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	AUTO_JSON struct json *top = NULL;
+	size_t n;
+	int r = fs_read_file(AT_FDCWD, authfile, AUTHFILE_MAX, &text, &n, err);
+	if (r == 0) {
+		r = parse_auth_text(text, n, authfile, &top, err);
+		explicit_bzero(text, n);
+	}
+	return r < 0 ? err_wrap(err, "option '--authfile'") : 0;
 }
 
 int credentials_get(const char *authfile, const char *host, const char *repository,

@@ -15,6 +15,9 @@ struct credentials {
 	char *identity_token; /* an OAuth2 refresh token in place of user and password */
 };
 
+/* One that was asked for must be there and be an authentication file. */
+int credentials_check_file(const char *authfile, struct err *err)
+	__attribute__((warn_unused_result));
 /* For "host[:port]" and a repository below it: the most specific key wins; each file is tried in
  * turn. authfile NULL: $REGISTRY_AUTH_FILE, else the usual files. ERR_NOT_FOUND: none are kept. */
 int credentials_get(const char *authfile, const char *host, const char *repository,

@@ -36,7 +36,10 @@ int registry_login(const char *registry, const char *user, const char *password,
 	AUTO_FREE char *key = NULL;
 	if (strchr(user, ':') || !*user)
 		return err_set(err, ERR_INVALID, "a user name is not empty and has no ':' in it");
-	if (clean_registry(registry, &key, err) < 0 || remote_open(o, &remote, err) < 0)
+	/* the file may be yet to be made, and nothing is looked up in it */
+	struct remote_opts session = *o;
+	session.authfile = NULL;
+	if (clean_registry(registry, &key, err) < 0 || remote_open(&session, &remote, err) < 0)
 		return err->code;
 	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
 	struct json *j = json_new_object();

@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/strv.h"
+#include "registry/credentials.h"
 #include "registry/message.h"
 #include "registry/transport.h"
 
@@ -37,9 +38,10 @@ struct remote {
 /* What it needs to find configuration, credentials, proxies and certificates; nothing else of ours
  * is its business. */
 static const char *const passed_on[] = {"HOME", "USER", "LOGNAME", "XDG_RUNTIME_DIR",
-	"XDG_CONFIG_HOME", "XDG_DATA_HOME", "REGISTRY_AUTH_FILE", "CONTAINERS_REGISTRIES_CONF",
-	"DOCKER_CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy",
-	"HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
+	"XDG_CONFIG_HOME", "XDG_DATA_HOME", "MICA_UID", "REGISTRY_AUTH_FILE",
+	"CONTAINERS_REGISTRIES_CONF", "DOCKER_CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy",
+	"NO_PROXY",
 	/* of credential helpers */
 	"DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "GNUPGHOME",
 	"PASSWORD_STORE_DIR"};
@@ -117,6 +119,8 @@ static int send_session(struct remote *r, const struct remote_opts *o, struct er
 
 int remote_open(const struct remote_opts *o, struct remote **ret, struct err *err)
 {
+	if (o->authfile && credentials_check_file(o->authfile, err) < 0)
+		return err->code;
 	struct remote *r = xcalloc(1, sizeof(*r));
 	r->sock = -1;
 	if (start_program(r, err) < 0 || send_session(r, o, err) < 0) {

@@ -307,3 +307,20 @@ END
 		rm "$D/ctx/$name"
 	done
 }
+
+@test "an --iidfile that cannot be written is refused before anything is built" {
+	mkdir "$D/ctx"
+	printf 'FROM busybox\nRUN echo ran >/x\n' >"$D/ctx/Containerfile"
+	refused "option '--iidfile': cannot write to '$D/none'" build --iidfile "$D/none/id" -t made "$D/ctx"
+	[[ "$stderr" != *RUN* ]]
+}
+
+@test "an --authfile that is missing or malformed is refused" {
+	refused "option '--authfile'" pull --authfile "$D/none" busybox:other
+	echo '[' >"$D/auth"
+	refused "option '--authfile'" pull --authfile "$D/auth" busybox:other
+}
+
+@test "an option that is not there yet is refused in plain words" {
+	refused "option '--squash' is not supported yet" build --squash "$D"
+}
