@@ -9,10 +9,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/root.h"
 #include "cmd/attach.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
 #include "cmd/text.h"
+#include "layers/snapshot.h"
 #include "registry/transport.h"
 #include "run/network.h"
 #include "run/sandbox.h"
@@ -311,6 +313,28 @@ static int run_sandbox(struct app *app, struct txn *txn, struct run_spec *spec, 
 	return result.status;
 }
 
+/* What the image has in a VOLUME stays; the rest is on the upper directory, which is the
+ * container's own as an anonymous volume would be. */
+static int make_volumes(
+	struct txn *txn, const struct strv *volumes, const struct snapshot *root, struct err *err)
+{
+	struct snapshot own = *root;
+	AUTO_FREE char *work_name = NULL;
+	AUTO_FD int work = -1, fd = -1;
+
+	if (!volumes->n)
+		return 0;
+	/* a volatile overlay marks its work directory: it cannot be mounted with it again */
+	int r = txn_mkdir(txn, "work", &work_name, &work, err);
+	own.work = work;
+	if (r == 0)
+		r = snapshot_mount(&own, &fd, err);
+	for (size_t i = 0; r == 0 && i < volumes->n; i++)
+		if (root_mkdir_p(fd, volumes->v[i], 0755, 0, 0, NULL) < 0)
+			r = err_sys(err, "cannot make the volume '%s'", volumes->v[i]);
+	return r;
+}
+
 static int run_on(struct app *app, struct store *s, struct txn *txn, const struct image *image,
 	struct run_spec *spec, struct err *err)
 {
@@ -328,7 +352,9 @@ static int run_on(struct app *app, struct store *s, struct txn *txn, const struc
 	if (r < 0)
 		return r;
 	spec->root = (struct snapshot){.lower = lowers, .n_lower = n, .upper = upper, .work = work};
-	r = run_sandbox(app, txn, spec, err);
+	r = make_volumes(txn, &image->config.volumes, &spec->root, err);
+	if (r == 0)
+		r = run_sandbox(app, txn, spec, err);
 	for (size_t i = 0; i < n; i++)
 		(void)close(lowers[i]);
 	return r;

@@ -238,3 +238,10 @@ other_netns() { # PID
 	mica run --rm --network=none -v "$D/tree/bin:/proc/x" evil busybox true || true
 	[ -z "$(ls -A victim)" ] || fail "$(ls -la victim)"
 }
+
+@test "run: a VOLUME that the image does not have is a directory that can be written" {
+	printf 'FROM busybox\nRUN mkdir -p -m 700 /has && echo kept >/has/f\nVOLUME ["/y/z", "/has"]\n' >Containerfile
+	mica build -q -t volumes .
+	run -0 mica run volumes sh -c 'stat -c "%a %u" /y/z && echo a >/y/z/f && cat /y/z/f /has/f && stat -c %a /has'
+	[ "$output" = $'755 0\na\nkept\n700' ]
+}
