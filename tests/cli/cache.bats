@@ -274,7 +274,7 @@ one_of_a_kind() { # IMAGE FILE...
 		COPY --from=a /x /y /a/
 		COPY --from=b /x /y /b/
 	END
-	for round in 1 2 3; do
+	for _ in 1 2 3; do
 		mica build -q --no-cache --network=none -t t ctx
 		one_of_a_kind t /a/x /a/y /b/x /b/y
 		mica build -q --network=none -t t ctx
@@ -312,7 +312,7 @@ one_of_a_kind() { # IMAGE FILE...
 		RUN cp /x /y
 		RUN cp /y /z
 	END
-	for round in 1 2 3; do
+	for _ in 1 2 3; do
 		mica build -q --no-cache --network=none -t a ctx 3>&- &
 		one=$!
 		mica build -q --no-cache --network=none -t b ctx 3>&- &
