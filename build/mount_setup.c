@@ -51,14 +51,26 @@ static struct mount_item *cache_holder(const struct mount_setup *s, struct mount
 	return c;
 }
 
+/* What a cache is filled with, by content: its name must be the same in every build. A stage of
+ * this build is waited for. */
+static int seed_digest(
+	struct build *b, const struct step_mount *m, struct digest *ret, struct err *err)
+{
+	bool known;
+	if (mount_input_digest(b, m, true, ret, &known, err) < 0 || known)
+		return err->code;
+	const struct chain *c = &b->runs[m->from_stage].chain;
+	for (size_t i = 0; i < c->n; i++)
+		if (link_commit_finish(b, c->l[i], true, err) < 0)
+			return err->code;
+	return mount_input_digest(b, m, true, ret, &known, err);
+}
+
 static int name_cache(struct mount_setup *s, struct mount_item *it, struct err *err)
 {
 	struct digest from;
 	bool seeded = mount_has_input(it->m);
-	bool known;
-	if (seeded &&
-		(mount_input_digest(s->b, it->m, true, &from, &known, err) < 0 ||
-			(!known && mount_input_digest(s->b, it->m, false, &from, &known, err) < 0)))
+	if (seeded && seed_digest(s->b, it->m, &from, err) < 0)
 		return err->code;
 	it->run.kind = RUN_MOUNT_BIND;
 	it->cache.sharing = it->m->o.sharing;
