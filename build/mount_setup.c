@@ -9,6 +9,7 @@
 #include "build/copy.h"
 #include "build/mount_setup_internal.h"
 #include "build/ssh_forward.h"
+#include "build/stage_run.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -57,8 +58,9 @@ static int seed_digest(
 	struct build *b, const struct step_mount *m, struct digest *ret, struct err *err)
 {
 	bool known;
-	if (mount_input_digest(b, m, true, ret, &known, err) < 0 || known)
-		return err->code;
+	int rc = mount_input_digest(b, m, true, ret, &known, err);
+	if (rc < 0 || known)
+		return rc;
 	const struct chain *c = &b->runs[m->from_stage].chain;
 	for (size_t i = 0; i < c->n; i++)
 		if (link_commit_finish(b, c->l[i], true, err) < 0)
