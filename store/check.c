@@ -297,18 +297,29 @@ static int check_trees(struct check *c, struct err *err)
 
 /* --- tmp --- */
 
+/* There, and nobody holds it. */
+static bool is_abandoned(const struct check *c, const char *path)
+{
+	AUTO_FD int fd = openat(c->store->fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0)
+		return false; /* its owner lives */
+	return fstatat(c->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int check_tmp(struct check *c, struct err *err)
 {
 	AUTO_STRV struct strv ids = STRV_INIT;
+	struct err ignored = ERR_INIT;
 	int r = dir_list(c->store->fd, TMP_DIR, &ids, err);
 	STRV_FOREACH (id, &ids) {
 		AUTO_FREE char *path = xasprintf(TMP_DIR "/%s", *id);
-		AUTO_FD int fd = openat(c->store->fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		struct stat st;
-		if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0)
-			continue; /* its owner lives */
-		/* one that ended between the two looks is no leftover */
-		if (fstatat(c->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		if (!is_abandoned(c, path))
+			continue;
+		/* its last process may have died since the sweep */
+		if (!c->store->read_only)
+			sweep_dead(c->store, false, &ignored);
+		if (is_abandoned(c, path))
 			problem(c, "leftover '%s'", path);
 	}
 	return r;
