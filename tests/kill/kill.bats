@@ -23,7 +23,7 @@ start() { # ARGUMENTS...: in the background, pid in $pid
 	"$MICA_BIN" --root "$MICA_ROOT" "$@" >out 2>err 3>&- &
 	pid=$!
 	echo "$pid" >"$T/started.$pid.pid"
-	disown
+	disown 2>/dev/null || true # it may be over already
 }
 
 # Nothing of the killed command is left once another command has run: no process, cgroup, mount or unnamed directory.
