@@ -45,8 +45,9 @@ static int flush_one(struct build *b, struct link *l, struct err *err)
 {
 	struct digest key;
 	bool known;
-	if (record_key(b, l, &key, &known, err) < 0 || !known)
-		return err->code;
+	int rc = record_key(b, l, &key, &known, err);
+	if (rc < 0 || !known)
+		return rc;
 	struct record r = {
 		.has_layer = !l->empty,
 		.layer = l->layer,
