@@ -165,7 +165,14 @@ int finish_image(struct build *b, struct err *err)
 	else if (last.tv_sec >= 0)
 		mem_replace(&c->created, xstrdup(clock_format(last, text)));
 	AUTO_FREE char *config = image_config_dump(c);
-	int rc = put_document(b, config, MT_OCI_CONFIG, &m.config, err);
+	struct image_config readable;
+	int rc = image_config_parse(config, strlen(config), &readable, err);
+	if (rc < 0) {
+		manifest_done(&m);
+		return err_wrap(err, "the image would be one that nobody reads");
+	}
+	image_config_done(&readable);
+	rc = put_document(b, config, MT_OCI_CONFIG, &m.config, err);
 	if (rc == 0) {
 		AUTO_FREE char *manifest = manifest_dump(&m);
 		rc = put_document(b, manifest, MT_OCI_MANIFEST, &b->result->manifest, err);
