@@ -11,8 +11,8 @@
 #include "build/file_ignore.h"
 #include "build/finish.h"
 #include "build/logfile.h"
+#include "build/publish.h"
 #include "build/stage_run.h"
-#include "image/reference.h"
 #include "run/network.h"
 #include "run/sandbox.h"
 #include "store/statcache.h"
@@ -41,6 +41,7 @@ void build_opts_done(struct build_opts *o)
 	map_done(&o->labels);
 	map_done(&o->annotations);
 	strv_done(&o->no_cache_stages);
+	free(o->platforms);
 	strv_done(&o->secrets);
 	strv_done(&o->ssh);
 	run_spec_done(&o->box);
@@ -48,7 +49,10 @@ void build_opts_done(struct build_opts *o)
 
 void build_result_done(struct build_result *r)
 {
-	descriptor_done(&r->manifest);
+	for (size_t i = 0; i < r->n_images; i++)
+		descriptor_done(&r->images[i].manifest);
+	free(r->images);
+	descriptor_done(&r->root);
 	strv_done(&r->refs);
 	strv_done(&r->warnings);
 	free(r->log);
@@ -86,19 +90,6 @@ static int open_inputs(struct build *b, struct containerfile **files, size_t *n,
 	return 0;
 }
 
-static int check_tags(const struct build_opts *o, struct err *err)
-{
-	for (size_t i = 0; i < o->tags.n; i++) {
-		AUTO_REFERENCE struct reference ref = {0};
-		if (reference_parse_local(o->tags.v[i], &ref, err) < 0)
-			return err_wrap(err, "--tag");
-		if (ref.has_digest)
-			return err_set(err, ERR_INVALID,
-				"--tag=%s: a name cannot be given a digest", o->tags.v[i]);
-	}
-	return 0;
-}
-
 /* ARG SOURCE_DATE_EPOCH before the first FROM counts as if it had been given; words such as
  * "context" mean nothing for a directory. */
 static void find_epoch(struct build *b)
@@ -110,11 +101,23 @@ static void find_epoch(struct build *b)
 		b->has_epoch = true;
 }
 
+static int finish(struct build *b, struct err *err)
+{
+	struct build_result *r = b->result;
+	r->images = xcalloc(1, sizeof(*r->images));
+	if (finish_image(b, &r->images[0], err) < 0)
+		return err->code;
+	r->n_images = 1;
+	descriptor_copy(&r->root, &r->images[0].manifest);
+	r->root.has_platform = false;
+	return 0;
+}
+
 static int run(struct build *b, struct err *err)
 {
 	struct containerfile *files = NULL;
 	size_t n = 0;
-	int rc = check_tags(b->o, err);
+	int rc = build_check_tags(&b->o->tags, err);
 	if (rc == 0)
 		rc = sandbox_check_limits(&b->o->box.limits, err);
 	if (rc == 0)
@@ -133,11 +136,9 @@ static int run(struct build *b, struct err *err)
 		return err->code;
 	find_epoch(b);
 	b->plans = xcalloc(b->stages.n, sizeof(*b->plans));
-	if (txn_begin(b->store, &b->txn, err) < 0)
-		return err->code;
 	b->log = logfile_new(b->store, b->txn);
 	if (stage_evaluate(b, b->stages.target, err) < 0 || executor_run(b, err) < 0 ||
-		finish_image(b, err) < 0)
+		finish(b, err) < 0)
 		return err->code;
 	struct err ignored = ERR_INIT;
 	if (b->statcache && statcache_save(b->statcache, &ignored) < 0)
@@ -179,16 +180,15 @@ static void build_done(struct build *b)
 	mem_close_p(&b->context_fd);
 	free(b->context_name);
 	stages_done(&b->stages);
-	txn_end(b->txn);
 }
 
-int build_run(
-	struct store *s, const struct build_opts *o, struct build_result *ret, struct err *err)
+int build_run(struct store *s, struct txn *t, const struct build_opts *o, struct build_result *ret,
+	struct err *err)
 {
-	struct build b = {.store = s, .o = o, .result = ret, .context_fd = -1};
+	struct build b = {.store = s, .txn = t, .o = o, .result = ret, .context_fd = -1};
 	*ret = (struct build_result){0};
-	if (o->has_platform)
-		b.target_platform = o->platform;
+	if (o->n_platforms)
+		b.target_platform = o->platforms[0];
 	else
 		platform_host(&b.target_platform);
 	int rc = run(&b, err);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A build: Containerfiles and a context in, a named image in the store out. The face of this floor
+ * A build: Containerfiles and a context in, images in the store out. The face of this floor
  *for Containerfiles.
  *
  *	text -> instructions (file_parse) -> stages (stages) -> steps with all words expanded
- *(evaluate) -> layers (executor) -> image (finish)
+ *(evaluate) -> layers (executor) -> images (finish) -> names (publish)
  *
  * Everything up to the steps happens before the first RUN: flags, stages, mounts, base images and
  *context sources are checked there.
@@ -22,6 +22,7 @@
 struct err;
 struct progress;
 struct store;
+struct txn;
 
 struct build_opts {
 	const char *context; /* directory; NULL: none (COPY from it fails) */
@@ -36,8 +37,8 @@ struct build_opts {
 	const char *target; /* NULL: the last stage */
 	bool no_cache;
 	struct strv no_cache_stages; /* --no-cache-filter */
-	bool has_platform;
-	struct platform platform;
+	struct platform *platforms; /* owned; an image for each */
+	size_t n_platforms; /* 0: the host's */
 	bool has_epoch; /* SOURCE_DATE_EPOCH: times in config and history are it, times in layers at
 	                   most it */
 	int64_t epoch;
@@ -56,13 +57,25 @@ struct build_opts {
 	void *tick_arg;
 };
 
-struct build_result {
-	struct descriptor manifest;
+/* The image for one platform. */
+struct built_image {
+	struct platform platform;
+	struct descriptor manifest; /* in the store; its platform is set */
 	struct digest image_id; /* of the config */
-	struct strv refs; /* names that were set, fully qualified */
+	uint64_t bytes; /* all blobs of the image */
+};
+
+/*
+ * Documents and layers in the store that have no name yet: the transaction keeps them until
+ * build_publish() (publish.h) has named the root.
+ */
+struct build_result {
+	struct built_image *images; /* in the order of the platforms */
+	size_t n_images;
+	struct descriptor root; /* the one manifest, or an index of all */
+	struct strv refs; /* names that were set, fully qualified: by build_publish() */
 	unsigned steps_run, steps_cached;
 	uint64_t new_bytes; /* of layer blobs written */
-	uint64_t image_bytes; /* all blobs of the image */
 	char *log; /* the complete log's path when the build failed after a step had output; NULL
 	              else */
 	struct strv warnings; /* "file:line:column: text" */
@@ -72,6 +85,6 @@ void build_opts_init(struct build_opts *o);
 void build_opts_done(struct build_opts *o);
 /* ERR_COMMAND: a RUN failed, err->sys is its status. ret is filled as far as it goes, also on
  * failure. */
-int build_run(struct store *s, const struct build_opts *o, struct build_result *ret,
+int build_run(struct store *s, struct txn *t, const struct build_opts *o, struct build_result *ret,
 	struct err *err) __attribute__((warn_unused_result));
 void build_result_done(struct build_result *r);

@@ -7,10 +7,8 @@
 #include "build/stage_run.h"
 #include "image/manifest.h"
 #include "image/media_type.h"
-#include "image/reference.h"
 #include "store/blobs.h"
 #include "store/images.h"
-#include "store/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -131,21 +129,15 @@ static int put_document(struct build *b, const char *text, const char *type, str
 	return 0;
 }
 
-static int name_image(struct build *b, const struct descriptor *manifest, struct err *err)
+/* The manifest's descriptor, as an index has it. */
+static void describe(const struct image_config *c, struct built_image *image)
 {
-	struct strv *refs = &b->result->refs;
-	for (size_t i = 0; i < b->o->tags.n; i++) {
-		AUTO_REFERENCE struct reference ref = {0};
-		if (reference_parse_local(b->o->tags.v[i], &ref, err) < 0)
-			return err->code;
-		AUTO_FREE char *text = reference_str(&ref);
-		if (!strv_has(refs, text))
-			strv_add(refs, text);
-	}
-	return names_set(b->store, (const char *const *)strv_argv(refs), refs->n, manifest, err);
+	image->platform = c->platform;
+	image->manifest.has_platform = true;
+	image->manifest.platform = c->platform;
 }
 
-int finish_image(struct build *b, struct err *err)
+int finish_image(struct build *b, struct built_image *ret, struct err *err)
 {
 	struct stage_plan *p = &b->plans[b->stages.target];
 	size_t root_stage = base_image_of(b, b->stages.target);
@@ -175,12 +167,15 @@ int finish_image(struct build *b, struct err *err)
 	rc = put_document(b, config, MT_OCI_CONFIG, &m.config, err);
 	if (rc == 0) {
 		AUTO_FREE char *manifest = manifest_dump(&m);
-		rc = put_document(b, manifest, MT_OCI_MANIFEST, &b->result->manifest, err);
-		b->result->image_id = m.config.digest;
-		b->result->image_bytes = m.config.size + b->result->manifest.size;
+		rc = put_document(b, manifest, MT_OCI_MANIFEST, &ret->manifest, err);
+	}
+	if (rc == 0) {
+		describe(c, ret);
+		ret->image_id = m.config.digest;
+		ret->bytes = m.config.size + ret->manifest.size;
 		for (size_t i = 0; i < m.n_layers; i++)
-			b->result->image_bytes += m.layers[i].size;
+			ret->bytes += m.layers[i].size;
 	}
 	manifest_done(&m);
-	return rc < 0 ? rc : name_image(b, &b->result->manifest, err);
+	return rc;
 }

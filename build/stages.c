@@ -180,8 +180,8 @@ int stages_plan(struct containerfile *files, size_t n_files, const struct build_
 {
 	*ret = (struct stages){.files = files, .n_files = n_files};
 	struct platform target;
-	if (o->has_platform)
-		target = o->platform;
+	if (o->n_platforms)
+		target = o->platforms[0];
 	else
 		platform_host(&target);
 	platform_args(&ret->global_args, &target);

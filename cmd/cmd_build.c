@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "build/build.h"
+#include "build/publish.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
 #include "store/store.h"
@@ -177,6 +178,18 @@ static int set_context(const struct strv *rest, struct build_opts *o, struct err
 	return 0;
 }
 
+static int set_platforms(const struct build_args *a, struct build_opts *o, struct err *err)
+{
+	struct platform p;
+	bool given;
+	int rc = platform_args_get(&a->platform, &p, &given, err);
+	if (rc < 0 || !given)
+		return rc;
+	o->platforms = xcalloc(1, sizeof(*o->platforms));
+	o->platforms[o->n_platforms++] = p;
+	return 0;
+}
+
 static int set_opts(const struct app *app, const struct build_args *a, const struct strv *rest,
 	struct build_opts *o, struct err *err)
 {
@@ -195,8 +208,7 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 			"converts");
 	remote_args_apply(app, &a->remote, &o->pull.remote);
 	o->box.network = RUN_NETWORK_PRIVATE;
-	if (platform_args_get(&a->platform, &o->platform, &o->has_platform, err) < 0 ||
-		box_args_apply(&a->box, &o->box, err) < 0 ||
+	if (set_platforms(a, o, err) < 0 || box_args_apply(&a->box, &o->box, err) < 0 ||
 		add_pairs(&a->build_args, "build-arg", false, &o->build_args, err) < 0 ||
 		add_pairs(&a->build_contexts, "build-context", false, &o->contexts, err) < 0 ||
 		add_pairs(&a->labels, "label", true, &o->labels, err) < 0 ||
@@ -229,10 +241,13 @@ static void summary(struct app *app, const struct build_result *r, uint64_t ms)
 {
 	char fresh[16], total[16], id[DIGEST_STR_MAX];
 	num_human_size(r->new_bytes, fresh, sizeof(fresh));
-	num_human_size(r->image_bytes, total, sizeof(total));
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < r->n_images; i++)
+		bytes += r->images[i].bytes;
+	num_human_size(bytes, total, sizeof(total));
 	AUTO_FREE char *names = strv_join(&r->refs, ", ");
 	out_note(&app->out, "built %s%s%s in %llu.%02llu s: %u run, %u cached, %s new, image %s",
-		names, *names ? " " : "", digest_str(&r->manifest.digest, id),
+		names, *names ? " " : "", digest_str(&r->root.digest, id),
 		(unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000 / 10), r->steps_run,
 		r->steps_cached, fresh, total);
 }
@@ -241,14 +256,16 @@ static int report(struct app *app, const struct build_args *a, const struct buil
 	uint64_t began, struct err *err)
 {
 	char id[DIGEST_STR_MAX];
+	/* what an image is known by is its config's digest; an index has none */
+	const struct digest *d = r->n_images == 1 ? &r->images[0].image_id : &r->root.digest;
 	if (!a->quiet)
 		summary(app, r, clock_ms() - began);
 	if (a->iidfile) {
-		digest_str(&r->image_id, id);
+		digest_str(d, id);
 		if (fs_write_file(AT_FDCWD, a->iidfile, id, strlen(id), 0644, false, err) < 0)
 			return err->code;
 	}
-	out_printf(&app->out, "%s\n", digest_hex(&r->image_id, id));
+	out_printf(&app->out, "%s\n", digest_hex(d, id));
 	return 0;
 }
 
@@ -274,6 +291,7 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 {
 	const struct build_args *a = args;
 	AUTO_STORE struct store *s = NULL;
+	AUTO_TXN struct txn *t = NULL;
 	struct build_opts o;
 	struct build_result result = {0};
 	enum progress_mode mode = PROGRESS_AUTO;
@@ -293,11 +311,15 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 	}
 	if (rc == 0)
 		rc = app_store(app, false, &s, err);
+	if (rc == 0)
+		rc = txn_begin(s, &t, err);
 	if (rc == 0) {
 		o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : mode);
 		o.tick = tick;
 		o.tick_arg = &app->out;
-		rc = build_run(s, &o, &result, err);
+		rc = build_run(s, t, &o, &result, err);
+		if (rc == 0)
+			rc = build_publish(s, &o.tags, &result, err);
 		out_progress_done(&app->out);
 		STRV_FOREACH (w, &result.warnings)
 			out_warn(&app->out, "%s", *w);
