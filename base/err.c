@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-int err_set(struct err *err, int code, const char *fmt, ...)
+int err_fill(struct err *err, int code, const char *fmt, ...)
 {
+	assert(code < 0);
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
@@ -17,7 +19,7 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 	return code;
 }
 
-int err_sys(struct err *err, const char *fmt, ...)
+int err_fill_sys(struct err *err, const char *fmt, ...)
 {
 	int sys = errno;
 	va_list ap;
@@ -32,8 +34,9 @@ int err_sys(struct err *err, const char *fmt, ...)
 	return ERR_SYS;
 }
 
-int err_wrap(struct err *err, const char *fmt, ...)
+int err_prefix(struct err *err, const char *fmt, ...)
 {
+	assert(err->code < 0);
 	char inner[sizeof(err->msg)];
 	memcpy(inner, err->msg, sizeof(inner));
 	va_list ap;

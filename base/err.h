@@ -2,7 +2,7 @@
 /*
  * The error value. Every function that can fail returns 0 or a negative enum err_code and fills the
  * struct err that the caller passed as the last parameter: plain data on the caller's stack,
- *nothing to free. It is smaller than PIPE_BUF, so a forked child reports one with a single write.
+ * nothing to free. It is smaller than PIPE_BUF, so a forked child reports one with a single write.
  *
  *	if (fd < 0)
  *		return err_sys(err, "cannot open '%s'", path);
@@ -42,15 +42,32 @@ struct err {
 		0, 0, ""                                                                           \
 	}
 
-/* All return `code` (err_sys: ERR_SYS, err_wrap: err->code), for use in a return statement. */
-int err_set(struct err *err, int code, const char *fmt, ...)
+/*
+ * All three return the code that err holds afterwards, for use in a return statement. It is
+ * negative; another one is a bug and ends the program. They are macros so that compilers and
+ * analyzers, which see one file at a time, know that a function that returned 0 has set its
+ * results.
+ *
+ * err_set(err, code, fmt, ...)
+ * err_sys(err, fmt, ...): ERR_SYS; appends ": " and strerror(errno).
+ * err_wrap(err, fmt, ...): the code that is there; puts "<text>: " before the message.
+ */
+#define err_set(err, code, ...) err_result(err_fill((err), (code), __VA_ARGS__))
+#define err_sys(err, ...) err_result(err_fill_sys((err), __VA_ARGS__))
+#define err_wrap(err, ...) err_result(err_prefix((err), __VA_ARGS__))
+int err_fill(struct err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4), nonnull(1)));
-/* Appends ": " and strerror(errno). */
-int err_sys(struct err *err, const char *fmt, ...)
+int err_fill_sys(struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), nonnull(1)));
-/* Puts "<text>: " before the message that is there. */
-int err_wrap(struct err *err, const char *fmt, ...)
+int err_prefix(struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), nonnull(1)));
+static inline int err_result(int code)
+{
+	if (code >= 0)
+		__builtin_unreachable();
+	return code;
+}
+
 void err_clear(struct err *err);
 /* True for an ERR_SYS with this errno. */
 _Bool err_is_sys(const struct err *err, int sys);
