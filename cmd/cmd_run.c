@@ -27,7 +27,7 @@
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct run_args {
-	bool interactive, tty, quiet;
+	bool init, interactive, tty, quiet;
 	struct strv env, volumes;
 	const char *workdir, *user, *hostname, *entrypoint, *pull;
 	struct remote_args remote;
@@ -39,6 +39,7 @@ static const struct opt run_options[] = {
 	OPT_STRING(0, "entrypoint", struct run_args, entrypoint),
 	OPT_STRV('e', "env", struct run_args, env),
 	OPT_STRING('h', "hostname", struct run_args, hostname),
+	OPT_BOOL(0, "init", struct run_args, init),
 	OPT_BOOL('i', "interactive", struct run_args, interactive),
 	OPT_MAYBE_STRING(0, "pull", struct run_args, pull, "always"),
 	OPT_BOOL('q', "quiet", struct run_args, quiet),
@@ -199,6 +200,7 @@ static int fill_spec(const struct run_args *a, const struct image_config *c,
 	spec->cwd = xstrdup(cwd && *cwd ? cwd : "/");
 	spec->user = xstrdup(user ? user : "");
 	spec->hostname = a->hostname ? xstrdup(a->hostname) : NULL;
+	spec->as_pid1 = !a->init;
 	spec->tty = a->tty;
 	spec->in = a->interactive ? STDIN_FILENO : -1;
 	spec->out = STDOUT_FILENO;

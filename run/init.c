@@ -131,10 +131,43 @@ static int build_box(struct box *b, struct err *err)
 	return r;
 }
 
-/* Until the workload ends. Everything else in the namespace is killed by the kernel when we exit.
+/*
+ * The kernel drops what PID 1 of a namespace has not asked for, so a server without a handler for
+ * SIGTERM could not be stopped: for those signals we do what their default action would be. Bits as
+ * in proc_pid_status(5).
  */
-static _Noreturn void reap(pid_t workload)
+static bool would_be_dropped(int status, int sig)
 {
+	char text[4096];
+	switch (sig) {
+	case SIGCHLD:
+	case SIGCONT:
+	case SIGURG:
+	case SIGWINCH:
+	case SIGSTOP:
+	case SIGTSTP:
+	case SIGTTIN:
+	case SIGTTOU:
+		return false; /* their default action kills nobody */
+	default:
+		break;
+	}
+	ssize_t n = status < 0 ? -1 : pread(status, text, sizeof(text) - 1, 0);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	const char *ignored = strstr(text, "\nSigIgn:"), *caught = strstr(text, "\nSigCgt:");
+	if (!ignored || !caught)
+		return false;
+	uint64_t wanted = strtoull(ignored + 8, NULL, 16) | strtoull(caught + 8, NULL, 16);
+	return !(wanted >> (sig - 1) & 1);
+}
+
+/* Until the workload ends. Everything else in the namespace is killed by the kernel when we exit.
+ * status: the workload's /proc/PID/status if it is a PID 1 itself, else -1 */
+static _Noreturn void reap(pid_t workload, int status)
+{
+	int killed_for = 0;
 	sigset_t all;
 	sigfillset(&all);
 	for (;;) {
@@ -142,14 +175,18 @@ static _Noreturn void reap(pid_t workload)
 		if (sigwaitinfo(&all, &info) < 0)
 			continue;
 		if (info.si_signo != SIGCHLD) {
-			(void)kill(workload, info.si_signo);
+			bool dropped = would_be_dropped(status, info.si_signo);
+			if (dropped)
+				killed_for = info.si_signo;
+			(void)kill(workload, dropped ? SIGKILL : info.si_signo);
 			continue;
 		}
-		int status;
+		int how;
 		pid_t pid;
-		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
 			if (pid == workload)
-				_exit(proc_status(status));
+				_exit(WIFSIGNALED(how) && killed_for ? 128 + killed_for
+								     : proc_status(how));
 	}
 }
 
@@ -160,12 +197,34 @@ static void enter_box(struct box *b, struct err *err)
 		exec_workload(b);
 }
 
+/* The status file of a child, in the /proc that is mounted now; its number there is in the fdinfo
+ * of its pidfd. -1 if there is none. */
+static int open_status(int proc, pid_t pid)
+{
+	char path[64], text[512];
+	AUTO_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	(void)snprintf(path, sizeof(path), "self/fdinfo/%d", fd);
+	AUTO_FD int info = fd < 0 ? -1 : openat(proc, path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
+	if (n <= 0)
+		return -1;
+	text[n] = '\0';
+	const char *line = strstr(text, "\nPid:");
+	long number = line ? strtol(line + 5, NULL, 10) : 0;
+	if (number <= 0)
+		return -1;
+	(void)snprintf(path, sizeof(path), "%ld/status", number);
+	return openat(proc, path, O_RDONLY | O_CLOEXEC);
+}
+
 /*
  * The workload as PID 1: of a second pid namespace, so that we stay what kills everything when we
  * end. The box is built in there, since /proc shows the namespace of whoever mounts it.
  */
-static pid_t start_as_pid1(struct box *b, struct err *err)
+static pid_t start_as_pid1(struct box *b, int *ret_status, struct err *err)
 {
+	/* the host's, before the child changes the root of us both */
+	AUTO_FD int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	forget_arguments();
 	if (prepare_process(b, err) < 0)
 		return -1;
@@ -181,6 +240,7 @@ static pid_t start_as_pid1(struct box *b, struct err *err)
 		(void)report_error(b->report, err);
 		_exit(FAILED);
 	}
+	*ret_status = pid < 0 || proc < 0 ? -1 : open_status(proc, pid);
 	return pid;
 }
 
@@ -199,14 +259,17 @@ static pid_t start_beside_init(struct box *b, struct err *err)
 _Noreturn void init_main(struct box *b)
 {
 	struct err err = ERR_INIT;
-	pid_t pid = b->spec->as_pid1 ? start_as_pid1(b, &err) : start_beside_init(b, &err);
+	int status = -1;
+	pid_t pid = b->spec->as_pid1 ? start_as_pid1(b, &status, &err) : start_beside_init(b, &err);
 	if (pid < 0) {
 		(void)report_error(b->report, &err);
 		_exit(FAILED);
 	}
 	/* Nothing may be left open in here: neither the caller's pipes nor the report socket, whose
 	 * end tells the caller that the workload runs. */
-	if (syscall(SYS_close_range, 0, ~0U, 0) < 0)
+	if (status >= 0 && dup2(status, 0) < 0)
 		_exit(FAILED);
-	reap(pid);
+	if (syscall(SYS_close_range, status >= 0 ? 1 : 0, ~0U, 0) < 0)
+		_exit(FAILED);
+	reap(pid, status >= 0 ? 0 : -1);
 }

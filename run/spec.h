@@ -67,9 +67,9 @@ struct run_spec {
 	uint64_t shm_size; /* 0: 64 MiB */
 	int in, out,
 		errfd; /* descriptors of the workload; -1: /dev/null. With tty they are ignored */
-	bool as_pid1; /* the workload is PID 1 of its pid namespace, as docker has it (a signal that
-	                 it does not handle does nothing); else our init is, which forwards signals
-	               */
+	bool as_pid1; /* the workload is PID 1 of its pid namespace, as docker has it; else our init
+	                 is. Either way signals are forwarded, and end a workload that has no
+	                 handler for them */
 	bool tty; /* the sandbox opens a terminal on its own devpts and hands the master to the
 	             caller */
 };

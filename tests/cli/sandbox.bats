@@ -170,7 +170,7 @@ other_netns() { # PID
 	base
 	run box --network=none busybox sh -c 'exit 37'
 	[ "$status" = 37 ]
-	run box --network=none busybox sh -c 'kill -9 $$'
+	run box --network=none --init busybox sh -c 'kill -9 $$'
 	[ "$status" = 137 ]
 	run -127 --separate-stderr box --network=none busybox no-such-program
 	[[ "$stderr" == *no-such-program* ]]
@@ -206,6 +206,37 @@ other_netns() { # PID
 	wait $pid || code=$?
 	[ "$code" = 9 ]
 	grep -q 'got it' out
+}
+
+@test "run: a signal ends a command that has no handler for it, and one that ignores it goes on" {
+	base
+	for init in "" --init; do
+		# shellcheck disable=SC2086 # none or one
+		"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none $init busybox sh -c 'echo ready; exec sleep 1000' >out 3>&- &
+		pid=$!
+		wait_for 10 grep -q ready out
+		kill -TERM $pid
+		code=0
+		wait $pid || code=$?
+		[ "$code" = 143 ]
+	done
+	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none busybox \
+		sh -c 'trap "" TERM; trap "exit 5" USR1; echo ready; while :; do sleep 0.1; done' >out 3>&- &
+	pid=$!
+	wait_for 10 grep -q ready out
+	kill -TERM $pid
+	kill -USR1 $pid
+	code=0
+	wait $pid || code=$?
+	[ "$code" = 5 ]
+}
+
+@test "run: the command is process 1, unless an init is asked for" {
+	base
+	[ "$(box --network=none busybox sh -c 'echo $$')" = 1 ]
+	[ "$(box --network=none --init busybox sh -c 'cat /proc/1/comm')" = mica-init ]
+	# What watches over it is not in its sight.
+	run ! box --network=none busybox sh -c 'cat /proc/[0-9]*/comm | grep mica'
 }
 
 @test "run: -t gives a terminal and takes it back" {
