@@ -90,3 +90,108 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	[[ "$output" == "uid=1234(app) gid=1234(app)"* ]]
 	assert_clean_store
 }
+
+@test "keyvalue: a server gives up root in its entrypoint and keeps its data" {
+	context keyvalue
+	mica build --network=host -t keyvalue ctx
+	config=$(config_of keyvalue)
+	[ "$(jq -c .config.Volumes <<<"$config")" = '{"/data":{}}' ]
+	[ "$(jq -c .config.Healthcheck.Test <<<"$config")" = '["CMD-SHELL","redis-cli ping || exit 1"]' ]
+	mount_image localhost/keyvalue:latest "$D/m"
+	# What apt downloaded is in the cache mounts, and the container gave its own files back.
+	[ -z "$(find "$D/m/var/lib/apt/lists" "$D/m/var/cache/apt" -name '*_Packages' -o -name '*.deb')" ]
+	[ "$(stat -c %u:%g "$D/m/data")" = 999:999 ]
+	umount "$D/m"
+
+	port=$(free_port)
+	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=host keyvalue --port "$port" --bind 127.0.0.1 >log 2>&1 3>&- &
+	pid=$!
+	echo $pid >"$T/keyvalue.pid"
+	wait_for 20 bash -c "exec 4<>/dev/tcp/127.0.0.1/$port"
+	exec 4<>"/dev/tcp/127.0.0.1/$port"
+	printf 'SET colour green\r\nGET colour\r\n' >&4
+	read -r -t 10 first <&4
+	read -r -t 10 second <&4
+	read -r -t 10 third <&4
+	exec 4>&-
+	[ "${first%$'\r'} ${second%$'\r'} ${third%$'\r'}" = '+OK $5 green' ]
+	kill -TERM "$pid"
+	wait "$pid"
+	grep -q 'ready to exit, bye bye' log
+	[ "$(in_image keyvalue sh -c 'gosu keyvalue id -un')" = keyvalue ]
+
+	# Another package list does not fetch again what the cache mount has.
+	run mica build --network=host --no-cache -t keyvalue ctx
+	[ "$status" = 0 ]
+	[[ "$output" == *"Need to get 0 B/"* ]]
+	assert_clean_store
+}
+
+@test "proxy: the entrypoint makes the configuration from templates" {
+	context proxy
+	mica build --network=host -t proxy ctx
+	port=$(free_port)
+	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=host -e PORT="$port" -e GREETING=salve proxy >log 2>&1 3>&- &
+	pid=$!
+	echo $pid >"$T/proxy.pid"
+	wait_for 20 curl -sf -o page "http://127.0.0.1:$port/x"
+	[ "$(cat page)" = "salve, you asked for /x" ]
+	kill -QUIT "$pid"
+	wait "$pid"
+	run --separate-stderr mica build --network=host --build-arg DEBIAN_TAG=none -t proxy ctx
+	assert_error 'debian:none'
+	assert_clean_store
+}
+
+@test "calculator: what a step installs and removes again is not in the image" {
+	context calculator
+	mica build --network=host -t calculator ctx
+	[ "$(echo '6 * 7' | "$MICA_BIN" --root "$MICA_ROOT" run -i --rm --network=none calculator 2>/dev/null)" = 42 ]
+	[ "$(in_image calculator calculator -v)" = "calculator 1.0" ]
+	run ! in_image calculator sh -c 'command -v gcc'
+	in_image calculator sh -c 'dpkg -s libreadline8 >/dev/null'
+	assert_clean_store
+}
+
+@test "onbuild: an image made from a base runs the base's triggers" {
+	context onbuild
+	touch ctx/app/main.lua.orig
+	mica build --network=host -t shop ctx
+	[ "$(in_image shop apple pear apple)" = "production: 10" ]
+	[ "$(in_image --entrypoint cat shop ../checked)" = "checked 2 scripts for production" ]
+	[ "$(jq -r .config.User <<<"$(config_of shop)")" = daemon ]
+	[ "$(jq -c .config.OnBuild <<<"$(config_of shop)")" = null ]
+
+	# The base by itself, and another context that is built from it by name.
+	mica build --network=none --target=base -t onbuild ctx
+	[ "$(jq '.config.OnBuild | length' <<<"$(config_of onbuild)")" = 5 ]
+	mkdir -p other/app
+	echo 'print(arg[1], os.getenv("APP_ENV"))' >other/app/main.lua
+	mica build --network=none --build-arg APP_ENV=test -t other -f - other <<<$'FROM localhost/onbuild\nENTRYPOINT ["lua5.4", "main.lua", "hi"]'
+	[ "$(in_image other)" = $'hi\ttest' ]
+	echo 'print(' >other/app/main.lua
+	run mica build --network=none -t other -f - other <<<'FROM localhost/onbuild'
+	[ "$status" = 1 ]
+	[[ "$output" == *"luac5.4: main.lua:"* ]]
+	assert_clean_store
+}
+
+@test "worker: platform arguments choose, a secret is used and not kept, an init reaps" {
+	context worker
+	echo very-secret-token >token
+	mica build --network=host --secret id=token,src=token -t worker ctx
+	id=$(sha256sum <token | cut -c1-12)
+	run in_image worker 3
+	[ "$status" = 0 ]
+	[ "$output" = "worker $id on $(uname -m)-linux-gnu did 3 jobs, init is tini" ]
+	mica save -o worker.tar worker
+	run ! grep -q very-secret-token worker.tar
+	run ! grep -rqs very-secret-token "$MICA_ROOT"
+	# Without the secret: the image says so; a platform that is not known is refused by the step.
+	mica build --network=none --no-cache-filter registered -t worker ctx
+	[ "$(in_image worker)" = "worker anonymous on $(uname -m)-linux-gnu did 1 jobs, init is tini" ]
+	run mica build --network=none --build-arg TARGETARCH=vax --target=runtime ctx
+	[ "$status" = 1 ]
+	[[ "$output" == *"unsupported platform: linux/vax"* ]]
+	assert_clean_store
+}

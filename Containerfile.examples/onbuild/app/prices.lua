@@ -1,0 +1,1 @@
+return { apple = 3, pear = 4 }
