@@ -18,7 +18,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define SHM_SIZE_DEFAULT (64 * MIB)
 #define ATTR_QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 /* Kernel state that a step has no business with (the union of what runc, moby and podman mask);
@@ -304,18 +303,27 @@ static int make_devices(const struct box *b, struct err *err)
 	return 0;
 }
 
-static int mount_in_dev(const struct box *b, const char *name, const char *type,
-	const char *const *options, unsigned attrs, int *ret_fd, struct err *err)
+static int attach_in_dev(
+	const struct box *b, const char *name, const char *type, int mnt, struct err *err)
 {
+	if (mnt < 0)
+		return err_sys(err, "cannot mount %s on '/dev/%s'", type, name);
 	if (mkdirat(b->dev, name, 0755) < 0)
 		return err_sys(err, "cannot create '/dev/%s'", name);
 	AUTO_FD int dir = openat(b->dev, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_FD int mnt = mount_new(type, options, attrs);
-	if (dir < 0 || mnt < 0 || mount_attach(mnt, dir, 0, false) < 0)
+	if (dir < 0 || mount_attach(mnt, dir, 0, false) < 0)
 		return err_sys(err, "cannot mount %s on '/dev/%s'", type, name);
-	if (ret_fd)
-		*ret_fd = take_fd(&mnt);
 	return 0;
+}
+
+static int mount_in_dev(const struct box *b, const char *name, const char *type,
+	const char *const *options, unsigned attrs, int *ret_fd, struct err *err)
+{
+	AUTO_FD int mnt = mount_new(type, options, attrs);
+	int r = attach_in_dev(b, name, type, mnt, err);
+	if (r == 0 && ret_fd)
+		*ret_fd = take_fd(&mnt);
+	return r;
 }
 
 /* A terminal of the new devpts: the master goes to the caller, the slave is the workload's and its
@@ -361,18 +369,13 @@ static int mount_dev(struct box *b, struct err *err)
 		b, "pts", "devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &pts, err);
 	if (r < 0 && err_is_sys(err, EINVAL)) { /* group 5 is not mapped */
 		err_clear(err);
-		(void)unlinkat(b->dev, "pts", AT_REMOVEDIR);
 		r = mount_in_dev(b, "pts", "devpts", pts_no_gid,
 			MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &pts, err);
 	}
 	if (r < 0)
 		return r;
 
-	char size[48];
-	snprintf(size, sizeof(size), "size=%" PRIu64,
-		b->spec->shm_size ? b->spec->shm_size : (uint64_t)SHM_SIZE_DEFAULT);
-	r = mount_in_dev(b, "shm", "tmpfs", (const char *const[]){"mode=1777", size, NULL},
-		ATTR_QUIET, NULL, err);
+	r = attach_in_dev(b, "shm", "tmpfs", b->shm, err);
 	if (r == 0)
 		r = mount_in_dev(b, "mqueue", "mqueue", NULL, ATTR_QUIET, NULL, err);
 	if (r == 0 && b->spec->tty)

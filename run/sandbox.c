@@ -246,6 +246,8 @@ static int prepare(
 			&b->filter, err);
 	if (r == 0)
 		r = clone_sources(spec, b->sources, err);
+	if (r == 0 && (b->shm = shm_new(spec->shm_size)) < 0)
+		r = err_sys(err, "cannot make a file system for '/dev/shm'");
 	if (r == 0)
 		r = snapshot_mount(&spec->root, &s->root, err);
 	if (r == 0)
@@ -273,6 +275,7 @@ int sandbox_start(const struct run_spec *spec, struct network *net,
 	struct box b = {
 		.spec = spec,
 		.sources = sources,
+		.shm = -1,
 		.netns = private ? network_netns(net) : -1,
 		.dns = private ? network_dns(net) : NULL,
 		.proc = -1,
@@ -289,6 +292,7 @@ int sandbox_start(const struct run_spec *spec, struct network *net,
 	if (r == 0)
 		r = start_child(s, &b, &master, err);
 	close_sources(spec, sources);
+	mem_close_p(&b.shm);
 	if (r < 0) {
 		struct sandbox_result result;
 		struct err ignored = ERR_INIT;

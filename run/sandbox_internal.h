@@ -7,6 +7,7 @@
  *mount init.c         PID 1: runs the steps below in order, then reaps and forwards signals
  *	rootfs.c       attaches the root, pivots
  *	mounts.c       /proc /sys /dev and the caller's mounts
+ *	shm.c          the file system of /dev/shm
  *	etc_files.c    /etc/hosts and /etc/resolv.conf
  *	target.c       finds or makes the mount points inside the image
  *	exec.c         the workload: user, capabilities, filter, execve
@@ -29,6 +30,7 @@ struct box {
 	const struct run_spec *spec;
 	int root; /* the snapshot, a detached mount */
 	int *sources; /* spec->n_mounts detached clones of bind sources, -1 for tmpfs */
+	int shm; /* for /dev/shm, a detached mount */
 	int netns; /* to be joined, or -1 */
 	const char *dns; /* name server of the private network, or NULL */
 	const struct cgroup *cgroup;
@@ -45,6 +47,12 @@ struct box {
 	int terminal; /* slave side, or -1 */
 	int stdio[3];
 };
+
+/* --- shm.c --- */
+/* A detached tmpfs for /dev/shm, where no device can be opened; size 0: the default. To be called
+ * by the caller's side: user namespaces cannot be made below a root that is mounted over. -1 and
+ * errno on failure. */
+int shm_new(uint64_t size);
 
 /* --- report.c: one datagram a message --- */
 enum report_kind { REPORT_ERROR, REPORT_STUB, REPORT_DIR, REPORT_TERMINAL };

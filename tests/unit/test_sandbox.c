@@ -349,6 +349,13 @@ static void makes_device_nodes_useless(void **state)
 	assert_int_equal(image_run(&im, "head -c 1 /disk"), 1);
 }
 
+static void shows_shm_as_buildkit_does(void **state)
+{
+	(void)state;
+	assert_prints("grep -o ' /dev/shm tmpfs rw,nosuid,relatime,size=65536k' /proc/mounts",
+		" /dev/shm tmpfs rw,nosuid,relatime,size=65536k\n");
+}
+
 static void has_no_privileged_system_calls(void **state)
 {
 	(void)state;
@@ -731,6 +738,7 @@ int main(void)
 		CASE(opens_a_terminal),
 		CASE(makes_proc_sys_read_only),
 		CASE(makes_device_nodes_useless),
+		CASE(shows_shm_as_buildkit_does),
 		CASE(has_no_privileged_system_calls),
 		CASE(uses_its_own_dev_whatever_the_image_has),
 		CASE(keeps_a_linked_resolv_conf_inside),
