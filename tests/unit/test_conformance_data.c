@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/unit/unit.h"
 
@@ -33,17 +34,6 @@ static const char *root_folder(void)
 {
 	const char *folder = getenv("MICA_CONFORMANCE");
 	return folder && *folder ? folder : "../shared/conformance";
-}
-
-static void skip_unless_there(void)
-{
-	DIR *dir = opendir(root_folder());
-	if (!dir) {
-		printf("skipped: no conformance data in '%s' (set MICA_CONFORMANCE)\n",
-			root_folder());
-		skip();
-	}
-	closedir(dir);
 }
 
 /* NULL: no such file */
@@ -187,7 +177,6 @@ static bool same_dump(const char *what, const char *expected, const char *got)
 static void the_trees_of_buildkits_parser_tests_are_the_same(void **state)
 {
 	(void)state;
-	skip_unless_there();
 	AUTO_STRV struct strv cases = STRV_INIT;
 	AUTO_FREE char *folder = xasprintf("%s/data/parser/testfiles", root_folder());
 	unsigned bad = 0;
@@ -211,7 +200,6 @@ static void the_trees_of_buildkits_parser_tests_are_the_same(void **state)
 static void what_buildkits_parser_refuses_is_refused(void **state)
 {
 	(void)state;
-	skip_unless_there();
 	AUTO_STRV struct strv cases = STRV_INIT;
 	AUTO_FREE char *folder = xasprintf("%s/data/parser/testfiles-negative", root_folder());
 	entries(folder, &cases);
@@ -266,7 +254,6 @@ static char *case_text(const char *group, const char *name, size_t *ret_len)
 static void the_trees_of_all_cases_are_the_same(void **state)
 {
 	(void)state;
-	skip_unless_there();
 	AUTO_STRV struct strv cases = STRV_INIT;
 	AUTO_FREE char *folder = xasprintf("%s/data/ast", root_folder());
 	unsigned bad = 0, compared = 0;
@@ -299,7 +286,6 @@ static void the_trees_of_all_cases_are_the_same(void **state)
 static void all_cases_are_accepted_or_refused_alike(void **state)
 {
 	(void)state;
-	skip_unless_there();
 	AUTO_FREE char *top = xasprintf("%s/cases", root_folder());
 	AUTO_STRV struct strv groups = STRV_INIT;
 	unsigned bad = 0, compared = 0;
@@ -348,7 +334,6 @@ static char *trim(char *s)
 static void words_are_expanded_like_buildkits(void **state)
 {
 	(void)state;
-	skip_unless_there();
 	size_t len;
 	AUTO_FREE char *path = xasprintf("%s/data/shell/envVarTest", root_folder());
 	AUTO_FREE char *text = slurp(path, &len);
@@ -384,7 +369,6 @@ static void words_are_expanded_like_buildkits(void **state)
 static void words_are_split_like_buildkits(void **state)
 {
 	(void)state;
-	skip_unless_there();
 	size_t len;
 	AUTO_FREE char *path = xasprintf("%s/data/shell/wordsTest", root_folder());
 	AUTO_FREE char *text = slurp(path, &len);
@@ -438,7 +422,6 @@ static char *json_string(const char *s, const char **ret_end)
 static void patterns_are_matched_like_buildkits(void **state)
 {
 	(void)state;
-	skip_unless_there();
 	size_t len;
 	AUTO_FREE char *path = xasprintf("%s/data/shell/patterns.jsonl", root_folder());
 	AUTO_FREE char *text = slurp(path, &len);
@@ -480,6 +463,11 @@ static void patterns_are_matched_like_buildkits(void **state)
 
 int main(void)
 {
+	if (access(root_folder(), R_OK) < 0) {
+		printf("1..0 # SKIP no conformance data in '%s' (set MICA_CONFORMANCE)\n",
+			root_folder());
+		return 77; /* what CTest takes for a skipped test */
+	}
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_trees_of_buildkits_parser_tests_are_the_same),
 		cmocka_unit_test(what_buildkits_parser_refuses_is_refused),
