@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
@@ -303,6 +304,25 @@ static int make_dirs(
 	return 0;
 }
 
+/* In version 2 alone, and only where nothing speaks against it: the sandbox works without. */
+static int make_plain_dir(struct cgroup *g, const struct note *note, struct err *err)
+{
+	AUTO_HIERARCHIES struct hierarchies hs = {0};
+	char name[32] = "mica-";
+	tmp_random_name(name + 5, 16);
+	int r = find_hierarchies(&hs, err);
+	if (r < 0)
+		r = ERR_UNSUPPORTED; /* no /proc, so no sandbox either: let that one say it */
+	for (size_t i = 0; i < hs.n && r == 0 && g->n == 0; i++)
+		if (hs.h[i].v2)
+			r = make_dir(g, &hs.h[i], 0, name, note, err);
+	if (r != ERR_UNSUPPORTED)
+		return r;
+	log_debug("the sandbox has no cgroup of its own: %s", err->msg);
+	err_clear(err);
+	return 0;
+}
+
 int cgroup_create(const struct run_limits *l,
 	int (*note)(void *arg, const char *path, struct err *err), void *arg, struct cgroup **ret,
 	struct err *err)
@@ -310,13 +330,9 @@ int cgroup_create(const struct run_limits *l,
 	const char *flags[CONTROLLERS] = {0};
 	if (l->memory_swap && !l->memory)
 		return err_set(err, ERR_INVALID, "--memory-swap needs --memory");
-	if (!needed(l, flags)) {
-		*ret = NULL;
-		return 0;
-	}
 	struct note n = {.fn = note, .arg = arg};
 	struct cgroup *g = xcalloc(1, sizeof(*g));
-	int r = make_dirs(g, l, &n, err);
+	int r = needed(l, flags) ? make_dirs(g, l, &n, err) : make_plain_dir(g, &n, err);
 	for (size_t i = 0; i < g->n && r == 0; i++)
 		r = g->dirs[i].v2 ? cgroup_v2_limit(&g->dirs[i], l, err)
 		                  : cgroup_v1_limit(&g->dirs[i], l, err);
@@ -325,8 +341,21 @@ int cgroup_create(const struct run_limits *l,
 		(void)!cgroup_remove(g, &ignored);
 		return r;
 	}
-	*ret = g;
+	*ret = g->n ? g : NULL;
+	if (g->n == 0)
+		free(g);
 	return 0;
+}
+
+int cgroup_check(const struct run_limits *l, struct err *err)
+{
+	const char *flags[CONTROLLERS] = {0};
+	if (!needed(l, flags) && !l->memory_swap)
+		return 0;
+	/* The only honest check is to do it. */
+	struct cgroup *g;
+	int r = cgroup_create(l, NULL, NULL, &g, err);
+	return r < 0 ? r : cgroup_remove(g, err);
 }
 
 int cgroup_clone_fd(const struct cgroup *g)
@@ -337,7 +366,7 @@ int cgroup_clone_fd(const struct cgroup *g)
 int cgroup_join(const struct cgroup *g, struct err *err)
 {
 	for (size_t i = 0; g && i < g->n; i++)
-		if (write(g->dirs[i].procs, "0", 1) < 0)
+		if (write(g->dirs[i].procs, "0", 1) < 0 && g->dirs[i].controllers)
 			return err_sys(err, "cannot enter cgroup '%s'", g->dirs[i].path);
 	return 0;
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The cgroup of one workload, in whatever hierarchies this host has: version 1, version 2 or both
- *(hybrid). Only made when a limit is asked for, and on version 1 only in the hierarchies of the
- *controllers that are needed: moving a process costs milliseconds there, and without limits the pid
- *namespace already ends everything.
+ * (hybrid).
  *
- *	cgroup_create    directories named mica-<random> with the limits written
- *	cgroup_join      by the child itself, before it unshares its cgroup namespace; nothing to do
- *after clone3(CLONE_INTO_CGROUP) cgroup_usage     what happened in it cgroup_remove    after the
- *last process is gone
+ * With limits: in the version 1 hierarchies of the controllers that are needed, or in version 2.
+ * Without: in version 2 below our own cgroup, if we may write there, so that everything in it can
+ * be told and killed from outside. That takes 0.2 ms; moving a process to another cgroup of version
+ * 1 takes milliseconds, and there the pid namespace alone has to do.
+ *
+ * - cgroup_create: directories named mica-<random> with the limits written.
+ * - cgroup_join: by the child itself, before it unshares its cgroup namespace; nothing to do after
+ *   clone3(CLONE_INTO_CGROUP).
+ * - cgroup_usage: what happened in it.
+ * - cgroup_remove: after the last process is gone.
  */
 #pragma once
 #include <stdbool.h>
@@ -26,11 +30,13 @@ struct cgroup_usage {
 };
 
 /* note is called with each directory before it is made (its result, if negative, ends the
- * creation). *ret: NULL when no limit is asked for. ERR_UNSUPPORTED: names the flag whose limit
- * cannot be enforced, and why. */
+ * creation). *ret: NULL when no limit is asked for and there is none to have at low cost.
+ * ERR_UNSUPPORTED: names the flag whose limit cannot be enforced, and why. */
 int cgroup_create(const struct run_limits *l,
 	int (*note)(void *arg, const char *path, struct err *err), void *arg, struct cgroup **ret,
 	struct err *err) __attribute__((warn_unused_result));
+/* Can these limits be enforced here? Errors as above. */
+int cgroup_check(const struct run_limits *l, struct err *err) __attribute__((warn_unused_result));
 int cgroup_join(const struct cgroup *g, struct err *err) __attribute__((warn_unused_result));
 /* Directory descriptor for CLONE_INTO_CGROUP when all is in the one version 2 hierarchy, else -1.
  */

@@ -48,8 +48,8 @@ uint64_t cgroup_read_key(int dirfd, const char *file, const char *key);
 /* ERR_UNSUPPORTED "<flag>: cannot write <file>: errno text" */
 int cgroup_refused(struct err *err, const char *flag, const char *file);
 
-/* Find the directory under which a child with these controllers can be made. *ret_parent: a new
- * string. */
+/* Find the directory under which a child with these controllers (version 2: none will do) can be
+ * made. *ret_parent: a new string. ERR_UNSUPPORTED: there is none. */
 int cgroup_v1_parent(const struct hierarchy *h, unsigned need, char **ret_parent, struct err *err)
 	__attribute__((warn_unused_result));
 int cgroup_v2_parent(const struct hierarchy *h, unsigned need, char **ret_parent, struct err *err)

@@ -76,6 +76,21 @@ static bool vacate(int dir)
 	return false;
 }
 
+/* Without controllers a cgroup may hold processes and children at the same time. */
+static int plain_parent(const struct hierarchy *h, char **ret_parent, struct err *err)
+{
+	char type[64];
+	AUTO_FD int fd = open(h->own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || faccessat(fd, ".", W_OK, AT_EACCESS) < 0 ||
+		faccessat(fd, "cgroup.procs", W_OK, AT_EACCESS) < 0)
+		return err_set(err, ERR_UNSUPPORTED, "'%s' is not writable", h->own);
+	/* below a cgroup of threads there are only such; the root has no type */
+	if (cgroup_read(fd, "cgroup.type", type, sizeof(type)) == 0 && !streq(type, "domain"))
+		return err_set(err, ERR_UNSUPPORTED, "'%s' is '%s'", h->own, type);
+	*ret_parent = xstrdup(h->own);
+	return 0;
+}
+
 /*
  * Our own cgroup holds ourselves, so unless it is the root its children cannot have controllers;
  * the next one up that is ours to write to (systemd delegates user@.service to its user) can.
@@ -85,6 +100,8 @@ static bool vacate(int dir)
  */
 int cgroup_v2_parent(const struct hierarchy *h, unsigned need, char **ret_parent, struct err *err)
 {
+	if (!need)
+		return plain_parent(h, ret_parent, err);
 	AUTO_FREE char *dir = xstrdup(h->own);
 	while (path_is_below(dir, h->mount)) {
 		AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

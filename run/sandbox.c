@@ -367,8 +367,5 @@ int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 
 int sandbox_check_limits(const struct run_limits *l, struct err *err)
 {
-	/* The only honest check is to do it. */
-	struct cgroup *g;
-	int r = cgroup_create(l, NULL, NULL, &g, err);
-	return r < 0 ? r : cgroup_remove(g, err);
+	return cgroup_check(l, err);
 }

@@ -50,10 +50,13 @@ assert_swept() {
 		RUN echo first >/first
 		RUN echo second >/second; $nap
 	END
-	start build --network=none --pids-limit 100 -t t ctx
+	start build --network=none -t t ctx
 	wait_for 20 pgrep -f "^$nap"
+	# Without limits the step has a cgroup too, where version 2 is ours to write to.
 	cgroups_of "$(pgrep -f "^$nap" | head -1)" | grep mica >cgroups || true
-	[ -s cgroups ]
+	if [ -w /sys/fs/cgroup/cgroup.procs ] || [ -w /sys/fs/cgroup/unified/cgroup.procs ]; then
+		[ -s cgroups ]
+	fi
 	kill -9 "$pid"
 	wait_for 10 not_running "^$nap"
 	assert_swept

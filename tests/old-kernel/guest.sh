@@ -297,6 +297,8 @@ case_killed() {
 	mica build --network=none ctx >out 2>&1 &
 	mica=$!
 	wait_for running 'sleep 4323'
+	# without limits too
+	grep -qx "$(running 'sleep 4323')" "$(our_cgroups)/cgroup.procs"
 	kill -INT $mica
 	wait $mica || true
 	not_running 'sleep 4323'

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int note(void *arg, const char *path, struct err *err)
@@ -62,15 +63,31 @@ static void assert_either(
 		assert_string_equal(value(paths, v2), two);
 }
 
-static void no_limit_needs_no_cgroup(void **state)
+static void without_limits_one_of_version_2_at_most(void **state)
 {
 	(void)state;
+	AUTO_STRV struct strv paths = STRV_INIT;
 	const struct run_limits none = {0};
 	struct cgroup *g;
 	struct err err = ERR_INIT;
-	assert_int_equal(cgroup_create(&none, NULL, NULL, &g, &err), 0);
-	assert_null(g);
+	assert_int_equal(cgroup_check(&none, &err), 0);
+	assert_int_equal(cgroup_create(&none, note, &paths, &g, &err), 0);
+	bool here = access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0 ||
+	            access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) == 0;
+	if (here && geteuid() == 0)
+		assert_non_null(g);
+	assert_int_equal(paths.n, g ? 1 : 0);
+	assert_int_equal(cgroup_clone_fd(g) >= 0, g != NULL);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(cgroup_join(g, &err) < 0);
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 	assert_int_equal(cgroup_remove(g, &err), 0);
+	STRV_FOREACH (path, &paths)
+		assert_int_equal(access(*path, F_OK), -1);
 }
 
 static void writes_memory_and_pids(void **state)
@@ -156,7 +173,7 @@ static void long_lists_end_at_a_whole_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_limit_needs_no_cgroup),
+		cmocka_unit_test(without_limits_one_of_version_2_at_most),
 		cmocka_unit_test(writes_memory_and_pids),
 		cmocka_unit_test(writes_cpu),
 		cmocka_unit_test(refuses_what_makes_no_sense),
