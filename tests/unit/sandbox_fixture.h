@@ -78,8 +78,10 @@ static inline void put_busybox(int root)
 
 static inline void image_init(struct image *im)
 {
-	if (geteuid() != 0 || access("/bin/busybox", X_OK) != 0)
-		skip();
+	if (geteuid() != 0)
+		skip_because("a sandbox needs root or a user namespace");
+	if (access("/bin/busybox", X_OK) != 0)
+		skip_because("/bin/busybox is not installed");
 	memset(im, 0, sizeof(*im));
 	snprintf(im->dir, sizeof(im->dir), "/dev/shm/mica-test-XXXXXX");
 	assert_non_null(mkdtemp(im->dir));

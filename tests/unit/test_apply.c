@@ -11,7 +11,7 @@ static void everything_about_an_entry_is_kept(void **state)
 {
 	(void)state;
 	if (!tree_privileged())
-		skip();
+		skip_because("only root can set owners, devices and trusted attributes");
 	AUTO_TREE struct tree t = tree_new();
 	AUTO_TAR struct tar a;
 	tar_init(&a);
@@ -147,7 +147,7 @@ static void later_entries_win(void **state)
 {
 	(void)state;
 	if (!tree_privileged())
-		skip();
+		skip_because("only root can set owners, devices and trusted attributes");
 	AUTO_TREE struct tree t = tree_new();
 	AUTO_TAR struct tar a;
 	tar_init(&a);
@@ -493,7 +493,7 @@ static void owners_can_be_given_or_left(void **state)
 {
 	(void)state;
 	if (!tree_privileged())
-		skip();
+		skip_because("only root can set owners, devices and trusted attributes");
 	AUTO_TREE struct tree t = tree_new();
 	AUTO_TAR struct tar a;
 	tar_init(&a);
@@ -520,7 +520,7 @@ static void an_archive_for_add_stays_inside_and_merges(void **state)
 {
 	(void)state;
 	if (!tree_privileged())
-		skip();
+		skip_because("only root can set owners, devices and trusted attributes");
 	struct jail j;
 	jail_init(&j);
 	int top = openat(j.root, ".", O_RDONLY);

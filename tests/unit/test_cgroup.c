@@ -33,9 +33,8 @@ static struct cgroup *create(const struct run_limits *l, struct strv *paths)
 	struct err err = ERR_INIT;
 	int r = cgroup_create(l, note, paths, &g, &err);
 	if (r == ERR_UNSUPPORTED) {
-		print_message("%s\n", err.msg);
 		strv_done(paths);
-		skip();
+		skip_because("%s", err.msg);
 	}
 	assert_int_equal(r, 0);
 	return g;

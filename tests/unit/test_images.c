@@ -221,7 +221,7 @@ static void skopeo_reads_it_in_place(void **state)
 		"localhost:5000/team/app:1.0_x", "localhost/a-b:latest"};
 	AUTO_FREE char *skopeo = proc_find("skopeo");
 	if (!skopeo)
-		skip();
+		skip_because("skopeo is not installed");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		AUTO_BUF struct buf out = BUF_INIT(1 << 20);
 		char hex[DIGEST_STR_MAX];

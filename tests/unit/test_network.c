@@ -31,14 +31,13 @@ static struct network *start(void)
 	struct err err = ERR_INIT;
 	int r = network_start(&n, &err);
 	if (r == ERR_NOT_FOUND)
-		skip();
+		skip_because("%s", err.msg);
 	assert_int_equal(r, 0);
 	/* nothing here may reach outside of its own machine in a sandboxed build: no tun device, no
 	 * network */
 	if (network_ready(n, &err) < 0) {
-		print_message("%s\n", err.msg);
 		network_stop(n);
-		skip();
+		skip_because("%s", err.msg);
 	}
 	return n;
 }

@@ -54,7 +54,7 @@ static void one_pass_unpacks_copies_and_hashes(void **state)
 {
 	(void)state;
 	if (!tree_privileged())
-		skip();
+		skip_because("only root can set owners, devices and trusted attributes");
 	for (int how = 0; how < 3; how++) {
 		AUTO_TREE struct tree t = tree_new();
 		AUTO_TAR struct tar a;
@@ -188,7 +188,7 @@ static void the_box_is_closed(void **state)
 {
 	(void)state;
 	if (!tree_privileged())
-		skip();
+		skip_because("only root can set owners, devices and trusted attributes");
 	AUTO_TREE struct tree t = tree_new();
 	tree_text(t.fd, "marker", "x");
 	AUTO_FD int dir = tree_sub(&t, "dir"), kept = openat(t.fd, "marker", O_RDONLY),

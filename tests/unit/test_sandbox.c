@@ -621,21 +621,18 @@ static int note_path(void *arg, const char *path, struct err *err)
 	return 0;
 }
 
-static bool can_limit(void)
+static void skip_without_limits(void)
 {
 	struct err err = ERR_INIT;
 	struct run_limits l = {.memory = 64 * MIB, .pids = 10};
-	if (sandbox_check_limits(&l, &err) == 0)
-		return true;
-	print_message("%s\n", err.msg);
-	return false;
+	if (sandbox_check_limits(&l, &err) < 0)
+		skip_because("%s", err.msg);
 }
 
 static void reports_an_out_of_memory_kill(void **state)
 {
 	(void)state;
-	if (!can_limit())
-		skip();
+	skip_without_limits();
 	im.spec.limits.memory = 16 * MIB;
 	im.spec.limits.memory_swap = 16 * MIB;
 	assert_int_not_equal(image_run(&im, "dd if=/dev/zero of=/dev/shm/big bs=1M count=64; echo "
@@ -649,8 +646,7 @@ static void reports_an_out_of_memory_kill(void **state)
 static void survives_a_fork_bomb(void **state)
 {
 	(void)state;
-	if (!can_limit())
-		skip();
+	skip_without_limits();
 	im.spec.limits.pids = 20;
 	(void)image_run(&im, "b() { b | b & }; b; sleep 0.2");
 	assert_true(im.result.pids_limit_hit);
@@ -659,8 +655,7 @@ static void survives_a_fork_bomb(void **state)
 static void removes_its_cgroups(void **state)
 {
 	(void)state;
-	if (!can_limit())
-		skip();
+	skip_without_limits();
 	AUTO_STRV struct strv paths = STRV_INIT;
 	const struct sandbox_hooks hooks = {.note_cgroup = note_path, .arg = &paths};
 	struct sandbox *s;

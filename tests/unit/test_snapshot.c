@@ -110,7 +110,7 @@ static void check_stack(enum snapshot_way way, size_t n, bool writable)
 static void stacks_of_every_height_are_mounted(void **state)
 {
 	if (!*state)
-		skip();
+		skip_because("this user cannot have a mount namespace");
 	static const size_t heights[] = {1, 2, 3, 300, MANY};
 	for (size_t i = 0; i < ARRAY_LEN(heights); i++) {
 		check_stack(SNAPSHOT_PROBE, heights[i], false);
@@ -121,7 +121,7 @@ static void stacks_of_every_height_are_mounted(void **state)
 static void the_ways_of_older_kernels_work(void **state)
 {
 	if (!*state)
-		skip();
+		skip_because("this user cannot have a mount namespace");
 	snapshot_force(SNAPSHOT_PROBE);
 	if (!strstr(snapshot_method(), "mount(2)")) /* else this is such a kernel */
 		check_stack(SNAPSHOT_BY_PATH, 300, true);
@@ -135,7 +135,7 @@ static void the_ways_of_older_kernels_work(void **state)
 static void without_layers_the_upper_directory_is_the_tree(void **state)
 {
 	if (!*state)
-		skip();
+		skip_because("this user cannot have a mount namespace");
 	struct stack s;
 	stack_init(&s, 0);
 	int at = attach(&s, true);
@@ -152,7 +152,7 @@ static void without_layers_the_upper_directory_is_the_tree(void **state)
 static void an_opaque_root_hides_the_layers_below(void **state)
 {
 	if (!*state)
-		skip();
+		skip_because("this user cannot have a mount namespace");
 	struct stack s;
 	stack_init(&s, 3);
 	assert_int_equal(whiteout_set_opaque(s.lower[1]), 0);
@@ -167,7 +167,7 @@ static void an_opaque_root_hides_the_layers_below(void **state)
 static void a_layer_may_be_in_a_chain_twice(void **state)
 {
 	if (!*state)
-		skip();
+		skip_because("this user cannot have a mount namespace");
 	struct stack s;
 	stack_init(&s, 4);
 	close(s.lower[3]);
@@ -192,7 +192,7 @@ static void a_layer_may_be_in_a_chain_twice(void **state)
 static void an_error_names_the_file_system(void **state)
 {
 	if (!*state)
-		skip();
+		skip_because("this user cannot have a mount namespace");
 	struct stack s;
 	stack_init(&s, 2);
 	/* an upper directory on an overlay is refused */
@@ -259,7 +259,7 @@ static void change(int at)
 static void a_changeset_makes_the_same_tree_elsewhere(void **state)
 {
 	if (!*state)
-		skip();
+		skip_because("this user cannot have a mount namespace");
 	for (unsigned round = 0; round < 25; round++) {
 		seed = round;
 		struct stack s;

@@ -18,7 +18,7 @@ static void root_stays_what_it_is(void **state)
 	(void)state;
 	struct err err = ERR_INIT;
 	if (!was_root)
-		skip();
+		skip_because("the tests do not run as root");
 	pid_t before = getpid();
 	assert_int_equal(userns_enter(&err), 0);
 	assert_int_equal(getpid(), before);
@@ -29,7 +29,7 @@ static void a_user_without_ranges_is_told_what_to_do(void **state)
 {
 	(void)state;
 	if (!was_root)
-		skip();
+		skip_because("the tests do not run as root");
 	int fds[2];
 	assert_int_equal(pipe(fds), 0);
 	pid_t pid = fork();
@@ -55,7 +55,7 @@ static void a_user_is_root_inside_with_its_ranges(void **state)
 {
 	(void)state;
 	if (was_root)
-		skip();
+		skip_because("the tests run as root");
 	assert_true(userns_is_rootless());
 	assert_int_equal(geteuid(), 0);
 	char dir[] = "/dev/shm/mica-test-XXXXXX";
@@ -69,7 +69,7 @@ static void a_user_runs_sandboxes(void **state)
 	(void)state;
 	static struct image im;
 	if (was_root)
-		skip();
+		skip_because("the tests run as root");
 	image_init(&im);
 	static const enum run_network networks[] = {RUN_NETWORK_NONE, RUN_NETWORK_HOST};
 	for (size_t i = 0; i < ARRAY_LEN(networks); i++) {

@@ -61,7 +61,7 @@ static void what_was_unpacked_is_clean(void **state)
 {
 	(void)state;
 	if (!tree_privileged())
-		skip();
+		skip_because("only root can set owners, devices and trusted attributes");
 	AUTO_TREE struct tree t = tree_new();
 	AUTO_TAR struct tar a;
 	sample(&a);
@@ -137,7 +137,7 @@ static void every_kind_of_difference_is_found(void **state)
 {
 	(void)state;
 	if (!tree_privileged())
-		skip();
+		skip_because("only root can set owners, devices and trusted attributes");
 	for (int which = 0; which <= 14; which++) {
 		AUTO_TREE struct tree t = tree_new();
 		AUTO_TAR struct tar a;
@@ -175,7 +175,7 @@ static void an_archived_directory_is_clean(void **state)
 {
 	(void)state;
 	if (!tree_privileged())
-		skip();
+		skip_because("only root can set owners, devices and trusted attributes");
 	AUTO_TREE struct tree t = tree_new();
 	AUTO_TAR struct tar src;
 	sample(&src);
