@@ -2,14 +2,18 @@
 #include "build/build.h"
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "build/build_files.h"
 #include "build/build_internal.h"
+#include "build/call.h"
 #include "build/executor.h"
 #include "build/file_ignore.h"
 #include "build/finish.h"
+#include "build/lint.h"
+#include "build/lint_stage.h"
 #include "build/logfile.h"
 #include "build/publish.h"
 #include "build/stage_run.h"
@@ -55,6 +59,8 @@ void build_result_done(struct build_result *r)
 	descriptor_done(&r->root);
 	strv_done(&r->refs);
 	strv_done(&r->warnings);
+	lint_done(&r->lint);
+	json_free(r->document);
 	free(r->log);
 }
 
@@ -73,13 +79,29 @@ static int open_context(struct build *b, struct err *err)
 	return 0;
 }
 
+/* # check= of the first file that has one, unless a build argument is given instead. */
+static int lint_setup(struct build *b, const struct containerfile *files, size_t n, struct err *err)
+{
+	const char *text = map_get(&b->o->build_args, "BUILDKIT_DOCKERFILE_CHECK");
+	if (text)
+		return lint_options(&b->result->lint, text, err) < 0
+		               ? err_wrap(err, "--build-arg BUILDKIT_DOCKERFILE_CHECK")
+		               : 0;
+	for (size_t i = 0; i < n && !text; i++) {
+		text = files[i].check;
+		if (text && lint_options(&b->result->lint, text, err) < 0)
+			return err_wrap(err, "%s: # check=", files[i].name);
+	}
+	return 0;
+}
+
 static int open_inputs(struct build *b, struct containerfile **files, size_t *n, struct err *err)
 {
 	if (open_context(b, err) < 0 || build_files_read(b, files, n, err) < 0)
 		return err->code;
-	for (size_t i = 0; i < *n; i++)
-		for (size_t k = 0; k < (*files)[i].warnings.n; k++)
-			strv_add(&b->result->warnings, (*files)[i].warnings.v[k]);
+	if (lint_setup(b, *files, *n, err) < 0)
+		return err->code;
+	lint_files(&b->result->lint, *files, *n);
 	if (b->context_fd < 0)
 		return 0;
 	struct err ignored = ERR_INIT;
@@ -113,6 +135,16 @@ static int finish(struct build *b, struct err *err)
 	return 0;
 }
 
+/* Everything that can be known before a step runs. A check without a target is of all stages. */
+static int evaluate(struct build *b, struct err *err)
+{
+	bool all = b->o->call == BUILD_CALL_CHECK && !(b->o->target && *b->o->target);
+	for (size_t i = 0; all && i < b->stages.n; i++)
+		if (stage_evaluate(b, i, err) < 0)
+			return err->code;
+	return stage_evaluate(b, b->stages.target, err);
+}
+
 static int run(struct build *b, struct err *err)
 {
 	struct containerfile *files = NULL;
@@ -130,14 +162,24 @@ static int run(struct build *b, struct err *err)
 		free(files);
 		return rc;
 	}
-	if (stages_plan(files, n, b->o, &b->stages, err) < 0)
-		return err->code;
-	if (contexts_open(b, err) < 0 || contexts_apply(b, err) < 0)
+	rc = stages_plan(files, n, b->o, &b->stages, err);
+	lint_from(b);
+	if (rc == 0 && b->o->call == BUILD_CALL_TARGETS) {
+		b->result->document = call_targets(files, n);
+		return 0;
+	}
+	if (rc < 0 || contexts_open(b, err) < 0 || contexts_apply(b, err) < 0)
 		return err->code;
 	find_epoch(b);
 	b->plans = xcalloc(b->stages.n, sizeof(*b->plans));
+	if (evaluate(b, err) < 0)
+		return err->code;
+	if (b->o->call == BUILD_CALL_OUTLINE)
+		b->result->document = call_outline(b);
+	if (b->o->call != BUILD_CALL_BUILD)
+		return 0;
 	b->log = logfile_new(b->store, b->txn);
-	if (stage_evaluate(b, b->stages.target, err) < 0 || executor_run(b, err) < 0 ||
+	if (lint_verdict(&b->result->lint, err) < 0 || executor_run(b, err) < 0 ||
 		finish(b, err) < 0)
 		return err->code;
 	struct err ignored = ERR_INIT;
@@ -192,6 +234,9 @@ int build_run(struct store *s, struct txn *t, const struct build_opts *o, struct
 	else
 		platform_host(&b.target_platform);
 	int rc = run(&b, err);
+	lint_sort(&ret->lint);
+	if (o->call == BUILD_CALL_CHECK)
+		ret->document = call_check(&ret->lint, rc < 0 ? err : NULL);
 	struct err ignored = ERR_INIT;
 	if (rc < 0 && b.log && logfile_keep(b.log, &ret->log, &ignored) < 0)
 		strv_add(&ret->warnings, ignored.msg);

@@ -12,6 +12,7 @@
 #pragma once
 #include "base/map.h"
 #include "base/strv.h"
+#include "build/lint.h"
 #include "image/platform.h"
 #include "layers/layer.h"
 #include "registry/transport.h"
@@ -20,11 +21,21 @@
 #include <stdint.h>
 
 struct err;
+struct json;
 struct progress;
 struct store;
 struct txn;
 
+/* Instead of building: tell about the Containerfile (call.h). */
+enum build_call {
+	BUILD_CALL_BUILD,
+	BUILD_CALL_CHECK, /* its warnings */
+	BUILD_CALL_OUTLINE, /* what the target takes: arguments, secrets, agents */
+	BUILD_CALL_TARGETS, /* its stages */
+};
+
 struct build_opts {
+	enum build_call call;
 	const char *context; /* directory; NULL: none (COPY from it fails) */
 	struct strv files; /* -f, in order; empty: Containerfile or Dockerfile of the context; "-":
 	                      stdin */
@@ -78,7 +89,9 @@ struct build_result {
 	uint64_t new_bytes; /* of layer blobs written */
 	char *log; /* the complete log's path when the build failed after a step had output; NULL
 	              else */
-	struct strv warnings; /* "file:line:column: text" */
+	struct strv warnings; /* lines of text */
+	struct lint lint; /* warnings about the Containerfile, by place */
+	struct json *document; /* of a call, in the shape that docker buildx gives it */
 };
 
 void build_opts_init(struct build_opts *o);

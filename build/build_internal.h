@@ -63,8 +63,13 @@ struct eval {
 	struct build *b;
 	struct stage_plan *p;
 	struct source_inst at;
+	bool trigger; /* ONBUILD of the base image */
 };
 
+/* Expands with the stage's ARGs and ENVs; the error is bare. Names that are not set are a check's
+ * business. */
+int eval_expand(struct eval *e, const char *word, char escape, int flags, struct pos pos,
+	char **ret, struct err *err) __attribute__((warn_unused_result));
 /* Expands with the stage's ARGs and ENVs; errors carry the position of argument i (or of pos). New
  * string. */
 int eval_word(struct eval *e, const char *word, struct pos pos, char **ret, struct err *err)

@@ -13,10 +13,20 @@
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define TRIGGERS_MAX 1000 /* ONBUILD triggers of one image */
 
+int eval_expand(struct eval *e, const char *word, char escape, int flags, struct pos pos,
+	char **ret, struct err *err)
+{
+	AUTO_STRV struct strv unset = STRV_INIT;
+	if (expand_word(word, escape, &e->p->env, flags, ret, NULL, &unset, err) < 0)
+		return err->code;
+	lint_unset(e, pos, &unset);
+	return 0;
+}
+
 int eval_word(struct eval *e, const char *word, struct pos pos, char **ret, struct err *err)
 {
 	struct err why = ERR_INIT;
-	if (expand_word(word, e->at.file->escape, &e->p->env, 0, ret, NULL, NULL, &why) < 0)
+	if (eval_expand(e, word, e->at.file->escape, 0, pos, ret, &why) < 0)
 		return eval_error(e, pos, err, why.code, "%s", why.msg);
 	return 0;
 }
@@ -83,6 +93,7 @@ void eval_command(const struct eval *e, struct strv *ret)
 
 static int evaluate_inst(struct eval *e, struct err *err)
 {
+	lint_inst(e);
 	switch (e->at.inst->kind) {
 	case INST_RUN:
 		return inst_run(e, err);
@@ -158,6 +169,7 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 		const struct stage_plan *base = &b->plans[st->base_stage];
 		image_config_copy(&p->config, &base->config);
 		map_copy(&p->env, &base->env);
+		lint_inherit(p, base);
 		p->base_history = p->config.n_history;
 		return 0;
 	} else {
@@ -167,6 +179,7 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 				eval_arg_pos(&(struct eval){.at = st->from}, 0), err, why.code,
 				"%s", why.msg);
 		image_config_copy(&p->config, &b->images[p->base_image].image.config);
+		lint_base_image(b, p);
 		/* Windows and friends aside, what an image is for is what it says it is */
 		if (!p->config.working_dir || !*p->config.working_dir)
 			mem_replace(&p->config.working_dir, xstrdup("/"));
@@ -195,7 +208,10 @@ static int run_triggers(struct build *b, struct stage_plan *p, struct err *err)
 			return err_wrap(
 				err, "%s: ONBUILD trigger of the base image", p->stage->base);
 		for (size_t k = 0; k < f->n; k++) {
-			struct eval e = {.b = b, .p = p, .at = {.file = f, .inst = &f->insts[k]}};
+			struct eval e = {.b = b,
+				.p = p,
+				.at = {.file = f, .inst = &f->insts[k]},
+				.trigger = true};
 			if (f->insts[k].kind == INST_ONBUILD || f->insts[k].kind == INST_FROM ||
 				f->insts[k].kind == INST_MAINTAINER)
 				return eval_error(&e, f->insts[k].pos, err, ERR_INVALID,
@@ -224,6 +240,7 @@ int stage_evaluate(struct build *b, size_t i, struct err *err)
 		if (evaluate_inst(&e, err) < 0)
 			return err->code;
 	}
+	lint_stage_end(b, p);
 	return 0;
 }
 
@@ -269,4 +286,5 @@ void stage_plan_done(struct stage_plan *p)
 	if (p->evaluated)
 		image_config_done(&p->config);
 	map_done(&p->env);
+	lint_stage_done(&p->lint);
 }

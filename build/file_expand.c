@@ -239,12 +239,17 @@ static size_t name_length(const struct lexer *l)
 	return (size_t)(at - l->at);
 }
 
+static void note_used(struct lexer *l, const char *name)
+{
+	if (l->used && !strv_has(l->used, name))
+		strv_add(l->used, name);
+}
+
 static const char *look_up(struct lexer *l, const char *name)
 {
 	const char *value = map_get(l->env, name);
-	if (l->used && !strv_has(l->used, name))
-		strv_add(l->used, name);
-	if (!value && l->unset && !strv_has(l->unset, name))
+	note_used(l, name);
+	if (!value && l->unset && l->unset->n < NAMES_MAX && !strv_has(l->unset, name))
 		strv_add(l->unset, name);
 	return value;
 }
@@ -263,7 +268,8 @@ static int conditional(
 {
 	char kind = op[strlen(op) - 1];
 	bool null_is_unset = *op == ':';
-	const char *value = look_up(l, name);
+	const char *value = map_get(l->env, name);
+	note_used(l, name);
 	if (!value && (l->flags & EXPAND_KEEP_UNSET))
 		return keep_reference(l, out, name, op, word, NULL);
 	bool missing = !value || (null_is_unset && !*value);

@@ -17,6 +17,7 @@ void lex_line_done(struct lex_line *l)
 {
 	free(l->text);
 	free(l->segs);
+	strv_done(&l->comments);
 	*l = (struct lex_line){0};
 }
 
@@ -201,10 +202,24 @@ static int join_rest(struct lex *l, struct buf *b, struct lex_line *line, size_t
 	return 0;
 }
 
+/* line: a comment, or blank */
+static void note_comment(struct strv *comments, const char *line, size_t len)
+{
+	if (len == 0) {
+		strv_done(comments); /* what stands above it is about something else */
+		return;
+	}
+	size_t blank = 1 + text_leading_space(line + 1, len - 1);
+	while (len > blank && is_directive_space(line[len - 1]))
+		len--;
+	strv_add_take(comments, xstrndup(line + blank, len - blank));
+}
+
 int lex_next(struct lex *l, struct lex_line *ret, struct pos *ret_pos, struct err *err)
 {
 	const char *s;
 	size_t len;
+	AUTO_STRV struct strv comments = STRV_INIT;
 	for (int r; (r = lex_physical(l, &s, &len, ret_pos, err)) != 0;) {
 		if (r < 0)
 			return r;
@@ -216,8 +231,11 @@ int lex_next(struct lex *l, struct lex_line *ret, struct pos *ret_pos, struct er
 		r = directive(l, s, len, ret_pos, err);
 		if (r < 0)
 			return r;
-		if (len == 0 || *s == '#')
+		if (len == 0 || *s == '#') {
+			if (l->directives_over)
+				note_comment(&comments, s, len);
 			continue;
+		}
 
 		AUTO_BUF struct buf b = BUF_INIT(JOINED_MAX);
 		AUTO_LEX_LINE struct lex_line line = {.first = l->line};
@@ -231,6 +249,8 @@ int lex_next(struct lex *l, struct lex_line *ret, struct pos *ret_pos, struct er
 		line.len = b.len;
 		line.text = b.len > 0 ? buf_take(&b) : xstrdup("");
 		line.last = l->line;
+		line.comments = comments;
+		comments = (struct strv)STRV_INIT;
 		*ret = line;
 		line = (struct lex_line){0};
 		return 1;

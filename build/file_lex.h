@@ -27,6 +27,7 @@ struct lex_line {
 	unsigned first;
 	unsigned last;
 	unsigned blank_line; /* a blank line inside a continuation (BuildKit warns), or 0 */
+	struct strv comments; /* the comment lines right above, without '#' and blanks around */
 };
 void lex_line_done(struct lex_line *l);
 #define AUTO_LEX_LINE __attribute__((cleanup(lex_line_done)))

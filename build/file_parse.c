@@ -44,7 +44,9 @@ static void inst_done(struct inst *i)
 	if (i->onbuild)
 		inst_done(i->onbuild);
 	free(i->onbuild);
+	free(i->onbuild_error);
 	strv_done(&i->mounts);
+	strv_done(&i->comments);
 }
 #define AUTO_INST __attribute__((cleanup(inst_done)))
 
@@ -57,7 +59,6 @@ void containerfile_done(struct containerfile *f)
 	for (size_t n = 0; n < f->n; n++)
 		inst_done(&f->insts[n]);
 	free(f->insts);
-	strv_done(&f->warnings);
 	*f = (struct containerfile){0};
 }
 
@@ -96,11 +97,11 @@ static int inst_build(struct parser *p, const struct stmt *s, const struct lex_l
 	struct inst *ret, struct pos *ret_pos, struct err *err);
 
 /*
- * The reference stores a trigger whatever it is, and fails in the build that runs it. So does this,
- * with a warning: only the text is kept of one that is not right.
+ * The reference stores a trigger whatever it is, and fails in the build that runs it. So does this:
+ * only the text is kept of one that is not right, and what is wrong with it.
  */
-static struct inst *trigger_build(
-	struct parser *p, const struct stmt *s, const struct lex_line *line)
+static void trigger_build(
+	struct parser *p, const struct stmt *s, const struct lex_line *line, struct inst *onbuild)
 {
 	struct err err = ERR_INIT;
 	struct pos pos;
@@ -114,11 +115,11 @@ static struct inst *trigger_build(
 			i.kind = s->spec->kind;
 			i.name = s->spec->name;
 		} else {
-			strv_addf(&p->f->warnings, "%s:%u:%u: builds on this image will fail: %s",
-				p->f->name, pos.line, pos.column, err.msg);
+			onbuild->onbuild_error = xstrdup(err.msg);
+			onbuild->onbuild_error_pos = pos;
 		}
 	}
-	return xmemdup(&i, sizeof(i));
+	onbuild->onbuild = xmemdup(&i, sizeof(i));
 }
 
 /* The statement as an instruction, heredocs not yet attached. */
@@ -145,7 +146,7 @@ static int inst_build(struct parser *p, const struct stmt *s, const struct lex_l
 		return err->code;
 	*ret_pos = i.args.n > 0 ? i.arg_pos[0] : i.pos;
 	if (s->sub)
-		i.onbuild = trigger_build(p, s->sub, line);
+		trigger_build(p, s->sub, line, &i);
 	if (inst_check_args(&i, ret_pos, err) < 0)
 		return err->code;
 	*ret = i;
@@ -235,6 +236,9 @@ static int parse_line(struct parser *p, const struct lex_line *line, struct pos 
 		return r;
 	}
 	attach_heredocs(&i, heredocs, n_heredocs, p->lex.line);
+	i.blank_line = line->blank_line;
+	if (i.kind == INST_FROM || i.kind == INST_ARG)
+		strv_copy(&i.comments, &line->comments);
 	*ret_pos = i.pos;
 	if (check_stage(p, &i, err) < 0)
 		return err->code;
@@ -264,9 +268,6 @@ static void parse_all(struct parser *p)
 			break;
 		any = true;
 		if (r > 0) {
-			if (line.blank_line)
-				strv_addf(&p->f->warnings, "%s:%u:1: empty continuation line",
-					p->f->name, line.blank_line);
 			r = parse_line(p, &line, &pos, &lost, &err);
 		} else {
 			lost = true;

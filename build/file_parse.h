@@ -88,10 +88,14 @@ struct inst {
 	size_t n_heredocs;
 	/*
 	 * The trigger's instruction, parsed; its text is what is stored. Its name is NULL when it
-	 * is not a right one: BuildKit stores it all the same, and there is a warning.
+	 * is not a right one: BuildKit stores it all the same.
 	 */
 	struct inst *onbuild;
+	char *onbuild_error; /* why the trigger is not right, or NULL */
+	struct pos onbuild_error_pos;
 	struct strv mounts; /* RUN: values of --mount, raw, in order (also among the flags) */
+	unsigned blank_line; /* the last blank line among its continuations, or 0 */
+	struct strv comments; /* FROM, ARG: the comment lines right above it, without '#' */
 };
 
 struct containerfile {
@@ -103,7 +107,6 @@ struct containerfile {
 	char *check; /* # check=, or NULL */
 	struct inst *insts;
 	size_t n;
-	struct strv warnings; /* "file:line:column: text" */
 };
 
 /*

@@ -31,19 +31,19 @@ static int inst_arg(struct eval *e, struct err *err)
 		AUTO_FREE char *name = NULL, *value = NULL;
 		if (eval_word(e, raw, inst->arg_pos[i], &name, err) < 0)
 			return err->code;
-		if (eq && eval_word(e, eq + 1, inst->arg_pos[i], &value, err) < 0)
+		const char *given = map_get(&o->build_args, name);
+		if (!given && map_has(&o->build_args, name))
+			given = getenv(name);
+		/* a default that does not count may be wrong */
+		if (given)
+			value = xstrdup(given);
+		else if (eq && eval_word(e, eq + 1, inst->arg_pos[i], &value, err) < 0)
 			return err->code;
-		if (!eq && map_get(&e->b->stages.global_args, name))
+		if (!given && !eq && map_get(&e->b->stages.global_args, name))
 			value = xstrdup(map_get(&e->b->stages.global_args, name));
-		if (map_has(&o->build_args, name)) {
-			const char *given = map_get(&o->build_args, name);
-			if (!given)
-				given = getenv(name);
-			if (given)
-				mem_replace(&value, xstrdup(given));
-		}
 		if (value)
 			set_env(e->p, name, value);
+		lint_arg(e, i, name);
 	}
 	eval_history(e, inst->text, true);
 	return 0;
@@ -131,6 +131,8 @@ static int inst_expose(struct eval *e, struct err *err)
 	for (size_t i = 0; i < inst->args.n; i++)
 		if (eval_words(e, inst->args.v[i], inst->arg_pos[i], &words, err) < 0)
 			return err->code;
+	for (size_t i = 0; i < words.n && !e->trigger; i++)
+		lint_expose(&e->b->result->lint, e->at.file, inst, eval_arg_pos(e, i), words.v[i]);
 	for (size_t i = 0; i < words.n; i++)
 		if (expose_one(e, words.v[i], eval_arg_pos(e, i), err) < 0)
 			return err->code;

@@ -136,15 +136,21 @@ static int check_source(
 	size_t n = 0;
 	if (count_taken(t, s, source, &n, &why) < 0)
 		return eval_error(e, pos, err, why.code, "%s", why.msg);
-	if (n)
+	if (n) {
+		lint_source(e, s, source, pos);
 		return 0;
+	}
 	if (has_wildcard(source)) {
-		strv_addf(&b->result->warnings, "%s:%u:%u: %s: nothing in the context matches '%s'",
-			e->at.file->name, pos.line, pos.column, e->at.inst->name, source);
+		lint_source_nothing(e, source, pos);
 		return 0;
 	}
 	unsigned line;
-	if (filetree_hidden_by(t, source, &line))
+	bool hidden = filetree_hidden_by(t, source, &line);
+	if (hidden)
+		lint_source_ignored(e, source, pos);
+	if (hidden && b->o->call == BUILD_CALL_CHECK)
+		return 0; /* that is what the check is for */
+	if (hidden)
 		return eval_error(e, pos, err, ERR_NOT_FOUND,
 			"%s: '%s' is excluded from the context by %s:%u", e->at.inst->name, source,
 			ignore_name ? ignore_name : "the ignore rules", line);
@@ -160,8 +166,7 @@ static int add_inline(struct eval *e, struct step *s, const struct heredoc *h, s
 	if (h->expand) {
 		struct err why = ERR_INIT;
 		AUTO_FREE char *raw = xstrndup(h->content, h->len);
-		if (expand_word(raw, '\\', &e->p->env, EXPAND_NO_QUOTES, &content, NULL, NULL,
-			    &why) < 0)
+		if (eval_expand(e, raw, '\\', EXPAND_NO_QUOTES, h->pos, &content, &why) < 0)
 			return eval_error(e, h->pos, err, why.code, "%s", why.msg);
 		len = strlen(content);
 	} else {
@@ -192,7 +197,7 @@ static int copy_url(
 	}
 	s->remote[s->n_remote - 1] = f;
 	f->keep_git_dir = inst_flag_is_true(e->at.inst, "keep-git-dir");
-	if (remote_file_look(e->b, f, &why) < 0)
+	if (e->b->o->call == BUILD_CALL_BUILD && remote_file_look(e->b, f, &why) < 0)
 		return eval_error(e, pos, err, why.code, "cannot fetch %s: %s", url, why.msg);
 	return 0;
 }
@@ -327,6 +332,7 @@ int inst_copy(struct eval *e, struct err *err)
 	if (copy_sources(e, s, err) < 0 || check_checksum(e, s, err) < 0 ||
 		copy_dest(e, s, err) < 0)
 		return err->code;
+	lint_dest(e, s);
 	struct key k;
 	key_init(&k, "copy");
 	key_u64(&k, s->unpack);

@@ -11,10 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct mount_words {
+	struct eval *e;
+	struct pos pos;
+};
+
 static int expand(void *arg, const char *value, char **ret, struct err *err)
 {
-	const struct eval *e = arg;
-	return expand_word(value, e->at.file->escape, &e->p->env, 0, ret, NULL, NULL, err);
+	struct mount_words *w = arg;
+	return eval_expand(w->e, value, w->e->at.file->escape, 0, w->pos, ret, err);
 }
 
 /* from=STAGE|INDEX|IMAGE|scratch */
@@ -123,7 +128,7 @@ static int set_secret(struct eval *e, struct step_mount *m, bool *ret_use, struc
 	m->id = xstrdup(id);
 	struct secret *s = secrets_find(&e->b->secrets, id);
 	*ret_use = s != NULL;
-	if (!s && o->required)
+	if (!s && o->required && e->b->o->call == BUILD_CALL_BUILD)
 		return eval_error(e, m->pos, err, ERR_NOT_FOUND,
 			"secret '%s': not found; give it with --secret id=%s,src=FILE", id, id);
 	struct err why = ERR_INIT;
@@ -152,7 +157,7 @@ static int set_ssh(
 		return eval_error(e, m->pos, err, ERR_INVALID, "ssh mounts have no source");
 	m->id = xstrdup(o->id && *o->id ? o->id : "default");
 	*ret_use = secrets_find_ssh(&e->b->secrets, m->id) != NULL;
-	if (!*ret_use && o->required)
+	if (!*ret_use && o->required && e->b->o->call == BUILD_CALL_BUILD)
 		return eval_error(e, m->pos, err, ERR_NOT_FOUND,
 			"ssh agent '%s': not found; give it with --ssh %s", m->id, m->id);
 	AUTO_FREE char *target = o->target && *o->target
@@ -203,7 +208,8 @@ int step_add_mount(
 {
 	struct err why = ERR_INIT;
 	struct step_mount m = {.pos = f->pos, .from_stage = NO_STAGE, .from_image = NO_STAGE};
-	if (mount_parse(f->value ? f->value : "", expand, e, &m.o, &why) < 0)
+	struct mount_words words = {.e = e, .pos = f->pos};
+	if (mount_parse(f->value ? f->value : "", expand, &words, &m.o, &why) < 0)
 		return eval_error(e, f->pos, err, why.code, "--mount: %s", why.msg);
 	bool use = true;
 	int r = 0;

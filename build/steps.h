@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/map.h"
 #include "base/strv.h"
+#include "build/lint_stage.h"
 #include "build/mounts.h"
 #include "build/stages.h"
 #include "image/config.h"
@@ -104,6 +105,7 @@ struct stage_plan {
 	struct map env; /* at the end: ENV and ARG, for stages built on it */
 	size_t base_image; /* index into build.images, or NO_STAGE */
 	size_t base_history; /* history entries that came with the base (image or stage) */
+	struct lint_stage lint;
 	bool own_cmd; /* CMD was given in this stage: ENTRYPOINT keeps it */
 };
 

@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "build/build.h"
 #include "build/publish.h"
+#include "cmd/build_call.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
 #include "store/store.h"
@@ -21,8 +22,9 @@
 struct build_args {
 	struct strv allow, secrets, ssh;
 	struct strv files, tags, build_args, build_contexts, labels, annotations, no_cache_filter;
-	const char *target, *pull, *iidfile, *ignorefile, *progress, *timestamp, *epoch, *format;
-	bool no_cache, quiet, pull_always, pull_never, rewrite_timestamp, layers;
+	const char *call, *print, *target, *pull, *iidfile, *ignorefile, *progress, *timestamp,
+		*epoch, *format;
+	bool check, no_cache, quiet, pull_always, pull_never, rewrite_timestamp, layers;
 	uint64_t jobs;
 	struct remote_args remote;
 	struct platform_args platform;
@@ -34,6 +36,8 @@ static const struct opt build_options[] = {
 	OPT_STRV(0, "annotation", struct build_args, annotations),
 	OPT_STRV(0, "build-arg", struct build_args, build_args),
 	OPT_STRV(0, "build-context", struct build_args, build_contexts),
+	OPT_STRING(0, "call", struct build_args, call),
+	OPT_BOOL(0, "check", struct build_args, check),
 	OPT_STRV('f', "file", struct build_args, files),
 	OPT_STRING(0, "format", struct build_args, format),
 	OPT_STRING(0, "ignorefile", struct build_args, ignorefile),
@@ -43,6 +47,7 @@ static const struct opt build_options[] = {
 	OPT_BOOL(0, "layers", struct build_args, layers),
 	OPT_BOOL(0, "no-cache", struct build_args, no_cache),
 	OPT_STRV(0, "no-cache-filter", struct build_args, no_cache_filter),
+	OPT_STRING(0, "print", struct build_args, print),
 	OPT_STRING(0, "progress", struct build_args, progress),
 	OPT_MAYBE_STRING(0, "pull", struct build_args, pull, "always"),
 	OPT_BOOL(0, "pull-always", struct build_args, pull_always),
@@ -303,7 +308,15 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 			"'none'",
 			a->progress);
 	build_opts_init(&o);
+	struct call call = {0};
 	int rc = set_opts(app, a, rest, &o, err);
+	if (rc == 0)
+		rc = call_parse(a->call    ? a->call
+				: a->print ? a->print
+				: a->check ? "check"
+					   : NULL,
+			&call, err);
+	o.call = call.what;
 	if (rc == 0) {
 		raise_descriptors(&o.box);
 		if (a->iidfile)
@@ -318,12 +331,17 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 		o.tick = tick;
 		o.tick_arg = &app->out;
 		rc = build_run(s, t, &o, &result, err);
-		if (rc == 0)
+		if (rc == 0 && o.call == BUILD_CALL_BUILD)
 			rc = build_publish(s, &o.tags, &result, err);
 		out_progress_done(&app->out);
 		STRV_FOREACH (w, &result.warnings)
 			out_warn(&app->out, "%s", *w);
-		if (rc == 0)
+		if (o.call == BUILD_CALL_BUILD && !a->quiet)
+			call_print_warnings(&app->out, &result.lint);
+		int found = call_print(&app->out, &call, &result);
+		if (rc == 0 && o.call != BUILD_CALL_BUILD)
+			rc = found;
+		else if (rc == 0)
 			rc = report(app, a, &result, began, err);
 		else if (result.log)
 			out_note(&app->out, "the complete log is in %s", result.log);

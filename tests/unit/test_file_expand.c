@@ -140,13 +140,14 @@ static void tells_which_names_were_used_and_unset(void **state)
 	AUTO_STRV struct strv unset = STRV_INIT;
 	AUTO_FREE char *got = NULL;
 	struct err err = ERR_INIT;
-	assert_int_equal(expand_word("$x ${u:-$x$e} '$sp' \\$d ${declared}", '\\', &env, 0, &got,
+	assert_int_equal(expand_word("$x ${u:-$x$e} $v '$sp' \\$d ${declared}", '\\', &env, 0, &got,
 				 &used, &unset, &err),
 		0);
 	AUTO_FREE char *used_text = strv_join(&used, ",");
 	AUTO_FREE char *unset_text = strv_join(&unset, ",");
-	assert_string_equal(used_text, "x,e,u,declared");
-	assert_string_equal(unset_text, "u,declared");
+	assert_string_equal(used_text, "x,e,u,v,declared");
+	/* whoever wrote ${u:-...} has thought of it */
+	assert_string_equal(unset_text, "v,declared");
 }
 
 static void splits_at_unquoted_blanks_after_expansion(void **state)

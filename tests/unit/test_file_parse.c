@@ -79,8 +79,17 @@ static char *result_of(const char *text, size_t len)
 		buf_addf(&b, "syntax %s\n", f.syntax);
 	if (f.check)
 		buf_addf(&b, "check %s\n", f.check);
-	STRV_FOREACH (warning, &f.warnings)
-		buf_addf(&b, "warning %s\n", *warning);
+	for (size_t n = 0; n < f.n; n++) {
+		const struct inst *i = &f.insts[n];
+		if (i->blank_line)
+			buf_addf(&b, "warning Containerfile:%u:1: empty continuation line\n",
+				i->blank_line);
+		if (i->onbuild_error)
+			buf_addf(&b,
+				"warning Containerfile:%u:%u: builds on this image will fail: %s\n",
+				i->onbuild_error_pos.line, i->onbuild_error_pos.column,
+				i->onbuild_error);
+	}
 	for (size_t n = 0; n < f.n; n++)
 		dump_inst(&b, &f.insts[n], "");
 	containerfile_done(&f);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "build/build_internal.h"
+#include "build/file_expand.h"
+#include "build/lint.h"
+#include "registry/credentials.h"
+
+static struct json *location(size_t source, unsigned first, unsigned last)
+{
+	struct json *start = json_new_object(), *end = json_new_object();
+	struct json *range = json_new_object(), *ranges = json_new_array();
+	struct json *ret = json_new_object();
+	json_set_int(start, "line", first);
+	json_set_int(end, "line", last);
+	json_set(range, "start", start);
+	json_set(range, "end", end);
+	json_add(ranges, range);
+	if (source)
+		json_set_int(ret, "sourceIndex", (int64_t)source);
+	json_set(ret, "ranges", ranges);
+	return ret;
+}
+
+static struct json *base64(const char *text, size_t len)
+{
+	AUTO_FREE char *encoded = base64_encode(text, len);
+	return json_new_string(encoded);
+}
+
+static struct json *source_texts(const struct containerfile *files, size_t n)
+{
+	struct json *ret = json_new_array();
+	for (size_t i = 0; i < n; i++)
+		json_add(ret, base64(files[i].source, files[i].len));
+	return ret;
+}
+
+struct json *call_check(const struct lint *l, const struct err *problem)
+{
+	struct json *ret = json_new_object();
+	struct json *warnings = json_new_array(), *sources = json_new_array();
+	for (size_t i = 0; i < l->n; i++) {
+		const struct lint_warning *w = &l->w[i];
+		struct json *one = json_new_object();
+		json_set_string(one, "ruleName", lint_rules[w->rule].name);
+		json_set_string(one, "description", lint_rules[w->rule].about);
+		json_set_string(one, "detail", w->text);
+		json_set(one, "location", location(w->source, w->pos.line, w->end_line));
+		json_add(warnings, one);
+	}
+	for (size_t i = 0; i < l->n_sources; i++) {
+		struct json *one = json_new_object();
+		json_set_string(one, "fileName", l->sources[i].name);
+		json_set_string(one, "language", "Dockerfile");
+		json_set(one, "definition", json_new_null());
+		json_set(one, "data", base64(l->sources[i].text, l->sources[i].len));
+		json_add(sources, one);
+	}
+	json_set(ret, "warnings", warnings);
+	json_set(ret, "sources", sources);
+	if (problem) {
+		struct json *error = json_new_object();
+		json_set_string(error, "message", problem->msg);
+		json_set(ret, "buildError", error);
+	}
+	return ret;
+}
+
+/* What the comments above an instruction say of a name: "# NAME text". Borrowed, NULL none. */
+static const char *description(const struct inst *i, const char *name)
+{
+	size_t n = strlen(name);
+	STRV_FOREACH (c, &i->comments)
+		if (strncmp(*c, name, n) == 0 && (*c)[n] == ' ')
+			return *c + n + 1;
+	return NULL;
+}
+
+/* --- targets --------------------------------------------------------------------------------- */
+
+struct json *call_targets(const struct containerfile *files, size_t n)
+{
+	struct json *ret = json_new_object(), *list = json_new_array(), *last = NULL;
+	for (size_t k = 0; k < n; k++) {
+		for (size_t j = 0; j < files[k].n; j++) {
+			const struct inst *i = &files[k].insts[j];
+			if (i->kind != INST_FROM)
+				continue;
+			const char *name = i->args.n == 3 ? i->args.v[2] : NULL;
+			struct json *one = json_new_object();
+			json_set_string(one, "name", name);
+			json_set_string(one, "description", name ? description(i, name) : NULL);
+			json_set_string(one, "base", i->args.v[0]);
+			json_set_string(one, "platform", inst_flag(i, "platform", NULL));
+			json_set(one, "location", location(k, i->pos.line, i->end_line));
+			json_add(list, one);
+			last = one;
+		}
+	}
+	if (last)
+		json_set(last, "default", json_new_bool(true));
+	json_set(ret, "targets", list);
+	json_set(ret, "sources", source_texts(files, n));
+	return ret;
+}
+
+/* --- outline --------------------------------------------------------------------------------- */
+
+/* A named thing with its place; NULL when it is in the list already. */
+static struct json *add_named(
+	const struct build *b, struct json *list, const char *name, const struct source_inst *at)
+{
+	for (size_t i = 0; i < json_size(list); i++)
+		if (streq(json_text(json_get(json_at(list, i), "name")), name))
+			return NULL;
+	struct json *one = json_new_object();
+	json_set_string(one, "name", name);
+	json_set(one, "location",
+		location((size_t)(at->file - b->stages.files), at->inst->pos.line,
+			at->inst->end_line));
+	json_add(list, one);
+	return one;
+}
+
+static void add_arg(const struct build *b, struct json *list, const char *word,
+	const struct source_inst *at, const struct map *env)
+{
+	AUTO_FREE char *name = xstrndup(word, strcspn(word, "="));
+	struct json *one = add_named(b, list, name, at);
+	if (!one)
+		return;
+	json_set_string(one, "description", description(at->inst, name));
+	const char *value = map_get(env, name);
+	json_set_string(one, "value", value && *value ? value : NULL);
+}
+
+/* ARG before the first FROM, by name. */
+static bool find_global(const struct build *b, const char *name, struct source_inst *ret)
+{
+	bool found = false;
+	for (size_t k = 0; k < b->stages.n_files; k++) {
+		const struct containerfile *f = &b->stages.files[k];
+		for (size_t j = 0; j < f->n; j++) {
+			if (f->insts[j].kind == INST_FROM)
+				return found;
+			STRV_FOREACH (word, &f->insts[j].args) {
+				AUTO_FREE char *own = xstrndup(*word, strcspn(*word, "="));
+				if (!streq(own, name))
+					continue;
+				*ret = (struct source_inst){.file = f, .inst = &f->insts[j]};
+				found = true;
+			}
+		}
+	}
+	return found;
+}
+
+static void outline_args(const struct build *b, const struct stage *st, struct json *args)
+{
+	const struct map *global = &b->stages.global_args;
+	const struct stage_plan *p = &b->plans[st->index];
+	for (size_t k = 0; k < st->n_insts; k++) {
+		const struct inst *i = st->insts[k].inst;
+		if (i->kind != INST_ARG)
+			continue;
+		STRV_FOREACH (word, &i->args) {
+			struct source_inst at = st->insts[k];
+			bool own = strchr(*word, '=') || map_has(&b->o->build_args, *word) ||
+			           !map_get(global, *word);
+			/* one that takes the global one's value is the global one */
+			if (own || find_global(b, *word, &at))
+				add_arg(b, args, *word, &at, own ? &p->env : global);
+		}
+	}
+}
+
+/* Arguments that a FROM line uses, and those that they are made of. */
+static void outline_from(
+	const struct build *b, const struct source_inst *at, const char *word, struct json *args)
+{
+	AUTO_STRV struct strv used = STRV_INIT;
+	AUTO_FREE char *text = NULL;
+	struct err ignored = ERR_INIT;
+	if (!word || expand_word(word, at->file->escape, &b->stages.global_args, 0, &text, &used,
+			     NULL, &ignored) < 0)
+		return;
+	STRV_FOREACH (name, &used) {
+		struct source_inst def;
+		if (!find_global(b, *name, &def))
+			continue;
+		size_t before = json_size(args);
+		add_arg(b, args, *name, &def, &b->stages.global_args);
+		STRV_FOREACH (w, &def.inst->args)
+			if (json_size(args) > before && strchr(*w, '='))
+				outline_from(b, &def, strchr(*w, '=') + 1, args);
+	}
+}
+
+/* A variable in a mount's ID stays as it is. */
+static int as_it_is(void *arg, const char *value, char **ret, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	*ret = xstrdup(value);
+	return 0;
+}
+
+/* From the text: a secret that was not given and need not be is no mount of the step. */
+static void outline_mount(const struct build *b, const struct source_inst *at, const char *text,
+	struct json *secrets, struct json *ssh)
+{
+	struct mount_opts o;
+	struct err ignored = ERR_INIT;
+	if (mount_parse(text, as_it_is, NULL, &o, &ignored) < 0)
+		return;
+	const char *id = o.id;
+	struct json *list = o.type == MOUNT_SECRET ? secrets : o.type == MOUNT_SSH ? ssh : NULL;
+	if (o.type == MOUNT_SECRET)
+		id = o.source ? o.source : o.id ? o.id : path_base(o.target);
+	struct json *one = list ? add_named(b, list, id && *id ? id : "default", at) : NULL;
+	if (one && o.required)
+		json_set(one, "required", json_new_bool(true));
+	mount_opts_done(&o);
+}
+
+static void set_list(struct json *o, const char *key, struct json *list)
+{
+	if (json_size(list))
+		json_set(o, key, list);
+	else
+		json_free(list);
+}
+
+struct json *call_outline(const struct build *b)
+{
+	struct json *ret = json_new_object();
+	struct json *args = json_new_array(), *secrets = json_new_array(), *ssh = json_new_array();
+	const struct stage *target = &b->stages.s[b->stages.target];
+	json_set_string(ret, "name", target->name);
+	if (target->name)
+		json_set_string(ret, "description", description(target->from.inst, target->name));
+	for (size_t i = 0; i < b->stages.n; i++) {
+		const struct stage *st = &b->stages.s[i];
+		if (!b->plans[i].evaluated || !st->from.inst)
+			continue;
+		outline_from(b, &st->from, st->from.inst->args.v[0], args);
+		outline_from(b, &st->from, inst_flag(st->from.inst, "platform", NULL), args);
+		outline_args(b, st, args);
+		for (size_t k = 0; k < st->n_insts; k++)
+			STRV_FOREACH (mount, &st->insts[k].inst->mounts)
+				outline_mount(b, &st->insts[k], *mount, secrets, ssh);
+	}
+	set_list(ret, "args", args);
+	set_list(ret, "secrets", secrets);
+	set_list(ret, "ssh", ssh);
+	json_set(ret, "sources", source_texts(b->stages.files, b->stages.n_files));
+	return ret;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The checks that need nothing but the text. Conditions: BuildKit's dockerfile2llb/validations.go
+ * and instructions/parse.go. */
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "build/lint.h"
+
+static bool any_in(const char *s, int (*is)(int))
+{
+	for (; *s; s++)
+		if (is((unsigned char)*s))
+			return true;
+	return false;
+}
+
+static bool is_lower(const char *s)
+{
+	return !any_in(s, isupper);
+}
+
+static bool is_upper(const char *s)
+{
+	return !any_in(s, islower);
+}
+
+char *lint_keyword(const struct inst *i)
+{
+	return xstrndup(i->text, strcspn(i->text, " \t"));
+}
+
+/* The word of a FROM as written, counted from its end: 0 is the name of the stage. */
+static char *last_word(const struct inst *i, unsigned nth)
+{
+	const char *end = i->text + strlen(i->text);
+	for (;;) {
+		while (end > i->text && isspace((unsigned char)end[-1]))
+			end--;
+		const char *start = end;
+		while (start > i->text && !isspace((unsigned char)start[-1]))
+			start--;
+		if (nth-- == 0)
+			return xstrndup(start, (size_t)(end - start));
+		end = start;
+	}
+}
+
+/* --- stages ---------------------------------------------------------------------------------- */
+
+static void stage_name(
+	struct lint *l, const struct containerfile *f, const struct inst *i, struct map *seen)
+{
+	if (i->args.n < 3)
+		return;
+	AUTO_FREE char *name = last_word(i, 0), *as = last_word(i, 1), *from = lint_keyword(i);
+	const char *key = i->args.v[2];
+	if (!is_lower(name))
+		lint_add(l, LINT_STAGE_NAME_CASING, f, i, i->arg_pos[2],
+			"Stage name '%s' should be lowercase", name);
+	/* a keyword of mixed case is another rule's */
+	if ((is_lower(from) && !is_lower(as)) || (is_upper(from) && !is_upper(as)))
+		lint_add(l, LINT_FROM_AS_CASING, f, i, i->arg_pos[1],
+			"'%s' and '%s' keywords' casing do not match", as, from);
+	if (streq(key, "scratch") || streq(key, "context"))
+		lint_add(l, LINT_RESERVED_STAGE_NAME, f, i, i->arg_pos[2],
+			"Stage name should not use the same name as reserved stage \"%s\"", key);
+	if (map_has(seen, key))
+		lint_add(l, LINT_DUPLICATE_STAGE_NAME, f, i, i->arg_pos[2],
+			"Duplicate stage name \"%s\", stage names should be unique", key);
+	map_set(seen, key, NULL);
+}
+
+/* --- comments -------------------------------------------------------------------------------- */
+
+static bool begins_with_word(const char *s, const char *word)
+{
+	size_t n = strlen(word);
+	return strncmp(s, word, n) == 0 && (s[n] == ' ' || !s[n]);
+}
+
+static void description(struct lint *l, const struct containerfile *f, const struct inst *i)
+{
+	if (!i->comments.n || (i->kind == INST_FROM && i->args.n < 3))
+		return;
+	const char *comment = i->comments.v[i->comments.n - 1];
+	AUTO_FREE char *stage = i->kind == INST_FROM ? last_word(i, 0) : NULL;
+	if (stage && begins_with_word(comment, i->args.v[2]))
+		return;
+	for (size_t k = 0; !stage && k < i->args.n; k++) {
+		AUTO_FREE char *name = xstrndup(i->args.v[k], strcspn(i->args.v[k], "="));
+		if (begins_with_word(comment, name))
+			return;
+	}
+	AUTO_FREE char *only = xstrndup(i->args.v[0], strcspn(i->args.v[0], "="));
+	lint_add(l, LINT_INVALID_DEFINITION_DESCRIPTION, f, i, i->pos,
+		"Comment for %s should follow the format: `# %s <description>`",
+		stage ? "FROM" : "ARG",
+		stage            ? stage
+		: i->args.n == 1 ? only
+				 : "<arg_key>");
+}
+
+/* --- casing ---------------------------------------------------------------------------------- */
+
+static bool counts_for_casing(const struct inst *i, bool stage_open)
+{
+	return stage_open || i->kind == INST_FROM;
+}
+
+static void casing(struct lint *l, const struct containerfile *files, size_t n)
+{
+	size_t lower = 0, upper = 0;
+	bool open = false;
+	for (size_t k = 0; k < n; k++) {
+		for (size_t j = 0; j < files[k].n; j++) {
+			const struct inst *i = &files[k].insts[j];
+			open = counts_for_casing(i, open);
+			AUTO_FREE char *word = lint_keyword(i);
+			lower += open && is_lower(word);
+			upper += open && is_upper(word);
+		}
+	}
+	open = false;
+	for (size_t k = 0; k < n; k++) {
+		for (size_t j = 0; j < files[k].n; j++) {
+			const struct inst *i = &files[k].insts[j];
+			open = counts_for_casing(i, open);
+			AUTO_FREE char *word = lint_keyword(i);
+			if (!open || (lower > upper ? is_lower(word) : is_upper(word)))
+				continue;
+			lint_add(l, LINT_CONSISTENT_INSTRUCTION_CASING, &files[k], i, i->pos,
+				"Command '%s' should match the case of the command majority (%s)",
+				word, lower > upper ? "lowercase" : "uppercase");
+		}
+	}
+}
+
+void lint_files(struct lint *l, const struct containerfile *files, size_t n)
+{
+	AUTO_MAP struct map names = MAP_INIT;
+	for (size_t k = 0; k < n; k++) {
+		const struct containerfile *f = &files[k];
+		for (size_t j = 0; j < f->n; j++) {
+			const struct inst *i = &f->insts[j];
+			if (i->blank_line)
+				lint_add(l, LINT_NO_EMPTY_CONTINUATION, f, i,
+					(struct pos){i->blank_line, 1}, "Empty continuation line");
+			if (i->kind == INST_FROM)
+				stage_name(l, f, i, &names);
+			if (i->kind == INST_FROM || i->kind == INST_ARG)
+				description(l, f, i);
+			if (i->kind == INST_MAINTAINER)
+				lint_add(l, LINT_MAINTAINER_DEPRECATED, f, i, i->pos,
+					"Maintainer instruction is deprecated in favor of using "
+					"label");
+			if (i->onbuild_error)
+				lint_add(l, LINT_ONBUILD_INVALID, f, i, i->onbuild_error_pos,
+					"builds on this image will fail: %s", i->onbuild_error);
+		}
+	}
+	casing(l, files, n);
+}
+
+/* --- credentials ----------------------------------------------------------------------------- */
+
+/* Is one of the words, between underscores, in the name? */
+static bool has_part(const char *name, const char *const *words, size_t n)
+{
+	for (const char *at = name; *at;) {
+		size_t len = strcspn(at, "_");
+		for (size_t i = 0; i < n; i++)
+			if (strlen(words[i]) == len && strncasecmp(at, words[i], len) == 0)
+				return true;
+		at += len;
+		at += *at == '_';
+	}
+	return false;
+}
+
+static bool secret_name(const char *name)
+{
+	static const char *const secret[] = {"apikey", "auth", "credential", "credentials", "key",
+		"password", "pword", "passwd", "secret", "token"};
+	static const char *const harmless[] = {"public", "file", "version"};
+	return has_part(name, secret, ARRAY_LEN(secret)) &&
+	       !has_part(name, harmless, ARRAY_LEN(harmless));
+}
+
+/* https://user:password@host; a variable in its place is none */
+static bool password_in_url(const char *s)
+{
+	const char *at = strstr(s, "://");
+	if (!at)
+		return false;
+	at += 3;
+	size_t authority = strcspn(at, "/?# \t");
+	const char *host = memrchr(at, '@', authority);
+	const char *colon = host ? memchr(at, ':', (size_t)(host - at)) : NULL;
+	return colon && colon + 1 < host && !memchr(colon, '$', (size_t)(host - colon));
+}
+
+/* Beginnings that only credentials have, and how many letters and digits follow at least. */
+static bool known_token(const char *s)
+{
+	static const struct {
+		const char *prefix;
+		size_t more;
+	} kinds[] = {
+		{"AKIA", 16},
+		{"ASIA", 16},
+		{"ghp_", 36},
+		{"gho_", 36},
+		{"ghs_", 36},
+		{"github_pat_", 22},
+		{"glpat-", 20},
+		{"npm_", 36},
+		{"xoxb-", 20},
+		{"xoxp-", 20},
+		{"AIza", 35},
+		{"sk_live_", 24},
+		{"-----BEGIN ", 0},
+	};
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (!str_has_prefix(s, kinds[i].prefix))
+			continue;
+		const char *rest = s + strlen(kinds[i].prefix);
+		if (kinds[i].more ? strspn(rest, letters) >= kinds[i].more
+				  : strstr(rest, "PRIVATE KEY-----") != NULL)
+			return true;
+	}
+	return false;
+}
+
+void lint_secret(struct lint *l, const struct containerfile *f, const struct inst *i,
+	struct pos pos, const char *name, const char *value)
+{
+	if (secret_name(name))
+		lint_add(l, LINT_SECRETS_USED_IN_ARG_OR_ENV, f, i, pos,
+			"Do not use ARG or ENV instructions for sensitive data (%s \"%s\")",
+			i->name, name);
+	else if (value && (known_token(value) || password_in_url(value)))
+		lint_add(l, LINT_SECRET_VALUE_IN_ARG_OR_ENV, f, i, pos,
+			"The value of %s \"%s\" looks like a credential", i->name, name);
+}
+
+/* --- ports ----------------------------------------------------------------------------------- */
+
+void lint_expose(struct lint *l, const struct containerfile *f, const struct inst *i,
+	struct pos pos, const char *spec)
+{
+	const char *slash = strchr(spec, '/');
+	if (slash && !is_lower(slash))
+		lint_add(l, LINT_EXPOSE_PROTO_CASING, f, i, pos,
+			"Defined protocol '%s' in EXPOSE instruction should be lowercase", spec);
+	size_t ports = slash ? (size_t)(slash - spec) : strlen(spec);
+	const char *colon = memrchr(spec, ':', ports);
+	/* ":80" has neither address nor host port */
+	if (colon && colon > spec)
+		lint_add(l, LINT_EXPOSE_INVALID_FORMAT, f, i, pos,
+			"EXPOSE instruction should not define an IP address or host-port mapping, "
+			"found '%s'",
+			spec);
+}

@@ -1,0 +1,347 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Checks that need more than the text (the others: tests/unit/test_lint.c), --check, --call and how a build shows warnings.
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	mkdir -p ctx
+}
+
+teardown() {
+	test_teardown
+}
+
+# The rules that --check finds broken: "LINE Rule", sorted by place.
+rules() { # ARGUMENTS...
+	mica build --call=check,format=json,ignorestatus=true "$@" ctx |
+		python3 -c 'import json, sys
+for w in json.load(sys.stdin)["warnings"]:
+    print(w["location"]["ranges"][0]["start"]["line"], w["ruleName"])' | paste -sd, -
+}
+
+check_rules() { # EXPECTED ARGUMENTS...: of standard input
+	local expected=$1 got
+	shift
+	containerfile
+	got=$(rules "$@")
+	[ "$got" = "$expected" ] || fail "expected '$expected', got '$got'"
+}
+
+@test "UndefinedVar" {
+	touch ctx/f
+	check_rules '2 UndefinedVar' <<<'FROM scratch
+COPY f$foo /x
+ARG foo
+COPY f$foo /y'
+	check_rules '' <<<'FROM scratch AS base
+ARG foo=f
+FROM base
+COPY $foo /x'
+	check_rules '' <<<'FROM busybox
+ENV PATH=$PATH:/x
+RUN echo $nothing
+COPY f${x:-} ${y-/z}'
+	check_rules '2 UndefinedVar,3 UndefinedVar' <<<'FROM busybox
+ENV PATH=$PAHT:/x
+RUN --mount=type=cache,target=/c/$dir true'
+	run mica build --check ctx
+	[ "$status" = 1 ]
+	[[ "$output" == *"Containerfile:2:10: UndefinedVar: Usage of undefined variable '\$PAHT' (did you mean \$PATH?)"* ]] || fail "$output"
+	# a default that --build-arg replaces is not used
+	check_rules '' --build-arg a=1 <<<'FROM scratch
+ARG a=$undefined'
+	check_rules '2 UndefinedVar' <<<'FROM scratch
+ARG a=$undefined'
+}
+
+@test "UndefinedArgInFrom, InvalidDefaultArgInFrom" {
+	check_rules '' <<<'ARG base=scratch
+FROM $base'
+	check_rules '' <<<'FROM --platform=$BUILDPLATFORM scratch'
+	check_rules '2 UndefinedArgInFrom' <<<'ARG tag=latest
+FROM busybox:${tag}${version}'
+	check_rules '3 InvalidDefaultArgInFrom' --build-arg VERSION=latest <<<'# about
+ARG VERSION
+FROM busybox:$VERSION'
+	check_rules '' --build-arg VERSION=latest <<<'ARG VERSION=latest
+FROM busybox:$VERSION'
+	check_rules '' <<<'ARG VARIANT
+FROM busybox:latest${VARIANT}'
+	# the warning comes before the error it explains
+	containerfile <<<'FROM --platform=$BULIDPLATFORM scratch'
+	run --separate-stderr mica build --check ctx
+	[ "$status" = 125 ]
+	[[ "$output" == *"FROM argument 'BULIDPLATFORM' is not declared (did you mean BUILDPLATFORM?)"* ]] || fail "$output"
+}
+
+@test "RedundantTargetPlatform, FromPlatformFlagConstDisallowed, InvalidBaseImagePlatform, EmulatedStage" {
+	check_rules '1 RedundantTargetPlatform' <<<'FROM --platform=${TARGETPLATFORM} scratch'
+	check_rules '' <<<'FROM --platform=$BUILDPLATFORM scratch'
+	check_rules '1 FromPlatformFlagConstDisallowed' <<<'FROM --platform=linux/amd64 scratch'
+	check_rules '' <<<'FROM --platform=linux/amd64 scratch AS my_amd64_stage'
+	check_rules '' <<<'FROM --platform=linux/amd64 scratch AS linux'
+	mkdir tree
+	plain_tar tree.tar tree
+	(
+		dpkg() { echo riscv64; }
+		make_layout layout '{}' tree.tar
+	)
+	to_registry layout library/foreign:latest
+	check_rules '1 InvalidBaseImagePlatform' <<<'FROM foreign'
+	check_rules '' --platform linux/riscv64 <<<'FROM foreign'
+	check_rules '2 EmulatedStage' --platform linux/riscv64 <<<'# check=experimental=all
+FROM foreign AS a
+RUN true
+FROM a AS b
+RUN true
+FROM foreign
+RUN true'
+}
+
+@test "JSONArgsRecommended knows the shell of the base" {
+	check_rules '2 JSONArgsRecommended,3 JSONArgsRecommended' <<<'FROM scratch
+CMD mycommand
+ENTRYPOINT mycommand'
+	check_rules '' <<<'FROM scratch AS base
+SHELL ["/usr/bin/customshell"]
+FROM base
+CMD mycommand
+ENTRYPOINT mycommand'
+	check_rules '' <<<'FROM scratch
+CMD ["a"]
+ENTRYPOINT ["b"]'
+}
+
+@test "MultipleInstructionsDisallowed is of one stage, and points to the one without effect" {
+	check_rules '2 MultipleInstructionsDisallowed,4 MultipleInstructionsDisallowed,6 MultipleInstructionsDisallowed' <<<'FROM scratch
+ENTRYPOINT ["/a"]
+ENTRYPOINT ["/b"]
+CMD ["/a"]
+CMD ["/b"]
+HEALTHCHECK CMD ["/a"]
+HEALTHCHECK CMD ["/b"]'
+	check_rules '' <<<'FROM scratch AS a
+CMD ["/a"]
+FROM a
+CMD ["/b"]'
+}
+
+@test "WorkdirRelativePath, LegacyKeyValueFormat, SecretsUsedInArgOrEnv, ExposeProtoCasing" {
+	check_rules '2 WorkdirRelativePath' <<<'FROM scratch
+WORKDIR app/
+WORKDIR sub'
+	check_rules '' <<<'FROM scratch AS a
+WORKDIR /app
+FROM a
+WORKDIR sub'
+	check_rules '2 LegacyKeyValueFormat,3 LegacyKeyValueFormat' <<<'FROM scratch
+ENV testname value
+LABEL name value'
+	check_rules '2 SecretsUsedInArgOrEnv,3 SecretsUsedInArgOrEnv' <<<'FROM scratch
+ARG GITHUB_TOKEN
+ENV PASSWORD=x PUBLIC_KEY=y'
+	check_rules '3 ExposeProtoCasing' <<<'FROM scratch
+ARG p=TCP
+EXPOSE 80/$p'
+	# the credential is not repeated
+	containerfile <<<'FROM scratch
+ENV PASSWORD=hunter2'
+	run mica build --check ctx
+	[[ "$output" != *hunter2* ]] || fail "$output"
+}
+
+@test "CopyIgnoredFile" {
+	echo x | tee ctx/Containerfile ctx/hidden ctx/seen
+	echo hidden >ctx/.dockerignore
+	check_rules '2 CopyIgnoredFile,4 CopyIgnoredFile' <<<'FROM scratch
+COPY hidden /a
+COPY seen /b
+ADD hidden /c'
+	# the same name in another stage is another file
+	check_rules '' <<<'FROM scratch AS base
+COPY seen /hidden
+FROM base
+COPY --from=base /hidden /b'
+}
+
+@test "rules of our own" {
+	mkdir ctx/dir
+	touch ctx/f
+	check_rules '2 CopyMatchesNothing' <<<'FROM scratch
+COPY no-such-* /a'
+	check_rules '' <<<'FROM scratch
+VOLUME /data
+COPY f /data/f
+COPY dir /x'
+	check_rules '4 CopyBelowVolume,5 CopyDirectoryContents' <<<'# check=experimental=all
+FROM scratch
+VOLUME /data
+COPY f /data/f
+COPY dir /x
+COPY dir/ f . /database/'
+	# builds, whatever check=error says of BuildKit's rules
+	containerfile <<<'# check=error=true
+FROM scratch
+COPY no-such-* /a'
+	mica build -q ctx
+}
+
+@test "--check builds nothing and finds what is in stages that are not needed" {
+	containerfile <<<'FROM busybox AS unused
+RUN touch /was-here
+ENV a b
+FROM scratch AS last
+CMD ["x"]'
+	run --separate-stderr mica build --check ctx
+	[ "$status" = 1 ]
+	[[ "${lines[0]}" == 'Check complete, 1 warning has been found!' ]] || fail "$output"
+	[[ "$output" == *"Containerfile:3:1: LegacyKeyValueFormat"*"   3 | ENV a b"* ]] || fail "$output"
+	[[ "$stderr" != *RUN* ]] || fail "$stderr"
+	mica build --check --target last ctx | grep -qx 'Check complete, no warnings found.'
+	# and a build only of those that are
+	run --separate-stderr mica build ctx
+	[ "$status" = 0 ]
+	[[ "$stderr" != *warning* ]] || fail "$stderr"
+}
+
+@test "--check tells errors too" {
+	containerfile <<<'FROM scratch as x
+COPY no-such-file /'
+	run --separate-stderr mica build --check ctx
+	[ "$status" = 125 ]
+	[[ "$output" == *FromAsCasing* ]] || fail "$output"
+	assert_error "Containerfile:2:6: COPY: .*'no-such-file'"
+	run --separate-stderr mica build --call=check,format=json ctx
+	[ "$status" = 125 ]
+	python3 -c 'import json, sys
+d = json.load(sys.stdin)
+assert "no-such-file" in d["buildError"]["message"], d' <<<"$output"
+}
+
+@test "a build ends with its warnings; error=true fails before the first step" {
+	containerfile <<<'FROM scratch as x
+COPY Containerfile /
+CMD x'
+	run --separate-stderr mica build ctx
+	[ "$status" = 0 ]
+	[[ "$stderr" == *"2 warnings found"*" - Containerfile:1:14: FromAsCasing: 'as' and 'FROM' keywords' casing do not match"* ]] || fail "$stderr"
+	run --separate-stderr mica build -q ctx
+	[ -z "$stderr" ] || fail "$stderr"
+	run --separate-stderr mica build --no-cache --build-arg BUILDKIT_DOCKERFILE_CHECK='skip=FromAsCasing;error=true' ctx
+	assert_error 'lint violation found for rules: JSONArgsRecommended'
+	[[ "$stderr" != *COPY* ]] || fail "$stderr"
+	sed -i '1i # check=error=true' ctx/Containerfile
+	run --separate-stderr mica build ctx
+	assert_error 'lint violation found for rules: FromAsCasing, JSONArgsRecommended'
+	# the argument replaces the directive
+	mica build -q --build-arg BUILDKIT_DOCKERFILE_CHECK=skip=all ctx
+	run --separate-stderr mica build --build-arg BUILDKIT_DOCKERFILE_CHECK=sikp=all ctx
+	assert_error "BUILDKIT_DOCKERFILE_CHECK: check option 'sikp'"
+	sed -i '1s/.*/# check=error/' ctx/Containerfile
+	run --separate-stderr mica build ctx
+	assert_error "Containerfile: # check=: check option 'error'"
+}
+
+@test "the document of a check names places and carries the text" {
+	containerfile <<<'FROM scratch
+CMD a \
+ b'
+	mica build --call=check,format=json,ignorestatus=true ctx >doc
+	python3 - <<'END'
+import base64, json
+d = json.load(open("doc"))
+w, = d["warnings"]
+assert w["ruleName"] == "JSONArgsRecommended", w
+assert w["detail"].startswith("JSON arguments recommended for CMD"), w
+assert w["location"]["ranges"] == [{"start": {"line": 2}, "end": {"line": 3}}], w
+s, = d["sources"]
+assert s["fileName"] == "Containerfile" and s["language"] == "Dockerfile", s
+assert base64.b64decode(s["data"]) == open("ctx/Containerfile", "rb").read()
+END
+	run mica build --call=check,format=json ctx
+	[ "$status" = 1 ]
+	run mica build --call=check,format=yaml ctx
+	[ "$status" = 125 ]
+}
+
+@test "--call=targets lists stages with their descriptions" {
+	containerfile <<<'ARG V=1
+# this is not about a stage
+
+# base is where
+# all begins
+FROM scratch AS base
+# other things
+FROM base
+FROM --platform=$BUILDPLATFORM base AS tool
+# Web serves
+FROM base AS Web'
+	[ "$(mica build --call=targets ctx)" = 'TARGET          DESCRIPTION
+base            is where
+tool            
+web (default)   ' ] || fail "$(mica build --call=targets ctx)"
+	mica build --call=targets,format=json ctx | python3 -c 'import json, sys
+t = json.load(sys.stdin)["targets"]
+assert [x.get("name") for x in t] == ["base", None, "tool", "web"], t
+assert t[0]["description"] == "is where" and t[0]["base"] == "scratch", t
+assert t[2]["platform"] == "$BUILDPLATFORM" and t[3]["default"] is True, t
+assert t[2]["location"]["ranges"][0]["start"]["line"] == 9, t'
+	# nothing of it is looked for
+	containerfile <<<'FROM no-such-image AS a
+COPY no-such-file /'
+	mica build --call=targets ctx | grep -q '^a (default)'
+}
+
+@test "--call=outline lists what the target takes" {
+	containerfile <<<'# BASE is what it stands on
+ARG BASE=scratch
+ARG unused=1
+# COLOUR is everybody'"'"'s
+ARG COLOUR=red
+FROM $BASE AS other
+ARG nobody=1
+FROM $BASE AS web
+ARG COLOUR
+# SIZE in bytes
+ARG SIZE=$COLOUR-1
+ARG TARGETARCH
+RUN --mount=type=secret,id=key,required --mount=type=secret,id=opt --mount=type=ssh true'
+	# shellcheck disable=SC2016
+	[ "$(mica build --call=outline --build-arg COLOUR=blue ctx)" = 'TARGET:   web
+
+BUILD ARG   VALUE     DESCRIPTION
+BASE        scratch   is what it stands on
+COLOUR      blue      
+SIZE        blue-1    in bytes
+
+SECRET   REQUIRED
+key      true
+opt      
+
+SSH       REQUIRED
+default   ' ] || fail "$(mica build --call=outline --build-arg COLOUR=blue ctx)"
+	mica build --print=outline,format=json --target other ctx | python3 -c 'import json, sys
+d = json.load(sys.stdin)
+assert d["name"] == "other", d
+assert [a["name"] for a in d["args"]] == ["BASE", "nobody"], d
+assert "secrets" not in d and "ssh" not in d, d
+assert d["args"][0]["location"]["ranges"][0]["start"]["line"] == 2, d'
+}
+
+@test "--call=build builds, others are refused" {
+	containerfile <<<'FROM scratch
+COPY Containerfile /'
+	id=$(mica build -q --call=build ctx)
+	[ "${#id}" = 64 ]
+	run --separate-stderr mica build --call=bulid ctx
+	assert_error "'bulid' is not one of"
+}
