@@ -61,6 +61,7 @@ void build_result_done(struct build_result *r)
 	strv_done(&r->warnings);
 	lint_done(&r->lint);
 	json_free(r->document);
+	strv_done(&r->explanations);
 	free(r->log);
 }
 

@@ -48,6 +48,9 @@ struct build_opts {
 	const char *target; /* NULL: the last stage */
 	bool no_cache;
 	struct strv no_cache_stages; /* --no-cache-filter */
+	bool has_cache_ttl;
+	int64_t cache_ttl_ns; /* older records are not used */
+	bool explain; /* why each step ran that was not answered from the cache */
 	struct platform *platforms; /* owned; an image for each */
 	size_t n_platforms; /* 0: the host's */
 	bool has_epoch; /* SOURCE_DATE_EPOCH: times in config and history are it, times in layers at
@@ -57,6 +60,7 @@ struct build_opts {
 	enum compression compression;
 	struct run_spec box; /* limits, network, hosts, capabilities: the same for each RUN; other
 	                        members unused */
+	size_t n_ulimits; /* the first of its rlimits were asked for, what follows is how we run */
 	struct strv secrets, ssh; /* --secret, --ssh, as typed */
 	bool allow_insecure, allow_host_network; /* --allow */
 	unsigned jobs; /* stages that run at the same time; 0: the number of cores */
@@ -92,6 +96,7 @@ struct build_result {
 	struct strv warnings; /* lines of text */
 	struct lint lint; /* warnings about the Containerfile, by place */
 	struct json *document; /* of a call, in the shape that docker buildx gives it */
+	struct strv explanations; /* "file:line: step ran: why" */
 };
 
 void build_opts_init(struct build_opts *o);

@@ -50,7 +50,6 @@ struct build {
 	struct logfile *log;
 };
 
-struct key;
 struct remote_file;
 
 /* The image of a FROM or --from: pulled as the options say, loaded, remembered. *ret: its index in
@@ -92,8 +91,8 @@ int inst_metadata(struct eval *e, struct err *err)
 	__attribute__((warn_unused_result)); /* all that touch only the config */
 int inst_workdir(struct eval *e, struct err *err) __attribute__((warn_unused_result));
 int inst_run(struct eval *e, struct err *err) __attribute__((warn_unused_result));
-/* Adds what a --mount says to the step, and its words to the key. */
-int step_add_mount(struct eval *e, struct step *s, const struct inst_flag *f, struct key *k,
+/* Adds what the number-th --mount says to the step. */
+int step_add_mount(struct eval *e, struct step *s, const struct inst_flag *f, size_t number,
 	struct err *err) __attribute__((warn_unused_result));
 void step_mounts_done(struct step *s);
 int inst_copy(struct eval *e, struct err *err)

@@ -41,7 +41,7 @@ void key_init(struct key *k, const char *kind)
 {
 	sha256_init(&k->h);
 	k->n = 0;
-	key_str(k, "mica step 1");
+	key_str(k, "mica step 2");
 	key_str(k, kind);
 }
 

@@ -81,15 +81,19 @@ struct digest link_key(const struct digest *below, const struct link *l)
 	return l->step ? fold("made", below, &l->made_by) : fold("layer", below, &l->layer.diff_id);
 }
 
+bool chain_content_add(struct digest *content, const struct link *l)
+{
+	if (l->committed && !l->empty)
+		*content = fold("layer", content, &l->layer.diff_id);
+	return l->committed;
+}
+
 bool chain_content(struct link *const *l, size_t n, struct digest *ret)
 {
 	struct digest d = chain_key_empty();
-	for (size_t i = 0; i < n; i++) {
-		if (!l[i]->committed)
+	for (size_t i = 0; i < n; i++)
+		if (!chain_content_add(&d, l[i]))
 			return false;
-		if (!l[i]->empty)
-			d = fold("layer", &d, &l[i]->layer.diff_id);
-	}
 	*ret = d;
 	return true;
 }

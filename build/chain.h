@@ -33,7 +33,8 @@ struct link {
 	struct digest inputs; /* of the step's files; its record is keyed by them */
 	struct link **below; /* the chain that the step ran on */
 	size_t n_below;
-	bool recorded; /* the record is in the store */
+	bool recorded; /* the record is in the store, under */
+	struct digest record_key;
 	/* while it is being committed */
 	struct job job; /* pid 0: none */
 	char *dir; /* name in the transaction */
@@ -55,6 +56,8 @@ void chain_done(struct chain *c);
  * made it, whether it is committed or not: link_key() folds one link into the key of those below.
  */
 bool chain_content(struct link *const *l, size_t n, struct digest *ret);
+/* From the content of what is below l to that with it. */
+bool chain_content_add(struct digest *content, const struct link *l);
 struct digest chain_key_empty(void);
 struct digest link_key(const struct digest *below, const struct link *l);
 

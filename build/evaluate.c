@@ -253,6 +253,7 @@ static void inline_done(struct inline_file *f)
 static void step_done(struct step *s)
 {
 	free(s->title);
+	map_done(&s->named);
 	strv_done(&s->argv);
 	map_done(&s->env);
 	map_done(&s->quiet_env);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "build/chain.h"
+#include "build/explain.h"
 #include "build/stage_run.h"
 #include "build/step_error.h"
 #include "build/step_record.h"
@@ -154,13 +155,15 @@ int executor_run(struct build *b, struct err *err)
 		return err_sys(err, "cannot watch signals");
 	b->runs = xcalloc(b->stages.n, sizeof(*b->runs));
 	for (size_t i = 0; i < b->stages.n; i++)
-		stage_run_init(&b->runs[i], &b->plans[i]);
+		stage_run_init(&b->runs[i], b, &b->plans[i]);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	int rc = loop(b, signals, err);
 	/* what was done before a step failed is kept for the next build */
 	struct err ignored = ERR_INIT;
 	if (rc < 0 && rc != ERR_CANCELLED && finish_commits(b, true, &ignored) < 0)
 		log_debug("commit: %s", ignored.msg);
+	if (rc != ERR_CANCELLED)
+		explain_steps(b);
 	if (rc < 0) {
 		for (size_t i = 0; i < b->stages.n; i++)
 			stage_run_done(&b->runs[i]);

@@ -9,6 +9,7 @@
 #include "build/cache.h"
 #include "build/chmod.h"
 #include "build/filetree.h"
+#include "build/input_list.h"
 #include "build/remote_file.h"
 #include "build/selection.h"
 #include "build/steps.h"
@@ -22,6 +23,7 @@ struct inputs {
 	struct filetree *t;
 	const struct step *s;
 	struct key k;
+	struct buf *list;
 	bool mode_matters, owner_matters;
 	void *names; /* tsearch(3) tree of files with several names, in the order they were met */
 	uint64_t n_names;
@@ -61,7 +63,9 @@ static uint64_t group_of(struct inputs *in, const struct stat *st)
 	return (*slot)->id;
 }
 
-static int directory_xattrs(struct inputs *in, struct node *n, struct err *err)
+/* *ret_digest: of the attributes; zero when there are none. */
+static int directory_xattrs(
+	struct inputs *in, struct node *n, struct digest *ret_digest, struct err *err)
 {
 	if (filetree_list(in->t, n, err) < 0) /* its content comes next */
 		return err->code;
@@ -77,12 +81,37 @@ static int directory_xattrs(struct inputs *in, struct node *n, struct err *err)
 		return err_sys(err, "cannot open '%s'", path);
 	if (xattrs_read(fd, "", &x, err) < 0)
 		return err->code;
-	key_u64(&in->k, x.n);
-	for (size_t i = 0; i < x.n; i++) {
-		key_str(&in->k, x.x[i].name);
-		key_bytes(&in->k, x.x[i].value, x.x[i].len);
+	if (!x.n) {
+		key_u64(&in->k, 0);
+		return 0;
 	}
+	struct key k;
+	key_init(&k, "xattrs");
+	for (size_t i = 0; i < x.n; i++) {
+		key_str(&k, x.x[i].name);
+		key_bytes(&k, x.x[i].value, x.x[i].len);
+	}
+	*ret_digest = key_final(&k);
+	key_u64(&in->k, 1);
+	key_digest(&in->k, ret_digest);
 	return 0;
+}
+
+static void list_thing(
+	struct inputs *in, const struct node *n, const struct digest *content, uint64_t group)
+{
+	if (!in->list)
+		return;
+	AUTO_FREE char *path = node_path(n);
+	input_list_add(in->list, &(struct input_item){.path = path,
+					 .mode = n->st.st_mode,
+					 .has_perm = in->mode_matters,
+					 .has_owner = in->owner_matters,
+					 .uid = n->st.st_uid,
+					 .gid = n->st.st_gid,
+					 .group = group,
+					 .content = content,
+					 .link = S_ISLNK(n->st.st_mode) ? n->link : NULL});
 }
 
 /* One thing but for its name and what lies below it. */
@@ -94,17 +123,23 @@ static int feed_node(struct inputs *in, struct node *n, struct err *err)
 		key_u64(&in->k, n->st.st_uid);
 		key_u64(&in->k, n->st.st_gid);
 	}
+	struct digest content = {0};
+	uint64_t group = 0;
 	if (S_ISREG(mode)) {
-		key_digest(&in->k, &n->digest);
+		content = n->digest;
+		group = group_of(in, &n->st);
+		key_digest(&in->k, &content);
 		key_u64(&in->k, (uint64_t)n->st.st_size);
-		key_u64(&in->k, group_of(in, &n->st));
+		key_u64(&in->k, group);
 	} else if (S_ISLNK(mode)) {
 		key_str(&in->k, n->link);
 	} else if (S_ISDIR(mode)) {
-		return directory_xattrs(in, n, err);
+		if (directory_xattrs(in, n, &content, err) < 0)
+			return err->code;
 	} else {
 		key_u64(&in->k, n->st.st_rdev);
 	}
+	list_thing(in, n, &content, group);
 	return 0;
 }
 
@@ -194,10 +229,11 @@ static int feed_source(struct inputs *in, const char *source, struct err *err)
 	return rc;
 }
 
-int inputs_digest(struct filetree *t, const struct step *s, struct digest *ret, struct err *err)
+int inputs_digest(struct filetree *t, const struct step *s, struct digest *ret, struct buf *list,
+	struct err *err)
 {
 	struct chmod mode;
-	struct inputs in = {.t = t, .s = s};
+	struct inputs in = {.t = t, .s = s, .list = list};
 	in.mode_matters = !s->chmod || !chmod_parse(s->chmod, &mode) || !mode.octal;
 	in.owner_matters = !s->chown;
 	key_init(&in.k, "inputs");

@@ -4,9 +4,11 @@
 #pragma once
 #include "base/digest.h"
 
+struct buf;
 struct err;
 struct filetree;
 struct step;
 
-int inputs_digest(struct filetree *t, const struct step *s, struct digest *ret, struct err *err)
-	__attribute__((warn_unused_result));
+/* list, where not NULL: gets a line for each thing that is taken (input_list.h). */
+int inputs_digest(struct filetree *t, const struct step *s, struct digest *ret, struct buf *list,
+	struct err *err) __attribute__((warn_unused_result));

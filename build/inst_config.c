@@ -6,8 +6,8 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "build/build_internal.h"
-#include "build/cache.h"
 #include "build/signals.h"
+#include "build/step_words.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -300,10 +300,8 @@ int inst_workdir(struct eval *e, struct err *err)
 	struct step *s = eval_add_step(e, STEP_WORKDIR);
 	s->dest = xstrdup(dir);
 	s->user = c->user ? xstrdup(c->user) : NULL;
-	struct key k;
-	key_init(&k, "workdir");
-	key_str(&k, s->dest);
-	key_str(&k, s->user);
-	s->words = key_final(&k);
+	step_word(s, "directory", s->dest);
+	step_word(s, "user", s->user);
+	step_words_end(s, e->b, "workdir");
 	return 0;
 }

@@ -6,12 +6,12 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "build/build_internal.h"
-#include "build/cache.h"
 #include "build/chmod.h"
 #include "build/file_expand.h"
 #include "build/file_ignore.h"
 #include "build/remote_file.h"
 #include "build/selection.h"
+#include "build/step_words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -316,6 +316,24 @@ static int copy_flags(struct eval *e, struct step *s, struct err *err)
 	return 0;
 }
 
+static void copy_words(struct eval *e, struct step *s)
+{
+	step_word_u64(s, "unpack", (uint64_t)s->unpack + s->unpack_remote);
+	step_word_u64(s, "parents", s->parents);
+	step_word_list(s, "exclude", &s->excludes);
+	step_word_list(s, "source", &s->sources);
+	step_word(s, "destination", s->dest);
+	step_word(s, "chown", s->chown);
+	step_word(s, "chmod", s->chmod);
+	for (size_t i = 0; i < s->n_inlines; i++) {
+		AUTO_FREE char *name = xasprintf("here-document %zu", i + 1);
+		AUTO_FREE char *content = xasprintf("content of %s", name);
+		step_word(s, name, s->inlines[i].name);
+		step_word_content(s, content, s->inlines[i].content, s->inlines[i].len);
+	}
+	step_words_end(s, e->b, "copy");
+}
+
 int inst_copy(struct eval *e, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
@@ -333,21 +351,6 @@ int inst_copy(struct eval *e, struct err *err)
 		copy_dest(e, s, err) < 0)
 		return err->code;
 	lint_dest(e, s);
-	struct key k;
-	key_init(&k, "copy");
-	key_u64(&k, s->unpack);
-	key_u64(&k, s->unpack_remote);
-	key_u64(&k, s->parents);
-	key_strv(&k, &s->excludes);
-	key_strv(&k, &s->sources);
-	key_str(&k, s->dest);
-	key_str(&k, s->chown);
-	key_str(&k, s->chmod);
-	key_u64(&k, s->n_inlines);
-	for (size_t i = 0; i < s->n_inlines; i++) {
-		key_str(&k, s->inlines[i].name);
-		key_bytes(&k, s->inlines[i].content, s->inlines[i].len);
-	}
-	s->words = key_final(&k);
+	copy_words(e, s);
 	return 0;
 }

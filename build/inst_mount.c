@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "build/build_internal.h"
-#include "build/cache.h"
 #include "build/file_expand.h"
+#include "build/step_words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +121,8 @@ static int set_files(struct eval *e, struct step_mount *m, struct err *err)
 }
 
 /* *ret_use: false: it was not given, and need not be. */
-static int set_secret(struct eval *e, struct step_mount *m, bool *ret_use, struct err *err)
+static int set_secret(
+	struct eval *e, struct step *step, struct step_mount *m, bool *ret_use, struct err *err)
 {
 	const struct mount_opts *o = &m->o;
 	const char *id = o->source ? o->source : o->id ? o->id : path_base(o->target);
@@ -137,6 +138,10 @@ static int set_secret(struct eval *e, struct step_mount *m, bool *ret_use, struc
 	if (s && o->env && memchr(s->data, '\0', s->len))
 		return eval_error(e, m->pos, err, ERR_INVALID,
 			"secret '%s' has a NUL byte: it cannot be a variable", id);
+	if (s && s->in_key) {
+		AUTO_FREE char *word = xasprintf(STEP_WORD_SECRET "%s", id);
+		step_word_content(step, word, s->data, s->len);
+	}
 	if (o->target && *o->target)
 		return set_target(e, m, o->target, err);
 	if (o->env)
@@ -166,20 +171,38 @@ static int set_ssh(
 	return set_target(e, m, target, err);
 }
 
-static void mount_key(struct key *k, const struct step_mount *m)
+static const char *const from_names[] = {
+	[MOUNT_FROM_CONTEXT] = NULL,
+	[MOUNT_FROM_STAGE] = "stage",
+	[MOUNT_FROM_IMAGE] = "image",
+	[MOUNT_FROM_NOTHING] = "nothing",
+};
+
+/* What it is from counts by its content, which is a file input (mount_inputs.c). */
+static void mount_words(struct step *s, const struct step_mount *m, size_t number)
 {
 	const struct mount_opts *o = &m->o;
-	key_u64(k, (uint64_t)o->type);
-	key_str(k, m->target);
-	key_str(k, m->source);
-	key_str(k, m->id);
-	key_str(k, o->env);
-	key_u64(k, (uint64_t)m->from);
-	key_u64(k, o->read_only);
-	key_u64(k, o->size);
-	key_u64(k, o->has_mode ? 1 + (uint64_t)o->mode : 0);
-	key_u64(k, o->has_uid ? 1 + (uint64_t)o->uid : 0);
-	key_u64(k, o->has_gid ? 1 + (uint64_t)o->gid : 0);
+	const struct {
+		const char *name, *text;
+		uint64_t number;
+	} words[] = {
+		{"type", mount_type_name(o->type), 0},
+		{"target", m->target, 0},
+		{"source", m->source && *m->source ? m->source : NULL, 0},
+		{"id", m->id, 0},
+		{"env", o->env, 0},
+		{"from", from_names[m->from], 0},
+		{"ro", NULL, o->read_only},
+		{"size", NULL, o->size},
+		{"mode", NULL, o->has_mode ? 1 + (uint64_t)o->mode : 0},
+		{"uid", NULL, o->has_uid ? 1 + (uint64_t)o->uid : 0},
+		{"gid", NULL, o->has_gid ? 1 + (uint64_t)o->gid : 0},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		AUTO_FREE char *name = xasprintf("mount %zu %s", number, words[i].name);
+		step_word(s, name, words[i].text);
+		step_word_u64(s, name, words[i].number);
+	}
 }
 
 static void mount_done(struct step_mount *m)
@@ -204,7 +227,7 @@ static void insert(struct step *s, const struct step_mount *m)
 }
 
 int step_add_mount(
-	struct eval *e, struct step *s, const struct inst_flag *f, struct key *k, struct err *err)
+	struct eval *e, struct step *s, const struct inst_flag *f, size_t number, struct err *err)
 {
 	struct err why = ERR_INIT;
 	struct step_mount m = {.pos = f->pos, .from_stage = NO_STAGE, .from_image = NO_STAGE};
@@ -220,18 +243,18 @@ int step_add_mount(
 		r = set_files(e, &m, err);
 		break;
 	case MOUNT_SECRET:
-		r = set_secret(e, &m, &use, err);
+		r = set_secret(e, s, &m, &use, err);
 		break;
 	case MOUNT_SSH: {
-		size_t number = 0;
+		size_t agents = 0;
 		for (size_t i = 0; i < s->n_mounts; i++)
-			number += s->mounts[i].o.type == MOUNT_SSH;
-		r = set_ssh(e, &m, number, &use, err);
+			agents += s->mounts[i].o.type == MOUNT_SSH;
+		r = set_ssh(e, &m, agents, &use, err);
 		break;
 	}
 	}
 	if (r == 0)
-		mount_key(k, &m);
+		mount_words(s, &m, number);
 	if (r < 0 || !use)
 		mount_done(&m);
 	else

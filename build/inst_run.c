@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "build/build_internal.h"
-#include "build/cache.h"
+#include "build/step_words.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -75,14 +75,14 @@ static int set_security(struct eval *e, struct step *s, const struct inst_flag *
 	return 0;
 }
 
-static int run_flags(struct eval *e, struct step *s, struct key *k, struct err *err)
+static int run_flags(struct eval *e, struct step *s, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
 	for (size_t i = 0; i < inst->n_flags; i++) {
 		const struct inst_flag *f = &inst->flags[i];
 		int r = 0;
 		if (streq(f->name, "mount"))
-			r = step_add_mount(e, s, f, k, err);
+			r = step_add_mount(e, s, f, i + 1, err);
 		else if (streq(f->name, "network"))
 			r = set_network(e, s, f, err);
 		else if (streq(f->name, "security"))
@@ -123,9 +123,7 @@ int inst_run(struct eval *e, struct err *err)
 	AUTO_FREE char *by = xasprintf("RUN %s", words);
 	eval_history(e, by, false);
 	struct step *s = eval_add_step(e, STEP_RUN);
-	struct key k;
-	key_init(&k, "run");
-	if (run_flags(e, s, &k, err) < 0)
+	if (run_flags(e, s, err) < 0)
 		return err->code;
 	if (inst->n_heredocs && inst->args.n)
 		heredoc_command(s, inst, &command);
@@ -139,15 +137,14 @@ int inst_run(struct eval *e, struct err *err)
 	const struct image_config *c = &e->p->config;
 	s->cwd = xstrdup(c->working_dir ? c->working_dir : "/");
 	s->user = xstrdup(c->user ? c->user : "");
-	key_strv(&k, &s->argv);
-	key_map(&k, &s->env);
-	key_str(&k, s->cwd);
-	key_str(&k, s->user);
-	key_strv(&k, &e->b->o->box.add_hosts);
-	key_u64(&k, s->insecure);
-	key_u64(&k, s->has_network ? 1 + (uint64_t)s->network : 0);
-	key_str(&k, s->script ? s->script->name : NULL);
-	key_bytes(&k, s->script ? s->script->content : "", s->script ? s->script->len : 0);
-	s->words = key_final(&k);
+	step_word_list(s, "command", &s->argv);
+	step_word_env(s, &s->env);
+	step_word(s, "directory", s->cwd);
+	step_word(s, "user", s->user);
+	step_word_box(s, e->b);
+	step_word(s, "security", s->insecure ? "insecure" : NULL);
+	if (s->script)
+		step_word_content(s, "script", s->script->content, s->script->len);
+	step_words_end(s, e->b, "run");
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "build/cache.h"
+#include "build/input_list.h"
 #include "build/inputs.h"
 #include "build/mount_setup.h"
 #include "build/mount_setup_internal.h"
@@ -51,15 +52,36 @@ char *mount_source_pattern(const char *path)
 	return buf_take(&p);
 }
 
-static int context_digest(
-	struct build *b, const struct step_mount *m, struct digest *ret, struct err *err)
+static int context_digest(struct build *b, const struct step_mount *m, struct digest *ret,
+	struct buf *list, struct err *err)
 {
 	AUTO_FREE char *pattern = mount_source_pattern(m->source);
 	struct step copy = {.kind = STEP_COPY};
 	strv_add(&copy.sources, pattern);
-	int r = inputs_digest(b->context, &copy, ret, err);
+	int r = inputs_digest(b->context, &copy, ret, list, err);
 	strv_done(&copy.sources);
 	return r;
+}
+
+struct digest mount_list_id(const struct step_mount *m, const struct digest *inputs)
+{
+	AUTO_STRV struct strv source = STRV_INIT;
+	strv_add(&source, m->source);
+	return input_list_id(inputs, &source);
+}
+
+void mounts_keep_lists(struct build *b, const struct step *s)
+{
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		AUTO_BUF struct buf list = BUF_INIT(INPUT_LIST_MAX);
+		struct err ignored = ERR_INIT;
+		struct digest d;
+		if (mount_has_input(&s->mounts[i]) && s->mounts[i].from == MOUNT_FROM_CONTEXT &&
+			context_digest(b, &s->mounts[i], &d, &list, &ignored) == 0) {
+			struct digest id = mount_list_id(&s->mounts[i], &d);
+			input_list_keep(b, &id, &list);
+		}
+	}
 }
 
 int mount_input_digest(struct build *b, const struct step_mount *m, bool content,
@@ -67,7 +89,7 @@ int mount_input_digest(struct build *b, const struct step_mount *m, bool content
 {
 	*ret_known = true;
 	if (m->from == MOUNT_FROM_CONTEXT)
-		return context_digest(b, m, ret, err);
+		return context_digest(b, m, ret, NULL, err);
 	if (m->from != MOUNT_FROM_STAGE) {
 		*ret = image_key(&b->images[m->from_image].image);
 		return 0;

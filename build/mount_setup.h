@@ -28,6 +28,9 @@ bool mounts_have_inputs(const struct step *s);
 int mounts_digest(struct build *b, const struct step *s, bool content, struct digest *ret,
 	bool *ret_known, struct err *err) __attribute__((warn_unused_result));
 
+/* Notes what the mounts show of the context, for the explanation of a later build. */
+void mounts_keep_lists(struct build *b, const struct step *s);
+
 /* fresh: the cache is not used, so cache mounts with a mode or an owner start empty, as BuildKit's
  * do. */
 int mount_setup_new(struct build *b, const struct step *s, bool fresh, struct mount_setup **ret,

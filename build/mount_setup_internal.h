@@ -34,6 +34,8 @@ struct mount_item {
 /* --- mount_inputs.c --- */
 /* It shows files of the context, of a stage or of an image. */
 bool mount_has_input(const struct step_mount *m);
+/* For explanations: input_list_id(). */
+struct digest mount_list_id(const struct step_mount *m, const struct digest *inputs);
 int mount_input_digest(struct build *b, const struct step_mount *m, bool content,
 	struct digest *ret, bool *ret_known, struct err *err) __attribute__((warn_unused_result));
 /* The path as a source of COPY, where some characters mean more. New string. */

@@ -30,9 +30,16 @@ static int set_field(struct secret *s, const char *field, const char **ret_type,
 		*ret_type = streq(eq + 1, "env") ? "env" : "file";
 	else if (streq(key, "type"))
 		return err_set(err, ERR_INVALID, "type '%s' is not one of 'file', 'env'", eq + 1);
+	else if (streq(key, "cache") && streq(eq + 1, "digest"))
+		s->in_key = true;
+	else if (streq(key, "cache"))
+		return err_set(err, ERR_INVALID,
+			"cache=%s: 'digest' is what there is; without it a changed secret does not "
+			"run a step again",
+			eq + 1);
 	else
-		return err_set(
-			err, ERR_INVALID, "'%s' is not one of 'id', 'src', 'env', 'type'", key);
+		return err_set(err, ERR_INVALID,
+			"'%s' is not one of 'id', 'src', 'env', 'type', 'cache'", key);
 	return 0;
 }
 

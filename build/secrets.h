@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What --secret and --ssh hand to RUN --mount. Contents are read when a step first asks for them,
- * before anything runs, stay in memory and are wiped at the end: no key, history, log or layer sees
- * them.
+ * before anything runs, stay in memory and are wiped at the end: no history, log or layer sees
+ * them, and no key but those of the steps for which cache=digest was asked.
  */
 #pragma once
 #include <stdbool.h>
@@ -15,6 +15,7 @@ struct secret {
 	char *id;
 	char *file; /* or */
 	char *env; /* a variable of our environment */
+	bool in_key; /* its content is an input of the steps that use it */
 	bool loaded;
 	char *data; /* NUL-terminated */
 	size_t len;
@@ -32,8 +33,8 @@ struct secrets {
 	size_t n_ssh;
 };
 
-/* secrets: "id=ID[,src=FILE|,env=NAME][,type=file|env]"; ssh: "ID" or "ID=SOCKET". Files must
- * exist. ERR_INVALID, ERR_NOT_FOUND; ERR_UNSUPPORTED: a key file for --ssh. */
+/* secrets: "id=ID[,src=FILE|,env=NAME][,type=file|env][,cache=digest]"; ssh: "ID" or "ID=SOCKET".
+ * Files must exist. ERR_INVALID, ERR_NOT_FOUND; ERR_UNSUPPORTED: a key file for --ssh. */
 int secrets_parse(const struct strv *secrets, const struct strv *ssh, struct secrets *ret,
 	struct err *err) __attribute__((warn_unused_result));
 void secrets_done(struct secrets *s);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "build/copy.h"
+#include "build/input_list.h"
 #include "build/inputs.h"
 #include "build/logfile.h"
 #include "build/mount_setup.h"
@@ -31,10 +32,14 @@
 
 #define OUTPUT_BUF (64 * KIB)
 
-void stage_run_init(struct stage_run *r, struct stage_plan *p)
+void stage_run_init(struct stage_run *r, struct build *b, struct stage_plan *p)
 {
-	*r = (struct stage_run){
-		.plan = p, .upper_fd = -1, .work_fd = -1, .out_fd = -1, .source_fd = -1};
+	*r = (struct stage_run){.build = b,
+		.plan = p,
+		.upper_fd = -1,
+		.work_fd = -1,
+		.out_fd = -1,
+		.source_fd = -1};
 	r->results = xcalloc(p->n_steps + 1, sizeof(*r->results));
 }
 
@@ -116,7 +121,13 @@ static void step_begin(struct build *b, struct stage_run *r)
 /* The step is over: its layer joins the chain. */
 static void step_over(struct stage_run *r, struct link *l, struct timespec created)
 {
-	r->results[r->next] = (struct step_result){.link = l, .created = created};
+	r->results[r->next] = (struct step_result){.link = l,
+		.created = created,
+		.ran = l && l->step,
+		.miss = r->miss,
+		.key = r->step_key,
+		.inputs = r->inputs};
+	r->miss = MISS_NONE;
 	if (l) {
 		chain_add(&r->chain, l);
 		r->key = link_key(&r->key, l);
@@ -125,22 +136,44 @@ static void step_over(struct stage_run *r, struct link *l, struct timespec creat
 	r->next++;
 }
 
-static bool cache_allowed(const struct build *b, const struct stage_run *r)
+static enum cache_miss cache_forbidden(const struct build *b, const struct stage_run *r)
 {
 	if (b->o->no_cache)
-		return false;
+		return MISS_NO_CACHE;
 	const char *name = r->plan->stage->name;
-	return !name || !strv_has(&b->o->no_cache_stages, name);
+	return name && strv_has(&b->o->no_cache_stages, name) ? MISS_FILTER : MISS_NONE;
+}
+
+static bool cache_allowed(const struct build *b, const struct stage_run *r)
+{
+	return cache_forbidden(b, r) == MISS_NONE;
+}
+
+static bool too_old(const struct build *b, const struct record *rec)
+{
+	struct timespec now = clock_now();
+	double age = (double)now.tv_sec - (double)rec->created_s +
+	             ((double)now.tv_nsec - rec->created_ns) / 1e9;
+	return b->o->has_cache_ttl && age * 1e9 > (double)b->o->cache_ttl_ns;
 }
 
 /* Uses the record of step_key. ERR_NOT_FOUND: there is none. */
 static int use_record(struct build *b, struct stage_run *r, struct err *err)
 {
 	struct record rec = {0};
-	if (!cache_allowed(b, r))
+	r->miss = cache_forbidden(b, r);
+	if (r->miss != MISS_NONE)
 		return err_set(err, ERR_NOT_FOUND, "the cache is not used");
-	if (record_get(b->store, &r->step_key, &rec, err) < 0)
-		return err->code;
+	int rc = record_get(b->store, &r->step_key, &rec, err);
+	if (rc == 0 && too_old(b, &rec)) {
+		record_done(&rec);
+		r->miss = MISS_OLD;
+		return err_set(err, ERR_NOT_FOUND, "the record is too old");
+	}
+	if (rc == ERR_NOT_FOUND || rc == ERR_CORRUPT)
+		r->miss = rc == ERR_CORRUPT ? MISS_LAYER : MISS_NO_RECORD;
+	if (rc < 0)
+		return rc;
 	struct timespec created = {.tv_sec = rec.created_s, .tv_nsec = (long)rec.created_ns};
 	struct link *l = rec.has_layer ? link_known(b, &rec.layer, rec.compression) : NULL;
 	record_done(&rec);
@@ -249,6 +282,16 @@ struct write_job {
 	const int *lowers;
 };
 
+/* What the step copies, which is hashed already: for the explanation of a later build. */
+static void keep_list(struct build *b, struct stage_run *r)
+{
+	AUTO_BUF struct buf list = BUF_INIT(INPUT_LIST_MAX);
+	struct err err = ERR_INIT;
+	struct digest d, id = input_list_id(&r->inputs, &current(r)->sources);
+	if (!input_list_has(b, &id) && inputs_digest(r->source, current(r), &d, &list, &err) == 0)
+		input_list_keep(b, &id, &list);
+}
+
 static int write_job(void *arg, struct buf *out, struct err *err)
 {
 	const struct write_job *w = arg;
@@ -267,6 +310,8 @@ static int write_job(void *arg, struct buf *out, struct err *err)
 	for (size_t i = 0; i < s->n_remote; i++)
 		if (s->remote[i] && remote_file_get(w->b, s->remote[i], err) < 0)
 			return err_wrap(err, "%s", s->remote[i]->url);
+	if (s->from == COPY_FROM_CONTEXT && s->sources.n)
+		keep_list(w->b, r);
 	struct copy_work c = {.step = s, .source = r->source, .root = root};
 	return copy_run(&c, err);
 }
@@ -321,6 +366,7 @@ static int start_step(struct build *b, struct stage_run *r, struct err *err)
 	const struct step *s = current(r);
 	if (s->kind != STEP_RUN)
 		return start_work(b, r, err);
+	mounts_keep_lists(b, s);
 	if (mount_setup_new(b, s, !cache_allowed(b, r), &r->mounts, err) < 0)
 		return err->code;
 	r->preparing = mount_setup_waits(r->mounts);
@@ -337,9 +383,12 @@ static int handle_prepared(struct build *b, struct stage_run *r, struct err *err
 static int hash_job(void *arg, struct buf *out, struct err *err)
 {
 	struct stage_run *r = arg;
+	AUTO_BUF struct buf list = BUF_INIT(INPUT_LIST_MAX);
 	struct digest d;
-	if (inputs_digest(r->source, current(r), &d, err) < 0)
+	if (inputs_digest(r->source, current(r), &d, &list, err) < 0)
 		return err->code;
+	struct digest id = input_list_id(&d, &current(r)->sources);
+	input_list_keep(r->build, &id, &list);
 	buf_add(out, &d, sizeof(d));
 	return 0;
 }
@@ -377,7 +426,7 @@ static int find_key(struct build *b, struct stage_run *r, struct err *err)
 	} else if (has_file_sources(s) && s->from == COPY_FROM_CONTEXT) {
 		rc = open_source(b, r, err);
 		if (rc == 0)
-			rc = inputs_digest(r->source, s, &inputs, err);
+			rc = inputs_digest(r->source, s, &inputs, NULL, err);
 	} else if (has_file_sources(s)) {
 		struct digest source = source_key(b, s);
 		known = cache_allowed(b, r) && inputs_recall(b, s, &source, &inputs);
@@ -412,7 +461,7 @@ static int do_step(struct build *b, struct stage_run *r, struct err *err)
 		source_close(r);
 		return 0;
 	}
-	if (rc != ERR_NOT_FOUND) {
+	if (rc != ERR_NOT_FOUND && rc != ERR_CORRUPT) {
 		*err = miss;
 		return rc;
 	}

@@ -15,12 +15,27 @@ enum run_state {
 	STAGE_DONE,
 };
 
+/* Why a step was not answered from the cache. */
+enum cache_miss {
+	MISS_NONE, /* it was, or it was not asked */
+	MISS_NO_RECORD,
+	MISS_NO_CACHE,
+	MISS_FILTER, /* --no-cache-filter */
+	MISS_OLD, /* --cache-ttl */
+	MISS_LAYER, /* of a record that is there */
+};
+
 struct step_result {
 	struct link *link; /* NULL: cached and without a layer */
 	struct timespec created;
+	bool ran; /* in this build, by this stage or one that it shares the step with */
+	enum cache_miss miss;
+	struct digest key; /* of its record, when it was answered from it */
+	struct digest inputs;
 };
 
 struct stage_run {
+	struct build *build; /* for jobs */
 	struct stage_plan *plan;
 	enum run_state state;
 	size_t next; /* step to do, or being done */
@@ -33,6 +48,7 @@ struct stage_run {
 	char *id; /* for progress: "web 2/5" */
 	bool key_known; /* step_key and inputs are those of the current step */
 	struct digest step_key, inputs;
+	enum cache_miss miss; /* MISS_NONE: it was not begun */
 	char *upper_name, *work_name;
 	int upper_fd, work_fd;
 	struct sandbox *box;
@@ -46,7 +62,7 @@ struct stage_run {
 	struct timespec begun;
 };
 
-void stage_run_init(struct stage_run *r, struct stage_plan *p);
+void stage_run_init(struct stage_run *r, struct build *b, struct stage_plan *p);
 /* Goes on as far as it can without waiting: cached steps, then the start of the next one that is
  * not. */
 int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)

@@ -58,6 +58,7 @@ static int flush_one(struct build *b, struct link *l, struct err *err)
 	if (record_put(b->store, &key, &r, err) < 0)
 		return err->code;
 	l->recorded = true;
+	l->record_key = key;
 	return 0;
 }
 

@@ -57,7 +57,8 @@ struct step {
 	struct source_inst at;
 	char *title; /* for progress: "RUN make" */
 	size_t history; /* index of its entry in the config's history */
-	struct digest words; /* hash of everything about it but its parent and its file inputs */
+	struct map named; /* everything about it but its parent and its file inputs: step_words.h */
+	struct digest words; /* hash of that */
 
 	/* RUN */
 	struct strv argv;

@@ -25,6 +25,8 @@ struct build_args {
 	const char *call, *print, *target, *pull, *iidfile, *ignorefile, *progress, *timestamp,
 		*epoch, *format;
 	bool check, no_cache, quiet, pull_always, pull_never, rewrite_timestamp, layers;
+	const char *cache_ttl;
+	bool explain_cache;
 	uint64_t jobs;
 	struct remote_args remote;
 	struct platform_args platform;
@@ -36,8 +38,10 @@ static const struct opt build_options[] = {
 	OPT_STRV(0, "annotation", struct build_args, annotations),
 	OPT_STRV(0, "build-arg", struct build_args, build_args),
 	OPT_STRV(0, "build-context", struct build_args, build_contexts),
+	OPT_STRING(0, "cache-ttl", struct build_args, cache_ttl),
 	OPT_STRING(0, "call", struct build_args, call),
 	OPT_BOOL(0, "check", struct build_args, check),
+	OPT_BOOL(0, "explain-cache", struct build_args, explain_cache),
 	OPT_STRV('f', "file", struct build_args, files),
 	OPT_STRING(0, "format", struct build_args, format),
 	OPT_STRING(0, "ignorefile", struct build_args, ignorefile),
@@ -148,6 +152,20 @@ static int set_pull(const struct build_args *a, struct build_opts *o, struct err
 	return 0;
 }
 
+/* As buildah: nothing is younger than 0. */
+static int set_cache_ttl(const char *text, struct build_opts *o, struct err *err)
+{
+	if (!text)
+		return 0;
+	if (!num_duration(text, &o->cache_ttl_ns) || o->cache_ttl_ns < 0)
+		return err_set(err, ERR_INVALID,
+			"option '--cache-ttl': '%s' is not a duration such as '24h' or '90m'",
+			text);
+	o->has_cache_ttl = true;
+	o->no_cache = o->no_cache || o->cache_ttl_ns == 0;
+	return 0;
+}
+
 /* What a Containerfile may ask for and only the user can grant. */
 static int set_allow(const struct strv *words, struct build_opts *o, struct err *err)
 {
@@ -205,6 +223,7 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 	strv_copy(&o->no_cache_stages, &a->no_cache_filter);
 	o->target = a->target;
 	o->no_cache = a->no_cache || !a->layers;
+	o->explain = a->explain_cache;
 	o->ignore_file = a->ignorefile;
 	o->jobs = a->jobs > 1024 ? 1024 : (unsigned)a->jobs;
 	if (a->format && !streq(a->format, "oci"))
@@ -219,7 +238,7 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 		add_pairs(&a->labels, "label", true, &o->labels, err) < 0 ||
 		add_pairs(&a->annotations, "annotation", true, &o->annotations, err) < 0 ||
 		set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0 ||
-		set_allow(&a->allow, o, err) < 0)
+		set_allow(&a->allow, o, err) < 0 || set_cache_ttl(a->cache_ttl, o, err) < 0)
 		return err->code;
 	return set_context(rest, o, err);
 }
@@ -318,6 +337,7 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 			&call, err);
 	o.call = call.what;
 	if (rc == 0) {
+		o.n_ulimits = o.box.n_rlimits;
 		raise_descriptors(&o.box);
 		if (a->iidfile)
 			rc = check_iidfile(a->iidfile, err);
@@ -336,6 +356,8 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 		out_progress_done(&app->out);
 		STRV_FOREACH (w, &result.warnings)
 			out_warn(&app->out, "%s", *w);
+		STRV_FOREACH (w, &result.explanations)
+			out_note(&app->out, "%s", *w);
 		if (o.call == BUILD_CALL_BUILD && !a->quiet)
 			call_print_warnings(&app->out, &result.lint);
 		int found = call_print(&app->out, &call, &result);

@@ -19,6 +19,7 @@
 #include "store/disk_usage.h"
 #include "store/mark.h"
 #include "store/names.h"
+#include "store/notes.h"
 #include "store/records_internal.h"
 #include "store/store_internal.h"
 #include "store/tree.h"
@@ -163,7 +164,8 @@ static int sweep(struct sweep *w, const struct names *names, struct err *err)
 	struct store *s = w->store;
 	int r;
 	marks_done(&w->marks);
-	if ((r = sweep_records(w, err)) < 0)
+	if ((r = sweep_records(w, err)) < 0 ||
+		(r = notes_sweep(s, w->opts->cache, w->opts->dry_run, err)) < 0)
 		return r;
 	/* after the records that go have gone: in a dry run they are still there, but then they do
 	 * not count */

@@ -130,7 +130,7 @@ int record_get(struct store *s, const struct digest *key, struct record *ret, st
 		return e;
 	if (r.has_layer && !(blob_has(s, &r.layer.blob, &size) && size == r.layer.blob_size)) {
 		record_done(&r);
-		return err_set(err, ERR_NOT_FOUND, "the layer of cache record %s is gone", hex);
+		return err_set(err, ERR_CORRUPT, "the layer of cache record %s is gone", hex);
 	}
 	*ret = r;
 	return 0;

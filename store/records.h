@@ -23,7 +23,7 @@ struct record {
 	                 may be NULL */
 };
 
-/* ERR_NOT_FOUND: no record, or a broken one */
+/* ERR_NOT_FOUND: no record, or a broken one; ERR_CORRUPT: its layer is not in the store */
 int record_get(struct store *s, const struct digest *key, struct record *ret, struct err *err)
 	__attribute__((warn_unused_result));
 int record_put(struct store *s, const struct digest *key, const struct record *r, struct err *err)

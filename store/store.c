@@ -202,7 +202,7 @@ int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *er
 
 int store_make_cache(struct store *s, struct err *err)
 {
-	static const char *const dirs[] = {"cache", STEPS_DIR, STAT_DIR};
+	static const char *const dirs[] = {"cache", STEPS_DIR, STAT_DIR, STAGES_DIR, LISTS_DIR};
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
 		if (mkdirat(s->fd, dirs[i], 0700) < 0 && errno != EEXIST)
 			return err_sys(err, "cannot make the directory '%s/%s'", s->path, dirs[i]);

@@ -9,6 +9,8 @@
 #define LAYERS_DIR "layers"
 #define STEPS_DIR "cache/steps"
 #define STAT_DIR "cache/stat"
+#define STAGES_DIR "cache/stages"
+#define LISTS_DIR "cache/lists"
 #define CONTAINERS_DIR "containers"
 #define TMP_DIR "tmp"
 #define SYNCED_FILE "synced"

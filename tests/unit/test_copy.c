@@ -63,7 +63,7 @@ static struct digest inputs_of(const struct fixture *f, struct step *s, const ch
 	struct digest d;
 	struct filetree *tree = filetree_new(f->from, NULL, NULL, true);
 	strv_add(&s->sources, source);
-	if (inputs_digest(tree, s, &d, &err) < 0)
+	if (inputs_digest(tree, s, &d, NULL, &err) < 0)
 		fail_msg("%s", err.msg);
 	strv_done(&s->sources);
 	filetree_free(tree);

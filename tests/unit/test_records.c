@@ -93,7 +93,7 @@ static void a_broken_one_is_a_miss(void **state)
 	assert_int_equal(record_put(s, &key, &r, &err), 0);
 	/* without its blob */
 	assert_int_equal(blob_remove(s, &r.layer.blob, &err), 0);
-	assert_int_equal(record_get(s, &key, &got, &err), ERR_NOT_FOUND);
+	assert_int_equal(record_get(s, &key, &got, &err), ERR_CORRUPT);
 	r = layer_record(s, "tar");
 	assert_int_equal(record_get(s, &key, &got, &err), 0);
 	record_done(&got);

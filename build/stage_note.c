@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/stage_note.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "build/cache.h"
+#include "build/input_list.h"
+#include "build/mount_setup.h"
+#include "build/mount_setup_internal.h"
+#include "build/stage_run.h"
+#include "store/notes.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct digest note_id(const struct build *b, const struct stage *st)
+{
+	char path[PATH_MAX], platform[128];
+	struct key k;
+	key_init(&k, "stage note");
+	key_str(&k, b->o->context && realpath(b->o->context, path) ? path : NULL);
+	key_str(&k, st->from.file->name);
+	key_str(&k, st->name);
+	key_u64(&k, st->name ? 0 : st->index);
+	key_str(&k, platform_str(st->has_platform ? &st->platform : &b->target_platform, platform));
+	return key_final(&k);
+}
+
+static void set_digest(struct json *j, const char *name, const struct digest *d)
+{
+	char hex[DIGEST_STR_MAX];
+	json_set_string(j, name, digest_hex(d, hex));
+}
+
+/* The record's key; false while it has none. */
+static bool result_key(const struct step_result *res, struct digest *ret)
+{
+	if (res->ran && !res->link->recorded)
+		return false;
+	*ret = res->ran ? res->link->record_key : res->key;
+	return true;
+}
+
+static struct json *lists_of(struct build *b, const struct step *s, const struct digest *inputs)
+{
+	struct json *lists = json_new_object();
+	if (s->kind == STEP_COPY && s->sources.n) {
+		struct digest id = input_list_id(inputs, &s->sources);
+		set_digest(lists, "files", &id);
+	}
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		struct err ignored = ERR_INIT;
+		struct digest d;
+		bool known = false;
+		if (mount_has_input(&s->mounts[i]) &&
+			mount_input_digest(b, &s->mounts[i], true, &d, &known, &ignored) == 0 &&
+			known) {
+			d = mount_list_id(&s->mounts[i], &d);
+			AUTO_FREE char *name = xasprintf("files of %s", s->mounts[i].target);
+			set_digest(lists, name, &d);
+		}
+	}
+	return lists;
+}
+
+static struct json *step_note(struct build *b, const struct step *s, const struct digest *inputs,
+	const struct digest *key, const struct digest *below)
+{
+	struct json *j = json_new_object();
+	json_set_string(j, "title", s->title);
+	if (key)
+		set_digest(j, "key", key);
+	if (!s->link)
+		set_digest(j, "below", below);
+	json_set(j, "words", json_new_map(&s->named));
+	json_set(j, "lists", lists_of(b, s, inputs));
+	return j;
+}
+
+static struct json *base_note(const struct build *b, const struct stage_run *r)
+{
+	struct json *j = json_new_object();
+	json_set_string(j, "name", r->plan->stage->base);
+	if (r->plan->base_image != NO_STAGE)
+		set_digest(j, "digest", &b->images[r->plan->base_image].image.manifest_desc.digest);
+	return j;
+}
+
+struct json *stage_note_make(struct build *b, const struct stage_run *r, bool failed)
+{
+	struct json *j = json_new_object(), *steps = json_new_array();
+	size_t links = 0;
+	for (size_t i = 0; i < r->next; i++)
+		links += r->results[i].link != NULL;
+	struct digest below;
+	bool known = chain_content(r->chain.l, r->chain.n - links, &below);
+	struct key all;
+	key_init(&all, "keys");
+	for (size_t i = 0; known && i < r->next; i++) {
+		const struct step_result *res = &r->results[i];
+		struct digest key;
+		known = result_key(res, &key);
+		if (!known)
+			break;
+		json_add(steps, step_note(b, &r->plan->steps[i], &res->inputs, &key, &below));
+		key_digest(&all, &key);
+		known = !res->link || chain_content_add(&below, res->link);
+	}
+	if (failed && known && r->next < r->plan->n_steps)
+		json_add(steps, step_note(b, &r->plan->steps[r->next], &r->inputs, NULL, &below));
+	struct digest keys = key_final(&all);
+	set_digest(j, "keys", &keys);
+	json_set(j, "base", base_note(b, r));
+	json_set(j, "steps", steps);
+	return j;
+}
+
+struct json *stage_note_load(struct build *b, const struct stage_run *r)
+{
+	struct digest id = note_id(b, r->plan->stage);
+	AUTO_FREE char *text = NULL;
+	struct err ignored = ERR_INIT;
+	struct json *j;
+	size_t n;
+	if (note_read(b->store, NOTE_STAGE, &id, &text, &n, &ignored) < 0 ||
+		json_parse(text, n, "note", &j, &ignored) < 0)
+		return NULL;
+	return j;
+}
+
+static bool same_steps(const struct json *a, const struct json *b)
+{
+	const char *x = json_text(json_get(a, "keys")), *y = json_text(json_get(b, "keys"));
+	return x && y && streq(x, y);
+}
+
+void stage_note_save(struct build *b, const struct stage_run *r, const struct json *before)
+{
+	AUTO_JSON struct json *now = stage_note_make(b, r, false);
+	struct json *steps = json_get(now, "steps"), *old = json_get(before, "steps");
+	struct err err = ERR_INIT;
+	if (same_steps(before, now) || !json_size(steps))
+		return;
+	if (json_size(steps) < r->plan->n_steps)
+		for (size_t i = json_size(steps); i < json_size(old); i++)
+			json_add(steps, json_ref(json_at(old, i)));
+	AUTO_FREE char *text = json_dump(now, 0);
+	struct digest id = note_id(b, r->plan->stage);
+	if (note_write(b->store, b->txn, NOTE_STAGE, &id, text, strlen(text), &err) < 0)
+		log_debug("stage note: %s", err.msg);
+}
+
+static bool same_instruction(const char *a, const char *b)
+{
+	size_t n = strcspn(a, " \t");
+	return strncasecmp(a, b, n) == 0 && n == strcspn(b, " \t");
+}
+
+const struct json *stage_note_find(const struct json *before, const char *title, size_t i)
+{
+	const struct json *steps = json_get(before, "steps"), *best = NULL;
+	size_t distance = SIZE_MAX;
+	for (size_t k = 0; k < json_size(steps); k++) {
+		const struct json *s = json_at(steps, k);
+		const char *text = json_text(json_get(s, "title"));
+		size_t away = k > i ? k - i : i - k;
+		if (text && streq(text, title) && away < distance) {
+			best = s;
+			distance = away;
+		}
+	}
+	const struct json *there = json_at(steps, i);
+	const char *text = json_text(json_get(there, "title"));
+	return best ? best : text && same_instruction(text, title) ? there : NULL;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each step of a stage was made of in its last build, kept in the store as JSON
+ *(store/notes.h):
+ *	{"keys": HEX, "base": {"name": NAME, "digest": HEX},
+ *	 "steps": [{"title": TEXT, "key": HEX, "below": HEX, "words": {...}, "lists": {NAME: HEX}}]}
+ * "The same stage" is one of the same name or number in the Containerfile of the same place, for
+ *the same platform. A step is found again by its text, of several the one nearest to its old place;
+ *one whose text is new by its place, when the same instruction stood there.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+struct build;
+struct digest;
+struct json;
+struct stage_run;
+struct step;
+
+/* Of the steps that are over and stored; with `failed` also of the one at work. The caller's. */
+struct json *stage_note_make(struct build *b, const struct stage_run *r, bool failed);
+/* NULL: none is kept. The caller's. */
+struct json *stage_note_load(struct build *b, const struct stage_run *r);
+/* Of a stage that did not get to its end the steps it did not get to stay as they were in `before`
+ * (may be NULL). Does nothing when the steps are those of `before`. */
+void stage_note_save(struct build *b, const struct stage_run *r, const struct json *before);
+/* The step of an earlier build that step i was; NULL: none. */
+const struct json *stage_note_find(const struct json *before, const char *title, size_t i);

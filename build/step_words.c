@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/step_words.h"
+
+#include "base/mem.h"
+#include "build/build_internal.h"
+#include "build/cache.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void step_word(struct step *s, const char *name, const char *value)
+{
+	if (value)
+		map_set(&s->named, name, value);
+}
+
+void step_wordf(struct step *s, const char *name, const char *fmt, ...)
+{
+	char *value;
+	va_list ap;
+	va_start(ap, fmt);
+	if (vasprintf(&value, fmt, ap) < 0)
+		xmalloc_failed();
+	va_end(ap);
+	map_set(&s->named, name, value);
+	free(value);
+}
+
+void step_word_u64(struct step *s, const char *name, uint64_t value)
+{
+	if (value)
+		step_wordf(s, name, "%llu", (unsigned long long)value);
+}
+
+void step_word_content(struct step *s, const char *name, const void *p, size_t n)
+{
+	char text[DIGEST_STR_MAX];
+	struct digest d = digest_of(p, n);
+	step_word(s, name, digest_str(&d, text));
+}
+
+void step_word_list(struct step *s, const char *name, const struct strv *values)
+{
+	for (size_t i = 0; i < values->n; i++) {
+		AUTO_FREE char *numbered = xasprintf("%s %zu", name, i + 1);
+		map_set(&s->named, numbered, values->v[i]);
+	}
+}
+
+void step_word_env(struct step *s, const struct map *env)
+{
+	AUTO_MAP struct map sorted = MAP_INIT;
+	map_copy(&sorted, env);
+	map_sort(&sorted);
+	MAP_FOREACH (e, &sorted) {
+		AUTO_FREE char *name = xasprintf(STEP_WORD_VARIABLE "%s", e->key);
+		step_word(s, name, e->value);
+	}
+}
+
+static const char *network_name(enum run_network n)
+{
+	switch (n) {
+	case RUN_NETWORK_PRIVATE:
+		break;
+	case RUN_NETWORK_HOST:
+		return "host";
+	case RUN_NETWORK_NONE:
+		return "none";
+	}
+	return NULL; /* what is meant when nothing is said */
+}
+
+void step_word_box(struct step *s, const struct build *b)
+{
+	const struct run_spec *box = &b->o->box;
+	step_word(s, "network", network_name(s->has_network ? s->network : box->network));
+	step_word_list(s, "host", &box->add_hosts);
+	step_word_list(s, "added capability", &box->cap_add);
+	step_word_list(s, "dropped capability", &box->cap_drop);
+	step_word(s, "seccomp profile", box->seccomp_profile);
+	step_word_u64(s, "no new privileges", box->no_new_privs);
+	step_word_u64(s, "size of /dev/shm", box->shm_size);
+	for (size_t i = 0; i < b->o->n_ulimits; i++) {
+		const struct run_rlimit *l = &box->rlimits[i];
+		AUTO_FREE char *name = xasprintf("limit %d", l->resource);
+		step_wordf(s, name, "%llu:%llu", (unsigned long long)l->soft,
+			(unsigned long long)l->hard);
+	}
+}
+
+void step_words_end(struct step *s, const struct build *b, const char *kind)
+{
+	if (b->has_epoch)
+		step_wordf(s, b->o->force ? "timestamp" : "SOURCE_DATE_EPOCH", "%lld",
+			(long long)b->epoch);
+	struct key k;
+	key_init(&k, kind);
+	MAP_FOREACH (e, &s->named) {
+		key_str(&k, e->key);
+		key_str(&k, e->value);
+	}
+	s->words = key_final(&k);
+}

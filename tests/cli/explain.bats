@@ -1,0 +1,225 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# --explain-cache, --cache-ttl, and what else belongs to the keys.
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+}
+
+teardown() {
+	test_teardown
+}
+
+sample() {
+	mkdir -p ctx/dir
+	echo one >ctx/one
+	echo two >ctx/dir/two
+	ln -s one ctx/link
+	containerfile <<'END'
+FROM busybox
+ARG V=1
+COPY . /src
+RUN echo $V >/v
+END
+	explained
+}
+
+explained() { # BUILD ARGUMENTS...: what it says goes to standard output
+	mica build -q --network=none --explain-cache -t t "$@" ctx 2>&1 >/dev/null
+}
+
+@test "a cached build has nothing to explain" {
+	sample >first
+	grep -q "'COPY . /src' ran: there is no earlier build of this stage" first
+	[ -z "$(explained)" ]
+}
+
+@test "each file that differs is named, with its attribute" {
+	sample
+	echo more >>ctx/one
+	chmod 600 ctx/dir/two
+	ln -snf dir ctx/link
+	: >ctx/new
+	explained >out
+	cat out
+	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'one': content" out
+	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'dir/two': mode 644 -> 600" out
+	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'link': target 'one' -> 'dir'" out
+	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'new': added" out
+	grep -q "'RUN echo \$V >/v' ran: what it runs on: a step before it made other files" out
+	[ "$(grep -c COPY out)" = 4 ]
+	rm ctx/one
+	mv ctx/new ctx/one
+	explained >out
+	grep -qF "file 'new': removed" out
+}
+
+@test "many files are summed up, and names cannot write to the terminal" {
+	sample
+	for i in $(seq 30); do echo "$i" >"ctx/many$i"; done
+	: >ctx/$'a\e[31m'
+	explained >out
+	[ "$(grep -c "file '" out)" = 10 ]
+	grep -q 'and 21 more files' out
+	! grep -q $'\e' out
+	grep -qF "file 'a\\x1b[31m': added" out
+}
+
+@test "an edit that was taken back compares with the build between" {
+	sample
+	cp ctx/one saved
+	echo more >>ctx/one
+	explained
+	cp saved ctx/one
+	[ -z "$(explained)" ]
+	chmod 755 ctx/one
+	explained >out
+	cat out
+	grep -qF "file 'one': mode 644 -> 755" out
+	! grep -qF "content" out
+}
+
+@test "build arguments, instructions and the base are named" {
+	sample
+	explained --build-arg V=2 >out
+	cat out
+	[ "$(cat out)" = "Containerfile:4: 'RUN echo \$V >/v' ran: build argument V: '1' -> '2'" ]
+	sed -i 's/RUN echo/RUN : ; echo/' ctx/Containerfile
+	explained --build-arg V=2 >out
+	grep -qF "command 3: 'echo \$V >/v' -> ': ; echo \$V >/v'" out
+	sed -i 's/COPY . /COPY --chown=1:1 . /' ctx/Containerfile
+	explained --build-arg V=2 >out
+	grep -qF "chown: not set -> '1:1'" out
+	printf 'FROM busybox\nRUN : >/moved\n' >moved.cf
+	mica build -q --network=none -t busybox -f moved.cf ctx
+	sed -i 's/FROM busybox/FROM localhost\/busybox/' ctx/Containerfile
+	explained --build-arg V=2 >out
+	cat out
+	grep -qE "base image localhost/busybox: sha256:[0-9a-f]{12} -> sha256:[0-9a-f]{12}" out
+}
+
+@test "a failed step is explained, and is compared with the last one that went well" {
+	sample
+	sed -i 's/RUN echo/RUN false \&\& echo/' ctx/Containerfile
+	run explained
+	[[ $output == *"'RUN false && echo \$V >/v' ran: command 3: 'echo \$V >/v' -> 'false && echo \$V >/v'"* ]]
+	sed -i 's/RUN false \&\& echo/RUN true \&\& echo/' ctx/Containerfile
+	explained >out
+	grep -qF "command 3: 'echo \$V >/v' -> 'true && echo \$V >/v'" out
+}
+
+@test "what was asked for is said: --no-cache, --no-cache-filter, --cache-ttl" {
+	sample
+	explained --no-cache | grep -qF "'COPY . /src' ran: --no-cache"
+	sed -i 's/FROM busybox/FROM busybox AS here/' ctx/Containerfile
+	explained >/dev/null
+	explained --no-cache-filter here | grep -qF -- "--no-cache-filter names its stage"
+	[ -z "$(explained --cache-ttl 1h)" ]
+	explained --cache-ttl 1ns | grep -qF "its record is older than --cache-ttl allows"
+	explained --cache-ttl 0 | grep -qF -- "--no-cache"
+	run mica build --cache-ttl soon ctx
+	[ "$status" = 125 ]
+	[[ $output == *"option '--cache-ttl': 'soon' is not a duration"* ]]
+}
+
+@test "files of mounts and of other stages are compared too" {
+	mkdir -p ctx/m
+	echo one >ctx/m/one
+	containerfile <<'END'
+FROM busybox AS made
+COPY m /made
+FROM busybox
+RUN --mount=source=m,target=/m cat /m/one >/seen
+COPY --from=made /made /copy
+END
+	explained
+	echo other >ctx/m/one
+	explained >out
+	cat out
+	grep -qxF "Containerfile:4: 'RUN --mount=source=m,target=/m cat /m/one >/seen' ran: file 'm/one': content" out
+	grep -qxF "Containerfile:5: 'COPY --from=made /made /copy' ran: file 'made/one': content" out
+}
+
+@test "a secret is an input only when it is asked for, and its value is never shown" {
+	mkdir -p ctx
+	containerfile <<'END'
+FROM busybox
+RUN --mount=type=secret,id=s cat /run/secrets/s | wc -c >/n
+END
+	printf hunter2 >s
+	explained --secret id=s,src=s
+	printf hunter345 >s
+	[ -z "$(explained --secret id=s,src=s)" ]
+	explained --secret id=s,src=s,cache=digest
+	[ "$(in_image t cat /n)" = 9 ]
+	[ -z "$(explained --secret id=s,src=s,cache=digest)" ]
+	printf hunter6789 >s
+	explained --secret id=s,src=s,cache=digest >out
+	cat out
+	grep -qF "ran: the content of secret s changed" out
+	! grep -q hunter out
+	! grep -rqF "$(sha256sum <s | cut -c1-64)" out
+	run mica build --secret id=s,src=s,cache=yes ctx
+	[ "$status" = 125 ]
+	[[ $output == *"cache=yes: 'digest' is what there is"* ]]
+}
+
+# What the user says about the sandbox and what a file of the image can show of it.
+@test "options that a step can see are inputs, others are not" {
+	mkdir -p ctx
+	containerfile <<'END'
+FROM busybox
+RUN ulimit -n >/seen; df -k /dev/shm >>/seen; cat /etc/hosts /proc/self/status >>/seen
+END
+	explained
+	local option
+	for option in --ulimit=nofile=512 --shm-size=32m --add-host=one:10.0.0.1 --cap-drop=CAP_KILL --cap-add=CAP_SYS_PTRACE \
+		--security-opt=seccomp=unconfined --security-opt=no-new-privileges; do
+		explained "$option" >out
+		cat out
+		[ "$(wc -l <out)" = 1 ]
+		[ -z "$(explained "$option")" ]
+		explained >/dev/null
+	done
+	grep -q "no new privileges: not set -> '1'" out
+	for option in --dns=10.0.0.1 --dns-search=example.org --memory=512m --cpu-shares=100 --pids-limit=500 --label=a=b --annotation=a=b --jobs=1; do
+		[ -z "$(explained "$option")" ]
+	done
+	mica build -q --network=host --explain-cache -t t ctx 2>&1 | grep -qF "network: 'none' -> 'host'"
+}
+
+@test "the time that files are given is an input" {
+	sample
+	explained --timestamp 1000000000 >out
+	grep -qF "timestamp: not set -> '1000000000'" out
+	id=$(image_id t)
+	explained --timestamp 1100000000 >out
+	grep -qF "timestamp: '1000000000' -> '1100000000'" out
+	[ "$(image_id t)" != "$id" ]
+	[ -z "$(explained --timestamp 1000000000)" ]
+	[ "$(image_id t)" = "$id" ]
+}
+
+@test "notes go with the records, and the store stays sound" {
+	sample
+	[ -n "$(ls "$MICA_ROOT/cache/stages")" ]
+	[ -n "$(ls "$MICA_ROOT/cache/lists")" ]
+	mica prune --force >/dev/null
+	[ -n "$(ls "$MICA_ROOT/cache/stages")" ]
+	[ -n "$(ls "$MICA_ROOT/cache/lists")" ]
+	: >"$MICA_ROOT/cache/lists/$(ls "$MICA_ROOT/cache/lists")" # a torn one explains less
+	echo more >>ctx/one
+	explained | grep -qF "'COPY . /src' ran: files changed"
+	assert_clean_store
+	mica prune --all --force >/dev/null
+	[ -z "$(ls "$MICA_ROOT/cache/stages" "$MICA_ROOT/cache/lists" | grep -v :)" ]
+}
