@@ -3,15 +3,20 @@
 """Random Containerfiles and contexts, one random edit at a time: what the cache makes must be what --no-cache makes.
 
 usage: cache-property.py MICA BUSYBOX ROUNDS [SEED]
-A round edits one thing (content, mode, name, link, time of a file, an instruction, a build argument), builds with the cache and then
-without it, and compares the manifests' digests; --timestamp takes out the times, which are no part of a key. Prints the seed; the same seed,
-the same rounds.
+A round edits one thing (content, mode, owner, name, link, time of a file, an ignore rule, an instruction of one of four stages, a build
+argument, a flag about the box, the time that files get, our umask), builds with the cache and then without it, and compares the
+manifests' digests; --timestamp takes out the times of files, which are no part of a key. Prints the seed; the same seed, the same rounds.
 """
+import difflib
+import hashlib
+import io
+import json
 import os
 import random
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 
@@ -24,96 +29,215 @@ def write(path, data, mode=0o644):
     os.chmod(path, mode)
 
 
+def write_tar(path, names, compression):
+    with tarfile.open(path, f"w:{compression}") as t:
+        for name in names:
+            info = tarfile.TarInfo(name)
+            info.size = len(name)
+            t.addfile(info, io.BytesIO(name.encode()))
+
+
+# What a user may say about the box; each shows in a file of the image, see Case.line().
+BOX = {
+    "--ulimit": ["nofile=512:512", "nofile=700:700"],
+    "--shm-size": ["16m", "32m"],
+    "--add-host": ["one:10.0.0.1", "one:10.0.0.2"],
+    "--cap-drop": ["CAP_CHOWN", "CAP_KILL"],
+    "--cap-add": ["CAP_SYS_PTRACE"],
+    "--dns": ["10.0.0.3"],
+    "--memory": ["512m"],
+}
+# Left out of the keys on purpose: nothing in the image shows them.
+SILENT = ("--dns", "--memory")
+
+
 class Case:
-    """A context and a Containerfile that can be edited."""
+    """A context and Containerfile that can be edited."""
 
     def __init__(self, rnd, context):
-        self.rnd, self.context, self.args, self.n = rnd, context, {"A": "1", "B": "1"}, 0
-        for name in ("a", "b", "d/c", "d/e/f", "g/h", "g/i"):
+        self.rnd, self.context, self.n = rnd, context, 0
+        self.args, self.box, self.epoch, self.umask, self.jobs = {"A": "1", "B": "1", "G": "1"}, {}, ["--timestamp=1700000000"], 0o022, 2
+        for name in ("a", "b", "d/c", "d/e/f", "g/h", "g/i", "p/q/r/s.txt", "p/q/t.txt", "run.sh"):
             write(f"{context}/{name}", name)
         os.symlink("a", f"{context}/link")
+        os.symlink("../d", f"{context}/g/dirlink")
         os.link(f"{context}/a", f"{context}/hard")
+        write_tar(f"{context}/t.tar", ["in/one", "in/two"], "")
+        write_tar(f"{context}/t.tgz", ["gz/one"], "gz")
+        self.onbuild = rnd.choice(["ONBUILD COPY b /onbuild/", "ONBUILD RUN cat /s/b > /triggered", "ONBUILD ENV T=1"])
+        self.left, self.right = [[self.line(True) for _ in range(rnd.randint(1, 3))] for _ in range(2)]
         self.lines = [self.line() for _ in range(rnd.randint(2, 7))]
 
     def word(self):
         self.n += 1
         return f"w{self.n}"
 
-    def line(self):
-        r, w = self.rnd, self.word()
-        flags = r.choice(["", "", "", "--chmod=0640 ", "--chown=3:4 ", "--chmod=u+x,g-w ", "--exclude=*/i "])
-        source = r.choice(["a", "b", "d", "g", ".", "*", "d/*", "link", "hard a", "d/e"])
-        dest = r.choice(["/x/", "/y/", f"/{w}/", "sub/"])
-        return r.choice([
+    def copy(self, w, early):
+        r = self.rnd
+        chmod = r.choice(["", "", "", "--chmod=0640 ", "--chmod=u+x,g-w ", "--chmod=4755 "])
+        chown = r.choice(["", "", "", "--chown=3:4 ", "--chown=app ", "--chown=app:0 "])
+        link = r.choice(["", "", "--link "])
+        flags = chmod + chown + link
+        source = r.choice(["a", "b", "d", "g", ".", "*", "d/*", "link", "hard a", "d/e", "g/dirlink", "g/dirlink/c", "p", "**/*.txt", "[ab]", "./d/../b"])
+        dest = r.choice(["/x/", "/y/", f"/{w}/", "sub/", "/x/deeper/"])
+        forms = [
             f"COPY {flags}{source} {dest}",
             f"COPY {flags}{source} {dest}",
-            f"COPY --from=first {r.choice(['/s', '/s/d', '/made'])} /from{r.randint(1, 2)}/",
+            f"COPY {flags}--exclude={r.choice(['*/i', '**/*.txt', 'd', '**/c'])} {r.choice(['.', 'd', 'g', 'p'])} {dest}",
+            f"COPY {flags}--parents {r.choice(['p/q/t.txt d/c', 'p/./q/r', '**/*.txt', './d/e', 'g/*'])} {dest}",
+            f"COPY {flags}--parents --exclude=p/q/r p {dest}",
+            f"ADD {chmod}{chown}{r.choice(['t.tar', 't.tgz', 't.tar t.tgz', 'a t.tar'])} {dest}",
+            f"ADD --unpack=false {chmod}t.tgz {dest}",
+            f"COPY {flags}<<EOF <<'XEOF' /{w}/\n$A {w} $HOME\nEOF\n$A raw\nXEOF",
+        ]
+        if not early:
+            forms += [f"COPY --from={r.choice(['first', '0', 'left', 'right', 'box'])} {flags}{r.choice(['/etc', '/x', '/tmp/', '/list*', '/[m]ade', '/s?', '/m*'])}{r.choice(['', '*'])} /from{r.randint(1, 2)}/"] * 4
+        return r.choice(forms)
+
+    def run(self, w, early):
+        r = self.rnd
+        forms = [
             f"RUN echo {w} $A > /run{r.randint(1, 3)}",
             f"RUN mkdir -p /x && find /x -type f | sort > /list && rm -f /x/{r.choice('abc')}",
+            "RUN find / -xdev \\( -path /proc -o -path /sys -o -path /dev \\) -prune -o -print | xargs stat -c '%n %a %u %g %N' | grep -v '^/tree ' | sort > /tree",
             f"RUN --mount=source=d,target=/m cat /m/c > /mounted{r.randint(1, 2)}",
-            f"ENV E{r.randint(1, 2)}={w}",
-            f"LABEL l={w}",
-            f"WORKDIR /{r.choice(['x', 'y', 'wd/deep'])}",
-            f"USER {r.choice(['0', '3:4'])}",
-            "ARG B\nRUN mkdir -p /tmp && echo $B > /tmp/arg",
-            f"COPY <<EOF /{w}\n$A {w}\nEOF",
-            f"SHELL [\"/bin/sh\", \"-{r.choice(['c', 'ec'])}\"]",
+            "RUN --mount=type=bind,target=/m find /m -type f | sort | xargs cat | md5sum > /mounted3; ls -lRn /m | awk '{print $1, $9}' > /mounted4",
+            "RUN --mount=type=bind,source=p,target=/m,rw touch /m/new && cat /m/q/t.txt > /mounted5",
+            f"RUN --mount=type=cache,target=/c echo {w} >> /c/log; ls -d /c > /cached",
+            f"RUN --mount=type=tmpfs,target=/t echo {w} > /t/x && ls /t > /tmpfs",
+            "RUN --mount=type=secret,id=s test -s /run/secrets/s && echo yes > /secret",
+            "RUN --mount=type=secret,id=d,env=SECRET echo \"$SECRET\" | md5sum > /digest",
+            "RUN --network=none wc -l < /proc/net/dev > /net",
+            "RUN ulimit -n > /limit; df -k /dev/shm | tail -n 1 | awk '{print $2}' > /shm; grep one /etc/hosts > /hosts; grep Cap /proc/self/status > /caps; umask > /umask",
+            f"RUN <<EOF\necho $A {w} > /here\nenv | grep -v ^HOSTNAME= | sort > /env\nEOF",
+            f"RUN <<EOF\n#!/bin/sh\necho script {w} $0 $B > /script\nEOF",
+            f"RUN [\"/bin/sh\", \"-c\", \"id > /id; echo {w} > /exec\"]",
+            "RUN ln -sf /x /y 2>/dev/null; mkdir -p /z && chmod 1777 /z && ln -f /z/a /z/b 2>/dev/null; mkfifo /z/fifo 2>/dev/null; true",
+            "RUN rm -rf /y; mkdir -p /y/new",
+        ]
+        if not early:
+            forms += ["RUN --mount=from=left,target=/m find /m/x /m/y -type f 2>/dev/null | sort > /fromleft; true"] * 2
+            forms += ["RUN --mount=type=cache,target=/c,from=right,source=/bin,sharing=locked ls /c | wc -l > /fromright"]
+        return r.choice(forms)
+
+    def line(self, early=False):
+        r, w = self.rnd, self.word()
+        return r.choice([
+            self.copy(w, early), self.copy(w, early), self.copy(w, early), self.run(w, early), self.run(w, early),
+            r.choice([
+                f"ENV E{r.randint(1, 2)}={w}",
+                f"LABEL l={w}",
+                f"WORKDIR /{r.choice(['x', 'y', 'wd/deep', '$B'])}",
+                f"USER {r.choice(['0', '3:4', 'app'])}",
+                "ARG B\nRUN mkdir -p /tmp && echo $B > /tmp/arg",
+                "ARG B=default\nENV B=$B",
+                "ARG G\nRUN mkdir -p /tmp && echo $G > /tmp/global",
+                "ARG TARGETARCH\nENV ARCH=$TARGETARCH",
+                f"SHELL [\"/bin/sh\", \"-{r.choice(['c', 'ec'])}\"]",
+                f"CMD {w}",
+                f"EXPOSE {r.randint(1, 9)}",
+                f"VOLUME /v{r.randint(1, 2)}",
+                "# a comment",
+            ]),
         ])
 
     def containerfile(self):
-        head = "FROM box AS first\nCOPY d /s/d\nCOPY b /s/b\nRUN cat /s/b > /made\nFROM box\nARG A\n"
-        return head + "\n".join(self.lines) + "\n"
+        part = "\n".join
+        return (f"ARG G\nFROM box AS first\nCOPY d /s/d\nCOPY b /s/b\nRUN cat /s/b > /made; mkdir -p /x; echo $G > /x/g\n{self.onbuild}\n"
+                f"FROM box AS left\nARG A\n{part(self.left)}\nUSER 0\nRUN mkdir -p /x /y /tmp; touch /made /list\n"
+                f"FROM first AS right\nARG A\n{part(self.right)}\nUSER 0\nRUN mkdir -p /x /y /tmp /s; touch /made /list\n"
+                f"FROM box\nARG A\n{part(self.lines)}\n"
+                "USER 0\nRUN --mount=from=left,target=/l --mount=from=right,target=/r cat /l/made /r/made > /both\n")
 
     def files(self):
         return sorted(os.path.join(d, f) for d, _, fs in os.walk(self.context) for f in fs)
 
-    def edit(self):
-        """Changes one thing and says what."""
+    def edit_file(self, kind):
         r = self.rnd
         path = r.choice(self.files())
-        kind = r.choice(["content", "content", "same", "mode", "time", "rename", "add", "remove", "link", "hard", "line", "line", "drop", "insert", "swap", "arg", "nothing", "ignore"])
         name = os.path.relpath(path, self.context)
         plain = not os.path.islink(path)
+        fixed = ("a", "b", "link", "hard", "d/c", "t.tar", "t.tgz", "p/q/t.txt", "g/dirlink")
         if kind == "content" and plain:
-            with open(path, "a") as f:
-                f.write(self.word())
-        elif kind == "same" and plain:  # other bytes, the same size and the same times
+            if name.startswith("t."):
+                write_tar(path, ["in/" + self.word()], "gz" if name == "t.tgz" else "")
+            else:
+                with open(path, "a") as f:
+                    f.write(self.word())
+        elif kind == "same" and plain and not name.startswith("t."):  # other bytes, the same size and the same times
             st = os.stat(path)
             with open(path, "r+") as f:
                 f.write(r.choice("XYZ"))
             os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
-        elif kind == "mode" and plain:
-            os.chmod(path, r.choice([0o600, 0o644, 0o755, 0o4755]))
+        elif kind == "mode":
+            target = r.choice([path, os.path.dirname(path)])
+            if not os.path.islink(target):
+                os.chmod(target, r.choice([0o700, 0o755, 0o750] if os.path.isdir(target) else [0o600, 0o644, 0o755, 0o4755]))
+        elif kind == "owner" and os.geteuid() == 0:
+            os.lchown(path, *r.choice([(0, 0), (3, 4), (1000, 1000)]))
         elif kind == "time":
             os.utime(path, (r.randint(1, 10**9),) * 2, follow_symlinks=False)
-        elif kind == "rename" and name not in ("a", "b", "link", "hard", "d/c"):
+        elif kind == "xattr" and plain:
+            try:
+                os.setxattr(path, "user.note", self.word().encode())
+            except OSError:
+                pass
+        elif kind == "rename" and name not in fixed:
             os.rename(path, os.path.join(os.path.dirname(path), self.word()))
         elif kind == "add":
-            write(f"{self.context}/{r.choice(['d', 'g', 'new'])}/{self.word()}", "new")
-        elif kind == "remove" and name not in ("a", "b", "link", "hard", "d/c"):
+            write(f"{self.context}/{r.choice(['d', 'g', 'new', 'p/q'])}/{self.word()}{r.choice(['', '.txt'])}", "new")
+        elif kind == "empty":
+            os.makedirs(f"{self.context}/{r.choice(['d', 'g', 'p'])}/{self.word()}")
+        elif kind == "remove" and name not in fixed:
             os.remove(path)
         elif kind == "link":
-            os.remove(f"{self.context}/link")
-            os.symlink(r.choice(["a", "b", "d/c"]), f"{self.context}/link")
+            link = r.choice(["link", "g/dirlink"])
+            os.remove(f"{self.context}/{link}")
+            os.symlink(r.choice(["a", "b", "d/c"]) if link == "link" else r.choice(["../d", "../d/../d"]), f"{self.context}/{link}")
         elif kind == "hard":
             os.remove(f"{self.context}/hard")
             if r.random() < 0.5:
                 os.link(f"{self.context}/a", f"{self.context}/hard")
             else:
                 shutil.copy2(f"{self.context}/a", f"{self.context}/hard")
-        elif kind == "line":
-            self.lines[r.randrange(len(self.lines))] = self.line()
-        elif kind == "drop" and len(self.lines) > 1:
-            del self.lines[r.randrange(len(self.lines))]
-        elif kind == "insert":
-            self.lines.insert(r.randint(0, len(self.lines)), self.line())
-        elif kind == "swap":
-            r.shuffle(self.lines)
-        elif kind == "arg":
-            self.args[r.choice("AB")] = self.word()
         elif kind == "ignore":
-            write(f"{self.context}/.dockerignore", r.choice(["g\n", "*/i\n", "", "d/e\n!d/e/f\n"]))
+            write(f"{self.context}/.dockerignore", r.choice(["g/i\n", "*/i\n", "", "d/e\n!d/e/f\n", "**/*.txt\n!p/q/t.txt\n", "p/q/r\n# comment\n", "new\n"]))
         return f"{kind} {name}"
+
+    def edit(self):
+        """Changes one thing and says what."""
+        r = self.rnd
+        kind = r.choice(["content"] * 3 + ["same", "mode", "mode", "owner", "time", "xattr", "rename", "add", "empty", "remove", "link", "hard", "ignore"]
+                        + ["line"] * 4 + ["drop", "insert", "swap", "arg", "arg", "nothing", "box", "box", "epoch", "umask", "jobs", "onbuild", "secret"])
+        lines = r.choice([self.lines, self.lines, self.left, self.right])
+        early = lines is not self.lines
+        if kind == "line":
+            lines[r.randrange(len(lines))] = self.line(early)
+        elif kind == "drop" and len(lines) > 1:
+            del lines[r.randrange(len(lines))]
+        elif kind == "insert":
+            lines.insert(r.randint(0, len(lines)), self.line(early))
+        elif kind == "swap":
+            r.shuffle(lines)
+        elif kind == "arg":
+            self.args[r.choice("ABG")] = self.word()
+        elif kind == "box":
+            option = r.choice(list(BOX))
+            self.box[option] = r.choice(BOX[option] + [None])
+            return f"box {option}={self.box[option]}"
+        elif kind == "epoch":
+            self.epoch = r.choice([["--timestamp=1700000000"], ["--timestamp=1600000000"], ["--source-date-epoch=1000000000", "--rewrite-timestamp"]])
+        elif kind == "umask":
+            self.umask = r.choice([0o022, 0o077, 0])
+        elif kind == "jobs":
+            self.jobs = r.choice([1, 2, 4])
+        elif kind == "onbuild":
+            self.onbuild = r.choice(["ONBUILD COPY b /onbuild/", "ONBUILD COPY d/c /onbuild/", f"ONBUILD RUN echo {self.word()} > /triggered"])
+        elif kind == "secret":
+            write(f"{self.context}/../secret-d", self.word())
+        elif kind != "nothing":
+            return self.edit_file(kind)
+        return kind
 
 
 def main():
@@ -124,13 +248,36 @@ def main():
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     top = tempfile.mkdtemp(prefix="mica-cache-", dir=base)
 
+    def show_difference(one, other):
+        """Listings of the first layers that are not alike."""
+        lists = []
+        for image in (one, other):
+            if not image.startswith("sha256:"):
+                return
+            with open(f"{top}/store/blobs/sha256/{image[7:]}") as f:
+                lists.append([layer["digest"][7:] for layer in json.load(f)["layers"]])
+        for n, pair in enumerate(zip(*lists)):
+            if pair[0] != pair[1]:
+                texts = []
+                for blob in pair:
+                    with tarfile.open(f"{top}/store/blobs/sha256/{blob}") as t:
+                        texts.append([f"{m.name} {m.type} {m.mode:o} {m.uid}:{m.gid} {m.size} {m.mtime} {m.linkname} {m.pax_headers}"
+                                      f" {hashlib.sha256(t.extractfile(m).read()).hexdigest()[:8] if m.isreg() else ''}" for m in t])
+                print(f"layer {n}:", *difflib.unified_diff(*texts, lineterm="", n=0), sep="\n  ", flush=True)
+                return
+        print("the layers are alike")
+
     def build(case, *flags):
         file = f"{top}/Containerfile"
         with open(file, "w") as f:
             f.write(case.containerfile())
         args = [a for k, v in case.args.items() for a in ("--build-arg", f"{k}={v}")]
-        done = subprocess.run([mica, "--root", f"{top}/store", "build", "--network=none", "--progress=none", "--timestamp=1700000000", *flags, *args, "-t", "it", "-f", file, case.context],
+        args += [f"{k}={v}" for k, v in case.box.items() if v is not None]
+        args += ["--secret", f"id=s,src={top}/secret", "--secret", f"id=d,src={top}/secret-d,cache=digest"]
+        os.umask(case.umask)
+        done = subprocess.run([mica, "--root", f"{top}/store", "build", "--network=none", "--progress=none", f"--jobs={case.jobs}", *case.epoch, *flags, *args, "-t", "it", "-f", file, case.context],
                               capture_output=True, text=True)
+        os.umask(0o022)
         if done.returncode:
             case.said = done.stderr
             return f"status {done.returncode}"
@@ -138,12 +285,14 @@ def main():
         return shown.stdout.strip()
 
     try:
-        write(f"{top}/box/bin", "")
-        os.remove(f"{top}/box/bin")
+        write(f"{top}/secret", "secret")
+        write(f"{top}/secret-d", "secret")
+        os.makedirs(f"{top}/box")
         shutil.copy(busybox, f"{top}/box/busybox")
-        write(f"{top}/box/Containerfile", "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\n")
+        write(f"{top}/box/passwd", "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/:/bin/sh\n")
+        write(f"{top}/box/Containerfile", "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\nCOPY passwd /etc/\n")
         subprocess.run([mica, "--root", f"{top}/store", "build", "-q", "--network=none", "-t", "box", f"{top}/box"], check=True, stdout=subprocess.DEVNULL)
-        case, failed, last = None, 0, 0
+        case, failed, refused, before = None, 0, 0, None
         for i in range(rounds):
             if i % 25 == 0:
                 shutil.rmtree(f"{top}/ctx", ignore_errors=True)
@@ -152,11 +301,18 @@ def main():
             else:
                 edit = case.edit()
             cached, fresh = build(case), build(case, "--no-cache")
-            last += cached.startswith("status")
+            refused += cached.startswith("status")
             if cached != fresh:
                 failed += 1
-                print(f"round {i} ({edit}): with the cache {cached}, without {fresh}\n{case.containerfile()}{getattr(case, 'said', '')}", flush=True)
-        print(f"{rounds} rounds, {last} of them refused alike, {failed} differences")
+                print(f"round {i} ({edit}): with the cache {cached}, without {fresh}\n{case.containerfile()}{getattr(case, 'said', '')}{case.args} {case.box} {case.epoch} {case.jobs}", flush=True)
+                show_difference(cached, fresh)
+            elif cached != before and any(edit.startswith(f"box {s}=") for s in SILENT):
+                failed += 1
+                print(f"round {i} ({edit}): another image for something that is no input", flush=True)
+            before = cached
+            if i % 200 == 199:
+                subprocess.run([mica, "--root", f"{top}/store", "prune", "--force"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        print(f"{rounds} rounds, {refused} of them refused alike, {failed} differences")
         return 1 if failed else 0
     finally:
         shutil.rmtree(top, ignore_errors=True)
