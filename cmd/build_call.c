@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/strv.h"
 #include "cmd/out.h"
+#include "cmd/rawjson.h"
 #include "cmd/table.h"
 #include "cmd/text.h"
 
@@ -89,7 +90,9 @@ static void print_check(struct out *o, const struct lint *l)
 
 void call_print_warnings(struct out *o, const struct lint *l)
 {
-	if (!l->n)
+	if (o->raw)
+		rawjson_lint(o->raw, l);
+	if (o->raw || !l->n)
 		return;
 	out_note(o, "%zu warning%s found ('mica build --check' explains):", l->n,
 		l->n == 1 ? "" : "s");

@@ -311,6 +311,24 @@ static void raise_descriptors(struct run_spec *box)
 		.resource = RLIMIT_NOFILE, .soft = now.rlim_cur, .hard = now.rlim_max};
 }
 
+/* --progress, else what docker takes from the environment. */
+static int progress_mode(const struct build_args *a, enum progress_mode *ret, struct err *err)
+{
+	const char *text = a->progress, *from = "option '--progress'";
+	if (!text) {
+		text = getenv("BUILDKIT_PROGRESS");
+		from = "BUILDKIT_PROGRESS";
+	}
+	*ret = PROGRESS_AUTO;
+	if (text && *text && !progress_mode_parse(text, ret))
+		return err_set(err, ERR_INVALID,
+			"%s: '%s' is not one of 'auto', 'plain', 'tty', 'quiet', 'rawjson', 'none'",
+			from, text);
+	if (a->quiet)
+		*ret = PROGRESS_QUIET;
+	return 0;
+}
+
 static int build_main(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct build_args *a = args;
@@ -321,11 +339,8 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 	enum progress_mode mode = PROGRESS_AUTO;
 	uint64_t began = clock_ms();
 
-	if (a->progress && !progress_mode_parse(a->progress, &mode))
-		return err_set(err, ERR_INVALID,
-			"option '--progress': '%s' is not one of 'auto', 'plain', 'tty', 'quiet', "
-			"'none'",
-			a->progress);
+	if (progress_mode(a, &mode, err) < 0)
+		return err->code;
 	build_opts_init(&o);
 	struct call call = {0};
 	int rc = set_opts(app, a, rest, &o, err);
@@ -347,13 +362,12 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 	if (rc == 0)
 		rc = txn_begin(s, &t, err);
 	if (rc == 0) {
-		o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : mode);
+		o.progress = out_progress(&app->out, mode);
 		o.tick = tick;
 		o.tick_arg = &app->out;
 		rc = build_run(s, t, &o, &result, err);
 		if (rc == 0 && o.call == BUILD_CALL_BUILD)
 			rc = build_publish(s, &o.tags, &result, err);
-		out_progress_done(&app->out);
 		STRV_FOREACH (w, &result.warnings)
 			out_warn(&app->out, "%s", *w);
 		STRV_FOREACH (w, &result.explanations)
@@ -367,6 +381,7 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 			rc = report(app, a, &result, began, err);
 		else if (result.log)
 			out_note(&app->out, "the complete log is in %s", result.log);
+		out_progress_done(&app->out);
 	}
 	build_result_done(&result);
 	build_opts_done(&o);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cmd/rawjson.h"
 #include "cmd/text.h"
 #include "cmd/view.h"
 
@@ -26,6 +27,7 @@ bool progress_mode_parse(const char *s, enum progress_mode *ret)
 		{"plain", PROGRESS_PLAIN},
 		{"tty", PROGRESS_TTY},
 		{"quiet", PROGRESS_QUIET},
+		{"rawjson", PROGRESS_RAWJSON},
 		{"none", PROGRESS_NONE},
 	};
 
@@ -78,14 +80,20 @@ void out_printf(struct out *o, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void line_to_err(struct out *o, const char *prefix, const char *fmt, va_list ap)
+enum line_kind { LINE_NOTE, LINE_WARNING };
+
+static void line_to_err(struct out *o, enum line_kind kind, const char *fmt, va_list ap)
 {
 	AUTO_FREE char *text = xvasprintf(fmt, ap);
+	if (o->raw) {
+		(kind == LINE_NOTE ? rawjson_note : rawjson_warn)(o->raw, text);
+		return;
+	}
 	AUTO_FREE char *clean = text_clean(text, strlen(text), 0);
 
 	make_room(o);
 	(void)fflush(o->out);
-	(void)fprintf(o->err, "%s%s\n", prefix, clean);
+	(void)fprintf(o->err, "%s%s\n", kind == LINE_WARNING ? "mica: warning: " : "", clean);
 }
 
 void out_note(struct out *o, const char *fmt, ...)
@@ -95,7 +103,7 @@ void out_note(struct out *o, const char *fmt, ...)
 	if (o->quiet)
 		return;
 	va_start(ap, fmt);
-	line_to_err(o, "", fmt, ap);
+	line_to_err(o, LINE_NOTE, fmt, ap);
 	va_end(ap);
 }
 
@@ -104,7 +112,7 @@ void out_warn(struct out *o, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	line_to_err(o, "mica: warning: ", fmt, ap);
+	line_to_err(o, LINE_WARNING, fmt, ap);
 	va_end(ap);
 }
 

@@ -17,15 +17,17 @@ struct err;
 struct json;
 struct out_view;
 struct progress;
+struct rawjson;
 
 enum progress_mode {
 	PROGRESS_AUTO, /* TTY when stderr is a terminal that can move its cursor, else PLAIN */
 	PROGRESS_PLAIN, /* lines: "[web 2/5] RUN make", "[web 2/5] text", "[web 2/5] done 3.2s" */
 	PROGRESS_TTY, /* live lines, even if stderr is no terminal */
 	PROGRESS_QUIET, /* only failed tasks: their name and the last lines of their output */
+	PROGRESS_RAWJSON, /* documents, see rawjson.h */
 	PROGRESS_NONE, /* nothing at all */
 };
-/* "auto", "plain", "tty", "quiet", "none" */
+/* "auto", "plain", "tty", "quiet", "rawjson", "none" */
 bool progress_mode_parse(const char *s, enum progress_mode *ret);
 
 struct out {
@@ -35,6 +37,7 @@ struct out {
 	bool cursor; /* err is a terminal whose cursor can be moved */
 	bool quiet;
 	struct out_view *view; /* NULL: no progress being drawn */
+	struct rawjson *raw; /* not NULL: progress, notes and warnings are documents */
 };
 
 void out_init(struct out *o);

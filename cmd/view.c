@@ -17,6 +17,7 @@
 #include "base/progress.h"
 #include "base/strv.h"
 #include "cmd/out.h"
+#include "cmd/rawjson.h"
 #include "cmd/text.h"
 
 #define TAIL_LINES 20 /* of a failed task's output */
@@ -352,6 +353,10 @@ struct progress *out_progress(struct out *o, enum progress_mode mode)
 		mode = o->quiet ? PROGRESS_QUIET : o->cursor ? PROGRESS_TTY : PROGRESS_PLAIN;
 	if (mode == PROGRESS_NONE)
 		return NULL;
+	if (mode == PROGRESS_RAWJSON) {
+		o->raw = rawjson_new(o);
+		return rawjson_progress(o->raw);
+	}
 	struct out_view *v = xcalloc(1, sizeof(*v));
 	v->progress = (struct progress){on_begin, on_update, on_log, on_end, on_note};
 	v->out = o;
@@ -377,6 +382,8 @@ void out_progress_done(struct out *o)
 {
 	struct out_view *v = o->view;
 
+	rawjson_free(o->raw);
+	o->raw = NULL;
 	if (!v)
 		return;
 	view_erase(v);

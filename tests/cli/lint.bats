@@ -345,3 +345,66 @@ COPY Containerfile /'
 	run --separate-stderr mica build --call=bulid ctx
 	assert_error "'bulid' is not one of"
 }
+
+@test "--progress=rawjson: every line is a document of BuildKit's shape" {
+	containerfile <<<'FROM busybox as web
+RUN printf "hello\n\033[31mred \377" && echo more >&2
+COPY Containerfile /x'
+	mica build --network=none --progress=rawjson ctx >id 2>progress
+	mica build --network=none --progress=rawjson ctx >id2 2>cached
+	cmp id id2
+	run --separate-stderr env BUILDKIT_PROGRESS=rawjson "$MICA_BIN" --root "$MICA_ROOT" build --network=none --no-cache ctx
+	head -n 1 <<<"$stderr" | jq -e '.vertexes'
+	python3 - <<'END'
+import base64, datetime, json, re
+
+def read(name):
+    out = {"vertexes": [], "statuses": [], "logs": [], "warnings": []}
+    for line in open(name):
+        doc = json.loads(line)
+        assert len(doc) == 1, doc
+        for key, values in doc.items():
+            out[key] += values
+    return out
+
+def time(text):
+    return datetime.datetime.fromisoformat(re.sub(r"\.\d+", "", text).replace("Z", "+00:00"))
+
+p = read("progress")
+run = [v for v in p["vertexes"] if "RUN printf" in v["name"]]
+assert len(run) == 2 and run[0]["digest"] == run[1]["digest"], run
+assert "completed" not in run[0] and time(run[1]["completed"]) >= time(run[1]["started"]), run
+assert not any(v.get("cached") for v in run), run
+assert re.fullmatch(r"sha256:[0-9a-f]{64}", run[0]["digest"]), run
+logs = b"".join(base64.b64decode(l["data"]) for l in p["logs"] if l["vertex"] == run[0]["digest"])
+assert b"hello\n\033[31mred \xff" in logs and b"more\n" in logs, logs
+assert all(l["stream"] == 1 and time(l["timestamp"]) for l in p["logs"])
+w, = p["warnings"]
+assert base64.b64decode(w["short"]) == b"FromAsCasing: 'as' and 'FROM' keywords' casing do not match (line 1)", w
+assert w["range"] == [{"start": {"line": 1}, "end": {"line": 1}}] and w["level"] == 1, w
+assert base64.b64decode(w["sourceInfo"]["data"]) == open("ctx/Containerfile", "rb").read()
+assert any(v["name"].startswith("built ") and "completed" in v for v in p["vertexes"]), p
+cached = [v for v in read("cached")["vertexes"] if "RUN printf" in v["name"]]
+assert cached[-1]["cached"] is True, cached
+END
+}
+
+@test "--progress=rawjson of a failing build" {
+	containerfile <<<'FROM busybox
+RUN echo last words; exit 7'
+	run --separate-stderr mica build --network=none --progress=rawjson ctx
+	[ "$status" = 7 ]
+	[ -z "$output" ]
+	# the error itself is for people, as docker's
+	[[ "${stderr_lines[-4]}" == 'mica: Containerfile:2:1: '* || "${stderr_lines[-3]}" == 'mica: Containerfile:2:1: '* ]] || fail "$stderr"
+	sed '/^mica: /,$d' <<<"$stderr" | python3 -c 'import json, sys
+docs = [json.loads(line) for line in sys.stdin]
+failed = [v for d in docs for v in d.get("vertexes", []) if v.get("error")]
+assert len(failed) == 1 and "RUN echo" in failed[0]["name"], docs'
+	run --separate-stderr mica build --progress=fancy ctx
+	assert_error "'fancy' is not one of"
+	run --separate-stderr env BUILDKIT_PROGRESS=fancy "$MICA_BIN" --root "$MICA_ROOT" build ctx
+	assert_error "BUILDKIT_PROGRESS: 'fancy' is not one of"
+	# the option wins, and quiet
+	BUILDKIT_PROGRESS=fancy mica build -q --progress=plain --call=targets ctx
+}
