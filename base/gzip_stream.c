@@ -5,19 +5,13 @@
 #include "base/mem.h"
 #include "base/stream.h"
 
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define IN_BUF (256 * KIB) /* compressed bytes read at once */
-#define OUT_BUF (256 * KIB) /* compressed bytes written at once */
-/*
- * Where ISA-L ends a deflate block depends on how much input it is given at once, so all input is
- * gathered into pieces of this size first: the same bytes then give the same stream, however they
- * arrive.
- */
-#define PIECE (512 * KIB)
 #define LEVEL_MAX 3
 #define LEVEL_DEFAULT 1
 
@@ -152,37 +146,101 @@ struct reader *reader_gunzip(struct reader *below)
 	return &g->r;
 }
 
-struct gzip {
-	struct writer w;
-	struct writer *below;
-	struct err failed;
+struct gzip_deflater {
 	struct isal_zstream z;
-	uint8_t *level_buf;
-	size_t used; /* of piece */
-	uint8_t piece[PIECE];
-	uint8_t out[OUT_BUF];
+	uint32_t level_size;
+	uint8_t level_buf[];
 };
 
-static int gzip_deflate(struct gzip *g, bool last, struct err *err)
+struct gzip_deflater *gzip_deflater_new(int level)
 {
-	g->z.next_in = g->piece;
-	g->z.avail_in = (uint32_t)g->used;
-	g->z.end_of_stream = last;
-	g->used = 0;
-	do {
-		g->z.next_out = g->out;
-		g->z.avail_out = sizeof(g->out);
-		int ret = isal_deflate(&g->z);
-		if (ret != COMP_OK) {
-			(void)err_set(&g->failed, ERR_SYS, "cannot compress: ISA-L error %d", ret);
-			*err = g->failed;
-			return ERR_SYS;
-		}
-		if (writer_write(g->below, g->out, sizeof(g->out) - g->z.avail_out, err) < 0) {
-			g->failed = *err;
-			return err->code;
-		}
-	} while (g->z.avail_out == 0 || (last && g->z.internal_state.state != ZSTATE_END));
+	static const uint32_t level_size[LEVEL_MAX + 1] = {
+		0, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT, ISAL_DEF_LVL3_DEFAULT};
+	if (level < 0)
+		level = LEVEL_DEFAULT;
+	if (level > LEVEL_MAX)
+		level = LEVEL_MAX;
+	struct gzip_deflater *d = xcalloc(1, sizeof(*d) + level_size[level]);
+	isal_deflate_init(&d->z);
+	d->z.level = (uint32_t)level;
+	d->level_size = level_size[level];
+	d->z.level_buf_size = d->level_size;
+	d->z.level_buf = d->level_size ? d->level_buf : NULL;
+	return d;
+}
+
+void gzip_deflater_free(struct gzip_deflater *d)
+{
+	free(d);
+}
+
+int gzip_deflate_piece(struct gzip_deflater *d, struct gzip_piece *p, struct err *err)
+{
+	isal_deflate_reset(&d->z);
+	/* ISA-L looks into its hash table before it has filled it, and what it finds there decides
+	 * between encodings of the same content */
+	memset(d->level_buf, 0, d->level_size);
+	d->z.gzip_flag = IGZIP_DEFLATE;
+	if (p->n_window && isal_deflate_set_dict(&d->z, p->window + GZIP_WINDOW - p->n_window,
+				   p->n_window) != COMP_OK)
+		return err_set(err, ERR_SYS, "cannot compress: ISA-L refuses the window");
+	d->z.next_in = p->in;
+	d->z.avail_in = p->n_in;
+	d->z.next_out = p->out;
+	d->z.avail_out = sizeof(p->out);
+	d->z.end_of_stream = p->last;
+	d->z.flush = p->last ? NO_FLUSH : SYNC_FLUSH;
+	int ret = isal_deflate(&d->z);
+	if (ret != COMP_OK || d->z.avail_in || !d->z.avail_out)
+		return err_set(err, ERR_SYS, "cannot compress: ISA-L error %d", ret);
+	p->n_out = (uint32_t)sizeof(p->out) - d->z.avail_out;
+	return 0;
+}
+
+void gzip_piece_follow(struct gzip_piece *next, const struct gzip_piece *p)
+{
+	memmove(next->window, p->in + GZIP_PIECE - GZIP_WINDOW, GZIP_WINDOW);
+	next->n_window = GZIP_WINDOW;
+	next->n_in = 0;
+}
+
+/* RFC 1952 2.3: no flags, no time, no extra flags, unknown system */
+static const uint8_t gzip_header[10] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
+
+int gzip_joiner_piece(struct gzip_joiner *j, const struct gzip_piece *p, struct err *err)
+{
+	if (!j->begun && writer_write(j->below, gzip_header, sizeof(gzip_header), err) < 0)
+		return err->code;
+	j->begun = true;
+	j->crc = crc32_gzip_refl(j->crc, p->in, p->n_in);
+	j->size += p->n_in;
+	if (writer_write(j->below, p->out, p->n_out, err) < 0)
+		return err->code;
+	if (!p->last)
+		return 0;
+	uint8_t trailer[8];
+	for (unsigned i = 0; i < 4; i++) {
+		trailer[i] = (uint8_t)(j->crc >> 8 * i);
+		trailer[4 + i] = (uint8_t)(j->size >> 8 * i);
+	}
+	return writer_write(j->below, trailer, sizeof(trailer), err);
+}
+
+struct gzip {
+	struct writer w;
+	struct err failed;
+	struct gzip_deflater *deflater;
+	struct gzip_joiner joiner;
+	struct gzip_piece piece;
+};
+
+static int gzip_piece_done(struct gzip *g, struct err *err)
+{
+	if (gzip_deflate_piece(g->deflater, &g->piece, err) < 0 ||
+		gzip_joiner_piece(&g->joiner, &g->piece, err) < 0) {
+		g->failed = *err;
+		return err->code;
+	}
 	return 0;
 }
 
@@ -194,15 +252,18 @@ static int gzip_write(struct writer *w, const void *p, size_t n, struct err *err
 		return g->failed.code;
 	}
 	for (const uint8_t *from = p; n;) {
-		size_t part = sizeof(g->piece) - g->used;
+		size_t part = GZIP_PIECE - g->piece.n_in;
 		if (part > n)
 			part = n;
-		memcpy(g->piece + g->used, from, part);
-		g->used += part;
+		memcpy(g->piece.in + g->piece.n_in, from, part);
+		g->piece.n_in += (uint32_t)part;
 		from += part;
 		n -= part;
-		if (g->used == sizeof(g->piece) && gzip_deflate(g, false, err) < 0)
+		if (g->piece.n_in < GZIP_PIECE)
+			continue;
+		if (gzip_piece_done(g, err) < 0)
 			return err->code;
+		gzip_piece_follow(&g->piece, &g->piece);
 	}
 	return 0;
 }
@@ -214,41 +275,26 @@ static int gzip_finish(struct writer *w, struct err *err)
 		*err = g->failed;
 		return g->failed.code;
 	}
-	return gzip_deflate(g, true, err);
+	g->piece.last = true;
+	return gzip_piece_done(g, err);
 }
 
 static void gzip_free(struct writer *w)
 {
 	struct gzip *g = (struct gzip *)w;
-	free(g->level_buf);
+	gzip_deflater_free(g->deflater);
 	free(g);
 }
 
-/* RFC 1952 2.3: no flags, no time, no extra flags, unknown system */
-static const uint8_t gzip_header[10] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
-
 struct writer *writer_gzip(struct writer *below, int level)
 {
-	static const uint32_t level_size[LEVEL_MAX + 1] = {
-		0, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT, ISAL_DEF_LVL3_DEFAULT};
-	if (level < 0)
-		level = LEVEL_DEFAULT;
-	if (level > LEVEL_MAX)
-		level = LEVEL_MAX;
-	struct gzip *g = xcalloc(1, sizeof(*g));
+	/* not cleared as a whole: most of it are buffers */
+	struct gzip *g = xmalloc(sizeof(*g));
+	memset(g, 0, offsetof(struct gzip, piece));
+	g->piece.n_in = g->piece.n_window = 0;
+	g->piece.last = false;
 	g->w = (struct writer){.write = gzip_write, .finish = gzip_finish, .free = gzip_free};
-	g->below = below;
-	isal_deflate_init(&g->z);
-	g->z.level = (uint32_t)level;
-	g->z.level_buf_size = level_size[level];
-	/* zeroed: ISA-L looks into its hash table before it has filled it, and what it finds there
-	 * decides between encodings of the same content */
-	if (level_size[level])
-		g->level_buf = xcalloc(1, level_size[level]);
-	g->z.level_buf = g->level_buf;
-	g->z.gzip_flag = IGZIP_GZIP_NO_HDR;
-	struct err err = ERR_INIT;
-	if (writer_write(below, gzip_header, sizeof(gzip_header), &err) < 0)
-		g->failed = err;
+	g->deflater = gzip_deflater_new(level);
+	g->joiner = (struct gzip_joiner){.below = below};
 	return &g->w;
 }

@@ -9,6 +9,7 @@
 #include "base/stream.h"
 #include "base/xattr.h"
 #include "base/zstd_stream.h"
+#include "layers/pack.h"
 #include "layers/tar_write.h"
 #include "layers/walk.h"
 #include "layers/whiteout.h"
@@ -335,24 +336,30 @@ struct archiver {
 	int pipe[2];
 };
 
-static int archiver_main(void *arg, struct buf *out, struct err *err)
+static int archive_into(void *arg, struct writer *to, struct buf *out, struct err *err)
 {
-	struct archiver *a = arg;
-	close(a->pipe[0]);
-	AUTO_WRITER struct writer *w = writer_to_fd(a->pipe[1], "the compressor's pipe");
+	const struct archiver *a = arg;
 	struct archived got;
-	if (archive_tree(a->upper, a->opts, w, &got, err) < 0)
+	if (archive_tree(a->upper, a->opts, to, &got, err) < 0)
 		return err->code;
 	buf_add(out, &got, sizeof(got));
 	return 0;
 }
 
+static int archiver_main(void *arg, struct buf *out, struct err *err)
+{
+	struct archiver *a = arg;
+	close(a->pipe[0]);
+	AUTO_WRITER struct writer *w = writer_to_fd(a->pipe[1], "the compressor's pipe");
+	return archive_into(a, w, out, err);
+}
+
 /* A child archives and hashes, this process compresses: both cores are used, and `out` stays ours.
  */
-static int archive_parallel(int upper, const struct diff_opts *opts, struct writer *out,
-	struct archived *ret, struct err *err)
+static int archive_by_pipe(
+	struct archiver *arg, struct writer *out, struct buf *result, struct err *err)
 {
-	struct archiver a = {.upper = upper, .opts = opts};
+	struct archiver a = *arg;
 	if (pipe2(a.pipe, O_CLOEXEC) < 0)
 		return err_sys(err, "cannot make a pipe");
 	(void)fcntl(a.pipe[1], F_SETPIPE_SZ, PIPE_SIZE);
@@ -368,8 +375,25 @@ static int archive_parallel(int upper, const struct diff_opts *opts, struct writ
 		job_cancel(&job);
 		return code;
 	}
+	return job_collect(&job, true, result, err);
+}
+
+/* counted: where the packed bytes go. */
+static int archive_parallel(int upper, const struct diff_opts *opts, struct writer *counted,
+	struct archived *ret, struct err *err)
+{
+	struct archiver a = {.upper = upper, .opts = opts};
 	AUTO_BUF struct buf result = BUF_INIT(sizeof(*ret));
-	code = job_collect(&job, true, &result, err);
+	int code;
+	if (opts->compression == COMPRESSION_GZIP) {
+		struct pack p = {.make = archive_into, .arg = &a, .level = opts->level};
+		code = pack_gzip(&p, counted, &result, err);
+	} else {
+		AUTO_WRITER struct writer *packer = writer_zstd(counted, opts->level);
+		code = archive_by_pipe(&a, packer, &result, err);
+		if (code == 0)
+			code = writer_finish(packer, err);
+	}
 	if (code < 0)
 		return code;
 	if (result.len != sizeof(*ret))
@@ -378,13 +402,10 @@ static int archive_parallel(int upper, const struct diff_opts *opts, struct writ
 	return 0;
 }
 
-int layer_diff(int upper, const struct diff_opts *opts, struct writer *out, struct layer *ret,
-	struct err *err)
+/* In this process. */
+static int archive_alone(int upper, const struct diff_opts *opts, struct writer *counted,
+	struct archived *ret, struct err *err)
 {
-	struct hashed blob;
-	hashed_init(&blob);
-	AUTO_WRITER struct writer *counted =
-		opts->compression == COMPRESSION_NONE ? NULL : writer_hashed(out, &blob);
 	AUTO_WRITER struct writer *packer = NULL;
 	switch (opts->compression) {
 	case COMPRESSION_NONE:
@@ -396,22 +417,32 @@ int layer_diff(int upper, const struct diff_opts *opts, struct writer *out, stru
 		packer = writer_zstd(counted, opts->level);
 		break;
 	}
+	if (archive_tree(upper, opts, packer ? packer : counted, ret, err) < 0)
+		return err->code;
+	return packer ? writer_finish(packer, err) : 0;
+}
+
+int layer_diff(int upper, const struct diff_opts *opts, struct writer *out, struct layer *ret,
+	struct err *err)
+{
+	bool packed = opts->compression != COMPRESSION_NONE;
+	struct hashed blob;
+	hashed_init(&blob);
+	AUTO_WRITER struct writer *counted = packed ? writer_hashed(out, &blob) : NULL;
 	struct archived got;
 	struct weight weight = {0};
-	int code;
-	if (packer && is_large(upper, ".", &weight, 0))
-		code = archive_parallel(upper, opts, packer, &got, err);
-	else
-		code = archive_tree(upper, opts, packer ? packer : out, &got, err);
-	if (code < 0 || (packer && writer_finish(packer, err) < 0))
-		return err->code;
+	int code = packed && is_large(upper, ".", &weight, 0)
+	                   ? archive_parallel(upper, opts, counted, &got, err)
+	                   : archive_alone(upper, opts, packed ? counted : out, &got, err);
+	if (code < 0)
+		return code;
 	*ret = (struct layer){
 		.diff_id = got.diff_id,
 		.diff_size = got.diff_size,
 		.content = got.content,
 		.entries = got.entries,
-		.blob = packer ? sha256_final(&blob.sha) : got.diff_id,
-		.blob_size = packer ? blob.count : got.diff_size,
+		.blob = packed ? sha256_final(&blob.sha) : got.diff_id,
+		.blob_size = packed ? blob.count : got.diff_size,
 	};
 	return 0;
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include "base/gzip_stream.h"
 #include "layers/diff.h"
 #include "layers/tar_read.h"
 #include "layers/whiteout.h"
 #include "tests/unit/tars.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 static const struct diff_opts plain = {.compression = COMPRESSION_NONE, .level = -1};
 
@@ -119,6 +122,39 @@ static void a_large_tree_gives_the_same_bytes_as_pieces_of_it_would(void **state
 	assert_int_equal(lb.content, 6 * MIB);
 	assert_int_equal(lb.entries, 1);
 	assert_true(lb.blob_size < la.blob_size);
+
+	/* and the blob is what one process makes of that tar */
+	AUTO_MEM_WRITER struct mem_writer alone = MEM_WRITER;
+	AUTO_WRITER struct writer *w = writer_gzip(&alone.w, -1);
+	struct err err = ERR_INIT;
+	assert_int_equal(writer_write(w, a.data.data, a.data.len, &err), 0);
+	assert_int_equal(writer_finish(w, &err), 0);
+	assert_int_equal(alone.data.len, b.data.len);
+	assert_memory_equal(alone.data.data, b.data.data, b.data.len);
+}
+
+static int full_disk(struct writer *w, const void *p, size_t n, struct err *err)
+{
+	(void)w;
+	(void)p;
+	errno = ENOSPC;
+	return n < 100 ? 0 : err_sys(err, "cannot write the blob");
+}
+
+static void an_error_of_the_blob_ends_all_processes(void **state)
+{
+	(void)state;
+	AUTO_TREE struct tree t = tree_new();
+	AUTO_FREE char *p = xcalloc(20 * MIB, 1);
+	tree_write(t.fd, "big", p, 20 * MIB, 0644);
+	struct diff_opts gz = {.compression = COMPRESSION_GZIP, .level = -1};
+	struct writer w = {.write = full_disk};
+	struct err err = ERR_INIT;
+	struct layer l;
+	assert_int_equal(layer_diff(t.fd, &gz, &w, &l, &err), ERR_SYS);
+	assert_non_null(strstr(err.msg, "cannot write the blob"));
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
 }
 
 static void an_error_in_the_second_process_arrives(void **state)
@@ -312,6 +348,7 @@ int main(void)
 		cmocka_unit_test(an_empty_directory_is_an_empty_changeset),
 		cmocka_unit_test(the_same_tree_gives_the_same_bytes),
 		cmocka_unit_test(a_large_tree_gives_the_same_bytes_as_pieces_of_it_would),
+		cmocka_unit_test(an_error_of_the_blob_ends_all_processes),
 		cmocka_unit_test(an_error_in_the_second_process_arrives),
 		cmocka_unit_test(times_are_clamped_on_demand),
 		cmocka_unit_test(holes_are_not_read_and_come_back),

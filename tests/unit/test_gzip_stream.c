@@ -45,7 +45,8 @@ static int unpack(const void *p, size_t n, size_t step, struct buf *out, struct 
 static void what_is_written_is_read_again(void **state)
 {
 	(void)state;
-	static const size_t sizes[] = {0, 1, 511, 65536, 600000, 3000000};
+	static const size_t sizes[] = {
+		0, 1, 511, 65536, GZIP_PIECE, 600000, 2 * GZIP_PIECE, 3000000};
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 		for (int level = -1; level <= 3; level++) {
 			AUTO_FREE char *p = sample(sizes[i]);
