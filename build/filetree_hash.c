@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Content digests of a tree's files: from the stat cache, else by reading them, with one process a
  * core when there is much to read. */
-#include "base/buf.h"
+#include "base/crew.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "base/root.h"
 #include "base/xattr.h"
 #include "build/filetree.h"
@@ -13,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,8 +20,7 @@
 #define READ_BUF (256 * KIB)
 #define PARALLEL_FILES 256 /* below that, forking costs more than it saves */
 #define PARALLEL_BYTES (4 * MIB)
-#define WORKERS_MAX 8
-#define CHUNK 32 /* files that a worker takes at a time */
+#define CHUNK 32 /* files that a process takes at a time */
 
 struct todo {
 	struct node **n;
@@ -134,61 +131,33 @@ static int hash_file(struct filetree *t, struct cursor *c, const struct node *n,
 	return 0;
 }
 
-/* What the workers have in common, in shared memory. */
-struct shared {
-	_Atomic size_t next; /* the first file that nobody has taken */
-	struct digest digests[];
-};
-
 struct hash_job {
 	struct filetree *tree;
 	const struct todo *todo;
-	struct shared *shared;
+	struct digest *digests; /* shared memory */
+	struct cursor cursor; /* of this process */
 };
 
-static int hash_worker(void *arg, struct buf *out, struct err *err)
+static int hash_range(void *arg, size_t from, size_t to, struct err *err)
 {
 	struct hash_job *j = arg;
-	struct cursor c = {.fd = -1, .buf = xmalloc(READ_BUF)};
-	int rc = 0;
-	(void)out;
-	while (rc == 0) {
-		size_t from = atomic_fetch_add(&j->shared->next, CHUNK);
-		if (from >= j->todo->count)
-			break;
-		size_t to = from + CHUNK < j->todo->count ? from + CHUNK : j->todo->count;
-		for (size_t i = from; rc == 0 && i < to; i++)
-			rc = hash_file(j->tree, &c, j->todo->n[i], &j->shared->digests[i], err);
-	}
-	mem_close_p(&c.fd);
-	free(c.buf);
-	return rc;
+	for (size_t i = from; i < to; i++)
+		if (hash_file(j->tree, &j->cursor, j->todo->n[i], &j->digests[i], err) < 0)
+			return err->code;
+	return 0;
 }
 
 static int hash_all(
-	struct filetree *t, const struct todo *todo, struct shared *shared, struct err *err)
+	struct filetree *t, const struct todo *todo, struct digest *digests, struct err *err)
 {
-	struct hash_job j = {.tree = t, .todo = todo, .shared = shared};
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned n = todo->count < PARALLEL_FILES && todo->bytes < PARALLEL_BYTES ? 1
-	             : cores > WORKERS_MAX                                        ? WORKERS_MAX
-	             : cores < 1                                                  ? 1
-	                                                                          : (unsigned)cores;
-	struct job jobs[WORKERS_MAX] = {0};
-	int rc = 0;
-	for (unsigned i = 1; rc == 0 && i < n; i++)
-		rc = job_start(&jobs[i], hash_worker, &j, err);
-	if (rc == 0)
-		rc = hash_worker(&j, NULL, err);
-	for (unsigned i = 1; i < n; i++) {
-		struct err other = ERR_INIT;
-		if (rc < 0) {
-			job_cancel(&jobs[i]);
-		} else if (job_collect(&jobs[i], true, NULL, &other) < 0) {
-			*err = other;
-			rc = other.code;
-		}
-	}
+	struct hash_job j = {.tree = t,
+		.todo = todo,
+		.digests = digests,
+		.cursor = {.fd = -1, .buf = xmalloc(READ_BUF)}};
+	bool little = todo->count < PARALLEL_FILES && todo->bytes < PARALLEL_BYTES;
+	int rc = crew_run(todo->count, CHUNK, little ? 1 : crew_cores(), hash_range, &j, err);
+	mem_close_p(&j.cursor.fd);
+	free(j.cursor.buf);
 	return rc;
 }
 
@@ -199,21 +168,20 @@ int filetree_hash(struct filetree *t, struct node *const *nodes, size_t n, struc
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = collect(t, nodes[i], &todo, err);
 	if (rc == 0 && todo.count) {
-		size_t size = sizeof(struct shared) + todo.count * sizeof(struct digest);
-		struct shared *shared =
+		size_t size = todo.count * sizeof(struct digest);
+		struct digest *digests =
 			mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		if (shared == MAP_FAILED) {
+		if (digests == MAP_FAILED) {
 			rc = err_sys(err, "cannot map memory for %zu digests", todo.count);
 		} else {
-			struct digest *digests = shared->digests;
-			rc = hash_all(t, &todo, shared, err);
+			rc = hash_all(t, &todo, digests, err);
 			for (size_t i = 0; rc == 0 && i < todo.count; i++) {
 				todo.n[i]->digest = digests[i];
 				todo.n[i]->has_digest = true;
 				if (t->cache)
 					statcache_put(t->cache, &todo.n[i]->st, &digests[i]);
 			}
-			munmap(shared, size);
+			munmap(digests, size);
 		}
 	}
 	free(todo.n);

@@ -110,6 +110,59 @@ static void replaces_files_but_no_directories(void **state)
 	assert_true(copy(f, &s, "d", "/", &err) < 0);
 }
 
+static void many_files_arrive_with_all_that_they_and_their_directories_are(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = {0};
+	char name[40];
+	close(tree_sub(&f->t, "from/many"));
+	for (unsigned d = 0; d < 10; d++) {
+		(void)snprintf(name, sizeof(name), "from/many/d%u", d);
+		close(tree_sub(&f->t, name));
+		for (unsigned i = 0; i < 60; i++) {
+			(void)snprintf(name, sizeof(name), "many/d%u/f%u", d, i);
+			tree_write(f->from, name, name, strlen(name), i % 2 ? 0640 : 04755);
+			tree_time(f->from, name, 1000 + i, d);
+		}
+		(void)snprintf(name, sizeof(name), "many/d%u", d);
+		assert_int_equal(fchmodat(f->from, name, 0550, 0), 0);
+		tree_time(f->from, name, 5000 + d, 7);
+	}
+	copies(f, &s, "many", "/z/");
+	for (unsigned d = 0; d < 10; d++) {
+		for (unsigned i = 0; i < 60; i++) {
+			(void)snprintf(name, sizeof(name), "z/d%u/f%u", d, i);
+			struct stat st = tree_stat(f->to, name);
+			assert_int_equal(st.st_mode & 07777, i % 2 ? 0640 : 04755);
+			assert_int_equal(st.st_mtim.tv_sec, 1000 + i);
+			assert_int_equal(st.st_mtim.tv_nsec, d);
+			AUTO_FREE char *text = tree_read(f->to, name);
+			assert_string_equal(text + strlen("many"), name + strlen("z"));
+		}
+		(void)snprintf(name, sizeof(name), "z/d%u", d);
+		struct stat st = tree_stat(f->to, name);
+		assert_int_equal(st.st_mode & 07777, 0550);
+		assert_int_equal(st.st_mtim.tv_sec, 5000 + d);
+	}
+}
+
+static void a_file_that_cannot_be_replaced_among_many_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	struct step s = {0};
+	struct err err = ERR_INIT;
+	char name[40];
+	close(tree_sub(&f->t, "from/many"));
+	for (unsigned i = 0; i < 600; i++) {
+		(void)snprintf(name, sizeof(name), "many/f%u", i);
+		tree_text(f->from, name, "");
+	}
+	close(tree_sub(&f->t, "to/z"));
+	close(tree_sub(&f->t, "to/z/f599"));
+	assert_int_equal(copy(f, &s, "many", "/z/", &err), ERR_INVALID);
+	assert_non_null(strstr(err.msg, "f599"));
+}
+
 static void keeps_hard_links_together(void **state)
 {
 	struct fixture *f = *state;
@@ -191,6 +244,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			never_leaves_the_root_by_a_link_in_the_source, setup, teardown),
 		cmocka_unit_test_setup_teardown(replaces_files_but_no_directories, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			many_files_arrive_with_all_that_they_and_their_directories_are, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_file_that_cannot_be_replaced_among_many_is_an_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(keeps_hard_links_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			gives_modes_and_times_of_the_source_or_those_asked_for, setup, teardown),
