@@ -278,10 +278,53 @@ static int put_tree(struct diff *d, int fd, struct err *err)
 	return 0;
 }
 
+static int put_part(struct diff *d, const struct tree_part *part, struct err *err)
+{
+	AUTO_LINKS struct links *links = links_new();
+	AUTO_FD int fd = openat(part->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "cannot open the directory to archive");
+	d->links = links;
+	if (part->prefix) {
+		struct stat st = {.st_mode = S_IFDIR | 0755};
+		struct tar_entry e;
+		if (path_push(d, "", part->prefix, err) < 0)
+			return err->code;
+		entry_from_stat(d, &st, &e);
+		if (put_header(d, &e, err) < 0)
+			return err->code;
+	}
+	int code = put_tree(d, fd, err);
+	buf_clear(&d->path);
+	return code;
+}
+
 struct archived {
 	struct digest diff_id;
 	uint64_t diff_size, content, entries;
 };
+
+static int archive_parts(const struct tree_part *parts, size_t n, const struct diff_opts *opts,
+	struct writer *out, struct archived *ret, struct err *err)
+{
+	AUTO_TAR_WRITER struct tar_writer *tar = tar_writer_new(out);
+	struct diff d = {.opts = opts, .tar = tar, .path = BUF_INIT(PATH_MAX - 1)};
+	int code = 0;
+	for (size_t i = 0; code == 0 && i < n; i++)
+		code = put_part(&d, &parts[i], err);
+	buf_done(&d.path);
+	if (code < 0 || tar_writer_end(tar, err) < 0)
+		return err->code;
+	*ret = (struct archived){.content = d.content, .entries = d.entries};
+	return 0;
+}
+
+int tree_archive(const struct tree_part *parts, size_t n, const struct diff_opts *opts,
+	struct writer *out, struct err *err)
+{
+	struct archived ignored;
+	return archive_parts(parts, n, opts, out, &ignored, err);
+}
 
 /* The tree as a tar to out, hashed. */
 static int archive_tree(int upper, const struct diff_opts *opts, struct writer *out,
@@ -290,17 +333,11 @@ static int archive_tree(int upper, const struct diff_opts *opts, struct writer *
 	struct hashed hash;
 	hashed_init(&hash);
 	AUTO_WRITER struct writer *hashing = writer_hashed(out, &hash);
-	AUTO_TAR_WRITER struct tar_writer *tar = tar_writer_new(hashing);
-	AUTO_LINKS struct links *links = links_new();
-	AUTO_FD int fd = openat(upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, "cannot open the directory to archive");
-	struct diff d = {.opts = opts, .tar = tar, .links = links, .path = BUF_INIT(PATH_MAX - 1)};
-	int code = put_tree(&d, fd, err);
-	buf_done(&d.path);
-	if (code < 0 || tar_writer_end(tar, err) < 0)
+	const struct tree_part part = {.dir = upper};
+	if (archive_parts(&part, 1, opts, hashing, ret, err) < 0)
 		return err->code;
-	*ret = (struct archived){sha256_final(&hash.sha), hash.count, d.content, d.entries};
+	ret->diff_id = sha256_final(&hash.sha);
+	ret->diff_size = hash.count;
 	return 0;
 }
 

@@ -32,3 +32,13 @@ struct diff_opts {
  * written). */
 int layer_diff(int upper, const struct diff_opts *opts, struct writer *out, struct layer *ret,
 	struct err *err) __attribute__((warn_unused_result));
+
+/* One of several trees in a plain tar. */
+struct tree_part {
+	int dir; /* a mounted snapshot, without whiteouts */
+	const char *prefix; /* the directory that it is in, one component; NULL: it is the top */
+};
+
+/* The trees as one tar, in the same form as a layer; opts->compression is not looked at. */
+int tree_archive(const struct tree_part *parts, size_t n, const struct diff_opts *opts,
+	struct writer *out, struct err *err) __attribute__((warn_unused_result));
