@@ -256,7 +256,7 @@ int source_docker_archive(struct txn *t, const char *rest, struct source **ret, 
 struct docker_sink {
 	struct sink sink;
 	struct tar_file *archive;
-	char *name;
+	struct strv names;
 	struct map members; /* digest -> member */
 	struct json *list;
 };
@@ -341,8 +341,8 @@ static int sink_manifest(struct sink *k, const struct document *doc, bool top, s
 	struct json *image = json_new_object(), *tags = json_new_array(),
 		    *layers = json_new_array();
 	json_set_string(image, "Config", map_get(&s->members, digest_str(&m.config.digest, text)));
-	if (s->name)
-		json_add(tags, json_new_string(s->name));
+	STRV_FOREACH (name, &s->names)
+		json_add(tags, json_new_string(*name));
 	for (size_t i = 0; i < m.n_layers; i++)
 		json_add(layers, json_new_string(map_get(
 					 &s->members, digest_str(&m.layers[i].digest, text))));
@@ -367,12 +367,20 @@ static void docker_sink_free(struct sink *k)
 	tar_file_free(s->archive);
 	map_done(&s->members);
 	json_free(s->list);
-	free(s->name);
+	strv_done(&s->names);
 	free(s);
 }
 
 static const struct sink_ops sink_ops = {
 	sink_blob, sink_wait, sink_manifest, sink_finish, docker_sink_free, NULL, NULL};
+
+static struct docker_sink *new_sink(struct tar_file *archive)
+{
+	struct docker_sink *s = xcalloc(1, sizeof(*s));
+	*s = (struct docker_sink){
+		.sink = {.ops = &sink_ops}, .archive = archive, .list = json_new_array()};
+	return s;
+}
 
 int sink_docker_archive(const char *rest, const char *name, struct sink **ret, struct err *err)
 {
@@ -387,10 +395,18 @@ int sink_docker_archive(const char *rest, const char *name, struct sink **ret, s
 		return r;
 	if (wanted)
 		reference_default_tag(&ref);
-	struct docker_sink *s = xcalloc(1, sizeof(*s));
-	*s = (struct docker_sink){
-		.sink = {.ops = &sink_ops}, .archive = archive, .list = json_new_array()};
-	s->name = wanted ? reference_str(&ref) : name ? xstrdup(name) : NULL;
+	struct docker_sink *s = new_sink(archive);
+	if (wanted)
+		strv_add_take(&s->names, reference_str(&ref));
+	else if (name)
+		strv_add(&s->names, name);
 	*ret = &s->sink;
 	return 0;
+}
+
+struct sink *sink_docker_archive_fd(int fd, const char *path, const struct strv *names)
+{
+	struct docker_sink *s = new_sink(tar_file_new_fd(fd, path));
+	strv_copy(&s->names, names);
+	return &s->sink;
 }

@@ -16,10 +16,12 @@
 #include "base/root.h"
 #include "base/tmp.h"
 #include "image/media_type.h"
+#include "image/reference.h"
 #include "registry/sink.h"
 #include "registry/tar_file.h"
 #include "store/names.h"
 
+#define ANNOTATION_IMAGE_NAME "io.containerd.image.name" /* the complete reference */
 #define LAYOUT_MAX 4096
 #define LAYOUT_TEXT "{\"imageLayoutVersion\":\"1.0.0\"}"
 #define BLOB_PATH_MAX (sizeof("blobs/sha256/") + DIGEST_HEX_LEN)
@@ -76,8 +78,8 @@ static bool is_entry(const struct descriptor *d, const char *name)
 	char text[DIGEST_STR_MAX];
 	if (*name == '@')
 		return streq(digest_str(&d->digest, text), name + 1);
-	const char *have = ref_name(d);
-	return have && streq(have, name);
+	const char *have = ref_name(d), *image = map_get(&d->annotations, ANNOTATION_IMAGE_NAME);
+	return (have && streq(have, name)) || (image && streq(image, name));
 }
 
 /* By name or "@digest"; without either the only entry. */
@@ -137,8 +139,11 @@ static int oci_top(struct source *source, struct document *ret, struct err *err)
 		r = err_set(err, ERR_CORRUPT, "content of %s in '%s' has another digest",
 			digest_str(&d->digest, want), s->path);
 	const char *have = r == 0 ? ref_name(d) : NULL;
+	const char *image = r == 0 ? map_get(&d->annotations, ANNOTATION_IMAGE_NAME) : NULL;
 	/* An archive's file name means nothing, but a full name in it does. */
-	if (r == 0 && !s->foreign && (!s->name || *s->name != '@'))
+	if (image && (s->foreign || !s->name))
+		location_store_name(s->path, image, &source->names);
+	else if (r == 0 && !s->foreign && (!s->name || *s->name != '@'))
 		location_store_name(s->path, s->name, &source->names);
 	else if (have && strpbrk(have, "/:"))
 		location_store_name(s->path, have, &source->names);
@@ -238,6 +243,7 @@ struct oci_sink {
 	int dir;
 	struct tar_file *archive; /* or NULL: a directory */
 	char *path, *name;
+	struct strv names; /* complete references, in place of name */
 	struct json *index; /* of an archive */
 };
 
@@ -280,30 +286,56 @@ static int sink_wait(struct sink *k, int64_t id, bool block, const char **ret_ho
 	return 0;
 }
 
+static const char *annotation(const struct json *entry, const char *key)
+{
+	return json_text(json_get(json_get(entry, "annotations"), key));
+}
+
+/* What an entry is found by, so that a later one replaces it. image: the complete reference, or
+ * NULL. */
+static bool is_same(const struct json *entry, const struct descriptor *desc, const char *name,
+	const char *image)
+{
+	char text[DIGEST_STR_MAX];
+	const char *have = annotation(entry, ANNOTATION_REF_NAME);
+	const char *digest = json_text(json_get(entry, "digest"));
+	if (!name)
+		return !have && digest && streq(digest, digest_str(&desc->digest, text));
+	return have && streq(have, name) &&
+	       (!image || streq_null(image, annotation(entry, ANNOTATION_IMAGE_NAME)));
+}
+
 /* Replaces the entry of the same name; an image without a name is added once. */
-static void set_entry(struct json *index, const struct descriptor *desc, const char *name)
+static void set_entry(
+	struct json *index, const struct descriptor *desc, const char *name, const char *image)
 {
 	struct json *list = json_get(index, "manifests");
 	struct json *fresh = json_new_array();
-	for (size_t i = 0; i < json_size(list); i++) {
-		struct json *e = json_at(list, i);
-		const char *have =
-			json_text(json_get(json_get(e, "annotations"), ANNOTATION_REF_NAME));
-		const char *digest = json_text(json_get(e, "digest"));
-		char text[DIGEST_STR_MAX];
-		bool same =
-			name ? have && streq(have, name)
-			     : !have && digest && streq(digest, digest_str(&desc->digest, text));
-		if (!same)
-			json_add(fresh, json_ref(e));
-	}
+	for (size_t i = 0; i < json_size(list); i++)
+		if (!is_same(json_at(list, i), desc, name, image))
+			json_add(fresh, json_ref(json_at(list, i)));
 	struct descriptor d;
 	descriptor_copy(&d, desc);
+	if (image)
+		map_set(&d.annotations, ANNOTATION_IMAGE_NAME, image);
 	if (name)
 		map_set(&d.annotations, ANNOTATION_REF_NAME, name);
 	json_add(fresh, descriptor_to_json(&d));
 	descriptor_done(&d);
 	json_set(index, "manifests", fresh);
+}
+
+/* With complete references as BuildKit has them: the tag is what other tools look for. */
+static void set_entries(const struct oci_sink *s, struct json *index, const struct descriptor *desc)
+{
+	STRV_FOREACH (image, &s->names) {
+		AUTO_REFERENCE struct reference ref = {0};
+		struct err ignored = ERR_INIT;
+		if (reference_parse(*image, &ref, &ignored) == 0)
+			set_entry(index, desc, ref.tag, *image);
+	}
+	if (!s->names.n)
+		set_entry(index, desc, s->name, NULL);
 }
 
 static struct json *new_index(void)
@@ -333,7 +365,7 @@ static int update_index(struct oci_sink *s, const struct descriptor *desc, struc
 	}
 	if (r < 0)
 		return r;
-	set_entry(index, desc, s->name);
+	set_entries(s, index, desc);
 	AUTO_FREE char *out = json_dump(index, 0);
 	r = fs_write_file(s->dir, "index.json", out, strlen(out), 0644, false, err);
 	(void)unlinkat(s->dir, ".mica.lock", 0);
@@ -358,7 +390,7 @@ static int sink_manifest(struct sink *k, const struct document *doc, bool top, s
 	if (!s->archive)
 		return update_index(s, &doc->desc, err);
 	s->index = new_index();
-	set_entry(s->index, &doc->desc, s->name);
+	set_entries(s, s->index, &doc->desc);
 	return 0;
 }
 
@@ -381,6 +413,7 @@ static void oci_sink_free(struct sink *k)
 	json_free(s->index);
 	free(s->path);
 	free(s->name);
+	strv_done(&s->names);
 	free(s);
 }
 
@@ -402,9 +435,13 @@ static int open_layout(struct oci_sink *s, struct err *err)
 		s->dir, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), 0644, false, err);
 }
 
-static int open_archive(struct oci_sink *s, struct err *err)
+static int open_archive(struct oci_sink *s, int fd, struct err *err)
 {
-	int r = tar_file_new(s->path, &s->archive, err);
+	int r = 0;
+	if (fd >= 0)
+		s->archive = tar_file_new_fd(fd, s->path);
+	else
+		r = tar_file_new(s->path, &s->archive, err);
 	if (r == 0)
 		r = tar_file_add_text(s->archive, "oci-layout", LAYOUT_TEXT, err);
 	if (r == 0)
@@ -422,7 +459,7 @@ static int make_sink(
 		s->name = xstrdup(name);
 	int r = s->name && *s->name == '@'
 	                ? err_set(err, ERR_INVALID, "'%s': a digest is no name to write", rest)
-	        : archive ? open_archive(s, err)
+	        : archive ? open_archive(s, -1, err)
 	                  : open_layout(s, err);
 	if (r < 0) {
 		sink_free(&s->sink);
@@ -440,4 +477,30 @@ int sink_oci(const char *rest, struct sink **ret, struct err *err)
 int sink_oci_archive(const char *rest, const char *name, struct sink **ret, struct err *err)
 {
 	return make_sink(rest, true, name, ret, err);
+}
+
+static int make_named(
+	int fd, const char *path, const struct strv *names, struct sink **ret, struct err *err)
+{
+	struct oci_sink *s = xcalloc(1, sizeof(*s));
+	*s = (struct oci_sink){.sink = {.ops = &sink_ops}, .dir = -1, .path = xstrdup(path)};
+	strv_copy(&s->names, names);
+	int r = fd >= 0 ? open_archive(s, fd, err) : open_layout(s, err);
+	if (r < 0) {
+		sink_free(&s->sink);
+		return r;
+	}
+	*ret = &s->sink;
+	return 0;
+}
+
+int sink_oci_named(const char *path, const struct strv *names, struct sink **ret, struct err *err)
+{
+	return make_named(-1, path, names, ret, err);
+}
+
+int sink_oci_archive_fd(
+	int fd, const char *path, const struct strv *names, struct sink **ret, struct err *err)
+{
+	return make_named(fd, path, names, ret, err);
 }

@@ -282,7 +282,8 @@ static int push_registry(struct store *s, const char *rest, const struct documen
 	int r = reference_parse(rest, &ref, err);
 	if (r < 0)
 		return r;
-	reference_default_tag(&ref);
+	if (!o->by_digest)
+		reference_default_tag(&ref);
 	find_origins(s, &ref, &from);
 	if (remote_open(&o->remote, &remote, err) < 0 ||
 		sink_registry(remote, &ref, &from, &sink, err) < 0)
@@ -336,4 +337,30 @@ int image_push(struct store *s, const struct descriptor *image, const char *name
 		return err_wrap(err, "cannot push to %s", location);
 	*ret_digest = doc.desc.digest;
 	return 0;
+}
+
+int image_export(struct store *s, const struct descriptor *image, const struct image_export *e,
+	struct err *err)
+{
+	AUTO_DOCUMENT struct document doc = {0};
+	AUTO_TXN struct txn *t = NULL;
+	AUTO_SINK struct sink *sink = NULL;
+	struct push_opts o = {.progress = e->progress};
+	int r = txn_begin(s, &t, err);
+	if (r == 0)
+		r = read_document(s, image, &doc, err);
+	if (r < 0)
+		return r;
+	switch (e->kind) {
+	case EXPORT_OCI_DIR:
+		r = sink_oci_named(e->path, e->names, &sink, err);
+		break;
+	case EXPORT_OCI_ARCHIVE:
+		r = sink_oci_archive_fd(e->fd, e->path, e->names, &sink, err);
+		break;
+	case EXPORT_DOCKER_ARCHIVE:
+		sink = sink_docker_archive_fd(e->fd, e->path, e->names);
+		break;
+	}
+	return r < 0 ? r : push_to(s, sink, &doc, &o, err);
 }

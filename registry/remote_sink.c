@@ -18,6 +18,7 @@ struct registry_sink {
 	struct remote *remote;
 	const struct map *from;
 	char *top, *repository;
+	bool tagged; /* else the manifest is found by its digest only */
 	char how[16];
 };
 
@@ -60,7 +61,7 @@ static int registry_manifest(struct sink *k, const struct document *doc, bool to
 		return err_sys(err, "cannot make a memory file");
 	struct json *j = json_new_object();
 	json_set_string(j, "op", "put_manifest");
-	json_set_string(j, "ref", top ? s->top : by_digest);
+	json_set_string(j, "ref", top && s->tagged ? s->top : by_digest);
 	json_set_string(j, "media_type", doc->desc.media_type);
 	json_set_int(j, "size", (int64_t)doc->len);
 	return remote_call(s->remote, j, fd, NULL, err);
@@ -104,6 +105,7 @@ int sink_registry(struct remote *r, const struct reference *ref, const struct ma
 	s->remote = r;
 	s->from = from;
 	s->top = reference_str(ref);
+	s->tagged = ref->tag != NULL;
 	s->repository = reference_name(ref);
 	*ret = &s->sink;
 	return 0;

@@ -46,5 +46,12 @@ int sink_oci_archive(const char *rest, const char *name, struct sink **ret, stru
 	__attribute__((warn_unused_result));
 int sink_docker_archive(const char *rest, const char *name, struct sink **ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* names: all that the image is called, complete references; borrowed. fd: of the file to write. */
+struct strv;
+int sink_oci_named(const char *path, const struct strv *names, struct sink **ret, struct err *err)
+	__attribute__((warn_unused_result));
+int sink_oci_archive_fd(int fd, const char *path, const struct strv *names, struct sink **ret,
+	struct err *err) __attribute__((warn_unused_result));
+struct sink *sink_docker_archive_fd(int fd, const char *path, const struct strv *names);
 int sink_dir(const char *rest, struct sink **ret, struct err *err)
 	__attribute__((warn_unused_result));

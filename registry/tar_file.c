@@ -60,6 +60,15 @@ int tar_file_new(const char *path, struct tar_file **ret, struct err *err)
 	return 0;
 }
 
+struct tar_file *tar_file_new_fd(int fd, const char *name)
+{
+	struct tar_file *a = xcalloc(1, sizeof(*a));
+	*a = (struct tar_file){.tmp = TMP_INIT, .dir = -1, .fd = -1};
+	a->out = writer_to_fd(fd, name);
+	a->tar = tar_writer_new(a->out);
+	return a;
+}
+
 void tar_file_free(struct tar_file *a)
 {
 	if (!a)
@@ -123,7 +132,7 @@ int tar_file_add_dir(struct tar_file *a, const char *name, struct err *err)
 int tar_file_finish(struct tar_file *a, struct err *err)
 {
 	int r = tar_writer_end(a->tar, err);
-	return r < 0 || a->fd >= 0 ? r : tmp_publish(&a->tmp, a->dir, a->name, false, err);
+	return r < 0 || a->dir < 0 ? r : tmp_publish(&a->tmp, a->dir, a->name, false, err);
 }
 
 /* --- reading: the archive is unpacked by a job that can touch nothing else, then read as a

@@ -11,6 +11,8 @@ struct err;
  * replaced at the end. */
 int tar_file_new(const char *path, struct tar_file **ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* Written to fd (borrowed) as it is; name is for messages. */
+struct tar_file *tar_file_new_fd(int fd, const char *name);
 /* size bytes from the start of fd (borrowed) */
 int tar_file_add_file(struct tar_file *a, const char *name, int fd, uint64_t size, struct err *err)
 	__attribute__((warn_unused_result));

@@ -44,8 +44,6 @@ struct pull_opts {
 	bool has_platform;
 	struct platform platform;
 	bool all_platforms; /* keep the whole index with all its manifests */
-	bool gather; /* images of one index for other platforms stay under the name: it is given to
-	                the index, of which then only a part is here */
 	bool no_unpack; /* layers stay blobs until they are used */
 	struct progress *progress;
 };
@@ -68,6 +66,7 @@ struct push_opts {
 	struct remote_opts remote;
 	enum push_format format; /* other than the image's: config and manifest are converted, the
 	                            digest changes */
+	bool by_digest; /* to a registry: the name has no tag and gets none */
 	bool quiet;
 	struct progress *progress;
 };
@@ -77,6 +76,19 @@ struct push_opts {
 int image_push(struct store *s, const struct descriptor *image, const char *name,
 	const char *location, const struct push_opts *o, struct digest *ret_digest, struct err *err)
 	__attribute__((warn_unused_result));
+
+enum export_kind { EXPORT_OCI_DIR, EXPORT_OCI_ARCHIVE, EXPORT_DOCKER_ARCHIVE };
+
+/* An image as a file or directory under several names. */
+struct image_export {
+	enum export_kind kind;
+	const char *path; /* of the directory; of an archive for messages only */
+	int fd; /* what an archive is written to */
+	const struct strv *names; /* complete references with tags; may be empty */
+	struct progress *progress;
+};
+int image_export(struct store *s, const struct descriptor *image, const struct image_export *e,
+	struct err *err) __attribute__((warn_unused_result));
 
 /* Unpacks the layers of an image in the store that are not unpacked yet (blobs are here). In
  * parallel. */
