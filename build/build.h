@@ -44,17 +44,18 @@ struct build_opts {
 	struct map build_args; /* value NULL: take it from our environment */
 	struct map contexts; /* --build-context: name -> where */
 	struct map labels;
-	struct map annotations; /* of the manifest */
+	bool drop_labels; /* those of base images and base stages */
+	bool inherit_annotations; /* those of the base image's manifest, but for unset_annotations
+	                           */
+	struct strv unset_annotations;
 	const char *target; /* NULL: the last stage */
 	bool no_cache;
 	struct strv no_cache_stages; /* --no-cache-filter */
 	bool has_cache_ttl;
 	int64_t cache_ttl_ns; /* older records are not used */
 	bool explain; /* why each step ran that was not answered from the cache */
-	struct platform_list platforms; /* an image for each; none: the host's */
-	bool all_platforms; /* all those that every base image is there for */
-	const char *os_version; /* of the images, NULL: that of the base image */
-	struct strv os_features; /* added to those of the base image */
+	struct platform *platforms; /* owned; an image for each */
+	size_t n_platforms; /* 0: the host's */
 	bool has_epoch; /* SOURCE_DATE_EPOCH: times in config and history are it, times in layers at
 	                   most it */
 	int64_t epoch;
@@ -80,6 +81,7 @@ struct built_image {
 	struct descriptor manifest; /* in the store; its platform is set */
 	struct digest image_id; /* of the config */
 	uint64_t bytes; /* all blobs of the image */
+	size_t base_layers, base_history; /* how many came with the base image */
 };
 
 /*
@@ -91,6 +93,8 @@ struct build_result {
 	size_t n_images;
 	struct descriptor root; /* the one manifest, or an index of all */
 	struct strv refs; /* names that were set, fully qualified: by build_publish() */
+	bool has_epoch; /* SOURCE_DATE_EPOCH of the options or of the file */
+	int64_t epoch;
 	unsigned steps_run, steps_cached;
 	uint64_t new_bytes; /* of layer blobs written */
 	char *log; /* the complete log's path when the build failed after a step had output; NULL

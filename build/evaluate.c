@@ -136,7 +136,6 @@ int build_use_image(struct build *b, const char *text, const struct platform *pl
 	struct pull_opts pull = b->o->pull;
 	pull.has_platform = true;
 	pull.platform = *platform;
-	pull.gather = true; /* a build may need it for several */
 	pull.progress = b->o->progress;
 	struct pulled pulled = {0};
 	if (image_pull(b->store, text, &pull, &pulled, err) < 0)
@@ -159,8 +158,7 @@ int build_use_image(struct build *b, const char *text, const struct platform *pl
 static int start_from_base(struct build *b, struct stage_plan *p, struct err *err)
 {
 	struct stage *st = p->stage;
-	const struct platform *platform =
-		st->has_platform ? &st->platform : &build_target_of(b, st)->platform;
+	const struct platform *platform = st->has_platform ? &st->platform : &b->target_platform;
 	p->base_image = NO_STAGE;
 	if (st->scratch) {
 		image_config_init(&p->config, platform);
@@ -172,6 +170,8 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 		image_config_copy(&p->config, &base->config);
 		map_copy(&p->env, &base->env);
 		lint_inherit(p, base);
+		if (b->o->drop_labels)
+			map_done(&p->config.labels);
 		p->base_history = p->config.n_history;
 		return 0;
 	} else {
@@ -187,6 +187,8 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 			mem_replace(&p->config.working_dir, xstrdup("/"));
 	}
 	p->base_history = p->config.n_history;
+	if (b->o->drop_labels)
+		map_done(&p->config.labels);
 	if (!map_has(&p->config.env, "PATH"))
 		map_set(&p->config.env, "PATH", DEFAULT_PATH);
 	map_copy(&p->env, &p->config.env);

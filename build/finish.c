@@ -4,28 +4,15 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "build/recompress.h"
 #include "build/stage_run.h"
 #include "image/manifest.h"
 #include "image/media_type.h"
 #include "store/blobs.h"
 #include "store/images.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *layer_type(enum compression c)
-{
-	switch (c) {
-	case COMPRESSION_NONE:
-		return MT_OCI_LAYER;
-	case COMPRESSION_GZIP:
-		return MT_OCI_LAYER_GZIP;
-	case COMPRESSION_ZSTD:
-		return MT_OCI_LAYER_ZSTD;
-	}
-	return MT_OCI_LAYER;
-}
 
 /* The same bytes under OCI's name. */
 static const char *oci_type(const char *type)
@@ -64,7 +51,7 @@ static void add_steps(struct build *b, const struct stage_run *r, struct image_c
 			continue;
 		const struct link *l = res->link;
 		struct descriptor d = {.digest = l->layer.blob, .size = l->layer.blob_size};
-		char *type = xstrdup(layer_type(l->compression));
+		char *type = xstrdup(layer_media_type(l->compression));
 		d.media_type = type;
 		manifest_add_layer(m, &d);
 		free(type);
@@ -109,6 +96,10 @@ static void add_base_layers(const struct build *b, size_t root_stage, struct man
 	if (index == NO_STAGE)
 		return;
 	const struct manifest *base = &b->images[index].image.manifest;
+	if (b->o->inherit_annotations)
+		map_copy(&m->annotations, &base->annotations);
+	STRV_FOREACH (key, &b->o->unset_annotations)
+		map_remove(&m->annotations, *key);
 	for (size_t i = 0; i < base->n_layers; i++) {
 		struct descriptor d = {
 			.digest = base->layers[i].digest, .size = base->layers[i].size};
@@ -131,35 +122,26 @@ static int put_document(struct build *b, const char *text, const char *type, str
 }
 
 /* The manifest's descriptor, as an index has it. */
-static void describe(const struct platform *p, const struct image_config *c,
-	const struct strv *os_features, struct built_image *image)
+static void describe(const struct image_config *c, struct built_image *image)
 {
-	strv_copy(&image->manifest.os_features, os_features);
-	image->platform = *p;
-	/* it is what was asked for that finds it, whatever the base image says it is */
+	image->platform = c->platform;
 	image->manifest.has_platform = true;
-	image->manifest.platform = *p;
-	memcpy(image->manifest.platform.os_version, c->platform.os_version,
-		sizeof(c->platform.os_version));
+	image->manifest.platform = c->platform;
 }
 
-static int finish_image(struct build *b, size_t stage, struct built_image *ret, struct err *err)
+int finish_image(struct build *b, struct built_image *ret, struct err *err)
 {
-	struct stage_plan *p = &b->plans[stage];
-	size_t root_stage = base_image_of(b, stage);
+	struct stage_plan *p = &b->plans[b->stages.target];
+	size_t root_stage = base_image_of(b, b->stages.target);
 	struct image_config *c = &p->config;
-	AUTO_STRV struct strv os_features = STRV_INIT;
 	struct manifest m = {0};
 	struct timespec last = {.tv_sec = -1};
 	m.media_type = xstrdup(MT_OCI_MANIFEST);
-	map_copy(&m.annotations, &b->o->annotations);
 	add_base_layers(b, root_stage, &m);
-	add_steps(b, &b->runs[stage], c, &m, &last);
+	ret->base_layers = m.n_layers;
+	ret->base_history = b->plans[root_stage].base_history;
+	add_steps(b, &b->runs[b->stages.target], c, &m, &last);
 	map_merge(&c->labels, &b->o->labels);
-	if (b->o->os_version)
-		snprintf(c->platform.os_version, sizeof(c->platform.os_version), "%s",
-			b->o->os_version);
-	image_config_add_os_features(c, &b->o->os_features, &os_features);
 	date_history(b, c, b->plans[root_stage].base_history);
 	char text[CLOCK_STR_MAX];
 	if (b->has_epoch)
@@ -181,7 +163,7 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 		rc = put_document(b, manifest, MT_OCI_MANIFEST, &ret->manifest, err);
 	}
 	if (rc == 0) {
-		describe(&build_target_of(b, p->stage)->platform, c, &os_features, ret);
+		describe(c, ret);
 		ret->image_id = m.config.digest;
 		ret->bytes = m.config.size + ret->manifest.size;
 		for (size_t i = 0; i < m.n_layers; i++)
@@ -189,33 +171,4 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 	}
 	manifest_done(&m);
 	return rc;
-}
-
-/* One manifest is what is named; of several an index is made, which names them in their order. */
-static int finish_root(struct build *b, struct err *err)
-{
-	struct build_result *r = b->result;
-	if (r->n_images == 1) {
-		descriptor_copy(&r->root, &r->images[0].manifest);
-		r->root.has_platform = false;
-		return 0;
-	}
-	struct index ix = {.media_type = xstrdup(MT_OCI_INDEX)};
-	for (size_t i = 0; i < r->n_images; i++)
-		index_add(&ix, &r->images[i].manifest);
-	AUTO_FREE char *text = index_dump(&ix);
-	index_done(&ix);
-	return put_document(b, text, MT_OCI_INDEX, &r->root, err);
-}
-
-int finish_images(struct build *b, struct err *err)
-{
-	const struct stages *all = &b->stages;
-	b->result->images = xcalloc(all->n_targets, sizeof(*b->result->images));
-	for (size_t i = 0; i < all->n_targets; i++) {
-		if (finish_image(b, all->targets[i].stage, &b->result->images[i], err) < 0)
-			return err->code;
-		b->result->n_images++;
-	}
-	return finish_root(b, err);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stages that are wanted -> configs and manifests in the store. */
+/* The target stage -> config and manifest in the store. */
 #pragma once
 
 struct build;
+struct built_image;
 struct err;
 
-/* Fills in the images and the root of the result. */
-int finish_images(struct build *b, struct err *err) __attribute__((warn_unused_result));
+int finish_image(struct build *b, struct built_image *ret, struct err *err)
+	__attribute__((warn_unused_result));

@@ -13,33 +13,28 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "build/build.h"
-#include "build/publish.h"
 #include "cmd/build_call.h"
+#include "cmd/build_output.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
 #include "store/store.h"
 
 struct build_args {
 	struct strv allow, secrets, ssh;
-	struct strv files, tags, build_args, build_contexts, labels, annotations, no_cache_filter;
-	const char *call, *print, *target, *pull, *iidfile, *ignorefile, *progress, *timestamp,
-		*epoch, *format;
-	struct strv os_features;
-	const char *os_version;
-	bool all_platforms;
+	struct strv files, tags, build_args, build_contexts, labels, no_cache_filter;
+	const char *call, *print, *target, *pull, *ignorefile, *progress, *timestamp, *epoch;
 	bool check, no_cache, quiet, pull_always, pull_never, rewrite_timestamp, layers;
 	const char *cache_ttl;
 	bool explain_cache;
 	uint64_t jobs;
+	struct output_args output;
 	struct remote_args remote;
 	struct platform_args platform;
 	struct box_args box;
 };
 
 static const struct opt build_options[] = {
-	OPT_BOOL(0, "all-platforms", struct build_args, all_platforms),
 	OPT_STRV(0, "allow", struct build_args, allow),
-	OPT_STRV(0, "annotation", struct build_args, annotations),
 	OPT_STRV(0, "build-arg", struct build_args, build_args),
 	OPT_STRV(0, "build-context", struct build_args, build_contexts),
 	OPT_STRING(0, "cache-ttl", struct build_args, cache_ttl),
@@ -47,16 +42,12 @@ static const struct opt build_options[] = {
 	OPT_BOOL(0, "check", struct build_args, check),
 	OPT_BOOL(0, "explain-cache", struct build_args, explain_cache),
 	OPT_STRV('f', "file", struct build_args, files),
-	OPT_STRING(0, "format", struct build_args, format),
 	OPT_STRING(0, "ignorefile", struct build_args, ignorefile),
-	OPT_STRING(0, "iidfile", struct build_args, iidfile),
 	OPT_UINT('j', "jobs", struct build_args, jobs),
 	OPT_STRV(0, "label", struct build_args, labels),
 	OPT_BOOL(0, "layers", struct build_args, layers),
 	OPT_BOOL(0, "no-cache", struct build_args, no_cache),
 	OPT_STRV(0, "no-cache-filter", struct build_args, no_cache_filter),
-	OPT_STRV(0, "os-feature", struct build_args, os_features),
-	OPT_STRING(0, "os-version", struct build_args, os_version),
 	OPT_STRING(0, "print", struct build_args, print),
 	OPT_STRING(0, "progress", struct build_args, progress),
 	OPT_MAYBE_STRING(0, "pull", struct build_args, pull, "always"),
@@ -71,6 +62,7 @@ static const struct opt build_options[] = {
 	OPT_STRING(0, "target", struct build_args, target),
 	OPT_STRING(0, "timestamp", struct build_args, timestamp),
 	OPT_GROUP(box_options, struct build_args, box),
+	OPT_GROUP(output_options, struct build_args, output),
 	OPT_GROUP(platform_options, struct build_args, platform),
 	OPT_GROUP(remote_options, struct build_args, remote),
 	OPT_IGNORED_BOOL(0, "force-rm"),
@@ -80,8 +72,6 @@ static const struct opt build_options[] = {
 	OPT_REFUSED_WHY(0, "cache-to", "yet"),
 	OPT_REFUSED_WHY(0, "device", "yet"),
 	OPT_REFUSED_WHY(0, "isolation", "yet"),
-	OPT_REFUSED_WHY('o', "output", "yet; use 'mica save' or 'mica push'"),
-	OPT_REFUSED_WHY(0, "squash", "yet"),
 	OPT_REFUSED_WHY('v', "volume", "yet"),
 	OPT_END,
 };
@@ -89,6 +79,7 @@ static const struct opt build_options[] = {
 static void build_init(void *args)
 {
 	struct build_args *a = args;
+	output_args_init(&a->output);
 	remote_args_init(&a->remote);
 	a->layers = true;
 }
@@ -209,18 +200,13 @@ static int set_context(const struct strv *rest, struct build_opts *o, struct err
 
 static int set_platforms(const struct build_args *a, struct build_opts *o, struct err *err)
 {
-	o->all_platforms = a->all_platforms;
-	o->os_version = a->os_version;
-	strv_copy(&o->os_features, &a->os_features);
-	if (platform_args_list(&a->platform, &o->platforms, err) < 0)
-		return err->code;
-	if (o->all_platforms && o->platforms.n)
-		return err_set(
-			err, ERR_INVALID, "'--all-platforms' cannot be combined with a platform");
-	if (o->os_version &&
-		(!*o->os_version || strlen(o->os_version) >= sizeof(o->platforms.p->os_version)))
-		return err_set(err, ERR_INVALID, "option '--os-version': '%s' is not a version",
-			o->os_version);
+	struct platform p;
+	bool given;
+	int rc = platform_args_get(&a->platform, &p, &given, err);
+	if (rc < 0 || !given)
+		return rc;
+	o->platforms = xcalloc(1, sizeof(*o->platforms));
+	o->platforms[o->n_platforms++] = p;
 	return 0;
 }
 
@@ -237,34 +223,16 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 	o->explain = a->explain_cache;
 	o->ignore_file = a->ignorefile;
 	o->jobs = a->jobs > 1024 ? 1024 : (unsigned)a->jobs;
-	if (a->format && !streq(a->format, "oci"))
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--format': images are built as 'oci'; 'mica push --format' "
-			"converts");
 	remote_args_apply(app, &a->remote, &o->pull.remote);
 	o->box.network = RUN_NETWORK_PRIVATE;
 	if (set_platforms(a, o, err) < 0 || box_args_apply(&a->box, &o->box, err) < 0 ||
 		add_pairs(&a->build_args, "build-arg", false, &o->build_args, err) < 0 ||
 		add_pairs(&a->build_contexts, "build-context", false, &o->contexts, err) < 0 ||
 		add_pairs(&a->labels, "label", true, &o->labels, err) < 0 ||
-		add_pairs(&a->annotations, "annotation", true, &o->annotations, err) < 0 ||
 		set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0 ||
 		set_allow(&a->allow, o, err) < 0 || set_cache_ttl(a->cache_ttl, o, err) < 0)
 		return err->code;
 	return set_context(rest, o, err);
-}
-
-/* Before anything is built: what is found out afterwards has cost a build, and its names are set.
- */
-static int check_iidfile(const char *path, struct err *err)
-{
-	struct stat st;
-	AUTO_FREE char *dir = path_dir(path);
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return err_set(err, ERR_INVALID, "option '--iidfile': '%s' is a directory", path);
-	if (access(dir, W_OK | X_OK) < 0)
-		return err_sys(err, "option '--iidfile': cannot write to '%s'", dir);
-	return 0;
 }
 
 static int tick(void *arg)
@@ -287,21 +255,16 @@ static void summary(struct app *app, const struct build_result *r, uint64_t ms)
 		r->steps_cached, fresh, total);
 }
 
-static int report(struct app *app, const struct build_args *a, const struct build_result *r,
-	uint64_t began, struct err *err)
+/* Standard output has the ID, unless an output takes it; one that is nowhere has none to give. */
+static void report(struct app *app, const struct build_args *a, const struct outputs *out,
+	const struct build_result *r, uint64_t began)
 {
 	char id[DIGEST_STR_MAX];
-	/* what an image is known by is its config's digest; an index has none */
-	const struct digest *d = r->n_images == 1 ? &r->images[0].image_id : &r->root.digest;
 	if (!a->quiet)
 		summary(app, r, clock_ms() - began);
-	if (a->iidfile) {
-		digest_str(d, id);
-		if (fs_write_file(AT_FDCWD, a->iidfile, id, strlen(id), 0644, false, err) < 0)
-			return err->code;
-	}
-	out_printf(&app->out, "%s\n", digest_hex(d, id));
-	return 0;
+	const struct digest *d = outputs_image_id(out, r);
+	if (d && !out->to_stdout)
+		out_printf(&app->out, "%s\n", digest_hex(d, id));
 }
 
 /* A chain of layers takes a descriptor each: we may have as many as we are allowed; the steps have
@@ -347,6 +310,7 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 	AUTO_TXN struct txn *t = NULL;
 	struct build_opts o;
 	struct build_result result = {0};
+	struct outputs out = {0};
 	enum progress_mode mode = PROGRESS_AUTO;
 	uint64_t began = clock_ms();
 
@@ -365,8 +329,8 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 	if (rc == 0) {
 		o.n_ulimits = o.box.n_rlimits;
 		raise_descriptors(&o.box);
-		if (a->iidfile)
-			rc = check_iidfile(a->iidfile, err);
+		if (o.call == BUILD_CALL_BUILD)
+			rc = outputs_prepare(&a->output, &o.tags, &o, &out, err);
 	}
 	if (rc == 0)
 		rc = app_store(app, false, &s, err);
@@ -378,7 +342,7 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 		o.tick_arg = &app->out;
 		rc = build_run(s, t, &o, &result, err);
 		if (rc == 0 && o.call == BUILD_CALL_BUILD)
-			rc = build_publish(s, &o.tags, &result, err);
+			rc = outputs_write(&out, s, t, &o, &result, err);
 		STRV_FOREACH (w, &result.warnings)
 			out_warn(&app->out, "%s", *w);
 		STRV_FOREACH (w, &result.explanations)
@@ -389,11 +353,12 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 		if (rc == 0 && o.call != BUILD_CALL_BUILD)
 			rc = found;
 		else if (rc == 0)
-			rc = report(app, a, &result, began, err);
+			report(app, a, &out, &result, began);
 		else if (result.log)
 			out_note(&app->out, "the complete log is in %s", result.log);
 		out_progress_done(&app->out);
 	}
+	outputs_done(&out);
 	build_result_done(&result);
 	build_opts_done(&o);
 	return rc;

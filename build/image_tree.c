@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/image_tree.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/progress.h"
+#include "base/stream.h"
+#include "layers/merge.h"
+#include "layers/snapshot.h"
+#include "registry/transport.h"
+#include "store/blobs.h"
+#include "store/images.h"
+#include "store/store.h"
+#include "store/tree.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct lowers {
+	int *fds; /* topmost first */
+	size_t n;
+};
+
+static void lowers_done(struct lowers *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		close(l->fds[i]);
+	free(l->fds);
+}
+
+/* The layers first..end-1, unpacked before. */
+static int lowers_open(struct store *s, const struct image *img, size_t first, size_t end,
+	struct lowers *ret, struct err *err)
+{
+	ret->fds = xcalloc(end - first + 1, sizeof(*ret->fds));
+	for (size_t i = end; i-- > first;) {
+		if (tree_open(s, &img->config.diff_ids[i], &ret->fds[ret->n], err) < 0)
+			return err->code;
+		ret->n++;
+	}
+	return 0;
+}
+
+/* With an empty directory at the bottom: a single lower would be cloned as it is. */
+static int mount_layers(struct store *s, struct txn *t, const struct image *img, size_t n,
+	int *ret_fd, struct err *err)
+{
+	AUTO_FREE char *name = NULL;
+	struct lowers l = {0};
+	int r = lowers_open(s, img, 0, n, &l, err);
+	if (r == 0)
+		r = txn_mkdir(t, "bottom", &name, &l.fds[l.n], err);
+	if (r == 0) {
+		l.n++;
+		const struct snapshot snap = {
+			.lower = l.fds, .n_lower = l.n, .upper = -1, .work = -1};
+		r = snapshot_mount(&snap, ret_fd, err);
+	}
+	lowers_done(&l);
+	return r;
+}
+
+int image_tree_mount(struct store *s, struct txn *t, const struct image *img, size_t n,
+	struct progress *progress, int *ret_fd, struct err *err)
+{
+	int r = image_unpack(s, img, progress, err);
+	return r < 0 ? r : mount_layers(s, t, img, n, ret_fd, err);
+}
+
+struct pack {
+	int dir, blob;
+	const struct diff_opts *opts;
+};
+
+static int pack_job(void *arg, struct buf *out, struct err *err)
+{
+	const struct pack *p = arg;
+	struct layer layer;
+	AUTO_WRITER struct writer *w = writer_to_fd(p->blob, "the layer's blob");
+	if (layer_diff(p->dir, p->opts, w, &layer, err) < 0)
+		return err->code;
+	buf_add(out, &layer, sizeof(layer));
+	return 0;
+}
+
+/* Archives the merged directory and puts blob and tree into the store. */
+static int store_merged(struct store *s, struct txn *t, const char *name, int dir,
+	const struct diff_opts *opts, struct layer *ret, struct err *err)
+{
+	AUTO_TMP struct tmp blob = TMP_INIT;
+	AUTO_BUF struct buf out = BUF_INIT(sizeof(*ret));
+	if (blob_begin(s, &blob, err) < 0)
+		return err->code;
+	struct pack p = {.dir = dir, .blob = blob.fd, .opts = opts};
+	if (job_run(pack_job, &p, &out, err) < 0)
+		return err->code;
+	memcpy(ret, out.data, sizeof(*ret));
+	if (ret->entries == 0)
+		return 0;
+	if (blob_commit(s, &blob, &ret->blob, err) < 0)
+		return err->code;
+	return tree_publish(s, t, name, &ret->diff_id, err);
+}
+
+int image_tree_squash(struct store *s, struct txn *t, const struct image *img, size_t first,
+	const struct diff_opts *opts, struct progress *progress, struct layer *ret, struct err *err)
+{
+	AUTO_FREE char *name = NULL;
+	AUTO_FD int dir = -1, below = -1;
+	struct lowers l = {0};
+	progress_begin(progress, "squash", "squash", 0);
+	int r = image_unpack(s, img, progress, err);
+	if (r == 0 && first)
+		r = mount_layers(s, t, img, first, &below, err);
+	AUTO_FD int base = -1;
+	if (r == 0 && first && (base = openat(below, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		r = err_sys(err, "cannot open the base image's files");
+	if (r == 0)
+		r = lowers_open(s, img, first, img->manifest.n_layers, &l, err);
+	if (r == 0)
+		r = txn_mkdir(t, "squash", &name, &dir, err);
+	if (r == 0)
+		r = layers_merge(l.fds, l.n, base, dir, err);
+	if (r == 0)
+		r = store_merged(s, t, name, dir, opts, ret, err);
+	lowers_done(&l);
+	progress_end(progress, "squash", r == 0 ? "done" : "failed");
+	return r < 0 ? err_wrap(err, "cannot squash the layers") : 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/recompress.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/gzip_stream.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/stream.h"
+#include "base/tmp.h"
+#include "base/zstd_stream.h"
+#include "image/descriptor.h"
+#include "image/docker_schema2.h"
+#include "image/media_type.h"
+#include "store/blobs.h"
+
+#include <string.h>
+
+const char *layer_media_type(enum compression c)
+{
+	switch (c) {
+	case COMPRESSION_NONE:
+		return MT_OCI_LAYER;
+	case COMPRESSION_GZIP:
+		return MT_OCI_LAYER_GZIP;
+	case COMPRESSION_ZSTD:
+		return MT_OCI_LAYER_ZSTD;
+	}
+	return MT_OCI_LAYER;
+}
+
+struct work {
+	int from, to;
+	const char *type; /* OCI's */
+	enum compression compression;
+	int level;
+};
+
+struct outcome {
+	struct digest diff_id, blob;
+	uint64_t size;
+};
+
+static int recompress(void *arg, struct buf *out, struct err *err)
+{
+	const struct work *w = arg;
+	struct hashed plain, packed;
+	hashed_init(&plain);
+	hashed_init(&packed);
+	AUTO_READER struct reader *file = reader_from_fd(w->from, "the layer");
+	AUTO_READER struct reader *unpacked =
+		streq(w->type, MT_OCI_LAYER_GZIP)   ? reader_gunzip(file)
+		: streq(w->type, MT_OCI_LAYER_ZSTD) ? reader_unzstd(file)
+						    : NULL;
+	AUTO_READER struct reader *in = reader_hashed(unpacked ? unpacked : file, &plain);
+	AUTO_WRITER struct writer *blob = writer_to_fd(w->to, "the layer's blob");
+	AUTO_WRITER struct writer *counted = writer_hashed(blob, &packed);
+	AUTO_WRITER struct writer *packer =
+		w->compression == COMPRESSION_GZIP   ? writer_gzip(counted, w->level)
+		: w->compression == COMPRESSION_ZSTD ? writer_zstd(counted, w->level)
+						     : NULL;
+	if (stream_copy(in, packer ? packer : counted, NULL, err) < 0 ||
+		(packer && writer_finish(packer, err) < 0))
+		return err->code;
+	struct outcome got = {sha256_final(&plain.sha), sha256_final(&packed.sha), packed.count};
+	buf_add(out, &got, sizeof(got));
+	return 0;
+}
+
+int layer_recompress(struct store *s, struct descriptor *d, const struct digest *diff_id,
+	enum compression compression, int level, struct err *err)
+{
+	char text[DIGEST_STR_MAX];
+	AUTO_FD int from = -1;
+	AUTO_TMP struct tmp tmp = TMP_INIT;
+	AUTO_BUF struct buf out = BUF_INIT(sizeof(struct outcome));
+	const char *have = media_type_to_oci(d->media_type), *want = layer_media_type(compression);
+	struct outcome got;
+	if (!have)
+		return err_set(err, ERR_UNSUPPORTED,
+			"layer %s: a layer of type '%s' stays as it is",
+			digest_str(&d->digest, text), d->media_type);
+	if (streq(have, want) && (level < 0 || compression == COMPRESSION_NONE))
+		return 0;
+	if (blob_open(s, &d->digest, &from, err) < 0 || blob_begin(s, &tmp, err) < 0)
+		return err->code;
+	struct work w = {from, tmp.fd, have, compression, level};
+	if (job_run(recompress, &w, &out, err) < 0)
+		return err_wrap(err, "layer %s", digest_str(&d->digest, text));
+	memcpy(&got, out.data, sizeof(got));
+	if (!digest_equal(&got.diff_id, diff_id))
+		return err_set(err, ERR_CORRUPT,
+			"layer %s: its content is not what the config says",
+			digest_str(&d->digest, text));
+	if (blob_commit(s, &tmp, &got.blob, err) < 0)
+		return err->code;
+	d->digest = got.blob;
+	d->size = got.size;
+	mem_replace(&d->media_type,
+		xstrdup(media_is_docker(d->media_type) ? media_type_to_docker(want) : want));
+	return 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A layer of the store compressed in another way. */
+#pragma once
+#include "layers/layer.h"
+
+struct descriptor;
+struct err;
+struct store;
+
+/* *d: a layer's descriptor, replaced by that of the new blob, which is in the store. Its diff ID is
+ * diff_id before and after. A layer that is compressed like that already stays, when level is -1.
+ */
+int layer_recompress(struct store *s, struct descriptor *d, const struct digest *diff_id,
+	enum compression compression, int level, struct err *err)
+	__attribute__((warn_unused_result));
+/* What OCI calls a layer compressed like this. */
+const char *layer_media_type(enum compression c);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/build_output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "build/publish.h"
+#include "image/media_type.h"
+#include "store/store.h"
+
+const struct opt output_options[] = {
+	OPT_STRV(0, "annotation", struct output_args, annotations),
+	OPT_STRV(0, "attest", struct output_args, attest),
+	OPT_BOOL(0, "created-annotation", struct output_args, created_annotation),
+	OPT_STRING(0, "format", struct output_args, format),
+	OPT_STRING(0, "iidfile", struct output_args, iidfile),
+	OPT_BOOL(0, "inherit-annotations", struct output_args, inherit_annotations),
+	OPT_BOOL(0, "inherit-labels", struct output_args, inherit_labels),
+	OPT_BOOL(0, "load", struct output_args, load),
+	OPT_STRING(0, "metadata-file", struct output_args, metadata_file),
+	OPT_BOOL(0, "omit-history", struct output_args, omit_history),
+	OPT_STRV('o', "output", struct output_args, outputs),
+	OPT_STRING(0, "provenance", struct output_args, provenance),
+	OPT_BOOL(0, "push", struct output_args, push),
+	OPT_STRING(0, "sbom", struct output_args, sbom),
+	OPT_BOOL(0, "squash", struct output_args, squash),
+	OPT_BOOL(0, "squash-all", struct output_args, squash_all),
+	OPT_STRV(0, "unsetannotation", struct output_args, unset_annotations),
+	OPT_IGNORED_BOOL('D', "disable-compression"),
+	OPT_IGNORED_BOOL(0, "identity-label"),
+	OPT_IGNORED(0, "layer-label"),
+	OPT_REFUSED_WHY(0, "cw", "images for confidential computing are not made"),
+	OPT_REFUSED_WHY(0, "encrypt", "layers are not encrypted"),
+	OPT_REFUSED_WHY(0, "encryption-key", "layers are not encrypted"),
+	OPT_REFUSED_WHY(0, "sign-by", "images are not signed"),
+	OPT_END,
+};
+
+void output_args_init(struct output_args *a)
+{
+	a->inherit_labels = true;
+}
+
+/* --- before the build --- */
+
+static bool is_off(const char *text)
+{
+	static const char *const words[] = {"false", "0", "none", "disabled", "off", ""};
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (streq(text, words[i]))
+			return true;
+	return strstr(text, "disabled=true") || strstr(text, "disabled=1");
+}
+
+static int check_attestation(const char *option, const char *value, struct err *err)
+{
+	if (!value || is_off(value))
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		"option '--%s': attestations are not made; it is accepted with '%s' only", option,
+		streq(option, "attest") ? "disabled=true" : "false");
+}
+
+static int check_attestations(const struct output_args *a, struct err *err)
+{
+	if (check_attestation("sbom", a->sbom, err) < 0 ||
+		check_attestation("provenance", a->provenance, err) < 0)
+		return err->code;
+	STRV_FOREACH (w, &a->attest)
+		if (check_attestation("attest", *w, err) < 0)
+			return err->code;
+	return 0;
+}
+
+static int set_format(const struct output_args *a, struct rework *ret, struct err *err)
+{
+	const char *from = "option '--format'", *format = a->format;
+	if (!format) {
+		format = getenv("BUILDAH_FORMAT");
+		from = "BUILDAH_FORMAT";
+	}
+	if (!format || !*format || streq(format, "oci"))
+		return 0;
+	if (!streq(format, "docker"))
+		return err_set(
+			err, ERR_INVALID, "%s: '%s' is not one of 'oci', 'docker'", from, format);
+	ret->types = TYPES_DOCKER;
+	return 0;
+}
+
+static int set_form(const struct output_args *a, const struct build_opts *o, struct rework *ret,
+	struct err *err)
+{
+	ret->compression = o->compression;
+	ret->level = -1;
+	ret->squash = a->squash_all ? SQUASH_ALL : a->squash ? SQUASH_NEW : SQUASH_NONE;
+	ret->omit_history = a->omit_history;
+	ret->created_annotation = a->created_annotation;
+	STRV_FOREACH (w, &a->annotations)
+		if (annotations_add(&ret->annotations, *w, err) < 0)
+			return err->code;
+	return set_format(a, ret, err);
+}
+
+static int add_output(struct outputs *out, const char *text, struct err *err)
+{
+	struct output o;
+	if (output_parse(text, &o, err) < 0)
+		return err->code;
+	out->o = xreallocarray(out->o, out->n + 1, sizeof(*out->o));
+	out->o[out->n++] = o;
+	return 0;
+}
+
+/* Without a word about it the image goes into the store. With --output it does when a name says so:
+ * --tag as in buildah, or that of an image. */
+static int add_store(const struct output_args *a, struct outputs *out, struct err *err)
+{
+	bool stored = false, forget = false;
+	for (size_t i = 0; i < out->n; i++) {
+		stored |= output_is_stored(&out->o[i]);
+		forget |= out->o[i].forget;
+	}
+	if (a->load || (!stored && !forget && (!out->n || out->tags->n)))
+		return add_output(out, "type=docker", err);
+	return 0;
+}
+
+static int check_outputs(const struct outputs *out, struct err *err)
+{
+	unsigned to_stdout = 0;
+	for (size_t i = 0; i < out->n; i++) {
+		if (output_check(&out->o[i], out->tags, err) < 0)
+			return err->code;
+		to_stdout += out->o[i].dest && streq(out->o[i].dest, "-");
+	}
+	return to_stdout > 1 ? err_set(err, ERR_INVALID,
+				       "option '--output': only one can go to standard output")
+	                     : 0;
+}
+
+static int check_file(const char *option, const char *path, struct err *err)
+{
+	struct stat st;
+	if (!path)
+		return 0;
+	AUTO_FREE char *dir = path_dir(path);
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_set(
+			err, ERR_INVALID, "option '--%s': '%s' is a directory", option, path);
+	if (access(dir, W_OK | X_OK) < 0)
+		return err_sys(err, "option '--%s': cannot write to '%s'", option, dir);
+	return 0;
+}
+
+/* A file that says what a build made is of no other build. */
+static int forget_file(const char *option, const char *path, struct err *err)
+{
+	struct stat st;
+	if (!path || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	if (unlink(path) < 0)
+		return err_sys(err, "option '--%s': cannot remove '%s'", option, path);
+	return 0;
+}
+
+int outputs_prepare(const struct output_args *a, const struct strv *tags, struct build_opts *o,
+	struct outputs *ret, struct err *err)
+{
+	*ret = (struct outputs){
+		.tags = tags, .metadata_file = a->metadata_file, .iidfile = a->iidfile};
+	o->drop_labels = !a->inherit_labels;
+	o->inherit_annotations = a->inherit_annotations;
+	strv_copy(&o->unset_annotations, &a->unset_annotations);
+	if (check_attestations(a, err) < 0 || set_form(a, o, &ret->form, err) < 0)
+		return err->code;
+	STRV_FOREACH (w, &a->outputs)
+		if (add_output(ret, *w, err) < 0)
+			return err->code;
+	if (a->push && !tags->n)
+		return err_set(err, ERR_INVALID, "option '--push' needs a '--tag' to push");
+	if ((a->push && add_output(ret, "type=registry", err) < 0) || add_store(a, ret, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < ret->n; i++)
+		ret->to_stdout |= ret->o[i].dest && streq(ret->o[i].dest, "-");
+	if (check_outputs(ret, err) < 0 || check_file("iidfile", a->iidfile, err) < 0 ||
+		check_file("metadata-file", a->metadata_file, err) < 0 ||
+		forget_file("iidfile", a->iidfile, err) < 0 ||
+		forget_file("metadata-file", a->metadata_file, err) < 0)
+		return err->code;
+	return 0;
+}
+
+/* --- after it --- */
+
+static bool is_plain(const struct rework *w)
+{
+	return w->squash == SQUASH_NONE && !w->omit_history && !w->created_annotation &&
+	       w->types == TYPES_ASIS && !w->annotations.n && !w->recompress;
+}
+
+static void copy_images(const struct build_result *from, struct build_result *to)
+{
+	*to = (struct build_result){.n_images = from->n_images};
+	to->images = xmemdup(from->images, from->n_images * sizeof(*from->images));
+	for (size_t i = 0; i < from->n_images; i++)
+		descriptor_copy(&to->images[i].manifest, &from->images[i].manifest);
+	descriptor_copy(&to->root, &from->root);
+}
+
+static int make_forms(struct outputs *out, struct store *s, struct txn *t,
+	const struct build_opts *o, struct build_result *r, struct err *err)
+{
+	out->form.clamp = r->has_epoch;
+	out->form.force = r->has_epoch && o->force;
+	out->form.clamp_s = r->epoch;
+	if (!is_plain(&out->form) && rework_images(s, t, &out->form, o->progress, r, err) < 0)
+		return err->code;
+	out->forms = xcalloc(out->n, sizeof(*out->forms));
+	for (size_t i = 0; i < out->n; i++) {
+		copy_images(r, &out->forms[i]);
+		if (!is_plain(&out->o[i].form) &&
+			rework_images(s, t, &out->o[i].form, o->progress, &out->forms[i], err) < 0)
+			return err_wrap(err, "output '%s'", out->o[i].text);
+	}
+	return 0;
+}
+
+static int write_all(struct outputs *out, struct store *s, struct txn *t,
+	const struct build_opts *o, const struct build_result *r, bool pushes, struct err *err)
+{
+	const struct output_opts opts = {
+		.tags = out->tags,
+		.push = {.remote = o->pull.remote, .progress = o->progress},
+		.has_epoch = r->has_epoch,
+		.epoch = r->epoch,
+	};
+	for (size_t i = 0; i < out->n; i++)
+		if ((out->o[i].type == OUTPUT_IMAGE) == pushes &&
+			output_write(s, t, &out->o[i], &opts, &out->forms[i], err) < 0)
+			return err->code;
+	return 0;
+}
+
+static int name_all(struct outputs *out, struct store *s, struct build_result *r, struct err *err)
+{
+	for (size_t i = 0; i < out->n; i++) {
+		const struct output *o = &out->o[i];
+		if (!output_is_stored(o))
+			continue;
+		if (build_publish(s, o->names.n ? &o->names : out->tags, &out->forms[i], err) < 0)
+			return err->code;
+		STRV_FOREACH (name, &out->forms[i].refs)
+			if (!strv_has(&r->refs, *name))
+				strv_add(&r->refs, *name);
+	}
+	return 0;
+}
+
+/* What the files tell about: the image that was named or pushed, else the one that was built. */
+static const struct build_result *told(const struct outputs *out, const struct build_result *r)
+{
+	for (size_t i = 0; i < out->n; i++)
+		if (output_is_stored(&out->o[i]) || out->o[i].type == OUTPUT_IMAGE)
+			return &out->forms[i];
+	for (size_t i = 0; i < out->n; i++)
+		if (out->o[i].type == OUTPUT_OCI || out->o[i].type == OUTPUT_DOCKER)
+			return &out->forms[i];
+	return r;
+}
+
+static const struct digest *image_id(const struct build_result *r)
+{
+	/* what an image is known by is its config's digest; an index has none */
+	return r->n_images == 1 ? &r->images[0].image_id : &r->root.digest;
+}
+
+const struct digest *outputs_image_id(const struct outputs *out, const struct build_result *r)
+{
+	const struct build_result *image = told(out, r);
+	return image == r ? NULL : image_id(image);
+}
+
+static char *all_names(const struct outputs *out, const struct build_result *r)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	strv_copy(&names, &r->refs);
+	for (size_t i = 0; i < out->n; i++)
+		STRV_FOREACH (name, &out->o[i].names)
+			if (!strv_has(&names, *name))
+				strv_add(&names, *name);
+	return strv_join(&names, ",");
+}
+
+/* The members that buildx writes. */
+static int write_metadata(const struct outputs *out, const struct build_result *r, struct err *err)
+{
+	char text[DIGEST_STR_MAX];
+	const struct build_result *image = told(out, r);
+	AUTO_JSON struct json *j = json_new_object();
+	AUTO_FREE char *names = all_names(out, r);
+	if (!out->metadata_file)
+		return 0;
+	if (media_kind(image->root.media_type) == MEDIA_MANIFEST)
+		json_set_string(j, "containerimage.config.digest",
+			digest_str(&image->images[0].image_id, text));
+	struct json *d = descriptor_to_json(&image->root);
+	if (media_kind(image->root.media_type) == MEDIA_MANIFEST) {
+		AUTO_JSON struct json *full = descriptor_to_json(&image->images[0].manifest);
+		json_set(d, "platform", json_ref(json_get(full, "platform")));
+	}
+	json_set(j, "containerimage.descriptor", d);
+	json_set_string(j, "containerimage.digest", digest_str(&image->root.digest, text));
+	if (*names)
+		json_set_string(j, "image.name", names);
+	AUTO_FREE char *dump = json_dump(j, 2);
+	AUTO_FREE char *line = xasprintf("%s\n", dump);
+	return fs_write_file(AT_FDCWD, out->metadata_file, line, strlen(line), 0644, false, err);
+}
+
+static int write_iidfile(const struct outputs *out, const struct build_result *r, struct err *err)
+{
+	char id[DIGEST_STR_MAX];
+	if (!out->iidfile)
+		return 0;
+	digest_str(image_id(told(out, r)), id);
+	return fs_write_file(AT_FDCWD, out->iidfile, id, strlen(id), 0644, false, err);
+}
+
+int outputs_write(struct outputs *out, struct store *s, struct txn *t, const struct build_opts *o,
+	struct build_result *r, struct err *err)
+{
+	if (make_forms(out, s, t, o, r, err) < 0 || write_all(out, s, t, o, r, false, err) < 0 ||
+		name_all(out, s, r, err) < 0 || write_all(out, s, t, o, r, true, err) < 0 ||
+		write_metadata(out, r, err) < 0 || write_iidfile(out, r, err) < 0)
+		return err->code;
+	return 0;
+}
+
+void outputs_done(struct outputs *out)
+{
+	for (size_t i = 0; i < out->n; i++) {
+		output_done(&out->o[i]);
+		if (out->forms)
+			build_result_done(&out->forms[i]);
+	}
+	free(out->o);
+	free(out->forms);
+	annotations_done(&out->form.annotations);
+}

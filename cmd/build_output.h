@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of build that say what the result is and where it goes. */
+#pragma once
+#include "build/build.h"
+#include "build/output.h"
+#include "cmd/opt.h"
+
+struct app;
+
+struct output_args {
+	struct strv outputs, annotations, attest, unset_annotations;
+	bool load, push, squash, squash_all, omit_history, created_annotation;
+	bool inherit_labels, inherit_annotations;
+	const char *metadata_file, *iidfile, *format, *sbom, *provenance;
+};
+extern const struct opt output_options[];
+void output_args_init(struct output_args *a);
+
+/* A build's result on its way: each output, and the form of the images that it takes. */
+struct outputs {
+	struct output *o;
+	struct build_result *forms; /* one for each */
+	size_t n;
+	const struct strv *tags;
+	struct rework form; /* of all images */
+	const char *metadata_file, *iidfile;
+	bool to_stdout; /* one of them takes standard output */
+};
+
+/* Before the build: everything is read and checked. o: gets what concerns the build; its times are
+ * set. tags: borrowed. */
+int outputs_prepare(const struct output_args *a, const struct strv *tags, struct build_opts *o,
+	struct outputs *ret, struct err *err) __attribute__((warn_unused_result));
+/* Puts the images into their form, writes the outputs, names the images, pushes, and writes the
+ * files that say what was made. */
+int outputs_write(struct outputs *out, struct store *s, struct txn *t, const struct build_opts *o,
+	struct build_result *r, struct err *err) __attribute__((warn_unused_result));
+/* The ID of the image that was named or pushed; NULL: none was. */
+const struct digest *outputs_image_id(const struct outputs *out, const struct build_result *r);
+void outputs_done(struct outputs *out);
