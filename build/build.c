@@ -15,6 +15,7 @@
 #include "build/lint.h"
 #include "build/lint_stage.h"
 #include "build/logfile.h"
+#include "build/platforms.h"
 #include "build/publish.h"
 #include "build/stage_run.h"
 #include "run/network.h"
@@ -45,7 +46,8 @@ void build_opts_done(struct build_opts *o)
 	map_done(&o->labels);
 	strv_done(&o->unset_annotations);
 	strv_done(&o->no_cache_stages);
-	free(o->platforms);
+	platform_list_done(&o->platforms);
+	strv_done(&o->os_features);
 	strv_done(&o->secrets);
 	strv_done(&o->ssh);
 	run_spec_done(&o->box);
@@ -117,7 +119,7 @@ static int open_inputs(struct build *b, struct containerfile **files, size_t *n,
  * "context" mean nothing for a directory. */
 static void find_epoch(struct build *b)
 {
-	const char *text = map_get(&b->stages.global_args, "SOURCE_DATE_EPOCH");
+	const char *text = map_get(&b->stages.targets[0].global_args, "SOURCE_DATE_EPOCH");
 	b->has_epoch = b->o->has_epoch;
 	b->epoch = b->o->epoch;
 	if (!b->has_epoch && text && num_i64(text, 0, INT64_MAX, &b->epoch))
@@ -126,26 +128,18 @@ static void find_epoch(struct build *b)
 	b->result->epoch = b->epoch;
 }
 
-static int finish(struct build *b, struct err *err)
-{
-	struct build_result *r = b->result;
-	r->images = xcalloc(1, sizeof(*r->images));
-	if (finish_image(b, &r->images[0], err) < 0)
-		return err->code;
-	r->n_images = 1;
-	descriptor_copy(&r->root, &r->images[0].manifest);
-	r->root.has_platform = false;
-	return 0;
-}
-
 /* Everything that can be known before a step runs. A check without a target is of all stages. */
 static int evaluate(struct build *b, struct err *err)
 {
+	const struct stages *s = &b->stages;
 	bool all = b->o->call == BUILD_CALL_CHECK && !(b->o->target && *b->o->target);
-	for (size_t i = 0; all && i < b->stages.n; i++)
+	for (size_t i = 0; all && i < s->n; i++)
 		if (stage_evaluate(b, i, err) < 0)
 			return err->code;
-	return stage_evaluate(b, b->stages.target, err);
+	for (size_t i = 0; i < s->n_targets; i++)
+		if (stage_evaluate(b, s->targets[i].stage, err) < 0)
+			return err->code;
+	return 0;
 }
 
 static int run(struct build *b, struct err *err)
@@ -165,13 +159,15 @@ static int run(struct build *b, struct err *err)
 		free(files);
 		return rc;
 	}
-	rc = stages_plan(files, n, b->o, &b->stages, err);
+	rc = stages_plan(files, n, b->o, &b->o->platforms, &b->stages, err);
 	lint_from(b);
 	if (rc == 0 && b->o->call == BUILD_CALL_TARGETS) {
 		b->result->document = call_targets(files, n);
 		return 0;
 	}
 	if (rc < 0 || contexts_open(b, err) < 0 || contexts_apply(b, err) < 0)
+		return err->code;
+	if (b->o->all_platforms && plan_all_platforms(b, err) < 0)
 		return err->code;
 	find_epoch(b);
 	b->plans = xcalloc(b->stages.n, sizeof(*b->plans));
@@ -182,8 +178,8 @@ static int run(struct build *b, struct err *err)
 	if (b->o->call != BUILD_CALL_BUILD)
 		return 0;
 	b->log = logfile_new(b->store, b->txn);
-	if (lint_verdict(&b->result->lint, err) < 0 || executor_run(b, err) < 0 ||
-		finish(b, err) < 0)
+	if (lint_verdict(&b->result->lint, err) < 0 || platforms_check(b, err) < 0 ||
+		executor_run(b, err) < 0 || finish_images(b, err) < 0)
 		return err->code;
 	struct err ignored = ERR_INIT;
 	if (b->statcache && statcache_save(b->statcache, &ignored) < 0)
@@ -232,10 +228,6 @@ int build_run(struct store *s, struct txn *t, const struct build_opts *o, struct
 {
 	struct build b = {.store = s, .txn = t, .o = o, .result = ret, .context_fd = -1};
 	*ret = (struct build_result){0};
-	if (o->n_platforms)
-		b.target_platform = o->platforms[0];
-	else
-		platform_host(&b.target_platform);
 	int rc = run(&b, err);
 	lint_sort(&ret->lint);
 	if (o->call == BUILD_CALL_CHECK)

@@ -54,8 +54,10 @@ struct build_opts {
 	bool has_cache_ttl;
 	int64_t cache_ttl_ns; /* older records are not used */
 	bool explain; /* why each step ran that was not answered from the cache */
-	struct platform *platforms; /* owned; an image for each */
-	size_t n_platforms; /* 0: the host's */
+	struct platform_list platforms; /* an image for each; none: the host's */
+	bool all_platforms; /* all those that every base image is there for */
+	const char *os_version; /* of the images, NULL: that of the base image */
+	struct strv os_features; /* added to those of the base image */
 	bool has_epoch; /* SOURCE_DATE_EPOCH: times in config and history are it, times in layers at
 	                   most it */
 	int64_t epoch;

@@ -14,7 +14,6 @@ struct build {
 	const struct build_opts *o;
 	struct build_result *result;
 	struct txn *txn;
-	struct platform target_platform;
 	bool has_epoch; /* from the options, or ARG SOURCE_DATE_EPOCH=N of the file */
 	int64_t epoch;
 
@@ -51,6 +50,13 @@ struct build {
 };
 
 struct remote_file;
+
+/* The platform and the global ARGs that a stage is planned with. */
+static inline const struct stage_target *build_target_of(
+	const struct build *b, const struct stage *st)
+{
+	return &b->stages.targets[st->target];
+}
 
 /* The image of a FROM or --from: pulled as the options say, loaded, remembered. *ret: its index in
  * b->images. */

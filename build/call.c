@@ -165,7 +165,7 @@ static bool find_global(const struct build *b, const char *name, struct source_i
 
 static void outline_args(const struct build *b, const struct stage *st, struct json *args)
 {
-	const struct map *global = &b->stages.global_args;
+	const struct map *global = &b->stages.targets[0].global_args;
 	const struct stage_plan *p = &b->plans[st->index];
 	for (size_t k = 0; k < st->n_insts; k++) {
 		const struct inst *i = st->insts[k].inst;
@@ -189,15 +189,15 @@ static void outline_from(
 	AUTO_STRV struct strv used = STRV_INIT;
 	AUTO_FREE char *text = NULL;
 	struct err ignored = ERR_INIT;
-	if (!word || expand_word(word, at->file->escape, &b->stages.global_args, 0, &text, &used,
-			     NULL, &ignored) < 0)
+	if (!word || expand_word(word, at->file->escape, &b->stages.targets[0].global_args, 0,
+			     &text, &used, NULL, &ignored) < 0)
 		return;
 	STRV_FOREACH (name, &used) {
 		struct source_inst def;
 		if (!find_global(b, *name, &def))
 			continue;
 		size_t before = json_size(args);
-		add_arg(b, args, *name, &def, &b->stages.global_args);
+		add_arg(b, args, *name, &def, &b->stages.targets[0].global_args);
 		STRV_FOREACH (w, &def.inst->args)
 			if (json_size(args) > before && strchr(*w, '='))
 				outline_from(b, &def, strchr(*w, '=') + 1, args);
@@ -243,11 +243,11 @@ struct json *call_outline(const struct build *b)
 {
 	struct json *ret = json_new_object();
 	struct json *args = json_new_array(), *secrets = json_new_array(), *ssh = json_new_array();
-	const struct stage *target = &b->stages.s[b->stages.target];
+	const struct stage *target = &b->stages.s[b->stages.targets[0].stage];
 	json_set_string(ret, "name", target->name);
 	if (target->name)
 		json_set_string(ret, "description", description(target->from.inst, target->name));
-	for (size_t i = 0; i < b->stages.n; i++) {
+	for (size_t i = 0; i < b->stages.targets[0].end; i++) {
 		const struct stage *st = &b->stages.s[i];
 		if (!b->plans[i].evaluated || !st->from.inst)
 			continue;

@@ -168,8 +168,9 @@ size_t contexts_find(const struct build *b, const char *name)
 	return NO_CONTEXT;
 }
 
-/* The stage that a directory is. Its text is ours, so that errors have a place to point to. */
-static int add_stage(struct build *b, size_t context, struct err *err)
+/* The stages that a directory is, one for each target. Their text is ours, so that errors have a
+ * place to point to. */
+static int add_stages(struct build *b, size_t context, struct err *err)
 {
 	static const char text[] = "FROM scratch\nCOPY / /\n";
 	struct context *c = &b->contexts[context];
@@ -180,27 +181,30 @@ static int add_stage(struct build *b, size_t context, struct err *err)
 	if (containerfile_parse(name, text, strlen(text), f, err) < 0)
 		return err->code;
 	struct stages *all = &b->stages;
-	all->s = xreallocarray(all->s, all->n + 1, sizeof(*all->s));
-	struct stage *st = &all->s[all->n];
-	*st = (struct stage){
-		.index = all->n,
-		.name = xstrdup(c->name),
-		.base = xstrdup("scratch"),
-		.scratch = true,
-		.base_stage = NO_STAGE,
-		.context = context,
-		.from = {.file = f, .inst = &f->insts[0]},
-		.insts = xcalloc(1, sizeof(*st->insts)),
-		.n_insts = 1,
-	};
-	st->insts[0] = (struct source_inst){.file = f, .inst = &f->insts[1]};
-	c->stage = all->n++;
+	c->stage = all->n;
+	all->s = xreallocarray(all->s, all->n + all->n_targets, sizeof(*all->s));
+	for (size_t t = 0; t < all->n_targets; t++) {
+		struct stage *st = &all->s[all->n];
+		*st = (struct stage){
+			.index = all->n++,
+			.target = t,
+			.name = xstrdup(c->name),
+			.base = xstrdup("scratch"),
+			.scratch = true,
+			.base_stage = NO_STAGE,
+			.context = context,
+			.from = {.file = f, .inst = &f->insts[0]},
+			.insts = xcalloc(1, sizeof(*st->insts)),
+			.n_insts = 1,
+		};
+		st->insts[0] = (struct source_inst){.file = f, .inst = &f->insts[1]};
+	}
 	return 0;
 }
 
 static void replace_base(struct stage *st, const struct context *c)
 {
-	st->base_stage = c->stage;
+	st->base_stage = c->kind == CONTEXT_DIR ? c->stage + st->target : NO_STAGE;
 	st->scratch = c->kind == CONTEXT_SCRATCH;
 	if (c->kind == CONTEXT_IMAGE)
 		mem_replace(&st->base, xstrdup(c->location));
@@ -212,7 +216,7 @@ int contexts_apply(struct build *b, struct err *err)
 	for (size_t i = 0; i < n; i++)
 		b->stages.s[i].context = NO_CONTEXT;
 	for (size_t i = 0; i < b->n_contexts; i++)
-		if (b->contexts[i].kind == CONTEXT_DIR && add_stage(b, i, err) < 0)
+		if (b->contexts[i].kind == CONTEXT_DIR && add_stages(b, i, err) < 0)
 			return err->code;
 	for (size_t i = 0; b->n_contexts && i < n; i++) {
 		struct stage *st = &b->stages.s[i];

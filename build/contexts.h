@@ -27,7 +27,7 @@ struct context {
 	char *key; /* the complete reference where the name is one */
 	enum context_kind kind;
 	char *location; /* directory, or what image_pull() takes */
-	size_t stage; /* CONTEXT_DIR */
+	size_t stage; /* CONTEXT_DIR: that of the first target, those of the others follow */
 	int fd;
 	struct ignore *ignore;
 	char *ignore_name;

@@ -136,6 +136,7 @@ int build_use_image(struct build *b, const char *text, const struct platform *pl
 	struct pull_opts pull = b->o->pull;
 	pull.has_platform = true;
 	pull.platform = *platform;
+	pull.gather = true; /* a build may need it for several */
 	pull.progress = b->o->progress;
 	struct pulled pulled = {0};
 	if (image_pull(b->store, text, &pull, &pulled, err) < 0)
@@ -158,7 +159,8 @@ int build_use_image(struct build *b, const char *text, const struct platform *pl
 static int start_from_base(struct build *b, struct stage_plan *p, struct err *err)
 {
 	struct stage *st = p->stage;
-	const struct platform *platform = st->has_platform ? &st->platform : &b->target_platform;
+	const struct platform *platform =
+		st->has_platform ? &st->platform : &build_target_of(b, st)->platform;
 	p->base_image = NO_STAGE;
 	if (st->scratch) {
 		image_config_init(&p->config, platform);

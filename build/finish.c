@@ -11,6 +11,7 @@
 #include "store/blobs.h"
 #include "store/images.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,26 +123,36 @@ static int put_document(struct build *b, const char *text, const char *type, str
 }
 
 /* The manifest's descriptor, as an index has it. */
-static void describe(const struct image_config *c, struct built_image *image)
+static void describe(const struct platform *p, const struct image_config *c,
+	const struct strv *os_features, struct built_image *image)
 {
-	image->platform = c->platform;
+	strv_copy(&image->manifest.os_features, os_features);
+	image->platform = *p;
+	/* it is what was asked for that finds it, whatever the base image says it is */
 	image->manifest.has_platform = true;
-	image->manifest.platform = c->platform;
+	image->manifest.platform = *p;
+	memcpy(image->manifest.platform.os_version, c->platform.os_version,
+		sizeof(c->platform.os_version));
 }
 
-int finish_image(struct build *b, struct built_image *ret, struct err *err)
+static int finish_image(struct build *b, size_t stage, struct built_image *ret, struct err *err)
 {
-	struct stage_plan *p = &b->plans[b->stages.target];
-	size_t root_stage = base_image_of(b, b->stages.target);
+	struct stage_plan *p = &b->plans[stage];
+	size_t root_stage = base_image_of(b, stage);
 	struct image_config *c = &p->config;
+	AUTO_STRV struct strv os_features = STRV_INIT;
 	struct manifest m = {0};
 	struct timespec last = {.tv_sec = -1};
 	m.media_type = xstrdup(MT_OCI_MANIFEST);
 	add_base_layers(b, root_stage, &m);
 	ret->base_layers = m.n_layers;
 	ret->base_history = b->plans[root_stage].base_history;
-	add_steps(b, &b->runs[b->stages.target], c, &m, &last);
+	add_steps(b, &b->runs[stage], c, &m, &last);
 	map_merge(&c->labels, &b->o->labels);
+	if (b->o->os_version)
+		snprintf(c->platform.os_version, sizeof(c->platform.os_version), "%s",
+			b->o->os_version);
+	image_config_add_os_features(c, &b->o->os_features, &os_features);
 	date_history(b, c, b->plans[root_stage].base_history);
 	char text[CLOCK_STR_MAX];
 	if (b->has_epoch)
@@ -163,7 +174,7 @@ int finish_image(struct build *b, struct built_image *ret, struct err *err)
 		rc = put_document(b, manifest, MT_OCI_MANIFEST, &ret->manifest, err);
 	}
 	if (rc == 0) {
-		describe(c, ret);
+		describe(&build_target_of(b, p->stage)->platform, c, &os_features, ret);
 		ret->image_id = m.config.digest;
 		ret->bytes = m.config.size + ret->manifest.size;
 		for (size_t i = 0; i < m.n_layers; i++)
@@ -171,4 +182,33 @@ int finish_image(struct build *b, struct built_image *ret, struct err *err)
 	}
 	manifest_done(&m);
 	return rc;
+}
+
+/* One manifest is what is named; of several an index is made, which names them in their order. */
+static int finish_root(struct build *b, struct err *err)
+{
+	struct build_result *r = b->result;
+	if (r->n_images == 1) {
+		descriptor_copy(&r->root, &r->images[0].manifest);
+		r->root.has_platform = false;
+		return 0;
+	}
+	struct index ix = {.media_type = xstrdup(MT_OCI_INDEX)};
+	for (size_t i = 0; i < r->n_images; i++)
+		index_add(&ix, &r->images[i].manifest);
+	AUTO_FREE char *text = index_dump(&ix);
+	index_done(&ix);
+	return put_document(b, text, MT_OCI_INDEX, &r->root, err);
+}
+
+int finish_images(struct build *b, struct err *err)
+{
+	const struct stages *all = &b->stages;
+	b->result->images = xcalloc(all->n_targets, sizeof(*b->result->images));
+	for (size_t i = 0; i < all->n_targets; i++) {
+		if (finish_image(b, all->targets[i].stage, &b->result->images[i], err) < 0)
+			return err->code;
+		b->result->n_images++;
+	}
+	return finish_root(b, err);
 }

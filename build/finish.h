@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The target stage -> config and manifest in the store. */
+/* The stages that are wanted -> configs and manifests in the store. */
 #pragma once
 
 struct build;
-struct built_image;
 struct err;
 
-int finish_image(struct build *b, struct built_image *ret, struct err *err)
-	__attribute__((warn_unused_result));
+/* Fills in the images and the root of the result. */
+int finish_images(struct build *b, struct err *err) __attribute__((warn_unused_result));

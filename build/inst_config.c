@@ -24,6 +24,7 @@ static int inst_arg(struct eval *e, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
 	const struct build_opts *o = e->b->o;
+	const struct map *globals = &build_target_of(e->b, e->p->stage)->global_args;
 	for (size_t i = 0; i < inst->args.n; i++) {
 		const char *word = inst->args.v[i];
 		const char *eq = strchr(word, '=');
@@ -39,8 +40,8 @@ static int inst_arg(struct eval *e, struct err *err)
 			value = xstrdup(given);
 		else if (eq && eval_word(e, eq + 1, inst->arg_pos[i], &value, err) < 0)
 			return err->code;
-		if (!given && !eq && map_get(&e->b->stages.global_args, name))
-			value = xstrdup(map_get(&e->b->stages.global_args, name));
+		if (!given && !eq && map_get(globals, name))
+			value = xstrdup(map_get(globals, name));
 		if (value)
 			set_env(e->p, name, value);
 		lint_arg(e, i, name);

@@ -34,8 +34,9 @@ static int copy_from_context(
 		break;
 	case CONTEXT_IMAGE:
 		s->from = COPY_FROM_IMAGE;
-		if (build_use_image(
-			    e->b, c->location, &e->b->target_platform, &s->from_image, &why) < 0)
+		if (build_use_image(e->b, c->location,
+			    &build_target_of(e->b, e->p->stage)->platform, &s->from_image,
+			    &why) < 0)
 			return eval_error(e, pos, err, why.code, "--from=%s: %s", from, why.msg);
 		return 0;
 	}
@@ -59,9 +60,10 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 	if (s->context != NO_CONTEXT)
 		return copy_from_context(e, s, from, pos, err);
 	struct stages *all = &e->b->stages;
-	size_t self = e->p->stage->index;
-	size_t stage = stages_find(all, from, self);
-	size_t later = stage == NO_STAGE ? stages_find(all, from, all->n) : NO_STAGE;
+	const struct stage_target *t = build_target_of(e->b, e->p->stage);
+	size_t self = e->p->stage->index, target = e->p->stage->target;
+	size_t stage = stages_find(all, target, from, self);
+	size_t later = stage == NO_STAGE ? stages_find(all, target, from, t->end) : NO_STAGE;
 	if (later != NO_STAGE && later != self)
 		return eval_error(e, pos, err, ERR_INVALID,
 			"--from=%s: that stage comes later; move it before this one", from);
@@ -85,7 +87,7 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 			e, pos, err, ERR_INVALID, "--from=scratch: there is nothing in it to copy");
 	struct err why = ERR_INIT;
 	s->from = COPY_FROM_IMAGE;
-	if (build_use_image(e->b, from, &e->b->target_platform, &s->from_image, &why) < 0)
+	if (build_use_image(e->b, from, &t->platform, &s->from_image, &why) < 0)
 		return eval_error(e, pos, err, why.code,
 			"--from=%s is not a stage of this file; as an image: %s", from, why.msg);
 	return 0;

@@ -36,6 +36,8 @@ static int mount_from(struct eval *e, struct step_mount *m, struct err *err)
 		return 0;
 	}
 	const struct stages *all = &e->b->stages;
+	const struct stage *self = e->p->stage;
+	const struct stage_target *t = build_target_of(e->b, self);
 	const char *image = from;
 	struct err why = ERR_INIT;
 	size_t context = contexts_find(e->b, from);
@@ -47,24 +49,24 @@ static int mount_from(struct eval *e, struct step_mount *m, struct err *err)
 		}
 		if (c->kind == CONTEXT_DIR) {
 			m->from = MOUNT_FROM_STAGE;
-			m->from_stage = c->stage;
-			return stage_evaluate(e->b, c->stage, err);
+			m->from_stage = c->stage + self->target;
+			return stage_evaluate(e->b, c->stage + self->target, err);
 		}
 		image = c->location;
 	}
-	m->from_stage =
-		context != NO_CONTEXT ? NO_STAGE : stages_find(all, from, e->p->stage->index);
+	m->from_stage = context != NO_CONTEXT ? NO_STAGE
+	                                      : stages_find(all, self->target, from, self->index);
 	if (m->from_stage != NO_STAGE) {
 		m->from = MOUNT_FROM_STAGE;
 		return stage_evaluate(e->b, m->from_stage, err);
 	}
-	if (context == NO_CONTEXT && stages_find(all, from, all->n) != NO_STAGE)
+	if (context == NO_CONTEXT && stages_find(all, self->target, from, t->end) != NO_STAGE)
 		return eval_error(e, m->pos, err, ERR_INVALID,
 			"cannot mount from stage '%s' to '%s': that stage has to come before this "
 			"one",
 			from, m->target);
 	m->from = MOUNT_FROM_IMAGE;
-	if (build_use_image(e->b, image, &e->b->target_platform, &m->from_image, &why) < 0)
+	if (build_use_image(e->b, image, &t->platform, &m->from_image, &why) < 0)
 		return eval_error(e, m->pos, err, why.code,
 			"--mount: from=%s is not a stage of this file; as an image: %s", from,
 			why.msg);

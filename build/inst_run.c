@@ -145,6 +145,12 @@ int inst_run(struct eval *e, struct err *err)
 	step_word(s, "security", s->insecure ? "insecure" : NULL);
 	if (s->script)
 		step_word_content(s, "script", s->script->content, s->script->len);
+	/* the same files may do something else under an emulator */
+	struct platform host;
+	char platform[100];
+	platform_host(&host);
+	if (!streq(host.os, c->platform.os) || !streq(host.arch, c->platform.arch))
+		step_word(s, "platform", platform_str(&c->platform, platform));
 	step_words_end(s, e->b, "run");
 	return 0;
 }

@@ -44,8 +44,8 @@ static void default_args(const struct build *b, struct map *ret)
 {
 	const struct stages *s = &b->stages;
 	char text[128];
-	platform_args(ret, &b->target_platform);
-	map_set(ret, "TARGETPLATFORM", platform_str(&b->target_platform, text));
+	platform_args(ret, &s->targets[0].platform);
+	map_set(ret, "TARGETPLATFORM", platform_str(&s->targets[0].platform, text));
 	for (size_t k = 0; k < s->n_files; k++) {
 		for (size_t j = 0; j < s->files[k].n; j++) {
 			const struct inst *i = &s->files[k].insts[j];
@@ -91,16 +91,17 @@ static void undefined_in_from(struct build *b, const struct source_inst *at, str
 static void platform_flag(struct build *b, const struct stage *st, const struct map *declared)
 {
 	const struct source_inst *at = &st->from;
+	const struct stage_target *t = build_target_of(b, st);
 	struct lint *l = &b->result->lint;
 	struct pos pos;
 	const char *raw = inst_flag(at->inst, "platform", &pos);
 	AUTO_STRV struct strv used = STRV_INIT;
 	AUTO_STRV struct strv unset = STRV_INIT;
 	AUTO_FREE char *text = NULL;
-	if (!raw || !look(at, raw, &b->stages.global_args, &text, &used, &unset))
+	if (!raw || !look(at, raw, &t->global_args, &text, &used, &unset))
 		return;
 	undefined_in_from(b, at, pos, &unset, declared);
-	const char *target = map_get(&b->stages.global_args, "TARGETPLATFORM");
+	const char *target = map_get(&t->global_args, "TARGETPLATFORM");
 	if (used.n == 1 && streq(used.v[0], "TARGETPLATFORM") && target && streq(text, target))
 		lint_add(l, LINT_REDUNDANT_TARGET_PLATFORM, at->file, at->inst, pos,
 			"Setting platform to predefined %s in FROM is redundant as this is the "
@@ -121,12 +122,14 @@ void lint_from(struct build *b)
 {
 	AUTO_MAP struct map defaults = MAP_INIT;
 	AUTO_MAP struct map declared = MAP_INIT;
+	/* the other platforms have the same lines */
+	const struct stage_target *t = &b->stages.targets[0];
 	default_args(b, &defaults);
-	map_copy(&declared, &b->stages.global_args);
+	map_copy(&declared, &t->global_args);
 	MAP_FOREACH (v, &defaults)
 		if (!map_has(&declared, v->key))
 			map_set(&declared, v->key, NULL);
-	for (size_t i = 0; i < b->stages.n; i++) {
+	for (size_t i = t->first; i < t->end; i++) {
 		const struct stage *st = &b->stages.s[i];
 		const struct source_inst *at = &st->from;
 		AUTO_STRV struct strv unset = STRV_INIT;
@@ -135,7 +138,7 @@ void lint_from(struct build *b)
 		if (!at->inst || !at->inst->args.n)
 			continue;
 		const char *raw = at->inst->args.v[0];
-		if (look(at, raw, &b->stages.global_args, &now, NULL, &unset))
+		if (look(at, raw, &t->global_args, &now, NULL, &unset))
 			undefined_in_from(b, at, at->inst->arg_pos[0], &unset, &declared);
 		AUTO_REFERENCE struct reference ref = {0};
 		struct err ignored = ERR_INIT;
@@ -153,7 +156,8 @@ void lint_from(struct build *b)
 void lint_base_image(struct build *b, const struct stage_plan *p)
 {
 	const struct stage *st = p->stage;
-	const struct platform *want = st->has_platform ? &st->platform : &b->target_platform;
+	const struct platform *want =
+		st->has_platform ? &st->platform : &build_target_of(b, st)->platform;
 	const struct platform *have = &p->config.platform;
 	char wanted[128], had[128];
 	if (!*have->os || !*have->arch ||
@@ -342,17 +346,18 @@ void lint_dest(struct eval *e, const struct step *s)
 void lint_stage_end(struct build *b, const struct stage_plan *p)
 {
 	const struct stage *st = p->stage;
+	const struct stage_target *t = build_target_of(b, st);
 	struct platform host;
 	platform_host(&host);
-	if (st->index == b->stages.target || st->has_platform || st->scratch ||
-		st->base_stage != NO_STAGE || streq(host.arch, b->target_platform.arch))
+	if (st->index == t->stage || st->has_platform || st->scratch ||
+		st->base_stage != NO_STAGE || streq(host.arch, t->platform.arch))
 		return;
 	for (size_t i = 0; i < p->n_steps; i++) {
 		if (p->steps[i].kind != STEP_RUN)
 			continue;
 		lint_add(&b->result->lint, LINT_EMULATED_STAGE, st->from.file, st->from.inst,
 			st->from.inst->pos, "RUN of this stage is emulated: %s on %s",
-			b->target_platform.arch, host.arch);
+			t->platform.arch, host.arch);
 		return;
 	}
 }

@@ -24,8 +24,10 @@ static struct digest note_id(const struct build *b, const struct stage *st)
 	key_str(&k, b->o->context && realpath(b->o->context, path) ? path : NULL);
 	key_str(&k, st->from.file->name);
 	key_str(&k, st->name);
-	key_u64(&k, st->name ? 0 : st->index);
-	key_str(&k, platform_str(st->has_platform ? &st->platform : &b->target_platform, platform));
+	key_u64(&k, st->name ? 0 : st->index - build_target_of(b, st)->first);
+	key_str(&k,
+		platform_str(st->has_platform ? &st->platform : &build_target_of(b, st)->platform,
+			platform));
 	return key_final(&k);
 }
 

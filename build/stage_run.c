@@ -109,12 +109,15 @@ static const struct step *current(const struct stage_run *r)
 static void step_begin(struct build *b, struct stage_run *r)
 {
 	const struct stage *st = r->plan->stage;
-	char number[24] = "";
-	if (!st->name && b->stages.n > 1)
-		snprintf(number, sizeof(number), "stage-%zu", st->index);
+	const struct stage_target *t = build_target_of(b, st);
+	char number[24] = "", platform[100] = "";
+	if (b->stages.n_targets > 1)
+		platform_str(&t->platform, platform);
+	if (!st->name && t->end - t->first > 1)
+		snprintf(number, sizeof(number), "stage-%zu", st->index - t->first);
 	const char *name = st->name ? st->name : number;
-	mem_replace(&r->id,
-		xasprintf("%s%s%zu/%zu", name, *name ? " " : "", r->next + 1, r->plan->n_steps));
+	mem_replace(&r->id, xasprintf("%s%s%s%s%zu/%zu", platform, *platform ? " " : "", name,
+				    *name ? " " : "", r->next + 1, r->plan->n_steps));
 	progress_begin(b->o->progress, r->id, current(r)->title, 0);
 }
 

@@ -43,8 +43,8 @@ void platform_args(struct map *ret, const struct platform *target)
 
 /* ARG before the first FROM: its default is expanded with the global ARGs before it; --build-arg
  * wins. */
-static int global_arg(
-	struct stages *s, const struct source_inst *at, const struct build_opts *o, struct err *err)
+static int global_arg(struct stage_target *t, const struct source_inst *at,
+	const struct build_opts *o, struct err *err)
 {
 	for (size_t i = 0; i < at->inst->args.n; i++) {
 		const char *word = at->inst->args.v[i];
@@ -52,9 +52,9 @@ static int global_arg(
 		AUTO_FREE char *raw_name = eq ? xstrndup(word, (size_t)(eq - word)) : xstrdup(word);
 		AUTO_FREE char *name = NULL, *value = NULL;
 		struct err why = ERR_INIT;
-		if (expand_word(raw_name, at->file->escape, &s->global_args, 0, &name, NULL, NULL,
+		if (expand_word(raw_name, at->file->escape, &t->global_args, 0, &name, NULL, NULL,
 			    &why) < 0 ||
-			(eq && expand_word(eq + 1, at->file->escape, &s->global_args, 0, &value,
+			(eq && expand_word(eq + 1, at->file->escape, &t->global_args, 0, &value,
 				       NULL, NULL, &why) < 0))
 			return containerfile_error(
 				at->file, at->inst->arg_pos[i], err, ERR_INVALID, "%s", why.msg);
@@ -66,7 +66,7 @@ static int global_arg(
 				mem_replace(&value, xstrdup(given));
 		}
 		if (value)
-			map_set(&s->global_args, name, value);
+			map_set(&t->global_args, name, value);
 	}
 	return 0;
 }
@@ -79,31 +79,34 @@ static char *lower(const char *s)
 	return out;
 }
 
-size_t stages_find(const struct stages *s, const char *name, size_t before)
+size_t stages_find(const struct stages *s, size_t target, const char *name, size_t before)
 {
 	AUTO_FREE char *wanted = lower(name);
-	for (size_t i = before; i-- > 0;) /* the last one of a name wins */
+	const size_t first = s->targets[target].first;
+	for (size_t i = before; i-- > first;) /* the last one of a name wins */
 		if (s->s[i].name && streq(s->s[i].name, wanted))
 			return i;
-	uint64_t index;
-	if (num_u64(name, before ? before - 1 : 0, &index) && before > 0)
-		return (size_t)index;
+	uint64_t number;
+	if (before > first && num_u64(name, before - first - 1, &number))
+		return first + (size_t)number;
 	return NO_STAGE;
 }
 
 static int add_stage(struct stages *s, const struct source_inst *at, struct err *err)
 {
 	const struct inst *inst = at->inst;
+	const size_t target = s->n_targets - 1;
+	const struct stage_target *t = &s->targets[target];
 	if (s->n >= STAGES_MAX)
 		return containerfile_error(
 			at->file, inst->pos, err, ERR_LIMIT, "more than %d stages", STAGES_MAX);
 	s->s = xreallocarray(s->s, s->n + 1, sizeof(*s->s));
 	struct stage *st = &s->s[s->n];
-	*st = (struct stage){.index = s->n, .from = *at, .base_stage = NO_STAGE};
-	s->n++;
+	*st = (struct stage){.index = s->n, .target = target, .from = *at, .base_stage = NO_STAGE};
+	s->targets[target].end = ++s->n;
 	struct err why = ERR_INIT;
 	AUTO_STRV struct strv unset = STRV_INIT;
-	if (expand_word(inst->args.v[0], at->file->escape, &s->global_args, 0, &st->base, NULL,
+	if (expand_word(inst->args.v[0], at->file->escape, &t->global_args, 0, &st->base, NULL,
 		    &unset, &why) < 0)
 		return containerfile_error(
 			at->file, inst->arg_pos[0], err, ERR_INVALID, "%s", why.msg);
@@ -117,7 +120,7 @@ static int add_stage(struct stages *s, const struct source_inst *at, struct err 
 		st->name = lower(inst->args.v[2]);
 	st->scratch = strcmp(st->base, "scratch") == 0;
 	if (!st->scratch)
-		st->base_stage = stages_find(s, st->base, st->index);
+		st->base_stage = stages_find(s, target, st->base, st->index);
 	/* a bare number is a stage only for COPY --from, and names of stages are lower case here */
 	if (st->base_stage != NO_STAGE && !streq_null(s->s[st->base_stage].name, st->base))
 		st->base_stage = NO_STAGE;
@@ -125,7 +128,7 @@ static int add_stage(struct stages *s, const struct source_inst *at, struct err 
 	const char *platform = inst_flag(inst, "platform", &pos);
 	if (platform) {
 		AUTO_FREE char *text = NULL;
-		if (expand_word(platform, at->file->escape, &s->global_args, 0, &text, NULL, NULL,
+		if (expand_word(platform, at->file->escape, &t->global_args, 0, &text, NULL, NULL,
 			    &why) < 0)
 			return containerfile_error(at->file, pos, err, ERR_INVALID, "%s", why.msg);
 		if (*text) {
@@ -146,9 +149,10 @@ static int add_inst(
 {
 	if (at->inst->kind == INST_FROM)
 		return add_stage(s, at, err);
-	if (s->n == 0) {
+	struct stage_target *t = &s->targets[s->n_targets - 1];
+	if (s->n == t->first) {
 		if (at->inst->kind == INST_ARG)
-			return global_arg(s, at, o, err);
+			return global_arg(t, at, o, err);
 		return containerfile_error(at->file, at->inst->pos, err, ERR_INVALID,
 			"no FROM before %s", at->inst->name);
 	}
@@ -160,14 +164,15 @@ static int add_inst(
 
 static int find_target(struct stages *s, const struct build_opts *o, struct err *err)
 {
-	s->target = s->n - 1;
+	struct stage_target *t = &s->targets[s->n_targets - 1];
+	t->stage = s->n - 1;
 	if (!o->target || !*o->target)
 		return 0;
-	s->target = stages_find(s, o->target, s->n);
-	if (s->target != NO_STAGE)
+	t->stage = stages_find(s, s->n_targets - 1, o->target, s->n);
+	if (t->stage != NO_STAGE)
 		return 0;
 	AUTO_STRV struct strv names = STRV_INIT;
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = t->first; i < s->n; i++)
 		if (s->s[i].name)
 			strv_add(&names, s->s[i].name);
 	AUTO_FREE char *list = strv_join(&names, ", ");
@@ -175,31 +180,45 @@ static int find_target(struct stages *s, const struct build_opts *o, struct err 
 		s->files[0].name, names.n ? "" : "no named stages", list);
 }
 
-int stages_plan(struct containerfile *files, size_t n_files, const struct build_opts *o,
-	struct stages *ret, struct err *err)
+/* The stages for one more platform. */
+static int plan_target(struct stages *s, const struct platform *platform,
+	const struct build_opts *o, struct err *err)
 {
-	*ret = (struct stages){.files = files, .n_files = n_files};
-	struct platform target;
-	if (o->n_platforms)
-		target = o->platforms[0];
-	else
-		platform_host(&target);
-	platform_args(&ret->global_args, &target);
-	map_set(&ret->global_args, "TARGETSTAGE", o->target && *o->target ? o->target : "default");
-	MAP_FOREACH (e, &ret->global_args)
+	struct stage_target *t = &s->targets[s->n_targets++];
+	*t = (struct stage_target){.platform = *platform, .first = s->n};
+	platform_args(&t->global_args, platform);
+	map_set(&t->global_args, "TARGETSTAGE", o->target && *o->target ? o->target : "default");
+	MAP_FOREACH (e, &t->global_args)
 		if (map_get(&o->build_args, e->key))
-			map_set(&ret->global_args, e->key, map_get(&o->build_args, e->key));
-	for (size_t f = 0; f < n_files; f++) {
-		for (size_t i = 0; i < files[f].n; i++) {
-			struct source_inst at = {.file = &files[f], .inst = &files[f].insts[i]};
-			if (add_inst(ret, &at, o, err) < 0)
+			map_set(&t->global_args, e->key, map_get(&o->build_args, e->key));
+	for (size_t f = 0; f < s->n_files; f++) {
+		for (size_t i = 0; i < s->files[f].n; i++) {
+			struct source_inst at = {
+				.file = &s->files[f], .inst = &s->files[f].insts[i]};
+			if (add_inst(s, &at, o, err) < 0)
 				return err->code;
 		}
 	}
-	if (ret->n == 0)
+	if (s->n == t->first)
 		return err_set(err, ERR_INVALID, "%s: no FROM: there is nothing to build",
-			n_files ? files[0].name : "Containerfile");
-	return find_target(ret, o, err);
+			s->n_files ? s->files[0].name : "Containerfile");
+	return find_target(s, o, err);
+}
+
+int stages_plan(struct containerfile *files, size_t n_files, const struct build_opts *o,
+	const struct platform_list *platforms, struct stages *ret, struct err *err)
+{
+	*ret = (struct stages){.files = files, .n_files = n_files};
+	struct platform host;
+	struct platform_list one = {.p = &host, .n = 1};
+	platform_host(&host);
+	if (!platforms->n)
+		platforms = &one;
+	ret->targets = xcalloc(platforms->n, sizeof(*ret->targets));
+	for (size_t i = 0; i < platforms->n; i++)
+		if (plan_target(ret, &platforms->p[i], o, err) < 0)
+			return err->code;
+	return 0;
 }
 
 void stages_done(struct stages *s)
@@ -213,7 +232,9 @@ void stages_done(struct stages *s)
 	for (size_t i = 0; i < s->n_files; i++)
 		containerfile_done(&s->files[i]);
 	free(s->files);
-	map_done(&s->global_args);
+	for (size_t i = 0; i < s->n_targets; i++)
+		map_done(&s->targets[i].global_args);
+	free(s->targets);
 	strv_done(&s->warnings);
 	*s = (struct stages){0};
 }

@@ -21,6 +21,7 @@ struct source_inst {
 
 struct stage {
 	size_t index;
+	size_t target; /* index into stages.targets: whom it is planned for */
 	char *name; /* lower case; NULL without AS */
 	char *base; /* the image or stage named, expanded */
 	bool scratch;
@@ -34,23 +35,32 @@ struct stage {
 	bool needed;
 };
 
+/* One platform to build for. Its stages stand side by side with those of the others, in one graph:
+ * what is alike in two of them is made once. */
+struct stage_target {
+	struct platform platform;
+	size_t first, end; /* its stages */
+	size_t stage; /* the one that becomes the image */
+	struct map global_args; /* ARGs before the first FROM with their values, platform arguments
+	                           included */
+};
+
 struct stages {
 	struct containerfile *files;
 	size_t n_files;
 	struct stage *s;
 	size_t n;
-	size_t target;
-	struct map global_args; /* ARGs before the first FROM with their values, platform arguments
-	                           included */
+	struct stage_target *targets; /* one for each platform, in their order */
+	size_t n_targets;
 	struct strv warnings;
 };
 
-/* files are taken over (moved) into ret. */
+/* files are taken over (moved) into ret. platforms: a target for each; none: the host's. */
 int stages_plan(struct containerfile *files, size_t n_files, const struct build_opts *o,
-	struct stages *ret, struct err *err) __attribute__((warn_unused_result));
-/* A stage by name or index that comes before `before`; NO_STAGE */
-size_t stages_find(const struct stages *s, const char *name, size_t before);
-/* Marks the stage and what it needs. */
+	const struct platform_list *platforms, struct stages *ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* A stage of a target by name or number that comes before the stage `before`; NO_STAGE */
+size_t stages_find(const struct stages *s, size_t target, const char *name, size_t before);
 void stages_done(struct stages *s);
 /* Values of the predefined platform arguments (TARGETPLATFORM ...) for a target platform. */
 void platform_args(struct map *ret, const struct platform *target);

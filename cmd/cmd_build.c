@@ -23,6 +23,9 @@ struct build_args {
 	struct strv allow, secrets, ssh;
 	struct strv files, tags, build_args, build_contexts, labels, no_cache_filter;
 	const char *call, *print, *target, *pull, *ignorefile, *progress, *timestamp, *epoch;
+	struct strv os_features;
+	const char *os_version;
+	bool all_platforms;
 	bool check, no_cache, quiet, pull_always, pull_never, rewrite_timestamp, layers;
 	const char *cache_ttl;
 	bool explain_cache;
@@ -34,6 +37,7 @@ struct build_args {
 };
 
 static const struct opt build_options[] = {
+	OPT_BOOL(0, "all-platforms", struct build_args, all_platforms),
 	OPT_STRV(0, "allow", struct build_args, allow),
 	OPT_STRV(0, "build-arg", struct build_args, build_args),
 	OPT_STRV(0, "build-context", struct build_args, build_contexts),
@@ -48,6 +52,8 @@ static const struct opt build_options[] = {
 	OPT_BOOL(0, "layers", struct build_args, layers),
 	OPT_BOOL(0, "no-cache", struct build_args, no_cache),
 	OPT_STRV(0, "no-cache-filter", struct build_args, no_cache_filter),
+	OPT_STRV(0, "os-feature", struct build_args, os_features),
+	OPT_STRING(0, "os-version", struct build_args, os_version),
 	OPT_STRING(0, "print", struct build_args, print),
 	OPT_STRING(0, "progress", struct build_args, progress),
 	OPT_MAYBE_STRING(0, "pull", struct build_args, pull, "always"),
@@ -200,13 +206,18 @@ static int set_context(const struct strv *rest, struct build_opts *o, struct err
 
 static int set_platforms(const struct build_args *a, struct build_opts *o, struct err *err)
 {
-	struct platform p;
-	bool given;
-	int rc = platform_args_get(&a->platform, &p, &given, err);
-	if (rc < 0 || !given)
-		return rc;
-	o->platforms = xcalloc(1, sizeof(*o->platforms));
-	o->platforms[o->n_platforms++] = p;
+	o->all_platforms = a->all_platforms;
+	o->os_version = a->os_version;
+	strv_copy(&o->os_features, &a->os_features);
+	if (platform_args_list(&a->platform, &o->platforms, err) < 0)
+		return err->code;
+	if (o->all_platforms && o->platforms.n)
+		return err_set(
+			err, ERR_INVALID, "'--all-platforms' cannot be combined with a platform");
+	if (o->os_version &&
+		(!*o->os_version || strlen(o->os_version) >= sizeof(o->platforms.p->os_version)))
+		return err_set(err, ERR_INVALID, "option '--os-version': '%s' is not a version",
+			o->os_version);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/root.h"
+#include "build/platforms.h"
 #include "cmd/attach.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
@@ -217,6 +218,14 @@ static void spec_close(struct run_spec *spec)
 
 /* --- the image ------------------------------------------------------------------------------- */
 
+static bool is_for(struct store *s, const struct descriptor *top, const struct platform *want)
+{
+	AUTO_IMAGE struct image image = {0};
+	struct err ignored = ERR_INIT;
+	return image_load(s, top, want, &image, &ignored) == 0 &&
+	       platform_match(want, &image.config.platform) >= 0;
+}
+
 /* An ID is never pulled; a name is, as the policy says. */
 static int get_image(struct app *app, struct store *s, const struct run_args *a, const char *text,
 	struct image *ret, struct err *err)
@@ -236,7 +245,12 @@ static int get_image(struct app *app, struct store *s, const struct run_args *a,
 		return r;
 	bool here = image_find(s, text, &top, &ref, &not_here) == 0;
 	bool by_id = here && !ref;
-	if (!here || (!by_id && (o.policy == PULL_ALWAYS || o.policy == PULL_NEWER))) {
+	if (here && o.has_platform && !is_for(s, &top, &o.platform)) {
+		if (by_id)
+			r = err_set(err, ERR_UNSUPPORTED, "'%s' is not for that platform", text);
+		here = false;
+	}
+	if (r == 0 && (!here || (!by_id && (o.policy == PULL_ALWAYS || o.policy == PULL_NEWER)))) {
 		remote_args_apply(app, &a->remote, &o.remote);
 		o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
 		r = image_pull(s, text, &o, &pulled, err);
@@ -380,6 +394,9 @@ static int run_run(struct app *app, void *args, const struct strv *rest, struct 
 		return r;
 	run_spec_init(&spec);
 	r = fill_spec(a, &image.config, rest, &spec, err);
+	if (r == 0)
+		r = platform_check(
+			s, &image.config.platform, &image, true, &spec.argv, &spec.env, err);
 	if (r == 0)
 		r = run_on(app, s, txn, &image, &spec, err);
 	spec_close(&spec);

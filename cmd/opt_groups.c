@@ -94,6 +94,33 @@ int platform_args_get(
 	return 0;
 }
 
+int platform_args_list(const struct platform_args *a, struct platform_list *ret, struct err *err)
+{
+	AUTO_STRV struct strv words = STRV_INIT;
+	STRV_FOREACH (w, &a->platform)
+		strv_split(&words, *w, ',');
+	if (words.n < 2) {
+		struct platform p;
+		bool given;
+		int r = platform_args_get(a, &p, &given, err);
+		if (r == 0 && given)
+			platform_list_add(ret, &p);
+		return r;
+	}
+	if (a->os || a->arch || a->variant)
+		return err_set(err, ERR_INVALID,
+			"'--os', '--arch' and '--variant' say one platform: they cannot be "
+			"combined "
+			"with several of '--platform'");
+	STRV_FOREACH (w, &words) {
+		struct platform p;
+		if (platform_parse(*w, &p, err) < 0)
+			return err_wrap(err, "option '--platform'");
+		platform_list_add(ret, &p);
+	}
+	return 0;
+}
+
 /* --- the sandbox ----------------------------------------------------------------------------- */
 
 const struct opt box_options[] = {

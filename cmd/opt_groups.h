@@ -35,6 +35,11 @@ extern const struct opt platform_options[];
  * --platform. ERR_INVALID */
 int platform_args_get(const struct platform_args *a, struct platform *ret, bool *ret_given,
 	struct err *err) __attribute__((warn_unused_result));
+/* Any number of them, also separated by commas; --os, --arch and --variant are for one. Adds to
+ * *ret nothing when none of them was said. ERR_INVALID */
+struct platform_list;
+int platform_args_list(const struct platform_args *a, struct platform_list *ret, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* What RUN steps, run and from share: -m/--memory --memory-swap --cpu-period --cpu-quota
  * --cpu-shares/-c --cpus --cpuset-cpus

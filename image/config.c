@@ -459,6 +459,22 @@ void image_config_add_history(struct image_config *c, const char *created, const
 	};
 }
 
+void image_config_add_os_features(struct image_config *c, const struct strv *add, struct strv *ret)
+{
+	struct err ignored = ERR_INIT;
+	/* others' are not ours to refuse */
+	if (c->extra && json_get_strv(c->extra, "config", "os.features", ret, &ignored) < 0)
+		strv_done(ret);
+	STRV_FOREACH (f, add)
+		if (!strv_has(ret, *f))
+			strv_add(ret, *f);
+	if (!add->n)
+		return;
+	if (!c->extra)
+		c->extra = json_new_object();
+	json_set(c->extra, "os.features", json_new_strv(ret));
+}
+
 void image_config_done(struct image_config *c)
 {
 	free(c->created);

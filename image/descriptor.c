@@ -58,7 +58,9 @@ static int get_platform(
 		(r = get_platform_field(o, what, "variant", p->variant, sizeof(p->variant), err)) <
 			0 ||
 		(r = get_platform_field(
-			 o, what, "os.version", p->os_version, sizeof(p->os_version), err)) < 0)
+			 o, what, "os.version", p->os_version, sizeof(p->os_version), err)) < 0 ||
+		(r = json_get_strv(o, what, "os.features", &d->os_features, err)) < 0 ||
+		(r = json_get_strv(o, what, "features", &d->features, err)) < 0)
 		return r;
 	d->has_platform = true;
 	return 0;
@@ -136,8 +138,12 @@ struct json *descriptor_to_json(const struct descriptor *d)
 		json_set_string(p, "os", d->platform.os);
 		if (*d->platform.os_version)
 			json_set_string(p, "os.version", d->platform.os_version);
+		if (d->os_features.n)
+			json_set(p, "os.features", json_new_strv(&d->os_features));
 		if (*d->platform.variant)
 			json_set_string(p, "variant", d->platform.variant);
+		if (d->features.n)
+			json_set(p, "features", json_new_strv(&d->features));
 		json_set(j, "platform", p);
 	}
 	json_set_string(j, "artifactType", d->artifact_type);
@@ -151,6 +157,9 @@ void descriptor_copy(struct descriptor *dst, const struct descriptor *src)
 	dst->artifact_type = src->artifact_type ? xstrdup(src->artifact_type) : NULL;
 	dst->annotations = (struct map)MAP_INIT;
 	map_copy(&dst->annotations, &src->annotations);
+	dst->os_features = dst->features = (struct strv)STRV_INIT;
+	strv_copy(&dst->os_features, &src->os_features);
+	strv_copy(&dst->features, &src->features);
 }
 
 void descriptor_done(struct descriptor *d)
@@ -158,5 +167,7 @@ void descriptor_done(struct descriptor *d)
 	free(d->media_type);
 	free(d->artifact_type);
 	map_done(&d->annotations);
+	strv_done(&d->os_features);
+	strv_done(&d->features);
 	*d = (struct descriptor){0};
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/digest.h"
 #include "base/map.h"
+#include "base/strv.h"
 #include "image/platform.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@ struct descriptor {
 	struct map annotations;
 	bool has_platform;
 	struct platform platform;
+	struct strv os_features, features; /* further members of "platform" */
 	char *artifact_type;
 	bool has_urls; /* a foreign layer: refused by whoever wants its bytes */
 };

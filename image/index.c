@@ -78,7 +78,7 @@ void index_add(struct index *ix, const struct descriptor *d)
 
 /* BuildKit's attestations are manifests of platform unknown/unknown that point back at the image
  * they speak of. */
-static bool is_image(const struct descriptor *d)
+bool index_entry_is_image(const struct descriptor *d)
 {
 	enum media_kind kind = media_kind(d->media_type);
 	if (kind != MEDIA_MANIFEST && kind != MEDIA_INDEX)
@@ -96,7 +96,7 @@ const struct descriptor *index_choose(const struct index *ix, const struct platf
 
 	for (size_t i = 0; i < ix->n_manifests; i++) {
 		const struct descriptor *d = &ix->manifests[i];
-		if (!is_image(d))
+		if (!index_entry_is_image(d))
 			continue;
 		images++;
 		if (!d->has_platform) {

@@ -45,6 +45,8 @@ void index_add(struct index *ix, const struct descriptor *d);
 /* The best entry for `want` that is an image (attestations and artifacts are passed over); NULL
  * when none. Borrowed. Entries without a platform match any when they are the only one. */
 const struct descriptor *index_choose(const struct index *ix, const struct platform *want);
+/* Whether the entry is an image: no attestation, no artifact. */
+bool index_entry_is_image(const struct descriptor *d);
 void index_done(struct index *ix);
 
 /* MEDIA_MANIFEST, MEDIA_INDEX, MEDIA_SCHEMA1 or MEDIA_UNKNOWN, by media type when given, else by

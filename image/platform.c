@@ -2,6 +2,7 @@
 #include "image/platform.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -179,6 +180,10 @@ int platform_parse(const char *s, struct platform *ret, struct err *err)
 		if (!*at)
 			break;
 	}
+	if (n == 2 && is_one_of(p.os, known_arch, ARRAY_LEN(known_arch)))
+		return err_set(err, ERR_INVALID,
+			"'%s' is no platform: '%s' is an architecture; is linux/%s meant?", s, p.os,
+			s);
 	if (n == 1) {
 		struct platform one;
 		int r = parse_single(p.os, &one, err);
@@ -227,4 +232,28 @@ int platform_match(const struct platform *want, const struct platform *have)
 	if (wl < 0 || hl < 0)
 		return *h.variant ? -1 : 0;
 	return hl < wl ? BEST - (wl - hl) : -1;
+}
+
+bool platform_list_has(const struct platform_list *l, const struct platform *p)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (streq(l->p[i].os, p->os) && streq(l->p[i].arch, p->arch) &&
+			streq(l->p[i].variant, p->variant) &&
+			streq(l->p[i].os_version, p->os_version))
+			return true;
+	return false;
+}
+
+void platform_list_add(struct platform_list *l, const struct platform *p)
+{
+	if (platform_list_has(l, p))
+		return;
+	l->p = xreallocarray(l->p, l->n + 1, sizeof(*l->p));
+	l->p[l->n++] = *p;
+}
+
+void platform_list_done(struct platform_list *l)
+{
+	free(l->p);
+	*l = (struct platform_list){0};
 }

@@ -3,6 +3,7 @@
  * arm/v7 ...). image-spec image-index.md "platform". */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 
 struct err;
 
@@ -11,6 +12,12 @@ struct platform {
 	char arch[32];
 	char variant[32]; /* "" when none */
 	char os_version[64];
+};
+
+/* Each once, in the order in which they came. */
+struct platform_list {
+	struct platform *p;
+	size_t n;
 };
 
 void platform_host(struct platform *ret);
@@ -22,3 +29,7 @@ void platform_normalise(struct platform *p);
 char *platform_str(const struct platform *p, char *buf);
 /* how well `have` serves `want`: -1 not at all, else higher is better (same variant best) */
 int platform_match(const struct platform *want, const struct platform *have);
+/* Unless it is among them. */
+void platform_list_add(struct platform_list *l, const struct platform *p);
+bool platform_list_has(const struct platform_list *l, const struct platform *p);
+void platform_list_done(struct platform_list *l);

@@ -29,6 +29,8 @@ struct pull {
 	const struct pull_opts *opts;
 	struct platform platform;
 	struct pulled *pulled;
+	bool has_replaced;
+	struct digest replaced; /* by an index that it belongs to */
 	unsigned depth;
 };
 
@@ -254,6 +256,8 @@ static int get_chosen(
 			return err_set(err, ERR_LIMIT, "indexes are nested more than %d deep",
 				INDEX_DEPTH_MAX);
 		r = get_chosen(p, &child, ret_top, err);
+		if (r == 0 && p->opts->gather)
+			r = keep_document(p, &child, err);
 	} else {
 		r = get_manifest_parts(p, &child, !p->opts->no_unpack, err);
 		if (r == 0)
@@ -267,12 +271,53 @@ static int get_chosen(
 	return r;
 }
 
+/* The name stands for an image of the same index already, for another platform: that one is noted
+ * as replaced by the index. */
+static bool joins_another(
+	struct pull *p, const struct document *index, const struct descriptor *chosen)
+{
+	const struct strv *names = &p->source->names;
+	struct descriptor have = {0};
+	struct err ignored = ERR_INIT;
+	char text[DIGEST_STR_MAX];
+	if (!p->opts->gather || !names->n || name_get(p->store, names->v[0], &have, &ignored) < 0)
+		return false;
+	const char *from = map_get(&have.annotations, ANNOTATION_INDEX_DIGEST);
+	bool yes = digest_equal(&have.digest, &index->desc.digest) ||
+	           (from && streq(from, digest_str(&index->desc.digest, text)) &&
+			   !digest_equal(&have.digest, &chosen->digest));
+	p->replaced = have.digest;
+	p->has_replaced = yes && !digest_equal(&have.digest, &index->desc.digest);
+	descriptor_done(&have);
+	return yes;
+}
+
+/* What the index reaches is no image without a name. */
+static int forget_replaced(struct pull *p, struct err *err)
+{
+	int r = p->has_replaced ? names_remove_unnamed(p->store, &p->replaced, err) : 0;
+	if (r == ERR_NOT_FOUND) {
+		err_clear(err);
+		r = 0;
+	}
+	return r;
+}
+
 static int get_image(
 	struct pull *p, const struct document *top, struct descriptor *ret_top, struct err *err)
 {
 	bool whole = p->source->local || p->opts->all_platforms;
-	if (media_kind(top->desc.media_type) == MEDIA_INDEX && !whole)
-		return get_chosen(p, top, ret_top, err);
+	if (media_kind(top->desc.media_type) == MEDIA_INDEX && !whole) {
+		struct descriptor chosen = {0};
+		int r = get_chosen(p, top, &chosen, err);
+		if (r == 0 && joins_another(p, top, &chosen)) {
+			descriptor_done(&chosen);
+			descriptor_copy(&chosen, &top->desc);
+			r = keep_document(p, top, err);
+		}
+		*ret_top = chosen;
+		return r;
+	}
 	int r = get_document(p, top, !p->opts->no_unpack, err);
 	if (r == 0)
 		descriptor_copy(ret_top, &top->desc);
@@ -305,6 +350,8 @@ int pull_from(struct store *s, struct txn *t, struct source *source, const struc
 		r = names_set(s, (const char *const *)strv_argv(&source->names), source->names.n,
 			&desc, err);
 	}
+	if (r == 0)
+		r = forget_replaced(&p, err);
 	if (r < 0) {
 		descriptor_done(&desc);
 		return r;

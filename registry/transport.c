@@ -91,20 +91,42 @@ void pulled_done(struct pulled *p)
 
 /* --- what is here already --- */
 
-/* Everything that running or pushing it needs, for the platform that was asked for. */
-static bool is_complete(struct store *s, const struct descriptor *top, const struct pull_opts *o)
+static bool has_layers(struct store *s, const struct descriptor *top, const struct platform *want)
 {
 	struct image image = {0};
 	struct err ignored = ERR_INIT;
-	if (image_load(s, top, o->has_platform ? &o->platform : NULL, &image, &ignored) < 0)
+	if (image_load(s, top, want, &image, &ignored) < 0)
 		return false;
 	/* A single manifest loads whatever was asked for: it may be the host's, pulled before. */
-	bool ok = !o->has_platform || platform_match(&o->platform, &image.config.platform) >= 0;
+	bool ok = !want || platform_match(want, &image.config.platform) >= 0;
 	for (size_t i = 0; ok && i < image.manifest.n_layers; i++)
 		ok = blob_has(s, &image.manifest.layers[i].digest, NULL) ||
 		     (i < image.config.n_diff_ids && tree_has(s, &image.config.diff_ids[i]));
 	image_done(&image);
 	return ok;
+}
+
+/* All images of an index; a manifest that came from an index is not all of it. */
+static bool has_all_platforms(struct store *s, const struct descriptor *top)
+{
+	struct platform_list all = {0};
+	struct err ignored = ERR_INIT;
+	if (map_has(&top->annotations, ANNOTATION_INDEX_DIGEST) ||
+		image_platforms(s, top, &all, &ignored) < 0)
+		return false;
+	bool ok = true;
+	for (size_t i = 0; ok && i < all.n; i++)
+		ok = has_layers(s, top, &all.p[i]);
+	platform_list_done(&all);
+	return ok;
+}
+
+/* Everything that running or pushing it needs, for the platform that was asked for. */
+static bool is_complete(struct store *s, const struct descriptor *top, const struct pull_opts *o)
+{
+	if (o->all_platforms)
+		return has_all_platforms(s, top);
+	return has_layers(s, top, o->has_platform ? &o->platform : NULL);
 }
 
 /* The image of this name, or behind this digest. 0 or ERR_NOT_FOUND. */

@@ -44,6 +44,8 @@ struct pull_opts {
 	bool has_platform;
 	struct platform platform;
 	bool all_platforms; /* keep the whole index with all its manifests */
+	bool gather; /* images of one index for other platforms stay under the name: it is given to
+	                the index, of which then only a part is here */
 	bool no_unpack; /* layers stay blobs until they are used */
 	struct progress *progress;
 };

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/images.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/root.h"
 #include "image/media_type.h"
 #include "store/blobs.h"
 #include "store/store_internal.h"
+#include "store/tree.h"
 
 #define INDEX_DEPTH_MAX                                                                            \
 	4 /* an index in an index: allowed by the specification, not met in practice */
@@ -117,6 +120,65 @@ int image_load(struct store *s, const struct descriptor *top, const struct platf
 	*ret = i;
 	i = (struct image){0};
 	return 0;
+}
+
+static int index_platforms(
+	struct store *s, const struct index *ix, struct platform_list *ret, struct err *err)
+{
+	for (size_t i = 0; i < ix->n_manifests; i++) {
+		const struct descriptor *d = &ix->manifests[i];
+		struct platform p = d->platform;
+		if (!index_entry_is_image(d))
+			continue;
+		if (!d->has_platform) {
+			if (media_kind(d->media_type) == MEDIA_MANIFEST &&
+				image_platforms(s, d, ret, err) < 0)
+				return err->code;
+			continue;
+		}
+		platform_normalise(&p);
+		platform_list_add(ret, &p);
+	}
+	return 0;
+}
+
+int image_platforms(
+	struct store *s, const struct descriptor *top, struct platform_list *ret, struct err *err)
+{
+	if (media_kind(top->media_type) != MEDIA_INDEX) {
+		AUTO_IMAGE struct image i = {0};
+		int r = image_load(s, top, NULL, &i, err);
+		if (r == 0) {
+			platform_normalise(&i.config.platform);
+			platform_list_add(ret, &i.config.platform);
+		}
+		return r;
+	}
+	AUTO_FREE char *text = NULL;
+	struct index ix;
+	size_t n;
+	int r = blob_read(s, top, MANIFEST_MAX, &text, &n, err);
+	if (r == 0)
+		r = index_parse(text, n, top->media_type, &ix, err);
+	if (r < 0)
+		return r;
+	r = index_platforms(s, &ix, ret, err);
+	index_done(&ix);
+	return r;
+}
+
+int image_peek(struct store *s, const struct image *i, const char *path, int flags)
+{
+	for (size_t l = i->config.n_diff_ids; l-- > 0;) {
+		AUTO_FD int tree = -1;
+		struct err ignored = ERR_INIT;
+		if (tree_open(s, &i->config.diff_ids[l], &tree, &ignored) < 0)
+			continue;
+		int fd = root_open(tree, path, flags | O_CLOEXEC | O_NONBLOCK, 0);
+		if (fd >= 0)
+			return fd;
+	}
+	return -1;
 }
 
 void image_done(struct image *i)

@@ -20,12 +20,19 @@ struct image {
 /* platform NULL: the host's. ERR_NOT_FOUND, ERR_CORRUPT, ERR_UNSUPPORTED (no such platform). */
 int image_load(struct store *s, const struct descriptor *top, const struct platform *platform,
 	struct image *ret, struct err *err) __attribute__((warn_unused_result));
+/* The platforms of an index's images, or that of the one image; attestations and the like are
+ * passed over. Not all of them need to be here. Adds to *ret. */
+int image_platforms(struct store *s, const struct descriptor *top, struct platform_list *ret,
+	struct err *err) __attribute__((warn_unused_result));
 /* What users type: a reference (short names tried as localhost/NAME, then docker.io/library/NAME;
  * :latest by default), name@digest, a full or unique prefix (at least 3 digits) of an image ID or
  * manifest digest. *ret_ref: the name found, NULL when it was found by ID; the caller frees.
  * ERR_NOT_FOUND; ambiguous prefixes are ERR_INVALID and list the candidates. */
 int image_find(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
 	struct err *err) __attribute__((warn_unused_result));
+/* The file at the path in the topmost of its unpacked layers that has one, links followed inside
+ * that layer; whiteouts are not looked at. flags as of open(2). -1: none. */
+int image_peek(struct store *s, const struct image *i, const char *path, int flags);
 void image_done(struct image *i);
 #define AUTO_IMAGE __attribute__((cleanup(image_done)))
 /* Sum of the layers' blob sizes, config and manifest included. */

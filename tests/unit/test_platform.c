@@ -67,7 +67,8 @@ static void refuses_what_is_no_platform(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {"", "/", "linux/", "linux/amd64/v1/x", "linux/am d64",
-		"nonsense", "linux/$x", "linux/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+		"nonsense", "linux/$x", "arm/v7",
+		"linux/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct err err = ERR_INIT;
 		struct platform p;

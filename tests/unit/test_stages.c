@@ -14,7 +14,7 @@ static int plan(const char *text, const struct build_opts *o, struct stages *ret
 {
 	struct containerfile *f = xcalloc(1, sizeof(*f));
 	assert_int_equal(containerfile_parse("Containerfile", text, strlen(text), f, err), 0);
-	return stages_plan(f, 1, o, ret, err);
+	return stages_plan(f, 1, o, &o->platforms, ret, err);
 }
 
 static void stages_build_on_one_another_by_name(void **state)
@@ -32,11 +32,11 @@ static void stages_build_on_one_another_by_name(void **state)
 	assert_int_equal(s.s[1].base_stage, 0);
 	assert_true(s.s[2].scratch);
 	assert_int_equal(s.s[2].n_insts, 1);
-	assert_int_equal(s.target, 2);
-	assert_int_equal(stages_find(&s, "1", s.n), 1);
-	assert_int_equal(stages_find(&s, "LAST", s.n), 2);
-	assert_int_equal(stages_find(&s, "3", s.n), NO_STAGE);
-	assert_int_equal(stages_find(&s, "last", 2), NO_STAGE);
+	assert_int_equal(s.targets[0].stage, 2);
+	assert_int_equal(stages_find(&s, 0, "1", s.n), 1);
+	assert_int_equal(stages_find(&s, 0, "LAST", s.n), 2);
+	assert_int_equal(stages_find(&s, 0, "3", s.n), NO_STAGE);
+	assert_int_equal(stages_find(&s, 0, "last", 2), NO_STAGE);
 	stages_done(&s);
 	build_opts_done(&o);
 }
