@@ -21,6 +21,8 @@ struct gunzip {
 	struct err failed;
 	struct inflate_state state;
 	bool started; /* the current member has bytes */
+	struct isal_gzip_header header; /* of the current member */
+	bool in_header;
 	bool zeros; /* padding after the last member was seen */
 	bool done;
 	size_t members;
@@ -84,8 +86,27 @@ static int gunzip_next_member(struct gunzip *g, struct err *err)
 		}
 		if (g->zeros || (g->members && *g->state.next_in != 0x1f))
 			return gunzip_fail(g, err, "garbage after the end");
-		g->started = true;
+		/* isal_inflate() reads headers too, but into one that it does not initialise and
+		 * forgets when the input ends in the middle of a file name */
+		isal_gzip_header_init(&g->header);
+		g->started = g->in_header = true;
 		return 1;
+	}
+}
+
+static int gunzip_header(struct gunzip *g, struct err *err)
+{
+	for (;;) {
+		int ret = isal_read_gzip_header(&g->state, &g->header);
+		if (ret == ISAL_DECOMP_OK) {
+			g->in_header = false;
+			return 0;
+		}
+		if (ret != ISAL_END_INPUT)
+			return gunzip_fail(g, err, inflate_reason(ret));
+		ret = gunzip_fill(g, err);
+		if (ret <= 0)
+			return ret < 0 ? ret : gunzip_fail(g, err, "is truncated");
 	}
 }
 
@@ -102,6 +123,8 @@ static ssize_t gunzip_read(struct reader *r, void *p, size_t n, struct err *err)
 		int ret = g->started ? 1 : gunzip_next_member(g, err);
 		if (ret <= 0)
 			return ret;
+		if (g->in_header && gunzip_header(g, err) < 0)
+			return err->code;
 		g->state.next_out = p;
 		g->state.avail_out = (uint32_t)n;
 		ret = isal_inflate(&g->state);
@@ -141,7 +164,7 @@ struct reader *reader_gunzip(struct reader *below)
 	isal_inflate_init(&g->state);
 	g->state.crc_flag = ISAL_GZIP;
 	g->state.avail_in = 0;
-	g->started = g->zeros = g->done = false;
+	g->started = g->in_header = g->zeros = g->done = false;
 	g->members = 0;
 	return &g->r;
 }

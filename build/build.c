@@ -17,7 +17,9 @@
 #include "build/logfile.h"
 #include "build/platforms.h"
 #include "build/publish.h"
+#include "build/remote_context.h"
 #include "build/stage_run.h"
+#include "registry/url.h"
 #include "run/network.h"
 #include "run/sandbox.h"
 #include "store/statcache.h"
@@ -25,6 +27,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -67,13 +70,31 @@ void build_result_done(struct build_result *r)
 	free(r->log);
 }
 
+static int open_remote(struct build *b, struct err *err)
+{
+	const char *keep = map_get(&b->o->build_args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+	bool keep_git = keep && (streq(keep, "1") || streq(keep, "true"));
+	struct remote_context r;
+	if (remote_context_get(b, b->o->context, keep_git, &r, err) < 0)
+		return err->code;
+	b->remote_context = true;
+	b->context_fd = r.fd;
+	b->context_text = r.text;
+	b->context_text_len = r.len;
+	b->context_has_time = r.has_time;
+	b->context_time = r.time;
+	return 0;
+}
+
 static int open_context(struct build *b, struct err *err)
 {
 	const char *path = b->o->context;
 	b->context_fd = -1;
 	if (!path)
 		return 0;
-	b->context_name = xstrdup(path);
+	b->context_name = streq(path, "-") ? xstrdup("standard input") : url_shown(path, false);
+	if (remote_context_is(path))
+		return open_remote(b, err);
 	b->context_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (b->context_fd < 0 && errno == ENOTDIR)
 		return err_set(err, ERR_INVALID, "the build context '%s' is not a directory", path);
@@ -109,21 +130,32 @@ static int open_inputs(struct build *b, struct containerfile **files, size_t *n,
 		return 0;
 	struct err ignored = ERR_INIT;
 	/* without a stat cache files are read again, that is all */
-	if (statcache_open(b->store, b->o->context, &b->statcache, &ignored) < 0)
+	if (b->remote_context ||
+		statcache_open(b->store, b->o->context, &b->statcache, &ignored) < 0)
 		b->statcache = NULL;
 	b->context = filetree_new(b->context_fd, b->ignore, b->statcache, true);
 	return 0;
 }
 
-/* ARG SOURCE_DATE_EPOCH before the first FROM counts as if it had been given; words such as
- * "context" mean nothing for a directory. */
+/* ARG SOURCE_DATE_EPOCH before the first FROM counts as if it had been given; "context" is the time
+ * of a repository's commit, and means nothing for other contexts. */
 static void find_epoch(struct build *b)
 {
 	const char *text = map_get(&b->stages.targets[0].global_args, "SOURCE_DATE_EPOCH");
 	b->has_epoch = b->o->has_epoch;
 	b->epoch = b->o->epoch;
-	if (!b->has_epoch && text && num_i64(text, 0, INT64_MAX, &b->epoch))
+	if (map_get(&b->o->build_args, "SOURCE_DATE_EPOCH"))
+		text = map_get(&b->o->build_args, "SOURCE_DATE_EPOCH");
+	if (!b->has_epoch && text && streq(text, "context") && b->context_has_time) {
+		char number[24];
+		snprintf(number, sizeof(number), "%lld", (long long)b->context_time);
+		for (size_t i = 0; i < b->stages.n_targets; i++)
+			map_set(&b->stages.targets[i].global_args, "SOURCE_DATE_EPOCH", number);
+		b->epoch = b->context_time;
 		b->has_epoch = true;
+	} else if (!b->has_epoch && text && num_i64(text, 0, INT64_MAX, &b->epoch)) {
+		b->has_epoch = true;
+	}
 	b->result->has_epoch = b->has_epoch;
 	b->result->epoch = b->epoch;
 }
@@ -220,6 +252,7 @@ static void build_done(struct build *b)
 	strv_done(&b->fresh_caches);
 	mem_close_p(&b->context_fd);
 	free(b->context_name);
+	free(b->context_text);
 	stages_done(&b->stages);
 }
 

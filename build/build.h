@@ -36,7 +36,8 @@ enum build_call {
 
 struct build_opts {
 	enum build_call call;
-	const char *context; /* directory; NULL: none (COPY from it fails) */
+	const char *context; /* directory, what remote_context.h takes, or NULL: none (COPY from it
+	                        fails) */
 	struct strv files; /* -f, in order; empty: Containerfile or Dockerfile of the context; "-":
 	                      stdin */
 	const char *ignore_file; /* --ignorefile; NULL: the usual places */

@@ -10,6 +10,7 @@
 #include "build/contexts.h"
 #include "build/file_ignore.h"
 #include "build/file_parse.h"
+#include "build/remote_context.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,8 @@
 struct place {
 	char *path; /* below the context, else as the user gave it; "-" is standard input */
 	bool in_context;
+	bool is_url;
+	bool is_context; /* the context was a Containerfile: path is its name */
 };
 
 /* Without -f: Containerfile, then Dockerfile of the context. */
@@ -33,6 +36,12 @@ static int default_file(const struct build *b, struct place *ret, struct err *er
 {
 	static const char *const names[] = {"Containerfile", "Dockerfile"};
 	struct stat st;
+	if (b->context_text) {
+		bool standard_input = streq(b->o->context, "-");
+		*ret = (struct place){.path = xstrdup(standard_input ? "stdin" : b->context_name),
+			.is_context = true};
+		return 0;
+	}
 	if (b->context_fd < 0)
 		return err_set(err, ERR_INVALID,
 			"no Containerfile: give one with -f, or a context directory");
@@ -43,7 +52,7 @@ static int default_file(const struct build *b, struct place *ret, struct err *er
 		}
 	}
 	return err_set(err, ERR_NOT_FOUND,
-		"no Containerfile or Dockerfile in '%s'; name one with -f", b->o->context);
+		"no Containerfile or Dockerfile in '%s'; name one with -f", b->context_name);
 }
 
 /* Does the path go above where it starts? */
@@ -84,11 +93,14 @@ static char *part_in_context(const struct build *b, const char *given)
 	return rest && !climbs_out(rest) ? xstrdup(rest) : NULL;
 }
 
-/* As given, else below the context, as buildah looks for it. */
+/* As given, else below the context, as buildah looks for it; the other way round when the context
+ * is not of this machine. */
 static int find_file(const struct build *b, const char *given, struct place *ret, struct err *err)
 {
 	struct stat st;
-	char *inside = part_in_context(b, given);
+	char *inside = b->remote_context ? NULL : part_in_context(b, given);
+	if (b->remote_context && b->context_fd >= 0 && root_lstat(b->context_fd, given, &st) == 0)
+		inside = xstrdup(given);
 	if (!inside && stat(given, &st) == 0) {
 		if (S_ISDIR(st.st_mode))
 			return err_set(err, ERR_INVALID, "-f %s is a directory", given);
@@ -109,9 +121,13 @@ static int find_file(const struct build *b, const char *given, struct place *ret
 	return 0;
 }
 
-static int read_place(const struct build *b, const struct place *p, const char *suffix, size_t max,
+static int read_place(struct build *b, const struct place *p, const char *suffix, size_t max,
 	char **ret_text, size_t *ret_len, struct err *err)
 {
+	if (p->is_url && *suffix)
+		return err_set(err, ERR_NOT_FOUND, "no file beside a URL");
+	if (p->is_url)
+		return remote_context_text(b, p->path, ret_text, ret_len, err);
 	AUTO_FREE char *path = xasprintf("%s%s", p->path, suffix);
 	if (p->in_context)
 		return context_read_file(b->context_fd, path, max, ret_text, ret_len, err);
@@ -119,14 +135,19 @@ static int read_place(const struct build *b, const struct place *p, const char *
 	return fs_read_file(AT_FDCWD, path, max, ret_text, ret_len, err);
 }
 
-static int read_file(const struct build *b, const struct place *p, struct containerfile **files,
+static int read_file(struct build *b, const struct place *p, struct containerfile **files,
 	size_t *n, struct err *err)
 {
 	AUTO_FREE char *text = NULL;
 	size_t len;
 	struct containerfile f = {0};
 	bool standard_input = !p->in_context && streq(p->path, "-");
-	int rc = standard_input
+	if (p->is_context) {
+		text = take(b->context_text);
+		len = b->context_text_len;
+	}
+	int rc = p->is_context ? 0
+	         : standard_input
 	                 ? fs_read_fd(STDIN_FILENO, "standard input", FILE_MAX, &text, &len, err)
 	                 : read_place(b, p, "", FILE_MAX, &text, &len, err);
 	if (rc == 0)
@@ -143,8 +164,21 @@ static int find(const struct build *b, size_t i, struct place *ret, struct err *
 	const struct strv *given = &b->o->files;
 	if (given->n == 0)
 		return default_file(b, ret, err);
+	if (b->context_text)
+		return err_set(err, ERR_INVALID,
+			"the build context '%s' is a Containerfile: it cannot be combined with -f",
+			streq(b->o->context, "-") ? "-" : b->context_name);
+	bool url =
+		str_has_prefix(given->v[i], "http://") || str_has_prefix(given->v[i], "https://");
+	if (url) {
+		*ret = (struct place){.path = xstrdup(given->v[i]), .is_url = true};
+		return 0;
+	}
 	if (!streq(given->v[i], "-"))
 		return find_file(b, given->v[i], ret, err);
+	if (b->o->context && streq(b->o->context, "-"))
+		return err_set(
+			err, ERR_INVALID, "-f - and the context '-' cannot both be standard input");
 	*ret = (struct place){.path = xstrdup("-")};
 	return 0;
 }
@@ -169,7 +203,8 @@ static int read_ignore(struct build *b, const struct place *file, struct err *er
 			return err->code;
 		return use_ignore_file(b, b->o->ignore_file, text, len, err);
 	}
-	bool beside = file->in_context || !streq(file->path, "-");
+	bool beside =
+		file->in_context || (!streq(file->path, "-") && !file->is_url && !file->is_context);
 	for (size_t i = 0; beside && i < ARRAY_LEN(suffixes); i++) {
 		AUTO_FREE char *name = xasprintf("%s%s", file->path, suffixes[i]);
 		int rc = read_place(b, file, suffixes[i], IGNORE_FILE_MAX, &text, &len, err);

@@ -26,6 +26,11 @@ struct build {
 
 	int context_fd; /* -1: none */
 	char *context_name; /* for messages */
+	bool remote_context; /* its files came from elsewhere */
+	char *context_text; /* the context was a Containerfile; NULL: it was not */
+	size_t context_text_len;
+	bool context_has_time; /* of the commit that it is */
+	int64_t context_time;
 	struct filetree *context;
 	struct ignore *ignore;
 	char *ignore_name; /* file it came from, NULL none */

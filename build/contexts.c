@@ -7,6 +7,7 @@
 #include "base/root.h"
 #include "build/build_internal.h"
 #include "build/file_ignore.h"
+#include "build/remote_context.h"
 #include "image/reference.h"
 #include "store/statcache.h"
 
@@ -33,7 +34,6 @@ static int parse_where(const char *where, struct context *c, struct err *err)
 {
 	static const char *const images[] = {"docker-image://", "container-image://", "docker://"};
 	static const char *const archives[] = {"oci:", "oci-archive:", "docker-archive:"};
-	static const char *const urls[] = {"http://", "https://", "git://", "ssh://", "git@"};
 	for (size_t i = 0; i < ARRAY_LEN(images); i++) {
 		if (!str_has_prefix(where, images[i]))
 			continue;
@@ -56,12 +56,13 @@ static int parse_where(const char *where, struct context *c, struct err *err)
 			return 0;
 		}
 	}
-	for (size_t i = 0; i < ARRAY_LEN(urls); i++)
-		if (str_has_prefix(where, urls[i]))
-			return err_set(err, ERR_UNSUPPORTED,
-				"a build context from a URL is not supported; fetch it first and "
-				"name the directory");
+	if (str_has_prefix(where, "target:"))
+		return err_set(err, ERR_UNSUPPORTED,
+			"'%s': targets of a bake file are not supported; name a stage of the "
+			"Containerfile instead",
+			where);
 	c->kind = CONTEXT_DIR;
+	c->remote = !streq(where, "-") && remote_context_is(where);
 	c->location = xstrdup(where);
 	return 0;
 }
@@ -127,16 +128,31 @@ int context_read_ignore(int fd, char **ret_name, struct ignore **ret, struct err
 	return 0;
 }
 
+static int open_remote(struct build *b, struct context *c, struct err *err)
+{
+	AUTO_REMOTE_CONTEXT struct remote_context r = {.fd = -1};
+	if (remote_context_get(b, c->location, false, &r, err) < 0)
+		return err->code;
+	if (r.fd < 0)
+		return err_set(err, ERR_INVALID,
+			"'%s' is not a tar archive: a named context has files", c->location);
+	c->fd = take_fd(&r.fd);
+	return 0;
+}
+
 static int open_dir(struct build *b, struct context *c, struct err *err)
 {
-	c->fd = open(c->location, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->remote && open_remote(b, c, err) < 0)
+		return err_wrap(err, "--build-context=%s", c->name);
+	if (!c->remote)
+		c->fd = open(c->location, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->fd < 0)
 		return err_sys(err, "--build-context=%s: cannot open '%s'", c->name, c->location);
 	if (context_read_ignore(c->fd, &c->ignore_name, &c->ignore, err) < 0)
 		return err_wrap(err, "--build-context=%s", c->name);
 	struct err ignored = ERR_INIT;
 	/* without a stat cache files are read again, that is all */
-	if (statcache_open(b->store, c->location, &c->statcache, &ignored) < 0)
+	if (c->remote || statcache_open(b->store, c->location, &c->statcache, &ignored) < 0)
 		c->statcache = NULL;
 	c->tree = filetree_new(c->fd, c->ignore, c->statcache, true);
 	return 0;

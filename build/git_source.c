@@ -4,12 +4,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/strv.h"
 #include "registry/url.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -23,6 +25,7 @@
 #define COMMIT_LEN 40 /* SHA-1; a SHA-256 repository's is longer */
 #define COMMIT_LONG_LEN 64
 #define CHECKSUM_MIN 7
+#define DEPTH_MAX 500 /* directories: one descriptor each */
 
 bool git_source_is(const char *s)
 {
@@ -94,6 +97,26 @@ int git_source_set_checksum(struct git_source *g, const char *value, struct err 
 	return 0;
 }
 
+/* As Go's strconv.ParseBool has it; without a value: true. */
+static int set_bool(bool *field, const char *key, const char *value, struct err *err)
+{
+	static const char *const yes[] = {"", "1", "t", "T", "true", "TRUE", "True"};
+	static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
+	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+		if (streq(value, yes[i])) {
+			*field = true;
+			return 0;
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(no); i++) {
+		if (streq(value, no[i])) {
+			*field = false;
+			return 0;
+		}
+	}
+	return err_set(err, ERR_INVALID, "query '%s': '%s' is neither true nor false", key, value);
+}
+
 static int set_query(struct git_source *g, const char *key, const char *value, struct err *err)
 {
 	if (streq(key, "ref"))
@@ -106,6 +129,14 @@ static int set_query(struct git_source *g, const char *key, const char *value, s
 	if (streq(key, "subdir")) {
 		mem_replace(&g->subdir, path_clean_rel(value));
 		return 0;
+	}
+	if (streq(key, "keep-git-dir"))
+		return set_bool(&g->keep_git_dir, key, value, err);
+	if (streq(key, "submodules")) {
+		bool on = true;
+		int rc = set_bool(&on, key, value, err);
+		g->no_submodules = !on;
+		return rc;
 	}
 	if (streq(key, "checksum") || streq(key, "commit"))
 		return git_source_set_checksum(g, value, err);
@@ -355,7 +386,51 @@ static bool has_submodules(int dirfd)
 	return fstatat(dirfd, ".gitmodules", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
 }
 
-int git_source_checkout(const struct git_source *g, int dirfd, struct err *err)
+/* Files get the time of the commit and not that of the checkout, so that images do not depend on
+ * the latter. */
+static int set_times(int dirfd, int64_t time, unsigned depth, struct err *err)
+{
+	const struct timespec times[2] = {{.tv_sec = time}, {.tv_sec = time}};
+	const struct dirent *d;
+	if (depth > DEPTH_MAX)
+		return err_set(err, ERR_LIMIT, "the repository has more than %d levels", DEPTH_MAX);
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		mem_close_p(&fd);
+		return err_sys(err, "cannot list the repository");
+	}
+	int rc = 0;
+	while (rc == 0 && (d = readdir(dir))) {
+		if (streq(d->d_name, ".") || streq(d->d_name, ".."))
+			continue;
+		AUTO_FD int sub =
+			openat(fd, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub >= 0)
+			rc = set_times(sub, time, depth + 1, err);
+		else if (utimensat(fd, d->d_name, times, AT_SYMLINK_NOFOLLOW) < 0)
+			rc = err_sys(err, "cannot set the time of '%s'", d->d_name);
+	}
+	if (rc == 0 && futimens(fd, times) < 0)
+		rc = err_sys(err, "cannot set the time of a directory");
+	closedir(dir);
+	return rc;
+}
+
+static int commit_time(struct git_source *g, int dirfd, struct err *err)
+{
+	const char *const show[] = {
+		"show", "-s", "--no-show-signature", "--format=%ct", g->commit, "--", NULL};
+	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX);
+	if (run_git(dirfd, show, &out, err) < 0)
+		return err->code;
+	AUTO_FREE char *text = xstrndup(buf_str(&out), strcspn(buf_str(&out), "\n"));
+	if (!num_i64(text, 0, INT64_MAX, &g->time))
+		g->time = 0; /* before 1970, or nonsense: git takes both */
+	return 0;
+}
+
+int git_source_checkout(struct git_source *g, int dirfd, struct err *err)
 {
 	const char *const init[] = {"init", "-q", "--template=", NULL};
 	const char *const head[] = {"rev-parse", "--verify", "-q", "FETCH_HEAD^{commit}", NULL};
@@ -376,8 +451,12 @@ int git_source_checkout(const struct git_source *g, int dirfd, struct err *err)
 	}
 	if (rc == 0)
 		rc = run_git(dirfd, checkout, NULL, err);
-	if (rc == 0 && has_submodules(dirfd))
+	if (rc == 0 && !g->no_submodules && has_submodules(dirfd))
 		rc = run_git(dirfd, submodules, NULL, err);
+	if (rc == 0)
+		rc = commit_time(g, dirfd, err);
+	if (rc == 0)
+		rc = set_times(dirfd, g->time, 0, err);
 	umask(mask);
 	return rc;
 }

@@ -3,11 +3,13 @@
  * A commit of a git repository elsewhere, by the git program. It gets a clean environment, no
  * configuration, no hooks, no prompts, and may speak http, https, ssh and git only.
  *
- * Written as URL#REF:SUBDIRECTORY or URL?ref=..&branch=..&tag=..&subdir=..&checksum=.., where the
- * URL is https://HOST/PATH.git, git://, ssh:// or USER@HOST:PATH.
+ * Written as URL#REF:SUBDIRECTORY or
+ * URL?ref=..&branch=..&tag=..&subdir=..&checksum=..&keep-git-dir=..&submodules=.., where the URL is
+ * https://HOST/PATH.git, git://, ssh:// or USER@HOST:PATH.
  */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 
 struct err;
 
@@ -18,6 +20,9 @@ struct git_source {
 	char *subdir; /* clean, relative; "" for all */
 	char *checksum; /* what the commit must begin with; NULL: anything */
 	char *commit; /* full, once it is known */
+	bool keep_git_dir; /* ?keep-git-dir=true */
+	bool no_submodules; /* ?submodules=false */
+	int64_t time; /* of the commit, in seconds since 1970; once it is checked out */
 };
 
 /* What BuildKit takes for a repository. */
@@ -33,7 +38,7 @@ int git_source_set_checksum(struct git_source *g, const char *value, struct err 
 /* Fills in commit; asks the server unless a full one was given. ERR_CORRUPT: not the checksum.
  * ERR_NOT_FOUND: no such ref. ERR_NETWORK, ERR_UNSUPPORTED (no git here) */
 int git_source_resolve(struct git_source *g, struct err *err) __attribute__((warn_unused_result));
-/* The commit's files and .git in an empty directory. ERR_CORRUPT: the server has another commit
- * there now. */
-int git_source_checkout(const struct git_source *g, int dirfd, struct err *err)
+/* The commit's files and .git in an empty directory; all files have the commit's time. ERR_CORRUPT:
+ * the server has another commit there now. */
+int git_source_checkout(struct git_source *g, int dirfd, struct err *err)
 	__attribute__((warn_unused_result));

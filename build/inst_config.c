@@ -35,6 +35,9 @@ static int inst_arg(struct eval *e, struct err *err)
 		const char *given = map_get(&o->build_args, name);
 		if (!given && map_has(&o->build_args, name))
 			given = getenv(name);
+		/* "context", which has become a number */
+		if (given && streq(name, "SOURCE_DATE_EPOCH") && streq(given, "context"))
+			given = map_get(globals, name);
 		/* a default that does not count may be wrong */
 		if (given)
 			value = xstrdup(given);

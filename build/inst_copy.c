@@ -198,7 +198,8 @@ static int copy_url(
 		return eval_error(e, pos, err, why.code, "%s", why.msg);
 	}
 	s->remote[s->n_remote - 1] = f;
-	f->keep_git_dir = inst_flag_is_true(e->at.inst, "keep-git-dir");
+	if (inst_flag_is_true(e->at.inst, "keep-git-dir"))
+		f->keep_git_dir = true;
 	if (e->b->o->call == BUILD_CALL_BUILD && remote_file_look(e->b, f, &why) < 0)
 		return eval_error(e, pos, err, why.code, "cannot fetch %s: %s", url, why.msg);
 	return 0;

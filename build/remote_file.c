@@ -75,9 +75,15 @@ static int init_git(struct remote_file *f, const char *url, const char *checksum
 	*f = (struct remote_file){.url = xstrdup(url),
 		.name = xstrdup(""),
 		.dirfd = -1,
-		.git = xmemdup(&g, sizeof(g))};
+		.git = xmemdup(&g, sizeof(g)),
+		.keep_git_dir = g.keep_git_dir};
 	g = (struct git_source){0};
 	return 0;
+}
+
+int remote_file_init_git(struct remote_file *f, const char *url, struct err *err)
+{
+	return init_git(f, url, NULL, err);
 }
 
 int remote_file_init(struct remote_file *f, const char *url, const char *checksum, struct err *err)
@@ -229,6 +235,7 @@ static int look_git(struct remote_file *f, struct err *err)
 	key_str(&k, f->git->commit);
 	key_str(&k, f->git->subdir);
 	key_u64(&k, f->keep_git_dir);
+	key_u64(&k, f->git->no_submodules);
 	f->digest = key_final(&k);
 	return 0;
 }

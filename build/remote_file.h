@@ -30,6 +30,9 @@ bool remote_file_is_url(const char *source);
 /* Checks the URL. checksum may be NULL. ERR_INVALID, ERR_UNSUPPORTED */
 int remote_file_init(struct remote_file *f, const char *url, const char *checksum, struct err *err)
 	__attribute__((warn_unused_result));
+/* The URL is a repository's, whatever its form. */
+int remote_file_init_git(struct remote_file *f, const char *url, struct err *err)
+	__attribute__((warn_unused_result));
 void remote_file_done(struct remote_file *f);
 /* Fills in digest. ERR_NOT_FOUND, ERR_NETWORK ... */
 int remote_file_look(struct build *b, struct remote_file *f, struct err *err)

@@ -186,24 +186,6 @@ static int set_allow(const struct strv *words, struct build_opts *o, struct err 
 	return 0;
 }
 
-static int set_context(const struct strv *rest, struct build_opts *o, struct err *err)
-{
-	const char *context = rest->n ? rest->v[0] : ".";
-	if (strstr(context, "://") || str_has_prefix(context, "git@"))
-		return err_set(err, ERR_UNSUPPORTED,
-			"'%s': a context from a URL is not supported yet; fetch it first", context);
-	if (streq(context, "-")) {
-		if (o->files.n)
-			return err_set(err, ERR_INVALID,
-				"'-' as context means a Containerfile on standard input: it cannot "
-				"be combined with -f");
-		strv_add(&o->files, "-");
-		return 0;
-	}
-	o->context = context;
-	return 0;
-}
-
 static int set_platforms(const struct build_args *a, struct build_opts *o, struct err *err)
 {
 	o->all_platforms = a->all_platforms;
@@ -243,7 +225,8 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 		set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0 ||
 		set_allow(&a->allow, o, err) < 0 || set_cache_ttl(a->cache_ttl, o, err) < 0)
 		return err->code;
-	return set_context(rest, o, err);
+	o->context = rest->n ? rest->v[0] : ".";
+	return 0;
 }
 
 static int tick(void *arg)

@@ -405,12 +405,17 @@ static int shape_linked(
 	return 0;
 }
 
+/* Whether ".." in a name is an error. */
+static bool is_strict(const struct apply_opts *o)
+{
+	return !(o->flags & APPLY_PLAIN) || (o->flags & APPLY_CONTEXT);
+}
+
 static int link_to(
 	struct apply *a, const struct tar_entry *e, const struct place *p, struct err *err)
 {
 	char target[PATH_MAX];
-	bool layer = !(a->opts->flags & APPLY_PLAIN);
-	if (apply_clean(e->link, layer, target, err) < 0)
+	if (apply_clean(e->link, is_strict(a->opts), target, err) < 0)
 		return err_wrap(err, "hard link '%s'", p->path);
 	if (!*target)
 		return err_set(err, ERR_INVALID, "'%s': hard link to the root", p->path);
@@ -448,6 +453,9 @@ static int make_node(
 	struct apply *a, const struct tar_entry *e, const struct place *p, struct err *err)
 {
 	mode_t type = e->mode & S_IFMT;
+	if (type != S_IFIFO && (a->opts->flags & APPLY_CONTEXT))
+		return err_set(err, ERR_INVALID, "'%s' is a device (%u:%u): a context has none",
+			p->path, e->major, e->minor);
 	if (type == S_IFCHR && e->major == 0 && e->minor == 0)
 		return make_whiteout(a, p, err);
 	if (type != S_IFIFO && (a->opts->flags & APPLY_SKIP_DEVICES))
@@ -535,6 +543,8 @@ static bool below_whiteout(const char *path)
 /* The root itself. docker leaves the target of ADD as it is, whatever such an entry is. */
 static int apply_root(struct apply *a, const struct tar_entry *e, struct place *p, struct err *err)
 {
+	if ((a->opts->flags & APPLY_CONTEXT) && S_ISDIR(e->mode) && !e->hardlink)
+		remember_time(a, p->path, &p->times[1]);
 	if (a->opts->flags & APPLY_PLAIN)
 		return 0;
 	if (!S_ISDIR(e->mode) || e->hardlink)
@@ -548,7 +558,7 @@ static int apply_entry(struct apply *a, const struct tar_entry *e, struct err *e
 {
 	char path[PATH_MAX];
 	const struct apply_opts *o = a->opts;
-	if (apply_clean(e->path, !(o->flags & APPLY_PLAIN), path, err) < 0)
+	if (apply_clean(e->path, is_strict(o), path, err) < 0)
 		return err->code;
 	struct place p = {
 		.path = path,
@@ -560,7 +570,8 @@ static int apply_entry(struct apply *a, const struct tar_entry *e, struct err *e
 		return err_set(err, ERR_INVALID, "'%s': modification time is not valid", path);
 	if (!*path)
 		return apply_root(a, e, &p, err);
-	if (strstr(path, WHITEOUT_PREFIX)) {
+	bool whiteouts = !(o->flags & APPLY_CONTEXT);
+	if (whiteouts && strstr(path, WHITEOUT_PREFIX)) {
 		if (apply_is_meta(path))
 			return 0;
 		if (below_whiteout(path))
@@ -571,7 +582,7 @@ static int apply_entry(struct apply *a, const struct tar_entry *e, struct err *e
 	p.dir = a->parent;
 	p.shaped = a->parent_shapes;
 	p.chown = !(o->flags & APPLY_NO_OWNER) && (p.shaped || p.uid != a->uid || p.gid != a->gid);
-	if (p.name[0] == '.') {
+	if (whiteouts && p.name[0] == '.') {
 		int ret = apply_whiteout(a, &p, err);
 		if (ret != 0)
 			return ret < 0 ? ret : 0;
@@ -630,6 +641,9 @@ static int apply_all(struct apply *a, uint64_t max_bytes, struct err *err)
 			return err_set(err, ERR_LIMIT, "'%.200s' is larger than %llu bytes", e.path,
 				(unsigned long long)max_bytes);
 		a->content += e.size;
+		if (a->content > max_bytes)
+			return err_set(err, ERR_LIMIT, "the archive holds more than %llu bytes",
+				(unsigned long long)max_bytes);
 		if (apply_entry(a, &e, err) < 0)
 			return err->code;
 	}

@@ -27,7 +27,8 @@ struct reader;
 
 struct apply_limits {
 	uint64_t max_entries; /* 0: the default, 10 million */
-	uint64_t max_bytes; /* of the uncompressed tar; 0: the default, 1 TiB */
+	uint64_t max_bytes; /* of the uncompressed tar, and of all files together; 0: the default,
+	                       1 TiB */
 };
 
 enum apply_flags {
@@ -42,6 +43,8 @@ enum apply_flags {
 	APPLY_NO_OWNER = 1 << 3, /* owners are not set */
 	APPLY_SKIP_DEVICES =
 		1 << 4, /* devices are left out, as rootless tools do; whiteouts are not devices */
+	APPLY_CONTEXT = 1 << 5, /* with APPLY_PLAIN, for build contexts: ".." in a name and devices
+	                         * are errors, .wh.NAME is a name, "./" sets the directory's time */
 };
 
 struct apply_opts {

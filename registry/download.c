@@ -10,17 +10,18 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "registry/remote.h"
+#include "registry/url.h"
 
 #define TICK_MS 100
 
-static int wait_reply(
-	struct remote *r, int64_t id, const struct download *d, struct json **ret, struct err *err)
+static int wait_reply(struct remote *r, int64_t id, struct progress *progress, const char *shown,
+	struct json **ret, struct err *err)
 {
 	for (;;) {
 		int rc = remote_reply(r, id, false, ret, err);
 		if (rc != 1)
 			return rc;
-		progress_update(d->progress, d->url, remote_progress(r, id));
+		progress_update(progress, shown, remote_progress(r, id));
 		struct pollfd p = {.fd = remote_fd(r), .events = POLLIN};
 		(void)poll(&p, 1, TICK_MS);
 	}
@@ -45,11 +46,14 @@ int download(const struct download *d, const struct remote_opts *o, struct downl
 	json_set_string(j, "url", d->url);
 	json_set_string(j, "etag", d->etag);
 	json_set_string(j, "last_modified", d->last_modified);
+	if (d->max)
+		json_set_int(j, "size", (int64_t)d->max);
 	if (remote_request(r, j, d->fd, false, &id, err) < 0)
 		return err->code;
-	progress_begin(d->progress, d->url, "fetch", 0);
-	int rc = wait_reply(r, id, d, &reply, err);
-	progress_end(d->progress, d->url, rc == 0 ? "done" : "failed");
+	AUTO_FREE char *shown = url_shown(d->url, false);
+	progress_begin(d->progress, shown, "fetch", 0);
+	int rc = wait_reply(r, id, d->progress, shown, &reply, err);
+	progress_end(d->progress, shown, rc == 0 ? "done" : "failed");
 	if (rc < 0)
 		return rc;
 	*ret = (struct downloaded){

@@ -12,6 +12,7 @@ struct remote_opts;
 struct download {
 	const char *url;
 	int fd; /* a regular file, empty; borrowed */
+	uint64_t max; /* more bytes are an error; 0: the disk is the limit */
 	const char *etag, *last_modified; /* of what we have, or NULL: only a newer one is sent */
 	struct progress *progress;
 };

@@ -211,7 +211,7 @@ static size_t write_out(struct http_transfer *t, const char *data, size_t n)
 	while (at < n) {
 		if (r->out_offset + (n - at) > r->out_max) {
 			(void)err_set(&t->err, ERR_CORRUPT,
-				"registry sent more than the %llu bytes that the content should "
+				"the server sent more than the %llu bytes that the content may "
 				"have",
 				(unsigned long long)r->out_max);
 			return 0;

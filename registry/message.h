@@ -14,7 +14,8 @@
  *descriptor to read; "ref" (tag or digest), "media_type", "size" -> nothing login     "registry",
  *"user", "password"                              -> nothing; they are right
  *
- *Without "ref": fetch + a file to write to; "url" and what is known of it, "etag", "last_modified"
+ *Without "ref": fetch + a file to write to; "url", "size" (the most that it may have) and what is
+ *known of it, "etag", "last_modified"
  *-> "status" 200, or 304 when what is known still holds; "etag", "last_modified", "size"
  */
 #pragma once

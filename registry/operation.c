@@ -489,7 +489,7 @@ static int fetch_start(struct operation *op, struct err *err)
 	op->x.http.method = HTTP_GET;
 	op->x.http.in_fd = -1;
 	op->x.http.out_fd = op->fd;
-	op->x.http.out_max = INT64_MAX; /* the disk is the limit */
+	op->x.http.out_max = op->size ? op->size : INT64_MAX; /* the disk is the limit */
 	op->x.http.out_restart = true;
 	op->x.http.body.max = HTTP_ERROR_MAX;
 	if (op->etag)
@@ -535,10 +535,13 @@ static int parse_login(struct operation *op, const struct json *request, struct 
 static int parse_fetch(struct operation *op, const struct json *request, struct err *err)
 {
 	const char *url = NULL, *etag = NULL, *last_modified = NULL;
+	int64_t max = 0;
 	if (json_get_string(request, "request", "url", &url, err) < 0 ||
 		json_get_string(request, "request", "etag", &etag, err) < 0 ||
-		json_get_string(request, "request", "last_modified", &last_modified, err) < 0)
+		json_get_string(request, "request", "last_modified", &last_modified, err) < 0 ||
+		json_get_int(request, "request", "size", &max, err) < 0)
 		return err->code;
+	op->size = max > 0 ? (uint64_t)max : 0;
 	if (!url || op->fd < 0)
 		return err_set(err, ERR_INVALID, "fetch without a URL or a file");
 	op->url = xstrdup(url);

@@ -157,6 +157,18 @@ char *url_origin(const struct url *u)
 	return xasprintf("%s://%s:%u", u->https ? "https" : "http", host, u->port);
 }
 
+char *url_shown(const char *text, bool with_query)
+{
+	const char *scheme = strstr(text, "://");
+	const char *host = scheme ? scheme + strlen("://") : text;
+	size_t authority = scheme ? strcspn(host, "/?#") : 0;
+	const char *at = authority ? memrchr(host, '@', authority) : NULL;
+	const char *rest = at ? at + 1 : host;
+	size_t n = with_query ? strlen(rest) : strcspn(rest, "?");
+	return xasprintf("%.*s%s%.*s%s", (int)(host - text), text, at ? "***@" : "", (int)n, rest,
+		rest[n] ? "?..." : "");
+}
+
 char *url_str(const struct url *u)
 {
 	AUTO_FREE char *origin = url_origin(u);

@@ -31,6 +31,9 @@ void url_done(struct url *u);
 #define AUTO_URL __attribute__((cleanup(url_done)))
 /* New string. */
 char *url_str(const struct url *u);
+/* What may be shown of a URL that somebody typed: no user information and, unless with_query, no
+ * query. New string. */
+char *url_shown(const char *text, bool with_query);
 /* scheme://host[:port], for messages. New string. */
 char *url_origin(const struct url *u);
 /* The only pairs of URLs between which an Authorization header may travel. */

@@ -29,16 +29,6 @@ teardown() {
 	test_teardown
 }
 
-# Sets WWW; answers are as its handler says, the log has one line a request.
-start_www() {
-	python3 "$TOP/tests/tools/www.py" "$T/www" "$T/www.port" >"$T/www.log" 2>&1 3>&- &
-	echo $! >"$T/www.pid"
-	disown
-	wait_for 10 test -s "$T/www.port"
-	WWW=http://127.0.0.1:$(cat "$T/www.port")
-	export WWW
-}
-
 build() {
 	mica build -q --network=none -t t "$@" ctx >/dev/null
 }
@@ -185,16 +175,6 @@ make_repository() {
 	git clone -q --bare work "$T/repos/$BATS_TEST_NUMBER.git"
 	git -C "$T/repos/$BATS_TEST_NUMBER.git" update-server-info
 	GIT=http://127.0.0.1:$REPOS/$BATS_TEST_NUMBER.git
-}
-
-start_repos() {
-	mkdir -p "$T/repos"
-	REPOS=$(free_port)
-	export REPOS
-	python3 -m http.server "$REPOS" --bind 127.0.0.1 --directory "$T/repos" >"$T/repos.log" 2>&1 3>&- &
-	echo $! >"$T/repos.pid"
-	disown
-	wait_for 10 answers "127.0.0.1:$REPOS"
 }
 
 add_git() { # FLAGS AND URL

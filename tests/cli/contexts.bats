@@ -114,8 +114,6 @@ END
 	assert_error "--build-context=x: cannot open 'nowhere'"
 	run -125 --separate-stderr mica build -t t --build-context x ctx
 	assert_error "--build-context=x: expected NAME="
-	run -125 --separate-stderr mica build -t t --build-context x=https://example.invalid/x.tar ctx
-	assert_error "from a URL is not supported"
 }
 
 @test "a context's name is never a path" {

@@ -163,6 +163,29 @@ requests() { # NAME PATTERN
 	grep -cE "\"$2" "$T/$1.log" || true
 }
 
+# --- other servers ---
+
+# Sets WWW; answers are as its handler says, the log has one line a request.
+start_www() {
+	python3 "$TOP/tests/tools/www.py" "$T/www" "$T/www.port" >"$T/www.log" 2>&1 3>&- &
+	echo $! >"$T/www.pid"
+	disown
+	wait_for 10 test -s "$T/www.port"
+	WWW=http://127.0.0.1:$(cat "$T/www.port")
+	export WWW
+}
+
+# $T/repos over HTTP, at 127.0.0.1:$REPOS: bare repositories after `git update-server-info`.
+start_repos() {
+	mkdir -p "$T/repos"
+	REPOS=$(free_port)
+	export REPOS
+	python3 -m http.server "$REPOS" --bind 127.0.0.1 --directory "$T/repos" >"$T/repos.log" 2>&1 3>&- &
+	echo $! >"$T/repos.pid"
+	disown
+	wait_for 10 answers "127.0.0.1:$REPOS"
+}
+
 # --- images to start from, made with the peers' tools and plain shell ---
 
 sha() { # FILE

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/remote_context.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/proc.h"
+#include "build/build_internal.h"
+#include "build/git_source.h"
+#include "build/remote_file.h"
+#include "layers/apply.h"
+#include "registry/download.h"
+#include "registry/url.h"
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ARCHIVE_MAX (64 * GIB) /* packed, and again unpacked: what no honest context is */
+#define GITHUB "github.com/"
+
+static bool is_github(const char *where)
+{
+	struct stat st;
+	return str_has_prefix(where, GITHUB) && stat(where, &st) < 0;
+}
+
+bool remote_context_is(const char *where)
+{
+	return streq(where, "-") || remote_file_is_url(where) || is_github(where);
+}
+
+void remote_context_done(struct remote_context *c)
+{
+	mem_close_p(&c->fd);
+	c->fd = -1;
+	free(c->text);
+	c->text = NULL;
+}
+
+/* --- repositories --- */
+
+static int get_git(struct build *b, const char *where, bool keep_git, struct remote_context *ret,
+	struct err *err)
+{
+	struct remote_file f = {0};
+	AUTO_FREE char *github = is_github(where) ? xasprintf("https://%s", where) : NULL;
+	if (remote_file_init_git(&f, github ? github : where, err) < 0)
+		return err->code;
+	f.keep_git_dir = keep_git || f.keep_git_dir;
+	int rc = remote_file_look(b, &f, err);
+	if (rc == 0)
+		rc = remote_file_get(b, &f, err);
+	if (rc == 0 && !f.keep_git_dir)
+		rc = fs_remove_tree(f.dirfd, ".git", err);
+	if (rc == 0)
+		*ret = (struct remote_context){
+			.fd = take_fd(&f.dirfd), .has_time = true, .time = f.git->time};
+	remote_file_done(&f);
+	return rc;
+}
+
+/* --- archives and text --- */
+
+static int make_file(struct build *b, int *ret, struct err *err)
+{
+	AUTO_FREE char *name = NULL;
+	AUTO_FD int dir = -1;
+	if (txn_mkdir(b->txn, "fetch", &name, &dir, err) < 0)
+		return err->code;
+	int fd = openat(dir, "context", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(err, "cannot create a file for the build context");
+	/* nobody else needs its name */
+	if (unlinkat(dir, "context", 0) < 0) {
+		close(fd);
+		return err_sys(err, "cannot unlink a file of the build context");
+	}
+	*ret = fd;
+	return 0;
+}
+
+static int fetch(struct build *b, const char *url, uint64_t max, int *ret, struct err *err)
+{
+	AUTO_FD int fd = -1;
+	AUTO_DOWNLOADED struct downloaded d = {0};
+	const struct download what = {.url = url, .max = max, .progress = b->o->progress};
+	if (make_file(b, &fd, err) < 0)
+		return err->code;
+	struct download to = what;
+	to.fd = fd;
+	if (download(&to, &b->o->pull.remote, &d, err) < 0)
+		return err->code;
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, "cannot read what was fetched");
+	*ret = take_fd(&fd);
+	return 0;
+}
+
+/* A pipe is written to a file, since two passes are made over it. */
+static int take_stdin(struct build *b, int *ret, struct err *err)
+{
+	char chunk[64 * KIB];
+	uint64_t total = 0;
+	struct stat st;
+	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode)) {
+		*ret = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+		return *ret < 0 ? err_sys(err, "cannot use standard input") : 0;
+	}
+	AUTO_FD int fd = -1;
+	if (make_file(b, &fd, err) < 0)
+		return err->code;
+	for (;;) {
+		ssize_t n = fs_read_upto(STDIN_FILENO, chunk, sizeof(chunk));
+		if (n < 0)
+			return err_sys(err, "cannot read standard input");
+		if (n == 0)
+			break;
+		total += (uint64_t)n;
+		if (total > ARCHIVE_MAX)
+			return err_set(err, ERR_LIMIT, "is larger than %llu bytes", ARCHIVE_MAX);
+		if (fs_write_all(fd, chunk, (size_t)n) < 0)
+			return err_sys(err, "cannot keep standard input");
+	}
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, "cannot read standard input");
+	*ret = take_fd(&fd);
+	return 0;
+}
+
+struct unpack {
+	int archive, dir;
+};
+
+static int unpack_job(void *arg, struct buf *out, struct err *err)
+{
+	const struct unpack *u = arg;
+	const int keep[] = {u->archive};
+	/* owners of a context's files count for nothing */
+	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CONTEXT | APPLY_NO_OWNER,
+		.limits = {.max_bytes = ARCHIVE_MAX}};
+	struct apply_stats stats;
+	(void)out;
+	if (layer_confine(u->dir, keep, ARRAY_LEN(keep), err) < 0)
+		return err->code;
+	AUTO_FD int here = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (here < 0)
+		return err_sys(err, "cannot open the directory of the build context");
+	return archive_extract(u->archive, here, &opts, &stats, err);
+}
+
+static int unpack(struct build *b, int archive, struct remote_context *ret, struct err *err)
+{
+	AUTO_FREE char *name = NULL;
+	AUTO_FD int dir = -1;
+	if (txn_mkdir(b->txn, "context", &name, &dir, err) < 0)
+		return err->code;
+	/* when the archive has no entry for it; so that the image does not tell when it was made */
+	const struct timespec times[2] = {{0}, {0}};
+	if (futimens(dir, times) < 0)
+		return err_sys(err, "cannot set the time of the build context");
+	struct unpack u = {.archive = archive, .dir = dir};
+	if (job_run(unpack_job, &u, NULL, err) < 0)
+		return err->code;
+	*ret = (struct remote_context){.fd = take_fd(&dir)};
+	return 0;
+}
+
+static int read_text(int fd, const char *name, struct remote_context *ret, struct err *err)
+{
+	struct remote_context c = {.fd = -1};
+	if (fs_read_fd(fd, name, REMOTE_CONTEXT_TEXT_MAX, &c.text, &c.len, err) < 0)
+		return err->code;
+	int rc = 0;
+	if (!c.len)
+		rc = err_set(err, ERR_INVALID, "is empty: expected an archive or a Containerfile");
+	else if (memchr(c.text, '\0', c.len))
+		rc = err_set(err, ERR_INVALID, "is neither a tar archive nor a Containerfile");
+	if (rc < 0)
+		remote_context_done(&c);
+	else
+		*ret = c;
+	return rc;
+}
+
+static int get_file(struct build *b, const char *where, struct remote_context *ret, struct err *err)
+{
+	bool is_tar, from_stdin = streq(where, "-");
+	AUTO_FD int fd = -1;
+	int rc = from_stdin ? take_stdin(b, &fd, err) : fetch(b, where, ARCHIVE_MAX, &fd, err);
+	if (rc < 0 || archive_probe(fd, &is_tar, err) < 0)
+		return err->code;
+	return is_tar ? unpack(b, fd, ret, err)
+	              : read_text(fd, from_stdin ? "standard input" : where, ret, err);
+}
+
+int remote_context_get(struct build *b, const char *where, bool keep_git,
+	struct remote_context *ret, struct err *err)
+{
+	bool git = git_source_is(where) || is_github(where);
+	int rc = git ? get_git(b, where, keep_git, ret, err) : get_file(b, where, ret, err);
+	AUTO_FREE char *shown = url_shown(where, git);
+	return rc < 0 ? err_wrap(err, "the build context '%s'", shown) : 0;
+}
+
+int remote_context_text(
+	struct build *b, const char *url, char **ret, size_t *ret_len, struct err *err)
+{
+	AUTO_FD int fd = -1;
+	if (fetch(b, url, REMOTE_CONTEXT_TEXT_MAX, &fd, err) < 0)
+		return err->code;
+	return fs_read_fd(fd, url, REMOTE_CONTEXT_TEXT_MAX, ret, ret_len, err);
+}
