@@ -21,7 +21,8 @@
 bool xattr_travels(const char *name)
 {
 	if (str_has_prefix(name, "user."))
-		return !str_has_prefix(name, "user.overlay.") && name[5] != '\0';
+		return !str_has_prefix(name, "user.overlay.") &&
+		       !str_has_prefix(name, "user.fuseoverlayfs.") && name[5] != '\0';
 	return streq(name, "security.capability");
 }
 

@@ -18,10 +18,10 @@ struct xattrs {
 	size_t n;
 };
 
-/* All attributes that may travel: user.* (not user.overlay.*), security.capability, trusted.*
- * never, security.selinux never, system.posix_acl_* never. The file is dirfd/name, not followed;
- * name "" with a descriptor that is not O_PATH reads that. Limits: 256 names, 64 KiB a value. No
- * support by the file system is an empty set. */
+/* All attributes that may travel: user.* (not those of overlayfs and fuse-overlayfs),
+ * security.capability, trusted.* never, security.selinux never, system.posix_acl_* never. The file
+ * is dirfd/name, not followed; name "" with a descriptor that is not O_PATH reads that. Limits: 256
+ * names, 64 KiB a value. No support by the file system is an empty set. */
 int xattrs_read(int dirfd, const char *name, struct xattrs *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* Sets one; a file system without support (EOPNOTSUPP) or a missing privilege for security.* (EPERM

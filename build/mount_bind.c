@@ -26,9 +26,10 @@ static int discarding(struct build *b, struct mount_item *it, const int *lowers,
 	struct stat st;
 	AUTO_FREE char *upper = NULL, *work = NULL;
 	AUTO_FD int upper_fd = -1, work_fd = -1;
+	if ((n > 1 || !it->m->o.read_only) && txn_mkdir(b->txn, "work", &work, &work_fd, err) < 0)
+		return err->code;
 	if (!it->m->o.read_only) {
-		if (txn_mkdir(b->txn, "discard", &upper, &upper_fd, err) < 0 ||
-			txn_mkdir(b->txn, "work", &work, &work_fd, err) < 0)
+		if (txn_mkdir(b->txn, "discard", &upper, &upper_fd, err) < 0)
 			return err->code;
 		if (fstat(lowers[0], &st) < 0 || fchown(upper_fd, st.st_uid, st.st_gid) < 0 ||
 			fchmod(upper_fd, st.st_mode & 07777) < 0)
@@ -175,11 +176,16 @@ int mount_seed_open(struct build *b, struct mount_item *it, struct err *err)
 	if (it->m->from != MOUNT_FROM_CONTEXT) {
 		struct chain own = {0};
 		AUTO_FREE int *fds = NULL;
-		struct snapshot snap = {.upper = -1, .work = -1};
+		AUTO_FREE char *work_name = NULL;
+		AUTO_FD int work = -1;
+		struct snapshot snap = {.upper = -1};
 		int r = open_layers(b, it->m, &own, &fds, &snap.n_lower, err);
 		snap.lower = fds;
 		if (r == 0 && snap.n_lower == 0)
 			r = no_such_file(it->m, err);
+		if (r == 0 && snap.n_lower > 1)
+			r = txn_mkdir(b->txn, "work", &work_name, &work, err);
+		snap.work = work;
 		if (r == 0)
 			r = snapshot_mount(&snap, &it->tree_fd, err);
 		chain_done(&own);

@@ -15,6 +15,7 @@
 #include "build/remote_file.h"
 #include "build/step_error.h"
 #include "build/step_record.h"
+#include "layers/settle.h"
 #include "layers/snapshot.h"
 #include "run/network.h"
 #include "run/sandbox.h"
@@ -336,10 +337,14 @@ static int open_source(struct build *b, struct stage_run *r, struct err *err)
 	else
 		chain_of_image(b, &b->images[s->from_image].image, &image_chain);
 	AUTO_FREE int *fds = NULL;
+	AUTO_FREE char *work_name = NULL;
+	AUTO_FD int work = -1;
 	int rc = chain_open(b, c, &fds, err);
-	struct snapshot snap = {.lower = fds, .n_lower = c->n, .upper = -1, .work = -1};
 	if (rc == 0 && c->n == 0)
 		rc = err_set(err, ERR_NOT_FOUND, "the source has no files");
+	if (rc == 0 && c->n > 1)
+		rc = txn_mkdir(b->txn, "work", &work_name, &work, err);
+	struct snapshot snap = {.lower = fds, .n_lower = c->n, .upper = -1, .work = work};
 	if (rc == 0)
 		rc = snapshot_mount(&snap, &r->source_fd, err);
 	if (rc == 0)
@@ -507,14 +512,31 @@ int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
 	return 0;
 }
 
+/* The upper directory in its final form. What COPY and ADD wrote counts as it is. */
+static int settle(struct build *b, struct stage_run *r, struct err *err)
+{
+	const struct step *s = current(r);
+	AUTO_FREE int *lowers = NULL;
+	if (!s->link && chain_open(b, &r->chain, &lowers, err) < 0)
+		return err->code;
+	struct snapshot snap = {.lower = lowers,
+		.n_lower = s->link ? 0 : r->chain.n,
+		.upper = r->upper_fd,
+		.work = r->work_fd};
+	struct timespec never = {0};
+	return snapshot_settle(&snap, s->kind == STEP_RUN ? r->begun : never, err);
+}
+
 /* The step changed what is in upper_fd: it becomes a link that is committed beside what follows. */
 static int step_commit(struct build *b, struct stage_run *r, struct err *err)
 {
 	static const struct chain nothing;
 	struct link *l;
 	source_close(r);
-	close_fd(&r->work_fd);
 	mount_setup_free(take(r->mounts));
+	if (settle(b, r, err) < 0)
+		return err->code;
+	close_fd(&r->work_fd);
 	struct link_origin o = {.step = current(r),
 		.made_by = r->step_key,
 		.inputs = r->inputs,

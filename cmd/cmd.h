@@ -23,6 +23,7 @@ struct app {
 	char *default_root; /* what root points to when it was not said */
 	const char *registries_conf; /* --registries-conf */
 	const char *log_level; /* --log-level */
+	const char *storage_driver; /* --storage-driver */
 	bool debug, version, help;
 };
 

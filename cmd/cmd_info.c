@@ -194,7 +194,7 @@ static int store_json(struct store *s, struct json **ret, struct err *err)
 		return r;
 	struct json *o = json_new_object(), *status = json_new_object();
 	json_set(o, "ContainerStore", count_json(0));
-	json_set_string(o, "GraphDriverName", "overlay");
+	json_set_string(o, "GraphDriverName", snapshot_driver());
 	json_set(o, "GraphOptions", json_new_null());
 	json_set_string(o, "GraphRoot", store_path(s));
 	json_set_string(status, "Backing Filesystem", file_system(store_fd(s)));

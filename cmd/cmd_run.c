@@ -15,6 +15,7 @@
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
 #include "cmd/text.h"
+#include "layers/settle.h"
 #include "layers/snapshot.h"
 #include "registry/transport.h"
 #include "run/network.h"
@@ -348,6 +349,10 @@ static int make_volumes(
 	for (size_t i = 0; r == 0 && i < volumes->n; i++)
 		if (root_mkdir_p(fd, volumes->v[i], 0755, 0, 0, NULL) < 0)
 			r = err_sys(err, "cannot make the volume '%s'", volumes->v[i]);
+	mem_close_p(&fd);
+	fd = -1;
+	if (r == 0)
+		r = snapshot_settle(&own, (struct timespec){0}, err);
 	return r;
 }
 

@@ -38,11 +38,11 @@ const struct opt global_options[] = {
 	OPT_STRING(0, "root", struct app, root),
 	OPT_STRING(0, "registries-conf", struct app, registries_conf),
 	OPT_STRING(0, "log-level", struct app, log_level),
+	OPT_STRING(0, "storage-driver", struct app, storage_driver),
 	OPT_BOOL(0, "debug", struct app, debug),
 	OPT_BOOL('v', "version", struct app, version),
 	OPT_BOOL('h', "help", struct app, help),
 	OPT_IGNORED(0, "runroot"),
-	OPT_IGNORED(0, "storage-driver"),
 	OPT_END,
 };
 

@@ -14,6 +14,7 @@
 #include "cmd/commands.h"
 #include "cmd/help.h"
 #include "cmd/version.h"
+#include "layers/snapshot.h"
 #include "run/userns.h"
 #include "store/store.h"
 
@@ -131,6 +132,25 @@ static int set_log_level(const struct app *app, struct err *err)
 	return 0;
 }
 
+static int set_storage_driver(const struct app *app, struct err *err)
+{
+	enum snapshot_driver driver;
+	const char *name = app->storage_driver, *from = "option '--storage-driver'";
+
+	if (!name) {
+		name = getenv("STORAGE_DRIVER");
+		from = "STORAGE_DRIVER";
+	}
+	if (!name || !*name)
+		return 0;
+	if (!snapshot_driver_parse(name, &driver))
+		return err_set(err, ERR_INVALID,
+			"%s: '%s' is not one of 'auto', 'overlay', 'fuse-overlayfs', 'copy', 'vfs'",
+			from, name);
+	snapshot_use(driver);
+	return 0;
+}
+
 static int dispatch(struct app *app, int argc, char *argv[], struct err *err)
 {
 	AUTO_STRV struct strv rest = STRV_INIT;
@@ -140,6 +160,8 @@ static int dispatch(struct app *app, int argc, char *argv[], struct err *err)
 		&rest, err);
 	if (r == 0)
 		r = set_log_level(app, err);
+	if (r == 0)
+		r = set_storage_driver(app, err);
 	if (r < 0)
 		return r;
 	if (app->version) {

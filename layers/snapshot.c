@@ -1,372 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layers/snapshot.h"
 
-#include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "layers/snapshot_internal.h"
-#include "layers/whiteout.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/magic.h>
-#include <sched.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define FD_PATH_MAX 32
-#define MOUNT_DATA_MAX 4095 /* mount(2) takes one page */
-#define REOPEN_TRIES 8 /* a layer is renamed once */
+static const char *const driver_names[] = {
+	[SNAPSHOT_AUTO] = "auto",
+	[SNAPSHOT_OVERLAY] = "overlay",
+	[SNAPSHOT_FUSE] = "fuse-overlayfs",
+	[SNAPSHOT_COPY] = "copy",
+};
 
-static enum snapshot_way known_way = SNAPSHOT_PROBE;
-static bool has_userxattr;
+static enum snapshot_driver wanted = SNAPSHOT_AUTO;
+static enum snapshot_driver known = SNAPSHOT_AUTO; /* what worked */
 
-void snapshot_force(enum snapshot_way way)
+bool snapshot_driver_parse(const char *name, enum snapshot_driver *ret)
 {
-	known_way = way;
-	has_userxattr = true;
-}
-
-static const char *fd_path(int fd, char buf[FD_PATH_MAX])
-{
-	(void)snprintf(buf, FD_PATH_MAX, "/proc/self/fd/%d", fd);
-	return buf;
-}
-
-static int set_fd(int fs, const char *key, int fd)
-{
-	return fsconfig(fs, FSCONFIG_SET_FD, key, NULL, fd);
-}
-
-static int set_path(int fs, const char *key, int fd)
-{
-	char path[FD_PATH_MAX];
-	return fsconfig(fs, FSCONFIG_SET_STRING, key, fd_path(fd, path), 0);
-}
-
-/*
- * Before Linux 6.5 overlay has no parser for fsconfig: the kernel keeps whatever is set as text for
- * the mount and refuses nothing, so that no answer means anything.
- */
-static bool takes_anything(int fs)
-{
-	return fsconfig(fs, FSCONFIG_SET_FLAG, "no_such_option", NULL, 0) == 0;
-}
-
-/* What this kernel's overlay understands, asked by setting options that no mount is made of. */
-static void probe(void)
-{
-	if (known_way != SNAPSHOT_PROBE)
-		return;
-	AUTO_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_FD int fs = fsopen("overlay", FSOPEN_CLOEXEC);
-	if (fs < 0 || root < 0 || takes_anything(fs)) {
-		known_way = SNAPSHOT_MOUNT;
-		has_userxattr = true; /* tried first, and then without */
-		return;
+	if (streq(name, "vfs")) { /* as the containers' tools call it */
+		*ret = SNAPSHOT_COPY;
+		return true;
 	}
-	has_userxattr = fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) == 0;
-	if (set_fd(fs, "lowerdir+", root) == 0)
-		known_way = SNAPSHOT_BY_FD;
-	else if (set_path(fs, "lowerdir+", root) == 0)
-		known_way = SNAPSHOT_BY_PATH;
-	else
-		known_way = SNAPSHOT_MOUNT;
+	for (size_t i = 0; i < ARRAY_LEN(driver_names); i++) {
+		if (streq(name, driver_names[i])) {
+			*ret = (enum snapshot_driver)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+void snapshot_use(enum snapshot_driver driver)
+{
+	wanted = known = driver;
+}
+
+const char *snapshot_driver(void)
+{
+	return driver_names[wanted == SNAPSHOT_AUTO ? SNAPSHOT_OVERLAY : wanted];
 }
 
 const char *snapshot_method(void)
 {
-	probe();
-	switch (known_way) {
-	case SNAPSHOT_BY_FD:
-		return has_userxattr ? "overlay (lowerdir+ by descriptor, userxattr, volatile)"
-		                     : "overlay (lowerdir+ by descriptor, volatile)";
-	case SNAPSHOT_BY_PATH:
-		return has_userxattr ? "overlay (lowerdir+ by path, userxattr, volatile)"
-		                     : "overlay (lowerdir+ by path, volatile)";
-	case SNAPSHOT_MOUNT:
-	case SNAPSHOT_PROBE:
+	switch (wanted) {
+	case SNAPSHOT_FUSE:
+		return "fuse-overlayfs";
+	case SNAPSHOT_COPY:
+		return "copy";
+	case SNAPSHOT_AUTO:
+	case SNAPSHOT_OVERLAY:
 		break;
 	}
-	return "overlay (mount(2), volatile)";
+	return snapshot_overlay_method();
 }
 
-/* Appends what the kernel says about a failed configuration: lines of "e overlay: text". */
-static void add_kernel_log(int fs, struct buf *b)
-{
-	char line[256];
-	ssize_t n;
-	while ((n = read(fs, line, sizeof(line) - 1)) > 0) {
-		line[n] = '\0';
-		line[strcspn(line, "\n")] = '\0';
-		if (n > 2 && line[0] == 'e')
-			buf_addf(b, " (%s)", line + 2);
-	}
-}
-
-static const char *fs_name(int fd)
-{
-	static const struct {
-		unsigned long type;
-		const char *name;
-	} names[] = {
-		{OVERLAYFS_SUPER_MAGIC, "overlayfs"},
-		{NFS_SUPER_MAGIC, "nfs"},
-		{FUSE_SUPER_MAGIC, "fuse"},
-		{MSDOS_SUPER_MAGIC, "vfat"},
-		{SMB_SUPER_MAGIC, "smb"},
-		{0xff534d42, "cifs"},
-		{V9FS_MAGIC, "9p"},
-		{TMPFS_MAGIC, "tmpfs"},
-		{EXT4_SUPER_MAGIC, "ext4"},
-		{XFS_SUPER_MAGIC, "xfs"},
-		{BTRFS_SUPER_MAGIC, "btrfs"},
-		{ECRYPTFS_SUPER_MAGIC, "ecryptfs"},
-	};
-	struct statfs s;
-	if (fstatfs(fd, &s) < 0)
-		return "an unknown file system";
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if ((unsigned long)s.f_type == names[i].type)
-			return names[i].name;
-	return "an unusual file system";
-}
-
-static int overlay_error(const struct snapshot *s, size_t n, int fs, struct err *err)
-{
-	int saved = errno;
-	AUTO_BUF struct buf b = BUF_INIT(1024);
-	if (fs >= 0)
-		add_kernel_log(fs, &b);
-	errno = saved;
-	if (s->upper >= 0)
-		return err_sys(err, "cannot mount %zu layers with the upper directory on %s%s", n,
-			fs_name(s->upper), buf_str(&b));
-	return err_sys(err, "cannot mount %zu layers from %s%s", n,
-		n ? fs_name(s->lower[0]) : "nowhere", buf_str(&b));
-}
-
-/*
- * With userxattr overlay keeps its own attributes in user.*. Where the file system has none,
- * overlay mounts, but fails to replace a deleted directory: there trusted.* has to do, which is for
- * root.
- */
-static int choose_xattrs(const struct snapshot *s, bool *ret_user, struct err *err)
-{
-	bool user = has_userxattr && whiteout_user_xattrs(s->upper >= 0 ? s->upper : s->lower[0]);
-	if (has_userxattr && !user && s->upper >= 0) {
-		char path[FD_PATH_MAX];
-		(void)fd_path(s->upper, path);
-		if (setxattr(path, "trusted.overlay.opaque", "n", 1, 0) < 0)
-			return err_set(err, ERR_UNSUPPORTED,
-				"the store is on %s, which has no user.* attributes on this "
-				"kernel: without root, use a store elsewhere (--root)",
-				fs_name(s->upper));
-		(void)removexattr(path, "trusted.overlay.opaque");
-	}
-	*ret_user = user;
-	return 0;
-}
-
-/* A failing option is an error, but for those that a kernel may lack. */
-static int set_options(const struct snapshot *s, size_t n, bool userxattr, int fs)
-{
-	int (*set)(int, const char *, int) = known_way == SNAPSHOT_BY_FD ? set_fd : set_path;
-	for (size_t i = 0; i < n; i++)
-		if (set(fs, "lowerdir+", s->lower[i]) < 0)
-			return -1;
-	if (s->upper >= 0 &&
-		(set(fs, "upperdir", s->upper) < 0 || set(fs, "workdir", s->work) < 0 ||
-			fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0))
-		return -1;
-	if (userxattr && fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
-		return -1;
-	/* the upper directory must be the changeset and nothing else (userxattr excludes
-	 * redirect_dir=off) */
-	static const char *const features[][2] = {
-		{"redirect_dir", "nofollow"}, {"index", "off"}, {"metacopy", "off"}};
-	for (size_t i = 0; i < ARRAY_LEN(features); i++)
-		if (fsconfig(fs, FSCONFIG_SET_STRING, features[i][0], features[i][1], 0) < 0)
-			return -1;
-	return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-}
-
-static int mount_by_fsconfig(
-	const struct snapshot *s, size_t n, bool userxattr, int *ret_fd, struct err *err)
-{
-	AUTO_FD int fs = fsopen("overlay", FSOPEN_CLOEXEC);
-	if (fs < 0)
-		return overlay_error(s, n, -1, err);
-	if (set_options(s, n, userxattr, fs) < 0)
-		return overlay_error(s, n, fs, err);
-	int fd = fsmount(
-		fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | (s->upper < 0 ? MOUNT_ATTR_RDONLY : 0));
-	if (fd < 0)
-		return overlay_error(s, n, fs, err);
-	*ret_fd = fd;
-	return 0;
-}
-
-/* Names relative to /proc/self/fd: "lowerdir=12:13:14". */
-static void mount_data(const struct snapshot *s, size_t n, struct buf *b)
-{
-	buf_addstr(b, "lowerdir=");
-	for (size_t i = 0; i < n; i++)
-		buf_addf(b, "%s%d", i ? ":" : "", s->lower[i]);
-	if (s->upper >= 0)
-		buf_addf(b, ",upperdir=%d,workdir=%d,volatile", s->upper, s->work);
-	buf_addstr(b, ",redirect_dir=nofollow,index=off,metacopy=off");
-}
-
-/* 0, or -1 with errno: ENOENT also when path is another directory now. */
-static int open_same(int fd, const char *path)
-{
-	struct stat was, is;
-	int again = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (again < 0)
-		return -1;
-	int r = fstat(fd, &was) < 0 || fstat(again, &is) < 0 ? -1 : 0;
-	if (r == 0 && (was.st_dev != is.st_dev || was.st_ino != is.st_ino)) {
-		errno = ENOENT;
-		r = -1;
-	}
-	if (r == 0 && dup3(again, fd, O_CLOEXEC) < 0)
-		r = -1;
-	int saved = errno;
-	close(again);
-	errno = saved;
-	return r;
-}
-
-/*
- * Overlay takes only directories of the mount namespace in which it is mounted: after unshare, the
- * same directory is opened again in the copy of the mounts, under the same number. The layer of the
- * step before may get its name just now, so that the path is an old one.
- */
-static int reopen(int fd, struct err *err)
-{
-	char link[FD_PATH_MAX], path[PATH_MAX];
-	for (int tries = 0;; tries++) {
-		ssize_t n = readlink(fd_path(fd, link), path, sizeof(path) - 1);
-		if (n < 0)
-			return err_sys(err, "cannot find the path of a layer");
-		path[n] = '\0';
-		if (open_same(fd, path) == 0)
-			return 0;
-		if (errno != ENOENT || tries == REOPEN_TRIES)
-			return err_sys(err, "cannot open '%s' again", path);
-	}
-}
-
-static int send_fd(int sock, int fd, struct err *err)
-{
-	char byte = 0;
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? err_sys(err, "cannot hand over the mount") : 0;
-}
-
-static int receive_fd(int sock, int *ret_fd, struct err *err)
-{
-	char byte;
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
-	if (!c || c->cmsg_type != SCM_RIGHTS)
-		return err_set(err, ERR_SYS, "the mount was not handed over");
-	memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
-	return 0;
-}
-
-struct old_mount {
-	const struct snapshot *s;
-	size_t n;
-	bool userxattr;
-	int sock[2];
-};
-
-/* In a process and a mount namespace of its own, so that nobody ever sees the mount attached. */
-static int old_mount_main(void *arg, struct buf *out, struct err *err)
-{
-	const struct old_mount *o = arg;
-	const struct snapshot *s = o->s;
-	(void)out;
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return err_sys(err, "cannot make a mount namespace");
-	for (size_t i = 0; i < o->n; i++)
-		if (reopen(s->lower[i], err) < 0)
-			return err->code;
-	if (s->upper >= 0 && (reopen(s->upper, err) < 0 || reopen(s->work, err) < 0))
-		return err->code;
-	AUTO_BUF struct buf data = BUF_INIT(MOUNT_DATA_MAX);
-	mount_data(s, o->n, &data);
-	size_t plain = data.len;
-	buf_addstr(&data, ",userxattr");
-	if (data.toobig)
-		return err_set(err, ERR_LIMIT,
-			"%zu layers are too many for this kernel (Linux 6.5 and later take more)",
-			o->n);
-	if (chdir("/proc/self/fd") < 0)
-		return err_sys(err, "cannot enter /proc/self/fd");
-	unsigned long flags = MS_NODEV | (s->upper < 0 ? MS_RDONLY : 0);
-	bool done = o->userxattr && mount("overlay", "/", "overlay", flags, data.data) == 0;
-	if (!done && (!o->userxattr || errno == EINVAL)) { /* Linux 5.10 */
-		data.data[plain] = '\0';
-		done = mount("overlay", "/", "overlay", flags, data.data) == 0;
-	}
-	if (!done)
-		return overlay_error(s, o->n, -1, err);
-	/* "/" itself is still what lies below the new mount, ".." from there is what lies on top */
-	AUTO_FD int fd = open_tree(AT_FDCWD, "/..", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, "cannot detach the mount");
-	return send_fd(o->sock[1], fd, err);
-}
-
-static int mount_by_mount(
-	const struct snapshot *s, size_t n, bool userxattr, int *ret_fd, struct err *err)
-{
-	struct old_mount o = {.s = s, .n = n, .userxattr = userxattr};
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, o.sock) < 0)
-		return err_sys(err, "cannot make a socket");
-	int code = job_run(old_mount_main, &o, NULL, err);
-	if (code == 0)
-		code = receive_fd(o.sock[0], ret_fd, err);
-	close(o.sock[0]);
-	close(o.sock[1]);
-	return code;
-}
-
-/* One directory as it is. */
-static int clone_dir(int dir, bool readonly, int *ret_fd, struct err *err)
+int snapshot_clone(int dir, bool readonly, int *ret_fd, struct err *err)
 {
 	AUTO_FD int fd = open_tree(dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (fd < 0)
@@ -384,8 +81,8 @@ static int clone_dir(int dir, bool readonly, int *ret_fd, struct err *err)
  * left out here. */
 static bool is_opaque_root(int fd)
 {
-	char path[FD_PATH_MAX], value[2];
-	(void)fd_path(fd, path);
+	char path[32], value[2];
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return (getxattr(path, "user.overlay.opaque", value, sizeof(value)) == 1 ||
 		       getxattr(path, "trusted.overlay.opaque", value, sizeof(value)) == 1) &&
 	       value[0] == 'y';
@@ -416,34 +113,69 @@ static int distinct(const int *lower, size_t n, int **ret, size_t *ret_n, struct
 	return 0;
 }
 
-static int mount_distinct(const struct snapshot *s, size_t n, int *ret_fd, struct err *err)
+static int mount_with(
+	enum snapshot_driver driver, const struct snapshot *s, int *ret_fd, struct err *err)
 {
-	AUTO_FREE int *lower = NULL;
-	struct snapshot d = *s;
-	if (distinct(s->lower, n, &lower, &d.n_lower, err) < 0)
-		return err->code;
-	d.lower = lower;
-	n = d.n_lower;
-	if (n == 1 && s->upper < 0)
-		return clone_dir(lower[0], true, ret_fd, err);
-	probe();
-	bool userxattr = false;
-	int r = choose_xattrs(&d, &userxattr, err);
-	if (r < 0)
+	switch (driver) {
+	case SNAPSHOT_FUSE:
+		return snapshot_fuse_mount(s, ret_fd, err);
+	case SNAPSHOT_COPY:
+		return snapshot_copy_mount(s, ret_fd, err);
+	case SNAPSHOT_AUTO:
+	case SNAPSHOT_OVERLAY:
+		break;
+	}
+	return snapshot_overlay_mount(s, ret_fd, err);
+}
+
+/* Is this how it fails where there is no overlay, or none on this file system? */
+static bool not_here(const struct err *err)
+{
+	return err->code == ERR_UNSUPPORTED ||
+	       (err->code == ERR_SYS &&
+		       (err->sys == ENODEV || err->sys == EPERM || err->sys == EACCES ||
+			       err->sys == EINVAL || err->sys == EOPNOTSUPP || err->sys == ENOENT));
+}
+
+/* The best that works. What fails says why only if nothing does. */
+static int mount_any(const struct snapshot *s, int *ret_fd, struct err *err)
+{
+	if (known != SNAPSHOT_AUTO)
+		return mount_with(known, s, ret_fd, err);
+	int r = snapshot_overlay_mount(s, ret_fd, err);
+	if (r == 0 || !not_here(err)) {
+		if (r == 0)
+			known = SNAPSHOT_OVERLAY;
 		return r;
-	if (known_way == SNAPSHOT_MOUNT)
-		return mount_by_mount(&d, n, userxattr, ret_fd, err);
-	return mount_by_fsconfig(&d, n, userxattr, ret_fd, err);
+	}
+	for (enum snapshot_driver d = SNAPSHOT_FUSE; d <= SNAPSHOT_COPY; d++) {
+		struct err why = ERR_INIT;
+		if (mount_with(d, s, ret_fd, &why) == 0) {
+			log_debug("snapshots by %s, since: %s", driver_names[d], err->msg);
+			known = d;
+			err_clear(err);
+			return 0;
+		}
+		log_debug("%s: %s", driver_names[d], why.msg);
+	}
+	return r;
 }
 
 int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 {
+	AUTO_FREE int *lower = NULL;
+	struct snapshot d = *s;
 	size_t n = 0;
 	while (n < s->n_lower && !is_opaque_root(s->lower[n++]))
 		;
 	if (n == 0 && s->upper < 0)
 		return err_set(err, ERR_INVALID, "no layer to mount");
 	if (n == 0)
-		return clone_dir(s->upper, false, ret_fd, err);
-	return mount_distinct(s, n, ret_fd, err);
+		return snapshot_clone(s->upper, false, ret_fd, err);
+	if (distinct(s->lower, n, &lower, &d.n_lower, err) < 0)
+		return err->code;
+	d.lower = lower;
+	if (d.n_lower == 1 && s->upper < 0)
+		return snapshot_clone(lower[0], true, ret_fd, err);
+	return mount_any(&d, ret_fd, err);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stack of layers made visible as one tree. The mount is detached (fsmount/open_tree): nobody
+ * A stack of layers made visible as one tree: by the kernel's overlay, by the program
+ * fuse-overlayfs, or as a copy, whichever works first or as snapshot_use() says. What a step leaves
+ * in the upper directory has one form after snapshot_settle() (settle.h), whatever the way.
+ * The mount is detached (fsmount/open_tree): nobody
  * sees it until its owner attaches it with move_mount(2) in a mount namespace of its own, and it is
  * gone when the last descriptor and namespace are. The caller has CAP_SYS_ADMIN in the user
  * namespace that owns its mount namespace.
@@ -22,7 +25,8 @@ struct snapshot {
 	                     given */
 	size_t n_lower;
 	int upper; /* directory descriptor, or -1: read-only */
-	int work; /* empty directory on the same file system as upper, or -1 */
+	int work; /* empty directory on the same file system as upper; -1: none, which a copy of
+	             several layers needs even when nobody writes */
 };
 
 /* *ret_fd: descriptor of the detached mount's root (O_PATH|O_CLOEXEC). With no lowers at all the
@@ -30,6 +34,12 @@ struct snapshot {
 int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* How overlay is done on this kernel, for `mica info`: "overlay (lowerdir+ by descriptor,
- * userxattr, volatile)". Static string. */
+enum snapshot_driver { SNAPSHOT_AUTO, SNAPSHOT_OVERLAY, SNAPSHOT_FUSE, SNAPSHOT_COPY };
+/* "auto", "overlay", "fuse-overlayfs", "copy" (or "vfs") */
+bool snapshot_driver_parse(const char *name, enum snapshot_driver *ret);
+void snapshot_use(enum snapshot_driver driver);
+
+/* For `mica info`: the driver's name, and more of it: "overlay (lowerdir+ by descriptor, userxattr,
+ * volatile)". Static strings. */
+const char *snapshot_driver(void);
 const char *snapshot_method(void);

@@ -1,7 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the tests: the ways of older kernels on a newer one. */
+/* The three ways to make a snapshot, and for the tests: the ways of older kernels on a newer one.
+ */
 #pragma once
+#include "layers/merged.h"
 #include "layers/snapshot.h"
+#include <time.h>
+
+/* One directory as it is, detached. */
+int snapshot_clone(int dir, bool readonly, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* s->lower: at least one, all different; none but the last has an opaque root. */
+int snapshot_overlay_mount(const struct snapshot *s, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+const char *snapshot_overlay_method(void);
+
+int snapshot_fuse_mount(const struct snapshot *s, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+/* Waits until the program that served the snapshot with this work directory has ended. *ret_used:
+ * false if there was none. */
+int snapshot_fuse_wait(int work, bool *ret_used, struct err *err)
+	__attribute__((warn_unused_result));
+
+int snapshot_copy_mount(const struct snapshot *s, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+/* 1: it was a copy, and what differs from the layers below is in upper; 0: it was none. */
+int snapshot_copy_settle(int work, int upper, const struct merged *below, struct timespec begun,
+	struct err *err) __attribute__((warn_unused_result));
 
 enum snapshot_way {
 	SNAPSHOT_PROBE, /* not known yet */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 int whiteout_parse(
 	const char *entry, enum whiteout_kind *ret, const char **ret_target, struct err *err)
@@ -61,6 +62,32 @@ static bool says_yes(int fd, const char *name)
 bool whiteout_is_opaque(int fd)
 {
 	return says_yes(fd, "user.overlay.opaque") || says_yes(fd, "trusted.overlay.opaque");
+}
+
+static int remove_attr(int fd, const char *name)
+{
+	return fremovexattr(fd, name) == 0 || errno == ENODATA || errno == EOPNOTSUPP ||
+	                       errno == EPERM
+	               ? 0
+	               : -1;
+}
+
+int whiteout_clear_opaque(int fd)
+{
+	return remove_attr(fd, "user.overlay.opaque") < 0 ||
+	                       remove_attr(fd, "trusted.overlay.opaque") < 0
+	               ? -1
+	               : 0;
+}
+
+int whiteout_adopt(int fd)
+{
+	bool opaque = unlinkat(fd, WHITEOUT_OPAQUE, 0) == 0 ||
+	              says_yes(fd, "user.fuseoverlayfs.opaque") || whiteout_is_opaque(fd);
+	if (remove_attr(fd, "user.fuseoverlayfs.opaque") < 0 ||
+		remove_attr(fd, "user.fuseoverlayfs.origin") < 0)
+		return -1;
+	return opaque ? whiteout_set_opaque(fd) : 0;
 }
 
 int whiteout_make(int dirfd, const char *name)

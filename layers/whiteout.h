@@ -30,5 +30,8 @@ bool whiteout_user_xattrs(int fd);
 /* fd: a directory. -1 with errno. */
 int whiteout_set_opaque(int fd);
 bool whiteout_is_opaque(int fd);
+int whiteout_clear_opaque(int fd);
+/* What fuse-overlayfs says of a directory, by attributes or by a file in it, translated. */
+int whiteout_adopt(int fd);
 /* Creates the device. -1 with errno. */
 int whiteout_make(int dirfd, const char *name);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 load ../cli/lib.bash
+load ../cli/user.bash
 
 setup_file() {
 	file_setup registry busybox
@@ -18,42 +19,13 @@ teardown() {
 	test_teardown
 }
 
-# As a user of the machine made for this: with subordinate IDs, without anything else.
-user_setup() {
-	[ "$(id -u)" = 0 ] || skip "only root can make the user that this test needs"
-	command -v newuidmap >/dev/null || skip "newuidmap is not installed"
-	MICA_USER=micatest
-	if ! id -u $MICA_USER >/dev/null 2>&1; then
-		useradd --no-create-home --shell /bin/bash $MICA_USER 2>/dev/null
-		echo made >"$T/user-made"
-	fi
-	grep -q "^$MICA_USER:" /etc/subuid || {
-		usermod --add-subuids 700000-765535 --add-subgids 700000-765535 $MICA_USER
-	}
-	mkdir -p "$D/home" "$D/run"
-	chown -R $MICA_USER: "$D"
-	chmod 755 "$D"
-	export USER_ENV="HOME=$D/home XDG_RUNTIME_DIR=$D/run CONTAINERS_REGISTRIES_CONF=$CONTAINERS_REGISTRIES_CONF REGISTRY_AUTH_FILE=$D/auth.json PATH=$PATH LC_ALL=C.UTF-8 NO_COLOR=1 TZ=UTC"
-	echo '{}' >"$D/auth.json"
-	chown $MICA_USER "$D/auth.json"
-}
-
-as_user() { # COMMAND...
-	# shellcheck disable=SC2086 # a list of settings
-	(cd "$D" && setpriv --reuid "$MICA_USER" --regid "$MICA_USER" --init-groups env -i $USER_ENV ${SOURCE_DATE_EPOCH:+SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH} "$@")
-}
-
-umica() {
-	as_user "$MICA_BIN" "$@"
-}
-
 setup() {
 	test_setup
 	user_setup
 }
 
 teardown_file() {
-	[ ! -e "$T/user-made" ] || userdel micatest 2>/dev/null
+	user_teardown
 	file_teardown
 }
 

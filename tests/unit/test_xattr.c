@@ -10,6 +10,7 @@ static void only_names_of_users_and_capabilities_travel(void **state)
 	assert_true(xattr_travels("security.capability"));
 	assert_false(xattr_travels("user."));
 	assert_false(xattr_travels("user.overlay.opaque"));
+	assert_false(xattr_travels("user.fuseoverlayfs.origin"));
 	assert_false(xattr_travels("trusted.overlay.opaque"));
 	assert_false(xattr_travels("trusted.x"));
 	assert_false(xattr_travels("security.selinux"));

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A snapshot by the program fuse-overlayfs(1). The mount is made here, detached, and the program is
+ * only handed its end of it (libfuse's /dev/fd/N): it ends when the last user of the mount does,
+ * however that comes about. Until then it holds a lock on work/fuse.lock.
+ */
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "layers/snapshot_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOCK "fuse.lock"
+#define WAIT_MS 60000 /* a commit beside us may hold the mount for as long as it takes */
+#define OPTIONS_MAX (64 * KIB)
+
+static int configure(int fs, int dev)
+{
+	char number[16];
+	(void)snprintf(number, sizeof(number), "%d", dev);
+	const char *const values[][2] = {{"source", "fuse-overlayfs"}, {"fd", number},
+		{"rootmode", "40000"}, {"user_id", "0"}, {"group_id", "0"}};
+	for (size_t i = 0; i < ARRAY_LEN(values); i++)
+		if (fsconfig(fs, FSCONFIG_SET_STRING, values[i][0], values[i][1], 0) < 0)
+			return -1;
+	if (fsconfig(fs, FSCONFIG_SET_FLAG, "default_permissions", NULL, 0) < 0 ||
+		fsconfig(fs, FSCONFIG_SET_FLAG, "allow_other", NULL, 0) < 0)
+		return -1;
+	return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+}
+
+static void keep(int fd)
+{
+	(void)fcntl(fd, F_SETFD, 0);
+}
+
+/* In a grandchild, so that nobody has to wait for it; only what it needs stays open. */
+static _Noreturn void exec_program(
+	const char *program, const struct snapshot *s, int work, int dev, int lock)
+{
+	AUTO_BUF struct buf o = BUF_INIT(OPTIONS_MAX);
+	char mount_point[32];
+	buf_addstr(&o, "lowerdir=");
+	for (size_t i = 0; i < s->n_lower; i++) {
+		keep(s->lower[i]);
+		buf_addf(&o, "%s/proc/self/fd/%d", i ? ":" : "", s->lower[i]);
+	}
+	if (s->upper >= 0) {
+		keep(s->upper);
+		keep(work);
+		buf_addf(&o, ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d", s->upper, work);
+	}
+	keep(dev);
+	if (lock >= 0)
+		keep(lock);
+	(void)snprintf(mount_point, sizeof(mount_point), "/dev/fd/%d", dev);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (o.toobig || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+		_exit(125);
+	(void)setsid(); /* ^C is for the build */
+	(void)clearenv();
+	(void)execl(program, "fuse-overlayfs", "-f", "-o", o.data, mount_point, (char *)NULL);
+	_exit(125);
+}
+
+static int start(const char *program, const struct snapshot *s, int dev, struct err *err)
+{
+	AUTO_FD int work = -1, lock = -1;
+	if (s->upper >= 0) {
+		if (mkdirat(s->work, "fuse", 0700) < 0)
+			return err_sys(err, "cannot make a directory for fuse-overlayfs");
+		work = openat(s->work, "fuse", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (work < 0)
+			return err_sys(err, "cannot open the directory for fuse-overlayfs");
+		if (lock_file(s->work, LOCK, LOCK_EXCLUSIVE, false, &lock, err) < 0)
+			return err->code;
+	}
+	pid_t pid = fork();
+	if (pid < 0)
+		return err_sys(err, "cannot start fuse-overlayfs");
+	if (pid == 0) {
+		pid_t again = fork();
+		if (again == 0)
+			exec_program(program, s, work, dev, lock);
+		_exit(again < 0);
+	}
+	int status;
+	if (proc_wait(pid, &status) < 0 || proc_status(status) != 0)
+		return err_sys(err, "cannot start fuse-overlayfs");
+	return 0;
+}
+
+int snapshot_fuse_mount(const struct snapshot *s, int *ret_fd, struct err *err)
+{
+	AUTO_FREE char *program = proc_find("fuse-overlayfs");
+	if (!program)
+		return err_set(err, ERR_UNSUPPORTED, "fuse-overlayfs is not installed");
+	AUTO_FD int dev = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (dev < 0)
+		return err_sys(err, "cannot open '/dev/fuse'");
+	AUTO_FD int fs = fsopen("fuse", FSOPEN_CLOEXEC);
+	if (fs < 0 || configure(fs, dev) < 0)
+		return err_sys(err, "cannot make a fuse mount");
+	AUTO_FD int fd = fsmount(
+		fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | (s->upper < 0 ? MOUNT_ATTR_RDONLY : 0));
+	if (fd < 0)
+		return err_sys(err, "cannot mount fuse-overlayfs");
+	if (start(program, s, dev, err) < 0)
+		return err->code;
+	/* with our end closed, the mount is dead when the program is, and so answers in any case */
+	mem_close_p(&dev);
+	AUTO_FD int root = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_set(err, ERR_UNSUPPORTED, "fuse-overlayfs does not work here");
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int snapshot_fuse_wait(int work, bool *ret_used, struct err *err)
+{
+	*ret_used = faccessat(work, LOCK, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!*ret_used)
+		return 0;
+	for (int ms = 0;; ms++) {
+		AUTO_FD int lock = -1;
+		int r = lock_file(work, LOCK, LOCK_EXCLUSIVE, false, &lock, err);
+		if (r != ERR_BUSY)
+			return r;
+		err_clear(err);
+		if (ms == WAIT_MS)
+			return err_set(err, ERR_SYS, "fuse-overlayfs does not end");
+		const struct timespec a_little = {.tv_nsec = 1000000};
+		(void)nanosleep(&a_little, NULL);
+	}
+}

@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# One image, whatever makes the layers below a step visible.
+load ../cli/lib.bash
+load ../cli/user.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	user_teardown
+	file_teardown
+}
+
+setup() {
+	test_setup
+	export SOURCE_DATE_EPOCH=1700000000
+}
+
+teardown() {
+	test_teardown
+}
+
+# What a step can do to what lies below it, but for what fuse-overlayfs 1.10 does wrong: a file is seen again that was renamed over another one
+# and removed, fifos cannot be changed, and for a user a file that is copied up loses its set-user-ID bit.
+sample() {
+	mkdir ctx
+	echo text >ctx/file
+	cat >ctx/Containerfile <<'EOF'
+FROM busybox AS base
+RUN mkdir -p /a/b/c /keep /dir/sub && echo one >/a/b/one && echo two >/a/b/c/two && ln /a/b/one /a/b/hard && touch -d "2001-01-01 00:00:00" /a/b/one && \
+    mkfifo /a/fifo && ln -s b /a/link && chmod 640 /a/b/c/two && echo x >/dir/sub/x
+
+FROM base AS changed
+RUN echo more >>/a/b/one; rm -rf /a/b/c; mkdir /a/b/c; echo new >/a/b/c/new
+RUN rm /a/link; mkdir /a/link; rm -r /a/b; echo file >/a/b; mv /keep /moved; mv /dir/sub/x /dir/sub/y
+RUN mkdir /q; chown 5:6 /q; chmod 700 /moved; ln /bin/busybox /bin/another; cp -a /bin/busybox /bin/copy; mknod /q/null c 1 3
+COPY --chown=3:4 file /q/
+COPY --link file /linked/file
+RUN touch -h -d "2002-02-02 00:00:00" /a/b; chmod u+s /bin/copy; rm -rf /dir; mkdir /dir
+
+FROM base AS untouched
+# Opened for writing, copied up, and the same as before.
+RUN (exec 3<>/a/b/c/two); : >>/a/b/one; chmod 755 /keep
+
+FROM changed
+COPY --from=untouched /a /from
+RUN --mount=from=changed,target=/m,rw echo gone >/m/q/file && test "$(cat /m/q/file)" = gone
+RUN --mount=from=untouched,source=/a,target=/m test -e /m/b/one
+EOF
+}
+
+layers_of() { # IMAGE
+	mica inspect --type image "$1" | jq -c .OCIv1.rootfs.diff_ids
+}
+
+@test "overlay, fuse-overlayfs and copy give the same image" {
+	[ -r /dev/fuse ] || skip "there is no /dev/fuse"
+	sample
+	for driver in overlay fuse-overlayfs copy; do
+		export STORAGE_DRIVER=$driver MICA_ROOT=$D/$driver
+		mica build -q --rewrite-timestamp --network=none -t t ctx >"$driver.id"
+		layers_of t >"$driver.layers"
+		assert_clean_store
+		unset STORAGE_DRIVER
+	done
+	# They end a moment after their mounts are gone.
+	wait_for 10 bash -c '! pgrep -f "^fuse-overlayfs.*$D"'
+	cmp overlay.layers fuse-overlayfs.layers
+	cmp overlay.layers copy.layers
+	cmp overlay.id fuse-overlayfs.id
+	cmp overlay.id copy.id
+}
+
+@test "what a step leaves as it was is not in its layer" {
+	sample
+	mica build -q --network=none --target=untouched -t t ctx
+	[ "$(mica history --format '{{.CreatedBy}} {{.Size}}' t | head -1)" != "" ]
+	# The step's layer has nothing in it: the image has the layers of its base.
+	mica build -q --network=none --target=base -t b ctx
+	[ "$(layers_of t)" = "$(layers_of b)" ]
+	printf 'FROM localhost/b\nRUN mkdir /n /n/m /a/n; rmdir /keep; mkdir /keep\n' | mica build -q --network=none -t n -f - ctx
+	layer=$(manifest_of n | jq -r '.layers[-1].digest')
+	# Only a directory that took another one's place hides it.
+	[ "$(tar tf "$MICA_ROOT/blobs/sha256/${layer#sha256:}" | sort | xargs)" = "a/ a/n/ keep/ keep/.wh..wh..opq n/ n/m/" ]
+}
+
+@test "run and its volumes work on a copy" {
+	export STORAGE_DRIVER=copy
+	printf 'FROM busybox\nRUN mkdir /there\nVOLUME /data /there\n' | mica build -q --network=none -t v -f - .
+	run in_image v sh -c 'echo 1 >/data/x; ls -d /data /there; id -u'
+	[ "$status" = 0 ]
+	[ "${lines[*]}" = "/data /there 0" ]
+	run in_image v ls /data/x
+	[ "$status" = 1 ]
+	assert_clean_store
+	[ "$(mica info --format '{{.store.GraphDriverName}}')" = copy ]
+}
+
+@test "a driver that is not known is refused" {
+	run --separate-stderr mica --storage-driver zfs images
+	assert_error "'zfs' is not one of"
+}
+
+@test "a user gets root's image with each driver" {
+	user_setup
+	sample
+	sed -i '/mknod/s/; mknod .*//' ctx/Containerfile # a user may not make devices
+	mica build -q --rewrite-timestamp --network=none -t t ctx >root.id
+	chmod -R a+rX ctx
+	[ ! -e /dev/fuse ] || chmod 666 /dev/fuse
+	umask 077
+	for driver in overlay fuse-overlayfs copy; do
+		[ "$driver" != fuse-overlayfs ] || [ -e /dev/fuse ] || continue
+		umica --storage-driver "$driver" --root "$D/home/$driver" build -q --rewrite-timestamp --network=none --jobs=1 -t t ctx >"$D/$driver.id"
+		cmp root.id "$driver.id"
+	done
+}
