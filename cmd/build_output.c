@@ -14,7 +14,9 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "build/publish.h"
+#include "cmd/manifest_list.h"
 #include "image/media_type.h"
+#include "store/names.h"
 #include "store/store.h"
 
 const struct opt output_options[] = {
@@ -26,6 +28,7 @@ const struct opt output_options[] = {
 	OPT_BOOL(0, "inherit-annotations", struct output_args, inherit_annotations),
 	OPT_BOOL(0, "inherit-labels", struct output_args, inherit_labels),
 	OPT_BOOL(0, "load", struct output_args, load),
+	OPT_STRING(0, "manifest", struct output_args, manifest),
 	OPT_STRING(0, "metadata-file", struct output_args, metadata_file),
 	OPT_BOOL(0, "omit-history", struct output_args, omit_history),
 	OPT_STRV('o', "output", struct output_args, outputs),
@@ -176,8 +179,10 @@ static int forget_file(const char *option, const char *path, struct err *err)
 int outputs_prepare(const struct output_args *a, const struct strv *tags, struct build_opts *o,
 	struct outputs *ret, struct err *err)
 {
-	*ret = (struct outputs){
-		.tags = tags, .metadata_file = a->metadata_file, .iidfile = a->iidfile};
+	*ret = (struct outputs){.tags = tags,
+		.manifest = a->manifest,
+		.metadata_file = a->metadata_file,
+		.iidfile = a->iidfile};
 	o->drop_labels = !a->inherit_labels;
 	o->inherit_annotations = a->inherit_annotations;
 	strv_copy(&o->unset_annotations, &a->unset_annotations);
@@ -197,6 +202,24 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 		forget_file("iidfile", a->iidfile, err) < 0 ||
 		forget_file("metadata-file", a->metadata_file, err) < 0)
 		return err->code;
+	return 0;
+}
+
+int outputs_check(const struct outputs *out, struct store *s, struct err *err)
+{
+	AUTO_MANIFEST_LIST struct manifest_list list = {.lock = -1};
+	bool stored = false;
+	if (!out->manifest)
+		return 0;
+	for (size_t i = 0; i < out->n; i++)
+		stored = stored || output_is_stored(&out->o[i]);
+	if (!stored)
+		return err_set(err, ERR_INVALID,
+			"option '--manifest': no output goes to the store, so there is nothing "
+			"for '%s'",
+			out->manifest);
+	if (manifest_list_open(s, out->manifest, true, &list, err) < 0)
+		return err_wrap(err, "option '--manifest'");
 	return 0;
 }
 
@@ -251,11 +274,38 @@ static int write_all(struct outputs *out, struct store *s, struct txn *t,
 	return 0;
 }
 
+/* The images join the list. Without a name of its own an index of them is not kept: then the list
+ * is what was made. */
+static int add_to_list(const struct outputs *out, struct store *s, struct build_result *made,
+	struct build_result *r, struct err *err)
+{
+	AUTO_MANIFEST_LIST struct manifest_list list = {.lock = -1};
+	struct digest id;
+	int rc = manifest_list_open(s, out->manifest, true, &list, err);
+	for (size_t i = 0; rc == 0 && i < made->n_images; i++)
+		manifest_list_put(&list, &made->images[i].manifest);
+	if (rc == 0)
+		rc = manifest_list_save(s, &list, &id, err);
+	if (rc < 0)
+		return err_wrap(err, "option '--manifest'");
+	if (!strv_has(&r->refs, list.ref))
+		strv_add(&r->refs, list.ref);
+	if (made->n_images > 1 && !out->tags->n) {
+		descriptor_done(&made->root);
+		return name_get(s, list.ref, &made->root, err);
+	}
+	return 0;
+}
+
 static int name_all(struct outputs *out, struct store *s, struct build_result *r, struct err *err)
 {
 	for (size_t i = 0; i < out->n; i++) {
 		const struct output *o = &out->o[i];
 		if (!output_is_stored(o))
+			continue;
+		if (out->manifest && add_to_list(out, s, &out->forms[i], r, err) < 0)
+			return err->code;
+		if (out->manifest && !o->names.n && !out->tags->n)
 			continue;
 		if (build_publish(s, o->names.n ? &o->names : out->tags, &out->forms[i], err) < 0)
 			return err->code;

@@ -11,7 +11,7 @@ struct output_args {
 	struct strv outputs, annotations, attest, unset_annotations;
 	bool load, push, squash, squash_all, omit_history, created_annotation;
 	bool inherit_labels, inherit_annotations;
-	const char *metadata_file, *iidfile, *format, *sbom, *provenance;
+	const char *manifest, *metadata_file, *iidfile, *format, *sbom, *provenance;
 };
 extern const struct opt output_options[];
 void output_args_init(struct output_args *a);
@@ -23,6 +23,7 @@ struct outputs {
 	size_t n;
 	const struct strv *tags;
 	struct rework form; /* of all images */
+	const char *manifest; /* a list that gets the images */
 	const char *metadata_file, *iidfile;
 	bool to_stdout; /* one of them takes standard output */
 };
@@ -31,6 +32,9 @@ struct outputs {
  * set. tags: borrowed. */
 int outputs_prepare(const struct output_args *a, const struct strv *tags, struct build_opts *o,
 	struct outputs *ret, struct err *err) __attribute__((warn_unused_result));
+/* Once the store is open: the list can get them. */
+int outputs_check(const struct outputs *out, struct store *s, struct err *err)
+	__attribute__((warn_unused_result));
 /* Puts the images into their form, writes the outputs, names the images, pushes, and writes the
  * files that say what was made. */
 int outputs_write(struct outputs *out, struct store *s, struct txn *t, const struct build_opts *o,

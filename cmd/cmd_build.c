@@ -330,6 +330,8 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 		rc = app_store(app, false, &s, err);
 	if (rc == 0)
 		rc = txn_begin(s, &t, err);
+	if (rc == 0)
+		rc = outputs_check(&out, s, err);
 	if (rc == 0) {
 		o.progress = out_progress(&app->out, mode);
 		o.tick = tick;

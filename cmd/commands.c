@@ -9,8 +9,10 @@
 #include "store/store.h"
 
 extern const struct cmd cmd_fsck, cmd_history, cmd_images, cmd_info, cmd_inspect, cmd_load,
-	cmd_login, cmd_logout, cmd_prune, cmd_pull, cmd_push, cmd_rmi, cmd_run, cmd_save, cmd_tag,
-	cmd_untag, cmd_version;
+	cmd_login, cmd_logout, cmd_manifest, cmd_manifest_add, cmd_manifest_annotate,
+	cmd_manifest_create, cmd_manifest_exists, cmd_manifest_inspect, cmd_manifest_push,
+	cmd_manifest_remove, cmd_manifest_rm, cmd_prune, cmd_pull, cmd_push, cmd_rmi, cmd_run,
+	cmd_save, cmd_tag, cmd_untag, cmd_version;
 
 const struct cmd *const commands[] = {
 	&cmd_build,
@@ -22,6 +24,15 @@ const struct cmd *const commands[] = {
 	&cmd_load,
 	&cmd_login,
 	&cmd_logout,
+	&cmd_manifest,
+	&cmd_manifest_add,
+	&cmd_manifest_annotate,
+	&cmd_manifest_create,
+	&cmd_manifest_exists,
+	&cmd_manifest_inspect,
+	&cmd_manifest_push,
+	&cmd_manifest_remove,
+	&cmd_manifest_rm,
 	&cmd_prune,
 	&cmd_pull,
 	&cmd_push,

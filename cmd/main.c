@@ -24,6 +24,8 @@ static int print_overview(struct app *app)
 
 	out_printf(&app->out, "%s\nCommands:\n", own ? own->text : "");
 	for (size_t i = 0; commands[i]; i++) {
+		if (strchr(commands[i]->name, '-'))
+			continue; /* the page of its family lists it */
 		const struct help *h = help_find(commands[i]->name);
 		out_printf(&app->out, "  %-10s %s\n", commands[i]->name, h ? h->summary : "");
 	}
@@ -95,6 +97,20 @@ static int run_command(
 	return r;
 }
 
+/* "manifest add" is the command "manifest-add": takes both words out of the list for one. */
+static void join_family(struct strv *words)
+{
+	if (words->n < 2)
+		return;
+	AUTO_FREE char *both = xasprintf("%s-%s", words->v[0], words->v[1]);
+	if (!command_find(both))
+		return;
+	free(words->v[0]);
+	mem_replace(&words->v[1], take(both));
+	memmove(words->v, words->v + 1, words->n * sizeof(*words->v));
+	words->n--;
+}
+
 static int find_command(const char *word, const struct cmd **ret, struct err *err)
 {
 	*ret = command_find(word);
@@ -105,12 +121,13 @@ static int find_command(const char *word, const struct cmd **ret, struct err *er
 		near ? ", did you mean '" : "", near ? near : "", near ? "'?" : ".");
 }
 
-static int help_on(struct app *app, const struct strv *rest, struct err *err)
+static int help_on(struct app *app, struct strv *rest, struct err *err)
 {
 	const struct cmd *cmd;
 
 	if (!rest->n)
 		return print_overview(app);
+	join_family(rest);
 	int r = find_command(rest->v[0], &cmd, err);
 	return r < 0 ? r : print_help(app, cmd, err);
 }
@@ -177,6 +194,7 @@ static int dispatch(struct app *app, int argc, char *argv[], struct err *err)
 		rest.n--;
 		return help_on(app, &rest, err);
 	}
+	join_family(&rest);
 	r = find_command(rest.v[0], &cmd, err);
 	if (r < 0)
 		return r;

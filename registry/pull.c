@@ -346,7 +346,7 @@ int pull_from(struct store *s, struct txn *t, struct source *source, const struc
 	r = get_image(&p, &top, &desc, err);
 	if (r == 0)
 		r = store_sync(s, err);
-	if (r == 0) {
+	if (r == 0 && !o->unnamed) {
 		r = names_set(s, (const char *const *)strv_argv(&source->names), source->names.n,
 			&desc, err);
 	}

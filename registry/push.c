@@ -29,6 +29,7 @@ struct push {
 	struct store *store;
 	struct sink *sink;
 	struct progress *progress;
+	bool index_only;
 	struct map sent; /* digests: a blob that two manifests share goes once */
 	unsigned depth;
 };
@@ -200,7 +201,7 @@ static int send_children(struct push *p, const struct document *doc, struct err 
 static int send_document(struct push *p, const struct document *doc, bool top, struct err *err)
 {
 	bool index = media_kind(doc->desc.media_type) == MEDIA_INDEX;
-	int r = index ? send_children(p, doc, err) : send_parts(p, doc, err);
+	int r = !index ? send_parts(p, doc, err) : p->index_only ? 0 : send_children(p, doc, err);
 	return r < 0 ? r : p->sink->ops->manifest(p->sink, doc, top, err);
 }
 
@@ -264,7 +265,8 @@ static void find_origins(struct store *s, const struct reference *to, struct map
 static int push_to(struct store *s, struct sink *sink, const struct document *doc,
 	const struct push_opts *o, struct err *err)
 {
-	struct push p = {.store = s, .sink = sink, .progress = o->progress};
+	struct push p = {
+		.store = s, .sink = sink, .progress = o->progress, .index_only = o->index_only};
 	int r = send_document(&p, doc, true, err);
 	if (r == 0)
 		r = sink->ops->finish(sink, err);

@@ -46,6 +46,8 @@ struct pull_opts {
 	bool all_platforms; /* keep the whole index with all its manifests */
 	bool gather; /* images of one index for other platforms stay under the name: it is given to
 	                the index, of which then only a part is here */
+	bool unnamed; /* it is given no name: the caller's transaction keeps it until something does
+	               */
 	bool no_unpack; /* layers stay blobs until they are used */
 	struct progress *progress;
 };
@@ -70,6 +72,7 @@ struct push_opts {
 	                            digest changes */
 	bool by_digest; /* to a registry: the name has no tag and gets none */
 	bool quiet;
+	bool index_only; /* of an index: its images are there already */
 	struct progress *progress;
 };
 

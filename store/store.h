@@ -29,7 +29,8 @@
  * that was set back by more than two seconds between a sync and a crash defeats it; `fsck` finds
  * what then remains.
  *
- * Order of locks: gc.lock, then a transaction's, then lock. None is held across the network.
+ * Order of locks: gc.lock, then a transaction's, then lists.lock, then lock. None is held across
+ *the network.
  *
  * A forked child shares its parent's transactions: it may write below them, but must leave by
  * _exit and never end them or close the store.

@@ -1,0 +1,238 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# mica manifest: lists of images.
+load lib
+
+setup_file() {
+	file_setup registry busybox peers
+	make_images
+}
+teardown_file() { file_teardown; }
+setup() { test_setup; }
+teardown() { test_teardown; }
+
+# docker.io/library/three: an index for amd64, arm64 and s390x; docker.io/library/one: an image for riscv64.
+make_images() {
+	mkdir "$T/three"
+	printf 'FROM scratch\nARG TARGETARCH\nLABEL arch=$TARGETARCH\nCOPY Containerfile /\n' >"$T/three/Containerfile"
+	"$MICA_BIN" --root "$T/made" build -q --platform linux/amd64,linux/arm64,linux/s390x -t three "$T/three"
+	"$MICA_BIN" --root "$T/made" build -q --platform linux/riscv64 -t one "$T/three"
+	"$MICA_BIN" --root "$T/made" push -q --all three docker.io/library/three
+	"$MICA_BIN" --root "$T/made" push -q one docker.io/library/one
+}
+
+archs() { # LIST
+	mica manifest inspect "$1" | jq -r '.manifests[].platform.architecture' | paste -sd ' '
+}
+
+digest_in() { # LIST ARCH
+	mica manifest inspect "$1" | jq -r --arg a "$2" '.manifests[] | select(.platform.architecture == $a).digest'
+}
+
+build_for() { # ARCH NAME
+	mica build -q --platform "linux/$1" -t "$2" "$T/three" >/dev/null
+}
+
+@test "create, add, remove: a list grows and shrinks" {
+	run --separate-stderr mica manifest create list
+	[ "$status" = 0 ]
+	[[ $output =~ ^[0-9a-f]{64}$ ]]
+	mica manifest inspect list | jq -e '.schemaVersion == 2 and .mediaType == "application/vnd.oci.image.index.v1+json" and .manifests == []'
+	assert_clean_store
+	build_for amd64 a
+	build_for arm64 b
+	run --separate-stderr mica manifest add list a
+	[ "$status" = 0 ]
+	[ "$output" = "$(sha <(skopeo inspect --raw "oci:$MICA_ROOT:localhost/list:latest")): $(digest_in list amd64)" ]
+	mica manifest add localhost/list:latest b
+	[ "$(archs list)" = 'amd64 arm64' ]
+	[ "$(digest_in list arm64)" = "sha256:$(skopeo inspect --raw --override-arch arm64 "oci:$MICA_ROOT:localhost/b:latest" | sha256sum | cut -d ' ' -f 1)" ]
+	# again changes nothing
+	mica manifest add list b
+	[ "$(archs list)" = 'amd64 arm64' ]
+	digest=$(digest_in list amd64)
+	run --separate-stderr mica manifest remove list "$digest"
+	[[ $output =~ ^[0-9a-f]{64}:\ $digest$ ]]
+	[ "$(archs list)" = arm64 ]
+	mica manifest remove list b
+	[ "$(archs list)" = '' ]
+	run --separate-stderr mica manifest remove list "$digest"
+	assert_error "has no image 'sha256:"
+	# what the list was before is no image
+	[[ $(mica images -a) != *'<none>'* ]]
+	assert_clean_store
+}
+
+@test "create with images, --amend, --all and --annotation" {
+	build_for amd64 a
+	mica manifest create --annotation by=me list a docker://docker.io/library/one
+	[ "$(archs list)" = 'amd64 riscv64' ]
+	[ "$(mica manifest inspect list | jq -r .annotations.by)" = me ]
+	run --separate-stderr mica manifest create list a
+	assert_error "'localhost/list:latest' is already in use"
+	mica manifest create --amend list docker.io/library/three
+	host=$(dpkg --print-architecture)
+	[ "$(archs list)" = "amd64 riscv64" ] || [ "$(archs list)" = "amd64 riscv64 $host" ]
+	mica manifest create --amend --all list docker.io/library/three
+	[ "$(archs list | tr ' ' '\n' | sort -u | paste -sd ' ')" = 'amd64 arm64 riscv64 s390x' ]
+	# what was fetched for it has no name
+	[ "$(mica images --format '{{.Repository}}' | sort | paste -sd ' ')" = 'localhost/a localhost/list' ]
+	run --separate-stderr mica manifest create --amend a
+	assert_error "'a' is an image, not a list"
+	run --separate-stderr mica manifest create list2 docker.io/library/nothing
+	assert_error 'docker.io/library/nothing'
+	run -1 mica manifest exists list2
+	assert_clean_store
+}
+
+@test "add from a registry: one platform, the one that is said, or all" {
+	mica manifest create one >/dev/null
+	mica manifest add one docker://docker.io/library/three
+	[ "$(archs one)" = "$(dpkg --print-architecture)" ]
+	mica manifest create other >/dev/null
+	mica manifest add --arch s390x other docker://docker.io/library/three
+	[ "$(archs other)" = s390x ]
+	[ "$(skopeo inspect --raw --config --override-arch s390x "oci:$MICA_ROOT:localhost/other:latest" | jq -r .config.Labels.arch)" = s390x ]
+	mica manifest create all >/dev/null
+	run --separate-stderr mica manifest add --all all docker://docker.io/library/three
+	[ "$status" = 0 ]
+	[[ $output == *": sha256:$(skopeo inspect --raw --tls-verify=false "docker://$REG/library/three" | sha256sum | cut -d ' ' -f 1)" ]]
+	[ "$(archs all)" = 'amd64 arm64 s390x' ]
+	# an image that is for one platform only can be said to be for another
+	mica manifest add --arch arm --variant v7 --os-version 1.2 --os-features f,g --features h --annotation k=v --annotation l=w all docker://docker.io/library/one
+	mica manifest inspect all | jq -c '.manifests[3] | [.platform, .annotations]' >got
+	echo '[{"architecture":"arm","os":"linux","os.version":"1.2","os.features":["f","g"],"variant":"v7","features":["h"]},{"k":"v","l":"w"}]' | diff - got
+	mica prune >/dev/null
+	assert_clean_store
+	run --separate-stderr mica manifest add nothere docker://docker.io/library/one
+	assert_error nothere
+	run --separate-stderr mica manifest add --artifact one x
+	assert_error "artifact"
+}
+
+@test "annotate changes what is said of an image, and nothing else" {
+	mica manifest create --all list docker://docker.io/library/three >/dev/null
+	digest=$(digest_in list arm64)
+	mica manifest inspect list >before
+	run --separate-stderr mica manifest annotate --variant v8 --os-version 7 --os-features x --annotation a=1 list "$digest"
+	[[ $output =~ ^[0-9a-f]{64}:\ $digest$ ]]
+	mica manifest annotate --annotation b=2 list "$digest"
+	mica manifest inspect list | jq -e '.manifests[1] | .platform.variant == "v8" and .platform."os.version" == "7" and
+		.platform."os.features" == ["x"] and .annotations == {a: "1", b: "2"}'
+	[ "$(mica manifest inspect list | jq -c '[.manifests[0, 2]]')" = "$(jq -c '[.manifests[0, 2]]' before)" ]
+	run --separate-stderr mica manifest annotate --os x list sha256:0000000000000000000000000000000000000000000000000000000000000000
+	assert_error 'has no image'
+	run --separate-stderr mica manifest annotate --annotation novalue list "$digest"
+	assert_error 'KEY=VALUE'
+}
+
+@test "push sends the list with its images, and --rm removes it" {
+	mica manifest create --all list docker://docker.io/library/three docker://docker.io/library/one >/dev/null
+	mica manifest inspect list >before
+	mica manifest push -q --all --digestfile digest list "docker://$REG/pushed:1"
+	skopeo inspect --raw --tls-verify=false "docker://$REG/pushed:1" >there
+	[ "sha256:$(sha there)" = "$(cat digest)" ]
+	[ "$(jq -cS . there)" = "$(jq -cS . before)" ]
+	for arch in amd64 arm64 s390x riscv64; do
+		skopeo copy -q --src-tls-verify=false --override-arch $arch "docker://$REG/pushed:1" "dir:$arch"
+		[ "$(skopeo inspect --raw --config dir:$arch | jq -r .config.Labels.arch)" = $arch ]
+	done
+	mica pull -q --arch riscv64 "$REG/pushed:1"
+	[ "$(skopeo inspect --raw --config "oci:$MICA_ROOT:$REG/pushed:1" | jq -r .architecture)" = riscv64 ]
+	mica manifest push -q list oci:out:x
+	skopeo copy -q --all oci:out:x dir:fromlayout
+	# the list alone, when its images are there
+	mica manifest push -q --all=false list "docker://$REG/pushed:2"
+	run --separate-stderr mica manifest push -q --all=false list "docker://$REG/elsewhere:1"
+	[ "$status" = 125 ]
+	run --separate-stderr mica manifest push --format v2s2 list "docker://$REG/pushed:3"
+	assert_error 'cannot be given another format'
+	mica manifest push -q --rm list "docker://$REG/pushed:4"
+	run -1 mica manifest exists list
+	assert_clean_store
+}
+
+@test "exists and rm" {
+	run -1 mica manifest exists list
+	mica manifest create --all list docker://docker.io/library/three >/dev/null
+	run -0 mica manifest exists list
+	build_for amd64 image
+	run --separate-stderr mica manifest exists image
+	assert_error 'is an image, not a list'
+	run --separate-stderr mica manifest rm image
+	assert_error 'is an image, not a list'
+	run --separate-stderr mica manifest inspect nothere
+	assert_error 'nothere'
+	mica tag list again
+	run --separate-stderr mica manifest rm list
+	[ "${lines[0]}" = 'untagged: localhost/list:latest' ]
+	[[ ${lines[1]} =~ ^[0-9a-f]{64}$ ]]
+	[ "$(archs again)" = 'amd64 arm64 s390x' ]
+	mica manifest rm again image 2>/dev/null || true
+	run -1 mica manifest exists again
+	mica rmi image
+	mica prune -a >/dev/null
+	[ -z "$(ls "$MICA_ROOT/blobs/sha256")" ]
+}
+
+@test "a list is an image to the other commands" {
+	mica manifest create --all list docker://docker.io/library/three >/dev/null
+	[ "$(mica images -q list | wc -l)" = 1 ]
+	mica inspect list | jq -e '.OCIv1.architecture'
+	printf 'FROM list\n' | mica build -q --platform linux/s390x,linux/arm64 -t built -
+	[ "$(mica manifest inspect built | jq -r '.manifests[].platform.architecture' | paste -sd ' ')" = 's390x arm64' ]
+	mica rmi list
+	assert_clean_store
+}
+
+@test "changes at the same time are all made" {
+	mica manifest create list >/dev/null
+	for arch in amd64 arm64 s390x riscv64 ppc64le; do
+		build_for $arch $arch
+	done
+	for arch in amd64 arm64 s390x riscv64 ppc64le; do
+		mica manifest add list $arch &
+	done
+	wait
+	[ "$(archs list | tr ' ' '\n' | sort | paste -sd ' ')" = 'amd64 arm64 ppc64le riscv64 s390x' ]
+	assert_clean_store
+}
+
+@test "build --manifest adds what was built to a list" {
+	mica build -q --manifest list --platform linux/amd64 "$T/three"
+	mica build -q --manifest list --platform linux/arm64,linux/s390x "$T/three"
+	[ "$(archs list)" = 'amd64 arm64 s390x' ]
+	[ "$(mica images -a --format '{{.Repository}}')" = localhost/list ]
+	mica build -q --manifest list --platform linux/amd64 --label new=1 -t tagged "$T/three"
+	[ "$(archs list)" = 'amd64 arm64 s390x amd64' ]
+	[ "$(config_of tagged | jq -r .config.Labels.new)" = 1 ]
+	run --separate-stderr mica build --manifest tagged "$T/three"
+	assert_error "'tagged' is an image, not a list"
+	assert_clean_store
+}
+
+@test "help knows the family" {
+	run --separate-stderr mica manifest
+	[ "$status" = 0 ]
+	[[ $output == *'mica manifest create'* ]]
+	run --separate-stderr mica manifest add --help
+	[[ $output == 'Usage: mica manifest add'* ]]
+	run --separate-stderr mica help manifest push
+	[[ $output == 'Usage: mica manifest push'* ]]
+	run --separate-stderr mica manifest frobnicate
+	assert_error "unknown command 'manifest frobnicate'"
+	run --separate-stderr mica manifest add list
+	assert_error "at least 2 arguments"
+}
+
+@test "the peer makes and reads the same lists" {
+	mica manifest create --all list docker://docker.io/library/three docker://docker.io/library/one >/dev/null
+	mica manifest push -q --all list "docker://$REG/peer:mica"
+	buildah manifest create list >/dev/null
+	buildah manifest add --all list "docker://$REG/peer:mica" >/dev/null
+	what='[.manifests[] | [.digest, .size, .mediaType, .platform.architecture]] | sort'
+	[ "$(buildah manifest inspect list | jq -c "$what")" = "$(mica manifest inspect list | jq -c "$what")" ]
+	buildah manifest push -q --all list "docker://$REG/peer:buildah"
+	mica manifest create --all back "docker://$REG/peer:buildah" >/dev/null
+	[ "$(mica manifest inspect back | jq -c "$what")" = "$(mica manifest inspect list | jq -c "$what")" ]
+}
