@@ -51,6 +51,8 @@ void build_opts_done(struct build_opts *o)
 	strv_done(&o->no_cache_stages);
 	platform_list_done(&o->platforms);
 	strv_done(&o->os_features);
+	strv_done(&o->cache_from);
+	strv_done(&o->cache_to);
 	strv_done(&o->secrets);
 	strv_done(&o->ssh);
 	run_spec_done(&o->box);
@@ -174,6 +176,21 @@ static int evaluate(struct build *b, struct err *err)
 	return 0;
 }
 
+/* Anew without a cache that has promised a layer and not given it: see remote_cache.h. */
+static int run_steps(struct build *b, struct err *err)
+{
+	for (;;) {
+		b->cache_failed = false;
+		int rc = executor_run(b, err);
+		if (rc == 0 || !b->cache_failed || rc == ERR_CANCELLED || rc == ERR_COMMAND)
+			return rc;
+		err_clear(err);
+		chain_links_free(b);
+		b->n_notes = 0;
+		b->result->steps_cached = 0;
+	}
+}
+
 static int run(struct build *b, struct err *err)
 {
 	struct containerfile *files = NULL;
@@ -183,6 +200,8 @@ static int run(struct build *b, struct err *err)
 		rc = sandbox_check_limits(&b->o->box.limits, err);
 	if (rc == 0)
 		rc = secrets_parse(&b->o->secrets, &b->o->ssh, &b->secrets, err);
+	if (rc == 0)
+		rc = remote_caches_parse(b, err);
 	if (rc == 0)
 		rc = open_inputs(b, &files, &n, err);
 	if (rc < 0) {
@@ -211,7 +230,8 @@ static int run(struct build *b, struct err *err)
 		return 0;
 	b->log = logfile_new(b->store, b->txn);
 	if (lint_verdict(&b->result->lint, err) < 0 || platforms_check(b, err) < 0 ||
-		executor_run(b, err) < 0 || finish_images(b, err) < 0)
+		run_steps(b, err) < 0 || finish_images(b, err) < 0 ||
+		remote_cache_export(b, err) < 0)
 		return err->code;
 	struct err ignored = ERR_INIT;
 	if (b->statcache && statcache_save(b->statcache, &ignored) < 0)
@@ -249,6 +269,7 @@ static void build_done(struct build *b)
 	free(b->ignore_name);
 	statcache_free(b->statcache);
 	secrets_done(&b->secrets);
+	remote_caches_done(b);
 	strv_done(&b->fresh_caches);
 	mem_close_p(&b->context_fd);
 	free(b->context_name);

@@ -54,6 +54,7 @@ struct build_opts {
 	struct strv no_cache_stages; /* --no-cache-filter */
 	bool has_cache_ttl;
 	int64_t cache_ttl_ns; /* older records are not used */
+	struct strv cache_from, cache_to; /* as typed */
 	bool explain; /* why each step ran that was not answered from the cache */
 	struct platform_list platforms; /* an image for each; none: the host's */
 	bool all_platforms; /* all those that every base image is there for */

@@ -5,6 +5,7 @@
 #include "build/chain.h"
 #include "build/contexts.h"
 #include "build/filetree.h"
+#include "build/remote_cache.h"
 #include "build/secrets.h"
 #include "build/stages.h"
 #include "build/steps.h"
@@ -40,6 +41,11 @@ struct build {
 	struct remote_file **looked; /* URLs that were asked about; the steps own them */
 	size_t n_looked;
 	struct secrets secrets;
+	struct remote_cache *caches; /* --cache-from */
+	size_t n_caches;
+	struct cache_place *cache_to;
+	size_t n_cache_to;
+	bool cache_failed; /* a layer of one could not be had: begin the steps anew */
 	struct strv fresh_caches; /* cache mounts that this build has emptied (--no-cache) */
 
 	struct link **links; /* all links of all chains */

@@ -139,6 +139,8 @@ static int unpack(struct build *b, const struct layer *l, struct err *err)
 int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err *err)
 {
 	AUTO_FREE int *fds = xcalloc(c->n, sizeof(int));
+	if (remote_cache_fetch(b, c, err) < 0)
+		return err->code;
 	for (size_t i = 0; i < c->n; i++) {
 		struct link *l = c->l[i];
 		if (l->fd < 0) {

@@ -16,6 +16,7 @@
 #include <time.h>
 
 struct build;
+struct remote_cache;
 struct step;
 struct err;
 
@@ -25,6 +26,7 @@ struct link {
 	bool committed;
 	bool empty; /* committed, and nothing changed: no layer of the image */
 	struct timespec created;
+	struct remote_cache *from; /* only there: neither blob nor directory are in the store */
 	int fd; /* the directory, O_PATH; -1: not opened yet */
 
 	/* made by a step of this build */

@@ -124,6 +124,15 @@ static int wait_for_news(struct build *b, int signals, struct err *err)
 	return 0;
 }
 
+/* The images need all of their layers. */
+static int finish_steps(struct build *b, struct err *err)
+{
+	for (size_t i = 0; i < b->stages.n_targets; i++)
+		if (remote_cache_fetch(b, &b->runs[b->stages.targets[i].stage].chain, err) < 0)
+			return err->code;
+	return notes_flush(b, err);
+}
+
 static int loop(struct build *b, int signals, struct err *err)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -132,7 +141,7 @@ static int loop(struct build *b, int signals, struct err *err)
 		if (advance_all(b, jobs, err) < 0)
 			return err->code;
 		if (all_done(b))
-			return notes_flush(b, err);
+			return finish_steps(b, err);
 		if (wait_for_news(b, signals, err) < 0)
 			return err->code;
 		for (size_t i = 0; i < b->stages.n; i++)
@@ -162,7 +171,7 @@ int executor_run(struct build *b, struct err *err)
 	struct err ignored = ERR_INIT;
 	if (rc < 0 && rc != ERR_CANCELLED && finish_commits(b, true, &ignored) < 0)
 		log_debug("commit: %s", ignored.msg);
-	if (rc != ERR_CANCELLED)
+	if (rc != ERR_CANCELLED && !b->cache_failed)
 		explain_steps(b);
 	if (rc < 0) {
 		for (size_t i = 0; i < b->stages.n; i++)

@@ -37,8 +37,7 @@ static void set_digest(struct json *j, const char *name, const struct digest *d)
 	json_set_string(j, name, digest_hex(d, hex));
 }
 
-/* The record's key; false while it has none. */
-static bool result_key(const struct step_result *res, struct digest *ret)
+bool step_result_key(const struct step_result *res, struct digest *ret)
 {
 	if (res->ran && !res->link->recorded)
 		return false;
@@ -104,7 +103,7 @@ struct json *stage_note_make(struct build *b, const struct stage_run *r, bool fa
 	for (size_t i = 0; known && i < r->next; i++) {
 		const struct step_result *res = &r->results[i];
 		struct digest key;
-		known = result_key(res, &key);
+		known = step_result_key(res, &key);
 		if (!known)
 			break;
 		json_add(steps, step_note(b, &r->plan->steps[i], &res->inputs, &key, &below));

@@ -16,10 +16,13 @@ struct build;
 struct digest;
 struct json;
 struct stage_run;
+struct step_result;
 struct step;
 
 /* Of the steps that are over and stored; with `failed` also of the one at work. The caller's. */
 struct json *stage_note_make(struct build *b, const struct stage_run *r, bool failed);
+/* The key of the record that a step has; false: none yet. */
+bool step_result_key(const struct step_result *res, struct digest *ret);
 /* NULL: none is kept. The caller's. */
 struct json *stage_note_load(struct build *b, const struct stage_run *r);
 /* Of a stage that did not get to its end the steps it did not get to stay as they were in `before`

@@ -19,6 +19,7 @@
 #include "layers/snapshot.h"
 #include "run/network.h"
 #include "run/sandbox.h"
+#include "store/blobs.h"
 #include "store/records.h"
 #include "store/store.h"
 
@@ -161,6 +162,27 @@ static bool too_old(const struct build *b, const struct record *rec)
 	return b->o->has_cache_ttl && age * 1e9 > (double)b->o->cache_ttl_ns;
 }
 
+/* from: the cache elsewhere that says so, NULL: the store. */
+static void answer(
+	struct build *b, struct stage_run *r, const struct record *rec, struct remote_cache *from)
+{
+	struct timespec created = {.tv_sec = rec->created_s, .tv_nsec = (long)rec->created_ns};
+	struct link *l = rec->has_layer ? link_known(b, &rec->layer, rec->compression) : NULL;
+	uint64_t size;
+	struct err ignored = ERR_INIT;
+	if (l && from &&
+		!(blob_has(b->store, &l->layer.blob, &size) && size == l->layer.blob_size)) {
+		l->from = from;
+		l->record_key = r->step_key;
+		l->created = created;
+	} else if (from && record_put(b->store, &r->step_key, rec, &ignored) < 0) {
+		log_debug("cache record: %s", ignored.msg);
+	}
+	progress_end(b->o->progress, r->id, "cached");
+	b->result->steps_cached++;
+	step_over(r, l, created);
+}
+
 /* Uses the record of step_key. ERR_NOT_FOUND: there is none. */
 static int use_record(struct build *b, struct stage_run *r, struct err *err)
 {
@@ -176,14 +198,18 @@ static int use_record(struct build *b, struct stage_run *r, struct err *err)
 	}
 	if (rc == ERR_NOT_FOUND || rc == ERR_CORRUPT)
 		r->miss = rc == ERR_CORRUPT ? MISS_LAYER : MISS_NO_RECORD;
+	struct remote_cache *from = NULL;
+	const struct record *there =
+		r->miss == MISS_NONE ? NULL : remote_cache_find(b, &r->step_key, &from);
+	if (there && !too_old(b, there)) {
+		r->miss = MISS_NONE;
+		answer(b, r, there, from);
+		return 0;
+	}
 	if (rc < 0)
 		return rc;
-	struct timespec created = {.tv_sec = rec.created_s, .tv_nsec = (long)rec.created_ns};
-	struct link *l = rec.has_layer ? link_known(b, &rec.layer, rec.compression) : NULL;
+	answer(b, r, &rec, NULL);
 	record_done(&rec);
-	progress_end(b->o->progress, r->id, "cached");
-	b->result->steps_cached++;
-	step_over(r, l, created);
 	return 0;
 }
 

@@ -81,6 +81,19 @@ static struct digest note_key(const struct digest *words, const struct digest *s
 	return key_final(&k);
 }
 
+struct digest inputs_key(const struct step *s, const struct digest *source)
+{
+	return note_key(&s->words, source);
+}
+
+static bool recall_remote(struct build *b, const struct digest *key, struct digest *ret)
+{
+	const struct digest *d = remote_cache_inputs(b, key);
+	if (d)
+		*ret = *d;
+	return d != NULL;
+}
+
 bool inputs_recall(
 	struct build *b, const struct step *s, const struct digest *source, struct digest *ret)
 {
@@ -90,7 +103,7 @@ bool inputs_recall(
 	const char *hex = NULL;
 	struct digest key = note_key(&s->words, source);
 	if (record_get(b->store, &key, &rec, &err) < 0)
-		return false;
+		return recall_remote(b, &key, ret);
 	bool ok = rec.inputs &&
 	          json_parse(rec.inputs, strlen(rec.inputs), "inputs", &j, &err) == 0 &&
 	          json_get_string(j, "inputs", "inputs", &hex, &err) == 0 && hex &&

@@ -28,6 +28,8 @@ int records_flush(struct build *b, struct err *err) __attribute__((warn_unused_r
  */
 bool inputs_recall(
 	struct build *b, const struct step *s, const struct digest *source, struct digest *ret);
+/* What it is remembered under. */
+struct digest inputs_key(const struct step *s, const struct digest *source);
 /* Notes it; written by notes_flush(), when the stage it is from is committed (from_stage NO_STAGE:
  * source is known). */
 void inputs_note(struct build *b, const struct step *s, size_t from_stage,

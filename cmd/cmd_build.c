@@ -27,6 +27,7 @@ struct build_args {
 	const char *os_version;
 	bool all_platforms;
 	bool check, no_cache, quiet, pull_always, pull_never, rewrite_timestamp, layers;
+	struct strv cache_from, cache_to;
 	const char *cache_ttl;
 	bool explain_cache;
 	uint64_t jobs;
@@ -41,6 +42,8 @@ static const struct opt build_options[] = {
 	OPT_STRV(0, "allow", struct build_args, allow),
 	OPT_STRV(0, "build-arg", struct build_args, build_args),
 	OPT_STRV(0, "build-context", struct build_args, build_contexts),
+	OPT_STRV(0, "cache-from", struct build_args, cache_from),
+	OPT_STRV(0, "cache-to", struct build_args, cache_to),
 	OPT_STRING(0, "cache-ttl", struct build_args, cache_ttl),
 	OPT_STRING(0, "call", struct build_args, call),
 	OPT_BOOL(0, "check", struct build_args, check),
@@ -74,8 +77,6 @@ static const struct opt build_options[] = {
 	OPT_IGNORED_BOOL(0, "force-rm"),
 	OPT_IGNORED_BOOL(0, "rm"),
 	OPT_IGNORED(0, "signature-policy"),
-	OPT_REFUSED_WHY(0, "cache-from", "yet"),
-	OPT_REFUSED_WHY(0, "cache-to", "yet"),
 	OPT_REFUSED_WHY(0, "device", "yet"),
 	OPT_REFUSED_WHY(0, "isolation", "yet"),
 	OPT_REFUSED_WHY('v', "volume", "yet"),
@@ -210,6 +211,8 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 	strv_copy(&o->tags, &a->tags);
 	strv_copy(&o->secrets, &a->secrets);
 	strv_copy(&o->ssh, &a->ssh);
+	strv_copy(&o->cache_from, &a->cache_from);
+	strv_copy(&o->cache_to, &a->cache_to);
 	strv_copy(&o->no_cache_stages, &a->no_cache_filter);
 	o->target = a->target;
 	o->no_cache = a->no_cache || !a->layers;

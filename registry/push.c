@@ -30,6 +30,7 @@ struct push {
 	struct sink *sink;
 	struct progress *progress;
 	bool index_only;
+	bool partial;
 	struct map sent; /* digests: a blob that two manifests share goes once */
 	unsigned depth;
 };
@@ -135,6 +136,8 @@ static int send_blobs(
 			if (map_has(&p->sent, digest_str(&d->digest, text)))
 				continue;
 			map_set(&p->sent, text, NULL);
+			if (p->partial && !blob_has(p->store, &d->digest, NULL))
+				continue;
 			if (upload_start(p, unused, d, err) < 0)
 				return wrap(unused, err);
 			continue;
@@ -265,8 +268,11 @@ static void find_origins(struct store *s, const struct reference *to, struct map
 static int push_to(struct store *s, struct sink *sink, const struct document *doc,
 	const struct push_opts *o, struct err *err)
 {
-	struct push p = {
-		.store = s, .sink = sink, .progress = o->progress, .index_only = o->index_only};
+	struct push p = {.store = s,
+		.sink = sink,
+		.progress = o->progress,
+		.index_only = o->index_only,
+		.partial = o->partial};
 	int r = send_document(&p, doc, true, err);
 	if (r == 0)
 		r = sink->ops->finish(sink, err);

@@ -73,6 +73,7 @@ struct push_opts {
 	bool by_digest; /* to a registry: the name has no tag and gets none */
 	bool quiet;
 	bool index_only; /* of an index: its images are there already */
+	bool partial; /* layers that are not in the store are there already */
 	struct progress *progress;
 };
 
