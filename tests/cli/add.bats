@@ -43,6 +43,7 @@ stat_of() { # FORMAT PATH
 	umount mnt
 }
 
+# covers: add-url
 @test "a URL's file gets its name, mode 0600 and the server's time" {
 	containerfile <<END
 FROM busybox
@@ -80,6 +81,7 @@ named" ]
 	[ "$(asked 'GET /plain/hello.txt 200')" = 2 ]
 }
 
+# covers: add-checksum
 @test "--checksum spares every request of a cached build" {
 	sum=$(sha256sum <"$T/www/hello.txt" | cut -d' ' -f1)
 	printf 'FROM busybox\nADD --checksum=sha256:%s %s/hello.txt /x\n' "$sum" "$WWW" >ctx/Containerfile
@@ -89,6 +91,7 @@ named" ]
 	[ "$(asked GET)" = 0 ]
 }
 
+# covers: add-checksum
 @test "content that --checksum does not fit is refused" {
 	printf 'FROM busybox\nADD --checksum=sha256:%064d %s/hello.txt /x\n' 0 "$WWW" >ctx/Containerfile
 	run -125 --separate-stderr mica build --network=none -t t ctx
@@ -96,6 +99,7 @@ named" ]
 	run -125 --separate-stderr mica build --network=none -t t ctx
 }
 
+# covers: add-unpack
 @test "an archive from a URL is unpacked only with --unpack" {
 	containerfile <<END
 FROM busybox
@@ -110,6 +114,7 @@ hello" ]
 	[ "$(stat_of %u:%g y/top/f)" = 5:6 ]
 }
 
+# covers: add-unpack
 @test "a local archive is not unpacked with --unpack=false" {
 	cp "$T/www/a.tar.gz" ctx/
 	printf 'FROM busybox\nADD --unpack=false a.tar.gz /x/\nADD a.tar.gz /y/\n' >ctx/Containerfile
@@ -182,6 +187,7 @@ add_git() { # FLAGS AND URL
 	build
 }
 
+# covers: add-git, add-git-query, add-git-checksum, add-git-dir
 @test "ADD takes a branch, a tag or a commit of a repository, or a directory of it" {
 	make_repository
 	add_git "$GIT"

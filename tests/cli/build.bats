@@ -18,6 +18,7 @@ teardown() {
 	test_teardown
 }
 
+# covers: config, command, healthcheck
 @test "the settings of the image are those of the Containerfile" {
 	containerfile <<-'END'
 		FROM busybox
@@ -31,7 +32,7 @@ teardown() {
 		VOLUME /data
 		STOPSIGNAL SIGINT
 		SHELL ["/bin/sh", "-ec"]
-		HEALTHCHECK --interval=5s --timeout=3s --retries=2 CMD true
+		HEALTHCHECK --interval=5s --timeout=3s --start-period=1m --start-interval=250ms --retries=2 CMD true
 		ONBUILD RUN echo later
 		MAINTAINER someone
 		ENTRYPOINT ["/bin/echo"]
@@ -53,6 +54,8 @@ teardown() {
 	is '.config.Shell' '["/bin/sh","-ec"]'
 	is '.config.Healthcheck.Test' '["CMD-SHELL","true"]'
 	is '.config.Healthcheck.Interval' '5000000000'
+	is '.config.Healthcheck.StartPeriod' '60000000000'
+	is '.config.Healthcheck.StartInterval' '250000000'
 	is '.config.OnBuild' '["RUN echo later"]'
 	is '.author' '"someone"'
 	is '.config.Entrypoint' '["/bin/echo"]'
@@ -62,6 +65,35 @@ teardown() {
 	[ "$(in_image t)" = "hello you" ]
 }
 
+# covers: escape
+@test "another escape character continues lines and quotes" {
+	mkdir ctx
+	printf '# escape=`\nFROM scratch\nLABEL a=x`\n  b=`"c:\\d`" `\n  # a comment\n  e=\\n\n' >ctx/Containerfile
+	mica build -q --network=none -t t ctx
+	[ "$(jq -cS .config.Labels <<<"$(config_of t)")" = '{"a":"x","b":"\"c:\\d\"","e":"\\n"}' ]
+}
+
+# covers: from-image, from-transport
+@test "FROM takes a tag, a digest, and images in layouts and archives" {
+	mkdir ctx
+	mica pull -q busybox
+	digest=$(skopeo inspect --raw --tls-verify=false "docker://$REG/library/busybox" | sha256sum | cut -d ' ' -f 1)
+	mica push -q busybox "oci:$D/layout"
+	mica push -q busybox "oci-archive:$D/oci.tar"
+	mica push -q busybox "docker-archive:$D/docker.tar"
+	mica push -q busybox "dir:$D/dir"
+	for from in busybox:latest docker.io/library/busybox "busybox@sha256:$digest" "busybox:latest@sha256:$digest" "oci:$D/layout" \
+		"oci-archive:$D/oci.tar" "docker-archive:$D/docker.tar" "dir:$D/dir"; do
+		printf 'FROM %s\nCOPY Containerfile /c\n' "$from" >ctx/Containerfile
+		mica build -q --network=none -t t ctx
+		[ "$(in_image t head -1 /c)" = "FROM $from" ]
+	done
+	printf 'FROM busybox@sha256:%064d\n' 0 >ctx/Containerfile
+	run --separate-stderr mica build --network=none -t t ctx
+	assert_error 'Containerfile:1:6: .*sha256:0000'
+}
+
+# covers: copy, copy-chown, copy-chmod
 @test "COPY puts files, directories and patterns where Docker puts them" {
 	mkdir -p ctx/d/sub ctx/e
 	echo a >ctx/a.txt
@@ -99,6 +131,7 @@ a
 sub" ]
 }
 
+# covers: add-archive
 @test "ADD unpacks local archives and copies everything else" {
 	mkdir -p ctx/x/y
 	echo z >ctx/x/y/z
@@ -117,6 +150,7 @@ sub" ]
 	[ "$(in_image t sh -c 'cat /one/y/z /two/y/z /plain.gz; gunzip -t /kept.tar.gz && echo kept')" = $'z\nz\nplain\nkept' ]
 }
 
+# covers: run, run-heredoc, shell, heredoc
 @test "RUN takes shell form, exec form and here-documents, and SHELL" {
 	mkdir ctx
 	containerfile <<-'END'
@@ -150,6 +184,7 @@ first x
 second' ]
 }
 
+# covers: from-stage, copy-from
 @test "stages are used by name, by number and as bases; those that are not needed are not built" {
 	containerfile <<-'END'
 		ARG TAG=latest
@@ -187,6 +222,7 @@ second' ]
 	[ $took -lt 3800 ] || fail "$took ms"
 }
 
+# covers: expand, expand-posix, expand-pattern
 @test "expansion has every operator" {
 	containerfile <<-'END'
 		FROM busybox
@@ -234,6 +270,7 @@ R15="a.b.c"' ]
 	assert_clean_store
 }
 
+# covers: mistakes
 @test "a mistake is shown with its line and what was meant, before anything runs" {
 	containerfile <<-'END'
 		FROM busybox
@@ -255,6 +292,7 @@ R15="a.b.c"' ]
 	assert_clean_store
 }
 
+# covers: ignore
 @test "ignored files are not in the context, exceptions are" {
 	mkdir -p ctx/keep ctx/drop
 	touch ctx/keep/a ctx/keep/b.tmp ctx/drop/a ctx/drop/important ctx/secret

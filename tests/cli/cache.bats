@@ -134,6 +134,7 @@ first_build() {
 	[ "$(executed_by)" = "" ]
 }
 
+# covers: arg
 @test "a changed ARG re-runs from its first use" {
 	first_build
 	[ "$(executed_by --build-arg V=2)" = "3" ]

@@ -27,6 +27,7 @@ build() {
 	mica build -q --network=none -t t "$@" ctx >/dev/null
 }
 
+# covers: copy-from
 @test "COPY --from reads a directory that was named, with its own ignore rules" {
 	containerfile <<'END'
 FROM busybox

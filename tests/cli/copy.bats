@@ -42,6 +42,7 @@ stat_of() { # FORMAT PATH
 	umount mnt
 }
 
+# covers: copy-exclude
 @test "what --exclude names is left out, and what an exception names is not" {
 	containerfile <<'END'
 FROM busybox
@@ -87,6 +88,7 @@ END
 ./src/s.txt" ]
 }
 
+# covers: copy-parents
 @test "--parents keeps the directories of a source, with their modes" {
 	containerfile <<'END'
 FROM busybox
@@ -100,6 +102,7 @@ END
 	[ "$(stat_of '%u:%g' y/app)" = 3:4 ]
 }
 
+# covers: copy-parents
 @test "--parents keeps only what stands behind the pivot" {
 	containerfile <<'END'
 FROM busybox
@@ -134,6 +137,7 @@ END
 	[[ $stderr != *"RUN touch"* ]]
 }
 
+# covers: copy-link
 @test "a --link layer is taken from the cache whatever is below it" {
 	containerfile <<'END'
 FROM busybox
@@ -163,6 +167,7 @@ END
 ./b.md" ]
 }
 
+# covers: copy-chown
 @test "--link with a user's name finds it in the image" {
 	containerfile <<'END'
 FROM busybox
@@ -173,6 +178,7 @@ END
 	[ "$(stat_of '%u:%g' x/a.txt)" = 77:78 ]
 }
 
+# covers: copy-chmod-symbolic
 @test "--chmod takes symbolic modes, for each kind of file its own" {
 	containerfile <<'END'
 FROM busybox

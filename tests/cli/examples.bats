@@ -22,6 +22,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	cp -r "$TOP/Containerfile.examples/$1" ctx
 }
 
+# covers: from-scratch
 @test "hello: a static program from scratch says what it sees" {
 	context hello
 	cp "$(command -v busybox)" ctx/busybox
@@ -34,6 +35,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	assert_clean_store
 }
 
+# covers: from-stage
 @test "c-multistage: the image holds the compiled program and nothing else" {
 	context c-multistage
 	mica build --network=host -t greet ctx
@@ -127,6 +129,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	assert_clean_store
 }
 
+# covers: copy-heredoc, syntax, from-arg
 @test "proxy: the entrypoint makes the configuration from templates" {
 	context proxy
 	mica build --network=host -t proxy ctx
@@ -143,6 +146,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	assert_clean_store
 }
 
+# covers: grammar
 @test "calculator: what a step installs and removes again is not in the image" {
 	context calculator
 	mica build --network=host -t calculator ctx
@@ -153,6 +157,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	assert_clean_store
 }
 
+# covers: onbuild
 @test "onbuild: an image made from a base runs the base's triggers" {
 	context onbuild
 	touch ctx/app/main.lua.orig
@@ -176,6 +181,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	assert_clean_store
 }
 
+# covers: arg-platform, from-platform, from-arg, run-heredoc, check
 @test "worker: platform arguments choose, a secret is used and not kept, an init reaps" {
 	context worker
 	echo very-secret-token >token

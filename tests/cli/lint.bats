@@ -227,6 +227,7 @@ d = json.load(sys.stdin)
 assert "no-such-file" in d["buildError"]["message"], d' <<<"$output"
 }
 
+# covers: check
 @test "a build ends with its warnings; error=true fails before the first step" {
 	containerfile <<<'FROM scratch as x
 COPY Containerfile /

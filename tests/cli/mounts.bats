@@ -37,6 +37,7 @@ refused() { # PATTERN [OPTION...]
 
 # --- bind ---
 
+# covers: mount-bind
 @test "a bind mount shows the context, a part of it, or a file of it" {
 	mkdir -p ctx/d/e
 	echo a >ctx/a
@@ -112,6 +113,7 @@ f" ] || fail "$output"
 	assert_clean_store
 }
 
+# covers: mount-bind
 @test "stages, images, named contexts and scratch can be mounted" {
 	mkdir -p more
 	echo named >more/n
@@ -164,6 +166,7 @@ named
 
 # --- cache ---
 
+# covers: mount-cache
 @test "a cache lives on from step to step and from build to build, and is in no image" {
 	containerfile <<-'END'
 		FROM busybox
@@ -280,6 +283,7 @@ more
 
 # --- tmpfs ---
 
+# covers: mount-tmpfs
 @test "a tmpfs is empty, has the size that was asked for, and leaves nothing" {
 	containerfile <<-'END'
 		FROM busybox
@@ -293,6 +297,7 @@ more
 
 # --- secret ---
 
+# covers: mount-secret
 @test "a secret is a file or a variable of one step, and nowhere else" {
 	echo hush-$$-file >secret
 	export TOKEN=hush-$$-env
@@ -346,6 +351,7 @@ ask_agent() { # a client in Perl: asks for the identities, prints the type of th
 	END
 }
 
+# covers: mount-ssh
 @test "ssh mounts lead to the agent" {
 	command -v ssh-agent >/dev/null || skip "ssh-agent is not installed"
 	ssh-agent -D -a "$D/agent" >/dev/null 2>&1 3>&- &
@@ -446,6 +452,7 @@ ls: cannot access '/a': No such file or directory" ] || fail "$output"
 
 # --- the other flags of RUN ---
 
+# covers: run-security, run-network
 @test "what is dangerous needs the user's word" {
 	containerfile <<-'END'
 		FROM busybox

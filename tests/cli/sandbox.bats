@@ -26,6 +26,7 @@ box() { # [OPTION...] COMMAND...
 	mica run --rm "$@"
 }
 
+# covers: run-network
 @test "a command has its own processes, host name, IPC, and the network it is given" {
 	base
 	run box --network=none busybox sh -c 'ls -d /proc/[0-9]* | wc -l; ls /sys/class/net'
