@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# With SOURCE_DATE_EPOCH the digest of an image is the same whatever cannot be in it.
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	[ ! -e "$T/user-made" ] || userdel micarepro 2>/dev/null
+	file_teardown
+}
+
+setup() {
+	test_setup
+	export SOURCE_DATE_EPOCH=1700000000
+	sample
+}
+
+teardown() {
+	test_teardown
+}
+
+# Something of everything that makes layers, in stages that run side by side.
+sample() {
+	mkdir -p ctx/dir/sub
+	echo one >ctx/one
+	echo two >ctx/dir/two
+	echo three >ctx/dir/sub/three
+	chmod 755 ctx ctx/dir ctx/dir/sub
+	chmod 644 ctx/one ctx/dir/two ctx/dir/sub/three
+	ln -s one ctx/link
+	ln ctx/one ctx/hard
+	tar -C ctx --sort=name --owner=5 --group=6 --mtime=@1000000000 -czf archive.tgz dir
+	mv archive.tgz ctx/
+	containerfile <<'END'
+FROM busybox AS left
+RUN mkdir -p /left/a && echo left >/left/a/f && ln /left/a/f /left/a/g && umask >/left/umask
+WORKDIR /made/here
+FROM busybox AS right
+COPY --chown=app . /right
+RUN mkfifo /right/fifo && chmod 4711 /right/one && rm /bin/vi
+FROM busybox
+COPY --link dir /dir
+ADD --chown=7:8 archive.tgz /unpacked/
+COPY --from=left --parents /left /
+COPY --from=right /right /right
+COPY --chmod=u=rwX,go= <<EOF /inline/file
+text
+EOF
+RUN --mount=type=cache,target=/c --mount=from=left,target=/m --mount=type=tmpfs,target=/t touch /c/x /t/y && ls /m/left >/listed
+RUN rm -rf /right/dir && mkdir /right/dir && : >/right/dir/new
+USER app
+RUN id >/tmp/id
+WORKDIR /home/app/w
+END
+	chmod 644 ctx/Containerfile
+}
+
+digest() { # STORE ARGUMENTS...: of a build
+	local root=$D/$1
+	shift
+	"$MICA_BIN" --root "$root" build -q --network=none -t t "$@" ctx >/dev/null
+	"$MICA_BIN" --root "$root" inspect --format '{{.Digest}}' t
+	"$MICA_BIN" --root "$root" fsck >/dev/null
+}
+
+@test "whatever our umask is" {
+	want=$(digest a)
+	for mask in 000 077 027; do
+		(umask $mask && digest "b$mask") >got
+		[ "$(cat got)" = "$want" ]
+	done
+}
+
+@test "whatever the number of jobs, and without the cache" {
+	want=$(digest a --jobs=1)
+	[ "$(digest b --jobs=4)" = "$want" ]
+	[ "$(digest b --jobs=2 --no-cache)" = "$want" ]
+	[ "$(digest b --jobs=2)" = "$want" ]
+}
+
+@test "at another time, from files with other times in another place, in another time zone" {
+	want=$(digest a)
+	find ctx -exec touch -h -d '2030-03-03' {} +
+	mkdir else
+	mv ctx else/where
+	ln -s else/where ctx
+	[ "$(TZ=Asia/Tokyo LC_ALL=C digest b)" = "$want" ]
+}
+
+@test "after builds of something else, with and without the epoch" {
+	want=$(digest a)
+	unset SOURCE_DATE_EPOCH
+	digest b
+	digest b --timestamp=1500000000
+	export SOURCE_DATE_EPOCH=1700000000
+	[ "$(digest b)" = "$want" ]
+}
+
+@test "as root and as a user" {
+	[ "$(id -u)" = 0 ] || skip "only root can be somebody else"
+	command -v newuidmap >/dev/null || skip "newuidmap is not there"
+	want=$(digest a)
+	if ! id -u micarepro >/dev/null 2>&1; then
+		useradd --no-create-home --shell /bin/bash micarepro
+		: >"$T/user-made"
+	fi
+	grep -q '^micarepro:' /etc/subuid || usermod --add-subuids 800000-865535 --add-subgids 800000-865535 micarepro
+	mkdir home run
+	chown -R micarepro: "$D"
+	for mask in 022 077; do
+		# shellcheck disable=SC2016 # for the other shell
+		(umask $mask && setpriv --reuid micarepro --regid micarepro --init-groups env HOME="$D/home" XDG_RUNTIME_DIR="$D/run" \
+			REGISTRY_AUTH_FILE="$D/auth.json" mask=$mask bash -c '
+			echo "{}" >"$REGISTRY_AUTH_FILE"
+			"$MICA_BIN" --root "$D/user$mask" build -q --network=none -t t ctx >/dev/null &&
+			"$MICA_BIN" --root "$D/user$mask" inspect --format "{{.Digest}}" t') >got
+		cat got
+		[ "$(cat got)" = "$want" ]
+	done
+}
