@@ -101,6 +101,9 @@ struct pos eval_arg_pos(const struct eval *e, size_t i);
 /* Appends a step; its title is the instruction's text, its history entry the one added last. */
 struct step *eval_add_step(struct eval *e, enum step_kind kind);
 void eval_history(struct eval *e, const char *created_by, bool empty);
+/* from=NAME is neither a stage nor, as why tells, an image that can be had. flag: "--from" */
+int eval_from_error(const struct eval *e, struct pos pos, const char *flag, const char *from,
+	const struct err *why, struct err *err);
 /* words in shell form with the stage's SHELL in front, or the exec form as it is */
 void eval_command(const struct eval *e, struct strv *ret);
 

@@ -124,7 +124,7 @@ int workdir_run(const struct step *s, int root, struct err *err)
 	if (root_mkdir_p(root, real, 0755, u.uid, u.gid, NULL) < 0) {
 		if (errno == ENOTDIR || errno == EEXIST)
 			return err_set(err, ERR_INVALID,
-				"WORKDIR %s: something on the way is not a directory", s->dest);
+				"'%s': something on the way is not a directory", s->dest);
 		return err_sys(err, "cannot make the directory '%s'", s->dest);
 	}
 	return 0;

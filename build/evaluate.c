@@ -6,6 +6,7 @@
 #include "build/build_internal.h"
 #include "build/file_expand.h"
 #include "build/remote_file.h"
+#include "build/suggest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,11 +24,21 @@ int eval_expand(struct eval *e, const char *word, char escape, int flags, struct
 	return 0;
 }
 
+/* COPY a "${b:?c d}" has been split into four words. */
+static const char *blank_hint(const struct eval *e, const char *word)
+{
+	const struct inst *i = e->at.inst;
+	if (i->json || (i->kind != INST_COPY && i->kind != INST_ADD) || !strstr(word, "${") ||
+		strchr(word, '}'))
+		return "";
+	return "; words of COPY end at blanks, write [\"...\", \"...\"]";
+}
+
 int eval_word(struct eval *e, const char *word, struct pos pos, char **ret, struct err *err)
 {
 	struct err why = ERR_INIT;
 	if (eval_expand(e, word, e->at.file->escape, 0, pos, ret, &why) < 0)
-		return eval_error(e, pos, err, why.code, "%s", why.msg);
+		return eval_error(e, pos, err, why.code, "%s%s", why.msg, blank_hint(e, word));
 	return 0;
 }
 
@@ -72,6 +83,19 @@ struct step *eval_add_step(struct eval *e, enum step_kind kind)
 		.context = NO_CONTEXT,
 	};
 	return s;
+}
+
+int eval_from_error(const struct eval *e, struct pos pos, const char *flag, const char *from,
+	const struct err *why, struct err *err)
+{
+	const struct stage *st = e->p->stage;
+	const char *near = stages_suggest(&e->b->stages, st->target, from, st->index);
+	if (near)
+		return eval_error(e, pos, err, why->code,
+			"%s=%s: no such stage, did you mean '%s'? As an image: %s", flag, from,
+			near, why->msg);
+	return eval_error(e, pos, err, why->code,
+		"%s=%s is not a stage of this file; as an image: %s", flag, from, why->msg);
 }
 
 void eval_command(const struct eval *e, struct strv *ret)
@@ -155,6 +179,24 @@ int build_use_image(struct build *b, const char *text, const struct platform *pl
 	return 0;
 }
 
+/* Nobody can pull it: perhaps a stage was meant, or an image that everybody knows. */
+static int base_error(
+	const struct build *b, const struct stage *st, const struct err *why, struct err *err)
+{
+	static const char *const known[] = {"alpine", "archlinux", "busybox", "centos", "debian",
+		"fedora", "golang", "nginx", "node", "python", "rust", "ubuntu"};
+	const char *near = stages_suggest(&b->stages, st->target, st->base, st->index);
+	const char *kind = near ? "the stage " : "";
+	AUTO_FREE char *name = xstrndup(st->base, strcspn(st->base, ":@"));
+	if (!near)
+		near = suggest(name, known, ARRAY_LEN(known));
+	if (near && streq(near, name))
+		near = NULL;
+	return containerfile_error(st->from.file, eval_arg_pos(&(struct eval){.at = st->from}, 0),
+		err, why->code, "%s%s%s%s%s", why->msg, near ? "; did you mean " : "",
+		near ? kind : "", near ? near : "", near ? "?" : "");
+}
+
 /* The config a stage starts from. */
 static int start_from_base(struct build *b, struct stage_plan *p, struct err *err)
 {
@@ -179,9 +221,7 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 	} else {
 		struct err why = ERR_INIT;
 		if (build_use_image(b, st->base, platform, &p->base_image, &why) < 0)
-			return containerfile_error(st->from.file,
-				eval_arg_pos(&(struct eval){.at = st->from}, 0), err, why.code,
-				"%s", why.msg);
+			return base_error(b, st, &why, err);
 		image_config_copy(&p->config, &b->images[p->base_image].image.config);
 		lint_base_image(b, p);
 		/* Windows and friends aside, what an image is for is what it says it is */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -189,7 +190,11 @@ static int check_one_of(const struct inst *i, const char *flag, const char *cons
 		if (streq(value, *a))
 			return 0;
 	*ret_pos = pos;
-	return err_set(err, ERR_INVALID, "invalid value '%.100s' for --%s", value, flag);
+	AUTO_BUF struct buf list = BUF_INIT(200);
+	for (const char *const *a = allowed; *a; a++)
+		buf_addf(&list, "%s%s", a == allowed ? "" : a[1] ? ", " : " or ", *a);
+	return err_set(err, ERR_INVALID, "invalid value '%.100s' for --%s: it is %s", value, flag,
+		buf_str(&list));
 }
 
 static int check_run(const struct inst *i, struct pos *ret_pos, struct err *err)

@@ -11,6 +11,7 @@
 #include "build/file_ignore.h"
 #include "build/remote_file.h"
 #include "build/selection.h"
+#include "build/similar.h"
 #include "build/step_words.h"
 
 #include <stdlib.h>
@@ -85,11 +86,15 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 	if (streq(from, "scratch"))
 		return eval_error(
 			e, pos, err, ERR_INVALID, "--from=scratch: there is nothing in it to copy");
+	if (from[strspn(from, "0123456789")] == '\0')
+		return eval_error(e, pos, err, ERR_INVALID,
+			"--from=%s: no stage of that number; this one is %zu, and those before it "
+			"can be named",
+			from, self - t->first);
 	struct err why = ERR_INIT;
 	s->from = COPY_FROM_IMAGE;
 	if (build_use_image(e->b, from, &t->platform, &s->from_image, &why) < 0)
-		return eval_error(e, pos, err, why.code,
-			"--from=%s is not a stage of this file; as an image: %s", from, why.msg);
+		return eval_from_error(e, pos, "--from", from, &why, err);
 	return 0;
 }
 
@@ -116,6 +121,13 @@ static int count_taken(
 		*ret = 1; /* the rest is excluded, which is fine */
 	matches_free(m, n);
 	return rc;
+}
+
+/* Does it begin with ".."? */
+static bool climbs_out(const char *source)
+{
+	source += strspn(source, "/");
+	return strncmp(source, "..", 2) == 0 && (!source[2] || source[2] == '/');
 }
 
 /* Every source must be in the context; a pattern may match nothing. */
@@ -148,17 +160,20 @@ static int check_source(
 	}
 	unsigned line;
 	bool hidden = filetree_hidden_by(t, source, &line);
-	if (hidden)
+	if (hidden && b->o->call == BUILD_CALL_CHECK) {
 		lint_source_ignored(e, source, pos);
-	if (hidden && b->o->call == BUILD_CALL_CHECK)
-		return 0; /* that is what the check is for */
+		return 0;
+	}
 	if (hidden)
 		return eval_error(e, pos, err, ERR_NOT_FOUND,
 			"%s: '%s' is excluded from the context by %s:%u", e->at.inst->name, source,
 			ignore_name ? ignore_name : "the ignore rules", line);
+	AUTO_FREE char *similar = similar_path(t, source);
 	return eval_error(e, pos, err, ERR_NOT_FOUND,
-		"%s: no file '%s' in the context %s (it has %zu files)", e->at.inst->name, source,
-		context_name, filetree_count(t));
+		"%s: no file '%s' in the context %s (it has %zu files)%s%s%s%s", e->at.inst->name,
+		source, context_name, filetree_count(t),
+		climbs_out(source) ? "; nothing outside of it can be copied" : "",
+		similar ? ", did you mean '" : "", similar ? similar : "", similar ? "'?" : "");
 }
 
 static int add_inline(struct eval *e, struct step *s, const struct heredoc *h, struct err *err)

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "build/build_internal.h"
 #include "build/file_expand.h"
+#include "build/similar.h"
 #include "build/step_words.h"
 
 #include <stdlib.h>
@@ -67,9 +68,7 @@ static int mount_from(struct eval *e, struct step_mount *m, struct err *err)
 			from, m->target);
 	m->from = MOUNT_FROM_IMAGE;
 	if (build_use_image(e->b, image, &t->platform, &m->from_image, &why) < 0)
-		return eval_error(e, m->pos, err, why.code,
-			"--mount: from=%s is not a stage of this file; as an image: %s", from,
-			why.msg);
+		return eval_from_error(e, m->pos, "--mount: from", from, &why, err);
 	return 0;
 }
 
@@ -91,9 +90,11 @@ static int check_source(struct eval *e, const struct step_mount *m, struct err *
 		return eval_error(e, m->pos, err, ERR_NOT_FOUND,
 			"--mount: '%s' is excluded from the context by %s:%u", m->source,
 			b->ignore_name ? b->ignore_name : "the ignore rules", line);
+	AUTO_FREE char *similar = similar_path(b->context, m->source);
 	return eval_error(e, m->pos, err, ERR_NOT_FOUND,
-		"--mount: no file '%s' in the context %s (it has %zu files)", m->source,
-		b->context_name, filetree_count(b->context));
+		"--mount: no file '%s' in the context %s (it has %zu files)%s%s%s", m->source,
+		b->context_name, filetree_count(b->context), similar ? ", did you mean '" : "",
+		similar ? similar : "", similar ? "'?" : "");
 }
 
 /* target, resolved against the working directory */

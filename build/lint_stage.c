@@ -32,7 +32,8 @@ static const char *closest(const struct map *env, const char *name)
 	size_t n = 0;
 	MAP_FOREACH (v, env)
 		keys[n++] = v->key;
-	const char *found = suggest(name, keys, n);
+	/* what is shorter is like everything */
+	const char *found = strlen(name) < 3 ? NULL : suggest(name, keys, n);
 	free(keys);
 	return found;
 }

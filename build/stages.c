@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "build/build.h"
 #include "build/file_expand.h"
+#include "build/suggest.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -92,6 +93,18 @@ size_t stages_find(const struct stages *s, size_t target, const char *name, size
 	return NO_STAGE;
 }
 
+const char *stages_suggest(const struct stages *s, size_t target, const char *name, size_t before)
+{
+	const char **names = xcalloc(before + 1, sizeof(*names));
+	size_t n = 0;
+	for (size_t i = s->targets[target].first; i < before; i++)
+		if (s->s[i].name)
+			names[n++] = s->s[i].name;
+	const char *found = suggest(name, names, n);
+	free(names);
+	return found;
+}
+
 static int add_stage(struct stages *s, const struct source_inst *at, struct err *err)
 {
 	const struct inst *inst = at->inst;
@@ -176,7 +189,9 @@ static int find_target(struct stages *s, const struct build_opts *o, struct err 
 		if (s->s[i].name)
 			strv_add(&names, s->s[i].name);
 	AUTO_FREE char *list = strv_join(&names, ", ");
-	return err_set(err, ERR_INVALID, "--target=%s: no such stage; %s has %s%s", o->target,
+	const char *near = stages_suggest(s, s->n_targets - 1, o->target, s->n);
+	return err_set(err, ERR_INVALID, "--target=%s: no such stage%s%s%s %s has %s%s", o->target,
+		near ? ", did you mean '" : ";", near ? near : "", near ? "'?" : "",
 		s->files[0].name, names.n ? "" : "no named stages", list);
 }
 

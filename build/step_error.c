@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/step_error.h"
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/path.h"
 #include "base/progress.h"
+#include "base/root.h"
+#include "build/build_internal.h"
+#include "build/chain.h"
 #include "build/stage_run.h"
+#include "layers/snapshot.h"
+#include "run/exec_explain.h"
 #include "run/sandbox.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+
+#define WORDS_MAX 64 /* of a command that are looked at */
+#define MORE_MAX 1024
 
 static void describe(const struct sandbox_result *res, char *buf, size_t n)
 {
@@ -25,7 +36,8 @@ static void describe(const struct sandbox_result *res, char *buf, size_t n)
 	}
 	if (res->status > 128 && res->status < 128 + 65) {
 		const char *name = sigabbrev_np(res->status - 128);
-		snprintf(buf, n, "exit status %d (SIG%s)", res->status, name ? name : "?");
+		snprintf(buf, n, "killed by signal %d%s%s%s (exit status %d)", res->status - 128,
+			name ? " (SIG" : "", name ? name : "", name ? ")" : "", res->status);
 		return;
 	}
 	const char *hint = res->status == 127   ? " (command not found)"
@@ -35,6 +47,53 @@ static void describe(const struct sandbox_result *res, char *buf, size_t n)
 		res->pids_limit_hit ? "; the limit on processes was reached" : "");
 }
 
+/* The first path in the words of a command that is there and cannot be executed, and why. */
+static bool find_culprit(int root, const struct step *s, struct buf *ret)
+{
+	static const char between[] = " \t\n;&|()<>\"'`";
+	if (!s->argv.n)
+		return false;
+	const char *at = s->argv.v[s->argv.n - 1];
+	for (unsigned i = 0; i < WORDS_MAX && *at; i++) {
+		at += strspn(at, between);
+		AUTO_FREE char *word = xstrndup(at, strcspn(at, between));
+		char why[EXEC_EXPLAIN_MAX];
+		at += strlen(word);
+		if (!strchr(word, '/'))
+			continue;
+		AUTO_FREE char *path = path_resolve(s->cwd ? s->cwd : "/", word);
+		struct stat st;
+		/* a directory is more often an argument than a command */
+		if (root_stat(root, path, &st) < 0 || !S_ISREG(st.st_mode) ||
+			(i > 0 && !(st.st_mode & 0111)) || !exec_explain(root, path, why))
+			continue;
+		buf_addf(ret, "; '%s' is there, but %s", word, why);
+		return true;
+	}
+	return false;
+}
+
+/* A shell says "not found" of a program whose interpreter is missing: the files of the image tell.
+ */
+static void look_into(struct build *b, const struct stage_run *r, struct buf *ret)
+{
+	AUTO_FREE int *below = NULL;
+	AUTO_FD int root = -1;
+	struct err ignored = ERR_INIT;
+	if (r->upper_fd < 0 || chain_open(b, &r->chain, &below, &ignored) < 0)
+		return;
+	/* as one more layer: a volatile upper directory cannot be mounted again */
+	AUTO_FREE int *lowers = xcalloc(r->chain.n + 1, sizeof(*lowers));
+	lowers[0] = r->upper_fd;
+	for (size_t i = 0; i < r->chain.n; i++)
+		lowers[i + 1] = below[i];
+	struct snapshot snap = {
+		.lower = lowers, .n_lower = r->chain.n + 1, .upper = -1, .work = -1};
+	if (snapshot_mount(&snap, &root, &ignored) < 0 ||
+		!find_culprit(root, &r->plan->steps[r->next], ret))
+		log_debug("no culprit: %s", ignored.msg);
+}
+
 int step_error(
 	struct build *b, struct stage_run *r, const struct sandbox_result *result, struct err *err)
 {
@@ -42,10 +101,13 @@ int step_error(
 	progress_end(b->o->progress, r->id, "failed");
 	if (result) {
 		char text[160];
+		AUTO_BUF struct buf more = BUF_INIT(MORE_MAX);
 		describe(result, text, sizeof(text));
+		if (!result->oom_killed && (result->status == 126 || result->status == 127))
+			look_into(b, r, &more);
 		int status = result->status ? result->status : 137;
-		(void)containerfile_error(s->at.file, s->at.inst->pos, err, ERR_COMMAND, "%s: %s",
-			s->at.inst->name, text);
+		(void)containerfile_error(s->at.file, s->at.inst->pos, err, ERR_COMMAND, "%s: %s%s",
+			s->at.inst->name, text, buf_str(&more));
 		err->sys = status;
 		return err->code;
 	}

@@ -39,7 +39,8 @@ static size_t distance(const char *a, size_t na, const char *b, size_t nb)
 const char *suggest(const char *typed, const char *const *candidates, size_t n)
 {
 	size_t len = strlen(typed);
-	if (len == 0 || len > WORD_MAX)
+	/* one letter is like any other */
+	if (len < 2 || len > WORD_MAX)
 		return NULL;
 	size_t best = len / 3 < 1 ? 1 : len / 3 > 3 ? 3 : len / 3;
 	const char *found = NULL;

@@ -337,3 +337,17 @@ bool emulation_is_native(int fd)
 	       memcmp(h.e_ident, __ehdr_start.e_ident, EI_DATA + 1) == 0 &&
 	       h.e_machine == __ehdr_start.e_machine;
 }
+
+const char *emulation_arch_of(int fd)
+{
+	unsigned char h[20];
+	if (pread(fd, h, sizeof(h), 0) != (ssize_t)sizeof(h) || memcmp(h, ELFMAG, SELFMAG) != 0)
+		return NULL;
+	bool big = h[EI_DATA] == ELFDATA2MSB;
+	unsigned machine = big ? (unsigned)h[18] << 8 | h[19] : (unsigned)h[19] << 8 | h[18];
+	for (size_t i = 0; i < ARRAY_LEN(arches); i++)
+		if (arches[i].machine == machine && arches[i].class == h[EI_CLASS] &&
+			arches[i].data == h[EI_DATA])
+			return arches[i].name;
+	return NULL;
+}

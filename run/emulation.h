@@ -22,3 +22,6 @@ int emulation_judge(const char *dir, const char *arch, int probed, char **ret_in
 	struct err *err) __attribute__((warn_unused_result));
 /* A file that is an executable for this very machine, whatever the image around it says. */
 bool emulation_is_native(int fd);
+/* The architecture that an ELF file is for, as platforms have it; NULL: no such file, or an unknown
+ * one. */
+const char *emulation_arch_of(int fd);

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "run/caps.h"
+#include "run/exec_explain.h"
 #include "run/rlimits.h"
 #include "run/sandbox_internal.h"
 #include "run/seccomp.h"
@@ -100,13 +101,29 @@ static char **make_environment(const struct box *b)
 	return list;
 }
 
-/* Why did execve fail with ENOENT although the file is there? */
+/* What stands in the file says more than the error. */
+static bool look_into(const char *file, char why[EXEC_EXPLAIN_MAX])
+{
+	AUTO_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FREE char *cwd = *file == '/' ? xstrdup("") : getcwd(NULL, 0);
+	AUTO_FREE char *path = xasprintf("%s/%s", cwd ? cwd : "", file);
+	return root >= 0 && exec_explain(root, path, why);
+}
+
 static int explain(const char *file, const char *name, int sys, struct err *err)
 {
+	char why[EXEC_EXPLAIN_MAX];
+	if ((sys == ENOENT || sys == EACCES || sys == ENOEXEC) && look_into(file, why))
+		return err_set(err, sys == ENOENT ? ERR_NOT_FOUND : ERR_DENIED,
+			"cannot execute '%s': %s", name, why);
 	errno = sys;
 	if (sys == ENOENT && access(file, F_OK) == 0)
 		return err_set(err, ERR_NOT_FOUND,
 			"cannot execute '%s': its interpreter does not exist", name);
+	if (sys == ENOENT && streq(name, "/bin/sh"))
+		return err_set(err, ERR_NOT_FOUND,
+			"cannot execute '/bin/sh': the image has no shell; write the command as "
+			"[\"program\", \"argument\"], or choose another base image");
 	if (sys == ENOENT || sys == ENOTDIR)
 		return err_set(
 			err, ERR_NOT_FOUND, "cannot execute '%s': no such file or directory", name);

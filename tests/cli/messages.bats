@@ -1,0 +1,152 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What a mistake in a Containerfile, or in the command that builds it, looks like: where, what, and what was meant. And that it is found
+# before anything runs.
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	mkdir -p ctx/src
+	touch ctx/package.json ctx/src/main.c ctx/secret.txt
+	printf 'node_modules\nsecret*\n' >ctx/.dockerignore
+	mica pull -q busybox
+}
+
+teardown() {
+	test_teardown
+}
+
+# A build of standard input fails with this text in its error (no pattern), and nothing was run.
+says() { # TEXT ARGUMENTS...
+	local text=$1
+	shift
+	containerfile
+	run --separate-stderr mica build --network=none --progress=plain "$@" ctx
+	[ "$status" = 125 ] || fail "status $status: $stderr"
+	grep -F 'mica: ' <<<"$stderr" | grep -qF -- "$text" || fail "not '$text': $stderr"
+	[[ "$stderr" != *must-not-run* ]] || fail "a step was run: $stderr"
+}
+
+# A RUN fails with this text.
+run_says() { # STATUS TEXT RUN_ARGUMENTS
+	printf 'FROM busybox\n%s\nRUN %s\n' "${SETUP:-}" "$3" | containerfile
+	run "-$1" --separate-stderr mica build --network=none --progress=plain ctx
+	grep -F 'mica: ' <<<"$stderr" | grep -qF -- "$2" || fail "not '$2': $stderr"
+}
+
+after_a_run() { # LINES: behind a RUN that must not happen
+	printf 'FROM busybox AS builder\nFROM busybox\nRUN echo must-not-run\n%s\n' "$1"
+}
+
+@test "a missing source of COPY says what is there instead" {
+	says "Containerfile:4:6: COPY: no file 'pakage.json' in the context ctx (it has 4 files), did you mean 'package.json'?" \
+		< <(after_a_run 'COPY pakage.json /')
+	[[ "$stderr" == *"
+   4 | COPY pakage.json /
+     |      ^~~~~~~~~~~"* ]] || fail "$stderr"
+	says "did you mean 'src/main.c'?" < <(after_a_run 'COPY SRC/main.c /')
+	says "did you mean 'src/main.c'?" < <(after_a_run 'ADD src/mian.c /')
+	says "did you mean 'src/main.c'?" < <(after_a_run 'COPY main.c /')
+	says "no file '../x' in the context ctx (it has 4 files); nothing outside of it can be copied" < <(after_a_run 'COPY ../x /')
+	says "Containerfile:4:11: COPY: no file 'zzz'" < <(after_a_run 'COPY src/ zzz /x/')
+	[[ "$stderr" != *"did you mean"* ]] || fail "$stderr"
+	says "Containerfile:4:6: COPY: 'secret.txt' is excluded from the context by .dockerignore:2" < <(after_a_run 'COPY secret.txt /')
+	# nothing that the ignore file hides is proposed
+	says "Containerfile:4:6: COPY: no file 'secre.txt'" < <(after_a_run 'COPY secre.txt /')
+	[[ "$stderr" != *"did you mean"* ]] || fail "$stderr"
+}
+
+@test "an unknown stage says which was meant" {
+	says "Containerfile:4:6: --from=bulider: no such stage, did you mean 'builder'? As an image: " < <(after_a_run 'COPY --from=bulider /x /y')
+	says "Containerfile:4:6: --from=7: no stage of that number; this one is 1" < <(after_a_run 'COPY --from=7 /x /y')
+	says "Containerfile:4:5: --mount: from=biulder: no such stage, did you mean 'builder'?" < <(after_a_run 'RUN --mount=from=biulder,target=/x true')
+	says "did you mean the stage builder?" <<<'FROM busybox AS builder
+RUN echo must-not-run
+FROM biulder'
+	says "did you mean debian?" <<<'FROM debain:12'
+	says "--target=biulder: no such stage, did you mean 'builder'? Containerfile has builder, prod" --target biulder <<<'FROM busybox AS builder
+RUN echo must-not-run
+FROM busybox AS prod'
+	says "Containerfile:2:6: --from=last: that stage comes later; move it before this one" <<<'FROM busybox
+COPY --from=last /x /y
+FROM busybox AS last
+COPY --from=0 /x /x'
+}
+
+@test "mounts, secrets, flags and variables are checked before the first step" {
+	says "Containerfile:4:5: --mount: no file 'packge.json' in the context ctx (it has 4 files), did you mean 'package.json'?" \
+		< <(after_a_run 'RUN --mount=source=packge.json,target=/x true')
+	says "Containerfile:4:5: --mount: 'secret.txt' is excluded from the context by .dockerignore:2" \
+		< <(after_a_run 'RUN --mount=source=secret.txt,target=/x true')
+	says 'unsupported mount type "bidn" (did you mean bind?)' < <(after_a_run 'RUN --mount=type=bidn,target=/x true')
+	says "Containerfile:4:5: secret 'key': not found; give it with --secret id=key,src=FILE" \
+		< <(after_a_run 'RUN --mount=type=secret,id=key,required true')
+	says "Containerfile:4:5: invalid value 'hots' for --network: it is default, none or host" < <(after_a_run 'RUN --network=hots true')
+	says "Containerfile:4:6: unknown flag '--chwon' for COPY, did you mean --chown?" < <(after_a_run 'COPY --chwon=1 package.json /')
+	# shellcheck disable=SC2016
+	says "Containerfile:4:9: failed to process '/\${version:?which one}': version: which one" < <(after_a_run 'WORKDIR /${version:?which one}')
+	# shellcheck disable=SC2016
+	says "': version: which one" < <(after_a_run 'COPY ["${version:?which one}", "/"]')
+	# shellcheck disable=SC2016
+	says "syntax error: missing '}'; words of COPY end at blanks, write [\"...\", \"...\"]" < <(after_a_run 'COPY "${version:?which one}" /')
+	says "Containerfile:4:1: unknown instruction 'COYP', did you mean COPY?" < <(after_a_run 'COYP package.json /')
+	says "unknown flag '--platfrom' for FROM, did you mean --platform?" <<<'FROM --platfrom=linux/amd64 busybox'
+}
+
+@test "a failed RUN shows its place, its last words and what ended it" {
+	SETUP='' run_says 3 'Containerfile:3:1: RUN: exit status 3' 'echo last words; exit 3'
+	[[ "$stderr" == *'last words'* ]] || fail "$stderr"
+	run_says 137 'RUN: killed by signal 9 (SIGKILL) (exit status 137)' "sh -c 'kill -9 \$\$; true'; exit \$?"
+	run_says 127 'RUN: exit status 127 (command not found)' 'no-such-program --version'
+	[[ "$stderr" == *'no-such-program: not found'* ]] || fail "$stderr"
+	run_says 125 "RUN: cannot execute 'no-such-program': not found in PATH" '["no-such-program"]'
+	# quiet: the last lines all the same
+	containerfile <<<'FROM busybox
+RUN echo last words; exit 3'
+	run --separate-stderr mica build -q --network=none ctx
+	[[ "$stderr" == *'  | last words'* ]] || fail "$stderr"
+}
+
+@test "a program that is there and cannot be executed says what is missing" {
+	printf '#!/usr/bin/env python3\n' >ctx/script.py
+	printf '#!/bin/sh\r\necho x\r\n' >ctx/crlf.sh
+	printf 'echo x\n' >ctx/plain.sh
+	cp /bin/true ctx/dynamic
+	# as much of a program for another machine as the kernel looks at
+	{
+		printf '\177ELF\002\001\001\000\000\000\000\000\000\000\000\000\002\000\267\000\001\000\000\000'
+		head -c 200 /dev/zero
+	} >ctx/foreign
+	[ "$(uname -m)" != aarch64 ] || printf '\076' | dd of=ctx/foreign bs=1 seek=18 conv=notrunc status=none
+	chmod 755 ctx/script.py ctx/crlf.sh ctx/dynamic ctx/foreign
+	SETUP='COPY script.py crlf.sh plain.sh dynamic foreign /'
+	local why
+	why="its interpreter '/usr/bin/env' (the first line names it) is not in the image"
+	SETUP+=$'\nRUN rm -f /bin/env /usr/bin/env'
+	run_says 127 "RUN: exit status 127 (command not found); '/script.py' is there, but $why" '/script.py'
+	run_says 125 "cannot execute '/script.py': $why" '["/script.py"]'
+	why="its first line ends in CR LF, so that its interpreter is called '/bin/sh\\r'; save it with Unix line ends"
+	run_says 127 "'./crlf.sh' is there, but $why" 'cd / && ./crlf.sh'
+	run_says 125 "cannot execute '/crlf.sh': $why" '["/crlf.sh"]'
+	why='its mode is 0644, without permission to execute it; COPY --chmod=755 or chmod gives it'
+	run_says 126 "RUN: exit status 126 (not executable); '/plain.sh' is there, but $why" '/plain.sh'
+	run_says 125 "cannot execute '/plain.sh': $why" '["/plain.sh"]'
+	run_says 127 "'/dynamic' is there, but it needs the loader '/lib" '/dynamic'
+	run_says 125 "cannot execute '/dynamic': it needs the loader '/lib" '["/dynamic"]'
+	run_says 125 "cannot execute '/foreign': it is a program for a" '["/foreign"]'
+	# an argument is not blamed
+	run_says 127 'RUN: exit status 127 (command not found)' 'cat /plain.sh; exit 127'
+	[[ "$stderr" != *'is there, but'* ]] || fail "$stderr"
+	containerfile <<<'FROM scratch
+RUN true'
+	run --separate-stderr mica build ctx
+	assert_error "RUN: cannot execute '/bin/sh': the image has no shell; write the command as"
+}
