@@ -34,7 +34,7 @@ END
 }
 
 explained() { # BUILD ARGUMENTS...: what it says goes to standard output
-	mica build -q --network=none --explain-cache -t t "$@" ctx 2>&1 >/dev/null
+	mica build -q --network=none --explain-cache -t t "$@" ctx 3>&1 >/dev/null 2>&3
 }
 
 @test "a cached build has nothing to explain" {
@@ -70,7 +70,7 @@ explained() { # BUILD ARGUMENTS...: what it says goes to standard output
 	explained >out
 	[ "$(grep -c "file '" out)" = 10 ]
 	grep -q 'and 21 more files' out
-	! grep -q $'\e' out
+	run ! grep -q $'\e' out
 	grep -qF "file 'a\\x1b[31m': added" out
 }
 
@@ -85,7 +85,7 @@ explained() { # BUILD ARGUMENTS...: what it says goes to standard output
 	explained >out
 	cat out
 	grep -qF "file 'one': mode 644 -> 755" out
-	! grep -qF "content" out
+	run ! grep -qF "content" out
 }
 
 @test "build arguments, instructions and the base are named" {
@@ -166,8 +166,8 @@ END
 	explained --secret id=s,src=s,cache=digest >out
 	cat out
 	grep -qF "ran: the content of secret s changed" out
-	! grep -q hunter out
-	! grep -rqF "$(sha256sum <s | cut -c1-64)" out
+	run ! grep -q hunter out
+	run ! grep -rqF "$(sha256sum <s | cut -c1-64)" out
 	run mica build --secret id=s,src=s,cache=yes ctx
 	[ "$status" = 125 ]
 	[[ $output == *"cache=yes: 'digest' is what there is"* ]]
@@ -221,5 +221,5 @@ END
 	explained | grep -qF "'COPY . /src' ran: files changed"
 	assert_clean_store
 	mica prune --all --force >/dev/null
-	[ -z "$(ls "$MICA_ROOT/cache/stages" "$MICA_ROOT/cache/lists" | grep -v :)" ]
+	[ -z "$(find "$MICA_ROOT/cache/stages" "$MICA_ROOT/cache/lists" -type f)" ]
 }

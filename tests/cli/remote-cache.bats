@@ -131,7 +131,7 @@ build() { # STORE ARGUMENTS...: the image's digest to standard output, the summa
 		build "b$((++n))" --cache-from "type=local,src=$D/dir"
 		cat said
 		grep -q "the cache oci:$D/dir:mica-cache is not used: .*${blob:7:12}" said
-		! grep -q ' 0 run' said
+		run ! grep -q ' 0 run' said
 		"$MICA_BIN" --root "$D/b$n" fsck
 		"$MICA_BIN" --root "$D/b$n" run --rm --network=none t cat /made/n
 	done
