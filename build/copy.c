@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/copy.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -201,12 +202,26 @@ static int copy_sources(struct copier *c, struct err *err)
 	return 0;
 }
 
+int copy_owner(const struct copy_work *w, const char *spec, uid_t *ret_uid, gid_t *ret_gid,
+	struct err *err)
+{
+	AUTO_FREE char *unknown = NULL;
+	if (user_resolve_chown(w->root, spec, ret_uid, ret_gid, &unknown, err) < 0)
+		return err->code;
+	if (unknown && w->empty_root)
+		return err_set(err, ERR_NOT_FOUND, "%s", unknown);
+	if (unknown && w->notes)
+		buf_addf(w->notes, "warning: %s: %s: %u:%u is taken, as BuildKit does\n", spec,
+			unknown, *ret_uid, *ret_gid);
+	return 0;
+}
+
 int copy_run(const struct copy_work *w, struct err *err)
 {
 	struct copier c = {.w = w};
 	const struct step *s = w->step;
 	if (s->chown) {
-		if (user_resolve_chown(w->root, s->chown, &c.uid, &c.gid, err) < 0)
+		if (copy_owner(w, s->chown, &c.uid, &c.gid, err) < 0)
 			return err_wrap(err, "--chown=%s", s->chown);
 		c.has_owner = true;
 	}

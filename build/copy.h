@@ -8,16 +8,18 @@
 #include "build/filetree.h"
 #include "build/steps.h"
 
+struct buf;
 struct err;
 
 struct copy_work {
 	const struct step *step;
 	struct filetree *source; /* NULL when there are only here-documents */
 	int root; /* the mounted root that is written to */
+	bool empty_root; /* nothing lies below it: there is no account file to look into */
+	struct buf *notes; /* what the user should know, a line each; NULL: nobody listens */
 };
 
 /* Of a STEP_COPY. */
 int copy_run(const struct copy_work *w, struct err *err) __attribute__((warn_unused_result));
 /* Of a STEP_WORKDIR: the directory and its parents, owned by the step's user. */
-int workdir_run(const struct step *s, int root, struct err *err)
-	__attribute__((warn_unused_result));
+int workdir_run(const struct copy_work *w, struct err *err) __attribute__((warn_unused_result));

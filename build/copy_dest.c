@@ -108,20 +108,18 @@ int copy_place(struct copier *c, const char *dest, const char *base, int *ret_di
 	return 0;
 }
 
-int workdir_run(const struct step *s, int root, struct err *err)
+int workdir_run(const struct copy_work *w, struct err *err)
 {
-	struct user u = {0};
-	if (s->user && *s->user && user_resolve(root, s->user, &u, err) < 0) {
-		if (err->code != ERR_NOT_FOUND)
-			return err->code;
-		u = (struct user){0}; /* BuildKit: a user that the image does not know makes root's
-		                         directory */
-	}
-	AUTO_FREE char *real = copy_resolve(root, s->dest);
+	const struct step *s = w->step;
+	uid_t uid = 0;
+	gid_t gid = 0;
+	if (s->user && *s->user && copy_owner(w, s->user, &uid, &gid, err) < 0)
+		return err_wrap(err, "WORKDIR %s: its owner", s->dest);
+	AUTO_FREE char *real = copy_resolve(w->root, s->dest);
 	if (!real)
 		return err_sys(err, "cannot resolve '%s'", s->dest);
 	umask(0);
-	if (root_mkdir_p(root, real, 0755, u.uid, u.gid, NULL) < 0) {
+	if (root_mkdir_p(w->root, real, 0755, uid, gid, NULL) < 0) {
 		if (errno == ENOTDIR || errno == EEXIST)
 			return err_set(err, ERR_INVALID,
 				"'%s': something on the way is not a directory", s->dest);

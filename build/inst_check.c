@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/path.h"
 #include "build/file_heredoc.h"
 #include "build/file_lex.h"
 #include "build/inst_table.h"
@@ -123,17 +124,25 @@ static int check_from(struct inst *i, struct pos *ret_pos, struct err *err)
 	return 0;
 }
 
-/* Sources may be here-documents, the destination not. */
+/* Sources may be here-documents whose name is one of a file, the destination not. */
 static int check_copy(const struct inst *i, struct pos *ret_pos, struct err *err)
 {
-	struct heredoc h;
-	struct err ignored = ERR_INIT;
-	size_t last = i->args.n - 1;
-	if (heredoc_parse_word(i->args.v[last], &h, &ignored) <= 0)
-		return 0;
-	mem_free_p(&h.name);
-	*ret_pos = i->arg_pos[last];
-	return err_set(err, ERR_INVALID, "%s cannot accept a heredoc as a destination", i->name);
+	for (size_t n = 0; n < i->args.n; n++) {
+		struct heredoc h;
+		struct err ignored = ERR_INIT;
+		if (heredoc_parse_word(i->args.v[n], &h, &ignored) <= 0)
+			continue;
+		AUTO_FREE char *name = take(h.name);
+		AUTO_FREE char *clean = path_clean_rel(name);
+		*ret_pos = i->arg_pos[n];
+		if (n == i->args.n - 1)
+			return err_set(err, ERR_INVALID,
+				"%s cannot accept a heredoc as a destination", i->name);
+		if (!*clean || strchr(clean, '/'))
+			return err_set(err, ERR_INVALID,
+				"the heredoc's name '%.100s' cannot be the name of a file", name);
+	}
+	return 0;
 }
 
 static int check_interval(
@@ -174,7 +183,7 @@ static int check_healthcheck(struct inst *i, struct pos *ret_pos, struct err *er
 			return err->code;
 	const char *retries = inst_flag(i, "retries", ret_pos);
 	int64_t count;
-	if (retries && *retries && !num_i64(retries, 0, INT32_MAX, &count))
+	if (retries && *retries && !num_i64(retries + (*retries == '+'), 0, INT32_MAX, &count))
 		return err_set(err, ERR_INVALID, "invalid number '%.100s' for --retries", retries);
 	return 0;
 }

@@ -166,20 +166,19 @@ static int inst_healthcheck(struct eval *e, struct err *err)
 	struct image_config *c = &e->p->config;
 	static const char *const flags[] = {
 		"interval", "timeout", "start-period", "start-interval"};
-	int64_t values[ARRAY_LEN(flags)] = {0};
+	int64_t values[ARRAY_LEN(flags)] = {0}; /* as inst_check.c has let them pass */
+	bool none = streq(inst->args.v[0], "NONE"); /* what its flags say is nobody's */
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
 		struct pos pos;
 		const char *text = inst_flag(inst, flags[i], &pos);
-		if (text && (!num_duration(text, &values[i]) ||
-				    (values[i] != 0 && values[i] < 1000000)))
-			return eval_error(e, pos, err, ERR_INVALID,
-				"--%s=%s: not a duration of 1ms or more, such as 30s or 1m30s",
+		if (text && *text && !none && !num_duration(text, &values[i]))
+			return eval_error(e, pos, err, ERR_INVALID, "--%s=%s: not a duration",
 				flags[i], text);
 	}
 	struct pos pos;
 	const char *retries = inst_flag(inst, "retries", &pos);
-	uint64_t n = 0;
-	if (retries && !num_u64(retries, INT32_MAX, &n))
+	int64_t n = 0;
+	if (retries && *retries && !none && !num_i64(retries + (*retries == '+'), 0, INT32_MAX, &n))
 		return eval_error(e, pos, err, ERR_INVALID, "--retries=%s: not a number", retries);
 	strv_done(&c->healthcheck.test);
 	c->has_healthcheck = true;
@@ -188,9 +187,9 @@ static int inst_healthcheck(struct eval *e, struct err *err)
 		.timeout_ns = values[1],
 		.start_period_ns = values[2],
 		.start_interval_ns = values[3],
-		.retries = (int64_t)n,
+		.retries = n,
 	};
-	if (streq(inst->args.v[0], "NONE")) {
+	if (none) {
 		strv_add(&c->healthcheck.test, "NONE");
 	} else {
 		strv_add(&c->healthcheck.test, inst->json ? "CMD" : "CMD-SHELL");
@@ -294,7 +293,8 @@ int inst_workdir(struct eval *e, struct err *err)
 	struct image_config *c = &e->p->config;
 	AUTO_FREE char *base = xasprintf("/%s", c->working_dir ? c->working_dir : "");
 	AUTO_FREE char *dir = path_resolve(base, word);
-	mem_replace(&c->working_dir, xstrdup(dir));
+	/* an absolute one is kept as it is written */
+	mem_replace(&c->working_dir, xstrdup(*word == '/' ? word : dir));
 	AUTO_FREE char *by = xasprintf("WORKDIR %s", dir);
 	if (streq(dir, "/")) {
 		eval_history(e, by, true);

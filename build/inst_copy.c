@@ -191,7 +191,7 @@ static int add_inline(struct eval *e, struct step *s, const struct heredoc *h, s
 	}
 	s->inlines = xreallocarray(s->inlines, s->n_inlines + 1, sizeof(*s->inlines));
 	s->inlines[s->n_inlines++] = (struct inline_file){
-		.name = xstrdup(h->name), .content = take(content), .len = len};
+		.name = path_clean_rel(h->name), .content = take(content), .len = len};
 	return 0;
 }
 

@@ -11,8 +11,10 @@
 bool signal_is_known(const char *text)
 {
 	uint64_t n;
-	if (num_u64(text, (uint64_t)SIGRTMAX, &n))
-		return n > 0;
+	int64_t number;
+	/* BuildKit looks at no number but 0: which there are is the matter of who sends it */
+	if (num_i64(text + (*text == '+' && text[1] != '-'), INT64_MIN, INT64_MAX, &number))
+		return number != 0;
 	if (strncasecmp(text, "SIG", 3) == 0)
 		text += 3;
 	for (int i = 1; i < SIGRTMIN; i++) {

@@ -327,7 +327,6 @@ static int write_job(void *arg, struct buf *out, struct err *err)
 	const struct write_job *w = arg;
 	struct stage_run *r = w->r;
 	const struct step *s = current(r);
-	(void)out;
 	struct snapshot snap = {.lower = w->lowers,
 		.n_lower = s->link ? 0 : r->chain.n,
 		.upper = r->upper_fd,
@@ -335,14 +334,18 @@ static int write_job(void *arg, struct buf *out, struct err *err)
 	AUTO_FD int root = -1;
 	if (snapshot_mount(&snap, &root, err) < 0)
 		return err->code;
+	struct copy_work c = {.step = s,
+		.source = r->source,
+		.root = root,
+		.empty_root = r->chain.n == 0,
+		.notes = out};
 	if (s->kind == STEP_WORKDIR)
-		return workdir_run(s, root, err);
+		return workdir_run(&c, err);
 	for (size_t i = 0; i < s->n_remote; i++)
 		if (s->remote[i] && remote_file_get(w->b, s->remote[i], err) < 0)
 			return err_wrap(err, "%s", s->remote[i]->url);
 	if (s->from == COPY_FROM_CONTEXT && s->sources.n)
 		keep_list(w->b, r);
-	struct copy_work c = {.step = s, .source = r->source, .root = root};
 	return copy_run(&c, err);
 }
 
@@ -579,6 +582,12 @@ static int step_commit(struct build *b, struct stage_run *r, struct err *err)
 	return 0;
 }
 
+static void note_output(struct build *b, const struct stage_run *r, const char *text, size_t n)
+{
+	progress_log(b->o->progress, r->id, text, n);
+	logfile_add(b->log, r->id, text, n);
+}
+
 static void take_output(struct build *b, struct stage_run *r, bool to_end)
 {
 	char buf[OUTPUT_BUF];
@@ -593,8 +602,7 @@ static void take_output(struct build *b, struct stage_run *r, bool to_end)
 			close(take_fd(&r->out_fd));
 			return;
 		}
-		progress_log(b->o->progress, r->id, buf, (size_t)n);
-		logfile_add(b->log, r->id, buf, (size_t)n);
+		note_output(b, r, buf, (size_t)n);
 		if (!to_end)
 			return;
 	}
@@ -641,6 +649,8 @@ int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 	int rc = job_collect(&r->job, false, &out, err);
 	if (rc == 1)
 		return 0;
+	if (rc == 0 && !r->hashing) /* what the copy has to say */
+		note_output(b, r, out.data, out.len);
 	if (rc == 0)
 		rc = r->hashing     ? handle_hash(b, r, &out, err)
 		     : r->preparing ? handle_prepared(b, r, err)

@@ -144,15 +144,12 @@ static int add_stage(struct stages *s, const struct source_inst *at, struct err 
 		if (expand_word(platform, at->file->escape, &t->global_args, 0, &text, NULL, NULL,
 			    &why) < 0)
 			return containerfile_error(at->file, pos, err, ERR_INVALID, "%s", why.msg);
-		if (*text) {
-			if (platform_parse(text, &st->platform, &why) < 0)
-				return containerfile_error(
-					at->file, pos, err, ERR_INVALID, "%s", why.msg);
-			st->has_platform = true;
-		} else {
+		if (*text && platform_parse(text, &st->platform, &why) < 0)
+			return containerfile_error(at->file, pos, err, ERR_INVALID, "%s", why.msg);
+		if (!*text && *platform)
 			return containerfile_error(at->file, pos, err, ERR_INVALID,
 				"--platform=%s is empty", platform);
-		}
+		st->has_platform = *text;
 	}
 	return 0;
 }
@@ -195,6 +192,19 @@ static int find_target(struct stages *s, const struct build_opts *o, struct err 
 		s->files[0].name, names.n ? "" : "no named stages", list);
 }
 
+/* What TARGETSTAGE is: --target, else the name of the last stage, if it has one. */
+static char *target_stage_name(const struct stages *s, const struct build_opts *o)
+{
+	const struct inst *last = NULL;
+	if (o->target && *o->target)
+		return xstrdup(o->target);
+	for (size_t f = 0; f < s->n_files; f++)
+		for (size_t i = 0; i < s->files[f].n; i++)
+			if (s->files[f].insts[i].kind == INST_FROM)
+				last = &s->files[f].insts[i];
+	return last && last->args.n == 3 ? lower(last->args.v[2]) : xstrdup("default");
+}
+
 /* The stages for one more platform. */
 static int plan_target(struct stages *s, const struct platform *platform,
 	const struct build_opts *o, struct err *err)
@@ -202,7 +212,8 @@ static int plan_target(struct stages *s, const struct platform *platform,
 	struct stage_target *t = &s->targets[s->n_targets++];
 	*t = (struct stage_target){.platform = *platform, .first = s->n};
 	platform_args(&t->global_args, platform);
-	map_set(&t->global_args, "TARGETSTAGE", o->target && *o->target ? o->target : "default");
+	AUTO_FREE char *target_name = target_stage_name(s, o);
+	map_set(&t->global_args, "TARGETSTAGE", target_name);
 	MAP_FOREACH (e, &t->global_args)
 		if (map_get(&o->build_args, e->key))
 			map_set(&t->global_args, e->key, map_get(&o->build_args, e->key));

@@ -49,6 +49,19 @@ int rootfs_pivot(const struct box *b, struct err *err)
 	return 0;
 }
 
+/* The working directory of an image that has none there. It is made as runc makes it: what is left
+ * again by ".." too. */
+static int make_cwd(int root, const char *cwd, int *ret_fd)
+{
+	for (const char *up = strstr(cwd, "/.."); up; up = strstr(up + 1, "/..")) {
+		AUTO_FREE char *left = xstrndup(cwd, (size_t)(up - cwd));
+		if ((up[3] == '/' || !up[3]) &&
+			root_mkdir_p(root, left, 0755, (uid_t)-1, (gid_t)-1, NULL) < 0)
+			return -1;
+	}
+	return root_mkdir_p(root, cwd, 0755, (uid_t)-1, (gid_t)-1, ret_fd);
+}
+
 int rootfs_chdir(const struct box *b, struct err *err)
 {
 	const char *cwd = b->spec->cwd && *b->spec->cwd ? b->spec->cwd : "/";
@@ -56,8 +69,7 @@ int rootfs_chdir(const struct box *b, struct err *err)
 	 * (CVE-2024-21626). */
 	AUTO_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FD int fd = root_open(root, cwd, O_PATH | O_DIRECTORY, 0);
-	if (fd < 0 && errno == ENOENT &&
-		root_mkdir_p(root, cwd, 0755, (uid_t)-1, (gid_t)-1, &fd) < 0)
+	if (fd < 0 && errno == ENOENT && make_cwd(root, cwd, &fd) < 0)
 		fd = -1;
 	if (fd < 0) {
 		int missing = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;

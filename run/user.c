@@ -49,9 +49,11 @@ static bool is_digits(const char *s)
 	return *s && s[strspn(s, "0123456789")] == '\0';
 }
 
-/* A number and nothing else. 0: it is one; 1: it is a name; ERR_INVALID: a number out of range. */
+/* A number (Go's: it may have a plus) and nothing else. 0: it is one; 1: it is a name; ERR_INVALID:
+ * a number out of range. */
 static int parse_id(const char *s, uint64_t *ret, struct err *err)
 {
+	s += *s == '+' && is_digits(s + 1);
 	if (!is_digits(s))
 		return 1;
 	if (!num_u64(s, ID_MAX_VALUE, ret))
@@ -75,7 +77,6 @@ static int read_accounts(int rootfd, const char *path, char **ret, struct err *e
 struct spec_parts {
 	char user[256];
 	char group[256];
-	bool has_colon;
 };
 
 static int split_spec(const char *spec, struct spec_parts *ret, struct err *err)
@@ -90,7 +91,6 @@ static int split_spec(const char *spec, struct spec_parts *ret, struct err *err)
 	memcpy(ret->user, spec, n);
 	ret->user[n] = '\0';
 	memcpy(ret->group, group, strlen(group) + 1);
-	ret->has_colon = colon != NULL;
 	return 0;
 }
 
@@ -222,36 +222,39 @@ int user_resolve(int rootfd, const char *spec, struct user *ret, struct err *err
 	return 0;
 }
 
-int user_resolve_chown(
-	int rootfd, const char *spec, uid_t *ret_uid, gid_t *ret_gid, struct err *err)
+/* What could not be found is no error: *ret_unknown takes its text, unless it has one. */
+static int or_unknown(int r, char **ret_unknown, struct err *err)
 {
-	struct spec_parts p;
-	int r = split_spec(spec, &p, err);
+	if (r != ERR_NOT_FOUND)
+		return r;
+	if (!*ret_unknown)
+		*ret_unknown = xstrdup(err->msg);
+	err_clear(err);
+	return 0;
+}
+
+int user_resolve_chown(int rootfd, const char *spec, uid_t *ret_uid, gid_t *ret_gid,
+	char **ret_unknown, struct err *err)
+{
+	const char *colon = strchr(spec, ':');
+	AUTO_FREE char *user = colon ? xstrndup(spec, (size_t)(colon - spec)) : xstrdup(spec);
+	AUTO_FREE char *unknown = NULL;
+	struct user u = {0};
+	uint64_t id;
+	int r = parse_id(user, &id, err);
+	if (r == 0)
+		u = (struct user){.uid = (uid_t)id, .gid = (gid_t)id};
+	else if (r > 0 && !streq(user, "root"))
+		r = or_unknown(find_user(rootfd, user, &u, err), &unknown, err);
+	if (r >= 0 && colon && (!colon[1] || streq(colon + 1, "root")))
+		u.gid = 0; /* whatever the image says, as for the user */
+	else if (r >= 0 && colon)
+		r = or_unknown(find_group(rootfd, colon + 1, &u.gid, err), &unknown, err);
 	if (r < 0)
 		return r;
-	if (!*p.user || (p.has_colon && !*p.group))
-		return err_set(
-			err, ERR_INVALID, "owner '%s' is not of the form user[:group]", spec);
-
-	uint64_t id;
-	int named = parse_id(p.user, &id, err);
-	if (named < 0)
-		return named;
-	struct user u = {0};
-	if (named) {
-		r = find_user(rootfd, p.user, &u, err);
-		if (r < 0)
-			return r;
-	} else {
-		u.uid = (uid_t)id;
-		u.gid = (gid_t)id;
-	}
-	if (*p.group) {
-		r = find_group(rootfd, p.group, &u.gid, err);
-		if (r < 0)
-			return r;
-	}
 	*ret_uid = u.uid;
 	*ret_gid = u.gid;
+	if (ret_unknown)
+		*ret_unknown = take(unknown);
 	return 0;
 }

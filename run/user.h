@@ -23,7 +23,11 @@ struct user {
  * nothing else, 0..2^32-2. ERR_NOT_FOUND names the file looked into; ERR_INVALID. */
 int user_resolve(int rootfd, const char *spec, struct user *ret, struct err *err)
 	__attribute__((warn_unused_result));
-/* As for COPY --chown: "user", "user:group", ":group" is refused; without a group the gid is the
- * uid when numeric, the user's primary group when a name. */
+/*
+ * As for COPY --chown: "user" or "user:group"; without a group the gid is the uid when numeric, the
+ * user's primary group when a name; an empty part is 0. As in BuildKit, a user that the image does
+ * not know is root, and a group that it does not know is the user's: *ret_unknown (may be NULL) is
+ * then a new string that says so, else NULL.
+ */
 int user_resolve_chown(int rootfd, const char *spec, uid_t *ret_uid, gid_t *ret_gid,
-	struct err *err) __attribute__((warn_unused_result));
+	char **ret_unknown, struct err *err) __attribute__((warn_unused_result));

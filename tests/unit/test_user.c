@@ -135,17 +135,47 @@ static void resolves_owners_for_copy(void **state)
 	uid_t uid;
 	gid_t gid;
 	struct err err = ERR_INIT;
-	assert_int_equal(user_resolve_chown(root, "55", &uid, &gid, &err), 0);
+	assert_int_equal(user_resolve_chown(root, "55", &uid, &gid, NULL, &err), 0);
 	assert_true(uid == 55 && gid == 55);
-	assert_int_equal(user_resolve_chown(root, "joe", &uid, &gid, &err), 0);
+	assert_int_equal(user_resolve_chown(root, "joe", &uid, &gid, NULL, &err), 0);
 	assert_true(uid == 2000 && gid == 2001);
-	assert_int_equal(user_resolve_chown(root, "joe:bin", &uid, &gid, &err), 0);
+	assert_int_equal(user_resolve_chown(root, "joe:bin", &uid, &gid, NULL, &err), 0);
 	assert_true(uid == 2000 && gid == 2);
-	assert_int_equal(user_resolve_chown(root, "3:4", &uid, &gid, &err), 0);
+	assert_int_equal(user_resolve_chown(root, "3:4", &uid, &gid, NULL, &err), 0);
 	assert_true(uid == 3 && gid == 4);
-	assert_int_equal(user_resolve_chown(root, ":bin", &uid, &gid, &err), ERR_INVALID);
-	assert_int_equal(user_resolve_chown(root, "joe:", &uid, &gid, &err), ERR_INVALID);
-	assert_int_equal(user_resolve_chown(root, "ghost", &uid, &gid, &err), ERR_NOT_FOUND);
+}
+
+/* As BuildKit has it. */
+static void takes_root_for_unknown_owners(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *spec;
+		unsigned uid, gid;
+		bool unknown;
+	} cases[] = {
+		{":bin", 0, 2, false},
+		{"joe:", 2000, 0, false},
+		{"7:", 7, 0, false},
+		{"ghost", 0, 0, true},
+		{"ghost:bin", 0, 2, true},
+		{"joe:ghost", 2000, 2001, true},
+		{"1:2:3", 1, 1, true},
+		{"root", 0, 0, false},
+		{"7:root", 7, 0, false},
+		{"+7", 7, 7, false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uid_t uid = 99;
+		gid_t gid = 99;
+		struct err err = ERR_INIT;
+		AUTO_FREE char *unknown = NULL;
+		assert_int_equal(
+			user_resolve_chown(root, cases[i].spec, &uid, &gid, &unknown, &err), 0);
+		if (uid != cases[i].uid || gid != cases[i].gid || !unknown == cases[i].unknown)
+			fail_msg("'%s' is %u:%u (%s)", cases[i].spec, uid, gid,
+				unknown ? unknown : "known");
+	}
 }
 
 static void works_without_account_files(void **state)
@@ -185,6 +215,7 @@ int main(void)
 		CASE(refuses_what_is_neither),
 		CASE(finds_the_home_directory),
 		CASE(resolves_owners_for_copy),
+		CASE(takes_root_for_unknown_owners),
 		CASE(works_without_account_files),
 		CASE(does_not_hang_on_or_swallow_strange_files),
 	};

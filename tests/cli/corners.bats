@@ -1,0 +1,139 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What a reader of the documentation would not expect, and what BuildKit does all the same.
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	mkdir -p ctx
+	echo a >ctx/a
+}
+
+teardown() {
+	test_teardown
+}
+
+build() {
+	run -0 --separate-stderr mica build --network=none -t t "$@" ctx
+}
+
+stat_of() { # FORMAT PATH
+	mount_image t mnt
+	stat -c "$1" "mnt/$2"
+	umount mnt
+}
+
+config() { # JQ
+	config_of t | jq -r ".config | $1"
+}
+
+@test "an owner that the image does not know is root, and a warning says so" {
+	containerfile <<'END'
+FROM busybox
+COPY --chown=ghost a /user
+COPY --chown=7:ghost a /group
+COPY --chown=7: a /none
+END
+	build
+	[[ "$output$stderr" == *"warning: ghost: no user 'ghost' in the image's /etc/passwd: 0:0 is taken"* ]]
+	[ "$(stat_of %u:%g user)" = 0:0 ]
+	[ "$(stat_of %u:%g group)" = 7:7 ]
+	[ "$(stat_of %u:%g none)" = 7:0 ]
+}
+
+@test "without any files there is nobody to know" {
+	containerfile <<'END'
+FROM scratch
+USER ghost
+WORKDIR /w
+END
+	run --separate-stderr mica build -q -t t ctx
+	assert_error "WORKDIR /w: its owner: no user 'ghost'"
+}
+
+@test "WORKDIR makes the directory the user's, and a number is its group too" {
+	containerfile <<'END'
+FROM busybox
+RUN echo joe:x:77:78::/:/bin/sh >>/etc/passwd
+USER 5
+WORKDIR /five
+USER 5:6
+WORKDIR /six
+USER joe:ghost
+WORKDIR /ghost
+END
+	build
+	[ "$(stat_of %u:%g five)" = 5:5 ]
+	[ "$(stat_of %u:%g six)" = 5:6 ]
+	[ "$(stat_of %u:%g ghost)" = 77:78 ]
+}
+
+@test "WORKDIR keeps an absolute path as it is written" {
+	containerfile <<'END'
+FROM busybox
+WORKDIR /left/../b//c/.
+COPY a .
+RUN pwd >/where
+END
+	build
+	[ "$(config .WorkingDir)" = "/left/../b//c/." ]
+	[ "$(stat_of %s b/c/a)" = 2 ]
+	[ "$(stat_of %F left)" = directory ] # as runc makes it for RUN
+	mount_image t mnt
+	[ "$(cat mnt/where)" = /b/c ]
+	umount mnt
+}
+
+@test "TARGETSTAGE is the target, or the last stage's name, or 'default'" {
+	containerfile <<'END'
+FROM scratch AS One
+ARG TARGETSTAGE
+LABEL stage=$TARGETSTAGE
+FROM scratch AS Two
+ARG TARGETSTAGE
+LABEL stage=$TARGETSTAGE
+END
+	build
+	[ "$(config .Labels.stage)" = two ]
+	build --target One
+	[ "$(config .Labels.stage)" = One ]
+	sed -i 's/ AS Two//' ctx/Containerfile
+	build
+	[ "$(config .Labels.stage)" = default ]
+}
+
+@test "flags that are empty are flags that are not there" {
+	containerfile <<'END'
+FROM --platform= busybox
+HEALTHCHECK --interval= --retries= CMD true
+END
+	build
+	[ "$(config .Healthcheck.Test[0])" = CMD-SHELL ]
+	containerfile <<'END'
+FROM busybox
+HEALTHCHECK --interval=1s --retries=3 NONE
+STOPSIGNAL 99
+END
+	build
+	[ "$(config '.Healthcheck | keys | join(",")')" = Test ]
+	[ "$(config .StopSignal)" = 99 ]
+}
+
+@test "a here-document is copied under the name of a file" {
+	for name in a/b . ..; do
+		printf 'FROM busybox\nCOPY <<"%s" /d/\nx\n%s\n' $name $name >ctx/Containerfile
+		run --separate-stderr mica build -q -t t ctx
+		assert_error "the heredoc's name '$name' cannot be the name of a file"
+	done
+	printf 'FROM busybox\nCOPY <<"/../x" /d/\nx\n/../x\n' >ctx/Containerfile
+	build
+	[ "$(stat_of %s d/x)" = 2 ]
+}
