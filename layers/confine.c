@@ -6,6 +6,7 @@
  * limits, system calls.
  */
 #include "base/err.h"
+#include "base/kernel.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "layers/apply.h"
@@ -26,7 +27,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #define KEEP_MAX 16
@@ -115,12 +115,7 @@ static int close_others(const int *keep, unsigned n_keep, struct err *err)
  * trusted.overlay.opaque, which takes CAP_SYS_ADMIN to write. */
 static bool needs_trusted(int dir)
 {
-	struct utsname u;
-	unsigned major = 0, minor = 0;
-	if (dir >= 0 && !whiteout_user_xattrs(dir))
-		return true;
-	return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
-	       (major < 5 || (major == 5 && minor < 11));
+	return (dir >= 0 && !whiteout_user_xattrs(dir)) || !kernel_at_least("5.11");
 }
 
 static int drop_capabilities(bool trusted, struct err *err)

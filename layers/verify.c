@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/idmap.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/root.h"
@@ -384,18 +385,6 @@ static void report_missing(void *arg, struct node *n)
 		problem(v, n->path, "is missing");
 }
 
-/* Only the initial user namespace makes devices. */
-static bool in_user_namespace(void)
-{
-	AUTO_FREE char *map = NULL;
-	struct err err = ERR_INIT;
-	unsigned long long inside, outside, count;
-	if (fs_read_file(AT_FDCWD, "/proc/self/uid_map", 4096, &map, NULL, &err) < 0)
-		return true;
-	return sscanf(map, "%llu %llu %llu", &inside, &outside, &count) != 3 || inside || outside ||
-	       count != UINT32_MAX;
-}
-
 static int verify_all(struct verify *v, struct err *err)
 {
 	for (;;) {
@@ -439,7 +428,7 @@ int layer_verify(struct reader *tar, int dirfd, struct strv *problems, struct er
 		.nodes = nodes_new(),
 		.problems = problems,
 		.latest = INT64_MIN,
-		.may_lack_devices = in_user_namespace(),
+		.may_lack_devices = idmap_own() != IDMAP_ALL, /* only there they are made */
 		.path = BUF_INIT(PATH_MAX - 1),
 		.buf = xmalloc(COMPARE_BUF),
 	};

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/idmap.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/progress.h"
@@ -26,7 +27,6 @@
 #define WORKERS_MAX 4
 #define PROGRESS_MS 100
 #define COPY_BUFFER (256 * KIB)
-#define MAP_MAX (64 * KIB)
 #define SHORT_DIGEST 12 /* digits shown to people */
 
 enum fetch_state { FETCH_WAITING, FETCH_RUNNING, FETCH_OVER };
@@ -75,18 +75,15 @@ static int keep_blob(const struct layer_receive *r, struct layer *ret, struct er
  * only the initial one may make devices. */
 static int owner_flags(void)
 {
-	AUTO_FREE char *map = NULL;
-	size_t n;
-	struct err ignored = ERR_INIT;
-	unsigned inside, outside, count;
-	if (fs_read_file(AT_FDCWD, "/proc/self/uid_map", MAP_MAX, &map, &n, &ignored) < 0 ||
-		sscanf(map, "%u %u %u", &inside, &outside, &count) != 3)
-		return 0;
-	if (outside == 0 && count == UINT32_MAX)
-		return geteuid() == 0 ? 0 : APPLY_NO_OWNER | APPLY_SKIP_DEVICES;
-	const char *first = strchr(map, '\n');
-	bool single = count == 1 && (!first || !first[1]);
-	return APPLY_SKIP_DEVICES | (single ? APPLY_NO_OWNER : 0);
+	switch (idmap_own()) {
+	case IDMAP_ALL:
+		break;
+	case IDMAP_SOME:
+		return APPLY_SKIP_DEVICES;
+	case IDMAP_ONE:
+		return APPLY_SKIP_DEVICES | APPLY_NO_OWNER;
+	}
+	return geteuid() == 0 ? 0 : APPLY_NO_OWNER | APPLY_SKIP_DEVICES;
 }
 
 static int work(void *arg, struct buf *out, struct err *err)

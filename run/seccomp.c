@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/kernel.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "run/caps.h"
@@ -21,7 +22,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #define INSTALLED_PROFILE "/usr/share/containers/seccomp.json"
@@ -166,15 +166,9 @@ static uint64_t parse_caps(const struct json *names, bool *ret_unknown)
 	return set;
 }
 
-static bool kernel_at_least(const char *want)
+static bool has_kernel(const char *want)
 {
-	struct utsname u;
-	unsigned a = 0, b = 0, x = 0, y = 0;
-	if (!want || sscanf(want, "%u.%u", &a, &b) < 2)
-		return true;
-	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &x, &y) < 2)
-		return false;
-	return x != a ? x > a : y >= b;
+	return !want || kernel_at_least(want);
 }
 
 /* The strings of an array, joined by blanks; kept by d. */
@@ -209,10 +203,10 @@ static int parse_rule(struct document *d, const struct json *o, struct err *err)
 	if (unknown)
 		return 0;
 	rule.without_caps = parse_caps(json_get(excludes, "caps"), &unknown);
-	if (!kernel_at_least(json_text(json_get(includes, "minKernel"))))
+	if (!has_kernel(json_text(json_get(includes, "minKernel"))))
 		return 0;
 	const struct json *minimum = json_get(excludes, "minKernel");
-	if (minimum && kernel_at_least(json_text(minimum)))
+	if (minimum && has_kernel(json_text(minimum)))
 		return 0;
 	if (json_size(json_get(includes, "arches")) > 0)
 		rule.arches = join_words(d, json_get(includes, "arches"));

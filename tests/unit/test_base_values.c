@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/err.h"
+#include "base/idmap.h"
 #include "base/json.h"
+#include "base/kernel.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -17,6 +19,7 @@
 #include "base/strv.h"
 
 #include <errno.h>
+#include <sys/utsname.h>
 
 static void an_error_is_wrapped_from_the_outside(void **state)
 {
@@ -249,9 +252,43 @@ static void streams_hash_and_limit(void **state)
 	assert_string_equal(err.msg, "the greeting is larger than 4 bytes");
 }
 
+static void compares_kernel_versions(void **state)
+{
+	(void)state;
+	struct utsname u;
+	assert_int_equal(uname(&u), 0);
+	assert_true(kernel_at_least("2.6"));
+	assert_true(kernel_at_least(u.release));
+	assert_false(kernel_at_least("999.0"));
+	assert_true(kernel_at_least("not a version"));
+	assert_true(kernel_at_least(""));
+}
+
+static void reads_id_maps(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		enum idmap want;
+	} cases[] = {
+		{"         0          0 4294967295\n", IDMAP_ALL},
+		{"         0       1000          1\n", IDMAP_ONE},
+		{"         0          0          1\n", IDMAP_ONE},
+		{"         0       1000          1\n         1     100000      65536\n",
+			IDMAP_SOME},
+		{"         0     100000      65536\n", IDMAP_SOME},
+		{"         0     100000 4294967295\n", IDMAP_SOME},
+		{"", IDMAP_SOME},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(idmap_parse(cases[i].text), cases[i].want);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(compares_kernel_versions),
+		cmocka_unit_test(reads_id_maps),
 		cmocka_unit_test(an_error_is_wrapped_from_the_outside),
 		cmocka_unit_test(an_endless_message_keeps_its_context),
 		cmocka_unit_test(a_buffer_stops_at_its_maximum),
