@@ -47,22 +47,25 @@ int digest_parse(const char *s, struct digest *ret, struct err *err)
 		"'%.80s' is not a digest (sha256: and 64 lower case hexadecimal digits)", s);
 }
 
-char *digest_hex(const struct digest *d, char buf[DIGEST_STR_MAX])
+static void put_hex(const struct digest *d, char *out)
 {
 	static const char digits[] = "0123456789abcdef";
 	for (size_t i = 0; i < sizeof(d->b); i++) {
-		buf[2 * i] = digits[d->b[i] >> 4];
-		buf[2 * i + 1] = digits[d->b[i] & 15];
+		*out++ = digits[d->b[i] >> 4];
+		*out++ = digits[d->b[i] & 15];
 	}
-	buf[DIGEST_HEX_LEN] = '\0';
+	*out = '\0';
+}
+
+char *digest_hex(const struct digest *d, char buf[DIGEST_STR_MAX])
+{
+	put_hex(d, buf);
 	return buf;
 }
 
 char *digest_str(const struct digest *d, char buf[DIGEST_STR_MAX])
 {
-	char hex[DIGEST_STR_MAX];
-	memcpy(buf, "sha256:", 7);
-	memcpy(buf + 7, digest_hex(d, hex), DIGEST_HEX_LEN + 1);
+	put_hex(d, stpcpy(buf, "sha256:"));
 	return buf;
 }
 

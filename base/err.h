@@ -7,7 +7,7 @@
  *	if (fd < 0)
  *		return err_sys(err, "cannot open '%s'", path);
  *	if (n > MANIFEST_MAX)
- *		return err_set(err, ERR_LIMIT, "manifest is larger than %d bytes", MANIFEST_MAX);
+ *		return err_set(err, ERR_LIMIT, "manifest is larger than %llu bytes", MANIFEST_MAX);
  *	if (blob_open(...) < 0)
  *		return err_wrap(err, "layer %zu", i);      -> "layer 3: <what was there>"
  *
@@ -63,8 +63,12 @@ int err_prefix(struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), nonnull(1)));
 static inline int err_result(int code)
 {
+#ifdef __clang__
+	__builtin_assume(code < 0); /* its analyzer follows functions without branches everywhere */
+#else
 	if (code >= 0)
 		__builtin_unreachable();
+#endif
 	return code;
 }
 

@@ -31,5 +31,7 @@ void map_merge(struct map *dst, const struct map *src);
 void map_sort(struct map *m); /* by key, bytewise */
 void map_done(struct map *m);
 #define AUTO_MAP __attribute__((cleanup(map_done)))
+/* NOLINTBEGIN(bugprone-macro-parentheses): entry is a name */
 #define MAP_FOREACH(entry, m)                                                                      \
 	for (struct map_entry *entry = (m)->e; entry && entry < (m)->e + (m)->n; entry++)
+/* NOLINTEND(bugprone-macro-parentheses) */

@@ -29,4 +29,5 @@ char *strv_join(const struct strv *s, const char *sep); /* new string */
 char *const *strv_argv(const struct strv *s);
 void strv_done(struct strv *s);
 #define AUTO_STRV __attribute__((cleanup(strv_done)))
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): item is a name */
 #define STRV_FOREACH(item, s) for (char **item = (s)->v; item && item < (s)->v + (s)->n; item++)

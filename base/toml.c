@@ -50,7 +50,9 @@ static void close_table(struct parser *t, const struct json *table)
 
 static char peek(const struct parser *t)
 {
-	return t->p < t->end ? *t->p : '\0';
+	if (t->p == t->end)
+		return '\0';
+	return *t->p;
 }
 
 static void skip_blank(struct parser *t)
@@ -414,7 +416,7 @@ static int parse_document(struct parser *t, struct err *err)
 int toml_parse(const char *text, size_t n, const char *what, struct json **ret, struct err *err)
 {
 	if (n > TOML_MAX)
-		return err_set(err, ERR_LIMIT, "%s is larger than %d bytes", what, TOML_MAX);
+		return err_set(err, ERR_LIMIT, "%s is larger than %llu bytes", what, TOML_MAX);
 	if (memchr(text, '\0', n))
 		return err_set(err, ERR_INVALID, "%s holds a NUL byte", what);
 	AUTO_JSON struct json *root = json_new_object();

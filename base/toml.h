@@ -6,12 +6,13 @@
  * table that is defined twice is an error.
  */
 #pragma once
+#include "base/mem.h"
 #include <stddef.h>
 
 struct err;
 struct json;
 
-#define TOML_MAX (1024 * 1024) /* no configuration file is larger */
+#define TOML_MAX (1 * MIB) /* no configuration file is larger */
 
 /* what: the file's name, for messages: "registries.conf:12: ...". *ret is an object, the caller's:
  * json_free(). ERR_INVALID, ERR_LIMIT. */

@@ -96,7 +96,7 @@ static void flag_word(struct span *s, struct buf *word, bool *ret_quoted)
 	for (; s->at < s->end; s->at++) {
 		char c = s->line[s->at];
 		if (quote ? c == quote : c == '\'' || c == '"') {
-			quote = quote ? '\0' : c;
+			quote = (char)(quote ? '\0' : c);
 			*ret_quoted = true;
 			continue;
 		}

@@ -63,6 +63,7 @@ static int pattern_compile(const char *text, struct pattern *ret, struct err *er
 		p.t[p.n++] = t;
 	}
 	*ret = p;
+	/* NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): read by cleanup */
 	p = (struct pattern){0};
 	return 0;
 }
@@ -136,8 +137,9 @@ static int pattern_find(const struct pattern *p, const char *value, size_t len, 
 		}
 		if (at == len || (!alive && (anchored || start != DEAD)))
 			break;
-		if (work_spend(work, p->n + 1, err) < 0)
-			return err->code;
+		int r = work_spend(work, p->n + 1, err);
+		if (r < 0)
+			return r;
 		uint32_t rune;
 		size_t width = utf8_decode(value + at, len - at, &rune);
 		states_step(p, now, next, value + at, width);
@@ -234,8 +236,9 @@ int shell_pattern_replace(const char *pattern, const char *value, const char *te
 	size_t len = strlen(value), copied = 0, from = 0, last_end = 0;
 	while (from <= len && !out->toobig) {
 		size_t start, end;
-		if (pattern_find(&p, value, len, from, false, true, &start, &end, work, err) < 0)
-			return err->code;
+		int r = pattern_find(&p, value, len, from, false, true, &start, &end, work, err);
+		if (r < 0)
+			return r;
 		if (start == DEAD)
 			break;
 		buf_add(out, value + copied, start - copied);

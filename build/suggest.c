@@ -7,7 +7,9 @@
 
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	if (c >= 'A' && c <= 'Z')
+		c |= 0x20;
+	return c;
 }
 
 static size_t min3(size_t a, size_t b, size_t c)

@@ -83,7 +83,7 @@ int manifest_list_save(
 	struct descriptor d = {.media_type = type, .size = strlen(text)};
 	if (d.size > MANIFEST_MAX)
 		return err_set(
-			err, ERR_LIMIT, "the list would be larger than %d bytes", MANIFEST_MAX);
+			err, ERR_LIMIT, "the list would be larger than %llu bytes", MANIFEST_MAX);
 	int r = blob_put(s, text, strlen(text), &d.digest, err);
 	if (r == 0)
 		r = names_set(s, refs, 1, &d, err);

@@ -61,7 +61,8 @@ static char *unescape(const char *template, bool blanks)
 			buf_addch(&b, c[1] == 't' ? '\t' : '\n');
 			c++;
 		} else {
-			buf_addch(&b, !action && blanks && *c == ' ' ? '\t' : *c);
+			bool tab = !action && blanks && *c == ' ';
+			buf_addch(&b, (char)(tab ? '\t' : *c));
 		}
 	}
 	char *ret = buf_take(&b);

@@ -186,7 +186,7 @@ static int parse_rootfs(const struct json *top, struct image_config *c, struct e
 			err, ERR_LIMIT, "config: %zu diff IDs, more than %d", ids.n, DIFF_IDS_MAX);
 	for (size_t i = 0; i < ids.n; i++) {
 		struct digest d;
-		if ((r = digest_parse(ids.v[i], &d, err)) < 0)
+		if (digest_parse(ids.v[i], &d, err) < 0)
 			return err_wrap(err, "config: diff ID %zu", i + 1);
 		image_config_add_diff_id(c, &d);
 	}
@@ -254,7 +254,7 @@ int image_config_parse(const char *text, size_t n, struct image_config *ret, str
 	int r;
 
 	if (n > CONFIG_MAX)
-		return err_set(err, ERR_LIMIT, "config is larger than %d bytes", CONFIG_MAX);
+		return err_set(err, ERR_LIMIT, "config is larger than %llu bytes", CONFIG_MAX);
 	if ((r = json_parse(text, n, "config", &j, err)) < 0)
 		return r;
 	if ((r = parse_into(j, &c, err)) < 0) {

@@ -78,7 +78,7 @@ static int get_digest_and_size(
 		return r;
 	if (!digest)
 		return err_set(err, ERR_INVALID, "%s: digest is missing", what);
-	if ((r = digest_parse(digest, &d->digest, err)) < 0)
+	if (digest_parse(digest, &d->digest, err) < 0)
 		return err_wrap(err, "%s", what);
 	if (!json_is(json_get(j, "size"), JSON_KIND_INT))
 		return err_set(err, ERR_INVALID, "%s: size is missing", what);

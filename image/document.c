@@ -119,7 +119,7 @@ int document_kind(
 	int r;
 
 	if (n > MANIFEST_MAX)
-		return err_set(err, ERR_LIMIT, "manifest is larger than %d bytes", MANIFEST_MAX);
+		return err_set(err, ERR_LIMIT, "manifest is larger than %llu bytes", MANIFEST_MAX);
 	if (media_kind(media_type) == MEDIA_SCHEMA1) {
 		*ret_media_kind = MEDIA_SCHEMA1;
 		return 0;

@@ -39,7 +39,7 @@ int index_parse(
 	int r;
 
 	if (n > MANIFEST_MAX)
-		return err_set(err, ERR_LIMIT, "index is larger than %d bytes", MANIFEST_MAX);
+		return err_set(err, ERR_LIMIT, "index is larger than %llu bytes", MANIFEST_MAX);
 	if ((r = document_parse(text, n, media_type, &j, &kind, &ix.media_type, err)) < 0)
 		return r;
 	if (kind != MEDIA_INDEX)

@@ -60,7 +60,7 @@ int manifest_parse(
 	int r;
 
 	if (n > MANIFEST_MAX)
-		return err_set(err, ERR_LIMIT, "manifest is larger than %d bytes", MANIFEST_MAX);
+		return err_set(err, ERR_LIMIT, "manifest is larger than %llu bytes", MANIFEST_MAX);
 	if ((r = document_parse(text, n, media_type, &j, &kind, &m.media_type, err)) < 0)
 		return r;
 	if (kind != MEDIA_MANIFEST)

@@ -7,13 +7,13 @@
  * or manifests are refused.
  */
 #pragma once
+#include "base/mem.h"
 #include "image/descriptor.h"
 #include <stddef.h>
 
-#define MANIFEST_MAX                                                                               \
-	(4 * 1024 *                                                                                \
-		1024) /* distribution-spec: registries accept at least 4 MiB; nobody sends more */
-#define CONFIG_MAX (4 * 1024 * 1024)
+/* distribution-spec: registries accept at least 4 MiB; nobody sends more */
+#define MANIFEST_MAX (4 * MIB)
+#define CONFIG_MAX (4 * MIB)
 
 struct manifest {
 	char *media_type;

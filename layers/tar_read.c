@@ -46,6 +46,7 @@
 	X(set_error)
 
 static struct {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): name is a name */
 #define MEMBER(name) __typeof__(archive_##name) *name;
 	FUNCTIONS(MEMBER)
 #undef MEMBER

@@ -237,6 +237,14 @@ static void pax_time(struct buf *b, int64_t sec, uint32_t ns)
 	pax_record(b, "", "mtime", s, (size_t)n);
 }
 
+/* For fields that a pax record overrides. */
+static char ascii(char c)
+{
+	if ((unsigned char)c >= 0x80)
+		return '_';
+	return c;
+}
+
 /* The pax header: an entry of its own, of type 'x', before the one it describes. */
 static int put_pax(struct tar_writer *t, const char *path, struct err *err)
 {
@@ -246,7 +254,7 @@ static int put_pax(struct tar_writer *t, const char *path, struct err *err)
 	char name[sizeof(h.name) + 1] = "PaxHeaders.0/";
 	size_t n = strlen(name);
 	for (const char *p = path_base(path); *p && n < sizeof(h.name); p++)
-		name[n++] = (unsigned char)*p < 0x80 ? *p : '_';
+		name[n++] = ascii(*p);
 	memcpy(h.name, name, n);
 	octal(h.mode, sizeof(h.mode), 0644);
 	octal(h.uid, sizeof(h.uid), 0);
@@ -324,7 +332,7 @@ int tar_writer_header(struct tar_writer *t, const struct tar_entry *e, struct er
 	/* also when a record says it: with an empty field libarchive takes the record for a hard
 	 * link */
 	for (size_t i = 0; i < link_n && i < sizeof(h.linkname); i++)
-		h.linkname[i] = (unsigned char)link[i] < 0x80 ? link[i] : '_';
+		h.linkname[i] = ascii(link[i]);
 	bool whole = e->mtime_ns == 0 && e->mtime >= 0 && (uint64_t)e->mtime <= SIZE_MAX_USTAR;
 	octal(h.mtime, sizeof(h.mtime),
 		e->mtime >= 0 && (uint64_t)e->mtime <= SIZE_MAX_USTAR ? (uint64_t)e->mtime : 0);

@@ -51,7 +51,7 @@ static int read_config(struct artifact *a, struct err *err)
 	struct blob_stream stream = {.fd = -1};
 	struct err said = ERR_INIT;
 	if (d->size > CONFIG_MAX)
-		return err_set(err, ERR_LIMIT, "config is larger than %d bytes", CONFIG_MAX);
+		return err_set(err, ERR_LIMIT, "config is larger than %llu bytes", CONFIG_MAX);
 	int r = a->source->ops->open(a->source, d, &stream, err);
 	if (r < 0)
 		return r;

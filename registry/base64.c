@@ -18,8 +18,8 @@ char *base64_encode(const void *data, unsigned long n)
 		v |= i + 2 < n ? (unsigned)p[i + 2] : 0;
 		*o++ = alphabet[v >> 18];
 		*o++ = alphabet[(v >> 12) & 63];
-		*o++ = i + 1 < n ? alphabet[(v >> 6) & 63] : '=';
-		*o++ = i + 2 < n ? alphabet[v & 63] : '=';
+		*o++ = (char)(i + 1 < n ? alphabet[(v >> 6) & 63] : '=');
+		*o++ = (char)(i + 2 < n ? alphabet[v & 63] : '=');
 	}
 	*o = '\0';
 	return out;

@@ -91,14 +91,15 @@ static int parse_registry(
 	struct json *mirrors = NULL;
 	if (!json_is(j, JSON_KIND_OBJECT))
 		return err_set(err, ERR_INVALID, "%s: 'registry' is not an array of tables", what);
-	if (json_get_string(j, what, "prefix", &prefix, err) < 0 ||
-		json_get_string(j, what, "location", &location, err) < 0 ||
-		json_get_bool(j, what, "insecure", &r->insecure, err) < 0 ||
-		json_get_bool(j, what, "blocked", &r->blocked, err) < 0 ||
-		json_get_bool(j, what, "mirror-by-digest-only", &r->mirror_by_digest_only, err) <
-			0 ||
-		json_get_kind(j, what, "mirror", JSON_KIND_ARRAY, &mirrors, err) < 0)
-		return err->code;
+	int rc;
+	if ((rc = json_get_string(j, what, "prefix", &prefix, err)) < 0 ||
+		(rc = json_get_string(j, what, "location", &location, err)) < 0 ||
+		(rc = json_get_bool(j, what, "insecure", &r->insecure, err)) < 0 ||
+		(rc = json_get_bool(j, what, "blocked", &r->blocked, err)) < 0 ||
+		(rc = json_get_bool(
+			 j, what, "mirror-by-digest-only", &r->mirror_by_digest_only, err)) < 0 ||
+		(rc = json_get_kind(j, what, "mirror", JSON_KIND_ARRAY, &mirrors, err)) < 0)
+		return rc;
 	if (location && !*location)
 		location = NULL;
 	if (!prefix || !*prefix)
@@ -112,9 +113,9 @@ static int parse_registry(
 			err, ERR_INVALID, "%s: '%s' has a path after its wildcard", what, prefix);
 	if (!location && !wildcard)
 		location = prefix;
-	if (check_location(prefix, what, err) < 0 ||
-		(location && check_location(location, what, err) < 0))
-		return err->code;
+	if ((rc = check_location(prefix, what, err)) < 0 ||
+		(location && (rc = check_location(location, what, err)) < 0))
+		return rc;
 	r->prefix = xstrdup(prefix);
 	r->location = location ? xstrdup(location) : NULL;
 	return parse_mirrors(mirrors, what, r, err);

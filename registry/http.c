@@ -148,7 +148,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 	n *= size;
 	t->header_bytes += n;
 	if (t->header_bytes > HTTP_HEADERS_MAX) {
-		(void)err_set(&t->err, ERR_LIMIT, "response has more than %d bytes of headers",
+		(void)err_set(&t->err, ERR_LIMIT, "response has more than %llu bytes of headers",
 			HTTP_HEADERS_MAX);
 		return 0;
 	}

@@ -11,13 +11,14 @@
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/strv.h"
 #include "registry/challenge.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HTTP_ERROR_MAX (64 * 1024) /* of an error's body */
-#define HTTP_HEADERS_MAX (64 * 1024) /* of all header lines of a response */
+#define HTTP_ERROR_MAX (64 * KIB) /* of an error's body */
+#define HTTP_HEADERS_MAX (64 * KIB) /* of all header lines of a response */
 #define HTTP_CONNECT_MS 15000
 #define HTTP_STALL_S 60 /* a transfer that moves nothing for so long is given up */
 

@@ -19,11 +19,12 @@
  *-> "status" 200, or 304 when what is known still holds; "etag", "last_modified", "size"
  */
 #pragma once
+#include "base/mem.h"
 
 struct err;
 struct json;
 
-#define MESSAGE_MAX (64 * 1024)
+#define MESSAGE_MAX (64 * KIB)
 
 /* fd: passed along, or -1; stays open here. */
 int message_send(int sock, const struct json *j, int fd, struct err *err)

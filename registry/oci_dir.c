@@ -128,13 +128,11 @@ static int oci_top(struct source *source, struct document *ret, struct err *err)
 	size_t len;
 	struct index ix;
 	char want[DIGEST_STR_MAX];
-	int r = read_file(s, "index.json", NAMES_MAX, &text, &len, err);
-	if (r == 0)
-		r = index_parse(text, len, NULL, &ix, err);
-	if (r < 0)
+	if (read_file(s, "index.json", NAMES_MAX, &text, &len, err) < 0 ||
+		index_parse(text, len, NULL, &ix, err) < 0)
 		return err_wrap(err, "'%s' is not an OCI image layout", s->path);
 	const struct descriptor *d = choose_entry(s, &ix, err);
-	r = d ? oci_child(source, d, ret, err) : err->code;
+	int r = d ? oci_child(source, d, ret, err) : err->code;
 	if (r == 0 && !digest_equal(&ret->desc.digest, &d->digest))
 		r = err_set(err, ERR_CORRUPT, "content of %s in '%s' has another digest",
 			digest_str(&d->digest, want), s->path);

@@ -214,8 +214,8 @@ static void got_manifest(struct exchange *x, const struct err *failure)
 	}
 	if (r < 0) {
 		if (err.code == ERR_LIMIT)
-			(void)err_set(
-				&err, ERR_LIMIT, "manifest is larger than %d bytes", MANIFEST_MAX);
+			(void)err_set(&err, ERR_LIMIT, "manifest is larger than %llu bytes",
+				MANIFEST_MAX);
 		operation_next_place(op, &err);
 		return;
 	}

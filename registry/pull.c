@@ -69,7 +69,7 @@ static int get_config(struct pull *p, const struct descriptor *d, char **ret_dat
 {
 	char want[DIGEST_STR_MAX], have[DIGEST_STR_MAX];
 	if (d->size > CONFIG_MAX)
-		return err_set(err, ERR_LIMIT, "config is larger than %d bytes", CONFIG_MAX);
+		return err_set(err, ERR_LIMIT, "config is larger than %llu bytes", CONFIG_MAX);
 	if (blob_has(p->store, &d->digest, NULL))
 		return blob_read(p->store, d, CONFIG_MAX, ret_data, ret_len, err);
 	struct blob_stream stream = {.fd = -1};

@@ -111,11 +111,10 @@ int image_load(struct store *s, const struct descriptor *top, const struct platf
 {
 	AUTO_IMAGE struct image i = {0};
 	char buf[DIGEST_STR_MAX];
-	int r;
 
 	descriptor_copy(&i.top, top);
 	descriptor_copy(&i.manifest_desc, top);
-	if ((r = load_manifest(s, platform, &i, err)) < 0 || (r = load_config(s, &i, err)) < 0)
+	if (load_manifest(s, platform, &i, err) < 0 || load_config(s, &i, err) < 0)
 		return err_wrap(err, "image %.19s", digest_str(&top->digest, buf));
 	*ret = i;
 	i = (struct image){0};

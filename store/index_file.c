@@ -98,10 +98,8 @@ int index_file_read(struct store *s, struct index_file *ret, struct err *err)
 {
 	AUTO_INDEX_FILE struct index_file f = {0};
 	size_t len;
-	int r = fs_read_file(s->fd, "index.json", NAMES_MAX, &f.text, &len, err);
-	if (r < 0)
-		return err_wrap(err, "store '%s'", s->path);
-	if (!split_lines(&f, len) && (r = parse_whole(&f, len, err)) < 0)
+	if (fs_read_file(s->fd, "index.json", NAMES_MAX, &f.text, &len, err) < 0 ||
+		(!split_lines(&f, len) && parse_whole(&f, len, err) < 0))
 		return err_wrap(err, "store '%s'", s->path);
 	*ret = f;
 	f = (struct index_file){0};
@@ -139,7 +137,7 @@ int index_file_write(struct store *s, const struct index_file *f, struct err *er
 	buf_addstr(&b, f->tail);
 	if (b.toobig)
 		return err_set(
-			err, ERR_LIMIT, "index.json would be larger than %d bytes", NAMES_MAX);
+			err, ERR_LIMIT, "index.json would be larger than %llu bytes", NAMES_MAX);
 	int r = replace(s, &b, err);
 	/* on a full disk names can still be removed */
 	if (r < 0 && !grows(s, &b) && ballast_drop(s, err->sys)) {

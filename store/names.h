@@ -5,6 +5,7 @@
  * never had one ("<none>") until it is pruned. Annotations and unknown members of the file survive.
  */
 #pragma once
+#include "base/mem.h"
 #include "image/descriptor.h"
 #include <stddef.h>
 
@@ -12,7 +13,7 @@ struct err;
 struct store;
 
 #define ANNOTATION_REF_NAME "org.opencontainers.image.ref.name"
-#define NAMES_MAX (64 * 1024 * 1024) /* index.json of a store with 100,000 images */
+#define NAMES_MAX (64 * MIB) /* index.json of a store with 100,000 images */
 
 struct name {
 	char *ref; /* "docker.io/library/debian:stable"; NULL: an image without a name */

@@ -160,7 +160,7 @@ int recover_after_boot(struct store *s, struct err *err)
 		if ((r = lock_file(s->fd, "gc.lock", LOCK_EXCLUSIVE, true, &lock, err)) < 0)
 			return r;
 		/* another process may have done it while we waited */
-		if (!same_boot(s, id, &since) && (r = recover(s, id, since, err)) < 0)
+		if (!same_boot(s, id, &since) && recover(s, id, since, err) < 0)
 			return err_wrap(err, "checking the store after a restart of the machine");
 	}
 	s->boot_checked = true;
