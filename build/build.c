@@ -44,6 +44,12 @@ void build_opts_done(struct build_opts *o)
 {
 	strv_done(&o->files);
 	strv_done(&o->tags);
+	map_done(&o->env);
+	strv_done(&o->unset_env);
+	strv_done(&o->unset_labels);
+	strv_done(&o->volumes);
+	for (size_t i = 0; i < o->box.n_mounts; i++)
+		mem_close_p(&o->box.mounts[i].source);
 	map_done(&o->build_args);
 	map_done(&o->contexts);
 	map_done(&o->labels);

@@ -42,6 +42,12 @@ struct build_opts {
 	                      stdin */
 	const char *ignore_file; /* --ignorefile; NULL: the usual places */
 	struct strv tags; /* -t, as typed */
+	const char *from; /* --from: the base of the first stage instead of its own; NULL */
+	struct map env; /* --env: in the config of bases, so that steps and ENV see it */
+	struct strv unset_env, unset_labels; /* not in the image's config */
+	struct strv volumes; /* --volume, as typed: for the keys; box.mounts has them open */
+	bool http_proxy; /* RUN gets the proxy variables of our environment */
+	bool stdin; /* RUN reads our standard input */
 	struct map build_args; /* value NULL: take it from our environment */
 	struct map contexts; /* --build-context: name -> where */
 	struct map labels;

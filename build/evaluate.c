@@ -233,6 +233,7 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 		map_done(&p->config.labels);
 	if (!map_has(&p->config.env, "PATH"))
 		map_set(&p->config.env, "PATH", DEFAULT_PATH);
+	map_merge(&p->config.env, &b->o->env);
 	map_copy(&p->env, &p->config.env);
 	return 0;
 }

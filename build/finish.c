@@ -148,6 +148,10 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 	ret->base_layers = m.n_layers;
 	ret->base_history = b->plans[root_stage].base_history;
 	add_steps(b, &b->runs[stage], c, &m, &last);
+	STRV_FOREACH (name, &b->o->unset_labels)
+		map_remove(&c->labels, *name);
+	STRV_FOREACH (name, &b->o->unset_env)
+		map_remove(&c->env, *name);
 	map_merge(&c->labels, &b->o->labels);
 	if (b->o->os_version)
 		snprintf(c->platform.os_version, sizeof(c->platform.os_version), "%s",

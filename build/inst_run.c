@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COMMAND_MAX (4 * MIB)
 
@@ -133,6 +134,12 @@ int inst_run(struct eval *e, struct err *err)
 		const char *value = a->value ? a->value : getenv(a->key);
 		if (value && is_proxy_arg(a->key))
 			add_proxy(s, a->key, value);
+	}
+	for (char **v = environ; e->b->o->http_proxy && *v; v++) {
+		const char *eq = strchr(*v, '=');
+		AUTO_FREE char *name = eq ? xstrndup(*v, (size_t)(eq - *v)) : xstrdup("");
+		if (eq && is_proxy_arg(name))
+			add_proxy(s, name, eq + 1);
 	}
 	const struct image_config *c = &e->p->config;
 	s->cwd = xstrdup(c->working_dir ? c->working_dir : "/");

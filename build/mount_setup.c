@@ -200,7 +200,7 @@ int mount_setup_new(struct build *b, const struct step *s, bool fresh, struct mo
 	*m = (struct mount_setup){.b = b, .s = s, .n = s->n_mounts};
 	m->items = xcalloc(m->n + 1, sizeof(*m->items));
 	m->locks = xcalloc(m->n + 1, sizeof(*m->locks));
-	m->runs = xcalloc(m->n + 1, sizeof(*m->runs));
+	m->runs = xcalloc(m->n + b->o->box.n_mounts + 1, sizeof(*m->runs));
 	if (s->script)
 		m->script = xasprintf("/dev/pipes/%s", s->script->name);
 	for (size_t i = 0; i < m->n; i++)
@@ -274,6 +274,9 @@ int mount_setup_finish(
 {
 	size_t n = 0;
 	bool has_agent = map_has(env, "SSH_AUTH_SOCK");
+	/* volumes first: the step's own mounts may lie in them */
+	for (; n < m->b->o->box.n_mounts; n++)
+		m->runs[n] = m->b->o->box.mounts[n];
 	for (size_t i = 0; i < m->n; i++) {
 		struct mount_item *it = &m->items[i];
 		const struct step_mount *sm = it->m;

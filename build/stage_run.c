@@ -294,7 +294,7 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 		return err_sys(err, "cannot make a pipe");
 	r->out_fd = pipefd[0];
 	AUTO_FD int out_w = pipefd[1];
-	spec.in = -1;
+	spec.in = b->o->stdin ? STDIN_FILENO : -1;
 	spec.out = spec.errfd = out_w;
 	spec.tty = false;
 	spec.as_pid1 = true;

@@ -105,7 +105,9 @@ const char *stages_suggest(const struct stages *s, size_t target, const char *na
 	return found;
 }
 
-static int add_stage(struct stages *s, const struct source_inst *at, struct err *err)
+/* from: instead of what the first FROM names, or NULL. */
+static int add_stage(
+	struct stages *s, const struct source_inst *at, const char *from, struct err *err)
 {
 	const struct inst *inst = at->inst;
 	const size_t target = s->n_targets - 1;
@@ -119,8 +121,10 @@ static int add_stage(struct stages *s, const struct source_inst *at, struct err 
 	s->targets[target].end = ++s->n;
 	struct err why = ERR_INIT;
 	AUTO_STRV struct strv unset = STRV_INIT;
-	if (expand_word(inst->args.v[0], at->file->escape, &t->global_args, 0, &st->base, NULL,
-		    &unset, &why) < 0)
+	if (st->index == t->first && from)
+		st->base = xstrdup(from);
+	else if (expand_word(inst->args.v[0], at->file->escape, &t->global_args, 0, &st->base, NULL,
+			 &unset, &why) < 0)
 		return containerfile_error(
 			at->file, inst->arg_pos[0], err, ERR_INVALID, "%s", why.msg);
 	if (!*st->base)
@@ -158,7 +162,7 @@ static int add_inst(
 	struct stages *s, const struct source_inst *at, const struct build_opts *o, struct err *err)
 {
 	if (at->inst->kind == INST_FROM)
-		return add_stage(s, at, err);
+		return add_stage(s, at, o->from, err);
 	struct stage_target *t = &s->targets[s->n_targets - 1];
 	if (s->n == t->first) {
 		if (at->inst->kind == INST_ARG)

@@ -77,6 +77,7 @@ void step_word_box(struct step *s, const struct build *b)
 	const struct run_spec *box = &b->o->box;
 	step_word(s, "network", network_name(s->has_network ? s->network : box->network));
 	step_word_list(s, "host", &box->add_hosts);
+	step_word_list(s, "volume", &b->o->volumes);
 	step_word_list(s, "added capability", &box->cap_add);
 	step_word_list(s, "dropped capability", &box->cap_drop);
 	step_word(s, "seccomp profile", box->seccomp_profile);

@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "build/build.h"
 #include "cmd/build_call.h"
+#include "cmd/build_extra.h"
 #include "cmd/build_output.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
@@ -31,6 +32,7 @@ struct build_args {
 	const char *cache_ttl;
 	bool explain_cache;
 	uint64_t jobs;
+	struct extra_args extra;
 	struct output_args output;
 	struct remote_args remote;
 	struct platform_args platform;
@@ -71,21 +73,20 @@ static const struct opt build_options[] = {
 	OPT_STRING(0, "target", struct build_args, target),
 	OPT_STRING(0, "timestamp", struct build_args, timestamp),
 	OPT_GROUP(box_options, struct build_args, box),
+	OPT_GROUP(extra_options, struct build_args, extra),
 	OPT_GROUP(output_options, struct build_args, output),
 	OPT_GROUP(platform_options, struct build_args, platform),
 	OPT_GROUP(remote_options, struct build_args, remote),
 	OPT_IGNORED_BOOL(0, "force-rm"),
 	OPT_IGNORED_BOOL(0, "rm"),
 	OPT_IGNORED(0, "signature-policy"),
-	OPT_REFUSED_WHY(0, "device", "yet"),
-	OPT_REFUSED_WHY(0, "isolation", "yet"),
-	OPT_REFUSED_WHY('v', "volume", "yet"),
 	OPT_END,
 };
 
 static void build_init(void *args)
 {
 	struct build_args *a = args;
+	extra_args_init(&a->extra);
 	output_args_init(&a->output);
 	remote_args_init(&a->remote);
 	a->layers = true;
@@ -222,6 +223,7 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 	remote_args_apply(app, &a->remote, &o->pull.remote);
 	o->box.network = RUN_NETWORK_PRIVATE;
 	if (set_platforms(a, o, err) < 0 || box_args_apply(&a->box, &o->box, err) < 0 ||
+		extra_args_apply(&a->extra, o, err) < 0 ||
 		add_pairs(&a->build_args, "build-arg", false, &o->build_args, err) < 0 ||
 		add_pairs(&a->build_contexts, "build-context", false, &o->contexts, err) < 0 ||
 		add_pairs(&a->labels, "label", true, &o->labels, err) < 0 ||

@@ -246,11 +246,24 @@ static int apply_security(const struct box_args *a, struct run_spec *spec, struc
 static int apply_hosts(const struct strv *hosts, struct strv *ret, struct err *err)
 {
 	STRV_FOREACH (h, hosts) {
-		const char *colon = strchr(*h, ':');
-		if (!colon || colon == *h || !colon[1])
+		/* docker also takes NAME=ADDRESS, podman several names */
+		size_t n = strcspn(*h, ":=");
+		if (!n || !(*h)[n] || !(*h)[n + 1])
 			return err_set(err, ERR_INVALID,
 				"option '--add-host': '%s' is not NAME:ADDRESS", *h);
-		strv_add(ret, *h);
+		if (streq(*h + n + 1, "host-gateway"))
+			return err_set(err, ERR_UNSUPPORTED,
+				"option '--add-host': 'host-gateway' is not supported; give the "
+				"address");
+		AUTO_FREE char *list = xstrndup(*h, n);
+		AUTO_STRV struct strv names = STRV_INIT;
+		strv_split(&names, list, ';');
+		STRV_FOREACH (name, &names) {
+			if (!**name)
+				return err_set(err, ERR_INVALID,
+					"option '--add-host': '%s' has an empty name", *h);
+			strv_addf(ret, "%s:%s", *name, *h + n + 1);
+		}
 	}
 	return 0;
 }
@@ -261,6 +274,8 @@ static int apply_ulimits(const struct strv *texts, struct run_spec *spec, struct
 		return 0;
 	spec->rlimits = xcalloc(texts->n, sizeof(*spec->rlimits));
 	STRV_FOREACH (u, texts) {
+		if (streq(*u, "host"))
+			continue; /* those of this machine are what steps get anyway */
 		int r = rlimit_parse(*u, &spec->rlimits[spec->n_rlimits], err);
 		if (r < 0)
 			return err_wrap(err, "option '--ulimit'");

@@ -126,6 +126,6 @@ int etc_files(const struct box *b, struct err *err)
 		return err_set(err, ERR_LIMIT,
 			"/etc/hosts or /etc/resolv.conf would be larger than %llu bytes",
 			ETC_FILE_MAX);
-	r = mount_file(b, "/etc/hosts", &hosts, err);
+	r = b->spec->no_hosts ? 0 : mount_file(b, "/etc/hosts", &hosts, err);
 	return r < 0 ? r : mount_file(b, "/etc/resolv.conf", &resolv, err);
 }

@@ -57,6 +57,7 @@ struct run_spec {
 	struct run_rlimit *rlimits;
 	size_t n_rlimits;
 	enum run_network network;
+	bool no_hosts; /* /etc/hosts stays the image's own */
 	struct strv add_hosts; /* "name:ip" */
 	struct strv dns, dns_search, dns_options;
 	struct strv cap_add, cap_drop; /* "CAP_NET_RAW", "net_raw", "all" */

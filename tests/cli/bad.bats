@@ -322,5 +322,5 @@ END
 }
 
 @test "an option that is not there yet is refused in plain words" {
-	refused "option '--volume' is not supported yet" build --volume /a:/b "$D"
+	refused "option '--device' is not supported" build --device /dev/null "$D"
 }

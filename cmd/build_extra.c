@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/build_extra.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "build/build.h"
+
+#define ARG_FILE_MAX (1 * MIB)
+
+#define NO_HOOKS "hooks of an OCI runtime are not run: the sandbox is mica's own"
+#define NO_USERNS "steps run in mica's own user namespace"
+#define NO_SBOM "no scanner is run"
+
+const struct opt extra_options[] = {
+	OPT_STRV(0, "build-arg-file", struct extra_args, arg_files),
+	OPT_STRING(0, "cgroupns", struct extra_args, cgroupns),
+	OPT_STRV(0, "env", struct extra_args, env),
+	OPT_STRING(0, "from", struct extra_args, from),
+	OPT_BOOL(0, "http-proxy", struct extra_args, http_proxy),
+	OPT_STRING(0, "ipc", struct extra_args, ipc),
+	OPT_STRING(0, "isolation", struct extra_args, isolation),
+	OPT_BOOL(0, "no-hosts", struct extra_args, no_hosts),
+	OPT_STRING(0, "pid", struct extra_args, pid),
+	OPT_TRISTATE(0, "skip-unused-stages", struct extra_args, skip_unused),
+	OPT_BOOL(0, "stdin", struct extra_args, stdin),
+	OPT_STRV(0, "unsetenv", struct extra_args, unset_env),
+	OPT_STRV(0, "unsetlabel", struct extra_args, unset_labels),
+	OPT_STRING(0, "userns", struct extra_args, userns),
+	OPT_STRING(0, "uts", struct extra_args, uts),
+	OPT_STRV('v', "volume", struct extra_args, volumes),
+	OPT_IGNORED(0, "builder"),
+	OPT_IGNORED_BOOL(0, "compat-volumes"),
+	OPT_IGNORED_BOOL(0, "compress"),
+	OPT_IGNORED_BOOL(0, "disable-content-trust"),
+	OPT_IGNORED_BOOL(0, "no-hostname"),
+	OPT_IGNORED(0, "runtime"),
+	OPT_IGNORED(0, "runtime-flag"),
+	OPT_REFUSED_WHY(0, "cgroup-parent", "limits are set in a cgroup beside that of mica"),
+	OPT_REFUSED_WHY(0, "cpp-flag", "Containerfiles are not preprocessed; run cpp(1) first"),
+	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
+	OPT_REFUSED_WHY(0, "device", "steps get no devices of this machine"),
+	OPT_REFUSED_WHY(0, "group-add", "steps have the groups that the image's user has"),
+	OPT_REFUSED_WHY(0, "hooks-dir", NO_HOOKS),
+	OPT_REFUSED_WHY(0, "logfile", "redirect standard error instead: 2>FILE"),
+	OPT_REFUSED_WHY(0, "logsplit", "redirect standard error instead: 2>FILE"),
+	OPT_REFUSED_WHY(0, "sbom-image-output", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-image-purl-output", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-merge-strategy", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-output", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-purl-output", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-scanner-command", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-scanner-image", NO_SBOM),
+	OPT_REFUSED_WHY(0, "source-policy-file", "sources are not rewritten by a policy"),
+	OPT_REFUSED_WHY(0, "userns-gid-map", NO_USERNS),
+	OPT_REFUSED_WHY(0, "userns-gid-map-group", NO_USERNS),
+	OPT_REFUSED_WHY(0, "userns-uid-map", NO_USERNS),
+	OPT_REFUSED_WHY(0, "userns-uid-map-user", NO_USERNS),
+	OPT_END,
+};
+
+void extra_args_init(struct extra_args *a)
+{
+	a->skip_unused = -1;
+	a->isolation = getenv("BUILDAH_ISOLATION");
+	if (a->isolation && !*a->isolation)
+		a->isolation = NULL;
+}
+
+static int apply_isolation(const char *value, struct err *err)
+{
+	if (!value || streq(value, "default") || streq(value, "oci") || streq(value, "rootless"))
+		return 0;
+	if (streq(value, "chroot"))
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--isolation': 'chroot' is not supported: steps always run in "
+			"namespaces of their own");
+	return err_set(err, ERR_INVALID,
+		"option '--isolation': '%s' is not one of 'oci', 'rootless'", value);
+}
+
+static int apply_namespaces(const struct extra_args *a, struct err *err)
+{
+	const struct {
+		const char *option, *value;
+	} given[] = {{"ipc", a->ipc}, {"pid", a->pid}, {"uts", a->uts}, {"cgroupns", a->cgroupns}};
+	for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+		const char *v = given[i].value;
+		if (v && *v && !streq(v, "private") && !streq(v, "container"))
+			return err_set(err, ERR_UNSUPPORTED,
+				"option '--%s': '%s' is not supported: each step has a namespace "
+				"of its own ('private')",
+				given[i].option, v);
+	}
+	if (a->userns && *a->userns && !streq(a->userns, "host"))
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--userns': '%s' is not supported: " NO_USERNS " ('host')",
+			a->userns);
+	return 0;
+}
+
+/* Lines NAME=VALUE; empty ones and those that begin with # are left out; NAME alone is the
+ * environment's. */
+static int read_arg_file(const char *path, struct map *ret, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	size_t len;
+	AUTO_STRV struct strv lines = STRV_INIT;
+	if (fs_read_file(AT_FDCWD, path, ARG_FILE_MAX, &text, &len, err) < 0)
+		return err_wrap(err, "option '--build-arg-file'");
+	strv_split(&lines, text, '\n');
+	for (size_t i = 0; i < lines.n; i++) {
+		char *line = lines.v[i] + strspn(lines.v[i], " \t");
+		size_t n = strlen(line);
+		if (n && line[n - 1] == '\r')
+			line[n - 1] = '\0';
+		if (!*line || *line == '#')
+			continue;
+		char *eq = strchr(line, '=');
+		if (eq == line)
+			return err_set(err, ERR_INVALID,
+				"option '--build-arg-file': %s:%zu: no name before '='", path,
+				i + 1);
+		if (eq)
+			*eq++ = '\0';
+		map_set(ret, line, eq);
+	}
+	return 0;
+}
+
+/* NAME=VALUE, or NAME of the environment when it is set there, as buildah has it. */
+static int apply_env(const struct strv *words, struct map *ret, struct err *err)
+{
+	STRV_FOREACH (w, words) {
+		const char *eq = strchr(*w, '=');
+		AUTO_FREE char *name = eq ? xstrndup(*w, (size_t)(eq - *w)) : xstrdup(*w);
+		const char *value = eq ? eq + 1 : getenv(name);
+		if (!*name)
+			return err_set(err, ERR_INVALID, "option '--env': '%s' has no name", *w);
+		if (value)
+			map_set(ret, name, value);
+	}
+	return 0;
+}
+
+static int volume_options(const char *text, struct run_mount *m, struct err *err)
+{
+	AUTO_STRV struct strv words = STRV_INIT;
+	strv_split(&words, text, ',');
+	STRV_FOREACH (w, &words) {
+		if (streq(*w, "ro"))
+			m->read_only = true;
+		else if (streq(*w, "rw"))
+			m->read_only = false;
+		else if (!streq(*w, "z") && !streq(*w, "Z")) /* nothing is labelled here */
+			return err_set(err, ERR_UNSUPPORTED,
+				"option '--volume': '%s' is not one of 'ro', 'rw', 'z', 'Z'", *w);
+	}
+	return 0;
+}
+
+/* HOST:TARGET[:OPTIONS]. What is opened here is what is mounted. */
+static int add_volume(const char *text, struct build_opts *o, struct err *err)
+{
+	AUTO_STRV struct strv parts = STRV_INIT;
+	struct run_mount m = {.kind = RUN_MOUNT_BIND, .source = -1};
+	strv_split(&parts, text, ':');
+	if (parts.n < 2 || parts.n > 3 || !*parts.v[0] || *parts.v[1] != '/')
+		return err_set(err, ERR_INVALID,
+			"option '--volume': '%s' is not DIRECTORY:/TARGET[:OPTIONS]", text);
+	if (parts.n == 3 && volume_options(parts.v[2], &m, err) < 0)
+		return err->code;
+	m.source = open(parts.v[0], O_PATH | O_CLOEXEC);
+	if (m.source < 0)
+		return err_sys(err, "option '--volume': cannot open '%s'", parts.v[0]);
+	m.target = path_clean(parts.v[1]);
+	struct run_spec *box = &o->box;
+	box->mounts = xreallocarray(box->mounts, box->n_mounts + 1, sizeof(*box->mounts));
+	box->mounts[box->n_mounts++] = m;
+	strv_add(&o->volumes, text);
+	return 0;
+}
+
+int extra_args_apply(const struct extra_args *a, struct build_opts *o, struct err *err)
+{
+	if (apply_isolation(a->isolation, err) < 0 || apply_namespaces(a, err) < 0 ||
+		apply_env(&a->env, &o->env, err) < 0)
+		return err->code;
+	if (a->skip_unused == 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--skip-unused-stages': stages that the target does not need are "
+			"never built; name one with '--target'");
+	STRV_FOREACH (path, &a->arg_files)
+		if (read_arg_file(*path, &o->build_args, err) < 0)
+			return err->code;
+	STRV_FOREACH (v, &a->volumes)
+		if (add_volume(*v, o, err) < 0)
+			return err->code;
+	strv_copy(&o->unset_env, &a->unset_env);
+	strv_copy(&o->unset_labels, &a->unset_labels);
+	o->from = a->from;
+	o->http_proxy = a->http_proxy;
+	o->stdin = a->stdin;
+	o->box.no_hosts = a->no_hosts;
+	return 0;
+}

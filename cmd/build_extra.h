@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options of build that docker, buildah and podman know and that concern neither names nor outputs:
+ * those that act, those without effect here, and those that are refused by name. */
+#pragma once
+#include "cmd/opt.h"
+
+struct build_opts;
+struct err;
+
+struct extra_args {
+	struct strv arg_files, env, unset_env, unset_labels, volumes;
+	const char *from, *isolation, *userns, *ipc, *pid, *uts, *cgroupns;
+	bool http_proxy, no_hosts, stdin;
+	int skip_unused;
+};
+
+extern const struct opt extra_options[];
+void extra_args_init(struct extra_args *a);
+/* Before --build-arg is looked at: it wins over a file. ERR_INVALID, ERR_UNSUPPORTED */
+int extra_args_apply(const struct extra_args *a, struct build_opts *o, struct err *err)
+	__attribute__((warn_unused_result));
