@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Checks that need more than the text (the others: tests/unit/test_lint.c), --check, --call and how a build shows warnings.
+# shellcheck disable=SC2016 # variables here are those of Containerfiles
 load ../cli/lib.bash
 
 setup_file() {
@@ -316,7 +317,6 @@ ARG COLOUR
 ARG SIZE=$COLOUR-1
 ARG TARGETARCH
 RUN --mount=type=secret,id=key,required --mount=type=secret,id=opt --mount=type=ssh true'
-	# shellcheck disable=SC2016
 	[ "$(mica build --call=outline --build-arg COLOUR=blue ctx)" = 'TARGET:   web
 
 BUILD ARG   VALUE     DESCRIPTION

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a mistake in a Containerfile, or in the command that builds it, looks like: where, what, and what was meant. And that it is found
 # before anything runs.
+# shellcheck disable=SC2016 # variables here are those of Containerfiles
 load ../cli/lib.bash
 
 setup_file() {
@@ -91,11 +92,8 @@ COPY --from=0 /x /x'
 		< <(after_a_run 'RUN --mount=type=secret,id=key,required true')
 	says "Containerfile:4:5: invalid value 'hots' for --network: it is default, none or host" < <(after_a_run 'RUN --network=hots true')
 	says "Containerfile:4:6: unknown flag '--chwon' for COPY, did you mean --chown?" < <(after_a_run 'COPY --chwon=1 package.json /')
-	# shellcheck disable=SC2016
 	says "Containerfile:4:9: failed to process '/\${version:?which one}': version: which one" < <(after_a_run 'WORKDIR /${version:?which one}')
-	# shellcheck disable=SC2016
 	says "': version: which one" < <(after_a_run 'COPY ["${version:?which one}", "/"]')
-	# shellcheck disable=SC2016
 	says "syntax error: missing '}'; words of COPY end at blanks, write [\"...\", \"...\"]" < <(after_a_run 'COPY "${version:?which one}" /')
 	says "Containerfile:4:1: unknown instruction 'COYP', did you mean COPY?" < <(after_a_run 'COYP package.json /')
 	says "unknown flag '--platfrom' for FROM, did you mean --platform?" <<<'FROM --platfrom=linux/amd64 busybox'
