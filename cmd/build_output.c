@@ -130,7 +130,7 @@ static int add_store(const struct output_args *a, struct outputs *out, struct er
 {
 	bool stored = false, forget = false;
 	for (size_t i = 0; i < out->n; i++) {
-		stored |= output_is_stored(&out->o[i]);
+		stored |= output_is_stored(&out->o[i]) && (!out->o[i].names.n || !out->tags->n);
 		forget |= out->o[i].forget;
 	}
 	if (a->load || (!stored && !forget && (!out->n || out->tags->n)))

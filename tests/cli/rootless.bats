@@ -60,6 +60,22 @@ sample() {
 	[ "$(umica build -q --network=none -t t ctx)" = "$as_root" ]
 }
 
+@test "a user's output directory is theirs, and their tar and squashed image are root's" {
+	sample
+	export SOURCE_DATE_EPOCH=1700000000
+	umica build -q --network=none -o out -o type=tar,dest=t.tar ctx
+	[ "$(find out -printf '%u\n' | sort -u)" = "$MICA_USER" ]
+	[ "$(stat -c %a out/d/x)" = 4711 ]
+	[ "$(cat out/f out/id)" = $'data\n0' ]
+	as_user cat out/d/x
+	tar --numeric-owner -tvf t.tar | grep -q '77/88 .* id$'
+	mica build -q --network=none -o type=tar,dest=root.tar ctx
+	cmp t.tar root.tar
+	[ "$(umica build -q --network=none --squash-all -t s ctx)" = "$(mica build -q --network=none --squash-all -t s ctx)" ]
+	[ "$(umica run --rm --network=none s stat -c %u:%g:%a /f /id /d/x)" = $'1000:1000:644\n77:88:644\n0:0:4711' ]
+	umica fsck
+}
+
 @test "a user pushes and pulls" {
 	sample
 	umica build -q --network=none -t t ctx

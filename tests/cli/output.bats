@@ -1,0 +1,401 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Where a build's result goes, and the form that it has there. skopeo, umoci and tar read what is written.
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+}
+
+teardown() {
+	! mountpoint -q "$D/full" || umount "$D/full"
+	test_teardown
+}
+
+# Owners, modes, hard and symbolic links, an attribute, something removed and replaced, all of it in several layers.
+sample() {
+	mkdir -p ctx
+	echo one >ctx/one
+	containerfile <<-'END'
+		FROM busybox AS base
+		RUN mkdir -m 750 /d && echo a >/d/a && ln /d/a /d/twin && ln -s a /d/link && echo gone >/d/gone && chown 7:8 /d/a && chmod 4755 /d/twin
+		RUN rm /d/gone /bin/vi && echo b >/d/b && mkfifo /d/fifo
+		RUN rm -r /usr/bin && mkdir /usr/bin && echo new >/usr/bin/new
+		COPY --chown=3:4 one /srv/one
+		RUN mkdir /temp && echo x >/temp/x
+		RUN rm -r /temp
+	END
+}
+
+# The files of an image, by another program: "umoci unpack" of a layout.
+unpacked() { # LAYOUT:TAG DIR
+	umoci unpack --image "$1" "$2"
+	tree_list "$2/rootfs"
+}
+
+build() {
+	mica build -q "$@" ctx
+}
+
+# The names of what was built.
+built() {
+	mica images --format '{{.Name}}:{{.Tag}}' | grep -v docker.io/library/busybox
+}
+
+# skopeo passes over manifests of Docker's types in a layout.
+top_manifest() { # LAYOUT [NAME]
+	cat "$1/blobs/sha256/$(jq -r --arg n "${2:-}" '.manifests[] | select($n == "" or .annotations."org.opencontainers.image.ref.name" == $n)
+		| .digest[7:]' "$1/index.json")"
+}
+
+@test "a directory gets the files, the user owns them, and no image is kept" {
+	sample
+	run --separate-stderr build -o out
+	[ "$status" = 0 ]
+	[ "$output" = "" ]
+	[ -z "$(built)" ]
+	[ "$(cat out/d/a out/d/link out/srv/one out/usr/bin/new)" = $'a\na\none\nnew' ]
+	[ ! -e out/d/gone ] && [ ! -e out/bin/vi ] && [ ! -e out/usr/bin/old ] && [ ! -e out/temp ]
+	[ "$(stat -c '%h %a %U' out/d/a)" = "2 4755 $(id -un)" ]
+	[ "$(stat -c '%a %F' out/d out/d/fifo)" = $'750 directory\n644 fifo' ]
+	[ out/d/a -ef out/d/twin ]
+	build -t t
+	mount_image t m
+	[ "$(stat -c %Y m/d/a m/d m/srv/one)" = "$(stat -c %Y out/d/a out/d out/srv/one)" ]
+	(cd m && find . | sort) >want
+	umount m
+	(cd out && find . | sort) >have
+	cmp want have
+}
+
+@test "a directory that is there is merged into, and links in it lead nowhere else" {
+	sample
+	mkdir -p out/d out/srv outside
+	echo stays >out/d/own
+	echo old >out/d/a
+	chmod 777 out/d
+	ln out/d/a out/d/other
+	ln -s "$D/outside" out/usr
+	ln -s "$D/outside/file" out/srv/one
+	echo outside >outside/file
+	build -o type=local,dest=out
+	[ "$(cat out/d/own out/d/a out/d/other)" = $'stays\na\nold' ]
+	[ "$(stat -c %a out/d)" = 750 ]
+	[ ! -L out/usr ] && [ ! -L out/srv/one ]
+	[ "$(ls outside)" = file ] && [ "$(cat outside/file)" = outside ]
+}
+
+@test "a tar has the owners, is the same each time and has the layers' removals done" {
+	sample
+	build -o type=tar,dest=one.tar
+	build -o - >two.tar
+	cmp one.tar two.tar
+	build -o type=tar | cmp one.tar -
+	tar --numeric-owner -tvf one.tar >list
+	grep -qE '^-rwsr-xr-x 7/8 .* d/a$' list
+	grep -qE '^h.* d/twin link to d/a$' list
+	grep -qE '^-rw-r--r-- 3/4 .* srv/one$' list
+	[ "$(grep -cE '\.wh\.|d/gone|bin/vi$| temp/' list)" = 0 ]
+	[ "$(tar -tf one.tar)" = "$(tar -tf one.tar | LC_ALL=C sort)" ]
+	echo old >one.tar
+	build -o type=tar,dest=one.tar
+	cmp one.tar two.tar
+}
+
+@test "with a source date epoch all files of a tree have its time" {
+	sample
+	SOURCE_DATE_EPOCH=1000000000 build -o type=tar,dest=t.tar -o out
+	[ "$(tar --full-time -tvf t.tar | awk '{ print $4 }' | sort -u)" = 2001-09-09 ]
+	[ "$(find out -mindepth 1 ! -newermt @1000000000 | wc -l)" = "$(find out -mindepth 1 | wc -l)" ]
+}
+
+@test "an OCI layout as a tar and as a directory is read by skopeo and umoci" {
+	sample
+	build -o type=oci,dest=o.tar,name=example.com/a:v1,name=b -o type=oci,dest=o,tar=false,name=b
+	[ -z "$(built)" ]
+	tar -xOf o.tar index.json | jq -r '.manifests[].annotations | to_entries[] | .value' | sort >names
+	[ "$(cat names)" = $'example.com/a:v1\nlatest\nlocalhost/b:latest\nv1' ]
+	[ "$(skopeo inspect --raw oci-archive:o.tar:v1)" = "$(skopeo inspect --raw oci:o:latest)" ]
+	build -t t -o type=tar,dest=t.tar
+	mkdir want
+	tar -C want -xpf t.tar
+	tree_list want >want.list
+	unpacked o:latest bundle >have.list
+	diff want.list have.list
+	mica load -i o.tar 2>/dev/null || mica pull -q oci-archive:o.tar:example.com/a:v1
+	mica inspect --type image example.com/a:v1 >/dev/null
+}
+
+@test "a layout that is there keeps its other images" {
+	sample
+	build -o type=oci,dest=o,tar=false,name=a:1
+	build --label x=y -o type=oci,dest=o,tar=false,name=a:2
+	build --label x=z -o type=oci,dest=o,tar=false,name=a:2
+	[ "$(jq '.manifests | length' o/index.json)" = 2 ]
+	[ "$(skopeo inspect oci:o:2 | jq -r .Labels.x)" = z ]
+	[ "$(skopeo inspect oci:o:1 | jq -r .Labels)" = null ]
+}
+
+@test "a docker archive has all names, and standard output takes it" {
+	sample
+	build -t one -t example.com/two:v2 -o type=docker,dest=- >d.tar
+	[ "$(tar -xOf d.tar manifest.json | jq -rc '.[0].RepoTags')" = '["localhost/one:latest","example.com/two:v2"]' ]
+	[ "$(skopeo inspect docker-archive:d.tar:example.com/two:v2 | jq '.Layers | length')" = 7 ]
+	[ "$(built | sort)" = $'example.com/two:v2\nlocalhost/one:latest' ]
+}
+
+@test "several outputs come from one build, and only one may have standard output" {
+	sample
+	build -t all -o out -o type=tar,dest=t.tar -o type=oci,dest=o.tar -o type=docker,dest=d.tar -o type=image,name=other
+	[ -d out/bin ] && [ -s t.tar ] && [ -s o.tar ] && [ -s d.tar ]
+	mica inspect --type image other all >/dev/null
+	run --separate-stderr build -o - -o type=oci
+	assert_error 'only one can go to standard output'
+}
+
+@test "layers are compressed as an output wants them" {
+	sample
+	build -t plain
+	build -o type=oci,dest=z,tar=false,compression=zstd -o type=oci,dest=u,tar=false,compression=uncompressed,force-compression=true \
+		-o type=oci,dest=g,tar=false,compression=gzip,compression-level=9,force-compression=true
+	[ "$(skopeo inspect --raw oci:z | jq -r '.layers[].mediaType' | sort | uniq -c | awk '{ print $1, $2 }')" = "$(
+		printf '%s\n' '1 application/vnd.oci.image.layer.v1.tar+gzip' '6 application/vnd.oci.image.layer.v1.tar+zstd'
+	)" ]
+	[ "$(skopeo inspect --raw oci:u | jq -r '.layers[].mediaType' | sort -u)" = application/vnd.oci.image.layer.v1.tar ]
+	[ "$(skopeo inspect --raw oci:g | jq -r '.layers[].mediaType' | sort -u)" = application/vnd.oci.image.layer.v1.tar+gzip ]
+	for kind in z u g; do
+		[ "$(skopeo inspect --raw --config oci:$kind | jq -c .rootfs)" = "$(config_of plain | jq -c .rootfs)" ]
+	done
+	[ "$(skopeo inspect --raw oci:u | jq -r '.layers[].digest')" = "$(config_of plain | jq -r '.rootfs.diff_ids[]')" ]
+	skopeo copy -q oci:z dir:z.dir
+}
+
+@test "--push sends every tag, registry outputs their names, and a push by digest no tag" {
+	sample
+	run --separate-stderr build -t "$REG/out/one:a" -t "$REG/out/one:b" --push --metadata-file m.json
+	[ "$status" = 0 ]
+	[ "$(skopeo inspect --tls-verify=false "docker://$REG/out/one:a" | jq -r .Digest)" = "$(jq -r '."containerimage.digest"' m.json)" ]
+	[ "$(skopeo inspect --tls-verify=false "docker://$REG/out/one:b" | jq '.Layers | length')" = 7 ]
+	build -o "type=registry,name=$REG/out/two:x" -o "type=image,push=true,store=false,\"name=$REG/out/three:x,$REG/out/four:x\""
+	skopeo inspect --tls-verify=false "docker://$REG/out/two:x" >/dev/null
+	skopeo inspect --tls-verify=false "docker://$REG/out/three:x" >/dev/null
+	skopeo inspect --tls-verify=false "docker://$REG/out/four:x" >/dev/null
+	mica inspect --type image "$REG/out/two:x" >/dev/null
+	run mica inspect --type image "$REG/out/three:x"
+	[ "$status" = 125 ]
+	build -o "type=image,name=$REG/out/five,push-by-digest=true,name-canonical=true,push=true" --metadata-file m.json
+	skopeo inspect --raw --tls-verify=false "docker://$REG/out/five@$(jq -r '."containerimage.digest"' m.json)" >/dev/null
+	run skopeo inspect --raw --tls-verify=false "docker://$REG/out/five:latest"
+	[ "$status" != 0 ]
+	run --separate-stderr build -t 127.0.0.1:1/x --push --retry 0
+	assert_error 'cannot push to 127.0.0.1:1/x'
+	run --separate-stderr build --push
+	assert_error "'--push' needs a '--tag'"
+}
+
+@test "the metadata file and the ID file say what was made, and are not left by a build that fails" {
+	sample
+	build -t m --metadata-file m.json --iidfile id
+	[ "$(jq -r '."containerimage.config.digest"' m.json)" = "$(image_id m)" ]
+	[ "$(cat id)" = "$(image_id m)" ]
+	[ "$(jq -r '."image.name"' m.json)" = localhost/m:latest ]
+	[ "$(jq -r '."containerimage.descriptor".digest' m.json)" = "sha256:$(manifest_of m | sha256sum | cut -d ' ' -f 1)" ]
+	[ "$(jq -r '."containerimage.descriptor".platform.os' m.json)" = linux ]
+	[ "$(jq -r 'keys[]' m.json)" = $'containerimage.config.digest\ncontainerimage.descriptor\ncontainerimage.digest\nimage.name' ]
+	containerfile <<-'END'
+		FROM busybox
+		RUN exit 3
+	END
+	run build -t m --metadata-file m.json --iidfile id
+	[ "$status" = 3 ]
+	[ ! -e m.json ] && [ ! -e id ]
+}
+
+@test "--squash makes one layer of what is new, with the same tree and the same history" {
+	sample
+	build -t plain
+	run --separate-stderr mica build --squash -t squashed ctx
+	[ "$status" = 0 ]
+	[[ $stderr == *' 0 run, '* ]]
+	[ "$(manifest_of plain | jq '.layers | length')" = 7 ]
+	[ "$(manifest_of squashed | jq '.layers | length')" = 2 ]
+	[ "$(manifest_of squashed | jq -c '.layers[0]')" = "$(manifest_of plain | jq -c '.layers[0]')" ]
+	[ "$(config_of squashed | jq -c '[.history[].created_by]')" = "$(config_of plain | jq -c '[.history[].created_by]')" ]
+	[ "$(config_of squashed | jq '[.history[] | select(.empty_layer | not)] | length')" = 2 ]
+	for kind in plain squashed; do
+		mount_image "$kind" "m.$kind"
+		# further names of a file, in the layers that were merged, count as links of it
+		tree_list "m.$kind" >"$kind.list"
+		skopeo copy -q "oci:$MICA_ROOT:localhost/$kind:latest" "oci:l:$kind"
+		unpacked "l:$kind" "b.$kind" >"$kind.umoci"
+		umount "m.$kind"
+	done
+	diff plain.list squashed.list
+	diff plain.umoci squashed.umoci
+	mkdir layer
+	tar -tf "$MICA_ROOT/blobs/sha256/$(manifest_of squashed | jq -r '.layers[1].digest[7:]')" >names
+	[ "$(grep -F .wh. names)" = $'bin/.wh.vi\nusr/bin/.wh..wh..opq' ]
+	assert_clean_store
+	id=$(image_id squashed)
+	build --squash -t squashed
+	[ "$(image_id squashed)" = "$id" ]
+}
+
+@test "--squash-all makes one layer of everything" {
+	sample
+	build -t plain
+	build --squash-all -t flat
+	[ "$(manifest_of flat | jq '.layers | length')" = 1 ]
+	[ "$(config_of flat | jq '.history | length')" = 1 ]
+	tar -tf "$MICA_ROOT/blobs/sha256/$(manifest_of flat | jq -r '.layers[0].digest[7:]')" >names
+	[ "$(grep -cF .wh. names)" = 0 ]
+	mica build -q -t plain -o type=tar,dest=plain.tar ctx
+	mica build -q --squash-all -t flat -o type=tar,dest=flat.tar ctx
+	cmp plain.tar flat.tar
+	[ "$(mica run --rm flat cat /d/b)" = b ]
+	containerfile <<-'END'
+		FROM flat
+		COPY one /two
+	END
+	build -t on-it
+	[ "$(manifest_of on-it | jq '.layers | length')" = 2 ]
+	assert_clean_store
+}
+
+@test "a squash of steps that leave nothing has no layer" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN echo x >/x
+		RUN rm /x
+		LABEL a=b
+	END
+	build --squash -t none
+	[ "$(manifest_of none | jq '.layers | length')" = 1 ]
+	[ "$(config_of none | jq '[.history[] | select(.empty_layer | not)] | length')" = 1 ]
+}
+
+@test "--squash with a source date epoch is the same image another time" {
+	sample
+	SOURCE_DATE_EPOCH=1700000000 build --squash -t a
+	SOURCE_DATE_EPOCH=1700000000 build --squash --no-cache -t b
+	[ "$(image_id a)" = "$(image_id b)" ]
+}
+
+@test "--omit-history leaves it out" {
+	sample
+	build --omit-history -t t
+	[ "$(config_of t | jq .history)" = null ]
+	mica history t
+	printf 'FROM t\nLABEL a=b\n' | mica build -q -t on-it -
+	[ "$(config_of on-it | jq '.history | length')" = 1 ]
+}
+
+@test "docker's format has its media types and no annotations" {
+	sample
+	build --format docker --annotation a=b -t t
+	[ "$(top_manifest "$MICA_ROOT" localhost/t:latest | jq -r '.mediaType, .config.mediaType, .layers[0].mediaType, .annotations')" = "$(
+		printf '%s\n' application/vnd.docker.distribution.manifest.v2+json application/vnd.docker.container.image.v1+json \
+			application/vnd.docker.image.rootfs.diff.tar.gzip null
+	)" ]
+	BUILDAH_FORMAT=docker build -t env
+	[ "$(top_manifest "$MICA_ROOT" localhost/env:latest | jq -r .mediaType)" = application/vnd.docker.distribution.manifest.v2+json ]
+	BUILDAH_FORMAT=docker build --format oci -t oci -o type=oci,dest=d,tar=false,oci-mediatypes=false
+	[ "$(manifest_of oci | jq -r .mediaType)" = application/vnd.oci.image.manifest.v1+json ]
+	[ "$(top_manifest d | jq -r .config.mediaType)" = application/vnd.docker.container.image.v1+json ]
+	run --separate-stderr build --format v2
+	assert_error "'v2' is not one of 'oci', 'docker'"
+}
+
+@test "annotations go to the manifest that they are for" {
+	sample
+	build --annotation plain=1 --annotation 'manifest:m=2' --annotation "manifest[linux/$(dpkg --print-architecture)]:p=3" \
+		--annotation 'manifest[linux/s390x]:no=4' --created-annotation -t t
+	[ "$(manifest_of t | jq -c '.annotations | del(."org.opencontainers.image.created")')" = '{"m":"2","p":"3","plain":"1"}' ]
+	[ "$(manifest_of t | jq -r '.annotations."org.opencontainers.image.created"')" = "$(config_of t | jq -r .created)" ]
+	build -o 'type=oci,dest=o,tar=false,annotation.k=v,annotation-manifest.l=w'
+	[ "$(skopeo inspect --raw oci:o | jq -c .annotations)" = '{"k":"v","l":"w"}' ]
+	run --separate-stderr build --annotation index:a=b
+	assert_error "'a' is for an index"
+	run --separate-stderr build --annotation nonsense:a=b
+	assert_error "'nonsense' is not one of 'manifest', 'index'"
+}
+
+@test "labels and annotations of the base image are taken over, or not" {
+	printf 'FROM busybox\nLABEL base=1\n' | mica build -q -t base --annotation from=base --annotation un=set -
+	printf 'FROM base\nLABEL own=2\n' >f
+	mica build -q -f f -t plain "$D"
+	[ "$(config_of plain | jq -c .config.Labels)" = '{"base":"1","own":"2"}' ]
+	[ "$(manifest_of plain | jq -c .annotations)" = null ]
+	mica build -q -f f -t other --inherit-labels=false --inherit-annotations --unsetannotation un "$D"
+	[ "$(config_of other | jq -c .config.Labels)" = '{"own":"2"}' ]
+	[ "$(manifest_of other | jq -c .annotations)" = '{"from":"base"}' ]
+}
+
+@test "attestations are refused unless they are switched off" {
+	sample
+	build --provenance=false --sbom=false --attest type=sbom,disabled=true -t t
+	build --provenance none -t t
+	local option
+	for option in --provenance=mode=max --sbom=true --attest=type=provenance,mode=min; do
+		run --separate-stderr build "$option"
+		assert_error 'attestations are not made'
+	done
+	for option in --sign-by=x --cw=type=snp --encrypt=key; do
+		run --separate-stderr build "$option"
+		assert_error "option '${option%%=*}' is not supported"
+	done
+}
+
+@test "what makes no sense is refused before anything is built, by name" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN touch /ran
+	END
+	mkdir dir
+	touch file
+	while read -r output message; do
+		run --separate-stderr build -o "$output"
+		assert_error "$message"
+		[[ $stderr != *ran* ]]
+	done <<-'END'
+		type=oci,dest=x,colour=red 'colour' is not known for 'type=oci'
+		type=local,dest=x,compression=gzip 'compression' has no meaning for 'type=local'
+		type=floppy,dest=x 'type=floppy' is not one of
+		type=tar,dest=dir 'dir' is a directory
+		type=local,dest=file 'file' is not a directory
+		type=local needs 'dest=DIRECTORY'
+		type=local,dest=- needs 'dest=DIRECTORY'
+		type=tar,dest=none/t.tar cannot write to 'none'
+		type=image,dest=x an image has a 'name'
+		type=image,push=true a push needs 'name=
+		type=oci,dest=x,compression=bzip2 'compression=bzip2' is not one of
+		type=oci,dest=x,compression-level=x 'compression-level=x' is not a number
+		type=oci,dest=x,tar=maybe neither true nor false
+		type=oci,dest=x,name=UPPER option '--output'
+		type=oci,dest is not KEY=VALUE
+	END
+	run --separate-stderr script -qec "'$MICA_BIN' --root '$MICA_ROOT' build -o - ctx" /dev/null
+	[[ $output == *'refusing to write an archive to a terminal'* ]]
+}
+
+@test "an output that cannot be written leaves no name and no file" {
+	sample
+	mkdir -p ro full
+	mount -t tmpfs -o size=64k full full || skip "only root can make a small file system"
+	run --separate-stderr build -t t -o type=tar,dest=full/t.tar
+	assert_error "output 'type=tar,dest=full/t.tar'"
+	[ -z "$(ls -A full)" ]
+	run --separate-stderr build -t t -o full
+	assert_error "output 'full'.* No space left"
+	umount full
+	[ -z "$(built)" ]
+	assert_clean_store
+}
