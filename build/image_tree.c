@@ -45,19 +45,23 @@ static int lowers_open(struct store *s, const struct image *img, size_t first, s
 	return 0;
 }
 
-/* With an empty directory at the bottom: a single lower would be cloned as it is. */
+/* With an empty directory at the bottom: a single lower would be cloned as it is. The other one is
+ * for a copy of them, where there is no overlay. */
 static int mount_layers(struct store *s, struct txn *t, const struct image *img, size_t n,
 	int *ret_fd, struct err *err)
 {
-	AUTO_FREE char *name = NULL;
+	AUTO_FREE char *name = NULL, *work_name = NULL;
+	AUTO_FD int work = -1;
 	struct lowers l = {0};
 	int r = lowers_open(s, img, 0, n, &l, err);
+	if (r == 0)
+		r = txn_mkdir(t, "work", &work_name, &work, err);
 	if (r == 0)
 		r = txn_mkdir(t, "bottom", &name, &l.fds[l.n], err);
 	if (r == 0) {
 		l.n++;
 		const struct snapshot snap = {
-			.lower = l.fds, .n_lower = l.n, .upper = -1, .work = -1};
+			.lower = l.fds, .n_lower = l.n, .upper = -1, .work = work};
 		r = snapshot_mount(&snap, ret_fd, err);
 	}
 	lowers_done(&l);

@@ -399,3 +399,54 @@ top_manifest() { # LAYOUT [NAME]
 	[ -z "$(built)" ]
 	assert_clean_store
 }
+
+@test "several platforms: a directory each, one index, and annotations of it" {
+	mkdir ctx
+	echo x >ctx/x
+	containerfile <<-'END'
+		FROM scratch
+		ARG TARGETARCH
+		COPY x /$TARGETARCH
+		COPY x /two
+	END
+	local both='--platform=linux/amd64,linux/arm64'
+	build "$both" --squash --annotation index:i=1 --annotation 'manifest[linux/arm64]:a=2' --annotation manifest-descriptor:d=3 \
+		-o out -o type=tar,dest=t.tar -o type=local,dest=one,platform-split=false -o type=oci,dest=o,tar=false,name=x:y --metadata-file m.json
+	[ "$(cd out && find . -type f | sort)" = $'./linux_amd64/amd64\n./linux_amd64/two\n./linux_arm64/arm64\n./linux_arm64/two' ]
+	[ "$(tar -tf t.tar)" = $'linux_amd64/\nlinux_amd64/amd64\nlinux_amd64/two\nlinux_arm64/\nlinux_arm64/arm64\nlinux_arm64/two' ]
+	[ "$(ls one)" = $'amd64\narm64\ntwo' ]
+	top_manifest o y >index
+	[ "$(jq -c .annotations index)" = '{"i":"1"}' ]
+	[ "$(jq -c '[.manifests[].annotations]' index)" = '[{"d":"3"},{"d":"3"}]' ]
+	for arch in amd64 arm64; do
+		skopeo inspect --raw --override-arch "$arch" "oci:o:y" >/dev/null
+		file=o/blobs/sha256/$(jq -r --arg a $arch '.manifests[] | select(.platform.architecture == $a) | .digest[7:]' index)
+		[ "$(jq '.layers | length' "$file")" = 1 ]
+		jq -r .annotations.a "$file"
+	done >annotations
+	[ "$(cat annotations)" = $'null\n2' ]
+	[ "$(jq -r '."containerimage.digest"[7:]' m.json)" = "$(sha index)" ]
+	[ "$(jq -r '."containerimage.config.digest"' m.json)" = null ]
+	build "$both" -o type=docker,name=x,oci-mediatypes=false
+	[ "$(top_manifest "$MICA_ROOT" localhost/x:latest | jq -r '.mediaType, .manifests[0].mediaType')" = "$(
+		printf '%s\n' application/vnd.docker.distribution.manifest.list.v2+json application/vnd.docker.distribution.manifest.v2+json
+	)" ]
+	run --separate-stderr build "$both" -o type=docker,dest=d.tar
+	assert_error 'a docker-archive holds images of one platform'
+	[ ! -e d.tar ]
+	build -o type=local,dest=single,platform-split=true
+	[ -e "single/linux_$(dpkg --print-architecture)/two" ]
+}
+
+@test "outputs and squashed layers are the same without the kernel's overlay" {
+	sample
+	build -t plain -o type=tar,dest=plain.tar
+	build -t plain --squash -o type=oci,dest=plain,tar=false,name=a:b
+	for driver in fuse-overlayfs copy; do
+		[ $driver = copy ] || command -v fuse-overlayfs >/dev/null || continue
+		STORAGE_DRIVER=$driver build -o type=tar,dest=$driver.tar
+		cmp plain.tar $driver.tar
+		STORAGE_DRIVER=$driver build --squash -o type=oci,dest=$driver,tar=false,name=a:b
+		cmp plain/index.json $driver/index.json
+	done
+}
