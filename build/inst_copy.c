@@ -291,7 +291,9 @@ static int copy_excludes(struct eval *e, struct step *s, struct err *err)
 		if (ignore_from_patterns(&pattern, 1, &checked, &why) < 0)
 			return eval_error(e, f->pos, err, why.code, "--exclude: %s", why.msg);
 		ignore_free(checked);
-		strv_add(&s->excludes, pattern);
+		/* unlike in an ignore file, a slash in front stays, and no path begins with one */
+		if (pattern[*pattern == '!'] != '/')
+			strv_add(&s->excludes, pattern);
 	}
 	return 0;
 }

@@ -137,3 +137,12 @@ END
 	build
 	[ "$(stat_of %s d/x)" = 2 ]
 }
+
+@test "--exclude of an absolute path excludes nothing" {
+	containerfile <<'END'
+FROM busybox
+COPY --exclude=/a a /x/
+END
+	build
+	[ "$(stat_of %s x/a)" = 2 ]
+}
