@@ -298,7 +298,9 @@ static int find_entry(struct store *s, struct manifest_list *l, const char *text
 	} else {
 		const struct pull_opts all = {.all_platforms = true, .policy = PULL_NEVER};
 		AUTO_FREE char *ref = NULL;
+		/* here, that is: nothing is fetched to be told what to remove */
 		int r = image_find(s, text, &top, &ref, err);
+		descriptor_done(&top);
 		if (r == 0)
 			r = manifest_list_find_image(s, text, &all, &found, &top, err);
 		for (size_t i = 0; r == 0 && !*ret && i < found.n_manifests; i++)

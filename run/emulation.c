@@ -60,7 +60,8 @@ static const struct {
 	{EM_X86_64, {0xb8, 0x3c, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05}},
 };
 
-extern const ElfW(Ehdr) __ehdr_start; /* the linker's: our own header */
+/* the linker's: our own header */
+extern const ElfW(Ehdr) __ehdr_start; /* NOLINT(bugprone-reserved-identifier) */
 
 static const struct arch *find_arch(const char *name)
 {

@@ -89,7 +89,7 @@ need_emulator() {
 		FROM scratch
 		COPY --from=tools /made /arch /
 	END
-	run --separate-stderr mica build --no-cache --platform linux/amd64,linux/arm64,linux/riscv64 -t multi ctx
+	run --separate-stderr mica build --no-cache --network=none --platform linux/amd64,linux/arm64,linux/riscv64 -t multi ctx
 	[ "$status" = 0 ]
 	grep -q ' 7 run, 2 cached' <<<"$stderr" || fail "$stderr"
 	mica push -q --all multi oci:out
@@ -100,7 +100,7 @@ need_emulator() {
 	done
 	cmp amd64/made arm64/made
 	cmp amd64/made riscv64/made
-	run --separate-stderr mica build --platform linux/amd64,linux/arm64,linux/riscv64 -t multi ctx
+	run --separate-stderr mica build --network=none --platform linux/amd64,linux/arm64,linux/riscv64 -t multi ctx
 	grep -q ' 0 run, 9 cached' <<<"$stderr" || fail "$stderr"
 }
 
@@ -211,7 +211,7 @@ need_emulator() {
 	printf 'FROM --platform=local busybox AS b\nFROM scratch\nCOPY --from=b / /\n' | (mkdir base && cat >base/Containerfile)
 	mica build -q --platform "linux/$other" -t liar base
 	printf 'FROM liar\nRUN echo yes >/said\n' | (mkdir ctx && cat >ctx/Containerfile)
-	mica build -q --platform "linux/$other" -t out ctx
+	mica build -q --network=none --platform "linux/$other" -t out ctx
 	[ "$(in_image --platform "linux/$other" out cat /said)" = yes ]
 }
 
@@ -227,7 +227,7 @@ need_emulator() {
 		SHELL ["/bin/busybox", "sh", "-c"]
 		RUN busybox uname -m >/machine && busybox sha256sum /bin/busybox >/sum
 	END
-	emulated OPF "$MICA_BIN" --root "$MICA_ROOT" build -q --platform linux/amd64,linux/arm64 -t multi ctx
+	emulated OPF "$MICA_BIN" --root "$MICA_ROOT" build -q --network=none --platform linux/amd64,linux/arm64 -t multi ctx
 	[ "$(in_image --platform linux/amd64 multi busybox cat /machine)" = x86_64 ]
 	[ "$(emulated OPF "$MICA_BIN" --root "$MICA_ROOT" run --network none --platform linux/arm64 multi busybox cat /machine)" = aarch64 ]
 	run --separate-stderr emulated OPF "$MICA_BIN" --root "$MICA_ROOT" run --network none --platform linux/arm64 multi busybox sh -c 'exit 7'
@@ -241,9 +241,9 @@ need_emulator() {
 	printf 'FROM scratch\nCOPY bin/sh /bin/sh\n' >base/Containerfile
 	mica build -q --platform linux/arm64 -t base base
 	printf 'FROM base\nRUN echo yes >/said\n' >ctx/Containerfile
-	run --separate-stderr emulated OP "$MICA_BIN" --root "$MICA_ROOT" build -q --platform linux/arm64 ctx
+	run --separate-stderr emulated OP "$MICA_BIN" --root "$MICA_ROOT" build -q --network=none --platform linux/arm64 ctx
 	assert_error "the emulator '.*aarch64-binfmt-P' is not in it; register it with the flag F"
 	cp "$MICA_CACHE/emulator/aarch64-binfmt-P" ctx/
 	printf 'FROM base\nCOPY aarch64-binfmt-P %s\nRUN echo yes >/said\n' "$MICA_CACHE/emulator/" >ctx/Containerfile
-	emulated OP "$MICA_BIN" --root "$MICA_ROOT" build -q --platform linux/arm64 ctx
+	emulated OP "$MICA_BIN" --root "$MICA_ROOT" build -q --network=none --platform linux/arm64 ctx
 }
