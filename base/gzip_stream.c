@@ -169,26 +169,23 @@ struct reader *reader_gunzip(struct reader *below)
 	return &g->r;
 }
 
+static const uint32_t level_sizes[LEVEL_MAX + 1] = {
+	0, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT, ISAL_DEF_LVL3_DEFAULT};
+
 struct gzip_deflater {
+	uint32_t level;
 	struct isal_zstream z;
-	uint32_t level_size;
 	uint8_t level_buf[];
 };
 
 struct gzip_deflater *gzip_deflater_new(int level)
 {
-	static const uint32_t level_size[LEVEL_MAX + 1] = {
-		0, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT, ISAL_DEF_LVL3_DEFAULT};
 	if (level < 0)
 		level = LEVEL_DEFAULT;
 	if (level > LEVEL_MAX)
 		level = LEVEL_MAX;
-	struct gzip_deflater *d = xcalloc(1, sizeof(*d) + level_size[level]);
-	isal_deflate_init(&d->z);
-	d->z.level = (uint32_t)level;
-	d->level_size = level_size[level];
-	d->z.level_buf_size = d->level_size;
-	d->z.level_buf = d->level_size ? d->level_buf : NULL;
+	struct gzip_deflater *d = xmalloc(sizeof(*d) + level_sizes[level]);
+	d->level = (uint32_t)level;
 	return d;
 }
 
@@ -199,11 +196,14 @@ void gzip_deflater_free(struct gzip_deflater *d)
 
 int gzip_deflate_piece(struct gzip_deflater *d, struct gzip_piece *p, struct err *err)
 {
-	isal_deflate_reset(&d->z);
-	/* ISA-L looks into its hash table before it has filled it, and what it finds there decides
-	 * between encodings of the same content */
-	memset(d->level_buf, 0, d->level_size);
-	d->z.gzip_flag = IGZIP_DEFLATE;
+	/* ISA-L looks into its tables before it has filled them, and what it finds there decides
+	 * between encodings of the same content: they start from nothing, not from another piece */
+	memset(&d->z, 0, sizeof(d->z));
+	memset(d->level_buf, 0, level_sizes[d->level]);
+	isal_deflate_init(&d->z);
+	d->z.level = d->level;
+	d->z.level_buf_size = level_sizes[d->level];
+	d->z.level_buf = d->level ? d->level_buf : NULL;
 	if (p->n_window && isal_deflate_set_dict(&d->z, p->window + GZIP_WINDOW - p->n_window,
 				   p->n_window) != COMP_OK)
 		return err_set(err, ERR_SYS, "cannot compress: ISA-L refuses the window");

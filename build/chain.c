@@ -169,6 +169,7 @@ static int commit_job(void *arg, struct buf *out, struct err *err)
 		.clamp = c->b->has_epoch,
 		.force = c->b->has_epoch && c->b->o->force,
 		.clamp_s = c->b->epoch,
+		.write_back = true,
 	};
 	struct layer layer;
 	AUTO_WRITER struct writer *w = writer_to_fd(c->blob, "the layer's blob");
@@ -194,11 +195,16 @@ int link_commit_start(struct build *b, const char *dir, int fd, const struct lin
 	l->below = xmemdup(o->below->l, o->below->n * sizeof(struct link *));
 	l->created = o->created;
 	l->compression = b->o->compression;
-	if (blob_begin(b->store, &l->blob, err) < 0)
-		return err->code;
-	struct commit c = {.dir = fd, .blob = l->blob.fd, .b = b};
-	if (job_start(&l->job, commit_job, &c, err) < 0)
-		return err->code;
+	/* many steps only look at things: no process for nothing */
+	l->committed = l->empty = layer_diff_is_empty(fd);
+	if (!l->empty) {
+		struct commit c = {.dir = fd, .b = b};
+		if (blob_begin(b->store, &l->blob, err) < 0)
+			return err->code;
+		c.blob = l->blob.fd;
+		if (job_start(&l->job, commit_job, &c, err) < 0)
+			return err->code;
+	}
 	*ret = l;
 	return 0;
 }

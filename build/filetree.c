@@ -20,6 +20,15 @@
 #define LINKS_MAX 40 /* as the kernel's MAXSYMLINKS */
 #define NODES_MAX 20000000 /* entries of one tree: a context of that size is a mistake */
 
+/* The name lies behind the node: contexts have many. */
+static struct node *node_new(const char *name)
+{
+	size_t n = strlen(name) + 1;
+	struct node *node = xcalloc(1, sizeof(*node) + n);
+	node->name = memcpy(node + 1, name, n);
+	return node;
+}
+
 struct filetree *filetree_new(
 	int rootfd, const struct ignore *ignore, struct statcache *cache, bool reset_owner)
 {
@@ -28,8 +37,7 @@ struct filetree *filetree_new(
 	t->ignore = ignore && !ignore_is_empty(ignore) ? ignore : NULL;
 	t->cache = cache;
 	t->reset_owner = reset_owner;
-	t->root = xcalloc(1, sizeof(*t->root));
-	t->root->name = xstrdup("");
+	t->root = node_new("");
 	t->root->st.st_mode = S_IFDIR | 0755;
 	(void)fstat(rootfd, &t->root->st);
 	if (reset_owner)
@@ -43,7 +51,6 @@ static void node_free(struct node *n)
 		node_free(n->children[i]);
 	free(n->children);
 	free(n->link);
-	free(n->name);
 	free(n);
 }
 
@@ -106,8 +113,7 @@ static struct node *make_node(struct filetree *t, struct node *dir, const char *
 		AUTO_FREE char *path = *dirpath ? xasprintf("%s/%s", dirpath, name) : xstrdup(name);
 		ignored = ignore_match(t->ignore, path, &below, &line);
 	}
-	struct node *n = xcalloc(1, sizeof(*n));
-	n->name = xstrdup(name);
+	struct node *n = node_new(name);
 	n->parent = dir;
 	n->st = *st;
 	if (t->reset_owner)

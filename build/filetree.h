@@ -19,7 +19,7 @@ struct statcache;
 struct strv;
 
 struct node {
-	char *name; /* component; "" for the root */
+	const char *name; /* component; "" for the root */
 	struct node *parent;
 	struct stat st;
 	bool listed; /* children were read */

@@ -111,6 +111,19 @@ static void add_base_layers(const struct build *b, size_t root_stage, struct man
 	}
 }
 
+/* One that is in the store has been read before. */
+static int check_readable(struct build *b, const char *config, struct err *err)
+{
+	struct image_config readable;
+	struct digest d = digest_of(config, strlen(config));
+	if (blob_has(b->store, &d, NULL))
+		return 0;
+	if (image_config_parse(config, strlen(config), &readable, err) < 0)
+		return err_wrap(err, "the image would be one that nobody reads");
+	image_config_done(&readable);
+	return 0;
+}
+
 static int put_document(struct build *b, const char *text, const char *type, struct descriptor *ret,
 	struct err *err)
 {
@@ -165,13 +178,11 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 	else if (last.tv_sec >= 0)
 		mem_replace(&c->created, xstrdup(clock_format(last, text)));
 	AUTO_FREE char *config = image_config_dump(c);
-	struct image_config readable;
-	int rc = image_config_parse(config, strlen(config), &readable, err);
+	int rc = check_readable(b, config, err);
 	if (rc < 0) {
 		manifest_done(&m);
-		return err_wrap(err, "the image would be one that nobody reads");
+		return rc;
 	}
-	image_config_done(&readable);
 	rc = put_document(b, config, MT_OCI_CONFIG, &m.config, err);
 	if (rc == 0) {
 		AUTO_FREE char *manifest = manifest_dump(&m);

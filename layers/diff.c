@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/gzip_stream.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/stream.h"
@@ -415,13 +416,25 @@ static int archive_by_pipe(
 	return job_collect(&job, true, result, err);
 }
 
+static int write_back_main(void *arg, struct buf *out, struct err *err)
+{
+	const struct archiver *a = arg;
+	(void)out;
+	return syncfs(a->upper) < 0 ? err_sys(err, "cannot write back") : 0;
+}
+
 /* counted: where the packed bytes go. */
 static int archive_parallel(int upper, const struct diff_opts *opts, struct writer *counted,
 	struct archived *ret, struct err *err)
 {
 	struct archiver a = {.upper = upper, .opts = opts};
 	AUTO_BUF struct buf result = BUF_INIT(sizeof(*ret));
+	struct job write_back = {0};
+	struct err ignored = ERR_INIT;
 	int code;
+	/* it may fail: who needs it on disk syncs it, and finds most of it done */
+	if (opts->write_back && job_start(&write_back, write_back_main, &a, &ignored) < 0)
+		log_debug("%s", ignored.msg);
 	if (opts->compression == COMPRESSION_GZIP) {
 		struct pack p = {.make = archive_into, .arg = &a, .level = opts->level};
 		code = pack_gzip(&p, counted, &result, err);
@@ -431,12 +444,22 @@ static int archive_parallel(int upper, const struct diff_opts *opts, struct writ
 		if (code == 0)
 			code = writer_finish(packer, err);
 	}
+	job_cancel(&write_back);
 	if (code < 0)
 		return code;
 	if (result.len != sizeof(*ret))
 		return err_set(err, ERR_SYS, "the archiver gave no result");
 	memcpy(ret, result.data, sizeof(*ret));
 	return 0;
+}
+
+bool layer_diff_is_empty(int upper)
+{
+	AUTO_FD int fd = openat(upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_WALK_LIST struct walk_list list = {0};
+	struct err err = ERR_INIT;
+	return fd >= 0 && !whiteout_is_opaque(fd) && walk_list_read(fd, "/", &list, &err) == 0 &&
+	       list.n == 0;
 }
 
 /* In this process. */

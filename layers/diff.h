@@ -26,7 +26,12 @@ struct diff_opts {
 	               --rewrite-timestamp / --timestamp) */
 	bool force; /* ... and earlier ones too (--timestamp of buildah) */
 	int64_t clamp_s;
+	bool write_back; /* the file system will be synced soon: of a large tree it is begun beside
+	                    the compression */
 };
+
+/* Nothing below it, so that its changeset would have no entries. */
+bool layer_diff_is_empty(int upper);
 
 /* Runs in the calling process. *ret.entries == 0: an empty changeset (a valid, empty tar was
  * written). */

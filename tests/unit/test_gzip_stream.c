@@ -461,6 +461,32 @@ static void a_header_that_comes_in_pieces_is_read(void **state)
 	}
 }
 
+/* Whichever process deflates it, whatever it did before. */
+static void a_piece_does_not_depend_on_the_piece_before(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	AUTO_FREE char *data = sample(2 * GZIP_PIECE);
+	AUTO_FREE struct gzip_piece *p = xcalloc(3, sizeof(*p));
+	for (int level = 0; level <= 3; level++) {
+		struct gzip_deflater *used = gzip_deflater_new(level);
+		struct gzip_deflater *fresh = gzip_deflater_new(level);
+		memcpy(p[0].in, data, GZIP_PIECE);
+		p[0].n_in = GZIP_PIECE;
+		assert_int_equal(gzip_deflate_piece(used, &p[0], &err), 0);
+		for (size_t i = 1; i < 3; i++) {
+			gzip_piece_follow(&p[i], &p[0]);
+			memcpy(p[i].in, data + GZIP_PIECE, GZIP_PIECE);
+			p[i].n_in = GZIP_PIECE;
+			assert_int_equal(gzip_deflate_piece(i == 1 ? used : fresh, &p[i], &err), 0);
+		}
+		assert_int_equal(p[1].n_out, p[2].n_out);
+		assert_memory_equal(p[1].out, p[2].out, p[1].n_out);
+		gzip_deflater_free(used);
+		gzip_deflater_free(fresh);
+	}
+}
+
 static void several_members_and_padding_are_one_stream(void **state)
 {
 	(void)state;
@@ -528,6 +554,7 @@ int main(void)
 		cmocka_unit_test(the_stream_does_not_depend_on_how_the_bytes_arrive),
 		cmocka_unit_test(the_stream_does_not_depend_on_old_memory),
 		cmocka_unit_test(a_header_that_comes_in_pieces_is_read),
+		cmocka_unit_test(a_piece_does_not_depend_on_the_piece_before),
 		cmocka_unit_test(several_members_and_padding_are_one_stream),
 		cmocka_unit_test(every_truncation_is_noticed),
 		cmocka_unit_test(garbage_and_changed_bytes_are_refused),
