@@ -41,11 +41,8 @@ static const char *const masked_sys[] = {
 };
 static const char *const read_only_proc[] = {"bus", "fs", "irq", "sys", "sysrq-trigger"};
 
-int mount_new(const char *type, const char *const *options, unsigned attrs)
+int mount_of_context(int fs, const char *type, const char *const *options, unsigned attrs)
 {
-	AUTO_FD int fs = fsopen(type, FSOPEN_CLOEXEC);
-	if (fs < 0)
-		return -1;
 	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", type, 0) < 0)
 		return -1;
 	for (; options && *options; options++) {
@@ -59,6 +56,12 @@ int mount_new(const char *type, const char *const *options, unsigned attrs)
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -1;
 	return fsmount(fs, FSMOUNT_CLOEXEC, attrs);
+}
+
+int mount_new(const char *type, const char *const *options, unsigned attrs)
+{
+	AUTO_FD int fs = fsopen(type, FSOPEN_CLOEXEC);
+	return fs < 0 ? -1 : mount_of_context(fs, type, options, attrs);
 }
 
 int mount_attach(int mnt, int target, uint64_t attrs, bool recursive)

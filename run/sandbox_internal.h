@@ -49,6 +49,7 @@ struct box {
 };
 
 /* --- shm.c --- */
+#define SHM_CONTEXTS 16 /* of one user namespace; what is left waits for the next ones */
 /* A detached tmpfs for /dev/shm, where no device can be opened; size 0: the default. To be called
  * by the caller's side: user namespaces cannot be made below a root that is mounted over. -1 and
  * errno on failure. */
@@ -115,6 +116,8 @@ int target_open(const struct box *b, const char *path, unsigned flags, int *ret_
 /* A new file system as a detached mount. options: "key=value" or "flag", NULL-terminated. attrs:
  * MOUNT_ATTR_*. A descriptor or -1 with errno. */
 int mount_new(const char *type, const char *const *options, unsigned attrs);
+/* The same of a context that fsopen(2) has made. */
+int mount_of_context(int fs, const char *type, const char *const *options, unsigned attrs);
 /* Moves the detached mount onto target, with attrs set on it first. 0 or -1 with errno. */
 int mount_attach(int mnt, int target, uint64_t attrs, bool recursive);
 int mounts_kernel(struct box *b, struct err *err)

@@ -18,11 +18,18 @@
 
 #define SHM_SIZE_DEFAULT (64 * MIB)
 
-static int shm_tmpfs(uint64_t size, unsigned attrs)
+/* File systems to be, which belong to a user namespace: making one of those takes longer than all
+ * other mounts of a sandbox, so one serves many sandboxes. */
+static int contexts[SHM_CONTEXTS];
+static size_t n_contexts;
+
+static int shm_tmpfs(int context, uint64_t size, unsigned attrs)
 {
 	char option[48];
 	snprintf(option, sizeof(option), "size=%" PRIu64, size ? size : (uint64_t)SHM_SIZE_DEFAULT);
-	return mount_new("tmpfs", (const char *const[]){"mode=1777", option, NULL}, attrs);
+	const char *const options[] = {"mode=1777", option, NULL};
+	return context >= 0 ? mount_of_context(context, "tmpfs", options, attrs)
+	                    : mount_new("tmpfs", options, attrs);
 }
 
 /* All IDs are themselves in pid's user namespace. */
@@ -40,49 +47,53 @@ static bool map_all_ids(pid_t pid)
 	return true;
 }
 
-/* In a process that shares our descriptors, so that its mount is ours too. Answers with the number
- * of the descriptor. */
-static _Noreturn void make_in_namespace(int sock, uint64_t size)
+/* In a process that shares our descriptors, so that its contexts are ours too. Answers with their
+ * numbers. */
+static _Noreturn void open_in_namespace(int sock)
 {
 	char go;
-	int mnt = -1;
+	int fds[SHM_CONTEXTS];
+	size_t n = 0;
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && read(sock, &go, 1) == 1)
-		mnt = shm_tmpfs(size, MOUNT_ATTR_NOSUID);
-	_exit(write(sock, &mnt, sizeof(mnt)) != sizeof(mnt));
+		while (n < SHM_CONTEXTS && (fds[n] = fsopen("tmpfs", FSOPEN_CLOEXEC)) >= 0)
+			n++;
+	_exit(write(sock, fds, n * sizeof(int)) != (ssize_t)(n * sizeof(int)));
 }
 
 /*
  * The devices of a file system that a user namespace mounted cannot be opened by anybody, which
- * guards as nodev does and is not an option that `mount` shows. -1: user namespaces are not
- * allowed.
+ * guards as nodev does and is not an option that `mount` shows. Without any: user namespaces are
+ * not allowed.
  */
-static int shm_of_namespace(uint64_t size)
+static void fill_contexts(void)
 {
-	int sock[2], mnt = -1;
+	int sock[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) < 0)
-		return -1;
+		return;
 	unsigned long flags = CLONE_FILES | CLONE_NEWUSER | CLONE_NEWNS | SIGCHLD;
 	pid_t pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, 0UL);
 	if (pid == 0)
-		make_in_namespace(sock[1], size);
+		open_in_namespace(sock[1]);
 	if (pid > 0) {
 		if (!map_all_ids(pid) || write(sock[0], "", 1) != 1)
 			kill(pid, SIGKILL);
 		/* it holds our end of the socket open too, so that a death would not be heard there
 		 */
 		waitpid(pid, NULL, 0);
-		if (recv(sock[0], &mnt, sizeof(mnt), MSG_DONTWAIT) != sizeof(mnt))
-			mnt = -1;
+		ssize_t n = recv(sock[0], contexts, sizeof(contexts), MSG_DONTWAIT);
+		n_contexts = n > 0 ? (size_t)n / sizeof(int) : 0;
 	}
 	close(sock[0]);
 	close(sock[1]);
-	return mnt;
 }
 
 int shm_new(uint64_t size)
 {
 	if (userns_is_rootless())
-		return shm_tmpfs(size, MOUNT_ATTR_NOSUID); /* in a user namespace already */
-	int mnt = shm_of_namespace(size);
-	return mnt >= 0 ? mnt : shm_tmpfs(size, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+		return shm_tmpfs(-1, size, MOUNT_ATTR_NOSUID); /* in a user namespace already */
+	if (!n_contexts)
+		fill_contexts();
+	AUTO_FD int context = n_contexts ? contexts[--n_contexts] : -1;
+	int mnt = context < 0 ? -1 : shm_tmpfs(context, size, MOUNT_ATTR_NOSUID);
+	return mnt >= 0 ? mnt : shm_tmpfs(-1, size, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 }

@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "run/sandbox.h"
+#include "run/sandbox_internal.h"
 #include "run/userns.h"
 
 #include <dirent.h>
