@@ -172,16 +172,29 @@ peak() { # COMMAND...: MiB of the largest process
 	awk '{ printf "%.1f", $1 / 1024 }' "$base/peak"
 }
 
+# A file of 2 GiB that does not compress, and a context of 100,000 files.
 bench_memory() {
-	local d=$disk/memory build push pull
-	mkdir -p "$d"
-	openssl enc -aes-128-ctr -pass pass:x -nosalt -in /dev/zero 2>/dev/null | head -c 2147483648 >"$d/big"
-	printf 'FROM docker.io/library/busybox\nCOPY big /big\nRUN mv /big /big2\n' >"$d/Containerfile"
-	build=$(peak "${m[@]}" build -q --network=host -t big "$d")
-	push=$(peak "${m[@]}" push -q big "docker://$REG/bench/big")
+	local d=$disk/memory build push pull fsck files
+	mkdir -p "$d/one" "$d/many"
+	python3 - "$d/one/big" <<-'END'
+		import random, sys
+		block = random.randbytes(1 << 20)
+		with open(sys.argv[1], "wb") as f:
+		    for i in range(2048):
+		        f.write(block)
+	END
+	printf 'FROM docker.io/library/busybox\nCOPY big /big\n' >"$d/one/Containerfile"
+	build=$(peak "${m[@]}" build -q --no-cache --network=host -t big "$d/one")
+	rm "$d/one/big"
+	push=$(peak "${m[@]}" push -q big "docker://$REG/library/big")
+	fsck=$(peak "${m[@]}" fsck)
 	rm -rf "$disk/mica"
-	pull=$(peak "${m[@]}" pull -q "$REG/bench/big")
-	row "peak memory on a 2 GiB layer: build, push, pull" "$build, $push, $pull MiB" "" "" "under 64 MiB"
+	pull=$(peak "${m[@]}" pull -q "$REG/library/big")
+	(cd "$d/many" && seq 100000 | xargs touch)
+	printf 'FROM docker.io/library/busybox\nCOPY . /many\n' >"$d/Containerfile"
+	files=$(peak "${m[@]}" build -q --no-cache -f "$d/Containerfile" -t many "$d/many")
+	row "peak memory: layers of 2 GiB built, pushed, checked, pulled; 100,000 files copied" "$build, $push, $fsck, $pull; $files MiB" "" "" "under 64 MiB"
+	rm -rf "$disk/mica" "$d"
 }
 
 cat <<END
