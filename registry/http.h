@@ -34,7 +34,10 @@ struct http_tls {
 
 struct http_response {
 	int status; /* 0: none came */
-	char *content_type, *location, *digest;
+	char *content_type, *location;
+	/* what the registry says it is, for a HEAD: the digest of bytes that came is taken from
+	 * them, and a header that says otherwise means nothing */
+	char *digest;
 	char *etag, *last_modified;
 	uint64_t length; /* Content-Length, 0 when unknown */
 	uint64_t range_from; /* of a 206 */

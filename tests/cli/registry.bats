@@ -175,3 +175,47 @@ build_one() { # NAME [TEXT]
 	mica run --rm --network=none busybox true
 	assert_clean_store
 }
+
+picky() { # starts the registry that is served from ./layout; its log is ./requests
+	PICKY=$(free_port)
+	python3 "$BATS_TEST_DIRNAME/../tools/picky-registry.py" layout "$PICKY" requests >picky.out 2>&1 3>&- &
+	echo $! >"$T/picky.$PICKY.pid"
+	printf '\n[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$PICKY" >>"$CONTAINERS_REGISTRIES_CONF"
+	wait_for 10 answers "127.0.0.1:$PICKY"
+}
+
+@test "a token of its scope, a transfer that breaks, layers from elsewhere that see no credentials" {
+	mkdir tree
+	head -c 300000 /dev/urandom >tree/noise
+	plain_tar l1.tar tree
+	make_layout layout '{"Env":["PATH=/bin"]}' l1.tar
+	picky
+	mica login -u anna -p secret "127.0.0.1:$PICKY"
+	: >requests
+	# Its Docker-Content-Digest is of nothing: what counts is the digest of the bytes that came.
+	mica pull -q "127.0.0.1:$PICKY/team"
+	[ "$(skopeo inspect --raw "oci:$MICA_ROOT:127.0.0.1:$PICKY/team:latest" | sha256sum)" = "$(skopeo inspect --raw oci:layout | sha256sum)" ]
+	grep -E "^GET $PICKY /token\?.*scope=repository(:|%3A)team(:|%3A)pull.* Basic -$" requests
+	run ! grep other requests
+	# the layer: half of it, and the rest from where it broke off; never with credentials
+	elsewhere=$((PICKY + 1))
+	grep -E "^GET $elsewhere /sha256:[0-9a-f]+ - -$" requests
+	grep -E "^GET $elsewhere /sha256:[0-9a-f]+ - bytes=[1-9][0-9]*-$" requests
+	[ "$(grep -c "^GET $elsewhere " requests)" = 2 ]
+	mica fsck
+}
+
+@test "a token service of another owner is asked without credentials" {
+	mkdir tree
+	plain_tar l1.tar tree
+	make_layout layout '{"Env":["PATH=/bin"]}' l1.tar
+	picky
+	mica login -u anna -p secret "127.0.0.1:$PICKY"
+	grep -E "^GET $PICKY /token.* Basic " requests
+	: >requests
+	mica pull -q "127.0.0.1:$PICKY/plain" # its service is at localhost
+	grep -E "^GET $PICKY /token.* - -$" requests
+	run -125 mica pull -q "127.0.0.1:$PICKY/foreign"
+	[[ "$output" == *"auth.example.invalid"* ]] || fail "$output"
+	run ! grep -E "Basic|anna" requests
+}

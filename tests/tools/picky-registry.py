@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """picky-registry.py LAYOUT PORT LOG: a registry at 127.0.0.1:PORT that wants bearer tokens from its own token service, breaks every transfer of a layer once in
 the middle, and sends layers from another origin (PORT+1) that must see no Authorization. Repositories with a realm elsewhere: 'foreign' (another owner), 'plain'.
+The digest that it gives with a manifest is of nothing.
 Each request is a line of LOG: METHOD PORT PATH, and what it carried."""
 import base64
 import http.server
@@ -77,6 +78,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.token()
         if self.server.server_port != PORT:
             return self.layer(self.path[1:])
+        if self.path == "/v2/" and self.headers.get("Authorization", "").startswith("Bearer T:"):
+            return self.answer(200, "application/json", b"{}")
+        if self.path == "/v2/":
+            return self.answer(401, "application/json", b"{}", WWW_Authenticate=f'Bearer realm="http://127.0.0.1:{PORT}/token",service="picky"')
         m = re.fullmatch(r"/v2/([^/]+)/(manifests|blobs)/(.+)", self.path)
         if not m:
             return self.answer(404, "application/json", b"{}")
@@ -85,7 +90,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             realm = {"foreign": "https://auth.example.invalid/token", "plain": f"http://localhost:{PORT}/token"}.get(repo, f"http://127.0.0.1:{PORT}/token")
             return self.answer(401, "application/json", b"{}", WWW_Authenticate=f'Bearer realm="{realm}",service="picky",scope="repository:other:*"')
         if kind == "manifests":
-            return self.answer(200, MANIFEST, TOP)
+            return self.answer(200, MANIFEST, TOP, Docker_Content_Digest="sha256:" + 64 * "0")
         if name in LAYERS:
             return self.answer(307, "text/plain", b"", Location=f"http://127.0.0.1:{PORT + 1}/{name}")
         return self.answer(200, "application/octet-stream", blob(name))
