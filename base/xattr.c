@@ -118,7 +118,6 @@ int xattrs_read(int dirfd, const char *name, struct xattrs *ret, struct err *err
 	if (all.n > 1)
 		qsort(all.x, all.n, sizeof(*all.x), cmp_names);
 	*ret = all;
-	/* NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): read by cleanup */
 	all = (struct xattrs){0};
 	return 0;
 }

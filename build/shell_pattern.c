@@ -63,7 +63,6 @@ static int pattern_compile(const char *text, struct pattern *ret, struct err *er
 		p.t[p.n++] = t;
 	}
 	*ret = p;
-	/* NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): read by cleanup */
 	p = (struct pattern){0};
 	return 0;
 }

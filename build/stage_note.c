@@ -39,7 +39,7 @@ static void set_digest(struct json *j, const char *name, const struct digest *d)
 
 bool step_result_key(const struct step_result *res, struct digest *ret)
 {
-	if (res->ran && !res->link->recorded)
+	if (res->ran && !(res->link && res->link->recorded))
 		return false;
 	*ret = res->ran ? res->link->record_key : res->key;
 	return true;

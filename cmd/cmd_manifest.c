@@ -329,7 +329,7 @@ static int change(
 		r = manifest_list_open(s, rest->v[0], false, &list, err);
 	if (r == 0)
 		r = find_entry(s, &list, rest->v[1], &entry, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	of_entry = entry->digest;
 	if (a)

@@ -43,7 +43,6 @@ static int find(const struct index_file *f, size_t from, const char *ref, const 
 			continue;
 		if (ret) {
 			*ret = n;
-			/* NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): read by cleanup */
 			n = (struct name){0};
 		}
 		*ret_at = i;
