@@ -159,7 +159,7 @@ int image_platforms(
 	int r = blob_read(s, top, MANIFEST_MAX, &text, &n, err);
 	if (r == 0)
 		r = index_parse(text, n, top->media_type, &ix, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = index_platforms(s, &ix, ret, err);
 	index_done(&ix);
