@@ -56,7 +56,7 @@ static int settle_dir(
 	/* the kernel leaves no marks in what is new */
 	if ((merges || s->foreign) && settle_tree(s, fd, merges ? &sub : &nothing, err) < 0)
 		return err->code;
-	if (!merges || !settle_before(st.st_mtim, s->begun))
+	if (!merges)
 		return 0;
 	if (settle_same(dirfd, name, &st, below, &same, err) < 0)
 		return err->code;

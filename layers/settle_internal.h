@@ -7,7 +7,8 @@
 struct err;
 
 /* Is dirfd/name, of which st is the lstat, the same as what the layers below have there, in
- * everything that a layer can say? Directories: apart from what is in them. */
+ * everything that a layer can say? Directories: apart from what is in them, and from their times.
+ */
 int settle_same(int dirfd, const char *name, const struct stat *st, const struct merged *below,
 	bool *ret, struct err *err) __attribute__((warn_unused_result));
 

@@ -353,9 +353,7 @@ static int move_dir(struct mover *m, int from, const char *name, const struct st
 	int r = merged_enter(below, name, &sub, err);
 	if (r == 0)
 		r = settle_same(from, name, st, below, &same, err);
-	/* for a step whose work counts as it is, a touched directory is a change */
-	bool touched = m->begun.tv_sec == 0 && !settle_before(st->st_ctim, m->copied.over);
-	if (r == 0 && (!same || touched))
+	if (r == 0 && !same)
 		r = place_need(&own, err);
 	if (r == 0)
 		r = move_tree(m, fd, &sub, &own, err);

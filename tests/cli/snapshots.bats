@@ -80,6 +80,10 @@ layers_of() { # IMAGE
 	# The step's layer has nothing in it: the image has the layers of its base.
 	mica build -q --network=none --target=base -t b ctx
 	[ "$(layers_of t)" = "$(layers_of b)" ]
+	# A name that came and went does not change a directory, not even its time.
+	printf 'FROM localhost/b\nRUN touch /keep/x && rm /keep/x && echo 1 >/dir/sub/x\n' | mica build -q --network=none -t c -f - ctx
+	layer=$(manifest_of c | jq -r '.layers[-1].digest')
+	[ "$(tar tf "$MICA_ROOT/blobs/sha256/${layer#sha256:}" | sort | xargs)" = "dir/ dir/sub/ dir/sub/x" ]
 	printf 'FROM localhost/b\nRUN mkdir /n /n/m /a/n; rmdir /keep; mkdir /keep\n' | mica build -q --network=none -t n -f - ctx
 	layer=$(manifest_of n | jq -r '.layers[-1].digest')
 	# Only a directory that took another one's place hides it.
