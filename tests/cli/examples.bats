@@ -52,10 +52,10 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 
 	# Everything up to COPY is cached; a changed source costs one compilation.
 	sed -i 's/hello, %s/good day, %s/' ctx/greet.c
-	mica build --network=none -t greet ctx
+	mica build --network=host -t greet ctx
 	[ "$(in_image greet)" = "good day, world, from user 65534" ]
 	# A stage that only --target asks for.
-	mica build --network=none --target=test -t greet-test ctx
+	mica build --network=host --target=test -t greet-test ctx
 	assert_clean_store
 }
 
@@ -168,14 +168,14 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	[ "$(jq -c .config.OnBuild <<<"$(config_of shop)")" = null ]
 
 	# The base by itself, and another context that is built from it by name.
-	mica build --network=none --target=base -t onbuild ctx
+	mica build --network=host --target=base -t onbuild ctx
 	[ "$(jq '.config.OnBuild | length' <<<"$(config_of onbuild)")" = 5 ]
 	mkdir -p other/app
 	echo 'print(arg[1], os.getenv("APP_ENV"))' >other/app/main.lua
-	mica build --network=none --build-arg APP_ENV=test -t other -f - other <<<$'FROM localhost/onbuild\nENTRYPOINT ["lua5.4", "main.lua", "hi"]'
+	mica build --network=host --build-arg APP_ENV=test -t other -f - other <<<$'FROM localhost/onbuild\nENTRYPOINT ["lua5.4", "main.lua", "hi"]'
 	[ "$(in_image other)" = $'hi\ttest' ]
 	echo 'print(' >other/app/main.lua
-	run mica build --network=none -t other -f - other <<<'FROM localhost/onbuild'
+	run mica build --network=host -t other -f - other <<<'FROM localhost/onbuild'
 	[ "$status" = 1 ]
 	[[ "$output" == *"luac5.4: main.lua:"* ]]
 	assert_clean_store
@@ -194,9 +194,9 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	run ! grep -q very-secret-token worker.tar
 	run ! grep -rqs very-secret-token "$MICA_ROOT"
 	# Without the secret: the image says so; a platform that is not known is refused by the step.
-	mica build --network=none --no-cache-filter registered -t worker ctx
+	mica build --network=host --no-cache-filter registered -t worker ctx
 	[ "$(in_image worker)" = "worker anonymous on $(uname -m)-linux-gnu did 1 jobs, init is tini" ]
-	run mica build --network=none --build-arg TARGETARCH=vax --target=runtime ctx
+	run mica build --network=host --build-arg TARGETARCH=vax --target=runtime ctx
 	[ "$status" = 1 ]
 	[[ "$output" == *"unsupported platform: linux/vax"* ]]
 	assert_clean_store
