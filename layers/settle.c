@@ -115,19 +115,31 @@ static int settle_tree(struct settle *s, int fd, const struct merged *below, str
 	return changed ? set_time(fd, &before, err) : 0;
 }
 
+static int is_empty(int fd, bool *ret, struct err *err)
+{
+	AUTO_WALK_LIST struct walk_list list = {0};
+	if (walk_list_read(fd, "", &list, err) < 0)
+		return err->code;
+	*ret = list.n == 0;
+	return lseek(fd, 0, SEEK_SET) < 0 ? err_sys(err, "cannot read a directory") : 0;
+}
+
 int snapshot_settle(const struct snapshot *snap, struct timespec begun, struct err *err)
 {
 	AUTO_MERGED struct merged below = {0};
 	struct settle s = {.begun = begun};
-	if (merged_root(snap->lower, snap->n_lower, &below, err) < 0)
-		return err->code;
-	int copied = snapshot_copy_settle(snap->work, snap->upper, &below, begun, err);
-	if (copied != 0)
-		return copied < 0 ? copied : 0;
-	if (snapshot_fuse_wait(snap->work, &s.foreign, err) < 0)
-		return err->code;
+	bool nothing = true;
 	AUTO_FD int fd = openat(snap->upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "cannot open the step's directory");
-	return settle_tree(&s, fd, &below, err);
+	bool copied = snapshot_copy_used(snap->work);
+	if (!copied && (snapshot_fuse_wait(snap->work, &s.foreign, err) < 0 ||
+			       is_empty(fd, &nothing, err) < 0))
+		return err->code;
+	if (!copied && nothing)
+		return 0;
+	if (merged_root(snap->lower, snap->n_lower, &below, err) < 0)
+		return err->code;
+	return copied ? snapshot_copy_settle(snap->work, snap->upper, &below, begun, err)
+	              : settle_tree(&s, fd, &below, err);
 }

@@ -251,16 +251,11 @@ static int write_record(int work, struct copied *c, struct err *err)
 	return fs_write_file(work, RECORD, b.data, b.len, 0600, false, err);
 }
 
-/* 0: there is none, 1. */
 static int read_record(int work, struct copied *ret, struct err *err)
 {
 	AUTO_FREE char *data = NULL;
 	size_t len;
 	int r = fs_read_file(work, RECORD, RECORD_MAX, &data, &len, err);
-	if (r == ERR_NOT_FOUND) {
-		err_clear(err);
-		return 0;
-	}
 	if (r < 0)
 		return r;
 	if (len < sizeof(ret->over))
@@ -268,7 +263,12 @@ static int read_record(int work, struct copied *ret, struct err *err)
 	memcpy(&ret->over, data, sizeof(ret->over));
 	ret->n = (len - sizeof(ret->over)) / sizeof(*ret->marks);
 	ret->marks = xmemdup(data + sizeof(ret->over), ret->n * sizeof(*ret->marks));
-	return 1;
+	return 0;
+}
+
+bool snapshot_copy_used(int work)
+{
+	return faccessat(work, RECORD, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int snapshot_copy_mount(const struct snapshot *s, int *ret_fd, struct err *err)
@@ -443,7 +443,7 @@ int snapshot_copy_settle(
 {
 	AUTO_COPIED struct copied copied = {0};
 	int r = read_record(work, &copied, err);
-	if (r <= 0)
+	if (r < 0)
 		return r;
 	AUTO_FD int from = openat(work, TREE, DIR_FLAGS);
 	struct place root = {.fd = openat(upper, ".", DIR_FLAGS)};
@@ -459,5 +459,5 @@ int snapshot_copy_settle(
 		r = fs_remove_tree(work, TREE, err);
 	if (r == 0 && unlinkat(work, RECORD, 0) < 0)
 		r = err_sys(err, "cannot remove the record of a copied snapshot");
-	return r < 0 ? r : 1;
+	return r;
 }
