@@ -1,10 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 # The manual pages as everybody uses them: man/*.scd with each "%include FILE" line replaced by man/FILE, in the build folder. Sets
 # MICA_PAGES (files), MICA_PAGES_AWK and MICA_AWK.
-set(page_names mica mica-build mica-fsck mica-history mica-images mica-info mica-inspect mica-load mica-login mica-logout
-	mica-manifest mica-manifest-add mica-manifest-annotate mica-manifest-create mica-manifest-exists mica-manifest-inspect
-	mica-manifest-push mica-manifest-remove mica-manifest-rm
-	mica-prune mica-pull mica-push mica-rmi mica-run mica-save mica-tag mica-untag mica-version)
+set(page_names
+	mica
+	mica-build
+	mica-fsck
+	mica-history
+	mica-images
+	mica-info
+	mica-inspect
+	mica-load
+	mica-login
+	mica-logout
+	mica-manifest
+	mica-manifest-add
+	mica-manifest-annotate
+	mica-manifest-create
+	mica-manifest-exists
+	mica-manifest-inspect
+	mica-manifest-push
+	mica-manifest-remove
+	mica-manifest-rm
+	mica-prune
+	mica-pull
+	mica-push
+	mica-rmi
+	mica-run
+	mica-save
+	mica-tag
+	mica-untag
+	mica-version)
 set(MICA_PAGES_AWK ${CMAKE_SOURCE_DIR}/cmake/pages.awk)
 find_program(MICA_AWK NAMES awk mawk gawk REQUIRED)
 
