@@ -6,6 +6,7 @@
 #include "base/strv.h"
 #include "build/build_internal.h"
 #include "build/cache.h"
+#include "store/cache_mounts.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -97,12 +98,13 @@ static int start_afresh(struct build *b, const struct cache_mount *c, struct err
 	return try_lock(c->lock, lock_op(c), err);
 }
 
-int cache_mount_open(
-	struct build *b, struct cache_mount *c, bool wait_order, bool fresh, struct err *err)
+int cache_mount_open(struct build *b, struct cache_mount *c, const char *id, bool wait_order,
+	bool fresh, struct err *err)
 {
 	AUTO_FD int mounts = mkdir_open(store_fd(b->store), "mounts", err);
 	if (mounts < 0 || (c->dir = mkdir_open(mounts, c->name, err)) < 0)
 		return err->code;
+	cache_mount_note(c->dir, id);
 	bool private = c->sharing == MOUNT_PRIVATE;
 	int r = 1;
 	/* only instance 0 is ever waited for */

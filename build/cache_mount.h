@@ -31,13 +31,13 @@ struct cache_mount {
 /* The name of the cache of m. from: what fills it at first, NULL nothing. */
 void cache_mount_name(const struct step_mount *m, const struct digest *from, char *ret);
 /*
- * c->name and c->sharing are set. Locks it unless it is busy. Several are to be opened in the order
- * of their names; once one was busy the others come with wait_order, so that whoever holds one that
- * another may wait for never waits for an earlier one. fresh: what is in it goes, once a build and
- * when nobody uses it.
+ * c->name and c->sharing are set; id: what it is called. Locks it unless it is busy. Several are to
+ * be opened in the order of their names; once one was busy the others come with wait_order, so that
+ * whoever holds one that another may wait for never waits for an earlier one. fresh: what is in it
+ * goes, once a build and when nobody uses it.
  */
-int cache_mount_open(struct build *b, struct cache_mount *c, bool wait_order, bool fresh,
-	struct err *err) __attribute__((warn_unused_result));
+int cache_mount_open(struct build *b, struct cache_mount *c, const char *id, bool wait_order,
+	bool fresh, struct err *err) __attribute__((warn_unused_result));
 /* Blocks until it is locked; in a forked child that holds for the parent. */
 int cache_mount_wait(const struct cache_mount *c, struct err *err)
 	__attribute__((warn_unused_result));

@@ -91,7 +91,8 @@ static int open_cache(
 	const struct mount_opts *o = &it->m->o;
 	bool seeded = mount_has_input(it->m);
 	bool shaped = (o->has_mode || o->has_uid || o->has_gid) && !*it->m->source;
-	if (cache_mount_open(s->b, &it->cache, wait_order, fresh && (seeded || shaped), err) < 0)
+	if (cache_mount_open(
+		    s->b, &it->cache, it->m->id, wait_order, fresh && (seeded || shaped), err) < 0)
 		return err->code;
 	if (it->cache.exists)
 		return 0;

@@ -4,6 +4,10 @@
 set(page_names
 	mica
 	mica-build
+	mica-cache
+	mica-cache-ls
+	mica-cache-rm
+	mica-du
 	mica-fsck
 	mica-history
 	mica-images

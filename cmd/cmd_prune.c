@@ -1,22 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "cmd/cmd.h"
+#include "cmd/image_list.h"
 #include "cmd/text.h"
+#include "store/choose.h"
 #include "store/gc.h"
 #include "store/store.h"
 
+#define DAY_S 86400
+
 struct prune_args {
-	bool all, force, dry_run, cache;
+	bool all, force, dry_run, cache, mounts;
+	const char *older_than;
+	uint64_t max_size, min_free;
+	struct strv filters;
 };
 
 static const struct opt prune_options[] = {
 	OPT_BOOL('a', "all", struct prune_args, all),
 	OPT_BOOL(0, "build-cache", struct prune_args, cache),
+	OPT_BOOL(0, "cache-mounts", struct prune_args, mounts),
+	OPT_ALIAS(0, "volumes", "cache-mounts"),
 	OPT_BOOL(0, "dry-run", struct prune_args, dry_run),
+	OPT_STRV(0, "filter", struct prune_args, filters),
 	OPT_BOOL('f', "force", struct prune_args, force),
+	OPT_SIZE(0, "max-size", struct prune_args, max_size),
+	OPT_SIZE(0, "min-free", struct prune_args, min_free),
+	OPT_STRING(0, "older-than", struct prune_args, older_than),
 	OPT_END,
 };
 
@@ -27,9 +42,151 @@ static bool confirmed(struct app *app, const struct prune_args *a)
 
 	if (!a->all || a->force || a->dry_run || !app->out.err_tty)
 		return true;
-	(void)fprintf(app->out.err, "This removes all images and the step cache. Continue? [y/N] ");
+	(void)fprintf(app->out.err, "This removes %simages and step cache. Continue? [y/N] ",
+		a->filters.n || a->older_than || a->max_size || a->min_free ? "" : "all ");
 	(void)fflush(app->out.err);
 	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+/* --- filters --------------------------------------------------------------------------------- */
+
+/* "24h", "7d", "2w" before now, a date, or Unix seconds; *ret Unix seconds. */
+static bool parse_moment(const char *text, int64_t *ret)
+{
+	size_t n = strlen(text);
+	uint64_t days;
+	int64_t ns;
+	struct timespec t;
+
+	if (n > 1 && (text[n - 1] == 'd' || text[n - 1] == 'w')) {
+		AUTO_FREE char *digits = xstrndup(text, n - 1);
+		if (!num_u64(digits, 100000, &days))
+			return false;
+		*ret = clock_now().tv_sec - (int64_t)days * DAY_S * (text[n - 1] == 'w' ? 7 : 1);
+		return true;
+	}
+	if (num_duration(text, &ns) && ns >= 0) {
+		*ret = clock_now().tv_sec - ns / 1000000000;
+		return true;
+	}
+	if (clock_parse(text, &t)) {
+		*ret = t.tv_sec;
+		return true;
+	}
+	return num_i64(text, 0, INT64_MAX, ret);
+}
+
+struct image_filter {
+	int64_t created_before_s; /* 0: whenever */
+	struct strv labels, not_labels; /* KEY or KEY=VALUE */
+};
+
+static void image_filter_done(struct image_filter *f)
+{
+	strv_done(&f->labels);
+	strv_done(&f->not_labels);
+}
+#define AUTO_IMAGE_FILTER __attribute__((cleanup(image_filter_done)))
+
+static int parse_filter(
+	const char *filter, struct image_filter *f, struct gc_limits *l, struct err *err)
+{
+	const char *eq = strchr(filter, '=');
+
+	if (str_has_prefix(filter, "label!=")) {
+		strv_add(&f->not_labels, filter + strlen("label!="));
+	} else if (str_has_prefix(filter, "label=")) {
+		strv_add(&f->labels, filter + strlen("label="));
+	} else if (streq(filter, "dangling=true") || streq(filter, "dangling=1")) {
+		l->all = false;
+	} else if (streq(filter, "dangling=false") || streq(filter, "dangling=0")) {
+		l->all = true;
+	} else if (str_has_prefix(filter, "until=")) {
+		if (!parse_moment(eq + 1, &f->created_before_s))
+			return err_set(err, ERR_INVALID,
+				"filter 'until': '%s' is no duration ('24h', '7d') and no date",
+				eq + 1);
+	} else {
+		return err_set(err, ERR_INVALID,
+			"unknown filter '%s', known are: dangling=true|false, label=KEY[=VALUE], "
+			"label!=KEY[=VALUE], until=TIME",
+			filter);
+	}
+	return 0;
+}
+
+static bool has_label(const struct listed *i, const char *label)
+{
+	const char *eq = strchr(label, '=');
+	AUTO_FREE char *key = eq ? xstrndup(label, (size_t)(eq - label)) : xstrdup(label);
+	const char *value = map_get(&i->labels, key);
+
+	return eq ? value && streq(value, eq + 1) : map_has(&i->labels, key);
+}
+
+static bool passes(const struct listed *i, const struct image_filter *f)
+{
+	if (f->created_before_s && i->created_s >= f->created_before_s)
+		return false;
+	STRV_FOREACH (label, &f->labels)
+		if (!has_label(i, *label))
+			return false;
+	STRV_FOREACH (label, &f->not_labels)
+		if (has_label(i, *label))
+			return false;
+	return true;
+}
+
+/* The digests of the images that pass. */
+static int filter_images(
+	struct store *s, const struct image_filter *f, struct strv *ret, struct err *err)
+{
+	AUTO_IMAGE_LIST struct image_list list = {0};
+	char text[DIGEST_STR_MAX];
+
+	int r = image_list_load(s, &list, err);
+	for (size_t i = 0; i < list.n; i++)
+		if (passes(&list.i[i], f))
+			strv_add(ret, digest_str(&list.i[i].top.digest, text));
+	return r;
+}
+
+/* Reduces what goes to what the options choose. *ret_limited: they do choose. */
+static int choose(struct store *s, const struct prune_args *a, struct gc_opts *o,
+	struct gc_choice *ret, bool *ret_limited, struct err *err)
+{
+	AUTO_IMAGE_FILTER struct image_filter f = {0};
+	AUTO_STRV struct strv images = STRV_INIT;
+	struct gc_limits l = {.unnamed = o->unnamed,
+		.all = o->all,
+		.cache = o->cache,
+		.mounts = o->mounts,
+		.max_size = a->max_size,
+		.min_free = a->min_free};
+	int r = 0;
+
+	*ret_limited = a->filters.n || a->older_than || a->max_size || a->min_free;
+	if (!*ret_limited)
+		return 0;
+	STRV_FOREACH (filter, &a->filters)
+		if (r == 0)
+			r = parse_filter(*filter, &f, &l, err);
+	if (r == 0 && a->older_than && !parse_moment(a->older_than, &l.used_before_s))
+		r = err_set(err, ERR_INVALID,
+			"option '--older-than': '%s' is no duration ('24h', '7d') and no date",
+			a->older_than);
+	if (r == 0)
+		r = filter_images(s, &f, &images, err);
+	if (r < 0)
+		return r;
+	/* until= is about creation, of images; cache records and mounts have their last use instead
+	 */
+	l.cache_before_s = f.created_before_s;
+	if (f.labels.n || f.not_labels.n) /* what is no image has none */
+		l.cache = l.mounts = false;
+	l.images = &images;
+	o->all = l.all;
+	return gc_choose(s, &l, ret, err);
 }
 
 static int prune_run(struct app *app, void *args, const struct strv *rest, struct err *err)
@@ -37,12 +194,16 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 	const struct prune_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_STRV struct strv removed = STRV_INIT;
+	AUTO_GC_CHOICE struct gc_choice choice = {0};
 	struct gc_result result = {0};
 	char size[TEXT_NUM_MAX];
-	const struct gc_opts opts = {
+	bool limited = false;
+	struct gc_opts opts = {
 		.unnamed = true,
 		.all = a->all,
-		.cache = a->all || a->cache,
+		/* room is made of what is made again most easily */
+		.cache = a->all || a->cache || a->max_size || a->min_free,
+		.mounts = a->mounts,
 		.dry_run = a->dry_run,
 	};
 
@@ -50,6 +211,10 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 	if (!confirmed(app, a))
 		return 0;
 	int r = app_store(app, false, &s, err);
+	if (r == 0)
+		r = choose(s, a, &opts, &choice, &limited, err);
+	if (limited)
+		opts.only = &choice;
 	if (r == 0)
 		r = store_gc(s, &opts, &result, &removed, err);
 	if (r < 0)
@@ -69,6 +234,7 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 
 const struct cmd cmd_prune = {
 	.name = "prune",
+	.aliases = "system-prune image-prune",
 	.options = prune_options,
 	.args_size = sizeof(struct prune_args),
 	.flags = CMD_USERNS,

@@ -22,6 +22,7 @@
 #include "run/sandbox.h"
 #include "store/images.h"
 #include "store/lowers.h"
+#include "store/names.h"
 #include "store/store.h"
 
 #define EXIT_NOT_EXECUTABLE 126 /* as a shell has it, and docker */
@@ -251,6 +252,8 @@ static int get_image(struct app *app, struct store *s, const struct run_args *a,
 			r = err_set(err, ERR_UNSUPPORTED, "'%s' is not for that platform", text);
 		here = false;
 	}
+	if (here)
+		name_used(s, &top);
 	if (r == 0 && (!here || (!by_id && (o.policy == PULL_ALWAYS || o.policy == PULL_NEWER)))) {
 		remote_args_apply(app, &a->remote, &o.remote);
 		o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);

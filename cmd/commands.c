@@ -8,14 +8,18 @@
 #include "cmd/cmd.h"
 #include "store/store.h"
 
-extern const struct cmd cmd_fsck, cmd_history, cmd_images, cmd_info, cmd_inspect, cmd_load,
-	cmd_login, cmd_logout, cmd_manifest, cmd_manifest_add, cmd_manifest_annotate,
-	cmd_manifest_create, cmd_manifest_exists, cmd_manifest_inspect, cmd_manifest_push,
-	cmd_manifest_remove, cmd_manifest_rm, cmd_prune, cmd_pull, cmd_push, cmd_rmi, cmd_run,
-	cmd_save, cmd_tag, cmd_untag, cmd_version;
+extern const struct cmd cmd_cache, cmd_cache_ls, cmd_cache_rm, cmd_du, cmd_fsck, cmd_history,
+	cmd_images, cmd_info, cmd_inspect, cmd_load, cmd_login, cmd_logout, cmd_manifest,
+	cmd_manifest_add, cmd_manifest_annotate, cmd_manifest_create, cmd_manifest_exists,
+	cmd_manifest_inspect, cmd_manifest_push, cmd_manifest_remove, cmd_manifest_rm, cmd_prune,
+	cmd_pull, cmd_push, cmd_rmi, cmd_run, cmd_save, cmd_tag, cmd_untag, cmd_version;
 
 const struct cmd *const commands[] = {
 	&cmd_build,
+	&cmd_cache,
+	&cmd_cache_ls,
+	&cmd_cache_rm,
+	&cmd_du,
 	&cmd_fsck,
 	&cmd_history,
 	&cmd_images,

@@ -305,6 +305,7 @@ int image_pull(struct store *s, const char *location, const struct pull_opts *o,
 	if (may_be_here) {
 		r = find_here(s, rest, o, &p, err);
 		if (r == 0) {
+			name_used(s, &p.top);
 			r = unpack_here(s, o, &p, err);
 			goto out;
 		}

@@ -43,3 +43,9 @@ uint64_t disk_usage(int dirfd, const char *path)
 {
 	return walk(dirfd, path, 0);
 }
+
+uint64_t disk_usage_own(int dirfd, const char *path)
+{
+	struct stat st;
+	return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : own_size(&st);
+}

@@ -5,3 +5,5 @@
 #include <stdint.h>
 
 uint64_t disk_usage(int dirfd, const char *path);
+/* Of the file or directory itself. */
+uint64_t disk_usage_own(int dirfd, const char *path);

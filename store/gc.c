@@ -15,6 +15,7 @@
 #include "base/strv.h"
 #include "store/ballast.h"
 #include "store/blobs.h"
+#include "store/choose.h"
 #include "store/dir_list.h"
 #include "store/disk_usage.h"
 #include "store/mark.h"
@@ -30,6 +31,7 @@ struct sweep {
 	struct gc_result *result;
 	struct strv *removed; /* may be NULL */
 	struct marks marks;
+	struct digest_set records; /* those that go; in a dry run they are still there */
 };
 
 static void report(struct sweep *w, const char *what, const char *name)
@@ -43,8 +45,10 @@ static void report(struct sweep *w, const char *what, const char *name)
 static bool is_kept(const struct gc_opts *o, const struct name *n)
 {
 	char buf[DIGEST_STR_MAX];
-	if (o->keep && ((n->ref && strv_has(o->keep, n->ref)) ||
-			       strv_has(o->keep, digest_str(&n->manifest.digest, buf))))
+	digest_str(&n->manifest.digest, buf);
+	if (o->only && !strv_has(&o->only->images, buf))
+		return true;
+	if (o->keep && ((n->ref && strv_has(o->keep, n->ref)) || strv_has(o->keep, buf)))
 		return true;
 	return n->ref ? !o->all : !(o->unnamed || o->all);
 }
@@ -82,24 +86,34 @@ static int forget_names(struct sweep *w, struct names *names, struct err *err)
 
 /* --- bytes --- */
 
-/* Without opts.cache a record stays as long as it can be used; with it all go. */
+static bool is_chosen(bool asked, const struct digest_set *only, const struct digest *d)
+{
+	return asked && (!only || digest_set_has(only, d));
+}
+
+/* A record that can be used stays unless it is asked for. */
 static int sweep_records(struct sweep *w, struct err *err)
 {
 	AUTO_STRV struct strv files = STRV_INIT;
+	const struct digest_set *only = w->opts->only ? &w->opts->only->records : NULL;
 	int r = dir_list(w->store->fd, STEPS_DIR, &files, err);
 	STRV_FOREACH (file, &files) {
 		AUTO_FREE char *path = xasprintf(STEPS_DIR "/%s", *file);
 		struct err ignored = ERR_INIT;
 		struct record rec = {0};
+		struct digest key;
 		struct stat st;
 		if (r < 0)
 			break;
-		bool broken = record_read(w->store, *file, &rec, &ignored) < 0 ||
-		              (rec.has_layer && !blob_has(w->store, &rec.layer.blob, NULL));
+		bool valid = digest_parse_hex(*file, &key);
+		bool goes = !valid || is_chosen(w->opts->cache, only, &key) ||
+		            record_read(w->store, *file, &rec, &ignored) < 0 ||
+		            (rec.has_layer && !blob_has(w->store, &rec.layer.blob, NULL));
 		record_done(&rec);
-		if ((!w->opts->cache && !broken) ||
-			fstatat(w->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (!goes || fstatat(w->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
+		if (valid)
+			(void)digest_set_add(&w->records, &key);
 		w->result->records++;
 		w->result->freed += (uint64_t)st.st_blocks * 512;
 		report(w, "record", *file);
@@ -159,19 +173,41 @@ static int sweep_trees(struct sweep *w, struct err *err)
 	return r;
 }
 
+/* No build is at work, so none of them is in use. */
+static int sweep_mounts(struct sweep *w, struct err *err)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	const struct digest_set *only = w->opts->only ? &w->opts->only->mounts : NULL;
+	int r = w->opts->mounts ? dir_list(w->store->fd, MOUNTS_DIR, &names, err) : 0;
+	STRV_FOREACH (name, &names) {
+		AUTO_FREE char *path = xasprintf(MOUNTS_DIR "/%s", *name);
+		struct digest d;
+		if (r < 0)
+			break;
+		if (!digest_parse_hex(*name, &d) || !is_chosen(true, only, &d))
+			continue;
+		w->result->mounts++;
+		w->result->freed += disk_usage(w->store->fd, path);
+		report(w, "cache mount", *name);
+		if (!w->opts->dry_run)
+			r = store_remove_dir(w->store, path, err);
+	}
+	return r;
+}
+
 static int sweep(struct sweep *w, const struct names *names, struct err *err)
 {
 	struct store *s = w->store;
 	int r;
+	bool all_records = w->opts->cache && !w->opts->only;
 	marks_done(&w->marks);
 	if ((r = sweep_records(w, err)) < 0 ||
-		(r = notes_sweep(s, w->opts->cache, w->opts->dry_run, err)) < 0)
+		(r = notes_sweep(s, all_records, w->opts->dry_run, err)) < 0 ||
+		(r = sweep_mounts(w, err)) < 0)
 		return r;
-	/* after the records that go have gone: in a dry run they are still there, but then they do
-	 * not count */
 	if ((r = mark_names(s, &w->marks, names, err)) < 0 ||
 		(r = mark_containers(s, &w->marks, err)) < 0 ||
-		(!w->opts->cache && (r = mark_records(s, &w->marks, err)) < 0))
+		(r = mark_records(s, &w->marks, &w->records, err)) < 0)
 		return r;
 	if ((r = sweep_blobs(w, err)) < 0)
 		return r;
@@ -244,6 +280,7 @@ int store_gc(struct store *s, const struct gc_opts *o, struct gc_result *ret, st
 	}
 	names_done(&names);
 	marks_done(&w.marks);
+	digest_set_done(&w.records);
 	if (r == 0)
 		*ret = result;
 	return r;

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 
+struct gc_choice;
 struct store;
 struct strv;
 
@@ -18,14 +19,16 @@ struct gc_opts {
 	bool unnamed; /* images without a name too (`prune` does, `rmi` does not) */
 	bool all; /* named images too, unless in `keep` (prune -a) */
 	bool cache; /* cache records, and layers that only they reach */
+	bool mounts; /* cache mounts */
 	bool dry_run;
+	const struct gc_choice *only; /* of all these only what is chosen (choose.h); NULL: all */
 	const struct strv *keep; /* references and manifest digests ("sha256:...") that stay
 	                            whatever is asked; may be NULL */
 };
 
 struct gc_result {
 	uint64_t freed; /* bytes on disk */
-	uint64_t blobs, layers, records, images;
+	uint64_t blobs, layers, records, images, mounts;
 	struct err leftover; /* code 0, or why something that should go is still there */
 	bool deferred; /* other processes are at work: names are gone, bytes go when the last of
 	                  them ends, cache records with the next sweep */

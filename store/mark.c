@@ -92,15 +92,18 @@ int mark_names(struct store *s, struct marks *m, const struct names *names, stru
 	return 0;
 }
 
-int mark_records(struct store *s, struct marks *m, struct err *err)
+int mark_records(struct store *s, struct marks *m, const struct digest_set *gone, struct err *err)
 {
 	AUTO_STRV struct strv files = STRV_INIT;
 	int r = dir_list(s->fd, STEPS_DIR, &files, err);
 	STRV_FOREACH (file, &files) {
 		struct err e = ERR_INIT;
+		struct digest key;
 		struct record rec;
 		if (r < 0)
 			break;
+		if (gone && digest_parse_hex(*file, &key) && digest_set_has(gone, &key))
+			continue;
 		if (record_read(s, *file, &rec, &e) < 0) {
 			r = leads_nowhere(&e, err);
 			continue;
@@ -127,30 +130,32 @@ static int mark_use(struct store *s, struct marks *m, const char *line, struct e
 	return mark_image(s, m, &d, err);
 }
 
+int mark_container(struct store *s, struct marks *m, const char *id, struct err *err)
+{
+	AUTO_FREE char *path = xasprintf(CONTAINERS_DIR "/%s/uses", id), *text = NULL;
+	AUTO_STRV struct strv lines = STRV_INIT;
+	struct err e = ERR_INIT;
+	int r = fs_read_file(s->fd, path, USES_MAX, &text, NULL, &e);
+	if (r == ERR_NOT_FOUND)
+		return 0;
+	if (r < 0) {
+		*err = e;
+		return r;
+	}
+	strv_split(&lines, text, '\n');
+	STRV_FOREACH (line, &lines)
+		if (r == 0)
+			r = mark_use(s, m, *line, err);
+	return r;
+}
+
 int mark_containers(struct store *s, struct marks *m, struct err *err)
 {
 	AUTO_STRV struct strv ids = STRV_INIT;
 	int r = dir_list(s->fd, CONTAINERS_DIR, &ids, err);
-	STRV_FOREACH (id, &ids) {
-		AUTO_FREE char *path = xasprintf(CONTAINERS_DIR "/%s/uses", *id), *text = NULL;
-		AUTO_STRV struct strv lines = STRV_INIT;
-		if (r < 0)
-			break;
-		struct err e = ERR_INIT;
-		r = fs_read_file(s->fd, path, USES_MAX, &text, NULL, &e);
-		if (r == ERR_NOT_FOUND) {
-			r = 0;
-			continue;
-		}
-		if (r < 0) {
-			*err = e;
-			break;
-		}
-		strv_split(&lines, text, '\n');
-		STRV_FOREACH (line, &lines)
-			if (r == 0)
-				r = mark_use(s, m, *line, err);
-	}
+	STRV_FOREACH (id, &ids)
+		if (r == 0)
+			r = mark_container(s, m, *id, err);
 	return r;
 }
 

@@ -18,9 +18,12 @@ int mark_image(struct store *s, struct marks *m, const struct descriptor *d, str
 	__attribute__((warn_unused_result));
 int mark_names(struct store *s, struct marks *m, const struct names *names, struct err *err)
 	__attribute__((warn_unused_result));
-int mark_records(struct store *s, struct marks *m, struct err *err)
+/* gone: those that do not count, may be NULL */
+int mark_records(struct store *s, struct marks *m, const struct digest_set *gone, struct err *err)
 	__attribute__((warn_unused_result));
 /* Digests in containers/ID/uses, a line each: manifests, or diff IDs of layers. */
+int mark_container(struct store *s, struct marks *m, const char *id, struct err *err)
+	__attribute__((warn_unused_result));
 int mark_containers(struct store *s, struct marks *m, struct err *err)
 	__attribute__((warn_unused_result));
 void marks_done(struct marks *m);

@@ -9,6 +9,7 @@
 #include "base/strv.h"
 #include "store/index_file.h"
 #include "store/store_internal.h"
+#include "store/used.h"
 
 /* For changes. */
 static int lock_names(struct store *s, int *ret_fd, struct err *err)
@@ -164,6 +165,12 @@ static int apply(struct index_file *f, const char *const *refs, size_t n_refs,
 	return r;
 }
 
+void name_used(struct store *s, const struct descriptor *manifest)
+{
+	char path[STORE_PATH_MAX];
+	used_now(s, store_name(path, BLOBS_DIR, &manifest->digest));
+}
+
 int names_set(struct store *s, const char *const *refs, size_t n_refs,
 	const struct descriptor *manifest, struct err *err)
 {
@@ -179,8 +186,10 @@ int names_set(struct store *s, const char *const *refs, size_t n_refs,
 		bool known = at < f.n;
 		if ((r = apply(&f, refs, n_refs, manifest, &changed, err)) < 0)
 			return r;
-		if (!changed)
+		if (!changed) {
+			name_used(s, manifest);
 			return 0;
+		}
 		/* what another process made, and did not live to name, may not be on disk either */
 		if ((r = known ? store_sync(s, err) : store_sync_all(s, err)) < 0)
 			return r;

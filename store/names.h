@@ -37,6 +37,8 @@ int name_get(struct store *s, const char *ref, struct descriptor *ret, struct er
  * when nothing changes. */
 int names_set(struct store *s, const char *const *refs, size_t n_refs,
 	const struct descriptor *manifest, struct err *err) __attribute__((warn_unused_result));
+/* Notes that the image is in use, for what goes by age (used.h). */
+void name_used(struct store *s, const struct descriptor *manifest);
 /* Removes a name; keep: the image stays unnamed when this was its last name, else it is forgotten.
  * ERR_NOT_FOUND. */
 int name_remove(struct store *s, const char *ref, bool keep, struct err *err)

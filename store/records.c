@@ -21,6 +21,7 @@
 #include "store/blobs.h"
 #include "store/records_internal.h"
 #include "store/store_internal.h"
+#include "store/used.h"
 
 #define MAGIC "mica-record 1\n"
 
@@ -119,7 +120,7 @@ int record_read(struct store *s, const char *name, struct record *ret, struct er
 
 int record_get(struct store *s, const struct digest *key, struct record *ret, struct err *err)
 {
-	char hex[DIGEST_STR_MAX];
+	char hex[DIGEST_STR_MAX], name[STORE_PATH_MAX];
 	struct record r;
 	uint64_t size;
 
@@ -132,6 +133,7 @@ int record_get(struct store *s, const struct digest *key, struct record *ret, st
 		record_done(&r);
 		return err_set(err, ERR_CORRUPT, "the layer of cache record %s is gone", hex);
 	}
+	used_now(s, store_name(name, STEPS_DIR, key));
 	*ret = r;
 	return 0;
 }

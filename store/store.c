@@ -15,6 +15,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/tmp.h"
 #include "store/store_internal.h"
 
 #define VERSION_TEXT "1\n"
@@ -198,6 +199,19 @@ int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *er
 		return err_sys(err, "cannot open '%s/%s'", s->path, dir);
 	*ret_fd = fd;
 	return 0;
+}
+
+int store_remove_dir(struct store *s, const char *path, struct err *err)
+{
+	char id[17], to[STORE_PATH_MAX];
+	tmp_random_name(id, sizeof(id) - 1);
+	(void)snprintf(to, sizeof(to), TMP_DIR "/%s", id);
+	if (renameat(s->fd, path, s->fd, to) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		return err_sys(err, "cannot remove '%s'", path);
+	}
+	return fs_remove_tree(s->fd, to, err);
 }
 
 int store_make_cache(struct store *s, struct err *err)

@@ -12,6 +12,7 @@
 #define STAGES_DIR "cache/stages"
 #define LISTS_DIR "cache/lists"
 #define CONTAINERS_DIR "containers"
+#define MOUNTS_DIR "mounts"
 #define TMP_DIR "tmp"
 #define SYNCED_FILE "synced"
 #define GC_WANTED_FILE "gc.wanted"
@@ -37,6 +38,10 @@ int store_scratch(struct store *s, int *ret_fd, struct err *err)
 /* Drops it, and with it the store's own share of gc.lock. */
 void store_scratch_end(struct store *s);
 int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+/* Removes a directory and all in it. It goes at once, by a rename into tmp, where the sweep finds
+ * it should we die on the way. Missing is no error. */
+int store_remove_dir(struct store *s, const char *path, struct err *err)
 	__attribute__((warn_unused_result));
 /* The directories below cache/ that are missing: `rm -r cache` is a way to forget the cache. */
 int store_make_cache(struct store *s, struct err *err) __attribute__((warn_unused_result));

@@ -56,15 +56,6 @@ int tree_publish(struct store *s, struct txn *t, const char *name, const struct 
 
 int tree_remove(struct store *s, const struct digest *diff_id, struct err *err)
 {
-	char from[STORE_PATH_MAX], id[17], to[STORE_PATH_MAX];
-	/* it goes at once, by a rename into tmp, where the sweep finds it should we die on the way
-	 */
-	tmp_random_name(id, sizeof(id) - 1);
-	(void)snprintf(to, sizeof(to), TMP_DIR "/%s", id);
-	if (renameat(s->fd, store_name(from, LAYERS_DIR, diff_id), s->fd, to) < 0) {
-		if (errno == ENOENT)
-			return 0;
-		return err_sys(err, "cannot remove '%s'", from);
-	}
-	return fs_remove_tree(s->fd, to, err);
+	char path[STORE_PATH_MAX];
+	return store_remove_dir(s, store_name(path, LAYERS_DIR, diff_id), err);
 }

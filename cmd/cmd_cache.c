@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The directories of RUN --mount=type=cache. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/help.h"
+#include "cmd/table.h"
+#include "cmd/text.h"
+#include "store/cache_mounts.h"
+#include "store/store.h"
+#include "store/usage.h"
+
+#define SHORT_NAME 12
+
+struct ls_args {
+	const char *format;
+	bool quiet;
+};
+
+static const struct opt ls_options[] = {
+	OPT_STRING(0, "format", struct ls_args, format),
+	OPT_BOOL('q', "quiet", struct ls_args, quiet),
+	OPT_END,
+};
+
+static struct json *row(struct store *s, const struct usage_item *i)
+{
+	struct json *o = json_new_object();
+	char size[TEXT_NUM_MAX], age[TEXT_NUM_MAX], at[CLOCK_STR_MAX];
+	AUTO_FREE char *id = cache_mount_id(s, i->name), *clean = text_clean(id, strlen(id), 0);
+	AUTO_FREE char *name = xstrndup(i->name, SHORT_NAME);
+	AUTO_FREE char *ago = xasprintf("%s ago", text_age(clock_now().tv_sec - i->used_s, age));
+
+	json_set_string(o, "ID", clean);
+	json_set_string(o, "Name", name);
+	json_set_string(o, "Size", text_size(i->size, size));
+	json_set_int(o, "SizeBytes", (int64_t)i->size);
+	json_set_string(o, "LastUsed", ago);
+	json_set_string(
+		o, "LastUsedAt", clock_format((struct timespec){.tv_sec = (time_t)i->used_s}, at));
+	return o;
+}
+
+static int ls_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct ls_args *a = args;
+	static const char *const headings[][2] = {
+		{"ID", "ID"},
+		{"Name", "NAME"},
+		{"Size", "SIZE"},
+		{"SizeBytes", "BYTES"},
+		{"LastUsed", "LAST USED"},
+		{"LastUsedAt", "LAST USED AT"},
+	};
+	AUTO_STORE struct store *s = NULL;
+	AUTO_DISK_COSTS struct disk_costs c = {0};
+	AUTO_JSON struct json *rows = json_new_array();
+	AUTO_JSON struct json *heading = json_new_object();
+
+	(void)rest;
+	int r = app_store(app, false, &s, err);
+	if (r == 0)
+		r = store_mount_costs(s, &c, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < c.n; i++) {
+		if (a->quiet)
+			out_printf(&app->out, "%.*s\n", SHORT_NAME, c.item[i].name);
+		else
+			json_add(rows, row(s, &c.item[i]));
+	}
+	if (a->quiet)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(headings); i++)
+		json_set_string(heading, headings[i][0], headings[i][1]);
+	return table_print(&app->out,
+		a->format ? a->format : "table {{.ID}}\t{{.Name}}\t{{.Size}}\t{{.LastUsed}}",
+		heading, rows, 0, err);
+}
+
+struct rm_args {
+	bool all;
+};
+
+static const struct opt rm_options[] = {
+	OPT_BOOL('a', "all", struct rm_args, all),
+	OPT_END,
+};
+
+static int rm_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct rm_args *a = args;
+	AUTO_STORE struct store *s = NULL;
+	AUTO_TXN struct txn *t = NULL; /* sweeps leave what we look at alone */
+	AUTO_STRV struct strv names = STRV_INIT;
+
+	if (a->all == (rest->n > 0))
+		return err_set(err, ERR_INVALID,
+			a->all ? "'--all' takes no cache mounts by name"
+			       : "name the cache mounts to remove, or say '--all'");
+	int r = app_store(app, false, &s, err);
+	if (r == 0)
+		r = txn_begin(s, &t, err);
+	if (r == 0 && a->all)
+		r = cache_mount_list(s, &names, err);
+	STRV_FOREACH (text, rest)
+		if (r == 0)
+			r = cache_mount_find(s, *text, &names, err);
+	STRV_FOREACH (name, &names) {
+		if (r < 0)
+			break;
+		r = cache_mount_empty(s, *name, err);
+		if (r == 0)
+			out_printf(&app->out, "%s\n", *name);
+	}
+	return r;
+}
+
+static int cache_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct help *h = help_find("cache");
+
+	(void)args;
+	if (rest->n)
+		return err_set(err, ERR_INVALID,
+			"unknown command 'cache %s'. See 'mica cache --help'", rest->v[0]);
+	out_printf(&app->out, "%s", h ? h->text : "");
+	return 0;
+}
+
+static const struct opt no_options[] = {OPT_END};
+
+const struct cmd cmd_cache = {
+	.name = "cache",
+	.options = no_options,
+	.max_args = CMD_ANY,
+	.run = cache_run,
+};
+
+const struct cmd cmd_cache_ls = {
+	.name = "cache-ls",
+	.aliases = "cache-list",
+	.options = ls_options,
+	.args_size = sizeof(struct ls_args),
+	.flags = CMD_USERNS,
+	.run = ls_run,
+};
+
+const struct cmd cmd_cache_rm = {
+	.name = "cache-rm",
+	.options = rm_options,
+	.args_size = sizeof(struct rm_args),
+	.max_args = CMD_ANY,
+	.flags = CMD_USERNS,
+	.run = rm_run,
+};

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/cache_mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/dir_list.h"
+#include "store/store_internal.h"
+
+#define PREFIX_MIN 3
+
+void cache_mount_note(int dir, const char *id)
+{
+	struct err err = ERR_INIT;
+	struct stat st;
+	size_t n = strlen(id);
+	/* only people read it: without it they see the name */
+	if (n <= CACHE_MOUNT_ID_MAX && fstatat(dir, "id", &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+		fs_write_file(dir, "id", id, n, 0600, false, &err) < 0)
+		log_debug("%s", err.msg);
+	if (futimens(dir, NULL) < 0)
+		log_debug("cannot set the time of a cache mount");
+}
+
+char *cache_mount_id(struct store *s, const char *name)
+{
+	AUTO_FREE char *path = xasprintf(MOUNTS_DIR "/%s/id", name), *text = NULL;
+	struct err ignored = ERR_INIT;
+	size_t n;
+	if (fs_read_file(s->fd, path, CACHE_MOUNT_ID_MAX, &text, &n, &ignored) < 0 || n == 0)
+		return xstrdup(name);
+	return take(text);
+}
+
+int cache_mount_list(struct store *s, struct strv *ret, struct err *err)
+{
+	return dir_list(s->fd, MOUNTS_DIR, ret, err);
+}
+
+int cache_mount_find(struct store *s, const char *text, struct strv *ret, struct err *err)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	size_t before = ret->n;
+	int r = dir_list(s->fd, MOUNTS_DIR, &names, err);
+	if (r < 0)
+		return r;
+	STRV_FOREACH (name, &names) {
+		AUTO_FREE char *id = cache_mount_id(s, *name);
+		if (streq(id, text) || (strlen(text) >= PREFIX_MIN && str_has_prefix(*name, text)))
+			strv_add(ret, *name);
+	}
+	if (ret->n == before)
+		return err_set(err, ERR_NOT_FOUND, "there is no cache mount '%s'", text);
+	return 0;
+}
+
+int cache_mount_empty(struct store *s, const char *name, struct err *err)
+{
+	AUTO_FREE char *dir = xasprintf(MOUNTS_DIR "/%s", name);
+	AUTO_STRV struct strv files = STRV_INIT;
+	int busy = 0;
+	int r = dir_list(s->fd, dir, &files, err);
+	STRV_FOREACH (file, &files) {
+		const char *dot = strrchr(*file, '.');
+		if (r < 0)
+			break;
+		if (!dot || !streq(dot, ".lock"))
+			continue;
+		AUTO_FREE char *lock = xasprintf("%s/%s", dir, *file),
+			       *content = xasprintf("%s/%.*s", dir, (int)(dot - *file), *file);
+		AUTO_FD int held = -1;
+		r = lock_file(s->fd, lock, LOCK_EXCLUSIVE, false, &held, err);
+		if (r == ERR_BUSY) {
+			busy = r;
+			err_clear(err);
+			r = 0;
+		} else if (r == 0) {
+			r = store_remove_dir(s, content, err);
+		}
+	}
+	if (r == 0 && busy) {
+		AUTO_FREE char *id = cache_mount_id(s, name);
+		return err_set(err, ERR_BUSY, "a build uses the cache mount '%s'", id);
+	}
+	return r;
+}

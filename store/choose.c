@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/choose.h"
+
+#include <stdlib.h>
+#include <sys/statvfs.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "store/store_internal.h"
+#include "store/usage.h"
+#include "store/used.h"
+
+static bool may_go(const struct usage_item *i, const struct gc_limits *l)
+{
+	char text[DIGEST_STR_MAX];
+	if (l->used_before_s && i->used_s > l->used_before_s)
+		return false;
+	if (l->cache_before_s && i->kind != USAGE_IMAGE && i->used_s > l->cache_before_s)
+		return false;
+	switch (i->kind) {
+	case USAGE_IMAGE:
+		digest_str(&i->digest, text);
+		return (l->all || (l->unnamed && !i->name)) &&
+		       (!l->images || strv_has(l->images, text)) &&
+		       (!l->keep || !strv_has(l->keep, text));
+	case USAGE_RECORD:
+		return l->cache;
+	case USAGE_MOUNT:
+		return l->mounts;
+	case USAGE_LAYER:
+	case USAGE_BLOB:
+	case USAGE_CONTAINER:
+		break;
+	}
+	return false;
+}
+
+/*
+ * The least recently used first. Times are no better than USED_PRECISION_S; of what was used in the
+ * same span the newest goes first: a record is of no use without those of the steps before it.
+ */
+static int by_use(const void *pa, const void *pb)
+{
+	const struct usage_item *const *a = pa, *const *b = pb;
+	int64_t ua = (*a)->used_s / USED_PRECISION_S, ub = (*b)->used_s / USED_PRECISION_S;
+	if (ua != ub)
+		return ua < ub ? -1 : 1;
+	if ((*a)->used_s != (*b)->used_s)
+		return (*a)->used_s > (*b)->used_s ? -1 : 1;
+	return digest_cmp(&(*a)->digest, &(*b)->digest);
+}
+
+static void choose(struct gc_choice *c, const struct usage_item *i)
+{
+	char text[DIGEST_STR_MAX];
+	if (i->kind == USAGE_IMAGE)
+		strv_add(&c->images, digest_str(&i->digest, text));
+	else
+		(void)digest_set_add(
+			i->kind == USAGE_RECORD ? &c->records : &c->mounts, &i->digest);
+}
+
+/* What is freed when it goes after those that were chosen before. */
+static uint64_t let_go(struct disk_costs *costs, const struct usage_item *i)
+{
+	uint64_t freed = i->size;
+	for (size_t k = 0; k < i->n_needs; k++) {
+		struct usage_item *o = &costs->item[i->needs[k]];
+		if (--o->users > 0)
+			freed -= o->size;
+	}
+	return freed;
+}
+
+/* Bytes that are too much. */
+static int excess(struct store *s, const struct disk_costs *costs, const struct gc_limits *l,
+	uint64_t *ret, struct err *err)
+{
+	struct statvfs fs;
+	uint64_t used = 0, over = 0;
+	for (size_t i = 0; i < USAGE_CLASSES; i++)
+		used += costs->bytes[i];
+	if (l->max_size && used > l->max_size)
+		over = used - l->max_size;
+	if (l->min_free) {
+		if (fstatvfs(s->fd, &fs) < 0)
+			return err_sys(err, "cannot ask for the free space of '%s'", s->path);
+		uint64_t available = (uint64_t)fs.f_bavail * fs.f_frsize;
+		if (available < l->min_free && l->min_free - available > over)
+			over = l->min_free - available;
+	}
+	*ret = over;
+	return 0;
+}
+
+int gc_choose(struct store *s, const struct gc_limits *l, struct gc_choice *ret, struct err *err)
+{
+	AUTO_DISK_COSTS struct disk_costs costs = {0};
+	uint64_t over = 0;
+	bool limited = l->max_size || l->min_free;
+	int r = store_costs(s, &costs, err);
+	if (r == 0 && limited)
+		r = excess(s, &costs, l, &over, err);
+	if (r < 0)
+		return r;
+	AUTO_FREE const struct usage_item **order = xcalloc(costs.n + 1, sizeof(*order));
+	size_t n = 0;
+	for (size_t i = 0; i < costs.n; i++)
+		if (may_go(&costs.item[i], l))
+			order[n++] = &costs.item[i];
+	if (n)
+		qsort(order, n, sizeof(*order), by_use);
+	for (size_t i = 0; i < n && (!limited || over); i++) {
+		uint64_t freed = let_go(&costs, order[i]);
+		over -= freed < over ? freed : over;
+		choose(ret, order[i]);
+	}
+	return 0;
+}
+
+void gc_choice_done(struct gc_choice *c)
+{
+	strv_done(&c->images);
+	digest_set_done(&c->records);
+	digest_set_done(&c->mounts);
+}

@@ -1,0 +1,199 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What takes how much room, and how it is given back.
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	mica pull -q "oci:$MICA_CACHE/busybox" >/dev/null
+	was=$(mica images --format '{{.Name}}')
+	mica tag "$was" localhost/base
+	mica rmi "$was" >/dev/null
+}
+
+teardown() {
+	test_teardown
+}
+
+noise() { # NAME KIB: an image of one step that writes so much
+	containerfile <<-END
+		FROM localhost/base
+		LABEL kind=$1
+		RUN head -c ${2}k /dev/urandom >/$1
+	END
+	mica build -q --network=none -t "$1" ctx
+}
+
+disk() { # in bytes, as du(1) says it
+	du -s --block-size=1 "$MICA_ROOT" | cut -f 1
+}
+
+within() { # PERCENT A B
+	local d=$(($2 - $3))
+	[ $((${d#-} * 100)) -le $(($1 * $3)) ] || fail "$2 and $3 differ by more than $1 %"
+}
+
+aged() { # DAYS FILE...: as if it was last used so long ago
+	local days=$1
+	shift
+	touch -d "$days days ago" "$@"
+}
+
+@test "du adds up to the disk, in all lines and in each thing" {
+	noise one 700
+	noise two 900
+	noise two 300 # the image before has no name now
+	containerfile <<-END
+		FROM localhost/base
+		RUN --mount=type=cache,target=/c head -c 500k /dev/urandom >/c/x
+	END
+	mica build -q --network=none ctx
+	mica du --json >du.json
+	within 1 "$(jq '.summary[] | select(.Type == "Total").SizeBytes' du.json)" "$(disk)"
+	within 1 "$(jq '[.summary[] | select(.Type != "Total").SizeBytes] | add' du.json)" "$(disk)"
+	[ "$(jq '.summary[] | select(.Type == "Images").TotalCount' du.json)" = "$(mica images --json | jq length)" ]
+	[ "$(jq '.mounts[0].size >= 512000 and .mounts[0].id == "/c"' du.json)" = true ]
+	# a thing's size is what it needs; what it shares with nobody is less
+	[ "$(jq '[.images[], .cache[] | .size == .shared + .unique] | all' du.json)" = true ]
+	# layers and blobs are all that the things need
+	layers=$(jq '[.layers[], .blobs[] | .size] | add' du.json)
+	within 1 "$layers" "$(du -sc --block-size=1 "$MICA_ROOT"/{layers,blobs}/* | tail -1 | cut -f 1)"
+	mica du -v | grep -q 'IMAGE .*UNIQUE'
+	mica system df --format '{{.Type}}' | grep -qx 'Build Cache'
+}
+
+@test "the unique bytes of an image are what its removal frees" {
+	noise one 800
+	mica prune -q 2>/dev/null || mica prune --build-cache >/dev/null
+	unique=$(mica du --json | jq '.images[] | select(.name == "localhost/one:latest").unique')
+	before=$(disk)
+	mica rmi one >/dev/null
+	within 5 $((before - $(disk))) "$unique"
+}
+
+@test "a dry run says what goes, and removes nothing" {
+	noise one 300
+	mica rmi one >/dev/null
+	before=$(find "$MICA_ROOT" | sort)
+	mica prune --build-cache --dry-run >said
+	[ "$(find "$MICA_ROOT" | sort)" = "$before" ]
+	mica prune --build-cache >done
+	diff <(grep -v reclaim said) <(grep -v reclaim done)
+	grep -q '^record ' done
+	grep -q '^layer ' done
+}
+
+@test "prune --older-than leaves what was used since" {
+	noise one 300
+	noise two 300
+	aged 3 "$MICA_ROOT"/cache/steps/*
+	# the second one is used again, and remembered
+	mica build -q --network=none -t two ctx
+	mica rmi one two >/dev/null
+	mica prune --build-cache --older-than 2d >said
+	[ "$(grep -c '^record ' said)" = 1 ]
+	mica build --network=none ctx 2>&1 | grep -qi cached
+	mica prune --build-cache --older-than 0s >said
+	[ "$(grep -c '^record ' said)" -ge 1 ]
+	[ -z "$(ls "$MICA_ROOT/cache/steps")" ]
+	assert_clean_store
+}
+
+@test "prune -a --older-than goes by the last use of an image" {
+	noise one 300
+	noise two 300
+	aged 9 "$MICA_ROOT"/blobs/sha256/* "$MICA_ROOT"/cache/steps/*
+	mica run --rm --network=none one true
+	mica prune -a --older-than 1w >/dev/null
+	[ "$(mica images --format '{{.Name}}')" = localhost/one ]
+	assert_clean_store
+}
+
+@test "prune --max-size and --min-free remove the least recently used, and no more than needed" {
+	noise old 900
+	noise new 900
+	noise newer 900
+	mica rmi old new newer >/dev/null
+	mapfile -t records < <(ls -tr "$MICA_ROOT"/cache/steps/*)
+	[ "${#records[@]}" = 3 ]
+	aged 9 "${records[0]}"
+	aged 5 "${records[1]}"
+	now=$(mica du --json | jq '.summary[] | select(.Type == "Total").SizeBytes')
+	mica prune --max-size $((now + 1000)) >said
+	run ! grep -q '^record ' said
+	mica prune --max-size $((now - 100000)) >said
+	[ "$(grep '^record ' said)" = "record $(basename "${records[0]}")" ]
+	[ -e "${records[1]}" ]
+	free=$(($(df --output=avail -B1 "$MICA_ROOT" | tail -1) + 100000))
+	mica prune --min-free $free >said
+	[ "$(grep '^record ' said)" = "record $(basename "${records[1]}")" ]
+	[ -e "${records[2]}" ]
+	# what has a name stays, whatever it takes
+	mica prune --max-size 1k >/dev/null
+	[ ! -e "${records[2]}" ]
+	[ "$(mica images --format '{{.Name}}')" = localhost/base ]
+	assert_clean_store
+}
+
+@test "prune --filter: labels, dates, dangling" {
+	noise one 100
+	noise two 100
+	mica tag one localhost/again
+	mica prune -a --filter label=kind=two >said
+	[ "$(grep '^image ' said)" = "image localhost/two:latest" ]
+	mica prune -a --filter until=24h --filter label=kind=one | grep -q '^Total reclaimed space: 0 B'
+	noise one 200
+	mica prune --filter dangling=true >said
+	[ "$(grep -c '^image ' said)" -le 1 ]
+	mica prune -a --dry-run >said
+	[ "$(grep -c '^image localhost' said)" = 3 ]
+	mica prune -a --filter 'label!=kind' --filter until=2026-06-01T00:00:00Z >said
+	[ "$(grep '^image ' said)" = "image localhost/base:latest" ]
+	mica prune --filter dangling=false >/dev/null
+	[ -z "$(mica images -q)" ]
+	run --separate-stderr mica prune --filter colour=red
+	assert_error "unknown filter 'colour=red'"
+	run --separate-stderr mica prune --older-than yesterday
+	assert_error "'yesterday' is no duration"
+	assert_clean_store
+}
+
+@test "cache mounts are listed by their id, emptied, and pruned" {
+	containerfile <<-END
+		FROM localhost/base
+		RUN --mount=type=cache,target=/c --mount=type=cache,id=other,target=/d head -c 300k /dev/urandom | tee /c/x >/d/x
+	END
+	mica build -q --network=none ctx
+	mica cache ls --format '{{.ID}}' | sort >ids
+	[ "$(cat ids)" = "$(printf '/c\nother')" ]
+	mica cache rm other
+	mica cache ls --format '{{.SizeBytes}} {{.ID}}' | grep ' other$' | {
+		read -r size _
+		[ "$size" -lt 100000 ]
+	}
+	mica cache ls --format '{{.SizeBytes}} {{.ID}}' | grep ' /c$' | {
+		read -r size _
+		[ "$size" -ge 300000 ]
+	}
+	run --separate-stderr mica cache rm nothing
+	assert_error "no cache mount 'nothing'"
+	# in use: it stays
+	(
+		flock 9
+		run --separate-stderr mica cache rm /c
+		assert_error "a build uses the cache mount '/c'"
+	) 9<"$(grep -l '^/c' "$MICA_ROOT"/mounts/*/id | sed 's/id$/0.lock/')"
+	mica prune --cache-mounts --older-than 1h | grep -q 'space: 0 B'
+	mica prune --cache-mounts >said
+	[ "$(grep -c '^cache mount ' said)" = 2 ]
+	[ -z "$(mica cache ls -q)" ]
+	assert_clean_store
+}
