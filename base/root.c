@@ -230,6 +230,49 @@ int root_lstat(int rootfd, const char *path, struct stat *st)
 	return fd < 0 ? -1 : fstat(fd, st);
 }
 
+char *root_resolve(int rootfd, const char *path)
+{
+	AUTO_STRV struct strv todo = STRV_INIT, done = STRV_INIT;
+	int links = 0;
+	strv_split(&todo, path, '/');
+	while (todo.n) {
+		AUTO_FREE char *name = xstrdup(todo.v[0]);
+		strv_remove(&todo, 0);
+		if (!*name || streq(name, "."))
+			continue;
+		if (streq(name, "..")) {
+			if (done.n)
+				strv_remove(&done, done.n - 1);
+			continue;
+		}
+		strv_add(&done, name);
+		AUTO_FREE char *sofar = strv_join(&done, "/");
+		AUTO_FD int fd = root_open(rootfd, sofar, O_PATH | O_NOFOLLOW, 0);
+		struct stat st;
+		if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
+			return NULL;
+		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISLNK(st.st_mode))
+			continue;
+		char target[4096];
+		ssize_t n = readlinkat(fd, "", target, sizeof(target) - 1);
+		if (n < 0)
+			return NULL;
+		target[n] = '\0';
+		if (++links > LINKS_MAX) {
+			errno = ELOOP;
+			return NULL;
+		}
+		strv_remove(&done, done.n - 1);
+		if (target[0] == '/')
+			strv_done(&done);
+		AUTO_STRV struct strv parts = STRV_INIT;
+		strv_split(&parts, target, '/');
+		for (size_t i = parts.n; i-- > 0;)
+			strv_insert(&todo, 0, parts.v[i]);
+	}
+	return strv_join(&done, "/");
+}
+
 int root_mkdir_p(int rootfd, const char *path, mode_t mode, uid_t uid, gid_t gid, int *ret_fd)
 {
 	/* the longest part that exists, links followed, then one mkdir a component below an open

@@ -29,11 +29,17 @@ int root_stat(int rootfd, const char *path, struct stat *st);
 int root_lstat(int rootfd, const char *path, struct stat *st);
 /* Makes the directory and its parents (mode, then chowned to uid:gid for those it created unless
  * -1). *ret_fd, when not NULL, is an O_RDONLY|O_DIRECTORY descriptor of it. A dangling symlink on
- * the way is an error (ENOENT). 0 or -1 with errno. */
+ * the way is an error (EEXIST); root_resolve() first for one that is to be followed. 0 or -1 with
+ * errno. */
 int root_mkdir_p(int rootfd, const char *path, mode_t mode, uid_t uid, gid_t gid, int *ret_fd);
 /* The path relative to the root with all links resolved ("" for the root itself), the last
  * component too. New string or NULL with errno. A path whose tail does not exist gives ENOENT. */
 char *root_realpath(int rootfd, const char *path);
+/*
+ * The place that a path names for who would create it: links followed inside the root, also the
+ * last component and also into nothing. New string, clean and relative; NULL with errno (ELOOP).
+ */
+char *root_resolve(int rootfd, const char *path);
 /* A regular file up to max bytes, never blocking on a FIFO or device: ERR_INVALID for these,
  * ERR_LIMIT above max, ERR_NOT_FOUND. *ret_data NUL-terminated, the caller frees it. */
 int root_read_file(int rootfd, const char *path, size_t max, char **ret_data, size_t *ret_len,

@@ -22,6 +22,7 @@
 
 struct unpack {
 	int archive, dir;
+	struct apply_opts opts;
 };
 
 static int unpack_job(void *arg, struct buf *out, struct err *err)
@@ -29,17 +30,19 @@ static int unpack_job(void *arg, struct buf *out, struct err *err)
 	const struct unpack *u = arg;
 	const int keep[] = {u->archive};
 	struct apply_stats stats;
-	struct apply_opts opts = {.flags = APPLY_PLAIN};
 	(void)out;
 	if (layer_confine(u->dir, keep, ARRAY_LEN(keep), err) < 0)
 		return err->code;
 	AUTO_FD int here = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (here < 0)
 		return err_sys(err, "cannot open the destination");
-	return archive_extract(u->archive, here, &opts, &stats, err);
+	return archive_extract(u->archive, here, &u->opts, &stats, err);
 }
 
-/* ADD of a local archive unpacks it into the destination. *ret_done: it was one. */
+/*
+ * ADD of a local archive unpacks it into the destination. --chown is for all that it holds, --chmod
+ * for nothing, not even the destination. *ret_done: it was one.
+ */
 static int try_unpack(
 	struct copier *c, const struct node *n, const char *dest, bool *ret_done, struct err *err)
 {
@@ -56,13 +59,21 @@ static int try_unpack(
 		return err_wrap(err, "'%s'", path);
 	if (!is_tar)
 		return 0;
-	AUTO_FREE char *real = copy_resolve(c->w->root, dest);
+	AUTO_FREE char *real = root_resolve(c->w->root, dest);
 	AUTO_FD int dir = -1;
 	if (!real)
 		return err_sys(err, "cannot resolve '%s'", dest);
-	if (copy_make_dirs(c, real, &dir, err) < 0)
+	struct copier plain = *c;
+	plain.has_mode = false;
+	if (copy_make_dirs(&plain, real, &dir, err) < 0)
 		return err->code;
-	struct unpack u = {.archive = fd, .dir = dir};
+	struct unpack u = {
+		.archive = fd,
+		.dir = dir,
+		.opts = {.flags = APPLY_PLAIN | (c->has_owner ? APPLY_CHOWN : 0),
+			.uid = c->uid,
+			.gid = c->gid},
+	};
 	if (job_run(unpack_job, &u, NULL, err) < 0)
 		return err_wrap(err, "cannot unpack '%s'", path);
 	*ret_done = true;
@@ -81,7 +92,7 @@ static int copy_top_dir(struct copier *c, const struct selection *sel, struct no
 		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (from < 0)
 		return err_sys(err, "cannot open '%s'", n->name);
-	AUTO_FREE char *real = copy_resolve(c->w->root, c->w->step->dest);
+	AUTO_FREE char *real = root_resolve(c->w->root, c->w->step->dest);
 	AUTO_FD int to = -1;
 	if (!real)
 		return err_sys(err, "cannot resolve '%s'", c->w->step->dest);

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/root.h"
-#include "base/strv.h"
 #include "build/chmod.h"
 #include "build/copy_internal.h"
 #include "run/user.h"
@@ -14,56 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define LINKS_MAX 40
-
-/*
- * The place a destination names: links followed inside the root, also the last component and also
- * into nothing, as a program would that creates it. New string, clean and relative; NULL with
- * errno.
- */
-char *copy_resolve(int root, const char *path)
-{
-	AUTO_STRV struct strv todo = STRV_INIT, done = STRV_INIT;
-	int links = 0;
-	strv_split(&todo, path, '/');
-	while (todo.n) {
-		AUTO_FREE char *name = xstrdup(todo.v[0]);
-		strv_remove(&todo, 0);
-		if (!*name || streq(name, "."))
-			continue;
-		if (streq(name, "..")) {
-			if (done.n)
-				strv_remove(&done, done.n - 1);
-			continue;
-		}
-		strv_add(&done, name);
-		AUTO_FREE char *sofar = strv_join(&done, "/");
-		AUTO_FD int fd = root_open(root, sofar, O_PATH | O_NOFOLLOW, 0);
-		struct stat st;
-		if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
-			return NULL;
-		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISLNK(st.st_mode))
-			continue;
-		char target[4096];
-		ssize_t n = readlinkat(fd, "", target, sizeof(target) - 1);
-		if (n < 0)
-			return NULL;
-		target[n] = '\0';
-		if (++links > LINKS_MAX) {
-			errno = ELOOP;
-			return NULL;
-		}
-		strv_remove(&done, done.n - 1);
-		if (target[0] == '/')
-			strv_done(&done);
-		AUTO_STRV struct strv parts = STRV_INIT;
-		strv_split(&parts, target, '/');
-		for (size_t i = parts.n; i-- > 0;)
-			strv_insert(&todo, 0, parts.v[i]);
-	}
-	return strv_join(&done, "/");
-}
 
 /* Directories that a copy implies: 0755, or what --chmod makes of that, and --chown's. */
 int copy_make_dirs(const struct copier *c, const char *path, int *ret_fd, struct err *err)
@@ -86,13 +35,13 @@ int copy_place(struct copier *c, const char *dest, const char *base, int *ret_di
 {
 	bool slash = path_has_trailing_slash(dest);
 	if (slash) {
-		AUTO_FREE char *top = copy_resolve(c->w->root, dest);
+		AUTO_FREE char *top = root_resolve(c->w->root, dest);
 		if (!top)
 			return err_sys(err, "cannot resolve '%s'", dest);
 		if (copy_make_dirs(c, top, NULL, err) < 0)
 			return err->code;
 	}
-	AUTO_FREE char *real = copy_resolve(c->w->root, dest);
+	AUTO_FREE char *real = root_resolve(c->w->root, dest);
 	if (!real)
 		return err_sys(err, "cannot resolve '%s'", dest);
 	struct stat st;
@@ -115,7 +64,7 @@ int workdir_run(const struct copy_work *w, struct err *err)
 	gid_t gid = 0;
 	if (s->user && *s->user && copy_owner(w, s->user, &uid, &gid, err) < 0)
 		return err_wrap(err, "WORKDIR %s: its owner", s->dest);
-	AUTO_FREE char *real = copy_resolve(w->root, s->dest);
+	AUTO_FREE char *real = root_resolve(w->root, s->dest);
 	if (!real)
 		return err_sys(err, "cannot resolve '%s'", s->dest);
 	umask(0);

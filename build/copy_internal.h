@@ -32,12 +32,6 @@ struct copier {
 /* The IDs of an owner as --chown says it; notes those that the image does not know. */
 int copy_owner(const struct copy_work *w, const char *spec, uid_t *ret_uid, gid_t *ret_gid,
 	struct err *err) __attribute__((warn_unused_result));
-/*
- * The place a destination names: links followed inside the root, also the last component and also
- * into nothing, as a program would that creates it. New string, clean and relative; NULL with
- * errno.
- */
-char *copy_resolve(int root, const char *path);
 /* Directories that a copy implies: 0755, or what --chmod makes of that, and --chown's. */
 int copy_make_dirs(const struct copier *c, const char *path, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));

@@ -281,6 +281,10 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 	spec.argv = s->argv;
 	spec.cwd = s->cwd;
 	spec.user = s->user;
+	/* BuildKit's, because programs write it into what they build; read only, as all of box */
+	static char host_name[] = "buildkitsandbox";
+	if (!spec.hostname)
+		spec.hostname = host_name;
 	spec.root = (struct snapshot){
 		.lower = lowers, .n_lower = r->chain.n, .upper = r->upper_fd, .work = r->work_fd};
 	if (s->has_network)

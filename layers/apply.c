@@ -22,6 +22,7 @@
 
 #define ENTRIES_DEFAULT 10000000
 #define BYTES_DEFAULT (1024 * GIB)
+#define TIME_MAX (INT64_MAX / 1000000000) /* what Go's nanoseconds reach */
 #define HOLE_UNIT (4 * KIB) /* what file systems allocate */
 #define HOLE_MIN                                                                                   \
 	(16 * KIB) /* shorter runs of zeros are written: a file in many pieces is slower than its  \
@@ -123,10 +124,12 @@ static int enter_parent(struct apply *a, const char *path, const char **ret_name
 	a->parent_path[n] = '\0';
 	int fd = n ? root_open(a->root, a->parent_path, O_RDONLY | O_DIRECTORY, 0) : a->root;
 	if (fd < 0 && errno == ENOENT) {
-		bool plain = a->opts->flags & APPLY_CHOWN, keep = a->opts->flags & APPLY_NO_OWNER;
-		uid_t uid = keep ? (uid_t)-1 : plain ? a->opts->uid : 0;
-		gid_t gid = keep ? (gid_t)-1 : plain ? a->opts->gid : 0;
-		if (root_mkdir_p(a->root, a->parent_path, 0755, uid, gid, &fd) < 0)
+		/* ADD follows a link to what is not there yet; a layer with one is damaged */
+		bool follow = a->opts->flags & APPLY_PLAIN, keep = a->opts->flags & APPLY_NO_OWNER;
+		AUTO_FREE char *real =
+			follow ? root_resolve(a->root, a->parent_path) : xstrdup(a->parent_path);
+		if (!real || root_mkdir_p(a->root, real, 0755, keep ? (uid_t)-1 : 0,
+				     keep ? (gid_t)-1 : 0, &fd) < 0)
 			fd = -1;
 	}
 	if (fd < 0)
@@ -566,6 +569,9 @@ static int apply_entry(struct apply *a, const struct tar_entry *e, struct err *e
 		.gid = o->flags & APPLY_CHOWN ? o->gid : (gid_t)e->gid,
 		.times = {{.tv_nsec = UTIME_OMIT}, {e->mtime, e->mtime_ns}},
 	};
+	/* docker's archives know times from 1970 to 2262 */
+	if ((o->flags & APPLY_PLAIN) && (e->mtime < 0 || e->mtime > TIME_MAX))
+		p.times[1] = (struct timespec){0};
 	if (e->mtime_ns > 999999999)
 		return err_set(err, ERR_INVALID, "'%s': modification time is not valid", path);
 	if (!*path)

@@ -36,8 +36,9 @@ enum apply_flags {
 	                       * be merged: ".." stays inside the root, "./" and an entry without a
 	                       * name leave it as it is, a hard link brings owner, mode and time,
 	                       * .wh.NAME removes NAME (what the image shows that BuildKit makes),
-	                       * .wh..wh..opq is refused */
-	APPLY_CHOWN = 1 << 1, /* every entry gets opts.uid:gid */
+	                       * .wh..wh..opq is refused, a link to nothing on the way is followed,
+	                       * a time before 1970 or after 2262 is 1970 */
+	APPLY_CHOWN = 1 << 1, /* every entry gets opts.uid:gid; implied directories stay root's */
 	APPLY_NO_DEVICES =
 		1 << 2, /* devices are an error that names them (single-uid) instead of mknod */
 	APPLY_NO_OWNER = 1 << 3, /* owners are not set */

@@ -146,3 +146,61 @@ END
 	build
 	[ "$(stat_of %s x/a)" = 2 ]
 }
+
+@test "the owner of ADD is that of all that an archive holds, its mode is of nothing in it" {
+	mkdir -p p/q
+	echo f >p/q/f
+	chmod 640 p/q/f
+	tar -cf ctx/a.tar --owner=5 --group=6 p/q p/q/f
+	containerfile <<'END'
+FROM busybox
+ADD --chown=7:8 --chmod=711 a.tar /z/
+END
+	build
+	[ "$(stat_of %u:%g:%a z)" = 7:8:755 ]
+	[ "$(stat_of %u:%g z/p)" = 0:0 ]
+	[ "$(stat_of %u:%g z/p/q)" = 7:8 ]
+	[ "$(stat_of %u:%g:%a z/p/q/f)" = 7:8:640 ]
+}
+
+@test "an archive may go through its own link to what is not there yet" {
+	ln -s usr bin
+	ln -s /etc/x abs
+	mkdir up
+	ln -s ../../../../usr up/up
+	tar -cf ctx/a.tar bin abs up
+	echo f >f
+	tar -rf ctx/a.tar --transform='s,f,bin/f,' f
+	tar -rf ctx/a.tar --transform='s,f,abs/f,' f
+	tar -rf ctx/a.tar --transform='s,f,up/up/g,' f
+	containerfile <<'END'
+FROM busybox
+ADD a.tar /z/
+END
+	build
+	[ "$(in_image t cat /z/usr/f /z/etc/x/f /z/usr/g)" = $'f\nf\nf' ]
+	[ "$(in_image t sh -c 'ls /usr /etc/x 2>&1 | grep -cx "[fg]"')" = 0 ]
+}
+
+@test "an archive's times before 1970 and after 2262 are 1970" {
+	touch -d @-5 old
+	tar -cf ctx/a.tar --format=pax old
+	touch -d @32503680000 new 2>/dev/null
+	tar -rf ctx/a.tar --format=pax --mtime=@32503680000 new
+	containerfile <<'END'
+FROM busybox
+ADD a.tar /z/
+END
+	build
+	[ "$(stat_of %Y z/old)" = 0 ]
+	[ "$(stat_of %Y z/new)" = 0 ]
+}
+
+@test "a step sees the host name that it has in BuildKit" {
+	containerfile <<'END'
+FROM busybox
+RUN { hostname; cat /etc/hosts; } >/o
+END
+	build
+	[ "$(in_image t cat /o)" = $'buildkitsandbox\n127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback' ]
+}
