@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/strv.h"
+#include "registry/offline.h"
 #include "registry/url.h"
 
 #include <ctype.h>
@@ -343,6 +344,12 @@ static int choose(struct git_source *g, const char *text, struct err *err)
 	return g->commit ? 0 : err_set(err, ERR_NOT_FOUND, "no ref '%s' in the repository", ref);
 }
 
+static int check_offline(const struct git_source *g, struct err *err)
+{
+	AUTO_FREE char *shown = url_shown(g->url, false);
+	return offline_check(shown, err);
+}
+
 int git_source_resolve(struct git_source *g, struct err *err)
 {
 	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX);
@@ -354,7 +361,8 @@ int git_source_resolve(struct git_source *g, struct err *err)
 		const char *ref = g->ref ? g->ref : "HEAD";
 		AUTO_FREE char *peeled = xasprintf("%s^{}", ref);
 		const char *const args[] = {"ls-remote", "--", g->url, ref, peeled, NULL};
-		if (run_git(-1, args, &out, err) < 0 || choose(g, buf_str(&out), err) < 0)
+		if (check_offline(g, err) < 0 || run_git(-1, args, &out, err) < 0 ||
+			choose(g, buf_str(&out), err) < 0)
 			return err->code;
 	}
 	if (g->checksum && !str_has_prefix(g->commit, g->checksum))
@@ -373,6 +381,8 @@ static int fetch(const struct git_source *g, int dirfd, struct err *err)
 	const char *const all[] = {"fetch", "-q", "--no-tags", "--", g->url,
 		"+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", NULL};
 	struct err first = ERR_INIT;
+	if (check_offline(g, err) < 0)
+		return err->code;
 	if (run_git(dirfd, shallow, NULL, &first) == 0)
 		return 0;
 	if (run_git(dirfd, g->full_ref ? named : all, NULL, err) < 0)

@@ -24,12 +24,13 @@ struct app {
 	const char *registries_conf; /* --registries-conf */
 	const char *log_level; /* --log-level */
 	const char *storage_driver; /* --storage-driver */
-	bool debug, version, help;
+	bool debug, offline, version, help;
 };
 
 enum cmd_flags {
 	CMD_USERNS = 1 << 0, /* touches layers: enters the user namespace first when not root */
 	CMD_OPTIONS_FIRST = 1 << 1, /* options end at the first positional */
+	CMD_COLLECT = 1 << 2, /* fills the store: a collection may follow */
 };
 
 struct cmd {

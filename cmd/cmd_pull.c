@@ -86,7 +86,7 @@ const struct cmd cmd_pull = {
 	.args_size = sizeof(struct pull_args),
 	.min_args = 1,
 	.max_args = 1,
-	.flags = CMD_USERNS,
+	.flags = CMD_USERNS | CMD_COLLECT,
 	.init = pull_init,
 	.run = pull_run,
 };

@@ -55,6 +55,7 @@ const struct opt global_options[] = {
 	OPT_STRING(0, "log-level", struct app, log_level),
 	OPT_STRING(0, "storage-driver", struct app, storage_driver),
 	OPT_BOOL(0, "debug", struct app, debug),
+	OPT_BOOL(0, "offline", struct app, offline),
 	OPT_BOOL('v', "version", struct app, version),
 	OPT_BOOL('h', "help", struct app, help),
 	OPT_IGNORED(0, "runroot"),

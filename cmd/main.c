@@ -11,10 +11,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/collect.h"
 #include "cmd/commands.h"
 #include "cmd/help.h"
 #include "cmd/version.h"
 #include "layers/snapshot.h"
+#include "registry/offline.h"
 #include "run/userns.h"
 #include "store/store.h"
 
@@ -92,6 +94,8 @@ static int run_command(
 			r = enter_userns(app, err);
 		if (r == 0)
 			r = cmd->run(app, args, &rest, err);
+		if (r >= 0 && (cmd->flags & CMD_COLLECT))
+			collect_start(app);
 	}
 	opt_done(cmd->options, args);
 	return r;
@@ -181,6 +185,9 @@ static int dispatch(struct app *app, int argc, char *argv[], struct err *err)
 		r = set_storage_driver(app, err);
 	if (r < 0)
 		return r;
+	const char *offline = getenv("MICA_OFFLINE");
+	if (app->offline || (offline && streq(offline, "1")))
+		offline_set();
 	if (app->version) {
 		out_printf(&app->out, "mica version %s (image-spec %s, runtime-spec %s)\n",
 			MICA_VERSION, IMAGE_SPEC_VERSION, RUNTIME_SPEC_VERSION);

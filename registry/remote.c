@@ -18,7 +18,9 @@
 #include "base/strv.h"
 #include "registry/credentials.h"
 #include "registry/message.h"
+#include "registry/offline.h"
 #include "registry/transport.h"
+#include "registry/url.h"
 
 #define IN_FLIGHT_MAX 256
 
@@ -117,6 +119,18 @@ static int send_session(struct remote *r, const struct remote_opts *o, struct er
 	return message_send(r->sock, j, -1, err);
 }
 
+/* A reference, a registry or an address. */
+static int check_offline(const struct json *j, struct err *err)
+{
+	static const char *const keys[] = {"ref", "url", "registry"};
+	const char *what = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(keys) && !what; i++)
+		what = json_text(json_get(j, keys[i]));
+	AUTO_FREE char *shown =
+		what && strstr(what, "://") ? url_shown(what, false) : xstrdup(what ? what : "");
+	return offline_check(shown, err);
+}
+
 int remote_open(const struct remote_opts *o, struct remote **ret, struct err *err)
 {
 	if (o->authfile && credentials_check_file(o->authfile, err) < 0)
@@ -162,8 +176,9 @@ int remote_request(
 {
 	AUTO_JSON struct json *message = j;
 	struct request *slot = find_request(r, 0);
-	int rc = slot ? 0
-	              : err_set(err, ERR_LIMIT, "more than %d requests at a time", IN_FLIGHT_MAX);
+	int rc = check_offline(message, err);
+	if (rc == 0 && !slot)
+		rc = err_set(err, ERR_LIMIT, "more than %d requests at a time", IN_FLIGHT_MAX);
 	if (rc == 0) {
 		*slot = (struct request){.id = ++r->last_id};
 		json_set_int(message, "id", slot->id);

@@ -219,3 +219,29 @@ picky() { # starts the registry that is served from ./layout; its log is ./reque
 	[[ "$output" == *"auth.example.invalid"* ]] || fail "$output"
 	run ! grep -E "Basic|anna" requests
 }
+
+@test "--offline: a build whose base is here goes on, anything else says what it would have asked for" {
+	mica pull -q busybox
+	sum=$(wc -l <"$T/registry.log")
+	containerfile <<-END
+		FROM busybox
+		RUN echo 1 >/f
+	END
+	mica --offline build -q --network=none -t one ctx
+	[ "$(wc -l <"$T/registry.log")" = "$sum" ]
+	run --separate-stderr mica --offline pull quay.io/some/thing:v1
+	assert_error "'quay.io/some/thing:v1' would be asked for over the network"
+	run --separate-stderr mica --offline push one "docker://$REG/tests/one"
+	assert_error "'$REG/tests/one:latest' would be asked for"
+	run --separate-stderr mica --offline login -u a -p b "$REG"
+	assert_error "would be asked for"
+	echo 'ADD http://www.invalid/file /' >>ctx/Containerfile
+	run --separate-stderr mica --offline build --network=none ctx
+	assert_error 'www.invalid/file.* would be asked for'
+	export MICA_OFFLINE=1
+	run --separate-stderr mica build https://www.invalid/some/repository.git
+	assert_error 'www.invalid/some/repository.git.* would be asked for'
+	run --separate-stderr mica build --pull=always ctx
+	assert_error "busybox.* would be asked for"
+	[ "$(wc -l <"$T/registry.log")" = "$sum" ]
+}

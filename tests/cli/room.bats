@@ -197,3 +197,38 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	[ -z "$(mica cache ls -q)" ]
 	assert_clean_store
 }
+
+@test "collection by itself: in the background, within its limits, never what is used" {
+	noise old 900
+	mica rmi old >/dev/null
+	old=$(basename "$MICA_ROOT"/cache/steps/*)
+	aged 9 "$MICA_ROOT/cache/steps/$old"
+	export MICA_GC=max-size=1m
+	# somebody looked less than an hour ago
+	noise new 300
+	[ -e "$MICA_ROOT/cache/steps/$old" ]
+	aged 1 "$MICA_ROOT/collected"
+	# a step is at work: nothing goes
+	aged 9 "$MICA_ROOT/cache/steps/$old"
+	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none base sleep 60 3>&- &
+	pid=$!
+	wait_for 10 pgrep -P $pid >/dev/null
+	noise new 301
+	wait_for 10 test -z "$(find "$MICA_ROOT/collected" -mmin +5)"
+	[ -e "$MICA_ROOT/cache/steps/$old" ]
+	kill $pid
+	wait $pid || true
+	aged 1 "$MICA_ROOT/collected"
+	MICA_GC=off noise new 302
+	[ -n "$(find "$MICA_ROOT/collected" -mmin +5)" ]
+	noise new 302
+	gone_record() { [ ! -e "$MICA_ROOT/cache/steps/$old" ]; }
+	wait_for 10 gone_record
+	# the records of this hour are there, whatever they take
+	mica build --network=none ctx 2>&1 | grep -q '1 cached'
+	MICA_GC=max-size=many run mica build -q --network=none ctx
+	[[ "$output" == *"MICA_GC: 'max-size=many' is not"* ]]
+	free() { flock -n "$MICA_ROOT/collected" true && flock -n "$MICA_ROOT/gc.lock" true; }
+	wait_for 10 free
+	assert_clean_store
+}

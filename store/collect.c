@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/collect.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/strv.h"
+#include "store/choose.h"
+#include "store/gc.h"
+#include "store/store_internal.h"
+#include "store/used.h"
+
+/* Its mtime is when somebody looked last; locked while somebody does. */
+#define COLLECTED_FILE "collected"
+#define INTERVAL_S 3600
+#define INTERVAL_SHORT_S 60 /* when the disk is short */
+#define MAX_SIZE_PERCENT 75
+#define MIN_FREE_PERCENT 5
+#define MIN_FREE_MOST (20 * GIB)
+
+static int parse(const char *text, struct collect_limits *l, struct err *err)
+{
+	AUTO_STRV struct strv words = STRV_INIT;
+	if (streq(text, "off")) {
+		l->off = true;
+		return 0;
+	}
+	strv_split(&words, text, ',');
+	STRV_FOREACH (word, &words) {
+		bool ok = false;
+		if (str_has_prefix(*word, "max-size="))
+			ok = num_size(*word + strlen("max-size="), &l->max_size);
+		else if (str_has_prefix(*word, "min-free="))
+			ok = num_size(*word + strlen("min-free="), &l->min_free);
+		if (!ok)
+			return err_set(err, ERR_INVALID,
+				"MICA_GC: '%s' is not 'off', 'max-size=SIZE' or 'min-free=SIZE'",
+				*word);
+	}
+	return 0;
+}
+
+int collect_limits_get(
+	struct store *s, const char *text, struct collect_limits *ret, struct err *err)
+{
+	struct collect_limits l = {0};
+	struct statvfs fs;
+	if (fstatvfs(s->fd, &fs) < 0)
+		return err_sys(err, "cannot ask for the size of the disk of '%s'", s->path);
+	uint64_t whole = (uint64_t)fs.f_blocks * fs.f_frsize;
+	l.max_size = whole / 100 * MAX_SIZE_PERCENT;
+	l.min_free = whole / 100 * MIN_FREE_PERCENT;
+	if (l.min_free > MIN_FREE_MOST)
+		l.min_free = MIN_FREE_MOST;
+	int r = text && *text ? parse(text, &l, err) : 0;
+	if (r == 0)
+		*ret = l;
+	return r;
+}
+
+bool collect_is_due(struct store *s, const struct collect_limits *l)
+{
+	struct statvfs fs;
+	int64_t last = used_at(s, COLLECTED_FILE), now = clock_now().tv_sec;
+	if (l->off)
+		return false;
+	if (!last) { /* a new store has nothing to remove yet */
+		AUTO_FD int fd =
+			openat(s->fd, COLLECTED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		return false;
+	}
+	if (now - last > INTERVAL_S)
+		return true;
+	return now - last > INTERVAL_SHORT_S && fstatvfs(s->fd, &fs) == 0 &&
+	       (uint64_t)fs.f_bavail * fs.f_frsize < l->min_free;
+}
+
+int collect_run(struct store *s, const struct collect_limits *l, struct err *err)
+{
+	AUTO_GC_CHOICE struct gc_choice choice = {0};
+	AUTO_FD int lock = -1;
+	const struct gc_limits limits = {.unnamed = true,
+		.cache = true,
+		.mounts = true,
+		.used_before_s = clock_now().tv_sec - USED_PRECISION_S,
+		.max_size = l->max_size,
+		.min_free = l->min_free};
+	const struct gc_opts opts = {
+		.unnamed = true, .cache = true, .mounts = true, .only = &choice};
+	struct gc_result result = {0};
+
+	int r = lock_file(s->fd, COLLECTED_FILE, LOCK_EXCLUSIVE, false, &lock, err);
+	if (r == ERR_BUSY) { /* somebody is at it */
+		err_clear(err);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	if (futimens(lock, NULL) < 0)
+		return err_sys(err, "cannot set the time of '" COLLECTED_FILE "'");
+	r = gc_choose(s, &limits, &choice, err);
+	if (r < 0 || !(choice.images.n || choice.records.n || choice.mounts.n))
+		return r;
+	return store_gc(s, &opts, &result, NULL, err);
+}
