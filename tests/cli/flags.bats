@@ -69,11 +69,11 @@ refused() { # PATTERN ARGUMENTS...
 @test "--build-arg-file gives arguments, --build-arg wins" {
 	printf '# comment\n\nA=one two\nB=b\r\nC\n' >args
 	printf 'FROM busybox\nARG A\nARG B\nARG C\nRUN echo "$A,$B,$C" >/x\n' >ctx/Containerfile
-	C=env build --build-arg-file args
+	C='env' build --build-arg-file args
 	[ "$(in_image t cat /x)" = "one two,b,env" ]
 	build --build-arg-file args --build-arg B=x
 	[ "$(in_image t cat /x)" = "one two,x," ]
-	echo =x >args
+	echo '=x' >args
 	refused "args:1: no name" --build-arg-file args
 	refused "cannot open 'none'" --build-arg-file none
 }
