@@ -99,6 +99,12 @@ struct lines {
 	size_t n;
 };
 
+static void lines_done(struct lines *a)
+{
+	free(a->l);
+}
+#define AUTO_LINES __attribute__((cleanup(lines_done)))
+
 static int by_path(const void *a, const void *b)
 {
 	const struct line *x = a, *y = b;
@@ -200,8 +206,8 @@ static void compare_attributes(
 void input_list_compare(const char *before, size_t before_len, const char *now, size_t now_len,
 	size_t max, struct strv *ret)
 {
-	struct lines a = split(before, before_len), b = split(now, now_len);
-	AUTO_FREE struct line *free_a = a.l, *free_b = b.l;
+	AUTO_LINES struct lines a = split(before, before_len);
+	AUTO_LINES struct lines b = split(now, now_len);
 	size_t i = 0, k = 0, n = 0;
 	while (i < a.n || k < b.n) {
 		int c = i == a.n ? 1 : k == b.n ? -1 : strcmp(a.l[i].path, b.l[k].path);

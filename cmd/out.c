@@ -82,7 +82,8 @@ void out_printf(struct out *o, const char *fmt, ...)
 
 enum line_kind { LINE_NOTE, LINE_WARNING };
 
-static void line_to_err(struct out *o, enum line_kind kind, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void line_to_err(
+	struct out *o, enum line_kind kind, const char *fmt, va_list ap)
 {
 	AUTO_FREE char *text = xvasprintf(fmt, ap);
 	if (o->raw) {

@@ -24,10 +24,9 @@ static unsigned run_case(const char *name)
 {
 	struct err err = ERR_INIT;
 	size_t len;
-	char *text = NULL;
+	AUTO_FREE char *text = NULL;
 	AUTO_FREE char *path = xasprintf(FOLDER "/%s", name);
 	assert_int_equal(fs_read_file(AT_FDCWD, path, TEST_MAX, &text, &len, &err), 0);
-	AUTO_FREE char *owned = text;
 	char *expected = strstr(text, "===\n");
 	assert_non_null(expected);
 	struct ignore *ig = NULL;

@@ -6,41 +6,49 @@
 
 #include <locale.h>
 
-/* Writes one entry, reads it again. The caller frees the reader, whose memory *ret borrows. */
-static struct tar_reader *round_trip(
-	struct tar *a, const struct tar_entry *e, struct reader **ret_mem, struct tar_entry *ret)
+struct trip {
+	struct tar tar;
+	struct reader *mem;
+	struct tar_reader *r;
+	struct tar_entry got; /* borrows from r */
+};
+
+static void trip_done(struct trip *t)
+{
+	tar_reader_free(t->r);
+	reader_free(t->mem);
+	tar_done(&t->tar);
+}
+#define AUTO_TRIP __attribute__((cleanup(trip_done)))
+
+/* Writes one entry, reads it again. */
+static void round_trip(struct trip *t, const struct tar_entry *e)
 {
 	struct err err = ERR_INIT;
-	tar_init(a);
-	tar_entry(a, e, "0123456789");
-	tar_end(a);
-	*ret_mem = reader_from_mem(a->mem.data.data, a->mem.data.len);
-	struct tar_reader *r;
-	assert_int_equal(tar_reader_open(*ret_mem, 0, &r, &err), 0);
-	if (tar_reader_next(r, ret, &err) != 1)
+	*t = (struct trip){0};
+	tar_init(&t->tar);
+	tar_entry(&t->tar, e, "0123456789");
+	tar_end(&t->tar);
+	t->mem = reader_from_mem(t->tar.mem.data.data, t->tar.mem.data.len);
+	assert_int_equal(tar_reader_open(t->mem, 0, &t->r, &err), 0);
+	if (tar_reader_next(t->r, &t->got, &err) != 1)
 		fail_msg("%s", err.msg);
-	return r;
 }
 
 static void assert_name_survives(const char *name)
 {
-	AUTO_TAR struct tar a;
-	AUTO_READER struct reader *mem = NULL;
-	struct tar_entry got, e = {.path = name, .mode = S_IFREG | 0644};
-	AUTO_TAR_READER struct tar_reader *r = round_trip(&a, &e, &mem, &got);
-	assert_string_equal(got.path, name);
-	AUTO_TAR struct tar b;
-	AUTO_READER struct reader *mem2 = NULL;
-	struct tar_entry link = {.path = "l", .mode = S_IFLNK | 0777, .link = name};
-	AUTO_TAR_READER struct tar_reader *r2 = round_trip(&b, &link, &mem2, &got);
-	assert_string_equal(got.link, name);
-	AUTO_TAR struct tar c;
-	AUTO_READER struct reader *mem3 = NULL;
+	AUTO_TRIP struct trip a = {0};
+	AUTO_TRIP struct trip b = {0};
+	AUTO_TRIP struct trip c = {0};
+	round_trip(&a, &(struct tar_entry){.path = name, .mode = S_IFREG | 0644});
+	assert_string_equal(a.got.path, name);
+	round_trip(&b, &(struct tar_entry){.path = "l", .mode = S_IFLNK | 0777, .link = name});
+	assert_string_equal(b.got.link, name);
 	struct tar_entry hard = {
 		.path = "h", .mode = S_IFREG | 0644, .link = name, .hardlink = true};
-	AUTO_TAR_READER struct tar_reader *r3 = round_trip(&c, &hard, &mem3, &got);
-	assert_true(got.hardlink);
-	assert_string_equal(got.link, name);
+	round_trip(&c, &hard);
+	assert_true(c.got.hardlink);
+	assert_string_equal(c.got.link, name);
 }
 
 static void names_are_bytes(void **state)
@@ -112,18 +120,16 @@ static void large_numbers_and_fractions_survive(void **state)
 		{.path = "f", .mode = S_IFCHR | 0644, .major = 4095, .minor = 1048575},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		AUTO_TAR struct tar a;
-		AUTO_READER struct reader *mem = NULL;
-		struct tar_entry got;
 		const struct tar_entry *e = &cases[i];
-		AUTO_TAR_READER struct tar_reader *r = round_trip(&a, e, &mem, &got);
-		assert_int_equal(got.mode, e->mode);
-		assert_int_equal(got.uid, e->uid);
-		assert_int_equal(got.gid, e->gid);
-		assert_int_equal(got.mtime, e->mtime);
-		assert_int_equal(got.mtime_ns, e->mtime_ns);
-		assert_int_equal(got.major, e->major);
-		assert_int_equal(got.minor, e->minor);
+		AUTO_TRIP struct trip t;
+		round_trip(&t, e);
+		assert_int_equal(t.got.mode, e->mode);
+		assert_int_equal(t.got.uid, e->uid);
+		assert_int_equal(t.got.gid, e->gid);
+		assert_int_equal(t.got.mtime, e->mtime);
+		assert_int_equal(t.got.mtime_ns, e->mtime_ns);
+		assert_int_equal(t.got.major, e->major);
+		assert_int_equal(t.got.minor, e->minor);
 	}
 }
 
@@ -157,18 +163,17 @@ static void attributes_survive_with_any_bytes(void **state)
 	struct xattr x[] = {{(char[]){"user.big"}, big, sizeof(big)},
 		{(char[]){"user.empty"}, (char[]){""}, 0},
 		{(char[]){"user.sp ace%41"}, (char[]){"\n\0=\xff"}, 4}};
-	AUTO_TAR struct tar a;
-	AUTO_READER struct reader *mem = NULL;
-	struct tar_entry got, e = {.path = "f", .mode = S_IFREG | 0644, .xattrs = x, .n_xattrs = 3};
-	AUTO_TAR_READER struct tar_reader *r = round_trip(&a, &e, &mem, &got);
-	assert_int_equal(got.n_xattrs, 3);
+	struct tar_entry e = {.path = "f", .mode = S_IFREG | 0644, .xattrs = x, .n_xattrs = 3};
+	AUTO_TRIP struct trip t;
+	round_trip(&t, &e);
+	assert_int_equal(t.got.n_xattrs, 3);
 	for (size_t i = 0; i < 3; i++) {
 		size_t k = 0;
-		while (k < 3 && !streq(got.xattrs[k].name, x[i].name))
+		while (k < 3 && !streq(t.got.xattrs[k].name, x[i].name))
 			k++;
 		assert_true(k < 3);
-		assert_int_equal(got.xattrs[k].len, x[i].len);
-		assert_memory_equal(got.xattrs[k].value, x[i].value, x[i].len);
+		assert_int_equal(t.got.xattrs[k].len, x[i].len);
+		assert_memory_equal(t.got.xattrs[k].value, x[i].value, x[i].len);
 	}
 }
 
