@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A build: Containerfiles and a context in, images in the store out. The face of this floor
- *for Containerfiles.
+ * for Containerfiles.
  *
- *	text -> instructions (file_parse) -> stages (stages) -> steps with all words expanded
- *(evaluate) -> layers (executor) -> images (finish) -> names (publish)
+ *	text -> instructions (file_parse) -> stages (stages)
+ *	     -> steps with all words expanded (evaluate) -> layers (executor)
+ *	     -> images (finish) -> names (publish)
  *
  * Everything up to the steps happens before the first RUN: flags, stages, mounts, base images and
- *context sources are checked there.
+ * context sources are checked there.
  */
 #pragma once
 #include "base/map.h"

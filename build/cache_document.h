@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A step cache outside of a store: an image manifest whose layers are the layers of steps, and
- *whose config, of type CACHE_CONFIG_TYPE, says which step key gives which of them:
+ * whose config, of type CACHE_CONFIG_TYPE, says which step key gives which of them:
  *	{"version": 1,
  *	 "records": [{"key": HEX, "layer": N, "diffId": DIGEST, "created": S, "createdNs": NS,
  *	              "diffSize": N, "content": N, "entries": N}, ...],

@@ -24,8 +24,7 @@ struct copier {
 	bool has_mode;
 	struct chmod mode;
 	char *buf;
-	struct link_entry
-		*links; /* open addressing; of files with several names that were copied */
+	struct link_entry *links; /* open addressing; of files with several names, copied */
 	size_t n_links, cap_links;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Build checks: what is allowed in a Containerfile and still most likely a mistake. The rules,
- *their names, their texts and when they apply are BuildKit's (its Dockerfile frontend's linter);
- *rules of our own follow them in the table. docs/lint.md explains each.
+ * their names, their texts and when they apply are BuildKit's (its Dockerfile frontend's linter);
+ * rules of our own follow them in the table. docs/lint.md explains each.
  *
  * A struct lint collects warnings; it keeps copies of the files they are about, so that it outlives
  * what it was made from. Who checks:

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What each step of a stage was made of in its last build, kept in the store as JSON
- *(store/notes.h):
+ * (store/notes.h):
  *	{"keys": HEX, "base": {"name": NAME, "digest": HEX},
  *	 "steps": [{"title": TEXT, "key": HEX, "below": HEX, "words": {...}, "lists": {NAME: HEX}}]}
  * "The same stage" is one of the same name or number in the Containerfile of the same place, for
- *the same platform. A step is found again by its text, of several the one nearest to its old place;
- *one whose text is new by its place, when the same instruction stood there.
+ * the same platform. A step is found again by its text, of several the one nearest to its old
+ * place; one whose text is new by its place, when the same instruction stood there.
  */
 #pragma once
 #include <stdbool.h>

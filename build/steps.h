@@ -66,8 +66,8 @@ struct step {
 	struct map quiet_env; /* proxies: in the environment, not in the key */
 	char *cwd;
 	char *user;
-	struct inline_file
-		*script; /* here-document with a shebang: mounted as /dev/pipes/NAME, or NULL */
+	/* here-document with a shebang: mounted as /dev/pipes/NAME, or NULL */
+	struct inline_file *script;
 	enum run_network network;
 	bool has_network;
 	bool insecure; /* --security=insecure */
@@ -81,8 +81,7 @@ struct step {
 	size_t from_image; /* index into build.images */
 	size_t context; /* COPY_FROM_CONTEXT: a named one, or NO_CONTEXT */
 	struct strv sources; /* relative to the root of the source */
-	struct remote_file *
-		*remote; /* n_remote of them: for each source that is a URL, else NULL */
+	struct remote_file **remote; /* n_remote: for each source that is a URL, else NULL */
 	size_t n_remote;
 	struct inline_file *inlines;
 	size_t n_inlines;

@@ -3,13 +3,14 @@
  * --format: the part of Go's text/template that scripts use, evaluated over JSON.
  *
  *	{{.Field.Sub}} {{$x := .A}} {{if}}{{else if}}{{else}}{{end}} {{range $i, $e := .L}} {{with}}
- *comments {{- trim -}} pipelines, parentheses, "strings", `raw strings`, numbers, true, false, nil
+ *	comments {{- trim -}} pipelines, parentheses, "strings", `raw strings`, numbers,
+ *	true, false, nil
  *	and or not eq ne lt le gt ge index len print printf println slice json join split lower
- *upper title truncate
+ *	upper title truncate
  *
  * Field names match members exactly, or without regard to case and underscores (.CreatedBy is
- *created_by). A field that an object does not have is an error that lists those it has, except in
- *members that are maps by nature (Labels, Annotations ...), where it is "<no value>" as in Go.
+ * created_by). A field that an object does not have is an error that lists those it has, except in
+ * members that are maps by nature (Labels, Annotations ...), where it is "<no value>" as in Go.
  */
 #pragma once
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Command lines by tables. A table points into the command's own options struct and ends with
- *OPT_END:
+ * OPT_END:
  *
  *	struct tag_args {
  *		bool force;
@@ -16,12 +16,12 @@
  *	};
  *
  * Accepted spellings: --name value, --name=value, -n value, -nvalue, -n=value, bundled -it;
- *booleans take only --name=true|false (and 1|0, t|f) or -n=false. "--" ends the options. An option
- *that is given twice: the last one wins, a STRV collects. Strings are borrowed from argv; strv
- *members are owned, opt_done() frees them.
+ * booleans take only --name=true|false (and 1|0, t|f) or -n=false. "--" ends the options. An option
+ * that is given twice: the last one wins, a STRV collects. Strings are borrowed from argv; strv
+ * members are owned, opt_done() frees them.
  *
  * No third state: an option works, is IGNORED (accepted, the page says that it has no effect) or is
- *REFUSED by name.
+ * REFUSED by name.
  */
 #pragma once
 #include "base/strv.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tar reading behind one face; libarchive does the dialects (v7, ustar, pax, GNU with its long
- *names and sparse files, star).
+ * names and sparse files, star).
  *
- *	tar_reader_open -> { tar_reader_next -> tar_reader_data until 0 }... -> tar_reader_drain ->
- *tar_reader_free
+ *	tar_reader_open -> { tar_reader_next -> tar_reader_data until 0 }...
+ *	                -> tar_reader_drain -> tar_reader_free
  *
  * Names are bytes: no character set is ever converted, whatever the locale. Content may be left
- *unread. A damaged or truncated archive is ERR_CORRUPT; what the reader below reported comes
- *through as it is.
+ * unread. A damaged or truncated archive is ERR_CORRUPT; what the reader below reported comes
+ * through as it is.
  */
 #pragma once
 #include "layers/tar_entry.h"

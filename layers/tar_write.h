@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tar writing behind one face: the same entries always give the same bytes. ustar headers without
- *user or group names; a pax header before the entry only where ustar cannot say it: a path or link
- *that does not fit or is not ASCII, ids above 2097151, sizes from 8 GiB, times with a fraction or
- *out of range, extended attributes (SCHILY.xattr.*). Names that are not UTF-8 travel as bytes
- *(hdrcharset=BINARY). The headers are written here and not by libarchive, which takes names through
- *the locale's character set.
+ * user or group names; a pax header before the entry only where ustar cannot say it: a path or link
+ * that does not fit or is not ASCII, ids above 2097151, sizes from 8 GiB, times with a fraction or
+ * out of range, extended attributes (SCHILY.xattr.*). Names that are not UTF-8 travel as bytes
+ * (hdrcharset=BINARY). The headers are written here and not by libarchive, which takes names
+ * through the locale's character set.
  *
- *	tar_writer_new -> { tar_writer_header -> content: tar_writer_space + tar_writer_commit, or
- *tar_writer_data }... -> tar_writer_end
+ *	tar_writer_new -> { tar_writer_header -> content }... -> tar_writer_end
+ *
+ * Content is tar_writer_space + tar_writer_commit, or tar_writer_data.
  */
 #pragma once
 #include "layers/tar_entry.h"

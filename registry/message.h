@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What mica and mica-remote say to each other: one JSON object a packet (SOCK_SEQPACKET), with at
- *most one descriptor. mica sends requests with an "id" and an "op"; each gets one reply with the
- *same "id", either {"ok":true, ...} or {"error":{"code":N,"message":"..."}}, in any order, and
- *{"progress":BYTES} before it.
+ * most one descriptor. mica sends requests with an "id" and an "op"; each gets one reply with the
+ * same "id", either {"ok":true, ...} or {"error":{"code":N,"message":"..."}}, in any order, and
+ * {"progress":BYTES} before it.
  *
  * First the session: {"op":"session", "authfile", "creds", "cert_dir", "tls_verify",
- *"registries_conf", "retries", "debug"}; no reply. Then, with "ref" a full reference: manifest  +
- *descriptor to write to; "ref" (tag or digest), "head"     -> "media_type", "digest" (the header's,
- *a hint only), "size" blob      + descriptor to write to; "ref", "digest", "size"           ->
- *nothing; the descriptor is closed before the reply put_blob  + descriptor to read; "ref",
- *"digest", "size", "from"       -> "how": "exists", "mounted" or "uploaded" put_manifest +
- *descriptor to read; "ref" (tag or digest), "media_type", "size" -> nothing login     "registry",
- *"user", "password"                              -> nothing; they are right
- *
- *Without "ref": fetch + a file to write to; "url", "size" (the most that it may have) and what is
- *known of it, "etag", "last_modified"
- *-> "status" 200, or 304 when what is known still holds; "etag", "last_modified", "size"
+ * "registries_conf", "retries", "debug"}; no reply. Then, with "ref" a full reference:
+ *	manifest      + descriptor to write to; "ref" (tag or digest), "head"
+ *	              -> "media_type", "digest" (the header's, a hint only), "size"
+ *	blob          + descriptor to write to; "ref", "digest", "size"
+ *	              -> nothing; the descriptor is closed before the reply
+ *	put_blob      + descriptor to read; "ref", "digest", "size", "from"
+ *	              -> "how": "exists", "mounted" or "uploaded"
+ *	put_manifest  + descriptor to read; "ref" (tag or digest), "media_type", "size" -> nothing
+ *	login         "registry", "user", "password" -> nothing; they are right
+ * Without "ref":
+ *	fetch         + a file to write to; "url", "size" (the most that it may have) and what is
+ *	              known of it, "etag", "last_modified"
+ *	              -> "status" 200, or 304 when what is known still holds; "etag",
+ *	              "last_modified", "size"
  */
 #pragma once
 #include "base/mem.h"

@@ -8,9 +8,9 @@
  *	dir:DIR                       manifest.json and blobs as files
  *
  * Pull: resolves, chooses by platform, fetches what is missing (layers in parallel, each by one
- *layer worker in one pass), verifies every digest and size, and only then names it in the store.
+ * layer worker in one pass), verifies every digest and size, and only then names it in the store.
  * Push: sends the store's bytes as they are; blobs that are there are not sent. A manifest keeps
- *its digest from pull to push.
+ * its digest from pull to push.
  */
 #pragma once
 #include "image/descriptor.h"
@@ -23,9 +23,8 @@ struct store;
 struct strv;
 
 enum pull_policy { PULL_MISSING, PULL_ALWAYS, PULL_NEVER, PULL_NEWER };
-bool pull_policy_parse(const char *s,
-	enum pull_policy
-		*ret); /* "missing"/"ifmissing", "always"/"true", "never"/"false" ..., as buildah */
+/* "missing"/"ifmissing", "always"/"true", "never"/"false" ..., as buildah */
+bool pull_policy_parse(const char *s, enum pull_policy *ret);
 
 struct remote_opts {
 	const char *authfile; /* NULL: the usual ones (containers-auth.json(5), then docker's

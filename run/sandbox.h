@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sandbox: one workload in namespaces (mount, pid, ipc, uts, net, cgroup; user when rootless),
- *its own cgroup, pivot_root into a snapshot, fresh /proc, /dev and /sys with masked and read-only
- *paths, default capabilities, seccomp filter, no inherited descriptor, own session.
+ * its own cgroup, pivot_root into a snapshot, fresh /proc, /dev and /sys with masked and read-only
+ * paths, default capabilities, seccomp filter, no inherited descriptor, own session.
  *
  *	sandbox_start()  forks; returns once the workload has been executed, or with the reason why
- *it could not be poll sandbox_pidfd() (readable: it ended) sandbox_wait()   reaps, removes the
- *cgroup, fills the result sandbox_kill()   SIGKILL to everything in it; sandbox_signal() to the
- *workload only
+ *	                 it could not be
+ *	poll sandbox_pidfd()  (readable: it ended)
+ *	sandbox_wait()   reaps, removes the cgroup, fills the result
+ *	sandbox_kill()   SIGKILL to everything in it; sandbox_signal() to the workload only
  *
  * When the caller dies, all of it dies (PR_SET_PDEATHSIG on PID 1 of the pid namespace). Nothing of
- *it is visible in the caller's mount namespace. After sandbox_wait the upper directory holds
- *exactly the workload's changes: mount points that the sandbox had to create, /etc/hosts,
- *resolv.conf and hostname never end up in it.
+ * it is visible in the caller's mount namespace. After sandbox_wait the upper directory holds
+ * exactly the workload's changes: mount points that the sandbox had to create, /etc/hosts,
+ * resolv.conf and hostname never end up in it.
  */
 #pragma once
 #include "run/spec.h"

@@ -3,8 +3,9 @@
  * What the files of the sandbox share. Who does what:
  *
  *	sandbox.c      the caller's side: mounts the snapshot (detached), makes the cgroup, clones,
- *listens, cleans up namespaces.c   clone3 and what is set inside the new namespaces before any
- *mount init.c         PID 1: runs the steps below in order, then reaps and forwards signals
+ *	               listens, cleans up
+ *	namespaces.c   clone3 and what is set inside the new namespaces before any mount
+ *	init.c         PID 1: runs the steps below in order, then reaps and forwards signals
  *	rootfs.c       attaches the root, pivots
  *	mounts.c       /proc /sys /dev and the caller's mounts
  *	shm.c          the file system of /dev/shm

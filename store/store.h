@@ -5,14 +5,18 @@
  *
  *	oci-layout, index.json, blobs/sha256/HEX
  *	layers/HEX    unpacked layer by diff ID: an overlay lower directory, read-only once named
- *	cache/        step records (records.h), notes about them (notes.h), stat caches
- *(statcache.h) mounts/       RUN --mount=type=cache directories containers/   working containers;
- *containers/ID/uses is a root of the sweep (gc.h) tmp/ID/       transactions; the directory is
- *locked (flock) while its owner lives lock          exclusive while index.json changes gc.lock
- *shared by users of unnamed things, exclusive for a sweep gc.wanted     a sweep was deferred: the
- *last transaction that ends makes up for it synced        content: the boot in which the store was
- *last found sound; mtime: all that is older is on disk version       "1\n" ballast       room that
- *is given up on a full disk, so that names can be removed
+ *	cache/        step records (records.h), notes about them (notes.h),
+ *	              stat caches (statcache.h)
+ *	mounts/       RUN --mount=type=cache directories
+ *	containers/   working containers; containers/ID/uses is a root of the sweep (gc.h)
+ *	tmp/ID/       transactions; the directory is locked (flock) while its owner lives
+ *	lock          exclusive while index.json changes
+ *	gc.lock       shared by users of unnamed things, exclusive for a sweep
+ *	gc.wanted     a sweep was deferred: the last transaction that ends makes up for it
+ *	synced        content: the boot in which the store was last found sound;
+ *	              mtime: all that is older is on disk
+ *	version       "1\n"
+ *	ballast       room that is given up on a full disk, so that names can be removed
  *
  * Everything is 0700 down to the top. A blob, layer, record or name appears by one rename after
  * its content was verified. Before a name appears, the file system is synced (syncfs), so that a
@@ -30,7 +34,7 @@
  * what then remains.
  *
  * Order of locks: gc.lock, then a transaction's, then lists.lock, then lock. None is held across
- *the network.
+ * the network.
  *
  * A forked child shares its parent's transactions: it may write below them, but must leave by
  * _exit and never end them or close the store.
