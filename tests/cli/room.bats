@@ -85,10 +85,10 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	before=$(find "$MICA_ROOT" | sort)
 	mica prune --build-cache --dry-run >said
 	[ "$(find "$MICA_ROOT" | sort)" = "$before" ]
-	mica prune --build-cache >done
-	diff <(grep -v reclaim said) <(grep -v reclaim done)
-	grep -q '^record ' done
-	grep -q '^layer ' done
+	mica prune --build-cache >removed
+	diff <(grep -v reclaim said) <(grep -v reclaim removed)
+	grep -q '^record ' removed
+	grep -q '^layer ' removed
 }
 
 @test "prune --older-than leaves what was used since" {
