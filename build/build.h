@@ -77,6 +77,9 @@ struct build_opts {
 	size_t n_ulimits; /* the first of its rlimits were asked for, what follows is how we run */
 	struct strv secrets, ssh; /* --secret, --ssh, as typed */
 	bool allow_insecure, allow_host_network; /* --allow */
+	uint64_t step_timeout_ms; /* 0: none */
+	uint64_t build_timeout_ms, deadline_ms; /* the latter by clock_ms(); 0: none */
+	uint64_t disk_limit; /* bytes that a RUN may add to the image, 0: none */
 	unsigned jobs; /* stages that run at the same time; 0: the number of cores */
 	struct pull_opts pull;
 	struct progress *progress;

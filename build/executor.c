@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/executor.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -97,10 +98,44 @@ static void watch_all(const struct build *b, struct polls *w)
 			continue;
 		watch(w, r->box ? sandbox_pidfd(r->box) : r->job.fd);
 		watch(w, r->out_fd);
+		watch(w, r->watch.job.pid ? r->watch.job.fd : -1);
 	}
 	for (size_t i = 0; i < b->n_links; i++)
 		if (!b->links[i]->committed)
 			watch(w, b->links[i]->job.fd);
+}
+
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* Milliseconds until something has to be looked at, -1: not by itself. */
+static int patience(const struct build *b)
+{
+	int ms = b->o->tick ? b->o->tick(b->o->tick_arg) : -1;
+	for (size_t i = 0; i < b->stages.n; i++)
+		if (stage_needed(b, i) && b->runs[i].state == STAGE_BUSY)
+			ms = sooner(ms, step_watch_timeout(&b->runs[i].watch, b->o));
+	uint64_t now = clock_ms(), end = b->o->deadline_ms;
+	if (end)
+		ms = sooner(ms, now >= end              ? 0
+				: end - now > INT32_MAX ? INT32_MAX
+							: (int)(end - now));
+	return ms;
+}
+
+/* The whole build's time; where it was says what took it. */
+static int check_deadline(struct build *b, struct err *err)
+{
+	if (!b->o->deadline_ms || clock_ms() < b->o->deadline_ms)
+		return 0;
+	(void)err_set(err, ERR_LIMIT, "the build took longer than %.3g s (--build-timeout)",
+		(double)b->o->build_timeout_ms / 1000);
+	for (size_t i = 0; i < b->stages.n; i++)
+		if (stage_needed(b, i) && b->runs[i].state == STAGE_BUSY)
+			return stage_run_end(b, &b->runs[i], err);
+	return err->code;
 }
 
 static int wait_for_news(struct build *b, int signals, struct err *err)
@@ -108,8 +143,7 @@ static int wait_for_news(struct build *b, int signals, struct err *err)
 	struct polls w = {0};
 	watch(&w, signals);
 	watch_all(b, &w);
-	int timeout = b->o->tick ? b->o->tick(b->o->tick_arg) : -1;
-	int n = poll(w.p, w.n, timeout);
+	int n = poll(w.p, w.n, patience(b));
 	bool signalled = n > 0 && w.p[0].revents;
 	free(w.p);
 	if (n < 0 && errno != EINTR)
@@ -142,7 +176,7 @@ static int loop(struct build *b, int signals, struct err *err)
 			return err->code;
 		if (all_done(b))
 			return finish_steps(b, err);
-		if (wait_for_news(b, signals, err) < 0)
+		if (wait_for_news(b, signals, err) < 0 || check_deadline(b, err) < 0)
 			return err->code;
 		for (size_t i = 0; i < b->stages.n; i++)
 			if (stage_needed(b, i) && stage_run_handle(b, &b->runs[i], err) < 0)

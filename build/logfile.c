@@ -21,6 +21,7 @@
 struct logfile {
 	struct store *store;
 	struct txn *txn;
+	size_t size;
 	int fd; /* -1: nothing was written yet */
 	int failed; /* errno of the first write that failed */
 	char *last; /* the step that wrote last */
@@ -37,8 +38,16 @@ struct logfile *logfile_new(struct store *s, struct txn *t)
 
 static void put(struct logfile *l, const char *data, size_t n)
 {
-	if (!l->failed && fs_write_all(l->fd, data, n) < 0)
+	static const char cut[] = "\n=== the log is full: what follows is not kept\n";
+	if (l->failed || l->size > LOG_MAX)
+		return;
+	bool full = n > LOG_MAX - l->size;
+	if (full)
+		n = LOG_MAX - l->size;
+	if (fs_write_all(l->fd, data, n) < 0 ||
+		(full && fs_write_all(l->fd, cut, sizeof(cut) - 1) < 0))
 		l->failed = errno;
+	l->size += n + full;
 }
 
 void logfile_add(struct logfile *l, const char *id, const char *data, size_t n)

@@ -11,6 +11,9 @@ struct store;
 struct txn;
 
 struct logfile *logfile_new(struct store *s, struct txn *t);
+/* Of one build: more is dropped, and the log says so. A step that prints without end must not fill
+ * the disk. */
+#define LOG_MAX (256 * MIB)
 /* Output of the step called id; a write that fails is reported by logfile_keep. */
 void logfile_add(struct logfile *l, const char *id, const char *data, size_t n);
 /* Moves it to logs/ and removes the oldest ones beyond LOGS_KEPT. *ret_path: absolute, the caller

@@ -395,8 +395,13 @@ static int start_work(struct build *b, struct stage_run *r, struct err *err)
 		make_upper(b, r, lowers, s->link ? 0 : r->chain.n, err) < 0 ||
 		open_source(b, r, err) < 0)
 		return err->code;
-	if (s->kind == STEP_RUN)
-		return start_sandbox(b, r, lowers, err);
+	if (s->kind == STEP_RUN) {
+		if (start_sandbox(b, r, lowers, err) < 0)
+			return err->code;
+		step_watch_start(&r->watch, b->o, r->upper_fd, r->work_fd);
+		return 0;
+	}
+	step_watch_start(&r->watch, b->o, -1, -1);
 	struct write_job w = {.b = b, .r = r, .lowers = lowers};
 	return job_start(&r->job, write_job, &w, err);
 }
@@ -411,6 +416,7 @@ static int start_step(struct build *b, struct stage_run *r, struct err *err)
 	if (mount_setup_new(b, s, !cache_allowed(b, r), &r->mounts, err) < 0)
 		return err->code;
 	r->preparing = mount_setup_waits(r->mounts);
+	step_watch_start(&r->watch, b->o, -1, -1);
 	return r->preparing ? job_start(&r->job, mount_setup_job, r->mounts, err)
 	                    : start_work(b, r, err);
 }
@@ -565,6 +571,7 @@ static int step_commit(struct build *b, struct stage_run *r, struct err *err)
 {
 	static const struct chain nothing;
 	struct link *l;
+	step_watch_stop(&r->watch);
 	source_close(r);
 	mount_setup_free(take(r->mounts));
 	if (settle(b, r, err) < 0)
@@ -627,7 +634,7 @@ static int handle_sandbox(struct build *b, struct stage_run *r, struct err *err)
 		return step_error(b, r, NULL, err);
 	if (result.status != 0 || result.oom_killed)
 		return step_error(b, r, &result, err);
-	if (step_commit(b, r, err) < 0)
+	if (step_watch_end(&r->watch, b->o, err) < 0 || step_commit(b, r, err) < 0)
 		return step_error(b, r, NULL, err);
 	return 0;
 }
@@ -643,10 +650,33 @@ static int handle_hash(struct build *b, struct stage_run *r, const struct buf *o
 	return do_step(b, r, err);
 }
 
+static void kill_box(struct stage_run *r)
+{
+	struct sandbox_result ignored;
+	struct err err = ERR_INIT;
+	if (!r->box)
+		return;
+	sandbox_kill(r->box);
+	if (sandbox_wait(take(r->box), &ignored, &err) < 0)
+		log_debug("sandbox: %s", err.msg);
+}
+
+int stage_run_end(struct build *b, struct stage_run *r, struct err *err)
+{
+	step_watch_stop(&r->watch);
+	job_cancel(&r->job);
+	kill_box(r);
+	take_output(b, r, true);
+	close_fd(&r->out_fd);
+	return step_error(b, r, NULL, err);
+}
+
 int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 {
 	if (r->state != STAGE_BUSY)
 		return 0;
+	if (step_watch_check(&r->watch, b->o, err) < 0)
+		return stage_run_end(b, r, err);
 	if (r->box)
 		return handle_sandbox(b, r, err);
 	AUTO_BUF struct buf out = BUF_INIT(1024);
@@ -666,13 +696,8 @@ int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 
 void stage_run_done(struct stage_run *r)
 {
-	if (r->box) {
-		struct sandbox_result ignored;
-		struct err err = ERR_INIT;
-		sandbox_kill(r->box);
-		if (sandbox_wait(take(r->box), &ignored, &err) < 0)
-			log_debug("sandbox: %s", err.msg);
-	}
+	step_watch_stop(&r->watch);
+	kill_box(r);
 	job_cancel(&r->job);
 	source_close(r);
 	mem_close_p(&r->out_fd);

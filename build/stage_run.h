@@ -4,6 +4,7 @@
 #pragma once
 #include "build/build_internal.h"
 #include "build/chain.h"
+#include "build/step_watch.h"
 
 struct image;
 struct mount_setup;
@@ -60,6 +61,7 @@ struct stage_run {
 	struct filetree *source; /* of the job */
 	int source_fd;
 	struct timespec begun;
+	struct step_watch watch;
 };
 
 void stage_run_init(struct stage_run *r, struct build *b, struct stage_plan *p);
@@ -70,6 +72,8 @@ int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
 /* Something of it is readable: takes what there is; when the step is over, its result. */
 int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 	__attribute__((warn_unused_result));
+/* Kills what is at work for the reason in err, which is told with its place from then on. */
+int stage_run_end(struct build *b, struct stage_run *r, struct err *err);
 /* Kills what is at work. */
 void stage_run_done(struct stage_run *r);
 

@@ -15,6 +15,7 @@
 #include "build/build.h"
 #include "cmd/build_call.h"
 #include "cmd/build_extra.h"
+#include "cmd/build_limits.h"
 #include "cmd/build_output.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
@@ -32,6 +33,7 @@ struct build_args {
 	const char *cache_ttl;
 	bool explain_cache;
 	uint64_t jobs;
+	struct limit_args limit;
 	struct extra_args extra;
 	struct output_args output;
 	struct remote_args remote;
@@ -74,6 +76,7 @@ static const struct opt build_options[] = {
 	OPT_STRING(0, "timestamp", struct build_args, timestamp),
 	OPT_GROUP(box_options, struct build_args, box),
 	OPT_GROUP(extra_options, struct build_args, extra),
+	OPT_GROUP(limit_options, struct build_args, limit),
 	OPT_GROUP(output_options, struct build_args, output),
 	OPT_GROUP(platform_options, struct build_args, platform),
 	OPT_GROUP(remote_options, struct build_args, remote),
@@ -228,7 +231,8 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 		add_pairs(&a->build_contexts, "build-context", false, &o->contexts, err) < 0 ||
 		add_pairs(&a->labels, "label", true, &o->labels, err) < 0 ||
 		set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0 ||
-		set_allow(&a->allow, o, err) < 0 || set_cache_ttl(a->cache_ttl, o, err) < 0)
+		set_allow(&a->allow, o, err) < 0 || set_cache_ttl(a->cache_ttl, o, err) < 0 ||
+		limit_args_apply(&a->limit, o, err) < 0)
 		return err->code;
 	o->context = rest->n ? rest->v[0] : ".";
 	return 0;

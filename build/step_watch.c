@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/step_watch.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/num.h"
+#include "build/build.h"
+#include "store/disk_usage.h"
+
+#include <string.h>
+#include <sys/statvfs.h>
+
+#define LOOK_MS 50 /* how often the file system is asked: a microsecond's work */
+#define COUNT_MS 1000 /* how often the files are counted even if it lost nothing */
+#define PAUSE 10 /* between counts, times what a count takes */
+
+static uint64_t free_bytes(int fd)
+{
+	struct statvfs st;
+	return fstatvfs(fd, &st) < 0 ? 0 : (uint64_t)st.f_bfree * st.f_frsize;
+}
+
+static uint64_t count(const struct step_watch *w)
+{
+	return disk_usage(w->upper, ".") + disk_usage(w->work, ".");
+}
+
+static int count_job(void *arg, struct buf *out, struct err *err)
+{
+	uint64_t n = count(arg);
+	(void)err;
+	buf_add(out, &n, sizeof(n));
+	return 0;
+}
+
+void step_watch_start(struct step_watch *w, const struct build_opts *o, int upper, int work)
+{
+	*w = (struct step_watch){.upper = o->disk_limit ? upper : -1, .work = work};
+	if (!o->step_timeout_ms && w->upper < 0)
+		return;
+	w->begun_ms = w->counted_ms = w->next_ms = clock_ms();
+	if (w->upper < 0)
+		return;
+	w->free = free_bytes(upper);
+	w->before = count(w);
+}
+
+static int over(const struct step_watch *w, const struct build_opts *o, struct err *err)
+{
+	char used[16], limit[16];
+	if (w->used <= o->disk_limit)
+		return 0;
+	return err_set(err, ERR_LIMIT,
+		"killed: it wrote %s, the limit of a step is %s (--disk-limit)",
+		num_human_size(w->used, used, sizeof(used)),
+		num_human_size(o->disk_limit, limit, sizeof(limit)));
+}
+
+static int set_used(struct step_watch *w, const struct build_opts *o, uint64_t n, struct err *err)
+{
+	w->used = n > w->before ? n - w->before : 0;
+	return over(w, o, err);
+}
+
+static int check_disk(
+	struct step_watch *w, const struct build_opts *o, uint64_t now, struct err *err)
+{
+	if (w->job.pid) {
+		AUTO_BUF struct buf out = BUF_INIT(64);
+		uint64_t n;
+		int rc = job_collect(&w->job, false, &out, err);
+		if (rc != 0)
+			return rc < 0 ? rc : 0;
+		w->job = (struct job){0};
+		w->next_ms = now + PAUSE * (now - w->counted_ms);
+		memcpy(&n, out.data, sizeof(n));
+		return set_used(w, o, n, err);
+	}
+	uint64_t left = o->disk_limit - w->used, now_free = free_bytes(w->upper);
+	bool could = now_free + left < w->free;
+	if (now < w->next_ms || (!could && now - w->counted_ms < COUNT_MS))
+		return 0;
+	w->counted_ms = now;
+	w->free = now_free;
+	return job_start(&w->job, count_job, w, err);
+}
+
+int step_watch_timeout(const struct step_watch *w, const struct build_opts *o)
+{
+	if (!w->begun_ms)
+		return -1;
+	if (w->upper >= 0)
+		return LOOK_MS;
+	uint64_t now = clock_ms(), end = w->begun_ms + o->step_timeout_ms;
+	return now >= end ? 0 : end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
+}
+
+int step_watch_check(struct step_watch *w, const struct build_opts *o, struct err *err)
+{
+	uint64_t now = clock_ms();
+	if (!w->begun_ms)
+		return 0;
+	if (o->step_timeout_ms && now - w->begun_ms >= o->step_timeout_ms)
+		return err_set(err, ERR_LIMIT,
+			"killed: it took longer than %.3g s (--step-timeout)",
+			(double)o->step_timeout_ms / 1000);
+	return w->upper < 0 ? 0 : check_disk(w, o, now, err);
+}
+
+int step_watch_end(struct step_watch *w, const struct build_opts *o, struct err *err)
+{
+	bool disk = w->begun_ms && w->upper >= 0;
+	int rc = disk ? set_used(w, o, count(w), err) : 0;
+	step_watch_stop(w);
+	return rc;
+}
+
+void step_watch_stop(struct step_watch *w)
+{
+	job_cancel(&w->job);
+	*w = (struct step_watch){.upper = -1, .work = -1};
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What no cgroup limits: how long a step takes, and how much disk.
+ *
+ * Disk is counted: a job adds up what the files of the step's directories take, as du does. It is
+ * started when the file system has lost as much space since the last count as the step has left,
+ * and from time to time in any case. So a step can be over its limit for a moment, and files that
+ * it removed while they are open are not seen.
+ */
+#pragma once
+#include "base/proc.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct build_opts;
+struct err;
+
+struct step_watch {
+	int upper, work; /* the step's, borrowed; -1: its disk is not watched */
+	uint64_t begun_ms; /* monotonic, 0: nothing is watched */
+	uint64_t before; /* bytes in both when the step began */
+	uint64_t used; /* bytes, by the last count */
+	uint64_t free; /* bytes of the file system when that was begun, and when it was */
+	uint64_t counted_ms;
+	uint64_t next_ms; /* no count before */
+	struct job job; /* the count at work, pid 0 none */
+};
+
+/* upper, work: of a step that can write there already but has done so for no more than an instant;
+ * -1: only the time is watched. */
+void step_watch_start(struct step_watch *w, const struct build_opts *o, int upper, int work);
+/* Milliseconds until step_watch_check wants to be called, -1: no need. */
+int step_watch_timeout(const struct step_watch *w, const struct build_opts *o);
+/* ERR_LIMIT: the step has to be ended; says which limit it is and by which option. */
+int step_watch_check(struct step_watch *w, const struct build_opts *o, struct err *err)
+	__attribute__((warn_unused_result));
+/* After its last process: counts once more. Errors as above. */
+int step_watch_end(struct step_watch *w, const struct build_opts *o, struct err *err)
+	__attribute__((warn_unused_result));
+void step_watch_stop(struct step_watch *w); /* zero bytes are accepted */

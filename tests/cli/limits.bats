@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	mica pull -q busybox >/dev/null
+}
+
+teardown() {
+	test_teardown
+}
+
+# Each limit is exceeded: one line says which step, what it did and which option; nothing is left running, the store is sound.
+ends() { # PATTERN OPTION...
+	local pattern=$1
+	shift
+	run --separate-stderr timeout 60 "$MICA_BIN" --root "$MICA_ROOT" build --progress=none --network=none "$@" ctx
+	assert_error "$pattern"
+	mica images -q >/dev/null
+	assert_clean_store
+}
+
+@test "a step that takes too long is ended, with what it started in the background" {
+	nap="sleep 6$BASHPID"
+	containerfile <<-END
+		FROM busybox
+		RUN trap "" TERM INT; (setsid $nap &); while :; do :; done
+	END
+	start=$SECONDS
+	ends 'Containerfile:2:1: RUN: killed: it took longer than 0\.5 s \(--step-timeout\)' --step-timeout=500ms
+	[ $((SECONDS - start)) -lt 10 ]
+	run ! pgrep -f "^$nap"
+	# a limit that is not reached changes nothing, not even the cache
+	printf 'FROM busybox\nRUN true\n' >ctx/Containerfile
+	mica build -q --network=none --step-timeout=1h --build-timeout=1h --disk-limit=1g ctx
+	run --separate-stderr mica build --network=none ctx
+	[[ "$stderr" == *"0 run, 1 cached"* ]]
+}
+
+@test "the time of a step begins anew with each of them, that of a build does not" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN sleep 0.6
+		RUN sleep 0.61
+		RUN sleep 0.62
+		RUN sleep 0.63
+	END
+	mica build -q --no-cache --network=none --step-timeout=2s ctx
+	ends 'Containerfile:[45]:1: RUN: the build took longer than 1\.5 s \(--build-timeout\)' --no-cache --build-timeout=1500ms
+}
+
+@test "the time of a build also runs while a registry does not answer" {
+	port=$(free_port)
+	python3 -c 'import socket, sys
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(5)
+kept = []
+while True: kept.append(s.accept())' "$port" 3>&- &
+	echo $! >"$T/silent.pid"
+	printf '\n[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$port" >>"$CONTAINERS_REGISTRIES_CONF"
+	wait_for 10 listens "$port"
+	printf 'FROM 127.0.0.1:%s/never\n' "$port" | containerfile
+	ends 'the build took longer than 0\.2 s \(--build-timeout\)' --build-timeout=200ms
+}
+
+listens() { # PORT
+	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+@test "a step that fills the disk is ended, whatever it fills it with" {
+	printf 'FROM busybox\nRUN while :; do cat /bin/busybox >>/big; done\n' | containerfile
+	ends 'Containerfile:2:1: RUN: killed: it wrote [0-9.]+ [MG]iB, the limit of a step is 20.0 MiB \(--disk-limit\)' --disk-limit=20m
+	printf 'FROM busybox\nRUN mkdir /d; i=0; while :; do i=$((i + 1)); mkdir -p /d/$i; cp /bin/busybox /d/$i/b; done\n' | containerfile
+	ends 'Containerfile:2:1: RUN: killed: it wrote .* \(--disk-limit\)' --disk-limit=20m
+	# it was faster than the first look
+	printf 'FROM busybox\nRUN head -c 3m /dev/zero >/big\n' | containerfile
+	ends 'Containerfile:2:1: RUN: killed: it wrote [23]\.[0-9]* MiB, the limit of a step is 2.0 MiB \(--disk-limit\)' --disk-limit=2m
+	mica build -q --network=none --disk-limit=4m ctx
+}
+
+@test "the limit on the disk is one on what a step adds where layers are copied" {
+	printf 'FROM busybox\nRUN head -c 1m /dev/zero >/a\nRUN head -c 3m /dev/zero >/big\n' | containerfile
+	export STORAGE_DRIVER=copy
+	ends 'Containerfile:3:1: RUN: killed: it wrote [23]\.[0-9]* MiB, the limit of a step is 2.0 MiB' --disk-limit=2m
+	mica build -q --network=none --disk-limit=4m ctx
+}
+
+@test "a fork bomb and a memory hog are held by their limits" {
+	grep -qw pids /proc/cgroups /sys/fs/cgroup/cgroup.controllers 2>/dev/null || skip "no pids controller"
+	printf 'FROM busybox\nRUN b() { b | b & }; b; while :; do :; done\n' | containerfile
+	ends 'Containerfile:2:1: RUN: killed: it took longer than 1 s' --pids-limit=50 --step-timeout=1s
+}
+
+@test "output without end neither fills the disk nor outlives the step's time" {
+	printf 'FROM busybox\nRUN yes 0123456789012345678901234567890123456789012345678901234567890123456789\n' | containerfile
+	ends 'Containerfile:2:1: RUN: killed: it took longer than 3 s' --step-timeout=3s
+	log=$(sed -n 's/^.*complete log is in //p' <<<"$stderr")
+	[ "$(stat -c %s "$log")" -le $((257 * 1024 * 1024)) ]
+	run tail -n 1 "$log"
+	[ "$(stat -c %s "$log")" -lt $((256 * 1024 * 1024)) ] || [ "$output" = "=== the log is full: what follows is not kept" ]
+}
+
+@test "limits that are no limits are refused" {
+	printf 'FROM busybox\n' | containerfile
+	for text in x 5 -1s 1ns; do
+		ends "option '--step-timeout': '$text' is not a duration such as" --step-timeout=$text
+		ends "option '--build-timeout': '$text' is not a duration such as" --build-timeout=$text
+	done
+	ends "option '--disk-limit'" --disk-limit=much
+}
