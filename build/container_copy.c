@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/container_copy.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "build/build_internal.h"
+#include "build/chmod.h"
+#include "build/container_tree.h"
+#include "build/copy.h"
+#include "build/file_ignore.h"
+#include "build/inputs.h"
+#include "build/remote_file.h"
+#include "layers/snapshot.h"
+#include "store/containers.h"
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define IGNORE_MAX (1 * MIB)
+#define NOTES_MAX (64 * KIB)
+
+struct copying {
+	struct build build; /* what fetching looks into */
+	struct build_opts opts;
+	struct step step;
+	struct filetree *source;
+	struct container_tree tree;
+	bool empty_root;
+};
+
+/* --- the step --- */
+
+static int add_source(struct copying *w, const struct container_copy *o, const char *source,
+	struct remote_file **ret, struct err *err)
+{
+	strv_add(&w->step.sources, source);
+	if (!o->add || !remote_file_is_url(source))
+		return 0;
+	struct remote_file *f = xcalloc(1, sizeof(*f));
+	int r = remote_file_init(f, source, o->checksum, err);
+	if (r < 0) {
+		free(f);
+		return r;
+	}
+	*ret = f;
+	r = remote_file_look(&w->build, f, err);
+	return r < 0 ? err_wrap(err, "cannot fetch %s", source) : 0;
+}
+
+static int check(const struct container_copy *o, const struct step *s, struct err *err)
+{
+	struct chmod mode;
+	size_t urls = 0;
+
+	for (size_t i = 0; i < s->n_remote; i++)
+		urls += s->remote[i] != NULL;
+	if (s->chmod && !chmod_parse(s->chmod, &mode))
+		return err_set(err, ERR_INVALID,
+			"option '--chmod': '%s' is neither an octal mode such as 0755 nor a "
+			"symbolic one such as u=rwX,go=rX",
+			s->chmod);
+	if (o->checksum && (s->sources.n != 1 || urls != 1))
+		return err_set(err, ERR_INVALID,
+			"option '--checksum' is about one source that is a URL");
+	return 0;
+}
+
+/* Several things need a directory to go to. */
+static char *destination(const struct container_copy *o, const struct container *c)
+{
+	const char *dir = c->config.working_dir;
+	AUTO_FREE char *base = xasprintf("/%s", dir ? dir : "");
+	const char *word = o->dest ? o->dest : "";
+	AUTO_FREE char *dest = path_resolve(base, word);
+	bool slash = !*word || streq(word, ".") || path_has_trailing_slash(word) ||
+	             o->sources.n > 1;
+	return slash && !streq(dest, "/") ? xasprintf("%s/", dest) : take(dest);
+}
+
+static int make_step(struct copying *w, const struct container *c, const struct container_copy *o,
+	struct err *err)
+{
+	struct step *s = &w->step;
+	int r = 0;
+
+	s->kind = STEP_COPY;
+	s->add = s->unpack = o->add;
+	s->context = NO_CONTEXT;
+	s->chown = o->chown ? xstrdup(o->chown) : NULL;
+	s->chmod = o->chmod ? xstrdup(o->chmod) : NULL;
+	s->parents = o->parents;
+	strv_copy(&s->excludes, &o->excludes);
+	s->dest = destination(o, c);
+	s->remote = xcalloc(o->sources.n, sizeof(struct remote_file *));
+	for (; r == 0 && s->n_remote < o->sources.n; s->n_remote++)
+		r = add_source(w, o, o->sources.v[s->n_remote], &s->remote[s->n_remote], err);
+	return r < 0 ? r : check(o, s, err);
+}
+
+static void step_done(struct step *s)
+{
+	for (size_t i = 0; i < s->n_remote; i++) {
+		if (s->remote[i])
+			remote_file_done(s->remote[i]);
+		free(s->remote[i]);
+	}
+	free(s->remote);
+	strv_done(&s->sources);
+	strv_done(&s->excludes);
+	free(s->dest);
+	free(s->chown);
+	free(s->chmod);
+}
+
+/* --- the sources --- */
+
+static int read_ignore(const char *path, struct ignore **ret, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	size_t n;
+
+	if (!path)
+		return 0;
+	int r = fs_read_file(AT_FDCWD, path, IGNORE_MAX, &text, &n, err);
+	return r < 0 ? r : ignore_parse(path, text, n, ret, err);
+}
+
+/* Each source must name something, patterns too, as buildah has it. *ret_what: of the last one. */
+static int look(struct copying *w, const struct container_copy *o, enum container_copied *ret_what,
+	struct err *err)
+{
+	*ret_what = o->sources.n > 1 ? COPIED_SEVERAL : COPIED_FILE;
+	for (size_t i = 0; i < w->step.sources.n; i++) {
+		struct match *m = NULL;
+		size_t n = 0;
+		const char *source = w->step.sources.v[i];
+		if (w->step.remote[i] || o->parents)
+			continue;
+		int r = filetree_glob(w->source, source, &m, &n, err);
+		if (r == 0 && !n)
+			r = err_set(err, ERR_NOT_FOUND, "there is no '%s%s'%s%s",
+				o->source_name ? "" : "/", source, o->source_name ? " in " : "",
+				o->source_name ? o->source_name : "");
+		if (r == 0 && n > 1)
+			*ret_what = COPIED_SEVERAL;
+		else if (r == 0 && o->sources.n == 1 && S_ISDIR(m->node->st.st_mode))
+			*ret_what = COPIED_DIR;
+		matches_free(m, n);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int copy_job(void *arg, struct buf *out, struct err *err)
+{
+	struct copying *w = arg;
+	AUTO_FD int root = -1;
+
+	if (snapshot_mount(&w->tree.snap, &root, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < w->step.n_remote; i++)
+		if (w->step.remote[i] &&
+			remote_file_get(&w->build, w->step.remote[i], err) < 0)
+			return err_wrap(err, "%s", w->step.remote[i]->url);
+	const struct copy_work work = {.step = &w->step,
+		.source = w->source,
+		.root = root,
+		.empty_root = w->empty_root,
+		.notes = out};
+	return copy_run(&work, err);
+}
+
+static int carry_out(struct store *s, struct txn *t, const struct container *c, struct copying *w,
+	struct strv *notes, struct err *err)
+{
+	AUTO_BUF struct buf out = BUF_INIT(NOTES_MAX);
+	struct err settling = ERR_INIT;
+
+	int r = container_tree_open(s, t, c, &w->tree, err);
+	if (r < 0)
+		return r;
+	w->empty_root = !c->config.n_diff_ids;
+	r = job_run(copy_job, w, &out, err);
+	/* what was copied before a failure stays */
+	int settled = container_tree_settle(&w->tree, &settling);
+	if (r == 0 && settled < 0) {
+		*err = settling;
+		return settled;
+	}
+	if (out.len) {
+		AUTO_STRV struct strv lines = STRV_INIT;
+		strv_split(&lines, buf_str(&out), '\n');
+		STRV_FOREACH (line, &lines)
+			if (**line)
+				strv_add(notes, *line);
+	}
+	return r;
+}
+
+int container_copy(struct store *s, struct txn *t, const struct container *c,
+	const struct container_copy *o, struct digest *ret_digest, enum container_copied *ret_what,
+	struct strv *notes, struct err *err)
+{
+	struct copying w = {.tree = {.upper = -1, .work = -1, .merged = -1}};
+	struct ignore *ignore = NULL;
+
+	build_opts_init(&w.opts);
+	w.opts.pull.remote = o->remote;
+	w.build = (struct build){.store = s, .txn = t, .o = &w.opts};
+	int r = read_ignore(o->ignore_file, &ignore, err);
+	if (r == 0)
+		r = make_step(&w, c, o, err);
+	if (r == 0) {
+		w.source = filetree_new(o->source_root, ignore, NULL, true);
+		r = look(&w, o, ret_what, err);
+	}
+	if (r == 0)
+		r = inputs_digest(w.source, &w.step, ret_digest, NULL, err);
+	if (r == 0)
+		r = carry_out(s, t, c, &w, notes, err);
+	if (w.source)
+		filetree_free(w.source);
+	ignore_free(ignore);
+	container_tree_close(&w.tree);
+	step_done(&w.step);
+	free(w.build.looked);
+	build_opts_done(&w.opts);
+	return r;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* copy and add: files from this machine, another container, an image or the network into a working
+ * container. */
+#pragma once
+#include "base/digest.h"
+#include "base/strv.h"
+#include "registry/transport.h"
+#include <stdbool.h>
+
+struct container;
+struct err;
+struct store;
+struct txn;
+
+struct container_copy {
+	bool add; /* URLs are fetched, archives unpacked */
+	struct strv sources;
+	const char *dest; /* NULL: the working directory */
+	int source_root; /* what the sources are below of */
+	const char *source_name; /* for messages; NULL: sources are paths of this machine */
+	const char *ignore_file; /* NULL: none */
+	const char *chown, *chmod, *checksum; /* NULL: not said */
+	struct strv excludes;
+	bool parents;
+	struct remote_opts remote;
+};
+
+enum container_copied { COPIED_FILE, COPIED_DIR, COPIED_SEVERAL };
+
+/* c is locked. *ret_digest: of what was copied; *ret_what: what history calls it. notes: what the
+ * user should know. */
+int container_copy(struct store *s, struct txn *t, const struct container *c,
+	const struct container_copy *o, struct digest *ret_digest, enum container_copied *ret_what,
+	struct strv *notes, struct err *err) __attribute__((warn_unused_result));

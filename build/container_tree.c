@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/container_tree.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "layers/settle.h"
+#include "registry/transport.h"
+#include "store/containers.h"
+#include "store/images.h"
+#include "store/lowers.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- one use --- */
+
+static int open_lowers(
+	struct store *s, const struct container *c, struct container_tree *tree, struct err *err)
+{
+	AUTO_IMAGE struct image base = {0};
+	size_t n = c->config.n_diff_ids;
+
+	if (!n)
+		return 0;
+	int r = image_load(s, &c->manifest, NULL, &base, err);
+	if (r == 0)
+		r = image_unpack(s, &base, NULL, err);
+	if (r < 0)
+		return err_wrap(err, "the base image of '%s'", c->name);
+	tree->lowers = xcalloc(n, sizeof(*tree->lowers));
+	r = image_lowers(s, c->config.diff_ids, n, tree->lowers, err);
+	if (r == 0)
+		tree->n_lowers = n;
+	return r;
+}
+
+static int open_sub(const struct container *c, const char *name, int *ret_fd, struct err *err)
+{
+	*ret_fd = openat(c->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return *ret_fd < 0 ? err_sys(err, "cannot open '%s' of the container '%s'", name, c->name)
+	                   : 0;
+}
+
+int container_tree_open(struct store *s, struct txn *t, const struct container *c,
+	struct container_tree *ret, struct err *err)
+{
+	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
+	AUTO_FREE char *work_name = NULL;
+	enum container_mounted mounted = container_mounted(c);
+
+	if (mounted == CONTAINER_MOUNTED_ELSEWHERE)
+		return err_set(err, ERR_BUSY,
+			"the container '%s' is mounted in another mount namespace (a 'mica unshare' "
+			"that is still running): use it there, or umount it there first",
+			c->name);
+	/* whatever is wrong with it: what is older cannot have been made in here */
+	(void)clock_parse(c->created, &tree.begun);
+	int r = open_sub(c, "upper", &tree.upper, err);
+	if (r == 0 && mounted == CONTAINER_MOUNTED) {
+		r = open_sub(c, "merged", &tree.merged, err);
+		tree.snap = (struct snapshot){.upper = tree.merged, .work = -1};
+	} else if (r == 0) {
+		r = open_lowers(s, c, &tree, err);
+		/* a work directory serves one mount only */
+		if (r == 0)
+			r = txn_mkdir(t, "work", &work_name, &tree.work, err);
+		tree.snap = (struct snapshot){.lower = tree.lowers,
+			.n_lower = tree.n_lowers,
+			.upper = tree.upper,
+			.work = tree.work};
+	}
+	if (r < 0)
+		return r;
+	*ret = tree;
+	tree = (struct container_tree){.upper = -1, .work = -1, .merged = -1};
+	return 0;
+}
+
+int container_tree_settle(const struct container_tree *tree, struct err *err)
+{
+	return tree->merged >= 0 ? 0 : snapshot_settle(&tree->snap, tree->begun, err);
+}
+
+void container_tree_close(struct container_tree *tree)
+{
+	for (size_t i = 0; i < tree->n_lowers; i++)
+		(void)close(tree->lowers[i]);
+	free(tree->lowers);
+	mem_close_p(&tree->upper);
+	mem_close_p(&tree->work);
+	mem_close_p(&tree->merged);
+	*tree = (struct container_tree){.upper = -1, .work = -1, .merged = -1};
+}
+
+/* --- a mount that stays --- */
+
+char *container_mount_path(const struct store *s, const struct container *c)
+{
+	return xasprintf("%s/containers/%s/merged", store_path(s), c->id);
+}
+
+static int make_dir(const struct container *c, const char *name, int *ret_fd, struct err *err)
+{
+	int r = fs_remove_tree(c->dir, name, err);
+	if (r < 0)
+		return r;
+	if (mkdirat(c->dir, name, 0755) < 0)
+		return err_sys(err, "cannot make '%s' of the container '%s'", name, c->name);
+	return open_sub(c, name, ret_fd, err);
+}
+
+int container_mount(struct store *s, struct txn *t, struct container *c, struct err *err)
+{
+	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
+	AUTO_FD int work = -1, merged = -1, fd = -1;
+
+	int r = container_tree_open(s, t, c, &tree, err);
+	if (r < 0 || tree.merged >= 0)
+		return r;
+	if ((r = make_dir(c, "work", &work, err)) < 0 ||
+		(r = make_dir(c, "merged", &merged, err)) < 0)
+		return r;
+	struct snapshot snap = tree.snap;
+	snap.work = work;
+	if ((r = snapshot_mount(&snap, &fd, err)) < 0)
+		return r;
+	/* noted first: a mount that nobody knows of would be mounted twice */
+	container_set_mounted(c, true);
+	if ((r = container_save(c, err)) < 0)
+		return r;
+	if (move_mount(fd, "", merged, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return err_sys(err, "cannot mount the container '%s'", c->name);
+	return 0;
+}
+
+int container_umount(struct store *s, struct container *c, struct err *err)
+{
+	AUTO_FREE char *path = container_mount_path(s, c);
+
+	switch (container_mounted(c)) {
+	case CONTAINER_MOUNTED_ELSEWHERE:
+		return err_set(err, ERR_BUSY,
+			"the container '%s' is mounted in another mount namespace (a 'mica unshare' "
+			"that is still running)",
+			c->name);
+	case CONTAINER_NOT_MOUNTED:
+		container_set_mounted(c, false);
+		return err_set(err, ERR_NOT_FOUND, "the container '%s' is not mounted", c->name);
+	case CONTAINER_MOUNTED:
+		break;
+	}
+	if (umount2(path, UMOUNT_NOFOLLOW) < 0)
+		return err_sys(err, "cannot umount the container '%s'", c->name);
+	container_set_mounted(c, false);
+	int r = container_save(c, err);
+	if (r == 0)
+		r = fs_remove_tree(c->dir, "merged", err);
+	return r;
+}

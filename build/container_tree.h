@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files of a working container, for one use of it. */
+#pragma once
+#include "layers/snapshot.h"
+#include <stddef.h>
+#include <time.h>
+
+struct container;
+struct err;
+struct store;
+struct txn;
+
+struct container_tree {
+	struct snapshot snap; /* to be mounted; borrowed from the rest */
+	int *lowers;
+	size_t n_lowers;
+	int upper, work;
+	int merged; /* the mount that is there already, or -1 */
+	struct timespec begun;
+};
+
+/* c is locked. Layers that are only blobs are unpacked. ERR_BUSY: it is mounted where we cannot see
+ * it. */
+int container_tree_open(struct store *s, struct txn *t, const struct container *c,
+	struct container_tree *ret, struct err *err) __attribute__((warn_unused_result));
+/* Afterwards, when nobody uses the snapshot any more: the upper directory is the changeset. One that
+ * stays mounted is left alone. */
+int container_tree_settle(const struct container_tree *tree, struct err *err)
+	__attribute__((warn_unused_result));
+void container_tree_close(struct container_tree *tree);
+#define AUTO_CONTAINER_TREE __attribute__((cleanup(container_tree_close)))
+
+/* At containers/ID/merged, in the mount namespace of the caller, and noted in c, which is saved.
+ * Nothing when it is mounted already. */
+int container_mount(struct store *s, struct txn *t, struct container *c, struct err *err)
+	__attribute__((warn_unused_result));
+/* ERR_NOT_FOUND: it is not mounted */
+int container_umount(struct store *s, struct container *c, struct err *err)
+	__attribute__((warn_unused_result));
+/* Where container_mount() puts it. New string. */
+char *container_mount_path(const struct store *s, const struct container *c);

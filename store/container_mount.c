@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether a container is mounted, as far as we can see. */
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "store/containers.h"
+#include "store/store_internal.h"
+
+#define SPACE_MAX 64 /* "mnt:[4026531841]" */
+
+/* "" when it cannot be told: then it is nobody's. */
+static void space_of(const char *process, char ret[SPACE_MAX])
+{
+	char path[64];
+	(void)snprintf(path, sizeof(path), "/proc/%s/ns/mnt", process);
+	ssize_t n = readlink(path, ret, SPACE_MAX - 1);
+	ret[n > 0 ? n : 0] = '\0';
+}
+
+static bool is_mount_point(int dir, const char *name)
+{
+	struct statx st;
+	return statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &st) == 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* Somebody whom we can see lives in that mount namespace. */
+static bool space_lives(const char *space)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *e;
+	bool found = false;
+
+	while (proc && !found && (e = readdir(proc))) {
+		char other[SPACE_MAX];
+		if (!isdigit((unsigned char)e->d_name[0]))
+			continue;
+		space_of(e->d_name, other);
+		found = streq(other, space);
+	}
+	if (proc)
+		(void)closedir(proc);
+	return found;
+}
+
+enum container_mounted container_mounted(const struct container *c)
+{
+	char boot[BOOT_ID_LEN + 1];
+
+	store_boot_id(boot);
+	if (!c->mount_boot || !c->mount_space || !streq(c->mount_boot, boot))
+		return CONTAINER_NOT_MOUNTED;
+	AUTO_FREE char *merged = xasprintf("/proc/self/fd/%d/merged", c->dir);
+	if (is_mount_point(AT_FDCWD, merged))
+		return CONTAINER_MOUNTED;
+	char ours[SPACE_MAX];
+	space_of("self", ours);
+	if (!streq(ours, c->mount_space) && space_lives(c->mount_space))
+		return CONTAINER_MOUNTED_ELSEWHERE;
+	return CONTAINER_NOT_MOUNTED;
+}
+
+void container_set_mounted(struct container *c, bool mounted)
+{
+	char boot[BOOT_ID_LEN + 1], space[SPACE_MAX];
+
+	mem_replace(&c->mount_boot, NULL);
+	mem_replace(&c->mount_space, NULL);
+	if (!mounted)
+		return;
+	store_boot_id(boot);
+	space_of("self", space);
+	c->mount_boot = xstrdup(boot);
+	c->mount_space = xstrdup(space);
+}

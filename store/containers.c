@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/containers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/tmp.h"
+#include "image/reference.h"
+#include "store/container_doc.h"
+#include "store/dir_list.h"
+#include "store/images.h"
+#include "store/store_internal.h"
+
+#define DOC "container.json"
+#define NAMES_LOCK "containers.lock"
+#define USES_MAX (1 * MIB)
+
+void container_init(struct container *c)
+{
+	*c = (struct container){.dir = -1};
+}
+
+void container_done(struct container *c)
+{
+	free(c->name);
+	free(c->created);
+	free(c->image_name);
+	descriptor_done(&c->manifest);
+	image_config_done(&c->config);
+	map_done(&c->annotations);
+	free(c->created_by);
+	free(c->history_comment);
+	free(c->comment);
+	free(c->hostname);
+	free(c->domainname);
+	strv_done(&c->options);
+	free(c->mount_boot);
+	free(c->mount_space);
+	mem_close_p(&c->dir);
+	container_init(c);
+}
+
+static int load(int dir, const char *id, struct container *ret, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	size_t n;
+
+	container_init(ret);
+	int r = fs_read_file(dir, DOC, CONTAINER_DOC_MAX, &text, &n, err);
+	if (r == 0)
+		r = container_doc_parse(text, n, ret, err);
+	if (r < 0) {
+		container_done(ret);
+		return r;
+	}
+	memcpy(ret->id, id, sizeof(ret->id));
+	return 0;
+}
+
+static int open_dir(struct store *s, const char *id)
+{
+	AUTO_FREE char *path = xasprintf(CONTAINERS_DIR "/%s", id);
+	return openat(s->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static bool is_id(const char *text)
+{
+	return strlen(text) == CONTAINER_ID_LEN &&
+	       strspn(text, "0123456789abcdef") == CONTAINER_ID_LEN;
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const struct container *x = a, *y = b;
+	struct timespec s = {0}, t = {0};
+
+	if (!clock_parse(x->created, &s) || !clock_parse(y->created, &t))
+		return strcmp(x->id, y->id);
+	if (s.tv_sec != t.tv_sec)
+		return s.tv_sec < t.tv_sec ? -1 : 1;
+	if (s.tv_nsec != t.tv_nsec)
+		return s.tv_nsec < t.tv_nsec ? -1 : 1;
+	return strcmp(x->id, y->id);
+}
+
+int containers_list(struct store *s, struct containers *ret, struct err *err)
+{
+	AUTO_STRV struct strv ids = STRV_INIT;
+	AUTO_CONTAINERS struct containers l = {0};
+
+	int r = dir_list(s->fd, CONTAINERS_DIR, &ids, err);
+	STRV_FOREACH (id, &ids) {
+		AUTO_FD int dir = -1;
+		struct err e = ERR_INIT;
+		struct container c;
+		if (r < 0)
+			return r;
+		if (!is_id(*id))
+			continue;
+		dir = open_dir(s, *id);
+		if (dir < 0 && errno == ENOENT)
+			continue; /* it went just now */
+		if (dir < 0)
+			return err_sys(err, "cannot open the working container %s", *id);
+		r = load(dir, *id, &c, &e);
+		if (r == ERR_NOT_FOUND) {
+			r = 0;
+			continue;
+		}
+		if (r < 0) {
+			*err = e;
+			return err_wrap(err, "working container %.12s", *id);
+		}
+		l.c = xreallocarray(l.c, l.n + 1, sizeof(*l.c));
+		l.c[l.n++] = c;
+	}
+	if (l.n)
+		qsort(l.c, l.n, sizeof(*l.c), by_age);
+	*ret = l;
+	l = (struct containers){0};
+	return r;
+}
+
+void containers_done(struct containers *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		container_done(&l->c[i]);
+	free(l->c);
+	*l = (struct containers){0};
+}
+
+/* --- one of them --- */
+
+/* A name before an ID before a prefix of one. */
+int container_find(struct store *s, const char *text, struct container *ret, struct err *err)
+{
+	AUTO_CONTAINERS struct containers l = {0};
+	struct container *found = NULL;
+	size_t n = 0;
+
+	int r = containers_list(s, &l, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < l.n; i++) {
+		if (streq(l.c[i].name, text) || streq(l.c[i].id, text)) {
+			found = &l.c[i];
+			n = 1;
+			break;
+		}
+		if (*text && str_has_prefix(l.c[i].id, text)) {
+			found = &l.c[i];
+			n++;
+		}
+	}
+	if (n > 1)
+		return err_set(err, ERR_INVALID,
+			"'%s' is ambiguous: the IDs of %zu working containers begin with it", text,
+			n);
+	if (!found)
+		return err_set(err, ERR_NOT_FOUND, "'%s': container not known", text);
+	*ret = *found;
+	container_init(found);
+	return 0;
+}
+
+static int lock_dir(int fd)
+{
+	int r;
+	while ((r = flock(fd, LOCK_EX)) < 0 && errno == EINTR)
+		;
+	return r;
+}
+
+int container_open(struct store *s, const char *text, struct container *ret, struct err *err)
+{
+	AUTO_CONTAINER struct container c;
+
+	container_init(&c);
+	int r = container_find(s, text, &c, err);
+	if (r < 0)
+		return r;
+	AUTO_FREE char *doc = xasprintf(CONTAINERS_DIR "/%s/" DOC, c.id);
+	AUTO_FD int dir = open_dir(s, c.id);
+	if (dir >= 0 && lock_dir(dir) < 0)
+		return err_sys(err, "cannot lock the working container '%s'", c.name);
+	/* whoever had it may have removed it */
+	if (dir < 0 || faccessat(s->fd, doc, F_OK, 0) < 0)
+		return err_set(err, ERR_NOT_FOUND, "'%s': container not known", text);
+	r = load(dir, c.id, ret, err);
+	if (r == 0)
+		ret->dir = take_fd(&dir);
+	return r;
+}
+
+int container_save(const struct container *c, struct err *err)
+{
+	AUTO_FREE char *text = container_doc_dump(c);
+	size_t n = strlen(text);
+
+	/* what was edited must be readable the next time */
+	AUTO_CONTAINER struct container again;
+	container_init(&again);
+	int r = container_doc_parse(text, n, &again, err);
+	if (r < 0)
+		return err_wrap(err, "the container would be one that nobody reads");
+	return fs_write_file(c->dir, DOC, text, n, 0600, false, err);
+}
+
+/* --- names --- */
+
+static const struct container *has_name(const struct containers *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (streq(l->c[i].name, name))
+			return &l->c[i];
+	return NULL;
+}
+
+static bool name_is_valid(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+	return n && n <= 255 && !name[n] && !strchr("_.-", *name);
+}
+
+static int check_name(const struct containers *l, const char *name, struct err *err)
+{
+	if (!name_is_valid(name))
+		return err_set(err, ERR_INVALID,
+			"'%s' is no name for a container: letters, digits, '_', '.' and '-' after "
+			"the "
+			"first character",
+			name);
+	const struct container *other = has_name(l, name);
+	if (other)
+		return err_set(err, ERR_EXISTS,
+			"the container name '%s' is already in use by container %s", name,
+			other->id);
+	return 0;
+}
+
+/* "docker.io/library/busybox:latest" -> "busybox"; what has no name is called by its ID */
+static char *stem(const struct image *image, const struct container *c)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	struct err ignored = ERR_INIT;
+	char hex[DIGEST_STR_MAX];
+
+	if (!image)
+		return xstrdup("");
+	if (!*c->image_name || reference_parse(c->image_name, &ref, &ignored) < 0)
+		return xasprintf("%.12s-", digest_hex(&c->image_id, hex));
+	const char *slash = strrchr(ref.repository, '/');
+	return xasprintf("%s-", slash ? slash + 1 : ref.repository);
+}
+
+static char *free_name(const struct containers *l, const char *prefix)
+{
+	AUTO_FREE char *name = xasprintf("%sworking-container", prefix);
+	for (unsigned i = 1; has_name(l, name); i++)
+		mem_replace(&name, xasprintf("%sworking-container-%u", prefix, i));
+	return take(name);
+}
+
+static int set_name(
+	struct store *s, struct container *c, const char *name, const char *prefix, struct err *err)
+{
+	AUTO_CONTAINERS struct containers l = {0};
+
+	int r = containers_list(s, &l, err);
+	if (r == 0 && name)
+		r = check_name(&l, name, err);
+	if (r == 0)
+		mem_replace(&c->name, name ? xstrdup(name) : free_name(&l, prefix));
+	return r;
+}
+
+int container_rename(struct store *s, struct container *c, const char *name, struct err *err)
+{
+	AUTO_FD int lock = -1;
+
+	int r = lock_file(s->fd, NAMES_LOCK, LOCK_EXCLUSIVE, true, &lock, err);
+	if (r == 0)
+		r = set_name(s, c, name, "", err);
+	return r < 0 ? r : container_save(c, err);
+}
+
+/* --- coming and going --- */
+
+static void set_base(struct container *c, const struct image *image)
+{
+	char now[CLOCK_STR_MAX];
+	struct platform host;
+
+	c->created = xstrdup(clock_format(clock_now(), now));
+	c->scratch = !image;
+	if (!image) {
+		platform_host(&host);
+		host.variant[0] = '\0';
+		image_config_init(&c->config, &host);
+		mem_replace(&c->image_name, xstrdup("scratch"));
+		return;
+	}
+	if (!c->image_name)
+		c->image_name = xstrdup("");
+	c->image_id = image->id;
+	descriptor_copy(&c->manifest, &image->manifest_desc);
+	image_config_copy(&c->config, &image->config);
+	c->base_history = image->config.n_history;
+	map_merge(&c->annotations, &image->manifest.annotations);
+}
+
+/* The manifest for the documents and blobs; the layers once more, so that a manifest that is
+ * damaged later does not cost them. */
+static int write_uses(const struct container *c, struct err *err)
+{
+	AUTO_BUF struct buf b = BUF_INIT(USES_MAX);
+	char digest[DIGEST_STR_MAX];
+
+	if (!c->scratch)
+		buf_addf(&b, "%s\n", digest_str(&c->manifest.digest, digest));
+	for (size_t i = 0; i < c->config.n_diff_ids; i++)
+		buf_addf(&b, "%s\n", digest_str(&c->config.diff_ids[i], digest));
+	return fs_write_file(c->dir, "uses", buf_str(&b), b.len, 0600, false, err);
+}
+
+/* The merged root shows the upper's attributes: those of the image's root. */
+static int make_upper(struct store *s, const struct container *c, struct err *err)
+{
+	struct stat st = {.st_mode = 0755};
+
+	if (c->config.n_diff_ids) {
+		char name[STORE_PATH_MAX];
+		store_name(name, LAYERS_DIR, &c->config.diff_ids[c->config.n_diff_ids - 1]);
+		if (fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_sys(err, "cannot look at '%s'", name);
+	}
+	if (mkdirat(c->dir, "upper", 0700) < 0)
+		return err_sys(err, "cannot make the container's directory");
+	AUTO_FD int upper = openat(c->dir, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (upper < 0 || fchown(upper, st.st_uid, st.st_gid) < 0 ||
+		fchmod(upper, st.st_mode & 07777) < 0)
+		return err_sys(err, "cannot prepare the container's directory");
+	return 0;
+}
+
+int container_create(struct store *s, struct txn *t, const struct image *image, const char *name,
+	struct container *c, struct err *err)
+{
+	AUTO_FREE char *dir = NULL;
+	AUTO_FD int lock = -1;
+	int r;
+
+	set_base(c, image);
+	tmp_random_name(c->id, CONTAINER_ID_LEN);
+	AUTO_FREE char *prefix = stem(image, c);
+	AUTO_FREE char *to = xasprintf(CONTAINERS_DIR "/%s", c->id);
+	if ((r = txn_mkdir(t, "container", &dir, &c->dir, err)) < 0)
+		return r;
+	if (fchmod(c->dir, 0700) < 0 || lock_dir(c->dir) < 0)
+		return err_sys(err, "cannot lock the new container");
+	if ((r = make_upper(s, c, err)) < 0 || (r = write_uses(c, err)) < 0 ||
+		(r = lock_file(s->fd, NAMES_LOCK, LOCK_EXCLUSIVE, true, &lock, err)) < 0 ||
+		(r = set_name(s, c, name, prefix, err)) < 0 || (r = container_save(c, err)) < 0)
+		return r;
+	if (renameat(txn_fd(t), dir, s->fd, to) < 0)
+		return err_sys(err, "cannot make the container '%s'", c->name);
+	s->dirty = true;
+	return 0;
+}
+
+int container_remove(struct store *s, const struct container *c, struct err *err)
+{
+	AUTO_FREE char *from = xasprintf(CONTAINERS_DIR "/%s", c->id);
+	char id[17], to[STORE_PATH_MAX];
+
+	/* at once, into a place that the sweep empties should we die on the way */
+	tmp_random_name(id, sizeof(id) - 1);
+	(void)snprintf(to, sizeof(to), TMP_DIR "/%s", id);
+	if (renameat(s->fd, from, s->fd, to) < 0)
+		return err_sys(err, "cannot remove the container '%s'", c->name);
+	return fs_remove_tree(s->fd, to, err);
+}

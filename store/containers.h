@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Working containers: an image being edited by hand (buildah's from, run, copy, config, commit).
+ *
+ *	containers/ID/container.json   what is in struct container
+ *	containers/ID/uses             digests by which the base image is kept from the sweep (mark.h)
+ *	containers/ID/upper            what was changed: the upper directory of an overlay
+ *	containers/ID/work, merged     while it is mounted by `mount`
+ *
+ * A container appears by one rename of a finished directory and goes by one rename into tmp/.
+ * container.json is replaced whole. Whoever changes a container holds its lock, a flock(2) on its
+ * directory; listing and looking need none. Names are unique; containers.lock is held while one is
+ * given, after a container's own lock and before no other.
+ */
+#pragma once
+#include "base/map.h"
+#include "base/strv.h"
+#include "image/config.h"
+#include "image/descriptor.h"
+#include <stdbool.h>
+
+struct err;
+struct image;
+struct store;
+struct txn;
+
+#define CONTAINER_ID_LEN 64
+
+struct container {
+	char id[CONTAINER_ID_LEN + 1];
+	char *name;
+	char *created; /* RFC 3339 */
+	bool scratch; /* made from nothing; the next three are empty then */
+	char *image_name; /* as it was found: a reference, or ""; "scratch" */
+	struct digest image_id; /* of the config */
+	struct descriptor manifest;
+	struct image_config config; /* being edited; diff_ids: of the base image */
+	size_t base_history; /* entries of it that came with the base image */
+	struct map annotations;
+	char *created_by, *history_comment, *comment; /* for the commit; NULL: not said */
+	char *hostname, *domainname; /* NULL: not said */
+	bool docker; /* --format docker: what OCI has no place for is meant */
+	struct strv options; /* words of `from` that hold for each run */
+	char *mount_boot; /* mounted during this boot; NULL: not mounted */
+	char *mount_space; /* the mount namespace, as /proc/PID/ns/mnt has it */
+
+	int dir; /* containers/ID, or -1; locked after container_open() and container_create() */
+};
+
+void container_init(struct container *c);
+void container_done(struct container *c);
+#define AUTO_CONTAINER __attribute__((cleanup(container_done)))
+
+/* A new one from image (NULL: from nothing), whose name is given or made from the image's:
+ * NAME-working-container, NAME-working-container-1 ... *c: the other members as they shall be; gets
+ * ID, name and base. It is locked. ERR_EXISTS: the name is taken, the message says by which. */
+int container_create(struct store *s, struct txn *t, const struct image *image, const char *name,
+	struct container *c, struct err *err) __attribute__((warn_unused_result));
+/* By name, ID or a unique prefix of an ID. ERR_NOT_FOUND, ERR_INVALID (ambiguous) */
+int container_find(struct store *s, const char *text, struct container *ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* container_find, locked, as it is then. Waits for who has it. */
+int container_open(struct store *s, const char *text, struct container *ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* Writes what is in c, which is locked. */
+int container_save(const struct container *c, struct err *err) __attribute__((warn_unused_result));
+/* Gives a locked one another name and writes it. ERR_EXISTS */
+int container_rename(struct store *s, struct container *c, const char *name, struct err *err)
+	__attribute__((warn_unused_result));
+/* Of a locked one that is not mounted. */
+int container_remove(struct store *s, const struct container *c, struct err *err)
+	__attribute__((warn_unused_result));
+
+/*
+ * A mount of containers/ID/merged by `mount` lasts until `umount`, a reboot, or the end of its mount
+ * namespace (`unshare`). Every user of the container must go through it: two overlays on one upper
+ * directory do not see each other. c has its directory open.
+ */
+enum container_mounted {
+	CONTAINER_NOT_MOUNTED,
+	CONTAINER_MOUNTED,
+	CONTAINER_MOUNTED_ELSEWHERE, /* in a mount namespace that is not ours and still lives */
+};
+enum container_mounted container_mounted(const struct container *c);
+/* Notes it in c, to be saved. */
+void container_set_mounted(struct container *c, bool mounted);
+
+struct containers {
+	struct container *c; /* in the order of their making */
+	size_t n;
+};
+int containers_list(struct store *s, struct containers *ret, struct err *err)
+	__attribute__((warn_unused_result));
+void containers_done(struct containers *l);
+#define AUTO_CONTAINERS __attribute__((cleanup(containers_done)))
