@@ -105,8 +105,7 @@ static void add_layer(struct manifest *m, const char *type, const struct digest 
 	manifest_add_layer(m, &desc);
 }
 
-static int add_base(
-	struct store *s, const struct container *c, struct manifest *m, struct err *err)
+static int add_base(struct store *s, const struct container *c, struct manifest *m, struct err *err)
 {
 	AUTO_IMAGE struct image base = {0};
 
@@ -134,12 +133,11 @@ static void add_docker_members(const struct container *c, struct image_config *c
 }
 
 /* As buildah words it. */
-static void add_history(const struct container *c, struct image_config *config, const char *when,
-	bool empty_layer)
+static void add_history(
+	const struct container *c, struct image_config *config, const char *when, bool empty_layer)
 {
-	AUTO_FREE char *comment =
-		xasprintf("%s%s%s", c->history_comment ? c->history_comment : "",
-			c->scratch ? "" : "FROM ", c->scratch ? "" : c->image_name);
+	AUTO_FREE char *comment = xasprintf("%s%s%s", c->history_comment ? c->history_comment : "",
+		c->scratch ? "" : "FROM ", c->scratch ? "" : c->image_name);
 	image_config_add_history(config, when, c->created_by ? c->created_by : "/bin/sh",
 		*comment ? comment : NULL, empty_layer);
 	struct history *last = &config->history[config->n_history - 1];
@@ -216,8 +214,8 @@ int container_commit(struct store *s, struct txn *t, const struct container *c,
 	}
 	if (r == 0) {
 		if (layer.entries)
-			add_layer(&m, layer_media_type(o->compression), &layer.blob,
-				layer.blob_size);
+			add_layer(
+				&m, layer_media_type(o->compression), &layer.blob, layer.blob_size);
 		finish_config(c, o, &layer, &config);
 		r = put_documents(s, &config, &m, ret->images, err);
 	}

@@ -67,8 +67,8 @@ static int check(const struct container_copy *o, const struct step *s, struct er
 			"symbolic one such as u=rwX,go=rX",
 			s->chmod);
 	if (o->checksum && (s->sources.n != 1 || urls != 1))
-		return err_set(err, ERR_INVALID,
-			"option '--checksum' is about one source that is a URL");
+		return err_set(
+			err, ERR_INVALID, "option '--checksum' is about one source that is a URL");
 	return 0;
 }
 
@@ -79,8 +79,8 @@ static char *destination(const struct container_copy *o, const struct container 
 	AUTO_FREE char *base = xasprintf("/%s", dir ? dir : "");
 	const char *word = o->dest ? o->dest : "";
 	AUTO_FREE char *dest = path_resolve(base, word);
-	bool slash = !*word || streq(word, ".") || path_has_trailing_slash(word) ||
-	             o->sources.n > 1;
+	bool slash =
+		!*word || streq(word, ".") || path_has_trailing_slash(word) || o->sources.n > 1;
 	return slash && !streq(dest, "/") ? xasprintf("%s/", dest) : take(dest);
 }
 
@@ -167,8 +167,7 @@ static int copy_job(void *arg, struct buf *out, struct err *err)
 	if (snapshot_mount(&w->tree.snap, &root, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < w->step.n_remote; i++)
-		if (w->step.remote[i] &&
-			remote_file_get(&w->build, w->step.remote[i], err) < 0)
+		if (w->step.remote[i] && remote_file_get(&w->build, w->step.remote[i], err) < 0)
 			return err_wrap(err, "%s", w->step.remote[i]->url);
 	const struct copy_work work = {.step = &w->step,
 		.source = w->source,

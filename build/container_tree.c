@@ -53,11 +53,12 @@ int container_tree_open(struct store *s, struct txn *t, const struct container *
 {
 	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
 	AUTO_FREE char *work_name = NULL;
-	enum container_mounted mounted = container_mounted(c);
+	enum container_mounted mounted = container_mounted(s, c);
 
 	if (mounted == CONTAINER_MOUNTED_ELSEWHERE)
 		return err_set(err, ERR_BUSY,
-			"the container '%s' is mounted in another mount namespace (a 'mica unshare' "
+			"the container '%s' is mounted in another mount namespace (a 'mica "
+		        "unshare' "
 			"that is still running): use it there, or umount it there first",
 			c->name);
 	/* whatever is wrong with it: what is older cannot have been made in here */
@@ -144,10 +145,11 @@ int container_umount(struct store *s, struct container *c, struct err *err)
 {
 	AUTO_FREE char *path = container_mount_path(s, c);
 
-	switch (container_mounted(c)) {
+	switch (container_mounted(s, c)) {
 	case CONTAINER_MOUNTED_ELSEWHERE:
 		return err_set(err, ERR_BUSY,
-			"the container '%s' is mounted in another mount namespace (a 'mica unshare' "
+			"the container '%s' is mounted in another mount namespace (a 'mica "
+		        "unshare' "
 			"that is still running)",
 			c->name);
 	case CONTAINER_NOT_MOUNTED:

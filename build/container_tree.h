@@ -23,8 +23,8 @@ struct container_tree {
  * it. */
 int container_tree_open(struct store *s, struct txn *t, const struct container *c,
 	struct container_tree *ret, struct err *err) __attribute__((warn_unused_result));
-/* Afterwards, when nobody uses the snapshot any more: the upper directory is the changeset. One that
- * stays mounted is left alone. */
+/* Afterwards, when nobody uses the snapshot any more: the upper directory is the changeset. One
+ * that stays mounted is left alone. */
 int container_tree_settle(const struct container_tree *tree, struct err *err)
 	__attribute__((warn_unused_result));
 void container_tree_close(struct container_tree *tree);

@@ -3,11 +3,17 @@
 # MICA_PAGES (files), MICA_PAGES_AWK and MICA_AWK.
 set(page_names
 	mica
+	mica-add
 	mica-build
 	mica-cache
 	mica-cache-ls
 	mica-cache-rm
+	mica-commit
+	mica-config
+	mica-containers
+	mica-copy
 	mica-du
+	mica-from
 	mica-fsck
 	mica-history
 	mica-images
@@ -25,13 +31,18 @@ set(page_names
 	mica-manifest-push
 	mica-manifest-remove
 	mica-manifest-rm
+	mica-mount
 	mica-prune
 	mica-pull
 	mica-push
+	mica-rename
+	mica-rm
 	mica-rmi
 	mica-run
 	mica-save
 	mica-tag
+	mica-umount
+	mica-unshare
 	mica-untag
 	mica-version)
 set(MICA_PAGES_AWK ${CMAKE_SOURCE_DIR}/cmake/pages.awk)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run: an image in the sandbox, on an upper directory that is thrown away afterwards. */
+/* run: a command in a working container, whose files it may change; or in an image, on an upper
+ * directory that is thrown away afterwards. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,45 +9,47 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "base/root.h"
+#include "build/container_tree.h"
 #include "build/platforms.h"
-#include "cmd/attach.h"
+#include "cmd/box_run.h"
 #include "cmd/cmd.h"
+#include "cmd/container_args.h"
+#include "cmd/image_get.h"
 #include "cmd/opt_groups.h"
-#include "cmd/text.h"
 #include "layers/settle.h"
 #include "layers/snapshot.h"
-#include "registry/transport.h"
-#include "run/network.h"
-#include "run/sandbox.h"
+#include "run/spec.h"
+#include "store/containers.h"
 #include "store/images.h"
 #include "store/lowers.h"
-#include "store/names.h"
 #include "store/store.h"
 
-#define EXIT_NOT_EXECUTABLE 126 /* as a shell has it, and docker */
-#define EXIT_NOT_FOUND 127
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 struct run_args {
-	bool init, interactive, tty, quiet;
-	struct strv env, volumes;
-	const char *workdir, *user, *hostname, *entrypoint, *pull;
+	bool init, interactive, quiet, add_history, http_proxy, no_hosts;
+	int tty;
+	struct strv env, volumes, mounts;
+	const char *workdir, *user, *hostname, *entrypoint, *pull, *contextdir;
 	struct remote_args remote;
 	struct platform_args platform;
+	struct space_args space;
 	struct box_args box;
 };
 
 static const struct opt run_options[] = {
+	OPT_BOOL(0, "add-history", struct run_args, add_history),
+	OPT_STRING(0, "contextdir", struct run_args, contextdir),
 	OPT_STRING(0, "entrypoint", struct run_args, entrypoint),
 	OPT_STRV('e', "env", struct run_args, env),
 	OPT_STRING('h', "hostname", struct run_args, hostname),
+	OPT_BOOL(0, "http-proxy", struct run_args, http_proxy),
 	OPT_BOOL(0, "init", struct run_args, init),
 	OPT_BOOL('i', "interactive", struct run_args, interactive),
+	OPT_STRV(0, "mount", struct run_args, mounts),
+	OPT_BOOL(0, "no-hosts", struct run_args, no_hosts),
 	OPT_MAYBE_STRING(0, "pull", struct run_args, pull, "always"),
 	OPT_BOOL('q', "quiet", struct run_args, quiet),
-	OPT_BOOL('t', "tty", struct run_args, tty),
+	OPT_TRISTATE('t', "tty", struct run_args, tty),
 	OPT_ALIAS(0, "terminal", "tty"),
 	OPT_STRING('u', "user", struct run_args, user),
 	OPT_STRV('v', "volume", struct run_args, volumes),
@@ -55,22 +58,27 @@ static const struct opt run_options[] = {
 	OPT_GROUP(box_options, struct run_args, box),
 	OPT_GROUP(remote_options, struct run_args, remote),
 	OPT_GROUP(platform_options, struct run_args, platform),
+	OPT_GROUP(space_options, struct run_args, space),
+	OPT_IGNORED_BOOL(0, "no-pivot"),
 	OPT_IGNORED_BOOL(0, "rm"),
+	OPT_IGNORED(0, "runtime"),
+	OPT_IGNORED(0, "runtime-flag"),
 	OPT_REFUSED_WHY('d', "detach", "there is no daemon to leave it to"),
 	OPT_REFUSED_WHY(0, "name", "what runs is gone when it ends"),
 	OPT_REFUSED_WHY(0, "privileged", "the sandbox cannot be switched off"),
 	OPT_REFUSED_WHY('p', "publish", "use '--network=host'"),
-	OPT_REFUSED(0, "device"),
-	OPT_REFUSED(0, "mount"),
 	OPT_END,
 };
 
 static void run_init(void *args)
 {
-	remote_args_init(&((struct run_args *)args)->remote);
+	struct run_args *a = args;
+	a->tty = -1;
+	remote_args_init(&a->remote);
 }
 
-/* --- what to run ----------------------------------------------------------------------------- */
+/* --- the spec ----------------------------------------------------------------------------------
+ */
 
 /* A JSON list, or one word; "" means none */
 static int entrypoint_words(const char *text, struct strv *ret, struct err *err)
@@ -93,10 +101,16 @@ static int entrypoint_words(const char *text, struct strv *ret, struct err *err)
 	return r;
 }
 
+/* Where the command's own words begin. */
+static size_t first_word(const struct strv *rest)
+{
+	return rest->n > 1 && streq(rest->v[1], "--") ? 2 : 1;
+}
+
 static int set_command(const struct run_args *a, const struct image_config *c,
 	const struct strv *rest, struct strv *argv, struct err *err)
 {
-	size_t first = rest->n > 1 && streq(rest->v[1], "--") ? 2 : 1;
+	size_t first = first_word(rest);
 
 	if (a->entrypoint) {
 		int r = entrypoint_words(a->entrypoint, argv, err);
@@ -118,220 +132,50 @@ static int set_command(const struct run_args *a, const struct image_config *c,
 	return 0;
 }
 
-static int set_environment(
-	const struct run_args *a, const struct image_config *c, struct map *env, struct err *err)
+static void add_proxies(struct map *env)
 {
-	map_copy(env, &c->env);
-	if (!map_has(env, "PATH"))
-		map_set(env, "PATH", DEFAULT_PATH);
-	if (a->tty)
-		map_set(env, "TERM", getenv("TERM") ? getenv("TERM") : "xterm");
-	STRV_FOREACH (word, &a->env) {
-		const char *eq = strchr(*word, '=');
-		AUTO_FREE char *key = eq ? xstrndup(*word, (size_t)(eq - *word)) : xstrdup(*word);
-		const char *value = eq ? eq + 1 : getenv(key);
-		if (!*key)
-			return err_set(err, ERR_INVALID, "option '--env': '%s' has no name", *word);
-		if (value)
-			map_set(env, key, value);
+	static const char *const names[] = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
+		"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = getenv(names[i]);
+		if (value && !map_has(env, names[i]))
+			map_set(env, names[i], value);
 	}
-	return 0;
 }
 
-static int parse_volume_options(const char *text, bool *ret_read_only, struct err *err)
-{
-	AUTO_STRV struct strv words = STRV_INIT;
-
-	strv_split(&words, text, ',');
-	STRV_FOREACH (w, &words) {
-		if (streq(*w, "ro"))
-			*ret_read_only = true;
-		else if (!streq(*w, "rw") && !streq(*w, "z") && !streq(*w, "Z"))
-			/* z and Z are about labels, which there are none of here */
-			return err_set(err, ERR_UNSUPPORTED,
-				"option '--volume': '%s' is not one of 'ro', 'rw', 'z', 'Z'", *w);
-	}
-	return 0;
-}
-
-/* The source is opened here and now: what is mounted later is this very file, whatever its name
- * means by then. */
-static int add_volume(const char *text, struct run_spec *spec, struct err *err)
-{
-	AUTO_STRV struct strv parts = STRV_INIT;
-	bool read_only = false;
-	int r = 0;
-
-	strv_split(&parts, text, ':');
-	if (parts.n < 2 || parts.n > 3 || !*parts.v[0] || *parts.v[1] != '/')
-		return err_set(err, ERR_INVALID,
-			"option '--volume': '%s' is not SOURCE:/TARGET[:OPTIONS]", text);
-	if (*parts.v[0] != '/' && *parts.v[0] != '.')
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--volume': '%s' is a volume's name, only paths are supported",
-			parts.v[0]);
-	if (parts.n == 3)
-		r = parse_volume_options(parts.v[2], &read_only, err);
-	if (r < 0)
-		return r;
-	int fd = open(parts.v[0], O_PATH | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, "option '--volume': cannot open '%s'", parts.v[0]);
-	spec->mounts[spec->n_mounts++] = (struct run_mount){
-		.kind = RUN_MOUNT_BIND,
-		.source = fd,
-		.target = xstrdup(parts.v[1]),
-		.read_only = read_only,
-	};
-	return 0;
-}
-
-static int fill_spec(const struct run_args *a, const struct image_config *c,
-	const struct strv *rest, struct run_spec *spec, struct err *err)
+/* All but the command and the root. */
+static int fill_spec(const struct run_args *a, const struct image_config *c, struct run_spec *spec,
+	struct err *err)
 {
 	spec->network = RUN_NETWORK_PRIVATE;
-	int r = box_args_apply(&a->box, spec, err);
+	spec->tty = a->tty == 1;
+	map_copy(&spec->env, &c->env);
+	if (a->http_proxy)
+		add_proxies(&spec->env);
+	int r = space_args_check(&a->space, err);
 	if (r == 0)
-		r = set_command(a, c, rest, &spec->argv, err);
+		r = box_args_apply(&a->box, spec, err);
 	if (r == 0)
-		r = set_environment(a, c, &spec->env, err);
-	spec->mounts = xcalloc(a->volumes.n + 1, sizeof(*spec->mounts));
+		r = box_set_env(&a->env, spec->tty, &spec->env, err);
 	for (size_t i = 0; i < a->volumes.n && r == 0; i++)
-		r = add_volume(a->volumes.v[i], spec, err);
+		r = box_add_volume(a->volumes.v[i], spec, err);
+	for (size_t i = 0; i < a->mounts.n && r == 0; i++)
+		r = box_add_mount(a->mounts.v[i], a->contextdir, spec, err);
 	const char *cwd = a->workdir ? a->workdir : c->working_dir;
 	const char *user = a->user ? a->user : c->user;
 	spec->cwd = xstrdup(cwd && *cwd ? cwd : "/");
 	spec->user = xstrdup(user ? user : "");
 	spec->hostname = a->hostname ? xstrdup(a->hostname) : NULL;
+	spec->no_hosts = a->no_hosts;
 	spec->as_pid1 = !a->init;
-	spec->tty = a->tty;
 	spec->in = a->interactive ? STDIN_FILENO : -1;
 	spec->out = STDOUT_FILENO;
 	spec->errfd = STDERR_FILENO;
 	return r;
 }
 
-static void spec_close(struct run_spec *spec)
-{
-	for (size_t i = 0; i < spec->n_mounts; i++)
-		(void)close(spec->mounts[i].source);
-	run_spec_done(spec);
-}
-
-/* --- the image ------------------------------------------------------------------------------- */
-
-static bool is_for(struct store *s, const struct descriptor *top, const struct platform *want)
-{
-	AUTO_IMAGE struct image image = {0};
-	struct err ignored = ERR_INIT;
-	return image_load(s, top, want, &image, &ignored) == 0 &&
-	       platform_match(want, &image.config.platform) >= 0;
-}
-
-/* An ID is never pulled; a name is, as the policy says. */
-static int get_image(struct app *app, struct store *s, const struct run_args *a, const char *text,
-	struct image *ret, struct err *err)
-{
-	struct pull_opts o = {0};
-	struct pulled pulled = {0};
-	struct descriptor top = {0};
-	AUTO_FREE char *ref = NULL;
-	struct err not_here = ERR_INIT;
-
-	if (a->pull && !pull_policy_parse(a->pull, &o.policy))
-		return err_set(err, ERR_INVALID,
-			"option '--pull': '%s' is not one of 'always', 'missing', 'never', 'newer'",
-			a->pull);
-	int r = platform_args_get(&a->platform, &o.platform, &o.has_platform, err);
-	if (r < 0)
-		return r;
-	bool here = image_find(s, text, &top, &ref, &not_here) == 0;
-	bool by_id = here && !ref;
-	if (here && o.has_platform && !is_for(s, &top, &o.platform)) {
-		if (by_id)
-			r = err_set(err, ERR_UNSUPPORTED, "'%s' is not for that platform", text);
-		here = false;
-	}
-	if (here)
-		name_used(s, &top);
-	if (r == 0 && (!here || (!by_id && (o.policy == PULL_ALWAYS || o.policy == PULL_NEWER)))) {
-		remote_args_apply(app, &a->remote, &o.remote);
-		o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
-		r = image_pull(s, text, &o, &pulled, err);
-		out_progress_done(&app->out);
-		if (r == 0) {
-			descriptor_done(&top);
-			descriptor_copy(&top, &pulled.top);
-		}
-		pulled_done(&pulled);
-	}
-	if (r == 0)
-		r = image_load(s, &top, o.has_platform ? &o.platform : NULL, ret, err);
-	descriptor_done(&top);
-	if (r == 0)
-		r = image_unpack(s, ret, NULL, err);
-	return r;
-}
-
-/* --- running --------------------------------------------------------------------------------- */
-
-static int note_cgroup(void *txn, const char *path, struct err *err)
-{
-	return txn_note_cgroup(txn, path, err);
-}
-
-/* The reason why the workload could not be started, as an exit status; else the error stays one. */
-static int start_failed(struct app *app, int r, struct err *err)
-{
-	int status = 0;
-
-	if (r == ERR_NOT_FOUND)
-		status = EXIT_NOT_FOUND;
-	else if (r == ERR_DENIED)
-		status = EXIT_NOT_EXECUTABLE;
-	if (!status)
-		return r;
-	out_error(&app->out, err);
-	return status;
-}
-
-static int run_sandbox(struct app *app, struct txn *txn, struct run_spec *spec, struct err *err)
-{
-	const struct sandbox_hooks hooks = {note_cgroup, txn};
-	struct network *net = NULL;
-	struct sandbox *sandbox = NULL;
-	struct sandbox_result result = {0};
-	AUTO_FD int master = -1;
-
-	int r = sandbox_check_limits(&spec->limits, err);
-	if (r == 0 && spec->network == RUN_NETWORK_PRIVATE)
-		r = network_start(&net, err);
-	if (r < 0)
-		return r;
-	r = sandbox_start(spec, net, &hooks, &sandbox, spec->tty ? &master : NULL, err);
-	if (r < 0) {
-		network_stop(net);
-		return start_failed(app, r, err);
-	}
-	r = attach(sandbox, master, spec->in >= 0, err);
-	if (r < 0)
-		sandbox_kill(sandbox);
-	struct err wait_err = ERR_INIT;
-	int waited = sandbox_wait(sandbox, &result, r < 0 ? &wait_err : err);
-	network_stop(net);
-	if (r < 0 || waited < 0)
-		return r < 0 ? r : waited;
-	if (result.oom_killed) {
-		char limit[TEXT_NUM_MAX], peak[TEXT_NUM_MAX];
-		out_warn(&app->out,
-			"the memory limit of %s was reached (peak %s): a process was killed",
-			num_human_size(result.memory_limit, limit, sizeof(limit)),
-			num_human_size(result.memory_peak, peak, sizeof(peak)));
-	}
-	if (result.pids_limit_hit)
-		out_warn(&app->out, "the limit of processes was reached");
-	return result.status;
-}
+/* --- an image --------------------------------------------------------------------------------- */
 
 /* What the image has in a VOLUME stays; the rest is on the upper directory, which is the
  * container's own as an anonymous volume would be. */
@@ -378,37 +222,160 @@ static int run_on(struct app *app, struct store *s, struct txn *txn, const struc
 	spec->root = (struct snapshot){.lower = lowers, .n_lower = n, .upper = upper, .work = work};
 	r = make_volumes(txn, &image->config.volumes, &spec->root, err);
 	if (r == 0)
-		r = run_sandbox(app, txn, spec, err);
+		r = box_run(app, txn, spec, err);
 	for (size_t i = 0; i < n; i++)
 		(void)close(lowers[i]);
 	return r;
 }
+
+static int run_image(struct app *app, struct store *s, struct txn *txn, const struct run_args *a,
+	const struct strv *rest, struct err *err)
+{
+	AUTO_IMAGE struct image image = {0};
+	const struct image_get_args get = {
+		.pull = a->pull, .platform = &a->platform, .remote = &a->remote, .quiet = a->quiet};
+	struct run_spec spec;
+
+	int r = image_get(app, s, &get, rest->v[0], &image, NULL, err);
+	if (r < 0)
+		return r;
+	run_spec_init(&spec);
+	r = fill_spec(a, &image.config, &spec, err);
+	if (r == 0)
+		r = set_command(a, &image.config, rest, &spec.argv, err);
+	if (r == 0)
+		r = platform_check(
+			s, &image.config.platform, &image, true, &spec.argv, &spec.env, err);
+	if (r == 0)
+		r = run_on(app, s, txn, &image, &spec, err);
+	box_close(&spec);
+	return r;
+}
+
+/* --- a working container -----------------------------------------------------------------------
+ */
+
+/* The options of `from`, then our own, which win. *words: what *ret borrows from. */
+static int merge_options(const struct container *c, const struct run_args *own, struct strv *words,
+	struct run_args *ret, struct err *err)
+{
+	AUTO_STRV struct strv none = STRV_INIT;
+
+	run_init(ret);
+	strv_copy(words, &c->options);
+	opt_words(run_options, own, words);
+	return opt_parse(
+		run_options, ret, "mica run", (int)words->n, strv_argv(words), 0, &none, err);
+}
+
+/* As buildah: neither entry point nor default command, a name of its own, our standard input, and a
+ * terminal where we have one. */
+static int container_spec(struct run_args *a, const struct container *c, const struct strv *rest,
+	struct run_spec *spec, struct err *err)
+{
+	if (a->tty < 0)
+		a->tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	a->interactive = true;
+	if (rest->n <= first_word(rest))
+		return err_set(err, ERR_INVALID, "command must be specified");
+	int r = fill_spec(a, &c->config, spec, err);
+	for (size_t i = first_word(rest); i < rest->n; i++)
+		strv_add(&spec->argv, rest->v[i]);
+	if (!spec->hostname)
+		spec->hostname = c->hostname ? xstrdup(c->hostname) : xasprintf("%.12s", c->id);
+	if (!map_has(&spec->env, "HOSTNAME"))
+		map_set(&spec->env, "HOSTNAME", spec->hostname);
+	return r;
+}
+
+static int keep_history(struct container *c, const struct strv *rest, struct err *err)
+{
+	AUTO_STRV struct strv words = STRV_INIT;
+
+	for (size_t i = first_word(rest); i < rest->n; i++)
+		strv_add(&words, rest->v[i]);
+	AUTO_FREE char *text = strv_join(&words, " ");
+	AUTO_FREE char *created_by = xasprintf("/bin/sh -c %s", text);
+	history_add(c, created_by);
+	return container_save(c, err);
+}
+
+static int run_tree(
+	struct app *app, struct container_use *u, struct run_spec *spec, struct err *err)
+{
+	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
+	struct err settling = ERR_INIT;
+
+	int r = container_tree_open(u->s, u->t, &u->c, &tree, err);
+	if (r < 0)
+		return r;
+	spec->root = tree.snap;
+	r = make_volumes(u->t, &u->c.config.volumes, &spec->root, err);
+	if (r == 0)
+		r = box_run(app, u->t, spec, err);
+	/* what a failed command has done stays done */
+	int settled = container_tree_settle(&tree, &settling);
+	if (r >= 0 && settled < 0) {
+		*err = settling;
+		return settled;
+	}
+	return r;
+}
+
+static int run_container(
+	struct app *app, const struct run_args *own, const struct strv *rest, struct err *err)
+{
+	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
+	AUTO_STRV struct strv words = STRV_INIT;
+	AUTO_IMAGE struct image base = {0};
+	struct run_args a = {0};
+	struct run_spec spec;
+
+	run_spec_init(&spec);
+	int r = container_use(app, rest->v[0], &u, err);
+	if (r == 0)
+		r = merge_options(&u.c, own, &words, &a, err);
+	if (r == 0)
+		r = container_spec(&a, &u.c, rest, &spec, err);
+	if (r == 0 && !u.c.scratch)
+		r = image_load(u.s, &u.c.manifest, NULL, &base, err);
+	if (r == 0 && !u.c.scratch)
+		r = platform_check(
+			u.s, &base.config.platform, &base, true, &spec.argv, &spec.env, err);
+	if (r == 0)
+		r = run_tree(app, &u, &spec, err);
+	if (r == 0 && history_wanted(a.add_history))
+		r = keep_history(&u.c, rest, err);
+	box_close(&spec);
+	opt_done(run_options, &a);
+	return r;
+}
+
+/* --- which -------------------------------------------------------------------------------------
+ */
 
 static int run_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct run_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_TXN struct txn *txn = NULL;
-	AUTO_IMAGE struct image image = {0};
-	struct run_spec spec;
+	AUTO_CONTAINER struct container c;
+	struct err unknown = ERR_INIT;
 
+	container_init(&c);
 	int r = app_store(app, false, &s, err);
-	/* first of all: from here on nothing that is found or pulled can be collected */
-	if (r == 0)
-		r = txn_begin(s, &txn, err);
-	if (r == 0)
-		r = get_image(app, s, a, rest->v[0], &image, err);
 	if (r < 0)
 		return r;
-	run_spec_init(&spec);
-	r = fill_spec(a, &image.config, rest, &spec, err);
+	r = container_find(s, rest->v[0], &c, &unknown);
 	if (r == 0)
-		r = platform_check(
-			s, &image.config.platform, &image, true, &spec.argv, &spec.env, err);
-	if (r == 0)
-		r = run_on(app, s, txn, &image, &spec, err);
-	spec_close(&spec);
-	return r;
+		return run_container(app, a, rest, err);
+	if (r != ERR_NOT_FOUND) {
+		*err = unknown;
+		return r;
+	}
+	/* first of all: from here on nothing that is found or pulled can be collected */
+	r = txn_begin(s, &txn, err);
+	return r < 0 ? r : run_image(app, s, txn, a, rest, err);
 }
 
 const struct cmd cmd_run = {

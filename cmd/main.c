@@ -68,9 +68,9 @@ static int enter_userns(struct app *app, struct err *err)
 			return r;
 		app->root = app->default_root;
 	}
-	/* and where login keeps credentials */
+	/* and where login keeps credentials; below `mica unshare` it has been found out before */
 	AUTO_FREE char *uid = xasprintf("%u", (unsigned)getuid());
-	if (setenv("MICA_UID", uid, 1) < 0)
+	if (setenv("MICA_UID", uid, getuid() != 0) < 0)
 		return err_sys(err, "cannot set MICA_UID");
 	return userns_enter(err);
 }

@@ -295,6 +295,54 @@ int opt_parse(const struct opt *table, void *args, const char *command, int argc
 	return 0;
 }
 
+static void add_word(const struct opt *o, const void *at, struct strv *ret)
+{
+	switch (o->kind) {
+	case OPT_KIND_BOOL:
+		if (*(const bool *)at)
+			strv_addf(ret, "--%s", o->name);
+		break;
+	case OPT_KIND_TRISTATE:
+		if (*(const int *)at >= 0)
+			strv_addf(ret, "--%s=%s", o->name, *(const int *)at ? "true" : "false");
+		break;
+	case OPT_KIND_STRING:
+	case OPT_KIND_MAYBE_STRING:
+		if (*(const char *const *)at)
+			strv_addf(ret, "--%s=%s", o->name, *(const char *const *)at);
+		break;
+	case OPT_KIND_STRV:
+		STRV_FOREACH (word, (const struct strv *)at)
+			strv_addf(ret, "--%s=%s", o->name, *word);
+		break;
+	case OPT_KIND_UINT:
+	case OPT_KIND_SIZE:
+		if (*(const uint64_t *)at)
+			strv_addf(ret, "--%s=%llu", o->name,
+				(unsigned long long)*(const uint64_t *)at);
+		break;
+	case OPT_KIND_INT:
+		if (*(const int64_t *)at)
+			strv_addf(ret, "--%s=%lld", o->name, (long long)*(const int64_t *)at);
+		break;
+	case OPT_KIND_GROUP:
+		opt_words(o->group, at, ret);
+		break;
+	case OPT_KIND_ALIAS:
+	case OPT_KIND_IGNORED:
+	case OPT_KIND_IGNORED_BOOL:
+	case OPT_KIND_REFUSED:
+	case OPT_KIND_END:
+		break;
+	}
+}
+
+void opt_words(const struct opt *table, const void *args, struct strv *ret)
+{
+	for (const struct opt *o = table; o->kind != OPT_KIND_END; o++)
+		add_word(o, (const char *)args + o->offset, ret);
+}
+
 void opt_done(const struct opt *table, void *args)
 {
 	for (const struct opt *o = table; o->kind != OPT_KIND_END; o++) {

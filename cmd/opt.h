@@ -110,6 +110,9 @@ enum opt_flags {
 int opt_parse(const struct opt *table, void *args, const char *command, int argc,
 	char *const argv[], int flags, struct strv *ret_rest, struct err *err)
 	__attribute__((warn_unused_result));
+/* The words that opt_parse() made args from, as far as they say something: "--name=value".
+ * Appended. */
+void opt_words(const struct opt *table, const void *args, struct strv *ret);
 /* Frees the strv members. */
 void opt_done(const struct opt *table, void *args);
 /* Calls fn for each option, groups opened up. */

@@ -6,7 +6,8 @@
 struct container;
 struct err;
 
-#define CONTAINER_DOC_MAX (16ULL * 1024 * 1024) /* an image config of 4 MiB, escaped, and the rest */
+#define CONTAINER_DOC_MAX                                                                          \
+	(16ULL * 1024 * 1024) /* an image config of 4 MiB, escaped, and the rest */
 
 /* New string. */
 char *container_doc_dump(const struct container *c);

@@ -49,15 +49,15 @@ static bool space_lives(const char *space)
 	return found;
 }
 
-enum container_mounted container_mounted(const struct container *c)
+enum container_mounted container_mounted(const struct store *s, const struct container *c)
 {
 	char boot[BOOT_ID_LEN + 1];
 
 	store_boot_id(boot);
 	if (!c->mount_boot || !c->mount_space || !streq(c->mount_boot, boot))
 		return CONTAINER_NOT_MOUNTED;
-	AUTO_FREE char *merged = xasprintf("/proc/self/fd/%d/merged", c->dir);
-	if (is_mount_point(AT_FDCWD, merged))
+	AUTO_FREE char *merged = xasprintf(CONTAINERS_DIR "/%s/merged", c->id);
+	if (is_mount_point(s->fd, merged))
 		return CONTAINER_MOUNTED;
 	char ours[SPACE_MAX];
 	space_of("self", ours);

@@ -175,15 +175,16 @@ int container_find(struct store *s, const char *text, struct container *ret, str
 	return 0;
 }
 
-static int lock_dir(int fd)
+static int lock_dir(int fd, bool wait)
 {
 	int r;
-	while ((r = flock(fd, LOCK_EX)) < 0 && errno == EINTR)
+	while ((r = flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB)) < 0 && errno == EINTR)
 		;
 	return r;
 }
 
-int container_open(struct store *s, const char *text, struct container *ret, struct err *err)
+int container_open(
+	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
 {
 	AUTO_CONTAINER struct container c;
 
@@ -193,8 +194,11 @@ int container_open(struct store *s, const char *text, struct container *ret, str
 		return r;
 	AUTO_FREE char *doc = xasprintf(CONTAINERS_DIR "/%s/" DOC, c.id);
 	AUTO_FD int dir = open_dir(s, c.id);
-	if (dir >= 0 && lock_dir(dir) < 0)
-		return err_sys(err, "cannot lock the working container '%s'", c.name);
+	if (dir >= 0 && lock_dir(dir, wait) < 0)
+		return errno == EWOULDBLOCK
+		               ? err_set(err, ERR_BUSY,
+					 "another process uses the working container '%s'", c.name)
+		               : err_sys(err, "cannot lock the working container '%s'", c.name);
 	/* whoever had it may have removed it */
 	if (dir < 0 || faccessat(s->fd, doc, F_OK, 0) < 0)
 		return err_set(err, ERR_NOT_FOUND, "'%s': container not known", text);
@@ -230,7 +234,8 @@ static const struct container *has_name(const struct containers *l, const char *
 
 static bool name_is_valid(const char *name)
 {
-	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+	size_t n =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 	return n && n <= 255 && !name[n] && !strchr("_.-", *name);
 }
 
@@ -318,7 +323,10 @@ static void set_base(struct container *c, const struct image *image)
 	descriptor_copy(&c->manifest, &image->manifest_desc);
 	image_config_copy(&c->config, &image->config);
 	c->base_history = image->config.n_history;
-	map_merge(&c->annotations, &image->manifest.annotations);
+	AUTO_MAP struct map all = MAP_INIT;
+	map_copy(&all, &image->manifest.annotations);
+	map_merge(&all, &c->annotations);
+	map_copy(&c->annotations, &all);
 }
 
 /* The manifest for the documents and blobs; the layers once more, so that a manifest that is
@@ -368,7 +376,7 @@ int container_create(struct store *s, struct txn *t, const struct image *image, 
 	AUTO_FREE char *to = xasprintf(CONTAINERS_DIR "/%s", c->id);
 	if ((r = txn_mkdir(t, "container", &dir, &c->dir, err)) < 0)
 		return r;
-	if (fchmod(c->dir, 0700) < 0 || lock_dir(c->dir) < 0)
+	if (fchmod(c->dir, 0700) < 0 || lock_dir(c->dir, true) < 0)
 		return err_sys(err, "cannot lock the new container");
 	if ((r = make_upper(s, c, err)) < 0 || (r = write_uses(c, err)) < 0 ||
 		(r = lock_file(s->fd, NAMES_LOCK, LOCK_EXCLUSIVE, true, &lock, err)) < 0 ||

@@ -3,8 +3,8 @@
  * Working containers: an image being edited by hand (buildah's from, run, copy, config, commit).
  *
  *	containers/ID/container.json   what is in struct container
- *	containers/ID/uses             digests by which the base image is kept from the sweep (mark.h)
- *	containers/ID/upper            what was changed: the upper directory of an overlay
+ *	containers/ID/uses             digests by which the base image is kept from the sweep
+ *(mark.h) containers/ID/upper            what was changed: the upper directory of an overlay
  *	containers/ID/work, merged     while it is mounted by `mount`
  *
  * A container appears by one rename of a finished directory and goes by one rename into tmp/.
@@ -59,9 +59,9 @@ int container_create(struct store *s, struct txn *t, const struct image *image, 
 /* By name, ID or a unique prefix of an ID. ERR_NOT_FOUND, ERR_INVALID (ambiguous) */
 int container_find(struct store *s, const char *text, struct container *ret, struct err *err)
 	__attribute__((warn_unused_result));
-/* container_find, locked, as it is then. Waits for who has it. */
-int container_open(struct store *s, const char *text, struct container *ret, struct err *err)
-	__attribute__((warn_unused_result));
+/* container_find, locked, as it is then. wait: until who has it is done; else ERR_BUSY. */
+int container_open(struct store *s, const char *text, bool wait, struct container *ret,
+	struct err *err) __attribute__((warn_unused_result));
 /* Writes what is in c, which is locked. */
 int container_save(const struct container *c, struct err *err) __attribute__((warn_unused_result));
 /* Gives a locked one another name and writes it. ERR_EXISTS */
@@ -72,16 +72,16 @@ int container_remove(struct store *s, const struct container *c, struct err *err
 	__attribute__((warn_unused_result));
 
 /*
- * A mount of containers/ID/merged by `mount` lasts until `umount`, a reboot, or the end of its mount
- * namespace (`unshare`). Every user of the container must go through it: two overlays on one upper
- * directory do not see each other. c has its directory open.
+ * A mount of containers/ID/merged by `mount` lasts until `umount`, a reboot, or the end of its
+ * mount namespace (`unshare`). Every user of the container must go through it: two overlays on one
+ * upper directory do not see each other.
  */
 enum container_mounted {
 	CONTAINER_NOT_MOUNTED,
 	CONTAINER_MOUNTED,
 	CONTAINER_MOUNTED_ELSEWHERE, /* in a mount namespace that is not ours and still lives */
 };
-enum container_mounted container_mounted(const struct container *c);
+enum container_mounted container_mounted(const struct store *s, const struct container *c);
 /* Notes it in c, to be saved. */
 void container_set_mounted(struct container *c, bool mounted);
 

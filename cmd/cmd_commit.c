@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commit: a working container becomes an image. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "build/build.h"
+#include "build/container_commit.h"
+#include "build/container_tree.h"
+#include "build/publish.h"
+#include "build/rework.h"
+#include "cmd/cmd.h"
+#include "cmd/container_args.h"
+#include "cmd/manifest_list.h"
+#include "cmd/opt_groups.h"
+#include "registry/transport.h"
+#include "store/gc.h"
+#include "store/store.h"
+
+#define LATEST_TIME 253402300799 /* the end of year 9999 */
+
+struct commit_args {
+	bool quiet, rm, squash, omit_history;
+	int disable_compression;
+	const char *format, *iidfile, *manifest, *timestamp, *epoch;
+	struct strv unset_env, annotations;
+	struct remote_args remote;
+};
+
+static const struct opt commit_options[] = {
+	OPT_STRV(0, "annotation", struct commit_args, annotations),
+	OPT_TRISTATE('D', "disable-compression", struct commit_args, disable_compression),
+	OPT_STRING('f', "format", struct commit_args, format),
+	OPT_STRING(0, "iidfile", struct commit_args, iidfile),
+	OPT_STRING(0, "manifest", struct commit_args, manifest),
+	OPT_BOOL(0, "omit-history", struct commit_args, omit_history),
+	OPT_BOOL('q', "quiet", struct commit_args, quiet),
+	OPT_BOOL(0, "rm", struct commit_args, rm),
+	OPT_STRING(0, "source-date-epoch", struct commit_args, epoch),
+	OPT_BOOL(0, "squash", struct commit_args, squash),
+	OPT_STRING(0, "timestamp", struct commit_args, timestamp),
+	OPT_STRV(0, "unsetenv", struct commit_args, unset_env),
+	OPT_GROUP(remote_options, struct commit_args, remote),
+	OPT_IGNORED_BOOL(0, "identity-label"),
+	OPT_IGNORED(0, "reference-time"),
+	OPT_IGNORED(0, "signature-policy"),
+	OPT_REFUSED_WHY(0, "encrypt-layer", "layers are not encrypted"),
+	OPT_REFUSED_WHY(0, "encryption-key", "layers are not encrypted"),
+	OPT_REFUSED_WHY(0, "sign-by", "images are not signed"),
+	OPT_END,
+};
+
+static void commit_init(void *args)
+{
+	struct commit_args *a = args;
+	a->disable_compression = -1;
+	remote_args_init(&a->remote);
+}
+
+static int set_epoch(const struct commit_args *a, struct container_commit *o, struct err *err)
+{
+	const char *text = a->timestamp, *from = "option '--timestamp'";
+
+	if (!text) {
+		text = a->epoch;
+		from = "option '--source-date-epoch'";
+	}
+	if (!text) {
+		text = getenv("SOURCE_DATE_EPOCH");
+		from = "SOURCE_DATE_EPOCH";
+	}
+	o->has_epoch = text && *text;
+	if (o->has_epoch && !num_i64(text, 0, LATEST_TIME, &o->epoch))
+		return err_set(err, ERR_INVALID, "%s: '%s' is not a number of seconds since 1970",
+			from, text);
+	return 0;
+}
+
+/* oci:DIR and the like, docker://: not a name in the store */
+static bool is_elsewhere(const char *dest)
+{
+	static const char *const transports[] = {
+		"docker://", "oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:"};
+
+	for (size_t i = 0; i < ARRAY_LEN(transports); i++)
+		if (str_has_prefix(dest, transports[i]))
+			return true;
+	return false;
+}
+
+static int add_to_list(
+	struct store *s, const char *name, const struct build_result *made, struct err *err)
+{
+	AUTO_MANIFEST_LIST struct manifest_list list = {.lock = -1};
+	struct digest digest;
+
+	int r = manifest_list_open(s, name, true, &list, err);
+	if (r < 0)
+		return r;
+	manifest_list_put(&list, &made->images->manifest);
+	return manifest_list_save(s, &list, &digest, err);
+}
+
+/* Into the store under its name, or without one; or elsewhere, and then nowhere in the store. */
+static int deliver(struct app *app, struct store *s, const struct commit_args *a, const char *dest,
+	struct build_result *made, struct err *err)
+{
+	AUTO_STRV struct strv tags = STRV_INIT;
+	struct push_opts push = {.quiet = a->quiet};
+	struct digest digest;
+
+	if (dest && is_elsewhere(dest)) {
+		remote_args_apply(app, &a->remote, &push.remote);
+		push.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+		int r = image_push(s, &made->root, NULL, dest, &push, &digest, err);
+		out_progress_done(&app->out);
+		return r;
+	}
+	if (dest)
+		strv_add(&tags, str_has_prefix(dest, "containers-storage:")
+					? dest + strlen("containers-storage:")
+					: dest);
+	int r = build_check_tags(&tags, err);
+	if (r == 0)
+		r = build_publish(s, &tags, made, err);
+	if (r == 0 && a->manifest)
+		r = add_to_list(s, a->manifest, made, err);
+	return r;
+}
+
+static int make(struct container_use *u, const struct commit_args *a, struct build_result *ret,
+	struct err *err)
+{
+	struct container_commit o = {
+		.compression = a->disable_compression == 1 ? COMPRESSION_NONE : COMPRESSION_GZIP,
+		.unset_env = &a->unset_env};
+	struct rework w = {.squash = a->squash ? SQUASH_ALL : SQUASH_NONE,
+		.omit_history = a->omit_history,
+		.level = -1};
+
+	int r = format_is_docker(a->format, &o.docker, err);
+	if (r == 0)
+		r = set_epoch(a, &o, err);
+	STRV_FOREACH (text, &a->annotations)
+		if (r == 0)
+			r = annotations_add(&w.annotations, *text, err);
+	if (r == 0)
+		r = container_commit(u->s, u->t, &u->c, &o, ret, err);
+	w.types = o.docker ? TYPES_DOCKER : TYPES_OCI;
+	w.compression = o.compression;
+	w.clamp = w.force = o.has_epoch;
+	w.clamp_s = o.epoch;
+	if (r == 0)
+		r = rework_images(u->s, u->t, &w, NULL, ret, err);
+	annotations_done(&w.annotations);
+	return r;
+}
+
+static int remove_container(struct container_use *u, struct err *err)
+{
+	int r = container_mounted(u->s, &u->c) == CONTAINER_NOT_MOUNTED
+	                ? 0
+	                : container_umount(u->s, &u->c, err);
+	return r < 0 ? r : container_remove(u->s, &u->c, err);
+}
+
+static int commit_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct commit_args *a = args;
+	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
+	struct build_result made = {0};
+	const char *dest = rest->n > 1 ? rest->v[1] : NULL;
+	char hex[DIGEST_STR_MAX];
+
+	int r = container_use(app, rest->v[0], &u, err);
+	if (r == 0)
+		r = make(&u, a, &made, err);
+	if (r == 0)
+		r = deliver(app, u.s, a, dest, &made, err);
+	if (r == 0 && a->iidfile) {
+		digest_str(&made.images->image_id, hex);
+		r = fs_write_file(AT_FDCWD, a->iidfile, hex, strlen(hex), 0644, false, err);
+	}
+	if (r == 0 && a->rm)
+		r = remove_container(&u, err);
+	/* one that went elsewhere has no ID here */
+	if (r == 0 && !a->iidfile && !(dest && is_elsewhere(dest)))
+		out_printf(&app->out, "%s\n", digest_hex(&made.images->image_id, hex));
+	build_result_done(&made);
+	return r;
+}
+
+const struct cmd cmd_commit = {
+	.name = "commit",
+	.options = commit_options,
+	.args_size = sizeof(struct commit_args),
+	.min_args = 1,
+	.max_args = 2,
+	.flags = CMD_USERNS,
+	.init = commit_init,
+	.run = commit_run,
+};

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config: what an image made from a working container will say. buildah's config.go is the
+ * reference for every corner. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "cmd/cmd.h"
+#include "cmd/container_args.h"
+#include "cmd/shell_words.h"
+#include "store/containers.h"
+
+struct config_args {
+	bool add_history;
+	const char *arch, *author, *cmd, *comment, *created_by, *domainname, *entrypoint,
+		*healthcheck, *hc_interval, *hc_retries, *hc_start_interval, *hc_start, *hc_timeout,
+		*history_comment, *hostname, *os, *os_version, *shell, *stop_signal, *user,
+		*variant, *workdir;
+	struct strv annotations, env, labels, on_build, os_features, ports, unset_labels,
+		unset_annotations, volumes;
+};
+
+static const struct opt config_options[] = {
+	OPT_BOOL(0, "add-history", struct config_args, add_history),
+	OPT_STRV('a', "annotation", struct config_args, annotations),
+	OPT_STRING(0, "arch", struct config_args, arch),
+	OPT_STRING(0, "author", struct config_args, author),
+	OPT_STRING(0, "cmd", struct config_args, cmd),
+	OPT_STRING(0, "comment", struct config_args, comment),
+	OPT_STRING(0, "created-by", struct config_args, created_by),
+	OPT_STRING(0, "domainname", struct config_args, domainname),
+	OPT_STRING(0, "entrypoint", struct config_args, entrypoint),
+	OPT_STRV('e', "env", struct config_args, env),
+	OPT_STRING(0, "healthcheck", struct config_args, healthcheck),
+	OPT_STRING(0, "healthcheck-interval", struct config_args, hc_interval),
+	OPT_STRING(0, "healthcheck-retries", struct config_args, hc_retries),
+	OPT_STRING(0, "healthcheck-start-interval", struct config_args, hc_start_interval),
+	OPT_STRING(0, "healthcheck-start-period", struct config_args, hc_start),
+	OPT_STRING(0, "healthcheck-timeout", struct config_args, hc_timeout),
+	OPT_STRING(0, "history-comment", struct config_args, history_comment),
+	OPT_STRING(0, "hostname", struct config_args, hostname),
+	OPT_STRV('l', "label", struct config_args, labels),
+	OPT_STRV(0, "onbuild", struct config_args, on_build),
+	OPT_STRING(0, "os", struct config_args, os),
+	OPT_STRV(0, "os-feature", struct config_args, os_features),
+	OPT_STRING(0, "os-version", struct config_args, os_version),
+	OPT_STRV('p', "port", struct config_args, ports),
+	OPT_STRING(0, "shell", struct config_args, shell),
+	OPT_STRING(0, "stop-signal", struct config_args, stop_signal),
+	OPT_STRV(0, "unsetannotation", struct config_args, unset_annotations),
+	OPT_STRV(0, "unsetlabel", struct config_args, unset_labels),
+	OPT_STRING('u', "user", struct config_args, user),
+	OPT_STRING(0, "variant", struct config_args, variant),
+	OPT_STRV('v', "volume", struct config_args, volumes),
+	OPT_STRING(0, "workingdir", struct config_args, workdir),
+	OPT_END,
+};
+
+struct configuring {
+	const struct config_args *a;
+	struct container *c;
+	struct app *app;
+	bool history;
+};
+
+static void note(struct configuring *w, const char *verb, const char *text)
+{
+	if (!w->history)
+		return;
+	AUTO_FREE char *created_by = xasprintf("/bin/sh -c #(nop) %s %s", verb, text);
+	history_add(w->c, created_by);
+}
+
+static void note_list(struct configuring *w, const char *verb, const struct strv *words)
+{
+	AUTO_FREE char *text = strv_join(words, " ");
+	if (words->n)
+		note(w, verb, text);
+}
+
+/* "" removes it. */
+static void set_text(char **member, const char *value)
+{
+	if (value)
+		mem_replace(member, *value ? xstrdup(value) : NULL);
+}
+
+/* --- platform --- */
+
+static int set_field(
+	char *field, size_t size, const char *option, const char *value, struct err *err)
+{
+	if (!value)
+		return 0;
+	if (strlen(value) >= size)
+		return err_set(err, ERR_INVALID, "option '--%s': '%s' is too long", option, value);
+	memcpy(field, value, strlen(value) + 1);
+	return 0;
+}
+
+static void set_os_features(struct configuring *w)
+{
+	AUTO_STRV struct strv all = STRV_INIT, add = STRV_INIT;
+	struct image_config *c = &w->c->config;
+
+	STRV_FOREACH (f, &w->a->os_features) {
+		if (!str_has_suffix(*f, "-")) {
+			strv_add(&add, *f);
+			continue;
+		}
+		/* "-" alone: all of them */
+		struct json *old = json_get(c->extra, "os.features"), *left = json_new_array();
+		for (size_t i = 0; strlen(*f) > 1 && i < json_size(old); i++) {
+			const char *have = json_text(json_at(old, i));
+			if (have && strncmp(have, *f, strlen(*f) - 1) != 0)
+				json_add(left, json_new_string(have));
+		}
+		if (c->extra)
+			json_set(c->extra, "os.features", json_ref(left));
+		json_free(left);
+	}
+	if (add.n)
+		image_config_add_os_features(c, &add, &all);
+}
+
+static int set_platform(struct configuring *w, struct err *err)
+{
+	const struct config_args *a = w->a;
+	struct platform *p = &w->c->config.platform;
+
+	if (set_field(p->os, sizeof(p->os), "os", a->os, err) < 0 ||
+		set_field(p->arch, sizeof(p->arch), "arch", a->arch, err) < 0 ||
+		set_field(p->variant, sizeof(p->variant), "variant", a->variant, err) < 0 ||
+		set_field(p->os_version, sizeof(p->os_version), "os-version", a->os_version, err) <
+			0)
+		return err->code;
+	if (!*p->os || !*p->arch)
+		return err_set(
+			err, ERR_INVALID, "an image needs an operating system and an architecture");
+	set_os_features(w);
+	return 0;
+}
+
+/* --- lists and maps: "NAME-" removes, "-" removes all --- */
+
+static bool is_removal(const char *text)
+{
+	return !strchr(text, '=') && str_has_suffix(text, "-");
+}
+
+static void set_pair(struct map *m, const char *text)
+{
+	const char *eq = strchr(text, '=');
+	AUTO_FREE char *key = eq ? xstrndup(text, (size_t)(eq - text)) : xstrdup(text);
+
+	if (streq(text, "-")) {
+		map_done(m);
+	} else if (is_removal(text)) {
+		key[strlen(key) - 1] = '\0';
+		map_remove(m, key);
+	} else {
+		map_set(m, key, eq ? eq + 1 : "");
+	}
+}
+
+/* NAME=VALUE, with $NAME of what is set already; NAME: the environment's, as far as it is set. */
+static int set_env(struct configuring *w, struct err *err)
+{
+	struct map *env = &w->c->config.env;
+
+	STRV_FOREACH (word, &w->a->env) {
+		const char *value;
+		if (strchr(*word, '=') || is_removal(*word)) {
+			if (**word == '=')
+				return err_set(err, ERR_INVALID, "option '--env': '%s' has no name",
+					*word);
+			set_pair(env, *word);
+		} else if ((value = getenv(*word))) {
+			map_set(env, *word, value);
+		} else {
+			return err_set(
+				err, ERR_INVALID, "setting env \"%s\": no value given", *word);
+		}
+	}
+	note_list(w, "ENV", &w->a->env);
+	return 0;
+}
+
+static void set_list(struct strv *list, const struct strv *words)
+{
+	STRV_FOREACH (word, words) {
+		size_t n = strlen(*word);
+		if (streq(*word, "-")) {
+			strv_done(list);
+		} else if (n && (*word)[n - 1] == '-') {
+			for (size_t i = list->n; i-- > 0;)
+				if (!strncmp(list->v[i], *word, n - 1) && !list->v[i][n - 1])
+					strv_remove(list, i);
+		} else if (n && !strv_has(list, *word)) {
+			strv_add(list, *word);
+		}
+	}
+}
+
+/* "80" is "80/tcp" in the config; both forms name it. */
+static void set_ports(struct configuring *w)
+{
+	AUTO_STRV struct strv words = STRV_INIT;
+
+	STRV_FOREACH (p, &w->a->ports) {
+		bool removal = str_has_suffix(*p, "-") && strlen(*p) > 1;
+		size_t n = strlen(*p) - removal;
+		if (streq(*p, "-") || strchr(*p, '/'))
+			strv_add(&words, *p);
+		else
+			strv_addf(&words, "%.*s/tcp%s", (int)n, *p, removal ? "-" : "");
+	}
+	set_list(&w->c->config.exposed_ports, &words);
+	note_list(w, "EXPOSE", &w->a->ports);
+}
+
+static void set_maps(struct configuring *w)
+{
+	const struct config_args *a = w->a;
+
+	STRV_FOREACH (l, &a->labels)
+		set_pair(&w->c->config.labels, *l);
+	STRV_FOREACH (l, &a->unset_labels)
+		map_remove(&w->c->config.labels, *l);
+	STRV_FOREACH (l, &a->annotations)
+		set_pair(&w->c->annotations, *l);
+	STRV_FOREACH (l, &a->unset_annotations)
+		map_remove(&w->c->annotations, *l);
+}
+
+/* --- commands --- */
+
+/* A JSON list of strings. */
+static bool json_list(const char *text, struct strv *ret)
+{
+	AUTO_JSON struct json *list = NULL;
+	struct err ignored = ERR_INIT;
+
+	if (*text != '[' || json_parse(text, strlen(text), "list", &list, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < json_size(list); i++) {
+		const char *word = json_text(json_at(list, i));
+		if (!word) {
+			strv_done(ret);
+			return false;
+		}
+		strv_add(ret, word);
+	}
+	return true;
+}
+
+/* The default command is words as a shell splits them; an entry point that is not a list is for the
+ * shell, and the default command is then not used. */
+static int set_commands(struct configuring *w, struct err *err)
+{
+	const struct config_args *a = w->a;
+	struct image_config *c = &w->c->config;
+
+	if (a->entrypoint) {
+		AUTO_STRV struct strv words = STRV_INIT;
+		bool list = json_list(a->entrypoint, &words);
+		if (!list && *a->entrypoint) {
+			strv_add(&words, "/bin/sh");
+			strv_add(&words, "-c");
+			strv_add(&words, a->entrypoint);
+		}
+		strv_copy(&c->entrypoint, &words);
+		c->has_entrypoint = words.n > 0;
+		note(w, "ENTRYPOINT", a->entrypoint);
+		if (c->cmd.n && !a->cmd && words.n) {
+			AUTO_FREE char *cmd = strv_join(&c->cmd, " ");
+			out_warn(&w->app->out,
+				list ? "cmd \"%s\" exists and will be passed to entrypoint as a "
+				       "parameter"
+				     : "cmd \"%s\" exists but will be ignored because of "
+				       "entrypoint settings",
+				cmd);
+		}
+	}
+	if (a->cmd) {
+		AUTO_STRV struct strv words = STRV_INIT;
+		if (!json_list(a->cmd, &words) && shell_words(a->cmd, &words, err) < 0)
+			return err_wrap(err, "option '--cmd'");
+		strv_copy(&c->cmd, &words);
+		c->has_cmd = words.n > 0;
+		note(w, "CMD", a->cmd);
+	}
+	if (a->shell) {
+		AUTO_STRV struct strv words = STRV_INIT;
+		if (!json_list(a->shell, &words) && shell_words(a->shell, &words, err) < 0)
+			return err_wrap(err, "option '--shell'");
+		strv_copy(&c->shell, &words);
+		note(w, "SHELL", a->shell);
+	}
+	return 0;
+}
+
+/* --- health --- */
+
+static int set_duration(const char *option, const char *text, int64_t *ret, struct err *err)
+{
+	if (!text)
+		return 0;
+	if (!num_duration(text, ret) || *ret < 0)
+		return err_set(err, ERR_INVALID,
+			"option '--%s': '%s' is not a duration such as '30s'", option, text);
+	return 0;
+}
+
+static int health_test(const char *text, struct strv *ret, struct err *err)
+{
+	AUTO_STRV struct strv words = STRV_INIT;
+
+	if (!json_list(text, &words) && shell_words(text, &words, err) < 0)
+		return err_wrap(err, "option '--healthcheck'");
+	if (!words.n)
+		return 0;
+	if (streq(words.v[0], "CMD-SHELL") && *text != '[') {
+		strv_add(ret, "CMD-SHELL");
+		strv_add(ret, text + strlen("CMD-SHELL") + strspn(text + strlen("CMD-SHELL"), " "));
+		return 0;
+	}
+	if (!streq(words.v[0], "CMD") && !streq(words.v[0], "CMD-SHELL") &&
+		!streq(words.v[0], "NONE"))
+		strv_add(ret, "CMD");
+	STRV_FOREACH (word, &words)
+		strv_add(ret, *word);
+	return 0;
+}
+
+static void note_health(struct configuring *w)
+{
+	const struct config_args *a = w->a;
+	AUTO_STRV struct strv words = STRV_INIT;
+
+	if (a->hc_interval)
+		strv_addf(&words, "--interval=%s", a->hc_interval);
+	if (a->hc_retries)
+		strv_addf(&words, "--retries=%s", a->hc_retries);
+	if (a->hc_start)
+		strv_addf(&words, "--start-period=%s", a->hc_start);
+	if (a->hc_timeout)
+		strv_addf(&words, "--timeout=%s", a->hc_timeout);
+	strv_add(&words, a->healthcheck);
+	note_list(w, "HEALTHCHECK", &words);
+}
+
+static int set_health(struct configuring *w, struct err *err)
+{
+	const struct config_args *a = w->a;
+	struct image_config *c = &w->c->config;
+	struct healthcheck h = {
+		.interval_ns = 30000000000, .timeout_ns = 30000000000, .retries = 3};
+
+	if (!a->healthcheck && (a->hc_interval || a->hc_retries || a->hc_start || a->hc_timeout ||
+				       a->hc_start_interval))
+		out_warn(&w->app->out, "the options of a health check need '--healthcheck'");
+	if (!a->healthcheck)
+		return 0;
+	if (set_duration("healthcheck-interval", a->hc_interval, &h.interval_ns, err) < 0 ||
+		set_duration("healthcheck-timeout", a->hc_timeout, &h.timeout_ns, err) < 0 ||
+		set_duration("healthcheck-start-period", a->hc_start, &h.start_period_ns, err) <
+			0 ||
+		set_duration("healthcheck-start-interval", a->hc_start_interval,
+			&h.start_interval_ns, err) < 0)
+		return err->code;
+	if (a->hc_retries && !num_i64(a->hc_retries, 0, INT32_MAX, &h.retries))
+		return err_set(err, ERR_INVALID,
+			"option '--healthcheck-retries': '%s' is not a number", a->hc_retries);
+	if (health_test(a->healthcheck, &h.test, err) < 0) {
+		strv_done(&h.test);
+		return err->code;
+	}
+	strv_done(&c->healthcheck.test);
+	c->has_healthcheck = h.test.n > 0;
+	c->healthcheck = h;
+	note_health(w);
+	return 0;
+}
+
+/* --- all --- */
+
+static void set_texts(struct configuring *w)
+{
+	const struct config_args *a = w->a;
+	struct image_config *c = &w->c->config;
+
+	set_text(&c->author, a->author);
+	set_text(&c->user, a->user);
+	set_text(&c->stop_signal, a->stop_signal);
+	set_text(&c->working_dir, a->workdir);
+	set_text(&w->c->comment, a->comment);
+	set_text(&w->c->created_by, a->created_by);
+	set_text(&w->c->history_comment, a->history_comment);
+	set_text(&w->c->hostname, a->hostname);
+	set_text(&w->c->domainname, a->domainname);
+	if (a->user)
+		note(w, "USER", a->user);
+	if (a->stop_signal)
+		note(w, "STOPSIGNAL", a->stop_signal);
+}
+
+/* What only Docker's config has a place for, so that a commit in OCI's format leaves it out. */
+static void warn_docker_only(struct configuring *w)
+{
+	const struct config_args *a = w->a;
+	const struct {
+		const char *name, *value;
+	} given[] = {
+		{"COMMENT", a->comment}, {"DOMAINNAME", a->domainname}, {"HOSTNAME", a->hostname}};
+
+	for (size_t i = 0; i < ARRAY_LEN(given) && !w->c->docker; i++)
+		if (given[i].value && *given[i].value)
+			out_warn(&w->app->out,
+				"%s is not supported for OCI image format, '%s' will be ignored "
+				"unless it is committed with '--format docker'",
+				given[i].name, given[i].value);
+}
+
+static int edit(struct configuring *w, struct err *err)
+{
+	const struct config_args *a = w->a;
+	struct image_config *c = &w->c->config;
+
+	set_texts(w);
+	int r = set_platform(w, err);
+	if (r == 0)
+		r = set_commands(w, err);
+	if (r == 0)
+		r = set_env(w, err);
+	if (r == 0)
+		r = set_health(w, err);
+	if (r < 0)
+		return r;
+	set_ports(w);
+	set_list(&c->volumes, &a->volumes);
+	note_list(w, "VOLUME", &a->volumes);
+	set_maps(w);
+	note_list(w, "LABEL", &a->labels);
+	if (a->workdir)
+		note(w, "WORKDIR", a->workdir);
+	STRV_FOREACH (trigger, &a->on_build) {
+		strv_add(&c->on_build, *trigger);
+		note(w, "ONBUILD", *trigger);
+	}
+	warn_docker_only(w);
+	return 0;
+}
+
+static int config_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct config_args *a = args;
+	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
+
+	int r = container_use(app, rest->v[0], &u, err);
+	if (r < 0)
+		return r;
+	struct configuring w = {
+		.a = a, .c = &u.c, .app = app, .history = history_wanted(a->add_history)};
+	r = edit(&w, err);
+	return r < 0 ? r : container_save(&u.c, err);
+}
+
+const struct cmd cmd_config = {
+	.name = "config",
+	.options = config_options,
+	.args_size = sizeof(struct config_args),
+	.min_args = 1,
+	.max_args = 1,
+	.flags = CMD_USERNS,
+	.run = config_run,
+};

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* copy and add: files into a working container. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "build/container_copy.h"
+#include "build/container_tree.h"
+#include "build/image_tree.h"
+#include "build/remote_file.h"
+#include "cmd/cmd.h"
+#include "cmd/container_args.h"
+#include "cmd/image_get.h"
+#include "cmd/opt_groups.h"
+#include "layers/snapshot.h"
+#include "store/images.h"
+
+struct copy_args {
+	bool quiet, add_history, parents;
+	const char *chown, *chmod, *contextdir, *ignorefile, *from, *checksum;
+	struct strv excludes;
+	struct remote_args remote;
+};
+
+static const struct opt copy_options[] = {
+	OPT_BOOL(0, "add-history", struct copy_args, add_history),
+	OPT_STRING(0, "chmod", struct copy_args, chmod),
+	OPT_STRING(0, "chown", struct copy_args, chown),
+	OPT_STRING(0, "contextdir", struct copy_args, contextdir),
+	OPT_STRV(0, "exclude", struct copy_args, excludes),
+	OPT_STRING(0, "from", struct copy_args, from),
+	OPT_STRING(0, "ignorefile", struct copy_args, ignorefile),
+	OPT_BOOL(0, "parents", struct copy_args, parents),
+	OPT_BOOL('q', "quiet", struct copy_args, quiet),
+	OPT_GROUP(remote_options, struct copy_args, remote),
+	OPT_IGNORED(0, "signature-policy"),
+	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
+	OPT_END,
+};
+
+static const struct opt add_options[] = {
+	OPT_BOOL(0, "add-history", struct copy_args, add_history),
+	OPT_STRING(0, "checksum", struct copy_args, checksum),
+	OPT_STRING(0, "chmod", struct copy_args, chmod),
+	OPT_STRING(0, "chown", struct copy_args, chown),
+	OPT_STRING(0, "contextdir", struct copy_args, contextdir),
+	OPT_STRV(0, "exclude", struct copy_args, excludes),
+	OPT_STRING(0, "from", struct copy_args, from),
+	OPT_STRING(0, "ignorefile", struct copy_args, ignorefile),
+	OPT_BOOL(0, "parents", struct copy_args, parents),
+	OPT_BOOL('q', "quiet", struct copy_args, quiet),
+	OPT_GROUP(remote_options, struct copy_args, remote),
+	OPT_IGNORED(0, "signature-policy"),
+	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
+	OPT_END,
+};
+
+static void copy_init(void *args)
+{
+	remote_args_init(&((struct copy_args *)args)->remote);
+}
+
+/* --- where the sources are --- */
+
+static int mount_container(
+	struct container_use *u, struct container *from, int *ret_fd, struct err *err)
+{
+	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
+
+	int r = container_tree_open(u->s, u->t, from, &tree, err);
+	return r < 0 ? r : snapshot_mount(&tree.snap, ret_fd, err);
+}
+
+/* --from: a container, else an image, which is pulled if it is missing. The container itself is one
+ * that we have already. */
+static int open_from(struct app *app, const struct copy_args *a, struct container_use *u,
+	int *ret_fd, struct err *err)
+{
+	AUTO_CONTAINER struct container other;
+	AUTO_IMAGE struct image image = {0};
+	const struct platform_args host = {0};
+	struct err unknown = ERR_INIT;
+	const struct image_get_args get = {
+		.platform = &host, .remote = &a->remote, .quiet = a->quiet};
+
+	container_init(&other);
+	int r = container_find(u->s, a->from, &other, &unknown);
+	if (r == 0 && streq(other.id, u->c.id))
+		return mount_container(u, &u->c, ret_fd, err);
+	if (r == 0) {
+		container_done(&other);
+		r = container_open(u->s, a->from, false, &other, err);
+		return r < 0 ? r : mount_container(u, &other, ret_fd, err);
+	}
+	if (r != ERR_NOT_FOUND) {
+		*err = unknown;
+		return r;
+	}
+	r = image_get(app, u->s, &get, a->from, &image, NULL, err);
+	return r < 0 ? r
+	             : image_tree_mount(
+			       u->s, u->t, &image, image.config.n_diff_ids, NULL, ret_fd, err);
+}
+
+/* Sources are below the context directory, below what --from names, or paths of this machine: then
+ * they are below "/", where their links lead to the right places. */
+static int set_sources(struct app *app, const struct copy_args *a, const struct strv *rest,
+	struct container_use *u, struct container_copy *o, struct err *err)
+{
+	char cwd[PATH_MAX];
+	bool here = !a->from && !a->contextdir;
+
+	if (a->from && a->contextdir)
+		return err_set(err, ERR_INVALID, "'--from' and '--contextdir' exclude each other");
+	if (a->ignorefile && !a->contextdir)
+		return err_set(err, ERR_INVALID,
+			"option '--ignorefile' needs '--contextdir': its patterns are about paths "
+		        "in "
+			"there");
+	if (here && !getcwd(cwd, sizeof(cwd)))
+		return err_sys(err, "cannot find the working directory");
+	size_t n = rest->n > 2 ? rest->n - 1 : rest->n;
+	for (size_t i = 1; i < n; i++) {
+		const char *word = rest->v[i];
+		AUTO_FREE char *path = NULL;
+		if (here && !a->parents && !(o->add && remote_file_is_url(word)))
+			path = path_resolve(cwd, word);
+		strv_add(&o->sources, path ? path : word);
+	}
+	o->dest = rest->n > 2 ? rest->v[rest->n - 1] : NULL;
+	if (a->from)
+		return open_from(app, a, u, &o->source_root, err);
+	o->source_root = open(a->contextdir ? a->contextdir
+			      : a->parents  ? "."
+					    : "/",
+		O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return o->source_root < 0 ? err_sys(err, "cannot open the context directory '%s'",
+					    a->contextdir ? a->contextdir : ".")
+	                          : 0;
+}
+
+/* --- the command --- */
+
+static int keep_history(struct container *c, const char *verb, enum container_copied what,
+	const char *hex, struct err *err)
+{
+	static const char *const names[] = {
+		[COPIED_FILE] = "file", [COPIED_DIR] = "dir", [COPIED_SEVERAL] = "multi"};
+	AUTO_FREE char *text = xasprintf("/bin/sh -c #(nop) %s %s:%s", verb, names[what], hex);
+	history_add(c, text);
+	return container_save(c, err);
+}
+
+static int copy_to(struct app *app, const struct copy_args *a, const struct strv *rest,
+	struct container_copy *o, struct err *err)
+{
+	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
+	AUTO_STRV struct strv notes = STRV_INIT;
+	enum container_copied what;
+	struct digest digest;
+	char hex[DIGEST_STR_MAX];
+
+	if (rest->n < 2)
+		return err_set(err, ERR_INVALID, "src must be specified");
+	int r = container_use(app, rest->v[0], &u, err);
+	if (r == 0)
+		r = set_sources(app, a, rest, &u, o, err);
+	if (r == 0)
+		r = container_copy(u.s, u.t, &u.c, o, &digest, &what, &notes, err);
+	STRV_FOREACH (line, &notes)
+		out_note(&app->out, "%s", *line);
+	if (r < 0)
+		return r;
+	digest_hex(&digest, hex);
+	if (history_wanted(a->add_history))
+		r = keep_history(&u.c, o->add ? "ADD" : "COPY", what, hex, err);
+	if (r == 0 && !a->quiet)
+		out_printf(&app->out, "%s\n", hex);
+	return r;
+}
+
+static int run(struct app *app, const struct copy_args *a, bool add, const struct strv *rest,
+	struct err *err)
+{
+	struct container_copy o = {.add = add,
+		.source_root = -1,
+		.source_name = a->from         ? a->from
+	                       : a->contextdir ? a->contextdir
+	                       : a->parents    ? "."
+	                                       : NULL,
+		.ignore_file = a->ignorefile,
+		.chown = a->chown,
+		.chmod = a->chmod,
+		.checksum = a->checksum,
+		.parents = a->parents};
+
+	strv_copy(&o.excludes, &a->excludes);
+	remote_args_apply(app, &a->remote, &o.remote);
+	int r = copy_to(app, a, rest, &o, err);
+	mem_close_p(&o.source_root);
+	strv_done(&o.sources);
+	strv_done(&o.excludes);
+	return r;
+}
+
+static int copy_run_cmd(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	return run(app, args, false, rest, err);
+}
+
+static int add_run_cmd(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	return run(app, args, true, rest, err);
+}
+
+const struct cmd cmd_copy = {
+	.name = "copy",
+	.options = copy_options,
+	.args_size = sizeof(struct copy_args),
+	.min_args = 1,
+	.max_args = CMD_ANY,
+	.flags = CMD_USERNS,
+	.init = copy_init,
+	.run = copy_run_cmd,
+};
+
+const struct cmd cmd_add = {
+	.name = "add",
+	.options = add_options,
+	.args_size = sizeof(struct copy_args),
+	.min_args = 1,
+	.max_args = CMD_ANY,
+	.flags = CMD_USERNS,
+	.init = copy_init,
+	.run = add_run_cmd,
+};

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* from: a working container. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/container_args.h"
+#include "cmd/image_get.h"
+#include "cmd/opt_groups.h"
+#include "run/spec.h"
+#include "store/containers.h"
+#include "store/images.h"
+#include "store/names.h"
+#include "store/store.h"
+
+#define BASE_NAME "org.opencontainers.image.base.name"
+#define BASE_DIGEST "org.opencontainers.image.base.digest"
+
+struct from_args {
+	const char *name, *cidfile, *format, *pull;
+	bool pull_always, pull_never, quiet, http_proxy;
+	struct strv volumes;
+	struct box_args box;
+	struct space_args space;
+	struct remote_args remote;
+	struct platform_args platform;
+};
+
+static const struct opt from_options[] = {
+	OPT_STRING(0, "cidfile", struct from_args, cidfile),
+	OPT_STRING('f', "format", struct from_args, format),
+	OPT_BOOL(0, "http-proxy", struct from_args, http_proxy),
+	OPT_STRING(0, "name", struct from_args, name),
+	OPT_MAYBE_STRING(0, "pull", struct from_args, pull, "true"),
+	OPT_BOOL(0, "pull-always", struct from_args, pull_always),
+	OPT_BOOL(0, "pull-never", struct from_args, pull_never),
+	OPT_BOOL('q', "quiet", struct from_args, quiet),
+	OPT_STRV('v', "volume", struct from_args, volumes),
+	OPT_GROUP(box_options, struct from_args, box),
+	OPT_GROUP(space_options, struct from_args, space),
+	OPT_GROUP(remote_options, struct from_args, remote),
+	OPT_GROUP(platform_options, struct from_args, platform),
+	OPT_IGNORED(0, "signature-policy"),
+	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
+	OPT_END,
+};
+
+static void from_init(void *args)
+{
+	remote_args_init(&((struct from_args *)args)->remote);
+}
+
+/* "true" is "newer" here, as buildah has it, and "false" is "missing". */
+static const char *policy(const struct from_args *a)
+{
+	if (a->pull_always)
+		return "always";
+	if (a->pull_never)
+		return "never";
+	if (a->pull && streq(a->pull, "true"))
+		return "newer";
+	if (a->pull && streq(a->pull, "false"))
+		return "missing";
+	return a->pull;
+}
+
+/* What is said here holds for each run: it is checked now, and kept as words of that command. */
+static int keep_options(const struct from_args *a, struct strv *ret, struct err *err)
+{
+	struct run_spec spec;
+
+	run_spec_init(&spec);
+	int r = box_args_apply(&a->box, &spec, err);
+	run_spec_done(&spec);
+	if (r == 0)
+		r = space_args_check(&a->space, err);
+	opt_words(box_options, &a->box, ret);
+	STRV_FOREACH (v, &a->volumes)
+		strv_addf(ret, "--volume=%s", *v);
+	if (a->http_proxy)
+		strv_add(ret, "--http-proxy");
+	return r;
+}
+
+/* An image that was found by its ID is called by one of its names. */
+static int find_name(struct store *s, const struct image *image, char **ret, struct err *err)
+{
+	struct names names;
+
+	int r = *ret ? 0 : names_list(s, &names, err);
+	if (r < 0 || *ret)
+		return r;
+	for (size_t i = 0; i < names.count && !*ret; i++)
+		if (names.n[i].ref && digest_equal(&names.n[i].manifest.digest, &image->top.digest))
+			*ret = xstrdup(names.n[i].ref);
+	names_done(&names);
+	return 0;
+}
+
+static int create(struct app *app, struct store *s, struct txn *t, const struct from_args *a,
+	const char *text, struct container *c, struct err *err)
+{
+	AUTO_IMAGE struct image image = {0};
+	const struct image_get_args get = {.pull = policy(a),
+		.platform = &a->platform,
+		.remote = &a->remote,
+		.quiet = a->quiet};
+	char digest[DIGEST_STR_MAX];
+
+	if (streq(text, "scratch"))
+		return container_create(s, t, NULL, a->name, c, err);
+	int r = image_get(app, s, &get, text, &image, &c->image_name, err);
+	if (r == 0)
+		r = find_name(s, &image, &c->image_name, err);
+	if (r < 0)
+		return r;
+	map_set(&c->annotations, BASE_DIGEST, digest_str(&image.manifest_desc.digest, digest));
+	map_set(&c->annotations, BASE_NAME, c->image_name ? c->image_name : "");
+	return container_create(s, t, &image, a->name, c, err);
+}
+
+static int from_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct from_args *a = args;
+	AUTO_STORE struct store *s = NULL;
+	AUTO_TXN struct txn *t = NULL;
+	AUTO_CONTAINER struct container c;
+
+	container_init(&c);
+	int r = keep_options(a, &c.options, err);
+	if (r == 0)
+		r = format_is_docker(a->format, &c.docker, err);
+	if (r == 0)
+		r = app_store(app, false, &s, err);
+	if (r == 0)
+		r = txn_begin(s, &t, err);
+	if (r == 0)
+		r = create(app, s, t, a, rest->v[0], &c, err);
+	if (r == 0 && a->cidfile)
+		r = fs_write_file(AT_FDCWD, a->cidfile, c.id, strlen(c.id), 0644, false, err);
+	if (r == 0)
+		out_printf(&app->out, "%s\n", c.name);
+	return r;
+}
+
+const struct cmd cmd_from = {
+	.name = "from",
+	.options = from_options,
+	.args_size = sizeof(struct from_args),
+	.min_args = 1,
+	.max_args = 1,
+	.flags = CMD_USERNS,
+	.init = from_init,
+	.run = from_run,
+};

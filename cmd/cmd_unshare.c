@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* unshare: a command where we are when we touch layers. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "build/container_tree.h"
+#include "cmd/cmd.h"
+#include "cmd/container_args.h"
+#include "run/userns.h"
+#include "store/store.h"
+
+#define EXIT_NOT_EXECUTABLE 126
+#define EXIT_NOT_FOUND 127
+
+struct unshare_args {
+	struct strv mounts;
+};
+
+static const struct opt unshare_options[] = {
+	OPT_STRV('m', "mount", struct unshare_args, mounts),
+	OPT_END,
+};
+
+/* [NAME=]CONTAINER: mounted, and where in the variable NAME. *ret_umount: we did it. */
+static int mount_for(struct app *app, const char *word, bool *ret_mounted, struct err *err)
+{
+	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
+	const char *eq = strchr(word, '=');
+	AUTO_FREE char *name = eq ? xstrndup(word, (size_t)(eq - word)) : xstrdup(word);
+
+	int r = container_use(app, eq ? eq + 1 : word, &u, err);
+	if (r < 0)
+		return r;
+	*ret_mounted = container_mounted(u.s, &u.c) == CONTAINER_NOT_MOUNTED;
+	r = container_mount(u.s, u.t, &u.c, err);
+	AUTO_FREE char *path = container_mount_path(u.s, &u.c);
+	if (r == 0 && setenv(name, path, 1) < 0)
+		return err_sys(err, "cannot set the variable '%s'", name);
+	return r;
+}
+
+static int umount_again(struct app *app, const char *word, struct err *err)
+{
+	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
+	const char *eq = strchr(word, '=');
+
+	int r = container_use(app, eq ? eq + 1 : word, &u, err);
+	if (r == ERR_NOT_FOUND)
+		return 0; /* the command has removed it */
+	if (r == 0 && container_mounted(u.s, &u.c) == CONTAINER_MOUNTED)
+		r = container_umount(u.s, &u.c, err);
+	return r;
+}
+
+static int execute(char *const argv[], struct err *err)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return err_sys(err, "cannot fork");
+	if (pid == 0) {
+		(void)signal(SIGPIPE, SIG_DFL);
+		(void)execvp(argv[0], argv);
+		int status_of = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+		struct err why = ERR_INIT;
+		(void)err_fill_sys(&why, "mica: cannot run '%s'", argv[0]);
+		if (write(STDERR_FILENO, why.msg, strlen(why.msg)) < 0 ||
+			write(STDERR_FILENO, "\n", 1) < 0)
+			_exit(EXIT_OURS);
+		_exit(status_of);
+	}
+	/* a terminal interrupts both: the command decides what comes of it */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGQUIT, SIG_IGN);
+	if (proc_wait(pid, &status) < 0)
+		return err_sys(err, "cannot wait for '%s'", argv[0]);
+	return proc_status(status);
+}
+
+/* What runs in here finds the same store, and is told so by the environment. */
+static int unshare_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct unshare_args *a = args;
+	AUTO_STRV struct strv argv = STRV_INIT, mounted = STRV_INIT;
+	const char *shell = getenv("SHELL");
+
+	strv_copy(&argv, rest);
+	if (argv.n && streq(argv.v[0], "--"))
+		strv_remove(&argv, 0);
+	if (!argv.n)
+		strv_add(&argv, shell && *shell ? shell : "/bin/sh");
+	if (app->root && setenv("MICA_ROOT", app->root, 1) < 0)
+		return err_sys(err, "cannot set MICA_ROOT");
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < a->mounts.n; i++) {
+		bool ours = false;
+		r = mount_for(app, a->mounts.v[i], &ours, err);
+		if (r == 0 && ours)
+			strv_add(&mounted, a->mounts.v[i]);
+	}
+	if (r == 0)
+		r = execute(strv_argv(&argv), err);
+	STRV_FOREACH (word, &mounted) {
+		struct err e = ERR_INIT;
+		if (umount_again(app, *word, &e) < 0)
+			out_warn(&app->out, "%s", e.msg);
+	}
+	return r;
+}
+
+const struct cmd cmd_unshare = {
+	.name = "unshare",
+	.options = unshare_options,
+	.args_size = sizeof(struct unshare_args),
+	.max_args = CMD_ANY,
+	.flags = CMD_USERNS | CMD_OPTIONS_FIRST,
+	.run = unshare_run,
+};

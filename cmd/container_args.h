@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands about working containers share. */
+#pragma once
+#include "cmd/opt.h"
+#include "store/containers.h"
+
+struct app;
+struct err;
+struct map;
+struct store;
+struct txn;
+
+/* --isolation --ipc --pid --uts --cgroupns --userns, and those without effect or refused. */
+struct space_args {
+	const char *isolation, *ipc, *pid, *uts, *cgroupns, *userns;
+};
+extern const struct opt space_options[];
+/* ERR_INVALID, ERR_UNSUPPORTED */
+int space_args_check(const struct space_args *a, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* A container, locked, with its store and a transaction. */
+struct container_use {
+	struct store *s;
+	struct txn *t;
+	struct container c;
+};
+/* Waits when another process has it, and says so. */
+int container_use(struct app *app, const char *text, struct container_use *ret, struct err *err)
+	__attribute__((warn_unused_result));
+void container_use_done(struct container_use *u);
+#define AUTO_CONTAINER_USE __attribute__((cleanup(container_use_done)))
+#define CONTAINER_USE_INIT                                                                         \
+	{                                                                                          \
+		.c = {.dir = -1 }                                                                  \
+	}
+
+/* --add-history, or BUILDAH_HISTORY=true */
+bool history_wanted(bool option);
+/* An entry without a layer, at this moment. */
+void history_add(struct container *c, const char *created_by);
+
+/* "oci", "docker"; NULL: BUILDAH_FORMAT, else oci. ERR_INVALID */
+int format_is_docker(const char *text, bool *ret, struct err *err)
+	__attribute__((warn_unused_result));

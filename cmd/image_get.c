@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/image_get.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/opt_groups.h"
+#include "registry/transport.h"
+#include "store/images.h"
+#include "store/names.h"
+
+static bool is_for(struct store *s, const struct descriptor *top, const struct platform *want)
+{
+	AUTO_IMAGE struct image image = {0};
+	struct err ignored = ERR_INIT;
+	return image_load(s, top, want, &image, &ignored) == 0 &&
+	       platform_match(want, &image.config.platform) >= 0;
+}
+
+/* An ID is never pulled; a name is, as the policy says. */
+int image_get(struct app *app, struct store *s, const struct image_get_args *a, const char *text,
+	struct image *ret, char **ret_ref, struct err *err)
+{
+	struct pull_opts o = {0};
+	struct pulled pulled = {0};
+	struct descriptor top = {0};
+	AUTO_FREE char *ref = NULL;
+	struct err not_here = ERR_INIT;
+
+	if (a->pull && !pull_policy_parse(a->pull, &o.policy))
+		return err_set(err, ERR_INVALID,
+			"option '--pull': '%s' is not one of 'always', 'missing', 'never', 'newer'",
+			a->pull);
+	int r = platform_args_get(a->platform, &o.platform, &o.has_platform, err);
+	if (r < 0)
+		return r;
+	bool here = image_find(s, text, &top, &ref, &not_here) == 0;
+	bool by_id = here && !ref;
+	if (here && o.has_platform && !is_for(s, &top, &o.platform)) {
+		if (by_id)
+			r = err_set(err, ERR_UNSUPPORTED, "'%s' is not for that platform", text);
+		here = false;
+	}
+	if (here)
+		name_used(s, &top);
+	if (r == 0 && (!here || (!by_id && (o.policy == PULL_ALWAYS || o.policy == PULL_NEWER)))) {
+		remote_args_apply(app, a->remote, &o.remote);
+		o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+		r = image_pull(s, text, &o, &pulled, err);
+		out_progress_done(&app->out);
+		if (r == 0) {
+			descriptor_done(&top);
+			descriptor_copy(&top, &pulled.top);
+			mem_replace(&ref, pulled.ref ? xstrdup(pulled.ref) : NULL);
+		}
+		pulled_done(&pulled);
+	}
+	if (r == 0)
+		r = image_load(s, &top, o.has_platform ? &o.platform : NULL, ret, err);
+	descriptor_done(&top);
+	if (r == 0)
+		r = image_unpack(s, ret, NULL, err);
+	if (r == 0 && ret_ref)
+		*ret_ref = take(ref);
+	return r;
+}
