@@ -58,7 +58,7 @@ int container_tree_open(struct store *s, struct txn *t, const struct container *
 	if (mounted == CONTAINER_MOUNTED_ELSEWHERE)
 		return err_set(err, ERR_BUSY,
 			"the container '%s' is mounted in another mount namespace (a 'mica "
-		        "unshare' "
+			"unshare' "
 			"that is still running): use it there, or umount it there first",
 			c->name);
 	/* whatever is wrong with it: what is older cannot have been made in here */
@@ -149,7 +149,7 @@ int container_umount(struct store *s, struct container *c, struct err *err)
 	case CONTAINER_MOUNTED_ELSEWHERE:
 		return err_set(err, ERR_BUSY,
 			"the container '%s' is mounted in another mount namespace (a 'mica "
-		        "unshare' "
+			"unshare' "
 			"that is still running)",
 			c->name);
 	case CONTAINER_NOT_MOUNTED:

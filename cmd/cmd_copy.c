@@ -121,7 +121,7 @@ static int set_sources(struct app *app, const struct copy_args *a, const struct 
 	if (a->ignorefile && !a->contextdir)
 		return err_set(err, ERR_INVALID,
 			"option '--ignorefile' needs '--contextdir': its patterns are about paths "
-		        "in "
+			"in "
 			"there");
 	if (here && !getcwd(cwd, sizeof(cwd)))
 		return err_sys(err, "cannot find the working directory");

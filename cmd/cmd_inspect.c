@@ -2,9 +2,11 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "build/container_tree.h"
 #include "cmd/cmd.h"
 #include "cmd/image_json.h"
 #include "cmd/table.h"
+#include "store/containers.h"
 #include "store/images.h"
 #include "store/names.h"
 #include "store/store.h"
@@ -58,17 +60,51 @@ static int show(
 	return 0;
 }
 
+static int show_container(struct app *app, struct store *s, const struct container *c,
+	const char *format, struct err *err)
+{
+	AUTO_JSON struct json *shown = NULL, *fields = NULL;
+	AUTO_FREE char *path = container_mounted(s, c) == CONTAINER_MOUNTED
+	                               ? container_mount_path(s, c)
+	                               : xstrdup("");
+
+	int r = container_json(s, c, path, &shown, &fields, err);
+	if (r == 0 && format)
+		return table_print_one(&app->out, format, fields, err);
+	if (r == 0)
+		out_json(&app->out, shown);
+	return r;
+}
+
+/* A working container is looked for first, as buildah does. */
+static int show_any(struct app *app, struct store *s, const char *text,
+	const struct inspect_args *a, struct err *err)
+{
+	AUTO_CONTAINER struct container c;
+	struct err unknown = ERR_INIT;
+
+	container_init(&c);
+	int r = a->type && streq(a->type, "image") ? ERR_NOT_FOUND
+	                                           : container_find(s, text, &c, &unknown);
+	if (r == 0)
+		return show_container(app, s, &c, a->format, err);
+	if (r == ERR_NOT_FOUND && (!a->type || streq(a->type, "image")))
+		return show(app, s, text, a->format, err);
+	*err = unknown;
+	return r;
+}
+
 static int inspect_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct inspect_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 
-	if (a->type && !streq(a->type, "image"))
-		return err_set(err, streq(a->type, "container") ? ERR_UNSUPPORTED : ERR_INVALID,
-			"option '--type': '%s' is not supported, only 'image' is", a->type);
+	if (a->type && !streq(a->type, "image") && !streq(a->type, "container"))
+		return err_set(err, ERR_INVALID,
+			"option '--type': '%s' is not one of 'container', 'image'", a->type);
 	int r = app_store(app, false, &s, err);
 	for (size_t i = 0; i < rest->n && r == 0; i++)
-		r = show(app, s, rest->v[i], a->format, err);
+		r = show_any(app, s, rest->v[i], a, err);
 	return r;
 }
 

@@ -54,7 +54,7 @@ static int rm_run(struct app *app, void *args, const struct strv *rest, struct e
 	if (a->all && rest->n)
 		return err_set(err, ERR_INVALID,
 			"when using the --all switch, you may not pass any containers names or "
-		        "IDs");
+			"IDs");
 	if (!a->all && !rest->n)
 		return err_set(err, ERR_INVALID, "container ID must be specified");
 	int r = a->all ? all_ids(app, &ids, err) : 0;

@@ -3,9 +3,11 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "build/container_tree.h"
 #include "cmd/cmd.h"
 #include "cmd/image_list.h"
 #include "image/descriptor.h"
+#include "store/containers.h"
 #include "store/gc.h"
 #include "store/images.h"
 #include "store/names.h"
@@ -42,13 +44,42 @@ static const struct listed *listed_of(
 	return NULL;
 }
 
+/* The base of a working container stays, unless one insists: then the container goes as well. */
+static int release(struct store *s, const struct listed *l, bool force, struct err *err)
+{
+	AUTO_CONTAINERS struct containers all = {0};
+
+	int r = containers_list(s, &all, err);
+	for (size_t i = 0; r == 0 && i < all.n; i++) {
+		AUTO_CONTAINER struct container c;
+		container_init(&c);
+		if (all.c[i].scratch || !l->loaded || !digest_equal(&all.c[i].image_id, &l->id))
+			continue;
+		if (!force)
+			return err_set(err, ERR_BUSY,
+				"image is in use by a container: '%s' (%s); remove it, or use "
+				"'--force'",
+				all.c[i].name, all.c[i].id);
+		r = container_open(s, all.c[i].id, false, &c, err);
+		if (r == 0 && container_mounted(s, &c) != CONTAINER_NOT_MOUNTED)
+			r = container_umount(s, &c, err);
+		if (r == 0)
+			r = container_remove(s, &c, err);
+	}
+	return r;
+}
+
 /* Forgets the image under all its names and says so as buildah does. */
-static int remove_image(struct app *app, struct store *s, const struct listed *l, struct err *err)
+static int remove_image(
+	struct app *app, struct store *s, const struct listed *l, bool force, struct err *err)
 {
 	AUTO_STRV struct strv removed = STRV_INIT;
 	char hex[DIGEST_STR_MAX];
 
-	int r = names_remove_manifest(s, &l->top.digest, &removed, err);
+	int r = release(s, l, force, err);
+	if (r < 0)
+		return r;
+	r = names_remove_manifest(s, &l->top.digest, &removed, err);
 	if (r < 0)
 		return r;
 	STRV_FOREACH (ref, &removed)
@@ -84,18 +115,30 @@ static int remove_one(struct app *app, struct store *s, const struct image_list 
 			"force removal",
 			text, names);
 	}
-	return remove_image(app, s, l, err);
+	return remove_image(app, s, l, force, err);
 }
 
+/* What is in use stays in use: with --prune that is no error. */
 static int remove_listed(struct app *app, struct store *s, const struct image_list *list,
-	bool unnamed_only, struct err *err)
+	const struct rmi_args *a, struct err *err)
 {
-	int r = 0;
+	int first = 0;
 
-	for (size_t i = 0; i < list->n && r == 0; i++)
-		if (!unnamed_only || !list->i[i].refs.n)
-			r = remove_image(app, s, &list->i[i], err);
-	return r;
+	for (size_t i = 0; i < list->n; i++) {
+		struct err now = ERR_INIT;
+		if (!a->all && list->i[i].refs.n)
+			continue;
+		int r = remove_image(app, s, &list->i[i], a->force, &now);
+		if (r == 0 || (r == ERR_BUSY && !a->all))
+			continue;
+		if (first < 0) {
+			out_error(&app->out, &now);
+		} else {
+			first = r;
+			*err = now;
+		}
+	}
+	return first;
 }
 
 /* Each argument is tried; the first failure is the result. The list is read anew, as removing one
@@ -144,7 +187,7 @@ static int rmi_run(struct app *app, void *args, const struct strv *rest, struct 
 	else if (r == 0) {
 		r = image_list_load(s, &list, err);
 		if (r == 0)
-			r = remove_listed(app, s, &list, !a->all, err);
+			r = remove_listed(app, s, &list, a, err);
 	}
 	/* what was removed is gone even if something else could not be */
 	struct err gc_err = ERR_INIT;

@@ -59,6 +59,26 @@ static int umount_again(struct app *app, const char *word, struct err *err)
 	return r;
 }
 
+/* As execvp, but a file that the kernel does not know is not given to a shell. errno is set. */
+static void execute_from_path(char *const argv[])
+{
+	AUTO_STRV struct strv dirs = STRV_INIT;
+	const char *path = getenv("PATH");
+	bool denied = false;
+
+	if (strchr(argv[0], '/')) {
+		(void)execv(argv[0], argv);
+		return;
+	}
+	strv_split(&dirs, path ? path : "/usr/local/bin:/usr/bin:/bin", ':');
+	STRV_FOREACH (dir, &dirs) {
+		AUTO_FREE char *file = xasprintf("%s/%s", **dir ? *dir : ".", argv[0]);
+		(void)execv(file, argv);
+		denied |= errno == EACCES;
+	}
+	errno = denied ? EACCES : ENOENT;
+}
+
 static int execute(char *const argv[], struct err *err)
 {
 	pid_t pid = fork();
@@ -68,7 +88,7 @@ static int execute(char *const argv[], struct err *err)
 		return err_sys(err, "cannot fork");
 	if (pid == 0) {
 		(void)signal(SIGPIPE, SIG_DFL);
-		(void)execvp(argv[0], argv);
+		execute_from_path(argv);
 		int status_of = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 		struct err why = ERR_INIT;
 		(void)err_fill_sys(&why, "mica: cannot run '%s'", argv[0]);

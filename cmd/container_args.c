@@ -55,7 +55,7 @@ int space_args_check(const struct space_args *a, struct err *err)
 		if (v && *v && !streq(v, "private") && !streq(v, "container"))
 			return err_set(err, ERR_UNSUPPORTED,
 				"option '--%s': '%s' is not supported: each command has a "
-			        "namespace "
+				"namespace "
 				"of its own ('private')",
 				given[i].option, v);
 	}

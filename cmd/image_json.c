@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/strv.h"
 #include "store/blobs.h"
+#include "store/containers.h"
 #include "store/images.h"
 
 static struct json *strv_or_null(const struct strv *s, bool present)
@@ -182,6 +183,8 @@ static struct json *empty_text(void)
 
 static void complete_config(struct json *config)
 {
+	if (!json_is(config, JSON_KIND_OBJECT))
+		return; /* of a container it is the base's, as text */
 	add_missing(config, config_text, empty_text);
 	add_missing(config, config_lists, json_new_array);
 	add_missing(config, config_maps, json_new_object);
@@ -227,6 +230,105 @@ int image_json(struct store *s, const struct image *image, const struct strv *re
 	json_set(o, "ImageAnnotations", json_new_map(&image->manifest.annotations));
 	json_set(o, "OCIv1", json_ref(ociv1));
 	json_set(o, "Docker", docker_json(&image->config, ociv1));
+	json_set(o, "History", history ? json_ref(history) : json_new_array());
+	*ret_fields = complete(o);
+	*ret_shown = take(o);
+	return 0;
+}
+
+/* --- a working container --------------------------------------------------------------------- */
+
+/* Those that are on this machine are our own: each is a namespace of the sandbox, but for the
+ * user's, which is the one mica is in. */
+static struct json *namespaces(void)
+{
+	static const char *const names[] = {
+		"cgroup", "ipc", "mount", "network", "pid", "user", "uts"};
+	struct json *a = json_new_array();
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct json *o = json_new_object();
+		json_set_string(o, "Name", names[i]);
+		json_set(o, "Host", json_new_bool(streq(names[i], "user")));
+		json_set_string(o, "Path", "");
+		json_add(a, o);
+	}
+	return a;
+}
+
+static int set_base(struct store *s, const struct container *c, struct json *o, struct err *err)
+{
+	AUTO_IMAGE struct image image = {0};
+	AUTO_FREE char *manifest = NULL, *config = NULL;
+	char digest[DIGEST_STR_MAX];
+	size_t n;
+
+	if (c->scratch) {
+		json_set_string(o, "FromImage", "");
+		json_set_string(o, "FromImageID", "");
+		json_set_string(o, "FromImageDigest", "");
+		json_set_string(o, "Config", "");
+		json_set_string(o, "Manifest", "");
+		return 0;
+	}
+	int r = image_load(s, &c->manifest, NULL, &image, err);
+	if (r == 0)
+		r = blob_read(s, &image.manifest_desc, MANIFEST_MAX, &manifest, &n, err);
+	if (r == 0)
+		r = blob_read(s, &image.manifest.config, CONFIG_MAX, &config, &n, err);
+	if (r < 0)
+		return r;
+	json_set_string(o, "FromImage", c->image_name);
+	json_set_string(o, "FromImageID", digest_hex(&c->image_id, digest));
+	json_set_string(o, "FromImageDigest", digest_str(&c->manifest.digest, digest));
+	json_set_string(o, "Config", config);
+	json_set_string(o, "Manifest", manifest);
+	return 0;
+}
+
+/* What only Docker's config has a place for. */
+static void set_docker_only(const struct container *c, struct json *docker)
+{
+	static const char *const configs[] = {"config", "container_config"};
+
+	for (size_t i = 0; i < ARRAY_LEN(configs); i++) {
+		struct json *config = json_get(docker, configs[i]);
+		json_set_string(config, "Hostname", or_empty(c->hostname));
+		json_set_string(config, "Domainname", or_empty(c->domainname));
+	}
+	json_set_string(docker, "comment", c->comment);
+}
+
+int container_json(struct store *s, const struct container *c, const char *mount_point,
+	struct json **ret_shown, struct json **ret_fields, struct err *err)
+{
+	AUTO_JSON struct json *o = json_new_object();
+	AUTO_JSON struct json *ociv1 = NULL;
+	AUTO_FREE char *config = image_config_dump(&c->config);
+
+	json_set_string(o, "Type", "buildah 0.0.1"); /* what scripts compare it with */
+	int r = set_base(s, c, o, err);
+	if (r == 0)
+		r = json_parse(config, strlen(config), "config", &ociv1, err);
+	if (r < 0)
+		return r;
+	struct json *history = json_get(ociv1, "history");
+	struct json *docker = docker_json(&c->config, ociv1);
+	json_set_string(o, "Container", c->name);
+	json_set_string(o, "ContainerID", c->id);
+	json_set_string(o, "MountPoint", mount_point);
+	json_set_string(o, "ProcessLabel", "");
+	json_set_string(o, "MountLabel", "");
+	json_set(o, "ImageAnnotations", json_new_map(&c->annotations));
+	json_set_string(o, "ImageCreatedBy", or_empty(c->created_by));
+	json_set_string(o, "ImageHistoryComment", or_empty(c->history_comment));
+	set_docker_only(c, docker);
+	json_set(o, "OCIv1", json_ref(ociv1));
+	json_set(o, "Docker", docker);
+	json_set_string(o, "DefaultMountsFilePath", "");
+	json_set_string(o, "Isolation", "oci");
+	json_set(o, "NamespaceOptions", namespaces());
+	json_set(o, "Options", json_new_strv(&c->options));
 	json_set(o, "History", history ? json_ref(history) : json_new_array());
 	*ret_fields = complete(o);
 	*ret_shown = take(o);

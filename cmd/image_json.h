@@ -3,6 +3,7 @@
  * RepoTags, Config, RootFS ...) in one object. */
 #pragma once
 
+struct container;
 struct err;
 struct image;
 struct json;
@@ -15,5 +16,10 @@ struct strv;
  * empty. New objects.
  */
 int image_json(struct store *s, const struct image *image, const struct strv *refs, const char *ref,
+	struct json **ret_shown, struct json **ret_fields, struct err *err)
+	__attribute__((warn_unused_result));
+/* The same of a working container, in the members that buildah has. mount_point: "" when it is not
+ * mounted. */
+int container_json(struct store *s, const struct container *c, const char *mount_point,
 	struct json **ret_shown, struct json **ret_fields, struct err *err)
 	__attribute__((warn_unused_result));

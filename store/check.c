@@ -18,6 +18,7 @@
 #include "image/media_type.h"
 #include "layers/verify.h"
 #include "store/blobs.h"
+#include "store/containers.h"
 #include "store/digest_set.h"
 #include "store/dir_list.h"
 #include "store/gc.h"
@@ -212,6 +213,39 @@ static int check_images(struct check *c, struct err *err)
 	return 0;
 }
 
+/* --- working containers --- */
+
+/* Its own files are its user's; the layers below them must be here. */
+static void check_container(struct check *c, const struct container *w)
+{
+	AUTO_IMAGE struct image base = {0};
+	AUTO_FREE char *name = xasprintf("below the working container '%s'", w->name);
+	struct err err = ERR_INIT;
+
+	if (w->scratch)
+		return;
+	if (image_load(c->store, &w->manifest, NULL, &base, &err) < 0)
+		problem(c, "image %s: %s", name, err.msg);
+	else
+		check_layers(c, name, &base);
+}
+
+static int check_containers(struct check *c, struct err *err)
+{
+	AUTO_CONTAINERS struct containers l = {0};
+	int r = containers_list(c->store, &l, err);
+
+	if (r == ERR_SYS)
+		return r;
+	if (r < 0) {
+		problem(c, "%s", err->msg);
+		err_clear(err);
+	}
+	for (size_t i = 0; i < l.n; i++)
+		check_container(c, &l.c[i]);
+	return 0;
+}
+
 /* --- records --- */
 
 static int check_records(struct check *c, struct err *err)
@@ -329,7 +363,8 @@ static int check_all(struct check *c, struct err *err)
 {
 	int r;
 	if ((r = check_blobs(c, err)) < 0 || (r = check_images(c, err)) < 0 ||
-		(r = check_records(c, err)) < 0 || (r = check_trees(c, err)) < 0)
+		(r = check_containers(c, err)) < 0 || (r = check_records(c, err)) < 0 ||
+		(r = check_trees(c, err)) < 0)
 		return r;
 	return check_tmp(c, err);
 }
