@@ -3,14 +3,14 @@
  * Working containers: an image being edited by hand (buildah's from, run, copy, config, commit).
  *
  *	containers/ID/container.json   what is in struct container
- *	containers/ID/uses             digests by which the base image is kept from the sweep
- *(mark.h) containers/ID/upper            what was changed: the upper directory of an overlay
+ *	containers/ID/uses             digests that keep the base image from the sweep (mark.h)
+ *	containers/ID/upper            what was changed: the upper directory of an overlay
  *	containers/ID/work, merged     while it is mounted by `mount`
  *
  * A container appears by one rename of a finished directory and goes by one rename into tmp/.
  * container.json is replaced whole. Whoever changes a container holds its lock, a flock(2) on its
- * directory; listing and looking need none. Names are unique; containers.lock is held while one is
- * given, after a container's own lock and before no other.
+ * directory; listing and looking need none. Names are unique; containers.lock is held while one
+ * is given, after a container's own lock and before no other.
  */
 #pragma once
 #include "base/map.h"
