@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,11 @@ void *xmemdup(const void *p, size_t n)
 	if (n)
 		memcpy(copy, p, n);
 	return copy;
+}
+
+void *xtsearch(const void *key, void **root, int (*compare)(const void *, const void *))
+{
+	return checked(tsearch(key, root, compare));
 }
 
 char *xvasprintf(const char *fmt, va_list ap)

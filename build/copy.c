@@ -111,10 +111,12 @@ static int copy_match(struct copier *c, const struct selection *sel, const struc
 {
 	const struct step *s = c->w->step;
 	struct node *n = m->node;
-	if (n->link && filetree_lookup(c->source, m->path, true, &n, err) < 0)
-		return err->code;
-	if (!n)
-		return err_set(err, ERR_NOT_FOUND, "'%s' is a link to nothing", m->path);
+	if (n->link) {
+		if (filetree_lookup(c->source, m->path, true, &n, err) < 0)
+			return err->code;
+		if (!n)
+			return err_set(err, ERR_NOT_FOUND, "'%s' is a link to nothing", m->path);
+	}
 	*ret_n = 1;
 	if (c->source == c->w->source ? s->unpack : s->unpack_remote) {
 		bool done;

@@ -42,8 +42,9 @@ static void add_steps(struct build *b, const struct stage_run *r, struct image_c
 	for (size_t i = 0; i < r->plan->n_steps; i++) {
 		const struct step_result *res = &r->results[i];
 		struct history *h = &c->history[r->plan->steps[i].history];
-		struct timespec t =
-			b->has_epoch ? (struct timespec){.tv_sec = b->epoch} : res->created;
+		struct timespec t = res->created;
+		if (b->has_epoch)
+			t = (struct timespec){.tv_sec = b->epoch};
 		char text[CLOCK_STR_MAX];
 		mem_replace(&h->created, xstrdup(clock_format(t, text)));
 		h->empty_layer = !res->link || res->link->empty;

@@ -53,9 +53,7 @@ static uint64_t group_of(struct inputs *in, const struct stat *st)
 		return 0;
 	struct name_group *g = xcalloc(1, sizeof(*g));
 	*g = (struct name_group){.dev = st->st_dev, .ino = st->st_ino, .id = in->n_names + 1};
-	struct name_group **slot = tsearch(g, &in->names, compare_groups);
-	if (!slot)
-		xmalloc_failed();
+	struct name_group **slot = xtsearch(g, &in->names, compare_groups);
 	if (*slot == g)
 		in->n_names++;
 	else

@@ -145,9 +145,7 @@ static void forget(void *name)
 static bool is_new(void **seen, const char *name)
 {
 	char *own = xstrdup(name);
-	char **found = tsearch(own, seen, compare);
-	if (!found)
-		xmalloc_failed();
+	char **found = xtsearch(own, seen, compare);
 	if (*found == own)
 		return true;
 	free(own);

@@ -79,11 +79,11 @@ static void grow(struct nodes *t)
 
 struct node *nodes_put(struct nodes *t, const char *path)
 {
-	struct node **at = slot(t, path);
-	if (*at)
-		return *at;
+	struct node **at = slot(t, path), *n = *at;
+	if (n)
+		return n;
 	size_t len = strlen(path) + 1;
-	struct node *n = xmalloc(sizeof(*n) + len);
+	n = xmalloc(sizeof(*n) + len);
 	memset(n, 0, sizeof(*n));
 	memcpy(n->path, path, len);
 	*at = n;

@@ -41,8 +41,8 @@ static int read_document(
 	const struct dir_source *s, const char *name, struct document *ret, struct err *err)
 {
 	AUTO_FD int fd = -1;
-	char *data;
-	size_t len;
+	char *data = NULL;
+	size_t len = 0;
 	int r = open_file(s, name, &fd, err);
 	if (r == 0)
 		r = fs_read_fd(fd, name, MANIFEST_MAX, &data, &len, err);

@@ -306,7 +306,7 @@ static int check_trees(struct check *c, struct err *err)
 	STRV_FOREACH (name, &names) {
 		AUTO_STRV struct strv found = STRV_INIT;
 		struct err e = ERR_INIT;
-		struct source key;
+		struct source key = {0};
 		if (!digest_parse_hex(*name, &key.diff_id)) {
 			problem(c, "leftover '" LAYERS_DIR "/%s'", *name);
 			continue;
