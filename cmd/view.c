@@ -26,6 +26,7 @@
 #define LOG_COLUMNS_MIN 12 /* less than this of a line says nothing */
 #define RESULT_COLUMNS 18 /* "  failed 12m03s", "  123 MB  3.2s" */
 #define FRAME_MAX (256 * KIB)
+#define LINES_MAX (64 * KIB) /* plain lines are written when there are so many of them */
 
 struct task {
 	char *id, *what;
@@ -43,6 +44,7 @@ struct out_view {
 	enum progress_mode mode;
 	struct task **tasks;
 	size_t n_tasks;
+	struct buf lines; /* plain: what is complete and not written yet */
 	unsigned drawn; /* live lines on the screen */
 	uint64_t drawn_ms;
 };
@@ -63,6 +65,21 @@ static void put(struct out_view *v, const struct buf *b)
 	(void)fflush(v->out->out);
 	(void)fwrite(buf_str(b), 1, b->len, v->out->err);
 	(void)fflush(v->out->err);
+}
+
+/* A step that prints a million short lines is not made to wait for a million writes. */
+static void put_lines(struct out_view *v)
+{
+	if (v->lines.len)
+		put(v, &v->lines);
+	buf_clear(&v->lines);
+}
+
+static void add_line(struct out_view *v, const char *id, const char *text)
+{
+	buf_addf(&v->lines, "[%s] %s\n", id, text);
+	if (v->lines.len >= LINES_MAX)
+		put_lines(v);
 }
 
 void view_erase(struct out_view *v)
@@ -213,7 +230,7 @@ static void announce(struct out_view *v, struct task *t)
 	if (v->mode != PROGRESS_PLAIN || t->announced)
 		return;
 	t->announced = true;
-	(void)fprintf(v->out->err, "[%s] %s\n", t->id, t->what);
+	add_line(v, t->id, t->what);
 }
 
 static void on_update(struct progress *p, const char *id, uint64_t done)
@@ -234,7 +251,7 @@ static void line_complete(struct out_view *v, struct task *t)
 	t->carriage = false;
 	if (v->mode == PROGRESS_PLAIN) {
 		announce(v, t);
-		(void)fprintf(v->out->err, "[%s] %s\n", t->id, text);
+		add_line(v, t->id, text);
 		return; /* it has been shown, no tail is needed */
 	}
 	if (t->tail.n == TAIL_LINES)
@@ -264,6 +281,7 @@ static void on_log(struct progress *p, const char *id, const char *data, size_t 
 		if (t->line.len >= LINE_MAX_BYTES)
 			line_complete(v, t);
 	}
+	put_lines(v);
 	draw_if_due(v);
 }
 
@@ -320,6 +338,7 @@ static void on_end(struct progress *p, const char *id, const char *how)
 		view_erase(v);
 	if (v->mode == PROGRESS_PLAIN) {
 		char num[TEXT_NUM_MAX];
+		put_lines(v);
 		(void)text_duration(clock_ms() - t->start_ms, num);
 		bool timed = took_time(how);
 		(void)fprintf(v->out->err, "[%s] %s%s%s%s%s\n", t->id, t->announced ? "" : t->what,
@@ -361,6 +380,7 @@ struct progress *out_progress(struct out *o, enum progress_mode mode)
 	v->progress = (struct progress){on_begin, on_update, on_log, on_end, on_note};
 	v->out = o;
 	v->mode = mode;
+	buf_init(&v->lines, LINES_MAX + FRAME_MAX);
 	o->view = v;
 	return &v->progress;
 }
@@ -371,6 +391,8 @@ int out_progress_tick(struct out *o)
 
 	for (size_t i = 0; v && i < v->n_tasks; i++)
 		announce(v, v->tasks[i]);
+	if (v)
+		put_lines(v);
 	if (!v || v->mode != PROGRESS_TTY || !v->n_tasks)
 		return -1;
 	draw_if_due(v);
@@ -390,6 +412,7 @@ void out_progress_done(struct out *o)
 	for (size_t i = 0; i < v->n_tasks; i++)
 		task_free(v->tasks[i]);
 	free(v->tasks);
+	buf_done(&v->lines);
 	o->view = NULL;
 	free(v);
 }

@@ -56,6 +56,33 @@ static void plain_lines_say_which_task(void **state)
 		"[2/2] COPY . /  cached\n[web 1/2] partial\n[web 1/2] done 0.0s\n");
 }
 
+static ssize_t count_writes(void *count, const char *data, size_t n)
+{
+	(void)data;
+	++*(unsigned *)count;
+	return (ssize_t)n;
+}
+
+static void many_short_lines_are_few_writes(void **state)
+{
+	unsigned writes = 0;
+	struct out out = {.out = stdout,
+		.err = fopencookie(&writes, "w", (cookie_io_functions_t){.write = count_writes})};
+	char lines[20000];
+
+	(void)state;
+	assert_non_null(out.err);
+	(void)setvbuf(out.err, NULL, _IONBF, 0); /* as standard error is */
+	memset(lines, '\n', sizeof(lines));
+	struct progress *p = out_progress(&out, PROGRESS_PLAIN);
+	progress_begin(p, "1/2", "RUN yes", 0);
+	progress_log(p, "1/2", lines, sizeof(lines));
+	progress_end(p, "1/2", "done");
+	out_progress_done(&out);
+	(void)fclose(out.err);
+	assert_in_range(writes, 1, 20);
+}
+
 static void output_of_tasks_cannot_move_the_cursor(void **state)
 {
 	struct capture c;
@@ -152,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_lines_say_which_task),
+		cmocka_unit_test(many_short_lines_are_few_writes),
 		cmocka_unit_test(output_of_tasks_cannot_move_the_cursor),
 		cmocka_unit_test(quiet_shows_only_what_failed_with_its_last_lines),
 		cmocka_unit_test(live_lines_leave_nothing_behind),
