@@ -56,7 +56,16 @@ bool map_remove(struct map *m, const char *key)
 void map_copy(struct map *dst, const struct map *src)
 {
 	map_done(dst);
-	map_merge(dst, src);
+	if (!src->n)
+		return;
+	/* the keys are unique already: none has to be searched for */
+	dst->e = xreallocarray(NULL, src->n, sizeof(*dst->e));
+	dst->cap = src->n;
+	for (size_t i = 0; i < src->n; i++) {
+		const struct map_entry *e = &src->e[i];
+		dst->e[dst->n++] = (struct map_entry){
+			.key = xstrdup(e->key), .value = e->value ? xstrdup(e->value) : NULL};
+	}
 }
 
 void map_merge(struct map *dst, const struct map *src)
