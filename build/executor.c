@@ -150,8 +150,8 @@ static int wait_for_news(struct build *b, int signals, struct err *err)
 		return err_sys(err, "cannot wait for the steps");
 	struct signalfd_siginfo si;
 	if (signalled && read(signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
-		(void)err_set(
-			err, ERR_CANCELLED, "interrupted by %s", strsignal((int)si.ssi_signo));
+		const char *name = sigabbrev_np((int)si.ssi_signo);
+		(void)err_set(err, ERR_CANCELLED, "interrupted by SIG%s", name ? name : "?");
 		err->sys = (int)si.ssi_signo;
 		return err->code;
 	}
