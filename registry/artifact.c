@@ -57,7 +57,7 @@ static int read_config(struct artifact *a, struct err *err)
 		return r;
 	r = fs_read_fd(stream.fd, "config", CONFIG_MAX, &a->config, &a->config_len, err);
 	close(take_fd(&stream.fd));
-	int closed = a->source->ops->close(a->source, &stream, &said);
+	int closed = source_close(a->source, &stream, &said);
 	if (closed < 0 && closed != ERR_CANCELLED) {
 		*err = said;
 		return closed;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dir: manifest.json, and each blob as a file that is named by its digits
  * (containers-transports(5)). */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -24,17 +22,7 @@ struct dir_source {
 
 static int open_file(const struct dir_source *s, const char *name, int *ret_fd, struct err *err)
 {
-	AUTO_FD int fd = openat(s->dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	if (fd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "'%s' has no '%s'", s->path, name);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, "cannot open '%s' in '%s'", name, s->path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(
-			err, ERR_INVALID, "'%s' in '%s' is not a regular file", name, s->path);
-	*ret_fd = take_fd(&fd);
-	return 0;
+	return source_open_file(s->dir, false, s->path, name, ret_fd, err);
 }
 
 static int read_document(
@@ -69,15 +57,6 @@ static int dir_open(
 	return open_file((struct dir_source *)source, digest_hex(&d->digest, hex), &ret->fd, err);
 }
 
-static int dir_close(struct source *source, struct blob_stream *b, struct err *err)
-{
-	(void)source;
-	(void)err;
-	if (b->fd >= 0)
-		close(take_fd(&b->fd));
-	return 0;
-}
-
 static void dir_free(struct source *source)
 {
 	struct dir_source *s = (struct dir_source *)source;
@@ -86,7 +65,7 @@ static void dir_free(struct source *source)
 	free(s);
 }
 
-static const struct source_ops source_ops = {dir_top, dir_child, dir_open, dir_close, dir_free};
+static const struct source_ops source_ops = {dir_top, dir_child, dir_open, NULL, dir_free};
 
 int source_dir(const char *rest, struct source **ret, struct err *err)
 {
@@ -121,16 +100,6 @@ static int sink_blob(
 	return 0;
 }
 
-static int sink_wait(struct sink *k, int64_t id, bool block, const char **ret_how, struct err *err)
-{
-	(void)k;
-	(void)id;
-	(void)block;
-	(void)err;
-	*ret_how = "done";
-	return 0;
-}
-
 static int sink_manifest(struct sink *k, const struct document *doc, bool top, struct err *err)
 {
 	struct dir_sink *s = (struct dir_sink *)k;
@@ -154,7 +123,7 @@ static void dir_sink_free(struct sink *k)
 }
 
 static const struct sink_ops sink_ops = {
-	sink_blob, sink_wait, sink_manifest, sink_finish, dir_sink_free, NULL, NULL};
+	sink_blob, NULL, sink_manifest, sink_finish, dir_sink_free, NULL, NULL};
 
 int sink_dir(const char *rest, struct sink **ret, struct err *err)
 {

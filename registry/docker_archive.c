@@ -4,11 +4,9 @@
  * has no manifest with digests, so one is made from what the files hold; old archives have symbolic
  * links between their layers, which are resolved inside.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -17,7 +15,6 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/root.h"
 #include "base/stream.h"
 #include "base/zstd_stream.h"
 #include "image/media_type.h"
@@ -40,15 +37,7 @@ struct docker_source {
 static int open_member(
 	const struct docker_source *s, const char *name, int *ret_fd, struct err *err)
 {
-	AUTO_FD int fd = root_open(s->dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-	struct stat st;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, "cannot open '%s' in '%s'", name, s->path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(
-			err, ERR_INVALID, "'%s' in '%s' is not a regular file", name, s->path);
-	*ret_fd = take_fd(&fd);
-	return 0;
+	return source_open_file(s->dir, true, s->path, name, ret_fd, err);
 }
 
 /* Fills in digest, size and, for a layer, the media type that its first bytes tell. */
@@ -212,15 +201,6 @@ static int docker_open(
 	            : err_set(err, ERR_NOT_FOUND, "is not in '%s'", s->path);
 }
 
-static int docker_close(struct source *source, struct blob_stream *b, struct err *err)
-{
-	(void)source;
-	(void)err;
-	if (b->fd >= 0)
-		close(take_fd(&b->fd));
-	return 0;
-}
-
 static void docker_free(struct source *source)
 {
 	struct docker_source *s = (struct docker_source *)source;
@@ -232,7 +212,7 @@ static void docker_free(struct source *source)
 }
 
 static const struct source_ops source_ops = {
-	docker_top, docker_child, docker_open, docker_close, docker_free};
+	docker_top, docker_child, docker_open, NULL, docker_free};
 
 int source_docker_archive(struct txn *t, const char *rest, struct source **ret, struct err *err)
 {
@@ -316,16 +296,6 @@ static int sink_blob(
 	return tar_file_add_file(s->archive, member, owned, d->size, err);
 }
 
-static int sink_wait(struct sink *k, int64_t id, bool block, const char **ret_how, struct err *err)
-{
-	(void)k;
-	(void)id;
-	(void)block;
-	(void)err;
-	*ret_how = "done";
-	return 0;
-}
-
 static int sink_manifest(struct sink *k, const struct document *doc, bool top, struct err *err)
 {
 	struct docker_sink *s = (struct docker_sink *)k;
@@ -372,7 +342,7 @@ static void docker_sink_free(struct sink *k)
 }
 
 static const struct sink_ops sink_ops = {
-	sink_blob, sink_wait, sink_manifest, sink_finish, docker_sink_free, NULL, NULL};
+	sink_blob, NULL, sink_manifest, sink_finish, docker_sink_free, NULL, NULL};
 
 static struct docker_sink *new_sink(struct tar_file *archive)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oci: and oci-archive:, the image layout as a directory or a tar. image-spec image-layout.md. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 #include "base/json.h"
 #include "base/lock.h"
 #include "base/mem.h"
-#include "base/root.h"
 #include "base/tmp.h"
 #include "image/media_type.h"
 #include "image/reference.h"
@@ -45,19 +43,7 @@ static char *blob_path(const struct digest *d, char buf[BLOB_PATH_MAX])
 
 static int open_file(const struct oci_source *s, const char *path, int *ret_fd, struct err *err)
 {
-	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
-	AUTO_FD int fd =
-		s->foreign ? root_open(s->dir, path, flags, 0) : openat(s->dir, path, flags);
-	struct stat st;
-	if (fd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "'%s' has no '%s'", s->path, path);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, "cannot open '%s' in '%s'", path, s->path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(
-			err, ERR_INVALID, "'%s' in '%s' is not a regular file", path, s->path);
-	*ret_fd = take_fd(&fd);
-	return 0;
+	return source_open_file(s->dir, s->foreign, s->path, path, ret_fd, err);
 }
 
 static int read_file(const struct oci_source *s, const char *path, size_t max, char **ret,
@@ -157,15 +143,6 @@ static int oci_open(
 	return open_file(s, blob_path(&d->digest, path), &ret->fd, err);
 }
 
-static int oci_close(struct source *source, struct blob_stream *b, struct err *err)
-{
-	(void)source;
-	(void)err;
-	if (b->fd >= 0)
-		close(take_fd(&b->fd));
-	return 0;
-}
-
 static void oci_free(struct source *source)
 {
 	struct oci_source *s = (struct oci_source *)source;
@@ -176,7 +153,7 @@ static void oci_free(struct source *source)
 	free(s);
 }
 
-static const struct source_ops oci_ops = {oci_top, oci_child, oci_open, oci_close, oci_free};
+static const struct source_ops oci_ops = {oci_top, oci_child, oci_open, NULL, oci_free};
 
 /* "imageLayoutVersion": "1.0.0" */
 static int check_layout(const struct oci_source *s, struct err *err)
@@ -272,16 +249,6 @@ static int sink_blob(
 	AUTO_FD int owned = fd;
 	*ret_id = 1;
 	return put_file((struct oci_sink *)k, &d->digest, owned, d->size, err);
-}
-
-static int sink_wait(struct sink *k, int64_t id, bool block, const char **ret_how, struct err *err)
-{
-	(void)k;
-	(void)id;
-	(void)block;
-	(void)err;
-	*ret_how = "done";
-	return 0;
 }
 
 static const char *annotation(const struct json *entry, const char *key)
@@ -416,7 +383,7 @@ static void oci_sink_free(struct sink *k)
 }
 
 static const struct sink_ops sink_ops = {
-	sink_blob, sink_wait, sink_manifest, sink_finish, oci_sink_free, NULL, NULL};
+	sink_blob, NULL, sink_manifest, sink_finish, oci_sink_free, NULL, NULL};
 
 static int open_layout(struct oci_sink *s, struct err *err)
 {

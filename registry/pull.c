@@ -81,7 +81,7 @@ static int get_config(struct pull *p, const struct descriptor *d, char **ret_dat
 	r = fs_read_fd(stream.fd, "config", CONFIG_MAX, &data, &len, err);
 	close(take_fd(&stream.fd));
 	struct err said = ERR_INIT;
-	if (p->source->ops->close(p->source, &stream, &said) < 0 && said.code != ERR_CANCELLED) {
+	if (source_close(p->source, &stream, &said) < 0 && said.code != ERR_CANCELLED) {
 		*err = said;
 		r = said.code;
 	}

@@ -86,12 +86,12 @@ static int upload_start(
 /* 1: it is still on its way. */
 static int upload_collect(struct push *p, struct upload *u, bool block, struct err *err)
 {
-	const char *how = "failed";
-	int r = p->sink->ops->wait(p->sink, u->id, block, &how, err);
+	const char *how = "done";
+	const struct sink_ops *ops = p->sink->ops;
+	int r = ops->wait ? ops->wait(p->sink, u->id, block, &how, err) : 0;
 	if (r == 1) {
-		if (p->sink->ops->progress)
-			progress_update(
-				p->progress, u->name, p->sink->ops->progress(p->sink, u->id));
+		if (ops->progress)
+			progress_update(p->progress, u->name, ops->progress(p->sink, u->id));
 		return r;
 	}
 	u->running = false;

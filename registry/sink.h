@@ -11,7 +11,7 @@ struct sink_ops {
 	/* Begins to take a blob; fd is taken over. *ret_id is for wait(). */
 	int (*blob)(struct sink *k, const struct descriptor *d, int fd, int64_t *ret_id,
 		struct err *err);
-	/* 0: it is there, *ret_how says how ("uploaded", "exists", "mounted"); 1: not yet (never
+	/* NULL: blob() does all of it. 0: it is there, *ret_how says how ("uploaded", "exists", "mounted"); 1: not yet (never
 	 * with block). *ret_how is static or stays valid until the next call. */
 	int (*wait)(struct sink *k, int64_t id, bool block, const char **ret_how, struct err *err);
 	/* top: this one gets the name. */
@@ -20,7 +20,7 @@ struct sink_ops {
 	void (*free)(struct sink *k);
 	/* bytes sent of a blob; may be NULL */
 	uint64_t (*progress)(struct sink *k, int64_t id);
-	/* to be polled while blobs are on their way, or NULL: blob() does all of it */
+	/* to be polled while blobs are on their way, or NULL */
 	int (*fd)(struct sink *k);
 };
 

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/source.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "image/media_type.h"
 #include "image/reference.h"
 
@@ -64,6 +68,31 @@ void source_free(struct source *s)
 		return;
 	strv_done(&s->names);
 	s->ops->free(s);
+}
+
+int source_close(struct source *s, struct blob_stream *b, struct err *err)
+{
+	if (s->ops->close)
+		return s->ops->close(s, b, err);
+	if (b->fd >= 0)
+		close(take_fd(&b->fd));
+	return 0;
+}
+
+int source_open_file(
+	int dir, bool foreign, const char *where, const char *name, int *ret_fd, struct err *err)
+{
+	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+	AUTO_FD int fd = foreign ? root_open(dir, name, flags, 0) : openat(dir, name, flags);
+	struct stat st;
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "'%s' has no '%s'", where, name);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "cannot open '%s' in '%s'", name, where);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_INVALID, "'%s' in '%s' is not a regular file", name, where);
+	*ret_fd = take_fd(&fd);
+	return 0;
 }
 
 void location_split(const char *rest, char **ret_path, char **ret_name)

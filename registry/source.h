@@ -45,7 +45,7 @@ struct source_ops {
 	int (*open)(struct source *s, const struct descriptor *d, struct blob_stream *ret,
 		struct err *err);
 	/* Ends a stream. An error here says better than the reader's why the bytes ended early;
-	 * ERR_CANCELLED: only because nobody read on. */
+	 * ERR_CANCELLED: only because nobody read on. NULL: it is a file, and is just closed. */
 	int (*close)(struct source *s, struct blob_stream *b, struct err *err);
 	void (*free)(struct source *s);
 };
@@ -62,6 +62,13 @@ static inline void source_free_p(struct source **s)
 	source_free(*s);
 }
 #define AUTO_SOURCE __attribute__((cleanup(source_free_p)))
+/* Ends a stream, see source_ops. */
+int source_close(struct source *s, struct blob_stream *b, struct err *err)
+	__attribute__((warn_unused_result));
+/* For sources that are directories: a regular file of one. where: for messages. foreign: it came
+ * out of an archive, its links must not lead out. ERR_NOT_FOUND. */
+int source_open_file(int dir, bool foreign, const char *where, const char *name, int *ret_fd,
+	struct err *err) __attribute__((warn_unused_result));
 
 /* remote_source.c: r is borrowed, ref has a tag or digest. */
 int source_registry(struct remote *r, const struct reference *ref, struct source **ret,
