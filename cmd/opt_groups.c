@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/opt_groups.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "cmd/cmd.h"
 #include "image/platform.h"
 #include "registry/transport.h"
+#include "run/caps.h"
 #include "run/rlimits.h"
 
 #define RETRIES_DEFAULT 3 /* buildah's */
@@ -78,10 +80,11 @@ int platform_args_get(
 			"option '--platform': one platform at a time is supported here");
 	if (a->platform.n)
 		r = platform_parse(a->platform.v[0], &p, err);
+	if (r < 0)
+		return err_wrap(err, "option '--platform'");
 	if (a->arch)
 		p.variant[0] = '\0'; /* the host's would not fit */
-	if (r == 0)
-		r = override(p.os, sizeof(p.os), "os", a->os, err);
+	r = override(p.os, sizeof(p.os), "os", a->os, err);
 	if (r == 0)
 		r = override(p.arch, sizeof(p.arch), "arch", a->arch, err);
 	if (r == 0)
@@ -243,6 +246,12 @@ static int apply_security(const struct box_args *a, struct run_spec *spec, struc
 	return 0;
 }
 
+static bool is_address(const char *s)
+{
+	struct in6_addr any; /* room for both families */
+	return inet_pton(AF_INET, s, &any) == 1 || inet_pton(AF_INET6, s, &any) == 1;
+}
+
 static int apply_hosts(const struct strv *hosts, struct strv *ret, struct err *err)
 {
 	STRV_FOREACH (h, hosts) {
@@ -255,6 +264,9 @@ static int apply_hosts(const struct strv *hosts, struct strv *ret, struct err *e
 			return err_set(err, ERR_UNSUPPORTED,
 				"option '--add-host': 'host-gateway' is not supported; give the "
 				"address");
+		if (!is_address(*h + n + 1))
+			return err_set(err, ERR_INVALID,
+				"option '--add-host': '%s' is no IP address", *h + n + 1);
 		AUTO_FREE char *list = xstrndup(*h, n);
 		AUTO_STRV struct strv names = STRV_INIT;
 		strv_split(&names, list, ';');
@@ -284,6 +296,28 @@ static int apply_ulimits(const struct strv *texts, struct run_spec *spec, struct
 	return 0;
 }
 
+static int check_dns(const struct strv *servers, struct err *err)
+{
+	STRV_FOREACH (s, servers)
+		if (!is_address(*s))
+			return err_set(
+				err, ERR_INVALID, "option '--dns': '%s' is no IP address", *s);
+	return 0;
+}
+
+/* Steps resolve them again; a typo is found before the first. */
+static int check_caps(const struct box_args *a, struct err *err)
+{
+	const struct strv none = STRV_INIT;
+	uint64_t set;
+
+	if (caps_resolve(&a->cap_add, &none, &set, err) < 0)
+		return err_wrap(err, "option '--cap-add'");
+	if (caps_resolve(&none, &a->cap_drop, &set, err) < 0)
+		return err_wrap(err, "option '--cap-drop'");
+	return 0;
+}
+
 int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *err)
 {
 	int r = apply_limits(a, &spec->limits, err);
@@ -296,6 +330,10 @@ int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *
 		r = apply_ulimits(&a->ulimits, spec, err);
 	if (r == 0)
 		r = apply_security(a, spec, err);
+	if (r == 0)
+		r = check_dns(&a->dns, err);
+	if (r == 0)
+		r = check_caps(a, err);
 	if (r < 0)
 		return r;
 	strv_copy(&spec->dns, &a->dns);

@@ -148,3 +148,12 @@ RUN true'
 	run --separate-stderr mica build ctx
 	assert_error "RUN: cannot execute '/bin/sh': the image has no shell; write the command as"
 }
+
+@test "values of options are checked before the first step" {
+	local file=$'FROM busybox\nRUN echo must-not-run'
+	says "option '--add-host': 'nowhere' is no IP address" --add-host=a:nowhere <<<"$file"
+	says "option '--dns': 'server' is no IP address" --dns=server <<<"$file"
+	says "option '--cap-add': unknown capability 'CAP_FOO'" --cap-add=CAP_FOO <<<"$file"
+	says "option '--cap-drop': unknown capability 'foo'" --cap-drop=foo <<<"$file"
+	says "option '--platform': 'a/b/c/d': a platform is" --platform=a/b/c/d <<<"$file"
+}
