@@ -256,8 +256,15 @@ static int make_upper(
 
 static int note_cgroup(void *arg, const char *path, struct err *err)
 {
-	struct build *b = arg;
-	return txn_note_cgroup(b->txn, path, err);
+	struct stage_run *r = arg;
+	return txn_note_cgroup(r->build->txn, path, err);
+}
+
+/* Before the command can write anything: what it writes at once counts too. */
+static void watch_root(void *arg)
+{
+	struct stage_run *r = arg;
+	step_watch_start(&r->watch, r->build->o, r->upper_fd, r->work_fd);
 }
 
 static int step_network(struct build *b, const struct run_spec *spec, struct err *err)
@@ -302,7 +309,8 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 	spec.out = spec.errfd = out_w;
 	spec.tty = false;
 	spec.as_pid1 = true;
-	struct sandbox_hooks hooks = {.note_cgroup = note_cgroup, .arg = b};
+	struct sandbox_hooks hooks = {
+		.note_cgroup = note_cgroup, .root_ready = watch_root, .arg = r};
 	int rc = step_network(b, &spec, err);
 	if (rc == 0)
 		rc = sandbox_start(&spec, spec.network == RUN_NETWORK_PRIVATE ? b->network : NULL,
@@ -395,12 +403,8 @@ static int start_work(struct build *b, struct stage_run *r, struct err *err)
 		make_upper(b, r, lowers, s->link ? 0 : r->chain.n, err) < 0 ||
 		open_source(b, r, err) < 0)
 		return err->code;
-	if (s->kind == STEP_RUN) {
-		if (start_sandbox(b, r, lowers, err) < 0)
-			return err->code;
-		step_watch_start(&r->watch, b->o, r->upper_fd, r->work_fd);
-		return 0;
-	}
+	if (s->kind == STEP_RUN)
+		return start_sandbox(b, r, lowers, err);
 	step_watch_start(&r->watch, b->o, -1, -1);
 	struct write_job w = {.b = b, .r = r, .lowers = lowers};
 	return job_start(&r->job, write_job, &w, err);

@@ -26,8 +26,8 @@ struct step_watch {
 	struct job job; /* the count at work, pid 0 none */
 };
 
-/* upper, work: of a step that can write there already but has done so for no more than an instant;
- * -1: only the time is watched. */
+/* upper, work: of a step whose root is mounted (which may have copied layers there), and which has
+ * written nothing yet; -1: only the time is watched. */
 void step_watch_start(struct step_watch *w, const struct build_opts *o, int upper, int work);
 /* Milliseconds until step_watch_check wants to be called, -1: no need. */
 int step_watch_timeout(const struct step_watch *w, const struct build_opts *o);

@@ -209,7 +209,7 @@ static int start_failed(struct app *app, int r, struct err *err)
 
 int box_run(struct app *app, struct txn *txn, struct run_spec *spec, struct err *err)
 {
-	const struct sandbox_hooks hooks = {note_cgroup, txn};
+	const struct sandbox_hooks hooks = {.note_cgroup = note_cgroup, .arg = txn};
 	struct network *net = NULL;
 	struct sandbox *sandbox = NULL;
 	struct sandbox_result result = {0};

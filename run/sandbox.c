@@ -259,6 +259,8 @@ static int prepare(
 		return err_sys(err, "cannot keep the upper directory");
 	b->root = s->root;
 	b->cgroup = s->cgroup;
+	if (hooks && hooks->root_ready)
+		hooks->root_ready(hooks->arg);
 	return 0;
 }
 

@@ -37,6 +37,8 @@ struct sandbox_hooks {
 	/* called in the parent with the path of each cgroup directory before anything is put into
 	 * it */
 	int (*note_cgroup)(void *arg, const char *path, struct err *err);
+	/* may be NULL; called in the parent when the root is mounted and nothing runs in it yet */
+	void (*root_ready)(void *arg);
 	void *arg;
 };
 
