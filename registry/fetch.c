@@ -23,6 +23,7 @@
 #include "store/blobs.h"
 #include "store/store.h"
 #include "store/tree.h"
+#include "store/turns.h"
 
 #define WORKERS_MAX 4
 #define PROGRESS_MS 100
@@ -37,6 +38,7 @@ struct fetch {
 	bool has_blob;
 	struct blob_stream stream; /* fd -1: none */
 	bool from_source;
+	int turn; /* -1: none */
 	struct tmp blob;
 	char *dir_name;
 	int dir;
@@ -116,6 +118,36 @@ static int open_stream(struct store *s, struct source *source, struct fetch *f, 
 	return r;
 }
 
+static bool is_here(struct store *s, struct fetch *f)
+{
+	const struct wanted *w = f->w;
+	uint64_t size = 0;
+	f->has_blob = blob_has(s, &w->desc->digest, &size) && size == w->desc->size;
+	return f->has_blob && (!w->unpack || tree_has(s, &w->diff_id));
+}
+
+/* 0: it is ours to fetch; 1: another process is at it; 2: it is here now. */
+static int take_turn(struct store *s, struct fetch *f, struct progress *progress, struct err *err)
+{
+	if (f->has_blob)
+		return 0;
+	int r = is_here(s, f) ? 0 : turn_take(s, &f->w->desc->digest, &f->turn, err);
+	if (r == ERR_BUSY) {
+		err_clear(err);
+		return 1;
+	}
+	if (r < 0)
+		return r;
+	if (!is_here(s, f))
+		return 0;
+	f->state = FETCH_OVER;
+	mem_close_p(&f->turn);
+	f->turn = -1;
+	progress_begin(progress, f->id, "layer", f->w->desc->size);
+	progress_end(progress, f->id, "exists");
+	return 2;
+}
+
 static int fetch_start(struct store *s, struct txn *t, struct source *source, struct fetch *f,
 	struct progress *progress, struct err *err)
 {
@@ -190,6 +222,7 @@ static int fetch_collect(struct store *s, struct txn *t, struct source *source, 
 		return r;
 	f->state = FETCH_OVER;
 	f->job = (struct job){0};
+	AUTO_FD int turn = take_fd(&f->turn); /* until it has its name */
 	if (f->from_source) {
 		struct err said = ERR_INIT;
 		int closed = source_close(source, &f->stream, &said);
@@ -220,6 +253,8 @@ static void fetch_drop(struct fetch *f)
 		close(f->stream.fd);
 	if (f->dir >= 0)
 		close(f->dir);
+	if (f->turn >= 0)
+		close(f->turn);
 	tmp_done(&f->blob);
 	free(f->dir_name);
 }
@@ -245,6 +280,7 @@ static size_t plan(struct store *s, const struct wanted *w, size_t n, struct fet
 			.has_blob = has_blob,
 			.stream = {.fd = -1},
 			.dir = -1,
+			.turn = -1,
 			.blob = TMP_INIT};
 		char hex[DIGEST_STR_MAX];
 		(void)snprintf(f->id, sizeof(f->id), "sha256:%.*s", SHORT_DIGEST,
@@ -283,17 +319,22 @@ static int advance(struct store *s, struct txn *t, struct source *source, struct
 	struct pollfd fds[WORKERS_MAX];
 	struct fetch *of[WORKERS_MAX];
 	nfds_t running = 0;
+	bool waiting = false;
 	for (size_t i = 0; i < n; i++) {
 		struct fetch *f = &fetches[i];
-		if (running < WORKERS_MAX && f->state == FETCH_WAITING &&
-			fetch_start(s, t, source, f, progress, err) < 0)
-			return wrap(f, err);
+		if (running < WORKERS_MAX && f->state == FETCH_WAITING) {
+			int turn = take_turn(s, f, progress, err);
+			waiting |= turn == 1;
+			if (turn < 0 ||
+				(turn == 0 && fetch_start(s, t, source, f, progress, err) < 0))
+				return wrap(f, err);
+		}
 		if (f->state == FETCH_RUNNING && running < WORKERS_MAX) {
 			of[running] = f;
 			fds[running++] = (struct pollfd){.fd = f->job.fd, .events = POLLIN};
 		}
 	}
-	if (running == 0)
+	if (running == 0 && !waiting)
 		return 0;
 	(void)poll(fds, running, PROGRESS_MS);
 	show_progress(fetches, n, progress);

@@ -245,3 +245,45 @@ picky() { # starts the registry that is served from ./layout; its log is ./reque
 	assert_error "busybox.* would be asked for"
 	[ "$(wc -l <"$T/registry.log")" = "$sum" ]
 }
+
+@test "several processes that need the same image fetch each layer once" {
+	{
+		echo FROM busybox
+		for i in 1 2 3 4 5 6; do echo "RUN head -c 400000 /dev/urandom >/r$i"; done
+	} | containerfile
+	mica build -q --network=none -t many ctx
+	mica push -q many "docker://$REG/tests/once"
+	export MICA_ROOT=$D/second
+	pids=()
+	for i in 1 2 3; do
+		mica pull -q "$REG/tests/once" >"out$i" 2>"err$i" 3>&- &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || fail "$(cat err*)"
+	done
+	for layer in $(skopeo inspect --raw "oci:$MICA_ROOT:$REG/tests/once:latest" | jq -r '.layers[].digest'); do
+		[ "$(requests registry "GET /v2/tests/once/blobs/$layer")" = 1 ]
+	done
+	assert_clean_store
+}
+
+@test "whoever waits for another process's layer goes on when that dies" {
+	{
+		echo FROM busybox
+		echo "RUN head -c 30000000 /dev/urandom >/r"
+	} | containerfile
+	mica build -q --network=none -t big ctx
+	mica push -q big "docker://$REG/tests/big"
+	export MICA_ROOT=$D/second
+	"$MICA_BIN" --root "$MICA_ROOT" pull -q "$REG/tests/big" >/dev/null 2>&1 3>&- &
+	first=$!
+	wait_for 10 test -e "$MICA_ROOT/fetch.lock"
+	mica pull -q "$REG/tests/big" >out 2>err 3>&- &
+	second=$!
+	kill -KILL $first
+	wait $first || true
+	wait $second || fail "$(cat err)"
+	mica pull -q "$REG/tests/big"
+	assert_clean_store
+}
