@@ -159,16 +159,21 @@ static unsigned backoff_ms(unsigned failures)
 	return ms / 2 + ms * random / (2 * UINT16_MAX);
 }
 
-/* False when it was tried often enough. */
-static bool retry_later(struct exchange *x)
+static void sleep_first(struct exchange *x, unsigned failures, unsigned retry_after_s)
 {
-	if (x->failures >= x->client->opts.retries)
-		return false;
-	unsigned asked = x->http.response.retry_after_s * 1000, ms = backoff_ms(x->failures++);
+	unsigned asked = retry_after_s * 1000, ms = backoff_ms(failures);
 	x->wake_ms = clock_ms() + (asked > ms ? asked : ms);
 	x->next = x->client->sleeping;
 	x->client->sleeping = x;
 	log_debug("trying again in %u ms", asked > ms ? asked : ms);
+}
+
+/* False when it was tried often enough. */
+static bool retry_later(struct exchange *x)
+{
+	if (x->once || x->failures >= x->client->opts.retries)
+		return false;
+	sleep_first(x, x->failures++, x->http.response.retry_after_s);
 	return true;
 }
 
@@ -246,6 +251,18 @@ void exchange_start(struct exchange *x)
 	x->http.done = on_http_done;
 	x->http.transfer_arg = x;
 	exchange_continue(x);
+}
+
+void exchange_start_later(struct exchange *x, unsigned failures, unsigned retry_after_s)
+{
+	x->http.done = on_http_done;
+	x->http.transfer_arg = x;
+	sleep_first(x, failures, retry_after_s);
+}
+
+bool exchange_may_pass(const struct exchange *x, const struct err *failure)
+{
+	return failure ? failure->code == ERR_NETWORK : may_pass(x->http.response.status);
 }
 
 int client_wake(struct client *c, int max)

@@ -61,6 +61,7 @@ struct exchange {
 	const char *scope; /* for tokens: "repository:library/busybox:pull"; borrowed */
 	enum exchange_auth auth;
 	bool follow; /* redirects: for GET and HEAD */
+	bool once; /* what may pass is the caller's to repeat: see exchange_may_pass() */
 	char *url; /* absolute, or a path on the host; owned */
 	struct strv headers;
 	struct http_request http; /* the caller fills in method, bodies and limits */
@@ -84,6 +85,11 @@ int client_host(struct client *c, const struct place *p, struct host **ret, stru
 /* Runs it; done() is always called, later or at once. err NULL: there is a response, whatever its
  * status. */
 void exchange_start(struct exchange *x);
+/* The same after a while: the longer the more often it failed, and not before the time that the
+ * last response asked for. */
+void exchange_start_later(struct exchange *x, unsigned failures, unsigned retry_after_s);
+/* In done(): it may go well another time. */
+bool exchange_may_pass(const struct exchange *x, const struct err *failure);
 /* Goes on after something it waited for (its token, its time). */
 void exchange_continue(struct exchange *x);
 void exchange_fail(struct exchange *x, const struct err *err);

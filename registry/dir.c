@@ -123,7 +123,7 @@ static void dir_sink_free(struct sink *k)
 }
 
 static const struct sink_ops sink_ops = {
-	sink_blob, NULL, sink_manifest, sink_finish, dir_sink_free, NULL, NULL};
+	sink_blob, NULL, sink_manifest, sink_finish, dir_sink_free, NULL, NULL, NULL};
 
 int sink_dir(const char *rest, struct sink **ret, struct err *err)
 {

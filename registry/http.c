@@ -135,6 +135,10 @@ static int header_line(struct http_transfer *t, const char *name, size_t n, cons
 		                               ? xstrndup(value + 6, strcspn(value + 6, "-"))
 		                               : NULL;
 		resp->range_from = from && num_u64(from, INT64_MAX, &number) ? number : UINT64_MAX;
+	} else if (IS("range")) {
+		/* "0-0" says one byte, and is what registries say of none */
+		if (str_has_prefix(value, "0-") && num_u64(value + 2, INT64_MAX, &number) && number)
+			resp->received = number + 1;
 	} else if (IS("www-authenticate")) {
 		return challenges_parse(value, &resp->challenges, &t->err);
 	}
@@ -262,22 +266,13 @@ static size_t on_read(char *to, size_t size, size_t n, void *arg)
 	uint64_t left = r->in_size - r->sent;
 	if (n * size < left)
 		left = n * size;
-	ssize_t got = left ? pread(r->in_fd, to, left, (off_t)r->sent) : 0;
+	ssize_t got = left ? pread(r->in_fd, to, left, (off_t)(r->in_offset + r->sent)) : 0;
 	if (got < 0 || (left && got == 0)) {
 		(void)err_set(&t->err, ERR_SYS, "cannot read what is to be sent");
 		return CURL_READFUNC_ABORT;
 	}
 	r->sent += (uint64_t)got;
 	return (size_t)got;
-}
-
-static int on_seek(void *arg, curl_off_t offset, int origin)
-{
-	struct http_transfer *t = arg;
-	if (origin != SEEK_SET)
-		return CURL_SEEKFUNC_CANTSEEK;
-	t->r->sent = (uint64_t)offset;
-	return CURL_SEEKFUNC_OK;
 }
 
 static void set_tls(CURL *e, const struct http_tls *tls)
@@ -320,14 +315,17 @@ static void set_method(struct http_transfer *t)
 		curl_easy_setopt(e, CURLOPT_POST, 1L);
 		curl_easy_setopt(e, CURLOPT_POSTFIELDS, r->form ? r->form : "");
 		break;
+	case HTTP_PATCH:
+		curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "PATCH");
+		/* fall through */
 	case HTTP_PUT:
 		curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
 		curl_easy_setopt(
 			e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)(r->in_fd >= 0 ? r->in_size : 0));
 		curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
 		curl_easy_setopt(e, CURLOPT_READDATA, t);
-		curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
-		curl_easy_setopt(e, CURLOPT_SEEKDATA, t);
+		/* no CURLOPT_SEEKFUNCTION: curl would send a body again by itself when a reused
+		 * connection breaks, to an upload that has its first half already */
 		curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
 		break;
 	}
@@ -457,12 +455,13 @@ static void finish(struct http_transfer *t, CURLcode code)
 	r->response.status = (int)transfer_status(t);
 	if (code != CURLE_OK && !err.code)
 		(void)describe(t, code, &err);
-	log_debug("%s %s: %d%s%s",
-		r->method == HTTP_HEAD  ? "HEAD"
-		: r->method == HTTP_GET ? "GET"
-		: r->method == HTTP_PUT ? "PUT"
-					: "POST",
-		host_of(r, (char[300]){0}, 300), r->response.status, err.code ? " " : "", err.msg);
+	static const char *const methods[] = {[HTTP_GET] = "GET",
+		[HTTP_HEAD] = "HEAD",
+		[HTTP_POST] = "POST",
+		[HTTP_PUT] = "PUT",
+		[HTTP_PATCH] = "PATCH"};
+	log_debug("%s %s: %d%s%s", methods[r->method], host_of(r, (char[300]){0}, 300),
+		r->response.status, err.code ? " " : "", err.msg);
 	transfer_free(t);
 	r->done(r, err.code ? &err : NULL);
 }

@@ -25,7 +25,7 @@
 struct http;
 struct url;
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT };
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH };
 
 struct http_tls {
 	bool insecure; /* certificates are not verified */
@@ -41,6 +41,7 @@ struct http_response {
 	char *etag, *last_modified;
 	uint64_t length; /* Content-Length, 0 when unknown */
 	uint64_t range_from; /* of a 206 */
+	uint64_t received; /* Range of an upload's status: so many bytes; 0 unknown */
 	unsigned retry_after_s;
 	struct challenges challenges;
 };
@@ -51,8 +52,8 @@ struct http_request {
 	const struct strv *headers; /* "Name: value"; borrowed until done */
 	const struct http_tls *tls; /* borrowed until done */
 	const char *form; /* body of a POST, application/x-www-form-urlencoded; or NULL */
-	int in_fd; /* body of a PUT: a regular file from its start; -1: empty */
-	uint64_t in_size;
+	int in_fd; /* body of a PUT or PATCH, a regular file; -1: empty */
+	uint64_t in_offset, in_size; /* where in it, and how much */
 	int out_fd; /* -1: into body */
 	uint64_t out_offset; /* bytes that out_fd has already: the transfer goes on there (Range),
 	                        updated as bytes are written */

@@ -9,6 +9,7 @@
  * "registries_conf", "retries", "debug"}; no reply. Then, with "ref" a full reference:
  *	manifest      + descriptor to write to; "ref" (tag or digest), "head"
  *	              -> "media_type", "digest" (the header's, a hint only), "size"
+ *	has_manifest  "ref" (tag or digest), of the registry that a push goes to -> the same
  *	blob          + descriptor to write to; "ref", "digest", "size"
  *	              -> nothing; the descriptor is closed before the reply
  *	put_blob      + descriptor to read; "ref", "digest", "size", "from"

@@ -17,41 +17,11 @@
 #include "image/reference.h"
 #include "registry/client.h"
 #include "registry/message.h"
+#include "registry/operation_internal.h"
 
 #define ACCEPT_MANIFESTS                                                                           \
 	"Accept: " MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST
 #define PROGRESS_MS 100 /* no more often than that */
-
-struct operation;
-struct operation_kind {
-	const char *name;
-	/* sends the request for op->places.p[op->place], or the login's one */
-	int (*start)(struct operation *op, struct err *err);
-	bool pull; /* mirrors may serve it */
-	bool anywhere; /* not a registry's: "url" says where */
-};
-
-struct operation {
-	struct operation *next, **list;
-	struct client *client;
-	const struct operation_kind *kind;
-	int64_t id;
-	int sock, fd;
-	struct reference ref;
-	struct digest digest;
-	uint64_t size;
-	char *media_type, *from;
-	char *url, *etag, *last_modified;
-	struct host origin; /* of url */
-	bool head;
-	struct credentials login;
-	struct places places;
-	size_t place;
-	char *scope, *mount_scope;
-	char *tried; /* what the places before answered */
-	uint64_t reported, reported_ms;
-	struct exchange x;
-};
 
 static void operation_free(struct operation *op)
 {
@@ -69,6 +39,7 @@ static void operation_free(struct operation *op)
 	places_done(&op->places);
 	free(op->media_type);
 	free(op->from);
+	free(op->upload);
 	free(op->url);
 	free(op->etag);
 	free(op->last_modified);
@@ -85,7 +56,7 @@ void operations_free(struct operation **list)
 		operation_free(*list);
 }
 
-static struct json *reply_for(const struct operation *op)
+struct json *operation_reply(const struct operation *op)
 {
 	struct json *j = json_new_object();
 	json_set_int(j, "id", op->id);
@@ -100,9 +71,9 @@ static void send_reply(const struct operation *op, const struct json *j)
 		log_debug("%s", err.msg);
 }
 
-static void operation_fail(struct operation *op, const struct err *err)
+void operation_fail(struct operation *op, const struct err *err)
 {
-	AUTO_JSON struct json *j = reply_for(op);
+	AUTO_JSON struct json *j = operation_reply(op);
 	struct json *e = json_new_object();
 	json_set_int(e, "code", err->code);
 	json_set_string(e, "message", err->msg);
@@ -114,7 +85,7 @@ static void operation_fail(struct operation *op, const struct err *err)
 	operation_free(op);
 }
 
-static void operation_succeed(struct operation *op, struct json *j)
+void operation_succeed(struct operation *op, struct json *j)
 {
 	json_set(j, "ok", json_new_bool(true));
 	if (op->fd >= 0)
@@ -126,18 +97,19 @@ static void operation_succeed(struct operation *op, struct json *j)
 void operations_progress(struct operation *list)
 {
 	for (struct operation *op = list; op; op = op->next) {
-		uint64_t now = op->x.http.out_fd >= 0 ? op->x.http.out_offset : op->x.http.sent;
+		uint64_t now = op->x.http.out_fd >= 0 ? op->x.http.out_offset
+		                                      : op->x.http.in_offset + op->x.http.sent;
 		if (now == op->reported || clock_ms() < op->reported_ms + PROGRESS_MS)
 			continue;
 		op->reported = now;
 		op->reported_ms = clock_ms();
-		AUTO_JSON struct json *j = reply_for(op);
+		AUTO_JSON struct json *j = operation_reply(op);
 		json_set_int(j, "progress", (int64_t)now);
 		send_reply(op, j);
 	}
 }
 
-static const struct place *place_of(const struct operation *op)
+const struct place *operation_place(const struct operation *op)
 {
 	return &op->places.p[op->place];
 }
@@ -150,31 +122,29 @@ static void operation_next_place(struct operation *op, const struct err *failure
 	            op->x.http.reader_gone;
 	if (last) {
 		if (op->tried)
-			(void)err_wrap(&err, "%s%s", op->tried, place_of(op)->host);
+			(void)err_wrap(&err, "%s%s", op->tried, operation_place(op)->host);
 		operation_fail(op, &err);
 		return;
 	}
-	log_debug("%s: %s; trying the next place", place_of(op)->host, err.msg);
+	log_debug("%s: %s; trying the next place", operation_place(op)->host, err.msg);
 	mem_replace(&op->tried, xasprintf("%s%s: %.300s; ", op->tried ? op->tried : "",
-					place_of(op)->host, err.msg));
+					operation_place(op)->host, err.msg));
 	op->place++;
 	if (op->kind->start(op, &err) < 0)
 		operation_fail(op, &err);
 }
 
-/* A fresh exchange with the place's host; method, sinks and done are the caller's to set. path:
- * taken over. */
-static int prepare(struct operation *op, enum http_method method, const char *actions, char *path,
-	struct err *err)
+int operation_prepare(struct operation *op, enum http_method method, const char *actions,
+	char *path, struct err *err)
 {
 	uint64_t offset = op->x.http.out_offset;
 	exchange_done(&op->x);
 	op->x.url = path;
 	mem_replace(&op->scope,
-		xasprintf("repository:%s:%s%s%s", place_of(op)->repository, actions,
+		xasprintf("repository:%s:%s%s%s", operation_place(op)->repository, actions,
 			op->mount_scope ? " " : "", op->mount_scope ? op->mount_scope : ""));
 	op->x.client = op->client;
-	op->x.repository = place_of(op)->repository;
+	op->x.repository = operation_place(op)->repository;
 	op->x.scope = op->scope;
 	op->x.arg = op;
 	op->x.follow = method == HTTP_GET || method == HTTP_HEAD;
@@ -182,11 +152,10 @@ static int prepare(struct operation *op, enum http_method method, const char *ac
 	op->x.http.in_fd = op->x.http.out_fd = -1;
 	op->x.http.out_offset = offset;
 	op->x.http.body.max = HTTP_ERROR_MAX;
-	return client_host(op->client, place_of(op), &op->x.host, err);
+	return client_host(op->client, operation_place(op), &op->x.host, err);
 }
 
-/* For the end of a request: NULL err and a 2xx (or `also`) status, else the error. */
-static int check(struct exchange *x, const struct err *failure, int also, struct err *err)
+int operation_check(struct exchange *x, const struct err *failure, int also, struct err *err)
 {
 	if (failure) {
 		*err = *failure;
@@ -205,7 +174,7 @@ static void got_manifest(struct exchange *x, const struct err *failure)
 	struct operation *op = x->arg;
 	struct err err = ERR_INIT;
 	const struct buf *body = &x->http.body;
-	int r = check(x, failure, 0, &err);
+	int r = operation_check(x, failure, 0, &err);
 	if (r == 0 && !op->head) {
 		if (body->len == 0)
 			r = err_set(&err, ERR_CORRUPT, "registry sent an empty manifest");
@@ -219,7 +188,7 @@ static void got_manifest(struct exchange *x, const struct err *failure)
 		operation_next_place(op, &err);
 		return;
 	}
-	AUTO_JSON struct json *j = reply_for(op);
+	AUTO_JSON struct json *j = operation_reply(op);
 	json_set_string(j, "media_type", x->http.response.content_type);
 	json_set_string(j, "digest", x->http.response.digest);
 	json_set_int(j, "size", (int64_t)(op->head ? x->http.response.length : body->len));
@@ -230,18 +199,32 @@ static char *manifest_path(const struct operation *op)
 {
 	char text[DIGEST_STR_MAX];
 	if (op->ref.has_digest)
-		return xasprintf("/v2/%s/manifests/%s", place_of(op)->repository,
+		return xasprintf("/v2/%s/manifests/%s", operation_place(op)->repository,
 			digest_str(&op->ref.digest, text));
-	return xasprintf("/v2/%s/manifests/%s", place_of(op)->repository, op->ref.tag);
+	return xasprintf("/v2/%s/manifests/%s", operation_place(op)->repository, op->ref.tag);
 }
 
 static int manifest_start(struct operation *op, struct err *err)
 {
-	int r = prepare(op, op->head ? HTTP_HEAD : HTTP_GET, "pull", manifest_path(op), err);
+	int r = operation_prepare(
+		op, op->head ? HTTP_HEAD : HTTP_GET, "pull", manifest_path(op), err);
 	if (r < 0)
 		return r;
 	strv_add(&op->x.headers, ACCEPT_MANIFESTS);
 	op->x.http.body.max = MANIFEST_MAX;
+	op->x.done = got_manifest;
+	exchange_start(&op->x);
+	return 0;
+}
+
+/* As a push asks: the registry itself, with the token that the push needs anyway. */
+static int has_manifest_start(struct operation *op, struct err *err)
+{
+	op->head = true;
+	int r = operation_prepare(op, HTTP_HEAD, "pull,push", manifest_path(op), err);
+	if (r < 0)
+		return r;
+	strv_add(&op->x.headers, ACCEPT_MANIFESTS);
 	op->x.done = got_manifest;
 	exchange_start(&op->x);
 	return 0;
@@ -256,7 +239,7 @@ static void got_blob(struct exchange *x, const struct err *failure)
 	unsigned long long got = x->http.out_offset, want = op->size;
 	/* A connection that broke after the last byte has delivered all the same; who reads checks
 	 * the digest. */
-	int r = got == want && op->size ? 0 : check(x, failure, 0, &err);
+	int r = got == want && op->size ? 0 : operation_check(x, failure, 0, &err);
 	if (r == 0 && got != want)
 		r = err_set(&err, ERR_CORRUPT, "registry sent %llu of %llu bytes", got, want);
 	/* What was passed on stays passed on: the next place continues where this one ended, the
@@ -265,20 +248,20 @@ static void got_blob(struct exchange *x, const struct err *failure)
 		operation_next_place(op, &err);
 		return;
 	}
-	AUTO_JSON struct json *j = reply_for(op);
+	AUTO_JSON struct json *j = operation_reply(op);
 	operation_succeed(op, j);
 }
 
-static char *blob_path(const struct operation *op)
+char *operation_blob_path(const struct operation *op)
 {
 	char text[DIGEST_STR_MAX];
 	return xasprintf(
-		"/v2/%s/blobs/%s", place_of(op)->repository, digest_str(&op->digest, text));
+		"/v2/%s/blobs/%s", operation_place(op)->repository, digest_str(&op->digest, text));
 }
 
 static int blob_start(struct operation *op, struct err *err)
 {
-	int r = prepare(op, HTTP_GET, "pull", blob_path(op), err);
+	int r = operation_prepare(op, HTTP_GET, "pull", operation_blob_path(op), err);
 	if (r < 0)
 		return r;
 	op->x.http.out_fd = op->fd;
@@ -289,135 +272,23 @@ static int blob_start(struct operation *op, struct err *err)
 	return 0;
 }
 
-/* --- put_blob: HEAD, then POST (with a mount), then PUT --- */
-
-static void put_blob_reply(struct operation *op, const char *how)
-{
-	AUTO_JSON struct json *j = reply_for(op);
-	json_set_string(j, "how", how);
-	operation_succeed(op, j);
-}
-
-static void put_blob_sent(struct exchange *x, const struct err *failure)
-{
-	struct operation *op = x->arg;
-	struct err err = ERR_INIT;
-	if (check(x, failure, 0, &err) < 0)
-		operation_fail(op, &err);
-	else
-		put_blob_reply(op, "uploaded");
-}
-
-/* distribution-spec "Pushing a blob monolithically", POST then PUT: the Location may be relative,
- * and may be elsewhere, where we are nobody. */
-static int put_blob_send(struct operation *op, struct err *err)
-{
-	char text[DIGEST_STR_MAX];
-	const char *location = op->x.http.response.location;
-	AUTO_URL struct url from = {0}, to = {0};
-	if (!location)
-		return err_set(err, ERR_NETWORK,
-			"registry accepted an upload but named no location for it");
-	if (url_parse(op->x.sent_url, &from, err) < 0 || url_resolve(&from, location, &to, err) < 0)
-		return err_wrap(err, "location of the upload");
-	if (from.https && !to.https && streq(from.host, to.host) && from.port == to.port)
-		to.https = true; /* behind a proxy that ends TLS, registries get their own scheme
-		                    wrong */
-	if (from.https && !to.https)
-		return err_set(err, ERR_DENIED,
-			"registry sends the upload from https to http, which is refused");
-	AUTO_FREE char *target = url_str(&to);
-	char *url = xasprintf("%s%cdigest=%s", target, strchr(target, '?') ? '&' : '?',
-		digest_str(&op->digest, text));
-	int r = prepare(op, HTTP_PUT, "pull,push", url, err);
-	if (r < 0)
-		return r;
-	strv_add(&op->x.headers, "Content-Type: application/octet-stream");
-	op->x.http.in_fd = op->fd;
-	op->x.http.in_size = op->size;
-	op->x.http.bulk = true;
-	op->x.done = put_blob_sent;
-	exchange_start(&op->x);
-	return 0;
-}
-
-static void put_blob_posted(struct exchange *x, const struct err *failure)
-{
-	struct operation *op = x->arg;
-	struct err err = ERR_INIT;
-	int r = check(x, failure, 0, &err);
-	if (r == 0 && x->http.response.status == 201) {
-		put_blob_reply(op, "mounted");
-		return;
-	}
-	if (r == 0)
-		r = put_blob_send(op, &err);
-	if (r < 0)
-		operation_fail(op, &err);
-}
-
-static int put_blob_post(struct operation *op, struct err *err)
-{
-	char text[DIGEST_STR_MAX];
-	AUTO_BUF struct buf path = BUF_INIT(4 * KIB);
-	buf_addf(&path, "/v2/%s/blobs/uploads/", place_of(op)->repository);
-	if (op->from) {
-		buf_addf(&path, "?mount=%s&from=", digest_str(&op->digest, text));
-		url_escape(&path, op->from);
-	}
-	int r = prepare(op, HTTP_POST, "pull,push", buf_take(&path), err);
-	if (r < 0)
-		return r;
-	op->x.done = put_blob_posted;
-	exchange_start(&op->x);
-	return 0;
-}
-
-static void put_blob_looked(struct exchange *x, const struct err *failure)
-{
-	struct operation *op = x->arg;
-	struct err err = ERR_INIT;
-	int r = check(x, failure, 404, &err);
-	if (r == 0 && x->http.response.status == 200) {
-		put_blob_reply(op, "exists");
-		return;
-	}
-	/* Some registries refuse HEAD to those who may push: the upload itself will tell. */
-	if (r == 0 || r == ERR_DENIED)
-		r = put_blob_post(op, &err);
-	if (r < 0)
-		operation_fail(op, &err);
-}
-
-static int put_blob_start(struct operation *op, struct err *err)
-{
-	if (op->from)
-		op->mount_scope = xasprintf("repository:%s:pull", op->from);
-	int r = prepare(op, HTTP_HEAD, "pull,push", blob_path(op), err);
-	if (r < 0)
-		return r;
-	op->x.done = put_blob_looked;
-	exchange_start(&op->x);
-	return 0;
-}
-
 /* --- put_manifest, login --- */
 
 static void accepted(struct exchange *x, const struct err *failure)
 {
 	struct operation *op = x->arg;
 	struct err err = ERR_INIT;
-	if (check(x, failure, 0, &err) < 0) {
+	if (operation_check(x, failure, 0, &err) < 0) {
 		operation_fail(op, &err);
 		return;
 	}
-	AUTO_JSON struct json *j = reply_for(op);
+	AUTO_JSON struct json *j = operation_reply(op);
 	operation_succeed(op, j);
 }
 
 static int put_manifest_start(struct operation *op, struct err *err)
 {
-	int r = prepare(op, HTTP_PUT, "pull,push", manifest_path(op), err);
+	int r = operation_prepare(op, HTTP_PUT, "pull,push", manifest_path(op), err);
 	if (r < 0)
 		return r;
 	strv_addf(&op->x.headers, "Content-Type: %s", op->media_type);
@@ -430,7 +301,7 @@ static int put_manifest_start(struct operation *op, struct err *err)
 
 static int login_start(struct operation *op, struct err *err)
 {
-	int r = prepare(op, HTTP_GET, "pull", xstrdup("/v2/"), err);
+	int r = operation_prepare(op, HTTP_GET, "pull", xstrdup("/v2/"), err);
 	if (r < 0)
 		return r;
 	op->x.scope = NULL; /* only who we are, nothing of anybody's */
@@ -460,7 +331,7 @@ static void got_file(struct exchange *x, const struct err *failure)
 		operation_fail(op, &err);
 		return;
 	}
-	AUTO_JSON struct json *j = reply_for(op);
+	AUTO_JSON struct json *j = operation_reply(op);
 	json_set_int(j, "status", status);
 	json_set_string(j, "etag", x->http.response.etag);
 	json_set_string(j, "last_modified", x->http.response.last_modified);
@@ -503,7 +374,8 @@ static int fetch_start(struct operation *op, struct err *err)
 static const struct operation_kind kinds[] = {
 	{"manifest", manifest_start, true, false},
 	{"blob", blob_start, true, false},
-	{"put_blob", put_blob_start, false, false},
+	{"has_manifest", has_manifest_start, false, false},
+	{"put_blob", upload_start, false, false},
 	{"put_manifest", put_manifest_start, false, false},
 	{"login", login_start, false, false},
 	{"fetch", fetch_start, false, true},

@@ -204,7 +204,14 @@ static int send_children(struct push *p, const struct document *doc, struct err 
 static int send_document(struct push *p, const struct document *doc, bool top, struct err *err)
 {
 	bool index = media_kind(doc->desc.media_type) == MEDIA_INDEX;
-	int r = !index ? send_parts(p, doc, err) : p->index_only ? 0 : send_children(p, doc, err);
+	enum sink_has has =
+		p->sink->ops->has ? p->sink->ops->has(p->sink, doc, top) : SINK_HAS_NOTHING;
+	if (has == SINK_HAS_NAME)
+		return 0;
+	int r = has == SINK_HAS_MANIFEST ? 0
+	        : !index                 ? send_parts(p, doc, err)
+	        : p->index_only          ? 0
+	                                 : send_children(p, doc, err);
 	return r < 0 ? r : p->sink->ops->manifest(p->sink, doc, top, err);
 }
 

@@ -67,6 +67,35 @@ static int registry_manifest(struct sink *k, const struct document *doc, bool to
 	return remote_call(s->remote, j, fd, NULL, err);
 }
 
+/* false: another one is there, or none, or nobody knows: then sending tells why. */
+static bool is_at(const struct registry_sink *s, const char *ref, const struct document *doc)
+{
+	AUTO_JSON struct json *reply = NULL;
+	struct err ignored = ERR_INIT;
+	char digest[DIGEST_STR_MAX];
+	struct json *j = json_new_object();
+	json_set_string(j, "op", "has_manifest");
+	json_set_string(j, "ref", ref);
+	if (remote_call(s->remote, j, -1, &reply, &ignored) < 0)
+		return false;
+	const char *there = json_text(json_get(reply, "digest"));
+	return there && streq(there, digest_str(&doc->desc.digest, digest));
+}
+
+static enum sink_has registry_has(struct sink *k, const struct document *doc, bool top)
+{
+	const struct registry_sink *s = (const struct registry_sink *)k;
+	char digest[DIGEST_STR_MAX];
+	AUTO_FREE char *by_digest =
+		xasprintf("%s@%s", s->repository, digest_str(&doc->desc.digest, digest));
+	bool named = top && s->tagged;
+	if (named && is_at(s, s->top, doc))
+		return SINK_HAS_NAME;
+	if (!is_at(s, by_digest, doc))
+		return SINK_HAS_NOTHING;
+	return named ? SINK_HAS_MANIFEST : SINK_HAS_NAME;
+}
+
 static int registry_finish(struct sink *k, struct err *err)
 {
 	(void)k;
@@ -93,7 +122,7 @@ static int registry_fd(struct sink *k)
 }
 
 static const struct sink_ops registry_ops = {registry_blob, registry_wait, registry_manifest,
-	registry_finish, registry_free, registry_progress, registry_fd};
+	registry_finish, registry_free, registry_progress, registry_fd, registry_has};
 
 int sink_registry(struct remote *r, const struct reference *ref, const struct map *from,
 	struct sink **ret, struct err *err)

@@ -7,6 +7,8 @@
 struct sink;
 struct push_opts;
 
+enum sink_has { SINK_HAS_NOTHING, SINK_HAS_MANIFEST, SINK_HAS_NAME };
+
 struct sink_ops {
 	/* Begins to take a blob; fd is taken over. *ret_id is for wait(). */
 	int (*blob)(struct sink *k, const struct descriptor *d, int fd, int64_t *ret_id,
@@ -22,6 +24,9 @@ struct sink_ops {
 	uint64_t (*progress)(struct sink *k, int64_t id);
 	/* to be polled while blobs are on their way, or NULL */
 	int (*fd)(struct sink *k);
+	/* Whether it has the manifest, and with it all that it names, or (top) even under the name;
+	 * NULL: to be sent in any case */
+	enum sink_has (*has)(struct sink *k, const struct document *doc, bool top);
 };
 
 struct sink {

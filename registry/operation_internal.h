@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the requests share: operation.c has all but the upload of blobs, which is upload.c's. */
+#pragma once
+#include "image/reference.h"
+#include "registry/client.h"
+#include "registry/operation.h"
+
+struct operation;
+struct operation_kind {
+	const char *name;
+	/* sends the request for op->places.p[op->place], or the login's one */
+	int (*start)(struct operation *op, struct err *err);
+	bool pull; /* mirrors may serve it */
+	bool anywhere; /* not a registry's: "url" says where */
+};
+
+struct operation {
+	struct operation *next, **list;
+	struct client *client;
+	const struct operation_kind *kind;
+	int64_t id;
+	int sock, fd;
+	struct reference ref;
+	struct digest digest;
+	uint64_t size;
+	char *media_type, *from;
+	char *upload; /* where the blob is being sent to, absolute */
+	uint64_t upload_offset; /* bytes of it that the registry has */
+	unsigned upload_failures;
+	char *url, *etag, *last_modified;
+	struct host origin; /* of url */
+	bool head;
+	struct credentials login;
+	struct places places;
+	size_t place;
+	char *scope, *mount_scope;
+	char *tried; /* what the places before answered */
+	uint64_t reported, reported_ms;
+	struct exchange x;
+};
+
+struct json *operation_reply(const struct operation *op);
+/* Either ends the operation and frees it. */
+void operation_fail(struct operation *op, const struct err *err);
+void operation_succeed(struct operation *op, struct json *j);
+const struct place *operation_place(const struct operation *op);
+/* A fresh exchange with the place's host; method, sinks and done are the caller's to set. path:
+ * taken over. */
+int operation_prepare(struct operation *op, enum http_method method, const char *actions,
+	char *path, struct err *err) __attribute__((warn_unused_result));
+/* For the end of a request: NULL err and a 2xx (or `also`) status, else the error. */
+int operation_check(struct exchange *x, const struct err *failure, int also, struct err *err)
+	__attribute__((warn_unused_result));
+char *operation_blob_path(const struct operation *op); /* new string */
+/* upload.c: sends the blob, or finds it there. */
+int upload_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
