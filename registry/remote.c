@@ -264,7 +264,7 @@ uint64_t remote_progress(const struct remote *r, int64_t id)
 
 int remote_call(struct remote *r, struct json *j, int fd, struct json **ret, struct err *err)
 {
-	int64_t id;
+	int64_t id = 0;
 	int rc = remote_request(r, j, fd, false, &id, err);
 	return rc < 0 ? rc : remote_reply(r, id, true, ret, err);
 }

@@ -13,8 +13,9 @@ struct sink_ops {
 	/* Begins to take a blob; fd is taken over. *ret_id is for wait(). */
 	int (*blob)(struct sink *k, const struct descriptor *d, int fd, int64_t *ret_id,
 		struct err *err);
-	/* NULL: blob() does all of it. 0: it is there, *ret_how says how ("uploaded", "exists", "mounted"); 1: not yet (never
-	 * with block). *ret_how is static or stays valid until the next call. */
+	/* 0: it is there, *ret_how says how ("uploaded", "exists", "mounted"); 1: not yet (never
+	 * with block). *ret_how is static or stays valid until the next call. NULL: blob() does all
+	 * of it. */
 	int (*wait)(struct sink *k, int64_t id, bool block, const char **ret_how, struct err *err);
 	/* top: this one gets the name. */
 	int (*manifest)(struct sink *k, const struct document *doc, bool top, struct err *err);

@@ -9,7 +9,6 @@
 
 #include "base/err.h"
 #include "base/fs.h"
-#include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/dir_list.h"
@@ -77,7 +76,7 @@ int cache_mount_empty(struct store *s, const char *name, struct err *err)
 		AUTO_FREE char *lock = xasprintf("%s/%s", dir, *file),
 			       *content = xasprintf("%s/%.*s", dir, (int)(dot - *file), *file);
 		AUTO_FD int held = -1;
-		r = lock_file(s->fd, lock, LOCK_EXCLUSIVE, false, &held, err);
+		r = store_lock(s, lock, LOCK_EXCLUSIVE, false, &held, err);
 		if (r == ERR_BUSY) {
 			busy = r;
 			err_clear(err);

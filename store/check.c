@@ -10,7 +10,6 @@
 
 #include "base/err.h"
 #include "base/gzip_stream.h"
-#include "base/lock.h"
 #include "base/mem.h"
 #include "base/stream.h"
 #include "base/strv.h"
@@ -413,7 +412,7 @@ static int run(struct store *s, bool repairs, struct check_result *ret, struct s
 	 * that is only read, both are its owner's business */
 	if (!s->read_only) {
 		if ((r = recover_after_boot(s, err)) < 0 ||
-			(r = lock_file(s->fd, "gc.lock", repairs ? LOCK_EXCLUSIVE : LOCK_SHARED,
+			(r = store_lock(s, "gc.lock", repairs ? LOCK_EXCLUSIVE : LOCK_SHARED,
 				 !repairs, &lock, err)) < 0)
 			return r == ERR_BUSY ? err_set(err, r,
 						       "cannot repair the store while "

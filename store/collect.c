@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/lock.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/strv.h"
@@ -97,7 +96,7 @@ int collect_run(struct store *s, const struct collect_limits *l, struct err *err
 		.unnamed = true, .cache = true, .mounts = true, .only = &choice};
 	struct gc_result result = {0};
 
-	int r = lock_file(s->fd, COLLECTED_FILE, LOCK_EXCLUSIVE, false, &lock, err);
+	int r = store_lock(s, COLLECTED_FILE, LOCK_EXCLUSIVE, false, &lock, err);
 	if (r == ERR_BUSY) { /* somebody is at it */
 		err_clear(err);
 		return 0;

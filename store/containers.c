@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
-#include "base/lock.h"
 #include "base/mem.h"
 #include "base/tmp.h"
 #include "image/reference.h"
@@ -295,7 +294,7 @@ int container_rename(struct store *s, struct container *c, const char *name, str
 {
 	AUTO_FD int lock = -1;
 
-	int r = lock_file(s->fd, NAMES_LOCK, LOCK_EXCLUSIVE, true, &lock, err);
+	int r = store_lock(s, NAMES_LOCK, LOCK_EXCLUSIVE, true, &lock, err);
 	if (r == 0)
 		r = set_name(s, c, name, "", err);
 	return r < 0 ? r : container_save(c, err);
@@ -379,7 +378,7 @@ int container_create(struct store *s, struct txn *t, const struct image *image, 
 	if (fchmod(c->dir, 0700) < 0 || lock_dir(c->dir, true) < 0)
 		return err_sys(err, "cannot lock the new container");
 	if ((r = make_upper(s, c, err)) < 0 || (r = write_uses(c, err)) < 0 ||
-		(r = lock_file(s->fd, NAMES_LOCK, LOCK_EXCLUSIVE, true, &lock, err)) < 0 ||
+		(r = store_lock(s, NAMES_LOCK, LOCK_EXCLUSIVE, true, &lock, err)) < 0 ||
 		(r = set_name(s, c, name, prefix, err)) < 0 || (r = container_save(c, err)) < 0)
 		return r;
 	if (renameat(txn_fd(t), dir, s->fd, to) < 0)

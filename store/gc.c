@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strv.h"
@@ -268,7 +267,7 @@ int store_gc(struct store *s, const struct gc_opts *o, struct gc_result *ret, st
 	store_scratch_end(s);
 	if ((r = recover_after_boot(s, err)) < 0 || (r = names_list(s, &names, err)) < 0)
 		return r;
-	r = lock_file(s->fd, "gc.lock", LOCK_EXCLUSIVE, false, &lock, err);
+	r = store_lock(s, "gc.lock", LOCK_EXCLUSIVE, false, &lock, err);
 	if (r == ERR_BUSY) {
 		err_clear(err);
 		result.deferred = true;

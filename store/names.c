@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/lock.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "store/index_file.h"
@@ -17,7 +16,7 @@ static int lock_names(struct store *s, int *ret_fd, struct err *err)
 	if (s->read_only)
 		return err_set(
 			err, ERR_DENIED, "the store '%s' was opened for reading only", s->path);
-	return lock_file(s->fd, "lock", LOCK_EXCLUSIVE, true, ret_fd, err);
+	return store_lock(s, "lock", LOCK_EXCLUSIVE, true, ret_fd, err);
 }
 
 static void name_done(struct name *n)

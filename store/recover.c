@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
-#include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stream.h"
@@ -157,7 +156,7 @@ int recover_after_boot(struct store *s, struct err *err)
 		return 0;
 	store_boot_id(id);
 	if (*id && !same_boot(s, id, &since)) {
-		if ((r = lock_file(s->fd, "gc.lock", LOCK_EXCLUSIVE, true, &lock, err)) < 0)
+		if ((r = store_lock(s, "gc.lock", LOCK_EXCLUSIVE, true, &lock, err)) < 0)
 			return r;
 		/* another process may have done it while we waited */
 		if (!same_boot(s, id, &since) && recover(s, id, since, err) < 0)

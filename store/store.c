@@ -192,6 +192,13 @@ const char *store_name(char *buf, const char *dir, const struct digest *d)
 	return buf;
 }
 
+int store_lock(const struct store *s, const char *name, enum lock_mode mode, bool wait, int *ret_fd,
+	struct err *err)
+{
+	int r = lock_file(s->fd, name, mode, wait, ret_fd, err);
+	return r < 0 && r != ERR_BUSY ? err_wrap(err, "store '%s'", s->path) : r;
+}
+
 int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *err)
 {
 	int fd = openat(s->fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

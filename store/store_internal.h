@@ -2,6 +2,7 @@
 /* What the files of the store share. */
 #pragma once
 #include "base/digest.h"
+#include "base/lock.h"
 #include "store/store.h"
 #include <stddef.h>
 
@@ -37,6 +38,9 @@ int store_scratch(struct store *s, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
 /* Drops it, and with it the store's own share of gc.lock. */
 void store_scratch_end(struct store *s);
+/* lock_file() in the store's directory. */
+int store_lock(const struct store *s, const char *name, enum lock_mode mode, bool wait, int *ret_fd,
+	struct err *err) __attribute__((warn_unused_result));
 int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
 /* Removes a directory and all in it. It goes at once, by a rename into tmp, where the sweep finds

@@ -15,7 +15,6 @@
 
 #include "base/err.h"
 #include "base/fs.h"
-#include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/tmp.h"
@@ -71,7 +70,7 @@ int txn_begin(struct store *s, struct txn **ret, struct err *err)
 		return r;
 	struct txn *t = xcalloc(1, sizeof(*t));
 	*t = (struct txn){.store = s, .fd = -1, .gc_lock = -1};
-	r = lock_file(s->fd, "gc.lock", LOCK_SHARED, true, &t->gc_lock, err);
+	r = store_lock(s, "gc.lock", LOCK_SHARED, true, &t->gc_lock, err);
 	if (r == 0) {
 		struct err ignored = ERR_INIT;
 		sweep_dead(s, false, &ignored);

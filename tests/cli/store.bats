@@ -217,3 +217,11 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	[ ! -e "$tree/stranger" ]
 	mica fsck
 }
+
+@test "a store that cannot be written to is named" {
+	sample one
+	run --separate-stderr unshare -m sh -c "mount --bind '$MICA_ROOT' '$MICA_ROOT' && mount -o remount,ro,bind '$MICA_ROOT' && '$MICA_BIN' images -q && '$MICA_BIN' tag one two"
+	[ "$status" = 125 ]
+	[ "${#lines[@]}" = 2 ]
+	[ "$stderr" = "mica: store '$MICA_ROOT': cannot open the lock 'lock': Read-only file system" ]
+}
