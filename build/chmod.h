@@ -11,7 +11,7 @@ struct chmod {
 	bool octal;
 	mode_t mode;
 	struct {
-		mode_t who; /* mask of the bits it may touch: 04700 02070 01007 */
+		mode_t who; /* mask of the classes it names: 04700 02070 00007; 0: none */
 		char op; /* + - = */
 		char perms[8];
 	} clause[CHMOD_CLAUSES_MAX];
@@ -21,3 +21,6 @@ struct chmod {
 bool chmod_parse(const char *text, struct chmod *ret);
 /* The new permission bits (07777) of something of the given st_mode. */
 mode_t chmod_apply(const struct chmod *c, mode_t st_mode);
+/* The mode of a directory that a copy with --chmod implies: a symbolic mode changes what there is,
+ * and this is made anew. */
+mode_t chmod_new_dir(const struct chmod *c);

@@ -14,10 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Directories that a copy implies: 0755, or what --chmod makes of that, and --chown's. */
+/* Directories that a copy implies: 0755, or the permissions that --chmod says in octal, and
+ * --chown's. */
 int copy_make_dirs(const struct copier *c, const char *path, int *ret_fd, struct err *err)
 {
-	mode_t mode = c->has_mode ? chmod_apply(&c->mode, S_IFDIR | 0755) : 0755;
+	mode_t mode = c->has_mode ? chmod_new_dir(&c->mode) : 0755;
 	if (root_mkdir_p(c->w->root, path, mode, c->has_owner ? c->uid : 0,
 		    c->has_owner ? c->gid : 0, ret_fd) < 0) {
 		if (errno == ENOTDIR || errno == EEXIST)

@@ -31,7 +31,8 @@ struct copier {
 /* The IDs of an owner as --chown says it; notes those that the image does not know. */
 int copy_owner(const struct copy_work *w, const char *spec, uid_t *ret_uid, gid_t *ret_gid,
 	struct err *err) __attribute__((warn_unused_result));
-/* Directories that a copy implies: 0755, or what --chmod makes of that, and --chown's. */
+/* Directories that a copy implies: 0755, or the permissions that --chmod says in octal, and
+ * --chown's. */
 int copy_make_dirs(const struct copier *c, const char *path, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
 /* The directory that a copy of a thing called `base` to `dest` goes into (made), and its name

@@ -28,10 +28,9 @@ static int inst_arg(struct eval *e, struct err *err)
 	for (size_t i = 0; i < inst->args.n; i++) {
 		const char *word = inst->args.v[i];
 		const char *eq = strchr(word, '=');
-		AUTO_FREE char *raw = eq ? xstrndup(word, (size_t)(eq - word)) : xstrdup(word);
-		AUTO_FREE char *name = NULL, *value = NULL;
-		if (eval_word(e, raw, inst->arg_pos[i], &name, err) < 0)
-			return err->code;
+		/* the name is taken as it is written, as BuildKit does: quotes are part of it */
+		AUTO_FREE char *name = eq ? xstrndup(word, (size_t)(eq - word)) : xstrdup(word);
+		AUTO_FREE char *value = NULL;
 		const char *given = map_get(&o->build_args, name);
 		if (!given && map_has(&o->build_args, name))
 			given = getenv(name);
@@ -287,12 +286,10 @@ int inst_workdir(struct eval *e, struct err *err)
 	AUTO_FREE char *word = NULL;
 	if (eval_word(e, e->at.inst->args.v[0], eval_arg_pos(e, 0), &word, err) < 0)
 		return err->code;
-	if (!*word)
-		return eval_error(
-			e, eval_arg_pos(e, 0), err, ERR_INVALID, "WORKDIR: the path is empty");
 	struct image_config *c = &e->p->config;
 	AUTO_FREE char *base = xasprintf("/%s", c->working_dir ? c->working_dir : "");
-	AUTO_FREE char *dir = path_resolve(base, word);
+	/* nothing is where it was: a variable may be unset */
+	AUTO_FREE char *dir = path_resolve(base, *word ? word : ".");
 	/* an absolute one is kept as it is written */
 	mem_replace(&c->working_dir, xstrdup(*word == '/' ? word : dir));
 	AUTO_FREE char *by = xasprintf("WORKDIR %s", dir);

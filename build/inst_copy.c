@@ -55,6 +55,8 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 	AUTO_FREE char *from = NULL;
 	if (eval_flag(e, "from", &from, err) < 0)
 		return err->code;
+	if (!*from && strchr(inst_flag(e->at.inst, "from", &pos), '$'))
+		return eval_error(e, pos, err, ERR_INVALID, "--from: the variable has no value");
 	if (!*from)
 		return 0; /* as BuildKit: no name, no other source */
 	s->context = contexts_find(e->b, from);
@@ -281,13 +283,12 @@ static int copy_excludes(struct eval *e, struct step *s, struct err *err)
 	const struct inst *inst = e->at.inst;
 	for (size_t i = 0; i < inst->n_flags; i++) {
 		const struct inst_flag *f = &inst->flags[i];
-		AUTO_FREE char *pattern = NULL;
+		/* as in an ignore file: no variables */
+		AUTO_FREE char *pattern = xstrdup(f->value ? f->value : "");
 		struct ignore *checked = NULL;
 		struct err why = ERR_INIT;
 		if (!streq(f->name, "exclude"))
 			continue;
-		if (eval_word(e, f->value ? f->value : "", f->pos, &pattern, err) < 0)
-			return err->code;
 		if (ignore_from_patterns(&pattern, 1, &checked, &why) < 0)
 			return eval_error(e, f->pos, err, why.code, "--exclude: %s", why.msg);
 		ignore_free(checked);

@@ -50,13 +50,11 @@ static int global_arg(struct stage_target *t, const struct source_inst *at,
 	for (size_t i = 0; i < at->inst->args.n; i++) {
 		const char *word = at->inst->args.v[i];
 		const char *eq = strchr(word, '=');
-		AUTO_FREE char *raw_name = eq ? xstrndup(word, (size_t)(eq - word)) : xstrdup(word);
-		AUTO_FREE char *name = NULL, *value = NULL;
+		AUTO_FREE char *name = eq ? xstrndup(word, (size_t)(eq - word)) : xstrdup(word);
+		AUTO_FREE char *value = NULL;
 		struct err why = ERR_INIT;
-		if (expand_word(raw_name, at->file->escape, &t->global_args, 0, &name, NULL, NULL,
-			    &why) < 0 ||
-			(eq && expand_word(eq + 1, at->file->escape, &t->global_args, 0, &value,
-				       NULL, NULL, &why) < 0))
+		if (eq && expand_word(eq + 1, at->file->escape, &t->global_args, 0, &value, NULL,
+				  NULL, &why) < 0)
 			return containerfile_error(
 				at->file, at->inst->arg_pos[i], err, ERR_INVALID, "%s", why.msg);
 		if (map_has(&o->build_args, name)) {
