@@ -204,3 +204,47 @@ END
 	build
 	[ "$(in_image t cat /o)" = $'buildkitsandbox\n127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback' ]
 }
+
+@test "ARG takes its name as it is written, and WORKDIR of nothing stays" {
+	containerfile <<'EOT'
+FROM busybox
+ARG b=two
+ARG $b=3 "q"=4
+LABEL l=[$two$q]
+WORKDIR /a
+WORKDIR $nothing
+EOT
+	build
+	[ "$(config .Labels.l)" = "[]" ]
+	[ "$(config .WorkingDir)" = /a ]
+}
+
+@test "--exclude has no variables, and --from needs one that is set" {
+	echo x >'ctx/$x'
+	containerfile <<'EOT'
+FROM busybox
+ARG x=a
+COPY --exclude=$x . /d/
+EOT
+	build
+	[ "$(in_image t ls /d)" = $'Containerfile\na' ]
+	printf 'FROM busybox\nCOPY --from=$none a /\n' >ctx/Containerfile
+	run --separate-stderr mica build -q -t t ctx
+	assert_error "Containerfile:2:6: --from: the variable has no value"
+}
+
+@test "a symbolic --chmod is for what is copied, an octal one also for directories on the way" {
+	mkdir -m 700 ctx/d
+	echo f >ctx/d/f
+	chmod 4711 ctx/d/f
+	containerfile <<'EOT'
+FROM busybox
+COPY --chmod=go=,u=rw d /sym/
+COPY --chmod=7750 d /oct/
+EOT
+	build
+	[ "$(stat_of %a sym)" = 755 ]
+	[ "$(stat_of %a sym/f)" = 600 ]
+	[ "$(stat_of %a oct)" = 750 ]
+	[ "$(stat_of %a oct/f)" = 7750 ]
+}
