@@ -50,6 +50,11 @@ void build_opts_done(struct build_opts *o)
 	strv_done(&o->volumes);
 	for (size_t i = 0; i < o->box.n_mounts; i++)
 		mem_close_p(&o->box.mounts[i].source);
+	for (size_t i = 0; i < o->n_overlays; i++) {
+		mem_close_p(&o->overlays[i].source);
+		free(o->overlays[i].target);
+	}
+	free(o->overlays);
 	map_done(&o->build_args);
 	map_done(&o->contexts);
 	map_done(&o->labels);
@@ -60,6 +65,7 @@ void build_opts_done(struct build_opts *o)
 	strv_done(&o->cache_from);
 	strv_done(&o->cache_to);
 	strv_done(&o->secrets);
+	strv_done(&o->devices);
 	strv_done(&o->ssh);
 	run_spec_done(&o->box);
 }

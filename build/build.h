@@ -46,7 +46,10 @@ struct build_opts {
 	const char *from; /* --from: the base of the first stage instead of its own; NULL */
 	struct map env; /* --env: in the config of bases, so that steps and ENV see it */
 	struct strv unset_env, unset_labels; /* not in the image's config */
-	struct strv volumes; /* --volume, as typed: for the keys; box.mounts has them open */
+	struct strv volumes, devices; /* --volume, --device, as typed: for the keys; box.mounts has
+	                                 them open */
+	struct run_mount *overlays; /* --volume with O: directories whose changes are discarded */
+	size_t n_overlays;
 	bool http_proxy; /* RUN gets the proxy variables of our environment */
 	bool stdin; /* RUN reads our standard input */
 	struct map build_args; /* value NULL: take it from our environment */
@@ -70,6 +73,8 @@ struct build_opts {
 	bool has_epoch; /* SOURCE_DATE_EPOCH: times in config and history are it, times in layers at
 	                   most it */
 	int64_t epoch;
+	bool always_index; /* also for one platform */
+	const char *cache_ns; /* cache mounts are those of this name; NULL: no name */
 	bool force; /* --timestamp: all times of files made by the build become the epoch */
 	enum compression compression;
 	struct run_spec box; /* limits, network, hosts, capabilities: the same for each RUN; other

@@ -204,7 +204,7 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 static int finish_root(struct build *b, struct err *err)
 {
 	struct build_result *r = b->result;
-	if (r->n_images == 1) {
+	if (r->n_images == 1 && !b->o->always_index) {
 		descriptor_copy(&r->root, &r->images[0].manifest);
 		r->root.has_platform = false;
 		return 0;

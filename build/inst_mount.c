@@ -116,8 +116,11 @@ static int set_files(struct eval *e, struct step_mount *m, struct err *err)
 {
 	const char *target = m->o.target ? m->o.target : "";
 	m->source = path_clean_rel(m->o.source ? m->o.source : "");
-	if (m->o.type == MOUNT_CACHE)
-		m->id = m->o.id && *m->o.id ? xstrdup(m->o.id) : path_clean(target);
+	if (m->o.type == MOUNT_CACHE) {
+		const char *ns = e->b->o->cache_ns;
+		AUTO_FREE char *id = m->o.id && *m->o.id ? xstrdup(m->o.id) : path_clean(target);
+		m->id = ns ? xasprintf("%s/%s", ns, id) : xstrdup(id);
+	}
 	if (set_target(e, m, target, err) < 0 || mount_from(e, m, err) < 0)
 		return err->code;
 	return m->from == MOUNT_FROM_CONTEXT ? check_source(e, m, err) : 0;

@@ -97,6 +97,18 @@ static int run_flags(struct eval *e, struct step *s, struct err *err)
 	return 0;
 }
 
+/* --http-proxy: as they are in our environment. A build argument of the name wins, and what the
+ * file declares wins over both. */
+static void add_own_proxies(struct step *s)
+{
+	for (char **v = environ; *v; v++) {
+		const char *eq = strchr(*v, '=');
+		AUTO_FREE char *name = eq ? xstrndup(*v, (size_t)(eq - *v)) : xstrdup("");
+		if (eq && is_proxy_arg(name) && !map_has(&s->env, name))
+			map_set(&s->quiet_env, name, eq + 1);
+	}
+}
+
 /* Programs look for proxies in either case; what the file declares wins. */
 static void add_proxy(struct step *s, const char *name, const char *value)
 {
@@ -130,16 +142,12 @@ int inst_run(struct eval *e, struct err *err)
 		heredoc_command(s, inst, &command);
 	strv_copy(&s->argv, &command);
 	map_copy(&s->env, &e->p->env);
+	if (e->b->o->http_proxy)
+		add_own_proxies(s);
 	MAP_FOREACH (a, &e->b->o->build_args) {
 		const char *value = a->value ? a->value : getenv(a->key);
 		if (value && is_proxy_arg(a->key))
 			add_proxy(s, a->key, value);
-	}
-	for (char **v = environ; e->b->o->http_proxy && *v; v++) {
-		const char *eq = strchr(*v, '=');
-		AUTO_FREE char *name = eq ? xstrndup(*v, (size_t)(eq - *v)) : xstrdup("");
-		if (eq && is_proxy_arg(name))
-			add_proxy(s, name, eq + 1);
 	}
 	const struct image_config *c = &e->p->config;
 	s->cwd = xstrdup(c->working_dir ? c->working_dir : "/");

@@ -10,6 +10,7 @@
 #include "build/mount_setup_internal.h"
 #include "build/ssh_forward.h"
 #include "build/stage_run.h"
+#include "build/volume.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct mount_setup {
 	size_t *locks; /* indexes of the caches to be locked, in the order of their names */
 	size_t n_locks;
 	struct run_mount *runs;
+	struct volumes volumes;
 	char *script; /* target of the here-document */
 };
 
@@ -201,7 +203,7 @@ int mount_setup_new(struct build *b, const struct step *s, bool fresh, struct mo
 	*m = (struct mount_setup){.b = b, .s = s, .n = s->n_mounts};
 	m->items = xcalloc(m->n + 1, sizeof(*m->items));
 	m->locks = xcalloc(m->n + 1, sizeof(*m->locks));
-	m->runs = xcalloc(m->n + b->o->box.n_mounts + 1, sizeof(*m->runs));
+	m->runs = xcalloc(m->n + volumes_count(b) + 1, sizeof(*m->runs));
 	if (s->script)
 		m->script = xasprintf("/dev/pipes/%s", s->script->name);
 	for (size_t i = 0; i < m->n; i++)
@@ -273,11 +275,11 @@ static int item_finish(struct mount_setup *s, struct mount_item *it, struct err 
 int mount_setup_finish(
 	struct mount_setup *m, struct map *env, struct run_spec *spec, struct err *err)
 {
-	size_t n = 0;
+	size_t n = volumes_count(m->b);
 	bool has_agent = map_has(env, "SSH_AUTH_SOCK");
 	/* volumes first: the step's own mounts may lie in them */
-	for (; n < m->b->o->box.n_mounts; n++)
-		m->runs[n] = m->b->o->box.mounts[n];
+	if (volumes_open(m->b, m->runs, &m->volumes, err) < 0)
+		return err->code;
 	for (size_t i = 0; i < m->n; i++) {
 		struct mount_item *it = &m->items[i];
 		const struct step_mount *sm = it->m;
@@ -322,6 +324,7 @@ void mount_setup_free(struct mount_setup *m)
 		free(it->path);
 		free(it->made);
 	}
+	volumes_close(&m->volumes);
 	free(m->items);
 	free(m->locks);
 	free(m->runs);

@@ -8,6 +8,7 @@
 #include "build/build.h"
 #include "build/output_file.h"
 #include "build/output_tree.h"
+#include "image/media_type.h"
 #include "image/reference.h"
 #include "layers/diff.h"
 
@@ -104,7 +105,8 @@ static int write_tree(struct store *s, struct txn *t, const struct output *o,
 		.store = s,
 		.txn = t,
 		.result = r,
-		.split = o->split == SPLIT_YES || (o->split == SPLIT_AUTO && r->n_images > 1),
+		.split = o->split == SPLIT_YES ||
+	                 (o->split == SPLIT_AUTO && media_kind(r->root.media_type) == MEDIA_INDEX),
 		.times = &times,
 		.progress = opts->push.progress,
 	};

@@ -78,6 +78,9 @@ void step_word_box(struct step *s, const struct build *b)
 	step_word(s, "network", network_name(s->has_network ? s->network : box->network));
 	step_word_list(s, "host", &box->add_hosts);
 	step_word_list(s, "volume", &b->o->volumes);
+	step_word_list(s, "device", &b->o->devices);
+	step_word_list(s, "group", &box->groups);
+	step_word(s, "host name", box->host_uts ? "(of the host)" : box->hostname);
 	step_word_list(s, "added capability", &box->cap_add);
 	step_word_list(s, "dropped capability", &box->cap_drop);
 	step_word(s, "seccomp profile", box->seccomp_profile);

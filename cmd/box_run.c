@@ -217,7 +217,7 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec, struct err 
 
 	int r = sandbox_check_limits(&spec->limits, err);
 	if (r == 0 && spec->network == RUN_NETWORK_PRIVATE)
-		r = network_start(&net, err);
+		r = network_start(run_spec_needs_gateway(spec), &net, err);
 	if (r < 0)
 		return r;
 	r = sandbox_start(spec, net, &hooks, &sandbox, spec->tty ? &master : NULL, err);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ const struct opt extra_options[] = {
 	OPT_BOOL(0, "http-proxy", struct extra_args, http_proxy),
 	OPT_STRING(0, "ipc", struct extra_args, ipc),
 	OPT_STRING(0, "isolation", struct extra_args, isolation),
+	OPT_TRISTATE(0, "layers", struct extra_args, layers),
 	OPT_BOOL(0, "no-hosts", struct extra_args, no_hosts),
 	OPT_STRING(0, "pid", struct extra_args, pid),
 	OPT_TRISTATE(0, "skip-unused-stages", struct extra_args, skip_unused),
@@ -42,11 +44,8 @@ const struct opt extra_options[] = {
 	OPT_IGNORED_BOOL(0, "no-hostname"),
 	OPT_IGNORED(0, "runtime"),
 	OPT_IGNORED(0, "runtime-flag"),
-	OPT_REFUSED_WHY(0, "cgroup-parent", "limits are set in a cgroup beside that of mica"),
 	OPT_REFUSED_WHY(0, "cpp-flag", "Containerfiles are not preprocessed; run cpp(1) first"),
 	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
-	OPT_REFUSED_WHY(0, "device", "steps get no devices of this machine"),
-	OPT_REFUSED_WHY(0, "group-add", "steps have the groups that the image's user has"),
 	OPT_REFUSED_WHY(0, "hooks-dir", NO_HOOKS),
 	OPT_REFUSED_WHY(0, "logfile", "redirect standard error instead: 2>FILE"),
 	OPT_REFUSED_WHY(0, "logsplit", "redirect standard error instead: 2>FILE"),
@@ -68,6 +67,8 @@ const struct opt extra_options[] = {
 void extra_args_init(struct extra_args *a)
 {
 	a->skip_unused = -1;
+	a->http_proxy = true;
+	a->layers = -1;
 	a->isolation = getenv("BUILDAH_ISOLATION");
 	if (a->isolation && !*a->isolation)
 		a->isolation = NULL;
@@ -87,16 +88,23 @@ static int apply_isolation(const char *value, struct err *err)
 
 static int apply_namespaces(const struct extra_args *a, struct err *err)
 {
+	static const char others[] = "steps join no namespace of others";
 	const struct {
-		const char *option, *value;
-	} given[] = {{"ipc", a->ipc}, {"pid", a->pid}, {"uts", a->uts}, {"cgroupns", a->cgroupns}};
+		const char *option, *value, *host; /* why not that of this machine */
+	} given[] = {
+		{"ipc", a->ipc, "a step could read and change this machine's shared memory"},
+		{"pid", a->pid, "a step could see and end this machine's processes"},
+		{"uts", a->uts, NULL},
+		{"cgroupns", a->cgroupns, "a step sees its own control group only"},
+	};
 	for (size_t i = 0; i < ARRAY_LEN(given); i++) {
 		const char *v = given[i].value;
-		if (v && *v && !streq(v, "private") && !streq(v, "container"))
-			return err_set(err, ERR_UNSUPPORTED,
-				"option '--%s': '%s' is not supported: each step has a namespace "
-				"of its own ('private')",
-				given[i].option, v);
+		if (!v || !*v || streq(v, "private") || streq(v, "container") ||
+			(streq(v, "host") && !given[i].host))
+			continue;
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--%s': '%s' is not supported: %s; known is 'private'",
+			given[i].option, v, streq(v, "host") ? given[i].host : others);
 	}
 	if (a->userns && *a->userns && !streq(a->userns, "host"))
 		return err_set(err, ERR_UNSUPPORTED,
@@ -149,7 +157,18 @@ static int apply_env(const struct strv *words, struct map *ret, struct err *err)
 	return 0;
 }
 
-static int volume_options(const char *text, struct run_mount *m, struct err *err)
+/* What happens anyway: nothing is labelled, no mount gets out of a step, and no device can be
+ * opened in a volume. */
+static bool is_harmless(const char *option)
+{
+	static const char *const options[] = {"z", "Z", "private", "rprivate", "nodev"};
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (streq(option, options[i]))
+			return true;
+	return false;
+}
+
+static int volume_options(const char *text, struct run_mount *m, bool *ret_overlay, struct err *err)
 {
 	AUTO_STRV struct strv words = STRV_INIT;
 	strv_split(&words, text, ',');
@@ -158,9 +177,17 @@ static int volume_options(const char *text, struct run_mount *m, struct err *err
 			m->read_only = true;
 		else if (streq(*w, "rw"))
 			m->read_only = false;
-		else if (!streq(*w, "z") && !streq(*w, "Z")) /* nothing is labelled here */
+		else if (streq(*w, "O"))
+			*ret_overlay = true;
+		else if (streq(*w, "U"))
 			return err_set(err, ERR_UNSUPPORTED,
-				"option '--volume': '%s' is not one of 'ro', 'rw', 'z', 'Z'", *w);
+				"option '--volume': 'U' is not supported: owners of this machine's "
+				"files are not changed; chown(1) them before the build");
+		else if (!is_harmless(*w))
+			return err_set(err, ERR_UNSUPPORTED,
+				"option '--volume': '%s' is not one of 'ro', 'rw', 'O', 'z', 'Z', "
+				"'private', 'rprivate', 'nodev'",
+				*w);
 	}
 	return 0;
 }
@@ -174,15 +201,17 @@ static int add_volume(const char *text, struct build_opts *o, struct err *err)
 	if (parts.n < 2 || parts.n > 3 || !*parts.v[0] || *parts.v[1] != '/')
 		return err_set(err, ERR_INVALID,
 			"option '--volume': '%s' is not DIRECTORY:/TARGET[:OPTIONS]", text);
-	if (parts.n == 3 && volume_options(parts.v[2], &m, err) < 0)
+	bool overlay = false;
+	if (parts.n == 3 && volume_options(parts.v[2], &m, &overlay, err) < 0)
 		return err->code;
-	m.source = open(parts.v[0], O_PATH | O_CLOEXEC);
+	m.source = open(parts.v[0], O_PATH | O_CLOEXEC | (overlay ? O_DIRECTORY : 0));
 	if (m.source < 0)
 		return err_sys(err, "option '--volume': cannot open '%s'", parts.v[0]);
 	m.target = path_clean(parts.v[1]);
-	struct run_spec *box = &o->box;
-	box->mounts = xreallocarray(box->mounts, box->n_mounts + 1, sizeof(*box->mounts));
-	box->mounts[box->n_mounts++] = m;
+	struct run_mount **list = overlay ? &o->overlays : &o->box.mounts;
+	size_t *n = overlay ? &o->n_overlays : &o->box.n_mounts;
+	*list = xreallocarray(*list, *n + 1, sizeof(**list));
+	(*list)[(*n)++] = m;
 	strv_add(&o->volumes, text);
 	return 0;
 }
@@ -208,5 +237,53 @@ int extra_args_apply(const struct extra_args *a, struct build_opts *o, struct er
 	o->http_proxy = a->http_proxy;
 	o->stdin = a->stdin;
 	o->box.no_hosts = a->no_hosts;
+	o->box.host_uts = a->uts && streq(a->uts, "host");
+	return 0;
+}
+
+int extra_args_layers(const struct extra_args *a, bool *ret, struct err *err)
+{
+	const char *text = getenv("BUILDAH_LAYERS");
+	*ret = a->layers != 0;
+	if (a->layers < 0 && text && *text && !opt_parse_bool(text, ret))
+		return err_set(
+			err, ERR_INVALID, "BUILDAH_LAYERS: '%s' is not 'true' or 'false'", text);
+	return 0;
+}
+
+/* --- build arguments that mean something to the builder --------------------------------------- */
+
+static const char *build_arg(const struct build_opts *o, const char *name)
+{
+	const char *value = map_get(&o->build_args, name);
+	if (!value && map_has(&o->build_args, name))
+		value = getenv(name);
+	return value && *value ? value : NULL;
+}
+
+/* As in /etc/hosts, and what sethostname(2) takes. */
+static bool is_hostname(const char *s)
+{
+	size_t n = strlen(s);
+	return n <= HOST_NAME_MAX && *s != '-' && *s != '.' &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == n;
+}
+
+int buildkit_args_apply(struct build_opts *o, struct err *err)
+{
+	const char *host = build_arg(o, "BUILDKIT_SANDBOX_HOSTNAME");
+	const char *multi = build_arg(o, "BUILDKIT_MULTI_PLATFORM");
+	if (host && !is_hostname(host))
+		return err_set(err, ERR_INVALID,
+			"option '--build-arg BUILDKIT_SANDBOX_HOSTNAME': '%s' is not a host name",
+			host);
+	if (host)
+		o->box.hostname = xstrdup(host);
+	if (multi && !opt_parse_bool(multi, &o->always_index))
+		return err_set(err, ERR_INVALID,
+			"option '--build-arg BUILDKIT_MULTI_PLATFORM': '%s' is not 'true' or "
+			"'false'",
+			multi);
+	o->cache_ns = build_arg(o, "BUILDKIT_CACHE_MOUNT_NS");
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@ struct build_args {
 	struct strv os_features;
 	const char *os_version;
 	bool all_platforms;
-	bool check, no_cache, quiet, pull_always, pull_never, rewrite_timestamp, layers;
+	bool check, no_cache, quiet, pull_always, pull_never, rewrite_timestamp;
 	struct strv cache_from, cache_to;
 	const char *cache_ttl;
 	bool explain_cache;
@@ -56,7 +57,6 @@ static const struct opt build_options[] = {
 	OPT_STRING(0, "ignorefile", struct build_args, ignorefile),
 	OPT_UINT('j', "jobs", struct build_args, jobs),
 	OPT_STRV(0, "label", struct build_args, labels),
-	OPT_BOOL(0, "layers", struct build_args, layers),
 	OPT_BOOL(0, "no-cache", struct build_args, no_cache),
 	OPT_STRV(0, "no-cache-filter", struct build_args, no_cache_filter),
 	OPT_STRV(0, "os-feature", struct build_args, os_features),
@@ -92,7 +92,6 @@ static void build_init(void *args)
 	extra_args_init(&a->extra);
 	output_args_init(&a->output);
 	remote_args_init(&a->remote);
-	a->layers = true;
 }
 
 /* "NAME=value"; "NAME" has no value of its own. */
@@ -153,6 +152,9 @@ static int set_pull(const struct build_args *a, struct build_opts *o, struct err
 		return err_set(err, ERR_INVALID,
 			"option '--pull': '%s' is not one of 'always', 'missing', 'never', 'newer'",
 			a->pull);
+	/* docker and buildah: what is meant when nothing is said, not what --pull=never means */
+	if (a->pull && o->pull.policy == PULL_NEVER && strcasecmp(a->pull, "never") != 0)
+		o->pull.policy = PULL_MISSING;
 	if (a->pull_always)
 		o->pull.policy = PULL_ALWAYS;
 	if (a->pull_never)
@@ -208,7 +210,18 @@ static int set_platforms(const struct build_args *a, struct build_opts *o, struc
 	return 0;
 }
 
-static int set_opts(const struct app *app, const struct build_args *a, const struct strv *rest,
+/* buildah without layers has no cache, and makes one layer of what the build adds. */
+static int set_layers(struct build_args *a, struct build_opts *o, struct err *err)
+{
+	bool layers;
+	if (extra_args_layers(&a->extra, &layers, err) < 0)
+		return err->code;
+	o->no_cache = a->no_cache || !layers;
+	a->output.squash = a->output.squash || !layers;
+	return 0;
+}
+
+static int set_opts(const struct app *app, struct build_args *a, const struct strv *rest,
 	struct build_opts *o, struct err *err)
 {
 	strv_copy(&o->files, &a->files);
@@ -217,17 +230,19 @@ static int set_opts(const struct app *app, const struct build_args *a, const str
 	strv_copy(&o->ssh, &a->ssh);
 	strv_copy(&o->cache_from, &a->cache_from);
 	strv_copy(&o->cache_to, &a->cache_to);
-	strv_copy(&o->no_cache_stages, &a->no_cache_filter);
+	STRV_FOREACH (names, &a->no_cache_filter)
+		strv_split(&o->no_cache_stages, *names, ',');
 	o->target = a->target;
-	o->no_cache = a->no_cache || !a->layers;
+	strv_copy(&o->devices, &a->box.devices);
 	o->explain = a->explain_cache;
 	o->ignore_file = a->ignorefile;
 	o->jobs = a->jobs > 1024 ? 1024 : (unsigned)a->jobs;
-	remote_args_apply(app, &a->remote, &o->pull.remote);
 	o->box.network = RUN_NETWORK_PRIVATE;
-	if (set_platforms(a, o, err) < 0 || box_args_apply(&a->box, &o->box, err) < 0 ||
-		extra_args_apply(&a->extra, o, err) < 0 ||
+	if (remote_args_apply(app, &a->remote, &o->pull.remote, err) < 0 ||
+		set_platforms(a, o, err) < 0 || box_args_apply(&a->box, &o->box, err) < 0 ||
+		set_layers(a, o, err) < 0 || extra_args_apply(&a->extra, o, err) < 0 ||
 		add_pairs(&a->build_args, "build-arg", false, &o->build_args, err) < 0 ||
+		buildkit_args_apply(o, err) < 0 ||
 		add_pairs(&a->build_contexts, "build-context", false, &o->contexts, err) < 0 ||
 		add_pairs(&a->labels, "label", true, &o->labels, err) < 0 ||
 		set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0 ||
@@ -308,7 +323,7 @@ static int progress_mode(const struct build_args *a, enum progress_mode *ret, st
 
 static int build_main(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct build_args *a = args;
+	struct build_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_TXN struct txn *t = NULL;
 	struct build_opts o;

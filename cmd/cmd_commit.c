@@ -114,7 +114,8 @@ static int deliver(struct app *app, struct store *s, const struct commit_args *a
 	struct digest digest;
 
 	if (dest && is_elsewhere(dest)) {
-		remote_args_apply(app, &a->remote, &push.remote);
+		if (remote_args_apply(app, &a->remote, &push.remote, err) < 0)
+			return err->code;
 		push.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
 		int r = image_push(s, &made->root, NULL, dest, &push, &digest, err);
 		out_progress_done(&app->out);

@@ -201,7 +201,8 @@ static int run(struct app *app, const struct copy_args *a, bool add, const struc
 		.parents = a->parents};
 
 	strv_copy(&o.excludes, &a->excludes);
-	remote_args_apply(app, &a->remote, &o.remote);
+	if (remote_args_apply(app, &a->remote, &o.remote, err) < 0)
+		return err->code;
 	int r = copy_to(app, a, rest, &o, err);
 	mem_close_p(&o.source_root);
 	strv_done(&o.sources);

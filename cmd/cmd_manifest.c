@@ -113,7 +113,8 @@ static int find_all(struct app *app, struct store *s, const struct create_args *
 {
 	struct pull_opts o = {.all_platforms = a->all};
 	int r = 0;
-	remote_args_apply(app, &a->remote, &o.remote);
+	if (remote_args_apply(app, &a->remote, &o.remote, err) < 0)
+		return err->code;
 	o.progress = out_progress(&app->out, PROGRESS_AUTO);
 	for (size_t i = 1; r == 0 && i < images->n; i++) {
 		struct index found = {0};
@@ -207,7 +208,8 @@ static int find_entries(struct app *app, struct store *s, const struct add_args 
 {
 	struct pull_opts o = {.all_platforms = a->all};
 	const struct entry_args *e = &a->entry;
-	remote_args_apply(app, &a->remote, &o.remote);
+	if (remote_args_apply(app, &a->remote, &o.remote, err) < 0)
+		return err->code;
 	platform_host(&o.platform);
 	if (e->arch)
 		o.platform.variant[0] = '\0';

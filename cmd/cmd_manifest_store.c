@@ -184,7 +184,8 @@ static int send(struct app *app, struct store *s, const struct push_args *a,
 	else if (a->format)
 		return err_set(err, ERR_INVALID,
 			"option '--format': '%s' is not one of 'oci', 'v2s2'", a->format);
-	remote_args_apply(app, &a->remote, &o.remote);
+	if (remote_args_apply(app, &a->remote, &o.remote, err) < 0)
+		return err->code;
 	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
 	int r = image_push(s, d, ref, where, &o, &digest, err);
 	out_progress_done(&app->out);

@@ -69,7 +69,8 @@ static int pull_run(struct app *app, void *args, const struct strv *rest, struct
 	r = app_store(app, false, &s, err);
 	if (r < 0)
 		return r;
-	remote_args_apply(app, &a->remote, &o.remote);
+	if (remote_args_apply(app, &a->remote, &o.remote, err) < 0)
+		return err->code;
 	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
 	r = image_pull(s, rest->v[0], &o, &pulled, err);
 	out_progress_done(&app->out);

@@ -98,7 +98,8 @@ static int send(struct app *app, struct store *s, const struct push_args *a,
 	int r = parse_format(a->format, &o.format, err);
 	if (r < 0)
 		return r;
-	remote_args_apply(app, &a->remote, &o.remote);
+	if (remote_args_apply(app, &a->remote, &o.remote, err) < 0)
+		return err->code;
 	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
 	r = image_push(s, what, name, location, &o, &digest, err);
 	out_progress_done(&app->out);

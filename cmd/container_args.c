@@ -19,8 +19,6 @@ const struct opt space_options[] = {
 	OPT_STRING(0, "pid", struct space_args, pid),
 	OPT_STRING(0, "userns", struct space_args, userns),
 	OPT_STRING(0, "uts", struct space_args, uts),
-	OPT_REFUSED_WHY(0, "cgroup-parent", "limits are set in a cgroup beside that of mica"),
-	OPT_REFUSED_WHY(0, "device", "commands get no devices of this machine"),
 	OPT_REFUSED_WHY(0, "userns-gid-map", NO_USERNS),
 	OPT_REFUSED_WHY(0, "userns-gid-map-group", NO_USERNS),
 	OPT_REFUSED_WHY(0, "userns-uid-map", NO_USERNS),

@@ -44,7 +44,9 @@ int image_get(struct app *app, struct store *s, const struct image_get_args *a, 
 	if (here)
 		name_used(s, &top);
 	if (r == 0 && (!here || (!by_id && (o.policy == PULL_ALWAYS || o.policy == PULL_NEWER)))) {
-		remote_args_apply(app, a->remote, &o.remote);
+		r = remote_args_apply(app, a->remote, &o.remote, err);
+		if (r < 0)
+			return r;
 		o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
 		r = image_pull(s, text, &o, &pulled, err);
 		out_progress_done(&app->out);

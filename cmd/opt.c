@@ -137,8 +137,7 @@ static int unknown_option(const struct parse *p, const char *name, size_t n, str
 
 /* --- values ---------------------------------------------------------------------------------- */
 
-/* as Go's strconv.ParseBool */
-static bool parse_bool(const char *s, bool *ret)
+bool opt_parse_bool(const char *s, bool *ret)
 {
 	static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
 	static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
@@ -159,15 +158,15 @@ static int set_value(const struct found *f, const char *value, struct err *err)
 
 	switch (f->opt->kind) {
 	case OPT_KIND_BOOL:
-		ok = parse_bool(value, (bool *)f->field);
+		ok = opt_parse_bool(value, (bool *)f->field);
 		break;
 	case OPT_KIND_TRISTATE:
-		ok = parse_bool(value, &b);
+		ok = opt_parse_bool(value, &b);
 		if (ok)
 			*(int *)(void *)f->field = b;
 		break;
 	case OPT_KIND_IGNORED_BOOL:
-		ok = parse_bool(value, &b);
+		ok = opt_parse_bool(value, &b);
 		break;
 	case OPT_KIND_STRING:
 	case OPT_KIND_MAYBE_STRING:

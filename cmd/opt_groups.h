@@ -18,12 +18,14 @@ struct remote_args {
 	const char *creds;
 	const char *cert_dir;
 	int tls_verify;
+	const char *retry_delay;
 	uint64_t retry;
 };
 extern const struct opt remote_options[];
 void remote_args_init(struct remote_args *a); /* to be called by the command's init */
-/* Borrows from a. */
-void remote_args_apply(const struct app *app, const struct remote_args *a, struct remote_opts *ret);
+/* Borrows from a. ERR_INVALID */
+int remote_args_apply(const struct app *app, const struct remote_args *a, struct remote_opts *ret,
+	struct err *err) __attribute__((warn_unused_result));
 
 /* --platform --os --arch --variant */
 struct platform_args {
@@ -45,16 +47,17 @@ int platform_args_list(const struct platform_args *a, struct platform_list *ret,
  * --cpu-shares/-c --cpus --cpuset-cpus
  * --cpuset-mems --pids-limit --ulimit --shm-size --network/--net --add-host --dns --dns-search
  * --dns-option --cap-add --cap-drop
- * --security-opt */
+ * --security-opt --device --group-add --cgroup-parent */
 struct box_args {
 	uint64_t memory, shm_size, cpu_period, cpu_shares;
 	int64_t cpu_quota, pids_limit;
-	const char *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems, *network;
+	const char *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems, *network, *cgroup_parent;
 	struct strv ulimits, add_hosts, dns, dns_search, dns_options, cap_add, cap_drop,
-		security_opts;
+		security_opts, devices, groups;
 };
 extern const struct opt box_options[];
-/* Fills limits, rlimits, network, add_hosts, dns*, cap_*, seccomp_profile, no_new_privs, shm_size
- * of an initialised spec. ERR_INVALID, ERR_UNSUPPORTED */
+/* Fills limits, rlimits, network, add_hosts, dns*, cap_*, seccomp_profile, no_new_privs, shm_size,
+ * groups of an initialised spec, and adds devices to its mounts, which stay open.
+ * ERR_INVALID, ERR_UNSUPPORTED, ERR_DENIED: a device that we may not use */
 int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *err)
 	__attribute__((warn_unused_result));

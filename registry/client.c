@@ -162,6 +162,8 @@ static unsigned backoff_ms(unsigned failures)
 static void sleep_first(struct exchange *x, unsigned failures, unsigned retry_after_s)
 {
 	unsigned asked = retry_after_s * 1000, ms = backoff_ms(failures);
+	if (x->client->opts.retry_delay_ms)
+		ms = x->client->opts.retry_delay_ms;
 	x->wake_ms = clock_ms() + (asked > ms ? asked : ms);
 	x->next = x->client->sleeping;
 	x->client->sleeping = x;

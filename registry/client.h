@@ -21,7 +21,7 @@
 struct client_opts {
 	char *authfile, *creds, *cert_dir; /* or NULL */
 	int tls_verify; /* as in struct remote_opts */
-	unsigned retries;
+	unsigned retries, retry_delay_ms; /* as in struct remote_opts */
 };
 
 /* One host[:port], and what was learnt of it. */

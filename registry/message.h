@@ -6,7 +6,8 @@
  * {"progress":BYTES} before it.
  *
  * First the session: {"op":"session", "authfile", "creds", "cert_dir", "tls_verify",
- * "registries_conf", "retries", "debug"}; no reply. Then, with "ref" a full reference:
+ * "registries_conf", "retries", "retry_delay_ms", "debug"}; no reply. Then, with "ref" a full
+ * reference:
  *	manifest      + descriptor to write to; "ref" (tag or digest), "head"
  *	              -> "media_type", "digest" (the header's, a hint only), "size"
  *	has_manifest  "ref" (tag or digest), of the registry that a push goes to -> the same

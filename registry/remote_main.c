@@ -41,6 +41,8 @@ static void start_session(struct client *c, const struct json *j, struct err *re
 	copy_string(&c->opts.cert_dir, j, "cert_dir");
 	c->opts.tls_verify = (int)json_int(json_get(j, "tls_verify"));
 	c->opts.retries = retries < 0 ? 0 : retries > RETRIES_MAX ? RETRIES_MAX : (unsigned)retries;
+	int64_t delay = json_int(json_get(j, "retry_delay_ms"));
+	c->opts.retry_delay_ms = delay < 0 || delay > UINT32_MAX ? 0 : (unsigned)delay;
 	log_enable(json_bool(json_get(j, "debug")));
 	if (registries_load(
 		    json_text(json_get(j, "registries_conf")), &c->registries, ret_refused) < 0)

@@ -35,6 +35,7 @@ struct remote_opts {
 	const char *registries_conf; /* NULL: $CONTAINERS_REGISTRIES_CONF, ~/.config/containers,
 	                                /etc/containers */
 	unsigned retries; /* after a first failure that may pass */
+	unsigned retry_delay_ms; /* before each of them; 0: some time that grows */
 };
 
 struct pull_opts {

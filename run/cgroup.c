@@ -238,17 +238,58 @@ static unsigned needed(const struct run_limits *l, const char *flags[CONTROLLERS
 	return set;
 }
 
+/*
+ * The cgroup that the user names, from the top of the hierarchy; what is missing of it is made, and
+ * stays. Version 1: each of them gets the processors and memory nodes of the one above. Version 2:
+ * each hands the controllers down.
+ */
+static int given_parent(const struct hierarchy *h, unsigned need, const char *parent,
+	char **ret_parent, struct err *err)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	AUTO_FREE char *clean = path_clean_rel(parent), *dir = xstrdup(h->mount);
+	strv_split(&names, clean, '/');
+	STRV_FOREACH (name, &names) {
+		bool ready = !h->v2 || cgroup_v2_delegate(dir, need);
+		if (ready && **name) {
+			mem_replace(&dir, path_join(dir, *name));
+			ready = (mkdir(dir, 0755) == 0 || errno == EEXIST) &&
+			        (h->v2 || cgroup_v1_inherit(dir, h->controllers));
+		}
+		if (!ready) {
+			err_sys(err, "cannot prepare cgroup '%s'", dir);
+			return err->code = ERR_UNSUPPORTED;
+		}
+	}
+	if (h->v2 && !cgroup_v2_delegate(dir, need)) {
+		err_sys(err, "cgroup '%s' cannot be divided", dir);
+		return err->code = ERR_UNSUPPORTED;
+	}
+	*ret_parent = take(dir);
+	return 0;
+}
+
+static int find_parent(const struct hierarchy *h, unsigned need, const struct run_limits *l,
+	char **ret_parent, struct err *err)
+{
+	if (l->parent)
+		return given_parent(h, need, l->parent, ret_parent, err) < 0
+		               ? err_wrap(err, "--cgroup-parent")
+		               : 0;
+	return h->v2 ? cgroup_v2_parent(h, need, ret_parent, err)
+	             : cgroup_v1_parent(h, need, ret_parent, err);
+}
+
 struct note {
 	int (*fn)(void *arg, const char *path, struct err *err);
 	void *arg;
 };
 
-static int make_dir(struct cgroup *g, const struct hierarchy *h, unsigned need, const char *name,
-	const struct note *note, struct err *err)
+static int make_dir(struct cgroup *g, const struct hierarchy *h, unsigned need,
+	const struct run_limits *l, const char *name, const struct note *note, struct err *err)
 {
 	AUTO_FREE char *parent = NULL;
-	int r = h->v2 ? cgroup_v2_parent(h, need, &parent, err)
-	              : cgroup_v1_parent(h, need, &parent, err);
+	int r = find_parent(h, need, l, &parent, err);
 	if (r < 0)
 		return r;
 	AUTO_FREE char *path = path_join(parent, name);
@@ -279,21 +320,24 @@ static int make_dirs(
 	AUTO_HIERARCHIES struct hierarchies hs = {0};
 	const char *flags[CONTROLLERS] = {0};
 	unsigned left = needed(l, flags);
+	/* who names a cgroup wants its limits, whatever they are */
+	unsigned also = l->parent ? (1U << CONTROLLERS) - 1 : 0;
 	char name[32] = "mica-";
 	tmp_random_name(name + 5, 16);
 	int r = find_hierarchies(&hs, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < hs.n && left; i++) {
-		unsigned here = hs.h[i].controllers & left;
+	for (size_t i = 0; i < hs.n && (left | also); i++) {
+		unsigned here = hs.h[i].controllers & (hs.h[i].v2 ? left : left | also);
 		if (!here)
 			continue;
-		r = make_dir(g, &hs.h[i], here, name, note, err);
-		if (r == ERR_UNSUPPORTED)
+		r = make_dir(g, &hs.h[i], here, l, name, note, err);
+		if (r == ERR_UNSUPPORTED && (here & left) && !l->parent)
 			return err_wrap(err, "%s", flags[__builtin_ctz(here)]);
 		if (r < 0)
 			return r;
 		left &= ~here;
+		also &= ~here;
 	}
 	if (left) {
 		int i = __builtin_ctz(left);
@@ -305,7 +349,8 @@ static int make_dirs(
 }
 
 /* In version 2 alone, and only where nothing speaks against it: the sandbox works without. */
-static int make_plain_dir(struct cgroup *g, const struct note *note, struct err *err)
+static int make_plain_dir(
+	struct cgroup *g, const struct run_limits *l, const struct note *note, struct err *err)
 {
 	AUTO_HIERARCHIES struct hierarchies hs = {0};
 	char name[32] = "mica-";
@@ -315,8 +360,10 @@ static int make_plain_dir(struct cgroup *g, const struct note *note, struct err 
 		r = ERR_UNSUPPORTED; /* no /proc, so no sandbox either: let that one say it */
 	for (size_t i = 0; i < hs.n && r == 0 && g->n == 0; i++)
 		if (hs.h[i].v2)
-			r = make_dir(g, &hs.h[i], 0, name, note, err);
-	if (r != ERR_UNSUPPORTED)
+			r = make_dir(g, &hs.h[i], 0, l, name, note, err);
+	if (r == 0 && l->parent && g->n == 0)
+		return err_set(err, ERR_UNSUPPORTED, "--cgroup-parent: this host has no cgroups");
+	if (r != ERR_UNSUPPORTED || l->parent)
 		return r;
 	log_debug("the sandbox has no cgroup of its own: %s", err->msg);
 	err_clear(err);
@@ -332,7 +379,9 @@ int cgroup_create(const struct run_limits *l,
 		return err_set(err, ERR_INVALID, "--memory-swap needs --memory");
 	struct note n = {.fn = note, .arg = arg};
 	struct cgroup *g = xcalloc(1, sizeof(*g));
-	int r = needed(l, flags) ? make_dirs(g, l, &n, err) : make_plain_dir(g, &n, err);
+	int r = needed(l, flags) || l->parent ? make_dirs(g, l, &n, err) : 0;
+	if (r == 0 && g->n == 0)
+		r = make_plain_dir(g, l, &n, err);
 	for (size_t i = 0; i < g->n && r == 0; i++)
 		r = g->dirs[i].v2 ? cgroup_v2_limit(&g->dirs[i], l, err)
 		                  : cgroup_v1_limit(&g->dirs[i], l, err);
@@ -350,7 +399,7 @@ int cgroup_create(const struct run_limits *l,
 int cgroup_check(const struct run_limits *l, struct err *err)
 {
 	const char *flags[CONTROLLERS] = {0};
-	if (!needed(l, flags) && !l->memory_swap)
+	if (!needed(l, flags) && !l->memory_swap && !l->parent)
 		return 0;
 	/* The only honest check is to do it. */
 	struct cgroup *g;

@@ -54,6 +54,11 @@ int cgroup_v1_parent(const struct hierarchy *h, unsigned need, char **ret_parent
 	__attribute__((warn_unused_result));
 int cgroup_v2_parent(const struct hierarchy *h, unsigned need, char **ret_parent, struct err *err)
 	__attribute__((warn_unused_result));
+/* A child of dir can have these controllers; false with errno. */
+bool cgroup_v2_delegate(const char *dir, unsigned need);
+/* Processes may enter this directory: it has the processors and memory nodes of the one above,
+ * unless it has some of its own. False with errno. */
+bool cgroup_v1_inherit(const char *dir, unsigned controllers);
 int cgroup_v1_limit(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)
 	__attribute__((warn_unused_result));
 int cgroup_v2_limit(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)

@@ -78,10 +78,28 @@ static int limit_cpuset(const struct cgroup_dir *d, const char *file, const char
 	return 0;
 }
 
+bool cgroup_v1_inherit(const char *dir, unsigned controllers)
+{
+	static const char *const files[][2] = {
+		{"cpuset.cpus", "../cpuset.cpus"}, {"cpuset.mems", "../cpuset.mems"}};
+	char text[4096];
+	AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || !(controllers & CONTROLLER_CPUSET))
+		return fd >= 0;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		if (cgroup_read(fd, files[i][0], text, sizeof(text)) < 0)
+			return false;
+		if (!*text && (cgroup_read(fd, files[i][1], text, sizeof(text)) < 0 ||
+				      cgroup_write(fd, files[i][0], text) < 0))
+			return false;
+	}
+	return true;
+}
+
 int cgroup_v1_limit(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)
 {
 	int r = 0;
-	if (d->controllers & CONTROLLER_MEMORY)
+	if (d->controllers & CONTROLLER_MEMORY && l->memory)
 		r = limit_memory(d, l, err);
 	if (r == 0 && d->controllers & CONTROLLER_CPU)
 		r = limit_cpu(d, l, err);
@@ -90,7 +108,7 @@ int cgroup_v1_limit(const struct cgroup_dir *d, const struct run_limits *l, stru
 		if (r == 0)
 			r = limit_cpuset(d, "cpuset.mems", "--cpuset-mems", l->cpuset_mems, err);
 	}
-	if (r == 0 && d->controllers & CONTROLLER_PIDS) {
+	if (r == 0 && d->controllers & CONTROLLER_PIDS && l->pids) {
 		char text[32];
 		snprintf(text, sizeof(text), "%" PRIu64, l->pids);
 		if (cgroup_write(d->fd, "pids.max", text) < 0)

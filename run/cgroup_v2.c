@@ -53,6 +53,12 @@ static bool can_delegate(int dir, unsigned need)
 	return true;
 }
 
+bool cgroup_v2_delegate(const char *dir, unsigned need)
+{
+	AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && (!need || can_delegate(fd, need));
+}
+
 /* Moves the processes of dir into a child, so that dir can be divided. */
 static bool vacate(int dir)
 {

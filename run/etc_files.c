@@ -12,21 +12,34 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #define ETC_FILE_MAX (256 * KIB)
 
+/* Where the host is as seen from inside; NULL: nowhere. */
+static const char *host_address(const struct box *b)
+{
+	return b->spec->network == RUN_NETWORK_HOST ? "127.0.0.1" : b->gateway;
+}
+
 static void write_hosts(const struct box *b, struct buf *out)
 {
+	char own[HOST_NAME_MAX + 1] = "";
 	const char *name = b->spec->hostname ? b->spec->hostname : "mica";
+	if (b->spec->host_uts && gethostname(own, sizeof(own) - 1) == 0)
+		name = own;
 	buf_addf(out, "127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n", name);
 	STRV_FOREACH (host, &b->spec->add_hosts) {
 		/* the name ends at the first colon, an IPv6 address has more of them */
 		const char *colon = strchr(*host, ':');
-		if (colon)
-			buf_addf(out, "%s\t%.*s\n", colon + 1, (int)(colon - *host), *host);
+		const char *address = colon ? colon + 1 : NULL;
+		if (address && streq(address, RUN_HOST_GATEWAY))
+			address = host_address(b);
+		if (address)
+			buf_addf(out, "%s\t%.*s\n", address, (int)(colon - *host), *host);
 	}
 }
 

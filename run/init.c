@@ -111,6 +111,8 @@ static int build_box(struct box *b, struct err *err)
 	/* the image's own accounts, before anything is mounted over /etc */
 	if (r == 0)
 		r = user_resolve(b->root, b->spec->user, &b->user, err);
+	if (r == 0)
+		r = user_add_groups(b->root, &b->spec->groups, &b->user, err);
 	/* while the old root is there: devices are bound from it, and proc is only allowed where a
 	 * full one is visible */
 	if (r == 0)

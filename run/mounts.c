@@ -489,7 +489,8 @@ static int mount_user(struct box *b, const struct run_mount *m, int given, struc
 		r = check_target(b, m->target, target, err);
 	if (r < 0)
 		return r;
-	uint64_t attrs = MOUNT_ATTR_NODEV | (m->read_only ? MOUNT_ATTR_RDONLY : 0);
+	uint64_t attrs = m->device ? MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV;
+	attrs |= m->read_only ? MOUNT_ATTR_RDONLY : 0;
 	if (m->kind != RUN_MOUNT_TMPFS) {
 		if (mount_attach(source, target, attrs, true) < 0)
 			return err_sys(err, "cannot mount on '%s'", m->target);

@@ -44,13 +44,15 @@ static pid_t clone_with(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 	return pid;
 }
 
-pid_t namespaces_clone(enum run_network network, int cgroup_fd, bool *ret_in_cgroup, int *ret_pidfd,
-	struct err *err)
+pid_t namespaces_clone(const struct run_spec *spec, int cgroup_fd, bool *ret_in_cgroup,
+	int *ret_pidfd, struct err *err)
 {
 	/* The cgroup namespace is left for later: its root is the cgroup that one is in when it is
 	 * made. */
-	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-	if (network == RUN_NETWORK_NONE)
+	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC;
+	if (!spec->host_uts)
+		flags |= CLONE_NEWUTS;
+	if (spec->network == RUN_NETWORK_NONE)
 		flags |= CLONE_NEWNET;
 	*ret_in_cgroup = cgroup_fd >= 0;
 	pid_t pid = clone_with(flags, cgroup_fd, ret_pidfd);
@@ -90,7 +92,7 @@ int namespaces_setup(const struct box *b, struct err *err)
 			return r;
 	}
 	const char *name = b->spec->hostname ? b->spec->hostname : "mica";
-	if (sethostname(name, strlen(name)) < 0)
+	if (!b->spec->host_uts && sethostname(name, strlen(name)) < 0)
 		return err_sys(err, "cannot set the host name '%s'", name);
 	return 0;
 }

@@ -2,14 +2,18 @@
 #include "run/network.h"
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/strv.h"
 #include "run/userns.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
+#include <net/route.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -33,19 +37,22 @@
 struct helper {
 	const char *name;
 	const char *dns; /* where it answers DNS questions with the help of the host's resolver */
-	void (*arguments)(struct strv *argv);
+	const char *gateway; /* the host, if it may be reached; NULL: the host's own gateway */
+	void (*arguments)(struct strv *argv, bool gateway);
 };
 
-static void pasta_arguments(struct strv *argv)
+static void pasta_arguments(struct strv *argv, bool gateway)
 {
 	static const char *const fixed[] = {"pasta", "--config-net", "--foreground", "--quiet",
 		"--netns", HELPER_NETNS,
-		/* the host is not reachable under the gateway's address, and no port is forwarded
-	           either way */
-		"--no-map-gw", "-t", "none", "-u", "none", "-T", "none", "-U", "none",
-		"--dns-forward", "169.254.1.1", "--pid", "/proc/self/fd/0"};
+		/* no port is forwarded either way */
+		"-t", "none", "-u", "none", "-T", "none", "-U", "none", "--dns-forward",
+		"169.254.1.1", "--pid", "/proc/self/fd/0"};
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		strv_add(argv, fixed[i]);
+	/* else the host is reachable under the gateway's address */
+	if (!gateway)
+		strv_add(argv, "--no-map-gw");
 	/* as real root it would become nobody before it can enter the namespace; it sandboxes
 	 * itself afterwards in any case */
 	if (!userns_is_rootless()) {
@@ -54,18 +61,21 @@ static void pasta_arguments(struct strv *argv)
 	}
 }
 
-static void slirp_arguments(struct strv *argv)
+static void slirp_arguments(struct strv *argv, bool gateway)
 {
 	static const char *const fixed[] = {"slirp4netns", "--configure", "--mtu=65520",
-		"--disable-host-loopback", "--enable-sandbox", "--netns-type=path", "--ready-fd=0",
-		HELPER_NETNS, "tap0"};
+		"--enable-sandbox", "--netns-type=path", "--ready-fd=0"};
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		strv_add(argv, fixed[i]);
+	if (!gateway)
+		strv_add(argv, "--disable-host-loopback");
+	strv_add(argv, HELPER_NETNS);
+	strv_add(argv, "tap0");
 }
 
 static const struct helper helpers[] = {
-	{"pasta", "169.254.1.1", pasta_arguments},
-	{"slirp4netns", "10.0.2.3", slirp_arguments},
+	{"pasta", "169.254.1.1", NULL, pasta_arguments},
+	{"slirp4netns", "10.0.2.3", "10.0.2.2", slirp_arguments},
 };
 
 struct network {
@@ -73,6 +83,8 @@ struct network {
 	size_t which; /* in helpers */
 	pid_t pid; /* 0: none */
 	int ready; /* read end; -1 once it is */
+	bool gateway; /* wanted */
+	char host_gateway[INET_ADDRSTRLEN]; /* of the host's default route; "": it has none */
 };
 
 /*
@@ -139,7 +151,7 @@ static int start_helper(struct network *n, struct err *err)
 		if (pipe2(fds, O_CLOEXEC) < 0)
 			return err_sys(err, "cannot create a pipe");
 		AUTO_STRV struct strv argv = STRV_INIT;
-		helpers[n->which].arguments(&argv);
+		helpers[n->which].arguments(&argv, n->gateway);
 		const struct proc_opts opts = {
 			.in = fds[1], .out = -1, .errfd = -1, .keep_fd = n->netns};
 		int r = proc_spawn(
@@ -168,10 +180,37 @@ static void stop_helper(struct network *n)
 	n->ready = -1;
 }
 
-int network_start(struct network **ret, struct err *err)
+/* The gateway of the default route with the lowest metric, from route(5) of the kernel's table:
+ * addresses are in hexadecimal, as they are in memory. pasta takes the same one. */
+static void find_gateway(char ret[INET_ADDRSTRLEN])
+{
+	AUTO_FREE char *text = NULL;
+	struct err ignored = ERR_INIT;
+	size_t n;
+	unsigned long best = ULONG_MAX;
+	if (fs_read_file(AT_FDCWD, "/proc/self/net/route", MIB, &text, &n, &ignored) < 0)
+		return;
+	AUTO_STRV struct strv lines = STRV_INIT;
+	strv_split(&lines, text, '\n');
+	STRV_FOREACH (line, &lines) {
+		unsigned dest, gateway, flags, mask;
+		unsigned long metric;
+		if (sscanf(*line, "%*s %x %x %x %*u %*u %lu %x", &dest, &gateway, &flags, &metric,
+			    &mask) != 5 ||
+			dest || mask || !(flags & RTF_GATEWAY) || metric >= best)
+			continue;
+		const struct in_addr address = {.s_addr = gateway};
+		if (inet_ntop(AF_INET, &address, ret, INET_ADDRSTRLEN))
+			best = metric;
+	}
+}
+
+int network_start(bool gateway, struct network **ret, struct err *err)
 {
 	struct network *n = xcalloc(1, sizeof(*n));
 	n->netns = n->ready = -1;
+	n->gateway = gateway;
+	find_gateway(n->host_gateway);
 	int r = open_namespace(&n->netns, err);
 	if (r == 0)
 		r = start_helper(n, err);
@@ -196,7 +235,7 @@ int network_ready(struct network *n, struct err *err)
 		if (got > 0) {
 			mem_close_p(&n->ready);
 			n->ready = -1;
-			return 0;
+			break;
 		}
 		/* pasta copies the host's addresses and has nothing to do on a host without any;
 		 * slirp4netns brings its own */
@@ -208,6 +247,11 @@ int network_ready(struct network *n, struct err *err)
 				"%s could not connect the private network%s", name,
 				polled == 0 ? " in time" : "");
 	}
+	if (n->gateway && !network_gateway(n))
+		return err_set(err, ERR_UNSUPPORTED,
+			"'host-gateway': this machine has no default route, so %s has no address "
+			"for it",
+			network_helper(n));
 	return 0;
 }
 
@@ -224,6 +268,15 @@ const char *network_helper(const struct network *n)
 const char *network_dns(const struct network *n)
 {
 	return n->which < ARRAY_LEN(helpers) ? helpers[n->which].dns : NULL;
+}
+
+const char *network_gateway(const struct network *n)
+{
+	if (!n->gateway || n->which >= ARRAY_LEN(helpers))
+		return NULL;
+	if (helpers[n->which].gateway)
+		return helpers[n->which].gateway;
+	return *n->host_gateway ? n->host_gateway : NULL;
 }
 
 void network_stop(struct network *n)

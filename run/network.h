@@ -4,16 +4,21 @@
  * slirp4netns, made once a build and shared by its steps. The helper dies with us.
  */
 #pragma once
+#include <stdbool.h>
 
 struct err;
 struct network;
 
 /* Starts the helper and returns at once; network_ready() waits until the namespace is connected.
- * ERR_NOT_FOUND: neither program is installed. */
-int network_start(struct network **ret, struct err *err) __attribute__((warn_unused_result));
+ * gateway: the host is to be reachable, services on its loopback interface among them.
+ * ERR_NOT_FOUND: neither program is installed; ERR_UNSUPPORTED: the host cannot be reached. */
+int network_start(bool gateway, struct network **ret, struct err *err)
+	__attribute__((warn_unused_result));
 int network_ready(struct network *n, struct err *err) __attribute__((warn_unused_result));
 int network_netns(const struct network *n); /* descriptor of the net namespace */
 const char *network_helper(const struct network *n); /* "pasta", "slirp4netns" */
 /* the address of the name server as seen from inside, or NULL: use the host's resolv.conf */
 const char *network_dns(const struct network *n);
+/* the address of the host as seen from inside, once it is ready; NULL: it cannot be reached */
+const char *network_gateway(const struct network *n);
 void network_stop(struct network *n); /* accepts NULL */

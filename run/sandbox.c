@@ -208,7 +208,7 @@ static int start_child(struct sandbox *s, struct box *b, int *master, struct err
 	AUTO_FD int theirs = socks[1];
 	b->report = theirs;
 	s->pid = namespaces_clone(
-		b->spec->network, cgroup_clone_fd(b->cgroup), &b->in_cgroup, &s->pidfd, err);
+		b->spec, cgroup_clone_fd(b->cgroup), &b->in_cgroup, &s->pidfd, err);
 	if (s->pid < 0)
 		return (int)s->pid;
 	if (s->pid == 0) {
@@ -280,6 +280,7 @@ int sandbox_start(const struct run_spec *spec, struct network *net,
 		.shm = -1,
 		.netns = private ? network_netns(net) : -1,
 		.dns = private ? network_dns(net) : NULL,
+		.gateway = private ? network_gateway(net) : NULL,
 		.proc = -1,
 		.dev = -1,
 		.null = -1,

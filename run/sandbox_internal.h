@@ -34,6 +34,7 @@ struct box {
 	int shm; /* for /dev/shm, a detached mount */
 	int netns; /* to be joined, or -1 */
 	const char *dns; /* name server of the private network, or NULL */
+	const char *gateway; /* where the private network reaches the host, or NULL */
 	const struct cgroup *cgroup;
 	bool in_cgroup; /* clone3 has put us there */
 	uint64_t caps;
@@ -100,8 +101,8 @@ int report_receive(int sock, struct report *ret, struct err *err);
 /* --- namespaces.c --- */
 /* Forks into new namespaces. cgroup_fd: -1 or for CLONE_INTO_CGROUP; *ret_in_cgroup tells whether
  * that worked. Returns 0 in the child, else the pid, or ERR_SYS. */
-pid_t namespaces_clone(enum run_network network, int cgroup_fd, bool *ret_in_cgroup, int *ret_pidfd,
-	struct err *err);
+pid_t namespaces_clone(const struct run_spec *spec, int cgroup_fd, bool *ret_in_cgroup,
+	int *ret_pidfd, struct err *err);
 int namespaces_setup(const struct box *b, struct err *err) __attribute__((warn_unused_result));
 
 /* --- target.c --- */

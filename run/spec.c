@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/spec.h"
 
+#include "base/mem.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,14 @@ void run_spec_init(struct run_spec *s)
 	s->root.upper = s->root.work = -1;
 	s->in = s->out = s->errfd = -1;
 	s->network = RUN_NETWORK_NONE;
+}
+
+bool run_spec_needs_gateway(const struct run_spec *s)
+{
+	STRV_FOREACH (host, &s->add_hosts)
+		if (str_has_suffix(*host, ":" RUN_HOST_GATEWAY))
+			return true;
+	return false;
 }
 
 void run_spec_done(struct run_spec *s)
@@ -26,6 +36,8 @@ void run_spec_done(struct run_spec *s)
 	free(s->mounts);
 	free(s->limits.cpuset_cpus);
 	free(s->limits.cpuset_mems);
+	free(s->limits.parent);
+	strv_done(&s->groups);
 	free(s->rlimits);
 	strv_done(&s->add_hosts);
 	strv_done(&s->dns);

@@ -25,6 +25,7 @@ struct run_mount {
 	char *target; /* in the root; relative ones are below /. Created (and removed again after
 	                 the step when it was empty) if missing */
 	bool read_only;
+	bool device; /* BIND of a device: it can be opened */
 	uint64_t size; /* TMPFS: bytes, 0 no limit of its own */
 	mode_t mode; /* FILE: as it is; TMPFS: of its root, 0: 01777 */
 };
@@ -42,14 +43,21 @@ struct run_limits {
 	uint64_t cpu_shares; /* 0: none; 2..262144 as docker */
 	char *cpuset_cpus, *cpuset_mems; /* NULL: none */
 	uint64_t pids; /* 0: none */
+	char *parent; /* the cgroup to be in, from the top of each hierarchy; NULL: ours */
 };
+
+#define RUN_HOST_GATEWAY                                                                           \
+	"host-gateway" /* in place of an address: the one that reaches the host                    \
+	                */
 
 struct run_spec {
 	struct strv argv; /* argv[0] is looked up in PATH of env, in the root */
 	struct map env; /* the complete environment */
 	char *cwd; /* in the root; created if missing */
 	char *user; /* as USER has it: "", "name", "uid", "name:group", "uid:gid" */
+	struct strv groups; /* more of them, names or numbers */
 	char *hostname; /* NULL: "mica" */
+	bool host_uts; /* the host name is the host's; hostname is not used */
 	struct snapshot root; /* mounted inside the sandbox's mount namespace */
 	struct run_mount *mounts;
 	size_t n_mounts;
@@ -58,7 +66,7 @@ struct run_spec {
 	size_t n_rlimits;
 	enum run_network network;
 	bool no_hosts; /* /etc/hosts stays the image's own */
-	struct strv add_hosts; /* "name:ip" */
+	struct strv add_hosts; /* "name:ip", "name:host-gateway" */
 	struct strv dns, dns_search, dns_options;
 	struct strv cap_add, cap_drop; /* "CAP_NET_RAW", "net_raw", "all" */
 	char *seccomp_profile; /* NULL: the default; "unconfined"; else a file in the containers'
@@ -76,4 +84,6 @@ struct run_spec {
 };
 
 void run_spec_init(struct run_spec *s);
+/* Has it a line of /etc/hosts with RUN_HOST_GATEWAY? */
+bool run_spec_needs_gateway(const struct run_spec *s);
 void run_spec_done(struct run_spec *s); /* frees what is owned; does not close descriptors */

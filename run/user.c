@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/root.h"
+#include "base/strv.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -219,6 +220,20 @@ int user_resolve(int rootfd, const char *spec, struct user *ret, struct err *err
 			return r;
 	}
 	*ret = u;
+	return 0;
+}
+
+int user_add_groups(int rootfd, const struct strv *names, struct user *u, struct err *err)
+{
+	STRV_FOREACH (name, names) {
+		gid_t gid;
+		if (find_group(rootfd, *name, &gid, err) < 0)
+			return err_wrap(err, "option '--group-add'");
+		if (u->n_groups == ARRAY_LEN(u->groups))
+			return err_set(err, ERR_LIMIT, "option '--group-add': more than %zu groups",
+				ARRAY_LEN(u->groups));
+		add_group(u, gid);
+	}
 	return 0;
 }
 

@@ -23,6 +23,10 @@ struct user {
  * nothing else, 0..2^32-2. ERR_NOT_FOUND names the file looked into; ERR_INVALID. */
 int user_resolve(int rootfd, const char *spec, struct user *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* Adds groups by name or number. ERR_NOT_FOUND; ERR_LIMIT: more than there is room for. */
+struct strv;
+int user_add_groups(int rootfd, const struct strv *names, struct user *u, struct err *err)
+	__attribute__((warn_unused_result));
 /*
  * As for COPY --chown: "user" or "user:group"; without a group the gid is the uid when numeric, the
  * user's primary group when a name; an empty part is 0. As in BuildKit, a user that the image does

@@ -93,17 +93,207 @@ ro" ]
 	[ ! -e host/out ]
 	refused "is not DIRECTORY:/TARGET" -v host
 	refused "cannot open 'none'" -v none:/v
-	refused "'O' is not one of" -v host:/v:O
+	refused "'U' is not supported: owners" -v host:/v:U
+	refused "'shared' is not one of" -v host:/v:shared
 }
 
-@test "--http-proxy passes the variables on, and only then" {
-	printf 'FROM busybox\nRUN echo "[$http_proxy]" >/x\n' >ctx/Containerfile
-	export http_proxy=http://proxy.invalid:1 no_proxy=127.0.0.1
+@test "--volume with O: each step may change it, and nothing of that stays" {
+	mkdir -m 751 host
+	echo in >host/in
+	containerfile <<-'END'
+		FROM busybox
+		RUN cat /v/in >/one && stat -c %a /v >>/one && echo changed >/v/in && rm -rf /v/gone && echo new >/v/new
+		RUN cat /v/in >/two && test ! -e /v/new
+	END
+	build -v "$D/host:/v:O"
+	[ "$(in_image t cat /one /two)" = "in
+751
+in" ]
+	[ "$(cat host/in)" = in ]
+	[ ! -e host/new ]
+	echo in >file
+	refused "cannot open 'file': Not a directory" -v file:/v:O
+	[ -z "$(ls -A "$MICA_ROOT/tmp")" ]
+}
+
+@test "--device shows a device of this machine to steps" {
+	[ "$(id -u)" = 0 ] || skip "makes devices, which takes root"
+	mkdir dev
+	mknod dev/mine c 1 5 || skip "this machine does not let us make devices"
+	mknod dev/other c 1 3
+	dd if=dev/mine bs=1 count=1 of=/dev/null 2>/dev/null || skip "devices do not work below $D"
+	containerfile <<-'END'
+		FROM busybox
+		RUN head -c 3 /dev/mine | wc -c >/x; echo /dev/here/* /dev/there >>/x
+	END
+	build --device "$D/dev/mine:/dev/mine:rw" --device "$D/dev:/dev/here" --device "$D/dev/other:/dev/there"
+	[ "$(in_image t cat /x)" = "3
+/dev/here/mine /dev/here/other /dev/there" ]
+	in_image t test ! -e /dev/mine
+	[ "$(mica run --rm --network=none --device "$D/dev/mine:/dev/mine" busybox head -c 2 /dev/mine | wc -c)" = 2 ]
+	: >file
+	refused "'$D/file' is not a device" --device "$D/file"
+	refused "cannot open '/dev/none'" --device /dev/none
+	refused "is not /DEVICE" --device null
+	refused "may read and write it" --device "$D/dev/mine:/dev/mine:r"
+	refused "devices by name" --device vendor.example/gpu=all
+}
+
+@test "--group-add: steps are in these groups too" {
+	printf 'FROM busybox\nUSER app\nRUN id -G >/tmp/x\n' >ctx/Containerfile
 	build
-	[ "$(in_image t cat /x)" = "[]" ]
-	build --no-cache --http-proxy
-	[ "$(in_image t cat /x)" = "[http://proxy.invalid:1]" ]
-	[[ $(config_of t) != *proxy.invalid* ]]
+	[ "$(in_image t cat /tmp/x)" = "1000 50" ]
+	build --group-add 4321 --group-add root
+	[ "$(in_image t cat /tmp/x)" = "1000 0 50 4321" ]
+	[ "$(in_image --user 7 --group-add staff t id -G)" = "0 50" ]
+	refused "no group 'none' in the image's /etc/group" --group-add none
+	refused "'keep-groups' is not supported" --group-add keep-groups
+}
+
+@test "--cgroup-parent: the step's cgroup is below it" {
+	printf 'FROM busybox\nRUN cat /proc/self/cgroup >/x; sleep 1\n' >ctx/Containerfile
+	name=mica-test-$BASHPID
+	run build --cgroup-parent "/$name/inner"
+	[ "$status" = 0 ] || { [[ $output == *--cgroup-parent* ]] && skip "no cgroup of this machine can be divided: $output"; }
+	dirs=$(find /sys/fs/cgroup -type d -path "*/$name/inner")
+	[ -n "$dirs" ]
+	# the step's own is gone, and what was named stays
+	[ -z "$(find /sys/fs/cgroup -type d -path "*/$name/inner/*")" ]
+	build --no-cache --cgroup-parent "$name/inner" &
+	wait_for 10 busy_below "$name/inner"
+	wait $!
+	find /sys/fs/cgroup -depth -type d -path "*/$name*" -exec rmdir {} +
+	refused "--cgroup-parent: cannot prepare cgroup .*Not a directory" --no-cache --cgroup-parent /cgroup.procs/x
+}
+
+busy_below() { # PATH: some process is in a cgroup below it
+	find /sys/fs/cgroup -path "*/$1/*/cgroup.procs" -exec cat {} + 2>/dev/null | grep -q .
+}
+
+@test "--layers=false and BUILDAH_LAYERS: one layer, without the cache" {
+	printf 'FROM busybox\nRUN echo $((1+1)) >/x\nRUN echo b >/y\n' >ctx/Containerfile
+	build
+	[ "$(manifest_of t | jq '.layers | length')" = 3 ]
+	build --layers=false
+	[ "$(manifest_of t | jq '.layers | length')" = 2 ]
+	[ "$(in_image t cat /x /y)" = "2
+b" ]
+	mica build --network=none --layers=false ctx 2>&1 | grep -q '2 run, 0 cached'
+	BUILDAH_LAYERS=false build
+	[ "$(manifest_of t | jq '.layers | length')" = 2 ]
+	BUILDAH_LAYERS=false build --layers
+	[ "$(manifest_of t | jq '.layers | length')" = 3 ]
+	BUILDAH_LAYERS=maybe refused "BUILDAH_LAYERS: 'maybe'"
+}
+
+@test "build arguments that mean something to BuildKit" {
+	printf 'FROM busybox\nRUN hostname >/x; grep -c "$(hostname)" /etc/hosts >>/x\n' >ctx/Containerfile
+	build
+	[ "$(in_image t cat /x)" = "buildkitsandbox
+1" ]
+	build --build-arg BUILDKIT_SANDBOX_HOSTNAME=my-builder
+	[ "$(in_image t cat /x)" = "my-builder
+1" ]
+	build --uts=host
+	[ "$(in_image t cat /x | head -n 1)" = "$(hostname)" ]
+	refused "'a b' is not a host name" --build-arg "BUILDKIT_SANDBOX_HOSTNAME=a b"
+
+	build --build-arg BUILDKIT_MULTI_PLATFORM=1
+	[ "$(manifest_of t | jq '.manifests | length')" = 1 ]
+	mica build -q --network=none --build-arg BUILDKIT_MULTI_PLATFORM=true -o out ctx
+	[ -s "out/linux_$(dpkg --print-architecture)/x" ]
+	refused "'x' is not 'true' or 'false'" --build-arg BUILDKIT_MULTI_PLATFORM=x
+
+	printf 'FROM busybox\nRUN --mount=type=cache,target=/c cat /c/f >/x; echo $RANDOM$RANDOM >/c/f; cat /c/f >/y\n' >ctx/Containerfile
+	build --build-arg BUILDKIT_CACHE_MOUNT_NS=a
+	one=$(in_image t cat /y)
+	build --no-cache --build-arg BUILDKIT_CACHE_MOUNT_NS=b
+	[ -z "$(in_image t cat /x)" ]
+	build --no-cache --build-arg BUILDKIT_CACHE_MOUNT_NS=a
+	[ "$(in_image t cat /x)" = "$one" ]
+	build --build-arg BUILDKIT_SYNTAX=nothing/here --build-arg BUILDKIT_INLINE_CACHE=1
+}
+
+@test "--pull in all its spellings" {
+	printf 'FROM busybox\n' >ctx/Containerfile
+	refused "busybox" --pull=never
+	for policy in missing ifmissing false MISSING; do
+		build --pull=$policy
+	done
+	n=$(requests registry 'GET|HEAD')
+	build --pull=false
+	build --pull=never
+	build --pull-never
+	[ "$(requests registry 'GET|HEAD')" = "$n" ]
+	for policy in =always =true =newer =ifnewer '' -always; do
+		n=$(requests registry 'GET|HEAD')
+		build "--pull$policy"
+		[ "$(requests registry 'GET|HEAD')" -gt "$n" ] || fail "--pull$policy asks nobody"
+	done
+	refused "'sometimes' is not one of" --pull=sometimes
+}
+
+@test "--security-opt: what is the case is accepted, other forms say why not" {
+	printf 'FROM busybox\nRUN grep NoNewPrivs /proc/self/status >/x\n' >ctx/Containerfile
+	build --security-opt no-new-privileges:true --security-opt label=disable --security-opt apparmor=unconfined
+	in_image t grep -q 1 /x
+	build --security-opt no-new-privileges --security-opt no-new-privileges=false --security-opt label:type:x
+	in_image t grep -q 0 /x
+	refused "'apparmor=mine' is not supported: no profile" --security-opt apparmor=mine
+	refused "'unmask=ALL' is not supported: what the sandbox hides" --security-opt unmask=ALL
+	refused "'systempaths=unconfined' is not supported" --security-opt systempaths=unconfined
+	refused "'mask=/etc' is not supported: mount" --security-opt mask=/etc
+	refused "'x' is not one of" --security-opt x
+	refused "'no-new-privileges=x' is not one of" --security-opt no-new-privileges=x
+}
+
+@test "sizes and limits in docker's words" {
+	printf 'FROM busybox\nRUN df -k /dev/shm | tail -n 1 | tr -s " " | cut -d " " -f 2 >/x; ulimit -n >>/x; ulimit -Hn >>/x\n' >ctx/Containerfile
+	for size in 1m 1M 1mb 1MiB 1024k 1048576b 1048576; do
+		build --shm-size $size --ulimit nofile=64:128
+		[ "$(in_image t cat /x | tr '\n' ' ')" = "1024 64 128 " ] || fail "$size"
+	done
+	build --ulimit nofile=77 --ulimit nproc=-1:-1
+	[ "$(in_image t tail -n 2 /x | tr '\n' ' ')" = "77 77 " ]
+	refused "'1q' is not a size" --shm-size 1q
+	refused "'--ulimit'" --ulimit nofile
+	refused "'--ulimit'" --ulimit nothing=1
+	refused "'--ulimit'" --ulimit nofile=2:1
+}
+
+@test "--no-cache-filter takes several stages" {
+	printf 'FROM busybox AS a\nRUN true\nFROM busybox AS b\nRUN : b\nFROM busybox AS c\nRUN : c\nCOPY --from=a /etc /a\nCOPY --from=b /etc /b\n' >ctx/Containerfile
+	build
+	mica build --network=none --no-cache-filter a,c ctx 2>&1 | grep -q ': 4 run, 1 cached' || fail "$(mica build --network=none --no-cache-filter a,c ctx 2>&1 | tail -n 2)"
+}
+
+@test "--retry-delay: so long is waited before a failure that may pass is tried again" {
+	start_www
+	printf 'FROM scratch\nADD %s/busy/x /x\n' "$WWW" >ctx/Containerfile
+	begin=$(date +%s%N)
+	run mica build -q --retry 2 --retry-delay 600ms ctx
+	[ "$status" = 125 ]
+	[ $(($(date +%s%N) - begin)) -ge 1200000000 ]
+	begin=$(date +%s%N)
+	run mica build -q --retry 2 --retry-delay 1ms ctx
+	[ "$status" = 125 ]
+	[ $(($(date +%s%N) - begin)) -lt 1000000000 ]
+	refused "'soon' is not a duration" --retry-delay soon
+}
+
+@test "--http-proxy: steps have the proxies of the environment, the image and the key have not" {
+	printf 'FROM busybox\nRUN echo "[$http_proxy] [$HTTPS_PROXY] [$ftp_proxy] [$NO_PROXY]" >/x\n' >ctx/Containerfile
+	mapped=127.0.0.1,localhost
+	http_proxy=http://proxy.invalid:1 HTTPS_PROXY=http://other.invalid:2 ftp_proxy=f NO_PROXY=$mapped no_proxy=$mapped build
+	[ "$(in_image t cat /x)" = "[http://proxy.invalid:1] [http://other.invalid:2] [f] [$mapped]" ]
+	[[ $(config_of t) != *invalid* ]]
+	id=$(image_id t)
+	build
+	[ "$(image_id t)" = "$id" ]
+	http_proxy=http://proxy.invalid:1 no_proxy=$mapped build --no-cache --http-proxy=false
+	[ "$(in_image t cat /x)" = "[] [] [] []" ]
+	http_proxy=http://proxy.invalid:1 no_proxy=$mapped build --no-cache --build-arg HTTP_PROXY=given
+	[ "$(in_image t cat /x)" = "[given] [] [] []" ]
 }
 
 @test "--stdin, --no-hosts, --add-host with several names" {
@@ -115,8 +305,26 @@ ro" ]
 	[ "$(in_image t grep -c -e '10.0.0.1.a$' -e '10.0.0.1.b$' -e '::2.c$' /x)" = 3 ]
 	printf 'FROM busybox\nRUN test ! -s /etc/hosts\n' >ctx/Containerfile
 	build --no-hosts
-	refused "host-gateway" --add-host x:host-gateway
 	build --ulimit host
+}
+
+@test "--add-host NAME:host-gateway reaches this machine, which is not reachable otherwise" {
+	# by address: not every busybox can look up names
+	containerfile <<-END
+		FROM busybox
+		RUN grep here /etc/hosts >/hosts; read address name </hosts; \\
+			printf 'GET /v2/ HTTP/1.0\r\n\r\n' | timeout 3 nc "\$address" ${REG#*:} >/x || true
+	END
+	mica build -q -t t --add-host here:host-gateway ctx
+	in_image t grep -q '200 OK' /x || fail "$(in_image t cat /hosts)"
+	gateway=$(in_image t cut -f 1 /hosts)
+	mica build -q -t t --no-cache --add-host "here:$gateway" ctx
+	in_image t test ! -s /x
+	mica build -q -t t --no-cache --network=none --add-host here:host-gateway --add-host here:10.0.0.1 ctx
+	[ "$(in_image t cat /hosts)" = "10.0.0.1	here" ]
+	mica build -q -t t --no-cache --network=host --add-host here:host-gateway ctx
+	[ "$(in_image t cat /hosts)" = "127.0.0.1	here" ]
+	in_image t grep -q '200 OK' /x
 }
 
 @test "isolation and namespaces: what happens anyway is accepted, the rest refused by name" {
@@ -125,10 +333,16 @@ ro" ]
 	BUILDAH_ISOLATION=rootless build
 	refused "option '--isolation': 'chroot' is not supported" --isolation=chroot
 	refused "option '--isolation': 'x' is not one of" --isolation=x
-	refused "option '--pid': 'host' is not supported" --pid=host
+	refused "option '--pid': 'host' is not supported: a step could see" --pid=host
+	refused "option '--ipc': 'host' is not supported: a step could read" --ipc=host
+	refused "option '--cgroupns': 'host' is not supported" --cgroupns=host
+	refused "option '--ipc': 'container:x' is not supported: steps join" --ipc=container:x
+	refused "option '--uts': '/proc/1/ns/uts' is not supported" --uts=/proc/1/ns/uts
+	refused "option '--network': 'ns:/proc/1/ns/net' is not supported" --network=ns:/proc/1/ns/net
+	refused "option '--network': 'pasta:--mtu,1500' is not supported" --network=pasta:--mtu,1500
 	refused "option '--userns': 'auto' is not supported" --userns=auto
 	refused "option '--skip-unused-stages'" --skip-unused-stages=false
-	for name in cgroup-parent cpp-flag decryption-key device group-add hooks-dir logfile logsplit source-policy-file userns-uid-map; do
+	for name in cpp-flag decryption-key hooks-dir logfile logsplit source-policy-file userns-uid-map; do
 		refused "option '--$name' is not supported: " "--$name=x"
 	done
 }

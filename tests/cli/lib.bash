@@ -16,6 +16,7 @@ TOP=$(cd "$LIB_DIR/../.." && pwd)
 export MICA_BIN MICA_CACHE TOP
 
 # Stamps that would leak into the images that are built.
+unset http_proxy https_proxy ftp_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY
 unset SOURCE_DATE_EPOCH BUILDKIT_PROGRESS MICA_DEBUG BUILDAH_FORMAT DOCKER_CONFIG BUILDAH_LAYERS
 export LC_ALL=C.UTF-8 TZ=UTC NO_COLOR=1
 

@@ -151,7 +151,7 @@ RUN true'
 
 @test "values of options are checked before the first step" {
 	local file=$'FROM busybox\nRUN echo must-not-run'
-	says "option '--add-host': 'nowhere' is no IP address" --add-host=a:nowhere <<<"$file"
+	says "option '--add-host': 'nowhere' is neither an IP address nor 'host-gateway'" --add-host=a:nowhere <<<"$file"
 	says "option '--dns': 'server' is no IP address" --dns=server <<<"$file"
 	says "option '--cap-add': unknown capability 'CAP_FOO'" --cap-add=CAP_FOO <<<"$file"
 	says "option '--cap-drop': unknown capability 'foo'" --cap-drop=foo <<<"$file"

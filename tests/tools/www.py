@@ -7,6 +7,7 @@
 /to/NAME       a redirect to /NAME
 /loop, /file   redirects to itself, to file:///etc/passwd
 /broken/NAME   ends early the first time
+/busy/NAME     503, always
 """
 import email.utils
 import http.server
@@ -41,6 +42,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(302, [("Location", "/loop")])
         if kind == "file":
             return self.answer(302, [("Location", "file:///etc/passwd")])
+        if kind == "busy":
+            return self.answer(503)
         name = os.path.join(top, os.path.basename(path))
         if not os.path.isfile(name):
             return self.answer(404)
