@@ -232,3 +232,25 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	wait_for 10 free
 	assert_clean_store
 }
+
+@test "no name is lost when many processes give and take names at once" {
+	pids=()
+	for i in 1 2 3 4 5 6; do
+		(
+			for k in 1 2 3 4 5 6 7 8; do
+				mica tag base "localhost/n$i:t$k"
+				mica tag base "localhost/gone$i:t$k"
+				mica rmi "localhost/gone$i:t$k" >/dev/null
+			done
+		) 2>"err$i" 3>&- &
+		pids+=($!)
+	done
+	noise built 50
+	for pid in "${pids[@]}"; do
+		wait "$pid" || fail "$(cat err*)"
+	done
+	[ "$(mica images --format '{{.Name}}:{{.Tag}}' | grep -c '^localhost/n[1-6]:t[1-8]$')" = 48 ]
+	run ! grep -q gone <(mica images)
+	mica images --format '{{.Name}}' | grep -qx localhost/built
+	assert_clean_store
+}

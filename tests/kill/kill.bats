@@ -211,3 +211,47 @@ children_of() { # PID
 	[ -z "$(ls -A "$MICA_ROOT/tmp")" ]
 	assert_swept
 }
+
+# KILL_MOMENTS of each command, 8 at first: killed anywhere in its run, what else had a name is whole and the command succeeds when it is repeated.
+killed_anywhere() { # NAME PREPARE COMMAND...
+	local name=$1 prepare=$2 i began length
+	shift 2
+	$prepare
+	began=$(date +%s%3N)
+	mica "$@" >out 2>&1
+	length=$(($(date +%s%3N) - began + 1))
+	for i in $(seq "${KILL_MOMENTS:-8}"); do
+		$prepare
+		start "$@"
+		sleep "$(printf '0.%03d' $((RANDOM % length)))"
+		kill -9 "$pid" 2>/dev/null || true
+		wait_gone "$pid"
+		mica fsck >fsck.out 2>&1 || fail "$name, moment $i: $(cat fsck.out)"
+		in_image kept cat /f >/dev/null || fail "$name, moment $i: the image beside it is gone"
+		mica "$@" >out 2>&1 || [ "$name" = rmi ] || fail "$name, moment $i, repeated: $(cat out)"
+	done
+	echo "# $name: killed $i times within $length ms" >&3
+	[ -z "$(find "$MICA_ROOT/tmp" -mindepth 1 -maxdepth 1)" ] || fail "left in tmp: $(ls -A "$MICA_ROOT/tmp")"
+}
+
+@test "at many moments of a push, a tag, an rmi and a prune" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN echo 1 >/f
+	END
+	mica build -q --network=none -t kept ctx
+	another() {
+		printf 'FROM busybox\nRUN head -c 2000000 /dev/urandom >/r; for i in $(seq 300); do echo $i >/f$i; done\n' >ctx/Containerfile
+		mica build -q --no-cache --network=none -t another ctx >/dev/null
+	}
+	unnamed() {
+		another
+		mica untag another >/dev/null 2>&1
+	}
+	killed_anywhere push another push -q another "docker://$REG/kill/another"
+	killed_anywhere tag true tag another again
+	killed_anywhere rmi another rmi -f another
+	killed_anywhere prune unnamed prune --build-cache
+	mica prune --build-cache >/dev/null
+	assert_clean_store
+}
