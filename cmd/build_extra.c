@@ -40,6 +40,7 @@ const struct opt extra_options[] = {
 	OPT_IGNORED(0, "builder"),
 	OPT_IGNORED_BOOL(0, "compat-volumes"),
 	OPT_IGNORED_BOOL(0, "compress"),
+	OPT_IGNORED_BOOL(0, "debug"),
 	OPT_IGNORED_BOOL(0, "disable-content-trust"),
 	OPT_IGNORED_BOOL(0, "no-hostname"),
 	OPT_IGNORED(0, "runtime"),

@@ -261,6 +261,13 @@ b" ]
 	refused "'--ulimit'" --ulimit nofile=2:1
 }
 
+@test "a file for cpp is refused by its directives, not by its name" {
+	printf '# a comment\nFROM busybox\n#include "more"\n' >ctx/Containerfile.in
+	refused "Containerfile.in:3: '#include \"more\"': files are not preprocessed" -f ctx/Containerfile.in
+	printf '# if any\nFROM busybox\n' >ctx/Containerfile.in
+	build -f ctx/Containerfile.in
+}
+
 @test "--no-cache-filter takes several stages" {
 	printf 'FROM busybox AS a\nRUN true\nFROM busybox AS b\nRUN : b\nFROM busybox AS c\nRUN : c\nCOPY --from=a /etc /a\nCOPY --from=b /etc /b\n' >ctx/Containerfile
 	build
