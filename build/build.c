@@ -188,6 +188,41 @@ static int evaluate(struct build *b, struct err *err)
 	return 0;
 }
 
+/* Does an ARG of the file say this name? */
+static bool declares(const struct containerfile *f, const char *name)
+{
+	size_t len = strlen(name);
+	for (size_t i = 0; i < f->n; i++) {
+		const struct inst *inst = &f->insts[i];
+		for (size_t k = 0; inst->kind == INST_ARG && k < inst->args.n; k++)
+			if (strncmp(inst->args.v[k], name, len) == 0 &&
+				(inst->args.v[k][len] == '=' || !inst->args.v[k][len]))
+				return true;
+	}
+	return false;
+}
+
+/* What is misspelt would have no effect without a word. */
+static void warn_unused_args(struct build *b)
+{
+	AUTO_STRV struct strv unused = STRV_INIT;
+	MAP_FOREACH (a, &b->o->build_args) {
+		bool used = is_proxy_arg(a->key) || str_has_prefix(a->key, "BUILDKIT_") ||
+		            streq(a->key, "SOURCE_DATE_EPOCH");
+		for (size_t i = 0; i < b->stages.n_files && !used; i++)
+			used = declares(&b->stages.files[i], a->key);
+		for (size_t i = 0; i < b->n_triggers && !used; i++)
+			used = declares(b->triggers[i], a->key);
+		if (!used)
+			strv_add(&unused, a->key);
+	}
+	if (!unused.n)
+		return;
+	AUTO_FREE char *names = strv_join(&unused, ", ");
+	strv_addf(&b->result->warnings, "no ARG takes the build argument%s %s",
+		unused.n > 1 ? "s" : "", names);
+}
+
 /* Anew without a cache that has promised a layer and not given it: see remote_cache.h. */
 static int run_steps(struct build *b, struct err *err)
 {
@@ -236,6 +271,7 @@ static int run(struct build *b, struct err *err)
 	b->plans = xcalloc(b->stages.n, sizeof(*b->plans));
 	if (evaluate(b, err) < 0)
 		return err->code;
+	warn_unused_args(b);
 	if (b->o->call == BUILD_CALL_OUTLINE)
 		b->result->document = call_outline(b);
 	if (b->o->call != BUILD_CALL_BUILD)

@@ -172,8 +172,8 @@ static int check_source(
 			ignore_name ? ignore_name : "the ignore rules", line);
 	AUTO_FREE char *similar = similar_path(t, source);
 	return eval_error(e, pos, err, ERR_NOT_FOUND,
-		"%s: no file '%s' in the context %s (it has %zu files)%s%s%s%s", e->at.inst->name,
-		source, context_name, filetree_count(t),
+		"%s: no file '%s' in the context %s (it has %zu file%s)%s%s%s%s", e->at.inst->name,
+		source, context_name, filetree_count(t), filetree_count(t) == 1 ? "" : "s",
 		climbs_out(source) ? "; nothing outside of it can be copied" : "",
 		similar ? ", did you mean '" : "", similar ? similar : "", similar ? "'?" : "");
 }

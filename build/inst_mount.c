@@ -92,8 +92,9 @@ static int check_source(struct eval *e, const struct step_mount *m, struct err *
 			b->ignore_name ? b->ignore_name : "the ignore rules", line);
 	AUTO_FREE char *similar = similar_path(b->context, m->source);
 	return eval_error(e, m->pos, err, ERR_NOT_FOUND,
-		"--mount: no file '%s' in the context %s (it has %zu files)%s%s%s", m->source,
-		b->context_name, filetree_count(b->context), similar ? ", did you mean '" : "",
+		"--mount: no file '%s' in the context %s (it has %zu file%s)%s%s%s", m->source,
+		b->context_name, filetree_count(b->context),
+		filetree_count(b->context) == 1 ? "" : "s", similar ? ", did you mean '" : "",
 		similar ? similar : "", similar ? "'?" : "");
 }
 

@@ -186,7 +186,8 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 	o->drop_labels = !a->inherit_labels;
 	o->inherit_annotations = a->inherit_annotations;
 	strv_copy(&o->unset_annotations, &a->unset_annotations);
-	if (check_attestations(a, err) < 0 || set_form(a, o, &ret->form, err) < 0)
+	if (build_check_tags(tags, err) < 0 || check_attestations(a, err) < 0 ||
+		set_form(a, o, &ret->form, err) < 0)
 		return err->code;
 	STRV_FOREACH (w, &a->outputs)
 		if (add_output(ret, *w, err) < 0)

@@ -147,6 +147,24 @@ static int find_here(struct store *s, const char *text, const struct pull_opts *
 	return 0;
 }
 
+/* An image that cannot be pulled is there after all, for another platform: that is what the user
+ * wants to know. */
+static int say_other_platform(
+	struct store *s, const char *text, const struct pull_opts *o, struct err *err)
+{
+	struct err ignored = ERR_INIT, why = *err;
+	struct descriptor top = {0};
+	AUTO_FREE char *ref = NULL;
+	char platform[128];
+	if (!o->has_platform || image_find(s, text, &top, &ref, &ignored) < 0)
+		return err->code;
+	descriptor_done(&top);
+	(void)err_set(err, why.code, "the store has '%s', but not for %s, and %s", text,
+		platform_str(&o->platform, platform), why.msg);
+	err->sys = why.sys;
+	return err->code;
+}
+
 static int unpack_here(
 	struct store *s, const struct pull_opts *o, struct pulled *p, struct err *err)
 {
@@ -319,6 +337,8 @@ int image_pull(struct store *s, const char *location, const struct pull_opts *o,
 	}
 	r = transport == TRANSPORT_REGISTRY ? pull_registry(s, rest, o, &p, err)
 	                                    : pull_local(s, transport, location, rest, o, &p, err);
+	if (r < 0 && may_be_here && r != ERR_CANCELLED)
+		r = say_other_platform(s, rest, o, err);
 	if (r < 0 && transport == TRANSPORT_REGISTRY && o->policy == PULL_NEWER && is_short(rest)) {
 		/* a short name that is only here, such as one that was built */
 		struct err first = *err;

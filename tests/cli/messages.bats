@@ -47,6 +47,21 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	printf 'FROM busybox AS builder\nFROM busybox\nRUN echo must-not-run\n%s\n' "$1"
 }
 
+@test "an image that is there for another platform, a bad name, an argument that nothing takes" {
+	printf 'FROM scratch\nCOPY Containerfile /\n' >ctx/Containerfile
+	mica build -q --network=none -t only ctx
+	printf 'FROM localhost/only\n' >ctx/Containerfile
+	run -125 --separate-stderr mica build --platform=linux/riscv64 ctx
+	assert_error "the store has 'localhost/only', but not for linux/riscv64, and "
+	run -125 --separate-stderr mica build -t 'Bad Name' ctx
+	assert_error '^mica: --tag: '
+	printf 'ARG one\nFROM localhost/only\nARG two=2\n' >ctx/Containerfile
+	run -0 --separate-stderr mica build --build-arg one=1 --build-arg two=1 --build-arg http_proxy=x --build-arg three=3 --build-arg four ctx
+	[[ $stderr == *"no ARG takes the build arguments three, four"* ]]
+	run -0 --separate-stderr mica build --build-arg two=1 ctx
+	[[ $stderr != *"no ARG"* ]]
+}
+
 @test "a missing source of COPY says what is there instead" {
 	says "Containerfile:4:6: COPY: no file 'pakage.json' in the context ctx (it has 4 files), did you mean 'package.json'?" \
 		< <(after_a_run 'COPY pakage.json /')
