@@ -190,7 +190,8 @@ static char *main_path(const char *authfile)
 		return xstrdup(env);
 	if (run && *run == '/')
 		return xasprintf("%s/containers/auth.json", run);
-	/* in the user namespace of a rootless pull everybody is root: mica noted who we were */
+	/* in the user namespace of a rootless pull everybody is root: cmd/main.c notes who we were
+	 * for this and for mica-remote, nobody else sets it */
 	const char *outside = getenv("MICA_UID");
 	uint64_t uid = getuid();
 	if (outside && !num_u64(outside, UINT32_MAX, &uid))

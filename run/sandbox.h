@@ -13,7 +13,8 @@
  * When the caller dies, all of it dies (PR_SET_PDEATHSIG on PID 1 of the pid namespace). Nothing of
  * it is visible in the caller's mount namespace. After sandbox_wait the upper directory holds
  * exactly the workload's changes: mount points that the sandbox had to create, /etc/hosts,
- * resolv.conf and hostname never end up in it.
+ * resolv.conf and hostname never end up in it. /dev, /proc and /sys do where the image has none:
+ * the directories stay, as BuildKit leaves them.
  */
 #pragma once
 #include "run/spec.h"

@@ -7,14 +7,6 @@ setup_file() {
 	file_setup registry busybox
 }
 
-teardown_file() {
-	file_teardown
-}
-
-setup() {
-	test_setup
-}
-
 teardown() {
 	test_teardown
 }
@@ -84,6 +76,33 @@ sample() {
 	umica pull -q "$REG/users/t"
 	[ "$(umica run --rm --network=none "$REG/users/t" stat -c %u:%g /id)" = 77:88 ]
 	umica fsck
+}
+
+@test "a user's login is found again by pull where there is no XDG_RUNTIME_DIR" {
+	saved=$REG own=/run/containers/$(id -u "$MICA_USER")
+	[ ! -e "$own" ] || skip "$own is in use on this machine"
+	# shellcheck disable=SC2016 # a salt
+	printf 'anna:%s\n' "$(perl -e 'print crypt("secret", q($2y$05$abcdefghijklmnopqrstuu))')" >htpasswd
+	start_registry auth REGISTRY_AUTH=htpasswd REGISTRY_AUTH_HTPASSWD_REALM=tests "REGISTRY_AUTH_HTPASSWD_PATH=$PWD/htpasswd"
+	printf '[[registry]]\nlocation = "%s"\ninsecure = true\n' "$REG" >>"$CONTAINERS_REGISTRIES_CONF"
+	containerfile <<<$'FROM scratch\nCOPY f /f'
+	echo data >ctx/f
+	USER_ENV=$(sed -E 's/(XDG_RUNTIME_DIR|REGISTRY_AUTH_FILE)=[^ ]*//g' <<<"$USER_ENV")
+	install -d -m 755 /run/containers
+	install -d -m 700 -o "$MICA_USER" "$own"
+	status=0
+	{
+		umica build -q -t t ctx &&
+			umica login -u anna -p secret "$REG" &&
+			[ -e "$own/auth.json" ] &&
+			umica push -q t "docker://$REG/t" &&
+			umica rmi t &&
+			umica pull -q "$REG/t"
+	} || status=$?
+	rm -r "$own"
+	rmdir --ignore-fail-on-non-empty /run/containers
+	REG=$saved
+	[ "$status" = 0 ]
 }
 
 @test "deleted files stay deleted for a user" {
