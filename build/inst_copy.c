@@ -132,6 +132,15 @@ static bool climbs_out(const char *source)
 	return strncmp(source, "..", 2) == 0 && (!source[2] || source[2] == '/');
 }
 
+/* What stands before the first component with a wildcard. New string. */
+static char *pattern_top(const char *source)
+{
+	size_t n = strcspn(source, "*?[");
+	while (n && source[n - 1] != '/')
+		n--;
+	return xstrndup(source, n);
+}
+
 /* Every source must be in the context; a pattern may match nothing. */
 static int check_source(
 	struct eval *e, const struct step *s, const char *source, struct pos pos, struct err *err)
@@ -156,9 +165,17 @@ static int check_source(
 		lint_source(e, s, source, pos);
 		return 0;
 	}
+	/* a pattern may match nothing, but not in a directory that is not there */
+	AUTO_FREE char *top = pattern_top(source);
+	struct node *found = NULL;
 	if (has_wildcard(source)) {
-		lint_source_nothing(e, source, pos);
-		return 0;
+		if (!s->parents && filetree_lookup(t, top, true, &found, &why) < 0)
+			return eval_error(e, pos, err, why.code, "%s", why.msg);
+		if (s->parents || found) {
+			lint_source_nothing(e, source, pos);
+			return 0;
+		}
+		source = top;
 	}
 	unsigned line;
 	bool hidden = filetree_hidden_by(t, source, &line);
@@ -330,7 +347,8 @@ static int copy_flags(struct eval *e, struct step *s, struct err *err)
 	if (s->chown && !*s->chown)
 		mem_replace(&s->chown, NULL);
 	s->parents = inst_flag_is_true(inst, "parents");
-	s->link = inst_flag_is_true(inst, "link") && !has_names(s->chown);
+	/* BuildKit copies in place when there is a mode to set */
+	s->link = inst_flag_is_true(inst, "link") && !has_names(s->chown) && !s->chmod;
 	/* local archives are unpacked unless told otherwise, remote ones only when told */
 	s->unpack_remote = s->add && inst_flag_is_true(inst, "unpack");
 	s->unpack = s->add && (s->unpack_remote || !inst_flag(inst, "unpack", NULL));

@@ -248,3 +248,27 @@ EOT
 	[ "$(stat_of %a oct)" = 750 ]
 	[ "$(stat_of %a oct/f)" = 7750 ]
 }
+
+@test "--link with --chmod copies in place: what is there keeps its owner" {
+	containerfile <<'EOT'
+FROM busybox
+RUN mkdir -m 711 /d && chown 3:4 /d && ln -s d /l
+COPY --link --chmod=600 a /l/
+EOT
+	build
+	[ "$(stat_of %u:%g:%a d)" = 3:4:711 ]
+	[ "$(stat_of %a d/a)" = 600 ]
+}
+
+@test "a pattern may match nothing, but not in a directory that is not there" {
+	mkdir ctx/d
+	printf 'FROM busybox\nCOPY a no* d/no* /z/\n' >ctx/Containerfile
+	build
+	printf 'FROM busybox\nCOPY a nope/* /z/\n' >ctx/Containerfile
+	run --separate-stderr mica build -q -t t ctx
+	assert_error "COPY: no file 'nope/' in the context"
+	echo d >ctx/.dockerignore
+	printf 'FROM busybox\nCOPY d/* /z/\n' >ctx/Containerfile
+	run --separate-stderr mica build -q -t t ctx
+	assert_error "COPY: 'd/' is excluded from the context by"
+}
