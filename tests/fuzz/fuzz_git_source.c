@@ -16,8 +16,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = ERR_INIT;
 	if (!git_source_is(text) || git_source_parse(text, &g, &err) < 0)
 		return 0;
+	const char *host = strstr(g.url, "://");
 	if (g.url[0] == '-' || (g.ref && g.ref[0] == '-') || g.subdir[0] == '/' ||
-		strstr(g.url, "://-"))
+		(host && host[3] == '-'))
 		abort();
+	/* ssh takes the host as a word of its own */
+	const char *end = host ? host + 3 + strcspn(host + 3, "/") : g.url + strcspn(g.url, ":");
+	for (const char *at = g.url; (at = memchr(at, '@', (size_t)(end - at))); at++)
+		if (at[1] == '-')
+			abort();
 	return 0;
 }
