@@ -9,7 +9,7 @@ struct err;
 
 struct extra_args {
 	struct strv arg_files, env, unset_env, unset_labels, volumes;
-	const char *from, *isolation, *userns, *ipc, *pid, *uts, *cgroupns;
+	const char *logfile, *from, *isolation, *userns, *ipc, *pid, *uts, *cgroupns;
 	bool http_proxy, no_hosts, stdin;
 	int skip_unused, layers;
 };

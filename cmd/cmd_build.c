@@ -350,6 +350,8 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 		if (o.call == BUILD_CALL_BUILD)
 			rc = outputs_prepare(&a->output, &o.tags, &o, &out, err);
 	}
+	if (rc == 0 && a->extra.logfile)
+		rc = out_log_to(&app->out, a->extra.logfile, err);
 	if (rc == 0)
 		rc = app_store(app, false, &s, err);
 	if (rc == 0)
@@ -377,6 +379,11 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 		else if (result.log)
 			out_note(&app->out, "the complete log is in %s", result.log);
 		out_progress_done(&app->out);
+	}
+	struct err log_err = ERR_INIT;
+	if (out_log_done(&app->out, &log_err) < 0 && rc == 0) {
+		*err = log_err;
+		rc = err->code;
 	}
 	outputs_done(&out);
 	build_result_done(&result);

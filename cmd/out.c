@@ -2,6 +2,7 @@
 #include "cmd/out.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -51,6 +52,28 @@ void out_init(struct out *o)
 	/* no-color.org: any value but the empty one */
 	o->cursor = o->err_tty && !(term && streq(term, "dumb"));
 	o->colour = o->cursor && !(no_color && *no_color);
+}
+
+int out_log_to(struct out *o, const char *path, struct err *err)
+{
+	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "a");
+	if (!f)
+		return err_sys(err, "option '--logfile': cannot open '%s'", path);
+	(void)take_fd(&fd);
+	o->err = f;
+	o->err_tty = o->cursor = o->colour = false;
+	return 0;
+}
+
+int out_log_done(struct out *o, struct err *err)
+{
+	if (o->err == stderr)
+		return 0;
+	out_progress_done(o);
+	int r = fclose(o->err);
+	o->err = stderr;
+	return r < 0 ? err_sys(err, "option '--logfile'") : 0;
 }
 
 int out_done(struct out *o, struct err *err)

@@ -41,6 +41,13 @@ struct out {
 };
 
 void out_init(struct out *o);
+/* What would go to stderr is appended to the file (made 0600), until out_log_done(); to be called
+ * before out_progress(). ERR_SYS */
+int out_log_to(struct out *o, const char *path, struct err *err)
+	__attribute__((warn_unused_result));
+/* May be called without the other. ERR_SYS when the file could not take everything. */
+int out_log_done(struct out *o, struct err *err) __attribute__((warn_unused_result));
+
 /* Ends the view, flushes. ERR_SYS when stdout could not take everything (disk full, not a closed
  * pipe's reader). */
 int out_done(struct out *o, struct err *err) __attribute__((warn_unused_result));

@@ -349,7 +349,21 @@ b" ]
 	refused "option '--network': 'pasta:--mtu,1500' is not supported" --network=pasta:--mtu,1500
 	refused "option '--userns': 'auto' is not supported" --userns=auto
 	refused "option '--skip-unused-stages'" --skip-unused-stages=false
-	for name in cpp-flag decryption-key hooks-dir logfile logsplit source-policy-file userns-uid-map; do
+	for name in cpp-flag decryption-key hooks-dir logsplit source-policy-file userns-uid-map; do
 		refused "option '--$name' is not supported: " "--$name=x"
 	done
+}
+
+@test "--logfile takes what would be shown, but for the error" {
+	printf 'FROM busybox\nARG STATUS=0\nRUN echo said; exit $STATUS\n' >ctx/Containerfile
+	mica build --network=none --logfile log -t t ctx >id 2>shown
+	[ ! -s shown ]
+	grep -q '^\[.*\] said$' log
+	[ "$(stat -c %a log)" = 600 ]
+	[ "$(wc -c <id)" = 65 ]
+	run -3 --separate-stderr mica build --network=none --logfile log --build-arg STATUS=3 ctx
+	[[ $stderr == "mica: Containerfile:3:1: RUN: exit status 3"* ]]
+	[ "$(grep -c ' said$' log)" -ge 2 ]
+	run -125 --separate-stderr mica build --network=none --logfile none/log ctx
+	assert_error "option '--logfile': cannot open 'none/log'"
 }
