@@ -19,9 +19,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #define WORDS_MAX 64 /* of a command that are looked at */
 #define MORE_MAX 1024
+#define FULL (1 * MIB) /* less is no room for a step */
 
 static void describe(const struct sandbox_result *res, char *buf, size_t n)
 {
@@ -94,6 +96,21 @@ static void look_into(struct build *b, const struct stage_run *r, struct buf *re
 		log_debug("no culprit: %s", ignored.msg);
 }
 
+/* The command may have said no more than "I/O error". */
+static void look_at_disk(const struct stage_run *r, struct buf *ret)
+{
+	struct statfs s;
+	char room[16];
+	if (r->upper_fd < 0 || fstatfs(r->upper_fd, &s) < 0)
+		return;
+	uint64_t available = (uint64_t)s.f_bavail * (uint64_t)s.f_bsize;
+	if (available < FULL)
+		buf_addf(ret, "; the disk of the store is full (%s free)",
+			num_human_size(available, room, sizeof(room)));
+	else if (s.f_files && !s.f_ffree)
+		buf_addstr(ret, "; the disk of the store has no more inodes");
+}
+
 int step_error(
 	struct build *b, struct stage_run *r, const struct sandbox_result *result, struct err *err)
 {
@@ -105,6 +122,7 @@ int step_error(
 		describe(result, text, sizeof(text));
 		if (!result->oom_killed && (result->status == 126 || result->status == 127))
 			look_into(b, r, &more);
+		look_at_disk(r, &more);
 		int status = result->status ? result->status : 137;
 		(void)containerfile_error(s->at.file, s->at.inst->pos, err, ERR_COMMAND, "%s: %s%s",
 			s->at.inst->name, text, buf_str(&more));

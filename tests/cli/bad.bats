@@ -234,7 +234,8 @@ END
 		RUN head -c 30m /dev/zero >/big
 	END
 	run --separate-stderr mica build --network=none -t t ctx
-	[ "$status" != 0 ]
+	[ "$status" = 1 ]
+	[[ "$stderr" == *"RUN: exit status 1; the disk of the store is full ("*" free)"* ]]
 	assert_clean_store
 	mkdir ctx2
 	head -c 30000000 /dev/urandom >ctx2/big

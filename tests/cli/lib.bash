@@ -50,9 +50,13 @@ file_teardown() {
 		wait_gone "$(cat "$pid")" || true
 	done
 	if mountpoint -q "$T"; then
-		# A mount that mica left behind makes this fail, as it should.
-		umount "$T" || {
+		# A mount or a process that mica left behind makes this fail, as it should. The kernel lets go of what a dead namespace held
+		# a moment after everybody who waited has been told.
+		wait_for 15 umount -q "$T" || {
 			status=1
+			umount "$T"
+			grep -ls "$T" /proc/[0-9]*/maps /proc/[0-9]*/mountinfo >&2 || true
+			ls -l /proc/[0-9]*/{cwd,root,exe,fd/*} 2>/dev/null | grep -F "$T" >&2 || true
 			grep -F "$T" /proc/self/mountinfo >&2
 			umount -R -l "$T"
 		}
