@@ -56,7 +56,7 @@ file_teardown() {
 			status=1
 			umount "$T"
 			grep -ls "$T" /proc/[0-9]*/maps /proc/[0-9]*/mountinfo >&2 || true
-			ls -l /proc/[0-9]*/{cwd,root,exe,fd/*} 2>/dev/null | grep -F "$T" >&2 || true
+			find /proc/[0-9]*/{cwd,root,fd} -lname "$T*" >&2 2>/dev/null || true
 			grep -F "$T" /proc/self/mountinfo >&2
 			umount -R -l "$T"
 		}
