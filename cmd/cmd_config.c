@@ -205,23 +205,6 @@ static void set_list(struct strv *list, const struct strv *words)
 	}
 }
 
-/* "80" is "80/tcp" in the config; both forms name it. */
-static void set_ports(struct configuring *w)
-{
-	AUTO_STRV struct strv words = STRV_INIT;
-
-	STRV_FOREACH (p, &w->a->ports) {
-		bool removal = str_has_suffix(*p, "-") && strlen(*p) > 1;
-		size_t n = strlen(*p) - removal;
-		if (streq(*p, "-") || strchr(*p, '/'))
-			strv_add(&words, *p);
-		else
-			strv_addf(&words, "%.*s/tcp%s", (int)n, *p, removal ? "-" : "");
-	}
-	set_list(&w->c->config.exposed_ports, &words);
-	note_list(w, "EXPOSE", &w->a->ports);
-}
-
 static void set_maps(struct configuring *w)
 {
 	const struct config_args *a = w->a;
@@ -293,13 +276,20 @@ static int set_commands(struct configuring *w, struct err *err)
 		c->has_cmd = words.n > 0;
 		note(w, "CMD", a->cmd);
 	}
-	if (a->shell) {
-		AUTO_STRV struct strv words = STRV_INIT;
-		if (!json_list(a->shell, &words) && shell_words(a->shell, &words, err) < 0)
-			return err_wrap(err, "option '--shell'");
-		strv_copy(&c->shell, &words);
-		note(w, "SHELL", a->shell);
-	}
+	return 0;
+}
+
+static int set_shell(struct configuring *w, struct err *err)
+{
+	AUTO_STRV struct strv words = STRV_INIT;
+	const char *text = w->a->shell;
+
+	if (!text)
+		return 0;
+	if (!json_list(text, &words) && shell_words(text, &words, err) < 0)
+		return err_wrap(err, "option '--shell'");
+	strv_copy(&w->c->config.shell, &words);
+	note(w, "SHELL", text);
 	return 0;
 }
 
@@ -404,8 +394,6 @@ static void set_texts(struct configuring *w)
 	set_text(&w->c->domainname, a->domainname);
 	if (a->user)
 		note(w, "USER", a->user);
-	if (a->stop_signal)
-		note(w, "STOPSIGNAL", a->stop_signal);
 }
 
 /* What only Docker's config has a place for, so that a commit in OCI's format leaves it out. */
@@ -425,6 +413,7 @@ static void warn_docker_only(struct configuring *w)
 				given[i].name, given[i].value);
 }
 
+/* In the order that history has in buildah. */
 static int edit(struct configuring *w, struct err *err)
 {
 	const struct config_args *a = w->a;
@@ -433,16 +422,22 @@ static int edit(struct configuring *w, struct err *err)
 	set_texts(w);
 	int r = set_platform(w, err);
 	if (r == 0)
-		r = set_commands(w, err);
-	if (r == 0)
-		r = set_env(w, err);
-	if (r == 0)
-		r = set_health(w, err);
+		r = set_shell(w, err);
 	if (r < 0)
 		return r;
-	set_ports(w);
+	if (a->stop_signal)
+		note(w, "STOPSIGNAL", a->stop_signal);
+	set_list(&c->exposed_ports, &a->ports);
+	note_list(w, "EXPOSE", &a->ports);
+	r = set_env(w, err);
+	if (r == 0)
+		r = set_commands(w, err);
+	if (r < 0)
+		return r;
 	set_list(&c->volumes, &a->volumes);
 	note_list(w, "VOLUME", &a->volumes);
+	if (set_health(w, err) < 0)
+		return err->code;
 	set_maps(w);
 	note_list(w, "LABEL", &a->labels);
 	if (a->workdir)

@@ -131,8 +131,8 @@ static int print_format(
 	json_set_string(heading, "ImageID", "IMAGE ID");
 	json_set_string(heading, "ImageName", "IMAGE NAME");
 	json_set_string(heading, "ContainerName", "CONTAINER NAME");
-	return table_print(
-		&app->out, a->format, heading, rows, a->noheading ? TABLE_NO_HEADING : 0, err);
+	return table_print(&app->out, a->format, heading, rows,
+		TABLE_BLANKS | (a->noheading ? TABLE_NO_HEADING : 0), err);
 }
 
 static int print(struct app *app, const struct containers *l, const struct containers_args *a,

@@ -110,7 +110,9 @@ static int unshare_run(struct app *app, void *args, const struct strv *rest, str
 {
 	const struct unshare_args *a = args;
 	AUTO_STRV struct strv argv = STRV_INIT, mounted = STRV_INIT;
+	AUTO_STORE struct store *s = NULL;
 	const char *shell = getenv("SHELL");
+	int held = -1;
 
 	strv_copy(&argv, rest);
 	if (argv.n && streq(argv.v[0], "--"))
@@ -119,7 +121,9 @@ static int unshare_run(struct app *app, void *args, const struct strv *rest, str
 		strv_add(&argv, shell && *shell ? shell : "/bin/sh");
 	if (app->root && setenv("MICA_ROOT", app->root, 1) < 0)
 		return err_sys(err, "cannot set MICA_ROOT");
-	int r = 0;
+	int r = app_store(app, false, &s, err);
+	if (r == 0 && userns_is_rootless())
+		r = container_space_hold(s, &held, err);
 	for (size_t i = 0; r == 0 && i < a->mounts.n; i++) {
 		bool ours = false;
 		r = mount_for(app, a->mounts.v[i], &ours, err);
@@ -133,6 +137,8 @@ static int unshare_run(struct app *app, void *args, const struct strv *rest, str
 		if (umount_again(app, *word, &e) < 0)
 			out_warn(&app->out, "%s", e.msg);
 	}
+	if (held >= 0)
+		container_space_release(s, held);
 	return r;
 }
 

@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "base/mem.h"
 #include "store/containers.h"
 #include "store/store_internal.h"
@@ -28,6 +30,40 @@ static bool is_mount_point(int dir, const char *name)
 	struct statx st;
 	return statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &st) == 0 &&
 	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* "mnt:[4026531841]" -> "unshare.4026531841" */
+static char *space_lock_name(const char *space)
+{
+	size_t skip = strcspn(space, "0123456789");
+	return xasprintf("unshare.%.*s", (int)strspn(space + skip, "0123456789"), space + skip);
+}
+
+/* `unshare` keeps this lock: from another user namespace its processes cannot be looked at. */
+static bool space_is_held(const struct store *s, const char *space)
+{
+	AUTO_FREE char *name = space_lock_name(space);
+	AUTO_FD int fd = openat(s->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+}
+
+int container_space_hold(struct store *s, int *ret_fd, struct err *err)
+{
+	char space[SPACE_MAX];
+
+	space_of("self", space);
+	AUTO_FREE char *name = space_lock_name(space);
+	return lock_file(s->fd, name, LOCK_SHARED, true, ret_fd, err);
+}
+
+void container_space_release(struct store *s, int fd)
+{
+	char space[SPACE_MAX];
+
+	space_of("self", space);
+	AUTO_FREE char *name = space_lock_name(space);
+	(void)unlinkat(s->fd, name, 0);
+	(void)close(fd);
 }
 
 /* Somebody whom we can see lives in that mount namespace. */
@@ -61,7 +97,8 @@ enum container_mounted container_mounted(const struct store *s, const struct con
 		return CONTAINER_MOUNTED;
 	char ours[SPACE_MAX];
 	space_of("self", ours);
-	if (!streq(ours, c->mount_space) && space_lives(c->mount_space))
+	if (!streq(ours, c->mount_space) &&
+		(space_is_held(s, c->mount_space) || space_lives(c->mount_space)))
 		return CONTAINER_MOUNTED_ELSEWHERE;
 	return CONTAINER_NOT_MOUNTED;
 }

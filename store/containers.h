@@ -82,6 +82,10 @@ enum container_mounted {
 	CONTAINER_MOUNTED_ELSEWHERE, /* in a mount namespace that is not ours and still lives */
 };
 enum container_mounted container_mounted(const struct store *s, const struct container *c);
+/* For as long as a mount namespace of ours lives: others see that it does. By its last user. */
+int container_space_hold(struct store *s, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+void container_space_release(struct store *s, int fd);
 /* Notes it in c, to be saved. */
 void container_set_mounted(struct container *c, bool mounted);
 

@@ -110,3 +110,381 @@ container_config() { # CONTAINER JQ_FILTER
 	run --separate-stderr mica run --mount type=cache,target=/c c true
 	assert_error "type 'cache'"
 }
+
+# --- copy and add ---
+
+@test "copy takes files, directories and patterns, and prints a digest" {
+	mkdir -p ctx/sub
+	echo a >ctx/a.txt && echo b >ctx/b.txt && echo s >ctx/sub/s
+	mica from --name c scratch
+	[[ $(mica copy c ctx/a.txt) =~ ^[0-9a-f]{64}$ ]]
+	[ -z "$(mica copy -q c ctx/a.txt /named)" ]
+	mica copy -q c ctx/a.txt ctx/b.txt /two
+	mica copy -q c ctx /all
+	mica copy -q c 'ctx/*.txt' "$PWD/ctx/sub" /glob
+	mica config --workingdir /wd c
+	mica copy -q c ctx/a.txt here
+	merged=$(mica mount c)
+	[ "$(cd "$merged" && find . -type f | sort | tr '\n' ' ')" = \
+		"./a.txt ./all/a.txt ./all/b.txt ./all/sub/s ./glob/a.txt ./glob/b.txt ./glob/s ./named ./two/a.txt ./two/b.txt ./wd/here " ]
+	mica umount c >/dev/null
+	[ "$(mica copy c ctx/a.txt /1)" = "$(mica copy c ctx/a.txt /2)" ]
+	[ "$(mica copy c ctx/a.txt /1)" != "$(mica copy c ctx/b.txt /2)" ]
+	run --separate-stderr mica copy c nosuch /
+	assert_error "there is no '/.*/nosuch'"
+	run --separate-stderr mica copy c 'ctx/*.none' /
+	assert_error "there is no "
+	run --separate-stderr mica copy c
+	assert_error 'src must be specified'
+}
+
+@test "copy gives owner and mode, root's unless one says otherwise" {
+	echo x >f
+	chown 1234:1234 f
+	chmod 640 f
+	mica from -q --name c busybox
+	mica copy -q c f /plain
+	mica copy -q --chown app:staff --chmod 600 c f /own
+	mica copy -q --chown 5:6 --chmod u=rwx,go= c f /numbers
+	[ "$(mica run c stat -c '%n %u:%g %a' /plain /own /numbers | tr '\n' ' ')" = "/plain 0:0 640 /own 1000:50 600 /numbers 5:6 700 " ]
+	run --separate-stderr mica copy --chmod nine c f /
+	assert_error "'--chmod': 'nine'"
+}
+
+@test "copy from a context leaves out what it is told to, and cannot leave it" {
+	mkdir -p ctx/sub
+	echo a >ctx/a && echo b >ctx/b && echo l >ctx/sub/x.log && echo k >ctx/sub/keep
+	ln -s /etc/passwd ctx/out
+	printf '%s\n' '*.log' '**/*.log' b >ignore
+	mica from --name c scratch
+	mica copy -q --contextdir ctx --ignorefile ignore c . /i
+	mica copy -q --contextdir ctx --exclude sub --exclude out c . /e
+	mica copy -q --contextdir ctx --parents c sub/keep /p
+	merged=$(mica mount c)
+	[ "$(cd "$merged" && find . -type f | sort | tr '\n' ' ')" = "./e/a ./e/b ./i/a ./i/sub/keep ./p/sub/keep " ]
+	mica umount c >/dev/null
+	run --separate-stderr mica copy --contextdir ctx c ../outside /
+	assert_error "there is no '../outside' in ctx"
+	run mica copy --contextdir ctx c out /
+	[ "$status" = 125 ]
+	run --separate-stderr mica copy --ignorefile ignore c ctx /
+	assert_error "needs '--contextdir'"
+}
+
+@test "copy from a container and from an image" {
+	mica from -q --name one busybox
+	mica run one -- sh -c 'echo one > /made && chown app /made'
+	mica from --name two scratch
+	mica copy -q --from one two /made /from-container
+	mica copy -q --from busybox two /etc/passwd /from-image
+	mica copy -q --from one one /made /again
+	merged=$(mica mount two)
+	[ "$(cat "$merged/from-container")" = one ]
+	[ "$(stat -c %u "$merged/from-container")" = 0 ]
+	grep -q app "$merged/from-image"
+	[ "$(mica run one cat /again)" = one ]
+}
+
+@test "add unpacks archives and fetches URLs" {
+	mkdir -p "$T/www"
+	echo fetched >"$T/www/page"
+	start_www
+	mkdir -p in/dir
+	echo f >in/dir/f
+	tar -czf a.tar.gz -C in dir
+	mica from --name c scratch
+	mica add -q c a.tar.gz /un
+	mica copy -q c a.tar.gz /kept/
+	mica add -q c "$WWW/page" /web/
+	mica add -q --checksum "sha256:$(sha "$T/www/page")" c "$WWW/page" /sum
+	merged=$(mica mount c)
+	[ "$(cat "$merged/un/dir/f" "$merged/web/page" "$merged/sum" | tr '\n' ' ')" = "f fetched fetched " ]
+	[ -e "$merged/kept/a.tar.gz" ]
+	mica umount c >/dev/null
+	run --separate-stderr mica add --checksum "sha256:$(sha a.tar.gz)" c "$WWW/page" /bad
+	assert_error 'content is sha256:'
+	run --separate-stderr mica add --checksum "sha256:$(sha a.tar.gz)" c a.tar.gz /bad
+	assert_error 'one source that is a URL'
+	kill "$(cat "$T/www.pid")" && rm "$T/www.pid"
+}
+
+# --- config ---
+
+@test "config sets everything, and takes it away again" {
+	mica from --name c scratch
+	mica config --env A=1 --env B=2 --label l=1 --label m=2 --port 80 --port 81/udp --volume /v --volume /w \
+		--user app --workingdir /wd --author me --stop-signal TERM --annotation x=y --annotation z=z --arch arm64 --variant v8 \
+		--os-version 1 --os-feature f --os-feature g --onbuild 'RUN x' --shell '/bin/bash -c' c
+	[ "$(container_config c '| [.author, .architecture, .variant, ."os.version", ."os.features"]')" = '["me","arm64","v8","1",["f","g"]]' ]
+	[ "$(container_config c '.config | [.Env, .Labels, (.ExposedPorts | keys), (.Volumes | keys)]')" = \
+		'[["A=1","B=2"],{"l":"1","m":"2"},["80","81/udp"],["/v","/w"]]' ]
+	[ "$(container_config c '.config | [.User, .WorkingDir, .StopSignal, .OnBuild, .Shell]')" = '["app","/wd","TERM",["RUN x"],["/bin/bash","-c"]]' ]
+	[ "$(mica inspect c | jq -c .ImageAnnotations)" = '{"x":"y","z":"z"}' ]
+	mica config --env A- --label l- --port 80- --volume /v- --user '' --annotation x- --unsetlabel m --unsetannotation z --os-feature f- c
+	[ "$(container_config c '.config | [.Env, .Labels, (.ExposedPorts | keys), (.Volumes | keys), .User]')" = '[["B=2"],null,["81/udp"],["/w"],null]' ]
+	[ "$(container_config c '."os.features"')" = '["g"]' ]
+	mica config --env - --port - --volume - c
+	[ "$(container_config c '.config | [.Env, .ExposedPorts, .Volumes]')" = '[null,null,null]' ]
+	run --separate-stderr env -u NOT_SET "$MICA_BIN" --root "$MICA_ROOT" config --env NOT_SET c
+	assert_error 'no value given'
+	FROM_HERE=1 mica config --env FROM_HERE c
+	[ "$(container_config c .config.Env)" = '["FROM_HERE=1"]' ]
+}
+
+@test "config splits commands as buildah does" {
+	mica from --name c scratch
+	mica config --cmd "a 'b c' d\\ e" --entrypoint '["/e", "x y"]' c
+	[ "$(container_config c '.config | [.Cmd, .Entrypoint]')" = '[["a","b c","d e"],["/e","x y"]]' ]
+	mica config --cmd '["l", "m n"]' --entrypoint 'sh -c x' c
+	[ "$(container_config c '.config | [.Cmd, .Entrypoint]')" = '[["l","m n"],["/bin/sh","-c","sh -c x"]]' ]
+	mica config --cmd '' --entrypoint '' c
+	[ "$(container_config c '.config | [.Cmd, .Entrypoint]')" = '[null,null]' ]
+	mica config --healthcheck 'CMD a b' --healthcheck-interval 10s --healthcheck-retries 5 c
+	[ "$(container_config c .config.Healthcheck)" = '{"Test":["CMD","a","b"],"Interval":10000000000,"Timeout":30000000000,"Retries":5}' ]
+	mica config --healthcheck 'CMD-SHELL curl -f x || exit 1' --healthcheck-start-period 1m c
+	[ "$(container_config c .config.Healthcheck.Test)" = '["CMD-SHELL","curl -f x || exit 1"]' ]
+	run --separate-stderr mica config --cmd "a 'b" c
+	assert_error 'a quote is not closed'
+	run --separate-stderr mica config --healthcheck x --healthcheck-interval soon c
+	assert_error "'soon' is not a duration"
+}
+
+@test "history is added when one asks, in the words of buildah" {
+	echo x >f
+	mica from -q --name c busybox
+	mica run --add-history c -- echo some words >/dev/null
+	mica copy --add-history c f / >/dev/null
+	BUILDAH_HISTORY=true mica config --env A=1 --label l=2 c
+	mica config --env B=1 c
+	mica config --created-by 'all of it' --history-comment 'by hand ' --author me c
+	mica commit -q c made >/dev/null
+	config_of made | jq -r '.history[1:][] | "\(.created_by) \(.empty_layer)"' | sed -E 's/[0-9a-f]{64}/HEX/' >got
+	diff got - <<-'END'
+		/bin/sh -c echo some words true
+		/bin/sh -c #(nop) COPY file:HEX true
+		/bin/sh -c #(nop) ENV A=1 true
+		/bin/sh -c #(nop) LABEL l=2 true
+		all of it null
+	END
+	[ "$(config_of made | jq -r '.history[-1] | "\(.author) \(.comment)"')" = "me by hand FROM docker.io/library/busybox:latest" ]
+}
+
+# --- commit ---
+
+@test "commit writes the forms that it is asked for" {
+	mica from -q --name c busybox
+	mica run c touch /f
+	mica config --hostname h --comment 'a comment' --env A=1 c 2>/dev/null
+	mica commit -q c plain >/dev/null
+	[ "$(manifest_of plain | jq -r '.layers | length')" = 2 ]
+	[ "$(manifest_of plain | jq -r '.annotations."org.opencontainers.image.base.name"')" = docker.io/library/busybox:latest ]
+	config_of plain | jq -e '.comment == null and .config.Hostname == null'
+	mica commit -q --squash c squashed >/dev/null
+	[ "$(manifest_of squashed | jq -r '.layers | length')" = 1 ]
+	in_image squashed ls /f /bin/sh >/dev/null
+	mica commit -q --format docker --unsetenv A c docker >/dev/null
+	[ "$(mica inspect --type image docker | jq -r .Manifest | jq -r .mediaType)" = application/vnd.docker.distribution.manifest.v2+json ]
+	[ "$(mica inspect --type image docker | jq -r '.OCIv1.comment, .OCIv1.config.Hostname, (.OCIv1.config.Env | join(" "))' | tr '\n' ' ')" = "a comment h PATH=/usr/bin:/bin " ]
+	mica commit -q -D --omit-history --annotation k=v c bare >/dev/null
+	[ "$(manifest_of bare | jq -r '.layers[-1].mediaType, .annotations.k' | tr '\n' ' ')" = "application/vnd.oci.image.layer.v1.tar v " ]
+	config_of bare | jq -e '.history == null'
+	[ -z "$(mica commit -q --iidfile iid --manifest list c in-list)" ]
+	[ "$(cat iid)" = "$(image_id in-list)" ]
+	mica manifest inspect list | jq -e '.manifests | length == 1'
+	mica commit -q c >/dev/null
+	mica images | grep -q '<none>'
+	assert_clean_store
+}
+
+@test "the same content with the same time is the same image" {
+	mica from -q --name c busybox
+	mica run c touch /f
+	one=$(mica commit -q --timestamp 1000 c)
+	mica run c touch /f
+	[ "$(mica commit -q --timestamp 1000 c)" = "$one" ]
+	[ "$(SOURCE_DATE_EPOCH=1000 mica commit -q c)" = "$one" ]
+	[ "$(mica commit -q --source-date-epoch 1001 c)" != "$one" ]
+}
+
+@test "commit to a registry and to a layout leaves nothing in the store" {
+	mica from -q --name c busybox
+	mica run c touch /f
+	[ -z "$(mica commit -q c "docker://$REG/pushed:1")" ]
+	[ -z "$(mica commit -q --rm c "oci:$PWD/layout:made")" ]
+	[ "$(mica images -q | wc -l)" = 1 ]
+	skopeo inspect --tls-verify=false "docker://$REG/pushed:1" | jq -e '.Layers | length == 2'
+	skopeo inspect "oci:layout:made" | jq -e '.Layers | length == 2'
+	[ -z "$(mica containers -q)" ]
+	mica prune >/dev/null
+	assert_clean_store
+}
+
+# --- mount ---
+
+@test "a mount shows and takes changes until it ends" {
+	mica from -q --name c busybox
+	merged=$(mica mount c)
+	[ -x "$merged/bin/busybox" ]
+	[ "$(mica mount)" = "c $merged" ]
+	[ "$(mica mount --json | jq -r '.[0].container, .[0].mountPoint' | tr '\n' ' ')" = "c $merged " ]
+	[ "$(mica inspect --format '{{.MountPoint}}' c)" = "$merged" ]
+	echo outside >"$merged/outside"
+	[ "$(mica run c cat /outside)" = outside ]
+	mica run c -- sh -c 'echo inside > /inside; rm /etc/group'
+	[ "$(cat "$merged/inside")" = inside ]
+	[ ! -e "$merged/etc/group" ]
+	mica copy -q c "$merged/inside" /copied
+	[ "$(cat "$merged/copied")" = inside ]
+	mica commit -q c made >/dev/null
+	[ "$(in_image made cat /inside /outside /copied | tr '\n' ' ')" = "inside outside inside " ]
+	[ "$(mica mount c)" = "$merged" ]
+	mica umount c | grep -Ex '[0-9a-f]{64}'
+	[ ! -e "$merged" ]
+	[ -z "$(mica mount)" ]
+	mica umount c
+	[ "$(mica run c cat /inside)" = inside ]
+	mica mount c >/dev/null
+	mica rm c
+	assert_clean_store
+}
+
+@test "a mount of another boot is none" {
+	mica from -q --name c busybox
+	mica mount c >/dev/null
+	umount "$MICA_ROOT"/containers/*/merged
+	[ -z "$(mica mount)" ]
+	mica run c touch /f
+	sed -i 's/"mountBoot":"[^"]*"/"mountBoot":"another"/' "$MICA_ROOT"/containers/*/container.json
+	[ -e "$(mica mount c)/f" ]
+}
+
+@test "several are mounted with their names, and all are umounted" {
+	mica from --name a scratch
+	mica from --name b scratch
+	run mica mount a nosuch b
+	[ "$status" = 125 ]
+	[ "$(grep -cE '^[ab] /' <<<"$output")" = 2 ]
+	[ "$(mica umount --all | wc -l)" = 2 ]
+	[ -z "$(mica mount)" ]
+	run --separate-stderr mica umount
+	assert_error 'at least one container ID'
+}
+
+# --- lists, names, ends ---
+
+@test "containers lists as buildah does" {
+	[ "$(mica containers --json)" = null ]
+	mica from -q --name c busybox
+	id=$(mica containers -q)
+	[ "$(mica ps -n | tr -s ' ')" = "${id:0:12} * $(mica images -q) docker.io/library/busybox:latest c" ]
+	[ "$(mica containers | head -1)" = "CONTAINER ID  BUILDER  IMAGE ID     IMAGE NAME                       CONTAINER NAME" ]
+	mica containers --notruncate | grep -q "^$id "
+	[ "$(mica list --json | jq -r '.[0] | [.id, .builder, .imagename, .containername] | join(" ")')" = "$id true docker.io/library/busybox:latest c" ]
+	[ "$(mica containers --format '{{.ContainerName}} {{.ImageName}}')" = "c docker.io/library/busybox:latest" ]
+	[ -z "$(mica containers -q --filter name=other)" ]
+	[ "$(mica containers -q --filter name=c --filter "id=${id:0:5}" --filter ancestor=busybox)" = "$id" ]
+	run --separate-stderr mica containers --filter no=1
+	assert_error "'no=1' is not one of"
+}
+
+@test "rename and rm" {
+	mica from --name a scratch
+	mica from --name b scratch
+	mica rename a c
+	[ "$(mica containers --format '{{.ContainerName}}' | tr '\n' ' ')" = "c b " ]
+	run --separate-stderr mica rename c b
+	assert_error 'already in use by container'
+	run mica rm nosuch c
+	[ "$status" = 125 ]
+	[ "$(mica containers --format '{{.ContainerName}}')" = b ]
+	[ "$(mica delete --all | wc -l)" = 1 ]
+	run --separate-stderr mica rm
+	assert_error 'container ID must be specified'
+}
+
+@test "a base image stays while a container uses it" {
+	mica from -q --name c busybox
+	mica run c touch /f
+	run --separate-stderr mica rmi busybox
+	assert_error "image is in use by a container: 'c'"
+	mica untag busybox
+	mica prune --all >/dev/null
+	mica run c ls /f /bin/sh >/dev/null
+	mica commit -q c made >/dev/null
+	assert_clean_store
+	mica rm c >/dev/null
+	mica rmi made >/dev/null
+	mica prune --all >/dev/null
+	[ -z "$(ls -A "$MICA_ROOT/layers")" ]
+	mica from -q --name c busybox
+	mica rmi -f busybox >/dev/null
+	[ -z "$(mica containers -q)" ]
+	assert_clean_store
+}
+
+@test "fsck tells of a container whose base is damaged" {
+	mica from -q --name c busybox
+	rm "$MICA_ROOT"/blobs/sha256/* -r "$MICA_ROOT"/layers/*
+	mica untag busybox || true
+	run mica fsck
+	[ "$status" = 1 ]
+	grep -q "below the working container 'c'" <<<"$output"
+}
+
+@test "a killed run leaves the container usable" {
+	mica from -q --name c busybox
+	"$MICA_BIN" --root "$MICA_ROOT" run c -- sh -c 'echo kept > /kept; sleep 100' 3>&- &
+	pid=$!
+	wait_for 10 sh -c "ls $MICA_ROOT/containers/*/upper/kept 2>/dev/null"
+	kill -9 $pid
+	wait $pid || true
+	[ "$(mica run c cat /kept)" = kept ]
+	mica commit -q c made >/dev/null
+	mica rm c >/dev/null
+	assert_clean_store
+}
+
+@test "who comes second waits, and says so" {
+	mica from -q --name c busybox
+	"$MICA_BIN" --root "$MICA_ROOT" run c -- sh -c 'touch /begun; while [ ! -e /vol/go ]; do sleep 0.05; done' 3>&- </dev/null >log 2>&1 &
+	pid=$!
+	wait_for 10 sh -c "ls $MICA_ROOT/containers/*/upper/begun 2>/dev/null"
+	mica config --author me c 2>waiting &
+	second=$!
+	wait_for 10 grep -q "waiting: another process uses the working container 'c'" waiting
+	kill $pid
+	wait $pid || true
+	wait $second
+	[ "$(container_config c .author)" = '"me"' ]
+}
+
+@test "options of buildah that have no place here are refused or without effect" {
+	mica from --isolation chroot --name c scratch
+	run --separate-stderr mica from --pid host scratch
+	assert_error "'--pid': 'host' is not supported"
+	run --separate-stderr mica from --device /dev/null scratch
+	assert_error "'--device'"
+	run --separate-stderr mica from --isolation other scratch
+	assert_error "'other' is not one of"
+	run --separate-stderr mica from --memory lots scratch
+	[ "$status" = 125 ]
+	run --separate-stderr mica commit --format other c
+	assert_error "'other' is not one of 'oci', 'docker'"
+	run --separate-stderr mica inspect --type other c
+	assert_error "'other' is not one of"
+	run --separate-stderr mica inspect --type container busybox
+	assert_error 'container not known'
+}
+
+# --- unshare ---
+
+@test "unshare runs a command and passes its status" {
+	mica from -q --name c busybox
+	run mica unshare sh -c 'exit 5'
+	[ "$status" = 5 ]
+	[ "$(mica unshare --mount WHERE=c sh -c 'ls "$WHERE/bin/busybox"')" = "$(ls -d "$MICA_ROOT"/containers/*)/merged/bin/busybox" ]
+	[ -z "$(mica mount)" ]
+	run -127 mica unshare nosuchprogram
+	run --separate-stderr mica unshare --mount A=nosuch true
+	assert_error 'container not known'
+}

@@ -137,3 +137,37 @@ sample() {
 	[[ "$stderr" == mica:* ]]
 	[ ! -e /dev/shm/none-$$ ] || rm -r /dev/shm/none-$$
 }
+
+@test "a user has working containers, and mounts them within unshare" {
+	umica from -q --name c busybox
+	umica run c -- sh -c 'echo user > /file && chown app:staff /file'
+	[ "$(umica run c stat -c %u:%g /file)" = 1000:50 ]
+	run --separate-stderr umica mount c
+	assert_error 'You need to run it in a `mica unshare` session'
+	[ "$(umica unshare id -u)" = 0 ]
+	[ "$(umica unshare sh -c "cat \$($MICA_BIN mount c)/file")" = user ]
+	# shellcheck disable=SC2016 # the inner shell's
+	umica unshare --mount WHERE=c sh -c 'echo more >"$WHERE/more" && [ "$(stat -c %u:%g "$WHERE/file")" = 1000:50 ]'
+	[ -z "$(umica mount)" ]
+	[ "$(umica run c cat /file /more | tr '\n' ' ')" = "user more " ]
+	# what is mounted in there can be used in there
+	[ "$(umica unshare sh -c "$MICA_BIN mount c >/dev/null; $MICA_BIN run c cat /more; $MICA_BIN commit -q --rm c made" | head -1)" = more ]
+	[ "$(umica run --network=none made cat /more)" = more ]
+	[ -z "$(umica containers -q)" ]
+}
+
+@test "a container that is mounted in another namespace is not mounted twice" {
+	umica from -q --name c busybox
+	mkfifo go
+	chown micatest go
+	as_user "$MICA_BIN" unshare sh -c "$MICA_BIN mount c; timeout 20 cat go >/dev/null; echo seen >\$($MICA_BIN mount c)/seen" >log 2>&1 3>&- &
+	pid=$!
+	wait_for 10 test -s log
+	run --separate-stderr umica run c true
+	assert_error 'is mounted in another mount namespace'
+	run --separate-stderr umica rm c
+	assert_error 'is mounted in another mount namespace'
+	echo >go
+	wait $pid
+	umica run c cat /seen
+}
