@@ -380,7 +380,7 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica containers | head -1)" = "CONTAINER ID  BUILDER  IMAGE ID     IMAGE NAME                       CONTAINER NAME" ]
 	mica containers --notruncate | grep -q "^$id "
 	[ "$(mica list --json | jq -r '.[0] | [.id, .builder, .imagename, .containername] | join(" ")')" = "$id true docker.io/library/busybox:latest c" ]
-	[ "$(mica containers --format '{{.ContainerName}} {{.ImageName}}')" = "c docker.io/library/busybox:latest" ]
+	[ "$(mica containers --format '{{.ContainerName}} {{.ImageName}}' | tr -s ' ')" = "c docker.io/library/busybox:latest" ]
 	[ -z "$(mica containers -q --filter name=other)" ]
 	[ "$(mica containers -q --filter name=c --filter "id=${id:0:5}" --filter ancestor=busybox)" = "$id" ]
 	run --separate-stderr mica containers --filter no=1
@@ -462,8 +462,8 @@ container_config() { # CONTAINER JQ_FILTER
 	mica from --isolation chroot --name c scratch
 	run --separate-stderr mica from --pid host scratch
 	assert_error "'--pid': 'host' is not supported"
-	run --separate-stderr mica from --device /dev/null scratch
-	assert_error "'--device'"
+	run --separate-stderr mica from --cgroup-parent /x scratch
+	assert_error "'--cgroup-parent'"
 	run --separate-stderr mica from --isolation other scratch
 	assert_error "'other' is not one of"
 	run --separate-stderr mica from --memory lots scratch
