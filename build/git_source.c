@@ -65,13 +65,17 @@ static int check_ref(const char *ref, struct err *err)
 /* ssh://[USER@]HOST.. and USER@HOST:PATH: nothing in them may be an option of ssh. */
 static int check_ssh(const char *url, struct err *err)
 {
-	const char *rest = strstr(url, "://") ? strstr(url, "://") + 3 : url;
-	size_t authority = strcspn(rest, strstr(url, "://") ? "/" : ":/");
-	const char *at = memchr(rest, '@', authority);
+	const char *scheme = str_has_prefix(url, "git@") ? NULL : strstr(url, "://");
+	const char *rest = scheme ? scheme + 3 : url;
+	size_t authority = strcspn(rest, scheme ? "/" : ":/");
+	/* what stands before the last one is the user, for ssh(1) too */
+	const char *at = memrchr(rest, '@', authority);
 	const char *host = at ? at + 1 : rest;
 	for (const char *p = url; *p; p++)
 		if ((unsigned char)*p <= ' ' || *p == 0x7f)
 			return err_set(err, ERR_INVALID, "the URL has blanks or control bytes");
+	if (!scheme && strstr(url, "://"))
+		return err_set(err, ERR_INVALID, "the URL is neither USER@HOST:PATH nor ssh://");
 	if (at && memchr(rest, ':', (size_t)(at - rest)))
 		return err_set(err, ERR_INVALID, "URL holds a password");
 	if (*rest == '-' || *host == '-' || host == rest + authority || !rest[authority] ||
