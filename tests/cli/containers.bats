@@ -462,8 +462,8 @@ container_config() { # CONTAINER JQ_FILTER
 	mica from --isolation chroot --name c scratch
 	run --separate-stderr mica from --pid host scratch
 	assert_error "'--pid': 'host' is not supported"
-	run --separate-stderr mica from --cgroup-parent /x scratch
-	assert_error "'--cgroup-parent'"
+	run --separate-stderr mica from --userns-uid-map 0:1:1 scratch
+	assert_error "'--userns-uid-map'"
 	run --separate-stderr mica from --isolation other scratch
 	assert_error "'other' is not one of"
 	run --separate-stderr mica from --memory lots scratch
