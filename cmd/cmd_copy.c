@@ -162,7 +162,7 @@ static int copy_to(struct app *app, const struct copy_args *a, const struct strv
 {
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 	AUTO_STRV struct strv notes = STRV_INIT;
-	enum container_copied what;
+	enum container_copied what = COPIED_SEVERAL;
 	struct digest digest;
 	char hex[DIGEST_STR_MAX];
 

@@ -25,7 +25,7 @@ int shell_words(const char *text, struct strv *ret, struct err *err)
 		}
 		inside = true;
 		if (quote ? *p == quote : *p == '\'' || *p == '"') {
-			quote = quote ? 0 : *p;
+			quote = quote ? '\0' : *p;
 			continue;
 		}
 		if (*p == '\\' && quote != '\'' && !*++p)
