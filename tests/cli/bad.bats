@@ -144,6 +144,7 @@ END
 	assert_clean_store
 }
 
+# cve: CVE-2021-41190 CVE-2020-1702
 @test "a manifest that is not JSON, is cut, too large, too deep or two things at once" {
 	faulty_setup_once
 	mica pull -q "$FAULTY/good"
@@ -153,6 +154,7 @@ END
 	refused '(4 ?MiB|4194304|too large|limit|larger)' pull -q "$FAULTY/huge-manifest"
 }
 
+# cve: CVE-2024-3727
 @test "a digest that does not match, wherever it stands" {
 	faulty_setup_once
 	for fault in corrupt corrupt-early wrong-size wrong-diff-id bad-digest-name; do
@@ -179,6 +181,7 @@ END
 	refused_layer 'tar|archive|layer' noise.tar
 }
 
+# cve: CVE-2026-17106 CVE-2014-6407
 @test "layers that try to write outside" {
 	echo untouched >"$T/victim"
 	python3 - "$T/victim" <<-'END'
@@ -267,6 +270,7 @@ END
 }
 
 # A context may be somebody else's (CVE-2022-4122): its files must not name files of the host.
+# cve: CVE-2022-4122 CVE-2022-4123
 @test "a Containerfile that is a link out of the context is refused, and nothing of its target is shown" {
 	printf 'secret-of-the-host x\n' >"$D/secret"
 	mkdir "$D/ctx"

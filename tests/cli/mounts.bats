@@ -186,6 +186,7 @@ named
 	ran 0
 }
 
+# cve: CVE-2024-9675 CVE-2026-33747
 @test "the id of a cache is no path, and no link in a cache leads out of it" {
 	echo host >marker
 	containerfile <<-END
@@ -205,6 +206,7 @@ named
 	assert_error "cannot open 'rel' in the cache mount"
 }
 
+# cve: CVE-2024-23651 CVE-2024-11218
 @test "a source in a cache that is being swapped for a link never shows the host" {
 	echo host >marker
 	{
@@ -428,6 +430,7 @@ ls: cannot access '/a': No such file or directory" ] || fail "$output"
 	END
 }
 
+# cve: CVE-2024-23652
 @test "what a step puts in the place of a mount point is left alone, and so is what it leads to" {
 	mkdir victim
 	touch victim/y

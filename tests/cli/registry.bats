@@ -134,6 +134,7 @@ build_one() { # NAME [TEXT]
 	REG=$saved
 }
 
+# cve: CVE-2014-5277
 @test "plain HTTP is used only where it is configured" {
 	printf '[[registry]]\nlocation = "%s"\n' "$REG" >conf
 	CONTAINERS_REGISTRIES_CONF=$D/conf run --separate-stderr mica pull -q "$REG/library/busybox"
@@ -184,6 +185,7 @@ picky() { # starts the registry that is served from ./layout; its log is ./reque
 	wait_for 10 answers "127.0.0.1:$PICKY"
 }
 
+# cve: CVE-2020-15157
 @test "a token of its scope, a transfer that breaks, layers from elsewhere that see no credentials" {
 	mkdir tree
 	head -c 300000 /dev/urandom >tree/noise
@@ -205,6 +207,7 @@ picky() { # starts the registry that is served from ./layout; its log is ./reque
 	mica fsck
 }
 
+# cve: CVE-2026-48978 CVE-2026-24845 CVE-2026-33540
 @test "a token service of another owner is asked without credentials" {
 	mkdir tree
 	plain_tar l1.tar tree

@@ -66,6 +66,7 @@ digest() { # STORE ARGUMENTS...: of a build
 	"$MICA_BIN" --root "$root" fsck >/dev/null
 }
 
+# cve: CVE-2025-53945
 @test "whatever our umask is" {
 	want=$(digest a)
 	for mask in 000 077 027; do

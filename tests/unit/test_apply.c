@@ -341,6 +341,7 @@ static void hard_links_stay_inside(void **state)
 	jail_check(&j);
 }
 
+/* cve: CVE-2021-29136 */
 static void the_root_is_not_replaced(void **state)
 {
 	(void)state;

@@ -110,6 +110,7 @@ static void builds_from_parts(void **state)
 	image_config_done(&c);
 }
 
+/* cve: CVE-2026-57231 */
 static void refuses_hostile_configs(void **state)
 {
 	(void)state;

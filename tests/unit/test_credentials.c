@@ -74,6 +74,7 @@ static void refuses_bad_entries(void **state)
 	user_is("[]", false, "r.io", "x", NULL);
 }
 
+/* cve: CVE-2021-41092 */
 static void a_missing_or_ill_named_helper_is_an_error_and_not_nobody(void **state)
 {
 	static const char *const names[] = {"is-not-installed", "../../tmp/x", "-x", "A", ""};

@@ -211,6 +211,7 @@ static void sets_home_from_the_accounts(void **state)
 	assert_prints("echo $HOME", "/x\n");
 }
 
+/* cve: CVE-2022-36109 CVE-2022-2989 CVE-2022-2990 CVE-2023-25173 */
 static void becomes_the_user_with_exactly_its_groups(void **state)
 {
 	(void)state;
