@@ -59,7 +59,7 @@ same() { # NAME
 				[ -z "$out" ] || echo "$out"
 				echo "status $status"
 			}
-			base=docker.io/library/busybox:latest
+			export base=docker.io/library/busybox:latest
 			. "$D/script"
 		) 2>>"$D/$who.err" | normalise >"$D/$who.out"
 		state "$who" >"$D/$who.state"
