@@ -110,7 +110,7 @@ static mode_t apply_clause(mode_t mode, mode_t before, mode_t who, char op, cons
 				x_if = true;
 				break;
 			}
-			/* fall through */
+			__attribute__((fallthrough));
 		case 'x':
 			perm |= 0111;
 			break;

@@ -222,7 +222,6 @@ static int fetch_collect(struct store *s, struct txn *t, struct source *source, 
 		return r;
 	f->state = FETCH_OVER;
 	f->job = (struct job){0};
-	AUTO_FD int turn = take_fd(&f->turn); /* until it has its name */
 	if (f->from_source) {
 		struct err said = ERR_INIT;
 		int closed = source_close(source, &f->stream, &said);
@@ -243,6 +242,8 @@ static int fetch_collect(struct store *s, struct txn *t, struct source *source, 
 		r = publish(s, t, f, &layer, err);
 	}
 	progress_end(progress, f->id, r == 0 ? "done" : "failed");
+	if (f->turn >= 0)
+		close(take_fd(&f->turn)); /* it has its name */
 	return r;
 }
 

@@ -317,7 +317,7 @@ static void set_method(struct http_transfer *t)
 		break;
 	case HTTP_PATCH:
 		curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "PATCH");
-		/* fall through */
+		__attribute__((fallthrough));
 	case HTTP_PUT:
 		curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
 		curl_easy_setopt(

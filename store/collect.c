@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/collect.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/strv.h"
@@ -74,6 +76,8 @@ bool collect_is_due(struct store *s, const struct collect_limits *l)
 	if (!last) { /* a new store has nothing to remove yet */
 		AUTO_FD int fd =
 			openat(s->fd, COLLECTED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		if (fd < 0)
+			log_debug("cannot make '" COLLECTED_FILE "': %s", strerror(errno));
 		return false;
 	}
 	if (now - last > INTERVAL_S)
