@@ -25,7 +25,10 @@ int shell_words(const char *text, struct strv *ret, struct err *err)
 		}
 		inside = true;
 		if (quote ? *p == quote : *p == '\'' || *p == '"') {
-			quote = quote ? '\0' : *p;
+			if (quote)
+				quote = '\0';
+			else
+				quote = *p;
 			continue;
 		}
 		if (*p == '\\' && quote != '\'' && !*++p)

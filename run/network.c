@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/proc.h"
 #include "base/strv.h"
 #include "run/userns.h"
@@ -180,6 +181,17 @@ static void stop_helper(struct network *n)
 	n->ready = -1;
 }
 
+static bool parse_hex(const char *s, uint32_t *ret)
+{
+	char *end;
+	errno = 0;
+	unsigned long v = strtoul(s, &end, 16);
+	if (errno || end == s || *end || v > UINT32_MAX)
+		return false;
+	*ret = (uint32_t)v;
+	return true;
+}
+
 /* The gateway of the default route with the lowest metric, from route(5) of the kernel's table:
  * addresses are in hexadecimal, as they are in memory. pasta takes the same one. */
 static void find_gateway(char ret[INET_ADDRSTRLEN])
@@ -187,17 +199,22 @@ static void find_gateway(char ret[INET_ADDRSTRLEN])
 	AUTO_FREE char *text = NULL;
 	struct err ignored = ERR_INIT;
 	size_t n;
-	unsigned long best = ULONG_MAX;
+	uint64_t best = UINT64_MAX;
 	if (fs_read_file(AT_FDCWD, "/proc/self/net/route", MIB, &text, &n, &ignored) < 0)
 		return;
 	AUTO_STRV struct strv lines = STRV_INIT;
 	strv_split(&lines, text, '\n');
 	STRV_FOREACH (line, &lines) {
-		unsigned dest, gateway, flags, mask;
-		unsigned long metric;
-		if (sscanf(*line, "%*s %x %x %x %*u %*u %lu %x", &dest, &gateway, &flags, &metric,
-			    &mask) != 5 ||
-			dest || mask || !(flags & RTF_GATEWAY) || metric >= best)
+		/* name, destination, gateway, flags, two counters, metric, mask */
+		AUTO_STRV struct strv f = STRV_INIT;
+		uint32_t dest, gateway, flags, mask;
+		uint64_t metric;
+		strv_split(&f, *line, '\t');
+		if (f.n < 8 || !parse_hex(f.v[1], &dest) || !parse_hex(f.v[2], &gateway) ||
+			!parse_hex(f.v[3], &flags) || !num_u64(f.v[6], UINT32_MAX, &metric) ||
+			!parse_hex(f.v[7], &mask))
+			continue;
+		if (dest || mask || !(flags & RTF_GATEWAY) || metric >= best)
 			continue;
 		const struct in_addr address = {.s_addr = gateway};
 		if (inet_ntop(AF_INET, &address, ret, INET_ADDRSTRLEN))
