@@ -148,8 +148,10 @@ static void finish_config(const struct container *c, const struct container_comm
 	const struct layer *layer, struct image_config *config)
 {
 	char when[CLOCK_STR_MAX];
-	struct timespec at = o->has_epoch ? (struct timespec){.tv_sec = o->epoch} : clock_now();
+	struct timespec at = {.tv_sec = o->epoch};
 
+	if (!o->has_epoch)
+		at = clock_now();
 	clock_format(at, when);
 	image_config_copy(config, &c->config);
 	mem_replace(&config->created, xstrdup(when));

@@ -176,7 +176,8 @@ class Case:
         elif kind == "owner" and os.geteuid() == 0:
             os.lchown(path, *r.choice([(0, 0), (3, 4), (1000, 1000)]))
         elif kind == "time":
-            os.utime(path, (r.randint(1, 10**9),) * 2, follow_symlinks=False)
+            # after every epoch of ours: a time is no input, and one before the epoch is not replaced by it
+            os.utime(path, (r.randint(11 * 10**8, 15 * 10**8),) * 2, follow_symlinks=False)
         elif kind == "xattr" and plain:
             try:
                 os.setxattr(path, "user.note", self.word().encode())
