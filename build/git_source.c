@@ -74,7 +74,8 @@ static int check_ssh(const char *url, struct err *err)
 	for (const char *p = url; *p; p++)
 		if ((unsigned char)*p <= ' ' || *p == 0x7f)
 			return err_set(err, ERR_INVALID, "the URL has blanks or control bytes");
-	if (!scheme && strstr(url, "://"))
+	/* without the colon git takes it for a path of this machine */
+	if (!scheme && (strstr(url, "://") || rest[authority] != ':'))
 		return err_set(err, ERR_INVALID, "the URL is neither USER@HOST:PATH nor ssh://");
 	if (at && memchr(rest, ':', (size_t)(at - rest)))
 		return err_set(err, ERR_INVALID, "URL holds a password");

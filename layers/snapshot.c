@@ -128,13 +128,13 @@ static int mount_with(
 	return snapshot_overlay_mount(s, ret_fd, err);
 }
 
-/* Is this how it fails where there is no overlay, or none on this file system? */
+/* Is this how it fails where there is no overlay, or none on this file system? Not so where marks
+ * cannot be set: then no way would do. */
 static bool not_here(const struct err *err)
 {
-	return err->code == ERR_UNSUPPORTED ||
-	       (err->code == ERR_SYS &&
-		       (err->sys == ENODEV || err->sys == EPERM || err->sys == EACCES ||
-			       err->sys == EINVAL || err->sys == EOPNOTSUPP || err->sys == ENOENT));
+	return err->code == ERR_SYS &&
+	       (err->sys == ENODEV || err->sys == EPERM || err->sys == EACCES ||
+		       err->sys == EINVAL || err->sys == EOPNOTSUPP || err->sys == ENOENT);
 }
 
 /* The best that works. What fails says why only if nothing does. */

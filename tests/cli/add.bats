@@ -215,7 +215,7 @@ etc" ]
 	make_repository
 	for bad in "$GIT#main:etc" "$GIT#main:.git" "$GIT#main:none" "$GIT#none" "$GIT#--upload-pack=touch$D/ran" "$GIT#a..b" \
 		"--checksum=1234567 $GIT" "$GIT?nonsense=1" "ssh://-oProxyCommand=touch$D/ran/x.git" "git@-oProxyCommand=x:x.git" \
-		"git@x@-oProxyCommand=touch:x.git" "git@x://y/z.git" \
+		"git@x@-oProxyCommand=touch:x.git" "git@x://y/z.git" "git@x/y.git" \
 		"https://user:token@127.0.0.1/x.git"; do
 		printf 'FROM busybox\nADD %s /x/\n' "$bad" >ctx/Containerfile
 		run -125 --separate-stderr mica build --network=none -t t ctx

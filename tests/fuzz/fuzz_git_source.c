@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(host && host[3] == '-'))
 		abort();
 	/* ssh takes the host as a word of its own */
-	const char *end = host ? host + 3 + strcspn(host + 3, "/") : g.url + strcspn(g.url, ":");
+	const char *end = host ? host + 3 + strcspn(host + 3, "/") : g.url + strcspn(g.url, ":/");
 	for (const char *at = g.url; (at = memchr(at, '@', (size_t)(end - at))); at++)
 		if (at[1] == '-')
 			abort();

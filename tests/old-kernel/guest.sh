@@ -180,7 +180,7 @@ case_layers_260() {
 case_status() {
 	status_of run base sh -c 'exit 37'
 	expect 37 "$status"
-	status_of run base sh -c 'kill -9 $$'
+	status_of run --init base sh -c 'kill -9 $$'
 	expect 137 "$status"
 	containerfile <<-'END'
 		FROM base
