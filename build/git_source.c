@@ -68,12 +68,13 @@ static int check_ssh(const char *url, struct err *err)
 	const char *scheme = str_has_prefix(url, "git@") ? NULL : strstr(url, "://");
 	const char *rest = scheme ? scheme + 3 : url;
 	size_t authority = strcspn(rest, scheme ? "/" : ":/");
-	/* what stands before the last one is the user, for ssh(1) too */
-	const char *at = memrchr(rest, '@', authority);
+	const char *at = memchr(rest, '@', authority);
 	const char *host = at ? at + 1 : rest;
 	for (const char *p = url; *p; p++)
 		if ((unsigned char)*p <= ' ' || *p == 0x7f)
 			return err_set(err, ERR_INVALID, "the URL has blanks or control bytes");
+	if (at && at != (const char *)memrchr(rest, '@', authority))
+		return err_set(err, ERR_INVALID, "the URL has more than one '@' before its path");
 	/* without the colon git takes it for a path of this machine */
 	if (!scheme && (strstr(url, "://") || rest[authority] != ':'))
 		return err_set(err, ERR_INVALID, "the URL is neither USER@HOST:PATH nor ssh://");

@@ -5,7 +5,7 @@ status() { sed -n "s/^$1:[[:space:]]*//p" /proc/self/status; }
 cat <<END
 Hello from inside an image that was built from nothing but one static program.
 
-  process ID      $$ (the init above it is 1)
+  process ID      $$
   user            $(id -u):$(id -g)
   host name       $(hostname)
   root            $(ls / | tr '\n' ' ')
