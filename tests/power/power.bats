@@ -36,12 +36,15 @@ written() {
 	cat "/sys/block/${device#/dev/}/stat"
 }
 
-# A copy that was not written to meanwhile is one moment of the disk.
+# A copy that was not written to meanwhile is one moment of the disk. Each is a file of its own: the file system of the last one may live on in
+# a mount namespace that a sandbox elsewhere copied, and mount(8) would find its loop device and show that again.
 copy_moment() {
 	local before
+	rm -f "$D"/cut.*
+	cut=$(mktemp "$D/cut.XXXXXX")
 	for _ in $(seq 50); do
 		before=$(written)
-		cp --sparse=always disk cut
+		cp --sparse=always disk "$cut"
 		[ "$(written)" = "$before" ] && return
 	done
 	fail "the disk never rests"
@@ -50,7 +53,7 @@ copy_moment() {
 # As after a reboot: the note of the boot in which the store was last found sound is another's.
 mount_copy() {
 	local synced=$D/copy/store/synced
-	mount -o loop cut copy
+	mount -o loop "$cut" copy
 	touch -r "$synced" stamp
 	tr 0-9a-f 1-9a-f0 <"$synced" >other
 	cat other >"$synced"
