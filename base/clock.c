@@ -66,46 +66,61 @@ static bool expect(const char **s, char c)
 	return true;
 }
 
+/* "2024-05-01" */
+static bool date(const char **s, struct tm *tm)
+{
+	int year, mon;
+	if (!digits(s, 4, &year) || !expect(s, '-') || !digits(s, 2, &mon) || !expect(s, '-') ||
+		!digits(s, 2, &tm->tm_mday))
+		return false;
+	tm->tm_year = year - 1900;
+	tm->tm_mon = mon - 1;
+	return mon >= 1 && mon <= 12 && tm->tm_mday >= 1 && tm->tm_mday <= 31;
+}
+
+/* "12:00:60" */
+static bool time_of_day(const char **s, struct tm *tm)
+{
+	return digits(s, 2, &tm->tm_hour) && expect(s, ':') && digits(s, 2, &tm->tm_min) &&
+	       expect(s, ':') && digits(s, 2, &tm->tm_sec) && tm->tm_hour <= 23 &&
+	       tm->tm_min <= 59 && tm->tm_sec <= 60;
+}
+
+/* ".5" or nothing; digits beyond nanoseconds are dropped */
+static bool fraction(const char **s, long *ret_ns)
+{
+	*ret_ns = 0;
+	if (!expect(s, '.'))
+		return true;
+	const char *from = *s;
+	for (long scale = 100000000; **s >= '0' && **s <= '9'; (*s)++, scale /= 10)
+		*ret_ns += (**s - '0') * scale;
+	return *s > from;
+}
+
+/* "Z" or "+02:00" */
+static bool zone(const char **s, int *ret_seconds)
+{
+	*ret_seconds = 0;
+	if (expect(s, 'Z') || expect(s, 'z'))
+		return true;
+	int sign = **s == '-' ? -1 : 1, hours, minutes;
+	if ((!expect(s, '+') && !expect(s, '-')) || !digits(s, 2, &hours) || !expect(s, ':') ||
+		!digits(s, 2, &minutes))
+		return false;
+	*ret_seconds = sign * (hours * 3600 + minutes * 60);
+	return true;
+}
+
 bool clock_parse(const char *s, struct timespec *ret)
 {
-	int year, mon, day, hour, min, sec, zone = 0;
-	if (!digits(&s, 4, &year) || !expect(&s, '-') || !digits(&s, 2, &mon) || !expect(&s, '-') ||
-		!digits(&s, 2, &day) || (*s != 'T' && *s != 't' && *s != ' '))
+	struct tm tm = {0};
+	long ns;
+	int east;
+	if (!date(&s, &tm) || (!expect(&s, 'T') && !expect(&s, 't') && !expect(&s, ' ')) ||
+		!time_of_day(&s, &tm) || !fraction(&s, &ns) || !zone(&s, &east) || *s)
 		return false;
-	s++;
-	if (!digits(&s, 2, &hour) || !expect(&s, ':') || !digits(&s, 2, &min) || !expect(&s, ':') ||
-		!digits(&s, 2, &sec))
-		return false;
-	if (mon < 1 || mon > 12 || day < 1 || day > 31 || hour > 23 || min > 59 || sec > 60)
-		return false;
-	long ns = 0;
-	if (*s == '.') {
-		long scale = 100000000;
-		s++;
-		if (*s < '0' || *s > '9')
-			return false;
-		for (; *s >= '0' && *s <= '9'; s++, scale /= 10)
-			ns += (*s - '0') * scale;
-	}
-	if (*s == 'Z' || *s == 'z') {
-		s++;
-	} else if (*s == '+' || *s == '-') {
-		int sign = *s++ == '-' ? -1 : 1, zh, zm;
-		if (!digits(&s, 2, &zh) || !expect(&s, ':') || !digits(&s, 2, &zm))
-			return false;
-		zone = sign * (zh * 3600 + zm * 60);
-	} else {
-		return false;
-	}
-	if (*s)
-		return false;
-	struct tm tm = {.tm_year = year - 1900,
-		.tm_mon = mon - 1,
-		.tm_mday = day,
-		.tm_hour = hour,
-		.tm_min = min,
-		.tm_sec = sec};
-	ret->tv_sec = timegm(&tm) - zone;
+	ret->tv_sec = timegm(&tm) - east;
 	ret->tv_nsec = ns;
 	return true;
 }

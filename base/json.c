@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "base/utf8.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -275,36 +276,18 @@ struct json *json_new_array(void)
 	return made(json_array());
 }
 
-/* The length of the valid UTF-8 sequence at s, 0 when there is none. */
-static size_t utf8_length(const unsigned char *s)
-{
-	if (s[0] < 0x80)
-		return 1;
-	size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 /* s with U+FFFD for each byte that is not part of UTF-8, or NULL when s is fine. */
 static char *utf8_repaired(const char *s)
 {
 	static const char replacement[] = "\xef\xbf\xbd";
-	const unsigned char *u = (const unsigned char *)s;
 	size_t n = strlen(s), valid = 0;
-	for (size_t len; valid < n && (len = utf8_length(u + valid)); valid += len)
+	for (size_t len; valid < n && (len = utf8_width(s + valid, n - valid)); valid += len)
 		;
 	if (valid == n)
 		return NULL;
 	struct buf fixed = BUF_INIT(SIZE_MAX / 2);
 	for (size_t i = 0; i < n;) {
-		size_t len = utf8_length(u + i);
+		size_t len = utf8_width(s + i, n - i);
 		buf_add(&fixed, len ? s + i : replacement, len ? len : sizeof(replacement) - 1);
 		i += len ? len : 1;
 	}

@@ -35,6 +35,14 @@ static inline size_t utf8_decode(const char *s, size_t n, uint32_t *ret_rune)
 	return width;
 }
 
+/* The width of the first character of s (n bytes, n > 0), 0 when it is not valid. */
+static inline size_t utf8_width(const char *s, size_t n)
+{
+	uint32_t rune;
+	size_t width = utf8_decode(s, n, &rune);
+	return width == 1 && rune == UTF8_INVALID ? 0 : width;
+}
+
 /* Writes the UTF-8 form of rune (a valid code point) to out; returns its width, 1 to 4. */
 static inline size_t utf8_encode(uint32_t rune, char out[4])
 {

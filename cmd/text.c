@@ -7,50 +7,36 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #define CLEAN_MAX (16 * MIB) /* four times the largest document that a message may quote */
 
-/* One UTF-8 character (RFC 3629). Its length, 0 when broken. */
-static size_t decode(const char *p, size_t n, uint32_t *ret)
-{
-	const unsigned char *s = (const unsigned char *)p;
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-
-	if (s[0] < 0x80) {
-		*ret = s[0];
-		return 1;
-	}
-	size_t len = s[0] >= 0xf0 && s[0] < 0xf5   ? 4
-	             : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-	             : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-	                                           : 0;
-	if (!len || len > n)
-		return 0;
-	uint32_t c = s[0] & (0xffU >> (len + 1));
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3fU);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	*ret = c;
-	return len;
-}
-
 /* East Asian wide and emoji blocks, and the combining blocks that turn up in practice; everything
  * else is one column. */
+static const struct {
+	uint32_t from, to;
+	size_t columns;
+} blocks[] = {
+	{0x300, 0x36f, 0},
+	{0x1100, 0x115f, 2},
+	{0x200b, 0x200f, 0},
+	{0x2e80, 0xa4cf, 2},
+	{0xac00, 0xd7a3, 2},
+	{0xf900, 0xfaff, 2},
+	{0xfe00, 0xfe0f, 0},
+	{0xfe30, 0xfe6f, 2},
+	{0xfeff, 0xfeff, 0},
+	{0xff00, 0xff60, 2},
+	{0x1f300, 0x1f64f, 2},
+	{0x1f900, 0x1f9ff, 2},
+	{0x20000, 0x3fffd, 2},
+};
+
 static size_t columns_of(uint32_t c)
 {
-	if ((c >= 0x300 && c < 0x370) || (c >= 0x200b && c < 0x2010) || c == 0xfeff ||
-		(c >= 0xfe00 && c < 0xfe10))
-		return 0;
-	if ((c >= 0x1100 && c < 0x1160) || (c >= 0x2e80 && c < 0xa4d0) ||
-		(c >= 0xac00 && c < 0xd7a4) || (c >= 0xf900 && c < 0xfb00) ||
-		(c >= 0xfe30 && c < 0xfe70) || (c >= 0xff00 && c < 0xff61) ||
-		(c >= 0x1f300 && c < 0x1f650) || (c >= 0x1f900 && c < 0x1fa00) ||
-		(c >= 0x20000 && c < 0x3fffe))
-		return 2;
+	for (size_t i = 0; i < ARRAY_LEN(blocks) && c >= blocks[i].from; i++)
+		if (c <= blocks[i].to)
+			return blocks[i].columns;
 	return 1;
 }
 
@@ -59,13 +45,13 @@ static size_t measure(const char *s, size_t limit, size_t *ret_bytes)
 	size_t n = strlen(s), at = 0, width = 0;
 
 	while (at < n) {
-		uint32_t c = 0;
-		size_t len = decode(s + at, n - at, &c);
-		size_t w = len ? columns_of(c) : 1;
+		uint32_t c;
+		size_t len = utf8_decode(s + at, n - at, &c);
+		size_t w = columns_of(c);
 		if (width + w > limit)
 			break;
 		width += w;
-		at += len ? len : 1;
+		at += len;
 	}
 	*ret_bytes = at;
 	return width;
@@ -114,16 +100,15 @@ char *text_clean(const char *s, size_t n, int flags)
 	AUTO_BUF struct buf out = BUF_INIT(CLEAN_MAX);
 
 	for (size_t i = 0; i < n;) {
-		uint32_t c = 0;
-		size_t len = decode(s + i, n - i, &c);
+		uint32_t c;
+		size_t len = utf8_decode(s + i, n - i, &c);
 		if ((flags & TEXT_STRIP) && s[i] == '\x1b') {
 			i += escape_length(s + i, n - i);
 			continue;
 		}
-		bool plain = len && (c >= 0xa0 || (c >= 0x20 && c < 0x7f) || c == '\t' ||
-					    (c == '\n' && (flags & TEXT_LINES)));
-		if (!len)
-			len = 1;
+		bool broken = len == 1 && c >= 0x80;
+		bool plain = !broken && (c >= 0xa0 || (c >= 0x20 && c < 0x7f) || c == '\t' ||
+						(c == '\n' && (flags & TEXT_LINES)));
 		if (plain)
 			buf_add(&out, s + i, len);
 		else

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/stream.h"
+#include "base/utf8.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -139,25 +140,12 @@ static bool is_ascii(const char *s)
 	return true;
 }
 
-/* RFC 3629: no overlong forms, no surrogates, at most U+10FFFF */
 static bool is_utf8(const char *s)
 {
-	const unsigned char *p = (const unsigned char *)s;
-	while (*p) {
-		unsigned n = *p < 0x80                 ? 0
-		             : *p >= 0xc2 && *p < 0xe0 ? 1
-		             : (*p & 0xf0) == 0xe0     ? 2
-		             : *p >= 0xf0 && *p < 0xf5 ? 3
-		                                       : 4;
-		if (n == 4)
+	size_t n = strlen(s);
+	for (size_t at = 0, width; at < n; at += width)
+		if (!(width = utf8_width(s + at, n - at)))
 			return false;
-		if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
-			(*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
-			return false;
-		for (p++; n; n--, p++)
-			if ((*p & 0xc0) != 0x80)
-				return false;
-	}
 	return true;
 }
 
@@ -303,6 +291,55 @@ static int add_xattrs(struct buf *pax, const struct tar_entry *e, struct err *er
 	return 0;
 }
 
+/* the field, or a record where the value does not fit */
+static void put_number(struct buf *pax, char *field, size_t width, const char *key, uint64_t value)
+{
+	uint64_t max = (UINT64_C(1) << 3 * (width - 1)) - 1;
+	octal(field, width, value <= max ? value : 0);
+	if (value > max)
+		pax_number(pax, key, value);
+}
+
+static void put_mtime(struct buf *pax, struct ustar *h, const struct tar_entry *e)
+{
+	bool fits = e->mtime >= 0 && (uint64_t)e->mtime <= SIZE_MAX_USTAR;
+	octal(h->mtime, sizeof(h->mtime), fits ? (uint64_t)e->mtime : 0);
+	if (!fits || e->mtime_ns)
+		pax_time(pax, e->mtime, e->mtime_ns);
+}
+
+static void put_link(struct buf *pax, struct ustar *h, const char *link)
+{
+	size_t n = strlen(link);
+	if (!is_ascii(link) || n > sizeof(h->linkname))
+		pax_record(pax, "", "linkpath", link, n);
+	/* also when a record says it: with an empty field libarchive takes the record for a hard
+	 * link */
+	for (size_t i = 0; i < n && i < sizeof(h->linkname); i++)
+		h->linkname[i] = ascii(link[i]);
+}
+
+static void put_path(struct buf *pax, struct ustar *h, const struct tar_entry *e)
+{
+	AUTO_FREE char *dir = S_ISDIR(e->mode) && !e->hardlink ? xasprintf("%s/", e->path) : NULL;
+	const char *path = dir ? dir : e->path;
+	size_t n = strlen(path);
+	if (!is_ascii(path) || !put_name(h, path, n))
+		pax_record(pax, "", "path", path, n);
+}
+
+static int put_device(struct ustar *h, const struct tar_entry *e, struct err *err)
+{
+	bool device = h->typeflag == '3' || h->typeflag == '4';
+	if (device && (e->major > ID_MAX || e->minor > ID_MAX))
+		return err_set(err, ERR_UNSUPPORTED,
+			"'%s': device %u:%u cannot be stored in a layer", e->path, e->major,
+			e->minor);
+	octal(h->devmajor, sizeof(h->devmajor), device ? e->major : 0);
+	octal(h->devminor, sizeof(h->devminor), device ? e->minor : 0);
+	return 0;
+}
+
 int tar_writer_header(struct tar_writer *t, const struct tar_entry *e, struct err *err)
 {
 	assert(t->left == 0);
@@ -313,54 +350,28 @@ int tar_writer_header(struct tar_writer *t, const struct tar_entry *e, struct er
 	if (!h.typeflag)
 		return err_set(err, ERR_UNSUPPORTED,
 			"'%s': a file of this type cannot be stored in a layer", e->path);
+	const char *link = e->link ? e->link : "";
+	uint64_t size = h.typeflag == '0' ? e->size : 0;
 	struct buf *pax = &t->pax;
 	buf_clear(pax);
 
 	/* records in bytewise order of their keys */
 	if (add_xattrs(pax, e, err) < 0)
 		return err->code;
-	octal(h.gid, sizeof(h.gid), e->gid <= ID_MAX ? e->gid : 0);
-	if (e->gid > ID_MAX)
-		pax_number(pax, "gid", e->gid);
-	const char *link = e->link ? e->link : "";
-	bool path_ascii = is_ascii(e->path), link_ascii = is_ascii(link);
-	if ((!path_ascii && !is_utf8(e->path)) || (!link_ascii && !is_utf8(link)))
+	put_number(pax, h.gid, sizeof(h.gid), "gid", e->gid);
+	if (!is_utf8(e->path) || !is_utf8(link))
 		pax_record(pax, "", "hdrcharset", "BINARY", 6);
-	size_t link_n = strlen(link);
-	if (!link_ascii || link_n > sizeof(h.linkname))
-		pax_record(pax, "", "linkpath", link, link_n);
-	/* also when a record says it: with an empty field libarchive takes the record for a hard
-	 * link */
-	for (size_t i = 0; i < link_n && i < sizeof(h.linkname); i++)
-		h.linkname[i] = ascii(link[i]);
-	bool whole = e->mtime_ns == 0 && e->mtime >= 0 && (uint64_t)e->mtime <= SIZE_MAX_USTAR;
-	octal(h.mtime, sizeof(h.mtime),
-		e->mtime >= 0 && (uint64_t)e->mtime <= SIZE_MAX_USTAR ? (uint64_t)e->mtime : 0);
-	if (!whole)
-		pax_time(pax, e->mtime, e->mtime_ns);
-	AUTO_FREE char *dir = S_ISDIR(e->mode) && !e->hardlink ? xasprintf("%s/", e->path) : NULL;
-	const char *path = dir ? dir : e->path;
-	size_t path_n = strlen(path);
-	if (!path_ascii || !put_name(&h, path, path_n))
-		pax_record(pax, "", "path", path, path_n);
-	uint64_t size = h.typeflag == '0' ? e->size : 0;
-	octal(h.size, sizeof(h.size), size <= SIZE_MAX_USTAR ? size : 0);
-	if (size > SIZE_MAX_USTAR)
-		pax_number(pax, "size", size);
-	octal(h.uid, sizeof(h.uid), e->uid <= ID_MAX ? e->uid : 0);
-	if (e->uid > ID_MAX)
-		pax_number(pax, "uid", e->uid);
+	put_link(pax, &h, link);
+	put_mtime(pax, &h, e);
+	put_path(pax, &h, e);
+	put_number(pax, h.size, sizeof(h.size), "size", size);
+	put_number(pax, h.uid, sizeof(h.uid), "uid", e->uid);
+	if (put_device(&h, e, err) < 0)
+		return err->code;
 	if (pax->len && put_pax(t, e->path, err) < 0)
 		return err->code;
 
 	octal(h.mode, sizeof(h.mode), e->mode & 07777);
-	bool device = h.typeflag == '3' || h.typeflag == '4';
-	if (device && (e->major > ID_MAX || e->minor > ID_MAX))
-		return err_set(err, ERR_UNSUPPORTED,
-			"'%s': device %u:%u cannot be stored in a layer", e->path, e->major,
-			e->minor);
-	octal(h.devmajor, sizeof(h.devmajor), device ? e->major : 0);
-	octal(h.devminor, sizeof(h.devminor), device ? e->minor : 0);
 	t->left = size;
 	t->pad = (uint32_t)(-size & (BLOCK - 1));
 	return put_header(t, &h, err);
