@@ -108,45 +108,46 @@ int fs_write_file(int dirfd, const char *path, const void *data, size_t n, mode_
 	return tmp_publish(&t, fd, path_base(path), durable, err);
 }
 
+/* Where copy_file_range(2) cannot copy between these two files, or is not there at all. */
+static bool kernel_refuses(int error)
+{
+	return error == EXDEV || error == EINVAL || error == EOPNOTSUPP || error == ENOSYS ||
+	       error == EPERM;
+}
+
+static ssize_t copy_by_hand(int src, int dst, off_t from, size_t n, char *buf)
+{
+	ssize_t got;
+	do
+		got = pread(src, buf, n, from);
+	while (got < 0 && errno == EINTR);
+	for (ssize_t done = 0; done < got;) {
+		ssize_t w = pwrite(dst, buf + done, (size_t)(got - done), from + done);
+		if (w < 0 && errno != EINTR)
+			return -1;
+		done += w < 0 ? 0 : w;
+	}
+	return got;
+}
+
+/* A file that became shorter meanwhile ends early. */
 static int copy_range(int src, int dst, off_t from, off_t to)
 {
-	bool try_kernel = true;
 	AUTO_FREE char *buf = NULL;
 	while (from < to) {
-		if (try_kernel) {
-			off_t in = from, out = from;
-			ssize_t n = copy_file_range(src, &in, dst, &out, (size_t)(to - from), 0);
-			if (n > 0) {
-				from += n;
-				continue;
-			}
-			if (n == 0)
-				return 0; /* the file became shorter */
-			if (errno == EINTR)
-				continue;
-			if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP &&
-				errno != ENOSYS && errno != EPERM)
-				return -1;
-			try_kernel = false;
-			buf = xmalloc(COPY_BUF);
-		}
-		size_t want = (uint64_t)(to - from) < COPY_BUF ? (size_t)(to - from) : COPY_BUF;
-		ssize_t n = pread(src, buf, want, from);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
+		size_t want = (size_t)(to - from);
+		off_t in = from, out = from;
+		ssize_t n =
+			buf ? copy_by_hand(src, dst, from, want < COPY_BUF ? want : COPY_BUF, buf)
+			    : copy_file_range(src, &in, dst, &out, want, 0);
 		if (n == 0)
 			return 0;
-		for (ssize_t done = 0; done < n;) {
-			ssize_t w = pwrite(dst, buf + done, (size_t)(n - done), from + done);
-			if (w < 0 && errno == EINTR)
-				continue;
-			if (w < 0)
-				return -1;
-			done += w;
-		}
-		from += n;
+		if (n > 0)
+			from += n;
+		else if (!buf && kernel_refuses(errno))
+			buf = xmalloc(COPY_BUF);
+		else if (buf || errno != EINTR)
+			return -1;
 	}
 	return 0;
 }

@@ -265,9 +265,35 @@ int proc_spawn(const char *file, const char *const argv[], const struct proc_opt
 	return 0;
 }
 
+static bool try_again(void)
+{
+	return errno == EINTR || errno == EAGAIN;
+}
+
+/* What of the input fits into the pipe; false when there is no more to write. */
+static bool feed(int fd, const char **input)
+{
+	size_t left = strlen(*input);
+	ssize_t w = left ? write(fd, *input, left) : 0;
+	if (w < 0)
+		return try_again();
+	*input += w;
+	return (size_t)w < left;
+}
+
+/* What there is to read; false at its end and beyond max. */
+static bool collect(int fd, size_t max, struct buf *out)
+{
+	char chunk[4096];
+	ssize_t n = read(fd, chunk, sizeof(chunk));
+	if (n < 0)
+		return try_again();
+	buf_add(out, chunk, (size_t)n);
+	return n > 0 && !out->toobig && out->len <= max;
+}
+
 static void feed_and_read(int in, const char *input, int outfd, size_t max, struct buf *out)
 {
-	size_t left = input ? strlen(input) : 0;
 	if (in >= 0)
 		(void)fcntl(in, F_SETFL, O_NONBLOCK);
 	for (;;) {
@@ -275,25 +301,10 @@ static void feed_and_read(int in, const char *input, int outfd, size_t max, stru
 			{.fd = outfd, .events = POLLIN}, {.fd = in, .events = POLLOUT}};
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			break;
-		if (in >= 0 && p[1].revents) {
-			ssize_t w = left ? write(in, input, left) : 0;
-			if (w > 0) {
-				input += w;
-				left -= (size_t)w;
-			}
-			if (left == 0 || (w < 0 && errno != EAGAIN && errno != EINTR))
-				close(take_fd(&in));
-		}
-		if (p[0].revents) {
-			char chunk[4096];
-			ssize_t n = read(outfd, chunk, sizeof(chunk));
-			if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
-				break;
-			if (n > 0)
-				buf_add(out, chunk, (size_t)n);
-			if (out->toobig || out->len > max)
-				break;
-		}
+		if (in >= 0 && p[1].revents && !feed(in, &input))
+			close(take_fd(&in));
+		if (p[0].revents && !collect(outfd, max, out))
+			break;
 	}
 	mem_close_p(&in);
 }

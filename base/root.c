@@ -273,15 +273,25 @@ char *root_resolve(int rootfd, const char *path)
 	return strv_join(&done, "/");
 }
 
+/* A new directory below dir; -1 also where there is something, which can only be a dangling link. */
+static int make_dir(int dir, const char *name, mode_t mode, uid_t uid, gid_t gid)
+{
+	if (mkdirat(dir, name, mode) < 0)
+		return -1;
+	AUTO_FD int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool owned = uid != (uid_t)-1 || gid != (gid_t)-1;
+	if (fd < 0 || (owned && fchown(fd, uid, gid) < 0) || fchmod(fd, mode) < 0)
+		return -1;
+	return take_fd(&fd);
+}
+
 int root_mkdir_p(int rootfd, const char *path, mode_t mode, uid_t uid, gid_t gid, int *ret_fd)
 {
 	/* the longest part that exists, links followed, then one mkdir a component below an open
 	 * descriptor */
 	AUTO_FREE char *clean = path_clean_rel(path);
 	AUTO_FD int dir = root_open(rootfd, clean, O_RDONLY | O_DIRECTORY, 0);
-	if (dir < 0 && errno != ENOENT)
-		return -1;
-	if (dir < 0) {
+	if (dir < 0 && errno == ENOENT) {
 		AUTO_STRV struct strv parts = STRV_INIT;
 		strv_split(&parts, clean, '/');
 		AUTO_FREE char *prefix = xstrdup("");
@@ -289,26 +299,14 @@ int root_mkdir_p(int rootfd, const char *path, mode_t mode, uid_t uid, gid_t gid
 		for (size_t i = 0; i < parts.n && dir >= 0; i++) {
 			mem_replace(&prefix, xasprintf("%s%s%s", prefix, i ? "/" : "", parts.v[i]));
 			int next = root_open(rootfd, prefix, O_RDONLY | O_DIRECTORY, 0);
-			if (next < 0 && errno == ENOENT) {
-				if (mkdirat(dir, parts.v[i], mode) < 0)
-					return -1; /* EEXIST: a dangling link */
-				next = openat(dir, parts.v[i],
-					O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-				if (next >= 0 && (((uid != (uid_t)-1 || gid != (gid_t)-1) &&
-							  fchown(next, uid, gid) < 0) ||
-							 fchmod(next, mode) < 0)) {
-					mem_close_p(&next);
-					return -1;
-				}
-			}
-			if (next < 0)
-				return -1;
-			close(dir);
+			if (next < 0 && errno == ENOENT)
+				next = make_dir(dir, parts.v[i], mode, uid, gid);
+			mem_close_p(&dir);
 			dir = next;
 		}
-		if (dir < 0)
-			return -1;
 	}
+	if (dir < 0)
+		return -1;
 	if (ret_fd)
 		*ret_fd = take_fd(&dir);
 	return 0;

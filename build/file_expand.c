@@ -117,40 +117,48 @@ static int single_quoted(struct lexer *l, struct buf *out)
 	return add(l, out, start + !keep, (size_t)(close - start) - !keep + keep);
 }
 
+static bool special_in_quotes(const struct lexer *l, char c)
+{
+	return c == '"' || c == '$' || c == l->escape;
+}
+
+/* The escape character inside double quotes; it stays before any other character. */
+static int escaped_in_quotes(struct lexer *l, struct buf *out)
+{
+	char c = *l->at++;
+	if (l->raw_escapes && add(l, out, &c, 1) < 0)
+		return l->err->code;
+	if (l->at == l->end)
+		return 0;
+	if (special_in_quotes(l, *l->at))
+		c = *l->at++;
+	return add(l, out, &c, 1);
+}
+
 static int double_quoted(struct lexer *l, struct buf *out)
 {
 	bool keep = l->flags & EXPAND_KEEP_QUOTES;
 	l->at++;
-	if (keep && add(l, out, "\"", 1) < 0)
-		return l->err->code;
-	while (l->at < l->end) {
-		if (*l->at == '"') {
-			l->at++;
-			return keep ? add(l, out, "\"", 1) : 0;
-		}
-		int r;
-		if (*l->at == '$') {
+	int r = keep ? add(l, out, "\"", 1) : 0;
+	while (r == 0 && l->at < l->end && *l->at != '"') {
+		const char *start = l->at;
+		if (*start == '$') {
 			r = dollar(l, out);
-		} else if (*l->at == l->escape) {
-			char c = *l->at++;
-			r = l->raw_escapes ? add(l, out, &c, 1) : 0;
-			if (l->at == l->end)
-				break;
-			/* before any other character the escape stays */
-			if (*l->at == '"' || *l->at == '$' || *l->at == l->escape)
-				c = *l->at++;
-			r = r < 0 ? r : add(l, out, &c, 1);
+		} else if (*start == l->escape) {
+			r = escaped_in_quotes(l, out);
 		} else {
-			const char *start = l->at;
-			while (l->at < l->end && *l->at != '"' && *l->at != '$' &&
-				*l->at != l->escape)
+			while (l->at < l->end && !special_in_quotes(l, *l->at))
 				l->at++;
 			r = add(l, out, start, (size_t)(l->at - start));
 		}
-		if (r < 0)
-			return r;
 	}
-	return invalid(l, "unexpected end of statement while looking for matching double-quote");
+	if (r < 0)
+		return r;
+	if (l->at == l->end)
+		return invalid(
+			l, "unexpected end of statement while looking for matching double-quote");
+	l->at++;
+	return keep ? add(l, out, "\"", 1) : 0;
 }
 
 static int escaped(struct lexer *l, struct buf *out, struct splitter *words)

@@ -110,6 +110,52 @@ static void add_piece(struct pattern *p, enum piece_kind kind, const char *at, s
 	p->pieces[p->n_pieces++] = (struct piece){kind, at, len};
 }
 
+/* "**" at s, with a '/' behind it; returns what follows. */
+static const char *add_dirs(struct pattern *p, const char *s)
+{
+	bool first = s == p->text;
+	p->slow = true;
+	s += s[2] == '/' ? 3 : 2;
+	add_piece(p, *s ? PIECE_DIRS : PIECE_REST, s, 0);
+	p->type = first                           ? MATCH_SUFFIX
+	          : !*s && p->type == MATCH_EXACT ? MATCH_PREFIX
+	                                          : MATCH_PIECES;
+	return s;
+}
+
+/* Any other piece at s; returns what follows. */
+static const char *add_next(struct pattern *p, const char *s)
+{
+	uint32_t rune;
+	size_t width = 1;
+	if (*s != ']' && !strchr("*?[\\", *s)) {
+		width = utf8_decode(s, strlen(s), &rune);
+		add_piece(p, PIECE_CHAR, s, width);
+		return s + width;
+	}
+	p->type = MATCH_PIECES;
+	switch (*s) {
+	case '*':
+		add_piece(p, PIECE_STAR, s, 1);
+		break;
+	case '?':
+		add_piece(p, PIECE_ANY, s, 1);
+		break;
+	case '[':
+		p->slow = true;
+		width = class_length(s);
+		add_piece(p, PIECE_CLASS, s, width);
+		break;
+	case '\\':
+		width += utf8_decode(s + 1, strlen(s + 1), &rune);
+		add_piece(p, PIECE_CHAR, s + 1, width - 1);
+		break;
+	default:
+		add_piece(p, PIECE_CHAR, s, 1);
+	}
+	return s + width;
+}
+
 /* Decides the type as the reference does, quirks included: "**" first makes a suffix match whatever
  * else is literal. */
 static void pattern_compile(struct pattern *p)
@@ -124,39 +170,8 @@ static void pattern_compile(struct pattern *p)
 	/* "**" takes the '/' behind it along */
 	if (p->tail > 0 && s[p->tail - 1] == '*' && s[p->tail] == '/')
 		p->tail++;
-	while (*s) {
-		bool first = s == p->text;
-		uint32_t rune;
-		size_t width = utf8_decode(s, strlen(s), &rune);
-		if (s[0] == '*' && s[1] == '*') {
-			p->slow = true;
-			s += s[2] == '/' ? 3 : 2;
-			add_piece(p, *s ? PIECE_DIRS : PIECE_REST, s, 0);
-			p->type = first                           ? MATCH_SUFFIX
-			          : !*s && p->type == MATCH_EXACT ? MATCH_PREFIX
-			                                          : MATCH_PIECES;
-			continue;
-		}
-		if (*s == '\\') {
-			width = 1 + utf8_decode(s + 1, strlen(s + 1), &rune);
-			add_piece(p, PIECE_CHAR, s + 1, width - 1);
-			p->type = MATCH_PIECES;
-		} else if (*s == '*' || *s == '?' || *s == '[') {
-			width = *s == '[' ? class_length(s) : 1;
-			p->slow |= *s == '[';
-			add_piece(p,
-				*s == '*'   ? PIECE_STAR
-				: *s == '?' ? PIECE_ANY
-					    : PIECE_CLASS,
-				s, width);
-			p->type = MATCH_PIECES;
-		} else {
-			add_piece(p, PIECE_CHAR, s, width);
-			if (*s == ']')
-				p->type = MATCH_PIECES;
-		}
-		s += width;
-	}
+	while (*s)
+		s = s[0] == '*' && s[1] == '*' ? add_dirs(p, s) : add_next(p, s);
 }
 
 static bool class_has(const struct piece *p, const char *c, size_t width)

@@ -141,47 +141,59 @@ static bool object_key(struct scanner *s, struct buf *scratch)
 	return true;
 }
 
+static bool in_object(const struct scanner *s)
+{
+	return s->in_object[(s->depth - 1) / 8] >> ((s->depth - 1) % 8) & 1;
+}
+
+/* '[' or '{', and the first key; *ret_empty: it ends at once. */
+static bool enter(struct scanner *s, struct buf *scratch, bool *ret_empty)
+{
+	if (s->depth == NESTING_MAX)
+		return false;
+	bool object = *s->at++ == '{';
+	unsigned char bit = (unsigned char)(1U << (s->depth % 8));
+	unsigned char *at = &s->in_object[s->depth / 8];
+	*at = (unsigned char)(object ? *at | bit : *at & ~bit);
+	s->depth++;
+	skip_space(s);
+	*ret_empty = *s->at == (object ? '}' : ']');
+	return *ret_empty || !object || object_key(s, scratch);
+}
+
+static bool scalar(struct scanner *s, struct buf *scratch)
+{
+	if (*s->at != '"')
+		return literal(s, "true") || literal(s, "false") || literal(s, "null") || number(s);
+	buf_clear(scratch);
+	return string(s, scratch);
+}
+
+/* Behind a value: closes what ends here down to base, then takes a comma or is at the end. */
+static bool leave(struct scanner *s, struct buf *scratch, unsigned base)
+{
+	for (skip_space(s); s->depth > base; skip_space(s)) {
+		bool object = in_object(s);
+		if (*s->at != (object ? '}' : ']'))
+			return *s->at++ == ',' && (!object || object_key(s, scratch));
+		s->at++;
+		s->depth--;
+	}
+	return true;
+}
+
 /* A value of any kind, without recursion: the text decides how deep it nests. */
 static bool value(struct scanner *s, struct buf *scratch)
 {
 	unsigned base = s->depth;
 	do {
+		bool whole = true;
 		skip_space(s);
 		bool open = *s->at == '[' || *s->at == '{';
-		if (open) {
-			if (s->depth == NESTING_MAX)
-				return false;
-			bool object = *s->at++ == '{';
-			unsigned char bit = (unsigned char)(1U << (s->depth % 8));
-			unsigned char *at = &s->in_object[s->depth / 8];
-			*at = (unsigned char)(object ? *at | bit : *at & ~bit);
-			s->depth++;
-			skip_space(s);
-			if (*s->at != (object ? '}' : ']')) {
-				if (object && !object_key(s, scratch))
-					return false;
-				continue;
-			}
-		} else if (*s->at == '"') {
-			buf_clear(scratch);
-			if (!string(s, scratch))
-				return false;
-		} else if (!literal(s, "true") && !literal(s, "false") && !literal(s, "null") &&
-			   !number(s)) {
+		if (open ? !enter(s, scratch, &whole) : !scalar(s, scratch))
 			return false;
-		}
-		/* behind a value: close what ends here, then a comma or the end */
-		for (skip_space(s); s->depth > base; skip_space(s)) {
-			bool object = s->in_object[(s->depth - 1) / 8] >> ((s->depth - 1) % 8) & 1;
-			if (*s->at == (object ? '}' : ']')) {
-				s->at++;
-				s->depth--;
-				continue;
-			}
-			if (*s->at++ != ',' || (object && !object_key(s, scratch)))
-				return false;
-			break;
-		}
+		if (whole && !leave(s, scratch, base))
+			return false;
 	} while (s->depth > base);
 	return true;
 }
