@@ -273,7 +273,7 @@ char *root_resolve(int rootfd, const char *path)
 	return strv_join(&done, "/");
 }
 
-/* A new directory below dir; -1 also where there is something, which can only be a dangling link. */
+/* A new directory below dir; -1 also where something is there already: a dangling link. */
 static int make_dir(int dir, const char *name, mode_t mode, uid_t uid, gid_t gid)
 {
 	if (mkdirat(dir, name, mode) < 0)
