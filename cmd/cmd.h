@@ -24,6 +24,7 @@ struct app {
 	const char *registries_conf; /* --registries-conf */
 	const char *log_level; /* --log-level */
 	const char *storage_driver; /* --storage-driver */
+	struct strv storage_opts; /* --storage-opt */
 	bool debug, offline, version, help;
 };
 

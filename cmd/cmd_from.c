@@ -90,7 +90,7 @@ static int find_name(struct store *s, const struct image *image, char **ret, str
 {
 	struct names names;
 
-	int r = *ret ? 0 : names_list(s, &names, err);
+	int r = *ret ? 0 : names_list_all(s, &names, err);
 	if (r < 0 || *ret)
 		return r;
 	for (size_t i = 0; i < names.count && !*ret; i++)

@@ -139,9 +139,12 @@ static int filter_one(
 	if (IS("dangling")) {
 		r = parse_switch("dangling", value, &yes, err);
 		*ret_keep = yes == !l->refs.n;
-	} else if (IS("readonly") || IS("intermediate")) {
-		/* there are no additional stores, and no intermediate images */
-		r = parse_switch(n == 8 ? "readonly" : "intermediate", value, &yes, err);
+	} else if (IS("readonly")) {
+		r = parse_switch("readonly", value, &yes, err);
+		*ret_keep = yes == l->additional;
+	} else if (IS("intermediate")) {
+		/* there are none */
+		r = parse_switch("intermediate", value, &yes, err);
 		*ret_keep = !yes;
 	} else if (IS("label")) {
 		*ret_keep = label_matches(l, value);
@@ -243,7 +246,7 @@ static void set_common(struct json *o, const struct listed *l, struct json *hist
 	json_set_string(o, "CreatedAt", age);
 	json_set_string(o, "Size", text_size(l->size, size));
 	json_set_int(o, "Created", l->created_s);
-	json_set(o, "ReadOnly", json_new_bool(false));
+	json_set(o, "ReadOnly", json_new_bool(l->additional));
 	json_set(o, "History", history);
 }
 
@@ -293,7 +296,7 @@ static void print_json(struct out *out, const struct image_list *list, const str
 		json_set_string(o, "size", text_size(l->size, size));
 		json_set_int(o, "created", l->created_s);
 		json_set_string(o, "createdatraw", clock_format(t, raw));
-		json_set(o, "readonly", json_new_bool(false));
+		json_set(o, "readonly", json_new_bool(l->additional));
 		json_set(o, "history", json_new_null());
 		json_add(all, o);
 	}

@@ -25,7 +25,7 @@ static int names_of(struct store *s, const struct digest *d, struct strv *ret, s
 {
 	struct names names;
 
-	int r = names_list(s, &names, err);
+	int r = names_list_all(s, &names, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < names.count; i++)

@@ -76,7 +76,7 @@ static int remove_image(
 	AUTO_STRV struct strv removed = STRV_INIT;
 	char hex[DIGEST_STR_MAX];
 
-	int r = release(s, l, force, err);
+	int r = l->additional ? 0 : release(s, l, force, err);
 	if (r < 0)
 		return r;
 	r = names_remove_manifest(s, &l->top.digest, &removed, err);
@@ -126,7 +126,7 @@ static int remove_listed(struct app *app, struct store *s, const struct image_li
 
 	for (size_t i = 0; i < list->n; i++) {
 		struct err now = ERR_INIT;
-		if (!a->all && list->i[i].refs.n)
+		if (list->i[i].additional || (!a->all && list->i[i].refs.n))
 			continue;
 		int r = remove_image(app, s, &list->i[i], a->force, &now);
 		if (r == 0 || (r == ERR_BUSY && !a->all))

@@ -65,7 +65,7 @@ static int untag_all(struct store *s, const struct descriptor *top, struct err *
 {
 	struct names names;
 
-	int r = names_list(s, &names, err);
+	int r = names_list_all(s, &names, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < names.count && r == 0; i++)

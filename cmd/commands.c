@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "cmd/additional.h"
 #include "cmd/cmd.h"
 #include "store/store.h"
 
@@ -67,6 +69,7 @@ const struct opt global_options[] = {
 	OPT_STRING(0, "registries-conf", struct app, registries_conf),
 	OPT_STRING(0, "log-level", struct app, log_level),
 	OPT_STRING(0, "storage-driver", struct app, storage_driver),
+	OPT_STRV(0, "storage-opt", struct app, storage_opts),
 	OPT_BOOL(0, "debug", struct app, debug),
 	OPT_BOOL(0, "offline", struct app, offline),
 	OPT_BOOL('v', "version", struct app, version),
@@ -113,5 +116,11 @@ const char *command_suggest(const char *name)
 
 int app_store(struct app *app, bool read_only, struct store **ret, struct err *err)
 {
-	return store_open(app->root, read_only ? STORE_READ_ONLY : 0, ret, err);
+	AUTO_STORE struct store *s = NULL;
+	int r = store_open(app->root, read_only ? STORE_READ_ONLY : 0, &s, err);
+	if (r == 0)
+		r = app_additional_stores(app, s, err);
+	if (r == 0)
+		*ret = take(s);
+	return r;
 }

@@ -63,7 +63,7 @@ int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 	struct names names;
 	struct image_list list = {0};
 
-	int r = names_list(s, &names, err);
+	int r = names_list_all(s, &names, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < names.count; i++) {
@@ -73,6 +73,7 @@ int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 			l = &list.i[list.n++];
 			memset(l, 0, sizeof(*l));
 			descriptor_copy(&l->top, &names.n[i].manifest);
+			l->additional = names.n[i].additional;
 			load(s, l);
 		}
 		if (names.n[i].ref)

@@ -11,6 +11,7 @@ struct store;
 
 struct listed {
 	struct strv refs; /* empty: an image without a name */
+	bool additional; /* in a store that is only read, and nowhere else */
 	struct descriptor top;
 	bool loaded; /* false: none of its platforms is ours, or it is damaged; what follows is
 	                empty then */

@@ -244,6 +244,7 @@ int main(int argc, char *argv[])
 		out_error(&app.out, &err);
 		status = EXIT_OURS;
 	}
+	opt_done(global_options, &app);
 	free(app.default_root);
 	return status;
 }

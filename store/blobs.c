@@ -10,13 +10,16 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "image/descriptor.h"
+#include "store/additional.h"
 #include "store/store_internal.h"
 
 bool blob_has(struct store *s, const struct digest *d, uint64_t *ret_size)
 {
 	char name[STORE_PATH_MAX];
 	struct stat st;
-	if (fstatat(s->fd, store_name(name, BLOBS_DIR, d), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	store_name(name, BLOBS_DIR, d);
+	if ((fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+		    additional_find(s, name, &st) < 0) ||
 		!S_ISREG(st.st_mode))
 		return false;
 	if (ret_size)
@@ -27,7 +30,11 @@ bool blob_has(struct store *s, const struct digest *d, uint64_t *ret_size)
 int blob_open(struct store *s, const struct digest *d, int *ret_fd, struct err *err)
 {
 	char name[STORE_PATH_MAX], buf[DIGEST_STR_MAX];
-	int fd = openat(s->fd, store_name(name, BLOBS_DIR, d), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
+	struct stat st;
+	int other, fd = openat(s->fd, store_name(name, BLOBS_DIR, d), flags);
+	if (fd < 0 && errno == ENOENT && (other = additional_find(s, name, &st)) >= 0)
+		fd = openat(other, name, flags);
 	if (fd < 0 && errno == ENOENT)
 		return err_set(
 			err, ERR_NOT_FOUND, "blob %s is not in the store", digest_str(d, buf));

@@ -21,6 +21,7 @@
 #include "store/dir_list.h"
 #include "store/images.h"
 #include "store/store_internal.h"
+#include "store/tree.h"
 
 #define DOC "container.json"
 #define NAMES_LOCK "containers.lock"
@@ -348,10 +349,12 @@ static int make_upper(struct store *s, const struct container *c, struct err *er
 	struct stat st = {.st_mode = 0755};
 
 	if (c->config.n_diff_ids) {
-		char name[STORE_PATH_MAX];
-		store_name(name, LAYERS_DIR, &c->config.diff_ids[c->config.n_diff_ids - 1]);
-		if (fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return err_sys(err, "cannot look at '%s'", name);
+		AUTO_FD int top = -1;
+		int r = tree_open(s, &c->config.diff_ids[c->config.n_diff_ids - 1], &top, err);
+		if (r < 0)
+			return r;
+		if (fstat(top, &st) < 0)
+			return err_sys(err, "cannot look at the topmost layer");
 	}
 	if (mkdirat(c->dir, "upper", 0700) < 0)
 		return err_sys(err, "cannot make the container's directory");

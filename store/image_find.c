@@ -38,7 +38,7 @@ static int find_digest(struct store *s, const struct reference *want, struct des
 	AUTO_FREE char *repository = reference_name(want);
 	struct names names;
 	const struct name *best = NULL;
-	int r = names_list(s, &names, err);
+	int r = names_list_all(s, &names, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < names.count; i++) {
@@ -152,7 +152,7 @@ static int find_id(struct store *s, const char *text, const char *prefix,
 {
 	struct search q = {.prefix = prefix};
 	struct names names;
-	int r = names_list(s, &names, err);
+	int r = names_list_all(s, &names, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < names.count; i++)

@@ -94,16 +94,21 @@ static int parse_whole(struct index_file *f, size_t len, struct err *err)
 	return 0;
 }
 
-int index_file_read(struct store *s, struct index_file *ret, struct err *err)
+int index_file_read_in(int fd, const char *store, struct index_file *ret, struct err *err)
 {
 	AUTO_INDEX_FILE struct index_file f = {0};
 	size_t len;
-	if (fs_read_file(s->fd, "index.json", NAMES_MAX, &f.text, &len, err) < 0 ||
+	if (fs_read_file(fd, "index.json", NAMES_MAX, &f.text, &len, err) < 0 ||
 		(!split_lines(&f, len) && parse_whole(&f, len, err) < 0))
-		return err_wrap(err, "store '%s'", s->path);
+		return err_wrap(err, "store '%s'", store);
 	*ret = f;
 	f = (struct index_file){0};
 	return 0;
+}
+
+int index_file_read(struct store *s, struct index_file *ret, struct err *err)
+{
+	return index_file_read_in(s->fd, s->path, ret, err);
 }
 
 static bool grows(struct store *s, const struct buf *b)

@@ -2,10 +2,12 @@
 #include "store/names.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "store/digest_set.h"
 #include "store/index_file.h"
 #include "store/store_internal.h"
 #include "store/used.h"
@@ -52,25 +54,80 @@ static int find(const struct index_file *f, size_t from, const char *ref, const 
 	return 0;
 }
 
+/* Adds those of a file. */
+static int add_names(const struct index_file *f, struct names *names, struct err *err)
+{
+	if (f->n)
+		names->n = xreallocarray(names->n, names->count + f->n, sizeof(*names->n));
+	for (size_t i = 0; i < f->n; i++) {
+		struct name *n = &names->n[names->count];
+		*n = (struct name){0};
+		int r = index_line_parse(&f->lines[i], &n->manifest, &n->ref, err);
+		if (r < 0)
+			return r;
+		names->count++;
+	}
+	return 0;
+}
+
 int names_list(struct store *s, struct names *ret, struct err *err)
 {
 	AUTO_INDEX_FILE struct index_file f = {0};
 	struct names names = {0};
 	int r = index_file_read(s, &f, err);
+	if (r == 0)
+		r = add_names(&f, &names, err);
 	if (r < 0)
-		return r;
-	if (f.n)
-		names.n = xcalloc(f.n, sizeof(*names.n));
-	for (size_t i = 0; i < f.n; i++) {
-		if ((r = index_line_parse(
-			     &f.lines[i], &names.n[i].manifest, &names.n[i].ref, err)) < 0) {
-			names_done(&names);
-			return r;
-		}
-		names.count = i + 1;
+		names_done(&names);
+	else
+		*ret = names;
+	return r;
+}
+
+static bool add_ref(struct digest_set *refs, const char *ref)
+{
+	struct digest d = digest_of(ref, strlen(ref));
+	return digest_set_add(refs, &d);
+}
+
+/* Drops from the names, from `from` on, what is among those before. */
+static void drop_hidden(struct names *names, size_t from)
+{
+	struct digest_set seen = {0};
+	size_t kept = from;
+	for (size_t i = 0; i < from; i++)
+		if (names->n[i].ref)
+			(void)add_ref(&seen, names->n[i].ref);
+	for (size_t i = from; i < names->count; i++) {
+		struct name *n = &names->n[i];
+		n->additional = true;
+		if (n->ref && !add_ref(&seen, n->ref))
+			name_done(n);
+		else
+			names->n[kept++] = *n;
 	}
-	*ret = names;
-	return 0;
+	names->count = kept;
+	digest_set_done(&seen);
+}
+
+int names_list_all(struct store *s, struct names *ret, struct err *err)
+{
+	struct names names = {0};
+	int r = names_list(s, &names, err);
+	for (size_t i = 0; r == 0 && i < s->n_additional; i++) {
+		const struct additional *a = &s->additional[i];
+		AUTO_INDEX_FILE struct index_file f = {0};
+		size_t before = names.count;
+		r = index_file_read_in(a->fd, a->path, &f, err);
+		if (r == 0)
+			r = add_names(&f, &names, err);
+		drop_hidden(&names, before);
+	}
+	if (r < 0)
+		names_done(&names);
+	else
+		*ret = names;
+	return r;
 }
 
 void names_done(struct names *n)
@@ -81,19 +138,61 @@ void names_done(struct names *n)
 	*n = (struct names){0};
 }
 
-int name_get(struct store *s, const char *ref, struct descriptor *ret, struct err *err)
+/* 1: it is in there */
+static int look_in(int fd, const char *store, const char *ref, const struct digest *d,
+	struct descriptor *ret, struct err *err)
 {
 	AUTO_INDEX_FILE struct index_file f = {0};
-	struct name n = {0};
+	AUTO_NAME struct name n = {0};
 	size_t at;
 	int r;
-	if ((r = index_file_read(s, &f, err)) < 0 || (r = find(&f, 0, ref, NULL, &at, &n, err)) < 0)
+	if ((r = index_file_read_in(fd, store, &f, err)) < 0 ||
+		(r = find(&f, 0, ref, d, &at, &n, err)) < 0)
 		return r;
 	if (at == f.n)
+		return 0;
+	if (ret) {
+		*ret = n.manifest;
+		n.manifest = (struct descriptor){0};
+	}
+	return 1;
+}
+
+/* 1: it is in an additional store, *ret_store its path */
+static int look_in_additional(struct store *s, const char *ref, const struct digest *d,
+	struct descriptor *ret, const char **ret_store, struct err *err)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < s->n_additional; i++) {
+		*ret_store = s->additional[i].path;
+		r = look_in(s->additional[i].fd, *ret_store, ref, d, ret, err);
+	}
+	return r;
+}
+
+int name_get(struct store *s, const char *ref, struct descriptor *ret, struct err *err)
+{
+	const char *store;
+	int r = look_in(s->fd, s->path, ref, NULL, ret, err);
+	if (r == 0)
+		r = look_in_additional(s, ref, NULL, ret, &store, err);
+	if (r == 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no image '%s' in the store", ref);
-	free(n.ref);
-	*ret = n.manifest;
-	return 0;
+	return r < 0 ? r : 0;
+}
+
+/* It is not here, so it cannot be removed: why. */
+static int is_elsewhere(struct store *s, const char *ref, const struct digest *d, struct err *err)
+{
+	char text[DIGEST_STR_MAX];
+	const char *store, *what = ref ? ref : digest_str(d, text);
+	int r = look_in_additional(s, ref, d, NULL, &store, err);
+	if (r < 0)
+		return r;
+	return r ? err_set(err, ERR_DENIED,
+			   "image '%s' is in the additional store '%s', which is only read", what,
+			   store)
+	         : err_set(err, ERR_NOT_FOUND, "there is no image '%s' in the store", what);
 }
 
 /* Keeps an image that has no line any more as one without a name. */
@@ -213,7 +312,7 @@ int name_remove(struct store *s, const char *ref, bool keep, struct err *err)
 		(r = find(&f, 0, ref, NULL, &at, &old, err)) < 0)
 		return r;
 	if (at == f.n)
-		return err_set(err, ERR_NOT_FOUND, "there is no image '%s' in the store", ref);
+		return is_elsewhere(s, ref, NULL, err);
 	index_file_remove(&f, at);
 	if (keep && (r = keep_unnamed(&f, &old.manifest, err)) < 0)
 		return r;
@@ -242,7 +341,9 @@ int names_remove_manifest(
 			strv_add(&removed, n.ref);
 		index_file_remove(&f, at);
 	}
-	if (f.n != before && (r = index_file_write(s, &f, err)) < 0)
+	if (f.n == before)
+		return s->n_additional ? is_elsewhere(s, NULL, d, err) : 0;
+	if ((r = index_file_write(s, &f, err)) < 0)
 		return r;
 	if (ret_removed)
 		STRV_FOREACH (name, &removed)

@@ -7,6 +7,7 @@
 #pragma once
 #include "base/mem.h"
 #include "image/descriptor.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -18,6 +19,7 @@ struct store;
 struct name {
 	char *ref; /* "docker.io/library/debian:stable"; NULL: an image without a name */
 	struct descriptor manifest;
+	bool additional; /* in a store that is only read (additional.h) */
 };
 
 struct names {
@@ -28,8 +30,12 @@ struct names {
 /* A consistent copy of all names, in the order of the file. */
 int names_list(struct store *s, struct names *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* And then those of the additional stores which are not names of the stores before: what a user
+ * sees. */
+int names_list_all(struct store *s, struct names *ret, struct err *err)
+	__attribute__((warn_unused_result));
 void names_done(struct names *n);
-/* *ret is the caller's (descriptor_done). ERR_NOT_FOUND. */
+/* Here, else in an additional store. *ret is the caller's (descriptor_done). ERR_NOT_FOUND. */
 int name_get(struct store *s, const char *ref, struct descriptor *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* Sets several names (or, with n_refs 0, keeps the manifest as an unnamed image) in one transaction
@@ -40,10 +46,11 @@ int names_set(struct store *s, const char *const *refs, size_t n_refs,
 /* Notes that the image is in use, for what goes by age (used.h). */
 void name_used(struct store *s, const struct descriptor *manifest);
 /* Removes a name; keep: the image stays unnamed when this was its last name, else it is forgotten.
- * ERR_NOT_FOUND. */
+ * ERR_NOT_FOUND, ERR_DENIED: it is in an additional store. */
 int name_remove(struct store *s, const char *ref, bool keep, struct err *err)
 	__attribute__((warn_unused_result));
-/* Forgets the manifest under all its names. *ret_removed: the names, may be NULL */
+/* Forgets the manifest under all its names. *ret_removed: the names, may be NULL. ERR_DENIED: it is
+ * in an additional store only. */
 struct strv;
 int names_remove_manifest(struct store *s, const struct digest *d, struct strv *ret_removed,
 	struct err *err) __attribute__((warn_unused_result));

@@ -34,13 +34,15 @@ void store_boot_id(char ret[BOOT_ID_LEN + 1])
 		ret[BOOT_ID_LEN] = '\0';
 }
 
-/* *ret_since: what changed after it is not known to be on disk. */
-static bool same_boot(struct store *s, const char *id, time_t *ret_since)
+bool store_is_sound(int store_fd, time_t *ret_since)
 {
-	char noted[BOOT_ID_LEN + 1] = "";
+	char id[BOOT_ID_LEN + 1], noted[BOOT_ID_LEN + 1] = "";
 	struct stat st;
-	AUTO_FD int fd = openat(s->fd, SYNCED_FILE, O_RDONLY | O_CLOEXEC);
 	*ret_since = 0;
+	store_boot_id(id);
+	if (!*id)
+		return true;
+	AUTO_FD int fd = openat(store_fd, SYNCED_FILE, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return false;
 	*ret_since = st.st_mtim.tv_sec - CLOCK_MARGIN_S;
@@ -126,8 +128,9 @@ static int drop_blobs(struct store *s, time_t since, struct err *err)
 	return r;
 }
 
-static int recover(struct store *s, const char *id, time_t since, struct err *err)
+static int recover(struct store *s, time_t since, struct err *err)
 {
+	char id[BOOT_ID_LEN + 1];
 	struct err ignored = ERR_INIT;
 	int r;
 	sweep_dead(s, true, &ignored);
@@ -137,6 +140,7 @@ static int recover(struct store *s, const char *id, time_t since, struct err *er
 		return r;
 	if (syncfs(s->fd) < 0)
 		return err_sys(err, "cannot write '%s' to disk", s->path);
+	store_boot_id(id);
 	r = fs_write_file(s->fd, SYNCED_FILE, id, strlen(id), 0600, true, err);
 	if (r < 0 && ballast_drop(s, err->sys)) {
 		err_clear(err);
@@ -147,19 +151,17 @@ static int recover(struct store *s, const char *id, time_t since, struct err *er
 
 int recover_after_boot(struct store *s, struct err *err)
 {
-	char id[BOOT_ID_LEN + 1];
 	AUTO_FD int lock = -1;
 	time_t since;
 	int r;
 
 	if (s->boot_checked)
 		return 0;
-	store_boot_id(id);
-	if (*id && !same_boot(s, id, &since)) {
+	if (!store_is_sound(s->fd, &since)) {
 		if ((r = store_lock(s, "gc.lock", LOCK_EXCLUSIVE, true, &lock, err)) < 0)
 			return r;
 		/* another process may have done it while we waited */
-		if (!same_boot(s, id, &since) && recover(s, id, since, err) < 0)
+		if (!store_is_sound(s->fd, &since) && recover(s, since, err) < 0)
 			return err_wrap(err, "checking the store after a restart of the machine");
 	}
 	s->boot_checked = true;

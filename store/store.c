@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/tmp.h"
+#include "store/additional.h"
 #include "store/store_internal.h"
 
 #define VERSION_TEXT "1\n"
@@ -170,7 +171,9 @@ void store_close(struct store *s)
 	if (!s)
 		return;
 	store_scratch_end(s);
-	close(s->fd);
+	additional_done(s);
+	if (s->fd >= 0)
+		close(s->fd);
 	free(s->path);
 	free(s);
 }

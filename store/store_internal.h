@@ -5,6 +5,7 @@
 #include "base/lock.h"
 #include "store/store.h"
 #include <stddef.h>
+#include <time.h>
 
 #define BLOBS_DIR "blobs/sha256"
 #define LAYERS_DIR "layers"
@@ -21,6 +22,16 @@
 
 struct err;
 
+/* See additional.h. */
+struct additional {
+	int fd;
+	char *path;
+	int gc_lock; /* -1: not taken, or not to be had */
+	bool same_user;
+	bool sound; /* this boot found it sound */
+	time_t since; /* what changed after it is not known to be on disk, unless sound */
+};
+
 struct store {
 	char *path;
 	int fd;
@@ -29,6 +40,8 @@ struct store {
 	bool boot_checked; /* recover_after_boot() is done */
 	struct txn *scratch; /* where unnamed files lie until they are renamed; begun by the first
 	                        of them */
+	struct additional *additional;
+	size_t n_additional;
 };
 
 /* "<dir>/<hex>" into buf of STORE_PATH_MAX */
@@ -59,6 +72,9 @@ bool sweep_cgroups(int txn_fd);
 
 #define BOOT_ID_LEN 36
 void store_boot_id(char ret[BOOT_ID_LEN + 1]);
+/* Whether the store at fd was found sound in this boot. *ret_since: what changed after it is not
+ * known to be on disk otherwise. */
+bool store_is_sound(int fd, time_t *ret_since);
 /* After a reboot: what was written since the last sync is checked or dropped. Once in a process;
  * takes gc.lock exclusively when there is work. */
 int recover_after_boot(struct store *s, struct err *err) __attribute__((warn_unused_result));

@@ -11,22 +11,27 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/tmp.h"
+#include "store/additional.h"
 #include "store/store_internal.h"
 
 bool tree_has(struct store *s, const struct digest *diff_id)
 {
 	char name[STORE_PATH_MAX];
 	struct stat st;
-	return fstatat(s->fd, store_name(name, LAYERS_DIR, diff_id), &st, AT_SYMLINK_NOFOLLOW) ==
-	               0 &&
+	store_name(name, LAYERS_DIR, diff_id);
+	return (fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+		       additional_find(s, name, &st) >= 0) &&
 	       S_ISDIR(st.st_mode);
 }
 
 int tree_open(struct store *s, const struct digest *diff_id, int *ret_fd, struct err *err)
 {
 	char name[STORE_PATH_MAX], buf[DIGEST_STR_MAX];
-	int fd = openat(s->fd, store_name(name, LAYERS_DIR, diff_id),
-		O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	struct stat st;
+	int other, fd = openat(s->fd, store_name(name, LAYERS_DIR, diff_id), flags);
+	if (fd < 0 && errno == ENOENT && (other = additional_find(s, name, &st)) >= 0)
+		fd = openat(other, name, flags);
 	if (fd < 0 && errno == ENOENT)
 		return err_set(err, ERR_NOT_FOUND, "layer %s is not unpacked in the store",
 			digest_str(diff_id, buf));

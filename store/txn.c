@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/tmp.h"
+#include "store/additional.h"
 #include "store/ballast.h"
 #include "store/gc.h"
 #include "store/store_internal.h"
@@ -75,6 +76,7 @@ int txn_begin(struct store *s, struct txn **ret, struct err *err)
 		struct err ignored = ERR_INIT;
 		sweep_dead(s, false, &ignored);
 		ballast_make(s);
+		additional_hold(s);
 		r = make(t, tmp_fd, err);
 	}
 	if (r < 0) {
