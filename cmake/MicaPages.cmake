@@ -12,6 +12,7 @@ set(page_names
 	mica-config
 	mica-containers
 	mica-copy
+	mica-delete
 	mica-du
 	mica-from
 	mica-fsck
@@ -19,6 +20,7 @@ set(page_names
 	mica-images
 	mica-info
 	mica-inspect
+	mica-list-tags
 	mica-load
 	mica-login
 	mica-logout
@@ -35,6 +37,7 @@ set(page_names
 	mica-prune
 	mica-pull
 	mica-push
+	mica-referrers
 	mica-rename
 	mica-rm
 	mica-rmi

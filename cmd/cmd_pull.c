@@ -3,12 +3,13 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
+#include "registry/repository.h"
 #include "registry/transport.h"
 #include "store/images.h"
 #include "store/store.h"
 
 struct pull_args {
-	bool quiet, all_platforms;
+	bool quiet, all_platforms, all_tags;
 	const char *policy;
 	struct remote_args remote;
 	struct platform_args platform;
@@ -16,13 +17,13 @@ struct pull_args {
 
 static const struct opt pull_options[] = {
 	OPT_BOOL(0, "all-platforms", struct pull_args, all_platforms),
+	OPT_BOOL('a', "all-tags", struct pull_args, all_tags),
 	OPT_STRING(0, "policy", struct pull_args, policy),
 	OPT_BOOL('q', "quiet", struct pull_args, quiet),
 	OPT_GROUP(remote_options, struct pull_args, remote),
 	OPT_GROUP(platform_options, struct pull_args, platform),
 	OPT_IGNORED_BOOL(0, "remove-signatures"),
 	OPT_IGNORED(0, "signature-policy"),
-	OPT_REFUSED_WHY('a', "all-tags", "name one tag at a time"),
 	OPT_REFUSED_WHY(0, "decryption-key", "encrypted layers are not read"),
 	OPT_END,
 };
@@ -48,12 +49,46 @@ static void print_id(
 	image_done(&image);
 }
 
+static int pull_one(struct app *app, struct store *s, const char *location,
+	const struct pull_args *a, struct pull_opts *o, struct err *err)
+{
+	struct pulled pulled = {0};
+
+	o->progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	int r = image_pull(s, location, o, &pulled, err);
+	out_progress_done(&app->out);
+	if (r < 0)
+		return r;
+	print_id(app, s, &pulled, o->has_platform ? &o->platform : NULL);
+	pulled_done(&pulled);
+	return 0;
+}
+
+/* Tags under which tools keep signatures and lists are passed over: there is no image behind them.
+ */
+static int pull_tags(struct app *app, struct store *s, const char *name, const struct pull_args *a,
+	struct pull_opts *o, struct err *err)
+{
+	AUTO_STRV struct strv tags = STRV_INIT;
+	AUTO_FREE char *repository = NULL;
+
+	int r = repository_tags(name, &o->remote, &repository, &tags, err);
+	STRV_FOREACH (tag, &tags) {
+		if (r < 0)
+			break;
+		if (repository_tag_is_technical(*tag))
+			continue;
+		AUTO_FREE char *location = xasprintf("docker://%s:%s", repository, *tag);
+		r = pull_one(app, s, location, a, o, err);
+	}
+	return r;
+}
+
 static int pull_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct pull_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	struct pull_opts o = {.all_platforms = a->all_platforms};
-	struct pulled pulled = {0};
 
 	if (a->policy && !pull_policy_parse(a->policy, &o.policy))
 		return err_set(err, ERR_INVALID,
@@ -71,14 +106,8 @@ static int pull_run(struct app *app, void *args, const struct strv *rest, struct
 		return r;
 	if (remote_args_apply(app, &a->remote, &o.remote, err) < 0)
 		return err->code;
-	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
-	r = image_pull(s, rest->v[0], &o, &pulled, err);
-	out_progress_done(&app->out);
-	if (r < 0)
-		return r;
-	print_id(app, s, &pulled, o.has_platform ? &o.platform : NULL);
-	pulled_done(&pulled);
-	return 0;
+	return a->all_tags ? pull_tags(app, s, rest->v[0], a, &o, err)
+	                   : pull_one(app, s, rest->v[0], a, &o, err);
 }
 
 const struct cmd cmd_pull = {

@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
 #include "image/media_type.h"
+#include "image/reference.h"
 #include "registry/transport.h"
 #include "store/gc.h"
 #include "store/images.h"
@@ -15,13 +16,14 @@
 #include "store/store.h"
 
 struct push_args {
-	bool quiet, all, rm;
+	bool quiet, all, all_tags, rm;
 	const char *digestfile, *format;
 	struct remote_args remote;
 };
 
 static const struct opt push_options[] = {
 	OPT_BOOL(0, "all", struct push_args, all),
+	OPT_BOOL('a', "all-tags", struct push_args, all_tags),
 	OPT_STRING(0, "digestfile", struct push_args, digestfile),
 	OPT_STRING('f', "format", struct push_args, format),
 	OPT_BOOL('q', "quiet", struct push_args, quiet),
@@ -60,13 +62,14 @@ static int parse_format(const char *text, enum push_format *ret, struct err *err
 	return 0;
 }
 
-/* What is to be sent: the whole index with --all, else the image for this platform. */
+/* What is to be sent: of an index the image for this platform, without --all. */
 static int choose(struct store *s, const struct descriptor *top, bool all, struct descriptor *ret,
 	struct err *err)
 {
 	AUTO_IMAGE struct image image = {0};
 
-	if (all) {
+	/* an artifact too: what it holds is no image */
+	if (all || media_kind(top->media_type) == MEDIA_MANIFEST) {
 		descriptor_copy(ret, top);
 		return 0;
 	}
@@ -109,6 +112,77 @@ static int send(struct app *app, struct store *s, const struct push_args *a,
 	return fs_write_file(AT_FDCWD, a->digestfile, text, strlen(text), 0644, false, err);
 }
 
+/* A name without a tag, in full. */
+static int parse_repository(const char *text, struct reference *ret, struct err *err)
+{
+	const char *name = str_has_prefix(text, "docker://") ? text + strlen("docker://") : text;
+	int r = reference_parse(name, ret, err);
+
+	if (r == 0 && (ret->tag || ret->has_digest))
+		r = err_set(err, ERR_INVALID,
+			"'%s' has a tag or digest: with '--all-tags' name only the repository",
+			text);
+	return r;
+}
+
+/* A short name means what was built here, as everywhere. */
+static bool is_of(const struct reference *ref, const struct reference *repository)
+{
+	const char *base = strrchr(repository->repository, '/');
+
+	if (repository->was_short && streq(ref->registry, "localhost"))
+		return streq(ref->repository, repository->repository) ||
+		       (base && str_has_prefix(repository->repository, "library/") &&
+			       streq(ref->repository, base + 1));
+	return streq(ref->registry, repository->registry) &&
+	       streq(ref->repository, repository->repository);
+}
+
+static int push_named(struct app *app, struct store *s, const struct push_args *a,
+	const struct name *n, const char *location, struct err *err)
+{
+	struct descriptor what = {0};
+
+	int r = choose(s, &n->manifest, a->all, &what, err);
+	if (r == 0)
+		r = send(app, s, a, &what, n->ref, location, err);
+	descriptor_done(&what);
+	return r;
+}
+
+/* Every tag that the repository has in the store. */
+static int push_tags(struct app *app, struct store *s, const struct push_args *a,
+	const struct strv *rest, struct err *err)
+{
+	AUTO_REFERENCE struct reference from = {0}, to = {0};
+	struct names names = {0};
+	size_t sent = 0;
+
+	if (a->digestfile || a->rm)
+		return err_set(err, ERR_INVALID, "'--all-tags' cannot be combined with '--%s'",
+			a->rm ? "rm" : "digestfile");
+	int r = parse_repository(rest->v[0], &from, err);
+	if (r == 0)
+		r = parse_repository(rest->v[rest->n - 1], &to, err);
+	if (r == 0)
+		r = names_list(s, &names, err);
+	AUTO_FREE char *target = r == 0 ? reference_name(&to) : NULL;
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		AUTO_REFERENCE struct reference ref = {0};
+		struct err ignored = ERR_INIT;
+		if (!names.n[i].ref || reference_parse(names.n[i].ref, &ref, &ignored) < 0 ||
+			!ref.tag || !is_of(&ref, &from))
+			continue;
+		AUTO_FREE char *location = xasprintf("docker://%s:%s", target, ref.tag);
+		r = push_named(app, s, a, &names.n[i], location, err);
+		sent++;
+	}
+	names_done(&names);
+	return r == 0 && !sent
+	               ? err_set(err, ERR_NOT_FOUND, "the store has no tag of '%s'", rest->v[0])
+	               : r;
+}
+
 static int push_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct push_args *a = args;
@@ -117,6 +191,8 @@ static int push_run(struct app *app, void *args, const struct strv *rest, struct
 	struct descriptor top = {0}, what = {0};
 
 	int r = app_store(app, false, &s, err);
+	if (r == 0 && a->all_tags)
+		return push_tags(app, s, a, rest, err);
 	if (r == 0)
 		r = image_find(s, rest->v[0], &top, &ref, err);
 	if (r == 0 && rest->n == 1 && !ref)

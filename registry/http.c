@@ -87,6 +87,8 @@ static void response_clear(struct http_request *r)
 	free(r->response.digest);
 	free(r->response.etag);
 	free(r->response.last_modified);
+	free(r->response.link);
+	free(r->response.subject);
 	challenges_done(&r->response.challenges);
 	r->response = (struct http_response){0};
 	buf_clear(&r->body);
@@ -122,6 +124,10 @@ static int header_line(struct http_transfer *t, const char *name, size_t n, cons
 		set_once(&resp->etag, value);
 	} else if (IS("last-modified")) {
 		set_once(&resp->last_modified, value);
+	} else if (IS("link")) {
+		set_once(&resp->link, value);
+	} else if (IS("oci-subject")) {
+		set_once(&resp->subject, value);
 	} else if (IS("content-length")) {
 		if (num_u64(value, INT64_MAX, &number))
 			resp->length = number;
@@ -315,6 +321,9 @@ static void set_method(struct http_transfer *t)
 		curl_easy_setopt(e, CURLOPT_POST, 1L);
 		curl_easy_setopt(e, CURLOPT_POSTFIELDS, r->form ? r->form : "");
 		break;
+	case HTTP_DELETE:
+		curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "DELETE");
+		break;
 	case HTTP_PATCH:
 		curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "PATCH");
 		__attribute__((fallthrough));
@@ -459,7 +468,8 @@ static void finish(struct http_transfer *t, CURLcode code)
 		[HTTP_HEAD] = "HEAD",
 		[HTTP_POST] = "POST",
 		[HTTP_PUT] = "PUT",
-		[HTTP_PATCH] = "PATCH"};
+		[HTTP_PATCH] = "PATCH",
+		[HTTP_DELETE] = "DELETE"};
 	log_debug("%s %s: %d%s%s", methods[r->method], host_of(r, (char[300]){0}, 300),
 		r->response.status, err.code ? " " : "", err.msg);
 	transfer_free(t);

@@ -25,7 +25,7 @@
 struct http;
 struct url;
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH };
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE };
 
 struct http_tls {
 	bool insecure; /* certificates are not verified */
@@ -39,6 +39,8 @@ struct http_response {
 	 * them, and a header that says otherwise means nothing */
 	char *digest;
 	char *etag, *last_modified;
+	char *link; /* Link, of lists that come in pages */
+	char *subject; /* OCI-Subject: it keeps the list of referrers itself */
 	uint64_t length; /* Content-Length, 0 when unknown */
 	uint64_t range_from; /* of a 206 */
 	uint64_t received; /* Range of an upload's status: so many bytes; 0 unknown */

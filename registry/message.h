@@ -8,14 +8,20 @@
  * First the session: {"op":"session", "authfile", "creds", "cert_dir", "tls_verify",
  * "registries_conf", "retries", "retry_delay_ms", "debug"}; no reply. Then, with "ref" a full
  * reference:
- *	manifest      + descriptor to write to; "ref" (tag or digest), "head"
+ *	manifest      + descriptor to write to; "ref" (tag or digest), "head",
+ *	              "direct" (no mirrors)
  *	              -> "media_type", "digest" (the header's, a hint only), "size"
  *	has_manifest  "ref" (tag or digest), of the registry that a push goes to -> the same
  *	blob          + descriptor to write to; "ref", "digest", "size"
  *	              -> nothing; the descriptor is closed before the reply
  *	put_blob      + descriptor to read; "ref", "digest", "size", "from"
  *	              -> "how": "exists", "mounted" or "uploaded"
- *	put_manifest  + descriptor to read; "ref" (tag or digest), "media_type", "size" -> nothing
+ *	put_manifest  + descriptor to read; "ref" (tag or digest), "media_type", "size"
+ *	              -> "subject": the registry keeps the list of referrers by itself
+ *	delete_manifest  "ref" (digest) -> nothing
+ *	tags          + descriptor to write to; "ref" -> nothing; a tag a line
+ *	referrers     + descriptor to write to; "ref", "digest"
+ *	              -> nothing; a descriptor in JSON a line
  *	login         "registry", "user", "password" -> nothing; they are right
  * Without "ref":
  *	fetch         + a file to write to; "url", "size" (the most that it may have) and what is

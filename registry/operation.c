@@ -272,7 +272,7 @@ static int blob_start(struct operation *op, struct err *err)
 	return 0;
 }
 
-/* --- put_manifest, login --- */
+/* --- put_manifest, delete_manifest, login --- */
 
 static void accepted(struct exchange *x, const struct err *failure)
 {
@@ -283,6 +283,7 @@ static void accepted(struct exchange *x, const struct err *failure)
 		return;
 	}
 	AUTO_JSON struct json *j = operation_reply(op);
+	json_set_string(j, "subject", x->http.response.subject);
 	operation_succeed(op, j);
 }
 
@@ -294,6 +295,17 @@ static int put_manifest_start(struct operation *op, struct err *err)
 	strv_addf(&op->x.headers, "Content-Type: %s", op->media_type);
 	op->x.http.in_fd = op->fd;
 	op->x.http.in_size = op->size;
+	op->x.done = accepted;
+	exchange_start(&op->x);
+	return 0;
+}
+
+/* "*" is the word for more than pull and push that token services know. */
+static int delete_manifest_start(struct operation *op, struct err *err)
+{
+	int r = operation_prepare(op, HTTP_DELETE, "*", manifest_path(op), err);
+	if (r < 0)
+		return r;
 	op->x.done = accepted;
 	exchange_start(&op->x);
 	return 0;
@@ -372,13 +384,16 @@ static int fetch_start(struct operation *op, struct err *err)
 }
 
 static const struct operation_kind kinds[] = {
-	{"manifest", manifest_start, true, false},
-	{"blob", blob_start, true, false},
-	{"has_manifest", has_manifest_start, false, false},
-	{"put_blob", upload_start, false, false},
-	{"put_manifest", put_manifest_start, false, false},
-	{"login", login_start, false, false},
-	{"fetch", fetch_start, false, true},
+	{.name = "manifest", .start = manifest_start, .pull = true},
+	{.name = "blob", .start = blob_start, .pull = true},
+	{.name = "has_manifest", .start = has_manifest_start},
+	{.name = "put_blob", .start = upload_start},
+	{.name = "put_manifest", .start = put_manifest_start},
+	{.name = "delete_manifest", .start = delete_manifest_start},
+	{.name = "tags", .start = tags_start, .pages = "list of tags"},
+	{.name = "referrers", .start = referrers_start, .pages = "list of referrers"},
+	{.name = "login", .start = login_start},
+	{.name = "fetch", .start = fetch_start, .anywhere = true},
 };
 
 static const struct operation_kind *find_kind(const char *name)
@@ -437,7 +452,8 @@ static int parse_request(struct operation *op, const struct json *request, struc
 		json_get_string(request, "request", "media_type", &media_type, err) < 0 ||
 		json_get_string(request, "request", "from", &from, err) < 0 ||
 		json_get_int(request, "request", "size", &size, err) < 0 ||
-		json_get_bool(request, "request", "head", &op->head, err) < 0)
+		json_get_bool(request, "request", "head", &op->head, err) < 0 ||
+		json_get_bool(request, "request", "direct", &op->direct, err) < 0)
 		return err->code;
 	if (!ref || reference_parse(ref, &op->ref, err) < 0)
 		return ref ? err->code : err_set(err, ERR_INVALID, "request without a reference");
@@ -473,8 +489,8 @@ int operation_start(struct client *c, struct operation **list, int sock, const s
 	if (fd >= 0 && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		(void)err_sys(&failure, "cannot use the descriptor that was handed over");
 	else if (parse_request(op, request, &failure) == 0 &&
-		 (kind->anywhere || registries_places(&c->registries, &op->ref, kind->pull,
-					    &op->places, &failure) == 0))
+		 (kind->anywhere || registries_places(&c->registries, &op->ref,
+					    kind->pull && !op->direct, &op->places, &failure) == 0))
 		(void)kind->start(op, &failure);
 	if (failure.code)
 		operation_fail(op, &failure);

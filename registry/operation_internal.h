@@ -12,6 +12,7 @@ struct operation_kind {
 	int (*start)(struct operation *op, struct err *err);
 	bool pull; /* mirrors may serve it */
 	bool anywhere; /* not a registry's: "url" says where */
+	const char *pages; /* of a list: what one page of it is */
 };
 
 struct operation {
@@ -30,6 +31,8 @@ struct operation {
 	char *url, *etag, *last_modified;
 	struct host origin; /* of url */
 	bool head;
+	bool direct; /* no mirror may serve it */
+	unsigned pages, listed; /* of a list */
 	struct credentials login;
 	struct places places;
 	size_t place;
@@ -52,5 +55,8 @@ int operation_prepare(struct operation *op, enum http_method method, const char 
 int operation_check(struct exchange *x, const struct err *failure, int also, struct err *err)
 	__attribute__((warn_unused_result));
 char *operation_blob_path(const struct operation *op); /* new string */
+/* listing.c: lines of what there is */
+int tags_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
+int referrers_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
 /* upload.c: sends the blob, or finds it there. */
 int upload_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));

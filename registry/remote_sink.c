@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A registry as a sink, through mica-remote. */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 #include "image/reference.h"
 #include "registry/remote.h"
+#include "registry/repository.h"
 #include "registry/sink.h"
 
 struct registry_sink {
@@ -50,6 +52,15 @@ static int registry_wait(
 	return r;
 }
 
+static bool has_subject(const struct document *doc)
+{
+	AUTO_JSON struct json *j = NULL;
+	struct err ignored = ERR_INIT;
+	return memmem(doc->data, doc->len, "\"subject\"", strlen("\"subject\"")) &&
+	       json_parse(doc->data, doc->len, "manifest", &j, &ignored) == 0 &&
+	       json_is(json_get(j, "subject"), JSON_KIND_OBJECT);
+}
+
 static int registry_manifest(struct sink *k, const struct document *doc, bool top, struct err *err)
 {
 	struct registry_sink *s = (struct registry_sink *)k;
@@ -64,7 +75,11 @@ static int registry_manifest(struct sink *k, const struct document *doc, bool to
 	json_set_string(j, "ref", top && s->tagged ? s->top : by_digest);
 	json_set_string(j, "media_type", doc->desc.media_type);
 	json_set_int(j, "size", (int64_t)doc->len);
-	return remote_call(s->remote, j, fd, NULL, err);
+	AUTO_JSON struct json *reply = NULL;
+	int r = remote_call(s->remote, j, fd, &reply, err);
+	if (r < 0 || json_get(reply, "subject") || !has_subject(doc))
+		return r;
+	return repository_add_referrer(s->remote, s->repository, doc, err);
 }
 
 /* false: another one is there, or none, or nobody knows: then sending tells why. */

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is in a registry, without the store: list-tags, referrers, delete. */
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/opt_groups.h"
+#include "image/reference.h"
+#include "registry/repository.h"
+#include "registry/transport.h"
+
+struct list_args {
+	bool json;
+	const char *artifact_type;
+	struct remote_args remote;
+};
+
+static void list_init(void *args)
+{
+	remote_args_init(&((struct list_args *)args)->remote);
+}
+
+static void print_json(struct app *app, const struct json *j)
+{
+	AUTO_FREE char *text = json_dump(j, 4);
+	out_printf(&app->out, "%s\n", text);
+}
+
+/* --- list-tags ------------------------------------------------------------------------------- */
+
+static const struct opt list_tags_options[] = {
+	OPT_BOOL(0, "json", struct list_args, json),
+	OPT_GROUP(remote_options, struct list_args, remote),
+	OPT_END,
+};
+
+/* skopeo's document */
+static void print_tags(struct app *app, const char *repository, const struct strv *tags)
+{
+	AUTO_JSON struct json *j = json_new_object();
+	json_set_string(j, "Repository", repository);
+	json_set(j, "Tags", json_new_strv(tags));
+	print_json(app, j);
+}
+
+static int list_tags_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct list_args *a = args;
+	struct remote_opts o;
+	AUTO_STRV struct strv tags = STRV_INIT;
+	AUTO_FREE char *repository = NULL;
+
+	int r = remote_args_apply(app, &a->remote, &o, err);
+	if (r == 0)
+		r = repository_tags(rest->v[0], &o, &repository, &tags, err);
+	if (r < 0)
+		return r;
+	if (a->json) {
+		print_tags(app, repository, &tags);
+		return 0;
+	}
+	STRV_FOREACH (tag, &tags)
+		out_printf(&app->out, "%s\n", *tag);
+	return 0;
+}
+
+const struct cmd cmd_list_tags = {
+	.name = "list-tags",
+	.options = list_tags_options,
+	.args_size = sizeof(struct list_args),
+	.min_args = 1,
+	.max_args = 1,
+	.init = list_init,
+	.run = list_tags_run,
+};
+
+/* --- referrers ------------------------------------------------------------------------------- */
+
+static const struct opt referrers_options[] = {
+	OPT_STRING(0, "artifact-type", struct list_args, artifact_type),
+	OPT_BOOL(0, "json", struct list_args, json),
+	OPT_GROUP(remote_options, struct list_args, remote),
+	OPT_END,
+};
+
+static int referrers_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct list_args *a = args;
+	struct remote_opts o;
+	AUTO_JSON struct json *index = NULL;
+
+	int r = remote_args_apply(app, &a->remote, &o, err);
+	if (r == 0)
+		r = repository_referrers(rest->v[0], a->artifact_type, &o, &index, err);
+	if (r < 0)
+		return r;
+	if (a->json) {
+		print_json(app, index);
+		return 0;
+	}
+	const struct json *list = json_get(index, "manifests");
+	for (size_t i = 0; i < json_size(list); i++) {
+		const char *type = json_text(json_get(json_at(list, i), "artifactType"));
+		out_printf(&app->out, "%s %s\n", json_text(json_get(json_at(list, i), "digest")),
+			type ? type : "-");
+	}
+	return 0;
+}
+
+const struct cmd cmd_referrers = {
+	.name = "referrers",
+	.options = referrers_options,
+	.args_size = sizeof(struct list_args),
+	.min_args = 1,
+	.max_args = 1,
+	.init = list_init,
+	.run = referrers_run,
+};
+
+/* --- delete ---------------------------------------------------------------------------------- */
+
+struct delete_args {
+	struct remote_args remote;
+};
+
+static const struct opt delete_options[] = {
+	OPT_GROUP(remote_options, struct delete_args, remote),
+	OPT_END,
+};
+
+static void delete_init(void *args)
+{
+	remote_args_init(&((struct delete_args *)args)->remote);
+}
+
+static int delete_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct delete_args *a = args;
+	struct remote_opts o;
+	struct digest gone;
+	char text[DIGEST_STR_MAX];
+
+	int r = remote_args_apply(app, &a->remote, &o, err);
+	if (r == 0)
+		r = repository_delete(rest->v[0], &o, &gone, err);
+	if (r == 0)
+		out_printf(&app->out, "%s\n", digest_str(&gone, text));
+	return r;
+}
+
+const struct cmd cmd_delete = {
+	.name = "delete",
+	.options = delete_options,
+	.args_size = sizeof(struct delete_args),
+	.min_args = 1,
+	.max_args = 1,
+	.init = delete_init,
+	.run = delete_run,
+};

@@ -1,0 +1,99 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What a repository holds: its tags, what refers to its images, and deleting; against Debian's registry, which has no interface for referrers.
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	mica pull -q busybox >/dev/null
+}
+
+teardown() {
+	test_teardown
+}
+
+# An OCI layout of an artifact that has the manifest DIGEST SIZE for its subject.
+artifact() { # DIR TYPE DIGEST SIZE
+	mkdir -p "$1/blobs/sha256"
+	echo '{"imageLayoutVersion":"1.0.0"}' >"$1/oci-layout"
+	printf '{}' >"$1/doc"
+	put_blob "$1" "$1/doc" >/dev/null
+	jq -cn --arg t "$2" --arg d "$3" --argjson s "$4" --arg e "sha256:$(printf '{}' | sha256sum | cut -d ' ' -f 1)" \
+		'{mediaType: "application/vnd.oci.empty.v1+json", digest: $e, size: 2} as $empty | {schemaVersion: 2,
+		mediaType: "application/vnd.oci.image.manifest.v1+json", artifactType: $t, config: $empty, layers: [$empty],
+		subject: {mediaType: "application/vnd.oci.image.manifest.v1+json", digest: $d, size: $s}, annotations: {note: "by a test"}}' >"$1/doc"
+	read -r -a made <<<"$(put_blob "$1" "$1/doc")"
+	jq -cn --arg d "sha256:${made[0]}" --argjson s "${made[1]}" \
+		'{schemaVersion: 2, manifests: [{mediaType: "application/vnd.oci.image.manifest.v1+json", digest: $d, size: $s}]}' >"$1/index.json"
+}
+
+@test "tags are listed, pulled and pushed all at once" {
+	for tag in one two three; do
+		mica tag busybox "$REG/tags/many:$tag"
+	done
+	mica push -q --all-tags "$REG/tags/many"
+	[ "$(mica list-tags "$REG/tags/many" | sort | xargs)" = "one three two" ]
+	[ "$(mica list-tags --json "docker://$REG/tags/many" | jq -r '.Repository, (.Tags | sort | join(" "))' | xargs)" = "$REG/tags/many one three two" ]
+	mica push -q -a "$REG/tags/many" "docker://$REG/tags/again"
+	# what other tools keep beside images is no image
+	curl -sf -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' -d '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}' \
+		"http://$REG/v2/tags/again/manifests/sha256-$(printf '0%.0s' {1..64})"
+	export MICA_ROOT=$D/second
+	[ "$(mica pull -q --all-tags "$REG/tags/again" | sort -u | wc -l)" = 1 ]
+	[ "$(mica images --format '{{.Tag}}' | sort | xargs)" = "one three two" ]
+	run --separate-stderr mica pull --all-tags "$REG/tags/again:one"
+	assert_error 'has a tag or digest'
+	run --separate-stderr mica push --all-tags "$REG/tags/nothing"
+	assert_error "no tag of '$REG/tags/nothing'"
+	run --separate-stderr mica list-tags "$REG/tags/nothing"
+	assert_error 'not found'
+}
+
+@test "a push of what is built here under several tags takes the short name" {
+	mica tag busybox localhost/web:1
+	mica tag busybox localhost/web:2
+	mica push -q --all-tags web "$REG/short/web"
+	[ "$(mica list-tags "$REG/short/web" | sort | xargs)" = "1 2" ]
+}
+
+@test "delete takes the manifest and all its tags, and wants a complete name" {
+	mica push -q busybox "docker://$REG/tests/gone:a"
+	mica push -q busybox "docker://$REG/tests/gone:b"
+	mica push -q busybox "docker://$REG/tests/stays:a"
+	digest=$(mica delete "docker://$REG/tests/gone:a")
+	[[ "$digest" =~ ^sha256:[0-9a-f]{64}$ ]]
+	run --separate-stderr mica pull --policy=always "$REG/tests/gone:b"
+	assert_error 'not found'
+	mica pull -q --policy=always "$REG/tests/stays:a"
+	run --separate-stderr mica delete "$REG/tests/gone:a"
+	assert_error 'cannot delete .*not found'
+	run --separate-stderr mica delete busybox:latest
+	assert_error 'name what is to be deleted in full'
+	run --separate-stderr mica delete "$REG/tests/stays"
+	assert_error 'name what is to be deleted in full'
+}
+
+@test "artifacts that refer to an image are listed under its tag where there is no interface for it" {
+	mica push -q --digestfile digest busybox "docker://$REG/tests/subject:v1"
+	size=$(skopeo inspect --raw --tls-verify=false "docker://$REG/tests/subject:v1" | wc -c)
+	[ -z "$(mica referrers "$REG/tests/subject:v1")" ]
+	for type in application/vnd.tests.sbom application/vnd.tests.signature; do
+		artifact "${type##*.}" "$type" "$(cat digest)" "$size"
+		mica push -q "$(mica pull -q "oci:${type##*.}")" "docker://$REG/tests/subject:${type##*.}"
+	done
+	mica referrers "$REG/tests/subject:v1" | sort >list
+	[ "$(cut -d ' ' -f 2 list | sort | xargs)" = "application/vnd.tests.sbom application/vnd.tests.signature" ]
+	[ "$(mica referrers --artifact-type application/vnd.tests.sbom "$REG/tests/subject@$(cat digest)" | wc -l)" = 1 ]
+	[ "$(mica referrers --json "$REG/tests/subject:v1" | jq -r '.manifests[0].annotations.note')" = "by a test" ]
+	# the same once more adds nothing
+	mica push -q "$(mica pull -q oci:sbom)" "docker://$REG/tests/subject:other"
+	[ "$(mica referrers "$REG/tests/subject:v1" | wc -l)" = 2 ]
+}
