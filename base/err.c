@@ -19,6 +19,15 @@ int err_fill(struct err *err, int code, const char *fmt, ...)
 	return code;
 }
 
+/* A system call that is not there is told with what to do about it. */
+static const char *sys_text(int sys)
+{
+	return sys == ENOSYS
+	               ? "Function not implemented (mica needs Linux 5.10 or later, and system "
+	                 "calls that no seccomp filter around it hides)"
+	               : strerror(sys);
+}
+
 int err_fill_sys(struct err *err, const char *fmt, ...)
 {
 	int sys = errno;
@@ -27,7 +36,7 @@ int err_fill_sys(struct err *err, const char *fmt, ...)
 	int n = vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
 	if (n >= 0 && (size_t)n < sizeof(err->msg))
-		snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", strerror(sys));
+		snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", sys_text(sys));
 	err->code = ERR_SYS;
 	err->sys = sys;
 	errno = sys;

@@ -8,15 +8,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define RESULT_MAX (1 * MIB)
+#define FDS_MAX (1UL << 20) /* as many can be closed one by one: 50 ms */
 
 int proc_status(int wstatus)
 {
@@ -33,6 +36,23 @@ int proc_wait(pid_t pid, int *ret_wstatus)
 			return -1;
 	if (ret_wstatus)
 		*ret_wstatus = status;
+	return 0;
+}
+
+int proc_close_fds(unsigned first, unsigned last)
+{
+	struct rlimit r;
+	if (close_range(first, last, 0) == 0)
+		return 0;
+	/* Linux 5.9 has it; filters of containers that are older than it answer with these */
+	if ((errno != ENOSYS && errno != EPERM) || getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return -1;
+	if (r.rlim_cur > FDS_MAX) {
+		errno = ENOSYS;
+		return -1;
+	}
+	for (unsigned fd = first; fd < r.rlim_cur && fd <= last; fd++)
+		(void)close(fd < INT_MAX ? (int)fd : -1);
 	return 0;
 }
 
@@ -222,9 +242,8 @@ static _Noreturn void exec_child(const char *file, const char *const argv[],
 	for (unsigned i = 0; i < n; i++)
 		ok = ok && move_fd(fds[i], (int)i);
 	/* everything else was opened O_CLOEXEC; what a careless library opened is closed here */
-	if (ok && report >= 0) {
-		(void)close_range(n, (unsigned)report - 1, 0);
-		(void)close_range((unsigned)report + 1, ~0U, 0);
+	if (ok && report >= 0 && proc_close_fds(n, (unsigned)report - 1) == 0 &&
+		proc_close_fds((unsigned)report + 1, ~0U) == 0) {
 		const char *const *env = o->env ? o->env : plain_env;
 		execve(file, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
 	}

@@ -60,3 +60,6 @@ char *proc_find(const char *name);
 int proc_status(int wstatus);
 /* waitpid that restarts */
 int proc_wait(pid_t pid, int *ret_wstatus);
+/* Closes first..last (~0U: all from first on); one at a time where close_range(2) is refused. 0 or
+ * -1 with errno. */
+int proc_close_fds(unsigned first, unsigned last) __attribute__((warn_unused_result));

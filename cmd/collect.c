@@ -23,7 +23,8 @@ static void leave_terminal(void)
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		if (null < 0 || dup2(null, fd) < 0)
 			_exit(1);
-	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
+	if (proc_close_fds(STDERR_FILENO + 1, ~0U) < 0)
+		_exit(1);
 	(void)setsid();
 	(void)setpriority(PRIO_PROCESS, 0, NICE);
 	(void)signal(SIGHUP, SIG_IGN);

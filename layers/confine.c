@@ -7,6 +7,7 @@
  */
 #include "base/err.h"
 #include "base/kernel.h"
+#include "base/landlock.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "layers/apply.h"
@@ -47,9 +48,9 @@ static int enter_root(int dir, struct err *err)
 	AUTO_FD int tree = (int)syscall(
 		SYS_open_tree, dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	/* EINVAL: a directory of a detached mount, which kernels before 6.15 do not clone; EPERM: a
-	 * user namespace without a mount namespace of its own. chroot does for those: no descriptor
-	 * from outside survives below. */
-	if (tree < 0 && errno != EINVAL && errno != EPERM)
+	 * user namespace without a mount namespace of its own; ENOSYS: the filter of a container
+	 * around us. chroot does for those: no descriptor from outside survives below. */
+	if (tree < 0 && errno != EINVAL && errno != EPERM && errno != ENOSYS)
 		return err_sys(
 			err, "cannot confine the unpacking: cannot clone the directory's mount");
 	if (tree < 0) {
@@ -76,6 +77,15 @@ static int enter_root(int dir, struct err *err)
 	return 0;
 }
 
+/* Once more, for where the root was only changed by chroot. */
+static int lock_files(struct err *err)
+{
+	AUTO_FD int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (top < 0)
+		return err_sys(err, "cannot confine the unpacking: cannot open the root");
+	return landlock_confine(top, LANDLOCK_READ | LANDLOCK_WRITE, err);
+}
+
 static int cmp_fds(const void *a, const void *b)
 {
 	return *(const int *)a - *(const int *)b;
@@ -98,12 +108,11 @@ static int close_others(const int *keep, unsigned n_keep, struct err *err)
 	for (unsigned i = 0; i <= n; i++) {
 		unsigned to = i < n ? (unsigned)fds[i] : ~0u;
 		if (from <= STDERR_FILENO && to > STDERR_FILENO) {
-			if (from < STDERR_FILENO &&
-				syscall(SYS_close_range, from, STDERR_FILENO - 1, 0) < 0)
+			if (from < STDERR_FILENO && proc_close_fds(from, STDERR_FILENO - 1) < 0)
 				return err_sys(err, "cannot close descriptors");
 			from = STDERR_FILENO + 1;
 		}
-		if (to > from && syscall(SYS_close_range, from, i < n ? to - 1 : ~0u, 0) < 0)
+		if (to > from && proc_close_fds(from, i < n ? to - 1 : ~0u) < 0)
 			return err_sys(err, "cannot close descriptors");
 		if (i < n && to + 1 > from)
 			from = to + 1;
@@ -303,7 +312,9 @@ int layer_confine(int dir, const int *keep, unsigned n_keep, struct err *err)
 		return err->code;
 	preload();
 	bool trusted = needs_trusted(dir);
-	if ((dir >= 0 && enter_root(dir, err) < 0) || close_others(keep, n_keep, err) < 0)
+	if (dir >= 0 && (enter_root(dir, err) < 0 || lock_files(err) < 0))
+		return err->code;
+	if (close_others(keep, n_keep, err) < 0)
 		return err->code;
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	limit_resources();

@@ -261,6 +261,28 @@ int credentials_get(const char *authfile, const char *host, const char *reposito
 	return r;
 }
 
+bool credentials_name_helpers(const char *authfile)
+{
+	struct auth_path paths[3];
+	size_t n = auth_paths(authfile, paths);
+	bool found = false;
+	for (size_t i = 0; i < n; i++) {
+		AUTO_JSON struct json *top = NULL;
+		AUTO_FREE char *text = NULL;
+		struct err ignored = ERR_INIT;
+		size_t len;
+		if (fs_read_file(AT_FDCWD, paths[i].path, AUTHFILE_MAX, &text, &len, &ignored) ==
+			0) {
+			if (parse_auth_text(text, len, paths[i].path, &top, &ignored) == 0)
+				found = found || json_get(top, "credHelpers") ||
+				        json_get(top, "credsStore");
+			explicit_bzero(text, len);
+		}
+		free(paths[i].path);
+	}
+	return found;
+}
+
 /* Reads the file for changing it; an absent one is an empty object. */
 static int read_for_update(const char *path, struct json **ret, struct err *err)
 {

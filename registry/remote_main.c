@@ -16,9 +16,11 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/landlock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "registry/client.h"
+#include "registry/credentials.h"
 #include "registry/message.h"
 #include "registry/operation.h"
 
@@ -33,6 +35,20 @@ static void copy_string(char **to, const struct json *j, const char *key)
 	mem_replace(to, s ? xstrdup(s) : NULL);
 }
 
+/*
+ * What a registry made of this process could do to files: read them. Nothing is written by name
+ * here, and a program is only started where the configuration names credential helpers; those do
+ * as they like with the user's files, so then there is no lock.
+ */
+static int lock_files(const char *authfile, struct err *err)
+{
+	AUTO_FD int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (credentials_name_helpers(authfile))
+		return 0;
+	return top < 0 ? err_sys(err, "cannot open '/'")
+	               : landlock_confine(top, LANDLOCK_READ, err);
+}
+
 static void start_session(struct client *c, const struct json *j, struct err *ret_refused)
 {
 	int64_t retries = json_int(json_get(j, "retries"));
@@ -44,8 +60,9 @@ static void start_session(struct client *c, const struct json *j, struct err *re
 	int64_t delay = json_int(json_get(j, "retry_delay_ms"));
 	c->opts.retry_delay_ms = delay < 0 || delay > UINT32_MAX ? 0 : (unsigned)delay;
 	log_enable(json_bool(json_get(j, "debug")));
-	if (registries_load(
-		    json_text(json_get(j, "registries_conf")), &c->registries, ret_refused) < 0)
+	if (lock_files(c->opts.authfile, ret_refused) < 0 ||
+		registries_load(
+			json_text(json_get(j, "registries_conf")), &c->registries, ret_refused) < 0)
 		log_debug("%s", ret_refused->msg);
 }
 

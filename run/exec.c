@@ -2,6 +2,7 @@
 /* The last steps of the workload before it is itself. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "run/caps.h"
 #include "run/exec_explain.h"
 #include "run/rlimits.h"
@@ -35,9 +36,9 @@ static int set_stdio(const struct box *b, struct err *err)
 			return err_sys(err, "cannot set up descriptor %d of the workload", i);
 	/* all others end here; the report socket is closed by the execve itself, which is how the
 	 * caller knows */
-	if (b->report > 3 && syscall(SYS_close_range, 3, (unsigned)b->report - 1, 0) < 0)
+	if (b->report > 3 && proc_close_fds(3, (unsigned)b->report - 1) < 0)
 		return err_sys(err, "cannot close descriptors");
-	if (syscall(SYS_close_range, (unsigned)b->report + 1, ~0U, 0) < 0)
+	if (proc_close_fds((unsigned)b->report + 1, ~0U) < 0)
 		return err_sys(err, "cannot close descriptors");
 	return 0;
 }

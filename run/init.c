@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -271,7 +270,7 @@ _Noreturn void init_main(struct box *b)
 	 * end tells the caller that the workload runs. */
 	if (status >= 0 && dup2(status, 0) < 0)
 		_exit(FAILED);
-	if (syscall(SYS_close_range, status >= 0 ? 1 : 0, ~0U, 0) < 0)
+	if (proc_close_fds(status >= 0 ? 1 : 0, ~0U) < 0)
 		_exit(FAILED);
 	reap(pid, status >= 0 ? 0 : -1);
 }

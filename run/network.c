@@ -97,7 +97,7 @@ static _Noreturn void make_namespace(int sock, pid_t parent)
 {
 	char end;
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || dup2(sock, 0) < 0 ||
-		close_range(1, ~0U, 0) < 0)
+		proc_close_fds(1, ~0U) < 0)
 		_exit(125);
 	struct ifreq req = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
 	int failed = unshare(CLONE_NEWNET) < 0 ? errno : 0;

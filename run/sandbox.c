@@ -15,12 +15,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -317,16 +317,16 @@ int sandbox_pidfd(const struct sandbox *s)
 void sandbox_signal(struct sandbox *s, int sig)
 {
 	/* to PID 1, which has everything blocked and hands it on; our own signals it would take for
-	 * the workload's end */
+	 * the workload's end. The number is its own until sandbox_wait() has reaped it. */
 	if (s->pid > 0 && sig != SIGCHLD && sig != SIGSTOP)
-		(void)syscall(SYS_pidfd_send_signal, s->pidfd, sig, NULL, 0);
+		(void)kill(s->pid, sig);
 }
 
 void sandbox_kill(struct sandbox *s)
 {
 	/* the kernel kills the rest of the pid namespace with its init */
 	if (s->pid > 0)
-		(void)syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
+		(void)kill(s->pid, SIGKILL);
 }
 
 static uint64_t in_us(const struct timeval *t)

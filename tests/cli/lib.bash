@@ -4,6 +4,7 @@
 # in setup: `test_setup`. Everything lies in $T, a tmpfs of the file's own; each test has a store of its own.
 #
 #	MICA_BIN    the program under test
+#	MICA_TOOLS  where the programs of tests/tools are, beside the program under test at first
 #	MICA_CACHE  kept between runs: the images that tests start from
 #	REG         127.0.0.1:PORT of the registry, which docker.io and quay.io are mapped to
 
@@ -13,7 +14,8 @@ LIB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOP=$(cd "$LIB_DIR/../.." && pwd)
 : "${MICA_BIN:=$TOP/out/release/cmd/mica}"
 : "${MICA_CACHE:=$TOP/out/cache}"
-export MICA_BIN MICA_CACHE TOP
+: "${MICA_TOOLS:=$(dirname "$MICA_BIN")/../tests}"
+export MICA_BIN MICA_CACHE MICA_TOOLS TOP
 
 # Stamps that would leak into the images that are built.
 unset http_proxy https_proxy ftp_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY

@@ -6,10 +6,17 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fs.h"
+#include "base/landlock.h"
 #include "base/mem.h"
 #include "base/proc.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int says(void *arg, struct buf *out, struct err *err)
@@ -114,6 +121,81 @@ static void a_missing_program_is_not_found(void **state)
 	assert_null(proc_find("-x"));
 }
 
+static const char *last_error(int r)
+{
+	return r < 0 ? strerrorname_np(errno) : "fine";
+}
+
+/* In a job, since it is for good: what happens to a file in the directory, to links between two of
+ * its directories, and to a file elsewhere. */
+static int is_locked_in(void *arg, struct buf *out, struct err *err)
+{
+	int dir = open(arg, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (landlock_confine(dir, LANDLOCK_READ | LANDLOCK_WRITE, err) < 0)
+		return err->code;
+	buf_addf(out, "%s ", last_error(mkdirat(dir, "a", 0755)));
+	buf_addf(out, "%s ", last_error(openat(dir, "f", O_WRONLY | O_CREAT | O_CLOEXEC, 0644)));
+	buf_addf(out, "%s ", last_error(linkat(dir, "f", dir, "a/f", 0)));
+	buf_addf(out, "%s ", last_error(open("/etc/passwd", O_RDONLY | O_CLOEXEC)));
+	buf_addf(out, "%s", last_error(faccessat(dir, "f", F_OK, 0)));
+	return 0;
+}
+
+static int only_reads(void *arg, struct buf *out, struct err *err)
+{
+	const char *argv[] = {"true", NULL};
+	struct err refused = ERR_INIT;
+	int status, dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (landlock_confine(dir, LANDLOCK_READ, err) < 0 || chdir(arg) < 0)
+		return err->code;
+	buf_addf(out, "%s ", last_error(open("/etc/passwd", O_RDONLY | O_CLOEXEC)));
+	buf_addf(out, "%s ", last_error(open("f", O_WRONLY | O_CREAT | O_CLOEXEC, 0644)));
+	buf_addf(out, "%s ", last_error(mkdir("d", 0755)));
+	buf_addf(out, "%s",
+		proc_run("/bin/true", argv, NULL, 10, NULL, &status, &refused) < 0 ? "refused"
+										   : "ran");
+	return 0;
+}
+
+static void files_are_locked_where_the_kernel_can(void **state)
+{
+	(void)state;
+	char inside[] = "/tmp/mica-landlock-XXXXXX";
+	struct err err = ERR_INIT;
+	AUTO_BUF struct buf out = BUF_INIT(200);
+	long version =
+		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	assert_non_null(mkdtemp(inside));
+	assert_int_equal(job_run(is_locked_in, inside, &out, &err), 0);
+	assert_string_equal(buf_str(&out),
+		version < 2 ? "fine fine fine fine fine" : "fine fine fine EACCES fine");
+	buf_clear(&out);
+	assert_int_equal(job_run(only_reads, inside, &out, &err), 0);
+	if (version >= 1)
+		assert_string_equal(buf_str(&out), "fine EACCES EACCES refused");
+	AUTO_FD int top = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(fs_remove_tree(top, inside + strlen("/tmp/"), &err), 0);
+}
+
+static int closes_one(void *arg, struct buf *out, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	int a = dup(0), b = dup(0);
+	buf_addf(out, "%d ", proc_close_fds((unsigned)b, (unsigned)b));
+	buf_addf(out, "%s %s", last_error(fcntl(a, F_GETFD)), last_error(fcntl(b, F_GETFD)));
+	return 0;
+}
+
+static void descriptors_are_closed(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	AUTO_BUF struct buf out = BUF_INIT(100);
+	assert_int_equal(job_run(closes_one, NULL, &out, &err), 0);
+	assert_string_equal(buf_str(&out), "0 fine EBADF");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +205,8 @@ int main(void)
 		cmocka_unit_test(a_job_can_be_cancelled),
 		cmocka_unit_test(a_program_runs_with_a_clean_environment),
 		cmocka_unit_test(a_missing_program_is_not_found),
+		cmocka_unit_test(files_are_locked_where_the_kernel_can),
+		cmocka_unit_test(descriptors_are_closed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
