@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Measures mica against Debian's buildah and against what the kernel and plain tools need, and prints the table of bench/RESULTS.md.
-#   sudo bench/run.sh [-q] [ROW...] >bench/RESULTS.md        rows: version cached run pull copy memory; -q: fewer repetitions
+#   sudo bench/run.sh [-q] [ROW...] >bench/RESULTS.md        rows: version images cached run pull copy memory; -q: fewer repetitions
 # Both programs keep their stores on a fresh ext4 in a loop file below out/bench; the registry keeps its blobs in memory. Needs about 12 GB there.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -12,7 +12,7 @@ if [ "${1:-}" = -q ]; then
 	quick=1
 	shift
 fi
-rows=${*:-version cached run pull copy memory}
+rows=${*:-version images cached run pull copy memory}
 
 mica=${MICA_BIN:-$top/out/release/cmd/mica}
 base=$top/out/bench
@@ -73,6 +73,17 @@ bench_version() {
 	hyperfine -N --style none --warmup 20 --runs 300 --export-json "$base/t.json" "$mica version" >/dev/null 2>&1
 	a=$(jq -r '.results[0] | "\(.median * 100000 | round / 100) \(.stddev * 100000 | round / 100)"' "$base/t.json")
 	row '`mica version`' "$(ms "$a")" "$(ms "$(time_ms 20 '' 'buildah version')")" "" "at most 4 ms"
+}
+
+bench_images() {
+	local n a
+	for n in 1000 10000; do
+		"$mica" --root "$disk/images" images >/dev/null
+		"$top/tests/tools/many-images.py" "$disk/images" "$n"
+		a=$(time_ms 20 '' "$mica --root $disk/images images")
+		row "\`mica images\`, $n images" "$(ms "$a")" "" "" "at most $((n / 100)) ms"
+		rm -r "$disk/images"
+	done
 }
 
 bench_cached() {

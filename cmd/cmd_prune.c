@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "cmd/cmd.h"
+#include "cmd/image_filter.h"
 #include "cmd/image_list.h"
+#include "cmd/moment.h"
 #include "cmd/text.h"
 #include "store/choose.h"
 #include "store/gc.h"
 #include "store/store.h"
-
-#define DAY_S 86400
 
 struct prune_args {
 	bool all, force, dry_run, cache, mounts;
@@ -50,46 +48,20 @@ static bool confirmed(struct app *app, const struct prune_args *a)
 
 /* --- filters --------------------------------------------------------------------------------- */
 
-/* "24h", "7d", "2w" before now, a date, or Unix seconds; *ret Unix seconds. */
-static bool parse_moment(const char *text, int64_t *ret)
-{
-	size_t n = strlen(text);
-	uint64_t days;
-	int64_t ns;
-	struct timespec t;
-
-	if (n > 1 && (text[n - 1] == 'd' || text[n - 1] == 'w')) {
-		AUTO_FREE char *digits = xstrndup(text, n - 1);
-		if (!num_u64(digits, 100000, &days))
-			return false;
-		*ret = clock_now().tv_sec - (int64_t)days * DAY_S * (text[n - 1] == 'w' ? 7 : 1);
-		return true;
-	}
-	if (num_duration(text, &ns) && ns >= 0) {
-		*ret = clock_now().tv_sec - ns / 1000000000;
-		return true;
-	}
-	if (clock_parse(text, &t)) {
-		*ret = t.tv_sec;
-		return true;
-	}
-	return num_i64(text, 0, INT64_MAX, ret);
-}
-
-struct image_filter {
+struct prune_filter {
 	int64_t created_before_s; /* 0: whenever */
 	struct strv labels, not_labels; /* KEY or KEY=VALUE */
 };
 
-static void image_filter_done(struct image_filter *f)
+static void prune_filter_done(struct prune_filter *f)
 {
 	strv_done(&f->labels);
 	strv_done(&f->not_labels);
 }
-#define AUTO_IMAGE_FILTER __attribute__((cleanup(image_filter_done)))
+#define AUTO_PRUNE_FILTER __attribute__((cleanup(prune_filter_done)))
 
 static int parse_filter(
-	const char *filter, struct image_filter *f, struct gc_limits *l, struct err *err)
+	const char *filter, struct prune_filter *f, struct gc_limits *l, struct err *err)
 {
 	const char *eq = strchr(filter, '=');
 
@@ -102,7 +74,7 @@ static int parse_filter(
 	} else if (streq(filter, "dangling=false") || streq(filter, "dangling=0")) {
 		l->all = true;
 	} else if (str_has_prefix(filter, "until=")) {
-		if (!parse_moment(eq + 1, &f->created_before_s))
+		if (!moment_parse(eq + 1, &f->created_before_s))
 			return err_set(err, ERR_INVALID,
 				"filter 'until': '%s' is no duration ('24h', '7d') and no date",
 				eq + 1);
@@ -115,31 +87,22 @@ static int parse_filter(
 	return 0;
 }
 
-static bool has_label(const struct listed *i, const char *label)
-{
-	const char *eq = strchr(label, '=');
-	AUTO_FREE char *key = eq ? xstrndup(label, (size_t)(eq - label)) : xstrdup(label);
-	const char *value = map_get(&i->labels, key);
-
-	return eq ? value && streq(value, eq + 1) : map_has(&i->labels, key);
-}
-
-static bool passes(const struct listed *i, const struct image_filter *f)
+static bool passes(const struct listed *i, const struct prune_filter *f)
 {
 	if (f->created_before_s && i->created_s >= f->created_before_s)
 		return false;
 	STRV_FOREACH (label, &f->labels)
-		if (!has_label(i, *label))
+		if (!listed_has_label(i, *label))
 			return false;
 	STRV_FOREACH (label, &f->not_labels)
-		if (has_label(i, *label))
+		if (listed_has_label(i, *label))
 			return false;
 	return true;
 }
 
 /* The digests of the images that pass. */
 static int filter_images(
-	struct store *s, const struct image_filter *f, struct strv *ret, struct err *err)
+	struct store *s, const struct prune_filter *f, struct strv *ret, struct err *err)
 {
 	AUTO_IMAGE_LIST struct image_list list = {0};
 	char text[DIGEST_STR_MAX];
@@ -147,7 +110,7 @@ static int filter_images(
 	int r = image_list_load(s, &list, err);
 	for (size_t i = 0; i < list.n; i++)
 		if (passes(&list.i[i], f))
-			strv_add(ret, digest_str(&list.i[i].top.digest, text));
+			strv_add(ret, digest_str(&list.i[i].top, text));
 	return r;
 }
 
@@ -155,7 +118,7 @@ static int filter_images(
 static int choose(struct store *s, const struct prune_args *a, struct gc_opts *o,
 	struct gc_choice *ret, bool *ret_limited, struct err *err)
 {
-	AUTO_IMAGE_FILTER struct image_filter f = {0};
+	AUTO_PRUNE_FILTER struct prune_filter f = {0};
 	AUTO_STRV struct strv images = STRV_INIT;
 	struct gc_limits l = {.unnamed = o->unnamed,
 		.all = o->all,
@@ -171,7 +134,7 @@ static int choose(struct store *s, const struct prune_args *a, struct gc_opts *o
 	STRV_FOREACH (filter, &a->filters)
 		if (r == 0)
 			r = parse_filter(*filter, &f, &l, err);
-	if (r == 0 && a->older_than && !parse_moment(a->older_than, &l.used_before_s))
+	if (r == 0 && a->older_than && !moment_parse(a->older_than, &l.used_before_s))
 		r = err_set(err, ERR_INVALID,
 			"option '--older-than': '%s' is no duration ('24h', '7d') and no date",
 			a->older_than);

@@ -32,7 +32,7 @@ static const struct listed *listed_of(
 	struct image image;
 
 	for (size_t i = 0; i < list->n; i++)
-		if (digest_equal(&list->i[i].top.digest, &top->digest))
+		if (digest_equal(&list->i[i].top, &top->digest))
 			return &list->i[i];
 	if (image_load(s, top, NULL, &image, &ignored) < 0)
 		return NULL;
@@ -79,12 +79,12 @@ static int remove_image(
 	int r = l->additional ? 0 : release(s, l, force, err);
 	if (r < 0)
 		return r;
-	r = names_remove_manifest(s, &l->top.digest, &removed, err);
+	r = names_remove_manifest(s, &l->top, &removed, err);
 	if (r < 0)
 		return r;
 	STRV_FOREACH (ref, &removed)
 		out_printf(&app->out, "untagged: %s\n", *ref);
-	out_printf(&app->out, "%s\n", digest_hex(l->loaded ? &l->id : &l->top.digest, hex));
+	out_printf(&app->out, "%s\n", digest_hex(l->loaded ? &l->id : &l->top, hex));
 	return 0;
 }
 

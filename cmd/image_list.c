@@ -4,47 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "store/images.h"
-#include "store/names.h"
+#include "store/summaries.h"
 
-int64_t config_created(const struct image_config *c, uint32_t *ret_ns)
+/* Where in the list the image with this digest is, by open addressing; places: at most half full,
+ * n is a power of two, 0: free, else its index and one. */
+struct places {
+	size_t *at;
+	size_t n;
+};
+
+static size_t *place_of(const struct places *p, const struct image_list *l, const struct digest *d)
 {
-	struct timespec t = {0};
+	size_t at;
 
-	if (c->created && !clock_parse(c->created, &t))
-		t = (struct timespec){0};
-	if (ret_ns)
-		*ret_ns = (uint32_t)t.tv_nsec;
-	return t.tv_sec;
-}
-
-static void load(struct store *s, struct listed *l)
-{
-	struct err ignored = ERR_INIT;
-	struct image image;
-
-	/* one image that cannot be read must not hide the others: fsck tells what is wrong with it
-	 */
-	if (image_load(s, &l->top, NULL, &image, &ignored) < 0)
-		return;
-	l->loaded = true;
-	l->id = image.id;
-	l->created_s = config_created(&image.config, &l->created_ns);
-	l->size = image_blob_size(&image);
-	map_copy(&l->labels, &image.config.labels);
-	image_done(&image);
-}
-
-static struct listed *find(struct image_list *l, const struct digest *d)
-{
-	/* names of one image mostly follow one another */
-	for (size_t i = l->n; i-- > 0;)
-		if (digest_equal(&l->i[i].top.digest, d))
-			return &l->i[i];
-	return NULL;
+	memcpy(&at, d->b, sizeof(at)); /* a digest is a hash already */
+	for (at &= p->n - 1; p->at[at]; at = (at + 1) & (p->n - 1))
+		if (digest_equal(&l->i[p->at[at] - 1].top, d))
+			break;
+	return &p->at[at];
 }
 
 static int newest_first(const void *pa, const void *pb)
@@ -55,44 +34,60 @@ static int newest_first(const void *pa, const void *pb)
 		return a->created_s < b->created_s ? 1 : -1;
 	if (a->created_ns != b->created_ns)
 		return a->created_ns < b->created_ns ? 1 : -1;
-	return digest_cmp(&a->top.digest, &b->top.digest);
+	return digest_cmp(&a->top, &b->top);
 }
 
 int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 {
-	struct names names;
+	AUTO_SUMMARIES struct summaries all = {0};
 	struct image_list list = {0};
 
-	int r = names_list_all(s, &names, err);
+	int r = summaries_list(s, &all, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < names.count; i++) {
-		struct listed *l = find(&list, &names.n[i].manifest.digest);
-		if (!l) {
-			list.i = xreallocarray(list.i, list.n + 1, sizeof(*list.i));
-			l = &list.i[list.n++];
-			memset(l, 0, sizeof(*l));
-			descriptor_copy(&l->top, &names.n[i].manifest);
-			l->additional = names.n[i].additional;
-			load(s, l);
+	struct places places = {.n = 16};
+	while (places.n < 2 * all.n)
+		places.n *= 2;
+	places.at = xcalloc(places.n, sizeof(*places.at));
+	list.i = xcalloc(all.n + 1, sizeof(*list.i));
+	for (size_t i = 0; i < all.n; i++) {
+		struct summary *now = &all.s[i];
+		size_t *place = place_of(&places, &list, &now->top);
+		if (!*place) {
+			list.i[list.n++] = (struct listed){
+				.top = now->top,
+				.additional = now->additional,
+				.index = now->index,
+				.loaded = now->loaded,
+				.id = now->id,
+				.dated = now->dated,
+				.created_s = now->created_s,
+				.created_ns = now->created_ns,
+				.size = now->size,
+				.labels = now->labels,
+			};
+			now->labels = (struct map)MAP_INIT; /* it has moved */
+			*place = list.n;
 		}
-		if (names.n[i].ref)
-			strv_add(&l->refs, names.n[i].ref);
+		if (now->ref)
+			strv_add_take(&list.i[*place - 1].refs, take(now->ref));
 	}
-	names_done(&names);
-	if (list.n)
-		qsort(list.i, list.n, sizeof(*list.i), newest_first);
+	free(places.at);
+	qsort(list.i, list.n, sizeof(*list.i), newest_first);
 	*ret = list;
 	return 0;
 }
 
+void listed_done(struct listed *l)
+{
+	strv_done(&l->refs);
+	map_done(&l->labels);
+}
+
 void image_list_done(struct image_list *l)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		strv_done(&l->i[i].refs);
-		descriptor_done(&l->i[i].top);
-		map_done(&l->i[i].labels);
-	}
+	for (size_t i = 0; i < l->n; i++)
+		listed_done(&l->i[i]);
 	free(l->i);
 	*l = (struct image_list){0};
 }

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All images of the store, each once with all its names. */
 #pragma once
+#include "base/digest.h"
+#include "base/map.h"
 #include "base/strv.h"
-#include "image/descriptor.h"
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
-struct image_config;
 struct store;
 
 struct listed {
 	struct strv refs; /* empty: an image without a name */
+	struct digest top; /* of what the names point to: a manifest or an index */
 	bool additional; /* in a store that is only read, and nowhere else */
-	struct descriptor top;
+	bool index; /* it is a list of images */
 	bool loaded; /* false: none of its platforms is ours, or it is damaged; what follows is
 	                empty then */
 	struct digest id;
-	int64_t created_s; /* 0 when unknown */
+	bool dated; /* false: it does not say when it was created, and the next two are 0 */
+	int64_t created_s;
 	uint32_t created_ns;
 	uint64_t size; /* of its blobs */
 	struct map labels;
@@ -29,7 +33,6 @@ struct image_list {
 
 int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 	__attribute__((warn_unused_result));
+void listed_done(struct listed *l);
 void image_list_done(struct image_list *l);
 #define AUTO_IMAGE_LIST __attribute__((cleanup(image_list_done)))
-/* The config's time of creation as Unix seconds, 0 when it has none. */
-int64_t config_created(const struct image_config *c, uint32_t *ret_ns);

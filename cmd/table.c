@@ -7,7 +7,6 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/strv.h"
 #include "cmd/format.h"
 #include "cmd/out.h"
 #include "cmd/text.h"
@@ -16,32 +15,50 @@
 #define COLUMNS_MAX 64
 #define OUTPUT_MAX (64 * MIB) /* 100,000 images at 600 bytes a line */
 
+/* The bytes of the cell at s, which ends at a tab or a line end. */
+static size_t cell_length(const char *s)
+{
+	return strcspn(s, "\t\n");
+}
+
+static size_t cell_width(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)s[i] < 0x80)
+			continue;
+		AUTO_FREE char *cell = xstrndup(s, n);
+		return text_width(cell);
+	}
+	return n;
+}
+
+/* The last cell of a row ends it and needs no room. */
+static bool needs_room(const char *end_of_cell, size_t column)
+{
+	return *end_of_cell == '\t' && column < COLUMNS_MAX;
+}
+
 char *table_align(const char *lines)
 {
 	AUTO_BUF struct buf out = BUF_INIT(2 * OUTPUT_MAX);
-	AUTO_STRV struct strv rows = STRV_INIT;
-	size_t widths[COLUMNS_MAX] = {0};
+	size_t widths[COLUMNS_MAX] = {0}, column = 0;
 
-	strv_split(&rows, lines, '\n');
-	for (int print = 0; print <= 1; print++) {
-		for (size_t i = 0; i < rows.n; i++) {
-			AUTO_STRV struct strv cells = STRV_INIT;
-			strv_split(&cells, rows.v[i], '\t');
-			for (size_t c = 0; c < cells.n; c++) {
-				size_t w = text_width(cells.v[c]);
-				/* the last cell of a row ends it and needs no room */
-				bool last = c + 1 == cells.n || c >= COLUMNS_MAX;
-				if (!print && !last && w > widths[c])
-					widths[c] = w;
-				if (!print)
-					continue;
-				buf_addstr(&out, cells.v[c]);
-				if (!last)
-					buf_addf(&out, "%*s", (int)(widths[c] - w + GAP), "");
-			}
-			if (print && i + 1 < rows.n)
-				buf_addch(&out, '\n');
-		}
+	for (const char *s = lines; *s; column = *s == '\t' ? column + 1 : 0, s += *s != '\0') {
+		size_t n = cell_length(s), w = cell_width(s, n);
+		s += n;
+		if (needs_room(s, column) && w > widths[column])
+			widths[column] = w;
+	}
+	buf_addstr(&out, "");
+	column = 0;
+	for (const char *s = lines; *s; column = *s == '\t' ? column + 1 : 0, s += *s != '\0') {
+		size_t n = cell_length(s), w = cell_width(s, n);
+		buf_add(&out, s, n);
+		s += n;
+		if (needs_room(s, column))
+			buf_addf(&out, "%*s", (int)(widths[column] - w + GAP), "");
+		else if (*s == '\n')
+			buf_addch(&out, '\n');
 	}
 	char *ret = buf_take(&out);
 	return ret ? ret : xstrdup("");

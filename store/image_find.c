@@ -5,12 +5,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/strv.h"
 #include "image/media_type.h"
 #include "image/reference.h"
 #include "store/blobs.h"
 #include "store/images.h"
 #include "store/names.h"
 #include "store/store_internal.h"
+#include "store/summaries.h"
 
 #define PREFIX_MIN 3
 #define CANDIDATES_SHOWN 5
@@ -38,7 +40,7 @@ static int find_digest(struct store *s, const struct reference *want, struct des
 	AUTO_FREE char *repository = reference_name(want);
 	struct names names;
 	const struct name *best = NULL;
-	int r = names_list_all(s, &names, err);
+	int r = names_list(s, &names, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < names.count; i++) {
@@ -85,8 +87,10 @@ static int find_name(struct store *s, const char *text, struct descriptor *ret_t
 
 struct search {
 	const char *prefix; /* hexadecimal digits */
+	const char *ref; /* the name being looked into; NULL: none */
 	struct descriptor *found;
 	size_t n;
+	struct strv shown; /* of each: what matched, and its name */
 };
 
 static bool matches(const struct search *q, const struct digest *d)
@@ -95,13 +99,18 @@ static bool matches(const struct search *q, const struct digest *d)
 	return str_has_prefix(digest_hex(d, hex), q->prefix);
 }
 
-static void add_candidate(struct search *q, const struct descriptor *d)
+static void add_candidate(
+	struct search *q, const struct descriptor *d, const struct digest *matched)
 {
+	char hex[DIGEST_STR_MAX];
+
 	for (size_t i = 0; i < q->n; i++)
 		if (digest_equal(&q->found[i].digest, &d->digest))
 			return;
 	q->found = xreallocarray(q->found, q->n + 1, sizeof(*q->found));
 	descriptor_copy(&q->found[q->n++], d);
+	strv_addf(&q->shown, "%.16s%s%s%s", digest_hex(matched, hex), q->ref ? " (" : "",
+		q->ref ? q->ref : "", q->ref ? ")" : "");
 }
 
 /* d's own digest, the ID of a manifest, those of an index' manifests; unreadable ones are passed
@@ -114,7 +123,7 @@ static void search_document(
 	size_t n;
 
 	if (matches(q, &d->digest)) {
-		add_candidate(q, d);
+		add_candidate(q, d, &d->digest);
 		return;
 	}
 	if (depth > 1 || blob_read(s, d, MANIFEST_MAX, &text, &n, &ignored) < 0)
@@ -132,18 +141,35 @@ static void search_document(
 		if (manifest_parse(text, n, d->media_type, &m, &ignored) < 0)
 			return;
 		if (matches(q, &m.config.digest))
-			add_candidate(q, d);
+			add_candidate(q, d, &m.config.digest);
 		manifest_done(&m);
 	}
+}
+
+/* What the list of images tells; only indexes and what it cannot load have to be looked into. */
+static int search_image(struct store *s, struct search *q, const struct summary *i, struct err *err)
+{
+	struct descriptor d = {0};
+	bool plain = i->loaded && !i->index;
+
+	if (plain && !matches(q, &i->top) && !matches(q, &i->id))
+		return 0;
+	int r = name_get_digest(s, &i->top, &d, err);
+	q->ref = i->ref;
+	if (r == 0 && plain)
+		add_candidate(q, &d, matches(q, &i->id) ? &i->id : &i->top);
+	else if (r == 0)
+		search_document(s, q, &d, 0);
+	descriptor_done(&d);
+	return r;
 }
 
 static int ambiguous(const char *text, const struct search *q, struct err *err)
 {
 	AUTO_BUF struct buf list = BUF_INIT(4096);
-	char hex[DIGEST_STR_MAX];
 	for (size_t i = 0; i < q->n && i < CANDIDATES_SHOWN; i++)
-		buf_addf(&list, "%s%.16s", i ? ", " : "", digest_hex(&q->found[i].digest, hex));
-	return err_set(err, ERR_INVALID, "'%s' is ambiguous: %zu images match (%s%s)", text, q->n,
+		buf_addf(&list, "%s%s", i ? ", " : "", q->shown.v[i]);
+	return err_set(err, ERR_INVALID, "'%s' is ambiguous: %zu images match: %s%s", text, q->n,
 		buf_str(&list), q->n > CANDIDATES_SHOWN ? ", ..." : "");
 }
 
@@ -151,20 +177,18 @@ static int find_id(struct store *s, const char *text, const char *prefix,
 	struct descriptor *ret_top, struct err *err)
 {
 	struct search q = {.prefix = prefix};
-	struct names names;
-	int r = names_list_all(s, &names, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < names.count; i++)
-		search_document(s, &q, &names.n[i].manifest, 0);
-	names_done(&names);
-	if (q.n == 1)
+	AUTO_SUMMARIES struct summaries images = {0};
+	int r = summaries_list(s, &images, err);
+	for (size_t i = 0; i < images.n && r == 0; i++)
+		r = search_image(s, &q, &images.s[i], err);
+	if (r == 0 && q.n == 1)
 		descriptor_copy(ret_top, &q.found[0]);
-	else
+	else if (r == 0)
 		r = q.n ? ambiguous(text, &q, err) : ERR_NOT_FOUND;
 	for (size_t i = 0; i < q.n; i++)
 		descriptor_done(&q.found[i]);
 	free(q.found);
+	strv_done(&q.shown);
 	return r;
 }
 

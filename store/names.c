@@ -195,6 +195,20 @@ static int is_elsewhere(struct store *s, const char *ref, const struct digest *d
 	         : err_set(err, ERR_NOT_FOUND, "there is no image '%s' in the store", what);
 }
 
+int name_get_digest(
+	struct store *s, const struct digest *d, struct descriptor *ret, struct err *err)
+{
+	const char *store;
+	char text[DIGEST_STR_MAX];
+	int r = look_in(s->fd, s->path, NULL, d, ret, err);
+	if (r == 0)
+		r = look_in_additional(s, NULL, d, ret, &store, err);
+	if (r == 0)
+		return err_set(err, ERR_NOT_FOUND, "there is no image %s in the store",
+			digest_str(d, text));
+	return r < 0 ? r : 0;
+}
+
 /* Keeps an image that has no line any more as one without a name. */
 static int keep_unnamed(struct index_file *f, const struct descriptor *d, struct err *err)
 {

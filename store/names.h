@@ -38,6 +38,9 @@ void names_done(struct names *n);
 /* Here, else in an additional store. *ret is the caller's (descriptor_done). ERR_NOT_FOUND. */
 int name_get(struct store *s, const char *ref, struct descriptor *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* What has this digest, by whatever name. *ret is the caller's. ERR_NOT_FOUND. */
+int name_get_digest(struct store *s, const struct digest *d, struct descriptor *ret,
+	struct err *err) __attribute__((warn_unused_result));
 /* Sets several names (or, with n_refs 0, keeps the manifest as an unnamed image) in one transaction
  * after store_sync(). An image that loses its last name stays as an unnamed one. Writes nothing
  * when nothing changes. */

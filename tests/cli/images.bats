@@ -1,0 +1,181 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# images and what changes the list: every option of images, rmi, tag and untag by what it does.
+load lib.bash
+
+setup_file() {
+	file_setup busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+}
+
+teardown() {
+	test_teardown
+}
+
+many() { # N
+	mica images >/dev/null # makes the store
+	"$TOP/tests/tools/many-images.py" "$MICA_ROOT" "$1"
+}
+
+# A configuration of its own for each image, so that each has an ID of its own.
+image() { # NAME [CREATED [LABELS_JSON]]
+	local config='{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
+	local dir=$D/layout
+	rm -rf "$dir"
+	mkdir -p "$dir/blobs/sha256"
+	echo '{"imageLayoutVersion":"1.0.0"}' >"$dir/oci-layout"
+	jq -c --arg c "${2:-}" --argjson l "${3:-{\}}" --arg n "$1" \
+		'. + {author: $n, config: {Labels: $l}} + (if $c == "" then {} else {created: $c} end)' <<<"$config" >"$dir/doc"
+	put_manifest "$dir" "$(put_blob "$dir" "$dir/doc")" '[]'
+	mica pull -q "oci:$dir:latest" >"$D/id"
+	mica tag "$(cat "$D/id")" "$1"
+	mica untag "$(cat "$D/id")" layout
+}
+
+names() {
+	mica images --noheading --format '{{.Name}}:{{.Tag}}' "$@" | LC_ALL=C sort | tr '\n' ' '
+}
+
+@test "a list comes from the summaries, and is the same without them" {
+	many 200
+	mica images --json >first
+	[ -s "$MICA_ROOT/cache/images" ]
+	mica images --json >second
+	cmp first second
+	mv "$MICA_ROOT/blobs" "$MICA_ROOT/away"
+	mica images --json >third # no document is read
+	mv "$MICA_ROOT/away" "$MICA_ROOT/blobs"
+	cmp first third
+	rm "$MICA_ROOT/cache/images"
+	mica images --json >fourth
+	cmp first fourth
+	[ "$(jq length first)" = 200 ]
+}
+
+@test "damaged summaries are made anew" {
+	many 20
+	mica images --json >first
+	for at in 3 20 30 100 1000 5000; do
+		printf '\377' | dd of="$MICA_ROOT/cache/images" bs=1 seek=$at conv=notrunc status=none
+		mica images --json >again
+		cmp first again
+	done
+	for size in 0 10 40 999; do
+		truncate -s $size "$MICA_ROOT/cache/images"
+		mica images --json >again
+		cmp first again
+	done
+}
+
+@test "summaries follow what is tagged, untagged and removed" {
+	many 30
+	mica images >/dev/null
+	mica tag image-7 other
+	[ "$(mica images -q other)" = "$(mica images -q image-7)" ]
+	mica untag image-7 image-7
+	run ! mica images image-7
+	mica rmi image-8 >/dev/null
+	[ "$(mica images -q | wc -l)" = 29 ]
+	[ "$(mica images --noheading | wc -l)" = 29 ]
+	mica rmi other >/dev/null
+	[ "$(mica images -q | wc -l)" = 28 ]
+}
+
+@test "an ID that may be several images lists them with their names" {
+	many 400
+	prefix=$(mica images -q --no-trunc | cut -c 8-10 | sort | uniq -d | head -n 1)
+	run --separate-stderr mica inspect --type image "$prefix"
+	assert_error "'$prefix' is ambiguous: [0-9]+ images match: ${prefix}[0-9a-f]{13} \(localhost/image-[0-9]+:latest\), "
+	id=$(mica images -q image-9)
+	[ "$(mica inspect --type image --format '{{.FromImage}}' "$id")" = localhost/image-9:latest ]
+}
+
+@test "images: newest first; --quiet, --digests, --no-trunc, --noheading, --history, --json" {
+	image a 2026-01-01T00:00:00Z
+	image b 2026-02-01T00:00:00Z
+	[ "$(mica images | head -n 1 | tr -s ' ')" = "REPOSITORY TAG IMAGE ID CREATED SIZE" ]
+	[ "$(mica images | awk 'NR > 1 { print $1 ":" $2 }' | tr '\n' ' ')" = "localhost/b:latest localhost/a:latest " ]
+	[ "$(mica images -n | wc -l)" = 2 ]
+	[[ $(mica images -q a) =~ ^[0-9a-f]{12}$ ]]
+	[[ $(mica images -q --no-trunc a) =~ ^sha256:[0-9a-f]{64}$ ]]
+	[[ $(mica images --digests -n a) =~ sha256:[0-9a-f]{64}$ ]]
+	[ "$(mica images --history | head -n 1 | tr -s ' ')" = "REPOSITORY TAG IMAGE ID CREATED SIZE HISTORY" ]
+	mica tag a c
+	[ "$(mica images -q | wc -l)" = 2 ]
+	mica images --json >json
+	[ "$(jq -r '.[1].names | join(" ")' json)" = "localhost/a:latest localhost/c:latest" ]
+	[ "$(jq -r '.[0].createdatraw' json)" = 2026-02-01T00:00:00Z ]
+	[ "$(jq -r '.[0] | keys_unsorted | join(" ")' json)" = "id names digest createdat size created createdatraw readonly history" ]
+	run -125 --separate-stderr mica images -q --json
+	assert_error "'--quiet' cannot be combined with '--json'"
+	run -125 --separate-stderr mica images nothing
+	assert_error 'nothing: image not known'
+}
+
+@test "images: one that does not say when it was created" {
+	image a
+	[ "$(mica images --format '{{.CreatedAt}}|{{.Created}}|{{.CreatedAtRaw}}')" = '<unknown>|0|' ]
+	[ "$(mica images --json | jq -r '.[0].createdat')" = '<unknown>' ]
+	image b 1970-01-01T00:00:00Z
+	[[ $(mica images --format '{{.CreatedAt}}' b) == *" years ago" ]]
+}
+
+@test "images --filter: each one by what it lets pass" {
+	image a 2026-01-01T00:00:00Z '{"k":"v","x":"1"}'
+	image b 2026-02-01T00:00:00Z '{"k":"w"}'
+	image quay.io/me/c:1.2 2026-03-01T00:00:00Z
+	image d 2026-04-01T00:00:00Z
+	mica untag d
+	[ "$(names --filter dangling=true)" = "<none>:<none> " ]
+	[ "$(names --filter dangling=false)" = "localhost/a:latest localhost/b:latest quay.io/me/c:1.2 " ]
+	[ "$(names -f label=k)" = "localhost/a:latest localhost/b:latest " ]
+	[ "$(names -f label=k=v)" = "localhost/a:latest " ]
+	[ "$(names -f label=k -f label=x=1)" = "localhost/a:latest " ]
+	[ "$(names -f label=k,label=x=1)" = "localhost/a:latest " ]
+	[ "$(names -f 'label!=k' -f dangling=false)" = "quay.io/me/c:1.2 " ]
+	[ "$(names -f before=b)" = "localhost/a:latest " ]
+	[ "$(names -f since=b -f dangling=false)" = "quay.io/me/c:1.2 " ]
+	[ "$(names -f after=b -f dangling=false)" = "quay.io/me/c:1.2 " ]
+	[ "$(names -f until=2026-01-15T00:00:00Z)" = "localhost/a:latest " ]
+	[ "$(names -f "id=$(mica images -q b)")" = "localhost/b:latest " ]
+	[ "$(names -f reference=a)" = "localhost/a:latest " ]
+	[ "$(names -f 'reference=*/me/*')" = "quay.io/me/c:1.2 " ]
+	[ "$(names -f reference=c:1.2 -f reference=b)" = "localhost/b:latest quay.io/me/c:1.2 " ]
+	[ "$(names -f readonly=true)" = "" ]
+	[ "$(names -f intermediate=true)" = "" ]
+	[ "$(names -f intermediate=false -f readonly=false -f reference=a)" = "localhost/a:latest " ]
+	mica from --name w --quiet a >/dev/null
+	[ "$(names -f containers=true)" = "localhost/a:latest " ]
+	[ "$(names -f containers=false -f dangling=false)" = "localhost/b:latest quay.io/me/c:1.2 " ]
+	mica manifest create list a >/dev/null
+	[ "$(names -f manifest=true)" = "localhost/list:latest " ]
+	[ "$(names -a b)" = "localhost/b:latest " ]
+	run -125 --separate-stderr mica images -f colour=red
+	assert_error "unknown filter 'colour', known are: after, before, "
+	run -125 --separate-stderr mica images -f dangling=perhaps
+	assert_error "filter 'dangling': 'perhaps' is not 'true' or 'false'"
+	run -125 --separate-stderr mica images -f dangling
+	assert_error "filter 'dangling' is not NAME=VALUE"
+	run -125 --separate-stderr mica images -f until=soon
+	assert_error "filter 'until': 'soon' is no duration"
+}
+
+@test "images --format: buildah's fields, docker's fields, tables" {
+	image quay.io/me/c:1.2 2026-03-01T00:00:00Z '{"k":"v"}'
+	[ "$(mica images --format '{{.Name}} {{.Tag}}' | tr -s ' ')" = "quay.io/me/c 1.2" ]
+	[ "$(mica images --format '{{.Repository}}:{{.Tag}}')" = "quay.io/me/c:1.2" ]
+	[ "$(mica images --format '{{.CreatedAtRaw}}' | tr -s ' ')" = "2026-03-01 00:00:00 +0000 UTC" ]
+	[ "$(mica images --format '{{index .Labels "k"}}')" = v ]
+	[ "$(mica images --format 'table {{.Repository}} {{.ID}}' | head -n 1 | tr -s ' ')" = "REPOSITORY IMAGE ID" ]
+	[ "$(mica images --noheading --format 'table {{.Repository}}')" = quay.io/me/c ]
+	[ "$(mica images --format json | jq -r .Repository)" = quay.io/me/c ]
+	run -125 --separate-stderr mica images --format '{{.Nmae}}'
+	assert_error "there is no field 'Nmae' here, known are: .*Name"
+}
