@@ -12,7 +12,7 @@ struct strv;
 /* Whether it has the label KEY, or KEY=VALUE. */
 bool listed_has_label(const struct listed *l, const char *label);
 /* Reduces the list to what `only` names (NULL: all of it) and all filters let pass; filters of one
- * --filter may be separated by commas. Of several `reference` filters one has to. An image loses the
- * names that were not meant. ERR_NOT_FOUND: only names nothing; ERR_INVALID */
+ * --filter may be separated by commas. Of several `reference` filters one has to. An image loses
+ * the names that were not meant. ERR_NOT_FOUND: only names nothing; ERR_INVALID */
 int image_filter(struct store *s, const char *only, const struct strv *filters,
 	struct image_list *list, struct err *err) __attribute__((warn_unused_result));

@@ -3,8 +3,9 @@
  * What a list of images shows of each of them, without reading their documents: a store with 10,000
  * images is listed in milliseconds.
  *
- * The file cache/images keeps a record for each line of index.json whose image is one manifest, under
- * the bytes of the line: neither that line nor what its digest names can mean anything else later.
+ * The file cache/images keeps a record for each line of index.json whose image is one manifest,
+ * under the bytes of the line: neither that line nor what its digest names can mean anything else
+ * later.
  * What is behind an index depends on which of its images are here, and is looked up each time. The
  * file has a checksum, is replaced by a rename and never synced: when it is missing, torn or of
  * another version, everything is read anew.
