@@ -21,7 +21,7 @@ static int remove_one(struct app *app, const char *text, struct err *err)
 {
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
-	int r = container_use(app, text, &u, err);
+	int r = container_use_any(app, text, &u, err);
 	if (r == 0 && container_mounted(u.s, &u.c) != CONTAINER_NOT_MOUNTED)
 		r = container_umount(u.s, &u.c, err);
 	if (r == 0)

@@ -30,6 +30,7 @@ static int normalised(const char *text, char **ret, struct err *err)
 static int tag_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	AUTO_STORE struct store *s = NULL;
+	AUTO_TXN struct txn *t = NULL;
 	AUTO_STRV struct strv refs = STRV_INIT;
 	AUTO_FREE char *found = NULL;
 	struct descriptor top = {0};
@@ -44,6 +45,9 @@ static int tag_run(struct app *app, void *args, const struct strv *rest, struct 
 		strv_add_take(&refs, ref);
 	}
 	r = app_store(app, false, &s, err);
+	/* nobody may sweep the image between our finding it and its new name */
+	if (r == 0)
+		r = txn_begin(s, &t, err);
 	if (r == 0)
 		r = image_find(s, rest->v[0], &top, &found, err);
 	if (r == 0)

@@ -64,19 +64,33 @@ int space_args_check(const struct space_args *a, struct err *err)
 	return 0;
 }
 
-int container_use(struct app *app, const char *text, struct container_use *ret, struct err *err)
+typedef int (*opener)(
+	struct store *s, const char *text, bool wait, struct container *ret, struct err *err);
+
+static int use(struct app *app, const char *text, opener open_it, struct container_use *ret,
+	struct err *err)
 {
 	int r = app_store(app, false, &ret->s, err);
 	if (r == 0)
 		r = txn_begin(ret->s, &ret->t, err);
 	if (r == 0)
-		r = container_open(ret->s, text, false, &ret->c, err);
+		r = open_it(ret->s, text, false, &ret->c, err);
 	if (r == ERR_BUSY) {
 		out_note(&app->out, "waiting: %s", err->msg);
 		err_clear(err);
-		r = container_open(ret->s, text, true, &ret->c, err);
+		r = open_it(ret->s, text, true, &ret->c, err);
 	}
 	return r;
+}
+
+int container_use(struct app *app, const char *text, struct container_use *ret, struct err *err)
+{
+	return use(app, text, container_open, ret, err);
+}
+
+int container_use_any(struct app *app, const char *text, struct container_use *ret, struct err *err)
+{
+	return use(app, text, container_open_any, ret, err);
 }
 
 void container_use_done(struct container_use *u)

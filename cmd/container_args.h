@@ -28,6 +28,9 @@ struct container_use {
 /* Waits when another process has it, and says so. */
 int container_use(struct app *app, const char *text, struct container_use *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* Also one that is damaged, to remove it. */
+int container_use_any(struct app *app, const char *text, struct container_use *ret, struct err *err)
+	__attribute__((warn_unused_result));
 void container_use_done(struct container_use *u);
 #define AUTO_CONTAINER_USE __attribute__((cleanup(container_use_done)))
 #define CONTAINER_USE_INIT                                                                         \

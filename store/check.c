@@ -221,6 +221,8 @@ static void check_container(struct check *c, const struct container *w)
 	AUTO_FREE char *name = xasprintf("below the working container '%s'", w->name);
 	struct err err = ERR_INIT;
 
+	if (w->damaged)
+		problem(c, "working container %s: %s", w->id, w->damaged);
 	if (w->scratch)
 		return;
 	if (image_load(c->store, &w->manifest, NULL, &base, &err) < 0)

@@ -48,6 +48,7 @@ void container_done(struct container *c)
 	strv_done(&c->options);
 	free(c->mount_boot);
 	free(c->mount_space);
+	free(c->damaged);
 	mem_close_p(&c->dir);
 	container_init(c);
 }
@@ -67,6 +68,25 @@ static int load(int dir, const char *id, struct container *ret, struct err *err)
 	}
 	memcpy(ret->id, id, sizeof(ret->id));
 	return 0;
+}
+
+/* One that cannot be read does not hide the others. */
+static int load_any(int dir, const char *id, struct container *ret, struct err *err)
+{
+	struct err e = ERR_INIT;
+	int r = load(dir, id, ret, &e);
+	if (r == ERR_INVALID || r == ERR_LIMIT || r == ERR_CORRUPT) {
+		memcpy(ret->id, id, sizeof(ret->id));
+		ret->name = xstrdup(id);
+		ret->created = xstrdup("");
+		ret->image_name = xstrdup("<damaged>");
+		ret->scratch = true;
+		ret->damaged = xstrdup(e.msg);
+		return 0;
+	}
+	if (r < 0)
+		*err = e;
+	return r;
 }
 
 static int open_dir(struct store *s, const char *id)
@@ -114,7 +134,7 @@ int containers_list(struct store *s, struct containers *ret, struct err *err)
 			continue; /* it went just now */
 		if (dir < 0)
 			return err_sys(err, "cannot open the working container %s", *id);
-		r = load(dir, *id, &c, &e);
+		r = load_any(dir, *id, &c, &e);
 		if (r == ERR_NOT_FOUND) {
 			r = 0;
 			continue;
@@ -144,7 +164,7 @@ void containers_done(struct containers *l)
 /* --- one of them --- */
 
 /* A name before an ID before a prefix of one. */
-int container_find(struct store *s, const char *text, struct container *ret, struct err *err)
+static int find_any(struct store *s, const char *text, struct container *ret, struct err *err)
 {
 	AUTO_CONTAINERS struct containers l = {0};
 	struct container *found = NULL;
@@ -175,6 +195,23 @@ int container_find(struct store *s, const char *text, struct container *ret, str
 	return 0;
 }
 
+int container_find(struct store *s, const char *text, struct container *ret, struct err *err)
+{
+	AUTO_CONTAINER struct container c;
+
+	container_init(&c);
+	int r = find_any(s, text, &c, err);
+	if (r == 0 && c.damaged)
+		return err_set(err, ERR_CORRUPT,
+			"the working container is damaged, 'mica rm %.12s' removes it: %s", c.id,
+			c.damaged);
+	if (r == 0) {
+		*ret = c;
+		container_init(&c);
+	}
+	return r;
+}
+
 static int lock_dir(int fd, bool wait)
 {
 	int r;
@@ -183,29 +220,54 @@ static int lock_dir(int fd, bool wait)
 	return r;
 }
 
+/* c's directory; text: what the user called it */
+static int lock_container(struct store *s, const struct container *c, const char *text, bool wait,
+	int *ret_dir, struct err *err)
+{
+	AUTO_FREE char *doc = xasprintf(CONTAINERS_DIR "/%s/" DOC, c->id);
+	AUTO_FD int dir = open_dir(s, c->id);
+	if (dir >= 0 && lock_dir(dir, wait) < 0)
+		return errno == EWOULDBLOCK
+		               ? err_set(err, ERR_BUSY,
+					 "another process uses the working container '%s'", c->name)
+		               : err_sys(err, "cannot lock the working container '%s'", c->name);
+	/* whoever had it may have removed it */
+	if (dir < 0 || faccessat(s->fd, doc, F_OK, 0) < 0)
+		return err_set(err, ERR_NOT_FOUND, "'%s': container not known", text);
+	*ret_dir = take_fd(&dir);
+	return 0;
+}
+
 int container_open(
 	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
 {
 	AUTO_CONTAINER struct container c;
+	AUTO_FD int dir = -1;
+	int r;
 
 	container_init(&c);
-	int r = container_find(s, text, &c, err);
-	if (r < 0)
+	if ((r = container_find(s, text, &c, err)) < 0 ||
+		(r = lock_container(s, &c, text, wait, &dir, err)) < 0 ||
+		(r = load(dir, c.id, ret, err)) < 0)
 		return r;
-	AUTO_FREE char *doc = xasprintf(CONTAINERS_DIR "/%s/" DOC, c.id);
-	AUTO_FD int dir = open_dir(s, c.id);
-	if (dir >= 0 && lock_dir(dir, wait) < 0)
-		return errno == EWOULDBLOCK
-		               ? err_set(err, ERR_BUSY,
-					 "another process uses the working container '%s'", c.name)
-		               : err_sys(err, "cannot lock the working container '%s'", c.name);
-	/* whoever had it may have removed it */
-	if (dir < 0 || faccessat(s->fd, doc, F_OK, 0) < 0)
-		return err_set(err, ERR_NOT_FOUND, "'%s': container not known", text);
-	r = load(dir, c.id, ret, err);
-	if (r == 0)
-		ret->dir = take_fd(&dir);
-	return r;
+	ret->dir = take_fd(&dir);
+	return 0;
+}
+
+int container_open_any(
+	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
+{
+	AUTO_CONTAINER struct container c;
+	AUTO_FD int dir = -1;
+	int r;
+
+	container_init(&c);
+	if ((r = find_any(s, text, &c, err)) < 0 ||
+		(r = lock_container(s, &c, text, wait, &dir, err)) < 0 ||
+		(r = load_any(dir, c.id, ret, err)) < 0)
+		return r;
+	ret->dir = take_fd(&dir);
+	return 0;
 }
 
 int container_save(const struct container *c, struct err *err)
@@ -219,7 +281,7 @@ int container_save(const struct container *c, struct err *err)
 	int r = container_doc_parse(text, n, &again, err);
 	if (r < 0)
 		return err_wrap(err, "the container would be one that nobody reads");
-	return fs_write_file(c->dir, DOC, text, n, 0600, false, err);
+	return fs_write_file(c->dir, DOC, text, n, 0600, true, err);
 }
 
 /* --- names --- */
@@ -340,7 +402,7 @@ static int write_uses(const struct container *c, struct err *err)
 		buf_addf(&b, "%s\n", digest_str(&c->manifest.digest, digest));
 	for (size_t i = 0; i < c->config.n_diff_ids; i++)
 		buf_addf(&b, "%s\n", digest_str(&c->config.diff_ids[i], digest));
-	return fs_write_file(c->dir, "uses", buf_str(&b), b.len, 0600, false, err);
+	return fs_write_file(c->dir, "uses", buf_str(&b), b.len, 0600, true, err);
 }
 
 /* The merged root shows the upper's attributes: those of the image's root. */

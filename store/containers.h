@@ -43,6 +43,8 @@ struct container {
 	struct strv options; /* words of `from` that hold for each run */
 	char *mount_boot; /* mounted during this boot; NULL: not mounted */
 	char *mount_space; /* the mount namespace, as /proc/PID/ns/mnt has it */
+	char *damaged; /* NULL, or why container.json cannot be read: it has an ID then, by which it
+	                  can be removed, and nothing else */
 
 	int dir; /* containers/ID, or -1; locked after container_open() and container_create() */
 };
@@ -56,13 +58,16 @@ void container_done(struct container *c);
  * ID, name and base. It is locked. ERR_EXISTS: the name is taken, the message says by which. */
 int container_create(struct store *s, struct txn *t, const struct image *image, const char *name,
 	struct container *c, struct err *err) __attribute__((warn_unused_result));
-/* By name, ID or a unique prefix of an ID. ERR_NOT_FOUND, ERR_INVALID (ambiguous) */
+/* By name, ID or a unique prefix of an ID. ERR_NOT_FOUND, ERR_INVALID (ambiguous), ERR_CORRUPT */
 int container_find(struct store *s, const char *text, struct container *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* container_find, locked, as it is then. wait: until who has it is done; else ERR_BUSY. */
 int container_open(struct store *s, const char *text, bool wait, struct container *ret,
 	struct err *err) __attribute__((warn_unused_result));
-/* Writes what is in c, which is locked. */
+/* container_open for container_remove(): it may be damaged. */
+int container_open_any(struct store *s, const char *text, bool wait, struct container *ret,
+	struct err *err) __attribute__((warn_unused_result));
+/* Writes what is in c, which is locked, to the disk. */
 int container_save(const struct container *c, struct err *err) __attribute__((warn_unused_result));
 /* Gives a locked one another name and writes it. ERR_EXISTS */
 int container_rename(struct store *s, struct container *c, const char *name, struct err *err)
@@ -93,6 +98,7 @@ struct containers {
 	struct container *c; /* in the order of their making */
 	size_t n;
 };
+/* Damaged ones too. */
 int containers_list(struct store *s, struct containers *ret, struct err *err)
 	__attribute__((warn_unused_result));
 void containers_done(struct containers *l);

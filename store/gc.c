@@ -247,8 +247,7 @@ static int forget_and_sweep(struct sweep *w, struct names *names, struct err *er
 	return r;
 }
 
-/* Whoever holds the lock now sweeps when it ends (txn_end). */
-static void want_sweep(struct store *s)
+void want_sweep(struct store *s)
 {
 	AUTO_FD int fd = openat(s->fd, GC_WANTED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)

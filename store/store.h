@@ -12,7 +12,7 @@
  *	tmp/ID/       transactions; the directory is locked (flock) while its owner lives
  *	lock          exclusive while index.json changes
  *	gc.lock       shared by users of unnamed things, exclusive for a sweep
- *	gc.wanted     a sweep was deferred: the last transaction that ends makes up for it
+ *	gc.wanted     a sweep was deferred, or somebody died: the last transaction that ends sweeps
  *	synced        content: the boot in which the store was last found sound;
  *	              mtime: all that is older is on disk
  *	version       "1\n"
@@ -20,7 +20,8 @@
  *
  * Everything is 0700 down to the top. A blob, layer, record or name appears by one rename after
  * its content was verified. Before a name appears, the file system is synced (syncfs), so that a
- * named image survives a power cut; what is not named need not.
+ * named image survives a power cut; what is not named need not. A working container is there from
+ * the rename of its directory on, whose description is on disk then.
  *
  * Power cut. Blobs, trees and records are not synced one by one, so a crash of the machine can
  * leave those written since the last syncfs empty or torn under their final names. Every syncfs,

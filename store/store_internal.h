@@ -63,6 +63,8 @@ int store_remove_dir(struct store *s, const char *path, struct err *err)
 /* The directories below cache/ that are missing: `rm -r cache` is a way to forget the cache. */
 int store_make_cache(struct store *s, struct err *err) __attribute__((warn_unused_result));
 
+/* Whoever ends a transaction as the last one sweeps (txn_end). */
+void want_sweep(struct store *s);
 /* Removes what dead transactions left. all: nobody else is alive (gc.lock is held exclusively).
  * Failures are left to the next sweep; the last one is in *ret_leftover. */
 void sweep_dead(struct store *s, bool all, struct err *ret_leftover);

@@ -155,6 +155,9 @@ void sweep_dead(struct store *s, bool all, struct err *ret_leftover)
 		strv_add(&names, e->d_name);
 	}
 	closedir(dir);
+	/* what they had put in its place and did not live to name goes with the last of us */
+	if (names.n && !all)
+		want_sweep(s);
 	/* their locks are ours: other sweeps take them for alive while the trees go, and new ones
 	 * need not wait */
 	(void)flock(tmp_fd, LOCK_UN);

@@ -488,3 +488,20 @@ container_config() { # CONTAINER JQ_FILTER
 	run --separate-stderr mica unshare --mount A=nosuch true
 	assert_error 'container not known'
 }
+
+@test "a container whose description is damaged hides no other one, and can be removed" {
+	mica pull -q busybox
+	mica from --name whole busybox
+	mica from --name broken busybox
+	id=$(mica containers -q --filter name=broken)
+	: >"$MICA_ROOT/containers/$id/container.json"
+	mica containers --format '{{.ContainerName}} {{.ImageName}}' | grep -q "^$id *<damaged>"
+	[ "$(mica run whole echo well)" = well ]
+	run --separate-stderr mica run "$id" true
+	assert_error "the working container is damaged, 'mica rm ${id:0:12}' removes it"
+	run -1 mica fsck
+	[[ "$output" == *"working container $id: "* ]]
+	mica rm "${id:0:12}"
+	mica fsck
+	mica rm whole
+}
