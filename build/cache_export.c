@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "build/build_internal.h"
 #include "build/cache_document.h"
+#include "build/image_layer.h"
 #include "build/remote_cache.h"
 #include "build/stage_note.h"
 #include "build/stage_run.h"
@@ -32,17 +33,20 @@ static void add_inputs(struct build *b, const struct step *s, const struct diges
 	cache_document_add_inputs(d, &key, inputs);
 }
 
-static void add_stage(struct build *b, const struct stage_run *r, struct cache_document *d)
+static int add_stage(
+	struct build *b, const struct stage_run *r, struct cache_document *d, struct err *err)
 {
 	for (size_t i = 0; i < r->next; i++) {
 		const struct step_result *res = &r->results[i];
-		const struct link *l = res->link;
+		struct link *l = res->link;
 		struct record rec = {.created_s = res->created.tv_sec,
 			.created_ns = (uint32_t)res->created.tv_nsec};
 		struct digest key;
 		if (!step_result_key(res, &key) || (l && l->from))
 			continue; /* it was not even fetched: it is where it was */
 		if (l && !l->empty) {
+			if (link_need_blob(b, l, err) < 0)
+				return err->code;
 			rec.has_layer = true;
 			rec.layer = l->layer;
 			rec.compression = l->compression;
@@ -50,16 +54,7 @@ static void add_stage(struct build *b, const struct stage_run *r, struct cache_d
 		cache_document_add(d, &key, &rec);
 		add_inputs(b, &r->plan->steps[i], &res->inputs, d);
 	}
-}
-
-static bool is_target(const struct build *b, size_t stage)
-{
-	for (size_t t = 0; t < b->stages.n_targets; t++)
-		for (size_t i = b->stages.targets[t].stage; i != NO_STAGE;
-			i = b->plans[i].stage->base_stage)
-			if (i == stage)
-				return true;
-	return false;
+	return 0;
 }
 
 /* What is there already stays there: caches of several builds may share a place. */
@@ -119,12 +114,16 @@ static int push(
 static int export_to(struct build *b, const struct cache_place *p, struct err *err)
 {
 	struct cache_document d = {0}, own = {0};
-	for (size_t i = 0; i < b->stages.n; i++)
-		if (b->plans[i].evaluated && (!p->min || is_target(b, i))) {
-			add_stage(b, &b->runs[i], &d);
-			add_stage(b, &b->runs[i], &own);
-		}
-	int r = add_present(b, p->location, &d, err);
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < b->stages.n; i++) {
+		if (!b->plans[i].evaluated || (p->min && !stage_is_of_image(b, i)))
+			continue;
+		r = add_stage(b, &b->runs[i], &d, err);
+		if (r == 0)
+			r = add_stage(b, &b->runs[i], &own, err);
+	}
+	if (r == 0)
+		r = add_present(b, p->location, &d, err);
 	if (r == 0)
 		r = push(b, p->location, &d, err);
 	if (r < 0 && r != ERR_DENIED && d.n > own.n) {

@@ -7,6 +7,7 @@
 #include "base/stream.h"
 #include "build/build_internal.h"
 #include "build/cache.h"
+#include "build/image_layer.h"
 #include "layers/apply.h"
 #include "store/blobs.h"
 #include "store/store.h"
@@ -136,49 +137,26 @@ static int unpack(struct build *b, const struct layer *l, struct err *err)
 	return tree_publish(b->store, b->txn, name, &l->diff_id, err);
 }
 
+int link_open(struct build *b, struct link *l, struct err *err)
+{
+	if (l->fd >= 0)
+		return 0;
+	if (!tree_has(b->store, &l->layer.diff_id) && unpack(b, &l->layer, err) < 0)
+		return err->code;
+	return tree_open(b->store, &l->layer.diff_id, &l->fd, err);
+}
+
 int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err *err)
 {
 	AUTO_FREE int *fds = xcalloc(c->n, sizeof(int));
 	if (remote_cache_fetch(b, c, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < c->n; i++) {
-		struct link *l = c->l[i];
-		if (l->fd < 0) {
-			if (!tree_has(b->store, &l->layer.diff_id) && unpack(b, &l->layer, err) < 0)
-				return err->code;
-			if (tree_open(b->store, &l->layer.diff_id, &l->fd, err) < 0)
-				return err->code;
-		}
-		fds[c->n - 1 - i] = l->fd;
+		if (link_open(b, c->l[i], err) < 0)
+			return err->code;
+		fds[c->n - 1 - i] = c->l[i]->fd;
 	}
 	*ret_fds = take(fds);
-	return 0;
-}
-
-struct commit {
-	int dir, blob;
-	const struct build *b;
-};
-
-static int commit_job(void *arg, struct buf *out, struct err *err)
-{
-	const struct commit *c = arg;
-	struct diff_opts opts = {
-		.compression = c->b->o->compression,
-		.level = -1,
-		.clamp = c->b->has_epoch,
-		.force = c->b->has_epoch && c->b->o->force,
-		.clamp_s = c->b->epoch,
-		.write_back = true,
-	};
-	struct layer layer;
-	AUTO_WRITER struct writer *w = writer_to_fd(c->blob, "the layer's blob");
-	AUTO_FD int dir = openat(c->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return err_sys(err, "cannot open the layer's directory");
-	if (layer_diff(dir, &opts, w, &layer, err) < 0)
-		return err->code;
-	buf_add(out, &layer, sizeof(layer));
 	return 0;
 }
 
@@ -198,11 +176,11 @@ int link_commit_start(struct build *b, const char *dir, int fd, const struct lin
 	/* many steps only look at things: no process for nothing */
 	l->committed = l->empty = layer_diff_is_empty(fd);
 	if (!l->empty) {
-		struct commit c = {.dir = fd, .b = b};
+		struct layer_job j = {.b = b, .dir = fd, .dated = b->has_epoch && o->of_image};
 		if (blob_begin(b->store, &l->blob, err) < 0)
 			return err->code;
-		c.blob = l->blob.fd;
-		if (job_start(&l->job, commit_job, &c, err) < 0)
+		j.blob = l->blob.fd;
+		if (job_start(&l->job, layer_job, &j, err) < 0)
 			return err->code;
 	}
 	*ret = l;
@@ -215,20 +193,19 @@ int link_commit_finish(struct build *b, struct link *l, bool wait, struct err *e
 		return 0;
 	if (l->job.pid == 0)
 		return err_set(err, ERR_CANCELLED, "its commit failed before");
-	AUTO_BUF struct buf out = BUF_INIT(sizeof(struct layer));
+	AUTO_BUF struct buf out = BUF_INIT(sizeof(struct layer_made));
 	int rc = job_collect(&l->job, wait, &out, err);
 	if (rc != 0)
 		return rc;
-	memcpy(&l->layer, out.data, sizeof(l->layer));
+	struct layer_made made;
+	memcpy(&made, out.data, sizeof(made));
+	l->layer = made.layer;
 	l->empty = l->layer.entries == 0;
-	if (l->empty) {
+	if (l->empty)
 		tmp_done(&l->blob);
-	} else {
-		if (blob_commit(b->store, &l->blob, &l->layer.blob, err) < 0 ||
-			tree_publish(b->store, b->txn, l->dir, &l->layer.diff_id, err) < 0)
-			return err->code;
-		b->result->new_bytes += l->layer.blob_size;
-	}
+	else if (image_layer_commit(b, l, &l->blob, &made, err) < 0 ||
+		 tree_publish(b->store, b->txn, l->dir, &l->layer.diff_id, err) < 0)
+		return err->code;
 	l->committed = true;
 	return 0;
 }

@@ -21,8 +21,11 @@ struct step;
 struct err;
 
 struct link {
-	struct layer layer; /* valid when committed */
+	struct layer layer; /* valid when committed; its blob may be left out: see image_layer.h */
 	enum compression compression;
+	bool has_dated;
+	struct layer dated; /* as an image has it, with a source date epoch */
+	enum compression dated_compression;
 	bool committed;
 	bool empty; /* committed, and nothing changed: no layer of the image */
 	struct timespec created;
@@ -38,7 +41,7 @@ struct link {
 	bool recorded; /* the record is in the store, under */
 	struct digest record_key;
 	/* while it is being committed */
-	struct job job; /* pid 0: none */
+	struct job job; /* pid 0: none; see image_layer.h */
 	char *dir; /* name in the transaction */
 	struct tmp blob;
 };
@@ -65,7 +68,9 @@ struct digest link_key(const struct digest *below, const struct link *l);
 
 /* A link for a layer that is in the store; the same one for the same layer. */
 struct link *link_known(struct build *b, const struct layer *layer, enum compression compression);
-/* Opens all directories, unpacking from blobs what is missing. *ret_fds: n descriptors, topmost
+/* Opens its directory, unpacking it from the blob when it is missing. */
+int link_open(struct build *b, struct link *l, struct err *err) __attribute__((warn_unused_result));
+/* Opens all directories. *ret_fds: n descriptors, topmost
  * first, borrowed from the links; free() the array. */
 int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err *err)
 	__attribute__((warn_unused_result));
@@ -77,6 +82,7 @@ struct link_origin {
 	struct digest made_by, inputs;
 	const struct chain *below;
 	struct timespec created;
+	bool of_image; /* it will be a layer of an image */
 };
 int link_commit_start(struct build *b, const char *dir, int fd, const struct link_origin *o,
 	struct link **ret, struct err *err) __attribute__((warn_unused_result));

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "build/recompress.h"
+#include "build/image_layer.h"
 #include "build/stage_run.h"
 #include "image/manifest.h"
 #include "image/media_type.h"
@@ -33,12 +33,13 @@ static const char *oci_type(const char *type)
 
 /* Diff IDs, and what history says of the steps' layers, base stage first. *last: when the newest
  * layer was made. */
-static void add_steps(struct build *b, const struct stage_run *r, struct image_config *c,
-	struct manifest *m, struct timespec *last)
+static int add_steps(struct build *b, const struct stage_run *r, struct image_config *c,
+	struct manifest *m, struct timespec *last, struct err *err)
 {
 	const struct stage *st = r->plan->stage;
-	if (st->base_stage != NO_STAGE)
-		add_steps(b, &b->runs[st->base_stage], c, m, last);
+	if (st->base_stage != NO_STAGE &&
+		add_steps(b, &b->runs[st->base_stage], c, m, last, err) < 0)
+		return err->code;
 	for (size_t i = 0; i < r->plan->n_steps; i++) {
 		const struct step_result *res = &r->results[i];
 		struct history *h = &c->history[r->plan->steps[i].history];
@@ -51,14 +52,15 @@ static void add_steps(struct build *b, const struct stage_run *r, struct image_c
 		*last = t;
 		if (h->empty_layer)
 			continue;
-		const struct link *l = res->link;
-		struct descriptor d = {.digest = l->layer.blob, .size = l->layer.blob_size};
-		char *type = xstrdup(layer_media_type(l->compression));
-		d.media_type = type;
+		struct descriptor d;
+		struct digest diff_id;
+		if (link_of_image(b, res->link, &d, &diff_id, err) < 0)
+			return err->code;
 		manifest_add_layer(m, &d);
-		free(type);
-		image_config_add_diff_id(c, &l->layer.diff_id);
+		descriptor_done(&d);
+		image_config_add_diff_id(c, &diff_id);
 	}
+	return 0;
 }
 
 /*
@@ -161,7 +163,10 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 	add_base_layers(b, root_stage, &m);
 	ret->base_layers = m.n_layers;
 	ret->base_history = b->plans[root_stage].base_history;
-	add_steps(b, &b->runs[stage], c, &m, &last);
+	if (add_steps(b, &b->runs[stage], c, &m, &last, err) < 0) {
+		manifest_done(&m);
+		return err->code;
+	}
 	STRV_FOREACH (name, &b->o->unset_labels)
 		map_remove(&c->labels, *name);
 	STRV_FOREACH (name, &b->o->unset_env)

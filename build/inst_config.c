@@ -303,6 +303,6 @@ int inst_workdir(struct eval *e, struct err *err)
 	s->user = c->user ? xstrdup(c->user) : NULL;
 	step_word(s, "directory", s->dest);
 	step_word(s, "user", s->user);
-	step_words_end(s, e->b, "workdir");
+	step_words_end(s, "workdir");
 	return 0;
 }

@@ -355,7 +355,7 @@ static int copy_flags(struct eval *e, struct step *s, struct err *err)
 	return 0;
 }
 
-static void copy_words(struct eval *e, struct step *s)
+static void copy_words(struct step *s)
 {
 	step_word_u64(s, "unpack", (uint64_t)s->unpack + s->unpack_remote);
 	step_word_u64(s, "parents", s->parents);
@@ -370,7 +370,7 @@ static void copy_words(struct eval *e, struct step *s)
 		step_word(s, name, s->inlines[i].name);
 		step_word_content(s, content, s->inlines[i].content, s->inlines[i].len);
 	}
-	step_words_end(s, e->b, "copy");
+	step_words_end(s, "copy");
 }
 
 int inst_copy(struct eval *e, struct err *err)
@@ -390,6 +390,6 @@ int inst_copy(struct eval *e, struct err *err)
 		copy_dest(e, s, err) < 0)
 		return err->code;
 	lint_dest(e, s);
-	copy_words(e, s);
+	copy_words(s);
 	return 0;
 }

@@ -166,6 +166,6 @@ int inst_run(struct eval *e, struct err *err)
 	platform_host(&host);
 	if (!streq(host.os, c->platform.os) || !streq(host.arch, c->platform.arch))
 		step_word(s, "platform", platform_str(&c->platform, platform));
-	step_words_end(s, e->b, "run");
+	step_words_end(s, "run");
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "build/copy.h"
+#include "build/image_layer.h"
 #include "build/input_list.h"
 #include "build/inputs.h"
 #include "build/logfile.h"
@@ -174,6 +175,9 @@ static void answer(
 		!(blob_has(b->store, &l->layer.blob, &size) && size == l->layer.blob_size)) {
 		l->from = from;
 		l->record_key = r->step_key;
+		l->created = created;
+	} else if (l && digest_is_zero(&l->layer.blob)) {
+		l->record_key = r->step_key; /* where its blob is noted when it has one */
 		l->created = created;
 	} else if (from && record_put(b->store, &r->step_key, rec, &ignored) < 0) {
 		log_debug("cache record: %s", ignored.msg);
@@ -585,7 +589,8 @@ static int step_commit(struct build *b, struct stage_run *r, struct err *err)
 		.made_by = r->step_key,
 		.inputs = r->inputs,
 		.below = current(r)->link ? &nothing : &r->chain,
-		.created = r->begun};
+		.created = r->begun,
+		.of_image = stage_is_of_image(b, r->plan->stage->index)};
 	if (link_commit_start(b, r->upper_name, take_fd(&r->upper_fd), &o, &l, err) < 0)
 		return err->code;
 	mem_replace(&r->upper_name, NULL);

@@ -94,11 +94,8 @@ void step_word_box(struct step *s, const struct build *b)
 	}
 }
 
-void step_words_end(struct step *s, const struct build *b, const char *kind)
+void step_words_end(struct step *s, const char *kind)
 {
-	if (b->has_epoch)
-		step_wordf(s, b->o->force ? "timestamp" : "SOURCE_DATE_EPOCH", "%lld",
-			(long long)b->epoch);
 	struct key k;
 	key_init(&k, kind);
 	MAP_FOREACH (e, &s->named) {

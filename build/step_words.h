@@ -29,8 +29,8 @@ void step_word_env(struct step *s, const struct map *env);
 /* What the user said about the sandbox and can show in files: not limits on memory and processors,
  * nor where names are looked up. */
 void step_word_box(struct step *s, const struct build *b);
-/* The last one: what holds for all kinds. Sets s->words. */
-void step_words_end(struct step *s, const struct build *b, const char *kind);
+/* The last one: sets s->words. */
+void step_words_end(struct step *s, const char *kind);
 
 #define STEP_WORD_VARIABLE "variable "
 #define STEP_WORD_SECRET "secret " /* its value is never shown */

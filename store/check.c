@@ -15,6 +15,7 @@
 #include "base/strv.h"
 #include "base/zstd_stream.h"
 #include "image/media_type.h"
+#include "layers/diff.h"
 #include "layers/verify.h"
 #include "store/blobs.h"
 #include "store/containers.h"
@@ -40,6 +41,7 @@ struct check {
 	struct strv *problems;
 	struct source *sources;
 	size_t n_sources;
+	struct digest_set alone; /* diff IDs of layers that records know only as trees */
 	struct digest_set bad_blobs, bad_trees, bad_records;
 };
 
@@ -268,7 +270,9 @@ static int check_records(struct check *c, struct err *err)
 			continue;
 		}
 		/* a record whose blob is gone is no damage: it is a miss */
-		if (rec.has_layer && blob_has(c->store, &rec.layer.blob, NULL))
+		if (rec.has_layer && digest_is_zero(&rec.layer.blob))
+			(void)digest_set_add(&c->alone, &rec.layer.diff_id);
+		else if (rec.has_layer && blob_has(c->store, &rec.layer.blob, NULL))
 			add_source(c, &rec.layer.diff_id, &rec.layer.blob, rec.compression);
 		record_done(&rec);
 		c->result->records++;
@@ -278,17 +282,40 @@ static int check_records(struct check *c, struct err *err)
 
 /* --- unpacked layers --- */
 
+static int open_tree(struct check *c, const struct digest *diff_id, int *ret, struct err *err)
+{
+	AUTO_FD int opath = -1;
+	int r = tree_open(c->store, diff_id, &opath, err);
+	if (r < 0)
+		return r;
+	*ret = openat(opath, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *ret < 0 ? err_sys(err, "cannot open it") : 0;
+}
+
+/* Without a blob of its tar the tar is made again. */
+static int verify_alone(
+	struct check *c, const struct digest *diff_id, struct strv *found, struct err *err)
+{
+	const struct diff_opts opts = {.compression = COMPRESSION_NONE};
+	AUTO_WRITER struct writer *nowhere = writer_null();
+	AUTO_FD int dir = -1;
+	struct layer layer;
+	int r = open_tree(c, diff_id, &dir, err);
+	if (r == 0)
+		r = layer_diff(dir, &opts, nowhere, &layer, err);
+	if (r == 0 && !digest_equal(&layer.diff_id, diff_id))
+		strv_add(found, "is not what the step made");
+	return r;
+}
+
 static int verify_tree(
 	struct check *c, const struct source *src, struct strv *found, struct err *err)
 {
-	AUTO_FD int fd = -1, opath = -1, dir = -1;
+	AUTO_FD int fd = -1, dir = -1;
 	int r;
 	if ((r = blob_open(c->store, &src->blob, &fd, err)) < 0 ||
-		(r = tree_open(c->store, &src->diff_id, &opath, err)) < 0)
+		(r = open_tree(c, &src->diff_id, &dir, err)) < 0)
 		return r;
-	dir = openat(opath, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return err_sys(err, "cannot open it");
 	AUTO_READER struct reader *file = reader_from_fd(fd, "layer");
 	AUTO_READER struct reader *plain = NULL;
 	if (src->compression == COMPRESSION_GZIP)
@@ -316,10 +343,12 @@ static int check_trees(struct check *c, struct err *err)
 		                                   ? bsearch(&key, c->sources, c->n_sources,
 							     sizeof(*c->sources), compare_sources)
 		                                   : NULL;
+		bool alone = digest_set_has(&c->alone, &key.diff_id);
 		/* without its tar it cannot be told; nothing reaches it, the next sweep takes it */
-		if (!src || !blob_has(c->store, &src->blob, NULL))
+		if (!alone && !(src && blob_has(c->store, &src->blob, NULL)))
 			continue;
-		if (verify_tree(c, src, &found, &e) < 0)
+		if ((alone ? verify_alone(c, &key.diff_id, &found, &e)
+			   : verify_tree(c, src, &found, &e)) < 0)
 			strv_add(&found, e.msg);
 		if (found.n && is_damage(&e))
 			(void)digest_set_add(&c->bad_trees, &key.diff_id);
@@ -427,6 +456,7 @@ static int run(struct store *s, bool repairs, struct check_result *ret, struct s
 		r = repair(&c, err);
 	free(c.sources);
 	digest_set_done(&c.bad_blobs);
+	digest_set_done(&c.alone);
 	digest_set_done(&c.bad_trees);
 	digest_set_done(&c.bad_records);
 	if (r == 0)

@@ -107,7 +107,7 @@ static int sweep_records(struct sweep *w, struct err *err)
 		bool valid = digest_parse_hex(*file, &key);
 		bool goes = !valid || is_chosen(w->opts->cache, only, &key) ||
 		            record_read(w->store, *file, &rec, &ignored) < 0 ||
-		            (rec.has_layer && !blob_has(w->store, &rec.layer.blob, NULL));
+		            (rec.has_layer && !record_has_layer(w->store, &rec));
 		record_done(&rec);
 		if (!goes || fstatat(w->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;

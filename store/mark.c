@@ -92,6 +92,15 @@ int mark_names(struct store *s, struct marks *m, const struct names *names, stru
 	return 0;
 }
 
+void mark_record(struct marks *m, const struct record *r)
+{
+	if (!r->has_layer)
+		return;
+	digest_set_add(&m->trees, &r->layer.diff_id);
+	if (!digest_is_zero(&r->layer.blob))
+		digest_set_add(&m->blobs, &r->layer.blob);
+}
+
 int mark_records(struct store *s, struct marks *m, const struct digest_set *gone, struct err *err)
 {
 	AUTO_STRV struct strv files = STRV_INIT;
@@ -108,10 +117,7 @@ int mark_records(struct store *s, struct marks *m, const struct digest_set *gone
 			r = leads_nowhere(&e, err);
 			continue;
 		}
-		if (rec.has_layer) {
-			digest_set_add(&m->blobs, &rec.layer.blob);
-			digest_set_add(&m->trees, &rec.layer.diff_id);
-		}
+		mark_record(m, &rec);
 		record_done(&rec);
 	}
 	return r;

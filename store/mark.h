@@ -6,6 +6,7 @@
 struct descriptor;
 struct err;
 struct names;
+struct record;
 struct store;
 
 struct marks {
@@ -21,6 +22,8 @@ int mark_names(struct store *s, struct marks *m, const struct names *names, stru
 /* gone: those that do not count, may be NULL */
 int mark_records(struct store *s, struct marks *m, const struct digest_set *gone, struct err *err)
 	__attribute__((warn_unused_result));
+/* What one record needs. */
+void mark_record(struct marks *m, const struct record *r);
 /* Digests in containers/ID/uses, a line each: manifests, or diff IDs of layers. */
 int mark_container(struct store *s, struct marks *m, const char *id, struct err *err)
 	__attribute__((warn_unused_result));

@@ -21,6 +21,7 @@
 #include "store/blobs.h"
 #include "store/records_internal.h"
 #include "store/store_internal.h"
+#include "store/tree.h"
 #include "store/used.h"
 
 #define MAGIC "mica-record 1\n"
@@ -99,7 +100,7 @@ static bool parse(char *text, size_t n, struct record *r)
 			return false;
 		at = end + 1;
 	}
-	return !r->has_layer || !digest_is_zero(&r->layer.blob);
+	return true;
 }
 
 int record_read(struct store *s, const char *name, struct record *ret, struct err *err)
@@ -118,18 +119,25 @@ int record_read(struct store *s, const char *name, struct record *ret, struct er
 	return 0;
 }
 
+bool record_has_layer(struct store *s, const struct record *r)
+{
+	uint64_t size;
+	if (digest_is_zero(&r->layer.blob))
+		return tree_has(s, &r->layer.diff_id);
+	return blob_has(s, &r->layer.blob, &size) && size == r->layer.blob_size;
+}
+
 int record_get(struct store *s, const struct digest *key, struct record *ret, struct err *err)
 {
 	char hex[DIGEST_STR_MAX], name[STORE_PATH_MAX];
 	struct record r;
-	uint64_t size;
 
 	int e = record_read(s, digest_hex(key, hex), &r, err);
 	if (e < 0 && e != ERR_SYS)
 		return err_set(err, ERR_NOT_FOUND, "there is no cache record %s", hex);
 	if (e < 0)
 		return e;
-	if (r.has_layer && !(blob_has(s, &r.layer.blob, &size) && size == r.layer.blob_size)) {
+	if (r.has_layer && !record_has_layer(s, &r)) {
 		record_done(&r);
 		return err_set(err, ERR_CORRUPT, "the layer of cache record %s is gone", hex);
 	}
@@ -149,11 +157,13 @@ int record_put(struct store *s, const struct digest *key, const struct record *r
 	if (r->has_layer) {
 		const struct layer *l = &r->layer;
 		buf_addf(&b, "diff-id %s\n", digest_str(&l->diff_id, buf));
-		buf_addf(&b, "blob %s\n", digest_str(&l->blob, buf));
-		buf_addf(&b, "blob-size %llu\ndiff-size %llu\ncontent %llu\nentries %llu\n",
-			(unsigned long long)l->blob_size, (unsigned long long)l->diff_size,
-			(unsigned long long)l->content, (unsigned long long)l->entries);
-		buf_addf(&b, "compression %s\n", compression_names[r->compression]);
+		if (!digest_is_zero(&l->blob))
+			buf_addf(&b, "blob %s\nblob-size %llu\ncompression %s\n",
+				digest_str(&l->blob, buf), (unsigned long long)l->blob_size,
+				compression_names[r->compression]);
+		buf_addf(&b, "diff-size %llu\ncontent %llu\nentries %llu\n",
+			(unsigned long long)l->diff_size, (unsigned long long)l->content,
+			(unsigned long long)l->entries);
 	}
 	buf_addf(&b, "created %lld.%u\n\n", (long long)r->created_s, r->created_ns);
 	size_t head = b.len;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cache records: step key -> layer. A record is valid only while its blob (and, where it is to be
- * used as a lower, its tree) is there; a lookup that finds it broken is a miss. One file a record,
+ * Cache records: step key -> layer. A record is valid only while its blob, or its tree when it
+ * names no blob, is there; a lookup that finds it broken is a miss. One file a record,
  * cache/steps/HEX, written whole by rename; newest wins.
  */
 #pragma once
@@ -15,7 +15,7 @@ struct store;
 
 struct record {
 	bool has_layer; /* false: the step changed nothing */
-	struct layer layer;
+	struct layer layer; /* blob zero: only as a tree */
 	enum compression compression;
 	int64_t created_s; /* when the step ran */
 	uint32_t created_ns;

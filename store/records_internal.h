@@ -9,6 +9,8 @@
  * ERR_CORRUPT. */
 int record_read(struct store *s, const char *name, struct record *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* Its layer can be had. */
+bool record_has_layer(struct store *s, const struct record *r);
 /* Missing is no error. */
 int record_remove(struct store *s, const struct digest *key, struct err *err)
 	__attribute__((warn_unused_result));

@@ -162,10 +162,8 @@ static int add_records(struct costs *c, struct err *err)
 			c->ret->bytes[USAGE_CACHE] += disk_usage(c->store->fd, path);
 			continue;
 		}
-		if (record_read(c->store, *file, &rec, &ignored) == 0 && rec.has_layer) {
-			digest_set_add(&m.blobs, &rec.layer.blob);
-			digest_set_add(&m.trees, &rec.layer.diff_id);
-		}
+		if (record_read(c->store, *file, &rec, &ignored) == 0)
+			mark_record(&m, &rec);
 		record_done(&rec);
 		struct usage_item *item = add_item(c, USAGE_RECORD, NULL);
 		item->digest = key;

@@ -197,13 +197,11 @@ END
 	mica build -q --network=host --explain-cache -t t ctx 2>&1 | grep -qF "network: 'none' -> 'host'"
 }
 
-@test "the time that files are given is an input" {
+@test "the time that files are given is no input" {
 	sample
-	explained --timestamp 1000000000 >out
-	grep -qF "timestamp: not set -> '1000000000'" out
+	[ -z "$(explained --timestamp 1000000000)" ]
 	id=$(image_id t)
-	explained --timestamp 1100000000 >out
-	grep -qF "timestamp: '1000000000' -> '1100000000'" out
+	[ -z "$(explained --timestamp 1100000000)" ]
 	[ "$(image_id t)" != "$id" ]
 	[ -z "$(explained --timestamp 1000000000)" ]
 	[ "$(image_id t)" = "$id" ]

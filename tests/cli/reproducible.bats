@@ -100,6 +100,51 @@ digest() { # STORE ARGUMENTS...: of a build
 	[ "$(digest b)" = "$want" ]
 }
 
+steps() { # STORE ARGUMENTS...: how many are carried out
+	local root=$D/$1
+	shift
+	"$MICA_BIN" --root "$root" build --progress=plain --network=none -t t "$@" ctx 2>&1 >/dev/null | sed -n 's/^built .*: \([0-9]*\) run, .*/\1/p'
+}
+
+@test "another epoch carries no step out again, and gives what it gives in an empty store" {
+	[ "$(steps a)" -gt 5 ]
+	for epoch in --source-date-epoch=1600000000 --timestamp=1600000000 --source-date-epoch=1750000000; do
+		[ "$(steps a "$epoch")" = 0 ]
+		[ "$(digest a "$epoch")" = "$(digest "b$epoch" "$epoch")" ]
+	done
+	unset SOURCE_DATE_EPOCH
+	[ "$(steps a)" = 0 ]
+	digest a >now
+	# what the first build has left out is made once, with the times of then
+	[ "$(digest a)" = "$(cat now)" ]
+	[ "$(mica --root "$D/a" run --network=none t find /left/a/f -mmin -60)" = /left/a/f ]
+}
+
+@test "a layer is compressed once, whether there is an epoch or not" {
+	containerfile <<'END'
+FROM busybox
+RUN echo one >/one
+COPY one /copied
+WORKDIR /w
+END
+	blobs() { find "$D/$1/blobs" -type f | wc -l; }
+	digest a >/dev/null
+	first=$(blobs a)
+	(unset SOURCE_DATE_EPOCH && digest b >/dev/null)
+	[ "$(blobs b)" = "$first" ]
+	# three layers, config and manifest of another image
+	(unset SOURCE_DATE_EPOCH && digest a >/dev/null)
+	[ "$(blobs a)" = $((first + 5)) ]
+	# a layer that is only a tree is verified too
+	digest c >/dev/null
+	mica --root "$D/c" fsck
+	find "$D/c/layers" -name copied -exec touch -d 2020-02-02 {} +
+	[ "$(mica --root "$D/c" fsck 2>&1 | grep -c 'is not what the step made')" = 1 ]
+	mica --root "$D/c" fsck --repair >/dev/null 2>&1 || true
+	mica --root "$D/c" fsck
+	[ "$(steps c)" -gt 0 ]
+}
+
 @test "as root and as a user" {
 	[ "$(id -u)" = 0 ] || skip "only root can be somebody else"
 	command -v newuidmap >/dev/null || skip "newuidmap is not there"
