@@ -2,6 +2,7 @@
 #include "base/err.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,24 +20,30 @@ int err_fill(struct err *err, int code, const char *fmt, ...)
 	return code;
 }
 
-/* A system call that is not there is told with what to do about it. */
-static const char *sys_text(int sys)
+/* As the rest of the message, and as Go's programs say it: "no such file or directory". Other
+ * capitals, as in "RPC struct is bad", stay. A system call that is not there is told with what to
+ * do about it. */
+const char *err_text(int sys, char buf[ERR_TEXT_MAX])
 {
-	return sys == ENOSYS
-	               ? "Function not implemented (mica needs Linux 5.10 or later, and system "
-	                 "calls that no seccomp filter around it hides)"
-	               : strerror(sys);
+	snprintf(buf, ERR_TEXT_MAX, "%s%s", strerror(sys),
+		sys == ENOSYS ? " (mica needs Linux 5.10 or later, and system calls that no "
+				"seccomp filter around it hides)"
+			      : "");
+	if (isupper((unsigned char)buf[0]) && islower((unsigned char)buf[1]))
+		buf[0] = (char)tolower((unsigned char)buf[0]);
+	return buf;
 }
 
 int err_fill_sys(struct err *err, const char *fmt, ...)
 {
 	int sys = errno;
+	char text[ERR_TEXT_MAX];
 	va_list ap;
 	va_start(ap, fmt);
 	int n = vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
 	if (n >= 0 && (size_t)n < sizeof(err->msg))
-		snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", sys_text(sys));
+		snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", err_text(sys, text));
 	err->code = ERR_SYS;
 	err->sys = sys;
 	errno = sys;

@@ -49,7 +49,7 @@ struct err {
  * results.
  *
  * err_set(err, code, fmt, ...)
- * err_sys(err, fmt, ...): ERR_SYS; appends ": " and strerror(errno).
+ * err_sys(err, fmt, ...): ERR_SYS; appends ": " and err_text(errno).
  * err_wrap(err, fmt, ...): the code that is there; puts "<text>: " before the message.
  */
 #define err_set(err, code, ...) err_result(err_fill((err), (code), __VA_ARGS__))
@@ -57,6 +57,9 @@ struct err {
 #define err_wrap(err, ...) err_result(err_prefix((err), __VA_ARGS__))
 int err_fill(struct err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4), nonnull(1)));
+#define ERR_TEXT_MAX 200
+/* What strerror(3) says of an error number, beginning in lower case. */
+const char *err_text(int sys, char buf[ERR_TEXT_MAX]);
 int err_fill_sys(struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), nonnull(1)));
 int err_prefix(struct err *err, const char *fmt, ...)

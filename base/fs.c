@@ -87,7 +87,8 @@ int fs_read_file(
 {
 	AUTO_FD int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return err_set(err, ERR_NOT_FOUND, "cannot open '%s': %s", path, strerror(errno));
+		return err_set(err, ERR_NOT_FOUND, "cannot open '%s': %s", path,
+			err_text(errno, (char[ERR_TEXT_MAX]){0}));
 	if (fd < 0)
 		return err_sys(err, "cannot open '%s'", path);
 	return fs_read_fd(fd, path, max, ret_data, ret_len, err);
@@ -106,6 +107,17 @@ int fs_write_file(int dirfd, const char *path, const void *data, size_t n, mode_
 	if (fs_write_all(t.fd, data, n) < 0)
 		return err_sys(err, "cannot write '%s'", path);
 	return tmp_publish(&t, fd, path_base(path), durable, err);
+}
+
+int fs_write_output(
+	const char *path, const void *data, size_t n, mode_t mode, bool durable, struct err *err)
+{
+	struct stat st;
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return fs_write_file(AT_FDCWD, path, data, n, mode, durable, err);
+	AUTO_FD int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 || fs_write_all(fd, data, n) < 0 ? err_sys(err, "cannot write '%s'", path)
+	                                               : 0;
 }
 
 /* Where copy_file_range(2) cannot copy between these two files, or is not there at all. */

@@ -327,7 +327,8 @@ int root_read_file(
 	/* O_NONBLOCK: opening a FIFO must not wait for a writer; what it is is known only then */
 	AUTO_FD int fd = root_open(rootfd, path, O_RDONLY | O_NONBLOCK, 0);
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return err_set(err, ERR_NOT_FOUND, "cannot open '%s': %s", path, strerror(errno));
+		return err_set(err, ERR_NOT_FOUND, "cannot open '%s': %s", path,
+			err_text(errno, (char[ERR_TEXT_MAX]){0}));
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "cannot open '%s'", path);

@@ -375,7 +375,7 @@ static int write_metadata(const struct outputs *out, const struct build_result *
 		json_set_string(j, "image.name", names);
 	AUTO_FREE char *dump = json_dump(j, 2);
 	AUTO_FREE char *line = xasprintf("%s\n", dump);
-	return fs_write_file(AT_FDCWD, out->metadata_file, line, strlen(line), 0644, false, err);
+	return fs_write_output(out->metadata_file, line, strlen(line), 0644, false, err);
 }
 
 static int write_iidfile(const struct outputs *out, const struct build_result *r, struct err *err)
@@ -384,7 +384,7 @@ static int write_iidfile(const struct outputs *out, const struct build_result *r
 	if (!out->iidfile)
 		return 0;
 	digest_str(image_id(told(out, r)), id);
-	return fs_write_file(AT_FDCWD, out->iidfile, id, strlen(id), 0644, false, err);
+	return fs_write_output(out->iidfile, id, strlen(id), 0644, false, err);
 }
 
 int outputs_write(struct outputs *out, struct store *s, struct txn *t, const struct build_opts *o,

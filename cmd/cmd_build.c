@@ -393,7 +393,7 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 
 const struct cmd cmd_build = {
 	.name = "build",
-	.aliases = "bud",
+	.aliases = "bud build-using-dockerfile",
 	.options = build_options,
 	.args_size = sizeof(struct build_args),
 	.max_args = 1,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* commit: a working container becomes an image. */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,7 +183,7 @@ static int commit_run(struct app *app, void *args, const struct strv *rest, stru
 		r = deliver(app, u.s, a, dest, &made, err);
 	if (r == 0 && a->iidfile) {
 		digest_str(&made.images->image_id, hex);
-		r = fs_write_file(AT_FDCWD, a->iidfile, hex, strlen(hex), 0644, false, err);
+		r = fs_write_output(a->iidfile, hex, strlen(hex), 0644, false, err);
 	}
 	if (r == 0 && a->rm)
 		r = remove_container(&u, err);

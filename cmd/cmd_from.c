@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* from: a working container. */
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -140,7 +139,7 @@ static int from_run(struct app *app, void *args, const struct strv *rest, struct
 	if (r == 0)
 		r = create(app, s, t, a, rest->v[0], &c, err);
 	if (r == 0 && a->cidfile)
-		r = fs_write_file(AT_FDCWD, a->cidfile, c.id, strlen(c.id), 0644, false, err);
+		r = fs_write_output(a->cidfile, c.id, strlen(c.id), 0644, false, err);
 	if (r == 0)
 		out_printf(&app->out, "%s\n", c.name);
 	return r;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists of images: what shows, sends and removes them. */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,7 +191,7 @@ static int send(struct app *app, struct store *s, const struct push_args *a,
 	if (r < 0 || !a->digestfile)
 		return r;
 	digest_str(&digest, text);
-	return fs_write_file(AT_FDCWD, a->digestfile, text, strlen(text), 0644, false, err);
+	return fs_write_output(a->digestfile, text, strlen(text), 0644, false, err);
 }
 
 static int push_run(struct app *app, void *args, const struct strv *rest, struct err *err)

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -109,7 +108,7 @@ static int send(struct app *app, struct store *s, const struct push_args *a,
 	if (r < 0 || !a->digestfile)
 		return r;
 	digest_str(&digest, text);
-	return fs_write_file(AT_FDCWD, a->digestfile, text, strlen(text), 0644, false, err);
+	return fs_write_output(a->digestfile, text, strlen(text), 0644, false, err);
 }
 
 /* A name without a tag, in full. */

@@ -300,7 +300,7 @@ static int read_for_update(const char *path, struct json **ret, struct err *err)
 static int write_back(const char *path, const struct json *top, struct err *err)
 {
 	AUTO_FREE char *text = json_dump(top, 8);
-	int r = fs_write_file(AT_FDCWD, path, text, strlen(text), 0600, true, err);
+	int r = fs_write_output(path, text, strlen(text), 0600, true, err);
 	explicit_bzero(text, strlen(text));
 	return r;
 }

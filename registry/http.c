@@ -427,8 +427,8 @@ static int describe(struct http_transfer *t, CURLcode code, struct err *err)
 			return err_set(
 				err, ERR_NETWORK, "cannot reach %s: connection refused", host);
 		if (os)
-			return err_set(
-				err, ERR_NETWORK, "cannot reach %s: %s", host, strerror((int)os));
+			return err_set(err, ERR_NETWORK, "cannot reach %s: %s", host,
+				err_text((int)os, (char[ERR_TEXT_MAX]){0}));
 		break;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return err_set(

@@ -326,7 +326,7 @@ int emulation_check(const char *os, const char *arch, char **ret_interpreter, st
 		log_debug("a program for %s: %s", arch,
 			probed < 0    ? "cannot be tried"
 			: probed == 0 ? "can be executed"
-				      : strerror(probed));
+				      : err_text(probed, (char[ERR_TEXT_MAX]){0}));
 	}
 	return emulation_judge(BINFMT_DIR, arch, probed, ret_interpreter, err);
 }

@@ -225,7 +225,7 @@ static void unshare_error(struct err *err)
 			"user.max_user_namespaces, "
 			"kernel.unprivileged_userns_clone and "
 			"kernel.apparmor_restrict_unprivileged_userns",
-			strerror(sys));
+			err_text(sys, (char[ERR_TEXT_MAX]){0}));
 }
 
 /*

@@ -243,7 +243,7 @@ END
 	mkdir ctx2
 	head -c 30000000 /dev/urandom >ctx2/big
 	printf 'FROM busybox\nCOPY big /\n' >ctx2/Containerfile
-	refused 'No space left' build -q -t t ctx2
+	refused 'no space left' build -q -t t ctx2
 	# what was there still works, and there is room again
 	mica run --rm --network=none busybox true
 	printf 'FROM busybox\nRUN echo fits >/f\n' >ctx/Containerfile
@@ -260,7 +260,7 @@ END
 	mkdir "$D/small"
 	mount -t tmpfs -o size=8m,mode=700 small "$D/small"
 	export MICA_ROOT=$D/small/store
-	refused 'No space left' pull -q large
+	refused 'no space left' pull -q large
 }
 
 @test "a store that cannot be written, and one that is not a directory" {

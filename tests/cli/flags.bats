@@ -112,7 +112,7 @@ in" ]
 	[ "$(cat host/in)" = in ]
 	[ ! -e host/new ]
 	echo in >file
-	refused "cannot open 'file': Not a directory" -v file:/v:O
+	refused "cannot open 'file': not a directory" -v file:/v:O
 	[ -z "$(ls -A "$MICA_ROOT/tmp")" ]
 }
 
@@ -163,7 +163,7 @@ in" ]
 	wait_for 10 busy_below "$name/inner"
 	wait $!
 	find /sys/fs/cgroup -depth -type d -path "*/$name*" -exec rmdir {} +
-	refused "--cgroup-parent: cannot prepare cgroup .*Not a directory" --no-cache --cgroup-parent /cgroup.procs/x
+	refused "--cgroup-parent: cannot prepare cgroup .*not a directory" --no-cache --cgroup-parent /cgroup.procs/x
 }
 
 busy_below() { # PATH: some process is in a cgroup below it

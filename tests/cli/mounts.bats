@@ -197,7 +197,7 @@ named
 		RUN --mount=type=cache,id=l,source=abs,target=/d cat /d/marker
 	END
 	run --separate-stderr mica build --progress=none --network=none ctx # CVE-2024-23651, CVE-2026-33747
-	assert_error "cannot open 'abs' in the cache mount 'l': No such file or directory"
+	assert_error "cannot open 'abs' in the cache mount 'l': no such file or directory"
 	run find "$MICA_ROOT/mounts" -mindepth 1 -maxdepth 1 -printf '%f\n'
 	[ "${#lines[@]}" = 4 ]
 	grep -vE '^[0-9a-f]{64}$' <<<"$output" && fail "a name that is no hash"

@@ -394,7 +394,7 @@ top_manifest() { # LAYOUT [NAME]
 	assert_error "output 'type=tar,dest=full/t.tar'"
 	[ -z "$(ls -A full)" ]
 	run --separate-stderr build -t t -o full
-	assert_error "output 'full'.* No space left"
+	assert_error "output 'full'.* no space left"
 	umount full
 	[ -z "$(built)" ]
 	assert_clean_store

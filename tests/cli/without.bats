@@ -67,7 +67,7 @@ CALLS="openat2 clone3 close_range pidfd_open pidfd_send_signal faccessat2 statx 
 	mica pull -q busybox
 	for call in open_tree move_mount fsopen fsmount unshare; do
 		run --separate-stderr "$MICA_TOOLS/without" $call "$MICA_BIN" --root "$MICA_ROOT" build -q --no-cache --network=none ctx
-		assert_error 'Function not implemented \(mica needs Linux 5\.10 or later'
+		assert_error 'function not implemented \(mica needs Linux 5\.10 or later'
 	done
 	assert_clean_store
 }

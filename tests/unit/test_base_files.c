@@ -215,6 +215,27 @@ static void a_copy_keeps_holes_and_content(void **state)
 	assert_memory_equal(buf, "middle", 6);
 }
 
+/* --iidfile /dev/null: as root a rename would take the device away from everybody. */
+static void a_file_that_the_user_named_is_not_replaced_when_it_is_a_pipe(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	struct stat st;
+	char got[4] = "";
+	AUTO_FREE char *path = xasprintf("%s/root/fifo", top);
+	AUTO_FREE char *fresh = xasprintf("%s/fresh", top);
+	AUTO_FD int fd = openat(topfd, "root/fifo", O_RDWR | O_CLOEXEC);
+
+	assert_int_equal(fs_write_output(path, "abc", 3, 0644, false, &err), 0);
+	assert_int_equal(read(fd, got, 3), 3);
+	assert_string_equal(got, "abc");
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(fs_write_output(fresh, "abc", 3, 0600, false, &err), 0);
+	assert_int_equal(stat(fresh, &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0600);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +247,7 @@ int main(void)
 		cmocka_unit_test(a_tree_is_removed_without_following_links),
 		cmocka_unit_test(a_tree_of_any_depth_is_removed),
 		cmocka_unit_test(a_copy_keeps_holes_and_content),
+		cmocka_unit_test(a_file_that_the_user_named_is_not_replaced_when_it_is_a_pipe),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

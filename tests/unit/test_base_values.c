@@ -28,7 +28,7 @@ static void an_error_is_wrapped_from_the_outside(void **state)
 	errno = ENOENT;
 	assert_int_equal(err_sys(&err, "cannot open '%s'", "x"), ERR_SYS);
 	assert_int_equal(err_wrap(&err, "layer %d", 3), ERR_SYS);
-	assert_string_equal(err.msg, "layer 3: cannot open 'x': No such file or directory");
+	assert_string_equal(err.msg, "layer 3: cannot open 'x': no such file or directory");
 	assert_true(err_is_sys(&err, ENOENT));
 }
 
