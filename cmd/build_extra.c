@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "build/build.h"
+#include "cmd/conf.h"
 
 #define ARG_FILE_MAX (1 * MIB)
 
@@ -24,12 +25,12 @@ const struct opt extra_options[] = {
 	OPT_STRING(0, "cgroupns", struct extra_args, cgroupns),
 	OPT_STRV(0, "env", struct extra_args, env),
 	OPT_STRING(0, "from", struct extra_args, from),
-	OPT_BOOL(0, "http-proxy", struct extra_args, http_proxy),
+	OPT_TRISTATE(0, "http-proxy", struct extra_args, http_proxy),
 	OPT_STRING(0, "ipc", struct extra_args, ipc),
 	OPT_STRING(0, "isolation", struct extra_args, isolation),
 	OPT_STRING(0, "logfile", struct extra_args, logfile),
 	OPT_TRISTATE(0, "layers", struct extra_args, layers),
-	OPT_BOOL(0, "no-hosts", struct extra_args, no_hosts),
+	OPT_TRISTATE(0, "no-hosts", struct extra_args, no_hosts),
 	OPT_STRING(0, "pid", struct extra_args, pid),
 	OPT_TRISTATE(0, "skip-unused-stages", struct extra_args, skip_unused),
 	OPT_BOOL(0, "stdin", struct extra_args, stdin),
@@ -69,7 +70,8 @@ const struct opt extra_options[] = {
 void extra_args_init(struct extra_args *a)
 {
 	a->skip_unused = -1;
-	a->http_proxy = true;
+	a->http_proxy = -1;
+	a->no_hosts = -1;
 	a->layers = -1;
 	a->isolation = getenv("BUILDAH_ISOLATION");
 	if (a->isolation && !*a->isolation)
@@ -218,7 +220,8 @@ static int add_volume(const char *text, struct build_opts *o, struct err *err)
 	return 0;
 }
 
-int extra_args_apply(const struct extra_args *a, struct build_opts *o, struct err *err)
+int extra_args_apply(
+	const struct extra_args *a, const struct conf *c, struct build_opts *o, struct err *err)
 {
 	if (apply_isolation(a->isolation, err) < 0 || apply_namespaces(a, err) < 0 ||
 		apply_env(&a->env, &o->env, err) < 0)
@@ -236,9 +239,9 @@ int extra_args_apply(const struct extra_args *a, struct build_opts *o, struct er
 	strv_copy(&o->unset_env, &a->unset_env);
 	strv_copy(&o->unset_labels, &a->unset_labels);
 	o->from = a->from;
-	o->http_proxy = a->http_proxy;
+	o->http_proxy = (a->http_proxy < 0 ? c->http_proxy : a->http_proxy) != 0;
 	o->stdin = a->stdin;
-	o->box.no_hosts = a->no_hosts;
+	o->box.no_hosts = (a->no_hosts < 0 ? c->no_hosts : a->no_hosts) > 0;
 	o->box.host_uts = a->uts && streq(a->uts, "host");
 	return 0;
 }

@@ -5,20 +5,21 @@
 #include "cmd/opt.h"
 
 struct build_opts;
+struct conf;
 struct err;
 
 struct extra_args {
 	struct strv arg_files, env, unset_env, unset_labels, volumes;
 	const char *logfile, *from, *isolation, *userns, *ipc, *pid, *uts, *cgroupns;
-	bool http_proxy, no_hosts, stdin;
-	int skip_unused, layers;
+	bool stdin;
+	int skip_unused, layers, http_proxy, no_hosts;
 };
 
 extern const struct opt extra_options[];
 void extra_args_init(struct extra_args *a);
 /* Before --build-arg is looked at: it wins over a file. ERR_INVALID, ERR_UNSUPPORTED */
-int extra_args_apply(const struct extra_args *a, struct build_opts *o, struct err *err)
-	__attribute__((warn_unused_result));
+int extra_args_apply(const struct extra_args *a, const struct conf *c, struct build_opts *o,
+	struct err *err) __attribute__((warn_unused_result));
 /* Those of --build-arg that BuildKit takes for itself; after they are all there. ERR_INVALID */
 int buildkit_args_apply(struct build_opts *o, struct err *err) __attribute__((warn_unused_result));
 /* --layers, else BUILDAH_LAYERS, else yes. ERR_INVALID */

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/strv.h"
+#include "cmd/conf.h"
 #include "cmd/opt.h"
 #include "cmd/out.h"
 #include <stdbool.h>
@@ -22,16 +23,22 @@ struct app {
 	const char *root; /* --root; NULL: the default store */
 	char *default_root; /* what root points to when it was not said */
 	const char *registries_conf; /* --registries-conf */
+	const char *registries_conf_dir; /* --registries-conf-dir */
+	const char *short_name_aliases; /* --short-name-alias-conf */
+	const char *mounts_file; /* --default-mounts-file */
 	const char *log_level; /* --log-level */
 	const char *storage_driver; /* --storage-driver */
 	struct strv storage_opts; /* --storage-opt */
 	bool debug, offline, version, help;
+	struct conf conf; /* containers.conf */
+	struct storage_conf storage; /* storage.conf */
 };
 
 enum cmd_flags {
 	CMD_USERNS = 1 << 0, /* touches layers: enters the user namespace first when not root */
 	CMD_OPTIONS_FIRST = 1 << 1, /* options end at the first positional */
 	CMD_COLLECT = 1 << 2, /* fills the store: a collection may follow */
+	CMD_PLAIN = 1 << 3, /* reads no configuration */
 };
 
 struct cmd {

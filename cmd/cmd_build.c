@@ -19,6 +19,7 @@
 #include "cmd/build_limits.h"
 #include "cmd/build_output.h"
 #include "cmd/cmd.h"
+#include "cmd/global.h"
 #include "cmd/opt_groups.h"
 #include "store/store.h"
 
@@ -233,14 +234,16 @@ static int set_opts(const struct app *app, struct build_args *a, const struct st
 	STRV_FOREACH (names, &a->no_cache_filter)
 		strv_split(&o->no_cache_stages, *names, ',');
 	o->target = a->target;
-	strv_copy(&o->devices, &a->box.devices);
 	o->explain = a->explain_cache;
 	o->ignore_file = a->ignorefile;
 	o->jobs = a->jobs > 1024 ? 1024 : (unsigned)a->jobs;
 	o->box.network = RUN_NETWORK_PRIVATE;
+	if (global_fill_box(app, &a->box, &a->extra.volumes, err) < 0)
+		return err->code;
+	strv_copy(&o->devices, &a->box.devices);
 	if (remote_args_apply(app, &a->remote, &o->pull.remote, err) < 0 ||
 		set_platforms(a, o, err) < 0 || box_args_apply(&a->box, &o->box, err) < 0 ||
-		set_layers(a, o, err) < 0 || extra_args_apply(&a->extra, o, err) < 0 ||
+		set_layers(a, o, err) < 0 || extra_args_apply(&a->extra, &app->conf, o, err) < 0 ||
 		add_pairs(&a->build_args, "build-arg", false, &o->build_args, err) < 0 ||
 		buildkit_args_apply(o, err) < 0 ||
 		add_pairs(&a->build_contexts, "build-context", false, &o->contexts, err) < 0 ||

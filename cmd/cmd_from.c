@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
+#include "cmd/global.h"
 #include "cmd/image_get.h"
 #include "cmd/opt_groups.h"
 #include "run/spec.h"
@@ -123,13 +124,15 @@ static int create(struct app *app, struct store *s, struct txn *t, const struct 
 
 static int from_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct from_args *a = args;
+	struct from_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_TXN struct txn *t = NULL;
 	AUTO_CONTAINER struct container c;
 
 	container_init(&c);
-	int r = keep_options(a, &c.options, err);
+	int r = global_fill_box(app, &a->box, &a->volumes, err);
+	if (r == 0)
+		r = keep_options(a, &c.options, err);
 	if (r == 0)
 		r = format_is_docker(a->format, &c.docker, err);
 	if (r == 0)

@@ -133,6 +133,7 @@ static int login_run(struct app *app, void *args, const struct strv *rest, struc
 		.cert_dir = a->cert_dir,
 		.tls_verify = a->tls_verify,
 		.registries_conf = app->registries_conf,
+		.registries_conf_dir = app->registries_conf_dir,
 	};
 	int r = 0;
 
@@ -191,6 +192,7 @@ static int logout_run(struct app *app, void *args, const struct strv *rest, stru
 		.authfile = a->authfile,
 		.tls_verify = -1,
 		.registries_conf = app->registries_conf,
+		.registries_conf_dir = app->registries_conf_dir,
 	};
 
 	if (a->all == (rest->n > 0))

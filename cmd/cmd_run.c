@@ -15,6 +15,7 @@
 #include "cmd/box_run.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
+#include "cmd/global.h"
 #include "cmd/image_get.h"
 #include "cmd/opt_groups.h"
 #include "layers/settle.h"
@@ -356,7 +357,7 @@ static int run_container(
 
 static int run_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct run_args *a = args;
+	struct run_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_TXN struct txn *txn = NULL;
 	AUTO_CONTAINER struct container c;
@@ -375,6 +376,8 @@ static int run_run(struct app *app, void *args, const struct strv *rest, struct 
 	}
 	/* first of all: from here on nothing that is found or pulled can be collected */
 	r = txn_begin(s, &txn, err);
+	if (r == 0)
+		r = global_fill_box(app, &a->box, &a->volumes, err);
 	return r < 0 ? r : run_image(app, s, txn, a, rest, err);
 }
 

@@ -97,7 +97,7 @@ static int save_to_stdout(struct app *app, struct store *s, const struct image *
 	if (app->out.out_tty)
 		return err_set(err, ERR_INVALID,
 			"refusing to write an archive to a terminal: use --output or a pipe");
-	int r = spool_open(&spool, err);
+	int r = spool_open(app->conf.copy_tmp_dir, &spool, err);
 	if (r == 0)
 		r = write_to(app, s, image, ref, transport, spool.path, a->quiet, err);
 	if (r == 0)
@@ -277,7 +277,7 @@ static int load_run(struct app *app, void *args, const struct strv *rest, struct
 	int r = app_store(app, false, &s, err);
 	if (r < 0 || !from_stdin)
 		return r < 0 ? r : load_from(app, s, a->input, a->quiet, err);
-	r = spool_open(&spool, err);
+	r = spool_open(app->conf.copy_tmp_dir, &spool, err);
 	if (r == 0)
 		r = spool_fill(&spool, STDIN_FILENO, "standard input", err);
 	return r < 0 ? r : load_from(app, s, spool.path, a->quiet, err);

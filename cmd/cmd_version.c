@@ -54,5 +54,6 @@ const struct cmd cmd_version = {
 	.name = "version",
 	.options = version_options,
 	.args_size = sizeof(struct version_args),
+	.flags = CMD_PLAIN,
 	.run = version_run,
 };

@@ -70,6 +70,9 @@ const struct cmd *const commands[] = {
 const struct opt global_options[] = {
 	OPT_STRING(0, "root", struct app, root),
 	OPT_STRING(0, "registries-conf", struct app, registries_conf),
+	OPT_STRING(0, "registries-conf-dir", struct app, registries_conf_dir),
+	OPT_STRING(0, "short-name-alias-conf", struct app, short_name_aliases),
+	OPT_STRING(0, "default-mounts-file", struct app, mounts_file),
 	OPT_STRING(0, "log-level", struct app, log_level),
 	OPT_STRING(0, "storage-driver", struct app, storage_driver),
 	OPT_STRV(0, "storage-opt", struct app, storage_opts),
@@ -77,7 +80,12 @@ const struct opt global_options[] = {
 	OPT_BOOL(0, "offline", struct app, offline),
 	OPT_BOOL('v', "version", struct app, version),
 	OPT_BOOL('h', "help", struct app, help),
+	OPT_IGNORED(0, "cgroup-manager"),
 	OPT_IGNORED(0, "runroot"),
+	OPT_IGNORED_BOOL(0, "transient-store"),
+	OPT_REFUSED_WHY(0, "imagestore", "images and containers lie in one store: use '--root'"),
+	OPT_REFUSED_WHY(0, "userns-gid-map", "steps run in mica's own user namespace"),
+	OPT_REFUSED_WHY(0, "userns-uid-map", "steps run in mica's own user namespace"),
 	OPT_END,
 };
 

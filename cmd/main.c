@@ -8,15 +8,13 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/collect.h"
 #include "cmd/commands.h"
+#include "cmd/global.h"
 #include "cmd/help.h"
 #include "cmd/version.h"
-#include "layers/snapshot.h"
-#include "registry/offline.h"
 #include "run/userns.h"
 #include "store/store.h"
 
@@ -90,6 +88,8 @@ static int run_command(
 		r = print_help(app, cmd, err);
 	else if (r == 0) {
 		r = check_count(cmd, &rest, err);
+		if (r == 0 && !(cmd->flags & CMD_PLAIN))
+			r = global_configure(app, err);
 		if (r == 0 && (cmd->flags & CMD_USERNS))
 			r = enter_userns(app, err);
 		if (r == 0)
@@ -136,42 +136,6 @@ static int help_on(struct app *app, struct strv *rest, struct err *err)
 	return r < 0 ? r : print_help(app, cmd, err);
 }
 
-static int set_log_level(const struct app *app, struct err *err)
-{
-	static const char *const levels[] = {
-		"trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"};
-	bool known = !app->log_level;
-
-	for (size_t i = 0; i < ARRAY_LEN(levels) && !known; i++)
-		known = streq(app->log_level, levels[i]);
-	if (!known)
-		return err_set(err, ERR_INVALID, "option '--log-level': '%s' is not a level",
-			app->log_level);
-	if (app->debug || (app->log_level && (streq(app->log_level, "debug") ||
-						     streq(app->log_level, "trace"))))
-		log_enable(true);
-	return 0;
-}
-
-static int set_storage_driver(const struct app *app, struct err *err)
-{
-	enum snapshot_driver driver;
-	const char *name = app->storage_driver, *from = "option '--storage-driver'";
-
-	if (!name) {
-		name = getenv("STORAGE_DRIVER");
-		from = "STORAGE_DRIVER";
-	}
-	if (!name || !*name)
-		return 0;
-	if (!snapshot_driver_parse(name, &driver))
-		return err_set(err, ERR_INVALID,
-			"%s: '%s' is not one of 'auto', 'overlay', 'fuse-overlayfs', 'copy', 'vfs'",
-			from, name);
-	snapshot_use(driver);
-	return 0;
-}
-
 static int dispatch(struct app *app, int argc, char *argv[], struct err *err)
 {
 	AUTO_STRV struct strv rest = STRV_INIT;
@@ -180,14 +144,9 @@ static int dispatch(struct app *app, int argc, char *argv[], struct err *err)
 	int r = opt_parse(global_options, app, "mica", argc - 1, argv + 1, OPT_STOP_AT_POSITIONAL,
 		&rest, err);
 	if (r == 0)
-		r = set_log_level(app, err);
-	if (r == 0)
-		r = set_storage_driver(app, err);
+		r = global_apply(app, err);
 	if (r < 0)
 		return r;
-	const char *offline = getenv("MICA_OFFLINE");
-	if (app->offline || (offline && streq(offline, "1")))
-		offline_set();
 	if (app->version) {
 		out_printf(&app->out, "mica version %s (image-spec %s, runtime-spec %s)\n",
 			MICA_VERSION, IMAGE_SPEC_VERSION, RUNTIME_SPEC_VERSION);
@@ -245,6 +204,8 @@ int main(int argc, char *argv[])
 		status = EXIT_OURS;
 	}
 	opt_done(global_options, &app);
+	conf_done(&app.conf);
+	storage_conf_done(&app.storage);
 	free(app.default_root);
 	return status;
 }

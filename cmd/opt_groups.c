@@ -12,6 +12,8 @@
 
 #define RETRY_DELAY_MAX_NS INT64_C(3600000000000)
 #define RETRIES_DEFAULT 3 /* buildah's */
+#define RETRIES_MAX 100
+#define NOT_SAID UINT64_MAX
 
 /* --- registries ------------------------------------------------------------------------------ */
 
@@ -28,26 +30,34 @@ const struct opt remote_options[] = {
 void remote_args_init(struct remote_args *a)
 {
 	a->tls_verify = -1;
-	a->retry = RETRIES_DEFAULT;
+	a->retry = NOT_SAID;
 }
 
 int remote_args_apply(const struct app *app, const struct remote_args *a, struct remote_opts *ret,
 	struct err *err)
 {
 	int64_t delay_ns = 0;
-	if (a->retry_delay && (!num_duration(a->retry_delay, &delay_ns) || delay_ns < 0 ||
-				      delay_ns > RETRY_DELAY_MAX_NS))
+	uint64_t retries = app->conf.retry >= 0 ? (uint64_t)app->conf.retry : RETRIES_DEFAULT;
+	const char *delay = a->retry_delay ? a->retry_delay : app->conf.retry_delay;
+
+	if (delay &&
+		(!num_duration(delay, &delay_ns) || delay_ns < 0 || delay_ns > RETRY_DELAY_MAX_NS))
 		return err_set(err, ERR_INVALID,
-			"option '--retry-delay': '%s' is not a duration of at most an hour, such "
-			"as '2s'",
-			a->retry_delay);
+			"%s: '%s' is not a duration of at most an hour, such as '2s'",
+			a->retry_delay ? "option '--retry-delay'"
+				       : "containers.conf: 'retry_delay'",
+			delay);
+	if (a->retry != NOT_SAID)
+		retries = a->retry;
 	*ret = (struct remote_opts){
 		.authfile = a->authfile,
 		.creds = a->creds,
 		.cert_dir = a->cert_dir,
 		.tls_verify = a->tls_verify,
 		.registries_conf = app->registries_conf,
-		.retries = a->retry > 100 ? 100 : (unsigned)a->retry,
+		.registries_conf_dir = app->registries_conf_dir,
+		.short_name_aliases = app->short_name_aliases,
+		.retries = retries > RETRIES_MAX ? RETRIES_MAX : (unsigned)retries,
 		.retry_delay_ms = (unsigned)(delay_ns / 1000000),
 	};
 	return 0;

@@ -10,10 +10,13 @@
 #include "base/mem.h"
 #include "base/stream.h"
 
-int spool_open(struct spool *s, struct err *err)
+int spool_open(const char *configured, struct spool *s, struct err *err)
 {
 	const char *dir = getenv("TMPDIR");
-	AUTO_FREE char *made = xasprintf("%s/mica-XXXXXX", dir && *dir == '/' ? dir : "/var/tmp");
+
+	if (!dir || *dir != '/')
+		dir = configured && *configured == '/' ? configured : "/var/tmp";
+	AUTO_FREE char *made = xasprintf("%s/mica-XXXXXX", dir);
 
 	if (!mkdtemp(made))
 		return err_sys(err, "cannot create a directory like '%s'", made);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file of our own outside the store, for archives on their way to or from a pipe. It lies in
- * $TMPDIR, else /var/tmp: archives are too large for a /tmp in memory. */
+ * $TMPDIR, else in what containers.conf says, else /var/tmp: archives are too large for a /tmp in
+ * memory. */
 #pragma once
 
 struct err;
@@ -9,8 +10,9 @@ struct spool {
 	char *path; /* NULL: nothing to remove */
 };
 
-/* Makes a directory of ours and the name of a file in it that does not exist yet. */
-int spool_open(struct spool *s, struct err *err) __attribute__((warn_unused_result));
+/* Makes a directory of ours and the name of a file in it that does not exist yet. configured: NULL,
+ * or the place that image_copy_tmp_dir names */
+int spool_open(const char *configured, struct spool *s, struct err *err) __attribute__((warn_unused_result));
 /* Copies everything from fd into the file; name is for messages. */
 int spool_fill(struct spool *s, int fd, const char *name, struct err *err)
 	__attribute__((warn_unused_result));

@@ -245,7 +245,7 @@ static char *user_config(const char *name)
 	return home && *home == '/' ? xasprintf("%s/.config/containers/%s", home, name) : NULL;
 }
 
-int registries_load(const char *path, struct registries *ret, struct err *err)
+int registries_load(const char *path, const char *dir, struct registries *ret, struct err *err)
 {
 	struct registries rs = {0};
 	int r;
@@ -258,17 +258,44 @@ int registries_load(const char *path, struct registries *ret, struct err *err)
 		AUTO_FREE char *user_dir = user_config("registries.conf.d");
 		bool has_user = user && access(user, F_OK) == 0;
 		r = add_file(&rs, has_user ? user : "/etc/containers/registries.conf", false, err);
-		if (r == 0)
+		if (r == 0 && !dir)
 			r = add_drop_ins(&rs, "/etc/containers/registries.conf.d", err);
-		if (r == 0 && user_dir)
+		if (r == 0 && !dir && user_dir)
 			r = add_drop_ins(&rs, user_dir, err);
 	}
+	if (r == 0 && dir)
+		r = add_drop_ins(&rs, dir, err);
 	if (r < 0) {
 		registries_done(&rs);
 		return r;
 	}
 	*ret = rs;
 	return 0;
+}
+
+/* Below `mica unshare` everybody is root: MICA_UID tells. New string, or NULL. */
+static char *alias_cache(void)
+{
+	const char *home = getenv("HOME"), *xdg = getenv("XDG_CACHE_HOME");
+	if (geteuid() == 0 && !getenv("MICA_UID"))
+		return xstrdup("/var/cache/containers/short-name-aliases.conf");
+	if (xdg && *xdg == '/')
+		return xasprintf("%s/containers/short-name-aliases.conf", xdg);
+	return home && *home == '/'
+	               ? xasprintf("%s/.cache/containers/short-name-aliases.conf", home)
+	               : NULL;
+}
+
+int registries_aliases(struct registries *rs, const char *path, struct err *err)
+{
+	AUTO_FREE char *usual = path ? NULL : alias_cache();
+	AUTO_REGISTRIES struct registries chosen = {0};
+	if (!path)
+		path = usual;
+	int r = path ? add_file(&chosen, path, false, err) : 0;
+	if (r == 0)
+		map_merge(&rs->aliases, &chosen.aliases);
+	return r;
 }
 
 void registries_done(struct registries *rs)

@@ -40,10 +40,15 @@ struct registries {
 	enum short_name_mode short_names;
 };
 
-/* path NULL: $CONTAINERS_REGISTRIES_CONF, else the user's, else /etc/containers/registries.conf,
- * with the drop-ins of registries.conf.d (not when a file was named). A missing file is an empty
- * configuration unless it was named. */
-int registries_load(const char *path, struct registries *ret, struct err *err)
+/* path NULL: $CONTAINERS_REGISTRIES_CONF, else the user's, else /etc/containers/registries.conf.
+ * Then the drop-ins: of dir, or when that is NULL, and no file was named, of registries.conf.d of
+ * both places. A missing file is an empty configuration unless it was named. */
+int registries_load(const char *path, const char *dir, struct registries *ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* The short names that users of containers/image have chosen a registry for: they win over what is
+ * there. path NULL: /var/cache/containers/short-name-aliases.conf for root, else
+ * ~/.cache/containers/short-name-aliases.conf; a missing file is an empty one. */
+int registries_aliases(struct registries *r, const char *path, struct err *err)
 	__attribute__((warn_unused_result));
 /* One file's text; what is in it replaces what is in r where they meet. For registries_load and the
  * tests. */

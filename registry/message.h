@@ -6,7 +6,7 @@
  * {"progress":BYTES} before it.
  *
  * First the session: {"op":"session", "authfile", "creds", "cert_dir", "tls_verify",
- * "registries_conf", "retries", "retry_delay_ms", "debug"}; no reply. Then, with "ref" a full
+ * "registries_conf", "registries_conf_dir", "retries", "retry_delay_ms", "debug"}; no reply. Then, with "ref" a full
  * reference:
  *	manifest      + descriptor to write to; "ref" (tag or digest), "head",
  *	              "direct" (no mirrors)

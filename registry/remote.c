@@ -114,6 +114,7 @@ static int send_session(struct remote *r, const struct remote_opts *o, struct er
 	json_set_string(j, "cert_dir", o->cert_dir);
 	json_set_int(j, "tls_verify", o->tls_verify);
 	json_set_string(j, "registries_conf", o->registries_conf);
+	json_set_string(j, "registries_conf_dir", o->registries_conf_dir);
 	json_set_int(j, "retries", o->retries);
 	json_set_int(j, "retry_delay_ms", o->retry_delay_ms);
 	json_set(j, "debug", json_new_bool(log_enabled()));

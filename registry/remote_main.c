@@ -61,8 +61,9 @@ static void start_session(struct client *c, const struct json *j, struct err *re
 	c->opts.retry_delay_ms = delay < 0 || delay > UINT32_MAX ? 0 : (unsigned)delay;
 	log_enable(json_bool(json_get(j, "debug")));
 	if (lock_files(c->opts.authfile, ret_refused) < 0 ||
-		registries_load(
-			json_text(json_get(j, "registries_conf")), &c->registries, ret_refused) < 0)
+		registries_load(json_text(json_get(j, "registries_conf")),
+			json_text(json_get(j, "registries_conf_dir")), &c->registries,
+			ret_refused) < 0)
 		log_debug("%s", ret_refused->msg);
 }
 

@@ -251,7 +251,9 @@ static int candidates(
 		strv_add(ret, text);
 		return 0;
 	}
-	r = registries_load(o->remote.registries_conf, &conf, err);
+	r = registries_load(o->remote.registries_conf, o->remote.registries_conf_dir, &conf, err);
+	if (r == 0)
+		r = registries_aliases(&conf, o->remote.short_name_aliases, err);
 	return r < 0 ? r : registries_short_names(&conf, text, ret, err);
 }
 

@@ -34,6 +34,8 @@ struct remote_opts {
 	int tls_verify; /* -1 not said: registries.conf decides; 0 no (also allows http); 1 yes */
 	const char *registries_conf; /* NULL: $CONTAINERS_REGISTRIES_CONF, ~/.config/containers,
 	                                /etc/containers */
+	const char *registries_conf_dir; /* NULL: registries.conf.d of both places */
+	const char *short_name_aliases; /* NULL: the usual cache of them */
 	unsigned retries; /* after a first failure that may pass */
 	unsigned retry_delay_ms; /* before each of them; 0: some time that grows */
 };

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "cmd/conf.h"
+#include "cmd/opt_groups.h"
+#include "run/caps.h"
+
+static void fill_list(struct strv *list, const struct strv *from)
+{
+	if (!list->n)
+		strv_copy(list, from);
+}
+
+static bool has_cap(const struct strv *names, const char *name)
+{
+	STRV_FOREACH (n, names)
+		if (caps_number(*n) == caps_number(name))
+			return true;
+	return false;
+}
+
+static bool drops_all(const struct strv *drop)
+{
+	STRV_FOREACH (n, drop)
+		if (strcasecmp(*n, "all") == 0)
+			return true;
+	return false;
+}
+
+/* "drop all, add these" is how the options say it. */
+static int fill_caps(const struct strv *usual, struct box_args *a, struct err *err)
+{
+	if (!usual->n || drops_all(&a->cap_drop))
+		return 0;
+	STRV_FOREACH (name, usual) {
+		if (caps_number(*name) < 0)
+			return err_set(err, ERR_INVALID,
+				"containers.conf: 'default_capabilities' has an unknown one: '%s'",
+				*name);
+		if (!has_cap(&a->cap_drop, *name))
+			strv_add(&a->cap_add, *name);
+	}
+	strv_done(&a->cap_drop);
+	strv_add(&a->cap_drop, "all");
+	return 0;
+}
+
+static void fill_seccomp(const char *profile, struct strv *security_opts)
+{
+	STRV_FOREACH (o, security_opts)
+		if (str_has_prefix(*o, "seccomp"))
+			return;
+	if (profile)
+		strv_addf(security_opts, "seccomp=%s", profile);
+}
+
+int conf_fill_box(const struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
+{
+	fill_list(&a->ulimits, &c->ulimits);
+	fill_list(&a->devices, &c->devices);
+	fill_list(&a->dns, &c->dns);
+	fill_list(&a->dns_search, &c->dns_search);
+	fill_list(&a->dns_options, &c->dns_options);
+	fill_list(volumes, &c->volumes);
+	fill_seccomp(c->seccomp_profile, &a->security_opts);
+	if (!a->network)
+		a->network = c->netns;
+	if (!a->shm_size && c->shm_size && !num_size(c->shm_size, &a->shm_size))
+		return err_set(err, ERR_INVALID,
+			"containers.conf: 'shm_size': '%s' is not a size, such as '64m'",
+			c->shm_size);
+	return fill_caps(&c->capabilities, a, err);
+}

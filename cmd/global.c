@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/global.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cmd/additional.h"
+#include "cmd/cmd.h"
+#include "layers/snapshot.h"
+#include "registry/offline.h"
+
+#define MOUNTS_FILE "/etc/containers/mounts.conf"
+#define MOUNTS_MAX (64 * KIB) /* some lines of two paths */
+
+/* --- options --------------------------------------------------------------------------------- */
+
+static int set_log_level(const struct app *app, struct err *err)
+{
+	static const char *const levels[] = {
+		"trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"};
+	bool known = !app->log_level;
+
+	for (size_t i = 0; i < ARRAY_LEN(levels) && !known; i++)
+		known = streq(app->log_level, levels[i]);
+	if (!known)
+		return err_set(err, ERR_INVALID, "option '--log-level': '%s' is not a level",
+			app->log_level);
+	if (app->debug || (app->log_level && (streq(app->log_level, "debug") ||
+						     streq(app->log_level, "trace"))))
+		log_enable(true);
+	return 0;
+}
+
+/* "", or NULL: not said */
+static int set_driver(const char *name, const char *from, struct err *err)
+{
+	enum snapshot_driver driver;
+
+	if (!snapshot_driver_parse(name, &driver))
+		return err_set(err, ERR_INVALID,
+			"%s: '%s' is not one of 'auto', 'overlay', 'fuse-overlayfs', 'copy', 'vfs'",
+			from, name);
+	snapshot_use(driver);
+	return 0;
+}
+
+static const char *said_driver(const struct app *app, const char **ret_from)
+{
+	const char *env = getenv("STORAGE_DRIVER");
+
+	*ret_from = app->storage_driver ? "option '--storage-driver'" : "STORAGE_DRIVER";
+	return app->storage_driver ? app->storage_driver : env && *env ? env : NULL;
+}
+
+/* Those of --storage-opt that are not about additional stores: a mount program chooses the driver. */
+static int set_storage_opts(const struct app *app, bool driver_said, struct err *err)
+{
+	STRV_FOREACH (opt, &app->storage_opts) {
+		switch (storage_opt_kind(*opt)) {
+		case STORAGE_OPT_FUSE:
+			if (!driver_said)
+				snapshot_use(SNAPSHOT_FUSE);
+			break;
+		case STORAGE_OPT_STORES:
+		case STORAGE_OPT_IGNORED:
+			break;
+		case STORAGE_OPT_UNKNOWN:
+			return err_set(err, ERR_INVALID,
+				"option '--storage-opt': '%s' is not known; "
+				"additionalimagestore=DIR "
+				"is",
+				*opt);
+		}
+	}
+	return 0;
+}
+
+int global_apply(const struct app *app, struct err *err)
+{
+	const char *offline = getenv("MICA_OFFLINE"), *from;
+	const char *driver = said_driver(app, &from);
+
+	int r = set_log_level(app, err);
+	if (r == 0 && driver)
+		r = set_driver(driver, from, err);
+	if (r == 0)
+		r = set_storage_opts(app, driver, err);
+	if (r == 0 && (app->offline || (offline && streq(offline, "1"))))
+		offline_set();
+	return r;
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+static int set_engine_env(const struct strv *words, struct err *err)
+{
+	STRV_FOREACH (word, words) {
+		const char *eq = strchr(*word, '=');
+		if (!eq || eq == *word)
+			return err_set(err, ERR_INVALID,
+				"containers.conf: 'env' of [engine]: '%s' is not NAME=VALUE",
+				*word);
+		AUTO_FREE char *name = xstrndup(*word, (size_t)(eq - *word));
+		if (setenv(name, eq + 1, 0) < 0)
+			return err_sys(err, "cannot set '%s'", name);
+	}
+	return 0;
+}
+
+/* Its drivers are those of containers-storage: overlay may be the kernel's or the program's, and
+ * what we have no counterpart of is left to be chosen. */
+static void set_conf_driver(const char *driver)
+{
+	if (driver && streq(driver, "vfs"))
+		snapshot_use(SNAPSHOT_COPY);
+}
+
+int global_configure(struct app *app, struct err *err)
+{
+	const char *root = getenv("MICA_ROOT"), *from;
+
+	int r = conf_load(&app->conf, err);
+	if (r == 0)
+		r = set_engine_env(&app->conf.engine_env, err);
+	if (r == 0)
+		r = storage_conf_load(&app->storage, err);
+	if (r < 0)
+		return r;
+	if (!said_driver(app, &from))
+		set_conf_driver(app->storage.driver);
+	if (!app->root && (!root || !*root))
+		app->root = app->storage.root;
+	return 0;
+}
+
+/* --- what steps get -------------------------------------------------------------------------- */
+
+/* Lines "SOURCE[:TARGET]", read-only; what is not there is passed over, as buildah does. */
+static int add_mounts(const struct app *app, struct strv *volumes, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	AUTO_STRV struct strv lines = STRV_INIT;
+	struct err why = ERR_INIT;
+	const char *path = app->mounts_file ? app->mounts_file : MOUNTS_FILE;
+	size_t n;
+
+	int r = fs_read_file(AT_FDCWD, path, MOUNTS_MAX, &text, &n, &why);
+	if (r < 0 && !app->mounts_file && (r == ERR_NOT_FOUND || why.sys == EACCES))
+		return 0;
+	if (r < 0) {
+		*err = why;
+		return err_wrap(err, "option '--default-mounts-file'");
+	}
+	strv_split(&lines, text, '\n');
+	STRV_FOREACH (line, &lines) {
+		(*line)[strcspn(*line, " \t\r")] = '\0';
+		if (!**line || **line == '#')
+			continue;
+		const char *colon = strchr(*line, ':');
+		size_t length = colon ? (size_t)(colon - *line) : strlen(*line);
+		AUTO_FREE char *source = xstrndup(*line, length);
+		if (*source != '/' || (colon && colon[1] != '/'))
+			return err_set(
+				err, ERR_INVALID, "%s: '%s' is not /SOURCE[:/TARGET]", path, *line);
+		if (access(source, F_OK) < 0)
+			log_debug("%s: '%s' is not there", path, source);
+		else
+			strv_addf(volumes, "%s:%s:ro", source, colon ? colon + 1 : source);
+	}
+	return 0;
+}
+
+int global_fill_box(
+	const struct app *app, struct box_args *a, struct strv *volumes, struct err *err)
+{
+	int r = conf_fill_box(&app->conf, a, volumes, err);
+	return r < 0 ? r : add_mounts(app, volumes, err);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The global options, the configuration files and the environment, made into what a command finds
+ * in struct app. */
+#pragma once
+
+struct app;
+struct box_args;
+struct err;
+struct strv;
+
+/* Checks and applies the options of mica itself. ERR_INVALID */
+int global_apply(const struct app *app, struct err *err) __attribute__((warn_unused_result));
+/* Reads containers.conf and storage.conf (cmd/conf.h): app->conf, app->storage, the variables that
+ * [engine] env sets, the driver and the place of the store when neither an option nor a variable
+ * says them. */
+int global_configure(struct app *app, struct err *err) __attribute__((warn_unused_result));
+/* What steps and containers get when no option says it: of containers.conf, and the volumes of
+ * mounts.conf. ERR_INVALID */
+int global_fill_box(const struct app *app, struct box_args *a, struct strv *volumes,
+	struct err *err) __attribute__((warn_unused_result));

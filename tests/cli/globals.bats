@@ -1,0 +1,221 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The options of mica itself, the configuration files and the environment, each by what it does.
+load lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	export XDG_CONFIG_HOME=$D/config
+	mkdir -p "$XDG_CONFIG_HOME/containers"
+	CONF=$XDG_CONFIG_HOME/containers/containers.conf
+}
+
+teardown() {
+	test_teardown
+}
+
+bare() { # without --root
+	"$MICA_BIN" "$@"
+}
+
+in_busybox() {
+	mica run --quiet docker.io/library/busybox "$@"
+}
+
+@test "--root, MICA_ROOT and the graphroot of storage.conf say where the store is" {
+	unset MICA_ROOT
+	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s"\n' "$D/graph" >storage.conf
+	CONTAINERS_STORAGE_CONF=$D/storage.conf bare images
+	[ -e graph/mica/oci-layout ]
+	CONTAINERS_STORAGE_CONF=$D/storage.conf MICA_ROOT=$D/env bare images
+	[ -e env/oci-layout ]
+	CONTAINERS_STORAGE_CONF=$D/storage.conf bare --root "$D/option" images
+	[ -e option/oci-layout ]
+	CONTAINERS_STORAGE_CONF=$D/nothing run -125 --separate-stderr bare images
+	assert_error "cannot open '.*/nothing'"
+	echo '[storage' >storage.conf
+	CONTAINERS_STORAGE_CONF=$D/storage.conf run -125 --separate-stderr bare images
+	assert_error "storage.conf:1: "
+}
+
+@test "--storage-driver, STORAGE_DRIVER and the driver of storage.conf" {
+	driver() {
+		mica "$@" info --format '{{.store.GraphDriverName}}'
+	}
+	[ "$(driver --storage-driver vfs)" = copy ]
+	[ "$(driver --storage-driver copy)" = copy ]
+	[ "$(STORAGE_DRIVER=vfs driver)" = copy ]
+	printf '[storage]\ndriver = "vfs"\n' >storage.conf
+	export CONTAINERS_STORAGE_CONF=$D/storage.conf
+	[ "$(driver)" = copy ]
+	[ "$(driver --storage-driver auto)" != copy ]
+	printf '[storage]\ndriver = "overlay"\n' >storage.conf
+	[ "$(driver)" != copy ]
+	run -125 --separate-stderr mica --storage-driver floppy info
+	assert_error "option '--storage-driver': 'floppy' is not one of 'auto', 'overlay', 'fuse-overlayfs', 'copy', 'vfs'"
+	STORAGE_DRIVER=floppy run -125 --separate-stderr mica info
+	assert_error "STORAGE_DRIVER: 'floppy' is not one of"
+}
+
+@test "--storage-opt, STORAGE_OPTS and additionalimagestores name stores to read from" {
+	mica pull -q busybox >/dev/null
+	local other=$D/other
+	for where in "--storage-opt=additionalimagestore=$MICA_ROOT" "--storage-opt=overlay.imagestore=$MICA_ROOT"; do
+		"$MICA_BIN" --root "$other" "$where" images --noheading | grep -q library/busybox
+	done
+	STORAGE_OPTS=overlay.mountopt=nodev,additionalimagestore=$MICA_ROOT "$MICA_BIN" --root "$other" images --noheading | grep -q library/busybox
+	mkdir empty
+	printf '[storage]\n[storage.options]\nadditionalimagestores = ["%s", "%s"]\n' "$D/empty" "$MICA_ROOT" >storage.conf
+	CONTAINERS_STORAGE_CONF=$D/storage.conf "$MICA_BIN" --root "$other" images --noheading | grep -q library/busybox
+	mica --storage-opt overlay.ignore_chown_errors=true images >/dev/null
+	run -125 --separate-stderr mica --storage-opt frobnicate=1 images
+	assert_error "option '--storage-opt': 'frobnicate=1' is not known"
+}
+
+@test "--registries-conf, --registries-conf-dir and CONTAINERS_REGISTRIES_CONF" {
+	: >empty.conf
+	mkdir dir
+	cp "$CONTAINERS_REGISTRIES_CONF" dir/50-ours.conf
+	run -125 --separate-stderr mica --registries-conf empty.conf pull -q --retry 0 quay.io/library/busybox
+	mica --registries-conf empty.conf --registries-conf-dir dir pull -q quay.io/library/busybox
+	mica --registries-conf "$CONTAINERS_REGISTRIES_CONF" pull -q busybox
+	run -125 --separate-stderr mica --registries-conf nothing.conf pull -q --policy always busybox
+	assert_error "nothing.conf"
+}
+
+@test "--short-name-alias-conf: short names that were chosen once" {
+	printf '[aliases]\n"bb" = "quay.io/library/busybox"\n' >aliases.conf
+	mica --short-name-alias-conf aliases.conf pull -q bb
+	[ "$(mica images -n --format '{{.Name}}')" = quay.io/library/busybox ]
+}
+
+@test "--default-mounts-file: what is in it is seen, read-only, by run, from and build" {
+	mkdir secrets
+	echo hush >secrets/s
+	printf '# a comment\n%s:/run/secrets\n/not/there:/x\n' "$D/secrets" >mounts.conf
+	m() {
+		mica --default-mounts-file "$D/mounts.conf" "$@"
+	}
+	[ "$(m run --quiet docker.io/library/busybox cat /run/secrets/s)" = hush ]
+	run m run --quiet docker.io/library/busybox touch /run/secrets/new
+	[ "$status" != 0 ]
+	c=$(m from --quiet busybox)
+	[ "$(mica run "$c" cat /run/secrets/s)" = hush ]
+	mica commit -q "$c" x >/dev/null
+	run mica run --quiet x cat /run/secrets/s
+	[ "$status" != 0 ]
+	mkdir ctx
+	printf 'FROM busybox\nRUN cat /run/secrets/s >/seen\n' >ctx/Containerfile
+	m build -q -t built ctx >/dev/null
+	[ "$(mica run --quiet built cat /seen)" = hush ]
+	echo 'relative' >mounts.conf
+	run -125 --separate-stderr m run --quiet docker.io/library/busybox true
+	assert_error "mounts.conf: 'relative' is not /SOURCE\[:/TARGET\]"
+	run -125 --separate-stderr mica --default-mounts-file /nothing run --quiet docker.io/library/busybox true
+	assert_error "option '--default-mounts-file': .*nothing"
+}
+
+@test "containers.conf: limits, names, capabilities, volumes and network of run, from and build" {
+	mkdir shared
+	echo here >shared/f
+	cat >"$CONF" <<-END
+		[containers]
+		default_ulimits = ["nofile=77:88"]
+		default_capabilities = ["CHOWN", "KILL"]
+		dns_servers = ["192.0.2.1"]
+		dns_searches = ["example.org"]
+		dns_options = ["ndots:3"]
+		shm_size = "3m"
+		volumes = ["$D/shared:/shared"]
+		netns = "none"
+	END
+	[ "$(in_busybox sh -c 'ulimit -n')" = 77 ]
+	[ "$(in_busybox sh -c 'ulimit -Hn')" = 88 ]
+	[ "$(mica run --ulimit nofile=5:5 --quiet docker.io/library/busybox sh -c 'ulimit -n')" = 5 ]
+	[ "$(in_busybox grep CapEff /proc/self/status | cut -f 2)" = 0000000000000021 ]
+	[ "$(mica run --cap-drop kill --cap-add sys_chroot --quiet docker.io/library/busybox grep CapEff /proc/self/status | cut -f 2)" = 0000000000040001 ]
+	[ "$(in_busybox cat /shared/f)" = here ]
+	[ "$(in_busybox df -k /dev/shm | awk 'END { print $2 }')" = 3072 ]
+	[ "$(in_busybox ls /sys/class/net)" = lo ]
+	printf '[containers]\nnetns = "host"\n' >override.conf
+	CONTAINERS_CONF_OVERRIDE=$D/override.conf in_busybox cat /etc/resolv.conf >resolv
+	grep -qx 'nameserver 192.0.2.1' resolv
+	grep -qx 'search example.org' resolv
+	grep -qx 'options ndots:3' resolv
+	c=$(mica from --quiet busybox)
+	rm "$CONF"
+	[ "$(mica run "$c" sh -c 'ulimit -n')" = 77 ]
+	printf '[containers]\ndefault_ulimits = ["nofile=66:66"]\n' >one.conf
+	mkdir ctx
+	printf 'FROM busybox\nRUN ulimit -n >/n\n' >ctx/Containerfile
+	CONTAINERS_CONF=$D/one.conf mica build -q --network=none -t built ctx >/dev/null
+	[ "$(mica run --quiet built cat /n)" = 66 ]
+}
+
+@test "containers.conf: drop-ins are read after it, CONTAINERS_CONF in place of it" {
+	mkdir "$CONF.d"
+	printf '[containers]\ndefault_ulimits = ["nofile=10:10"]\n' >"$CONF"
+	printf '[containers]\ndefault_ulimits = ["nofile=20:20"]\n' >"$CONF.d/20.conf"
+	printf '[containers]\ndefault_ulimits = ["nofile=15:15"]\n' >"$CONF.d/10.conf"
+	printf '[containers]\ndefault_ulimits = ["nofile=99:99"]\n' >"$CONF.d/README"
+	[ "$(in_busybox sh -c 'ulimit -n')" = 20 ]
+	printf '[containers]\ndefault_ulimits = ["core=0:0"]\n' >own.conf
+	[ "$(CONTAINERS_CONF=$D/own.conf in_busybox sh -c 'ulimit -n')" != 20 ]
+	echo 'dns_servers = [' >"$CONF.d/30.conf"
+	run -125 --separate-stderr mica images
+	assert_error "30.conf:[0-9]+: "
+	mica version >/dev/null
+	CONTAINERS_CONF=$D/nothing run -125 --separate-stderr mica images
+	assert_error "cannot open '.*/nothing'"
+}
+
+@test "containers.conf: [engine] sets variables that are not set, and where archives are put" {
+	printf '[engine]\nenv = ["STORAGE_DRIVER=vfs", "MICA_ROOT=%s"]\nimage_copy_tmp_dir = "/not/there"\n' "$D/other" >"$CONF"
+	env -u MICA_ROOT "$MICA_BIN" images >/dev/null
+	[ -e other/oci-layout ]
+	mica pull -q busybox >/dev/null
+	mica save busybox | cat >archive
+	[ -s archive ]
+	run --separate-stderr env -u TMPDIR "$MICA_BIN" --root "$MICA_ROOT" save busybox
+	assert_error "cannot create a directory like '/not/there/"
+}
+
+@test "containers.conf: retry and retry_delay of pulls and pushes" {
+	printf '[engine]\nretry = 0\nretry_delay = "soon"\n' >"$CONF"
+	run -125 --separate-stderr mica pull -q busybox
+	assert_error "containers.conf: 'retry_delay': 'soon' is not a duration"
+	mica pull -q --retry-delay 1s busybox
+}
+
+@test "--log-level and --debug; levels that there are not; options that are known and refused" {
+	mica --log-level debug images 2>err
+	mica --debug images 2>>err
+	for level in trace info warn warning error fatal panic; do
+		mica --log-level $level images >/dev/null 2>&1
+	done
+	run -125 --separate-stderr mica --log-level loud images
+	assert_error "option '--log-level': 'loud' is not a level"
+	mica --cgroup-manager cgroupfs --runroot /nowhere --transient-store images >/dev/null
+	for option in --userns-uid-map=0:1:2 --userns-gid-map=0:1:2 --imagestore=/x; do
+		run -125 --separate-stderr mica "$option" images
+		assert_error "option '${option%%=*}' is not supported"
+	done
+}
+
+@test "mica --version, --help and no command at all" {
+	[[ $("$MICA_BIN" --version) == "mica version "* ]]
+	[[ $("$MICA_BIN" -v) == "mica version "* ]]
+	"$MICA_BIN" --help >a
+	"$MICA_BIN" -h >b
+	"$MICA_BIN" >c
+	cmp a b
+	cmp a c
+}
