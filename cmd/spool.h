@@ -12,7 +12,8 @@ struct spool {
 
 /* Makes a directory of ours and the name of a file in it that does not exist yet. configured: NULL,
  * or the place that image_copy_tmp_dir names */
-int spool_open(const char *configured, struct spool *s, struct err *err) __attribute__((warn_unused_result));
+int spool_open(const char *configured, struct spool *s, struct err *err)
+	__attribute__((warn_unused_result));
 /* Copies everything from fd into the file; name is for messages. */
 int spool_fill(struct spool *s, int fd, const char *name, struct err *err)
 	__attribute__((warn_unused_result));

@@ -77,7 +77,7 @@ in_busybox() {
 	CONTAINERS_STORAGE_CONF=$D/storage.conf "$MICA_BIN" --root "$other" images --noheading | grep -q library/busybox
 	mica --storage-opt overlay.ignore_chown_errors=true images >/dev/null
 	run -125 --separate-stderr mica --storage-opt frobnicate=1 images
-	assert_error "option '--storage-opt': 'frobnicate=1' is not known"
+	assert_error "option '--storage-opt': 'frobnicate=1' is not 'additionalimagestore=DIR'"
 }
 
 @test "--registries-conf, --registries-conf-dir and CONTAINERS_REGISTRIES_CONF" {
