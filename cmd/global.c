@@ -59,7 +59,8 @@ static const char *said_driver(const struct app *app, const char **ret_from)
 	return app->storage_driver ? app->storage_driver : env && *env ? env : NULL;
 }
 
-/* Those of --storage-opt that are not about additional stores: a mount program chooses the driver. */
+/* Those of --storage-opt that are not about additional stores: a mount program chooses the driver.
+ */
 static int set_storage_opts(const struct app *app, bool driver_said, struct err *err)
 {
 	STRV_FOREACH (opt, &app->storage_opts) {

@@ -6,8 +6,8 @@
  * {"progress":BYTES} before it.
  *
  * First the session: {"op":"session", "authfile", "creds", "cert_dir", "tls_verify",
- * "registries_conf", "registries_conf_dir", "retries", "retry_delay_ms", "debug"}; no reply. Then, with "ref" a full
- * reference:
+ * "registries_conf", "registries_conf_dir", "retries", "retry_delay_ms", "debug"}; no reply. Then,
+ * with "ref" a full reference:
  *	manifest      + descriptor to write to; "ref" (tag or digest), "head",
  *	              "direct" (no mirrors)
  *	              -> "media_type", "digest" (the header's, a hint only), "size"
