@@ -38,9 +38,8 @@ static const char *stores_of(const char *opt)
 
 enum storage_opt storage_opt_kind(const char *opt)
 {
-	static const char *const ignored[] = {
-		"mountopt=", "ignore_chown_errors=", "force_mask=", "skip_mount_home=", "size=",
-		"inodes=", "override_kernel_check=", "use_composefs=", "sync="};
+	static const char *const ignored[] = {"mountopt=", "ignore_chown_errors=", "force_mask=",
+		"skip_mount_home=", "override_kernel_check=", "use_composefs=", "sync="};
 	const char *name = without_driver(opt);
 
 	if (stores_of(opt))

@@ -74,9 +74,8 @@ static int set_storage_opts(const struct app *app, bool driver_said, struct err 
 			break;
 		case STORAGE_OPT_UNKNOWN:
 			return err_set(err, ERR_INVALID,
-				"option '--storage-opt': '%s' is not known; "
-				"additionalimagestore=DIR "
-				"is",
+				"option '--storage-opt': '%s' is not "
+				"'additionalimagestore=DIR'",
 				*opt);
 		}
 	}
