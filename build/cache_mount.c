@@ -4,8 +4,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/strv.h"
-#include "build/build_internal.h"
 #include "build/cache.h"
+#include "build/steps.h"
 #include "store/cache_mounts.h"
 #include "store/store.h"
 
@@ -82,7 +82,7 @@ static int open_instance(struct cache_mount *c, unsigned number, bool try, struc
 }
 
 /* Moves what is there out of the way, if we are alone. */
-static int start_afresh(struct build *b, const struct cache_mount *c, struct err *err)
+static int start_afresh(struct txn *t, const struct cache_mount *c, struct err *err)
 {
 	char data[16];
 	AUTO_FREE char *name = NULL;
@@ -91,17 +91,17 @@ static int start_afresh(struct build *b, const struct cache_mount *c, struct err
 	int r = try_lock(c->lock, LOCK_EX | LOCK_NB, err);
 	if (r != 0) /* a failed conversion may have lost the shared lock too */
 		return r < 0 || try_lock(c->lock, LOCK_SH, err) < 0 ? err->code : 0;
-	if (txn_mkdir(b->txn, "old", &name, &old, err) < 0)
+	if (txn_mkdir(t, "old", &name, &old, err) < 0)
 		return err->code;
 	if (renameat(c->dir, data, old, "cache") < 0 && errno != ENOENT)
 		return err_sys(err, "cannot empty a cache mount");
 	return try_lock(c->lock, lock_op(c), err);
 }
 
-int cache_mount_open(struct build *b, struct cache_mount *c, const char *id, bool wait_order,
-	bool fresh, struct err *err)
+int cache_mount_open(struct store *s, struct txn *t, struct cache_mount *c, const char *id,
+	bool wait_order, bool fresh, struct err *err)
 {
-	AUTO_FD int mounts = mkdir_open(store_fd(b->store), "mounts", err);
+	AUTO_FD int mounts = mkdir_open(store_fd(s), "mounts", err);
 	if (mounts < 0 || (c->dir = mkdir_open(mounts, c->name, err)) < 0)
 		return err->code;
 	cache_mount_note(c->dir, id);
@@ -115,11 +115,8 @@ int cache_mount_open(struct build *b, struct cache_mount *c, const char *id, boo
 	if (r == 1 && private)
 		return err_set(
 			err, ERR_BUSY, "%d instances of a cache mount are busy", INSTANCES_MAX);
-	if (fresh && c->locked && !strv_has(&b->fresh_caches, c->name)) {
-		strv_add(&b->fresh_caches, c->name);
-		if (start_afresh(b, c, err) < 0)
-			return err->code;
-	}
+	if (fresh && c->locked && start_afresh(t, c, err) < 0)
+		return err->code;
 	char data[16];
 	snprintf(data, sizeof(data), "%u", c->number);
 	c->exists = faccessat(c->dir, data, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -131,12 +128,12 @@ int cache_mount_wait(const struct cache_mount *c, struct err *err)
 	return try_lock(c->lock, lock_op(c), err);
 }
 
-int cache_mount_get(struct build *b, const struct cache_mount *c, const char *made, int *ret_fd,
-	struct err *err)
+int cache_mount_get(
+	struct txn *t, const struct cache_mount *c, const char *made, int *ret_fd, struct err *err)
 {
 	char data[16];
 	snprintf(data, sizeof(data), "%u", c->number);
-	if (made && renameat2(txn_fd(b->txn), made, c->dir, data, RENAME_NOREPLACE) < 0 &&
+	if (made && renameat2(txn_fd(t), made, c->dir, data, RENAME_NOREPLACE) < 0 &&
 		errno != EEXIST)
 		return err_sys(err, "cannot make a cache mount");
 	*ret_fd = openat(c->dir, data, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

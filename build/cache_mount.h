@@ -10,9 +10,10 @@
 #include "build/mounts.h"
 #include <stdbool.h>
 
-struct build;
 struct err;
 struct step_mount;
+struct store;
+struct txn;
 
 struct cache_mount {
 	char name[DIGEST_STR_MAX]; /* HEX */
@@ -34,10 +35,10 @@ void cache_mount_name(const struct step_mount *m, const struct digest *from, cha
  * c->name and c->sharing are set; id: what it is called. Locks it unless it is busy. Several are to
  * be opened in the order of their names; once one was busy the others come with wait_order, so that
  * whoever holds one that another may wait for never waits for an earlier one. fresh: what is in it
- * goes, once a build and when nobody uses it.
+ * goes, when nobody uses it.
  */
-int cache_mount_open(struct build *b, struct cache_mount *c, const char *id, bool wait_order,
-	bool fresh, struct err *err) __attribute__((warn_unused_result));
+int cache_mount_open(struct store *s, struct txn *t, struct cache_mount *c, const char *id,
+	bool wait_order, bool fresh, struct err *err) __attribute__((warn_unused_result));
 /* Blocks until it is locked; in a forked child that holds for the parent. */
 int cache_mount_wait(const struct cache_mount *c, struct err *err)
 	__attribute__((warn_unused_result));
@@ -45,6 +46,6 @@ int cache_mount_wait(const struct cache_mount *c, struct err *err)
  * Once it is locked: the directory. made: name of a directory in the transaction that it becomes
  * when there is none yet (somebody else's, made meanwhile, wins). *ret_fd: O_PATH.
  */
-int cache_mount_get(struct build *b, const struct cache_mount *c, const char *made, int *ret_fd,
+int cache_mount_get(struct txn *t, const struct cache_mount *c, const char *made, int *ret_fd,
 	struct err *err) __attribute__((warn_unused_result));
 void cache_mount_done(struct cache_mount *c);

@@ -93,9 +93,13 @@ static int open_cache(
 	const struct mount_opts *o = &it->m->o;
 	bool seeded = mount_has_input(it->m);
 	bool shaped = (o->has_mode || o->has_uid || o->has_gid) && !*it->m->source;
+	/* once a build */
+	bool empty = fresh && (seeded || shaped) && !strv_has(&s->b->fresh_caches, it->cache.name);
 	if (cache_mount_open(
-		    s->b, &it->cache, it->m->id, wait_order, fresh && (seeded || shaped), err) < 0)
+		    s->b->store, s->b->txn, &it->cache, it->m->id, wait_order, empty, err) < 0)
 		return err->code;
+	if (empty && it->cache.locked)
+		strv_add(&s->b->fresh_caches, it->cache.name);
 	if (it->cache.exists)
 		return 0;
 	return seeded ? mount_seed_open(s->b, it, err) : mount_make_dir(s->b, it, err);
@@ -137,7 +141,7 @@ static int finish_cache(struct mount_setup *s, struct mount_item *it, struct err
 	if (it->made && shape_cache(it, seeded, err) < 0)
 		return err->code;
 	AUTO_FD int dir = -1;
-	if (cache_mount_get(s->b, &holder->cache, it->made, &dir, err) < 0)
+	if (cache_mount_get(s->b->txn, &holder->cache, it->made, &dir, err) < 0)
 		return err->code;
 	/* whoever shares the cache may have put a link there: it leads nowhere else, and what was
 	 * opened is what is mounted (CVE-2024-23651) */

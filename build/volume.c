@@ -17,20 +17,25 @@ size_t volumes_count(const struct build *b)
 	return b->o->box.n_mounts + b->o->n_overlays;
 }
 
-static int open_overlay(struct build *b, const struct run_mount *m, int *ret_fd, struct err *err)
+int volume_overlay(
+	struct txn *t, const struct run_mount *m, int upper, int work, int *ret_fd, struct err *err)
 {
 	AUTO_FREE char *upper_name = NULL, *work_name = NULL;
-	AUTO_FD int upper = -1, work = -1;
+	AUTO_FD int own_upper = -1, own_work = -1;
 	struct stat st;
-	if (txn_mkdir(b->txn, "upper", &upper_name, &upper, err) < 0 ||
-		txn_mkdir(b->txn, "work", &work_name, &work, err) < 0)
+	if (upper < 0 && txn_mkdir(t, "upper", &upper_name, &own_upper, err) < 0)
+		return err->code;
+	if (work < 0 && txn_mkdir(t, "work", &work_name, &own_work, err) < 0)
 		return err->code;
 	/* the merged root shows the upper's attributes */
-	if (fstat(m->source, &st) < 0 || fchown(upper, st.st_uid, st.st_gid) < 0 ||
-		fchmod(upper, st.st_mode & 07777) < 0)
+	if (own_upper >= 0 &&
+		(fstat(m->source, &st) < 0 || fchown(own_upper, st.st_uid, st.st_gid) < 0 ||
+			fchmod(own_upper, st.st_mode & 07777) < 0))
 		return err_sys(err, "cannot prepare volume '%s'", m->target);
-	const struct snapshot snap = {
-		.lower = &m->source, .n_lower = 1, .upper = upper, .work = work};
+	const struct snapshot snap = {.lower = &m->source,
+		.n_lower = 1,
+		.upper = upper < 0 ? own_upper : upper,
+		.work = work < 0 ? own_work : work};
 	return snapshot_mount(&snap, ret_fd, err) < 0 ? err_wrap(err, "volume '%s'", m->target) : 0;
 }
 
@@ -41,7 +46,7 @@ int volumes_open(struct build *b, struct run_mount *runs, struct volumes *ret, s
 	for (size_t i = 0; i < o->box.n_mounts; i++)
 		*runs++ = o->box.mounts[i];
 	for (; v.n < o->n_overlays; v.n++) {
-		if (open_overlay(b, &o->overlays[v.n], &v.overlays[v.n], err) < 0) {
+		if (volume_overlay(b->txn, &o->overlays[v.n], -1, -1, &v.overlays[v.n], err) < 0) {
 			volumes_close(&v);
 			return err->code;
 		}

@@ -33,7 +33,7 @@ function plain(s,    out, i, c, before, after) {
 }
 
 function c_string(s) {
-	gsub(/\\/, "\\\\", s)
+	gsub(/\\/, "&&", s)
 	gsub(/"/, "\\\"", s)
 	return "\"" s "\\n\"\n\t\t"
 }

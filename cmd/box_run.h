@@ -15,13 +15,6 @@ struct txn;
 /* PATH and TERM where they are missing, then NAME=VALUE or NAME (from here). */
 int box_set_env(const struct strv *words, bool tty, struct map *env, struct err *err)
 	__attribute__((warn_unused_result));
-/* SOURCE:/TARGET[:OPTIONS]. The source is opened here and now: what is mounted later is this very
- * file, whatever its name means by then. To be closed with box_close(). */
-int box_add_volume(const char *text, struct run_spec *spec, struct err *err)
-	__attribute__((warn_unused_result));
-/* --mount type=bind|tmpfs,... as docker and buildah; relative sources are below contextdir. */
-int box_add_mount(const char *text, const char *contextdir, struct run_spec *spec, struct err *err)
-	__attribute__((warn_unused_result));
 /* Frees the spec and closes the sources of its mounts. */
 void box_close(struct run_spec *spec);
 /* Runs it and returns its exit status; 126 and 127 as a shell when it cannot be started. */

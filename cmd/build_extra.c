@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "build/build.h"
 #include "cmd/conf.h"
+#include "cmd/volume_words.h"
 
 #define ARG_FILE_MAX (1 * MIB)
 
@@ -161,62 +162,22 @@ static int apply_env(const struct strv *words, struct map *ret, struct err *err)
 	return 0;
 }
 
-/* What happens anyway: nothing is labelled, no mount gets out of a step, and no device can be
- * opened in a volume. */
-static bool is_harmless(const char *option)
-{
-	static const char *const options[] = {"z", "Z", "private", "rprivate", "nodev"};
-	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (streq(option, options[i]))
-			return true;
-	return false;
-}
-
-static int volume_options(const char *text, struct run_mount *m, bool *ret_overlay, struct err *err)
-{
-	AUTO_STRV struct strv words = STRV_INIT;
-	strv_split(&words, text, ',');
-	STRV_FOREACH (w, &words) {
-		if (streq(*w, "ro"))
-			m->read_only = true;
-		else if (streq(*w, "rw"))
-			m->read_only = false;
-		else if (streq(*w, "O"))
-			*ret_overlay = true;
-		else if (streq(*w, "U"))
-			return err_set(err, ERR_UNSUPPORTED,
-				"option '--volume': 'U' is not supported: owners of this machine's "
-				"files are not changed; chown(1) them before the build");
-		else if (!is_harmless(*w))
-			return err_set(err, ERR_UNSUPPORTED,
-				"option '--volume': '%s' is not one of 'ro', 'rw', 'O', 'z', 'Z', "
-				"'private', 'rprivate', 'nodev'",
-				*w);
-	}
-	return 0;
-}
-
-/* HOST:TARGET[:OPTIONS]. What is opened here is what is mounted. */
 static int add_volume(const char *text, struct build_opts *o, struct err *err)
 {
-	AUTO_STRV struct strv parts = STRV_INIT;
-	struct run_mount m = {.kind = RUN_MOUNT_BIND, .source = -1};
-	strv_split(&parts, text, ':');
-	if (parts.n < 2 || parts.n > 3 || !*parts.v[0] || *parts.v[1] != '/')
-		return err_set(err, ERR_INVALID,
-			"option '--volume': '%s' is not DIRECTORY:/TARGET[:OPTIONS]", text);
-	bool overlay = false;
-	if (parts.n == 3 && volume_options(parts.v[2], &m, &overlay, err) < 0)
+	struct volume_words v;
+	if (volume_words_parse(text, &v, err) < 0)
 		return err->code;
-	m.source = open(parts.v[0], O_PATH | O_CLOEXEC | (overlay ? O_DIRECTORY : 0));
-	if (m.source < 0)
-		return err_sys(err, "option '--volume': cannot open '%s'", parts.v[0]);
-	m.target = path_clean(parts.v[1]);
-	struct run_mount **list = overlay ? &o->overlays : &o->box.mounts;
-	size_t *n = overlay ? &o->n_overlays : &o->box.n_mounts;
+	bool places = v.upper >= 0;
+	volume_words_done(&v);
+	struct run_mount **list = v.overlay ? &o->overlays : &o->box.mounts;
+	size_t *n = v.overlay ? &o->n_overlays : &o->box.n_mounts;
 	*list = xreallocarray(*list, *n + 1, sizeof(**list));
-	(*list)[(*n)++] = m;
+	(*list)[(*n)++] = v.mount;
 	strv_add(&o->volumes, text);
+	if (places)
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--volume': 'upperdir' is not supported: each step has an overlay "
+			"of its own");
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/root.h"
 #include "build/container_tree.h"
 #include "build/platforms.h"
+#include "cmd/box_mount.h"
 #include "cmd/box_run.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
@@ -21,6 +22,7 @@
 #include "layers/settle.h"
 #include "layers/snapshot.h"
 #include "run/spec.h"
+#include "run/userns.h"
 #include "store/containers.h"
 #include "store/images.h"
 #include "store/lowers.h"
@@ -146,8 +148,8 @@ static void add_proxies(struct map *env)
 }
 
 /* All but the command and the root. */
-static int fill_spec(const struct run_args *a, const struct image_config *c, struct run_spec *spec,
-	struct err *err)
+static int fill_spec(const struct run_args *a, const struct image_config *c,
+	struct box_mounts *mounts, struct run_spec *spec, struct err *err)
 {
 	spec->network = RUN_NETWORK_PRIVATE;
 	spec->tty = a->tty == 1;
@@ -160,9 +162,11 @@ static int fill_spec(const struct run_args *a, const struct image_config *c, str
 	if (r == 0)
 		r = box_set_env(&a->env, spec->tty, &spec->env, err);
 	for (size_t i = 0; i < a->volumes.n && r == 0; i++)
-		r = box_add_volume(a->volumes.v[i], spec, err);
+		r = box_add_volume(mounts, a->volumes.v[i], spec, err);
 	for (size_t i = 0; i < a->mounts.n && r == 0; i++)
-		r = box_add_mount(a->mounts.v[i], a->contextdir, spec, err);
+		r = box_add_mount(mounts, a->mounts.v[i], spec, err);
+	if (r == 0)
+		r = box_open_caches(mounts, spec, err);
 	const char *cwd = a->workdir ? a->workdir : c->working_dir;
 	const char *user = a->user ? a->user : c->user;
 	spec->cwd = xstrdup(cwd && *cwd ? cwd : "/");
@@ -204,6 +208,21 @@ static int make_volumes(
 	return r;
 }
 
+/* What programs look for to learn where they are: podman's and buildah's file, and the name. */
+static void add_identity(
+	const struct container *c, struct box_mounts *mounts, struct run_spec *spec)
+{
+	char id[DIGEST_STR_MAX];
+
+	box_add_text(mounts, "/etc/hostname", xasprintf("%s\n", spec->hostname), spec);
+	box_add_text(mounts, "/run/.containerenv",
+		xasprintf("engine=\"mica-%s\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\n"
+			  "imageid=\"%s\"\nrootless=%d\n",
+			MICA_VERSION, c->name, c->id, c->image_name,
+			c->scratch ? "" : digest_hex(&c->image_id, id), userns_is_rootless()),
+		spec);
+}
+
 static int run_on(struct app *app, struct store *s, struct txn *txn, const struct image *image,
 	struct run_spec *spec, struct err *err)
 {
@@ -235,13 +254,15 @@ static int run_image(struct app *app, struct store *s, struct txn *txn, const st
 	AUTO_IMAGE struct image image = {0};
 	const struct image_get_args get = {
 		.pull = a->pull, .platform = &a->platform, .remote = &a->remote, .quiet = a->quiet};
+	struct box_mounts mounts = {
+		.app = app, .s = s, .t = txn, .contextdir = a->contextdir, .get = &get};
 	struct run_spec spec;
 
 	int r = image_get(app, s, &get, rest->v[0], &image, NULL, err);
 	if (r < 0)
 		return r;
 	run_spec_init(&spec);
-	r = fill_spec(a, &image.config, &spec, err);
+	r = fill_spec(a, &image.config, &mounts, &spec, err);
 	if (r == 0)
 		r = set_command(a, &image.config, rest, &spec.argv, err);
 	if (r == 0)
@@ -250,6 +271,7 @@ static int run_image(struct app *app, struct store *s, struct txn *txn, const st
 	if (r == 0)
 		r = run_on(app, s, txn, &image, &spec, err);
 	box_close(&spec);
+	box_mounts_done(&mounts);
 	return r;
 }
 
@@ -272,20 +294,21 @@ static int merge_options(const struct container *c, const struct run_args *own, 
 /* As buildah: neither entry point nor default command, a name of its own, our standard input, and a
  * terminal where we have one. */
 static int container_spec(struct run_args *a, const struct container *c, const struct strv *rest,
-	struct run_spec *spec, struct err *err)
+	struct box_mounts *mounts, struct run_spec *spec, struct err *err)
 {
 	if (a->tty < 0)
 		a->tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	a->interactive = true;
 	if (rest->n <= first_word(rest))
 		return err_set(err, ERR_INVALID, "command must be specified");
-	int r = fill_spec(a, &c->config, spec, err);
+	int r = fill_spec(a, &c->config, mounts, spec, err);
 	for (size_t i = first_word(rest); i < rest->n; i++)
 		strv_add(&spec->argv, rest->v[i]);
 	if (!spec->hostname)
 		spec->hostname = c->hostname ? xstrdup(c->hostname) : xasprintf("%.12s", c->id);
 	if (!map_has(&spec->env, "HOSTNAME"))
 		map_set(&spec->env, "HOSTNAME", spec->hostname);
+	add_identity(c, mounts, spec);
 	return r;
 }
 
@@ -330,14 +353,21 @@ static int run_container(
 	AUTO_STRV struct strv words = STRV_INIT;
 	AUTO_IMAGE struct image base = {0};
 	struct run_args a = {0};
+	struct image_get_args get = {0};
+	struct box_mounts mounts = {.app = app, .get = &get};
 	struct run_spec spec;
 
 	run_spec_init(&spec);
 	int r = container_use(app, rest->v[0], &u, err);
 	if (r == 0)
 		r = merge_options(&u.c, own, &words, &a, err);
+	get = (struct image_get_args){
+		.platform = &a.platform, .remote = &a.remote, .quiet = a.quiet};
+	mounts.s = u.s;
+	mounts.t = u.t;
+	mounts.contextdir = a.contextdir;
 	if (r == 0)
-		r = container_spec(&a, &u.c, rest, &spec, err);
+		r = container_spec(&a, &u.c, rest, &mounts, &spec, err);
 	if (r == 0 && !u.c.scratch)
 		r = image_load(u.s, &u.c.manifest, NULL, &base, err);
 	if (r == 0 && !u.c.scratch)
@@ -348,6 +378,7 @@ static int run_container(
 	if (r == 0 && history_wanted(a.add_history))
 		r = keep_history(&u.c, rest, err);
 	box_close(&spec);
+	box_mounts_done(&mounts);
 	opt_done(run_options, &a);
 	return r;
 }

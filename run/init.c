@@ -95,6 +95,17 @@ static int collect_stdio(struct box *b, struct err *err)
 	return 0;
 }
 
+/* "Not found" is told of a command: one that nobody may run is not a missing one. */
+static int resolve_user(struct box *b, struct err *err)
+{
+	int r = user_resolve(b->root, b->spec->user, &b->user, err);
+	if (r == 0)
+		r = user_add_groups(b->root, &b->spec->groups, &b->user, err);
+	if (r == ERR_NOT_FOUND)
+		r = err->code = ERR_INVALID;
+	return r;
+}
+
 /* The order matters; each step says why it is where it is. */
 static int build_box(struct box *b, struct err *err)
 {
@@ -109,9 +120,7 @@ static int build_box(struct box *b, struct err *err)
 		r = rootfs_attach(b, err);
 	/* the image's own accounts, before anything is mounted over /etc */
 	if (r == 0)
-		r = user_resolve(b->root, b->spec->user, &b->user, err);
-	if (r == 0)
-		r = user_add_groups(b->root, &b->spec->groups, &b->user, err);
+		r = resolve_user(b, err);
 	/* while the old root is there: devices are bound from it, and proc is only allowed where a
 	 * full one is visible */
 	if (r == 0)

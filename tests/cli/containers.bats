@@ -78,6 +78,8 @@ container_config() { # CONTAINER JQ_FILTER
 	run mica run c
 	[ "$status" = 125 ]
 	run -127 mica run c nosuchprogram
+	run --separate-stderr mica run --user nobody c true
+	assert_error "no user 'nobody'"
 }
 
 @test "the entry point and the default command are not run" {
@@ -107,8 +109,55 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica run --contextdir "$PWD" --mount type=bind,src=dir,target=/d c cat /d/f)" = seen ]
 	mica run --mount type=tmpfs,target=/t,tmpfs-size=1m c -- sh -c 'grep -q " /t tmpfs" /proc/mounts && echo >/t/x'
 	mica run c -- sh -c '[ ! -e /d ] && [ ! -e /t ]'
-	run --separate-stderr mica run --mount type=cache,target=/c c true
-	assert_error "type 'cache'"
+	[ "$(mica run --mount type=bind,from=busybox,src=etc,target=/e c head -c 4 /e/passwd)" = root ]
+	run ! mica run --mount type=bind,from=busybox,src=etc,target=/e c touch /e/new
+	mica run --mount type=tmpfs,target=/t,tmpfs-mode=0700 c -- sh -c '[ "$(stat -c %a /t)" = 700 ]'
+	run --separate-stderr mica run --mount type=secret,target=/c c true
+	assert_error "type 'secret'"
+	run --separate-stderr mica run --mount type=tmpfs,target=/c,tmpfs-mode=9 c true
+	assert_error "'9' is not an octal mode"
+	[ -z "$(ls -A "$MICA_ROOT"/containers/*/upper)" ]
+}
+
+@test "a cache mount of run is that of RUN, and is there again" {
+	mica from -q --name c busybox
+	mica run --mount type=cache,target=/m,mode=0750,uid=5 c -- sh -c '[ "$(stat -c %a:%u /m)" = 750:5 ]'
+	mica run --mount type=cache,target=/c c -- sh -c 'mkdir /c/sub && echo kept >/c/sub/f'
+	[ "$(mica run --mount type=cache,target=/c,src=sub c cat /c/f)" = kept ]
+	[ "$(mica run --mount type=cache,id=/c,target=/other,sharing=locked c cat /other/sub/f)" = kept ]
+	containerfile <<-'END'
+		FROM busybox
+		RUN --mount=type=cache,target=/c cat /c/sub/f >/f
+	END
+	mica build -q -t t ctx
+	[ "$(in_image t cat /f)" = kept ]
+	run --separate-stderr mica run --mount type=cache,target=/c,sharing=no c true
+	assert_error "'sharing=no' is not one of"
+}
+
+@test "a volume as an overlay: changes are thrown away, or lie where one says" {
+	mkdir -p 'l:ow' up work
+	echo low >l:ow/f
+	mica from -q --name c -v "$PWD/l\:ow:/v:O" busybox
+	[ "$(mica run c -- sh -c 'echo new >/v/g && cat /v/f /v/g')" = "low
+new" ]
+	[ "$(mica run c ls /v)" = f ]
+	mica run -v "$PWD/l\:ow:/k:O,upperdir=$PWD/up,workdir=$PWD/work" c -- sh -c 'echo kept >/k/g'
+	[ "$(cat up/g)" = kept ]
+	[ "$(ls l:ow)" = f ]
+	mica run -v "$PWD/up:/v:rw,rshared,z" c test -e /v/g
+	run --separate-stderr mica run -v "$PWD/up:/k:upperdir=$PWD/up" c true
+	assert_error "are for 'O'"
+	run --separate-stderr mica run -v "$PWD/up:/k:noexec" c true
+	assert_error "'noexec' is not one of"
+}
+
+@test "a command finds out where it runs" {
+	mica from -q --name c busybox
+	[ "$(mica run --hostname h c cat /etc/hostname)" = h ]
+	[ "$(mica run c -- sh -c '. /run/.containerenv && echo $name $image $rootless')" = "c docker.io/library/busybox:latest 0" ]
+	[ "$(mica run c -- sh -c '. /run/.containerenv && echo $id')" = "$(mica inspect --type container --format '{{.ContainerID}}' c)" ]
+	[ -z "$(ls -A "$MICA_ROOT"/containers/*/upper)" ]
 }
 
 # --- copy and add ---

@@ -94,7 +94,8 @@ ro" ]
 	refused "is not DIRECTORY:/TARGET" -v host
 	refused "cannot open 'none'" -v none:/v
 	refused "'U' is not supported: owners" -v host:/v:U
-	refused "'shared' is not one of" -v host:/v:shared
+	refused "'noexec' is not one of" -v host:/v:noexec
+	refused "'upperdir' is not supported" -v host:/v:O,upperdir=host,workdir=host
 }
 
 @test "--volume with O: each step may change it, and nothing of that stays" {
