@@ -69,7 +69,7 @@ static int finish_commits(struct build *b, bool wait, struct err *err)
 	for (size_t i = 0; i < b->n_links; i++) {
 		struct link *l = b->links[i];
 		if (!l->committed && link_commit_finish(b, l, wait, err) < 0)
-			return commit_error(l->step, err);
+			return commit_error(b, l->step, err);
 	}
 	return records_flush(b, err);
 }

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "base/stream.h"
 #include "build/build.h"
 #include "build/output_file.h"
@@ -183,7 +184,9 @@ static int write_to(struct store *s, struct txn *t, const struct output *o,
 int output_write(struct store *s, struct txn *t, const struct output *o,
 	const struct output_opts *opts, const struct build_result *r, struct err *err)
 {
-	if (write_to(s, t, o, opts, r, err) < 0)
-		return err_wrap(err, "output '%s'", o->text);
-	return 0;
+	if (write_to(s, t, o, opts, r, err) == 0)
+		return 0;
+	if (o->dest && !streq(o->dest, "-"))
+		room_tell(o->dest, err);
+	return err_wrap(err, "output '%s'", o->text);
 }

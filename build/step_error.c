@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "base/room.h"
 #include "base/root.h"
 #include "build/build_internal.h"
 #include "build/chain.h"
@@ -15,6 +16,7 @@
 #include "layers/snapshot.h"
 #include "run/exec_explain.h"
 #include "run/sandbox.h"
+#include "store/store.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -100,13 +102,12 @@ static void look_into(struct build *b, const struct stage_run *r, struct buf *re
 static void look_at_disk(const struct stage_run *r, struct buf *ret)
 {
 	struct statfs s;
-	char room[16];
 	if (r->upper_fd < 0 || fstatfs(r->upper_fd, &s) < 0)
 		return;
 	uint64_t available = (uint64_t)s.f_bavail * (uint64_t)s.f_bsize;
 	if (available < FULL)
-		buf_addf(ret, "; the disk of the store is full (%s free)",
-			num_human_size(available, room, sizeof(room)));
+		buf_addf(ret, "; the disk of the store is full (%llu bytes are free)",
+			(unsigned long long)available);
 	else if (s.f_files && !s.f_ffree)
 		buf_addstr(ret, "; the disk of the store has no more inodes");
 }
@@ -130,15 +131,17 @@ int step_error(
 		return err->code;
 	}
 	struct err why = *err;
+	room_tell(store_path(b->store), &why);
 	(void)containerfile_error(
 		s->at.file, s->at.inst->pos, err, why.code, "%s: %s", s->at.inst->name, why.msg);
 	err->sys = why.sys;
 	return err->code;
 }
 
-int commit_error(const struct step *s, struct err *err)
+int commit_error(struct build *b, const struct step *s, struct err *err)
 {
 	struct err why = *err;
+	room_tell(store_path(b->store), &why);
 	(void)containerfile_error(s->at.file, s->at.inst->pos, err, why.code,
 		"%s: cannot store its layer: %s", s->at.inst->name, why.msg);
 	err->sys = why.sys;

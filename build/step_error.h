@@ -13,4 +13,4 @@ struct step;
 int step_error(
 	struct build *b, struct stage_run *r, const struct sandbox_result *result, struct err *err);
 /* Of a layer that could not be stored after the step itself had ended well. */
-int commit_error(const struct step *s, struct err *err);
+int commit_error(struct build *b, const struct step *s, struct err *err);

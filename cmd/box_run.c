@@ -14,6 +14,7 @@
 #include "base/strv.h"
 #include "cmd/attach.h"
 #include "cmd/cmd.h"
+#include "cmd/full_disk.h"
 #include "cmd/text.h"
 #include "run/network.h"
 #include "run/sandbox.h"
@@ -105,5 +106,7 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec, struct err 
 	}
 	if (result.pids_limit_hit)
 		out_warn(&app->out, "the limit of processes was reached");
+	if (result.status)
+		full_disk_warn(app, txn_fd(txn));
 	return result.status;
 }

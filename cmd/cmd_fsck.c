@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
@@ -29,6 +31,14 @@ static int fsck_run(struct app *app, void *args, const struct strv *rest, struct
 	if (r == 0)
 		r = a->repair ? store_repair(s, &result, &problems, err)
 		              : store_check(s, &result, &problems, err);
+	if (r < 0 && !a->repair && err_is_sys(err, EROFS)) {
+		/* nobody writes there, so no lock is wanted */
+		err_clear(err);
+		store_close(take(s));
+		r = app_store(app, true, &s, err);
+		if (r == 0)
+			r = store_check(s, &result, &problems, err);
+	}
 	if (r < 0)
 		return r;
 	STRV_FOREACH (line, &problems)

@@ -12,6 +12,7 @@
 #include "cmd/cmd.h"
 #include "cmd/collect.h"
 #include "cmd/commands.h"
+#include "cmd/full_disk.h"
 #include "cmd/global.h"
 #include "cmd/help.h"
 #include "cmd/version.h"
@@ -189,6 +190,8 @@ int main(int argc, char *argv[])
 	(void)signal(SIGPIPE, SIG_IGN);
 	out_init(&app.out);
 	int r = dispatch(&app, argc, argv, &err);
+	if (r < 0)
+		full_disk_clear(&app, &err);
 	int status = r;
 	if (r == ERR_COMMAND)
 		status = err.sys;

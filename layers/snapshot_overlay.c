@@ -364,14 +364,35 @@ static int mount_by_mount(
 	return code;
 }
 
+/* Where it cannot make its work directory (a full disk), overlay mounts without an upper directory
+ * that can be written to, and tells the kernel's log alone. */
+static int check_writable(const struct snapshot *s, int fd, struct err *err)
+{
+	static const char probe_name[] = "probe";
+	struct statfs fs;
+	if (s->upper < 0 || fstatfs(fd, &fs) < 0 || !(fs.f_flags & MS_RDONLY))
+		return 0;
+	if (mkdirat(s->work, probe_name, 0700) == 0) {
+		(void)unlinkat(s->work, probe_name, AT_REMOVEDIR);
+		errno = ENOSPC; /* it wanted more than we did */
+	}
+	return err_sys(err, "overlay cannot make its work directory");
+}
+
 int snapshot_overlay_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 {
+	AUTO_FD int fd = -1;
 	probe();
 	bool userxattr = false;
 	int r = choose_xattrs(s, &userxattr, err);
 	if (r < 0)
 		return r;
-	if (known_way == SNAPSHOT_MOUNT)
-		return mount_by_mount(s, s->n_lower, userxattr, ret_fd, err);
-	return mount_by_fsconfig(s, s->n_lower, userxattr, ret_fd, err);
+	r = known_way == SNAPSHOT_MOUNT ? mount_by_mount(s, s->n_lower, userxattr, &fd, err)
+	                                : mount_by_fsconfig(s, s->n_lower, userxattr, &fd, err);
+	if (r == 0)
+		r = check_writable(s, fd, err);
+	if (r < 0)
+		return r;
+	*ret_fd = take_fd(&fd);
+	return 0;
 }

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/progress.h"
+#include "base/room.h"
 #include "base/stream.h"
 #include "image/descriptor.h"
 #include "layers/apply.h"
@@ -348,14 +349,28 @@ static int advance(struct store *s, struct txn *t, struct source *source, struct
 	return 1;
 }
 
+/* Before anything is fetched: the blobs alone take so much. */
+static int check_room(struct store *s, const struct fetch *fetches, size_t n, struct err *err)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t size = fetches[i].has_blob ? 0 : fetches[i].w->desc->size;
+		sum = size > UINT64_MAX - sum ? UINT64_MAX : sum + size;
+	}
+	return room_check(store_fd(s), store_path(s), sum, err);
+}
+
 int fetch_layers(struct store *s, struct txn *t, struct source *source, const struct wanted *w,
 	size_t n, struct progress *progress, bool *ret_fetched, struct err *err)
 {
 	AUTO_FREE struct fetch *fetches = xcalloc(n ? n : 1, sizeof(*fetches));
 	size_t count = plan(s, w, n, fetches, progress);
-	int r = count ? 1 : 0;
-	if (count && ret_fetched)
-		*ret_fetched = true;
+	int r = count ? check_room(s, fetches, count, err) : 0;
+	if (r == 0 && count) {
+		if (ret_fetched)
+			*ret_fetched = true;
+		r = 1;
+	}
 	while (r > 0)
 		r = advance(s, t, source, fetches, count, progress, err);
 	for (size_t i = 0; i < count; i++)

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "base/room.h"
 #include "image/docker_schema2.h"
 #include "image/media_type.h"
 #include "image/reference.h"
@@ -327,7 +328,17 @@ static int push_local(struct store *s, enum transport transport, const char *res
 	case TRANSPORT_REGISTRY:
 		return err_set(err, ERR_UNSUPPORTED, "'%s' is in a registry", rest);
 	}
-	return r < 0 ? r : push_to(s, sink, doc, o, err);
+	if (r == 0)
+		r = push_to(s, sink, doc, o, err);
+	if (r < 0) {
+		/* PATH[:NAME] */
+		AUTO_FREE char *path = xstrdup(rest);
+		char *last = strrchr(path, '/');
+		last = last ? last : path;
+		last[strcspn(last, ":")] = '\0';
+		room_tell(path, err);
+	}
+	return r;
 }
 
 int image_push(struct store *s, const struct descriptor *image, const char *name,

@@ -97,7 +97,11 @@ moments() { # COMMAND...: again and again, and copied meanwhile
 		RUN head -c 3000000 /dev/urandom >/r; for i in $(seq 200); do echo $i >/f$i; done
 		RUN rm /f1?; head -c 2000000 /dev/urandom >/s
 	END
-	moments mica build -q --no-cache --network=none -t built ctx
+	build_anew() {
+		mica prune --build-cache >/dev/null # the one before has no name
+		mica build -q --no-cache --network=none -t built ctx
+	}
+	moments build_anew
 }
 
 @test "at random moments of a pull" {

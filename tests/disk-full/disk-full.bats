@@ -1,0 +1,219 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The disk fills up at each tenth of what a command writes: it says in one line how much is free and how much it needs, the store is as it
+# was, the room is given back, and the command works as soon as there is some. DISK_FULL_TENTHS says at which tenths, some at first.
+load ../cli/lib.bash
+
+setup_file() {
+	file_setup registry busybox
+	(
+		cd "$T" || exit
+		mkdir tree
+		for i in 1 2 3; do
+			head -c 1000000 /dev/urandom >"tree/noise$i"
+			plain_tar "l$i.tar" tree
+			rm "tree/noise$i"
+		done
+		make_layout noise '{"Env":["PATH=/bin"]}' l1.tar l2.tar l3.tar
+		to_registry noise library/noise:latest
+		mkdir context
+		head -c 1500000 /dev/urandom >context/noise
+		for i in $(seq 200); do echo "$i" >"context/f$i"; done
+		printf 'FROM busybox\nCOPY f* noise /ctx/\nRUN cp -r /ctx /ctx2\n' >context/Containerfile
+	)
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "mounting needs root"
+	test_setup
+	: "${DISK_FULL_TENTHS:=0 4 8}"
+	truncate -s 96M disk
+	mkfs.ext4 -q -m 0 -E lazy_itable_init=0,lazy_journal_init=0 disk
+	mkdir full
+	mount -o loop disk full || skip "there are no loop devices"
+	MICA_ROOT=$D/full/store
+	mica pull -q busybox
+	mica tag busybox localhost/kept
+}
+
+teardown() {
+	cd /
+	for dir in full few; do
+		! mountpoint -q "$D/$dir" || umount "$D/$dir"
+	done
+	test_teardown
+}
+
+available() { # in bytes
+	sync -f full
+	df -B1 --output=avail full | tail -1
+}
+
+fill() { # BYTES: as many are left
+	local n
+	n=$(($(available) - $1 - 1048576)) # the file system wants some for itself
+	[ $n -le 0 ] || fallocate -l $n full/filler1
+	n=$(($(available) - $1))
+	[ $n -le 0 ] || head -c $n /dev/zero 2>/dev/null >full/filler2 || true
+}
+
+# COMMAND at each tenth of what it writes, or, when that is next to nothing, of 64 KiB; UNDO takes back what it did. A build may end as its
+# step does.
+fills_up() { # UNDO COMMAND...
+	local undo=$1 before needs tenth failed=0
+	shift
+	$undo
+	before=$(available)
+	mica "$@" >out 2>&1 || fail "$*: $(cat out)"
+	needs=$((before - $(available)))
+	[ $needs -gt 65536 ] || needs=65536
+	$undo
+	before=$(available)
+	for tenth in $DISK_FULL_TENTHS; do
+		fill $((needs * tenth / 10))
+		run --separate-stderr mica "$@"
+		if [ "$status" != 0 ]; then
+			failed=$((failed + 1))
+			told "$1" || fail "$*, at $tenth tenths: status $status: $stderr"
+			mica images >/dev/null
+		fi
+		mica fsck >out 2>&1 || fail "$*, at $tenth tenths: $(cat out)"
+		in_image kept true >out 2>&1 || grep -qi 'no space left' out || fail "$*, at $tenth tenths: $(cat out)"
+		rm -f full/filler?
+		# what had been made when there was no more room is cached, and what was logged is kept
+		rm -rf "$MICA_ROOT/logs"
+		# blobs that are whole are of use to the next push to that directory; what got into a container is its user's
+		rm -rf full/out
+		[ "$1" != copy ] && [ "$1" != run ] || $undo
+		[ "$1" != build ] || mica prune --build-cache >/dev/null
+		[ "$status" = 0 ] || given_back "$before" || fail "$*, at $tenth tenths: $((before - $(available))) bytes are lost"
+		[ "$status" != 0 ] || $undo
+		mica "$@" >out 2>&1 || fail "$*, repeated after $tenth tenths: $(cat out)"
+		$undo
+		[ -z "$(ls -A "$MICA_ROOT/tmp")" ] || fail "$*: left in tmp: $(ls -A "$MICA_ROOT/tmp")"
+		before=$(available)
+	done
+	echo "# $1: $failed of $(wc -w <<<"$DISK_FULL_TENTHS") did not fit into $needs bytes" >&3
+}
+
+# One line of ours, with how much there is, and that it is not enough.
+told() { # COMMAND
+	if [ "$1" = run ] && [ "$status" != 125 ]; then
+		grep -qE '^mica: warning: the disk of the store is full \([0-9]+ bytes are free\)$' <<<"$stderr"
+		return
+	fi
+	[ "$(grep '^mica: ' <<<"$stderr" | grep -vc '^mica: warning: ')" = 1 ] || return 1
+	grep -qE "^mica: .*(no space left on device.* \([0-9]+ (bytes|inodes) are free in '.*', (more|at least [0-9]+) are needed\)|the disk of the store is full \([0-9]+ bytes are free\))" <<<"$stderr"
+}
+
+given_back() { # BYTES: as many are there again, but for a few blocks of directories
+	[ $(($1 - $(available))) -le 65536 ]
+}
+
+nothing() {
+	rm -rf full/out* "${MICA_ROOT:?}/logs"
+	mica rmi -f noise another list >/dev/null 2>&1 || true
+	mica prune --build-cache >/dev/null
+}
+
+@test "pull, load" {
+	fills_up nothing pull -q noise
+	fills_up nothing pull -q "oci:$T/noise:latest"
+	skopeo copy -q "oci:$T/noise:latest" "docker-archive:$D/noise.tar:noise:latest"
+	fills_up nothing load -i noise.tar
+}
+
+@test "build" {
+	fills_up nothing build -q --network=none -t another "$T/context"
+}
+
+@test "push, save" {
+	mica build -q --network=none -t kept2 "$T/context"
+	fills_up nothing push -q kept2 "oci:$D/full/out:x"
+	fills_up nothing push -q kept2 "dir:$D/full/out"
+	fills_up nothing push -q kept2 "oci-archive:$D/full/out.tar"
+	fills_up nothing push -q kept2 "docker-archive:$D/full/out.tar"
+	fills_up nothing save -q -o full/out.tar kept2
+	fills_up nothing build -q --network=none -o "$D/full/out" "$T/context"
+	fills_up nothing build -q --network=none -o "type=tar,dest=$D/full/out.tar" "$T/context"
+	fills_up nothing build -q --network=none -o "type=oci,dest=$D/full/out.tar" "$T/context"
+}
+
+@test "from, run, copy, commit" {
+	no_containers() {
+		mica rm -a >/dev/null
+		nothing
+	}
+	fills_up no_containers from --name c busybox
+	with_container() {
+		no_containers
+		mica from --name c busybox >/dev/null
+	}
+	fills_up with_container copy -q c "$T/context" /ctx
+	fills_up with_container config --label a=b c
+	fills_up with_container run c sh -c 'head -c 2000000 /dev/zero >/x'
+	mica copy -q c "$T/context" /ctx
+	fills_up nothing commit -q c another
+}
+
+@test "tag, manifest, untag, rmi, prune" {
+	fills_up nothing tag kept another
+	fills_up nothing manifest create list kept
+	tagged() {
+		mica tag kept two
+	}
+	fills_up tagged untag kept two
+	fills_up tagged rmi two
+	mica rmi two
+	fills_up true prune --build-cache
+	fills_up true fsck
+	fills_up true du
+	fills_up true images
+}
+
+@test "inodes run out before bytes do" {
+	local left
+	mkdir few
+	mount -t tmpfs -o size=64m,nr_inodes=1000 mica-test few
+	MICA_ROOT=$D/few/store
+	mica pull -q busybox
+	mica tag busybox localhost/kept
+	for left in 0 3 30 100; do
+		mkdir few/filler
+		for i in $(seq $(($(df --output=iavail few | tail -1) - left))); do : >"few/filler/$i"; done
+		for command in "pull -q noise" "build -q --network=none -t another $T/context" "from busybox" "push -q kept oci:few/out"; do
+			# shellcheck disable=SC2086
+			run --separate-stderr mica $command
+			if [ "$status" != 0 ]; then
+				grep '^mica: ' <<<"$stderr" | grep -q "no space left on device\|has no more inodes" || fail "$command with $left inodes: $stderr"
+				[ $left != 0 ] || [[ "$stderr" == *"(0 inodes are free in '"* ]] || fail "$command: $stderr"
+			fi
+		done
+		mica fsck
+		rm -rf few/filler few/out
+		mica rm -a >/dev/null
+		mica rmi -f noise another >/dev/null 2>&1 || true
+		mica prune --build-cache >/dev/null
+		in_image kept true
+	done
+}
+
+@test "a store on a disk that cannot be written to can be looked at" {
+	mica from --name c busybox
+	sync -f full
+	mount -o remount,ro full
+	for command in images "inspect kept" "history kept" containers du fsck info "manifest exists nothing" "cache ls"; do
+		# shellcheck disable=SC2086
+		mica $command >out 2>&1 || [ "$command" = "manifest exists nothing" ] || fail "$command: $(cat out)"
+	done
+	for command in "pull -q noise" "build -q $T/context" "from busybox" "tag kept two" "rmi kept" "prune" "commit -q c x" "rm c" "run c true" \
+		"push -q kept oci:out:x" "fsck --repair" "untag kept kept" "config --label a=b c"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr mica $command
+		assert_error "'$D/full/store'.*: read-only file system$"
+	done
+}
