@@ -127,8 +127,8 @@ names() { # and whether they are only read
 	echo 99 >shared/version
 	run --separate-stderr mica --storage-opt "additionalimagestore=$D/shared" images
 	assert_error "additional store: the store '$D/shared' has version 99"
-	run --separate-stderr mica --storage-opt overlay.size=3g images
-	assert_error "'overlay.size=3g' is not 'additionalimagestore=DIR'"
+	run --separate-stderr mica --storage-opt overlay.colour=blue images
+	assert_error "'overlay.colour=blue' is not known"
 	mica --storage-opt "additionalimagestore=$MICA_ROOT" images
 }
 
