@@ -128,7 +128,7 @@ names() { # and whether they are only read
 	run --separate-stderr mica --storage-opt "additionalimagestore=$D/shared" images
 	assert_error "additional store: the store '$D/shared' has version 99"
 	run --separate-stderr mica --storage-opt overlay.colour=blue images
-	assert_error "'overlay.colour=blue' is not known"
+	assert_error "'overlay.colour=blue' is not 'additionalimagestore=DIR'"
 	mica --storage-opt "additionalimagestore=$MICA_ROOT" images
 }
 
