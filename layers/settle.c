@@ -33,10 +33,29 @@ static int set_time(int fd, const struct stat *st, struct err *err)
 	return futimens(fd, times) < 0 ? err_sys(err, "cannot set the time of a directory") : 0;
 }
 
-static int settle_tree(struct settle *s, int fd, const struct merged *below, struct err *err);
+/*
+ * A directory that took the place of another, or of which all below is hidden: whiteouts for the
+ * names that are gone say the same, and let what was made again as it was be found out.
+ */
+static int show_below(int fd, const struct merged *below, const struct stat *st, struct err *err)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	if (merged_names(below, &names, err) < 0)
+		return err->code;
+	STRV_FOREACH (name, &names)
+		if (whiteout_make(fd, *name) < 0 && errno != EEXIST)
+			return err_sys(err, "cannot make a whiteout of '%s'", *name);
+	if (whiteout_clear_opaque(fd) < 0)
+		return err_sys(err, "cannot change a directory");
+	return names.n ? set_time(fd, st, err) : 0;
+}
 
-static int settle_dir(
-	struct settle *s, int dirfd, const char *name, const struct merged *below, struct err *err)
+static int settle_tree(
+	struct settle *s, int fd, const struct merged *below, bool hidden, struct err *err);
+
+/* hidden: nothing of below was seen here. */
+static int settle_dir(struct settle *s, int dirfd, const char *name, const struct merged *below,
+	bool hidden, struct err *err)
 {
 	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	AUTO_MERGED struct merged sub = {0};
@@ -46,17 +65,18 @@ static int settle_dir(
 		return err_sys(err, "cannot open '%s'", name);
 	if (merged_enter(below, name, &sub, err) < 0)
 		return err->code;
+	/* the marks are on the topmost directory alone */
+	if (hidden && sub.n && s->foreign && whiteout_set_opaque(fd) < 0)
+		return err_sys(err, "cannot change '%s'", name);
 	if (s->foreign && settle_fuse_dir(fd, name, below, &sub, &st, err) < 0)
 		return err->code;
-	bool opaque = whiteout_is_opaque(fd);
-	if (opaque && sub.n == 0 && whiteout_clear_opaque(fd) < 0)
-		return err_sys(err, "cannot change '%s'", name);
-	static const struct merged nothing;
-	bool merges = sub.n && !opaque;
+	hidden |= whiteout_is_opaque(fd);
+	if (hidden && show_below(fd, &sub, &st, err) < 0)
+		return err_wrap(err, "'%s'", name);
 	/* the kernel leaves no marks in what is new */
-	if ((merges || s->foreign) && settle_tree(s, fd, merges ? &sub : &nothing, err) < 0)
+	if ((sub.n || s->foreign) && settle_tree(s, fd, &sub, hidden, err) < 0)
 		return err->code;
-	if (!merges)
+	if (!sub.n)
 		return 0;
 	if (settle_same(dirfd, name, &st, below, &same, err) < 0)
 		return err->code;
@@ -66,13 +86,13 @@ static int settle_dir(
 }
 
 static int settle_item(struct settle *s, int dirfd, const struct walk_item *item,
-	const struct merged *below, struct err *err)
+	const struct merged *below, bool hidden, struct err *err)
 {
 	struct stat st;
 	size_t at;
 	bool same = false;
 	if (item->type == DT_DIR)
-		return settle_dir(s, dirfd, item->name, below, err);
+		return settle_dir(s, dirfd, item->name, below, hidden, err);
 	if (item->whiteout)
 		return merged_stat(below, item->name, &st, &at)
 		               ? 0
@@ -90,8 +110,9 @@ static int settle_item(struct settle *s, int dirfd, const struct walk_item *item
 	return same ? remove_name(dirfd, item->name, 0, err) : 0;
 }
 
-/* below: what the directory is merged with; nothing for one that is new or opaque. */
-static int settle_tree(struct settle *s, int fd, const struct merged *below, struct err *err)
+/* below: what the directory is merged with; nothing for one that is new. */
+static int settle_tree(
+	struct settle *s, int fd, const struct merged *below, bool hidden, struct err *err)
 {
 	AUTO_WALK_LIST struct walk_list list = {0};
 	struct stat before, after;
@@ -104,7 +125,8 @@ static int settle_tree(struct settle *s, int fd, const struct merged *below, str
 		return err->code;
 	s->depth++;
 	for (size_t i = 0; i < list.n; i++)
-		if (!list.items[i].descend && settle_item(s, fd, &list.items[i], below, err) < 0)
+		if (!list.items[i].descend &&
+			settle_item(s, fd, &list.items[i], below, hidden, err) < 0)
 			return err->code;
 	s->depth--;
 	if (fstat(fd, &after) < 0)
@@ -141,5 +163,5 @@ int snapshot_settle(const struct snapshot *snap, struct timespec begun, struct e
 	if (merged_root(snap->lower, snap->n_lower, &below, err) < 0)
 		return err->code;
 	return copied ? snapshot_copy_settle(snap->work, snap->upper, &below, begun, err)
-	              : settle_tree(&s, fd, &below, err);
+	              : settle_tree(&s, fd, &below, false, err);
 }

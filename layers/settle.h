@@ -5,8 +5,8 @@
  * exactly what differs from the layers below:
  * - a file, link or device that is as it was (opened for writing and left alone) is not in it,
  *   nor a directory that differs in nothing but its time and holds no change (so BuildKit sees it);
- * - a whiteout stands only where something is hidden, and a directory is opaque only if it took the
- *   place of another one.
+ * - a whiteout stands only where something is hidden, and no directory is opaque: of one that took
+ *   the place of another, too, only what differs is there (so BuildKit sees it).
  * What fuse-overlayfs writes is translated, and of a copied tree the changes are moved here.
  */
 #pragma once

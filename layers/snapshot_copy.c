@@ -363,35 +363,30 @@ static int move_dir(struct mover *m, int from, const char *name, const struct st
 	return r;
 }
 
-static int move_whole(struct mover *m, int from, const char *name, const struct stat *st,
-	const struct merged *below, struct place *to, struct err *err)
+static int move_whole(
+	struct mover *m, int from, const char *name, struct place *to, struct err *err)
 {
-	struct stat old;
-	size_t at;
 	if (place_need(to, err) < 0)
 		return err->code;
-	if (renameat(from, name, to->fd, name) < 0)
-		return err_sys(err, "cannot move '%s'", m->path.data);
-	if (!S_ISDIR(st->st_mode) || !merged_stat(below, name, &old, &at) || !S_ISDIR(old.st_mode))
-		return 0;
-	AUTO_FD int fd = openat(to->fd, name, DIR_FLAGS);
-	if (fd < 0 || whiteout_set_opaque(fd) < 0)
-		return err_sys(err, "cannot mark '%s' as opaque", m->path.data);
-	return 0;
+	return renameat(from, name, to->fd, name) < 0
+	               ? err_sys(err, "cannot move '%s'", m->path.data)
+	               : 0;
 }
 
 static int move_name(struct mover *m, int from, const char *name, const struct merged *below,
 	struct place *to, struct err *err)
 {
-	struct stat st;
+	struct stat st, old;
 	uint64_t mark;
+	size_t at;
 	bool same = false;
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, "cannot stat '%s'", m->path.data);
 	if (mark_of(from, name, m->path.data, &mark, err) < 0)
 		return err->code;
 	bool copy = is_copy(m, mark);
-	if (copy && S_ISDIR(st.st_mode))
+	if (S_ISDIR(st.st_mode) &&
+		(copy || (merged_stat(below, name, &old, &at) && S_ISDIR(old.st_mode))))
 		return move_dir(m, from, name, &st, below, to, err);
 	if (copy && settle_before(st.st_ctim, m->copied.over))
 		return 0;
@@ -399,7 +394,7 @@ static int move_name(struct mover *m, int from, const char *name, const struct m
 		!S_ISDIR(st.st_mode) && st.st_nlink == 1 && settle_before(st.st_mtim, m->begun);
 	if (maybe_same && settle_same(from, name, &st, below, &same, err) < 0)
 		return err->code;
-	return same ? 0 : move_whole(m, from, name, &st, below, to, err);
+	return same ? 0 : move_whole(m, from, name, to, err);
 }
 
 static int move_tree(

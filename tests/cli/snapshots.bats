@@ -37,6 +37,7 @@ RUN echo more >>/a/b/one; rm -rf /a/b/c; mkdir /a/b/c; echo new >/a/b/c/new
 RUN rm /a/link; mkdir /a/link; rm -r /a/b; echo file >/a/b; mv /keep /moved; mv /dir/sub/x /dir/sub/y
 RUN mkdir /q; chown 5:6 /q; chmod 700 /moved; ln /bin/busybox /bin/another; cp -a /bin/busybox /bin/copy; mknod /q/null c 1 3
 COPY --chown=3:4 file /q/
+RUN cp -a /dir /saved; rm -r /dir; mkdir -p /dir/sub/new; cp -a /saved/sub/y /dir/sub/; rm -r /saved
 COPY --link file /linked/file
 RUN touch -h -d "2002-02-02 00:00:00" /a/b; chmod u+s /bin/copy; rm -rf /dir; mkdir /dir
 
@@ -84,10 +85,13 @@ layers_of() { # IMAGE
 	printf 'FROM localhost/b\nRUN touch /keep/x && rm /keep/x && echo 1 >/dir/sub/x\n' | mica build -q --network=none -t c -f - ctx
 	layer=$(manifest_of c | jq -r '.layers[-1].digest')
 	[ "$(tar tf "$MICA_ROOT/blobs/sha256/${layer#sha256:}" | sort | xargs)" = "dir/ dir/sub/ dir/sub/x" ]
-	printf 'FROM localhost/b\nRUN mkdir /n /n/m /a/n; rmdir /keep; mkdir /keep\n' | mica build -q --network=none -t n -f - ctx
+	printf 'FROM localhost/b\nRUN mkdir /n /n/m /a/n; rmdir /keep; mkdir /keep; cp -a /dir /d; rm -r /dir; mkdir -p /dir/sub; cp -a /d/sub/x /dir/sub; rm -r /d\n' | mica build -q --network=none -t n -f - ctx
 	layer=$(manifest_of n | jq -r '.layers[-1].digest')
-	# Only a directory that took another one's place hides it.
-	[ "$(tar tf "$MICA_ROOT/blobs/sha256/${layer#sha256:}" | sort | xargs)" = "a/ a/n/ keep/ keep/.wh..wh..opq n/ n/m/" ]
+	# Nor one that was made again as it was.
+	[ "$(tar tf "$MICA_ROOT/blobs/sha256/${layer#sha256:}" | sort | xargs)" = "a/ a/n/ n/ n/m/" ]
+	printf 'FROM localhost/b\nRUN rm -r /dir; mkdir /dir /dir/new; rm -r /a; mkdir -m 700 /a; touch /a/fifo\n' | mica build -q --network=none -t n -f - ctx
+	layer=$(manifest_of n | jq -r '.layers[-1].digest')
+	[ "$(tar tf "$MICA_ROOT/blobs/sha256/${layer#sha256:}" | sort | xargs)" = "a/ a/.wh.b a/.wh.link a/fifo dir/ dir/.wh.sub dir/new/" ]
 }
 
 @test "run and its volumes work on a copy" {
