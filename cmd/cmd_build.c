@@ -83,7 +83,7 @@ static const struct opt build_options[] = {
 	OPT_GROUP(remote_options, struct build_args, remote),
 	OPT_IGNORED_BOOL(0, "force-rm"),
 	OPT_IGNORED_BOOL(0, "rm"),
-	OPT_IGNORED(0, "signature-policy"),
+	OPT_STRING(0, "signature-policy", struct build_args, remote.signature_policy),
 	OPT_END,
 };
 

@@ -39,7 +39,7 @@ static const struct opt copy_options[] = {
 	OPT_BOOL(0, "parents", struct copy_args, parents),
 	OPT_BOOL('q', "quiet", struct copy_args, quiet),
 	OPT_GROUP(remote_options, struct copy_args, remote),
-	OPT_IGNORED(0, "signature-policy"),
+	OPT_STRING(0, "signature-policy", struct copy_args, remote.signature_policy),
 	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
 	OPT_END,
 };
@@ -56,7 +56,7 @@ static const struct opt add_options[] = {
 	OPT_BOOL(0, "parents", struct copy_args, parents),
 	OPT_BOOL('q', "quiet", struct copy_args, quiet),
 	OPT_GROUP(remote_options, struct copy_args, remote),
-	OPT_IGNORED(0, "signature-policy"),
+	OPT_STRING(0, "signature-policy", struct copy_args, remote.signature_policy),
 	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
 	OPT_END,
 };

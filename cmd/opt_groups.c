@@ -10,7 +10,8 @@
 #include "image/platform.h"
 #include "registry/transport.h"
 
-#define RETRY_DELAY_MAX_NS INT64_C(3600000000000)
+#define TIME_MAX_NS INT64_C(3600000000000)
+#define NS_PER_S INT64_C(1000000000)
 #define RETRIES_DEFAULT 3 /* buildah's */
 #define RETRIES_MAX 100
 #define NOT_SAID UINT64_MAX
@@ -24,6 +25,7 @@ const struct opt remote_options[] = {
 	OPT_TRISTATE(0, "tls-verify", struct remote_args, tls_verify),
 	OPT_UINT(0, "retry", struct remote_args, retry),
 	OPT_STRING(0, "retry-delay", struct remote_args, retry_delay),
+	OPT_STRING(0, "stall-timeout", struct remote_args, stall_timeout),
 	OPT_END,
 };
 
@@ -33,20 +35,30 @@ void remote_args_init(struct remote_args *a)
 	a->retry = NOT_SAID;
 }
 
+static int parse_time(
+	const char *what, const char *text, int64_t least, int64_t *ret, struct err *err)
+{
+	if (!text)
+		return 0;
+	if (!num_duration(text, ret) || *ret < least || *ret > TIME_MAX_NS)
+		return err_set(err, ERR_INVALID,
+			"%s: '%s' is not a duration of at %s an hour, such as '2s'", what, text,
+			least ? "least a second and at most" : "most");
+	return 0;
+}
+
 int remote_args_apply(const struct app *app, const struct remote_args *a, struct remote_opts *ret,
 	struct err *err)
 {
-	int64_t delay_ns = 0;
 	uint64_t retries = app->conf.retry >= 0 ? (uint64_t)app->conf.retry : RETRIES_DEFAULT;
-	const char *delay = a->retry_delay ? a->retry_delay : app->conf.retry_delay;
+	int64_t delay_ns = 0, stall_ns = 0;
+	const char *conf_delay = a->retry_delay ? NULL : app->conf.retry_delay;
 
-	if (delay &&
-		(!num_duration(delay, &delay_ns) || delay_ns < 0 || delay_ns > RETRY_DELAY_MAX_NS))
-		return err_set(err, ERR_INVALID,
-			"%s: '%s' is not a duration of at most an hour, such as '2s'",
-			a->retry_delay ? "option '--retry-delay'"
-				       : "containers.conf: 'retry_delay'",
-			delay);
+	if (parse_time("option '--retry-delay'", a->retry_delay, 0, &delay_ns, err) < 0 ||
+		parse_time("containers.conf: 'retry_delay'", conf_delay, 0, &delay_ns, err) < 0 ||
+		parse_time("option '--stall-timeout'", a->stall_timeout, NS_PER_S, &stall_ns, err) <
+			0)
+		return err->code;
 	if (a->retry != NOT_SAID)
 		retries = a->retry;
 	*ret = (struct remote_opts){
@@ -57,7 +69,9 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 		.registries_conf = app->registries_conf,
 		.registries_conf_dir = app->registries_conf_dir,
 		.short_name_aliases = app->short_name_aliases,
+		.signature_policy = a->signature_policy,
 		.retries = retries > RETRIES_MAX ? RETRIES_MAX : (unsigned)retries,
+		.stall_s = (unsigned)(stall_ns / NS_PER_S),
 		.retry_delay_ms = (unsigned)(delay_ns / 1000000),
 	};
 	return 0;

@@ -12,13 +12,14 @@ struct err;
 struct pull_opts;
 struct remote_opts;
 
-/* --authfile --creds --cert-dir --tls-verify --retry --retry-delay */
+/* --authfile --creds --cert-dir --tls-verify --retry --retry-delay --stall-timeout */
 struct remote_args {
 	const char *authfile;
 	const char *creds;
 	const char *cert_dir;
 	int tls_verify;
-	const char *retry_delay;
+	const char *retry_delay, *stall_timeout;
+	const char *signature_policy; /* of commands that pull, in their own tables */
 	uint64_t retry;
 };
 extern const struct opt remote_options[];

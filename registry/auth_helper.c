@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/proc.h"
 #include "base/strv.h"
 #include "registry/credentials.h"
@@ -20,6 +22,7 @@
 #define OUTPUT_MAX (64 * KIB)
 #define INPUT_MAX 4096 /* one write that cannot block: PIPE_BUF */
 #define TIMEOUT_MS 10000
+#define WAIT_STEP_MS 2
 #define NAME_MAX_LENGTH 64
 
 static bool name_is_valid(const char *name)
@@ -28,24 +31,15 @@ static bool name_is_valid(const char *name)
 	return n > 0 && n <= NAME_MAX_LENGTH && !name[n] && name[0] != '-';
 }
 
-/* Helpers talk to keyrings and agents of the user's session. */
-static void helper_environment(struct strv *env)
+static int no_answer(const char *name, struct err *err)
 {
-	static const char *const names[] = {"HOME", "USER", "LOGNAME", "DISPLAY", "WAYLAND_DISPLAY",
-		"XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "DBUS_SESSION_BUS_ADDRESS",
-		"GNUPGHOME", "PASSWORD_STORE_DIR", "GPG_TTY", "DOCKER_CONFIG", "HTTPS_PROXY",
-		"https_proxy", "NO_PROXY", "no_proxy"};
-	strv_add(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const char *value = getenv(names[i]);
-		if (value)
-			strv_addf(env, "%s=%s", names[i], value);
-	}
+	return err_set(err, ERR_AUTH, "docker-credential-%s did not answer within %d s", name,
+		TIMEOUT_MS / 1000);
 }
 
-static int read_output(int fd, pid_t pid, const char *name, struct buf *out, struct err *err)
+static int read_output(
+	int fd, pid_t pid, uint64_t end, const char *name, struct buf *out, struct err *err)
 {
-	uint64_t end = clock_ms() + TIMEOUT_MS;
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		uint64_t now = clock_ms();
@@ -62,15 +56,30 @@ static int read_output(int fd, pid_t pid, const char *name, struct buf *out, str
 		}
 		if (n < 0 || out->toobig) {
 			(void)kill(pid, SIGKILL);
-			return out->toobig
-			               ? err_set(err, ERR_LIMIT,
-						 "docker-credential-%s printed more than %llu "
-						 "bytes",
-						 name, OUTPUT_MAX)
-			               : err_set(err, ERR_AUTH,
-						 "docker-credential-%s did not answer within %d s",
-						 name, TIMEOUT_MS / 1000);
+			return out->toobig ? err_set(err, ERR_LIMIT,
+						     "docker-credential-%s printed more than %llu "
+						     "bytes",
+						     name, OUTPUT_MAX)
+			                   : no_answer(name, err);
 		}
+	}
+}
+
+/* It may have closed its output and go on: not for longer than it may take to answer. */
+static int end_in_time(pid_t pid, uint64_t end, const char *name, int *ret_wstatus, struct err *err)
+{
+	bool late = false;
+	for (;;) {
+		pid_t got = waitpid(pid, ret_wstatus, late ? 0 : WNOHANG);
+		if (got == pid)
+			return late ? no_answer(name, err) : 0;
+		if (got < 0 && errno != EINTR)
+			return err_sys(err, "cannot wait for docker-credential-%s", name);
+		late = got == 0 && clock_ms() >= end;
+		if (late)
+			(void)kill(pid, SIGKILL);
+		else
+			(void)poll(NULL, 0, WAIT_STEP_MS);
 	}
 }
 
@@ -84,10 +93,8 @@ static int run(const char *file, const char *name, const char *verb, const char 
 	if (pipe2(output, O_CLOEXEC) < 0)
 		return err_sys(err, "cannot make a pipe");
 	AUTO_FD int out_read = output[0], out_write = output[1];
-	AUTO_STRV struct strv env = STRV_INIT;
-	helper_environment(&env);
 	const char *argv[] = {file, verb, NULL};
-	struct proc_opts opts = {.env = (const char *const *)strv_argv(&env),
+	struct proc_opts opts = {.env = (const char *const *)environ,
 		.in = in_read,
 		.out = out_write,
 		.errfd = -1,
@@ -102,12 +109,37 @@ static int run(const char *file, const char *name, const char *verb, const char 
 		return r;
 	close(take_fd(&in_write));
 	close(take_fd(&out_write));
-	r = read_output(out_read, pid, name, out, err);
+	uint64_t end = clock_ms() + TIMEOUT_MS;
+	struct err late = ERR_INIT;
 	int wstatus = 0;
-	if (proc_wait(pid, &wstatus) < 0)
-		return err_sys(err, "cannot wait for docker-credential-%s", name);
+	r = read_output(out_read, pid, end, name, out, err);
+	int ended = end_in_time(pid, end, name, &wstatus, &late);
+	if (r == 0 && ended < 0)
+		*err = late;
 	*ret_status = proc_status(wstatus);
-	return r;
+	return r < 0 ? r : ended;
+}
+
+/* In the system's directories, then in those of PATH that are absolute and that not everybody may
+ * write to: helpers of cloud providers live in places of their own. New string or NULL. */
+static char *find_program(const char *program)
+{
+	char *file = proc_find(program);
+	AUTO_STRV struct strv dirs = STRV_INIT;
+	const char *path = getenv("PATH");
+	struct stat st;
+	if (!file && path)
+		strv_split(&dirs, path, ':');
+	STRV_FOREACH (dir, &dirs) {
+		if (**dir != '/' || stat(*dir, &st) < 0 || st.st_mode & S_IWOTH)
+			continue;
+		file = path_join(*dir, program);
+		if (access(file, X_OK) == 0)
+			break;
+		free(file);
+		file = NULL;
+	}
+	return file;
 }
 
 int auth_helper_run(
@@ -119,7 +151,7 @@ int auth_helper_run(
 	if (strlen(input) > INPUT_MAX)
 		return err_set(err, ERR_LIMIT, "input of docker-credential-%s is too long", name);
 	AUTO_FREE char *program = xasprintf("docker-credential-%s", name);
-	AUTO_FREE char *file = proc_find(program);
+	AUTO_FREE char *file = find_program(program);
 	if (!file)
 		return err_set(err, ERR_AUTH,
 			"credential helper '%s' is configured but not installed", program);

@@ -12,6 +12,9 @@
 
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 20000
+#define WAIT_MAX_S 120 /* when asked for more we would rather fail */
+#define PROGRESS_MIN (1 * MIB)
+#define NOTE_MS 2000 /* shorter waits are not worth a line */
 #define MESSAGE_SHOWN_MAX 300 /* of what a registry says */
 
 int client_init(struct client *c, struct err *err)
@@ -159,23 +162,37 @@ static unsigned backoff_ms(unsigned failures)
 	return ms / 2 + ms * random / (2 * UINT16_MAX);
 }
 
-static void sleep_first(struct exchange *x, unsigned failures, unsigned retry_after_s)
+static void sleep_first(
+	struct exchange *x, unsigned failures, unsigned retry_after_s, const char *why)
 {
-	unsigned asked = retry_after_s * 1000, ms = backoff_ms(failures);
+	unsigned asked = retry_after_s < WAIT_MAX_S ? retry_after_s * 1000 : WAIT_MAX_S * 1000;
+	unsigned ms = backoff_ms(failures);
 	if (x->client->opts.retry_delay_ms)
 		ms = x->client->opts.retry_delay_ms;
-	x->wake_ms = clock_ms() + (asked > ms ? asked : ms);
+	if (asked > ms)
+		ms = asked;
+	x->wake_ms = clock_ms() + ms;
 	x->next = x->client->sleeping;
 	x->client->sleeping = x;
-	log_debug("trying again in %u ms", asked > ms ? asked : ms);
+	log_debug("trying again in %u ms", ms);
+	if (ms < NOTE_MS || !x->client->opts.note)
+		return;
+	AUTO_FREE char *line =
+		xasprintf("%s: %s; trying again in %u s", x->host->name, why, (ms + 999) / 1000);
+	x->client->opts.note(line);
 }
 
-/* False when it was tried often enough. */
-static bool retry_later(struct exchange *x)
+/* False when it was tried often enough, or would take too long. */
+static bool retry_later(struct exchange *x, const char *why)
 {
-	if (x->once || x->failures >= x->client->opts.retries)
+	/* a large blob may take more than a few connections: each that moves it on is a success */
+	if (x->http.out_offset >= x->failed_at + PROGRESS_MIN)
+		x->failures = 0;
+	x->failed_at = x->http.out_offset;
+	if (x->once || x->failures >= x->client->opts.retries ||
+		x->http.response.retry_after_s > WAIT_MAX_S)
 		return false;
-	sleep_first(x, x->failures++, x->http.response.retry_after_s);
+	sleep_first(x, x->failures++, x->http.response.retry_after_s, why);
 	return true;
 }
 
@@ -211,8 +228,13 @@ static int judge_response(struct exchange *x, struct err *err)
 {
 	const struct http_response *resp = &x->http.response;
 	x->host->scheme_known = true;
-	if (may_pass(resp->status))
-		return retry_later(x);
+	x->host->down = false;
+	if (may_pass(resp->status)) {
+		AUTO_FREE char *why = resp->status == 429
+		                              ? xstrdup("too many requests (status 429)")
+		                              : xasprintf("status %d", resp->status);
+		return retry_later(x, why);
+	}
 	if (resp->status == 401 && x->auth == AUTH_REGISTRY && x->redirects == 0) {
 		if (token_challenged(x, err) < 0)
 			return err->code;
@@ -225,6 +247,26 @@ static int judge_response(struct exchange *x, struct err *err)
 	return 0;
 }
 
+/* Without an answer. As judge_response(). */
+static int judge_failure(struct exchange *x, struct err *err)
+{
+	const struct http_request *http = &x->http;
+	struct host *h = x->host;
+	if (http->unreachable && h->insecure && x->url[0] == '/' &&
+		str_has_prefix(x->sent_url, "https:") && (!h->scheme_known || h->plain)) {
+		/* What is configured insecure is tried with TLS first, then without. */
+		h->plain = true;
+		return send_request(x, err) < 0 ? err->code : 1;
+	}
+	if (http->unreachable && x->url[0] == '/') {
+		h->down = true;
+		h->plain = h->scheme_known && h->plain; /* the next try is with TLS again */
+	}
+	bool again = err->code == ERR_NETWORK && !http->reader_gone && !http->untrusted &&
+	             (!http->unreachable || x->patient);
+	return again && retry_later(x, err->msg) ? 1 : err->code;
+}
+
 static void on_http_done(struct http_request *http, const struct err *failure)
 {
 	struct exchange *x = http->transfer_arg;
@@ -232,17 +274,9 @@ static void on_http_done(struct http_request *http, const struct err *failure)
 	int r;
 	if (!failure) {
 		r = judge_response(x, &err);
-	} else if (http->unreachable && x->host->insecure && x->url[0] == '/' &&
-		   str_has_prefix(x->sent_url, "https:") &&
-		   (!x->host->scheme_known || x->host->plain)) {
-		/* What is configured insecure is tried with TLS first, then without. */
-		x->host->plain = true;
-		r = send_request(x, &err) < 0 ? err.code : 1;
 	} else {
 		err = *failure;
-		r = err.code;
-		if (r == ERR_NETWORK && !http->unreachable && !http->reader_gone && retry_later(x))
-			r = 1;
+		r = judge_failure(x, &err);
 	}
 	if (r <= 0)
 		x->done(x, r < 0 ? &err : NULL);
@@ -259,7 +293,7 @@ void exchange_start_later(struct exchange *x, unsigned failures, unsigned retry_
 {
 	x->http.done = on_http_done;
 	x->http.transfer_arg = x;
-	sleep_first(x, failures, retry_after_s);
+	sleep_first(x, failures, retry_after_s, "the upload broke");
 }
 
 bool exchange_may_pass(const struct exchange *x, const struct err *failure)
@@ -307,6 +341,17 @@ static char *registry_message(const struct buf *body)
 	return copy;
 }
 
+/* Those who are known are allowed more, and a mirror's requests do not count. */
+static int rate_limit_error(const struct exchange *x, const char *tail, struct err *err)
+{
+	unsigned wait_s = x->http.response.retry_after_s;
+	AUTO_FREE char *when = wait_s ? xasprintf(" for the next %u s", wait_s) : xstrdup("");
+	return err_set(err, ERR_NETWORK,
+		"%s allows no more requests%s (status 429)%s; wait, use `mica login %s` for a "
+		"higher limit, or add a mirror to registries.conf",
+		x->host->name, when, tail, x->host->auth_name);
+}
+
 int exchange_error(const struct exchange *x, struct err *err)
 {
 	int status = x->http.response.status;
@@ -320,8 +365,7 @@ int exchange_error(const struct exchange *x, struct err *err)
 	if (status == 403)
 		return err_set(err, ERR_DENIED, "access denied%s", tail);
 	if (status == 429)
-		return err_set(err, ERR_NETWORK,
-			"%s allows no more requests for now (status 429)%s", x->host->name, tail);
+		return rate_limit_error(x, tail, err);
 	return err_set(err, status >= 500 ? ERR_NETWORK : ERR_DENIED,
 		"%s answered with status %d%s", x->host->name, status, tail);
 }

@@ -22,6 +22,8 @@ struct client_opts {
 	char *authfile, *creds, *cert_dir; /* or NULL */
 	int tls_verify; /* as in struct remote_opts */
 	unsigned retries, retry_delay_ms; /* as in struct remote_opts */
+	/* one line about what is being waited for; may be NULL */
+	void (*note)(const char *line);
 };
 
 /* One host[:port], and what was learnt of it. */
@@ -31,6 +33,7 @@ struct host {
 	bool insecure;
 	bool plain; /* speaks http */
 	bool scheme_known;
+	bool down; /* it could not be reached: others are asked first */
 	bool basic; /* asked for Basic authentication */
 	char *realm, *service; /* asked for Bearer */
 	struct certificates certificates;
@@ -62,6 +65,7 @@ struct exchange {
 	enum exchange_auth auth;
 	bool follow; /* redirects: for GET and HEAD */
 	bool once; /* what may pass is the caller's to repeat: see exchange_may_pass() */
+	bool patient; /* nobody else is to be asked: a host that cannot be reached is tried again */
 	char *url; /* absolute, or a path on the host; owned */
 	struct strv headers;
 	struct http_request http; /* the caller fills in method, bodies and limits */
@@ -72,6 +76,7 @@ struct exchange {
 	struct strv sent_headers;
 	char *sent_url;
 	unsigned failures, redirects, refusals;
+	uint64_t failed_at; /* how far it had come at the last failure */
 	bool started;
 	uint64_t wake_ms;
 	struct exchange *next;

@@ -41,6 +41,7 @@ int download(const struct download *d, const struct remote_opts *o, struct downl
 	int64_t id;
 	if (remote_open(o, &r, err) < 0)
 		return err->code;
+	remote_notes(r, d->progress);
 	struct json *j = json_new_object();
 	json_set_string(j, "op", "fetch");
 	json_set_string(j, "url", d->url);

@@ -7,16 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "registry/proxy.h"
 
 #define TRANSFERS_MAX 64
 #define RECEIVE_BUFFER (512L * 1024) /* few, large writes to the pipe */
 #define SEND_BUFFER (256L * 1024)
-#define RETRY_AFTER_MAX_S 60
+#define STALL_BYTES 256L /* per second: less is a stall */
+/* what a registry may take to answer when it has all of a blob: it may copy it to where it keeps
+ * blobs, and hash it, before it does */
+#define ANSWER_S 900L
 #define USER_AGENT "mica/0.1"
 
 struct http_transfer {
@@ -35,6 +40,8 @@ struct http_transfer {
 
 struct http {
 	CURLM *multi;
+	unsigned stall_s;
+	char *no_proxy;
 	struct http_transfer *t[TRANSFERS_MAX];
 	size_t n;
 };
@@ -46,8 +53,16 @@ int http_new(struct http **ret, struct err *err)
 		free(h);
 		return err_set(err, ERR_SYS, "cannot initialise libcurl");
 	}
+	const char *no_proxy = getenv("no_proxy");
+	h->no_proxy = proxy_exceptions(no_proxy ? no_proxy : getenv("NO_PROXY"));
+	h->stall_s = HTTP_STALL_S;
 	*ret = h;
 	return 0;
+}
+
+void http_set_stall(struct http *h, unsigned seconds)
+{
+	h->stall_s = seconds;
 }
 
 static void transfer_free(struct http_transfer *t)
@@ -70,6 +85,7 @@ void http_free(struct http *h)
 		transfer_free(h->t[0]);
 	curl_multi_cleanup(h->multi);
 	curl_global_cleanup();
+	free(h->no_proxy);
 	free(h);
 }
 
@@ -100,6 +116,7 @@ void http_request_clear(struct http_request *r)
 	buf_done(&r->body);
 	r->sent = 0;
 	r->unreachable = false;
+	r->untrusted = false;
 	r->reader_gone = false;
 }
 
@@ -107,6 +124,17 @@ static void set_once(char **to, const char *value)
 {
 	if (!*to)
 		*to = xstrdup(value);
+}
+
+/* RFC 9110 10.2.3: seconds, or the date until when. */
+static unsigned retry_after(const char *value)
+{
+	uint64_t seconds;
+	if (!num_u64(value, INT64_MAX, &seconds)) {
+		time_t until = curl_getdate(value, NULL), now = time(NULL);
+		seconds = until > now ? (uint64_t)(until - now) : 0;
+	}
+	return seconds < RETRY_AFTER_MAX_S ? (unsigned)seconds : RETRY_AFTER_MAX_S;
 }
 
 static int header_line(struct http_transfer *t, const char *name, size_t n, const char *value)
@@ -132,10 +160,7 @@ static int header_line(struct http_transfer *t, const char *name, size_t n, cons
 		if (num_u64(value, INT64_MAX, &number))
 			resp->length = number;
 	} else if (IS("retry-after")) {
-		/* A date is taken as the longest wait. */
-		resp->retry_after_s = num_u64(value, RETRY_AFTER_MAX_S, &number)
-		                              ? (unsigned)number
-		                              : RETRY_AFTER_MAX_S;
+		resp->retry_after_s = retry_after(value);
 	} else if (IS("content-range")) {
 		AUTO_FREE char *from = str_has_prefix(value, "bytes ")
 		                               ? xstrndup(value + 6, strcspn(value + 6, "-"))
@@ -265,6 +290,11 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
+static long answer_s(const struct http_transfer *t)
+{
+	return t->http->stall_s > ANSWER_S ? (long)t->http->stall_s : ANSWER_S;
+}
+
 static size_t on_read(char *to, size_t size, size_t n, void *arg)
 {
 	struct http_transfer *t = arg;
@@ -278,6 +308,8 @@ static size_t on_read(char *to, size_t size, size_t n, void *arg)
 		return CURL_READFUNC_ABORT;
 	}
 	r->sent += (uint64_t)got;
+	if (r->sent == r->in_size)
+		curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_TIME, answer_s(t));
 	return (size_t)got;
 }
 
@@ -347,12 +379,14 @@ static void set_options(struct http_transfer *t)
 	curl_easy_setopt(e, CURLOPT_URL, r->url);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_NOPROXY, t->http->no_proxy);
 	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, USER_AGENT);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_MS);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)HTTP_STALL_S);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
+		r->method == HTTP_PUT && !r->in_size ? answer_s(t) : (long)t->http->stall_s);
 	curl_easy_setopt(e, CURLOPT_EXPECT_100_TIMEOUT_MS, 1000L);
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->message);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
@@ -437,6 +471,8 @@ static int describe(struct http_transfer *t, CURLcode code, struct err *err)
 		return err_set(err, ERR_NETWORK,
 			"cannot reach %s: the name of the proxy is not known (DNS)", host);
 	case CURLE_PEER_FAILED_VERIFICATION:
+		t->r->untrusted = true;
+		__attribute__((fallthrough));
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:

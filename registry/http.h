@@ -20,7 +20,9 @@
 #define HTTP_ERROR_MAX (64 * KIB) /* of an error's body */
 #define HTTP_HEADERS_MAX (64 * KIB) /* of all header lines of a response */
 #define HTTP_CONNECT_MS 15000
-#define HTTP_STALL_S 60 /* a transfer that moves nothing for so long is given up */
+#define RETRY_AFTER_MAX_S 86400
+#define HTTP_STALL_S 60 /* a transfer that moves next to nothing for so long is given up */
+#define HTTP_STALL_MAX_S 3600
 
 struct http;
 struct url;
@@ -44,7 +46,7 @@ struct http_response {
 	uint64_t length; /* Content-Length, 0 when unknown */
 	uint64_t range_from; /* of a 206 */
 	uint64_t received; /* Range of an upload's status: so many bytes; 0 unknown */
-	unsigned retry_after_s;
+	unsigned retry_after_s; /* at most RETRY_AFTER_MAX_S */
 	struct challenges challenges;
 };
 
@@ -67,6 +69,7 @@ struct http_request {
 	struct http_response response;
 	uint64_t sent; /* of in_fd */
 	bool unreachable; /* no connection, or no TLS on it */
+	bool untrusted; /* because of its certificate */
 	bool reader_gone; /* nobody reads out_fd any more */
 	/* err is NULL when a response came; its status may be anything. */
 	void (*done)(struct http_request *r, const struct err *err);
@@ -76,6 +79,8 @@ struct http_request {
 
 int http_new(struct http **ret, struct err *err) __attribute__((warn_unused_result));
 void http_free(struct http *h);
+/* How long a transfer may stall. */
+void http_set_stall(struct http *h, unsigned seconds);
 int http_start(struct http *h, struct http_request *r, struct err *err)
 	__attribute__((warn_unused_result));
 /* Stops it; done() is not called. */

@@ -3,11 +3,11 @@
  * What mica and mica-remote say to each other: one JSON object a packet (SOCK_SEQPACKET), with at
  * most one descriptor. mica sends requests with an "id" and an "op"; each gets one reply with the
  * same "id", either {"ok":true, ...} or {"error":{"code":N,"message":"..."}}, in any order, and
- * {"progress":BYTES} before it.
+ * {"progress":BYTES} before it. {"note":"..."} at any time is a line for the user.
  *
  * First the session: {"op":"session", "authfile", "creds", "cert_dir", "tls_verify",
- * "registries_conf", "registries_conf_dir", "retries", "retry_delay_ms", "debug"}; no reply. Then,
- * with "ref" a full reference:
+ * "registries_conf", "registries_conf_dir", "retries", "retry_delay_ms", "stall_s", "debug"}; no
+ * reply. Then, with "ref" a full reference:
  *	manifest      + descriptor to write to; "ref" (tag or digest), "head",
  *	              "direct" (no mirrors)
  *	              -> "media_type", "digest" (the header's, a hint only), "size"

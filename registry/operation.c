@@ -114,6 +114,20 @@ const struct place *operation_place(const struct operation *op)
 	return &op->places.p[op->place];
 }
 
+/* Passes over those that could not be reached by others, as long as there is one left to ask. */
+static int skip_places(struct operation *op, struct err *err)
+{
+	struct host *h;
+	for (; op->place + 1 < op->places.n; op->place++) {
+		int r = client_host(op->client, operation_place(op), &h, err);
+		if (r < 0 || !h->down)
+			return r;
+		mem_replace(&op->tried, xasprintf("%s%s: cannot be reached; ",
+						op->tried ? op->tried : "", h->name));
+	}
+	return 0;
+}
+
 /* The next place, with what this one said kept for the last message. */
 static void operation_next_place(struct operation *op, const struct err *failure)
 {
@@ -130,7 +144,7 @@ static void operation_next_place(struct operation *op, const struct err *failure
 	mem_replace(&op->tried, xasprintf("%s%s: %.300s; ", op->tried ? op->tried : "",
 					operation_place(op)->host, err.msg));
 	op->place++;
-	if (op->kind->start(op, &err) < 0)
+	if (skip_places(op, &err) < 0 || op->kind->start(op, &err) < 0)
 		operation_fail(op, &err);
 }
 
@@ -152,6 +166,7 @@ int operation_prepare(struct operation *op, enum http_method method, const char 
 	op->x.http.in_fd = op->x.http.out_fd = -1;
 	op->x.http.out_offset = offset;
 	op->x.http.body.max = HTTP_ERROR_MAX;
+	op->x.patient = op->place + 1 == op->places.n;
 	return client_host(op->client, operation_place(op), &op->x.host, err);
 }
 
@@ -366,6 +381,7 @@ static int fetch_start(struct operation *op, struct err *err)
 	op->x.host = &op->origin;
 	op->x.auth = AUTH_NONE;
 	op->x.follow = true;
+	op->x.patient = true;
 	op->x.url = url_str(&url);
 	op->x.arg = op;
 	op->x.done = got_file;
@@ -466,6 +482,15 @@ static int parse_request(struct operation *op, const struct json *request, struc
 	return 0;
 }
 
+static int find_places(struct operation *op, struct err *err)
+{
+	if (op->kind->anywhere)
+		return 0;
+	int r = registries_places(
+		&op->client->registries, &op->ref, op->kind->pull && !op->direct, &op->places, err);
+	return r < 0 ? r : skip_places(op, err);
+}
+
 int operation_start(struct client *c, struct operation **list, int sock, const struct json *request,
 	int fd, struct err *err)
 {
@@ -488,9 +513,7 @@ int operation_start(struct client *c, struct operation **list, int sock, const s
 	/* A pipe that is full pauses its transfer only; for a file this changes nothing. */
 	if (fd >= 0 && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		(void)err_sys(&failure, "cannot use the descriptor that was handed over");
-	else if (parse_request(op, request, &failure) == 0 &&
-		 (kind->anywhere || registries_places(&c->registries, &op->ref,
-					    kind->pull && !op->direct, &op->places, &failure) == 0))
+	else if (parse_request(op, request, &failure) == 0 && find_places(op, &failure) == 0)
 		(void)kind->start(op, &failure);
 	if (failure.code)
 		operation_fail(op, &failure);

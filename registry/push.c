@@ -304,6 +304,7 @@ static int push_registry(struct store *s, const char *rest, const struct documen
 	if (remote_open(&o->remote, &remote, err) < 0 ||
 		sink_registry(remote, &ref, &from, &sink, err) < 0)
 		return err->code;
+	remote_notes(remote, o->progress);
 	return push_to(s, sink, doc, o, err);
 }
 

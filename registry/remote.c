@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "base/progress.h"
 #include "base/strv.h"
 #include "registry/credentials.h"
 #include "registry/message.h"
@@ -34,6 +35,7 @@ struct remote {
 	int sock;
 	pid_t pid;
 	int64_t last_id;
+	struct progress *progress; /* of notes */
 	struct request requests[IN_FLIGHT_MAX];
 };
 
@@ -43,13 +45,21 @@ static const char *const passed_on[] = {"HOME", "USER", "LOGNAME", "XDG_RUNTIME_
 	"XDG_CONFIG_HOME", "XDG_DATA_HOME", "MICA_UID", "REGISTRY_AUTH_FILE",
 	"CONTAINERS_REGISTRIES_CONF", "DOCKER_CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy",
-	"NO_PROXY",
-	/* of credential helpers */
-	"DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "GNUPGHOME",
-	"PASSWORD_STORE_DIR"};
+	"NO_PROXY"};
 
-static void clean_environment(struct strv *env)
+static void clean_environment(struct strv *env, bool helpers)
 {
+	/* libcurl does not read it, as a web server's CGI programs get it from their clients; where
+	 * this is none it is meant */
+	const char *proxy = getenv("HTTP_PROXY");
+	if (proxy && !getenv("http_proxy") && !getenv("REQUEST_METHOD"))
+		strv_addf(env, "http_proxy=%s", proxy);
+	/* Credential helpers of cloud providers find accounts, regions and services by variables of
+	 * their own. */
+	for (char **e = environ; helpers && *e; e++)
+		strv_add(env, *e);
+	if (helpers)
+		return;
 	strv_add(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	for (size_t i = 0; i < ARRAY_LEN(passed_on); i++) {
 		const char *value = getenv(passed_on[i]);
@@ -81,7 +91,7 @@ static char *find_program(void)
 	return xstrdup(MICA_LIBEXECDIR "/mica/mica-remote");
 }
 
-static int start_program(struct remote *r, struct err *err)
+static int start_program(struct remote *r, const struct remote_opts *o, struct err *err)
 {
 	int sv[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
@@ -90,9 +100,9 @@ static int start_program(struct remote *r, struct err *err)
 	AUTO_FD int theirs = sv[1];
 	AUTO_FREE char *file = find_program();
 	AUTO_STRV struct strv env = STRV_INIT;
-	clean_environment(&env);
+	clean_environment(&env, credentials_name_helpers(o->authfile));
 	const char *argv[] = {"mica-remote", NULL};
-	struct proc_opts o = {.env = (const char *const *)strv_argv(&env),
+	struct proc_opts opts = {.env = (const char *const *)strv_argv(&env),
 		.in = -1,
 		.out = -1,
 		.errfd = STDERR_FILENO,
@@ -102,7 +112,7 @@ static int start_program(struct remote *r, struct err *err)
 			"cannot use registries: '%s' is not there (the installation is not "
 			"complete)",
 			file);
-	return proc_spawn(file, argv, &o, &r->pid, err);
+	return proc_spawn(file, argv, &opts, &r->pid, err);
 }
 
 static int send_session(struct remote *r, const struct remote_opts *o, struct err *err)
@@ -117,6 +127,7 @@ static int send_session(struct remote *r, const struct remote_opts *o, struct er
 	json_set_string(j, "registries_conf_dir", o->registries_conf_dir);
 	json_set_int(j, "retries", o->retries);
 	json_set_int(j, "retry_delay_ms", o->retry_delay_ms);
+	json_set_int(j, "stall_s", o->stall_s);
 	json_set(j, "debug", json_new_bool(log_enabled()));
 	return message_send(r->sock, j, -1, err);
 }
@@ -139,7 +150,7 @@ int remote_open(const struct remote_opts *o, struct remote **ret, struct err *er
 		return err->code;
 	struct remote *r = xcalloc(1, sizeof(*r));
 	r->sock = -1;
-	if (start_program(r, err) < 0 || send_session(r, o, err) < 0) {
+	if (start_program(r, o, err) < 0 || send_session(r, o, err) < 0) {
 		remote_close(r);
 		return err->code;
 	}
@@ -158,6 +169,11 @@ void remote_close(struct remote *r)
 	for (size_t i = 0; i < IN_FLIGHT_MAX; i++)
 		json_free(r->requests[i].reply);
 	free(r);
+}
+
+void remote_notes(struct remote *r, struct progress *progress)
+{
+	r->progress = progress;
 }
 
 int remote_fd(const struct remote *r)
@@ -214,6 +230,9 @@ static int hear(struct remote *r, int flags, struct err *err)
 		              : rc;
 	if (fd >= 0)
 		close(fd);
+	const char *note = json_text(json_get(j, "note"));
+	if (note)
+		progress_note(r->progress, note);
 	int64_t id = json_int(json_get(j, "id"));
 	struct request *q = id > 0 ? find_request(r, id) : NULL;
 	if (!q)

@@ -10,6 +10,7 @@
 
 struct err;
 struct json;
+struct progress;
 struct remote;
 struct remote_opts;
 
@@ -22,6 +23,8 @@ static inline void remote_close_p(struct remote **r)
 }
 #define AUTO_REMOTE __attribute__((cleanup(remote_close_p)))
 
+/* Where to say what is being waited for; borrowed. */
+void remote_notes(struct remote *r, struct progress *progress);
 /* To be polled: readable when replies may have come. */
 int remote_fd(const struct remote *r);
 /* j: {"op": ...} of message.h, taken over. fd: handed along, closed here when close_fd. *ret_id

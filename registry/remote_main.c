@@ -49,6 +49,15 @@ static int lock_files(const char *authfile, struct err *err)
 	               : landlock_confine(top, LANDLOCK_READ, err);
 }
 
+static void send_note(const char *line)
+{
+	AUTO_JSON struct json *j = json_new_object();
+	struct err err = ERR_INIT;
+	json_set_string(j, "note", line);
+	if (message_send(SOCKET_FD, j, -1, &err) < 0)
+		log_debug("%s", err.msg);
+}
+
 static void start_session(struct client *c, const struct json *j, struct err *ret_refused)
 {
 	int64_t retries = json_int(json_get(j, "retries"));
@@ -59,6 +68,10 @@ static void start_session(struct client *c, const struct json *j, struct err *re
 	c->opts.retries = retries < 0 ? 0 : retries > RETRIES_MAX ? RETRIES_MAX : (unsigned)retries;
 	int64_t delay = json_int(json_get(j, "retry_delay_ms"));
 	c->opts.retry_delay_ms = delay < 0 || delay > UINT32_MAX ? 0 : (unsigned)delay;
+	int64_t stall = json_int(json_get(j, "stall_s"));
+	if (stall > 0 && stall <= HTTP_STALL_MAX_S)
+		http_set_stall(c->http, (unsigned)stall);
+	c->opts.note = send_note;
 	log_enable(json_bool(json_get(j, "debug")));
 	if (lock_files(c->opts.authfile, ret_refused) < 0 ||
 		registries_load(json_text(json_get(j, "registries_conf")),

@@ -279,7 +279,11 @@ static int token_fetch(struct token *t, struct exchange *x, struct err *err)
 			realm.host, registry.host);
 	err_clear(err);
 	struct exchange *f = &t->fetch;
-	*f = (struct exchange){.client = x->client, .auth = AUTH_NONE, .done = on_token, .arg = t};
+	*f = (struct exchange){.client = x->client,
+		.auth = AUTH_NONE,
+		.patient = x->patient,
+		.done = on_token,
+		.arg = t};
 	f->http.method = HTTP_GET;
 	f->http.in_fd = f->http.out_fd = -1;
 	f->http.body.max = TOKEN_MAX;

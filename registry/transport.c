@@ -15,6 +15,7 @@
 #include "registry/credentials.h"
 #include "registry/fetch.h"
 #include "registry/location.h"
+#include "registry/policy.h"
 #include "registry/pull.h"
 #include "registry/remote.h"
 #include "registry/sink.h"
@@ -210,6 +211,9 @@ static int pull_name(struct store *s, struct txn *t, struct remote *remote, cons
 	if (r < 0)
 		return r;
 	reference_default_tag(&ref);
+	r = policy_check(o->remote.signature_policy, "docker", &ref, NULL, err);
+	if (r < 0)
+		return r;
 	AUTO_FREE char *full = reference_str(&ref);
 	struct pulled here = {0};
 	if (!o->all_platforms && find_here(s, full, o, &here, err) == 0) {
@@ -266,6 +270,7 @@ static int pull_registry(struct store *s, const char *text, const struct pull_op
 	if (candidates(text, o, &names, err) < 0 || txn_begin(s, &t, err) < 0 ||
 		remote_open(&o->remote, &remote, err) < 0)
 		return err->code;
+	remote_notes(remote, o->progress);
 	int r = ERR_NOT_FOUND;
 	for (size_t i = 0; i < names.n; i++) {
 		err_clear(err);
@@ -281,6 +286,17 @@ static int pull_registry(struct store *s, const char *text, const struct pull_op
 }
 
 /* --- all transports --- */
+
+/* As policy.json has it. */
+static const char *transport_name(enum transport transport)
+{
+	static const char *const names[] = {[TRANSPORT_REGISTRY] = "docker",
+		[TRANSPORT_OCI] = "oci",
+		[TRANSPORT_OCI_ARCHIVE] = "oci-archive",
+		[TRANSPORT_DOCKER_ARCHIVE] = "docker-archive",
+		[TRANSPORT_DIR] = "dir"};
+	return names[transport];
+}
 
 static int open_local(enum transport transport, struct txn *t, const char *rest,
 	struct source **ret, struct err *err)
@@ -305,7 +321,11 @@ static int pull_local(struct store *s, enum transport transport, const char *loc
 {
 	AUTO_TXN struct txn *t = NULL;
 	AUTO_SOURCE struct source *source = NULL;
-	if (txn_begin(s, &t, err) < 0 || open_local(transport, t, rest, &source, err) < 0 ||
+	AUTO_FREE char *path = NULL, *name = NULL;
+	location_split(rest, &path, &name);
+	if (policy_check(o->remote.signature_policy, transport_name(transport), NULL, path, err) <
+			0 ||
+		txn_begin(s, &t, err) < 0 || open_local(transport, t, rest, &source, err) < 0 ||
 		pull_from(s, t, source, NULL, o, ret, err) < 0)
 		return err_wrap(err, "cannot pull %s", location);
 	return 0;

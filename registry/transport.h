@@ -32,11 +32,13 @@ struct remote_opts {
 	const char *creds; /* "user:password" or NULL */
 	const char *cert_dir; /* NULL: certs.d */
 	int tls_verify; /* -1 not said: registries.conf decides; 0 no (also allows http); 1 yes */
+	const char *signature_policy; /* NULL: the user's policy.json, or the system's */
 	const char *registries_conf; /* NULL: $CONTAINERS_REGISTRIES_CONF, ~/.config/containers,
 	                                /etc/containers */
 	const char *registries_conf_dir; /* NULL: registries.conf.d of both places */
 	const char *short_name_aliases; /* NULL: the usual cache of them */
 	unsigned retries; /* after a first failure that may pass */
+	unsigned stall_s; /* a transfer that moves nothing for so long is given up; 0: 60 */
 	unsigned retry_delay_ms; /* before each of them; 0: some time that grows */
 };
 

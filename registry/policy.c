@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/policy.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/strv.h"
+#include "image/reference.h"
+
+#define POLICY_MAX (4 * MIB)
+#define SYSTEM_POLICY "/etc/containers/policy.json"
+
+/* What the entries of the transport are looked for by, the most specific first. "Scopes" */
+static void registry_scopes(const struct reference *ref, struct strv *ret)
+{
+	AUTO_FREE char *full = reference_str(ref), *name = reference_name(ref);
+	if (!streq(full, name))
+		strv_add(ret, full);
+	for (;;) {
+		strv_add(ret, name);
+		char *slash = strrchr(name, '/');
+		if (!slash)
+			break;
+		*slash = '\0';
+	}
+	/* host[:port], then *.of, *.its, *.domains */
+	name[strcspn(name, ":")] = '\0';
+	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
+		strv_addf(ret, "*%s", dot);
+}
+
+static void path_scopes(const char *path, struct strv *ret)
+{
+	char real[PATH_MAX];
+	AUTO_FREE char *scope = xstrdup(realpath(path, real) ? real : path);
+	while (*scope) {
+		strv_add(ret, scope);
+		char *slash = strrchr(scope, '/');
+		if (!slash)
+			break;
+		*slash = '\0';
+	}
+}
+
+static int check_requirement(
+	const struct json *requirement, const char *what, const char *image, struct err *err)
+{
+	const char *type = json_text(json_get(requirement, "type"));
+	static const char *const signatures[] = {"signedBy", "sigstoreSigned", "signedBaseLayer"};
+	if (!type)
+		return err_set(err, ERR_INVALID, "%s: a requirement has no type", what);
+	if (streq(type, "insecureAcceptAnything"))
+		return 0;
+	if (streq(type, "reject"))
+		return err_set(err, ERR_DENIED, "'%s' is rejected by %s", image, what);
+	for (size_t i = 0; i < ARRAY_LEN(signatures); i++)
+		if (streq(type, signatures[i]))
+			return err_set(err, ERR_UNSUPPORTED,
+				"%s wants a signature ('%s') of '%s', and signatures are not "
+				"verified here",
+				what, type, image);
+	return err_set(err, ERR_INVALID, "%s: unknown requirement '%.64s'", what, type);
+}
+
+static const struct json *find_requirements(
+	const struct json *top, const char *transport, const struct strv *scopes)
+{
+	const struct json *entries = json_get(json_get(top, "transports"), transport);
+	STRV_FOREACH (scope, scopes) {
+		const struct json *list = json_get(entries, *scope);
+		if (list)
+			return list;
+	}
+	const struct json *list = json_get(entries, "");
+	return list ? list : json_get(top, "default");
+}
+
+/* A key that is not known may have been meant to forbid something. */
+static int check_keys(const struct json *top, const char *what, struct err *err)
+{
+	if (!json_is(top, JSON_KIND_OBJECT))
+		return err_set(err, ERR_INVALID, "%s is not an object", what);
+	for (void *it = json_iter(top); it; it = json_next(top, it))
+		if (!streq(json_iter_key(it), "default") && !streq(json_iter_key(it), "transports"))
+			return err_set(err, ERR_INVALID, "%s: unknown member '%.64s'", what,
+				json_iter_key(it));
+	return 0;
+}
+
+int policy_check_text(const char *text, unsigned long n, const char *what, const char *transport,
+	const struct reference *ref, const char *path, struct err *err)
+{
+	AUTO_JSON struct json *top = NULL;
+	AUTO_STRV struct strv scopes = STRV_INIT;
+	if (json_parse(text, n, what, &top, err) < 0 || check_keys(top, what, err) < 0)
+		return err->code;
+	if (ref)
+		registry_scopes(ref, &scopes);
+	else
+		path_scopes(path, &scopes);
+	const struct json *list = find_requirements(top, transport, &scopes);
+	if (!json_is(list, JSON_KIND_ARRAY) || json_size(list) == 0)
+		return err_set(err, ERR_INVALID, "%s says nothing about '%s'", what, scopes.v[0]);
+	for (size_t i = 0; i < json_size(list); i++) {
+		int r = check_requirement(json_at(list, i), what, scopes.v[0], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* New string; NULL: there is none. */
+static char *find_file(void)
+{
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	AUTO_FREE char *user = NULL;
+	if (xdg && *xdg == '/')
+		user = xasprintf("%s/containers/policy.json", xdg);
+	else if (home && *home == '/')
+		user = xasprintf("%s/.config/containers/policy.json", home);
+	if (user && access(user, F_OK) == 0)
+		return take(user);
+	return access(SYSTEM_POLICY, F_OK) == 0 ? xstrdup(SYSTEM_POLICY) : NULL;
+}
+
+int policy_check(const char *file, const char *transport, const struct reference *ref,
+	const char *path, struct err *err)
+{
+	AUTO_FREE char *found = file ? xstrdup(file) : find_file();
+	AUTO_FREE char *text = NULL;
+	size_t n;
+	if (!found)
+		return 0;
+	int r = fs_read_file(AT_FDCWD, found, POLICY_MAX, &text, &n, err);
+	return r < 0 ? r : policy_check_text(text, n, found, transport, ref, path, err);
+}
