@@ -39,6 +39,7 @@ void client_done(struct client *c)
 	for (size_t i = 0; i < c->n_hosts; i++)
 		host_free(c->hosts[i]);
 	registries_done(&c->registries);
+	map_done(&c->servers);
 	free(c->opts.authfile);
 	free(c->opts.cert_dir);
 	if (c->opts.creds)

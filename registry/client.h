@@ -49,6 +49,7 @@ struct client {
 	struct host *hosts[HOSTS_MAX];
 	size_t n_hosts;
 	struct token *tokens; /* token.c's */
+	struct map servers; /* repository -> which of its places had the manifest */
 	struct exchange *sleeping;
 };
 

@@ -227,8 +227,7 @@ static int fetch_collect(struct store *s, struct txn *t, struct source *source, 
 		struct err said = ERR_INIT;
 		int closed = source_close(source, &f->stream, &said);
 		/* a worker that could not go on (a full disk) is why the pipe broke */
-		if (r < 0 && r != ERR_SYS && r != ERR_LIMIT && closed < 0 &&
-			closed != ERR_CANCELLED) {
+		if (r != ERR_SYS && r != ERR_LIMIT && closed < 0 && closed != ERR_CANCELLED) {
 			*err = said;
 			r = closed;
 		}

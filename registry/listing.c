@@ -15,7 +15,7 @@
 
 #define PAGE_SIZE_WANTED 1000
 #define PAGE_MAX (4 * MIB)
-#define PAGES_MAX 1000
+#define PAGES_MAX 500
 #define ENTRIES_MAX 100000
 
 static int list_page(struct operation *op, char *path, struct err *err);

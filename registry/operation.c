@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "image/manifest.h"
 #include "image/media_type.h"
 #include "image/reference.h"
@@ -184,6 +185,24 @@ int operation_check(struct exchange *x, const struct err *failure, int also, str
 
 /* --- manifest --- */
 
+/* Whoever has the manifest is likely to have the blobs: they are asked for there, and not at the
+ * mirrors before it. */
+static void note_server(const struct operation *op)
+{
+	AUTO_FREE char *name = reference_name(&op->ref), *place = xasprintf("%zu", op->place);
+	if (op->kind->pull && !op->direct)
+		map_set(&op->client->servers, name, place);
+}
+
+static void start_at_server(struct operation *op)
+{
+	AUTO_FREE char *name = reference_name(&op->ref);
+	const char *place = map_get(&op->client->servers, name);
+	uint64_t number;
+	if (place && num_u64(place, UINT32_MAX, &number) && number < op->places.n)
+		op->place = (size_t)number;
+}
+
 static void got_manifest(struct exchange *x, const struct err *failure)
 {
 	struct operation *op = x->arg;
@@ -197,12 +216,13 @@ static void got_manifest(struct exchange *x, const struct err *failure)
 			r = err_sys(&err, "cannot pass on the manifest");
 	}
 	if (r < 0) {
-		if (err.code == ERR_LIMIT)
+		if (x->http.body.toobig)
 			(void)err_set(&err, ERR_LIMIT, "manifest is larger than %llu bytes",
 				MANIFEST_MAX);
 		operation_next_place(op, &err);
 		return;
 	}
+	note_server(op);
 	AUTO_JSON struct json *j = operation_reply(op);
 	json_set_string(j, "media_type", x->http.response.content_type);
 	json_set_string(j, "digest", x->http.response.digest);
@@ -254,7 +274,8 @@ static void got_blob(struct exchange *x, const struct err *failure)
 	unsigned long long got = x->http.out_offset, want = op->size;
 	/* A connection that broke after the last byte has delivered all the same; who reads checks
 	 * the digest. */
-	int r = got == want && op->size ? 0 : operation_check(x, failure, 0, &err);
+	bool whole = got == want && op->size && !(failure && failure->code == ERR_CORRUPT);
+	int r = whole ? 0 : operation_check(x, failure, 0, &err);
 	if (r == 0 && got != want)
 		r = err_set(&err, ERR_CORRUPT, "registry sent %llu of %llu bytes", got, want);
 	/* What was passed on stays passed on: the next place continues where this one ended, the
@@ -488,6 +509,8 @@ static int find_places(struct operation *op, struct err *err)
 		return 0;
 	int r = registries_places(
 		&op->client->registries, &op->ref, op->kind->pull && !op->direct, &op->places, err);
+	if (streq(op->kind->name, "blob"))
+		start_at_server(op);
 	return r < 0 ? r : skip_places(op, err);
 }
 

@@ -10,8 +10,8 @@ struct json;
 struct reference;
 
 /* file NULL: the user's, else /etc/containers/policy.json; when there is none everything may be
- * pulled. transport: "docker", "oci", "dir" ... ref: of a registry; else path: of a local place, its
- * path (made absolute here). ERR_DENIED: rejected. ERR_UNSUPPORTED: a signature is wanted. */
+ * pulled. transport: "docker", "oci", "dir" ... ref: of a registry; else path: of a local place,
+ * made absolute here. ERR_DENIED: rejected. ERR_UNSUPPORTED: a signature is wanted. */
 int policy_check(const char *file, const char *transport, const struct reference *ref,
 	const char *path, struct err *err) __attribute__((warn_unused_result));
 /* The same for a text; for tests and the fuzzer. */

@@ -20,6 +20,7 @@
 #include "registry/remote.h"
 #include "registry/sink.h"
 #include "registry/source.h"
+#include "registry/url.h"
 #include "store/blobs.h"
 #include "store/images.h"
 #include "store/names.h"
@@ -52,6 +53,11 @@ int location_parse(
 		return **ret_rest ? 0
 		                  : err_set(err, ERR_INVALID,
 					    "'%s' names nothing after its transport", location);
+	}
+	if (str_has_prefix(location, "https://") || str_has_prefix(location, "http://")) {
+		AUTO_FREE char *shown = url_shown(location, false);
+		return err_set(err, ERR_INVALID,
+			"'%s' is no name of an image: write it without the scheme", shown);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(foreign); i++)
 		if (str_has_prefix(location, foreign[i]) &&

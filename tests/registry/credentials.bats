@@ -1,0 +1,292 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Where credentials go, and where they do not: server.py, plain, as a proxy that stands for any host, and with TLS that wants a client's certificate.
+load lib.bash
+
+setup_file() {
+	file_setup
+	start_server
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	export REGISTRY_AUTH_FILE=$D/auth.json
+	forget_requests
+}
+
+built() { # the ID of an image to push
+	mica pull -q "oci:$T/layout:latest"
+}
+
+teardown() {
+	rm -f "$T/srv/login"
+	test_teardown
+}
+
+keep_login() { # KEY
+	jq -cn --arg k "$1" '{auths: {($k): {auth: ("anna:secret" | @base64)}}}' >auth.json
+}
+
+# Everything the server was asked, without what may be told to its main origin.
+leaked() {
+	grep -vE '^[A-Z]+ main ' "$T/srv/log" | grep -E 'Basic|Bearer|refresh-me'
+}
+
+# The same registry by the name reg.corp.test, and any other host: all through a proxy.
+through_proxy() {
+	export http_proxy=http://$SRV
+	printf '[[registry]]\nlocation = "reg.corp.test"\ninsecure = true\n' >conf
+	export CONTAINERS_REGISTRIES_CONF=$D/conf
+}
+
+# --- who we are ---
+
+@test "Basic, Bearer and identity tokens, from a file, an option or nobody" {
+	keep_login "$SRV"
+	mica pull -q "$SRV/basic/x"
+	MICA_ROOT=$D/token mica pull -q "$SRV/token/x"
+	# the scope is what is needed, not what the registry would like
+	[ "$(asked 'GET main /token\?.*scope=repository%3Atoken%2Fx%3Apull Basic=')" = 1 ]
+	[ "$(asked 'Bearer=Trepository:token/x:pull')" -ge 2 ] # manifest, config and layer
+	run ! grep 'repository:all' "$T/srv/log"
+	echo '{"auths":{"'"$SRV"'":{"identitytoken":"refresh-me"}}}' >auth.json
+	mica pull -q "$SRV/identity/x"
+	[ "$(asked 'POST main /token - ')" = 1 ]
+	run ! grep 'refresh-me' "$T/srv/log"
+	echo '{}' >auth.json
+	MICA_ROOT=$D/second mica pull -q --creds anna:secret "$SRV/basic/y"
+	mica pull -q "$SRV/token/nobody"
+	[ "$(asked 'GET main /token\?.*nobody%3Apull -')" = 1 ]
+	run --separate-stderr mica pull -q "$SRV/basic/z"
+	assert_error "authentication required.*mica login $SRV"
+	run --separate-stderr mica pull -q --creds anna:wrong "$SRV/token/z"
+	assert_error 'token service refuses the credentials'
+}
+
+@test "the key of the longest path counts" {
+	jq -cn --arg s "$SRV" '{auths: {($s): {auth: ("anna:wrong" | @base64)}, ($s + "/basic"): {auth: ("anna:secret" | @base64)},
+		($s + "/basic/other"): {auth: ("anna:wrong" | @base64)}}}' >auth.json
+	mica pull -q "$SRV/basic/x/y"
+	run --separate-stderr mica pull -q "$SRV/basic/other/x"
+	assert_error 'authentication required'
+}
+
+@test "login keeps only what the registry took, for its owner's eyes" {
+	: >"$T/srv/login"
+	run --separate-stderr mica login -u anna -p wrong "$SRV"
+	assert_error 'user name or password is wrong'
+	[ ! -e auth.json ]
+	umask 000
+	mica login -u anna -p secret "$SRV"
+	[ "$(stat -c %a auth.json)" = 600 ]
+	mica pull -q "$SRV/basic/x"
+}
+
+# --- helpers ---
+
+helper() { # NAME: from standard input; in a directory of PATH that only we know, and named by NAME.json
+	mkdir -p bin
+	{
+		echo '#!/bin/sh'
+		cat
+	} >"bin/docker-credential-$1"
+	chmod 755 "bin/docker-credential-$1"
+	jq -cn --arg s "$SRV" --arg h "$1" '{credHelpers: {($s): $h}}' >"$1.json"
+	export REGISTRY_AUTH_FILE=$D/$1.json
+}
+
+# cve: CVE-2019-1020014
+@test "helpers are asked within limits, know the user's environment, and are nobody when they fail" {
+	export PATH=$PATH:$D/bin CLOUD_ACCOUNT=secret
+	helper stays <<-'END'
+		echo '{"Username":"anna","Secret":"secret"}'
+		exec sleep 100 >&-
+	END
+	mica pull -q "$SRV/basic/stays" 2>stays &
+	stays=$!
+	helper hangs <<<'exec sleep 100'
+	mica pull -q "$SRV/basic/hangs" 2>hangs &
+	hangs=$!
+	helper cloud <<-'END'
+		[ "$1" = get ] && server=$(cat) && echo '{"ServerURL":"'"$server"'","Username":"anna","Secret":"'"$CLOUD_ACCOUNT"'"}'
+	END
+	mica pull -q "$SRV/basic/x"
+	helper noisy <<<'exec yes "not json"'
+	run --separate-stderr mica pull -q "$SRV/basic/noisy"
+	assert_error 'docker-credential-noisy printed more than 65536 bytes'
+	helper mute <<<'exit 0'
+	run --separate-stderr mica pull -q "$SRV/basic/mute"
+	assert_error 'docker-credential-mute gave no user name'
+	helper fails <<<'echo "password is hunter2"; exit 3'
+	run --separate-stderr mica pull -q "$SRV/basic/fails"
+	assert_error "docker-credential-fails get' failed with status 3"
+	[[ "$stderr" != *hunter2* ]]
+	helper none <<<'echo "credentials not found in native keychain"; exit 1'
+	run --separate-stderr mica pull -q "$SRV/basic/none"
+	assert_error 'authentication required'
+	jq -cn --arg s "$SRV" '{credHelpers: {($s): "../../bin/cloud"}}' >none.json
+	run --separate-stderr mica pull -q "$SRV/basic/path"
+	assert_error "is not a name of a credential helper"
+	! wait $stays || fail "it was waited for"
+	grep 'did not answer within 10 s' stays
+	! wait $hangs || fail "it was waited for"
+	grep 'did not answer within 10 s' hangs
+	# nobody's name was told for theirs
+	run ! grep -E 'basic/(stays|hangs|noisy|mute|fails|none|path) Basic' "$T/srv/log"
+}
+
+# --- where credentials do not go ---
+
+# cve: GHSA-vh4v-2xq2-g5cg CVE-2020-15157
+@test "a redirect to another origin carries nothing, and one that leads nowhere good is refused" {
+	keep_login "$SRV"
+	mica pull -q "$SRV/redirect-other"
+	[ "$(asked '^GET other /elsewhere/.* - -$')" = 1 ]
+	export MICA_ROOT=$D/second
+	refused 'redirects more than 5 times' pull -q "$SRV/redirect-loop"
+	refused 'neither http nor https' pull -q "$SRV/redirect-file"
+	refused 'user information' pull -q "$SRV/redirect-user"
+	refused 'must be escaped' pull -q "$SRV/redirect-break"
+	refused 'layer sha256:' pull -q --retry 0 "$SRV/redirect-empty"
+	run ! leaked
+}
+
+# cve: CVE-2026-50151
+@test "an upload that is sent to another origin carries nothing" {
+	keep_login "$SRV"
+	for fault in upload-other upload-network; do
+		mica push -q "$(built)" "docker://$SRV/$fault/x:v1"
+		[ "$(asked "^PUT other /upload/$fault/x\?digest=.* - -$")" = 2 ]
+	done
+	for fault in upload-relative upload-query; do
+		mica push -q "$(built)" "docker://$SRV/$fault/x:v1"
+		[ "$(asked "^PUT main /upload/$fault/x\?.*digest=")" = 2 ]
+	done
+	for fault in upload-user upload-file upload-none; do
+		run --separate-stderr mica push -q "$(built)" "docker://$SRV/$fault/x:v1"
+		assert_error 'location|user information|neither http nor https'
+	done
+	run ! leaked
+}
+
+# cve: CVE-2026-48978 CVE-2026-24845 CVE-2026-33540 CVE-2020-15157
+@test "a token service, a storage and an upload of other owners are asked by nobody" {
+	keep_login reg.corp.test
+	through_proxy
+	mica pull -q reg.corp.test/realm-ours
+	[ "$(asked '^GET auth.corp.test /token\?.* Basic=')" = 1 ]
+	forget_requests
+	mica pull -q reg.corp.test/realm-theirs
+	[ "$(asked '^GET auth.evil.test /token\?.* - -$')" = 1 ]
+	# the token of theirs goes to the registry alone
+	MICA_ROOT=$D/second mica pull -q reg.corp.test/redirect-theirs
+	[ "$(asked '^GET cdn.evil.test /elsewhere/.* - -$')" = 1 ]
+	mica push -q "$(built)" docker://reg.corp.test/upload-theirs/x
+	[ "$(asked '^PUT store.evil.test /upload/.* - -$')" = 2 ]
+	run ! grep -E '^[A-Z]+ [^ ]*evil.test .*(Basic|Bearer)' "$T/srv/log"
+}
+
+# cve: CVE-2026-33990
+@test "a registry elsewhere cannot send us to this machine or to the services of its network" {
+	keep_login reg.corp.test
+	through_proxy
+	refused_here() {
+		run --separate-stderr mica pull -q "reg.corp.test/$1"
+		assert_error 'on this machine'
+	}
+	refused_here realm-here
+	refused_here realm-metadata
+	export MICA_ROOT=$D/second
+	refused_here redirect-here
+	refused_here redirect-metadata
+	[ "$(asked '^GET (main|169.254.169.254) ')" = 0 ]
+}
+
+@test "the address of a token service and its answer are taken only when they are what they must be" {
+	keep_login "$SRV"
+	refused_token() {
+		run --separate-stderr mica pull -q --retry 0 "$SRV/$1"
+		assert_error "$2"
+	}
+	refused_token realm-file 'neither http nor https'
+	refused_token realm-user 'user information'
+	refused_token realm-long 'too long|longer'
+	refused_token header-break 'without an end'
+	refused_token token-break 'no usable token'
+	refused_token token-html 'token'
+	refused_token token-loop 'cannot get a token'
+	run ! grep -i injected "$T/srv/log"
+}
+
+# cve: CVE-2024-36127
+@test "nothing that is secret is in what is shown" {
+	keep_login "$SRV"
+	mica --debug pull -q "$SRV/token/debug" 2>err
+	mica --debug pull -q --creds anna:secret "$SRV/basic/debug" 2>>err
+	run --separate-stderr mica pull -q "http://anna:secret@$SRV/basic/x"
+	echo "$stderr" >>err
+	run ! grep -E "$(printf anna:secret | base64)|Trepository|anna:secret" err
+}
+
+# --- proxies ---
+
+@test "what NO_PROXY names and this machine are asked without the proxy" {
+	through_proxy
+	printf '[[registry]]\nlocation = "%s"\ninsecure = true\n' "$SRV" >>conf
+	mica pull -q reg.corp.test/good
+	[ "$(asked '^GET reg.corp.test ')" -gt 0 ]
+	forget_requests
+	mica pull -q "$SRV/good"
+	[ "$(asked '^GET main ')" -gt 0 ]
+	for exception in .corp.test corp.test '*.corp.test' reg.corp.test:80 'x, reg.corp.test'; do
+		run --separate-stderr env NO_PROXY="$exception" "$MICA_BIN" --root "$MICA_ROOT" pull -q --retry 0 --policy=always reg.corp.test/good
+		assert_error 'cannot reach reg.corp.test'
+	done
+	unset http_proxy
+	HTTP_PROXY=http://$SRV mica pull -q --policy=always reg.corp.test/other
+}
+
+# --- TLS ---
+
+certificate() { # NAME SUBJECT EXTENSION
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$2" -keyout "$1.key" -out "$1.csr" 2>/dev/null
+	openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile <(echo "$3") -out "$1.pem" 2>/dev/null
+}
+
+# cve: CVE-2018-1000500 CVE-2018-12608
+@test "TLS: an authority and a client's certificate of certs.d are for their host and port" {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem 2>/dev/null
+	certificate server localhost 'subjectAltName=DNS:localhost,IP:127.0.0.1'
+	certificate client someone extendedKeyUsage=clientAuth
+	mkdir own
+	plain=$(cat "$T/srv.pid")
+	T=$D/own start_server server.pem server.key ca.pem
+	mv own/srv.pid "$T/tls.pid"
+	[ "$(cat "$T/srv.pid")" = "$plain" ]
+	certs=$HOME/.config/containers/certs.d
+	mkdir -p "$certs/$SRV" "$certs/127.0.0.1:1"
+	run --separate-stderr mica pull -q "$SRV/good"
+	assert_error 'certificate'
+	cp ca.pem "$certs/127.0.0.1:1/ca.crt"
+	run --separate-stderr mica pull -q "$SRV/good"
+	assert_error 'certificate'
+	cp ca.pem "$certs/$SRV/ca.crt"
+	run --separate-stderr mica pull -q --retry 0 "$SRV/good"
+	assert_error "cannot pull $SRV/good"
+	cp client.pem "$certs/$SRV/client.cert"
+	run --separate-stderr mica pull -q "$SRV/good"
+	assert_error "has no key"
+	cp client.key "$certs/$SRV/client.key"
+	mica pull -q "$SRV/good"
+	MICA_ROOT=$D/second mica pull -q --cert-dir "$certs/$SRV" --tls-verify=true "$SRV/good/again"
+	# not from https to http
+	keep_login "$SRV"
+	MICA_ROOT=$D/third
+	refused 'from https to http' pull -q "$SRV/redirect-plain"
+	refused 'from https to http' pull -q "$SRV/redirect-other"
+	rm -r "$certs"
+}

@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# A registry that is busy, broken, wrong or malicious: server.py says what each repository's name does.
+load lib.bash
+
+setup_file() {
+	file_setup
+	start_server
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	forget_requests
+}
+
+teardown() {
+	test_teardown
+}
+
+# --- what may pass ---
+
+@test "a registry that is busy gets the time it asks for, in seconds or as a date, and the wait is told" {
+	before=$SECONDS
+	mica pull -q "$SRV/busy-seconds"
+	mica pull "$SRV/busy-date" 2>err
+	[ $((SECONDS - before)) -ge 2 ]
+	grep -E "$SRV: too many requests \(status 429\); trying again in [0-9]+ s" err || fail "$(cat err)"
+}
+
+@test "who asks for more time than anybody has is told to whom it may help" {
+	before=$SECONDS
+	refused "allows no more requests for the next 86400 s \(status 429\).*pull rate limit.*mica login $SRV.*mirror" pull -q "$SRV/busy-long"
+	[ $((SECONDS - before)) -lt 5 ]
+	[ "$(asked 'GET main /v2/busy-long/manifests')" = 1 ]
+}
+
+@test "errors that pass, connections that break and transfers that stall are tried again" {
+	mica pull -q --retry-delay 10ms "$SRV/flaky"
+	mica pull -q --retry-delay 10ms "$SRV/hangs-up"
+	MICA_ROOT=$D/third mica pull -q --retry 0 --stall-timeout 1s "$SRV/drips" 2>drips &
+	drips=$!
+	export MICA_ROOT=$D/second
+	mica pull -q --retry-delay 10ms --stall-timeout 1s "$SRV/stalls"
+	grep -E 'GET main /v2/stalls/blobs/.* bytes=[1-9]' "$T/srv/log"
+	came_whole
+	! wait $drips || fail "it was pulled"
+	grep 'does not answer or stopped sending' drips
+}
+
+@test "a transfer goes on where it broke, also when the registry begins again or sends another range" {
+	mica pull -q --retry-delay 10ms "$SRV/cut"
+	[ "$(asked 'GET main /v2/cut/blobs/.* bytes=[1-9]')" = 2 ]
+	MICA_ROOT=$D/second mica pull -q --retry-delay 10ms "$SRV/no-range"
+	MICA_ROOT=$D/third mica pull -q --retry-delay 10ms "$SRV/other-range"
+	for store in store second third; do
+		MICA_ROOT=$D/$store came_whole
+	done
+}
+
+@test "each place that was tried is named, and one that cannot be reached is asked once" {
+	dead=127.0.0.1:1
+	cat >conf <<-END
+		[[registry]]
+		prefix = "corp.test"
+		location = "$SRV/status-500"
+		insecure = true
+		[[registry.mirror]]
+		location = "$dead"
+		insecure = true
+		[[registry.mirror]]
+		location = "$SRV/status-403"
+		insecure = true
+	END
+	refused "$dead: .*refused; $SRV: access denied.*; $SRV: $SRV answered with status 500" --registries-conf conf pull -q --retry 0 corp.test/x
+	sed -i "s|$SRV/status-500|$SRV/good|" conf
+	forget_requests
+	mica --debug --registries-conf conf pull -q --retry 5 corp.test/x 2>err
+	[ "$(grep -c "$dead.* trying the next place" err)" = 1 ] || fail "$(cat err)"
+	# and the blobs come from where the manifest was
+	[ "$(asked status-403)" = 1 ]
+}
+
+# --- floods ---
+
+# cve: CVE-2023-2253 CVE-2017-11468 CVE-2022-29173
+@test "headers, tokens, documents, blobs and lists without an end are cut off" {
+	rm -f "$T/srv/flood"
+	refused 'bytes of headers|eaders' pull -q --retry 0 "$SRV/headers-many"
+	refused 'bytes of headers|eader' pull -q --retry 0 "$SRV/header-long"
+	refused 'manifest is larger than 4194304 bytes' pull -q --retry 0 "$SRV/manifest-flood"
+	refused 'cannot get a token: .*larger than' pull -q --retry 0 "$SRV/token-flood"
+	refused 'sent more than the [0-9]+ bytes' pull -q --retry 0 "$SRV/blob-flood"
+	refused 'lists more than 100000 entries' list-tags "$SRV/tags-flood"
+	refused 'more than 500 pages' list-tags "$SRV/tags-forever"
+	# what the kernel took in on the way is all that was sent of a gigabyte
+	wait_for 10 test "$(wc -l <"$T/srv/flood")" = 5
+	while read -r n; do
+		[ "$n" -lt $((32 << 20)) ] || fail "$n bytes were taken"
+	done <"$T/srv/flood"
+}
+
+# --- documents ---
+
+# cve: GHSA-qq97-vm5h-rrhg CVE-2021-41190
+@test "documents that are old, foreign or two things at once are refused by name" {
+	refused "old format 'schema 1'" pull -q "$SRV/schema1"
+	refused 'foreign layer' pull -q "$SRV/foreign"
+	refused 'foreign layer|another place' pull -q "$SRV/urls"
+	[ "$(asked ' other ')" = 0 ]
+	refused "type|both|'manifests'" pull -q "$SRV/type-lies"
+	refused "both|layers" pull -q "$SRV/both-kinds"
+	refused 'duplicate|twice' pull -q "$SRV/twice"
+	refused 'config' pull -q "$SRV/config-is-manifest"
+}
+
+@test "digests, sizes and counts of a document are what they must be" {
+	refused 'digest' pull -q "$SRV/upper-digest"
+	refused 'digest' pull -q "$SRV/other-algorithm"
+	refused 'size' pull -q "$SRV/negative-size"
+	refused 'size|number|too big|out of' pull -q "$SRV/huge-size"
+	refused '1000|layers' pull -q "$SRV/many-layers"
+	refused 'has digest|corrupted' pull -q "$SRV/index-of-others"
+	refused 'nested' pull -q --all-platforms "$SRV/nested-8"
+	refused 'manifest' pull -q --retry 0 "$SRV/length-lies"
+	mica pull -q "$SRV/nested-2"
+	came_whole
+}
+
+# cve: CVE-2026-42575 CVE-2026-54174
+@test "a blob under the right name with other bytes is refused" {
+	refused 'digest|bytes' pull -q --retry 0 "$SRV/encoded"
+	refused 'bytes' pull -q --retry 0 "$SRV/empty"
+	refused 'corrupted' pull -q --retry 0 "$SRV/swapped"
+	refused 'layer sha256:.*not found' pull -q "$SRV/missing"
+	digest=$(jq -r '.manifests[0].digest' "$T/layout/index.json")
+	refused "$digest.*corrupted" pull -q "$SRV/another@$digest"
+	refused "$digest.*corrupted" pull -q "$SRV/another:tag@$digest"
+}
+
+# cve: CVE-2026-50162 CVE-2026-50163 CVE-2021-21272 CVE-2025-62725
+@test "no annotation becomes a path or a name" {
+	mkdir -p a/b/c
+	cd a/b/c
+	mica pull -q "$SRV/titled"
+	mica push -q "$SRV/titled" dir:d
+	mica push -q "$SRV/titled" oci:o
+	mica push -q "$SRV/titled" docker-archive:x.tar
+	[ -z "$(find "$D" -name title -o -name ref -o -name compose)" ]
+	[ "$(mica images -q | wc -l)" = 1 ]
+}
+
+@test "what a registry says is shown without what moves the cursor" {
+	refused 'access denied \(registry says: as you \[2Jwish\)' pull -q "$SRV/status-403"
+	refused 'not found' pull -q "$SRV/status-404"
+	refused 'status 500 ' pull -q --retry 0 "$SRV/status-500"
+	refused 'mica login' pull -q "$SRV/status-401"
+	refused 'status 418' pull -q "$SRV/status-418"
+}
+
+# --- lists ---
+
+@test "lists come in pages, which are asked for at the registry alone" {
+	[ "$(mica list-tags "$SRV/good" | wc -l)" = 9 ]
+	[ "$(mica referrers "$SRV/good" | wc -l)" = 4 ]
+	[ "$(mica referrers --artifact-type application/vnd.t1 "$SRV/good" | wc -l)" = 2 ]
+	refused 'another host' list-tags "$SRV/tags-other"
+	[ "$(asked ' other ')" = 0 ]
+	refused 'holds what is no tag' list-tags "$SRV/tags-odd"
+	refused 'holds what is no tag' pull -q --all-tags "$SRV/tags-odd"
+	[ -z "$(mica list-tags "$SRV/tags-none")" ]
+}
+
+# --- policy ---
+
+@test "policy.json says what may be pulled" {
+	mkdir -p "$HOME/.config/containers"
+	policy=$HOME/.config/containers/policy.json
+	printf '{"default":[{"type":"reject"}],"transports":{"docker":{"%s/good":[{"type":"insecureAcceptAnything"}]}}}' "$SRV" >"$policy"
+	refused "'$SRV/flaky:latest' is rejected by $policy" pull -q "$SRV/flaky"
+	refused "is rejected by" pull -q "oci:$T/layout"
+	mica pull -q "$SRV/good/x"
+	echo '{"default":[{"type":"signedBy","keyType":"GPGKeys","keyPath":"/k"}]}' >other.json
+	run --separate-stderr mica pull -q --signature-policy other.json "$SRV/good/y"
+	assert_error "other.json wants a signature \('signedBy'\) of '$SRV/good/y:latest'"
+	echo "FROM $SRV/good/z" >Containerfile
+	run --separate-stderr mica build -q --signature-policy other.json .
+	assert_error "other.json wants a signature"
+	rm "$policy"
+	[ "$(asked '/v2/(flaky|good/[yz])/')" = 0 ]
+}

@@ -1,0 +1,401 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""server.py LAYOUT DIR [CERT KEY CA]: a registry with one image (that of an OCI layout) in every repository, and with the fault that the repository's first
+word names. The ports of its two origins are written to DIR/ports, each request to DIR/log: METHOD ORIGIN PATH AUTHORIZATION RANGE, where ORIGIN is 'main',
+'other' or, when it was asked as a proxy, the host that was meant. With a CERT it speaks TLS and wants certificates that CA signed.
+
+What each word does is at its place below; 'FAULT/x/y' are repositories of their own, so that counters do not meet."""
+import base64
+import collections
+import email.utils
+import gzip
+import hashlib
+import http.server
+import json
+import os
+import re
+import socketserver
+import ssl
+import sys
+import threading
+import time
+import urllib.parse
+
+LAYOUT, DIR = sys.argv[1:3]
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+OTHER_BLOBS, UPLOADS, PUSHED = {}, {}, {}
+SEEN = collections.Counter()
+LOCK = threading.Lock()
+USER = "Basic " + base64.b64encode(b"anna:secret").decode()
+FLOOD = 1 << 30
+
+
+def blob(digest):
+    if digest in OTHER_BLOBS:
+        return OTHER_BLOBS[digest]
+    with open(os.path.join(LAYOUT, "blobs/sha256", digest.split(":")[1]), "rb") as f:
+        return f.read()
+
+
+def keep(data):
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    OTHER_BLOBS[digest] = data
+    return digest
+
+
+def descriptor(data, kind=MANIFEST):
+    return {"mediaType": kind, "digest": keep(data), "size": len(data)}
+
+
+with open(os.path.join(LAYOUT, "index.json"), "rb") as f:
+    GOOD = blob(json.load(f)["manifests"][0]["digest"])
+DOC = json.loads(GOOD)
+LAYER = DOC["layers"][0]["digest"]
+
+
+def nested(depth):
+    data, kind = GOOD, MANIFEST
+    for _ in range(depth):
+        data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [descriptor(data, kind)]}).encode()
+        kind = INDEX
+    return data, kind
+
+
+def document(fault):
+    """What a tag names there, and the Content-Type."""
+    doc = json.loads(GOOD)
+    if fault == "schema1":
+        return b'{"schemaVersion": 1, "name": "x", "tag": "y", "fsLayers": [], "history": []}', "application/vnd.docker.distribution.manifest.v1+prettyjws"
+    if fault == "foreign":
+        doc["layers"][0].update(mediaType="application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", urls=[f"http://localhost:{PORTS[1]}/foreign"])
+    elif fault == "urls":
+        doc["layers"][0]["urls"] = [f"http://localhost:{PORTS[1]}/foreign"]
+    elif fault == "type-lies":
+        return GOOD, INDEX
+    elif fault == "both-kinds":
+        doc["manifests"] = [descriptor(GOOD)]
+    elif fault == "twice":
+        return GOOD.replace(b'"layers"', b'"layers":[],"layers"', 1), MANIFEST
+    elif fault.startswith("nested-"):
+        return nested(int(fault.split("-")[1]))
+    elif fault == "upper-digest":
+        doc["layers"][0]["digest"] = "sha256:" + LAYER.split(":")[1].upper()
+    elif fault == "other-algorithm":
+        doc["layers"][0]["digest"] = "md5:" + LAYER.split(":")[1][:32]
+    elif fault == "negative-size":
+        doc["layers"][0]["size"] = -1
+    elif fault == "huge-size":
+        doc["layers"][0]["size"] = 1 << 63
+    elif fault == "many-layers":
+        doc["layers"] *= 1001
+    elif fault == "config-is-manifest":
+        doc["config"] = descriptor(GOOD, doc["config"]["mediaType"])
+    elif fault == "titled":
+        doc["annotations"] = doc["layers"][0]["annotations"] = {"org.opencontainers.image.title": "../../../title", "org.opencontainers.image.ref.name": "../../ref",
+                                                                "com.docker.compose.file": "../../../compose"}
+    elif fault == "another":
+        doc["annotations"] = {"another": "one"}
+    elif fault == "index-of-others":  # an index that promises another document than the digest gives
+        entry = descriptor(GOOD)
+        entry["digest"] = "sha256:" + "ab" * 32
+        OTHER_BLOBS[entry["digest"]] = GOOD
+        return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode(), INDEX
+    else:
+        return GOOD, MANIFEST
+    return json.dumps(doc).encode(), MANIFEST
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+    disable_nagle_algorithm = True
+
+    def log_message(self, *args):
+        pass
+
+    def flood(self, data):
+        """As much of it as somebody takes; how much that was is noted."""
+        sent = 0
+        try:
+            while sent < FLOOD:
+                self.wfile.write(data)
+                sent += len(data)
+        except OSError:
+            pass
+        with LOCK, open(f"{DIR}/flood", "a", encoding="ascii") as log:
+            print(sent, file=log)
+        self.close_connection = True
+
+    def answer(self, status, data=b"", kind="application/json", length=None, **headers):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data) if length is None else length))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def error(self, status, text, **headers):
+        self.answer(status, json.dumps({"errors": [{"code": "X", "message": text}]}).encode(), **headers)
+
+    def count(self, *key):
+        with LOCK:
+            SEEN[key] += 1
+            return SEEN[key]
+
+    def origin(self):
+        return f"http{'s' if len(sys.argv) > 3 else ''}://127.0.0.1:{PORTS[0]}"
+
+    def challenge(self, fault):
+        """The 401 of repositories that want to know who asks; None: all is well."""
+        had = self.headers.get("Authorization", "")
+        realm = f"{self.origin()}/token"
+        if self.host != "main":
+            realm = {"realm-here": f"http://127.0.0.1:{PORTS[0]}/token", "realm-metadata": "http://169.254.169.254/token",
+                     "realm-theirs": "http://auth.evil.test/token", "realm-ours": "http://auth.corp.test/token"}.get(fault, realm)
+        realm = {"realm-file": "file:///etc/passwd", "realm-user": f"http://x:y@127.0.0.1:{PORTS[0]}/token", "realm-long": "http://127.0.0.1/" + "a" * 20000,
+                 "token-flood": realm + "-flood", "token-break": realm + "-break", "token-html": realm + "-html", "token-loop": realm + "-loop"}.get(fault, realm)
+        if fault == "basic":
+            return None if had == USER else 'Basic realm="tests"'
+        if fault in ("token", "identity") or fault.startswith(("realm-", "token-")):
+            return None if had.startswith("Bearer T") else f'Bearer realm="{realm}",service="tests",scope="repository:all/of/it:*"'
+        if fault == "header-break":
+            return None if had else 'Bearer realm="' + "x" * 5000
+        return None
+
+    def token(self, path, query, body):
+        form = urllib.parse.parse_qs(body.decode())
+        if path == "/token-flood":
+            self.send_response(200)
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(b'{"token":"')
+            return self.flood(b"T" * 65536)
+        if path == "/token-break":
+            return self.answer(200, json.dumps({"token": "T\r\nX-Injected: 1"}).encode())
+        if path == "/token-html":
+            return self.answer(200, b"<html>please log in</html>", "text/html")
+        if path == "/token-loop":
+            return self.answer(302, Location=f"{self.origin()}/token-loop")
+        if form:  # RFC 6749 6
+            good = form.get("grant_type") == ["refresh_token"] and form.get("refresh_token") == ["refresh-me"]
+            return self.answer(200, json.dumps({"access_token": "T" + form["scope"][0]}).encode()) if good else self.answer(401)
+        had = self.headers.get("Authorization")
+        if had and had != USER:
+            return self.answer(401)
+        return self.answer(200, json.dumps({"token": "T" + ",".join(urllib.parse.parse_qs(query).get("scope", []))}).encode())
+
+    def serve(self):
+        self.host = "main" if self.server.server_port == PORTS[0] else "other"
+        target = urllib.parse.urlsplit(self.path)
+        if target.netloc:
+            self.host = target.netloc
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with LOCK, open(f"{DIR}/log", "a", encoding="utf-8") as log:
+            print(self.command, self.host, target.path + ("?" + target.query if target.query else ""), self.headers.get("Authorization", "-").replace(" ", "="),
+                  self.headers.get("Range", "-"), file=log)
+        if self.command == "CONNECT":
+            return self.answer(502)
+        if target.path.startswith("/token"):
+            return self.token(target.path, target.query, body)
+        if target.path.startswith("/elsewhere/"):
+            return self.answer(200, blob(target.path.split("/")[2]), "application/octet-stream")
+        if target.path.startswith("/upload/"):
+            return self.take_upload(target, body)
+        if target.path == "/v2/":
+            wants = self.challenge("token" if self.host == "main" and os.path.exists(f"{DIR}/login") else "")
+            return self.answer(401, WWW_Authenticate=wants) if wants else self.answer(200, b"{}")
+        m = re.fullmatch(r"/v2/(.+?)/(blobs/uploads|blobs|manifests|tags|referrers)/(.*)", target.path)
+        if not m:
+            return self.error(404, "no such place")
+        repo, kind, name = m.groups()
+        fault = repo.split("/")[0]
+        wants = self.challenge(fault)
+        if wants:
+            return self.answer(401, b"{}", WWW_Authenticate=wants)
+        if re.fullmatch(r"status-\d+", fault):
+            return self.error(int(fault.split("-")[1]), "as you\x1b[2Jwish")
+        if kind == "blobs/uploads":
+            return self.begin_upload(repo, fault)
+        if kind in ("tags", "referrers"):
+            return self.listing(repo, fault, kind, target.query)
+        if kind == "manifests" and self.command == "PUT":
+            PUSHED[repo, name] = body
+            return self.answer(201)
+        return self.manifest(repo, fault, name) if kind == "manifests" else self.blob(repo, fault, name)
+
+    # --- manifests ---
+
+    def manifest(self, repo, fault, name):
+        n = self.count(repo, self.command)
+        if fault == "busy-seconds" and n == 1:
+            return self.error(429, "slow down", Retry_After="1")
+        if fault == "busy-date" and n == 1:
+            return self.error(429, "slow down", Retry_After=email.utils.formatdate(time.time() + 2, usegmt=True))
+        if fault == "busy-long":
+            return self.error(429, "you have reached your pull rate limit", Retry_After="1000000000")
+        if fault == "flaky" and n <= 2:
+            return self.error(503, "not now")
+        if fault == "hangs-up" and n <= 2:
+            self.close_connection = True
+            return self.connection.shutdown(2)
+        if fault == "headers-many":
+            self.send_response(200)
+            self.flush_headers()
+            return self.flood(b"X-Filler: " + b"y" * 1000 + b"\r\n")
+        if fault == "header-long":
+            self.send_response(200)
+            self.flush_headers()
+            self.wfile.write(b"X-Filler: ")
+            return self.flood(b"y" * 65536)
+        if fault == "manifest-flood":
+            self.send_response(200)
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(b'{"schemaVersion": 2, "padding": "')
+            return self.flood(b"x" * 65536)
+        if fault == "length-lies":
+            return self.answer(200, GOOD, MANIFEST, len(GOOD) - 20)
+        if fault == "drips":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            for _ in range(60):
+                self.wfile.write(b" ")
+                time.sleep(0.5)
+            return None
+        data = PUSHED.get((repo, name)) or (OTHER_BLOBS.get(name) if name.startswith("sha256:") and fault != "another" else None)
+        kind = MANIFEST
+        if data is None and fault.startswith("upload"):
+            return self.answer(404)
+        if data is None:
+            data, kind = document(fault)
+        elif b'"manifests"' in data:
+            kind = INDEX
+        return self.answer(200, data, kind, Docker_Content_Digest="sha256:" + hashlib.sha256(data).hexdigest())
+
+    # --- blobs ---
+
+    def blob(self, repo, fault, digest):
+        if fault.startswith("upload") and (repo, digest) not in PUSHED:
+            return self.answer(404)
+        data = PUSHED.get((repo, digest)) or blob(digest)
+        first = int(re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-")).group(1))
+        if digest != LAYER:
+            return self.answer(200, data, "application/octet-stream")
+        n = self.count(repo, "layer")
+        there = {"redirect-other": f"http://localhost:{PORTS[1]}/elsewhere/{digest}", "redirect-loop": self.path, "redirect-file": "file:///etc/passwd",
+                 "redirect-user": f"http://x:y@127.0.0.1:{PORTS[1]}/elsewhere/{digest}", "redirect-empty": "", "redirect-plain": f"http://127.0.0.1:{PORTS[1]}/x",
+                 "redirect-break": "/x\ty z", "redirect-here": f"http://127.0.0.1:{PORTS[0]}/elsewhere/{digest}",
+                 "redirect-metadata": "http://169.254.169.254/latest/", "redirect-theirs": f"http://cdn.evil.test/elsewhere/{digest}"}.get(fault)
+        if there is not None:
+            return self.answer(307, Location=there)
+        if fault in ("cut", "no-range", "other-range") and n <= 2:
+            self.send_response(206 if first and fault != "no-range" else 200)
+            part = data if fault == "no-range" else data[first:]
+            self.send_header("Content-Length", str(len(part)))
+            if first and fault != "no-range":
+                self.send_header("Content-Range", f"bytes {first if fault == 'cut' else 0}-{len(data) - 1}/{len(data)}")
+            self.end_headers()
+            self.wfile.write(part[: len(part) * 2 // 3])
+            self.close_connection = True
+            return None
+        if fault == "stalls" and n == 1:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2])
+            self.wfile.flush()
+            time.sleep(20)
+            return None
+        if fault == "blob-flood":
+            self.send_response(200)
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(data)
+            return self.flood(b"\0" * 65536)
+        if fault == "encoded":
+            return self.answer(200, gzip.compress(data), "application/octet-stream", Content_Encoding="gzip")
+        if fault == "empty":
+            return self.answer(200, b"", "application/octet-stream")
+        if fault == "swapped":
+            return self.answer(200, data[::-1], "application/octet-stream")
+        if fault == "missing":
+            return self.error(404, "blob unknown")
+        if first:
+            return self.answer(206, data[first:], "application/octet-stream", Content_Range=f"bytes {first}-{len(data) - 1}/{len(data)}")
+        return self.answer(200, data, "application/octet-stream")
+
+    # --- uploads ---
+
+    def begin_upload(self, repo, fault):
+        there = {"upload-other": f"http://localhost:{PORTS[1]}/upload/{repo}", "upload-network": f"//localhost:{PORTS[1]}/upload/{repo}",
+                 "upload-user": f"http://x:y@127.0.0.1:{PORTS[0]}/upload/{repo}", "upload-file": "file:///tmp/x", "upload-none": None,
+                 "upload-relative": f"../../../../../upload/{repo}", "upload-query": f"/upload/{repo}?state=a%2Fb&x",
+                 "upload-theirs": f"http://store.evil.test/upload/{repo}"}.get(fault, f"/upload/{repo}")
+        return self.answer(202, **({"Location": there} if there else {}))
+
+    def take_upload(self, target, body):
+        digest = urllib.parse.parse_qs(target.query)["digest"][0]
+        if digest != "sha256:" + hashlib.sha256(body).hexdigest():
+            return self.error(400, "digest invalid")
+        PUSHED[target.path[len("/upload/"):], digest] = body
+        return self.answer(201)
+
+    # --- lists ---
+
+    def listing(self, repo, fault, kind, query):
+        page = int(urllib.parse.parse_qs(query).get("page", ["0"])[0])
+        link = f'</v2/{repo}/{kind}/list?page={page + 1}>; rel="next"'
+        if kind == "referrers":
+            entries = [dict(descriptor(b'{"n":%d}' % i), artifactType=f"application/vnd.t{i % 2}") for i in range(page * 2, page * 2 + 2)]
+            doc = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
+            return self.answer(200, json.dumps(doc).encode(), INDEX, **({"Link": link.replace("/list", "/" + self.path.split("/")[-1].split("?")[0])} if page < 1 else {}))
+        tags = [f"v{page}-{i}" for i in range(3)]
+        if fault == "tags-flood":
+            tags = [f"v{page}-{i}" for i in range(20000)]
+        elif fault == "tags-other":
+            link = f'<http://localhost:{PORTS[1]}/v2/{repo}/tags/list?page=1>; rel="next"'
+        elif fault == "tags-odd":
+            tags = ["good", "--force", "../../x"]
+            link = ""
+        elif fault == "tags-none":
+            tags, link = None, ""
+        elif fault != "tags-forever" and page == 2:
+            link = ""
+        return self.answer(200, json.dumps({"name": repo, "tags": tags}).encode(), **({"Link": link} if link else {}))
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = serve
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self):  # without the look-up of our own name
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "localhost", self.server_address[1]
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+def main():
+    servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
+    PORTS.extend(s.server_port for s in servers)
+    if len(sys.argv) > 3:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(sys.argv[3], sys.argv[4])
+        tls.load_verify_locations(sys.argv[5])
+        tls.verify_mode = ssl.CERT_REQUIRED
+        servers[0].socket = tls.wrap_socket(servers[0].socket, server_side=True)
+    with open(f"{DIR}/ports.new", "w", encoding="ascii") as f:
+        print(*PORTS, file=f)
+    os.rename(f"{DIR}/ports.new", f"{DIR}/ports")
+    threading.Thread(target=servers[1].serve_forever, daemon=True).start()
+    servers[0].serve_forever()
+
+
+PORTS = []
+main()
