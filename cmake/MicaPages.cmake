@@ -13,11 +13,15 @@ set(page_names
 	mica-containers
 	mica-copy
 	mica-delete
+	mica-diff
 	mica-du
+	mica-exists
+	mica-export
 	mica-from
 	mica-fsck
 	mica-history
 	mica-images
+	mica-import
 	mica-info
 	mica-inspect
 	mica-list-tags
@@ -44,6 +48,7 @@ set(page_names
 	mica-run
 	mica-save
 	mica-tag
+	mica-tree
 	mica-umount
 	mica-unshare
 	mica-untag

@@ -225,7 +225,6 @@ static int du_run(struct app *app, void *args, const struct strv *rest, struct e
 
 const struct cmd cmd_du = {
 	.name = "du",
-	.aliases = "system-df",
 	.options = du_options,
 	.args_size = sizeof(struct du_args),
 	.flags = CMD_USERNS,

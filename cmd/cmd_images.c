@@ -242,7 +242,6 @@ static int images_run(struct app *app, void *args, const struct strv *rest, stru
 
 const struct cmd cmd_images = {
 	.name = "images",
-	.aliases = "list ls",
 	.options = images_options,
 	.args_size = sizeof(struct images_args),
 	.max_args = 1,

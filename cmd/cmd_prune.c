@@ -197,7 +197,6 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 
 const struct cmd cmd_prune = {
 	.name = "prune",
-	.aliases = "system-prune image-prune",
 	.options = prune_options,
 	.args_size = sizeof(struct prune_args),
 	.flags = CMD_USERNS,

@@ -11,12 +11,13 @@
 #include "store/store.h"
 
 extern const struct cmd cmd_add, cmd_cache, cmd_cache_ls, cmd_cache_rm, cmd_commit, cmd_config,
-	cmd_containers, cmd_copy, cmd_delete, cmd_du, cmd_from, cmd_fsck, cmd_history, cmd_images,
-	cmd_info, cmd_inspect, cmd_list_tags, cmd_load, cmd_login, cmd_logout, cmd_manifest,
-	cmd_manifest_add, cmd_manifest_annotate, cmd_manifest_create, cmd_manifest_exists,
-	cmd_manifest_inspect, cmd_manifest_push, cmd_manifest_remove, cmd_manifest_rm, cmd_mount,
-	cmd_prune, cmd_pull, cmd_push, cmd_referrers, cmd_rename, cmd_rm, cmd_rmi, cmd_run,
-	cmd_save, cmd_tag, cmd_umount, cmd_unshare, cmd_untag, cmd_version;
+	cmd_containers, cmd_copy, cmd_delete, cmd_diff, cmd_du, cmd_exists, cmd_export, cmd_from,
+	cmd_fsck, cmd_history, cmd_images, cmd_import, cmd_info, cmd_inspect, cmd_list_tags,
+	cmd_load, cmd_login, cmd_logout, cmd_manifest, cmd_manifest_add, cmd_manifest_annotate,
+	cmd_manifest_create, cmd_manifest_exists, cmd_manifest_inspect, cmd_manifest_push,
+	cmd_manifest_remove, cmd_manifest_rm, cmd_mount, cmd_prune, cmd_pull, cmd_push,
+	cmd_referrers, cmd_rename, cmd_rm, cmd_rmi, cmd_run, cmd_save, cmd_tag, cmd_tree,
+	cmd_umount, cmd_unshare, cmd_untag, cmd_version;
 
 const struct cmd *const commands[] = {
 	&cmd_add,
@@ -29,11 +30,15 @@ const struct cmd *const commands[] = {
 	&cmd_containers,
 	&cmd_copy,
 	&cmd_delete,
+	&cmd_diff,
 	&cmd_du,
+	&cmd_exists,
+	&cmd_export,
 	&cmd_from,
 	&cmd_fsck,
 	&cmd_history,
 	&cmd_images,
+	&cmd_import,
 	&cmd_info,
 	&cmd_inspect,
 	&cmd_list_tags,
@@ -60,6 +65,7 @@ const struct cmd *const commands[] = {
 	&cmd_run,
 	&cmd_save,
 	&cmd_tag,
+	&cmd_tree,
 	&cmd_umount,
 	&cmd_unshare,
 	&cmd_untag,

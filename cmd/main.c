@@ -12,6 +12,7 @@
 #include "cmd/cmd.h"
 #include "cmd/collect.h"
 #include "cmd/commands.h"
+#include "cmd/forms.h"
 #include "cmd/full_disk.h"
 #include "cmd/global.h"
 #include "cmd/help.h"
@@ -102,25 +103,26 @@ static int run_command(
 	return r;
 }
 
-/* "manifest add" is the command "manifest-add": takes both words out of the list for one. */
-static void join_family(struct strv *words)
+static int unknown_verb(const struct strv *words, struct err *err)
 {
-	if (words->n < 2)
-		return;
-	AUTO_FREE char *both = xasprintf("%s-%s", words->v[0], words->v[1]);
-	if (!command_find(both))
-		return;
-	free(words->v[0]);
-	mem_replace(&words->v[1], take(both));
-	memmove(words->v, words->v + 1, words->n * sizeof(*words->v));
-	words->n--;
+	AUTO_FREE char *verbs = forms_verbs(words->v[0]);
+
+	return words->n > 1 && *words->v[1] != '-'
+	               ? err_set(err, ERR_INVALID, "unknown command '%s %s', known are: %s",
+				 words->v[0], words->v[1], verbs)
+	               : err_set(err, ERR_INVALID, "'mica %s' wants one of: %s", words->v[0],
+				 verbs);
 }
 
-static int find_command(const char *word, const struct cmd **ret, struct err *err)
+static int find_command(const struct strv *words, const struct cmd **ret, struct err *err)
 {
+	const char *word = words->v[0];
+
 	*ret = command_find(word);
 	if (*ret)
 		return 0;
+	if (forms_is_noun(word))
+		return unknown_verb(words, err);
 	const char *near = command_suggest(word);
 	return err_set(err, ERR_INVALID, "unknown command '%s'%s%s%s See 'mica --help'", word,
 		near ? ", did you mean '" : "", near ? near : "", near ? "'?" : ".");
@@ -132,8 +134,8 @@ static int help_on(struct app *app, struct strv *rest, struct err *err)
 
 	if (!rest->n)
 		return print_overview(app);
-	join_family(rest);
-	int r = find_command(rest->v[0], &cmd, err);
+	forms_apply(rest);
+	int r = find_command(rest, &cmd, err);
 	return r < 0 ? r : print_help(app, cmd, err);
 }
 
@@ -161,12 +163,10 @@ static int dispatch(struct app *app, int argc, char *argv[], struct err *err)
 		rest.n--;
 		return help_on(app, &rest, err);
 	}
-	join_family(&rest);
-	r = find_command(rest.v[0], &cmd, err);
-	if (r < 0)
-		return r;
-	/* option values are borrowed from argv, so the command sees its own end of it */
-	return run_command(app, cmd, (int)rest.n - 1, argv + argc - (int)rest.n + 1, err);
+	forms_apply(&rest);
+	r = find_command(&rest, &cmd, err);
+	/* option values are borrowed from these words */
+	return r < 0 ? r : run_command(app, cmd, (int)rest.n - 1, strv_argv(&rest) + 1, err);
 }
 
 /* A closed 0, 1 or 2 would be handed out by the next open(2), and then written to. */
