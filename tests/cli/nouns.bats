@@ -25,7 +25,7 @@ teardown() {
 	mica run "$c" sh -c 'echo new >/new; rm /etc/group; chown 7:8 /new'
 	mica export "$c" | tar -tv >list
 	grep -qE '^-rw-r--r-- 7/8 +4 .* \./?new$|^-rw-r--r-- 7/8 +4 .* new$' list
-	! grep -q etc/group list
+	run ! grep -q etc/group list
 	mica export -o out.tar "$c"
 	[ "$(mica import -q -c 'CMD ["cat", "/new"]' --change ENV=A=b -c 'LABEL x="y z"' --os linux --arch arm64 out.tar copied)" = "$(mica images -q --no-trunc copied | cut -d : -f 2)" ]
 	config_of copied >config
