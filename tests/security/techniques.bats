@@ -1,53 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Published techniques against builders and runtimes, tried from a hostile image, Containerfile or RUN. $V is a directory of the host that must be
-# neither changed nor read. With MICA_AS_USER=1 all of it is done by an ordinary user, who could write to $V.
-load ../cli/lib.bash
-load ../cli/user.bash
-
-setup_file() {
-	file_setup registry busybox
-}
-
-teardown_file() {
-	[ -z "${MICA_AS_USER:-}" ] || user_teardown
-	file_teardown
-}
-
-setup() {
-	test_setup
-	V=$D/victim
-	mkdir "$V"
-	echo s3cret >"$V/marker"
-	[ -z "${MICA_AS_USER:-}" ] || user_setup
-}
-
-teardown() {
-	test_teardown
-}
-
-m() {
-	if [ -n "${MICA_AS_USER:-}" ]; then umica "$@"; else mica "$@"; fi
-}
-
-build() { # [OPTION...]: the status is the caller's matter
-	run m build --no-cache --progress=plain --network=none -t t "$@" ctx
-}
-
-untouched() {
-	[ "$(ls -A "$V")" = marker ] || fail "made outside: $(ls -A "$V")"
-	[ "$(cat "$V/marker")" = s3cret ] || fail "written outside"
-	[[ "$output" != *s3cret* ]] || fail "read from outside: $output"
-}
-
-evil_image() { # NAME CONFIG: from ./tree, with a shell
-	mkdir -p tree/bin
-	cp "$(command -v busybox)" tree/bin/busybox
-	for applet in sh cat ls touch true id grep; do ln -sf busybox "tree/bin/$applet"; done
-	plain_tar evil.tar tree
-	make_layout layout "$2" evil.tar
-	to_registry layout "library/$1:latest"
-}
+# Published techniques against builders and runtimes.
+load lib.bash
 
 # cve: CVE-2026-41579 CVE-2026-47766 CVE-2026-88264 CVE-2026-88265 CVE-2023-28642 CVE-2023-27561 CVE-2019-19921 CVE-2025-52881 CVE-2025-31133
 @test "links of the image in the places of /dev, /proc, /sys and what is in them" {

@@ -1,0 +1,165 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Names that are exchanged without a pause (tests/tools/swap.c) while mica resolves, makes, mounts and removes them. Each race takes
+# RACE_SECONDS: 2 at first, 20 for certainty.
+load lib.bash
+
+: "${RACE_SECONDS:=2}"
+
+teardown() {
+	touch "$D/stop"
+	[ -z "${merged:-}" ] || mica umount c >/dev/null || true
+	test_teardown
+}
+
+# A stranger's process on this machine exchanges A and B until `won` is called.
+exchange() { # A B
+	as_whom "$MICA_TOOLS/swap" "$1" "$2" "$D/stop" 600 >"$D/exchanges" 3>&- &
+	swapper=$!
+}
+
+finish() { # WHAT ATTEMPTS: enough of both, and the marker as it was
+	touch "$D/stop"
+	wait "$swapper" || fail "nothing was exchanged"
+	echo "# $1: $(cat "$D/exchanges"), $2 attempts" >&3
+	[ "$(sed 's/ .*//' "$D/exchanges")" -ge 10000 ] || [ "$RACE_SECONDS" -lt 20 ] || fail "too few: $(cat "$D/exchanges")"
+	[ "$2" -ge 3 ] || fail "only $2 attempts"
+	untouched
+}
+
+# The same from a RUN step in a cache mount that it shares: sub is a directory or a link.
+exchange_in_cache() { # LINK
+	mkdir -p attacker
+	cp "$MICA_TOOLS/swap" attacker/
+	cat >attacker/Containerfile <<-END
+		FROM busybox
+		COPY swap /swap
+		RUN --mount=type=cache,id=race,target=/c rm -rf /c/* && mkdir -p /c/sub /c$V && ln -s $1 /c/link && touch /c/ready
+		RUN --mount=type=cache,id=race,target=/c /swap /c/sub /c/link /c/stop 600; rm /c/stop
+	END
+	m build --no-cache --progress=plain --network=none attacker >"$D/attacker.log" 2>&1 3>&- &
+	swapper=$!
+	printf 'FROM busybox\nRUN --mount=type=cache,id=race,target=/c [ -e /c/ready ]\n' | containerfile
+	wait_for 30 exchanging
+}
+
+exchanging() {
+	m build -q --no-cache --network=none ctx >"$D/ready.log" 2>&1 && pgrep -f '^/swap /c/sub /c/link' >"$D/pids"
+}
+
+finish_in_cache() { # WHAT ATTEMPTS
+	printf 'FROM busybox\nRUN --mount=type=cache,id=race,target=/c touch /c/stop\n' | containerfile
+	m build -q --no-cache --network=none ctx >"$D/stop.log"
+	wait "$swapper" || fail "$(cat "$D/attacker.log")"
+	grep -oE '[0-9]+ exchanges' "$D/attacker.log" >"$D/exchanges"
+	swapper=
+	exchanges=$(sed 's/ .*//' "$D/exchanges")
+	echo "# $1: $exchanges exchanges, $2 attempts" >&3
+	[ "$exchanges" -ge 10000 ] || [ "$RACE_SECONDS" -lt 20 ] || fail "too few"
+	[ "$2" -ge 3 ] || fail "only $2 attempts"
+	untouched
+}
+
+# What a build says is its own matter; what it must not do is to show, make or remove something outside.
+attempts() { # COMMAND...: for RACE_SECONDS; sets tries
+	local end=$((SECONDS + RACE_SECONDS))
+	tries=0
+	while [ $SECONDS -lt $end ] || [ $tries -lt 3 ]; do
+		run "$@"
+		untouched
+		tries=$((tries + 1))
+	done
+}
+
+links() { # the ways to say where $V is
+	echo "$V" "../../../../../../../../../../../..$V"
+}
+
+# cve: CVE-2024-23651 CVE-2024-11218
+@test "the source of a cache mount" {
+	for link in $(links); do
+		exchange_in_cache "$link"
+		{
+			echo FROM busybox
+			printf 'RUN'
+			printf ' --mount=type=cache,id=race,source=sub,target=/v%d' $(seq 20)
+			echo ' cat /v*/marker; for i in /v*; do echo x >$i/made; done; true'
+		} | containerfile
+		attempts m build --no-cache --progress=plain --network=none ctx
+		finish_in_cache "source in a cache" $tries
+	done
+}
+
+# cve: CVE-2024-45310 CVE-2021-30465 CVE-2024-23652
+@test "the target of a mount inside of a cache mount" {
+	for link in $(links); do
+		exchange_in_cache "$link"
+		{
+			printf 'FROM busybox\nRUN mkdir -p %s\n' "$V"
+			printf 'RUN --mount=type=cache,id=race,target=/c'
+			printf ' --mount=type=tmpfs,target=/c/sub/new%d/er' $(seq 20)
+			echo ' cat /c/sub/marker; true'
+			printf 'RUN --mount=type=cache,id=race,target=/c'
+			printf ' --mount=type=bind,target=/c/sub/file%d,source=Containerfile' $(seq 20)
+			echo ' true'
+		} | containerfile
+		attempts m build --no-cache --progress=plain --network=none ctx
+		finish_in_cache "target in a cache" $tries
+	done
+}
+
+# cve: CVE-2018-15664
+@test "a directory of the context, copied and mounted" {
+	printf 'FROM busybox\nCOPY sub/ /d/\nRUN --mount=type=bind,source=sub,target=/b cat /d/* /b/*; true\nADD sub /e/\nRUN cat /e/*; true\n' | containerfile
+	mkdir ctx/sub
+	echo own >ctx/sub/own
+	for link in $(links); do
+		ln -s "$link" ctx/link
+		rm -f stop
+		[ -z "${MICA_AS_USER:-}" ] || chown -hR micatest ctx
+		exchange "$D/ctx/sub" "$D/ctx/link"
+		attempts m build --no-cache --progress=plain --network=none ctx
+		finish context $tries
+		rm -rf ctx/sub ctx/link
+		mkdir ctx/sub
+		echo own >ctx/sub/own
+	done
+}
+
+# cve: CVE-2018-15664
+@test "a directory of the output" {
+	mkdir -p ctx/sub/deep out/sub
+	touch ctx/sub/deep/file ctx/sub/file
+	printf 'FROM scratch\nCOPY sub /sub\n' | containerfile
+	ln -s "$V" out/link
+	[ -z "${MICA_AS_USER:-}" ] || chown -hR micatest out
+	exchange "$D/out/sub" "$D/out/link"
+	attempts m build --no-cache --progress=plain --network=none -o "type=local,dest=$D/out" ctx
+	finish output $tries
+}
+
+# cve: CVE-2026-41568 CVE-2026-42306 CVE-2018-15664
+@test "a container's files while it is used: kernel file systems, provided files, targets, directories, copies" {
+	[ -z "${MICA_AS_USER:-}" ] || skip "what a user has mounted is seen by nobody but the user"
+	m from --name c scratch >/dev/null
+	merged=$(m mount c)
+	busybox_rootfs "$merged" # all in the upper directory, where a directory can be renamed
+	mkdir -p source "$merged/sub"
+	echo new >source/new
+	for name in dev proc sys etc sub; do
+		ln -s "$V" "$merged/link"
+		rm -f stop
+		exchange "$merged/$name" "$merged/link"
+		tried=0
+		if [ $name = sub ]; then
+			attempts m run --network=none -v "$D/source:/sub/volume" -v "$D/source/new:/sub/file" --workingdir /sub/directory c sh -c 'cat /sub/marker ../marker; echo x >/sub/x; true'
+			tried=$tries
+			attempts m copy c source /sub/copied
+		else
+			attempts m run --network=none c sh -c "cat /$name/marker; echo x >/$name/x; true"
+		fi
+		finish "container, $name" $((tries + tried))
+		rm -rf "${merged:?}/link" "${merged:?}/$name" # a link goes itself
+		mkdir "$merged/$name"
+	done
+}
