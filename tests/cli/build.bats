@@ -206,6 +206,8 @@ second' ]
 	[ "$status" = 99 ]
 }
 
+# cve: CVE-2024-36623
+# bats test_tags=user
 @test "independent stages run at the same time" {
 	containerfile <<-'END'
 		FROM busybox AS a

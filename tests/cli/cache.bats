@@ -305,6 +305,8 @@ one_of_a_kind() { # IMAGE FILE...
 	one_of_a_kind t /x /y /z
 }
 
+# cve: CVE-2024-36621
+# bats test_tags=user
 @test "builds at the same time never mix their layers" {
 	mkdir ctx
 	containerfile <<-'END'

@@ -6,12 +6,15 @@
 #	MICA_BIN    the program under test
 #	MICA_TOOLS  where the programs of tests/tools are, beside the program under test at first
 #	MICA_CACHE  kept between runs: the images that tests start from
+#	MICA_AS_USER=1  all of it is done by an ordinary user; the tests that can be so have the tag `user`
 #	REG         127.0.0.1:PORT of the registry, which docker.io and quay.io are mapped to
 
 bats_require_minimum_version 1.5.0
 
 LIB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOP=$(cd "$LIB_DIR/../.." && pwd)
+# shellcheck source=/dev/null
+. "$LIB_DIR/user.bash"
 : "${MICA_BIN:=$TOP/out/release/cmd/mica}"
 : "${MICA_CACHE:=$TOP/out/cache}"
 : "${MICA_TOOLS:=$(dirname "$MICA_BIN")/../tests}"
@@ -46,6 +49,7 @@ file_setup() {
 
 file_teardown() {
 	local pid status=0
+	[ -z "${MICA_AS_USER:-}" ] || user_teardown
 	for pid in "$T"/*.pid; do
 		[ -e "$pid" ] || continue
 		kill "$(cat "$pid")" 2>/dev/null || true
@@ -73,6 +77,7 @@ test_setup() {
 	mkdir -p "$D"
 	export MICA_ROOT=$D/store
 	cd "$D" || return
+	[ -z "${MICA_AS_USER:-}" ] || user_setup
 }
 
 # What a test leaves is not needed by the next one, and tmpfs is memory.
@@ -81,7 +86,11 @@ test_teardown() {
 }
 
 mica() {
-	"$MICA_BIN" --root "$MICA_ROOT" "$@"
+	if [ -n "${MICA_AS_USER:-}" ]; then
+		as_user_here "$MICA_BIN" --root "$MICA_ROOT" "$@"
+	else
+		"$MICA_BIN" --root "$MICA_ROOT" "$@"
+	fi
 }
 
 wait_for() { # SECONDS COMMAND...: until it succeeds

@@ -187,6 +187,7 @@ named
 }
 
 # cve: CVE-2024-9675 CVE-2026-33747
+# bats test_tags=user
 @test "the id of a cache is no path, and no link in a cache leads out of it" {
 	echo host >marker
 	containerfile <<-END
@@ -207,6 +208,7 @@ named
 }
 
 # cve: CVE-2024-23651 CVE-2024-11218
+# bats test_tags=user
 @test "a source in a cache that is being swapped for a link never shows the host" {
 	echo host >marker
 	{
@@ -431,6 +433,7 @@ ls: cannot access '/a': No such file or directory" ] || fail "$output"
 }
 
 # cve: CVE-2024-23652
+# bats test_tags=user
 @test "what a step puts in the place of a mount point is left alone, and so is what it leads to" {
 	mkdir victim
 	touch victim/y

@@ -135,6 +135,7 @@ build_one() { # NAME [TEXT]
 }
 
 # cve: CVE-2014-5277
+# bats test_tags=user
 @test "plain HTTP is used only where it is configured" {
 	printf '[[registry]]\nlocation = "%s"\n' "$REG" >conf
 	CONTAINERS_REGISTRIES_CONF=$D/conf run --separate-stderr mica pull -q "$REG/library/busybox"
@@ -142,6 +143,8 @@ build_one() { # NAME [TEXT]
 	CONTAINERS_REGISTRIES_CONF=$D/conf mica pull -q --tls-verify=false "$REG/library/busybox"
 }
 
+# cve: CVE-2018-1000500
+# bats test_tags=user
 @test "HTTPS with an authority of one's own" {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
 		-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' -keyout key.pem -out cert.pem 2>/dev/null
@@ -166,6 +169,44 @@ build_one() { # NAME [TEXT]
 	rm "$T/tls.pid"
 }
 
+# cve: CVE-2019-10214
+# bats test_tags=user
+@test "the certificate of a token service is verified before it is told who we are" {
+	for name in registry token; do
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=$name \
+			-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' -keyout $name.pem -out $name.crt 2>/dev/null
+	done
+	mkdir certs
+	cp registry.crt certs/ca.crt
+	python3 -c 'import http.server, ssl, threading
+class Token(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        print("TOLD", self.headers, flush=True)
+class Registry(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", "Bearer realm=\"https://127.0.0.1:%d/token\",service=\"s\"" % tokens.server_address[1])
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+def server(name, handler):
+    c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    c.load_cert_chain(name + ".crt", name + ".pem")
+    s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    s.socket = c.wrap_socket(s.socket, server_side=True)
+    return s
+tokens, registry = server("token", Token), server("registry", Registry)
+threading.Thread(target=tokens.serve_forever, daemon=True).start()
+print("PORT", registry.server_address[1], flush=True)
+registry.serve_forever()' >told 2>&1 3>&- &
+	echo $! >"$T/told.pid"
+	wait_for 10 grep -q PORT told
+	port=$(sed -n 's/^PORT //p' told)
+	printf '{"auths":{"127.0.0.1:%s":{"auth":"YW5uYTpzM2NyZXQ="}}}' "$port" >auth.json
+	run --separate-stderr mica pull -q --cert-dir "$D/certs" --authfile auth.json "127.0.0.1:$port/x"
+	assert_error 'token.*certificate'
+	run ! grep TOLD told
+}
+
 @test "two pulls of one image at the same time both succeed" {
 	mica pull -q busybox 2>a.err 3>&- &
 	one=$!
@@ -186,6 +227,7 @@ picky() { # starts the registry that is served from ./layout; its log is ./reque
 }
 
 # cve: CVE-2020-15157
+# bats test_tags=user
 @test "a token of its scope, a transfer that breaks, layers from elsewhere that see no credentials" {
 	mkdir tree
 	head -c 300000 /dev/urandom >tree/noise
@@ -208,6 +250,7 @@ picky() { # starts the registry that is served from ./layout; its log is ./reque
 }
 
 # cve: CVE-2026-48978 CVE-2026-24845 CVE-2026-33540
+# bats test_tags=user
 @test "a token service of another owner is asked without credentials" {
 	mkdir tree
 	plain_tar l1.tar tree

@@ -209,6 +209,7 @@ refused() { # PATTERN
 	assert_nothing_left
 }
 
+# bats test_tags=user
 @test "CVE-2020-10696 CVE-2026-28406: no name of an archive leaves the context" {
 	hostile 'f("../escaped")'
 	refused "'../escaped' leaves the root"
@@ -225,6 +226,7 @@ refused() { # PATTERN
 	[ ! -e "$D/escaped" ]
 }
 
+# bats test_tags=user
 @test "CVE-2026-44517 CVE-2026-79705: links of an archive lead nowhere outside" {
 	echo secret >secret
 	# through a link that the archive made
@@ -248,6 +250,8 @@ with tarfile.open('bad.tar', 'w') as t:
 	assert_nothing_left
 }
 
+# cve: CVE-2026-25122 CVE-2026-25140
+# bats test_tags=user
 @test "an archive with devices or endless content is refused" {
 	hostile 'f("disk", tarfile.BLKTYPE)'
 	refused "'disk' is a device"
@@ -302,6 +306,7 @@ with tarfile.open('bad.tar', 'w') as t:
 	[ "$(config_of t | jq -r .created)" = 2023-11-14T22:13:20Z ]
 }
 
+# bats test_tags=user
 @test "CVE-2026-33748: a directory of a repository leads nowhere outside" {
 	echo host >"$D/host"
 	ln -s "$D" src/out
@@ -315,6 +320,7 @@ with tarfile.open('bad.tar', 'w') as t:
 	assert_error "no directory 'out' in the repository"
 }
 
+# bats test_tags=user
 @test "CVE-2026-44517: Containerfile and ignore file of a repository are its own" {
 	echo secret >"$D/secret"
 	for link in Containerfile .dockerignore; do
@@ -330,6 +336,8 @@ with tarfile.open('bad.tar', 'w') as t:
 	done
 }
 
+# cve: CVE-2026-15788 CVE-2026-15789 CVE-2026-15791 CVE-2026-15792 CVE-2026-15793 CVE-2024-3817 CVE-2025-8959 CVE-2026-4660
+# bats test_tags=user
 @test "CVE-2019-13139 CVE-2026-41506: no part of a repository's URL is an option" {
 	make_repository
 	for bad in "$GIT#--upload-pack=touch$D/ran" "$GIT#-x" "ssh://-oProxyCommand=touch$D/ran/x.git" "git@-oProxyCommand=x:x.git" \
@@ -340,6 +348,8 @@ with tarfile.open('bad.tar', 'w') as t:
 	[ ! -e "$D/ran" ]
 }
 
+# cve: CVE-2024-36127
+# bats test_tags=user
 @test "CVE-2023-26054: credentials of a URL are shown nowhere" {
 	make_repository
 	for bad in "${GIT/127/user:token@127}" "$WWW/x?key=token" "${WWW/127/user:token@127}/x.tar" "ssh://user:token@127.0.0.1/x.git"; do
@@ -355,6 +365,7 @@ with tarfile.open('bad.tar', 'w') as t:
 	[[ $stderr != *token* ]] || fail "$stderr"
 }
 
+# bats test_tags=user
 @test "CVE-2022-39253: a repository's objects are not links to files of this machine" {
 	make_repository
 	echo secret >"$D/secret"
@@ -367,6 +378,7 @@ with tarfile.open('bad.tar', 'w') as t:
 	[[ $stderr != *secret* ]]
 }
 
+# bats test_tags=user
 @test "CVE-2018-11235 CVE-2024-32002 CVE-2023-49569: modules of a repository run and reach nothing" {
 	printf '[submodule "../../evil"]\n\tpath = m\n\turl = file://%s/src\n' "$D" >src/.gitmodules
 	make_repository
@@ -413,6 +425,7 @@ with tarfile.open('bad.tar', 'w') as t:
 	assert_nothing_left
 }
 
+# bats test_tags=user
 @test "CVE-2025-4953: what RUN writes into a bind of the context is gone, and nobody else reads the copy" {
 	printf 'FROM busybox\nRUN --mount=type=bind,target=/m,rw echo new >/m/new && echo changed >/m/one\nCOPY . /x/\n' >src/Containerfile
 	tar -C src -cf ctx.tar .

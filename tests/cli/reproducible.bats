@@ -66,7 +66,8 @@ digest() { # STORE ARGUMENTS...: of a build
 	"$MICA_BIN" --root "$root" fsck >/dev/null
 }
 
-# cve: CVE-2025-53945
+# cve: CVE-2025-53945 CVE-2025-54059
+# bats test_tags=user
 @test "whatever our umask is" {
 	want=$(digest a)
 	for mask in 000 077 027; do

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 load ../cli/lib.bash
-load ../cli/user.bash
 
 setup_file() {
 	file_setup registry busybox

@@ -71,6 +71,7 @@ other_netns() { # PID
 }
 
 # cve: CVE-2022-24769 CVE-2022-29162 CVE-2022-27649 CVE-2022-27650 CVE-2022-27651 CVE-2021-20188 CVE-2018-10856
+# bats test_tags=user
 @test "capabilities are the usual ones, none is inheritable or ambient, and system calls are filtered" {
 	base
 	run box --network=none busybox grep -E '^(Cap|Seccomp:)' /proc/self/status

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # One image, whatever makes the layers below a step visible.
 load ../cli/lib.bash
-load ../cli/user.bash
 
 setup_file() {
 	file_setup registry busybox

@@ -118,6 +118,7 @@ sample() { # NAME
 }
 
 # cve: CVE-2021-41091 CVE-2021-41103 CVE-2024-25621
+# bats test_tags=user
 @test "the store is closed to others" {
 	sample one
 	for dir in "$MICA_ROOT" "$MICA_ROOT"/blobs "$MICA_ROOT"/layers; do

@@ -7,13 +7,16 @@ user_setup() {
 	[ "$(id -u)" = 0 ] || skip "only root can make the user that this test needs"
 	command -v newuidmap >/dev/null || skip "newuidmap is not installed"
 	MICA_USER=micatest
-	if ! id -u $MICA_USER >/dev/null 2>&1; then
-		useradd --no-create-home --shell /bin/bash $MICA_USER 2>/dev/null
-		echo made >"$T/user-made"
-	fi
-	grep -q "^$MICA_USER:" /etc/subuid || {
-		usermod --add-subuids 700000-765535 --add-subgids 700000-765535 $MICA_USER
-	}
+	# Other test files have the same user: whoever is last removes it.
+	exec 8>>/tmp/.$MICA_USER.lock
+	until flock -s 8 && id -u $MICA_USER >/dev/null 2>&1 && grep -q "^$MICA_USER:" /etc/subuid; do
+		flock -x 8
+		id -u $MICA_USER >/dev/null 2>&1 || {
+			useradd --no-create-home --shell /bin/bash $MICA_USER 2>/dev/null
+			echo made >/tmp/.$MICA_USER.lock
+		}
+		grep -q "^$MICA_USER:" /etc/subuid || usermod --add-subuids 700000-765535 --add-subgids 700000-765535 $MICA_USER
+	done
 	mkdir -p "$D/home" "$D/run"
 	chown -R $MICA_USER: "$D"
 	chmod 755 "$D"
@@ -27,10 +30,21 @@ as_user() { # COMMAND...
 	(cd "$D" && setpriv --reuid "$MICA_USER" --regid "$MICA_USER" --init-groups env -i $USER_ENV ${SOURCE_DATE_EPOCH:+SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH} "$@")
 }
 
+# The same in the directory and with the variables of the test.
+as_user_here() { # COMMAND...
+	setpriv --reuid "$MICA_USER" --regid "$MICA_USER" --init-groups env HOME="$D/home" XDG_RUNTIME_DIR="$D/run" XDG_DATA_HOME="$D/home/.local/share" \
+		REGISTRY_AUTH_FILE="$D/auth.json" "$@"
+}
+
 umica() {
 	as_user "$MICA_BIN" "$@"
 }
 
 user_teardown() {
-	[ ! -e "$T/user-made" ] || userdel micatest 2>/dev/null
+	(
+		exec 8>>/tmp/.micatest.lock
+		flock -xn 8 || exit 0
+		[ ! -s /tmp/.micatest.lock ] || userdel micatest 2>/dev/null
+		: >/tmp/.micatest.lock
+	)
 }

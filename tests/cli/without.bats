@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # On a kernel, or in a container, that does not know some of the newer system calls.
 load lib.bash
-load user.bash
 
 setup_file() {
 	file_setup registry busybox

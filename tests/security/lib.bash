@@ -3,14 +3,12 @@
 # For attacks from a hostile image, Containerfile, context or RUN: $V is a directory of the host that must be neither changed nor read. With
 # MICA_AS_USER=1 all of it is done by an ordinary user, who could write to $V.
 load ../cli/lib.bash
-load ../cli/user.bash
 
 setup_file() {
 	file_setup registry busybox
 }
 
 teardown_file() {
-	[ -z "${MICA_AS_USER:-}" ] || user_teardown
 	file_teardown
 }
 
@@ -19,7 +17,7 @@ setup() {
 	V=$D/victim
 	mkdir "$V"
 	echo s3cret >"$V/marker"
-	[ -z "${MICA_AS_USER:-}" ] || user_setup
+	[ -z "${MICA_AS_USER:-}" ] || chown -R "$MICA_USER:" "$V"
 }
 
 teardown() {
@@ -52,4 +50,12 @@ evil_image() { # NAME CONFIG: from ./tree, with a shell
 	plain_tar evil.tar tree
 	make_layout layout "$2" evil.tar
 	to_registry layout "library/$1:latest"
+}
+
+edit_config() { # LAYOUT JQ: of the one image in it
+	local dir=$1 manifest config
+	manifest=$(jq -r '.manifests[0].digest' "$dir/index.json")
+	config=$(jq -r .config.digest "$dir/blobs/sha256/${manifest#sha256:}")
+	jq -c "$2" "$dir/blobs/sha256/${config#sha256:}" >"$dir/doc.new"
+	put_manifest "$dir" "$(put_blob "$dir" "$dir/doc.new")" "$(jq -c .layers "$dir/blobs/sha256/${manifest#sha256:}")"
 }

@@ -75,7 +75,7 @@ links() { # the ways to say where $V is
 	echo "$V" "../../../../../../../../../../../..$V"
 }
 
-# cve: CVE-2024-23651 CVE-2024-11218
+# cve: CVE-2024-23651 CVE-2024-11218 CVE-2026-15788 CVE-2026-15789 CVE-2026-15791 CVE-2026-15792 CVE-2026-15793
 @test "the source of a cache mount" {
 	for link in $(links); do
 		exchange_in_cache "$link"
@@ -126,7 +126,7 @@ links() { # the ways to say where $V is
 	done
 }
 
-# cve: CVE-2018-15664
+# cve: CVE-2018-15664 CVE-2026-15788 CVE-2026-15789 CVE-2026-15791 CVE-2026-15792 CVE-2026-15793
 @test "a directory of the output" {
 	mkdir -p ctx/sub/deep out/sub
 	touch ctx/sub/deep/file ctx/sub/file

@@ -57,7 +57,7 @@ load lib.bash
 	untouched
 }
 
-# cve: CVE-2022-23648 CVE-2019-16884
+# cve: CVE-2022-23648 CVE-2019-16884 CVE-2015-3631
 @test "volumes with dots, over links and over the kernel's files" {
 	mkdir tree
 	ln -s "$V" tree/v
@@ -70,7 +70,7 @@ load lib.bash
 	done
 }
 
-# cve: CVE-2024-21626
+# cve: CVE-2024-21626 CVE-2015-3627
 @test "no working directory leads to a descriptor of ours" {
 	for dir in /proc/self/fd/{3..12} /proc/1/cwd /proc/1/root /proc/thread-self/cwd; do
 		printf 'FROM busybox\nWORKDIR %s\nRUN cat ./../../../../../../../..%s/marker; ls /proc/self/fd\n' "$dir" "$V" | containerfile
@@ -136,7 +136,7 @@ load lib.bash
 	done
 }
 
-# cve: CVE-2023-25809 GHSA-g54h-m393-cpwq CVE-2018-10892 CVE-2017-16539 GHSA-jq35-85cj-fj4p GHSA-7ww5-4wqc-m92c
+# cve: CVE-2023-25809 GHSA-g54h-m393-cpwq CVE-2018-10892 CVE-2017-16539 GHSA-jq35-85cj-fj4p GHSA-7ww5-4wqc-m92c CVE-2015-3630
 @test "kernel files, devices and cgroups that reach the host" {
 	m pull -q busybox >/dev/null
 	run m run --rm --network=none busybox sh -c '
@@ -186,7 +186,7 @@ load lib.bash
 	[[ "$output" == *$'Seccomp:\t2'* && "$output" != *ffffffff* ]] || fail "$output"
 }
 
-# cve: CVE-2025-11395 CVE-2014-9358
+# cve: CVE-2025-11395 CVE-2014-9358 CVE-2026-79699
 @test "an archive of an image with paths for names" {
 	mkdir a
 	(cd a && plain_tar layer.tar . && echo '{}' >config.json)

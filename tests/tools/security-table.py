@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """docs/security.md from docs/security.tsv and from the tests that say which published vulnerability they try: by an identifier in a test's name, or
-"# cve: ID ID" (bats) or "/* cve: ID ID */" (C) above it.
+"# cve: ID ID" (bats, with the tag `user`) or "/* cve: ID ID */" (C) above it.
 
 Usage: security-table.py [--check | --print]. --check writes nothing: exit 1 if the page is not what it should be. --print shows the table as text.
 A row has a test, or a reason why it does not apply, or says "untested"; an identifier that a test has and no row is an error.
@@ -18,7 +18,7 @@ ID = re.compile(r"CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}")
 HEAD = """# Published vulnerabilities of builders and runtimes
 
 Made by `tests/tools/security-table.py` from `docs/security.tsv` and from the tests; do not edit. *Contained*: a test tries the technique, and nothing
-outside of the sandbox is written or read. The tests in `tests/security` run as root and as an ordinary user, the others as their files say.
+outside of the sandbox is written or read. All but those of C (`test_...`) run as root and as an ordinary user.
 *Not applicable*: there is no such thing in mica. *Untested*: it applies, and no test tries it yet.
 
 | id | where | what went wrong | state | tests or reason |

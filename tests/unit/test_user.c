@@ -188,7 +188,7 @@ static void works_without_account_files(void **state)
 	assert_refused("root", ERR_NOT_FOUND);
 }
 
-/* cve: GHSA-72x6-4j93-7w86 CVE-2026-47262 CVE-2024-9676 */
+/* cve: GHSA-72x6-4j93-7w86 CVE-2026-47262 CVE-2024-9676 CVE-2026-61711 CVE-2026-61712 */
 static void does_not_hang_on_or_swallow_strange_files(void **state)
 {
 	(void)state;
