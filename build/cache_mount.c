@@ -2,10 +2,12 @@
 #include "build/cache_mount.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "build/cache.h"
 #include "build/steps.h"
+#include "store/cache_limits.h"
 #include "store/cache_mounts.h"
 #include "store/store.h"
 
@@ -148,4 +150,18 @@ void cache_mount_done(struct cache_mount *c)
 	mem_close_p(&c->lock);
 	mem_close_p(&c->dir);
 	c->lock = c->dir = -1;
+}
+
+void cache_mount_limit(struct store *s, const struct cache_mount *c, char **ret_line)
+{
+	struct err err = ERR_INIT;
+	uint64_t took = 0;
+	*ret_line = NULL;
+	if (cache_limit_apply(s, c->name, &took, &err) < 0)
+		log_debug("%s", err.msg);
+	if (!took)
+		return;
+	AUTO_FREE char *id = cache_mount_id(s, c->name);
+	*ret_line = xasprintf("the cache mount '%s' took %llu bytes, its limit is %llu: emptied",
+		id, (unsigned long long)took, (unsigned long long)cache_limit_of(s, id));
 }

@@ -49,3 +49,6 @@ int cache_mount_wait(const struct cache_mount *c, struct err *err)
 int cache_mount_get(struct txn *t, const struct cache_mount *c, const char *made, int *ret_fd,
 	struct err *err) __attribute__((warn_unused_result));
 void cache_mount_done(struct cache_mount *c);
+/* After that: a limit of its id is kept (store/cache_limits.h). *ret_line: NULL, or what to tell
+ * the user, a new string. */
+void cache_mount_limit(struct store *s, const struct cache_mount *c, char **ret_line);

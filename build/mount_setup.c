@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/progress.h"
 #include "base/root.h"
 #include "build/copy.h"
 #include "build/mount_setup_internal.h"
@@ -327,6 +328,13 @@ void mount_setup_free(struct mount_setup *m)
 		mem_close_p(&it->made_fd);
 		free(it->path);
 		free(it->made);
+	}
+	/* now that all locks of this step are free */
+	for (size_t i = 0; i < m->n_locks; i++) {
+		AUTO_FREE char *line = NULL;
+		cache_mount_limit(m->b->store, &m->items[m->locks[i]].cache, &line);
+		if (line)
+			progress_note(m->b->o->progress, line);
 	}
 	volumes_close(&m->volumes);
 	free(m->items);

@@ -6,6 +6,9 @@ set(page_names
 	mica-add
 	mica-build
 	mica-cache
+	mica-cache-export
+	mica-cache-import
+	mica-cache-limit
 	mica-cache-ls
 	mica-cache-rm
 	mica-commit

@@ -303,7 +303,11 @@ int box_open_caches(struct box_mounts *b, struct run_spec *spec, struct err *err
 void box_mounts_done(struct box_mounts *b)
 {
 	for (size_t i = 0; i < b->n_caches; i++) {
+		AUTO_FREE char *line = NULL;
 		cache_mount_done(&b->caches[i].c);
+		cache_mount_limit(b->s, &b->caches[i].c, &line);
+		if (line)
+			out_warn(&b->app->out, "%s", line);
 		free(b->caches[i].m.source);
 		free(b->caches[i].m.id);
 	}

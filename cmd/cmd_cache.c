@@ -6,10 +6,12 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "cmd/cmd.h"
 #include "cmd/help.h"
 #include "cmd/table.h"
 #include "cmd/text.h"
+#include "store/cache_limits.h"
 #include "store/cache_mounts.h"
 #include "store/store.h"
 #include "store/usage.h"
@@ -30,8 +32,9 @@ static const struct opt ls_options[] = {
 static struct json *row(struct store *s, const struct usage_item *i)
 {
 	struct json *o = json_new_object();
-	char size[TEXT_NUM_MAX], age[TEXT_NUM_MAX], at[CLOCK_STR_MAX];
+	char size[TEXT_NUM_MAX], most[TEXT_NUM_MAX], age[TEXT_NUM_MAX], at[CLOCK_STR_MAX];
 	AUTO_FREE char *id = cache_mount_id(s, i->name), *clean = text_clean(id, strlen(id), 0);
+	uint64_t limit = cache_limit_of(s, id);
 	AUTO_FREE char *name = xstrndup(i->name, SHORT_NAME);
 	AUTO_FREE char *ago = xasprintf("%s ago", text_age(clock_now().tv_sec - i->used_s, age));
 
@@ -39,6 +42,8 @@ static struct json *row(struct store *s, const struct usage_item *i)
 	json_set_string(o, "Name", name);
 	json_set_string(o, "Size", text_size(i->size, size));
 	json_set_int(o, "SizeBytes", (int64_t)i->size);
+	json_set_string(o, "Limit", limit ? text_size(limit, most) : "none");
+	json_set_int(o, "LimitBytes", (int64_t)limit);
 	json_set_string(o, "LastUsed", ago);
 	json_set_string(
 		o, "LastUsedAt", clock_format((struct timespec){.tv_sec = (time_t)i->used_s}, at));
@@ -53,6 +58,8 @@ static int ls_run(struct app *app, void *args, const struct strv *rest, struct e
 		{"Name", "NAME"},
 		{"Size", "SIZE"},
 		{"SizeBytes", "BYTES"},
+		{"Limit", "LIMIT"},
+		{"LimitBytes", "LIMIT BYTES"},
 		{"LastUsed", "LAST USED"},
 		{"LastUsedAt", "LAST USED AT"},
 	};
@@ -78,7 +85,8 @@ static int ls_run(struct app *app, void *args, const struct strv *rest, struct e
 	for (size_t i = 0; i < ARRAY_LEN(headings); i++)
 		json_set_string(heading, headings[i][0], headings[i][1]);
 	return table_print(&app->out,
-		a->format ? a->format : "table {{.ID}}\t{{.Name}}\t{{.Size}}\t{{.LastUsed}}",
+		a->format ? a->format
+			  : "table {{.ID}}\t{{.Name}}\t{{.Size}}\t{{.Limit}}\t{{.LastUsed}}",
 		heading, rows, 0, err);
 }
 
@@ -132,7 +140,29 @@ static int cache_run(struct app *app, void *args, const struct strv *rest, struc
 	return 0;
 }
 
+static int limit_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	AUTO_STORE struct store *s = NULL;
+	const char *size = rest->v[1];
+	uint64_t bytes = 0;
+
+	(void)args;
+	if (!streq(size, "none") && (!num_size(size, &bytes) || !bytes))
+		return err_set(
+			err, ERR_INVALID, "'%s' is no size; 'none' takes the limit away", size);
+	int r = app_store(app, false, &s, err);
+	return r < 0 ? r : cache_limit_set(s, rest->v[0], bytes, err);
+}
+
 static const struct opt no_options[] = {OPT_END};
+
+const struct cmd cmd_cache_limit = {
+	.name = "cache-limit",
+	.options = no_options,
+	.min_args = 2,
+	.max_args = 2,
+	.run = limit_run,
+};
 
 const struct cmd cmd_cache = {
 	.name = "cache",

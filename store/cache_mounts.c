@@ -61,6 +61,26 @@ int cache_mount_find(struct store *s, const char *text, struct strv *ret, struct
 	return 0;
 }
 
+int cache_mount_lock(struct store *s, const char *name, const char *id, int *ret_dir, int *ret_lock,
+	struct err *err)
+{
+	AUTO_FREE char *path = xasprintf(MOUNTS_DIR "/%s", name),
+		       *lock = xasprintf(MOUNTS_DIR "/%s/0.lock", name);
+	AUTO_FD int dir = -1;
+	int r;
+	if (mkdirat(s->fd, path, 0700) < 0 && errno != EEXIST)
+		return err_sys(err, "cannot make the cache mount '%s'", id);
+	if ((r = store_open_dir(s, path, &dir, err)) < 0)
+		return r;
+	cache_mount_note(dir, id);
+	r = store_lock(s, lock, LOCK_EXCLUSIVE, false, ret_lock, err);
+	if (r == ERR_BUSY)
+		return err_set(err, r, "a step uses the cache mount '%s'", id);
+	if (r == 0)
+		*ret_dir = take_fd(&dir);
+	return r;
+}
+
 int cache_mount_empty(struct store *s, const char *name, struct err *err)
 {
 	AUTO_FREE char *dir = xasprintf(MOUNTS_DIR "/%s", name);

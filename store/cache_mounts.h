@@ -23,6 +23,10 @@ int cache_mount_list(struct store *s, struct strv *ret, struct err *err)
  * least 3 of the first digits of one. ERR_NOT_FOUND. */
 int cache_mount_find(struct store *s, const char *text, struct strv *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* Instance 0 of mounts/name, which is made if there is none, locked so that no step uses it
+ * meanwhile. *ret_dir: mounts/name. ERR_BUSY: a step uses it. */
+int cache_mount_lock(struct store *s, const char *name, const char *id, int *ret_dir, int *ret_lock,
+	struct err *err) __attribute__((warn_unused_result));
 /* Its content goes, of all instances. ERR_BUSY when a step uses one: that one stays. */
 int cache_mount_empty(struct store *s, const char *name, struct err *err)
 	__attribute__((warn_unused_result));

@@ -198,6 +198,76 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	assert_clean_store
 }
 
+@test "a cache mount over its limit is emptied when its step is over" {
+	mica cache limit /c 400k
+	containerfile <<-END
+		FROM localhost/base
+		RUN --mount=type=cache,target=/c --mount=type=cache,target=/d head -c 300k /dev/urandom | tee /c/\$RANDOM\$RANDOM >/d/x
+	END
+	mica build -q --no-cache --network=none ctx
+	[ "$(mica cache ls --format '{{.ID}} {{.Limit}}' | sort | tr -s ' ')" = $'/c 410 KB\n/d none' ]
+	[ "$(mica cache ls --format '{{.ID}} {{.SizeBytes}}' | awk '/^.c/ { print ($2 > 300000) }')" = 1 ]
+	mica build --no-cache --network=none ctx 2>said
+	grep -qE "the cache mount '/c' took [0-9]+ bytes, its limit is 409600: emptied" said
+	mica cache ls --format '{{.ID}} {{.SizeBytes}}' | awk '/^.c/ && $2 > 50000 { exit 1 } /^.d/ && $2 < 300000 { exit 1 }'
+	mica cache limit /c none
+	for i in 1 2; do mica build -q --no-cache --network=none ctx 2>said; done
+	run ! grep emptied said
+	[ "$(mica cache ls --format '{{.ID}} {{.SizeBytes}}' | awk '/^.c/ { print ($2 > 600000) }')" = 1 ]
+	# run's as well
+	mica cache limit /d 100k
+	mica run --rm --network=none --mount type=cache,target=/d base true 2>said
+	grep -q "the cache mount '/d' took .* emptied" said
+	run --separate-stderr mica cache limit /c much
+	assert_error "'much' is no size"
+	assert_clean_store
+}
+
+@test "the content of a cache mount goes to another store and back" {
+	containerfile <<-END
+		FROM localhost/base
+		RUN --mount=type=cache,target=/c mkdir /c/d && echo 1 >/c/d/f && echo 2 >/c/g && chown 5:6 /c/d/f && ln -s /etc/passwd /c/l && chmod 700 /c/d
+	END
+	mica build -q --network=none ctx
+	mica cache export /c >c.tar
+	mica cache export -o c2.tar "$(mica cache ls -q)"
+	cmp c.tar c2.tar
+	printf 'FROM localhost/base\nRUN --mount=type=cache,target=/c cd /c && stat -c "%%n %%a %%u:%%g %%F" g d d/f l >/seen && cat d/f g >>/seen\n' >ctx/Containerfile
+	seen() {
+		mica build -q --no-cache --network=none -t seen ctx >/dev/null
+		in_image seen cat /seen
+	}
+	seen >there
+	MICA_ADDITIONAL_STORES=$MICA_ROOT MICA_ROOT=$D/second
+	export MICA_ADDITIONAL_STORES
+	gzip <c.tar | mica cache import /c
+	[ "$(mica cache ls --format '{{.ID}}')" = /c ]
+	seen >here
+	diff there here
+	[ "$(wc -l <here)" = 6 ]
+	# all or nothing
+	head -c 1500 c.tar >cut.tar
+	run --separate-stderr mica cache import -i cut.tar /c
+	assert_error "cannot import 'cut.tar'"
+	mkdir evil
+	mknod evil/dev c 1 3 && tar -cf dev.tar evil
+	run --separate-stderr mica cache import -i dev.tar /c
+	assert_error "cannot import 'dev.tar'"
+	seen >here
+	diff there here
+	# in use
+	exec 9<"$(echo "$MICA_ROOT"/mounts/*/0.lock)"
+	flock 9
+	run --separate-stderr mica cache export /c
+	assert_error "a step uses the cache mount '/c'"
+	run --separate-stderr mica cache import -i c.tar /c
+	assert_error "a step uses the cache mount '/c'"
+	exec 9<&-
+	run --separate-stderr mica cache export nothing
+	assert_error "no cache mount 'nothing'"
+	assert_clean_store
+}
+
 @test "collection by itself: in the background, within its limits, never what is used" {
 	noise old 900
 	mica rmi old >/dev/null
