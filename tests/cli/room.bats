@@ -284,7 +284,8 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	pid=$!
 	wait_for 10 pgrep -P $pid >/dev/null
 	noise new 301
-	wait_for 10 test -z "$(find "$MICA_ROOT/collected" -mmin +5)"
+	looked() { [ -z "$(find "$MICA_ROOT/collected" -mmin +5)" ]; }
+	wait_for 10 looked
 	[ -e "$MICA_ROOT/cache/steps/$old" ]
 	kill $pid
 	wait $pid || true
