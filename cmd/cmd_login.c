@@ -16,14 +16,35 @@
 #define LINE_MAX_BYTES 4096 /* what a terminal hands out as one line */
 #define CTRL_C 3
 
+/* --authfile --compat-auth-file: the same document, of which docker's has a part */
+struct authfile_args {
+	const char *authfile, *compat;
+};
+
+static const struct opt authfile_options[] = {
+	OPT_STRING(0, "authfile", struct authfile_args, authfile),
+	OPT_STRING(0, "compat-auth-file", struct authfile_args, compat),
+	OPT_END,
+};
+
+static int authfile_of(const struct authfile_args *a, const char **ret, struct err *err)
+{
+	if (a->authfile && a->compat)
+		return err_set(err, ERR_INVALID,
+			"'--authfile' cannot be combined with '--compat-auth-file'");
+	*ret = a->authfile ? a->authfile : a->compat;
+	return 0;
+}
+
 struct login_args {
-	const char *user, *password, *authfile, *cert_dir;
+	const char *user, *password, *cert_dir;
+	struct authfile_args file;
 	bool password_stdin, get_login;
 	int tls_verify;
 };
 
 static const struct opt login_options[] = {
-	OPT_STRING(0, "authfile", struct login_args, authfile),
+	OPT_GROUP(authfile_options, struct login_args, file),
 	OPT_STRING(0, "cert-dir", struct login_args, cert_dir),
 	OPT_BOOL(0, "get-login", struct login_args, get_login),
 	OPT_STRING('p', "password", struct login_args, password),
@@ -128,15 +149,15 @@ static int login_run(struct app *app, void *args, const struct strv *rest, struc
 	AUTO_FREE char *registry = registry_name(rest->v[0]);
 	AUTO_FREE char *user = NULL;
 	AUTO_SECRET char *password = NULL;
-	const struct remote_opts o = {
-		.authfile = a->authfile,
+	struct remote_opts o = {
 		.cert_dir = a->cert_dir,
 		.tls_verify = a->tls_verify,
 		.registries_conf = app->registries_conf,
 		.registries_conf_dir = app->registries_conf_dir,
 	};
-	int r = 0;
-
+	int r = authfile_of(&a->file, &o.authfile, err);
+	if (r < 0)
+		return r;
 	if (a->get_login) {
 		r = registry_login_user(registry, &o, &user, err);
 		if (r == 0)
@@ -175,12 +196,12 @@ const struct cmd cmd_login = {
 
 struct logout_args {
 	bool all;
-	const char *authfile;
+	struct authfile_args file;
 };
 
 static const struct opt logout_options[] = {
 	OPT_BOOL('a', "all", struct logout_args, all),
-	OPT_STRING(0, "authfile", struct logout_args, authfile),
+	OPT_GROUP(authfile_options, struct logout_args, file),
 	OPT_END,
 };
 
@@ -188,8 +209,7 @@ static int logout_run(struct app *app, void *args, const struct strv *rest, stru
 {
 	const struct logout_args *a = args;
 	AUTO_FREE char *registry = rest->n ? registry_name(rest->v[0]) : NULL;
-	const struct remote_opts o = {
-		.authfile = a->authfile,
+	struct remote_opts o = {
 		.tls_verify = -1,
 		.registries_conf = app->registries_conf,
 		.registries_conf_dir = app->registries_conf_dir,
@@ -198,7 +218,9 @@ static int logout_run(struct app *app, void *args, const struct strv *rest, stru
 	if (a->all == (rest->n > 0))
 		return err_set(err, ERR_INVALID,
 			"name one registry, or use --all. See 'mica logout --help'");
-	int r = registry_logout(registry, a->all, &o, err);
+	int r = authfile_of(&a->file, &o.authfile, err);
+	if (r == 0)
+		r = registry_logout(registry, a->all, &o, err);
 	if (r == 0 && a->all)
 		out_printf(&app->out, "Removed login credentials for all registries\n");
 	else if (r == 0)

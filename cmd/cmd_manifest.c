@@ -181,6 +181,8 @@ const struct cmd cmd_manifest_create = {
 
 /* --- add --- */
 
+#define NO_ARTIFACTS "lists are of images"
+
 struct add_args {
 	bool all;
 	struct entry_args entry;
@@ -191,8 +193,14 @@ static const struct opt add_options[] = {
 	OPT_BOOL(0, "all", struct add_args, all),
 	OPT_GROUP(entry_options, struct add_args, entry),
 	OPT_GROUP(remote_options, struct add_args, remote),
-	OPT_REFUSED_WHY(0, "artifact", "lists are of images"),
-	OPT_REFUSED_WHY(0, "artifact-type", "lists are of images"),
+	OPT_REFUSED_WHY(0, "artifact", NO_ARTIFACTS),
+	OPT_REFUSED_WHY(0, "artifact-annotation", NO_ARTIFACTS),
+	OPT_REFUSED_WHY(0, "artifact-config", NO_ARTIFACTS),
+	OPT_REFUSED_WHY(0, "artifact-config-type", NO_ARTIFACTS),
+	OPT_REFUSED_WHY(0, "artifact-exclude-titles", NO_ARTIFACTS),
+	OPT_REFUSED_WHY(0, "artifact-layer-type", NO_ARTIFACTS),
+	OPT_REFUSED_WHY(0, "artifact-subject", NO_ARTIFACTS),
+	OPT_REFUSED_WHY(0, "artifact-type", NO_ARTIFACTS),
 	OPT_END,
 };
 
@@ -345,9 +353,55 @@ static int change(
 	return r;
 }
 
+struct annotate_args {
+	bool index;
+	struct entry_args entry;
+};
+
+static const struct opt annotate_options[] = {
+	OPT_GROUP(entry_options, struct annotate_args, entry),
+	OPT_BOOL(0, "index", struct annotate_args, index),
+	OPT_REFUSED_WHY(0, "subject", "lists are not made to refer to others"),
+	OPT_END,
+};
+
+/* The list's own annotations. */
+static int annotate_list(
+	struct app *app, const char *name, const struct entry_args *a, struct err *err)
+{
+	AUTO_STORE struct store *s = NULL;
+	AUTO_TXN struct txn *txn = NULL;
+	AUTO_MANIFEST_LIST struct manifest_list list = {.lock = -1};
+	struct digest id;
+
+	if (a->arch || a->os || a->os_version || a->variant || a->features.n || a->os_features.n)
+		return err_set(err, ERR_INVALID,
+			"a list has annotations, but no platform: '--index' goes with "
+			"'--annotation' only");
+	int r = app_store(app, false, &s, err);
+	if (r == 0)
+		r = txn_begin(s, &txn, err);
+	if (r == 0)
+		r = manifest_list_open(s, name, false, &list, err);
+	if (r == 0)
+		r = add_annotations(&a->annotations, &list.ix.annotations, err);
+	if (r == 0)
+		r = manifest_list_save(s, &list, &id, err);
+	if (r == 0)
+		print_change(app, &id, &id);
+	return r;
+}
+
 static int annotate_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	return change(app, rest, args, err);
+	const struct annotate_args *a = args;
+
+	if (a->index != (rest->n == 1))
+		return err_set(err, ERR_INVALID,
+			a->index ? "with '--index' name the list only"
+				 : "name the list and an image of it, or use '--index'");
+	return a->index ? annotate_list(app, rest->v[0], &a->entry, err)
+	                : change(app, rest, &a->entry, err);
 }
 
 static int remove_run(struct app *app, void *args, const struct strv *rest, struct err *err)
@@ -358,9 +412,9 @@ static int remove_run(struct app *app, void *args, const struct strv *rest, stru
 
 const struct cmd cmd_manifest_annotate = {
 	.name = "manifest-annotate",
-	.options = entry_options,
-	.args_size = sizeof(struct entry_args),
-	.min_args = 2,
+	.options = annotate_options,
+	.args_size = sizeof(struct annotate_args),
+	.min_args = 1,
 	.max_args = 2,
 	.flags = CMD_USERNS,
 	.run = annotate_run,

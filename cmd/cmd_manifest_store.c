@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
+#include "cmd/push.h"
 #include "image/manifest.h"
 #include "image/media_type.h"
+#include "registry/repository.h"
 #include "registry/transport.h"
 #include "store/blobs.h"
 #include "store/gc.h"
@@ -33,32 +34,63 @@ static int find_list(
 
 /* --- inspect, exists --- */
 
-static int inspect_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+struct inspect_args {
+	struct remote_args remote;
+};
+
+static const struct opt inspect_options[] = {
+	OPT_GROUP(remote_options, struct inspect_args, remote),
+	OPT_END,
+};
+
+static void inspect_init(void *args)
+{
+	remote_args_init(&((struct inspect_args *)args)->remote);
+}
+
+/* Of the store, else of a registry, as buildah does. */
+static int read_list(struct app *app, const struct inspect_args *a, const char *name,
+	char **ret_text, size_t *ret_len, struct err *err)
 {
 	AUTO_STORE struct store *s = NULL;
-	AUTO_FREE char *ref = NULL, *text = NULL;
-	AUTO_JSON struct json *j = NULL;
+	AUTO_FREE char *ref = NULL;
 	struct descriptor d = {0};
+	struct remote_opts o;
+
+	int r = str_has_prefix(name, "docker://") ? ERR_NOT_FOUND : app_store(app, false, &s, err);
+	if (r == 0)
+		r = find_list(s, name, &d, &ref, err);
+	if (r == 0)
+		r = blob_read(s, &d, MANIFEST_MAX, ret_text, ret_len, err);
+	descriptor_done(&d);
+	if (r != ERR_NOT_FOUND)
+		return r;
+	err_clear(err);
+	r = remote_args_apply(app, &a->remote, &o, err);
+	return r < 0 ? r : repository_manifest(name, &o, ret_text, ret_len, err);
+}
+
+static int inspect_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	AUTO_JSON struct json *j = NULL;
 	size_t n;
-	(void)args;
-	int r = app_store(app, false, &s, err);
-	if (r == 0)
-		r = find_list(s, rest->v[0], &d, &ref, err);
-	if (r == 0)
-		r = blob_read(s, &d, MANIFEST_MAX, &text, &n, err);
+
+	int r = read_list(app, args, rest->v[0], &text, &n, err);
 	if (r == 0)
 		r = json_parse(text, n, "index", &j, err);
 	if (r == 0)
 		out_json(&app->out, j);
-	descriptor_done(&d);
 	return r;
 }
 
 const struct cmd cmd_manifest_inspect = {
 	.name = "manifest-inspect",
-	.options = no_options,
+	.options = inspect_options,
+	.args_size = sizeof(struct inspect_args),
 	.min_args = 1,
 	.max_args = 1,
+	.init = inspect_init,
 	.run = inspect_run,
 };
 
@@ -139,64 +171,29 @@ const struct cmd cmd_manifest_rm = {
 
 /* --- push --- */
 
-struct push_args {
+struct args {
 	int all;
-	bool quiet, rm;
-	const char *digestfile, *format;
-	struct remote_args remote;
+	struct push_args push;
 };
 
-static const struct opt push_options[] = {
-	OPT_TRISTATE(0, "all", struct push_args, all),
-	OPT_STRING(0, "digestfile", struct push_args, digestfile),
-	OPT_STRING('f', "format", struct push_args, format),
-	OPT_BOOL('q', "quiet", struct push_args, quiet),
-	OPT_BOOL(0, "rm", struct push_args, rm),
-	OPT_GROUP(remote_options, struct push_args, remote),
-	OPT_IGNORED_BOOL(0, "remove-signatures"),
-	OPT_IGNORED(0, "signature-policy"),
-	OPT_REFUSED_WHY(0, "add-compression", "layers are sent as they are stored"),
-	OPT_REFUSED_WHY(0, "compression-format", "layers are sent as they are stored"),
-	OPT_REFUSED_WHY(0, "compression-level", "layers are sent as they are stored"),
-	OPT_REFUSED_WHY(0, "force-compression", "layers are sent as they are stored"),
-	OPT_REFUSED_WHY(0, "sign-by", "images are not signed"),
+static const struct opt options[] = {
+	OPT_TRISTATE(0, "all", struct args, all),
+	OPT_GROUP(push_options, struct args, push),
+	OPT_REFUSED_WHY(
+		0, "add-compression", "push the list once more, with '--compression-format'"),
 	OPT_END,
 };
 
 static void push_init(void *args)
 {
-	struct push_args *a = args;
-	remote_args_init(&a->remote);
+	struct args *a = args;
+	push_args_init(&a->push);
 	a->all = -1;
-}
-
-static int send(struct app *app, struct store *s, const struct push_args *a,
-	const struct descriptor *d, const char *ref, const char *where, struct err *err)
-{
-	struct push_opts o = {.quiet = a->quiet, .index_only = a->all == 0};
-	struct digest digest;
-	char text[DIGEST_STR_MAX];
-	if (a->format && streq(a->format, "oci"))
-		o.format = PUSH_FORMAT_OCI;
-	else if (a->format && (streq(a->format, "v2s2") || streq(a->format, "docker")))
-		o.format = PUSH_FORMAT_DOCKER;
-	else if (a->format)
-		return err_set(err, ERR_INVALID,
-			"option '--format': '%s' is not one of 'oci', 'v2s2'", a->format);
-	if (remote_args_apply(app, &a->remote, &o.remote, err) < 0)
-		return err->code;
-	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
-	int r = image_push(s, d, ref, where, &o, &digest, err);
-	out_progress_done(&app->out);
-	if (r < 0 || !a->digestfile)
-		return r;
-	digest_str(&digest, text);
-	return fs_write_output(a->digestfile, text, strlen(text), 0644, false, err);
 }
 
 static int push_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct push_args *a = args;
+	const struct args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_FREE char *ref = NULL;
 	struct descriptor d = {0};
@@ -206,8 +203,9 @@ static int push_run(struct app *app, void *args, const struct strv *rest, struct
 	if (r == 0 && rest->n == 1 && !ref)
 		r = err_set(err, ERR_INVALID, "'%s' is an ID: say where to push it to", rest->v[0]);
 	if (r == 0)
-		r = send(app, s, a, &d, ref, rest->n > 1 ? rest->v[1] : ref, err);
-	if (r == 0 && a->rm) {
+		r = push_send(app, s, &a->push, &d, a->all == 0, ref,
+			rest->n > 1 ? rest->v[1] : ref, err);
+	if (r == 0 && a->push.rm) {
 		r = names_remove_manifest(s, &d.digest, NULL, err);
 		if (r == 0)
 			r = collect(s, err);
@@ -218,8 +216,8 @@ static int push_run(struct app *app, void *args, const struct strv *rest, struct
 
 const struct cmd cmd_manifest_push = {
 	.name = "manifest-push",
-	.options = push_options,
-	.args_size = sizeof(struct push_args),
+	.options = options,
+	.args_size = sizeof(struct args),
 	.min_args = 1,
 	.max_args = 2,
 	.flags = CMD_USERNS,

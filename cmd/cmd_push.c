@@ -2,10 +2,9 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
-#include "cmd/opt_groups.h"
+#include "cmd/push.h"
 #include "image/media_type.h"
 #include "image/reference.h"
 #include "registry/transport.h"
@@ -14,51 +13,21 @@
 #include "store/names.h"
 #include "store/store.h"
 
-struct push_args {
-	bool quiet, all, all_tags, rm;
-	const char *digestfile, *format;
-	struct remote_args remote;
+struct args {
+	bool all, all_tags;
+	struct push_args push;
 };
 
-static const struct opt push_options[] = {
-	OPT_BOOL(0, "all", struct push_args, all),
-	OPT_BOOL('a', "all-tags", struct push_args, all_tags),
-	OPT_STRING(0, "digestfile", struct push_args, digestfile),
-	OPT_STRING('f', "format", struct push_args, format),
-	OPT_BOOL('q', "quiet", struct push_args, quiet),
-	OPT_BOOL(0, "rm", struct push_args, rm),
-	OPT_GROUP(remote_options, struct push_args, remote),
-	OPT_IGNORED_BOOL(0, "remove-signatures"),
-	OPT_IGNORED(0, "signature-policy"),
-	OPT_REFUSED_WHY(0, "compression-format", "layers are sent as they are stored"),
-	OPT_REFUSED_WHY(0, "compression-level", "layers are sent as they are stored"),
-	OPT_REFUSED_WHY('D', "disable-compression", "layers are sent as they are stored"),
-	OPT_REFUSED_WHY(0, "encrypt-layer", "layers are not encrypted"),
-	OPT_REFUSED_WHY(0, "encryption-key", "layers are not encrypted"),
-	OPT_REFUSED_WHY(0, "sign-by", "images are not signed"),
+static const struct opt options[] = {
+	OPT_BOOL(0, "all", struct args, all),
+	OPT_BOOL('a', "all-tags", struct args, all_tags),
+	OPT_GROUP(push_options, struct args, push),
 	OPT_END,
 };
 
 static void push_init(void *args)
 {
-	remote_args_init(&((struct push_args *)args)->remote);
-}
-
-static int parse_format(const char *text, enum push_format *ret, struct err *err)
-{
-	if (!text)
-		return 0;
-	if (streq(text, "oci"))
-		*ret = PUSH_FORMAT_OCI;
-	else if (streq(text, "v2s2") || streq(text, "docker"))
-		*ret = PUSH_FORMAT_DOCKER;
-	else if (streq(text, "v2s1"))
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--format': 'v2s1' is not supported: registries no longer take it");
-	else
-		return err_set(err, ERR_INVALID,
-			"option '--format': '%s' is not one of 'oci', 'v2s2'", text);
-	return 0;
+	push_args_init(&((struct args *)args)->push);
 }
 
 /* What is to be sent: of an index the image for this platform, without --all. */
@@ -90,27 +59,6 @@ static int forget_index(struct store *s, const struct descriptor *top, struct er
 	return r < 0 ? r : store_gc(s, &opts, &result, NULL, err);
 }
 
-static int send(struct app *app, struct store *s, const struct push_args *a,
-	const struct descriptor *what, const char *name, const char *location, struct err *err)
-{
-	struct push_opts o = {.quiet = a->quiet};
-	struct digest digest;
-	char text[DIGEST_STR_MAX];
-
-	int r = parse_format(a->format, &o.format, err);
-	if (r < 0)
-		return r;
-	if (remote_args_apply(app, &a->remote, &o.remote, err) < 0)
-		return err->code;
-	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
-	r = image_push(s, what, name, location, &o, &digest, err);
-	out_progress_done(&app->out);
-	if (r < 0 || !a->digestfile)
-		return r;
-	digest_str(&digest, text);
-	return fs_write_output(a->digestfile, text, strlen(text), 0644, false, err);
-}
-
 /* A name without a tag, in full. */
 static int parse_repository(const char *text, struct reference *ret, struct err *err)
 {
@@ -137,29 +85,29 @@ static bool is_of(const struct reference *ref, const struct reference *repositor
 	       streq(ref->repository, repository->repository);
 }
 
-static int push_named(struct app *app, struct store *s, const struct push_args *a,
-	const struct name *n, const char *location, struct err *err)
+static int push_named(struct app *app, struct store *s, const struct args *a, const struct name *n,
+	const char *location, struct err *err)
 {
 	struct descriptor what = {0};
 
 	int r = choose(s, &n->manifest, a->all, &what, err);
 	if (r == 0)
-		r = send(app, s, a, &what, n->ref, location, err);
+		r = push_send(app, s, &a->push, &what, false, n->ref, location, err);
 	descriptor_done(&what);
 	return r;
 }
 
 /* Every tag that the repository has in the store. */
-static int push_tags(struct app *app, struct store *s, const struct push_args *a,
+static int push_tags(struct app *app, struct store *s, const struct args *a,
 	const struct strv *rest, struct err *err)
 {
 	AUTO_REFERENCE struct reference from = {0}, to = {0};
 	struct names names = {0};
 	size_t sent = 0;
 
-	if (a->digestfile || a->rm)
+	if (a->push.digestfile || a->push.rm)
 		return err_set(err, ERR_INVALID, "'--all-tags' cannot be combined with '--%s'",
-			a->rm ? "rm" : "digestfile");
+			a->push.rm ? "rm" : "digestfile");
 	int r = parse_repository(rest->v[0], &from, err);
 	if (r == 0)
 		r = parse_repository(rest->v[rest->n - 1], &to, err);
@@ -184,7 +132,7 @@ static int push_tags(struct app *app, struct store *s, const struct push_args *a
 
 static int push_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct push_args *a = args;
+	const struct args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_FREE char *ref = NULL;
 	struct descriptor top = {0}, what = {0};
@@ -199,8 +147,9 @@ static int push_run(struct app *app, void *args, const struct strv *rest, struct
 	if (r == 0)
 		r = choose(s, &top, a->all, &what, err);
 	if (r == 0)
-		r = send(app, s, a, &what, ref, rest->n > 1 ? rest->v[1] : ref, err);
-	if (r == 0 && a->rm)
+		r = push_send(
+			app, s, &a->push, &what, false, ref, rest->n > 1 ? rest->v[1] : ref, err);
+	if (r == 0 && a->push.rm)
 		r = forget_index(s, &top, err);
 	descriptor_done(&what);
 	descriptor_done(&top);
@@ -209,8 +158,8 @@ static int push_run(struct app *app, void *args, const struct strv *rest, struct
 
 const struct cmd cmd_push = {
 	.name = "push",
-	.options = push_options,
-	.args_size = sizeof(struct push_args),
+	.options = options,
+	.args_size = sizeof(struct args),
 	.min_args = 1,
 	.max_args = 2,
 	.flags = CMD_USERNS,

@@ -102,8 +102,6 @@ static const struct {
 	{"containers", "seccomp_profile", KIND_TEXT, offsetof(struct conf, seccomp_profile)},
 	{"containers", "shm_size", KIND_TEXT, offsetof(struct conf, shm_size)},
 	{"containers", "volumes", KIND_LIST, offsetof(struct conf, volumes)},
-	{"engine", "compression_format", KIND_TEXT, offsetof(struct conf, compression_format)},
-	{"engine", "compression_level", KIND_NUMBER, offsetof(struct conf, compression_level)},
 	{"engine", "env", KIND_LIST, offsetof(struct conf, engine_env)},
 	{"engine", "image_copy_tmp_dir", KIND_TEXT, offsetof(struct conf, copy_tmp_dir)},
 	{"engine", "retry", KIND_NUMBER, offsetof(struct conf, retry)},
@@ -207,7 +205,7 @@ int conf_load(struct conf *ret, struct err *err)
 
 void conf_init(struct conf *c)
 {
-	*c = (struct conf){.http_proxy = -1, .no_hosts = -1, .compression_level = -1, .retry = -1};
+	*c = (struct conf){.http_proxy = -1, .no_hosts = -1, .retry = -1};
 }
 
 void conf_done(struct conf *c)

@@ -27,8 +27,8 @@ struct conf {
 	int http_proxy, no_hosts; /* -1: not said */
 	/* [engine] */
 	struct strv engine_env;
-	char *copy_tmp_dir, *compression_format, *retry_delay;
-	int64_t compression_level, retry; /* -1: not said */
+	char *copy_tmp_dir, *retry_delay;
+	int64_t retry; /* -1: not said */
 };
 
 /* ERR_INVALID, with the file and the line or the key */

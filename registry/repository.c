@@ -98,6 +98,22 @@ static int get_document(
 	return rc;
 }
 
+int repository_manifest(const char *text, const struct remote_opts *o, char **ret_text,
+	size_t *ret_len, struct err *err)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	AUTO_REMOTE struct remote *r = NULL;
+	AUTO_DOCUMENT struct document doc = {0};
+	if (parse_location(text, &ref, err) < 0 || remote_open(o, &r, err) < 0)
+		return err->code;
+	reference_default_tag(&ref);
+	if (get_document(r, &ref, &doc, err) < 0)
+		return err_wrap(err, "cannot read the manifest of %s", text);
+	*ret_len = doc.len;
+	*ret_text = take(doc.data);
+	return 0;
+}
+
 /* --- tags --- */
 
 static bool is_tag(const char *s)

@@ -24,6 +24,9 @@ bool repository_tag_is_technical(const char *tag);
  * of what is gone. */
 int repository_delete(const char *ref, const struct remote_opts *o, struct digest *ret_digest,
 	struct err *err) __attribute__((warn_unused_result));
+/* The manifest or index that a reference names, ":latest" by default. *ret_text: new string */
+int repository_manifest(const char *ref, const struct remote_opts *o, char **ret_text,
+	size_t *ret_len, struct err *err) __attribute__((warn_unused_result));
 /* The manifests that have the one of `ref` for their subject, as an index; artifact_type NULL: of
  * any type. */
 int repository_referrers(const char *ref, const char *artifact_type, const struct remote_opts *o,

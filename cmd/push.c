@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/push.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "build/build.h"
+#include "build/rework.h"
+#include "cmd/cmd.h"
+#include "image/media_type.h"
+#include "registry/transport.h"
+#include "store/blobs.h"
+#include "store/images.h"
+#include "store/store.h"
+
+#define GZIP_LEVEL_MAX 9
+#define ZSTD_LEVEL_MAX 22
+
+const struct opt push_options[] = {
+	OPT_STRING(0, "compression-format", struct push_args, compression),
+	OPT_INT(0, "compression-level", struct push_args, level),
+	OPT_STRING(0, "digestfile", struct push_args, digestfile),
+	OPT_BOOL('D', "disable-compression", struct push_args, disable_compression),
+	OPT_STRING('f', "format", struct push_args, format),
+	OPT_BOOL('q', "quiet", struct push_args, quiet),
+	OPT_BOOL(0, "rm", struct push_args, rm),
+	OPT_GROUP(remote_options, struct push_args, remote),
+	OPT_IGNORED_BOOL(0, "force-compression"),
+	OPT_IGNORED_BOOL(0, "remove-signatures"),
+	OPT_IGNORED(0, "signature-policy"),
+	OPT_REFUSED_WHY(0, "encrypt-layer", "layers are not encrypted"),
+	OPT_REFUSED_WHY(0, "encryption-key", "layers are not encrypted"),
+	OPT_REFUSED_WHY(0, "sign-by", "images are not signed"),
+	OPT_END,
+};
+
+void push_args_init(struct push_args *a)
+{
+	remote_args_init(&a->remote);
+	a->level = -1;
+}
+
+static int parse_format(const char *text, enum push_format *ret, struct err *err)
+{
+	if (!text)
+		return 0;
+	if (streq(text, "oci"))
+		*ret = PUSH_FORMAT_OCI;
+	else if (streq(text, "v2s2") || streq(text, "docker"))
+		*ret = PUSH_FORMAT_DOCKER;
+	else if (streq(text, "v2s1"))
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--format': 'v2s1' is not supported: registries no longer take it");
+	else
+		return err_set(err, ERR_INVALID,
+			"option '--format': '%s' is not one of 'oci', 'v2s2'", text);
+	return 0;
+}
+
+/* --- another compression --------------------------------------------------------------------- */
+
+static int parse_compression(const struct push_args *a, struct rework *w, struct err *err)
+{
+	const char *text = a->compression ? a->compression : "gzip";
+	int64_t max = GZIP_LEVEL_MAX;
+
+	w->recompress = w->recompress_all = true;
+	w->level = (int)a->level;
+	if (a->disable_compression) {
+		if (a->compression || a->level >= 0)
+			return err_set(err, ERR_INVALID,
+				"'--disable-compression' cannot be combined with "
+				"'--compression-%s'",
+				a->compression ? "format" : "level");
+		w->compression = COMPRESSION_NONE;
+		return 0;
+	}
+	if (streq(text, "gzip")) {
+		w->compression = COMPRESSION_GZIP;
+	} else if (streq(text, "zstd")) {
+		w->compression = COMPRESSION_ZSTD;
+		max = ZSTD_LEVEL_MAX;
+	} else {
+		bool known =
+			streq(text, "zstd:chunked") || streq(text, "bzip2") || streq(text, "xz");
+		return err_set(err, known ? ERR_UNSUPPORTED : ERR_INVALID,
+			"option '--compression-format': '%s' is %s 'gzip', 'zstd'", text,
+			known ? "not supported, known are:" : "not one of");
+	}
+	if (a->level < -1 || a->level > max)
+		return err_set(err, ERR_INVALID,
+			"option '--compression-level': %lld is not a level of %s, 0 to %lld",
+			(long long)a->level, text, (long long)max);
+	return 0;
+}
+
+static void add_image(struct build_result *r, const struct descriptor *d)
+{
+	r->images = xreallocarray(r->images, r->n_images + 1, sizeof(*r->images));
+	struct built_image *i = &r->images[r->n_images++];
+	*i = (struct built_image){.platform = d->platform};
+	descriptor_copy(&i->manifest, d);
+}
+
+/* The images of what is to be sent, as a build would have made them. */
+static int find_images(
+	struct store *s, const struct descriptor *what, struct build_result *ret, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	struct index ix;
+	size_t n;
+
+	descriptor_copy(&ret->root, what);
+	if (media_kind(what->media_type) != MEDIA_INDEX) {
+		add_image(ret, what);
+		return 0;
+	}
+	int r = blob_read(s, what, MANIFEST_MAX, &text, &n, err);
+	if (r == 0)
+		r = index_parse(text, n, what->media_type, &ix, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ix.n_manifests && r == 0; i++) {
+		const struct descriptor *d = &ix.manifests[i];
+		if (!index_entry_is_image(d) || !blob_has(s, &d->digest, NULL))
+			r = err_set(err, ERR_UNSUPPORTED,
+				"a list can be given another compression when all its images are "
+				"here and nothing else is in it");
+		else
+			add_image(ret, d);
+	}
+	index_done(&ix);
+	return r;
+}
+
+/* Layers compressed anew make other documents; the store's names stay with the old ones. */
+static int compress(struct store *s, struct txn *t, const struct push_args *a,
+	const struct push_opts *o, const struct descriptor *what, struct descriptor *ret,
+	struct err *err)
+{
+	struct build_result result = {0};
+	struct rework w = {.types = o->format == PUSH_FORMAT_OCI      ? TYPES_OCI
+	                            : o->format == PUSH_FORMAT_DOCKER ? TYPES_DOCKER
+	                                                              : TYPES_ASIS};
+
+	int r = parse_compression(a, &w, err);
+	if (r == 0)
+		r = find_images(s, what, &result, err);
+	if (r == 0)
+		r = rework_images(s, t, &w, o->progress, &result, err);
+	if (r == 0)
+		descriptor_copy(ret, &result.root);
+	build_result_done(&result);
+	return r;
+}
+
+int push_send(struct app *app, struct store *s, const struct push_args *a,
+	const struct descriptor *what, bool index_only, const char *name, const char *location,
+	struct err *err)
+{
+	AUTO_TXN struct txn *t = NULL; /* what is made for this push lasts as long as it */
+	struct push_opts o = {.quiet = a->quiet, .index_only = index_only};
+	struct descriptor other = {0};
+	struct digest digest;
+	char text[DIGEST_STR_MAX];
+
+	int r = parse_format(a->format, &o.format, err);
+	if (r == 0)
+		r = remote_args_apply(app, &a->remote, &o.remote, err);
+	if (r == 0)
+		r = txn_begin(s, &t, err);
+	if (r < 0)
+		return r;
+	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	if (a->compression || a->level >= 0 || a->disable_compression) {
+		r = compress(s, t, a, &o, what, &other, err);
+		o.format = PUSH_FORMAT_ASIS; /* it has the format by now */
+	} else {
+		descriptor_copy(&other, what);
+	}
+	if (r == 0)
+		r = image_push(s, &other, name, location, &o, &digest, err);
+	out_progress_done(&app->out);
+	descriptor_done(&other);
+	if (r < 0 || !a->digestfile)
+		return r;
+	digest_str(&digest, text);
+	return fs_write_output(a->digestfile, text, strlen(text), 0644, false, err);
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# push and manifest push in another form, what they write beside it, and lists of registries.
+load lib.bash
+
+setup_file() {
+	file_setup registry busybox
+}
+
+teardown_file() {
+	file_teardown
+}
+
+setup() {
+	test_setup
+	mica pull -q busybox >/dev/null
+	mica tag busybox b
+}
+
+teardown() {
+	test_teardown
+}
+
+there() { # NAME: the manifest in the registry
+	skopeo inspect --raw --tls-verify=false "docker://$REG/$1"
+}
+
+layer_types() { # NAME
+	there "$1" | jq -r '.layers[].mediaType' | sort -u
+}
+
+@test "push --compression-format, --compression-level, --disable-compression: the layers change, the store's do not" {
+	before=$(mica inspect --type image --format '{{.Digest}}' b)
+	mica push -q --compression-format zstd b "$REG/zstd"
+	[ "$(layer_types zstd)" = application/vnd.oci.image.layer.v1.tar+zstd ]
+	mica push -q --compression-format zstd --compression-level 19 --force-compression b "$REG/zstd19"
+	[ "$(there zstd19 | jq '.layers[0].size')" -lt "$(there zstd | jq '.layers[0].size')" ]
+	mica push -q -D b "$REG/plain"
+	[ "$(layer_types plain)" = application/vnd.oci.image.layer.v1.tar ]
+	mica push -q --compression-level 9 b "$REG/gzip9"
+	[ "$(layer_types gzip9)" = application/vnd.oci.image.layer.v1.tar+gzip ]
+	mica push -q --compression-format gzip --format v2s2 b "$REG/docker"
+	[ "$(there docker | jq -r .mediaType)" = application/vnd.docker.distribution.manifest.v2+json ]
+	[ "$(layer_types docker)" = application/vnd.docker.image.rootfs.diff.tar.gzip ]
+	[ "$(mica inspect --type image --format '{{.Digest}}' b)" = "$before" ]
+	# what was sent is the same image
+	mica pull -q "$REG/zstd" >/dev/null
+	[ "$(mica images -q "$REG/zstd")" = "$(mica images -q b)" ]
+	[ "$(in_image "$REG/zstd" echo works)" = works ]
+	assert_clean_store
+}
+
+@test "push: compressions and formats that are not" {
+	for bad in '--compression-format=lzma|is not one of .gzip., .zstd.' '--compression-format=zstd:chunked|is not supported' \
+		'--compression-level=10|is not a level of gzip, 0 to 9' '--format=v2s1|registries no longer take it' '--format=v9|is not one of' \
+		'--encryption-key=k|layers are not encrypted' '--encrypt-layer=0|layers are not encrypted' '--sign-by=me|images are not signed'; do
+		run -125 --separate-stderr mica push "${bad%%|*}" b "$REG/bad"
+		assert_error "${bad#*|}"
+	done
+	run -125 --separate-stderr mica push -D --compression-format gzip b "$REG/bad"
+	assert_error "cannot be combined"
+	run -125 --separate-stderr mica push "$(mica images -q b)"
+	assert_error "is an ID: say where to push it to"
+}
+
+@test "push --digestfile, --quiet, --rm, --all; of a manifest list" {
+	mica push --digestfile df b "$REG/one" 2>out
+	[ "$(cat df)" = "sha256:$(there one | sha256sum | cut -d ' ' -f 1)" ]
+	[ -s out ]
+	[ -z "$(mica push -q --remove-signatures --signature-policy /x b "$REG/one" 2>&1)" ]
+	mica manifest create list b >/dev/null
+	mica push -q list "$REG/image"
+	there image | jq -e .layers >/dev/null
+	mica push -q --all list "$REG/all"
+	there all | jq -e '.manifests | length == 1' >/dev/null
+	mica push -q --all --rm list "$REG/all"
+	run -1 mica manifest exists list
+	mica images -q b
+}
+
+@test "manifest push: compression and format of every image, --all=false, --digestfile, --rm" {
+	mica manifest create list b >/dev/null
+	mica manifest push -q --digestfile df --compression-format zstd list "$REG/list"
+	[ "$(cat df)" = "sha256:$(there list | sha256sum | cut -d ' ' -f 1)" ]
+	digest=$(there list | jq -r '.manifests[0].digest')
+	[ "$(layer_types "list@$digest")" = application/vnd.oci.image.layer.v1.tar+zstd ]
+	[ "$(there list | jq -r '.manifests[0].platform.os')" = linux ]
+	mica manifest push -q --all=false --rm list "docker://$REG/list:again" || true
+	mica manifest create list2 b >/dev/null
+	mica manifest push -q --rm list2 "$REG/list2"
+	run -1 mica manifest exists list2
+	run -125 --separate-stderr mica manifest push --add-compression zstd list "$REG/list"
+	assert_error "option '--add-compression' is not supported"
+}
+
+@test "manifest inspect reads a registry's list when the store has none" {
+	mica manifest create list b >/dev/null
+	mica manifest push -q list "$REG/shown:1"
+	mica manifest rm list >/dev/null
+	mica manifest inspect --tls-verify=false --authfile "$REGISTRY_AUTH_FILE" "docker://$REG/shown:1" >a
+	there shown:1 | jq --indent 4 . >b
+	cmp <(jq -S . a) <(jq -S . b)
+	run -125 --separate-stderr mica manifest inspect "$REG/nothing:1"
+	assert_error "cannot read the manifest of $REG/nothing:1"
+}
+
+@test "manifest annotate --index: the list's own annotations" {
+	mica manifest create list b >/dev/null
+	mica manifest annotate --index --annotation k=v list >/dev/null
+	[ "$(mica manifest inspect list | jq -r .annotations.k)" = v ]
+	run -125 --separate-stderr mica manifest annotate --index --arch arm64 list
+	assert_error "'--index' goes with '--annotation' only"
+	run -125 --separate-stderr mica manifest annotate --index list b
+	assert_error "with '--index' name the list only"
+	run -125 --separate-stderr mica manifest annotate list
+	assert_error "name the list and an image of it"
+	for option in --artifact --artifact-type=x --artifact-config=x --artifact-subject=x; do
+		run -125 --separate-stderr mica manifest add "$option" list b
+		assert_error "option '${option%%=*}' is not supported: lists are of images"
+	done
+}
+
+@test "login and logout --compat-auth-file" {
+	printf 'anna:%s\n' "$(perl -e 'print crypt("secret", q($2y$05$abcdefghijklmnopqrstuu))')" >htpasswd
+	start_registry auth REGISTRY_AUTH=htpasswd REGISTRY_AUTH_HTPASSWD_REALM=tests "REGISTRY_AUTH_HTPASSWD_PATH=$PWD/htpasswd"
+	echo -n secret | mica login --compat-auth-file config.json --tls-verify=false -u anna --password-stdin "$REG"
+	jq -e --arg r "$REG" '.auths[$r].auth' config.json
+	mica logout --compat-auth-file config.json "$REG"
+	run ! jq -e --arg r "$REG" '.auths[$r].auth' config.json
+	run -125 --separate-stderr mica login --authfile a --compat-auth-file b "$REG"
+	assert_error "'--authfile' cannot be combined with '--compat-auth-file'"
+}
