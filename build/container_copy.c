@@ -41,7 +41,7 @@ static int add_source(struct copying *w, const struct container_copy *o, const c
 	struct remote_file **ret, struct err *err)
 {
 	strv_add(&w->step.sources, source);
-	if (!o->add || !remote_file_is_url(source))
+	if (!remote_file_is_url(source))
 		return 0;
 	struct remote_file *f = xcalloc(1, sizeof(*f));
 	int r = remote_file_init(f, source, o->checksum, err);
@@ -67,8 +67,10 @@ static int check(const struct container_copy *o, const struct step *s, struct er
 			"symbolic one such as u=rwX,go=rX",
 			s->chmod);
 	if (o->checksum && (s->sources.n != 1 || urls != 1))
-		return err_set(
-			err, ERR_INVALID, "option '--checksum' is about one source that is a URL");
+		return err_set(err, ERR_INVALID,
+			"option '--checksum': checksum flag is not supported for local sources, "
+			"and "
+			"for one URL only");
 	return 0;
 }
 
@@ -145,7 +147,8 @@ static int look(struct copying *w, const struct container_copy *o, enum containe
 			continue;
 		int r = filetree_glob(w->source, source, &m, &n, err);
 		if (r == 0 && !n)
-			r = err_set(err, ERR_NOT_FOUND, "there is no '%s%s'%s%s",
+			r = err_set(err, ERR_NOT_FOUND,
+				"cannot copy '%s%s'%s%s: no such file or directory",
 				o->source_name ? "" : "/", source, o->source_name ? " in " : "",
 				o->source_name ? o->source_name : "");
 		if (r == 0 && n > 1)

@@ -13,12 +13,12 @@ struct store;
 struct txn;
 
 struct container_copy {
-	bool add; /* URLs are fetched, archives unpacked */
-	struct strv sources;
+	bool add; /* archives are unpacked */
+	struct strv sources; /* URLs are fetched */
 	const char *dest; /* NULL: the working directory */
 	int source_root; /* what the sources are below of */
 	const char *source_name; /* for messages; NULL: sources are paths of this machine */
-	const char *ignore_file; /* NULL: none */
+	char *ignore_file; /* NULL: none */
 	const char *chown, *chmod, *checksum; /* NULL: not said */
 	struct strv excludes;
 	bool parents;

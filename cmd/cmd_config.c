@@ -177,7 +177,8 @@ static int set_env(struct configuring *w, struct err *err)
 			if (**word == '=')
 				return err_set(err, ERR_INVALID, "option '--env': '%s' has no name",
 					*word);
-			set_pair(env, *word);
+			AUTO_FREE char *expanded = shell_expand(*word, env);
+			set_pair(env, expanded);
 		} else if ((value = getenv(*word))) {
 			map_set(env, *word, value);
 		} else {

@@ -30,22 +30,6 @@ struct copy_args {
 
 static const struct opt copy_options[] = {
 	OPT_BOOL(0, "add-history", struct copy_args, add_history),
-	OPT_STRING(0, "chmod", struct copy_args, chmod),
-	OPT_STRING(0, "chown", struct copy_args, chown),
-	OPT_STRING(0, "contextdir", struct copy_args, contextdir),
-	OPT_STRV(0, "exclude", struct copy_args, excludes),
-	OPT_STRING(0, "from", struct copy_args, from),
-	OPT_STRING(0, "ignorefile", struct copy_args, ignorefile),
-	OPT_BOOL(0, "parents", struct copy_args, parents),
-	OPT_BOOL('q', "quiet", struct copy_args, quiet),
-	OPT_GROUP(remote_options, struct copy_args, remote),
-	OPT_STRING(0, "signature-policy", struct copy_args, remote.signature_policy),
-	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
-	OPT_END,
-};
-
-static const struct opt add_options[] = {
-	OPT_BOOL(0, "add-history", struct copy_args, add_history),
 	OPT_STRING(0, "checksum", struct copy_args, checksum),
 	OPT_STRING(0, "chmod", struct copy_args, chmod),
 	OPT_STRING(0, "chown", struct copy_args, chown),
@@ -58,6 +42,7 @@ static const struct opt add_options[] = {
 	OPT_GROUP(remote_options, struct copy_args, remote),
 	OPT_STRING(0, "signature-policy", struct copy_args, remote.signature_policy),
 	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
+	OPT_REFUSED_WHY(0, "link", "what changes in a working container is one layer"),
 	OPT_END,
 };
 
@@ -108,40 +93,73 @@ static int open_from(struct app *app, const struct copy_args *a, struct containe
 			       u->s, u->t, &image, image.config.n_diff_ids, NULL, ret_fd, err);
 }
 
+/* As it is below the context directory: an absolute path may say where it is on this machine, which
+ * is how buildah has it. */
+static char *in_context(const char *context, const char *word)
+{
+	AUTO_FREE char *clean = path_clean(word);
+
+	return *word == '/' && !streq(context, "/") && path_is_below(clean, context)
+	               ? xasprintf("/%s", clean + strlen(context))
+	               : xstrdup(word);
+}
+
+static void add_sources(const struct copy_args *a, const struct strv *rest, const char *cwd,
+	const char *context, struct strv *ret)
+{
+	size_t n = rest->n > 2 ? rest->n - 1 : rest->n;
+
+	for (size_t i = 1; i < n; i++) {
+		const char *word = rest->v[i];
+		if (remote_file_is_url(word) || a->from || (a->parents && !context)) {
+			strv_add(ret, word);
+			continue;
+		}
+		AUTO_FREE char *path =
+			context ? in_context(context, word) : path_resolve(cwd, word);
+		strv_add(ret, path);
+	}
+}
+
+/* The ignore file of a context directory, where none is named. New string, NULL: it has none. */
+static char *find_ignore_file(const char *context)
+{
+	static const char *const names[] = {".containerignore", ".dockerignore"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		AUTO_FREE char *path = path_join(context, names[i]);
+		if (access(path, F_OK) == 0)
+			return take(path);
+	}
+	return NULL;
+}
+
 /* Sources are below the context directory, below what --from names, or paths of this machine: then
  * they are below "/", where their links lead to the right places. */
 static int set_sources(struct app *app, const struct copy_args *a, const struct strv *rest,
 	struct container_use *u, struct container_copy *o, struct err *err)
 {
 	char cwd[PATH_MAX];
-	bool here = !a->from && !a->contextdir;
 
 	if (a->from && a->contextdir)
 		return err_set(err, ERR_INVALID, "'--from' and '--contextdir' exclude each other");
 	if (a->ignorefile && !a->contextdir)
 		return err_set(err, ERR_INVALID,
-			"option '--ignorefile' needs '--contextdir': its patterns are about paths "
-			"in "
-			"there");
-	if (here && !getcwd(cwd, sizeof(cwd)))
+			"--ignorefile option requires that you specify a context dir using "
+			"--contextdir");
+	if (!getcwd(cwd, sizeof(cwd)))
 		return err_sys(err, "cannot find the working directory");
-	size_t n = rest->n > 2 ? rest->n - 1 : rest->n;
-	for (size_t i = 1; i < n; i++) {
-		const char *word = rest->v[i];
-		AUTO_FREE char *path = NULL;
-		if (here && !a->parents && !(o->add && remote_file_is_url(word)))
-			path = path_resolve(cwd, word);
-		strv_add(&o->sources, path ? path : word);
-	}
+	AUTO_FREE char *context = a->contextdir ? path_resolve(cwd, a->contextdir) : NULL;
+	add_sources(a, rest, cwd, context, &o->sources);
 	o->dest = rest->n > 2 ? rest->v[rest->n - 1] : NULL;
+	o->ignore_file = a->ignorefile ? xstrdup(a->ignorefile)
+	                 : context     ? find_ignore_file(context)
+	                               : NULL;
 	if (a->from)
 		return open_from(app, a, u, &o->source_root, err);
-	o->source_root = open(a->contextdir ? a->contextdir
-			      : a->parents  ? "."
-					    : "/",
-		O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return o->source_root < 0 ? err_sys(err, "cannot open the context directory '%s'",
-					    a->contextdir ? a->contextdir : ".")
+	const char *root = context ? context : a->parents ? cwd : "/";
+	o->source_root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return o->source_root < 0 ? err_sys(err, "cannot open the context directory '%s'", root)
 	                          : 0;
 }
 
@@ -194,7 +212,6 @@ static int run(struct app *app, const struct copy_args *a, bool add, const struc
 	                       : a->contextdir ? a->contextdir
 	                       : a->parents    ? "."
 	                                       : NULL,
-		.ignore_file = a->ignorefile,
 		.chown = a->chown,
 		.chmod = a->chmod,
 		.checksum = a->checksum,
@@ -206,6 +223,7 @@ static int run(struct app *app, const struct copy_args *a, bool add, const struc
 	int r = copy_to(app, a, rest, &o, err);
 	mem_close_p(&o.source_root);
 	strv_done(&o.sources);
+	free(o.ignore_file);
 	strv_done(&o.excludes);
 	return r;
 }
@@ -233,7 +251,7 @@ const struct cmd cmd_copy = {
 
 const struct cmd cmd_add = {
 	.name = "add",
-	.options = add_options,
+	.options = copy_options,
 	.args_size = sizeof(struct copy_args),
 	.min_args = 1,
 	.max_args = CMD_ANY,

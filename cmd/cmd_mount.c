@@ -8,6 +8,7 @@
 #include "build/container_tree.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
+#include "cmd/each.h"
 #include "store/containers.h"
 #include "store/store.h"
 
@@ -53,9 +54,14 @@ static int show_mounts(struct app *app, struct json *list, struct err *err)
 	return r;
 }
 
-static int mount_one(
-	struct app *app, const char *text, bool with_name, struct json *list, struct err *err)
+struct mounting {
+	bool with_name;
+	struct json *list;
+};
+
+static int mount_one(struct app *app, const char *text, void *arg, struct err *err)
 {
+	const struct mounting *m = arg;
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
 	int r = container_use(app, text, &u, err);
@@ -64,7 +70,7 @@ static int mount_one(
 	if (r < 0)
 		return r;
 	AUTO_FREE char *path = container_mount_path(u.s, &u.c);
-	print(app, u.c.name, path, with_name, list);
+	print(app, u.c.name, path, m->with_name, m->list);
 	return 0;
 }
 
@@ -73,28 +79,13 @@ static int mount_run(struct app *app, void *args, const struct strv *rest, struc
 {
 	const struct mount_args *a = args;
 	AUTO_JSON struct json *list = a->json ? json_new_array() : NULL;
-	int first = 0, r = 0;
+	struct mounting m = {.with_name = rest->n > 1, .list = list};
 
 	if (rest->n && geteuid() != 0)
 		return err_set(err, ERR_UNSUPPORTED,
 			"cannot mount in rootless mode. You need to run it in a `mica unshare` "
 			"session");
-	if (!rest->n)
-		r = show_mounts(app, list, err);
-	STRV_FOREACH (text, rest) {
-		struct err now = ERR_INIT;
-		r = mount_one(app, *text, rest->n > 1, list, &now);
-		if (r == 0)
-			continue;
-		if (first < 0) {
-			out_error(&app->out, &now);
-		} else {
-			first = r;
-			*err = now;
-		}
-	}
-	if (rest->n)
-		r = first;
+	int r = rest->n ? each_word(app, rest, mount_one, &m, err) : show_mounts(app, list, err);
 	if (list && (r == 0 || json_size(list)))
 		out_json(&app->out, list);
 	return r;
@@ -119,12 +110,13 @@ static const struct opt umount_options[] = {
 	OPT_END,
 };
 
-static int umount_one(struct app *app, const char *text, bool all, struct err *err)
+static int umount_one(struct app *app, const char *text, void *arg, struct err *err)
 {
+	const struct umount_args *a = arg;
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
 	int r = container_use(app, text, &u, err);
-	if (r == 0 && all && container_mounted(u.s, &u.c) != CONTAINER_MOUNTED)
+	if (r == 0 && a->all && container_mounted(u.s, &u.c) != CONTAINER_MOUNTED)
 		return 0;
 	/* as buildah: it is no error when it was not mounted */
 	if (r == 0 && container_mounted(u.s, &u.c) != CONTAINER_NOT_MOUNTED)
@@ -134,48 +126,13 @@ static int umount_one(struct app *app, const char *text, bool all, struct err *e
 	return r;
 }
 
-static int all_ids(struct app *app, struct strv *ret, struct err *err)
-{
-	AUTO_STORE struct store *s = NULL;
-	AUTO_CONTAINERS struct containers l = {0};
-
-	int r = app_store(app, false, &s, err);
-	if (r == 0)
-		r = containers_list(s, &l, err);
-	for (size_t i = 0; r == 0 && i < l.n; i++)
-		strv_add(ret, l.c[i].id);
-	return r;
-}
-
 static int umount_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct umount_args *a = args;
 	AUTO_STRV struct strv ids = STRV_INIT;
-	int first = 0;
 
-	if (a->all && rest->n)
-		return err_set(err, ERR_INVALID,
-			"when using the --all switch, you may not pass any container IDs");
-	if (!a->all && !rest->n)
-		return err_set(err, ERR_INVALID, "at least one container ID must be specified");
-	int r = a->all ? all_ids(app, &ids, err) : 0;
-	if (r < 0)
-		return r;
-	if (!a->all)
-		strv_copy(&ids, rest);
-	STRV_FOREACH (text, &ids) {
-		struct err now = ERR_INIT;
-		r = umount_one(app, *text, a->all, &now);
-		if (r == 0)
-			continue;
-		if (first < 0) {
-			out_error(&app->out, &now);
-		} else {
-			first = r;
-			*err = now;
-		}
-	}
-	return first;
+	int r = container_args_which(app, a->all, rest, &ids, err);
+	return r < 0 ? r : each_word(app, &ids, umount_one, args, err);
 }
 
 const struct cmd cmd_umount = {

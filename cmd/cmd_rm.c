@@ -5,6 +5,7 @@
 #include "build/container_tree.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
+#include "cmd/each.h"
 #include "store/containers.h"
 #include "store/store.h"
 
@@ -17,64 +18,30 @@ static const struct opt rm_options[] = {
 	OPT_END,
 };
 
-static int remove_one(struct app *app, const char *text, struct err *err)
+static int remove_one(struct app *app, const char *text, void *arg, struct err *err)
 {
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
+	(void)arg;
 	int r = container_use_any(app, text, &u, err);
+	if (r == ERR_NOT_FOUND)
+		return err_set(err, r, "removing container \"%s\": container not known", text);
 	if (r == 0 && container_mounted(u.s, &u.c) != CONTAINER_NOT_MOUNTED)
 		r = container_umount(u.s, &u.c, err);
 	if (r == 0)
 		r = container_remove(u.s, &u.c, err);
 	if (r == 0)
 		out_printf(&app->out, "%s\n", u.c.id);
-	return r < 0 ? err_wrap(err, "cannot remove the container") : 0;
+	return r < 0 ? err_wrap(err, "removing container \"%s\"", text) : 0;
 }
 
-static int all_ids(struct app *app, struct strv *ret, struct err *err)
-{
-	AUTO_STORE struct store *s = NULL;
-	AUTO_CONTAINERS struct containers l = {0};
-
-	int r = app_store(app, false, &s, err);
-	if (r == 0)
-		r = containers_list(s, &l, err);
-	for (size_t i = 0; r == 0 && i < l.n; i++)
-		strv_add(ret, l.c[i].id);
-	return r;
-}
-
-/* Each is tried; the first failure is the result, others are said on the way. */
 static int rm_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct rm_args *a = args;
 	AUTO_STRV struct strv ids = STRV_INIT;
-	int first = 0;
 
-	if (a->all && rest->n)
-		return err_set(err, ERR_INVALID,
-			"when using the --all switch, you may not pass any containers names or "
-			"IDs");
-	if (!a->all && !rest->n)
-		return err_set(err, ERR_INVALID, "container ID must be specified");
-	int r = a->all ? all_ids(app, &ids, err) : 0;
-	if (r < 0)
-		return r;
-	if (!a->all)
-		strv_copy(&ids, rest);
-	STRV_FOREACH (text, &ids) {
-		struct err now = ERR_INIT;
-		r = remove_one(app, *text, &now);
-		if (r == 0)
-			continue;
-		if (first < 0) {
-			out_error(&app->out, &now);
-		} else {
-			first = r;
-			*err = now;
-		}
-	}
-	return first;
+	int r = container_args_which(app, a->all, rest, &ids, err);
+	return r < 0 ? r : each_word(app, &ids, remove_one, NULL, err);
 }
 
 static int rename_run(struct app *app, void *args, const struct strv *rest, struct err *err)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "build/container_tree.h"
 #include "cmd/cmd.h"
+#include "cmd/each.h"
 #include "cmd/image_list.h"
 #include "image/descriptor.h"
 #include "store/containers.h"
@@ -141,29 +142,19 @@ static int remove_listed(struct app *app, struct store *s, const struct image_li
 	return first;
 }
 
-/* Each argument is tried; the first failure is the result. The list is read anew, as removing one
- * name changes how many are left. */
-static int remove_named(
-	struct app *app, struct store *s, const struct strv *names, bool force, struct err *err)
-{
-	int first = 0;
+struct removing {
+	struct store *s;
+	bool force;
+};
 
-	STRV_FOREACH (text, names) {
-		AUTO_IMAGE_LIST struct image_list list = {0};
-		struct err now = ERR_INIT;
-		int r = image_list_load(s, &list, &now);
-		if (r == 0)
-			r = remove_one(app, s, &list, *text, force, &now);
-		if (r == 0)
-			continue;
-		if (first < 0)
-			out_error(&app->out, &now);
-		else {
-			first = r;
-			*err = now;
-		}
-	}
-	return first;
+/* The list is read anew, as removing one name changes how many are left. */
+static int remove_named(struct app *app, const char *text, void *arg, struct err *err)
+{
+	const struct removing *a = arg;
+	AUTO_IMAGE_LIST struct image_list list = {0};
+
+	int r = image_list_load(a->s, &list, err);
+	return r < 0 ? r : remove_one(app, a->s, &list, text, a->force, err);
 }
 
 static int rmi_run(struct app *app, void *args, const struct strv *rest, struct err *err)
@@ -174,16 +165,20 @@ static int rmi_run(struct app *app, void *args, const struct strv *rest, struct 
 	const struct gc_opts opts = {0};
 	struct gc_result result;
 
+	if (a->all && a->prune)
+		return err_set(err, ERR_INVALID,
+			"when using the --all switch, you may not use --prune switch");
 	if (rest->n && (a->all || a->prune))
 		return err_set(err, ERR_INVALID,
-			"when using '--%s' no image names or IDs may be given",
+			"when using the --%s switch, you may not pass any images names or IDs",
 			a->all ? "all" : "prune");
 	if (!rest->n && !a->all && !a->prune)
 		return err_set(err, ERR_INVALID,
 			"image name or ID must be specified. See 'mica rmi --help'");
 	int r = app_store(app, false, &s, err);
+	struct removing named = {.s = s, .force = a->force};
 	if (r == 0 && rest->n)
-		r = remove_named(app, s, rest, a->force, err);
+		r = each_word(app, rest, remove_named, &named, err);
 	else if (r == 0) {
 		r = image_list_load(s, &list, err);
 		if (r == 0)

@@ -100,6 +100,27 @@ void container_use_done(struct container_use *u)
 	store_close(u->s);
 }
 
+int container_args_which(
+	struct app *app, bool all, const struct strv *rest, struct strv *ret, struct err *err)
+{
+	AUTO_STORE struct store *s = NULL;
+	AUTO_CONTAINERS struct containers l = {0};
+
+	if (all && rest->n)
+		return err_set(err, ERR_INVALID,
+			"when using the --all switch, you may not pass any containers names or "
+			"IDs");
+	if (!all && !rest->n)
+		return err_set(err, ERR_INVALID, "container ID must be specified");
+	strv_copy(ret, rest);
+	int r = all ? app_store(app, false, &s, err) : 0;
+	if (all && r == 0)
+		r = containers_list(s, &l, err);
+	for (size_t i = 0; all && r == 0 && i < l.n; i++)
+		strv_add(ret, l.c[i].id);
+	return r;
+}
+
 bool history_wanted(bool option)
 {
 	const char *env = getenv("BUILDAH_HISTORY");

@@ -38,6 +38,10 @@ void container_use_done(struct container_use *u);
 		.c = {.dir = -1 }                                                                  \
 	}
 
+/* The containers that are named, or with `all` the IDs of all. ERR_INVALID: both, or neither. */
+int container_args_which(struct app *app, bool all, const struct strv *rest, struct strv *ret,
+	struct err *err) __attribute__((warn_unused_result));
+
 /* --add-history, or BUILDAH_HISTORY=true */
 bool history_wanted(bool option);
 /* An entry without a layer, at this moment. */

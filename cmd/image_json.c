@@ -278,8 +278,9 @@ static int set_base(struct store *s, const struct container *c, struct json *o, 
 		r = blob_read(s, &image.manifest.config, CONFIG_MAX, &config, &n, err);
 	if (r < 0)
 		return r;
-	json_set_string(o, "FromImage", c->image_name);
-	json_set_string(o, "FromImageID", digest_hex(&c->image_id, digest));
+	AUTO_FREE char *short_id = xasprintf("%.12s", digest_hex(&c->image_id, digest));
+	json_set_string(o, "FromImage", *c->image_name ? c->image_name : short_id);
+	json_set_string(o, "FromImageID", digest);
 	json_set_string(o, "FromImageDigest", digest_str(&c->manifest.digest, digest));
 	json_set_string(o, "Config", config);
 	json_set_string(o, "Manifest", manifest);

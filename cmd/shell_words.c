@@ -6,7 +6,11 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/map.h"
+#include "base/mem.h"
 #include "base/strv.h"
+
+#define SHELL_TEXT_MAX (1 * MIB) /* what an image's config may hold is less */
 
 int shell_words(const char *text, struct strv *ret, struct err *err)
 {
@@ -40,4 +44,36 @@ int shell_words(const char *text, struct strv *ret, struct err *err)
 	if (inside)
 		strv_add(ret, buf_str(&word));
 	return 0;
+}
+
+static size_t name_length(const char *s)
+{
+	size_t n = 0;
+
+	if (*s >= '0' && *s <= '9')
+		return 1; /* $1, as a shell */
+	while (s[n] == '_' || (s[n] >= '0' && s[n] <= '9') || (s[n] >= 'a' && s[n] <= 'z') ||
+		(s[n] >= 'A' && s[n] <= 'Z'))
+		n++;
+	return n;
+}
+
+char *shell_expand(const char *text, const struct map *vars)
+{
+	AUTO_BUF struct buf out = BUF_INIT(SHELL_TEXT_MAX);
+
+	for (const char *p = text; *p;) {
+		bool brace = *p == '$' && p[1] == '{';
+		const char *name = p + 1 + brace;
+		size_t n = *p == '$' ? name_length(name) : 0;
+		if (!n || (brace && name[n] != '}')) {
+			buf_addch(&out, *p++);
+			continue;
+		}
+		AUTO_FREE char *key = xstrndup(name, n);
+		const char *value = map_get(vars, key);
+		buf_addstr(&out, value ? value : "");
+		p = name + n + brace;
+	}
+	return xstrdup(buf_str(&out));
 }

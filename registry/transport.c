@@ -359,8 +359,7 @@ int image_pull(struct store *s, const char *location, const struct pull_opts *o,
 			return r;
 		if (o->policy == PULL_NEVER)
 			return err_set(err, ERR_NOT_FOUND,
-				"image '%s' is not in the store, and the pull policy is 'never'",
-				rest);
+				"%s: image not known, and the pull policy is 'never'", rest);
 		err_clear(err);
 	}
 	r = transport == TRANSPORT_REGISTRY ? pull_registry(s, rest, o, &p, err)

@@ -217,7 +217,7 @@ int image_find(struct store *s, const char *text, struct descriptor *ret_top, ch
 	if (r == ERR_NOT_FOUND && hex && !id_first)
 		r = find_id(s, text, hex, ret_top, err);
 	if (r == ERR_NOT_FOUND)
-		return err_set(err, ERR_NOT_FOUND, "there is no image '%s' in the store", text);
+		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);
 	if (r < 0)
 		return r;
 	*ret_ref = ref;

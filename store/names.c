@@ -177,7 +177,7 @@ int name_get(struct store *s, const char *ref, struct descriptor *ret, struct er
 	if (r == 0)
 		r = look_in_additional(s, ref, NULL, ret, &store, err);
 	if (r == 0)
-		return err_set(err, ERR_NOT_FOUND, "there is no image '%s' in the store", ref);
+		return err_set(err, ERR_NOT_FOUND, "%s: image not known", ref);
 	return r < 0 ? r : 0;
 }
 
@@ -192,7 +192,7 @@ static int is_elsewhere(struct store *s, const char *ref, const struct digest *d
 	return r ? err_set(err, ERR_DENIED,
 			   "image '%s' is in the additional store '%s', which is only read", what,
 			   store)
-	         : err_set(err, ERR_NOT_FOUND, "there is no image '%s' in the store", what);
+	         : err_set(err, ERR_NOT_FOUND, "%s: image not known", what);
 }
 
 int name_get_digest(
@@ -204,8 +204,7 @@ int name_get_digest(
 	if (r == 0)
 		r = look_in_additional(s, NULL, d, ret, &store, err);
 	if (r == 0)
-		return err_set(err, ERR_NOT_FOUND, "there is no image %s in the store",
-			digest_str(d, text));
+		return err_set(err, ERR_NOT_FOUND, "%s: image not known", digest_str(d, text));
 	return r < 0 ? r : 0;
 }
 

@@ -72,6 +72,8 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(echo in | mica run c cat)" = in ]
 	mica config --env A=1 --user app --workingdir /tmp c
 	[ "$(mica run -e B=2 c -- sh -c 'echo $A $B $(id -u) $PWD')" = "1 2 1000 /tmp" ]
+	mica config --env 'A=${A}:$PATH:$none' c
+	[ "$(mica run c -- sh -c 'echo $A')" = "1:/usr/bin:/bin:" ]
 	[ "$(mica run --user root --workingdir /var c -- sh -c 'echo $(id -u) $PWD')" = "0 /var" ]
 	[ "$(mica run c hostname)" = "$(mica containers --format '{{.ContainerID}}' | cut -c -12)" ]
 	[ "$(mica run --hostname h c hostname)" = h ]
@@ -180,7 +182,7 @@ new" ]
 	[ "$(mica copy c ctx/a.txt /1)" = "$(mica copy c ctx/a.txt /2)" ]
 	[ "$(mica copy c ctx/a.txt /1)" != "$(mica copy c ctx/b.txt /2)" ]
 	run --separate-stderr mica copy c nosuch /
-	assert_error "there is no '/.*/nosuch'"
+	assert_error "cannot copy '/.*/nosuch': no such file or directory"
 	run --separate-stderr mica copy c 'ctx/*.none' /
 	assert_error "there is no "
 	run --separate-stderr mica copy c
@@ -213,11 +215,27 @@ new" ]
 	[ "$(cd "$merged" && find . -type f | sort | tr '\n' ' ')" = "./e/a ./e/b ./i/a ./i/sub/keep ./p/sub/keep " ]
 	mica umount c >/dev/null
 	run --separate-stderr mica copy --contextdir ctx c ../outside /
-	assert_error "there is no '../outside' in ctx"
+	assert_error "cannot copy '../outside' in ctx: no such file or directory"
 	run mica copy --contextdir ctx c out /
 	[ "$status" = 125 ]
 	run --separate-stderr mica copy --ignorefile ignore c ctx /
 	assert_error "needs '--contextdir'"
+}
+
+@test "copy from a context knows its ignore file, and where it is on this machine" {
+	mkdir -p ctx/sub
+	echo 1 >ctx/one
+	echo 2 >ctx/sub/two
+	mica from --name c scratch
+	mica copy -q --contextdir ctx c "$PWD/ctx/sub" /abs
+	echo sub >ctx/.containerignore
+	echo one >ctx/.dockerignore
+	mica copy -q --contextdir ctx c / /all
+	echo two >other
+	mica copy -q --contextdir ctx --ignorefile other c . /other
+	merged=$(mica mount c)
+	[ "$(cd "$merged" && find . -type f | sort | tr '\n' ' ')" = "./abs/two ./all/.containerignore ./all/.dockerignore ./all/one ./other/.containerignore ./other/.dockerignore ./other/one ./other/sub/two " ]
+	mica umount c
 }
 
 @test "copy from a container and from an image" {
@@ -253,7 +271,7 @@ new" ]
 	run --separate-stderr mica add --checksum "sha256:$(sha a.tar.gz)" c "$WWW/page" /bad
 	assert_error 'content is sha256:'
 	run --separate-stderr mica add --checksum "sha256:$(sha a.tar.gz)" c a.tar.gz /bad
-	assert_error 'one source that is a URL'
+	assert_error 'not supported for local sources'
 	kill "$(cat "$T/www.pid")" && rm "$T/www.pid"
 }
 
@@ -416,7 +434,7 @@ new" ]
 	[ "$(mica umount --all | wc -l)" = 2 ]
 	[ -z "$(mica mount)" ]
 	run --separate-stderr mica umount
-	assert_error 'at least one container ID'
+	assert_error 'container ID must be specified'
 }
 
 # --- lists, names, ends ---
@@ -443,8 +461,11 @@ new" ]
 	[ "$(mica containers --format '{{.ContainerName}}' | tr '\n' ' ')" = "c b " ]
 	run --separate-stderr mica rename c b
 	assert_error 'already in use by container'
-	run mica rm nosuch c
+	run mica rm nosuch c other
 	[ "$status" = 125 ]
+	[ "$(grep -c . <<<"$output")" = 3 ]
+	grep -x 'mica: removing container "nosuch": container not known' <<<"$output"
+	[ "${lines[-1]}" = 'mica: removing container "other": container not known' ]
 	[ "$(mica containers --format '{{.ContainerName}}')" = b ]
 	[ "$(mica delete --all | wc -l)" = 1 ]
 	run --separate-stderr mica rm

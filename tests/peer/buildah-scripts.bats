@@ -383,3 +383,224 @@ state() { # oracle|subject
 		b run c -- sh -c 'echo $PATH $HOME'
 	END
 }
+
+@test "settings of one container are not those of another" {
+	same <<-'END'
+		b from --name one scratch
+		b config --env A=1 --label l=1 one
+		b commit -q one first
+		b from --name c first
+		b config --env 'B=$A/${A}x' --label l=2 c
+		b inspect --format '{{.OCIv1.Config.Env}} {{index .OCIv1.Config.Labels "l"}}' c
+		b inspect --type image --format '{{.OCIv1.Config.Env}}' first
+		b rm one
+	END
+	oracle rmi -f first >/dev/null
+}
+
+@test "several are removed, and some are not there" {
+	same <<-'END'
+		b from --name one scratch
+		b from --name two scratch
+		b rm nobody one nothing two
+		b containers -q
+		b rm -a
+		b rm -a one
+	END
+}
+
+@test "images: made, named, listed, removed" {
+	same <<-'END'
+		b from --name one scratch
+		b commit -q one img:1
+		b tag img:1 img:2 other
+		b images -q --noheading img:1
+		b images --format '{{.Name}}:{{.Tag}}' other
+		b rmi img:1 img:2
+		b rmi nosuch
+		b rmi -f other
+		b images --format '{{.Name}}' other
+		b rm one
+	END
+}
+
+@test "an image by its ID" {
+	same <<-'END'
+		b from --name one scratch
+		id=$($who commit -q one)
+		b from --name c $id
+		b inspect --format '{{.FromImage}}' c
+		b tag $id named
+		b images --format '{{.Name}}' named
+		b rm one c
+		b rmi named
+	END
+}
+
+@test "an image with a digest" {
+	same <<-'END'
+		b pull -q $base
+		digest=$($who inspect --type image --format '{{.FromImageDigest}}' $base)
+		b from --name c docker.io/library/busybox@$digest
+		b run c true
+	END
+}
+
+@test "an image that is not there" {
+	same <<-'END'
+		b from --pull-never docker.io/library/nosuch
+		b from --pull-never nosuch:tag
+		b from docker.io/library/nosuch
+		b pull -q docker.io/library/nosuch
+		b push nosuch dir:x
+		b tag nosuch x
+		b inspect --type image nosuch
+	END
+}
+
+@test "an image goes to a directory and comes from it" {
+	same <<-'END'
+		b from --name one scratch
+		b copy one ctx/a.txt /a
+		b commit -q one dir:$PWD/d
+		ls d | grep -c '^[0-9a-f]*$'
+		b from --name c dir:$PWD/d
+		b rm one
+	END
+}
+
+@test "an image goes to an OCI layout and comes from it" {
+	same <<-'END'
+		b from --name one scratch
+		b copy one ctx /d
+		b commit -q one oci:o:t
+		ls o
+		b from --name c oci:o:t
+		b rm one
+	END
+}
+
+@test "a build, and a container of what it made" {
+	same <<-'END'
+		printf 'FROM %s\nCOPY a.txt /a\nRUN echo run >/r\nENV A=1\nLABEL l=v\nUSER app\nWORKDIR /w\nCMD ["x"]\n' $base >ctx/Containerfile
+		$who build -q -t built ctx >/dev/null
+		b from --name c built
+		b run c -- sh -c 'cat /a /r; echo $A $PWD; id -u'
+		b inspect --format '{{.OCIv1.Config.Cmd}} {{.OCIv1.Config.WorkingDir}} {{.OCIv1.Config.User}}' c
+	END
+	oracle rmi -f built >/dev/null
+}
+
+@test "a build that fails" {
+	same <<-'END'
+		printf 'FROM %s\nRUN exit 7\n' $base >ctx/Containerfile
+		$who build -q ctx >/dev/null
+		echo $?
+		echo 'COPY nosuch /' >ctx/Containerfile.2
+		b build -q -f ctx/Containerfile.2 ctx
+		b build -q -f nosuch ctx
+		b bud -q nosuch
+	END
+}
+
+@test "build arguments and targets" {
+	same <<-'END'
+		printf 'FROM %s AS one\nWORKDIR /w\nARG V=1\nRUN echo $V >/v\nFROM one AS two\nRUN echo two >>/v\n' $base >ctx/Dockerfile
+		$who build -q --build-arg V=2 --target one -t t ctx >/dev/null
+		b from -q --name c t
+		b run c cat /v
+	END
+	oracle rmi -f t >/dev/null
+}
+
+@test "a container is committed twice" {
+	same <<-'END'
+		b from -q --name c $base
+		b run c touch /1
+		b commit -q c twice
+		b run c touch /2
+		b commit -q c twice
+		b inspect --type image --format '{{len .OCIv1.RootFS.DiffIDs}}' twice
+	END
+	oracle rmi -f twice >/dev/null
+}
+
+@test "a file that was there is changed, removed and made anew" {
+	same <<-'END'
+		b from -q --name one $base
+		b run one -- sh -c 'rm -r /etc && mkdir /etc && echo n >/etc/new && chmod 700 /tmp && ln -s x /link && rm /bin/vi'
+		b commit -q one changed
+		b from -q --name c changed
+		b run c -- sh -c 'ls /etc; readlink /link; stat -c %a /tmp'
+		b rm one
+	END
+	oracle rmi -f changed >/dev/null
+}
+
+@test "users by name and number" {
+	same <<-'END'
+		b from -q --name c $base
+		b run --user 5 c id -u
+		b run --user 5:6 c -- sh -c 'id -u; id -g'
+		b run --user app:staff c -- sh -c 'id -un; id -gn'
+		b run --user nosuch c id
+		b config --user 1234 c
+		b run c id -u
+	END
+}
+
+@test "the working directory" {
+	same <<-'END'
+		b from -q --name c $base
+		b config --workingdir /made/by/config c
+		b run c pwd
+		b run --workingdir /tmp c pwd
+		b config --workingdir /etc c
+		b run c -- sh -c 'ls passwd'
+	END
+}
+
+@test "what a command says, and where" {
+	same <<-'END'
+		b from -q --name c $base
+		$who run c -- sh -c 'echo out; echo err >&2' 2>/dev/null
+		$who run c -- sh -c 'echo out; echo err >&2' 2>&1 >/dev/null
+		b run c -- sh -c 'kill -9 $$'
+		b run c -- sh -c 'kill -TERM $$; sleep 5'
+		printf 'a\nb' | b run c wc -l
+	END
+}
+
+@test "links and special names are copied" {
+	same <<-'END'
+		ln -s a.txt ctx/link
+		ln -s sub ctx/dirlink
+		echo x >'ctx/with blank'
+		chmod 4755 ctx/b.txt
+		b from --name c scratch
+		b copy c ctx /all
+		b copy c ctx/link /followed
+		b copy c 'ctx/with blank' /
+		b copy c ctx/b.txt /suid
+	END
+}
+
+@test "copies that fail leave nothing" {
+	same <<-'END'
+		b from --name c scratch
+		b copy c ctx/a.txt nosuch /x
+		b copy --from nobody:nosuch c /a /b
+		b copy --chown nosuch c ctx/a.txt /x
+		b copy nobody ctx/a.txt /x
+	END
+}
+
+@test "a context directory and what it ignores" {
+	same <<-'END'
+		echo '*.txt' >ignore
+		b from --name c scratch
+		b copy --contextdir "$PWD/ctx" c "$PWD/ctx/a.txt" /one
+		b copy --contextdir "$PWD/ctx" --ignorefile ignore c "$PWD/ctx" /two
+		b copy --ignorefile ignore c ctx /three
+	END
+}

@@ -204,6 +204,38 @@ static void help_is_everywhere(void **state)
 	assert_int_equal(parse("-- --help")->result, 0);
 }
 
+/* What `from` keeps for each `run` must come back as it was. */
+static void words_of_options_give_the_same_options(void **state)
+{
+	static const char *const lines[] = {"", "-it --file a=b -l x=1 -l y= --pull --jobs 3",
+		"--tty=false --memory 64m --cpu-quota -5 --creds u:p --tls-verify=false",
+		"--file= --label=--x --pull=never --runtime crun --rm"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		AUTO_STRV struct strv words = STRV_INIT, again = STRV_INIT, rest = STRV_INIT;
+		struct args a = {.inner = {.tls = -1}};
+		struct err err = ERR_INIT;
+		struct parsed *p = parse(lines[i]);
+
+		assert_int_equal(p->result, 0);
+		opt_words(options, &p->a, &words);
+		assert_int_equal(opt_parse(options, &a, "mica test", (int)words.n,
+					 strv_argv(&words), 0, &rest, &err),
+			0);
+		opt_words(options, &a, &again);
+		AUTO_FREE char *one = strv_join(&words, " "), *two = strv_join(&again, " ");
+		assert_string_equal(one, two);
+		assert_int_equal(a.interactive, p->a.interactive);
+		assert_int_equal(a.memory, p->a.memory);
+		assert_int_equal(a.quota, p->a.quota);
+		assert_int_equal(a.inner.tls, p->a.inner.tls);
+		assert_int_equal(a.tags.n, p->a.tags.n);
+		assert_int_equal(rest.n, 0);
+		opt_done(options, &a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +250,7 @@ int main(void)
 		cmocka_unit_test(reaches_into_groups),
 		cmocka_unit_test(ignores_and_refuses_by_name),
 		cmocka_unit_test(help_is_everywhere),
+		cmocka_unit_test(words_of_options_give_the_same_options),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
