@@ -149,8 +149,8 @@ static int look(struct copying *w, const struct container_copy *o, enum containe
 		if (r == 0 && !n)
 			r = err_set(err, ERR_NOT_FOUND,
 				"cannot copy '%s%s'%s%s: no such file or directory",
-				o->source_name ? "" : "/", source, o->source_name ? " in " : "",
-				o->source_name ? o->source_name : "");
+				o->source_name || *source == '/' ? "" : "/", source,
+				o->source_name ? " in " : "", o->source_name ? o->source_name : "");
 		if (r == 0 && n > 1)
 			*ret_what = COPIED_SEVERAL;
 		else if (r == 0 && o->sources.n == 1 && S_ISDIR(m->node->st.st_mode))

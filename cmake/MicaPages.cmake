@@ -15,7 +15,7 @@ set(page_names
 	mica-config
 	mica-containers
 	mica-copy
-	mica-delete
+	mica-delete-image
 	mica-diff
 	mica-du
 	mica-exists

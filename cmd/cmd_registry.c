@@ -150,7 +150,7 @@ static int delete_run(struct app *app, void *args, const struct strv *rest, stru
 }
 
 const struct cmd cmd_delete = {
-	.name = "delete",
+	.name = "delete-image",
 	.options = delete_options,
 	.args_size = sizeof(struct delete_args),
 	.min_args = 1,

@@ -9,6 +9,6 @@ struct strv;
 /* Appends to *ret. ERR_INVALID: a quote is not closed, or a backslash ends the text. */
 int shell_words(const char *text, struct strv *ret, struct err *err)
 	__attribute__((warn_unused_result));
-/* $NAME and ${NAME} are replaced, by nothing when they are not set; all else stays as it is, as Go's
- * os.Expand() has it, which buildah uses. New string. */
+/* $NAME and ${NAME} are replaced, by nothing when they are not set; all else stays as it is.
+ * buildah uses Go's os.Expand() for it. New string. */
 char *shell_expand(const char *text, const struct map *vars);

@@ -415,7 +415,6 @@ state() { # oracle|subject
 		b commit -q one img:1
 		b tag img:1 img:2 other
 		b images -q --noheading img:1
-		b images --format '{{.Name}}:{{.Tag}}' other
 		b rmi img:1 img:2
 		b rmi nosuch
 		b rmi -f other

@@ -68,16 +68,16 @@ artifact() { # DIR TYPE DIGEST SIZE
 	mica push -q busybox "docker://$REG/tests/gone:a"
 	mica push -q busybox "docker://$REG/tests/gone:b"
 	mica push -q busybox "docker://$REG/tests/stays:a"
-	digest=$(mica delete "docker://$REG/tests/gone:a")
+	digest=$(mica delete-image "docker://$REG/tests/gone:a")
 	[[ "$digest" =~ ^sha256:[0-9a-f]{64}$ ]]
 	run --separate-stderr mica pull --policy=always "$REG/tests/gone:b"
 	assert_error 'not found'
 	mica pull -q --policy=always "$REG/tests/stays:a"
-	run --separate-stderr mica delete "$REG/tests/gone:a"
+	run --separate-stderr mica delete-image "$REG/tests/gone:a"
 	assert_error 'cannot delete .*not found'
-	run --separate-stderr mica delete busybox:latest
+	run --separate-stderr mica delete-image busybox:latest
 	assert_error 'name what is to be deleted in full'
-	run --separate-stderr mica delete "$REG/tests/stays"
+	run --separate-stderr mica delete-image "$REG/tests/stays"
 	assert_error 'name what is to be deleted in full'
 }
 
