@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/path.h"
 #include "base/strv.h"
 
@@ -280,7 +281,7 @@ static int make_dir(int dir, const char *name, mode_t mode, uid_t uid, gid_t gid
 		return -1;
 	AUTO_FD int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	bool owned = uid != (uid_t)-1 || gid != (gid_t)-1;
-	if (fd < 0 || (owned && fchown(fd, uid, gid) < 0) || fchmod(fd, mode) < 0)
+	if (fd < 0 || (owned && owner_set(fd, uid, gid) < 0) || fchmod(fd, mode) < 0)
 		return -1;
 	return take_fd(&fd);
 }

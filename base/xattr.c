@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,8 @@ bool xattr_travels(const char *name)
 {
 	if (str_has_prefix(name, "user."))
 		return !str_has_prefix(name, "user.overlay.") &&
-		       !str_has_prefix(name, "user.fuseoverlayfs.") && name[5] != '\0';
+		       !str_has_prefix(name, "user.fuseoverlayfs.") &&
+		       !str_has_prefix(name, OWNER_ATTRIBUTES) && name[5] != '\0';
 	return streq(name, "security.capability");
 }
 

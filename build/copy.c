@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/root.h"
@@ -149,7 +150,7 @@ static int copy_inline(struct copier *c, const struct inline_file *f, struct err
 		return err_sys(err, "cannot write '%s'", name);
 	struct stat st = {.st_mode = S_IFREG | 0644};
 	mode_t mode = copy_mode(c, &st);
-	if (fchown(fd, c->has_owner ? c->uid : 0, c->has_owner ? c->gid : 0) < 0 ||
+	if (owner_set(fd, c->has_owner ? c->uid : 0, c->has_owner ? c->gid : 0) < 0 ||
 		fchmod(fd, mode) < 0)
 		return err_sys(err, "cannot set the owner and mode of '%s'", name);
 	return 0;

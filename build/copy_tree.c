@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/root.h"
 #include "base/xattr.h"
 #include "build/chmod.h"
@@ -82,9 +83,9 @@ static int set_metadata(
 	uid_t uid = c->has_owner ? c->uid : st->st_uid;
 	gid_t gid = c->has_owner ? c->gid : st->st_gid;
 	mode_t mode = copy_mode(c, st);
-	if (fstat(to_fd, &now) < 0)
+	if (owner_stat(to_fd, &now) < 0)
 		return err_sys(err, "cannot stat what was copied");
-	if ((now.st_uid != uid || now.st_gid != gid) && fchown(to_fd, uid, gid) < 0)
+	if ((now.st_uid != uid || now.st_gid != gid) && owner_set(to_fd, uid, gid) < 0)
 		return err_sys(err, "cannot set the owner to %u:%u", uid, gid);
 	if (((now.st_mode & 07777) != mode || (mode & 06000)) && fchmod(to_fd, mode) < 0)
 		return err_sys(err, "cannot set the mode to %04o", mode);
@@ -210,8 +211,8 @@ static int copy_special(
 				  (S_ISSOCK(st->st_mode) ? S_IFREG : st->st_mode & S_IFMT) | 0600,
 				  st->st_rdev) < 0)
 		return err_sys(err, "cannot create '%s'", name);
-	if (fchownat(to_dir, name, c->has_owner ? c->uid : st->st_uid,
-		    c->has_owner ? c->gid : st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+	if (owner_set_at(to_dir, name, c->has_owner ? c->uid : st->st_uid,
+		    c->has_owner ? c->gid : st->st_gid) < 0)
 		return err_sys(err, "cannot set the owner of '%s'", name);
 	if (!S_ISLNK(st->st_mode) && fchmodat(to_dir, name, copy_mode(c, st), 0) < 0)
 		return err_sys(err, "cannot set the mode of '%s'", name);

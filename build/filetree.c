@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/glob.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/path.h"
 #include "base/root.h"
 #include "build/file_ignore.h"
@@ -38,8 +39,8 @@ struct filetree *filetree_new(
 	t->cache = cache;
 	t->reset_owner = reset_owner;
 	t->root = node_new("");
-	t->root->st.st_mode = S_IFDIR | 0755;
-	(void)fstat(rootfd, &t->root->st);
+	if (owner_stat(rootfd, &t->root->st) < 0)
+		t->root->st.st_mode = S_IFDIR | 0755;
 	if (reset_owner)
 		t->root->st.st_uid = t->root->st.st_gid = 0;
 	return t;
@@ -148,6 +149,8 @@ int filetree_list(struct filetree *t, struct node *n, struct err *err)
 				rc = err_sys(err, "cannot stat '%s/%s'", path, e->d_name);
 			continue;
 		}
+		if (!t->reset_owner)
+			owner_fill_at(fd, e->d_name, &st);
 		struct node *child = make_node(t, n, path, e->d_name, &st);
 		if (n->n_children == cap) {
 			cap = cap ? cap * 2 : 16;

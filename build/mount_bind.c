@@ -2,6 +2,7 @@
 /* Where the files of a mount come from: layers, the context, nowhere. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/root.h"
 #include "build/mount_setup_internal.h"
 #include "build/stage_run.h"
@@ -31,7 +32,8 @@ static int discarding(struct build *b, struct mount_item *it, const int *lowers,
 	if (!it->m->o.read_only) {
 		if (txn_mkdir(b->txn, "discard", &upper, &upper_fd, err) < 0)
 			return err->code;
-		if (fstat(lowers[0], &st) < 0 || fchown(upper_fd, st.st_uid, st.st_gid) < 0 ||
+		if (owner_stat(lowers[0], &st) < 0 ||
+			owner_set(upper_fd, st.st_uid, st.st_gid) < 0 ||
 			fchmod(upper_fd, st.st_mode & 07777) < 0)
 			return err_sys(err, "cannot prepare a writable mount");
 	}
@@ -125,7 +127,7 @@ static int copy_later(struct build *b, struct mount_item *it, struct filetree *t
 	if (mount_make_dir(b, it, err) < 0)
 		return err->code;
 	const struct timespec times[2] = {n->st.st_atim, n->st.st_mtim};
-	if (it->is_dir && (fchown(it->made_fd, n->st.st_uid, n->st.st_gid) < 0 ||
+	if (it->is_dir && (owner_set(it->made_fd, n->st.st_uid, n->st.st_gid) < 0 ||
 				  fchmod(it->made_fd, n->st.st_mode & 07777) < 0 ||
 				  futimens(it->made_fd, times) < 0))
 		return err_sys(err, "cannot prepare a copy for a mount");

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/path.h"
 #include "base/progress.h"
 #include "base/root.h"
@@ -38,7 +39,7 @@ static int shape_cache(const struct mount_item *it, bool seeded, struct err *err
 	const struct mount_opts *o = &it->m->o;
 	if (!seeded && *it->m->source)
 		return 0;
-	if (((o->has_uid || o->has_gid) && fchown(it->made_fd, o->has_uid ? o->uid : (uid_t)-1,
+	if (((o->has_uid || o->has_gid) && owner_set(it->made_fd, o->has_uid ? o->uid : (uid_t)-1,
 						   o->has_gid ? o->gid : (gid_t)-1) < 0) ||
 		(o->has_mode && fchmod(it->made_fd, o->mode) < 0))
 		return err_sys(

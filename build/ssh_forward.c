@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,7 +101,7 @@ int ssh_forward_start(const char *agent, int dir, mode_t mode, uid_t uid, gid_t 
 	if (peer < 0)
 		return err_sys(err, "cannot open the ssh agent '%s'", agent);
 	if (listener < 0 || bind(listener, (struct sockaddr *)&at, sizeof(at)) < 0 ||
-		listen(listener, 16) < 0 || fchownat(dir, "agent", uid, gid, 0) < 0 ||
+		listen(listener, 16) < 0 || owner_set_at(dir, "agent", uid, gid) < 0 ||
 		fchmodat(dir, "agent", mode, 0) < 0)
 		return err_sys(err, "cannot make a socket for the ssh agent");
 	AUTO_FD int fd = openat(dir, "agent", O_PATH | O_NOFOLLOW | O_CLOEXEC);

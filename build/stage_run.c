@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/progress.h"
 #include "build/copy.h"
 #include "build/image_layer.h"
@@ -16,6 +17,7 @@
 #include "build/remote_file.h"
 #include "build/step_error.h"
 #include "build/step_record.h"
+#include "layers/adopt.h"
 #include "layers/settle.h"
 #include "layers/snapshot.h"
 #include "run/network.h"
@@ -252,7 +254,8 @@ static int make_upper(
 		return err->code;
 	struct stat st;
 	/* the merged root shows the upper's attributes */
-	if (n && (fstat(lowers[0], &st) < 0 || fchown(r->upper_fd, st.st_uid, st.st_gid) < 0 ||
+	if (n && (owner_stat(lowers[0], &st) < 0 ||
+			 owner_set(r->upper_fd, st.st_uid, st.st_gid) < 0 ||
 			 fchmod(r->upper_fd, st.st_mode & 07777) < 0))
 		return err_sys(err, "cannot prepare the step's directory");
 	return 0;
@@ -571,7 +574,11 @@ static int settle(struct build *b, struct stage_run *r, struct err *err)
 		.upper = r->upper_fd,
 		.work = r->work_fd};
 	struct timespec never = {0};
-	return snapshot_settle(&snap, s->kind == STEP_RUN ? r->begun : never, err);
+	bool ran = s->kind == STEP_RUN;
+	if (snapshot_settle(&snap, ran ? r->begun : never, err) < 0)
+		return err->code;
+	/* the upper directory is of this step alone: all that is new in it is the step's */
+	return ran ? snapshot_adopt(&snap, r->uid, r->gid, never, err) : 0;
 }
 
 /* The step changed what is in upper_fd: it becomes a link that is committed beside what follows. */
@@ -637,6 +644,8 @@ static int handle_sandbox(struct build *b, struct stage_run *r, struct err *err)
 	}
 	struct sandbox_result result;
 	int rc = sandbox_wait(take(r->box), &result, err);
+	r->uid = rc < 0 ? 0 : result.uid;
+	r->gid = rc < 0 ? 0 : result.gid;
 	take_output(b, r, true);
 	close_fd(&r->out_fd);
 	if (rc < 0)

@@ -61,6 +61,8 @@ struct stage_run {
 	struct filetree *source; /* of the job */
 	int source_fd;
 	struct timespec begun;
+	uid_t uid; /* who the RUN was */
+	gid_t gid;
 	struct step_watch watch;
 };
 

@@ -71,7 +71,8 @@ static int start_failed(struct app *app, int r, struct err *err)
 	return status;
 }
 
-int box_run(struct app *app, struct txn *txn, struct run_spec *spec, struct err *err)
+int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
+	struct sandbox_result *ret_result, struct err *err)
 {
 	const struct sandbox_hooks hooks = {.note_cgroup = note_cgroup, .arg = txn};
 	struct network *net = NULL;
@@ -79,6 +80,8 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec, struct err 
 	struct sandbox_result result = {0};
 	AUTO_FD int master = -1;
 
+	if (ret_result)
+		*ret_result = result;
 	int r = sandbox_check_limits(&spec->limits, err);
 	if (r == 0 && spec->network == RUN_NETWORK_PRIVATE)
 		r = network_start(run_spec_needs_gateway(spec), &net, err);
@@ -97,6 +100,8 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec, struct err 
 	network_stop(net);
 	if (r < 0 || waited < 0)
 		return r < 0 ? r : waited;
+	if (ret_result)
+		*ret_result = result;
 	if (result.oom_killed) {
 		char limit[TEXT_NUM_MAX], peak[TEXT_NUM_MAX];
 		out_warn(&app->out,

@@ -7,6 +7,7 @@ struct app;
 struct err;
 struct map;
 struct run_spec;
+struct sandbox_result;
 struct strv;
 struct txn;
 
@@ -17,6 +18,7 @@ int box_set_env(const struct strv *words, bool tty, struct map *env, struct err 
 	__attribute__((warn_unused_result));
 /* Frees the spec and closes the sources of its mounts. */
 void box_close(struct run_spec *spec);
-/* Runs it and returns its exit status; 126 and 127 as a shell when it cannot be started. */
-int box_run(struct app *app, struct txn *txn, struct run_spec *spec, struct err *err)
-	__attribute__((warn_unused_result));
+/* Runs it and returns its exit status; 126 and 127 as a shell when it cannot be started.
+ * *ret_result, which may be NULL, is all zeros then. */
+int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
+	struct sandbox_result *ret_result, struct err *err) __attribute__((warn_unused_result));

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -19,8 +20,10 @@
 #include "cmd/global.h"
 #include "cmd/image_get.h"
 #include "cmd/opt_groups.h"
+#include "layers/adopt.h"
 #include "layers/settle.h"
 #include "layers/snapshot.h"
+#include "run/sandbox.h"
 #include "run/spec.h"
 #include "run/userns.h"
 #include "store/containers.h"
@@ -242,7 +245,7 @@ static int run_on(struct app *app, struct store *s, struct txn *txn, const struc
 	spec->root = (struct snapshot){.lower = lowers, .n_lower = n, .upper = upper, .work = work};
 	r = make_volumes(txn, &image->config.volumes, &spec->root, err);
 	if (r == 0)
-		r = box_run(app, txn, spec, err);
+		r = box_run(app, txn, spec, NULL, err);
 	for (size_t i = 0; i < n; i++)
 		(void)close(lowers[i]);
 	return r;
@@ -329,16 +332,21 @@ static int run_tree(
 {
 	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
 	struct err settling = ERR_INIT;
+	struct sandbox_result result = {0};
+	struct timespec begun = clock_now();
 
+	begun.tv_sec--; /* the clock of files goes in ticks */
 	int r = container_tree_open(u->s, u->t, &u->c, &tree, err);
 	if (r < 0)
 		return r;
 	spec->root = tree.snap;
 	r = make_volumes(u->t, &u->c.config.volumes, &spec->root, err);
 	if (r == 0)
-		r = box_run(app, u->t, spec, err);
+		r = box_run(app, u->t, spec, &result, err);
 	/* what a failed command has done stays done */
 	int settled = container_tree_settle(&tree, &settling);
+	if (settled == 0 && tree.merged < 0)
+		settled = snapshot_adopt(&tree.snap, result.uid, result.gid, begun, &settling);
 	if (r >= 0 && settled < 0) {
 		*err = settling;
 		return settled;

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/root.h"
 #include "base/stream.h"
 #include "layers/apply_internal.h"
@@ -279,7 +280,7 @@ static int make_file(
 		return err_sys(err, "cannot create '%s'", p->path);
 	if (write_content(a, fd, e, p->path, err) < 0)
 		return err->code;
-	if (p->chown && fchown(fd, p->uid, p->gid) < 0)
+	if (p->chown && owner_set(fd, p->uid, p->gid) < 0)
 		return owner_error(p, err);
 	/* after writing and chown, which clear setuid bits and capabilities */
 	if (((e->mode & 07000) || p->shaped) && fchmod(fd, e->mode & 07777) < 0)
@@ -309,7 +310,7 @@ static int shape_dir(struct apply *a, int fd, const struct tar_entry *e, const s
 	bool fresh, struct err *err)
 {
 	if ((p->chown || !fresh) && !(a->opts->flags & APPLY_NO_OWNER) &&
-		fchown(fd, p->uid, p->gid) < 0)
+		owner_set(fd, p->uid, p->gid) < 0)
 		return owner_error(p, err);
 	if (((e->mode & 06000) || p->shaped || !fresh) && fchmod(fd, e->mode & 07777) < 0)
 		return err_sys(err, "cannot set the mode of '%s'", p->path);
@@ -356,7 +357,7 @@ static int make_dir(
 /* Owner, mode and time of what cannot be opened. */
 static int shape_node(const struct tar_entry *e, const struct place *p, struct err *err)
 {
-	if (p->chown && fchownat(p->dir, p->name, p->uid, p->gid, AT_SYMLINK_NOFOLLOW) < 0)
+	if (p->chown && owner_set_at(p->dir, p->name, p->uid, p->gid) < 0)
 		return owner_error(p, err);
 	bool chmod_it = !S_ISLNK(e->mode) && ((e->mode & 07000) || p->shaped);
 	if (chmod_it && fchmodat(p->dir, p->name, e->mode & 07777, 0) < 0)
@@ -393,8 +394,7 @@ static int link_error(const struct tar_entry *e, const struct place *p, struct e
 static int shape_linked(
 	struct apply *a, const struct tar_entry *e, const struct place *p, struct err *err)
 {
-	if (!(a->opts->flags & APPLY_NO_OWNER) &&
-		fchownat(p->dir, p->name, p->uid, p->gid, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!(a->opts->flags & APPLY_NO_OWNER) && owner_set_at(p->dir, p->name, p->uid, p->gid) < 0)
 		return err_sys(err, "cannot set the owner of '%s'", p->path);
 	struct stat st;
 	if (fstatat(p->dir, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)

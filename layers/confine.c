@@ -9,6 +9,7 @@
 #include "base/kernel.h"
 #include "base/landlock.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/proc.h"
 #include "layers/apply.h"
 #include "layers/tar_read.h"
@@ -33,13 +34,15 @@
 #define KEEP_MAX 16
 #define NOFILE_MAX 256
 
-/* libarchive converts names with iconv, which would read its module list from the root that is
- * unpacked into. Opened once, the host's list stays in memory. */
+/* What must be known before the host is out of reach. libarchive converts names with iconv, which
+ * would read its module list from the root that is unpacked into. Opened once, the host's list
+ * stays in memory. */
 static void preload(void)
 {
 	iconv_t c = iconv_open("ANSI_X3.4-1968", "UTF-8");
 	if (c != (iconv_t)-1)
 		iconv_close(c);
+	(void)owner_is_kept(); /* /proc tells, once */
 }
 
 static int enter_root(int dir, struct err *err)

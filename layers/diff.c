@@ -6,6 +6,7 @@
 #include "base/gzip_stream.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/proc.h"
 #include "base/stream.h"
 #include "base/xattr.h"
@@ -137,7 +138,7 @@ static int put_file(struct diff *d, int dirfd, const char *name, struct err *err
 {
 	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 || owner_stat(fd, &st) < 0)
 		return err_sys(err, "cannot open '%s'", d->path.data);
 	if (!S_ISREG(st.st_mode))
 		return changed_error(d, err);
@@ -168,7 +169,7 @@ static int put_dir(struct diff *d, int dirfd, const char *name, struct err *err)
 {
 	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 || owner_stat(fd, &st) < 0)
 		return err_sys(err, "cannot open '%s'", d->path.data);
 	AUTO_XATTRS struct xattrs x = {0};
 	if (xattrs_read(fd, "", &x, err) < 0)
@@ -185,7 +186,7 @@ static int put_dir(struct diff *d, int dirfd, const char *name, struct err *err)
 static int put_other(struct diff *d, int dirfd, const char *name, struct err *err)
 {
 	struct stat st;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (owner_stat_at(dirfd, name, &st) < 0)
 		return err_sys(err, "cannot stat '%s'", d->path.data);
 	if (S_ISSOCK(st.st_mode))
 		return 0;

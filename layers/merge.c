@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/xattr.h"
 #include "layers/walk.h"
 #include "layers/whiteout.h"
@@ -80,7 +81,7 @@ static int shape(int from, int to, const struct buf *path, struct err *err)
 {
 	struct stat st;
 	AUTO_XATTRS struct xattrs x = {0};
-	if (fstat(from, &st) < 0)
+	if (owner_stat(from, &st) < 0)
 		return open_failed(path, err);
 	if (xattrs_read(from, "", &x, err) < 0)
 		return err_wrap(err, "'%s'", buf_str(path));
@@ -88,7 +89,7 @@ static int shape(int from, int to, const struct buf *path, struct err *err)
 		if (xattr_set(to, "", &x.x[i], err) < 0)
 			return err_wrap(err, "'%s'", buf_str(path));
 	const struct timespec times[2] = {st.st_atim, st.st_mtim};
-	if (fchown(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0 ||
+	if (owner_set(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0 ||
 		futimens(to, times) < 0)
 		return err_sys(err, "cannot set owner, mode and time of '%s'", buf_str(path));
 	return 0;

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "layers/walk.h"
 #include "layers/whiteout.h"
 
@@ -49,6 +50,7 @@ bool merged_stat(const struct merged *d, const char *name, struct stat *ret_st, 
 		if (fstatat(d->fd[i], name, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		*ret_at = i;
+		owner_fill_at(d->fd[i], name, ret_st);
 		return !is_whiteout(ret_st);
 	}
 	return false;

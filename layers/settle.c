@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "layers/settle_internal.h"
 #include "layers/snapshot_internal.h"
 #include "layers/walk.h"
@@ -61,7 +62,7 @@ static int settle_dir(struct settle *s, int dirfd, const char *name, const struc
 	AUTO_MERGED struct merged sub = {0};
 	struct stat st;
 	bool same = false;
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 || owner_stat(fd, &st) < 0)
 		return err_sys(err, "cannot open '%s'", name);
 	if (merged_enter(below, name, &sub, err) < 0)
 		return err->code;
@@ -100,7 +101,7 @@ static int settle_item(struct settle *s, int dirfd, const struct walk_item *item
 	int r = s->foreign ? settle_fuse_name(dirfd, item->name, below, err) : 0;
 	if (r != 0 || below->n == 0)
 		return r < 0 ? r : 0;
-	if (fstatat(dirfd, item->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (owner_stat_at(dirfd, item->name, &st) < 0)
 		return err_sys(err, "cannot stat '%s'", item->name);
 	/* a further link of it is a change */
 	if (st.st_nlink > 1 || !settle_before(st.st_mtim, s->begun))

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/xattr.h"
 #include "layers/merged.h"
 #include "layers/settle_internal.h"
@@ -78,7 +79,7 @@ static int set_attributes(
 {
 	AUTO_XATTRS struct xattrs x = {0};
 	const struct timespec times[2] = {st->st_mtim, st->st_mtim};
-	if (fchown(fd, st->st_uid, st->st_gid) < 0 || fchmod(fd, st->st_mode & 07777) < 0)
+	if (owner_set(fd, st->st_uid, st->st_gid) < 0 || fchmod(fd, st->st_mode & 07777) < 0)
 		return err_sys(err, "cannot copy owner and mode of '%s'", path);
 	if (xattrs_read(source, "", &x, err) < 0)
 		return err_wrap(err, "'%s'", path);
@@ -114,7 +115,7 @@ static int copy_other(int from, const char *name, int to, const struct stat *st,
 	} else {
 		r = mknodat(to, name, st->st_mode, st->st_rdev);
 	}
-	if (r < 0 || fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (r < 0 || owner_set_at(to, name, st->st_uid, st->st_gid) < 0 ||
 		(!S_ISLNK(st->st_mode) && fchmodat(to, name, st->st_mode & 07777, 0) < 0) ||
 		utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, "cannot copy '%s'", path);
@@ -289,7 +290,7 @@ int snapshot_copy_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	if (mkdirat(s->work, TREE, 0700) < 0)
 		return err_sys(err, "cannot make a directory for the copy of the layers");
 	AUTO_FD int to = openat(s->work, TREE, DIR_FLAGS);
-	if (to < 0 || fstat(from.fd[0], &st) < 0)
+	if (to < 0 || owner_stat(from.fd[0], &st) < 0)
 		return err_sys(err, "cannot open the directory for the copy of the layers");
 	AUTO_LINKS struct links *links = s->upper < 0 ? links_new() : NULL;
 	struct copier c = {.root = to, .links = links, .path = BUF_INIT(PATH_MAX)};
@@ -380,7 +381,7 @@ static int move_name(struct mover *m, int from, const char *name, const struct m
 	uint64_t mark;
 	size_t at;
 	bool same = false;
-	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (owner_stat_at(from, name, &st) < 0)
 		return err_sys(err, "cannot stat '%s'", m->path.data);
 	if (mark_of(from, name, m->path.data, &mark, err) < 0)
 		return err->code;

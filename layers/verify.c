@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/idmap.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/path.h"
 #include "base/root.h"
 #include "base/strv.h"
@@ -309,7 +310,7 @@ static int check_node(
 	struct verify *v, struct node *n, int dirfd, const char *name, struct err *err)
 {
 	struct stat st;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (owner_stat_at(dirfd, name, &st) < 0)
 		return err_sys(err, "cannot stat '%s'", n->path);
 	n->seen = true;
 	if ((st.st_mode & S_IFMT) != (n->mode & S_IFMT)) {

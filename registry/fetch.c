@@ -74,18 +74,11 @@ static int keep_blob(const struct layer_receive *r, struct layer *ret, struct er
 	return 0;
 }
 
-/* What our user namespace lets us do, by its map: with one user there are no owners to set, and
- * only the initial one may make devices. */
+/* Only the initial user namespace may make devices. */
 static int owner_flags(void)
 {
-	switch (idmap_own()) {
-	case IDMAP_ALL:
-		break;
-	case IDMAP_SOME:
+	if (idmap_own() != IDMAP_ALL)
 		return APPLY_SKIP_DEVICES;
-	case IDMAP_ONE:
-		return APPLY_SKIP_DEVICES | APPLY_NO_OWNER;
-	}
 	return geteuid() == 0 ? 0 : APPLY_NO_OWNER | APPLY_SKIP_DEVICES;
 }
 

@@ -5,6 +5,7 @@
 #include "base/proc.h"
 #include "run/caps.h"
 #include "run/exec_explain.h"
+#include "run/ids.h"
 #include "run/rlimits.h"
 #include "run/sandbox_internal.h"
 #include "run/seccomp.h"
@@ -222,7 +223,10 @@ _Noreturn void exec_workload(struct box *b)
 	sigset_t none;
 	sigemptyset(&none);
 
-	int r = set_stdio(b, &err);
+	/* before it becomes anybody: init answers from here on */
+	int r = b->ids >= 0 ? ids_install(b->ids, &err) : 0;
+	if (r == 0)
+		r = set_stdio(b, &err);
 	if (r == 0)
 		r = drop_power(b, &err);
 	/* dispositions were reset by init; pending signals act from here on */

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/proc.h"
+#include "run/ids.h"
 #include "run/sandbox_internal.h"
 
 #include <errno.h>
@@ -16,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -103,7 +106,11 @@ static int resolve_user(struct box *b, struct err *err)
 		r = user_add_groups(b->root, &b->spec->groups, &b->user, err);
 	if (r == ERR_NOT_FOUND)
 		r = err->code = ERR_INVALID;
-	return r;
+	if (r < 0)
+		return r;
+	const struct report_user user = {.uid = b->user.uid, .gid = b->user.gid};
+	return report_user(b->report, &user) < 0 ? err_sys(err, "cannot tell who the workload is")
+						 : 0;
 }
 
 /* The order matters; each step says why it is where it is. */
@@ -173,16 +180,32 @@ static bool would_be_dropped(int status, int sig)
 	return !(wanted >> (sig - 1) & 1);
 }
 
+/* The next signal; meanwhile calls are answered. signals: a signalfd that is only looked at. */
+static int next_signal(const sigset_t *set, struct ids *ids, int signals, siginfo_t *ret)
+{
+	struct pollfd p[2] = {{.fd = signals, .events = POLLIN},
+		{.fd = ids ? ids_listener(ids) : -1, .events = POLLIN}};
+	while (ids && !(p[0].revents & POLLIN)) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return -1;
+		if (p[1].revents & POLLIN && ids_answer(ids) < 0)
+			p[1].fd = -1;
+		else if (p[1].revents & (POLLHUP | POLLERR | POLLNVAL))
+			p[1].fd = -1; /* nobody is left who could ask */
+	}
+	return sigwaitinfo(set, ret);
+}
+
 /* Until the workload ends. Everything else in the namespace is killed by the kernel when we exit.
  * status: the workload's /proc/PID/status if it is a PID 1 itself, else -1 */
-static _Noreturn void reap(pid_t workload, int status)
+static _Noreturn void reap(pid_t workload, int status, struct ids *ids, int signals)
 {
 	int killed_for = 0;
 	sigset_t all;
 	sigfillset(&all);
 	for (;;) {
 		siginfo_t info;
-		if (sigwaitinfo(&all, &info) < 0)
+		if (next_signal(&all, ids, signals, &info) < 0)
 			continue;
 		if (info.si_signo != SIGCHLD) {
 			bool dropped = would_be_dropped(status, info.si_signo);
@@ -266,20 +289,77 @@ static pid_t start_beside_init(struct box *b, struct err *err)
 	return pid;
 }
 
+/* What init needs while the workload runs: its descriptors end up as 0, 1, ... */
+struct watch {
+	int status; /* of a workload that is a PID 1, or -1 */
+	int signals; /* -1: nobody asks us anything */
+	struct ids *ids;
+	int sock; /* where the workload's listener comes from */
+};
+
+/* The calls of a workload whose user namespace knows one user are ours to answer. /proc is mounted
+ * for it while a full one is visible, and shows the pid namespace that we are in. */
+static int prepare_ids(struct box *b, struct watch *w, struct err *err)
+{
+	int socks[2];
+	sigset_t all;
+	if (!b->one_user)
+		return 0;
+	int proc = mount_new("proc", NULL, 0);
+	if (proc < 0)
+		return err_sys(err, "cannot mount a /proc of our own");
+	sigfillset(&all);
+	w->signals = signalfd(-1, &all, SFD_CLOEXEC);
+	if (w->signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
+		return err_sys(err, "cannot prepare for the workload's questions");
+	w->ids = ids_new(proc);
+	w->sock = socks[0];
+	b->ids = socks[1];
+	return 0;
+}
+
+/* Nothing may be left open in init: neither the caller's pipes nor the report socket, whose end
+ * tells the caller that the workload runs. */
+static void close_all_but(struct watch *w)
+{
+	int keep[4], n = 0;
+	if (w->status >= 0)
+		keep[n++] = w->status;
+	if (w->ids) {
+		keep[n++] = w->signals;
+		ids_keep(w->ids, keep + n);
+		n += 2;
+	}
+	for (int i = 0; i < n; i++)
+		if (dup2(keep[i], i) < 0)
+			_exit(FAILED);
+	if (proc_close_fds((unsigned)n, ~0U) < 0)
+		_exit(FAILED);
+	int at = 0;
+	w->status = w->status >= 0 ? at++ : -1;
+	w->signals = w->ids ? at++ : -1;
+	if (w->ids)
+		ids_moved(w->ids, at, at + 1);
+}
+
 _Noreturn void init_main(struct box *b)
 {
 	struct err err = ERR_INIT;
-	int status = -1;
-	pid_t pid = b->spec->as_pid1 ? start_as_pid1(b, &status, &err) : start_beside_init(b, &err);
+	struct watch w = {.status = -1, .signals = -1, .sock = -1};
+	pid_t pid = -1;
+	if (prepare_ids(b, &w, &err) == 0)
+		pid = b->spec->as_pid1 ? start_as_pid1(b, &w.status, &err)
+		                       : start_beside_init(b, &err);
 	if (pid < 0) {
 		(void)report_error(b->report, &err);
 		_exit(FAILED);
 	}
-	/* Nothing may be left open in here: neither the caller's pipes nor the report socket, whose
-	 * end tells the caller that the workload runs. */
-	if (status >= 0 && dup2(status, 0) < 0)
-		_exit(FAILED);
-	if (proc_close_fds(status >= 0 ? 1 : 0, ~0U) < 0)
-		_exit(FAILED);
-	reap(pid, status >= 0 ? 0 : -1);
+	/* when it never comes the workload has ended, and has said why */
+	if (w.ids) {
+		close(b->ids);
+		if (ids_receive(w.ids, w.sock) < 0)
+			w.ids = NULL;
+	}
+	close_all_but(&w);
+	reap(pid, w.status, w.ids, w.signals);
 }

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/root.h"
 #include "run/cgroup.h"
 #include "run/sandbox_internal.h"
@@ -421,7 +422,8 @@ static int check_target(const struct box *b, const char *path, int target, struc
 static int write_file(int dir, const struct run_mount *m, struct err *err)
 {
 	AUTO_FD int fd = openat(dir, "file", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || fs_write_all(fd, m->data, m->len) < 0 || fchown(fd, m->uid, m->gid) < 0 ||
+	if (fd < 0 || fs_write_all(fd, m->data, m->len) < 0 ||
+		(!owner_is_kept() && fchown(fd, m->uid, m->gid) < 0) ||
 		fchmod(fd, m->mode & 07777) < 0)
 		return err_sys(err, "cannot make the file for '%s'", m->target);
 	return 0;

@@ -58,6 +58,12 @@ int report_terminal(int sock, int master)
 	return send_report(sock, &r, master);
 }
 
+int report_user(int sock, const struct report_user *user)
+{
+	struct report r = {.kind = REPORT_USER, .u.user = *user, .fd = -1};
+	return send_report(sock, &r, -1);
+}
+
 int report_receive(int sock, struct report *ret, struct err *err)
 {
 	struct iovec iov = {.iov_base = ret, .iov_len = sizeof(*ret)};

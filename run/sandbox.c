@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/proc.h"
 #include "base/root.h"
 #include "base/xattr.h"
@@ -40,6 +41,7 @@ struct sandbox {
 	int upper; /* a descriptor of our own, or -1 */
 	struct cgroup *cgroup;
 	uint64_t memory_limit;
+	struct report_user user;
 	struct kept_stub *stubs;
 	size_t n_stubs;
 	struct report_dir *dirs;
@@ -96,7 +98,8 @@ static void prune_dir(const struct sandbox *s, const struct report_dir *d)
 	AUTO_XATTRS struct xattrs x = {0};
 	/* attributes may have been the lower one's, or be the step's: leave it, a repeated
 	 * directory entry changes nothing */
-	if (dir < 0 || xattrs_read(dir, "", &x, &ignored) < 0 || x.n > 0)
+	if (dir < 0 || (owner_is_kept() && owner_is_said(dir)) ||
+		xattrs_read(dir, "", &x, &ignored) < 0 || x.n > 0)
 		return;
 	if (fgetxattr(dir, "trusted.overlay.opaque", NULL, 0) >= 0 ||
 		fgetxattr(dir, "user.overlay.opaque", NULL, 0) >= 0)
@@ -166,6 +169,10 @@ static int listen_to_child(struct sandbox *s, int sock, int *master, struct err 
 		case REPORT_TERMINAL:
 			mem_close_p(master);
 			*master = r.fd;
+			break;
+		case REPORT_USER:
+			mem_close_p(&r.fd);
+			s->user = r.u.user;
 			break;
 		}
 	}
@@ -286,6 +293,8 @@ int sandbox_start(const struct run_spec *spec, struct network *net,
 		.null = -1,
 		.terminal = -1,
 		.stdio = {-1, -1, -1},
+		.one_user = owner_is_kept(),
+		.ids = -1,
 	};
 	AUTO_FD int master = -1;
 	struct sandbox *s = sandbox_new(spec);
@@ -336,7 +345,8 @@ static uint64_t in_us(const struct timeval *t)
 
 int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 {
-	struct sandbox_result result = {.memory_limit = s->memory_limit};
+	struct sandbox_result result = {
+		.memory_limit = s->memory_limit, .uid = s->user.uid, .gid = s->user.gid};
 	int r = 0;
 	if (s->pid > 0) {
 		struct rusage usage;

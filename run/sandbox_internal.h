@@ -12,6 +12,7 @@
  *	etc_files.c    /etc/hosts and /etc/resolv.conf
  *	target.c       finds or makes the mount points inside the image
  *	exec.c         the workload: user, capabilities, filter, execve
+ *	ids.c          users for a user namespace that knows one
  *	report.c       messages from the child to the caller
  */
 #pragma once
@@ -40,6 +41,7 @@ struct box {
 	uint64_t caps;
 	const struct sock_fprog *filter;
 	int report; /* our end of the report socket */
+	bool one_user; /* the user namespace knows nobody else: see ids.h */
 
 	/* found on the way */
 	struct user user;
@@ -48,6 +50,7 @@ struct box {
 	int null; /* the host's /dev/null, verified */
 	int terminal; /* slave side, or -1 */
 	int stdio[3];
+	int ids; /* where the listener of ids_install() goes, or -1 */
 };
 
 /* --- shm.c --- */
@@ -58,7 +61,7 @@ struct box {
 int shm_new(uint64_t size);
 
 /* --- report.c: one datagram a message --- */
-enum report_kind { REPORT_ERROR, REPORT_STUB, REPORT_DIR, REPORT_TERMINAL };
+enum report_kind { REPORT_ERROR, REPORT_STUB, REPORT_DIR, REPORT_TERMINAL, REPORT_USER };
 
 /* A mount point that had to be made and is to be removed afterwards. Its parent directory travels
  * as a descriptor. */
@@ -79,11 +82,18 @@ struct report_dir {
 	struct timespec mtime;
 };
 
+/* Who the workload is. */
+struct report_user {
+	uid_t uid;
+	gid_t gid;
+};
+
 /* The child's side. fd: -1, or passed along. 0 or -1 with errno. */
 int report_error(int sock, const struct err *err);
 int report_stub(int sock, const struct report_stub *stub, int parent);
 int report_dir(int sock, const struct report_dir *dir);
 int report_terminal(int sock, int master);
+int report_user(int sock, const struct report_user *user);
 
 struct report {
 	enum report_kind kind;
@@ -91,6 +101,7 @@ struct report {
 		int code_sys[2];
 		struct report_stub stub;
 		struct report_dir dir;
+		struct report_user user;
 	} u;
 	char msg[1400];
 	int fd; /* received; -1 none */

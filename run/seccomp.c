@@ -392,6 +392,11 @@ int seccomp_filter(
 	return 0;
 }
 
+uint32_t seccomp_native_arch(void)
+{
+	return seccomp_arch_native();
+}
+
 int seccomp_apply(const struct sock_fprog *filter, struct err *err)
 {
 	if (filter->len == 0)

@@ -25,6 +25,8 @@ struct err;
  */
 int seccomp_filter(const char *profile, uint64_t caps, const struct sock_fprog **ret,
 	struct err *err) __attribute__((warn_unused_result));
+/* AUDIT_ARCH_* of this machine; libseccomp's numbers are the kernel's */
+uint32_t seccomp_native_arch(void);
 /* On the calling process, for good. Needs CAP_SYS_ADMIN or no_new_privs. */
 int seccomp_apply(const struct sock_fprog *filter, struct err *err)
 	__attribute__((warn_unused_result));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/userns.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/idmap.h"
@@ -9,10 +10,12 @@
 #include "base/num.h"
 #include "base/proc.h"
 #include "base/strv.h"
+#include "run/mode.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -43,17 +46,16 @@ bool userns_is_rootless(void)
 	return rootless;
 }
 
-/* The whole-system powers that the sandbox needs. Root in a container may lack them. */
-static bool may_mount(void)
+/* Root in a container may lack what the sandbox needs. */
+static uint64_t effective_caps(void)
 {
 	struct err ignored = ERR_INIT;
 	AUTO_FREE char *text = NULL;
 	size_t n;
 	if (fs_read_file(AT_FDCWD, "/proc/self/status", 64 * KIB, &text, &n, &ignored) < 0)
-		return false;
+		return 0;
 	const char *line = strstr(text, "\nCapEff:");
-	uint64_t caps = line ? strtoull(line + strlen("\nCapEff:"), NULL, 16) : 0;
-	return caps & (1ULL << 21); /* CAP_SYS_ADMIN */
+	return line ? strtoull(line + strlen("\nCapEff:"), NULL, 16) : 0;
 }
 
 /* subuid(5): name-or-number:start:count */
@@ -124,6 +126,53 @@ static int write_map(
 		return err_set(err, ERR_UNSUPPORTED,
 			"'%s' refused the ranges of /etc/sub%s (is it setuid root?)", helper,
 			streq(helper, "newuidmap") ? "uid" : "gid");
+	return 0;
+}
+
+/* Of root in a container, who may map everybody that there is. uid_map: inside, outside, count. */
+static int read_own_map(const char *file, struct ranges *ret, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	size_t len;
+	int r = fs_read_file(AT_FDCWD, file, SUBID_FILE_MAX, &text, &len, err);
+	for (char *p = text; r == 0 && *p && ret->n < RANGES_MAX;) {
+		ret->r[ret->n].start = strtoull(p, &p, 10);
+		(void)strtoull(p, &p, 10);
+		ret->r[ret->n].count = strtoull(p, &p, 10);
+		/* one less than everybody: the initial namespace is told by its map (base/idmap.h),
+		 * and nobody is the last one */
+		if (ret->r[ret->n].count == UINT32_MAX)
+			ret->r[ret->n].count--;
+		ret->n += ret->r[ret->n].count > 0;
+		p += strspn(p, "\n ");
+	}
+	return r;
+}
+
+static int own_ranges(struct ranges *uids, struct ranges *gids, struct err *err)
+{
+	int r = read_own_map("/proc/self/uid_map", uids, err);
+	return r < 0 ? r : read_own_map("/proc/self/gid_map", gids, err);
+}
+
+static int copy_map(pid_t pid, const char *file, const struct ranges *ranges)
+{
+	char path[64];
+	AUTO_BUF struct buf text = BUF_INIT(64 * KIB);
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	for (size_t i = 0; i < ranges->n; i++)
+		buf_addf(&text, "%llu %llu %llu\n", (unsigned long long)ranges->r[i].start,
+			(unsigned long long)ranges->r[i].start,
+			(unsigned long long)ranges->r[i].count);
+	AUTO_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -1 : fs_write_all(fd, buf_str(&text), text.len);
+}
+
+static int copy_maps(
+	pid_t pid, const struct ranges *uids, const struct ranges *gids, struct err *err)
+{
+	if (copy_map(pid, "uid_map", uids) < 0 || copy_map(pid, "gid_map", gids) < 0)
+		return err_sys(err, "cannot map this container's users into a user namespace");
 	return 0;
 }
 
@@ -232,19 +281,12 @@ static void unshare_error(struct err *err)
  * Who forks: the child goes into the namespace, so that the original stays outside, where newuidmap
  * must be started by it. Two pipes order this: the child has unshared; the maps are written.
  */
-int userns_enter(struct err *err)
+static int enter_ranges(
+	const struct ranges *uids, const struct ranges *gids, bool all, struct err *err)
 {
-	if (geteuid() == 0 && may_mount()) {
-		rootless = idmap_own() != IDMAP_ALL;
-		return 0;
-	}
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
-	struct ranges uids = {0}, gids = {0};
-	int r = find_ranges(&uids, &gids, err);
-	if (r < 0)
-		return r;
-
+	int r = 0;
 	pid_t outer = getpid();
 	int unshared[2], mapped[2];
 	if (pipe2(unshared, O_CLOEXEC) < 0 || pipe2(mapped, O_CLOEXEC) < 0)
@@ -266,6 +308,7 @@ int userns_enter(struct err *err)
 		close(unshared[1]);
 		close(mapped[0]);
 		rootless = true;
+		mode_set(MODE_SUBIDS, "");
 		return become_inner_root(outer, err);
 	}
 
@@ -279,10 +322,12 @@ int userns_enter(struct err *err)
 		unshare_error(err);
 		r = err->code;
 	}
-	if (r == 0)
-		r = write_map("newuidmap", pid, uid, &uids, err);
-	if (r == 0)
-		r = write_map("newgidmap", pid, gid, &gids, err);
+	if (r == 0 && all)
+		r = copy_maps(pid, uids, gids, err);
+	if (r == 0 && !all)
+		r = write_map("newuidmap", pid, uid, uids, err);
+	if (r == 0 && !all)
+		r = write_map("newgidmap", pid, gid, gids, err);
 	if (r < 0) {
 		close(mapped[1]); /* the child ends */
 		(void)proc_wait(pid, &sys);
@@ -293,4 +338,75 @@ int userns_enter(struct err *err)
 		log_debug("cannot start in the user namespace: %s", strerror(errno));
 	close(mapped[1]);
 	stand_by(pid);
+}
+
+static int write_line(const char *path, const char *text)
+{
+	AUTO_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -1 : fs_write_all(fd, text, strlen(text));
+}
+
+/* A namespace with nobody but us needs no helper and no second process. */
+static int enter_single(struct err *err)
+{
+	char uids[64], gids[64];
+	(void)snprintf(uids, sizeof(uids), "0 %u 1", geteuid());
+	(void)snprintf(gids, sizeof(gids), "0 %u 1", getegid());
+	if (unshare(CLONE_NEWUSER) < 0) {
+		unshare_error(err);
+		return err->code;
+	}
+	rootless = true;
+	/* else files of /proc/self would belong to nobody */
+	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	/* who may not drop groups may map its own one (user_namespaces(7)) */
+	if (write_line("/proc/self/setgroups", "deny") < 0 ||
+		write_line("/proc/self/uid_map", uids) < 0 ||
+		write_line("/proc/self/gid_map", gids) < 0)
+		return err_sys(err, "cannot map ourselves into a user namespace");
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return err_sys(err, "cannot create a mount namespace");
+	return 0;
+}
+
+/* Root who may mount: of the machine, or of a namespace that somebody else has made. */
+static void stay_root(void)
+{
+	enum idmap map = idmap_own();
+	rootless = map != IDMAP_ALL;
+	if (map == IDMAP_ONE)
+		mode_set(MODE_SINGLE, "the user namespace that this runs in has one user");
+	else
+		mode_set(map == IDMAP_ALL ? MODE_ROOT : MODE_SUBIDS, "");
+}
+
+int userns_enter(struct err *err)
+{
+	uint64_t caps = geteuid() == 0 ? effective_caps() : 0;
+	struct ranges uids = {0}, gids = {0};
+	struct err why = ERR_INIT;
+	if (caps & (1ULL << CAP_SYS_ADMIN)) {
+		stay_root();
+		return 0;
+	}
+	bool all = caps & (1ULL << CAP_SETUID) && caps & (1ULL << CAP_SETGID);
+	int found = all ? own_ranges(&uids, &gids, &why) : find_ranges(&uids, &gids, &why);
+	if (found == 0 && enter_ranges(&uids, &gids, all, &why) == 0)
+		return 0;
+	if (rootless) { /* in there already */
+		*err = why;
+		return why.code;
+	}
+	struct err denied = ERR_INIT;
+	int r = enter_single(&denied);
+	if (r == 0) {
+		mode_set(MODE_SINGLE, why.msg);
+	} else if (!rootless && caps & (1ULL << CAP_SYS_CHROOT)) {
+		rootless = idmap_own() != IDMAP_ALL;
+		mode_set(MODE_CHROOT, denied.msg);
+		r = 0;
+	} else {
+		*err = denied;
+	}
+	return r;
 }

@@ -127,16 +127,6 @@ sample() {
 	[ "$(grep -cv '^lo$' <<<"$output")" = 1 ]
 }
 
-@test "a user without subordinate IDs is told what to do" {
-	sample
-	umica pull -q busybox
-	run --separate-stderr setpriv --reuid 65533 --regid 65533 --clear-groups env -i "HOME=$D/nowhere" "XDG_DATA_HOME=$D/nowhere" "PATH=$PATH" \
-		"$MICA_BIN" --root /dev/shm/none-$$ run --rm busybox true
-	[ "$status" = 125 ]
-	[[ "$stderr" == mica:* ]]
-	[ ! -e /dev/shm/none-$$ ] || rm -r /dev/shm/none-$$
-}
-
 @test "a user has working containers, and mounts them within unshare" {
 	umica from -q --name c busybox
 	umica run c -- sh -c 'echo user > /file && chown app:staff /file'

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/owner.h"
+
+#include "base/idmap.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define OWN OWNER_ATTRIBUTES "owner"
+#define OTHERS OWNER_ATTRIBUTES "owners"
+#define OTHERS_MAX (64 * KIB) /* XATTR_SIZE_MAX of the kernel */
+#define TEXT_MAX 32 /* "4294967295:4294967295" */
+#define OPEN_FLAGS (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+
+struct other {
+	uint32_t hash, uid, gid;
+};
+
+bool owner_is_kept(void)
+{
+	static enum { UNKNOWN, NO, YES } kept;
+	if (kept == UNKNOWN)
+		kept = idmap_own() == IDMAP_ONE ? YES : NO;
+	return kept == YES;
+}
+
+/* --- of files and directories --- */
+
+static bool read_own(int fd, uid_t *uid, gid_t *gid)
+{
+	char text[TEXT_MAX + 1];
+	ssize_t n = fgetxattr(fd, OWN, text, TEXT_MAX);
+	if (n < 0 && errno == EBADF) { /* O_PATH */
+		char path[64];
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = getxattr(path, OWN, text, TEXT_MAX);
+	}
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	char *end;
+	unsigned long u = strtoul(text, &end, 10);
+	if (*end != ':')
+		return false;
+	*uid = (uid_t)u;
+	*gid = (gid_t)strtoul(end + 1, NULL, 10);
+	return true;
+}
+
+static int write_own(int fd, uid_t uid, gid_t gid, bool always)
+{
+	char text[TEXT_MAX];
+	uid_t was_uid = 0;
+	gid_t was_gid = 0;
+	if (uid == (uid_t)-1 || gid == (gid_t)-1)
+		(void)read_own(fd, &was_uid, &was_gid);
+	uid = uid == (uid_t)-1 ? was_uid : uid;
+	gid = gid == (gid_t)-1 ? was_gid : gid;
+	if (uid == 0 && gid == 0 && !always) {
+		if (fremovexattr(fd, OWN) < 0 && errno != ENODATA && errno != EOPNOTSUPP)
+			return -1;
+		return 0;
+	}
+	int n = snprintf(text, sizeof(text), "%u:%u", uid, gid);
+	return fsetxattr(fd, OWN, text, (size_t)n, 0);
+}
+
+/* --- of what has no attributes --- */
+
+static uint32_t hash_of(const char *name)
+{
+	uint32_t h = 0x811c9dc5u; /* FNV-1a */
+	for (; *name; name++)
+		h = (h ^ (unsigned char)*name) * 0x01000193u;
+	return h;
+}
+
+/* The entries, with room for one more; to be freed. */
+static struct other *read_others(int dirfd, size_t *ret_n)
+{
+	*ret_n = 0;
+	struct other *all = xmalloc(OTHERS_MAX + sizeof(*all));
+	ssize_t n = fgetxattr(dirfd, OTHERS, all, OTHERS_MAX);
+	if (n < 0 && errno == EBADF) {
+		char path[64];
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dirfd);
+		n = getxattr(path, OTHERS, all, OTHERS_MAX);
+	}
+	if (n > 0)
+		*ret_n = (size_t)n / sizeof(*all);
+	return all;
+}
+
+static struct other *find_other(struct other *all, size_t n, const char *name)
+{
+	uint32_t h = hash_of(name);
+	for (size_t i = 0; i < n; i++)
+		if (all[i].hash == h)
+			return &all[i];
+	return NULL;
+}
+
+static int write_other(int dirfd, const char *name, uid_t uid, gid_t gid, bool always)
+{
+	size_t n;
+	AUTO_FREE struct other *all = read_others(dirfd, &n);
+	struct other *o = find_other(all, n, name);
+	if (!o) {
+		if ((uid == 0 || uid == (uid_t)-1) && (gid == 0 || gid == (gid_t)-1) && !always)
+			return 0;
+		o = &all[n++];
+		*o = (struct other){.hash = hash_of(name)};
+	}
+	if (uid != (uid_t)-1)
+		o->uid = uid;
+	if (gid != (gid_t)-1)
+		o->gid = gid;
+	if (fsetxattr(dirfd, OTHERS, all, n * sizeof(*all), 0) < 0 && errno != ENOSPC &&
+		errno != E2BIG && errno != ERANGE)
+		return -1;
+	return 0;
+}
+
+static bool read_other(int dirfd, const char *name, uid_t *uid, gid_t *gid)
+{
+	size_t n;
+	AUTO_FREE struct other *all = read_others(dirfd, &n);
+	const struct other *o = find_other(all, n, name);
+	if (!o)
+		return false;
+	*uid = o->uid;
+	*gid = o->gid;
+	return true;
+}
+
+/* --- both --- */
+
+static bool has_attributes(mode_t mode)
+{
+	return S_ISREG(mode) || S_ISDIR(mode);
+}
+
+static int say(int fd, uid_t uid, gid_t gid, bool always)
+{
+	return owner_is_kept() ? write_own(fd, uid, gid, always) : fchown(fd, uid, gid);
+}
+
+static int say_at(int dirfd, const char *name, uid_t uid, gid_t gid, bool always)
+{
+	struct stat st;
+	if (!owner_is_kept())
+		return fchownat(dirfd, name, uid, gid, AT_SYMLINK_NOFOLLOW);
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	if (!has_attributes(st.st_mode))
+		return write_other(dirfd, name, uid, gid, always);
+	AUTO_FD int fd = openat(dirfd, name, OPEN_FLAGS);
+	return fd < 0 ? -1 : write_own(fd, uid, gid, always);
+}
+
+int owner_set(int fd, uid_t uid, gid_t gid)
+{
+	return say(fd, uid, gid, false);
+}
+
+int owner_say(int fd, uid_t uid, gid_t gid)
+{
+	return say(fd, uid, gid, true);
+}
+
+int owner_set_at(int dirfd, const char *name, uid_t uid, gid_t gid)
+{
+	return say_at(dirfd, name, uid, gid, false);
+}
+
+int owner_say_at(int dirfd, const char *name, uid_t uid, gid_t gid)
+{
+	return say_at(dirfd, name, uid, gid, true);
+}
+
+int owner_stat(int fd, struct stat *ret)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -1;
+	if (owner_is_kept() && has_attributes(st.st_mode)) {
+		st.st_uid = st.st_gid = 0;
+		(void)read_own(fd, &st.st_uid, &st.st_gid);
+	}
+	*ret = st;
+	return 0;
+}
+
+void owner_fill_at(int dirfd, const char *name, struct stat *st)
+{
+	if (!owner_is_kept())
+		return;
+	st->st_uid = st->st_gid = 0;
+	if (!has_attributes(st->st_mode)) {
+		(void)read_other(dirfd, name, &st->st_uid, &st->st_gid);
+		return;
+	}
+	/* a file that we may not read is not ours: the context of a build */
+	AUTO_FD int fd = openat(dirfd, name, OPEN_FLAGS);
+	if (fd >= 0)
+		(void)read_own(fd, &st->st_uid, &st->st_gid);
+}
+
+int owner_stat_at(int dirfd, const char *name, struct stat *ret)
+{
+	if (fstatat(dirfd, name, ret, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	owner_fill_at(dirfd, name, ret);
+	return 0;
+}
+
+bool owner_is_said(int fd)
+{
+	return fgetxattr(fd, OWN, NULL, 0) >= 0;
+}
+
+bool owner_is_said_at(int dirfd, const char *name)
+{
+	uid_t uid;
+	gid_t gid;
+	return read_other(dirfd, name, &uid, &gid);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who owns a file of an image. In a user namespace that knows nobody but ourselves (IDMAP_ONE) the
+ * file system cannot say it: there every file is ours, and what is to be said is kept in extended
+ * attributes beside it. Everywhere else these are fstat(2) and fchown(2).
+ *
+ * Of files and directories, "UID:GID" in `user.mica.owner`; none: 0:0. Links, devices and fifos
+ * cannot have such an attribute: their directory has `user.mica.owners`, entries of three 32-bit
+ * numbers: hash of the name, UID, GID. One that finds no room there (ext4 has 4 KiB) is root's.
+ * Neither attribute ever travels.
+ */
+#pragma once
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#define OWNER_ATTRIBUTES "user.mica."
+
+/* Found out once: to be asked before /proc is out of reach. */
+bool owner_is_kept(void);
+
+/* As fchown(2), and as fchownat(2) without following a link; -1 leaves one as it is. */
+int owner_set(int fd, uid_t uid, gid_t gid) __attribute__((warn_unused_result));
+int owner_set_at(int dirfd, const char *name, uid_t uid, gid_t gid)
+	__attribute__((warn_unused_result));
+/* As fstat(2) and fstatat(2), not following. fd may be an O_PATH one. */
+int owner_stat(int fd, struct stat *ret) __attribute__((warn_unused_result));
+int owner_stat_at(int dirfd, const char *name, struct stat *ret)
+	__attribute__((warn_unused_result));
+/* st is what fstatat(2) said of this: puts its owner in. */
+void owner_fill_at(int dirfd, const char *name, struct stat *st);
+/* Has it been said whose it is? Of a file or directory, fd is not an O_PATH one. */
+bool owner_is_said(int fd);
+bool owner_is_said_at(int dirfd, const char *name);
+/* The same as owner_set(), and says so of root's too: for who looks at owner_is_said(). */
+int owner_say(int fd, uid_t uid, gid_t gid) __attribute__((warn_unused_result));
+int owner_say_at(int dirfd, const char *name, uid_t uid, gid_t gid)
+	__attribute__((warn_unused_result));

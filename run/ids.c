@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/ids.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/owner.h"
+#include "run/seccomp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define GROUPS_MAX 64 /* supplementary ones of one process; more are EINVAL, as the kernel has it */
+#define CREDS_MAX 65536 /* different ones of one sandbox */
+#define MARK 0x6d69636100000000ULL /* "mica": the soft limit's upper half when it is ours */
+#define SAME ((uint32_t)-1)
+
+struct cred {
+	uint32_t uid[3], gid[3]; /* real, effective, saved */
+	uint32_t n_groups;
+	uint32_t groups[GROUPS_MAX];
+};
+
+struct ids {
+	int proc;
+	int listener;
+	struct cred **creds; /* creds[0] is root; they never change and never go */
+	size_t n_creds;
+};
+
+/* One call that is being answered. */
+struct call {
+	struct ids *s;
+	const struct seccomp_notif *n;
+	struct cred cred; /* a copy of the caller's */
+};
+
+/* --- memory and identity of the caller --- */
+
+static int read_memory(const struct call *c, uint64_t at, void *to, size_t n)
+{
+	struct iovec here = {to, n};
+	struct iovec there = {(void *)(uintptr_t)at, n}; /* NOLINT(performance-no-int-to-ptr) */
+	return process_vm_readv((pid_t)c->n->pid, &here, 1, &there, 1, 0) == (ssize_t)n ? 0
+	                                                                                : -EFAULT;
+}
+
+static int write_memory(const struct call *c, uint64_t at, const void *from, size_t n)
+{
+	struct iovec here = {(void *)(uintptr_t)from, n}; /* NOLINT(performance-no-int-to-ptr) */
+	struct iovec there = {(void *)(uintptr_t)at, n}; /* NOLINT(performance-no-int-to-ptr) */
+	return process_vm_writev((pid_t)c->n->pid, &here, 1, &there, 1, 0) == (ssize_t)n ? 0
+	                                                                                 : -EFAULT;
+}
+
+/* A path ends before the page that follows it may begin, so it is read page by page. */
+static int read_path(const struct call *c, uint64_t at, char to[PATH_MAX])
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), n = 0;
+	while (n < PATH_MAX) {
+		size_t piece = page - (size_t)((at + n) % page);
+		if (piece > PATH_MAX - n)
+			piece = PATH_MAX - n;
+		if (read_memory(c, at + n, to + n, piece) < 0)
+			return -EFAULT;
+		if (memchr(to + n, '\0', piece))
+			return 0;
+		n += piece;
+	}
+	return -ENAMETOOLONG;
+}
+
+/* Is what was read still of the call that is being answered, or of a process that took its number?
+ */
+static bool still_there(const struct call *c)
+{
+	uint64_t id = c->n->id;
+	return ioctl(c->s->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+static const struct cred *cred_of(const struct ids *s, pid_t pid)
+{
+	struct rlimit64 r;
+	if (prlimit64(pid, RLIMIT_RSS, NULL, &r) < 0 || (r.rlim_cur & ~0xffffffffULL) != MARK)
+		return s->creds[0];
+	uint64_t i = r.rlim_cur & 0xffffffffULL;
+	return s->creds[i < s->n_creds ? i : 0];
+}
+
+static int become(const struct call *c)
+{
+	struct ids *s = c->s;
+	struct rlimit64 r;
+	size_t i = 0;
+	while (i < s->n_creds && memcmp(s->creds[i], &c->cred, sizeof(c->cred)) != 0)
+		i++;
+	if (i == CREDS_MAX)
+		return -EAGAIN;
+	if (i == s->n_creds) {
+		s->creds = xreallocarray(s->creds, s->n_creds + 1, sizeof(struct cred *));
+		s->creds[s->n_creds++] = xmemdup(&c->cred, sizeof(c->cred));
+	}
+	if (prlimit64((pid_t)c->n->pid, RLIMIT_RSS, NULL, &r) < 0)
+		return -errno;
+	r.rlim_cur = MARK | i;
+	/* who lowered the hard limit stays who it is */
+	(void)prlimit64((pid_t)c->n->pid, RLIMIT_RSS, &r, NULL);
+	return 0;
+}
+
+static uint32_t arg(const struct call *c, unsigned i)
+{
+	return (uint32_t)c->n->data.args[i];
+}
+
+static bool is_root(const struct call *c)
+{
+	return c->cred.uid[1] == 0;
+}
+
+/* --- setuid and its kin --- */
+
+enum { REAL = 1, EFFECTIVE = 2, SAVED = 4 };
+
+static bool is_one_of(const uint32_t ids[3], uint32_t id)
+{
+	return id == ids[0] || id == ids[1] || id == ids[2];
+}
+
+/* values: real, effective, saved, or SAME */
+static int set_ids(struct call *c, uint32_t ids[3], const uint32_t values[3])
+{
+	for (unsigned i = 0; i < 3; i++)
+		if (values[i] != SAME && !is_root(c) && !is_one_of(ids, values[i]))
+			return -EPERM;
+	for (unsigned i = 0; i < 3; i++)
+		ids[i] = values[i] != SAME ? values[i] : ids[i];
+	return become(c);
+}
+
+static int set_one(struct call *c, uint32_t ids[3])
+{
+	uint32_t id = arg(c, 0);
+	if (id == SAME)
+		return -EINVAL;
+	const uint32_t all[3] = {id, id, id}, effective[3] = {SAME, id, SAME};
+	return set_ids(c, ids, is_root(c) ? all : effective);
+}
+
+static int set_two(struct call *c, uint32_t ids[3])
+{
+	uint32_t real = arg(c, 0), effective = arg(c, 1);
+	/* setreuid(2): the saved one follows when the real one is set, or the effective one is
+	 * not the real one */
+	bool follow = real != SAME || (effective != SAME && effective != ids[0]);
+	const uint32_t values[3] = {
+		real, effective, follow ? effective != SAME ? effective : ids[1] : SAME};
+	return set_ids(c, ids, values);
+}
+
+static int set_three(struct call *c, uint32_t ids[3])
+{
+	const uint32_t values[3] = {arg(c, 0), arg(c, 1), arg(c, 2)};
+	return set_ids(c, ids, values);
+}
+
+static int get_three(const struct call *c, const uint32_t ids[3])
+{
+	int r = 0;
+	for (unsigned i = 0; r == 0 && i < 3; i++)
+		r = write_memory(c, c->n->data.args[i], &ids[i], sizeof(ids[i]));
+	return r;
+}
+
+static int set_groups(struct call *c)
+{
+	uint32_t n = arg(c, 0);
+	if (!is_root(c))
+		return -EPERM;
+	if (n > GROUPS_MAX)
+		return -EINVAL;
+	memset(c->cred.groups, 0, sizeof(c->cred.groups));
+	if (n && read_memory(c, c->n->data.args[1], c->cred.groups, n * sizeof(uint32_t)) < 0)
+		return -EFAULT;
+	c->cred.n_groups = n;
+	return become(c);
+}
+
+static int get_groups(const struct call *c)
+{
+	uint32_t n = c->cred.n_groups, room = arg(c, 0);
+	if (room == 0)
+		return (int)n;
+	if (room < n)
+		return -EINVAL;
+	if (n && write_memory(c, c->n->data.args[1], c->cred.groups, n * sizeof(uint32_t)) < 0)
+		return -EFAULT;
+	return (int)n;
+}
+
+/* --- chown and its kin --- */
+
+static int open_proc(const struct call *c, const char *what)
+{
+	char path[64];
+	(void)snprintf(path, sizeof(path), "%u/%s", c->n->pid, what);
+	return openat(c->s->proc, path, O_PATH | O_CLOEXEC);
+}
+
+static int open_fd(const struct call *c, int fd)
+{
+	char what[32];
+	if (fd < 0 && fd != AT_FDCWD)
+		return -1;
+	(void)snprintf(what, sizeof(what), "fd/%d", fd);
+	return open_proc(c, fd == AT_FDCWD ? "cwd" : what);
+}
+
+static int open_at(int dir, const char *path, uint64_t flags, uint64_t resolve)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags, .resolve = resolve};
+	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+}
+
+/* The file that the caller means, as O_PATH. Our root is the sandbox's; a caller that has changed
+ * its own has what it calls "/" in there. */
+static int open_target(const struct call *c, int dirfd, const char *path, bool follow)
+{
+	uint64_t flags = follow ? 0 : O_NOFOLLOW;
+	static const char self[] = "/proc/self/";
+	if (str_has_prefix(path, self)) {
+		AUTO_FD int process = open_proc(c, "");
+		return process < 0 ? -1 : open_at(process, path + sizeof(self) - 1, flags, 0);
+	}
+	if (path[0] != '/') {
+		AUTO_FD int dir = open_fd(c, dirfd);
+		return dir < 0 ? -1 : open_at(dir, path, flags, RESOLVE_NO_MAGICLINKS);
+	}
+	AUTO_FD int root = open_proc(c, "root");
+	return root < 0 ? -1 : open_at(root, path, flags, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT);
+}
+
+/* What kind of file it is decides where its owner is kept. */
+static int record(const struct call *c, int fd, const struct stat *st, uint32_t uid, uint32_t gid)
+{
+	char link[64], path[PATH_MAX];
+	(void)snprintf(link, sizeof(link), "self/fd/%d", fd);
+	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) {
+		AUTO_FD int file = openat(c->s->proc, link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		return file < 0 ? -1 : owner_say(file, uid, gid);
+	}
+	ssize_t n = readlinkat(c->s->proc, link, path, sizeof(path) - 1);
+	if (n <= 0 || path[0] != '/')
+		return 0; /* a pipe, a socket */
+	path[n] = '\0';
+	char *name = strrchr(path, '/');
+	*name++ = '\0';
+	AUTO_FD int dir = open(*path ? path : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat now;
+	if (dir < 0 || fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
+		now.st_ino != st->st_ino || now.st_dev != st->st_dev)
+		return 0; /* it has no name any more */
+	return owner_say_at(dir, name, uid, gid);
+}
+
+static int stat_owner(const struct call *c, int fd, struct stat *st)
+{
+	char link[64];
+	if (fstat(fd, st) < 0)
+		return -errno;
+	/* what nobody has said anything about may have been made by who asks */
+	st->st_uid = c->cred.uid[1];
+	st->st_gid = c->cred.gid[1];
+	if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
+		return 0;
+	(void)snprintf(link, sizeof(link), "self/fd/%d", fd);
+	AUTO_FD int file = openat(c->s->proc, link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return file >= 0 && owner_is_said(file) && owner_stat(file, st) < 0 ? -errno : 0;
+}
+
+static bool has_group(const struct cred *cred, uint32_t gid)
+{
+	if (gid == cred->gid[1])
+		return true;
+	for (uint32_t i = 0; i < cred->n_groups; i++)
+		if (cred->groups[i] == gid)
+			return true;
+	return false;
+}
+
+static int change_owner(const struct call *c, int fd, uint32_t uid, uint32_t gid)
+{
+	struct stat st;
+	int r = stat_owner(c, fd, &st);
+	if (r < 0)
+		return r;
+	bool own = st.st_uid == c->cred.uid[1];
+	if (!is_root(c) && (!own || (uid != SAME && uid != st.st_uid) ||
+				   (gid != SAME && gid != st.st_gid && !has_group(&c->cred, gid))))
+		return -EPERM;
+	/* by number, as far as the kernel knows them: what chown(2) does besides comes with it */
+	if (fchownat(fd, "", uid == SAME ? SAME : 0, gid == SAME ? SAME : 0, AT_EMPTY_PATH) < 0)
+		return -errno;
+	/* file systems without such attributes are in no layer */
+	return record(c, fd, &st, uid, gid) < 0 && errno != EOPNOTSUPP && errno != EPERM ? -errno
+	                                                                                 : 0;
+}
+
+static int chown_path(
+	const struct call *c, int dirfd, uint64_t path_at, const uint32_t owner[2], int flags)
+{
+	char path[PATH_MAX];
+	int r = read_path(c, path_at, path);
+	if (r < 0)
+		return r;
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	if (!*path && !(flags & AT_EMPTY_PATH))
+		return -ENOENT;
+	errno = EBADF;
+	AUTO_FD int fd = *path ? open_target(c, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW))
+	                       : open_fd(c, dirfd);
+	if (fd < 0)
+		return !*path && errno == ENOENT ? -EBADF : -errno;
+	return still_there(c) ? change_owner(c, fd, owner[0], owner[1]) : -EINTR;
+}
+
+static int chown_fd(const struct call *c)
+{
+	errno = EBADF;
+	AUTO_FD int fd = open_fd(c, (int)arg(c, 0) == AT_FDCWD ? -1 : (int)arg(c, 0));
+	if (fd < 0)
+		return -EBADF;
+	return still_there(c) ? change_owner(c, fd, arg(c, 1), arg(c, 2)) : -EINTR;
+}
+
+static int chown_named(struct call *c, int flags)
+{
+	const uint32_t owner[2] = {arg(c, 1), arg(c, 2)};
+	return chown_path(c, AT_FDCWD, c->n->data.args[0], owner, flags);
+}
+
+/* --- the calls --- */
+
+#ifdef SYS_chown
+static int call_chown(struct call *c)
+{
+	return chown_named(c, 0);
+}
+static int call_lchown(struct call *c)
+{
+	return chown_named(c, AT_SYMLINK_NOFOLLOW);
+}
+#endif
+
+static int call_fchown(struct call *c)
+{
+	return chown_fd(c);
+}
+
+static int call_fchownat(struct call *c)
+{
+	const uint32_t owner[2] = {arg(c, 2), arg(c, 3)};
+	return chown_path(c, (int)arg(c, 0), c->n->data.args[1], owner, (int)arg(c, 4));
+}
+
+static int call_setuid(struct call *c)
+{
+	return set_one(c, c->cred.uid);
+}
+static int call_setgid(struct call *c)
+{
+	return set_one(c, c->cred.gid);
+}
+static int call_setreuid(struct call *c)
+{
+	return set_two(c, c->cred.uid);
+}
+static int call_setregid(struct call *c)
+{
+	return set_two(c, c->cred.gid);
+}
+static int call_setresuid(struct call *c)
+{
+	return set_three(c, c->cred.uid);
+}
+static int call_setresgid(struct call *c)
+{
+	return set_three(c, c->cred.gid);
+}
+/* the effective one is what files are made by here too, so there is nothing to change: both
+ * answer with what it was */
+static int call_setfsuid(struct call *c)
+{
+	return (int)c->cred.uid[1];
+}
+static int call_setfsgid(struct call *c)
+{
+	return (int)c->cred.gid[1];
+}
+static int call_setgroups(struct call *c)
+{
+	return set_groups(c);
+}
+static int call_getuid(struct call *c)
+{
+	return (int)c->cred.uid[0];
+}
+static int call_geteuid(struct call *c)
+{
+	return (int)c->cred.uid[1];
+}
+static int call_getgid(struct call *c)
+{
+	return (int)c->cred.gid[0];
+}
+static int call_getegid(struct call *c)
+{
+	return (int)c->cred.gid[1];
+}
+static int call_getresuid(struct call *c)
+{
+	return get_three(c, c->cred.uid);
+}
+static int call_getresgid(struct call *c)
+{
+	return get_three(c, c->cred.gid);
+}
+static int call_getgroups(struct call *c)
+{
+	return get_groups(c);
+}
+
+static const struct {
+	int nr;
+	int (*answer)(struct call *c); /* the result, or a negative errno */
+} calls[] = {
+#ifdef SYS_chown
+	{SYS_chown, call_chown},
+	{SYS_lchown, call_lchown},
+#endif
+	{SYS_fchown, call_fchown},
+	{SYS_fchownat, call_fchownat},
+	{SYS_setuid, call_setuid},
+	{SYS_setgid, call_setgid},
+	{SYS_setreuid, call_setreuid},
+	{SYS_setregid, call_setregid},
+	{SYS_setresuid, call_setresuid},
+	{SYS_setresgid, call_setresgid},
+	{SYS_setfsuid, call_setfsuid},
+	{SYS_setfsgid, call_setfsgid},
+	{SYS_setgroups, call_setgroups},
+	{SYS_getuid, call_getuid},
+	{SYS_geteuid, call_geteuid},
+	{SYS_getgid, call_getgid},
+	{SYS_getegid, call_getegid},
+	{SYS_getresuid, call_getresuid},
+	{SYS_getresgid, call_getresgid},
+	{SYS_getgroups, call_getgroups},
+};
+
+/* --- the workload's side --- */
+
+int ids_install(int sock, struct err *err)
+{
+	struct sock_filter f[ARRAY_LEN(calls) + 6];
+	size_t n = 0;
+	/* programs of another architecture are not told anything */
+	f[n++] = (struct sock_filter)BPF_STMT(
+		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+	f[n++] = (struct sock_filter)BPF_JUMP(
+		BPF_JMP | BPF_JEQ | BPF_K, seccomp_native_arch(), 1, 0);
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	f[n++] = (struct sock_filter)BPF_STMT(
+		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+			(uint32_t)calls[i].nr, (uint8_t)(ARRAY_LEN(calls) - i), 0);
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+	const struct sock_fprog prog = {.len = (unsigned short)n, .filter = f};
+	/* init reads our memory, which was made before the user namespace, in which alone it may do
+	 * more than any process; nobody else is in the sandbox yet */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+		return err_sys(err, "cannot let init answer");
+	AUTO_FD int listener = (int)syscall(
+		SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+	if (listener < 0)
+		return err_sys(err, "cannot install the filter for a single user");
+
+	char byte = 0;
+	struct iovec iov = {&byte, 1};
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room)};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(h), &listener, sizeof(int));
+	if (sendmsg(sock, &m, MSG_NOSIGNAL) < 0)
+		return err_sys(err, "cannot hand over the filter's listener");
+	return 0;
+}
+
+/* --- init's side --- */
+
+struct ids *ids_new(int proc)
+{
+	struct ids *s = xcalloc(1, sizeof(*s));
+	s->proc = proc;
+	s->listener = -1;
+	s->creds = xcalloc(1, sizeof(struct cred *));
+	s->creds[s->n_creds++] = xcalloc(1, sizeof(struct cred));
+	return s;
+}
+
+int ids_receive(struct ids *s, int sock)
+{
+	char byte;
+	struct iovec iov = {&byte, 1};
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room)};
+	ssize_t n;
+	do {
+		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (!h || h->cmsg_type != SCM_RIGHTS || h->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -1;
+	memcpy(&s->listener, CMSG_DATA(h), sizeof(int));
+	return 0;
+}
+
+int ids_listener(const struct ids *s)
+{
+	return s->listener;
+}
+
+void ids_keep(const struct ids *s, int ret_fds[2])
+{
+	ret_fds[0] = s->listener;
+	ret_fds[1] = s->proc;
+}
+
+void ids_moved(struct ids *s, int listener, int proc)
+{
+	s->listener = listener;
+	s->proc = proc;
+}
+
+int ids_answer(struct ids *s)
+{
+	/* newer kernels may have larger ones */
+	static _Alignas(struct seccomp_notif) char room[512];
+	struct seccomp_notif *n = (struct seccomp_notif *)(void *)room;
+	memset(room, 0, sizeof(room));
+	if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_RECV, n) < 0)
+		return errno == EINTR || errno == ENOENT ? 0 : -1;
+	struct call c = {.s = s, .n = n, .cred = *cred_of(s, (pid_t)n->pid)};
+	struct seccomp_notif_resp resp = {.id = n->id, .error = -ENOSYS};
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		if (calls[i].nr != n->data.nr)
+			continue;
+		int r = calls[i].answer(&c);
+		/* a user's number may be as large as an error is */
+		resp.error = r < 0 && r > -4096 ? r : 0;
+		resp.val = resp.error ? 0 : (int64_t)(uint32_t)r;
+	}
+	if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 && errno != ENOENT)
+		return -1;
+	return 0;
+}
