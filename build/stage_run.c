@@ -276,7 +276,7 @@ static void watch_root(void *arg)
 
 static int step_network(struct build *b, const struct run_spec *spec, struct err *err)
 {
-	if (spec->network != RUN_NETWORK_PRIVATE)
+	if (spec->network != RUN_NETWORK_PRIVATE || spec->chroot)
 		return 0;
 	if (!b->network && network_start(run_spec_needs_gateway(&b->o->box), &b->network, err) < 0)
 		return err->code;

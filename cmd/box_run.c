@@ -15,6 +15,7 @@
 #include "cmd/attach.h"
 #include "cmd/cmd.h"
 #include "cmd/full_disk.h"
+#include "cmd/space.h"
 #include "cmd/text.h"
 #include "run/network.h"
 #include "run/sandbox.h"
@@ -82,8 +83,9 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 
 	if (ret_result)
 		*ret_result = result;
+	space_warn(app, spec);
 	int r = sandbox_check_limits(&spec->limits, err);
-	if (r == 0 && spec->network == RUN_NETWORK_PRIVATE)
+	if (r == 0 && spec->network == RUN_NETWORK_PRIVATE && !spec->chroot)
 		r = network_start(run_spec_needs_gateway(spec), &net, err);
 	if (r < 0)
 		return r;

@@ -18,27 +18,20 @@
 #define ARG_FILE_MAX (1 * MIB)
 
 #define NO_HOOKS "hooks of an OCI runtime are not run: the sandbox is mica's own"
-#define NO_USERNS "steps run in mica's own user namespace"
 #define NO_SBOM "no scanner is run"
 
 const struct opt extra_options[] = {
 	OPT_STRV(0, "build-arg-file", struct extra_args, arg_files),
-	OPT_STRING(0, "cgroupns", struct extra_args, cgroupns),
 	OPT_STRV(0, "env", struct extra_args, env),
 	OPT_STRING(0, "from", struct extra_args, from),
 	OPT_TRISTATE(0, "http-proxy", struct extra_args, http_proxy),
-	OPT_STRING(0, "ipc", struct extra_args, ipc),
-	OPT_STRING(0, "isolation", struct extra_args, isolation),
 	OPT_STRING(0, "logfile", struct extra_args, logfile),
 	OPT_TRISTATE(0, "layers", struct extra_args, layers),
 	OPT_TRISTATE(0, "no-hosts", struct extra_args, no_hosts),
-	OPT_STRING(0, "pid", struct extra_args, pid),
 	OPT_TRISTATE(0, "skip-unused-stages", struct extra_args, skip_unused),
 	OPT_BOOL(0, "stdin", struct extra_args, stdin),
 	OPT_STRV(0, "unsetenv", struct extra_args, unset_env),
 	OPT_STRV(0, "unsetlabel", struct extra_args, unset_labels),
-	OPT_STRING(0, "userns", struct extra_args, userns),
-	OPT_STRING(0, "uts", struct extra_args, uts),
 	OPT_STRV('v', "volume", struct extra_args, volumes),
 	OPT_IGNORED(0, "builder"),
 	OPT_IGNORED_BOOL(0, "compat-volumes"),
@@ -61,10 +54,6 @@ const struct opt extra_options[] = {
 	OPT_REFUSED_WHY(0, "sbom-scanner-command", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom-scanner-image", NO_SBOM),
 	OPT_REFUSED_WHY(0, "source-policy-file", "sources are not rewritten by a policy"),
-	OPT_REFUSED_WHY(0, "userns-gid-map", NO_USERNS),
-	OPT_REFUSED_WHY(0, "userns-gid-map-group", NO_USERNS),
-	OPT_REFUSED_WHY(0, "userns-uid-map", NO_USERNS),
-	OPT_REFUSED_WHY(0, "userns-uid-map-user", NO_USERNS),
 	OPT_END,
 };
 
@@ -74,48 +63,6 @@ void extra_args_init(struct extra_args *a)
 	a->http_proxy = -1;
 	a->no_hosts = -1;
 	a->layers = -1;
-	a->isolation = getenv("BUILDAH_ISOLATION");
-	if (a->isolation && !*a->isolation)
-		a->isolation = NULL;
-}
-
-static int apply_isolation(const char *value, struct err *err)
-{
-	if (!value || streq(value, "default") || streq(value, "oci") || streq(value, "rootless"))
-		return 0;
-	if (streq(value, "chroot"))
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--isolation': 'chroot' is not supported: steps always run in "
-			"namespaces of their own");
-	return err_set(err, ERR_INVALID,
-		"option '--isolation': '%s' is not one of 'oci', 'rootless'", value);
-}
-
-static int apply_namespaces(const struct extra_args *a, struct err *err)
-{
-	static const char others[] = "steps join no namespace of others";
-	const struct {
-		const char *option, *value, *host; /* why not that of this machine */
-	} given[] = {
-		{"ipc", a->ipc, "a step could read and change this machine's shared memory"},
-		{"pid", a->pid, "a step could see and end this machine's processes"},
-		{"uts", a->uts, NULL},
-		{"cgroupns", a->cgroupns, "a step sees its own control group only"},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(given); i++) {
-		const char *v = given[i].value;
-		if (!v || !*v || streq(v, "private") || streq(v, "container") ||
-			(streq(v, "host") && !given[i].host))
-			continue;
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--%s': '%s' is not supported: %s; known is 'private'",
-			given[i].option, v, streq(v, "host") ? given[i].host : others);
-	}
-	if (a->userns && *a->userns && !streq(a->userns, "host"))
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--userns': '%s' is not supported: " NO_USERNS " ('host')",
-			a->userns);
-	return 0;
 }
 
 /* Lines NAME=VALUE; empty ones and those that begin with # are left out; NAME alone is the
@@ -184,8 +131,7 @@ static int add_volume(const char *text, struct build_opts *o, struct err *err)
 int extra_args_apply(
 	const struct extra_args *a, const struct conf *c, struct build_opts *o, struct err *err)
 {
-	if (apply_isolation(a->isolation, err) < 0 || apply_namespaces(a, err) < 0 ||
-		apply_env(&a->env, &o->env, err) < 0)
+	if (space_args_apply(&a->space, &o->box, err) < 0 || apply_env(&a->env, &o->env, err) < 0)
 		return err->code;
 	if (a->skip_unused == 0)
 		return err_set(err, ERR_UNSUPPORTED,
@@ -203,7 +149,6 @@ int extra_args_apply(
 	o->http_proxy = (a->http_proxy < 0 ? c->http_proxy : a->http_proxy) != 0;
 	o->stdin = a->stdin;
 	o->box.no_hosts = (a->no_hosts < 0 ? c->no_hosts : a->no_hosts) > 0;
-	o->box.host_uts = a->uts && streq(a->uts, "host");
 	return 0;
 }
 

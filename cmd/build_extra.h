@@ -3,6 +3,7 @@
  * those that act, those without effect here, and those that are refused by name. */
 #pragma once
 #include "cmd/opt.h"
+#include "cmd/space.h"
 
 struct build_opts;
 struct conf;
@@ -10,7 +11,8 @@ struct err;
 
 struct extra_args {
 	struct strv arg_files, env, unset_env, unset_labels, volumes;
-	const char *logfile, *from, *isolation, *userns, *ipc, *pid, *uts, *cgroupns;
+	const char *logfile, *from;
+	struct space_args space;
 	bool stdin;
 	int skip_unused, layers, http_proxy, no_hosts;
 };

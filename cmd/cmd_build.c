@@ -77,6 +77,7 @@ static const struct opt build_options[] = {
 	OPT_STRING(0, "timestamp", struct build_args, timestamp),
 	OPT_GROUP(box_options, struct build_args, box),
 	OPT_GROUP(extra_options, struct build_args, extra),
+	OPT_GROUP(space_options, struct build_args, extra.space),
 	OPT_GROUP(limit_options, struct build_args, limit),
 	OPT_GROUP(output_options, struct build_args, output),
 	OPT_GROUP(platform_options, struct build_args, platform),
@@ -365,6 +366,7 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 		o.progress = out_progress(&app->out, mode);
 		o.tick = tick;
 		o.tick_arg = &app->out;
+		space_warn(app, &o.box);
 		rc = build_run(s, t, &o, &result, err);
 		if (rc == 0 && o.call == BUILD_CALL_BUILD)
 			rc = outputs_write(&out, s, t, &o, &result, err);

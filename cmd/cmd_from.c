@@ -10,6 +10,7 @@
 #include "cmd/global.h"
 #include "cmd/image_get.h"
 #include "cmd/opt_groups.h"
+#include "cmd/space.h"
 #include "run/spec.h"
 #include "store/containers.h"
 #include "store/images.h"
@@ -74,10 +75,11 @@ static int keep_options(const struct from_args *a, struct strv *ret, struct err 
 
 	run_spec_init(&spec);
 	int r = box_args_apply(&a->box, &spec, err);
-	run_spec_done(&spec);
 	if (r == 0)
-		r = space_args_check(&a->space, err);
+		r = space_args_apply(&a->space, &spec, err);
+	run_spec_done(&spec);
 	opt_words(box_options, &a->box, ret);
+	opt_words(space_options, &a->space, ret);
 	STRV_FOREACH (v, &a->volumes)
 		strv_addf(ret, "--volume=%s", *v);
 	if (a->http_proxy)

@@ -20,6 +20,7 @@
 #include "cmd/global.h"
 #include "cmd/image_get.h"
 #include "cmd/opt_groups.h"
+#include "cmd/space.h"
 #include "layers/adopt.h"
 #include "layers/settle.h"
 #include "layers/snapshot.h"
@@ -159,7 +160,7 @@ static int fill_spec(const struct run_args *a, const struct image_config *c,
 	map_copy(&spec->env, &c->env);
 	if (a->http_proxy)
 		add_proxies(&spec->env);
-	int r = space_args_check(&a->space, err);
+	int r = space_args_apply(&a->space, spec, err);
 	if (r == 0)
 		r = box_args_apply(&a->box, spec, err);
 	if (r == 0)

@@ -10,60 +10,6 @@
 #include "cmd/cmd.h"
 #include "store/store.h"
 
-#define NO_USERNS "commands run in mica's own user namespace"
-
-const struct opt space_options[] = {
-	OPT_STRING(0, "cgroupns", struct space_args, cgroupns),
-	OPT_STRING(0, "ipc", struct space_args, ipc),
-	OPT_STRING(0, "isolation", struct space_args, isolation),
-	OPT_STRING(0, "pid", struct space_args, pid),
-	OPT_STRING(0, "userns", struct space_args, userns),
-	OPT_STRING(0, "uts", struct space_args, uts),
-	OPT_REFUSED_WHY(0, "userns-gid-map", NO_USERNS),
-	OPT_REFUSED_WHY(0, "userns-gid-map-group", NO_USERNS),
-	OPT_REFUSED_WHY(0, "userns-uid-map", NO_USERNS),
-	OPT_REFUSED_WHY(0, "userns-uid-map-user", NO_USERNS),
-	OPT_END,
-};
-
-/* All of buildah's isolations are the one sandbox here, which is the strictest of them. */
-static int check_isolation(const char *text, struct err *err)
-{
-	static const char *const known[] = {"", "default", "oci", "rootless", "chroot"};
-
-	for (size_t i = 0; text && i < ARRAY_LEN(known); i++)
-		if (!strcasecmp(text, known[i]))
-			return 0;
-	if (!text)
-		return 0;
-	return err_set(err, ERR_INVALID,
-		"option '--isolation': '%s' is not one of 'oci', 'rootless', 'chroot'", text);
-}
-
-int space_args_check(const struct space_args *a, struct err *err)
-{
-	const struct {
-		const char *option, *value;
-	} given[] = {{"ipc", a->ipc}, {"pid", a->pid}, {"uts", a->uts}, {"cgroupns", a->cgroupns}};
-
-	if (check_isolation(a->isolation, err) < 0)
-		return err->code;
-	for (size_t i = 0; i < ARRAY_LEN(given); i++) {
-		const char *v = given[i].value;
-		if (v && *v && !streq(v, "private") && !streq(v, "container"))
-			return err_set(err, ERR_UNSUPPORTED,
-				"option '--%s': '%s' is not supported: each command has a "
-				"namespace "
-				"of its own ('private')",
-				given[i].option, v);
-	}
-	if (a->userns && *a->userns && !streq(a->userns, "host"))
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--userns': '%s' is not supported: " NO_USERNS " ('host')",
-			a->userns);
-	return 0;
-}
-
 typedef int (*opener)(
 	struct store *s, const char *text, bool wait, struct container *ret, struct err *err);
 

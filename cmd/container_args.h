@@ -10,15 +10,6 @@ struct map;
 struct store;
 struct txn;
 
-/* --isolation --ipc --pid --uts --cgroupns --userns, and those without effect or refused. */
-struct space_args {
-	const char *isolation, *ipc, *pid, *uts, *cgroupns, *userns;
-};
-extern const struct opt space_options[];
-/* ERR_INVALID, ERR_UNSUPPORTED */
-int space_args_check(const struct space_args *a, struct err *err)
-	__attribute__((warn_unused_result));
-
 /* A container, locked, with its store and a transaction. */
 struct container_use {
 	struct store *s;

@@ -93,7 +93,7 @@ static int apply_limits(const struct box_args *a, struct run_limits *l, struct e
 	return apply_cpus(a, l, err);
 }
 
-static int apply_network(const char *text, enum run_network *ret, struct err *err)
+static int apply_network(const char *text, struct run_spec *spec, struct err *err)
 {
 	static const struct {
 		const char *name;
@@ -110,16 +110,23 @@ static int apply_network(const char *text, enum run_network *ret, struct err *er
 
 	for (size_t i = 0; text && i < ARRAY_LEN(known); i++) {
 		if (streq(text, known[i].name)) {
-			*ret = known[i].network;
+			spec->network = known[i].network;
 			return 0;
 		}
 	}
 	if (!text)
 		return 0;
-	if (str_has_prefix(text, "ns:") || str_has_prefix(text, "container:"))
+	if (str_has_prefix(text, "ns:") || *text == '/') {
+		const char *path = *text == '/' ? text : text + 3;
+		spec->network = RUN_NETWORK_HOST; /* of the namespace that is joined */
+		spec->net_fd = open(path, O_RDONLY | O_CLOEXEC);
+		return spec->net_fd < 0 ? err_sys(err, "option '--network': cannot open '%s'", path)
+		                        : 0;
+	}
+	if (str_has_prefix(text, "container:"))
 		return err_set(err, ERR_UNSUPPORTED,
-			"option '--network': '%s' is not supported: steps join no other namespace "
-			"than that of this machine ('host')",
+			"option '--network': '%s' is not supported: a working container runs "
+			"nothing between two commands; 'ns:PATH' names a namespace",
 			text);
 	if (str_has_prefix(text, "pasta:") || str_has_prefix(text, "slirp4netns:"))
 		return err_set(err, ERR_UNSUPPORTED,
@@ -127,7 +134,8 @@ static int apply_network(const char *text, enum run_network *ret, struct err *er
 			"fixed; see '--dns' and '--add-host'",
 			text);
 	return err_set(err, ERR_INVALID,
-		"option '--network': '%s' is not one of 'private', 'host', 'none'", text);
+		"option '--network': '%s' is not one of 'private', 'host', 'none', 'ns:PATH'",
+		text);
 }
 
 /* *ret: no-new-privileges, with or without a value. */
@@ -353,7 +361,7 @@ int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *
 	int r = apply_limits(a, &spec->limits, err);
 
 	if (r == 0)
-		r = apply_network(a->network, &spec->network, err);
+		r = apply_network(a->network, spec, err);
 	if (r == 0)
 		r = apply_hosts(&a->add_hosts, &spec->add_hosts, err);
 	if (r == 0)

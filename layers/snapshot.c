@@ -66,6 +66,12 @@ const char *snapshot_method(void)
 int snapshot_clone(int dir, bool readonly, int *ret_fd, struct err *err)
 {
 	AUTO_FD int fd = open_tree(dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (fd < 0 && errno == EPERM) {
+		/* nothing can be mounted: the directory itself, which nobody writes to who should
+		 * not */
+		*ret_fd = openat(dir, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		return *ret_fd < 0 ? err_sys(err, "cannot open a layer") : 0;
+	}
 	if (fd < 0)
 		return err_sys(err, "cannot mount a layer");
 	struct mount_attr attr = {

@@ -17,8 +17,6 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#define ETC_FILE_MAX (256 * KIB)
-
 /* Where the host is as seen from inside; NULL: nowhere. */
 static const char *host_address(const struct box *b)
 {
@@ -127,18 +125,24 @@ static int mount_file(
 	return 0;
 }
 
+int etc_contents(const struct box *b, struct buf *hosts, struct buf *resolv, struct err *err)
+{
+	write_hosts(b, hosts);
+	int r = write_resolv_conf(b, resolv, err);
+	if (r == 0 && (hosts->toobig || resolv->toobig))
+		r = err_set(err, ERR_LIMIT,
+			"/etc/hosts or /etc/resolv.conf would be larger than %llu bytes",
+			ETC_FILE_MAX);
+	return r;
+}
+
 int etc_files(const struct box *b, struct err *err)
 {
 	AUTO_BUF struct buf hosts = BUF_INIT(ETC_FILE_MAX);
 	AUTO_BUF struct buf resolv = BUF_INIT(ETC_FILE_MAX);
-	write_hosts(b, &hosts);
-	int r = write_resolv_conf(b, &resolv, err);
+	int r = etc_contents(b, &hosts, &resolv, err);
 	if (r < 0)
 		return r;
-	if (hosts.toobig || resolv.toobig)
-		return err_set(err, ERR_LIMIT,
-			"/etc/hosts or /etc/resolv.conf would be larger than %llu bytes",
-			ETC_FILE_MAX);
 	r = b->spec->no_hosts ? 0 : mount_file(b, "/etc/hosts", &hosts, err);
 	return r < 0 ? r : mount_file(b, "/etc/resolv.conf", &resolv, err);
 }

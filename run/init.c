@@ -55,15 +55,8 @@ static void forget_arguments(void)
 	(void)prctl(PR_SET_NAME, "mica-init", 0, 0, 0);
 }
 
-static int prepare_process(const struct box *b, struct err *err)
+int init_protect(struct err *err)
 {
-	/* When the caller dies, we die, and with PID 1 everything. It may be dead already: then
-	 * nobody holds the other end. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		return err_sys(err, "cannot tie the sandbox to its caller");
-	struct pollfd p = {.fd = b->report, .events = 0};
-	if (poll(&p, 1, 0) < 0 || p.revents & POLLHUP)
-		_exit(FAILED);
 	/* Nobody in the sandbox may trace us or open our files (CVE-2016-9962, CVE-2019-5736). */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_sys(err, "cannot protect the sandbox's init");
@@ -79,8 +72,19 @@ static int prepare_process(const struct box *b, struct err *err)
 	return 0;
 }
 
-/* The workload's descriptors, out of the way of 0, 1 and 2. */
-static int collect_stdio(struct box *b, struct err *err)
+static int prepare_process(const struct box *b, struct err *err)
+{
+	/* When the caller dies, we die, and with PID 1 everything. It may be dead already: then
+	 * nobody holds the other end. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return err_sys(err, "cannot tie the sandbox to its caller");
+	struct pollfd p = {.fd = b->report, .events = 0};
+	if (poll(&p, 1, 0) < 0 || p.revents & POLLHUP)
+		_exit(FAILED);
+	return init_protect(err);
+}
+
+int init_collect_stdio(struct box *b, struct err *err)
 {
 	const int wanted[3] = {b->spec->in, b->spec->out, b->spec->errfd};
 	for (int i = 0; i < 3; i++) {
@@ -138,7 +142,7 @@ static int build_box(struct box *b, struct err *err)
 	if (r == 0)
 		r = mounts_user(b, err);
 	if (r == 0)
-		r = collect_stdio(b, err);
+		r = init_collect_stdio(b, err);
 	/* the host is gone after this */
 	if (r == 0)
 		r = rootfs_pivot(b, err);

@@ -150,9 +150,32 @@ static int set_read_only(int dir, const char *const *names, size_t n, struct err
 	return 0;
 }
 
+/*
+ * The /proc that is around us: in a container whose own has masked parts, no user namespace may
+ * mount another. It shows the processes of that container; those that are not the workload's can
+ * neither be traced nor opened by it, which has fewer capabilities.
+ */
+static int bind_proc(struct box *b, struct err *err)
+{
+	AUTO_FD int target = -1;
+	int r = target_open(b, "/proc", TARGET_KEEP, &target, err);
+	if (r < 0)
+		return r;
+	AUTO_FD int mnt =
+		open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (mnt < 0 || mount_attach(mnt, target, ATTR_QUIET, false) < 0)
+		return err_sys(err, "cannot mount '/proc'");
+	b->proc = take_fd(&mnt);
+	return 0;
+}
+
 static int mount_proc(struct box *b, int *empty, struct err *err)
 {
 	int r = mount_at(b, "/proc", "proc", NULL, ATTR_QUIET, &b->proc, err);
+	if (r < 0 && err_is_sys(err, EPERM)) {
+		err_clear(err);
+		r = bind_proc(b, err);
+	}
 	if (r < 0)
 		return r;
 	/* What follows hides things in it: be sure that it is one (CVE-2025-52881). */
@@ -382,6 +405,11 @@ static int mount_dev(struct box *b, struct err *err)
 	r = attach_in_dev(b, "shm", "tmpfs", b->shm, err);
 	if (r == 0)
 		r = mount_in_dev(b, "mqueue", "mqueue", NULL, ATTR_QUIET, NULL, err);
+	/* of an IPC namespace that is not this user namespace's */
+	if (r < 0 && b->spec->host_ipc && err_is_sys(err, EPERM)) {
+		err_clear(err);
+		r = 0;
+	}
 	if (r == 0 && b->spec->tty)
 		r = open_terminal(b, pts, err);
 	return r;

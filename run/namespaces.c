@@ -49,8 +49,10 @@ pid_t namespaces_clone(const struct run_spec *spec, int cgroup_fd, bool *ret_in_
 {
 	/* The cgroup namespace is left for later: its root is the cgroup that one is in when it is
 	 * made. */
-	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC;
-	if (!spec->host_uts)
+	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID;
+	if (!spec->host_ipc && spec->ipc_fd < 0)
+		flags |= CLONE_NEWIPC;
+	if (!spec->host_uts && spec->uts_fd < 0)
 		flags |= CLONE_NEWUTS;
 	if (spec->network == RUN_NETWORK_NONE)
 		flags |= CLONE_NEWNET;
@@ -75,6 +77,11 @@ static int loopback_up(struct err *err)
 	return 0;
 }
 
+static int join(int fd, int type)
+{
+	return fd < 0 ? 0 : setns(fd, type);
+}
+
 int namespaces_setup(const struct box *b, struct err *err)
 {
 	if (!b->in_cgroup) {
@@ -82,17 +89,22 @@ int namespaces_setup(const struct box *b, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	if (unshare(CLONE_NEWCGROUP) < 0)
+	const struct run_spec *s = b->spec;
+	if (join(s->ipc_fd, CLONE_NEWIPC) < 0 || join(s->uts_fd, CLONE_NEWUTS) < 0 ||
+		join(s->cgroupns_fd, CLONE_NEWCGROUP) < 0 || join(s->net_fd, CLONE_NEWNET) < 0)
+		return err_sys(err, "cannot join a namespace that was named");
+	if (!s->host_cgroupns && s->cgroupns_fd < 0 && unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(err, "cannot create a cgroup namespace");
 	if (b->netns >= 0 && setns(b->netns, CLONE_NEWNET) < 0)
 		return err_sys(err, "cannot join the private network");
-	if (b->spec->network == RUN_NETWORK_NONE) {
+	if (s->network == RUN_NETWORK_NONE) {
 		int r = loopback_up(err);
 		if (r < 0)
 			return r;
 	}
-	const char *name = b->spec->hostname ? b->spec->hostname : "mica";
-	if (!b->spec->host_uts && sethostname(name, strlen(name)) < 0)
+	const char *name = s->hostname ? s->hostname : "mica";
+	if (!s->host_uts && s->uts_fd < 0 && sethostname(name, strlen(name)) < 0 &&
+		errno != EPERM) /* the filter of a container around us: then the name is its */
 		return err_sys(err, "cannot set the host name '%s'", name);
 	return 0;
 }

@@ -22,6 +22,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -42,6 +43,8 @@ struct sandbox {
 	struct cgroup *cgroup;
 	uint64_t memory_limit;
 	struct report_user user;
+	bool chroot;
+	struct chroot_files *files; /* of a chroot */
 	struct kept_stub *stubs;
 	size_t n_stubs;
 	struct report_dir *dirs;
@@ -53,6 +56,7 @@ static struct sandbox *sandbox_new(const struct run_spec *spec)
 	struct sandbox *s = xcalloc(1, sizeof(*s));
 	s->pidfd = s->root = s->upper = -1;
 	s->memory_limit = spec->limits.memory;
+	s->chroot = spec->chroot;
 	return s;
 }
 
@@ -114,6 +118,7 @@ static void clean_root(struct sandbox *s)
 		close(s->stubs[i].parent);
 	}
 	s->n_stubs = 0;
+	chroot_take_back(take(s->files));
 	/* the upper may only be touched when the overlay is gone */
 	mem_close_p(&s->root);
 	s->root = -1;
@@ -205,6 +210,16 @@ static void close_sources(const struct run_spec *spec, int *sources)
 		mem_close_p(&sources[i]);
 }
 
+static pid_t fork_plain(int *ret_pidfd, struct err *err)
+{
+	pid_t pid = fork();
+	if (pid < 0)
+		return err_sys(err, "cannot fork");
+	if (pid > 0)
+		*ret_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	return pid;
+}
+
 /* Forks; the child never returns from here. */
 static int start_child(struct sandbox *s, struct box *b, int *master, struct err *err)
 {
@@ -214,12 +229,15 @@ static int start_child(struct sandbox *s, struct box *b, int *master, struct err
 	AUTO_FD int ours = socks[0];
 	AUTO_FD int theirs = socks[1];
 	b->report = theirs;
-	s->pid = namespaces_clone(
-		b->spec, cgroup_clone_fd(b->cgroup), &b->in_cgroup, &s->pidfd, err);
+	s->pid = s->chroot ? fork_plain(&s->pidfd, err)
+	                   : namespaces_clone(b->spec, cgroup_clone_fd(b->cgroup), &b->in_cgroup,
+				     &s->pidfd, err);
 	if (s->pid < 0)
 		return (int)s->pid;
 	if (s->pid == 0) {
 		close(ours);
+		if (s->chroot)
+			chroot_main(b);
 		init_main(b);
 	}
 	mem_close_p(&theirs);
@@ -232,12 +250,18 @@ static int check_spec(const struct run_spec *spec, const struct network *net,
 {
 	if (spec->argv.n == 0)
 		return err_set(err, ERR_INVALID, "no command to run");
-	if (spec->network == RUN_NETWORK_PRIVATE && !net)
+	if (spec->network == RUN_NETWORK_PRIVATE && !net && !spec->chroot)
 		return err_set(
 			err, ERR_INVALID, "a private network was asked for, but none is there");
 	if (spec->tty && !*ret_master)
 		return err_set(err, ERR_INVALID, "a terminal was asked for, but nobody takes it");
 	return 0;
+}
+
+static int open_shm(const struct run_spec *spec)
+{
+	return spec->host_ipc ? open_tree(AT_FDCWD, "/dev/shm", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+	                      : shm_new(spec->shm_size);
 }
 
 static int prepare(
@@ -248,12 +272,14 @@ static int prepare(
 	strv_add(&all, "all");
 	int r = caps_resolve(
 		spec->insecure ? &all : &spec->cap_add, &spec->cap_drop, &b->caps, err);
+	if (spec->chroot)
+		b->caps = chroot_caps(b->caps);
 	if (r == 0)
 		r = seccomp_filter(spec->insecure ? "unconfined" : spec->seccomp_profile, b->caps,
 			&b->filter, err);
-	if (r == 0)
+	if (r == 0 && !spec->chroot)
 		r = clone_sources(spec, b->sources, err);
-	if (r == 0 && (b->shm = shm_new(spec->shm_size)) < 0)
+	if (r == 0 && !spec->chroot && (b->shm = open_shm(spec)) < 0)
 		r = err_sys(err, "cannot make a file system for '/dev/shm'");
 	if (r == 0)
 		r = snapshot_mount(&spec->root, &s->root, err);
@@ -266,6 +292,8 @@ static int prepare(
 		return err_sys(err, "cannot keep the upper directory");
 	b->root = s->root;
 	b->cgroup = s->cgroup;
+	if (spec->chroot && chroot_place(b, &s->files, err) < 0)
+		return err->code;
 	if (hooks && hooks->root_ready)
 		hooks->root_ready(hooks->arg);
 	return 0;
@@ -275,8 +303,17 @@ int sandbox_start(const struct run_spec *spec, struct network *net,
 	const struct sandbox_hooks *hooks, struct sandbox **ret, int *ret_master, struct err *err)
 {
 	int r = check_spec(spec, net, &ret_master, err);
+	if (r == 0 && spec->chroot)
+		r = chroot_check(spec, err);
 	if (r < 0)
 		return r;
+	struct run_spec in_chroot = *spec;
+	if (spec->chroot) {
+		in_chroot.network = RUN_NETWORK_HOST; /* there is no other */
+		in_chroot.host_uts = true;
+		in_chroot.no_new_privs = true;
+		spec = &in_chroot;
+	}
 	bool private = spec->network == RUN_NETWORK_PRIVATE;
 	AUTO_FREE int *sources = xreallocarray(NULL, spec->n_mounts + 1, sizeof(*sources));
 	for (size_t i = 0; i < spec->n_mounts; i++)
@@ -333,9 +370,9 @@ void sandbox_signal(struct sandbox *s, int sig)
 
 void sandbox_kill(struct sandbox *s)
 {
-	/* the kernel kills the rest of the pid namespace with its init */
+	/* the kernel kills the rest of the pid namespace with its init; of a chroot, init has to */
 	if (s->pid > 0)
-		(void)kill(s->pid, SIGKILL);
+		(void)kill(s->pid, s->chroot ? CHROOT_END : SIGKILL);
 }
 
 static uint64_t in_us(const struct timeval *t)

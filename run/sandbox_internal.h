@@ -11,6 +11,7 @@
  *	shm.c          the file system of /dev/shm
  *	etc_files.c    /etc/hosts and /etc/resolv.conf
  *	target.c       finds or makes the mount points inside the image
+ *	chroot.c       instead of all these, where there are no namespaces; chroot_files.c
  *	exec.c         the workload: user, capabilities, filter, execve
  *	ids.c          users for a user namespace that knows one
  *	report.c       messages from the child to the caller
@@ -24,6 +25,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+struct buf;
 struct cgroup;
 struct err;
 
@@ -138,6 +140,10 @@ int mounts_kernel(struct box *b, struct err *err)
 int mounts_user(struct box *b, struct err *err) __attribute__((warn_unused_result));
 
 /* --- etc_files.c --- */
+#define ETC_FILE_MAX (256 * KIB)
+/* What is in /etc/hosts and /etc/resolv.conf; the limits of both are ETC_FILE_MAX. */
+int etc_contents(const struct box *b, struct buf *hosts, struct buf *resolv, struct err *err)
+	__attribute__((warn_unused_result));
 int etc_files(const struct box *b, struct err *err) __attribute__((warn_unused_result));
 
 /* --- rootfs.c --- */
@@ -146,6 +152,25 @@ int rootfs_pivot(const struct box *b, struct err *err) __attribute__((warn_unuse
 /* Changes to the working directory, which is made when missing. */
 int rootfs_chdir(const struct box *b, struct err *err) __attribute__((warn_unused_result));
 
+/* --- chroot.c: in place of init.c and mounts.c, where there are no namespaces --- */
+#define CHROOT_END SIGRTMAX /* to its init: end all of it */
+/* What is left of these capabilities. */
+uint64_t chroot_caps(uint64_t caps);
+/* ERR_UNSUPPORTED: it asks for something that takes a namespace or a mount. */
+int chroot_check(const struct run_spec *s, struct err *err) __attribute__((warn_unused_result));
+_Noreturn void chroot_main(struct box *b);
+
+/* --- chroot_files.c --- */
+struct chroot_files;
+/* Into b->root, and out again; take_back accepts NULL. */
+int chroot_place(const struct box *b, struct chroot_files **ret, struct err *err)
+	__attribute__((warn_unused_result));
+void chroot_take_back(struct chroot_files *f);
+
 /* --- init.c, exec.c --- */
+/* Blocks all signals, and is nobody's to trace. */
+int init_protect(struct err *err) __attribute__((warn_unused_result));
+/* The workload's descriptors, out of the way of 0, 1 and 2. */
+int init_collect_stdio(struct box *b, struct err *err) __attribute__((warn_unused_result));
 _Noreturn void init_main(struct box *b);
 _Noreturn void exec_workload(struct box *b);

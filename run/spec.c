@@ -11,6 +11,7 @@ void run_spec_init(struct run_spec *s)
 	memset(s, 0, sizeof(*s));
 	s->root.upper = s->root.work = -1;
 	s->in = s->out = s->errfd = -1;
+	s->uts_fd = s->ipc_fd = s->cgroupns_fd = s->net_fd = -1;
 	s->network = RUN_NETWORK_NONE;
 }
 
@@ -46,5 +47,9 @@ void run_spec_done(struct run_spec *s)
 	strv_done(&s->cap_add);
 	strv_done(&s->cap_drop);
 	free(s->seccomp_profile);
-	memset(s, 0, sizeof(*s));
+	mem_close_p(&s->uts_fd);
+	mem_close_p(&s->ipc_fd);
+	mem_close_p(&s->cgroupns_fd);
+	mem_close_p(&s->net_fd);
+	run_spec_init(s);
 }

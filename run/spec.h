@@ -58,6 +58,9 @@ struct run_spec {
 	struct strv groups; /* more of them, names or numbers */
 	char *hostname; /* NULL: "mica" */
 	bool host_uts; /* the host name is the host's; hostname is not used */
+	bool host_ipc, host_cgroupns; /* these namespaces are the host's */
+	int uts_fd, ipc_fd, cgroupns_fd, net_fd; /* to be joined, owned; -1: none. net_fd goes with
+	                                            RUN_NETWORK_HOST */
 	struct snapshot root; /* mounted inside the sandbox's mount namespace */
 	struct run_mount *mounts;
 	size_t n_mounts;
@@ -72,6 +75,7 @@ struct run_spec {
 	char *seccomp_profile; /* NULL: the default; "unconfined"; else a file in the containers'
 	                          JSON format */
 	bool no_new_privs;
+	bool chroot; /* without namespaces and mounts: chroot.c */
 	bool insecure; /* all capabilities, no filter, nothing masked or read-only */
 	uint64_t shm_size; /* 0: 64 MiB */
 	int in, out,

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/space.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/out.h"
+#include "run/mode.h"
+#include "run/spec.h"
+
+#define NO_USERNS "commands run in mica's own user namespace"
+
+const struct opt space_options[] = {
+	OPT_STRING(0, "cgroupns", struct space_args, cgroupns),
+	OPT_STRING(0, "ipc", struct space_args, ipc),
+	OPT_STRING(0, "isolation", struct space_args, isolation),
+	OPT_STRING(0, "pid", struct space_args, pid),
+	OPT_STRING(0, "userns", struct space_args, userns),
+	OPT_STRING(0, "uts", struct space_args, uts),
+	OPT_REFUSED_WHY(0, "userns-gid-map", NO_USERNS),
+	OPT_REFUSED_WHY(0, "userns-gid-map-group", NO_USERNS),
+	OPT_REFUSED_WHY(0, "userns-uid-map", NO_USERNS),
+	OPT_REFUSED_WHY(0, "userns-uid-map-user", NO_USERNS),
+	OPT_END,
+};
+
+/* The words are buildah's: oci and rootless are the one sandbox here. */
+static int apply_isolation(const char *text, struct run_spec *spec, struct err *err)
+{
+	const char *from = text ? "option '--isolation'" : "BUILDAH_ISOLATION";
+	if (!text)
+		text = getenv("BUILDAH_ISOLATION");
+	bool forced = mode_is() == MODE_CHROOT;
+	if (!text || !*text || !strcasecmp(text, "default")) {
+		spec->chroot = forced;
+		return 0;
+	}
+	if (!strcasecmp(text, "chroot")) {
+		if (mode_is() == MODE_SINGLE)
+			return err_set(err, ERR_UNSUPPORTED,
+				"%s: 'chroot' needs users other than this one: leave it out", from);
+		spec->chroot = true;
+		return 0;
+	}
+	if (strcasecmp(text, "oci") != 0 && strcasecmp(text, "rootless") != 0)
+		return err_set(err, ERR_INVALID,
+			"%s: '%s' is not one of 'oci', 'rootless', 'chroot'", from, text);
+	if (forced)
+		return err_set(err, ERR_UNSUPPORTED, "%s: '%s': %s", from, text, mode_reason());
+	return 0;
+}
+
+static bool is_private(const char *v)
+{
+	return !v || !*v || streq(v, "private") || streq(v, "container");
+}
+
+/* host, or the namespace of a file: PATH or ns:PATH */
+static int apply_namespace(
+	const char *option, const char *v, bool *ret_host, int *ret_fd, struct err *err)
+{
+	if (is_private(v))
+		return 0;
+	if (streq(v, "host")) {
+		*ret_host = true;
+		return 0;
+	}
+	const char *path = str_has_prefix(v, "ns:") ? v + 3 : v;
+	if (*path != '/')
+		return err_set(err, ERR_INVALID,
+			"option '--%s': '%s' is not one of 'private', 'host', '/PATH'", option, v);
+	*ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+	return *ret_fd < 0 ? err_sys(err, "option '--%s': cannot open '%s'", option, path) : 0;
+}
+
+int space_args_apply(const struct space_args *a, struct run_spec *spec, struct err *err)
+{
+	int r = apply_isolation(a->isolation, spec, err);
+	if (r == 0)
+		r = apply_namespace("ipc", a->ipc, &spec->host_ipc, &spec->ipc_fd, err);
+	if (r == 0)
+		r = apply_namespace("uts", a->uts, &spec->host_uts, &spec->uts_fd, err);
+	if (r == 0)
+		r = apply_namespace(
+			"cgroupns", a->cgroupns, &spec->host_cgroupns, &spec->cgroupns_fd, err);
+	if (r < 0)
+		return r;
+	if (!is_private(a->pid))
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--pid': '%s' is not supported: what a step starts ends with its "
+			"process namespace; known is 'private'",
+			a->pid);
+	if (a->userns && *a->userns && !streq(a->userns, "host"))
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--userns': '%s' is not supported: " NO_USERNS " ('host')",
+			a->userns);
+	return 0;
+}
+
+void space_warn(struct app *app, const struct run_spec *spec)
+{
+	if (!spec->chroot)
+		return;
+	bool forced = mode_is() == MODE_CHROOT;
+	out_warn(&app->out,
+		"isolation 'chroot'%s%s: steps share processes and network with what is around "
+		"them, and have no /proc and no mounts",
+		forced ? ", since " : "", forced ? mode_reason() : "");
+}

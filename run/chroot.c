@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A workload without namespaces and mounts, for containers and pods that allow neither: chroot(2),
+ * no_new_privs, Landlock, the seccomp filter, capabilities without those that lead out of a chroot,
+ * no descriptor of ours. Its init stays outside, adopts every descendant (PR_SET_CHILD_SUBREAPER)
+ * and ends them all when the workload ends, or when the caller does.
+ *
+ * What is missing: processes, network, host name, System V IPC and /proc are this machine's, or are
+ * not there at all.
+ */
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/landlock.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/proc.h"
+#include "run/cgroup.h"
+#include "run/sandbox_internal.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FAILED 125
+
+/* Those that a process without a mount namespace could leave the chroot by, or use on this machine's
+ * other processes. */
+#define NOT_IN_HERE                                                                                \
+	(1ULL << CAP_SYS_CHROOT | 1ULL << CAP_MKNOD | 1ULL << CAP_SYS_PTRACE |                     \
+		1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SYS_MODULE | 1ULL << CAP_SYS_RAWIO |           \
+		1ULL << CAP_DAC_READ_SEARCH | 1ULL << CAP_SYS_BOOT | 1ULL << CAP_KILL |            \
+		1ULL << CAP_NET_ADMIN | 1ULL << CAP_NET_RAW | 1ULL << CAP_SYS_TIME |               \
+		1ULL << CAP_SYSLOG | 1ULL << CAP_SYS_RESOURCE)
+
+uint64_t chroot_caps(uint64_t caps)
+{
+	return caps & ~NOT_IN_HERE;
+}
+
+int chroot_check(const struct run_spec *s, struct err *err)
+{
+	static const char need[] = "isolation 'chroot' has no mounts";
+	if (s->insecure)
+		return err_set(err, ERR_UNSUPPORTED,
+			"isolation 'chroot' cannot run 'RUN --security=insecure': nothing else "
+			"would be left between the command and this machine");
+	if (s->network == RUN_NETWORK_NONE)
+		return err_set(err, ERR_UNSUPPORTED,
+			"isolation 'chroot' cannot take the network away: leave out "
+			"'--network=none'");
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (s->mounts[i].kind != RUN_MOUNT_FILE)
+			return err_set(err, ERR_UNSUPPORTED,
+				"%s, so there is none on '%s'; of 'RUN --mount' it knows "
+				"'type=secret', and COPY brings files",
+				need, s->mounts[i].target);
+	return 0;
+}
+
+/* --- the end of all that it started --- */
+
+static bool is_child(const char *pid)
+{
+	char path[64];
+	AUTO_FREE char *text = NULL;
+	struct err ignored = ERR_INIT;
+	size_t n;
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
+	if (fs_read_file(AT_FDCWD, path, 64 * KIB, &text, &n, &ignored) < 0)
+		return false;
+	/* proc_pid_stat(5): after the command's ')' come state and parent */
+	const char *s = strrchr(text, ')');
+	return s && strlen(s) > 4 && strtol(s + 4, NULL, 10) == getpid();
+}
+
+static void kill_children(void)
+{
+	DIR *dir = opendir("/proc");
+	const struct dirent *d;
+	while (dir && (d = readdir(dir)))
+		if (isdigit((unsigned char)d->d_name[0]) && is_child(d->d_name))
+			(void)kill((pid_t)strtol(d->d_name, NULL, 10), SIGKILL);
+	if (dir)
+		closedir(dir);
+}
+
+/* Children of the killed become ours, until there are none. */
+static void kill_all(void)
+{
+	for (;;) {
+		kill_children();
+		pid_t pid = waitpid(-1, NULL, 0);
+		if (pid < 0 && errno == ECHILD)
+			return;
+	}
+}
+
+static _Noreturn void watch(pid_t workload)
+{
+	sigset_t all;
+	sigfillset(&all);
+	for (;;) {
+		siginfo_t info;
+		int how;
+		pid_t pid;
+		if (sigwaitinfo(&all, &info) < 0)
+			continue;
+		if (info.si_signo == CHROOT_END) {
+			kill_all();
+			_exit(128 + SIGKILL);
+		}
+		if (info.si_signo != SIGCHLD) {
+			(void)kill(workload, info.si_signo);
+			continue;
+		}
+		while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
+			if (pid != workload)
+				continue;
+			kill_all();
+			_exit(proc_status(how));
+		}
+	}
+}
+
+/* --- the way in --- */
+
+static int open_terminal(struct box *b, struct err *err)
+{
+	AUTO_FD int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0)
+		return err_sys(err, "cannot open a terminal");
+	b->terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (b->terminal < 0 || report_terminal(b->report, master) < 0)
+		return err_sys(err, "cannot open a terminal");
+	return 0;
+}
+
+static int prepare(struct box *b, struct err *err)
+{
+	struct pollfd p = {.fd = b->report, .events = 0};
+	int r = init_protect(err);
+	if (r < 0)
+		return r;
+	/* its descendants too are to end when the caller does: so not by SIGKILL */
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
+		prctl(PR_SET_PDEATHSIG, CHROOT_END, 0, 0, 0) < 0)
+		return err_sys(err, "cannot tie the workload to its caller");
+	if (poll(&p, 1, 0) < 0 || p.revents & POLLHUP)
+		_exit(FAILED);
+	r = cgroup_join(b->cgroup, err);
+	if (r == 0)
+		r = user_resolve(b->root, b->spec->user, &b->user, err);
+	if (r == 0)
+		r = user_add_groups(b->root, &b->spec->groups, &b->user, err);
+	if (r == 0 && b->spec->tty)
+		r = open_terminal(b, err);
+	b->dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return r == 0 ? init_collect_stdio(b, err) : r;
+}
+
+/* In the workload: nothing outside can be opened after this. */
+static int enter(const struct box *b, struct err *err)
+{
+	/* a killed init has killed nobody */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return err_sys(err, "cannot tie the workload to its init");
+	if (landlock_confine(b->root, LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_EXECUTE, err) < 0)
+		return err->code;
+	if (fchdir(b->root) < 0 || chroot(".") < 0 || chdir("/") < 0)
+		return err_sys(err, "cannot change the root");
+	return rootfs_chdir(b, err);
+}
+
+_Noreturn void chroot_main(struct box *b)
+{
+	struct err err = ERR_INIT;
+	pid_t pid = -1;
+	if (prepare(b, &err) == 0 && (pid = fork()) < 0)
+		(void)err_sys(&err, "cannot start the workload");
+	if (pid == 0) {
+		if (enter(b, &err) == 0)
+			exec_workload(b);
+		(void)report_error(b->report, &err);
+		_exit(FAILED);
+	}
+	if (pid < 0) {
+		(void)report_error(b->report, &err);
+		_exit(FAILED);
+	}
+	if (proc_close_fds(0, ~0U) < 0)
+		_exit(FAILED);
+	watch(pid);
+}
