@@ -14,14 +14,9 @@
 #include <unistd.h>
 
 #define OWN OWNER_ATTRIBUTES "owner"
-#define OTHERS OWNER_ATTRIBUTES "owners"
-#define OTHERS_MAX (64 * KIB) /* XATTR_SIZE_MAX of the kernel */
+#define SAID 4102444800LL /* 2100-01-01 */
 #define TEXT_MAX 32 /* "4294967295:4294967295" */
 #define OPEN_FLAGS (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-
-struct other {
-	uint32_t hash, uid, gid;
-};
 
 bool owner_is_kept(void)
 {
@@ -74,70 +69,32 @@ static int write_own(int fd, uid_t uid, gid_t gid, bool always)
 
 /* --- of what has no attributes --- */
 
-static uint32_t hash_of(const char *name)
-{
-	uint32_t h = 0x811c9dc5u; /* FNV-1a */
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * 0x01000193u;
-	return h;
-}
+/* A group that is no number of nanoseconds cannot be kept; nobody has one. */
+#define NS_MAX 999999999u
 
-/* The entries, with room for one more; to be freed. */
-static struct other *read_others(int dirfd, size_t *ret_n)
+static bool read_other(const struct stat *st, uid_t *uid, gid_t *gid)
 {
-	*ret_n = 0;
-	struct other *all = xmalloc(OTHERS_MAX + sizeof(*all));
-	ssize_t n = fgetxattr(dirfd, OTHERS, all, OTHERS_MAX);
-	if (n < 0 && errno == EBADF) {
-		char path[64];
-		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dirfd);
-		n = getxattr(path, OTHERS, all, OTHERS_MAX);
-	}
-	if (n > 0)
-		*ret_n = (size_t)n / sizeof(*all);
-	return all;
-}
-
-static struct other *find_other(struct other *all, size_t n, const char *name)
-{
-	uint32_t h = hash_of(name);
-	for (size_t i = 0; i < n; i++)
-		if (all[i].hash == h)
-			return &all[i];
-	return NULL;
-}
-
-static int write_other(int dirfd, const char *name, uid_t uid, gid_t gid, bool always)
-{
-	size_t n;
-	AUTO_FREE struct other *all = read_others(dirfd, &n);
-	struct other *o = find_other(all, n, name);
-	if (!o) {
-		if ((uid == 0 || uid == (uid_t)-1) && (gid == 0 || gid == (gid_t)-1) && !always)
-			return 0;
-		o = &all[n++];
-		*o = (struct other){.hash = hash_of(name)};
-	}
-	if (uid != (uid_t)-1)
-		o->uid = uid;
-	if (gid != (gid_t)-1)
-		o->gid = gid;
-	if (fsetxattr(dirfd, OTHERS, all, n * sizeof(*all), 0) < 0 && errno != ENOSPC &&
-		errno != E2BIG && errno != ERANGE)
-		return -1;
-	return 0;
-}
-
-static bool read_other(int dirfd, const char *name, uid_t *uid, gid_t *gid)
-{
-	size_t n;
-	AUTO_FREE struct other *all = read_others(dirfd, &n);
-	const struct other *o = find_other(all, n, name);
-	if (!o)
+	int64_t sec = st->st_atim.tv_sec - SAID;
+	if (sec < 0 || sec > UINT32_MAX)
 		return false;
-	*uid = o->uid;
-	*gid = o->gid;
+	*uid = (uid_t)sec;
+	*gid = (gid_t)st->st_atim.tv_nsec;
 	return true;
+}
+
+static int write_other(
+	int dirfd, const char *name, const struct stat *st, uid_t uid, gid_t gid, bool always)
+{
+	uid_t was_uid = 0;
+	gid_t was_gid = 0;
+	bool said = read_other(st, &was_uid, &was_gid);
+	uid = uid == (uid_t)-1 ? was_uid : uid;
+	gid = gid == (gid_t)-1 ? was_gid : gid;
+	if (uid == 0 && gid == 0 && !always && !said)
+		return 0;
+	const struct timespec times[2] = {
+		{SAID + (int64_t)uid, gid > NS_MAX ? NS_MAX : gid}, {.tv_nsec = UTIME_OMIT}};
+	return utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW);
 }
 
 /* --- both --- */
@@ -160,7 +117,7 @@ static int say_at(int dirfd, const char *name, uid_t uid, gid_t gid, bool always
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
 	if (!has_attributes(st.st_mode))
-		return write_other(dirfd, name, uid, gid, always);
+		return write_other(dirfd, name, &st, uid, gid, always);
 	AUTO_FD int fd = openat(dirfd, name, OPEN_FLAGS);
 	return fd < 0 ? -1 : write_own(fd, uid, gid, always);
 }
@@ -190,9 +147,10 @@ int owner_stat(int fd, struct stat *ret)
 	struct stat st;
 	if (fstat(fd, &st) < 0)
 		return -1;
-	if (owner_is_kept() && has_attributes(st.st_mode)) {
+	if (owner_is_kept()) {
 		st.st_uid = st.st_gid = 0;
-		(void)read_own(fd, &st.st_uid, &st.st_gid);
+		(void)(has_attributes(st.st_mode) ? read_own(fd, &st.st_uid, &st.st_gid)
+						  : read_other(&st, &st.st_uid, &st.st_gid));
 	}
 	*ret = st;
 	return 0;
@@ -204,7 +162,7 @@ void owner_fill_at(int dirfd, const char *name, struct stat *st)
 		return;
 	st->st_uid = st->st_gid = 0;
 	if (!has_attributes(st->st_mode)) {
-		(void)read_other(dirfd, name, &st->st_uid, &st->st_gid);
+		(void)read_other(st, &st->st_uid, &st->st_gid);
 		return;
 	}
 	/* a file that we may not read is not ours: the context of a build */
@@ -228,7 +186,8 @@ bool owner_is_said(int fd)
 
 bool owner_is_said_at(int dirfd, const char *name)
 {
+	struct stat st;
 	uid_t uid;
 	gid_t gid;
-	return read_other(dirfd, name, &uid, &gid);
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && read_other(&st, &uid, &gid);
 }

@@ -4,10 +4,10 @@
  * file system cannot say it: there every file is ours, and what is to be said is kept in extended
  * attributes beside it. Everywhere else these are fstat(2) and fchown(2).
  *
- * Of files and directories, "UID:GID" in `user.mica.owner`; none: 0:0. Links, devices and fifos
- * cannot have such an attribute: their directory has `user.mica.owners`, entries of three 32-bit
- * numbers: hash of the name, UID, GID. One that finds no room there (ext4 has 4 KiB) is root's.
- * Neither attribute ever travels.
+ * Of files and directories, "UID:GID" in the attribute `user.mica.owner`; none: 0:0. Links, devices
+ * and fifos cannot have such attributes, but they have a time of access that nobody needs: UID
+ * seconds after the year 2100 and GID nanoseconds (a time to come is not changed by reading). It is
+ * copied with the file, and a new file of the same name has none. Neither ever travels.
  */
 #pragma once
 #include <stdbool.h>
@@ -29,7 +29,7 @@ int owner_stat_at(int dirfd, const char *name, struct stat *ret)
 	__attribute__((warn_unused_result));
 /* st is what fstatat(2) said of this: puts its owner in. */
 void owner_fill_at(int dirfd, const char *name, struct stat *st);
-/* Has it been said whose it is? Of a file or directory, fd is not an O_PATH one. */
+/* Has it been said whose it is? fd: of a file or directory, not an O_PATH one; _at: of the others. */
 bool owner_is_said(int fd);
 bool owner_is_said_at(int dirfd, const char *name);
 /* The same as owner_set(), and says so of root's too: for who looks at owner_is_said(). */

@@ -216,7 +216,8 @@ static int copy_special(
 		return err_sys(err, "cannot set the owner of '%s'", name);
 	if (!S_ISLNK(st->st_mode) && fchmodat(to_dir, name, copy_mode(c, st), 0) < 0)
 		return err_sys(err, "cannot set the mode of '%s'", name);
-	struct timespec times[2] = {st->st_mtim, st->st_mtim};
+	/* the time of access may say who the owner is: base/owner.h */
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st->st_mtim};
 	if (utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, "cannot set the times of '%s'", name);
 	return 0;

@@ -105,7 +105,8 @@ static int copy_other(int from, const char *name, int to, const struct stat *st,
 	struct err *err)
 {
 	char target[PATH_MAX];
-	const struct timespec times[2] = {st->st_mtim, st->st_mtim};
+	const struct timespec times[2] = {
+		{.tv_nsec = UTIME_OMIT}, st->st_mtim}; /* see base/owner.h */
 	int r;
 	if (S_ISLNK(st->st_mode)) {
 		ssize_t n = readlinkat(from, name, target, sizeof(target) - 1);

@@ -186,6 +186,7 @@ _Noreturn void chroot_main(struct box *b)
 {
 	struct err err = ERR_INIT;
 	pid_t pid = -1;
+	init_forget_arguments();
 	if (prepare(b, &err) == 0 && (pid = fork()) < 0)
 		(void)err_sys(&err, "cannot start the workload");
 	if (pid == 0) {

@@ -30,7 +30,7 @@
  * /proc/1/environ read them (CVE-2021-3602). Not being dumpable protects the environment from all
  * but CAP_SYS_PTRACE, and the arguments from nobody: overwrite both.
  */
-static void forget_arguments(void)
+void init_forget_arguments(void)
 {
 	char text[2048];
 	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
@@ -121,7 +121,7 @@ static int resolve_user(struct box *b, struct err *err)
 static int build_box(struct box *b, struct err *err)
 {
 	/* first, while /proc is still the host's and readable */
-	forget_arguments();
+	init_forget_arguments();
 	int r = prepare_process(b, err);
 	/* the cgroup before its namespace, the net namespace before sysfs, which shows it */
 	if (r == 0)
@@ -262,7 +262,7 @@ static pid_t start_as_pid1(struct box *b, int *ret_status, struct err *err)
 {
 	/* the host's, before the child changes the root of us both */
 	AUTO_FD int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	forget_arguments();
+	init_forget_arguments();
 	if (prepare_process(b, err) < 0)
 		return -1;
 	if (unshare(CLONE_NEWPID) < 0) {

@@ -168,6 +168,8 @@ int chroot_place(const struct box *b, struct chroot_files **ret, struct err *err
 void chroot_take_back(struct chroot_files *f);
 
 /* --- init.c, exec.c --- */
+/* Arguments and environment of the caller, of which we are a copy. */
+void init_forget_arguments(void);
 /* Blocks all signals, and is nobody's to trace. */
 int init_protect(struct err *err) __attribute__((warn_unused_result));
 /* The workload's descriptors, out of the way of 0, 1 and 2. */

@@ -148,7 +148,7 @@ sample() {
 @test "a container that is mounted in another namespace is not mounted twice" {
 	umica from -q --name c busybox
 	mkfifo go
-	chown micatest go
+	chown "$MICA_USER" go
 	as_user "$MICA_BIN" unshare sh -c "$MICA_BIN mount c; timeout 20 cat go >/dev/null; echo seen >\$($MICA_BIN mount c)/seen" >log 2>&1 3>&- &
 	pid=$!
 	wait_for 10 test -s log

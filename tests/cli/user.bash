@@ -17,17 +17,28 @@ user_setup() {
 		}
 		grep -q "^$MICA_USER:" /etc/subuid || usermod --add-subuids 700000-765535 --add-subgids 700000-765535 $MICA_USER
 	done
+	user_env
+}
+
+# $MICA_USER, by name or by number, has $D.
+user_env() {
+	local group=""
+	[[ $MICA_USER == *[!0-9]* ]] || group=$MICA_USER
 	mkdir -p "$D/home" "$D/run"
-	chown -R $MICA_USER: "$D"
+	chown -R "$MICA_USER:$group" "$D"
 	chmod 755 "$D"
 	export USER_ENV="HOME=$D/home XDG_RUNTIME_DIR=$D/run CONTAINERS_REGISTRIES_CONF=$CONTAINERS_REGISTRIES_CONF REGISTRY_AUTH_FILE=$D/auth.json PATH=$PATH LC_ALL=C.UTF-8 NO_COLOR=1 TZ=UTC"
 	echo '{}' >"$D/auth.json"
-	chown $MICA_USER "$D/auth.json"
+	chown "$MICA_USER" "$D/auth.json"
 }
 
 as_user() { # COMMAND...
 	# shellcheck disable=SC2086 # a list of settings
-	(cd "$D" && setpriv --reuid "$MICA_USER" --regid "$MICA_USER" --init-groups env -i $USER_ENV ${SOURCE_DATE_EPOCH:+SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH} "$@")
+	(cd "$D" && setpriv --reuid "$MICA_USER" --regid "$MICA_USER" "$(user_groups)" env -i $USER_ENV ${SOURCE_DATE_EPOCH:+SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH} "$@")
+}
+
+user_groups() {
+	[[ $MICA_USER == *[!0-9]* ]] && echo --init-groups || echo --clear-groups
 }
 
 # The same in the directory and with the variables of the test.

@@ -1,0 +1,406 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What mica promises, in the way of working that MICA_MODE names: root, subids, single or chroot. tests/tools/isolation-table.py makes the table of
+# docs/isolation.md from the names of the tests and from the lines above them: "# single: why it is otherwise there".
+load ../cli/lib.bash
+load ../cli/user.bash
+
+: "${MICA_MODE:=root}"
+
+setup_file() {
+	file_setup registry busybox
+	owners_setup
+}
+
+teardown() {
+	test_teardown
+}
+
+setup() {
+	test_setup
+	case $MICA_MODE in
+	subids) user_setup ;;
+	single) # somebody whom no file knows
+		MICA_USER=64997
+		user_env
+		;;
+	chroot) export BUILDAH_ISOLATION=chroot ;;
+	esac
+	network=none
+	[ "$MICA_MODE" != chroot ] || network=host
+	mkdir ctx
+}
+
+teardown_file() {
+	user_teardown
+	file_teardown
+}
+
+m() {
+	[ -z "${MICA_USER:-}" ] || chown -R "$MICA_USER:$MICA_USER" "$D/ctx"
+	case $MICA_MODE in
+	subids | single) umica "$@" ;;
+	*) mica "$@" ;;
+	esac
+}
+
+# A build without more network than it needs.
+build() {
+	m build -q --network=$network "$@" ctx
+}
+
+run_in() { # IMAGE COMMAND...
+	m run --rm --network=$network "$@"
+}
+
+is() { # MODE...
+	[[ " $* " == *" $MICA_MODE "* ]]
+}
+
+# Owners and modes as they are in an image, whatever they look like from within.
+listed() { # IMAGE PATH...
+	local image=$1
+	shift
+	m build -q --network=$network -o type=tar,dest=- -f - "$D/ctx" <<<"FROM $image" | tar --numeric-owner -tvf - | awk '{print $6, $1, $2}' | sort >"$D/all"
+	local path
+	for path; do
+		grep "^$path " "$D/all"
+	done
+}
+
+# docker.io/library/owners: a layer with everything that a layer can say of a file.
+owners_setup() {
+	python3 - "$T/owners.tar" <<-'END'
+		import sys, tarfile, io
+		tar = tarfile.open(sys.argv[1], "w", format=tarfile.PAX_FORMAT)
+		def add(name, type=tarfile.REGTYPE, uid=0, gid=0, mode=0o644, link="", data=b"", pax=None):
+		    t = tarfile.TarInfo(name)
+		    t.type, t.uid, t.gid, t.mode, t.linkname, t.size, t.mtime = type, uid, gid, mode, link, len(data), 1767225600
+		    t.pax_headers = pax or {}
+		    tar.addfile(t, io.BytesIO(data))
+		add("o", tarfile.DIRTYPE, 1000, 50, 0o2775)
+		add("o/f", uid=1000, gid=1000, mode=0o4755, data=b"x")
+		add("o/hard", tarfile.LNKTYPE, 1000, 1000, 0o4755, "o/f")
+		add("o/link", tarfile.SYMTYPE, 5, 6, 0o777, "f")
+		add("o/fifo", tarfile.FIFOTYPE, 7, 8, 0o600)
+		add("o/big", uid=65000, gid=60000, data=b"y")
+		cap = b"\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+		add("o/cap", mode=0o755, data=b"z", pax={"SCHILY.xattr.security.capability": cap.decode("latin-1"), "SCHILY.xattr.user.own": "mine"})
+		tar.close()
+	END
+	mkdir "$T/owners.rootfs"
+	busybox_rootfs "$T/owners.rootfs"
+	plain_tar "$T/base.tar" "$T/owners.rootfs"
+	make_layout "$T/owners" '{"Env":["PATH=/usr/bin:/bin"],"Cmd":["sh"]}' "$T/base.tar" "$T/owners.tar"
+	to_registry "$T/owners" library/owners:latest
+	rm -r "$T/owners.rootfs" "$T/owners" "$T"/*.tar
+}
+
+@test "an image's owners, modes and links are those that it came with" {
+	m pull -q owners
+	[ "$(listed owners o/ o/f o/link o/fifo o/big)" = 'o/ drwxrwsr-x 1000/50
+o/f -rwsr-xr-x 1000/1000
+o/link lrwxrwxrwx 5/6
+o/fifo prw------- 7/8
+o/big -rw-r--r-- 65000/60000' ]
+	grep -q '^o/hard hrwsr-xr-x' all
+	m fsck
+}
+
+@test "an image goes to a registry and comes back the same" {
+	m pull -q owners
+	before=$(m images -q --no-trunc owners)
+	m push -q owners "docker://$REG/$MICA_MODE/owners"
+	m rmi owners
+	m pull -q "$REG/$MICA_MODE/owners"
+	[ "$(m images -q --no-trunc "$REG/$MICA_MODE/owners")" = "$before" ]
+	m fsck
+}
+
+@test "COPY --chown gives files, directories and links their owner" {
+	mkdir ctx/d && echo x >ctx/d/f && ln -s f ctx/d/l
+	containerfile <<<$'FROM busybox\nCOPY --chown=app:50 d /d\nFROM busybox\nCOPY --from=0 /d /e'
+	build -t t
+	[ "$(listed t e/ e/f e/l)" = $'e/ drwxr-xr-x 0/0\ne/f -rw-r--r-- 1000/50\ne/l lrwxrwxrwx 1000/50' ]
+}
+
+@test "chown in RUN succeeds, and the layer has the owner" {
+	containerfile <<-'END'
+		FROM owners
+		RUN touch /f && mkdir /d && ln -s f /l && chown 77:88 /f && chown app:staff /d && chown -h 5:6 /l && chown 0:0 /o/f
+		RUN echo more >>/f && chown :99 /d
+	END
+	build -t t
+	[ "$(listed t f l o/f)" = 'f -rw-r--r-- 77/88
+l lrwxrwxrwx 5/6
+o/f -rwxr-xr-x 0/0' ]
+	# busybox gives back the owner that it has seen
+	is single && owner=0 || owner=1000
+	[ "$(listed t d/)" = "d/ drwxr-xr-x $owner/99" ]
+	m fsck
+}
+
+# single: every file is shown as root's
+@test "RUN sees who owns a file" {
+	m pull -q owners
+	is single && want=0:0 || want=1000:50
+	[ "$(run_in owners stat -c %u:%g /o)" = $want ]
+}
+
+@test "USER is who it says, with its groups, and owns what it makes" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN touch /root-made
+		USER app
+		RUN id -u >/tmp/u; id -g >/tmp/g; id -G >/tmp/groups; mkdir /tmp/d; ln -s x /tmp/l; touch /tmp/d/x
+		USER 1234:55
+		RUN touch /tmp/numeric
+	END
+	build -t t
+	[ "$(run_in t cat /tmp/u /tmp/g)" = $'1000\n1000' ]
+	[ "$(run_in t cat /tmp/groups | tr ' ' '\n' | sort -n | tr '\n' ' ')" = '50 1000 ' ]
+	[ "$(listed t root-made tmp/u tmp/d/ tmp/l tmp/d/x tmp/numeric | awk '{print $3}' | tr '\n' ' ')" = '0/0 1000/1000 1000/1000 1000/1000 1000/1000 1234/55 ' ]
+}
+
+@test "programs become another user, and their children are that one" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN su app -c 'id -u; sh -c "id -ru"' >/ids
+	END
+	build -t t
+	[ "$(run_in t cat /ids)" = $'1000\n1000' ]
+}
+
+# single: the kernel knows one user, whose all files are
+@test "who is not root cannot change root's files" {
+	containerfile <<<$'FROM busybox\nUSER app\nRUN ! touch /bin/new'
+	if is single; then
+		! build -t t || fail "it can"
+	else
+		build -t t
+	fi
+}
+
+@test "who is not root cannot give files away" {
+	containerfile <<<$'FROM busybox\nUSER app\nRUN touch /tmp/x && ! chown 0 /tmp/x && chown app:staff /tmp/x'
+	build -t t
+	[ "$(listed t tmp/x)" = 'tmp/x -rw-r--r-- 1000/50' ]
+}
+
+# subids: only root of a machine may
+# single: only root of a machine may
+# chroot: it could be opened
+@test "mknod makes devices in a layer" {
+	containerfile <<<$'FROM busybox\nRUN mknod /n c 1 3'
+	if is root; then
+		build -t t
+		[ "$(listed t n)" = 'n crw-r--r-- 0/0' ]
+	else
+		! build -t t || fail "it does"
+	fi
+}
+
+@test "mkfifo works, and fifos have owners" {
+	containerfile <<<$'FROM busybox\nRUN mkfifo /p && chown 9:9 /p'
+	build -t t
+	[ "$(listed t p)" = 'p prw-r--r-- 9/9' ]
+}
+
+@test "deleted files and replaced directories stay so" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN mkdir -p /d/sub && touch /d/sub/a /d/b
+		RUN rm /d/b && rm -r /d/sub && mkdir /d/sub && touch /d/sub/new && rm /bin/vi
+	END
+	build -t t
+	[ "$(run_in t sh -c 'find /d; ls /bin/vi 2>/dev/null | wc -l')" = $'/d\n/d/sub\n/d/sub/new\n0' ]
+	m fsck
+}
+
+@test "an image has the digest that root's has" {
+	export SOURCE_DATE_EPOCH=1700000000
+	mkdir ctx/d && echo x >ctx/d/f && ln -s f ctx/d/l
+	touch -d @1700000000 -h ctx/d/f ctx/d/l ctx/d
+	containerfile <<-'END'
+		FROM owners
+		COPY --chown=app:staff d /d
+		RUN touch -d @1600000000 /f /o/f && mkdir /e && chown 77:88 /f /e && touch -d @1600000000 /e
+		RUN rm -r /o/big && chown 3:4 /d/f && touch -d @1600000000 /o
+		USER app
+		RUN touch -d @1600000000 /tmp/x
+	END
+	digest=$(build --rewrite-timestamp -t t)
+	[ "$digest" = "$(BUILDAH_ISOLATION='' mica --root "$D/root-store" build -q --network=none --rewrite-timestamp -t t ctx)" ]
+}
+
+@test "a secret is there for one step and in no layer" {
+	echo hush >ctx/s
+	containerfile <<<$'FROM busybox\nRUN --mount=type=secret,id=s,uid=1000,mode=0440 cat /run/secrets/s >/seen; ls -n /run/secrets/s >/how\nRUN ! test -e /run/secrets'
+	build -t t --secret id=s,src=ctx/s
+	[ "$(run_in t cat /seen)" = hush ]
+	[[ "$(run_in t cat /how)" == -r--r-----* ]]
+	[ "$(grep -c secrets all 2>/dev/null || true)" != 1 ]
+}
+
+# chroot: refused, there are no mounts
+@test "cache, bind and tmpfs mounts" {
+	echo data >ctx/f
+	containerfile <<<$'FROM busybox\nRUN --mount=type=cache,target=/c --mount=type=bind,source=f,target=/b --mount=type=tmpfs,target=/t cat /b >/c/kept; touch /t/x; cp /c/kept /seen'
+	if is chroot; then
+		run --separate-stderr m build -q -t t ctx
+		[ "$status" = 125 ]
+		[[ "$stderr" == *"isolation 'chroot' has no mounts"* ]]
+	else
+		build -t t
+		[ "$(run_in t cat /seen)" = data ]
+	fi
+}
+
+# chroot: refused, the network is that of what is around it
+@test "without a network there is a loopback interface and nothing else" {
+	m pull -q busybox
+	if is chroot; then
+		run --separate-stderr m run --rm --network=none busybox true
+		[ "$status" = 125 ]
+		[[ "$stderr" == *"cannot take the network away"* ]]
+	else
+		[ "$(m run --rm --network=none busybox ip -o link | awk '{print $2}')" = lo: ]
+		m run --rm --network=none busybox sh -c 'ip addr show lo | grep -q "inet 127.0.0.1"'
+	fi
+}
+
+# chroot: the network is that of what is around it
+@test "a network of its own" {
+	[ -c /dev/net/tun ] || skip "no /dev/net/tun on this machine: a user-mode network needs it"
+	[ "$(stat -c %a /dev/net/tun)" != 600 ] || chmod 666 /dev/net/tun
+	m pull -q busybox
+	if is chroot; then
+		m run --rm --network=private busybox true
+	else
+		[ "$(m run --rm --network=private busybox ls /sys/class/net | grep -cv '^lo$')" = 1 ]
+	fi
+}
+
+@test "the host's network" {
+	m pull -q busybox
+	printf 'reached\n' >answer
+	python3 -u -c 'import http.server; s = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler); print(s.server_port, flush=True); s.handle_request()' >port 2>/dev/null 3>&- &
+	wait_for 10 test -s port
+	[ "$(m run --rm --network=host busybox wget -qO- "http://127.0.0.1:$(cat port)/answer")" = reached ]
+}
+
+@test "/etc/hosts and /etc/resolv.conf are the step's, and in no layer" {
+	containerfile <<<$'FROM busybox\nRUN grep -q "10.9.8.7.*elsewhere" /etc/hosts && test -e /etc/resolv.conf'
+	build --add-host elsewhere:10.9.8.7 -t t
+	listed t etc/passwd
+	! grep -E '^etc/(hosts|resolv.conf) ' all || fail "they are"
+	# and one that the image has is as it was
+	containerfile <<<$'FROM busybox\nCOPY hosts /etc/hosts\nRUN grep -q elsewhere /etc/hosts'
+	echo own >ctx/hosts
+	build --add-host elsewhere:10.9.8.7 -t u
+	m run --rm --network=$network --no-hosts u cat /etc/hosts >hosts.is
+	[ "$(cat hosts.is)" = own ]
+}
+
+# chroot: it is an empty directory
+@test "/proc is there, and shows the step's processes only" {
+	m pull -q busybox
+	if is chroot; then
+		[ -z "$(run_in busybox ls /proc)" ]
+	else
+		[ "$(run_in busybox sh -c 'echo /proc/[0-9]* | wc -w')" -le 3 ]
+	fi
+}
+
+@test "a step signals nobody outside of it" {
+	[ "$MICA_MODE" != chroot ] || [ "$(landlock_abi)" -ge 6 ] || skip "this kernel's Landlock does not know signals (Linux 6.12)"
+	m pull -q busybox
+	sleep 60 3>&- &
+	pid=$!
+	[ -z "${MICA_USER:-}" ] || {
+		kill $pid
+		setpriv --reuid "$MICA_USER" --regid "$MICA_USER" --clear-groups sleep 60 3>&- &
+		pid=$!
+	}
+	run run_in busybox kill -9 $pid
+	kill -0 $pid
+	kill $pid
+}
+
+landlock_abi() {
+	python3 -c 'import ctypes; print(ctypes.CDLL(None).syscall(444, 0, 0, 1))'
+}
+
+@test "what a step leaves running ends with it" {
+	m pull -q busybox
+	seconds=$((RANDOM + 100000))
+	run_in busybox sh -c "sleep $seconds & (setsid sh -c 'trap \"\" TERM HUP; sleep $seconds' &); true"
+	wait_for 5 nobody_sleeps $seconds
+}
+
+nobody_sleeps() {
+	! pgrep -f "^sleep $1" >/dev/null
+}
+
+@test "a command that is interrupted leaves nothing running" {
+	m pull -q busybox
+	seconds=$((RANDOM + 100000))
+	m run --rm --network=$network busybox sh -c "setsid sleep $seconds & echo up; sleep $seconds" >up 2>/dev/null 3>&- &
+	wait_for 10 grep -q up up
+	pkill -9 -f "^$MICA_BIN.*sleep $seconds" || true
+	wait_for 5 nobody_sleeps $seconds
+}
+
+@test "the status of a command is mica's" {
+	m pull -q busybox
+	run run_in busybox sh -c 'exit 7'
+	[ "$status" = 7 ]
+	run run_in busybox sh -c 'sh -c "kill -TERM \$\$"; exit $?'
+	[ "$status" = 143 ]
+	run -127 run_in busybox nothing-of-this-name
+}
+
+@test "a ulimit holds" {
+	m pull -q busybox
+	[ "$(run_in --ulimit nofile=77:77 busybox sh -c 'ulimit -n')" = 77 ]
+}
+
+@test "capabilities that lead out are not there, and system calls are filtered" {
+	m pull -q busybox
+	run run_in busybox mount -t tmpfs none /tmp
+	[ "$status" != 0 ]
+	run run_in busybox unshare -m true
+	[ "$status" != 0 ]
+	is chroot || run_in busybox grep -q '^Seccomp:.2' /proc/self/status
+	! is chroot || ! run_in busybox chroot / true || fail "chroot is allowed"
+}
+
+@test "a working container keeps what is done in it, and is committed" {
+	m from -q --name c owners
+	m run --network=$network c -- sh -c 'echo x >/new && chown 12:13 /new'
+	m run --network=$network --user app c -- touch /tmp/mine
+	m copy -q --chown 14:15 c ctx /ctx
+	m commit -q --rm c made
+	[ "$(listed made new tmp/mine ctx/ o/f)" = 'new -rw-r--r-- 12/13
+tmp/mine -rw-r--r-- 1000/1000
+ctx/ drwxr-xr-x 14/15
+o/f -rwsr-xr-x 1000/1000' ]
+	m fsck
+}
+
+@test "layers that are made one keep their owners" {
+	containerfile <<<$'FROM owners\nRUN touch /f && chown 77:88 /f'
+	build --squash-all -t t
+	[ "$(listed t f o/f o/link)" = $'f -rw-r--r-- 77/88\no/f -rwsr-xr-x 1000/1000\no/link lrwxrwxrwx 5/6' ]
+	m fsck
+}
+
+@test "snapshots that are copies give the same layers" {
+	containerfile <<<$'FROM owners\nRUN chown 3:4 /o/big && rm /o/link && chown 5:8 /o/fifo && touch /f && chown 6:7 /f'
+	m --storage-driver=copy build -q --network=$network -t t ctx
+	[ "$(listed t f o/big o/f o/fifo)" = 'f -rw-r--r-- 6/7
+o/big -rw-r--r-- 3/4
+o/f -rwsr-xr-x 1000/1000
+o/fifo prw------- 5/8' ]
+	m fsck
+}
