@@ -29,7 +29,8 @@ int owner_stat_at(int dirfd, const char *name, struct stat *ret)
 	__attribute__((warn_unused_result));
 /* st is what fstatat(2) said of this: puts its owner in. */
 void owner_fill_at(int dirfd, const char *name, struct stat *st);
-/* Has it been said whose it is? fd: of a file or directory, not an O_PATH one; _at: of the others. */
+/* Has it been said whose it is? fd: of a file or directory, not an O_PATH one; _at: of the others.
+ */
 bool owner_is_said(int fd);
 bool owner_is_said_at(int dirfd, const char *name);
 /* The same as owner_set(), and says so of root's too: for who looks at owner_is_said(). */

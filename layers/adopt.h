@@ -11,7 +11,7 @@
 struct err;
 
 /* To be called after snapshot_settle(), with who the step was and when it began: what has changed
- * since, is not in the layers below and of which nobody has said whose it is becomes uid:gid's. Does
- * nothing for root, and where the kernel keeps owners. */
+ * since, is not in the layers below and of which nobody has said whose it is becomes uid:gid's.
+ * Does nothing for root, and where the kernel keeps owners. */
 int snapshot_adopt(const struct snapshot *s, uid_t uid, gid_t gid, struct timespec begun,
 	struct err *err) __attribute__((warn_unused_result));

@@ -34,8 +34,8 @@
 
 #define FAILED 125
 
-/* Those that a process without a mount namespace could leave the chroot by, or use on this machine's
- * other processes. */
+/* Those by which a process without a mount namespace could leave the chroot, or reach this
+ * machine's other processes. */
 #define NOT_IN_HERE                                                                                \
 	(1ULL << CAP_SYS_CHROOT | 1ULL << CAP_MKNOD | 1ULL << CAP_SYS_PTRACE |                     \
 		1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SYS_MODULE | 1ULL << CAP_SYS_RAWIO |           \

@@ -2,8 +2,8 @@
 /*
  * What mounts are for elsewhere, as files in the root: devices, /etc/hosts and /etc/resolv.conf,
  * secrets. The caller's side puts them there before anybody runs in it, and takes them out when
- * nobody does any more: what the image had there has its content and time again, unless the step has
- * changed it.
+ * nobody does any more: what the image had there has its content and time again, unless the step
+ * has changed it.
  */
 #include "base/buf.h"
 #include "base/err.h"

@@ -7,8 +7,8 @@
  *
  *	chown and its kin      checked against who the caller is, carried out as far as the kernel
  *	                       goes (set-ID bits fall, read-only is read-only), and recorded
- *	                       (base/owner.h), so that the layer has the right owner; stat(2) goes on
- *	                       to show root, since looking at every stat would cost too much
+ *	                       (base/owner.h), so that the layer has the right owner; stat(2)
+ *	                       goes on to show root: to look at every stat would cost too much
  *	setuid, setgroups ...  recorded; getuid and its kin answer accordingly
  *
  * Who a process is follows it through fork and execve as an index into a table of ours, in the soft

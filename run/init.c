@@ -114,7 +114,7 @@ static int resolve_user(struct box *b, struct err *err)
 		return r;
 	const struct report_user user = {.uid = b->user.uid, .gid = b->user.gid};
 	return report_user(b->report, &user) < 0 ? err_sys(err, "cannot tell who the workload is")
-						 : 0;
+	                                         : 0;
 }
 
 /* The order matters; each step says why it is where it is. */

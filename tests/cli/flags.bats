@@ -339,20 +339,54 @@ b" ]
 	printf 'FROM busybox\nRUN true\n' >ctx/Containerfile
 	build --isolation=oci --ipc=private --pid=private --uts=private --cgroupns=private --userns=host --skip-unused-stages=true
 	BUILDAH_ISOLATION=rootless build
-	refused "option '--isolation': 'chroot' is not supported" --isolation=chroot
 	refused "option '--isolation': 'x' is not one of" --isolation=x
-	refused "option '--pid': 'host' is not supported: a step could see" --pid=host
-	refused "option '--ipc': 'host' is not supported: a step could read" --ipc=host
-	refused "option '--cgroupns': 'host' is not supported" --cgroupns=host
-	refused "option '--ipc': 'container:x' is not supported: steps join" --ipc=container:x
-	refused "option '--uts': '/proc/1/ns/uts' is not supported" --uts=/proc/1/ns/uts
-	refused "option '--network': 'ns:/proc/1/ns/net' is not supported" --network=ns:/proc/1/ns/net
+	refused "option '--pid': 'host' is not supported: what a step starts" --pid=host
+	refused "option '--ipc': 'container:x' is not one of" --ipc=container:x
+	refused "option '--uts': cannot open '/nowhere': no such file" --uts=/nowhere
+	refused "option '--network': cannot open '/nowhere': no such file" --network=ns:/nowhere
+	refused "option '--network': 'container:x' is not supported" --network=container:x
 	refused "option '--network': 'pasta:--mtu,1500' is not supported" --network=pasta:--mtu,1500
 	refused "option '--userns': 'auto' is not supported" --userns=auto
 	refused "option '--skip-unused-stages'" --skip-unused-stages=false
 	for name in cpp-flag decryption-key hooks-dir logsplit source-policy-file userns-uid-map; do
 		refused "option '--$name' is not supported: " "--$name=x"
 	done
+}
+
+# What `mica` shows of a namespace, in build, run and from.
+same_namespace() { # KIND WANTED OPTION...
+	local kind=$1 want=$2
+	shift 2
+	printf 'FROM busybox\nRUN readlink /proc/self/ns/%s\n' "$kind" >ctx/Containerfile
+	mica build --no-cache --network=none -t t "$@" ctx 2>&1 | grep -qF "$want" || fail "build $*"
+	[ "$(mica run --rm --network=none "$@" busybox readlink "/proc/self/ns/$kind")" = "$want" ] || fail "run $*"
+	mica from -q --name ns-$kind --network=none "$@" busybox
+	[ "$(mica run "ns-$kind" readlink "/proc/self/ns/$kind")" = "$want" ] || fail "from $*"
+	mica rm "ns-$kind"
+}
+
+@test "namespaces are this machine's, or those of a file, where that is asked for" {
+	mica pull -q busybox
+	unshare -iun sleep 60 3>&- &
+	pid=$!
+	wait_for 10 other_namespace $pid
+	for kind in ipc uts; do
+		same_namespace $kind "$(readlink /proc/self/ns/$kind)" --$kind=host
+		same_namespace $kind "$(readlink /proc/$pid/ns/$kind)" --$kind=/proc/$pid/ns/$kind
+		[ "$(mica run --rm --network=none busybox readlink /proc/self/ns/$kind)" != "$(readlink /proc/self/ns/$kind)" ]
+	done
+	same_namespace cgroup "$(readlink /proc/self/ns/cgroup)" --cgroupns=host
+	same_namespace net "$(readlink /proc/$pid/ns/net)" --network=ns:/proc/$pid/ns/net
+	same_namespace net "$(readlink /proc/self/ns/net)" --network=host
+	echo shared >/dev/shm/mica-test-$$
+	run mica run --rm --network=none --ipc=host busybox cat /dev/shm/mica-test-$$
+	rm /dev/shm/mica-test-$$
+	[ "$output" = shared ]
+	kill $pid
+}
+
+other_namespace() {
+	[ "$(readlink "/proc/$1/ns/ipc")" != "$(readlink /proc/self/ns/ipc)" ]
 }
 
 @test "--logfile takes what would be shown, but for the error" {

@@ -51,11 +51,11 @@ CALLS="openat2 clone3 close_range pidfd_open pidfd_send_signal faccessat2 statx 
 @test "a user builds an image without newer system calls" {
 	user_setup
 	several_things
-	chown -R micatest ctx
+	chown -R "$MICA_USER" ctx
 	for calls in $CALLS; do
 		# the filter of root, which lets set-user-ID programs be that
 		# shellcheck disable=SC2086 # a list of settings
-		env -i $USER_ENV "$MICA_TOOLS/without" "$calls" setpriv --reuid micatest --regid micatest --init-groups \
+		env -i $USER_ENV "$MICA_TOOLS/without" "$calls" setpriv --reuid "$MICA_USER" --regid "$MICA_USER" --init-groups \
 			"$MICA_BIN" build -q --network=none -t t ctx >/dev/null || fail "without $calls"
 		umica prune -af >/dev/null
 	done

@@ -220,7 +220,7 @@ static void becomes_the_user_with_exactly_its_groups(void **state)
 	mem_replace(&im.spec.user, xstrdup("12:34"));
 	assert_prints("id", "uid=12 gid=34 groups=34\n");
 	mem_replace(&im.spec.user, xstrdup("nobody-here"));
-	assert_int_equal(image_run(&im, "true"), ERR_NOT_FOUND);
+	assert_int_equal(image_run(&im, "true"), ERR_INVALID);
 }
 
 static void gives_a_user_that_is_not_root_no_capability(void **state)
