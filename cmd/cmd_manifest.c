@@ -100,6 +100,7 @@ static const struct opt create_options[] = {
 	OPT_BOOL(0, "amend", struct create_args, amend),
 	OPT_STRV(0, "annotation", struct create_args, annotations),
 	OPT_GROUP(remote_options, struct create_args, remote),
+	OPT_STRING(0, "signature-policy", struct create_args, remote.signature_policy),
 	OPT_END,
 };
 
@@ -193,6 +194,7 @@ static const struct opt add_options[] = {
 	OPT_BOOL(0, "all", struct add_args, all),
 	OPT_GROUP(entry_options, struct add_args, entry),
 	OPT_GROUP(remote_options, struct add_args, remote),
+	OPT_STRING(0, "signature-policy", struct add_args, remote.signature_policy),
 	OPT_REFUSED_WHY(0, "artifact", NO_ARTIFACTS),
 	OPT_REFUSED_WHY(0, "artifact-annotation", NO_ARTIFACTS),
 	OPT_REFUSED_WHY(0, "artifact-config", NO_ARTIFACTS),

@@ -103,6 +103,14 @@ static int run_command(
 	return r;
 }
 
+/* Known to buildah, and not done here. */
+static const struct {
+	const char *name, *why;
+} refused[] = {
+	{"mkcw", "confidential workloads are not made"},
+	{"source", "source images are not made"},
+};
+
 static int unknown_verb(const struct strv *words, struct err *err)
 {
 	AUTO_FREE char *verbs = forms_verbs(words->v[0]);
@@ -123,6 +131,11 @@ static int find_command(const struct strv *words, const struct cmd **ret, struct
 		return 0;
 	if (forms_is_noun(word))
 		return unknown_verb(words, err);
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+		if (streq(word, refused[i].name))
+			return err_set(err, ERR_UNSUPPORTED,
+				"the command '%s' of buildah is not supported: %s", word,
+				refused[i].why);
 	const char *near = command_suggest(word);
 	return err_set(err, ERR_INVALID, "unknown command '%s'%s%s%s See 'mica --help'", word,
 		near ? ", did you mean '" : "", near ? near : "", near ? "'?" : ".");
