@@ -9,6 +9,7 @@
 #include "build/build_files.h"
 #include "build/build_internal.h"
 #include "build/call.h"
+#include "build/copy_source.h"
 #include "build/executor.h"
 #include "build/file_ignore.h"
 #include "build/finish.h"
@@ -185,7 +186,7 @@ static int evaluate(struct build *b, struct err *err)
 	for (size_t i = 0; i < s->n_targets; i++)
 		if (stage_evaluate(b, s->targets[i].stage, err) < 0)
 			return err->code;
-	return 0;
+	return b->o->call == BUILD_CALL_BUILD ? copy_sources_check(b, err) : 0;
 }
 
 /* Does an ARG of the file say this name? */
@@ -312,6 +313,7 @@ static void build_done(struct build *b)
 	free(b->triggers);
 	contexts_done(b);
 	free(b->looked);
+	copy_sources_done(b);
 	filetree_free(b->context);
 	ignore_free(b->ignore);
 	free(b->ignore_name);

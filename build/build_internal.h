@@ -38,6 +38,13 @@ struct build {
 	struct statcache *statcache;
 	struct context *contexts; /* --build-context */
 	size_t n_contexts;
+	struct unmatched { /* a pattern that matches nothing in a directory that is there */
+		struct source_inst at;
+		struct pos pos;
+		char *source, *top;
+		struct filetree *tree;
+	} * unmatched;
+	size_t n_unmatched;
 	struct remote_file **looked; /* URLs that were asked about; the steps own them */
 	size_t n_looked;
 	struct secrets secrets;

@@ -24,6 +24,8 @@ static void add_inputs(struct build *b, const struct step *s, const struct diges
 		return;
 	if (s->from == COPY_FROM_IMAGE) {
 		source = image_key(&b->images[s->from_image].image);
+	} else if (s->from == COPY_FROM_NOTHING) {
+		source = chain_key_empty();
 	} else {
 		const struct chain *c = &b->runs[s->from_stage].chain;
 		if (!chain_content(c->l, c->n, &source))

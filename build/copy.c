@@ -171,8 +171,8 @@ static int copy_source(struct copier *c, const char *source, struct err *err)
 		rc = copy_match(c, &sel, &m[k], &things, err);
 		copied += things;
 	}
-	if (rc == 0 && sel.required && (s->parents ? !copied : !n))
-		rc = err_set(err, ERR_NOT_FOUND, "no file '%s' in the source", source);
+	if (rc == 0 && (s->parents ? !copied : !n))
+		rc = selection_nothing(&sel, c->source, source, s->parents, err);
 	matches_free(m, n);
 	return rc;
 }

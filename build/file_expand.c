@@ -276,8 +276,7 @@ static int conditional(
 {
 	char kind = op[strlen(op) - 1];
 	bool null_is_unset = *op == ':';
-	const char *value = map_get(l->env, name);
-	note_used(l, name);
+	const char *value = look_up(l, name);
 	if (!value && (l->flags & EXPAND_KEEP_UNSET))
 		return keep_reference(l, out, name, op, word, NULL);
 	bool missing = !value || (null_is_unset && !*value);

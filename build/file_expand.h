@@ -23,10 +23,10 @@ enum expand_flags {
 };
 
 /*
- * env: a value NULL is "declared but not set". *ret: new string. used (may be NULL) gets the names
- * that were looked up; unset (may be NULL) those looked up and not set, unless the reference says
- * itself what then (":-", "+", "?"); the first 1000. The result is at most 1 MiB (ERR_LIMIT).
- * ERR_INVALID: text of BuildKit's kind ("unsupported modifier ...").
+ * env: a value NULL is "declared but not set". *ret: new string. used (may be NULL) gets the
+ * names that were looked up; unset (may be NULL) those looked up and not set, the first 1000. The
+ * result is at most 1 MiB (ERR_LIMIT). ERR_INVALID: text of BuildKit's kind ("unsupported
+ * modifier ...").
  */
 int expand_word(const char *word, char escape, const struct map *env, int flags, char **ret,
 	struct strv *used, struct strv *unset, struct err *err) __attribute__((warn_unused_result));

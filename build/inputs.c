@@ -221,8 +221,8 @@ static int feed_source(struct inputs *in, const char *source, struct err *err)
 			rc = feed_top(in, &sel, node, m[i].path, &things, err);
 		taken += things;
 	}
-	if (rc == 0 && sel.required && (in->s->parents ? !taken : !n))
-		rc = err_set(err, ERR_NOT_FOUND, "no file '%s' in the source", source);
+	if (rc == 0 && (in->s->parents ? !taken : !n))
+		rc = selection_nothing(&sel, in->t, source, in->s->parents, err);
 	matches_free(m, n);
 	return rc;
 }

@@ -9,6 +9,7 @@
 #include "build/signals.h"
 #include "build/step_words.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,8 +99,59 @@ static void add_once(struct strv *set, const char *word)
 		strv_add(set, word);
 }
 
-/* [[ip:]host-port:]port[-port][/proto]: only the container's side counts (docker's
- * nat.ParsePortSpec). */
+struct ports {
+	uint64_t first, last;
+};
+
+static bool port_parse(const char *s, uint64_t *ret)
+{
+	return num_u64(s + (*s == '+'), PORTS_MAX, ret); /* Go's numbers may have a plus */
+}
+
+static bool range_parse(char *text, struct ports *ret)
+{
+	char *dash = strchr(text, '-');
+	if (dash)
+		*dash = '\0';
+	return port_parse(text, &ret->first) && port_parse(dash ? dash + 1 : text, &ret->last) &&
+	       ret->first <= ret->last;
+}
+
+static bool is_address(const char *text)
+{
+	unsigned char a[sizeof(struct in6_addr)];
+	size_t n = strlen(text);
+	bool brackets = n > 1 && *text == '[' && text[n - 1] == ']';
+	AUTO_FREE char *bare = brackets ? xstrndup(text + 1, n - 2) : xstrdup(text);
+	return inet_pton(AF_INET, bare, a) == 1 || inet_pton(AF_INET6, bare, a) == 1;
+}
+
+/* [[ip:]host-port:]port[-port]: the container's side. What is wrong, NULL: nothing. */
+static const char *ports_parse(char *text, struct ports *ret)
+{
+	static const char not_ports[] = "not a port or a range of ports (0-65535)";
+	struct ports host;
+	char *colon = strrchr(text, ':');
+	if (!range_parse(colon ? colon + 1 : text, ret))
+		return not_ports;
+	if (!colon)
+		return NULL;
+	*colon = '\0';
+	char *before = strrchr(text, ':'), *outer = before ? before + 1 : text;
+	if (before)
+		*before = '\0';
+	if (before && *text && !is_address(text))
+		return "there is no IP address before the ports";
+	if (!*outer)
+		return NULL;
+	if (!range_parse(outer, &host))
+		return not_ports;
+	return ret->first != ret->last && host.last - host.first != ret->last - ret->first
+	               ? "the ranges of host and container are not of one length"
+	               : NULL;
+}
+
+/* Only the container's side counts (docker's nat.ParsePortSpec). */
 static int expose_one(struct eval *e, const char *spec, struct pos pos, struct err *err)
 {
 	const char *slash = strchr(spec, '/');
@@ -110,17 +162,11 @@ static int expose_one(struct eval *e, const char *spec, struct pos pos, struct e
 	if (!streq(proto, "tcp") && !streq(proto, "udp") && !streq(proto, "sctp"))
 		return eval_error(e, pos, err, ERR_INVALID,
 			"EXPOSE %s: unknown protocol '%s' (tcp, udp or sctp)", spec, proto);
-	const char *colon = strrchr(ports, ':');
-	AUTO_FREE char *range = xstrdup(colon ? colon + 1 : ports);
-	char *dash = strchr(range, '-');
-	uint64_t first, last;
-	if (dash)
-		*dash = '\0';
-	if (!num_u64(range, PORTS_MAX, &first) ||
-		!num_u64(dash ? dash + 1 : range, PORTS_MAX, &last) || last < first)
-		return eval_error(e, pos, err, ERR_INVALID,
-			"EXPOSE %s: not a port or a range of ports (0-65535)", spec);
-	for (uint64_t port = first; port <= last; port++) {
+	struct ports own;
+	const char *wrong = ports_parse(ports, &own);
+	if (wrong)
+		return eval_error(e, pos, err, ERR_INVALID, "EXPOSE %s: %s", spec, wrong);
+	for (uint64_t port = own.first; port <= own.last; port++) {
 		AUTO_FREE char *text = xasprintf("%llu/%s", (unsigned long long)port, proto);
 		add_once(&e->p->config.exposed_ports, text);
 	}

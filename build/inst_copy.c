@@ -2,25 +2,18 @@
 /* COPY and ADD: words and flags -> a step; sources are looked for in the context before anything
  * runs. */
 #include "base/err.h"
-#include "base/glob.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "build/build_internal.h"
 #include "build/chmod.h"
+#include "build/copy_source.h"
 #include "build/file_expand.h"
 #include "build/file_ignore.h"
 #include "build/remote_file.h"
-#include "build/selection.h"
-#include "build/similar.h"
 #include "build/step_words.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static bool has_wildcard(const char *s)
-{
-	return strpbrk(s, "*?[") != NULL;
-}
 
 /* --from=NAME of a --build-context */
 static int copy_from_context(
@@ -32,7 +25,8 @@ static int copy_from_context(
 	case CONTEXT_DIR:
 		return 0;
 	case CONTEXT_SCRATCH:
-		break;
+		s->from = COPY_FROM_NOTHING;
+		return 0;
 	case CONTEXT_IMAGE:
 		s->from = COPY_FROM_IMAGE;
 		if (build_use_image(e->b, c->location,
@@ -41,8 +35,7 @@ static int copy_from_context(
 			return eval_error(e, pos, err, why.code, "--from=%s: %s", from, why.msg);
 		return 0;
 	}
-	return eval_error(e, pos, err, ERR_INVALID,
-		"--from=%s: that build context is scratch: there is nothing in it to copy", from);
+	return 0;
 }
 
 /* --from=STAGE|INDEX|IMAGE */
@@ -85,9 +78,10 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 		}
 		return 0;
 	}
-	if (streq(from, "scratch"))
-		return eval_error(
-			e, pos, err, ERR_INVALID, "--from=scratch: there is nothing in it to copy");
+	if (streq(from, "scratch")) {
+		s->from = COPY_FROM_NOTHING;
+		return 0;
+	}
 	if (from[strspn(from, "0123456789")] == '\0')
 		return eval_error(e, pos, err, ERR_INVALID,
 			"--from=%s: no stage of that number; this one is %zu, and those before it "
@@ -98,101 +92,6 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 	if (build_use_image(e->b, from, &t->platform, &s->from_image, &why) < 0)
 		return eval_from_error(e, pos, "--from", from, &why, err);
 	return 0;
-}
-
-/* How many things the source word names; with --parents: takes. */
-static int count_taken(
-	struct filetree *t, const struct step *s, const char *source, size_t *ret, struct err *err)
-{
-	AUTO_SELECTION struct selection sel = {0};
-	struct match *m = NULL;
-	size_t n = 0;
-	if (selection_init(&sel, source, s->parents, &s->excludes, err) < 0 ||
-		filetree_glob(t, sel.root, &m, &n, err) < 0)
-		return err->code;
-	*ret = s->parents ? 0 : n;
-	int rc = 0;
-	for (size_t i = 0; rc == 0 && s->parents && i < n; i++) {
-		const struct walk nothing = {0};
-		size_t things = 1;
-		if (S_ISDIR(m[i].node->st.st_mode))
-			rc = selection_walk(&sel, t, m[i].node, &nothing, &things, err);
-		*ret += things;
-	}
-	if (rc == 0 && !sel.required && !has_wildcard(source))
-		*ret = 1; /* the rest is excluded, which is fine */
-	matches_free(m, n);
-	return rc;
-}
-
-/* Does it begin with ".."? */
-static bool climbs_out(const char *source)
-{
-	source += strspn(source, "/");
-	return strncmp(source, "..", 2) == 0 && (!source[2] || source[2] == '/');
-}
-
-/* What stands before the first component with a wildcard. New string. */
-static char *pattern_top(const char *source)
-{
-	size_t n = strcspn(source, "*?[");
-	while (n && source[n - 1] != '/')
-		n--;
-	return xstrndup(source, n);
-}
-
-/* Every source must be in the context; a pattern may match nothing. */
-static int check_source(
-	struct eval *e, const struct step *s, const char *source, struct pos pos, struct err *err)
-{
-	struct build *b = e->b;
-	const struct context *named = s->context == NO_CONTEXT ? NULL : &b->contexts[s->context];
-	struct filetree *t = named ? named->tree : b->context;
-	const char *context_name = named ? named->location : b->context_name;
-	const char *ignore_name = named ? named->ignore_name : b->ignore_name;
-	struct err why = ERR_INIT;
-	if (has_wildcard(source) && !glob_valid(source))
-		return eval_error(e, pos, err, ERR_INVALID, "%s: '%s' is not a well-formed pattern",
-			e->at.inst->name, source);
-	if (!t)
-		return eval_error(e, pos, err, ERR_INVALID,
-			"%s: there is no build context to copy '%s' from", e->at.inst->name,
-			source);
-	size_t n = 0;
-	if (count_taken(t, s, source, &n, &why) < 0)
-		return eval_error(e, pos, err, why.code, "%s", why.msg);
-	if (n) {
-		lint_source(e, s, source, pos);
-		return 0;
-	}
-	/* a pattern may match nothing, but not in a directory that is not there */
-	AUTO_FREE char *top = pattern_top(source);
-	struct node *found = NULL;
-	if (has_wildcard(source)) {
-		if (!s->parents && filetree_lookup(t, top, true, &found, &why) < 0)
-			return eval_error(e, pos, err, why.code, "%s", why.msg);
-		if (s->parents || found) {
-			lint_source_nothing(e, source, pos);
-			return 0;
-		}
-		source = top;
-	}
-	unsigned line;
-	bool hidden = filetree_hidden_by(t, source, &line);
-	if (hidden && b->o->call == BUILD_CALL_CHECK) {
-		lint_source_ignored(e, source, pos);
-		return 0;
-	}
-	if (hidden)
-		return eval_error(e, pos, err, ERR_NOT_FOUND,
-			"%s: '%s' is excluded from the context by %s:%u", e->at.inst->name, source,
-			ignore_name ? ignore_name : "the ignore rules", line);
-	AUTO_FREE char *similar = similar_path(t, source);
-	return eval_error(e, pos, err, ERR_NOT_FOUND,
-		"%s: no file '%s' in the context %s (it has %zu file%s)%s%s%s%s", e->at.inst->name,
-		source, context_name, filetree_count(t), filetree_count(t) == 1 ? "" : "s",
-		climbs_out(source) ? "; nothing outside of it can be copied" : "",
-		similar ? ", did you mean '" : "", similar ? similar : "", similar ? "'?" : "");
 }
 
 static int add_inline(struct eval *e, struct step *s, const struct heredoc *h, struct err *err)
@@ -258,7 +157,7 @@ static int copy_sources(struct eval *e, struct step *s, struct err *err)
 			continue;
 		}
 		if (s->from == COPY_FROM_CONTEXT &&
-			check_source(e, s, word, inst->arg_pos[i], err) < 0)
+			copy_source_check(e, s, word, inst->arg_pos[i], err) < 0)
 			return err->code;
 		strv_add(&s->sources, word);
 	}
@@ -269,7 +168,10 @@ static int copy_sources(struct eval *e, struct step *s, struct err *err)
 static int check_checksum(struct eval *e, const struct step *s, struct err *err)
 {
 	struct pos pos;
-	if (!inst_flag(e->at.inst, "checksum", &pos))
+	AUTO_FREE char *checksum = NULL;
+	if (eval_flag(e, "checksum", &checksum, err) < 0)
+		return err->code;
+	if (!checksum || !*checksum || !inst_flag(e->at.inst, "checksum", &pos))
 		return 0;
 	if (s->sources.n + s->n_inlines > 1)
 		return eval_error(e, pos, err, ERR_INVALID,

@@ -33,7 +33,7 @@ const struct lint_rule lint_rules[LINT_RULES] = {
 	[LINT_WORKDIR_RELATIVE_PATH] = {.name = "WorkdirRelativePath",
 		.about = "it depends on the working directory of the base image; begin with an absolute one"},
 	[LINT_UNDEFINED_VAR] = {.name = "UndefinedVar",
-		.about = "it is replaced by nothing; declare it with ARG or ENV in this stage, or write ${NAME:-} when it may be missing"},
+		.about = "it is replaced by nothing; declare it with ARG or ENV in this stage; ARG NAME= when it may be empty"},
 	[LINT_MULTIPLE_INSTRUCTIONS_DISALLOWED] = {.name = "MultipleInstructionsDisallowed",
 		.about = "only the last one of a stage counts; remove this one"},
 	[LINT_LEGACY_KEY_VALUE_FORMAT] = {.name = "LegacyKeyValueFormat",

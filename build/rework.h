@@ -36,7 +36,7 @@ struct annotations {
 	struct annotation *a;
 	size_t n;
 };
-/* "[TYPE[PLATFORM]:]KEY[=VALUE]" as of buildx --annotation; several types are separated by commas.
+/* "[TYPE[PLATFORM]:]KEY=VALUE" as of buildx --annotation; several types are separated by commas.
  * ERR_INVALID */
 int annotations_add(struct annotations *a, const char *text, struct err *err)
 	__attribute__((warn_unused_result));

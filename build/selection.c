@@ -46,6 +46,27 @@ int selection_init(struct selection *sel, const char *source, bool parents,
 	return 0;
 }
 
+char *selection_top(const char *source)
+{
+	size_t n = strcspn(source, "*?[");
+	while (n && source[n - 1] != '/')
+		n--;
+	return xstrndup(source, n);
+}
+
+int selection_nothing(const struct selection *sel, struct filetree *t, const char *source,
+	bool parents, struct err *err)
+{
+	struct node *found = NULL;
+	AUTO_FREE char *top = selection_top(source);
+	if (!sel->required && !parents && filetree_lookup(t, top, true, &found, err) < 0)
+		return err->code;
+	if (sel->required || (!parents && !found))
+		return err_set(err, ERR_NOT_FOUND, "no file '%s' in the source",
+			sel->required ? source : top);
+	return 0;
+}
+
 void selection_done(struct selection *sel)
 {
 	free(sel->root);

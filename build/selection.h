@@ -26,6 +26,14 @@ int selection_init(struct selection *sel, const char *source, bool parents,
 	const struct strv *excludes, struct err *err) __attribute__((warn_unused_result));
 void selection_done(struct selection *sel);
 #define AUTO_SELECTION __attribute__((cleanup(selection_done)))
+/* What stands before the first component with a wildcard. New string. */
+char *selection_top(const char *source);
+/*
+ * The word names nothing. ERR_NOT_FOUND: that is an error; a pattern may match nothing, but not
+ * in a directory that is not there.
+ */
+int selection_nothing(const struct selection *sel, struct filetree *t, const char *source,
+	bool parents, struct err *err) __attribute__((warn_unused_result));
 bool selection_takes_all(const struct selection *sel);
 
 /*

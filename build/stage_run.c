@@ -322,6 +322,11 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 	if (rc == 0)
 		rc = sandbox_start(&spec, spec.network == RUN_NETWORK_PRIVATE ? b->network : NULL,
 			&hooks, &r->box, NULL, err);
+	if (rc == ERR_NOT_FOUND || rc == ERR_DENIED) {
+		/* of a command that cannot begin: its status is what a shell gives, and runc */
+		err->sys = rc == ERR_NOT_FOUND ? 127 : 126;
+		rc = err->code = ERR_COMMAND;
+	}
 	return rc;
 }
 
@@ -382,18 +387,18 @@ static int open_source(struct build *b, struct stage_run *r, struct err *err)
 	const struct chain *c = &image_chain;
 	if (s->from == COPY_FROM_STAGE)
 		c = &b->runs[s->from_stage].chain;
-	else
+	else if (s->from == COPY_FROM_IMAGE)
 		chain_of_image(b, &b->images[s->from_image].image, &image_chain);
 	AUTO_FREE int *fds = NULL;
 	AUTO_FREE char *work_name = NULL;
 	AUTO_FD int work = -1;
 	int rc = chain_open(b, c, &fds, err);
-	if (rc == 0 && c->n == 0)
-		rc = err_set(err, ERR_NOT_FOUND, "the source has no files");
-	if (rc == 0 && c->n > 1)
+	if (rc == 0 && c->n != 1)
 		rc = txn_mkdir(b->txn, "work", &work_name, &work, err);
 	struct snapshot snap = {.lower = fds, .n_lower = c->n, .upper = -1, .work = work};
-	if (rc == 0)
+	if (rc == 0 && c->n == 0)
+		r->source_fd = take_fd(&work); /* nothing is in it */
+	else if (rc == 0)
 		rc = snapshot_mount(&snap, &r->source_fd, err);
 	if (rc == 0)
 		r->source = filetree_new(r->source_fd, NULL, NULL, false);
@@ -467,6 +472,8 @@ static void set_key(struct stage_run *r, const struct digest *inputs)
  * build made it. */
 static struct digest source_key(const struct build *b, const struct step *s)
 {
+	if (s->from == COPY_FROM_NOTHING)
+		return chain_key_empty();
 	return s->from == COPY_FROM_STAGE ? b->runs[s->from_stage].key
 	                                  : image_key(&b->images[s->from_image].image);
 }

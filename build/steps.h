@@ -25,7 +25,7 @@ struct remote_file;
 
 enum step_kind { STEP_RUN, STEP_COPY, STEP_WORKDIR };
 
-enum copy_from { COPY_FROM_CONTEXT, COPY_FROM_STAGE, COPY_FROM_IMAGE, COPY_FROM_INLINE };
+enum copy_from { COPY_FROM_CONTEXT, COPY_FROM_STAGE, COPY_FROM_IMAGE, COPY_FROM_NOTHING };
 
 struct inline_file {
 	char *name;

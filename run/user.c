@@ -50,6 +50,8 @@ static bool is_digits(const char *s)
 	return *s && s[strspn(s, "0123456789")] == '\0';
 }
 
+#define CHOWN_MAX_VALUE INT32_MAX /* what is more is a name to BuildKit, which nobody has */
+
 /* A number (Go's: it may have a plus) and nothing else. 0: it is one; 1: it is a name; ERR_INVALID:
  * a number out of range. */
 static int parse_id(const char *s, uint64_t *ret, struct err *err)
@@ -99,12 +101,9 @@ static int split_spec(const char *spec, struct spec_parts *ret, struct err *err)
  * Fills uid, gid, home and name. An id is compared as a number, never as a name (CVE-2016-3697); an
  * id that is not listed keeps group 0, as BuildKit has it.
  */
-static int find_user(int rootfd, const char *want, struct user *u, struct err *err)
+static int look_up_user(
+	int rootfd, const char *want, bool named, uint64_t id, struct user *u, struct err *err)
 {
-	uint64_t id = 0;
-	int named = *want ? parse_id(want, &id, err) : 0;
-	if (named < 0)
-		return named;
 	AUTO_FREE char *text = NULL;
 	int r = read_accounts(rootfd, "etc/passwd", &text, err);
 	if (r < 0)
@@ -133,17 +132,21 @@ static int find_user(int rootfd, const char *want, struct user *u, struct err *e
 	return 0;
 }
 
-/* The group that was asked for, by number or name. */
-static int find_group(int rootfd, const char *want, gid_t *ret, struct err *err)
+static int find_user(int rootfd, const char *want, struct user *u, struct err *err)
+{
+	uint64_t id = 0;
+	int named = *want ? parse_id(want, &id, err) : 0;
+	return named < 0 ? named : look_up_user(rootfd, want, named, id, u, err);
+}
+
+static int find_named_user(int rootfd, const char *want, struct user *u, struct err *err)
+{
+	return look_up_user(rootfd, want, true, 0, u, err);
+}
+
+static int find_named_group(int rootfd, const char *want, gid_t *ret, struct err *err)
 {
 	uint64_t id;
-	int named = parse_id(want, &id, err);
-	if (named < 0)
-		return named;
-	if (!named) {
-		*ret = (gid_t)id;
-		return 0;
-	}
 	AUTO_FREE char *text = NULL;
 	int r = read_accounts(rootfd, "etc/group", &text, err);
 	if (r < 0)
@@ -157,6 +160,19 @@ static int find_group(int rootfd, const char *want, gid_t *ret, struct err *err)
 		return 0;
 	}
 	return err_set(err, ERR_NOT_FOUND, "no group '%s' in the image's /etc/group", want);
+}
+
+/* The group that was asked for, by number or name. */
+static int find_group(int rootfd, const char *want, gid_t *ret, struct err *err)
+{
+	uint64_t id;
+	int named = parse_id(want, &id, err);
+	if (named < 0)
+		return named;
+	if (named)
+		return find_named_group(rootfd, want, ret, err);
+	*ret = (gid_t)id;
+	return 0;
 }
 
 static bool lists_member(char *members, const char *name)
@@ -248,6 +264,26 @@ static int or_unknown(int r, char **ret_unknown, struct err *err)
 	return 0;
 }
 
+/* 1: it is a name. */
+static int parse_chown_id(const char *s, uint64_t *ret)
+{
+	s += *s == '+' && is_digits(s + 1);
+	return is_digits(s) && num_u64(s, CHOWN_MAX_VALUE, ret) ? 0 : 1;
+}
+
+static int chown_group(int rootfd, const char *want, gid_t *ret, struct err *err)
+{
+	uint64_t id;
+	if (!*want || streq(want, "root")) {
+		*ret = 0; /* whatever the image says, as for the user */
+		return 0;
+	}
+	if (parse_chown_id(want, &id))
+		return find_named_group(rootfd, want, ret, err);
+	*ret = (gid_t)id;
+	return 0;
+}
+
 int user_resolve_chown(int rootfd, const char *spec, uid_t *ret_uid, gid_t *ret_gid,
 	char **ret_unknown, struct err *err)
 {
@@ -256,15 +292,14 @@ int user_resolve_chown(int rootfd, const char *spec, uid_t *ret_uid, gid_t *ret_
 	AUTO_FREE char *unknown = NULL;
 	struct user u = {0};
 	uint64_t id;
-	int r = parse_id(user, &id, err);
-	if (r == 0)
+	int r = 0;
+	if (parse_chown_id(user, &id) == 0)
 		u = (struct user){.uid = (uid_t)id, .gid = (gid_t)id};
-	else if (r > 0 && !streq(user, "root"))
-		r = or_unknown(find_user(rootfd, user, &u, err), &unknown, err);
-	if (r >= 0 && colon && (!colon[1] || streq(colon + 1, "root")))
-		u.gid = 0; /* whatever the image says, as for the user */
-	else if (r >= 0 && colon)
-		r = or_unknown(find_group(rootfd, colon + 1, &u.gid, err), &unknown, err);
+	else if (!streq(user, "root"))
+		r = or_unknown((*user ? find_named_user : find_user)(rootfd, user, &u, err),
+			&unknown, err);
+	if (r >= 0 && colon)
+		r = or_unknown(chown_group(rootfd, colon + 1, &u.gid, err), &unknown, err);
 	if (r < 0)
 		return r;
 	*ret_uid = u.uid;

@@ -28,10 +28,10 @@ struct strv;
 int user_add_groups(int rootfd, const struct strv *names, struct user *u, struct err *err)
 	__attribute__((warn_unused_result));
 /*
- * As for COPY --chown: "user" or "user:group"; without a group the gid is the uid when numeric, the
- * user's primary group when a name; an empty part is 0. As in BuildKit, a user that the image does
- * not know is root, and a group that it does not know is the user's: *ret_unknown (may be NULL) is
- * then a new string that says so, else NULL.
+ * As for COPY --chown: "user" or "user:group"; without a group the gid is the uid when numeric,
+ * the user's primary group when a name; an empty part is 0. As in BuildKit, a user that the image
+ * does not know is root, and so is a number above 2^31-1, and a group that it does not know is
+ * the user's: *ret_unknown (may be NULL) is then a new string that says so, else NULL.
  */
 int user_resolve_chown(int rootfd, const char *spec, uid_t *ret_uid, gid_t *ret_gid,
 	char **ret_unknown, struct err *err) __attribute__((warn_unused_result));

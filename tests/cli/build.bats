@@ -28,7 +28,7 @@ teardown() {
 		WORKDIR /srv
 		WORKDIR app
 		USER app
-		EXPOSE 80 53/udp
+		EXPOSE 80 53/udp +81-82 [::1]:90:91 1-2:95-96 97-98:99
 		VOLUME /data
 		STOPSIGNAL SIGINT
 		SHELL ["/bin/sh", "-ec"]
@@ -48,7 +48,7 @@ teardown() {
 	is '.config.Labels.two' '"the 1st"'
 	is '.config.WorkingDir' '"/srv/app"'
 	is '.config.User' '"app"'
-	is '.config.ExposedPorts' '{"53/udp":{},"80/tcp":{}}'
+	is '.config.ExposedPorts' '{"53/udp":{},"80/tcp":{},"81/tcp":{},"82/tcp":{},"91/tcp":{},"95/tcp":{},"96/tcp":{},"99/tcp":{}}'
 	is '.config.Volumes' '{"/data":{}}'
 	is '.config.StopSignal' '"SIGINT"'
 	is '.config.Shell' '["/bin/sh","-ec"]'

@@ -199,3 +199,49 @@ END
 		assert_error "Containerfile:2:6: "
 	done
 }
+
+@test "a pattern may match nothing only in a directory that is taken from" {
+	for lines in 'COPY app/*.no /x/' 'COPY app/*/no /x/' 'ADD app/a.txt/* /x/' 'COPY --exclude=b.md app/*.no Containerfile /x/' \
+		'RUN --mount=target=/m,source=Containerfile true\nCOPY app/*.no /x/' 'COPY --from=0 /nowhere/* /x/'; do
+		printf "FROM busybox\nFROM busybox\n$lines\n" | containerfile
+		run --separate-stderr mica build -q --network=none -t t ctx
+		assert_error "Containerfile:"
+	done
+	for lines in 'COPY *.no /x/' 'COPY app/*.no /x/\nCOPY app/a.txt /x/' 'COPY app/*.no /x/\nCOPY . /y/' 'COPY app/src/*.no app/*/s.txt /x/' \
+		'COPY app/*.no /x/\nRUN --mount=target=/m true' 'COPY --from=0 /root/*.no /x/' 'COPY --from=0 /* /x/'; do
+		printf "FROM busybox\nRUN mkdir -p /root\nFROM busybox\n$lines\n" | containerfile
+		build
+	done
+}
+
+@test "scratch is a source with nothing in it" {
+	containerfile <<'END'
+FROM scratch AS empty
+FROM busybox
+COPY --from=scratch / /one
+COPY --from=empty . /two/
+COPY --from=scratch * /three/
+END
+	build
+	build --no-cache
+	mount_image t mnt
+	[ -d mnt/one ] && [ -d mnt/two ] && [ ! -e mnt/three ]
+	umount mnt
+	printf 'FROM busybox\nCOPY --from=scratch /x /one\n' | containerfile
+	run --separate-stderr mica build -q --network=none -t t ctx
+	assert_error "no file '/x' in the source"
+}
+
+@test "what no signed number of 32 bits is, --chown takes for a name that nobody has" {
+	containerfile <<'END'
+FROM busybox
+COPY --chown=4294967295 app/a.txt /a
+COPY --chown=7:2147483648 app/a.txt /b
+COPY --chown=2147483647:+8 app/a.txt /c
+ADD --checksum= app/a.txt /d
+END
+	build
+	mount_image t mnt
+	[ "$(cd mnt && stat -c %u:%g a b c | xargs)" = "0:0 7:7 2147483647:8" ]
+	umount mnt
+}

@@ -49,8 +49,11 @@ FROM base
 COPY $foo /x'
 	check_rules '' <<<'FROM busybox
 ENV PATH=$PATH:/x
-RUN echo $nothing
-COPY f${x:-} ${y-/z}'
+RUN echo $nothing'
+	# as in BuildKit, a word that is taken instead does not make it defined
+	check_rules '2 UndefinedVar,2 UndefinedVar,3 UndefinedVar' <<<'FROM busybox
+COPY f${x:-} ${y-/z}
+LABEL l=${v:+w}'
 	check_rules '2 UndefinedVar,3 UndefinedVar' <<<'FROM busybox
 ENV PATH=$PAHT:/x
 RUN --mount=type=cache,target=/c/$dir true'

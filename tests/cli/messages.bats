@@ -120,7 +120,7 @@ COPY --from=0 /x /x'
 	run_says 137 'RUN: killed by signal 9 (SIGKILL) (exit status 137)' "sh -c 'kill -9 \$\$; true'; exit \$?"
 	run_says 127 'RUN: exit status 127 (command not found)' 'no-such-program --version'
 	[[ "$stderr" == *'no-such-program: not found'* ]] || fail "$stderr"
-	run_says 125 "RUN: cannot execute 'no-such-program': not found in PATH" '["no-such-program"]'
+	run_says 127 "RUN: cannot execute 'no-such-program': not found in PATH" '["no-such-program"]'
 	# quiet: the last lines all the same
 	containerfile <<<'FROM busybox
 RUN echo last words; exit 3'
@@ -145,16 +145,16 @@ RUN echo last words; exit 3'
 	why="its interpreter '/usr/bin/env' (the first line names it) is not in the image"
 	SETUP+=$'\nRUN rm -f /bin/env /usr/bin/env'
 	run_says 127 "RUN: exit status 127 (command not found); '/script.py' is there, but $why" '/script.py'
-	run_says 125 "cannot execute '/script.py': $why" '["/script.py"]'
+	run_says 127 "cannot execute '/script.py': $why" '["/script.py"]'
 	why="its first line ends in CR LF, so that its interpreter is called '/bin/sh\\r'; save it with Unix line ends"
 	run_says 127 "'./crlf.sh' is there, but $why" 'cd / && ./crlf.sh'
-	run_says 125 "cannot execute '/crlf.sh': $why" '["/crlf.sh"]'
+	run_says 127 "cannot execute '/crlf.sh': $why" '["/crlf.sh"]'
 	why='its mode is 0644, without permission to execute it; COPY --chmod=755 or chmod gives it'
 	run_says 126 "RUN: exit status 126 (not executable); '/plain.sh' is there, but $why" '/plain.sh'
-	run_says 125 "cannot execute '/plain.sh': $why" '["/plain.sh"]'
+	run_says 126 "cannot execute '/plain.sh': $why" '["/plain.sh"]'
 	run_says 127 "'/dynamic' is there, but it needs the loader '/lib" '/dynamic'
-	run_says 125 "cannot execute '/dynamic': it needs the loader '/lib" '["/dynamic"]'
-	run_says 125 "cannot execute '/foreign': it is a program for a" '["/foreign"]'
+	run_says 127 "cannot execute '/dynamic': it needs the loader '/lib" '["/dynamic"]'
+	run_says 126 "cannot execute '/foreign': it is a program for a" '["/foreign"]'
 	# an argument is not blamed
 	run_says 127 'RUN: exit status 127 (command not found)' 'cat /plain.sh; exit 127'
 	[[ "$stderr" != *'is there, but'* ]] || fail "$stderr"

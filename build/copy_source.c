@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/copy_source.h"
+
+#include "base/err.h"
+#include "base/glob.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "build/build_internal.h"
+#include "build/selection.h"
+#include "build/similar.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool has_wildcard(const char *s)
+{
+	return strpbrk(s, "*?[") != NULL;
+}
+
+/* How many things the source word names; with --parents: takes. */
+static int count_taken(
+	struct filetree *t, const struct step *s, const char *source, size_t *ret, struct err *err)
+{
+	AUTO_SELECTION struct selection sel = {0};
+	struct match *m = NULL;
+	size_t n = 0;
+	if (selection_init(&sel, source, s->parents, &s->excludes, err) < 0 ||
+		filetree_glob(t, sel.root, &m, &n, err) < 0)
+		return err->code;
+	*ret = s->parents ? 0 : n;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && s->parents && i < n; i++) {
+		const struct walk nothing = {0};
+		size_t things = 1;
+		if (S_ISDIR(m[i].node->st.st_mode))
+			rc = selection_walk(&sel, t, m[i].node, &nothing, &things, err);
+		*ret += things;
+	}
+	if (rc == 0 && !sel.required && !has_wildcard(source))
+		*ret = 1; /* the rest is excluded, which is fine */
+	matches_free(m, n);
+	return rc;
+}
+
+/* Does it begin with ".."? */
+static bool climbs_out(const char *source)
+{
+	source += strspn(source, "/");
+	return strncmp(source, "..", 2) == 0 && (!source[2] || source[2] == '/');
+}
+
+/* Whether it was enough is known when all instructions are. */
+static void remember(struct build *b, const struct eval *e, const char *source, const char *top,
+	struct filetree *t, struct pos pos)
+{
+	b->unmatched = xreallocarray(b->unmatched, b->n_unmatched + 1, sizeof(*b->unmatched));
+	b->unmatched[b->n_unmatched++] = (struct unmatched){.at = e->at,
+		.pos = pos,
+		.source = xstrdup(source),
+		.top = path_clean_rel(top),
+		.tree = t};
+}
+
+int copy_source_check(
+	struct eval *e, const struct step *s, const char *source, struct pos pos, struct err *err)
+{
+	struct build *b = e->b;
+	const struct context *named = s->context == NO_CONTEXT ? NULL : &b->contexts[s->context];
+	struct filetree *t = named ? named->tree : b->context;
+	const char *context_name = named ? named->location : b->context_name;
+	const char *ignore_name = named ? named->ignore_name : b->ignore_name;
+	struct err why = ERR_INIT;
+	if (has_wildcard(source) && !glob_valid(source))
+		return eval_error(e, pos, err, ERR_INVALID, "%s: '%s' is not a well-formed pattern",
+			e->at.inst->name, source);
+	if (!t)
+		return eval_error(e, pos, err, ERR_INVALID,
+			"%s: there is no build context to copy '%s' from", e->at.inst->name,
+			source);
+	size_t n = 0;
+	if (count_taken(t, s, source, &n, &why) < 0)
+		return eval_error(e, pos, err, why.code, "%s", why.msg);
+	if (n) {
+		lint_source(e, s, source, pos);
+		return 0;
+	}
+	/* a pattern may match nothing, but not in a directory that is not there */
+	AUTO_FREE char *top = selection_top(source);
+	struct node *found = NULL;
+	if (has_wildcard(source)) {
+		if (!s->parents && filetree_lookup(t, top, true, &found, &why) < 0)
+			return eval_error(e, pos, err, why.code, "%s", why.msg);
+		if (s->parents || found) {
+			lint_source_nothing(e, source, pos);
+			if (!s->parents && *top)
+				remember(b, e, source, top, t, pos);
+			return 0;
+		}
+		source = top;
+	}
+	unsigned line;
+	bool hidden = filetree_hidden_by(t, source, &line);
+	if (hidden && b->o->call == BUILD_CALL_CHECK) {
+		lint_source_ignored(e, source, pos);
+		return 0;
+	}
+	if (hidden)
+		return eval_error(e, pos, err, ERR_NOT_FOUND,
+			"%s: '%s' is excluded from the context by %s:%u", e->at.inst->name, source,
+			ignore_name ? ignore_name : "the ignore rules", line);
+	AUTO_FREE char *similar = similar_path(t, source);
+	return eval_error(e, pos, err, ERR_NOT_FOUND,
+		"%s: no file '%s' in the context %s (it has %zu file%s)%s%s%s%s", e->at.inst->name,
+		source, context_name, filetree_count(t), filetree_count(t) == 1 ? "" : "s",
+		climbs_out(source) ? "; nothing outside of it can be copied" : "",
+		similar ? ", did you mean '" : "", similar ? similar : "", similar ? "'?" : "");
+}
+
+/* --- patterns that match nothing --- */
+
+static bool is_below(const char *path, const char *top)
+{
+	size_t n = strlen(top);
+	return !n || (strncmp(path, top, n) == 0 && (!path[n] || path[n] == '/'));
+}
+
+/* Does a source word name top, something in it, or a directory that it is in? */
+static int word_brings(struct filetree *t, const struct step *s, const char *word, const char *top,
+	bool *ret, struct err *err)
+{
+	AUTO_SELECTION struct selection sel = {0};
+	struct match *m = NULL;
+	size_t n = 0;
+	if (selection_init(&sel, word, s->parents, &s->excludes, err) < 0 ||
+		filetree_glob(t, sel.root, &m, &n, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < n && !*ret; i++) {
+		AUTO_FREE char *path = path_clean_rel(m[i].path);
+		*ret = is_below(path, top) || is_below(top, path);
+	}
+	matches_free(m, n);
+	return 0;
+}
+
+static int step_brings(const struct build *b, const struct step *s, const struct unmatched *u,
+	bool *ret, struct err *err)
+{
+	const struct filetree *t =
+		s->context == NO_CONTEXT ? b->context : b->contexts[s->context].tree;
+	for (size_t i = 0; i < s->n_mounts; i++)
+		*ret |= s->mounts[i].from == MOUNT_FROM_CONTEXT && s->mounts[i].source &&
+		        u->tree == b->context &&
+		        (is_below(s->mounts[i].source, u->top) ||
+				is_below(u->top, s->mounts[i].source));
+	if (s->kind != STEP_COPY || s->from != COPY_FROM_CONTEXT || t != u->tree)
+		return 0;
+	for (size_t i = 0; i < s->sources.n && !*ret; i++)
+		if ((i >= s->n_remote || !s->remote[i]) &&
+			word_brings(u->tree, s, s->sources.v[i], u->top, ret, err) < 0)
+			return err->code;
+	return 0;
+}
+
+int copy_sources_check(struct build *b, struct err *err)
+{
+	for (size_t i = 0; i < b->n_unmatched; i++) {
+		const struct unmatched *u = &b->unmatched[i];
+		bool there = false;
+		for (size_t k = 0; k < b->stages.n && !there; k++)
+			for (size_t j = 0; j < b->plans[k].n_steps && !there; j++)
+				if (step_brings(b, &b->plans[k].steps[j], u, &there, err) < 0)
+					return err->code;
+		if (!there)
+			return containerfile_error(u->at.file, u->pos, err, ERR_NOT_FOUND,
+				"%s: nothing in the context matches '%s', and nothing else is "
+				"taken from '%s'",
+				u->at.inst->name, u->source, u->top);
+	}
+	return 0;
+}
+
+void copy_sources_done(struct build *b)
+{
+	for (size_t i = 0; i < b->n_unmatched; i++) {
+		free(b->unmatched[i].source);
+		free(b->unmatched[i].top);
+	}
+	free(b->unmatched);
+}
