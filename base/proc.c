@@ -315,6 +315,8 @@ static void feed_and_read(int in, const char *input, int outfd, size_t max, stru
 {
 	if (in >= 0)
 		(void)fcntl(in, F_SETFL, O_NONBLOCK);
+	if (!input)
+		input = "";
 	for (;;) {
 		struct pollfd p[2] = {
 			{.fd = outfd, .events = POLLIN}, {.fd = in, .events = POLLOUT}};
