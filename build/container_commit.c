@@ -4,25 +4,33 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/proc.h"
+#include "base/root.h"
 #include "base/stream.h"
 #include "build/build.h"
+#include "build/config_change.h"
 #include "build/container_tree.h"
 #include "build/recompress.h"
 #include "image/docker_schema2.h"
 #include "image/manifest.h"
 #include "image/media_type.h"
 #include "layers/diff.h"
+#include "layers/settle.h"
 #include "store/blobs.h"
 #include "store/containers.h"
 #include "store/images.h"
+#include "store/store.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -63,37 +71,107 @@ static int check_mounted(
 		c->name);
 }
 
-/* ret->entries == 0: nothing was changed, there is no layer. */
-static int make_layer(struct store *s, struct txn *t, const struct container *c,
-	const struct container_commit *o, struct layer *ret, struct err *err)
+/* The changeset in upper as a layer in the store. */
+static int store_layer(struct store *s, const struct container_commit *o, int upper,
+	struct layer *ret, struct err *err)
 {
-	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
 	AUTO_TMP struct tmp blob = TMP_INIT;
 	AUTO_BUF struct buf out = BUF_INIT(sizeof(*ret));
 
-	*ret = (struct layer){0};
-	int r = container_tree_open(s, t, c, &tree, err);
-	if (r == 0)
-		r = check_mounted(&tree, c, err);
-	if (r == 0)
-		r = container_tree_settle(&tree, err);
-	if (r < 0 || layer_diff_is_empty(tree.upper))
-		return r;
 	if (blob_begin(s, &blob, err) < 0)
 		return err->code;
 	struct diff_work w = {
-		.dir = tree.upper,
+		.dir = upper,
 		.blob = blob.fd,
 		.opts = {.compression = o->compression,
 			.level = -1,
 			.clamp = o->has_epoch,
-			.force = o->has_epoch,
+			.force = o->has_epoch && o->force,
 			.clamp_s = o->epoch},
 	};
 	if (job_run(diff_job, &w, &out, err) < 0)
 		return err->code;
 	memcpy(ret, out.data, sizeof(*ret));
 	return ret->entries ? blob_commit(s, &blob, &ret->blob, err) : 0;
+}
+
+/* --- files on top --- */
+
+/* "SOURCE[:TARGET]" */
+static int add_file(const struct snapshot *snap, const char *word, struct err *err)
+{
+	const char *colon = strrchr(word, ':');
+	AUTO_FREE char *source = colon ? xstrndup(word, (size_t)(colon - word)) : xstrdup(word);
+	AUTO_FD int from = open(source, O_RDONLY | O_CLOEXEC), root = -1, to = -1;
+	struct stat st;
+
+	if (from < 0 || fstat(from, &st) < 0)
+		return err_sys(err, "option '--add-file': cannot open '%s'", source);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_INVALID, "option '--add-file': '%s' is not a file", source);
+	AUTO_FREE char *target = path_resolve("/", colon ? colon + 1 : source);
+	AUTO_FREE char *dir = path_dir(target);
+	if (snapshot_mount(snap, &root, err) < 0)
+		return err->code;
+	if (root_mkdir_p(root, dir, 0755, 0, 0, &to) < 0)
+		return err_sys(err, "option '--add-file': cannot make '%s'", dir);
+	if (unlinkat(to, path_base(target), 0) < 0 && errno != ENOENT)
+		return err_sys(err, "option '--add-file': cannot replace '%s'", target);
+	AUTO_FD int file = openat(
+		to, path_base(target), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	const struct timespec times[2] = {st.st_mtim, st.st_mtim};
+	if (file < 0 || fs_copy_data(from, file, (uint64_t)st.st_size) < 0 ||
+		fchmod(file, st.st_mode & 07777) < 0 || futimens(file, times) < 0)
+		return err_sys(err, "option '--add-file': cannot write '%s'", target);
+	return 0;
+}
+
+/* On the container's files as they are; these stay. */
+static int make_top(struct store *s, struct txn *t, const struct container_tree *tree,
+	const struct container_commit *o, struct layer *ret, struct err *err)
+{
+	AUTO_FREE int *lowers = xcalloc(tree->n_lowers + 1, sizeof(*lowers));
+	AUTO_FREE char *upper_name = NULL, *work_name = NULL;
+	AUTO_FD int upper = -1, work = -1;
+	struct snapshot snap = {.lower = lowers};
+
+	for (size_t i = 0; tree->merged < 0 && i < tree->n_lowers; i++)
+		lowers[snap.n_lower++] = tree->lowers[i];
+	lowers[snap.n_lower++] = tree->merged < 0 ? tree->upper : tree->merged;
+	STRV_FOREACH (word, o->add_files) {
+		/* a work directory serves one mount only */
+		mem_close_p(&work);
+		mem_replace(&work_name, NULL);
+		if (upper < 0 && txn_mkdir(t, "upper", &upper_name, &upper, err) < 0)
+			return err->code;
+		if (txn_mkdir(t, "work", &work_name, &work, err) < 0)
+			return err->code;
+		snap.upper = upper;
+		snap.work = work;
+		if (add_file(&snap, *word, err) < 0)
+			return err->code;
+	}
+	if (snapshot_settle(&snap, (struct timespec){0}, err) < 0)
+		return err->code;
+	return store_layer(s, o, upper, ret, err);
+}
+
+/* entries == 0: nothing was changed, there is no layer. */
+static int make_layers(struct store *s, struct txn *t, const struct container *c,
+	const struct container_commit *o, struct layer ret[static 2], struct err *err)
+{
+	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
+
+	ret[0] = ret[1] = (struct layer){0};
+	int r = container_tree_open(s, t, c, &tree, err);
+	if (r == 0)
+		r = check_mounted(&tree, c, err);
+	if (r == 0)
+		r = container_tree_settle(&tree, err);
+	if (r == 0 && !layer_diff_is_empty(tree.upper))
+		r = store_layer(s, o, tree.upper, &ret[0], err);
+	return r < 0 || !o->add_files || !o->add_files->n ? r
+	                                                  : make_top(s, t, &tree, o, &ret[1], err);
 }
 
 /* --- documents --- */
@@ -144,8 +222,8 @@ static void add_history(
 	last->author = config->author ? xstrdup(config->author) : NULL;
 }
 
-static void finish_config(const struct container *c, const struct container_commit *o,
-	const struct layer *layer, struct image_config *config)
+static int finish_config(const struct container *c, const struct container_commit *o,
+	const struct layer layers[static 2], struct image_config *config, struct err *err)
 {
 	char when[CLOCK_STR_MAX];
 	struct timespec at = {.tv_sec = o->epoch};
@@ -162,9 +240,19 @@ static void finish_config(const struct container *c, const struct container_comm
 			map_remove(&config->env, *name);
 	if (o->docker)
 		add_docker_members(c, config);
-	if (layer->entries)
-		image_config_add_diff_id(config, &layer->diff_id);
-	add_history(c, config, when, !layer->entries);
+	for (size_t i = 0; i < 2; i++)
+		if (layers[i].entries)
+			image_config_add_diff_id(config, &layers[i].diff_id);
+	add_history(c, config, when, !layers[0].entries);
+	if (layers[1].entries)
+		image_config_add_history(config, when, "/bin/sh -c #(nop) ADD files", NULL, false);
+	if (o->override && config_override(config, o->override, err) < 0)
+		return err_wrap(err, "option '--config'");
+	if (o->changes)
+		STRV_FOREACH (change, o->changes)
+			if (config_change(config, *change, err) < 0)
+				return err_wrap(err, "option '--change'");
+	return 0;
 }
 
 static int put(struct store *s, const char *text, const char *type, struct descriptor *ret,
@@ -204,23 +292,27 @@ int container_commit(struct store *s, struct txn *t, const struct container *c,
 {
 	struct manifest m = {.media_type = xstrdup(MT_OCI_MANIFEST)};
 	struct image_config config = {0};
-	struct layer layer;
+	struct layer layers[2];
 
 	ret->images = xcalloc(1, sizeof(*ret->images));
 	map_copy(&m.annotations, &c->annotations);
+	if (o->unset_annotations)
+		STRV_FOREACH (name, o->unset_annotations)
+			map_remove(&m.annotations, *name);
 	int r = add_base(s, c, &m, err);
 	if (r == 0) {
 		ret->images->base_layers = m.n_layers;
 		ret->images->base_history = c->base_history;
-		r = make_layer(s, t, c, o, &layer, err);
+		r = make_layers(s, t, c, o, layers, err);
 	}
-	if (r == 0) {
-		if (layer.entries)
-			add_layer(
-				&m, layer_media_type(o->compression), &layer.blob, layer.blob_size);
-		finish_config(c, o, &layer, &config);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(layers); i++)
+		if (layers[i].entries)
+			add_layer(&m, layer_media_type(o->compression), &layers[i].blob,
+				layers[i].blob_size);
+	if (r == 0)
+		r = finish_config(c, o, layers, &config, err);
+	if (r == 0)
 		r = put_documents(s, &config, &m, ret->images, err);
-	}
 	image_config_done(&config);
 	manifest_done(&m);
 	if (r < 0)

@@ -18,6 +18,12 @@ struct container_commit {
 	bool has_epoch; /* all times are this one */
 	int64_t epoch;
 	const struct strv *unset_env; /* not in the image's config */
+	const struct strv *unset_annotations;
+	const struct strv *add_files; /* "SOURCE[:TARGET]": files of this machine, as one more
+	                                 layer on top */
+	const struct strv *changes; /* config_change() */
+	const char *override; /* config_override(), NULL: nothing */
+	bool force; /* times in the layer are all the epoch, else at most that */
 	bool docker; /* members that OCI has no place for, but Docker has */
 };
 

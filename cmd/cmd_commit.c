@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* commit: a working container becomes an image. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #include "cmd/container_args.h"
 #include "cmd/manifest_list.h"
 #include "cmd/opt_groups.h"
+#include "image/manifest.h"
 #include "registry/transport.h"
 #include "store/gc.h"
 #include "store/store.h"
@@ -23,29 +25,37 @@
 #define LATEST_TIME 253402300799 /* the end of year 9999 */
 
 struct commit_args {
-	bool quiet, rm, squash, omit_history;
+	bool quiet, rm, squash, omit_history, omit_timestamp, created_annotation;
 	int disable_compression;
-	const char *format, *iidfile, *manifest, *timestamp, *epoch;
-	struct strv unset_env, annotations;
+	const char *format, *iidfile, *manifest, *timestamp, *epoch, *config;
+	struct strv add_files, annotations, changes, unset_annotations, unset_env;
 	struct remote_args remote;
 };
 
 static const struct opt commit_options[] = {
+	OPT_STRV(0, "add-file", struct commit_args, add_files),
 	OPT_STRV(0, "annotation", struct commit_args, annotations),
+	OPT_STRV('c', "change", struct commit_args, changes),
+	OPT_STRING(0, "config", struct commit_args, config),
+	OPT_BOOL(0, "created-annotation", struct commit_args, created_annotation),
 	OPT_TRISTATE('D', "disable-compression", struct commit_args, disable_compression),
 	OPT_STRING('f', "format", struct commit_args, format),
 	OPT_STRING(0, "iidfile", struct commit_args, iidfile),
 	OPT_STRING(0, "manifest", struct commit_args, manifest),
 	OPT_BOOL(0, "omit-history", struct commit_args, omit_history),
+	OPT_BOOL(0, "omit-timestamp", struct commit_args, omit_timestamp),
 	OPT_BOOL('q', "quiet", struct commit_args, quiet),
 	OPT_BOOL(0, "rm", struct commit_args, rm),
 	OPT_STRING(0, "source-date-epoch", struct commit_args, epoch),
 	OPT_BOOL(0, "squash", struct commit_args, squash),
 	OPT_STRING(0, "timestamp", struct commit_args, timestamp),
+	OPT_STRV(0, "unsetannotation", struct commit_args, unset_annotations),
 	OPT_STRV(0, "unsetenv", struct commit_args, unset_env),
 	OPT_GROUP(remote_options, struct commit_args, remote),
 	OPT_IGNORED_BOOL(0, "identity-label"),
 	OPT_IGNORED(0, "reference-time"),
+	OPT_IGNORED_BOOL(0, "rewrite-timestamp"),
+	OPT_REFUSED_WHY(0, "cw", "images for confidential machines are not made"),
 	OPT_IGNORED(0, "signature-policy"),
 	OPT_REFUSED_WHY(0, "encrypt-layer", "layers are not encrypted"),
 	OPT_REFUSED_WHY(0, "encryption-key", "layers are not encrypted"),
@@ -64,6 +74,9 @@ static int set_epoch(const struct commit_args *a, struct container_commit *o, st
 {
 	const char *text = a->timestamp, *from = "option '--timestamp'";
 
+	if (a->omit_timestamp && !text)
+		text = "0";
+	o->force = text != NULL;
 	if (!text) {
 		text = a->epoch;
 		from = "option '--source-date-epoch'";
@@ -137,14 +150,23 @@ static int make(struct container_use *u, const struct commit_args *a, struct bui
 {
 	struct container_commit o = {
 		.compression = a->disable_compression == 1 ? COMPRESSION_NONE : COMPRESSION_GZIP,
-		.unset_env = &a->unset_env};
+		.unset_env = &a->unset_env,
+		.unset_annotations = &a->unset_annotations,
+		.add_files = &a->add_files,
+		.changes = &a->changes};
+	AUTO_FREE char *config = NULL;
+	size_t n;
 	struct rework w = {.squash = a->squash ? SQUASH_ALL : SQUASH_NONE,
 		.omit_history = a->omit_history,
+		.created_annotation = a->created_annotation,
 		.level = -1};
 
 	int r = format_is_docker(a->format, &o.docker, err);
 	if (r == 0)
 		r = set_epoch(a, &o, err);
+	if (r == 0 && a->config)
+		r = fs_read_file(AT_FDCWD, a->config, CONFIG_MAX, &config, &n, err);
+	o.override = config;
 	STRV_FOREACH (text, &a->annotations)
 		if (r == 0)
 			r = annotations_add(&w.annotations, *text, err);
@@ -152,7 +174,8 @@ static int make(struct container_use *u, const struct commit_args *a, struct bui
 		r = container_commit(u->s, u->t, &u->c, &o, ret, err);
 	w.types = o.docker ? TYPES_DOCKER : TYPES_OCI;
 	w.compression = o.compression;
-	w.clamp = w.force = o.has_epoch;
+	w.clamp = o.has_epoch;
+	w.force = o.has_epoch && o.force;
 	w.clamp_s = o.epoch;
 	if (r == 0)
 		r = rework_images(u->s, u->t, &w, NULL, ret, err);

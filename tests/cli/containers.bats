@@ -363,6 +363,53 @@ new" ]
 	assert_clean_store
 }
 
+@test "commit changes the image's config, and not the container's" {
+	mica from -q --name c busybox
+	mica config --env A=1 --label l=1 --annotation a=1 --annotation b=2 --workingdir /w c
+	echo '{"Env":["B=2"],"Cmd":["from","file"],"User":"app","Labels":{"m":"2"},"ExposedPorts":{"80/tcp":{}}}' >config.json
+	mica commit -q --config config.json --change 'CMD ["/bin/x", "y z"]' -c 'ENTRYPOINT run it' --change 'ENV C=$A$B D="x y"' \
+		--change 'LABEL l=3' --change 'WORKDIR sub' --change 'EXPOSE 90 91/udp' --change 'VOLUME /v' --change 'STOPSIGNAL 9' \
+		--change 'ONBUILD RUN x' --unsetannotation a --unsetenv A c t
+	[ "$(config_of t | jq -Sc .config)" = '{"Cmd":["/bin/x","y z"],"Entrypoint":["/bin/sh","-c","run it"],"Env":["PATH=/usr/bin:/bin","B=2","C=2","D=x y"],"ExposedPorts":{"80/tcp":{},"90/tcp":{},"91/udp":{}},"Labels":{"l":"3","m":"2"},"OnBuild":["RUN x"],"StopSignal":"9","User":"app","Volumes":{"/v":{}},"WorkingDir":"/w/sub"}' ] || fail "$(config_of t)"
+	[ "$(manifest_of t | jq -c '.annotations | [.a, .b]')" = '[null,"2"]' ]
+	[ "$(mica inspect --type container --format '{{.OCIv1.Config.Cmd}} {{.OCIv1.Config.WorkingDir}}' c)" = "[sh] /w" ]
+	mica commit -q --created-annotation --omit-timestamp c t
+	[ "$(manifest_of t | jq -r '.annotations."org.opencontainers.image.created"')" = 1970-01-01T00:00:00Z ]
+	run --separate-stderr mica commit --change 'RUN x' c t
+	assert_error "RUN is not one of CMD"
+	run --separate-stderr mica commit --change 'NOSUCH x' c t
+	assert_error "option '--change'.*NOSUCH"
+	echo '{"Env":3}' >config.json
+	run --separate-stderr mica commit --config config.json c t
+	assert_error "option '--config'"
+}
+
+@test "commit adds files on top, and the container does not have them" {
+	echo one >one
+	echo two >two
+	chmod 640 two
+	ln -s one link
+	mica from -q --name c busybox
+	mica run c -- sh -c 'echo c >/c; chmod 1777 /tmp'
+	mica commit -q --add-file one:/tmp/x --add-file "$PWD/two:/new/dir/two" --add-file one:/c c t
+	[ "$(in_image t sh -c 'cat /tmp/x /new/dir/two /c; stat -c %a:%u /tmp /new/dir/two')" = "one
+two
+one
+1777:0
+640:0" ]
+	[ "$(config_of t | jq '.rootfs.diff_ids | length')" = 3 ]
+	[ "$(config_of t | jq '[.history[] | select(.empty_layer | not)] | length')" = 3 ]
+	[ "$(mica run c -- sh -c 'cat /c; ls /tmp')" = c ]
+	mica commit -q --squash --add-file link:/l c t
+	[ "$(in_image t cat /l /c)" = "one
+c" ]
+	run --separate-stderr mica commit --add-file nosuch:/x c t
+	assert_error "cannot open 'nosuch'"
+	run --separate-stderr mica commit --add-file "$PWD:/x" c t
+	assert_error "is not a file"
+	assert_clean_store
+}
+
 @test "the same content with the same time is the same image" {
 	mica from -q --name c busybox
 	mica run c touch /f
