@@ -221,6 +221,9 @@ static int add_hardlink(
 	if (S_ISDIR(n->mode))
 		nodes_drop_below(v->nodes, path);
 	node_copy(n, to);
+	/* The bytes were compared with what is under the first name now. When a later entry has
+	 * replaced that, they were never its; when none has, the first name is reported. */
+	n->bad_content = false;
 	return 0;
 }
 
