@@ -40,6 +40,7 @@ static void operation_free(struct operation *op)
 	places_done(&op->places);
 	free(op->media_type);
 	free(op->from);
+	free(op->origins);
 	free(op->upload);
 	free(op->url);
 	free(op->etag);
@@ -113,6 +114,13 @@ void operations_progress(struct operation *list)
 const struct place *operation_place(const struct operation *op)
 {
 	return &op->places.p[op->place];
+}
+
+void operation_say_place(const struct operation *op, struct json *j)
+{
+	AUTO_FREE char *place =
+		xasprintf("%s/%s", operation_place(op)->host, operation_place(op)->repository);
+	json_set_string(j, "place", place);
 }
 
 /* Passes over those that could not be reached by others, as long as there is one left to ask. */
@@ -224,6 +232,7 @@ static void got_manifest(struct exchange *x, const struct err *failure)
 	}
 	note_server(op);
 	AUTO_JSON struct json *j = operation_reply(op);
+	operation_say_place(op, j);
 	json_set_string(j, "media_type", x->http.response.content_type);
 	json_set_string(j, "digest", x->http.response.digest);
 	json_set_int(j, "size", (int64_t)(op->head ? x->http.response.length : body->len));
@@ -499,7 +508,7 @@ static int parse_request(struct operation *op, const struct json *request, struc
 		return err->code;
 	op->size = size > 0 ? (uint64_t)size : 0;
 	op->media_type = xstrdup(media_type ? media_type : MT_OCI_MANIFEST);
-	op->from = from ? xstrdup(from) : NULL;
+	op->origins = from ? xstrdup(from) : NULL;
 	return 0;
 }
 

@@ -24,7 +24,9 @@ struct operation {
 	struct reference ref;
 	struct digest digest;
 	uint64_t size;
-	char *media_type, *from;
+	char *media_type;
+	char *origins; /* "host/repository" ... that may have the blob */
+	char *from; /* the repository of them that it is to be mounted from */
 	char *upload; /* where the blob is being sent to, absolute */
 	uint64_t upload_offset; /* bytes of it that the registry has */
 	unsigned upload_failures;
@@ -46,6 +48,8 @@ struct json *operation_reply(const struct operation *op);
 /* Either ends the operation and frees it. */
 void operation_fail(struct operation *op, const struct err *err);
 void operation_succeed(struct operation *op, struct json *j);
+/* "place": "host/repository" as it was asked, into a reply. */
+void operation_say_place(const struct operation *op, struct json *j);
 const struct place *operation_place(const struct operation *op);
 /* A fresh exchange with the place's host; method, sinks and done are the caller's to set. path:
  * taken over. */

@@ -18,6 +18,7 @@
 #include "store/blobs.h"
 #include "store/images.h"
 #include "store/names.h"
+#include "store/origins.h"
 #include "store/store.h"
 
 #define INDEX_DEPTH_MAX 4
@@ -120,6 +121,18 @@ static int check_layers(
 	return 0;
 }
 
+/* A repository that has the manifest has all that it names, whether it was fetched from there or
+ * was here. */
+static void note_origins(struct pull *p, const struct manifest *m)
+{
+	AUTO_FREE const struct descriptor **blobs = xcalloc(m->n_layers + 1, sizeof(*blobs));
+	for (size_t i = 0; i < m->n_layers; i++)
+		blobs[i] = &m->layers[i];
+	blobs[m->n_layers] = &m->config;
+	if (p->source->place)
+		origins_add(p->store, p->source->place, blobs, m->n_layers + 1);
+}
+
 /* Everything that one manifest reaches. unpack: its layers become trees too. */
 static int get_manifest_parts(
 	struct pull *p, const struct document *doc, bool unpack, struct err *err)
@@ -150,6 +163,8 @@ static int get_manifest_parts(
 		r = fetch_layers(p->store, p->txn, p->source, w, m.n_layers, p->opts->progress,
 			&p->pulled->fetched, err);
 	}
+	if (r == 0)
+		note_origins(p, &m);
 	if (r == 0)
 		r = keep_document(p, doc, err);
 	image_config_done(&config);

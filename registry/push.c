@@ -17,13 +17,12 @@
 #include "registry/sink.h"
 #include "registry/transport.h"
 #include "store/blobs.h"
-#include "store/names.h"
+#include "store/origins.h"
 #include "store/store.h"
 
 #define UPLOADS_MAX 4
 #define PROGRESS_MS 100
 #define INDEX_DEPTH_MAX 4
-#define ORIGINS_MAX 64 /* images of the store that are looked into for mounts */
 #define SHORT_DIGEST 12
 
 struct push {
@@ -173,6 +172,8 @@ static int send_parts(struct push *p, const struct document *doc, struct err *er
 		blobs[i] = &m.layers[i];
 	blobs[m.n_layers] = &m.config;
 	r = send_blobs(p, blobs, m.n_layers + 1, err);
+	if (r == 0 && p->sink->place)
+		origins_add(p->store, p->sink->place, blobs, m.n_layers + 1);
 	manifest_done(&m);
 	return r;
 }
@@ -241,38 +242,6 @@ static int convert(struct document *doc, enum push_format format, struct err *er
 	return document_make(text, strlen(text), type, doc, err);
 }
 
-/*
- * Blobs that another repository of the same registry should have, as the store knows: the images
- * that were pulled from or pushed there have names that say so. The registry mounts them without an
- * upload, or takes the upload if we were wrong.
- */
-static void find_origins(struct store *s, const struct reference *to, struct map *ret)
-{
-	struct names names = {0};
-	struct err ignored = ERR_INIT;
-	unsigned looked = 0;
-	if (names_list(s, &names, &ignored) < 0)
-		return;
-	for (size_t i = 0; i < names.count && looked < ORIGINS_MAX; i++) {
-		AUTO_REFERENCE struct reference ref = {0};
-		AUTO_DOCUMENT struct document doc = {0};
-		struct manifest m;
-		char text[DIGEST_STR_MAX];
-		if (!names.n[i].ref || reference_parse(names.n[i].ref, &ref, &ignored) < 0 ||
-			!streq(ref.registry, to->registry) || streq(ref.repository, to->repository))
-			continue;
-		looked++;
-		if (read_document(s, &names.n[i].manifest, &doc, &ignored) < 0 ||
-			media_kind(doc.desc.media_type) != MEDIA_MANIFEST ||
-			manifest_parse(doc.data, doc.len, doc.desc.media_type, &m, &ignored) < 0)
-			continue;
-		for (size_t k = 0; k < m.n_layers; k++)
-			map_set(ret, digest_str(&m.layers[k].digest, text), ref.repository);
-		manifest_done(&m);
-	}
-	names_done(&names);
-}
-
 static int push_to(struct store *s, struct sink *sink, const struct document *doc,
 	const struct push_opts *o, struct err *err)
 {
@@ -294,15 +263,15 @@ static int push_registry(struct store *s, const char *rest, const struct documen
 	AUTO_REFERENCE struct reference ref = {0};
 	AUTO_REMOTE struct remote *remote = NULL;
 	AUTO_SINK struct sink *sink = NULL;
-	AUTO_MAP struct map from = MAP_INIT;
+	AUTO_ORIGINS struct origins *origins = NULL;
 	int r = reference_parse(rest, &ref, err);
 	if (r < 0)
 		return r;
 	if (!o->by_digest)
 		reference_default_tag(&ref);
-	find_origins(s, &ref, &from);
+	origins = origins_load(s);
 	if (remote_open(&o->remote, &remote, err) < 0 ||
-		sink_registry(remote, &ref, &from, &sink, err) < 0)
+		sink_registry(remote, &ref, origins, &sink, err) < 0)
 		return err->code;
 	remote_notes(remote, o->progress);
 	return push_to(s, sink, doc, o, err);

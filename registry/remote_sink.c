@@ -8,17 +8,17 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "image/reference.h"
 #include "registry/remote.h"
 #include "registry/repository.h"
 #include "registry/sink.h"
+#include "store/origins.h"
 
 struct registry_sink {
 	struct sink sink;
 	struct remote *remote;
-	const struct map *from;
+	const struct origins *origins;
 	char *top, *repository;
 	bool tagged; /* else the manifest is found by its digest only */
 	char how[16];
@@ -34,7 +34,8 @@ static int registry_blob(
 	json_set_string(j, "ref", s->top);
 	json_set_string(j, "digest", digest_str(&d->digest, digest));
 	json_set_int(j, "size", (int64_t)d->size);
-	json_set_string(j, "from", map_get(s->from, digest));
+	AUTO_FREE char *from = origins_of(s->origins, &d->digest);
+	json_set_string(j, "from", from);
 	return remote_request(s->remote, j, fd, true, ret_id, err);
 }
 
@@ -48,6 +49,9 @@ static int registry_wait(
 		const char *how = json_text(json_get(reply, "how"));
 		(void)snprintf(s->how, sizeof(s->how), "%s", how ? how : "uploaded");
 		*ret_how = s->how;
+		const char *place = json_text(json_get(reply, "place"));
+		if (place && !k->place)
+			k->place = xstrdup(place);
 	}
 	return r;
 }
@@ -123,6 +127,7 @@ static void registry_free(struct sink *k)
 	struct registry_sink *s = (struct registry_sink *)k;
 	free(s->top);
 	free(s->repository);
+	free(k->place);
 	free(s);
 }
 
@@ -139,7 +144,7 @@ static int registry_fd(struct sink *k)
 static const struct sink_ops registry_ops = {registry_blob, registry_wait, registry_manifest,
 	registry_finish, registry_free, registry_progress, registry_fd, registry_has};
 
-int sink_registry(struct remote *r, const struct reference *ref, const struct map *from,
+int sink_registry(struct remote *r, const struct reference *ref, const struct origins *origins,
 	struct sink **ret, struct err *err)
 {
 	if (ref->has_digest)
@@ -147,7 +152,7 @@ int sink_registry(struct remote *r, const struct reference *ref, const struct ma
 	struct registry_sink *s = xcalloc(1, sizeof(*s));
 	s->sink.ops = &registry_ops;
 	s->remote = r;
-	s->from = from;
+	s->origins = origins;
 	s->top = reference_str(ref);
 	s->tagged = ref->tag != NULL;
 	s->repository = reference_name(ref);

@@ -40,6 +40,8 @@ static int fetch_document(
 	int r = remote_call(s->remote, j, fd, &reply, err);
 	if (r < 0)
 		return r;
+	const char *place = json_text(json_get(reply, "place"));
+	mem_replace(&s->source.place, place ? xstrdup(place) : NULL);
 	char *data;
 	size_t len;
 	if (lseek(fd, 0, SEEK_SET) < 0)

@@ -32,6 +32,7 @@ struct sink_ops {
 
 struct sink {
 	const struct sink_ops *ops;
+	char *place; /* "host/repository" once a registry has taken a blob; the sink's own */
 };
 void sink_free(struct sink *k);
 static inline void sink_free_p(struct sink **k)
@@ -40,10 +41,9 @@ static inline void sink_free_p(struct sink **k)
 }
 #define AUTO_SINK __attribute__((cleanup(sink_free_p)))
 
-struct map;
-/* from: digest -> repository of the same registry where the blob is likely to be; borrowed, as r
- * is. */
-int sink_registry(struct remote *r, const struct reference *ref, const struct map *from,
+struct origins;
+/* origins: where blobs are likely to be; borrowed, as r is. */
+int sink_registry(struct remote *r, const struct reference *ref, const struct origins *origins,
 	struct sink **ret, struct err *err) __attribute__((warn_unused_result));
 int sink_oci(const char *rest, struct sink **ret, struct err *err)
 	__attribute__((warn_unused_result));

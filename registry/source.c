@@ -67,6 +67,7 @@ void source_free(struct source *s)
 	if (!s)
 		return;
 	strv_done(&s->names);
+	free(s->place);
 	s->ops->free(s);
 }
 

@@ -54,6 +54,7 @@ struct source {
 	const struct source_ops *ops;
 	bool local; /* keeps whole indexes: its bytes cost nothing */
 	bool partial; /* manifests of an index may be missing */
+	char *place; /* "host/repository" that had the last document, of a registry's; owned */
 	struct strv names; /* what the image is called in the store after it; may be empty */
 };
 void source_free(struct source *s);

@@ -18,6 +18,7 @@ static void reply(struct operation *op, const char *how)
 {
 	AUTO_JSON struct json *j = operation_reply(op);
 	json_set_string(j, "how", how);
+	operation_say_place(op, j);
 	operation_succeed(op, j);
 }
 
@@ -166,6 +167,32 @@ static int send_rest(struct operation *op, struct err *err)
 
 /* --- beginning --- */
 
+static void forget_origin(struct operation *op)
+{
+	mem_replace(&op->from, NULL);
+	mem_replace(&op->mount_scope, NULL);
+}
+
+/* The newest place that is another repository of the host that the push goes to. */
+static void choose_origin(struct operation *op)
+{
+	const struct place *to = operation_place(op);
+	AUTO_STRV struct strv origins = STRV_INIT;
+	if (op->origins)
+		strv_split(&origins, op->origins, ' ');
+	STRV_FOREACH (origin, &origins) {
+		const char *slash = strchr(*origin, '/');
+		if (!slash || strncmp(*origin, to->host, (size_t)(slash - *origin)) != 0 ||
+			to->host[slash - *origin] || streq(slash + 1, to->repository))
+			continue;
+		mem_replace(&op->from, xstrdup(slash + 1));
+		mem_replace(&op->mount_scope, xasprintf("repository:%s:pull", op->from));
+		return;
+	}
+}
+
+static int post(struct operation *op, struct err *err);
+
 static void got_post(struct exchange *x, const struct err *failure)
 {
 	struct operation *op = x->arg;
@@ -173,6 +200,14 @@ static void got_post(struct exchange *x, const struct err *failure)
 	int r = operation_check(x, failure, 0, &err);
 	if (r == 0 && x->http.response.status == 201) {
 		reply(op, "mounted");
+		return;
+	}
+	if (r < 0 && !failure && op->from) {
+		/* there it is not ours to mount: it is sent */
+		forget_origin(op);
+		err_clear(&err);
+		if (post(op, &err) < 0)
+			operation_fail(op, &err);
 		return;
 	}
 	if (r == 0)
@@ -218,8 +253,9 @@ static void got_head(struct exchange *x, const struct err *failure)
 
 int upload_start(struct operation *op, struct err *err)
 {
-	if (op->from && !op->mount_scope)
-		op->mount_scope = xasprintf("repository:%s:pull", op->from);
+	if (!op->from)
+		choose_origin(op);
+	mem_replace(&op->origins, NULL);
 	int r = operation_prepare(op, HTTP_HEAD, "pull,push", operation_blob_path(op), err);
 	if (r < 0)
 		return r;

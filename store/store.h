@@ -17,6 +17,7 @@
  *	              mtime: all that is older is on disk
  *	version       "1\n"
  *	limits.json   what cache mounts may take (cache_limits.h)
+ *	origins       where blobs were seen (origins.h)
  *	ballast       room that is given up on a full disk, so that names can be removed
  *
  * Everything is 0700 down to the top. A blob, layer, record or name appears by one rename after

@@ -97,3 +97,17 @@ artifact() { # DIR TYPE DIGEST SIZE
 	mica push -q "$(mica pull -q oci:sbom)" "docker://$REG/tests/subject:other"
 	[ "$(mica referrers "$REG/tests/subject:v1" | wc -l)" = 2 ]
 }
+
+@test "what another repository of the registry has is mounted, by the name that it was really pulled under" {
+	containerfile <<<'FROM busybox
+RUN echo mine >/f'
+	mica build -q --network=none -t mine ctx
+	layer=$(skopeo inspect --raw --tls-verify=false "docker://$REG/library/busybox" | jq -r '.layers[0].digest')
+	mica rmi busybox >/dev/null # the notes do not need the name
+	mica push -q mine "docker://$REG/mounts/one:v1"
+	[ "$(requests registry "POST /v2/mounts/one/blobs/uploads/\?mount=$layer&from=library%2Fbusybox")" = 1 ]
+	[ "$(requests registry 'PUT /v2/mounts/one/blobs/uploads')" = 2 ] # its own layer and the config
+	mica push -q mine "docker://$REG/mounts/two:v1"
+	[ "$(requests registry 'PUT /v2/mounts/two/blobs/uploads')" = 0 ]
+	MICA_ROOT=$D/second mica pull -q "$REG/mounts/two:v1"
+}

@@ -84,6 +84,13 @@ teardown() {
 	[ "$(asked status-403)" = 1 ]
 }
 
+@test "a blob that may not be mounted from where it was is sent" {
+	mica pull -q "$SRV/good/origin" >id
+	mica push -q "$(cat id)" "docker://$SRV/upload-nomount/x"
+	[ "$(asked 'POST main /v2/upload-nomount/x/blobs/uploads/\?mount=.*from=good%2Forigin')" = 2 ]
+	[ "$(asked 'PUT main /upload/upload-nomount/x')" = 2 ]
+}
+
 # --- floods ---
 
 # cve: CVE-2023-2253 CVE-2017-11468 CVE-2022-29173
