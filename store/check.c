@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -361,6 +362,9 @@ static int check_trees(struct check *c, struct err *err)
 
 /* --- tmp --- */
 
+#define TMP_TRIES 100
+#define TMP_WAIT_NS 10000000
+
 /* There, and nobody holds it. */
 static bool is_abandoned(const struct check *c, const char *path)
 {
@@ -380,9 +384,13 @@ static int check_tmp(struct check *c, struct err *err)
 		AUTO_FREE char *path = xasprintf(TMP_DIR "/%s", *id);
 		if (!is_abandoned(c, path))
 			continue;
-		/* its last process may have died since the sweep */
-		if (!c->store->read_only)
+		/* its last process may have died since the sweep, and others may be sweeping */
+		for (unsigned i = 0; !c->store->read_only && i < TMP_TRIES; i++) {
 			sweep_dead(c->store, false, &ignored);
+			if (!is_abandoned(c, path))
+				break;
+			(void)nanosleep(&(struct timespec){.tv_nsec = TMP_WAIT_NS}, NULL);
+		}
 		if (is_abandoned(c, path))
 			problem(c, "leftover '%s'", path);
 	}
