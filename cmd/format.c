@@ -20,7 +20,10 @@ struct variable {
 	struct json *value;
 };
 
+enum jump { JUMP_NONE, JUMP_CONTINUE, JUMP_BREAK };
+
 struct run {
+	enum jump jump; /* on the way out to the {{range}} */
 	struct variable *vars; /* the first is "$" itself */
 	size_t n_vars;
 	struct buf *out;
@@ -165,6 +168,13 @@ static int value_of(struct run *run, const struct operand *o, struct json *dot, 
 	return r;
 }
 
+/* "and" and "or" look at no more than they need, so that {{if and .A (index .A 0)}} works. */
+static bool decides(const char *name, const struct json *value)
+{
+	return (streq(name, "and") && !value_is_true(value)) ||
+	       (streq(name, "or") && value_is_true(value));
+}
+
 /* last: the value that was piped in, when piped; *ret is a new reference */
 static int run_call(struct run *run, const struct call *c, struct json *dot, struct json *last,
 	bool piped, struct json **ret, struct err *err)
@@ -186,6 +196,10 @@ static int run_call(struct run *run, const struct call *c, struct json *dot, str
 		r = value_of(run, &c->o[i], dot, &argv[n], err);
 		if (r == 0)
 			n++;
+		if (r == 0 && decides(c->o[0].name, argv[n - 1])) {
+			piped = false; /* nor is what was piped in looked at */
+			break;
+		}
 	}
 	if (piped && r == 0)
 		argv[n++] = ref(last);
@@ -245,18 +259,26 @@ static int run_round(struct run *run, const struct node *n, struct json *key, st
 	return r;
 }
 
+/* At the end of a round: {{continue}} is done, {{break}} ends the range. */
+static bool goes_on(struct run *run)
+{
+	if (run->jump == JUMP_CONTINUE)
+		run->jump = JUMP_NONE;
+	return run->jump == JUMP_NONE;
+}
+
 static int run_range(struct run *run, const struct node *n, struct json *over, struct err *err)
 {
 	int r = 0;
 
 	if (json_is(over, JSON_KIND_OBJECT)) {
 		AUTO_JSON struct json *keys = json_sorted_keys(over);
-		for (size_t i = 0; i < json_size(keys) && r == 0; i++)
+		for (size_t i = 0; i < json_size(keys) && r == 0 && goes_on(run); i++)
 			r = run_round(run, n, json_at(keys, i),
 				json_get(over, json_text(json_at(keys, i))), err);
 		return r;
 	}
-	for (size_t i = 0; i < json_size(over) && r == 0; i++) {
+	for (size_t i = 0; i < json_size(over) && r == 0 && goes_on(run); i++) {
 		AUTO_JSON struct json *index = json_new_int((int64_t)i);
 		r = run_round(run, n, index, json_at(over, i), err);
 	}
@@ -275,8 +297,11 @@ static int run_control(struct run *run, const struct node *n, struct json *dot, 
 		if (value && !json_is(value, JSON_KIND_ARRAY) &&
 			!json_is(value, JSON_KIND_OBJECT) && !json_is(value, JSON_KIND_NULL))
 			return err_set(err, ERR_INVALID, "template: cannot range over that value");
-		return json_size(value) ? run_range(run, n, value, err)
-		                        : run_nodes(run, &n->other, dot, err);
+		if (!json_size(value))
+			return run_nodes(run, &n->other, dot, err);
+		r = run_range(run, n, value, err);
+		run->jump = JUMP_NONE;
+		return r;
 	}
 	if (n->pipe->n_var)
 		r = set_variable(run, n->pipe, value, err);
@@ -297,6 +322,10 @@ static int run_node(struct run *run, const struct node *n, struct json *dot, str
 		buf_addstr(run->out, n->text);
 		return 0;
 	}
+	if (n->kind == NODE_BREAK || n->kind == NODE_CONTINUE) {
+		run->jump = n->kind == NODE_BREAK ? JUMP_BREAK : JUMP_CONTINUE;
+		return 0;
+	}
 	if (n->kind != NODE_PIPE)
 		return run_control(run, n, dot, err);
 	int r = run_pipe(run, n->pipe, dot, &value, err);
@@ -312,7 +341,7 @@ static int run_nodes(struct run *run, const struct nodes *nodes, struct json *do
 	size_t vars = run->n_vars;
 	int r = 0;
 
-	for (size_t i = 0; i < nodes->count && r == 0; i++)
+	for (size_t i = 0; i < nodes->count && r == 0 && run->jump == JUMP_NONE; i++)
 		r = run_node(run, &nodes->n[i], dot, err);
 	pop_variables(run, vars);
 	return r;

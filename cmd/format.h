@@ -2,11 +2,12 @@
 /*
  * --format: the part of Go's text/template that scripts use, evaluated over JSON.
  *
- *	{{.Field.Sub}} {{$x := .A}} {{if}}{{else if}}{{else}}{{end}} {{range $i, $e := .L}} {{with}}
- *	comments {{- trim -}} pipelines, parentheses, "strings", `raw strings`, numbers,
- *	true, false, nil
- *	and or not eq ne lt le gt ge index len print printf println slice json join split lower
- *	upper title truncate
+ *	{{.Field.Sub}} {{$x := .A}} {{if}}{{else if}}{{else}}{{end}} {{range $i, $e := .L}} {{break}}
+ *	{{continue}} {{with}} comments {{- trim -}} pipelines, parentheses, "strings",
+ *	`raw strings`, numbers, true, false, nil
+ *	and or (which stop at the first that tells) not eq ne lt le gt ge index len print printf
+ *	println slice html js urlquery json join split lower upper title pad truncate
+ *	{{define}}, {{block}} and {{template}} are refused by name
  *
  * Field names match members exactly, or without regard to case and underscores (.CreatedBy is
  * created_by). A field that an object does not have is an error that lists those it has, except in

@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "base/strv.h"
 #include "cmd/format.h"
+#include "cmd/format_escape.h"
 #include "cmd/format_internal.h"
 
 #define TEXT_MAX (16 * MIB) /* what one function may make */
@@ -306,6 +307,35 @@ static int f_case(struct args *a)
 	return 0;
 }
 
+static int f_escape(struct args *a)
+{
+	AUTO_BUF struct buf all = BUF_INIT(TEXT_MAX);
+
+	for (size_t i = 0; i < a->n; i++) {
+		AUTO_FREE char *s = as_text(a->v[i]);
+		buf_addstr(&all, s);
+	}
+	AUTO_FREE char *escaped = streq(a->name, "html") ? escape_html(buf_str(&all))
+	                          : streq(a->name, "js") ? escape_js(buf_str(&all))
+	                                                 : escape_url(buf_str(&all));
+	*a->ret = json_new_string(escaped);
+	return 0;
+}
+
+/* docker's: blanks before and after, unless there is nothing */
+static int f_pad(struct args *a)
+{
+	AUTO_FREE char *s = as_text(a->v[0]);
+	int64_t before = json_int(a->v[1]), after = json_int(a->v[2]);
+
+	if (before < 0 || before > FIELD_MAX || after < 0 || after > FIELD_MAX)
+		return bad(a, "two small numbers are wanted");
+	AUTO_FREE char *padded =
+		*s ? xasprintf("%*s%s%*s", (int)before, "", s, (int)after, "") : xstrdup("");
+	*a->ret = json_new_string(padded);
+	return 0;
+}
+
 static int f_truncate(struct args *a)
 {
 	AUTO_FREE char *s = as_text(a->v[0]);
@@ -396,9 +426,20 @@ static int add_verb(
 		text = as_text(value);
 		break;
 	case 'x':
+	case 'X':
+	case 'o':
 		if (!json_is(value, JSON_KIND_INT))
-			return bad(a, "%x wants a number");
-		text = xasprintf("%llx", (unsigned long long)json_int(value));
+			return bad(a, "%x, %X and %o want a number");
+		text = xasprintf(v->letter == 'x'   ? "%llx"
+				 : v->letter == 'X' ? "%llX"
+						    : "%llo",
+			(unsigned long long)json_int(value));
+		break;
+	case 'f':
+		if (!json_is(value, JSON_KIND_INT))
+			return bad(a, "%f wants a number");
+		text = xasprintf(
+			"%.*f", v->precision >= 0 ? v->precision : 6, (double)json_int(value));
 		break;
 	case 'q': {
 		AUTO_FREE char *raw = as_text(value);
@@ -407,7 +448,7 @@ static int add_verb(
 		break;
 	}
 	default:
-		return bad(a, "only %s %v %d %x %q %t %% are known");
+		return bad(a, "only %s %v %d %x %X %o %f %q %t %% are known");
 	}
 	add_padded(b, v, text);
 	return 0;
@@ -453,8 +494,10 @@ static const struct {
 	{"eq", 2, SIZE_MAX, f_compare},
 	{"ge", 2, 2, f_compare},
 	{"gt", 2, 2, f_compare},
+	{"html", 1, SIZE_MAX, f_escape},
 	{"index", 1, SIZE_MAX, f_index},
 	{"join", 2, 2, f_join},
+	{"js", 1, SIZE_MAX, f_escape},
 	{"json", 1, 1, f_json},
 	{"le", 2, 2, f_compare},
 	{"len", 1, 1, f_len},
@@ -463,6 +506,7 @@ static const struct {
 	{"ne", 2, 2, f_compare},
 	{"not", 1, 1, f_not},
 	{"or", 1, SIZE_MAX, f_and_or},
+	{"pad", 3, 3, f_pad},
 	{"print", 0, SIZE_MAX, f_print},
 	{"printf", 1, SIZE_MAX, f_printf},
 	{"println", 0, SIZE_MAX, f_print},
@@ -471,6 +515,7 @@ static const struct {
 	{"title", 1, 1, f_case},
 	{"truncate", 2, 2, f_truncate},
 	{"upper", 1, 1, f_case},
+	{"urlquery", 1, SIZE_MAX, f_escape},
 };
 
 bool format_has_function(const char *name)

@@ -36,7 +36,7 @@ struct pipe {
 	size_t n;
 };
 
-enum node_kind { NODE_TEXT, NODE_PIPE, NODE_IF, NODE_RANGE, NODE_WITH };
+enum node_kind { NODE_TEXT, NODE_PIPE, NODE_IF, NODE_RANGE, NODE_WITH, NODE_BREAK, NODE_CONTINUE };
 
 struct nodes {
 	struct node *n;

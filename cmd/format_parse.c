@@ -19,6 +19,7 @@ struct parser {
 	const char *s; /* what is left */
 	const char *end;
 	unsigned depth;
+	unsigned ranges; /* how many we are in */
 	bool trim_next; /* the last action ended with -}} */
 };
 
@@ -332,13 +333,16 @@ static int control(struct parser *p, struct nodes *nodes, enum node_kind kind, s
 	int r = pipeline(p, kind == NODE_RANGE, &node.pipe, err);
 	if (r == 0)
 		r = close_action(p, err);
+	p->ranges += kind == NODE_RANGE;
 	if (r == 0)
 		r = block(p, &node.body, &stop, err);
+	p->ranges -= kind == NODE_RANGE;
 	if (r == 0 && stop == STOP_ELSE) {
 		skip_blanks(p);
-		if (kind == NODE_IF && keyword(p, "if")) {
+		if ((kind == NODE_IF && keyword(p, "if")) ||
+			(kind == NODE_WITH && keyword(p, "with"))) {
 			/* {{else if}}: one {{end}} closes both */
-			r = control(p, &node.other, NODE_IF, err);
+			r = control(p, &node.other, kind, err);
 			stop = STOP_END;
 		} else {
 			r = close_action(p, err);
@@ -378,8 +382,19 @@ static int comment(struct parser *p, struct err *err)
 	return close_action(p, err);
 }
 
+/* {{break}} and {{continue}} */
+static int jump(struct parser *p, struct nodes *nodes, enum node_kind kind, struct err *err)
+{
+	if (!p->ranges)
+		return fail(p, "{{break}} and {{continue}} belong into a {{range}}: unexpected one",
+			err);
+	add_node(nodes, kind);
+	return close_action(p, err);
+}
+
 static int action(struct parser *p, struct nodes *nodes, enum stop *ret_stop, struct err *err)
 {
+	static const char *const refused[] = {"define", "template", "block"};
 	int r;
 
 	skip_blanks(p);
@@ -399,6 +414,15 @@ static int action(struct parser *p, struct nodes *nodes, enum stop *ret_stop, st
 		return control(p, nodes, NODE_RANGE, err);
 	if (keyword(p, "with"))
 		return control(p, nodes, NODE_WITH, err);
+	if (keyword(p, "break"))
+		return jump(p, nodes, NODE_BREAK, err);
+	if (keyword(p, "continue"))
+		return jump(p, nodes, NODE_CONTINUE, err);
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+		if (keyword(p, refused[i]))
+			return err_set(err, ERR_UNSUPPORTED,
+				"template: '%s' is not supported: a format is one template",
+				refused[i]);
 	struct node *n = add_node(nodes, NODE_PIPE);
 	r = pipeline(p, false, &n->pipe, err);
 	return r < 0 ? r : close_action(p, err);

@@ -138,9 +138,65 @@ static void refuses_what_is_malformed(void **state)
 		"deeply");
 }
 
+static void break_and_continue_leave_a_round(void **state)
+{
+	(void)state;
+	gives("{{range .RepoTags}}{{.}}{{break}}{{end}}!", "a:1!");
+	gives("{{range .RepoTags}}{{if eq . \"a:1\"}}{{continue}}{{end}}{{.}}{{end}}!", "b:2!");
+	gives("{{range .RepoTags}}{{range $.Config.Env}}{{break}}{{end}}{{.}} {{end}}", "a:1 b:2 ");
+	gives("{{range $k, $v := .Config.Labels}}{{$k}}{{break}}{{end}}", "k.dotted");
+	fails("{{break}}", "belong into a {{range}}");
+	fails("{{range .Empty}}{{else}}{{continue}}{{end}}", "belong into a {{range}}");
+}
+
+static void and_and_or_stop_at_the_first_that_tells(void **state)
+{
+	(void)state;
+	gives("{{and .Empty (index .Empty 0)}}", "[]");
+	gives("{{or .Yes (index .Empty 0)}}", "true");
+	gives("{{and .Yes .Id}}", "sha256:ab");
+	gives("{{or .Nothing .Config.User .Id}}", "sha256:ab");
+}
+
+static void with_may_have_an_else_with(void **state)
+{
+	(void)state;
+	gives("{{with .Empty}}a{{else with .Config.User}}b{{else with .Id}}{{.}}{{else}}c{{end}}",
+		"sha256:ab");
+}
+
+static void text_is_escaped_for_other_languages(void **state)
+{
+	(void)state;
+	gives("{{html \"<a href='x'>&\"}}", "&lt;a href=&#39;x&#39;&gt;&amp;");
+	gives("{{js \"a='\\n<\"}}", "a\\u003D\\'\\u000A\\u003C");
+	gives("{{urlquery \"a b&c/d~\"}}", "a+b%26c%2Fd~");
+	gives("[{{pad \"x\" 2 1}}][{{pad \"\" 2 1}}]", "[  x ][]");
+}
+
+static void numbers_are_printed_as_asked(void **state)
+{
+	(void)state;
+	gives("{{printf \"%X %o %.2f %05d\" 255 8 .Size .Size}}", "FF 10 12.00 00012");
+}
+
+static void templates_in_templates_are_refused_by_name(void **state)
+{
+	(void)state;
+	fails("{{define \"x\"}}a{{end}}", "'define' is not supported");
+	fails("{{template \"x\"}}", "'template' is not supported");
+	fails("{{block \"x\" .}}{{end}}", "'block' is not supported");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(break_and_continue_leave_a_round),
+		cmocka_unit_test(and_and_or_stop_at_the_first_that_tells),
+		cmocka_unit_test(with_may_have_an_else_with),
+		cmocka_unit_test(text_is_escaped_for_other_languages),
+		cmocka_unit_test(numbers_are_printed_as_asked),
+		cmocka_unit_test(templates_in_templates_are_refused_by_name),
 		cmocka_unit_test(prints_values_as_go_does),
 		cmocka_unit_test(finds_fields_by_gos_names),
 		cmocka_unit_test(branches_and_loops),
