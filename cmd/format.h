@@ -2,8 +2,8 @@
 /*
  * --format: the part of Go's text/template that scripts use, evaluated over JSON.
  *
- *	{{.Field.Sub}} {{$x := .A}} {{if}}{{else if}}{{else}}{{end}} {{range $i, $e := .L}} {{break}}
- *	{{continue}} {{with}} comments {{- trim -}} pipelines, parentheses, "strings",
+ *	{{.Field.Sub}} {{$x := .A}} {{if}}{{else if}}{{else}}{{end}} {{range $i, $e := .L}}
+ *	{{break}} {{continue}} {{with}} comments {{- trim -}} pipelines, parentheses, "strings",
  *	`raw strings`, numbers, true, false, nil
  *	and or (which stop at the first that tells) not eq ne lt le gt ge index len print printf
  *	println slice html js urlquery json join split lower upper title pad truncate
