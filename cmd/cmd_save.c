@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,7 +30,7 @@ static const struct opt save_options[] = {
 	OPT_STRING(0, "format", struct save_args, format),
 	OPT_STRING('o', "output", struct save_args, output),
 	OPT_BOOL('q', "quiet", struct save_args, quiet),
-	OPT_REFUSED_WHY('m', "multi-image-archive", "save one image at a time"),
+	OPT_IGNORED_BOOL('m', "multi-image-archive"),
 	OPT_REFUSED_WHY(0, "compress", "layers are written as they are stored"),
 	OPT_END,
 };
@@ -89,19 +90,110 @@ static int save_archive(struct app *app, struct store *s, const struct image *im
 	return r;
 }
 
+static int refuse_terminal(struct err *err)
+{
+	return err_set(err, ERR_INVALID,
+		"refusing to write an archive to a terminal: use --output or a pipe");
+}
+
 static int save_to_stdout(struct app *app, struct store *s, const struct image *image,
 	const char *ref, const char *transport, const struct save_args *a, struct err *err)
 {
 	AUTO_SPOOL struct spool spool = {0};
 
 	if (app->out.out_tty)
-		return err_set(err, ERR_INVALID,
-			"refusing to write an archive to a terminal: use --output or a pipe");
+		return refuse_terminal(err);
 	int r = spool_open(app->conf.copy_tmp_dir, &spool, err);
 	if (r == 0)
 		r = write_to(app, s, image, ref, transport, spool.path, a->quiet, err);
 	if (r == 0)
 		r = spool_drain(&spool, STDOUT_FILENO, "standard output", err);
+	return r;
+}
+
+/* --- several images --- */
+
+struct archived_list {
+	struct archived *a;
+	size_t n;
+};
+
+static void archived_list_done(struct archived_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		descriptor_done(&l->a[i].image);
+		strv_done(&l->a[i].names);
+	}
+	free(l->a);
+}
+
+/* An image that is named twice is in the archive once, with both names. */
+static int add_archived(struct store *s, const char *text, struct archived_list *l, struct err *err)
+{
+	AUTO_IMAGE struct image image = {0};
+	AUTO_FREE char *ref = NULL;
+	struct descriptor top = {0};
+	size_t at = 0;
+
+	int r = image_find(s, text, &top, &ref, err);
+	if (r == 0)
+		r = image_load(s, &top, NULL, &image, err);
+	descriptor_done(&top);
+	if (r < 0)
+		return r;
+	while (at < l->n && !digest_equal(&l->a[at].image.digest, &image.manifest_desc.digest))
+		at++;
+	if (at == l->n) {
+		l->a = xreallocarray(l->a, l->n + 1, sizeof(*l->a));
+		l->a[l->n] = (struct archived){0};
+		descriptor_copy(&l->a[l->n++].image, &image.manifest_desc);
+	}
+	if (ref && !strv_has(&l->a[at].names, ref))
+		strv_add(&l->a[at].names, ref);
+	return 0;
+}
+
+static int write_archived(struct app *app, struct store *s, const struct archived_list *l,
+	const char *path, bool quiet, struct err *err)
+{
+	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return err_sys(err, "cannot write '%s'", path);
+	struct progress *progress = out_progress(&app->out, quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	int r = images_export(s, l->a, l->n, fd, path, progress, err);
+	out_progress_done(&app->out);
+	return r;
+}
+
+static int save_several(struct app *app, struct store *s, const struct strv *texts,
+	const struct save_args *a, struct err *err)
+{
+	__attribute__((cleanup(archived_list_done))) struct archived_list list = {0};
+	AUTO_SPOOL struct spool spool = {0};
+	char random[9];
+	int r = 0;
+
+	STRV_FOREACH (text, texts) {
+		r = add_archived(s, *text, &list, err);
+		if (r < 0)
+			return r;
+	}
+	if (!a->output || streq(a->output, "-")) {
+		if (app->out.out_tty)
+			return refuse_terminal(err);
+		r = spool_open(app->conf.copy_tmp_dir, &spool, err);
+		if (r == 0)
+			r = write_archived(app, s, &list, spool.path, a->quiet, err);
+		return r < 0 ? r : spool_drain(&spool, STDOUT_FILENO, "standard output", err);
+	}
+	tmp_random_name(random, sizeof(random) - 1);
+	AUTO_FREE char *beside = xasprintf("%s.%s", a->output, random);
+	r = write_archived(app, s, &list, beside, a->quiet, err);
+	if (r == 0 && rename(beside, a->output) < 0)
+		r = err_sys(err, "cannot write '%s'", a->output);
+	if (r < 0)
+		(void)unlink(beside);
 	return r;
 }
 
@@ -121,6 +213,11 @@ static int save_run(struct app *app, void *args, const struct strv *rest, struct
 			err, ERR_INVALID, "option '--format=%s' needs '--output'", a->format);
 	if (r == 0)
 		r = app_store(app, false, &s, err);
+	if (r == 0 && rest->n > 1)
+		return streq(transport, "docker-archive")
+		               ? save_several(app, s, rest, a, err)
+		               : err_set(err, ERR_INVALID,
+					 "only a docker-archive holds several images");
 	if (r == 0)
 		r = image_find(s, rest->v[0], &top, &ref, err);
 	if (r == 0)
@@ -140,7 +237,7 @@ const struct cmd cmd_save = {
 	.options = save_options,
 	.args_size = sizeof(struct save_args),
 	.min_args = 1,
-	.max_args = 1,
+	.max_args = CMD_ANY,
 	.flags = CMD_USERNS,
 	.run = save_run,
 };
@@ -210,33 +307,32 @@ static int archive_transport(const char *path, const char **ret, struct err *err
 			      "'%s' is not an image archive (docker-archive or oci-archive)", path);
 }
 
-/* The only name that the index.json of a layout has; NULL when there is none or several: then the
- * transport decides. New string. */
-static char *layout_name(const char *dir)
+/* *ret_images: how many there are. */
+static int load_one(struct app *app, struct store *s, const char *location, bool quiet,
+	size_t *ret_images, struct err *err)
 {
-	AUTO_FREE char *path = path_join(dir, "index.json");
-	AUTO_FREE char *text = NULL;
-	AUTO_JSON struct json *index = NULL;
-	struct err ignored = ERR_INIT;
-	size_t n;
+	struct pull_opts o = {.policy = PULL_ALWAYS};
+	struct pulled pulled = {0};
+	char digest[DIGEST_STR_MAX];
 
-	if (fs_read_file(AT_FDCWD, path, MANIFEST_MAX, &text, &n, &ignored) < 0 ||
-		json_parse(text, n, path, &index, &ignored) < 0)
-		return NULL;
-	const struct json *manifests = json_get(index, "manifests");
-	const struct json *annotations = json_get(json_at(manifests, 0), "annotations");
-	const char *name = json_text(json_get(annotations, ANNOTATION_REF_NAME));
-	return name && json_size(manifests) == 1 ? xstrdup(name) : NULL;
+	o.progress = out_progress(&app->out, quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	int r = image_pull(s, location, &o, &pulled, err);
+	out_progress_done(&app->out);
+	if (r == 0) {
+		out_printf(&app->out, "Loaded image: %s\n",
+			pulled.ref ? pulled.ref : digest_str(&pulled.top.digest, digest));
+		*ret_images = pulled.images;
+	}
+	pulled_done(&pulled);
+	return r;
 }
 
 static int load_from(
 	struct app *app, struct store *s, const char *path, bool quiet, struct err *err)
 {
-	struct pull_opts o = {.policy = PULL_ALWAYS};
-	struct pulled pulled = {0};
 	const char *transport = "";
 	struct stat st;
-	char digest[DIGEST_STR_MAX];
+	size_t images = 1;
 	int r = 0;
 
 	if (stat(path, &st) < 0)
@@ -250,16 +346,10 @@ static int load_from(
 		r = archive_transport(path, &transport, err);
 	if (r < 0)
 		return r;
-	AUTO_FREE char *name = S_ISDIR(st.st_mode) ? layout_name(path) : NULL;
-	AUTO_FREE char *location =
-		xasprintf("%s:%s%s%s", transport, path, name ? ":" : "", name ? name : "");
-	o.progress = out_progress(&app->out, quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
-	r = image_pull(s, location, &o, &pulled, err);
-	out_progress_done(&app->out);
-	if (r == 0)
-		out_printf(&app->out, "Loaded image: %s\n",
-			pulled.ref ? pulled.ref : digest_str(&pulled.top.digest, digest));
-	pulled_done(&pulled);
+	for (size_t i = 0; r == 0 && i < images; i++) {
+		AUTO_FREE char *location = xasprintf("%s:%s:@%zu", transport, path, i);
+		r = load_one(app, s, location, quiet, &images, err);
+	}
 	return r;
 }
 

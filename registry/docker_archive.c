@@ -102,6 +102,8 @@ static const struct json *choose_image(
 	}
 	if (!s->name && n == 1)
 		return json_at(list, 0);
+	if (location_number(s->name) < n)
+		return json_at(list, location_number(s->name));
 	for (size_t i = 0; s->name && i < n; i++)
 		if (has_tag(json_at(list, i), s->name))
 			return json_at(list, i);
@@ -109,8 +111,8 @@ static const struct json *choose_image(
 		(void)err_set(err, ERR_NOT_FOUND, "no image '%s' in '%s'", s->name, s->path);
 	else
 		(void)err_set(err, ERR_INVALID,
-			"'%s' holds %zu images; say which, as docker-archive:FILE:NAME", s->path,
-			n);
+			"'%s' holds %zu images; say which, as docker-archive:FILE:NAME or :@N",
+			s->path, n);
 	return NULL;
 }
 
@@ -170,6 +172,7 @@ static int docker_top(struct source *source, struct document *ret, struct err *e
 	if (r == 0)
 		r = json_parse(text, len, "manifest.json", &list, err);
 	const struct json *image = r == 0 ? choose_image(s, list, err) : NULL;
+	source->images = json_size(list);
 	if (r == 0)
 		r = image ? build_manifest(s, image, &m, err) : err->code;
 	if (r == 0) {
@@ -292,6 +295,8 @@ static int sink_blob(
 		return err_set(err, ERR_UNSUPPORTED, "of type '%s' cannot be in a docker-archive",
 			d->media_type);
 	AUTO_FREE char *member = xasprintf("%s.json", digest_hex(&d->digest, hex));
+	if (map_has(&s->members, digest_str(&d->digest, text)))
+		return 0;
 	map_set(&s->members, digest_str(&d->digest, text), member);
 	return tar_file_add_file(s->archive, member, owned, d->size, err);
 }
@@ -379,4 +384,9 @@ struct sink *sink_docker_archive_fd(int fd, const char *path, const struct strv 
 	struct docker_sink *s = new_sink(tar_file_new_fd(fd, path));
 	strv_copy(&s->names, names);
 	return &s->sink;
+}
+
+void sink_docker_archive_names(struct sink *k, const struct strv *names)
+{
+	strv_copy(&((struct docker_sink *)k)->names, names);
 }

@@ -68,12 +68,14 @@ static bool is_entry(const struct descriptor *d, const char *name)
 	return (have && streq(have, name)) || (image && streq(image, name));
 }
 
-/* By name or "@digest"; without either the only entry. */
+/* By name, "@digest" or "@number"; without any the only entry. */
 static const struct descriptor *choose_entry(
 	const struct oci_source *s, const struct index *ix, struct err *err)
 {
 	if (!s->name && ix->n_manifests == 1)
 		return &ix->manifests[0];
+	if (location_number(s->name) < ix->n_manifests)
+		return &ix->manifests[location_number(s->name)];
 	for (size_t i = 0; s->name && i < ix->n_manifests; i++)
 		if (is_entry(&ix->manifests[i], s->name))
 			return &ix->manifests[i];
@@ -118,6 +120,7 @@ static int oci_top(struct source *source, struct document *ret, struct err *err)
 		index_parse(text, len, NULL, &ix, err) < 0)
 		return err_wrap(err, "'%s' is not an OCI image layout", s->path);
 	const struct descriptor *d = choose_entry(s, &ix, err);
+	source->images = ix.n_manifests;
 	int r = d ? oci_child(source, d, ret, err) : err->code;
 	if (r == 0 && !digest_equal(&ret->desc.digest, &d->digest))
 		r = err_set(err, ERR_CORRUPT, "content of %s in '%s' has another digest",
@@ -127,6 +130,9 @@ static int oci_top(struct source *source, struct document *ret, struct err *err)
 	/* An archive's file name means nothing, but a full name in it does. */
 	if (image && (s->foreign || !s->name))
 		location_store_name(s->path, image, &source->names);
+	else if (r == 0 && !s->foreign && location_number(s->name) != SIZE_MAX &&
+		 (have || ix.n_manifests == 1))
+		location_store_name(s->path, have, &source->names);
 	else if (r == 0 && !s->foreign && (!s->name || *s->name != '@'))
 		location_store_name(s->path, s->name, &source->names);
 	else if (have && strpbrk(have, "/:"))

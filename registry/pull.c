@@ -372,6 +372,7 @@ int pull_from(struct store *s, struct txn *t, struct source *source, const struc
 		return r;
 	}
 	ret->top = desc;
+	ret->images = source->images;
 	ret->ref = source->names.n ? xstrdup(source->names.v[0]) : NULL;
 	return 0;
 }

@@ -360,3 +360,25 @@ int image_export(struct store *s, const struct descriptor *image, const struct i
 	}
 	return r < 0 ? r : push_to(s, sink, &doc, &o, err);
 }
+
+int images_export(struct store *s, const struct archived *images, size_t n, int fd,
+	const char *path, struct progress *progress, struct err *err)
+{
+	AUTO_TXN struct txn *t = NULL;
+	int r = txn_begin(s, &t, err);
+	if (r < 0)
+		return r;
+	AUTO_SINK struct sink *sink = sink_docker_archive_fd(fd, path, &images[0].names);
+	struct push p = {.store = s, .sink = sink, .progress = progress};
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		AUTO_DOCUMENT struct document doc = {0};
+		sink_docker_archive_names(sink, &images[i].names);
+		r = read_document(s, &images[i].image, &doc, err);
+		if (r == 0)
+			r = send_document(&p, &doc, true, err);
+	}
+	if (r == 0)
+		r = sink->ops->finish(sink, err);
+	map_done(&p.sent);
+	return r;
+}

@@ -59,5 +59,7 @@ int sink_oci_named(const char *path, const struct strv *names, struct sink **ret
 int sink_oci_archive_fd(int fd, const char *path, const struct strv *names, struct sink **ret,
 	struct err *err) __attribute__((warn_unused_result));
 struct sink *sink_docker_archive_fd(int fd, const char *path, const struct strv *names);
+/* What the next image of the archive is called. */
+void sink_docker_archive_names(struct sink *k, const struct strv *names);
 int sink_dir(const char *rest, struct sink **ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/path.h"
 #include "base/root.h"
 #include "image/media_type.h"
@@ -112,6 +113,12 @@ void location_split(const char *rest, char **ret_path, char **ret_name)
 	*ret_path = xstrndup(rest, (size_t)(colon - rest));
 	if (colon[1])
 		*ret_name = xstrdup(colon + 1);
+}
+
+size_t location_number(const char *name)
+{
+	uint64_t n;
+	return name && *name == '@' && num_u64(name + 1, UINT32_MAX, &n) ? (size_t)n : SIZE_MAX;
 }
 
 void location_store_name(const char *path, const char *name, struct strv *ret)

@@ -53,6 +53,7 @@ struct source_ops {
 struct source {
 	const struct source_ops *ops;
 	bool local; /* keeps whole indexes: its bytes cost nothing */
+	size_t images; /* how many there are at the place, once top() was asked; 0: not said */
 	bool partial; /* manifests of an index may be missing */
 	char *place; /* "host/repository" that had the last document, of a registry's; owned */
 	struct strv names; /* what the image is called in the store after it; may be empty */
@@ -90,7 +91,9 @@ int source_dir(const char *rest, struct source **ret, struct err *err)
 int tar_file_unpack(struct txn *t, const char *path, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
 /* "PATH[:NAME]" or "PATH@DIGEST": PATH is all of it when that exists. Both new strings, *ret_name
- * NULL when there is none, and with the '@' when it is a digest. */
+ * NULL when there is none, and with the '@' when it is a digest or a number. */
 void location_split(const char *rest, char **ret_path, char **ret_name);
+/* The number of "@N", which images of an archive are counted by; SIZE_MAX: it is none. */
+size_t location_number(const char *name);
 /* Adds the store's name for an image that PATH[:NAME] gave, when that is a valid one. */
 void location_store_name(const char *path, const char *name, struct strv *ret);

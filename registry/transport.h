@@ -13,6 +13,7 @@
  * its digest from pull to push.
  */
 #pragma once
+#include "base/strv.h"
 #include "image/descriptor.h"
 #include "image/platform.h"
 #include <stdbool.h>
@@ -20,7 +21,6 @@
 struct err;
 struct progress;
 struct store;
-struct strv;
 
 enum pull_policy { PULL_MISSING, PULL_ALWAYS, PULL_NEVER, PULL_NEWER };
 /* "missing"/"ifmissing", "always"/"true", "never"/"false" ..., as buildah */
@@ -60,6 +60,7 @@ struct pulled {
 	struct descriptor top; /* what the name was set to */
 	char *ref; /* the name in the store, NULL: none */
 	bool fetched; /* false: it was here already */
+	size_t images; /* how many a local place holds; 0: not said */
 };
 
 /* Pulls location into the store and names it. PULL_NEVER / _MISSING look into the store first and
@@ -99,6 +100,15 @@ struct image_export {
 };
 int image_export(struct store *s, const struct descriptor *image, const struct image_export *e,
 	struct err *err) __attribute__((warn_unused_result));
+
+/* Several images with their names, as one docker-archive; layers that they share are in it once. */
+struct archived {
+	struct descriptor image; /* a manifest */
+	struct strv names; /* complete references with tags */
+};
+int images_export(struct store *s, const struct archived *images, size_t n, int fd,
+	const char *path, struct progress *progress, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* Unpacks the layers of an image in the store that are not unpacked yet (blobs are here). In
  * parallel. */
