@@ -13,8 +13,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "base/proc.h"
 #include "base/strv.h"
+#include "cmd/abilities.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "image/platform.h"
@@ -113,32 +113,20 @@ static char *uptime(void)
 	return s >= 60 ? xasprintf("%ldm %lds", s / 60, s % 60) : xasprintf("%lds", s);
 }
 
-static char *network_program(void)
-{
-	static const char *const programs[] = {"pasta", "slirp4netns"};
-
-	for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
-		char *path = proc_find(programs[i]);
-		if (path)
-			return path;
-	}
-	return xstrdup("none");
-}
-
-static struct json *host_json(void)
+static struct json *host_json(const struct json *abilities)
 {
 	struct json *o = json_new_object();
 	struct utsname u = {0};
 	struct platform host;
 	AUTO_FREE char *up = uptime();
-	AUTO_FREE char *network = network_program();
 
 	(void)uname(&u);
 	platform_host(&host);
 	json_set_string(o, "CgroupVersion", cgroup_version());
 	json_set(o, "Distribution", distribution_json());
 	set_memory(o);
-	json_set_string(o, "NetworkHelper", network);
+	json_set_string(
+		o, "NetworkHelper", json_text(json_get(json_get(abilities, "Network"), "Helper")));
 	json_set_string(o, "OCIRuntime", "mica (built in)");
 	json_set_string(o, "arch", host.arch);
 	json_set_int(o, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
@@ -221,24 +209,68 @@ static struct json *debug_json(void)
 	return o;
 }
 
+/* --- the text -------------------------------------------------------------------------------- */
+
+static void print_ability(struct out *out, const char *what, const struct json *o, const char *key)
+{
+	const char *reason = json_text(json_get(o, "Reason"));
+
+	out_printf(out, "%-10s %s%s%s\n", what, json_text(json_get(o, key)), reason ? ": " : "",
+		reason ? reason : "");
+}
+
+static void print_text(struct out *out, const struct json *o)
+{
+	const struct json *a = json_get(o, "abilities"), *limits = json_get(a, "Limits");
+	static const char *const names[] = {"memory", "cpu", "cpuset", "pids"};
+	const struct json *missing = json_get(a, "Missing");
+
+	print_ability(out, "mode", json_get(a, "Mode"), "Name");
+	print_ability(out, "snapshots", json_get(a, "Snapshots"), "Driver");
+	print_ability(out, "network", json_get(a, "Network"), "Helper");
+	out_printf(out, "%-10s cgroup %s:", "limits",
+		json_text(json_get(json_get(o, "host"), "CgroupVersion")));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (json_bool(json_get(limits, names[i])))
+			out_printf(out, " %s", names[i]);
+	out_printf(out, "\n%-10s %s\n", "seccomp", json_text(json_get(a, "Seccomp")));
+	out_printf(out, "%-10s %lld\n", "landlock", (long long)json_int(json_get(a, "Landlock")));
+	out_printf(
+		out, "%-10s %s\n", "store", json_text(json_get(json_get(o, "store"), "GraphRoot")));
+	for (size_t i = 0; i < json_size(missing); i++)
+		out_printf(out, "%-10s %s\n", "missing", json_text(json_at(missing, i)));
+}
+
 static int info_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct info_args *a = args;
 	AUTO_STORE struct store *s = NULL;
+	AUTO_TXN struct txn *t = NULL;
 	AUTO_JSON struct json *o = json_new_object();
 	struct json *store = NULL;
 
 	(void)rest;
 	int r = app_store(app, false, &s, err);
 	if (r == 0)
-		r = store_json(s, &store, err);
+		r = txn_begin(s, &t, err);
 	if (r < 0)
 		return r;
-	json_set(o, "host", host_json());
+	/* what is tried out is what the store is asked for afterwards */
+	struct json *abilities = abilities_json(t);
+	json_set(o, "abilities", abilities);
+	json_set(o, "host", host_json(abilities));
+	r = store_json(s, &store, err);
+	txn_end(take(t));
+	if (r < 0)
+		return r;
 	json_set(o, "store", store);
 	if (a->debug)
 		json_set(o, "debug", debug_json());
-	if (a->format)
+	if (a->format && streq(a->format, "text")) {
+		print_text(&app->out, o);
+		return 0;
+	}
+	if (a->format && !streq(a->format, "json"))
 		return table_print_one(&app->out, a->format, o, err);
 	out_json(&app->out, o);
 	return 0;

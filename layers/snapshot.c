@@ -23,6 +23,7 @@ static const char *const driver_names[] = {
 
 static enum snapshot_driver wanted = SNAPSHOT_AUTO;
 static enum snapshot_driver known = SNAPSHOT_AUTO; /* what worked */
+static char reason[1400]; /* why no better one did */
 
 bool snapshot_driver_parse(const char *name, enum snapshot_driver *ret)
 {
@@ -46,12 +47,17 @@ void snapshot_use(enum snapshot_driver driver)
 
 const char *snapshot_driver(void)
 {
-	return driver_names[wanted == SNAPSHOT_AUTO ? SNAPSHOT_OVERLAY : wanted];
+	return driver_names[known == SNAPSHOT_AUTO ? SNAPSHOT_OVERLAY : known];
+}
+
+const char *snapshot_reason(void)
+{
+	return reason;
 }
 
 const char *snapshot_method(void)
 {
-	switch (wanted) {
+	switch (known) {
 	case SNAPSHOT_FUSE:
 		return "fuse-overlayfs";
 	case SNAPSHOT_COPY:
@@ -159,6 +165,7 @@ static int mount_any(const struct snapshot *s, int *ret_fd, struct err *err)
 		if (mount_with(d, s, ret_fd, &why) == 0) {
 			log_debug("snapshots by %s, since: %s", driver_names[d], err->msg);
 			known = d;
+			(void)snprintf(reason, sizeof(reason), "%s", err->msg);
 			err_clear(err);
 			return 0;
 		}

@@ -43,3 +43,5 @@ void snapshot_use(enum snapshot_driver driver);
  * volatile)". Static strings. */
 const char *snapshot_driver(void);
 const char *snapshot_method(void);
+/* After a snapshot_mount(): why it was not the kernel's overlay, if it was not, or "". */
+const char *snapshot_reason(void);

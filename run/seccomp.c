@@ -392,6 +392,11 @@ int seccomp_filter(
 	return 0;
 }
 
+const char *seccomp_source(void)
+{
+	return access(INSTALLED_PROFILE, R_OK) == 0 ? INSTALLED_PROFILE : "built in";
+}
+
 uint32_t seccomp_native_arch(void)
 {
 	return seccomp_arch_native();

@@ -25,6 +25,8 @@ struct err;
  */
 int seccomp_filter(const char *profile, uint64_t caps, const struct sock_fprog **ret,
 	struct err *err) __attribute__((warn_unused_result));
+/* Where the default profile comes from: its file, or "built in". */
+const char *seccomp_source(void);
 /* AUDIT_ARCH_* of this machine; libseccomp's numbers are the kernel's */
 uint32_t seccomp_native_arch(void);
 /* On the calling process, for good. Needs CAP_SYS_ADMIN or no_new_privs. */

@@ -96,6 +96,20 @@ owners_setup() {
 	rm -r "$T/owners.rootfs" "$T/owners" "$T"/*.tar
 }
 
+@test "mica info says which way it is, and why not a better one" {
+	local -A name=([root]=root [subids]=rootless [single]='rootless, one user' [chroot]=root)
+	[ "$(m info --format '{{.abilities.Mode.Name}}')" = "${name[$MICA_MODE]}" ]
+	[ "$(m info | jq -r .abilities.Snapshots.Driver)" = overlay ]
+	m info --format text >info
+	if is single; then
+		grep -q '^mode .*: user .64997. has no subordinate IDs.*usermod --add-subuids' info
+		grep -q '^missing .*usermod --add-subuids' info
+	fi
+	grep -qE '^limits +cgroup ' info
+	grep -qE '^seccomp +(/usr/share/containers/seccomp.json|built in)$' info
+	m info --format json | jq -e '.abilities.Missing, .host, .store' >/dev/null
+}
+
 @test "an image's owners, modes and links are those that it came with" {
 	m pull -q owners
 	[ "$(listed owners o/ o/f o/link o/fifo o/big)" = 'o/ drwxrwsr-x 1000/50

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/abilities.h"
+
+#include <linux/landlock.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "layers/snapshot.h"
+#include "run/mode.h"
+#include "run/sandbox.h"
+#include "run/seccomp.h"
+#include "store/store.h"
+
+static void set_reason(struct json *o, const char *reason)
+{
+	if (*reason)
+		json_set_string(o, "Reason", reason);
+}
+
+static void miss(struct json *missing, const char *line)
+{
+	json_add(missing, json_new_string(line));
+}
+
+static struct json *mode_json(struct json *missing)
+{
+	struct json *o = json_new_object();
+
+	json_set_string(o, "Name", mode_name());
+	set_reason(o, mode_reason());
+	if (*mode_reason())
+		miss(missing, mode_reason());
+	return o;
+}
+
+/* The way that a build would take: by taking it. */
+static int try_snapshot(struct txn *t, struct err *err)
+{
+	char *names[4] = {0};
+	int fds[4] = {-1, -1, -1, -1}, mnt = -1;
+
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(fds); i++)
+		r = txn_mkdir(t, "probe", &names[i], &fds[i], err);
+	const struct snapshot s = {.lower = fds, .n_lower = 2, .upper = fds[2], .work = fds[3]};
+	if (r == 0)
+		r = snapshot_mount(&s, &mnt, err);
+	mem_close_p(&mnt);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		mem_close_p(&fds[i]);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		free(names[i]);
+	return r;
+}
+
+static struct json *snapshots_json(struct txn *t, struct json *missing)
+{
+	struct json *o = json_new_object();
+	struct err err = ERR_INIT;
+
+	bool works = try_snapshot(t, &err) == 0;
+	json_set_string(o, "Driver", works ? snapshot_driver() : "none");
+	if (works)
+		json_set_string(o, "Method", snapshot_method());
+	set_reason(o, works ? snapshot_reason() : err.msg);
+	if (works && streq(snapshot_driver(), "copy") && *snapshot_reason() &&
+		mode_is() != MODE_CHROOT)
+		miss(missing,
+			"overlayfs and fuse-overlayfs: layers are copied for each step; install "
+			"fuse-overlayfs, and let /dev/fuse be opened");
+	return o;
+}
+
+static struct json *network_json(struct json *missing)
+{
+	static const char *const programs[] = {"pasta", "slirp4netns"};
+	struct json *o = json_new_object();
+	AUTO_FREE char *path = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(programs) && !path; i++)
+		path = proc_find(programs[i]);
+	json_set_string(o, "Helper", path ? path : "none");
+	if (mode_is() == MODE_CHROOT) {
+		set_reason(o, "steps have the network of what is around them");
+	} else if (!path) {
+		set_reason(o, "neither pasta nor slirp4netns is installed");
+		miss(missing, "a private network: install passt (or slirp4netns)");
+	} else if (access("/dev/net/tun", R_OK | W_OK) < 0) {
+		set_reason(o, "/dev/net/tun cannot be opened");
+		miss(missing,
+			"a private network: load the module tun, and let /dev/net/tun be opened");
+	}
+	return o;
+}
+
+/* Which limits would act. */
+static struct json *limits_json(struct json *missing)
+{
+	char cpus[] = "0";
+	const struct {
+		const char *name;
+		struct run_limits limits;
+	} tries[] = {
+		{"memory", {.memory = 64 * MIB}},
+		{"cpu", {.cpu_quota_us = 50000, .cpu_period_us = 100000}},
+		{"cpuset", {.cpuset_cpus = cpus}},
+		{"pids", {.pids = 100}},
+	};
+	struct json *o = json_new_object();
+	char first[1500] = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+		struct err err = ERR_INIT;
+		bool works = sandbox_check_limits(&tries[i].limits, &err) == 0;
+		json_set(o, tries[i].name, json_new_bool(works));
+		if (!works && !*first)
+			(void)snprintf(first, sizeof(first), "limits: %s", err.msg);
+	}
+	set_reason(o, first);
+	if (*first)
+		miss(missing, first);
+	return o;
+}
+
+static int64_t landlock_version(void)
+{
+	long version = syscall(
+		SYS_landlock_create_ruleset, NULL, (size_t)0, LANDLOCK_CREATE_RULESET_VERSION);
+	return version < 0 ? 0 : version;
+}
+
+struct json *abilities_json(struct txn *t)
+{
+	struct json *o = json_new_object(), *missing = json_new_array();
+
+	json_set(o, "Mode", mode_json(missing));
+	json_set(o, "Snapshots", snapshots_json(t, missing));
+	json_set(o, "Network", network_json(missing));
+	json_set(o, "Limits", limits_json(missing));
+	json_set_string(o, "Seccomp", seccomp_source());
+	json_set_int(o, "Landlock", landlock_version());
+	json_set(o, "Missing", missing);
+	return o;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What this machine lets mica do, for `mica info`: found out by trying, with the reasons. */
+#pragma once
+
+struct json;
+struct txn;
+
+/*
+ * An object: Mode, Snapshots, Network, Limits, Seccomp, Landlock, each with Reason where something
+ * better is known but not to be had, and Missing: a list of lines about what is missing and what to
+ * do about it.
+ */
+struct json *abilities_json(struct txn *t);

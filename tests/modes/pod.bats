@@ -1,0 +1,156 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The recipes of docs/kubernetes.md: mica in a container that has no privilege at all, started by mica and by crun.
+load ../cli/lib.bash
+
+setup_file() {
+	[ "$(id -u)" = 0 ] || skip "containers are started as root here"
+	file_setup registry busybox debian
+	pod_image
+}
+
+teardown() {
+	test_teardown
+}
+
+setup() {
+	test_setup
+	export MICA_ROOT=$T/store
+}
+
+teardown_file() {
+	file_teardown
+}
+
+# localhost/pod: Debian with mica, what it is linked to, and something to build; $T/pod/rootfs is the same as a directory.
+pod_image() {
+	local ctx=$T/pod/ctx lib dir
+	export MICA_ROOT=$T/store
+	dir=$(dirname "$MICA_BIN")
+	mkdir -p "$ctx/root/usr/local/bin" "$ctx/root/work/ctx" "$ctx/root/etc/containers"
+	[ -e "$dir/mica-remote" ] || dir=$dir/../registry
+	cp "$MICA_BIN" "$dir/mica-remote" "$ctx/root/usr/local/bin"
+	# libarchive is loaded when it is needed
+	for lib in $(ldd "$MICA_BIN" "$dir/mica-remote" "$(ldconfig -p | awk '/libarchive.so.13 / {print $NF; exit}')" | grep -oE '/[^ :]*\.so[^ :]*' | sort -u) \
+		"$(ldconfig -p | awk '/libarchive.so.13 / {print $NF; exit}')"; do
+		mkdir -p "$ctx/root/usr/local/lib"
+		case $lib in
+		*/ld-linux* | */libc.so* | */libm.so*) ;; # Debian's own
+		*) cp -L "$lib" "$ctx/root/usr/local/lib" ;;
+		esac
+	done
+	cp "$CONTAINERS_REGISTRIES_CONF" "$ctx/root/etc/containers/registries.conf"
+	cat >"$ctx/root/work/ctx/Containerfile" <<-END
+		FROM busybox
+		RUN touch /x && chown 7:8 /x && echo hidden >/dev/null && id -u >/id
+		RUN --mount=type=secret,id=s cp /run/secrets/s /seen
+		USER app
+		RUN id -u >/tmp/id && wget -qO- http://$REG/v2/ >/tmp/reached
+	END
+	echo hush >"$ctx/root/work/secret"
+	cat >"$ctx/root/work/build.sh" <<-'END'
+		set -eu
+		cd /work
+		mica info --format text
+		mica build "$@" --network=host --secret id=s,src=secret -t t ctx
+		mica build -q --network=host --secret id=s,src=secret -o type=tar,dest=t.tar ctx
+		tar --numeric-owner -tvf t.tar | awk '{print $6, $2}' | grep -E '^(x|id|seen|tmp/id) '
+		mica fsck
+		mica push -q t docker://REG/from-pod
+	END
+	sed -i "s|REG|$REG|" "$ctx/root/work/build.sh"
+	printf 'FROM debian:stable\nCOPY root /\nRUN ldconfig\n' >"$ctx/Containerfile"
+	mica build -q --network=none -t pod "$ctx" >&2
+	mica build -q --network=none -o "$T/pod/rootfs" -f - "$ctx" <<<'FROM localhost/pod' >&2
+}
+
+# What all must print, and what the registry has afterwards. MODE: as `mica info` says it
+assert_built() {
+	[[ "$output" == *"mode       $1"* ]]
+	[[ "$output" == *$'x 7/8\n'* ]]
+	[[ "$output" == *$'tmp/id 1000/1000\n'* ]]
+	mica pull -q "$REG/from-pod"
+	[ "$(in_image --user 0 "$REG/from-pod" cat /id /seen /tmp/id)" = $'0\nhush\n1000' ]
+	mica rmi "$REG/from-pod"
+}
+
+# The names of the capabilities that docker gives to a container.
+DOCKER_CAPS='["CAP_CHOWN","CAP_DAC_OVERRIDE","CAP_FSETID","CAP_FOWNER","CAP_MKNOD","CAP_NET_RAW","CAP_SETGID","CAP_SETUID","CAP_SETFCAP",
+	"CAP_SETPCAP","CAP_NET_BIND_SERVICE","CAP_SYS_CHROOT","CAP_KILL","CAP_AUDIT_WRITE"]'
+
+# config.json for crun: /usr/share/containers/seccomp.json as it is for these capabilities; FILTER: a change to it, for jq.
+pod_config() { # FILTER
+	(cd "$T/pod" && rm -f config.json && crun spec)
+	jq --argjson caps "$DOCKER_CAPS" --slurpfile profile /usr/share/containers/seccomp.json '
+		([$profile[0].syscalls[] | select((.includes.caps // []) - $caps == [] and ((.excludes.caps // []) | map(select(. as $c | $caps | index($c)))) == []
+			and ((.includes.arches // ["amd64"]) | length == 0 or index("amd64")) and ((.excludes.arches // []) | index("amd64") | not))
+			| {names, action, args: (.args // []), errnoRet} | with_entries(select(.value != null))]) as $calls
+		| .process.capabilities = {bounding: $caps, effective: $caps, permitted: $caps}
+		| .process.terminal = false | .process.noNewPrivileges = false | .root.readonly = false
+		| .process.args = ["bash", "/work/build.sh"]
+		| .process.rlimits = []
+		| .linux.namespaces |= map(select(.type != "network" and .type != "cgroup")) | del(.linux.resources)
+		| .linux.seccomp = {defaultAction: $profile[0].defaultAction, defaultErrnoRet: ($profile[0].defaultErrnoRet // 38),
+			architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"], syscalls: $calls}' "$T/pod/config.json" | jq "$1" >"$T/pod/config.new"
+	mv "$T/pod/config.new" "$T/pod/config.json"
+}
+
+# crun does not work where version 1 and 2 of cgroups are both there: it sees version 2 only.
+in_crun() {
+	rm -rf "$T/pod/rootfs/var/lib/mica" "$T/pod/rootfs/work/t.tar"
+	# shellcheck disable=SC2016 # the inner shell's
+	unshare -m sh -c 'umount -R -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && cd "$1" && exec crun --root "$1/state" --cgroup-manager=disabled run "$2"' \
+		- "$T/pod" "pod-$$-$BATS_TEST_NUMBER"
+}
+
+# What docker's profile forbids, and that of containers/common does not.
+DOCKER_PROFILE='["mount", "umount", "umount2", "unshare", "setns", "pivot_root", "fsopen", "fsconfig", "fsmount", "fspick", "move_mount", "open_tree",
+		"mount_setattr", "sethostname", "setdomainname"] as $no
+		| .linux.seccomp.syscalls |= (map(.names -= $no + ["clone", "clone3"] | select(.names != []))
+		+ [{names: ["clone"], action: "SCMP_ACT_ALLOW", args: [{index: 0, value: 2114060288, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ"}]},
+		{names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 38}, {names: $no, action: "SCMP_ACT_ERRNO", errnoRet: 1}])'
+
+needs_crun() {
+	command -v crun >/dev/null || skip "crun is not installed"
+	[ -e /usr/share/containers/seccomp.json ] || skip "/usr/share/containers/seccomp.json is not there"
+	[ "$(uname -m)" = x86_64 ] || skip "the profile is translated for x86_64 only"
+}
+
+@test "in a container of mica's: namespaces, and copies for snapshots" {
+	run mica run --rm --network=host pod bash /work/build.sh
+	echo "$output"
+	[ "$status" = 0 ]
+	assert_built rootless
+	[[ "$output" == *"snapshots  copy: "* ]]
+	[[ "$output" != *"warning: isolation"* ]]
+}
+
+@test "in a container of crun's with the containers' default profile: namespaces" {
+	needs_crun
+	pod_config .
+	run in_crun
+	echo "$output"
+	[ "$status" = 0 ]
+	assert_built 'rootless'
+	[[ "$output" != *"warning: isolation"* ]]
+}
+
+@test "in a container of crun's whose profile forbids namespaces and mounts, as docker's does: chroot" {
+	needs_crun
+	# and allowPrivilegeEscalation: false
+	pod_config "$DOCKER_PROFILE | .process.noNewPrivileges = true"
+	run in_crun
+	echo "$output"
+	[ "$status" = 0 ]
+	assert_built 'chroot: user namespaces are not allowed here'
+	[[ "$output" == *"warning: isolation 'chroot'"* ]]
+}
+
+@test "what asks for more than there is in a container is refused in one line" {
+	needs_crun
+	pod_config "$DOCKER_PROFILE"' | .process.args = ["sh", "-c", "cd /work; mica build -q --network=none ctx; mica build -q --isolation=oci ctx"]'
+	run in_crun
+	echo "$output"
+	[[ "$output" == *"cannot take the network away"* ]]
+	[[ "$output" == *"'oci': user namespaces are not allowed here"* ]]
+}
