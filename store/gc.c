@@ -55,29 +55,31 @@ static bool is_kept(const struct gc_opts *o, const struct name *n)
 /* Forgets what the options ask for; *names keeps the rest. */
 static int forget_names(struct sweep *w, struct names *names, struct err *err)
 {
-	size_t kept = 0;
+	AUTO_FREE struct name *going = xcalloc(names->count + 1, sizeof(*going));
+	AUTO_FREE bool *gone = xcalloc(names->count + 1, sizeof(*gone));
+	size_t kept = 0, n = 0;
 	int r = 0;
-	for (size_t i = 0; i < names->count; i++) {
-		struct name n = names->n[i];
+	for (size_t i = 0; i < names->count; i++)
+		if (is_kept(w->opts, &names->n[i]))
+			names->n[kept++] = names->n[i];
+		else
+			going[n++] = names->n[i];
+	if (n && !w->opts->dry_run)
+		r = names_remove_all(w->store, going, n, gone, err);
+	for (size_t i = 0; i < n; i++) {
 		char buf[DIGEST_STR_MAX];
-		if (r < 0 || is_kept(w->opts, &n)) {
-			names->n[kept++] = n;
-			continue;
-		}
-		if (!w->opts->dry_run && n.ref)
-			r = name_remove(w->store, n.ref, false, err);
-		else if (!w->opts->dry_run)
-			r = names_remove_unnamed(w->store, &n.manifest.digest, err);
-		if (r == ERR_NOT_FOUND) /* another process was quicker */
-			r = 0;
+		const struct digest *d = &going[i].manifest.digest;
 		if (r < 0) {
-			names->n[kept++] = n;
+			names->n[kept++] = going[i];
 			continue;
 		}
-		w->result->images++;
-		report(w, "image", n.ref ? n.ref : digest_str(&n.manifest.digest, buf));
-		free(n.ref);
-		descriptor_done(&n.manifest);
+		/* of those that another process was quicker with, nothing is said */
+		if (w->opts->dry_run || gone[i]) {
+			w->result->images++;
+			report(w, "image", going[i].ref ? going[i].ref : digest_str(d, buf));
+		}
+		free(going[i].ref);
+		descriptor_done(&going[i].manifest);
 	}
 	names->count = kept;
 	return r;

@@ -380,3 +380,46 @@ int names_remove_unnamed(struct store *s, const struct digest *d, struct err *er
 			digest_str(d, buf));
 	return index_file_write(s, &f, err);
 }
+
+static int by_name(const void *pa, const void *pb)
+{
+	const struct name *const *a = pa, *const *b = pb;
+	const char *ra = (*a)->ref ? (*a)->ref : "", *rb = (*b)->ref ? (*b)->ref : "";
+	int r = strcmp(ra, rb);
+	return r ? r : digest_cmp(&(*a)->manifest.digest, &(*b)->manifest.digest);
+}
+
+int names_remove_all(
+	struct store *s, const struct name *names, size_t n, bool *ret_gone, struct err *err)
+{
+	AUTO_FREE const struct name **sorted = xcalloc(n + 1, sizeof(*sorted));
+	AUTO_INDEX_FILE struct index_file f = {0};
+	AUTO_FD int lock = -1;
+	size_t kept = 0;
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &names[i];
+	if (n)
+		qsort(sorted, n, sizeof(*sorted), by_name);
+	memset(ret_gone, 0, n * sizeof(*ret_gone));
+	if ((r = lock_names(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0)
+		return r;
+	for (size_t i = 0; i < f.n; i++) {
+		AUTO_NAME struct name here = {0};
+		const struct name *key = &here;
+		if ((r = index_line_parse(&f.lines[i], &here.manifest, &here.ref, err)) < 0)
+			return r;
+		const struct name **found =
+			n ? bsearch(&key, sorted, n, sizeof(*sorted), by_name) : NULL;
+		if (found) {
+			ret_gone[*found - names] = true;
+			free(f.lines[i].own);
+		} else {
+			f.lines[kept++] = f.lines[i];
+		}
+	}
+	bool changed = kept < f.n;
+	f.n = kept;
+	return changed ? index_file_write(s, &f, err) : 0;
+}

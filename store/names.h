@@ -57,6 +57,10 @@ int name_remove(struct store *s, const char *ref, bool keep, struct err *err)
 struct strv;
 int names_remove_manifest(struct store *s, const struct digest *d, struct strv *ret_removed,
 	struct err *err) __attribute__((warn_unused_result));
+/* Forgets all these at once: names that stand for the manifest still, and images without a name.
+ * *ret_gone, room for each: whether it was there. */
+int names_remove_all(struct store *s, const struct name *names, size_t n, bool *ret_gone,
+	struct err *err) __attribute__((warn_unused_result));
 /* Forgets an image that has no name; one with a name is left alone. ERR_NOT_FOUND. */
 int names_remove_unnamed(struct store *s, const struct digest *d, struct err *err)
 	__attribute__((warn_unused_result));

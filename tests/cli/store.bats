@@ -225,5 +225,5 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	run --separate-stderr unshare -m sh -c "mount --bind '$MICA_ROOT' '$MICA_ROOT' && mount -o remount,ro,bind '$MICA_ROOT' && '$MICA_BIN' images -q && '$MICA_BIN' tag one two"
 	[ "$status" = 125 ]
 	[ "${#lines[@]}" = 2 ]
-	[ "$stderr" = "mica: store '$MICA_ROOT': cannot open the lock 'gc.lock': Read-only file system" ]
+	[ "$stderr" = "mica: store '$MICA_ROOT': cannot open the lock 'gc.lock': read-only file system" ]
 }
