@@ -8,6 +8,8 @@
 #include "base/strv.h"
 #include "cmd/additional.h"
 #include "cmd/cmd.h"
+#include "cmd/global.h"
+#include "store/images.h"
 #include "store/store.h"
 
 extern const struct cmd cmd_add, cmd_cache, cmd_cache_export, cmd_cache_import, cmd_cache_limit,
@@ -141,7 +143,9 @@ int app_store(struct app *app, bool read_only, struct store **ret, struct err *e
 	int r = store_open(app->root, read_only ? STORE_READ_ONLY : 0, &s, err);
 	if (r == 0)
 		r = app_additional_stores(app, s, err);
-	if (r == 0)
+	if (r == 0) {
+		image_short_names(s, global_short_names, app);
 		*ret = take(s);
+	}
 	return r;
 }

@@ -71,19 +71,8 @@ static void replace(struct strv *words, size_t n, const char *by)
 		strv_insert(words, 0, parts.v[i]);
 }
 
-/* buildah's other name of rm, unless it is about a repository of a registry, which has a '/'. */
-static bool deletes_containers(const struct strv *words)
-{
-	for (size_t i = 1; i < words->n; i++)
-		if (*words->v[i] != '-' && strchr(words->v[i], '/'))
-			return false;
-	return words->n > 1;
-}
-
 void forms_apply(struct strv *words)
 {
-	if (words->n && streq(words->v[0], "delete") && deletes_containers(words))
-		replace(words, 1, "rm");
 	if (words->n < 2)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {

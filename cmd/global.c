@@ -14,6 +14,7 @@
 #include "cmd/additional.h"
 #include "cmd/cmd.h"
 #include "layers/snapshot.h"
+#include "registry/config.h"
 #include "registry/offline.h"
 
 #define MOUNTS_FILE "/etc/containers/mounts.conf"
@@ -138,6 +139,19 @@ int global_configure(struct app *app, struct err *err)
 	if (!app->root && (!root || !*root))
 		app->root = app->storage.root;
 	return 0;
+}
+
+/* A configuration that is wrong is told when something is pulled. */
+void global_short_names(void *arg, const char *text, struct strv *ret)
+{
+	const struct app *app = arg;
+	AUTO_REGISTRIES struct registries conf = {0};
+	struct err why = ERR_INIT;
+
+	if (registries_load(app->registries_conf, app->registries_conf_dir, &conf, &why) < 0 ||
+		registries_aliases(&conf, app->short_name_aliases, &why) < 0 ||
+		registries_short_names(&conf, text, ret, &why) < 0)
+		log_debug("%s", why.msg);
 }
 
 /* --- what steps get -------------------------------------------------------------------------- */

@@ -34,7 +34,7 @@ int image_get(struct app *app, struct store *s, const struct image_get_args *a, 
 	int r = platform_args_get(a->platform, &o.platform, &o.has_platform, err);
 	if (r < 0)
 		return r;
-	bool here = image_find(s, text, &top, &ref, &not_here) == 0;
+	bool here = image_find_named(s, text, &top, &ref, &not_here) == 0;
 	bool by_id = here && !ref;
 	if (here && o.has_platform && !is_for(s, &top, &o.platform)) {
 		if (by_id)

@@ -16,24 +16,10 @@
 #include "cmd/full_disk.h"
 #include "cmd/global.h"
 #include "cmd/help.h"
+#include "cmd/overview.h"
 #include "cmd/version.h"
 #include "run/userns.h"
 #include "store/store.h"
-
-static int print_overview(struct app *app)
-{
-	const struct help *own = help_find("");
-
-	out_printf(&app->out, "%s\nCommands:\n", own ? own->text : "");
-	for (size_t i = 0; commands[i]; i++) {
-		if (strchr(commands[i]->name, '-'))
-			continue; /* the page of its family lists it */
-		const struct help *h = help_find(commands[i]->name);
-		out_printf(&app->out, "  %-10s %s\n", commands[i]->name, h ? h->summary : "");
-	}
-	out_printf(&app->out, "\n'mica COMMAND --help' tells more.\n");
-	return 0;
-}
 
 static int print_help(struct app *app, const struct cmd *cmd, struct err *err)
 {
@@ -145,8 +131,10 @@ static int help_on(struct app *app, struct strv *rest, struct err *err)
 {
 	const struct cmd *cmd;
 
-	if (!rest->n)
-		return print_overview(app);
+	if (!rest->n) {
+		overview_print(&app->out);
+		return 0;
+	}
 	forms_apply(rest);
 	int r = find_command(rest, &cmd, err);
 	return r < 0 ? r : print_help(app, cmd, err);
@@ -168,8 +156,10 @@ static int dispatch(struct app *app, int argc, char *argv[], struct err *err)
 			MICA_VERSION, IMAGE_SPEC_VERSION, RUNTIME_SPEC_VERSION);
 		return 0;
 	}
-	if (app->help || !rest.n)
-		return print_overview(app);
+	if (app->help || !rest.n) {
+		overview_print(&app->out);
+		return 0;
+	}
 	if (streq(rest.v[0], "help")) {
 		free(rest.v[0]);
 		memmove(rest.v, rest.v + 1, rest.n * sizeof(*rest.v));

@@ -29,7 +29,7 @@ static int read_index(
 static int open_existing(
 	struct store *s, const char *text, struct manifest_list *l, struct err *err)
 {
-	int r = image_find(s, text, &l->old, &l->ref, err);
+	int r = image_find_named(s, text, &l->old, &l->ref, err);
 	if (r < 0)
 		return r;
 	l->exists = true;
@@ -207,7 +207,7 @@ int manifest_list_find_image(struct store *s, const char *text, const struct pul
 	struct pulled pulled = {0};
 	struct descriptor top = {0};
 	AUTO_FREE char *ref = NULL;
-	int r = says_transport(text) ? ERR_NOT_FOUND : image_find(s, text, &top, &ref, err);
+	int r = says_transport(text) ? ERR_NOT_FOUND : image_find_named(s, text, &top, &ref, err);
 	if (r == ERR_NOT_FOUND) {
 		err_clear(err);
 		pull.policy = PULL_ALWAYS;

@@ -142,7 +142,7 @@ static int find_here(struct store *s, const char *text, const struct pull_opts *
 {
 	struct descriptor top = {0};
 	char *ref = NULL;
-	int r = image_find(s, text, &top, &ref, err);
+	int r = image_find_named(s, text, &top, &ref, err);
 	if (r < 0)
 		return r;
 	if (!is_complete(s, &top, o)) {
@@ -163,7 +163,7 @@ static int say_other_platform(
 	struct descriptor top = {0};
 	AUTO_FREE char *ref = NULL;
 	char platform[128];
-	if (!o->has_platform || image_find(s, text, &top, &ref, &ignored) < 0)
+	if (!o->has_platform || image_find_named(s, text, &top, &ref, &ignored) < 0)
 		return err->code;
 	descriptor_done(&top);
 	(void)err_set(err, why.code, "the store has '%s', but not for %s, and %s", text,

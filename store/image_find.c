@@ -62,23 +62,79 @@ static int find_digest(struct store *s, const struct reference *want, struct des
 	return best ? 0 : ERR_NOT_FOUND;
 }
 
-/* ERR_NOT_FOUND without a message */
-static int find_name(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
-	struct err *err)
+void image_short_names(struct store *s, short_names_fn fn, void *arg)
 {
-	AUTO_REFERENCE struct reference ref = {0}, local = {0};
+	s->short_names = fn;
+	s->short_names_arg = arg;
+}
+
+/* Is it the name of a repository that ends with this one, with the same tag? */
+static bool ends_with(const char *ref, const char *end)
+{
+	size_t n = strlen(ref), m = strlen(end);
+	return n > m && ref[n - m - 1] == '/' && streq(ref + n - m, end);
+}
+
+/* As podman: any image that is called so somewhere, when there is but one. */
+static int find_anywhere(struct store *s, const char *end, struct descriptor *ret_top,
+	char **ret_ref, struct err *err)
+{
+	AUTO_SUMMARIES struct summaries images = {0};
+	AUTO_STRV struct strv met = STRV_INIT;
+	int r = summaries_list(s, &images, err);
+	const struct summary *one = NULL;
+	bool several = false;
+	for (size_t i = 0; i < images.n; i++) {
+		const struct summary *now = &images.s[i];
+		if (!now->ref || !ends_with(now->ref, end))
+			continue;
+		several = several || (one && !digest_equal(&one->top, &now->top));
+		one = one ? one : now;
+		strv_add(&met, now->ref);
+	}
+	if (r < 0 || !one)
+		return r < 0 ? r : ERR_NOT_FOUND;
+	if (several) {
+		AUTO_FREE char *names = strv_join(&met, ", ");
+		return err_set(
+			err, ERR_INVALID, "'%s' is ambiguous: it may be any of %s", end, names);
+	}
+	return try_name(s, xstrdup(one->ref), ret_top, ret_ref, err);
+}
+
+/* ERR_NOT_FOUND without a message */
+static int find_short(struct store *s, const char *text, struct reference *ref, bool anywhere,
+	struct descriptor *ret_top, char **ret_ref, struct err *err)
+{
+	AUTO_REFERENCE struct reference local = {0};
+	AUTO_STRV struct strv names = STRV_INIT;
+	int r = reference_parse_local(text, &local, err);
+	if (r < 0)
+		return r;
+	strv_add_take(&names, reference_str(&local));
+	if (s->short_names)
+		s->short_names(s->short_names_arg, text, &names);
+	reference_default_tag(ref);
+	strv_add_take(&names, reference_str(ref));
+	r = ERR_NOT_FOUND;
+	for (size_t i = 0; i < names.n && r == ERR_NOT_FOUND; i++)
+		r = try_name(s, xstrdup(names.v[i]), ret_top, ret_ref, err);
+	AUTO_FREE char *end = xasprintf("%s%s", text, strchr(text, ':') ? "" : ":latest");
+	return r == ERR_NOT_FOUND && anywhere ? find_anywhere(s, end, ret_top, ret_ref, err) : r;
+}
+
+/* ERR_NOT_FOUND without a message */
+static int find_name(struct store *s, const char *text, bool anywhere, struct descriptor *ret_top,
+	char **ret_ref, struct err *err)
+{
+	AUTO_REFERENCE struct reference ref = {0};
 	int r = reference_parse(text, &ref, err);
 	if (r < 0)
 		return r;
 	if (ref.has_digest)
 		return find_digest(s, &ref, ret_top, ret_ref, err);
-	if (ref.was_short) {
-		if ((r = reference_parse_local(text, &local, err)) < 0)
-			return r;
-		if ((r = try_name(s, reference_str(&local), ret_top, ret_ref, err)) !=
-			ERR_NOT_FOUND)
-			return r;
-	}
+	if (ref.was_short)
+		return find_short(s, text, &ref, anywhere, ret_top, ret_ref, err);
 	reference_default_tag(&ref);
 	return try_name(s, reference_str(&ref), ret_top, ret_ref, err);
 }
@@ -200,8 +256,8 @@ static const char *id_digits(const char *text)
 	return !hex[n] && n >= PREFIX_MIN && n <= DIGEST_HEX_LEN ? hex : NULL;
 }
 
-int image_find(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
-	struct err *err)
+static int find(struct store *s, const char *text, bool anywhere, struct descriptor *ret_top,
+	char **ret_ref, struct err *err)
 {
 	const char *hex = id_digits(text);
 	char *ref = NULL;
@@ -213,7 +269,7 @@ int image_find(struct store *s, const char *text, struct descriptor *ret_top, ch
 	if (id_first)
 		r = find_id(s, text, hex, ret_top, err);
 	if (r == ERR_NOT_FOUND && !(id_first && strlen(hex) == DIGEST_HEX_LEN))
-		r = find_name(s, text, ret_top, &ref, err);
+		r = find_name(s, text, anywhere, ret_top, &ref, err);
 	if (r == ERR_NOT_FOUND && hex && !id_first)
 		r = find_id(s, text, hex, ret_top, err);
 	if (r == ERR_NOT_FOUND)
@@ -222,4 +278,16 @@ int image_find(struct store *s, const char *text, struct descriptor *ret_top, ch
 		return r;
 	*ret_ref = ref;
 	return 0;
+}
+
+int image_find(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
+	struct err *err)
+{
+	return find(s, text, true, ret_top, ret_ref, err);
+}
+
+int image_find_named(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
+	struct err *err)
+{
+	return find(s, text, false, ret_top, ret_ref, err);
 }

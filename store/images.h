@@ -8,6 +8,7 @@
 
 struct err;
 struct store;
+struct strv;
 
 struct image {
 	struct descriptor top; /* what the name points to: a manifest or an index */
@@ -24,11 +25,20 @@ int image_load(struct store *s, const struct descriptor *top, const struct platf
  * passed over. Not all of them need to be here. Adds to *ret. */
 int image_platforms(struct store *s, const struct descriptor *top, struct platform_list *ret,
 	struct err *err) __attribute__((warn_unused_result));
-/* What users type: a reference (short names tried as localhost/NAME, then docker.io/library/NAME;
- * :latest by default), name@digest, a full or unique prefix (at least 3 digits) of an image ID or
+/* What a short name may stand for, full names in the order to be tried; asked for the first time
+ * that a name without a registry is looked for. Nothing is done about errors of it. */
+typedef void (*short_names_fn)(void *arg, const char *text, struct strv *ret);
+void image_short_names(struct store *s, short_names_fn fn, void *arg);
+/* What users type: a reference (short names tried as localhost/NAME, as image_short_names() has
+ * them, as docker.io/library/NAME, then as the end of any name that is the only such one; :latest
+ * by default), name@digest, a full or unique prefix (at least 3 digits) of an image ID or
  * manifest digest. *ret_ref: the name found, NULL when it was found by ID; the caller frees.
  * ERR_NOT_FOUND; ambiguous prefixes are ERR_INVALID and list the candidates. */
 int image_find(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
+	struct err *err) __attribute__((warn_unused_result));
+/* The same for what is to be pulled unless it is here: a short name is not looked for as the end of
+ * any name, so that an image of another registry does not take the place of what is meant. */
+int image_find_named(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
 	struct err *err) __attribute__((warn_unused_result));
 /* The file at the path in the topmost of its unpacked layers that has one, links followed inside
  * that layer; whiteouts are not looked at. flags as of open(2). -1: none. */

@@ -21,6 +21,7 @@
 #define STORE_PATH_MAX 96 /* the longest of the names above, a '/', 64 digits */
 
 struct err;
+struct strv;
 
 /* See additional.h. */
 struct additional {
@@ -40,6 +41,8 @@ struct store {
 	bool boot_checked; /* recover_after_boot() is done */
 	struct txn *scratch; /* where unnamed files lie until they are renamed; begun by the first
 	                        of them */
+	void (*short_names)(void *arg, const char *text, struct strv *ret); /* NULL: none */
+	void *short_names_arg;
 	struct additional *additional;
 	size_t n_additional;
 };

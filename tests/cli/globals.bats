@@ -219,3 +219,61 @@ in_busybox() {
 	cmp a b
 	cmp a c
 }
+
+@test "the overview has every command in a group, and every page has a way to use it" {
+	"$MICA_BIN" --help >overview
+	run ! grep -q '^Others:' overview
+	run ! grep -qE '^  [a-z-]+ *$' <(sed -n '/^Build and run:/,$p' overview)
+	grep -qx 'Working containers:' overview
+	sed -n '/^Build and run:/,$s/^  \([a-z-]*\) .*/\1/p' overview >commands
+	[ "$(wc -l <commands)" -gt 35 ]
+	while read -r command; do
+		"$MICA_BIN" "$command" --help >help
+		grep -q "^Usage: mica $command" help || fail "$command: no usage"
+		[ "$command" = cache ] || [ "$command" = manifest ] || grep -q '^Examples:' help || fail "$command: no examples"
+		"$MICA_BIN" help "$command" | cmp - help
+	done <commands
+}
+
+@test "short names: aliases, search registries in their order, and what is not asked" {
+	export CONTAINERS_REGISTRIES_CONF=$D/registries.conf
+	registry() { # PREFIX...
+		local name
+		for name in "$@"; do
+			printf '[[registry]]\nprefix = "%s"\nlocation = "%s"\ninsecure = true\n' "$name" "$REG"
+		done
+	}
+	name_of() { # ARGUMENTS...
+		mica --root "$D/names" pull -q "$@" >/dev/null
+		mica --root "$D/names" images --noheading --format '{{.Name}}'
+		rm -rf "$D/names"
+	}
+	{
+		printf 'unqualified-search-registries = ["first.example", "second.example"]\nshort-name-mode = "permissive"\n[aliases]\n"bb" = "quay.io/library/busybox"\n'
+		registry quay.io second.example docker.io
+		printf '[[registry]]\nprefix = "first.example"\nlocation = "%s/nothing"\ninsecure = true\n' "$REG"
+	} >registries.conf
+	[ "$(name_of bb)" = quay.io/library/busybox ]
+	[ "$(name_of --retry 0 library/busybox)" = second.example/library/busybox ]
+	[ "$(name_of docker.io/library/busybox)" = docker.io/library/busybox ]
+	sed -i 's/permissive/enforcing/' registries.conf
+	run -125 --separate-stderr mica pull -q --retry 0 library/busybox
+	assert_error "short name 'library/busybox' may stand for an image of any of 2 search registries"
+	# what was built here comes first
+	mica pull -q bb
+	mica tag bb busybox # the alias is found in the store too
+	from() {
+		mica inspect --type image --format '{{.FromImage}}' "$1"
+	}
+	[ "$(from busybox)" = localhost/busybox:latest ]
+	# and what has such a name anywhere, when it is the only one
+	mica tag bb example.org/team/tool:2
+	[ "$(from tool:2)" = example.org/team/tool:2 ]
+	[ "$(from team/tool:2)" = example.org/team/tool:2 ]
+	run -125 --separate-stderr mica inspect --type image tool
+	assert_error "tool: image not known"
+	c=$(mica from --quiet busybox)
+	mica commit -q "$c" example.net/tool:2 >/dev/null
+	run -125 --separate-stderr mica inspect --type image tool:2
+	assert_error "'tool:2' is ambiguous: it may be any of example.org/team/tool:2, example.net/tool:2"
+}

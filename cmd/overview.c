@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/overview.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/strv.h"
+#include "cmd/cmd.h"
+#include "cmd/commands.h"
+#include "cmd/help.h"
+#include "cmd/out.h"
+
+/* In the order in which one meets them. */
+static const struct {
+	const char *title, *names;
+} groups[] = {
+	{"Build and run", "build run"},
+	{"Working containers", "from copy add config mount umount unshare commit diff export "
+			       "containers rename rm"},
+	{"Images", "images pull push tag untag inspect history tree exists manifest save load "
+		   "import rmi"},
+	{"Registries", "login logout list-tags referrers delete-image"},
+	{"The store", "du prune cache fsck"},
+	{"About mica", "info version"},
+};
+
+static void print_line(struct out *out, const char *name)
+{
+	const struct help *h = help_find(name);
+
+	out_printf(out, "  %-12s %s\n", name, h ? h->summary : "");
+}
+
+/* Is it a command of its own, or one of a family ("manifest-add"), whose page lists it? */
+static bool is_of_family(const char *name)
+{
+	AUTO_FREE char *family = xstrndup(name, strcspn(name, "-"));
+
+	return strchr(name, '-') && command_find(family);
+}
+
+void overview_print(struct out *out)
+{
+	const struct help *own = help_find("");
+	AUTO_STRV struct strv listed = STRV_INIT;
+
+	out_printf(out, "%s", own ? own->text : "");
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+		AUTO_STRV struct strv names = STRV_INIT;
+		strv_split(&names, groups[i].names, ' ');
+		out_printf(out, "\n%s:\n", groups[i].title);
+		STRV_FOREACH (name, &names)
+			print_line(out, *name);
+		STRV_FOREACH (name, &names)
+			strv_add(&listed, *name);
+	}
+	bool first = true;
+	for (size_t i = 0; commands[i]; i++) {
+		const char *name = commands[i]->name;
+		if (is_of_family(name) || strv_has(&listed, name))
+			continue;
+		out_printf(out, "%s", first ? "\nOthers:\n" : "");
+		print_line(out, name);
+		first = false;
+	}
+	out_printf(out, "\n'mica COMMAND --help' tells more.\n");
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+struct out;
+
+/* What `mica` and `mica --help` print: the global options, and the commands in groups. */
+void overview_print(struct out *out);
