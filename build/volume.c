@@ -35,7 +35,8 @@ int volume_overlay(
 	const struct snapshot snap = {.lower = &m->source,
 		.n_lower = 1,
 		.upper = upper < 0 ? own_upper : upper,
-		.work = work < 0 ? own_work : work};
+		.work = work < 0 ? own_work : work,
+		.keep = upper >= 0};
 	return snapshot_mount(&snap, ret_fd, err) < 0 ? err_wrap(err, "volume '%s'", m->target) : 0;
 }
 

@@ -17,6 +17,7 @@
 #include "cmd/container_args.h"
 #include "cmd/manifest_list.h"
 #include "cmd/opt_groups.h"
+#include "cmd/push.h"
 #include "image/manifest.h"
 #include "registry/transport.h"
 #include "store/gc.h"
@@ -125,12 +126,14 @@ static int deliver(struct app *app, struct store *s, const struct commit_args *a
 	struct push_opts push = {.quiet = a->quiet};
 	struct digest digest;
 
+	if (remote_args_apply(app, &a->remote, &push.remote, err) < 0)
+		return err->code;
 	if (dest && is_elsewhere(dest)) {
-		if (remote_args_apply(app, &a->remote, &push.remote, err) < 0)
-			return err->code;
 		push.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
 		int r = image_push(s, &made->root, NULL, dest, &push, &digest, err);
 		out_progress_done(&app->out);
+		if (r == 0 && !a->quiet)
+			out_note(&app->out, PUSH_DONE);
 		return r;
 	}
 	if (dest)

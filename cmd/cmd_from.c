@@ -113,7 +113,7 @@ static int create(struct app *app, struct store *s, struct txn *t, const struct 
 	char digest[DIGEST_STR_MAX];
 
 	if (streq(text, "scratch"))
-		return container_create(s, t, NULL, a->name, c, err);
+		return container_create(s, t, NULL, a->name, NULL, c, err);
 	int r = image_get(app, s, &get, text, &image, &c->image_name, err);
 	if (r == 0)
 		r = find_name(s, &image, &c->image_name, err);
@@ -121,7 +121,9 @@ static int create(struct app *app, struct store *s, struct txn *t, const struct 
 		return r;
 	map_set(&c->annotations, BASE_DIGEST, digest_str(&image.manifest_desc.digest, digest));
 	map_set(&c->annotations, BASE_NAME, c->image_name ? c->image_name : "");
-	return container_create(s, t, &image, a->name, c, err);
+	/* a directory is not named as an image is */
+	const char *stem = str_has_prefix(text, "dir:") ? "dir" : NULL;
+	return container_create(s, t, &image, a->name, stem, c, err);
 }
 
 static int from_run(struct app *app, void *args, const struct strv *rest, struct err *err)

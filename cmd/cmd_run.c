@@ -33,7 +33,7 @@
 #include "store/store.h"
 
 struct run_args {
-	bool init, interactive, quiet, add_history, http_proxy, no_hosts;
+	bool init, interactive, quiet, add_history, http_proxy, no_hosts, no_hostname;
 	int tty;
 	struct strv env, volumes, mounts;
 	const char *workdir, *user, *hostname, *entrypoint, *pull, *contextdir;
@@ -53,6 +53,7 @@ static const struct opt run_options[] = {
 	OPT_BOOL(0, "init", struct run_args, init),
 	OPT_BOOL('i', "interactive", struct run_args, interactive),
 	OPT_STRV(0, "mount", struct run_args, mounts),
+	OPT_BOOL(0, "no-hostname", struct run_args, no_hostname),
 	OPT_BOOL(0, "no-hosts", struct run_args, no_hosts),
 	OPT_MAYBE_STRING(0, "pull", struct run_args, pull, "always"),
 	OPT_BOOL('q', "quiet", struct run_args, quiet),
@@ -213,12 +214,14 @@ static int make_volumes(
 }
 
 /* What programs look for to learn where they are: podman's and buildah's file, and the name. */
-static void add_identity(
-	const struct container *c, struct box_mounts *mounts, struct run_spec *spec)
+static void add_identity(const struct run_args *a, const struct container *c,
+	struct box_mounts *mounts, struct run_spec *spec)
 {
 	char id[DIGEST_STR_MAX];
 
-	box_add_text(mounts, "/etc/hostname", xasprintf("%s\n", spec->hostname), spec);
+	if (!a->no_hostname)
+		box_add_text(mounts, "/etc/hostname", xasprintf("%s\n", spec->hostname), spec);
+	strv_addf(&spec->add_hosts, "%s:127.0.0.1", c->name);
 	box_add_text(mounts, "/run/.containerenv",
 		xasprintf("engine=\"mica-%s\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\n"
 			  "imageid=\"%s\"\nrootless=%d\n",
@@ -312,7 +315,7 @@ static int container_spec(struct run_args *a, const struct container *c, const s
 		spec->hostname = c->hostname ? xstrdup(c->hostname) : xasprintf("%.12s", c->id);
 	if (!map_has(&spec->env, "HOSTNAME"))
 		map_set(&spec->env, "HOSTNAME", spec->hostname);
-	add_identity(c, mounts, spec);
+	add_identity(a, c, mounts, spec);
 	return r;
 }
 

@@ -34,6 +34,7 @@ static int version_run(struct app *app, void *args, const struct strv *rest, str
 		{"distributionSpec", "Distribution Spec", DISTRIBUTION_SPEC_VERSION},
 		{"compiler", "Compiler", __VERSION__},
 		{"osArch", "OS/Arch", platform},
+		{"buildPlatform", "BuildPlatform", platform},
 	};
 	const size_t n = sizeof(fields) / sizeof(fields[0]);
 	AUTO_JSON struct json *o = a->json ? json_new_object() : NULL;

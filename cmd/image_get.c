@@ -17,6 +17,14 @@ static bool is_for(struct store *s, const struct descriptor *top, const struct p
 	       platform_match(want, &image.config.platform) >= 0;
 }
 
+/* "sha256:..." alone: no registry knows an image by its config. */
+static bool is_id(const char *text)
+{
+	struct digest d;
+	struct err ignored = ERR_INIT;
+	return str_has_prefix(text, "sha256:") && digest_parse(text, &d, &ignored) == 0;
+}
+
 /* An ID is never pulled; a name is, as the policy says. */
 int image_get(struct app *app, struct store *s, const struct image_get_args *a, const char *text,
 	struct image *ret, char **ret_ref, struct err *err)
@@ -36,6 +44,10 @@ int image_get(struct app *app, struct store *s, const struct image_get_args *a, 
 		return r;
 	bool here = image_find_named(s, text, &top, &ref, &not_here) == 0;
 	bool by_id = here && !ref;
+	if (!here && is_id(text)) {
+		*err = not_here;
+		return err->code;
+	}
 	if (here && o.has_platform && !is_for(s, &top, &o.platform)) {
 		if (by_id)
 			r = err_set(err, ERR_UNSUPPORTED, "'%s' is not for that platform", text);

@@ -106,6 +106,7 @@ static struct json *docker_json(const struct image_config *c, const struct json 
 	struct json *history = json_get(ociv1, "history");
 
 	json_set_string(o, "created", c->created);
+	json_set_string(o, "author", c->author);
 	json_set(o, "container_config", docker_config(c));
 	json_set(o, "config", docker_config(c));
 	json_set_string(o, "architecture", c->platform.arch);
@@ -166,6 +167,8 @@ static const char *const config_lists[] = {"Env", "Entrypoint", "Cmd", "Shell", 
 static const char *const config_maps[] = {"ExposedPorts", "Volumes", "Labels", "Healthcheck", NULL};
 static const char *const image_text[] = {
 	"created", "author", "architecture", "variant", "os", "os.version", NULL};
+static const char *const docker_text[] = {
+	"id", "parent", "comment", "container", "docker_version", "author", "variant", NULL};
 static const char *const image_lists[] = {"history", NULL};
 static const char *const image_maps[] = {"config", "rootfs", NULL};
 
@@ -200,6 +203,7 @@ static struct json *complete(const struct json *shown)
 	add_missing(ociv1, image_maps, json_new_object);
 	complete_config(json_get(ociv1, "config"));
 	complete_config(json_get(o, "Config"));
+	add_missing(docker, docker_text, empty_text);
 	complete_config(json_get(docker, "config"));
 	complete_config(json_get(docker, "container_config"));
 	return o;

@@ -102,6 +102,7 @@ static int apply_network(const char *text, struct run_spec *spec, struct err *er
 		{"private", RUN_NETWORK_PRIVATE},
 		{"default", RUN_NETWORK_PRIVATE},
 		{"bridge", RUN_NETWORK_PRIVATE},
+		{"container", RUN_NETWORK_PRIVATE},
 		{"pasta", RUN_NETWORK_PRIVATE},
 		{"slirp4netns", RUN_NETWORK_PRIVATE},
 		{"host", RUN_NETWORK_HOST},

@@ -2,6 +2,7 @@
 #include "cmd/opt_groups.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -61,6 +62,11 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 		return err->code;
 	if (a->retry != NOT_SAID)
 		retries = a->retry;
+	/* also where nobody is going to ask for credentials: it is a mistake all the same */
+	if (a->authfile && access(a->authfile, R_OK) < 0)
+		return err_sys(err,
+			"option '--authfile': credential file is not accessible: stat %s",
+			a->authfile);
 	*ret = (struct remote_opts){
 		.authfile = a->authfile,
 		.creds = a->creds,

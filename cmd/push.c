@@ -185,6 +185,8 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 		r = image_push(s, &other, name, location, &o, &digest, err);
 	out_progress_done(&app->out);
 	descriptor_done(&other);
+	if (r == 0 && !a->quiet)
+		out_note(&app->out, PUSH_DONE);
 	if (r < 0 || !a->digestfile)
 		return r;
 	digest_str(&digest, text);

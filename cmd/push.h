@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The last line of a push, as buildah and skopeo have it: scripts look for it. */
+#define PUSH_DONE "Writing manifest to image destination"
+
 struct app;
 struct descriptor;
 struct err;

@@ -27,6 +27,7 @@ struct snapshot {
 	int upper; /* directory descriptor, or -1: read-only */
 	int work; /* empty directory on the same file system as upper; -1: none, which a copy of
 	             several layers needs even when nobody writes */
+	bool keep; /* upper and work are to be mounted again after this */
 };
 
 /* *ret_fd: descriptor of the detached mount's root (O_PATH|O_CLOEXEC). With no lowers at all the

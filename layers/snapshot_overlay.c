@@ -182,9 +182,10 @@ static int set_options(const struct snapshot *s, size_t n, bool userxattr, int f
 	for (size_t i = 0; i < n; i++)
 		if (set(fs, "lowerdir+", s->lower[i]) < 0)
 			return -1;
-	if (s->upper >= 0 &&
-		(set(fs, "upperdir", s->upper) < 0 || set(fs, "workdir", s->work) < 0 ||
-			fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0))
+	if (s->upper >= 0 && (set(fs, "upperdir", s->upper) < 0 || set(fs, "workdir", s->work) < 0))
+		return -1;
+	/* which marks the work directory: it cannot be mounted with it again */
+	if (s->upper >= 0 && !s->keep && fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0)
 		return -1;
 	if (userxattr && fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
 		return -1;
@@ -221,7 +222,8 @@ static void mount_data(const struct snapshot *s, size_t n, struct buf *b)
 	for (size_t i = 0; i < n; i++)
 		buf_addf(b, "%s%d", i ? ":" : "", s->lower[i]);
 	if (s->upper >= 0)
-		buf_addf(b, ",upperdir=%d,workdir=%d,volatile", s->upper, s->work);
+		buf_addf(b, ",upperdir=%d,workdir=%d%s", s->upper, s->work,
+			s->keep ? "" : ",volatile");
 	buf_addstr(b, ",redirect_dir=nofollow,index=off,metacopy=off");
 }
 

@@ -318,7 +318,7 @@ static int check_name(const struct containers *l, const char *name, struct err *
 }
 
 /* "docker.io/library/busybox:latest" -> "busybox"; what has no name is called by its ID */
-static char *stem(const struct image *image, const struct container *c)
+static char *image_stem(const struct image *image, const struct container *c)
 {
 	AUTO_REFERENCE struct reference ref = {0};
 	struct err ignored = ERR_INIT;
@@ -428,7 +428,7 @@ static int make_upper(struct store *s, const struct container *c, struct err *er
 }
 
 int container_create(struct store *s, struct txn *t, const struct image *image, const char *name,
-	struct container *c, struct err *err)
+	const char *stem, struct container *c, struct err *err)
 {
 	AUTO_FREE char *dir = NULL;
 	AUTO_FD int lock = -1;
@@ -436,7 +436,7 @@ int container_create(struct store *s, struct txn *t, const struct image *image, 
 
 	set_base(c, image);
 	tmp_random_name(c->id, CONTAINER_ID_LEN);
-	AUTO_FREE char *prefix = stem(image, c);
+	AUTO_FREE char *prefix = stem ? xasprintf("%s-", stem) : image_stem(image, c);
 	AUTO_FREE char *to = xasprintf(CONTAINERS_DIR "/%s", c->id);
 	if ((r = txn_mkdir(t, "container", &dir, &c->dir, err)) < 0)
 		return r;

@@ -52,6 +52,25 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica from -q busybox)" = busybox-working-container ]
 }
 
+@test "an image that is not there is told by the words that scripts look for, and an ID is never pulled" {
+	: >"$T/registry.log"
+	run --separate-stderr mica from --pull-never nosuch
+	assert_error '^mica: nosuch: image not known'
+	run --separate-stderr mica from "sha256:$(printf '%064d' 1)"
+	assert_error '0001: image not known'
+	run --separate-stderr mica commit --authfile /nosuch nobody
+	assert_error "'nobody': container not known"
+	mica from --name c scratch
+	run --separate-stderr mica commit --authfile /nosuch c here
+	assert_error 'credential file is not accessible: stat /nosuch: no such file or directory'
+	[ ! -s "$T/registry.log" ]
+	mica commit c "dir:$PWD/somewhere" 2>stderr
+	grep -x 'Writing manifest to image destination' stderr
+	[ "$(mica from "dir:$PWD/somewhere")" = dir-working-container ]
+	mica config --author me c
+	[ "$(mica inspect --type container --format '{{.Docker.Author}}{{.Docker.Container}}' c)" = me ]
+}
+
 @test "a container is found by name, ID and the beginning of one" {
 	mica from --cidfile cid --name x scratch
 	id=$(cat cid)
@@ -146,6 +165,7 @@ new" ]
 	[ "$(mica run c ls /v)" = f ]
 	mica run -v "$PWD/l\:ow:/k:O,upperdir=$PWD/up,workdir=$PWD/work" c -- sh -c 'echo kept >/k/g'
 	[ "$(cat up/g)" = kept ]
+	[ "$(mica run -v "$PWD/l\\:ow:/k:O,upperdir=$PWD/up,workdir=$PWD/work" c cat /k/g)" = kept ]
 	[ "$(ls l:ow)" = f ]
 	mica run -v "$PWD/up:/v:rw,rshared,z" c test -e /v/g
 	run --separate-stderr mica run -v "$PWD/up:/k:upperdir=$PWD/up" c true
@@ -157,6 +177,8 @@ new" ]
 @test "a command finds out where it runs" {
 	mica from -q --name c busybox
 	[ "$(mica run --hostname h c cat /etc/hostname)" = h ]
+	run ! mica run --no-hostname c cat /etc/hostname
+	mica run --net container c grep -w c /etc/hosts
 	[ "$(mica run c -- sh -c '. /run/.containerenv && echo $name $image $rootless')" = "c docker.io/library/busybox:latest 0" ]
 	[ "$(mica run c -- sh -c '. /run/.containerenv && echo $id')" = "$(mica inspect --type container --format '{{.ContainerID}}' c)" ]
 	[ -z "$(ls -A "$MICA_ROOT"/containers/*/upper)" ]
