@@ -232,13 +232,14 @@ static _Noreturn void exec_child(const char *file, const char *const argv[],
 	int fds[4] = {o->in, o->out, o->errfd, o->keep_fd};
 	unsigned n = o->keep_fd >= 0 ? 4 : 3;
 	child_setup(parent);
+	const struct rlimit most = {.rlim_cur = o->max_file, .rlim_max = o->max_file};
+	bool ok = !o->max_file || setrlimit(RLIMIT_FSIZE, &most) == 0;
 	/* sources out of the way of the targets first */
 	for (unsigned i = 0; i < n; i++)
 		if (fds[i] >= 0 && fds[i] < 4 && fds[i] != (int)i)
 			fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
 	if (report < 10)
 		report = fcntl(report, F_DUPFD_CLOEXEC, 10);
-	bool ok = true;
 	for (unsigned i = 0; i < n; i++)
 		ok = ok && move_fd(fds[i], (int)i);
 	/* everything else was opened O_CLOEXEC; what a careless library opened is closed here */

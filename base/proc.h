@@ -10,6 +10,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct err;
@@ -45,6 +46,7 @@ struct proc_opts {
 	const char *const *env; /* NULL: only PATH */
 	int in, out, errfd; /* -1: /dev/null; else dup'ed */
 	int keep_fd; /* one descriptor passed on as 3, -1 none */
+	uint64_t max_file; /* bytes that it can write to one file; 0: any number */
 };
 /* file: absolute path. *ret_pid: to be waited for. */
 int proc_spawn(const char *file, const char *const argv[], const struct proc_opts *o,

@@ -6,17 +6,14 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
-#include "base/proc.h"
 #include "base/strv.h"
+#include "build/secrets.h"
 #include "registry/offline.h"
 #include "registry/url.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -201,6 +198,36 @@ int git_source_parse(const char *source, struct git_source *ret, struct err *err
 	return 0;
 }
 
+/* The secret NAME.HOST, else NAME; NULL: neither was given. */
+static int find_secret(const struct secrets *given, const char *name, const char *host,
+	const struct secret **ret, struct err *err)
+{
+	AUTO_FREE char *of_host = xasprintf("%s.%s", name, host);
+	struct secret *s = secrets_find(given, of_host);
+	if (!s)
+		s = secrets_find(given, name);
+	*ret = s;
+	return s && secret_load(s, err) < 0 ? err->code : 0;
+}
+
+int git_source_authorize(struct git_source *g, const struct secrets *given, struct err *err)
+{
+	AUTO_URL struct url u = {0};
+	const struct secret *header = NULL, *token = NULL;
+	if (!str_has_prefix(g->url, "https://"))
+		return 0;
+	if (url_parse(g->url, &u, err) < 0)
+		return err->code;
+	AUTO_FREE char *origin = url_origin(&u);
+	const char *host = origin + strlen("https://"); /* with the port, if it is not 443 */
+	if (find_secret(given, "GIT_AUTH_HEADER", host, &header, err) < 0 ||
+		(!header && find_secret(given, "GIT_AUTH_TOKEN", host, &token, err) < 0))
+		return err->code;
+	if (!header && !token)
+		return 0;
+	return git_auth_set(&g->auth, origin, (header ? header : token)->data, token != NULL, err);
+}
+
 void git_source_done(struct git_source *g)
 {
 	free(g->url);
@@ -209,117 +236,7 @@ void git_source_done(struct git_source *g)
 	free(g->subdir);
 	free(g->checksum);
 	free(g->commit);
-}
-
-static void git_env(struct strv *env)
-{
-	static const char *const fixed[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C",
-		"HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=/bin/false", "SSH_ASKPASS=/bin/false",
-		"GIT_ALLOW_PROTOCOL=http:https:ssh:git", "GIT_SSH_COMMAND=ssh -oBatchMode=yes"};
-	static const char *const passed[] = {"SSH_AUTH_SOCK", "http_proxy", "https_proxy",
-		"HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE",
-		"SSL_CERT_DIR"};
-	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-		strv_add(env, fixed[i]);
-	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
-		if (getenv(passed[i]))
-			strv_addf(env, "%s=%s", passed[i], getenv(passed[i]));
-}
-
-/* Reads both until they end; false when one says too much. */
-static bool read_both(int out, int errs, struct buf *ret_out, struct buf *ret_errs)
-{
-	struct pollfd p[2] = {{.fd = out, .events = POLLIN}, {.fd = errs, .events = POLLIN}};
-	struct buf *to[2] = {ret_out, ret_errs};
-	char chunk[4096];
-	while (p[0].fd >= 0 || p[1].fd >= 0) {
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			return false;
-		for (int i = 0; i < 2; i++) {
-			if (p[i].fd < 0 || !p[i].revents)
-				continue;
-			ssize_t n = read(p[i].fd, chunk, sizeof(chunk));
-			if (n <= 0)
-				p[i].fd = -1;
-			else
-				buf_add(to[i], chunk, (size_t)n);
-			if (to[i]->toobig)
-				return false;
-		}
-	}
-	return true;
-}
-
-/* The line that says what went wrong, without what could move a terminal's cursor. */
-static char *complaint(const struct buf *errs)
-{
-	AUTO_STRV struct strv lines = STRV_INIT;
-	strv_split(&lines, buf_str(errs), '\n');
-	const char *best = "";
-	STRV_FOREACH (line, &lines)
-		if (str_has_prefix(*line, "fatal: ") || str_has_prefix(*line, "error: "))
-			best = *line + strlen("fatal: ");
-	char *text = xstrndup(best, 300);
-	for (char *p = text; *p; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = ' ';
-	return text;
-}
-
-/* git ARGS.. in dirfd (-1: nowhere). */
-static int run_git(int dirfd, const char *const args[], struct buf *out, struct err *err)
-{
-	static const char *const always[] = {"-c", "core.hooksPath=/dev/null", "-c",
-		"protocol.file.allow=never", "-c", "core.fsmonitor=false", "-c",
-		"core.autocrlf=false", "-c", "credential.helper=", "-c", "gc.auto=0", "-c",
-		"init.defaultBranch=main", "-c", "advice.detachedHead=false", "-c",
-		"http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60"};
-	AUTO_FREE char *program = proc_find("git");
-	if (!program)
-		return err_set(err, ERR_UNSUPPORTED,
-			"the program 'git' is needed for this, and is not installed");
-	AUTO_STRV struct strv argv = STRV_INIT, env = STRV_INIT;
-	strv_add(&argv, "git");
-	if (dirfd >= 0) {
-		strv_add(&argv, "-C");
-		strv_add(&argv, "/proc/self/fd/3");
-	}
-	for (size_t i = 0; i < ARRAY_LEN(always); i++)
-		strv_add(&argv, always[i]);
-	for (; *args; args++)
-		strv_add(&argv, *args);
-	git_env(&env);
-	int o[2], e[2];
-	if (pipe2(o, O_CLOEXEC) < 0)
-		return err_sys(err, "cannot make a pipe");
-	AUTO_FD int out_r = o[0], out_w = o[1];
-	if (pipe2(e, O_CLOEXEC) < 0)
-		return err_sys(err, "cannot make a pipe");
-	AUTO_FD int err_r = e[0], err_w = e[1];
-	const struct proc_opts opts = {.env = (const char *const *)strv_argv(&env),
-		.in = -1,
-		.out = out_w,
-		.errfd = err_w,
-		.keep_fd = dirfd};
-	pid_t pid;
-	if (proc_spawn(program, (const char *const *)strv_argv(&argv), &opts, &pid, err) < 0)
-		return err->code;
-	close(take_fd(&out_w));
-	close(take_fd(&err_w));
-	AUTO_BUF struct buf own = BUF_INIT(OUTPUT_MAX), errs = BUF_INIT(OUTPUT_MAX);
-	bool ok = read_both(out_r, err_r, out ? out : &own, &errs);
-	if (!ok)
-		kill(pid, SIGKILL);
-	int wstatus = 0;
-	if (proc_wait(pid, &wstatus) < 0)
-		return err_sys(err, "cannot wait for git");
-	if (!ok)
-		return err_set(err, ERR_LIMIT, "git prints more than %llu bytes", OUTPUT_MAX);
-	if (proc_status(wstatus) == 0)
-		return 0;
-	AUTO_FREE char *why = complaint(&errs);
-	return err_set(err, ERR_NETWORK, "git: %s", *why ? why : "failed");
+	git_auth_done(&g->auth);
 }
 
 /* From lines "COMMIT<TAB>REF". git prefers branches in case of ambiguity; a tag's "^{}" follows it
@@ -367,7 +284,7 @@ int git_source_resolve(struct git_source *g, struct err *err)
 		const char *ref = g->ref ? g->ref : "HEAD";
 		AUTO_FREE char *peeled = xasprintf("%s^{}", ref);
 		const char *const args[] = {"ls-remote", "--", g->url, ref, peeled, NULL};
-		if (check_offline(g, err) < 0 || run_git(-1, args, &out, err) < 0 ||
+		if (check_offline(g, err) < 0 || git_run(-1, &g->auth, args, &out, err) < 0 ||
 			choose(g, buf_str(&out), err) < 0)
 			return err->code;
 	}
@@ -389,9 +306,9 @@ static int fetch(const struct git_source *g, int dirfd, struct err *err)
 	struct err first = ERR_INIT;
 	if (check_offline(g, err) < 0)
 		return err->code;
-	if (run_git(dirfd, shallow, NULL, &first) == 0)
+	if (git_run(dirfd, &g->auth, shallow, NULL, &first) == 0)
 		return 0;
-	if (run_git(dirfd, g->full_ref ? named : all, NULL, err) < 0)
+	if (git_run(dirfd, &g->auth, g->full_ref ? named : all, NULL, err) < 0)
 		return err->code;
 	return 0;
 }
@@ -438,7 +355,7 @@ static int commit_time(struct git_source *g, int dirfd, struct err *err)
 	const char *const show[] = {
 		"show", "-s", "--no-show-signature", "--format=%ct", g->commit, "--", NULL};
 	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX);
-	if (run_git(dirfd, show, &out, err) < 0)
+	if (git_run(dirfd, &g->auth, show, &out, err) < 0)
 		return err->code;
 	AUTO_FREE char *text = xstrndup(buf_str(&out), strcspn(buf_str(&out), "\n"));
 	if (!num_i64(text, 0, INT64_MAX, &g->time))
@@ -455,20 +372,20 @@ int git_source_checkout(struct git_source *g, int dirfd, struct err *err)
 		"submodule", "-q", "update", "--init", "--recursive", "--depth=1", NULL};
 	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX);
 	mode_t mask = umask(022);
-	int rc = run_git(dirfd, init, NULL, err);
+	int rc = git_run(dirfd, &g->auth, init, NULL, err);
 	if (rc == 0)
 		rc = fetch(g, dirfd, err);
 	if (rc == 0 && g->full_ref) {
-		rc = run_git(dirfd, head, &out, err);
+		rc = git_run(dirfd, &g->auth, head, &out, err);
 		if (rc == 0 && !str_has_prefix(buf_str(&out), g->commit))
 			rc = err_set(err, ERR_CORRUPT,
 				"'%s' is another commit now than at the build's begin",
 				g->full_ref);
 	}
 	if (rc == 0)
-		rc = run_git(dirfd, checkout, NULL, err);
+		rc = git_run(dirfd, &g->auth, checkout, NULL, err);
 	if (rc == 0 && !g->no_submodules && has_submodules(dirfd))
-		rc = run_git(dirfd, submodules, NULL, err);
+		rc = git_run(dirfd, &g->auth, submodules, NULL, err);
 	if (rc == 0)
 		rc = commit_time(g, dirfd, err);
 	if (rc == 0)

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A commit of a git repository elsewhere, by the git program. It gets a clean environment, no
- * configuration, no hooks, no prompts, and may speak http, https, ssh and git only.
+ * A commit of a git repository elsewhere, by the git program (git_run.h).
  *
  * Written as URL#REF:SUBDIRECTORY or
  * URL?ref=..&branch=..&tag=..&subdir=..&checksum=..&keep-git-dir=..&submodules=.., where the URL is
  * https://HOST/PATH.git, git://, ssh:// or USER@HOST:PATH.
  */
 #pragma once
+#include "build/git_run.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 struct err;
+struct secrets;
 
 struct git_source {
 	char *url;
@@ -22,6 +23,7 @@ struct git_source {
 	char *commit; /* full, once it is known */
 	bool keep_git_dir; /* ?keep-git-dir=true */
 	bool no_submodules; /* ?submodules=false */
+	struct git_auth auth;
 	int64_t time; /* of the commit, in seconds since 1970; once it is checked out */
 };
 
@@ -35,6 +37,13 @@ void git_source_done(struct git_source *g);
 int git_source_set_checksum(struct git_source *g, const char *value, struct err *err)
 	__attribute__((warn_unused_result));
 #define AUTO_GIT_SOURCE __attribute__((cleanup(git_source_done)))
+/*
+ * Takes what is for its server from the secrets GIT_AUTH_HEADER.HOST, GIT_AUTH_HEADER,
+ * GIT_AUTH_TOKEN.HOST, GIT_AUTH_TOKEN, the first that was given: only over https, and only for the
+ * URL's own host.
+ */
+int git_source_authorize(struct git_source *g, const struct secrets *given, struct err *err)
+	__attribute__((warn_unused_result));
 /* Fills in commit; asks the server unless a full one was given. ERR_CORRUPT: not the checksum.
  * ERR_NOT_FOUND: no such ref. ERR_NETWORK, ERR_UNSUPPORTED (no git here) */
 int git_source_resolve(struct git_source *g, struct err *err) __attribute__((warn_unused_result));

@@ -226,10 +226,11 @@ static int fetch(struct build *b, struct remote_file *f, const struct memory *m,
 	return 0;
 }
 
-static int look_git(struct remote_file *f, struct err *err)
+static int look_git(struct build *b, struct remote_file *f, struct err *err)
 {
 	struct key k;
-	if (git_source_resolve(f->git, err) < 0)
+	if (git_source_authorize(f->git, &b->secrets, err) < 0 ||
+		git_source_resolve(f->git, err) < 0)
 		return err->code;
 	key_init(&k, "git");
 	key_str(&k, f->git->commit);
@@ -285,7 +286,7 @@ int remote_file_look(struct build *b, struct remote_file *f, struct err *err)
 	if (txn_mkdir(b->txn, "fetch", &f->dir, &f->dirfd, err) < 0)
 		return err->code;
 	if (f->git)
-		return look_git(f, err);
+		return look_git(b, f, err);
 	if (f->pinned)
 		return 0;
 	const struct remote_file *before = looked_at(b, f);

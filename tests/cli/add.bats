@@ -26,6 +26,7 @@ setup() {
 }
 
 teardown() {
+	[ ! -e "$D/https.pids" ] || xargs kill <"$D/https.pids"
 	test_teardown
 }
 
@@ -224,6 +225,63 @@ etc" ]
 	[ ! -e "$D/ran" ]
 	add_git "$GIT#main:../../.."
 	[ "$(in_image t cat /x/README)" = readme ]
+}
+
+# Two servers; HTTPS and OTHER are their ports.
+start_https() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 \
+		-addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem 2>/dev/null
+	cat cert.pem key.pem >both.pem
+	export SSL_CERT_FILE=$D/cert.pem
+	mkdir https other
+	cp -r "$T/repos/$BATS_TEST_NUMBER.git" https/r.git
+	cp -r https/r.git other/r.git
+	for i in https other; do
+		echo 'basic nobody' >$i/wanted
+		python3 "$TOP/tests/tools/git-https.py" $i both.pem $i.port >$i.log 2>&1 3>&- &
+		echo $! >>https.pids
+		disown
+		wait_for 10 test -s $i.port
+	done
+	HTTPS=$(cat https.port)
+	OTHER=$(cat other.port)
+}
+
+# cve: CVE-2023-26054
+# covers: add-git-auth
+@test "secrets for a git server go to it alone, and over https" {
+	make_repository
+	start_https
+	local token=s3cret-T0ken
+	printf %s "$token" >token
+	printf 'Bearer %s\n' "$token" >header
+	basic=$(printf 'x-access-token:%s' "$token" | base64 -w0)
+	echo "basic $basic" >https/wanted
+	add_git "https://127.0.0.1:$HTTPS/r.git" && fail "no secret was needed"
+	build() { mica build --progress=plain --network=none -t t "$@" ctx >>said 2>&1; }
+	build --secret id=GIT_AUTH_TOKEN,src=token
+	[ "$(in_image t cat /x/README)" = readme ]
+	# of another host it is not the one
+	build --no-cache --secret id=GIT_AUTH_TOKEN.127.0.0.2,src=token && fail "another host's secret"
+	build --no-cache --secret "id=GIT_AUTH_TOKEN.127.0.0.1:$HTTPS,src=token" --secret id=GIT_AUTH_TOKEN,src=header
+	# a header goes before a token; a context is fetched alike
+	echo "Bearer $token" >https/wanted
+	build --no-cache --secret id=GIT_AUTH_HEADER,src=header --secret id=GIT_AUTH_TOKEN,src=token
+	printf 'FROM busybox\nCOPY README /\n' | mica build -q --network=none -t t --secret id=GIT_AUTH_HEADER,src=header -f - "https://127.0.0.1:$HTTPS/r.git"
+	# not where a redirect leads, not without TLS
+	echo "Bearer $token" >other/wanted
+	add_git "https://127.0.0.1:$HTTPS/to/$OTHER/r.git" --secret id=GIT_AUTH_HEADER,src=header && fail "it followed"
+	printf 'FROM busybox\nADD https://127.0.0.1:%s/to/%s/r.git /x/\n' "$HTTPS" "$OTHER" >ctx/Containerfile
+	build --secret id=GIT_AUTH_HEADER,src=header && fail "it followed"
+	[ ! -s other.log ]
+	printf 'FROM busybox\nADD %s /x/\n' "$GIT" >ctx/Containerfile
+	build --secret id=GIT_AUTH_HEADER,src=header
+	printf 'one\ntwo\n' >header
+	printf 'FROM busybox\nADD https://127.0.0.1:%s/r.git /x/\n' "$HTTPS" >ctx/Containerfile
+	run --separate-stderr mica build --network=none --secret id=GIT_AUTH_HEADER,src=header ctx
+	assert_error "the secret for the git server is not one line"
+	grep -qrF -e "$token" -e "$basic" "$MICA_ROOT" said && fail "it is somewhere"
+	return 0
 }
 
 @test "hooks and modules of a repository cannot reach files of this machine" {

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/git_run.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/strv.h"
+#include "registry/credentials.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX (1 * MIB) /* ls-remote of one name, or what git complains about */
+#define TIME_MAX (30 * 60 * 1000) /* milliseconds for one command */
+#define FILE_MAX (16 * GIB) /* a pack of more is no honest repository's */
+#define HEADER_MAX 8192 /* what web servers take */
+
+int git_auth_set(
+	struct git_auth *a, const char *origin, const char *secret, bool token, struct err *err)
+{
+	size_t n = strcspn(secret, "\r\n");
+	if (!n || secret[n + strspn(secret + n, "\r\n")] || n > HEADER_MAX)
+		return err_set(err, ERR_INVALID,
+			"the secret for the git server is not one line of 1 to %d bytes",
+			HEADER_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (iscntrl((unsigned char)secret[i]))
+			return err_set(err, ERR_INVALID,
+				"the secret for the git server has control bytes");
+	AUTO_FREE char *pair = xasprintf("x-access-token:%.*s", (int)n, secret);
+	AUTO_FREE char *encoded = base64_encode(pair, strlen(pair));
+	git_auth_done(a);
+	a->origin = xstrdup(origin);
+	a->header = token ? xasprintf("basic %s", encoded) : xstrndup(secret, n);
+	explicit_bzero(pair, strlen(pair));
+	explicit_bzero(encoded, strlen(encoded));
+	return 0;
+}
+
+void git_auth_done(struct git_auth *a)
+{
+	if (a->header)
+		explicit_bzero(a->header, strlen(a->header));
+	free(a->header);
+	free(a->origin);
+	*a = (struct git_auth){0};
+}
+
+static void git_env(struct strv *env, const struct git_auth *auth)
+{
+	static const char *const fixed[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C",
+		"HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=/bin/false", "SSH_ASKPASS=/bin/false",
+		"GIT_ALLOW_PROTOCOL=http:https:ssh:git", "GIT_SSH_COMMAND=ssh -oBatchMode=yes"};
+	static const char *const passed[] = {"SSH_AUTH_SOCK", "http_proxy", "https_proxy",
+		"HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE",
+		"SSL_CERT_DIR"};
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		strv_add(env, fixed[i]);
+	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
+		if (getenv(passed[i]))
+			strv_addf(env, "%s=%s", passed[i], getenv(passed[i]));
+	/* its TLS library may not be one that knows them */
+	if (getenv("SSL_CERT_FILE"))
+		strv_addf(env, "GIT_SSL_CAINFO=%s", getenv("SSL_CERT_FILE"));
+	if (getenv("SSL_CERT_DIR"))
+		strv_addf(env, "GIT_SSL_CAPATH=%s", getenv("SSL_CERT_DIR"));
+	if (!auth->header)
+		return;
+	/* not an argument, which everybody can read; and only for its own server: git would send it
+	 * on where a redirect leads */
+	strv_add(env, "GIT_CONFIG_COUNT=2");
+	strv_addf(env, "GIT_CONFIG_KEY_0=http.%s/.extraHeader", auth->origin);
+	strv_addf(env, "GIT_CONFIG_VALUE_0=Authorization: %s", auth->header);
+	strv_addf(env, "GIT_CONFIG_KEY_1=http.%s/.followRedirects", auth->origin);
+	strv_add(env, "GIT_CONFIG_VALUE_1=false");
+}
+
+/* Reads both until they end; else *err tells of what there was too much. */
+static int read_both(int out, int errs, struct buf *ret_out, struct buf *ret_errs, struct err *err)
+{
+	uint64_t end = clock_ms() + TIME_MAX;
+	struct pollfd p[2] = {{.fd = out, .events = POLLIN}, {.fd = errs, .events = POLLIN}};
+	struct buf *to[2] = {ret_out, ret_errs};
+	char chunk[4096];
+	while (p[0].fd >= 0 || p[1].fd >= 0) {
+		uint64_t now = clock_ms();
+		if (now >= end)
+			return err_set(err, ERR_LIMIT, "git takes longer than %d minutes",
+				TIME_MAX / 60000);
+		if (poll(p, 2, (int)(end - now)) < 0 && errno != EINTR)
+			return err_sys(err, "cannot read what git says");
+		for (int i = 0; i < 2; i++) {
+			if (p[i].fd < 0 || !p[i].revents)
+				continue;
+			ssize_t n = read(p[i].fd, chunk, sizeof(chunk));
+			if (n <= 0)
+				p[i].fd = -1;
+			else
+				buf_add(to[i], chunk, (size_t)n);
+			if (to[i]->toobig)
+				return err_set(err, ERR_LIMIT, "git prints more than %llu bytes",
+					OUTPUT_MAX);
+		}
+	}
+	return 0;
+}
+
+/* The line that says what went wrong, without what could move a terminal's cursor. */
+static char *complaint(const struct buf *errs)
+{
+	AUTO_STRV struct strv lines = STRV_INIT;
+	strv_split(&lines, buf_str(errs), '\n');
+	const char *best = "";
+	STRV_FOREACH (line, &lines)
+		if (str_has_prefix(*line, "fatal: ") || str_has_prefix(*line, "error: "))
+			best = *line + strlen("fatal: ");
+	char *text = xstrndup(best, 300);
+	for (char *p = text; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = ' ';
+	return text;
+}
+
+int git_run(int dirfd, const struct git_auth *auth, const char *const args[], struct buf *out,
+	struct err *err)
+{
+	static const char *const always[] = {"-c", "core.hooksPath=/dev/null", "-c",
+		"protocol.file.allow=never", "-c", "core.fsmonitor=false", "-c",
+		"core.autocrlf=false", "-c", "credential.helper=", "-c", "gc.auto=0", "-c",
+		"init.defaultBranch=main", "-c", "advice.detachedHead=false", "-c",
+		"http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60"};
+	AUTO_FREE char *program = proc_find("git");
+	if (!program)
+		return err_set(err, ERR_UNSUPPORTED,
+			"the program 'git' is needed for this, and is not installed");
+	AUTO_STRV struct strv argv = STRV_INIT, env = STRV_INIT;
+	strv_add(&argv, "git");
+	if (dirfd >= 0) {
+		strv_add(&argv, "-C");
+		strv_add(&argv, "/proc/self/fd/3");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(always); i++)
+		strv_add(&argv, always[i]);
+	for (; *args; args++)
+		strv_add(&argv, *args);
+	git_env(&env, auth);
+	int o[2], e[2];
+	if (pipe2(o, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	AUTO_FD int out_r = o[0], out_w = o[1];
+	if (pipe2(e, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	AUTO_FD int err_r = e[0], err_w = e[1];
+	const struct proc_opts opts = {.env = (const char *const *)strv_argv(&env),
+		.in = -1,
+		.out = out_w,
+		.errfd = err_w,
+		.keep_fd = dirfd,
+		.max_file = FILE_MAX};
+	pid_t pid;
+	if (proc_spawn(program, (const char *const *)strv_argv(&argv), &opts, &pid, err) < 0)
+		return err->code;
+	close(take_fd(&out_w));
+	close(take_fd(&err_w));
+	AUTO_BUF struct buf own = BUF_INIT(OUTPUT_MAX), errs = BUF_INIT(OUTPUT_MAX);
+	int rc = read_both(out_r, err_r, out ? out : &own, &errs, err);
+	if (rc < 0)
+		kill(pid, SIGKILL);
+	int wstatus = 0;
+	if (proc_wait(pid, &wstatus) < 0)
+		return err_sys(err, "cannot wait for git");
+	if (rc < 0)
+		return rc;
+	if (proc_status(wstatus) == 0)
+		return 0;
+	AUTO_FREE char *why = complaint(&errs);
+	return err_set(err, ERR_NETWORK, "git: %s", *why ? why : "failed");
+}
