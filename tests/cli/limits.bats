@@ -88,6 +88,16 @@ listens() { # PORT
 	mica build -q --network=none --disk-limit=4m ctx
 }
 
+@test "files count even when they are empty, and many writers at once are over the limit by little" {
+	printf 'FROM busybox\nRUN mkdir /d; i=0; while :; do i=$((i + 1)); : >/d/$i; done\n' | containerfile
+	ends 'Containerfile:2:1: RUN: killed: it wrote .*, the limit of a step is 1.0 MiB \(--disk-limit\)' --disk-limit=1m
+	printf 'FROM busybox\nRUN for i in 1 2 3 4 5 6 7 8; do dd if=/dev/zero of=/f$i bs=1M count=400 2>/dev/null & done; wait\n' | containerfile
+	ends 'killed: it wrote' --disk-limit=64m
+	written=$(sed -n 's/.*it wrote \([0-9]*\)[.0-9]* MiB.*/\1/p' <<<"$stderr")
+	echo "# 64 MiB, written $written" >&3
+	[ "${written:-1024}" -lt 1024 ]
+}
+
 @test "the limit on the disk is one on what a step adds where layers are copied" {
 	printf 'FROM busybox\nRUN head -c 1m /dev/zero >/a\nRUN head -c 3m /dev/zero >/big\n' | containerfile
 	export STORAGE_DRIVER=copy
