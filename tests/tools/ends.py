@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""ends.py HOW DELAY STORE TOOK MICA COMMAND...: process 1 of a pid and a mount namespace of its own. Runs the command, ends it after DELAY seconds (interrupt,
+twice: SIGINT; kill: SIGKILL; helper: SIGKILL to one of its descendants), and looks for what is left after one more command that uses the store. Says what is wrong, with exit status 1;
+appends the milliseconds that the end took to the file TOOK."""
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+how, delay, store, took, mica = sys.argv[1:6]
+LIMIT_S = 5  # a second is what it takes, and the machine may be busy
+HUNG_S = 30
+
+
+def others():
+    found = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or name == "1":
+            continue
+        try:
+            with open(f"/proc/{name}/stat") as f:
+                state = f.read().rsplit(")", 1)[1].split()[0]
+            with open(f"/proc/{name}/cmdline", "rb") as f:
+                line = f.read().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if state == "Z":
+            try:
+                os.waitpid(int(name), os.WNOHANG)  # one that we inherited
+            except ChildProcessError:
+                pass
+        else:
+            found[int(name)] = line
+    return found
+
+
+def wrong(text):
+    print(f"{how} after {delay} s: {text}")
+    sys.exit(1)
+
+
+def mounts():
+    with open("/proc/self/mountinfo") as f:  # those of other tests come and go
+        return [line for line in f if os.path.dirname(store) + "/" in line]
+
+
+with open(took + ".out", "w") as out:
+    child = subprocess.Popen(sys.argv[6:], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+time.sleep(float(delay))
+began = time.monotonic()
+try:
+    if how in ("interrupt", "twice"):
+        os.kill(child.pid, signal.SIGINT)
+        if how == "twice":
+            time.sleep(0.05)
+            os.kill(child.pid, signal.SIGINT)
+    elif how == "kill":
+        os.kill(child.pid, signal.SIGKILL)
+    else:
+        victims = [pid for pid in others() if pid != child.pid]
+        if victims:
+            os.kill(random.choice(victims), signal.SIGKILL)
+except ProcessLookupError:
+    pass
+try:
+    status = child.wait(HUNG_S)
+except subprocess.TimeoutExpired:
+    wrong(f"it hangs: {others()}")
+ms = int((time.monotonic() - began) * 1000)
+with open(took, "a") as f:
+    f.write(f"{ms if how != 'helper' else 0}\n")
+with open(took + ".out") as f:
+    said = f.read()
+if how != "helper" and ms > LIMIT_S * 1000:
+    wrong(f"it took {ms} ms")
+if how in ("interrupt", "twice") and status not in (0, 130, -signal.SIGINT):
+    wrong(f"status {status}: {said}")
+if how == "helper" and status not in (0, 125, 137, -9):
+    wrong(f"status {status}: {said}")
+def nothing_runs():
+    for _ in range(60):  # what is dying has a moment
+        left = others()
+        if not left:
+            return
+        time.sleep(0.05)
+    wrong(f"left: {left}")
+
+
+nothing_runs()
+if subprocess.run([mica, "--root", store, "run", "--rm", "--network=none", "busybox", "true"]).returncode:
+    wrong("the next command fails")
+nothing_runs()
+if mounts():
+    wrong(f"mounts are left: {mounts()}")
+if os.listdir(store + "/tmp"):
+    wrong(f"left in tmp: {os.listdir(store + '/tmp')}")
