@@ -33,6 +33,8 @@ struct commit_args {
 	struct remote_args remote;
 };
 
+#define NO_SBOM "no scanner is run"
+
 static const struct opt commit_options[] = {
 	OPT_STRV(0, "add-file", struct commit_args, add_files),
 	OPT_STRV(0, "annotation", struct commit_args, annotations),
@@ -60,6 +62,15 @@ static const struct opt commit_options[] = {
 	OPT_IGNORED(0, "signature-policy"),
 	OPT_REFUSED_WHY(0, "encrypt-layer", "layers are not encrypted"),
 	OPT_REFUSED_WHY(0, "encryption-key", "layers are not encrypted"),
+	OPT_REFUSED_WHY(0, "pull", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-image-output", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-image-purl-output", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-merge-strategy", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-output", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-purl-output", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-scanner-command", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-scanner-image", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sign-by", "images are not signed"),
 	OPT_END,
 };

@@ -43,6 +43,7 @@ static const struct opt copy_options[] = {
 	OPT_STRING(0, "signature-policy", struct copy_args, remote.signature_policy),
 	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
 	OPT_REFUSED_WHY(0, "link", "what changes in a working container is one layer"),
+	OPT_REFUSED_WHY(0, "timestamp", "files keep their times"),
 	OPT_END,
 };
 
