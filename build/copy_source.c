@@ -61,14 +61,37 @@ static void remember(struct build *b, const struct eval *e, const char *source, 
 		.tree = t};
 }
 
+static int not_there(struct eval *e, const struct step *s, struct filetree *t, const char *source,
+	struct pos pos, struct err *err)
+{
+	struct build *b = e->b;
+	const struct context *named = s->context == NO_CONTEXT ? NULL : &b->contexts[s->context];
+	const char *context_name = named ? named->location : b->context_name;
+	const char *ignore_name = named ? named->ignore_name : b->ignore_name;
+	unsigned line;
+	bool hidden = filetree_hidden_by(t, source, &line);
+	if (hidden && b->o->call == BUILD_CALL_CHECK) {
+		lint_source_ignored(e, source, pos);
+		return 0;
+	}
+	if (hidden)
+		return eval_error(e, pos, err, ERR_NOT_FOUND,
+			"%s: '%s' is excluded from the context by %s:%u", e->at.inst->name, source,
+			ignore_name ? ignore_name : "the ignore rules", line);
+	AUTO_FREE char *similar = similar_path(t, source);
+	return eval_error(e, pos, err, ERR_NOT_FOUND,
+		"%s: no file '%s' in the context %s (it has %zu file%s)%s%s%s%s", e->at.inst->name,
+		source, context_name, filetree_count(t), filetree_count(t) == 1 ? "" : "s",
+		climbs_out(source) ? "; nothing outside of it can be copied" : "",
+		similar ? ", did you mean '" : "", similar ? similar : "", similar ? "'?" : "");
+}
+
 int copy_source_check(
 	struct eval *e, const struct step *s, const char *source, struct pos pos, struct err *err)
 {
 	struct build *b = e->b;
 	const struct context *named = s->context == NO_CONTEXT ? NULL : &b->contexts[s->context];
 	struct filetree *t = named ? named->tree : b->context;
-	const char *context_name = named ? named->location : b->context_name;
-	const char *ignore_name = named ? named->ignore_name : b->ignore_name;
 	struct err why = ERR_INIT;
 	if (has_wildcard(source) && !glob_valid(source))
 		return eval_error(e, pos, err, ERR_INVALID, "%s: '%s' is not a well-formed pattern",
@@ -98,22 +121,7 @@ int copy_source_check(
 		}
 		source = top;
 	}
-	unsigned line;
-	bool hidden = filetree_hidden_by(t, source, &line);
-	if (hidden && b->o->call == BUILD_CALL_CHECK) {
-		lint_source_ignored(e, source, pos);
-		return 0;
-	}
-	if (hidden)
-		return eval_error(e, pos, err, ERR_NOT_FOUND,
-			"%s: '%s' is excluded from the context by %s:%u", e->at.inst->name, source,
-			ignore_name ? ignore_name : "the ignore rules", line);
-	AUTO_FREE char *similar = similar_path(t, source);
-	return eval_error(e, pos, err, ERR_NOT_FOUND,
-		"%s: no file '%s' in the context %s (it has %zu file%s)%s%s%s%s", e->at.inst->name,
-		source, context_name, filetree_count(t), filetree_count(t) == 1 ? "" : "s",
-		climbs_out(source) ? "; nothing outside of it can be copied" : "",
-		similar ? ", did you mean '" : "", similar ? similar : "", similar ? "'?" : "");
+	return not_there(e, s, t, source, pos, err);
 }
 
 /* --- patterns that match nothing --- */
