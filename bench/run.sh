@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Measures mica against Debian's buildah and against what the kernel and plain tools need, and prints the table of bench/RESULTS.md.
-#   sudo bench/run.sh [-q] [ROW...] >bench/RESULTS.md        rows: version images cached run pull copy memory; -q: fewer repetitions
+#   sudo bench/run.sh [-q] [ROW...] >bench/RESULTS.md        rows: version images cached run user pull copy memory; -q: fewer repetitions
 # Both programs keep their stores on a fresh ext4 in a loop file below out/bench; the registry keeps its blobs in memory. Needs about 12 GB there.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -12,7 +12,7 @@ if [ "${1:-}" = -q ]; then
 	quick=1
 	shift
 fi
-rows=${*:-version images cached run pull copy memory}
+rows=${*:-version images cached run user pull copy memory}
 
 mica=${MICA_BIN:-$top/out/release/cmd/mica}
 base=$top/out/bench
@@ -129,6 +129,27 @@ bench_run() {
 	per() { awk -v a="${1%% *}" -v b="${2%% *}" -v n="$3" -v s="${2##* }" 'BEGIN { printf "%.3f %.3f", (b - a) / n, s / n }'; }
 	floor=$(time_ms 40 '' "/bin/busybox true")
 	row "one trivial RUN step (of $n)" "$(ms "$(per "$a0" "$a1" $n)")" "$(ms "$(per "$c0" "$c1" $k)")" "$(ms "$floor") (the command alone)" "at most 6 ms"
+}
+
+# The same as ordinary users: one with subordinate IDs, and one without, whom no file knows.
+bench_user() {
+	local n=40 a0 a1 who as
+	# shellcheck source=tests/cli/user.bash
+	. "$top/tests/cli/user.bash"
+	for who in 'a user' 'a user without subordinate IDs'; do
+		D=$disk/user-${who##* }
+		mkdir -p "$D"
+		steps "$D/none" 0
+		steps "$D/many" $n
+		MICA_USER=64997
+		if [ "$who" = 'a user' ]; then user_setup; else user_env; fi
+		umica pull -q docker.io/library/busybox >/dev/null
+		as="setpriv --reuid $MICA_USER --regid $MICA_USER $(user_groups) env -i $USER_ENV $mica"
+		a0=$(time_ms 20 '' "$as build -q --no-cache --network=none -f $D/none $D")
+		a1=$(time_ms 20 '' "$as build -q --no-cache --network=none -f $D/many $D")
+		row "one trivial RUN step as $who" "$(ms "$(awk -v a="${a0%% *}" -v b="${a1%% *}" -v n=$n -v s="${a1##* }" 'BEGIN { printf "%.3f %.3f", (b - a) / n, s / n }')")" "" "" "at most 12 ms"
+	done
+	user_teardown
 }
 
 # 7 layers of what programs are made of: this machine's /usr/lib and /usr/bin, cut in seven.
