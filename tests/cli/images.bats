@@ -179,3 +179,68 @@ names() {
 	run -125 --separate-stderr mica images --format '{{.Nmae}}'
 	assert_error "there is no field 'Nmae' here, known are: .*Name"
 }
+
+@test "tag and untag: several names, all names, and names of other images" {
+	image a
+	image b
+	mica tag a x y:2 quay.io/z
+	[ "$(names)" = "localhost/a:latest localhost/b:latest localhost/x:latest localhost/y:2 quay.io/z:latest " ]
+	mica untag a x quay.io/z
+	[ "$(names)" = "localhost/a:latest localhost/b:latest localhost/y:2 " ]
+	run -125 --separate-stderr mica untag a b
+	assert_error "b: tag not known"
+	mica untag a
+	[ "$(names)" = "<none>:<none> localhost/b:latest " ]
+	run -125 --separate-stderr mica tag nothing c
+	assert_error "nothing: image not known"
+	run -125 --separate-stderr mica tag b "c@sha256:$(printf '%064d' 0)"
+	assert_error "a tag cannot be a digest"
+}
+
+@test "rmi: a name, the last name, an ID, --force, --prune, --all" {
+	image a
+	image b
+	image c
+	mica tag a a2
+	[ "$(mica rmi a2)" = "untagged: localhost/a2:latest" ]
+	id=$(mica images -q --no-trunc b | cut -d : -f 2)
+	[ "$(mica rmi "${id:0:9}")" = "untagged: localhost/b:latest
+$id" ]
+	mica tag a a2
+	id=$(mica images -q a)
+	run -125 --separate-stderr mica rmi "$id"
+	assert_error "unable to delete image '$id' by ID with more than one tag"
+	mica rmi -f "$id" >/dev/null
+	[ "$(names)" = "localhost/c:latest " ]
+	mica from --name w --quiet c >/dev/null
+	run -125 --separate-stderr mica rmi c
+	assert_error "image is in use by a container: 'w'"
+	mica rmi --force c >/dev/null
+	[ -z "$(mica containers -q)" ]
+	image d
+	image e
+	mica untag d
+	mica rmi --prune >/dev/null
+	[ "$(names)" = "localhost/e:latest " ]
+	mica rmi --all >/dev/null
+	[ -z "$(mica images -q)" ]
+	run -125 --separate-stderr mica rmi --all x
+	assert_error 'when using the --all switch'
+	run -125 --separate-stderr mica rmi
+	assert_error 'image name or ID must be specified'
+	run -125 --separate-stderr mica rmi x y
+	# shellcheck disable=SC2154 # set by run
+	[ "$(grep -c 'image not known\|no image' <<<"$stderr")" = 2 ]
+	assert_clean_store
+}
+
+@test "history: --format, --json, --no-trunc, --quiet, --human" {
+	mica pull -q "oci:$MICA_CACHE/busybox:latest" >/dev/null
+	mica history busybox | head -n 1 | tr -s ' ' | grep -qE '^(ID|IMAGE) CREATED CREATED BY SIZE COMMENT$'
+	mica history busybox | grep -q 'made by a test'
+	[[ $(mica history -q busybox | head -n 1) =~ ^[0-9a-f]{12}$ ]]
+	[[ $(mica history -q --no-trunc busybox | head -n 1) =~ ^(sha256:)?[0-9a-f]{64}$ ]]
+	[ "$(mica history --format '{{.CreatedBy}}' busybox)" = 'made by a test' ]
+	mica history --json busybox | jq -e '.[0]' >/dev/null
+	[[ $(mica history --human=false --format '{{.Size}}' busybox | head -n 1) =~ ^[0-9]+$ ]]
+}
