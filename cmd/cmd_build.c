@@ -212,6 +212,23 @@ static int set_platforms(const struct build_args *a, struct build_opts *o, struc
 	return 0;
 }
 
+/* A Containerfile in place of a directory is that of its directory, as buildah has it. */
+static void set_context(const struct strv *rest, struct build_opts *o)
+{
+	struct stat st;
+	char *path = rest->n ? rest->v[0] : NULL;
+
+	o->context = path ? path : ".";
+	if (!path || o->files.n || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	strv_add(&o->files, path);
+	char *slash = strrchr(path, '/');
+	if (slash)
+		slash[slash == path] = '\0';
+	else
+		o->context = ".";
+}
+
 /* buildah without layers has no cache, and makes one layer of what the build adds. */
 static int set_layers(struct build_args *a, struct build_opts *o, struct err *err)
 {
@@ -253,7 +270,7 @@ static int set_opts(const struct app *app, struct build_args *a, const struct st
 		set_allow(&a->allow, o, err) < 0 || set_cache_ttl(a->cache_ttl, o, err) < 0 ||
 		limit_args_apply(&a->limit, o, err) < 0)
 		return err->code;
-	o->context = rest->n ? rest->v[0] : ".";
+	set_context(rest, o);
 	return 0;
 }
 

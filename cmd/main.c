@@ -70,12 +70,16 @@ static int run_command(
 
 	if (cmd->init)
 		cmd->init(args);
-	int r = opt_parse(cmd->options, args, name, argc, argv,
+	/* global options may also stand behind the command's name, as scripts for buildah have them
+	 */
+	int r = opt_parse_with(cmd->options, args, global_options, app, name, argc, argv,
 		cmd->flags & CMD_OPTIONS_FIRST ? OPT_STOP_AT_POSITIONAL : 0, &rest, err);
 	if (r == OPT_HELP)
 		r = print_help(app, cmd, err);
 	else if (r == 0) {
 		r = check_count(cmd, &rest, err);
+		if (r == 0)
+			r = global_apply(app, err);
 		if (r == 0 && !(cmd->flags & CMD_PLAIN))
 			r = global_configure(app, err);
 		if (r == 0 && (cmd->flags & CMD_USERNS))
@@ -140,15 +144,13 @@ static int help_on(struct app *app, struct strv *rest, struct err *err)
 	return r < 0 ? r : print_help(app, cmd, err);
 }
 
-static int dispatch(struct app *app, int argc, char *argv[], struct err *err)
+/* rest: what app borrows from afterwards. */
+static int dispatch(struct app *app, int argc, char *argv[], struct strv *rest, struct err *err)
 {
-	AUTO_STRV struct strv rest = STRV_INIT;
 	const struct cmd *cmd;
 
-	int r = opt_parse(global_options, app, "mica", argc - 1, argv + 1, OPT_STOP_AT_POSITIONAL,
-		&rest, err);
-	if (r == 0)
-		r = global_apply(app, err);
+	int r = opt_parse(
+		global_options, app, "mica", argc - 1, argv + 1, OPT_STOP_AT_POSITIONAL, rest, err);
 	if (r < 0)
 		return r;
 	if (app->version) {
@@ -156,20 +158,20 @@ static int dispatch(struct app *app, int argc, char *argv[], struct err *err)
 			MICA_VERSION, IMAGE_SPEC_VERSION, RUNTIME_SPEC_VERSION);
 		return 0;
 	}
-	if (app->help || !rest.n) {
+	if (app->help || !rest->n) {
 		overview_print(&app->out);
 		return 0;
 	}
-	if (streq(rest.v[0], "help")) {
-		free(rest.v[0]);
-		memmove(rest.v, rest.v + 1, rest.n * sizeof(*rest.v));
-		rest.n--;
-		return help_on(app, &rest, err);
+	if (streq(rest->v[0], "help")) {
+		free(rest->v[0]);
+		memmove(rest->v, rest->v + 1, rest->n * sizeof(*rest->v));
+		rest->n--;
+		return help_on(app, rest, err);
 	}
-	forms_apply(&rest);
-	r = find_command(&rest, &cmd, err);
+	forms_apply(rest);
+	r = find_command(rest, &cmd, err);
 	/* option values are borrowed from these words */
-	return r < 0 ? r : run_command(app, cmd, (int)rest.n - 1, strv_argv(&rest) + 1, err);
+	return r < 0 ? r : run_command(app, cmd, (int)rest->n - 1, strv_argv(rest) + 1, err);
 }
 
 /* A closed 0, 1 or 2 would be handed out by the next open(2), and then written to. */
@@ -187,12 +189,13 @@ static void open_standard_descriptors(void)
 int main(int argc, char *argv[])
 {
 	struct app app = {0};
+	AUTO_STRV struct strv words = STRV_INIT;
 	struct err err = ERR_INIT;
 
 	open_standard_descriptors();
 	(void)signal(SIGPIPE, SIG_IGN);
 	out_init(&app.out);
-	int r = dispatch(&app, argc, argv, &err);
+	int r = dispatch(&app, argc, argv, &words, &err);
 	if (r < 0)
 		full_disk_clear(&app, &err);
 	int status = r;

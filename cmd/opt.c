@@ -23,6 +23,8 @@ struct parse {
 	int argc;
 	char *const *argv;
 	int at;
+	const struct opt *more; /* NULL: none */
+	char *more_args;
 };
 
 /* --- looking up ------------------------------------------------------------------------------ */
@@ -47,11 +49,17 @@ static bool find(const struct opt *table, char *base, const char *name, size_t n
 	return false;
 }
 
+static bool is_own(const char *name, size_t n)
+{
+	return (n == 4 && !memcmp(name, "help", n)) || (n == 7 && !memcmp(name, "version", n));
+}
+
 static bool lookup(
 	const struct parse *p, const char *name, size_t n, char letter, struct found *ret)
 {
 	if (!find(p->table, p->args, name, n, letter, ret))
-		return false;
+		return p->more && name && !is_own(name, n) &&
+		       find(p->more, p->more_args, name, n, 0, ret);
 	if (ret->opt->kind == OPT_KIND_ALIAS)
 		return find(p->table, p->args, ret->opt->text, strlen(ret->opt->text), 0, ret);
 	return true;
@@ -273,7 +281,14 @@ static int short_options(struct parse *p, const char *word, struct err *err)
 int opt_parse(const struct opt *table, void *args, const char *command, int argc,
 	char *const argv[], int flags, struct strv *ret_rest, struct err *err)
 {
-	struct parse p = {table, args, command, argc, argv, 0};
+	return opt_parse_with(table, args, NULL, NULL, command, argc, argv, flags, ret_rest, err);
+}
+
+int opt_parse_with(const struct opt *table, void *args, const struct opt *more, void *more_args,
+	const char *command, int argc, char *const argv[], int flags, struct strv *ret_rest,
+	struct err *err)
+{
+	struct parse p = {table, args, command, argc, argv, 0, more, more_args};
 	bool only_positionals = false;
 
 	while (p.at < p.argc) {

@@ -110,6 +110,11 @@ enum opt_flags {
 int opt_parse(const struct opt *table, void *args, const char *command, int argc,
 	char *const argv[], int flags, struct strv *ret_rest, struct err *err)
 	__attribute__((warn_unused_result));
+/* The same; an option that the table has not, but `more` has by that long name, is one of
+ * *more_args. Not --help and --version, which mean the command's own help and arguments. */
+int opt_parse_with(const struct opt *table, void *args, const struct opt *more, void *more_args,
+	const char *command, int argc, char *const argv[], int flags, struct strv *ret_rest,
+	struct err *err) __attribute__((warn_unused_result));
 /* The words that opt_parse() made args from, as far as they say something: "--name=value".
  * Appended. */
 void opt_words(const struct opt *table, const void *args, struct strv *ret);

@@ -71,6 +71,20 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica inspect --type container --format '{{.Docker.Author}}{{.Docker.Container}}' c)" = me ]
 }
 
+@test "global options may stand behind the command, as scripts for buildah have them" {
+	"$MICA_BIN" from --root "$MICA_ROOT" --storage-driver=vfs --name c scratch
+	[ "$("$MICA_BIN" containers --root="$MICA_ROOT" --format '{{.ContainerName}}')" = c ]
+	mkdir ctx
+	echo file >ctx/file
+	printf 'FROM scratch\nCOPY file /\n' >ctx/Named
+	"$MICA_BIN" build --root "$MICA_ROOT" -q -t named ctx/Named
+	(cd ctx && mica build -q -t named Named)
+	run --separate-stderr mica containers --log-level nosuch
+	assert_error "'nosuch' is not a level"
+	run --separate-stderr mica containers --rootdir x
+	assert_error "unknown option '--rootdir'"
+}
+
 @test "a container is found by name, ID and the beginning of one" {
 	mica from --cidfile cid --name x scratch
 	id=$(cat cid)

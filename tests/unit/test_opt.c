@@ -204,6 +204,37 @@ static void help_is_everywhere(void **state)
 	assert_int_equal(parse("-- --help")->result, 0);
 }
 
+static const struct opt more_options[] = {
+	OPT_STRING(0, "creds-of-all", struct inner, creds),
+	OPT_TRISTATE(0, "help", struct inner, tls),
+	OPT_END,
+};
+
+static void options_of_another_table_stand_behind_too(void **state)
+{
+	char words[][20] = {"x", "--creds-of-all=u", "--file", "f"};
+	char *argv[] = {words[0], words[1], words[2], words[3]};
+	char help[] = "--help";
+	char *help_argv[] = {help};
+	AUTO_STRV struct strv rest = STRV_INIT;
+	struct args a = {0};
+	struct inner more = {0};
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(opt_parse_with(options, &a, more_options, &more, "mica test", 4, argv, 0,
+				 &rest, &err),
+		0);
+	assert_string_equal(more.creds, "u");
+	assert_string_equal(a.file, "f");
+	assert_int_equal(rest.n, 1);
+	assert_int_equal(opt_parse_with(options, &a, more_options, &more, "mica test", 1, help_argv,
+				 0, &rest, &err),
+		OPT_HELP);
+	assert_int_equal(opt_parse(options, &a, "mica test", 4, argv, 0, &rest, &err), ERR_INVALID);
+	opt_done(options, &a);
+}
+
 /* What `from` keeps for each `run` must come back as it was. */
 static void words_of_options_give_the_same_options(void **state)
 {
@@ -251,6 +282,7 @@ int main(void)
 		cmocka_unit_test(ignores_and_refuses_by_name),
 		cmocka_unit_test(help_is_everywhere),
 		cmocka_unit_test(words_of_options_give_the_same_options),
+		cmocka_unit_test(options_of_another_table_stand_behind_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
