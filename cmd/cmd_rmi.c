@@ -119,17 +119,48 @@ static int remove_one(struct app *app, struct store *s, const struct image_list 
 	return remove_image(app, s, l, force, err);
 }
 
+/* Many images by one change of the store's index. */
+static int remove_many(struct app *app, struct store *s, const struct listed *const *going,
+	size_t n, struct err *err)
+{
+	struct name *names = NULL;
+	size_t n_names = 0;
+	char hex[DIGEST_STR_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < going[i]->refs.n || k == 0; k++) {
+			names = xreallocarray(names, n_names + 1, sizeof(*names));
+			names[n_names++] =
+				(struct name){.ref = going[i]->refs.n ? going[i]->refs.v[k] : NULL,
+					.manifest = {.digest = going[i]->top}};
+		}
+	AUTO_FREE bool *gone = xcalloc(n_names + 1, sizeof(*gone));
+	int r = names_remove_all(s, names, n_names, gone, err);
+	free(names); /* what is in them is the list's */
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		STRV_FOREACH (ref, &going[i]->refs)
+			out_printf(&app->out, "untagged: %s\n", *ref);
+		out_printf(&app->out, "%s\n",
+			digest_hex(going[i]->loaded ? &going[i]->id : &going[i]->top, hex));
+	}
+	return r;
+}
+
 /* What is in use stays in use: with --prune that is no error. */
 static int remove_listed(struct app *app, struct store *s, const struct image_list *list,
 	const struct rmi_args *a, struct err *err)
 {
+	AUTO_FREE const struct listed **going = xcalloc(list->n + 1, sizeof(*going));
+	size_t n = 0;
 	int first = 0;
 
 	for (size_t i = 0; i < list->n; i++) {
 		struct err now = ERR_INIT;
 		if (list->i[i].additional || (!a->all && list->i[i].refs.n))
 			continue;
-		int r = remove_image(app, s, &list->i[i], a->force, &now);
+		int r = release(s, &list->i[i], a->force, &now);
+		if (r == 0)
+			going[n++] = &list->i[i];
 		if (r == 0 || (r == ERR_BUSY && !a->all))
 			continue;
 		if (first < 0) {
@@ -138,6 +169,14 @@ static int remove_listed(struct app *app, struct store *s, const struct image_li
 			first = r;
 			*err = now;
 		}
+	}
+	struct err now = ERR_INIT;
+	if (remove_many(app, s, going, n, &now) < 0) {
+		if (first < 0)
+			out_error(&app->out, &now);
+		else
+			*err = now;
+		first = now.code;
 	}
 	return first;
 }

@@ -74,6 +74,24 @@ sample() { # NAME
 	assert_clean_store
 }
 
+@test "rmi -a removes all images and says their names, rmi -p those without" {
+	sample old
+	mica tag old two
+	mica untag old old
+	sample one
+	mica tag one three
+	mica untag two two 2>/dev/null
+	mica rmi -p >said
+	[ "$(grep -c . said)" = 1 ]
+	run ! grep -q untagged said
+	[ "$(mica images --format '{{.Name}}' | sort | tr -d '\n ')" = docker.io/library/busyboxlocalhost/onelocalhost/three ]
+	mica rmi -a >said
+	[ "$(grep untagged said | sort)" = "$(printf 'untagged: %s:latest\n' docker.io/library/busybox localhost/one localhost/three)" ]
+	[ "$(grep -vc untagged said)" = 2 ]
+	[ -z "$(mica images -q)" ]
+	assert_clean_store
+}
+
 @test "prune -a leaves an empty store" {
 	sample one
 	mica prune -a -f
