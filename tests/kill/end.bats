@@ -40,9 +40,9 @@ own_cgroup() {
 }
 
 ends() { # HOW LENGTH_MS COMMAND...: at moments in the first LENGTH_MS
-	local how=$1 length=$2 i
+	local how=$1 length=$2
 	shift 2
-	for i in $(seq "${END_MOMENTS:-2}"); do
+	for _ in $(seq "${END_MOMENTS:-2}"); do
 		(
 			[ -z "${CGROUP:-}" ] || echo $BASHPID >"$CGROUP/cgroup.procs"
 			exec unshare --pid --mount --fork --mount-proc "$TOP/tests/tools/ends.py" "$how" "$(printf '0.%03d' $((RANDOM % length)))" \
