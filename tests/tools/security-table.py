@@ -21,9 +21,19 @@ Made by `tests/tools/security-table.py` from `docs/security.tsv` and from the te
 outside of the sandbox is written or read. All but those of C (`test_...`) run as root and as an ordinary user.
 *Not applicable*: there is no such thing in mica. *Untested*: it applies, and no test tries it yet.
 
-| id | where | what went wrong | state | tests or reason |
-| --- | --- | --- | --- | --- |
+The column "peer" says what the same tests, run as root in an emulated machine, did to %s (`tests/security/peer/run.sh`): *succeeds* shows that they can fail.
+*Differs*: a test ended there for another reason; mostly it expects mica's answer, or mica's options.
+
+| id | where | what went wrong | state | peer | tests or reason |
+| --- | --- | --- | --- | --- | --- |
 """
+PEER = TOP / "docs/security-peer.tsv"
+ORDER = ["succeeds", "contained", "differs"]
+
+
+def peer():
+    lines = PEER.read_text().splitlines() if PEER.exists() else ["# no peer:"]
+    return lines[0].lstrip("# ").split(":")[0], dict(line.split("\t") for line in lines[1:])
 
 
 def tried():
@@ -43,6 +53,7 @@ def tried():
 
 def main():
     tests, known, rows, problems = tried(), set(), [], []
+    versions, results = peer()
     for line in (TOP / "docs/security.tsv").read_text().splitlines():
         if line.startswith("#"):
             continue
@@ -57,13 +68,14 @@ def main():
                 problems.append(f"'{key}' has neither a test nor a reason")
         elif reason:
             problems.append(f"'{key}' has a test: its row says '{reason}'")
-        rows.append((key, where, what, state, why))
+        there = {results.get(test, "") for test in tests.get(key, [])} - {""}
+        rows.append((key, where, what, state, min(there, key=ORDER.index, default=""), why))
     problems += [f"a test tries '{key}', which is in no row" for key in sorted(set(tests) - known)]
-    page = HEAD + "".join("| " + " | ".join(row) + " |\n" for row in rows)
+    page = HEAD % versions + "".join("| " + " | ".join(row) + " |\n" for row in rows)
     states = [row[3] for row in rows]
     page += "\n" + ", ".join(f"{states.count(s)} {s}" for s in ("contained", "not applicable", "untested")) + ".\n"
     if "--print" in sys.argv:
-        for key, _, _, state, why in rows:
+        for key, _, _, state, _, why in rows:
             print(f"{key} -> {state}" + (f" ({why})" if state == "not applicable" else ""))
     elif "--check" in sys.argv:
         if not PAGE.exists() or PAGE.read_text() != page:
