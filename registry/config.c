@@ -145,6 +145,22 @@ static int add_registry(
 	return 0;
 }
 
+/* Which helpers there are is said by auth.json alone. */
+static int check_helpers(const struct json *top, const char *what, struct err *err)
+{
+	AUTO_STRV struct strv helpers = STRV_INIT;
+	if (json_get_strv(top, what, "credential-helpers", &helpers, err) < 0)
+		return err->code;
+	STRV_FOREACH (helper, &helpers) {
+		if (!streq(*helper, "containers-auth.json"))
+			return err_set(err, ERR_UNSUPPORTED,
+				"%s: credential-helpers names '%s': write it into credsStore or "
+				"credHelpers of auth.json",
+				what, *helper);
+	}
+	return 0;
+}
+
 static int parse_short_names(
 	struct registries *rs, const struct json *top, const char *what, struct err *err)
 {
@@ -198,6 +214,8 @@ int registries_add(
 		if (r < 0)
 			return r;
 	}
+	if (check_helpers(top, what, err) < 0)
+		return err->code;
 	return parse_short_names(rs, top, what, err);
 }
 

@@ -40,7 +40,7 @@ static const struct {
 /* Transports of other tools, refused by name: "docker-daemon:x" would otherwise be taken for a
  * registry's name with a tag. */
 static const char *const foreign[] = {
-	"docker-daemon:", "containers-storage:", "ostree:", "sif:", "atomic:", "docker:"};
+	"containers-storage:", "ostree:", "sif:", "atomic:", "docker:"};
 
 int location_parse(
 	const char *location, enum transport *ret, const char **ret_rest, struct err *err)
@@ -59,6 +59,11 @@ int location_parse(
 		return err_set(err, ERR_INVALID,
 			"'%s' is no name of an image: write it without the scheme", shown);
 	}
+	if (str_has_prefix(location, "docker-daemon:"))
+		return err_set(err, ERR_UNSUPPORTED,
+			"transport of '%s' is not supported: use `mica save NAME | docker load` or "
+			"`docker save NAME | mica load`",
+			location);
 	for (size_t i = 0; i < ARRAY_LEN(foreign); i++)
 		if (str_has_prefix(location, foreign[i]) &&
 			(location[strlen(foreign[i])] == '/' || i + 1 < ARRAY_LEN(foreign)))

@@ -135,7 +135,8 @@ static void refuses_bad_configuration(void **state)
 		"registry = 'x'\n", "[[registry]]\nlocation='https://x'\n",
 		"[[registry]]\nprefix='*.x/y'\n", "[registries.search]\nregistries=['x']\n",
 		"short-name-mode='often'\n", "[[registry]]\nlocation='a/../b'\n",
-		"[[registry]]\nlocation='x'\n[[registry.mirror]]\n"};
+		"[[registry]]\nlocation='x'\n[[registry.mirror]]\n",
+		"credential-helpers=['containers-auth.json','secretservice']\n"};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		AUTO_REGISTRIES struct registries rs = {0};
