@@ -21,8 +21,8 @@ Made by `tests/tools/security-table.py` from `docs/security.tsv` and from the te
 outside of the sandbox is written or read. All but those of C (`test_...`) run as root and as an ordinary user.
 *Not applicable*: there is no such thing in mica. *Untested*: it applies, and no test tries it yet.
 
-The column "peer" says what the same tests, run as root in an emulated machine, did to %s (`tests/security/peer/run.sh`): *succeeds* shows that they can fail.
-*Differs*: a test ended there for another reason; mostly it expects mica's answer, or mica's options.
+The column "peer" says what the same tests, run as root in an emulated machine, did to %s (`tests/security/peer/run.sh`): *succeeds* shows that they can fail
+(a test tries several ways, and one that leads out is enough). *Differs*: a test ended there for another reason; mostly it expects mica's answer, or mica's options.
 
 | id | where | what went wrong | state | peer | tests or reason |
 | --- | --- | --- | --- | --- | --- |

@@ -16,10 +16,10 @@ if [ ! -e "$cache/peer.tar" ]; then
 	while read -r line; do
 		opts+=("--aptopt=$line")
 	done < <(apt-config dump | grep -E '^Acquire::(Check-Valid-Until|Check-Date|https?::Proxy) "')
+	mapfile -t sources < <(find /etc/apt -maxdepth 2 \( -name '*.list' -o -name '*.sources' \) -exec grep -l debian.org {} +)
 	mmdebstrap --quiet --variant=minbase "${opts[@]}" --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--include=bats,buildah,busybox-static,bzip2,ca-certificates,curl,docker-registry,git,iproute2,jq,netavark,openssl,procps,python3,runc,skopeo,strace,uidmap,util-linux,xz-utils \
-		"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$cache/peer.tar.new" \
-		$(find /etc/apt/sources.list /etc/apt/sources.list.d -name '*.list' -o -name '*.sources' 2>/dev/null | xargs grep -l debian.org)
+		"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$cache/peer.tar.new" "${sources[@]}"
 	mv "$cache/peer.tar.new" "$cache/peer.tar"
 fi
 mkdir "$work/root"
