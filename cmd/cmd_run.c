@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,6 +25,7 @@
 #include "layers/adopt.h"
 #include "layers/settle.h"
 #include "layers/snapshot.h"
+#include "run/caps.h"
 #include "run/sandbox.h"
 #include "run/spec.h"
 #include "run/userns.h"
@@ -285,6 +287,18 @@ static int run_image(struct app *app, struct store *s, struct txn *txn, const st
 /* --- a working container -----------------------------------------------------------------------
  */
 
+/* Is the word one of `option`, and the capability among those that we say the opposite of? */
+static bool is_undone(const char *word, const char *option, const struct strv *names)
+{
+	if (!str_has_prefix(word, option))
+		return false;
+	int cap = caps_number(word + strlen(option));
+	STRV_FOREACH (name, names)
+		if (!strcasecmp(*name, "all") || (cap >= 0 && caps_number(*name) == cap))
+			return true;
+	return false;
+}
+
 /* The options of `from`, then our own, which win. *words: what *ret borrows from. */
 static int merge_options(const struct container *c, const struct run_args *own, struct strv *words,
 	struct run_args *ret, struct err *err)
@@ -292,7 +306,10 @@ static int merge_options(const struct container *c, const struct run_args *own, 
 	AUTO_STRV struct strv none = STRV_INIT;
 
 	run_init(ret);
-	strv_copy(words, &c->options);
+	STRV_FOREACH (word, &c->options)
+		if (!is_undone(*word, "--cap-add=", &own->box.cap_drop) &&
+			!is_undone(*word, "--cap-drop=", &own->box.cap_add))
+			strv_add(words, *word);
 	opt_words(run_options, own, words);
 	return opt_parse(
 		run_options, ret, "mica run", (int)words->n, strv_argv(words), 0, &none, err);

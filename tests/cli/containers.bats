@@ -133,6 +133,11 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica run c -- sh -c 'ulimit -n')" = 100 ]
 	[ "$(mica run --ulimit nofile=50:50 c -- sh -c 'ulimit -n')" = 50 ]
 	mica run c grep there /etc/hosts
+	mica from -q --name caps --cap-add sys_admin --cap-add sys_time --cap-drop kill busybox
+	effective() { mica run "$@" grep CapEff /proc/self/status | cut -f 2; }
+	[ $((0x$(effective caps) & 0x2200020)) = $((0x2200000)) ]
+	[ $((0x$(effective --cap-drop CAP_SYS_TIME --cap-add kill caps) & 0x2200020)) = $((0x200020)) ]
+	[ $((0x$(effective --cap-drop ALL caps))) = 0 ]
 	[ "$(mica run c -- sh -c 'ls /sys/class/net')" = lo ]
 }
 
