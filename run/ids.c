@@ -261,19 +261,19 @@ static int open_target(const struct call *c, int dirfd, const char *path, bool f
 /* What kind of file it is decides where its owner is kept. */
 static int record(const struct call *c, int fd, const struct stat *st, uint32_t uid, uint32_t gid)
 {
-	char link[64], path[PATH_MAX];
-	(void)snprintf(link, sizeof(link), "self/fd/%d", fd);
+	char own[64], where[PATH_MAX];
+	(void)snprintf(own, sizeof(own), "self/fd/%d", fd);
 	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) {
-		AUTO_FD int file = openat(c->s->proc, link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		AUTO_FD int file = openat(c->s->proc, own, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		return file < 0 ? -1 : owner_say(file, uid, gid);
 	}
-	ssize_t n = readlinkat(c->s->proc, link, path, sizeof(path) - 1);
-	if (n <= 0 || path[0] != '/')
+	ssize_t n = readlinkat(c->s->proc, own, where, sizeof(where) - 1);
+	if (n <= 0 || where[0] != '/')
 		return 0; /* a pipe, a socket */
-	path[n] = '\0';
-	char *name = strrchr(path, '/');
+	where[n] = '\0';
+	char *name = strrchr(where, '/');
 	*name++ = '\0';
-	AUTO_FD int dir = open(*path ? path : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int dir = open(*where ? where : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat now;
 	if (dir < 0 || fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
 		now.st_ino != st->st_ino || now.st_dev != st->st_dev)
@@ -283,7 +283,7 @@ static int record(const struct call *c, int fd, const struct stat *st, uint32_t 
 
 static int stat_owner(const struct call *c, int fd, struct stat *st)
 {
-	char link[64];
+	char own[64];
 	if (fstat(fd, st) < 0)
 		return -errno;
 	/* what nobody has said anything about may have been made by who asks */
@@ -291,8 +291,8 @@ static int stat_owner(const struct call *c, int fd, struct stat *st)
 	st->st_gid = c->cred.gid[1];
 	if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
 		return 0;
-	(void)snprintf(link, sizeof(link), "self/fd/%d", fd);
-	AUTO_FD int file = openat(c->s->proc, link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	(void)snprintf(own, sizeof(own), "self/fd/%d", fd);
+	AUTO_FD int file = openat(c->s->proc, own, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	return file >= 0 && owner_is_said(file) && owner_stat(file, st) < 0 ? -errno : 0;
 }
 

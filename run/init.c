@@ -192,10 +192,10 @@ static int next_signal(const sigset_t *set, struct ids *ids, int signals, siginf
 	while (ids && !(p[0].revents & POLLIN)) {
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			return -1;
-		if (p[1].revents & POLLIN && ids_answer(ids) < 0)
+		/* an error: nobody is left who could ask */
+		bool over = p[1].revents & POLLIN ? ids_answer(ids) < 0 : p[1].revents != 0;
+		if (over)
 			p[1].fd = -1;
-		else if (p[1].revents & (POLLHUP | POLLERR | POLLNVAL))
-			p[1].fd = -1; /* nobody is left who could ask */
 	}
 	return sigwaitinfo(set, ret);
 }
