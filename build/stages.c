@@ -148,6 +148,12 @@ static int add_stage(
 			return containerfile_error(at->file, pos, err, ERR_INVALID, "%s", why.msg);
 		if (*text && platform_parse(text, &st->platform, &why) < 0)
 			return containerfile_error(at->file, pos, err, ERR_INVALID, "%s", why.msg);
+		if (*text && !st->scratch && st->base_stage == NO_STAGE &&
+			!platform_is_known(&st->platform))
+			return containerfile_error(at->file, pos, err, ERR_INVALID,
+				"--platform=%s: unknown operating system or architecture; "
+				"linux/amd64, linux/arm64 and linux/arm/v7 are some",
+				text);
 		if (!*text && *platform)
 			return containerfile_error(at->file, pos, err, ERR_INVALID,
 				"--platform=%s is empty", platform);

@@ -156,6 +156,12 @@ static int parse_single(const char *s, struct platform *p, struct err *err)
 	return err_set(err, ERR_INVALID, "'%s': unknown operating system or architecture", s);
 }
 
+bool platform_is_known(const struct platform *p)
+{
+	return is_one_of(p->os, known_os, ARRAY_LEN(known_os)) &&
+	       is_one_of(p->arch, known_arch, ARRAY_LEN(known_arch));
+}
+
 int platform_parse(const char *s, struct platform *ret, struct err *err)
 {
 	struct platform p = {.variant = ""};

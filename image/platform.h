@@ -24,6 +24,8 @@ void platform_host(struct platform *ret);
 /* "linux/arm64", "arm64", "linux/arm/v7", "local". ERR_INVALID */
 int platform_parse(const char *s, struct platform *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* False for an operating system or architecture that nobody has heard of: likely misspelt. */
+bool platform_is_known(const struct platform *p);
 void platform_normalise(struct platform *p);
 /* "linux/arm/v7"; buf of at least 100 */
 char *platform_str(const struct platform *p, char *buf);

@@ -247,3 +247,11 @@ need_emulator() {
 	printf 'FROM base\nCOPY aarch64-binfmt-P %s\nRUN echo yes >/said\n' "$MICA_CACHE/emulator/" >ctx/Containerfile
 	emulated OP "$MICA_BIN" --root "$MICA_ROOT" build -q --network=none --platform linux/arm64 ctx
 }
+
+@test "a platform that nobody has heard of is refused before anything is pulled" {
+	for platform in linux/amd46 linus/amd64 linux/foo/v7; do
+		run --separate-stderr mica build --pull=always - <<<"FROM --platform=$platform 127.0.0.1:1/x"
+		assert_error "1:6: --platform=$platform: unknown operating system or architecture"
+	done
+	mica build -q - <<<'FROM --platform=linux/foo scratch'
+}
