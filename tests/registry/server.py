@@ -157,7 +157,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                      "realm-theirs": "http://auth.evil.test/token", "realm-ours": "http://auth.corp.test/token"}.get(fault, realm)
         realm = {"realm-file": "file:///etc/passwd", "realm-user": f"http://x:y@127.0.0.1:{PORTS[0]}/token", "realm-long": "http://127.0.0.1/" + "a" * 20000,
                  "token-flood": realm + "-flood", "token-break": realm + "-break", "token-html": realm + "-html", "token-loop": realm + "-loop"}.get(fault, realm)
-        if fault == "basic":
+        # those that send elsewhere want to know who asks: only then there is something to lose
+        if fault in ("basic", "redirect-other", "redirect-theirs", "upload-other", "upload-network", "upload-theirs"):
             return None if had == USER else 'Basic realm="tests"'
         if fault in ("token", "identity") or fault.startswith(("realm-", "token-")):
             return None if had.startswith("Bearer T") else f'Bearer realm="{realm}",service="tests",scope="repository:all/of/it:*"'
