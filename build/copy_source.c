@@ -126,10 +126,10 @@ int copy_source_check(
 
 /* --- patterns that match nothing --- */
 
-static bool is_below(const char *path, const char *top)
+static bool lies_in(const char *inner, const char *outer)
 {
-	size_t n = strlen(top);
-	return !n || (strncmp(path, top, n) == 0 && (!path[n] || path[n] == '/'));
+	size_t n = strlen(outer);
+	return !n || (strncmp(inner, outer, n) == 0 && (!inner[n] || inner[n] == '/'));
 }
 
 /* Does a source word name top, something in it, or a directory that it is in? */
@@ -144,7 +144,7 @@ static int word_brings(struct filetree *t, const struct step *s, const char *wor
 		return err->code;
 	for (size_t i = 0; i < n && !*ret; i++) {
 		AUTO_FREE char *path = path_clean_rel(m[i].path);
-		*ret = is_below(path, top) || is_below(top, path);
+		*ret = lies_in(path, top) || lies_in(top, path);
 	}
 	matches_free(m, n);
 	return 0;
@@ -158,8 +158,8 @@ static int step_brings(const struct build *b, const struct step *s, const struct
 	for (size_t i = 0; i < s->n_mounts; i++)
 		*ret |= s->mounts[i].from == MOUNT_FROM_CONTEXT && s->mounts[i].source &&
 		        u->tree == b->context &&
-		        (is_below(s->mounts[i].source, u->top) ||
-				is_below(u->top, s->mounts[i].source));
+		        (lies_in(s->mounts[i].source, u->top) ||
+				lies_in(u->top, s->mounts[i].source));
 	if (s->kind != STEP_COPY || s->from != COPY_FROM_CONTEXT || t != u->tree)
 		return 0;
 	for (size_t i = 0; i < s->sources.n && !*ret; i++)
