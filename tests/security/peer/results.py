@@ -15,10 +15,10 @@ name, state = None, None
 with open(sys.argv[2], encoding="utf-8", errors="replace") as tap:
     for line in tap:
         if match := re.match(r"(not )?ok \d+ (.*?)( # skip.*)?$", line.rstrip("\n")):
-            if name:
-                print(f"{name}\t{state}")
             if match[2].endswith("teardown_file failed"):
                 continue
+            if name:
+                print(f"{name}\t{state}")
             name, state = match[2], "differs" if match[1] or match[3] else "contained"
         elif REACHED.match(line):
             state = "succeeds"
