@@ -108,6 +108,25 @@ static int oci_child(
 	return r < 0 ? err_wrap(err, "'%s'", path) : 0;
 }
 
+/* Whether the store gets a name for the entry; *ret_name NULL: after the directory. An archive's
+ * file name means nothing, but a full name in it does. */
+static bool called(const struct oci_source *s, const struct descriptor *d, size_t images,
+	const char **ret_name)
+{
+	const char *have = ref_name(d), *image = map_get(&d->annotations, ANNOTATION_IMAGE_NAME);
+	bool numbered = location_number(s->name) != SIZE_MAX;
+	*ret_name = image;
+	if (image && (s->foreign || !s->name || numbered))
+		return true;
+	*ret_name = have;
+	if (!s->foreign && numbered)
+		return have || images == 1;
+	if (s->foreign || (s->name && *s->name == '@'))
+		return have && strpbrk(have, "/:");
+	*ret_name = s->name;
+	return true;
+}
+
 /* The layout's own index lists images; it is no image itself. */
 static int oci_top(struct source *source, struct document *ret, struct err *err)
 {
@@ -125,18 +144,9 @@ static int oci_top(struct source *source, struct document *ret, struct err *err)
 	if (r == 0 && !digest_equal(&ret->desc.digest, &d->digest))
 		r = err_set(err, ERR_CORRUPT, "content of %s in '%s' has another digest",
 			digest_str(&d->digest, want), s->path);
-	const char *have = r == 0 ? ref_name(d) : NULL;
-	const char *image = r == 0 ? map_get(&d->annotations, ANNOTATION_IMAGE_NAME) : NULL;
-	/* An archive's file name means nothing, but a full name in it does. */
-	if (image && (s->foreign || !s->name))
-		location_store_name(s->path, image, &source->names);
-	else if (r == 0 && !s->foreign && location_number(s->name) != SIZE_MAX &&
-		 (have || ix.n_manifests == 1))
-		location_store_name(s->path, have, &source->names);
-	else if (r == 0 && !s->foreign && (!s->name || *s->name != '@'))
-		location_store_name(s->path, s->name, &source->names);
-	else if (have && strpbrk(have, "/:"))
-		location_store_name(s->path, have, &source->names);
+	const char *name = NULL;
+	if (r == 0 && called(s, d, ix.n_manifests, &name))
+		location_store_name(s->path, name, &source->names);
 	index_done(&ix);
 	return r;
 }

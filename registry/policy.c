@@ -105,11 +105,12 @@ int policy_check_text(const char *text, unsigned long n, const char *what, const
 		registry_scopes(ref, &scopes);
 	else
 		path_scopes(path, &scopes);
+	const char *image = scopes.n ? scopes.v[0] : transport;
 	const struct json *list = find_requirements(top, transport, &scopes);
 	if (!json_is(list, JSON_KIND_ARRAY) || json_size(list) == 0)
-		return err_set(err, ERR_INVALID, "%s says nothing about '%s'", what, scopes.v[0]);
+		return err_set(err, ERR_INVALID, "%s says nothing about '%s'", what, image);
 	for (size_t i = 0; i < json_size(list); i++) {
-		int r = check_requirement(json_at(list, i), what, scopes.v[0], err);
+		int r = check_requirement(json_at(list, i), what, image, err);
 		if (r < 0)
 			return r;
 	}

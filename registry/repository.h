@@ -22,14 +22,14 @@ int repository_tags(const char *name, const struct remote_opts *o, char **ret_na
 bool repository_tag_is_technical(const char *tag);
 /* The manifest that a reference with a tag or digest names, and with it all its tags. ret_digest:
  * of what is gone. */
-int repository_delete(const char *ref, const struct remote_opts *o, struct digest *ret_digest,
+int repository_delete(const char *text, const struct remote_opts *o, struct digest *ret_digest,
 	struct err *err) __attribute__((warn_unused_result));
 /* The manifest or index that a reference names, ":latest" by default. *ret_text: new string */
-int repository_manifest(const char *ref, const struct remote_opts *o, char **ret_text,
+int repository_manifest(const char *text, const struct remote_opts *o, char **ret_text,
 	size_t *ret_len, struct err *err) __attribute__((warn_unused_result));
-/* The manifests that have the one of `ref` for their subject, as an index; artifact_type NULL: of
+/* The manifests that have the one of `text` for their subject, as an index; artifact_type NULL: of
  * any type. */
-int repository_referrers(const char *ref, const char *artifact_type, const struct remote_opts *o,
+int repository_referrers(const char *text, const char *artifact_type, const struct remote_opts *o,
 	struct json **ret_index, struct err *err) __attribute__((warn_unused_result));
 
 /*

@@ -64,3 +64,10 @@ teardown() {
 	[ "$(mica images --format '{{.Name}}' | sort | xargs)" = "r.test/x/one r.test/x/two" ]
 	came_whole
 }
+
+@test "a place without a path is refused, whatever policy.json is there" {
+	for place in oci: oci::x docker-archive::x dir:; do
+		run --separate-stderr mica pull -q "$place"
+		[ "$status" = 125 ] || fail "$place: $status"
+	done
+}
