@@ -25,12 +25,30 @@ static bool is_id(const char *text)
 	return str_has_prefix(text, "sha256:") && digest_parse(text, &d, &ignored) == 0;
 }
 
+/* Pulls text; *top and *ref become what came. */
+static int fetch(struct app *app, struct store *s, const struct image_get_args *a, const char *text,
+	struct pull_opts *o, struct descriptor *top, char **ref, struct err *err)
+{
+	struct pulled pulled = {0};
+	if (remote_args_apply(app, a->remote, &o->remote, err) < 0)
+		return err->code;
+	o->progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	int r = image_pull(s, text, o, &pulled, err);
+	out_progress_done(&app->out);
+	if (r == 0) {
+		descriptor_done(top);
+		descriptor_copy(top, &pulled.top);
+		mem_replace(ref, pulled.ref ? xstrdup(pulled.ref) : NULL);
+	}
+	pulled_done(&pulled);
+	return r;
+}
+
 /* An ID is never pulled; a name is, as the policy says. */
 int image_get(struct app *app, struct store *s, const struct image_get_args *a, const char *text,
 	struct image *ret, char **ret_ref, struct err *err)
 {
 	struct pull_opts o = {0};
-	struct pulled pulled = {0};
 	struct descriptor top = {0};
 	AUTO_FREE char *ref = NULL;
 	struct err not_here = ERR_INIT;
@@ -55,20 +73,9 @@ int image_get(struct app *app, struct store *s, const struct image_get_args *a, 
 	}
 	if (here)
 		name_used(s, &top);
-	if (r == 0 && (!here || (!by_id && (o.policy == PULL_ALWAYS || o.policy == PULL_NEWER)))) {
-		r = remote_args_apply(app, a->remote, &o.remote, err);
-		if (r < 0)
-			return r;
-		o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
-		r = image_pull(s, text, &o, &pulled, err);
-		out_progress_done(&app->out);
-		if (r == 0) {
-			descriptor_done(&top);
-			descriptor_copy(&top, &pulled.top);
-			mem_replace(&ref, pulled.ref ? xstrdup(pulled.ref) : NULL);
-		}
-		pulled_done(&pulled);
-	}
+	bool anew = !by_id && (o.policy == PULL_ALWAYS || o.policy == PULL_NEWER);
+	if (r == 0 && (!here || anew))
+		r = fetch(app, s, a, text, &o, &top, &ref, err);
 	if (r == 0)
 		r = image_load(s, &top, o.has_platform ? &o.platform : NULL, ret, err);
 	descriptor_done(&top);
