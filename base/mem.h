@@ -53,4 +53,7 @@ static inline bool streq(const char *a, const char *b)
 /* both NULL, or equal */
 bool streq_null(const char *a, const char *b);
 bool str_has_prefix(const char *s, const char *prefix);
+/* ASCII letters in place; returns s */
+char *str_lower(char *s);
+char *str_upper(char *s);
 bool str_has_suffix(const char *s, const char *suffix);

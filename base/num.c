@@ -75,7 +75,7 @@ static bool decimal(const char *s, uint64_t *whole, uint32_t *nanos, const char 
 
 bool num_size(const char *s, uint64_t *ret)
 {
-	static const char units[] = "kmgtp";
+	static const char units[] = "kmgtpKMGTP";
 	uint64_t whole;
 	uint32_t nanos;
 	if (!decimal(s, &whole, &nanos, &s))
@@ -84,9 +84,9 @@ bool num_size(const char *s, uint64_t *ret)
 		s++;
 	unsigned shift = 0;
 	if (*s) {
-		const char *u = strchr(units, tolower((unsigned char)*s));
-		if (u && *u) {
-			shift = 10 * (unsigned)(u - units + 1);
+		const char *u = strchr(units, *s);
+		if (u) {
+			shift = 10 * (unsigned)((u - units) % 5 + 1);
 			s++;
 		}
 		if (shift && (*s == 'i' || *s == 'I'))

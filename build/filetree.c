@@ -125,6 +125,13 @@ static struct node *make_node(struct filetree *t, struct node *dir, const char *
 	return n;
 }
 
+static char *read_link(int dirfd, const char *name)
+{
+	char target[4096];
+	ssize_t len = readlinkat(dirfd, name, target, sizeof(target));
+	return len < 0 || (size_t)len == sizeof(target) ? NULL : xstrndup(target, (size_t)len);
+}
+
 int filetree_list(struct filetree *t, struct node *n, struct err *err)
 {
 	if (n->listed)
@@ -159,14 +166,8 @@ int filetree_list(struct filetree *t, struct node *n, struct err *err)
 		n->children[n->n_children++] = child;
 		if (++t->nodes > NODES_MAX)
 			rc = err_set(err, ERR_LIMIT, "more than %d files in the tree", NODES_MAX);
-		if (S_ISLNK(st.st_mode)) {
-			char target[4096];
-			ssize_t len = readlinkat(fd, e->d_name, target, sizeof(target));
-			if (len < 0 || (size_t)len == sizeof(target))
-				rc = err_sys(err, "cannot read the link '%s/%s'", path, e->d_name);
-			else
-				child->link = xstrndup(target, (size_t)len);
-		}
+		if (S_ISLNK(st.st_mode) && !(child->link = read_link(fd, e->d_name)))
+			rc = err_sys(err, "cannot read the link '%s/%s'", path, e->d_name);
 	}
 	closedir(dir);
 	if (n->n_children > 1)

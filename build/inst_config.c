@@ -10,7 +10,6 @@
 #include "build/step_words.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,10 +154,8 @@ static const char *ports_parse(char *text, struct ports *ret)
 static int expose_one(struct eval *e, const char *spec, struct pos pos, struct err *err)
 {
 	const char *slash = strchr(spec, '/');
-	AUTO_FREE char *proto = xstrdup(slash && slash[1] ? slash + 1 : "tcp");
+	AUTO_FREE char *proto = str_lower(xstrdup(slash && slash[1] ? slash + 1 : "tcp"));
 	AUTO_FREE char *ports = slash ? xstrndup(spec, (size_t)(slash - spec)) : xstrdup(spec);
-	for (char *c = proto; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
 	if (!streq(proto, "tcp") && !streq(proto, "udp") && !streq(proto, "sctp"))
 		return eval_error(e, pos, err, ERR_INVALID,
 			"EXPOSE %s: unknown protocol '%s' (tcp, udp or sctp)", spec, proto);

@@ -6,7 +6,6 @@
 #include "build/build_internal.h"
 #include "build/step_words.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -112,11 +111,7 @@ static void add_own_proxies(struct step *s)
 /* Programs look for proxies in either case; what the file declares wins. */
 static void add_proxy(struct step *s, const char *name, const char *value)
 {
-	AUTO_FREE char *upper = xstrdup(name), *lower = xstrdup(name);
-	for (size_t i = 0; name[i]; i++) {
-		upper[i] = (char)toupper((unsigned char)name[i]);
-		lower[i] = (char)tolower((unsigned char)name[i]);
-	}
+	AUTO_FREE char *upper = str_upper(xstrdup(name)), *lower = str_lower(xstrdup(name));
 	if (!map_has(&s->env, upper))
 		map_set(&s->quiet_env, upper, value);
 	if (!map_has(&s->env, lower))

@@ -8,7 +8,6 @@
 #include "base/strv.h"
 #include "build/suggest.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,9 +137,7 @@ static bool parse_bool(const char *s, bool *ret)
 static int find_name(const char *what, const char *name, const char *const *names, size_t n,
 	unsigned *ret, struct err *err)
 {
-	AUTO_FREE char *lower = xstrdup(name);
-	for (char *c = lower; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
+	AUTO_FREE char *lower = str_lower(xstrdup(name));
 	for (size_t i = 0; i < n; i++) {
 		if (streq(lower, names[i])) {
 			*ret = (unsigned)i;
@@ -272,8 +269,7 @@ static int parse_field(struct parse *p, const char *field, struct err *err)
 {
 	const char *eq = strchr(field, '=');
 	AUTO_FREE char *name = eq ? xstrndup(field, (size_t)(eq - field)) : xstrdup(field);
-	for (char *c = name; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
+	str_lower(name);
 	AUTO_FREE char *value = NULL;
 	size_t k = 0;
 	if (eq && streq(name, "from") && strchr(eq, '$') && strchr(eq, '$')[1])

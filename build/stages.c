@@ -8,7 +8,6 @@
 #include "build/file_expand.h"
 #include "build/suggest.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -70,17 +69,9 @@ static int global_arg(struct stage_target *t, const struct source_inst *at,
 	return 0;
 }
 
-static char *lower(const char *s)
-{
-	char *out = xstrdup(s);
-	for (char *p = out; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return out;
-}
-
 size_t stages_find(const struct stages *s, size_t target, const char *name, size_t before)
 {
-	AUTO_FREE char *wanted = lower(name);
+	AUTO_FREE char *wanted = str_lower(xstrdup(name));
 	const size_t first = s->targets[target].first;
 	for (size_t i = before; i-- > first;) /* the last one of a name wins */
 		if (s->s[i].name && streq(s->s[i].name, wanted))
@@ -132,7 +123,7 @@ static int add_stage(
 			inst->args.v[0], unset.n ? ": '" : "", unset.n ? unset.v[0] : "",
 			unset.n ? "' is not set" : "");
 	if (inst->args.n == 3)
-		st->name = lower(inst->args.v[2]);
+		st->name = str_lower(xstrdup(inst->args.v[2]));
 	st->scratch = strcmp(st->base, "scratch") == 0;
 	if (!st->scratch)
 		st->base_stage = stages_find(s, target, st->base, st->index);
@@ -210,7 +201,7 @@ static char *target_stage_name(const struct stages *s, const struct build_opts *
 		for (size_t i = 0; i < s->files[f].n; i++)
 			if (s->files[f].insts[i].kind == INST_FROM)
 				last = &s->files[f].insts[i];
-	return last && last->args.n == 3 ? lower(last->args.v[2]) : xstrdup("default");
+	return last && last->args.n == 3 ? str_lower(xstrdup(last->args.v[2])) : xstrdup("default");
 }
 
 /* The stages for one more platform. */

@@ -342,74 +342,86 @@ static int progress_mode(const struct build_args *a, enum progress_mode *ret, st
 	return 0;
 }
 
+struct work {
+	const struct build_args *a;
+	struct build_opts o;
+	struct outputs out;
+	struct call call;
+	enum progress_mode mode;
+	struct build_result result;
+	uint64_t began;
+};
+
+/* What the command line says, before anything is opened. */
+static int prepare(struct app *app, struct build_args *a, const struct strv *rest, struct work *w,
+	struct err *err)
+{
+	const char *call = a->call ? a->call : a->print ? a->print : a->check ? "check" : NULL;
+	if (progress_mode(a, &w->mode, err) < 0 || set_opts(app, a, rest, &w->o, err) < 0 ||
+		call_parse(call, &w->call, err) < 0)
+		return err->code;
+	w->o.call = w->call.what;
+	w->o.n_ulimits = w->o.box.n_rlimits;
+	raise_descriptors(&w->o.box);
+	if (w->o.call == BUILD_CALL_BUILD &&
+		outputs_prepare(&a->output, &w->o.tags, &w->o, &w->out, err) < 0)
+		return err->code;
+	return a->extra.logfile ? out_log_to(&app->out, a->extra.logfile, err) : 0;
+}
+
+static int carry_out(
+	struct app *app, struct store *s, struct txn *t, struct work *w, struct err *err)
+{
+	struct build_result *r = &w->result;
+	bool build = w->o.call == BUILD_CALL_BUILD;
+	w->o.progress = out_progress(&app->out, w->mode);
+	w->o.tick = tick;
+	w->o.tick_arg = &app->out;
+	space_warn(app, &w->o.box);
+	int rc = build_run(s, t, &w->o, r, err);
+	if (rc == 0 && build)
+		rc = outputs_write(&w->out, s, t, &w->o, r, err);
+	STRV_FOREACH (line, &r->warnings)
+		out_warn(&app->out, "%s", *line);
+	STRV_FOREACH (line, &r->explanations)
+		out_note(&app->out, "%s", *line);
+	if (build && !w->a->quiet)
+		call_print_warnings(&app->out, &r->lint);
+	int found = call_print(&app->out, &w->call, r);
+	if (rc == 0 && !build)
+		rc = found;
+	else if (rc == 0)
+		report(app, w->a, &w->out, r, w->began);
+	else if (r->log)
+		out_note(&app->out, "the complete log is in %s", r->log);
+	out_progress_done(&app->out);
+	return rc;
+}
+
 static int build_main(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	struct build_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_TXN struct txn *t = NULL;
-	struct build_opts o;
-	struct build_result result = {0};
-	struct outputs out = {0};
-	enum progress_mode mode = PROGRESS_AUTO;
-	uint64_t began = clock_ms();
+	struct work w = {.a = args, .began = clock_ms()};
+	struct err log_err = ERR_INIT;
 
-	if (progress_mode(a, &mode, err) < 0)
-		return err->code;
-	build_opts_init(&o);
-	struct call call = {0};
-	int rc = set_opts(app, a, rest, &o, err);
-	if (rc == 0)
-		rc = call_parse(a->call    ? a->call
-				: a->print ? a->print
-				: a->check ? "check"
-					   : NULL,
-			&call, err);
-	o.call = call.what;
-	if (rc == 0) {
-		o.n_ulimits = o.box.n_rlimits;
-		raise_descriptors(&o.box);
-		if (o.call == BUILD_CALL_BUILD)
-			rc = outputs_prepare(&a->output, &o.tags, &o, &out, err);
-	}
-	if (rc == 0 && a->extra.logfile)
-		rc = out_log_to(&app->out, a->extra.logfile, err);
+	build_opts_init(&w.o);
+	int rc = prepare(app, args, rest, &w, err);
 	if (rc == 0)
 		rc = app_store(app, false, &s, err);
 	if (rc == 0)
 		rc = txn_begin(s, &t, err);
 	if (rc == 0)
-		rc = outputs_check(&out, s, err);
-	if (rc == 0) {
-		o.progress = out_progress(&app->out, mode);
-		o.tick = tick;
-		o.tick_arg = &app->out;
-		space_warn(app, &o.box);
-		rc = build_run(s, t, &o, &result, err);
-		if (rc == 0 && o.call == BUILD_CALL_BUILD)
-			rc = outputs_write(&out, s, t, &o, &result, err);
-		STRV_FOREACH (w, &result.warnings)
-			out_warn(&app->out, "%s", *w);
-		STRV_FOREACH (w, &result.explanations)
-			out_note(&app->out, "%s", *w);
-		if (o.call == BUILD_CALL_BUILD && !a->quiet)
-			call_print_warnings(&app->out, &result.lint);
-		int found = call_print(&app->out, &call, &result);
-		if (rc == 0 && o.call != BUILD_CALL_BUILD)
-			rc = found;
-		else if (rc == 0)
-			report(app, a, &out, &result, began);
-		else if (result.log)
-			out_note(&app->out, "the complete log is in %s", result.log);
-		out_progress_done(&app->out);
-	}
-	struct err log_err = ERR_INIT;
+		rc = outputs_check(&w.out, s, err);
+	if (rc == 0)
+		rc = carry_out(app, s, t, &w, err);
 	if (out_log_done(&app->out, &log_err) < 0 && rc == 0) {
 		*err = log_err;
 		rc = err->code;
 	}
-	outputs_done(&out);
-	build_result_done(&result);
-	build_opts_done(&o);
+	outputs_done(&w.out);
+	build_result_done(&w.result);
+	build_opts_done(&w.o);
 	return rc;
 }
 

@@ -258,8 +258,8 @@ static bool is_usual_place(const char *path)
 /* $HOME, $UID and $USER, as rootless_storage_path has them. New string. */
 static char *expand(const char *path)
 {
-	AUTO_FREE char *uid = getenv("MICA_UID") ? xstrdup(getenv("MICA_UID"))
-	                                         : xasprintf("%u", (unsigned)getuid());
+	const char *user = getenv("MICA_UID");
+	AUTO_FREE char *uid = user ? xstrdup(user) : xasprintf("%u", (unsigned)getuid());
 	const char *const names[] = {"$HOME", "$UID", "$USER"};
 	const char *const values[] = {getenv("HOME"), uid, getenv("USER")};
 	AUTO_FREE char *now = xstrdup(path);

@@ -2,9 +2,9 @@
 /* Running a parsed template. Values are references to JSON; NULL is "no value". */
 #include "cmd/format.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -40,7 +40,7 @@ static bool same_field(const char *a, const char *b)
 			a++;
 		while (*b == '_')
 			b++;
-		if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+		if (strncasecmp(a, b, 1) != 0)
 			return false;
 		if (!*a)
 			return true;

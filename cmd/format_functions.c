@@ -291,18 +291,24 @@ static int f_split(struct args *a)
 	return 0;
 }
 
+/* the first letter of each word */
+static void title(char *s)
+{
+	for (char *c = s; *c; c++)
+		if ((c == s || isspace((unsigned char)c[-1])) && *c >= 'a' && *c <= 'z')
+			*c = (char)(*c - 'a' + 'A');
+}
+
 static int f_case(struct args *a)
 {
 	AUTO_FREE char *s = as_text(a->v[0]);
-	bool lower = streq(a->name, "lower"), title = streq(a->name, "title"), start = true;
 
-	for (char *c = s; *c; c++) {
-		if (lower)
-			*c = (char)tolower((unsigned char)*c);
-		else if (!title || start)
-			*c = (char)toupper((unsigned char)*c);
-		start = isspace((unsigned char)*c);
-	}
+	if (streq(a->name, "lower"))
+		str_lower(s);
+	else if (streq(a->name, "upper"))
+		str_upper(s);
+	else
+		title(s);
 	*a->ret = json_new_string(s);
 	return 0;
 }

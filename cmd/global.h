@@ -15,8 +15,8 @@ int global_apply(const struct app *app, struct err *err) __attribute__((warn_unu
  * says them. */
 int global_configure(struct app *app, struct err *err) __attribute__((warn_unused_result));
 /* What a short name may stand for, as registries.conf and the user's choices have it: for
- * image_short_names(). app: struct app */
-void global_short_names(void *app, const char *text, struct strv *ret);
+ * image_short_names(). arg: struct app */
+void global_short_names(void *arg, const char *text, struct strv *ret);
 /* What steps and containers get when no option says it: of containers.conf, and the volumes of
  * mounts.conf. ERR_INVALID */
 int global_fill_box(const struct app *app, struct box_args *a, struct strv *volumes,

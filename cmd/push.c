@@ -110,7 +110,7 @@ static int find_images(
 	struct store *s, const struct descriptor *what, struct build_result *ret, struct err *err)
 {
 	AUTO_FREE char *text = NULL;
-	struct index ix;
+	struct index ix = {0};
 	size_t n;
 
 	descriptor_copy(&ret->root, what);

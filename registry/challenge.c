@@ -90,9 +90,7 @@ static int add_challenge(const char *scheme, size_t n, struct challenges *ret, s
 		return err_set(err, ERR_LIMIT, "WWW-Authenticate names more than %d schemes",
 			CHALLENGES_MAX);
 	struct challenge *c = &ret->c[ret->n++];
-	*c = (struct challenge){.scheme = xstrndup(scheme, n)};
-	for (char *s = c->scheme; *s; s++)
-		*s = (char)tolower((unsigned char)*s);
+	*c = (struct challenge){.scheme = str_lower(xstrndup(scheme, n))};
 	return 0;
 }
 

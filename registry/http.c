@@ -137,43 +137,63 @@ static unsigned retry_after(const char *value)
 	return seconds < RETRY_AFTER_MAX_S ? (unsigned)seconds : RETRY_AFTER_MAX_S;
 }
 
+static bool is_header(const char *name, size_t n, const char *text)
+{
+	return strlen(text) == n && strncasecmp(name, text, n) == 0;
+}
+
+/* Those whose text is kept as it is, the first of each. */
+static char **kept_text(struct http_response *r, const char *name, size_t n)
+{
+	const struct {
+		const char *name;
+		char **text;
+	} kept[] = {
+		{"content-type", &r->content_type},
+		{"location", &r->location},
+		{"docker-content-digest", &r->digest},
+		{"etag", &r->etag},
+		{"last-modified", &r->last_modified},
+		{"link", &r->link},
+		{"oci-subject", &r->subject},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		if (is_header(name, n, kept[i].name))
+			return kept[i].text;
+	return NULL;
+}
+
+/* "bytes 100-199/200": 100; UINT64_MAX for anything else */
+static uint64_t range_from(const char *value)
+{
+	uint64_t from;
+	if (!str_has_prefix(value, "bytes "))
+		return UINT64_MAX;
+	AUTO_FREE char *text = xstrndup(value + 6, strcspn(value + 6, "-"));
+	return num_u64(text, INT64_MAX, &from) ? from : UINT64_MAX;
+}
+
 static int header_line(struct http_transfer *t, const char *name, size_t n, const char *value)
 {
 	struct http_response *resp = &t->r->response;
 	uint64_t number;
-#define IS(text) (n == sizeof(text) - 1 && strncasecmp(name, text, n) == 0)
-	if (IS("content-type")) {
-		set_once(&resp->content_type, value);
-	} else if (IS("location")) {
-		set_once(&resp->location, value);
-	} else if (IS("docker-content-digest")) {
-		set_once(&resp->digest, value);
-	} else if (IS("etag")) {
-		set_once(&resp->etag, value);
-	} else if (IS("last-modified")) {
-		set_once(&resp->last_modified, value);
-	} else if (IS("link")) {
-		set_once(&resp->link, value);
-	} else if (IS("oci-subject")) {
-		set_once(&resp->subject, value);
-	} else if (IS("content-length")) {
+	char **text = kept_text(resp, name, n);
+	if (text) {
+		set_once(text, value);
+	} else if (is_header(name, n, "content-length")) {
 		if (num_u64(value, INT64_MAX, &number))
 			resp->length = number;
-	} else if (IS("retry-after")) {
+	} else if (is_header(name, n, "retry-after")) {
 		resp->retry_after_s = retry_after(value);
-	} else if (IS("content-range")) {
-		AUTO_FREE char *from = str_has_prefix(value, "bytes ")
-		                               ? xstrndup(value + 6, strcspn(value + 6, "-"))
-		                               : NULL;
-		resp->range_from = from && num_u64(from, INT64_MAX, &number) ? number : UINT64_MAX;
-	} else if (IS("range")) {
+	} else if (is_header(name, n, "content-range")) {
+		resp->range_from = range_from(value);
+	} else if (is_header(name, n, "range")) {
 		/* "0-0" says one byte, and is what registries say of none */
 		if (str_has_prefix(value, "0-") && num_u64(value + 2, INT64_MAX, &number) && number)
 			resp->received = number + 1;
-	} else if (IS("www-authenticate")) {
+	} else if (is_header(name, n, "www-authenticate")) {
 		return challenges_parse(value, &resp->challenges, &t->err);
 	}
-#undef IS
 	return 0;
 }
 

@@ -80,9 +80,7 @@ static int parse_authority(const char *s, size_t n, struct url *u, struct err *e
 	if (port && (!num_u64(port, UINT16_MAX, &number) || number == 0))
 		return err_set(err, ERR_INVALID, "URL has no valid port");
 	u->port = (uint16_t)number;
-	u->host = xstrdup(host);
-	for (char *c = u->host; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
+	u->host = str_lower(xstrdup(host));
 	return 0;
 }
 
