@@ -40,12 +40,13 @@ static struct json *mode_json(struct json *missing)
 }
 
 /* The way that a build would take: by taking it. */
-static int try_snapshot(struct txn *t, struct err *err)
+static int try_snapshot(struct store *store, struct err *err)
 {
+	AUTO_TXN struct txn *t = NULL;
 	char *names[4] = {0};
 	int fds[4] = {-1, -1, -1, -1}, mnt = -1;
 
-	int r = 0;
+	int r = txn_begin(store, &t, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(fds); i++)
 		r = txn_mkdir(t, "probe", &names[i], &fds[i], err);
 	const struct snapshot s = {.lower = fds, .n_lower = 2, .upper = fds[2], .work = fds[3]};
@@ -59,12 +60,12 @@ static int try_snapshot(struct txn *t, struct err *err)
 	return r;
 }
 
-static struct json *snapshots_json(struct txn *t, struct json *missing)
+static struct json *snapshots_json(struct store *s, struct json *missing)
 {
 	struct json *o = json_new_object();
 	struct err err = ERR_INIT;
 
-	bool works = try_snapshot(t, &err) == 0;
+	bool works = try_snapshot(s, &err) == 0;
 	json_set_string(o, "Driver", works ? snapshot_driver() : "none");
 	if (works)
 		json_set_string(o, "Method", snapshot_method());
@@ -135,12 +136,12 @@ static int64_t landlock_version(void)
 	return version < 0 ? 0 : version;
 }
 
-struct json *abilities_json(struct txn *t)
+struct json *abilities_json(struct store *s)
 {
 	struct json *o = json_new_object(), *missing = json_new_array();
 
 	json_set(o, "Mode", mode_json(missing));
-	json_set(o, "Snapshots", snapshots_json(t, missing));
+	json_set(o, "Snapshots", snapshots_json(s, missing));
 	json_set(o, "Network", network_json(missing));
 	json_set(o, "Limits", limits_json(missing));
 	json_set_string(o, "Seccomp", seccomp_source());

@@ -3,11 +3,11 @@
 #pragma once
 
 struct json;
-struct txn;
+struct store;
 
 /*
  * An object: Mode, Snapshots, Network, Limits, Seccomp, Landlock, each with Reason where something
  * better is known but not to be had, and Missing: a list of lines about what is missing and what to
- * do about it.
+ * do about it. s: where snapshots are tried out.
  */
-struct json *abilities_json(struct txn *t);
+struct json *abilities_json(struct store *s);

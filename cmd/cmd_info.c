@@ -245,22 +245,18 @@ static int info_run(struct app *app, void *args, const struct strv *rest, struct
 {
 	const struct info_args *a = args;
 	AUTO_STORE struct store *s = NULL;
-	AUTO_TXN struct txn *t = NULL;
 	AUTO_JSON struct json *o = json_new_object();
 	struct json *store = NULL;
 
 	(void)rest;
 	int r = app_store(app, false, &s, err);
-	if (r == 0)
-		r = txn_begin(s, &t, err);
 	if (r < 0)
 		return r;
 	/* what is tried out is what the store is asked for afterwards */
-	struct json *abilities = abilities_json(t);
+	struct json *abilities = abilities_json(s);
 	json_set(o, "abilities", abilities);
 	json_set(o, "host", host_json(abilities));
 	r = store_json(s, &store, err);
-	txn_end(take(t));
 	if (r < 0)
 		return r;
 	json_set(o, "store", store);

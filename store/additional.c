@@ -39,10 +39,9 @@ int additional_add(struct store *s, const char *path, struct err *err)
 		return 0;
 	s->additional = xreallocarray(s->additional, s->n_additional + 1, sizeof(*s->additional));
 	struct additional *a = &s->additional[s->n_additional++];
-	*a = (struct additional){.fd = take_fd(&other->fd),
-		.path = take(other->path),
-		.gc_lock = -1,
-		.same_user = st.st_uid == geteuid()};
+	*a = (struct additional){.gc_lock = -1, .same_user = st.st_uid == geteuid()};
+	a->fd = take_fd(&other->fd);
+	a->path = take(other->path);
 	a->sound = store_is_sound(a->fd, &a->since);
 	return 0;
 }
