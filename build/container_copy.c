@@ -44,12 +44,14 @@ static int add_source(struct copying *w, const struct container_copy *o, const c
 	if (!remote_file_is_url(source))
 		return 0;
 	struct remote_file *f = xcalloc(1, sizeof(*f));
-	int r = remote_file_init(f, source, o->checksum, err);
+	int r = remote_file_init(f, source, err);
 	if (r < 0) {
 		free(f);
 		return r;
 	}
 	*ret = f;
+	if (o->checksum && remote_file_pin(f, o->checksum, err) < 0)
+		return err->code;
 	r = remote_file_look(&w->build, f, err);
 	return r < 0 ? err_wrap(err, "cannot fetch %s", source) : 0;
 }

@@ -126,11 +126,15 @@ static int copy_url(
 		s->remote[i] = NULL;
 	s->n_remote = s->sources.n;
 	struct remote_file *f = xcalloc(1, sizeof(*f));
-	if (remote_file_init(f, url, checksum && *checksum ? checksum : NULL, &why) < 0) {
+	if (remote_file_init(f, url, &why) < 0) {
 		free(f);
 		return eval_error(e, pos, err, why.code, "%s", why.msg);
 	}
 	s->remote[s->n_remote - 1] = f;
+	struct pos flag = pos;
+	(void)inst_flag(e->at.inst, "checksum", &flag);
+	if (checksum && *checksum && remote_file_pin(f, checksum, &why) < 0)
+		return eval_error(e, flag, err, why.code, "%s", why.msg);
 	if (inst_flag_is_true(e->at.inst, "keep-git-dir"))
 		f->keep_git_dir = true;
 	if (e->b->o->call == BUILD_CALL_BUILD && remote_file_look(e->b, f, &why) < 0)

@@ -63,15 +63,11 @@ static int name_of(const struct url *u, char **ret, struct err *err)
 	return 0;
 }
 
-static int init_git(struct remote_file *f, const char *url, const char *checksum, struct err *err)
+int remote_file_init_git(struct remote_file *f, const char *url, struct err *err)
 {
 	AUTO_GIT_SOURCE struct git_source g = {0};
 	if (git_source_parse(url, &g, err) < 0)
 		return err->code;
-	if (checksum && g.checksum && !streq(checksum, g.checksum))
-		return err_set(err, ERR_INVALID, "--checksum and the URL name different commits");
-	if (checksum && git_source_set_checksum(&g, checksum, err) < 0)
-		return err_wrap(err, "--checksum");
 	*f = (struct remote_file){.url = xstrdup(url),
 		.name = xstrdup(""),
 		.dirfd = -1,
@@ -81,28 +77,30 @@ static int init_git(struct remote_file *f, const char *url, const char *checksum
 	return 0;
 }
 
-int remote_file_init_git(struct remote_file *f, const char *url, struct err *err)
-{
-	return init_git(f, url, NULL, err);
-}
-
-int remote_file_init(struct remote_file *f, const char *url, const char *checksum, struct err *err)
+int remote_file_init(struct remote_file *f, const char *url, struct err *err)
 {
 	if (git_source_is(url))
-		return init_git(f, url, checksum, err);
+		return remote_file_init_git(f, url, err);
 	AUTO_URL struct url parsed = {0};
 	AUTO_FREE char *name = NULL;
-	struct digest digest = {0};
 	if (url_parse(url, &parsed, err) < 0 || name_of(&parsed, &name, err) < 0)
 		return err->code;
-	if (checksum && digest_parse(checksum, &digest, err) < 0)
-		return err_wrap(err, "--checksum");
-	*f = (struct remote_file){.url = xstrdup(url),
-		.name = take(name),
-		.pinned = checksum != NULL,
-		.digest = digest,
-		.dirfd = -1};
+	*f = (struct remote_file){.url = xstrdup(url), .name = take(name), .dirfd = -1};
 	return 0;
+}
+
+int remote_file_pin(struct remote_file *f, const char *checksum, struct err *err)
+{
+	struct git_source *g = f->git;
+	if (!g) {
+		if (digest_parse(checksum, &f->digest, err) < 0)
+			return err_wrap(err, "--checksum");
+		f->pinned = true;
+		return 0;
+	}
+	if (g->checksum && !streq(checksum, g->checksum))
+		return err_set(err, ERR_INVALID, "--checksum and the URL name different commits");
+	return git_source_set_checksum(g, checksum, err) < 0 ? err_wrap(err, "--checksum") : 0;
 }
 
 void remote_file_done(struct remote_file *f)

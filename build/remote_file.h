@@ -27,8 +27,11 @@ struct remote_file {
 
 /* A URL of a file or of a git repository. */
 bool remote_file_is_url(const char *source);
-/* Checks the URL. checksum may be NULL. ERR_INVALID, ERR_UNSUPPORTED */
-int remote_file_init(struct remote_file *f, const char *url, const char *checksum, struct err *err)
+/* Checks the URL. ERR_INVALID, ERR_UNSUPPORTED */
+int remote_file_init(struct remote_file *f, const char *url, struct err *err)
+	__attribute__((warn_unused_result));
+/* What --checksum says: a digest, or a repository's commit. ERR_INVALID */
+int remote_file_pin(struct remote_file *f, const char *checksum, struct err *err)
 	__attribute__((warn_unused_result));
 /* The URL is a repository's, whatever its form. */
 int remote_file_init_git(struct remote_file *f, const char *url, struct err *err)

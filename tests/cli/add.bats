@@ -159,6 +159,9 @@ END
 		run -125 --separate-stderr mica build --network=none -t t ctx
 		assert_error "Containerfile:2:"
 	done
+	printf 'FROM busybox\nADD --checksum=md5:00 http://127.0.0.1/x /x\n' >ctx/Containerfile
+	run -125 --separate-stderr mica build --network=none ctx
+	assert_error "Containerfile:2:5: --checksum: 'md5:00' is not a digest"
 }
 
 # --- repositories ---
