@@ -105,8 +105,8 @@ static int set_target(struct eval *e, struct step_mount *m, const char *target, 
 	AUTO_FREE char *base = xasprintf("/%s", c->working_dir ? c->working_dir : "");
 	m->target = path_resolve(base, target);
 	if (streq(m->target, "/"))
-		return eval_error(
-			e, m->pos, err, ERR_INVALID, "invalid mount target '%s'", m->target);
+		return eval_error(e, m->pos, err, ERR_INVALID,
+			"invalid mount target '%s': give target=DIRECTORY", m->target);
 	if (path_is_below(m->target, "/proc") || streq(m->target, "/dev"))
 		return eval_error(e, m->pos, err, ERR_INVALID,
 			"invalid mount target '%s': it belongs to the sandbox", m->target);

@@ -88,8 +88,9 @@ static int run_flags(struct eval *e, struct step *s, struct err *err)
 		else if (streq(f->name, "security"))
 			r = set_security(e, s, f, err);
 		else if (streq(f->name, "device"))
-			r = eval_error(
-				e, f->pos, err, ERR_UNSUPPORTED, "RUN --device is not supported");
+			r = eval_error(e, f->pos, err, ERR_UNSUPPORTED,
+				"RUN --device is not supported: CDI devices are not known here; "
+				"use mica build --device=PATH");
 		if (r < 0)
 			return r;
 	}

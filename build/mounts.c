@@ -170,14 +170,15 @@ static int find_key(const char *name, const char *field, size_t *ret, struct err
 		close ? " (did you mean " : "", close ? close : "", close ? "?)" : "");
 }
 
-static int bad_value(const char *name, const char *value, struct err *err)
+static int bad_value(const char *name, const char *value, const char *known, struct err *err)
 {
-	return err_set(err, ERR_INVALID, "invalid value for %s: '%s'", name, value);
+	return err_set(
+		err, ERR_INVALID, "invalid value for %s: '%s' (it is %s)", name, value, known);
 }
 
 static int set_bool(const char *name, const char *value, bool *ret, struct err *err)
 {
-	return parse_bool(value, ret) ? 0 : bad_value(name, value, err);
+	return parse_bool(value, ret) ? 0 : bad_value(name, value, "true or false", err);
 }
 
 static int set_id(
@@ -186,7 +187,7 @@ static int set_id(
 	uint64_t n;
 	/* the largest number means "do not change" to chown(2) */
 	if (!num_u64(value, UINT32_MAX - 1, &n))
-		return bad_value(name, value, err);
+		return bad_value(name, value, "a number: names are not looked up", err);
 	*ret = (uint32_t)n;
 	*ret_has = true;
 	return 0;
@@ -226,7 +227,7 @@ static int set_value(
 		return 0;
 	case KEY_ENV:
 		if (!*value || strchr(value, '='))
-			return bad_value(name, value, err);
+			return bad_value(name, value, "the name of a variable", err);
 		mem_replace(&m->env, xstrdup(value));
 		return 0;
 	case KEY_READ_ONLY:
@@ -240,10 +241,12 @@ static int set_value(
 	case KEY_REQUIRED:
 		return set_bool(name, value, &m->required, err);
 	case KEY_SIZE:
-		return num_size(value, &m->size) ? 0 : bad_value(name, value, err);
+		return num_size(value, &m->size)
+		               ? 0
+		               : bad_value(name, value, "a size, such as 64m", err);
 	case KEY_MODE:
 		if (!num_octal(value, 07777, &n))
-			return bad_value(name, value, err);
+			return bad_value(name, value, "an octal number, such as 0755", err);
 		m->mode = (mode_t)n;
 		m->has_mode = true;
 		return 0;

@@ -417,7 +417,8 @@ ls: cannot access '/a': No such file or directory" ] || fail "$output"
 		type=cache,target=/c,sharing=foo|--mount: unsupported sharing value "foo"
 		tagret=/t|--mount: unexpected key 'tagret' in 'tagret=/t' \(did you mean target\?\)
 		target=/t,required|--mount: unexpected key 'required' for mount type 'bind'
-		type=tmpfs,target=/|invalid mount target '/'
+		type=tmpfs,target=/|invalid mount target '/': give target=DIRECTORY
+		type=tmpfs|invalid mount target '/': give target=DIRECTORY
 		type=tmpfs,target=/x/../..|invalid mount target '/'
 		type=tmpfs,target=/proc/self|invalid mount target '/proc/self'
 		type=tmpfs,target=/dev|invalid mount target '/dev'
@@ -474,6 +475,6 @@ ls: cannot access '/a': No such file or directory" ] || fail "$output"
 	refused "Containerfile:3:5: RUN --network=host needs the user's consent: build with --allow network.host"
 	build --allow network.host
 	printf 'FROM busybox\nRUN echo must not run\nRUN --device=x true\n' >ctx/Containerfile
-	refused "Containerfile:3:5: RUN --device is not supported"
+	refused "Containerfile:3:5: RUN --device is not supported: .*use mica build --device=PATH"
 	refused "option '--allow': 'all' is not one of" --allow all
 }

@@ -189,13 +189,19 @@ static void what_is_wrong_is_named(void **state)
 	refused("tagret=/t", "unexpected key 'tagret' in 'tagret=/t' (did you mean target?)");
 	refused("type=cache,target=/t,sharing=shard",
 		"unsupported sharing value \"shard\" (did you mean shared?)");
-	refused("target=/t,ro=maybe", "invalid value for ro: 'maybe'");
-	refused("type=cache,target=/t,mode=9", "invalid value for mode: '9'");
-	refused("type=cache,target=/t,mode=17777", "invalid value for mode: '17777'");
-	refused("type=cache,target=/t,uid=4294967295", "invalid value for uid: '4294967295'");
-	refused("type=cache,target=/t,uid=-1", "invalid value for uid: '-1'");
-	refused("type=tmpfs,target=/t,size=many", "invalid value for size: 'many'");
-	refused("type=secret,id=s,env=A=B", "invalid value for env: 'A=B'");
+	refused("target=/t,ro=maybe", "invalid value for ro: 'maybe' (it is true or false)");
+	refused("type=cache,target=/t,mode=9",
+		"invalid value for mode: '9' (it is an octal number, such as 0755)");
+	refused("type=cache,target=/t,mode=17777",
+		"invalid value for mode: '17777' (it is an octal number, such as 0755)");
+	refused("type=cache,target=/t,uid=4294967295",
+		"invalid value for uid: '4294967295' (it is a number: names are not looked up)");
+	refused("type=cache,target=/t,uid=-1",
+		"invalid value for uid: '-1' (it is a number: names are not looked up)");
+	refused("type=tmpfs,target=/t,size=many",
+		"invalid value for size: 'many' (it is a size, such as 64m)");
+	refused("type=secret,id=s,env=A=B",
+		"invalid value for env: 'A=B' (it is the name of a variable)");
 	refused("target", "invalid field 'target' must be a key=value pair");
 	refused("", "invalid field '' must be a key=value pair");
 	refused("type=cache,", "invalid field '' must be a key=value pair");
