@@ -128,8 +128,10 @@ static int lint_setup(struct build *b, const struct containerfile *files, size_t
 		               : 0;
 	for (size_t i = 0; i < n && !text; i++) {
 		text = files[i].check;
-		if (text && lint_options(&b->result->lint, text, err) < 0)
-			return err_wrap(err, "%s: # check=", files[i].name);
+		struct err why = ERR_INIT;
+		if (text && lint_options(&b->result->lint, text, &why) < 0)
+			return containerfile_error(&files[i], files[i].check_pos, err, why.code,
+				"# check=: %s", why.msg);
 	}
 	return 0;
 }

@@ -131,6 +131,9 @@ static int directive(
 			is_escape   ? "escape"
 			: is_syntax ? "syntax"
 				    : "check");
+	if (is_check)
+		l->check_pos =
+			(struct pos){ret_pos->line, ret_pos->column + (unsigned)(value - line)};
 	if (!is_escape) {
 		*(is_syntax ? &l->syntax : &l->check) = xstrndup(value, value_len);
 		return 0;

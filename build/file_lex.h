@@ -40,6 +40,7 @@ struct lex {
 	char escape;
 	char *syntax; /* directives; owned */
 	char *check;
+	struct pos check_pos;
 	bool escape_seen;
 	bool directives_over;
 };

@@ -305,6 +305,7 @@ static int parse(const char *name, const char *text, size_t len, bool trigger,
 	f.escape = p.lex.escape;
 	f.syntax = take(p.lex.syntax);
 	f.check = take(p.lex.check);
+	f.check_pos = p.lex.check_pos;
 	lex_done(&p.lex);
 	AUTO_BUF struct buf errors = p.errors;
 	if (p.n_errors > 0)

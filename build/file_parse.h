@@ -105,6 +105,7 @@ struct containerfile {
 	char escape; /* '\\' or '`' */
 	char *syntax; /* # syntax=, or NULL */
 	char *check; /* # check=, or NULL */
+	struct pos check_pos; /* of its value */
 	struct inst *insts;
 	size_t n;
 };

@@ -253,7 +253,7 @@ CMD x'
 	assert_error "BUILDKIT_DOCKERFILE_CHECK: check option 'sikp'"
 	sed -i '1s/.*/# check=error/' ctx/Containerfile
 	run --separate-stderr mica build ctx
-	assert_error "Containerfile: # check=: check option 'error'"
+	assert_error "Containerfile:1:9: # check=: check option 'error'"
 }
 
 @test "the document of a check names places and carries the text" {
