@@ -177,16 +177,18 @@ static void find_epoch(struct build *b)
 	b->result->epoch = b->epoch;
 }
 
-/* Everything that can be known before a step runs. A check without a target is of all stages. */
+/* Everything that can be known before a step runs. A check without a target is of all stages,
+ * those that it needs first. */
 static int evaluate(struct build *b, struct err *err)
 {
 	const struct stages *s = &b->stages;
 	bool all = b->o->call == BUILD_CALL_CHECK && !(b->o->target && *b->o->target);
-	for (size_t i = 0; all && i < s->n; i++)
-		if (stage_evaluate(b, i, err) < 0)
-			return err->code;
 	for (size_t i = 0; i < s->n_targets; i++)
 		if (stage_evaluate(b, s->targets[i].stage, err) < 0)
+			return err->code;
+	b->beyond_target = true;
+	for (size_t i = 0; all && i < s->n; i++)
+		if (stage_evaluate(b, i, err) < 0)
 			return err->code;
 	return b->o->call == BUILD_CALL_BUILD ? copy_sources_check(b, err) : 0;
 }

@@ -52,6 +52,7 @@ struct build {
 	size_t n_caches;
 	struct cache_place *cache_to;
 	size_t n_cache_to;
+	bool beyond_target; /* stages that the target does not need are looked at */
 	bool cache_failed; /* a layer of one could not be had: begin the steps anew */
 	struct strv fresh_caches; /* cache mounts that this build has emptied (--no-cache) */
 
@@ -80,6 +81,10 @@ static inline const struct stage_target *build_target_of(
  * b->images. */
 int build_use_image(struct build *b, const char *text, const struct platform *platform, size_t *ret,
 	struct err *err) __attribute__((warn_unused_result));
+
+/* An image could not be had: what is only to be told (a check, an outline) is told without it. Then
+ * a warning takes the place of the error. */
+bool build_can_do_without(struct build *b, struct err *err) __attribute__((warn_unused_result));
 
 /* Evaluation of one instruction, given to the inst_*.c files. */
 struct eval {

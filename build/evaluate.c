@@ -161,6 +161,7 @@ int build_use_image(struct build *b, const char *text, const struct platform *pl
 	pull.has_platform = true;
 	pull.platform = *platform;
 	pull.gather = true; /* a build may need it for several */
+	pull.no_layers = b->o->call != BUILD_CALL_BUILD;
 	pull.progress = b->o->progress;
 	struct pulled pulled = {0};
 	if (image_pull(b->store, text, &pull, &pulled, err) < 0)
@@ -177,6 +178,29 @@ int build_use_image(struct build *b, const char *text, const struct platform *pl
 	b->images[b->n_images] = u;
 	*ret = b->n_images++;
 	return 0;
+}
+
+bool build_can_do_without(struct build *b, struct err *err)
+{
+	if (b->o->call == BUILD_CALL_BUILD)
+		return false;
+	switch (err->code) {
+	case ERR_NOT_FOUND:
+	case ERR_AUTH:
+	case ERR_DENIED:
+	case ERR_NETWORK:
+		break;
+	case ERR_CANCELLED:
+		return false;
+	default:
+		if (!b->beyond_target)
+			return false;
+	}
+	/* the excerpt is for what stops a build */
+	strv_addf(&b->result->warnings, "%.*s; what is told is told without it",
+		(int)strcspn(err->msg, "\n"), err->msg);
+	err_clear(err);
+	return true;
 }
 
 /* Nobody can pull it: perhaps a stage was meant, or an image that everybody knows. */
@@ -220,10 +244,16 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 		return 0;
 	} else {
 		struct err why = ERR_INIT;
-		if (build_use_image(b, st->base, platform, &p->base_image, &why) < 0)
-			return base_error(b, st, &why, err);
-		image_config_copy(&p->config, &b->images[p->base_image].image.config);
-		lint_base_image(b, p);
+		int rc = build_use_image(b, st->base, platform, &p->base_image, &why);
+		if (rc < 0 && base_error(b, st, &why, err) < 0 && !build_can_do_without(b, err))
+			return err->code;
+		p->lint.base_unknown = rc < 0;
+		if (rc < 0) {
+			image_config_init(&p->config, platform);
+		} else {
+			image_config_copy(&p->config, &b->images[p->base_image].image.config);
+			lint_base_image(b, p);
+		}
 		/* Windows and friends aside, what an image is for is what it says it is */
 		if (!p->config.working_dir || !*p->config.working_dir)
 			mem_replace(&p->config.working_dir, xstrdup("/"));

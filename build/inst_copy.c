@@ -31,8 +31,10 @@ static int copy_from_context(
 		s->from = COPY_FROM_IMAGE;
 		if (build_use_image(e->b, c->location,
 			    &build_target_of(e->b, e->p->stage)->platform, &s->from_image,
-			    &why) < 0)
-			return eval_error(e, pos, err, why.code, "--from=%s: %s", from, why.msg);
+			    &why) < 0 &&
+			eval_error(e, pos, err, why.code, "--from=%s: %s", from, why.msg) < 0 &&
+			!build_can_do_without(e->b, err))
+			return err->code;
 		return 0;
 	}
 	return 0;
@@ -89,8 +91,10 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 			from, self - t->first);
 	struct err why = ERR_INIT;
 	s->from = COPY_FROM_IMAGE;
-	if (build_use_image(e->b, from, &t->platform, &s->from_image, &why) < 0)
-		return eval_from_error(e, pos, "--from", from, &why, err);
+	if (build_use_image(e->b, from, &t->platform, &s->from_image, &why) < 0 &&
+		eval_from_error(e, pos, "--from", from, &why, err) < 0 &&
+		!build_can_do_without(e->b, err))
+		return err->code;
 	return 0;
 }
 

@@ -67,8 +67,10 @@ static int mount_from(struct eval *e, struct step_mount *m, struct err *err)
 			"one",
 			from, m->target);
 	m->from = MOUNT_FROM_IMAGE;
-	if (build_use_image(e->b, image, &t->platform, &m->from_image, &why) < 0)
-		return eval_from_error(e, m->pos, "--mount: from", from, &why, err);
+	if (build_use_image(e->b, image, &t->platform, &m->from_image, &why) < 0 &&
+		eval_from_error(e, m->pos, "--mount: from", from, &why, err) < 0 &&
+		!build_can_do_without(e->b, err))
+		return err->code;
 	return 0;
 }
 

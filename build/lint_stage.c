@@ -17,6 +17,7 @@
 void lint_inherit(struct stage_plan *p, const struct stage_plan *base)
 {
 	p->lint.workdir = base->lint.workdir;
+	p->lint.base_unknown = base->lint.base_unknown;
 	strv_copy(&p->lint.args, &base->lint.args);
 }
 
@@ -284,7 +285,7 @@ void lint_inst(struct eval *e)
 
 void lint_unset(struct eval *e, struct pos pos, const struct strv *names)
 {
-	if (e->trigger)
+	if (e->trigger || e->p->lint.base_unknown)
 		return;
 	STRV_FOREACH (name, names) {
 		if (strv_has(&e->p->lint.args, *name))

@@ -15,6 +15,7 @@ struct step;
 
 /* What the checks remember of a stage. */
 struct lint_stage {
+	bool base_unknown; /* nobody can tell which variables it has from there */
 	bool workdir; /* WORKDIR was given in it, or in a stage below */
 	const struct inst *cmd, *entrypoint, *healthcheck; /* the last ones of this stage */
 	struct strv args; /* names that ARG declared, here and in stages below */

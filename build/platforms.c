@@ -19,6 +19,7 @@ static int base_platforms(
 	struct pulled pulled = {0};
 	struct err why = ERR_INIT;
 	pull.all_platforms = true;
+	pull.no_layers = b->o->call != BUILD_CALL_BUILD;
 	pull.progress = b->o->progress;
 	int rc = image_pull(b->store, st->base, &pull, &pulled, &why);
 	if (rc == 0)

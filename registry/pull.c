@@ -151,7 +151,7 @@ static int get_manifest_parts(
 		r = image_config_parse(text, len, &config, err);
 	if (r == 0)
 		r = check_layers(&m, &config, image, err);
-	if (r == 0) {
+	if (r == 0 && !p->opts->no_layers) {
 		AUTO_FREE struct wanted *w = xcalloc(m.n_layers ? m.n_layers : 1, sizeof(*w));
 		for (size_t i = 0; i < m.n_layers; i++) {
 			w[i] = (struct wanted){.desc = &m.layers[i],
@@ -163,7 +163,7 @@ static int get_manifest_parts(
 		r = fetch_layers(p->store, p->txn, p->source, w, m.n_layers, p->opts->progress,
 			&p->pulled->fetched, err);
 	}
-	if (r == 0)
+	if (r == 0 && !p->opts->no_layers)
 		note_origins(p, &m);
 	if (r == 0)
 		r = keep_document(p, doc, err);
@@ -271,7 +271,7 @@ static int get_chosen(
 			return err_set(err, ERR_LIMIT, "indexes are nested more than %d deep",
 				INDEX_DEPTH_MAX);
 		r = get_chosen(p, &child, ret_top, err);
-		if (r == 0 && p->opts->gather)
+		if (r == 0 && p->opts->gather && !p->opts->no_layers)
 			r = keep_document(p, &child, err);
 	} else {
 		r = get_manifest_parts(p, &child, !p->opts->no_unpack, err);
@@ -295,7 +295,8 @@ static bool joins_another(
 	struct descriptor have = {0};
 	struct err ignored = ERR_INIT;
 	char text[DIGEST_STR_MAX];
-	if (!p->opts->gather || !names->n || name_get(p->store, names->v[0], &have, &ignored) < 0)
+	if (!p->opts->gather || p->opts->no_layers || !names->n ||
+		name_get(p->store, names->v[0], &have, &ignored) < 0)
 		return false;
 	const char *from = map_get(&have.annotations, ANNOTATION_INDEX_DIGEST);
 	bool yes = digest_equal(&have.digest, &index->desc.digest) ||
@@ -321,7 +322,7 @@ static int forget_replaced(struct pull *p, struct err *err)
 static int get_image(
 	struct pull *p, const struct document *top, struct descriptor *ret_top, struct err *err)
 {
-	bool whole = p->source->local || p->opts->all_platforms;
+	bool whole = p->opts->all_platforms || (p->source->local && !p->opts->no_layers);
 	if (media_kind(top->desc.media_type) == MEDIA_INDEX && !whole) {
 		struct descriptor chosen = {0};
 		int r = get_chosen(p, top, &chosen, err);
@@ -361,7 +362,7 @@ int pull_from(struct store *s, struct txn *t, struct source *source, const struc
 	r = get_image(&p, &top, &desc, err);
 	if (r == 0)
 		r = store_sync(s, err);
-	if (r == 0 && !o->unnamed) {
+	if (r == 0 && !o->unnamed && !o->no_layers) {
 		r = names_set(s, (const char *const *)strv_argv(&source->names), source->names.n,
 			&desc, err);
 	}

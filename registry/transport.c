@@ -181,7 +181,7 @@ static int unpack_here(
 	struct store *s, const struct pull_opts *o, struct pulled *p, struct err *err)
 {
 	struct image image = {0};
-	if (o->no_unpack)
+	if (o->no_unpack || o->no_layers)
 		return 0;
 	int r = image_load(s, &p->top, o->has_platform ? &o->platform : NULL, &image, err);
 	if (r == 0)

@@ -53,6 +53,8 @@ struct pull_opts {
 	bool unnamed; /* it is given no name: the caller's transaction keeps it until something does
 	               */
 	bool no_unpack; /* layers stay blobs until they are used */
+	bool no_layers; /* manifest and config only, to be looked at; implies unnamed and
+	                   no_unpack */
 	struct progress *progress;
 };
 

@@ -412,3 +412,48 @@ assert len(failed) == 1 and "RUN echo" in failed[0]["name"], docs'
 	# the option wins, and quiet
 	BUILDKIT_PROGRESS=fancy mica build -q --progress=plain --call=targets ctx
 }
+
+@test "checks fetch no layers, and do without a base that cannot be had" {
+	local fresh=$T/fresh manifests blobs
+	containerfile <<<'FROM docker.io/library/busybox AS base
+ARG a=1
+WORKDIR x
+FROM base
+ENV PATH=$PATH:/x b=$nothing'
+	for what in check outline; do
+		blobs=$(requests registry 'GET /v2/[^ ]*/blobs/')
+		manifests=$(requests registry 'GET /v2/[^ ]*/manifests/')
+		mica --root "$fresh" build --call=$what,ignorestatus=true,format=json ctx >$what.json
+		[ $(($(requests registry 'GET /v2/[^ ]*/blobs/') - blobs)) = 1 ] || fail "more than the config"
+		[ $(($(requests registry 'GET /v2/[^ ]*/manifests/') - manifests)) -ge 1 ]
+		[ -z "$(mica --root "$fresh" images -aq)" ]
+		[ -z "$(ls "$fresh/layers")" ]
+		rm -rf "$fresh"
+	done
+	[ "$(jq -r '[.warnings[].ruleName] | sort | join(",")' check.json)" = UndefinedVar,WorkdirRelativePath ]
+	[ "$(jq -r '.args[0].name' outline.json)" = a ]
+	# the build has all of it all the same
+	mica --root "$fresh" build --call=check,ignorestatus=true ctx
+	mica --root "$fresh" build -q --network=none ctx
+
+	containerfile <<<'FROM docker.io/library/none-such AS unused
+ENV c=$from_the_base
+workdir y
+FROM docker.io/library/busybox
+COPY --from=docker.io/library/none-either /f /
+MAINTAINER me'
+	for what in check targets outline; do
+		run --separate-stderr mica build --call=$what,ignorestatus=true ctx
+		[ "$status" = 0 ] || fail "$stderr"
+	done
+	rules 2>/dev/null >got
+	[ "$(cat got)" = "3 ConsistentInstructionCasing,3 WorkdirRelativePath,6 MaintainerDeprecated" ] || fail "$(cat got)"
+	run --separate-stderr mica build --check ctx
+	[ "$status" = 1 ]
+	[[ "$stderr" == *"warning: Containerfile:1:6: "*none-such*"told without it"* ]] || fail "$stderr"
+	run mica build --check --target=unused ctx
+	[ "$status" = 1 ] || fail "$output"
+	# a build of it is refused
+	run --separate-stderr mica build ctx
+	assert_error "Containerfile:5:6: --from=docker.io/library/none-either"
+}
