@@ -34,7 +34,7 @@ struct task {
 	uint64_t start_ms;
 	bool announced; /* plain: its name was printed */
 	struct buf line; /* the line of output that is not complete yet */
-	bool carriage; /* a '\r' came: the next byte starts the line anew */
+	bool carriage; /* a '\r' came: the next byte starts the line anew, see line_anew() */
 	struct strv tail; /* the last lines, oldest first */
 };
 
@@ -259,6 +259,15 @@ static void line_complete(struct out_view *v, struct task *t)
 	strv_add_take(&t->tail, take(text));
 }
 
+/* After a '\r' that no '\n' follows: programs that draw their own progress start the line anew. In
+ * a log nothing that was printed is lost. */
+static void line_anew(struct out_view *v, struct task *t)
+{
+	if (v->mode == PROGRESS_PLAIN && t->line.len)
+		line_complete(v, t);
+	buf_clear(&t->line);
+}
+
 static void on_log(struct progress *p, const char *id, const char *data, size_t n)
 {
 	struct out_view *v = (struct out_view *)p;
@@ -272,8 +281,7 @@ static void on_log(struct progress *p, const char *id, const char *data, size_t 
 			continue;
 		}
 		if (t->carriage)
-			buf_clear(&t->line); /* programs that draw their own progress start the line
-			                        anew */
+			line_anew(v, t);
 		t->carriage = data[i] == '\r';
 		if (t->carriage)
 			continue;

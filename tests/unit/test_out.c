@@ -44,7 +44,8 @@ static void plain_lines_say_which_task(void **state)
 	struct progress *p = out_progress(&c.out, PROGRESS_AUTO);
 	progress_begin(p, "web 1/2", "RUN make", 0);
 	progress_log(p, "web 1/2", "cc a.c\ncc b", 11);
-	progress_log(p, "web 1/2", ".c\r\n10%\r100%\npartial", 20);
+	progress_log(p, "web 1/2", ".c\r\n10%\r", 8);
+	progress_log(p, "web 1/2", "\r100%\npartial", 13);
 	progress_begin(p, "2/2", "COPY . /", 0);
 	progress_end(p, "2/2", "cached");
 	progress_end(p, "web 1/2", "done");
@@ -52,7 +53,8 @@ static void plain_lines_say_which_task(void **state)
 	out_progress_done(&c.out);
 	AUTO_FREE char *text = capture_text(&c);
 	assert_string_equal(text,
-		"[web 1/2] RUN make\n[web 1/2] cc a.c\n[web 1/2] cc b.c\n[web 1/2] 100%\n"
+		"[web 1/2] RUN make\n[web 1/2] cc a.c\n[web 1/2] cc b.c\n[web 1/2] 10%\n"
+		"[web 1/2] 100%\n"
 		"[2/2] COPY . /  cached\n[web 1/2] partial\n[web 1/2] done 0.0s\n");
 }
 
