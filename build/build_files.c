@@ -175,7 +175,8 @@ static int read_file(struct build *b, const struct place *p, struct containerfil
 	if (rc == 0)
 		rc = check_preprocessed(p->path, text, err);
 	if (rc == 0)
-		rc = containerfile_parse(standard_input ? "stdin" : p->path, text, len, &f, err);
+		rc = (*n ? containerfile_parse_further : containerfile_parse)(
+			standard_input ? "stdin" : p->path, text, len, &f, err);
 	if (rc < 0)
 		return rc;
 	*files = xreallocarray(*files, *n + 1, sizeof(**files));

@@ -287,7 +287,13 @@ static void parse_all(struct parser *p)
 	report(p, (struct pos){p->lex.line ? p->lex.line : 1, 1}, &err);
 }
 
-static int parse(const char *name, const char *text, size_t len, bool trigger,
+enum part {
+	PART_FIRST,
+	PART_FURTHER, /* begins in the stage that the file before it ends with */
+	PART_TRIGGER,
+};
+
+static int parse(const char *name, const char *text, size_t len, enum part part,
 	struct containerfile *ret, struct err *err)
 {
 	if (len > FILE_MAX)
@@ -299,7 +305,10 @@ static int parse(const char *name, const char *text, size_t len, bool trigger,
 	};
 	memcpy(f.source, text, len);
 	f.source[len] = '\0';
-	struct parser p = {.f = &f, .trigger = trigger, .errors = BUF_INIT(sizeof(err->msg))};
+	struct parser p = {.f = &f,
+		.trigger = part == PART_TRIGGER,
+		.stage_open = part == PART_FURTHER,
+		.errors = BUF_INIT(sizeof(err->msg))};
 	lex_init(&p.lex, f.source, len);
 	parse_all(&p);
 	f.escape = p.lex.escape;
@@ -318,13 +327,19 @@ static int parse(const char *name, const char *text, size_t len, bool trigger,
 int containerfile_parse(
 	const char *name, const char *text, size_t len, struct containerfile *ret, struct err *err)
 {
-	return parse(name, text, len, false, ret, err);
+	return parse(name, text, len, PART_FIRST, ret, err);
+}
+
+int containerfile_parse_further(
+	const char *name, const char *text, size_t len, struct containerfile *ret, struct err *err)
+{
+	return parse(name, text, len, PART_FURTHER, ret, err);
 }
 
 int inst_parse_trigger(const char *text, struct containerfile *ret, struct err *err)
 {
 	AUTO_CONTAINERFILE struct containerfile f = {0};
-	if (parse("ONBUILD", text, strlen(text), true, &f, err) < 0)
+	if (parse("ONBUILD", text, strlen(text), PART_TRIGGER, &f, err) < 0)
 		return err->code;
 	if (f.n != 1)
 		return err_set(err, ERR_INVALID,

@@ -118,6 +118,9 @@ struct containerfile {
  */
 int containerfile_parse(const char *name, const char *text, size_t len, struct containerfile *ret,
 	struct err *err) __attribute__((warn_unused_result));
+/* One that is read after another: it may go on with the stage that the other ends with. */
+int containerfile_parse_further(const char *name, const char *text, size_t len,
+	struct containerfile *ret, struct err *err) __attribute__((warn_unused_result));
 void containerfile_done(struct containerfile *f);
 #define AUTO_CONTAINERFILE __attribute__((cleanup(containerfile_done)))
 /* Parses an ONBUILD trigger (from an image's config) as one instruction: ret->n is 1. */

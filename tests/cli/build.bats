@@ -318,6 +318,12 @@ R15="a.b.c"' ]
 	[[ "$output" =~ ^(sha256:)?[0-9a-f]{64}$ ]]
 	[ "$(cat iid)" = "sha256:${output#sha256:}" ]
 	[ "$(in_image b:1 cat /two)" = two ]
+	# a file without FROM goes on with the last stage; the first file cannot
+	printf 'COPY one /one\nENV three=3\n' >ctx/three
+	mica build -q --network=none -t further -f ctx/one -f ctx/two -f ctx/three ctx
+	[ "$(in_image further cat /two /one)" = $'two\nFROM busybox AS base' ]
+	run -125 --separate-stderr mica build -f ctx/three -f ctx/one ctx
+	assert_error 'three:1:1: no build stage in current context: FROM must come before COPY'
 	[ "$(config_of a | jq -r .config.Labels.k)" = v ]
 	echo 'FROM busybox' | mica build -q -t c -f - ctx
 	[ "$(config_of c | jq -r '.rootfs.diff_ids | length')" = 1 ]
