@@ -34,10 +34,7 @@ refused() { # PATTERN ARGUMENTS...
 @test "every option of docker buildx build, buildah build and podman build is known" {
 	missing=
 	for name in $(cat "$TOP"/tests/data/flags/{buildah,docker-buildx,podman} | sort -u); do
-		for given in "--$name=x" "--$name"; do
-			run mica build "$given"
-			[[ $output != *"unknown option"* ]] || missing+=" $name"
-		done
+		[[ $("$MICA_BIN" build "--$name=x" 2>&1) != *"unknown option"* ]] || missing+=" $name"
 	done
 	[ -z "$missing" ] || fail "not known:$missing"
 }
