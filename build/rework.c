@@ -207,12 +207,11 @@ static int rework_index(struct reworking *r, const struct built_image *images, s
 	return put(r->store, text, root, err);
 }
 
-static int check_places(const struct reworking *r, struct err *err)
+int rework_check(const struct rework *w, bool index, struct err *err)
 {
-	for (size_t i = 0; i < r->w->annotations.n; i++) {
-		const struct annotation *a = &r->w->annotations.a[i];
-		if (!r->index &&
-			(a->place == ANNOTATE_INDEX || a->place == ANNOTATE_INDEX_DESCRIPTOR))
+	for (size_t i = 0; i < w->annotations.n; i++) {
+		const struct annotation *a = &w->annotations.a[i];
+		if (!index && (a->place == ANNOTATE_INDEX || a->place == ANNOTATE_INDEX_DESCRIPTOR))
 			return err_set(err, ERR_INVALID,
 				"annotation '%s' is for an index, and an image for one platform "
 				"has none",
@@ -226,7 +225,7 @@ int rework_images(struct store *s, struct txn *t, const struct rework *w, struct
 {
 	struct reworking r = {
 		s, t, w, progress, media_kind(result->root.media_type) == MEDIA_INDEX};
-	if (check_places(&r, err) < 0)
+	if (rework_check(w, r.index, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < result->n_images; i++)
 		if (rework_image(&r, &result->images[i], err) < 0)

@@ -60,6 +60,10 @@ struct rework {
 	int64_t clamp_s;
 };
 
+/* Before a build of which it is known whether it makes an index. ERR_INVALID: an annotation of an
+ * index, and there is none. */
+int rework_check(const struct rework *w, bool index, struct err *err)
+	__attribute__((warn_unused_result));
 /* Replaces the images and the root of r. ERR_INVALID: an annotation of an index, and there is
  * none. */
 int rework_images(struct store *s, struct txn *t, const struct rework *w, struct progress *progress,

@@ -176,6 +176,16 @@ static int forget_file(const char *option, const char *path, struct err *err)
 	return 0;
 }
 
+static int check_forms(const struct outputs *out, bool index, struct err *err)
+{
+	if (rework_check(&out->form, index, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < out->n; i++)
+		if (rework_check(&out->o[i].form, index, err) < 0)
+			return err_wrap(err, "output '%s'", out->o[i].text);
+	return 0;
+}
+
 int outputs_prepare(const struct output_args *a, const struct strv *tags, struct build_opts *o,
 	struct outputs *ret, struct err *err)
 {
@@ -203,7 +213,7 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 		forget_file("iidfile", a->iidfile, err) < 0 ||
 		forget_file("metadata-file", a->metadata_file, err) < 0)
 		return err->code;
-	return 0;
+	return check_forms(ret, o->all_platforms || o->platforms.n > 1, err);
 }
 
 int outputs_check(const struct outputs *out, struct store *s, struct err *err)

@@ -322,8 +322,13 @@ top_manifest() { # LAYOUT [NAME]
 	[ "$(manifest_of t | jq -r '.annotations."org.opencontainers.image.created"')" = "$(config_of t | jq -r .created)" ]
 	build -o 'type=oci,dest=o,tar=false,annotation.k=v,annotation-manifest.l=w'
 	[ "$(skopeo inspect --raw oci:o | jq -c .annotations)" = '{"k":"v","l":"w"}' ]
-	run --separate-stderr build --annotation index:a=b
-	assert_error "'a' is for an index"
+	# known before anything runs
+	printf 'FROM busybox\nRUN echo must-not-run\n' >ctx/never
+	for o in --annotation=index:a=b --output=type=oci,dest=never.tar,annotation-index.a=b; do
+		run -125 --separate-stderr mica build --network=none --progress=plain --no-cache -f ctx/never "$o" ctx
+		assert_error "'a' is for an index"
+		[[ $stderr != *must-not-run* ]] || fail "a step was run: $stderr"
+	done
 	run --separate-stderr build --annotation nonsense:a=b
 	assert_error "'nonsense' is not one of 'manifest', 'index'"
 }
