@@ -128,12 +128,9 @@ static ssize_t gunzip_read(struct reader *r, void *p, size_t n, struct err *err)
 		g->state.next_out = p;
 		g->state.avail_out = (uint32_t)n;
 		ret = isal_inflate(&g->state);
+		if (ret != ISAL_DECOMP_OK)
+			return gunzip_fail(g, err, inflate_reason(ret));
 		size_t got = n - g->state.avail_out;
-		if (ret != ISAL_DECOMP_OK) {
-			(void)gunzip_fail(g, err, inflate_reason(ret));
-			/* all of it has come, the trailer is wrong: that is told after it */
-			return ret == ISAL_INCORRECT_CHECKSUM && got ? (ssize_t)got : err->code;
-		}
 		if (g->state.block_state == ISAL_BLOCK_FINISH) {
 			isal_inflate_reset(&g->state);
 			g->started = false;

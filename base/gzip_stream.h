@@ -14,8 +14,8 @@ struct reader;
 struct writer;
 
 /* Several members in a row are one stream (RFC 1952 2.2); trailing garbage is ERR_CORRUPT, trailing
- * zero bytes are not. A truncated stream is ERR_CORRUPT; a wrong checksum or length too, but after
- * the content. Limits on the size are the caller's (reader_limit). */
+ * zero bytes are not. A truncated stream is ERR_CORRUPT. Limits on the size are the caller's
+ * (reader_limit). */
 struct reader *reader_gunzip(struct reader *below);
 /* level 0..3 of ISA-L; -1 the default */
 struct writer *writer_gzip(struct writer *below, int level);
