@@ -168,11 +168,12 @@ children_of() { # PID
 
 # --- at any moment ---
 
-disk() { # in bytes
-	du -s --block-size=1 "$MICA_ROOT" | cut -f 1
+# In bytes, as files are long: how many blocks they have depends on when the file system finds the time to place them.
+disk() {
+	du -s --block-size=1 --apparent-size "$MICA_ROOT" | cut -f 1
 }
 
-# Is as much there as was at first, but for a few files of one block? What the killed process had is free when its last helper is gone.
+# Is as much there as was at first, but for a few small files? What the killed process had is free when its last helper is gone.
 takes() { # BYTES...
 	local now bytes
 	now=$(disk)
