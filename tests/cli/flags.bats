@@ -34,7 +34,9 @@ refused() { # PATTERN ARGUMENTS...
 @test "every option of docker buildx build, buildah build and podman build is known" {
 	missing=
 	for name in $(cat "$TOP"/tests/data/flags/{buildah,docker-buildx,podman} | sort -u); do
-		[[ $("$MICA_BIN" build "--$name=x" 2>&1) != *"unknown option"* ]] || missing+=" $name"
+		for given in "--$name=x" "--$name"; do
+			[[ $("$MICA_BIN" build "$given" 2>&1 </dev/null) != *"unknown option"* ]] || missing+=" $name"
+		done
 	done
 	[ -z "$missing" ] || fail "not known:$missing"
 }
