@@ -90,7 +90,7 @@ void mem_close_p(int *fd)
 	if (*fd < 0)
 		return;
 	int saved = errno;
-	close(*fd);
+	close(take_fd(fd));
 	errno = saved;
 }
 

@@ -31,7 +31,7 @@ char *xvasprintf(const char *fmt, va_list ap)
 	__attribute__((format(printf, 1, 0), returns_nonnull));
 
 void mem_free_p(void *pp); /* for AUTO_FREE: pp is the address of a pointer */
-void mem_close_p(int *fd); /* for AUTO_FD; keeps errno */
+void mem_close_p(int *fd); /* for AUTO_FD; keeps errno, leaves -1 */
 #define AUTO_FREE __attribute__((cleanup(mem_free_p)))
 #define AUTO_FD __attribute__((cleanup(mem_close_p)))
 

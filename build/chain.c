@@ -187,6 +187,28 @@ int link_commit_start(struct build *b, const char *dir, int fd, const struct lin
 	return 0;
 }
 
+void chain_of_image(struct build *b, const struct image *img, struct chain *ret)
+{
+	for (size_t i = 0; i < img->manifest.n_layers && i < img->config.n_diff_ids; i++) {
+		struct layer l = {
+			.diff_id = img->config.diff_ids[i],
+			.blob = img->manifest.layers[i].digest,
+			.blob_size = img->manifest.layers[i].size,
+		};
+		chain_add(ret, link_known(b, &l, COMPRESSION_GZIP));
+	}
+}
+
+struct digest image_key(const struct image *img)
+{
+	struct digest d = chain_key_empty();
+	for (size_t i = 0; i < img->config.n_diff_ids; i++) {
+		struct link l = {.layer = {.diff_id = img->config.diff_ids[i]}};
+		d = link_key(&d, &l);
+	}
+	return d;
+}
+
 int link_commit_finish(struct build *b, struct link *l, bool wait, struct err *err)
 {
 	if (l->committed)

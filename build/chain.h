@@ -16,6 +16,7 @@
 #include <time.h>
 
 struct build;
+struct image;
 struct remote_cache;
 struct step;
 struct err;
@@ -91,3 +92,7 @@ int link_commit_start(struct build *b, const char *dir, int fd, const struct lin
 int link_commit_finish(struct build *b, struct link *l, bool wait, struct err *err)
 	__attribute__((warn_unused_result));
 void chain_links_free(struct build *b);
+
+/* The layers of an image as a chain, and the key of what they are. */
+void chain_of_image(struct build *b, const struct image *img, struct chain *ret);
+struct digest image_key(const struct image *img);

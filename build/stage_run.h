@@ -6,7 +6,6 @@
 #include "build/chain.h"
 #include "build/step_watch.h"
 
-struct image;
 struct mount_setup;
 struct sandbox;
 
@@ -78,7 +77,3 @@ int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 int stage_run_end(struct build *b, struct stage_run *r, struct err *err);
 /* Kills what is at work. */
 void stage_run_done(struct stage_run *r);
-
-/* The layers of an image as a chain, and the key of what they are. */
-void chain_of_image(struct build *b, const struct image *img, struct chain *ret);
-struct digest image_key(const struct image *img);

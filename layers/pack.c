@@ -29,12 +29,6 @@ struct line {
 	struct job maker, workers[WORKERS_MAX];
 };
 
-static void drop(int *fd)
-{
-	mem_close_p(fd);
-	*fd = -1;
-}
-
 /* Closes all ends but those that are named: then the end of a process is seen by its neighbours. */
 static void keep_ends(struct line *l, const int *const keep[], size_t n)
 {
@@ -52,7 +46,7 @@ static void keep_ends(struct line *l, const int *const keep[], size_t n)
 		for (size_t k = 0; k < n; k++)
 			kept = kept || keep[k] == all[i];
 		if (!kept)
-			drop(all[i]);
+			mem_close_p(all[i]);
 	}
 }
 

@@ -136,7 +136,6 @@ static int take_turn(struct store *s, struct fetch *f, struct progress *progress
 		return 0;
 	f->state = FETCH_OVER;
 	mem_close_p(&f->turn);
-	f->turn = -1;
 	progress_begin(progress, f->id, "layer", f->w->desc->size);
 	progress_end(progress, f->id, "exists");
 	return 2;

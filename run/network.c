@@ -178,7 +178,6 @@ static void stop_helper(struct network *n)
 	}
 	n->pid = 0;
 	mem_close_p(&n->ready);
-	n->ready = -1;
 }
 
 static bool parse_hex(const char *s, uint32_t *ret)
@@ -251,7 +250,6 @@ int network_ready(struct network *n, struct err *err)
 		ssize_t got = polled > 0 ? read(n->ready, buf, sizeof(buf)) : -1;
 		if (got > 0) {
 			mem_close_p(&n->ready);
-			n->ready = -1;
 			break;
 		}
 		/* pasta copies the host's addresses and has nothing to do on a host without any;

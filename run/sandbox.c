@@ -121,7 +121,6 @@ static void clean_root(struct sandbox *s)
 	chroot_take_back(take(s->files));
 	/* the upper may only be touched when the overlay is gone */
 	mem_close_p(&s->root);
-	s->root = -1;
 	for (size_t i = s->n_dirs; i-- > 0 && s->upper >= 0;)
 		prune_dir(s, &s->dirs[i]);
 	s->n_dirs = 0;
@@ -241,7 +240,6 @@ static int start_child(struct sandbox *s, struct box *b, int *master, struct err
 		init_main(b);
 	}
 	mem_close_p(&theirs);
-	theirs = -1;
 	return listen_to_child(s, ours, master, err);
 }
 

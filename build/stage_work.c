@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The work of a stage's current step, from its directories to the commit of what it made. */
+#include "build/stage_run_internal.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/owner.h"
+#include "base/progress.h"
+#include "build/copy.h"
+#include "build/image_layer.h"
+#include "build/input_list.h"
+#include "build/inputs.h"
+#include "build/mount_setup.h"
+#include "build/remote_file.h"
+#include "layers/adopt.h"
+#include "layers/settle.h"
+#include "layers/snapshot.h"
+#include "run/network.h"
+#include "run/sandbox.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The fresh upper and work directories of a step. */
+static int make_upper(
+	struct build *b, struct stage_run *r, const int *lowers, size_t n, struct err *err)
+{
+	if (txn_mkdir(b->txn, "upper", &r->upper_name, &r->upper_fd, err) < 0 ||
+		txn_mkdir(b->txn, "work", &r->work_name, &r->work_fd, err) < 0)
+		return err->code;
+	struct stat st;
+	/* the merged root shows the upper's attributes */
+	if (n && (owner_stat(lowers[0], &st) < 0 ||
+			 owner_set(r->upper_fd, st.st_uid, st.st_gid) < 0 ||
+			 fchmod(r->upper_fd, st.st_mode & 07777) < 0))
+		return err_sys(err, "cannot prepare the step's directory");
+	return 0;
+}
+
+static int note_cgroup(void *arg, const char *path, struct err *err)
+{
+	struct stage_run *r = arg;
+	return txn_note_cgroup(r->build->txn, path, err);
+}
+
+/* Before the command can write anything: what it writes at once counts too. */
+static void watch_root(void *arg)
+{
+	struct stage_run *r = arg;
+	step_watch_start(&r->watch, r->build->o, r->upper_fd, r->work_fd);
+}
+
+static int step_network(struct build *b, const struct run_spec *spec, struct err *err)
+{
+	if (spec->network != RUN_NETWORK_PRIVATE || spec->chroot)
+		return 0;
+	if (!b->network && network_start(run_spec_needs_gateway(&b->o->box), &b->network, err) < 0)
+		return err->code;
+	return network_ready(b->network, err);
+}
+
+/* The spec of a RUN: what the step says, and what holds for all of them. Members of box are
+ * borrowed. */
+static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers, struct err *err)
+{
+	const struct step *s = stage_step(r);
+	struct run_spec spec = b->o->box;
+	AUTO_MAP struct map env = MAP_INIT;
+	map_copy(&env, &s->env);
+	map_merge(&env, &s->quiet_env);
+	spec.argv = s->argv;
+	spec.cwd = s->cwd;
+	spec.user = s->user;
+	/* BuildKit's, because programs write it into what they build; read only, as all of box */
+	static char host_name[] = "buildkitsandbox";
+	if (!spec.hostname)
+		spec.hostname = host_name;
+	spec.root = (struct snapshot){
+		.lower = lowers, .n_lower = r->chain.n, .upper = r->upper_fd, .work = r->work_fd};
+	if (s->has_network)
+		spec.network = s->network;
+	spec.insecure = s->insecure;
+	if (mount_setup_finish(r->mounts, &env, &spec, err) < 0)
+		return err->code;
+	spec.env = env;
+	int pipefd[2];
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	r->out_fd = pipefd[0];
+	AUTO_FD int out_w = pipefd[1];
+	spec.in = b->o->stdin ? STDIN_FILENO : -1;
+	spec.out = spec.errfd = out_w;
+	spec.tty = false;
+	spec.as_pid1 = true;
+	struct sandbox_hooks hooks = {
+		.note_cgroup = note_cgroup, .root_ready = watch_root, .arg = r};
+	int rc = step_network(b, &spec, err);
+	if (rc == 0)
+		rc = sandbox_start(&spec, spec.network == RUN_NETWORK_PRIVATE ? b->network : NULL,
+			&hooks, &r->box, NULL, err);
+	if (rc == ERR_NOT_FOUND || rc == ERR_DENIED) {
+		/* of a command that cannot begin: its status is what a shell gives, and runc */
+		err->sys = rc == ERR_NOT_FOUND ? 127 : 126;
+		rc = err->code = ERR_COMMAND;
+	}
+	return rc;
+}
+
+struct write_job {
+	struct build *b;
+	struct stage_run *r;
+	const int *lowers;
+};
+
+/* What the step copies, which is hashed already: for the explanation of a later build. */
+static void keep_list(struct build *b, struct stage_run *r)
+{
+	AUTO_BUF struct buf list = BUF_INIT(INPUT_LIST_MAX);
+	struct err err = ERR_INIT;
+	struct digest d, id = input_list_id(&r->inputs, &stage_step(r)->sources);
+	if (!input_list_has(b, &id) &&
+		inputs_digest(r->source, stage_step(r), &d, &list, &err) == 0)
+		input_list_keep(b, &id, &list);
+}
+
+static int write_job(void *arg, struct buf *out, struct err *err)
+{
+	const struct write_job *w = arg;
+	struct stage_run *r = w->r;
+	const struct step *s = stage_step(r);
+	struct snapshot snap = {.lower = w->lowers,
+		.n_lower = s->link ? 0 : r->chain.n,
+		.upper = r->upper_fd,
+		.work = r->work_fd};
+	AUTO_FD int root = -1;
+	if (snapshot_mount(&snap, &root, err) < 0)
+		return err->code;
+	struct copy_work c = {.step = s,
+		.source = r->source,
+		.root = root,
+		.empty_root = r->chain.n == 0,
+		.notes = out};
+	if (s->kind == STEP_WORKDIR)
+		return workdir_run(&c, err);
+	for (size_t i = 0; i < s->n_remote; i++)
+		if (s->remote[i] && remote_file_get(w->b, s->remote[i], err) < 0)
+			return err_wrap(err, "%s", s->remote[i]->url);
+	if (s->from == COPY_FROM_CONTEXT && s->sources.n)
+		keep_list(w->b, r);
+	return copy_run(&c, err);
+}
+
+/* The tree that a COPY --from reads, mounted read-only. */
+int stage_open_source(struct build *b, struct stage_run *r, struct err *err)
+{
+	const struct step *s = stage_step(r);
+	if (s->kind != STEP_COPY || s->from == COPY_FROM_CONTEXT) {
+		r->source = s->context == NO_CONTEXT ? b->context : b->contexts[s->context].tree;
+		return 0;
+	}
+	if (r->source)
+		return 0;
+	struct chain image_chain = {0};
+	const struct chain *c = &image_chain;
+	if (s->from == COPY_FROM_STAGE)
+		c = &b->runs[s->from_stage].chain;
+	else if (s->from == COPY_FROM_IMAGE)
+		chain_of_image(b, &b->images[s->from_image].image, &image_chain);
+	AUTO_FREE int *fds = NULL;
+	AUTO_FREE char *work_name = NULL;
+	AUTO_FD int work = -1;
+	int rc = chain_open(b, c, &fds, err);
+	if (rc == 0 && c->n != 1)
+		rc = txn_mkdir(b->txn, "work", &work_name, &work, err);
+	struct snapshot snap = {.lower = fds, .n_lower = c->n, .upper = -1, .work = work};
+	if (rc == 0 && c->n == 0)
+		r->source_fd = take_fd(&work); /* nothing is in it */
+	else if (rc == 0)
+		rc = snapshot_mount(&snap, &r->source_fd, err);
+	if (rc == 0)
+		r->source = filetree_new(r->source_fd, NULL, NULL, false);
+	chain_done(&image_chain);
+	return rc;
+}
+
+static int start_work(struct build *b, struct stage_run *r, struct err *err)
+{
+	const struct step *s = stage_step(r);
+	AUTO_FREE int *lowers = NULL;
+	r->begun = clock_now();
+	if ((!s->link && chain_open(b, &r->chain, &lowers, err) < 0) ||
+		make_upper(b, r, lowers, s->link ? 0 : r->chain.n, err) < 0 ||
+		stage_open_source(b, r, err) < 0)
+		return err->code;
+	if (s->kind == STEP_RUN)
+		return start_sandbox(b, r, lowers, err);
+	step_watch_start(&r->watch, b->o, -1, -1);
+	struct write_job w = {.b = b, .r = r, .lowers = lowers};
+	return job_start(&r->job, write_job, &w, err);
+}
+
+/* A RUN needs its mounts first, which may take a job. */
+int stage_start_work(struct build *b, struct stage_run *r, struct err *err)
+{
+	const struct step *s = stage_step(r);
+	if (s->kind != STEP_RUN)
+		return start_work(b, r, err);
+	mounts_keep_lists(b, s);
+	if (mount_setup_new(b, s, !stage_cache_allowed(b, r), &r->mounts, err) < 0)
+		return err->code;
+	r->preparing = mount_setup_waits(r->mounts);
+	step_watch_start(&r->watch, b->o, -1, -1);
+	return r->preparing ? job_start(&r->job, mount_setup_job, r->mounts, err)
+	                    : start_work(b, r, err);
+}
+
+int stage_prepared(struct build *b, struct stage_run *r, struct err *err)
+{
+	r->preparing = false;
+	return start_work(b, r, err);
+}
+
+/* The upper directory in its final form. What COPY and ADD wrote counts as it is. */
+static int settle(struct build *b, struct stage_run *r, struct err *err)
+{
+	const struct step *s = stage_step(r);
+	AUTO_FREE int *lowers = NULL;
+	if (!s->link && chain_open(b, &r->chain, &lowers, err) < 0)
+		return err->code;
+	struct snapshot snap = {.lower = lowers,
+		.n_lower = s->link ? 0 : r->chain.n,
+		.upper = r->upper_fd,
+		.work = r->work_fd};
+	struct timespec never = {0};
+	bool ran = s->kind == STEP_RUN;
+	if (snapshot_settle(&snap, ran ? r->begun : never, err) < 0)
+		return err->code;
+	/* the upper directory is of this step alone: all that is new in it is the step's */
+	return ran ? snapshot_adopt(&snap, r->uid, r->gid, never, err) : 0;
+}
+
+/* The step changed what is in upper_fd: it becomes a link that is committed beside what follows. */
+int stage_commit(struct build *b, struct stage_run *r, struct err *err)
+{
+	static const struct chain nothing;
+	struct link *l;
+	step_watch_stop(&r->watch);
+	stage_close_source(r);
+	mount_setup_free(take(r->mounts));
+	if (settle(b, r, err) < 0)
+		return err->code;
+	mem_close_p(&r->work_fd);
+	struct link_origin o = {.step = stage_step(r),
+		.made_by = r->step_key,
+		.inputs = r->inputs,
+		.below = stage_step(r)->link ? &nothing : &r->chain,
+		.created = r->begun,
+		.of_image = stage_is_of_image(b, r->plan->stage->index)};
+	if (link_commit_start(b, r->upper_name, take_fd(&r->upper_fd), &o, &l, err) < 0)
+		return err->code;
+	mem_replace(&r->upper_name, NULL);
+	mem_replace(&r->work_name, NULL);
+	progress_end(b->o->progress, r->id, "done");
+	b->result->steps_run++;
+	stage_step_over(r, l, r->begun);
+	r->state = STAGE_WAITING;
+	return 0;
+}
