@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run/ids.h"
+#include "run/ids_internal.h"
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/owner.h"
 #include "run/seccomp.h"
 
 #include <errno.h>
@@ -12,7 +11,6 @@
 #include <limits.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
-#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,34 +26,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define GROUPS_MAX 64 /* supplementary ones of one process; more are EINVAL, as the kernel has it */
 #define CREDS_MAX 65536 /* different ones of one sandbox */
 #define MARK 0x6d69636100000000ULL /* "mica": the soft limit's upper half when it is ours */
-#define SAME ((uint32_t)-1)
-
-struct cred {
-	uint32_t uid[3], gid[3]; /* real, effective, saved */
-	uint32_t n_groups;
-	uint32_t groups[GROUPS_MAX];
-};
-
-struct ids {
-	int proc;
-	int listener;
-	struct cred **creds; /* creds[0] is root; they never change and never go */
-	size_t n_creds;
-};
-
-/* One call that is being answered. */
-struct call {
-	struct ids *s;
-	const struct seccomp_notif *n;
-	struct cred cred; /* a copy of the caller's */
-};
 
 /* --- memory and identity of the caller --- */
 
-static int read_memory(const struct call *c, uint64_t at, void *to, size_t n)
+int call_read(const struct call *c, uint64_t at, void *to, size_t n)
 {
 	struct iovec here = {to, n};
 	struct iovec there = {(void *)(uintptr_t)at, n}; /* NOLINT(performance-no-int-to-ptr) */
@@ -69,31 +45,6 @@ static int write_memory(const struct call *c, uint64_t at, const void *from, siz
 	struct iovec there = {(void *)(uintptr_t)at, n}; /* NOLINT(performance-no-int-to-ptr) */
 	return process_vm_writev((pid_t)c->n->pid, &here, 1, &there, 1, 0) == (ssize_t)n ? 0
 	                                                                                 : -EFAULT;
-}
-
-/* A path ends before the page that follows it may begin, so it is read page by page. */
-static int read_path(const struct call *c, uint64_t at, char to[PATH_MAX])
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), n = 0;
-	while (n < PATH_MAX) {
-		size_t piece = page - (size_t)((at + n) % page);
-		if (piece > PATH_MAX - n)
-			piece = PATH_MAX - n;
-		if (read_memory(c, at + n, to + n, piece) < 0)
-			return -EFAULT;
-		if (memchr(to + n, '\0', piece))
-			return 0;
-		n += piece;
-	}
-	return -ENAMETOOLONG;
-}
-
-/* Is what was read still of the call that is being answered, or of a process that took its number?
- */
-static bool still_there(const struct call *c)
-{
-	uint64_t id = c->n->id;
-	return ioctl(c->s->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
 static const struct cred *cred_of(const struct ids *s, pid_t pid)
@@ -126,16 +77,6 @@ static int become(const struct call *c)
 	return 0;
 }
 
-static uint32_t arg(const struct call *c, unsigned i)
-{
-	return (uint32_t)c->n->data.args[i];
-}
-
-static bool is_root(const struct call *c)
-{
-	return c->cred.uid[1] == 0;
-}
-
 /* --- setuid and its kin --- */
 
 enum { REAL = 1, EFFECTIVE = 2, SAVED = 4 };
@@ -149,7 +90,7 @@ static bool is_one_of(const uint32_t ids[3], uint32_t id)
 static int set_ids(struct call *c, uint32_t ids[3], const uint32_t values[3])
 {
 	for (unsigned i = 0; i < 3; i++)
-		if (values[i] != SAME && !is_root(c) && !is_one_of(ids, values[i]))
+		if (values[i] != SAME && !call_is_root(c) && !is_one_of(ids, values[i]))
 			return -EPERM;
 	for (unsigned i = 0; i < 3; i++)
 		ids[i] = values[i] != SAME ? values[i] : ids[i];
@@ -158,16 +99,16 @@ static int set_ids(struct call *c, uint32_t ids[3], const uint32_t values[3])
 
 static int set_one(struct call *c, uint32_t ids[3])
 {
-	uint32_t id = arg(c, 0);
+	uint32_t id = call_arg(c, 0);
 	if (id == SAME)
 		return -EINVAL;
 	const uint32_t all[3] = {id, id, id}, effective[3] = {SAME, id, SAME};
-	return set_ids(c, ids, is_root(c) ? all : effective);
+	return set_ids(c, ids, call_is_root(c) ? all : effective);
 }
 
 static int set_two(struct call *c, uint32_t ids[3])
 {
-	uint32_t real = arg(c, 0), effective = arg(c, 1);
+	uint32_t real = call_arg(c, 0), effective = call_arg(c, 1);
 	/* setreuid(2): the saved one follows when the real one is set, or the effective one is
 	 * not the real one */
 	bool follow = real != SAME || (effective != SAME && effective != ids[0]);
@@ -178,7 +119,7 @@ static int set_two(struct call *c, uint32_t ids[3])
 
 static int set_three(struct call *c, uint32_t ids[3])
 {
-	const uint32_t values[3] = {arg(c, 0), arg(c, 1), arg(c, 2)};
+	const uint32_t values[3] = {call_arg(c, 0), call_arg(c, 1), call_arg(c, 2)};
 	return set_ids(c, ids, values);
 }
 
@@ -192,13 +133,13 @@ static int get_three(const struct call *c, const uint32_t ids[3])
 
 static int set_groups(struct call *c)
 {
-	uint32_t n = arg(c, 0);
-	if (!is_root(c))
+	uint32_t n = call_arg(c, 0);
+	if (!call_is_root(c))
 		return -EPERM;
 	if (n > GROUPS_MAX)
 		return -EINVAL;
 	memset(c->cred.groups, 0, sizeof(c->cred.groups));
-	if (n && read_memory(c, c->n->data.args[1], c->cred.groups, n * sizeof(uint32_t)) < 0)
+	if (n && call_read(c, c->n->data.args[1], c->cred.groups, n * sizeof(uint32_t)) < 0)
 		return -EFAULT;
 	c->cred.n_groups = n;
 	return become(c);
@@ -206,7 +147,7 @@ static int set_groups(struct call *c)
 
 static int get_groups(const struct call *c)
 {
-	uint32_t n = c->cred.n_groups, room = arg(c, 0);
+	uint32_t n = c->cred.n_groups, room = call_arg(c, 0);
 	if (room == 0)
 		return (int)n;
 	if (room < n)
@@ -216,170 +157,29 @@ static int get_groups(const struct call *c)
 	return (int)n;
 }
 
-/* --- chown and its kin --- */
-
-static int open_proc(const struct call *c, const char *what)
-{
-	char path[64];
-	(void)snprintf(path, sizeof(path), "%u/%s", c->n->pid, what);
-	return openat(c->s->proc, path, O_PATH | O_CLOEXEC);
-}
-
-static int open_fd(const struct call *c, int fd)
-{
-	char what[32];
-	if (fd < 0 && fd != AT_FDCWD)
-		return -1;
-	(void)snprintf(what, sizeof(what), "fd/%d", fd);
-	return open_proc(c, fd == AT_FDCWD ? "cwd" : what);
-}
-
-static int open_at(int dir, const char *path, uint64_t flags, uint64_t resolve)
-{
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags, .resolve = resolve};
-	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
-}
-
-/* The file that the caller means, as O_PATH. Our root is the sandbox's; a caller that has changed
- * its own has what it calls "/" in there. */
-static int open_target(const struct call *c, int dirfd, const char *path, bool follow)
-{
-	uint64_t flags = follow ? 0 : O_NOFOLLOW;
-	static const char self[] = "/proc/self/";
-	if (str_has_prefix(path, self)) {
-		AUTO_FD int process = open_proc(c, "");
-		return process < 0 ? -1 : open_at(process, path + sizeof(self) - 1, flags, 0);
-	}
-	if (path[0] != '/') {
-		AUTO_FD int dir = open_fd(c, dirfd);
-		return dir < 0 ? -1 : open_at(dir, path, flags, RESOLVE_NO_MAGICLINKS);
-	}
-	AUTO_FD int root = open_proc(c, "root");
-	return root < 0 ? -1 : open_at(root, path, flags, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT);
-}
-
-/* What kind of file it is decides where its owner is kept. */
-static int record(const struct call *c, int fd, const struct stat *st, uint32_t uid, uint32_t gid)
-{
-	char own[64], where[PATH_MAX];
-	(void)snprintf(own, sizeof(own), "self/fd/%d", fd);
-	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) {
-		AUTO_FD int file = openat(c->s->proc, own, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		return file < 0 ? -1 : owner_say(file, uid, gid);
-	}
-	ssize_t n = readlinkat(c->s->proc, own, where, sizeof(where) - 1);
-	if (n <= 0 || where[0] != '/')
-		return 0; /* a pipe, a socket */
-	where[n] = '\0';
-	char *name = strrchr(where, '/');
-	*name++ = '\0';
-	AUTO_FD int dir = open(*where ? where : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat now;
-	if (dir < 0 || fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
-		now.st_ino != st->st_ino || now.st_dev != st->st_dev)
-		return 0; /* it has no name any more */
-	return owner_say_at(dir, name, uid, gid);
-}
-
-static int stat_owner(const struct call *c, int fd, struct stat *st)
-{
-	char own[64];
-	if (fstat(fd, st) < 0)
-		return -errno;
-	/* what nobody has said anything about may have been made by who asks */
-	st->st_uid = c->cred.uid[1];
-	st->st_gid = c->cred.gid[1];
-	if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
-		return 0;
-	(void)snprintf(own, sizeof(own), "self/fd/%d", fd);
-	AUTO_FD int file = openat(c->s->proc, own, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	return file >= 0 && owner_is_said(file) && owner_stat(file, st) < 0 ? -errno : 0;
-}
-
-static bool has_group(const struct cred *cred, uint32_t gid)
-{
-	if (gid == cred->gid[1])
-		return true;
-	for (uint32_t i = 0; i < cred->n_groups; i++)
-		if (cred->groups[i] == gid)
-			return true;
-	return false;
-}
-
-static int change_owner(const struct call *c, int fd, uint32_t uid, uint32_t gid)
-{
-	struct stat st;
-	int r = stat_owner(c, fd, &st);
-	if (r < 0)
-		return r;
-	bool own = st.st_uid == c->cred.uid[1];
-	if (!is_root(c) && (!own || (uid != SAME && uid != st.st_uid) ||
-				   (gid != SAME && gid != st.st_gid && !has_group(&c->cred, gid))))
-		return -EPERM;
-	/* by number, as far as the kernel knows them: what chown(2) does besides comes with it */
-	if (fchownat(fd, "", uid == SAME ? SAME : 0, gid == SAME ? SAME : 0, AT_EMPTY_PATH) < 0)
-		return -errno;
-	/* file systems without such attributes are in no layer */
-	return record(c, fd, &st, uid, gid) < 0 && errno != EOPNOTSUPP && errno != EPERM ? -errno
-	                                                                                 : 0;
-}
-
-static int chown_path(
-	const struct call *c, int dirfd, uint64_t path_at, const uint32_t owner[2], int flags)
-{
-	char path[PATH_MAX];
-	int r = read_path(c, path_at, path);
-	if (r < 0)
-		return r;
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	if (!*path && !(flags & AT_EMPTY_PATH))
-		return -ENOENT;
-	errno = EBADF;
-	AUTO_FD int fd = *path ? open_target(c, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW))
-	                       : open_fd(c, dirfd);
-	if (fd < 0)
-		return !*path && errno == ENOENT ? -EBADF : -errno;
-	return still_there(c) ? change_owner(c, fd, owner[0], owner[1]) : -EINTR;
-}
-
-static int chown_fd(const struct call *c)
-{
-	errno = EBADF;
-	AUTO_FD int fd = open_fd(c, (int)arg(c, 0) == AT_FDCWD ? -1 : (int)arg(c, 0));
-	if (fd < 0)
-		return -EBADF;
-	return still_there(c) ? change_owner(c, fd, arg(c, 1), arg(c, 2)) : -EINTR;
-}
-
-static int chown_named(struct call *c, int flags)
-{
-	const uint32_t owner[2] = {arg(c, 1), arg(c, 2)};
-	return chown_path(c, AT_FDCWD, c->n->data.args[0], owner, flags);
-}
-
 /* --- the calls --- */
 
 #ifdef SYS_chown
 static int call_chown(struct call *c)
 {
-	return chown_named(c, 0);
+	return call_chown_named(c, 0);
 }
 static int call_lchown(struct call *c)
 {
-	return chown_named(c, AT_SYMLINK_NOFOLLOW);
+	return call_chown_named(c, AT_SYMLINK_NOFOLLOW);
 }
 #endif
 
 static int call_fchown(struct call *c)
 {
-	return chown_fd(c);
+	return call_chown_fd(c);
 }
 
 static int call_fchownat(struct call *c)
 {
-	const uint32_t owner[2] = {arg(c, 2), arg(c, 3)};
-	return chown_path(c, (int)arg(c, 0), c->n->data.args[1], owner, (int)arg(c, 4));
+	const uint32_t owner[2] = {call_arg(c, 2), call_arg(c, 3)};
+	return call_chown_path(
+		c, (int)call_arg(c, 0), c->n->data.args[1], owner, (int)call_arg(c, 4));
 }
 
 static int call_setuid(struct call *c)
