@@ -171,3 +171,28 @@ static inline const char *image_upper(struct image *im, const char *path, char *
 		free(list);
 	return buf;
 }
+
+/* One image for each test: CASE() makes and removes it. */
+static struct image im __attribute__((unused));
+
+static inline int set_up(void **state)
+{
+	(void)state;
+	image_init(&im);
+	return 0;
+}
+
+static inline int tear_down(void **state)
+{
+	(void)state;
+	image_done(&im);
+	return 0;
+}
+
+static inline void assert_prints(const char *script, const char *expected)
+{
+	assert_int_equal(image_run(&im, script), 0);
+	assert_string_equal(im.out, expected);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

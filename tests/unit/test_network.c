@@ -9,22 +9,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-static struct image im;
-
-static int set_up(void **state)
-{
-	(void)state;
-	image_init(&im);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	image_done(&im);
-	return 0;
-}
-
 static struct network *start(void)
 {
 	struct network *n;
@@ -115,8 +99,6 @@ static void a_private_network_must_be_given(void **state)
 	im.spec.network = RUN_NETWORK_PRIVATE;
 	assert_int_equal(sandbox_start(&im.spec, NULL, NULL, &s, NULL, &im.err), ERR_INVALID);
 }
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

@@ -87,7 +87,6 @@ static void a_user_is_root_inside_with_its_ranges(void **state)
 static void a_user_runs_sandboxes(void **state)
 {
 	(void)state;
-	static struct image im;
 	if (was_root)
 		skip_because("the tests run as root");
 	image_init(&im);
