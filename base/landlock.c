@@ -50,11 +50,35 @@ static uint64_t known_fs(long version)
 	return set;
 }
 
-int landlock_confine(int dir, unsigned powers, struct err *err)
+/* 0: not in this kernel, switched off, or kept from us by the filter of a container */
+static long known_version(void)
 {
 	long version =
 		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	/* not in this kernel, switched off, or kept from us by the filter of a container */
+	return version < 0 ? 0 : version;
+}
+
+bool landlock_scopes_signals(void)
+{
+	return known_version() >= 6;
+}
+
+int landlock_scope_signals(struct err *err)
+{
+	const struct ruleset r = {.scoped = SCOPE_SIGNALS};
+	if (!landlock_scopes_signals())
+		return err_set(err, ERR_UNSUPPORTED,
+			"this kernel has no Landlock that keeps processes from signalling others "
+			"(Linux 6.12)");
+	AUTO_FD int set = (int)syscall(SYS_landlock_create_ruleset, &r, sizeof(r), 0);
+	if (set < 0 || syscall(SYS_landlock_restrict_self, set, 0) < 0)
+		return err_sys(err, "cannot confine the process (Landlock)");
+	return 0;
+}
+
+int landlock_confine(int dir, unsigned powers, struct err *err)
+{
+	long version = known_version();
 	if (version < 1 || (version < 2 && powers & LANDLOCK_WRITE))
 		return 0;
 	const struct ruleset r = {.fs = known_fs(version),

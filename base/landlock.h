@@ -4,6 +4,7 @@
  * they open by name, for good and whoever they are. Descriptors that are open stay what they are.
  */
 #pragma once
+#include <stdbool.h>
 
 struct err;
 
@@ -21,3 +22,9 @@ enum landlock_powers {
  * renames from one directory to another whatever is allowed, so there WRITE leaves all as it was.
  */
 int landlock_confine(int dir, unsigned powers, struct err *err) __attribute__((warn_unused_result));
+
+/* No process outside is signalled, or traced (which is also how /proc leads to its files), by
+ * this one and its children; files are as before. For who relies on it: ERR_UNSUPPORTED before
+ * Linux 6.12. The caller has CAP_SYS_ADMIN or no_new_privs. */
+int landlock_scope_signals(struct err *err) __attribute__((warn_unused_result));
+bool landlock_scopes_signals(void); /* would it work? */

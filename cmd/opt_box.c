@@ -99,6 +99,7 @@ static int apply_network(const char *text, struct run_spec *spec, struct err *er
 		const char *name;
 		enum run_network network;
 	} known[] = {
+		{"", RUN_NETWORK_PRIVATE}, /* as buildah */
 		{"private", RUN_NETWORK_PRIVATE},
 		{"default", RUN_NETWORK_PRIVATE},
 		{"bridge", RUN_NETWORK_PRIVATE},

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/landlock.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
@@ -77,6 +79,31 @@ static int apply_namespace(
 	return *ret_fd < 0 ? err_sys(err, "option '--%s': cannot open '%s'", option, path) : 0;
 }
 
+/* Ours by its path is what 'host' means. */
+static bool is_own_pids(int fd)
+{
+	struct stat st, own;
+	return fstat(fd, &st) == 0 && stat("/proc/self/ns/pid", &own) == 0 &&
+	       st.st_dev == own.st_dev && st.st_ino == own.st_ino;
+}
+
+static int apply_pid(const char *v, struct run_spec *spec, struct err *err)
+{
+	if (apply_namespace("pid", v, &spec->host_pid, &spec->pid_fd, err) < 0)
+		return err->code;
+	if (spec->pid_fd >= 0 && is_own_pids(spec->pid_fd)) {
+		mem_close_p(&spec->pid_fd);
+		spec->pid_fd = -1;
+		spec->host_pid = true;
+	}
+	if (run_spec_shares_pids(spec) && !spec->chroot && !landlock_scopes_signals())
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--pid': '%s' is not supported: only Landlock of Linux 6.12 would "
+			"keep a command from the processes that it sees; leave it out",
+			v);
+	return 0;
+}
+
 int space_args_apply(const struct space_args *a, struct run_spec *spec, struct err *err)
 {
 	int r = apply_isolation(a->isolation, spec, err);
@@ -87,13 +114,10 @@ int space_args_apply(const struct space_args *a, struct run_spec *spec, struct e
 	if (r == 0)
 		r = apply_namespace(
 			"cgroupns", a->cgroupns, &spec->host_cgroupns, &spec->cgroupns_fd, err);
+	if (r == 0)
+		r = apply_pid(a->pid, spec, err);
 	if (r < 0)
 		return r;
-	if (!is_private(a->pid))
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--pid': '%s' is not supported: what a step starts ends with its "
-			"process namespace; known is 'private'",
-			a->pid);
 	if (a->userns && *a->userns && !streq(a->userns, "host"))
 		return err_set(err, ERR_UNSUPPORTED,
 			"option '--userns': '%s' is not supported: " NO_USERNS " ('host')",

@@ -68,45 +68,7 @@ int chroot_check(const struct run_spec *s, struct err *err)
 	return 0;
 }
 
-/* --- the end of all that it started --- */
-
-static bool is_child(const char *pid)
-{
-	char path[64];
-	AUTO_FREE char *text = NULL;
-	struct err ignored = ERR_INIT;
-	size_t n;
-	(void)snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
-	if (fs_read_file(AT_FDCWD, path, 64 * KIB, &text, &n, &ignored) < 0)
-		return false;
-	/* proc_pid_stat(5): after the command's ')' come state and parent */
-	const char *s = strrchr(text, ')');
-	return s && strlen(s) > 4 && strtol(s + 4, NULL, 10) == getpid();
-}
-
-static void kill_children(void)
-{
-	DIR *dir = opendir("/proc");
-	const struct dirent *d;
-	while (dir && (d = readdir(dir)))
-		if (isdigit((unsigned char)d->d_name[0]) && is_child(d->d_name))
-			(void)kill((pid_t)strtol(d->d_name, NULL, 10), SIGKILL);
-	if (dir)
-		closedir(dir);
-}
-
-/* Children of the killed become ours, until there are none. */
-static void kill_all(void)
-{
-	for (;;) {
-		kill_children();
-		pid_t pid = waitpid(-1, NULL, 0);
-		if (pid < 0 && errno == ECHILD)
-			return;
-	}
-}
-
-static _Noreturn void watch(pid_t workload)
+static _Noreturn void watch(pid_t workload, int proc)
 {
 	sigset_t all;
 	sigfillset(&all);
@@ -116,8 +78,8 @@ static _Noreturn void watch(pid_t workload)
 		pid_t pid;
 		if (sigwaitinfo(&all, &info) < 0)
 			continue;
-		if (info.si_signo == CHROOT_END) {
-			kill_all();
+		if (info.si_signo == ADOPT_END) {
+			adopt_kill_all(proc);
 			_exit(128 + SIGKILL);
 		}
 		if (info.si_signo != SIGCHLD) {
@@ -127,7 +89,7 @@ static _Noreturn void watch(pid_t workload)
 		while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
 			if (pid != workload)
 				continue;
-			kill_all();
+			adopt_kill_all(proc);
 			_exit(proc_status(how));
 		}
 	}
@@ -152,10 +114,9 @@ static int prepare(struct box *b, struct err *err)
 	int r = init_protect(err);
 	if (r < 0)
 		return r;
-	/* its descendants too are to end when the caller does: so not by SIGKILL */
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
-		prctl(PR_SET_PDEATHSIG, CHROOT_END, 0, 0, 0) < 0)
-		return err_sys(err, "cannot tie the workload to its caller");
+	r = adopt_begin(err);
+	if (r < 0)
+		return r;
 	if (poll(&p, 1, 0) < 0 || p.revents & POLLHUP)
 		_exit(FAILED);
 	r = cgroup_join(b->cgroup, err);
@@ -201,5 +162,5 @@ _Noreturn void chroot_main(struct box *b)
 	}
 	if (proc_close_fds(0, ~0U) < 0)
 		_exit(FAILED);
-	watch(pid);
+	watch(pid, open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The last steps of the workload before it is itself. */
 #include "base/err.h"
+#include "base/landlock.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "run/caps.h"
@@ -63,6 +64,10 @@ static int drop_power(const struct box *b, struct err *err)
 	int r = rlimits_apply(s->rlimits, s->n_rlimits, err);
 	if (r < 0)
 		return r;
+	/* it sees processes that are not of the box, and may be their user: it ends none of them,
+	 * our init least of all, and does not reach the files that they have */
+	if (run_spec_shares_pids(s) && landlock_scope_signals(err) < 0)
+		return err->code;
 	/* keyrings have no namespace: at least a session keyring of its own */
 	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	r = caps_bound(b->caps, err);

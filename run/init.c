@@ -76,8 +76,12 @@ static int prepare_process(const struct box *b, struct err *err)
 {
 	/* When the caller dies, we die, and with PID 1 everything. It may be dead already: then
 	 * nobody holds the other end. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+	if (run_spec_shares_pids(b->spec)) {
+		if (adopt_begin(err) < 0)
+			return err->code;
+	} else if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) {
 		return err_sys(err, "cannot tie the sandbox to its caller");
+	}
 	struct pollfd p = {.fd = b->report, .events = 0};
 	if (poll(&p, 1, 0) < 0 || p.revents & POLLHUP)
 		_exit(FAILED);
@@ -200,19 +204,37 @@ static int next_signal(const sigset_t *set, struct ids *ids, int signals, siginf
 	return sigwaitinfo(set, ret);
 }
 
-/* Until the workload ends. Everything else in the namespace is killed by the kernel when we exit.
- * status: the workload's /proc/PID/status if it is a PID 1 itself, else -1 */
-static _Noreturn void reap(pid_t workload, int status, struct ids *ids, int signals)
+/* What init needs while the workload runs: its descriptors end up as 0, 1, ... */
+struct watch {
+	int status; /* /proc/PID/status of a workload that is a PID 1, or -1 */
+	int proc; /* where no pid namespace ends the rest: a /proc that shows us; else -1 */
+	int signals; /* -1: nobody asks us anything */
+	struct ids *ids;
+	int sock; /* where the workload's listener comes from */
+};
+
+/* Everything else in a pid namespace of ours is killed by the kernel. */
+static _Noreturn void finish(const struct watch *w, int status)
+{
+	if (w->proc >= 0)
+		adopt_kill_all(w->proc);
+	_exit(status);
+}
+
+/* Until the workload ends. */
+static _Noreturn void reap(pid_t workload, const struct watch *w)
 {
 	int killed_for = 0;
 	sigset_t all;
 	sigfillset(&all);
 	for (;;) {
 		siginfo_t info;
-		if (next_signal(&all, ids, signals, &info) < 0)
+		if (next_signal(&all, w->ids, w->signals, &info) < 0)
 			continue;
+		if (info.si_signo == ADOPT_END && w->proc >= 0)
+			finish(w, 128 + SIGKILL);
 		if (info.si_signo != SIGCHLD) {
-			bool dropped = would_be_dropped(status, info.si_signo);
+			bool dropped = would_be_dropped(w->status, info.si_signo);
 			if (dropped)
 				killed_for = info.si_signo;
 			(void)kill(workload, dropped ? SIGKILL : info.si_signo);
@@ -222,8 +244,8 @@ static _Noreturn void reap(pid_t workload, int status, struct ids *ids, int sign
 		pid_t pid;
 		while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
 			if (pid == workload)
-				_exit(WIFSIGNALED(how) && killed_for ? 128 + killed_for
-								     : proc_status(how));
+				finish(w, WIFSIGNALED(how) && killed_for ? 128 + killed_for
+									 : proc_status(how));
 	}
 }
 
@@ -293,25 +315,27 @@ static pid_t start_beside_init(struct box *b, struct err *err)
 	return pid;
 }
 
-/* What init needs while the workload runs: its descriptors end up as 0, 1, ... */
-struct watch {
-	int status; /* of a workload that is a PID 1, or -1 */
-	int signals; /* -1: nobody asks us anything */
-	struct ids *ids;
-	int sock; /* where the workload's listener comes from */
-};
+/* A /proc for ourselves, while a full one is visible: it shows the pid namespace that we are in.
+ * Who is root of a user namespace alone may mount none of this machine's processes: then the one
+ * that is there shows the same. */
+static int own_proc(const struct box *b, int *ret_fd, struct err *err)
+{
+	int fd = mount_new("proc", NULL, 0);
+	if (fd < 0 && errno == EPERM && b->spec->host_pid)
+		fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*ret_fd = fd;
+	return fd < 0 ? err_sys(err, "cannot mount a /proc of our own") : 0;
+}
 
-/* The calls of a workload whose user namespace knows one user are ours to answer. /proc is mounted
- * for it while a full one is visible, and shows the pid namespace that we are in. */
+/* The calls of a workload whose user namespace knows one user are ours to answer. */
 static int prepare_ids(struct box *b, struct watch *w, struct err *err)
 {
-	int socks[2];
+	int socks[2], proc = -1;
 	sigset_t all;
 	if (!b->one_user)
 		return 0;
-	int proc = mount_new("proc", NULL, 0);
-	if (proc < 0)
-		return err_sys(err, "cannot mount a /proc of our own");
+	if (own_proc(b, &proc, err) < 0)
+		return err->code;
 	sigfillset(&all);
 	w->signals = signalfd(-1, &all, SFD_CLOEXEC);
 	if (w->signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
@@ -326,9 +350,11 @@ static int prepare_ids(struct box *b, struct watch *w, struct err *err)
  * tells the caller that the workload runs. */
 static void close_all_but(struct watch *w)
 {
-	int keep[4], n = 0;
+	int keep[5], n = 0;
 	if (w->status >= 0)
 		keep[n++] = w->status;
+	if (w->proc >= 0)
+		keep[n++] = w->proc;
 	if (w->ids) {
 		keep[n++] = w->signals;
 		ids_keep(w->ids, keep + n);
@@ -341,6 +367,7 @@ static void close_all_but(struct watch *w)
 		_exit(FAILED);
 	int at = 0;
 	w->status = w->status >= 0 ? at++ : -1;
+	w->proc = w->proc >= 0 ? at++ : -1;
 	w->signals = w->ids ? at++ : -1;
 	if (w->ids)
 		ids_moved(w->ids, at, at + 1);
@@ -349,11 +376,12 @@ static void close_all_but(struct watch *w)
 _Noreturn void init_main(struct box *b)
 {
 	struct err err = ERR_INIT;
-	struct watch w = {.status = -1, .signals = -1, .sock = -1};
+	struct watch w = {.status = -1, .proc = -1, .signals = -1, .sock = -1};
+	bool shared = run_spec_shares_pids(b->spec);
 	pid_t pid = -1;
-	if (prepare_ids(b, &w, &err) == 0)
-		pid = b->spec->as_pid1 ? start_as_pid1(b, &w.status, &err)
-		                       : start_beside_init(b, &err);
+	if (prepare_ids(b, &w, &err) == 0 && (!shared || own_proc(b, &w.proc, &err) == 0))
+		pid = b->spec->as_pid1 && !shared ? start_as_pid1(b, &w.status, &err)
+		                                  : start_beside_init(b, &err);
 	if (pid < 0) {
 		(void)report_error(b->report, &err);
 		_exit(FAILED);
@@ -365,5 +393,5 @@ _Noreturn void init_main(struct box *b)
 			w.ids = NULL;
 	}
 	close_all_but(&w);
-	reap(pid, w.status, w.ids, w.signals);
+	reap(pid, &w);
 }

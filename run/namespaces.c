@@ -5,6 +5,7 @@
 #include "run/sandbox_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <net/if.h>
 #include <signal.h>
@@ -44,18 +45,33 @@ static pid_t clone_with(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 	return pid;
 }
 
+/* One joins a pid namespace by being born in it: ours are for the next children only. */
+static int enter_pids(int fd, int *ret_own, struct err *err)
+{
+	AUTO_FD int own = open("/proc/self/ns/pid_for_children", O_RDONLY | O_CLOEXEC);
+	if (own < 0 || setns(fd, CLONE_NEWPID) < 0)
+		return err_sys(err, "cannot join the pid namespace that was named");
+	*ret_own = take_fd(&own);
+	return 0;
+}
+
 pid_t namespaces_clone(const struct run_spec *spec, int cgroup_fd, bool *ret_in_cgroup,
 	int *ret_pidfd, struct err *err)
 {
 	/* The cgroup namespace is left for later: its root is the cgroup that one is in when it is
 	 * made. */
-	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID;
+	uint64_t flags = CLONE_NEWNS;
+	if (!run_spec_shares_pids(spec))
+		flags |= CLONE_NEWPID;
 	if (!spec->host_ipc && spec->ipc_fd < 0)
 		flags |= CLONE_NEWIPC;
 	if (!spec->host_uts && spec->uts_fd < 0)
 		flags |= CLONE_NEWUTS;
 	if (spec->network == RUN_NETWORK_NONE)
 		flags |= CLONE_NEWNET;
+	AUTO_FD int own = -1;
+	if (spec->pid_fd >= 0 && enter_pids(spec->pid_fd, &own, err) < 0)
+		return err->code;
 	*ret_in_cgroup = cgroup_fd >= 0;
 	pid_t pid = clone_with(flags, cgroup_fd, ret_pidfd);
 	if (pid < 0 && cgroup_fd >= 0 && errno != EAGAIN && errno != ENOMEM) {
@@ -63,8 +79,10 @@ pid_t namespaces_clone(const struct run_spec *spec, int cgroup_fd, bool *ret_in_
 		pid = clone_with(flags, -1, ret_pidfd);
 	}
 	if (pid < 0)
-		return err_sys(err, "cannot create the sandbox's namespaces");
-	return pid;
+		(void)err_sys(err, "cannot create the sandbox's namespaces");
+	if (pid != 0 && own >= 0)
+		(void)setns(own, CLONE_NEWPID); /* always allowed: it was ours */
+	return pid < 0 ? (pid_t)err->code : pid;
 }
 
 /* A new net namespace has a loopback interface, but it is down. */

@@ -44,6 +44,7 @@ struct sandbox {
 	uint64_t memory_limit;
 	struct report_user user;
 	bool chroot;
+	bool adopts; /* no pid namespace of its own: adopt.c */
 	struct chroot_files *files; /* of a chroot */
 	struct kept_stub *stubs;
 	size_t n_stubs;
@@ -57,6 +58,7 @@ static struct sandbox *sandbox_new(const struct run_spec *spec)
 	s->pidfd = s->root = s->upper = -1;
 	s->memory_limit = spec->limits.memory;
 	s->chroot = spec->chroot;
+	s->adopts = spec->chroot || run_spec_shares_pids(spec);
 	return s;
 }
 
@@ -309,6 +311,8 @@ int sandbox_start(const struct run_spec *spec, struct network *net,
 	if (spec->chroot) {
 		in_chroot.network = RUN_NETWORK_HOST; /* there is no other */
 		in_chroot.host_uts = true;
+		in_chroot.host_pid = false; /* it is, and is kept from it in its own way */
+		in_chroot.pid_fd = -1;
 		in_chroot.no_new_privs = true;
 		spec = &in_chroot;
 	}
@@ -368,9 +372,10 @@ void sandbox_signal(struct sandbox *s, int sig)
 
 void sandbox_kill(struct sandbox *s)
 {
-	/* the kernel kills the rest of the pid namespace with its init; of a chroot, init has to */
+	/* the kernel kills the rest of a pid namespace with its init; where there is none, init has
+	 * to */
 	if (s->pid > 0)
-		(void)kill(s->pid, s->chroot ? CHROOT_END : SIGKILL);
+		(void)kill(s->pid, s->adopts ? ADOPT_END : SIGKILL);
 }
 
 static uint64_t in_us(const struct timeval *t)

@@ -11,6 +11,7 @@
  *	shm.c          the file system of /dev/shm
  *	etc_files.c    /etc/hosts and /etc/resolv.conf
  *	target.c       finds or makes the mount points inside the image
+ *	adopt.c        the end of all processes, where no pid namespace ends them
  *	chroot.c       instead of all these, where there are no namespaces; chroot_files.c
  *	exec.c         the workload: user, capabilities, filter, execve
  *	ids.c          users for a user namespace that knows one
@@ -152,8 +153,14 @@ int rootfs_pivot(const struct box *b, struct err *err) __attribute__((warn_unuse
 /* Changes to the working directory, which is made when missing. */
 int rootfs_chdir(const struct box *b, struct err *err) __attribute__((warn_unused_result));
 
+/* --- adopt.c: init of a workload that has no pid namespace of its own --- */
+#define ADOPT_END SIGRTMAX /* to init: end all of it */
+/* From here on orphans are ours, and ADOPT_END comes when the caller dies. */
+int adopt_begin(struct err *err) __attribute__((warn_unused_result));
+/* proc: a /proc that shows the pid namespace that we are in. */
+void adopt_kill_all(int proc);
+
 /* --- chroot.c: in place of init.c and mounts.c, where there are no namespaces --- */
-#define CHROOT_END SIGRTMAX /* to its init: end all of it */
 /* What is left of these capabilities. */
 uint64_t chroot_caps(uint64_t caps);
 /* ERR_UNSUPPORTED: it asks for something that takes a namespace or a mount. */

@@ -11,7 +11,7 @@ void run_spec_init(struct run_spec *s)
 	memset(s, 0, sizeof(*s));
 	s->root.upper = s->root.work = -1;
 	s->in = s->out = s->errfd = -1;
-	s->uts_fd = s->ipc_fd = s->cgroupns_fd = s->net_fd = -1;
+	s->uts_fd = s->ipc_fd = s->cgroupns_fd = s->pid_fd = s->net_fd = -1;
 	s->network = RUN_NETWORK_NONE;
 }
 
@@ -21,6 +21,11 @@ bool run_spec_needs_gateway(const struct run_spec *s)
 		if (str_has_suffix(*host, ":" RUN_HOST_GATEWAY))
 			return true;
 	return false;
+}
+
+bool run_spec_shares_pids(const struct run_spec *s)
+{
+	return s->host_pid || s->pid_fd >= 0;
 }
 
 void run_spec_done(struct run_spec *s)
@@ -50,6 +55,7 @@ void run_spec_done(struct run_spec *s)
 	mem_close_p(&s->uts_fd);
 	mem_close_p(&s->ipc_fd);
 	mem_close_p(&s->cgroupns_fd);
+	mem_close_p(&s->pid_fd);
 	mem_close_p(&s->net_fd);
 	run_spec_init(s);
 }

@@ -58,9 +58,9 @@ struct run_spec {
 	struct strv groups; /* more of them, names or numbers */
 	char *hostname; /* NULL: "mica" */
 	bool host_uts; /* the host name is the host's; hostname is not used */
-	bool host_ipc, host_cgroupns; /* these namespaces are the host's */
-	int uts_fd, ipc_fd, cgroupns_fd, net_fd; /* to be joined, owned; -1: none. net_fd goes with
-	                                            RUN_NETWORK_HOST */
+	bool host_ipc, host_cgroupns, host_pid; /* these namespaces are the host's */
+	int uts_fd, ipc_fd, cgroupns_fd, pid_fd, net_fd; /* to be joined, owned; -1: none. net_fd
+	                                                    goes with RUN_NETWORK_HOST */
 	struct snapshot root; /* mounted inside the sandbox's mount namespace */
 	struct run_mount *mounts;
 	size_t n_mounts;
@@ -90,4 +90,6 @@ struct run_spec {
 void run_spec_init(struct run_spec *s);
 /* Has it a line of /etc/hosts with RUN_HOST_GATEWAY? */
 bool run_spec_needs_gateway(const struct run_spec *s);
+/* Is it to have no pid namespace of its own? */
+bool run_spec_shares_pids(const struct run_spec *s);
 void run_spec_done(struct run_spec *s); /* frees what is owned; does not close descriptors */

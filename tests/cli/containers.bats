@@ -618,8 +618,8 @@ c" ]
 
 @test "options of buildah that have no place here are refused or without effect" {
 	mica from --isolation chroot --name c scratch
-	run --separate-stderr mica from --pid host scratch
-	assert_error "'--pid': 'host' is not supported"
+	run --separate-stderr mica from --pid other scratch
+	assert_error "'--pid': 'other' is not one of"
 	run --separate-stderr mica from --userns-uid-map 0:1:1 scratch
 	assert_error "'--userns-uid-map'"
 	run --separate-stderr mica from --isolation other scratch

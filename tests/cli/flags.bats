@@ -339,7 +339,7 @@ b" ]
 	build --isolation=oci --ipc=private --pid=private --uts=private --cgroupns=private --userns=host --skip-unused-stages=true
 	BUILDAH_ISOLATION=rootless build
 	refused "option '--isolation': 'x' is not one of" --isolation=x
-	refused "option '--pid': 'host' is not supported: what a step starts" --pid=host
+	refused "option '--pid': cannot open '/nowhere': no such file" --pid=/nowhere
 	refused "option '--ipc': 'container:x' is not one of" --ipc=container:x
 	refused "option '--uts': cannot open '/nowhere': no such file" --uts=/nowhere
 	refused "option '--network': cannot open '/nowhere': no such file" --network=ns:/nowhere
