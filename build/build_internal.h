@@ -41,7 +41,7 @@ struct build {
 	struct unmatched { /* a pattern that matches nothing in a directory that is there */
 		struct source_inst at;
 		struct pos pos;
-		char *source, *top;
+		char *source, *top, *why;
 		struct filetree *tree;
 	} * unmatched;
 	size_t n_unmatched;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "build/build_internal.h"
+#include "build/hidden.h"
 #include "build/selection.h"
 #include "build/similar.h"
 
@@ -51,14 +52,21 @@ static bool climbs_out(const char *source)
 
 /* Whether it was enough is known when all instructions are. */
 static void remember(struct build *b, const struct eval *e, const char *source, const char *top,
-	struct filetree *t, struct pos pos)
+	const char *why, struct filetree *t, struct pos pos)
 {
 	b->unmatched = xreallocarray(b->unmatched, b->n_unmatched + 1, sizeof(*b->unmatched));
 	b->unmatched[b->n_unmatched++] = (struct unmatched){.at = e->at,
 		.pos = pos,
 		.source = xstrdup(source),
 		.top = path_clean_rel(top),
+		.why = xstrdup(why),
 		.tree = t};
+}
+
+/* Who set the rules of the context that s copies from; NULL: nobody is known. */
+static const char *rules_of(const struct build *b, const struct step *s)
+{
+	return s->context == NO_CONTEXT ? b->ignore_name : b->contexts[s->context].ignore_name;
 }
 
 static int not_there(struct eval *e, const struct step *s, struct filetree *t, const char *source,
@@ -67,21 +75,17 @@ static int not_there(struct eval *e, const struct step *s, struct filetree *t, c
 	struct build *b = e->b;
 	const struct context *named = s->context == NO_CONTEXT ? NULL : &b->contexts[s->context];
 	const char *context_name = named ? named->location : b->context_name;
-	const char *ignore_name = named ? named->ignore_name : b->ignore_name;
-	unsigned line;
-	bool hidden = filetree_hidden_by(t, source, &line);
+	AUTO_FREE char *hidden = hidden_path(t, source, rules_of(b, s));
 	if (hidden && b->o->call == BUILD_CALL_CHECK) {
 		lint_source_ignored(e, source, pos);
 		return 0;
 	}
 	if (hidden)
-		return eval_error(e, pos, err, ERR_NOT_FOUND,
-			"%s: '%s' is excluded from the context by %s:%u", e->at.inst->name, source,
-			ignore_name ? ignore_name : "the ignore rules", line);
-	AUTO_FREE char *similar = similar_path(t, source);
+		return eval_error(e, pos, err, ERR_NOT_FOUND, "%s: %s", e->at.inst->name, hidden);
+	AUTO_FREE char *similar = similar_path(t, source), *left = hidden_left(t);
 	return eval_error(e, pos, err, ERR_NOT_FOUND,
-		"%s: no file '%s' in the context %s (it has %zu file%s)%s%s%s%s", e->at.inst->name,
-		source, context_name, filetree_count(t), filetree_count(t) == 1 ? "" : "s",
+		"%s: no file '%s' in the context %s (it has %s)%s%s%s%s", e->at.inst->name, source,
+		context_name, left,
 		climbs_out(source) ? "; nothing outside of it can be copied" : "",
 		similar ? ", did you mean '" : "", similar ? similar : "", similar ? "'?" : "");
 }
@@ -114,9 +118,13 @@ int copy_source_check(
 		if (!s->parents && filetree_lookup(t, top, true, &found, &why) < 0)
 			return eval_error(e, pos, err, why.code, "%s", why.msg);
 		if (s->parents || found) {
-			lint_source_nothing(e, source, pos);
+			AUTO_FREE char *hidden = hidden_matches(t, s, source, rules_of(b, s)),
+				       *left = hidden_left(t);
+			AUTO_FREE char *there = xasprintf(
+				"it has %s%s%s", left, hidden ? "; " : "", hidden ? hidden : "");
+			lint_source_nothing(e, source, there, pos);
 			if (!s->parents && *top)
-				remember(b, e, source, top, t, pos);
+				remember(b, e, source, top, there, t, pos);
 			return 0;
 		}
 		source = top;
@@ -181,8 +189,8 @@ int copy_sources_check(struct build *b, struct err *err)
 		if (!there)
 			return containerfile_error(u->at.file, u->pos, err, ERR_NOT_FOUND,
 				"%s: nothing in the context matches '%s', and nothing else is "
-				"taken from '%s'",
-				u->at.inst->name, u->source, u->top);
+				"taken from '%s' (%s)",
+				u->at.inst->name, u->source, u->top, u->why);
 	}
 	return 0;
 }
@@ -192,6 +200,7 @@ void copy_sources_done(struct build *b)
 	for (size_t i = 0; i < b->n_unmatched; i++) {
 		free(b->unmatched[i].source);
 		free(b->unmatched[i].top);
+		free(b->unmatched[i].why);
 	}
 	free(b->unmatched);
 }

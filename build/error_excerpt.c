@@ -87,6 +87,25 @@ static void add_excerpt(struct buf *b, const struct containerfile *f, struct pos
 		buf_addch(b, '~');
 }
 
+struct pos containerfile_find_key(
+	const struct containerfile *f, struct pos pos, const char *const *keys)
+{
+	size_t len;
+	const char *line = f->source ? find_line(f, pos.line, &len) : NULL;
+	if (!line || pos.column > len)
+		return pos;
+	const char *word = line + pos.column - 1, *end = line + len;
+	for (const char *p = word; p < end && *p != ' ' && *p != '\t'; p++)
+		for (size_t i = 0; p > word && (p[-1] == ',' || p[-1] == '=') && keys[i]; i++) {
+			size_t n = strlen(keys[i]);
+			if ((size_t)(end - p) > n && strncmp(p, keys[i], n) == 0) {
+				pos.column += (unsigned)(p + n - word);
+				return pos;
+			}
+		}
+	return pos;
+}
+
 int containerfile_error(const struct containerfile *f, struct pos pos, struct err *err, int code,
 	const char *fmt, ...)
 {

@@ -237,6 +237,7 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 		const struct stage_plan *base = &b->plans[st->base_stage];
 		image_config_copy(&p->config, &base->config);
 		map_copy(&p->env, &base->env);
+		p->user_at = base->user_at;
 		lint_inherit(p, base);
 		if (b->o->drop_labels)
 			map_done(&p->config.labels);
@@ -347,6 +348,7 @@ static void step_done(struct step *s)
 	}
 	free(s->remote);
 	strv_done(&s->sources);
+	free(s->source_pos);
 	for (size_t i = 0; i < s->n_inlines; i++)
 		inline_done(&s->inlines[i]);
 	free(s->inlines);

@@ -131,6 +131,10 @@ int inst_parse_trigger(const char *text, struct containerfile *ret, struct err *
  * Returns code. */
 int containerfile_error(const struct containerfile *f, struct pos pos, struct err *err, int code,
 	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Where in the word at pos, of one line, the value of one of the keys ("key=", the last is NULL)
+ * begins; pos when it has none. */
+struct pos containerfile_find_key(
+	const struct containerfile *f, struct pos pos, const char *const *keys);
 /* The raw value of a flag (the last one), NULL when not given ("" when given without a value);
  * *ret_pos may be NULL */
 const char *inst_flag(const struct inst *i, const char *name, struct pos *ret_pos);

@@ -248,6 +248,7 @@ static int inst_user(struct eval *e, struct err *err)
 	if (eval_word(e, e->at.inst->args.v[0], eval_arg_pos(e, 0), &user, err) < 0)
 		return err->code;
 	mem_replace(&e->p->config.user, take(user));
+	e->p->user_at = e->at;
 	eval_history(e, e->at.inst->text, true);
 	return 0;
 }

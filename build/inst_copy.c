@@ -117,6 +117,13 @@ static int add_inline(struct eval *e, struct step *s, const struct heredoc *h, s
 	return 0;
 }
 
+static void add_source(struct step *s, const char *word, struct pos pos)
+{
+	strv_add(&s->sources, word);
+	s->source_pos = xreallocarray(s->source_pos, s->sources.n, sizeof(*s->source_pos));
+	s->source_pos[s->sources.n - 1] = pos;
+}
+
 static int copy_url(
 	struct eval *e, struct step *s, const char *url, struct pos pos, struct err *err)
 {
@@ -124,7 +131,7 @@ static int copy_url(
 	struct err why = ERR_INIT;
 	if (eval_flag(e, "checksum", &checksum, err) < 0)
 		return err->code;
-	strv_add(&s->sources, url);
+	add_source(s, url, pos);
 	s->remote = xreallocarray(s->remote, s->sources.n, sizeof(*s->remote));
 	for (size_t i = s->n_remote; i < s->sources.n; i++)
 		s->remote[i] = NULL;
@@ -167,7 +174,7 @@ static int copy_sources(struct eval *e, struct step *s, struct err *err)
 		if (s->from == COPY_FROM_CONTEXT &&
 			copy_source_check(e, s, word, inst->arg_pos[i], err) < 0)
 			return err->code;
-		strv_add(&s->sources, word);
+		add_source(s, word, inst->arg_pos[i]);
 	}
 	return 0;
 }

@@ -6,11 +6,14 @@
 #include "base/path.h"
 #include "build/build_internal.h"
 #include "build/file_expand.h"
+#include "build/hidden.h"
 #include "build/similar.h"
 #include "build/step_words.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static const char *const mount_source_keys[] = {"source=", "src=", NULL};
 
 struct mount_words {
 	struct eval *e;
@@ -80,24 +83,22 @@ static int check_source(struct eval *e, const struct step_mount *m, struct err *
 	struct build *b = e->b;
 	struct err why = ERR_INIT;
 	struct node *node;
-	unsigned line;
 	if (!b->context)
-		return eval_error(e, m->pos, err, ERR_INVALID,
+		return eval_error(e, m->source_pos, err, ERR_INVALID,
 			"--mount: there is no build context to mount '%s' from", m->source);
 	if (filetree_lookup(b->context, m->source, true, &node, &why) < 0)
-		return eval_error(e, m->pos, err, why.code, "--mount: %s", why.msg);
+		return eval_error(e, m->source_pos, err, why.code, "--mount: %s", why.msg);
 	if (node)
 		return 0;
-	if (filetree_hidden_by(b->context, m->source, &line))
-		return eval_error(e, m->pos, err, ERR_NOT_FOUND,
-			"--mount: '%s' is excluded from the context by %s:%u", m->source,
-			b->ignore_name ? b->ignore_name : "the ignore rules", line);
+	AUTO_FREE char *hidden = hidden_path(b->context, m->source, b->ignore_name);
+	if (hidden)
+		return eval_error(e, m->source_pos, err, ERR_NOT_FOUND, "--mount: %s", hidden);
 	AUTO_FREE char *similar = similar_path(b->context, m->source);
-	return eval_error(e, m->pos, err, ERR_NOT_FOUND,
-		"--mount: no file '%s' in the context %s (it has %zu file%s)%s%s%s", m->source,
-		b->context_name, filetree_count(b->context),
-		filetree_count(b->context) == 1 ? "" : "s", similar ? ", did you mean '" : "",
-		similar ? similar : "", similar ? "'?" : "");
+	AUTO_FREE char *left = hidden_left(b->context);
+	return eval_error(e, m->source_pos, err, ERR_NOT_FOUND,
+		"--mount: no file '%s' in the context %s (it has %s)%s%s%s", m->source,
+		b->context_name, left, similar ? ", did you mean '" : "", similar ? similar : "",
+		similar ? "'?" : "");
 }
 
 /* target, resolved against the working directory */
@@ -239,7 +240,10 @@ int step_add_mount(
 	struct eval *e, struct step *s, const struct inst_flag *f, size_t number, struct err *err)
 {
 	struct err why = ERR_INIT;
-	struct step_mount m = {.pos = f->pos, .from_stage = NO_STAGE, .from_image = NO_STAGE};
+	struct step_mount m = {.pos = f->pos,
+		.source_pos = containerfile_find_key(e->at.file, f->pos, mount_source_keys),
+		.from_stage = NO_STAGE,
+		.from_image = NO_STAGE};
 	struct mount_words words = {.e = e, .pos = f->pos};
 	if (mount_parse(f->value ? f->value : "", expand, &words, &m.o, &why) < 0)
 		return eval_error(e, f->pos, err, why.code, "--mount: %s", why.msg);

@@ -148,6 +148,7 @@ int inst_run(struct eval *e, struct err *err)
 	const struct image_config *c = &e->p->config;
 	s->cwd = xstrdup(c->working_dir ? c->working_dir : "/");
 	s->user = xstrdup(c->user ? c->user : "");
+	s->user_at = e->p->user_at;
 	step_word_list(s, "command", &s->argv);
 	step_word_env(s, &s->env);
 	step_word(s, "directory", s->cwd);

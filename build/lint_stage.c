@@ -324,11 +324,12 @@ void lint_source_ignored(struct eval *e, const char *source, struct pos pos)
 			e->at.inst->kind == INST_ADD ? "Add" : "Copy", source);
 }
 
-void lint_source_nothing(struct eval *e, const char *source, struct pos pos)
+void lint_source_nothing(struct eval *e, const char *source, const char *why, struct pos pos)
 {
 	if (!e->trigger)
 		lint_add(&e->b->result->lint, LINT_COPY_MATCHES_NOTHING, e->at.file, e->at.inst,
-			pos, "%s: nothing in the context matches '%s'", e->at.inst->name, source);
+			pos, "%s: nothing in the context matches '%s' (%s)", e->at.inst->name,
+			source, why);
 }
 
 void lint_dest(struct eval *e, const struct step *s)

@@ -37,7 +37,8 @@ void lint_unset(struct eval *e, struct pos pos, const struct strv *names);
 /* One source of COPY or ADD, from a context. hidden: the ignore file has it. */
 void lint_source(struct eval *e, const struct step *s, const char *source, struct pos pos);
 void lint_source_ignored(struct eval *e, const char *source, struct pos pos);
-void lint_source_nothing(struct eval *e, const char *source, struct pos pos);
+/* why: what the context has, and what is hidden */
+void lint_source_nothing(struct eval *e, const char *source, const char *why, struct pos pos);
 /* COPY and ADD, once the destination is known. */
 void lint_dest(struct eval *e, const struct step *s);
 /* After the last instruction. */

@@ -13,6 +13,7 @@
 #include "build/build_internal.h"
 #include "build/chain.h"
 #include "build/stage_run.h"
+#include "build/step_blame.h"
 #include "layers/snapshot.h"
 #include "run/exec_explain.h"
 #include "run/sandbox.h"
@@ -20,6 +21,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
 
@@ -131,6 +133,15 @@ int step_error(
 		return err->code;
 	}
 	struct err why = *err;
+	struct blame blame;
+	if ((why.code == ERR_NOT_FOUND || why.code == ERR_INVALID) && step_blame(b, r, &blame)) {
+		(void)containerfile_error(blame.file, blame.pos, err, why.code, "%s%s%s",
+			blame.text ? "" : s->at.inst->name, blame.text ? "" : ": ",
+			blame.text ? blame.text : why.msg);
+		free(blame.text);
+		err->sys = why.sys;
+		return err->code;
+	}
 	room_tell(store_path(b->store), &why);
 	(void)containerfile_error(
 		s->at.file, s->at.inst->pos, err, why.code, "%s: %s", s->at.inst->name, why.msg);

@@ -48,6 +48,7 @@ struct step_mount {
 	enum mount_from from;
 	size_t from_stage;
 	size_t from_image; /* index into build.images */
+	struct pos source_pos; /* of source=, or pos */
 	char *source; /* bind, cache: relative to the root of what it is from, "" for that */
 	char *id; /* cache, secret, ssh */
 };
@@ -66,6 +67,7 @@ struct step {
 	struct map quiet_env; /* proxies: in the environment, not in the key */
 	char *cwd;
 	char *user;
+	struct source_inst user_at; /* the USER that says so; none: the base image */
 	/* here-document with a shebang: mounted as /dev/pipes/NAME, or NULL */
 	struct inline_file *script;
 	enum run_network network;
@@ -81,6 +83,7 @@ struct step {
 	size_t from_image; /* index into build.images */
 	size_t context; /* COPY_FROM_CONTEXT: a named one, or NO_CONTEXT */
 	struct strv sources; /* relative to the root of the source */
+	struct pos *source_pos; /* one for each */
 	struct remote_file **remote; /* n_remote: for each source that is a URL, else NULL */
 	size_t n_remote;
 	struct inline_file *inlines;
@@ -106,6 +109,7 @@ struct stage_plan {
 	size_t base_image; /* index into build.images, or NO_STAGE */
 	size_t base_history; /* history entries that came with the base (image or stage) */
 	struct lint_stage lint;
+	struct source_inst user_at; /* the last USER, of this stage or one below it */
 	bool own_cmd; /* CMD was given in this stage: ENTRYPOINT keeps it */
 };
 

@@ -74,10 +74,68 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	says "no file '../x' in the context ctx (it has 4 files); nothing outside of it can be copied" < <(after_a_run 'COPY ../x /')
 	says "Containerfile:4:11: COPY: no file 'zzz'" < <(after_a_run 'COPY src/ zzz /x/')
 	[[ "$stderr" != *"did you mean"* ]] || fail "$stderr"
-	says "Containerfile:4:6: COPY: 'secret.txt' is excluded from the context by .dockerignore:2" < <(after_a_run 'COPY secret.txt /')
+	says "Containerfile:4:6: COPY: 'secret.txt' is excluded from the context by .dockerignore:2 (the context has 4 files)" < <(after_a_run 'COPY secret.txt /')
 	# nothing that the ignore file hides is proposed
 	says "Containerfile:4:6: COPY: no file 'secre.txt'" < <(after_a_run 'COPY secre.txt /')
 	[[ "$stderr" != *"did you mean"* ]] || fail "$stderr"
+}
+
+@test "a pattern that matches nothing says what the context has and which rule hid what it would" {
+	touch ctx/secret.md
+	printf 'FROM scratch\nCOPY package.json sec*.* /x/\n' | containerfile
+	run -1 --separate-stderr mica build --check ctx
+	[[ $output == *"2:19: CopyMatchesNothing: COPY: nothing in the context matches 'sec*.*' (it has 4 files; .dockerignore:2 hides 'secret.md' and 1 more)"* ]] ||
+		fail "$output$stderr"
+	printf 'FROM scratch\nCOPY --parents **/secret.t?t /x/\n' | containerfile
+	run -1 --separate-stderr mica build --check ctx
+	[[ $output == *"2:16: CopyMatchesNothing: COPY: nothing in the context matches '**/secret.t?t' (it has 4 files; .dockerignore:2 hides 'secret.txt')"* ]] ||
+		fail "$output$stderr"
+	printf 'FROM scratch\nCOPY nope* /x/\n' | containerfile
+	run -1 --separate-stderr mica build --check ctx
+	[[ $output == *"nothing in the context matches 'nope*' (it has 4 files)"* ]] || fail "$output$stderr"
+	says "nothing in the context matches 'src/*.h', and nothing else is taken from 'src' (it has 4 files)" < <(after_a_run 'COPY src/*.h /x/')
+}
+
+@test "a source that a stage or an image does not have is pointed at, with what is near it" {
+	local without=(--progress=none --network=none)
+	containerfile <<-'END'
+		FROM busybox AS made
+		RUN mkdir /out; touch /out/program; ln -s nowhere /out/link
+		FROM busybox
+		COPY --from=made /out/program /out/porgram /
+	END
+	run -125 --separate-stderr mica build "${without[@]}" ctx
+	[[ "$stderr" == *"Containerfile:4:31: COPY: no file '/out/porgram' in the stage 'made', did you mean '/out/program'?
+   4 | COPY --from=made /out/program /out/porgram /
+     |                               ^~~~~~~~~~~~"* ]] || fail "$stderr"
+	# also where the files are not hashed first
+	run -125 --separate-stderr mica build --no-cache "${without[@]}" ctx
+	assert_error "Containerfile:4:31: COPY: no file '/out/porgram' in the stage 'made', did you mean '/out/program'?"
+	sed -i 's/porgram/link/' ctx/Containerfile
+	run -125 --separate-stderr mica build "${without[@]}" ctx
+	assert_error "Containerfile:4:31: COPY: 'out/link' is a link to nothing"
+	sed -i '4s/link/*.nope/' ctx/Containerfile # as BuildKit has it: a pattern may match nothing
+	run -0 --separate-stderr mica build "${without[@]}" ctx
+	printf 'FROM scratch\nCOPY --from=busybox /etc/paswd /\n' | containerfile
+	run -125 --separate-stderr mica build "${without[@]}" ctx
+	assert_error "Containerfile:2:21: COPY: no file '/etc/paswd' in the image 'busybox', did you mean '/etc/passwd'?"
+	printf 'FROM busybox\nFROM busybox\nRUN --mount=type=bind,from=0,target=/t,src=etc/paswd true\n' | containerfile
+	run -125 --separate-stderr mica build "${without[@]}" ctx
+	assert_error "Containerfile:3:44: RUN: --mount: no file '/etc/paswd' in stage 0, did you mean '/etc/passwd'?"
+}
+
+@test "a user that the image does not know is looked for in its USER" {
+	containerfile <<-'END'
+		FROM busybox AS below
+		ENV a=b
+		USER nobody-knows
+		FROM below
+		RUN true
+	END
+	run -125 --separate-stderr mica build --progress=none --network=none ctx
+	[[ "$stderr" == *"Containerfile:3:6: USER: no user 'nobody-knows' in the image's /etc/passwd, for the RUN in line 5
+   3 | USER nobody-knows
+     |      ^~~~~~~~~~~~"* ]] || fail "$stderr"
 }
 
 @test "an unknown stage says which was meant" {
@@ -98,9 +156,9 @@ COPY --from=0 /x /x'
 }
 
 @test "mounts, secrets, flags and variables are checked before the first step" {
-	says "Containerfile:4:5: --mount: no file 'packge.json' in the context ctx (it has 4 files), did you mean 'package.json'?" \
+	says "Containerfile:4:20: --mount: no file 'packge.json' in the context ctx (it has 4 files), did you mean 'package.json'?" \
 		< <(after_a_run 'RUN --mount=source=packge.json,target=/x true')
-	says "Containerfile:4:5: --mount: 'secret.txt' is excluded from the context by .dockerignore:2" \
+	says "Containerfile:4:20: --mount: 'secret.txt' is excluded from the context by .dockerignore:2 (the context has 4 files)" \
 		< <(after_a_run 'RUN --mount=source=secret.txt,target=/x true')
 	says 'unsupported mount type "bidn" (did you mean bind?)' < <(after_a_run 'RUN --mount=type=bidn,target=/x true')
 	says "Containerfile:4:5: secret 'key': not found; give it with --secret id=key,src=FILE" \

@@ -454,7 +454,7 @@ ls: cannot access '/a': No such file or directory" ] || fail "$output"
 		RUN --mount=from=s,source=nope,target=/t true
 	END
 	run --separate-stderr mica build --progress=none --network=none ctx
-	assert_error "Containerfile:3:1: RUN: --mount: no file '/nope' in s"
+	assert_error "Containerfile:3:27: RUN: --mount: no file '/nope' in the stage 's'"
 }
 
 # --- the other flags of RUN ---

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The word of the Containerfile that a step failed for: a source that another stage or an image
+ * does not have, a user that the image does not know. Looked for when a step has failed, so that a
+ * step that does not fail costs nothing.
+ */
+#pragma once
+#include "build/file_parse.h"
+
+struct build;
+struct err;
+struct stage_run;
+
+struct blame {
+	const struct containerfile *file;
+	struct pos pos;
+	char *text; /* instead of the error's; NULL: that one says it */
+};
+
+/* False: the current step failed for something else. text is the caller's. */
+bool step_blame(struct build *b, const struct stage_run *r, struct blame *ret);
