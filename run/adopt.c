@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The end of all that a workload started, where no pid namespace of its own does that: init adopts
- * every descendant whose parent has ended, and kills them all when the workload ends or when the
  * every descendant whose parent has ended, and kills them all when the workload ends or the caller
  * does. Whoever has left the session, forked twice or changed its user is found all the same.
+ */
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
