@@ -20,6 +20,11 @@ struct progress {
 	void (*end)(struct progress *p, const char *id, const char *how);
 	/* one line for the user */
 	void (*note)(struct progress *p, const char *line);
+	/* one line of a log: where tasks are drawn instead, it is not needed */
+	void (*say)(struct progress *p, const char *line);
+	/* in a log what the task prints begins with `place`, and what there is to say of it is said
+	 * by whoever began it */
+	void (*place)(struct progress *p, const char *id, const char *place);
 };
 
 static inline void progress_begin(
@@ -47,4 +52,14 @@ static inline void progress_note(struct progress *p, const char *line)
 {
 	if (p && p->note)
 		p->note(p, line);
+}
+static inline void progress_say(struct progress *p, const char *line)
+{
+	if (p && p->say)
+		p->say(p, line);
+}
+static inline void progress_place(struct progress *p, const char *id, const char *place)
+{
+	if (p && p->place)
+		p->place(p, id, place);
 }

@@ -7,6 +7,7 @@
 #include "build/file_expand.h"
 #include "build/remote_file.h"
 #include "build/suggest.h"
+#include "build/told.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,7 @@ struct step *eval_add_step(struct eval *e, enum step_kind kind)
 		.at = e->at,
 		.title = xstrdup(e->at.inst->text),
 		.history = p->config.n_history - 1,
+		.number = p->n_insts,
 		.from_stage = NO_STAGE,
 		.from_image = NO_STAGE,
 		.context = NO_CONTEXT,
@@ -117,6 +119,9 @@ void eval_command(const struct eval *e, struct strv *ret)
 
 static int evaluate_inst(struct eval *e, struct err *err)
 {
+	struct stage_plan *p = e->p;
+	p->insts = xreallocarray(p->insts, p->n_insts + 1, sizeof(*p->insts));
+	p->insts[p->n_insts++] = e->at;
 	lint_inst(e);
 	switch (e->at.inst->kind) {
 	case INST_RUN:
@@ -311,6 +316,8 @@ int stage_evaluate(struct build *b, size_t i, struct err *err)
 	p->evaluated = true; /* only earlier stages can be named, so there are no cycles */
 	p->stage = &b->stages.s[i];
 	p->stage->needed = true;
+	if (!told_is_one_of_several(b, p->stage)) /* before its image is pulled */
+		told_from(b, p);
 	if (start_from_base(b, p, err) < 0 || run_triggers(b, p, err) < 0)
 		return err->code;
 	for (size_t k = 0; k < p->stage->n_insts; k++) {
@@ -363,6 +370,7 @@ void stage_plan_done(struct stage_plan *p)
 	for (size_t i = 0; i < p->n_steps; i++)
 		step_done(&p->steps[i]);
 	free(p->steps);
+	free(p->insts);
 	if (p->evaluated)
 		image_config_done(&p->config);
 	map_done(&p->env);

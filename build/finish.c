@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "build/image_layer.h"
 #include "build/stage_run.h"
+#include "build/told.h"
 #include "image/manifest.h"
 #include "image/media_type.h"
 #include "store/blobs.h"
@@ -159,6 +160,7 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 	AUTO_STRV struct strv os_features = STRV_INIT;
 	struct manifest m = {0};
 	struct timespec last = {.tv_sec = -1};
+	told_commit(b, p->stage);
 	m.media_type = xstrdup(MT_OCI_MANIFEST);
 	add_base_layers(b, root_stage, &m);
 	ret->base_layers = m.n_layers;

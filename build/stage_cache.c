@@ -6,11 +6,11 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "base/progress.h"
 #include "build/input_list.h"
 #include "build/inputs.h"
 #include "build/mount_setup.h"
 #include "build/step_record.h"
+#include "build/told.h"
 #include "store/blobs.h"
 #include "store/records.h"
 
@@ -56,7 +56,7 @@ static void answer(
 	} else if (from && record_put(b->store, &r->step_key, rec, &ignored) < 0) {
 		log_debug("cache record: %s", ignored.msg);
 	}
-	progress_end(b->o->progress, r->id, "cached");
+	told_step_over(b, r, true);
 	b->result->steps_cached++;
 	stage_step_over(r, l, created);
 }
@@ -98,7 +98,7 @@ bool stage_share(struct build *b, struct stage_run *r)
 		struct link *l = b->links[i];
 		if (!l->step || !digest_equal(&l->made_by, &r->step_key))
 			continue;
-		progress_end(b->o->progress, r->id, "cached");
+		told_step_over(b, r, true);
 		b->result->steps_cached++;
 		stage_step_over(r, l, l->created);
 		return true;

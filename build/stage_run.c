@@ -11,6 +11,7 @@
 #include "build/logfile.h"
 #include "build/mount_setup.h"
 #include "build/step_error.h"
+#include "build/told.h"
 #include "run/sandbox.h"
 
 #include <errno.h>
@@ -60,6 +61,8 @@ static bool start(struct build *b, struct stage_run *r)
 		r->key = chain_key_empty();
 	}
 	r->started = true;
+	if (told_is_one_of_several(b, st))
+		told_from(b, r->plan);
 	return true;
 }
 
@@ -75,7 +78,7 @@ static void step_begin(struct build *b, struct stage_run *r)
 	const char *name = st->name ? st->name : number;
 	mem_replace(&r->id, xasprintf("%s%s%s%s%zu/%zu", platform, *platform ? " " : "", name,
 				    *name ? " " : "", r->next + 1, r->plan->n_steps));
-	progress_begin(b->o->progress, r->id, stage_step(r)->title, 0);
+	told_step(b, r);
 }
 
 /* The step is over: its layer joins the chain. */
@@ -151,8 +154,10 @@ int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
 		if (r->state == STAGE_WAITING && r->next == before)
 			return 0; /* another stage is at it */
 	}
-	if (r->state == STAGE_WAITING)
+	if (r->state == STAGE_WAITING) {
+		told_rest(b, r);
 		r->state = STAGE_DONE;
+	}
 	return 0;
 }
 

@@ -39,6 +39,7 @@ struct stage_run {
 	struct stage_plan *plan;
 	enum run_state state;
 	size_t next; /* step to do, or being done */
+	size_t told; /* instructions that a log has, see told.h */
 	struct chain chain;
 	struct digest key; /* of the chain, in this build (chain.h) */
 	struct step_result *results; /* one for each step that is over */

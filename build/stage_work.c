@@ -7,13 +7,13 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/owner.h"
-#include "base/progress.h"
 #include "build/copy.h"
 #include "build/image_layer.h"
 #include "build/input_list.h"
 #include "build/inputs.h"
 #include "build/mount_setup.h"
 #include "build/remote_file.h"
+#include "build/told.h"
 #include "layers/adopt.h"
 #include "layers/settle.h"
 #include "layers/snapshot.h"
@@ -265,7 +265,7 @@ int stage_commit(struct build *b, struct stage_run *r, struct err *err)
 		return err->code;
 	mem_replace(&r->upper_name, NULL);
 	mem_replace(&r->work_name, NULL);
-	progress_end(b->o->progress, r->id, "done");
+	told_step_over(b, r, false);
 	b->result->steps_run++;
 	stage_step_over(r, l, r->begun);
 	r->state = STAGE_WAITING;

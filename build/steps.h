@@ -58,6 +58,7 @@ struct step {
 	struct source_inst at;
 	char *title; /* for progress: "RUN make" */
 	size_t history; /* index of its entry in the config's history */
+	size_t number; /* of its instruction in the plan's, from 1 */
 	struct map named; /* everything about it but its parent and its file inputs: step_words.h */
 	struct digest words; /* hash of that */
 
@@ -104,6 +105,9 @@ struct stage_plan {
 	bool evaluated;
 	struct step *steps;
 	size_t n_steps;
+	struct source_inst
+		*insts; /* what was evaluated: triggers of the base image, then the stage's */
+	size_t n_insts;
 	struct image_config config; /* diff_ids: of the base image only */
 	struct map env; /* at the end: ENV and ARG, for stages built on it */
 	size_t base_image; /* index into build.images, or NO_STAGE */

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "base/progress.h"
 #include "build/build.h"
 #include "cmd/build_call.h"
 #include "cmd/build_extra.h"
@@ -294,6 +295,15 @@ static void summary(struct app *app, const struct build_result *r, uint64_t ms)
 		r->steps_cached, fresh, total);
 }
 
+/* For scripts: each name as it now stands in the store. */
+static void say_names(const struct build_opts *o, const struct build_result *r)
+{
+	STRV_FOREACH (name, &r->refs) {
+		AUTO_FREE char *line = xasprintf("Successfully tagged %s", *name);
+		progress_say(o->progress, line);
+	}
+}
+
 /* Standard output has the ID, unless an output takes it; one that is nowhere has none to give. */
 static void report(struct app *app, const struct build_args *a, const struct outputs *out,
 	const struct build_result *r, uint64_t began)
@@ -381,6 +391,8 @@ static int carry_out(
 	int rc = build_run(s, t, &w->o, r, err);
 	if (rc == 0 && build)
 		rc = outputs_write(&w->out, s, t, &w->o, r, err);
+	if (rc == 0 && build)
+		say_names(&w->o, r);
 	STRV_FOREACH (line, &r->warnings)
 		out_warn(&app->out, "%s", *line);
 	STRV_FOREACH (line, &r->explanations)

@@ -21,7 +21,8 @@ struct rawjson;
 
 enum progress_mode {
 	PROGRESS_AUTO, /* TTY when stderr is a terminal that can move its cursor, else PLAIN */
-	PROGRESS_PLAIN, /* lines: "[web 2/5] RUN make", "[web 2/5] text", "[web 2/5] done 3.2s" */
+	PROGRESS_PLAIN, /* lines: what is said (base/progress.h), and of other tasks
+	                   "[sha256:ab12] fetch", "[sha256:ab12] done 3.2s" */
 	PROGRESS_TTY, /* live lines, even if stderr is no terminal */
 	PROGRESS_QUIET, /* only failed tasks: their name and the last lines of their output */
 	PROGRESS_RAWJSON, /* documents, see rawjson.h */

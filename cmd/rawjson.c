@@ -194,7 +194,11 @@ static void on_note(struct progress *p, const char *line)
 struct rawjson *rawjson_new(struct out *o)
 {
 	struct rawjson *r = xcalloc(1, sizeof(*r));
-	r->progress = (struct progress){on_begin, on_update, on_log, on_end, on_note};
+	r->progress = (struct progress){.begin = on_begin,
+		.update = on_update,
+		.log = on_log,
+		.end = on_end,
+		.note = on_note};
 	r->out = o;
 	return r;
 }

@@ -33,6 +33,7 @@ struct task {
 	uint64_t total, done; /* bytes, 0 unknown */
 	uint64_t start_ms;
 	bool announced; /* plain: its name was printed */
+	char *place; /* plain: what its lines begin with, see base/progress.h; NULL: its id */
 	struct buf line; /* the line of output that is not complete yet */
 	bool carriage; /* a '\r' came: the next byte starts the line anew, see line_anew() */
 	struct strv tail; /* the last lines, oldest first */
@@ -75,9 +76,12 @@ static void put_lines(struct out_view *v)
 	buf_clear(&v->lines);
 }
 
-static void add_line(struct out_view *v, const char *id, const char *text)
+static void add_line(struct out_view *v, const struct task *t, const char *text)
 {
-	buf_addf(&v->lines, "[%s] %s\n", id, text);
+	if (t->place)
+		buf_addf(&v->lines, "%s%s\n", t->place, text);
+	else
+		buf_addf(&v->lines, "[%s] %s\n", t->id, text);
 	if (v->lines.len >= LINES_MAX)
 		put_lines(v);
 }
@@ -198,6 +202,7 @@ static void task_free(struct task *t)
 {
 	free(t->id);
 	free(t->what);
+	free(t->place);
 	buf_done(&t->line);
 	strv_done(&t->tail);
 	free(t);
@@ -227,10 +232,29 @@ static void on_begin(struct progress *p, const char *id, const char *what, uint6
  * takes one line. */
 static void announce(struct out_view *v, struct task *t)
 {
-	if (v->mode != PROGRESS_PLAIN || t->announced)
+	if (v->mode != PROGRESS_PLAIN || t->announced || t->place)
 		return;
 	t->announced = true;
-	add_line(v, t->id, t->what);
+	add_line(v, t, t->what);
+}
+
+static void on_say(struct progress *p, const char *line)
+{
+	struct out_view *v = (struct out_view *)p;
+	AUTO_FREE char *clean = clean_name(line);
+
+	if (v->mode != PROGRESS_PLAIN)
+		return;
+	buf_addf(&v->lines, "%s\n", clean);
+	put_lines(v);
+}
+
+static void on_place(struct progress *p, const char *id, const char *place)
+{
+	struct task *t = task_find((struct out_view *)p, id, NULL);
+
+	if (t)
+		mem_replace(&t->place, clean_name(place));
 }
 
 static void on_update(struct progress *p, const char *id, uint64_t done)
@@ -251,7 +275,7 @@ static void line_complete(struct out_view *v, struct task *t)
 	t->carriage = false;
 	if (v->mode == PROGRESS_PLAIN) {
 		announce(v, t);
-		add_line(v, t->id, text);
+		add_line(v, t, text);
 		return; /* it has been shown, no tail is needed */
 	}
 	if (t->tail.n == TAIL_LINES)
@@ -344,14 +368,15 @@ static void on_end(struct progress *p, const char *id, const char *how)
 		line_complete(v, t);
 	if (v->mode == PROGRESS_TTY)
 		view_erase(v);
-	if (v->mode == PROGRESS_PLAIN) {
-		char num[TEXT_NUM_MAX];
+	if (v->mode == PROGRESS_PLAIN)
 		put_lines(v);
+	if (v->mode == PROGRESS_PLAIN && !t->place) {
+		char num[TEXT_NUM_MAX];
 		(void)text_duration(clock_ms() - t->start_ms, num);
 		bool timed = took_time(how);
 		(void)fprintf(v->out->err, "[%s] %s%s%s%s%s\n", t->id, t->announced ? "" : t->what,
 			t->announced ? "" : "  ", how, timed ? " " : "", timed ? num : "");
-	} else if (v->mode == PROGRESS_TTY || failed) {
+	} else if (v->mode == PROGRESS_TTY || (failed && v->mode == PROGRESS_QUIET)) {
 		AUTO_BUF struct buf b = BUF_INIT(FRAME_MAX);
 		add_finished(v, &b, t, how);
 		put(v, &b);
@@ -385,7 +410,8 @@ struct progress *out_progress(struct out *o, enum progress_mode mode)
 		return rawjson_progress(o->raw);
 	}
 	struct out_view *v = xcalloc(1, sizeof(*v));
-	v->progress = (struct progress){on_begin, on_update, on_log, on_end, on_note};
+	v->progress =
+		(struct progress){on_begin, on_update, on_log, on_end, on_note, on_say, on_place};
 	v->out = o;
 	v->mode = mode;
 	buf_init(&v->lines, LINES_MAX + FRAME_MAX);

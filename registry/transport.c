@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/progress.h"
 #include "base/strv.h"
 #include "image/reference.h"
 #include "registry/config.h"
@@ -226,6 +227,8 @@ static int pull_name(struct store *s, struct txn *t, struct remote *remote, cons
 	if (r < 0)
 		return r;
 	AUTO_FREE char *full = reference_str(&ref);
+	AUTO_FREE char *told = xasprintf("Trying to pull %s...", full);
+	progress_say(o->progress, told);
 	struct pulled here = {0};
 	if (!o->all_platforms && find_here(s, full, o, &here, err) == 0) {
 		bool unchanged = false;

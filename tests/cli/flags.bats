@@ -392,12 +392,13 @@ other_namespace() {
 	printf 'FROM busybox\nARG STATUS=0\nRUN echo said; exit $STATUS\n' >ctx/Containerfile
 	mica build --network=none --logfile log -t t ctx >id 2>shown
 	[ ! -s shown ]
-	grep -q '^\[.*\] said$' log
+	grep -q '^STEP 3/3: RUN echo said; exit \$STATUS$' log
+	grep -q '^said$' log
 	[ "$(stat -c %a log)" = 600 ]
 	[ "$(wc -c <id)" = 65 ]
 	run -3 --separate-stderr mica build --network=none --logfile log --build-arg STATUS=3 ctx
 	[[ $stderr == "mica: Containerfile:3:1: RUN: exit status 3"* ]]
-	[ "$(grep -c ' said$' log)" -ge 2 ]
+	[ "$(grep -c '^said$' log)" -ge 2 ]
 	run -125 --separate-stderr mica build --network=none --logfile none/log ctx
 	assert_error "option '--logfile': cannot open 'none/log'"
 }

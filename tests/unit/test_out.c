@@ -58,6 +58,32 @@ static void plain_lines_say_which_task(void **state)
 		"[2/2] COPY . /  cached\n[web 1/2] partial\n[web 1/2] done 0.0s\n");
 }
 
+static void what_is_said_replaces_the_lines_of_a_task(void **state)
+{
+	static const enum progress_mode modes[] = {PROGRESS_PLAIN, PROGRESS_TTY, PROGRESS_QUIET};
+	static const char *const said[] = {
+		"[1/2] STEP 2/2: RUN \\x1b[2Jmake\n[1/2] cc a.c\n[1/2] last\n[1/2] --> 12ab\n",
+		"[web 1/1] RUN make  0.0s\n", ""};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		struct capture c;
+		capture_open(&c);
+		struct progress *p = out_progress(&c.out, modes[i]);
+		progress_say(p, "[1/2] STEP 2/2: RUN \x1b[2Jmake");
+		progress_begin(p, "web 1/1", "RUN make", 0);
+		progress_place(p, "web 1/1", "[1/2] ");
+		(void)out_progress_tick(&c.out);
+		progress_log(p, "web 1/1", "cc a.c\nlast", 11);
+		progress_end(p, "web 1/1", i == 1 ? "done" : i == 0 ? "failed" : "cached");
+		progress_say(p, "[1/2] --> 12ab");
+		out_progress_done(&c.out);
+		AUTO_FREE char *text = capture_text(&c);
+		assert_true(str_has_suffix(text, said[i]));
+		assert_true(i == 1 || strlen(text) == strlen(said[i]));
+	}
+}
+
 static ssize_t count_writes(void *count, const char *data, size_t n)
 {
 	(void)data;
@@ -181,6 +207,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_lines_say_which_task),
+		cmocka_unit_test(what_is_said_replaces_the_lines_of_a_task),
 		cmocka_unit_test(many_short_lines_are_few_writes),
 		cmocka_unit_test(output_of_tasks_cannot_move_the_cursor),
 		cmocka_unit_test(quiet_shows_only_what_failed_with_its_last_lines),

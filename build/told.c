@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/told.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "build/build_internal.h"
+#include "build/stage_run.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEY_SHOWN 12 /* hex digits */
+
+bool told_is_one_of_several(const struct build *b, const struct stage *st)
+{
+	const struct stage_target *t = build_target_of(b, st);
+	return b->stages.n_targets > 1 || t->stage > t->first;
+}
+
+/* "" for the only stage of the only platform; new string */
+static char *place_of(const struct build *b, const struct stage *st)
+{
+	const struct stage_target *t = build_target_of(b, st);
+	char platform[100] = "", number[48] = "";
+	if (t->stage > t->first)
+		snprintf(number, sizeof(number), "[%zu/%zu] ", st->index - t->first + 1,
+			t->stage - t->first + 1);
+	if (b->stages.n_targets > 1)
+		platform_str(&t->platform, platform);
+	return *platform ? xasprintf("[%s] %s", platform, number) : xstrdup(number);
+}
+
+__attribute__((format(printf, 3, 4))) static void say(
+	const struct build *b, const struct stage *st, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	AUTO_FREE char *text = xvasprintf(fmt, ap);
+	va_end(ap);
+	AUTO_FREE char *place = place_of(b, st);
+	AUTO_FREE char *line = xasprintf("%s%s", place, text);
+	progress_say(b->o->progress, line);
+}
+
+void told_from(const struct build *b, const struct stage_plan *p)
+{
+	/* before its base is known, the triggers of that are not counted */
+	size_t n = p->n_insts ? p->n_insts : p->stage->n_insts;
+	if (b->o->call == BUILD_CALL_BUILD)
+		say(b, p->stage, "STEP 1/%zu: %s", n + 1, p->stage->from.inst->text);
+}
+
+static void tell_to(const struct build *b, struct stage_run *r, size_t end)
+{
+	const struct stage_plan *p = r->plan;
+	for (; r->told < end; r->told++)
+		say(b, p->stage, "STEP %zu/%zu: %s", r->told + 2, p->n_insts + 1,
+			p->insts[r->told].inst->text);
+}
+
+void told_step(const struct build *b, struct stage_run *r)
+{
+	const struct step *s = &r->plan->steps[r->next];
+	AUTO_FREE char *place = place_of(b, r->plan->stage);
+	tell_to(b, r, s->number);
+	progress_begin(b->o->progress, r->id, s->title, 0);
+	progress_place(b->o->progress, r->id, place);
+}
+
+void told_rest(const struct build *b, struct stage_run *r)
+{
+	tell_to(b, r, r->plan->n_insts);
+}
+
+void told_step_over(const struct build *b, const struct stage_run *r, bool cached)
+{
+	char key[DIGEST_STR_MAX];
+	progress_end(b->o->progress, r->id, cached ? "cached" : "done");
+	const char *hex = digest_hex(&r->step_key, key);
+	if (cached) {
+		say(b, r->plan->stage, "--> Using cache %s", hex);
+		return;
+	}
+	struct timespec now = clock_now();
+	double took = (double)(now.tv_sec - r->begun.tv_sec) +
+	              (double)(now.tv_nsec - r->begun.tv_nsec) / 1e9;
+	say(b, r->plan->stage, "--> %.*s %.1fs", KEY_SHOWN, hex, took);
+}
+
+void told_commit(const struct build *b, const struct stage *st)
+{
+	bool named = b->o->tags.n > 0;
+	say(b, st, "COMMIT%s%s", named ? " " : "", named ? b->o->tags.v[0] : "");
+}

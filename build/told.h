@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a log says of a build: a line for each instruction and one for what became of it, in the
+ * words of buildah, which scripts look for.
+ *
+ *     STEP 2/3: COPY x /y
+ *     --> Using cache <key>             of a step's record in the cache, or
+ *     --> <its first 12 digits> 0.3s    the step was carried out
+ *     COMMIT name
+ *
+ * Stages run side by side, so each line of one of several begins with its place: "[1/2] ", or with
+ * several platforms "[linux/arm64] [1/2] ". Stages are counted as they stand in the file up to the
+ * target, FROM is the first step of each.
+ */
+#pragma once
+#include <stdbool.h>
+
+struct build;
+struct stage;
+struct stage_plan;
+struct stage_run;
+
+bool told_is_one_of_several(const struct build *b, const struct stage *st);
+void told_from(const struct build *b, const struct stage_plan *p);
+/* The instructions up to and with the current step's, which begins. */
+void told_step(const struct build *b, struct stage_run *r);
+/* Those after the last step. */
+void told_rest(const struct build *b, struct stage_run *r);
+/* The current step ends. */
+void told_step_over(const struct build *b, const struct stage_run *r, bool cached);
+void told_commit(const struct build *b, const struct stage *st);
