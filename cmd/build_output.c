@@ -16,6 +16,7 @@
 #include "build/publish.h"
 #include "cmd/manifest_list.h"
 #include "image/media_type.h"
+#include "registry/transport.h"
 #include "store/names.h"
 #include "store/store.h"
 
@@ -192,7 +193,8 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 	*ret = (struct outputs){.tags = tags,
 		.manifest = a->manifest,
 		.metadata_file = a->metadata_file,
-		.iidfile = a->iidfile};
+		.iidfile = a->iidfile,
+		.load = a->load};
 	o->drop_labels = !a->inherit_labels;
 	o->inherit_annotations = a->inherit_annotations;
 	strv_copy(&o->unset_annotations, &a->unset_annotations);
@@ -397,12 +399,37 @@ static int write_iidfile(const struct outputs *out, const struct build_result *r
 	return fs_write_output(out->iidfile, id, strlen(id), 0644, false, err);
 }
 
+/* What --load means to docker buildx: docker can run the image afterwards. Of several platforms it
+ * can run this machine's. */
+static int load_into_docker(const struct outputs *out, struct store *s, const struct build_opts *o,
+	const struct build_result *r, struct err *err)
+{
+	const struct build_result *image = told(out, r);
+	AUTO_STRV struct strv names = STRV_INIT;
+	struct platform host;
+	const struct image_export e = {.kind = EXPORT_DOCKER_DAEMON,
+		.names = &names,
+		.remote = &o->pull.remote,
+		.progress = o->progress};
+	if (!out->load || !docker_daemon_is_here())
+		return 0;
+	strv_copy(&names, &image->refs);
+	platform_host(&host);
+	for (size_t i = 0; i < image->n_images; i++)
+		if ((image->n_images == 1 ||
+			    platform_match(&host, &image->images[i].platform) >= 0) &&
+			image_export(s, &image->images[i].manifest, &e, err) < 0)
+			return err_wrap(err, "option '--load'");
+	return 0;
+}
+
 int outputs_write(struct outputs *out, struct store *s, struct txn *t, const struct build_opts *o,
 	struct build_result *r, struct err *err)
 {
 	if (make_forms(out, s, t, o, r, err) < 0 || write_all(out, s, t, o, r, false, err) < 0 ||
-		name_all(out, s, r, err) < 0 || write_all(out, s, t, o, r, true, err) < 0 ||
-		write_metadata(out, r, err) < 0 || write_iidfile(out, r, err) < 0)
+		name_all(out, s, r, err) < 0 || load_into_docker(out, s, o, r, err) < 0 ||
+		write_all(out, s, t, o, r, true, err) < 0 || write_metadata(out, r, err) < 0 ||
+		write_iidfile(out, r, err) < 0)
 		return err->code;
 	return 0;
 }

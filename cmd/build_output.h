@@ -26,6 +26,7 @@ struct outputs {
 	const char *manifest; /* a list that gets the images */
 	const char *metadata_file, *iidfile;
 	bool to_stdout; /* one of them takes standard output */
+	bool load; /* the images go into docker too, where there is one */
 };
 
 /* Before the build: everything is read and checked. o: gets what concerns the build; its times are

@@ -104,18 +104,6 @@ static int set_epoch(const struct commit_args *a, struct container_commit *o, st
 	return 0;
 }
 
-/* oci:DIR and the like, docker://: not a name in the store */
-static bool is_elsewhere(const char *dest)
-{
-	static const char *const transports[] = {
-		"docker://", "oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:"};
-
-	for (size_t i = 0; i < ARRAY_LEN(transports); i++)
-		if (str_has_prefix(dest, transports[i]))
-			return true;
-	return false;
-}
-
 static int add_to_list(
 	struct store *s, const char *name, const struct build_result *made, struct err *err)
 {
@@ -139,7 +127,7 @@ static int deliver(struct app *app, struct store *s, const struct commit_args *a
 
 	if (remote_args_apply(app, &a->remote, &push.remote, err) < 0)
 		return err->code;
-	if (dest && is_elsewhere(dest)) {
+	if (dest && location_is_elsewhere(dest)) {
 		push.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
 		int r = image_push(s, &made->root, NULL, dest, &push, &digest, err);
 		out_progress_done(&app->out);
@@ -225,7 +213,7 @@ static int commit_run(struct app *app, void *args, const struct strv *rest, stru
 	if (r == 0 && a->rm)
 		r = remove_container(&u, err);
 	/* one that went elsewhere has no ID here */
-	if (r == 0 && !a->iidfile && !(dest && is_elsewhere(dest)))
+	if (r == 0 && !a->iidfile && !(dest && location_is_elsewhere(dest)))
 		out_printf(&app->out, "%s\n", digest_hex(&made.images->image_id, hex));
 	build_result_done(&made);
 	return r;

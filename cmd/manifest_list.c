@@ -190,16 +190,6 @@ static int all_entries(
 	return r;
 }
 
-static bool says_transport(const char *text)
-{
-	static const char *const transports[] = {
-		"docker://", "oci:", "oci-archive:", "docker-archive:", "dir:"};
-	for (size_t i = 0; i < ARRAY_LEN(transports); i++)
-		if (str_has_prefix(text, transports[i]))
-			return true;
-	return false;
-}
-
 int manifest_list_find_image(struct store *s, const char *text, const struct pull_opts *o,
 	struct index *ret, struct descriptor *ret_top, struct err *err)
 {
@@ -207,7 +197,8 @@ int manifest_list_find_image(struct store *s, const char *text, const struct pul
 	struct pulled pulled = {0};
 	struct descriptor top = {0};
 	AUTO_FREE char *ref = NULL;
-	int r = says_transport(text) ? ERR_NOT_FOUND : image_find_named(s, text, &top, &ref, err);
+	int r = location_is_elsewhere(text) ? ERR_NOT_FOUND
+	                                    : image_find_named(s, text, &top, &ref, err);
 	if (r == ERR_NOT_FOUND) {
 		err_clear(err);
 		pull.policy = PULL_ALWAYS;

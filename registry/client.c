@@ -319,9 +319,7 @@ int client_wake(struct client *c, int max)
 	return max;
 }
 
-/* What the error document says, with nothing in it that could move a terminal's cursor. New string
- * or NULL. distribution-spec "Error Codes" */
-static char *registry_message(const struct buf *body)
+char *exchange_said(const struct buf *body)
 {
 	AUTO_JSON struct json *j = NULL;
 	struct err ignored = ERR_INIT;
@@ -331,8 +329,9 @@ static char *registry_message(const struct buf *body)
 	const char *text = json_text(json_get(first, "message"));
 	if (!text || !*text)
 		text = json_text(json_get(first, "code"));
-	if (!text || !*text)
-		text = json_text(json_get(j, "details"));
+	static const char *const others[] = {"details", "message", "error"};
+	for (size_t i = 0; i < ARRAY_LEN(others) && (!text || !*text); i++)
+		text = json_text(json_get(j, others[i]));
 	if (!text || !*text)
 		return NULL;
 	char *copy = xstrndup(text, MESSAGE_SHOWN_MAX);
@@ -356,7 +355,7 @@ static int rate_limit_error(const struct exchange *x, const char *tail, struct e
 int exchange_error(const struct exchange *x, struct err *err)
 {
 	int status = x->http.response.status;
-	AUTO_FREE char *said = registry_message(&x->http.body);
+	AUTO_FREE char *said = exchange_said(&x->http.body);
 	AUTO_FREE char *tail = said ? xasprintf(" (registry says: %s)", said) : xstrdup("");
 	if (status == 404)
 		return err_set(err, ERR_NOT_FOUND, "not found%s", tail);

@@ -101,6 +101,9 @@ void exchange_continue(struct exchange *x);
 void exchange_fail(struct exchange *x, const struct err *err);
 /* Stops it without done(), and frees what it holds. */
 void exchange_done(struct exchange *x);
+/* What an error document says, with nothing in it that could move a terminal's cursor. New string
+ * or NULL. distribution-spec "Error Codes", and the Docker Engine API's {"message": ...} */
+char *exchange_said(const struct buf *body);
 /* A response that is not the one hoped for as an error: "not found (registry says: manifest
  * unknown)". */
 int exchange_error(const struct exchange *x, struct err *err);

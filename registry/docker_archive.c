@@ -31,6 +31,7 @@ struct docker_source {
 	struct source source;
 	int dir;
 	char *path, *name;
+	bool named; /* source.names says what the image is called, not the archive */
 	struct map files; /* digest -> member */
 };
 
@@ -179,7 +180,7 @@ static int docker_top(struct source *source, struct document *ret, struct err *e
 		char *dump = manifest_dump(&m);
 		r = document_make(dump, strlen(dump), MT_DOCKER_MANIFEST, ret, err);
 	}
-	if (r == 0)
+	if (r == 0 && !s->named)
 		add_names(s, image);
 	manifest_done(&m);
 	return r;
@@ -232,6 +233,18 @@ int source_docker_archive(struct txn *t, const char *rest, struct source **ret, 
 		.name = take(name)};
 	*ret = &s->source;
 	return 0;
+}
+
+struct source *source_docker_unpacked(int dir, const char *where, const char *name)
+{
+	struct docker_source *s = xcalloc(1, sizeof(*s));
+	*s = (struct docker_source){.source = {.ops = &source_ops, .local = true},
+		.dir = dir,
+		.path = xstrdup(where),
+		.named = true};
+	if (name)
+		strv_add(&s->source.names, name);
+	return &s->source;
 }
 
 /* --- sink --- */

@@ -315,10 +315,30 @@ static long answer_s(const struct http_transfer *t)
 	return t->http->stall_s > ANSWER_S ? (long)t->http->stall_s : ANSWER_S;
 }
 
+static size_t read_stream(struct http_transfer *t, char *to, size_t n)
+{
+	ssize_t got;
+	do {
+		got = read(t->r->in_fd, to, n);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0 && errno == EAGAIN) {
+		t->paused = true;
+		return CURL_READFUNC_PAUSE;
+	}
+	if (got < 0) {
+		(void)err_sys(&t->err, "cannot read what is to be sent");
+		return CURL_READFUNC_ABORT;
+	}
+	t->r->sent += (uint64_t)got;
+	return (size_t)got;
+}
+
 static size_t on_read(char *to, size_t size, size_t n, void *arg)
 {
 	struct http_transfer *t = arg;
 	struct http_request *r = t->r;
+	if (r->in_stream)
+		return read_stream(t, to, n * size);
 	uint64_t left = r->in_size - r->sent;
 	if (n * size < left)
 		left = n * size;
@@ -358,6 +378,20 @@ static void set_tls(CURL *e, const struct http_tls *tls)
 	}
 }
 
+static void set_body(struct http_transfer *t)
+{
+	const struct http_request *r = t->r;
+	CURL *e = t->easy;
+	curl_off_t size = r->in_stream ? -1 : r->in_fd >= 0 ? (curl_off_t)r->in_size : 0;
+	curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE, size);
+	curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(e, CURLOPT_READDATA, t);
+	/* no CURLOPT_SEEKFUNCTION: curl would send a body again by itself when a reused
+	 * connection breaks, to an upload that has its first half already */
+	curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
+}
+
 static void set_method(struct http_transfer *t)
 {
 	const struct http_request *r = t->r;
@@ -370,6 +404,11 @@ static void set_method(struct http_transfer *t)
 		curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
 		break;
 	case HTTP_POST:
+		if (r->in_fd >= 0) {
+			curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "POST");
+			set_body(t);
+			break;
+		}
 		curl_easy_setopt(e, CURLOPT_POST, 1L);
 		curl_easy_setopt(e, CURLOPT_POSTFIELDS, r->form ? r->form : "");
 		break;
@@ -380,14 +419,7 @@ static void set_method(struct http_transfer *t)
 		curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "PATCH");
 		__attribute__((fallthrough));
 	case HTTP_PUT:
-		curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
-		curl_easy_setopt(
-			e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)(r->in_fd >= 0 ? r->in_size : 0));
-		curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
-		curl_easy_setopt(e, CURLOPT_READDATA, t);
-		/* no CURLOPT_SEEKFUNCTION: curl would send a body again by itself when a reused
-		 * connection breaks, to an upload that has its first half already */
-		curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
+		set_body(t);
 		break;
 	}
 }
@@ -427,6 +459,11 @@ static void set_options(struct http_transfer *t)
 		(void)snprintf(range, sizeof(range), "%llu-", (unsigned long long)r->out_offset);
 		curl_easy_setopt(e, CURLOPT_RANGE, range);
 	}
+	if (r->unix_socket) {
+		curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, r->unix_socket);
+		curl_easy_setopt(e, CURLOPT_PROXY, "");
+		curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, 0L);
+	}
 	set_tls(e, r->tls);
 	set_method(t);
 }
@@ -461,6 +498,8 @@ int http_start(struct http *h, struct http_request *r, struct err *err)
 
 static const char *host_of(const struct http_request *r, char *buf, size_t n)
 {
+	if (r->unix_socket)
+		return r->unix_socket;
 	const char *host = strstr(r->url, "://");
 	host = host ? host + 3 : r->url;
 	(void)snprintf(buf, n, "%.*s", (int)strcspn(host, "/?"), host);
@@ -470,9 +509,9 @@ static const char *host_of(const struct http_request *r, char *buf, size_t n)
 /* One line for the user; what curl itself says only where it adds something. */
 static int describe(struct http_transfer *t, CURLcode code, struct err *err)
 {
-	char host[300];
+	char buf[300];
 	long os = 0;
-	host_of(t->r, host, sizeof(host));
+	const char *host = host_of(t->r, buf, sizeof(buf));
 	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os);
 	t->r->unreachable = true;
 	switch ((int)code) {
@@ -532,12 +571,18 @@ static void finish(struct http_transfer *t, CURLcode code)
 	r->done(r, err.code ? &err : NULL);
 }
 
-/* Goes on with transfers whose pipe has room again, or no reader any more; libcurl's own poll does
- * not tell the latter. */
+static struct pollfd waited_for(const struct http_transfer *t)
+{
+	return t->r->in_stream ? (struct pollfd){.fd = t->r->in_fd, .events = POLLIN}
+	                       : (struct pollfd){.fd = t->r->out_fd, .events = POLLOUT};
+}
+
+/* Goes on with transfers whose pipe has room or bytes again, or nobody at its other end; libcurl's
+ * own poll does not tell the latter. */
 static void resume_paused(struct http_transfer *const *paused, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct pollfd p = {.fd = paused[i]->r->out_fd, .events = POLLOUT};
+		struct pollfd p = waited_for(paused[i]);
 		if (poll(&p, 1, 0) <= 0)
 			continue;
 		paused[i]->paused = false;
@@ -556,9 +601,10 @@ int http_step(struct http *h, int fd, int ms, bool *ret_readable, struct err *er
 	for (size_t i = 0; i < h->n; i++) {
 		if (!h->t[i]->paused)
 			continue;
+		struct pollfd p = waited_for(h->t[i]);
 		of[n] = h->t[i];
-		fds[n++] =
-			(struct curl_waitfd){.fd = h->t[i]->r->out_fd, .events = CURL_WAIT_POLLOUT};
+		fds[n++] = (struct curl_waitfd){.fd = p.fd,
+			.events = p.events == POLLIN ? CURL_WAIT_POLLIN : CURL_WAIT_POLLOUT};
 	}
 	fds[n] = (struct curl_waitfd){.fd = fd, .events = CURL_WAIT_POLLIN};
 	CURLMcode code = curl_multi_poll(h->multi, fds, n + 1, ms, NULL);

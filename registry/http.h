@@ -5,8 +5,8 @@
  * followed and nothing is repeated here: redirects, authentication and retries are client.c's,
  * which knows what may be sent where.
  *
- * A successful body goes to out_fd (a pipe that is full pauses the transfer) or into `body`; other
- * bodies go into `body`, cut at HTTP_ERROR_MAX.
+ * A successful body goes to out_fd (a pipe that is full pauses the transfer, as an empty one does
+ * that is sent) or into `body`; other bodies go into `body`, cut at HTTP_ERROR_MAX.
  */
 #pragma once
 #include "base/buf.h"
@@ -56,8 +56,11 @@ struct http_request {
 	const struct strv *headers; /* "Name: value"; borrowed until done */
 	const struct http_tls *tls; /* borrowed until done */
 	const char *form; /* body of a POST, application/x-www-form-urlencoded; or NULL */
-	int in_fd; /* body of a PUT or PATCH, a regular file; -1: empty */
+	int in_fd; /* body of a PUT or PATCH, a regular file, or of a POST; -1: empty */
 	uint64_t in_offset, in_size; /* where in it, and how much */
+	bool in_stream; /* in_fd is a pipe, which does not block: the body ends where it does */
+	const char *unix_socket; /* of a daemon of this machine, asked there in place of the URL's
+	                            host; takes the time it takes; borrowed until done; or NULL */
 	int out_fd; /* -1: into body */
 	uint64_t out_offset; /* bytes that out_fd has already: the transfer goes on there (Range),
 	                        updated as bytes are written */

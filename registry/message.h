@@ -30,6 +30,9 @@
  *	              known of it, "etag", "last_modified"
  *	              -> "status" 200, or 304 when what is known still holds; "etag",
  *	              "last_modified", "size"
+ *	daemon_save   + a pipe to write to; "socket" of a docker daemon, "name" of an image
+ *	              -> nothing; a docker-archive was written
+ *	daemon_load   + a pipe to read from; "socket" -> nothing; it has what the archive held
  */
 #pragma once
 #include "base/mem.h"

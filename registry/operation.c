@@ -45,6 +45,7 @@ static void operation_free(struct operation *op)
 	free(op->url);
 	free(op->etag);
 	free(op->last_modified);
+	free(op->socket);
 	free(op->origin.name);
 	free(op->scope);
 	free(op->mount_scope);
@@ -429,27 +430,6 @@ static int fetch_start(struct operation *op, struct err *err)
 	return 0;
 }
 
-static const struct operation_kind kinds[] = {
-	{.name = "manifest", .start = manifest_start, .pull = true},
-	{.name = "blob", .start = blob_start, .pull = true},
-	{.name = "has_manifest", .start = has_manifest_start},
-	{.name = "put_blob", .start = upload_start},
-	{.name = "put_manifest", .start = put_manifest_start},
-	{.name = "delete_manifest", .start = delete_manifest_start},
-	{.name = "tags", .start = tags_start, .pages = "list of tags"},
-	{.name = "referrers", .start = referrers_start, .pages = "list of referrers"},
-	{.name = "login", .start = login_start},
-	{.name = "fetch", .start = fetch_start, .anywhere = true},
-};
-
-static const struct operation_kind *find_kind(const char *name)
-{
-	for (size_t i = 0; name && i < ARRAY_LEN(kinds); i++)
-		if (streq(kinds[i].name, name))
-			return &kinds[i];
-	return NULL;
-}
-
 static int parse_login(struct operation *op, const struct json *request, struct err *err)
 {
 	const char *registry = json_text(json_get(request, "registry"));
@@ -487,10 +467,6 @@ static int parse_fetch(struct operation *op, const struct json *request, struct 
 
 static int parse_request(struct operation *op, const struct json *request, struct err *err)
 {
-	if (op->kind->anywhere)
-		return parse_fetch(op, request, err);
-	if (streq(op->kind->name, "login"))
-		return parse_login(op, request, err);
 	const char *ref = NULL, *digest = NULL, *media_type = NULL, *from = NULL;
 	int64_t size = 0;
 	if (json_get_string(request, "request", "ref", &ref, err) < 0 ||
@@ -510,6 +486,35 @@ static int parse_request(struct operation *op, const struct json *request, struc
 	op->media_type = xstrdup(media_type ? media_type : MT_OCI_MANIFEST);
 	op->origins = from ? xstrdup(from) : NULL;
 	return 0;
+}
+
+static const struct operation_kind kinds[] = {
+	{.name = "manifest", .start = manifest_start, .pull = true},
+	{.name = "blob", .start = blob_start, .pull = true},
+	{.name = "has_manifest", .start = has_manifest_start},
+	{.name = "put_blob", .start = upload_start},
+	{.name = "put_manifest", .start = put_manifest_start},
+	{.name = "delete_manifest", .start = delete_manifest_start},
+	{.name = "tags", .start = tags_start, .pages = "list of tags"},
+	{.name = "referrers", .start = referrers_start, .pages = "list of referrers"},
+	{.name = "login", .start = login_start, .parse = parse_login},
+	{.name = "fetch", .start = fetch_start, .parse = parse_fetch, .anywhere = true},
+	{.name = "daemon_save",
+		.start = daemon_save_start,
+		.parse = daemon_parse,
+		.anywhere = true},
+	{.name = "daemon_load",
+		.start = daemon_load_start,
+		.parse = daemon_parse,
+		.anywhere = true},
+};
+
+static const struct operation_kind *find_kind(const char *name)
+{
+	for (size_t i = 0; name && i < ARRAY_LEN(kinds); i++)
+		if (streq(kinds[i].name, name))
+			return &kinds[i];
+	return NULL;
 }
 
 static int find_places(struct operation *op, struct err *err)
@@ -545,7 +550,8 @@ int operation_start(struct client *c, struct operation **list, int sock, const s
 	/* A pipe that is full pauses its transfer only; for a file this changes nothing. */
 	if (fd >= 0 && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		(void)err_sys(&failure, "cannot use the descriptor that was handed over");
-	else if (parse_request(op, request, &failure) == 0 && find_places(op, &failure) == 0)
+	else if ((kind->parse ? kind->parse : parse_request)(op, request, &failure) == 0 &&
+		 find_places(op, &failure) == 0)
 		(void)kind->start(op, &failure);
 	if (failure.code)
 		operation_fail(op, &failure);

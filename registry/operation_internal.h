@@ -5,13 +5,16 @@
 #include "registry/client.h"
 #include "registry/operation.h"
 
+struct json;
 struct operation;
 struct operation_kind {
 	const char *name;
 	/* sends the request for op->places.p[op->place], or the login's one */
 	int (*start)(struct operation *op, struct err *err);
 	bool pull; /* mirrors may serve it */
-	bool anywhere; /* not a registry's: "url" says where */
+	/* of the request; NULL: "ref" and what goes with it */
+	int (*parse)(struct operation *op, const struct json *request, struct err *err);
+	bool anywhere; /* not a registry's: there are no places to choose from */
 	const char *pages; /* of a list: what one page of it is */
 };
 
@@ -31,6 +34,7 @@ struct operation {
 	uint64_t upload_offset; /* bytes of it that the registry has */
 	unsigned upload_failures;
 	char *url, *etag, *last_modified;
+	char *socket; /* of a daemon of this machine */
 	struct host origin; /* of url */
 	bool head;
 	bool direct; /* no mirror may serve it */
@@ -62,5 +66,10 @@ char *operation_blob_path(const struct operation *op); /* new string */
 /* listing.c: lines of what there is */
 int tags_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
 int referrers_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
+/* daemon.c: archives from and to a docker daemon */
+int daemon_parse(struct operation *op, const struct json *request, struct err *err)
+	__attribute__((warn_unused_result));
+int daemon_save_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
+int daemon_load_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
 /* upload.c: sends the blob, or finds it there. */
 int upload_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));

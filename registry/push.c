@@ -277,6 +277,20 @@ static int push_registry(struct store *s, const char *rest, const struct documen
 	return push_to(s, sink, doc, o, err);
 }
 
+static int daemon_sink(
+	const char *rest, const struct remote_opts *o, struct sink **ret, struct err *err)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	AUTO_STRV struct strv names = STRV_INIT;
+	if (reference_parse(rest, &ref, err) < 0)
+		return err->code;
+	if (ref.has_digest)
+		return err_set(err, ERR_INVALID, "cannot push to a digest; give a tag");
+	reference_default_tag(&ref);
+	strv_add_take(&names, reference_str(&ref));
+	return sink_docker_daemon(&names, o, ret, err);
+}
+
 static int push_local(struct store *s, enum transport transport, const char *rest, const char *name,
 	const struct document *doc, const struct push_opts *o, struct err *err)
 {
@@ -291,6 +305,9 @@ static int push_local(struct store *s, enum transport transport, const char *res
 		break;
 	case TRANSPORT_DOCKER_ARCHIVE:
 		r = sink_docker_archive(rest, name, &sink, err);
+		break;
+	case TRANSPORT_DOCKER_DAEMON:
+		r = daemon_sink(rest, &o->remote, &sink, err);
 		break;
 	case TRANSPORT_DIR:
 		r = sink_dir(rest, &sink, err);
@@ -356,6 +373,9 @@ int image_export(struct store *s, const struct descriptor *image, const struct i
 		break;
 	case EXPORT_DOCKER_ARCHIVE:
 		sink = sink_docker_archive_fd(e->fd, e->path, e->names);
+		break;
+	case EXPORT_DOCKER_DAEMON:
+		r = sink_docker_daemon(e->names, e->remote, &sink, err);
 		break;
 	}
 	return r < 0 ? r : push_to(s, sink, &doc, &o, err);

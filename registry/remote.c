@@ -132,11 +132,13 @@ static int send_session(struct remote *r, const struct remote_opts *o, struct er
 	return message_send(r->sock, j, -1, err);
 }
 
-/* A reference, a registry or an address. */
+/* A reference, a registry or an address. A daemon's socket is no network. */
 static int check_offline(const struct json *j, struct err *err)
 {
 	static const char *const keys[] = {"ref", "url", "registry"};
 	const char *what = NULL;
+	if (json_get(j, "socket"))
+		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(keys) && !what; i++)
 		what = json_text(json_get(j, keys[i]));
 	AUTO_FREE char *shown =

@@ -61,5 +61,8 @@ int sink_oci_archive_fd(int fd, const char *path, const struct strv *names, stru
 struct sink *sink_docker_archive_fd(int fd, const char *path, const struct strv *names);
 /* What the next image of the archive is called. */
 void sink_docker_archive_names(struct sink *k, const struct strv *names);
+/* names: complete references with tags. o is used until this returns. */
+int sink_docker_daemon(const struct strv *names, const struct remote_opts *o, struct sink **ret,
+	struct err *err) __attribute__((warn_unused_result));
 int sink_dir(const char *rest, struct sink **ret, struct err *err)
 	__attribute__((warn_unused_result));

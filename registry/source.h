@@ -83,11 +83,19 @@ int source_oci_archive(struct txn *t, const char *rest, struct source **ret, str
 	__attribute__((warn_unused_result));
 int source_docker_archive(struct txn *t, const char *rest, struct source **ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* dir: of an unpacked archive, taken over. where: for messages. name: what its one image is called,
+ * whatever the archive says; NULL: nothing. */
+struct source *source_docker_unpacked(int dir, const char *where, const char *name);
+/* docker_daemon.c: rest is NAME[:TAG] or an image ID; o is used until this returns. */
+int source_docker_daemon(struct txn *t, const char *rest, const struct remote_opts *o,
+	struct source **ret, struct err *err) __attribute__((warn_unused_result));
 int source_dir(const char *rest, struct source **ret, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* tar_file.c: unpacks an archive into a new directory of t by a confined job. *ret_fd is the
  * directory. */
+int tar_file_unpack_fd(struct txn *t, int file, const char *what, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
 int tar_file_unpack(struct txn *t, const char *path, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
 /* "PATH[:NAME]" or "PATH@DIGEST": PATH is all of it when that exists. Both new strings, *ret_name

@@ -153,21 +153,25 @@ static int unpack(void *arg, struct buf *out, struct err *err)
 	return r < 0 ? r : archive_extract(u->file, u->dir, &o, &stats, err);
 }
 
-int tar_file_unpack(struct txn *t, const char *path, int *ret_fd, struct err *err)
+int tar_file_unpack_fd(struct txn *t, int file, const char *what, int *ret_fd, struct err *err)
 {
 	AUTO_FREE char *name = NULL;
 	AUTO_FD int dir = -1;
-	/* not O_NONBLOCK: `docker save | mica load` reads a pipe */
-	AUTO_FD int file = open(path, O_RDONLY | O_CLOEXEC);
-	if (file < 0)
-		return err_sys(err, "cannot open '%s'", path);
 	int r = txn_mkdir(t, "archive", &name, &dir, err);
 	if (r < 0)
 		return r;
 	struct unpack u = {.file = file, .dir = dir};
 	r = job_run(unpack, &u, NULL, err);
 	if (r < 0)
-		return err_wrap(err, "archive '%s'", path);
+		return err_wrap(err, "archive '%s'", what);
 	*ret_fd = take_fd(&dir);
 	return 0;
+}
+
+int tar_file_unpack(struct txn *t, const char *path, int *ret_fd, struct err *err)
+{
+	/* not O_NONBLOCK: `docker save | mica load` reads a pipe */
+	AUTO_FD int file = open(path, O_RDONLY | O_CLOEXEC);
+	return file < 0 ? err_sys(err, "cannot open '%s'", path)
+	                : tar_file_unpack_fd(t, file, path, ret_fd, err);
 }

@@ -36,9 +36,10 @@ static const struct {
 	{"oci-archive:", TRANSPORT_OCI_ARCHIVE},
 	{"oci:", TRANSPORT_OCI},
 	{"docker-archive:", TRANSPORT_DOCKER_ARCHIVE},
+	{"docker-daemon:", TRANSPORT_DOCKER_DAEMON},
 	{"dir:", TRANSPORT_DIR},
 };
-/* Transports of other tools, refused by name: "docker-daemon:x" would otherwise be taken for a
+/* Transports of other tools, refused by name: "ostree:x" would otherwise be taken for a
  * registry's name with a tag. */
 static const char *const foreign[] = {
 	"containers-storage:", "ostree:", "sif:", "atomic:", "docker:"};
@@ -60,21 +61,24 @@ int location_parse(
 		return err_set(err, ERR_INVALID,
 			"'%s' is no name of an image: write it without the scheme", shown);
 	}
-	if (str_has_prefix(location, "docker-daemon:"))
-		return err_set(err, ERR_UNSUPPORTED,
-			"transport of '%s' is not supported: use `mica save NAME | docker load` or "
-			"`docker save NAME | mica load`",
-			location);
 	for (size_t i = 0; i < ARRAY_LEN(foreign); i++)
 		if (str_has_prefix(location, foreign[i]) &&
 			(location[strlen(foreign[i])] == '/' || i + 1 < ARRAY_LEN(foreign)))
 			return err_set(err, ERR_UNSUPPORTED,
 				"transport of '%s' is not supported; docker://, oci:, "
-				"oci-archive:, docker-archive: and dir: are",
+				"oci-archive:, docker-archive:, docker-daemon: and dir: are",
 				location);
 	*ret = TRANSPORT_REGISTRY;
 	*ret_rest = location;
 	return 0;
+}
+
+bool location_is_elsewhere(const char *location)
+{
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+		if (str_has_prefix(location, prefixes[i].prefix))
+			return true;
+	return false;
 }
 
 bool pull_policy_parse(const char *s, enum pull_policy *ret)
@@ -308,12 +312,13 @@ static const char *transport_name(enum transport transport)
 		[TRANSPORT_OCI] = "oci",
 		[TRANSPORT_OCI_ARCHIVE] = "oci-archive",
 		[TRANSPORT_DOCKER_ARCHIVE] = "docker-archive",
+		[TRANSPORT_DOCKER_DAEMON] = "docker-daemon",
 		[TRANSPORT_DIR] = "dir"};
 	return names[transport];
 }
 
 static int open_local(enum transport transport, struct txn *t, const char *rest,
-	struct source **ret, struct err *err)
+	const struct remote_opts *o, struct source **ret, struct err *err)
 {
 	switch (transport) {
 	case TRANSPORT_OCI:
@@ -322,6 +327,8 @@ static int open_local(enum transport transport, struct txn *t, const char *rest,
 		return source_oci_archive(t, rest, ret, err);
 	case TRANSPORT_DOCKER_ARCHIVE:
 		return source_docker_archive(t, rest, ret, err);
+	case TRANSPORT_DOCKER_DAEMON:
+		return source_docker_daemon(t, rest, o, ret, err);
 	case TRANSPORT_DIR:
 		return source_dir(rest, ret, err);
 	case TRANSPORT_REGISTRY:
@@ -339,7 +346,8 @@ static int pull_local(struct store *s, enum transport transport, const char *loc
 	location_split(rest, &path, &name);
 	if (policy_check(o->remote.signature_policy, transport_name(transport), NULL, path, err) <
 			0 ||
-		txn_begin(s, &t, err) < 0 || open_local(transport, t, rest, &source, err) < 0 ||
+		txn_begin(s, &t, err) < 0 ||
+		open_local(transport, t, rest, &o->remote, &source, err) < 0 ||
 		pull_from(s, t, source, NULL, o, ret, err) < 0)
 		return err_wrap(err, "cannot pull %s", location);
 	return 0;

@@ -5,6 +5,7 @@
  *	oci:DIR[:NAME]                an OCI image layout
  *	oci-archive:FILE[:NAME]       the same as a tar
  *	docker-archive:FILE[:NAME]    what `docker save` writes
+ *	docker-daemon:NAME[:TAG]      a docker daemon of this machine
  *	dir:DIR                       manifest.json and blobs as files
  *
  * Pull: resolves, chooses by platform, fetches what is missing (layers in parallel, each by one
@@ -41,6 +42,9 @@ struct remote_opts {
 	unsigned stall_s; /* a transfer that moves nothing for so long is given up; 0: 60 */
 	unsigned retry_delay_ms; /* before each of them; 0: some time that grows */
 };
+
+/* It begins with a transport: it is no name in the store. */
+bool location_is_elsewhere(const char *location);
 
 struct pull_opts {
 	struct remote_opts remote;
@@ -90,13 +94,22 @@ int image_push(struct store *s, const struct descriptor *image, const char *name
 	const char *location, const struct push_opts *o, struct digest *ret_digest, struct err *err)
 	__attribute__((warn_unused_result));
 
-enum export_kind { EXPORT_OCI_DIR, EXPORT_OCI_ARCHIVE, EXPORT_DOCKER_ARCHIVE };
+/* There is a docker daemon on this machine that we may talk to: DOCKER_HOST's, or the usual one. */
+bool docker_daemon_is_here(void);
 
-/* An image as a file or directory under several names. */
+enum export_kind {
+	EXPORT_OCI_DIR,
+	EXPORT_OCI_ARCHIVE,
+	EXPORT_DOCKER_ARCHIVE,
+	EXPORT_DOCKER_DAEMON
+};
+
+/* An image as a file or directory, or in a docker daemon, under several names. */
 struct image_export {
 	enum export_kind kind;
 	const char *path; /* of the directory; of an archive for messages only */
 	int fd; /* what an archive is written to */
+	const struct remote_opts *remote; /* of a daemon */
 	const struct strv *names; /* complete references with tags; may be empty */
 	struct progress *progress;
 };
