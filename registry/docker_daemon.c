@@ -88,7 +88,7 @@ static int fetch_archive(
 	struct txn *t, struct remote *remote, const char *name, int *ret_dir, struct err *err)
 {
 	int p[2];
-	int64_t id;
+	int64_t id = 0;
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_sys(err, "cannot make a pipe");
 	AUTO_FD int in = p[0], dir = -1;
@@ -115,7 +115,7 @@ int source_docker_daemon(struct txn *t, const char *rest, const struct remote_op
 	AUTO_REFERENCE struct reference ref = {0};
 	AUTO_REMOTE struct remote *remote = NULL;
 	AUTO_FREE char *name = NULL;
-	int dir;
+	int dir = -1;
 	if (parse_name(rest, &ref, &name, err) < 0 || remote_open(o, &remote, err) < 0 ||
 		fetch_archive(t, remote, name, &dir, err) < 0)
 		return err->code;

@@ -282,8 +282,9 @@ static int daemon_sink(
 {
 	AUTO_REFERENCE struct reference ref = {0};
 	AUTO_STRV struct strv names = STRV_INIT;
-	if (reference_parse(rest, &ref, err) < 0)
-		return err->code;
+	int r = reference_parse(rest, &ref, err);
+	if (r < 0)
+		return r;
 	if (ref.has_digest)
 		return err_set(err, ERR_INVALID, "cannot push to a digest; give a tag");
 	reference_default_tag(&ref);
