@@ -334,6 +334,9 @@ int root_read_file(
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "cannot open '%s'", path);
 	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_INVALID, "'%s' is not a regular file", path);
+		return err_set(err, ERR_INVALID,
+			S_ISDIR(st.st_mode) ? "'%s' is not a file but a directory"
+					    : "'%s' is not a regular file",
+			path);
 	return fs_read_fd(fd, path, max, ret_data, ret_len, err);
 }

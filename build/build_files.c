@@ -52,7 +52,9 @@ static int default_file(const struct build *b, struct place *ret, struct err *er
 		}
 	}
 	return err_set(err, ERR_NOT_FOUND,
-		"no Containerfile or Dockerfile in '%s'; name one with -f", b->context_name);
+		"no Containerfile or Dockerfile in '%s': no such file or directory; name one with "
+		"-f",
+		b->context_name);
 }
 
 /* Does the path go above where it starts? */

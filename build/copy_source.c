@@ -86,7 +86,9 @@ static int not_there(struct eval *e, const struct step *s, struct filetree *t, c
 	return eval_error(e, pos, err, ERR_NOT_FOUND,
 		"%s: no file '%s' in the context %s (it has %s)%s%s%s%s", e->at.inst->name, source,
 		context_name, left,
-		climbs_out(source) ? "; nothing outside of it can be copied" : "",
+		climbs_out(source)
+			? "; escaping context directory error: nothing outside of it can be copied"
+			: "",
 		similar ? ", did you mean '" : "", similar ? similar : "", similar ? "'?" : "");
 }
 

@@ -70,7 +70,9 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 	if (stage != NO_STAGE) {
 		if (stage == self)
 			return eval_error(e, pos, err, ERR_INVALID,
-				"--from=%s: a stage cannot copy from itself", from);
+				"COPY --from=%s: no stage or image found with that name: a stage "
+				"cannot copy from itself",
+				from);
 		s->from = COPY_FROM_STAGE;
 		s->from_stage = stage;
 		struct err why = ERR_INIT;
@@ -171,6 +173,9 @@ static int copy_sources(struct eval *e, struct step *s, struct err *err)
 				return err->code;
 			continue;
 		}
+		if (s->from == COPY_FROM_CONTEXT && !s->add && remote_file_is_url(word))
+			return eval_error(e, inst->arg_pos[i], err, ERR_INVALID,
+				"building COPY: source can't be a URL for COPY; ADD takes URLs");
 		if (s->from == COPY_FROM_CONTEXT &&
 			copy_source_check(e, s, word, inst->arg_pos[i], err) < 0)
 			return err->code;

@@ -141,7 +141,9 @@ static int set_secret(
 	*ret_use = s != NULL;
 	if (!s && o->required && e->b->o->call == BUILD_CALL_BUILD)
 		return eval_error(e, m->pos, err, ERR_NOT_FOUND,
-			"secret '%s': not found; give it with --secret id=%s,src=FILE", id, id);
+			"secret required but no secret with id \"%s\" found; give it with --secret "
+			"id=%s,src=FILE",
+			id, id);
 	struct err why = ERR_INIT;
 	if (s && secret_load(s, &why) < 0)
 		return eval_error(e, m->pos, err, why.code, "%s", why.msg);

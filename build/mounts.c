@@ -32,6 +32,8 @@ enum mount_key {
 	KEY_GID,
 	KEY_ENV,
 	KEY_LABEL,
+	KEY_PROPAGATION,
+	KEY_PROPAGATE, /* the propagation itself, as a flag */
 };
 
 static const struct {
@@ -65,6 +67,13 @@ static const struct {
 	{"env", KEY_ENV, T(SECRET), false},
 	{"relabel", KEY_LABEL, T(BIND) | T(CACHE), false},
 	{"z", KEY_LABEL, T(BIND) | T(CACHE), true},
+	{"bind-propagation", KEY_PROPAGATION, T(BIND) | T(CACHE), false},
+	{"shared", KEY_PROPAGATE, T(BIND) | T(CACHE), true},
+	{"rshared", KEY_PROPAGATE, T(BIND) | T(CACHE), true},
+	{"private", KEY_PROPAGATE, T(BIND) | T(CACHE), true},
+	{"rprivate", KEY_PROPAGATE, T(BIND) | T(CACHE), true},
+	{"slave", KEY_PROPAGATE, T(BIND) | T(CACHE), true},
+	{"rslave", KEY_PROPAGATE, T(BIND) | T(CACHE), true},
 #undef ALL
 #undef T
 };
@@ -193,6 +202,17 @@ static int set_id(
 	return 0;
 }
 
+static int check_propagation(const char *value, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (keys[i].key == KEY_PROPAGATE && streq(value, keys[i].name))
+			return 0;
+	return err_set(err, ERR_INVALID,
+		"invalid mount option 'bind-propagation=%s' (it is private, slave, shared, or "
+		"these with an r)",
+		value);
+}
+
 /* ro_given: whether ro or rw was said */
 static int set_value(
 	struct mount_opts *m, size_t k, const char *value, bool *ro_given, struct err *err)
@@ -254,8 +274,11 @@ static int set_value(
 		return set_id(name, value, &m->has_uid, &m->uid, err);
 	case KEY_GID:
 		return set_id(name, value, &m->has_gid, &m->gid, err);
+	case KEY_PROPAGATION:
+		return check_propagation(value, err);
 	case KEY_LABEL:
-		return 0; /* nothing is labelled here */
+	case KEY_PROPAGATE:
+		return 0; /* nothing is labelled here, and no mount leaves its step */
 	}
 	return 0;
 }

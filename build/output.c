@@ -12,6 +12,7 @@
 #include "image/media_type.h"
 #include "image/reference.h"
 #include "layers/diff.h"
+#include "registry/location.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -41,6 +42,16 @@ static int check_names(const struct output *o, const struct strv *names, struct 
 		return err_set(err, ERR_INVALID,
 			"option '--output': '%s': a push needs 'name=REFERENCE' or '--tag'",
 			o->text);
+	return 0;
+}
+
+int output_to_place(const char *location, struct output *ret, struct err *err)
+{
+	enum transport transport;
+	const char *rest;
+	if (location_parse(location, &transport, &rest, err) < 0)
+		return err->code;
+	*ret = (struct output){.type = OUTPUT_PLACE, .text = xstrdup(location)};
 	return 0;
 }
 
@@ -175,6 +186,10 @@ static int write_to(struct store *s, struct txn *t, const struct output *o,
 		return o->dest ? write_archive(s, o, opts, &r->root, err) : 0;
 	case OUTPUT_IMAGE:
 		return o->push ? push_all(s, o, opts, &r->root, err) : 0;
+	case OUTPUT_PLACE: {
+		struct digest digest;
+		return image_push(s, &r->root, NULL, o->text, &opts->push, &digest, err);
+	}
 	case OUTPUT_NONE:
 		break;
 	}

@@ -21,6 +21,7 @@ enum output_type {
 	OUTPUT_OCI, /* an OCI image layout, as a directory or a tar */
 	OUTPUT_DOCKER, /* what `docker load` reads; without dest the store */
 	OUTPUT_IMAGE, /* the store, and with push a registry */
+	OUTPUT_PLACE, /* what a transport names, as for a push: oci:DIR */
 	OUTPUT_NONE, /* cacheonly: nowhere */
 };
 
@@ -42,6 +43,9 @@ struct output {
 
 /* ERR_INVALID and ERR_UNSUPPORTED name the key. */
 int output_parse(const char *text, struct output *ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* location: with a transport (registry/transport.h). */
+int output_to_place(const char *location, struct output *ret, struct err *err)
 	__attribute__((warn_unused_result));
 void output_done(struct output *o);
 

@@ -23,7 +23,8 @@
 const struct opt output_options[] = {
 	OPT_STRV(0, "annotation", struct output_args, annotations),
 	OPT_STRV(0, "attest", struct output_args, attest),
-	OPT_BOOL(0, "created-annotation", struct output_args, created_annotation),
+	OPT_TRISTATE(0, "created-annotation", struct output_args, created_annotation),
+	OPT_TRISTATE('D', "disable-compression", struct output_args, disable_compression),
 	OPT_STRING(0, "format", struct output_args, format),
 	OPT_STRING(0, "iidfile", struct output_args, iidfile),
 	OPT_BOOL(0, "inherit-annotations", struct output_args, inherit_annotations),
@@ -39,7 +40,6 @@ const struct opt output_options[] = {
 	OPT_BOOL(0, "squash", struct output_args, squash),
 	OPT_BOOL(0, "squash-all", struct output_args, squash_all),
 	OPT_STRV(0, "unsetannotation", struct output_args, unset_annotations),
-	OPT_IGNORED_BOOL('D', "disable-compression"),
 	OPT_IGNORED_BOOL(0, "identity-label"),
 	OPT_IGNORED(0, "layer-label"),
 	OPT_REFUSED_WHY(0, "cw", "images for confidential computing are not made"),
@@ -52,6 +52,7 @@ const struct opt output_options[] = {
 void output_args_init(struct output_args *a)
 {
 	a->inherit_labels = true;
+	a->disable_compression = a->created_annotation = -1;
 }
 
 /* --- before the build --- */
@@ -108,11 +109,17 @@ static int set_form(const struct output_args *a, const struct build_opts *o, str
 	ret->level = -1;
 	ret->squash = a->squash_all ? SQUASH_ALL : a->squash ? SQUASH_NEW : SQUASH_NONE;
 	ret->omit_history = a->omit_history;
-	ret->created_annotation = a->created_annotation;
+	ret->created_annotation = a->created_annotation == 1;
 	STRV_FOREACH (w, &a->annotations)
 		if (annotations_add(&ret->annotations, *w, err) < 0)
 			return err->code;
 	return set_format(a, ret, err);
+}
+
+static void put_output(struct outputs *out, const struct output *o)
+{
+	out->o = xreallocarray(out->o, out->n + 1, sizeof(*out->o));
+	out->o[out->n++] = *o;
 }
 
 static int add_output(struct outputs *out, const char *text, struct err *err)
@@ -120,8 +127,25 @@ static int add_output(struct outputs *out, const char *text, struct err *err)
 	struct output o;
 	if (output_parse(text, &o, err) < 0)
 		return err->code;
-	out->o = xreallocarray(out->o, out->n + 1, sizeof(*out->o));
-	out->o[out->n++] = o;
+	put_output(out, &o);
+	return 0;
+}
+
+/* In buildah's form: with its time, and what stays here is not compressed. */
+static int add_place(
+	const struct output_args *a, struct outputs *out, const char *location, struct err *err)
+{
+	struct output o;
+	if (output_to_place(location, &o, err) < 0)
+		return err_wrap(err, "option '--tag'");
+	o.form.created_annotation =
+		a->created_annotation != 0 &&
+		!strv_has(&a->unset_annotations, "org.opencontainers.image.created");
+	if (a->disable_compression != 0 && !str_has_prefix(location, "docker://")) {
+		o.form.recompress = o.form.recompress_all = true;
+		o.form.compression = COMPRESSION_NONE;
+	}
+	put_output(out, &o);
 	return 0;
 }
 
@@ -190,7 +214,7 @@ static int check_forms(const struct outputs *out, bool index, struct err *err)
 int outputs_prepare(const struct output_args *a, const struct strv *tags, struct build_opts *o,
 	struct outputs *ret, struct err *err)
 {
-	*ret = (struct outputs){.tags = tags,
+	*ret = (struct outputs){.tags = &o->tags,
 		.manifest = a->manifest,
 		.metadata_file = a->metadata_file,
 		.iidfile = a->iidfile,
@@ -198,13 +222,16 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 	o->drop_labels = !a->inherit_labels;
 	o->inherit_annotations = a->inherit_annotations;
 	strv_copy(&o->unset_annotations, &a->unset_annotations);
-	if (build_check_tags(tags, err) < 0 || check_attestations(a, err) < 0 ||
+	if (build_check_tags(&o->tags, err) < 0 || check_attestations(a, err) < 0 ||
 		set_form(a, o, &ret->form, err) < 0)
 		return err->code;
 	STRV_FOREACH (w, &a->outputs)
 		if (add_output(ret, *w, err) < 0)
 			return err->code;
-	if (a->push && !tags->n)
+	STRV_FOREACH (w, tags)
+		if (location_is_elsewhere(*w) && add_place(a, ret, *w, err) < 0)
+			return err->code;
+	if (a->push && !o->tags.n)
 		return err_set(err, ERR_INVALID, "option '--push' needs a '--tag' to push");
 	if ((a->push && add_output(ret, "type=registry", err) < 0) || add_store(a, ret, err) < 0)
 		return err->code;
@@ -271,6 +298,12 @@ static int make_forms(struct outputs *out, struct store *s, struct txn *t,
 	return 0;
 }
 
+/* After the name is set: it stays when this fails. */
+static bool is_push(const struct output *o)
+{
+	return o->type == OUTPUT_IMAGE || o->type == OUTPUT_PLACE;
+}
+
 static int write_all(struct outputs *out, struct store *s, struct txn *t,
 	const struct build_opts *o, const struct build_result *r, bool pushes, struct err *err)
 {
@@ -281,7 +314,7 @@ static int write_all(struct outputs *out, struct store *s, struct txn *t,
 		.epoch = r->epoch,
 	};
 	for (size_t i = 0; i < out->n; i++)
-		if ((out->o[i].type == OUTPUT_IMAGE) == pushes &&
+		if (is_push(&out->o[i]) == pushes &&
 			output_write(s, t, &out->o[i], &opts, &out->forms[i], err) < 0)
 			return err->code;
 	return 0;
@@ -333,7 +366,7 @@ static int name_all(struct outputs *out, struct store *s, struct build_result *r
 static const struct build_result *told(const struct outputs *out, const struct build_result *r)
 {
 	for (size_t i = 0; i < out->n; i++)
-		if (output_is_stored(&out->o[i]) || out->o[i].type == OUTPUT_IMAGE)
+		if (output_is_stored(&out->o[i]) || is_push(&out->o[i]))
 			return &out->forms[i];
 	for (size_t i = 0; i < out->n; i++)
 		if (out->o[i].type == OUTPUT_OCI || out->o[i].type == OUTPUT_DOCKER)

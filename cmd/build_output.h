@@ -9,7 +9,8 @@ struct app;
 
 struct output_args {
 	struct strv outputs, annotations, attest, unset_annotations;
-	bool load, push, squash, squash_all, omit_history, created_annotation;
+	bool load, push, squash, squash_all, omit_history;
+	int disable_compression, created_annotation; /* -1: not said */
 	bool inherit_labels, inherit_annotations;
 	const char *manifest, *metadata_file, *iidfile, *format, *sbom, *provenance;
 };
@@ -29,8 +30,8 @@ struct outputs {
 	bool load; /* the images go into docker too, where there is one */
 };
 
-/* Before the build: everything is read and checked. o: gets what concerns the build; its times are
- * set. tags: borrowed. */
+/* Before the build: everything is read and checked. o: gets what concerns the build; its times and
+ * tags are set. tags: as typed, with those that are a place elsewhere. */
 int outputs_prepare(const struct output_args *a, const struct strv *tags, struct build_opts *o,
 	struct outputs *ret, struct err *err) __attribute__((warn_unused_result));
 /* Once the store is open: the list can get them. */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
@@ -175,7 +176,10 @@ static int set_cache_ttl(const char *text, struct build_opts *o, struct err *err
 			"option '--cache-ttl': '%s' is not a duration such as '24h' or '90m'",
 			text);
 	o->has_cache_ttl = true;
-	o->no_cache = o->no_cache || o->cache_ttl_ns == 0;
+	if (o->cache_ttl_ns == 0) {
+		log_debug("Setting --no-cache=true: nothing is younger than --cache-ttl=%s", text);
+		o->no_cache = true;
+	}
 	return 0;
 }
 
@@ -241,11 +245,20 @@ static int set_layers(struct build_args *a, struct build_opts *o, struct err *er
 	return 0;
 }
 
+/* Names in the store: what is a place elsewhere is an output. */
+static void set_tags(const struct build_args *a, struct build_opts *o)
+{
+	static const char here[] = "containers-storage:";
+	STRV_FOREACH (tag, &a->tags)
+		if (!location_is_elsewhere(*tag))
+			strv_add(&o->tags, *tag + (str_has_prefix(*tag, here) ? strlen(here) : 0));
+}
+
 static int set_opts(const struct app *app, struct build_args *a, const struct strv *rest,
 	struct build_opts *o, struct err *err)
 {
 	strv_copy(&o->files, &a->files);
-	strv_copy(&o->tags, &a->tags);
+	set_tags(a, o);
 	strv_copy(&o->secrets, &a->secrets);
 	strv_copy(&o->ssh, &a->ssh);
 	strv_copy(&o->cache_from, &a->cache_from);
@@ -374,7 +387,7 @@ static int prepare(struct app *app, struct build_args *a, const struct strv *res
 	w->o.n_ulimits = w->o.box.n_rlimits;
 	raise_descriptors(&w->o.box);
 	if (w->o.call == BUILD_CALL_BUILD &&
-		outputs_prepare(&a->output, &w->o.tags, &w->o, &w->out, err) < 0)
+		outputs_prepare(&a->output, &a->tags, &w->o, &w->out, err) < 0)
 		return err->code;
 	return a->extra.logfile ? out_log_to(&app->out, a->extra.logfile, err) : 0;
 }

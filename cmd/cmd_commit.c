@@ -147,18 +147,28 @@ static int deliver(struct app *app, struct store *s, const struct commit_args *a
 	return r;
 }
 
-static int make(struct container_use *u, const struct commit_args *a, struct build_result *ret,
-	struct err *err)
+/* As buildah: what stays here is not compressed unless that is asked for. */
+static bool is_file(const char *dest)
 {
-	struct container_commit o = {
-		.compression = a->disable_compression == 1 ? COMPRESSION_NONE : COMPRESSION_GZIP,
+	return dest && location_is_elsewhere(dest) && !str_has_prefix(dest, "docker://");
+}
+
+static int make(struct container_use *u, const struct commit_args *a, const char *dest,
+	struct build_result *ret, struct err *err)
+{
+	bool plain = a->disable_compression == -1 && is_file(dest);
+	struct container_commit o = {.compression = a->disable_compression == 1 || plain
+	                                                    ? COMPRESSION_NONE
+	                                                    : COMPRESSION_GZIP,
 		.unset_env = &a->unset_env,
 		.unset_annotations = &a->unset_annotations,
 		.add_files = &a->add_files,
 		.changes = &a->changes};
 	AUTO_FREE char *config = NULL;
 	size_t n;
-	struct rework w = {.squash = a->squash ? SQUASH_ALL : SQUASH_NONE,
+	struct rework w = {.recompress = plain,
+		.recompress_all = plain,
+		.squash = a->squash ? SQUASH_ALL : SQUASH_NONE,
 		.omit_history = a->omit_history,
 		.created_annotation = a->created_annotation,
 		.level = -1};
@@ -203,7 +213,7 @@ static int commit_run(struct app *app, void *args, const struct strv *rest, stru
 
 	int r = container_use(app, rest->v[0], &u, err);
 	if (r == 0)
-		r = make(&u, a, &made, err);
+		r = make(&u, a, dest, &made, err);
 	if (r == 0)
 		r = deliver(app, u.s, a, dest, &made, err);
 	if (r == 0 && a->iidfile) {

@@ -39,8 +39,9 @@ static int check_count(const struct cmd *cmd, const struct strv *rest, struct er
 			cmd->min_args, cmd->min_args == 1 ? "" : "s", cmd->name);
 	if (rest->n > cmd->max_args)
 		return err_set(err, ERR_INVALID,
-			"'mica %s': unexpected argument '%s'. See 'mica %s --help'", cmd->name,
-			rest->v[cmd->max_args], cmd->name);
+			"'mica %s' accepts at most %zu arg(s), received %zu: unexpected argument "
+			"'%s'. See 'mica %s --help'",
+			cmd->name, cmd->max_args, rest->n, rest->v[cmd->max_args], cmd->name);
 	return 0;
 }
 

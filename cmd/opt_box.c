@@ -136,7 +136,8 @@ static int apply_network(const char *text, struct run_spec *spec, struct err *er
 			"fixed; see '--dns' and '--add-host'",
 			text);
 	return err_set(err, ERR_INVALID,
-		"option '--network': '%s' is not one of 'private', 'host', 'none', 'ns:PATH'",
+		"option '--network': network not found: '%s' is not one of 'private', 'host', "
+		"'none', 'ns:PATH'",
 		text);
 }
 

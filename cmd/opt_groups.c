@@ -104,6 +104,17 @@ static int override(char *field, size_t size, const char *name, const char *valu
 	return 0;
 }
 
+/* As buildah: "windows/" and "/arm" say one of the two, the other is the host's. */
+static int parse_platform(const char *text, struct platform *ret, struct err *err)
+{
+	size_t n = strlen(text);
+	const char *slash = strchr(text, '/');
+	if (n < 2 || !slash || strchr(slash + 1, '/') || (slash != text && slash[1]))
+		return platform_parse(text, ret, err);
+	AUTO_FREE char *one = slash == text ? xstrdup(text + 1) : xstrndup(text, n - 1);
+	return platform_parse(one, ret, err);
+}
+
 int platform_args_get(
 	const struct platform_args *a, struct platform *ret, bool *ret_given, struct err *err)
 {
@@ -115,7 +126,7 @@ int platform_args_get(
 		return err_set(err, ERR_UNSUPPORTED,
 			"option '--platform': one platform at a time is supported here");
 	if (a->platform.n)
-		r = platform_parse(a->platform.v[0], &p, err);
+		r = parse_platform(a->platform.v[0], &p, err);
 	if (r < 0)
 		return err_wrap(err, "option '--platform'");
 	if (a->arch)
@@ -153,7 +164,7 @@ int platform_args_list(const struct platform_args *a, struct platform_list *ret,
 			"with several of '--platform'");
 	STRV_FOREACH (w, &words) {
 		struct platform p;
-		if (platform_parse(*w, &p, err) < 0)
+		if (parse_platform(*w, &p, err) < 0)
 			return err_wrap(err, "option '--platform'");
 		platform_list_add(ret, &p);
 	}

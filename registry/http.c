@@ -524,8 +524,8 @@ static int describe(struct http_transfer *t, CURLcode code, struct err *err)
 				err_text((int)os, (char[ERR_TEXT_MAX]){0}));
 		break;
 	case CURLE_COULDNT_RESOLVE_HOST:
-		return err_set(
-			err, ERR_NETWORK, "cannot reach %s: its name is not known (DNS)", host);
+		return err_set(err, ERR_NETWORK,
+			"cannot reach %s: no such host: DNS does not know the name", host);
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		return err_set(err, ERR_NETWORK,
 			"cannot reach %s: the name of the proxy is not known (DNS)", host);

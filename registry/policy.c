@@ -59,7 +59,9 @@ static int check_requirement(
 	if (streq(type, "insecureAcceptAnything"))
 		return 0;
 	if (streq(type, "reject"))
-		return err_set(err, ERR_DENIED, "'%s' is rejected by %s", image, what);
+		return err_set(err, ERR_DENIED,
+			"Source image rejected: Running image %s is rejected by policy %s", image,
+			what);
 	for (size_t i = 0; i < ARRAY_LEN(signatures); i++)
 		if (streq(type, signatures[i]))
 			return err_set(err, ERR_UNSUPPORTED,

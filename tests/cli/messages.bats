@@ -71,7 +71,8 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	says "did you mean 'src/main.c'?" < <(after_a_run 'COPY SRC/main.c /')
 	says "did you mean 'src/main.c'?" < <(after_a_run 'ADD src/mian.c /')
 	says "did you mean 'src/main.c'?" < <(after_a_run 'COPY main.c /')
-	says "no file '../x' in the context ctx (it has 4 files); nothing outside of it can be copied" < <(after_a_run 'COPY ../x /')
+	says "no file '../x' in the context ctx (it has 4 files); escaping context directory error: nothing outside of it can be copied" < <(after_a_run 'COPY ../x /')
+	says "Containerfile:4:6: building COPY: source can't be a URL for COPY; ADD takes URLs" < <(after_a_run 'COPY http://127.0.0.1:9/x /')
 	says "Containerfile:4:11: COPY: no file 'zzz'" < <(after_a_run 'COPY src/ zzz /x/')
 	[[ "$stderr" != *"did you mean"* ]] || fail "$stderr"
 	says "Containerfile:4:6: COPY: 'secret.txt' is excluded from the context by .dockerignore:2 (the context has 4 files)" < <(after_a_run 'COPY secret.txt /')
@@ -161,7 +162,7 @@ COPY --from=0 /x /x'
 	says "Containerfile:4:20: --mount: 'secret.txt' is excluded from the context by .dockerignore:2 (the context has 4 files)" \
 		< <(after_a_run 'RUN --mount=source=secret.txt,target=/x true')
 	says 'unsupported mount type "bidn" (did you mean bind?)' < <(after_a_run 'RUN --mount=type=bidn,target=/x true')
-	says "Containerfile:4:5: secret 'key': not found; give it with --secret id=key,src=FILE" \
+	says "Containerfile:4:5: secret required but no secret with id \"key\" found; give it with --secret id=key,src=FILE" \
 		< <(after_a_run 'RUN --mount=type=secret,id=key,required true')
 	says "Containerfile:4:5: invalid value 'hots' for --network: it is default, none or host" < <(after_a_run 'RUN --network=hots true')
 	says "Containerfile:4:6: unknown flag '--chwon' for COPY, did you mean --chown?" < <(after_a_run 'COPY --chwon=1 package.json /')

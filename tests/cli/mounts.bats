@@ -338,7 +338,7 @@ ls: /k: No such file or directory" ] || fail "$output"
 		RUN echo must not run
 		RUN --mount=type=secret,id=s,required true
 	END
-	refused "Containerfile:3:5: secret 's': not found; give it with --secret id=s"
+	refused "Containerfile:3:5: secret required but no secret with id \"s\" found; give it with --secret id=s"
 	refused "option '--secret': 'id=s,src=nope': cannot find the file 'nope'" --secret id=s,src=nope
 	refused "option '--secret': .*no id=" --secret src=secret
 	refused "'foo' is not one of 'id'" --secret id=s,foo=1

@@ -178,6 +178,29 @@ top_manifest() { # LAYOUT [NAME]
 	skopeo copy -q oci:z dir:z.dir
 }
 
+@test "a tag with a transport is written there in buildah's form, and is no name in the store" {
+	mkdir ctx
+	echo one >ctx/one
+	containerfile <<<$'FROM busybox\nCOPY one /'
+	build -t "oci:$D/layout:v1" -t "dir:$D/dir" -t "docker-archive:$D/a.tar" --iidfile id
+	[ -z "$(built)" ]
+	grep -q '^sha256:' id
+	[ -s a.tar ]
+	# not compressed: a blob of the layout is a layer's tar
+	top_manifest layout v1 >m
+	[ "$(jq -r '.layers[].mediaType' m | sort -u)" = application/vnd.oci.image.layer.v1.tar ]
+	tar tf "layout/blobs/sha256/$(jq -r '.layers[-1].digest[7:]' m)" | grep -qx one
+	[ "$(jq -r '.annotations."org.opencontainers.image.created"' m)" = "$(jq -r .created "layout/blobs/sha256/$(jq -r '.config.digest[7:]' m)")" ]
+	# the other names are in the store, and its layers stay compressed
+	build -D=false --created-annotation=false --format docker -t "oci:$D/second:v1" -t containers-storage:there
+	[ "$(built)" = localhost/there:latest ]
+	jq -e '.layers[-1].mediaType | endswith("gzip")' < <(top_manifest second v1)
+	run -0 top_manifest second v1
+	[[ $output != *annotations* ]]
+	run ! mica build -q -t oci: ctx
+	[[ $output == *"option '--tag': 'oci:' names nothing after its transport"* ]]
+}
+
 @test "--push sends every tag, registry outputs their names, and a push by digest no tag" {
 	sample
 	run --separate-stderr build -t "$REG/out/one:a" -t "$REG/out/one:b" --push --metadata-file m.json

@@ -77,6 +77,11 @@ need_emulator() {
 	mica build -q --platform linux/s390x -t one ctx
 	[ "$(image_id one)" = "$(skopeo inspect --override-arch s390x --raw "oci:$MICA_ROOT:localhost/one:latest" | jq -r .config.digest)" ]
 	[ "$(config_of one | jq -r .architecture)" = s390x ]
+	# what is left out is the host's
+	mica build -q --platform windows/ -t one ctx
+	[ "$(config_of one | jq -r .os)" = windows ]
+	mica build -q --platform /s390x -t one ctx
+	[ "$(config_of one | jq -r '.os + "/" + .architecture')" = linux/s390x ]
 	assert_clean_store
 }
 
@@ -159,7 +164,7 @@ need_emulator() {
 
 @test "what is no platform is refused" {
 	mkdir ctx && echo 'FROM scratch' >ctx/Containerfile
-	for bad in a/b/c/d linux/ amd64/v2 nonsense 'linux/am d64' 'linux/amd64,,linux/arm64'; do
+	for bad in a/b/c/d linux// amd64/v2 nonsense 'linux/am d64' 'linux/amd64,,linux/arm64'; do
 		run --separate-stderr mica build --platform "$bad" ctx
 		assert_error 'platform|architecture'
 	done

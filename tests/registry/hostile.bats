@@ -187,8 +187,8 @@ teardown() {
 	mkdir -p "$HOME/.config/containers"
 	policy=$HOME/.config/containers/policy.json
 	printf '{"default":[{"type":"reject"}],"transports":{"docker":{"%s/good":[{"type":"insecureAcceptAnything"}]}}}' "$SRV" >"$policy"
-	refused "'$SRV/flaky:latest' is rejected by $policy" pull -q "$SRV/flaky"
-	refused "is rejected by" pull -q "oci:$T/layout"
+	refused "Source image rejected: Running image $SRV/flaky:latest is rejected by policy $policy" pull -q "$SRV/flaky"
+	refused "is rejected by policy" pull -q "oci:$T/layout"
 	mica pull -q "$SRV/good/x"
 	echo '{"default":[{"type":"signedBy","keyType":"GPGKeys","keyPath":"/k"}]}' >other.json
 	run --separate-stderr mica pull -q --signature-policy other.json "$SRV/good/y"

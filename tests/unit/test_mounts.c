@@ -122,6 +122,14 @@ static void a_cache_has_an_id_a_mode_and_an_owner(void **state)
 	mount_opts_done(&m);
 }
 
+static void where_a_mount_spreads_to_is_taken(void **state)
+{
+	(void)state;
+	struct mount_opts m;
+	parsed("type=cache,target=/t,rshared,bind-propagation=rslave", &m);
+	mount_opts_done(&m);
+}
+
 static void a_tmpfs_has_a_size_in_both_spellings(void **state)
 {
 	(void)state;
@@ -220,6 +228,10 @@ static void keys_belong_to_types(void **state)
 	refused("target=/t,mode=0700", "unexpected key 'mode' for mount type 'bind'");
 	refused("target=/t,sharing=shared", "unexpected key 'sharing' for mount type 'bind'");
 	refused("type=tmpfs,target=/t,uid=1", "unexpected key 'uid' for mount type 'tmpfs'");
+	refused("type=tmpfs,target=/t,shared", "unexpected key 'shared' for mount type 'tmpfs'");
+	refused("type=cache,target=/t,bind-propagation=suid",
+		"invalid mount option 'bind-propagation=suid' (it is private, slave, shared, or "
+		"these with an r)");
 	refused("type=secret,id=s,from=a", "unexpected key 'from' for mount type 'secret'");
 	refused("type=ssh,env=A", "unexpected key 'env' for mount type 'ssh'");
 	refused("type=secret", "invalid secret mount: one of source, target, id required");
@@ -233,6 +245,7 @@ int main(void)
 		cmocka_unit_test(names_of_keys_have_synonyms_and_any_case),
 		cmocka_unit_test(the_last_of_ro_and_rw_counts),
 		cmocka_unit_test(a_cache_has_an_id_a_mode_and_an_owner),
+		cmocka_unit_test(where_a_mount_spreads_to_is_taken),
 		cmocka_unit_test(a_tmpfs_has_a_size_in_both_spellings),
 		cmocka_unit_test(a_secret_may_be_required_and_a_variable),
 		cmocka_unit_test(values_are_expanded_after_the_split),
