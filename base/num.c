@@ -73,6 +73,19 @@ static bool decimal(const char *s, uint64_t *whole, uint32_t *nanos, const char 
 	return any;
 }
 
+bool num_bool(const char *s, bool *ret)
+{
+	static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
+	static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
+	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+		if (streq(s, yes[i]) || streq(s, no[i])) {
+			*ret = streq(s, yes[i]);
+			return true;
+		}
+	}
+	return false;
+}
+
 bool num_size(const char *s, uint64_t *ret)
 {
 	static const char units[] = "kmgtpKMGTP";

@@ -2,6 +2,7 @@
 #include "base/path.h"
 
 #include "base/mem.h"
+#include "base/strv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,4 +101,13 @@ bool path_is_below(const char *p, const char *dir)
 bool path_has_trailing_slash(const char *p)
 {
 	return str_has_suffix(p, "/") || str_has_suffix(p, "/.");
+}
+
+void path_push(struct strv *todo, const char *path)
+{
+	AUTO_STRV struct strv parts = STRV_INIT;
+	strv_split(&parts, path, '/');
+	for (size_t i = parts.n; i-- > 0;)
+		if (*parts.v[i] && !streq(parts.v[i], "."))
+			strv_add(todo, parts.v[i]);
 }

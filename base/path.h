@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct strv;
+
 /* Go's path.Clean: no ".", no "//", ".." folded where it can be; "" gives ".". New string. */
 char *path_clean(const char *p);
 /* Clean as if below "/": "../a/./b" -> "a/b", "/" -> "". Never leaves the root. New string. */
@@ -20,3 +22,5 @@ char *path_dir(const char *p);
 bool path_is_below(const char *p, const char *dir);
 /* suffix for extension test etc. is str_has_suffix(); this one tells "a/" and "a/." */
 bool path_has_trailing_slash(const char *p);
+/* The components of path without "" and ".", as a stack: the last of todo is the first of path. */
+void path_push(struct strv *todo, const char *path);

@@ -59,16 +59,6 @@ static char *read_link(int dirfd, const char *name)
 	return xstrndup(buf, (size_t)n);
 }
 
-/* The components of path before those that are still to be walked (a stack: last one is next). */
-static void push_components(struct strv *todo, const char *path)
-{
-	AUTO_STRV struct strv parts = STRV_INIT;
-	strv_split(&parts, path, '/');
-	for (size_t i = parts.n; i-- > 0;)
-		if (*parts.v[i] && !streq(parts.v[i], "."))
-			strv_add(todo, parts.v[i]);
-}
-
 /*
  * The walk without openat2: one O_PATH|O_NOFOLLOW step a component, links pushed back as
  * components,
@@ -121,7 +111,7 @@ static int walk_link(struct walk *w, const char *name)
 		walk_up(w);
 	if (!w->todo.n && path_has_trailing_slash(target))
 		w->want_dir = true;
-	push_components(&w->todo, target);
+	path_push(&w->todo, target);
 	return 0;
 }
 
@@ -162,7 +152,7 @@ static int walk(int rootfd, const char *path, int flags, mode_t mode, struct str
 	struct walk w = {
 		.rootfd = rootfd, .trail = trail, .want_dir = path_has_trailing_slash(path)};
 	int result = WALK_ON;
-	push_components(&w.todo, path);
+	path_push(&w.todo, path);
 	while (w.todo.n && result == WALK_ON) {
 		AUTO_FREE char *name = xstrdup(w.todo.v[w.todo.n - 1]);
 		strv_remove(&w.todo, w.todo.n - 1);

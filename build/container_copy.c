@@ -108,21 +108,6 @@ static int make_step(struct copying *w, const struct container *c, const struct 
 	return r < 0 ? r : check(o, s, err);
 }
 
-static void step_done(struct step *s)
-{
-	for (size_t i = 0; i < s->n_remote; i++) {
-		if (s->remote[i])
-			remote_file_done(s->remote[i]);
-		free(s->remote[i]);
-	}
-	free(s->remote);
-	strv_done(&s->sources);
-	strv_done(&s->excludes);
-	free(s->dest);
-	free(s->chown);
-	free(s->chmod);
-}
-
 /* --- the sources --- */
 
 static int read_ignore(const char *path, struct ignore **ret, struct err *err)

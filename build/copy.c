@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/owner.h"
 #include "base/path.h"
-#include "base/proc.h"
 #include "base/root.h"
 #include "build/chmod.h"
 #include "build/copy_internal.h"
@@ -20,25 +19,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct unpack {
-	int archive, dir;
-	struct apply_opts opts;
-};
-
-static int unpack_job(void *arg, struct buf *out, struct err *err)
-{
-	const struct unpack *u = arg;
-	const int keep[] = {u->archive};
-	struct apply_stats stats;
-	(void)out;
-	if (layer_confine(u->dir, keep, ARRAY_LEN(keep), err) < 0)
-		return err->code;
-	AUTO_FD int here = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (here < 0)
-		return err_sys(err, "cannot open the destination");
-	return archive_extract(u->archive, here, &u->opts, &stats, err);
-}
 
 /*
  * ADD of a local archive unpacks it into the destination. --chown is for all that it holds, --chmod
@@ -68,14 +48,10 @@ static int try_unpack(
 	plain.has_mode = false;
 	if (copy_make_dirs(&plain, real, &dir, err) < 0)
 		return err->code;
-	struct unpack u = {
-		.archive = fd,
-		.dir = dir,
-		.opts = {.flags = APPLY_PLAIN | (c->has_owner ? APPLY_CHOWN : 0),
-			.uid = c->uid,
-			.gid = c->gid},
-	};
-	if (job_run(unpack_job, &u, NULL, err) < 0)
+	const struct apply_opts opts = {.flags = APPLY_PLAIN | (c->has_owner ? APPLY_CHOWN : 0),
+		.uid = c->uid,
+		.gid = c->gid};
+	if (archive_unpack(fd, dir, &opts, err) < 0)
 		return err_wrap(err, "cannot unpack '%s'", path);
 	*ret_done = true;
 	return 0;

@@ -335,7 +335,7 @@ static void inline_done(struct inline_file *f)
 	free(f->content);
 }
 
-static void step_done(struct step *s)
+void step_done(struct step *s)
 {
 	free(s->title);
 	map_done(&s->named);

@@ -224,15 +224,6 @@ static int visible_child(
 	return 0;
 }
 
-static void push_components(struct strv *todo, const char *path)
-{
-	AUTO_STRV struct strv parts = STRV_INIT;
-	strv_split(&parts, path, '/');
-	for (size_t i = parts.n; i-- > 0;)
-		if (*parts.v[i] && !streq(parts.v[i], "."))
-			strv_add(todo, parts.v[i]);
-}
-
 int filetree_lookup(
 	struct filetree *t, const char *path, bool follow, struct node **ret, struct err *err)
 {
@@ -240,7 +231,7 @@ int filetree_lookup(
 	struct node *n = t->root;
 	int links = 0;
 	*ret = NULL;
-	push_components(&todo, path);
+	path_push(&todo, path);
 	while (todo.n) {
 		AUTO_FREE char *name = xstrdup(todo.v[todo.n - 1]);
 		strv_remove(&todo, todo.n - 1);
@@ -259,7 +250,7 @@ int filetree_lookup(
 					err, ERR_INVALID, "too many symbolic links in '%s'", path);
 			if (c->link[0] == '/')
 				n = t->root;
-			push_components(&todo, c->link);
+			path_push(&todo, c->link);
 			continue;
 		}
 		n = c;

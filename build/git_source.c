@@ -104,21 +104,11 @@ int git_source_set_checksum(struct git_source *g, const char *value, struct err 
 /* As Go's strconv.ParseBool has it; without a value: true. */
 static int set_bool(bool *field, const char *key, const char *value, struct err *err)
 {
-	static const char *const yes[] = {"", "1", "t", "T", "true", "TRUE", "True"};
-	static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-		if (streq(value, yes[i])) {
-			*field = true;
-			return 0;
-		}
-	}
-	for (size_t i = 0; i < ARRAY_LEN(no); i++) {
-		if (streq(value, no[i])) {
-			*field = false;
-			return 0;
-		}
-	}
-	return err_set(err, ERR_INVALID, "query '%s': '%s' is neither true nor false", key, value);
+	*field = true;
+	if (*value && !num_bool(value, field))
+		return err_set(
+			err, ERR_INVALID, "query '%s': '%s' is neither true nor false", key, value);
+	return 0;
 }
 
 static int set_query(struct git_source *g, const char *key, const char *value, struct err *err)

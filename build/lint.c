@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/num.h"
 
 #define WARNINGS_MAX 1000 /* nobody reads more, and they are compared with one another */
 
@@ -113,20 +114,6 @@ static void names_of(const char *text, bool *ret_all, struct strv *ret)
 		strv_add_take(ret, trimmed(*p));
 }
 
-/* strconv.ParseBool's words */
-static bool parse_bool(const char *s, bool *ret)
-{
-	static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
-	static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-		if (streq(s, yes[i]) || streq(s, no[i])) {
-			*ret = streq(s, yes[i]);
-			return true;
-		}
-	}
-	return false;
-}
-
 int lint_options(struct lint *l, const char *text, struct err *err)
 {
 	AUTO_STRV struct strv parts = STRV_INIT;
@@ -150,7 +137,7 @@ int lint_options(struct lint *l, const char *text, struct err *err)
 				"check option '%.100s' is not one of 'skip', 'error', "
 				"'experimental'",
 				key);
-		else if (!parse_bool(value, &l->error))
+		else if (!num_bool(value, &l->error))
 			return err_set(err, ERR_INVALID,
 				"check option 'error=%.100s' is neither true nor false", value);
 	}

@@ -128,20 +128,6 @@ const char *mount_type_name(enum mount_type type)
 	return type_names[type];
 }
 
-/* Go's strconv.ParseBool */
-static bool parse_bool(const char *s, bool *ret)
-{
-	static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
-	static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-		if (streq(s, yes[i]) || streq(s, no[i])) {
-			*ret = streq(s, yes[i]);
-			return true;
-		}
-	}
-	return false;
-}
-
 /* The index of name among names; an error with the closest of them. */
 static int find_name(const char *what, const char *name, const char *const *names, size_t n,
 	unsigned *ret, struct err *err)
@@ -187,7 +173,7 @@ static int bad_value(const char *name, const char *value, const char *known, str
 
 static int set_bool(const char *name, const char *value, bool *ret, struct err *err)
 {
-	return parse_bool(value, ret) ? 0 : bad_value(name, value, "true or false", err);
+	return num_bool(value, ret) ? 0 : bad_value(name, value, "true or false", err);
 }
 
 static int set_id(

@@ -50,22 +50,11 @@ static int split(const char *text, struct strv *ret, struct err *err)
 
 static int parse_bool(const char *key, const char *value, bool *ret, struct err *err)
 {
-	static const char *const yes[] = {"true", "1", "t", "T", "TRUE", "True", ""};
-	static const char *const no[] = {"false", "0", "f", "F", "FALSE", "False"};
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-		if (streq(value, yes[i])) {
-			*ret = true;
-			return 0;
-		}
-	}
-	for (size_t i = 0; i < ARRAY_LEN(no); i++) {
-		if (streq(value, no[i])) {
-			*ret = false;
-			return 0;
-		}
-	}
-	return err_set(err, ERR_INVALID, "option '--output': '%s=%s' is neither true nor false",
-		key, value);
+	*ret = true;
+	if (*value && !num_bool(value, ret))
+		return err_set(err, ERR_INVALID,
+			"option '--output': '%s=%s' is neither true nor false", key, value);
+	return 0;
 }
 
 static int set_type(struct output *o, const char *value, struct err *err)

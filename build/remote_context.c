@@ -3,7 +3,6 @@
 
 #include "base/err.h"
 #include "base/fs.h"
-#include "base/proc.h"
 #include "build/build_internal.h"
 #include "build/git_source.h"
 #include "build/remote_file.h"
@@ -130,27 +129,6 @@ static int take_stdin(struct build *b, int *ret, struct err *err)
 	return 0;
 }
 
-struct unpack {
-	int archive, dir;
-};
-
-static int unpack_job(void *arg, struct buf *out, struct err *err)
-{
-	const struct unpack *u = arg;
-	const int keep[] = {u->archive};
-	/* owners of a context's files count for nothing */
-	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CONTEXT | APPLY_NO_OWNER,
-		.limits = {.max_bytes = ARCHIVE_MAX}};
-	struct apply_stats stats;
-	(void)out;
-	if (layer_confine(u->dir, keep, ARRAY_LEN(keep), err) < 0)
-		return err->code;
-	AUTO_FD int here = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (here < 0)
-		return err_sys(err, "cannot open the directory of the build context");
-	return archive_extract(u->archive, here, &opts, &stats, err);
-}
-
 static int unpack(struct build *b, int archive, struct remote_context *ret, struct err *err)
 {
 	AUTO_FREE char *name = NULL;
@@ -161,8 +139,10 @@ static int unpack(struct build *b, int archive, struct remote_context *ret, stru
 	const struct timespec times[2] = {{0}, {0}};
 	if (futimens(dir, times) < 0)
 		return err_sys(err, "cannot set the time of the build context");
-	struct unpack u = {.archive = archive, .dir = dir};
-	if (job_run(unpack_job, &u, NULL, err) < 0)
+	/* owners of a context's files count for nothing */
+	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CONTEXT | APPLY_NO_OWNER,
+		.limits = {.max_bytes = ARCHIVE_MAX}};
+	if (archive_unpack(archive, dir, &opts, err) < 0)
 		return err->code;
 	*ret = (struct remote_context){.fd = take_fd(&dir)};
 	return 0;

@@ -175,21 +175,12 @@ static int rework_image(struct reworking *r, struct built_image *built, struct e
 	return 0;
 }
 
-static int read_index(
-	struct store *s, const struct descriptor *d, struct index *ret, struct err *err)
-{
-	AUTO_FREE char *text = NULL;
-	size_t n;
-	int r = blob_read(s, d, MANIFEST_MAX, &text, &n, err);
-	return r < 0 ? r : index_parse(text, n, d->media_type, ret, err);
-}
-
 /* The index again, with the new manifests in the places of the old ones. */
 static int rework_index(struct reworking *r, const struct built_image *images, size_t n,
 	struct descriptor *root, struct err *err)
 {
 	struct index old, ix = {0};
-	int rc = read_index(r->store, root, &old, err);
+	int rc = index_load(r->store, root, &old, err);
 	if (rc < 0)
 		return rc;
 	bool docker = becomes_docker(r->w, root->media_type);

@@ -127,4 +127,5 @@ struct used_image {
 
 /* Evaluates stage i (its base stage was evaluated before). */
 int stage_evaluate(struct build *b, size_t i, struct err *err) __attribute__((warn_unused_result));
+void step_done(struct step *s);
 void stage_plan_done(struct stage_plan *p);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/path.h"
 #include "build/build.h"
 #include "cmd/conf.h"
@@ -156,7 +157,7 @@ int extra_args_layers(const struct extra_args *a, bool *ret, struct err *err)
 {
 	const char *text = getenv("BUILDAH_LAYERS");
 	*ret = a->layers != 0;
-	if (a->layers < 0 && text && *text && !opt_parse_bool(text, ret))
+	if (a->layers < 0 && text && *text && !num_bool(text, ret))
 		return err_set(
 			err, ERR_INVALID, "BUILDAH_LAYERS: '%s' is not 'true' or 'false'", text);
 	return 0;
@@ -190,7 +191,7 @@ int buildkit_args_apply(struct build_opts *o, struct err *err)
 			host);
 	if (host)
 		o->box.hostname = xstrdup(host);
-	if (multi && !opt_parse_bool(multi, &o->always_index))
+	if (multi && !num_bool(multi, &o->always_index))
 		return err_set(err, ERR_INVALID,
 			"option '--build-arg BUILDKIT_MULTI_PLATFORM': '%s' is not 'true' or "
 			"'false'",

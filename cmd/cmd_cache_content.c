@@ -10,7 +10,6 @@
 #include "base/err.h"
 #include "base/idmap.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "base/stream.h"
 #include "build/cache_mount.h"
 #include "build/output_file.h"
@@ -115,27 +114,6 @@ static const struct opt import_options[] = {
 	OPT_END,
 };
 
-struct unpack {
-	int archive, dir;
-};
-
-static int unpack_job(void *arg, struct buf *out, struct err *err)
-{
-	const struct unpack *u = arg;
-	const int keep[] = {u->archive};
-	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CONTEXT |
-	                                         (idmap_own() == IDMAP_ONE ? APPLY_NO_OWNER : 0)};
-	struct apply_stats stats;
-
-	(void)out;
-	if (layer_confine(u->dir, keep, ARRAY_LEN(keep), err) < 0)
-		return err->code;
-	AUTO_FD int here = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (here < 0)
-		return err_sys(err, "cannot open the cache mount's directory");
-	return archive_extract(u->archive, here, &opts, &stats, err);
-}
-
 /* The new directory gets owner and mode of the one that it takes the place of. */
 static int shape_as(int mount, int dir, struct err *err)
 {
@@ -158,8 +136,9 @@ static int replace(struct txn *t, int mount, int archive, struct err *err)
 		r = txn_mkdir(t, "old", &old_name, &old, err);
 	if (r < 0)
 		return r;
-	struct unpack u = {.archive = archive, .dir = dir};
-	r = job_run(unpack_job, &u, NULL, err);
+	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CONTEXT |
+	                                         (idmap_own() == IDMAP_ONE ? APPLY_NO_OWNER : 0)};
+	r = archive_unpack(archive, dir, &opts, err);
 	if (r == 0)
 		r = shape_as(mount, dir, err);
 	if (r < 0)

@@ -123,16 +123,11 @@ static int compare(struct store *s, int upper, const struct digest *diff_ids, si
 static int diff_image(struct store *s, const char *text, struct changes *ret, struct err *err)
 {
 	AUTO_IMAGE struct image image = {0};
-	AUTO_FREE char *ref = NULL;
-	struct descriptor top = {0};
 	int lower = -1;
 
-	int r = image_find(s, text, &top, &ref, err);
-	if (r == 0)
-		r = image_load(s, &top, NULL, &image, err);
+	int r = image_find_loaded(s, text, &image, NULL, err);
 	if (r == 0)
 		r = image_unpack(s, &image, NULL, err);
-	descriptor_done(&top);
 	size_t n = image.config.n_diff_ids;
 	if (r < 0 || !n)
 		return r;

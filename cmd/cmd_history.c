@@ -119,15 +119,10 @@ static int history_run(struct app *app, void *args, const struct strv *rest, str
 	const struct history_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_IMAGE struct image image = {0};
-	AUTO_FREE char *ref = NULL;
-	struct descriptor top = {0};
 
 	int r = app_store(app, false, &s, err);
 	if (r == 0)
-		r = image_find(s, rest->v[0], &top, &ref, err);
-	if (r == 0)
-		r = image_load(s, &top, NULL, &image, err);
-	descriptor_done(&top);
+		r = image_find_loaded(s, rest->v[0], &image, NULL, err);
 	if (r < 0)
 		return r;
 	AUTO_JSON struct json *rows = rows_of(&image, a);

@@ -42,16 +42,12 @@ static int show(
 	AUTO_FREE char *ref = NULL;
 	AUTO_STRV struct strv refs = STRV_INIT;
 	AUTO_JSON struct json *shown = NULL, *fields = NULL;
-	struct descriptor top = {0};
 
-	int r = image_find(s, text, &top, &ref, err);
+	int r = image_find_loaded(s, text, &image, &ref, err);
 	if (r == 0)
-		r = image_load(s, &top, NULL, &image, err);
-	if (r == 0)
-		r = names_of(s, &top.digest, &refs, err);
+		r = names_of(s, &image.top.digest, &refs, err);
 	if (r == 0)
 		r = image_json(s, &image, &refs, ref, &shown, &fields, err);
-	descriptor_done(&top);
 	if (r < 0)
 		return r;
 	if (format)

@@ -76,15 +76,11 @@ static int tree_run(struct app *app, void *args, const struct strv *rest, struct
 	AUTO_STORE struct store *s = NULL;
 	AUTO_IMAGE struct image image = {0};
 	AUTO_FREE char *ref = NULL;
-	struct descriptor top = {0};
 	char id[DIGEST_STR_MAX], size[TEXT_NUM_MAX];
 
 	int r = app_store(app, false, &s, err);
 	if (r == 0)
-		r = image_find(s, rest->v[0], &top, &ref, err);
-	if (r == 0)
-		r = image_load(s, &top, NULL, &image, err);
-	descriptor_done(&top);
+		r = image_find_loaded(s, rest->v[0], &image, &ref, err);
 	if (r < 0)
 		return r;
 	out_printf(&app->out, "Image ID: %s\nTags:     [%s]\nSize:     %s\n",

@@ -167,14 +167,9 @@ static int read_switch(struct store *s, struct filter *f, struct err *err)
 
 static int read_image(struct store *s, struct filter *f, struct err *err)
 {
-	struct descriptor top = {0};
 	AUTO_IMAGE struct image image = {0};
-	AUTO_FREE char *ref = NULL;
 
-	int r = image_find(s, f->value, &top, &ref, err);
-	if (r == 0)
-		r = image_load(s, &top, NULL, &image, err);
-	descriptor_done(&top);
+	int r = image_find_loaded(s, f->value, &image, NULL, err);
 	if (r == 0)
 		(void)summary_created(&image.config, &f->s, &f->ns);
 	return r;

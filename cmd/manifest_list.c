@@ -17,15 +17,6 @@
 
 #define LOCK_NAME "lists.lock"
 
-static int read_index(
-	struct store *s, const struct descriptor *d, struct index *ret, struct err *err)
-{
-	AUTO_FREE char *text = NULL;
-	size_t n;
-	int r = blob_read(s, d, MANIFEST_MAX, &text, &n, err);
-	return r < 0 ? r : index_parse(text, n, d->media_type, ret, err);
-}
-
 static int open_existing(
 	struct store *s, const char *text, struct manifest_list *l, struct err *err)
 {
@@ -39,7 +30,7 @@ static int open_existing(
 		return err_set(err, ERR_INVALID,
 			"'%s' is an ID: a change makes another one, so a list needs its name",
 			text);
-	return read_index(s, &l->old, &l->ix, err);
+	return index_load(s, &l->old, &l->ix, err);
 }
 
 static int open_new(const char *text, struct manifest_list *l, struct err *err)
@@ -177,7 +168,7 @@ static int all_entries(
 	struct store *s, const struct descriptor *top, struct index *ret, struct err *err)
 {
 	char text[DIGEST_STR_MAX];
-	int r = read_index(s, top, ret, err);
+	int r = index_load(s, top, ret, err);
 	for (size_t i = 0; r == 0 && i < ret->n_manifests; i++) {
 		struct descriptor *d = &ret->manifests[i];
 		if (!blob_has(s, &d->digest, NULL))

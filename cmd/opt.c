@@ -145,20 +145,6 @@ static int unknown_option(const struct parse *p, const char *name, size_t n, str
 
 /* --- values ---------------------------------------------------------------------------------- */
 
-bool opt_parse_bool(const char *s, bool *ret)
-{
-	static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
-	static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
-
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-		if (streq(s, yes[i]) || streq(s, no[i])) {
-			*ret = streq(s, yes[i]);
-			return true;
-		}
-	}
-	return false;
-}
-
 static int set_value(const struct found *f, const char *value, struct err *err)
 {
 	const char *name = f->opt->name;
@@ -166,15 +152,15 @@ static int set_value(const struct found *f, const char *value, struct err *err)
 
 	switch (f->opt->kind) {
 	case OPT_KIND_BOOL:
-		ok = opt_parse_bool(value, (bool *)f->field);
+		ok = num_bool(value, (bool *)f->field);
 		break;
 	case OPT_KIND_TRISTATE:
-		ok = opt_parse_bool(value, &b);
+		ok = num_bool(value, &b);
 		if (ok)
 			*(int *)(void *)f->field = b;
 		break;
 	case OPT_KIND_IGNORED_BOOL:
-		ok = opt_parse_bool(value, &b);
+		ok = num_bool(value, &b);
 		break;
 	case OPT_KIND_STRING:
 	case OPT_KIND_MAYBE_STRING:

@@ -118,8 +118,6 @@ int opt_parse_with(const struct opt *table, void *args, const struct opt *more, 
 /* The words that opt_parse() made args from, as far as they say something: "--name=value".
  * Appended. */
 void opt_words(const struct opt *table, const void *args, struct strv *ret);
-/* as Go's strconv.ParseBool */
-bool opt_parse_bool(const char *s, bool *ret);
 /* Frees the strv members. */
 void opt_done(const struct opt *table, void *args);
 /* Calls fn for each option, groups opened up. */

@@ -54,15 +54,21 @@ int index_parse(
 	return 0;
 }
 
+struct json *index_json(const char *media_type)
+{
+	struct json *j = json_new_object();
+	json_set_int(j, "schemaVersion", 2);
+	json_set_string(j, "mediaType", media_type ? media_type : MT_OCI_INDEX);
+	json_set(j, "manifests", json_new_array());
+	return j;
+}
+
 char *index_dump(const struct index *ix)
 {
-	AUTO_JSON struct json *j = json_new_object();
-	struct json *list = json_new_array();
-	json_set_int(j, "schemaVersion", 2);
-	json_set_string(j, "mediaType", ix->media_type ? ix->media_type : MT_OCI_INDEX);
+	AUTO_JSON struct json *j = index_json(ix->media_type);
+	struct json *list = json_get(j, "manifests");
 	for (size_t i = 0; i < ix->n_manifests; i++)
 		json_add(list, descriptor_to_json(&ix->manifests[i]));
-	json_set(j, "manifests", list);
 	if (ix->annotations.n)
 		json_set(j, "annotations", json_new_map(&ix->annotations));
 	return json_dump(j, 0);

@@ -40,6 +40,8 @@ void manifest_done(struct manifest *m);
 
 int index_parse(const char *text, size_t n, const char *media_type, struct index *ret,
 	struct err *err) __attribute__((warn_unused_result));
+/* An index without manifests. media_type NULL: OCI's */
+struct json *index_json(const char *media_type);
 char *index_dump(const struct index *ix);
 void index_add(struct index *ix, const struct descriptor *d);
 /* The best entry for `want` that is an image (attestations and artifacts are passed over); NULL

@@ -87,6 +87,10 @@ int archive_probe(int fd, bool *ret_is_tar, struct err *err) __attribute__((warn
 int archive_extract(int fd, int dirfd, const struct apply_opts *opts, struct apply_stats *ret,
 	struct err *err) __attribute__((warn_unused_result));
 
+/* The same of a foreign archive, by a job that can touch nothing but dir. */
+int archive_unpack(int fd, int dir, const struct apply_opts *opts, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* Confines the calling process to dir for good, as above; at most 16 descriptors in keep[],
  * standard error and the job's result pipe survive (dir itself does not: it would be a way out;
  * open "/" instead). dir -1: all but the change of root. For layer workers and ADD. */

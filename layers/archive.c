@@ -6,12 +6,14 @@
 #include "base/err.h"
 #include "base/gzip_stream.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/stream.h"
 #include "base/zstd_stream.h"
 #include "layers/apply_internal.h"
 #include "layers/tar_read.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -148,4 +150,29 @@ int archive_extract(
 		code = apply_archive(s.tar, dirfd, opts, ret, err);
 	source_done(&s);
 	return code;
+}
+
+struct unpack {
+	int archive, dir;
+	const struct apply_opts *opts;
+};
+
+static int unpack_job(void *arg, struct buf *out, struct err *err)
+{
+	const struct unpack *u = arg;
+	const int keep[] = {u->archive};
+	struct apply_stats stats;
+	(void)out;
+	if (layer_confine(u->dir, keep, ARRAY_LEN(keep), err) < 0)
+		return err->code;
+	AUTO_FD int here = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (here < 0)
+		return err_sys(err, "cannot open the directory to unpack into");
+	return archive_extract(u->archive, here, u->opts, &stats, err);
+}
+
+int archive_unpack(int fd, int dir, const struct apply_opts *opts, struct err *err)
+{
+	struct unpack u = {.archive = fd, .dir = dir, .opts = opts};
+	return job_run(unpack_job, &u, NULL, err);
 }

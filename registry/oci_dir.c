@@ -319,15 +319,6 @@ static void set_entries(const struct oci_sink *s, struct json *index, const stru
 		set_entry(index, desc, s->name, NULL);
 }
 
-static struct json *new_index(void)
-{
-	struct json *j = json_new_object();
-	json_set_int(j, "schemaVersion", 2);
-	json_set_string(j, "mediaType", MT_OCI_INDEX);
-	json_set(j, "manifests", json_new_array());
-	return j;
-}
-
 static int update_index(struct oci_sink *s, const struct descriptor *desc, struct err *err)
 {
 	AUTO_FD int lock = -1;
@@ -339,7 +330,7 @@ static int update_index(struct oci_sink *s, const struct descriptor *desc, struc
 		r = fs_read_file(s->dir, "index.json", NAMES_MAX, &text, &len, err);
 	if (r == ERR_NOT_FOUND) {
 		err_clear(err);
-		index = new_index();
+		index = index_json(NULL);
 		r = 0;
 	} else if (r == 0) {
 		r = json_parse(text, len, "index.json", &index, err);
@@ -370,7 +361,7 @@ static int sink_manifest(struct sink *k, const struct document *doc, bool top, s
 		return r;
 	if (!s->archive)
 		return update_index(s, &doc->desc, err);
-	s->index = new_index();
+	s->index = index_json(NULL);
 	set_entries(s, s->index, &doc->desc);
 	return 0;
 }

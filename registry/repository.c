@@ -171,15 +171,6 @@ static char *referrers_ref(const char *repository, const struct digest *subject)
 	return xasprintf("%s:sha256-%s", repository, digest_hex(subject, hex));
 }
 
-static struct json *new_index(void)
-{
-	struct json *j = json_new_object();
-	json_set_int(j, "schemaVersion", 2);
-	json_set_string(j, "mediaType", MT_OCI_INDEX);
-	json_set(j, "manifests", json_new_array());
-	return j;
-}
-
 /* An absent one is empty. */
 static int get_tagged_list(struct remote *r, const char *repository, const struct digest *subject,
 	struct json **ret, struct err *err)
@@ -192,7 +183,7 @@ static int get_tagged_list(struct remote *r, const char *repository, const struc
 		rc = get_document(r, &ref, &doc, err);
 	if (rc == ERR_NOT_FOUND) {
 		err_clear(err);
-		*ret = new_index();
+		*ret = index_json(NULL);
 		return 0;
 	}
 	if (rc == 0 && media_kind(doc.desc.media_type) != MEDIA_INDEX)
@@ -251,7 +242,7 @@ int repository_referrers(const char *text, const char *artifact_type, const stru
 	if (rc == 0)
 		rc = ask_list(r, "referrers", full, &subject, &lines, err);
 	if (rc == 0) {
-		index = new_index();
+		index = index_json(NULL);
 		rc = add_lines(index, lines, err);
 	} else if (rc == ERR_NOT_FOUND || rc == ERR_DENIED) {
 		/* 404 where there is no such interface, and 4xx of others where it is unknown */

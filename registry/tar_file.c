@@ -11,7 +11,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "base/proc.h"
 #include "base/stream.h"
 #include "base/tmp.h"
 #include "layers/apply.h"
@@ -138,21 +137,6 @@ int tar_file_finish(struct tar_file *a, struct err *err)
 /* --- reading: the archive is unpacked by a job that can touch nothing else, then read as a
  * directory --- */
 
-struct unpack {
-	int file, dir;
-};
-
-static int unpack(void *arg, struct buf *out, struct err *err)
-{
-	const struct unpack *u = arg;
-	struct apply_opts o = {.flags = APPLY_PLAIN | APPLY_NO_OWNER | APPLY_SKIP_DEVICES};
-	struct apply_stats stats;
-	const int keep[] = {u->file, u->dir, job_result_fd()};
-	(void)out;
-	int r = layer_confine(u->dir, keep, ARRAY_LEN(keep), err);
-	return r < 0 ? r : archive_extract(u->file, u->dir, &o, &stats, err);
-}
-
 int tar_file_unpack_fd(struct txn *t, int file, const char *what, int *ret_fd, struct err *err)
 {
 	AUTO_FREE char *name = NULL;
@@ -160,8 +144,8 @@ int tar_file_unpack_fd(struct txn *t, int file, const char *what, int *ret_fd, s
 	int r = txn_mkdir(t, "archive", &name, &dir, err);
 	if (r < 0)
 		return r;
-	struct unpack u = {.file = file, .dir = dir};
-	r = job_run(unpack, &u, NULL, err);
+	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_NO_OWNER | APPLY_SKIP_DEVICES};
+	r = archive_unpack(file, dir, &opts, err);
 	if (r < 0)
 		return err_wrap(err, "archive '%s'", what);
 	*ret_fd = take_fd(&dir);

@@ -141,6 +141,14 @@ static int index_platforms(
 	return 0;
 }
 
+int index_load(struct store *s, const struct descriptor *top, struct index *ret, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	size_t n;
+	int r = blob_read(s, top, MANIFEST_MAX, &text, &n, err);
+	return r < 0 ? r : index_parse(text, n, top->media_type, ret, err);
+}
+
 int image_platforms(
 	struct store *s, const struct descriptor *top, struct platform_list *ret, struct err *err)
 {
@@ -153,16 +161,26 @@ int image_platforms(
 		}
 		return r;
 	}
-	AUTO_FREE char *text = NULL;
 	struct index ix;
-	size_t n;
-	int r = blob_read(s, top, MANIFEST_MAX, &text, &n, err);
-	if (r == 0)
-		r = index_parse(text, n, top->media_type, &ix, err);
-	if (r != 0)
+	int r = index_load(s, top, &ix, err);
+	if (r < 0)
 		return r;
 	r = index_platforms(s, &ix, ret, err);
 	index_done(&ix);
+	return r;
+}
+
+int image_find_loaded(
+	struct store *s, const char *text, struct image *ret, char **ret_ref, struct err *err)
+{
+	AUTO_FREE char *ref = NULL;
+	struct descriptor top = {0};
+	int r = image_find(s, text, &top, &ref, err);
+	if (r == 0)
+		r = image_load(s, &top, NULL, ret, err);
+	descriptor_done(&top);
+	if (r == 0 && ret_ref)
+		*ret_ref = take(ref);
 	return r;
 }
 

@@ -21,6 +21,9 @@ struct image {
 /* platform NULL: the host's. ERR_NOT_FOUND, ERR_CORRUPT, ERR_UNSUPPORTED (no such platform). */
 int image_load(struct store *s, const struct descriptor *top, const struct platform *platform,
 	struct image *ret, struct err *err) __attribute__((warn_unused_result));
+/* The index that the descriptor is of. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID */
+int index_load(struct store *s, const struct descriptor *top, struct index *ret, struct err *err)
+	__attribute__((warn_unused_result));
 /* The platforms of an index's images, or that of the one image; attestations and the like are
  * passed over. Not all of them need to be here. Adds to *ret. */
 int image_platforms(struct store *s, const struct descriptor *top, struct platform_list *ret,
@@ -39,6 +42,9 @@ int image_find(struct store *s, const char *text, struct descriptor *ret_top, ch
 /* The same for what is to be pulled unless it is here: a short name is not looked for as the end of
  * any name, so that an image of another registry does not take the place of what is meant. */
 int image_find_named(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
+	struct err *err) __attribute__((warn_unused_result));
+/* image_find(), and image_load() for the host's platform. ret_ref may be NULL. */
+int image_find_loaded(struct store *s, const char *text, struct image *ret, char **ret_ref,
 	struct err *err) __attribute__((warn_unused_result));
 /* The file at the path in the topmost of its unpacked layers that has one, links followed inside
  * that layer; whiteouts are not looked at. flags as of open(2). -1: none. */

@@ -136,6 +136,19 @@ static void durations_are_gos(void **state)
 	assert_false(num_duration("9999999999h", &ns));
 }
 
+static void truth_is_gos(void **state)
+{
+	(void)state;
+	static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
+	static const char *const neither[] = {"", "tRUE", "yes", "01", "true "};
+	bool b = false;
+	for (size_t i = 0; i < ARRAY_LEN(yes); i++)
+		assert_true(num_bool(yes[i], &b) && b);
+	assert_true(num_bool("F", &b) && !b);
+	for (size_t i = 0; i < ARRAY_LEN(neither); i++)
+		assert_false(num_bool(neither[i], &b));
+}
+
 static void check_clean(const char *in, const char *clean, const char *rel)
 {
 	AUTO_FREE char *a = path_clean(in), *b = path_clean_rel(in);
@@ -297,6 +310,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_strict),
 		cmocka_unit_test(sizes_have_binary_units),
 		cmocka_unit_test(durations_are_gos),
+		cmocka_unit_test(truth_is_gos),
 		cmocka_unit_test(paths_fold_as_in_go),
 		cmocka_unit_test(a_digest_is_parsed_strictly),
 		cmocka_unit_test(times_are_rfc3339),
