@@ -198,8 +198,9 @@ static int add_base(struct store *s, const struct container *c, struct manifest 
 	return r;
 }
 
-/* {"config": {"Hostname": ...}}, "comment": Docker's alone */
-static void add_docker_members(const struct container *c, struct image_config *config)
+/* {"config": {"Hostname": ...}}, "comment", "container": Docker's alone. The last is another one
+ * each time. */
+static void add_docker_members(const struct container *c, bool same, struct image_config *config)
 {
 	if (!config->extra_config)
 		config->extra_config = json_new_object();
@@ -208,6 +209,10 @@ static void add_docker_members(const struct container *c, struct image_config *c
 	json_set_string(config->extra_config, "Hostname", c->hostname);
 	json_set_string(config->extra_config, "Domainname", c->domainname);
 	json_set_string(config->extra, "comment", c->comment);
+	if (same)
+		json_remove(config->extra, "container");
+	else
+		json_set_string(config->extra, "container", c->id);
 }
 
 /* As buildah words it. */
@@ -239,7 +244,7 @@ static int finish_config(const struct container *c, const struct container_commi
 		STRV_FOREACH (name, o->unset_env)
 			map_remove(&config->env, *name);
 	if (o->docker)
-		add_docker_members(c, config);
+		add_docker_members(c, o->has_epoch, config);
 	for (size_t i = 0; i < 2; i++)
 		if (layers[i].entries)
 			image_config_add_diff_id(config, &layers[i].diff_id);

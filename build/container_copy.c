@@ -33,6 +33,7 @@ struct copying {
 	struct filetree *source;
 	struct container_tree tree;
 	bool empty_root;
+	const struct timespec *time;
 };
 
 /* --- the step --- */
@@ -163,6 +164,7 @@ static int copy_job(void *arg, struct buf *out, struct err *err)
 		.source = w->source,
 		.root = root,
 		.empty_root = w->empty_root,
+		.time = w->time,
 		.notes = out};
 	return copy_run(&work, err);
 }
@@ -198,7 +200,7 @@ int container_copy(struct store *s, struct txn *t, const struct container *c,
 	const struct container_copy *o, struct digest *ret_digest, enum container_copied *ret_what,
 	struct strv *notes, struct err *err)
 {
-	struct copying w = {.tree = {.upper = -1, .work = -1, .merged = -1}};
+	struct copying w = {.tree = {.upper = -1, .work = -1, .merged = -1}, .time = o->time};
 	struct ignore *ignore = NULL;
 
 	build_opts_init(&w.opts);

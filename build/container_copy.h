@@ -20,6 +20,7 @@ struct container_copy {
 	const char *source_name; /* for messages; NULL: sources are paths of this machine */
 	char *ignore_file; /* NULL: none */
 	const char *chown, *chmod, *checksum; /* NULL: not said */
+	const struct timespec *time; /* NULL: files keep their times */
 	struct strv excludes;
 	bool parents;
 	struct remote_opts remote;

@@ -50,7 +50,8 @@ static int try_unpack(
 		return err->code;
 	const struct apply_opts opts = {.flags = APPLY_PLAIN | (c->has_owner ? APPLY_CHOWN : 0),
 		.uid = c->uid,
-		.gid = c->gid};
+		.gid = c->gid,
+		.time = c->w->time};
 	if (archive_unpack(fd, dir, &opts, err) < 0)
 		return err_wrap(err, "cannot unpack '%s'", path);
 	*ret_done = true;
@@ -76,7 +77,7 @@ static int copy_top_dir(struct copier *c, const struct selection *sel, struct no
 	if (copy_make_dirs(c, real, &to, err) < 0 ||
 		copy_tree(c, sel, n, from, to, real, ret_n, err) < 0)
 		return err->code;
-	struct timespec times[2] = {n->st.st_mtim, n->st.st_mtim};
+	struct timespec time = copy_time(c, &n->st), times[2] = {time, time};
 	if (futimens(to, times) < 0)
 		return err_sys(err, "cannot set the times of '/%s'", real);
 	return 0;

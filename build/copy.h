@@ -16,6 +16,7 @@ struct copy_work {
 	struct filetree *source; /* NULL when there are only here-documents */
 	int root; /* the mounted root that is written to */
 	bool empty_root; /* nothing lies below it: there is no account file to look into */
+	const struct timespec *time; /* of all that is copied or unpacked; NULL: as it has it */
 	struct buf *notes; /* what the user should know, a line each; NULL: nobody listens */
 };
 

@@ -43,6 +43,7 @@ int copy_place(struct copier *c, const char *dest, const char *base, int *ret_di
 /* Files with several names are linked among themselves only within one copy. */
 void copy_links_forget(struct copier *c);
 mode_t copy_mode(const struct copier *c, const struct stat *st);
+struct timespec copy_time(const struct copier *c, const struct stat *st);
 /* A new regular file in place of whatever is there, if it is not a directory. */
 int copy_create(int dir, const char *name, mode_t mode, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));

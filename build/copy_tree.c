@@ -64,6 +64,11 @@ mode_t copy_mode(const struct copier *c, const struct stat *st)
 	return c->has_mode ? chmod_apply(&c->mode, st->st_mode) : st->st_mode & 07777;
 }
 
+struct timespec copy_time(const struct copier *c, const struct stat *st)
+{
+	return c->w->time ? *c->w->time : st->st_mtim;
+}
+
 static int copy_xattrs(int from_fd, int to_fd, struct err *err)
 {
 	AUTO_XATTRS struct xattrs x = {0};
@@ -91,7 +96,7 @@ static int set_metadata(
 		return err_sys(err, "cannot set the mode to %04o", mode);
 	if (from_fd >= 0 && copy_xattrs(from_fd, to_fd, err) < 0)
 		return err->code;
-	struct timespec times[2] = {st->st_mtim, st->st_mtim};
+	struct timespec time = copy_time(c, st), times[2] = {time, time};
 	if (futimens(to_fd, times) < 0)
 		return err_sys(err, "cannot set the times");
 	return 0;
@@ -217,7 +222,7 @@ static int copy_special(
 	if (!S_ISLNK(st->st_mode) && fchmodat(to_dir, name, copy_mode(c, st), 0) < 0)
 		return err_sys(err, "cannot set the mode of '%s'", name);
 	/* the time of access may say who the owner is: base/owner.h */
-	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st->st_mtim};
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, copy_time(c, st)};
 	if (utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, "cannot set the times of '%s'", name);
 	return 0;

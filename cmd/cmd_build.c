@@ -22,6 +22,7 @@
 #include "cmd/build_output.h"
 #include "cmd/cmd.h"
 #include "cmd/global.h"
+#include "cmd/moment.h"
 #include "cmd/opt_groups.h"
 #include "store/store.h"
 
@@ -114,14 +115,6 @@ static int add_pairs(const struct strv *words, const char *option, bool need_val
 	return 0;
 }
 
-static int parse_epoch(const char *text, const char *from, int64_t *ret, struct err *err)
-{
-	if (!num_i64(text, 0, 253402300799, ret)) /* the end of year 9999 */
-		return err_set(err, ERR_INVALID, "%s: '%s' is not a number of seconds since 1970",
-			from, text);
-	return 0;
-}
-
 /* In order: --timestamp, --source-date-epoch, --build-arg SOURCE_DATE_EPOCH, the environment. */
 static int set_epoch(const struct build_args *a, struct build_opts *o, struct err *err)
 {
@@ -142,7 +135,7 @@ static int set_epoch(const struct build_args *a, struct build_opts *o, struct er
 		from = "SOURCE_DATE_EPOCH";
 	}
 	o->has_epoch = text && *text;
-	if (o->has_epoch && parse_epoch(text, from, &o->epoch, err) < 0)
+	if (o->has_epoch && moment_epoch(text, from, &o->epoch, err) < 0)
 		return err->code;
 	if (o->has_epoch && !map_has(&o->build_args, "SOURCE_DATE_EPOCH"))
 		map_set(&o->build_args, "SOURCE_DATE_EPOCH", text);

@@ -16,6 +16,7 @@
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
 #include "cmd/manifest_list.h"
+#include "cmd/moment.h"
 #include "cmd/opt_groups.h"
 #include "cmd/push.h"
 #include "image/manifest.h"
@@ -23,16 +24,15 @@
 #include "store/gc.h"
 #include "store/store.h"
 
-#define LATEST_TIME 253402300799 /* the end of year 9999 */
-
 struct commit_args {
-	bool quiet, rm, squash, omit_history, omit_timestamp, created_annotation;
-	int disable_compression;
+	bool quiet, rm, squash, omit_history, omit_timestamp;
+	int disable_compression, created_annotation;
 	const char *format, *iidfile, *manifest, *timestamp, *epoch, *config;
 	struct strv add_files, annotations, changes, unset_annotations, unset_env;
 	struct remote_args remote;
 };
 
+#define CREATED_ANNOTATION "org.opencontainers.image.created"
 #define NO_SBOM "no scanner is run"
 
 static const struct opt commit_options[] = {
@@ -40,7 +40,7 @@ static const struct opt commit_options[] = {
 	OPT_STRV(0, "annotation", struct commit_args, annotations),
 	OPT_STRV('c', "change", struct commit_args, changes),
 	OPT_STRING(0, "config", struct commit_args, config),
-	OPT_BOOL(0, "created-annotation", struct commit_args, created_annotation),
+	OPT_TRISTATE(0, "created-annotation", struct commit_args, created_annotation),
 	OPT_TRISTATE('D', "disable-compression", struct commit_args, disable_compression),
 	OPT_STRING('f', "format", struct commit_args, format),
 	OPT_STRING(0, "iidfile", struct commit_args, iidfile),
@@ -78,7 +78,7 @@ static const struct opt commit_options[] = {
 static void commit_init(void *args)
 {
 	struct commit_args *a = args;
-	a->disable_compression = -1;
+	a->disable_compression = a->created_annotation = -1;
 	remote_args_init(&a->remote);
 }
 
@@ -98,10 +98,7 @@ static int set_epoch(const struct commit_args *a, struct container_commit *o, st
 		from = "SOURCE_DATE_EPOCH";
 	}
 	o->has_epoch = text && *text;
-	if (o->has_epoch && !num_i64(text, 0, LATEST_TIME, &o->epoch))
-		return err_set(err, ERR_INVALID, "%s: '%s' is not a number of seconds since 1970",
-			from, text);
-	return 0;
+	return o->has_epoch ? moment_epoch(text, from, &o->epoch, err) : 0;
 }
 
 static int add_to_list(
@@ -153,6 +150,14 @@ static bool is_file(const char *dest)
 	return dest && location_is_elsewhere(dest) && !str_has_prefix(dest, "docker://");
 }
 
+/* As buildah: unless one does not want it or the format has none. */
+static bool wants_created_annotation(const struct commit_args *a, bool docker)
+{
+	return a->created_annotation < 0
+	               ? !docker && !strv_has(&a->unset_annotations, CREATED_ANNOTATION)
+	               : a->created_annotation == 1;
+}
+
 static int make(struct container_use *u, const struct commit_args *a, const char *dest,
 	struct build_result *ret, struct err *err)
 {
@@ -170,10 +175,10 @@ static int make(struct container_use *u, const struct commit_args *a, const char
 		.recompress_all = plain,
 		.squash = a->squash ? SQUASH_ALL : SQUASH_NONE,
 		.omit_history = a->omit_history,
-		.created_annotation = a->created_annotation,
 		.level = -1};
 
 	int r = format_is_docker(a->format, &o.docker, err);
+	w.created_annotation = wants_created_annotation(a, o.docker);
 	if (r == 0)
 		r = set_epoch(a, &o, err);
 	if (r == 0 && a->config)

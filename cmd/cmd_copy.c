@@ -17,13 +17,14 @@
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
 #include "cmd/image_get.h"
+#include "cmd/moment.h"
 #include "cmd/opt_groups.h"
 #include "layers/snapshot.h"
 #include "store/images.h"
 
 struct copy_args {
 	bool quiet, add_history, parents;
-	const char *chown, *chmod, *contextdir, *ignorefile, *from, *checksum;
+	const char *chown, *chmod, *contextdir, *ignorefile, *from, *checksum, *timestamp;
 	struct strv excludes;
 	struct remote_args remote;
 };
@@ -39,11 +40,11 @@ static const struct opt copy_options[] = {
 	OPT_STRING(0, "ignorefile", struct copy_args, ignorefile),
 	OPT_BOOL(0, "parents", struct copy_args, parents),
 	OPT_BOOL('q', "quiet", struct copy_args, quiet),
+	OPT_STRING(0, "timestamp", struct copy_args, timestamp),
 	OPT_GROUP(remote_options, struct copy_args, remote),
 	OPT_STRING(0, "signature-policy", struct copy_args, remote.signature_policy),
 	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
 	OPT_REFUSED_WHY(0, "link", "what changes in a working container is one layer"),
-	OPT_REFUSED_WHY(0, "timestamp", "files keep their times"),
 	OPT_END,
 };
 
@@ -218,6 +219,13 @@ static int run(struct app *app, const struct copy_args *a, bool add, const struc
 		.checksum = a->checksum,
 		.parents = a->parents};
 
+	struct timespec time = {0};
+
+	if (a->timestamp) {
+		if (moment_epoch(a->timestamp, "option '--timestamp'", &time.tv_sec, err) < 0)
+			return err->code;
+		o.time = &time;
+	}
 	strv_copy(&o.excludes, &a->excludes);
 	if (remote_args_apply(app, &a->remote, &o.remote, err) < 0)
 		return err->code;

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
 
 #define DAY_S 86400
 #define NS_PER_S 1000000000
+#define LATEST_TIME 253402300799 /* the end of year 9999 */
 
 bool moment_parse(const char *text, int64_t *ret)
 {
@@ -33,4 +35,12 @@ bool moment_parse(const char *text, int64_t *ret)
 		return true;
 	}
 	return num_i64(text, 0, INT64_MAX, ret);
+}
+
+int moment_epoch(const char *text, const char *from, int64_t *ret, struct err *err)
+{
+	if (!num_i64(text, 0, LATEST_TIME, ret))
+		return err_set(err, ERR_INVALID, "%s: '%s' is not a number of seconds since 1970",
+			from, text);
+	return 0;
 }

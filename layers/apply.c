@@ -133,6 +133,8 @@ static int apply_entry(struct apply *a, const struct tar_entry *e, struct err *e
 		p.times[1] = (struct timespec){0};
 	if (e->mtime_ns > 999999999)
 		return err_set(err, ERR_INVALID, "'%s': modification time is not valid", path);
+	if (o->time)
+		p.times[1] = *o->time;
 	if (!*path)
 		return apply_make_root(a, e, &p, err);
 	bool whiteouts = !(o->flags & APPLY_CONTEXT);

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct err;
 struct reader;
@@ -52,6 +53,7 @@ struct apply_opts {
 	int flags;
 	uid_t uid;
 	gid_t gid;
+	const struct timespec *time; /* of every entry; NULL: what it says */
 	struct apply_limits limits;
 };
 
