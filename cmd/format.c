@@ -31,14 +31,14 @@ struct run {
 
 /* --- fields ---------------------------------------------------------------------------------- */
 
-/* "CreatedBy", "created_by" and "createdby" are the same field: Go's names, and those of its JSON
- */
+/* "CreatedBy", "created_by" and "createdby" are the same field: Go's names, and those of its JSON;
+ * "OSVersion" and "os.version" too */
 static bool same_field(const char *a, const char *b)
 {
 	for (;; a++, b++) {
-		while (*a == '_')
+		while (*a == '_' || *a == '.')
 			a++;
-		while (*b == '_')
+		while (*b == '_' || *b == '.')
 			b++;
 		if (strncasecmp(a, b, 1) != 0)
 			return false;
@@ -64,9 +64,27 @@ static int unknown_field(const struct json *o, const char *name, struct err *err
 	AUTO_BUF struct buf known = BUF_INIT(1000);
 
 	for (void *it = json_iter(o); it; it = json_next(o, it))
-		buf_addf(&known, "%s%s", known.len ? ", " : "", json_iter_key(it));
+		if (*json_iter_key(it))
+			buf_addf(&known, "%s%s", known.len ? ", " : "", json_iter_key(it));
 	return err_set(err, ERR_INVALID, "template: there is no field '%s' here, known are: %s",
 		name, known.len ? buf_str(&known) : "none");
+}
+
+/* As Go prints a time.Duration of whole milliseconds. */
+static struct json *duration(int64_t ns)
+{
+	int64_t ms = ns / 1000000, s = ms / 1000;
+	AUTO_FREE char *fraction = ms % 1000 ? xasprintf(".%03d", (int)(ms % 1000)) : xstrdup("");
+
+	for (size_t n = strlen(fraction); n && fraction[n - 1] == '0'; n--)
+		fraction[n - 1] = '\0';
+	AUTO_FREE char *text =
+		ms && s == 0 ? xasprintf("%dms", (int)ms)
+		: s < 60     ? xasprintf("%d%ss", (int)s, fraction)
+		: s < 3600   ? xasprintf("%dm%d%ss", (int)(s / 60), (int)(s % 60), fraction)
+			     : xasprintf("%lldh%dm%d%ss", (long long)(s / 3600), (int)(s / 60 % 60),
+				       (int)(s % 60), fraction);
+	return json_new_string(text);
 }
 
 /* *value is replaced by its member. container: the name under which it was reached */
@@ -85,7 +103,11 @@ static int step(struct json **value, const char *container, const char *name, st
 		if (!found && !(container && is_map_name(container)))
 			return unknown_field(o, name, err);
 	}
-	*value = found ? json_ref(found) : NULL;
+	if (json_is(found, JSON_KIND_INT) && container && same_field(container, "Healthcheck") &&
+		!same_field(name, "Retries"))
+		*value = duration(json_int(found));
+	else
+		*value = found ? json_ref(found) : NULL;
 	json_free(o);
 	return 0;
 }

@@ -33,5 +33,11 @@ static inline void format_free_p(struct format **f)
 /* Appends what the template makes of `data`. ERR_INVALID; ERR_LIMIT when `out` is full. */
 int format_run(const struct format *f, struct json *data, struct buf *out, struct err *err)
 	__attribute__((warn_unused_result));
-/* A value as Go prints it: [a b], map[k:v], <nil>. */
+/* A value as Go prints it: [a b], map[k:v], <nil>, and a struct as {a b}. */
 void format_value(struct buf *out, const struct json *j);
+/* Which objects are structs to Go: what an object prints as is a member with the empty name, which
+ * templates do not see. o as {a b}, its members in their order; or as that text. */
+void format_as_struct(struct json *o);
+void format_as_text(struct json *o, const char *text);
+/* As JSON without those. New string. */
+char *format_json(const struct json *j);

@@ -53,9 +53,63 @@ struct json *json_sorted_keys(const struct json *o)
 	AUTO_STRV struct strv keys = STRV_INIT;
 
 	for (void *it = json_iter(o); it; it = json_next(o, it))
-		strv_add(&keys, json_iter_key(it));
+		if (*json_iter_key(it))
+			strv_add(&keys, json_iter_key(it));
 	strv_sort(&keys);
 	return json_new_strv(&keys);
+}
+
+void format_as_text(struct json *o, const char *text)
+{
+	json_set_string(o, "", text);
+}
+
+void format_as_struct(struct json *o)
+{
+	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
+
+	json_remove(o, "");
+	for (void *it = json_iter(o); it; it = json_next(o, it)) {
+		buf_addch(&b, b.len ? ' ' : '{');
+		format_value(&b, json_iter_value(it));
+	}
+	buf_addstr(&b, b.len ? "}" : "{}");
+	format_as_text(o, buf_str(&b));
+}
+
+static void drop_texts(struct json *j)
+{
+	json_remove(j, "");
+	for (void *it = json_iter(j); it; it = json_next(j, it))
+		drop_texts(json_iter_value(it));
+	for (size_t i = 0; json_is(j, JSON_KIND_ARRAY) && i < json_size(j); i++)
+		drop_texts(json_at(j, i));
+}
+
+char *format_json(const struct json *j)
+{
+	AUTO_JSON struct json *plain = j ? json_clone(j) : json_new_null();
+
+	drop_texts(plain);
+	return json_dump(plain, 0);
+}
+
+/* What a set has is a struct without members. */
+static void add_map(struct buf *out, const struct json *j)
+{
+	AUTO_JSON struct json *keys = json_sorted_keys(j);
+
+	buf_addstr(out, "map[");
+	for (size_t i = 0; i < json_size(keys); i++) {
+		const char *key = json_text(json_at(keys, i));
+		const struct json *value = json_get(j, key);
+		buf_addf(out, "%s%s:", i ? " " : "", key);
+		if (json_is(value, JSON_KIND_OBJECT) && !json_size(value))
+			buf_addstr(out, "{}");
+		else
+			format_value(out, value);
+	}
+	buf_addch(out, ']');
 }
 
 void format_value(struct buf *out, const struct json *j)
@@ -80,17 +134,12 @@ void format_value(struct buf *out, const struct json *j)
 		}
 		buf_addch(out, ']');
 		break;
-	case JSON_KIND_OBJECT: {
-		AUTO_JSON struct json *keys = json_sorted_keys(j);
-		buf_addstr(out, "map[");
-		for (size_t i = 0; i < json_size(keys); i++) {
-			const char *key = json_text(json_at(keys, i));
-			buf_addf(out, "%s%s:", i ? " " : "", key);
-			format_value(out, json_get(j, key));
-		}
-		buf_addch(out, ']');
+	case JSON_KIND_OBJECT:
+		if (json_get(j, ""))
+			buf_addstr(out, json_text(json_get(j, "")));
+		else
+			add_map(out, j);
 		break;
-	}
 	case JSON_KIND_BOOL:
 	case JSON_KIND_INT:
 	case JSON_KIND_REAL: {
@@ -184,7 +233,8 @@ static int f_len(struct args *a)
 	if (json_is(a->v[0], JSON_KIND_STRING))
 		*a->ret = json_new_int((int64_t)strlen(json_text(a->v[0])));
 	else if (json_is(a->v[0], JSON_KIND_ARRAY) || json_is(a->v[0], JSON_KIND_OBJECT))
-		*a->ret = json_new_int((int64_t)json_size(a->v[0]));
+		*a->ret =
+			json_new_int((int64_t)json_size(a->v[0]) - (json_get(a->v[0], "") != NULL));
 	else if (json_kind(a->v[0]) == JSON_KIND_NULL)
 		*a->ret = json_new_int(0);
 	else
@@ -249,8 +299,7 @@ static int f_slice(struct args *a)
 
 static int f_json(struct args *a)
 {
-	AUTO_JSON struct json *null = json_new_null();
-	AUTO_FREE char *text = json_dump(a->v[0] ? a->v[0] : null, 0);
+	AUTO_FREE char *text = format_json(a->v[0]);
 
 	*a->ret = json_new_string(text);
 	return 0;
@@ -415,6 +464,43 @@ static void add_padded(struct buf *b, const struct verb *v, const char *s)
 		buf_addf(b, "%*s", width, s);
 }
 
+/* Go quotes what a list or a map holds, not the whole. */
+static void add_quoted(struct buf *b, const struct json *j)
+{
+	if (json_is(j, JSON_KIND_ARRAY)) {
+		buf_addch(b, '[');
+		for (size_t i = 0; i < json_size(j); i++) {
+			buf_addstr(b, i ? " " : "");
+			add_quoted(b, json_at(j, i));
+		}
+		buf_addch(b, ']');
+	} else if (json_is(j, JSON_KIND_OBJECT) && !json_get(j, "")) {
+		AUTO_JSON struct json *keys = json_sorted_keys(j);
+		buf_addstr(b, "map[");
+		for (size_t i = 0; i < json_size(keys); i++) {
+			buf_addstr(b, i ? " " : "");
+			add_quoted(b, json_at(keys, i));
+			buf_addch(b, ':');
+			add_quoted(b, json_get(j, json_text(json_at(keys, i))));
+		}
+		buf_addch(b, ']');
+	} else {
+		AUTO_FREE char *raw = as_text(j);
+		AUTO_JSON struct json *s = json_new_string(raw);
+		AUTO_FREE char *text = json_dump(s, 0);
+		buf_addstr(b, text);
+	}
+}
+
+static char *as_quoted(const struct json *j)
+{
+	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
+
+	add_quoted(&b, j);
+	char *s = buf_take(&b);
+	return s ? s : xstrdup("");
+}
+
 static int add_verb(
 	const struct args *a, struct buf *b, const struct verb *v, const struct json *value)
 {
@@ -447,12 +533,9 @@ static int add_verb(
 		text = xasprintf(
 			"%.*f", v->precision >= 0 ? v->precision : 6, (double)json_int(value));
 		break;
-	case 'q': {
-		AUTO_FREE char *raw = as_text(value);
-		AUTO_JSON struct json *s = json_new_string(raw);
-		text = json_dump(s, 0);
+	case 'q':
+		text = as_quoted(value);
 		break;
-	}
 	default:
 		return bad(a, "only %s %v %d %x %X %o %f %q %t %% are known");
 	}

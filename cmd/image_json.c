@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "cmd/format.h"
 #include "store/blobs.h"
 #include "store/containers.h"
 #include "store/images.h"
@@ -63,11 +64,13 @@ static struct json *env_json(const struct map *env)
 static struct json *docker_config(const struct image_config *c)
 {
 	struct json *o = json_new_object();
+	const char *host = json_text(json_get(c->extra_config, "Hostname"));
+	const char *domain = json_text(json_get(c->extra_config, "Domainname"));
 	static const char *const switches[] = {
 		"AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce"};
 
-	json_set_string(o, "Hostname", "");
-	json_set_string(o, "Domainname", "");
+	json_set_string(o, "Hostname", or_empty(host));
+	json_set_string(o, "Domainname", or_empty(domain));
 	json_set_string(o, "User", or_empty(c->user));
 	for (size_t i = 0; i < ARRAY_LEN(switches); i++)
 		json_set(o, switches[i], json_new_bool(false));
@@ -100,6 +103,16 @@ static struct json *diff_ids_json(const struct image_config *c)
 	return a;
 }
 
+/* What OCI's document has as Docker's has it, or as a member that is not OCI's. */
+static void set_same(struct json *docker, const struct json *ociv1)
+{
+	static const char *const names[] = {"os.version", "os.features", "comment", "container"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (json_get(ociv1, names[i]))
+			json_set(docker, names[i], json_ref(json_get(ociv1, names[i])));
+}
+
 static struct json *docker_json(const struct image_config *c, const struct json *ociv1)
 {
 	struct json *o = json_new_object(), *rootfs = json_new_object();
@@ -110,7 +123,10 @@ static struct json *docker_json(const struct image_config *c, const struct json 
 	json_set(o, "container_config", docker_config(c));
 	json_set(o, "config", docker_config(c));
 	json_set_string(o, "architecture", c->platform.arch);
+	if (*c->platform.variant)
+		json_set_string(o, "variant", c->platform.variant);
 	json_set_string(o, "os", c->platform.os);
+	set_same(o, ociv1);
 	json_set_string(rootfs, "type", "layers");
 	json_set(rootfs, "diff_ids", diff_ids_json(c));
 	json_set(o, "rootfs", rootfs);
@@ -167,9 +183,9 @@ static const char *const config_lists[] = {"Env", "Entrypoint", "Cmd", "Shell", 
 static const char *const config_maps[] = {"ExposedPorts", "Volumes", "Labels", "Healthcheck", NULL};
 static const char *const image_text[] = {
 	"created", "author", "architecture", "variant", "os", "os.version", NULL};
-static const char *const docker_text[] = {
-	"id", "parent", "comment", "container", "docker_version", "author", "variant", NULL};
-static const char *const image_lists[] = {"history", NULL};
+static const char *const docker_text[] = {"id", "parent", "comment", "container", "docker_version",
+	"author", "variant", "os.version", NULL};
+static const char *const image_lists[] = {"history", "os.features", NULL};
 static const char *const image_maps[] = {"config", "rootfs", NULL};
 
 static void add_missing(struct json *o, const char *const *names, struct json *(*make)(void))
@@ -184,6 +200,19 @@ static struct json *empty_text(void)
 	return json_new_string("");
 }
 
+/* The order in which OCI's struct has its members. */
+static void order_config(struct json *config)
+{
+	static const char *const names[] = {"User", "ExposedPorts", "Env", "Entrypoint", "Cmd",
+		"Volumes", "WorkingDir", "Labels", "StopSignal", "Healthcheck", "OnBuild", "Shell"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct json *value = json_ref(json_get(config, names[i]));
+		json_remove(config, names[i]);
+		json_set(config, names[i], value);
+	}
+}
+
 static void complete_config(struct json *config)
 {
 	if (!json_is(config, JSON_KIND_OBJECT))
@@ -191,6 +220,8 @@ static void complete_config(struct json *config)
 	add_missing(config, config_text, empty_text);
 	add_missing(config, config_lists, json_new_array);
 	add_missing(config, config_maps, json_new_object);
+	order_config(config);
+	format_as_struct(config);
 }
 
 static struct json *complete(const struct json *shown)
@@ -204,8 +235,11 @@ static struct json *complete(const struct json *shown)
 	complete_config(json_get(ociv1, "config"));
 	complete_config(json_get(o, "Config"));
 	add_missing(docker, docker_text, empty_text);
+	add_missing(docker, image_lists, json_new_array);
 	complete_config(json_get(docker, "config"));
 	complete_config(json_get(docker, "container_config"));
+	format_as_struct(ociv1);
+	format_as_struct(docker);
 	return o;
 }
 
@@ -236,6 +270,8 @@ int image_json(struct store *s, const struct image *image, const struct strv *re
 	json_set(o, "Docker", docker_json(&image->config, ociv1));
 	json_set(o, "History", history ? json_ref(history) : json_new_array());
 	*ret_fields = complete(o);
+	/* members as docker's inspect has it, but what it prints as is what buildah has there */
+	format_as_text(json_get(*ret_fields, "Config"), config);
 	*ret_shown = take(o);
 	return 0;
 }

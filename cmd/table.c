@@ -89,7 +89,7 @@ static char *unescape(const char *template, bool blanks)
 static int print_json_rows(struct out *o, const struct json *rows)
 {
 	for (size_t i = 0; i < json_size(rows); i++) {
-		AUTO_FREE char *text = json_dump(json_at(rows, i), 0);
+		AUTO_FREE char *text = format_json(json_at(rows, i));
 		out_printf(o, "%s\n", text);
 	}
 	return 0;

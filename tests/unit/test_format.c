@@ -13,6 +13,8 @@ static const char *const document =
 	"{\"Id\":\"sha256:ab\",\"Size\":12,\"created_by\":\"me\",\"RepoTags\":[\"a:1\",\"b:2\"],"
 	"\"Config\":{\"Env\":[\"A=1\",\"B=2\"],\"User\":\"\",\"Labels\":{\"x\":\"y\",\"k.dotted\":"
 	"\"v\"}},"
+	"\"Healthcheck\":{\"Interval\":90000000000,\"Timeout\":1500000000,\"StartPeriod\":"
+	"20000000,\"Retries\":3},\"os.version\":\"1.0\",\"Volumes\":{\"/v\":{}},"
 	"\"Empty\":[],\"Yes\":true,\"Nothing\":null}";
 
 static int run(const char *template, struct buf *out, struct err *err)
@@ -57,6 +59,47 @@ static void prints_values_as_go_does(void **state)
 	gives("{{.Nothing}}|{{.Yes}}|{{.Empty}}", "<nil>|true|[]");
 	gives("{{json .Config.Env}}", "[\"A=1\",\"B=2\"]");
 	gives("{{/* nothing */}}x", "x");
+	gives("{{.Volumes}} {{.OSVersion}}", "map[/v:{}] 1.0");
+	gives("{{printf \"%q\" .RepoTags}}", "[\"a:1\" \"b:2\"]");
+	gives("{{printf \"%q %q\" .Config.Labels .Id}}",
+		"map[\"k.dotted\":\"v\" \"x\":\"y\"] \"sha256:ab\"");
+}
+
+static void prints_durations_as_go_does(void **state)
+{
+	(void)state;
+	gives("{{.Healthcheck.Interval}} {{.Healthcheck.Timeout}}", "1m30s 1.5s");
+	gives("{{.Healthcheck.StartPeriod}} {{.Healthcheck.Retries}}", "20ms 3");
+	gives("{{json .Healthcheck}}",
+		"{\"Interval\":90000000000,\"Timeout\":1500000000,\"StartPeriod\":20000000,"
+		"\"Retries\":3}");
+}
+
+static void prints_structs_as_go_does(void **state)
+{
+	static const char text[] = "{\"b\":1,\"a\":{\"x\":\"y\"},\"c\":{\"d\":[\"e\",2]}}";
+	AUTO_BUF struct buf out = BUF_INIT(4096);
+	AUTO_JSON struct json *o = NULL;
+	AUTO_FORMAT struct format *f = NULL;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(json_parse(text, strlen(text), "struct", &o, &err), 0);
+	format_as_struct(json_get(o, "c"));
+	format_as_struct(o);
+	assert_int_equal(
+		format_parse(
+			"{{.}} {{.a}} {{json .}} {{len .c}} {{range $k, $v := .c}}{{$k}}{{end}}",
+			&f, &err),
+		0);
+	assert_int_equal(format_run(f, o, &out, &err), 0);
+	assert_string_equal(buf_str(&out),
+		"{1 map[x:y] {[e 2]}} map[x:y] "
+		"{\"b\":1,\"a\":{\"x\":\"y\"},\"c\":{\"d\":[\"e\",2]}} 1 d");
+	format_as_text(o, "as it is");
+	buf_clear(&out);
+	assert_int_equal(format_run(f, o, &out, &err), 0);
+	assert_true(str_has_prefix(buf_str(&out), "as it is map[x:y]"));
 }
 
 static void finds_fields_by_gos_names(void **state)
@@ -198,6 +241,8 @@ int main(void)
 		cmocka_unit_test(numbers_are_printed_as_asked),
 		cmocka_unit_test(templates_in_templates_are_refused_by_name),
 		cmocka_unit_test(prints_values_as_go_does),
+		cmocka_unit_test(prints_durations_as_go_does),
+		cmocka_unit_test(prints_structs_as_go_does),
 		cmocka_unit_test(finds_fields_by_gos_names),
 		cmocka_unit_test(branches_and_loops),
 		cmocka_unit_test(keeps_variables_in_their_block),
