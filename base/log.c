@@ -24,7 +24,7 @@ void log_debug(const char *fmt, ...)
 	if (!enabled)
 		return;
 	char line[1024];
-	int n = snprintf(line, sizeof(line), "mica[%d] %llu us: ", (int)getpid(),
+	int n = snprintf(line, sizeof(line), "level=debug mica[%d] %llu us: ", (int)getpid(),
 		(unsigned long long)clock_us());
 	va_list ap;
 	va_start(ap, fmt);

@@ -88,6 +88,22 @@ static void set_text(char **member, const char *value)
 		mem_replace(member, *value ? xstrdup(value) : NULL);
 }
 
+static void set_list(struct strv *list, const struct strv *words)
+{
+	STRV_FOREACH (word, words) {
+		size_t n = strlen(*word);
+		if (streq(*word, "-")) {
+			strv_done(list);
+		} else if (n && (*word)[n - 1] == '-') {
+			for (size_t i = list->n; i-- > 0;)
+				if (!strncmp(list->v[i], *word, n - 1) && !list->v[i][n - 1])
+					strv_remove(list, i);
+		} else if (n && !strv_has(list, *word)) {
+			strv_add(list, *word);
+		}
+	}
+}
+
 /* --- platform --- */
 
 static int set_field(
@@ -103,27 +119,18 @@ static int set_field(
 
 static void set_os_features(struct configuring *w)
 {
-	AUTO_STRV struct strv all = STRV_INIT, add = STRV_INIT;
+	AUTO_STRV struct strv all = STRV_INIT, now = STRV_INIT;
+	const struct strv none = STRV_INIT;
 	struct image_config *c = &w->c->config;
 
-	STRV_FOREACH (f, &w->a->os_features) {
-		if (!str_has_suffix(*f, "-")) {
-			strv_add(&add, *f);
-			continue;
-		}
-		/* "-" alone: all of them */
-		struct json *old = json_get(c->extra, "os.features"), *left = json_new_array();
-		for (size_t i = 0; strlen(*f) > 1 && i < json_size(old); i++) {
-			const char *have = json_text(json_at(old, i));
-			if (have && strncmp(have, *f, strlen(*f) - 1) != 0)
-				json_add(left, json_new_string(have));
-		}
-		if (c->extra)
-			json_set(c->extra, "os.features", json_ref(left));
-		json_free(left);
-	}
-	if (add.n)
-		image_config_add_os_features(c, &add, &all);
+	if (!w->a->os_features.n)
+		return;
+	image_config_add_os_features(c, &none, &all);
+	set_list(&all, &w->a->os_features);
+	if (c->extra)
+		json_remove(c->extra, "os.features");
+	if (all.n)
+		image_config_add_os_features(c, &all, &now);
 }
 
 static int set_platform(struct configuring *w, struct err *err)
@@ -190,22 +197,6 @@ static int set_env(struct configuring *w, struct err *err)
 	return 0;
 }
 
-static void set_list(struct strv *list, const struct strv *words)
-{
-	STRV_FOREACH (word, words) {
-		size_t n = strlen(*word);
-		if (streq(*word, "-")) {
-			strv_done(list);
-		} else if (n && (*word)[n - 1] == '-') {
-			for (size_t i = list->n; i-- > 0;)
-				if (!strncmp(list->v[i], *word, n - 1) && !list->v[i][n - 1])
-					strv_remove(list, i);
-		} else if (n && !strv_has(list, *word)) {
-			strv_add(list, *word);
-		}
-	}
-}
-
 static void set_maps(struct configuring *w)
 {
 	const struct config_args *a = w->a;
@@ -241,6 +232,14 @@ static bool json_list(const char *text, struct strv *ret)
 	return true;
 }
 
+static int bad_words(const char *option, const char *text, struct err *err)
+{
+	AUTO_JSON struct json *quoted = json_new_string(text);
+	AUTO_FREE char *s = json_dump(quoted, 0);
+
+	return err_wrap(err, "parsing --%s %s: invalid command line string", option, s);
+}
+
 /* The default command is words as a shell splits them; an entry point that is not a list is for the
  * shell, and the default command is then not used. */
 static int set_commands(struct configuring *w, struct err *err)
@@ -272,7 +271,7 @@ static int set_commands(struct configuring *w, struct err *err)
 	if (a->cmd) {
 		AUTO_STRV struct strv words = STRV_INIT;
 		if (!json_list(a->cmd, &words) && shell_words(a->cmd, &words, err) < 0)
-			return err_wrap(err, "option '--cmd'");
+			return bad_words("cmd", a->cmd, err);
 		strv_copy(&c->cmd, &words);
 		c->has_cmd = words.n > 0;
 		note(w, "CMD", a->cmd);
@@ -288,7 +287,7 @@ static int set_shell(struct configuring *w, struct err *err)
 	if (!text)
 		return 0;
 	if (!json_list(text, &words) && shell_words(text, &words, err) < 0)
-		return err_wrap(err, "option '--shell'");
+		return bad_words("shell", text, err);
 	strv_copy(&w->c->config.shell, &words);
 	note(w, "SHELL", text);
 	return 0;
@@ -302,7 +301,9 @@ static int set_duration(const char *option, const char *text, int64_t *ret, stru
 		return 0;
 	if (!num_duration(text, ret) || *ret < 0)
 		return err_set(err, ERR_INVALID,
-			"option '--%s': '%s' is not a duration such as '30s'", option, text);
+			"parsing --%s \"%s\": time: invalid duration \"%s\", wanted is one such as "
+			"'30s'",
+			option, text, text);
 	return 0;
 }
 
@@ -311,7 +312,7 @@ static int health_test(const char *text, struct strv *ret, struct err *err)
 	AUTO_STRV struct strv words = STRV_INIT;
 
 	if (!json_list(text, &words) && shell_words(text, &words, err) < 0)
-		return err_wrap(err, "option '--healthcheck'");
+		return bad_words("healthcheck", text, err);
 	if (!words.n)
 		return 0;
 	if (streq(words.v[0], "CMD-SHELL") && *text != '[') {
@@ -354,8 +355,6 @@ static int set_health(struct configuring *w, struct err *err)
 	if (!a->healthcheck && (a->hc_interval || a->hc_retries || a->hc_start || a->hc_timeout ||
 				       a->hc_start_interval))
 		out_warn(&w->app->out, "the options of a health check need '--healthcheck'");
-	if (!a->healthcheck)
-		return 0;
 	if (set_duration("healthcheck-interval", a->hc_interval, &h.interval_ns, err) < 0 ||
 		set_duration("healthcheck-timeout", a->hc_timeout, &h.timeout_ns, err) < 0 ||
 		set_duration("healthcheck-start-period", a->hc_start, &h.start_period_ns, err) <
@@ -366,6 +365,8 @@ static int set_health(struct configuring *w, struct err *err)
 	if (a->hc_retries && !num_i64(a->hc_retries, 0, INT32_MAX, &h.retries))
 		return err_set(err, ERR_INVALID,
 			"option '--healthcheck-retries': '%s' is not a number", a->hc_retries);
+	if (!a->healthcheck)
+		return 0;
 	if (health_test(a->healthcheck, &h.test, err) < 0) {
 		strv_done(&h.test);
 		return err->code;

@@ -21,7 +21,7 @@
 #define BASE_DIGEST "org.opencontainers.image.base.digest"
 
 struct from_args {
-	const char *name, *cidfile, *format, *pull;
+	const char *name, *suffix, *cidfile, *format, *pull;
 	bool pull_always, pull_never, quiet, http_proxy;
 	struct strv volumes;
 	struct box_args box;
@@ -39,6 +39,7 @@ static const struct opt from_options[] = {
 	OPT_BOOL(0, "pull-always", struct from_args, pull_always),
 	OPT_BOOL(0, "pull-never", struct from_args, pull_never),
 	OPT_BOOL('q', "quiet", struct from_args, quiet),
+	OPT_STRING(0, "suffix", struct from_args, suffix),
 	OPT_STRV('v', "volume", struct from_args, volumes),
 	OPT_GROUP(box_options, struct from_args, box),
 	OPT_GROUP(space_options, struct from_args, space),
@@ -54,7 +55,7 @@ static void from_init(void *args)
 	remote_args_init(&((struct from_args *)args)->remote);
 }
 
-/* "true" is "newer" here, as buildah has it, and "false" is "missing". */
+/* "true" is "newer" here and "false" is "never", as buildah has it. */
 static const char *policy(const struct from_args *a)
 {
 	if (a->pull_always)
@@ -64,7 +65,7 @@ static const char *policy(const struct from_args *a)
 	if (a->pull && streq(a->pull, "true"))
 		return "newer";
 	if (a->pull && streq(a->pull, "false"))
-		return "missing";
+		return "never";
 	return a->pull;
 }
 
@@ -102,6 +103,36 @@ static int find_name(struct store *s, const struct image *image, char **ret, str
 	return 0;
 }
 
+/* What comes from a location without saying its name is called by the transport. */
+static char *stem_of(const char *text, const char *image_name)
+{
+	static const char *const transports[] = {"dir", "oci", "oci-archive", "docker-archive"};
+	size_t n = strcspn(text, ":");
+
+	for (size_t i = 0; i < ARRAY_LEN(transports); i++)
+		if (text[n] == ':' && strlen(transports[i]) == n &&
+			!strncmp(text, transports[i], n) && (i == 0 || !*image_name))
+			return xstrdup(transports[i]);
+	return NULL;
+}
+
+/* --arch and its like say what an image made of nothing will be for. */
+static int create_empty(struct store *s, struct txn *t, const struct from_args *a,
+	const struct container_naming *naming, struct container *c, struct err *err)
+{
+	struct platform platform;
+	bool given;
+
+	int r = platform_args_get(&a->platform, &platform, &given, err);
+	if (r < 0)
+		return r;
+	r = container_create(s, t, NULL, naming, c, err);
+	if (r < 0 || !given)
+		return r;
+	c->config.platform = platform;
+	return container_save(c, err);
+}
+
 static int create(struct app *app, struct store *s, struct txn *t, const struct from_args *a,
 	const char *text, struct container *c, struct err *err)
 {
@@ -110,10 +141,11 @@ static int create(struct app *app, struct store *s, struct txn *t, const struct 
 		.platform = &a->platform,
 		.remote = &a->remote,
 		.quiet = a->quiet};
+	struct container_naming naming = {.name = a->name, .suffix = a->suffix};
 	char digest[DIGEST_STR_MAX];
 
 	if (streq(text, "scratch"))
-		return container_create(s, t, NULL, a->name, NULL, c, err);
+		return create_empty(s, t, a, &naming, c, err);
 	int r = image_get(app, s, &get, text, &image, &c->image_name, err);
 	if (r == 0)
 		r = find_name(s, &image, &c->image_name, err);
@@ -121,9 +153,9 @@ static int create(struct app *app, struct store *s, struct txn *t, const struct 
 		return r;
 	map_set(&c->annotations, BASE_DIGEST, digest_str(&image.manifest_desc.digest, digest));
 	map_set(&c->annotations, BASE_NAME, c->image_name ? c->image_name : "");
-	/* a directory is not named as an image is */
-	const char *stem = str_has_prefix(text, "dir:") ? "dir" : NULL;
-	return container_create(s, t, &image, a->name, stem, c, err);
+	AUTO_FREE char *stem = stem_of(text, c->image_name ? c->image_name : "");
+	naming.stem = stem;
+	return container_create(s, t, &image, &naming, c, err);
 }
 
 static int from_run(struct app *app, void *args, const struct strv *rest, struct err *err)

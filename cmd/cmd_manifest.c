@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -139,7 +140,7 @@ static int create(struct app *app, struct store *s, const struct create_args *a,
 	int r = manifest_list_open(s, name, true, &list, err);
 	if (r == 0 && list.exists && !a->amend)
 		r = err_set(err, ERR_EXISTS,
-			"the name '%s' is already in use; --amend adds to the list that has it",
+			"'%s': that name is already in use; --amend adds to the list that has it",
 			list.ref);
 	if (r == 0)
 		r = add_annotations(&a->annotations, &list.ix.annotations, err);
@@ -230,7 +231,9 @@ static int find_entries(struct app *app, struct store *s, const struct add_args 
 			err) < 0)
 		return err->code;
 	platform_normalise(&o.platform);
-	o.progress = out_progress(&app->out, PROGRESS_AUTO);
+	/* scripts read what is printed here together with what goes to standard error */
+	o.progress =
+		out_progress(&app->out, isatty(STDERR_FILENO) ? PROGRESS_AUTO : PROGRESS_QUIET);
 	int r = manifest_list_find_image(s, text, &o, ret, ret_top, err);
 	if (r == ERR_UNSUPPORTED && o.has_platform) {
 		err_clear(err);

@@ -121,12 +121,26 @@ const struct cmd cmd_manifest_exists = {
 
 /* --- rm --- */
 
+static int still_named(struct store *s, const struct digest *d, bool *ret, struct err *err)
+{
+	struct names names;
+	int r = names_list_all(s, &names, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < names.count; i++)
+		*ret |= digest_equal(&names.n[i].manifest.digest, d);
+	names_done(&names);
+	return 0;
+}
+
+/* The list itself goes with its last name. */
 static int remove_one(struct app *app, struct store *s, const char *text, struct err *err)
 {
 	AUTO_FREE char *ref = NULL;
 	AUTO_STRV struct strv refs = STRV_INIT;
 	struct descriptor d = {0};
 	char id[DIGEST_STR_MAX];
+	bool named = false;
 	int r = find_list(s, text, &d, &ref, err);
 	if (r == 0 && ref) {
 		r = name_remove(s, ref, false, err);
@@ -137,8 +151,11 @@ static int remove_one(struct app *app, struct store *s, const char *text, struct
 	if (r == 0) {
 		STRV_FOREACH (name, &refs)
 			out_printf(&app->out, "untagged: %s\n", *name);
-		out_printf(&app->out, "%s\n", digest_hex(&d.digest, id));
 	}
+	if (r == 0)
+		r = still_named(s, &d.digest, &named, err);
+	if (r == 0 && !named)
+		out_printf(&app->out, "%s\n", digest_hex(&d.digest, id));
 	descriptor_done(&d);
 	return r;
 }
@@ -179,6 +196,7 @@ struct args {
 static const struct opt options[] = {
 	OPT_TRISTATE(0, "all", struct args, all),
 	OPT_GROUP(push_options, struct args, push),
+	OPT_ALIAS('p', "purge", "rm"),
 	OPT_REFUSED_WHY(
 		0, "add-compression", "push the list once more, with '--compression-format'"),
 	OPT_END,

@@ -73,6 +73,9 @@ static int pull_tags(struct app *app, struct store *s, const char *name, const s
 	AUTO_FREE char *repository = NULL;
 
 	int r = repository_tags(name, &o->remote, &repository, &tags, err);
+	if (r == ERR_UNSUPPORTED && !repository)
+		return err_set(err, r, "'%s': pulling all tags is not supported for %.*s transport",
+			name, (int)strcspn(name, ":"), name);
 	STRV_FOREACH (tag, &tags) {
 		if (r < 0)
 			break;
@@ -92,8 +95,8 @@ static int pull_run(struct app *app, void *args, const struct strv *rest, struct
 
 	if (a->policy && !pull_policy_parse(a->policy, &o.policy))
 		return err_set(err, ERR_INVALID,
-			"option '--policy': '%s' is not one of 'always', 'missing', 'never', "
-			"'newer'",
+			"option '--policy': unsupported pull policy \"%s\": it is not one of "
+			"'always', 'missing', 'never', 'newer'",
 			a->policy);
 	int r = platform_args_get(&a->platform, &o.platform, &o.has_platform, err);
 	if (r < 0)

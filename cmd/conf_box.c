@@ -33,14 +33,18 @@ static bool drops_all(const struct strv *drop)
 /* "drop all, add these" is how the options say it. */
 static int fill_caps(const struct strv *usual, struct box_args *a, struct err *err)
 {
-	if (!usual->n || drops_all(&a->cap_drop))
+	AUTO_STRV struct strv drop = STRV_INIT;
+
+	STRV_FOREACH (words, &a->cap_drop)
+		strv_split(&drop, *words, ',');
+	if (!usual->n || drops_all(&drop))
 		return 0;
 	STRV_FOREACH (name, usual) {
 		if (caps_number(*name) < 0)
 			return err_set(err, ERR_INVALID,
 				"containers.conf: 'default_capabilities' has an unknown one: '%s'",
 				*name);
-		if (!has_cap(&a->cap_drop, *name))
+		if (!has_cap(&drop, *name))
 			strv_add(&a->cap_add, *name);
 	}
 	strv_done(&a->cap_drop);

@@ -31,7 +31,9 @@ static int set_log_level(const struct app *app, struct err *err)
 	for (size_t i = 0; i < ARRAY_LEN(levels) && !known; i++)
 		known = streq(app->log_level, levels[i]);
 	if (!known)
-		return err_set(err, ERR_INVALID, "option '--log-level': '%s' is not a level",
+		return err_set(err, ERR_INVALID,
+			"option '--log-level': unable to parse log level: not a valid logrus "
+			"Level: \"%s\"; levels are trace, debug, info, warn, error, fatal, panic",
 			app->log_level);
 	if (app->debug || (app->log_level && (streq(app->log_level, "debug") ||
 						     streq(app->log_level, "trace"))))

@@ -267,7 +267,10 @@ static int apply(struct store *s, const char *text, const struct containers *con
 	AUTO_FREE char *name = eq ? xstrndup(text, (size_t)(eq - text)) : NULL;
 
 	if (!eq)
-		return err_set(err, ERR_INVALID, "filter '%s' is not NAME=VALUE", text);
+		return err_set(err, ERR_INVALID,
+			"invalid image filter \"%s\": must be in the format \"filter=value or "
+			"filter!=value\"",
+			text);
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
 		struct chosen c = {
 			.filter = {.name = name, .value = eq + 1, .containers = containers},

@@ -42,6 +42,8 @@ const struct opt box_options[] = {
 	OPT_STRV(0, "device", struct box_args, devices),
 	OPT_STRV(0, "group-add", struct box_args, groups),
 	OPT_STRING(0, "cgroup-parent", struct box_args, cgroup_parent),
+	OPT_IGNORED(0, "cni-config-dir"),
+	OPT_IGNORED(0, "cni-plugin-path"),
 	OPT_END,
 };
 
@@ -257,15 +259,26 @@ static int check_dns(const struct strv *servers, struct err *err)
 	return 0;
 }
 
+/* "A,B" is two. */
+static void split_commas(struct strv *ret, const struct strv *words)
+{
+	STRV_FOREACH (word, words)
+		strv_split(ret, *word, ',');
+}
+
 /* Steps resolve them again; a typo is found before the first. */
-static int check_caps(const struct box_args *a, struct err *err)
+static int set_caps(const struct box_args *a, struct run_spec *spec, struct err *err)
 {
 	const struct strv none = STRV_INIT;
 	uint64_t set;
 
-	if (caps_resolve(&a->cap_add, &none, &set, err) < 0)
+	strv_done(&spec->cap_add);
+	strv_done(&spec->cap_drop);
+	split_commas(&spec->cap_add, &a->cap_add);
+	split_commas(&spec->cap_drop, &a->cap_drop);
+	if (caps_resolve(&spec->cap_add, &none, &set, err) < 0)
 		return err_wrap(err, "option '--cap-add'");
-	if (caps_resolve(&none, &a->cap_drop, &set, err) < 0)
+	if (caps_resolve(&none, &spec->cap_drop, &set, err) < 0)
 		return err_wrap(err, "option '--cap-drop'");
 	return 0;
 }
@@ -374,7 +387,7 @@ int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *
 	if (r == 0)
 		r = check_dns(&a->dns, err);
 	if (r == 0)
-		r = check_caps(a, err);
+		r = set_caps(a, spec, err);
 	if (r == 0)
 		r = apply_groups(&a->groups, spec, err);
 	for (size_t i = 0; i < a->devices.n && r == 0; i++)
@@ -386,8 +399,6 @@ int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *
 	strv_copy(&spec->dns, &a->dns);
 	strv_copy(&spec->dns_search, &a->dns_search);
 	strv_copy(&spec->dns_options, &a->dns_options);
-	strv_copy(&spec->cap_add, &a->cap_add);
-	strv_copy(&spec->cap_drop, &a->cap_drop);
 	spec->shm_size = a->shm_size;
 	return 0;
 }

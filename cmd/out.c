@@ -46,7 +46,9 @@ void out_init(struct out *o)
 	const char *term = getenv("TERM");
 	const char *no_color = getenv("NO_COLOR");
 
-	*o = (struct out){.out = stdout, .err = stderr};
+	*o = (struct out){.out = stdout, .err = stderr, .prefix = "mica:"};
+	if (streq(program_invocation_short_name, "buildah"))
+		o->prefix = "Error:";
 	o->out_tty = isatty(STDOUT_FILENO);
 	o->err_tty = isatty(STDERR_FILENO);
 	/* no-color.org: any value but the empty one */
@@ -147,9 +149,9 @@ void out_error(struct out *o, const struct err *err)
 	make_room(o);
 	(void)fflush(o->out);
 	if (o->colour)
-		(void)fprintf(o->err, "\x1b[31mmica:\x1b[0m %s\n", clean);
+		(void)fprintf(o->err, "\x1b[31m%s\x1b[0m %s\n", o->prefix, clean);
 	else
-		(void)fprintf(o->err, "mica: %s\n", clean);
+		(void)fprintf(o->err, "%s %s\n", o->prefix, clean);
 }
 
 void out_json(struct out *o, const struct json *j)

@@ -243,7 +243,8 @@ static int no_platform(const struct index *ix, const struct platform *want, stru
 			!streq(ix->manifests[i].platform.os, "unknown"))
 			buf_addf(&have, "%s%s", have.len ? ", " : "",
 				platform_str(&ix->manifests[i].platform, text));
-	return err_set(err, ERR_UNSUPPORTED, "there is no image for platform %s; there are: %s",
+	return err_set(err, ERR_UNSUPPORTED,
+		"no image found in manifest list for platform %s; there are: %s",
 		platform_str(want, text), have.len ? buf_str(&have) : "none");
 }
 

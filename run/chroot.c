@@ -57,8 +57,8 @@ int chroot_check(const struct run_spec *s, struct err *err)
 			"would be left between the command and this machine");
 	if (s->network == RUN_NETWORK_NONE)
 		return err_set(err, ERR_UNSUPPORTED,
-			"isolation 'chroot' cannot take the network away: leave out "
-			"'--network=none'");
+			"isolation 'chroot' cannot take the network away (cannot set --network "
+			"other than host with --isolation chroot): leave out '--network=none'");
 	for (size_t i = 0; i < s->n_mounts; i++)
 		if (s->mounts[i].kind != RUN_MOUNT_FILE)
 			return err_set(err, ERR_UNSUPPORTED,

@@ -332,16 +332,16 @@ static char *image_stem(const struct image *image, const struct container *c)
 	return xasprintf("%s-", slash ? slash + 1 : ref.repository);
 }
 
-static char *free_name(const struct containers *l, const char *prefix)
+static char *free_name(const struct containers *l, const char *made)
 {
-	AUTO_FREE char *name = xasprintf("%sworking-container", prefix);
+	AUTO_FREE char *name = xstrdup(made);
 	for (unsigned i = 1; has_name(l, name); i++)
-		mem_replace(&name, xasprintf("%sworking-container-%u", prefix, i));
+		mem_replace(&name, xasprintf("%s-%u", made, i));
 	return take(name);
 }
 
 static int set_name(
-	struct store *s, struct container *c, const char *name, const char *prefix, struct err *err)
+	struct store *s, struct container *c, const char *name, const char *made, struct err *err)
 {
 	AUTO_CONTAINERS struct containers l = {0};
 
@@ -349,7 +349,7 @@ static int set_name(
 	if (r == 0 && name)
 		r = check_name(&l, name, err);
 	if (r == 0)
-		mem_replace(&c->name, name ? xstrdup(name) : free_name(&l, prefix));
+		mem_replace(&c->name, name ? xstrdup(name) : free_name(&l, made));
 	return r;
 }
 
@@ -427,8 +427,8 @@ static int make_upper(struct store *s, const struct container *c, struct err *er
 	return 0;
 }
 
-int container_create(struct store *s, struct txn *t, const struct image *image, const char *name,
-	const char *stem, struct container *c, struct err *err)
+int container_create(struct store *s, struct txn *t, const struct image *image,
+	const struct container_naming *naming, struct container *c, struct err *err)
 {
 	AUTO_FREE char *dir = NULL;
 	AUTO_FD int lock = -1;
@@ -436,7 +436,9 @@ int container_create(struct store *s, struct txn *t, const struct image *image, 
 
 	set_base(c, image);
 	tmp_random_name(c->id, CONTAINER_ID_LEN);
-	AUTO_FREE char *prefix = stem ? xasprintf("%s-", stem) : image_stem(image, c);
+	AUTO_FREE char *stem = naming->stem ? xasprintf("%s-", naming->stem) : image_stem(image, c);
+	AUTO_FREE char *made =
+		xasprintf("%s%s", stem, naming->suffix ? naming->suffix : "working-container");
 	AUTO_FREE char *to = xasprintf(CONTAINERS_DIR "/%s", c->id);
 	if ((r = txn_mkdir(t, "container", &dir, &c->dir, err)) < 0)
 		return r;
@@ -444,7 +446,8 @@ int container_create(struct store *s, struct txn *t, const struct image *image, 
 		return err_sys(err, "cannot lock the new container");
 	if ((r = make_upper(s, c, err)) < 0 || (r = write_uses(c, err)) < 0 ||
 		(r = store_lock(s, NAMES_LOCK, LOCK_EXCLUSIVE, true, &lock, err)) < 0 ||
-		(r = set_name(s, c, name, prefix, err)) < 0 || (r = container_save(c, err)) < 0)
+		(r = set_name(s, c, naming->name, made, err)) < 0 ||
+		(r = container_save(c, err)) < 0)
 		return r;
 	if (renameat(txn_fd(t), dir, s->fd, to) < 0)
 		return err_sys(err, "cannot make the container '%s'", c->name);

@@ -53,12 +53,18 @@ void container_init(struct container *c);
 void container_done(struct container *c);
 #define AUTO_CONTAINER __attribute__((cleanup(container_done)))
 
-/* A new one from image (NULL: from nothing), whose name is given or made from `stem` or, where that
- * is NULL too, from the image's: STEM-working-container, STEM-working-container-1 ... *c: the other
+/* The name, or what one is made of: STEM-SUFFIX, STEM-SUFFIX-1 ... NULL: the image's name and
+ * "working-container". */
+struct container_naming {
+	const char *name, *stem, *suffix;
+};
+
+/* A new one from image (NULL: from nothing). *c: the other
  * members as they shall be; gets ID, name and base. It is locked. ERR_EXISTS: the name is taken,
  * the message says by which. */
-int container_create(struct store *s, struct txn *t, const struct image *image, const char *name,
-	const char *stem, struct container *c, struct err *err) __attribute__((warn_unused_result));
+int container_create(struct store *s, struct txn *t, const struct image *image,
+	const struct container_naming *naming, struct container *c, struct err *err)
+	__attribute__((warn_unused_result));
 /* By name, ID or a unique prefix of an ID. ERR_NOT_FOUND, ERR_INVALID (ambiguous), ERR_CORRUPT */
 int container_find(struct store *s, const char *text, struct container *ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -50,6 +50,44 @@ container_config() { # CONTAINER JQ_FILTER
 	assert_error "'a/b' is no name"
 	mica rm busybox-working-container >/dev/null
 	[ "$(mica from -q busybox)" = busybox-working-container ]
+	[ "$(mica from -q --suffix other busybox)" = busybox-other ]
+	[ "$(mica from --arch armhf --name empty scratch)" = empty ]
+	[ "$(mica inspect --format '{{.Docker.Architecture}} {{.Docker.Variant}}' empty)" = 'arm v7' ]
+	mica commit -q empty "oci-archive:$T/unnamed.tar"
+	[ "$(mica from -q "oci-archive:$T/unnamed.tar")" = oci-archive-working-container ]
+}
+
+@test "what leaves for a file is not compressed, and Docker's format says of which container it is" {
+	mica from --name c scratch
+	echo text >file
+	mica copy -q --timestamp 60 c file /file
+	mica commit -q c "dir:$PWD/plain"
+	[ "$(jq -r '.layers[0].mediaType' plain/manifest.json)" = application/vnd.oci.image.layer.v1.tar ]
+	layer=$(jq -r '.layers[0].digest | ltrimstr("sha256:")' plain/manifest.json)
+	[ "$(tar -tvf "plain/$layer" --utc --full-time | awk '$NF == "file" {print $4, $5}')" = '1970-01-01 00:01:00' ]
+	mica commit -q -D=false c "dir:$PWD/packed"
+	[ "$(jq -r '.layers[0].mediaType' packed/manifest.json)" = application/vnd.oci.image.layer.v1.tar+gzip ]
+	mica config --comment words --hostname host c 2>/dev/null
+	mica commit -q --format docker c t
+	[ "$(mica inspect --type image --format '{{.Docker.Container}} {{.Docker.Comment}} {{.Docker.Config.Hostname}}' t)" = \
+		"$(mica inspect --format '{{.ContainerID}}' c) words host" ]
+	mica commit -q --format docker --timestamp 0 c t
+	[ -z "$(mica inspect --type image --format '{{.Docker.Container}}' t)" ]
+}
+
+@test "inspect prints as buildah does: structs, the config as JSON" {
+	mica pull -q docker.io/library/busybox >/dev/null
+	[ "$(mica inspect --format '{{.OCIv1.Config}}' busybox)" = \
+		'{ map[] [PATH=/usr/bin:/bin] [] [sh] map[]  map[]  map[] [] []}' ] || fail "$(mica inspect --format '{{.OCIv1.Config}}' busybox)"
+	[ "$(mica inspect --format '{{.Config}}' busybox | jq -r .architecture)" = "$(mica inspect --format '{{.Architecture}}' busybox)" ]
+	[ "$(mica inspect --format '{{.Config.Env}}' busybox)" = '[PATH=/usr/bin:/bin]' ]
+	mica inspect --format json busybox | jq -e '.Config | has("") | not'
+}
+
+@test "a program that is called buildah begins its errors as buildah does" {
+	ln -s "$MICA_BIN" buildah
+	run -125 --separate-stderr ./buildah --root "$MICA_ROOT" rename nosuch other
+	[ "$stderr" = "Error: 'nosuch': container not known" ]
 }
 
 @test "an image that is not there is told by the words that scripts look for, and an ID is never pulled" {
@@ -80,7 +118,7 @@ container_config() { # CONTAINER JQ_FILTER
 	"$MICA_BIN" build --root "$MICA_ROOT" -q -t named ctx/Named
 	(cd ctx && mica build -q -t named Named)
 	run --separate-stderr mica containers --log-level nosuch
-	assert_error "'nosuch' is not a level"
+	assert_error 'not a valid logrus Level: "nosuch"'
 	run --separate-stderr mica containers --rootdir x
 	assert_error "unknown option '--rootdir'"
 }
@@ -133,7 +171,7 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica run c -- sh -c 'ulimit -n')" = 100 ]
 	[ "$(mica run --ulimit nofile=50:50 c -- sh -c 'ulimit -n')" = 50 ]
 	mica run c grep there /etc/hosts
-	mica from -q --name caps --cap-add sys_admin --cap-add sys_time --cap-drop kill busybox
+	mica from -q --name caps --cap-add sys_admin,CAP_SYS_TIME --cap-drop kill busybox
 	effective() { mica run "$@" grep CapEff /proc/self/status | cut -f 2; }
 	[ $((0x$(effective caps) & 0x2200020)) = $((0x2200000)) ]
 	[ $((0x$(effective --cap-drop CAP_SYS_TIME --cap-add kill caps) & 0x2200020)) = $((0x200020)) ]
@@ -347,6 +385,8 @@ new" ]
 	[ "$(container_config c '.config | [.Cmd, .Entrypoint]')" = '[["l","m n"],["/bin/sh","-c","sh -c x"]]' ]
 	mica config --cmd '' --entrypoint '' c
 	[ "$(container_config c '.config | [.Cmd, .Entrypoint]')" = '[null,null]' ]
+	mica config --os-feature a --os-feature - --os-feature b --os-feature bc --os-feature b- --os-version 1.0 c
+	[ "$(mica inspect --format '{{.Docker.OSFeatures}} {{.OCIv1.OSVersion}}' c)" = '[bc] 1.0' ]
 	mica config --healthcheck 'CMD a b' --healthcheck-interval 10s --healthcheck-retries 5 c
 	[ "$(container_config c .config.Healthcheck)" = '{"Test":["CMD","a","b"],"Interval":10000000000,"Timeout":30000000000,"Retries":5}' ]
 	mica config --healthcheck 'CMD-SHELL curl -f x || exit 1' --healthcheck-start-period 1m c
@@ -354,7 +394,7 @@ new" ]
 	run --separate-stderr mica config --cmd "a 'b" c
 	assert_error 'a quote is not closed'
 	run --separate-stderr mica config --healthcheck x --healthcheck-interval soon c
-	assert_error "'soon' is not a duration"
+	assert_error 'time: invalid duration "soon", wanted is one such as'
 }
 
 @test "history is added when one asks, in the words of buildah" {
@@ -414,8 +454,12 @@ new" ]
 	[ "$(config_of t | jq -Sc .config)" = '{"Cmd":["/bin/x","y z"],"Entrypoint":["/bin/sh","-c","run it"],"Env":["PATH=/usr/bin:/bin","B=2","C=2","D=x y"],"ExposedPorts":{"80/tcp":{},"90/tcp":{},"91/udp":{}},"Labels":{"l":"3","m":"2"},"OnBuild":["RUN x"],"StopSignal":"9","User":"app","Volumes":{"/v":{}},"WorkingDir":"/w/sub"}' ] || fail "$(config_of t)"
 	[ "$(manifest_of t | jq -c '.annotations | [.a, .b]')" = '[null,"2"]' ]
 	[ "$(mica inspect --type container --format '{{.OCIv1.Config.Cmd}} {{.OCIv1.Config.WorkingDir}}' c)" = "[sh] /w" ]
-	mica commit -q --created-annotation --omit-timestamp c t
+	mica commit -q --omit-timestamp c t
 	[ "$(manifest_of t | jq -r '.annotations."org.opencontainers.image.created"')" = 1970-01-01T00:00:00Z ]
+	for without in --created-annotation=false --unsetannotation=org.opencontainers.image.created; do
+		mica commit -q "$without" c t
+		[ "$(manifest_of t | jq -r '.annotations."org.opencontainers.image.created"')" = null ]
+	done
 	run --separate-stderr mica commit --change 'RUN x' c t
 	assert_error "RUN is not one of CMD"
 	run --separate-stderr mica commit --change 'NOSUCH x' c t

@@ -141,7 +141,7 @@ in_busybox() {
 	[ "$(in_busybox sh -c 'ulimit -Hn')" = 88 ]
 	[ "$(mica run --ulimit nofile=5:5 --quiet docker.io/library/busybox sh -c 'ulimit -n')" = 5 ]
 	[ "$(in_busybox grep CapEff /proc/self/status | cut -f 2)" = 0000000000000021 ]
-	[ "$(mica run --cap-drop kill --cap-add sys_chroot --quiet docker.io/library/busybox grep CapEff /proc/self/status | cut -f 2)" = 0000000000040001 ]
+	[ "$(mica run --cap-drop kill,mknod --cap-add sys_chroot --quiet docker.io/library/busybox grep CapEff /proc/self/status | cut -f 2)" = 0000000000040001 ]
 	[ "$(in_busybox cat /shared/f)" = here ]
 	[ "$(in_busybox df -k /dev/shm | awk 'END { print $2 }')" = 3072 ]
 	[ "$(in_busybox ls /sys/class/net)" = lo ]
@@ -202,7 +202,7 @@ in_busybox() {
 		mica --log-level $level images >/dev/null 2>&1
 	done
 	run -125 --separate-stderr mica --log-level loud images
-	assert_error "option '--log-level': 'loud' is not a level"
+	assert_error 'unable to parse log level: not a valid logrus Level: "loud"; levels are trace, debug'
 	mica --cgroup-manager cgroupfs --runroot /nowhere --transient-store images >/dev/null
 	for option in --userns-uid-map=0:1:2 --userns-gid-map=0:1:2 --imagestore=/x; do
 		run -125 --separate-stderr mica "$option" images

@@ -162,7 +162,7 @@ names() {
 	run -125 --separate-stderr mica images -f dangling=perhaps
 	assert_error "filter 'dangling': 'perhaps' is not 'true' or 'false'"
 	run -125 --separate-stderr mica images -f dangling
-	assert_error "filter 'dangling' is not NAME=VALUE"
+	assert_error 'invalid image filter "dangling": must be in the format "filter=value or filter!=value"'
 	run -125 --separate-stderr mica images -f until=soon
 	assert_error "filter 'until': 'soon' is no duration"
 }

@@ -122,7 +122,7 @@ need_emulator() {
 	# no image without a name is left of either
 	[[ $(mica images) != *'<none>'* ]]
 	run --separate-stderr mica build --platform linux/arm64,linux/riscv64 ctx
-	assert_error 'there is no image for platform linux/riscv64; there are: linux/amd64, linux/arm64, linux/s390x'
+	assert_error 'no image found in manifest list for platform linux/riscv64; there are: linux/amd64, linux/arm64, linux/s390x'
 	assert_clean_store
 }
 
