@@ -9,6 +9,7 @@
 
 /* now, wall clock */
 struct timespec clock_now(void);
+bool clock_before(struct timespec a, struct timespec b);
 /* monotonic milliseconds / microseconds, for durations */
 uint64_t clock_ms(void);
 uint64_t clock_us(void);

@@ -2,6 +2,7 @@
 #include "build/copy.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -96,6 +97,8 @@ static int copy_match(struct copier *c, const struct selection *sel, const struc
 			return err_set(err, ERR_NOT_FOUND, "'%s' is a link to nothing", m->path);
 	}
 	*ret_n = 1;
+	if (clock_before(c->latest, n->st.st_mtim))
+		c->latest = n->st.st_mtim;
 	if (c->source == c->w->source ? s->unpack : s->unpack_remote) {
 		bool done;
 		if (try_unpack(c, n, s->dest, &done, err) < 0 || done)
@@ -221,7 +224,12 @@ int copy_run(const struct copy_work *w, struct err *err)
 		return err_set(err, ERR_INVALID, "--chmod=%s is not a mode", s->chmod);
 	umask(0);
 	c.buf = xmalloc(COPY_BUF);
+	AUTO_STRV struct strv implied = STRV_INIT;
+	if (s->link && clock_gettime(CLOCK_REALTIME_COARSE, &c.began) == 0)
+		c.implied = &implied;
 	int rc = copy_sources(&c, err);
+	if (rc == 0 && c.implied && c.latest.tv_sec)
+		rc = copy_date_implied(&c, err);
 	copy_links_forget(&c);
 	free(c.buf);
 	return rc;

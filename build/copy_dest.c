@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a copy goes: destinations resolved inside the root, and the directories they imply. */
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -26,6 +27,34 @@ int copy_make_dirs(const struct copier *c, const char *path, int *ret_fd, struct
 				"cannot copy to '/%s': something on the way is not a directory",
 				path);
 		return err_sys(err, "cannot make the directory '/%s'", path);
+	}
+	if (c->implied && !strv_has(c->implied, path))
+		strv_add(c->implied, path);
+	return 0;
+}
+
+static int date_implied(const struct copier *c, const char *path, struct err *err)
+{
+	struct stat st;
+	struct timespec times[2] = {c->latest, c->latest};
+	AUTO_FD int fd = root_open(c->w->root, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "cannot open '/%s'", path);
+	if (!clock_before(st.st_mtim, c->began) && futimens(fd, times) < 0)
+		return err_sys(err, "cannot set the times of '/%s'", path);
+	return 0;
+}
+
+int copy_date_implied(const struct copier *c, struct err *err)
+{
+	STRV_FOREACH (path, c->implied) {
+		AUTO_FREE char *at = xstrdup(*path);
+		while (*at) {
+			if (date_implied(c, at, err) < 0)
+				return err->code;
+			char *slash = strrchr(at, '/');
+			*(slash ? slash : at) = '\0';
+		}
 	}
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* What the files of copy share. */
 #pragma once
 #include "base/mem.h"
+#include "base/strv.h"
 #include "build/chmod.h"
 #include "build/copy.h"
 
@@ -26,6 +27,8 @@ struct copier {
 	char *buf;
 	struct link_entry *links; /* open addressing; of files with several names, copied */
 	size_t n_links, cap_links;
+	struct strv *implied; /* of a layer of its own (--link): directories that no source gave */
+	struct timespec began, latest; /* of it: by the file system's clock; of its sources */
 };
 
 /* The IDs of an owner as --chown says it; notes those that the image does not know. */
@@ -35,6 +38,9 @@ int copy_owner(const struct copy_work *w, const char *spec, uid_t *ret_uid, gid_
  * --chown's. */
 int copy_make_dirs(const struct copier *c, const char *path, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
+/* Those that have the time of this copy get that of the newest source: the same files are the same
+ * layer again. */
+int copy_date_implied(const struct copier *c, struct err *err) __attribute__((warn_unused_result));
 /* The directory that a copy of a thing called `base` to `dest` goes into (made), and its name
  * there. */
 int copy_place(struct copier *c, const char *dest, const char *base, int *ret_dir, char **ret_path,

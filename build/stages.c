@@ -127,8 +127,9 @@ static int add_stage(
 	st->scratch = strcmp(st->base, "scratch") == 0;
 	if (!st->scratch)
 		st->base_stage = stages_find(s, target, st->base, st->index);
-	/* a bare number is a stage only for COPY --from, and names of stages are lower case here */
-	if (st->base_stage != NO_STAGE && !streq_null(s->s[st->base_stage].name, st->base))
+	/* names of stages are lower case here; a bare number is a stage, as with buildah */
+	if (st->base_stage != NO_STAGE && !streq_null(s->s[st->base_stage].name, st->base) &&
+		st->base[strspn(st->base, "0123456789")])
 		st->base_stage = NO_STAGE;
 	struct pos pos;
 	const char *platform = inst_flag(inst, "platform", &pos);

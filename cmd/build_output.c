@@ -27,7 +27,7 @@ const struct opt output_options[] = {
 	OPT_TRISTATE('D', "disable-compression", struct output_args, disable_compression),
 	OPT_STRING(0, "format", struct output_args, format),
 	OPT_STRING(0, "iidfile", struct output_args, iidfile),
-	OPT_BOOL(0, "inherit-annotations", struct output_args, inherit_annotations),
+	OPT_TRISTATE(0, "inherit-annotations", struct output_args, inherit_annotations),
 	OPT_BOOL(0, "inherit-labels", struct output_args, inherit_labels),
 	OPT_BOOL(0, "load", struct output_args, load),
 	OPT_STRING(0, "manifest", struct output_args, manifest),
@@ -52,7 +52,7 @@ const struct opt output_options[] = {
 void output_args_init(struct output_args *a)
 {
 	a->inherit_labels = true;
-	a->disable_compression = a->created_annotation = -1;
+	a->disable_compression = a->created_annotation = a->inherit_annotations = -1;
 }
 
 /* --- before the build --- */
@@ -220,7 +220,9 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 		.iidfile = a->iidfile,
 		.load = a->load};
 	o->drop_labels = !a->inherit_labels;
-	o->inherit_annotations = a->inherit_annotations;
+	/* who names some of them wants the others */
+	o->inherit_annotations = a->inherit_annotations < 0 ? a->unset_annotations.n > 0
+	                                                    : a->inherit_annotations == 1;
 	strv_copy(&o->unset_annotations, &a->unset_annotations);
 	if (build_check_tags(&o->tags, err) < 0 || check_attestations(a, err) < 0 ||
 		set_form(a, o, &ret->form, err) < 0)

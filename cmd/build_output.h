@@ -10,8 +10,8 @@ struct app;
 struct output_args {
 	struct strv outputs, annotations, attest, unset_annotations;
 	bool load, push, squash, squash_all, omit_history;
-	int disable_compression, created_annotation; /* -1: not said */
-	bool inherit_labels, inherit_annotations;
+	int disable_compression, created_annotation, inherit_annotations; /* -1: not said */
+	bool inherit_labels;
 	const char *manifest, *metadata_file, *iidfile, *format, *sbom, *provenance;
 };
 extern const struct opt output_options[];

@@ -318,6 +318,8 @@ static void report(struct app *app, const struct build_args *a, const struct out
 	if (!a->quiet)
 		summary(app, r, clock_ms() - began);
 	const struct digest *d = outputs_image_id(out, r);
+	if (d)
+		log_debug("created new image ID %s", digest_hex(d, id));
 	if (d && !out->to_stdout)
 		out_printf(&app->out, "%s\n", digest_hex(d, id));
 }

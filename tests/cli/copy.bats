@@ -152,6 +152,17 @@ END
 a" ]
 }
 
+@test "a --link layer of the same files is the same layer, with the directories that it makes" {
+	printf 'FROM scratch\nCOPY --link app/a.txt app/b.md /new/deep/\n' >ctx/Containerfile
+	build
+	first=$(config_of t | jq -c .rootfs)
+	mica build -q --no-cache -t t ctx
+	[ "$(config_of t | jq -c .rootfs)" = "$first" ]
+	for d in new new/deep; do
+		[ "$(stat_of %Y $d)" = "$(stat -c %Y ctx/app/a.txt ctx/app/b.md | sort -n | tail -n 1)" ]
+	done
+}
+
 @test "--link puts a directory in the place of a symbolic link" {
 	containerfile <<'END'
 FROM busybox

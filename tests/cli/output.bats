@@ -365,6 +365,11 @@ top_manifest() { # LAYOUT [NAME]
 	mica build -q -f f -t other --inherit-labels=false --inherit-annotations --unsetannotation un "$D"
 	[ "$(config_of other | jq -c .config.Labels)" = '{"own":"2"}' ]
 	[ "$(manifest_of other | jq -c .annotations)" = '{"from":"base"}' ]
+	# who names one wants the others
+	mica build -q -f f -t other --unsetannotation un "$D"
+	[ "$(manifest_of other | jq -c .annotations)" = '{"from":"base"}' ]
+	mica build -q -f f -t other --inherit-annotations=false --unsetannotation un "$D"
+	[ "$(manifest_of other | jq -c .annotations)" = null ]
 }
 
 @test "attestations are refused unless they are switched off" {

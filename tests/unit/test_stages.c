@@ -25,17 +25,20 @@ static void stages_build_on_one_another_by_name(void **state)
 	struct stages s;
 	build_opts_init(&o);
 	assert_int_equal(
-		plan("FROM a AS Base\nFROM base\nFROM scratch AS last\nENV x=1\n", &o, &s, &err),
+		plan("FROM a AS Base\nFROM base\nFROM scratch AS last\nENV x=1\nFROM 1\nFROM 9\n",
+			&o, &s, &err),
 		0);
-	assert_int_equal(s.n, 3);
+	assert_int_equal(s.n, 5);
+	assert_int_equal(s.s[3].base_stage, 1);
+	assert_int_equal(s.s[4].base_stage, NO_STAGE);
 	assert_string_equal(s.s[0].name, "base");
 	assert_int_equal(s.s[1].base_stage, 0);
 	assert_true(s.s[2].scratch);
 	assert_int_equal(s.s[2].n_insts, 1);
-	assert_int_equal(s.targets[0].stage, 2);
+	assert_int_equal(s.targets[0].stage, 4);
 	assert_int_equal(stages_find(&s, 0, "1", s.n), 1);
 	assert_int_equal(stages_find(&s, 0, "LAST", s.n), 2);
-	assert_int_equal(stages_find(&s, 0, "3", s.n), NO_STAGE);
+	assert_int_equal(stages_find(&s, 0, "5", s.n), NO_STAGE);
 	assert_int_equal(stages_find(&s, 0, "last", 2), NO_STAGE);
 	stages_done(&s);
 	build_opts_done(&o);
