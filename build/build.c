@@ -187,9 +187,11 @@ static int evaluate(struct build *b, struct err *err)
 		if (stage_evaluate(b, s->targets[i].stage, err) < 0)
 			return err->code;
 	b->beyond_target = true;
-	for (size_t i = 0; all && i < s->n; i++)
-		if (stage_evaluate(b, i, err) < 0)
+	for (size_t i = 0; i < s->n; i++) {
+		bool wanted = b->o->all_stages && i < s->targets[s->s[i].target].stage;
+		if ((all || wanted) && stage_evaluate(b, i, err) < 0)
 			return err->code;
+	}
 	return b->o->call == BUILD_CALL_BUILD ? copy_sources_check(b, err) : 0;
 }
 
@@ -223,9 +225,10 @@ static void warn_unused_args(struct build *b)
 	}
 	if (!unused.n)
 		return;
-	AUTO_FREE char *names = strv_join(&unused, ", ");
-	strv_addf(&b->result->warnings, "no ARG takes the build argument%s %s",
-		unused.n > 1 ? "s" : "", names);
+	AUTO_FREE char *names = strv_join(&unused, " ");
+	strv_addf(&b->result->warnings,
+		"one or more build args were not consumed: [%s]; no ARG takes %s", names,
+		unused.n > 1 ? "them" : "it");
 }
 
 /* Anew without a cache that has promised a layer and not given it: see remote_cache.h. */

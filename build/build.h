@@ -67,6 +67,7 @@ struct build_opts {
 	struct strv cache_from, cache_to; /* as typed */
 	bool explain; /* why each step ran that was not answered from the cache */
 	struct platform_list platforms; /* an image for each; none: the host's */
+	bool all_stages; /* before the target, also those that it does not need */
 	bool all_platforms; /* all those that every base image is there for */
 	const char *os_version; /* of the images, NULL: that of the base image */
 	struct strv os_features; /* added to those of the base image */

@@ -52,8 +52,8 @@ static int default_file(const struct build *b, struct place *ret, struct err *er
 		}
 	}
 	return err_set(err, ERR_NOT_FOUND,
-		"no Containerfile or Dockerfile in '%s': no such file or directory; name one with "
-		"-f",
+		"cannot find Containerfile or Dockerfile in '%s': no such file or directory; name "
+		"one with -f",
 		b->context_name);
 }
 
@@ -95,6 +95,11 @@ static char *part_in_context(const struct build *b, const char *given)
 	return rest && !climbs_out(rest) ? xstrdup(rest) : NULL;
 }
 
+static int is_directory(const char *given, struct err *err)
+{
+	return err_set(err, ERR_INVALID, "-f %s: it cannot be path to a directory", given);
+}
+
 /* As given, else below the context, as buildah looks for it; the other way round when the context
  * is not of this machine. */
 static int find_file(const struct build *b, const char *given, struct place *ret, struct err *err)
@@ -105,21 +110,27 @@ static int find_file(const struct build *b, const char *given, struct place *ret
 		inside = xstrdup(given);
 	if (!inside && stat(given, &st) == 0) {
 		if (S_ISDIR(st.st_mode))
-			return err_set(err, ERR_INVALID, "-f %s is a directory", given);
+			return is_directory(given, err);
 		*ret = (struct place){.path = xstrdup(given)};
 		return 0;
 	}
-	if (inside && root_lstat(b->context_fd, inside, &st) < 0)
+	int why = errno;
+	if (inside && root_lstat(b->context_fd, inside, &st) < 0) {
+		why = errno;
 		mem_replace(&inside, NULL);
+	}
 	if (!inside && b->context_fd >= 0 && given[0] != '/' &&
 		root_lstat(b->context_fd, given, &st) == 0)
 		inside = xstrdup(given);
+	errno = why;
+	if (!inside && why == ENOTDIR)
+		return err_sys(err, "cannot open %s", given);
 	if (!inside)
 		return err_set(err, ERR_NOT_FOUND,
 			"cannot open '%s': no such file here or in the context", given);
 	*ret = (struct place){.path = inside, .in_context = true};
 	if (S_ISDIR(st.st_mode))
-		return err_set(err, ERR_INVALID, "-f %s is a directory", given);
+		return is_directory(given, err);
 	return 0;
 }
 

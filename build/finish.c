@@ -152,6 +152,22 @@ static void describe(const struct platform *p, const struct image_config *c,
 		sizeof(c->platform.os_version));
 }
 
+/* What is said to be built for is what the image says, whatever its base says of itself (a stage
+ * may be of another platform); BuildKit's rule for the variant and the version. */
+static void take_platform(const struct build *b, const struct stage *st, struct image_config *c)
+{
+	const struct platform *want = &build_target_of(b, st)->platform;
+	if (!b->o->platforms.n && !b->o->all_platforms)
+		return;
+	bool same = streq(want->os, c->platform.os) && streq(want->arch, c->platform.arch);
+	struct platform had = c->platform;
+	c->platform = *want;
+	if (same && !*want->variant)
+		memcpy(c->platform.variant, had.variant, sizeof(had.variant));
+	if (same && !*want->os_version)
+		memcpy(c->platform.os_version, had.os_version, sizeof(had.os_version));
+}
+
 static int finish_image(struct build *b, size_t stage, struct built_image *ret, struct err *err)
 {
 	struct stage_plan *p = &b->plans[stage];
@@ -169,6 +185,7 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 		manifest_done(&m);
 		return err->code;
 	}
+	take_platform(b, p->stage, c);
 	STRV_FOREACH (name, &b->o->unset_labels)
 		map_remove(&c->labels, *name);
 	STRV_FOREACH (name, &b->o->unset_env)

@@ -42,7 +42,8 @@ static int split(const char *text, struct strv *ret, struct err *err)
 		}
 		if (*p != '"' || (p[1] && p[1] != ','))
 			return err_set(err, ERR_INVALID,
-				"option '--output': '%s' has a quote that does not end", text);
+				"option '--output' is invalid: '%s' has a quote that does not end",
+				text);
 		p++;
 	} while (*p++ == ',');
 	return 0;
@@ -53,7 +54,8 @@ static int parse_bool(const char *key, const char *value, bool *ret, struct err 
 	*ret = true;
 	if (*value && !num_bool(value, ret))
 		return err_set(err, ERR_INVALID,
-			"option '--output': '%s=%s' is neither true nor false", key, value);
+			"option '--output' is invalid: '%s=%s' is neither true nor false", key,
+			value);
 	return 0;
 }
 
@@ -67,7 +69,8 @@ static int set_type(struct output *o, const char *value, struct err *err)
 		}
 	}
 	return err_set(err, ERR_INVALID,
-		"option '--output': 'type=%s' is not one of 'local', 'tar', 'oci', 'docker', "
+		"option '--output' is invalid: 'type=%s' is not one of 'local', 'tar', 'oci', "
+		"'docker', "
 		"'image', 'registry', 'cacheonly'",
 		value);
 }
@@ -90,7 +93,8 @@ static int set_compression(struct output *o, const char *value, struct err *err)
 		}
 	}
 	return err_set(err, streq(value, "estargz") ? ERR_UNSUPPORTED : ERR_INVALID,
-		"option '--output': 'compression=%s' is not one of 'uncompressed', 'gzip', 'zstd'",
+		"option '--output' is invalid: 'compression=%s' is not one of 'uncompressed', "
+		"'gzip', 'zstd'",
 		value);
 }
 
@@ -100,7 +104,8 @@ static int set_level(struct output *o, const char *value, struct err *err)
 	uint64_t n;
 	if (!num_u64(value, 22, &n))
 		return err_set(err, ERR_INVALID,
-			"option '--output': 'compression-level=%s' is not a number from 0 to 22",
+			"option '--output' is invalid: 'compression-level=%s' is not a number from "
+			"0 to 22",
 			value);
 	o->form.level = (int)n;
 	return 0;
@@ -138,7 +143,7 @@ static int set_annotation(struct output *o, const char *key, const char *value, 
 	const char *dot = strchr(bracket ? bracket : rest, '.');
 	if (!dot || !dot[1])
 		return err_set(err, ERR_INVALID,
-			"option '--output': '%s' names no annotation after a dot", key);
+			"option '--output' is invalid: '%s' names no annotation after a dot", key);
 	AUTO_FREE char *where = xstrndup(rest, (size_t)(dot - rest));
 	AUTO_FREE char *text = xasprintf(
 		"%s%s:%s=%s", *where == '[' || !*where ? "manifest" : "", where, dot + 1, value);
@@ -193,7 +198,8 @@ static int key_tar(struct output *o, const char *key, const char *value, struct 
 	int r = parse_bool(key, value, &tar, err);
 	if (r == 0 && !tar && o->type == OUTPUT_DOCKER)
 		return err_set(err, ERR_UNSUPPORTED,
-			"option '--output': 'tar=false' is for 'type=oci': a docker archive is "
+			"option '--output' is invalid: 'tar=false' is for 'type=oci': a docker "
+			"archive is "
 			"always a tar");
 	if (r == 0)
 		o->unpacked = !tar;
@@ -271,13 +277,14 @@ static int set_key(
 		if (keys[i].types & FOR(o->type))
 			return keys[i].set(o, key, value, err);
 		return err_set(err, ERR_INVALID,
-			"option '--output': '%s' has no meaning for 'type=%s'", key, type);
+			"option '--output' is invalid: '%s' has no meaning for 'type=%s'", key,
+			type);
 	}
 	int r = IMAGES & FOR(o->type) ? set_annotation(o, key, value, err) : 0;
 	if (r != 0)
 		return r < 0 ? r : 0;
-	return err_set(
-		err, ERR_INVALID, "option '--output': '%s' is not known for 'type=%s'", key, type);
+	return err_set(err, ERR_INVALID,
+		"option '--output' is invalid: '%s' is not known for 'type=%s'", key, type);
 }
 
 /* The type first: it says what the other keys may be. */
@@ -286,8 +293,8 @@ static int set_fields(struct output *o, const struct strv *fields, struct err *e
 	const char *type = NULL;
 	STRV_FOREACH (f, fields) {
 		if (!strchr(*f, '='))
-			return err_set(
-				err, ERR_INVALID, "option '--output': '%s' is not KEY=VALUE", *f);
+			return err_set(err, ERR_INVALID,
+				"option '--output' is invalid: '%s' is not KEY=VALUE", *f);
 		if (str_has_prefix(*f, "type="))
 			type = *f + strlen("type=");
 	}
@@ -311,15 +318,16 @@ static int check(struct output *o, struct err *err)
 {
 	bool archive = o->type == OUTPUT_TAR || o->type == OUTPUT_OCI;
 	if (o->dest && !*o->dest)
-		return err_set(
-			err, ERR_INVALID, "option '--output': '%s': 'dest' is empty", o->text);
+		return err_set(err, ERR_INVALID,
+			"option '--output' is invalid: '%s': 'dest' is empty", o->text);
 	if (o->dest && (o->type == OUTPUT_IMAGE || o->type == OUTPUT_NONE))
 		return err_set(err, ERR_INVALID,
-			"option '--output': '%s': 'dest' is for files; an image has a 'name'",
+			"option '--output' is invalid: '%s': 'dest' is for files; an image has a "
+			"'name'",
 			o->text);
 	if ((o->type == OUTPUT_LOCAL || o->unpacked) && (!o->dest || streq(o->dest, "-")))
-		return err_set(err, ERR_INVALID, "option '--output': '%s' needs 'dest=DIRECTORY'",
-			o->text);
+		return err_set(err, ERR_INVALID,
+			"option '--output' is invalid: '%s' needs 'dest=DIRECTORY'", o->text);
 	if (!o->dest && archive)
 		o->dest = xstrdup("-"); /* as buildx */
 	if (o->form.recompress_all && !o->form.recompress)

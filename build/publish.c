@@ -13,7 +13,7 @@ int build_check_tags(const struct strv *tags, struct err *err)
 	STRV_FOREACH (tag, tags) {
 		AUTO_REFERENCE struct reference ref = {0};
 		if (reference_parse_local(*tag, &ref, err) < 0)
-			return err_wrap(err, "--tag");
+			return err_wrap(err, "--tag %s", *tag);
 		if (ref.has_digest)
 			return err_set(err, ERR_INVALID,
 				"--tag=%s: a name cannot be given a digest", *tag);

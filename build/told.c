@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/told.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/progress.h"
@@ -10,8 +11,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define KEY_SHOWN 12 /* hex digits */
+#define LINE_SHOWN 80 /* bytes of a here-document's first line */
+#define TEXT_MAX (64 * KIB) /* of an instruction */
 
 bool told_is_one_of_several(const struct build *b, const struct stage *st)
 {
@@ -48,16 +52,39 @@ void told_from(const struct build *b, const struct stage_plan *p)
 {
 	/* before its base is known, the triggers of that are not counted */
 	size_t n = p->n_insts ? p->n_insts : p->stage->n_insts;
-	if (b->o->call == BUILD_CALL_BUILD)
-		say(b, p->stage, "STEP 1/%zu: %s", n + 1, p->stage->from.inst->text);
+	const struct stage *st = p->stage;
+	char platform[100] = "";
+	if (b->o->call != BUILD_CALL_BUILD)
+		return;
+	if (st->has_platform)
+		platform_str(&st->platform, platform);
+	say(b, st, "STEP 1/%zu: FROM %s%s%s%s%s%s", n + 1, *platform ? "--platform=" : "", platform,
+		*platform ? " " : "", st->base, st->name ? " AS " : "", st->name ? st->name : "");
+}
+
+/* As written, and of each here-document what it begins with. */
+static char *text_of(const struct inst *inst)
+{
+	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
+	buf_add(&b, inst->text, strnlen(inst->text, TEXT_MAX / 2));
+	for (size_t i = 0; i < inst->n_heredocs && b.len < TEXT_MAX / 2; i++) {
+		const char *line = inst->heredocs[i].content;
+		line += strspn(line, " \t");
+		size_t n = strcspn(line, "\n");
+		bool more = line[n] && line[n + 1];
+		buf_addf(&b, " (%.*s%s)", n < LINE_SHOWN ? (int)n : LINE_SHOWN, line,
+			more || n > LINE_SHOWN ? "..." : "");
+	}
+	return xstrdup(buf_str(&b));
 }
 
 static void tell_to(const struct build *b, struct stage_run *r, size_t end)
 {
 	const struct stage_plan *p = r->plan;
-	for (; r->told < end; r->told++)
-		say(b, p->stage, "STEP %zu/%zu: %s", r->told + 2, p->n_insts + 1,
-			p->insts[r->told].inst->text);
+	for (; r->told < end; r->told++) {
+		AUTO_FREE char *text = text_of(p->insts[r->told].inst);
+		say(b, p->stage, "STEP %zu/%zu: %s", r->told + 2, p->n_insts + 1, text);
+	}
 }
 
 void told_step(const struct build *b, struct stage_run *r)

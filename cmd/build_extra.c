@@ -134,10 +134,7 @@ int extra_args_apply(
 {
 	if (space_args_apply(&a->space, &o->box, err) < 0 || apply_env(&a->env, &o->env, err) < 0)
 		return err->code;
-	if (a->skip_unused == 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--skip-unused-stages': stages that the target does not need are "
-			"never built; name one with '--target'");
+	o->all_stages = a->skip_unused == 0;
 	STRV_FOREACH (path, &a->arg_files)
 		if (read_arg_file(*path, &o->build_args, err) < 0)
 			return err->code;

@@ -186,10 +186,12 @@ static int set_value(const struct found *f, const char *value, struct err *err)
 		break;
 	}
 	if (!ok)
-		return err_set(err, ERR_INVALID, "option '--%s': '%s' is not a %s", name, value,
-			f->opt->kind == OPT_KIND_SIZE ? "size, such as '64m'"
+		return err_set(err, ERR_INVALID,
+			"invalid argument \"%s\" for option '--%s': invalid syntax, it is not %s",
+			value, name,
+			f->opt->kind == OPT_KIND_SIZE ? "a size, such as '64m'"
 			: f->opt->kind == OPT_KIND_UINT || f->opt->kind == OPT_KIND_INT
-				? "number"
+				? "a number"
 				: "'true' or 'false'");
 	return 0;
 }

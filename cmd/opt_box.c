@@ -79,7 +79,7 @@ static int apply_limits(const struct box_args *a, struct run_limits *l, struct e
 {
 	l->memory = a->memory;
 	if (a->memory_swap && streq(a->memory_swap, "-1"))
-		l->memory_swap = UINT64_MAX;
+		l->memory_swap = a->memory ? UINT64_MAX : 0; /* without either nothing is limited */
 	else if (a->memory_swap && !num_size(a->memory_swap, &l->memory_swap))
 		return err_set(err, ERR_INVALID,
 			"option '--memory-swap': '%s' is not a size, such as '64m'",

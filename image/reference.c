@@ -110,15 +110,17 @@ static int check_repository(const char *text, const char *repository, struct err
 			for (size_t i = 0; i < n; i++)
 				if (is_upper(at[i]))
 					return err_set(err, ERR_INVALID,
-						"invalid reference '%s': repository name must be "
-						"lower case",
+						"invalid reference format: repository name must be "
+						"lowercase: '%s'",
 						text);
 			if (n == 0)
 				return err_set(err, ERR_INVALID,
-					"invalid reference '%s': empty part in the repository name",
+					"invalid reference format '%s': empty part in the "
+					"repository name",
 					text);
 			return err_set(err, ERR_INVALID,
-				"invalid reference '%s': '%.*s' is no valid part of a repository "
+				"invalid reference format '%s': '%.*s' is no valid part of a "
+				"repository "
 				"name",
 				text, (int)n, at);
 		}
@@ -132,19 +134,20 @@ static int check_tag(const char *text, const char *tag, struct err *err)
 {
 	size_t n = strlen(tag);
 	if (n == 0)
-		return err_set(err, ERR_INVALID, "invalid reference '%s': empty tag", text);
+		return err_set(err, ERR_INVALID, "invalid reference format '%s': empty tag", text);
 	if (n > TAG_MAX_LEN)
 		return err_set(err, ERR_INVALID,
-			"invalid reference '%s': tag is longer than %d characters", text,
+			"invalid reference format '%s': tag is longer than %d characters", text,
 			TAG_MAX_LEN);
 	/* distribution's grammar has "..", but nothing that is called a name here may hold it */
 	if (strstr(tag, ".."))
-		return err_set(err, ERR_INVALID, "invalid reference '%s': '..' in the tag", text);
+		return err_set(
+			err, ERR_INVALID, "invalid reference format '%s': '..' in the tag", text);
 	for (size_t i = 0; i < n; i++)
 		if (!is_alnum(tag[i]) && tag[i] != '_' &&
 			(i == 0 || (tag[i] != '.' && tag[i] != '-')))
-			return err_set(err, ERR_INVALID, "invalid reference '%s': invalid tag '%s'",
-				text, tag);
+			return err_set(err, ERR_INVALID,
+				"invalid reference format '%s': invalid tag '%s'", text, tag);
 	return 0;
 }
 
@@ -168,7 +171,7 @@ static int cut_tail(const char *text, char *name, struct reference *r, struct er
 		*at = '\0';
 		int e = digest_parse(at + 1, &r->digest, err);
 		if (e < 0)
-			return err_wrap(err, "invalid reference '%s'", text);
+			return err_wrap(err, "invalid reference format '%s'", text);
 		r->has_digest = true;
 	}
 	char *slash = strrchr(name, '/');
@@ -196,11 +199,12 @@ static int parse_name(const char *text, const char *name, struct reference *r, s
 	size_t n = slash ? (size_t)(slash - name) : 0;
 
 	if (!*name)
-		return err_set(
-			err, ERR_INVALID, "invalid reference '%s': no repository name", text);
+		return err_set(err, ERR_INVALID,
+			"invalid reference format '%s': no repository name", text);
 	if (is_64_hex(name))
 		return err_set(err, ERR_INVALID,
-			"invalid reference '%s': a repository cannot be named like an image ID",
+			"invalid reference format '%s': a repository cannot be named like an image "
+			"ID",
 			text);
 	if (slash && names_registry(name, n)) {
 		r->registry = xstrndup(name, n);
@@ -209,11 +213,12 @@ static int parse_name(const char *text, const char *name, struct reference *r, s
 			/* "Foo/bar" means a repository; "Foo.io/bar" a registry */
 			if (!strpbrk(r->registry, ".:["))
 				return err_set(err, ERR_INVALID,
-					"invalid reference '%s': repository name must be lower "
-					"case",
+					"invalid reference format: repository name must be "
+					"lowercase: '%s'",
 					text);
 			return err_set(err, ERR_INVALID,
-				"invalid reference '%s': invalid registry '%s'", text, r->registry);
+				"invalid reference format '%s': invalid registry '%s'", text,
+				r->registry);
 		}
 		if (streq(r->registry, "index.docker.io"))
 			mem_replace(&r->registry, xstrdup(DEFAULT_REGISTRY));
@@ -229,7 +234,8 @@ static int parse_name(const char *text, const char *name, struct reference *r, s
 		mem_replace(&r->repository, xasprintf("library/%s", r->repository));
 	if (strlen(r->registry) + 1 + strlen(r->repository) > NAME_MAX_LEN)
 		return err_set(err, ERR_INVALID,
-			"invalid reference: name is longer than %d characters", NAME_MAX_LEN);
+			"invalid reference format: name is longer than %d characters",
+			NAME_MAX_LEN);
 	return 0;
 }
 
@@ -239,13 +245,15 @@ int reference_parse(const char *text, struct reference *ret, struct err *err)
 	int e;
 
 	if (!*text)
-		return err_set(err, ERR_INVALID, "invalid reference: it is empty");
+		return err_set(err, ERR_INVALID, "invalid reference format: it is empty");
 	if (strlen(text) > NAME_MAX_LEN + TAG_MAX_LEN + DIGEST_STR_MAX + 2)
 		return err_set(err, ERR_INVALID,
-			"invalid reference: name is longer than %d characters", NAME_MAX_LEN);
+			"invalid reference format: name is longer than %d characters",
+			NAME_MAX_LEN);
 	if (has_odd_bytes(text))
 		return err_set(err, ERR_INVALID,
-			"invalid reference: it contains blanks, control or non-ASCII characters");
+			"invalid reference format: it contains blanks, control or non-ASCII "
+			"characters");
 	AUTO_FREE char *name = xstrdup(text);
 	e = cut_tail(text, name, &r, err);
 	if (e == 0)

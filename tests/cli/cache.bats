@@ -251,7 +251,7 @@ first_build() {
 }
 
 @test "a plain build says in buildah's words what each instruction is and what became of it" {
-	printf 'FROM busybox AS base\nENV A=1\nRUN echo said\nCMD ["x"]\n' | containerfile
+	printf 'ARG NAME=base\nFROM busybox AS base\nENV A=1\nRUN echo said\nCMD ["x"]\n' | containerfile
 	run --separate-stderr mica build --network=none -t t ctx
 	[ "$status" = 0 ] || fail "$stderr"
 	[[ "$output" =~ ^[0-9a-f]{64}$ ]]
@@ -265,15 +265,15 @@ STEP 4/4: CMD ["x"]
 COMMIT t
 Successfully tagged localhost/t:latest' ] || fail "$stderr"
 
-	printf 'FROM base\nCOPY --from=base /etc/passwd /p\nFROM scratch\n' >>ctx/Containerfile
+	printf 'FROM $NAME AS two\nCOPY --from=base /etc/passwd <<A <<B /\n  a\nA\nb\nc\nB\nFROM scratch\n' >>ctx/Containerfile
 	run --separate-stderr mica build --network=none --target 1 -t t ctx
 	[ "$(sed -E '/^built /d; s/ [0-9a-f]{64}$//; s/[0-9a-f]{12} [0-9.]+s$/ID/' <<<"$stderr")" = '[1/2] STEP 1/4: FROM busybox AS base
 [1/2] STEP 2/4: ENV A=1
 [1/2] STEP 3/4: RUN echo said
 [1/2] --> Using cache
 [1/2] STEP 4/4: CMD ["x"]
-[2/2] STEP 1/2: FROM base
-[2/2] STEP 2/2: COPY --from=base /etc/passwd /p
+[2/2] STEP 1/2: FROM base AS two
+[2/2] STEP 2/2: COPY --from=base /etc/passwd <<A <<B / (a) (b...)
 [2/2] --> ID
 [2/2] COMMIT t
 Successfully tagged localhost/t:latest' ] || fail "$stderr"

@@ -255,7 +255,7 @@ b" ]
 	done
 	build --ulimit nofile=77 --ulimit nproc=-1:-1
 	[ "$(in_image t tail -n 2 /x | tr '\n' ' ')" = "77 77 " ]
-	refused "'1q' is not a size" --shm-size 1q
+	refused "invalid argument \"1q\" for option '--shm-size': invalid syntax, it is not a size" --shm-size 1q
 	refused "'--ulimit'" --ulimit nofile
 	refused "'--ulimit'" --ulimit nothing=1
 	refused "'--ulimit'" --ulimit nofile=2:1
@@ -346,7 +346,6 @@ b" ]
 	refused "option '--network': 'container:x' is not supported" --network=container:x
 	refused "option '--network': 'pasta:--mtu,1500' is not supported" --network=pasta:--mtu,1500
 	refused "option '--userns': 'auto' is not supported" --userns=auto
-	refused "option '--skip-unused-stages'" --skip-unused-stages=false
 	for name in cpp-flag decryption-key hooks-dir logsplit source-policy-file userns-uid-map; do
 		refused "option '--$name' is not supported: " "--$name=x"
 	done
@@ -386,6 +385,16 @@ same_namespace() { # KIND WANTED OPTION...
 
 other_namespace() {
 	[ "$(readlink "/proc/$1/ns/ipc")" != "$(readlink /proc/self/ns/ipc)" ]
+}
+
+@test "--skip-unused-stages=false builds what the target does not need, up to it" {
+	printf 'FROM busybox AS unused\nRUN echo unused\nFROM busybox AS target\nRUN echo target\nFROM busybox\nRUN echo beyond\n' >ctx/Containerfile
+	run --separate-stderr mica build --network=none --no-cache --target target --skip-unused-stages=false ctx
+	[ "$status" = 0 ] || fail "$stderr"
+	[[ "$stderr" == *'[1/2] unused'*': 2 run, 0 cached'* && "$stderr" == *'[2/2] target'* && "$stderr" != *beyond* ]] || fail "$stderr"
+	run --separate-stderr mica build --network=none --no-cache --target target ctx
+	[[ "$stderr" == *': 1 run, 0 cached'* ]] || fail "$stderr"
+	mica build -q --network=none --memory-swap=-1 ctx # no limit of nothing
 }
 
 @test "--logfile takes what would be shown, but for the error" {

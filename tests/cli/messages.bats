@@ -54,12 +54,27 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	run -125 --separate-stderr mica build --platform=linux/riscv64 ctx
 	assert_error "the store has 'localhost/only', but not for linux/riscv64, and "
 	run -125 --separate-stderr mica build -t 'Bad Name' ctx
-	assert_error '^mica: --tag: '
+	assert_error '^mica: --tag Bad Name: invalid reference format'
+	run -125 --separate-stderr mica build -t UPPER ctx
+	assert_error '^mica: --tag UPPER: invalid reference format: repository name must be lowercase'
 	printf 'ARG one\nFROM localhost/only\nARG two=2\n' >ctx/Containerfile
 	run -0 --separate-stderr mica build --build-arg one=1 --build-arg two=1 --build-arg http_proxy=x --build-arg three=3 --build-arg four ctx
-	[[ $stderr == *"no ARG takes the build arguments three, four"* ]]
+	[[ $stderr == *"one or more build args were not consumed: [three four]; no ARG takes them"* ]]
 	run -0 --separate-stderr mica build --build-arg two=1 ctx
 	[[ $stderr != *"no ARG"* ]]
+}
+
+@test "a -f that is no file says why not" {
+	mkdir ctx/dir
+	touch ctx/file
+	run -125 mica build -f ctx/dir ctx
+	[ "$output" = "mica: -f ctx/dir: it cannot be path to a directory" ]
+	run -125 mica build -f ctx/file/Containerfile ctx
+	[ "$output" = "mica: cannot open ctx/file/Containerfile: not a directory" ] || fail "$output"
+	run -125 mica build -f ctx/none ctx
+	[ "$output" = "mica: cannot open 'ctx/none': no such file here or in the context" ] || fail "$output"
+	run -125 mica build ctx
+	[ "$output" = "mica: cannot find Containerfile or Dockerfile in 'ctx'; name one with -f" ] || fail "$output"
 }
 
 @test "a missing source of COPY says what is there instead" {

@@ -85,6 +85,14 @@ need_emulator() {
 	assert_clean_store
 }
 
+@test "an image is of the platform that was asked for, whatever its last stage is of" {
+	mkdir ctx && printf 'FROM --platform=linux/s390x scratch\nLABEL a=b\n' >ctx/Containerfile
+	mica build -q -t s ctx
+	[ "$(config_of s | jq -r '.architecture, .variant')" = $'s390x\nnull' ]
+	mica build -q --platform linux/arm/v7 -t arm ctx
+	[ "$(config_of arm | jq -r '.architecture, .variant')" = $'arm\nv7' ]
+}
+
 @test "what the platforms of a build have in common is done once" {
 	containerfile <<-'END'
 		FROM --platform=$BUILDPLATFORM busybox AS tools

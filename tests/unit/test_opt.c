@@ -122,7 +122,9 @@ static void switches_take_values_only_after_an_equals_sign(void **state)
 	assert_int_equal(parse("--tls-verify=false")->a.inner.tls, 0);
 	assert_int_equal(parse("--tls-verify")->a.inner.tls, 1);
 	assert_true(parse("--terminal")->a.tty);
-	fails_with("--tty=maybe", ERR_INVALID, "'maybe'");
+	fails_with("--tty=maybe", ERR_INVALID,
+		"invalid argument \"maybe\" for option '--tty': invalid syntax, it is not 'true' "
+		"or 'false'");
 }
 
 static void a_bare_option_with_an_optional_value_has_its_default(void **state)
@@ -143,8 +145,11 @@ static void collects_and_counts(void **state)
 	assert_int_equal(p->a.jobs, 12);
 	assert_int_equal(p->a.memory, 64 << 20);
 	assert_int_equal(p->a.quota, -1);
-	fails_with("--jobs=-1", ERR_INVALID, "'-1' is not a number");
-	fails_with("--memory lots", ERR_INVALID, "'lots' is not a size");
+	fails_with("--jobs=-1", ERR_INVALID,
+		"invalid argument \"-1\" for option '--jobs': invalid syntax, it is not a number");
+	fails_with("--memory lots", ERR_INVALID,
+		"invalid argument \"lots\" for option '--memory': invalid syntax, it is not a "
+		"size");
 }
 
 static void two_dashes_end_the_options(void **state)

@@ -105,10 +105,10 @@ static void refusals_say_what_is_wrong(void **state)
 {
 	(void)state;
 	refuse("", "empty");
-	refuse("Busybox", "lower case");
-	refuse("quay.io/Team/app", "lower case");
-	refuse("team/App", "lower case");
-	refuse("FOO_BAR/app", "lower case");
+	refuse("Busybox", "lowercase");
+	refuse("quay.io/Team/app", "lowercase");
+	refuse("team/App", "lowercase");
+	refuse("FOO_BAR/app", "lowercase");
 	refuse("a b", "blanks");
 	refuse("a\nb", "blanks");
 	refuse("a\x7f", "control");
