@@ -84,8 +84,8 @@ static int not_there(struct eval *e, const struct step *s, struct filetree *t, c
 		return eval_error(e, pos, err, ERR_NOT_FOUND, "%s: %s", e->at.inst->name, hidden);
 	AUTO_FREE char *similar = similar_path(t, source), *left = hidden_left(t);
 	return eval_error(e, pos, err, ERR_NOT_FOUND,
-		"%s: no file '%s' in the context %s (it has %s)%s%s%s%s", e->at.inst->name, source,
-		context_name, left,
+		"%s: no such file or directory: '%s' in the context %s (it has %s)%s%s%s%s",
+		e->at.inst->name, source, context_name, left,
 		climbs_out(source)
 			? "; escaping context directory error: nothing outside of it can be copied"
 			: "",

@@ -96,9 +96,9 @@ static int check_source(struct eval *e, const struct step_mount *m, struct err *
 	AUTO_FREE char *similar = similar_path(b->context, m->source);
 	AUTO_FREE char *left = hidden_left(b->context);
 	return eval_error(e, m->source_pos, err, ERR_NOT_FOUND,
-		"--mount: no file '%s' in the context %s (it has %s)%s%s%s", m->source,
-		b->context_name, left, similar ? ", did you mean '" : "", similar ? similar : "",
-		similar ? "'?" : "");
+		"--mount: no such file or directory: '%s' in the context %s (it has %s)%s%s%s",
+		m->source, b->context_name, left, similar ? ", did you mean '" : "",
+		similar ? similar : "", similar ? "'?" : "");
 }
 
 /* target, resolved against the working directory */

@@ -57,8 +57,8 @@ static int open_layers(struct build *b, const struct step_mount *m, struct chain
 
 static int no_such_file(const struct step_mount *m, struct err *err)
 {
-	return err_set(err, ERR_NOT_FOUND, "--mount: no file '/%s' in %s", m->source,
-		m->o.from ? m->o.from : "the context");
+	return err_set(err, ERR_NOT_FOUND, "--mount: no such file or directory: '/%s' in %s",
+		m->source, m->o.from ? m->o.from : "the context");
 }
 
 static int check_below(const struct mount_item *it, int root, struct err *err)

@@ -62,7 +62,7 @@ int selection_nothing(const struct selection *sel, struct filetree *t, const cha
 	if (!sel->required && !parents && filetree_lookup(t, top, true, &found, err) < 0)
 		return err->code;
 	if (sel->required || (!parents && !found))
-		return err_set(err, ERR_NOT_FOUND, "no file '%s' in the source",
+		return err_set(err, ERR_NOT_FOUND, "no such file or directory: '%s' in the source",
 			sel->required ? source : top);
 	return 0;
 }

@@ -45,7 +45,7 @@ static char *name_of(const struct build *b, size_t stage, size_t image)
 static char *nothing_there(struct filetree *t, const char *what, const char *path, char *name)
 {
 	AUTO_FREE char *owned = name, *similar = similar_path(t, path);
-	return xasprintf("%s: no file '%s' in %s%s%s%s", what, path, owned,
+	return xasprintf("%s: no such file or directory: '%s' in %s%s%s%s", what, path, owned,
 		similar ? ", did you mean '/" : "", similar ? similar : "", similar ? "'?" : "");
 }
 

@@ -122,6 +122,11 @@ int platform_args_get(
 	int r = 0;
 
 	platform_host(&p);
+	if (a->platform.n && (a->os || a->arch || a->variant))
+		return err_set(err, ERR_INVALID,
+			"'--platform' may not be used with '--os', '--arch', or '--variant': both "
+			"say "
+			"the platform");
 	if (a->platform.n > 1 || (a->platform.n && strchr(a->platform.v[0], ',')))
 		return err_set(err, ERR_UNSUPPORTED,
 			"option '--platform': one platform at a time is supported here");
@@ -149,7 +154,7 @@ int platform_args_list(const struct platform_args *a, struct platform_list *ret,
 	AUTO_STRV struct strv words = STRV_INIT;
 	STRV_FOREACH (w, &a->platform)
 		strv_split(&words, *w, ',');
-	if (words.n < 2) {
+	if (words.n < 2 || a->os || a->arch || a->variant) {
 		struct platform p;
 		bool given;
 		int r = platform_args_get(a, &p, &given, err);
@@ -157,11 +162,6 @@ int platform_args_list(const struct platform_args *a, struct platform_list *ret,
 			platform_list_add(ret, &p);
 		return r;
 	}
-	if (a->os || a->arch || a->variant)
-		return err_set(err, ERR_INVALID,
-			"'--os', '--arch' and '--variant' say one platform: they cannot be "
-			"combined "
-			"with several of '--platform'");
 	STRV_FOREACH (w, &words) {
 		struct platform p;
 		if (parse_platform(*w, &p, err) < 0)

@@ -125,5 +125,5 @@ END
 	ln -s ../secret other/link
 	printf 'FROM busybox\nCOPY --from=ok link/file /x\n' >ctx/Containerfile
 	run -125 --separate-stderr mica build --network=none -t t --build-context ok=other ctx
-	assert_error "no file 'link/file'"
+	assert_error "no such file or directory: 'link/file'"
 }

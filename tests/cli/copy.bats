@@ -133,7 +133,7 @@ RUN touch /ran
 COPY --parents app/none/x /x/
 END
 	run -125 --separate-stderr mica build --network=none -t t ctx
-	assert_error "Containerfile:3:16: COPY: no file 'app/none/x' in the context"
+	assert_error "Containerfile:3:16: COPY: no such file or directory: 'app/none/x' in the context"
 	[[ $stderr != *"RUN touch"* ]]
 }
 
@@ -240,7 +240,7 @@ END
 	umount mnt
 	printf 'FROM busybox\nCOPY --from=scratch /x /one\n' | containerfile
 	run --separate-stderr mica build -q --network=none -t t ctx
-	assert_error "no file '/x' in the source"
+	assert_error "no such file or directory: '/x' in the source"
 }
 
 @test "what no signed number of 32 bits is, --chown takes for a name that nobody has" {

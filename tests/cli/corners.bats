@@ -266,7 +266,7 @@ EOT
 	build
 	printf 'FROM busybox\nCOPY a nope/* /z/\n' >ctx/Containerfile
 	run --separate-stderr mica build -q -t t ctx
-	assert_error "COPY: no file 'nope/' in the context"
+	assert_error "COPY: no such file or directory: 'nope/' in the context"
 	echo d >ctx/.dockerignore
 	printf 'FROM busybox\nCOPY d/* /z/\n' >ctx/Containerfile
 	run --separate-stderr mica build -q -t t ctx

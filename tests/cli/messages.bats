@@ -74,11 +74,11 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	run -125 mica build -f ctx/none ctx
 	[ "$output" = "mica: cannot open 'ctx/none': no such file here or in the context" ] || fail "$output"
 	run -125 mica build ctx
-	[ "$output" = "mica: cannot find Containerfile or Dockerfile in 'ctx'; name one with -f" ] || fail "$output"
+	[ "$output" = "mica: cannot find Containerfile or Dockerfile in 'ctx': no such file or directory; name one with -f" ] || fail "$output"
 }
 
 @test "a missing source of COPY says what is there instead" {
-	says "Containerfile:4:6: COPY: no file 'pakage.json' in the context ctx (it has 4 files), did you mean 'package.json'?" \
+	says "Containerfile:4:6: COPY: no such file or directory: 'pakage.json' in the context ctx (it has 4 files), did you mean 'package.json'?" \
 		< <(after_a_run 'COPY pakage.json /')
 	[[ "$stderr" == *"
    4 | COPY pakage.json /
@@ -86,13 +86,13 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	says "did you mean 'src/main.c'?" < <(after_a_run 'COPY SRC/main.c /')
 	says "did you mean 'src/main.c'?" < <(after_a_run 'ADD src/mian.c /')
 	says "did you mean 'src/main.c'?" < <(after_a_run 'COPY main.c /')
-	says "no file '../x' in the context ctx (it has 4 files); escaping context directory error: nothing outside of it can be copied" < <(after_a_run 'COPY ../x /')
+	says "no such file or directory: '../x' in the context ctx (it has 4 files); escaping context directory error: nothing outside of it can be copied" < <(after_a_run 'COPY ../x /')
 	says "Containerfile:4:6: building COPY: source can't be a URL for COPY; ADD takes URLs" < <(after_a_run 'COPY http://127.0.0.1:9/x /')
-	says "Containerfile:4:11: COPY: no file 'zzz'" < <(after_a_run 'COPY src/ zzz /x/')
+	says "Containerfile:4:11: COPY: no such file or directory: 'zzz'" < <(after_a_run 'COPY src/ zzz /x/')
 	[[ "$stderr" != *"did you mean"* ]] || fail "$stderr"
 	says "Containerfile:4:6: COPY: 'secret.txt' is excluded from the context by .dockerignore:2 (the context has 4 files)" < <(after_a_run 'COPY secret.txt /')
 	# nothing that the ignore file hides is proposed
-	says "Containerfile:4:6: COPY: no file 'secre.txt'" < <(after_a_run 'COPY secre.txt /')
+	says "Containerfile:4:6: COPY: no such file or directory: 'secre.txt'" < <(after_a_run 'COPY secre.txt /')
 	[[ "$stderr" != *"did you mean"* ]] || fail "$stderr"
 }
 
@@ -121,12 +121,12 @@ after_a_run() { # LINES: behind a RUN that must not happen
 		COPY --from=made /out/program /out/porgram /
 	END
 	run -125 --separate-stderr mica build "${without[@]}" ctx
-	[[ "$stderr" == *"Containerfile:4:31: COPY: no file '/out/porgram' in the stage 'made', did you mean '/out/program'?
+	[[ "$stderr" == *"Containerfile:4:31: COPY: no such file or directory: '/out/porgram' in the stage 'made', did you mean '/out/program'?
    4 | COPY --from=made /out/program /out/porgram /
      |                               ^~~~~~~~~~~~"* ]] || fail "$stderr"
 	# also where the files are not hashed first
 	run -125 --separate-stderr mica build --no-cache "${without[@]}" ctx
-	assert_error "Containerfile:4:31: COPY: no file '/out/porgram' in the stage 'made', did you mean '/out/program'?"
+	assert_error "Containerfile:4:31: COPY: no such file or directory: '/out/porgram' in the stage 'made', did you mean '/out/program'?"
 	sed -i 's/porgram/link/' ctx/Containerfile
 	run -125 --separate-stderr mica build "${without[@]}" ctx
 	assert_error "Containerfile:4:31: COPY: 'out/link' is a link to nothing"
@@ -134,10 +134,10 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	run -0 --separate-stderr mica build "${without[@]}" ctx
 	printf 'FROM scratch\nCOPY --from=busybox /etc/paswd /\n' | containerfile
 	run -125 --separate-stderr mica build "${without[@]}" ctx
-	assert_error "Containerfile:2:21: COPY: no file '/etc/paswd' in the image 'busybox', did you mean '/etc/passwd'?"
+	assert_error "Containerfile:2:21: COPY: no such file or directory: '/etc/paswd' in the image 'busybox', did you mean '/etc/passwd'?"
 	printf 'FROM busybox\nFROM busybox\nRUN --mount=type=bind,from=0,target=/t,src=etc/paswd true\n' | containerfile
 	run -125 --separate-stderr mica build "${without[@]}" ctx
-	assert_error "Containerfile:3:44: RUN: --mount: no file '/etc/paswd' in stage 0, did you mean '/etc/passwd'?"
+	assert_error "Containerfile:3:44: RUN: --mount: no such file or directory: '/etc/paswd' in stage 0, did you mean '/etc/passwd'?"
 }
 
 @test "a user that the image does not know is looked for in its USER" {
@@ -172,7 +172,7 @@ COPY --from=0 /x /x'
 }
 
 @test "mounts, secrets, flags and variables are checked before the first step" {
-	says "Containerfile:4:20: --mount: no file 'packge.json' in the context ctx (it has 4 files), did you mean 'package.json'?" \
+	says "Containerfile:4:20: --mount: no such file or directory: 'packge.json' in the context ctx (it has 4 files), did you mean 'package.json'?" \
 		< <(after_a_run 'RUN --mount=source=packge.json,target=/x true')
 	says "Containerfile:4:20: --mount: 'secret.txt' is excluded from the context by .dockerignore:2 (the context has 4 files)" \
 		< <(after_a_run 'RUN --mount=source=secret.txt,target=/x true')

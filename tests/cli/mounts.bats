@@ -370,7 +370,7 @@ ask_agent() { # a client in Perl: asks for the identities, prints the type of th
 		RUN --mount=type=ssh,mode=0666 $(ask_agent)
 	END
 	build -t t --ssh "default=$D/agent" --ssh "other=$D/agent"
-	grep -q ' 12$' <<<"$output" || fail "$output"
+	grep -q '^12$' <<<"$output" || fail "$output"
 	run in_image t cat /o
 	[ "$output" = "/run/buildkit/ssh_agent.0
 12
@@ -411,7 +411,9 @@ ls: cannot access '/a': No such file or directory" ] || fail "$output"
 			FROM busybox AS later
 			COPY --from=first /etc/passwd /
 		END
-		refused "Containerfile:4:5: $message"
+		column=5
+		[[ $message != *'the context'* ]] || column=20 # where the source is named
+		refused "Containerfile:4:$column: $message"
 	done <<-'END'
 		type=tmpf,target=/t|--mount: unsupported mount type "tmpf" \(did you mean tmpfs\?\)
 		type=cache,target=/c,sharing=foo|--mount: unsupported sharing value "foo"
@@ -422,8 +424,8 @@ ls: cannot access '/a': No such file or directory" ] || fail "$output"
 		type=tmpfs,target=/x/../..|invalid mount target '/'
 		type=tmpfs,target=/proc/self|invalid mount target '/proc/self'
 		type=tmpfs,target=/dev|invalid mount target '/dev'
-		source=nope,target=/t|--mount: no file 'nope' in the context
-		source=../../etc,target=/t|--mount: no file 'etc' in the context
+		source=nope,target=/t|--mount: no such file or directory: 'nope' in the context
+		source=../../etc,target=/t|--mount: no such file or directory: 'etc' in the context
 		source=hidden,target=/t|--mount: 'hidden' is excluded from the context by .dockerignore:1
 		from=later,target=/t|cannot mount from stage 'later' to '/t': that stage has to come before
 		from=$X,target=/t|--mount: 'from' doesn't support variable expansion
@@ -454,7 +456,7 @@ ls: cannot access '/a': No such file or directory" ] || fail "$output"
 		RUN --mount=from=s,source=nope,target=/t true
 	END
 	run --separate-stderr mica build --progress=none --network=none ctx
-	assert_error "Containerfile:3:27: RUN: --mount: no file '/nope' in the stage 's'"
+	assert_error "Containerfile:3:27: RUN: --mount: no such file or directory: '/nope' in the stage 's'"
 }
 
 # --- the other flags of RUN ---

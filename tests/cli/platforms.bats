@@ -177,7 +177,9 @@ need_emulator() {
 		assert_error 'platform|architecture'
 	done
 	run --separate-stderr mica build --platform linux/amd64,linux/arm64 --arch s390x ctx
-	assert_error "cannot be combined"
+	assert_error "'--platform' may not be used with '--os', '--arch'"
+	run -125 --separate-stderr mica build --platform linux/amd64 --variant v2 ctx
+	assert_error "may not be used with"
 	mica build -q --platform local -t x ctx
 	[ "$(config_of x | jq -r .architecture)" = "$(dpkg --print-architecture)" ]
 	mica build -q --arch armv7l -t x ctx

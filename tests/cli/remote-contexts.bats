@@ -277,7 +277,7 @@ with tarfile.open('bad.tar', 'w') as t:
 	build "$GIT?branch=main&subdir=dir"
 	[ "$(in_image t cat /two)" = two ]
 	run -125 --separate-stderr mica build "$GIT#v1:dir"
-	assert_error "no Containerfile"
+	assert_error "cannot find Containerfile or Dockerfile in "
 	build "$GIT#$COMMIT"
 	build "$GIT?tag=v1&checksum=${COMMIT:0:12}"
 	assert_taken
