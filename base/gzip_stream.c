@@ -128,9 +128,13 @@ static ssize_t gunzip_read(struct reader *r, void *p, size_t n, struct err *err)
 		g->state.next_out = p;
 		g->state.avail_out = (uint32_t)n;
 		ret = isal_inflate(&g->state);
-		if (ret != ISAL_DECOMP_OK)
-			return gunzip_fail(g, err, inflate_reason(ret));
 		size_t got = n - g->state.avail_out;
+		if (ret != ISAL_DECOMP_OK) {
+			/* what stands before a wrong trailer comes first, however little it is */
+			struct err later = ERR_INIT;
+			ret = gunzip_fail(g, got ? &later : err, inflate_reason(ret));
+			return got ? (ssize_t)got : ret;
+		}
 		if (g->state.block_state == ISAL_BLOCK_FINISH) {
 			isal_inflate_reset(&g->state);
 			g->started = false;
@@ -147,6 +151,12 @@ static ssize_t gunzip_read(struct reader *r, void *p, size_t n, struct err *err)
 			return gunzip_fail(g, err, "is truncated");
 	}
 	return 0;
+}
+
+bool reader_gunzip_is_whole(const struct reader *r)
+{
+	const struct gunzip *g = (const struct gunzip *)r;
+	return g->members && !g->started;
 }
 
 static void gunzip_free(struct reader *r)

@@ -17,6 +17,8 @@ struct writer;
  * zero bytes are not. A truncated stream is ERR_CORRUPT. Limits on the size are the caller's
  * (reader_limit). */
 struct reader *reader_gunzip(struct reader *below);
+/* All members that began have ended, and were right: what failed since is behind them. */
+bool reader_gunzip_is_whole(const struct reader *r);
 /* level 0..3 of ISA-L; -1 the default */
 struct writer *writer_gzip(struct writer *below, int level);
 

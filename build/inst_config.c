@@ -83,9 +83,6 @@ static int inst_label(struct eval *e, struct err *err)
 		if (eval_word(e, inst->args.v[i], inst->arg_pos[i], &name, err) < 0 ||
 			eval_word(e, inst->args.v[i + 1], inst->arg_pos[i + 1], &value, err) < 0)
 			return err->code;
-		if (!*name)
-			return eval_error(
-				e, inst->arg_pos[i], err, ERR_INVALID, "LABEL: the name is empty");
 		map_set(&e->p->config.labels, name, value);
 	}
 	eval_history(e, inst->text, true);

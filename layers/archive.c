@@ -92,6 +92,7 @@ int archive_peek(
 struct source {
 	struct reader *fd, *peek, *unpacked;
 	struct tar_reader *tar;
+	bool gzip; /* what unpacked undoes */
 };
 
 static void source_done(struct source *s)
@@ -108,7 +109,8 @@ static int source_open(struct source *s, int fd, struct err *err)
 	s->fd = reader_from_fd(fd, "the archive");
 	if (archive_peek(s->fd, &s->peek, &kind, err) < 0)
 		return err->code;
-	if (kind == ARCHIVE_KIND_GZIP)
+	s->gzip = kind == ARCHIVE_KIND_GZIP;
+	if (s->gzip)
 		s->unpacked = reader_gunzip(s->peek);
 	else if (kind == ARCHIVE_KIND_ZSTD)
 		s->unpacked = reader_unzstd(s->peek);
@@ -141,6 +143,17 @@ int archive_probe(int fd, bool *ret_is_tar, struct err *err)
 	return 0;
 }
 
+/* A checksum stands behind all that it is of. Garbage behind that is nobody's, as for tar(1). */
+static int read_trailer(const struct source *s, struct err *err)
+{
+	struct err why = ERR_INIT;
+	if (!s->unpacked || stream_drain(s->unpacked, &why) == 0 ||
+		(s->gzip && reader_gunzip_is_whole(s->unpacked)))
+		return 0;
+	*err = why;
+	return err->code;
+}
+
 int archive_extract(
 	int fd, int dirfd, const struct apply_opts *opts, struct apply_stats *ret, struct err *err)
 {
@@ -148,6 +161,8 @@ int archive_extract(
 	int code = source_open(&s, fd, err);
 	if (code == 0)
 		code = apply_archive(s.tar, dirfd, opts, ret, err);
+	if (code == 0)
+		code = read_trailer(&s, err);
 	source_done(&s);
 	return code;
 }

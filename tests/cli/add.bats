@@ -124,6 +124,26 @@ hello" ]
 	[ "$(in_image t cat /y/top/f)" = f ]
 }
 
+@test "an archive whose checksum is wrong or missing is refused, a small one too" {
+	tar -C "$T/in" -cf small.tar top
+	head -c 2000000 /dev/urandom >"$T/in/large"
+	tar -C "$T/in" -cf large.tar large top
+	rm "$T/in/large"
+	printf 'FROM scratch\nADD a.tar.gz /x/\n' >ctx/Containerfile
+	local size
+	for size in small large; do
+		gzip -c $size.tar >ctx/a.tar.gz
+		printf 'garbage' >>ctx/a.tar.gz # is none of the archive
+		build
+		gzip -c $size.tar | head -c -8 >ctx/a.tar.gz
+		run -125 --separate-stderr mica build --network=none -t t ctx
+		assert_error "cannot unpack 'a.tar.gz': gzip stream: is truncated"
+		printf '12345678' >>ctx/a.tar.gz
+		run -125 --separate-stderr mica build --network=none -t t ctx
+		assert_error "cannot unpack 'a.tar.gz': gzip stream: checksum does not match"
+	done
+}
+
 @test "a URL that fails is named before anything runs" {
 	containerfile <<END
 FROM busybox

@@ -24,7 +24,7 @@ teardown() {
 		FROM busybox
 		ARG VERSION=1.2
 		ENV A=1 B="two words" C=$VERSION
-		LABEL one=1 two="the ${A}st"
+		LABEL one=1 two="the ${A}st" $nothing=unnamed
 		WORKDIR /srv
 		WORKDIR app
 		USER app
@@ -46,6 +46,7 @@ teardown() {
 	is '.config.Env' '["PATH=/usr/bin:/bin","A=1","B=two words","C=1.2"]'
 	is '.config.Labels.one' '"1"'
 	is '.config.Labels.two' '"the 1st"'
+	is '.config.Labels[""]' '"unnamed"' # as BuildKit has it
 	is '.config.WorkingDir' '"/srv/app"'
 	is '.config.User' '"app"'
 	is '.config.ExposedPorts' '{"53/udp":{},"80/tcp":{},"81/tcp":{},"82/tcp":{},"91/tcp":{},"95/tcp":{},"96/tcp":{},"99/tcp":{}}'
