@@ -333,3 +333,22 @@ int fs_mkdir_p(const char *path, mode_t mode, struct err *err)
 	}
 	return err_sys(err, "cannot make the directory '%s'", path);
 }
+
+int fs_check_dir(const char *path, struct err *err)
+{
+	struct stat st;
+	AUTO_FREE char *dir = xstrdup(path);
+	while (stat(dir, &st) < 0) {
+		if ((errno != ENOENT && errno != ENOTDIR) || streq(dir, "/") || streq(dir, "."))
+			return err_sys(err, "cannot make the directory '%s'", path);
+		mem_replace(&dir, path_dir(dir));
+	}
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, ERR_INVALID, "'%s' is not a directory", dir);
+	AUTO_FREE char *probe = xasprintf("%s/.mica-XXXXXX", dir);
+	if (!mkdtemp(probe))
+		return err_sys(err, "cannot write to '%s'", dir);
+	if (rmdir(probe) < 0)
+		return err_sys(err, "cannot remove '%s'", probe);
+	return 0;
+}

@@ -37,3 +37,6 @@ int fs_remove_tree(int dirfd, const char *path, struct err *err)
 	__attribute__((warn_unused_result));
 /* mkdir -p of a path of ours; 0 or ERR_SYS */
 int fs_mkdir_p(const char *path, mode_t mode, struct err *err) __attribute__((warn_unused_result));
+/* Whether path is a directory of ours that can be written to, or can be made: tried, since neither
+ * permissions nor mount flags tell of every file system. ERR_SYS; ERR_INVALID: not a directory. */
+int fs_check_dir(const char *path, struct err *err) __attribute__((warn_unused_result));

@@ -286,8 +286,9 @@ static int run(struct build *b, struct err *err)
 		return 0;
 	b->log = logfile_new(b->store, b->txn);
 	if (lint_verdict(&b->result->lint, err) < 0 || platforms_check(b, err) < 0 ||
-		run_steps(b, err) < 0 || finish_images(b, err) < 0 ||
-		remote_cache_export(b, err) < 0)
+		remote_caches_check(b, err) < 0 ||
+		(b->o->ready && b->o->ready(b->o->ready_arg, err) < 0) || run_steps(b, err) < 0 ||
+		finish_images(b, err) < 0 || remote_cache_export(b, err) < 0)
 		return err->code;
 	struct err ignored = ERR_INIT;
 	if (b->statcache && statcache_save(b->statcache, &ignored) < 0)

@@ -89,6 +89,9 @@ struct build_opts {
 	unsigned jobs; /* stages that run at the same time; 0: the number of cores */
 	struct pull_opts pull;
 	struct progress *progress;
+	/* called once, when all that can be known before the first step is right; NULL */
+	int (*ready)(void *arg, struct err *err);
+	void *ready_arg;
 	/* called while waiting; returns milliseconds until it wants to be called again, -1 no need
 	 */
 	int (*tick)(void *arg);

@@ -138,6 +138,16 @@ static int export_to(struct build *b, const struct cache_place *p, struct err *e
 	return r;
 }
 
+int remote_caches_check(struct build *b, struct err *err)
+{
+	for (size_t i = 0; i < b->n_cache_to; i++) {
+		const struct cache_place *p = &b->cache_to[i];
+		if (!p->ignore_error && image_push_check(p->location, &b->o->pull.remote, err) < 0)
+			return err_wrap(err, "option '--cache-to'");
+	}
+	return 0;
+}
+
 int remote_cache_export(struct build *b, struct err *err)
 {
 	for (size_t i = 0; i < b->n_cache_to; i++) {

@@ -50,6 +50,19 @@ static bool climbs_out(const char *source)
 	return strncmp(source, "..", 2) == 0 && (!source[2] || source[2] == '/');
 }
 
+/* What BuildKit sends for a pattern is what an ignore file would mean by it: there "**" is any
+ * number of directories, where for the copy it is one. */
+static bool is_sent(struct filetree *t, const char *source)
+{
+	static const struct strv none;
+	const struct walk nothing = {0};
+	AUTO_SELECTION struct selection sel = {0};
+	struct err ignored = ERR_INIT;
+	size_t n = 0;
+	return strstr(source, "**") && selection_init(&sel, source, true, &none, &ignored) == 0 &&
+	       selection_walk(&sel, t, filetree_root(t), &nothing, &n, &ignored) == 0 && n > 0;
+}
+
 /* Whether it was enough is known when all instructions are. */
 static void remember(struct build *b, const struct eval *e, const char *source, const char *top,
 	const char *why, struct filetree *t, struct pos pos)
@@ -125,7 +138,7 @@ int copy_source_check(
 			AUTO_FREE char *there = xasprintf(
 				"it has %s%s%s", left, hidden ? "; " : "", hidden ? hidden : "");
 			lint_source_nothing(e, source, there, pos);
-			if (!s->parents && *top)
+			if (!s->parents && *top && !is_sent(t, source))
 				remember(b, e, source, top, there, t, pos);
 			return 0;
 		}

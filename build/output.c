@@ -2,6 +2,7 @@
 #include "build/output.h"
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/room.h"
@@ -61,10 +62,7 @@ static int check_dest(const struct output *o, struct err *err)
 	bool is_dir = stat(o->dest, &st) == 0 && S_ISDIR(st.st_mode);
 	bool exists = is_dir || access(o->dest, F_OK) == 0;
 	if (o->type == OUTPUT_LOCAL || o->unpacked)
-		return exists && !is_dir
-		               ? err_set(err, ERR_INVALID,
-					 "option '--output': '%s' is not a directory", o->dest)
-		               : 0;
+		return fs_check_dir(o->dest, err) < 0 ? err_wrap(err, "option '--output'") : 0;
 	if (is_dir)
 		return err_set(err, ERR_INVALID,
 			"option '--output': '%s' is a directory, and 'type=%s' writes a file",
@@ -93,11 +91,6 @@ int output_check(const struct output *o, const struct strv *tags, struct err *er
 	return 0;
 }
 
-bool output_is_stored(const struct output *o)
-{
-	return !o->forget && (o->type == OUTPUT_IMAGE || (o->type == OUTPUT_DOCKER && !o->dest));
-}
-
 static int complete_names(const struct strv *names, bool tagged, struct strv *ret, struct err *err)
 {
 	STRV_FOREACH (name, names) {
@@ -107,6 +100,28 @@ static int complete_names(const struct strv *names, bool tagged, struct strv *re
 		strv_add_take(ret, tagged ? reference_str(&ref) : reference_name(&ref));
 	}
 	return 0;
+}
+
+int output_reach(const struct output *o, const struct strv *tags, const struct remote_opts *remote,
+	struct err *err)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	struct remote_opts opts = *remote;
+	if (!o->push)
+		return 0;
+	if (o->insecure)
+		opts.tls_verify = 0;
+	if (complete_names(names_of(o, tags), !o->by_digest, &names, err) < 0)
+		return err->code;
+	STRV_FOREACH (name, &names)
+		if (image_push_check(*name, &opts, err) < 0)
+			return err_wrap(err, "output '%s'", o->text);
+	return 0;
+}
+
+bool output_is_stored(const struct output *o)
+{
+	return !o->forget && (o->type == OUTPUT_IMAGE || (o->type == OUTPUT_DOCKER && !o->dest));
 }
 
 static int write_tree(struct store *s, struct txn *t, const struct output *o,

@@ -59,6 +59,9 @@ struct output_opts {
 /* What can be told before the build: that the destination can be written to. */
 int output_check(const struct output *o, const struct strv *tags, struct err *err)
 	__attribute__((warn_unused_result));
+/* The same of registries, which are asked: once everything else is known to be right. */
+int output_reach(const struct output *o, const struct strv *tags, const struct remote_opts *remote,
+	struct err *err) __attribute__((warn_unused_result));
 /* The image goes into the store under its names. */
 bool output_is_stored(const struct output *o);
 /* Writes to o->dest, or pushes. The caller holds t, which keeps the documents. */

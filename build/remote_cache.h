@@ -33,5 +33,7 @@ const struct digest *remote_cache_inputs(struct build *b, const struct digest *k
  * b->cache_failed is set. */
 int remote_cache_fetch(struct build *b, const struct chain *c, struct err *err)
 	__attribute__((warn_unused_result));
+/* Whether --cache-to can be written, as far as that is known before the first step. */
+int remote_caches_check(struct build *b, struct err *err) __attribute__((warn_unused_result));
 /* --cache-to: records of this build, and those that are there already. */
 int remote_cache_export(struct build *b, struct err *err) __attribute__((warn_unused_result));

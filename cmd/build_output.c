@@ -265,6 +265,14 @@ int outputs_check(const struct outputs *out, struct store *s, struct err *err)
 	return 0;
 }
 
+int outputs_reach(const struct outputs *out, const struct remote_opts *remote, struct err *err)
+{
+	for (size_t i = 0; i < out->n; i++)
+		if (output_reach(&out->o[i], out->tags, remote, err) < 0)
+			return err->code;
+	return 0;
+}
+
 /* --- after it --- */
 
 static bool is_plain(const struct rework *w)

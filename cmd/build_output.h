@@ -34,6 +34,9 @@ struct outputs {
  * tags are set. tags: as typed, with those that are a place elsewhere. */
 int outputs_prepare(const struct output_args *a, const struct strv *tags, struct build_opts *o,
 	struct outputs *ret, struct err *err) __attribute__((warn_unused_result));
+/* What is to be pushed can be. */
+int outputs_reach(const struct outputs *out, const struct remote_opts *remote, struct err *err)
+	__attribute__((warn_unused_result));
 /* Once the store is open: the list can get them. */
 int outputs_check(const struct outputs *out, struct store *s, struct err *err)
 	__attribute__((warn_unused_result));

@@ -387,6 +387,12 @@ static int prepare(struct app *app, struct build_args *a, const struct strv *res
 	return a->extra.logfile ? out_log_to(&app->out, a->extra.logfile, err) : 0;
 }
 
+static int reach(void *arg, struct err *err)
+{
+	const struct work *w = arg;
+	return outputs_reach(&w->out, &w->o.pull.remote, err);
+}
+
 static int carry_out(
 	struct app *app, struct store *s, struct txn *t, struct work *w, struct err *err)
 {
@@ -395,6 +401,8 @@ static int carry_out(
 	w->o.progress = out_progress(&app->out, w->mode);
 	w->o.tick = tick;
 	w->o.tick_arg = &app->out;
+	w->o.ready = reach;
+	w->o.ready_arg = w;
 	space_warn(app, &w->o.box);
 	int rc = build_run(s, t, &w->o, r, err);
 	if (rc == 0 && build)

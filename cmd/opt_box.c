@@ -15,6 +15,7 @@
 #include "cmd/opt_groups.h"
 #include "run/caps.h"
 #include "run/rlimits.h"
+#include "run/seccomp.h"
 
 #define CPU_PERIOD_DEFAULT_US 100000 /* the kernel's */
 
@@ -199,6 +200,9 @@ static int apply_security(const struct box_args *a, struct run_spec *spec, struc
 			return refuse_security(*o, err);
 		}
 	}
+	const struct sock_fprog *ignored;
+	if (spec->seccomp_profile && seccomp_filter(spec->seccomp_profile, 0, &ignored, err) < 0)
+		return err_wrap(err, "option '--security-opt'");
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "cmd/opt_groups.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -67,6 +68,15 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 		return err_sys(err,
 			"option '--authfile': credential file is not accessible: stat %s",
 			a->authfile);
+	struct stat st;
+	if (a->cert_dir && stat(a->cert_dir, &st) < 0)
+		return err_sys(err, "option '--cert-dir': cannot open '%s'", a->cert_dir);
+	if (a->cert_dir && !S_ISDIR(st.st_mode))
+		return err_set(err, ERR_INVALID, "option '--cert-dir': '%s' is not a directory",
+			a->cert_dir);
+	if (a->signature_policy && access(a->signature_policy, R_OK) < 0)
+		return err_sys(
+			err, "option '--signature-policy': cannot open '%s'", a->signature_policy);
 	*ret = (struct remote_opts){
 		.authfile = a->authfile,
 		.creds = a->creds,

@@ -97,6 +97,14 @@ int image_push(struct store *s, const struct descriptor *image, const char *name
 /* There is a docker daemon on this machine that we may talk to: DOCKER_HOST's, or the usual one. */
 bool docker_daemon_is_here(void);
 
+/*
+ * Before there is anything to push: one request to the registry, with the credentials that the push
+ * will have; a directory can be written to, or made. ERR_AUTH, ERR_NETWORK, ERR_SYS ...; what a
+ * registry says besides is no error.
+ */
+int image_push_check(const char *location, const struct remote_opts *o, struct err *err)
+	__attribute__((warn_unused_result));
+
 enum export_kind {
 	EXPORT_OCI_DIR,
 	EXPORT_OCI_ARCHIVE,

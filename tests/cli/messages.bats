@@ -109,6 +109,13 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	printf 'FROM scratch\nCOPY nope* /x/\n' | containerfile
 	run -1 --separate-stderr mica build --check ctx
 	[[ $output == *"nothing in the context matches 'nope*' (it has 4 files)"* ]] || fail "$output$stderr"
+	# for the copy "**" is one directory, for what is sent any number of them: BuildKit's rule
+	mkdir -p ctx/src/a/b
+	touch ctx/src/a/b/x.h
+	printf 'FROM scratch\nCOPY src/**/x.h /x/\n' | containerfile
+	run -0 --separate-stderr mica build --network=none ctx
+	says "nothing in the context matches 'src/**/y.h', and nothing else is taken from 'src'" < <(after_a_run 'COPY src/**/y.h /x/')
+	rm -r ctx/src/a
 	says "nothing in the context matches 'src/*.h', and nothing else is taken from 'src' (it has 4 files)" < <(after_a_run 'COPY src/*.h /x/')
 }
 
@@ -186,6 +193,46 @@ COPY --from=0 /x /x'
 	says "syntax error: missing '}'; words of COPY end at blanks, write [\"...\", \"...\"]" < <(after_a_run 'COPY "${version:?which one}" /')
 	says "Containerfile:4:1: unknown instruction 'COYP', did you mean COPY?" < <(after_a_run 'COYP package.json /')
 	says "unknown flag '--platfrom' for FROM, did you mean --platform?" <<<'FROM --platfrom=linux/amd64 busybox'
+}
+
+@test "where the result goes, and who lets us in, is known before the first step" {
+	local step='FROM busybox
+RUN echo must-not-run'
+	touch file
+	says "option '--output': 'file' is not a directory" -o type=local,dest=file/out <<<"$step"
+	says "option '--cache-to': cannot push to oci:file/cache:mica-cache: 'file' is not a directory" --cache-to type=local,dest=file/cache <<<"$step"
+	if [ "$(id -u)" = 0 ]; then # who may write everywhere finds out by trying
+		says "option '--output': cannot write to '/proc'" -o /proc/out <<<"$step"
+	fi
+	local nobody
+	nobody=127.0.0.1:$(free_port)
+	says "output 'type=registry': cannot push to $nobody/x:latest: cannot reach $nobody: connection refused" -t "$nobody/x" --push --retry 0 <<<"$step"
+	says "output 'type=image,name=$nobody/x,push=true': cannot push to $nobody/x:latest: " -o "type=image,name=$nobody/x,push=true" --retry 0 <<<"$step"
+	says "option '--cache-to': cannot push to docker://$nobody/x:mica-cache: cannot reach $nobody" --cache-to "$nobody/x" --retry 0 <<<"$step"
+	run --separate-stderr mica --offline build --network=none -t "$nobody/x" --push ctx
+	assert_error "cannot push to $nobody/x:latest: .*offline"
+	[[ "$stderr" != *must-not-run* ]] || fail "$stderr"
+	says "option '--security-opt': seccomp profile 'none.json': cannot open 'none.json'" --security-opt seccomp=none.json <<<"$step"
+	says "option '--cert-dir': cannot open 'none': no such file or directory" --cert-dir none <<<"$step"
+	says "option '--cert-dir': 'file' is not a directory" --cert-dir file <<<"$step"
+	says "option '--signature-policy': cannot open 'none.json'" --signature-policy none.json <<<"$step"
+	says "option '--volume': cannot open '$D/none'" --volume "$D/none:/x" <<<"$step"
+	says "cannot find the file 'none'" --secret id=key,src=none <<<"$step"
+	says "cannot find 'none.sock'" --ssh default=none.sock <<<"$step"
+}
+
+@test "credentials that a registry refuses are known before the first step" {
+	local open=$REG
+	printf 'anna:%s\n' "$(perl -e 'print crypt("secret", q($2y$05$abcdefghijklmnopqrstuu))')" >htpasswd
+	start_registry auth REGISTRY_AUTH=htpasswd REGISTRY_AUTH_HTPASSWD_REALM=tests "REGISTRY_AUTH_HTPASSWD_PATH=$PWD/htpasswd"
+	local closed=$REG step='FROM busybox
+RUN echo must-not-run'
+	REG=$open
+	says "cannot push to $closed/x:latest: " --tls-verify=false -t "$closed/x" --push <<<"$step"
+	says "cannot push to $closed/x:latest: " --tls-verify=false --creds anna:wrong -t "$closed/x" --push <<<"$step"
+	printf 'FROM scratch\nCOPY package.json /\n' | containerfile
+	mica build -q --tls-verify=false --creds anna:secret -t "$closed/x" --push ctx
+	stop_registry auth
 }
 
 @test "a failed RUN shows its place, its last words and what ended it" {

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether a push has a chance, asked before what is to be pushed is made. */
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "image/reference.h"
+#include "registry/location.h"
+#include "registry/offline.h"
+#include "registry/remote.h"
+#include "registry/transport.h"
+
+/* The request that a push begins with. Whether there is something of the name does not matter, nor
+ * what a registry says of a repository that the push would make: only that it answers, and knows
+ * who asks. */
+static int ask_registry(const char *name, const struct remote_opts *o, struct err *err)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	AUTO_REMOTE struct remote *remote = NULL;
+	if (reference_parse(name, &ref, err) < 0)
+		return err->code;
+	reference_default_tag(&ref);
+	AUTO_FREE char *full = reference_str(&ref);
+	if (offline_check(full, err) < 0 || remote_open(o, &remote, err) < 0)
+		return err->code;
+	struct json *j = json_new_object();
+	json_set_string(j, "op", "has_manifest");
+	json_set_string(j, "ref", full);
+	int r = remote_call(remote, j, -1, NULL, err);
+	if (r < 0 && r != ERR_AUTH && r != ERR_NETWORK) {
+		err_clear(err);
+		r = 0;
+	}
+	return r;
+}
+
+int image_push_check(const char *location, const struct remote_opts *o, struct err *err)
+{
+	enum transport transport;
+	const char *rest;
+	int r = location_parse(location, &transport, &rest, err);
+	if (r == 0 && transport == TRANSPORT_REGISTRY)
+		r = ask_registry(rest, o, err);
+	if (r == 0 && (transport == TRANSPORT_OCI || transport == TRANSPORT_DIR)) {
+		const char *name = transport == TRANSPORT_OCI ? strchr(rest, ':') : NULL;
+		AUTO_FREE char *dir = name ? xstrndup(rest, (size_t)(name - rest)) : xstrdup(rest);
+		r = fs_check_dir(dir, err);
+	}
+	return r < 0 ? err_wrap(err, "cannot push to %s", location) : 0;
+}
