@@ -231,6 +231,25 @@ static void warn_unused_args(struct build *b)
 		unused.n > 1 ? "them" : "it");
 }
 
+/* BuildKit says nothing of a stage that is not there. */
+static void warn_unknown_filters(struct build *b)
+{
+	AUTO_STRV struct strv known = STRV_INIT;
+	for (size_t i = 0; i < b->stages.n; i++)
+		if (b->stages.s[i].name && !strv_has(&known, b->stages.s[i].name))
+			strv_add(&known, b->stages.s[i].name);
+	AUTO_FREE char *names = strv_join(&known, ", ");
+	STRV_FOREACH (name, &b->o->no_cache_stages) {
+		bool found = false;
+		for (size_t i = 0; i < b->stages.n && !found; i++)
+			found = stage_is_called(&b->stages.s[i], *name);
+		if (!found)
+			strv_addf(&b->result->warnings,
+				"--no-cache-filter=%s: there is no such stage, %s%s", *name,
+				known.n ? "only " : "and none has a name", names);
+	}
+}
+
 /* Anew without a cache that has promised a layer and not given it: see remote_cache.h. */
 static int run_steps(struct build *b, struct err *err)
 {
@@ -280,6 +299,7 @@ static int run(struct build *b, struct err *err)
 	if (evaluate(b, err) < 0)
 		return err->code;
 	warn_unused_args(b);
+	warn_unknown_filters(b);
 	if (b->o->call == BUILD_CALL_OUTLINE)
 		b->result->document = call_outline(b);
 	if (b->o->call != BUILD_CALL_BUILD)

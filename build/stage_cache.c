@@ -20,8 +20,10 @@ static enum cache_miss cache_forbidden(const struct build *b, const struct stage
 {
 	if (b->o->no_cache)
 		return MISS_NO_CACHE;
-	const char *name = r->plan->stage->name;
-	return name && strv_has(&b->o->no_cache_stages, name) ? MISS_FILTER : MISS_NONE;
+	STRV_FOREACH (name, &b->o->no_cache_stages)
+		if (stage_is_called(r->plan->stage, *name))
+			return MISS_FILTER;
+	return MISS_NONE;
 }
 
 bool stage_cache_allowed(const struct build *b, const struct stage_run *r)

@@ -82,6 +82,11 @@ size_t stages_find(const struct stages *s, size_t target, const char *name, size
 	return NO_STAGE;
 }
 
+bool stage_is_called(const struct stage *st, const char *name)
+{
+	return st->name && strcasecmp(st->name, name) == 0;
+}
+
 const char *stages_suggest(const struct stages *s, size_t target, const char *name, size_t before)
 {
 	const char **names = xcalloc(before + 1, sizeof(*names));

@@ -61,6 +61,8 @@ int stages_plan(struct containerfile *files, size_t n_files, const struct build_
 	__attribute__((warn_unused_result));
 /* A stage of a target by name or number that comes before the stage `before`; NO_STAGE */
 size_t stages_find(const struct stages *s, size_t target, const char *name, size_t before);
+/* As BuildKit filters stages: by their names, whatever the case. */
+bool stage_is_called(const struct stage *st, const char *name);
 /* The name of a stage of a target before `before` that is like this one; NULL. Borrowed. */
 const char *stages_suggest(const struct stages *s, size_t target, const char *name, size_t before);
 void stages_done(struct stages *s);

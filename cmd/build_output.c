@@ -281,6 +281,22 @@ static bool is_plain(const struct rework *w)
 	       w->types == TYPES_ASIS && !w->annotations.n && !w->recompress;
 }
 
+/* A platform that nothing was built for. */
+static void warn_annotations(const struct annotations *a, struct build_result *r)
+{
+	char text[100];
+	for (size_t i = 0; i < a->n; i++) {
+		bool used = !a->a[i].has_platform;
+		for (size_t k = 0; k < r->n_images && !used; k++)
+			used = platform_match(&a->a[i].platform, &r->images[k].platform) >= 0;
+		if (!used)
+			strv_addf(&r->warnings,
+				"option '--annotation': no image for %s is built, so '%s' is on "
+				"none",
+				platform_str(&a->a[i].platform, text), a->a[i].key);
+	}
+}
+
 static void copy_images(const struct build_result *from, struct build_result *to)
 {
 	*to = (struct build_result){.n_images = from->n_images};
@@ -293,6 +309,9 @@ static void copy_images(const struct build_result *from, struct build_result *to
 static int make_forms(struct outputs *out, struct store *s, struct txn *t,
 	const struct build_opts *o, struct build_result *r, struct err *err)
 {
+	warn_annotations(&out->form.annotations, r);
+	for (size_t i = 0; i < out->n; i++)
+		warn_annotations(&out->o[i].form.annotations, r);
 	out->form.clamp = r->has_epoch;
 	out->form.force = r->has_epoch && o->force;
 	out->form.clamp_s = r->epoch;

@@ -120,6 +120,10 @@ static int set_epoch(const struct build_args *a, struct build_opts *o, struct er
 {
 	const char *text = a->timestamp, *from = "option '--timestamp'";
 	o->force = text != NULL;
+	if (a->timestamp && a->epoch)
+		return err_set(err, ERR_INVALID,
+			"'--timestamp' cannot be combined with '--source-date-epoch': give one of "
+			"them");
 	if (!text) {
 		text = a->epoch;
 		from = "option '--source-date-epoch'";
@@ -409,6 +413,9 @@ static int carry_out(
 		rc = outputs_write(&w->out, s, t, &w->o, r, err);
 	if (rc == 0 && build)
 		say_names(&w->o, r);
+	if (rc == 0 && build && w->a->rewrite_timestamp && !r->has_epoch)
+		out_warn(&app->out, "'--rewrite-timestamp' without a source date epoch has no "
+				    "effect: give '--source-date-epoch'");
 	STRV_FOREACH (line, &r->warnings)
 		out_warn(&app->out, "%s", *line);
 	STRV_FOREACH (line, &r->explanations)

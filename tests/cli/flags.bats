@@ -274,6 +274,20 @@ b" ]
 	mica build --network=none --no-cache-filter a,c ctx 2>&1 | grep -q ': 4 run, 1 cached' || fail "$(mica build --network=none --no-cache-filter a,c ctx 2>&1 | tail -n 2)"
 }
 
+@test "flags without effect are told of: a stage that is not there, times without an epoch, a platform that is not built" {
+	printf 'FROM busybox AS base\nRUN true\nFROM base AS prod\nRUN : prod\n' >ctx/Containerfile
+	mica build -q --network=none ctx
+	run -0 --separate-stderr mica build --network=none --no-cache-filter nope --no-cache-filter BASE ctx
+	[[ "$stderr" == *"--no-cache-filter=nope: there is no such stage, only base, prod"* && "$stderr" == *': 2 run, 0 cached'* ]] || fail "$stderr"
+	run -0 --separate-stderr mica build -q --network=none --rewrite-timestamp ctx
+	[[ "$stderr" == *"'--rewrite-timestamp' without a source date epoch has no effect"* ]] || fail "$stderr"
+	run -0 --separate-stderr mica build -q --network=none --rewrite-timestamp --source-date-epoch 1 ctx
+	[[ "$stderr" != *rewrite-timestamp* ]] || fail "$stderr"
+	refused "'--timestamp' cannot be combined with '--source-date-epoch'" --timestamp 1 --source-date-epoch 2
+	run -0 --separate-stderr mica build -q --network=none --annotation 'manifest[linux/s390x]:k=v' --annotation "manifest[linux/$(dpkg --print-architecture)]:l=v" ctx
+	[[ "$stderr" == *"'--annotation': no image for linux/s390x is built, so 'k' is on none"* && "$stderr" != *"'l'"* ]] || fail "$stderr"
+}
+
 @test "--retry-delay: so long is waited before a failure that may pass is tried again" {
 	start_www
 	printf 'FROM scratch\nADD %s/busy/x /x\n' "$WWW" >ctx/Containerfile
