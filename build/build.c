@@ -20,6 +20,7 @@
 #include "build/publish.h"
 #include "build/remote_context.h"
 #include "build/stage_run.h"
+#include "build/warnings.h"
 #include "registry/url.h"
 #include "run/network.h"
 #include "run/sandbox.h"
@@ -48,6 +49,8 @@ void build_opts_done(struct build_opts *o)
 	map_done(&o->env);
 	strv_done(&o->unset_env);
 	strv_done(&o->unset_labels);
+	strv_done(&o->unset_ports);
+	strv_done(&o->unset_volumes);
 	strv_done(&o->volumes);
 	for (size_t i = 0; i < o->box.n_mounts; i++)
 		mem_close_p(&o->box.mounts[i].source);
@@ -195,61 +198,6 @@ static int evaluate(struct build *b, struct err *err)
 	return b->o->call == BUILD_CALL_BUILD ? copy_sources_check(b, err) : 0;
 }
 
-/* Does an ARG of the file say this name? */
-static bool declares(const struct containerfile *f, const char *name)
-{
-	size_t len = strlen(name);
-	for (size_t i = 0; i < f->n; i++) {
-		const struct inst *inst = &f->insts[i];
-		for (size_t k = 0; inst->kind == INST_ARG && k < inst->args.n; k++)
-			if (strncmp(inst->args.v[k], name, len) == 0 &&
-				(inst->args.v[k][len] == '=' || !inst->args.v[k][len]))
-				return true;
-	}
-	return false;
-}
-
-/* What is misspelt would have no effect without a word. */
-static void warn_unused_args(struct build *b)
-{
-	AUTO_STRV struct strv unused = STRV_INIT;
-	MAP_FOREACH (a, &b->o->build_args) {
-		bool used = is_proxy_arg(a->key) || str_has_prefix(a->key, "BUILDKIT_") ||
-		            streq(a->key, "SOURCE_DATE_EPOCH");
-		for (size_t i = 0; i < b->stages.n_files && !used; i++)
-			used = declares(&b->stages.files[i], a->key);
-		for (size_t i = 0; i < b->n_triggers && !used; i++)
-			used = declares(b->triggers[i], a->key);
-		if (!used)
-			strv_add(&unused, a->key);
-	}
-	if (!unused.n)
-		return;
-	AUTO_FREE char *names = strv_join(&unused, " ");
-	strv_addf(&b->result->warnings,
-		"one or more build args were not consumed: [%s]; no ARG takes %s", names,
-		unused.n > 1 ? "them" : "it");
-}
-
-/* BuildKit says nothing of a stage that is not there. */
-static void warn_unknown_filters(struct build *b)
-{
-	AUTO_STRV struct strv known = STRV_INIT;
-	for (size_t i = 0; i < b->stages.n; i++)
-		if (b->stages.s[i].name && !strv_has(&known, b->stages.s[i].name))
-			strv_add(&known, b->stages.s[i].name);
-	AUTO_FREE char *names = strv_join(&known, ", ");
-	STRV_FOREACH (name, &b->o->no_cache_stages) {
-		bool found = false;
-		for (size_t i = 0; i < b->stages.n && !found; i++)
-			found = stage_is_called(&b->stages.s[i], *name);
-		if (!found)
-			strv_addf(&b->result->warnings,
-				"--no-cache-filter=%s: there is no such stage, %s%s", *name,
-				known.n ? "only " : "and none has a name", names);
-	}
-}
-
 /* Anew without a cache that has promised a layer and not given it: see remote_cache.h. */
 static int run_steps(struct build *b, struct err *err)
 {
@@ -298,8 +246,7 @@ static int run(struct build *b, struct err *err)
 	b->plans = xcalloc(b->stages.n, sizeof(*b->plans));
 	if (evaluate(b, err) < 0)
 		return err->code;
-	warn_unused_args(b);
-	warn_unknown_filters(b);
+	warnings_collect(b);
 	if (b->o->call == BUILD_CALL_OUTLINE)
 		b->result->document = call_outline(b);
 	if (b->o->call != BUILD_CALL_BUILD)

@@ -168,6 +168,28 @@ static void take_platform(const struct build *b, const struct stage *st, struct 
 		memcpy(c->platform.os_version, had.os_version, sizeof(had.os_version));
 }
 
+static void take_out(struct strv *set, const char *word)
+{
+	for (size_t i = set->n; i-- > 0;)
+		if (streq(set->v[i], word))
+			strv_remove(set, i);
+}
+
+/* What is not to be in the image, whoever said it: the file or the base image. */
+static void unset(const struct build_opts *o, struct image_config *c)
+{
+	STRV_FOREACH (name, &o->unset_labels)
+		map_remove(&c->labels, *name);
+	STRV_FOREACH (name, &o->unset_env)
+		map_remove(&c->env, *name);
+	STRV_FOREACH (path, &o->unset_volumes)
+		take_out(&c->volumes, *path);
+	STRV_FOREACH (port, &o->unset_ports) {
+		AUTO_FREE char *tcp = xasprintf("%s/tcp", *port);
+		take_out(&c->exposed_ports, strchr(*port, '/') ? *port : tcp);
+	}
+}
+
 static int finish_image(struct build *b, size_t stage, struct built_image *ret, struct err *err)
 {
 	struct stage_plan *p = &b->plans[stage];
@@ -186,10 +208,7 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 		return err->code;
 	}
 	take_platform(b, p->stage, c);
-	STRV_FOREACH (name, &b->o->unset_labels)
-		map_remove(&c->labels, *name);
-	STRV_FOREACH (name, &b->o->unset_env)
-		map_remove(&c->env, *name);
+	unset(b->o, c);
 	map_merge(&c->labels, &b->o->labels);
 	if (b->o->os_version)
 		snprintf(c->platform.os_version, sizeof(c->platform.os_version), "%s",

@@ -31,6 +31,8 @@ const struct opt extra_options[] = {
 	OPT_TRISTATE(0, "no-hosts", struct extra_args, no_hosts),
 	OPT_TRISTATE(0, "skip-unused-stages", struct extra_args, skip_unused),
 	OPT_BOOL(0, "stdin", struct extra_args, stdin),
+	OPT_STRV(0, "unset-expose", struct extra_args, unset_ports),
+	OPT_STRV(0, "unset-volume", struct extra_args, unset_volumes),
 	OPT_STRV(0, "unsetenv", struct extra_args, unset_env),
 	OPT_STRV(0, "unsetlabel", struct extra_args, unset_labels),
 	OPT_STRV('v', "volume", struct extra_args, volumes),
@@ -141,6 +143,8 @@ int extra_args_apply(
 	STRV_FOREACH (v, &a->volumes)
 		if (add_volume(*v, o, err) < 0)
 			return err->code;
+	strv_copy(&o->unset_ports, &a->unset_ports);
+	strv_copy(&o->unset_volumes, &a->unset_volumes);
 	strv_copy(&o->unset_env, &a->unset_env);
 	strv_copy(&o->unset_labels, &a->unset_labels);
 	o->from = a->from;

@@ -268,6 +268,29 @@ b" ]
 	build -f ctx/Containerfile.in
 }
 
+@test "--unset-volume and --unset-expose take out what the file or a base says" {
+	printf 'FROM scratch\nVOLUME /a /b\nEXPOSE 80 53/udp 90\nCOPY x /\n' >ctx/Containerfile
+	touch ctx/x
+	mica build -q -t base ctx
+	printf 'FROM localhost/base\nVOLUME /c\nEXPOSE 91\n' >ctx/Containerfile
+	mica build -q -t t --unset-volume /a --unset-volume /c --unset-expose 80 --unset-expose 53/udp --unset-expose 91/tcp ctx
+	[ "$(config_of t | jq -c '[.config.Volumes, .config.ExposedPorts]')" = '[{"/b":{}},{"90/tcp":{}}]' ]
+}
+
+@test "a '# syntax=' of a later version is told of, and nothing is fetched" {
+	local syntax
+	for syntax in docker/dockerfile:1.99 docker.io/docker/dockerfile:2.0-labs docker/dockerfile-upstream:1.99.1; do
+		printf '# syntax=%s\nFROM scratch\nENV a=b\n' "$syntax" >ctx/Containerfile
+		run -0 --separate-stderr mica build -q ctx
+		[[ "$stderr" == *"Containerfile: '# syntax=$syntax' is newer than "* ]] || fail "$stderr"
+	done
+	for syntax in docker/dockerfile:1 docker/dockerfile:1.4 docker/dockerfile:1.7-labs docker/dockerfile example.com/other:9.9; do
+		printf '# syntax=%s\nFROM scratch\nENV a=b\n' "$syntax" >ctx/Containerfile
+		run -0 --separate-stderr mica build -q ctx
+		[ -z "$stderr" ] || fail "$stderr"
+	done
+}
+
 @test "--no-cache-filter takes several stages" {
 	printf 'FROM busybox AS a\nRUN true\nFROM busybox AS b\nRUN : b\nFROM busybox AS c\nRUN : c\nCOPY --from=a /etc /a\nCOPY --from=b /etc /b\n' >ctx/Containerfile
 	build

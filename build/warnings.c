@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/warnings.h"
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "build/build_internal.h"
+
+#include <string.h>
+
+/* The Dockerfile frontend whose additions are all known here. */
+#define SYNTAX_MAJOR 1
+#define SYNTAX_MINOR 20
+
+/* Does an ARG of the file say this name? */
+static bool declares(const struct containerfile *f, const char *name)
+{
+	size_t len = strlen(name);
+	for (size_t i = 0; i < f->n; i++) {
+		const struct inst *inst = &f->insts[i];
+		for (size_t k = 0; inst->kind == INST_ARG && k < inst->args.n; k++)
+			if (strncmp(inst->args.v[k], name, len) == 0 &&
+				(inst->args.v[k][len] == '=' || !inst->args.v[k][len]))
+				return true;
+	}
+	return false;
+}
+
+/* What is misspelt would have no effect without a word. */
+static void warn_unused_args(struct build *b)
+{
+	AUTO_STRV struct strv unused = STRV_INIT;
+	MAP_FOREACH (a, &b->o->build_args) {
+		bool used = is_proxy_arg(a->key) || str_has_prefix(a->key, "BUILDKIT_") ||
+		            streq(a->key, "SOURCE_DATE_EPOCH");
+		for (size_t i = 0; i < b->stages.n_files && !used; i++)
+			used = declares(&b->stages.files[i], a->key);
+		for (size_t i = 0; i < b->n_triggers && !used; i++)
+			used = declares(b->triggers[i], a->key);
+		if (!used)
+			strv_add(&unused, a->key);
+	}
+	if (!unused.n)
+		return;
+	AUTO_FREE char *names = strv_join(&unused, " ");
+	strv_addf(&b->result->warnings,
+		"one or more build args were not consumed: [%s]; no ARG takes %s", names,
+		unused.n > 1 ? "them" : "it");
+}
+
+/*
+ * The version of docker's frontend that a "# syntax=" line asks for: 1.4 of "...:1.4.3". False for
+ * other frontends, and where no minor version is said: "1" is the newest 1.x.
+ */
+static bool syntax_version(const char *syntax, uint64_t *ret_major, uint64_t *ret_minor)
+{
+	const char *tag = strrchr(syntax, ':');
+	if (!tag || !strstr(syntax, "docker/dockerfile"))
+		return false;
+	size_t major = strspn(tag + 1, "0123456789");
+	const char *dot = tag + 1 + major;
+	if (*dot != '.')
+		return false;
+	AUTO_FREE char *first = xstrndup(tag + 1, major),
+		       *second = xstrndup(dot + 1, strspn(dot + 1, "0123456789"));
+	return num_u64(first, UINT32_MAX, ret_major) && num_u64(second, UINT32_MAX, ret_minor);
+}
+
+/* Nothing is fetched for a "# syntax=" line; but who asks for more than there is should know why
+ * something of it is refused. */
+static void warn_newer_syntax(struct build *b)
+{
+	for (size_t i = 0; i < b->stages.n_files; i++) {
+		const struct containerfile *f = &b->stages.files[i];
+		uint64_t major, minor;
+		if (f->syntax && syntax_version(f->syntax, &major, &minor) &&
+			(major > SYNTAX_MAJOR || (major == SYNTAX_MAJOR && minor > SYNTAX_MINOR)))
+			strv_addf(&b->result->warnings,
+				"%s: '# syntax=%s' is newer than %d.%d, which mica knows: what "
+				"later versions brought is refused where it is used",
+				f->name, f->syntax, SYNTAX_MAJOR, SYNTAX_MINOR);
+	}
+}
+
+/* BuildKit says nothing of a stage that is not there. */
+static void warn_unknown_filters(struct build *b)
+{
+	AUTO_STRV struct strv known = STRV_INIT;
+	for (size_t i = 0; i < b->stages.n; i++)
+		if (b->stages.s[i].name && !strv_has(&known, b->stages.s[i].name))
+			strv_add(&known, b->stages.s[i].name);
+	AUTO_FREE char *names = strv_join(&known, ", ");
+	STRV_FOREACH (name, &b->o->no_cache_stages) {
+		bool found = false;
+		for (size_t i = 0; i < b->stages.n && !found; i++)
+			found = stage_is_called(&b->stages.s[i], *name);
+		if (!found)
+			strv_addf(&b->result->warnings,
+				"--no-cache-filter=%s: there is no such stage, %s%s", *name,
+				known.n ? "only " : "and none has a name", names);
+	}
+}
+
+void warnings_collect(struct build *b)
+{
+	warn_unused_args(b);
+	warn_unknown_filters(b);
+	warn_newer_syntax(b);
+}
