@@ -44,9 +44,10 @@ void room_tell(const char *path, struct err *err)
 	if (!at)
 		return;
 	bool inodes = fs.f_files && !fs.f_favail;
-	AUTO_FREE char *text = xasprintf(" (%llu %s are" TOLD "%s', more are needed)",
+	AUTO_FREE char *text = xasprintf(" (%llu %s are" TOLD "%s', %s)",
 		inodes ? 0ULL : (unsigned long long)fs.f_bavail * fs.f_frsize,
-		inodes ? "inodes" : "bytes", at);
+		inodes ? "inodes" : "bytes", at,
+		err->sys == EDQUOT ? "but a quota keeps them" : "more are needed");
 	append(err, text);
 }
 

@@ -8,7 +8,8 @@ struct err;
 
 bool room_is_short(const struct err *err);
 /* If err is one and does not say it yet: appends how many bytes (or inodes) are free where path is,
- * or, when there is no such file, where it would be. */
+ * or, when there is no such file, where it would be. Of a quota only that there is one is known:
+ * what it leaves is told by programs of its own. */
 void room_tell(const char *path, struct err *err);
 /* Whether the file system of path, which fd is open on, has room for so many bytes; else ERR_SYS
  * with ENOSPC, which says so. */

@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/tmp.h"
+#include "registry/made.h"
 #include "registry/sink.h"
 
 #define VERSION_TEXT "Directory Transport Version: 1.1\n"
@@ -84,6 +86,7 @@ int source_dir(const char *rest, struct source **ret, struct err *err)
 struct dir_sink {
 	struct sink sink;
 	int dir;
+	struct made made;
 };
 
 static int sink_blob(
@@ -91,13 +94,21 @@ static int sink_blob(
 {
 	struct dir_sink *s = (struct dir_sink *)k;
 	AUTO_FD int from = fd;
+	AUTO_TMP struct tmp tmp = TMP_INIT;
 	char hex[DIGEST_STR_MAX];
-	AUTO_FD int to = openat(s->dir, digest_hex(&d->digest, hex),
-		O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 	*ret_id = 1;
-	if (to < 0 || fs_copy_data(from, to, d->size) < 0)
-		return err_sys(err, "cannot write '%s'", hex);
-	return 0;
+	made_file(&s->made, digest_hex(&d->digest, hex));
+	int r = tmp_open(&tmp, s->dir, 0644, err);
+	if (r == 0 && fs_copy_data(from, tmp.fd, d->size) < 0)
+		r = err_sys(err, "cannot write '%s'", hex);
+	return r < 0 ? r : tmp_publish(&tmp, s->dir, hex, false, err);
+}
+
+static int put_text(
+	struct dir_sink *s, const char *name, const char *text, size_t n, struct err *err)
+{
+	made_file(&s->made, name);
+	return fs_write_file(s->dir, name, text, n, 0644, false, err);
 }
 
 static int sink_manifest(struct sink *k, const struct document *doc, bool top, struct err *err)
@@ -107,34 +118,50 @@ static int sink_manifest(struct sink *k, const struct document *doc, bool top, s
 	AUTO_FREE char *name =
 		top ? xstrdup("manifest.json")
 		    : xasprintf("%s" CHILD_MANIFEST_SUFFIX, digest_hex(&doc->desc.digest, hex));
-	return fs_write_file(s->dir, name, doc->data, doc->len, 0644, false, err);
+	int r = top ? put_text(s, "version", VERSION_TEXT, strlen(VERSION_TEXT), err) : 0;
+	return r < 0 ? r : put_text(s, name, doc->data, doc->len, err);
 }
 
 static int sink_finish(struct sink *k, struct err *err)
 {
-	return fs_write_file(((struct dir_sink *)k)->dir, "version", VERSION_TEXT,
-		strlen(VERSION_TEXT), 0644, false, err);
+	(void)err;
+	made_keep(&((struct dir_sink *)k)->made);
+	return 0;
 }
 
 static void dir_sink_free(struct sink *k)
 {
-	close(((struct dir_sink *)k)->dir);
-	free(k);
+	struct dir_sink *s = (struct dir_sink *)k;
+	made_done(&s->made);
+	if (s->dir >= 0)
+		close(s->dir);
+	free(s);
 }
 
 static const struct sink_ops sink_ops = {
 	sink_blob, NULL, sink_manifest, sink_finish, dir_sink_free, NULL, NULL, NULL};
 
-int sink_dir(const char *rest, struct sink **ret, struct err *err)
+static int open_target(struct dir_sink *s, const char *path, struct err *err)
 {
-	int r = fs_mkdir_p(rest, 0755, err);
+	int r = made_mkdir(&s->made, path, err);
 	if (r < 0)
 		return r;
-	AUTO_FD int dir = open(rest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return err_sys(err, "cannot open '%s'", rest);
+	s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0)
+		return err_sys(err, "cannot open '%s'", path);
+	made_in(&s->made, s->dir, "manifest.json");
+	return 0;
+}
+
+int sink_dir(const char *rest, struct sink **ret, struct err *err)
+{
 	struct dir_sink *s = xcalloc(1, sizeof(*s));
-	*s = (struct dir_sink){.sink = {.ops = &sink_ops}, .dir = take_fd(&dir)};
+	*s = (struct dir_sink){.sink = {.ops = &sink_ops}, .dir = -1, .made = MADE_INIT};
+	int r = open_target(s, rest, err);
+	if (r < 0) {
+		sink_free(&s->sink);
+		return r;
+	}
 	*ret = &s->sink;
 	return 0;
 }

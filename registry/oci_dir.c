@@ -15,6 +15,7 @@
 #include "base/tmp.h"
 #include "image/media_type.h"
 #include "image/reference.h"
+#include "registry/made.h"
 #include "registry/sink.h"
 #include "registry/tar_file.h"
 #include "store/names.h"
@@ -236,6 +237,7 @@ struct oci_sink {
 	char *path, *name;
 	struct strv names; /* complete references, in place of name */
 	struct json *index; /* of an archive */
+	struct made made; /* of a directory */
 };
 
 static int put_file(
@@ -243,7 +245,6 @@ static int put_file(
 {
 	char path[BLOB_PATH_MAX];
 	struct stat st;
-	AUTO_TMP struct tmp tmp = TMP_INIT;
 	blob_path(d, path);
 	if (s->archive)
 		return tar_file_add_file(s->archive, path, fd, size, err);
@@ -253,6 +254,8 @@ static int put_file(
 	AUTO_FD int blobs = openat(s->dir, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (blobs < 0)
 		return err_sys(err, "cannot open 'blobs/sha256' in '%s'", s->path);
+	AUTO_TMP struct tmp tmp = TMP_INIT; /* after its directory: gone before that is closed */
+	made_file(&s->made, path);
 	int r = tmp_open(&tmp, blobs, 0644, err);
 	if (r == 0 && fs_copy_data(fd, tmp.fd, size) < 0)
 		r = err_sys(err, "cannot write '%s' in '%s'", path, s->path);
@@ -319,15 +322,30 @@ static void set_entries(const struct oci_sink *s, struct json *index, const stru
 		set_entry(index, desc, s->name, NULL);
 }
 
-static int update_index(struct oci_sink *s, const struct descriptor *desc, struct err *err)
+#define INDEX_LOCK ".mica.lock"
+
+/* Until close and unlink; one that was unlinked by then is nobody's any more. */
+static int lock_index(const struct oci_sink *s, int *ret_fd, struct err *err)
 {
-	AUTO_FD int lock = -1;
+	for (;;) {
+		struct stat have, there;
+		int r = lock_file(s->dir, INDEX_LOCK, LOCK_EXCLUSIVE, true, ret_fd, err);
+		if (r < 0)
+			return r;
+		if (fstat(*ret_fd, &have) == 0 &&
+			fstatat(s->dir, INDEX_LOCK, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+			have.st_ino == there.st_ino && have.st_dev == there.st_dev)
+			return 0;
+		close(take_fd(ret_fd));
+	}
+}
+
+static int change_index(struct oci_sink *s, const struct descriptor *desc, struct err *err)
+{
 	AUTO_FREE char *text = NULL;
 	AUTO_JSON struct json *index = NULL;
 	size_t len;
-	int r = lock_file(s->dir, ".mica.lock", LOCK_EXCLUSIVE, true, &lock, err);
-	if (r == 0)
-		r = fs_read_file(s->dir, "index.json", NAMES_MAX, &text, &len, err);
+	int r = fs_read_file(s->dir, "index.json", NAMES_MAX, &text, &len, err);
 	if (r == ERR_NOT_FOUND) {
 		err_clear(err);
 		index = index_json(NULL);
@@ -339,8 +357,17 @@ static int update_index(struct oci_sink *s, const struct descriptor *desc, struc
 		return r;
 	set_entries(s, index, desc);
 	AUTO_FREE char *out = json_dump(index, 0);
-	r = fs_write_file(s->dir, "index.json", out, strlen(out), 0644, false, err);
-	(void)unlinkat(s->dir, ".mica.lock", 0);
+	return fs_write_file(s->dir, "index.json", out, strlen(out), 0644, false, err);
+}
+
+static int update_index(struct oci_sink *s, const struct descriptor *desc, struct err *err)
+{
+	AUTO_FD int lock = -1;
+	int r = lock_index(s, &lock, err);
+	if (r < 0)
+		return r;
+	r = change_index(s, desc, err);
+	(void)unlinkat(s->dir, INDEX_LOCK, 0);
 	return r;
 }
 
@@ -350,6 +377,7 @@ static int put_document(struct oci_sink *s, const struct document *doc, struct e
 	blob_path(&doc->desc.digest, path);
 	if (s->archive)
 		return tar_file_add_text(s->archive, path, doc->data, err);
+	made_file(&s->made, path);
 	return fs_write_file(s->dir, path, doc->data, doc->len, 0644, false, err);
 }
 
@@ -369,8 +397,10 @@ static int sink_manifest(struct sink *k, const struct document *doc, bool top, s
 static int sink_finish(struct sink *k, struct err *err)
 {
 	struct oci_sink *s = (struct oci_sink *)k;
-	if (!s->archive)
+	if (!s->archive) {
+		made_keep(&s->made);
 		return 0;
+	}
 	AUTO_FREE char *index = json_dump(s->index, 0);
 	int r = tar_file_add_text(s->archive, "index.json", index, err);
 	return r < 0 ? r : tar_file_finish(s->archive, err);
@@ -380,6 +410,7 @@ static void oci_sink_free(struct sink *k)
 {
 	struct oci_sink *s = (struct oci_sink *)k;
 	tar_file_free(s->archive);
+	made_done(&s->made);
 	if (s->dir >= 0)
 		close(s->dir);
 	json_free(s->index);
@@ -395,14 +426,16 @@ static const struct sink_ops sink_ops = {
 static int open_layout(struct oci_sink *s, struct err *err)
 {
 	AUTO_FREE char *blobs = xasprintf("%s/blobs/sha256", s->path);
-	int r = fs_mkdir_p(blobs, 0755, err);
+	int r = made_mkdir(&s->made, blobs, err);
 	if (r < 0)
 		return r;
 	s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir < 0)
 		return err_sys(err, "cannot open '%s'", s->path);
+	made_in(&s->made, s->dir, "index.json");
 	if (faccessat(s->dir, "oci-layout", F_OK, 0) == 0)
 		return 0;
+	made_file(&s->made, "oci-layout");
 	return fs_write_file(
 		s->dir, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), 0644, false, err);
 }
@@ -425,7 +458,7 @@ static int make_sink(
 	const char *rest, bool archive, const char *name, struct sink **ret, struct err *err)
 {
 	struct oci_sink *s = xcalloc(1, sizeof(*s));
-	*s = (struct oci_sink){.sink = {.ops = &sink_ops}, .dir = -1};
+	*s = (struct oci_sink){.sink = {.ops = &sink_ops}, .dir = -1, .made = MADE_INIT};
 	location_split(rest, &s->path, &s->name);
 	if (!s->name && name)
 		s->name = xstrdup(name);
@@ -455,7 +488,8 @@ static int make_named(
 	int fd, const char *path, const struct strv *names, struct sink **ret, struct err *err)
 {
 	struct oci_sink *s = xcalloc(1, sizeof(*s));
-	*s = (struct oci_sink){.sink = {.ops = &sink_ops}, .dir = -1, .path = xstrdup(path)};
+	*s = (struct oci_sink){
+		.sink = {.ops = &sink_ops}, .dir = -1, .path = xstrdup(path), .made = MADE_INIT};
 	strv_copy(&s->names, names);
 	int r = fd >= 0 ? open_archive(s, fd, err) : open_layout(s, err);
 	if (r < 0) {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The disk fills up at each tenth of what a command writes: it says in one line how much is free and how much it needs, the store is as it
-# was, the room is given back, and the command works as soon as there is some. DISK_FULL_TENTHS says at which tenths, some at first.
+# was, the room is given back, and the command works as soon as there is some: all of that at the tenths of DISK_FULL_TENTHS, the first two of it at
+# each other one.
 load ../cli/lib.bash
 
 setup_file() {
@@ -10,14 +11,14 @@ setup_file() {
 		cd "$T" || exit
 		mkdir tree
 		for i in 1 2 3; do
-			head -c 1000000 /dev/urandom >"tree/noise$i"
+			head -c 400000 /dev/urandom >"tree/noise$i"
 			plain_tar "l$i.tar" tree
 			rm "tree/noise$i"
 		done
 		make_layout noise '{"Env":["PATH=/bin"]}' l1.tar l2.tar l3.tar
 		to_registry noise library/noise:latest
 		mkdir context
-		head -c 1500000 /dev/urandom >context/noise
+		head -c 600000 /dev/urandom >context/noise
 		for i in $(seq 200); do echo "$i" >"context/f$i"; done
 		printf 'FROM busybox\nCOPY f* noise /ctx/\nRUN cp -r /ctx /ctx2\n' >context/Containerfile
 	)
@@ -30,8 +31,8 @@ teardown_file() {
 setup() {
 	[ "$(id -u)" = 0 ] || skip "mounting needs root"
 	test_setup
-	: "${DISK_FULL_TENTHS:=0 4 8}"
-	truncate -s 96M disk
+	: "${DISK_FULL_TENTHS:=0 8}"
+	truncate -s 48M disk
 	mkfs.ext4 -q -m 0 -E lazy_itable_init=0,lazy_journal_init=0 disk
 	mkdir full
 	mount -o loop disk full || skip "there are no loop devices"
@@ -61,35 +62,38 @@ fill() { # BYTES: as many are left
 	[ $n -le 0 ] || head -c $n /dev/zero 2>/dev/null >full/filler2 || true
 }
 
-# COMMAND at each tenth of what it writes, or, when that is next to nothing, of 64 KiB; UNDO takes back what it did. A build may end as its
-# step does.
+# COMMAND at each tenth of what it writes, or, when that is next to nothing, of 64 KiB; with FORM=another, which says that the same command went through
+# that in another form, at some. UNDO takes back what it did. A build may end as its step does.
 fills_up() { # UNDO COMMAND...
-	local undo=$1 before needs tenth failed=0
+	local undo=$1 before needs tenth tenths=$DISK_FULL_TENTHS failed=0
 	shift
 	$undo
 	before=$(available)
 	mica "$@" >out 2>&1 || fail "$*: $(cat out)"
 	needs=$((before - $(available)))
-	[ $needs -gt 65536 ] || needs=65536
+	if [ $needs -le 65536 ]; then
+		needs=65536
+	elif [ "${FORM:-}" = "" ]; then
+		tenths='0 1 2 3 4 5 6 7 8 9'
+	fi
 	$undo
 	before=$(available)
-	for tenth in $DISK_FULL_TENTHS; do
+	for tenth in $tenths; do
 		fill $((needs * tenth / 10))
 		run --separate-stderr mica "$@"
 		if [ "$status" != 0 ]; then
 			failed=$((failed + 1))
 			told "$1" || fail "$*, at $tenth tenths: status $status: $stderr"
-			mica images >/dev/null
 		fi
 		mica fsck >out 2>&1 || fail "$*, at $tenth tenths: $(cat out)"
+		if [ "$status" != 0 ] && [[ " $DISK_FULL_TENTHS " != *" $tenth "* ]]; then
+			make_room "$undo" "$1"
+			given_back "$before" || fail "$*, at $tenth tenths: $((before - $(available))) bytes are lost"
+			continue
+		fi
+		[ "$status" = 0 ] || mica images >/dev/null
 		in_image kept true >out 2>&1 || grep -qi 'no space left' out || fail "$*, at $tenth tenths: $(cat out)"
-		rm -f full/filler?
-		# what had been made when there was no more room is cached, and what was logged is kept
-		rm -rf "$MICA_ROOT/logs"
-		# blobs that are whole are of use to the next push to that directory; what got into a container is its user's
-		rm -rf full/out
-		[ "$1" != copy ] && [ "$1" != run ] || $undo
-		[ "$1" != build ] || mica prune --build-cache >/dev/null
+		make_room "$undo" "$1"
 		[ "$status" = 0 ] || given_back "$before" || fail "$*, at $tenth tenths: $((before - $(available))) bytes are lost"
 		[ "$status" != 0 ] || $undo
 		mica "$@" >out 2>&1 || fail "$*, repeated after $tenth tenths: $(cat out)"
@@ -97,7 +101,19 @@ fills_up() { # UNDO COMMAND...
 		[ -z "$(ls -A "$MICA_ROOT/tmp")" ] || fail "$*: left in tmp: $(ls -A "$MICA_ROOT/tmp")"
 		before=$(available)
 	done
-	echo "# $1: $failed of $(wc -w <<<"$DISK_FULL_TENTHS") did not fit into $needs bytes" >&3
+	echo "# $1: $failed of $(wc -w <<<"$tenths") did not fit into $needs bytes" >&3
+}
+
+# Takes away what is no loss of the store's.
+make_room() { # UNDO COMMAND
+	rm -f full/filler?
+	# what had been made when there was no more room is cached, and what was logged is kept
+	rm -rf "$MICA_ROOT/logs"
+	[ "$status" = 0 ] || [[ "$2" != push && "$2" != save ]] || [ ! -e full/out ] || fail "$2: left $(find full/out -printf '%p ')"
+	# files of a build's that were whole are its user's, as is what got into a container
+	rm -rf full/out
+	[ "$2" != copy ] && [ "$2" != run ] || $1
+	[ "$2" != build ] || mica prune --build-cache >/dev/null
 }
 
 # One line of ours, with how much there is, and that it is not enough.
@@ -122,9 +138,10 @@ nothing() {
 
 @test "pull, load" {
 	fills_up nothing pull -q noise
-	fills_up nothing pull -q "oci:$T/noise:latest"
+	FORM=another fills_up nothing pull -q "oci:$T/noise:latest"
 	skopeo copy -q "oci:$T/noise:latest" "docker-archive:$D/noise.tar:noise:latest"
 	fills_up nothing load -i noise.tar
+	fills_up nothing import -q "$T/l1.tar" noise
 }
 
 @test "build" {
@@ -134,13 +151,14 @@ nothing() {
 @test "push, save" {
 	mica build -q --network=none -t kept2 "$T/context"
 	fills_up nothing push -q kept2 "oci:$D/full/out:x"
-	fills_up nothing push -q kept2 "dir:$D/full/out"
-	fills_up nothing push -q kept2 "oci-archive:$D/full/out.tar"
-	fills_up nothing push -q kept2 "docker-archive:$D/full/out.tar"
+	FORM=another fills_up nothing push -q kept2 "dir:$D/full/out"
+	FORM=another fills_up nothing push -q kept2 "oci-archive:$D/full/out.tar"
+	FORM=another fills_up nothing push -q kept2 "docker-archive:$D/full/out.tar"
 	fills_up nothing save -q -o full/out.tar kept2
-	fills_up nothing build -q --network=none -o "$D/full/out" "$T/context"
-	fills_up nothing build -q --network=none -o "type=tar,dest=$D/full/out.tar" "$T/context"
-	fills_up nothing build -q --network=none -o "type=oci,dest=$D/full/out.tar" "$T/context"
+	FORM=another fills_up nothing save -q --format oci-dir -o full/out kept2
+	FORM=another fills_up nothing build -q --network=none -o "$D/full/out" "$T/context"
+	FORM=another fills_up nothing build -q --network=none -o "type=tar,dest=$D/full/out.tar" "$T/context"
+	FORM=another fills_up nothing build -q --network=none -o "type=oci,dest=$D/full/out.tar" "$T/context"
 }
 
 @test "from, run, copy, commit" {
@@ -158,6 +176,12 @@ nothing() {
 	fills_up with_container run c sh -c 'head -c 2000000 /dev/zero >/x'
 	mica copy -q c "$T/context" /ctx
 	fills_up nothing commit -q c another
+	FORM=another fills_up nothing commit -q c "oci:$D/full/out:x"
+	no_cache() {
+		mica cache rm -a >/dev/null
+	}
+	tar -C "$T/context" -cf cache.tar .
+	fills_up no_cache cache import -i cache.tar c
 }
 
 @test "tag, manifest, untag, rmi, prune" {
@@ -173,6 +197,30 @@ nothing() {
 	fills_up true fsck
 	fills_up true du
 	fills_up true images
+}
+
+@test "a quota is told as one" {
+	local command
+	truncate -s 128M quota
+	mkfs.btrfs -q -M quota
+	mkdir few
+	mount -o loop quota few || skip "the kernel knows no btrfs"
+	btrfs quota enable few
+	MICA_ROOT=$D/few/store
+	mica pull -q busybox
+	sync -f few
+	btrfs qgroup limit "$(($(btrfs qgroup show --raw few | awk '/^0\/5/ {print $2}') + 300000))" 0/5 few
+	for command in "pull -q noise" "import -q $T/l1.tar noise" "build -q --network=none -t another $T/context"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr mica $command
+		assert_error "disk quota exceeded.* \([0-9]+ bytes are free in '.*', but a quota keeps them\)\$|the disk of the store is full"
+		mica fsck
+	done
+	[ "$(mica images -q | wc -l)" = 1 ]
+	[ -z "$(ls -A "$MICA_ROOT/tmp")" ]
+	btrfs qgroup limit none 0/5 few
+	mica pull -q noise
+	mica fsck
 }
 
 @test "inodes run out before bytes do" {

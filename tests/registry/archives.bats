@@ -71,3 +71,18 @@ teardown() {
 		[ "$status" = 125 ] || fail "$place: $status"
 	done
 }
+
+@test "a push into a directory that fails takes back what it had made, and nothing that was there" {
+	local config
+	mkdir -p here/kept
+	mica push -q r.test/x/one:1 oci:layout:one
+	find layout | sort >before
+	config=$(mica inspect --format '{{.FromImageID}}' r.test/x/two:1)
+	rm "$MICA_ROOT/blobs/sha256/$config"
+	for place in oci:layout:two oci:here/kept/new/layout:x dir:here/kept/dir; do
+		run --separate-stderr mica push -q r.test/x/two:1 "$place"
+		assert_error 'is not in the store'
+	done
+	find layout | sort | cmp - before
+	[ "$(find here -printf '%p ')" = "here here/kept " ]
+}
