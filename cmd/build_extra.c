@@ -151,6 +151,9 @@ int extra_args_apply(
 	o->http_proxy = (a->http_proxy < 0 ? c->http_proxy : a->http_proxy) != 0;
 	o->stdin = a->stdin;
 	o->box.no_hosts = (a->no_hosts < 0 ? c->no_hosts : a->no_hosts) > 0;
+	if (a->no_hosts == 1 && o->box.add_hosts.n)
+		return err_set(err, ERR_INVALID,
+			"--no-hosts and --add-host conflict, can not be used together");
 	return 0;
 }
 

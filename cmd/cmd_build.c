@@ -305,9 +305,17 @@ static void summary(struct app *app, const struct build_result *r, uint64_t ms)
 		r->steps_cached, fresh, total);
 }
 
-/* For scripts: each name as it now stands in the store. */
-static void say_names(const struct build_opts *o, const struct build_result *r)
+/* For scripts, as buildah: the image, by the first digits of its ID, and each name as it now stands
+ * in the store. */
+static void say_names(
+	const struct build_opts *o, const struct outputs *out, const struct build_result *r)
 {
+	char id[DIGEST_STR_MAX];
+	const struct digest *d = outputs_image_id(out, r);
+	if (d) {
+		AUTO_FREE char *line = xasprintf("--> %.12s", digest_hex(d, id));
+		progress_say(o->progress, line);
+	}
 	STRV_FOREACH (name, &r->refs) {
 		AUTO_FREE char *line = xasprintf("Successfully tagged %s", *name);
 		progress_say(o->progress, line);
@@ -412,7 +420,7 @@ static int carry_out(
 	if (rc == 0 && build)
 		rc = outputs_write(&w->out, s, t, &w->o, r, err);
 	if (rc == 0 && build)
-		say_names(&w->o, r);
+		say_names(&w->o, &w->out, r);
 	if (rc == 0 && build && w->a->rewrite_timestamp && !r->has_epoch)
 		out_warn(&app->out, "'--rewrite-timestamp' without a source date epoch has no "
 				    "effect: give '--source-date-epoch'");

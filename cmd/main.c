@@ -145,13 +145,35 @@ static int help_on(struct app *app, struct strv *rest, struct err *err)
 	return r < 0 ? r : print_help(app, cmd, err);
 }
 
+/* As with buildah a command's options may also stand before its name: they are put behind it.
+ * false: some are not the command's. */
+static bool move_early_options(struct strv *words)
+{
+	size_t n = 0;
+	while (n < words->n && str_has_prefix(words->v[n], "--"))
+		n++;
+	if (!n)
+		return true;
+	const struct cmd *cmd = n < words->n ? command_find(words->v[n]) : NULL;
+	for (size_t i = 0; i < n; i++)
+		if (!cmd || !opt_knows(cmd->options, words->v[i]))
+			return false;
+	char *name = words->v[n];
+	memmove(words->v + 1, words->v, n * sizeof(*words->v));
+	words->v[0] = name;
+	return true;
+}
+
 /* rest: what app borrows from afterwards. */
 static int dispatch(struct app *app, int argc, char *argv[], struct strv *rest, struct err *err)
 {
 	const struct cmd *cmd;
 
-	int r = opt_parse(
-		global_options, app, "mica", argc - 1, argv + 1, OPT_STOP_AT_POSITIONAL, rest, err);
+	int r = opt_parse(global_options, app, "mica", argc - 1, argv + 1,
+		OPT_STOP_AT_POSITIONAL | OPT_PUT_OFF, rest, err);
+	if (r >= 0 && !move_early_options(rest))
+		r = opt_parse(global_options, app, "mica", argc - 1, argv + 1,
+			OPT_STOP_AT_POSITIONAL, rest, err);
 	if (r < 0)
 		return r;
 	if (app->version) {

@@ -65,6 +65,14 @@ static bool lookup(
 	return true;
 }
 
+bool opt_knows(const struct opt *table, const char *word)
+{
+	struct found f;
+
+	return str_has_prefix(word, "--") &&
+	       find(table, NULL, word + 2, strcspn(word + 2, "="), 0, &f);
+}
+
 void opt_each(const struct opt *table, void (*fn)(const struct opt *o, void *arg), void *arg)
 {
 	for (const struct opt *o = table; o->kind != OPT_KIND_END; o++) {
@@ -240,6 +248,21 @@ static int long_option(struct parse *p, const char *word, struct err *err)
 	return apply(p, &f, eq ? eq + 1 : NULL, err);
 }
 
+static bool put_off(struct parse *p, const char *word, struct strv *rest)
+{
+	const char *name = word + 2, *eq = strchr(name, '=');
+	size_t n = eq ? (size_t)(eq - name) : strlen(name);
+	struct found f;
+
+	if (!n || lookup(p, name, n, 0, &f) || (!eq && p->at >= p->argc))
+		return false;
+	if (eq)
+		strv_add(rest, word);
+	else
+		strv_addf(rest, "%s=%s", word, p->argv[p->at++]);
+	return true;
+}
+
 /* -abc: switches in a row; the first option that takes a value takes the rest. */
 static int short_options(struct parse *p, const char *word, struct err *err)
 {
@@ -290,6 +313,8 @@ int opt_parse_with(const struct opt *table, void *args, const struct opt *more, 
 			only_positionals = true;
 			continue;
 		}
+		if (flags & OPT_PUT_OFF && word[1] == '-' && put_off(&p, word, ret_rest))
+			continue;
 		int r = word[1] == '-' ? long_option(&p, word, err) : short_options(&p, word, err);
 		if (r)
 			return r;

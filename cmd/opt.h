@@ -97,7 +97,9 @@ struct opt {
 
 enum opt_flags {
 	OPT_STOP_AT_POSITIONAL =
-		1 << 0 /* what follows the first positional belongs to somebody else (run) */
+		1 << 0, /* what follows the first positional belongs to somebody else (run) */
+	OPT_PUT_OFF = 1 << 1, /* an unknown long option is a positional, "--name=value" with the
+	                         word behind it, and not the first */
 };
 
 #define OPT_HELP                                                                                   \
@@ -120,6 +122,8 @@ int opt_parse_with(const struct opt *table, void *args, const struct opt *more, 
 void opt_words(const struct opt *table, const void *args, struct strv *ret);
 /* Frees the strv members. */
 void opt_done(const struct opt *table, void *args);
+/* Is the word "--name=value" one of the table's? */
+bool opt_knows(const struct opt *table, const char *word);
 /* Calls fn for each option, groups opened up. */
 void opt_each(const struct opt *table, void (*fn)(const struct opt *o, void *arg), void *arg);
 /* The candidate nearest to word (edit distance), NULL when none is near enough to be meant. */

@@ -506,22 +506,40 @@ static const char *host_of(const struct http_request *r, char *buf, size_t n)
 	return buf;
 }
 
+/* " through HOST:PORT" when it was not the host itself that curl could not connect to, but a proxy:
+ * its address in the environment may have a password. Or "". */
+static const char *proxy_tried(
+	const struct http_transfer *t, const char *host, char *buf, size_t size)
+{
+	static const char said[] = "Failed to connect to ", before_port[] = " port ";
+	const char *name = t->message + strlen(said);
+	*buf = '\0';
+	if (!str_has_prefix(t->message, said))
+		return buf;
+	size_t n = strcspn(name, " ");
+	const char *port = name + n + strlen(before_port);
+	if (str_has_prefix(name + n, before_port) &&
+		(strncmp(name, host, n) != 0 || (host[n] && host[n] != ':')))
+		(void)snprintf(buf, size, " through %.*s:%.*s", (int)n, name,
+			(int)strspn(port, "0123456789"), port);
+	return buf;
+}
+
 /* One line for the user; what curl itself says only where it adds something. */
 static int describe(struct http_transfer *t, CURLcode code, struct err *err)
 {
-	char buf[300];
+	char buf[300], through[400], text[ERR_TEXT_MAX];
 	long os = 0;
 	const char *host = host_of(t->r, buf, sizeof(buf));
 	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os);
 	t->r->unreachable = true;
 	switch ((int)code) {
 	case CURLE_COULDNT_CONNECT:
-		if (os == ECONNREFUSED)
-			return err_set(
-				err, ERR_NETWORK, "cannot reach %s: connection refused", host);
 		if (os)
-			return err_set(err, ERR_NETWORK, "cannot reach %s: %s", host,
-				err_text((int)os, (char[ERR_TEXT_MAX]){0}));
+			return err_set(err, ERR_NETWORK, "cannot reach %s%s: %s", host,
+				proxy_tried(t, host, through, sizeof(through)),
+				os == ECONNREFUSED ? "connection refused"
+						   : err_text((int)os, text));
 		break;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return err_set(err, ERR_NETWORK,

@@ -47,6 +47,7 @@ static void operation_free(struct operation *op)
 	free(op->last_modified);
 	free(op->socket);
 	free(op->origin.name);
+	certificates_done(&op->origin.certificates);
 	free(op->scope);
 	free(op->mount_scope);
 	free(op->tried);
@@ -397,7 +398,22 @@ static void got_file(struct exchange *x, const struct err *failure)
 	operation_succeed(op, j);
 }
 
-/* Nobody's credentials are for it, and certs.d is for registries. */
+/* Whom to trust, as said for this command. certs.d is for registries, and a certificate of the
+ * user's own is shown to no host that a Containerfile names. */
+static int trust(struct operation *op, struct err *err)
+{
+	const struct client_opts *o = &op->client->opts;
+	struct host *h = &op->origin;
+	h->tls.insecure = o->tls_verify == 0;
+	if (!o->cert_dir)
+		return 0;
+	if (certificates_load(o->cert_dir, h->name, &h->certificates, err) < 0)
+		return err->code;
+	h->tls.ca_pem = h->certificates.ca_pem;
+	return 0;
+}
+
+/* Nobody's credentials are for it. */
 static int fetch_start(struct operation *op, struct err *err)
 {
 	AUTO_URL struct url url = {0};
@@ -408,6 +424,8 @@ static int fetch_start(struct operation *op, struct err *err)
 	op->origin.auth_name = op->origin.name;
 	op->origin.plain = !url.https;
 	op->origin.scheme_known = true;
+	if (trust(op, err) < 0)
+		return err->code;
 	op->x.client = op->client;
 	op->x.host = &op->origin;
 	op->x.auth = AUTH_NONE;

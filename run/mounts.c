@@ -42,9 +42,9 @@ static const char *const masked_sys[] = {
 };
 static const char *const read_only_proc[] = {"bus", "fs", "irq", "sys", "sysrq-trigger"};
 
-int mount_of_context(int fs, const char *type, const char *const *options, unsigned attrs)
+int mount_of_context(int fs, const char *source, const char *const *options, unsigned attrs)
 {
-	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", type, 0) < 0)
+	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0)
 		return -1;
 	for (; options && *options; options++) {
 		char key[32];

@@ -133,7 +133,7 @@ int target_open(const struct box *b, const char *path, unsigned flags, int *ret_
  * MOUNT_ATTR_*. A descriptor or -1 with errno. */
 int mount_new(const char *type, const char *const *options, unsigned attrs);
 /* The same of a context that fsopen(2) has made. */
-int mount_of_context(int fs, const char *type, const char *const *options, unsigned attrs);
+int mount_of_context(int fs, const char *source, const char *const *options, unsigned attrs);
 /* Moves the detached mount onto target, with attrs set on it first. 0 or -1 with errno. */
 int mount_attach(int mnt, int target, uint64_t attrs, bool recursive);
 int mounts_kernel(struct box *b, struct err *err)

@@ -319,3 +319,36 @@ start_https() {
 	run -125 --separate-stderr mica build --network=none -t t ctx
 	assert_error "git: .*(file|m)"
 }
+
+@test "--cert-dir and --tls-verify say whom ADD trusts, and a proxy that is not there is named" {
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
+		-keyout key.pem -out cert.pem 2>/dev/null
+	mkdir certs served
+	cp cert.pem certs/ca.crt
+	echo content >served/file
+	python3 - 3>&- <<'END' &
+import http.server, os, ssl
+os.chdir("served")
+s = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+c.load_cert_chain("../cert.pem", "../key.pem")
+s.socket = c.wrap_socket(s.socket, server_side=True)
+open("../port.new", "w").write(str(s.server_port))
+os.rename("../port.new", "../port")
+s.serve_forever()
+END
+	echo $! >>https.pids
+	disown
+	wait_for 10 test -s port
+	printf 'FROM scratch\nADD https://127.0.0.1:%s/file /\n' "$(cat port)" >Containerfile
+	run ! mica build -q --retry 0 -t t .
+	[[ $output == *"x509: certificate signed by unknown authority"* ]]
+	mica build -q --cert-dir certs -t t .
+	mica build -q --cert-dir certs -o out .
+	[ "$(cat out/file)" = content ]
+	mica build -q --no-cache --tls-verify=false -t t .
+	printf 'FROM scratch\nADD http://example.invalid/file /\n' >Containerfile
+	http_proxy=http://user:secret@127.0.0.1:9 run ! mica build -q --retry 0 -t t .
+	[[ $output == *"cannot reach example.invalid through 127.0.0.1:9: connection refused"* ]]
+	[[ $output != *secret* ]]
+}

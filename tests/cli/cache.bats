@@ -255,7 +255,7 @@ first_build() {
 	run --separate-stderr mica build --network=none -t t ctx
 	[ "$status" = 0 ] || fail "$stderr"
 	[[ "$output" =~ ^[0-9a-f]{64}$ ]]
-	[ "$(sed -E '/^(built |\[sha256:)/d; s/[0-9a-f]{12} [0-9.]+s$/ID/' <<<"$stderr")" = 'STEP 1/4: FROM busybox AS base
+	[ "$(sed -E '/^(built |\[sha256:)/d; s/[0-9a-f]{12}( [0-9.]+s)?$/ID/' <<<"$stderr")" = 'STEP 1/4: FROM busybox AS base
 Trying to pull docker.io/library/busybox:latest...
 STEP 2/4: ENV A=1
 STEP 3/4: RUN echo said
@@ -263,11 +263,12 @@ said
 --> ID
 STEP 4/4: CMD ["x"]
 COMMIT t
+--> ID
 Successfully tagged localhost/t:latest' ] || fail "$stderr"
 
 	printf 'FROM $NAME AS two\nCOPY --from=base /etc/passwd <<A <<B /\n  a\nA\nb\nc\nB\nFROM scratch\n' >>ctx/Containerfile
 	run --separate-stderr mica build --network=none --target 1 -t t ctx
-	[ "$(sed -E '/^built /d; s/ [0-9a-f]{64}$//; s/[0-9a-f]{12} [0-9.]+s$/ID/' <<<"$stderr")" = '[1/2] STEP 1/4: FROM busybox AS base
+	[ "$(sed -E '/^built /d; s/ [0-9a-f]{64}$//; s/[0-9a-f]{12}( [0-9.]+s)?$/ID/' <<<"$stderr")" = '[1/2] STEP 1/4: FROM busybox AS base
 [1/2] STEP 2/4: ENV A=1
 [1/2] STEP 3/4: RUN echo said
 [1/2] --> Using cache
@@ -276,6 +277,7 @@ Successfully tagged localhost/t:latest' ] || fail "$stderr"
 [2/2] STEP 2/2: COPY --from=base /etc/passwd <<A <<B / (a) (b...)
 [2/2] --> ID
 [2/2] COMMIT t
+--> ID
 Successfully tagged localhost/t:latest' ] || fail "$stderr"
 	[ -z "$(mica build -q --network=none --target 1 -t t ctx 2>&1 >/dev/null)" ]
 }

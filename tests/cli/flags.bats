@@ -349,6 +349,8 @@ b" ]
 	[ "$(in_image t grep -c -e '10.0.0.1.a$' -e '10.0.0.1.b$' -e '::2.c$' /x)" = 3 ]
 	printf 'FROM busybox\nRUN test ! -s /etc/hosts\n' >ctx/Containerfile
 	build --no-hosts
+	run ! mica build --no-hosts --add-host a:127.0.0.1 ctx
+	[[ $output == *"--no-hosts and --add-host conflict, can not be used together"* ]]
 	build --ulimit host
 }
 

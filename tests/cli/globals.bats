@@ -210,6 +210,19 @@ in_busybox() {
 	done
 }
 
+@test "options of a command may stand before its name, as with buildah" {
+	printf 'FROM scratch\nLABEL a=1\n' >f
+	mica --signature-policy=/dev/null --tag early --label b=2 build -q -f f .
+	mica --format '{{.Name}}' images | grep -qx localhost/early
+	[ "$(mica inspect --format '{{.OCIv1.Config.Labels.b}}' early)" = 2 ]
+	run ! mica --label b=2 images
+	[[ $output == *"unknown option '--label'"* ]]
+	run ! mica --roott x images
+	[[ $output == *"unknown option '--roott', did you mean '--root'?"* ]]
+	run ! mica --label
+	[[ $output == *"unknown option '--label'"* ]]
+}
+
 @test "mica --version, --help and no command at all" {
 	[[ $("$MICA_BIN" --version) == "mica version "* ]]
 	[[ $("$MICA_BIN" -v) == "mica version "* ]]
