@@ -27,6 +27,7 @@ const struct opt extra_options[] = {
 	OPT_STRING(0, "from", struct extra_args, from),
 	OPT_TRISTATE(0, "http-proxy", struct extra_args, http_proxy),
 	OPT_STRING(0, "logfile", struct extra_args, logfile),
+	OPT_BOOL(0, "logsplit", struct extra_args, logsplit),
 	OPT_TRISTATE(0, "layers", struct extra_args, layers),
 	OPT_TRISTATE(0, "no-hosts", struct extra_args, no_hosts),
 	OPT_TRISTATE(0, "skip-unused-stages", struct extra_args, skip_unused),
@@ -47,8 +48,6 @@ const struct opt extra_options[] = {
 	OPT_REFUSED_WHY(0, "cpp-flag", "Containerfiles are not preprocessed; run cpp(1) first"),
 	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
 	OPT_REFUSED_WHY(0, "hooks-dir", NO_HOOKS),
-	OPT_REFUSED_WHY(
-		0, "logsplit", "the lines of all platforms stand in one log, with their names"),
 	OPT_REFUSED_WHY(0, "sbom-image-output", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom-image-purl-output", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom-merge-strategy", NO_SBOM),

@@ -13,7 +13,7 @@ struct extra_args {
 	struct strv arg_files, env, unset_env, unset_labels, unset_ports, unset_volumes, volumes;
 	const char *logfile, *from;
 	struct space_args space;
-	bool stdin;
+	bool stdin, logsplit;
 	int skip_unused, layers, http_proxy, no_hosts;
 };
 

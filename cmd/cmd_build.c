@@ -382,6 +382,20 @@ struct work {
 	uint64_t began;
 };
 
+static int open_log(
+	struct app *app, const struct extra_args *a, const struct build_opts *o, struct err *err)
+{
+	if (a->logsplit && !a->logfile)
+		return err_set(err, ERR_INVALID, "option '--logsplit' needs '--logfile'");
+	if (a->logsplit && o->all_platforms)
+		return err_set(err, ERR_INVALID,
+			"option '--logsplit' cannot be combined with '--all-platforms': name them "
+			"with '--platform'");
+	return a->logfile
+	               ? out_log_to(&app->out, a->logfile, a->logsplit ? &o->platforms : NULL, err)
+	               : 0;
+}
+
 /* What the command line says, before anything is opened. */
 static int prepare(struct app *app, struct build_args *a, const struct strv *rest, struct work *w,
 	struct err *err)
@@ -396,7 +410,7 @@ static int prepare(struct app *app, struct build_args *a, const struct strv *res
 	if (w->o.call == BUILD_CALL_BUILD &&
 		outputs_prepare(&a->output, &a->tags, &w->o, &w->out, err) < 0)
 		return err->code;
-	return a->extra.logfile ? out_log_to(&app->out, a->extra.logfile, err) : 0;
+	return open_log(app, &a->extra, &w->o, err);
 }
 
 static int reach(void *arg, struct err *err)

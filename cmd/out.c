@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cmd/logsplit.h"
 #include "cmd/rawjson.h"
 #include "cmd/text.h"
 #include "cmd/view.h"
@@ -56,14 +57,22 @@ void out_init(struct out *o)
 	o->colour = o->cursor && !(no_color && *no_color);
 }
 
-int out_log_to(struct out *o, const char *path, struct err *err)
+int out_log_to(struct out *o, const char *path, const struct platform_list *split, struct err *err)
 {
-	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "a");
-	if (!f)
-		return err_sys(err, "option '--logfile': cannot open '%s'", path);
-	(void)take_fd(&fd);
-	o->err = f;
+	if (split) {
+		FILE *f = logsplit_open(path, split, err);
+		if (!f)
+			return err->code;
+		o->err = f;
+	} else {
+		AUTO_FD int fd =
+			open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+		FILE *f = fd < 0 ? NULL : fdopen(fd, "a");
+		if (!f)
+			return err_sys(err, "option '--logfile': cannot open '%s'", path);
+		(void)take_fd(&fd);
+		o->err = f;
+	}
 	o->err_tty = o->cursor = o->colour = false;
 	return 0;
 }

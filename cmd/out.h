@@ -16,6 +16,7 @@
 struct err;
 struct json;
 struct out_view;
+struct platform_list;
 struct progress;
 struct rawjson;
 
@@ -44,8 +45,8 @@ struct out {
 
 void out_init(struct out *o);
 /* What would go to stderr is appended to the file (made 0600), until out_log_done(); to be called
- * before out_progress(). ERR_SYS */
-int out_log_to(struct out *o, const char *path, struct err *err)
+ * before out_progress(). split: to one for each platform, see logsplit.h; NULL: not. ERR_SYS */
+int out_log_to(struct out *o, const char *path, const struct platform_list *split, struct err *err)
 	__attribute__((warn_unused_result));
 /* May be called without the other. ERR_SYS when the file could not take everything. */
 int out_log_done(struct out *o, struct err *err) __attribute__((warn_unused_result));

@@ -385,7 +385,7 @@ b" ]
 	refused "option '--network': 'container:x' is not supported" --network=container:x
 	refused "option '--network': 'pasta:--mtu,1500' is not supported" --network=pasta:--mtu,1500
 	refused "option '--userns': 'auto' is not supported" --userns=auto
-	for name in cpp-flag decryption-key hooks-dir logsplit source-policy-file userns-uid-map; do
+	for name in cpp-flag decryption-key hooks-dir source-policy-file userns-uid-map; do
 		refused "option '--$name' is not supported: " "--$name=x"
 	done
 }
@@ -424,6 +424,25 @@ same_namespace() { # KIND WANTED OPTION...
 
 other_namespace() {
 	[ "$(readlink "/proc/$1/ns/ipc")" != "$(readlink /proc/self/ns/ipc)" ]
+}
+
+@test "--logsplit gives each platform a log of its own" {
+	printf 'FROM scratch\nCOPY Containerfile /\n' >ctx/Containerfile
+	mica build --logfile log --logsplit --platform linux/arm64,linux/arm/v7 ctx >id 2>shown
+	[ ! -s shown ]
+	[ "$(stat -c '%n %a' log* | tr '\n' ' ')" = "log 600 log_linux_arm64 600 log_linux_arm_v7 600 " ]
+	for name in arm64 arm/v7; do
+		grep -qF "[linux/$name] STEP 2/2: COPY Containerfile /" "log_linux_${name/\//_}"
+		[ "$(grep -vcF "[linux/$name] " "log_linux_${name/\//_}")" = 0 ]
+	done
+	[[ "$(cat log)" == 'built '* ]] || fail "$(cat log)"
+	mica build --logfile one --logsplit --platform linux/arm64 ctx >id
+	grep -q '^STEP 2/2: COPY' one_linux_arm64
+	grep -q '^built' one_linux_arm64
+	[ ! -e one ]
+	refused "option '--logsplit' needs '--logfile'" --logsplit
+	refused "'--logsplit' cannot be combined with '--all-platforms'" --logfile x --logsplit --all-platforms
+	refused "option '--logfile': cannot open '/nowhere/x_linux_" --logfile /nowhere/x --logsplit
 }
 
 @test "--skip-unused-stages=false builds what the target does not need, up to it" {
