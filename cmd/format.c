@@ -70,7 +70,7 @@ static int unknown_field(const struct json *o, const char *name, struct err *err
 		name, known.len ? buf_str(&known) : "none");
 }
 
-/* As Go prints a time.Duration of whole milliseconds. */
+/* As Go prints a time.Duration of whole milliseconds; as a number it is its nanoseconds. */
 static struct json *duration(int64_t ns)
 {
 	int64_t ms = ns / 1000000, s = ms / 1000;
@@ -84,7 +84,10 @@ static struct json *duration(int64_t ns)
 		: s < 3600   ? xasprintf("%dm%d%ss", (int)(s / 60), (int)(s % 60), fraction)
 			     : xasprintf("%lldh%dm%d%ss", (long long)(s / 3600), (int)(s / 60 % 60),
 				       (int)(s % 60), fraction);
-	return json_new_string(text);
+	struct json *d = json_new_object();
+	format_as_text(d, text);
+	json_set_int(d, FORMAT_NUMBER, ns);
+	return d;
 }
 
 /* *value is replaced by its member. container: the name under which it was reached */

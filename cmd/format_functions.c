@@ -86,9 +86,17 @@ static void drop_texts(struct json *j)
 		drop_texts(json_at(j, i));
 }
 
+/* What stands for a number: itself, or see FORMAT_NUMBER. */
+static const struct json *as_number(const struct json *j)
+{
+	const struct json *n = json_is(j, JSON_KIND_OBJECT) ? json_get(j, FORMAT_NUMBER) : NULL;
+
+	return n ? n : j;
+}
+
 char *format_json(const struct json *j)
 {
-	AUTO_JSON struct json *plain = j ? json_clone(j) : json_new_null();
+	AUTO_JSON struct json *plain = j ? json_clone(as_number(j)) : json_new_null();
 
 	drop_texts(plain);
 	return json_dump(plain, 0);
@@ -505,6 +513,7 @@ static int add_verb(
 	const struct args *a, struct buf *b, const struct verb *v, const struct json *value)
 {
 	AUTO_FREE char *text = NULL;
+	const struct json *number = as_number(value);
 
 	switch (v->letter) {
 	case 's':
@@ -513,9 +522,9 @@ static int add_verb(
 		text = as_text(value);
 		break;
 	case 'd':
-		if (!json_is(value, JSON_KIND_INT))
+		if (!json_is(number, JSON_KIND_INT))
 			return bad(a, "%d wants a number");
-		text = as_text(value);
+		text = as_text(number);
 		break;
 	case 'x':
 	case 'X':

@@ -7,6 +7,9 @@
 struct json;
 struct pipe;
 
+/* The member of an object that prints as a text and counts as a number; no document has it. */
+#define FORMAT_NUMBER "\x01"
+
 enum operand_kind {
 	OPERAND_DOT, /* . or .A.B */
 	OPERAND_VAR, /* $x or $x.A */

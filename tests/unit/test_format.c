@@ -70,6 +70,8 @@ static void prints_durations_as_go_does(void **state)
 	(void)state;
 	gives("{{.Healthcheck.Interval}} {{.Healthcheck.Timeout}}", "1m30s 1.5s");
 	gives("{{.Healthcheck.StartPeriod}} {{.Healthcheck.Retries}}", "20ms 3");
+	gives("{{printf \"%d %s\" .Healthcheck.Timeout .Healthcheck.Timeout}}", "1500000000 1.5s");
+	gives("{{json .Healthcheck.Timeout}}", "1500000000");
 	gives("{{json .Healthcheck}}",
 		"{\"Interval\":90000000000,\"Timeout\":1500000000,\"StartPeriod\":20000000,"
 		"\"Retries\":3}");
