@@ -213,6 +213,21 @@ static int run_steps(struct build *b, struct err *err)
 	}
 }
 
+/* What was planned, to the images. */
+static int carry_out(struct build *b, struct err *err)
+{
+	b->log = logfile_new(b->store, b->txn);
+	if (lint_verdict(&b->result->lint, err) < 0 || platforms_check(b, err) < 0 ||
+		remote_caches_check(b, err) < 0 ||
+		(b->o->ready && b->o->ready(b->o->ready_arg, err) < 0) || run_steps(b, err) < 0 ||
+		finish_images(b, err) < 0 || remote_cache_export(b, err) < 0)
+		return err->code;
+	struct err ignored = ERR_INIT;
+	if (b->statcache && statcache_save(b->statcache, &ignored) < 0)
+		log_debug("stat cache: %s", ignored.msg);
+	return 0;
+}
+
 static int run(struct build *b, struct err *err)
 {
 	struct containerfile *files = NULL;
@@ -249,18 +264,7 @@ static int run(struct build *b, struct err *err)
 	warnings_collect(b);
 	if (b->o->call == BUILD_CALL_OUTLINE)
 		b->result->document = call_outline(b);
-	if (b->o->call != BUILD_CALL_BUILD)
-		return 0;
-	b->log = logfile_new(b->store, b->txn);
-	if (lint_verdict(&b->result->lint, err) < 0 || platforms_check(b, err) < 0 ||
-		remote_caches_check(b, err) < 0 ||
-		(b->o->ready && b->o->ready(b->o->ready_arg, err) < 0) || run_steps(b, err) < 0 ||
-		finish_images(b, err) < 0 || remote_cache_export(b, err) < 0)
-		return err->code;
-	struct err ignored = ERR_INIT;
-	if (b->statcache && statcache_save(b->statcache, &ignored) < 0)
-		log_debug("stat cache: %s", ignored.msg);
-	return 0;
+	return b->o->call == BUILD_CALL_BUILD ? carry_out(b, err) : 0;
 }
 
 static void build_done(struct build *b)
