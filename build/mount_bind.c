@@ -37,7 +37,11 @@ static int discarding(struct build *b, struct mount_item *it, const int *lowers,
 			fchmod(upper_fd, st.st_mode & 07777) < 0)
 			return err_sys(err, "cannot prepare a writable mount");
 	}
-	struct snapshot snap = {.lower = lowers, .n_lower = n, .upper = upper_fd, .work = work_fd};
+	struct snapshot snap = {.lower = lowers,
+		.n_lower = n,
+		.upper = upper_fd,
+		.work = work_fd,
+		.ids = run_spec_ids(&b->o->box)};
 	it->run.below = below;
 	return snapshot_mount(&snap, &it->fd, err);
 }

@@ -246,7 +246,8 @@ static int add_cache(
 	*add_mount(spec) = (struct run_mount){.kind = RUN_MOUNT_BIND,
 		.source = -1,
 		.target = xstrdup(m->target),
-		.read_only = m->read_only};
+		.read_only = m->read_only,
+		.stored = true};
 	return 0;
 }
 

@@ -267,7 +267,7 @@ static int set_opts(const struct app *app, struct build_args *a, const struct st
 	o->ignore_file = a->ignorefile;
 	o->jobs = a->jobs > 1024 ? 1024 : (unsigned)a->jobs;
 	o->box.network = RUN_NETWORK_PRIVATE;
-	if (global_fill_box(app, &a->box, &a->extra.volumes, err) < 0)
+	if (global_fill_box(app, &a->box, &a->extra.space, &a->extra.volumes, err) < 0)
 		return err->code;
 	strv_copy(&o->devices, &a->box.devices);
 	if (remote_args_apply(app, &a->remote, &o->pull.remote, err) < 0 ||

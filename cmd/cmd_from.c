@@ -166,7 +166,7 @@ static int from_run(struct app *app, void *args, const struct strv *rest, struct
 	AUTO_CONTAINER struct container c;
 
 	container_init(&c);
-	int r = global_fill_box(app, &a->box, &a->volumes, err);
+	int r = global_fill_box(app, &a->box, &a->space, &a->volumes, err);
 	if (r == 0)
 		r = keep_options(a, &c.options, err);
 	if (r == 0)

@@ -437,7 +437,7 @@ static int run_run(struct app *app, void *args, const struct strv *rest, struct 
 	/* first of all: from here on nothing that is found or pulled can be collected */
 	r = txn_begin(s, &txn, err);
 	if (r == 0)
-		r = global_fill_box(app, &a->box, &a->volumes, err);
+		r = global_fill_box(app, &a->box, &a->space, &a->volumes, err);
 	return r < 0 ? r : run_image(app, s, txn, a, rest, err);
 }
 

@@ -90,6 +90,7 @@ static const struct {
 	enum kind kind;
 	size_t offset;
 } known[] = {
+	{"containers", "cgroupns", KIND_TEXT, offsetof(struct conf, cgroupns)},
 	{"containers", "default_capabilities", KIND_LIST, offsetof(struct conf, capabilities)},
 	{"containers", "default_ulimits", KIND_LIST, offsetof(struct conf, ulimits)},
 	{"containers", "devices", KIND_LIST, offsetof(struct conf, devices)},
@@ -97,10 +98,14 @@ static const struct {
 	{"containers", "dns_searches", KIND_LIST, offsetof(struct conf, dns_search)},
 	{"containers", "dns_servers", KIND_LIST, offsetof(struct conf, dns)},
 	{"containers", "http_proxy", KIND_SWITCH, offsetof(struct conf, http_proxy)},
+	{"containers", "ipcns", KIND_TEXT, offsetof(struct conf, ipcns)},
 	{"containers", "netns", KIND_TEXT, offsetof(struct conf, netns)},
 	{"containers", "no_hosts", KIND_SWITCH, offsetof(struct conf, no_hosts)},
+	{"containers", "pidns", KIND_TEXT, offsetof(struct conf, pidns)},
 	{"containers", "seccomp_profile", KIND_TEXT, offsetof(struct conf, seccomp_profile)},
 	{"containers", "shm_size", KIND_TEXT, offsetof(struct conf, shm_size)},
+	{"containers", "userns", KIND_TEXT, offsetof(struct conf, userns)},
+	{"containers", "utsns", KIND_TEXT, offsetof(struct conf, utsns)},
 	{"containers", "volumes", KIND_LIST, offsetof(struct conf, volumes)},
 	{"engine", "env", KIND_LIST, offsetof(struct conf, engine_env)},
 	{"engine", "image_copy_tmp_dir", KIND_TEXT, offsetof(struct conf, copy_tmp_dir)},

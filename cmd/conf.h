@@ -24,6 +24,7 @@ struct conf {
 	struct strv capabilities; /* default_capabilities; empty: not said */
 	struct strv devices, dns, dns_search, dns_options, ulimits, volumes;
 	char *netns, *seccomp_profile, *shm_size;
+	char *cgroupns, *ipcns, *pidns, *userns, *utsns;
 	int http_proxy, no_hosts; /* -1: not said */
 	/* [engine] */
 	struct strv engine_env;
@@ -46,6 +47,10 @@ void conf_done(struct conf *c);
 struct box_args;
 int conf_fill_box(const struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
 	__attribute__((warn_unused_result));
+
+/* The same for the namespaces. */
+struct space_args;
+void conf_fill_space(const struct conf *c, struct space_args *a);
 
 struct storage_conf {
 	char *driver; /* NULL: not said */

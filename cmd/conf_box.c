@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "cmd/conf.h"
 #include "cmd/opt_groups.h"
+#include "cmd/space.h"
 #include "run/caps.h"
 
 static void fill_list(struct strv *list, const struct strv *from)
@@ -59,6 +60,23 @@ static void fill_seccomp(const char *profile, struct strv *security_opts)
 			return;
 	if (profile)
 		strv_addf(security_opts, "seccomp=%s", profile);
+}
+
+static void fill_text(const char **to, const char *from)
+{
+	/* podman's word for one that its other containers may join */
+	if (!*to && from)
+		*to = streq(from, "shareable") ? "private" : from;
+}
+
+void conf_fill_space(const struct conf *c, struct space_args *a)
+{
+	fill_text(&a->cgroupns, c->cgroupns);
+	fill_text(&a->ipc, c->ipcns);
+	fill_text(&a->pid, c->pidns);
+	fill_text(&a->uts, c->utsns);
+	if (!a->users.uid_maps.n && !a->users.uid_map_user && !a->users.gid_map_group)
+		fill_text(&a->users.userns, c->userns);
 }
 
 int conf_fill_box(const struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)

@@ -193,9 +193,10 @@ static int add_mounts(const struct app *app, struct strv *volumes, struct err *e
 	return 0;
 }
 
-int global_fill_box(
-	const struct app *app, struct box_args *a, struct strv *volumes, struct err *err)
+int global_fill_box(const struct app *app, struct box_args *a, struct space_args *space,
+	struct strv *volumes, struct err *err)
 {
+	conf_fill_space(&app->conf, space);
 	int r = conf_fill_box(&app->conf, a, volumes, err);
 	return r < 0 ? r : add_mounts(app, volumes, err);
 }

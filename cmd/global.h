@@ -5,6 +5,7 @@
 
 struct app;
 struct box_args;
+struct space_args;
 struct err;
 struct strv;
 
@@ -19,5 +20,5 @@ int global_configure(struct app *app, struct err *err) __attribute__((warn_unuse
 void global_short_names(void *arg, const char *text, struct strv *ret);
 /* What steps and containers get when no option says it: of containers.conf, and the volumes of
  * mounts.conf. ERR_INVALID */
-int global_fill_box(const struct app *app, struct box_args *a, struct strv *volumes,
-	struct err *err) __attribute__((warn_unused_result));
+int global_fill_box(const struct app *app, struct box_args *a, struct space_args *space,
+	struct strv *volumes, struct err *err) __attribute__((warn_unused_result));

@@ -14,19 +14,13 @@
 #include "run/mode.h"
 #include "run/spec.h"
 
-#define NO_USERNS "commands run in mica's own user namespace"
-
 const struct opt space_options[] = {
 	OPT_STRING(0, "cgroupns", struct space_args, cgroupns),
 	OPT_STRING(0, "ipc", struct space_args, ipc),
 	OPT_STRING(0, "isolation", struct space_args, isolation),
 	OPT_STRING(0, "pid", struct space_args, pid),
-	OPT_STRING(0, "userns", struct space_args, userns),
 	OPT_STRING(0, "uts", struct space_args, uts),
-	OPT_REFUSED_WHY(0, "userns-gid-map", NO_USERNS),
-	OPT_REFUSED_WHY(0, "userns-gid-map-group", NO_USERNS),
-	OPT_REFUSED_WHY(0, "userns-uid-map", NO_USERNS),
-	OPT_REFUSED_WHY(0, "userns-uid-map-user", NO_USERNS),
+	OPT_GROUP(users_options, struct space_args, users),
 	OPT_END,
 };
 
@@ -116,13 +110,7 @@ int space_args_apply(const struct space_args *a, struct run_spec *spec, struct e
 			"cgroupns", a->cgroupns, &spec->host_cgroupns, &spec->cgroupns_fd, err);
 	if (r == 0)
 		r = apply_pid(a->pid, spec, err);
-	if (r < 0)
-		return r;
-	if (a->userns && *a->userns && !streq(a->userns, "host"))
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--userns': '%s' is not supported: " NO_USERNS " ('host')",
-			a->userns);
-	return 0;
+	return r < 0 ? r : users_args_apply(&a->users, spec, err);
 }
 
 void space_warn(struct app *app, const struct run_spec *spec)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a step or a command shares with this machine: --isolation and the namespaces. */
 #pragma once
-#include "cmd/opt.h"
+#include "cmd/users.h"
 
 struct app;
 struct err;
 struct run_spec;
 
 struct space_args {
-	const char *isolation, *ipc, *pid, *uts, *cgroupns, *userns;
+	const char *isolation, *ipc, *pid, *uts, *cgroupns;
+	struct users_args users;
 };
 extern const struct opt space_options[];
 

@@ -174,6 +174,35 @@ static int mount_any(const struct snapshot *s, int *ret_fd, struct err *err)
 	return r;
 }
 
+/* One directory, or a copy. */
+static int clone_with_ids(
+	const struct snapshot *s, int dir, bool readonly, int *ret_fd, struct err *err)
+{
+	AUTO_FD int fd = -1;
+	int r = snapshot_clone(dir, readonly, &fd, err);
+	if (r == 0 && s->ids)
+		r = snapshot_show_ids(fd, s->ids, err);
+	if (r == 0)
+		*ret_fd = take_fd(&fd);
+	return r;
+}
+
+static int mount_with_ids(const struct snapshot *s, int *ret_fd, struct err *err)
+{
+	if (known == SNAPSHOT_AUTO || known == SNAPSHOT_OVERLAY)
+		return snapshot_ids_mount(s, ret_fd, err);
+	if (known == SNAPSHOT_FUSE)
+		return err_set(err, ERR_UNSUPPORTED,
+			"fuse-overlayfs cannot map owners: use '--storage-driver copy'");
+	AUTO_FD int fd = -1;
+	int r = snapshot_copy_mount(s, &fd, err);
+	if (r == 0)
+		r = snapshot_show_ids(fd, s->ids, err);
+	if (r == 0)
+		*ret_fd = take_fd(&fd);
+	return r;
+}
+
 int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 {
 	AUTO_FREE int *lower = NULL;
@@ -184,11 +213,11 @@ int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	if (n == 0 && s->upper < 0)
 		return err_set(err, ERR_INVALID, "no layer to mount");
 	if (n == 0)
-		return snapshot_clone(s->upper, false, ret_fd, err);
+		return clone_with_ids(s, s->upper, false, ret_fd, err);
 	if (distinct(s->lower, n, &lower, &d.n_lower, err) < 0)
 		return err->code;
 	d.lower = lower;
 	if (d.n_lower == 1 && s->upper < 0)
-		return snapshot_clone(lower[0], true, ret_fd, err);
-	return mount_any(&d, ret_fd, err);
+		return clone_with_ids(s, lower[0], true, ret_fd, err);
+	return s->ids ? mount_with_ids(&d, ret_fd, err) : mount_any(&d, ret_fd, err);
 }

@@ -19,6 +19,7 @@
 #include <stddef.h>
 
 struct err;
+struct idmap_view;
 
 struct snapshot {
 	const int *lower; /* directory descriptors, topmost layer first; may be empty when upper is
@@ -28,8 +29,14 @@ struct snapshot {
 	int work; /* empty directory on the same file system as upper; -1: none, which a copy of
 	             several layers needs even when nobody writes */
 	bool keep; /* upper and work are to be mounted again after this */
+	const struct idmap_view *ids; /* NULL, or owners are shown as they are numbered there:
+	                                 snapshot_ids.c */
 };
 
+/* Shows the owners of a detached mount, which has been shown to nobody yet, as ids says.
+ * ERR_UNSUPPORTED: not of this file system, or not by this kernel. */
+int snapshot_show_ids(int mnt, const struct idmap_view *ids, struct err *err)
+	__attribute__((warn_unused_result));
 /* *ret_fd: descriptor of the detached mount's root (O_PATH|O_CLOEXEC). With no lowers at all the
  * upper directory itself is cloned. */
 int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)

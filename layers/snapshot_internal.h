@@ -14,6 +14,12 @@ int snapshot_clone(int dir, bool readonly, int *ret_fd, struct err *err)
 int snapshot_overlay_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
 const char *snapshot_overlay_method(void);
+const char *snapshot_fs_name(int fd); /* "ext4" */
+int snapshot_send_fd(int sock, int fd, struct err *err) __attribute__((warn_unused_result));
+int snapshot_receive_fd(int sock, int *ret_fd, struct err *err) __attribute__((warn_unused_result));
+/* The same with s->ids. */
+int snapshot_ids_mount(const struct snapshot *s, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
 
 int snapshot_fuse_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));

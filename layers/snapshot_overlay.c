@@ -111,7 +111,7 @@ static void add_kernel_log(int fs, struct buf *b)
 	}
 }
 
-static const char *fs_name(int fd)
+const char *snapshot_fs_name(int fd)
 {
 	static const struct {
 		unsigned long type;
@@ -148,9 +148,9 @@ static int overlay_error(const struct snapshot *s, size_t n, int fs, struct err 
 	errno = saved;
 	if (s->upper >= 0)
 		return err_sys(err, "cannot mount %zu layers with the upper directory on %s%s", n,
-			fs_name(s->upper), buf_str(&b));
+			snapshot_fs_name(s->upper), buf_str(&b));
 	return err_sys(err, "cannot mount %zu layers from %s%s", n,
-		n ? fs_name(s->lower[0]) : "nowhere", buf_str(&b));
+		n ? snapshot_fs_name(s->lower[0]) : "nowhere", buf_str(&b));
 }
 
 /*
@@ -168,7 +168,7 @@ static int choose_xattrs(const struct snapshot *s, bool *ret_user, struct err *e
 			return err_set(err, ERR_UNSUPPORTED,
 				"the store is on %s, which has no user.* attributes on this "
 				"kernel: without root, use a store elsewhere (--root)",
-				fs_name(s->upper));
+				snapshot_fs_name(s->upper));
 		(void)removexattr(path, "trusted.overlay.opaque");
 	}
 	*ret_user = user;
@@ -267,7 +267,7 @@ static int reopen(int fd, struct err *err)
 	}
 }
 
-static int send_fd(int sock, int fd, struct err *err)
+int snapshot_send_fd(int sock, int fd, struct err *err)
 {
 	char byte = 0;
 	union {
@@ -287,7 +287,7 @@ static int send_fd(int sock, int fd, struct err *err)
 	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? err_sys(err, "cannot hand over the mount") : 0;
 }
 
-static int receive_fd(int sock, int *ret_fd, struct err *err)
+int snapshot_receive_fd(int sock, int *ret_fd, struct err *err)
 {
 	char byte;
 	union {
@@ -349,7 +349,7 @@ static int old_mount_main(void *arg, struct buf *out, struct err *err)
 	AUTO_FD int fd = open_tree(AT_FDCWD, "/..", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "cannot detach the mount");
-	return send_fd(o->sock[1], fd, err);
+	return snapshot_send_fd(o->sock[1], fd, err);
 }
 
 static int mount_by_mount(
@@ -360,7 +360,7 @@ static int mount_by_mount(
 		return err_sys(err, "cannot make a socket");
 	int code = job_run(old_mount_main, &o, NULL, err);
 	if (code == 0)
-		code = receive_fd(o.sock[0], ret_fd, err);
+		code = snapshot_receive_fd(o.sock[0], ret_fd, err);
 	close(o.sock[0]);
 	close(o.sock[1]);
 	return code;
@@ -386,6 +386,10 @@ int snapshot_overlay_mount(const struct snapshot *s, int *ret_fd, struct err *er
 	AUTO_FD int fd = -1;
 	probe();
 	bool userxattr = false;
+	if (s->ids && known_way == SNAPSHOT_MOUNT)
+		return err_set(err, ERR_UNSUPPORTED,
+			"owners cannot be mapped here: overlay takes mounts with mapped owners "
+			"since Linux 6.5");
 	int r = choose_xattrs(s, &userxattr, err);
 	if (r < 0)
 		return r;

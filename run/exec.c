@@ -16,6 +16,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/keyctl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,19 +59,26 @@ static int become_user(const struct user *u, struct err *err)
 	return 0;
 }
 
+/* Limits are raised by who is root of this machine; after this it is root of its own namespace, or
+ * whoever it will be, and nowhere else. */
+static int enter_users(const struct run_spec *s, struct err *err)
+{
+	int r = rlimits_apply(s->rlimits, s->n_rlimits, err);
+	if (r == 0 && s->users.userns >= 0 && setns(s->users.userns, CLONE_NEWUSER) < 0)
+		r = err_sys(err, "cannot join the workload's user namespace");
+	return r;
+}
+
 static int drop_power(const struct box *b, struct err *err)
 {
 	const struct run_spec *s = b->spec;
-	int r = rlimits_apply(s->rlimits, s->n_rlimits, err);
-	if (r < 0)
-		return r;
 	/* it sees processes that are not of the box, and may be their user: it ends none of them,
 	 * our init least of all, and does not reach the files that they have */
 	if (run_spec_shares_pids(s) && landlock_scope_signals(err) < 0)
 		return err->code;
 	/* keyrings have no namespace: at least a session keyring of its own */
 	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
-	r = caps_bound(b->caps, err);
+	int r = caps_bound(b->caps, err);
 	if (r < 0)
 		return r;
 	if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -230,6 +238,8 @@ _Noreturn void exec_workload(struct box *b)
 
 	/* before it becomes anybody: init answers from here on */
 	int r = b->ids >= 0 ? ids_install(b->ids, &err) : 0;
+	if (r == 0)
+		r = enter_users(b->spec, &err);
 	if (r == 0)
 		r = set_stdio(b, &err);
 	if (r == 0)

@@ -74,6 +74,10 @@ int init_protect(struct err *err)
 
 static int prepare_process(const struct box *b, struct err *err)
 {
+	/* before what it forgets. Mount points and file systems that are made from here on are the
+	 * workload's root's. */
+	if (run_spec_ids(b->spec) && idmap_be_root(&b->spec->users, err) < 0)
+		return err->code;
 	/* When the caller dies, we die, and with PID 1 everything. It may be dead already: then
 	 * nobody holds the other end. */
 	if (run_spec_shares_pids(b->spec)) {

@@ -19,6 +19,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#define TTY_GROUP 5 /* of Debian, Fedora and their kin */
 #define ATTR_QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 /* Kernel state that a step has no business with (the union of what runc, moby and podman mask);
@@ -369,7 +370,10 @@ static int open_terminal(struct box *b, int pts, struct err *err)
 	if (console < 0 || bind_fd(slave, console, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) < 0)
 		return err_sys(err, "cannot provide '/dev/console'");
 	/* USER: the terminal belongs to who works on it */
-	if (fchown(slave, b->user.uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM)
+	uint32_t uid;
+	if (!idmap_outside(&b->spec->users.uids, b->user.uid, &uid))
+		uid = (uint32_t)-1;
+	if (fchown(slave, uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM)
 		return err_sys(err, "cannot hand over the terminal");
 	if (report_terminal(b->report, master) < 0)
 		return err_sys(err, "cannot hand over the terminal");
@@ -390,7 +394,12 @@ static int mount_dev(struct box *b, struct err *err)
 		return r;
 
 	AUTO_FD int pts = -1;
-	static const char *const pts_options[] = {"ptmxmode=0666", "mode=0620", "gid=5", NULL};
+	char tty[32];
+	uint32_t gid = 0;
+	bool has_tty = idmap_outside(&b->spec->users.gids, TTY_GROUP, &gid);
+	(void)snprintf(tty, sizeof(tty), "gid=%u", gid);
+	const char *const pts_options[] = {
+		"ptmxmode=0666", "mode=0620", has_tty ? tty : NULL, NULL};
 	static const char *const pts_no_gid[] = {"ptmxmode=0666", "mode=0620", NULL};
 	r = mount_in_dev(
 		b, "pts", "devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &pts, err);
@@ -447,12 +456,17 @@ static int check_target(const struct box *b, const char *path, int target, struc
 }
 
 /* The file of a RUN_MOUNT_FILE, in the root of a tmpfs. */
-static int write_file(int dir, const struct run_mount *m, struct err *err)
+static int write_file(const struct box *b, int dir, const struct run_mount *m, struct err *err)
 {
+	uint32_t uid, gid;
+	if (!idmap_outside(&b->spec->users.uids, m->uid, &uid) ||
+		!idmap_outside(&b->spec->users.gids, m->gid, &gid))
+		return err_set(err, ERR_INVALID,
+			"the owner %u:%u of '%s' is not in the user namespace", m->uid, m->gid,
+			m->target);
 	AUTO_FD int fd = openat(dir, "file", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || fs_write_all(fd, m->data, m->len) < 0 ||
-		(!owner_is_kept() && fchown(fd, m->uid, m->gid) < 0) ||
-		fchmod(fd, m->mode & 07777) < 0)
+		(!owner_is_kept() && fchown(fd, uid, gid) < 0) || fchmod(fd, m->mode & 07777) < 0)
 		return err_sys(err, "cannot make the file for '%s'", m->target);
 	return 0;
 }
@@ -471,7 +485,7 @@ static int clone_below(const struct box *b, const struct run_mount *m, int tree,
 	AUTO_FD int dir = openat(b->dev, place, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0 || mount_attach(tree, dir, 0, false) < 0)
 		return err_sys(err, "cannot prepare mount '%s'", m->target);
-	int r = m->kind == RUN_MOUNT_FILE ? write_file(tree, m, err) : 0;
+	int r = m->kind == RUN_MOUNT_FILE ? write_file(b, tree, m, err) : 0;
 	AUTO_FD int part = r < 0 ? -1 : root_open(tree, *path ? path : "/", O_PATH, 0);
 	AUTO_FD int clone =
 		part < 0 ? -1

@@ -100,6 +100,17 @@ static int join(int fd, int type)
 	return fd < 0 ? 0 : setns(fd, type);
 }
 
+/* A network of our own that root of another user namespace cannot bind the low ports of, though
+ * nobody else is in it. */
+static int open_ports(struct err *err)
+{
+	AUTO_FD int fd =
+		open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		return err_sys(err, "cannot let everybody bind the ports of the private network");
+	return 0;
+}
+
 int namespaces_setup(const struct box *b, struct err *err)
 {
 	if (!b->in_cgroup) {
@@ -120,6 +131,8 @@ int namespaces_setup(const struct box *b, struct err *err)
 		if (r < 0)
 			return r;
 	}
+	if (s->users.userns >= 0 && s->network != RUN_NETWORK_HOST && open_ports(err) < 0)
+		return err->code;
 	const char *name = s->hostname ? s->hostname : "mica";
 	if (!s->host_uts && s->uts_fd < 0 && sethostname(name, strlen(name)) < 0 &&
 		errno != EPERM) /* the filter of a container around us: then the name is its */

@@ -201,6 +201,9 @@ static int clone_sources(const struct run_spec *spec, int *sources, struct err *
 		if (sources[i] < 0)
 			return err_sys(err, "cannot bind the source of mount '%s'",
 				spec->mounts[i].target);
+		if (m->stored && !m->below && run_spec_ids(spec) &&
+			snapshot_show_ids(sources[i], &spec->users, err) < 0)
+			return err_wrap(err, "mount '%s'", m->target);
 	}
 	return 0;
 }
@@ -281,8 +284,10 @@ static int prepare(
 		r = clone_sources(spec, b->sources, err);
 	if (r == 0 && !spec->chroot && (b->shm = open_shm(spec)) < 0)
 		r = err_sys(err, "cannot make a file system for '/dev/shm'");
+	struct snapshot root = spec->root;
+	root.ids = run_spec_ids(spec);
 	if (r == 0)
-		r = snapshot_mount(&spec->root, &s->root, err);
+		r = snapshot_mount(&root, &s->root, err);
 	if (r == 0)
 		r = cgroup_create(&spec->limits, hooks ? hooks->note_cgroup : NULL,
 			hooks ? hooks->arg : NULL, &s->cgroup, err);

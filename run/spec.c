@@ -12,6 +12,7 @@ void run_spec_init(struct run_spec *s)
 	s->root.upper = s->root.work = -1;
 	s->in = s->out = s->errfd = -1;
 	s->uts_fd = s->ipc_fd = s->cgroupns_fd = s->pid_fd = s->net_fd = -1;
+	s->users.userns = -1;
 	s->network = RUN_NETWORK_NONE;
 }
 
@@ -26,6 +27,11 @@ bool run_spec_needs_gateway(const struct run_spec *s)
 bool run_spec_shares_pids(const struct run_spec *s)
 {
 	return s->host_pid || s->pid_fd >= 0;
+}
+
+const struct idmap_view *run_spec_ids(const struct run_spec *s)
+{
+	return idmap_differs(&s->users) ? &s->users : NULL;
 }
 
 void run_spec_done(struct run_spec *s)
@@ -55,6 +61,7 @@ void run_spec_done(struct run_spec *s)
 	mem_close_p(&s->uts_fd);
 	mem_close_p(&s->ipc_fd);
 	mem_close_p(&s->cgroupns_fd);
+	mem_close_p(&s->users.userns);
 	mem_close_p(&s->pid_fd);
 	mem_close_p(&s->net_fd);
 	run_spec_init(s);

@@ -2,6 +2,7 @@
 /* One process in a box: everything that the sandbox must know, as plain data. Knows nothing of
  * images, stores or Containerfiles. */
 #pragma once
+#include "base/idmap.h"
 #include "base/map.h"
 #include "base/strv.h"
 #include "layers/snapshot.h"
@@ -26,6 +27,7 @@ struct run_mount {
 	                 the step when it was empty) if missing */
 	bool read_only;
 	bool device; /* BIND of a device: it can be opened */
+	bool stored; /* BIND: of the store, with owners as images have them: mapped as theirs are */
 	uint64_t size; /* TMPFS: bytes, 0 no limit of its own */
 	mode_t mode; /* FILE: as it is; TMPFS: of its root, 0: 01777 */
 };
@@ -61,6 +63,7 @@ struct run_spec {
 	bool host_ipc, host_cgroupns, host_pid; /* these namespaces are the host's */
 	int uts_fd, ipc_fd, cgroupns_fd, pid_fd, net_fd; /* to be joined, owned; -1: none. net_fd
 	                                                    goes with RUN_NETWORK_HOST */
+	struct idmap_view users; /* a user namespace for it alone (own_users.h), owned */
 	struct snapshot root; /* mounted inside the sandbox's mount namespace */
 	struct run_mount *mounts;
 	size_t n_mounts;
@@ -90,6 +93,8 @@ struct run_spec {
 void run_spec_init(struct run_spec *s);
 /* Has it a line of /etc/hosts with RUN_HOST_GATEWAY? */
 bool run_spec_needs_gateway(const struct run_spec *s);
+/* For the snapshots that it is to see: how owners are shown, NULL as they are. */
+const struct idmap_view *run_spec_ids(const struct run_spec *s);
 /* Is it to have no pid namespace of its own? */
 bool run_spec_shares_pids(const struct run_spec *s);
 void run_spec_done(struct run_spec *s); /* frees what is owned; does not close descriptors */

@@ -105,6 +105,13 @@ static int report_copied_dirs(const struct box *b, const char *path)
 			.uid = st.st_uid,
 			.gid = st.st_gid,
 			.mtime = st.st_mtim};
+		/* in the upper it has the numbers that it has for the workload */
+		uint32_t uid, gid;
+		if (idmap_inside(&b->spec->users.uids, st.st_uid, &uid) &&
+			idmap_inside(&b->spec->users.gids, st.st_gid, &gid)) {
+			d.uid = uid;
+			d.gid = gid;
+		}
 		bool in_upper = root_lstat(b->spec->root.upper, prefix, &upper) == 0;
 		if (!in_upper && strlen(prefix) < sizeof(d.path)) {
 			memcpy(d.path, prefix, strlen(prefix) + 1);

@@ -664,8 +664,8 @@ c" ]
 	mica from --isolation chroot --name c scratch
 	run --separate-stderr mica from --pid other scratch
 	assert_error "'--pid': 'other' is not one of"
-	run --separate-stderr mica from --userns-uid-map 0:1:1 scratch
-	assert_error "'--userns-uid-map'"
+	run --separate-stderr mica from --userns-uid-map 0:1 scratch
+	assert_error "'--userns-uid-map': '0:1' is not"
 	run --separate-stderr mica from --isolation other scratch
 	assert_error "'other' is not one of"
 	run --separate-stderr mica from --memory lots scratch

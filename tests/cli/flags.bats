@@ -384,8 +384,8 @@ b" ]
 	refused "option '--network': cannot open '/nowhere': no such file" --network=ns:/nowhere
 	refused "option '--network': 'container:x' is not supported" --network=container:x
 	refused "option '--network': 'pasta:--mtu,1500' is not supported" --network=pasta:--mtu,1500
-	refused "option '--userns': 'auto' is not supported" --userns=auto
-	for name in cpp-flag decryption-key hooks-dir source-policy-file userns-uid-map; do
+	refused "option '--userns': 'x' is not one of" --userns=x
+	for name in cpp-flag decryption-key hooks-dir source-policy-file; do
 		refused "option '--$name' is not supported: " "--$name=x"
 	done
 }

@@ -19,7 +19,7 @@ setup() {
 }
 
 teardown() {
-	[ -z "${OUTSIDE:-}" ] || kill "$OUTSIDE" 2>/dev/null || true
+	[ -z "${OUTSIDE:-}" ] || kill -9 "$OUTSIDE" 2>/dev/null || true
 	test_teardown
 }
 
@@ -134,4 +134,186 @@ none_marked() { # MARK
 	as_user "$MICA_BIN" --root "$D/s" run --rm --network=none --pid=host busybox sh -c "[ -d /proc/$OUTSIDE ] || exit 1; if kill -9 $OUTSIDE || ls /proc/$OUTSIDE/root/; then exit 2; fi; (setsid sleep 300.5 &)"
 	[ -d "/proc/$OUTSIDE" ]
 	[ "$(pgrep -c -u "$MICA_USER" -f 'sleep 300.5')" = 0 ]
+}
+
+# --- user namespaces ---
+
+MAPS="--userns-uid-map=0:300000:65536 --userns-gid-map=0:400000:65536"
+
+needs_root() {
+	[ "$(id -u)" = 0 ] || skip "only root maps other users"
+}
+
+@test "with mapped users a step is nobody on this machine, and its layers are those of one without" {
+	needs_root
+	mkdir ctx/files
+	echo text >ctx/files/text
+	cat >ctx/Containerfile <<-'END'
+		FROM busybox
+		RUN mkdir /d /d/sub && echo f >/d/f && chown -R 33:34 /d && chmod 700 /d && mkdir -m 700 /e && touch /e/f
+		COPY --chown=5:6 files /files
+		WORKDIR /work/here
+		RUN id -u >/who && chown 7:8 /files/text && rm /d/f && mv /e/f /e/g && ln -s x /e/l && ln /e/g /e/h && mkfifo /e/p && chmod 4755 /e/g && rm -r /d/sub && mkdir /d/sub
+		RUN --mount=type=cache,target=/deep/er/cache echo in >/deep/er/cache/file && stat -c %u:%g /deep/er/cache/file >/cached
+		RUN --mount=type=cache,target=/deep/er/cache stat -c %u:%g /deep/er/cache/file >>/cached
+		RUN --mount=type=secret,id=s,uid=3,gid=4,mode=0400 stat -c %u:%g:%a /run/secrets/s >/secret
+		RUN --mount=type=bind,source=files,target=/b,rw echo more >/b/more && stat -c %u:%g /b/text /b/more >/bound
+		RUN --mount=type=tmpfs,target=/t touch /t/x && stat -c %u:%g /t /t/x >/tmpfs
+		USER 1000:1001
+		RUN touch /tmp/mine && id -u >>/tmp/mine
+	END
+	echo hidden >secret
+	export SOURCE_DATE_EPOCH=1000000000
+	mica build -q --no-cache --network=none --rewrite-timestamp --secret id=s,src=secret -t plain ctx >/dev/null
+	# shellcheck disable=SC2086 # a list of options
+	mica build -q --no-cache --network=none --rewrite-timestamp --secret id=s,src=secret $MAPS -t mapped ctx >/dev/null
+	[ "$(manifest_of plain | jq -c .layers)" = "$(manifest_of mapped | jq -c .layers)" ] ||
+		fail "$(for i in plain mapped; do config_of $i | jq -r '.rootfs.diff_ids[]'; mica run --rm --network=none $i sh -c 'cat /cached /secret /bound /tmpfs; ls -lanR /d /e /files /tmp /work'; done)"
+	[ "$(in_image mapped cat /cached /secret /bound /tmpfs /who | tr '\n' ' ')" = '0:0 0:0 3:4:400 0:0 0:0 0:0 0:0 0 ' ]
+	assert_clean_store
+
+	mark=$((RANDOM + 100000))
+	# shellcheck disable=SC2086
+	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none $MAPS mapped sh -c "cat /proc/self/uid_map /proc/self/gid_map; exec sleep $mark" >maps 3>&- &
+	wait_for 10 pgrep -xf "sleep $mark" >/dev/null
+	OUTSIDE=$(pgrep -xf "sleep $mark")
+	[ "$(awk '/^Uid/ {print $2, $3, $4, $5}' "/proc/$OUTSIDE/status")" = '301000 301000 301000 301000' ]
+	[ "$(awk '/^Gid/ {print $2}' "/proc/$OUTSIDE/status")" = 401001 ]
+	[ "$(tr -s ' ' <maps | tr '\n' ,)" = ' 0 300000 65536, 0 400000 65536,' ]
+	kill -9 "$OUTSIDE"
+	wait
+}
+
+@test "capabilities of a step with mapped users are worth nothing outside" {
+	needs_root
+	echo mine >file
+	chmod 600 file
+	# shellcheck disable=SC2086
+	run mica run --rm --network=none $MAPS --cap-add all -v "$PWD:/v" busybox sh -c '
+		cat /v/file && echo "it read a file of root"
+		rm /v/file && echo "it removed one"
+		echo 1 >/proc/sys/kernel/panic && echo "it set a sysctl"
+		mount -t tmpfs x /tmp && echo "it mounted"
+		umount /proc && echo "it unmounted"
+		hostname other && echo "it set the host name"
+		mknod /n c 1 1 && echo "it made a device"
+		chown 70000 /tmp && echo "it gave a file to somebody who is not mapped"
+		awk "/CapEff/ {print \$2}" /proc/self/status'
+	[[ "$output" != *"it "* ]] || fail "$output"
+	[ "$(cat file)" = mine ]
+	[[ "${lines[-1]}" != 0000000000000000 ]]
+}
+
+@test "a private user namespace, auto, one of a name, and one that has a path" {
+	needs_root
+	own=$(readlink /proc/self/ns/user)
+	[ "$(namespace user)" = "$own" ]
+	[ "$(namespace user --userns=host)" = "$own" ]
+	for how in private container; do
+		[ "$(namespace user --userns=$how)" != "$own" ] || fail $how
+		[ "$(mica run --rm --network=none --userns=$how busybox sh -c 'touch /x && chown 5 /x && id -u')" = 0 ]
+	done
+	unshare --user sleep 300 3>&- &
+	OUTSIDE=$!
+	disown
+	wait_for 10 grep -q sleep "/proc/$OUTSIDE/comm"
+	echo 0 500000 1000 >"/proc/$OUTSIDE/uid_map"
+	echo 0 600000 1000 >"/proc/$OUTSIDE/gid_map"
+	path=/proc/$OUTSIDE/ns/user
+	[ "$(namespace user --userns=$path)" = "$(readlink $path)" ]
+	[ "$(namespace user --userns=ns:$path)" = "$(readlink $path)" ]
+	[ "$(namespace user --userns=/proc/$$/ns/user)" = "$own" ]
+	[ "$(mica run --rm --network=none --userns=$path busybox sh -c 'touch /x; chown 999:998 /x; stat -c %u:%g /x')" = 999:998 ]
+	# subordinate IDs by name: the files of /etc are ours in a mount namespace alone
+	printf 'root:1:5\nsomebody:200000:100\nsomebody:210000:50\ncontainers:1000000:200000\n' >subuid
+	printf 'somebody:220000:200\ncontainers:2000000:200000\n' >subgid
+	etc="mount --bind $PWD/subuid /etc/subuid && mount --bind $PWD/subgid /etc/subgid && exec \"$MICA_BIN\" --root $MICA_ROOT run --rm --network=none"
+	run unshare --mount sh -c "$etc --userns-uid-map-user=somebody busybox cat /proc/self/uid_map /proc/self/gid_map"
+	[ "$(tr -s ' ' <<<"$output" | tr '\n' ,)" = ' 0 200000 100, 100 210000 50, 0 220000 200,' ] || fail "$output"
+	run unshare --mount sh -c "$etc --userns=auto busybox cat /proc/self/uid_map"
+	read -r inside outside count <<<"$output"
+	[ "$inside $count" = '0 65536' ]
+	[ "$outside" -ge 1000000 ] && [ "$outside" -le 1134464 ]
+	run unshare --mount sh -c "$etc --userns=auto:size=500 busybox cat /proc/self/uid_map"
+	[[ "$(tr -s ' ' <<<"$output")" == ' 0 1'??????' 500' ]]
+	run -125 unshare --mount sh -c "$etc --userns=auto:size=300000 busybox true"
+	[[ "$output" == *"has fewer IDs"* ]]
+	run -125 unshare --mount sh -c "$etc --userns-uid-map-user=nobody-here busybox true"
+	[[ "$output" == *"'/etc/subuid' has no line for 'nobody-here'"* ]]
+}
+
+@test "a working container keeps its map" {
+	needs_root
+	# shellcheck disable=SC2086
+	mica from -q --name c --network=none $MAPS busybox
+	echo text >text
+	mica copy --chown 1:1 c text /text >/dev/null
+	[ "$(mica run c stat -c %u:%g /text)" = 1:1 ]
+	mica run c sh -c 'chown 2:3 /text; id >/id; mkdir /dir; chown 5 /dir'
+	[ "$(mica run c cat /proc/self/uid_map | tr -s ' ')" = ' 0 300000 65536' ]
+	mica commit -q c made >/dev/null
+	[ "$(in_image made stat -c %u:%g /text /dir | tr '\n' ' ')" = '2:3 5:0 ' ]
+	mica rm c >/dev/null
+	assert_clean_store
+}
+
+@test "low ports and a network of its own, with mapped users" {
+	needs_root
+	# shellcheck disable=SC2086
+	mica run --rm $MAPS busybox sh -c 'nc -l -p 80 </dev/null & for i in $(seq 100); do netstat -ltn | grep -q :80 && exit 0; sleep 0.02; done; exit 1'
+}
+
+@test "maps that cannot be are refused, with the reason" {
+	refuse() { # PATTERN OPTION...
+		local pattern=$1
+		shift
+		run -125 --separate-stderr mica run --rm --network=none "$@" busybox true
+		assert_error "$pattern"
+	}
+	needs_root
+	refuse "option '--userns-uid-map': '16' is not CONTAINER-ID:HOST-ID:SIZE" --userns-uid-map 16 --userns-gid-map 0:48:16
+	refuse "option '--userns-gid-map': 'bogus' is not CONTAINER-ID" --userns-uid-map 0:32:16 --userns-gid-map bogus
+	refuse "option '--userns-uid-map': '0:1:0' is not" --userns-uid-map 0:1:0
+	refuse "option '--userns-gid-map' cannot be used without '--userns-uid-map'" --userns-gid-map 0:10000:65536
+	refuse "option '--userns': 'host' has no other users" --userns=host --userns-uid-map 0:1:5
+	refuse "option '--userns': 'x' is not one of" --userns=x
+	refuse "option '--userns': cannot open '/nowhere'" --userns=/nowhere
+	refuse "option '--userns': 'auto:uidmapping=0:0:1' is not supported" --userns=auto:uidmapping=0:0:1
+	refuse "has no root" --userns-uid-map 1:100000:100
+	refuse "isolation 'chroot' has no namespaces" --isolation=chroot --userns=private
+	refuse "isolation 'chroot' has no namespaces" --isolation=chroot --userns-uid-map 0:1:1
+	refuse "fuse-overlayfs cannot map owners" --userns-uid-map 0:1:100000 --storage-driver fuse-overlayfs
+	# a copy can
+	[ "$(STORAGE_DRIVER=copy mica run --rm --network=none --userns-uid-map 0:100000:65536 busybox sh -c 'touch /x && chown 5:6 /x && stat -c %u:%g /x')" = 5:6 ]
+}
+
+@test "a user's steps are in that user's namespace already, and map nobody else" {
+	user_setup
+	as_user "$MICA_BIN" --root "$D/s" pull -q busybox
+	for how in private auto host; do
+		[ "$(as_user "$MICA_BIN" --root "$D/s" run --rm --network=none --userns=$how busybox readlink /proc/self/ns/user)" != "$(readlink /proc/self/ns/user)" ]
+	done
+	run -125 --separate-stderr as_user "$MICA_BIN" --root "$D/s" run --rm --network=none --userns-uid-map 0:1:1 busybox true
+	assert_error "option '--userns-uid-map': '0:1:1' is not supported: only root can map other users"
+}
+
+@test "containers.conf says which namespaces are whose, and options win" {
+	needs_landlock
+	for mode in host private; do
+		printf '[containers]\ncgroupns = "%s"\nnetns = "%s"\npidns = "%s"\nipcns = "%s"\nutsns = "%s"\n' $mode $mode $mode $mode $mode >conf
+		CONTAINERS_CONF=$PWD/conf mica from -q --name $mode busybox
+		links='for kind in cgroup ipc net pid uts; do readlink /proc/self/ns/$kind; done'
+		host=$(sh -c "$links")
+		step=$(mica run $mode sh -c "$links")
+		if [ $mode = host ]; then
+			[ "$step" = "$host" ] || fail "$step, not $host"
+			[ "$(CONTAINERS_CONF=$PWD/conf namespace pid)" = "$(readlink /proc/self/ns/pid)" ]
+			[ "$(CONTAINERS_CONF=$PWD/conf namespace pid --pid=private)" != "$(readlink /proc/self/ns/pid)" ]
+		else
+			[ -z "$(comm -12 <(sort <<<"$step") <(sort <<<"$host"))" ] || fail "$step, and $host"
+		fi
+	done
+	[ "$(id -u)" = 0 ] || return 0
+	printf '[containers]\nuserns = "private"\n' >conf
+	[ "$(CONTAINERS_CONF=$PWD/conf namespace user)" != "$(readlink /proc/self/ns/user)" ]
 }
