@@ -20,6 +20,8 @@
 	                 order */
 #define BYTE_ORDER_MARK 0x01020304U
 #define SLOTS_MAX (1U << 26)
+/* of eight slots: more makes searches long, less makes 100,000 files take twice the memory */
+#define FILLED_MAX 7
 #define NS_PER_S 1000000000LL
 #define MARGIN_NS (100 * 1000000LL)
 #define COARSE_MARGIN_NS (2 * NS_PER_S)
@@ -39,7 +41,7 @@ struct entry {
 	uint64_t check; /* over all that is above, never 0; 0: a free slot */
 };
 
-/* Open addressing with linear probing; filled to three quarters at most. */
+/* Open addressing with linear probing. */
 struct table {
 	struct entry *e;
 	uint64_t slots;
@@ -110,7 +112,7 @@ static uint64_t probe(const struct table *t, const struct entry *e)
 
 static void insert(struct table *t, const struct entry *e)
 {
-	if ((t->count + 1) * 4 > t->slots * 3) {
+	if ((t->count + 1) * 8 > t->slots * FILLED_MAX) {
 		struct table bigger = {.slots = t->slots ? t->slots * 2 : 1024};
 		bigger.e = xcalloc(bigger.slots, sizeof(*bigger.e));
 		for (uint64_t i = 0; i < t->slots; i++)
@@ -222,20 +224,19 @@ void statcache_complete(struct statcache *sc)
 	sc->complete = true;
 }
 
-/* What stays of the old table, and what is new: newer entries of the same file win. */
-static struct table merge(const struct statcache *sc)
+/* Brings what stays of the old table to what is new, whose entries of the same file win. There is
+ * no third table: with many files each is the largest thing in the process. */
+static void keep_old(struct statcache *sc)
 {
-	struct table t = {0};
 	for (uint64_t i = 0; i < sc->old.slots; i++) {
 		const struct entry *e = &sc->old.e[i];
 		bool used = sc->used[i / 8] & (1U << (i & 7));
-		if (e->check && (used || !sc->complete) && e->check == check_of(e))
-			insert(&t, e);
+		if (!e->check || (!used && sc->complete) || e->check != check_of(e))
+			continue;
+		uint64_t at = sc->added.slots ? probe(&sc->added, e) : 0;
+		if (!sc->added.slots || !sc->added.e[at].check)
+			insert(&sc->added, e);
 	}
-	for (uint64_t i = 0; i < sc->added.slots; i++)
-		if (sc->added.e[i].check)
-			insert(&t, &sc->added.e[i]);
-	return t;
 }
 
 static int write_table(const struct statcache *sc, const struct table *t, struct err *err)
@@ -262,17 +263,14 @@ int statcache_save(struct statcache *sc, struct err *err)
 	bool shrunk = sc->complete && sc->n_used < sc->old.count / 2;
 	if (!sc->added.count && !shrunk)
 		return 0;
-	struct table t = merge(sc);
-	int r = 0;
-	if (t.slots > SLOTS_MAX)
-		r = err_set(
-			err, ERR_LIMIT, "a build context of more than %u files", SLOTS_MAX / 4 * 3);
-	else if (t.slots)
-		r = write_table(sc, &t, err);
-	else
-		(void)unlinkat(sc->store->fd, sc->name, 0);
-	free(t.e);
-	return r;
+	keep_old(sc);
+	if (sc->added.slots > SLOTS_MAX)
+		return err_set(err, ERR_LIMIT, "a build context of more than %u files",
+			SLOTS_MAX / 8 * FILLED_MAX);
+	if (sc->added.slots)
+		return write_table(sc, &sc->added, err);
+	(void)unlinkat(sc->store->fd, sc->name, 0);
+	return 0;
 }
 
 void statcache_free(struct statcache *sc)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Memory does not grow with the size of a layer: SCALE_MIB says how large it is, 256 at first, 20480 for the figure that is promised.
+# Memory does not grow with the size of a layer, and little with its files: SCALE_MIB says how large it is, 256 at first, 20480 for the figure that is promised.
 load ../cli/lib.bash
 
 setup_file() {
@@ -46,4 +46,20 @@ within_memory() { # ARGUMENTS...
 	[ "$(stat -c %b "$MICA_ROOT"/layers/*/large)" -lt 1000 ]
 	within_memory fsck
 	assert_clean_store
+}
+
+@test "a layer of 100,000 files is built and checked in little memory" {
+	mkdir ctx
+	python3 - <<-'END'
+		import os
+		for d in range(100):
+		    os.mkdir(f"ctx/directory-{d}")
+		    for i in range(1000):
+		        with open(f"ctx/directory-{d}/a-file-with-a-name-of-usual-length-{i}", "w") as f:
+		            f.write(str(d + i))
+	END
+	printf 'FROM scratch\nCOPY . /\n' | containerfile
+	within_memory build -q -t many ctx
+	[ "$(find "$MICA_ROOT"/layers/*/directory-1 -type f | wc -l)" = 1000 ]
+	within_memory fsck
 }
