@@ -194,6 +194,67 @@ static int parse_short_names(
 	return 0;
 }
 
+static int read_section(const struct json *sections, const char *name, const char *what,
+	struct strv *ret, struct err *err)
+{
+	const struct json *section = json_get(sections, name);
+
+	if (section && !json_is(section, JSON_KIND_OBJECT))
+		return err_set(err, ERR_INVALID, "%s: 'registries.%s' is not a table", what, name);
+	if (section && json_get_strv(section, what, "registries", ret, err) < 0)
+		return err->code;
+	STRV_FOREACH (location, ret) {
+		if (check_location(*location, what, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+static int find_or_add(struct registries *rs, const char *location, const char *what,
+	struct registry **ret, struct err *err)
+{
+	AUTO_JSON struct json *table = json_new_object();
+
+	for (size_t i = 0; i < rs->n; i++) {
+		if (streq(rs->r[i].prefix, location)) {
+			*ret = &rs->r[i];
+			return 0;
+		}
+	}
+	json_set_string(table, "location", location);
+	int r = add_registry(rs, table, what, err);
+	if (r == 0)
+		*ret = &rs->r[rs->n - 1];
+	return r;
+}
+
+/* [registries.search], [registries.insecure], [registries.block]: lists of registries. */
+static int parse_version_1(
+	struct registries *rs, const struct json *sections, const char *what, struct err *err)
+{
+	AUTO_STRV struct strv search = STRV_INIT, insecure = STRV_INIT, block = STRV_INIT;
+	struct registry *r;
+
+	if (!json_is(sections, JSON_KIND_OBJECT))
+		return err_set(err, ERR_INVALID, "%s: 'registries' is not a table", what);
+	if (read_section(sections, "search", what, &search, err) < 0 ||
+		read_section(sections, "insecure", what, &insecure, err) < 0 ||
+		read_section(sections, "block", what, &block, err) < 0)
+		return err->code;
+	strv_copy(&rs->search, &search);
+	STRV_FOREACH (location, &insecure) {
+		if (find_or_add(rs, *location, what, &r, err) < 0)
+			return err->code;
+		r->insecure = true;
+	}
+	STRV_FOREACH (location, &block) {
+		if (find_or_add(rs, *location, what, &r, err) < 0)
+			return err->code;
+		r->blocked = true;
+	}
+	return 0;
+}
+
 int registries_add(
 	struct registries *rs, const char *text, size_t n, const char *what, struct err *err)
 {
@@ -201,11 +262,14 @@ int registries_add(
 	int r = toml_parse(text, n, what, &top, err);
 	if (r < 0)
 		return r;
-	if (json_get(top, "registries"))
-		return err_set(err, ERR_UNSUPPORTED,
-			"%s is in version 1 of its format ([registries.search] ...); write it with "
-			"[[registry]] tables",
+	if (json_get(top, "registries") &&
+		(json_get(top, "registry") || json_get(top, "unqualified-search-registries")))
+		return err_set(err, ERR_INVALID,
+			"%s: mixing sysregistry v1/v2 is not supported: it has [registries.search] "
+			"and its like, and [[registry]]",
 			what);
+	if (json_get(top, "registries"))
+		return parse_version_1(rs, json_get(top, "registries"), what, err);
 	struct json *list = NULL;
 	if (json_get_kind(top, what, "registry", JSON_KIND_ARRAY, &list, err) < 0)
 		return err->code;
@@ -263,6 +327,21 @@ static char *user_config(const char *name)
 	return home && *home == '/' ? xasprintf("%s/.config/containers/%s", home, name) : NULL;
 }
 
+int registries_add_sources(struct registries *rs, const char *text, struct err *err)
+{
+	static const char what[] = "BUILD_REGISTRY_SOURCES";
+	AUTO_JSON struct json *j = NULL;
+
+	if (!text || !*text)
+		return 0;
+	if (json_parse(text, strlen(text), what, &j, err) < 0 ||
+		json_get_strv(j, what, "blockedRegistries", &rs->sources_blocked, err) < 0 ||
+		json_get_strv(j, what, "allowedRegistries", &rs->sources_allowed, err) < 0 ||
+		json_get_strv(j, what, "insecureRegistries", &rs->sources_insecure, err) < 0)
+		return err->code;
+	return 0;
+}
+
 int registries_load(const char *path, const char *dir, struct registries *ret, struct err *err)
 {
 	struct registries rs = {0};
@@ -283,6 +362,8 @@ int registries_load(const char *path, const char *dir, struct registries *ret, s
 	}
 	if (r == 0 && dir)
 		r = add_drop_ins(&rs, dir, err);
+	if (r == 0)
+		r = registries_add_sources(&rs, getenv("BUILD_REGISTRY_SOURCES"), err);
 	if (r < 0) {
 		registries_done(&rs);
 		return r;
@@ -322,6 +403,9 @@ void registries_done(struct registries *rs)
 		registry_done(&rs->r[i]);
 	free(rs->r);
 	strv_done(&rs->search);
+	strv_done(&rs->sources_blocked);
+	strv_done(&rs->sources_allowed);
+	strv_done(&rs->sources_insecure);
 	map_done(&rs->aliases);
 	*rs = (struct registries){0};
 }
@@ -387,6 +471,22 @@ static bool mirror_serves(const struct registry *r, const struct mirror *m, bool
 	       (m->pull_from == PULL_FROM_DIGEST_ONLY) == by_digest;
 }
 
+static int check_sources(const struct registries *rs, const char *host, struct err *err)
+{
+	static const char where[] = "$BUILD_REGISTRY_SOURCES";
+
+	if (strv_has(&rs->sources_blocked, host))
+		return err_set(err, ERR_DENIED,
+			"registry \"%s\" denied by policy: it is in the blocked registries list of "
+			"%s",
+			host, where);
+	if (rs->sources_allowed.n && !strv_has(&rs->sources_allowed, host))
+		return err_set(err, ERR_DENIED,
+			"registry \"%s\" denied by policy: not in allowed registries list of %s",
+			host, where);
+	return 0;
+}
+
 int registries_places(const struct registries *rs, const struct reference *ref, bool pull,
 	struct places *ret, struct err *err)
 {
@@ -394,9 +494,12 @@ int registries_places(const struct registries *rs, const struct reference *ref, 
 	size_t matched = 0;
 	const struct registry *r = find_registry(rs, name, &matched);
 	struct places places = {0};
+	AUTO_FREE char *host = xstrndup(name, strcspn(name, "/"));
 	if (r && r->blocked)
 		return err_set(
-			err, ERR_DENIED, "registry '%s' is blocked in registries.conf", r->prefix);
+			err, ERR_DENIED, "registry %s is blocked in registries.conf", r->prefix);
+	if (check_sources(rs, host, err) < 0)
+		return err->code;
 	for (size_t i = 0; pull && r && i < r->n_mirrors; i++) {
 		if (!mirror_serves(r, &r->mirrors[i], ref->has_digest))
 			continue;
@@ -405,7 +508,7 @@ int registries_places(const struct registries *rs, const struct reference *ref, 
 	}
 	AUTO_FREE char *there =
 		r && r->location ? xasprintf("%s%s", r->location, name + matched) : xstrdup(name);
-	add_place(&places, there, r && r->insecure);
+	add_place(&places, there, (r && r->insecure) || strv_has(&rs->sources_insecure, host));
 	if (places.n == 0)
 		return err_set(err, ERR_INVALID,
 			"registries.conf turns '%s' into '%s', which is no repository", name,

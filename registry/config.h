@@ -38,6 +38,9 @@ struct registries {
 	struct strv search; /* unqualified-search-registries */
 	struct map aliases; /* short name -> full name without tag */
 	enum short_name_mode short_names;
+	/* $BUILD_REGISTRY_SOURCES, which OpenShift's builds set: hosts. Where something is allowed,
+	 * nothing else is. */
+	struct strv sources_blocked, sources_allowed, sources_insecure;
 };
 
 /* path NULL: $CONTAINERS_REGISTRIES_CONF, else the user's, else /etc/containers/registries.conf.
@@ -54,6 +57,10 @@ int registries_aliases(struct registries *r, const char *path, struct err *err)
  * tests. */
 int registries_add(struct registries *r, const char *text, size_t n, const char *what,
 	struct err *err) __attribute__((warn_unused_result));
+/* The text of $BUILD_REGISTRY_SOURCES; NULL and "" say nothing. For registries_load and the
+ * tests. */
+int registries_add_sources(struct registries *r, const char *text, struct err *err)
+	__attribute__((warn_unused_result));
 void registries_done(struct registries *r);
 #define AUTO_REGISTRIES __attribute__((cleanup(registries_done)))
 
@@ -69,7 +76,7 @@ struct places {
 	struct place *p;
 	size_t n;
 };
-/* pull: the mirrors first. ERR_DENIED when the registry is blocked. */
+/* pull: the mirrors first. ERR_DENIED when the registry is blocked, or not allowed. */
 int registries_places(const struct registries *r, const struct reference *ref, bool pull,
 	struct places *ret, struct err *err) __attribute__((warn_unused_result));
 void places_done(struct places *p);

@@ -43,9 +43,9 @@ struct remote {
  * is its business. */
 static const char *const passed_on[] = {"HOME", "USER", "LOGNAME", "XDG_RUNTIME_DIR",
 	"XDG_CONFIG_HOME", "XDG_DATA_HOME", "MICA_UID", "REGISTRY_AUTH_FILE",
-	"CONTAINERS_REGISTRIES_CONF", "DOCKER_CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR",
-	"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy",
-	"NO_PROXY"};
+	"CONTAINERS_REGISTRIES_CONF", "BUILD_REGISTRY_SOURCES", "DOCKER_CONFIG", "SSL_CERT_FILE",
+	"SSL_CERT_DIR", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+	"no_proxy", "NO_PROXY"};
 
 static void clean_environment(struct strv *env, bool helpers)
 {

@@ -248,6 +248,19 @@ in_busybox() {
 	done <commands
 }
 
+@test "where images may come from: registries.conf of version 1, BUILD_REGISTRY_SOURCES" {
+	printf '[registries.insecure]\nregistries = ["%s"]\n[registries.block]\nregistries = ["docker.io"]\n' "$REG" >v1.conf
+	mica --registries-conf v1.conf --root "$D/v1" pull -q "$REG/library/busybox"
+	run -125 --separate-stderr mica --registries-conf v1.conf --root "$D/v1" pull docker.io/library/busybox
+	assert_error 'registry docker.io is blocked in registries.conf'
+	for sources in '"blockedRegistries": ["docker.io"]|it is in the blocked registries list' '"allowedRegistries": ["other"]|not in allowed registries list'; do
+		run -125 --separate-stderr env BUILD_REGISTRY_SOURCES="{${sources%|*}}" "$MICA_BIN" --root "$D/v1" pull docker.io/library/busybox
+		assert_error "registry \"docker.io\" denied by policy: ${sources#*|}"
+		run -125 --separate-stderr env BUILD_REGISTRY_SOURCES="{${sources%|*}}" "$MICA_BIN" --root "$D/v1" push "$REG/library/busybox" docker://docker.io/library/other
+		assert_error "registry \"docker.io\" denied by policy: ${sources#*|}"
+	done
+}
+
 @test "short names: aliases, search registries in their order, and what is not asked" {
 	export CONTAINERS_REGISTRIES_CONF=$D/registries.conf
 	registry() { # PREFIX...

@@ -85,6 +85,56 @@ static void blocked_registries_are_refused(void **state)
 		"e.com/good/x");
 }
 
+static void version_1_has_lists_of_registries(void **state)
+{
+	static const char conf[] = "[registries.search]\nregistries=['a.io','b.io']\n"
+				   "[registries.insecure]\nregistries=['b.io']\n"
+				   "[registries.block]\nregistries=['b.io', 'c.io']\n";
+	AUTO_REGISTRIES struct registries rs = {0};
+
+	(void)state;
+	add(&rs, conf);
+	assert_int_equal(rs.search.n, 2);
+	assert_int_equal(rs.n, 2);
+	assert_true(rs.r[0].insecure && rs.r[0].blocked);
+	places_are(conf, "a.io/x", true, "a.io/x");
+	places_are(conf, "c.io/x", true, "error -6");
+	places_are("[registries.insecure]\nregistries=['b.io']\n", "b.io/x", true, "!b.io/x");
+}
+
+static void sources_are(const char *text, const char *name, const char *expected)
+{
+	AUTO_REGISTRIES struct registries rs = {0};
+	AUTO_REFERENCE struct reference ref = {0};
+	AUTO_PLACES struct places p = {0};
+	struct err err = ERR_INIT;
+
+	if (registries_add_sources(&rs, text, &err) < 0) {
+		assert_string_equal("bad", expected);
+		return;
+	}
+	assert_int_equal(reference_parse(name, &ref, &err), 0);
+	if (registries_places(&rs, &ref, false, &p, &err) < 0)
+		assert_non_null(strstr(err.msg, expected));
+	else
+		assert_string_equal(p.p[0].insecure ? "insecure" : "", expected);
+}
+
+static void the_sources_of_builds_are_a_policy(void **state)
+{
+	(void)state;
+	sources_are(NULL, "a.io/x", "");
+	sources_are("{\"blockedRegistries\":[\"a.io\"]}", "a.io/x",
+		"\"a.io\" denied by policy: it is in the blocked registries list");
+	sources_are("{\"blockedRegistries\":[\"a.io\"]}", "b.io/x", "");
+	sources_are("{\"allowedRegistries\":[\"a.io\"]}", "a.io/x", "");
+	sources_are("{\"allowedRegistries\":[\"a.io\"]}", "a.io.b/x",
+		"\"a.io.b\" denied by policy: not in allowed registries list");
+	sources_are("{\"insecureRegistries\":[\"a.io:1\"]}", "a.io:1/x", "insecure");
+	sources_are("{\"allowedRegistries\":\"a.io\"}", "a.io/x", "bad");
+	sources_are("a.io", "a.io/x", "bad");
+}
+
 static void a_later_file_replaces_an_earlier_table(void **state)
 {
 	AUTO_REGISTRIES struct registries rs = {0};
@@ -133,8 +183,10 @@ static void refuses_bad_configuration(void **state)
 {
 	static const char *const bad[] = {"[[registry]]\n", "[[registry]]\nlocation=1\n",
 		"registry = 'x'\n", "[[registry]]\nlocation='https://x'\n",
-		"[[registry]]\nprefix='*.x/y'\n", "[registries.search]\nregistries=['x']\n",
-		"short-name-mode='often'\n", "[[registry]]\nlocation='a/../b'\n",
+		"[[registry]]\nprefix='*.x/y'\n", "[registries.search]\nregistries=['x/']\n",
+		"[registries]\nsearch=1\n", "[registries.block]\nregistries=1\n", "registries=1\n",
+		"[[registry]]\nlocation='x'\n[registries.search]\n", "short-name-mode='often'\n",
+		"[[registry]]\nlocation='a/../b'\n",
 		"[[registry]]\nlocation='x'\n[[registry.mirror]]\n",
 		"credential-helpers=['containers-auth.json','secretservice']\n"};
 	(void)state;
@@ -153,6 +205,8 @@ int main(void)
 		cmocka_unit_test(the_longest_prefix_wins_and_is_rewritten),
 		cmocka_unit_test(mirrors_come_first_for_pulls_only),
 		cmocka_unit_test(blocked_registries_are_refused),
+		cmocka_unit_test(version_1_has_lists_of_registries),
+		cmocka_unit_test(the_sources_of_builds_are_a_policy),
 		cmocka_unit_test(a_later_file_replaces_an_earlier_table),
 		cmocka_unit_test(short_names_become_full_ones),
 		cmocka_unit_test(refuses_bad_configuration),
