@@ -19,6 +19,7 @@
 #include "cmd/moment.h"
 #include "cmd/opt_groups.h"
 #include "cmd/push.h"
+#include "cmd/storage_ref.h"
 #include "image/manifest.h"
 #include "registry/transport.h"
 #include "store/gc.h"
@@ -55,6 +56,7 @@ static const struct opt commit_options[] = {
 	OPT_STRV(0, "unsetannotation", struct commit_args, unset_annotations),
 	OPT_STRV(0, "unsetenv", struct commit_args, unset_env),
 	OPT_GROUP(remote_options, struct commit_args, remote),
+	OPT_IGNORED(0, "blob-cache"),
 	OPT_IGNORED_BOOL(0, "identity-label"),
 	OPT_IGNORED(0, "reference-time"),
 	OPT_IGNORED_BOOL(0, "rewrite-timestamp"),
@@ -132,12 +134,12 @@ static int deliver(struct app *app, struct store *s, const struct commit_args *a
 			out_note(&app->out, PUSH_DONE);
 		return r;
 	}
-	if (dest)
-		strv_add(&tags, str_has_prefix(dest, "containers-storage:")
-					? dest + strlen("containers-storage:")
-					: dest);
-	int r = build_check_tags(&tags, err);
-	if (r == 0)
+	bool said = dest && storage_ref_is(dest);
+	if (dest && !said)
+		strv_add(&tags, dest);
+	int r = said ? storage_ref_put(app, s, dest, &made->root, a->quiet, err)
+	             : build_check_tags(&tags, err);
+	if (r == 0 && !said)
 		r = build_publish(s, &tags, made, err);
 	if (r == 0 && a->manifest)
 		r = add_to_list(s, a->manifest, made, err);

@@ -10,6 +10,7 @@
 #include "build/build.h"
 #include "build/rework.h"
 #include "cmd/cmd.h"
+#include "cmd/storage_ref.h"
 #include "image/media_type.h"
 #include "registry/transport.h"
 #include "store/blobs.h"
@@ -28,6 +29,7 @@ const struct opt push_options[] = {
 	OPT_BOOL('q', "quiet", struct push_args, quiet),
 	OPT_BOOL(0, "rm", struct push_args, rm),
 	OPT_GROUP(remote_options, struct push_args, remote),
+	OPT_IGNORED(0, "blob-cache"),
 	OPT_IGNORED_BOOL(0, "force-compression"),
 	OPT_IGNORED_BOOL(0, "remove-signatures"),
 	OPT_IGNORED(0, "signature-policy"),
@@ -181,9 +183,14 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	} else {
 		descriptor_copy(&other, what);
 	}
-	if (r == 0)
+	bool here = storage_ref_is(location);
+	if (r == 0 && !here)
 		r = image_push(s, &other, name, location, &o, &digest, err);
 	out_progress_done(&app->out);
+	if (r == 0 && here) {
+		digest = other.digest;
+		r = storage_ref_put(app, s, location, &other, a->quiet, err);
+	}
 	descriptor_done(&other);
 	if (r == 0 && !a->quiet)
 		out_note(&app->out, PUSH_DONE);

@@ -259,6 +259,9 @@ static const char *id_digits(const char *text)
 static int find(struct store *s, const char *text, bool anywhere, struct descriptor *ret_top,
 	char **ret_ref, struct err *err)
 {
+	/* what others call a name in the store */
+	if (str_has_prefix(text, "containers-storage:"))
+		text += strlen("containers-storage:");
 	const char *hex = id_digits(text);
 	char *ref = NULL;
 	int r = ERR_NOT_FOUND;

@@ -52,7 +52,9 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica from -q busybox)" = busybox-working-container ]
 	[ "$(mica from -q --suffix other busybox)" = busybox-other ]
 	[ "$(mica from --arch armhf --name empty scratch)" = empty ]
-	[ "$(mica inspect --format '{{.Docker.Architecture}} {{.Docker.Variant}}' empty)" = 'arm v7' ]
+	[ "$(mica inspect --format '{{.Docker.Architecture}} {{.Docker.Variant}} {{.Isolation}}' empty)" = 'arm v7 oci' ]
+	mica from -q --isolation chroot --name inside scratch
+	[ "$(mica inspect --format '{{.Isolation}}' inside)" = chroot ]
 	mica commit -q empty "oci-archive:$T/unnamed.tar"
 	[ "$(mica from -q "oci-archive:$T/unnamed.tar")" = oci-archive-working-container ]
 }
@@ -706,4 +708,22 @@ c" ]
 	mica rm "${id:0:12}"
 	mica fsck
 	mica rm whole
+}
+
+@test "containers-storage: is a name in the store, or in the one that it says" {
+	mica pull -q docker.io/library/busybox >/dev/null
+	mica push -q busybox containers-storage:pushed
+	[ "$(image_id localhost/pushed)" = "$(image_id busybox)" ]
+	[ "$(mica from -q containers-storage:pushed)" = pushed-working-container ]
+	mica run pushed-working-container touch /made
+	mica commit -q pushed-working-container containers-storage:committed
+	mica commit -q pushed-working-container "containers-storage:[vfs@$PWD/other+$PWD/run]committed:1"
+	[ "$(mica --root "$PWD/other" images --format '{{.Name}}:{{.Tag}}')" = localhost/committed:1 ]
+	mica --root "$PWD/other" run localhost/committed:1 ls /made
+	mica push -q busybox "containers-storage:[$PWD/other]again"
+	[ "$(mica --root "$PWD/other" images -q again)" = "$(mica images -q busybox)" ]
+	mica --root "$PWD/other" fsck
+	[ -z "$(ls "$PWD/other/tmp")" ]
+	run --separate-stderr mica push busybox 'containers-storage:[vfs@relative]x'
+	assert_error 'is not of the form containers-storage:\[DRIVER@ROOT\+RUNROOT\]NAME'
 }
