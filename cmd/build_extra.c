@@ -37,6 +37,7 @@ const struct opt extra_options[] = {
 	OPT_STRV(0, "unsetenv", struct extra_args, unset_env),
 	OPT_STRV(0, "unsetlabel", struct extra_args, unset_labels),
 	OPT_STRV('v', "volume", struct extra_args, volumes),
+	OPT_IGNORED(0, "blob-cache"),
 	OPT_IGNORED(0, "builder"),
 	OPT_IGNORED_BOOL(0, "compat-volumes"),
 	OPT_IGNORED_BOOL(0, "compress"),

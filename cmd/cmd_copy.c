@@ -44,7 +44,7 @@ static const struct opt copy_options[] = {
 	OPT_GROUP(remote_options, struct copy_args, remote),
 	OPT_STRING(0, "signature-policy", struct copy_args, remote.signature_policy),
 	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
-	OPT_REFUSED_WHY(0, "link", "what changes in a working container is one layer"),
+	OPT_IGNORED_BOOL(0, "link"),
 	OPT_END,
 };
 

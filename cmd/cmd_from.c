@@ -46,6 +46,7 @@ static const struct opt from_options[] = {
 	OPT_GROUP(remote_options, struct from_args, remote),
 	OPT_GROUP(platform_options, struct from_args, platform),
 	OPT_STRING(0, "signature-policy", struct from_args, remote.signature_policy),
+	OPT_IGNORED(0, "blob-cache"),
 	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
 	OPT_END,
 };

@@ -22,6 +22,7 @@ static const struct opt pull_options[] = {
 	OPT_BOOL('q', "quiet", struct pull_args, quiet),
 	OPT_GROUP(remote_options, struct pull_args, remote),
 	OPT_GROUP(platform_options, struct pull_args, platform),
+	OPT_IGNORED(0, "blob-cache"),
 	OPT_IGNORED_BOOL(0, "remove-signatures"),
 	OPT_STRING(0, "signature-policy", struct pull_args, remote.signature_policy),
 	OPT_REFUSED_WHY(0, "decryption-key", "encrypted layers are not read"),

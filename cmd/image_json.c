@@ -340,6 +340,18 @@ static void set_docker_only(const struct container *c, struct json *docker)
 	json_set_string(docker, "comment", c->comment);
 }
 
+/* What `from` was told. */
+static const char *isolation_of(const struct container *c)
+{
+	static const char option[] = "--isolation=";
+	const char *ret = "oci";
+
+	STRV_FOREACH (word, &c->options)
+		if (str_has_prefix(*word, option))
+			ret = *word + strlen(option);
+	return ret;
+}
+
 int container_json(struct store *s, const struct container *c, const char *mount_point,
 	struct json **ret_shown, struct json **ret_fields, struct err *err)
 {
@@ -367,7 +379,7 @@ int container_json(struct store *s, const struct container *c, const char *mount
 	json_set(o, "OCIv1", json_ref(ociv1));
 	json_set(o, "Docker", docker);
 	json_set_string(o, "DefaultMountsFilePath", "");
-	json_set_string(o, "Isolation", "oci");
+	json_set_string(o, "Isolation", isolation_of(c));
 	json_set(o, "NamespaceOptions", namespaces());
 	json_set(o, "Options", json_new_strv(&c->options));
 	json_set(o, "History", history ? json_ref(history) : json_new_array());
