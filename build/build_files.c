@@ -185,6 +185,9 @@ static int read_file(struct build *b, const struct place *p, struct containerfil
 	         : standard_input
 	                 ? fs_read_fd(STDIN_FILENO, "standard input", FILE_MAX, &text, &len, err)
 	                 : read_place(b, p, "", FILE_MAX, &text, &len, err);
+	if (rc == 0 && !len && p->in_context)
+		rc = err_set(err, ERR_INVALID, "no contents in \"%s/%s\": it needs a FROM at least",
+			b->context_name, p->path);
 	if (rc == 0)
 		rc = check_preprocessed(p->path, text, err);
 	if (rc == 0)

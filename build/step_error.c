@@ -14,6 +14,7 @@
 #include "build/chain.h"
 #include "build/stage_run.h"
 #include "build/step_blame.h"
+#include "build/told.h"
 #include "layers/snapshot.h"
 #include "run/exec_explain.h"
 #include "run/sandbox.h"
@@ -118,7 +119,10 @@ int step_error(
 	struct build *b, struct stage_run *r, const struct sandbox_result *result, struct err *err)
 {
 	const struct step *s = &r->plan->steps[r->next];
-	progress_end(b->o->progress, r->id, "failed");
+	if (err->code == ERR_CANCELLED)
+		progress_end(b->o->progress, r->id, "failed");
+	else
+		told_step_failed(b, r);
 	if (result) {
 		char text[160];
 		AUTO_BUF struct buf more = BUF_INIT(MORE_MAX);

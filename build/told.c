@@ -116,6 +116,14 @@ void told_step_over(const struct build *b, const struct stage_run *r, bool cache
 	say(b, r->plan->stage, "--> %.*s %.1fs", KEY_SHOWN, hex, took);
 }
 
+void told_step_failed(const struct build *b, const struct stage_run *r)
+{
+	const struct stage_plan *p = r->plan;
+	AUTO_FREE char *text = text_of(p->insts[p->steps[r->next].number - 1].inst);
+	progress_end(b->o->progress, r->id, "failed");
+	say(b, p->stage, "error building at STEP \"%s\"", text);
+}
+
 void told_commit(const struct build *b, const struct stage *st)
 {
 	bool named = b->o->tags.n > 0;

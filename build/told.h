@@ -28,4 +28,5 @@ void told_step(const struct build *b, struct stage_run *r);
 void told_rest(const struct build *b, struct stage_run *r);
 /* The current step ends. */
 void told_step_over(const struct build *b, const struct stage_run *r, bool cached);
+void told_step_failed(const struct build *b, const struct stage_run *r);
 void told_commit(const struct build *b, const struct stage *st);

@@ -20,6 +20,7 @@
 #include "cmd/build_extra.h"
 #include "cmd/build_limits.h"
 #include "cmd/build_output.h"
+#include "cmd/build_usage.h"
 #include "cmd/cmd.h"
 #include "cmd/global.h"
 #include "cmd/moment.h"
@@ -39,6 +40,7 @@ struct build_args {
 	bool explain_cache;
 	uint64_t jobs;
 	struct limit_args limit;
+	struct usage_args usage;
 	struct extra_args extra;
 	struct output_args output;
 	struct remote_args remote;
@@ -85,6 +87,7 @@ static const struct opt build_options[] = {
 	OPT_GROUP(output_options, struct build_args, output),
 	OPT_GROUP(platform_options, struct build_args, platform),
 	OPT_GROUP(remote_options, struct build_args, remote),
+	OPT_GROUP(usage_options, struct build_args, usage),
 	OPT_IGNORED_BOOL(0, "force-rm"),
 	OPT_IGNORED_BOOL(0, "rm"),
 	OPT_STRING(0, "signature-policy", struct build_args, remote.signature_policy),
@@ -460,6 +463,7 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 	AUTO_STORE struct store *s = NULL;
 	AUTO_TXN struct txn *t = NULL;
 	struct work w = {.a = args, .began = clock_ms()};
+	const uint64_t began = clock_us();
 	struct err log_err = ERR_INIT;
 
 	build_opts_init(&w.o);
@@ -472,6 +476,8 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 		rc = outputs_check(&w.out, s, err);
 	if (rc == 0)
 		rc = carry_out(app, s, t, &w, err);
+	if (rc == 0)
+		rc = usage_report(&w.a->usage, &app->out, began, err);
 	if (out_log_done(&app->out, &log_err) < 0 && rc == 0) {
 		*err = log_err;
 		rc = err->code;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -224,6 +225,32 @@ static void complete_config(struct json *config)
 	format_as_struct(config);
 }
 
+/* "2024-05-01T12:00:00Z" as Go prints what it has read of it; new string */
+static char *go_time(const char *text)
+{
+	size_t n = text ? strlen(text) : 0;
+	if (n < strlen("2024-05-01T12:00:00Z") || text[n - 1] != 'Z')
+		return xstrdup(or_empty(text));
+	return xasprintf("%.10s %.*s +0000 UTC", text, (int)(n - 12), text + 11);
+}
+
+/* As Go prints the struct that an entry is to it. */
+static void complete_history(struct json *history)
+{
+	static const char *const names[] = {"created_by", "author", "comment"};
+
+	for (size_t i = 0; json_is(history, JSON_KIND_ARRAY) && i < json_size(history); i++) {
+		struct json *entry = json_at(history, i);
+		AUTO_FREE char *created = go_time(json_text(json_get(entry, "created")));
+		AUTO_BUF struct buf b = BUF_INIT(CONFIG_MAX);
+		buf_addf(&b, "{%s", created);
+		for (size_t k = 0; k < ARRAY_LEN(names); k++)
+			buf_addf(&b, " %s", or_empty(json_text(json_get(entry, names[k]))));
+		buf_addf(&b, " %s}", json_bool(json_get(entry, "empty_layer")) ? "true" : "false");
+		format_as_text(entry, buf_str(&b));
+	}
+}
+
 static struct json *complete(const struct json *shown)
 {
 	struct json *o = json_clone(shown);
@@ -238,6 +265,9 @@ static struct json *complete(const struct json *shown)
 	add_missing(docker, image_lists, json_new_array);
 	complete_config(json_get(docker, "config"));
 	complete_config(json_get(docker, "container_config"));
+	complete_history(json_get(ociv1, "history"));
+	complete_history(json_get(docker, "history"));
+	complete_history(json_get(o, "History"));
 	format_as_struct(ociv1);
 	format_as_struct(docker);
 	return o;

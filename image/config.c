@@ -465,14 +465,23 @@ void image_config_add_os_features(struct image_config *c, const struct strv *add
 	/* others' are not ours to refuse */
 	if (c->extra && json_get_strv(c->extra, "config", "os.features", ret, &ignored) < 0)
 		strv_done(ret);
-	STRV_FOREACH (f, add)
-		if (!strv_has(ret, *f))
+	STRV_FOREACH (f, add) {
+		size_t n = strlen(*f);
+		AUTO_FREE char *name = xstrndup(*f, n > 1 && (*f)[n - 1] == '-' ? n - 1 : n);
+		if (strlen(name) == n && !strv_has(ret, *f))
 			strv_add(ret, *f);
+		for (size_t i = ret->n; strlen(name) < n && i-- > 0;)
+			if (streq(ret->v[i], name))
+				strv_remove(ret, i);
+	}
 	if (!add->n)
 		return;
 	if (!c->extra)
 		c->extra = json_new_object();
-	json_set(c->extra, "os.features", json_new_strv(ret));
+	if (ret->n)
+		json_set(c->extra, "os.features", json_new_strv(ret));
+	else
+		json_remove(c->extra, "os.features");
 }
 
 void image_config_done(struct image_config *c)

@@ -469,3 +469,13 @@ other_namespace() {
 	run -125 --separate-stderr mica build --network=none --logfile none/log ctx
 	assert_error "option '--logfile': cannot open 'none/log'"
 }
+
+@test "--log-rusage and --rusage-logfile: what the build used, in one line" {
+	local line='^[0-9.]+s\(system\) [0-9.]+s\(user\) [0-9.]+s\(elapsed\) [0-9]+ input [0-9]+ output$'
+	printf "FROM busybox\nRUN true\n" >ctx/Containerfile
+	run --separate-stderr mica build --log-rusage -t t ctx
+	[ "$(grep -cE "$line" <<<"$stderr")" = 1 ]
+	mica build -q --rusage-logfile used -t t ctx
+	[ "$(grep -cE "$line" used)" = "$(wc -l <used)" ]
+	[ "$(wc -l <used)" = 1 ]
+}

@@ -293,3 +293,13 @@ RUN true'
 	says "option '--cap-drop': unknown capability 'foo'" --cap-drop=foo <<<"$file"
 	says "option '--platform': 'a/b/c/d': a platform is" --platform=a/b/c/d <<<"$file"
 }
+
+@test "an empty Containerfile is named with its context, a step that fails with its text" {
+	mkdir -p "$D/none"
+	: >"$D/none/Dockerfile"
+	run ! mica build "$D/none/Dockerfile"
+	[[ $output == *"no contents in \"$D/none/Dockerfile\""* ]] || fail "$output"
+	printf 'FROM busybox\nRUN \\\n  false\n' >"$D/none/Dockerfile"
+	run -1 mica build "$D/none"
+	grep -qE '^error building at STEP "RUN +false"$' <<<"$output" || fail "$output"
+}

@@ -190,6 +190,9 @@ need_emulator() {
 	mkdir ctx && echo 'FROM scratch' >ctx/Containerfile
 	mica build -q --os windows --os-version 10.0.1 --os-feature win32k -t w ctx
 	[ "$(config_of w | jq -c '[.os, ."os.version", ."os.features"]')" = '["windows","10.0.1",["win32k"]]' ]
+	mica build -q --os windows --os-feature no --os-feature no- --os-feature win32k -t w ctx
+	[ "$(config_of w | jq -c '."os.features"')" = '["win32k"]' ]
+	[ "$(mica inspect --format '{{.OCIv1.OSFeatures}}' w)" = '[win32k]' ]
 	mica build -q --platform windows/amd64,windows/arm64 --os-version 10.0.1 --os-feature win32k -t w ctx
 	[ "$(manifest_of w | jq -c '.manifests[1].platform')" = '{"architecture":"arm64","os":"windows","os.version":"10.0.1","os.features":["win32k"]}' ]
 }
