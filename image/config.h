@@ -72,8 +72,8 @@ char *image_config_dump(const struct image_config *c);
 void image_config_copy(struct image_config *dst,
 	const struct image_config *src); /* dst is overwritten, not freed */
 void image_config_add_diff_id(struct image_config *c, const struct digest *d);
-/* "os.features" of the platform: those of the list that are not there yet, without those that it has
- * as "NAME-"; *ret gets all of them */
+/* "os.features" of the platform: those of the list that are not there yet, without those that it
+ * has as "NAME-"; *ret gets all of them */
 void image_config_add_os_features(struct image_config *c, const struct strv *add, struct strv *ret);
 /* strings are copied, NULLs allowed */
 void image_config_add_history(struct image_config *c, const char *created, const char *created_by,

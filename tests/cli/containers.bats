@@ -84,6 +84,8 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica inspect --format '{{.Config}}' busybox | jq -r .architecture)" = "$(mica inspect --format '{{.Architecture}}' busybox)" ]
 	[ "$(mica inspect --format '{{.Config.Env}}' busybox)" = '[PATH=/usr/bin:/bin]' ]
 	mica inspect --format json busybox | jq -e '.Config | has("") | not'
+	printf 'FROM busybox\nLABEL a=1\n' | mica build -q --timestamp 40 -t dated -
+	[[ "$(mica inspect --format '{{.History}}' dated)" == *'{1970-01-01 00:00:40 +0000 UTC '*' true}]' ]]
 }
 
 @test "a program that is called buildah begins its errors as buildah does" {
