@@ -202,7 +202,7 @@ static int check_one_of(const struct inst *i, const char *flag, const char *cons
 	AUTO_BUF struct buf list = BUF_INIT(200);
 	for (const char *const *a = allowed; *a; a++)
 		buf_addf(&list, "%s%s", a == allowed ? "" : a[1] ? ", " : " or ", *a);
-	return err_set(err, ERR_INVALID, "invalid value '%.100s' for --%s: it is %s", value, flag,
+	return err_set(err, ERR_INVALID, "unsupported value '%.100s' for --%s: it is %s", value, flag,
 		buf_str(&list));
 }
 

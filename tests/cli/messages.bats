@@ -186,7 +186,7 @@ COPY --from=0 /x /x'
 	says 'unsupported mount type "bidn" (did you mean bind?)' < <(after_a_run 'RUN --mount=type=bidn,target=/x true')
 	says "Containerfile:4:5: secret required but no secret with id \"key\" found; give it with --secret id=key,src=FILE" \
 		< <(after_a_run 'RUN --mount=type=secret,id=key,required true')
-	says "Containerfile:4:5: invalid value 'hots' for --network: it is default, none or host" < <(after_a_run 'RUN --network=hots true')
+	says "Containerfile:4:5: unsupported value 'hots' for --network: it is default, none or host" < <(after_a_run 'RUN --network=hots true')
 	says "Containerfile:4:6: unknown flag '--chwon' for COPY, did you mean --chown?" < <(after_a_run 'COPY --chwon=1 package.json /')
 	says "Containerfile:4:9: failed to process '/\${version:?which one}': version: which one" < <(after_a_run 'WORKDIR /${version:?which one}')
 	says "': version: which one" < <(after_a_run 'COPY ["${version:?which one}", "/"]')
