@@ -202,8 +202,8 @@ static int check_one_of(const struct inst *i, const char *flag, const char *cons
 	AUTO_BUF struct buf list = BUF_INIT(200);
 	for (const char *const *a = allowed; *a; a++)
 		buf_addf(&list, "%s%s", a == allowed ? "" : a[1] ? ", " : " or ", *a);
-	return err_set(err, ERR_INVALID, "unsupported value '%.100s' for --%s: it is %s", value, flag,
-		buf_str(&list));
+	return err_set(err, ERR_INVALID, "unsupported value '%.100s' for --%s: it is %s", value,
+		flag, buf_str(&list));
 }
 
 static int check_run(const struct inst *i, struct pos *ret_pos, struct err *err)
