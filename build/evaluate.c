@@ -347,6 +347,7 @@ void step_done(struct step *s)
 	if (s->script)
 		inline_done(s->script);
 	free(s->script);
+	free(s->ssh_sock);
 	step_mounts_done(s);
 	for (size_t i = 0; i < s->n_remote; i++) {
 		if (s->remote[i])

@@ -167,7 +167,7 @@ static int set_secret(
 }
 
 static int set_ssh(
-	struct eval *e, struct step_mount *m, size_t number, bool *ret_use, struct err *err)
+	struct eval *e, struct step *step, struct step_mount *m, bool *ret_use, struct err *err)
 {
 	const struct mount_opts *o = &m->o;
 	if (o->source)
@@ -179,8 +179,12 @@ static int set_ssh(
 			"ssh agent '%s': not found; give it with --ssh %s", m->id, m->id);
 	AUTO_FREE char *target = o->target && *o->target
 	                                 ? xstrdup(o->target)
-	                                 : xasprintf("/run/buildkit/ssh_agent.%zu", number);
-	return set_target(e, m, target, err);
+	                                 : xasprintf("/run/buildkit/ssh_agent.%zu", step->n_ssh);
+	if (set_target(e, m, target, err) < 0)
+		return err->code;
+	if (step->n_ssh++ == 0)
+		step->ssh_sock = xstrdup(m->target);
+	return 0;
 }
 
 static const char *const from_names[] = {
@@ -260,13 +264,9 @@ int step_add_mount(
 	case MOUNT_SECRET:
 		r = set_secret(e, s, &m, &use, err);
 		break;
-	case MOUNT_SSH: {
-		size_t agents = 0;
-		for (size_t i = 0; i < s->n_mounts; i++)
-			agents += s->mounts[i].o.type == MOUNT_SSH;
-		r = set_ssh(e, &m, agents, &use, err);
+	case MOUNT_SSH:
+		r = set_ssh(e, s, &m, &use, err);
 		break;
-	}
 	}
 	if (r == 0)
 		mount_words(s, &m, number);

@@ -283,10 +283,11 @@ int mount_setup_finish(
 	struct mount_setup *m, struct map *env, struct run_spec *spec, struct err *err)
 {
 	size_t n = volumes_count(m->b);
-	bool has_agent = map_has(env, "SSH_AUTH_SOCK");
 	/* volumes first: the step's own mounts may lie in them */
 	if (volumes_open(m->b, m->runs, &m->volumes, err) < 0)
 		return err->code;
+	if (m->s->ssh_sock && !map_has(env, "SSH_AUTH_SOCK"))
+		map_set(env, "SSH_AUTH_SOCK", m->s->ssh_sock);
 	for (size_t i = 0; i < m->n; i++) {
 		struct mount_item *it = &m->items[i];
 		const struct step_mount *sm = it->m;
@@ -294,10 +295,6 @@ int mount_setup_finish(
 			return err->code;
 		if (sm->o.env)
 			map_set(env, sm->o.env, secrets_find(&m->b->secrets, sm->id)->data);
-		if (sm->o.type == MOUNT_SSH && !has_agent) {
-			map_set(env, "SSH_AUTH_SOCK", sm->target);
-			has_agent = true;
-		}
 		if (!sm->target)
 			continue;
 		it->run.source = it->fd;

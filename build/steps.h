@@ -74,6 +74,8 @@ struct step {
 	enum run_network network;
 	bool has_network;
 	bool insecure; /* --security=insecure */
+	char *ssh_sock; /* SSH_AUTH_SOCK: of the first ssh mount, whether there is an agent or not */
+	size_t n_ssh;
 	struct step_mount *mounts; /* by target, so that none hides a later one's place */
 	size_t n_mounts;
 

@@ -185,7 +185,7 @@ first x
 second' ]
 }
 
-# covers: from-stage, copy-from
+# covers: from-stage, copy-from, copy-from-number
 @test "stages are used by name, by number and as bases; those that are not needed are not built" {
 	containerfile <<-'END'
 		ARG TAG=latest

@@ -256,3 +256,18 @@ END
 	[ "$(cd mnt && stat -c %u:%g a b c | xargs)" = "0:0 7:7 2147483647:8" ]
 	umount mnt
 }
+
+# covers: copy-links
+@test "files of several names and extended attributes are copied as they are" {
+	mkdir -p ctx/d
+	echo one >ctx/d/a
+	ln ctx/d/a ctx/d/b
+	python3 -c 'import os; os.setxattr("ctx/d/a", "user.note", b"kept")' 2>/dev/null || skip "no user attributes on this file system"
+	printf 'FROM busybox AS made\nRUN mkdir /m && echo two >/m/c && ln /m/c /m/e\nFROM scratch\nCOPY d /d\nADD d/a /alone\nCOPY --from=made /m /m\n' | containerfile
+	build
+	mount_image t mnt
+	[ "$(stat -c %h mnt/d/a)-$(stat -c %i mnt/d/a)" = "2-$(stat -c %i mnt/d/b)" ]
+	[ "$(stat -c %h mnt/m/c)-$(stat -c %i mnt/m/c)" = "2-$(stat -c %i mnt/m/e)" ]
+	[ "$(python3 -c 'import os; print(os.getxattr("mnt/d/b", "user.note"), os.getxattr("mnt/alone", "user.note"))')" = "b'kept' b'kept'" ]
+	umount mnt
+}

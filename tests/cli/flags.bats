@@ -325,6 +325,7 @@ b" ]
 	refused "'soon' is not a duration" --retry-delay soon
 }
 
+# covers: arg-proxy
 @test "--http-proxy: steps have the proxies of the environment, the image and the key have not" {
 	printf 'FROM busybox\nRUN echo "[$http_proxy] [$HTTPS_PROXY] [$ftp_proxy] [$NO_PROXY]" >/x\n' >ctx/Containerfile
 	mapped=127.0.0.1,localhost

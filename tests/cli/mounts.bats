@@ -299,6 +299,13 @@ more
 	[ "$output" = root ] || fail "$output"
 }
 
+# covers: mount-tmpfs-mode
+@test "a tmpfs has the mode that was asked for" {
+	printf 'FROM busybox\nRUN --mount=type=tmpfs,target=/t,tmpfs-mode=0710 --mount=type=tmpfs,target=/u stat -c %%a /t /u >/o\n' | containerfile
+	build -t t
+	[ "$(in_image t cat /o)" = $'710\n1777' ] || fail "$(in_image t cat /o)"
+}
+
 # --- secret ---
 
 # covers: mount-secret
@@ -376,11 +383,23 @@ ask_agent() { # a client in Perl: asks for the identities, prints the type of th
 12
 600 0:0
 666 3:4
-unset
+/run/buildkit/ssh_agent.0
 ls: cannot access '/run/buildkit': No such file or directory
 ls: cannot access '/a': No such file or directory" ] || fail "$output"
 	kill "$(cat "$T/agent.pid")"
 	rm "$T/agent.pid"
+}
+
+# covers: mount-ssh-env
+@test "SSH_AUTH_SOCK is the place of the first agent, though there is none, unless ENV says so" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN --mount=type=ssh,target=/z --mount=type=ssh,target=/a echo $SSH_AUTH_SOCK >/o
+		ENV SSH_AUTH_SOCK=/mine
+		RUN --mount=type=ssh echo $SSH_AUTH_SOCK >>/o
+	END
+	build -t t
+	[ "$(in_image t cat /o)" = $'/z\n/mine' ]
 }
 
 @test "an agent that is not there is told before anything runs" {
@@ -461,7 +480,7 @@ ls: cannot access '/a': No such file or directory" ] || fail "$output"
 
 # --- the other flags of RUN ---
 
-# covers: run-security, run-network
+# covers: run-security, run-network, run-device
 @test "what is dangerous needs the user's word" {
 	containerfile <<-'END'
 		FROM busybox
