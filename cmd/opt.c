@@ -33,7 +33,7 @@ static bool find(const struct opt *table, char *base, const char *name, size_t n
 	struct found *ret)
 {
 	for (const struct opt *o = table; o->kind != OPT_KIND_END; o++) {
-		char *field = base ? base + o->offset : NULL;
+		char *field = base + o->offset;
 		if (o->kind == OPT_KIND_GROUP) {
 			if (find(o->group, field, name, n, letter, ret))
 				return true;
@@ -65,14 +65,6 @@ static bool lookup(
 	return true;
 }
 
-bool opt_knows(const struct opt *table, const char *word)
-{
-	struct found f;
-
-	return str_has_prefix(word, "--") &&
-	       find(table, NULL, word + 2, strcspn(word + 2, "="), 0, &f);
-}
-
 void opt_each(const struct opt *table, void (*fn)(const struct opt *o, void *arg), void *arg)
 {
 	for (const struct opt *o = table; o->kind != OPT_KIND_END; o++) {
@@ -81,6 +73,25 @@ void opt_each(const struct opt *table, void (*fn)(const struct opt *o, void *arg
 		else
 			fn(o, arg);
 	}
+}
+
+struct wanted {
+	const char *name;
+	size_t n;
+	bool known;
+};
+
+static void look_at(const struct opt *o, void *arg)
+{
+	struct wanted *w = arg;
+	w->known |= o->name && strlen(o->name) == w->n && !memcmp(o->name, w->name, w->n);
+}
+
+bool opt_knows(const struct opt *table, const char *word)
+{
+	struct wanted w = {word + 2, strcspn(word + 2, "="), false};
+	opt_each(table, look_at, &w);
+	return w.known;
 }
 
 static size_t min3(size_t a, size_t b, size_t c)
@@ -250,11 +261,9 @@ static int long_option(struct parse *p, const char *word, struct err *err)
 
 static bool put_off(struct parse *p, const char *word, struct strv *rest)
 {
-	const char *name = word + 2, *eq = strchr(name, '=');
-	size_t n = eq ? (size_t)(eq - name) : strlen(name);
-	struct found f;
+	const char *eq = strchr(word, '=');
 
-	if (!n || lookup(p, name, n, 0, &f) || (!eq && p->at >= p->argc))
+	if (!word[2] || opt_knows(p->table, word) || (!eq && p->at >= p->argc))
 		return false;
 	if (eq)
 		strv_add(rest, word);
