@@ -185,7 +185,7 @@ class Token(http.server.BaseHTTPRequestHandler):
 class Registry(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(401)
-        self.send_header("WWW-Authenticate", "Bearer realm=\"https://127.0.0.1:%d/token\",service=\"s\"" % tokens.server_address[1])
+        self.send_header("WWW-Authenticate", "Bearer realm=\"https://%s:%d/token\",service=\"s\"" % (self.headers["Host"].rsplit(":", 1)[0] if "same" in self.path else "localhost", tokens.server_address[1]))
         self.send_header("Content-Length", "0")
         self.end_headers()
 def server(name, handler):
@@ -202,9 +202,20 @@ registry.serve_forever()' >told 2>&1 3>&- &
 	wait_for 10 grep -q PORT told
 	port=$(sed -n 's/^PORT //p' told)
 	printf '{"auths":{"127.0.0.1:%s":{"auth":"YW5uYTpzM2NyZXQ="}}}' "$port" >auth.json
-	run --separate-stderr mica pull -q --cert-dir "$D/certs" --authfile auth.json "127.0.0.1:$port/x"
+	run --separate-stderr mica pull -q --cert-dir "$D/certs" --authfile auth.json "127.0.0.1:$port/same"
+	assert_error 'token.*certificate'
+	# a registry that may be anybody says nothing about other hosts
+	printf '[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$port" >insecure.conf
+	for conf in "$CONTAINERS_REGISTRIES_CONF" "$D/insecure.conf"; do
+		run --separate-stderr mica --registries-conf "$conf" pull -q --tls-verify=false --authfile auth.json "127.0.0.1:$port/other"
+		assert_error 'token.*certificate'
+	done
+	run --separate-stderr mica --registries-conf "$D/insecure.conf" pull -q --authfile auth.json "127.0.0.1:$port/other"
 	assert_error 'token.*certificate'
 	run ! grep TOLD told
+	# its own host is as it is
+	run -125 mica --registries-conf "$D/insecure.conf" pull -q --authfile auth.json "127.0.0.1:$port/same"
+	grep -q 'TOLD.*' told
 }
 
 @test "two pulls of one image at the same time both succeed" {
