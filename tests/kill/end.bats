@@ -9,6 +9,7 @@ setup_file() {
 }
 
 teardown_file() {
+	user_teardown
 	file_teardown
 }
 
@@ -83,6 +84,35 @@ each_command() { # HOW
 
 @test "SIGKILL of any one of its processes and helpers" {
 	each_command helper
+}
+
+# In version 1 alone, and where no cgroup can be written to, the user and pid namespaces have to do.
+@test "SIGINT, SIGKILL and SIGKILL of a helper, of a user's command" {
+	user_setup
+	local root=$D/user-store
+	mkdir "$D/bin"
+	cat >"$D/bin/mica" <<-END
+		#!/bin/sh
+		cd "$D" && exec setpriv --reuid $MICA_USER --regid $MICA_USER --init-groups env -i $USER_ENV "$MICA_BIN" "\$@"
+	END
+	chmod +x "$D/bin/mica"
+	as_user "$MICA_BIN" --root "$root" pull -q busybox
+	for how in interrupt kill helper helper; do
+		MICA_BIN=$D/bin/mica MICA_ROOT=$root ends $how 700 "$D/bin/mica" --root "$root" build --no-cache --network=none ctx
+		MICA_BIN=$D/bin/mica MICA_ROOT=$root ends $how 900 "$D/bin/mica" --root "$root" build --no-cache ctx
+	done
+	as_user "$MICA_BIN" --root "$root" fsck
+}
+
+@test "SIGINT, SIGKILL and SIGKILL of a helper, where steps share this machine's processes" {
+	[ "$(python3 -c 'import ctypes; print(ctypes.CDLL(None).syscall(444, None, 0, 1))')" -ge 6 ] || skip "this kernel's Landlock does not keep processes from signalling others"
+	own_cgroup
+	for how in interrupt kill; do
+		ends $how 700 "$MICA_BIN" --root "$MICA_ROOT" build --pid=host --no-cache --network=none ctx
+	done
+	# of a helper that is init: what it had adopted is found by its cgroup
+	[ -z "$CGROUP" ] || END_MOMENTS=4 ends helper 700 "$MICA_BIN" --root "$MICA_ROOT" build --pid=host --no-cache --network=none ctx
+	assert_clean_store
 }
 
 # In version 1 alone a step without limits has no cgroup: the pid namespace, which dies with mica, has to do.
