@@ -167,11 +167,6 @@ static int refuse_security(const char *text, struct err *err)
 	} refused[] = {
 		{"apparmor", "no profile is set, the sandbox is what confines steps; "
 			     "'apparmor=unconfined' is accepted"},
-		{"unmask", "what the sandbox hides stays hidden, but from 'RUN "
-			   "--security=insecure' with '--allow security.insecure'"},
-		{"systempaths", "what the sandbox hides stays hidden, but from 'RUN "
-				"--security=insecure' with '--allow security.insecure'"},
-		{"mask", "mount something over it instead, by '--volume'"},
 		{"proc-opts", "/proc is mounted in one way"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
@@ -181,8 +176,33 @@ static int refuse_security(const char *text, struct err *err)
 				refused[i].why);
 	return err_set(err, ERR_INVALID,
 		"option '--security-opt': '%s' is not one of 'seccomp=FILE', "
-		"'seccomp=unconfined', 'no-new-privileges[=false]', 'label=...'",
+		"'seccomp=unconfined', 'no-new-privileges[=false]', 'mask=PATHS', 'unmask=PATHS', "
+		"'label=...'",
 		text);
+}
+
+/* mask=PATHS, unmask=PATTERNS or ALL, systempaths=unconfined. *ret_known: it is one of them. */
+static int apply_masks(const char *text, struct run_spec *spec, bool *ret_known, struct err *err)
+{
+	AUTO_STRV struct strv paths = STRV_INIT;
+	bool hide = str_has_prefix(text, "mask=");
+	*ret_known = true;
+	if (streq(text, "systempaths=unconfined")) {
+		strv_add(&spec->unmask, "all");
+		return 0;
+	}
+	*ret_known = hide || str_has_prefix(text, "unmask=");
+	if (!*ret_known)
+		return 0;
+	strv_split(&paths, strchr(text, '=') + 1, ':');
+	STRV_FOREACH (path, &paths) {
+		if (**path != '/' && (hide || strcasecmp(*path, "all") != 0))
+			return err_set(err, ERR_INVALID,
+				"option '--security-opt': '%s': '%s' is no absolute path", text,
+				*path);
+		strv_add(hide ? &spec->mask : &spec->unmask, *path);
+	}
+	return 0;
 }
 
 static int apply_security(const struct box_args *a, struct run_spec *spec, struct err *err)
@@ -191,14 +211,16 @@ static int apply_security(const struct box_args *a, struct run_spec *spec, struc
 		if (str_has_prefix(*o, "seccomp=") || str_has_prefix(*o, "seccomp:")) {
 			free(spec->seccomp_profile);
 			spec->seccomp_profile = xstrdup(*o + strlen("seccomp="));
-		} else if (parse_no_new_privs(*o, &spec->no_new_privs)) {
 			continue;
-		} else if (!str_has_prefix(*o, "label=") && !str_has_prefix(*o, "label:") &&
-			   !streq(*o, "apparmor=unconfined") && !streq(*o, "apparmor:unconfined")) {
-			/* labels: nothing is labelled here, so each of them is what happens already
-			 */
-			return refuse_security(*o, err);
 		}
+		bool known;
+		if (apply_masks(*o, spec, &known, err) < 0)
+			return err->code;
+		/* labels: nothing is labelled here, so each of them is what happens already */
+		if (!known && !parse_no_new_privs(*o, &spec->no_new_privs) &&
+			!str_has_prefix(*o, "label=") && !str_has_prefix(*o, "label:") &&
+			!streq(*o, "apparmor=unconfined") && !streq(*o, "apparmor:unconfined"))
+			return refuse_security(*o, err);
 	}
 	const struct sock_fprog *ignored;
 	if (spec->seccomp_profile && seccomp_filter(spec->seccomp_profile, 0, &ignored, err) < 0)

@@ -59,6 +59,9 @@ int chroot_check(const struct run_spec *s, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED,
 			"isolation 'chroot' cannot take the network away (cannot set --network "
 			"other than host with --isolation chroot): leave out '--network=none'");
+	if (s->mask.n)
+		return err_set(
+			err, ERR_UNSUPPORTED, "%s, so nothing hides '%s'", need, s->mask.v[0]);
 	for (size_t i = 0; i < s->n_mounts; i++)
 		if (s->mounts[i].kind != RUN_MOUNT_FILE)
 			return err_set(err, ERR_UNSUPPORTED,

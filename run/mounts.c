@@ -9,10 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
@@ -113,30 +116,48 @@ static int mount_at(const struct box *b, const char *path, const char *type,
 	return 0;
 }
 
-/* Directories become empty and read-only, files /dev/null. dir is a directory of a kernel file
- * system, where no hostile link can be. */
-static int mask(const struct box *b, int dir, const char *const *names, size_t n, int *empty,
-	struct err *err)
+/* Is it to be seen all the same? */
+static bool is_shown(const struct box *b, const char *top, const char *name)
+{
+	char path[PATH_MAX];
+	(void)snprintf(path, sizeof(path), "%s/%s", top, name);
+	STRV_FOREACH (pattern, &b->spec->unmask)
+		if (!strcasecmp(*pattern, "all") || fnmatch(*pattern, path, 0) == 0)
+			return true;
+	return false;
+}
+
+/* A directory becomes empty and read-only, a file /dev/null. *empty: -1 at first */
+static int hide(const struct box *b, int target, const char *name, int *empty, struct err *err)
+{
+	struct stat st;
+	int r = fstat(target, &st);
+	if (r < 0)
+		return err_sys(err, "cannot mask '%s'", name);
+	if (!S_ISDIR(st.st_mode)) {
+		r = bind_fd(
+			b->null, target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	} else if (*empty >= 0) {
+		r = bind_fd(*empty, target, 0);
+	} else {
+		*empty = mount_new("tmpfs", (const char *const[]){"mode=0555", "size=4k", NULL},
+			ATTR_QUIET | MOUNT_ATTR_RDONLY);
+		r = *empty < 0 ? -1 : mount_attach(*empty, target, 0, false);
+	}
+	return r < 0 ? err_sys(err, "cannot mask '%s'", name) : 0;
+}
+
+/* dir: a directory of a kernel file system, where no hostile link can be; top: where it is. */
+static int mask(const struct box *b, int dir, const char *top, const char *const *names, size_t n,
+	int *empty, struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct stat st;
 		AUTO_FD int target = openat(dir, names[i], O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (target < 0 || fstat(target, &st) < 0)
-			continue; /* not in this kernel */
-		int r;
-		if (!S_ISDIR(st.st_mode)) {
-			r = bind_fd(b->null, target,
-				MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-		} else if (*empty >= 0) {
-			r = bind_fd(*empty, target, 0);
-		} else {
-			*empty = mount_new("tmpfs",
-				(const char *const[]){"mode=0555", "size=4k", NULL},
-				ATTR_QUIET | MOUNT_ATTR_RDONLY);
-			r = *empty < 0 ? -1 : mount_attach(*empty, target, 0, false);
-		}
-		if (r < 0)
-			return err_sys(err, "cannot mask '%s'", names[i]);
+		/* not in this kernel */
+		if (target < 0 || is_shown(b, top, names[i]))
+			continue;
+		if (hide(b, target, names[i], empty, err) < 0)
+			return err->code;
 	}
 	return 0;
 }
@@ -185,7 +206,7 @@ static int mount_proc(struct box *b, int *empty, struct err *err)
 		return err_set(err, ERR_DENIED, "'/proc' in the sandbox is not a proc file system");
 	if (b->spec->insecure)
 		return 0;
-	r = mask(b, b->proc, masked_proc, ARRAY_LEN(masked_proc), empty, err);
+	r = mask(b, b->proc, "/proc", masked_proc, ARRAY_LEN(masked_proc), empty, err);
 	return r < 0 ? r : set_read_only(b->proc, read_only_proc, ARRAY_LEN(read_only_proc), err);
 }
 
@@ -250,7 +271,7 @@ static int mask_thermal(const struct box *b, int sys, int *empty, struct err *er
 		if (faccessat(sys, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 			return 0;
 		const char *const one = name;
-		int r = mask(b, sys, &one, 1, empty, err);
+		int r = mask(b, sys, "/sys", &one, 1, empty, err);
 		if (r < 0)
 			return r;
 	}
@@ -278,7 +299,7 @@ static int mount_sys(struct box *b, int *empty, struct err *err)
 	}
 	if (r < 0 || b->spec->insecure)
 		return r;
-	r = mask(b, mnt, masked_sys, ARRAY_LEN(masked_sys), empty, err);
+	r = mask(b, mnt, "/sys", masked_sys, ARRAY_LEN(masked_sys), empty, err);
 	return r < 0 ? r : mask_thermal(b, mnt, empty, err);
 }
 
@@ -551,6 +572,26 @@ static int mount_user(struct box *b, const struct run_mount *m, int given, struc
 	return 0;
 }
 
+/* What the user wants to be hidden, of whatever file system it is. */
+static int mask_named(const struct box *b, struct err *err)
+{
+	struct stat st, root;
+	AUTO_FD int empty = -1;
+	STRV_FOREACH (path, &b->spec->mask) {
+		AUTO_FD int target = root_open(b->root, *path, O_PATH, 0);
+		if (target < 0 && (errno == ENOENT || errno == ENOTDIR))
+			continue;
+		if (target < 0 || fstat(target, &st) < 0 || fstat(b->root, &root) < 0)
+			return err_sys(err, "cannot mask '%s'", *path);
+		if (st.st_dev == root.st_dev && st.st_ino == root.st_ino)
+			return err_set(
+				err, ERR_INVALID, "cannot mask '%s', which is the root", *path);
+		if (hide(b, target, *path, &empty, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
 int mounts_user(struct box *b, struct err *err)
 {
 	for (size_t i = 0; i < b->spec->n_mounts; i++) {
@@ -558,5 +599,5 @@ int mounts_user(struct box *b, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return mask_named(b, err);
 }

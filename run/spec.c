@@ -55,6 +55,8 @@ void run_spec_done(struct run_spec *s)
 	strv_done(&s->dns);
 	strv_done(&s->dns_search);
 	strv_done(&s->dns_options);
+	strv_done(&s->mask);
+	strv_done(&s->unmask);
 	strv_done(&s->cap_add);
 	strv_done(&s->cap_drop);
 	free(s->seccomp_profile);

@@ -77,6 +77,8 @@ struct run_spec {
 	struct strv cap_add, cap_drop; /* "CAP_NET_RAW", "net_raw", "all" */
 	char *seccomp_profile; /* NULL: the default; "unconfined"; else a file in the containers'
 	                          JSON format */
+	struct strv mask; /* more paths that it finds empty */
+	struct strv unmask; /* patterns of what it would find empty and is to see; "all" */
 	bool no_new_privs;
 	bool chroot; /* without namespaces and mounts: chroot.c */
 	bool insecure; /* all capabilities, no filter, nothing masked or read-only */

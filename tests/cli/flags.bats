@@ -240,11 +240,53 @@ b" ]
 	build --security-opt no-new-privileges --security-opt no-new-privileges=false --security-opt label:type:x
 	in_image t grep -q 0 /x
 	refused "'apparmor=mine' is not supported: no profile" --security-opt apparmor=mine
-	refused "'unmask=ALL' is not supported: what the sandbox hides" --security-opt unmask=ALL
-	refused "'systempaths=unconfined' is not supported" --security-opt systempaths=unconfined
-	refused "'mask=/etc' is not supported: mount" --security-opt mask=/etc
+	refused "'proc-opts=hidepid=2' is not supported: /proc is mounted" --security-opt proc-opts=hidepid=2
+	refused "'mask=etc': 'etc' is no absolute path" --security-opt mask=etc
+	refused "'unmask=/a:b': 'b' is no absolute path" --security-opt unmask=/a:b
+	refused "'unmask' is not one of" --security-opt unmask
+	refused "cannot mask '/', which is the root" --security-opt mask=/
+	run -125 --separate-stderr mica build --network=host --isolation=chroot --security-opt mask=/etc ctx
+	[[ $stderr == *"isolation 'chroot' has no mounts, so nothing hides '/etc'"* ]]
 	refused "'x' is not one of" --security-opt x
 	refused "'no-new-privileges=x' is not one of" --security-opt no-new-privileges=x
+}
+
+@test "--security-opt mask hides, unmask shows, and neither is in a layer" {
+	sizes='wc -c </proc/interrupts; ls /sys/firmware | wc -l; wc -c </proc/meminfo; ls /etc/secret | wc -l; wc -c </etc/passwd; ls /proc/fs >/dev/null && echo x >/proc/sys/kernel/panic_on_oops && echo written'
+	step() { # OPTION...
+		mica run --rm --network=none "$@" ours sh -c "$sizes" 2>/dev/null | tr '\n' ' ' || true
+	}
+	printf 'FROM busybox\nRUN mkdir /etc/secret && touch /etc/secret/one && ln -s /etc/secret /link\n' >ctx/Containerfile
+	mica build -q -t ours --network=none ctx >/dev/null
+	read -r interrupts firmware meminfo secret passwd written <<<"$(step)"
+	[ "$interrupts $firmware $secret" = '0 0 1' ]
+	[ "$meminfo" -gt 0 ] && [ "$passwd" -gt 0 ] && [ -z "$written" ]
+	# hidden: in /proc, in the image, through a link; what is not there is no error
+	read -r interrupts firmware meminfo secret passwd written <<<"$(step --security-opt mask=/proc/meminfo:/etc/passwd:/link:/nothing/here)"
+	[ "$interrupts $firmware $meminfo $secret $passwd" = '0 0 0 0 0' ]
+	# shown: by name, by pattern, all; and read-only as ever
+	shown=$(cat /proc/interrupts | wc -c)
+	[ "$shown" -gt 0 ]
+	for unmask in unmask=/proc/interrupts 'unmask=/nothing:/proc/*' unmask=ALL systempaths=unconfined; do
+		read -r interrupts firmware meminfo secret passwd written <<<"$(step --security-opt "$unmask")"
+		[ "$interrupts" -gt 0 ] || fail "$unmask"
+		[ -z "$written" ] || fail "$unmask: /proc/sys can be written to"
+		[[ $unmask == *proc* ]] || [ "$firmware" = "$(find /sys/firmware -mindepth 1 -maxdepth 1 | wc -l)" ] || fail "$unmask: $firmware"
+	done
+	# another step, and what it hid is as it was
+	printf 'FROM ours\nRUN cat /etc/passwd >/seen\n' >ctx/Containerfile
+	build
+	[ "$(in_image t cat /seen)" != "" ]
+	build --security-opt mask=/etc/passwd
+	[ "$(in_image t cat /seen)" = "" ]
+	[ "$(in_image t cat /etc/passwd)" != "" ]
+	[ "$(layer_files t | tr '\n' ' ')" = 'seen ' ] || fail "$(layer_files t)"
+}
+
+# The files of the last layer.
+layer_files() { # NAME
+	blob=$(manifest_of "$1" | jq -r '.layers[-1].digest')
+	tar -tzf "$MICA_ROOT/blobs/sha256/${blob#sha256:}"
 }
 
 @test "sizes and limits in docker's words" {
