@@ -79,7 +79,8 @@ static void remember(struct build *b, const struct eval *e, const char *source, 
 /* Who set the rules of the context that s copies from; NULL: nobody is known. */
 static const char *rules_of(const struct build *b, const struct step *s)
 {
-	return s->context == NO_CONTEXT ? b->ignore_name : b->contexts[s->context].ignore_name;
+	const struct context *named = s->context == NO_CONTEXT ? NULL : &b->contexts[s->context];
+	return named ? named->ignore_name : b->ignore_name;
 }
 
 static int not_there(struct eval *e, const struct step *s, struct filetree *t, const char *source,
