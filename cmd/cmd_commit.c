@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "base/fs.h"
@@ -28,7 +29,7 @@
 struct commit_args {
 	bool quiet, rm, squash, omit_history, omit_timestamp;
 	int disable_compression, created_annotation;
-	const char *format, *iidfile, *manifest, *timestamp, *epoch, *config;
+	const char *format, *iidfile, *manifest, *timestamp, *epoch, *reference, *config;
 	struct strv add_files, annotations, changes, unset_annotations, unset_env;
 	struct remote_args remote;
 };
@@ -58,7 +59,7 @@ static const struct opt commit_options[] = {
 	OPT_GROUP(remote_options, struct commit_args, remote),
 	OPT_IGNORED(0, "blob-cache"),
 	OPT_IGNORED_BOOL(0, "identity-label"),
-	OPT_IGNORED(0, "reference-time"),
+	OPT_STRING(0, "reference-time", struct commit_args, reference),
 	OPT_IGNORED_BOOL(0, "rewrite-timestamp"),
 	OPT_REFUSED_WHY(0, "cw", "images for confidential machines are not made"),
 	OPT_IGNORED(0, "signature-policy"),
@@ -88,6 +89,15 @@ static int set_epoch(const struct commit_args *a, struct container_commit *o, st
 {
 	const char *text = a->timestamp, *from = "option '--timestamp'";
 
+	if (a->reference && !text) {
+		struct stat st;
+		if (stat(a->reference, &st) < 0)
+			return err_sys(
+				err, "option '--reference-time': cannot stat '%s'", a->reference);
+		o->has_epoch = o->force = true;
+		o->epoch = st.st_mtim.tv_sec;
+		return 0;
+	}
 	if (a->omit_timestamp && !text)
 		text = "0";
 	o->force = text != NULL;

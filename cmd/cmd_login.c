@@ -31,7 +31,8 @@ static int authfile_of(const struct authfile_args *a, const char **ret, struct e
 {
 	if (a->authfile && a->compat)
 		return err_set(err, ERR_INVALID,
-			"'--authfile' cannot be combined with '--compat-auth-file'");
+			"options for paths to the credential file and to the Docker-compatible "
+			"credential file can not be set simultaneously");
 	*ret = a->authfile ? a->authfile : a->compat;
 	return 0;
 }
@@ -219,6 +220,8 @@ static int logout_run(struct app *app, void *args, const struct strv *rest, stru
 		return err_set(err, ERR_INVALID,
 			"name one registry, or use --all. See 'mica logout --help'");
 	int r = authfile_of(&a->file, &o.authfile, err);
+	if (r == 0 && o.authfile && access(o.authfile, R_OK) < 0)
+		r = err_sys(err, "credential file is not accessible: stat %s", o.authfile);
 	if (r == 0)
 		r = registry_logout(registry, a->all, &o, err);
 	if (r == 0 && a->all)

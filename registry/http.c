@@ -550,7 +550,7 @@ static int describe(struct http_transfer *t, CURLcode code, struct err *err)
 	case CURLE_PEER_FAILED_VERIFICATION:
 		t->r->untrusted = true;
 		return err_set(err, ERR_NETWORK,
-			"cannot reach %s: TLS: %s (x509: certificate signed by unknown authority)",
+			"cannot reach %s: TLS: %s: x509: certificate signed by unknown authority",
 			host, t->message[0] ? t->message : curl_easy_strerror(code));
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_CACERT_BADFILE:

@@ -50,7 +50,7 @@ int registry_login(const char *registry, const char *user, const char *password,
 	int r = remote_call(remote, j, -1, NULL, err);
 	if (r == ERR_AUTH)
 		return err_set(
-			err, ERR_AUTH, "cannot log into %s: user name or password is wrong", key);
+			err, ERR_AUTH, "logging into \"%s\": invalid username/password", key);
 	if (r < 0)
 		return err_wrap(err, "cannot log into %s", key);
 	AUTO_CREDENTIALS struct credentials c = {

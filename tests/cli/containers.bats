@@ -73,6 +73,9 @@ container_config() { # CONTAINER JQ_FILTER
 	mica commit -q --format docker c t
 	[ "$(mica inspect --type image --format '{{.Docker.Container}} {{.Docker.Comment}} {{.Docker.Config.Hostname}}' t)" = \
 		"$(mica inspect --format '{{.ContainerID}}' c) words host" ]
+	touch -d @99 reference
+	mica commit -q --reference-time reference c t
+	[ "$(mica inspect --type image --format '{{.Created}}' t)" = 1970-01-01T00:01:39Z ]
 	mica commit -q --format docker --timestamp 0 c t
 	[ -z "$(mica inspect --type image --format '{{.Docker.Container}}' t)" ]
 }

@@ -128,5 +128,7 @@ layer_types() { # NAME
 	mica logout --compat-auth-file config.json "$REG"
 	run ! jq -e --arg r "$REG" '.auths[$r].auth' config.json
 	run -125 --separate-stderr mica login --authfile a --compat-auth-file b "$REG"
-	assert_error "'--authfile' cannot be combined with '--compat-auth-file'"
+	assert_error "options for paths to the credential file and to the Docker-compatible credential file can not be set simultaneously"
+	run -125 --separate-stderr mica logout --authfile nosuch "$REG"
+	assert_error 'credential file is not accessible: stat nosuch: no such file or directory'
 }

@@ -78,7 +78,7 @@ through_proxy() {
 @test "login keeps only what the registry took, for its owner's eyes" {
 	: >"$T/srv/login"
 	run --separate-stderr mica login -u anna -p wrong "$SRV"
-	assert_error 'user name or password is wrong'
+	assert_error 'logging into "[^"]+": invalid username/password'
 	[ ! -e auth.json ]
 	umask 000
 	mica login -u anna -p secret "$SRV"
