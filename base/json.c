@@ -8,6 +8,7 @@
 #include "base/strv.h"
 #include "base/utf8.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,37 @@ const char *json_iter_key(void *it)
 struct json *json_iter_value(void *it)
 {
 	return out(json_object_iter_value(it));
+}
+
+/* encoding/json's folding: of what is not ASCII only these two fold into it. */
+static bool folds_to(const char *key, const char *name)
+{
+	static const char long_s[] = "\u017f", kelvin[] = "\u212a";
+	for (; *name; name++) {
+		if (tolower((unsigned char)*key) == tolower((unsigned char)*name))
+			key++;
+		else if (tolower((unsigned char)*name) == 's' && str_has_prefix(key, long_s))
+			key += strlen(long_s);
+		else if (tolower((unsigned char)*name) == 'k' && str_has_prefix(key, kelvin))
+			key += strlen(kelvin);
+		else
+			return false;
+	}
+	return !*key;
+}
+
+int json_check_spelling(
+	const struct json *o, const char *what, const char *const *names, size_t n, struct err *err)
+{
+	for (void *it = json_iter(o); it; it = json_next(o, it))
+		for (size_t i = 0; i < n; i++)
+			if (!streq(json_iter_key(it), names[i]) &&
+				folds_to(json_iter_key(it), names[i]))
+				return err_set(err, ERR_INVALID,
+					"%s: member '%.64s' would be '%s' to some readers, and not "
+					"to others",
+					what, json_iter_key(it), names[i]);
+	return 0;
 }
 
 const char *json_text(const struct json *j)

@@ -52,6 +52,12 @@ void *json_next(const struct json *j, void *it);
 const char *json_iter_key(void *it);
 struct json *json_iter_value(void *it);
 
+/* ERR_INVALID when a member of the object is spelt as one of those names but for upper and lower
+ * case: readers in Go take it for that one, so what the document says would depend on its reader.
+ */
+int json_check_spelling(const struct json *o, const char *what, const char *const *names, size_t n,
+	struct err *err) __attribute__((warn_unused_result));
+
 /* Values; the defaults for NULL or another kind are NULL, 0, false. Borrowed. */
 const char *json_text(const struct json *j);
 int64_t json_int(const struct json *j);

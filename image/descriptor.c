@@ -97,7 +97,10 @@ static int parse_into(const struct json *j, const char *what, struct descriptor 
 
 	if (!json_is(j, JSON_KIND_OBJECT))
 		return err_set(err, ERR_INVALID, "%s: descriptor is not an object", what);
-	if ((r = get_media_type(j, what, &d->media_type, err)) < 0 ||
+	static const char *const names[] = {"mediaType", "digest", "size", "urls", "annotations",
+		"platform", "artifactType", "data"};
+	if ((r = json_check_spelling(j, what, names, ARRAY_LEN(names), err)) < 0 ||
+		(r = get_media_type(j, what, &d->media_type, err)) < 0 ||
 		(r = get_digest_and_size(j, what, d, err)) < 0 ||
 		(r = json_get_map(j, what, "annotations", &d->annotations, err)) < 0 ||
 		(r = get_platform(j, what, d, err)) < 0 ||

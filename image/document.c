@@ -59,7 +59,10 @@ static int classify(const struct json *j, const char *said, enum media_kind *ret
 
 	if (!json_is(j, JSON_KIND_OBJECT))
 		return err_set(err, ERR_INVALID, "manifest: it is not a JSON object");
-	if ((r = kind_by_members(j, &kind, err)) < 0)
+	static const char *const names[] = {"schemaVersion", "mediaType", "config", "layers",
+		"manifests", "fsLayers", "signatures", "subject", "artifactType", "annotations"};
+	if ((r = json_check_spelling(j, "manifest", names, ARRAY_LEN(names), err)) < 0 ||
+		(r = kind_by_members(j, &kind, err)) < 0)
 		return r;
 	if (kind == MEDIA_SCHEMA1) {
 		*ret_kind = kind;

@@ -86,6 +86,14 @@ static void refuses_documents_that_contradict_themselves(void **state)
 		{"{\"schemaVersion\":2," CONFIG ",\"layers\":{}}", NULL, ERR_INVALID},
 		{"{\"schemaVersion\":2," CONFIG "," CONFIG ",\"layers\":[]}", NULL,
 			ERR_INVALID}, /* twice */
+		/* what readers in Go take for "layers", "manifests", "config", "size" */
+		{"{\"schemaVersion\":2," CONFIG ",\"layers\":[],\"Layers\":[]}", NULL, ERR_INVALID},
+		{"{\"schemaVersion\":2," CONFIG ",\"layers\":[],\"manife\u017ft\u017f\":[]}", NULL,
+			ERR_INVALID},
+		{"{\"schemaVersion\":2," CONFIG ",\"CONFIG\":{},\"layers\":[]}", NULL, ERR_INVALID},
+		{"{\"schemaVersion\":2," CONFIG ",\"layers\":[{\"mediaType\":\"" MT_OCI_LAYER_GZIP
+		 "\"," DIGEST ",\"size\":3,\"Size\":4}]}",
+			NULL, ERR_INVALID},
 		{"[]", NULL, ERR_INVALID},
 		{"", NULL, ERR_INVALID},
 		{"<html>", NULL, ERR_INVALID},
