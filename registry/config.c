@@ -463,6 +463,30 @@ static void add_place(struct places *p, const char *name, bool insecure)
 	                                                    : xstrdup(repository);
 }
 
+/* Where a prefix that names a tag leads to: the same tag, said or not. *ret: without it; new
+ * string. */
+static int location_of_tag(
+	const char *location, const struct reference *ref, char **ret, struct err *err)
+{
+	const char *slash = strrchr(location, '/'), *colon = slash ? strchr(slash, ':') : NULL;
+	if (colon && !streq_null(colon + 1, ref->tag))
+		return err_set(err, ERR_UNSUPPORTED,
+			"registries.conf: '%s' is another tag than '%s', which is not supported",
+			location, ref->tag ? ref->tag : "");
+	*ret = colon ? xstrndup(location, (size_t)(colon - location)) : xstrdup(location);
+	return 0;
+}
+
+/* What the name is there: its part behind the prefix follows. New string. */
+static int name_at(const char *location, const struct reference *ref, const char *name,
+	size_t matched, char **ret, struct err *err)
+{
+	if (matched > strlen(name))
+		return location_of_tag(location, ref, ret, err);
+	*ret = xasprintf("%s%s", location, name + matched);
+	return 0;
+}
+
 static bool mirror_serves(const struct registry *r, const struct mirror *m, bool by_digest)
 {
 	if (r->mirror_by_digest_only)
@@ -491,9 +515,10 @@ int registries_places(const struct registries *rs, const struct reference *ref, 
 	struct places *ret, struct err *err)
 {
 	AUTO_FREE char *name = reference_name(ref);
+	AUTO_FREE char *tagged = ref->tag ? xasprintf("%s:%s", name, ref->tag) : xstrdup(name);
 	size_t matched = 0;
-	const struct registry *r = find_registry(rs, name, &matched);
-	struct places places = {0};
+	const struct registry *r = find_registry(rs, tagged, &matched);
+	AUTO_PLACES struct places places = {0};
 	AUTO_FREE char *host = xstrndup(name, strcspn(name, "/"));
 	if (r && r->blocked)
 		return err_set(
@@ -503,17 +528,22 @@ int registries_places(const struct registries *rs, const struct reference *ref, 
 	for (size_t i = 0; pull && r && i < r->n_mirrors; i++) {
 		if (!mirror_serves(r, &r->mirrors[i], ref->has_digest))
 			continue;
-		AUTO_FREE char *there = xasprintf("%s%s", r->mirrors[i].location, name + matched);
+		AUTO_FREE char *there = NULL;
+		if (name_at(r->mirrors[i].location, ref, name, matched, &there, err) < 0)
+			return err->code;
 		add_place(&places, there, r->mirrors[i].insecure);
 	}
-	AUTO_FREE char *there =
-		r && r->location ? xasprintf("%s%s", r->location, name + matched) : xstrdup(name);
+	AUTO_FREE char *there = NULL;
+	if (name_at(r && r->location ? r->location : "", ref, name, r && r->location ? matched : 0,
+		    &there, err) < 0)
+		return err->code;
 	add_place(&places, there, (r && r->insecure) || strv_has(&rs->sources_insecure, host));
 	if (places.n == 0)
 		return err_set(err, ERR_INVALID,
 			"registries.conf turns '%s' into '%s', which is no repository", name,
 			there);
 	*ret = places;
+	places = (struct places){0};
 	return 0;
 }
 

@@ -45,6 +45,25 @@ static void without_configuration_the_name_says_where(void **state)
 	places_are("", "docker.io/a/b", false, "registry-1.docker.io/a/b");
 }
 
+static void a_prefix_may_name_a_tag(void **state)
+{
+	static const char conf[] =
+		"[[registry]]\nprefix='e.com/a:old'\nlocation='e.com/a:old'\nblocked=true\n"
+		"[[registry]]\nprefix='e.com/a:new'\nlocation='two/b'\n"
+		"[[registry.mirror]]\nlocation='m/c'\n"
+		"[[registry]]\nprefix='e.com/a:odd'\nlocation='two/b:other'\n"
+		"[[registry]]\nprefix='e.com/b'\nlocation='three/b'\n";
+	(void)state;
+	AUTO_FREE char *denied = xasprintf("error %d", ERR_DENIED);
+	AUTO_FREE char *unsupported = xasprintf("error %d", ERR_UNSUPPORTED);
+	places_are(conf, "e.com/a:old", true, denied);
+	places_are(conf, "e.com/a:older", true, "e.com/a");
+	places_are(conf, "e.com/a:new", true, "m/c two/b");
+	places_are(conf, "e.com/a:odd", true, unsupported);
+	places_are(conf, "e.com/a/c:old", true, "e.com/a/c");
+	places_are(conf, "e.com/b:old", true, "three/b");
+}
+
 static void the_longest_prefix_wins_and_is_rewritten(void **state)
 {
 	static const char conf[] = "[[registry]]\nprefix='e.com'\nlocation='one'\n[[registry]]"
@@ -202,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_configuration_the_name_says_where),
+		cmocka_unit_test(a_prefix_may_name_a_tag),
 		cmocka_unit_test(the_longest_prefix_wins_and_is_rewritten),
 		cmocka_unit_test(mirrors_come_first_for_pulls_only),
 		cmocka_unit_test(blocked_registries_are_refused),
