@@ -235,8 +235,9 @@ static int pull_name(struct store *s, struct txn *t, struct remote *remote, cons
 	progress_say(o->progress, told);
 	struct pulled here = {0};
 	if (!o->all_platforms && find_here(s, full, o, &here, err) == 0) {
-		bool unchanged = false;
-		r = is_unchanged(remote, full, &here.top, &unchanged, err);
+		/* a digest means the same content at any time */
+		bool unchanged = ref.has_digest;
+		r = unchanged ? 0 : is_unchanged(remote, full, &here.top, &unchanged, err);
 		/* --pull=newer without an answer goes on with what is here, as buildah does */
 		if (r == 0 ? unchanged : o->policy == PULL_NEWER) {
 			err_clear(err);

@@ -77,6 +77,11 @@ build_one() { # NAME [TEXT]
 	mica pull -q "busybox@sha256:$digest"
 	mica pull -q "docker.io/library/busybox:latest@sha256:$digest"
 	mica run --rm --network=none "busybox@sha256:$digest" true
+	# the same digest is the same image: nobody is asked
+	sum=$(wc -l <"$T/registry.log")
+	mica pull -q --policy=always "busybox@sha256:$digest"
+	mica --offline pull -q "busybox@sha256:$digest"
+	[ "$(wc -l <"$T/registry.log")" = "$sum" ]
 }
 
 @test "basic authentication: login, pull, push, logout" {
