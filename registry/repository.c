@@ -278,23 +278,40 @@ static struct json *new_entry(const struct document *doc, const struct json *man
 	return j;
 }
 
+#define LIST_ATTEMPTS 10
+
+/* Others may add to the list at the same time, and it is written as a whole: who finds that another
+ * one's has taken the place of his adds to that one. */
+static int add_to_list(struct remote *r, const char *repository, const struct digest *subject,
+	const struct document *doc, const struct json *manifest, struct err *err)
+{
+	AUTO_FREE char *name = referrers_ref(repository, subject);
+	char text[DIGEST_STR_MAX];
+	for (int i = 0; i < LIST_ATTEMPTS; i++) {
+		AUTO_JSON struct json *index = NULL;
+		int rc = get_tagged_list(r, repository, subject, &index, err);
+		if (rc < 0 || has_entry(index, digest_str(&doc->desc.digest, text)))
+			return rc;
+		json_add(json_get(index, "manifests"), new_entry(doc, manifest));
+		AUTO_FREE char *dump = json_dump(index, 0);
+		rc = put_manifest(r, name, dump, MT_OCI_INDEX, err);
+		if (rc < 0)
+			return rc;
+	}
+	return err_set(err, ERR_BUSY, "'%s' is overwritten by others again and again", name);
+}
+
 int repository_add_referrer(
 	struct remote *r, const char *repository, const struct document *doc, struct err *err)
 {
-	AUTO_JSON struct json *manifest = NULL, *index = NULL;
+	AUTO_JSON struct json *manifest = NULL;
 	struct descriptor subject = {0};
-	char text[DIGEST_STR_MAX];
 	if (json_parse(doc->data, doc->len, "manifest", &manifest, err) < 0 ||
 		descriptor_from_json(json_get(manifest, "subject"), "subject", &subject, err) < 0)
 		return err->code;
 	struct digest of = subject.digest;
 	descriptor_done(&subject);
-	int rc = get_tagged_list(r, repository, &of, &index, err);
-	if (rc < 0 || has_entry(index, digest_str(&doc->desc.digest, text)))
-		return rc;
-	json_add(json_get(index, "manifests"), new_entry(doc, manifest));
-	AUTO_FREE char *name = referrers_ref(repository, &of), *dump = json_dump(index, 0);
-	return put_manifest(r, name, dump, MT_OCI_INDEX, err);
+	return add_to_list(r, repository, &of, doc, manifest, err);
 }
 
 /* --- delete --- */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # What a repository holds: its tags, what refers to its images, and deleting; against Debian's registry, which has no interface for referrers.
-load ../cli/lib.bash
+load lib.bash
 
 setup_file() {
 	file_setup registry busybox
@@ -18,21 +18,6 @@ setup() {
 
 teardown() {
 	test_teardown
-}
-
-# An OCI layout of an artifact that has the manifest DIGEST SIZE for its subject.
-artifact() { # DIR TYPE DIGEST SIZE
-	mkdir -p "$1/blobs/sha256"
-	echo '{"imageLayoutVersion":"1.0.0"}' >"$1/oci-layout"
-	printf '{}' >"$1/doc"
-	put_blob "$1" "$1/doc" >/dev/null
-	jq -cn --arg t "$2" --arg d "$3" --argjson s "$4" --arg e "sha256:$(printf '{}' | sha256sum | cut -d ' ' -f 1)" \
-		'{mediaType: "application/vnd.oci.empty.v1+json", digest: $e, size: 2} as $empty | {schemaVersion: 2,
-		mediaType: "application/vnd.oci.image.manifest.v1+json", artifactType: $t, config: $empty, layers: [$empty],
-		subject: {mediaType: "application/vnd.oci.image.manifest.v1+json", digest: $d, size: $s}, annotations: {note: "by a test"}}' >"$1/doc"
-	read -r -a made <<<"$(put_blob "$1" "$1/doc")"
-	jq -cn --arg d "sha256:${made[0]}" --argjson s "${made[1]}" \
-		'{schemaVersion: 2, manifests: [{mediaType: "application/vnd.oci.image.manifest.v1+json", digest: $d, size: $s}]}' >"$1/index.json"
 }
 
 @test "tags are listed, pulled and pushed all at once" {

@@ -121,6 +121,8 @@ teardown() {
 	refused "type|both|'manifests'" pull -q "$SRV/type-lies"
 	refused "both|layers" pull -q "$SRV/both-kinds"
 	refused 'duplicate|twice' pull -q "$SRV/twice"
+	refused "'Layers' would be 'layers' to some readers" pull -q "$SRV/two-spellings"
+	refused "layer 1: member '.*' would be 'size' to some readers" pull -q "$SRV/spelt-size"
 	refused 'config' pull -q "$SRV/config-is-manifest"
 }
 
@@ -169,6 +171,13 @@ teardown() {
 }
 
 # --- lists ---
+
+@test "a list of referrers that others write at the same time loses nobody's entry" {
+	artifact sbom application/vnd.tests.sbom "sha256:$(printf 'ab%.0s' {1..32})" 7
+	mica push -q "$(mica pull -q oci:sbom)" "docker://$SRV/upload-races/a:sbom"
+	[ "$(asked 'PUT main /v2/upload-races/a/manifests/sha256-')" = 3 ]
+	[ "$(mica referrers "$SRV/upload-races/a@sha256:$(printf 'ab%.0s' {1..32})" | cut -d ' ' -f 2 | xargs)" = "application/vnd.another application/vnd.tests.sbom" ]
+}
 
 @test "lists come in pages, which are asked for at the registry alone" {
 	[ "$(mica list-tags "$SRV/good" | wc -l)" = 9 ]

@@ -77,6 +77,10 @@ def document(fault):
         doc["manifests"] = [descriptor(GOOD)]
     elif fault == "twice":
         return GOOD.replace(b'"layers"', b'"layers":[],"layers"', 1), MANIFEST
+    elif fault == "two-spellings":
+        doc["Layers"] = []
+    elif fault == "spelt-size":
+        doc["layers"][0]["\u017fize"] = 1
     elif fault.startswith("nested-"):
         return nested(int(fault.split("-")[1]))
     elif fault == "upper-digest":
@@ -221,9 +225,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind == "blobs/uploads":
             return self.begin_upload(repo, fault)
         if kind in ("tags", "referrers"):
-            return self.listing(repo, fault, kind, target.query)
+            return self.error(404, "no such place") if fault == "upload-races" else self.listing(repo, fault, kind, target.query)
         if kind == "manifests" and self.command == "PUT":
             PUSHED[repo, name] = body
+            if fault == "upload-races" and name.startswith("sha256-") and self.count(repo, "list") <= 2:  # another one's takes its place
+                entry = dict(descriptor(b'{"n":%d}' % SEEN[repo, "list"]), artifactType="application/vnd.another")
+                PUSHED[repo, name] = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
             return self.answer(201)
         return self.manifest(repo, fault, name) if kind == "manifests" else self.blob(repo, fault, name)
 
