@@ -112,7 +112,7 @@ static uint64_t probe(const struct table *t, const struct entry *e)
 
 static void insert(struct table *t, const struct entry *e)
 {
-	if ((t->count + 1) * 8 > t->slots * FILLED_MAX) {
+	if (!t->slots || (t->count + 1) * 8 > t->slots * FILLED_MAX) {
 		struct table bigger = {.slots = t->slots ? t->slots * 2 : 1024};
 		bigger.e = xcalloc(bigger.slots, sizeof(*bigger.e));
 		for (uint64_t i = 0; i < t->slots; i++)
