@@ -29,8 +29,8 @@ static int shm_tmpfs(int context, uint64_t size, unsigned attrs)
 	snprintf(option, sizeof(option), "size=%" PRIu64, size ? size : (uint64_t)SHM_SIZE_DEFAULT);
 	const char *const options[] = {"mode=1777", option, NULL};
 	AUTO_FD int own = context < 0 ? fsopen("tmpfs", FSOPEN_CLOEXEC) : -1;
-	/* the name that it has with other tools, for those who look it up with df */
-	return mount_of_context(context < 0 ? own : context, "shm", options, attrs);
+	/* as BuildKit's, since steps see it in what mount(8) prints; runc's name would be "shm" */
+	return mount_of_context(context < 0 ? own : context, "tmpfs", options, attrs);
 }
 
 /* All IDs are themselves in pid's user namespace. */

@@ -295,6 +295,10 @@ layer_files() { # NAME
 		build --shm-size $size --ulimit nofile=64:128
 		[ "$(in_image t cat /x | tr '\n' ' ')" = "1024 64 128 " ] || fail "$size"
 	done
+	printf 'FROM busybox\nRUN mount | grep /dev/shm >/x\n' >ctx/Containerfile
+	build --shm-size 1m
+	[[ "$(in_image t cat /x)" == 'tmpfs on /dev/shm type tmpfs (rw,nosuid,'*'size=1024k'* ]] || fail "$(in_image t cat /x)" # BuildKit's words
+	printf 'FROM busybox\nRUN echo >/x; ulimit -n >>/x; ulimit -Hn >>/x\n' >ctx/Containerfile
 	build --ulimit nofile=77 --ulimit nproc=-1:-1
 	[ "$(in_image t tail -n 2 /x | tr '\n' ' ')" = "77 77 " ]
 	refused "invalid argument \"1q\" for option '--shm-size': invalid syntax, it is not a size" --shm-size 1q
