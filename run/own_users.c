@@ -122,7 +122,7 @@ int own_users_new(const struct idmap_ranges *uids, const struct idmap_ranges *gi
 	struct idmap_view *ret, struct err *err)
 {
 	struct idmap_view v = {.userns = -1, .uids = *uids, .gids = *gids};
-	struct idmap_ranges all_uids, all_gids;
+	struct idmap_ranges all_uids = {0}, all_gids = {0};
 	char path[64];
 	pid_t pid = -1;
 	AUTO_FD int gate = -1;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The recipes of docs/kubernetes.md: mica in a container that has no privilege at all, started by mica and by crun.
+# The recipes of docs/kubernetes.md and docs/ci.md: mica in a container that has no privilege at all, started by mica and by crun.
 load ../cli/lib.bash
 
 setup_file() {
@@ -19,6 +19,7 @@ setup() {
 }
 
 teardown_file() {
+	user_teardown
 	file_teardown
 }
 
@@ -153,4 +154,86 @@ needs_crun() {
 	echo "$output"
 	[[ "$output" == *"cannot take the network away"* ]]
 	[[ "$output" == *"'oci': user namespaces are not allowed here"* ]]
+}
+
+# --- docs/ci.md: the commands as they stand there, where each of these runs them ---
+
+recipe() { # SECTION: its text
+	awk -v section="## $1" '$0 == section {on = 1; next} /^## / {on = 0} on && /^\t/ {print substr($0, 2)}' "$TOP/docs/ci.md"
+}
+
+# A job's repository; what the service puts into variables, and the registry, are the test's.
+job_files() { # DIRECTORY
+	mkdir -p "$1/app"
+	printf 'FROM busybox\nRUN id -u >/built && echo a step\nCOPY file /file\n' >"$1/app/Containerfile"
+	echo "$BATS_TEST_NUMBER" >"$1/app/file"
+}
+
+in_job() { # NAME=VALUE...: job.sh, twice: each time with nothing from before but what the registry has
+	local env
+	job_files "$T/pod/rootfs/work"
+	env=$(printf '%s\n' "$@" | jq -R . | jq -cs .)
+	pod_config "$DOCKER_PROFILE"' | .process.args = ["sh", "-euxc", "cd /work/app; . /work/job.sh"] | .process.env += '"$env"
+	for _ in 1 2; do
+		run in_crun
+		echo "$output"
+		[ "$status" = 0 ]
+		assert_pushed
+	done
+}
+
+assert_pushed() {
+	MICA_ROOT=$D/check mica pull -q --policy=always "$PUSHED"
+	[ "$(MICA_ROOT=$D/check in_image "$PUSHED" cat /built /file)" = "0
+$BATS_TEST_NUMBER" ]
+}
+
+@test "the recipe for GitLab, in a container of its docker executor" {
+	needs_crun
+	recipe GitLab | sed -n '/^  script:/,$s/^    - //p' >"$T/pod/rootfs/work/job.sh"
+	[ "$(wc -l <"$T/pod/rootfs/work/job.sh")" = 3 ]
+	PUSHED=$REG/group/app:abc123
+	in_job "CI_REGISTRY=$REG" CI_REGISTRY_USER=gitlab-ci-token CI_REGISTRY_PASSWORD=s3cret "CI_REGISTRY_IMAGE=$REG/group/app" CI_COMMIT_SHORT_SHA=abc123
+	[[ "$output" == *"0 run, 2 cached"* ]]
+}
+
+@test "the recipe for Tekton, in a step's container" {
+	needs_crun
+	recipe Tekton | sed -n '/^    script: |/,$s/^      //p' | sed "s|\$(params.image)|$REG/tekton:1|; s|\$(results.digest.path)|/tmp/digest|" >"$T/pod/rootfs/work/job.sh"
+	[ "$(wc -l <"$T/pod/rootfs/work/job.sh")" = 2 ]
+	echo 'cat /tmp/digest' >>"$T/pod/rootfs/work/job.sh"
+	echo '{"auths":{}}' >"$T/pod/rootfs/work/.dockerconfigjson"
+	PUSHED=$REG/tekton:1
+	in_job REGISTRY_AUTH_FILE=/work/.dockerconfigjson
+	[[ "$output" == *"$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$PUSHED")"* ]]
+}
+
+@test "the recipe for Jenkins, in a container of its pod" {
+	needs_crun
+	recipe Jenkins | sed -n "s/^ *sh '\\(.*\\)'\$/\\1/p" | sed "s|registry.example.org|$REG|g" >"$T/pod/rootfs/work/job.sh"
+	[ "$(wc -l <"$T/pod/rootfs/work/job.sh")" = 3 ]
+	PUSHED=$REG/app:7
+	in_job U=user P=s3cret BUILD_NUMBER=7
+}
+
+@test "the recipe for GitHub, as a runner's user" {
+	user_setup
+	recipe GitHub >steps
+	# what root does on the runner is done here already
+	grep -E '^ *- (run|uses): ' steps | grep -vE '^ *- (run: sudo |uses: actions/checkout)' | sed 's/^ *- run: //' |
+		sed "s|ghcr.io|$REG|g; s|\${{ github.repository }}|owner/app|g; s|\${{ github.sha }}|deadbeef|g; s|\${{ github.actor }}|me|g; s|\${{ secrets.GITHUB_TOKEN }}|t0ken|g" >job.sh
+	[ "$(wc -l <job.sh)" = 3 ]
+	run ! grep -F '${{' job.sh
+	job_files "$D"
+	chown -R "$MICA_USER" "$D"
+	mkdir bin
+	ln -s "$MICA_BIN" bin/mica
+	PUSHED=$REG/owner/app:deadbeef
+	for _ in 1 2; do
+		run as_user sh -euxc 'PATH=$PWD/bin:$PATH; cd app; . ../job.sh'
+		echo "$output"
+		[ "$status" = 0 ]
+		assert_pushed
+		as_user "$MICA_BIN" prune -af >/dev/null
+	done
 }
