@@ -3,15 +3,11 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/gzip_stream.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/owner.h"
-#include "base/proc.h"
-#include "base/stream.h"
 #include "base/xattr.h"
-#include "base/zstd_stream.h"
-#include "layers/pack.h"
+#include "layers/layer_write.h"
+#include "layers/tar_content.h"
 #include "layers/tar_write.h"
 #include "layers/walk.h"
 #include "layers/whiteout.h"
@@ -25,78 +21,13 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* From here on archiving and compressing run in two processes; below, forking costs more than it
- * gains. */
-#define PARALLEL_BYTES (4 * MIB)
-#define PARALLEL_FILES 2000
-#define PIPE_SIZE (1 * MIB) /* fs.pipe-max-size without privilege */
-
 struct diff {
 	const struct diff_opts *opts;
 	struct tar_writer *tar;
 	struct links *links;
 	struct buf path;
-	uint64_t entries;
-	uint64_t content;
+	struct layer_count count;
 };
-
-static int changed_error(struct diff *d, struct err *err)
-{
-	errno = EAGAIN;
-	return err_sys(err, "'%s' changed while it was read", d->path.data);
-}
-
-/* size bytes from the descriptor's position. at_end: the file must end there. */
-static int put_bytes(struct diff *d, int fd, uint64_t size, bool at_end, struct err *err)
-{
-	for (;;) {
-		void *p;
-		size_t n;
-		if (tar_writer_space(d->tar, &p, &n, err) < 0)
-			return err->code;
-		/* one byte more than is left, so that a small file needs one read to get its
-		 * content and to see its end */
-		if (n > size)
-			n = (size_t)size + at_end;
-		ssize_t got = n ? read(fd, p, n) : 0;
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return err_sys(err, "cannot read '%s'", d->path.data);
-		if ((uint64_t)got > size || (got == 0 && size))
-			return changed_error(d, err);
-		tar_writer_commit(d->tar, (size_t)got);
-		size -= (uint64_t)got;
-		if (size == 0 && (!at_end || (size_t)got < n))
-			return 0;
-	}
-}
-
-/* Data from the file, zeros for its holes without reading them. */
-static int put_sparse(struct diff *d, int fd, uint64_t size, struct err *err)
-{
-	for (uint64_t at = 0; at < size;) {
-		off_t data = lseek(fd, (off_t)at, SEEK_DATA);
-		if (data < 0 && errno != ENXIO)
-			return put_bytes(d, fd, size - at, true, err);
-		uint64_t start = data < 0 || (uint64_t)data > size ? size : (uint64_t)data;
-		if (tar_writer_zeros(d->tar, start - at, err) < 0)
-			return err->code;
-		if (start == size)
-			break;
-		off_t hole = lseek(fd, (off_t)start, SEEK_HOLE);
-		uint64_t end = hole < 0 || (uint64_t)hole > size ? size : (uint64_t)hole;
-		if (lseek(fd, (off_t)start, SEEK_SET) < 0)
-			return err_sys(err, "cannot seek in '%s'", d->path.data);
-		if (put_bytes(d, fd, end - start, false, err) < 0)
-			return err->code;
-		at = end;
-	}
-	struct stat st;
-	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size != size)
-		return changed_error(d, err);
-	return 0;
-}
 
 static void entry_from_stat(const struct diff *d, const struct stat *st, struct tar_entry *e)
 {
@@ -118,7 +49,7 @@ static void entry_from_stat(const struct diff *d, const struct stat *st, struct 
 
 static int put_header(struct diff *d, const struct tar_entry *e, struct err *err)
 {
-	d->entries++;
+	d->count.entries++;
 	return tar_writer_header(d->tar, e, err);
 }
 
@@ -141,7 +72,7 @@ static int put_file(struct diff *d, int dirfd, const char *name, struct err *err
 	if (fd < 0 || owner_stat(fd, &st) < 0)
 		return err_sys(err, "cannot open '%s'", d->path.data);
 	if (!S_ISREG(st.st_mode))
-		return changed_error(d, err);
+		return tar_changed_error(d->path.data, err);
 	struct tar_entry e;
 	entry_from_stat(d, &st, &e);
 	int ret = put_hardlink(d, &st, &e, err);
@@ -153,15 +84,9 @@ static int put_file(struct diff *d, int dirfd, const char *name, struct err *err
 	e.xattrs = x.x;
 	e.n_xattrs = x.n;
 	e.size = (uint64_t)st.st_size;
-	d->content += e.size;
-	if (put_header(d, &e, err) < 0)
-		return err->code;
-	if (e.size == 0)
-		return 0;
-	/* st_blocks counts 512 bytes whatever the file system's block is */
-	if ((uint64_t)st.st_blocks * 512 < e.size)
-		return put_sparse(d, fd, e.size, err);
-	return put_bytes(d, fd, e.size, true, err);
+	d->count.content += e.size;
+	return put_header(d, &e, err) < 0 ? err->code
+	                                  : tar_writer_file(d->tar, fd, &st, d->path.data, err);
 }
 
 /* The directory itself; what is in it comes at its place in the order. */
@@ -204,7 +129,7 @@ static int put_other(struct diff *d, int dirfd, const char *name, struct err *er
 		e.link = target;
 		e.mode = S_IFLNK | 0777;
 	} else if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) {
-		return changed_error(d, err);
+		return tar_changed_error(d->path.data, err);
 	}
 	e.major = major(st.st_rdev);
 	e.minor = minor(st.st_rdev);
@@ -301,46 +226,31 @@ static int put_part(struct diff *d, const struct tree_part *part, struct err *er
 	return code;
 }
 
-struct archived {
-	struct digest diff_id;
-	uint64_t diff_size, content, entries;
+struct archive {
+	const struct tree_part *parts;
+	size_t n;
+	const struct diff_opts *opts;
 };
 
-static int archive_parts(const struct tree_part *parts, size_t n, const struct diff_opts *opts,
-	struct writer *out, struct archived *ret, struct err *err)
+static int put_parts(void *arg, struct tar_writer *to, struct layer_count *count, struct err *err)
 {
-	AUTO_TAR_WRITER struct tar_writer *tar = tar_writer_new(out);
-	struct diff d = {.opts = opts, .tar = tar, .path = BUF_INIT(PATH_MAX - 1)};
+	const struct archive *a = arg;
+	struct diff d = {.opts = a->opts, .tar = to, .path = BUF_INIT(PATH_MAX - 1)};
 	int code = 0;
-	for (size_t i = 0; code == 0 && i < n; i++)
-		code = put_part(&d, &parts[i], err);
+	for (size_t i = 0; code == 0 && i < a->n; i++)
+		code = put_part(&d, &a->parts[i], err);
 	buf_done(&d.path);
-	if (code < 0 || tar_writer_end(tar, err) < 0)
-		return err->code;
-	*ret = (struct archived){.content = d.content, .entries = d.entries};
-	return 0;
+	*count = d.count;
+	return code;
 }
 
 int tree_archive(const struct tree_part *parts, size_t n, const struct diff_opts *opts,
 	struct writer *out, struct err *err)
 {
-	struct archived ignored;
-	return archive_parts(parts, n, opts, out, &ignored, err);
-}
-
-/* The tree as a tar to out, hashed. */
-static int archive_tree(int upper, const struct diff_opts *opts, struct writer *out,
-	struct archived *ret, struct err *err)
-{
-	struct hashed hash;
-	hashed_init(&hash);
-	AUTO_WRITER struct writer *hashing = writer_hashed(out, &hash);
-	const struct tree_part part = {.dir = upper};
-	if (archive_parts(&part, 1, opts, hashing, ret, err) < 0)
-		return err->code;
-	ret->diff_id = sha256_final(&hash.sha);
-	ret->diff_size = hash.count;
-	return 0;
+	AUTO_TAR_WRITER struct tar_writer *tar = tar_writer_new(out);
+	struct archive a = {.parts = parts, .n = n, .opts = opts};
+	struct layer_count ignored;
+	return put_parts(&a, tar, &ignored, err) < 0 ? err->code : tar_writer_end(tar, err);
 }
 
 struct weight {
@@ -357,8 +267,8 @@ static bool is_large(int dirfd, const char *name, struct weight *w, unsigned dep
 	if (fd < 0 || depth > 64 || walk_list_read(fd, "", &list, &err) < 0)
 		return false;
 	w->files += list.n;
-	for (size_t i = 0; i < list.n && w->files < PARALLEL_FILES && w->bytes < PARALLEL_BYTES;
-		i++) {
+	for (size_t i = 0;
+		i < list.n && w->files < LAYER_LARGE_FILES && w->bytes < LAYER_LARGE_BYTES; i++) {
 		struct stat st;
 		if (list.items[i].descend)
 			(void)is_large(fd, list.items[i].name, w, depth + 1);
@@ -366,92 +276,7 @@ static bool is_large(int dirfd, const char *name, struct weight *w, unsigned dep
 			 fstatat(fd, list.items[i].name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			w->bytes += (uint64_t)st.st_size;
 	}
-	return w->files >= PARALLEL_FILES || w->bytes >= PARALLEL_BYTES;
-}
-
-struct archiver {
-	int upper;
-	const struct diff_opts *opts;
-	int pipe[2];
-};
-
-static int archive_into(void *arg, struct writer *to, struct buf *out, struct err *err)
-{
-	const struct archiver *a = arg;
-	struct archived got;
-	if (archive_tree(a->upper, a->opts, to, &got, err) < 0)
-		return err->code;
-	buf_add(out, &got, sizeof(got));
-	return 0;
-}
-
-static int archiver_main(void *arg, struct buf *out, struct err *err)
-{
-	struct archiver *a = arg;
-	close(a->pipe[0]);
-	AUTO_WRITER struct writer *w = writer_to_fd(a->pipe[1], "the compressor's pipe");
-	return archive_into(a, w, out, err);
-}
-
-/* A child archives and hashes, this process compresses: both cores are used, and `out` stays ours.
- */
-static int archive_by_pipe(
-	struct archiver *arg, struct writer *out, struct buf *result, struct err *err)
-{
-	struct archiver a = *arg;
-	if (pipe2(a.pipe, O_CLOEXEC) < 0)
-		return err_sys(err, "cannot make a pipe");
-	(void)fcntl(a.pipe[1], F_SETPIPE_SZ, PIPE_SIZE);
-	struct job job = {0};
-	int code = job_start(&job, archiver_main, &a, err);
-	close(a.pipe[1]);
-	if (code == 0) {
-		AUTO_READER struct reader *in = reader_from_fd(a.pipe[0], "the archiver's pipe");
-		code = stream_copy(in, out, NULL, err);
-	}
-	close(a.pipe[0]);
-	if (code < 0) {
-		job_cancel(&job);
-		return code;
-	}
-	return job_collect(&job, true, result, err);
-}
-
-static int write_back_main(void *arg, struct buf *out, struct err *err)
-{
-	const struct archiver *a = arg;
-	(void)out;
-	return syncfs(a->upper) < 0 ? err_sys(err, "cannot write back") : 0;
-}
-
-/* counted: where the packed bytes go. */
-static int archive_parallel(int upper, const struct diff_opts *opts, struct writer *counted,
-	struct archived *ret, struct err *err)
-{
-	struct archiver a = {.upper = upper, .opts = opts};
-	AUTO_BUF struct buf result = BUF_INIT(sizeof(*ret));
-	struct job write_back = {0};
-	struct err ignored = ERR_INIT;
-	int code;
-	/* it may fail: who needs it on disk syncs it, and finds most of it done */
-	if (opts->write_back && job_start(&write_back, write_back_main, &a, &ignored) < 0)
-		log_debug("%s", ignored.msg);
-	if (opts->compression == COMPRESSION_GZIP) {
-		struct pack p = {.make = archive_into, .arg = &a, .level = opts->level};
-		code = pack_gzip(&p, counted, &result, err);
-	} else {
-		AUTO_WRITER struct writer *packer = writer_zstd(counted, opts->level);
-		code = archive_by_pipe(&a, packer, &result, err);
-		if (code == 0)
-			code = writer_finish(packer, err);
-	}
-	job_cancel(&write_back);
-	if (code < 0)
-		return code;
-	if (result.len != sizeof(*ret))
-		return err_set(err, ERR_SYS, "the archiver gave no result");
-	memcpy(ret, result.data, sizeof(*ret));
-	return 0;
+	return w->files >= LAYER_LARGE_FILES || w->bytes >= LAYER_LARGE_BYTES;
 }
 
 bool layer_diff_is_empty(int upper)
@@ -463,47 +288,17 @@ bool layer_diff_is_empty(int upper)
 	       list.n == 0;
 }
 
-/* In this process. */
-static int archive_alone(int upper, const struct diff_opts *opts, struct writer *counted,
-	struct archived *ret, struct err *err)
-{
-	AUTO_WRITER struct writer *packer = NULL;
-	switch (opts->compression) {
-	case COMPRESSION_NONE:
-		break;
-	case COMPRESSION_GZIP:
-		packer = writer_gzip(counted, opts->level);
-		break;
-	case COMPRESSION_ZSTD:
-		packer = writer_zstd(counted, opts->level);
-		break;
-	}
-	if (archive_tree(upper, opts, packer ? packer : counted, ret, err) < 0)
-		return err->code;
-	return packer ? writer_finish(packer, err) : 0;
-}
-
 int layer_diff(int upper, const struct diff_opts *opts, struct writer *out, struct layer *ret,
 	struct err *err)
 {
-	bool packed = opts->compression != COMPRESSION_NONE;
-	struct hashed blob;
-	hashed_init(&blob);
-	AUTO_WRITER struct writer *counted = packed ? writer_hashed(out, &blob) : NULL;
-	struct archived got;
+	const struct tree_part part = {.dir = upper};
+	struct archive a = {.parts = &part, .n = 1, .opts = opts};
 	struct weight weight = {0};
-	int code = packed && is_large(upper, ".", &weight, 0)
-	                   ? archive_parallel(upper, opts, counted, &got, err)
-	                   : archive_alone(upper, opts, packed ? counted : out, &got, err);
-	if (code < 0)
-		return code;
-	*ret = (struct layer){
-		.diff_id = got.diff_id,
-		.diff_size = got.diff_size,
-		.content = got.content,
-		.entries = got.entries,
-		.blob = packed ? sha256_final(&blob.sha) : got.diff_id,
-		.blob_size = packed ? blob.count : got.diff_size,
+	const struct layer_write l = {
+		.put = put_parts,
+		.arg = &a,
+		.large = opts->compression != COMPRESSION_NONE && is_large(upper, ".", &weight, 0),
+		.dir = upper,
 	};
-	return 0;
+	return layer_write(&l, opts, out, ret, err);
 }
