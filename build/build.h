@@ -79,6 +79,7 @@ struct build_opts {
 	const char *cache_ns; /* cache mounts are those of this name; NULL: no name */
 	bool force; /* --timestamp: all times of files made by the build become the epoch */
 	enum compression compression;
+	bool wants_trees; /* the caller will look at the files of the images */
 	struct run_spec box; /* limits, network, hosts, capabilities: the same for each RUN; other
 	                        members unused */
 	size_t n_ulimits; /* the first of its rlimits were asked for, what follows is how we run */

@@ -160,12 +160,9 @@ int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err
 	return 0;
 }
 
-int link_commit_start(struct build *b, const char *dir, int fd, const struct link_origin *o,
-	struct link **ret, struct err *err)
+static struct link *link_made(struct build *b, const struct link_origin *o)
 {
 	struct link *l = link_new(b);
-	l->fd = fd;
-	l->dir = xstrdup(dir);
 	l->step = o->step;
 	l->made_by = o->made_by;
 	l->inputs = o->inputs;
@@ -173,6 +170,27 @@ int link_commit_start(struct build *b, const char *dir, int fd, const struct lin
 	l->below = xmemdup(o->below->l, o->below->n * sizeof(struct link *));
 	l->created = o->created;
 	l->compression = b->o->compression;
+	return l;
+}
+
+int link_archived(struct build *b, struct tmp *blob, const struct layer *layer,
+	const struct link_origin *o, struct link **ret, struct err *err)
+{
+	struct link *l = link_made(b, o);
+	const struct layer_made made = {.layer = *layer};
+	if (image_layer_commit(b, l, blob, &made, err) < 0)
+		return err->code;
+	l->committed = true;
+	*ret = l;
+	return 0;
+}
+
+int link_commit_start(struct build *b, const char *dir, int fd, const struct link_origin *o,
+	struct link **ret, struct err *err)
+{
+	struct link *l = link_made(b, o);
+	l->fd = fd;
+	l->dir = xstrdup(dir);
 	/* many steps only look at things: no process for nothing */
 	l->committed = l->empty = layer_diff_is_empty(fd);
 	if (!l->empty) {

@@ -87,6 +87,10 @@ struct link_origin {
 };
 int link_commit_start(struct build *b, const char *dir, int fd, const struct link_origin *o,
 	struct link **ret, struct err *err) __attribute__((warn_unused_result));
+/* The same of a layer that is in the blob already, and in no directory: *ret is committed. */
+int link_archived(struct build *b, struct tmp *blob, const struct layer *layer,
+	const struct link_origin *o, struct link **ret, struct err *err)
+	__attribute__((warn_unused_result));
 /* Finishes it when its job is over: blob, tree and record are in the store after. 1: still running
  * (only if !wait). */
 int link_commit_finish(struct build *b, struct link *l, bool wait, struct err *err)

@@ -210,18 +210,27 @@ int copy_owner(const struct copy_work *w, const char *spec, uid_t *ret_uid, gid_
 	return 0;
 }
 
+int copier_init(struct copier *c, const struct copy_work *w, struct err *err)
+{
+	const struct step *s = w->step;
+	*c = (struct copier){.w = w};
+	if (s->chown) {
+		if (copy_owner(w, s->chown, &c->uid, &c->gid, err) < 0)
+			return err_wrap(err, "--chown=%s", s->chown);
+		c->has_owner = true;
+	}
+	c->has_mode = s->chmod != NULL;
+	if (c->has_mode && !chmod_parse(s->chmod, &c->mode))
+		return err_set(err, ERR_INVALID, "--chmod=%s is not a mode", s->chmod);
+	return 0;
+}
+
 int copy_run(const struct copy_work *w, struct err *err)
 {
-	struct copier c = {.w = w};
 	const struct step *s = w->step;
-	if (s->chown) {
-		if (copy_owner(w, s->chown, &c.uid, &c.gid, err) < 0)
-			return err_wrap(err, "--chown=%s", s->chown);
-		c.has_owner = true;
-	}
-	c.has_mode = s->chmod != NULL;
-	if (c.has_mode && !chmod_parse(s->chmod, &c.mode))
-		return err_set(err, ERR_INVALID, "--chmod=%s is not a mode", s->chmod);
+	struct copier c;
+	if (copier_init(&c, w, err) < 0)
+		return err->code;
 	umask(0);
 	c.buf = xmalloc(COPY_BUF);
 	AUTO_STRV struct strv implied = STRV_INIT;

@@ -31,6 +31,9 @@ struct copier {
 	struct timespec began, latest; /* of it: by the file system's clock; of its sources */
 };
 
+/* What the flags of the step say; no source yet, and no buffer. */
+int copier_init(struct copier *c, const struct copy_work *w, struct err *err)
+	__attribute__((warn_unused_result));
 /* The IDs of an owner as --chown says it; notes those that the image does not know. */
 int copy_owner(const struct copy_work *w, const char *spec, uid_t *ret_uid, gid_t *ret_gid,
 	struct err *err) __attribute__((warn_unused_result));
@@ -50,6 +53,9 @@ int copy_place(struct copier *c, const char *dest, const char *base, int *ret_di
 void copy_links_forget(struct copier *c);
 mode_t copy_mode(const struct copier *c, const struct stat *st);
 struct timespec copy_time(const struct copier *c, const struct stat *st);
+/* Is it the file that was listed and hashed? */
+bool copy_unchanged(const struct stat *a, const struct stat *b);
+int copy_changed_error(const struct node *n, struct err *err);
 /* A new regular file in place of whatever is there, if it is not a directory. */
 int copy_create(int dir, const char *name, mode_t mode, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));

@@ -151,11 +151,17 @@ static int copy_content(const struct copier *c, int from, int to, uint64_t size)
 	return 0;
 }
 
-static bool unchanged(const struct stat *a, const struct stat *b)
+bool copy_unchanged(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+int copy_changed_error(const struct node *n, struct err *err)
+{
+	return err_set(err, ERR_INVALID,
+		"'%s' changed during the build; build again when nothing writes to it", n->name);
 }
 
 static int copy_file(struct copier *c, const struct node *n, int from_dir, int to_dir,
@@ -180,19 +186,15 @@ static int copy_file(struct copier *c, const struct node *n, int from_dir, int t
 	struct stat now;
 	if (from < 0 || fstat(from, &now) < 0)
 		return err_sys(err, "cannot open '%s'", n->name);
-	if (!unchanged(&now, st))
-		return err_set(err, ERR_INVALID,
-			"'%s' changed during the build; build again when nothing writes to it",
-			n->name);
+	if (!copy_unchanged(&now, st))
+		return copy_changed_error(n, err);
 	AUTO_FD int to = -1;
 	if (copy_create(to_dir, name, copy_mode(c, st), &to, err) < 0)
 		return err->code;
 	if (copy_content(c, from, to, (uint64_t)st->st_size) < 0)
 		return err_sys(err, "cannot copy '%s'", n->name);
-	if (fstat(from, &now) < 0 || !unchanged(&now, st))
-		return err_set(err, ERR_INVALID,
-			"'%s' changed during the build; build again when nothing writes to it",
-			n->name);
+	if (fstat(from, &now) < 0 || !copy_unchanged(&now, st))
+		return copy_changed_error(n, err);
 	if (set_metadata(c, from, to, st, err) < 0)
 		return err_wrap(err, "'%s'", n->name);
 	if (st->st_nlink > 1) {

@@ -28,6 +28,33 @@ bool stage_is_of_image(const struct build *b, size_t stage)
 	return false;
 }
 
+/* Does the step take files of the stage? */
+static bool sees(const struct step *s, size_t stage)
+{
+	if (s->kind == STEP_COPY)
+		return s->from == COPY_FROM_STAGE && s->from_stage == stage;
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (s->mounts[i].from == MOUNT_FROM_STAGE && s->mounts[i].from_stage == stage)
+			return true;
+	return false;
+}
+
+bool stage_is_seen(const struct build *b, size_t stage, size_t step)
+{
+	for (size_t i = 0; i < b->stages.n; i++) {
+		const struct stage_plan *p = &b->plans[i];
+		if (!p->evaluated)
+			continue;
+		bool same = i == stage;
+		for (size_t k = same ? step + 1 : 0; k < p->n_steps; k++)
+			if ((same && !p->steps[k].link) || sees(&p->steps[k], stage))
+				return true;
+		if (p->stage->base_stage == stage && p->n_steps)
+			return true;
+	}
+	return false;
+}
+
 /* --- making --- */
 
 /* The diff ID of what the step made: nothing is compressed or written. */

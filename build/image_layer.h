@@ -21,6 +21,9 @@ struct tmp;
 
 /* Is the stage one that a target is built on? */
 bool stage_is_of_image(const struct build *b, size_t stage);
+/* Will this build look at the files that a stage has after its step number `step`: by a later step
+ * that does not begin with nothing, or by another stage? */
+bool stage_is_seen(const struct build *b, size_t stage, size_t step);
 
 struct layer_made {
 	struct layer layer;

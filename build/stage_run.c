@@ -10,6 +10,7 @@
 #include "build/inputs.h"
 #include "build/logfile.h"
 #include "build/mount_setup.h"
+#include "build/stage_write.h"
 #include "build/step_error.h"
 #include "build/told.h"
 #include "run/sandbox.h"
@@ -30,7 +31,8 @@ void stage_run_init(struct stage_run *r, struct build *b, struct stage_plan *p)
 		.upper_fd = -1,
 		.work_fd = -1,
 		.out_fd = -1,
-		.source_fd = -1};
+		.source_fd = -1,
+		.blob = TMP_INIT};
 	r->results = xcalloc(p->n_steps + 1, sizeof(*r->results));
 }
 
@@ -204,7 +206,7 @@ static int handle_sandbox(struct build *b, struct stage_run *r, struct err *err)
 		return step_error(b, r, NULL, err);
 	if (result.status != 0 || result.oom_killed)
 		return step_error(b, r, &result, err);
-	if (step_watch_end(&r->watch, b->o, err) < 0 || stage_commit(b, r, err) < 0)
+	if (step_watch_end(&r->watch, b->o, err) < 0 || stage_commit(b, r, NULL, err) < 0)
 		return step_error(b, r, NULL, err);
 	return 0;
 }
@@ -218,7 +220,10 @@ static int job_done(struct build *b, struct stage_run *r, const struct buf *out,
 	}
 	if (r->preparing)
 		return stage_prepared(b, r, err);
-	return stage_commit(b, r, err);
+	struct stage_written w;
+	size_t said = stage_written_read(out, &w);
+	note_output(b, r, out->data + said, out->len - said);
+	return stage_commit(b, r, w.archived ? &w.layer : NULL, err);
 }
 
 static void kill_box(struct stage_run *r)
@@ -250,12 +255,10 @@ int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 		return stage_run_end(b, r, err);
 	if (r->box)
 		return handle_sandbox(b, r, err);
-	AUTO_BUF struct buf out = BUF_INIT(1024);
+	AUTO_BUF struct buf out = BUF_INIT(WRITTEN_MAX);
 	int rc = job_collect(&r->job, false, &out, err);
 	if (rc == 1)
 		return 0;
-	if (rc == 0 && !r->hashing) /* what the copy has to say */
-		note_output(b, r, out.data, out.len);
 	if (rc == 0)
 		rc = job_done(b, r, &out, err);
 	return rc < 0 ? step_error(b, r, NULL, err) : 0;
@@ -271,6 +274,7 @@ void stage_run_done(struct stage_run *r)
 	mount_setup_free(r->mounts);
 	mem_close_p(&r->upper_fd);
 	mem_close_p(&r->work_fd);
+	tmp_done(&r->blob);
 	free(r->upper_name);
 	free(r->work_name);
 	free(r->id);

@@ -2,6 +2,7 @@
 /* A stage being carried out: one step at a time, each either known from the cache or done in a
  * sandbox or a job. Driven by the executor's loop. */
 #pragma once
+#include "base/tmp.h"
 #include "build/build_internal.h"
 #include "build/chain.h"
 #include "build/step_watch.h"
@@ -52,6 +53,7 @@ struct stage_run {
 	enum cache_miss miss; /* MISS_NONE: it was not begun */
 	char *upper_name, *work_name;
 	int upper_fd, work_fd;
+	struct tmp blob; /* of a COPY that may be archived as it is read: stage_write.h */
 	struct sandbox *box;
 	int out_fd; /* what it prints */
 	struct job job; /* copy, workdir, or the hashing of a stage's files */

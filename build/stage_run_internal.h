@@ -44,6 +44,8 @@ int stage_start_work(struct build *b, struct stage_run *r, struct err *err)
 	__attribute__((warn_unused_result));
 int stage_prepared(struct build *b, struct stage_run *r, struct err *err)
 	__attribute__((warn_unused_result));
-/* The step changed what is in upper_fd: it becomes a link that is committed beside what follows. */
-int stage_commit(struct build *b, struct stage_run *r, struct err *err)
-	__attribute__((warn_unused_result));
+/* The step changed what is in upper_fd: it becomes a link that is committed beside what follows.
+ * archived: there is nothing in it, all is in r->blob, which is this; or NULL. */
+struct layer;
+int stage_commit(struct build *b, struct stage_run *r, const struct layer *archived,
+	struct err *err) __attribute__((warn_unused_result));

@@ -2,17 +2,13 @@
 /* The work of a stage's current step, from its directories to the commit of what it made. */
 #include "build/stage_run_internal.h"
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/owner.h"
-#include "build/copy.h"
 #include "build/image_layer.h"
-#include "build/input_list.h"
-#include "build/inputs.h"
 #include "build/mount_setup.h"
-#include "build/remote_file.h"
+#include "build/stage_write.h"
 #include "build/told.h"
 #include "layers/adopt.h"
 #include "layers/settle.h"
@@ -111,50 +107,6 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 	return rc;
 }
 
-struct write_job {
-	struct build *b;
-	struct stage_run *r;
-	const int *lowers;
-};
-
-/* What the step copies, which is hashed already: for the explanation of a later build. */
-static void keep_list(struct build *b, struct stage_run *r)
-{
-	AUTO_BUF struct buf list = BUF_INIT(INPUT_LIST_MAX);
-	struct err err = ERR_INIT;
-	struct digest d, id = input_list_id(&r->inputs, &stage_step(r)->sources);
-	if (!input_list_has(b, &id) &&
-		inputs_digest(r->source, stage_step(r), &d, &list, &err) == 0)
-		input_list_keep(b, &id, &list);
-}
-
-static int write_job(void *arg, struct buf *out, struct err *err)
-{
-	const struct write_job *w = arg;
-	struct stage_run *r = w->r;
-	const struct step *s = stage_step(r);
-	struct snapshot snap = {.lower = w->lowers,
-		.n_lower = s->link ? 0 : r->chain.n,
-		.upper = r->upper_fd,
-		.work = r->work_fd};
-	AUTO_FD int root = -1;
-	if (snapshot_mount(&snap, &root, err) < 0)
-		return err->code;
-	struct copy_work c = {.step = s,
-		.source = r->source,
-		.root = root,
-		.empty_root = r->chain.n == 0,
-		.notes = out};
-	if (s->kind == STEP_WORKDIR)
-		return workdir_run(&c, err);
-	for (size_t i = 0; i < s->n_remote; i++)
-		if (s->remote[i] && remote_file_get(w->b, s->remote[i], err) < 0)
-			return err_wrap(err, "%s", s->remote[i]->url);
-	if (s->from == COPY_FROM_CONTEXT && s->sources.n)
-		keep_list(w->b, r);
-	return copy_run(&c, err);
-}
-
 /* The tree that a COPY --from reads, mounted read-only. */
 int stage_open_source(struct build *b, struct stage_run *r, struct err *err)
 {
@@ -200,8 +152,7 @@ static int start_work(struct build *b, struct stage_run *r, struct err *err)
 	if (s->kind == STEP_RUN)
 		return start_sandbox(b, r, lowers, err);
 	step_watch_start(&r->watch, b->o, -1, -1);
-	struct write_job w = {.b = b, .r = r, .lowers = lowers};
-	return job_start(&r->job, write_job, &w, err);
+	return stage_write_start(b, r, lowers, err);
 }
 
 /* A RUN needs its mounts first, which may take a job. */
@@ -244,8 +195,8 @@ static int settle(struct build *b, struct stage_run *r, struct err *err)
 	return ran ? snapshot_adopt(&snap, r->uid, r->gid, never, err) : 0;
 }
 
-/* The step changed what is in upper_fd: it becomes a link that is committed beside what follows. */
-int stage_commit(struct build *b, struct stage_run *r, struct err *err)
+int stage_commit(
+	struct build *b, struct stage_run *r, const struct layer *archived, struct err *err)
 {
 	static const struct chain nothing;
 	struct link *l;
@@ -255,14 +206,18 @@ int stage_commit(struct build *b, struct stage_run *r, struct err *err)
 	if (settle(b, r, err) < 0)
 		return err->code;
 	mem_close_p(&r->work_fd);
-	struct link_origin o = {.step = stage_step(r),
+	const struct link_origin o = {.step = stage_step(r),
 		.made_by = r->step_key,
 		.inputs = r->inputs,
 		.below = stage_step(r)->link ? &nothing : &r->chain,
 		.created = r->begun,
 		.of_image = stage_is_of_image(b, r->plan->stage->index)};
-	if (link_commit_start(b, r->upper_name, take_fd(&r->upper_fd), &o, &l, err) < 0)
-		return err->code;
+	int rc = archived ? link_archived(b, &r->blob, archived, &o, &l, err)
+	                  : link_commit_start(b, r->upper_name, take_fd(&r->upper_fd), &o, &l, err);
+	mem_close_p(&r->upper_fd);
+	tmp_done(&r->blob);
+	if (rc < 0)
+		return rc;
 	mem_replace(&r->upper_name, NULL);
 	mem_replace(&r->work_name, NULL);
 	told_step_over(b, r, false);

@@ -211,6 +211,16 @@ static int check_forms(const struct outputs *out, bool index, struct err *err)
 	return 0;
 }
 
+/* Is something made of the images' files, and not of their layers as they are? */
+static bool looks_at_files(const struct outputs *out)
+{
+	bool looks = out->form.squash != SQUASH_NONE;
+	for (size_t i = 0; i < out->n; i++)
+		looks = looks || out->o[i].type == OUTPUT_LOCAL || out->o[i].type == OUTPUT_TAR ||
+		        out->o[i].form.squash != SQUASH_NONE;
+	return looks;
+}
+
 int outputs_prepare(const struct output_args *a, const struct strv *tags, struct build_opts *o,
 	struct outputs *ret, struct err *err)
 {
@@ -239,6 +249,7 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 		return err->code;
 	for (size_t i = 0; i < ret->n; i++)
 		ret->to_stdout |= ret->o[i].dest && streq(ret->o[i].dest, "-");
+	o->wants_trees = looks_at_files(ret);
 	if (check_outputs(ret, err) < 0 || check_file("iidfile", a->iidfile, err) < 0 ||
 		check_file("metadata-file", a->metadata_file, err) < 0 ||
 		forget_file("iidfile", a->iidfile, err) < 0 ||
