@@ -54,24 +54,30 @@ int fs_read_fd(
 	int fd, const char *name, size_t max, char **ret_data, size_t *ret_len, struct err *err)
 {
 	struct stat st;
-	size_t cap = 4096;
+	size_t cap = 4096, size = 0;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		if ((uint64_t)st.st_size > max)
 			return err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", name, max);
-		if (st.st_size > 0) /* those of /proc say 0 */
-			cap = (size_t)st.st_size + 1;
+		size = (size_t)st.st_size;
+		if (size) /* those of /proc say 0 */
+			cap = size + 1;
 	}
 	AUTO_FREE char *data = xmalloc(cap + 1);
 	size_t len = 0;
 	for (;;) {
-		ssize_t r = fs_read_upto(fd, data + len, cap - len);
+		ssize_t r = read(fd, data + len, cap - len);
+		if (r < 0 && errno == EINTR)
+			continue;
 		if (r < 0)
 			return err_sys(err, "cannot read '%s'", name);
 		len += (size_t)r;
 		if (len > max)
 			return err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", name, max);
-		if (len < cap)
+		/* with room for more, the size of a file is its end */
+		if (r == 0 || (size && len == size))
 			break;
+		if (len < cap)
+			continue;
 		cap *= 2;
 		data = xreallocarray(take(data), cap + 1, 1);
 	}

@@ -172,7 +172,13 @@ int build_use_image(struct build *b, const char *text, const struct platform *pl
 	if (image_pull(b->store, text, &pull, &pulled, err) < 0)
 		return err->code;
 	struct used_image u = {.text = xstrdup(text), .platform = *platform};
-	int rc = image_load(b->store, &pulled.top, platform, &u.image, err);
+	int rc = 0;
+	if (pulled.image) {
+		u.image = *pulled.image;
+		*pulled.image = (struct image){0};
+	} else {
+		rc = image_load(b->store, &pulled.top, platform, &u.image, err);
+	}
 	pulled_done(&pulled);
 	if (rc < 0) {
 		free(u.text);

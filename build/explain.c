@@ -182,8 +182,19 @@ static void explain_step(struct build *b, const struct stage_run *r, size_t i,
 			s->at.inst->pos.line, title, *l);
 }
 
+static bool has_run(const struct stage_run *r)
+{
+	bool ran = r->miss != MISS_NONE;
+	for (size_t i = 0; i < r->next; i++)
+		ran = ran || r->results[i].ran;
+	return ran;
+}
+
 static void explain_stage(struct build *b, const struct stage_run *r)
 {
+	/* most builds change nothing, and what is known of the last one need not be read */
+	if (!(b->o->explain && has_run(r)) && stage_note_is_current(b, r))
+		return;
 	AUTO_JSON struct json *before = stage_note_load(b, r), *now = NULL;
 	bool failed = r->miss != MISS_NONE;
 	for (size_t i = 0; b->o->explain && i < r->next + failed; i++) {

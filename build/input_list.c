@@ -70,7 +70,7 @@ void input_list_keep(struct build *b, const struct digest *id, struct buf *list)
 	struct err err = ERR_INIT;
 	if (list->toobig || note_has(b->store, NOTE_LIST, id))
 		return;
-	if (note_write(b->store, b->txn, NOTE_LIST, id, list->data, list->len, &err) < 0)
+	if (note_write(b->store, b->txn, NOTE_LIST, id, id, list->data, list->len, &err) < 0)
 		log_debug("list of inputs: %s", err.msg);
 }
 

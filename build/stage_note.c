@@ -90,6 +90,25 @@ static struct json *base_note(const struct build *b, const struct stage_run *r)
 	return j;
 }
 
+/* Of the steps that are over and stored: how many, and the digest of all their keys. */
+static size_t steps_known(const struct stage_run *r, struct digest *ret)
+{
+	struct key all;
+	size_t n = 0;
+	struct digest key;
+	key_init(&all, "keys");
+	for (; n < r->next && step_result_key(&r->results[n], &key); n++)
+		key_digest(&all, &key);
+	*ret = key_final(&all);
+	return n;
+}
+
+bool stage_note_is_current(struct build *b, const struct stage_run *r)
+{
+	struct digest id = note_id(b, r->plan->stage), keys;
+	return steps_known(r, &keys) == r->next && note_is_about(b->store, NOTE_STAGE, &id, &keys);
+}
+
 struct json *stage_note_make(struct build *b, const struct stage_run *r, bool failed)
 {
 	struct json *j = json_new_object(), *steps = json_new_array();
@@ -98,8 +117,6 @@ struct json *stage_note_make(struct build *b, const struct stage_run *r, bool fa
 		links += r->results[i].link != NULL;
 	struct digest below;
 	bool known = chain_content(r->chain.l, r->chain.n - links, &below);
-	struct key all;
-	key_init(&all, "keys");
 	for (size_t i = 0; known && i < r->next; i++) {
 		const struct step_result *res = &r->results[i];
 		struct digest key;
@@ -107,13 +124,10 @@ struct json *stage_note_make(struct build *b, const struct stage_run *r, bool fa
 		if (!known)
 			break;
 		json_add(steps, step_note(b, &r->plan->steps[i], &res->inputs, &key, &below));
-		key_digest(&all, &key);
 		known = !res->link || chain_content_add(&below, res->link);
 	}
 	if (failed && known && r->next < r->plan->n_steps)
 		json_add(steps, step_note(b, &r->plan->steps[r->next], &r->inputs, NULL, &below));
-	struct digest keys = key_final(&all);
-	set_digest(j, "keys", &keys);
 	json_set(j, "base", base_note(b, r));
 	json_set(j, "steps", steps);
 	return j;
@@ -132,25 +146,22 @@ struct json *stage_note_load(struct build *b, const struct stage_run *r)
 	return j;
 }
 
-static bool same_steps(const struct json *a, const struct json *b)
-{
-	const char *x = json_text(json_get(a, "keys")), *y = json_text(json_get(b, "keys"));
-	return x && y && streq(x, y);
-}
-
 void stage_note_save(struct build *b, const struct stage_run *r, const struct json *before)
 {
+	if (stage_note_is_current(b, r))
+		return;
 	AUTO_JSON struct json *now = stage_note_make(b, r, false);
 	struct json *steps = json_get(now, "steps"), *old = json_get(before, "steps");
 	struct err err = ERR_INIT;
-	if (same_steps(before, now) || !json_size(steps))
+	struct digest id = note_id(b, r->plan->stage), keys;
+	if (!json_size(steps))
 		return;
 	if (json_size(steps) < r->plan->n_steps)
 		for (size_t i = json_size(steps); i < json_size(old); i++)
 			json_add(steps, json_ref(json_at(old, i)));
 	AUTO_FREE char *text = json_dump(now, 0);
-	struct digest id = note_id(b, r->plan->stage);
-	if (note_write(b->store, b->txn, NOTE_STAGE, &id, text, strlen(text), &err) < 0)
+	(void)steps_known(r, &keys);
+	if (note_write(b->store, b->txn, NOTE_STAGE, &id, &keys, text, strlen(text), &err) < 0)
 		log_debug("stage note: %s", err.msg);
 }
 

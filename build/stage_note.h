@@ -2,7 +2,7 @@
 /*
  * What each step of a stage was made of in its last build, kept in the store as JSON
  * (store/notes.h):
- *	{"keys": HEX, "base": {"name": NAME, "digest": HEX},
+ *	{"base": {"name": NAME, "digest": HEX},
  *	 "steps": [{"title": TEXT, "key": HEX, "below": HEX, "words": {...}, "lists": {NAME: HEX}}]}
  * "The same stage" is one of the same name or number in the Containerfile of the same place, for
  * the same platform. A step is found again by its text, of several the one nearest to its old
@@ -23,10 +23,12 @@ struct step;
 struct json *stage_note_make(struct build *b, const struct stage_run *r, bool failed);
 /* The key of the record that a step has; false: none yet. */
 bool step_result_key(const struct step_result *res, struct digest *ret);
+/* Is the note that is kept of these very steps? All of them have to be over and stored. */
+bool stage_note_is_current(struct build *b, const struct stage_run *r);
 /* NULL: none is kept. The caller's. */
 struct json *stage_note_load(struct build *b, const struct stage_run *r);
 /* Of a stage that did not get to its end the steps it did not get to stay as they were in `before`
- * (may be NULL). Does nothing when the steps are those of `before`. */
+ * (may be NULL). Does nothing when the note is current. */
 void stage_note_save(struct build *b, const struct stage_run *r, const struct json *before);
 /* The step of an earlier build that step i was; NULL: none. */
 const struct json *stage_note_find(const struct json *before, const char *title, size_t i);

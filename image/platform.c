@@ -115,12 +115,16 @@ void platform_normalise(struct platform *p)
 
 void platform_host(struct platform *ret)
 {
-	struct utsname u;
-	*ret = (struct platform){.os = "linux"};
-	if (uname(&u) == 0)
-		(void)snprintf(ret->arch, sizeof(ret->arch), "%.*s", (int)sizeof(ret->arch) - 1,
-			u.machine);
-	platform_normalise(ret);
+	static struct platform host;
+	if (!*host.os) {
+		struct utsname u;
+		host = (struct platform){.os = "linux"};
+		if (uname(&u) == 0)
+			(void)snprintf(host.arch, sizeof(host.arch), "%.*s",
+				(int)sizeof(host.arch) - 1, u.machine);
+		platform_normalise(&host);
+	}
+	*ret = host;
 }
 
 static bool component_is_valid(const char *s, size_t n)

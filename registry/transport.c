@@ -103,14 +103,19 @@ void pulled_done(struct pulled *p)
 {
 	descriptor_done(&p->top);
 	free(p->ref);
+	if (p->image)
+		image_done(p->image);
+	free(p->image);
 	*p = (struct pulled){0};
 }
 
 /* --- what is here already --- */
 
-static bool has_layers(struct store *s, const struct descriptor *top, const struct platform *want)
+/* ret: the image, if it has them; may be NULL. */
+static bool has_layers(struct store *s, const struct descriptor *top, const struct platform *want,
+	struct image *ret)
 {
-	struct image image = {0};
+	AUTO_IMAGE struct image image = {0};
 	struct err ignored = ERR_INIT;
 	if (image_load(s, top, want, &image, &ignored) < 0)
 		return false;
@@ -119,7 +124,10 @@ static bool has_layers(struct store *s, const struct descriptor *top, const stru
 	for (size_t i = 0; ok && i < image.manifest.n_layers; i++)
 		ok = blob_has(s, &image.manifest.layers[i].digest, NULL) ||
 		     (i < image.config.n_diff_ids && tree_has(s, &image.config.diff_ids[i]));
-	image_done(&image);
+	if (ok && ret) {
+		*ret = image;
+		image = (struct image){0};
+	}
 	return ok;
 }
 
@@ -133,17 +141,19 @@ static bool has_all_platforms(struct store *s, const struct descriptor *top)
 		return false;
 	bool ok = true;
 	for (size_t i = 0; ok && i < all.n; i++)
-		ok = has_layers(s, top, &all.p[i]);
+		ok = has_layers(s, top, &all.p[i], NULL);
 	platform_list_done(&all);
 	return ok;
 }
 
-/* Everything that running or pushing it needs, for the platform that was asked for. */
-static bool is_complete(struct store *s, const struct descriptor *top, const struct pull_opts *o)
+/* Everything that running or pushing it needs, for the platform that was asked for. *ret: that
+ * image, empty for all of them. */
+static bool is_complete(
+	struct store *s, const struct descriptor *top, const struct pull_opts *o, struct image *ret)
 {
 	if (o->all_platforms)
 		return has_all_platforms(s, top);
-	return has_layers(s, top, o->has_platform ? &o->platform : NULL);
+	return has_layers(s, top, o->has_platform ? &o->platform : NULL, ret);
 }
 
 /* The image of this name, or behind this digest. 0 or ERR_NOT_FOUND. */
@@ -155,12 +165,15 @@ static int find_here(struct store *s, const char *text, const struct pull_opts *
 	int r = image_find_named(s, text, &top, &ref, err);
 	if (r < 0)
 		return r;
-	if (!is_complete(s, &top, o)) {
+	struct image image = {0};
+	if (!is_complete(s, &top, o, &image)) {
 		descriptor_done(&top);
 		free(ref);
 		return err_set(err, ERR_NOT_FOUND, "'%s' is not here for this platform", text);
 	}
 	*ret = (struct pulled){.top = top, .ref = ref};
+	if (!o->all_platforms)
+		ret->image = xmemdup(&image, sizeof(image));
 	return 0;
 }
 
@@ -188,6 +201,8 @@ static int unpack_here(
 	struct image image = {0};
 	if (o->no_unpack || o->no_layers)
 		return 0;
+	if (p->image)
+		return image_unpack(s, p->image, o->progress, err);
 	int r = image_load(s, &p->top, o->has_platform ? &o->platform : NULL, &image, err);
 	if (r == 0)
 		r = image_unpack(s, &image, o->progress, err);

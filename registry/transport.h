@@ -66,6 +66,8 @@ struct pulled {
 	struct descriptor top; /* what the name was set to */
 	char *ref; /* the name in the store, NULL: none */
 	bool fetched; /* false: it was here already */
+	struct image *image; /* of what was here, loaded for the platform that was asked for; NULL:
+	                        not loaded */
 	size_t images; /* how many a local place holds; 0: not said */
 };
 

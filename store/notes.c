@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/stream.h"
@@ -30,12 +31,30 @@ bool note_has(struct store *s, enum note_kind kind, const struct digest *id)
 	return faccessat(s->fd, store_name(name, dirs[kind], id), F_OK, 0) == 0;
 }
 
+/* A note begins with the digest of what it is about; the rest is compressed. */
+static bool read_head(int fd, struct digest *ret)
+{
+	return fs_read_upto(fd, ret->b, sizeof(ret->b)) == (ssize_t)sizeof(ret->b);
+}
+
+bool note_is_about(
+	struct store *s, enum note_kind kind, const struct digest *id, const struct digest *about)
+{
+	char name[STORE_PATH_MAX];
+	struct digest d;
+	AUTO_FD int fd = openat(s->fd, store_name(name, dirs[kind], id), O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read_head(fd, &d) && digest_equal(&d, about);
+}
+
 static int read_note(
 	struct store *s, const char *path, char **ret, size_t *ret_len, struct err *err)
 {
 	AUTO_FD int fd = openat(s->fd, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no '%s'", path);
+	struct digest about;
+	if (!read_head(fd, &about))
+		return err_set(err, ERR_CORRUPT, "'%s' is damaged", path);
 	AUTO_READER struct reader *file = reader_from_fd(fd, path);
 	AUTO_READER struct reader *plain = reader_unzstd(file);
 	AUTO_READER struct reader *in = reader_limit(plain, NOTE_MAX, path);
@@ -59,7 +78,7 @@ int note_read(struct store *s, enum note_kind kind, const struct digest *id, cha
 }
 
 int note_write(struct store *s, struct txn *txn, enum note_kind kind, const struct digest *id,
-	const void *p, size_t n, struct err *err)
+	const struct digest *about, const void *p, size_t n, struct err *err)
 {
 	char name[STORE_PATH_MAX];
 	AUTO_TMP struct tmp t = TMP_INIT;
@@ -70,7 +89,8 @@ int note_write(struct store *s, struct txn *txn, enum note_kind kind, const stru
 		return r;
 	AUTO_WRITER struct writer *file = writer_to_fd(t.fd, "a note");
 	AUTO_WRITER struct writer *w = writer_zstd(file, LEVEL);
-	if ((r = writer_write(w, p, n, err)) < 0 || (r = writer_finish(w, err)) < 0)
+	if ((r = writer_write(file, about->b, sizeof(about->b), err)) < 0 ||
+		(r = writer_write(w, p, n, err)) < 0 || (r = writer_finish(w, err)) < 0)
 		return r;
 	return tmp_publish(&t, s->fd, store_name(name, dirs[kind], id), false, err);
 }
