@@ -5,8 +5,8 @@
  * upper directory and archiving that would make, but for the times of the directories that the
  * destination implies, which are of the moment. Whoever needs its directory unpacks it (chain.h).
  *
- * Of what is simple alone; all else is copied: one directory, not with --link, whose files, links and directories
- * find nothing in their way that would have to be removed, kept or told about.
+ * Of what is simple alone; all else is copied: one directory, not with --link, whose files, links
+ * and directories find nothing in their way that would have to be removed, kept or told about.
  */
 #pragma once
 #include "build/copy.h"

@@ -26,8 +26,8 @@ bool note_is_about(
 /* *ret NUL-terminated, the caller's. ERR_NOT_FOUND, ERR_CORRUPT, ERR_LIMIT. */
 int note_read(struct store *s, enum note_kind kind, const struct digest *id, char **ret,
 	size_t *ret_len, struct err *err) __attribute__((warn_unused_result));
-/* about: for note_is_about(). Compressed; replaces what was there. ERR_LIMIT above NOTE_MAX. t is where it is written first, so
- * that a forked child may do it. */
+/* about: for note_is_about(). Compressed; replaces what was there. ERR_LIMIT above NOTE_MAX. t is
+ * where it is written first, so that a forked child may do it. */
 int note_write(struct store *s, struct txn *t, enum note_kind kind, const struct digest *id,
 	const struct digest *about, const void *p, size_t n, struct err *err)
 	__attribute__((warn_unused_result));
