@@ -365,7 +365,7 @@ layer_files() { # NAME
 	[ "$status" = 125 ] || fail "$status: $output"
 	[ $(($(date +%s%N) - begin)) -ge 1200000000 ]
 	# a second each, as without the option, would be more than all of this may take
-	run timeout 30 "$MICA_BIN" --root "$MICA_ROOT" build -q --retry 60 --retry-delay 1ms ctx
+	run timeout 15 "$MICA_BIN" --root "$MICA_ROOT" build -q --retry 20 --retry-delay 1ms ctx
 	[ "$status" = 125 ] || fail "$status: $output"
 	refused "'soon' is not a duration" --retry-delay soon
 }
