@@ -210,22 +210,18 @@ static int read_section(const struct json *sections, const char *name, const cha
 	return 0;
 }
 
-static int find_or_add(struct registries *rs, const char *location, const char *what,
-	struct registry **ret, struct err *err)
+/* NULL: an error */
+static struct registry *find_or_add(
+	struct registries *rs, const char *location, const char *what, struct err *err)
 {
 	AUTO_JSON struct json *table = json_new_object();
 
 	for (size_t i = 0; i < rs->n; i++) {
-		if (streq(rs->r[i].prefix, location)) {
-			*ret = &rs->r[i];
-			return 0;
-		}
+		if (streq(rs->r[i].prefix, location))
+			return &rs->r[i];
 	}
 	json_set_string(table, "location", location);
-	int r = add_registry(rs, table, what, err);
-	if (r == 0)
-		*ret = &rs->r[rs->n - 1];
-	return r;
+	return add_registry(rs, table, what, err) < 0 ? NULL : &rs->r[rs->n - 1];
 }
 
 /* [registries.search], [registries.insecure], [registries.block]: lists of registries. */
@@ -233,7 +229,6 @@ static int parse_version_1(
 	struct registries *rs, const struct json *sections, const char *what, struct err *err)
 {
 	AUTO_STRV struct strv search = STRV_INIT, insecure = STRV_INIT, block = STRV_INIT;
-	struct registry *r;
 
 	if (!json_is(sections, JSON_KIND_OBJECT))
 		return err_set(err, ERR_INVALID, "%s: 'registries' is not a table", what);
@@ -243,12 +238,14 @@ static int parse_version_1(
 		return err->code;
 	strv_copy(&rs->search, &search);
 	STRV_FOREACH (location, &insecure) {
-		if (find_or_add(rs, *location, what, &r, err) < 0)
+		struct registry *r = find_or_add(rs, *location, what, err);
+		if (!r)
 			return err->code;
 		r->insecure = true;
 	}
 	STRV_FOREACH (location, &block) {
-		if (find_or_add(rs, *location, what, &r, err) < 0)
+		struct registry *r = find_or_add(rs, *location, what, err);
+		if (!r)
 			return err->code;
 		r->blocked = true;
 	}
