@@ -47,14 +47,14 @@ static int clone_shown(int dir, const struct idmap_view *ids, int *ret_fd, struc
 	return 0;
 }
 
-static int path_of(int fd, char path[PATH_MAX], struct err *err)
+static int path_of(int fd, char ret[PATH_MAX], struct err *err)
 {
-	char self[32];
-	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	ssize_t n = readlink(self, path, PATH_MAX - 1);
+	char link[32];
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, ret, PATH_MAX - 1);
 	if (n < 0)
 		return err_sys(err, "cannot find the path of a directory");
-	path[n] = '\0';
+	ret[n] = '\0';
 	return 0;
 }
 

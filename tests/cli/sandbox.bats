@@ -155,6 +155,37 @@ other_netns() { # PID
 	[[ "${lines[-1]}" =~ ^0m0\.[0-7] ]] || fail "$output"
 }
 
+@test "the processors of --cpuset-cpus are all that there are, and the weight of --cpu-shares counts" {
+	base
+	one=$(grep Cpus_allowed_list: /proc/self/status | cut -f 2 | grep -oE '^[0-9]+')
+	run box --network=none --cpuset-cpus "$one" busybox sh -c 'grep Cpus_allowed_list: /proc/self/status; nproc'
+	[ "${lines[*]}" = "Cpus_allowed_list:	$one 1" ] || fail "$output"
+	run box --network=none --cpuset-cpus 4000 busybox true
+	[ "$status" = 125 ]
+	# on one processor: who weighs little beside another one gets little of two seconds
+	mkdir -m 777 seen
+	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none --cpuset-cpus "$one" --cpu-shares 65536 -v "$PWD/seen:/seen" busybox \
+		sh -c 'touch /seen/busy; timeout 60 sh -c "while [ ! -e /seen/done ]; do :; done"' 3>&- &
+	wait_for 30 test -e seen/busy
+	run box --network=none --cpuset-cpus "$one" --cpu-shares 1024 busybox sh -c 'timeout 2 sh -c "while :; do :; done"; times'
+	touch seen/done
+	wait
+	[[ "${lines[-1]}" =~ ^0m0\.[0-5] ]] || fail "$output"
+}
+
+@test "the limit of memory with swap is set beside that of memory" {
+	base
+	run box --network=none --memory 64m --memory-swap 96m busybox sh -c 'cd /sys/fs/cgroup; cat memory/memory.memsw.limit_in_bytes 2>/dev/null || cat memory.swap.max'
+	if [ "$status" = 125 ]; then
+		[[ "$output" == *"swap"* ]] || fail "$output" # not counted by this kernel: refused, and said so
+	else
+		[ "$output" = 100663296 ] || [ "$output" = 33554432 ] || fail "$output"
+	fi
+	run box --network=none --memory 64m --memory-swap 32m busybox true
+	[ "$status" = 125 ]
+	[[ "$output" == *"--memory-swap"* ]]
+}
+
 @test "no cgroup and no process is left behind" {
 	base
 	nap="sleep 6$BASHPID" # no other test's
