@@ -514,7 +514,7 @@ static const char *proxy_tried(
 	static const char said[] = "Failed to connect to ", before_port[] = " port ";
 	const char *name = t->message + strlen(said);
 	*buf = '\0';
-	if (!str_has_prefix(t->message, said))
+	if (t->r->unix_socket || !str_has_prefix(t->message, said))
 		return buf;
 	size_t n = strcspn(name, " ");
 	const char *port = name + n + strlen(before_port);
