@@ -160,7 +160,7 @@ static int put_tree(struct diff *d, int fd, struct err *err);
 static int put_item(struct diff *d, int dirfd, const struct walk_item *item, struct err *err)
 {
 	size_t before = d->path.len;
-	if (!item->whiteout && str_has_prefix(item->name, WHITEOUT_PREFIX)) {
+	if (!item->whiteout && !d->opts->plain && str_has_prefix(item->name, WHITEOUT_PREFIX)) {
 		if (item->descend)
 			return 0;
 		return err_set(err, ERR_UNSUPPORTED,

@@ -26,6 +26,7 @@ struct diff_opts {
 	               --rewrite-timestamp / --timestamp) */
 	bool force; /* ... and earlier ones too (--timestamp of buildah) */
 	int64_t clamp_s;
+	bool plain; /* no layer: a name that begins with .wh. is one like others */
 	bool write_back; /* the file system will be synced soon: of a large tree it is begun beside
 	                    the compression */
 };

@@ -245,6 +245,11 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	seen >here
 	diff there here
 	[ "$(wc -l <here)" = 6 ]
+	# it is no layer: these are names like others
+	mkdir -p named/d && : >named/.wh.a && : >named/d/.wh..wh..opq && : >named/d/f
+	tar -C named -cf named.tar .
+	MICA_ROOT=$D/third mica cache import -i named.tar names >/dev/null
+	MICA_ROOT=$D/third mica cache export names | tar -t | sort | diff - <(printf '%s\n' .wh.a d/ d/.wh..wh..opq d/f)
 	# all or nothing
 	head -c 1500 c.tar >cut.tar
 	run --separate-stderr mica cache import -i cut.tar /c
