@@ -58,8 +58,11 @@ within_memory() { # ARGUMENTS...
 		        with open(f"ctx/directory-{d}/a-file-with-a-name-of-usual-length-{i}", "w") as f:
 		            f.write(str(d + i))
 	END
+	# archived as they are read; then copied, since a step looks at them
 	printf 'FROM scratch\nCOPY . /\n' | containerfile
 	within_memory build -q -t many ctx
+	printf 'FROM scratch\nCOPY . /\nWORKDIR /directory-1\n' | containerfile
+	within_memory build -q --no-cache -t many ctx
 	[ "$(find "$MICA_ROOT"/layers/*/directory-1 -type f | wc -l)" = 1000 ]
 	within_memory fsck
 }
