@@ -164,19 +164,27 @@ struct json *json_iter_value(void *it)
 }
 
 /* encoding/json's folding: of what is not ASCII only these two fold into it. */
-static bool folds_to(const char *key, const char *name)
+static int next_folded(const char **key)
 {
 	static const char long_s[] = "\u017f", kelvin[] = "\u212a";
-	for (; *name; name++) {
-		if (tolower((unsigned char)*key) == tolower((unsigned char)*name))
-			key++;
-		else if (tolower((unsigned char)*name) == 's' && str_has_prefix(key, long_s))
-			key += strlen(long_s);
-		else if (tolower((unsigned char)*name) == 'k' && str_has_prefix(key, kelvin))
-			key += strlen(kelvin);
-		else
-			return false;
+	int c = 0;
+	if (str_has_prefix(*key, long_s)) {
+		*key += strlen(long_s);
+		c = 's';
+	} else if (str_has_prefix(*key, kelvin)) {
+		*key += strlen(kelvin);
+		c = 'k';
+	} else if (**key) {
+		c = tolower((unsigned char)*(*key)++);
 	}
+	return c;
+}
+
+static bool folds_to(const char *key, const char *name)
+{
+	for (; *name; name++)
+		if (next_folded(&key) != tolower((unsigned char)*name))
+			return false;
 	return !*key;
 }
 
