@@ -41,7 +41,7 @@ load lib.bash
 	run as_whom "${more[@]}" "$MICA_BIN" --root "$D/groups" build --no-cache --progress=plain --network=none ctx
 	[ "$status" = 0 ] || fail "$output"
 	for line in 'one: 1000 50' 'two: 1000' 'three: 34' 'four: 0'; do
-		grep -qE " $line ?$" <<<"$output" || fail "not '$line': $output"
+		grep -qxE "$line" <<<"$output" || fail "not '$line': $output"
 	done
 	[[ "$output" != *$'LISTED\n'* && "$output" != *4242* ]] || fail "$output"
 }
