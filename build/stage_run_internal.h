@@ -5,6 +5,7 @@
 #include "build/stage_run.h"
 
 struct buf;
+struct layer;
 
 /* The step that is next, or at work. */
 static inline const struct step *stage_step(const struct stage_run *r)
@@ -46,6 +47,5 @@ int stage_prepared(struct build *b, struct stage_run *r, struct err *err)
 	__attribute__((warn_unused_result));
 /* The step changed what is in upper_fd: it becomes a link that is committed beside what follows.
  * archived: there is nothing in it, all is in r->blob, which is this; or NULL. */
-struct layer;
 int stage_commit(struct build *b, struct stage_run *r, const struct layer *archived,
 	struct err *err) __attribute__((warn_unused_result));
