@@ -65,7 +65,9 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 		retries = a->retry;
 	/* also where nobody is going to ask for credentials: it is a mistake all the same */
 	if (a->authfile && access(a->authfile, R_OK) < 0)
-		return err_sys(err, "credential file is not accessible: stat %s", a->authfile);
+		return err_sys(err,
+			"option '--authfile': credential file is not accessible: stat %s",
+			a->authfile);
 	struct stat st;
 	if (a->cert_dir && stat(a->cert_dir, &st) < 0)
 		return err_sys(err, "option '--cert-dir': cannot open '%s'", a->cert_dir);

@@ -28,9 +28,9 @@ static int shm_tmpfs(int context, uint64_t size, unsigned attrs)
 	char option[48];
 	snprintf(option, sizeof(option), "size=%" PRIu64, size ? size : (uint64_t)SHM_SIZE_DEFAULT);
 	const char *const options[] = {"mode=1777", option, NULL};
-	AUTO_FD int own = context < 0 ? fsopen("tmpfs", FSOPEN_CLOEXEC) : -1;
-	/* as BuildKit's, since steps see it in what mount(8) prints; runc's name would be "shm" */
-	return mount_of_context(context < 0 ? own : context, "tmpfs", options, attrs);
+	/* named as BuildKit's, since steps see it in what mount(8) prints; runc's is "shm" */
+	return context >= 0 ? mount_of_context(context, "tmpfs", options, attrs)
+	                    : mount_new("tmpfs", options, attrs);
 }
 
 /* All IDs are themselves in pid's user namespace. */
