@@ -62,7 +62,9 @@ file_teardown() {
 			status=1
 			umount "$T"
 			grep -ls "$T" /proc/[0-9]*/maps /proc/[0-9]*/mountinfo >&2 || true
-			find /proc/[0-9]*/{cwd,root,fd} -lname "$T*" >&2 2>/dev/null || true
+			find /proc/[0-9]*/{cwd,root,fd} -lname "$T*" 2>/dev/null | while read -r held; do
+				echo "$held: $(tr '\0' ' ' <"${held%/"${held#/proc/*/}"}/cmdline")"
+			done >&2 || true
 			grep -F "$T" /proc/self/mountinfo >&2
 			umount -R -l "$T"
 		}

@@ -329,16 +329,13 @@ o/f -rwxr-xr-x 0/0' ]
 @test "a step signals nobody outside of it" {
 	[ "$MICA_MODE" != chroot ] || [ "$(landlock_abi)" -ge 6 ] || skip "this kernel's Landlock does not know signals (Linux 6.12)"
 	m pull -q busybox
-	sleep 60 3>&- &
+	local as=()
+	[ -z "${MICA_USER:-}" ] || as=(setpriv --reuid "$MICA_USER" --regid "$MICA_USER" --clear-groups)
+	"${as[@]}" sleep 60 3>&- &
 	pid=$!
-	[ -z "${MICA_USER:-}" ] || {
-		kill $pid
-		setpriv --reuid "$MICA_USER" --regid "$MICA_USER" --clear-groups sleep 60 3>&- &
-		pid=$!
-	}
 	run run_in busybox kill -9 $pid
 	kill -0 $pid
-	kill $pid
+	kill -9 $pid
 }
 
 landlock_abi() {
