@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/format_functions.h"
+#include "cmd/format_args.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -14,17 +14,6 @@
 #include "cmd/format.h"
 #include "cmd/format_escape.h"
 #include "cmd/format_internal.h"
-
-#define TEXT_MAX (16 * MIB) /* what one function may make */
-#define FIELD_MAX 1000 /* width and precision of printf */
-
-struct args {
-	const char *name;
-	struct json *const *v;
-	size_t n;
-	struct json **ret;
-	struct err *err;
-};
 
 /* --- values ---------------------------------------------------------------------------------- */
 
@@ -87,7 +76,7 @@ static void drop_texts(struct json *j)
 }
 
 /* What stands for a number: itself, or see FORMAT_NUMBER. */
-static const struct json *as_number(const struct json *j)
+const struct json *args_number(const struct json *j)
 {
 	const struct json *n = json_is(j, JSON_KIND_OBJECT) ? json_get(j, FORMAT_NUMBER) : NULL;
 
@@ -96,7 +85,7 @@ static const struct json *as_number(const struct json *j)
 
 char *format_json(const struct json *j)
 {
-	AUTO_JSON struct json *plain = j ? json_clone(as_number(j)) : json_new_null();
+	AUTO_JSON struct json *plain = j ? json_clone(args_number(j)) : json_new_null();
 
 	drop_texts(plain);
 	return json_dump(plain, 0);
@@ -158,13 +147,13 @@ void format_value(struct buf *out, const struct json *j)
 	}
 }
 
-static int bad(const struct args *a, const char *what)
+int args_bad(const struct args *a, const char *what)
 {
 	return err_set(a->err, ERR_INVALID, "template: %s: %s", a->name, what);
 }
 
 /* The value as text: a string as it is, others as they print. */
-static char *as_text(const struct json *j)
+char *args_text(const struct json *j)
 {
 	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
 
@@ -207,7 +196,7 @@ static int f_compare(struct args *a)
 		yes = d != 0;
 	} else {
 		if (d == 2)
-			return bad(a, "these values cannot be compared");
+			return args_bad(a, "these values cannot be compared");
 		yes = streq(a->name, "lt")   ? d < 0
 		      : streq(a->name, "le") ? d <= 0
 		      : streq(a->name, "gt") ? d > 0
@@ -246,7 +235,7 @@ static int f_len(struct args *a)
 	else if (json_kind(a->v[0]) == JSON_KIND_NULL)
 		*a->ret = json_new_int(0);
 	else
-		return bad(a, "that value has no length");
+		return args_bad(a, "that value has no length");
 	return 0;
 }
 
@@ -265,10 +254,10 @@ static int f_index(struct args *a)
 		} else if (json_is(v, JSON_KIND_ARRAY) && json_is(a->v[i], JSON_KIND_INT)) {
 			int64_t at = json_int(a->v[i]);
 			if (at < 0 || (uint64_t)at >= json_size(v))
-				return bad(a, "out of range");
+				return args_bad(a, "out of range");
 			v = json_at(v, (size_t)at);
 		} else {
-			return bad(a, "that value cannot be indexed so");
+			return args_bad(a, "that value cannot be indexed so");
 		}
 	}
 	*a->ret = v ? json_ref(v) : NULL;
@@ -282,15 +271,15 @@ static int f_slice(struct args *a)
 	size_t bound[2] = {0, n};
 
 	if (!text && !json_is(a->v[0], JSON_KIND_ARRAY))
-		return bad(a, "that value cannot be sliced");
+		return args_bad(a, "that value cannot be sliced");
 	for (size_t i = 1; i < a->n; i++) {
 		int64_t at = json_int(a->v[i]);
 		if (!json_is(a->v[i], JSON_KIND_INT) || at < 0 || (uint64_t)at > n)
-			return bad(a, "out of range");
+			return args_bad(a, "out of range");
 		bound[i - 1] = (size_t)at;
 	}
 	if (bound[0] > bound[1])
-		return bad(a, "out of range");
+		return args_bad(a, "out of range");
 	if (text) {
 		AUTO_FREE char *s = xstrndup(json_text(a->v[0]) + bound[0], bound[1] - bound[0]);
 		*a->ret = json_new_string(s);
@@ -319,7 +308,7 @@ static int f_join(struct args *a)
 	const char *sep = json_text(a->v[1]);
 
 	if (!sep || (json_kind(a->v[0]) != JSON_KIND_ARRAY && json_kind(a->v[0]) != JSON_KIND_NULL))
-		return bad(a, "a list and a separator are wanted");
+		return args_bad(a, "a list and a separator are wanted");
 	for (size_t i = 0; i < json_size(a->v[0]); i++) {
 		if (i)
 			buf_addstr(&b, sep);
@@ -334,7 +323,7 @@ static int f_split(struct args *a)
 	const char *s = json_text(a->v[0]), *sep = json_text(a->v[1]);
 
 	if (!s || !sep || !*sep)
-		return bad(a, "a string and a separator are wanted");
+		return args_bad(a, "a string and a separator are wanted");
 	struct json *list = json_new_array();
 	for (const char *at = s;;) {
 		const char *next = strstr(at, sep);
@@ -358,7 +347,7 @@ static void title(char *s)
 
 static int f_case(struct args *a)
 {
-	AUTO_FREE char *s = as_text(a->v[0]);
+	AUTO_FREE char *s = args_text(a->v[0]);
 
 	if (streq(a->name, "lower"))
 		str_lower(s);
@@ -375,7 +364,7 @@ static int f_escape(struct args *a)
 	AUTO_BUF struct buf all = BUF_INIT(TEXT_MAX);
 
 	for (size_t i = 0; i < a->n; i++) {
-		AUTO_FREE char *s = as_text(a->v[i]);
+		AUTO_FREE char *s = args_text(a->v[i]);
 		buf_addstr(&all, s);
 	}
 	AUTO_FREE char *escaped = streq(a->name, "html") ? escape_html(buf_str(&all))
@@ -388,11 +377,11 @@ static int f_escape(struct args *a)
 /* docker's: blanks before and after, unless there is nothing */
 static int f_pad(struct args *a)
 {
-	AUTO_FREE char *s = as_text(a->v[0]);
+	AUTO_FREE char *s = args_text(a->v[0]);
 	int64_t before = json_int(a->v[1]), after = json_int(a->v[2]);
 
 	if (before < 0 || before > FIELD_MAX || after < 0 || after > FIELD_MAX)
-		return bad(a, "two small numbers are wanted");
+		return args_bad(a, "two small numbers are wanted");
 	AUTO_FREE char *padded =
 		*s ? xasprintf("%*s%s%*s", (int)before, "", s, (int)after, "") : xstrdup("");
 	*a->ret = json_new_string(padded);
@@ -401,11 +390,11 @@ static int f_pad(struct args *a)
 
 static int f_truncate(struct args *a)
 {
-	AUTO_FREE char *s = as_text(a->v[0]);
+	AUTO_FREE char *s = args_text(a->v[0]);
 	int64_t n = json_int(a->v[1]);
 
 	if (!json_is(a->v[1], JSON_KIND_INT) || n < 0)
-		return bad(a, "a length is wanted");
+		return args_bad(a, "a length is wanted");
 	if ((uint64_t)n < strlen(s))
 		s[n] = '\0';
 	*a->ret = json_new_string(s);
@@ -427,156 +416,6 @@ static int f_print(struct args *a)
 	}
 	if (line)
 		buf_addch(&b, '\n');
-	*a->ret = json_new_string(buf_str(&b));
-	return 0;
-}
-
-/* One verb of printf with its flags. */
-struct verb {
-	bool left, zero;
-	int width, precision; /* precision -1: not said */
-	char letter;
-};
-
-static const char *read_verb(const char *f, struct verb *v)
-{
-	*v = (struct verb){.precision = -1};
-	for (; *f == '-' || *f == '0' || *f == '+' || *f == '#' || *f == ' '; f++) {
-		v->left |= *f == '-';
-		v->zero |= *f == '0';
-	}
-	for (; isdigit((unsigned char)*f) && v->width < FIELD_MAX; f++)
-		v->width = v->width * 10 + (*f - '0');
-	if (*f == '.') {
-		v->precision = 0;
-		for (f++; isdigit((unsigned char)*f) && v->precision < FIELD_MAX; f++)
-			v->precision = v->precision * 10 + (*f - '0');
-	}
-	v->letter = *f;
-	return *f ? f + 1 : f;
-}
-
-static void add_padded(struct buf *b, const struct verb *v, const char *s)
-{
-	int width = v->left ? -v->width : v->width;
-	bool number = *s && strspn(s, "-0123456789abcdef") == strlen(s) && v->letter != 's';
-
-	if (v->zero && !v->left && number) {
-		for (int pad = v->width - (int)strlen(s); pad > 0; pad--)
-			buf_addch(b, '0');
-		width = 0;
-	}
-	if (v->precision >= 0 && v->letter == 's')
-		buf_addf(b, "%*.*s", width, v->precision, s);
-	else
-		buf_addf(b, "%*s", width, s);
-}
-
-/* Go quotes what a list or a map holds, not the whole. */
-static void add_quoted(struct buf *b, const struct json *j)
-{
-	if (json_is(j, JSON_KIND_ARRAY)) {
-		buf_addch(b, '[');
-		for (size_t i = 0; i < json_size(j); i++) {
-			buf_addstr(b, i ? " " : "");
-			add_quoted(b, json_at(j, i));
-		}
-		buf_addch(b, ']');
-	} else if (json_is(j, JSON_KIND_OBJECT) && !json_get(j, "")) {
-		AUTO_JSON struct json *keys = json_sorted_keys(j);
-		buf_addstr(b, "map[");
-		for (size_t i = 0; i < json_size(keys); i++) {
-			buf_addstr(b, i ? " " : "");
-			add_quoted(b, json_at(keys, i));
-			buf_addch(b, ':');
-			add_quoted(b, json_get(j, json_text(json_at(keys, i))));
-		}
-		buf_addch(b, ']');
-	} else {
-		AUTO_FREE char *raw = as_text(j);
-		AUTO_JSON struct json *s = json_new_string(raw);
-		AUTO_FREE char *text = json_dump(s, 0);
-		buf_addstr(b, text);
-	}
-}
-
-static char *as_quoted(const struct json *j)
-{
-	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
-
-	add_quoted(&b, j);
-	char *s = buf_take(&b);
-	return s ? s : xstrdup("");
-}
-
-static int add_verb(
-	const struct args *a, struct buf *b, const struct verb *v, const struct json *value)
-{
-	AUTO_FREE char *text = NULL;
-	const struct json *number = as_number(value);
-
-	switch (v->letter) {
-	case 's':
-	case 'v':
-	case 't':
-		text = as_text(value);
-		break;
-	case 'd':
-		if (!json_is(number, JSON_KIND_INT))
-			return bad(a, "%d wants a number");
-		text = as_text(number);
-		break;
-	case 'x':
-	case 'X':
-	case 'o':
-		if (!json_is(value, JSON_KIND_INT))
-			return bad(a, "%x, %X and %o want a number");
-		text = xasprintf(v->letter == 'x'   ? "%llx"
-				 : v->letter == 'X' ? "%llX"
-						    : "%llo",
-			(unsigned long long)json_int(value));
-		break;
-	case 'f':
-		if (!json_is(value, JSON_KIND_INT))
-			return bad(a, "%f wants a number");
-		text = xasprintf(
-			"%.*f", v->precision >= 0 ? v->precision : 6, (double)json_int(value));
-		break;
-	case 'q':
-		text = as_quoted(value);
-		break;
-	default:
-		return bad(a, "only %s %v %d %x %X %o %f %q %t %% are known");
-	}
-	add_padded(b, v, text);
-	return 0;
-}
-
-static int f_printf(struct args *a)
-{
-	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
-	const char *f = json_text(a->v[0]);
-	size_t at = 1;
-
-	if (!f)
-		return bad(a, "the first argument is to be a string");
-	while (*f) {
-		struct verb v;
-		if (*f != '%') {
-			buf_addch(&b, *f++);
-			continue;
-		}
-		f = read_verb(f + 1, &v);
-		if (v.letter == '%') {
-			buf_addch(&b, '%');
-			continue;
-		}
-		if (at >= a->n)
-			return bad(a, "too few arguments");
-		int r = add_verb(a, &b, &v, a->v[at++]);
-		if (r < 0)
-			return r;
-	}
 	*a->ret = json_new_string(buf_str(&b));
 	return 0;
 }
@@ -606,7 +445,7 @@ static const struct {
 	{"or", 1, SIZE_MAX, f_and_or},
 	{"pad", 3, 3, f_pad},
 	{"print", 0, SIZE_MAX, f_print},
-	{"printf", 1, SIZE_MAX, f_printf},
+	{"printf", 1, SIZE_MAX, function_printf},
 	{"println", 0, SIZE_MAX, f_print},
 	{"slice", 1, 3, f_slice},
 	{"split", 2, 2, f_split},
@@ -633,7 +472,7 @@ int function_call(
 		if (!streq(functions[i].name, name))
 			continue;
 		if (n < functions[i].min || n > functions[i].max)
-			return bad(&a, "wrong number of arguments");
+			return args_bad(&a, "wrong number of arguments");
 		return functions[i].fn(&a);
 	}
 	return err_set(err, ERR_INVALID, "template: unknown function '%s'", name);
