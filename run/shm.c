@@ -50,12 +50,12 @@ static bool map_all_ids(pid_t pid)
 
 /* In a process that shares our descriptors, so that its contexts are ours too. Answers with their
  * numbers. */
-static _Noreturn void open_in_namespace(int sock)
+static _Noreturn void open_in_namespace(int sock, pid_t parent)
 {
 	char go;
 	int fds[SHM_CONTEXTS];
 	size_t n = 0;
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && read(sock, &go, 1) == 1)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && read(sock, &go, 1) == 1)
 		while (n < SHM_CONTEXTS && (fds[n] = fsopen("tmpfs", FSOPEN_CLOEXEC)) >= 0)
 			n++;
 	_exit(write(sock, fds, n * sizeof(int)) != (ssize_t)(n * sizeof(int)));
@@ -71,10 +71,11 @@ static void fill_contexts(void)
 	int sock[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) < 0)
 		return;
+	pid_t parent = getpid();
 	unsigned long flags = CLONE_FILES | CLONE_NEWUSER | CLONE_NEWNS | SIGCHLD;
 	pid_t pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, 0UL);
 	if (pid == 0)
-		open_in_namespace(sock[1]);
+		open_in_namespace(sock[1], parent);
 	if (pid > 0) {
 		if (!map_all_ids(pid) || write(sock[0], "", 1) != 1)
 			kill(pid, SIGKILL);
