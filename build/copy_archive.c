@@ -144,7 +144,7 @@ static int find_dest(struct copy_archive *a, struct err *err)
 
 /* --- the tar --- */
 
-static int path_push(struct copy_archive *a, const char *name, struct err *err)
+static int enter_name(struct copy_archive *a, const char *name, struct err *err)
 {
 	if (a->path.len)
 		buf_addch(&a->path, '/');
@@ -252,7 +252,7 @@ static int put_item(struct copy_archive *a, int dirfd, const struct item *item, 
 	size_t before = a->path.len;
 	const struct taken *t = &a->t[item->at];
 	AUTO_FD int fd = -1;
-	if (path_push(a, item->name, err) < 0)
+	if (enter_name(a, item->name, err) < 0)
 		return err->code;
 	int rc = 0;
 	if (item->descend || (S_ISDIR(t->n->st.st_mode) && !t->n->no_xattrs))

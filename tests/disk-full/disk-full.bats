@@ -31,7 +31,7 @@ teardown_file() {
 setup() {
 	[ "$(id -u)" = 0 ] || skip "mounting needs root"
 	test_setup
-	: "${DISK_FULL_TENTHS:=0 8}"
+	: "${DISK_FULL_TENTHS:=0 4 8}"
 	truncate -s 48M disk
 	mkfs.ext4 -q -m 0 -E lazy_itable_init=0,lazy_journal_init=0 disk
 	mkdir full
