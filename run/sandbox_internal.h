@@ -7,7 +7,9 @@
  *	namespaces.c   clone3 and what is set inside the new namespaces before any mount
  *	init.c         PID 1: runs the steps below in order, then reaps and forwards signals
  *	rootfs.c       attaches the root, pivots
- *	mounts.c       /proc /sys /dev and the caller's mounts
+ *	mounts.c       how a file system is made, attached and hidden, by descriptors alone
+ *	mounts_kernel.c  /proc and /sys, what is masked in them; mounts_dev.c  /dev
+ *	mounts_user.c  the caller's mounts
  *	shm.c          the file system of /dev/shm
  *	etc_files.c    /etc/hosts and /etc/resolv.conf
  *	target.c       finds or makes the mount points inside the image
@@ -136,8 +138,24 @@ int mount_new(const char *type, const char *const *options, unsigned attrs);
 int mount_of_context(int fs, const char *source, const char *const *options, unsigned attrs);
 /* Moves the detached mount onto target, with attrs set on it first. 0 or -1 with errno. */
 int mount_attach(int mnt, int target, uint64_t attrs, bool recursive);
-int mounts_kernel(struct box *b, struct err *err)
-	__attribute__((warn_unused_result)); /* /proc /sys /dev */
+/* A clone of what fd is, onto target. 0 or -1 with errno. */
+int mount_bind_fd(int fd, int target, uint64_t attrs);
+/* A new file system on path in the root. *ret_fd: its root directory. */
+int mount_at(const struct box *b, const char *path, const char *type, const char *const *options,
+	unsigned attrs, int *ret_fd, struct err *err) __attribute__((warn_unused_result));
+/* A directory becomes empty and read-only, a file /dev/null. *empty: the caller's, -1 at first. */
+int mount_hide(const struct box *b, int target, const char *name, int *empty, struct err *err)
+	__attribute__((warn_unused_result));
+#define ATTR_QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
+/* --- mounts_kernel.c, mounts_dev.c, mounts_user.c --- */
+/* /proc, /sys and /dev */
+int mounts_kernel(struct box *b, struct err *err) __attribute__((warn_unused_result));
+int mounts_dev(struct box *b, struct err *err) __attribute__((warn_unused_result));
+/* A device of the host, known by its number and not by its name (CVE-2025-31133). *ret_fd:
+ * O_PATH. */
+int device_open(const char *name, unsigned major_nr, unsigned minor_nr, int *ret_fd,
+	struct err *err) __attribute__((warn_unused_result));
 int mounts_user(struct box *b, struct err *err) __attribute__((warn_unused_result));
 
 /* --- etc_files.c --- */
