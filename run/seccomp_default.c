@@ -9,6 +9,17 @@
 
 #define CAP_BIT(n) (1ULL << (n))
 #define DENY(e) (SECCOMP_RET_ERRNO | (e))
+#define ONLY_WITH(cap, calls)                                                                      \
+	{.names = (calls), .action = SECCOMP_RET_ALLOW, .need_caps = CAP_BIT(cap)},                \
+	{                                                                                          \
+		.names = (calls), .action = DENY(EPERM), .without_caps = CAP_BIT(cap)              \
+	}
+#define PERSONALITY(is)                                                                            \
+	{                                                                                          \
+		.names = "personality", .action = SECCOMP_RET_ALLOW, .n_args = 1, .args = {        \
+			{.index = 0, .op = OP_EQ, .value = (is)}                                   \
+		}                                                                                  \
+	}
 
 static const struct seccomp_rule rules[] = {
 	{.names = "bdflush io_pgetevents kexec_file_load kexec_load migrate_pages move_pages "
@@ -97,26 +108,11 @@ static const struct seccomp_rule rules[] = {
 		  "utimensat_time64 "
 		  "utimes vfork wait4 waitid waitpid write writev",
 		.action = SECCOMP_RET_ALLOW},
-	{.names = "personality",
-		.action = SECCOMP_RET_ALLOW,
-		.n_args = 1,
-		.args = {{.index = 0, .op = OP_EQ, .value = 0x0}}},
-	{.names = "personality",
-		.action = SECCOMP_RET_ALLOW,
-		.n_args = 1,
-		.args = {{.index = 0, .op = OP_EQ, .value = 0x8}}},
-	{.names = "personality",
-		.action = SECCOMP_RET_ALLOW,
-		.n_args = 1,
-		.args = {{.index = 0, .op = OP_EQ, .value = 0x20000}}},
-	{.names = "personality",
-		.action = SECCOMP_RET_ALLOW,
-		.n_args = 1,
-		.args = {{.index = 0, .op = OP_EQ, .value = 0x20008}}},
-	{.names = "personality",
-		.action = SECCOMP_RET_ALLOW,
-		.n_args = 1,
-		.args = {{.index = 0, .op = OP_EQ, .value = 0xffffffff}}},
+	PERSONALITY(0x0),
+	PERSONALITY(0x8),
+	PERSONALITY(0x20000),
+	PERSONALITY(0x20008),
+	PERSONALITY(0xffffffff),
 	{.names = "sync_file_range2", .action = SECCOMP_RET_ALLOW, .arches = "ppc64le"},
 	{.names = "arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush set_tls "
 		  "sync_file_range2",
@@ -127,46 +123,17 @@ static const struct seccomp_rule rules[] = {
 	{.names = "s390_pci_mmio_read s390_pci_mmio_write s390_runtime_instr",
 		.action = SECCOMP_RET_ALLOW,
 		.arches = "s390 s390x"},
-	{.names = "open_by_handle_at",
-		.action = SECCOMP_RET_ALLOW,
-		.need_caps = CAP_BIT(CAP_DAC_READ_SEARCH)},
-	{.names = "open_by_handle_at",
-		.action = DENY(EPERM),
-		.without_caps = CAP_BIT(CAP_DAC_READ_SEARCH)},
-	{.names = "bpf fanotify_init lookup_dcookie perf_event_open quotactl setdomainname "
-		  "sethostname setns",
-		.action = SECCOMP_RET_ALLOW,
-		.need_caps = CAP_BIT(CAP_SYS_ADMIN)},
-	{.names = "bpf fanotify_init lookup_dcookie perf_event_open quotactl setdomainname "
-		  "sethostname setns",
-		.action = DENY(EPERM),
-		.without_caps = CAP_BIT(CAP_SYS_ADMIN)},
-	{.names = "chroot", .action = SECCOMP_RET_ALLOW, .need_caps = CAP_BIT(CAP_SYS_CHROOT)},
-	{.names = "chroot", .action = DENY(EPERM), .without_caps = CAP_BIT(CAP_SYS_CHROOT)},
-	{.names = "delete_module finit_module init_module query_module",
-		.action = SECCOMP_RET_ALLOW,
-		.need_caps = CAP_BIT(CAP_SYS_MODULE)},
-	{.names = "delete_module finit_module init_module query_module",
-		.action = DENY(EPERM),
-		.without_caps = CAP_BIT(CAP_SYS_MODULE)},
-	{.names = "acct", .action = SECCOMP_RET_ALLOW, .need_caps = CAP_BIT(CAP_SYS_PACCT)},
-	{.names = "acct", .action = DENY(EPERM), .without_caps = CAP_BIT(CAP_SYS_PACCT)},
-	{.names = "kcmp process_madvise",
-		.action = SECCOMP_RET_ALLOW,
-		.need_caps = CAP_BIT(CAP_SYS_PTRACE)},
-	{.names = "kcmp process_madvise",
-		.action = DENY(EPERM),
-		.without_caps = CAP_BIT(CAP_SYS_PTRACE)},
-	{.names = "ioperm iopl", .action = SECCOMP_RET_ALLOW, .need_caps = CAP_BIT(CAP_SYS_RAWIO)},
-	{.names = "ioperm iopl", .action = DENY(EPERM), .without_caps = CAP_BIT(CAP_SYS_RAWIO)},
-	{.names = "clock_settime clock_settime64 settimeofday stime",
-		.action = SECCOMP_RET_ALLOW,
-		.need_caps = CAP_BIT(CAP_SYS_TIME)},
-	{.names = "clock_settime clock_settime64 settimeofday stime",
-		.action = DENY(EPERM),
-		.without_caps = CAP_BIT(CAP_SYS_TIME)},
-	{.names = "vhangup", .action = SECCOMP_RET_ALLOW, .need_caps = CAP_BIT(CAP_SYS_TTY_CONFIG)},
-	{.names = "vhangup", .action = DENY(EPERM), .without_caps = CAP_BIT(CAP_SYS_TTY_CONFIG)},
+	ONLY_WITH(CAP_DAC_READ_SEARCH, "open_by_handle_at"),
+	ONLY_WITH(CAP_SYS_ADMIN,
+		"bpf fanotify_init lookup_dcookie perf_event_open quotactl setdomainname "
+		"sethostname setns"),
+	ONLY_WITH(CAP_SYS_CHROOT, "chroot"),
+	ONLY_WITH(CAP_SYS_MODULE, "delete_module finit_module init_module query_module"),
+	ONLY_WITH(CAP_SYS_PACCT, "acct"),
+	ONLY_WITH(CAP_SYS_PTRACE, "kcmp process_madvise"),
+	ONLY_WITH(CAP_SYS_RAWIO, "ioperm iopl"),
+	ONLY_WITH(CAP_SYS_TIME, "clock_settime clock_settime64 settimeofday stime"),
+	ONLY_WITH(CAP_SYS_TTY_CONFIG, "vhangup"),
 	{.names = "socket",
 		.action = DENY(EINVAL),
 		.n_args = 2,

@@ -1,58 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as gzip: read or refused. As content: written and read again, they are the same. */
-#include "base/buf.h"
-#include "base/err.h"
+/* Any bytes as gzip, and as content of it. */
 #include "base/gzip_stream.h"
-#include "base/stream.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct sink {
-	struct writer w;
-	struct buf data;
-};
-
-static int sink_write(struct writer *w, const void *p, size_t n, struct err *err)
-{
-	(void)err;
-	buf_add(&((struct sink *)w)->data, p, n);
-	return 0;
-}
-
-static int unpack(const void *p, size_t n, size_t step, struct buf *out, struct err *err)
-{
-	AUTO_READER struct reader *mem = reader_from_mem(p, n);
-	AUTO_READER struct reader *r = reader_gunzip(mem);
-	char chunk[8192];
-	for (;;) {
-		ssize_t got = reader_read(r, chunk, step, err);
-		if (got <= 0)
-			return (int)got;
-		buf_add(out, chunk, (size_t)got);
-		if (out->toobig)
-			return 1;
-	}
-}
+#include "tests/fuzz/streams.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct err err = ERR_INIT;
-	AUTO_BUF struct buf a = BUF_INIT(1 << 22), b = BUF_INIT(1 << 22), back = BUF_INIT(1 << 22);
-	/* the result does not depend on how much is asked for at once */
-	int one = unpack(data, size, 8192, &a, &err), two = unpack(data, size, 100, &b, &err);
-	if ((one < 0) != (two < 0) ||
-		(one == 0 && (a.len != b.len || memcmp(buf_str(&a), buf_str(&b), a.len) != 0)))
-		abort();
-	struct sink s = {.w = {.write = sink_write}, .data = BUF_INIT(1 << 22)};
-	AUTO_WRITER struct writer *w = writer_gzip(&s.w, (int)(size % 4));
-	if (writer_write(w, data, size, &err) < 0 || writer_finish(w, &err) < 0)
-		abort();
-	if (unpack(s.data.data, s.data.len, 8192, &back, &err) != 0 || back.len != size ||
-		(size && memcmp(back.data, data, size) != 0))
-		abort();
-	buf_done(&s.data);
+	check_stream(reader_gunzip, writer_gzip, (int)(size % 4), data, size);
 	return 0;
 }
