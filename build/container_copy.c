@@ -210,7 +210,7 @@ int container_copy(struct store *s, struct txn *t, const struct container *c,
 	if (r == 0)
 		r = make_step(&w, c, o, err);
 	if (r == 0) {
-		w.source = filetree_new(o->source_root, ignore, NULL, true);
+		w.source = filetree_new(o->source_root, ignore, NULL, !o->keep_owner);
 		r = look(&w, o, ret_what, err);
 	}
 	if (r == 0)

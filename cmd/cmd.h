@@ -39,6 +39,8 @@ enum cmd_flags {
 	CMD_OPTIONS_FIRST = 1 << 1, /* options end at the first positional */
 	CMD_COLLECT = 1 << 2, /* fills the store: a collection may follow */
 	CMD_PLAIN = 1 << 3, /* reads no configuration */
+	CMD_BUILDAH_ORDER = 1 << 4, /* called buildah: as CMD_OPTIONS_FIRST */
+	CMD_BUILDAH_WORDS = 1 << 5, /* the same, and a later option is refused by name */
 };
 
 struct cmd {

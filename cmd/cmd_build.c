@@ -494,7 +494,7 @@ const struct cmd cmd_build = {
 	.options = build_options,
 	.args_size = sizeof(struct build_args),
 	.max_args = 1,
-	.flags = CMD_USERNS | CMD_COLLECT,
+	.flags = CMD_USERNS | CMD_COLLECT | CMD_BUILDAH_ORDER,
 	.init = build_init,
 	.run = build_main,
 };

@@ -472,6 +472,6 @@ const struct cmd cmd_config = {
 	.args_size = sizeof(struct config_args),
 	.min_args = 1,
 	.max_args = 1,
-	.flags = CMD_USERNS,
+	.flags = CMD_USERNS | CMD_BUILDAH_WORDS,
 	.run = config_run,
 };

@@ -217,7 +217,8 @@ static int run(struct app *app, const struct copy_args *a, bool add, const struc
 		.chown = a->chown,
 		.chmod = a->chmod,
 		.checksum = a->checksum,
-		.parents = a->parents};
+		.parents = a->parents,
+		.keep_owner = a->from != NULL};
 
 	struct timespec time = {0};
 
@@ -253,7 +254,7 @@ const struct cmd cmd_copy = {
 	.args_size = sizeof(struct copy_args),
 	.min_args = 1,
 	.max_args = CMD_ANY,
-	.flags = CMD_USERNS,
+	.flags = CMD_USERNS | CMD_BUILDAH_WORDS,
 	.init = copy_init,
 	.run = copy_run_cmd,
 };
@@ -264,7 +265,7 @@ const struct cmd cmd_add = {
 	.args_size = sizeof(struct copy_args),
 	.min_args = 1,
 	.max_args = CMD_ANY,
-	.flags = CMD_USERNS,
+	.flags = CMD_USERNS | CMD_BUILDAH_WORDS,
 	.init = copy_init,
 	.run = add_run_cmd,
 };

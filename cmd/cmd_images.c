@@ -245,5 +245,6 @@ const struct cmd cmd_images = {
 	.options = images_options,
 	.args_size = sizeof(struct images_args),
 	.max_args = 1,
+	.flags = CMD_BUILDAH_WORDS,
 	.run = images_run,
 };

@@ -110,5 +110,6 @@ const struct cmd cmd_inspect = {
 	.args_size = sizeof(struct inspect_args),
 	.min_args = 1,
 	.max_args = CMD_ANY,
+	.flags = CMD_BUILDAH_WORDS,
 	.run = inspect_run,
 };

@@ -237,5 +237,6 @@ const struct cmd cmd_logout = {
 	.options = logout_options,
 	.args_size = sizeof(struct logout_args),
 	.max_args = 1,
+	.flags = CMD_BUILDAH_ORDER,
 	.run = logout_run,
 };

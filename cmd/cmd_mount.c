@@ -96,6 +96,7 @@ const struct cmd cmd_mount = {
 	.options = mount_options,
 	.args_size = sizeof(struct mount_args),
 	.max_args = CMD_ANY,
+	.flags = CMD_BUILDAH_WORDS,
 	.run = mount_run,
 };
 
@@ -141,5 +142,6 @@ const struct cmd cmd_umount = {
 	.options = umount_options,
 	.args_size = sizeof(struct umount_args),
 	.max_args = CMD_ANY,
+	.flags = CMD_BUILDAH_WORDS,
 	.run = umount_run,
 };

@@ -199,6 +199,6 @@ const struct cmd cmd_prune = {
 	.name = "prune",
 	.options = prune_options,
 	.args_size = sizeof(struct prune_args),
-	.flags = CMD_USERNS,
+	.flags = CMD_USERNS | CMD_BUILDAH_WORDS,
 	.run = prune_run,
 };

@@ -120,7 +120,7 @@ const struct cmd cmd_pull = {
 	.args_size = sizeof(struct pull_args),
 	.min_args = 1,
 	.max_args = 1,
-	.flags = CMD_USERNS | CMD_COLLECT,
+	.flags = CMD_USERNS | CMD_COLLECT | CMD_BUILDAH_WORDS,
 	.init = pull_init,
 	.run = pull_run,
 };

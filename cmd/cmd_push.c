@@ -162,7 +162,7 @@ const struct cmd cmd_push = {
 	.args_size = sizeof(struct args),
 	.min_args = 1,
 	.max_args = 2,
-	.flags = CMD_USERNS,
+	.flags = CMD_USERNS | CMD_BUILDAH_WORDS,
 	.init = push_init,
 	.run = push_run,
 };

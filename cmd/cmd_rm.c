@@ -68,7 +68,7 @@ const struct cmd cmd_rm = {
 	.options = rm_options,
 	.args_size = sizeof(struct rm_args),
 	.max_args = CMD_ANY,
-	.flags = CMD_USERNS,
+	.flags = CMD_USERNS | CMD_BUILDAH_WORDS,
 	.run = rm_run,
 };
 

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "build/container_tree.h"
+#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/each.h"
 #include "cmd/image_list.h"
@@ -184,16 +185,40 @@ static int remove_listed(struct app *app, struct store *s, const struct image_li
 struct removing {
 	struct store *s;
 	bool force;
+	struct strv failed; /* called buildah: why, for one list of them all at the end */
+	int last;
 };
 
 /* The list is read anew, as removing one name changes how many are left. */
 static int remove_named(struct app *app, const char *text, void *arg, struct err *err)
 {
-	const struct removing *a = arg;
+	struct removing *a = arg;
 	AUTO_IMAGE_LIST struct image_list list = {0};
 
 	int r = image_list_load(a->s, &list, err);
-	return r < 0 ? r : remove_one(app, a->s, &list, text, a->force, err);
+	if (r == 0)
+		r = remove_one(app, a->s, &list, text, a->force, err);
+	if (r == 0 || !called_buildah())
+		return r;
+	strv_add(&a->failed, err->msg);
+	a->last = r;
+	return 0;
+}
+
+static int remove_words(
+	struct app *app, struct store *s, const struct strv *words, bool force, struct err *err)
+{
+	struct removing a = {.s = s, .force = force, .failed = STRV_INIT};
+
+	int r = each_word(app, words, remove_named, &a, err);
+	if (a.failed.n == 1) {
+		r = err_set(err, a.last, "%s", a.failed.v[0]);
+	} else if (a.failed.n) {
+		AUTO_FREE char *lines = strv_join(&a.failed, "\n\t* ");
+		r = err_set(err, a.last, "%zu errors occurred:\n\t* %s", a.failed.n, lines);
+	}
+	strv_done(&a.failed);
+	return r;
 }
 
 static int rmi_run(struct app *app, void *args, const struct strv *rest, struct err *err)
@@ -215,9 +240,8 @@ static int rmi_run(struct app *app, void *args, const struct strv *rest, struct 
 		return err_set(err, ERR_INVALID,
 			"image name or ID must be specified. See 'mica rmi --help'");
 	int r = app_store(app, false, &s, err);
-	struct removing named = {.s = s, .force = a->force};
 	if (r == 0 && rest->n)
-		r = each_word(app, rest, remove_named, &named, err);
+		r = remove_words(app, s, rest, a->force, err);
 	else if (r == 0) {
 		r = image_list_load(s, &list, err);
 		if (r == 0)
@@ -238,6 +262,6 @@ const struct cmd cmd_rmi = {
 	.options = rmi_options,
 	.args_size = sizeof(struct rmi_args),
 	.max_args = CMD_ANY,
-	.flags = CMD_USERNS,
+	.flags = CMD_USERNS | CMD_BUILDAH_WORDS,
 	.run = rmi_run,
 };

@@ -16,6 +16,7 @@
 #include "build/platforms.h"
 #include "cmd/box_mount.h"
 #include "cmd/box_run.h"
+#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
 #include "cmd/global.h"
@@ -225,10 +226,11 @@ static void add_identity(const struct run_args *a, const struct container *c,
 		box_add_text(mounts, "/etc/hostname", xasprintf("%s\n", spec->hostname), spec);
 	strv_addf(&spec->add_hosts, "%s:127.0.0.1", c->name);
 	box_add_text(mounts, "/run/.containerenv",
-		xasprintf("engine=\"mica-%s\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\n"
+		xasprintf("engine=\"%s-%s\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\n"
 			  "imageid=\"%s\"\nrootless=%d\n",
-			MICA_VERSION, c->name, c->id, c->image_name,
-			c->scratch ? "" : digest_hex(&c->image_id, id), userns_is_rootless()),
+			called_name(), called_buildah() ? BUILDAH_VERSION : MICA_VERSION, c->name,
+			c->id, c->image_name, c->scratch ? "" : digest_hex(&c->image_id, id),
+			userns_is_rootless()),
 		spec);
 }
 

@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 
 #include "base/json.h"
+#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/version.h"
 #include "image/platform.h"
@@ -28,7 +29,8 @@ static int version_run(struct app *app, void *args, const struct strv *rest, str
 	host.variant[0] = '\0';
 	platform_str(&host, platform);
 	const char *const fields[][3] = {
-		{"version", "Version", MICA_VERSION},
+		{"version", "Version", called_buildah() ? BUILDAH_VERSION : MICA_VERSION},
+		{"mica", "Mica", MICA_VERSION},
 		{"imageSpec", "Image Spec", IMAGE_SPEC_VERSION},
 		{"runtimeSpec", "Runtime Spec", RUNTIME_SPEC_VERSION},
 		{"distributionSpec", "Distribution Spec", DISTRIBUTION_SPEC_VERSION},

@@ -14,7 +14,7 @@ int each_word(struct app *app, const struct strv *words, each_fn fn, void *arg, 
 		if (fn(app, *word, arg, &now) >= 0)
 			continue;
 		if (last.code)
-			out_error(&app->out, &last);
+			out_earlier_error(&app->out, &last);
 		last = now;
 	}
 	if (last.code)

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/collect.h"
 #include "cmd/commands.h"
@@ -31,17 +32,42 @@ static int print_help(struct app *app, const struct cmd *cmd, struct err *err)
 	return 0;
 }
 
+static bool options_first(const struct cmd *cmd)
+{
+	return cmd->flags & CMD_OPTIONS_FIRST ||
+	       (cmd->flags & (CMD_BUILDAH_ORDER | CMD_BUILDAH_WORDS) && called_buildah());
+}
+
+/* In buildah's words: its scripts look for them. */
+static int check_order(const struct cmd *cmd, const struct strv *rest, struct err *err)
+{
+	if (!(cmd->flags & CMD_BUILDAH_WORDS) || !called_buildah())
+		return 0;
+	STRV_FOREACH (word, rest)
+		if (**word == '-')
+			return err_set(err, ERR_INVALID,
+				"no options (%s) can be specified after the image or container "
+				"name",
+				*word);
+	return 0;
+}
+
 static int check_count(const struct cmd *cmd, const struct strv *rest, struct err *err)
 {
 	if (rest->n < cmd->min_args)
 		return err_set(err, ERR_INVALID,
-			"'mica %s' wants at least %zu argument%s. See 'mica %s --help'", cmd->name,
-			cmd->min_args, cmd->min_args == 1 ? "" : "s", cmd->name);
+			"'%s %s' wants at least %zu argument%s. See '%s %s --help'", called_name(),
+			cmd->name, cmd->min_args, cmd->min_args == 1 ? "" : "s", called_name(),
+			cmd->name);
+	if (rest->n > cmd->max_args && cmd->flags & CMD_BUILDAH_WORDS && called_buildah())
+		return err_set(err, ERR_INVALID, "'buildah %s' requires at most %zu argument%s",
+			cmd->name, cmd->max_args, cmd->max_args == 1 ? "" : "s");
 	if (rest->n > cmd->max_args)
 		return err_set(err, ERR_INVALID,
-			"'mica %s' accepts at most %zu arg(s), received %zu: unexpected argument "
-			"'%s'. See 'mica %s --help'",
-			cmd->name, cmd->max_args, rest->n, rest->v[cmd->max_args], cmd->name);
+			"'%s %s' accepts at most %zu arg(s), received %zu: unexpected argument "
+			"'%s'. See '%s %s --help'",
+			called_name(), cmd->name, cmd->max_args, rest->n, rest->v[cmd->max_args],
+			called_name(), cmd->name);
 	return 0;
 }
 
@@ -66,7 +92,7 @@ static int run_command(
 	struct app *app, const struct cmd *cmd, int argc, char *const argv[], struct err *err)
 {
 	AUTO_FREE void *args = xcalloc(1, cmd->args_size + 1);
-	AUTO_FREE char *name = xasprintf("mica %s", cmd->name);
+	AUTO_FREE char *name = xasprintf("%s %s", called_name(), cmd->name);
 	AUTO_STRV struct strv rest = STRV_INIT;
 
 	if (cmd->init)
@@ -74,11 +100,13 @@ static int run_command(
 	/* global options may also stand behind the command's name, as scripts for buildah have them
 	 */
 	int r = opt_parse_with(cmd->options, args, global_options, app, name, argc, argv,
-		cmd->flags & CMD_OPTIONS_FIRST ? OPT_STOP_AT_POSITIONAL : 0, &rest, err);
+		options_first(cmd) ? OPT_STOP_AT_POSITIONAL : 0, &rest, err);
 	if (r == OPT_HELP)
 		r = print_help(app, cmd, err);
 	else if (r == 0) {
-		r = check_count(cmd, &rest, err);
+		r = check_order(cmd, &rest, err);
+		if (r == 0)
+			r = check_count(cmd, &rest, err);
 		if (r == 0)
 			r = global_apply(app, err);
 		if (r == 0 && !(cmd->flags & CMD_PLAIN))
@@ -109,8 +137,8 @@ static int unknown_verb(const struct strv *words, struct err *err)
 	return words->n > 1 && *words->v[1] != '-'
 	               ? err_set(err, ERR_INVALID, "unknown command '%s %s', known are: %s",
 				 words->v[0], words->v[1], verbs)
-	               : err_set(err, ERR_INVALID, "'mica %s' wants one of: %s", words->v[0],
-				 verbs);
+	               : err_set(err, ERR_INVALID, "'%s %s' wants one of: %s", called_name(),
+				 words->v[0], verbs);
 }
 
 static int find_command(const struct strv *words, const struct cmd **ret, struct err *err)
@@ -128,8 +156,8 @@ static int find_command(const struct strv *words, const struct cmd **ret, struct
 				"the command '%s' of buildah is not supported: %s", word,
 				refused[i].why);
 	const char *near = command_suggest(word);
-	return err_set(err, ERR_INVALID, "unknown command '%s'%s%s%s See 'mica --help'", word,
-		near ? ", did you mean '" : "", near ? near : "", near ? "'?" : ".");
+	return err_set(err, ERR_INVALID, "unknown command '%s'%s%s%s See '%s --help'", word,
+		near ? ", did you mean '" : "", near ? near : "", near ? "'?" : ".", called_name());
 }
 
 static int help_on(struct app *app, struct strv *rest, struct err *err)
@@ -169,16 +197,17 @@ static int dispatch(struct app *app, int argc, char *argv[], struct strv *rest, 
 {
 	const struct cmd *cmd;
 
-	int r = opt_parse(global_options, app, "mica", argc - 1, argv + 1,
+	int r = opt_parse(global_options, app, called_name(), argc - 1, argv + 1,
 		OPT_STOP_AT_POSITIONAL | OPT_PUT_OFF, rest, err);
 	if (r >= 0 && !move_early_options(rest))
-		r = opt_parse(global_options, app, "mica", argc - 1, argv + 1,
+		r = opt_parse(global_options, app, called_name(), argc - 1, argv + 1,
 			OPT_STOP_AT_POSITIONAL, rest, err);
 	if (r < 0)
 		return r;
 	if (app->version) {
-		out_printf(&app->out, "mica version %s (image-spec %s, runtime-spec %s)\n",
-			MICA_VERSION, IMAGE_SPEC_VERSION, RUNTIME_SPEC_VERSION);
+		out_printf(&app->out, "%s version %s (image-spec %s, runtime-spec %s)\n",
+			called_name(), called_buildah() ? BUILDAH_VERSION : MICA_VERSION,
+			IMAGE_SPEC_VERSION, RUNTIME_SPEC_VERSION);
 		return 0;
 	}
 	if (app->help || !rest->n) {

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cmd/called.h"
 #include "cmd/logsplit.h"
 #include "cmd/rawjson.h"
 #include "cmd/text.h"
@@ -48,7 +49,7 @@ void out_init(struct out *o)
 	const char *no_color = getenv("NO_COLOR");
 
 	*o = (struct out){.out = stdout, .err = stderr, .prefix = "mica:"};
-	if (streq(program_invocation_short_name, "buildah"))
+	if (called_buildah())
 		o->prefix = "Error:";
 	o->out_tty = isatty(STDOUT_FILENO);
 	o->err_tty = isatty(STDERR_FILENO);
@@ -151,16 +152,28 @@ void out_warn(struct out *o, const char *fmt, ...)
 	va_end(ap);
 }
 
-void out_error(struct out *o, const struct err *err)
+/* prefix: "" for none */
+static void print_error(struct out *o, const char *prefix, const struct err *err)
 {
 	AUTO_FREE char *clean = text_clean(err->msg, strlen(err->msg), TEXT_LINES);
+	const char *blank = *prefix ? " " : "";
 
 	make_room(o);
 	(void)fflush(o->out);
 	if (o->colour)
-		(void)fprintf(o->err, "\x1b[31m%s\x1b[0m %s\n", o->prefix, clean);
+		(void)fprintf(o->err, "\x1b[31m%s\x1b[0m%s%s\n", prefix, blank, clean);
 	else
-		(void)fprintf(o->err, "%s %s\n", o->prefix, clean);
+		(void)fprintf(o->err, "%s%s%s\n", prefix, blank, clean);
+}
+
+void out_error(struct out *o, const struct err *err)
+{
+	print_error(o, o->prefix, err);
+}
+
+void out_earlier_error(struct out *o, const struct err *err)
+{
+	print_error(o, called_buildah() ? "" : o->prefix, err);
 }
 
 void out_json(struct out *o, const struct json *j)

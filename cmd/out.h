@@ -63,6 +63,8 @@ void out_note(struct out *o, const char *fmt, ...) __attribute__((format(printf,
  * excerpt) follow as they are.
  */
 void out_error(struct out *o, const struct err *err);
+/* The same of one that others follow; buildah prints those without a prefix. */
+void out_earlier_error(struct out *o, const struct err *err);
 void out_warn(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* JSON to stdout, indented by 4 as buildah does, with a line end. */
 void out_json(struct out *o, const struct json *j);

@@ -91,10 +91,33 @@ container_config() { # CONTAINER JQ_FILTER
 	[[ "$(mica inspect --format '{{.History}}' dated)" == *'{1970-01-01 00:00:40 +0000 UTC '*' true}]' ]]
 }
 
-@test "a program that is called buildah begins its errors as buildah does" {
+@test "a program that is called buildah says and refuses what buildah does" {
 	ln -s "$MICA_BIN" buildah
-	run -125 --separate-stderr ./buildah --root "$MICA_ROOT" rename nosuch other
+	export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=oci
+	b() {
+		run -"$1" --separate-stderr ./buildah --root "$MICA_ROOT" "${@:2}"
+	}
+	b 125 rename nosuch other
 	[ "$stderr" = "Error: 'nosuch': container not known" ]
+	b 125 rm one two
+	[ "$stderr" = $'removing container "one": container not known\nError: removing container "two": container not known' ]
+	for line in 'add c -q /f' 'commit c -q' 'config c -q' 'copy c f --quiet' 'from scratch -q' 'images i -q' 'inspect c -q' \
+		'mount c -q' 'prune x -q' 'pull i -q' 'push i i -q' 'rm c -q' 'rmi i -q' 'umount c -q'; do
+		b 125 $line
+		[[ "$stderr" =~ ^'Error: no options (-'(q|-quiet)') can be specified after the image or container name'$ ]] || fail "$line: $stderr"
+	done
+	b 125 rmi one two
+	[ "$stderr" = $'Error: 2 errors occurred:\n\t* one: image not known\n\t* two: image not known' ]
+	b 125 images one two
+	[ "$stderr" = "Error: 'buildah images' requires at most 1 argument" ]
+	b 125 build . -t t
+	[[ "$stderr" == *'accepts at most 1 arg(s), received 3'* ]]
+	[[ $(./buildah --version) =~ ^'buildah version 1.'[0-9]+\.[0-9]+' (image-spec ' ]]
+	[ "$(./buildah version --json | jq -r .version)" = "$(./buildah --version | cut -d' ' -f3)" ]
+	# mica takes options anywhere
+	mica from --name c busybox -q
+	b 0 run c grep engine /run/.containerenv
+	[[ "$output" == 'engine="buildah-1.'* ]]
 }
 
 @test "an image that is not there is told by the words that scripts look for, and an ID is never pulled" {
@@ -331,9 +354,11 @@ new" ]
 	mica copy -q --from one two /made /from-container
 	mica copy -q --from busybox two /etc/passwd /from-image
 	mica copy -q --from one one /made /again
+	mica copy -q --from one --chown 7:8 two /made /given
 	merged=$(mica mount two)
 	[ "$(cat "$merged/from-container")" = one ]
-	[ "$(stat -c %u "$merged/from-container")" = 0 ]
+	# the owner comes along, as with COPY --from
+	[ "$(stat -c %u:%g "$merged/from-container" "$merged/from-image" "$merged/given" | xargs)" = '1000:0 0:0 7:8' ]
 	grep -q app "$merged/from-image"
 	[ "$(mica run one cat /again)" = one ]
 }

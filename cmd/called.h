@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * By which name we were called. A link named buildah is for scripts that look at what buildah
+ * prints and refuses; for who calls it so:
+ *
+ *	errors begin with "Error:" (out.h), those before the last one of several with nothing;
+ *	options end at the first positional of the commands that have CMD_BUILDAH_ORDER or
+ *	CMD_BUILDAH_WORDS (cmd.h);
+ *	--version, version and /run/.containerenv tell the version of buildah whose command line
+ *	this is, because scripts compare it.
+ */
+#pragma once
+#include <stdbool.h>
+
+/* What `buildah --version` compares as, and which options docs/buildah.md lists. */
+#define BUILDAH_VERSION "1.43.2"
+
+bool called_buildah(void);
+/* "buildah" or "mica" */
+const char *called_name(void);
