@@ -121,7 +121,8 @@ static int open_context(struct build *b, struct err *err)
 	return 0;
 }
 
-/* # check= of the first file that has one, unless a build argument is given instead. */
+/* # check= of the first file that has one, unless a build argument is given instead. A fragment's
+ * does not count. */
 static int lint_setup(struct build *b, const struct containerfile *files, size_t n, struct err *err)
 {
 	const char *text = map_get(&b->o->build_args, "BUILDKIT_DOCKERFILE_CHECK");
@@ -130,7 +131,7 @@ static int lint_setup(struct build *b, const struct containerfile *files, size_t
 		               ? err_wrap(err, "--build-arg BUILDKIT_DOCKERFILE_CHECK")
 		               : 0;
 	for (size_t i = 0; i < n && !text; i++) {
-		text = files[i].check;
+		text = files[i].included ? NULL : files[i].check;
 		struct err why = ERR_INIT;
 		if (text && lint_options(&b->result->lint, text, &why) < 0)
 			return containerfile_error(&files[i], files[i].check_pos, err, why.code,

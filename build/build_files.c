@@ -10,6 +10,7 @@
 #include "build/contexts.h"
 #include "build/file_ignore.h"
 #include "build/file_parse.h"
+#include "build/include.h"
 #include "build/remote_context.h"
 
 #include <errno.h>
@@ -270,6 +271,8 @@ int build_files_read(struct build *b, struct containerfile **files, size_t *n, s
 		if (rc == 0)
 			rc = read_file(b, &places[i], files, n, err);
 	}
+	if (rc == 0)
+		rc = include_read(b, files, n, err);
 	if (rc == 0)
 		rc = read_ignore(b, &places[0], err);
 	for (size_t i = 0; i < wanted; i++)

@@ -11,6 +11,7 @@
 #include "build/build_internal.h"
 #include "build/file_expand.h"
 #include "build/lint.h"
+#include "build/source.h"
 #include "registry/credentials.h"
 
 static struct json *location(size_t source, unsigned first, unsigned last)
@@ -89,21 +90,20 @@ static const char *description(const struct inst *i, const char *name)
 struct json *call_targets(const struct containerfile *files, size_t n)
 {
 	struct json *ret = json_new_object(), *list = json_new_array(), *last = NULL;
-	for (size_t k = 0; k < n; k++) {
-		for (size_t j = 0; j < files[k].n; j++) {
-			const struct inst *i = &files[k].insts[j];
-			if (i->kind != INST_FROM)
-				continue;
-			const char *name = i->args.n == 3 ? i->args.v[2] : NULL;
-			struct json *one = json_new_object();
-			json_set_string(one, "name", name);
-			json_set_string(one, "description", name ? description(i, name) : NULL);
-			json_set_string(one, "base", i->args.v[0]);
-			json_set_string(one, "platform", inst_flag(i, "platform", NULL));
-			json_set(one, "location", location(k, i->pos.line, i->end_line));
-			json_add(list, one);
-			last = one;
-		}
+	SOURCE_FOREACH (w, files, n) {
+		const struct inst *i = w.at.inst;
+		if (i->kind != INST_FROM)
+			continue;
+		const char *name = i->args.n == 3 ? i->args.v[2] : NULL;
+		struct json *one = json_new_object();
+		json_set_string(one, "name", name);
+		json_set_string(one, "description", name ? description(i, name) : NULL);
+		json_set_string(one, "base", i->args.v[0]);
+		json_set_string(one, "platform", inst_flag(i, "platform", NULL));
+		json_set(one, "location",
+			location((size_t)(w.at.file - files), i->pos.line, i->end_line));
+		json_add(list, one);
+		last = one;
 	}
 	if (last)
 		json_set(last, "default", json_new_bool(true));
@@ -146,18 +146,15 @@ static void add_arg(const struct build *b, struct json *list, const char *word,
 static bool find_global(const struct build *b, const char *name, struct source_inst *ret)
 {
 	bool found = false;
-	for (size_t k = 0; k < b->stages.n_files; k++) {
-		const struct containerfile *f = &b->stages.files[k];
-		for (size_t j = 0; j < f->n; j++) {
-			if (f->insts[j].kind == INST_FROM)
-				return found;
-			STRV_FOREACH (word, &f->insts[j].args) {
-				AUTO_FREE char *own = xstrndup(*word, strcspn(*word, "="));
-				if (!streq(own, name))
-					continue;
-				*ret = (struct source_inst){.file = f, .inst = &f->insts[j]};
-				found = true;
-			}
+	SOURCE_FOREACH (w, b->stages.files, b->stages.n_files) {
+		if (w.at.inst->kind == INST_FROM)
+			return found;
+		STRV_FOREACH (word, &w.at.inst->args) {
+			AUTO_FREE char *own = xstrndup(*word, strcspn(*word, "="));
+			if (!streq(own, name))
+				continue;
+			*ret = w.at;
+			found = true;
 		}
 	}
 	return found;

@@ -128,6 +128,7 @@ static int apply(const struct change *w, struct err *err)
 	case INST_COPY:
 	case INST_FROM:
 	case INST_HEALTHCHECK:
+	case INST_INCLUDE:
 	case INST_RUN:
 		break;
 	}

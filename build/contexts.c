@@ -161,6 +161,8 @@ static int open_dir(struct build *b, struct context *c, struct err *err)
 int contexts_open(struct build *b, struct err *err)
 {
 	const struct map *given = &b->o->contexts;
+	if (b->contexts)
+		return 0;
 	b->contexts = given->n ? xcalloc(given->n, sizeof(*b->contexts)) : NULL;
 	MAP_FOREACH (e, given) {
 		struct context *c = &b->contexts[b->n_contexts];

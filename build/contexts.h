@@ -41,7 +41,7 @@ struct context {
 int context_parse(const char *name, const char *where, struct context *ret, struct err *err)
 	__attribute__((warn_unused_result));
 void context_done(struct context *c);
-/* Opens all of the build's options; directories must exist. */
+/* Opens all of the build's options, the first time; directories must exist. */
 int contexts_open(struct build *b, struct err *err) __attribute__((warn_unused_result));
 /* Puts them in the place of stages and base images, once the stages are known. */
 int contexts_apply(struct build *b, struct err *err) __attribute__((warn_unused_result));

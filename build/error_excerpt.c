@@ -121,5 +121,7 @@ int containerfile_error(const struct containerfile *f, struct pos pos, struct er
 	mem_free_p(&text);
 	if (f->source)
 		add_excerpt(&b, f, pos);
+	if (f->included)
+		buf_addf(&b, "\n     = included from %.300s", f->included);
 	return err_set(err, code, "%s", buf_str(&b));
 }

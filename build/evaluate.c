@@ -146,6 +146,7 @@ static int evaluate_inst(struct eval *e, struct err *err)
 	case INST_VOLUME:
 		return inst_metadata(e, err);
 	case INST_FROM:
+	case INST_INCLUDE:
 		break;
 	}
 	return eval_error(

@@ -106,6 +106,19 @@ static size_t directive_split(
 	return name;
 }
 
+/* # mica=VALUE, which stands `column` bytes behind *ret_pos. */
+static int extension(struct lex *l, const char *value, size_t len, unsigned column,
+	struct pos *ret_pos, struct err *err)
+{
+	l->include = len == 7 && strncmp(value, "include", 7) == 0;
+	if (l->include)
+		return 0;
+	ret_pos->column += column;
+	return err_set(err, ERR_INVALID,
+		"unknown extension '%.*s' in # mica=, there is only 'include'",
+		(int)(len > 20 ? 20 : len), value);
+}
+
 /* Directives stand at the top of the file, before anything else; *ret_pos.column is moved to a bad
  * value. */
 static int directive(
@@ -123,9 +136,12 @@ static int directive(
 	bool is_escape = name == 6 && strncasecmp(line + skip, "escape", 6) == 0;
 	bool is_syntax = name == 6 && strncasecmp(line + skip, "syntax", 6) == 0;
 	bool is_check = name == 5 && strncasecmp(line + skip, "check", 5) == 0;
-	if (!is_escape && !is_syntax && !is_check)
+	bool is_ours = name == 4 && strncasecmp(line + skip, "mica", 4) == 0;
+	if (!is_escape && !is_syntax && !is_check && !is_ours)
 		return 0;
 	l->directives_over = false;
+	if (is_ours)
+		return extension(l, value, value_len, (unsigned)(value - line), ret_pos, err);
 	if (is_escape ? l->escape_seen : is_syntax ? l->syntax != NULL : l->check != NULL)
 		return err_set(err, ERR_INVALID, "only one %s parser directive can be used",
 			is_escape   ? "escape"

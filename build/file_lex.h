@@ -41,6 +41,7 @@ struct lex {
 	char *syntax; /* directives; owned */
 	char *check;
 	struct pos check_pos;
+	bool include; /* # mica=include */
 	bool escape_seen;
 	bool directives_over;
 };

@@ -19,11 +19,18 @@
 #define INSTS_MAX 65536
 #define ERRORS_MAX 10 /* listed at once */
 
+enum part {
+	PART_FIRST,
+	PART_FURTHER, /* begins in the stage that the file before it ends with */
+	PART_FRAGMENT, /* so does this, and it may be empty */
+	PART_TRIGGER, /* the text is an ONBUILD trigger: no stage is needed */
+};
+
 struct parser {
 	struct containerfile *f;
 	struct lex lex;
 	size_t cap;
-	bool trigger; /* the text is an ONBUILD trigger: no stage is needed */
+	enum part part;
 	bool stage_open;
 	struct buf errors;
 	unsigned n_errors;
@@ -53,6 +60,7 @@ static void inst_done(struct inst *i)
 void containerfile_done(struct containerfile *f)
 {
 	free(f->name);
+	free(f->included);
 	free(f->source);
 	free(f->syntax);
 	free(f->check);
@@ -79,6 +87,11 @@ static void report(struct parser *p, struct pos pos, const struct err *what)
 
 static int unknown_instruction(const char *keyword, struct err *err)
 {
+	if (strcasecmp(keyword, inst_specs[INST_INCLUDE].name) == 0)
+		return err_set(err, ERR_INVALID,
+			"unknown instruction '%.100s': it is mica's own; '# mica=include' as the "
+			"first line of the file switches it on",
+			keyword);
 	const char *close = inst_suggest(keyword);
 	if (close)
 		return err_set(err, ERR_INVALID, "unknown instruction '%.100s', did you mean %s?",
@@ -180,9 +193,10 @@ static void attach_heredocs(struct inst *i, struct heredoc *list, size_t n, unsi
 
 static int check_stage(struct parser *p, const struct inst *i, struct err *err)
 {
-	if (i->kind == INST_FROM)
+	/* a fragment may begin one: whether it does is known when it is read (stages.c) */
+	if (i->kind == INST_FROM || i->kind == INST_INCLUDE)
 		p->stage_open = true;
-	if (p->stage_open || p->trigger || i->kind == INST_ARG)
+	if (p->stage_open || p->part == PART_TRIGGER || i->kind == INST_ARG)
 		return 0;
 	/* said once */
 	p->stage_open = true;
@@ -210,6 +224,14 @@ static void skip_misspelt_heredocs(
 	heredocs_free(heredocs, n);
 }
 
+/* In a file that does not ask for it, INCLUDE is no instruction. */
+static void forget_include(struct stmt *stmt)
+{
+	for (struct stmt *s = stmt; s; s = s->sub)
+		if (s->spec && s->spec->kind == INST_INCLUDE)
+			s->spec = NULL;
+}
+
 /* 0, or an error after which the next line can be tried; *ret_lost: it cannot. */
 static int parse_line(struct parser *p, const struct lex_line *line, struct pos *ret_pos,
 	bool *ret_lost, struct err *err)
@@ -222,6 +244,8 @@ static int parse_line(struct parser *p, const struct lex_line *line, struct pos 
 		*ret_pos = lex_line_pos(line, at);
 		return err->code;
 	}
+	if (!p->lex.include)
+		forget_include(&stmt);
 	/* before the checks: their lines must not be taken for instructions */
 	if (stmt_takes_heredocs(&stmt) && strstr(line->text, "<<") &&
 		heredocs_read(&p->lex, line, &heredocs, &n_heredocs, ret_pos, err) < 0) {
@@ -278,38 +302,36 @@ static void parse_all(struct parser *p)
 	if (p->n_errors > 0)
 		return;
 	struct err err = ERR_INIT;
-	if (!any)
+	if (!any && p->part != PART_FRAGMENT)
 		(void)err_set(&err, ERR_INVALID, "file with no instructions");
-	else if (!p->stage_open && !p->trigger)
+	else if (!p->stage_open && p->part != PART_TRIGGER)
 		(void)err_set(&err, ERR_INVALID, "no stage to build: FROM is missing");
 	else
 		return;
 	report(p, (struct pos){p->lex.line ? p->lex.line : 1, 1}, &err);
 }
 
-enum part {
-	PART_FIRST,
-	PART_FURTHER, /* begins in the stage that the file before it ends with */
-	PART_TRIGGER,
-};
-
-static int parse(const char *name, const char *text, size_t len, enum part part,
+/* included: taken over */
+static int parse(const char *name, char *included, const char *text, size_t len, enum part part,
 	struct containerfile *ret, struct err *err)
 {
+	AUTO_FREE char *owned = included;
 	if (len > FILE_MAX)
 		return err_set(err, ERR_LIMIT, "%s is larger than %llu bytes", name, FILE_MAX);
 	AUTO_CONTAINERFILE struct containerfile f = {
 		.name = xstrdup(name),
+		.included = take(owned),
 		.source = xmalloc(len + 1),
 		.len = len,
 	};
 	memcpy(f.source, text, len);
 	f.source[len] = '\0';
 	struct parser p = {.f = &f,
-		.trigger = part == PART_TRIGGER,
-		.stage_open = part == PART_FURTHER,
+		.part = part,
+		.stage_open = part == PART_FURTHER || part == PART_FRAGMENT,
 		.errors = BUF_INIT(sizeof(err->msg))};
 	lex_init(&p.lex, f.source, len);
+	p.lex.include = part == PART_FRAGMENT;
 	parse_all(&p);
 	f.escape = p.lex.escape;
 	f.syntax = take(p.lex.syntax);
@@ -327,19 +349,25 @@ static int parse(const char *name, const char *text, size_t len, enum part part,
 int containerfile_parse(
 	const char *name, const char *text, size_t len, struct containerfile *ret, struct err *err)
 {
-	return parse(name, text, len, PART_FIRST, ret, err);
+	return parse(name, NULL, text, len, PART_FIRST, ret, err);
 }
 
 int containerfile_parse_further(
 	const char *name, const char *text, size_t len, struct containerfile *ret, struct err *err)
 {
-	return parse(name, text, len, PART_FURTHER, ret, err);
+	return parse(name, NULL, text, len, PART_FURTHER, ret, err);
+}
+
+int containerfile_parse_fragment(const char *name, char *included, const char *text, size_t len,
+	struct containerfile *ret, struct err *err)
+{
+	return parse(name, included, text, len, PART_FRAGMENT, ret, err);
 }
 
 int inst_parse_trigger(const char *text, struct containerfile *ret, struct err *err)
 {
 	AUTO_CONTAINERFILE struct containerfile f = {0};
-	if (parse("ONBUILD", text, strlen(text), PART_TRIGGER, &f, err) < 0)
+	if (parse("ONBUILD", NULL, text, strlen(text), PART_TRIGGER, &f, err) < 0)
 		return err->code;
 	if (f.n != 1)
 		return err_set(err, ERR_INVALID,

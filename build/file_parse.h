@@ -2,9 +2,9 @@
 /*
  * Containerfile text -> instructions with positions. The complete grammar of BuildKit's Dockerfile
  * frontend: directives, comments, continuations, here-documents, flags, JSON and shell form,
- * ONBUILD. Everything that can be known from the text alone is checked here: unknown instructions
- * and flags, missing arguments, malformed values. Arguments stay raw: variables are expanded later
- * (file_expand.h).
+ * ONBUILD; INCLUDE for files that say # mica=include. Everything that can be known from the text
+ * alone is checked here: unknown instructions and flags, missing arguments, malformed values.
+ * Arguments stay raw: variables are expanded later (file_expand.h).
  *
  * Limits (ERR_LIMIT): 4 MiB a file, 65535 bytes a line, 1 MiB an instruction, 65536 instructions. A
  * NUL byte is accepted in here-documents only; bytes that are not UTF-8 are kept as they are.
@@ -36,6 +36,7 @@ enum inst_kind {
 	INST_USER,
 	INST_VOLUME,
 	INST_WORKDIR,
+	INST_INCLUDE, /* ours, and the last: only in files that say # mica=include */
 };
 
 struct pos {
@@ -93,6 +94,7 @@ struct inst {
 	struct inst *onbuild;
 	char *onbuild_error; /* why the trigger is not right, or NULL */
 	struct pos onbuild_error_pos;
+	size_t fragment; /* INCLUDE: index of the file it stands for (include.h); 0: not read yet */
 	struct strv mounts; /* RUN: values of --mount, raw, in order (also among the flags) */
 	unsigned blank_line; /* the last blank line among its continuations, or 0 */
 	struct strv comments; /* FROM, ARG: the comment lines right above it, without '#' */
@@ -100,6 +102,8 @@ struct inst {
 
 struct containerfile {
 	char *name; /* for messages */
+	char *included; /* a fragment: "Containerfile:3:1", what INCLUDEs it, for messages; else
+	                   NULL */
 	char *source; /* the whole text, for excerpts */
 	size_t len;
 	char escape; /* '\\' or '`' */
@@ -120,6 +124,10 @@ int containerfile_parse(const char *name, const char *text, size_t len, struct c
 	struct err *err) __attribute__((warn_unused_result));
 /* One that is read after another: it may go on with the stage that the other ends with. */
 int containerfile_parse_further(const char *name, const char *text, size_t len,
+	struct containerfile *ret, struct err *err) __attribute__((warn_unused_result));
+/* One that another INCLUDEs from `included`, a new string that is taken over, also on failure. It
+ * may go on with a stage, may hold no instruction, and may INCLUDE others. */
+int containerfile_parse_fragment(const char *name, char *included, const char *text, size_t len,
 	struct containerfile *ret, struct err *err) __attribute__((warn_unused_result));
 void containerfile_done(struct containerfile *f);
 #define AUTO_CONTAINERFILE __attribute__((cleanup(containerfile_done)))

@@ -230,9 +230,30 @@ static int check_volume(struct inst *i, struct pos *ret_pos, struct err *err)
 	return 0;
 }
 
+static int check_include(const struct inst *i, struct pos *ret_pos, struct err *err)
+{
+	static const char what_to_do[] =
+		"fragments are read before variables have values; write the name itself";
+	const char *from = inst_flag(i, "from", NULL);
+	if (from && strchr(from, '$')) {
+		(void)inst_flag(i, "from", ret_pos);
+		return err_set(
+			err, ERR_INVALID, "a variable in --from=%.100s: %s", from, what_to_do);
+	}
+	if (i->args.n > 1) {
+		*ret_pos = i->arg_pos[1];
+		return err_set(err, ERR_INVALID,
+			"INCLUDE takes one path; write an INCLUDE for each fragment");
+	}
+	return strchr(i->args.v[0], '$') ? err_set(err, ERR_INVALID, "a variable in '%.100s': %s",
+						   i->args.v[0], what_to_do)
+	                                 : 0;
+}
+
 bool inst_never_trigger(enum inst_kind kind)
 {
-	return kind == INST_ONBUILD || kind == INST_FROM || kind == INST_MAINTAINER;
+	return kind == INST_ONBUILD || kind == INST_FROM || kind == INST_MAINTAINER ||
+	       kind == INST_INCLUDE;
 }
 
 static int check_trigger(const struct inst *i, struct pos *ret_pos, struct err *err)
@@ -273,6 +294,8 @@ int inst_check_args(struct inst *i, struct pos *ret_pos, struct err *err)
 					 "SHELL requires the arguments to be in JSON form");
 	case INST_VOLUME:
 		return check_volume(i, ret_pos, err);
+	case INST_INCLUDE:
+		return check_include(i, ret_pos, err);
 	case INST_CMD:
 	case INST_ENTRYPOINT:
 	case INST_EXPOSE:

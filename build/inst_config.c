@@ -314,6 +314,7 @@ int inst_metadata(struct eval *e, struct err *err)
 	case INST_ADD:
 	case INST_COPY:
 	case INST_FROM:
+	case INST_INCLUDE:
 	case INST_RUN:
 	case INST_WORKDIR:
 		break; /* not metadata: evaluate.c sends them elsewhere */

@@ -34,6 +34,7 @@ const struct inst_spec inst_specs[INST_KINDS] = {
 	[INST_USER]        = {"USER", INST_USER, FORM_STRING, 1, 1, false, {{0}}},
 	[INST_VOLUME]      = {"VOLUME", INST_VOLUME, FORM_JSON_WORDS, 1, 0, false, {{0}}},
 	[INST_WORKDIR]     = {"WORKDIR", INST_WORKDIR, FORM_STRING, 1, 1, false, {{0}}},
+	[INST_INCLUDE]     = {"INCLUDE", INST_INCLUDE, FORM_JSON_WORDS, 1, 1, false, {{"from", FLAG_STRING}}},
 };
 /* clang-format on */
 
@@ -55,10 +56,10 @@ const struct flag_spec *flag_spec_find(const struct inst_spec *spec, const char 
 
 const char *inst_suggest(const char *keyword)
 {
-	const char *names[INST_KINDS];
-	for (size_t i = 0; i < INST_KINDS; i++)
+	const char *names[INST_INCLUDE]; /* all but the last */
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		names[i] = inst_specs[i].name;
-	return suggest(keyword, names, INST_KINDS);
+	return suggest(keyword, names, ARRAY_LEN(names));
 }
 
 const char *flag_suggest(const struct inst_spec *spec, const char *name)

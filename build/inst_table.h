@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The 18 instructions: how their arguments are written and which flags they take. */
+/* The 18 instructions, and INCLUDE: how their arguments are written and which flags they take. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,13 +36,13 @@ struct inst_spec {
 	struct flag_spec flags[INST_FLAGS_MAX + 1]; /* ends with a NULL name */
 };
 
-#define INST_KINDS 18
+#define INST_KINDS 19
 /* indexed by enum inst_kind */
 extern const struct inst_spec inst_specs[INST_KINDS];
 
-/* keyword in any letter case; NULL: unknown */
+/* keyword in any letter case; NULL: unknown. INCLUDE is known whether the file may use it or not */
 const struct inst_spec *inst_spec_find(const char *keyword);
 const struct flag_spec *flag_spec_find(const struct inst_spec *spec, const char *name);
-/* "did you mean": the closest instruction, the closest flag of it; NULL: none */
+/* "did you mean": the closest instruction (never INCLUDE), the closest flag of it; NULL: none */
 const char *inst_suggest(const char *keyword);
 const char *flag_suggest(const struct inst_spec *spec, const char *name);

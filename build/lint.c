@@ -154,7 +154,8 @@ static bool active(const struct lint *l, const struct lint_rule *r)
 static size_t source_of(struct lint *l, const struct containerfile *f)
 {
 	for (size_t i = 0; i < l->n_sources; i++)
-		if (streq(l->sources[i].name, f->name))
+		if (streq(l->sources[i].name, f->name) && l->sources[i].len == f->len &&
+			memcmp(l->sources[i].text, f->source, f->len) == 0)
 			return i;
 	l->sources = xreallocarray(l->sources, l->n_sources + 1, sizeof(*l->sources));
 	l->sources[l->n_sources] = (struct lint_source){

@@ -48,23 +48,20 @@ static void default_args(const struct build *b, struct map *ret)
 	char text[128];
 	platform_args(ret, &s->targets[0].platform);
 	map_set(ret, "TARGETPLATFORM", platform_str(&s->targets[0].platform, text));
-	for (size_t k = 0; k < s->n_files; k++) {
-		for (size_t j = 0; j < s->files[k].n; j++) {
-			const struct inst *i = &s->files[k].insts[j];
-			if (i->kind == INST_FROM)
-				return;
-			for (size_t a = 0; i->kind == INST_ARG && a < i->args.n; a++) {
-				const char *eq = strchr(i->args.v[a], '=');
-				AUTO_FREE char *name =
-					xstrndup(i->args.v[a], strcspn(i->args.v[a], "="));
-				AUTO_FREE char *value = NULL;
-				struct err ignored = ERR_INIT;
-				if (eq && expand_word(eq + 1, s->files[k].escape, ret, 0, &value,
-						  NULL, NULL, &ignored) < 0)
-					continue;
-				if (value || !map_has(ret, name))
-					map_set(ret, name, value);
-			}
+	SOURCE_FOREACH (w, s->files, s->n_files) {
+		const struct inst *i = w.at.inst;
+		if (i->kind == INST_FROM)
+			return;
+		for (size_t a = 0; i->kind == INST_ARG && a < i->args.n; a++) {
+			const char *eq = strchr(i->args.v[a], '=');
+			AUTO_FREE char *name = xstrndup(i->args.v[a], strcspn(i->args.v[a], "="));
+			AUTO_FREE char *value = NULL;
+			struct err ignored = ERR_INIT;
+			if (eq && expand_word(eq + 1, w.at.file->escape, ret, 0, &value, NULL, NULL,
+					  &ignored) < 0)
+				continue;
+			if (value || !map_has(ret, name))
+				map_set(ret, name, value);
 		}
 	}
 }
@@ -272,6 +269,7 @@ void lint_inst(struct eval *e)
 	case INST_COPY:
 	case INST_EXPOSE:
 	case INST_FROM:
+	case INST_INCLUDE:
 	case INST_MAINTAINER:
 	case INST_ONBUILD:
 	case INST_RUN:

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "build/lint.h"
+#include "build/source.h"
 
 static bool any_in(const char *s, int (*is)(int))
 {
@@ -114,52 +115,44 @@ static void casing(struct lint *l, const struct containerfile *files, size_t n)
 {
 	size_t lower = 0, upper = 0;
 	bool open = false;
-	for (size_t k = 0; k < n; k++) {
-		for (size_t j = 0; j < files[k].n; j++) {
-			const struct inst *i = &files[k].insts[j];
-			open = counts_for_casing(i, open);
-			AUTO_FREE char *word = lint_keyword(i);
-			lower += open && is_lower(word);
-			upper += open && is_upper(word);
-		}
+	SOURCE_FOREACH (w, files, n) {
+		open = counts_for_casing(w.at.inst, open);
+		AUTO_FREE char *word = lint_keyword(w.at.inst);
+		lower += open && is_lower(word);
+		upper += open && is_upper(word);
 	}
 	open = false;
-	for (size_t k = 0; k < n; k++) {
-		for (size_t j = 0; j < files[k].n; j++) {
-			const struct inst *i = &files[k].insts[j];
-			open = counts_for_casing(i, open);
-			AUTO_FREE char *word = lint_keyword(i);
-			if (!open || (lower > upper ? is_lower(word) : is_upper(word)))
-				continue;
-			lint_add(l, LINT_CONSISTENT_INSTRUCTION_CASING, &files[k], i, i->pos,
-				"Command '%s' should match the case of the command majority (%s)",
-				word, lower > upper ? "lowercase" : "uppercase");
-		}
+	SOURCE_FOREACH (w, files, n) {
+		const struct inst *i = w.at.inst;
+		open = counts_for_casing(i, open);
+		AUTO_FREE char *word = lint_keyword(i);
+		if (!open || (lower > upper ? is_lower(word) : is_upper(word)))
+			continue;
+		lint_add(l, LINT_CONSISTENT_INSTRUCTION_CASING, w.at.file, i, i->pos,
+			"Command '%s' should match the case of the command majority (%s)", word,
+			lower > upper ? "lowercase" : "uppercase");
 	}
 }
 
 void lint_files(struct lint *l, const struct containerfile *files, size_t n)
 {
 	AUTO_MAP struct map names = MAP_INIT;
-	for (size_t k = 0; k < n; k++) {
-		const struct containerfile *f = &files[k];
-		for (size_t j = 0; j < f->n; j++) {
-			const struct inst *i = &f->insts[j];
-			if (i->blank_line)
-				lint_add(l, LINT_NO_EMPTY_CONTINUATION, f, i,
-					(struct pos){i->blank_line, 1}, "Empty continuation line");
-			if (i->kind == INST_FROM)
-				stage_name(l, f, i, &names);
-			if (i->kind == INST_FROM || i->kind == INST_ARG)
-				description(l, f, i);
-			if (i->kind == INST_MAINTAINER)
-				lint_add(l, LINT_MAINTAINER_DEPRECATED, f, i, i->pos,
-					"Maintainer instruction is deprecated in favor of using "
-					"label");
-			if (i->onbuild_error)
-				lint_add(l, LINT_ONBUILD_INVALID, f, i, i->onbuild_error_pos,
-					"builds on this image will fail: %s", i->onbuild_error);
-		}
+	SOURCE_FOREACH (w, files, n) {
+		const struct containerfile *f = w.at.file;
+		const struct inst *i = w.at.inst;
+		if (i->blank_line)
+			lint_add(l, LINT_NO_EMPTY_CONTINUATION, f, i,
+				(struct pos){i->blank_line, 1}, "Empty continuation line");
+		if (i->kind == INST_FROM)
+			stage_name(l, f, i, &names);
+		if (i->kind == INST_FROM || i->kind == INST_ARG)
+			description(l, f, i);
+		if (i->kind == INST_MAINTAINER)
+			lint_add(l, LINT_MAINTAINER_DEPRECATED, f, i, i->pos,
+				"Maintainer instruction is deprecated in favor of using label");
+		if (i->onbuild_error)
+			lint_add(l, LINT_ONBUILD_INVALID, f, i, i->onbuild_error_pos,
+				"builds on this image will fail: %s", i->onbuild_error);
 	}
 	casing(l, files, n);
 }

@@ -203,10 +203,9 @@ static char *target_stage_name(const struct stages *s, const struct build_opts *
 	const struct inst *last = NULL;
 	if (o->target && *o->target)
 		return xstrdup(o->target);
-	for (size_t f = 0; f < s->n_files; f++)
-		for (size_t i = 0; i < s->files[f].n; i++)
-			if (s->files[f].insts[i].kind == INST_FROM)
-				last = &s->files[f].insts[i];
+	SOURCE_FOREACH (w, s->files, s->n_files)
+		if (w.at.inst->kind == INST_FROM)
+			last = w.at.inst;
 	return last && last->args.n == 3 ? str_lower(xstrdup(last->args.v[2])) : xstrdup("default");
 }
 
@@ -222,14 +221,9 @@ static int plan_target(struct stages *s, const struct platform *platform,
 	MAP_FOREACH (e, &t->global_args)
 		if (map_get(&o->build_args, e->key))
 			map_set(&t->global_args, e->key, map_get(&o->build_args, e->key));
-	for (size_t f = 0; f < s->n_files; f++) {
-		for (size_t i = 0; i < s->files[f].n; i++) {
-			struct source_inst at = {
-				.file = &s->files[f], .inst = &s->files[f].insts[i]};
-			if (add_inst(s, &at, o, err) < 0)
-				return err->code;
-		}
-	}
+	SOURCE_FOREACH (w, s->files, s->n_files)
+		if (add_inst(s, &w.at, o, err) < 0)
+			return err->code;
 	if (s->n == t->first)
 		return err_set(err, ERR_INVALID, "%s: no FROM: there is nothing to build",
 			s->n_files ? s->files[0].name : "Containerfile");

@@ -3,19 +3,13 @@
  * global ARGs, which FROM lines use. */
 #pragma once
 #include "base/map.h"
-#include "build/file_parse.h"
+#include "build/source.h"
 #include "image/platform.h"
 #include <stdbool.h>
 #include <stddef.h>
 
 struct build_opts;
 struct err;
-
-/* An instruction and the file it stands in (an ONBUILD trigger stands in the image's config). */
-struct source_inst {
-	const struct containerfile *file;
-	const struct inst *inst;
-};
 
 #define NO_STAGE ((size_t)-1)
 
