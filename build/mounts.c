@@ -33,6 +33,10 @@ enum mount_key {
 	KEY_ENV,
 	KEY_LABEL,
 	KEY_PROPAGATION,
+	KEY_COPY_UP,
+	KEY_NO_EXEC,
+	KEY_NO_SUID,
+	KEY_NO_DEV,
 	KEY_PROPAGATE, /* the propagation itself, as a flag */
 };
 
@@ -67,6 +71,10 @@ static const struct {
 	{"env", KEY_ENV, T(SECRET), false},
 	{"relabel", KEY_LABEL, T(BIND) | T(CACHE), false},
 	{"z", KEY_LABEL, T(BIND) | T(CACHE), true},
+	{"tmpcopyup", KEY_COPY_UP, T(TMPFS), true},
+	{"noexec", KEY_NO_EXEC, T(BIND) | T(CACHE) | T(TMPFS), true},
+	{"nosuid", KEY_NO_SUID, T(BIND) | T(CACHE) | T(TMPFS), true},
+	{"nodev", KEY_NO_DEV, T(BIND) | T(CACHE) | T(TMPFS), true},
 	{"bind-propagation", KEY_PROPAGATION, T(BIND) | T(CACHE), false},
 	{"shared", KEY_PROPAGATE, T(BIND) | T(CACHE), true},
 	{"rshared", KEY_PROPAGATE, T(BIND) | T(CACHE), true},
@@ -262,9 +270,17 @@ static int set_value(
 		return set_id(name, value, &m->has_gid, &m->gid, err);
 	case KEY_PROPAGATION:
 		return check_propagation(value, err);
+	case KEY_COPY_UP:
+		return set_bool(name, value, &m->copy_up, err);
+	case KEY_NO_EXEC:
+		return set_bool(name, value, &m->no_exec, err);
+	case KEY_NO_SUID:
+		return set_bool(name, value, &m->no_suid, err);
 	case KEY_LABEL:
+	case KEY_NO_DEV:
 	case KEY_PROPAGATE:
-		return 0; /* nothing is labelled here, and no mount leaves its step */
+		/* nothing is labelled here, no mount leaves its step, no device opens in one */
+		return 0;
 	}
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The value of RUN --mount: CSV of key=value, as BuildKit's parseMount reads it, with buildah's
- * spellings tmpfs-size, tmpfs-mode, z, Z and relabel. Text only: whether a source or a secret
- * exists is for the caller.
+ * spellings tmpfs-size, tmpfs-mode, z, Z and relabel, and its tmpcopyup, noexec, nosuid and nodev.
+ * Text only: whether a source or a secret exists is for the caller.
  */
 #pragma once
 #include <stdbool.h>
@@ -20,6 +20,8 @@ struct mount_opts {
 	bool read_only; /* default: bind only */
 	bool required;
 	enum mount_sharing sharing;
+	bool copy_up; /* tmpfs: begins with what it is mounted over */
+	bool no_exec, no_suid;
 	uint64_t size; /* tmpfs: bytes, 0: no limit */
 	bool has_mode, has_uid, has_gid;
 	mode_t mode;

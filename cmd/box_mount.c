@@ -69,7 +69,7 @@ void box_add_text(struct box_mounts *b, const char *target, char *text, struct r
 
 struct mount_words {
 	const char *type, *from, *source, *target, *size, *id, *sharing, *mode, *uid, *gid;
-	bool read_only;
+	bool read_only, read_write, give, copy_up, no_exec, no_suid;
 };
 
 /* A switch: "ro", "ro=true", "rw=false" */
@@ -97,9 +97,15 @@ static int mount_word(char *word, struct mount_words *m, struct err *err)
 		{"uid", &m->uid}, {"gid", &m->gid}};
 	static const char *const read_only[] = {"ro", "readonly", "read-only", NULL};
 	static const char *const read_write[] = {"rw", "readwrite", "read-write", NULL};
-	/* nothing is labelled here, and no mount of the box reaches anywhere */
-	static const char *const harmless[] = {
-		"z", "Z", "bind-propagation", "bind-nonrecursive", NULL};
+	/* nothing is labelled here, no mount of the box reaches anywhere, no device opens in it */
+	static const char *const harmless[] = {"z", "Z", "bind-propagation", "bind-nonrecursive",
+		"relabel", "nodev", "consistency", "shared", "rshared", "private", "rprivate",
+		"slave", "rslave", NULL};
+	const struct {
+		const char *name;
+		bool *on;
+	} switches[] = {{"U", &m->give}, {"chown", &m->give}, {"tmpcopyup", &m->copy_up},
+		{"noexec", &m->no_exec}, {"nosuid", &m->no_suid}};
 	char *value = strchr(word, '=');
 
 	if (value)
@@ -110,15 +116,21 @@ static int mount_word(char *word, struct mount_words *m, struct err *err)
 			return 0;
 		}
 	}
+	for (size_t i = 0; i < ARRAY_LEN(switches); i++) {
+		if (streq(word, switches[i].name)) {
+			*switches[i].on = is_on(value);
+			return 0;
+		}
+	}
 	if (is_one_of(word, read_only))
 		m->read_only = is_on(value);
 	else if (is_one_of(word, read_write))
-		m->read_only = !is_on(value);
+		m->read_write = is_on(value);
 	else if (!is_one_of(word, harmless))
 		return err_set(err, ERR_UNSUPPORTED,
 			"option '--mount': '%s' is not one of 'type', 'from', 'source', 'target', "
-			"'ro', 'rw', 'tmpfs-size', 'tmpfs-mode', 'id', 'sharing', 'mode', 'uid', "
-			"'gid'",
+			"'ro', 'rw', 'U', 'noexec', 'nosuid', 'tmpcopyup', 'tmpfs-size', "
+			"'tmpfs-mode', 'id', 'sharing', 'mode', 'uid', 'gid'",
 			word);
 	return 0;
 }
@@ -164,13 +176,18 @@ static int add_bind(const struct box_mounts *b, const struct mount_words *m, str
 {
 	AUTO_FREE char *source =
 		path_resolve(b->contextdir ? b->contextdir : ".", m->source ? m->source : ".");
-	int fd = open(source, O_PATH | O_CLOEXEC);
+	AUTO_FD int fd = open(source, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "option '--mount': cannot open '%s'", source);
+	if (m->give && volume_may_give(fd, source, err) < 0)
+		return err->code;
 	*add_mount(spec) = (struct run_mount){.kind = RUN_MOUNT_BIND,
-		.source = fd,
+		.source = take_fd(&fd),
 		.target = xstrdup(m->target),
-		.read_only = m->read_only};
+		.read_only = !m->read_write,
+		.give = m->give,
+		.no_exec = m->no_exec,
+		.no_suid = m->no_suid};
 	return 0;
 }
 
@@ -186,7 +203,9 @@ static int add_tmpfs(const struct mount_words *m, struct run_spec *spec, struct 
 	*add_mount(spec) = (struct run_mount){.kind = RUN_MOUNT_TMPFS,
 		.source = -1,
 		.target = xstrdup(m->target),
-		.read_only = m->read_only,
+		.read_only = m->read_only && !m->read_write,
+		.copy_up = m->copy_up,
+		.no_exec = m->no_exec,
 		.size = size,
 		.mode = mode};
 	return 0;
@@ -246,7 +265,9 @@ static int add_cache(
 	*add_mount(spec) = (struct run_mount){.kind = RUN_MOUNT_BIND,
 		.source = -1,
 		.target = xstrdup(m->target),
-		.read_only = m->read_only,
+		.read_only = m->read_only && !m->read_write,
+		.no_exec = m->no_exec,
+		.no_suid = m->no_suid,
 		.stored = true};
 	return 0;
 }

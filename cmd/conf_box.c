@@ -84,8 +84,10 @@ int conf_fill_box(const struct conf *c, struct box_args *a, struct strv *volumes
 	fill_list(&a->ulimits, &c->ulimits);
 	fill_list(&a->devices, &c->devices);
 	fill_list(&a->dns, &c->dns);
-	fill_list(&a->dns_search, &c->dns_search);
-	fill_list(&a->dns_options, &c->dns_options);
+	if (!box_dns_is_none(a)) {
+		fill_list(&a->dns_search, &c->dns_search);
+		fill_list(&a->dns_options, &c->dns_options);
+	}
 	fill_list(volumes, &c->volumes);
 	fill_seccomp(c->seccomp_profile, &a->security_opts);
 	if (!a->network)

@@ -276,10 +276,19 @@ static int apply_ulimits(const struct strv *texts, struct run_spec *spec, struct
 	return 0;
 }
 
-static int check_dns(const struct strv *servers, struct err *err)
+bool box_dns_is_none(const struct box_args *a)
 {
-	STRV_FOREACH (s, servers)
-		if (!is_address(*s))
+	return strv_has(&a->dns, "none");
+}
+
+static int check_dns(const struct box_args *a, struct err *err)
+{
+	if (box_dns_is_none(a) && (a->dns.n > 1 || a->dns_search.n || a->dns_options.n))
+		return err_set(err, ERR_INVALID,
+			"option '--dns': 'none' cannot be combined with another '--dns', with "
+			"'--dns-search' or '--dns-option'");
+	STRV_FOREACH (s, &a->dns)
+		if (!is_address(*s) && !streq(*s, "none"))
 			return err_set(
 				err, ERR_INVALID, "option '--dns': '%s' is no IP address", *s);
 	return 0;
@@ -411,7 +420,7 @@ int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *
 	if (r == 0)
 		r = apply_security(a, spec, err);
 	if (r == 0)
-		r = check_dns(&a->dns, err);
+		r = check_dns(a, err);
 	if (r == 0)
 		r = set_caps(a, spec, err);
 	if (r == 0)
@@ -422,7 +431,9 @@ int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *
 		return r;
 	if (a->cgroup_parent && *a->cgroup_parent)
 		spec->limits.parent = xstrdup(a->cgroup_parent);
-	strv_copy(&spec->dns, &a->dns);
+	spec->no_resolv = box_dns_is_none(a);
+	if (!spec->no_resolv)
+		strv_copy(&spec->dns, &a->dns);
 	strv_copy(&spec->dns_search, &a->dns_search);
 	strv_copy(&spec->dns_options, &a->dns_options);
 	spec->shm_size = a->shm_size;

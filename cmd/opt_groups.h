@@ -57,6 +57,8 @@ struct box_args {
 		security_opts, devices, groups;
 };
 extern const struct opt box_options[];
+/* --dns=none: /etc/resolv.conf is the image's own */
+bool box_dns_is_none(const struct box_args *a);
 /* Fills limits, rlimits, network, add_hosts, dns*, cap_*, seccomp_profile, no_new_privs, shm_size,
  * groups of an initialised spec, and adds devices to its mounts, which stay open.
  * ERR_INVALID, ERR_UNSUPPORTED, ERR_DENIED: a device that we may not use */

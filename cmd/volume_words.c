@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -11,11 +12,11 @@
 #include "base/strv.h"
 
 /* What happens anyway: nothing is labelled, no mount gets into or out of a command's box while it
- * runs, and no device can be opened in a volume. */
+ * runs, no device can be opened in a volume, and nothing is cached. */
 static bool is_harmless(const char *option)
 {
 	static const char *const options[] = {"z", "Z", "private", "rprivate", "shared", "rshared",
-		"slave", "rslave", "bind", "rbind", "nodev"};
+		"slave", "rslave", "bind", "rbind", "nodev", "cached", "delegated"};
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (streq(option, options[i]))
 			return true;
@@ -42,13 +43,16 @@ static int parse_option(const char *word, struct volume_words *v, struct err *er
 	else if (str_has_prefix(word, "workdir="))
 		return open_dir(word + strlen("workdir="), &v->work, err);
 	else if (streq(word, "U"))
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--volume': 'U' is not supported: owners of this machine's files "
-			"are not changed; chown(1) them before");
+		v->mount.give = true;
+	else if (streq(word, "noexec"))
+		v->mount.no_exec = true;
+	else if (streq(word, "nosuid"))
+		v->mount.no_suid = true;
 	else if (!is_harmless(word))
 		return err_set(err, ERR_UNSUPPORTED,
 			"option '--volume': '%s' is not one of 'ro', 'rw', 'O', 'upperdir=', "
-			"'workdir=', 'z', 'Z', 'private', 'shared', 'slave', 'rbind', 'nodev'",
+			"'workdir=', 'U', 'noexec', 'nosuid', 'z', 'Z', 'private', 'shared', "
+			"'slave', 'rbind', 'nodev'",
 			word);
 	return 0;
 }
@@ -87,6 +91,25 @@ static void split(const char *text, struct strv *ret)
 	strv_add(ret, buf_str(&part));
 }
 
+/* Whole parts of this machine that a slip of the hand would give away. */
+int volume_may_give(int source, const char *name, struct err *err)
+{
+	static const char *const kept[] = {"/", "/bin", "/boot", "/dev", "/etc", "/etc/passwd",
+		"/etc/shadow", "/home", "/lib", "/lib64", "/media", "/opt", "/proc", "/root",
+		"/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/log"};
+	struct stat st, other;
+
+	if (fstat(source, &st) < 0)
+		return err_sys(err, "cannot read '%s'", name);
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		if (stat(kept[i], &other) == 0 && st.st_dev == other.st_dev &&
+			st.st_ino == other.st_ino)
+			return err_set(err, ERR_INVALID,
+				"volume '%s', option 'U': '%s' is not given to anybody else", name,
+				kept[i]);
+	return 0;
+}
+
 int volume_words_parse(const char *text, struct volume_words *ret, struct err *err)
 {
 	AUTO_STRV struct strv parts = STRV_INIT;
@@ -103,7 +126,10 @@ int volume_words_parse(const char *text, struct volume_words *ret, struct err *e
 			open(parts.v[0], O_PATH | O_CLOEXEC | (v.overlay ? O_DIRECTORY : 0));
 	if (r == 0 && v.mount.source < 0)
 		r = err_sys(err, "option '--volume': cannot open '%s'", parts.v[0]);
+	if (r == 0 && v.mount.give && !v.overlay)
+		r = volume_may_give(v.mount.source, parts.v[0], err);
 	if (r < 0) {
+		mem_close_p(&v.mount.source);
 		volume_words_done(&v);
 		return r;
 	}

@@ -221,7 +221,7 @@ static int place_all(struct chroot_files *f, const struct box *b, struct err *er
 			.mode = 0644}};
 	if (r == 0 && !b->spec->no_hosts)
 		r = place(f, &names[0], err);
-	if (r == 0)
+	if (r == 0 && !b->spec->no_resolv)
 		r = place(f, &names[1], err);
 	for (size_t i = 0; r == 0 && i < b->spec->n_mounts; i++) {
 		const struct run_mount *m = &b->spec->mounts[i];

@@ -144,5 +144,5 @@ int etc_files(const struct box *b, struct err *err)
 	if (r < 0)
 		return r;
 	r = b->spec->no_hosts ? 0 : mount_file(b, "/etc/hosts", &hosts, err);
-	return r < 0 ? r : mount_file(b, "/etc/resolv.conf", &resolv, err);
+	return r < 0 || b->spec->no_resolv ? r : mount_file(b, "/etc/resolv.conf", &resolv, err);
 }

@@ -99,6 +99,24 @@ static int user_source(
 	return 0;
 }
 
+/* attrs: of the mount, which is filled before it is read-only. */
+static int mount_tmpfs(const struct run_mount *m, int target, uint64_t attrs, struct err *err)
+{
+	char size[48], mode[32];
+	const char *options[3] = {mode};
+	const uint64_t late = m->copy_up ? attrs & MOUNT_ATTR_RDONLY : 0;
+	snprintf(mode, sizeof(mode), "mode=%04o", m->mode ? (unsigned)m->mode & 07777 : 01777U);
+	snprintf(size, sizeof(size), "size=%" PRIu64, m->size);
+	options[1] = m->size ? size : NULL;
+	AUTO_FD int mnt =
+		mount_new("tmpfs", options, (unsigned)(attrs & ~late) | MOUNT_ATTR_NOSUID);
+	if (mnt >= 0 && m->copy_up && mount_copy_up(target, mnt, m->target, m->mode != 0, err) < 0)
+		return err->code;
+	if (mnt < 0 || mount_attach(mnt, target, late, false) < 0)
+		return err_sys(err, "cannot mount tmpfs on '%s'", m->target);
+	return 0;
+}
+
 static int mount_user(struct box *b, const struct run_mount *m, int given, struct err *err)
 {
 	struct stat st = {.st_mode = S_IFDIR};
@@ -115,19 +133,14 @@ static int mount_user(struct box *b, const struct run_mount *m, int given, struc
 		return r;
 	uint64_t attrs = m->device ? MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV;
 	attrs |= m->read_only ? MOUNT_ATTR_RDONLY : 0;
-	if (m->kind != RUN_MOUNT_TMPFS) {
-		if (mount_attach(source, target, attrs, true) < 0)
-			return err_sys(err, "cannot mount on '%s'", m->target);
-		return 0;
-	}
-	char size[48], mode[32];
-	const char *options[3] = {mode};
-	snprintf(mode, sizeof(mode), "mode=%04o", m->mode ? (unsigned)m->mode & 07777 : 01777U);
-	snprintf(size, sizeof(size), "size=%" PRIu64, m->size);
-	options[1] = m->size ? size : NULL;
-	AUTO_FD int mnt = mount_new("tmpfs", options, (unsigned)attrs | MOUNT_ATTR_NOSUID);
-	if (mnt < 0 || mount_attach(mnt, target, 0, false) < 0)
-		return err_sys(err, "cannot mount tmpfs on '%s'", m->target);
+	attrs |= m->no_exec ? MOUNT_ATTR_NOEXEC : 0;
+	attrs |= m->no_suid ? MOUNT_ATTR_NOSUID : 0;
+	if (m->give && mount_give(b, source, m->target, err) < 0)
+		return err->code;
+	if (m->kind == RUN_MOUNT_TMPFS)
+		return mount_tmpfs(m, target, attrs, err);
+	if (mount_attach(source, target, attrs, true) < 0)
+		return err_sys(err, "cannot mount on '%s'", m->target);
 	return 0;
 }
 

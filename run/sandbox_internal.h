@@ -9,7 +9,7 @@
  *	rootfs.c       attaches the root, pivots
  *	mounts.c       how a file system is made, attached and hidden, by descriptors alone
  *	mounts_kernel.c  /proc and /sys, what is masked in them; mounts_dev.c  /dev
- *	mounts_user.c  the caller's mounts
+ *	mounts_user.c  the caller's mounts; mounts_files.c  what they change in files
  *	shm.c          the file system of /dev/shm
  *	etc_files.c    /etc/hosts and /etc/resolv.conf
  *	target.c       finds or makes the mount points inside the image
@@ -157,6 +157,15 @@ int mounts_dev(struct box *b, struct err *err) __attribute__((warn_unused_result
 int device_open(const char *name, unsigned major_nr, unsigned minor_nr, int *ret_fd,
 	struct err *err) __attribute__((warn_unused_result));
 int mounts_user(struct box *b, struct err *err) __attribute__((warn_unused_result));
+
+/* --- mounts_files.c --- */
+/* What source shows, and all below it, becomes the workload's. target: for messages. */
+int mount_give(const struct box *b, int source, const char *target, struct err *err)
+	__attribute__((warn_unused_result));
+/* Files, directories and links in the directory `from` are copied to the root of the tmpfs `to`,
+ * which takes its owner and, unless keep_mode, its mode. */
+int mount_copy_up(int from, int to, const char *target, bool keep_mode, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* --- etc_files.c --- */
 #define ETC_FILE_MAX (256 * KIB)

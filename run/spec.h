@@ -27,6 +27,9 @@ struct run_mount {
 	                 the step when it was empty) if missing */
 	bool read_only;
 	bool device; /* BIND of a device: it can be opened */
+	bool give; /* BIND: with all that is in it it becomes the user's */
+	bool copy_up; /* TMPFS: it begins with what it is mounted over */
+	bool no_exec, no_suid;
 	bool stored; /* BIND: of the store, with owners as images have them: mapped as theirs are */
 	uint64_t size; /* TMPFS: bytes, 0 no limit of its own */
 	mode_t mode; /* FILE: as it is; TMPFS: of its root, 0: 01777 */
@@ -72,6 +75,7 @@ struct run_spec {
 	size_t n_rlimits;
 	enum run_network network;
 	bool no_hosts; /* /etc/hosts stays the image's own */
+	bool no_resolv; /* so does /etc/resolv.conf */
 	struct strv add_hosts; /* "name:ip", "name:host-gateway" */
 	struct strv dns, dns_search, dns_options;
 	struct strv cap_add, cap_drop; /* "CAP_NET_RAW", "net_raw", "all" */

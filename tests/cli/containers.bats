@@ -220,6 +220,15 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica run --mount type=bind,from=busybox,src=etc,target=/e c head -c 4 /e/passwd)" = root ]
 	run ! mica run --mount type=bind,from=busybox,src=etc,target=/e c touch /e/new
 	mica run --mount type=tmpfs,target=/t,tmpfs-mode=0700 c -- sh -c '[ "$(stat -c %a /t)" = 700 ]'
+	# what is shown of this machine is read-only unless one says otherwise, as buildah has it
+	run ! mica run --mount "type=bind,source=$PWD/dir,target=/d" c touch /d/new
+	mica run --mount "type=bind,source=$PWD/dir,target=/d,rw" c touch /d/new
+	mica run c -- sh -c 'mkdir -m 750 /up /up/d && ln -s f /up/l && echo was >/up/f && chown -h 3:4 /up /up/l /up/f && chmod 640 /up/f'
+	seen=$(mica run c -- stat -c %u:%g:%a /up /up/f /up/l)
+	mica run --mount type=tmpfs,target=/up,tmpcopyup,noexec c -- sh -c 'stat -c %u:%g:%a /up /up/f /up/l; cat /up/l; rm -r /up/d; grep " /up " /proc/mounts' >out
+	[[ "$(cat out)" == "$seen"$'\nwas\ntmpfs '*noexec* ]] || fail "$(cat out)"
+	run ! mica run --mount type=tmpfs,target=/up,tmpcopyup,ro c touch /up/f
+	mica run c -- sh -c 'test -d /up/d && rm -r /up'
 	run --separate-stderr mica run --mount type=secret,target=/c c true
 	assert_error "type 'secret'"
 	run --separate-stderr mica run --mount type=tmpfs,target=/c,tmpfs-mode=9 c true
@@ -257,8 +266,26 @@ new" ]
 	mica run -v "$PWD/up:/v:rw,rshared,z" c test -e /v/g
 	run --separate-stderr mica run -v "$PWD/up:/k:upperdir=$PWD/up" c true
 	assert_error "are for 'O'"
-	run --separate-stderr mica run -v "$PWD/up:/k:noexec" c true
-	assert_error "'noexec' is not one of"
+	[[ "$(mica run -v "$PWD/up:/k:noexec,nosuid,nodev,cached" c grep ' /k ' /proc/mounts)" == *nosuid,nodev,noexec* ]]
+	run --separate-stderr mica run -v "$PWD/up:/k:exe" c true
+	assert_error "'exe' is not one of"
+}
+
+@test "a volume with U becomes the user's, and never all of /usr" {
+	[ "$(id -u)" = 0 ] || skip "gives files away, which takes root"
+	mkdir -p dir/sub
+	touch dir/sub/f outside && ln -s ../outside dir/link
+	mica from -q --name c -v "$PWD/dir:/v:U" busybox
+	mica run --user app c touch /v/sub/new
+	[ "$(stat -c %u:%g dir dir/sub dir/sub/f dir/sub/new dir/link outside | sort | uniq -c | tr -s ' \n' ' ')" = ' 1 0:0 5 1000:1000 ' ]
+	mica run --mount "type=bind,source=$PWD/dir/sub/f,target=/f,U" --user 7:8 c true
+	[ "$(stat -c %u:%g dir/sub/f)" = 7:8 ]
+	mica run --network none -v "$PWD/dir:/o:O,U" --user 9 busybox touch /o/sub/x
+	[ "$(stat -c %u dir/sub)" = 7 ] # of the run before
+	run --separate-stderr mica run -v /usr/:/v:U c true
+	assert_error "option 'U': '/usr' is not given to anybody else"
+	run --separate-stderr mica run --mount type=bind,src=/etc,target=/v,U c true
+	assert_error "option 'U': '/etc' is not given"
 }
 
 @test "a command finds out where it runs" {
@@ -266,6 +293,10 @@ new" ]
 	[ "$(mica run --hostname h c cat /etc/hostname)" = h ]
 	run ! mica run --no-hostname c cat /etc/hostname
 	mica run --net container c grep -w c /etc/hosts
+	[ "$(mica run --dns 192.0.2.1 --dns-search example.org --dns-option ndots:3 c sort /etc/resolv.conf | grep -v '^nameserver ::')" = $'nameserver 192.0.2.1\noptions ndots:3\nsearch example.org' ]
+	run ! mica run --dns none c cat /etc/resolv.conf
+	run --separate-stderr mica from --dns none --dns-search example.org busybox
+	assert_error "'none' cannot be combined"
 	[ "$(mica run c -- sh -c '. /run/.containerenv && echo $name $image $rootless')" = "c docker.io/library/busybox:latest 0" ]
 	[ "$(mica run c -- sh -c '. /run/.containerenv && echo $id')" = "$(mica inspect --type container --format '{{.ContainerID}}' c)" ]
 	[ -z "$(ls -A "$MICA_ROOT"/containers/*/upper)" ]

@@ -92,8 +92,11 @@ ro" ]
 	[ ! -e host/out ]
 	refused "is not DIRECTORY:/TARGET" -v host
 	refused "cannot open 'none'" -v none:/v
-	refused "'U' is not supported: owners" -v host:/v:U
-	refused "'noexec' is not one of" -v host:/v:noexec
+	printf 'FROM busybox\nUSER app\nRUN touch /v/mine; grep " /v " /proc/mounts >/tmp/x\n' >ctx/Containerfile
+	build -v host:/v:U,noexec
+	[[ "$(in_image t cat /tmp/x)" == *noexec* ]]
+	[ "$(id -u)" != 0 ] || [ "$(stat -c %u host host/in host/mine | uniq)" = 1000 ]
+	refused "'nosuch' is not one of" -v host:/v:nosuch
 	refused "'upperdir' is not supported" -v host:/v:O,upperdir=host,workdir=host
 }
 

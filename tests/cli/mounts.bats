@@ -287,16 +287,17 @@ more
 
 # --- tmpfs ---
 
-# covers: mount-tmpfs
+# covers: mount-tmpfs, mount-tmpfs-up
 @test "a tmpfs is empty, has the size that was asked for, and leaves nothing" {
 	containerfile <<-'END'
 		FROM busybox
 		RUN --mount=type=tmpfs,target=/new/t,tmpfs-size=1m touch /new/t/x && ! dd if=/dev/zero of=/new/t/z bs=1M count=2 2>/dev/null
 		RUN --mount=type=tmpfs,target=/etc,size=64k ls -A /etc >/o
+		RUN --mount=type=tmpfs,target=/etc,tmpcopyup,noexec,nosuid,nodev sh -c 'head -c 4 /etc/passwd; rm /etc/group; grep -c " /etc tmpfs.*noexec" /proc/mounts' >/u
 	END
 	build -t t
-	run in_image t sh -c 'cat /o; ls -d /new 2>/dev/null; cat /etc/passwd | head -n 1 | cut -d: -f1'
-	[ "$output" = root ] || fail "$output"
+	run in_image t sh -c 'cat /o; ls -d /new 2>/dev/null; cat /etc/passwd | head -n 1 | cut -d: -f1; cat /u; ls /etc/group'
+	[ "$output" = $'root\nroot1\n/etc/group' ] || fail "$output"
 }
 
 # covers: mount-tmpfs-mode

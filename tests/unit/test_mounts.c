@@ -140,7 +140,13 @@ static void a_tmpfs_has_a_size_in_both_spellings(void **state)
 	parsed("type=tmpfs,target=/t,tmpfs-size=4096,tmpfs-mode=0700", &m);
 	assert_int_equal(m.size, 4096);
 	assert_int_equal(m.mode, 0700);
+	assert_false(m.copy_up || m.no_exec || m.no_suid);
 	mount_opts_done(&m);
+	parsed("type=tmpfs,target=/t,tmpcopyup,noexec,nosuid=true,nodev", &m);
+	assert_true(m.copy_up && m.no_exec && m.no_suid);
+	mount_opts_done(&m);
+	refused("type=cache,target=/t,tmpcopyup",
+		"unexpected key 'tmpcopyup' for mount type 'cache'");
 }
 
 static void a_secret_may_be_required_and_a_variable(void **state)
