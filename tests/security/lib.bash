@@ -13,6 +13,10 @@ teardown_file() {
 }
 
 setup() {
+	hostile_setup
+}
+
+hostile_setup() {
 	test_setup
 	V=$D/victim
 	mkdir "$V"

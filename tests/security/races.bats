@@ -1,21 +1,61 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Names that are exchanged without a pause (tests/tools/swap.c) while mica resolves, makes, mounts and removes them. Each race takes
-# RACE_SECONDS: 2 at first, 20 for certainty.
+# RACE_SECONDS: 2 at first, 20 for certainty. A mica whose openat2 is told nothing of a root, and which writes output without a sandbox,
+# loses each of them in 10 seconds.
 load lib.bash
 
 : "${RACE_SECONDS:=2}"
 
+setup() {
+	hostile_setup
+	mkdir "$V/deep"
+	cp "$V/marker" "$V/deep/"
+	[ -z "${MICA_AS_USER:-}" ] || chown -R "$MICA_USER:" "$V"
+}
+
 teardown() {
 	touch "$D/stop"
+	off_guard
 	[ -z "${merged:-}" ] || mica umount c >/dev/null || true
 	test_teardown
+}
+
+# What happens in $V for a moment only is seen too.
+on_guard() {
+	"$MICA_TOOLS/guard" "$V" "$V/deep" >"$D/guard" 3>&- &
+	guard=$!
+	wait_for 10 test -s "$D/guard"
+}
+
+off_guard() {
+	[ -z "${guard:-}" ] || kill "$guard" && wait "$guard" || true
+	guard=
+}
+
+unseen() {
+	[ "$(wc -l <"$D/guard")" = 1 ] || fail "outside: $(sort "$D/guard" | uniq -c)"
+	[[ "$output" != *s3cret* ]] || fail "read from outside: $output"
+}
+
+# Whoever takes a name for what it was a moment ago is soon led outside: there is something to be won here, and the guard sees it.
+naive() { # DIRECTORY
+	local i
+	for ((i = 0; i < 20000; i++)); do
+		[ -L "$1" ] || { : >>"$1/deep/marker"; } 2>/dev/null || true
+		((i % 64)) || ! grep -q opened "$D/guard" || break
+	done
+	wait_for 10 grep -q 'opened: marker' "$D/guard" || fail "the exchange leads nobody outside"
+	off_guard
+	on_guard
 }
 
 # A stranger's process on this machine exchanges A and B until `won` is called.
 exchange() { # A B
 	as_whom "$MICA_TOOLS/swap" "$1" "$2" "$D/stop" 600 >"$D/exchanges" 3>&- &
 	swapper=$!
+	on_guard
+	naive "$1"
 }
 
 finish() { # WHAT ATTEMPTS: enough of both, and the marker as it was
@@ -24,7 +64,12 @@ finish() { # WHAT ATTEMPTS: enough of both, and the marker as it was
 	echo "# $1: $(cat "$D/exchanges"), $2 attempts" >&3
 	[ "$(sed 's/ .*//' "$D/exchanges")" -ge 10000 ] || [ "$RACE_SECONDS" -lt 20 ] || fail "too few: $(cat "$D/exchanges")"
 	[ "$2" -ge 3 ] || fail "only $2 attempts"
+	off_guard
+	output=
+	mv "$V/deep" "$D/deep"
 	untouched
+	[ "$(cat "$D/deep/"*)" = s3cret ] || fail "written outside"
+	mv "$D/deep" "$V/deep"
 }
 
 # The same from a RUN step in a cache mount that it shares: sub is a directory or a link.
@@ -41,6 +86,7 @@ exchange_in_cache() { # LINK
 	swapper=$!
 	printf 'FROM busybox\nRUN --mount=type=cache,id=race,target=/c [ -e /c/ready ]\n' | containerfile
 	wait_for 30 exchanging
+	on_guard
 }
 
 exchanging() {
@@ -57,7 +103,12 @@ finish_in_cache() { # WHAT ATTEMPTS
 	echo "# $1: $exchanges exchanges, $2 attempts" >&3
 	[ "$exchanges" -ge 10000 ] || [ "$RACE_SECONDS" -lt 20 ] || fail "too few"
 	[ "$2" -ge 3 ] || fail "only $2 attempts"
+	off_guard
+	output=
+	mv "$V/deep" "$D/deep"
 	untouched
+	[ "$(cat "$D/deep/"*)" = s3cret ] || fail "written outside"
+	mv "$D/deep" "$V/deep"
 }
 
 # What a build says is its own matter; what it must not do is to show, make or remove something outside.
@@ -66,7 +117,7 @@ attempts() { # COMMAND...: for RACE_SECONDS; sets tries
 	tries=0
 	while [ $SECONDS -lt $end ] || [ $tries -lt 3 ]; do
 		run "$@"
-		untouched
+		unseen
 		tries=$((tries + 1))
 	done
 }
@@ -110,9 +161,15 @@ links() { # the ways to say where $V is
 
 # cve: CVE-2018-15664
 @test "a directory of the context, copied and mounted" {
-	printf 'FROM busybox\nCOPY sub/ /d/\nRUN --mount=type=bind,source=sub,target=/b cat /d/* /b/*; true\nADD sub /e/\nRUN cat /e/*; true\n' | containerfile
-	mkdir ctx/sub
-	echo own >ctx/sub/own
+	{
+		echo FROM busybox
+		printf 'COPY sub/deep /d/\nADD sub/deep/marker /e%d\n' $(seq 20)
+		printf 'RUN'
+		printf ' --mount=type=bind,source=sub/deep,target=/b%d' $(seq 20)
+		echo ' cat /d/* /e* /b*/*; true'
+	} | containerfile
+	mkdir -p ctx/sub/deep
+	echo own >ctx/sub/deep/marker
 	for link in $(links); do
 		ln -s "$link" ctx/link
 		rm -f stop
@@ -121,20 +178,27 @@ links() { # the ways to say where $V is
 		attempts m build --no-cache --progress=plain --network=none ctx
 		finish context $tries
 		rm -rf ctx/sub ctx/link
-		mkdir ctx/sub
-		echo own >ctx/sub/own
+		mkdir -p ctx/sub/deep
+		echo own >ctx/sub/deep/marker
 	done
 }
 
 # cve: CVE-2018-15664 CVE-2026-15788 CVE-2026-15789 CVE-2026-15791 CVE-2026-15792 CVE-2026-15793
 @test "a directory of the output" {
-	mkdir -p ctx/sub/deep out/sub
-	touch ctx/sub/deep/file ctx/sub/file
+	mkdir -p ctx/sub/deep out
+	touch ctx/sub/deep/file{1..20} ctx/sub/file
 	printf 'FROM scratch\nCOPY sub /sub\n' | containerfile
-	ln -s "$V" out/link
-	[ -z "${MICA_AS_USER:-}" ] || chown -hR micatest out
+	again() { # a link in the way of a directory is replaced, and then there is nothing left to exchange
+		rm -rf out/sub out/link
+		as_whom mkdir -p out/sub/deep
+		as_whom ln -s "$V" out/link
+		m build --progress=plain --network=none -o "type=local,dest=$D/out" ctx
+	}
+	[ -z "${MICA_AS_USER:-}" ] || chown micatest out
+	as_whom mkdir -p out/sub/deep
+	as_whom ln -s "$V" out/link
 	exchange "$D/out/sub" "$D/out/link"
-	attempts m build --no-cache --progress=plain --network=none -o "type=local,dest=$D/out" ctx
+	attempts again
 	finish output $tries
 }
 
@@ -146,15 +210,18 @@ links() { # the ways to say where $V is
 	busybox_rootfs "$merged" # all in the upper directory, where a directory can be renamed
 	mkdir -p source "$merged/sub"
 	echo new >source/new
+	volumes=()
+	for i in {1..20}; do volumes+=(-v "$D/source:/sub/deep/volume$i" -v "$D/source/new:/sub/deep/file$i"); done
 	for name in dev proc sys etc sub; do
+		mkdir -p "$merged/$name/deep"
 		ln -s "$V" "$merged/link"
 		rm -f stop
 		exchange "$merged/$name" "$merged/link"
 		tried=0
 		if [ $name = sub ]; then
-			attempts m run --network=none -v "$D/source:/sub/volume" -v "$D/source/new:/sub/file" --workingdir /sub/directory c sh -c 'cat /sub/marker ../marker; echo x >/sub/x; true'
+			attempts m run --network=none "${volumes[@]}" --workingdir /sub/deep/directory c sh -c 'cat /sub/deep/marker ../marker; echo x >/sub/deep/x; true'
 			tried=$tries
-			attempts m copy c source /sub/copied
+			attempts m copy c source /sub/deep/copied
 		else
 			attempts m run --network=none c sh -c "cat /$name/marker; echo x >/$name/x; true"
 		fi
