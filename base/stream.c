@@ -157,15 +157,15 @@ struct writer *writer_null(void)
 	return w;
 }
 
-void hashed_init(struct hashed *h)
+void hashed_init(struct hashed *h, enum digest_alg alg)
 {
-	sha256_init(&h->sha);
+	hash_init(&h->hash, alg);
 	h->count = 0;
 }
 
 static void hashed_update(struct hashed *h, const void *p, size_t n)
 {
-	sha256_update(&h->sha, p, n);
+	hash_update(&h->hash, p, n);
 	h->count += n;
 }
 

@@ -56,13 +56,13 @@ struct reader *reader_from_mem(const void *p, size_t n);
 /* Drops everything. */
 struct writer *writer_null(void);
 
-/* Hash and count what passes. count may be read at any time, the digest by sha256_final(&h->sha),
+/* Hash and count what passes. count may be read at any time, the digest by hash_final(&h->hash),
  * once. */
 struct hashed {
-	struct sha256 sha;
+	struct hash hash;
 	uint64_t count;
 };
-void hashed_init(struct hashed *h);
+void hashed_init(struct hashed *h, enum digest_alg alg);
 /* passes on to `below`, updating *h, which must outlive the filter */
 struct reader *reader_hashed(struct reader *below, struct hashed *h);
 struct writer *writer_hashed(struct writer *below, struct hashed *h);

@@ -62,7 +62,7 @@ void key_u64(struct key *k, uint64_t v)
 
 void key_digest(struct key *k, const struct digest *d)
 {
-	part(k, 'd', d->b, sizeof(d->b));
+	part(k, 'd', d->b, digest_size(d));
 }
 
 void key_strv(struct key *k, const struct strv *v)

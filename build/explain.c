@@ -57,8 +57,8 @@ static char *word_name(const struct about *a, const char *name)
 static void word_differs(struct about *a, const char *name, const char *before, const char *now)
 {
 	AUTO_FREE char *shown = word_name(a, name);
-	bool digests = (!before || str_has_prefix(before, "sha256:")) &&
-	               (!now || str_has_prefix(now, "sha256:"));
+	bool digests = (!before || digest_skip_prefix(before) != before) &&
+	               (!now || digest_skip_prefix(now) != now);
 	if (str_has_prefix(name, STEP_WORD_SECRET)) {
 		strv_addf(a->lines, "the content of %s changed", shown);
 	} else if (digests) {
@@ -107,6 +107,11 @@ static void compare_lists(struct about *a)
 	}
 }
 
+static const char *algorithm_of(const char *digits)
+{
+	return digest_alg_name(strlen(digits) == DIGEST_HEX_MAX ? DIGEST_SHA512 : DIGEST_SHA256);
+}
+
 static void below_differs(
 	struct about *a, const struct json *stage_before, const struct json *stage_now, size_t i)
 {
@@ -115,8 +120,8 @@ static void below_differs(
 	const char *name = json_text(json_get(new, "name"));
 	const char *was = json_text(json_get(old, "name"));
 	if (x && y && !streq(x, y))
-		strv_addf(a->lines, "base image %s: sha256:%.12s -> sha256:%.12s",
-			name ? name : "?", x, y);
+		strv_addf(a->lines, "base image %s: %s:%.12s -> %s:%.12s", name ? name : "?",
+			algorithm_of(x), x, algorithm_of(y), y);
 	else if (name && was && !streq(name, was))
 		strv_addf(a->lines, "base: %s -> %s", was, name);
 	else if (i > 0)

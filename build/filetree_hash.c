@@ -124,7 +124,7 @@ static int hash_file(struct filetree *t, struct cursor *c, const struct node *n,
 	if (x.n) {
 		struct sha256 both;
 		sha256_init(&both);
-		sha256_update(&both, ret->b, sizeof(ret->b));
+		sha256_update(&both, ret->b, digest_size(ret));
 		hash_xattrs(&both, &x);
 		*ret = sha256_final(&both);
 	}

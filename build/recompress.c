@@ -45,8 +45,8 @@ static int recompress(void *arg, struct buf *out, struct err *err)
 {
 	const struct work *w = arg;
 	struct hashed plain, packed;
-	hashed_init(&plain);
-	hashed_init(&packed);
+	hashed_init(&plain, DIGEST_SHA256);
+	hashed_init(&packed, DIGEST_SHA256);
 	AUTO_READER struct reader *file = reader_from_fd(w->from, "the layer");
 	AUTO_READER struct reader *unpacked =
 		streq(w->type, MT_OCI_LAYER_GZIP)   ? reader_gunzip(file)
@@ -62,7 +62,7 @@ static int recompress(void *arg, struct buf *out, struct err *err)
 	if (stream_copy(in, packer ? packer : counted, NULL, err) < 0 ||
 		(packer && writer_finish(packer, err) < 0))
 		return err->code;
-	struct outcome got = {sha256_final(&plain.sha), sha256_final(&packed.sha), packed.count};
+	struct outcome got = {hash_final(&plain.hash), hash_final(&packed.hash), packed.count};
 	buf_add(out, &got, sizeof(got));
 	return 0;
 }

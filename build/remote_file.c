@@ -185,14 +185,14 @@ static time_t http_time(const char *text)
 static int digest_fd(int fd, const char *name, struct digest *ret, struct err *err)
 {
 	struct hashed h;
-	hashed_init(&h);
+	hashed_init(&h, DIGEST_SHA256);
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(err, "cannot read '%s'", name);
 	AUTO_READER struct reader *file = reader_from_fd(fd, name);
 	AUTO_READER struct reader *r = reader_hashed(file, &h);
 	if (stream_drain(r, err) < 0)
 		return err->code;
-	*ret = sha256_final(&h.sha);
+	*ret = hash_final(&h.hash);
 	return 0;
 }
 

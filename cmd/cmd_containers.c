@@ -90,7 +90,7 @@ static struct json *row(const struct container *c, bool truncate)
 {
 	struct json *o = json_new_object();
 	char id[DIGEST_STR_MAX];
-	int n = truncate ? SHORT_ID : DIGEST_HEX_LEN;
+	int n = truncate ? SHORT_ID : DIGEST_HEX_MAX;
 	AUTO_FREE char *short_id = xasprintf("%.*s", n, c->id);
 	AUTO_FREE char *short_image = xasprintf("%.*s", n, image_id(c, id));
 	AUTO_FREE char *name = truncate && strlen(c->image_name) > NAME_MAX_SHOWN
@@ -107,7 +107,7 @@ static struct json *row(const struct container *c, bool truncate)
 
 static void print_table(struct app *app, struct json *rows, const struct containers_args *a)
 {
-	int n = a->notruncate ? DIGEST_HEX_LEN : SHORT_ID;
+	int n = a->notruncate ? DIGEST_HEX_MAX : SHORT_ID;
 
 	if (!a->noheading)
 		out_printf(&app->out, "%-*s  %-8s %-*s %-32s %s\n", n, "CONTAINER ID", "BUILDER", n,

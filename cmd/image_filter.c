@@ -41,7 +41,7 @@ static bool ref_matches(const char *ref, const char *text)
 static bool id_matches(const struct listed *l, const char *text)
 {
 	char id[DIGEST_STR_MAX], top[DIGEST_STR_MAX];
-	const char *digits = str_has_prefix(text, "sha256:") ? text + 7 : text;
+	const char *digits = digest_skip_prefix(text);
 
 	if (strlen(digits) < ID_MIN)
 		return false;

@@ -22,7 +22,7 @@ static bool is_id(const char *text)
 {
 	struct digest d;
 	struct err ignored = ERR_INIT;
-	return str_has_prefix(text, "sha256:") && digest_parse(text, &d, &ignored) == 0;
+	return digest_parse(text, &d, &ignored) == 0;
 }
 
 /* Pulls text; *top and *ref become what came. */

@@ -9,9 +9,11 @@ static struct digest chain_next(const struct digest *parent, const struct digest
 	char buf[DIGEST_STR_MAX];
 	struct sha256 h;
 	sha256_init(&h);
-	sha256_update(&h, digest_str(parent, buf), strlen("sha256:") + DIGEST_HEX_LEN);
+	digest_str(parent, buf);
+	sha256_update(&h, buf, strlen(buf));
 	sha256_update(&h, " ", 1);
-	sha256_update(&h, digest_str(diff_id, buf), strlen("sha256:") + DIGEST_HEX_LEN);
+	digest_str(diff_id, buf);
+	sha256_update(&h, buf, strlen(buf));
 	return sha256_final(&h);
 }
 
@@ -23,7 +25,7 @@ void chain_ids(const struct digest *diff_ids, size_t n, struct digest *ret)
 
 struct digest chain_id(const struct digest *diff_ids, size_t n)
 {
-	struct digest d = {{0}};
+	struct digest d = {0};
 	for (size_t i = 0; i < n; i++)
 		d = i == 0 ? diff_ids[0] : chain_next(&d, &diff_ids[i]);
 	return d;

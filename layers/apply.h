@@ -72,6 +72,7 @@ struct layer_receive {
 	int copy; /* where the blob is written as it comes, or -1 */
 	int dir; /* empty directory that becomes the layer, or -1: only hash (diff ID of a blob
 	            whose tree is not wanted) */
+	enum digest_alg blob_alg, diff_alg; /* of the digests that are wanted */
 	uint64_t max_blob; /* more bytes than this are ERR_CORRUPT (the descriptor's size), 0: no
 	                      limit */
 	struct apply_opts opts;

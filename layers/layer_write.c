@@ -35,13 +35,13 @@ static int archive(
 {
 	struct hashed hash;
 	struct layer_count count = {0};
-	hashed_init(&hash);
+	hashed_init(&hash, DIGEST_SHA256);
 	AUTO_WRITER struct writer *hashing = writer_hashed(out, &hash);
 	AUTO_TAR_WRITER struct tar_writer *tar = tar_writer_new(hashing);
 	if (l->put(l->arg, tar, &count, err) < 0 || tar_writer_end(tar, err) < 0)
 		return err->code;
 	*ret = (struct archived){
-		.diff_id = sha256_final(&hash.sha), .diff_size = hash.count, .count = count};
+		.diff_id = hash_final(&hash.hash), .diff_size = hash.count, .count = count};
 	return 0;
 }
 
@@ -149,7 +149,7 @@ int layer_write(const struct layer_write *l, const struct diff_opts *opts, struc
 {
 	bool packed = opts->compression != COMPRESSION_NONE;
 	struct hashed blob;
-	hashed_init(&blob);
+	hashed_init(&blob, DIGEST_SHA256);
 	AUTO_WRITER struct writer *counted = packed ? writer_hashed(out, &blob) : NULL;
 	struct archived got;
 	int code = packed && l->large ? archive_parallel(l, opts, counted, &got, err)
@@ -161,7 +161,7 @@ int layer_write(const struct layer_write *l, const struct diff_opts *opts, struc
 		.diff_size = got.diff_size,
 		.content = got.count.content,
 		.entries = got.count.entries,
-		.blob = packed ? sha256_final(&blob.sha) : got.diff_id,
+		.blob = packed ? hash_final(&blob.hash) : got.diff_id,
 		.blob_size = packed ? blob.count : got.diff_size,
 	};
 	return 0;

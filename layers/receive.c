@@ -37,7 +37,7 @@ static ssize_t intake_read(struct reader *r, void *p, size_t n, struct err *err)
 	}
 	ssize_t got = reader_read(in->fd, p, n, &in->failed);
 	if (got > 0) {
-		sha256_update(&in->hash.sha, p, (size_t)got);
+		hash_update(&in->hash.hash, p, (size_t)got);
 		in->hash.count += (uint64_t)got;
 		if (in->max && in->hash.count > in->max)
 			(void)err_set(&in->failed, ERR_CORRUPT,
@@ -92,16 +92,16 @@ static int decode(struct intake *in, const struct layer_receive *r, int root, st
 	uint64_t max = r->opts.limits.max_bytes ? r->opts.limits.max_bytes : BYTES_DEFAULT;
 	AUTO_READER struct reader *limited =
 		reader_limit(unpacked ? unpacked : peek, max, "the unpacked layer");
-	if (!unpacked) {
+	if (!unpacked && r->blob_alg == r->diff_alg) {
 		*ret_plain = true;
 		return unpack(limited, r, root, ret, err);
 	}
 	struct hashed tar;
-	hashed_init(&tar);
+	hashed_init(&tar, r->diff_alg);
 	AUTO_READER struct reader *hashing = reader_hashed(limited, &tar);
 	if (unpack(hashing, r, root, ret, err) < 0)
 		return err->code;
-	ret->diff_id = sha256_final(&tar.sha);
+	ret->diff_id = hash_final(&tar.hash);
 	ret->diff_size = tar.count;
 	return 0;
 }
@@ -130,7 +130,7 @@ int layer_receive(const struct layer_receive *r, struct layer *ret, struct err *
 	in->fd = fd;
 	in->copy = copy;
 	in->max = r->max_blob;
-	hashed_init(&in->hash);
+	hashed_init(&in->hash, r->blob_alg);
 	struct layer l = {0};
 	bool plain = false;
 	int code = decode(in, r, root, &l, &plain, err);
@@ -142,7 +142,7 @@ int layer_receive(const struct layer_receive *r, struct layer *ret, struct err *
 	if (code == 0 && copy)
 		code = writer_finish(copy, err);
 	if (code == 0) {
-		l.blob = sha256_final(&in->hash.sha);
+		l.blob = hash_final(&in->hash.hash);
 		l.blob_size = in->hash.count;
 		if (plain) {
 			l.diff_id = l.blob;

@@ -65,7 +65,7 @@ static int cmp_xattrs(const void *a, const void *b)
 /* Of the attributes that travel; all zeros when there are none. */
 static struct digest xattrs_digest(const struct xattr *x, size_t n)
 {
-	struct digest d = {{0}};
+	struct digest d = {0};
 	if (n == 0)
 		return d;
 	AUTO_FREE struct xattr *sorted = xmemdup(x, n * sizeof(*x));

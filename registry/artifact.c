@@ -64,7 +64,7 @@ static int read_config(struct artifact *a, struct err *err)
 	}
 	if (r < 0)
 		return r;
-	struct digest got = digest_of(a->config, a->config_len);
+	struct digest got = digest_of_as(d->digest.alg, a->config, a->config_len);
 	if (a->config_len != d->size || !digest_equal(&got, &d->digest))
 		return err_set(err, ERR_CORRUPT, "config: its content has another digest");
 	return 0;

@@ -27,8 +27,8 @@ static int open_file(const struct dir_source *s, const char *name, int *ret_fd, 
 	return source_open_file(s->dir, false, s->path, name, ret_fd, err);
 }
 
-static int read_document(
-	const struct dir_source *s, const char *name, struct document *ret, struct err *err)
+static int read_document(const struct dir_source *s, const char *name, enum digest_alg alg,
+	struct document *ret, struct err *err)
 {
 	AUTO_FD int fd = -1;
 	char *data = NULL;
@@ -36,12 +36,12 @@ static int read_document(
 	int r = open_file(s, name, &fd, err);
 	if (r == 0)
 		r = fs_read_fd(fd, name, MANIFEST_MAX, &data, &len, err);
-	return r < 0 ? r : document_make(data, len, NULL, ret, err);
+	return r < 0 ? r : document_make(data, len, NULL, alg, ret, err);
 }
 
 static int dir_top(struct source *source, struct document *ret, struct err *err)
 {
-	return read_document((struct dir_source *)source, "manifest.json", ret, err);
+	return read_document((struct dir_source *)source, "manifest.json", DIGEST_SHA256, ret, err);
 }
 
 static int dir_child(
@@ -49,7 +49,7 @@ static int dir_child(
 {
 	char hex[DIGEST_STR_MAX];
 	AUTO_FREE char *name = xasprintf("%s" CHILD_MANIFEST_SUFFIX, digest_hex(&d->digest, hex));
-	return read_document((struct dir_source *)source, name, ret, err);
+	return read_document((struct dir_source *)source, name, d->digest.alg, ret, err);
 }
 
 static int dir_open(

@@ -178,7 +178,7 @@ static int docker_top(struct source *source, struct document *ret, struct err *e
 		r = image ? build_manifest(s, image, &m, err) : err->code;
 	if (r == 0) {
 		char *dump = manifest_dump(&m);
-		r = document_make(dump, strlen(dump), MT_DOCKER_MANIFEST, ret, err);
+		r = document_make(dump, strlen(dump), MT_DOCKER_MANIFEST, DIGEST_SHA256, ret, err);
 	}
 	if (r == 0 && !s->named)
 		add_names(s, image);
@@ -274,13 +274,13 @@ static int add_layer(struct docker_sink *s, const struct descriptor *d, int fd, 
 	AUTO_READER struct reader *below = NULL, *plain = NULL, *counted = NULL;
 	char text[DIGEST_STR_MAX], hex[DIGEST_STR_MAX];
 	struct hashed h;
-	hashed_init(&h);
+	hashed_init(&h, DIGEST_SHA256);
 	plain = decompressed(fd, d->media_type, &below);
 	counted = reader_hashed(plain ? plain : below, &h);
 	int r = stream_drain(counted, err);
 	if (r < 0)
 		return r;
-	struct digest diff_id = sha256_final(&h.sha);
+	struct digest diff_id = hash_final(&h.hash);
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(err, "cannot read the layer again");
 	AUTO_READER struct reader *below2 = NULL, *plain2 = NULL;

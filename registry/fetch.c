@@ -44,7 +44,7 @@ struct fetch {
 	char *dir_name;
 	int dir;
 	struct job job;
-	char id[sizeof("sha256:") + SHORT_DIGEST];
+	char id[DIGEST_PREFIX_LEN + SHORT_DIGEST + 1];
 };
 
 /* The worker of a blob that is only kept: nothing looks into it. */
@@ -52,7 +52,7 @@ static int keep_blob(const struct layer_receive *r, struct layer *ret, struct er
 {
 	AUTO_FREE char *chunk = xmalloc(COPY_BUFFER);
 	struct hashed h;
-	hashed_init(&h);
+	hashed_init(&h, r->blob_alg);
 	for (;;) {
 		ssize_t n = read(r->in, chunk, COPY_BUFFER);
 		if (n < 0 && errno == EINTR)
@@ -61,7 +61,7 @@ static int keep_blob(const struct layer_receive *r, struct layer *ret, struct er
 			return err_sys(err, "cannot read the blob");
 		if (n == 0)
 			break;
-		sha256_update(&h.sha, chunk, (size_t)n);
+		hash_update(&h.hash, chunk, (size_t)n);
 		h.count += (uint64_t)n;
 		if (h.count > r->max_blob)
 			return err_set(err, ERR_CORRUPT,
@@ -70,7 +70,7 @@ static int keep_blob(const struct layer_receive *r, struct layer *ret, struct er
 		if (fs_write_all(r->copy, chunk, (size_t)n) < 0)
 			return err_sys(err, "cannot write the blob");
 	}
-	*ret = (struct layer){.blob = sha256_final(&h.sha), .blob_size = h.count};
+	*ret = (struct layer){.blob = hash_final(&h.hash), .blob_size = h.count};
 	return 0;
 }
 
@@ -89,7 +89,9 @@ static int work(void *arg, struct buf *out, struct err *err)
 	struct layer_receive r = {.in = f->stream.fd,
 		.copy = f->blob.fd,
 		.dir = f->dir,
-		.max_blob = f->w->desc->size};
+		.max_blob = f->w->desc->size,
+		.blob_alg = f->w->desc->digest.alg,
+		.diff_alg = f->w->diff_id.alg};
 	r.opts.flags = owner_flags();
 	int rc = f->w->unpack ? layer_receive(&r, &layer, err) : keep_blob(&r, &layer, err);
 	if (rc == 0)
@@ -161,17 +163,17 @@ static int fetch_start(struct store *s, struct txn *t, struct source *source, st
 static bool came_corrupt(const struct fetch *f, struct digest *ret)
 {
 	AUTO_FREE char *chunk = xmalloc(COPY_BUFFER);
-	struct sha256 sha;
+	struct hash hash;
 	uint64_t size = 0;
 	ssize_t n;
 	if (!f->from_source || f->blob.fd < 0)
 		return false;
-	sha256_init(&sha);
+	hash_init(&hash, f->w->desc->digest.alg);
 	while ((n = pread(f->blob.fd, chunk, COPY_BUFFER, (off_t)size)) > 0) {
-		sha256_update(&sha, chunk, (size_t)n);
+		hash_update(&hash, chunk, (size_t)n);
 		size += (uint64_t)n;
 	}
-	*ret = sha256_final(&sha);
+	*ret = hash_final(&hash);
 	return n == 0 && size == f->w->desc->size && !digest_equal(ret, &f->w->desc->digest);
 }
 
@@ -275,9 +277,8 @@ static size_t plan(struct store *s, const struct wanted *w, size_t n, struct fet
 			.dir = -1,
 			.turn = -1,
 			.blob = TMP_INIT};
-		char hex[DIGEST_STR_MAX];
-		(void)snprintf(f->id, sizeof(f->id), "sha256:%.*s", SHORT_DIGEST,
-			digest_hex(&w[i].desc->digest, hex));
+		char text[DIGEST_STR_MAX];
+		(void)snprintf(f->id, sizeof(f->id), "%s", digest_str(&w[i].desc->digest, text));
 		if (!has_blob || !has_tree) {
 			count++;
 			continue;

@@ -23,7 +23,7 @@
 #define ANNOTATION_IMAGE_NAME "io.containerd.image.name" /* the complete reference */
 #define LAYOUT_MAX 4096
 #define LAYOUT_TEXT "{\"imageLayoutVersion\":\"1.0.0\"}"
-#define BLOB_PATH_MAX (sizeof("blobs/sha256/") + DIGEST_HEX_LEN)
+#define BLOB_PATH_MAX (sizeof("blobs//") + DIGEST_STR_MAX)
 
 /* --- source --- */
 
@@ -38,7 +38,8 @@ struct oci_source {
 static char *blob_path(const struct digest *d, char buf[BLOB_PATH_MAX])
 {
 	char hex[DIGEST_STR_MAX];
-	(void)snprintf(buf, BLOB_PATH_MAX, "blobs/sha256/%s", digest_hex(d, hex));
+	(void)snprintf(
+		buf, BLOB_PATH_MAX, "blobs/%s/%s", digest_alg_name(d->alg), digest_hex(d, hex));
 	return buf;
 }
 
@@ -105,7 +106,7 @@ static int oci_child(
 	int r = read_file(s, blob_path(&d->digest, path), MANIFEST_MAX, &data, &len, err);
 	if (r < 0)
 		return r;
-	r = document_make(data, len, d->media_type, ret, err);
+	r = document_make(data, len, d->media_type, d->digest.alg, ret, err);
 	return r < 0 ? err_wrap(err, "'%s'", path) : 0;
 }
 
@@ -240,6 +241,15 @@ struct oci_sink {
 	struct made made; /* of a directory */
 };
 
+/* That of sha256 is there from the beginning: a layout has it always. */
+static int make_blob_dir(struct oci_sink *s, enum digest_alg alg, struct err *err)
+{
+	if (alg == DIGEST_SHA256)
+		return 0;
+	AUTO_FREE char *path = xasprintf("%s/blobs/%s", s->path, digest_alg_name(alg));
+	return made_mkdir(&s->made, path, err);
+}
+
 static int put_file(
 	struct oci_sink *s, const struct digest *d, int fd, uint64_t size, struct err *err)
 {
@@ -251,15 +261,21 @@ static int put_file(
 	if (fstatat(s->dir, path, &st, 0) == 0 && S_ISREG(st.st_mode) &&
 		(uint64_t)st.st_size == size)
 		return 0;
-	AUTO_FD int blobs = openat(s->dir, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = make_blob_dir(s, d->alg, err);
+	if (r < 0)
+		return r;
+	char *name = strrchr(path, '/');
+	*name = '\0';
+	AUTO_FD int blobs = openat(s->dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (blobs < 0)
-		return err_sys(err, "cannot open 'blobs/sha256' in '%s'", s->path);
+		return err_sys(err, "cannot open '%s' in '%s'", path, s->path);
+	*name = '/';
 	AUTO_TMP struct tmp tmp = TMP_INIT; /* after its directory: gone before that is closed */
 	made_file(&s->made, path);
-	int r = tmp_open(&tmp, blobs, 0644, err);
+	r = tmp_open(&tmp, blobs, 0644, err);
 	if (r == 0 && fs_copy_data(fd, tmp.fd, size) < 0)
 		r = err_sys(err, "cannot write '%s' in '%s'", path, s->path);
-	return r < 0 ? r : tmp_publish(&tmp, blobs, path + strlen("blobs/sha256/"), false, err);
+	return r < 0 ? r : tmp_publish(&tmp, blobs, name + 1, false, err);
 }
 
 static int sink_blob(
@@ -377,6 +393,9 @@ static int put_document(struct oci_sink *s, const struct document *doc, struct e
 	blob_path(&doc->desc.digest, path);
 	if (s->archive)
 		return tar_file_add_text(s->archive, path, doc->data, err);
+	int r = make_blob_dir(s, doc->desc.digest.alg, err);
+	if (r < 0)
+		return r;
 	made_file(&s->made, path);
 	return fs_write_file(s->dir, path, doc->data, doc->len, 0644, false, err);
 }

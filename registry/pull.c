@@ -61,7 +61,7 @@ static int keep_document(struct pull *p, const struct document *doc, struct err 
 	struct digest ignored;
 	if (!blob_has(p->store, &doc->desc.digest, NULL))
 		p->pulled->fetched = true;
-	return blob_put(p->store, doc->data, doc->len, &ignored, err);
+	return blob_put_as(p->store, doc->desc.digest.alg, doc->data, doc->len, &ignored, err);
 }
 
 /* A config, whole in memory: it is at most CONFIG_MAX. *ret_data: the caller's. */
@@ -88,13 +88,13 @@ static int get_config(struct pull *p, const struct descriptor *d, char **ret_dat
 	}
 	if (r < 0)
 		return err_wrap(err, "config %s", digest_str(&d->digest, want));
-	struct digest got = digest_of(data, len);
+	struct digest got = digest_of_as(d->digest.alg, data, len);
 	if (len != d->size || !digest_equal(&got, &d->digest))
 		return err_set(err, ERR_CORRUPT,
 			"config %s: content has digest %s, the registry or the network corrupted "
 			"it",
 			digest_str(&d->digest, want), digest_str(&got, have));
-	r = blob_put(p->store, data, len, &got, err);
+	r = blob_put_as(p->store, d->digest.alg, data, len, &got, err);
 	if (r < 0)
 		return r;
 	p->pulled->fetched = true;
@@ -179,7 +179,7 @@ static int get_child(
 	size_t len;
 	if (blob_has(p->store, &d->digest, NULL) && d->size <= MANIFEST_MAX) {
 		int r = blob_read(p->store, d, MANIFEST_MAX, &data, &len, err);
-		return r < 0 ? r : document_make(data, len, d->media_type, ret, err);
+		return r < 0 ? r : document_make(data, len, d->media_type, d->digest.alg, ret, err);
 	}
 	int r = p->source->ops->child(p->source, d, ret, err);
 	if (r < 0)

@@ -39,7 +39,7 @@ struct upload {
 	int64_t id;
 	bool running;
 	const struct descriptor *desc;
-	char name[sizeof("sha256:") + SHORT_DIGEST];
+	char name[DIGEST_PREFIX_LEN + SHORT_DIGEST + 1];
 };
 
 void sink_free(struct sink *k)
@@ -59,12 +59,11 @@ static int wrap(const struct upload *u, struct err *err)
 static int upload_start(
 	struct push *p, struct upload *u, const struct descriptor *d, struct err *err)
 {
-	char hex[DIGEST_STR_MAX];
+	char text[DIGEST_STR_MAX];
 	uint64_t size = 0;
 	int fd;
 	*u = (struct upload){.desc = d};
-	(void)snprintf(
-		u->name, sizeof(u->name), "sha256:%.*s", SHORT_DIGEST, digest_hex(&d->digest, hex));
+	(void)snprintf(u->name, sizeof(u->name), "%s", digest_str(&d->digest, text));
 	if (media_kind(d->media_type) == MEDIA_FOREIGN_LAYER || d->has_urls)
 		return err_set(err, ERR_UNSUPPORTED,
 			"is a foreign layer ('%s'), which is not supported", d->media_type);
@@ -158,7 +157,7 @@ static int read_document(
 	char *data;
 	size_t len;
 	int r = blob_read(s, d, MANIFEST_MAX, &data, &len, err);
-	return r < 0 ? r : document_make(data, len, d->media_type, ret, err);
+	return r < 0 ? r : document_make(data, len, d->media_type, d->digest.alg, ret, err);
 }
 
 static int send_parts(struct push *p, const struct document *doc, struct err *err)
@@ -239,7 +238,7 @@ static int convert(struct document *doc, enum push_format format, struct err *er
 	AUTO_FREE char *type = xstrdup(to.media_type);
 	manifest_done(&to);
 	document_done(doc);
-	return document_make(text, strlen(text), type, doc, err);
+	return document_make(text, strlen(text), type, DIGEST_SHA256, doc, err);
 }
 
 static int push_to(struct store *s, struct sink *sink, const struct document *doc,

@@ -22,13 +22,14 @@ struct registry_source {
 	struct source source;
 	struct remote *remote;
 	char *top; /* name with tag or digest */
+	enum digest_alg alg; /* of that digest */
 	char *repository; /* registry/repository */
 };
 
 /* Through a memory file, so that mica-remote never has to keep more than one and we need not read
  * while it writes. */
-static int fetch_document(
-	struct registry_source *s, const char *ref, struct document *ret, struct err *err)
+static int fetch_document(struct registry_source *s, const char *ref, enum digest_alg alg,
+	struct document *ret, struct err *err)
 {
 	AUTO_FD int fd = memfd_create("manifest", MFD_CLOEXEC);
 	if (fd < 0)
@@ -49,13 +50,13 @@ static int fetch_document(
 	r = fs_read_fd(fd, "manifest", MANIFEST_MAX, &data, &len, err);
 	if (r < 0)
 		return r;
-	return document_make(data, len, json_text(json_get(reply, "media_type")), ret, err);
+	return document_make(data, len, json_text(json_get(reply, "media_type")), alg, ret, err);
 }
 
 static int registry_top(struct source *source, struct document *ret, struct err *err)
 {
 	struct registry_source *s = (struct registry_source *)source;
-	return fetch_document(s, s->top, ret, err);
+	return fetch_document(s, s->top, s->alg, ret, err);
 }
 
 static int registry_child(
@@ -64,7 +65,7 @@ static int registry_child(
 	struct registry_source *s = (struct registry_source *)source;
 	char digest[DIGEST_STR_MAX];
 	AUTO_FREE char *ref = xasprintf("%s@%s", s->repository, digest_str(&d->digest, digest));
-	return fetch_document(s, ref, ret, err);
+	return fetch_document(s, ref, d->digest.alg, ret, err);
 }
 
 static int registry_open(
@@ -133,6 +134,7 @@ int source_registry(
 	strv_add_take(&s->source.names, reference_str(ref));
 	s->remote = r;
 	s->top = reference_str(ref);
+	s->alg = ref->has_digest ? ref->digest.alg : DIGEST_SHA256;
 	s->repository = reference_name(ref);
 	*ret = &s->source;
 	return 0;

@@ -90,7 +90,8 @@ static int get_document(
 	json_set(j, "direct", json_new_bool(true));
 	int rc = ask(r, j, MANIFEST_MAX, &text, &len, &reply, err);
 	if (rc == 0)
-		rc = document_make(text, len, json_text(json_get(reply, "media_type")), ret, err);
+		rc = document_make(text, len, json_text(json_get(reply, "media_type")),
+			ref->has_digest ? ref->digest.alg : DIGEST_SHA256, ret, err);
 	if (rc == 0 && ref->has_digest && !digest_equal(&ref->digest, &ret->desc.digest)) {
 		document_done(ret);
 		rc = err_set(err, ERR_CORRUPT, "registry sent another manifest than was asked for");
@@ -164,11 +165,12 @@ bool repository_tag_is_technical(const char *tag)
 /* --- referrers --- */
 
 /* The list of what has the subject is kept under this tag where there is no interface for it. New
- * string. "Referrers Tag Schema" */
+ * string. "Referrers Tag Schema": at most 64 of the digits. */
 static char *referrers_ref(const char *repository, const struct digest *subject)
 {
 	char hex[DIGEST_STR_MAX];
-	return xasprintf("%s:sha256-%s", repository, digest_hex(subject, hex));
+	return xasprintf(
+		"%s:%s-%.64s", repository, digest_alg_name(subject->alg), digest_hex(subject, hex));
 }
 
 /* An absent one is empty. */

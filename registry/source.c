@@ -23,8 +23,8 @@ void document_done(struct document *d)
 	*d = (struct document){0};
 }
 
-int document_make(
-	char *data, size_t len, const char *media_type, struct document *ret, struct err *err)
+int document_make(char *data, size_t len, const char *media_type, enum digest_alg alg,
+	struct document *ret, struct err *err)
 {
 	AUTO_FREE char *owned = data;
 	int kind;
@@ -59,7 +59,7 @@ int document_make(
 	}
 	*ret = (struct document){.data = take(owned),
 		.len = len,
-		.desc = {.media_type = type, .digest = digest_of(data, len), .size = len}};
+		.desc = {.media_type = type, .digest = digest_of_as(alg, data, len), .size = len}};
 	return 0;
 }
 
@@ -100,6 +100,8 @@ int source_open_file(
 void location_split(const char *rest, char **ret_path, char **ret_name)
 {
 	const char *colon = strchr(rest, ':'), *digest = strstr(rest, "@sha256:");
+	if (!digest)
+		digest = strstr(rest, "@sha512:");
 	*ret_name = NULL;
 	if (digest && access(rest, F_OK) < 0) {
 		*ret_path = xstrndup(rest, (size_t)(digest - rest));

@@ -28,8 +28,8 @@ void document_done(struct document *d);
 #define AUTO_DOCUMENT __attribute__((cleanup(document_done)))
 /* data is taken over; media_type NULL: told by the members. Fills in the descriptor. ERR_INVALID,
  * ERR_UNSUPPORTED (schema 1). */
-int document_make(char *data, size_t len, const char *media_type, struct document *ret,
-	struct err *err) __attribute__((warn_unused_result));
+int document_make(char *data, size_t len, const char *media_type, enum digest_alg alg,
+	struct document *ret, struct err *err) __attribute__((warn_unused_result));
 
 struct blob_stream {
 	int fd; /* to be read to its end; -1 when closed */

@@ -3,21 +3,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/strv.h"
 #include "image/descriptor.h"
 #include "store/additional.h"
+#include "store/dir_list.h"
 #include "store/store_internal.h"
 
 bool blob_has(struct store *s, const struct digest *d, uint64_t *ret_size)
 {
 	char name[STORE_PATH_MAX];
 	struct stat st;
-	store_name(name, BLOBS_DIR, d);
+	store_blob_name(name, d);
 	if ((fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
 		    additional_find(s, name, &st) < 0) ||
 		!S_ISREG(st.st_mode))
@@ -32,7 +35,7 @@ int blob_open(struct store *s, const struct digest *d, int *ret_fd, struct err *
 	char name[STORE_PATH_MAX], buf[DIGEST_STR_MAX];
 	const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
 	struct stat st;
-	int other, fd = openat(s->fd, store_name(name, BLOBS_DIR, d), flags);
+	int other, fd = openat(s->fd, store_blob_name(name, d), flags);
 	if (fd < 0 && errno == ENOENT && (other = additional_find(s, name, &st)) >= 0)
 		fd = openat(other, name, flags);
 	if (fd < 0 && errno == ENOENT)
@@ -67,7 +70,7 @@ int blob_read(struct store *s, const struct descriptor *d, size_t max, char **re
 			(unsigned long long)d->size);
 	if ((r = fs_read_fd(fd, "blob", max, &data, &n, err)) < 0)
 		return r;
-	struct digest got = digest_of(data, n);
+	struct digest got = digest_of_as(d->digest.alg, data, n);
 	if (!digest_equal(&got, &d->digest))
 		return err_set(err, ERR_CORRUPT,
 			"blob %s is damaged: its content has another digest",
@@ -80,7 +83,13 @@ int blob_read(struct store *s, const struct descriptor *d, size_t max, char **re
 
 int blob_put(struct store *s, const void *p, size_t n, struct digest *ret, struct err *err)
 {
-	struct digest d = digest_of(p, n);
+	return blob_put_as(s, DIGEST_SHA256, p, n, ret, err);
+}
+
+int blob_put_as(struct store *s, enum digest_alg alg, const void *p, size_t n, struct digest *ret,
+	struct err *err)
+{
+	struct digest d = digest_of_as(alg, p, n);
 	AUTO_TMP struct tmp t = TMP_INIT;
 	uint64_t size;
 	int r;
@@ -116,16 +125,49 @@ int blob_commit(struct store *s, struct tmp *t, const struct digest *d, struct e
 		tmp_done(t);
 		return 0;
 	}
-	int r = tmp_publish(t, s->fd, store_name(name, BLOBS_DIR, d), false, err);
+	if (d->alg == DIGEST_SHA512 && mkdirat(s->fd, BLOBS_SHA512_DIR, 0700) < 0 &&
+		errno != EEXIST)
+		return err_sys(err, "cannot make the directory '%s/" BLOBS_SHA512_DIR "'", s->path);
+	int r = tmp_publish(t, s->fd, store_blob_name(name, d), false, err);
 	if (r == 0)
 		s->dirty = true;
 	return r;
 }
 
+const char *store_blob_name(char *buf, const struct digest *d)
+{
+	return store_name(buf, d->alg == DIGEST_SHA512 ? BLOBS_SHA512_DIR : BLOBS_DIR, d);
+}
+
+int store_blob_paths(const struct store *s, struct strv *ret, struct err *err)
+{
+	static const char *const dirs[] = {BLOBS_DIR, BLOBS_SHA512_DIR};
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		AUTO_STRV struct strv files = STRV_INIT;
+		int r = dir_list(s->fd, dirs[i], &files, err);
+		if (r < 0)
+			return r;
+		STRV_FOREACH (file, &files)
+			strv_addf(ret, "%s/%s", dirs[i], *file);
+	}
+	return 0;
+}
+
+bool store_blob_parse(const char *path, struct digest *ret)
+{
+	char name[STORE_PATH_MAX];
+	struct digest d;
+	const char *slash = strrchr(path, '/');
+	if (!slash || !digest_parse_hex(slash + 1, &d) || !streq(store_blob_name(name, &d), path))
+		return false;
+	*ret = d;
+	return true;
+}
+
 int blob_remove(struct store *s, const struct digest *d, struct err *err)
 {
 	char name[STORE_PATH_MAX];
-	if (unlinkat(s->fd, store_name(name, BLOBS_DIR, d), 0) < 0 && errno != ENOENT)
+	if (unlinkat(s->fd, store_blob_name(name, d), 0) < 0 && errno != ENOENT)
 		return err_sys(err, "cannot remove '%s'", name);
 	return 0;
 }

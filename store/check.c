@@ -88,44 +88,45 @@ static bool compression_of(const char *media_type, enum compression *ret)
 
 /* --- blobs --- */
 
-static void check_blob(struct check *c, const char *file, const struct digest *want)
+static void check_blob(struct check *c, const struct digest *want)
 {
 	struct err err = ERR_INIT;
 	struct hashed h;
-	char buf[DIGEST_STR_MAX];
+	char name[DIGEST_STR_MAX], buf[DIGEST_STR_MAX];
 	AUTO_FD int fd = -1;
 
+	digest_str(want, name);
 	if (blob_open(c->store, want, &fd, &err) < 0) {
-		problem(c, "blob sha256:%s: %s", file, err.msg);
+		problem(c, "blob %s: %s", name, err.msg);
 		return;
 	}
 	AUTO_READER struct reader *in = reader_from_fd(fd, "blob");
-	hashed_init(&h);
+	hashed_init(&h, want->alg);
 	AUTO_READER struct reader *hashing = reader_hashed(in, &h);
 	if (stream_drain(hashing, &err) < 0) {
-		problem(c, "blob sha256:%s: %s", file, err.msg);
+		problem(c, "blob %s: %s", name, err.msg);
 		if (is_damage(&err))
 			(void)digest_set_add(&c->bad_blobs, want);
 		return;
 	}
-	struct digest got = sha256_final(&h.sha);
+	struct digest got = hash_final(&h.hash);
 	c->result->blobs++;
 	if (digest_equal(&got, want))
 		return;
-	problem(c, "blob sha256:%s: content has digest %s", file, digest_str(&got, buf));
+	problem(c, "blob %s: content has digest %s", name, digest_str(&got, buf));
 	(void)digest_set_add(&c->bad_blobs, want);
 }
 
 static int check_blobs(struct check *c, struct err *err)
 {
 	AUTO_STRV struct strv files = STRV_INIT;
-	int r = dir_list(c->store->fd, BLOBS_DIR, &files, err);
-	STRV_FOREACH (file, &files) {
+	int r = store_blob_paths(c->store, &files, err);
+	STRV_FOREACH (path, &files) {
 		struct digest d;
-		if (digest_parse_hex(*file, &d))
-			check_blob(c, *file, &d);
+		if (store_blob_parse(*path, &d))
+			check_blob(c, &d);
 		else
-			problem(c, "leftover '" BLOBS_DIR "/%s'", *file);
+			problem(c, "leftover '%s'", *path);
 	}
 	return r;
 }
@@ -336,6 +337,7 @@ static int check_trees(struct check *c, struct err *err)
 		AUTO_STRV struct strv found = STRV_INIT;
 		struct err e = ERR_INIT;
 		struct source key = {0};
+		char text[DIGEST_STR_MAX];
 		if (!digest_parse_hex(*name, &key.diff_id)) {
 			problem(c, "leftover '" LAYERS_DIR "/%s'", *name);
 			continue;
@@ -354,7 +356,7 @@ static int check_trees(struct check *c, struct err *err)
 		if (found.n && is_damage(&e))
 			(void)digest_set_add(&c->bad_trees, &key.diff_id);
 		STRV_FOREACH (line, &found)
-			problem(c, "layer sha256:%s: %s", *name, *line);
+			problem(c, "layer %s: %s", digest_str(&key.diff_id, text), *line);
 		c->result->layers++;
 	}
 	return r;
@@ -409,33 +411,28 @@ static int check_all(struct check *c, struct err *err)
 
 /* --- repair --- */
 
-/* Of the directory, what the set holds. A tree whose blob is damaged is in the set as well: it
- * could not be verified. */
-static int remove_bad(struct check *c, const char *dir, const struct digest_set *bad,
+/* A tree whose blob is damaged is in its set as well: it could not be verified. */
+static int remove_bad(struct check *c, const struct digest_set *bad,
 	int (*remove_one)(struct store *s, const struct digest *d, struct err *err),
 	struct err *err)
 {
-	AUTO_STRV struct strv files = STRV_INIT;
-	int r = dir_list(c->store->fd, dir, &files, err);
-	STRV_FOREACH (file, &files) {
-		struct digest d;
+	for (size_t i = 0; i < bad->cap; i++) {
+		int r = digest_is_zero(&bad->slot[i]) ? 0
+		                                      : remove_one(c->store, &bad->slot[i], err);
 		if (r < 0)
-			break;
-		if (!digest_parse_hex(*file, &d) || !digest_set_has(bad, &d))
-			continue;
-		r = remove_one(c->store, &d, err);
-		c->result->removed += r == 0;
+			return r;
+		c->result->removed += !digest_is_zero(&bad->slot[i]);
 	}
-	return r;
+	return 0;
 }
 
 static int repair(struct check *c, struct err *err)
 {
 	int r;
-	if ((r = remove_bad(c, STEPS_DIR, &c->bad_records, record_remove, err)) < 0 ||
-		(r = remove_bad(c, LAYERS_DIR, &c->bad_trees, tree_remove, err)) < 0)
+	if ((r = remove_bad(c, &c->bad_records, record_remove, err)) < 0 ||
+		(r = remove_bad(c, &c->bad_trees, tree_remove, err)) < 0)
 		return r;
-	return remove_bad(c, BLOBS_DIR, &c->bad_blobs, blob_remove, err);
+	return remove_bad(c, &c->bad_blobs, blob_remove, err);
 }
 
 static int run(struct store *s, bool repairs, struct check_result *ret, struct strv *problems,

@@ -127,24 +127,24 @@ static int sweep_records(struct sweep *w, struct err *err)
 static int sweep_blobs(struct sweep *w, struct err *err)
 {
 	AUTO_STRV struct strv files = STRV_INIT;
-	int r = dir_list(w->store->fd, BLOBS_DIR, &files, err);
-	STRV_FOREACH (file, &files) {
-		AUTO_FREE char *path = xasprintf(BLOBS_DIR "/%s", *file);
+	int r = store_blob_paths(w->store, &files, err);
+	STRV_FOREACH (path, &files) {
 		struct digest d;
 		struct stat st;
 		if (r < 0)
 			break;
-		if (digest_parse_hex(*file, &d) && digest_set_has(&w->marks.blobs, &d))
+		if (store_blob_parse(*path, &d) && digest_set_has(&w->marks.blobs, &d))
 			continue;
-		if (fstatat(w->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		if (fstatat(w->store->fd, *path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 			S_ISDIR(st.st_mode))
 			continue;
 		w->result->blobs++;
 		w->result->freed += (uint64_t)st.st_blocks * 512;
-		AUTO_FREE char *name = xasprintf("sha256:%s", *file);
+		AUTO_FREE char *name = xstrdup(*path + strlen("blobs/"));
+		*strchr(name, '/') = ':';
 		report(w, "blob", name);
-		if (!w->opts->dry_run && unlinkat(w->store->fd, path, 0) < 0)
-			r = err_sys(err, "cannot remove '%s'", path);
+		if (!w->opts->dry_run && unlinkat(w->store->fd, *path, 0) < 0)
+			r = err_sys(err, "cannot remove '%s'", *path);
 	}
 	return r;
 }
@@ -159,8 +159,8 @@ static int sweep_trees(struct sweep *w, struct err *err)
 			break;
 		if (!digest_parse_hex(*name, &d) || digest_set_has(&w->marks.trees, &d))
 			continue;
-		AUTO_FREE char *path = xasprintf(LAYERS_DIR "/%s", *name),
-			       *text = xasprintf("sha256:%s", *name);
+		AUTO_FREE char *path = xasprintf(LAYERS_DIR "/%s", *name);
+		char text[DIGEST_STR_MAX];
 		uint64_t size = disk_usage(w->store->fd, path);
 		struct err e = ERR_INIT;
 		if (!w->opts->dry_run && tree_remove(w->store, &d, &e) < 0) {
@@ -169,7 +169,7 @@ static int sweep_trees(struct sweep *w, struct err *err)
 		}
 		w->result->layers++;
 		w->result->freed += size;
-		report(w, "layer", text);
+		report(w, "layer", digest_str(&d, text));
 	}
 	return r;
 }
@@ -301,13 +301,13 @@ int store_usage(struct store *s, struct usage *ret, struct err *err)
 	names_done(&names);
 	digest_set_done(&manifests);
 	if ((r = dir_list(s->fd, LAYERS_DIR, &trees, err)) < 0 ||
-		(r = dir_list(s->fd, BLOBS_DIR, &blobs, err)) < 0 ||
+		(r = store_blob_paths(s, &blobs, err)) < 0 ||
 		(r = dir_list(s->fd, STEPS_DIR, &records, err)) < 0)
 		return r;
 	u.layers = trees.n;
 	u.blobs = blobs.n;
 	u.records = records.n;
-	u.blob_bytes = disk_usage(s->fd, BLOBS_DIR);
+	u.blob_bytes = disk_usage(s->fd, BLOBS_DIR) + disk_usage(s->fd, BLOBS_SHA512_DIR);
 	u.layer_bytes = disk_usage(s->fd, LAYERS_DIR);
 	*ret = u;
 	return 0;

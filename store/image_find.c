@@ -251,9 +251,9 @@ static int find_id(struct store *s, const char *text, const char *prefix,
 /* The digits of what may be an ID: "sha256:..." or bare; NULL when it is none. */
 static const char *id_digits(const char *text)
 {
-	const char *hex = str_has_prefix(text, "sha256:") ? text + strlen("sha256:") : text;
+	const char *hex = digest_skip_prefix(text);
 	size_t n = strspn(hex, "0123456789abcdef");
-	return !hex[n] && n >= PREFIX_MIN && n <= DIGEST_HEX_LEN ? hex : NULL;
+	return !hex[n] && n >= PREFIX_MIN && n <= DIGEST_HEX_MAX ? hex : NULL;
 }
 
 static int find(struct store *s, const char *text, bool anywhere, struct descriptor *ret_top,
@@ -268,10 +268,12 @@ static int find(struct store *s, const char *text, bool anywhere, struct descrip
 
 	/* sha256:... is an ID before it is a repository of that name; bare digits are a name first
 	 */
-	bool id_first = hex && (hex != text || strlen(hex) == DIGEST_HEX_LEN);
+	struct digest ignored;
+	bool whole = hex && digest_parse_hex(hex, &ignored);
+	bool id_first = hex && (hex != text || whole);
 	if (id_first)
 		r = find_id(s, text, hex, ret_top, err);
-	if (r == ERR_NOT_FOUND && !(id_first && strlen(hex) == DIGEST_HEX_LEN))
+	if (r == ERR_NOT_FOUND && !whole)
 		r = find_name(s, text, anywhere, ret_top, &ref, err);
 	if (r == ERR_NOT_FOUND && hex && !id_first)
 		r = find_id(s, text, hex, ret_top, err);

@@ -279,7 +279,7 @@ static int apply(struct index_file *f, const char *const *refs, size_t n_refs,
 void name_used(struct store *s, const struct descriptor *manifest)
 {
 	char path[STORE_PATH_MAX];
-	used_now(s, store_name(path, BLOBS_DIR, &manifest->digest));
+	used_now(s, store_blob_name(path, &manifest->digest));
 }
 
 int names_set(struct store *s, const char *const *refs, size_t n_refs,

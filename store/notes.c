@@ -31,10 +31,11 @@ bool note_has(struct store *s, enum note_kind kind, const struct digest *id)
 	return faccessat(s->fd, store_name(name, dirs[kind], id), F_OK, 0) == 0;
 }
 
-/* A note begins with the digest of what it is about; the rest is compressed. */
+/* A note begins with the SHA-256 of what it is about; the rest is compressed. */
 static bool read_head(int fd, struct digest *ret)
 {
-	return fs_read_upto(fd, ret->b, sizeof(ret->b)) == (ssize_t)sizeof(ret->b);
+	*ret = (struct digest){0};
+	return fs_read_upto(fd, ret->b, digest_size(ret)) == (ssize_t)digest_size(ret);
 }
 
 bool note_is_about(
@@ -89,7 +90,7 @@ int note_write(struct store *s, struct txn *txn, enum note_kind kind, const stru
 		return r;
 	AUTO_WRITER struct writer *file = writer_to_fd(t.fd, "a note");
 	AUTO_WRITER struct writer *w = writer_zstd(file, LEVEL);
-	if ((r = writer_write(file, about->b, sizeof(about->b), err)) < 0 ||
+	if ((r = writer_write(file, about->b, digest_size(about), err)) < 0 ||
 		(r = writer_write(w, p, n, err)) < 0 || (r = writer_finish(w, err)) < 0)
 		return r;
 	return tmp_publish(&t, s->fd, store_name(name, dirs[kind], id), false, err);

@@ -43,14 +43,14 @@ void origins_free(struct origins *o)
 	free(o);
 }
 
-/* The last line that has the digits and begins before `end`, or NULL. */
-static const char *line_before(const struct origins *o, const char *hex, const char *end)
+/* The last line that has the n digits and begins before `end`, or NULL. */
+static const char *line_before(const struct origins *o, const char *hex, size_t n, const char *end)
 {
 	const char *last = NULL, *p = o->text;
-	while ((p = memmem(p, (size_t)(end - p), hex, DIGEST_HEX_LEN))) {
-		if ((p == o->text || p[-1] == '\n') && p[DIGEST_HEX_LEN] == ' ')
+	while ((p = memmem(p, (size_t)(end - p), hex, n))) {
+		if ((p == o->text || p[-1] == '\n') && p[n] == ' ')
 			last = p;
-		p += DIGEST_HEX_LEN;
+		p += n;
 	}
 	return last;
 }
@@ -60,9 +60,9 @@ char *origins_of(const struct origins *o, const struct digest *d)
 	char hex[DIGEST_STR_MAX];
 	AUTO_BUF struct buf b = BUF_INIT(PLACES_MAX * LINE_LENGTH_MAX);
 	const char *line = o->text + o->len;
-	digest_hex(d, hex);
-	for (int i = 0; i < PLACES_MAX && (line = line_before(o, hex, line)); i++) {
-		const char *place = line + DIGEST_HEX_LEN + 1;
+	size_t n = strlen(digest_hex(d, hex));
+	for (int i = 0; i < PLACES_MAX && (line = line_before(o, hex, n, line)); i++) {
+		const char *place = line + n + 1;
 		buf_addf(&b, "%s%.*s", b.len ? " " : "", (int)strcspn(place, "\n"), place);
 	}
 	return b.len && !b.toobig ? buf_take(&b) : NULL;

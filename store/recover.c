@@ -90,11 +90,11 @@ static bool is_sound(struct store *s, const struct digest *d)
 	if (blob_open(s, d, &fd, &ignored) < 0)
 		return false;
 	AUTO_READER struct reader *file = reader_from_fd(fd, "blob");
-	hashed_init(&h);
+	hashed_init(&h, d->alg);
 	AUTO_READER struct reader *hashing = reader_hashed(file, &h);
 	if (stream_drain(hashing, &ignored) < 0)
 		return false;
-	struct digest got = sha256_final(&h.sha);
+	struct digest got = hash_final(&h.hash);
 	return digest_equal(&got, d);
 }
 
@@ -112,17 +112,16 @@ static int drop_blobs(struct store *s, time_t since, struct err *err)
 	if (r == 0)
 		r = mark_containers(s, &marks, err);
 	if (r == 0)
-		r = dir_list(s->fd, BLOBS_DIR, &files, err);
-	STRV_FOREACH (file, &files) {
-		AUTO_FREE char *path = xasprintf(BLOBS_DIR "/%s", *file);
+		r = store_blob_paths(s, &files, err);
+	STRV_FOREACH (path, &files) {
 		struct digest d;
 		if (r < 0)
 			break;
-		if (!digest_parse_hex(*file, &d) || !is_suspect(s, path, since))
+		if (!store_blob_parse(*path, &d) || !is_suspect(s, *path, since))
 			continue;
 		if (digest_set_has(&marks.blobs, &d) && is_sound(s, &d))
 			continue;
-		log_debug("after a crash: dropping '%s'", path);
+		log_debug("after a crash: dropping '%s'", *path);
 		r = blob_remove(s, &d, err);
 	}
 	return r;

@@ -37,7 +37,7 @@ struct entry {
 	uint64_t dev, ino, size;
 	int64_t mtime_s, ctime_s;
 	uint32_t mtime_ns, ctime_ns;
-	struct digest digest;
+	uint8_t content[32]; /* its SHA-256 */
 	uint64_t check; /* over all that is above, never 0; 0: a free slot */
 };
 
@@ -194,7 +194,8 @@ bool statcache_get(struct statcache *sc, const struct stat *st, struct digest *r
 		sc->n_used += !(sc->used[at / 8] & bit);
 		sc->used[at / 8] |= bit;
 	}
-	*ret = e->digest;
+	*ret = (struct digest){0};
+	memcpy(ret->b, e->content, sizeof(e->content));
 	return true;
 }
 
@@ -214,7 +215,7 @@ void statcache_put(struct statcache *sc, const struct stat *st, const struct dig
 	if (!is_settled(sc, &st->st_mtim, margin_ns) || !is_settled(sc, &st->st_ctim, margin_ns))
 		return;
 	struct entry e = entry_for(st);
-	e.digest = *d;
+	memcpy(e.content, d->b, sizeof(e.content));
 	e.check = check_of(&e);
 	insert(&sc->added, &e);
 }

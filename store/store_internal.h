@@ -8,6 +8,7 @@
 #include <time.h>
 
 #define BLOBS_DIR "blobs/sha256"
+#define BLOBS_SHA512_DIR "blobs/sha512" /* made with the first blob that others named so */
 #define LAYERS_DIR "layers"
 #define STEPS_DIR "cache/steps"
 #define STAT_DIR "cache/stat"
@@ -18,7 +19,7 @@
 #define TMP_DIR "tmp"
 #define SYNCED_FILE "synced"
 #define GC_WANTED_FILE "gc.wanted"
-#define STORE_PATH_MAX 96 /* the longest of the names above, a '/', 64 digits */
+#define STORE_PATH_MAX 160 /* the longest of the names above, a '/', 128 digits */
 
 struct err;
 struct strv;
@@ -49,6 +50,13 @@ struct store {
 
 /* "<dir>/<hex>" into buf of STORE_PATH_MAX */
 const char *store_name(char *buf, const char *dir, const struct digest *d);
+/* the same of a blob, which lies with those of its algorithm */
+const char *store_blob_name(char *buf, const struct digest *d);
+/* Paths of all that lies where blobs do, sorted in each directory. */
+int store_blob_paths(const struct store *s, struct strv *ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* Whether the path is one that a blob may have; *ret: which. */
+bool store_blob_parse(const char *path, struct digest *ret);
 /* Directory descriptor of a private place for files that are about to be named; borrowed. */
 int store_scratch(struct store *s, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));

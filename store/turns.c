@@ -20,7 +20,7 @@ int turn_take(struct store *s, const struct digest *d, int *ret_fd, struct err *
 	uint64_t at;
 	if (fd < 0)
 		return err_sys(err, "cannot open '%s/" TURNS_FILE "'", s->path);
-	memcpy(&at, d, sizeof(at));
+	memcpy(&at, d->b, sizeof(at));
 	struct flock lock = {.l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
 		.l_start = (off_t)(at & (INT64_MAX >> 1)),

@@ -35,22 +35,38 @@ static struct usage_item *add_item(struct costs *c, enum usage_kind kind, const 
 
 /* --- blobs and layers --- */
 
-/* They are appended in the order of their names, which is that of their digests. */
-static int add_objects(struct costs *c, const char *dir, enum usage_kind kind, struct err *err)
+static void add_object(struct costs *c, const char *path, const struct digest *d, /* or NULL */
+	enum usage_kind kind)
+{
+	uint64_t size = disk_usage(c->store->fd, path);
+	if (!d) {
+		c->ret->bytes[USAGE_OTHER] += size;
+		return;
+	}
+	struct usage_item *item = add_item(c, kind, NULL);
+	item->digest = *d;
+	item->size = size;
+}
+
+static int add_trees(struct costs *c, struct err *err)
 {
 	AUTO_STRV struct strv names = STRV_INIT;
-	int r = dir_list(c->store->fd, dir, &names, err);
+	int r = dir_list(c->store->fd, LAYERS_DIR, &names, err);
 	STRV_FOREACH (name, &names) {
-		AUTO_FREE char *path = xasprintf("%s/%s", dir, *name);
-		uint64_t size = disk_usage(c->store->fd, path);
+		AUTO_FREE char *path = xasprintf(LAYERS_DIR "/%s", *name);
 		struct digest d;
-		if (!digest_parse_hex(*name, &d)) {
-			c->ret->bytes[USAGE_OTHER] += size;
-			continue;
-		}
-		struct usage_item *item = add_item(c, kind, NULL);
-		item->digest = d;
-		item->size = size;
+		add_object(c, path, digest_parse_hex(*name, &d) ? &d : NULL, USAGE_LAYER);
+	}
+	return r;
+}
+
+static int add_blobs(struct costs *c, struct err *err)
+{
+	AUTO_STRV struct strv paths = STRV_INIT;
+	int r = store_blob_paths(c->store, &paths, err);
+	STRV_FOREACH (path, &paths) {
+		struct digest d;
+		add_object(c, *path, store_blob_parse(*path, &d) ? &d : NULL, USAGE_BLOB);
 	}
 	return r;
 }
@@ -59,6 +75,12 @@ static int by_digest(const void *a, const void *b)
 {
 	return digest_cmp(
 		&((const struct usage_item *)a)->digest, &((const struct usage_item *)b)->digest);
+}
+
+static void sort_objects(struct costs *c, size_t first, size_t end)
+{
+	if (first < end)
+		qsort(c->ret->item + first, end - first, sizeof(*c->ret->item), by_digest);
 }
 
 static void charge(struct costs *c, size_t first, size_t end, const struct digest_set *set,
@@ -120,7 +142,7 @@ static int add_images(struct costs *c, struct err *err)
 			continue;
 		struct usage_item *item = add_item(c, USAGE_IMAGE, names.n[i].ref);
 		item->digest = *d;
-		item->used_s = used_at(c->store, store_name(path, BLOBS_DIR, d));
+		item->used_s = used_at(c->store, store_blob_name(path, d));
 		r = mark_image(c->store, &m, &names.n[i].manifest, err);
 		charge_marks(c, &m, USAGE_IMAGES);
 	}
@@ -225,7 +247,8 @@ static int add_rest(struct costs *c, struct err *err)
 			known |= streq(*name, walked[i]);
 		d->bytes[USAGE_OTHER] += known ? disk_usage_own(fd, *name) : disk_usage(fd, *name);
 	}
-	d->bytes[USAGE_OTHER] += disk_usage_own(fd, ".") + disk_usage_own(fd, BLOBS_DIR);
+	d->bytes[USAGE_OTHER] += disk_usage_own(fd, ".") + disk_usage_own(fd, BLOBS_DIR) +
+	                         disk_usage_own(fd, BLOBS_SHA512_DIR);
 	d->bytes[USAGE_CACHE] += disk_usage_own(fd, STEPS_DIR);
 	STRV_FOREACH (name, &caches) {
 		AUTO_FREE char *path = xasprintf("cache/%s", *name);
@@ -241,11 +264,13 @@ int store_costs(struct store *s, struct disk_costs *ret, struct err *err)
 	struct costs c = {.store = s, .ret = &d};
 	int r;
 
-	r = add_objects(&c, LAYERS_DIR, USAGE_LAYER, err);
+	r = add_trees(&c, err);
 	c.n_trees = d.n;
 	if (r == 0)
-		r = add_objects(&c, BLOBS_DIR, USAGE_BLOB, err);
+		r = add_blobs(&c, err);
 	c.n_objects = d.n;
+	sort_objects(&c, 0, c.n_trees);
+	sort_objects(&c, c.n_trees, c.n_objects);
 	if (r == 0 && (r = add_images(&c, err)) == 0 && (r = add_containers(&c, err)) == 0 &&
 		(r = add_records(&c, err)) == 0 && (r = add_mounts(&c, err)) == 0) {
 		share_out(&c);

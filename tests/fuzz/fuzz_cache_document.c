@@ -15,8 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char config_type[] = CACHE_CONFIG_TYPE, layer_type[] = MT_OCI_LAYER_GZIP;
 	struct descriptor layers[2] = {
-		{.media_type = layer_type, .size = 1, .digest = {{1}}},
-		{.media_type = layer_type, .size = 2, .digest = {{2}}},
+		{.media_type = layer_type, .size = 1, .digest = {.b = {1}}},
+		{.media_type = layer_type, .size = 2, .digest = {.b = {2}}},
 	};
 	struct manifest m = {
 		.config = {.media_type = config_type}, .layers = layers, .n_layers = 2};

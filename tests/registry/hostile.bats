@@ -139,6 +139,48 @@ teardown() {
 	came_whole
 }
 
+@test "what is named by sha512 is pulled, kept under its own name, checked, counted, pushed and swept" {
+	mica pull -q "$SRV/sha512/x" >id
+	read -r index manifest <"$T/srv/sha512"
+	[ "$(wc -c <id)" = 129 ] # the config's
+	mica pull -q "$SRV/sha512/x@$index"
+	mica pull -q "$SRV/sha512/y@$manifest"
+	run --separate-stderr mica pull -q "$SRV/sha512/x@${manifest%????}beef"
+	assert_error 'corrupted'
+	came_whole
+	[ "$(find "$MICA_ROOT"/blobs/sha512 -type f | wc -l)" = 3 ] # no index, as only one of its manifests is wanted
+	[ "$(mica du --json | jq '[.images[].size] | max')" -ge 600000 ] # the blob and the tree
+	run mica inspect --format '{{.Docker.Config.Env}}' "sha512:$(cut -c 1-20 id)"
+	[ "$output" = "[PATH=/bin]" ]
+	# elsewhere, as it is
+	mica push -q "$(cat id)" oci:layout:v1
+	mica push -q "$(cat id)" "docker://$SRV/upload-512/x:v1"
+	[ "$(asked 'PUT main /upload/upload-512/x\?digest=sha512:')" = 2 ]
+	forget_requests
+	mica push -q "$(cat id)" "docker://$SRV/upload-512/x:v1"
+	[ "$(asked '.')" = 1 ] # it is there, though the registry calls it by sha256
+	MICA_ROOT=$D/second mica pull -q oci:layout:v1 >other
+	MICA_ROOT=$D/third mica pull -q "$SRV/upload-512/x:v1" >>other
+	[ "$(sort -u other)" = "$(cat id)" ]
+	[ "$(find layout/blobs -type f | sed 's|.*/\(sha...\)/.*|\1|' | xargs)" = "sha512 sha512 sha512" ]
+	# damage is found, and repaired by a pull
+	layer=$(find "$MICA_ROOT/blobs/sha512" -size +100k)
+	printf x | dd of="$layer" bs=1 seek=1000 conv=notrunc status=none
+	run mica fsck --repair
+	[[ "$output" = *"blob sha512:${layer##*/}: content has digest sha512:"* ]] || fail "$output"
+	mica pull -q --policy=always "$SRV/sha512/x"
+	came_whole
+	containerfile <<-END
+		FROM $SRV/sha512/x
+		COPY Containerfile /
+	END
+	mica build -q -t on-top ctx
+	came_whole
+	mica rmi -a -f >/dev/null
+	mica prune -a -f >/dev/null
+	[ -z "$(find "$MICA_ROOT"/blobs "$MICA_ROOT"/layers -mindepth 2)" ]
+}
+
 # cve: CVE-2026-42575 CVE-2026-54174
 @test "a blob under the right name with other bytes is refused" {
 	refused 'digest|bytes' pull -q --retry 0 "$SRV/encoded"

@@ -38,14 +38,18 @@ def blob(digest):
         return f.read()
 
 
-def keep(data):
-    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+def digest_of(data, algorithm="sha256"):
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+
+
+def keep(data, algorithm="sha256"):
+    digest = digest_of(data, algorithm)
     OTHER_BLOBS[digest] = data
     return digest
 
 
-def descriptor(data, kind=MANIFEST):
-    return {"mediaType": kind, "digest": keep(data), "size": len(data)}
+def descriptor(data, kind=MANIFEST, algorithm="sha256"):
+    return {"mediaType": kind, "digest": keep(data, algorithm), "size": len(data)}
 
 
 with open(os.path.join(LAYOUT, "index.json"), "rb") as f:
@@ -60,6 +64,20 @@ def nested(depth):
         data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [descriptor(data, kind)]}).encode()
         kind = INDEX
     return data, kind
+
+
+def by_sha512(doc):
+    """The same image with nothing but sha512 in it, behind an index; found by its own sha512 too, which DIR/sha512 tells."""
+    layer = blob(LAYER)
+    config = json.loads(blob(doc["config"]["digest"]))
+    config["rootfs"]["diff_ids"] = [digest_of(gzip.decompress(layer), "sha512")]
+    doc["config"].update(descriptor(json.dumps(config).encode(), doc["config"]["mediaType"], "sha512"))
+    doc["layers"][0].update(descriptor(layer, doc["layers"][0]["mediaType"], "sha512"))
+    entry = dict(descriptor(json.dumps(doc).encode(), MANIFEST, "sha512"), platform={"os": "linux", "architecture": config["architecture"]})
+    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
+    with open(f"{DIR}/sha512", "w", encoding="ascii") as out:
+        print(keep(index, "sha512"), entry["digest"], file=out)
+    return index, INDEX
 
 
 def document(fault):
@@ -98,6 +116,8 @@ def document(fault):
     elif fault == "titled":
         doc["annotations"] = doc["layers"][0]["annotations"] = {"org.opencontainers.image.title": "../../../title", "org.opencontainers.image.ref.name": "../../ref",
                                                                 "com.docker.compose.file": "../../../compose"}
+    elif fault == "sha512":
+        return by_sha512(doc)
     elif fault == "another":
         doc["annotations"] = {"another": "one"}
     elif fault == "index-of-others":  # an index that promises another document than the digest gives
@@ -274,7 +294,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b" ")
                 time.sleep(0.5)
             return None
-        data = PUSHED.get((repo, name)) or (OTHER_BLOBS.get(name) if name.startswith("sha256:") and fault != "another" else None)
+        data = PUSHED.get((repo, name)) or (OTHER_BLOBS.get(name) if ":" in name and not fault.startswith(("another", "upload")) else None)
         kind = MANIFEST
         if data is None and fault.startswith("upload"):
             return self.answer(404)
@@ -282,7 +302,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             data, kind = document(fault)
         elif b'"manifests"' in data:
             kind = INDEX
-        return self.answer(200, data, kind, Docker_Content_Digest="sha256:" + hashlib.sha256(data).hexdigest())
+        return self.answer(200, data, kind, Docker_Content_Digest=digest_of(data))
 
     # --- blobs ---
 
@@ -349,7 +369,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def take_upload(self, target, body):
         digest = urllib.parse.parse_qs(target.query)["digest"][0]
-        if digest != "sha256:" + hashlib.sha256(body).hexdigest():
+        if digest != digest_of(body, digest.split(":")[0]):
             return self.error(400, "digest invalid")
         PUSHED[target.path[len("/upload/"):], digest] = body
         return self.answer(201)

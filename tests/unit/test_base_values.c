@@ -174,6 +174,11 @@ static void paths_fold_as_in_go(void **state)
 	assert_string_equal(f, "/y");
 }
 
+/* FIPS 180-4, example */
+#define SHA512_OF_ABC                                                                              \
+	"ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"                         \
+	"2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
+
 static void a_digest_is_parsed_strictly(void **state)
 {
 	(void)state;
@@ -189,9 +194,23 @@ static void a_digest_is_parsed_strictly(void **state)
 		"sha256:BA7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
 		"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015a",
 		"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad0",
-		"a:b/../c"};
+		"a:b/../c", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+		"sha512:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+		"sha256:" SHA512_OF_ABC, "sha512:" SHA512_OF_ABC "0"};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_int_equal(digest_parse(bad[i], &back, &err), ERR_INVALID);
+	assert_int_equal(digest_parse("sha384:ab", &back, &err), ERR_UNSUPPORTED);
+
+	struct digest longer = digest_of_as(DIGEST_SHA512, "abc", 3);
+	assert_string_equal(digest_str(&longer, s), "sha512:" SHA512_OF_ABC);
+	assert_int_equal(digest_parse(s, &back, &err), 0);
+	assert_true(digest_equal(&longer, &back) && !digest_equal(&longer, &d));
+	/* what has the same beginning is another one */
+	memset(longer.b + 32, 0, 32);
+	memcpy(longer.b, d.b, 32);
+	assert_false(digest_equal(&longer, &d));
+	longer = (struct digest){.alg = DIGEST_SHA512};
+	assert_false(digest_is_zero(&longer));
 }
 
 static void times_are_rfc3339(void **state)
@@ -252,11 +271,11 @@ static void streams_hash_and_limit(void **state)
 	(void)state;
 	struct err err = ERR_INIT;
 	struct hashed h;
-	hashed_init(&h);
+	hashed_init(&h, DIGEST_SHA256);
 	AUTO_READER struct reader *mem = reader_from_mem("hello", 5);
 	AUTO_READER struct reader *r = reader_hashed(mem, &h);
 	assert_int_equal(stream_drain(r, &err), 0);
-	struct digest got = sha256_final(&h.sha), want = digest_of("hello", 5);
+	struct digest got = hash_final(&h.hash), want = digest_of("hello", 5);
 	assert_true(digest_equal(&got, &want));
 	assert_int_equal(h.count, 5);
 	AUTO_READER struct reader *mem2 = reader_from_mem("hello", 5);
