@@ -80,6 +80,7 @@ void build_result_done(struct build_result *r)
 		descriptor_done(&r->images[i].manifest);
 	free(r->images);
 	descriptor_done(&r->root);
+	descriptor_done(&r->left.manifest);
 	strv_done(&r->refs);
 	strv_done(&r->warnings);
 	lint_done(&r->lint);

@@ -35,6 +35,13 @@ enum build_call {
 	BUILD_CALL_TARGETS, /* its stages */
 };
 
+/* What becomes of what a failed RUN left. */
+enum build_on_error {
+	ON_ERROR_DROP,
+	ON_ERROR_SHELL, /* `enter` runs a shell in it */
+	ON_ERROR_KEEP, /* build_result.left has it */
+};
+
 struct build_opts {
 	enum build_call call;
 	const char *context; /* directory, what remote_context.h takes, or NULL: none (COPY from it
@@ -90,6 +97,9 @@ struct build_opts {
 	uint64_t disk_limit; /* bytes that a RUN may add to the image, 0: none */
 	unsigned jobs; /* stages that run at the same time; 0: the number of cores */
 	struct pull_opts pull;
+	enum build_on_error on_error;
+	int (*enter)(void *arg, struct run_spec *spec, struct err *err);
+	void *enter_arg;
 	struct progress *progress;
 	/* called once, when all that can be known before the first step is right; NULL */
 	int (*ready)(void *arg, struct err *err);
@@ -122,6 +132,8 @@ struct build_result {
 	int64_t epoch;
 	unsigned steps_run, steps_cached;
 	uint64_t new_bytes; /* of layer blobs written */
+	struct built_image left; /* ON_ERROR_KEEP: what a failed RUN left, as an image without a
+	                            name; bytes 0: nothing was kept */
 	char *log; /* the complete log's path when the build failed after a step had output; NULL
 	              else */
 	struct strv warnings; /* lines of text */

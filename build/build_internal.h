@@ -64,6 +64,7 @@ struct build {
 	} * notes;
 	size_t n_notes;
 	struct stage_run *runs; /* one for each stage */
+	struct stage_run *failed; /* whose RUN has ended with a status that is not 0; NULL */
 	struct network *network; /* started with the first RUN that needs it */
 	struct logfile *log;
 };

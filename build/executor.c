@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "build/chain.h"
 #include "build/explain.h"
+#include "build/on_error.h"
 #include "build/stage_run.h"
 #include "build/step_error.h"
 #include "build/step_record.h"
@@ -186,6 +187,20 @@ static int loop(struct build *b, int signals, struct err *err)
 	}
 }
 
+/* What was done before a step failed is kept for the next build; of the step itself, what the
+ * options say. */
+static void keep_what_is_done(struct build *b)
+{
+	struct err err = ERR_INIT;
+	for (size_t i = 0; b->failed && b->o->on_error != ON_ERROR_DROP && i < b->stages.n; i++)
+		stage_run_stop(&b->runs[i]);
+	if (finish_commits(b, true, &err) < 0)
+		log_debug("commit: %s", err.msg);
+	err_clear(&err);
+	if (on_error(b, &err) < 0)
+		strv_addf(&b->result->warnings, "option '--on-error': %s", err.msg);
+}
+
 int executor_run(struct build *b, struct err *err)
 {
 	sigset_t set, old;
@@ -201,10 +216,8 @@ int executor_run(struct build *b, struct err *err)
 		stage_run_init(&b->runs[i], b, &b->plans[i]);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	int rc = loop(b, signals, err);
-	/* what was done before a step failed is kept for the next build */
-	struct err ignored = ERR_INIT;
-	if (rc < 0 && rc != ERR_CANCELLED && finish_commits(b, true, &ignored) < 0)
-		log_debug("commit: %s", ignored.msg);
+	if (rc < 0 && rc != ERR_CANCELLED)
+		keep_what_is_done(b);
 	if (rc != ERR_CANCELLED && !b->cache_failed)
 		explain_steps(b);
 	if (rc < 0) {
@@ -212,6 +225,7 @@ int executor_run(struct build *b, struct err *err)
 			stage_run_done(&b->runs[i]);
 		free(b->runs);
 		b->runs = NULL;
+		b->failed = NULL;
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return rc;

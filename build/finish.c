@@ -41,7 +41,7 @@ static int add_steps(struct build *b, const struct stage_run *r, struct image_co
 	if (st->base_stage != NO_STAGE &&
 		add_steps(b, &b->runs[st->base_stage], c, m, last, err) < 0)
 		return err->code;
-	for (size_t i = 0; i < r->plan->n_steps; i++) {
+	for (size_t i = 0; i < r->next; i++) {
 		const struct step_result *res = &r->results[i];
 		struct history *h = &c->history[r->plan->steps[i].history];
 		struct timespec t = res->created;
@@ -198,7 +198,6 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 	AUTO_STRV struct strv os_features = STRV_INIT;
 	struct manifest m = {0};
 	struct timespec last = {.tv_sec = -1};
-	told_commit(b, p->stage);
 	m.media_type = xstrdup(MT_OCI_MANIFEST);
 	add_base_layers(b, root_stage, &m);
 	ret->base_layers = m.n_layers;
@@ -243,6 +242,17 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 	return rc;
 }
 
+int finish_left(struct build *b, struct stage_run *r, struct built_image *ret, struct err *err)
+{
+	const struct step *s = &r->plan->steps[r->next - 1];
+	struct image_config *c = &r->plan->config;
+	image_config_cut_history(c, s->history + 1);
+	map_copy(&c->env, &s->env);
+	mem_replace(&c->user, xstrdup(s->user ? s->user : ""));
+	mem_replace(&c->working_dir, xstrdup(s->cwd ? s->cwd : ""));
+	return finish_image(b, r->plan->stage->index, ret, err);
+}
+
 /* One manifest is what is named; of several an index is made, which names them in their order. */
 static int finish_root(struct build *b, struct err *err)
 {
@@ -265,6 +275,7 @@ int finish_images(struct build *b, struct err *err)
 	const struct stages *all = &b->stages;
 	b->result->images = xcalloc(all->n_targets, sizeof(*b->result->images));
 	for (size_t i = 0; i < all->n_targets; i++) {
+		told_commit(b, b->plans[all->targets[i].stage].stage);
 		if (finish_image(b, all->targets[i].stage, &b->result->images[i], err) < 0)
 			return err->code;
 		b->result->n_images++;

@@ -264,11 +264,16 @@ int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 	return rc < 0 ? step_error(b, r, NULL, err) : 0;
 }
 
-void stage_run_done(struct stage_run *r)
+void stage_run_stop(struct stage_run *r)
 {
 	step_watch_stop(&r->watch);
 	kill_box(r);
 	job_cancel(&r->job);
+}
+
+void stage_run_done(struct stage_run *r)
+{
+	stage_run_stop(r);
 	stage_close_source(r);
 	mem_close_p(&r->out_fd);
 	mount_setup_free(r->mounts);

@@ -45,6 +45,17 @@ int stage_start_work(struct build *b, struct stage_run *r, struct err *err)
 	__attribute__((warn_unused_result));
 int stage_prepared(struct build *b, struct stage_run *r, struct err *err)
 	__attribute__((warn_unused_result));
+/* The fresh upper and work directories of a step on n lowers. */
+int stage_make_upper(struct build *b, struct stage_run *r, const int *lowers, size_t n,
+	struct err *err) __attribute__((warn_unused_result));
+/* What a RUN says, and what holds for all of them; without a root and without descriptors.
+ * r->mounts are ready. env: its environment, to be freed by the caller; all else in *ret is
+ * borrowed. */
+int stage_run_spec(struct build *b, struct stage_run *r, struct map *env, struct run_spec *ret,
+	struct err *err) __attribute__((warn_unused_result));
+/* The upper directory in its final form. What COPY and ADD wrote counts as it is. */
+int stage_settle(struct build *b, struct stage_run *r, struct err *err)
+	__attribute__((warn_unused_result));
 /* The step changed what is in upper_fd: it becomes a link that is committed beside what follows.
  * archived: there is nothing in it, all is in r->blob, which is this; or NULL. */
 int stage_commit(struct build *b, struct stage_run *r, const struct layer *archived,

@@ -22,8 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The fresh upper and work directories of a step. */
-static int make_upper(
+int stage_make_upper(
 	struct build *b, struct stage_run *r, const int *lowers, size_t n, struct err *err)
 {
 	if (txn_mkdir(b->txn, "upper", &r->upper_name, &r->upper_fd, err) < 0 ||
@@ -60,15 +59,13 @@ static int step_network(struct build *b, const struct run_spec *spec, struct err
 	return network_ready(b->network, err);
 }
 
-/* The spec of a RUN: what the step says, and what holds for all of them. Members of box are
- * borrowed. */
-static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers, struct err *err)
+int stage_run_spec(struct build *b, struct stage_run *r, struct map *env, struct run_spec *ret,
+	struct err *err)
 {
 	const struct step *s = stage_step(r);
 	struct run_spec spec = b->o->box;
-	AUTO_MAP struct map env = MAP_INIT;
-	map_copy(&env, &s->env);
-	map_merge(&env, &s->quiet_env);
+	map_copy(env, &s->env);
+	map_merge(env, &s->quiet_env);
 	spec.argv = s->argv;
 	spec.cwd = s->cwd;
 	spec.user = s->user;
@@ -76,14 +73,25 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 	static char host_name[] = "buildkitsandbox";
 	if (!spec.hostname)
 		spec.hostname = host_name;
-	spec.root = (struct snapshot){
-		.lower = lowers, .n_lower = r->chain.n, .upper = r->upper_fd, .work = r->work_fd};
 	if (s->has_network)
 		spec.network = s->network;
 	spec.insecure = s->insecure;
-	if (mount_setup_finish(r->mounts, &env, &spec, err) < 0)
+	if (mount_setup_finish(r->mounts, env, &spec, err) < 0)
 		return err->code;
-	spec.env = env;
+	spec.env = *env;
+	spec.as_pid1 = true;
+	*ret = spec;
+	return 0;
+}
+
+static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers, struct err *err)
+{
+	struct run_spec spec;
+	AUTO_MAP struct map env = MAP_INIT;
+	if (stage_run_spec(b, r, &env, &spec, err) < 0)
+		return err->code;
+	spec.root = (struct snapshot){
+		.lower = lowers, .n_lower = r->chain.n, .upper = r->upper_fd, .work = r->work_fd};
 	int pipefd[2];
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return err_sys(err, "cannot make a pipe");
@@ -92,7 +100,6 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 	spec.in = b->o->stdin ? STDIN_FILENO : -1;
 	spec.out = spec.errfd = out_w;
 	spec.tty = false;
-	spec.as_pid1 = true;
 	struct sandbox_hooks hooks = {
 		.note_cgroup = note_cgroup, .root_ready = watch_root, .arg = r};
 	int rc = step_network(b, &spec, err);
@@ -146,7 +153,7 @@ static int start_work(struct build *b, struct stage_run *r, struct err *err)
 	AUTO_FREE int *lowers = NULL;
 	r->begun = clock_now();
 	if ((!s->link && chain_open(b, &r->chain, &lowers, err) < 0) ||
-		make_upper(b, r, lowers, s->link ? 0 : r->chain.n, err) < 0 ||
+		stage_make_upper(b, r, lowers, s->link ? 0 : r->chain.n, err) < 0 ||
 		stage_open_source(b, r, err) < 0)
 		return err->code;
 	if (s->kind == STEP_RUN)
@@ -176,8 +183,7 @@ int stage_prepared(struct build *b, struct stage_run *r, struct err *err)
 	return start_work(b, r, err);
 }
 
-/* The upper directory in its final form. What COPY and ADD wrote counts as it is. */
-static int settle(struct build *b, struct stage_run *r, struct err *err)
+int stage_settle(struct build *b, struct stage_run *r, struct err *err)
 {
 	const struct step *s = stage_step(r);
 	AUTO_FREE int *lowers = NULL;
@@ -203,7 +209,7 @@ int stage_commit(
 	step_watch_stop(&r->watch);
 	stage_close_source(r);
 	mount_setup_free(take(r->mounts));
-	if (settle(b, r, err) < 0)
+	if (stage_settle(b, r, err) < 0)
 		return err->code;
 	mem_close_p(&r->work_fd);
 	const struct link_origin o = {.step = stage_step(r),

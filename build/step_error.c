@@ -131,6 +131,7 @@ int step_error(
 			look_into(b, r, &more);
 		look_at_disk(r, &more);
 		int status = result->status ? result->status : 137;
+		b->failed = r;
 		(void)containerfile_error(s->at.file, s->at.inst->pos, err, ERR_COMMAND, "%s: %s%s",
 			s->at.inst->name, text, buf_str(&more));
 		err->sys = status;

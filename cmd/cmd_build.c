@@ -18,6 +18,7 @@
 #include "build/build.h"
 #include "cmd/build_call.h"
 #include "cmd/build_extra.h"
+#include "cmd/build_left.h"
 #include "cmd/build_limits.h"
 #include "cmd/build_output.h"
 #include "cmd/build_usage.h"
@@ -39,6 +40,7 @@ struct build_args {
 	const char *cache_ttl;
 	bool explain_cache;
 	uint64_t jobs;
+	struct left_args left;
 	struct limit_args limit;
 	struct usage_args usage;
 	struct extra_args extra;
@@ -83,6 +85,7 @@ static const struct opt build_options[] = {
 	OPT_GROUP(box_options, struct build_args, box),
 	OPT_GROUP(extra_options, struct build_args, extra),
 	OPT_GROUP(space_options, struct build_args, extra.space),
+	OPT_GROUP(left_options, struct build_args, left),
 	OPT_GROUP(limit_options, struct build_args, limit),
 	OPT_GROUP(output_options, struct build_args, output),
 	OPT_GROUP(platform_options, struct build_args, platform),
@@ -282,7 +285,8 @@ static int set_opts(const struct app *app, struct build_args *a, const struct st
 		add_pairs(&a->labels, "label", true, &o->labels, err) < 0 ||
 		set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0 ||
 		set_allow(&a->allow, o, err) < 0 || set_cache_ttl(a->cache_ttl, o, err) < 0 ||
-		limit_args_apply(&a->limit, o, err) < 0)
+		limit_args_apply(&a->limit, o, err) < 0 ||
+		left_args_apply(&a->left, app, o, err) < 0)
 		return err->code;
 	set_context(rest, o);
 	return 0;
@@ -432,6 +436,8 @@ static int carry_out(
 	w->o.tick_arg = &app->out;
 	w->o.ready = reach;
 	w->o.ready_arg = w;
+	struct left_place place = {.app = app, .txn = t};
+	left_prepare(&place, &w->o);
 	space_warn(app, &w->o.box);
 	int rc = build_run(s, t, &w->o, r, err);
 	if (rc == 0 && build)
@@ -454,6 +460,7 @@ static int carry_out(
 		report(app, w->a, &w->out, r, w->began);
 	else if (r->log)
 		out_note(&app->out, "the complete log is in %s", r->log);
+	left_tell(&w->a->left, app, s, t, &w->o, rc, r);
 	out_progress_done(&app->out);
 	return rc;
 }

@@ -484,6 +484,17 @@ void image_config_add_os_features(struct image_config *c, const struct strv *add
 		json_remove(c->extra, "os.features");
 }
 
+void image_config_cut_history(struct image_config *c, size_t n)
+{
+	while (c->n_history > n) {
+		struct history *h = &c->history[--c->n_history];
+		free(h->created);
+		free(h->created_by);
+		free(h->author);
+		free(h->comment);
+	}
+}
+
 void image_config_done(struct image_config *c)
 {
 	free(c->created);
@@ -501,12 +512,7 @@ void image_config_done(struct image_config *c)
 	strv_done(&c->on_build);
 	strv_done(&c->healthcheck.test);
 	free(c->diff_ids);
-	for (size_t i = 0; i < c->n_history; i++) {
-		free(c->history[i].created);
-		free(c->history[i].created_by);
-		free(c->history[i].author);
-		free(c->history[i].comment);
-	}
+	image_config_cut_history(c, 0);
 	free(c->history);
 	json_free(c->extra);
 	json_free(c->extra_config);

@@ -78,4 +78,6 @@ void image_config_add_os_features(struct image_config *c, const struct strv *add
 /* strings are copied, NULLs allowed */
 void image_config_add_history(struct image_config *c, const char *created, const char *created_by,
 	const char *comment, bool empty_layer);
+/* The first n entries stay. */
+void image_config_cut_history(struct image_config *c, size_t n);
 void image_config_done(struct image_config *c);

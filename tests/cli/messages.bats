@@ -303,3 +303,40 @@ RUN true'
 	run -1 mica build "$D/none"
 	grep -qE '^error building at STEP "RUN +false"$' <<<"$output" || fail "$output"
 }
+
+@test "what a failed RUN left: a shell in it, a working container, an image" {
+	containerfile <<'EOF'
+FROM busybox
+ENV WHO=me
+WORKDIR /w
+RUN mkdir -m 1777 /shared && echo old >/shared/old
+USER 12:13
+RUN --mount=type=bind,target=/ctx rm -f /shared/old; echo new >/shared/new; test -e /ctx/src/main.c && exit 3
+ENV WHO=later
+EOF
+	local build=(build --network=none --progress=plain) look='echo $(id -u):$(id -g) $PWD $WHO $(cat /shared/new)'
+	run -3 mica "${build[@]}" --on-error=keep -t team/web ctx
+	[[ $output == *"kept as working container web-failed: 'mica run -t web-failed sh' enters it"* ]] || fail "$output"
+	run mica run --network=none web-failed sh -c "$look; ls /ctx"
+	[[ $output == '12:13 /w me new'$'\n'"ls: /ctx: No such"* ]] || fail "$output"
+	mica rm web-failed
+
+	run -3 mica "${build[@]}" --on-error=commit ctx
+	mica run --rm --network=none "$(sed -n 's/^kept as image //p' <<<"$output")" sh -c "$look" | grep -qx '12:13 /w me new'
+
+	# it is no result: the step runs again
+	run -3 mica "${build[@]}" ctx
+	[[ $output == *'STEP 6/7: RUN'*'exit status 3'* && $output != *kept* ]] || fail "$output"
+
+	run -3 script -qec "'$MICA_BIN' --root '$MICA_ROOT' ${build[*]} --on-error=shell ctx" /dev/null <<<"$look; ls /ctx/src; >/shared/lost; exit 9"
+	tr -d '\r' <<<"$output" >out
+	grep -qx '12:13 /w me new' out || fail "$output"
+	grep -qx 'main.c' out || fail "$output"
+	grep -q 'Containerfile:6:1: RUN: exit status 3' out || fail "$output"
+	run -125 mica "${build[@]}" --on-error=shell ctx </dev/null
+	[[ $output == *"option '--on-error=shell' needs a terminal"* ]] || fail "$output"
+	run -125 mica "${build[@]}" --on-error=panic ctx
+	[[ $output == *"option '--on-error': 'panic' is not one of 'shell', 'keep', 'commit', 'end'"* ]] || fail "$output"
+	mica rmi -a -f >/dev/null
+	mica fsck
+}
