@@ -6,6 +6,7 @@
 #include "base/strv.h"
 #include "build/build.h"
 #include "image/reference.h"
+#include "registry/signing.h"
 #include "store/names.h"
 
 int build_check_tags(const struct strv *tags, struct err *err)
@@ -21,7 +22,8 @@ int build_check_tags(const struct strv *tags, struct err *err)
 	return 0;
 }
 
-int build_publish(struct store *s, const struct strv *tags, struct build_result *r, struct err *err)
+int build_publish(struct store *s, const struct strv *tags, const char *sign_by,
+	struct build_result *r, struct err *err)
 {
 	STRV_FOREACH (tag, tags) {
 		AUTO_REFERENCE struct reference ref = {0};
@@ -31,5 +33,7 @@ int build_publish(struct store *s, const struct strv *tags, struct build_result 
 		if (!strv_has(&r->refs, text))
 			strv_add(&r->refs, text);
 	}
+	if (sign_by && image_sign(&r->root, r->refs.n ? r->refs.v[0] : NULL, sign_by, err) < 0)
+		return err->code;
 	return names_set(s, (const char *const *)strv_argv(&r->refs), r->refs.n, &r->root, err);
 }

@@ -37,6 +37,7 @@ const struct opt output_options[] = {
 	OPT_STRING(0, "provenance", struct output_args, provenance),
 	OPT_BOOL(0, "push", struct output_args, push),
 	OPT_STRING(0, "sbom", struct output_args, sbom),
+	OPT_STRING(0, "sign-by", struct output_args, sign_by),
 	OPT_BOOL(0, "squash", struct output_args, squash),
 	OPT_BOOL(0, "squash-all", struct output_args, squash_all),
 	OPT_STRV(0, "unsetannotation", struct output_args, unset_annotations),
@@ -45,7 +46,6 @@ const struct opt output_options[] = {
 	OPT_REFUSED_WHY(0, "cw", "images for confidential computing are not made"),
 	OPT_REFUSED_WHY(0, "encrypt", "layers are not encrypted"),
 	OPT_REFUSED_WHY(0, "encryption-key", "layers are not encrypted"),
-	OPT_REFUSED_WHY(0, "sign-by", "images are not signed"),
 	OPT_END,
 };
 
@@ -176,6 +176,30 @@ static int check_outputs(const struct outputs *out, struct err *err)
 	                     : 0;
 }
 
+/* After the name is set: it stays when this fails. */
+static bool is_push(const struct output *o)
+{
+	return o->type == OUTPUT_IMAGE || o->type == OUTPUT_PLACE;
+}
+
+/* A signature says by which name an image is known, and lies with it. */
+static int check_signing(const struct outputs *out, struct err *err)
+{
+	bool signs = false;
+	for (size_t i = 0; out->sign_by && i < out->n; i++) {
+		const struct output *o = &out->o[i];
+		if (output_is_stored(o) && !o->names.n && !out->tags->n)
+			return err_set(err, ERR_INVALID,
+				"option '--sign-by': an image is signed for its name: give it one "
+				"with '--tag'");
+		signs = signs || output_is_stored(o) || is_push(o);
+	}
+	return out->sign_by && !signs
+	               ? err_set(err, ERR_INVALID,
+				 "option '--sign-by': no output goes to the store or to a registry")
+	               : 0;
+}
+
 static int check_file(const char *option, const char *path, struct err *err)
 {
 	struct stat st;
@@ -228,6 +252,7 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 		.manifest = a->manifest,
 		.metadata_file = a->metadata_file,
 		.iidfile = a->iidfile,
+		.sign_by = a->sign_by,
 		.load = a->load};
 	o->drop_labels = !a->inherit_labels;
 	/* who names some of them wants the others */
@@ -250,7 +275,8 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 	for (size_t i = 0; i < ret->n; i++)
 		ret->to_stdout |= ret->o[i].dest && streq(ret->o[i].dest, "-");
 	o->wants_trees = looks_at_files(ret);
-	if (check_outputs(ret, err) < 0 || check_file("iidfile", a->iidfile, err) < 0 ||
+	if (check_outputs(ret, err) < 0 || check_signing(ret, err) < 0 ||
+		check_file("iidfile", a->iidfile, err) < 0 ||
 		check_file("metadata-file", a->metadata_file, err) < 0 ||
 		forget_file("iidfile", a->iidfile, err) < 0 ||
 		forget_file("metadata-file", a->metadata_file, err) < 0)
@@ -338,18 +364,16 @@ static int make_forms(struct outputs *out, struct store *s, struct txn *t,
 	return 0;
 }
 
-/* After the name is set: it stays when this fails. */
-static bool is_push(const struct output *o)
-{
-	return o->type == OUTPUT_IMAGE || o->type == OUTPUT_PLACE;
-}
-
 static int write_all(struct outputs *out, struct store *s, struct txn *t,
 	const struct build_opts *o, const struct build_result *r, bool pushes, struct err *err)
 {
 	const struct output_opts opts = {
 		.tags = out->tags,
-		.push = {.remote = o->pull.remote, .progress = o->progress},
+		.push = {.remote = o->pull.remote,
+			.progress = o->progress,
+			.sign_by = out->sign_by,
+			/* each place's image is signed for its own name */
+			.remove_signatures = true},
 		.has_epoch = r->has_epoch,
 		.epoch = r->epoch,
 	};
@@ -393,7 +417,8 @@ static int name_all(struct outputs *out, struct store *s, struct build_result *r
 			return err->code;
 		if (out->manifest && !o->names.n && !out->tags->n)
 			continue;
-		if (build_publish(s, o->names.n ? &o->names : out->tags, &out->forms[i], err) < 0)
+		if (build_publish(s, o->names.n ? &o->names : out->tags, out->sign_by,
+			    &out->forms[i], err) < 0)
 			return err->code;
 		STRV_FOREACH (name, &out->forms[i].refs)
 			if (!strv_has(&r->refs, *name))

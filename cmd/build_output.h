@@ -12,7 +12,7 @@ struct output_args {
 	bool load, push, squash, squash_all, omit_history;
 	int disable_compression, created_annotation, inherit_annotations; /* -1: not said */
 	bool inherit_labels;
-	const char *manifest, *metadata_file, *iidfile, *format, *sbom, *provenance;
+	const char *manifest, *metadata_file, *iidfile, *format, *sbom, *provenance, *sign_by;
 };
 extern const struct opt output_options[];
 void output_args_init(struct output_args *a);
@@ -26,6 +26,7 @@ struct outputs {
 	struct rework form; /* of all images */
 	const char *manifest; /* a list that gets the images */
 	const char *metadata_file, *iidfile;
+	const char *sign_by; /* the key that signs what is named and pushed */
 	bool to_stdout; /* one of them takes standard output */
 	bool load; /* the images go into docker too, where there is one */
 };

@@ -29,7 +29,7 @@
 struct commit_args {
 	bool quiet, rm, squash, omit_history, omit_timestamp;
 	int disable_compression, created_annotation;
-	const char *format, *iidfile, *manifest, *timestamp, *epoch, *reference, *config;
+	const char *format, *iidfile, *manifest, *timestamp, *epoch, *reference, *config, *sign_by;
 	struct strv add_files, annotations, changes, unset_annotations, unset_env;
 	struct remote_args remote;
 };
@@ -51,6 +51,7 @@ static const struct opt commit_options[] = {
 	OPT_BOOL(0, "omit-timestamp", struct commit_args, omit_timestamp),
 	OPT_BOOL('q', "quiet", struct commit_args, quiet),
 	OPT_BOOL(0, "rm", struct commit_args, rm),
+	OPT_STRING(0, "sign-by", struct commit_args, sign_by),
 	OPT_STRING(0, "source-date-epoch", struct commit_args, epoch),
 	OPT_BOOL(0, "squash", struct commit_args, squash),
 	OPT_STRING(0, "timestamp", struct commit_args, timestamp),
@@ -74,7 +75,6 @@ static const struct opt commit_options[] = {
 	OPT_REFUSED_WHY(0, "sbom-purl-output", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom-scanner-command", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom-scanner-image", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sign-by", "images are not signed"),
 	OPT_END,
 };
 
@@ -131,7 +131,7 @@ static int deliver(struct app *app, struct store *s, const struct commit_args *a
 	struct build_result *made, struct err *err)
 {
 	AUTO_STRV struct strv tags = STRV_INIT;
-	struct push_opts push = {.quiet = a->quiet};
+	struct push_opts push = {.quiet = a->quiet, .sign_by = a->sign_by};
 	struct digest digest;
 
 	if (remote_args_apply(app, &a->remote, &push.remote, err) < 0)
@@ -147,10 +147,10 @@ static int deliver(struct app *app, struct store *s, const struct commit_args *a
 	bool said = dest && storage_ref_is(dest);
 	if (dest && !said)
 		strv_add(&tags, dest);
-	int r = said ? storage_ref_put(app, s, dest, &made->root, a->quiet, err)
+	int r = said ? storage_ref_put(app, s, dest, &made->root, a->sign_by, a->quiet, err)
 	             : build_check_tags(&tags, err);
 	if (r == 0 && !said)
-		r = build_publish(s, &tags, made, err);
+		r = build_publish(s, &tags, a->sign_by, made, err);
 	if (r == 0 && a->manifest)
 		r = add_to_list(s, a->manifest, made, err);
 	return r;

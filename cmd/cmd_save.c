@@ -58,7 +58,7 @@ static int write_to(struct app *app, struct store *s, const struct image *image,
 	const char *transport, const char *path, bool quiet, struct err *err)
 {
 	AUTO_FREE char *location = NULL;
-	struct push_opts o = {.quiet = quiet};
+	struct push_opts o = {.quiet = quiet, .remove_signatures = true};
 	struct digest digest;
 
 	/* a location ends the path at a colon */

@@ -27,15 +27,15 @@ const struct opt push_options[] = {
 	OPT_BOOL('D', "disable-compression", struct push_args, disable_compression),
 	OPT_STRING('f', "format", struct push_args, format),
 	OPT_BOOL('q', "quiet", struct push_args, quiet),
+	OPT_BOOL(0, "remove-signatures", struct push_args, remove_signatures),
 	OPT_BOOL(0, "rm", struct push_args, rm),
+	OPT_STRING(0, "sign-by", struct push_args, sign_by),
 	OPT_GROUP(remote_options, struct push_args, remote),
 	OPT_IGNORED(0, "blob-cache"),
 	OPT_IGNORED_BOOL(0, "force-compression"),
-	OPT_IGNORED_BOOL(0, "remove-signatures"),
 	OPT_IGNORED(0, "signature-policy"),
 	OPT_REFUSED_WHY(0, "encrypt-layer", "layers are not encrypted"),
 	OPT_REFUSED_WHY(0, "encryption-key", "layers are not encrypted"),
-	OPT_REFUSED_WHY(0, "sign-by", "images are not signed"),
 	OPT_END,
 };
 
@@ -164,7 +164,10 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	struct err *err)
 {
 	AUTO_TXN struct txn *t = NULL; /* what is made for this push lasts as long as it */
-	struct push_opts o = {.quiet = a->quiet, .index_only = index_only};
+	struct push_opts o = {.quiet = a->quiet,
+		.index_only = index_only,
+		.sign_by = a->sign_by,
+		.remove_signatures = a->remove_signatures};
 	struct descriptor other = {0};
 	struct digest digest;
 	char text[DIGEST_STR_MAX];
@@ -189,7 +192,7 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	out_progress_done(&app->out);
 	if (r == 0 && here) {
 		digest = other.digest;
-		r = storage_ref_put(app, s, location, &other, a->quiet, err);
+		r = storage_ref_put(app, s, location, &other, a->sign_by, a->quiet, err);
 	}
 	descriptor_done(&other);
 	if (r == 0 && !a->quiet)

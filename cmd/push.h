@@ -15,11 +15,11 @@ struct err;
 struct store;
 
 /* --compression-format --compression-level --disable-compression/-D --force-compression
- * --digestfile --format/-f --quiet/-q --rm, those of remote_options, those without effect or
- * refused */
+ * --digestfile --format/-f --quiet/-q --remove-signatures --rm --sign-by, those of remote_options,
+ * those without effect or refused */
 struct push_args {
-	bool quiet, rm, disable_compression;
-	const char *digestfile, *format, *compression;
+	bool quiet, rm, disable_compression, remove_signatures;
+	const char *digestfile, *format, *compression, *sign_by;
 	int64_t level; /* -1: not said */
 	struct remote_args remote;
 };

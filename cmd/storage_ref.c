@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "cmd/cmd.h"
 #include "image/reference.h"
+#include "registry/signing.h"
 #include "registry/transport.h"
 #include "store/names.h"
 #include "store/store.h"
@@ -55,7 +56,7 @@ static int copy_to(struct app *app, struct store *from, const struct descriptor 
 	AUTO_TXN struct txn *t = NULL;
 	AUTO_FREE char *dir = NULL, *location = NULL;
 	AUTO_FD int fd = -1;
-	struct push_opts push = {.quiet = quiet};
+	struct push_opts push = {.quiet = quiet, .remove_signatures = true};
 	struct pull_opts pull = {.all_platforms = true};
 	struct pulled pulled = {0};
 	struct digest digest;
@@ -78,14 +79,24 @@ static int copy_to(struct app *app, struct store *from, const struct descriptor 
 }
 
 int storage_ref_put(struct app *app, struct store *s, const char *text,
-	const struct descriptor *what, bool quiet, struct err *err)
+	const struct descriptor *what, const char *sign_by, bool quiet, struct err *err)
 {
 	AUTO_FREE char *root = NULL, *name = NULL;
+	struct descriptor image = {0};
 
 	int r = parse(text, &root, &name, err);
 	if (r < 0)
 		return r;
 	if (root && !streq(root, store_path(s)))
-		return copy_to(app, s, what, root, name, quiet, err);
-	return names_set(s, (const char *const[]){name}, 1, what, err);
+		return sign_by ? err_set(err, ERR_UNSUPPORTED,
+					 "option '--sign-by': an image is signed in its own store, "
+					 "or on its way to a registry")
+		               : copy_to(app, s, what, root, name, quiet, err);
+	descriptor_copy(&image, what);
+	if (sign_by)
+		r = image_sign(&image, name, sign_by, err);
+	if (r == 0)
+		r = names_set(s, (const char *const[]){name}, 1, &image, err);
+	descriptor_done(&image);
+	return r;
 }

@@ -14,7 +14,7 @@ struct store;
 
 bool storage_ref_is(const char *text);
 /* what, an image of s, gets the name that text says: in s, or in the store at ROOT, to which it is
- * copied. ERR_INVALID */
+ * copied. sign_by: the key that signs it for that name; NULL: nobody. ERR_INVALID */
 int storage_ref_put(struct app *app, struct store *s, const char *text,
-	const struct descriptor *what, bool quiet, struct err *err)
+	const struct descriptor *what, const char *sign_by, bool quiet, struct err *err)
 	__attribute__((warn_unused_result));

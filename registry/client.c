@@ -42,6 +42,7 @@ void client_done(struct client *c)
 	map_done(&c->servers);
 	free(c->opts.authfile);
 	free(c->opts.cert_dir);
+	free(c->opts.registries_d);
 	if (c->opts.creds)
 		explicit_bzero(c->opts.creds, strlen(c->opts.creds));
 	free(c->opts.creds);

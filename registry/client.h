@@ -19,7 +19,7 @@
 #define TOKENS_MAX 256
 
 struct client_opts {
-	char *authfile, *creds, *cert_dir; /* or NULL */
+	char *authfile, *creds, *cert_dir, *registries_d; /* or NULL */
 	int tls_verify; /* as in struct remote_opts */
 	unsigned retries, retry_delay_ms; /* as in struct remote_opts */
 	/* one line about what is being waited for; may be NULL */

@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/tmp.h"
+#include "registry/lookaside.h"
 #include "registry/made.h"
 #include "registry/sink.h"
 
@@ -119,7 +120,29 @@ static int sink_manifest(struct sink *k, const struct document *doc, bool top, s
 		top ? xstrdup("manifest.json")
 		    : xasprintf("%s" CHILD_MANIFEST_SUFFIX, digest_hex(&doc->desc.digest, hex));
 	int r = top ? put_text(s, "version", VERSION_TEXT, strlen(VERSION_TEXT), err) : 0;
+	/* those of an image that was there before are not this one's */
+	if (r == 0 && top)
+		r = signature_files_cut(s->dir, "", 1, err);
 	return r < 0 ? r : put_text(s, name, doc->data, doc->len, err);
+}
+
+/* "signature-N", or of an index' manifest "HEX.signature-N" */
+static char *signature_prefix(const struct document *doc, bool top)
+{
+	char hex[DIGEST_STR_MAX];
+	return top ? xstrdup("") : xasprintf("%s.", digest_hex(&doc->desc.digest, hex));
+}
+
+static int sink_signatures(struct sink *k, const struct document *doc, bool top,
+	const struct strv *signatures, struct err *err)
+{
+	struct dir_sink *s = (struct dir_sink *)k;
+	AUTO_FREE char *prefix = signature_prefix(doc, top);
+	for (size_t i = 1; i <= signatures->n; i++) {
+		AUTO_FREE char *name = xasprintf("%ssignature-%zu", prefix, i);
+		made_file(&s->made, name);
+	}
+	return signature_files_write(s->dir, prefix, signatures, err);
 }
 
 static int sink_finish(struct sink *k, struct err *err)
@@ -138,8 +161,8 @@ static void dir_sink_free(struct sink *k)
 	free(s);
 }
 
-static const struct sink_ops sink_ops = {
-	sink_blob, NULL, sink_manifest, sink_finish, dir_sink_free, NULL, NULL, NULL};
+static const struct sink_ops sink_ops = {sink_blob, NULL, sink_manifest, sink_finish, dir_sink_free,
+	NULL, NULL, NULL, sink_signatures};
 
 static int open_target(struct dir_sink *s, const char *path, struct err *err)
 {

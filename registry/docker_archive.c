@@ -360,7 +360,7 @@ static void docker_sink_free(struct sink *k)
 }
 
 static const struct sink_ops sink_ops = {
-	sink_blob, NULL, sink_manifest, sink_finish, docker_sink_free, NULL, NULL, NULL};
+	sink_blob, NULL, sink_manifest, sink_finish, docker_sink_free, NULL, NULL, NULL, NULL};
 
 static struct docker_sink *new_sink(struct tar_file *archive)
 {

@@ -180,7 +180,7 @@ static void daemon_sink_free(struct sink *k)
 }
 
 static const struct sink_ops sink_ops = {
-	sink_blob, NULL, sink_manifest, sink_finish, daemon_sink_free, NULL, NULL, NULL};
+	sink_blob, NULL, sink_manifest, sink_finish, daemon_sink_free, NULL, NULL, NULL, NULL};
 
 int sink_docker_daemon(
 	const struct strv *names, const struct remote_opts *o, struct sink **ret, struct err *err)

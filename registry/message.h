@@ -24,6 +24,8 @@
  *	tags          + descriptor to write to; "ref" -> nothing; a tag a line
  *	referrers     + descriptor to write to; "ref", "digest"
  *	              -> nothing; a descriptor in JSON a line
+ *	lookaside     "ref" -> "read", "write": the URLs below which signatures of its
+ *	              images are (registries_d.h)
  *	login         "registry", "user", "password" -> nothing; they are right
  * Without "ref":
  *	fetch         + a file to write to; "url", "size" (the most that it may have) and what is

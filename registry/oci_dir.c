@@ -440,7 +440,7 @@ static void oci_sink_free(struct sink *k)
 }
 
 static const struct sink_ops sink_ops = {
-	sink_blob, NULL, sink_manifest, sink_finish, oci_sink_free, NULL, NULL, NULL};
+	sink_blob, NULL, sink_manifest, sink_finish, oci_sink_free, NULL, NULL, NULL, NULL};
 
 static int open_layout(struct oci_sink *s, struct err *err)
 {

@@ -515,6 +515,7 @@ static const struct operation_kind kinds[] = {
 	{.name = "delete_manifest", .start = delete_manifest_start},
 	{.name = "tags", .start = tags_start, .pages = "list of tags"},
 	{.name = "referrers", .start = referrers_start, .pages = "list of referrers"},
+	{.name = "lookaside", .start = lookaside_start, .anywhere = true},
 	{.name = "login", .start = login_start, .parse = parse_login},
 	{.name = "fetch", .start = fetch_start, .parse = parse_fetch, .anywhere = true},
 	{.name = "daemon_save",

@@ -66,6 +66,8 @@ char *operation_blob_path(const struct operation *op); /* new string */
 /* listing.c: lines of what there is */
 int tags_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
 int referrers_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
+/* lookaside_place.c: where signatures are */
+int lookaside_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
 /* daemon.c: archives from and to a docker daemon */
 int daemon_parse(struct operation *op, const struct json *request, struct err *err)
 	__attribute__((warn_unused_result));

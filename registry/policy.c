@@ -13,29 +13,12 @@
 #include "base/mem.h"
 #include "base/strv.h"
 #include "image/reference.h"
+#include "registry/scopes.h"
 
 #define POLICY_MAX (4 * MIB)
 #define SYSTEM_POLICY "/etc/containers/policy.json"
 
 /* What the entries of the transport are looked for by, the most specific first. "Scopes" */
-static void registry_scopes(const struct reference *ref, struct strv *ret)
-{
-	AUTO_FREE char *full = reference_str(ref), *name = reference_name(ref);
-	if (!streq(full, name))
-		strv_add(ret, full);
-	for (;;) {
-		strv_add(ret, name);
-		char *slash = strrchr(name, '/');
-		if (!slash)
-			break;
-		*slash = '\0';
-	}
-	/* host[:port], then *.of, *.its, *.domains */
-	name[strcspn(name, ":")] = '\0';
-	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
-		strv_addf(ret, "*%s", dot);
-}
-
 static void path_scopes(const char *path, struct strv *ret)
 {
 	char real[PATH_MAX];

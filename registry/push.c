@@ -14,6 +14,7 @@
 #include "image/reference.h"
 #include "registry/location.h"
 #include "registry/remote.h"
+#include "registry/signing.h"
 #include "registry/sink.h"
 #include "registry/transport.h"
 #include "store/blobs.h"
@@ -31,6 +32,8 @@ struct push {
 	struct progress *progress;
 	bool index_only;
 	bool partial;
+	const char *sign_by;
+	const struct strv *signatures; /* of the one that gets the name; NULL: none */
 	struct map sent; /* digests: a blob that two manifests share goes once */
 	unsigned depth;
 };
@@ -202,7 +205,7 @@ static int send_children(struct push *p, const struct document *doc, struct err 
 	return r;
 }
 
-static int send_document(struct push *p, const struct document *doc, bool top, struct err *err)
+static int send_content(struct push *p, const struct document *doc, bool top, struct err *err)
 {
 	bool index = media_kind(doc->desc.media_type) == MEDIA_INDEX;
 	enum sink_has has =
@@ -214,6 +217,25 @@ static int send_document(struct push *p, const struct document *doc, bool top, s
 	        : p->index_only          ? 0
 	                                 : send_children(p, doc, err);
 	return r < 0 ? r : p->sink->ops->manifest(p->sink, doc, top, err);
+}
+
+/* Signed before anything is sent: a key that cannot be used shows first. */
+static int send_document(struct push *p, const struct document *doc, bool top, struct err *err)
+{
+	AUTO_STRV struct strv signatures = STRV_INIT;
+	if (top && p->signatures)
+		strv_copy(&signatures, p->signatures);
+	if (p->sign_by && sign_manifest(&doc->desc.digest, p->sink->sign_as, p->sign_by,
+				  &signatures, err) < 0)
+		return err->code;
+	if (signatures.n && !p->sink->ops->signatures)
+		return err_set(err, ERR_UNSUPPORTED,
+			"the image is signed, and signatures cannot be kept there: give "
+			"'--remove-signatures' to leave them out");
+	int r = send_content(p, doc, top, err);
+	return r == 0 && signatures.n
+	               ? p->sink->ops->signatures(p->sink, doc, top, &signatures, err)
+	               : r;
 }
 
 /* Only media types change, so the blobs stay; a document that has the format already keeps its
@@ -241,22 +263,37 @@ static int convert(struct document *doc, enum push_format format, struct err *er
 	return document_make(text, strlen(text), type, DIGEST_SHA256, doc, err);
 }
 
-static int push_to(struct store *s, struct sink *sink, const struct document *doc,
+/* What is pushed, and as what it was in the store. */
+struct pushed {
+	struct document doc;
+	struct strv signatures;
+};
+
+static void pushed_done(struct pushed *p)
+{
+	document_done(&p->doc);
+	strv_done(&p->signatures);
+}
+#define AUTO_PUSHED __attribute__((cleanup(pushed_done)))
+
+static int push_to(struct store *s, struct sink *sink, const struct pushed *what,
 	const struct push_opts *o, struct err *err)
 {
 	struct push p = {.store = s,
 		.sink = sink,
 		.progress = o->progress,
 		.index_only = o->index_only,
+		.sign_by = o->sign_by,
+		.signatures = &what->signatures,
 		.partial = o->partial};
-	int r = send_document(&p, doc, true, err);
+	int r = send_document(&p, &what->doc, true, err);
 	if (r == 0)
 		r = sink->ops->finish(sink, err);
 	map_done(&p.sent);
 	return r;
 }
 
-static int push_registry(struct store *s, const char *rest, const struct document *doc,
+static int push_registry(struct store *s, const char *rest, const struct pushed *what,
 	const struct push_opts *o, struct err *err)
 {
 	AUTO_REFERENCE struct reference ref = {0};
@@ -273,7 +310,7 @@ static int push_registry(struct store *s, const char *rest, const struct documen
 		sink_registry(remote, &ref, origins, &sink, err) < 0)
 		return err->code;
 	remote_notes(remote, o->progress);
-	return push_to(s, sink, doc, o, err);
+	return push_to(s, sink, what, o, err);
 }
 
 static int daemon_sink(
@@ -292,7 +329,7 @@ static int daemon_sink(
 }
 
 static int push_local(struct store *s, enum transport transport, const char *rest, const char *name,
-	const struct document *doc, const struct push_opts *o, struct err *err)
+	const struct pushed *what, const struct push_opts *o, struct err *err)
 {
 	AUTO_SINK struct sink *sink = NULL;
 	int r = 0;
@@ -316,7 +353,7 @@ static int push_local(struct store *s, enum transport transport, const char *res
 		return err_set(err, ERR_UNSUPPORTED, "'%s' is in a registry", rest);
 	}
 	if (r == 0)
-		r = push_to(s, sink, doc, o, err);
+		r = push_to(s, sink, what, o, err);
 	if (r < 0) {
 		/* PATH[:NAME] */
 		AUTO_FREE char *path = xstrdup(rest);
@@ -328,40 +365,53 @@ static int push_local(struct store *s, enum transport transport, const char *res
 	return r;
 }
 
+/* What was signed is the manifest as it is in the store. */
+static int take_signatures(const struct descriptor *image, struct pushed *what, struct err *err)
+{
+	signatures_get(image, &what->signatures);
+	if (what->signatures.n && !digest_equal(&what->doc.desc.digest, &image->digest))
+		return err_set(err, ERR_UNSUPPORTED,
+			"the image is signed, and in another format its signatures would be of "
+			"no use: give '--remove-signatures' to leave them out");
+	return 0;
+}
+
 int image_push(struct store *s, const struct descriptor *image, const char *name,
 	const char *location, const struct push_opts *o, struct digest *ret_digest, struct err *err)
 {
 	enum transport transport;
 	const char *rest;
-	AUTO_DOCUMENT struct document doc = {0};
+	AUTO_PUSHED struct pushed what = {0};
 	AUTO_TXN struct txn *t = NULL; /* what is sent is not collected meanwhile */
 	int r = location_parse(location, &transport, &rest, err);
 	if (r == 0)
 		r = txn_begin(s, &t, err);
 	if (r == 0)
-		r = read_document(s, image, &doc, err);
+		r = read_document(s, image, &what.doc, err);
 	if (r == 0)
-		r = convert(&doc, o->format, err);
+		r = convert(&what.doc, o->format, err);
+	if (r == 0 && !o->remove_signatures)
+		r = take_signatures(image, &what, err);
 	if (r == 0)
 		r = transport == TRANSPORT_REGISTRY
-		            ? push_registry(s, rest, &doc, o, err)
-		            : push_local(s, transport, rest, name, &doc, o, err);
+		            ? push_registry(s, rest, &what, o, err)
+		            : push_local(s, transport, rest, name, &what, o, err);
 	if (r < 0)
 		return err_wrap(err, "cannot push to %s", location);
-	*ret_digest = doc.desc.digest;
+	*ret_digest = what.doc.desc.digest;
 	return 0;
 }
 
 int image_export(struct store *s, const struct descriptor *image, const struct image_export *e,
 	struct err *err)
 {
-	AUTO_DOCUMENT struct document doc = {0};
+	AUTO_PUSHED struct pushed what = {0};
 	AUTO_TXN struct txn *t = NULL;
 	AUTO_SINK struct sink *sink = NULL;
 	struct push_opts o = {.progress = e->progress};
 	int r = txn_begin(s, &t, err);
 	if (r == 0)
-		r = read_document(s, image, &doc, err);
+		r = read_document(s, image, &what.doc, err);
 	if (r < 0)
 		return r;
 	switch (e->kind) {
@@ -378,7 +428,7 @@ int image_export(struct store *s, const struct descriptor *image, const struct i
 		r = sink_docker_daemon(e->names, e->remote, &sink, err);
 		break;
 	}
-	return r < 0 ? r : push_to(s, sink, &doc, &o, err);
+	return r < 0 ? r : push_to(s, sink, &what, &o, err);
 }
 
 int images_export(struct store *s, const struct archived *images, size_t n, int fd,

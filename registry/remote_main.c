@@ -64,6 +64,8 @@ static void start_session(struct client *c, const struct json *j, struct err *re
 	copy_string(&c->opts.authfile, j, "authfile");
 	copy_string(&c->opts.creds, j, "creds");
 	copy_string(&c->opts.cert_dir, j, "cert_dir");
+	/* as in buildah, the option says where both kinds of files are */
+	copy_string(&c->opts.registries_d, j, "registries_conf_dir");
 	c->opts.tls_verify = (int)json_int(json_get(j, "tls_verify"));
 	c->opts.retries = retries < 0 ? 0 : retries > RETRIES_MAX ? RETRIES_MAX : (unsigned)retries;
 	int64_t delay = json_int(json_get(j, "retry_delay_ms"));

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "image/reference.h"
+#include "registry/lookaside.h"
 #include "registry/remote.h"
 #include "registry/repository.h"
 #include "registry/sink.h"
@@ -119,6 +120,16 @@ static enum sink_has registry_has(struct sink *k, const struct document *doc, bo
 	return named ? SINK_HAS_MANIFEST : SINK_HAS_NAME;
 }
 
+static int registry_signatures(struct sink *k, const struct document *doc, bool top,
+	const struct strv *signatures, struct err *err)
+{
+	const struct registry_sink *s = (const struct registry_sink *)k;
+	AUTO_REFERENCE struct reference ref = {0};
+	(void)top;
+	int r = reference_parse(s->top, &ref, err);
+	return r < 0 ? r : lookaside_write(s->remote, &ref, &doc->desc.digest, signatures, err);
+}
+
 static int registry_finish(struct sink *k, struct err *err)
 {
 	(void)k;
@@ -130,6 +141,7 @@ static void registry_free(struct sink *k)
 {
 	struct registry_sink *s = (struct registry_sink *)k;
 	free(s->top);
+	free(k->sign_as);
 	free(s->repository);
 	free(k->place);
 	free(s);
@@ -146,7 +158,8 @@ static int registry_fd(struct sink *k)
 }
 
 static const struct sink_ops registry_ops = {registry_blob, registry_wait, registry_manifest,
-	registry_finish, registry_free, registry_progress, registry_fd, registry_has};
+	registry_finish, registry_free, registry_progress, registry_fd, registry_has,
+	registry_signatures};
 
 int sink_registry(struct remote *r, const struct reference *ref, const struct origins *origins,
 	struct sink **ret, struct err *err)
@@ -158,6 +171,7 @@ int sink_registry(struct remote *r, const struct reference *ref, const struct or
 	s->remote = r;
 	s->origins = origins;
 	s->top = reference_str(ref);
+	s->sink.sign_as = ref->tag ? reference_str(ref) : NULL;
 	s->tagged = ref->tag != NULL;
 	s->repository = reference_name(ref);
 	*ret = &s->sink;

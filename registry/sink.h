@@ -28,10 +28,15 @@ struct sink_ops {
 	/* Whether it has the manifest, and with it all that it names, or (top) even under the name;
 	 * NULL: to be sent in any case */
 	enum sink_has (*has)(struct sink *k, const struct document *doc, bool top);
+	/* Keeps signatures of a manifest that it has, in base64; NULL: it cannot */
+	int (*signatures)(struct sink *k, const struct document *doc, bool top,
+		const struct strv *signatures, struct err *err);
 };
 
 struct sink {
 	const struct sink_ops *ops;
+	char *sign_as; /* what the image is known as there, in full; NULL: it has no name. The
+	                  sink's own */
 	char *place; /* "host/repository" once a registry has taken a blob; the sink's own */
 };
 void sink_free(struct sink *k);

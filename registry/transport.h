@@ -87,6 +87,8 @@ struct push_opts {
 	bool quiet;
 	bool index_only; /* of an index: its images are there already */
 	bool partial; /* layers that are not in the store are there already */
+	const char *sign_by; /* the key that signs what is pushed, for gpg_sign(); NULL: nobody */
+	bool remove_signatures; /* those of the store are not taken along */
 	struct progress *progress;
 };
 

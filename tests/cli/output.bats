@@ -381,7 +381,7 @@ top_manifest() { # LAYOUT [NAME]
 		run --separate-stderr build "$option"
 		assert_error 'attestations are not made'
 	done
-	for option in --sign-by=x --cw=type=snp --encrypt=key; do
+	for option in --cw=type=snp --encrypt=key; do
 		run --separate-stderr build "$option"
 		assert_error "option '${option%%=*}' is not supported"
 	done

@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Signatures of images: made with gpg, kept beside registries and in the store, and what skopeo and policy.json say about them.
+load lib.bash
+
+setup_file() {
+	file_setup registry busybox
+	export GNUPGHOME=$T/gpg
+	mkdir -m 0700 "$GNUPGHOME"
+	local who
+	for who in amanda bob; do
+		gpg --batch --quiet --passphrase '' --quick-gen-key "$who@localhost" ed25519 sign never 3>&-
+		gpg --armor --export "$who@localhost" >"$T/$who.asc"
+	done
+	# agents are the user's, and stay; this one does not
+	gpgconf --kill gpg-agent
+}
+
+teardown_file() {
+	gpgconf --kill gpg-agent || true
+	file_teardown
+}
+
+setup() {
+	test_setup
+	mica pull -q busybox >/dev/null
+	mica tag busybox b
+	# where signatures of the registry are written to and read from
+	mkdir -p "$HOME/.config/containers/registries.d"
+	printf 'docker:\n  %s:\n    lookaside-staging: file://%s\n    lookaside: file://%s\n' "$REG" "$D/staging" "$D/staging" \
+		>"$HOME/.config/containers/registries.d/here.yaml"
+}
+
+teardown() {
+	test_teardown
+}
+
+policy() { # KEYFILE [SIGNED_IDENTITY]: writes policy.json
+	printf '{"default":[{"type":"reject"}],"transports":{"docker":{"%s":[{"type":"signedBy","keyType":"GPGKeys","keyPath":"%s"%s}]},
+		"dir":{"":[{"type":"signedBy","keyType":"GPGKeys","keyPath":"%s","signedIdentity":{"type":"exactRepository","dockerRepository":"localhost/signed"}}]}}}' \
+		"$REG" "$1" "${2:+,\"signedIdentity\":$2}" "$1" >policy.json
+}
+
+there() { # NAME KEYFILE: skopeo takes it, for its signature
+	policy "$2"
+	skopeo --registries.d "$HOME/.config/containers/registries.d" --policy policy.json copy -q --src-tls-verify=false "docker://$REG/$1" "dir:$D/copy-$1"
+}
+
+signatures() { # NAME: how many lie beside the registry
+	find "$D/staging" -path "*/$1@sha256=*/signature-*" | wc -l
+}
+
+@test "push, build, commit and manifest push --sign-by: skopeo accepts what was signed, by this key" {
+	mica push -q --sign-by amanda@localhost b "$REG/pushed"
+	digest=$(mica inspect --type image --format '{{.Digest}}' b)
+	[ -s "$D/staging/pushed@sha256=${digest#sha256:}/signature-1" ]
+	there pushed "$T/amanda.asc"
+	run ! there pushed "$T/bob.asc"
+	# once more, of what is there already, by another key
+	mica push -q --sign-by bob@localhost b "$REG/pushed"
+	[ "$(signatures pushed)" = 1 ]
+	there pushed "$T/bob.asc"
+	echo "FROM b" >Containerfile
+	mica build -q --sign-by amanda@localhost -t "docker://$REG/built" .
+	there built "$T/amanda.asc"
+	mica build -q --sign-by amanda@localhost --push -t "$REG/both" .
+	[ "$(signatures both)" = 1 ]
+	there both "$T/amanda.asc"
+	c=$(mica from b)
+	mica commit -q --sign-by amanda@localhost "$c" "docker://$REG/committed"
+	there committed "$T/amanda.asc"
+	mica manifest create list b >/dev/null
+	mica manifest push -q --all --sign-by amanda@localhost list "docker://$REG/list"
+	[ "$(signatures list)" = 2 ]
+}
+
+@test "images are signed in the store, and a push takes signatures along or leaves them out" {
+	c=$(mica from b)
+	mica commit -q --sign-by amanda@localhost "$c" signed
+	mica push -q signed "dir:$D/out"
+	gpg --batch -q --decrypt out/signature-1 2>err | jq -e --arg d "sha256:$(sha256sum <out/manifest.json | cut -d ' ' -f 1)" \
+		'.critical == {type: "atomic container signature", image: {"docker-manifest-digest": $d}, identity: {"docker-reference": "localhost/signed:latest"}}
+		and .optional.creator == "mica"'
+	grep -q 'Good signature from "amanda@localhost"' err
+	skopeo standalone-verify out/manifest.json localhost/signed:latest "$(gpg --list-keys --with-colons amanda@localhost | awk -F: '/^fpr/ { print $10; exit }')" out/signature-1
+	# an image that is not signed has not the signature of what was there before
+	mica push -q --remove-signatures signed "dir:$D/out"
+	[ ! -e out/signature-1 ]
+	mica push -q signed "$REG/carried"
+	[ "$(signatures carried)" = 1 ]
+	echo 'FROM b' >Containerfile
+	mica build -q --sign-by bob@localhost -t one -t two .
+	mica push -q two "dir:$D/two"
+	gpg --batch -q --decrypt two/signature-1 2>/dev/null | jq -e '.critical.identity["docker-reference"] == "localhost/one:latest"'
+	mica save -o saved.tar signed
+	mica push -q --sign-by amanda@localhost b containers-storage:here
+	mica push -q here "dir:$D/here"
+	[ -s here/signature-1 ]
+	assert_clean_store
+}
+
+@test "signing is refused with one line where it cannot be done" {
+	run -125 --separate-stderr mica push --sign-by amanda@localhost b "dir:$D/out"
+	assert_error 'Cannot determine canonical Docker reference'
+	run -125 --separate-stderr mica push --sign-by amanda@localhost b "oci:$D/out"
+	assert_error 'Cannot determine canonical Docker reference'
+	run -125 --separate-stderr mica push --sign-by nobody@localhost b "$REG/nobody"
+	assert_error "cannot sign with the key 'nobody@localhost'"
+	[ "$(requests registry /nobody/)" = 0 ]
+	run -125 --separate-stderr mica push --sign-by=--version b "$REG/nobody"
+	assert_error "'--version' is no key"
+	echo 'FROM b' >Containerfile
+	run -125 --separate-stderr mica build -q --sign-by amanda@localhost .
+	assert_error "give it one with '--tag'"
+	run -125 --separate-stderr mica build -q --sign-by amanda@localhost -o out .
+	assert_error 'no output goes to the store or to a registry'
+	mica commit -q --sign-by amanda@localhost "$(mica from b)" signed
+	run -125 --separate-stderr mica push signed "oci:$D/out"
+	assert_error "give '--remove-signatures'"
+	run -125 --separate-stderr mica push --format v2s2 signed "$REG/other"
+	assert_error "give '--remove-signatures'"
+	printf 'docker:\n  %s:\n    lookaside: https://127.0.0.1:1/\n' "$REG" >"$HOME/.config/containers/registries.d/here.yaml"
+	run -125 --separate-stderr mica push --sign-by amanda@localhost b "$REG/web"
+	assert_error "give the registry a 'lookaside-staging'"
+	printf 'docker: [' >"$HOME/.config/containers/registries.d/here.yaml"
+	run -125 --separate-stderr mica push --sign-by amanda@localhost b "$REG/web"
+	assert_error 'here.yaml:[12]: '
+}
