@@ -99,7 +99,7 @@ static int keep_image(struct app *app, struct store *s, struct build_result *r, 
 	static const struct strv no_names;
 	char id[DIGEST_STR_MAX];
 	descriptor_copy(&only.root, &r->left.manifest);
-	int rc = build_publish(s, &no_names, &only, err);
+	int rc = build_publish(s, &no_names, NULL, &only, err);
 	build_result_done(&only);
 	if (rc == 0)
 		out_note(&app->out, "kept as image %s", digest_hex(&r->left.image_id, id));

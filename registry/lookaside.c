@@ -97,8 +97,8 @@ static int find_place(struct remote *r, const struct reference *ref, const struc
 	if (rc < 0)
 		return rc;
 	const char *place = json_text(json_get(reply, key));
-	*ret = place ? xasprintf(
-			       "%s/%s@sha256=%s", place, ref->repository, digest_hex(manifest, hex))
+	*ret = place ? xasprintf("%s/%s@%s=%s", place, ref->repository,
+			       digest_alg_name(manifest->alg), digest_hex(manifest, hex))
 	             : NULL;
 	return 0;
 }
