@@ -29,6 +29,7 @@ struct app {
 	const char *log_level; /* --log-level */
 	const char *storage_driver; /* --storage-driver */
 	struct strv storage_opts; /* --storage-opt */
+	struct strv userns_uid_maps, userns_gid_maps; /* --userns-uid-map, --userns-gid-map */
 	bool debug, offline, version, help;
 	struct conf conf; /* containers.conf */
 	struct storage_conf storage; /* storage.conf */

@@ -9,6 +9,7 @@
 #include "cmd/container_args.h"
 #include "cmd/global.h"
 #include "cmd/image_get.h"
+#include "cmd/onbuild.h"
 #include "cmd/opt_groups.h"
 #include "cmd/space.h"
 #include "run/spec.h"
@@ -159,9 +160,10 @@ static int create(struct app *app, struct store *s, struct txn *t, const struct 
 	return container_create(s, t, &image, &naming, c, err);
 }
 
-static int from_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+/* *ret_triggers: ONBUILD of the image, which its children do not have. */
+static int make(struct app *app, struct from_args *a, const char *text, char **ret_name,
+	char **ret_id, struct strv *ret_triggers, struct err *err)
 {
-	struct from_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_TXN struct txn *t = NULL;
 	AUTO_CONTAINER struct container c;
@@ -177,11 +179,32 @@ static int from_run(struct app *app, void *args, const struct strv *rest, struct
 	if (r == 0)
 		r = txn_begin(s, &t, err);
 	if (r == 0)
-		r = create(app, s, t, a, rest->v[0], &c, err);
-	if (r == 0 && a->cidfile)
-		r = fs_write_output(a->cidfile, c.id, strlen(c.id), 0644, false, err);
+		r = create(app, s, t, a, text, &c, err);
+	if (r == 0 && c.config.on_build.n) {
+		strv_copy(ret_triggers, &c.config.on_build);
+		strv_done(&c.config.on_build);
+		r = container_save(&c, err);
+	}
+	if (r < 0)
+		return r;
+	*ret_name = xstrdup(c.name);
+	*ret_id = xstrdup(c.id);
+	return 0;
+}
+
+static int from_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	struct from_args *a = args;
+	AUTO_FREE char *name = NULL, *id = NULL;
+	AUTO_STRV struct strv triggers = STRV_INIT;
+
+	int r = make(app, a, rest->v[0], &name, &id, &triggers, err);
 	if (r == 0)
-		out_printf(&app->out, "%s\n", c.name);
+		r = onbuild_run(app, name, &triggers, a->quiet, err);
+	if (r == 0 && a->cidfile)
+		r = fs_write_output(a->cidfile, id, strlen(id), 0644, false, err);
+	if (r == 0)
+		out_printf(&app->out, "%s\n", name);
 	return r;
 }
 

@@ -96,8 +96,8 @@ const struct opt global_options[] = {
 	OPT_IGNORED(0, "runroot"),
 	OPT_IGNORED_BOOL(0, "transient-store"),
 	OPT_REFUSED_WHY(0, "imagestore", "images and containers lie in one store: use '--root'"),
-	OPT_REFUSED_WHY(0, "userns-gid-map", "it goes after the command"),
-	OPT_REFUSED_WHY(0, "userns-uid-map", "it goes after the command"),
+	OPT_STRV(0, "userns-gid-map", struct app, userns_gid_maps),
+	OPT_STRV(0, "userns-uid-map", struct app, userns_uid_maps),
 	OPT_END,
 };
 

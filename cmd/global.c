@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "cmd/additional.h"
 #include "cmd/cmd.h"
+#include "cmd/space.h"
 #include "layers/snapshot.h"
 #include "registry/config.h"
 #include "registry/offline.h"
@@ -196,6 +197,13 @@ static int add_mounts(const struct app *app, struct strv *volumes, struct err *e
 int global_fill_box(const struct app *app, struct box_args *a, struct space_args *space,
 	struct strv *volumes, struct err *err)
 {
+	struct users_args *users = &space->users;
+
+	if (!users->userns && !users->uid_maps.n && !users->gid_maps.n && !users->uid_map_user &&
+		!users->gid_map_group) {
+		strv_copy(&users->uid_maps, &app->userns_uid_maps);
+		strv_copy(&users->gid_maps, &app->userns_gid_maps);
+	}
 	conf_fill_space(&app->conf, space);
 	int r = conf_fill_box(&app->conf, a, volumes, err);
 	return r < 0 ? r : add_mounts(app, volumes, err);

@@ -302,6 +302,35 @@ new" ]
 	[ -z "$(ls -A "$MICA_ROOT"/containers/*/upper)" ]
 }
 
+@test "from carries out the triggers of the image, with the container alone on standard output" {
+	mkdir ctx && echo c >ctx/b && printf '#!/bin/sh\n' >ctx/x
+	mica from -q --name c busybox
+	mica config --onbuild 'RUN echo told; echo "$0" >/ran' --onbuild 'ENV A=b' --onbuild 'COPY --chmod=600 ctx/$A /copied' --onbuild 'LABEL l=$A' \
+		--onbuild 'ADD ["ctx/x", "/y"]' --onbuild 'HEALTHCHECK CMD true' --onbuild 'USER app' --onbuild 'RUN ["id", "-u"]' c
+	mica commit -q c trigger
+	run -0 --separate-stderr mica from --name d trigger
+	[ "$output" = d ]
+	[ "$stderr" = "STEP 1: RUN echo told; echo \"\$0\" >/ran
+told
+STEP 2: ENV A=b
+STEP 3: COPY --chmod=600 ctx/\$A /copied
+STEP 4: LABEL l=\$A
+STEP 5: ADD [\"ctx/x\", \"/y\"]
+STEP 6: HEALTHCHECK CMD true
+mica: warning: ONBUILD HEALTHCHECK CMD true: from leaves it out
+STEP 7: USER app
+STEP 8: RUN [\"id\", \"-u\"]
+1000" ] || fail "$stderr"
+	[ "$(mica run --user 0 d -- sh -c 'cat /ran /copied; stat -c %a /copied; ls /y; echo $A')" = $'/bin/sh\nc\n600\n/y\nb' ]
+	[ "$(mica inspect --format '{{.OCIv1.Config.User}} {{.OCIv1.Config.Labels.l}} {{len .Docker.Config.OnBuild}}' d)" = 'app b 0' ]
+	mica config --onbuild 'RUN exit 3' c
+	mica commit -q c trigger
+	run -3 --separate-stderr mica from -q trigger
+	[ "$stderr" = "mica: warning: ONBUILD HEALTHCHECK CMD true: from leaves it out
+mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
+	[ -z "$output" ]
+}
+
 # --- copy and add ---
 
 @test "copy takes files, directories and patterns, and prints a digest" {
