@@ -28,13 +28,14 @@ const struct opt remote_options[] = {
 	OPT_UINT(0, "retry", struct remote_args, retry),
 	OPT_STRING(0, "retry-delay", struct remote_args, retry_delay),
 	OPT_STRING(0, "stall-timeout", struct remote_args, stall_timeout),
+	OPT_UINT(0, "layer-ratio", struct remote_args, layer_ratio),
 	OPT_END,
 };
 
 void remote_args_init(struct remote_args *a)
 {
 	a->tls_verify = -1;
-	a->retry = NOT_SAID;
+	a->retry = a->layer_ratio = NOT_SAID;
 }
 
 static int parse_time(
@@ -88,6 +89,9 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 		.signature_policy = a->signature_policy,
 		.retries = retries > RETRIES_MAX ? RETRIES_MAX : (unsigned)retries,
 		.stall_s = (unsigned)(stall_ns / NS_PER_S),
+		.layer_ratio = a->layer_ratio == NOT_SAID ? 0
+	                       : a->layer_ratio           ? a->layer_ratio
+	                                                  : UINT64_MAX,
 		.retry_delay_ms = (unsigned)(delay_ns / 1000000),
 	};
 	return 0;

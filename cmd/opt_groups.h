@@ -12,7 +12,8 @@ struct err;
 struct pull_opts;
 struct remote_opts;
 
-/* --authfile --creds --cert-dir --tls-verify --retry --retry-delay --stall-timeout */
+/* --authfile --creds --cert-dir --tls-verify --retry --retry-delay --stall-timeout
+ * --layer-ratio */
 struct remote_args {
 	const char *authfile;
 	const char *creds;
@@ -20,7 +21,7 @@ struct remote_args {
 	int tls_verify;
 	const char *retry_delay, *stall_timeout;
 	const char *signature_policy; /* of commands that pull, in their own tables */
-	uint64_t retry;
+	uint64_t retry, layer_ratio;
 };
 extern const struct opt remote_options[];
 void remote_args_init(struct remote_args *a); /* to be called by the command's init */

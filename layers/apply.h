@@ -30,6 +30,10 @@ struct apply_limits {
 	uint64_t max_entries; /* 0: the default, 10 million */
 	uint64_t max_bytes; /* of the uncompressed tar, and of all files together; 0: the default,
 	                       1 TiB */
+	uint64_t max_ratio; /* what is written, without the holes that zeros become, to *packed, the
+	                       bytes that it came from so far; 0: no limit */
+	uint64_t free_bytes; /* so much may be written whatever the ratio */
+	const uint64_t *packed;
 };
 
 enum apply_flags {

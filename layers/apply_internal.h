@@ -31,7 +31,7 @@ struct apply {
 	bool parent_known;
 	struct dir_time **times;
 	size_t n_times, cap_times;
-	uint64_t entries, content;
+	uint64_t entries, content, written;
 };
 
 /* The entry at hand: where it goes and what it gets. */

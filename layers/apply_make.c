@@ -94,8 +94,19 @@ static int write_at(int fd, const char *p, size_t n, uint64_t at, const char *pa
 	return 0;
 }
 
+/* A little that becomes very much is made to fill somebody's disk. */
+static int check_ratio(const struct apply *a, struct err *err)
+{
+	const struct apply_limits *l = &a->opts->limits;
+	if (!l->max_ratio || a->written <= l->free_bytes || a->written / l->max_ratio <= *l->packed)
+		return 0;
+	return err_set(err, ERR_LIMIT,
+		"%llu bytes unpack to more than %llu times as many (--layer-ratio)",
+		(unsigned long long)*l->packed, (unsigned long long)l->max_ratio);
+}
+
 /* One piece of content. *end: how far the file reaches by now. */
-static int write_piece(int fd, const char *p, size_t n, uint64_t at, uint64_t *end,
+static int write_piece(struct apply *a, int fd, const char *p, size_t n, uint64_t at, uint64_t *end,
 	const char *path, struct err *err)
 {
 	size_t start = 0, unit = -at & (HOLE_UNIT - 1);
@@ -115,6 +126,7 @@ static int write_piece(int fd, const char *p, size_t n, uint64_t at, uint64_t *e
 			return err->code;
 		if (look > start)
 			*end = at + look;
+		a->written += look - start;
 		look += zeros;
 		start = look;
 		unit = HOLE_UNIT;
@@ -123,8 +135,9 @@ static int write_piece(int fd, const char *p, size_t n, uint64_t at, uint64_t *e
 		if (write_at(fd, p + start, n - start, at + start, path, err) < 0)
 			return err->code;
 		*end = at + n;
+		a->written += n - start;
 	}
-	return 0;
+	return check_ratio(a, err);
 }
 
 static int write_content(
@@ -140,7 +153,7 @@ static int write_content(
 			return ret;
 		if (ret == 0)
 			break;
-		if (write_piece(fd, p, n, at, &end, path, err) < 0)
+		if (write_piece(a, fd, p, n, at, &end, path, err) < 0)
 			return err->code;
 	}
 	if (end < e->size && ftruncate(fd, (off_t)e->size) < 0)

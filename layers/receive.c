@@ -52,13 +52,15 @@ static ssize_t intake_read(struct reader *r, void *p, size_t n, struct err *err)
 	return got;
 }
 
-static int unpack(struct reader *tar, const struct layer_receive *r, int root, struct layer *ret,
-	struct err *err)
+static int unpack(struct reader *tar, const struct intake *in, const struct layer_receive *r,
+	int root, struct layer *ret, struct err *err)
 {
 	if (r->dir < 0)
 		return stream_drain(tar, err);
 	struct apply_stats stats = {0};
-	if (layer_apply(tar, root, &r->opts, &stats, err) < 0)
+	struct apply_opts opts = r->opts;
+	opts.limits.packed = &in->hash.count;
+	if (layer_apply(tar, root, &opts, &stats, err) < 0)
 		return err->code;
 	ret->content = stats.content;
 	ret->entries = stats.entries;
@@ -94,12 +96,12 @@ static int decode(struct intake *in, const struct layer_receive *r, int root, st
 		reader_limit(unpacked ? unpacked : peek, max, "the unpacked layer");
 	if (!unpacked && r->blob_alg == r->diff_alg) {
 		*ret_plain = true;
-		return unpack(limited, r, root, ret, err);
+		return unpack(limited, in, r, root, ret, err);
 	}
 	struct hashed tar;
 	hashed_init(&tar, r->diff_alg);
 	AUTO_READER struct reader *hashing = reader_hashed(limited, &tar);
-	if (unpack(hashing, r, root, ret, err) < 0)
+	if (unpack(hashing, in, r, root, ret, err) < 0)
 		return err->code;
 	ret->diff_id = hash_final(&tar.hash);
 	ret->diff_size = tar.count;

@@ -76,8 +76,10 @@ int artifact_open(
 	AUTO_ARTIFACT struct artifact *a = xcalloc(1, sizeof(*a));
 	AUTO_DOCUMENT struct document top = {0};
 	int r = open_source(a, location, o, err);
-	if (r == 0)
+	if (r == 0) {
+		a->source->layer_ratio = o->layer_ratio;
 		r = a->source->ops->top(a->source, &top, err);
+	}
 	if (r == 0)
 		r = manifest_parse(top.data, top.len, top.desc.media_type, &a->manifest, err);
 	if (r == 0)

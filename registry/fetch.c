@@ -29,6 +29,10 @@
 #define WORKERS_MAX 4
 #define PROGRESS_MS 100
 #define COPY_BUFFER (256 * KIB)
+/* Text compresses to a tenth, logs to a hundredth; gzip can do 1,032, zstd any. Who wants to fill a
+ * disk needs much of it. */
+#define LAYER_RATIO 250
+#define LAYER_FREE_BYTES (1 * GIB)
 #define SHORT_DIGEST 12 /* digits shown to people */
 
 enum fetch_state { FETCH_WAITING, FETCH_RUNNING, FETCH_OVER };
@@ -39,6 +43,7 @@ struct fetch {
 	bool has_blob;
 	struct blob_stream stream; /* fd -1: none */
 	bool from_source;
+	struct apply_limits limits;
 	int turn; /* -1: none */
 	struct tmp blob;
 	char *dir_name;
@@ -92,7 +97,7 @@ static int work(void *arg, struct buf *out, struct err *err)
 		.max_blob = f->w->desc->size,
 		.blob_alg = f->w->desc->digest.alg,
 		.diff_alg = f->w->diff_id.alg};
-	r.opts.flags = owner_flags();
+	r.opts = (struct apply_opts){.flags = owner_flags(), .limits = f->limits};
 	int rc = f->w->unpack ? layer_receive(&r, &layer, err) : keep_blob(&r, &layer, err);
 	if (rc == 0)
 		buf_add(out, &layer, sizeof(layer));
@@ -111,6 +116,13 @@ static int open_stream(struct store *s, struct source *source, struct fetch *f, 
 		return r;
 	r = source->ops->open(source, d, &f->stream, err);
 	f->from_source = r == 0;
+	/* what is in the store was taken once, or made here */
+	if (!source->layer_ratio)
+		f->limits = (struct apply_limits){
+			.max_ratio = LAYER_RATIO, .free_bytes = LAYER_FREE_BYTES};
+	else if (source->layer_ratio != UINT64_MAX)
+		f->limits = (struct apply_limits){
+			.max_ratio = source->layer_ratio, .free_bytes = 1 * MIB};
 	return r;
 }
 

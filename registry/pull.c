@@ -350,6 +350,7 @@ int pull_from(struct store *s, struct txn *t, struct source *source, const struc
 		p.platform = o->platform;
 	else
 		platform_host(&p.platform);
+	source->layer_ratio = o->remote.layer_ratio;
 	int r = source->ops->top(source, &top, err);
 	if (r < 0)
 		return r;

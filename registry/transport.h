@@ -40,6 +40,8 @@ struct remote_opts {
 	const char *short_name_aliases; /* NULL: the usual cache of them */
 	unsigned retries; /* after a first failure that may pass */
 	unsigned stall_s; /* a transfer that moves nothing for so long is given up; 0: 60 */
+	uint64_t layer_ratio; /* the files of a layer may take so many times its blob's size; 0: 250
+	                         after the first GiB, UINT64_MAX: no limit */
 	unsigned retry_delay_ms; /* before each of them; 0: some time that grows */
 };
 

@@ -84,3 +84,21 @@ each() { # STEP COMMAND...
 	done
 	each 2 build -q -f "$T/tars/{}.file" "$T/tars"
 }
+
+@test "a layer that unpacks to far more than was fetched is refused; one of zeros never is" {
+	mkdir a zeros
+	tr '\0' A </dev/zero | head -c 8M >a/f
+	truncate -s 32M zeros/f
+	plain_tar a.tar a
+	make_layout bomb '{}' a.tar
+	mica pull -q oci:bomb
+	mica rmi -a
+	run --separate-stderr mica pull -q --layer-ratio=100 oci:bomb
+	assert_error 'layer sha256:[0-9a-f]*: [0-9]+ bytes unpack to more than 100 times as many \(--layer-ratio\)$'
+	assert_clean_store
+	mica pull -q --layer-ratio=0 oci:bomb
+	plain_tar zeros.tar zeros
+	make_layout sparse '{}' zeros.tar
+	mica pull -q --layer-ratio=100 oci:sparse
+	[ "$(du -s "$MICA_ROOT/layers" | cut -f 1)" -lt 20000 ]
+}
