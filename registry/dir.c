@@ -60,6 +60,21 @@ static int dir_open(
 	return open_file((struct dir_source *)source, digest_hex(&d->digest, hex), &ret->fd, err);
 }
 
+/* "signature-N", or of an index' manifest "HEX.signature-N" */
+static char *signature_prefix(const struct document *doc, bool top)
+{
+	char hex[DIGEST_STR_MAX];
+	return top ? xstrdup("") : xasprintf("%s.", digest_hex(&doc->desc.digest, hex));
+}
+
+static int dir_signatures(struct source *source, const struct document *doc, bool top,
+	struct strv *ret, struct err *err)
+{
+	const struct dir_source *s = (const struct dir_source *)source;
+	AUTO_FREE char *prefix = signature_prefix(doc, top);
+	return signature_files_read(s->dir, prefix, s->path, ret, err);
+}
+
 static void dir_free(struct source *source)
 {
 	struct dir_source *s = (struct dir_source *)source;
@@ -68,7 +83,8 @@ static void dir_free(struct source *source)
 	free(s);
 }
 
-static const struct source_ops source_ops = {dir_top, dir_child, dir_open, NULL, dir_free};
+static const struct source_ops source_ops = {
+	dir_top, dir_child, dir_open, NULL, dir_free, dir_signatures};
 
 int source_dir(const char *rest, struct source **ret, struct err *err)
 {
@@ -124,13 +140,6 @@ static int sink_manifest(struct sink *k, const struct document *doc, bool top, s
 	if (r == 0 && top)
 		r = signature_files_cut(s->dir, "", 1, err);
 	return r < 0 ? r : put_text(s, name, doc->data, doc->len, err);
-}
-
-/* "signature-N", or of an index' manifest "HEX.signature-N" */
-static char *signature_prefix(const struct document *doc, bool top)
-{
-	char hex[DIGEST_STR_MAX];
-	return top ? xstrdup("") : xasprintf("%s.", digest_hex(&doc->desc.digest, hex));
 }
 
 static int sink_signatures(struct sink *k, const struct document *doc, bool top,

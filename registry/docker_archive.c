@@ -216,7 +216,7 @@ static void docker_free(struct source *source)
 }
 
 static const struct source_ops source_ops = {
-	docker_top, docker_child, docker_open, NULL, docker_free};
+	docker_top, docker_child, docker_open, NULL, docker_free, NULL};
 
 int source_docker_archive(struct txn *t, const char *rest, struct source **ret, struct err *err)
 {

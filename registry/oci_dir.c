@@ -171,7 +171,7 @@ static void oci_free(struct source *source)
 	free(s);
 }
 
-static const struct source_ops oci_ops = {oci_top, oci_child, oci_open, NULL, oci_free};
+static const struct source_ops oci_ops = {oci_top, oci_child, oci_open, NULL, oci_free, NULL};
 
 /* "imageLayoutVersion": "1.0.0" */
 static int check_layout(const struct oci_source *s, struct err *err)

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/strv.h"
 #include "image/reference.h"
+#include "registry/credentials.h"
 #include "registry/scopes.h"
 
 #define POLICY_MAX (4 * MIB)
@@ -32,11 +33,66 @@ static void path_scopes(const char *path, struct strv *ret)
 	}
 }
 
-static int check_requirement(
-	const struct json *requirement, const char *what, const char *image, struct err *err)
+/* --- requirements --- */
+
+void demands_done(struct demands *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		strv_done(&d->s[i].key_files);
+		free(d->s[i].keys);
+		identity_done(&d->s[i].identity);
+	}
+	free(d->s);
+	free(d->policy);
+	*d = (struct demands){0};
+}
+
+/* One of "keyPath", "keyPaths" and "keyData". */
+static int get_keys(const struct json *j, const char *what, struct signed_by *ret, struct err *err)
+{
+	const char *file = NULL, *data = NULL;
+	const struct json *files = json_get(j, "keyPaths");
+	if (json_get_string(j, what, "keyPath", &file, err) < 0 ||
+		json_get_string(j, what, "keyData", &data, err) < 0 ||
+		json_get_strv(j, what, "keyPaths", &ret->key_files, err) < 0)
+		return err->code;
+	if (!!file + !!data + !!files != 1 || (files && !ret->key_files.n))
+		return err_set(err, ERR_INVALID,
+			"%s: 'signedBy' wants one of 'keyPath', 'keyPaths' and 'keyData'", what);
+	if (file)
+		strv_add(&ret->key_files, file);
+	if (data && !(ret->keys = base64_decode(data, &ret->n_keys)))
+		return err_set(err, ERR_INVALID, "%s: 'keyData' is not base64", what);
+	return 0;
+}
+
+static int get_signed_by(
+	const struct json *j, const char *what, struct signed_by *ret, struct err *err)
+{
+	static const char *const known[] = {
+		"type", "keyType", "keyPath", "keyPaths", "keyData", "signedIdentity"};
+	const char *type = json_text(json_get(j, "keyType"));
+	for (void *it = json_iter(j); it; it = json_next(j, it)) {
+		size_t i = 0;
+		while (i < ARRAY_LEN(known) && !streq(known[i], json_iter_key(it)))
+			i++;
+		if (i == ARRAY_LEN(known))
+			return err_set(err, ERR_INVALID, "%s: unknown member '%.64s' of 'signedBy'",
+				what, json_iter_key(it));
+	}
+	if (!type || !streq(type, "GPGKeys"))
+		return err_set(err, ERR_UNSUPPORTED,
+			"%s: 'signedBy' with the keyType '%.64s' is not supported, only 'GPGKeys'",
+			what, type ? type : "");
+	int r = get_keys(j, what, ret, err);
+	return r < 0 ? r : identity_parse(json_get(j, "signedIdentity"), what, &ret->identity, err);
+}
+
+static int check_requirement(const struct json *requirement, const char *what, const char *image,
+	struct demands *ret, struct err *err)
 {
 	const char *type = json_text(json_get(requirement, "type"));
-	static const char *const signatures[] = {"signedBy", "sigstoreSigned", "signedBaseLayer"};
+	static const char *const signatures[] = {"sigstoreSigned", "signedBaseLayer"};
 	if (!type)
 		return err_set(err, ERR_INVALID, "%s: a requirement has no type", what);
 	if (streq(type, "insecureAcceptAnything"))
@@ -45,10 +101,15 @@ static int check_requirement(
 		return err_set(err, ERR_DENIED,
 			"Source image rejected: Running image %s is rejected by policy %s", image,
 			what);
+	if (streq(type, "signedBy")) {
+		ret->s = xreallocarray(ret->s, ret->n + 1, sizeof(*ret->s));
+		ret->s[ret->n] = (struct signed_by){0};
+		return get_signed_by(requirement, what, &ret->s[ret->n++], err);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(signatures); i++)
 		if (streq(type, signatures[i]))
 			return err_set(err, ERR_UNSUPPORTED,
-				"%s wants a signature ('%s') of '%s', and signatures are not "
+				"%s wants a signature ('%s') of '%s', and such signatures are not "
 				"verified here",
 				what, type, image);
 	return err_set(err, ERR_INVALID, "%s: unknown requirement '%.64s'", what, type);
@@ -80,7 +141,7 @@ static int check_keys(const struct json *top, const char *what, struct err *err)
 }
 
 int policy_check_text(const char *text, unsigned long n, const char *what, const char *transport,
-	const struct reference *ref, const char *path, struct err *err)
+	const struct reference *ref, const char *path, struct demands *ret, struct err *err)
 {
 	AUTO_JSON struct json *top = NULL;
 	AUTO_STRV struct strv scopes = STRV_INIT;
@@ -95,10 +156,11 @@ int policy_check_text(const char *text, unsigned long n, const char *what, const
 	if (!json_is(list, JSON_KIND_ARRAY) || json_size(list) == 0)
 		return err_set(err, ERR_INVALID, "%s says nothing about '%s'", what, image);
 	for (size_t i = 0; i < json_size(list); i++) {
-		int r = check_requirement(json_at(list, i), what, image, err);
+		int r = check_requirement(json_at(list, i), what, image, ret, err);
 		if (r < 0)
 			return r;
 	}
+	mem_replace(&ret->policy, xstrdup(what));
 	return 0;
 }
 
@@ -117,7 +179,7 @@ static char *find_file(void)
 }
 
 int policy_check(const char *file, const char *transport, const struct reference *ref,
-	const char *path, struct err *err)
+	const char *path, struct demands *ret, struct err *err)
 {
 	AUTO_FREE char *found = file ? xstrdup(file) : find_file();
 	AUTO_FREE char *text = NULL;
@@ -125,5 +187,5 @@ int policy_check(const char *file, const char *transport, const struct reference
 	if (!found)
 		return 0;
 	int r = fs_read_file(AT_FDCWD, found, POLICY_MAX, &text, &n, err);
-	return r < 0 ? r : policy_check_text(text, n, found, transport, ref, path, err);
+	return r < 0 ? r : policy_check_text(text, n, found, transport, ref, path, ret, err);
 }

@@ -15,6 +15,7 @@
 #include "registry/fetch.h"
 #include "registry/pull.h"
 #include "registry/source.h"
+#include "registry/verify.h"
 #include "store/blobs.h"
 #include "store/images.h"
 #include "store/names.h"
@@ -28,6 +29,8 @@ struct pull {
 	struct txn *txn;
 	struct source *source;
 	const struct pull_opts *opts;
+	const struct trust *trust;
+	struct digest top; /* of what the location names */
 	struct platform platform;
 	struct pulled *pulled;
 	bool has_replaced;
@@ -54,6 +57,19 @@ static int check_document(
 			digest_str(&promised->digest, want), doc->desc.media_type,
 			promised->media_type);
 	return 0;
+}
+
+/* Before anything else of the manifest is believed. */
+static int check_signatures(struct pull *p, const struct document *doc, struct err *err)
+{
+	AUTO_STRV struct strv signatures = STRV_INIT;
+	if (!p->trust->demands.n)
+		return 0;
+	bool top = digest_equal(&doc->desc.digest, &p->top);
+	if (p->source->ops->signatures &&
+		p->source->ops->signatures(p->source, doc, top, &signatures, err) < 0)
+		return err->code;
+	return verify_manifest(p->store, p->txn, p->trust, &signatures, doc->data, doc->len, err);
 }
 
 static int keep_document(struct pull *p, const struct document *doc, struct err *err)
@@ -141,7 +157,9 @@ static int get_manifest_parts(
 	struct image_config config = {0};
 	AUTO_FREE char *text = NULL;
 	size_t len;
-	int r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &m, err);
+	int r = check_signatures(p, doc, err);
+	if (r == 0)
+		r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &m, err);
 	if (r < 0)
 		return r;
 	/* An artifact has a config of its own kind, and layers that are no trees. */
@@ -225,7 +243,9 @@ static int get_document(struct pull *p, const struct document *doc, bool unpack,
 		return err_set(
 			err, ERR_LIMIT, "indexes are nested more than %d deep", INDEX_DEPTH_MAX);
 	struct index ix;
-	int r = index_parse(doc->data, doc->len, doc->desc.media_type, &ix, err);
+	int r = check_signatures(p, doc, err);
+	if (r == 0)
+		r = index_parse(doc->data, doc->len, doc->desc.media_type, &ix, err);
 	if (r < 0)
 		return r;
 	r = get_whole_index(p, doc, &ix, unpack, err);
@@ -342,9 +362,10 @@ static int get_image(
 }
 
 int pull_from(struct store *s, struct txn *t, struct source *source, const struct digest *expected,
-	const struct pull_opts *o, struct pulled *ret, struct err *err)
+	const struct trust *trust, const struct pull_opts *o, struct pulled *ret, struct err *err)
 {
-	struct pull p = {.store = s, .txn = t, .source = source, .opts = o, .pulled = ret};
+	struct pull p = {
+		.store = s, .txn = t, .source = source, .opts = o, .trust = trust, .pulled = ret};
 	AUTO_DOCUMENT struct document top = {0};
 	if (o->has_platform)
 		p.platform = o->platform;
@@ -354,6 +375,7 @@ int pull_from(struct store *s, struct txn *t, struct source *source, const struc
 	int r = source->ops->top(source, &top, err);
 	if (r < 0)
 		return r;
+	p.top = top.desc.digest;
 	if (expected) {
 		struct descriptor promised = {.digest = *expected};
 		r = check_document(&top, &promised, err);

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "image/reference.h"
+#include "registry/lookaside.h"
 #include "registry/remote.h"
 #include "registry/source.h"
 
@@ -122,8 +123,19 @@ static void registry_free(struct source *source)
 	free(s);
 }
 
-static const struct source_ops registry_ops = {
-	registry_top, registry_child, registry_open, registry_close, registry_free};
+/* They lie under the manifest's digest, whatever it is to us. */
+static int registry_signatures(struct source *source, const struct document *doc, bool top,
+	struct strv *ret, struct err *err)
+{
+	struct registry_source *s = (struct registry_source *)source;
+	AUTO_REFERENCE struct reference ref = {0};
+	(void)top;
+	int r = reference_parse(s->top, &ref, err);
+	return r < 0 ? r : lookaside_read(s->remote, &ref, &doc->desc.digest, ret, err);
+}
+
+static const struct source_ops registry_ops = {registry_top, registry_child, registry_open,
+	registry_close, registry_free, registry_signatures};
 
 int source_registry(
 	struct remote *r, const struct reference *ref, struct source **ret, struct err *err)

@@ -48,6 +48,10 @@ struct source_ops {
 	 * ERR_CANCELLED: only because nobody read on. NULL: it is a file, and is just closed. */
 	int (*close)(struct source *s, struct blob_stream *b, struct err *err);
 	void (*free)(struct source *s);
+	/* Those of a manifest, in base64; top: it is what the location names. NULL: none are kept
+	 * there */
+	int (*signatures)(struct source *s, const struct document *doc, bool top, struct strv *ret,
+		struct err *err);
 };
 
 struct source {

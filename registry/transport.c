@@ -22,6 +22,7 @@
 #include "registry/sink.h"
 #include "registry/source.h"
 #include "registry/url.h"
+#include "registry/verify.h"
 #include "store/blobs.h"
 #include "store/images.h"
 #include "store/names.h"
@@ -238,18 +239,20 @@ static int pull_name(struct store *s, struct txn *t, struct remote *remote, cons
 {
 	AUTO_REFERENCE struct reference ref = {0};
 	AUTO_SOURCE struct source *source = NULL;
+	AUTO_TRUST struct trust trust = {.image = &ref};
 	int r = reference_parse(name, &ref, err);
 	if (r < 0)
 		return r;
 	reference_default_tag(&ref);
-	r = policy_check(o->remote.signature_policy, "docker", &ref, NULL, err);
+	r = policy_check(o->remote.signature_policy, "docker", &ref, NULL, &trust.demands, err);
 	if (r < 0)
 		return r;
 	AUTO_FREE char *full = reference_str(&ref);
 	AUTO_FREE char *told = xasprintf("Trying to pull %s...", full);
 	progress_say(o->progress, told);
 	struct pulled here = {0};
-	if (!o->all_platforms && find_here(s, full, o, &here, err) == 0) {
+	/* what is here may have come without a signature */
+	if (!o->all_platforms && !trust.demands.n && find_here(s, full, o, &here, err) == 0) {
 		/* a digest means the same content at any time */
 		bool unchanged = ref.has_digest;
 		r = unchanged ? 0 : is_unchanged(remote, full, &here.top, &unchanged, err);
@@ -266,7 +269,8 @@ static int pull_name(struct store *s, struct txn *t, struct remote *remote, cons
 	err_clear(err);
 	r = source_registry(remote, &ref, &source, err);
 	if (r == 0)
-		r = pull_from(s, t, source, ref.has_digest ? &ref.digest : NULL, o, ret, err);
+		r = pull_from(
+			s, t, source, ref.has_digest ? &ref.digest : NULL, &trust, o, ret, err);
 	return r;
 }
 
@@ -358,13 +362,14 @@ static int pull_local(struct store *s, enum transport transport, const char *loc
 {
 	AUTO_TXN struct txn *t = NULL;
 	AUTO_SOURCE struct source *source = NULL;
+	AUTO_TRUST struct trust trust = {0};
 	AUTO_FREE char *path = NULL, *name = NULL;
 	location_split(rest, &path, &name);
-	if (policy_check(o->remote.signature_policy, transport_name(transport), NULL, path, err) <
-			0 ||
+	if (policy_check(o->remote.signature_policy, transport_name(transport), NULL, path,
+		    &trust.demands, err) < 0 ||
 		txn_begin(s, &t, err) < 0 ||
 		open_local(transport, t, rest, &o->remote, &source, err) < 0 ||
-		pull_from(s, t, source, NULL, o, ret, err) < 0)
+		pull_from(s, t, source, NULL, &trust, o, ret, err) < 0)
 		return err_wrap(err, "cannot pull %s", location);
 	return 0;
 }

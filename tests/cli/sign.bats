@@ -126,3 +126,106 @@ signatures() { # NAME: how many lie beside the registry
 	run -125 --separate-stderr mica push --sign-by amanda@localhost b "$REG/web"
 	assert_error 'here.yaml:[12]: '
 }
+
+rejected() { # PATTERN WORD...: a pull that the policy refuses
+	local pattern=$1
+	shift
+	run -125 --separate-stderr mica pull -q --policy always --signature-policy policy.json "$@"
+	assert_error "$pattern"
+}
+
+@test "what policy.json wants signed is taken with a good signature by one of its keys, and not else" {
+	policy "$T/amanda.asc"
+	mica push -q b "$REG/none"
+	rejected "Source image rejected: A signature was required, but no signature exists" "$REG/none"
+	# from here and by skopeo
+	mica push -q --sign-by amanda@localhost b "$REG/ours"
+	skopeo --registries.d "$HOME/.config/containers/registries.d" copy -q --dest-tls-verify=false --sign-by amanda@localhost \
+		--src-tls-verify=false "docker://$REG/none" "docker://$REG/theirs"
+	mica rmi -af >/dev/null
+	for name in ours theirs "theirs@$(there_digest theirs)"; do
+		mica pull -q --policy always --signature-policy policy.json "$REG/$name"
+	done
+	printf 'FROM %s/ours\n' "$REG" >Containerfile
+	mica build -q --pull-always --signature-policy policy.json .
+	mica from -q --pull-always --signature-policy policy.json "$REG/ours"
+	# the user's keyring has bob's key, the policy has not
+	policy "$T/bob.asc"
+	rejected "None of the signatures were accepted, reasons: gpg says ERRSIG" "$REG/ours"
+	run -125 --separate-stderr mica build -q --pull-always --signature-policy policy.json .
+	assert_error 'Source image rejected'
+	# either of two
+	sed -i "s|\"keyPath\":\"[^\"]*\"|\"keyPaths\":[\"$T/bob.asc\",\"$T/amanda.asc\"]|g" policy.json
+	mica pull -q --policy always --signature-policy policy.json "$REG/ours"
+	sed -i "s|\"keyPaths\":\[[^]]*\]|\"keyData\":\"$(gpg --export amanda@localhost | base64 -w 0)\"|g" policy.json
+	mica pull -q --policy always --signature-policy policy.json "$REG/ours"
+	echo nothing >none.asc
+	policy "$D/none.asc"
+	rejected 'none.asc: no public keys' "$REG/ours"
+	policy "$D/missing.asc"
+	rejected 'missing.asc' "$REG/ours"
+	assert_clean_store
+}
+
+there_digest() { # NAME
+	skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REG/$1"
+}
+
+@test "a signature is for one manifest and one name, and nothing that was done to it makes it another" {
+	mica push -q --sign-by amanda@localhost b "$REG/good"
+	policy "$T/amanda.asc"
+	dir=$D/staging/good@sha256=$(there_digest good | cut -d : -f 2)
+	[ -s "$dir/signature-1" ]
+	# under another name
+	mica push -q b "$REG/other"
+	cp -r "$dir" "$D/staging/other@${dir##*@}"
+	rejected "it is for another name, '$REG/good:latest'" "$REG/other"
+	policy "$T/amanda.asc" '{"type":"remapIdentity","prefix":"'"$REG/other"'","signedPrefix":"'"$REG/good"'"}'
+	mica pull -q --policy always --signature-policy policy.json "$REG/other"
+	policy "$T/amanda.asc"
+	# of another manifest
+	echo 'FROM b
+LABEL a=b' >Containerfile
+	mica build -q -t c .
+	mica push -q c "$REG/good"
+	mkdir "$D/staging/good@sha256=$(there_digest good | cut -d : -f 2)"
+	cp "$dir/signature-1" "$D/staging/good@sha256=$(there_digest good | cut -d : -f 2)/"
+	rejected 'it is of another manifest' "$REG/good"
+	# the first is bad, the second good
+	mica push -q b "$REG/good"
+	mv "$dir/signature-1" "$dir/signature-2"
+	gpg --batch -q --decrypt "$dir/signature-2" >payload 2>/dev/null
+	local how
+	for how in 'cat payload' 'head -c 100 '"$dir/signature-2" 'gpg --batch -q --local-user bob@localhost --output - --sign payload' \
+		'head -c 300000 /dev/zero' 'gpg --batch -q --local-user amanda@localhost --local-user bob@localhost --output - --sign payload' \
+		'gpg --batch -q --symmetric --pinentry-mode loopback --passphrase x --output - payload'; do
+		$how >"$dir/signature-1"
+		mv "$dir/signature-2" hidden
+		rejected 'rejected: None of the signatures|larger than' "$REG/good"
+		mv hidden "$dir/signature-2"
+		[ "$(stat -c %s "$dir/signature-1")" -gt 262144 ] || mica pull -q --policy always --signature-policy policy.json "$REG/good"
+	done
+	[ -z "$(ls "$MICA_ROOT/tmp")" ]
+}
+
+@test "signatures lie in directories, on web servers, or nowhere" {
+	c=$(mica from b)
+	mica commit -q --sign-by amanda@localhost "$c" signed
+	mica push -q signed "dir:$D/out"
+	policy "$T/amanda.asc"
+	mica pull -q --policy always --signature-policy policy.json "dir:$D/out"
+	sed -i 's|localhost/signed|localhost/else|' policy.json
+	rejected "it is for another name" "dir:$D/out"
+	mica push -q --remove-signatures signed "oci:$D/layout"
+	sed -i 's|"dir"|"oci"|' policy.json
+	rejected "A signature was required, but no signature exists" "oci:$D/layout"
+	mica push -q --sign-by amanda@localhost b "$REG/web"
+	start_repos
+	cp -r staging/. "$T/repos"
+	printf 'docker:\n  %s:\n    lookaside: %s\n' "$REG" "http://127.0.0.1:$REPOS" >"$HOME/.config/containers/registries.d/here.yaml"
+	mica pull -q --policy always --signature-policy policy.json "$REG/web"
+	mica push -q b "$REG/elsewhere"
+	rejected "A signature was required, but no signature exists" "$REG/elsewhere"
+	head -c 300000 /dev/zero >"$(echo "$T"/repos/web@*/signature-1)"
+	rejected "cannot read signatures" "$REG/web"
+}

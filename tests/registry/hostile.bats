@@ -241,9 +241,9 @@ teardown() {
 	refused "Source image rejected: Running image $SRV/flaky:latest is rejected by policy $policy" pull -q "$SRV/flaky"
 	refused "is rejected by policy" pull -q "oci:$T/layout"
 	mica pull -q "$SRV/good/x"
-	echo '{"default":[{"type":"signedBy","keyType":"GPGKeys","keyPath":"/k"}]}' >other.json
+	echo '{"default":[{"type":"sigstoreSigned","keyPath":"/k"}]}' >other.json
 	run --separate-stderr mica pull -q --signature-policy other.json "$SRV/good/y"
-	assert_error "other.json wants a signature \('signedBy'\) of '$SRV/good/y:latest'"
+	assert_error "other.json wants a signature \('sigstoreSigned'\) of '$SRV/good/y:latest'"
 	echo "FROM $SRV/good/z" >Containerfile
 	run --separate-stderr mica build -q --signature-policy other.json .
 	assert_error "other.json wants a signature"

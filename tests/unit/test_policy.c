@@ -12,11 +12,12 @@
 static int check(const char *policy, const char *name, const char *path)
 {
 	AUTO_REFERENCE struct reference ref = {0};
+	AUTO_DEMANDS struct demands demands = {0};
 	struct err err = ERR_INIT;
 	if (name)
 		assert_int_equal(reference_parse(name, &ref, &err), 0);
 	int r = policy_check_text(policy, strlen(policy), "policy.json", name ? "docker" : "oci",
-		name ? &ref : NULL, path, &err);
+		name ? &ref : NULL, path, &demands, &err);
 	assert_true(r == 0 || strstr(err.msg, "policy.json"));
 	return r;
 }
@@ -54,10 +55,41 @@ static void a_transport_has_a_default_of_its_own_and_paths_have_parents(void **s
 	assert_int_equal(check(policy, NULL, "/srv"), ERR_DENIED);
 }
 
+#define SIGNED(more) "[{\"type\":\"signedBy\",\"keyType\":\"GPGKeys\"" more "}]"
+
+static void a_demand_for_signatures_says_whose_and_for_what(void **state)
+{
+	static const char policy[] = "{\"default\":[{\"type\":\"signedBy\",\"keyType\":\"GPGKeys\","
+				     "\"keyPaths\":[\"/a\",\"/b\"]},{\"type\":\"signedBy\","
+				     "\"keyType\":\"GPGKeys\",\"keyData\":\"aGVsbG8=\","
+				     "\"signedIdentity\":{\"type\":\"matchRepository\"}}]}";
+	AUTO_DEMANDS struct demands d = {0};
+	struct err err = ERR_INIT;
+	(void)state;
+	assert_int_equal(policy_check_text(policy, strlen(policy), "policy.json", "dir", NULL, "/x",
+				 &d, &err),
+		0);
+	assert_int_equal(d.n, 2);
+	assert_string_equal(d.policy, "policy.json");
+	assert_int_equal(d.s[0].key_files.n, 2);
+	assert_int_equal(d.s[0].identity.match, MATCH_REPO_DIGEST_OR_EXACT);
+	assert_memory_equal(d.s[1].keys, "hello", d.s[1].n_keys);
+	assert_int_equal(d.s[1].n_keys, 5);
+	assert_int_equal(d.s[1].identity.match, MATCH_REPOSITORY);
+	static const char *const wrong[] = {SIGNED(""), SIGNED(",\"keyPath\":1"),
+		SIGNED(",\"keyPaths\":[]"), SIGNED(",\"keyPath\":\"/k\",\"keyData\":\"aGk=\""),
+		SIGNED(",\"keyData\":\"?\""), SIGNED(",\"keyPath\":\"/k\",\"unless\":\"x\""),
+		SIGNED(",\"keyPath\":\"/k\",\"signedIdentity\":{\"type\":\"any\"}")};
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		AUTO_FREE char *text = xasprintf("{\"default\":%s}", wrong[i]);
+		assert_int_equal(check(text, "debian", NULL), ERR_INVALID);
+	}
+}
+
 static void what_cannot_be_verified_is_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(check("{\"default\":[{\"type\":\"signedBy\",\"keyType\":\"GPGKeys\"}]}",
+	assert_int_equal(check("{\"default\":[{\"type\":\"signedBy\",\"keyType\":\"X509CAs\"}]}",
 				 "debian", NULL),
 		ERR_UNSUPPORTED);
 	assert_int_equal(check("{\"default\":[{\"type\":\"insecureAcceptAnything\"},{\"type\":"
@@ -83,6 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_most_specific_scope_decides),
 		cmocka_unit_test(a_transport_has_a_default_of_its_own_and_paths_have_parents),
+		cmocka_unit_test(a_demand_for_signatures_says_whose_and_for_what),
 		cmocka_unit_test(what_cannot_be_verified_is_refused),
 		cmocka_unit_test(what_says_nothing_accepts_nothing),
 	};
