@@ -184,11 +184,13 @@ static void attach_heredocs(struct inst *i, struct heredoc *list, size_t n, unsi
 		i = t;
 		i->end_line = end_line;
 	}
-	for (size_t k = 0; k < n; k++)
-		if (list[k].chomp)
-			heredoc_chomp(&list[k]);
 	i->heredocs = list;
 	i->n_heredocs = n;
+	/* a shell that gets them takes the tabs off by itself, and not those behind a continued line */
+	bool shells = i->kind == INST_RUN && i->args.n && !inst_heredoc(i, i->args.v[0]);
+	for (size_t k = 0; k < n && !shells; k++)
+		if (list[k].chomp)
+			heredoc_chomp(&list[k]);
 }
 
 static int check_stage(struct parser *p, const struct inst *i, struct err *err)

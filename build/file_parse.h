@@ -52,7 +52,7 @@ struct inst_flag {
 
 struct heredoc {
 	char *name;
-	char *content; /* raw bytes; leading tabs already removed for <<- */
+	char *content; /* leading tabs already removed for <<-, unless RUN's shell is to do that */
 	size_t len;
 	unsigned fd; /* 0 unless N<< */
 	bool expand; /* the delimiter was not quoted */
