@@ -178,6 +178,7 @@ static int read_file(struct build *b, const struct place *p, struct containerfil
 	size_t len;
 	struct containerfile f = {0};
 	bool standard_input = !p->in_context && streq(p->path, "-");
+	const char *name = standard_input ? "stdin" : p->path;
 	if (p->is_context) {
 		text = take(b->context_text);
 		len = b->context_text_len;
@@ -191,9 +192,12 @@ static int read_file(struct build *b, const struct place *p, struct containerfil
 			b->context_name, p->path);
 	if (rc == 0)
 		rc = check_preprocessed(p->path, text, err);
+	/* a check shows what it is about, also when that cannot be read */
+	if (rc == 0 && b->o->call == BUILD_CALL_CHECK)
+		(void)lint_text_source(&b->result->lint, name, text, len);
 	if (rc == 0)
 		rc = (*n ? containerfile_parse_further : containerfile_parse)(
-			standard_input ? "stdin" : p->path, text, len, &f, err);
+			name, text, len, &f, err);
 	if (rc < 0)
 		return rc;
 	*files = xreallocarray(*files, *n + 1, sizeof(**files));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/call.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,36 @@ static struct json *source_texts(const struct containerfile *files, size_t n)
 	return ret;
 }
 
+/* The place that an error begins with, "file:line:column: " of one of the sources, as a location,
+ * and behind it what is wrong; else an empty one and the whole text. */
+static struct json *error_location(const struct lint *l, const char *text, const char **ret_what)
+{
+	*ret_what = text;
+	for (size_t i = 0; i < l->n_sources; i++) {
+		unsigned line;
+		int end = 0;
+		size_t n = strlen(l->sources[i].name);
+		if (strncmp(text, l->sources[i].name, n) != 0 ||
+			sscanf(text + n, ":%u:%*u: %n", &line, &end) != 1 || !end)
+			continue;
+		*ret_what = text + n + end;
+		return location(i, line, line);
+	}
+	return json_new_object();
+}
+
+static struct json *build_error(const struct lint *l, const char *text)
+{
+	struct json *ret = json_new_object();
+	const char *what;
+	struct json *where = error_location(l, text, &what);
+	/* what follows are the excerpt and further errors */
+	AUTO_FREE char *first = xstrndup(what, strcspn(what, "\n"));
+	json_set_string(ret, "message", first);
+	json_set(ret, "location", where);
+	return ret;
+}
+
 struct json *call_check(const struct lint *l, const struct err *problem)
 {
 	struct json *ret = json_new_object();
@@ -51,27 +82,25 @@ struct json *call_check(const struct lint *l, const struct err *problem)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct lint_warning *w = &l->w[i];
 		struct json *one = json_new_object();
+		/* docker tells where the instruction ends that a blank line is in */
+		unsigned first = w->rule == LINT_NO_EMPTY_CONTINUATION ? w->end_line : w->pos.line;
 		json_set_string(one, "ruleName", lint_rules[w->rule].name);
 		json_set_string(one, "description", lint_rules[w->rule].about);
 		json_set_string(one, "detail", w->text);
-		json_set(one, "location", location(w->source, w->pos.line, w->end_line));
+		json_set(one, "location", location(w->source, first, w->end_line));
 		json_add(warnings, one);
 	}
 	for (size_t i = 0; i < l->n_sources; i++) {
 		struct json *one = json_new_object();
-		json_set_string(one, "fileName", l->sources[i].name);
+		json_set_string(one, "filename", l->sources[i].name);
 		json_set_string(one, "language", "Dockerfile");
-		json_set(one, "definition", json_new_null());
 		json_set(one, "data", base64(l->sources[i].text, l->sources[i].len));
 		json_add(sources, one);
 	}
 	json_set(ret, "warnings", warnings);
 	json_set(ret, "sources", sources);
-	if (problem) {
-		struct json *error = json_new_object();
-		json_set_string(error, "message", problem->msg);
-		json_set(ret, "buildError", error);
-	}
+	if (problem)
+		json_set(ret, "buildError", build_error(l, problem->msg));
 	return ret;
 }
 

@@ -102,6 +102,8 @@ static int read_fragment(struct fragments *f, const struct origin *o, const stru
 	f->bytes += len;
 	if (check_cycle(f, o, i, name, text, len, err) < 0)
 		return err->code;
+	if (f->b->o->call == BUILD_CALL_CHECK)
+		(void)lint_text_source(&f->b->result->lint, name, text, len);
 	char *included = xasprintf("%s:%u:%u%s%s", by->name, i->pos.line, i->pos.column,
 		by->included ? ", included from " : "", by->included ? by->included : "");
 	return containerfile_parse_fragment(name, included, text, len, ret, err);

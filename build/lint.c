@@ -151,15 +151,15 @@ static bool active(const struct lint *l, const struct lint_rule *r)
 	return !l->skip_all && !strv_has(&l->skip, r->name);
 }
 
-static size_t source_of(struct lint *l, const struct containerfile *f)
+size_t lint_text_source(struct lint *l, const char *name, const char *text, size_t len)
 {
 	for (size_t i = 0; i < l->n_sources; i++)
-		if (streq(l->sources[i].name, f->name) && l->sources[i].len == f->len &&
-			memcmp(l->sources[i].text, f->source, f->len) == 0)
+		if (streq(l->sources[i].name, name) && l->sources[i].len == len &&
+			memcmp(l->sources[i].text, text, len) == 0)
 			return i;
 	l->sources = xreallocarray(l->sources, l->n_sources + 1, sizeof(*l->sources));
 	l->sources[l->n_sources] = (struct lint_source){
-		.name = xstrdup(f->name), .text = xmemdup(f->source, f->len + 1), .len = f->len};
+		.name = xstrdup(name), .text = xmemdup(text, len + 1), .len = len};
 	return l->n_sources++;
 }
 
@@ -171,7 +171,7 @@ void lint_add(struct lint *l, enum lint_rule_id rule, const struct containerfile
 	va_list ap;
 	va_start(ap, fmt);
 	struct lint_warning w = {.rule = rule,
-		.source = source_of(l, f),
+		.source = lint_text_source(l, f->name, f->source, f->len),
 		.pos = pos,
 		.end_line = i->end_line > pos.line ? i->end_line : pos.line,
 		.text = xvasprintf(fmt, ap)};

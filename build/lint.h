@@ -93,6 +93,8 @@ void lint_done(struct lint *l);
  * BUILDKIT_DOCKERFILE_CHECK. ERR_INVALID */
 int lint_options(struct lint *l, const char *text, struct err *err)
 	__attribute__((warn_unused_result));
+/* A file that may have none: its index. text[len] is NUL. Copies are kept. */
+size_t lint_text_source(struct lint *l, const char *name, const char *text, size_t len);
 /* One more warning, unless its rule is off or it was given before. At most 1000 are kept. */
 void lint_add(struct lint *l, enum lint_rule_id rule, const struct containerfile *f,
 	const struct inst *i, struct pos pos, const char *fmt, ...)

@@ -269,11 +269,36 @@ assert w["ruleName"] == "JSONArgsRecommended", w
 assert w["detail"].startswith("JSON arguments recommended for CMD"), w
 assert w["location"]["ranges"] == [{"start": {"line": 2}, "end": {"line": 3}}], w
 s, = d["sources"]
-assert s["fileName"] == "Containerfile" and s["language"] == "Dockerfile", s
+assert s["filename"] == "Containerfile" and s["language"] == "Dockerfile", s
 assert base64.b64decode(s["data"]) == open("ctx/Containerfile", "rb").read()
 END
 	run mica build --call=check,format=json ctx
 	[ "$status" = 1 ]
+
+	# the place of what keeps it from being built, and the text also when it cannot be read; a blank line is told as docker tells it
+	printf 'FROM scratch\nLABEL a=b \\\n\n c=d\nCOYP a b\n' >ctx/Containerfile
+	run -125 --separate-stderr mica build --call=check,format=json ctx
+	# shellcheck disable=SC2154 # run sets stderr
+	[[ $stderr == "mica: Containerfile:5:1: "* ]]
+	echo "$output" >doc
+	sed -i 's/COYP/COPY/' ctx/Containerfile
+	run -125 --separate-stderr mica build --call=check,format=json --target=nope ctx
+	echo "$output" >target
+	run -125 --separate-stderr mica build --call=check,format=json ctx
+	echo "$output" >missing
+	python3 - <<'END'
+import base64, json
+d = json.load(open("doc"))
+assert d["buildError"]["message"] == "unknown instruction 'COYP', did you mean COPY?", d["buildError"]
+assert d["buildError"]["location"] == {"ranges": [{"start": {"line": 5}, "end": {"line": 5}}]}, d["buildError"]
+assert base64.b64decode(d["sources"][0]["data"]).endswith(b"COYP a b\n")
+assert json.load(open("target"))["buildError"]["location"] == {}
+d = json.load(open("missing"))
+assert d["buildError"]["message"].startswith("COPY: no such file") and "\n" not in d["buildError"]["message"], d
+assert d["buildError"]["location"]["ranges"][0]["start"]["line"] == 5
+w, = d["warnings"]
+assert w["location"]["ranges"] == [{"start": {"line": 4}, "end": {"line": 4}}], w
+END
 	run mica build --call=check,format=yaml ctx
 	[ "$status" = 125 ]
 }
