@@ -114,6 +114,17 @@ static void set_same(struct json *docker, const struct json *ociv1)
 			json_set(docker, names[i], json_ref(json_get(ociv1, names[i])));
 }
 
+/* A config may hold more of Docker's than OCI's has a word for. */
+static struct json *oci_json(struct json *config)
+{
+	static const char *const others[] = {
+		"container", "container_config", "docker_version", "id", "parent"};
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		json_remove(config, others[i]);
+	return json_ref(config);
+}
+
 static struct json *docker_json(const struct image_config *c, const struct json *ociv1)
 {
 	struct json *o = json_new_object(), *rootfs = json_new_object();
@@ -296,8 +307,8 @@ int image_json(struct store *s, const struct image *image, const struct strv *re
 	set_docker_members(o, image, refs);
 	json_set_string(o, "Manifest", manifest);
 	json_set(o, "ImageAnnotations", json_new_map(&image->manifest.annotations));
-	json_set(o, "OCIv1", json_ref(ociv1));
 	json_set(o, "Docker", docker_json(&image->config, ociv1));
+	json_set(o, "OCIv1", oci_json(ociv1));
 	json_set(o, "History", history ? json_ref(history) : json_new_array());
 	*ret_fields = complete(o);
 	/* members as docker's inspect has it, but what it prints as is what buildah has there */
@@ -406,7 +417,7 @@ int container_json(struct store *s, const struct container *c, const char *mount
 	json_set_string(o, "ImageCreatedBy", or_empty(c->created_by));
 	json_set_string(o, "ImageHistoryComment", or_empty(c->history_comment));
 	set_docker_only(c, docker);
-	json_set(o, "OCIv1", json_ref(ociv1));
+	json_set(o, "OCIv1", oci_json(ociv1));
 	json_set(o, "Docker", docker);
 	json_set_string(o, "DefaultMountsFilePath", "");
 	json_set_string(o, "Isolation", isolation_of(c));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `from` an image with ONBUILD triggers: they are carried out in the new container, as buildah does. */
+/* `from` an image with ONBUILD triggers: they are carried out in the new container. */
 #pragma once
 #include "base/strv.h"
 #include <stdbool.h>
