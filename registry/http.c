@@ -185,7 +185,7 @@ static void set_options(struct http_transfer *t)
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
 	/* Over HTTP/2 a paused blob would be buffered up to its stream window, and all would share
-	 * one TCP connection: blobs get a connection each. */
+	 * one TCP connection: large ones get a connection each. */
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
 		(long)(r->bulk ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);

@@ -68,7 +68,7 @@ struct http_request {
 	bool out_restart; /* out_fd is a file, and nothing says that the content is the same when it
 	                     is asked for again: a further attempt begins anew */
 	struct buf body; /* set its max before */
-	bool bulk; /* a blob's bytes: a connection of its own, see http.c */
+	bool bulk; /* many bytes: a connection of its own, see http.c */
 	struct http_response response;
 	uint64_t sent; /* of in_fd */
 	bool unreachable; /* no connection, or no TLS on it */

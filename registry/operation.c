@@ -23,6 +23,7 @@
 #define ACCEPT_MANIFESTS                                                                           \
 	"Accept: " MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST
 #define PROGRESS_MS 100 /* no more often than that */
+#define BULK_MIN (1 * MIB) /* what is smaller may as well be buffered whole */
 
 static void operation_free(struct operation *op)
 {
@@ -306,6 +307,11 @@ char *operation_blob_path(const struct operation *op)
 		"/v2/%s/blobs/%s", operation_place(op)->repository, digest_str(&op->digest, text));
 }
 
+bool operation_is_bulk(const struct operation *op)
+{
+	return op->size > BULK_MIN;
+}
+
 static int blob_start(struct operation *op, struct err *err)
 {
 	int r = operation_prepare(op, HTTP_GET, "pull", operation_blob_path(op), err);
@@ -313,7 +319,7 @@ static int blob_start(struct operation *op, struct err *err)
 		return r;
 	op->x.http.out_fd = op->fd;
 	op->x.http.out_max = op->size;
-	op->x.http.bulk = true;
+	op->x.http.bulk = operation_is_bulk(op);
 	op->x.done = got_blob;
 	exchange_start(&op->x);
 	return 0;

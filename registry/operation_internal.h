@@ -63,6 +63,8 @@ int operation_prepare(struct operation *op, enum http_method method, const char 
 int operation_check(struct exchange *x, const struct err *failure, int also, struct err *err)
 	__attribute__((warn_unused_result));
 char *operation_blob_path(const struct operation *op); /* new string */
+/* The blob is so large that it gets a connection of its own. */
+bool operation_is_bulk(const struct operation *op);
 /* listing.c: lines of what there is */
 int tags_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
 int referrers_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));

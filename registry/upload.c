@@ -116,7 +116,7 @@ static int send_end(struct operation *op, uint64_t from, struct err *err)
 		op->x.http.in_fd = op->fd;
 		op->x.http.in_size = op->size;
 	}
-	op->x.http.bulk = true;
+	op->x.http.bulk = operation_is_bulk(op);
 	op->x.once = true;
 	op->x.done = got_end;
 	exchange_start(&op->x);
@@ -158,7 +158,7 @@ static int send_rest(struct operation *op, struct err *err)
 	op->x.http.in_fd = op->fd;
 	op->x.http.in_offset = from;
 	op->x.http.in_size = op->size - from;
-	op->x.http.bulk = true;
+	op->x.http.bulk = operation_is_bulk(op);
 	op->x.once = true;
 	op->x.done = got_chunk;
 	exchange_start(&op->x);

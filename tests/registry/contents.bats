@@ -96,3 +96,43 @@ RUN echo mine >/f'
 	[ "$(requests registry 'PUT /v2/mounts/two/blobs/uploads')" = 0 ]
 	MICA_ROOT=$D/second mica pull -q "$REG/mounts/two:v1"
 }
+
+@test "over HTTP/2 all documents and small blobs share one connection; large ones have their own" {
+	port=$(free_port)
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=proxy -addext subjectAltName=IP:127.0.0.1 \
+		-keyout key.pem -out cert.pem 2>/dev/null
+	# shellcheck disable=SC2016 # its variables
+	nghttpx --conf=/dev/null -n1 "-f127.0.0.1,$port" "-b127.0.0.1,${REG#*:}" --accesslog-file="$D/h2.log" \
+		--accesslog-format='$remote_port $alpn $request' key.pem cert.pem >nghttpx.out 2>&1 3>&- &
+	echo $! >"$T/nghttpx.pid"
+	disown
+	wait_for 10 curl -sk -o /dev/null "https://127.0.0.1:$port/v2/" || fail "$(cat nghttpx.out)"
+	mkdir certs small large
+	cp cert.pem certs/ca.crt
+	for i in 1 2 3 4 5; do
+		head -c "${i}0000" /dev/urandom >small/f
+		plain_tar "$i.tar" small
+	done
+	head -c 2M /dev/urandom >large/f
+	plain_tar large.tar large
+	connections() { # PROTOCOL: how many there were, and of how many requests
+		echo "$(grep " $1 " h2.log | cut -d ' ' -f 1 | sort -u | wc -l) $(grep -c " $1 " h2.log)"
+	}
+	expect() { # H2 HTTP/1.1 COMMAND...: with so many connections and requests
+		: >h2.log
+		mica "${@:3}" >made
+		[ "$(connections h2)" = "$1" ] && [ "$(connections http/1.1)" = "$2" ] || fail "$*: $(cat h2.log)"
+	}
+	make_layout layout '{}' [1-5].tar
+	mica pull -q oci:layout >id
+	expect "1 21" "0 0" push -q --cert-dir certs "$(cat id)" "docker://127.0.0.1:$port/h2/x:v1" # three of the manifest, three of each blob
+	mica rmi -a >/dev/null
+	expect "1 7" "0 0" pull -q --cert-dir certs "127.0.0.1:$port/h2/x:v1"
+	cmp id made
+	make_layout layout '{}' large.tar
+	mica pull -q oci:layout >id
+	expect "1 8" "1 1" push -q --cert-dir certs "$(cat id)" "docker://127.0.0.1:$port/h2/x:v2"
+	mica rmi -a >/dev/null
+	expect "1 2" "1 1" pull -q --cert-dir certs "127.0.0.1:$port/h2/x:v2"
+	came_whole
+}
