@@ -14,6 +14,19 @@
 
 #define SECRET_MAX (500 * KIB) /* BuildKit's */
 
+static int set_leak(struct secret *s, const char *value, struct err *err)
+{
+	static const char *const names[] = {
+		[LEAK_WARN] = "warn", [LEAK_ALLOW] = "allow", [LEAK_FAIL] = "fail"};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (streq(value, names[i])) {
+			s->leak = (enum secret_leak)i;
+			return 0;
+		}
+	}
+	return err_set(err, ERR_INVALID, "leak=%s is not one of 'warn', 'allow', 'fail'", value);
+}
+
 static int set_field(struct secret *s, const char *field, const char **ret_type, struct err *err)
 {
 	const char *eq = strchr(field, '=');
@@ -37,9 +50,11 @@ static int set_field(struct secret *s, const char *field, const char **ret_type,
 			"cache=%s: 'digest' is what there is; without it a changed secret does not "
 			"run a step again",
 			eq + 1);
+	else if (streq(key, "leak"))
+		return set_leak(s, eq + 1, err);
 	else
 		return err_set(err, ERR_INVALID,
-			"'%s' is not one of 'id', 'src', 'env', 'type', 'cache'", key);
+			"'%s' is not one of 'id', 'src', 'env', 'type', 'cache', 'leak'", key);
 	return 0;
 }
 

@@ -11,11 +11,19 @@
 struct err;
 struct strv;
 
+/* What is done when a RUN that mounts it leaves it in a file. */
+enum secret_leak {
+	LEAK_WARN,
+	LEAK_ALLOW, /* nothing */
+	LEAK_FAIL, /* the step fails; and what steps print has "***" for it */
+};
+
 struct secret {
 	char *id;
 	char *file; /* or */
 	char *env; /* a variable of our environment */
 	bool in_key; /* its content is an input of the steps that use it */
+	enum secret_leak leak;
 	bool loaded;
 	char *data; /* NUL-terminated */
 	size_t len;
@@ -33,7 +41,7 @@ struct secrets {
 	size_t n_ssh;
 };
 
-/* secrets: "id=ID[,src=FILE|,env=NAME][,type=file|env][,cache=digest]"; ssh: "ID" or "ID=SOCKET".
+/* secrets: "id=ID[,src=FILE|,env=NAME][,type=file|env][,cache=digest][,leak=warn|allow|fail]"; ssh: "ID" or "ID=SOCKET".
  * Files must exist. ERR_INVALID, ERR_NOT_FOUND; ERR_UNSUPPORTED: a key file for --ssh. */
 int secrets_parse(const struct strv *secrets, const struct strv *ssh, struct secrets *ret,
 	struct err *err) __attribute__((warn_unused_result));

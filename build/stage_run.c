@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "build/input_list.h"
 #include "build/inputs.h"
+#include "build/leak.h"
 #include "build/logfile.h"
 #include "build/mount_setup.h"
 #include "build/stage_write.h"
@@ -32,6 +33,7 @@ void stage_run_init(struct stage_run *r, struct build *b, struct stage_plan *p)
 		.work_fd = -1,
 		.out_fd = -1,
 		.source_fd = -1,
+		.held = BUF_INIT(LEAK_HELD_MAX),
 		.blob = TMP_INIT};
 	r->results = xcalloc(p->n_steps + 1, sizeof(*r->results));
 }
@@ -163,13 +165,22 @@ int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
 	return 0;
 }
 
-static void note_output(struct build *b, const struct stage_run *r, const char *text, size_t n)
+/* end: no more follows */
+static void note_output(struct build *b, struct stage_run *r, const char *text, size_t n, bool end)
 {
+	AUTO_BUF struct buf masked = BUF_INIT(n + LEAK_HELD_MAX);
+	if (leak_masks(&b->secrets)) {
+		leak_mask(&b->secrets, &r->held, text, n, end, &masked);
+		text = buf_str(&masked);
+		n = masked.len;
+	}
+	if (!n)
+		return;
 	progress_log(b->o->progress, r->id, text, n);
 	logfile_add(b->log, r->id, text, n);
 }
 
-static void take_output(struct build *b, struct stage_run *r, bool to_end)
+static void take_some_output(struct build *b, struct stage_run *r, bool to_end)
 {
 	char buf[OUTPUT_BUF];
 	for (;;) {
@@ -183,10 +194,17 @@ static void take_output(struct build *b, struct stage_run *r, bool to_end)
 			close(take_fd(&r->out_fd));
 			return;
 		}
-		note_output(b, r, buf, (size_t)n);
+		note_output(b, r, buf, (size_t)n, false);
 		if (!to_end)
 			return;
 	}
+}
+
+static void take_output(struct build *b, struct stage_run *r, bool to_end)
+{
+	take_some_output(b, r, to_end);
+	if (to_end)
+		note_output(b, r, "", 0, true);
 }
 
 static int handle_sandbox(struct build *b, struct stage_run *r, struct err *err)
@@ -222,7 +240,7 @@ static int job_done(struct build *b, struct stage_run *r, const struct buf *out,
 		return stage_prepared(b, r, err);
 	struct stage_written w;
 	size_t said = stage_written_read(out, &w);
-	note_output(b, r, out->data + said, out->len - said);
+	note_output(b, r, out->data + said, out->len - said, true);
 	return stage_commit(b, r, w.archived ? &w.layer : NULL, err);
 }
 
@@ -280,6 +298,7 @@ void stage_run_done(struct stage_run *r)
 	mem_close_p(&r->upper_fd);
 	mem_close_p(&r->work_fd);
 	tmp_done(&r->blob);
+	buf_done(&r->held);
 	free(r->upper_name);
 	free(r->work_name);
 	free(r->id);

@@ -2,6 +2,7 @@
 /* A stage being carried out: one step at a time, each either known from the cache or done in a
  * sandbox or a job. Driven by the executor's loop. */
 #pragma once
+#include "base/buf.h"
 #include "base/tmp.h"
 #include "build/build_internal.h"
 #include "build/chain.h"
@@ -56,6 +57,7 @@ struct stage_run {
 	struct tmp blob; /* of a COPY that may be archived as it is read: stage_write.h */
 	struct sandbox *box;
 	int out_fd; /* what it prints */
+	struct buf held; /* of that, what may be the beginning of a secret: leak.h */
 	struct job job; /* copy, workdir, or the hashing of a stage's files */
 	bool hashing;
 	struct mount_setup *mounts; /* of a RUN */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/owner.h"
 #include "build/image_layer.h"
+#include "build/leak.h"
 #include "build/mount_setup.h"
 #include "build/stage_write.h"
 #include "build/told.h"
@@ -201,6 +202,28 @@ int stage_settle(struct build *b, struct stage_run *r, struct err *err)
 	return ran ? snapshot_adopt(&snap, r->uid, r->gid, never, err) : 0;
 }
 
+/* No layer is made of what has a secret in it that is not to be there. */
+static int check_leaks(struct build *b, const struct stage_run *r, struct err *err)
+{
+	const struct step *s = stage_step(r);
+	const struct secret *secret = NULL;
+	AUTO_FREE char *path = NULL;
+	int rc = s->kind != STEP_RUN ? 0
+	                             : leak_find(r->upper_fd, &b->secrets, s, &secret, &path, err);
+	if (rc <= 0)
+		return rc;
+	if (secret->leak == LEAK_FAIL)
+		return err_set(err, ERR_DENIED,
+			"the step left the secret '%s' in %s: remove it in the same step (it was "
+			"given "
+			"with leak=fail)",
+			secret->id, path);
+	strv_addf(&b->result->warnings,
+		"%s:%u: RUN left the secret '%s' in %s, where whoever has the image can read it",
+		s->at.file->name, s->at.inst->pos.line, secret->id, path);
+	return 0;
+}
+
 int stage_commit(
 	struct build *b, struct stage_run *r, const struct layer *archived, struct err *err)
 {
@@ -209,7 +232,7 @@ int stage_commit(
 	step_watch_stop(&r->watch);
 	stage_close_source(r);
 	mount_setup_free(take(r->mounts));
-	if (stage_settle(b, r, err) < 0)
+	if (stage_settle(b, r, err) < 0 || check_leaks(b, r, err) < 0)
 		return err->code;
 	mem_close_p(&r->work_fd);
 	const struct link_origin o = {.step = stage_step(r),

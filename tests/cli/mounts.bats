@@ -340,6 +340,25 @@ ls: /k: No such file or directory" ] || fail "$output"
 	ran 0
 }
 
+# covers: mount-secret
+@test "a secret that a step leaves in a file is warned about or stops it, and is not printed then" {
+	echo hush-hush-$$ >secret
+	containerfile <<-'EOF'
+		FROM busybox
+		RUN --mount=type=secret,id=s mkdir -p /app && { printf 'key = '; cat /run/secrets/s; } >/app/rc && cat /run/secrets/s
+	EOF
+	build -t leak --secret id=s,src=secret
+	[[ $output == *"Containerfile:2: RUN left the secret 's' in /app/rc, where whoever has the image can read it"* ]] || fail "$output"
+	[[ $output == *hush-hush-$$* ]] || fail "$output"
+	build -t leak --no-cache --secret id=s,src=secret,leak=allow
+	[[ $output != *'left the secret'* ]] || fail "$output"
+	run -125 mica build --progress=plain --network=none --no-cache --secret id=s,src=secret,leak=fail ctx
+	[[ $output == *"Containerfile:2:1: RUN: the step left the secret 's' in /app/rc: remove it in the same step"* ]] || fail "$output"
+	[[ $output == *'***'* && $output != *hush-hush* ]] || fail "$output"
+	! grep -q hush "$(sed -n 's/^.*complete log is in //p' <<<"$output")"
+	refused "leak=no is not one of 'warn', 'allow', 'fail'" --secret id=s,src=secret,leak=no
+}
+
 @test "what is wrong with a secret is told before anything runs" {
 	containerfile <<-'END'
 		FROM busybox
