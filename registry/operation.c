@@ -238,6 +238,7 @@ static void got_manifest(struct exchange *x, const struct err *failure)
 	operation_say_place(op, j);
 	json_set_string(j, "media_type", x->http.response.content_type);
 	json_set_string(j, "digest", x->http.response.digest);
+	json_set_string(j, "etag", x->http.response.etag);
 	json_set_int(j, "size", (int64_t)(op->head ? x->http.response.length : body->len));
 	operation_succeed(op, j);
 }
@@ -332,6 +333,8 @@ static void accepted(struct exchange *x, const struct err *failure)
 	struct operation *op = x->arg;
 	struct err err = ERR_INIT;
 	if (operation_check(x, failure, 0, &err) < 0) {
+		if (op->etag && !failure && x->http.response.status == 412)
+			(void)err_set(&err, ERR_BUSY, "another one has taken its place");
 		operation_fail(op, &err);
 		return;
 	}
@@ -346,6 +349,10 @@ static int put_manifest_start(struct operation *op, struct err *err)
 	if (r < 0)
 		return r;
 	strv_addf(&op->x.headers, "Content-Type: %s", op->media_type);
+	if (op->etag && *op->etag)
+		strv_addf(&op->x.headers, "If-Match: %s", op->etag);
+	else if (op->etag)
+		strv_add(&op->x.headers, "If-None-Match: *");
 	op->x.http.in_fd = op->fd;
 	op->x.http.in_size = op->size;
 	op->x.done = accepted;
@@ -491,12 +498,13 @@ static int parse_fetch(struct operation *op, const struct json *request, struct 
 
 static int parse_request(struct operation *op, const struct json *request, struct err *err)
 {
-	const char *ref = NULL, *digest = NULL, *media_type = NULL, *from = NULL;
+	const char *ref = NULL, *digest = NULL, *media_type = NULL, *from = NULL, *etag = NULL;
 	int64_t size = 0;
 	if (json_get_string(request, "request", "ref", &ref, err) < 0 ||
 		json_get_string(request, "request", "digest", &digest, err) < 0 ||
 		json_get_string(request, "request", "media_type", &media_type, err) < 0 ||
 		json_get_string(request, "request", "from", &from, err) < 0 ||
+		json_get_string(request, "request", "etag", &etag, err) < 0 ||
 		json_get_int(request, "request", "size", &size, err) < 0 ||
 		json_get_bool(request, "request", "head", &op->head, err) < 0 ||
 		json_get_bool(request, "request", "direct", &op->direct, err) < 0)
@@ -509,6 +517,7 @@ static int parse_request(struct operation *op, const struct json *request, struc
 	op->size = size > 0 ? (uint64_t)size : 0;
 	op->media_type = xstrdup(media_type ? media_type : MT_OCI_MANIFEST);
 	op->origins = from ? xstrdup(from) : NULL;
+	op->etag = etag && !strpbrk(etag, "\r\n") ? xstrdup(etag) : NULL;
 	return 0;
 }
 

@@ -51,8 +51,9 @@ static int ask_list(struct remote *r, const char *op, const char *ref, const str
 	return ask(r, j, LIST_MAX, ret_text, &n, NULL, err);
 }
 
-static int put_manifest(
-	struct remote *r, const char *ref, const char *text, const char *type, struct err *err)
+/* etag: of what it replaces, "" for nothing, NULL: not known. ERR_BUSY: it is another one by now. */
+static int put_list(
+	struct remote *r, const char *ref, const char *text, const char *etag, struct err *err)
 {
 	AUTO_FD int fd = memfd_create("manifest", MFD_CLOEXEC);
 	if (fd < 0 || fs_write_all(fd, text, strlen(text)) < 0)
@@ -60,7 +61,8 @@ static int put_manifest(
 	struct json *j = json_new_object();
 	json_set_string(j, "op", "put_manifest");
 	json_set_string(j, "ref", ref);
-	json_set_string(j, "media_type", type);
+	json_set_string(j, "media_type", MT_OCI_INDEX);
+	json_set_string(j, "etag", etag);
 	json_set_int(j, "size", (int64_t)strlen(text));
 	return remote_call(r, j, fd, NULL, err);
 }
@@ -77,8 +79,8 @@ static int parse_location(const char *text, struct reference *ret, struct err *e
 
 /* From the registry itself, as a mirror may have an older one. Its digest is that of its bytes: the
  * header of a HEAD is but a hint. */
-static int get_document(
-	struct remote *r, const struct reference *ref, struct document *ret, struct err *err)
+static int get_document(struct remote *r, const struct reference *ref, struct document *ret,
+	char **ret_etag, struct err *err)
 {
 	AUTO_JSON struct json *reply = NULL;
 	AUTO_FREE char *name = reference_str(ref);
@@ -92,6 +94,9 @@ static int get_document(
 	if (rc == 0)
 		rc = document_make(text, len, json_text(json_get(reply, "media_type")),
 			ref->has_digest ? ref->digest.alg : DIGEST_SHA256, ret, err);
+	const char *etag = rc == 0 && ret_etag ? json_text(json_get(reply, "etag")) : NULL;
+	if (etag)
+		*ret_etag = xstrdup(etag);
 	if (rc == 0 && ref->has_digest && !digest_equal(&ref->digest, &ret->desc.digest)) {
 		document_done(ret);
 		rc = err_set(err, ERR_CORRUPT, "registry sent another manifest than was asked for");
@@ -108,7 +113,7 @@ int repository_manifest(const char *text, const struct remote_opts *o, char **re
 	if (parse_location(text, &ref, err) < 0 || remote_open(o, &r, err) < 0)
 		return err->code;
 	reference_default_tag(&ref);
-	if (get_document(r, &ref, &doc, err) < 0)
+	if (get_document(r, &ref, &doc, NULL, err) < 0)
 		return err_wrap(err, "cannot read the manifest of %s", text);
 	*ret_len = doc.len;
 	*ret_text = take(doc.data);
@@ -173,19 +178,20 @@ static char *referrers_ref(const char *repository, const struct digest *subject)
 		"%s:%s-%.64s", repository, digest_alg_name(subject->alg), digest_hex(subject, hex));
 }
 
-/* An absent one is empty. */
+/* An absent one is empty, with "" for its etag. *ret_etag: a new string or NULL. */
 static int get_tagged_list(struct remote *r, const char *repository, const struct digest *subject,
-	struct json **ret, struct err *err)
+	struct json **ret, char **ret_etag, struct err *err)
 {
 	AUTO_REFERENCE struct reference ref = {0};
 	AUTO_DOCUMENT struct document doc = {0};
 	AUTO_FREE char *name = referrers_ref(repository, subject);
 	int rc = reference_parse(name, &ref, err);
 	if (rc == 0)
-		rc = get_document(r, &ref, &doc, err);
+		rc = get_document(r, &ref, &doc, ret_etag, err);
 	if (rc == ERR_NOT_FOUND) {
 		err_clear(err);
 		*ret = index_json(NULL);
+		*ret_etag = xstrdup("");
 		return 0;
 	}
 	if (rc == 0 && media_kind(doc.desc.media_type) != MEDIA_INDEX)
@@ -232,13 +238,13 @@ int repository_referrers(const char *text, const char *artifact_type, const stru
 	AUTO_REMOTE struct remote *r = NULL;
 	AUTO_DOCUMENT struct document doc = {0};
 	AUTO_JSON struct json *index = NULL;
-	AUTO_FREE char *lines = NULL;
+	AUTO_FREE char *lines = NULL, *etag = NULL;
 	if (parse_location(text, &ref, err) < 0 || remote_open(o, &r, err) < 0)
 		return err->code;
 	reference_default_tag(&ref);
 	AUTO_FREE char *full = reference_str(&ref), *repository = reference_name(&ref);
 	struct digest subject = ref.digest;
-	int rc = ref.has_digest ? 0 : get_document(r, &ref, &doc, err);
+	int rc = ref.has_digest ? 0 : get_document(r, &ref, &doc, NULL, err);
 	if (rc == 0 && !ref.has_digest)
 		subject = doc.desc.digest;
 	if (rc == 0)
@@ -249,7 +255,7 @@ int repository_referrers(const char *text, const char *artifact_type, const stru
 	} else if (rc == ERR_NOT_FOUND || rc == ERR_DENIED) {
 		/* 404 where there is no such interface, and 4xx of others where it is unknown */
 		err_clear(err);
-		rc = get_tagged_list(r, repository, &subject, &index, err);
+		rc = get_tagged_list(r, repository, &subject, &index, &etag, err);
 	}
 	if (rc < 0)
 		return err_wrap(err, "cannot list what refers to %s", full);
@@ -282,8 +288,9 @@ static struct json *new_entry(const struct document *doc, const struct json *man
 
 #define LIST_ATTEMPTS 10
 
-/* Others may add to the list at the same time, and it is written as a whole: who finds that another
- * one's has taken the place of his adds to that one. */
+/* Others may add to the list at the same time, and it is written as a whole: a registry that knows
+ * conditional requests refuses what would replace another list than the one that was read. With one
+ * that does not, who finds that another one's has taken the place of his adds to that one. */
 static int add_to_list(struct remote *r, const char *repository, const struct digest *subject,
 	const struct document *doc, const struct json *manifest, struct err *err)
 {
@@ -291,14 +298,18 @@ static int add_to_list(struct remote *r, const char *repository, const struct di
 	char text[DIGEST_STR_MAX];
 	for (int i = 0; i < LIST_ATTEMPTS; i++) {
 		AUTO_JSON struct json *index = NULL;
-		int rc = get_tagged_list(r, repository, subject, &index, err);
+		AUTO_FREE char *etag = NULL;
+		int rc = get_tagged_list(r, repository, subject, &index, &etag, err);
 		if (rc < 0 || has_entry(index, digest_str(&doc->desc.digest, text)))
 			return rc;
 		json_add(json_get(index, "manifests"), new_entry(doc, manifest));
 		AUTO_FREE char *dump = json_dump(index, 0);
-		rc = put_manifest(r, name, dump, MT_OCI_INDEX, err);
-		if (rc < 0)
+		/* a weak one never matches */
+		const char *known = etag && !str_has_prefix(etag, "W/") ? etag : NULL;
+		rc = put_list(r, name, dump, known, err);
+		if (rc < 0 && rc != ERR_BUSY)
 			return rc;
+		err_clear(err);
 	}
 	return err_set(err, ERR_BUSY, "'%s' is overwritten by others again and again", name);
 }
@@ -345,7 +356,7 @@ int repository_delete(
 	if (remote_open(o, &r, err) < 0)
 		return err->code;
 	AUTO_FREE char *full = reference_str(&ref), *repository = reference_name(&ref);
-	int rc = get_document(r, &ref, &doc, err);
+	int rc = get_document(r, &ref, &doc, NULL, err);
 	if (rc == 0)
 		rc = send_delete(r, repository, &doc.desc.digest, err);
 	if (rc < 0)

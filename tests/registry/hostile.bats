@@ -219,6 +219,11 @@ teardown() {
 	mica push -q "$(mica pull -q oci:sbom)" "docker://$SRV/upload-races/a:sbom"
 	[ "$(asked 'PUT main /v2/upload-races/a/manifests/sha256-')" = 3 ]
 	[ "$(mica referrers "$SRV/upload-races/a@sha256:$(printf 'ab%.0s' {1..32})" | cut -d ' ' -f 2 | xargs)" = "application/vnd.another application/vnd.tests.sbom" ]
+	# where the registry knows conditional requests, theirs is never replaced: not the first list, and not a later one
+	mica push -q "$(mica pull -q oci:sbom)" "docker://$SRV/upload-matches/a:sbom"
+	[ "$(asked 'PUT main /v2/upload-matches/a/manifests/sha256-')" = 3 ]
+	[ "$(mica referrers "$SRV/upload-matches/a@sha256:$(printf 'ab%.0s' {1..32})" | cut -d ' ' -f 2 | xargs)" = \
+		"application/vnd.another application/vnd.another application/vnd.tests.sbom" ]
 }
 
 @test "lists come in pages, which are asked for at the registry alone" {

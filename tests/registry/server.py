@@ -245,8 +245,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind == "blobs/uploads":
             return self.begin_upload(repo, fault)
         if kind in ("tags", "referrers"):
-            return self.error(404, "no such place") if fault == "upload-races" else self.listing(repo, fault, kind, target.query)
+            return self.error(404, "no such place") if fault in ("upload-races", "upload-matches") else self.listing(repo, fault, kind, target.query)
         if kind == "manifests" and self.command == "PUT":
+            if fault == "upload-matches":
+                have = PUSHED.get((repo, name))
+                if name.startswith("sha256-") and self.count(repo, "list") <= 2:  # another one was quicker
+                    listed = json.loads(have)["manifests"] if have else []
+                    listed.append(dict(descriptor(b'{"n":%d}' % SEEN[repo, "list"]), artifactType="application/vnd.another"))
+                    PUSHED[repo, name] = have = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}).encode()
+                if self.headers.get("If-Match") not in (None, have and f'"{digest_of(have)}"') or (have and self.headers.get("If-None-Match") == "*"):
+                    return self.error(412, "not what you know")
             PUSHED[repo, name] = body
             if fault == "upload-races" and name.startswith("sha256-") and self.count(repo, "list") <= 2:  # another one's takes its place
                 entry = dict(descriptor(b'{"n":%d}' % SEEN[repo, "list"]), artifactType="application/vnd.another")
@@ -302,7 +310,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             data, kind = document(fault)
         elif b'"manifests"' in data:
             kind = INDEX
-        return self.answer(200, data, kind, Docker_Content_Digest=digest_of(data))
+        return self.answer(200, data, kind, Docker_Content_Digest=digest_of(data), **({"ETag": f'"{digest_of(data)}"'} if fault == "upload-matches" else {}))
 
     # --- blobs ---
 
