@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/tree.h"
 #include "tests/unit/unit.h"
+
+#include "tests/unit/tree.h"
 
 #include "base/buf.h"
 #include "build/leak.h"
