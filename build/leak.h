@@ -21,8 +21,8 @@ int leak_find(int dir, const struct secrets *all, const struct step *s, const st
 	char **ret_path, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * What a step prints, with "***" for each line of a secret with leak=fail; appended to ret. What may
- * be the beginning of one is kept in held (its max: LEAK_HELD_MAX) until the next call; end: no
+ * What a step prints, with "***" for each line of a secret with leak=fail; appended to ret. What
+ * may be the beginning of one is kept in held (its max: LEAK_HELD_MAX) until the next call; end: no
  * more follows.
  */
 #define LEAK_HELD_MAX 8192

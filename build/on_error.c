@@ -52,8 +52,8 @@ static int enter(struct build *b, struct stage_run *r, struct err *err)
 	return b->o->enter(b->o->enter_arg, &spec, err);
 }
 
-/* Records are written by the executor while steps go well: no cache will say that this is the step's
- * result. */
+/* Records are written by the executor while steps go well: no cache will say that this is the
+ * step's result. */
 static int keep(struct build *b, struct stage_run *r, struct err *err)
 {
 	const struct link_origin o = {.step = stage_step(r),

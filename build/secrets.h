@@ -41,8 +41,11 @@ struct secrets {
 	size_t n_ssh;
 };
 
-/* secrets: "id=ID[,src=FILE|,env=NAME][,type=file|env][,cache=digest][,leak=warn|allow|fail]"; ssh: "ID" or "ID=SOCKET".
- * Files must exist. ERR_INVALID, ERR_NOT_FOUND; ERR_UNSUPPORTED: a key file for --ssh. */
+/*
+ * secrets: "id=ID[,src=FILE|,env=NAME][,type=file|env][,cache=digest][,leak=warn|allow|fail]"; ssh:
+ * "ID" or "ID=SOCKET". Files must exist. ERR_INVALID, ERR_NOT_FOUND; ERR_UNSUPPORTED: a key file
+ * for --ssh.
+ */
 int secrets_parse(const struct strv *secrets, const struct strv *ssh, struct secrets *ret,
 	struct err *err) __attribute__((warn_unused_result));
 void secrets_done(struct secrets *s);

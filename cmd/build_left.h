@@ -26,6 +26,7 @@ int left_args_apply(const struct left_args *a, const struct app *app, struct bui
 	struct err *err) __attribute__((warn_unused_result));
 /* build_opts.enter: runs the shell until it ends; p is borrowed. */
 void left_prepare(struct left_place *p, struct build_opts *o);
-/* Names what was kept, and says how to get at it; a failure is a warning. status: of build_run(). */
+/* Names what was kept, and says how to get at it; a failure is a warning. status: of build_run().
+ */
 void left_tell(const struct left_args *a, struct app *app, struct store *s, struct txn *t,
 	const struct build_opts *o, int status, struct build_result *r);

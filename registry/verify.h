@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a manifest has the signatures that policy.json demands. For each demand one signature must
- * be good: by a key of the policy, over this manifest, under a name that stands for the image. Only
- * the policy's keys count, never the user's keyring.
+ * Whether a manifest has the signatures that policy.json demands. For each demand one signature
+ * must be good: by a key of the policy, over this manifest, under a name that stands for the image.
+ * Only the policy's keys count, never the user's keyring.
  */
 #pragma once
 #include "registry/policy.h"

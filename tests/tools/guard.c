@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guard DIRECTORY...: prints a line for whatever is made, removed, renamed, changed or, of its files,
- * opened in one of the directories, however short it is there, and in whatever mount namespace it is done.
- * Ends with whoever started it.
+ * guard DIRECTORY...: prints a line for whatever is made, removed, renamed, changed or, of its
+ * files, opened in one of the directories, however short it is there, and in whatever mount
+ * namespace it is done. Ends with whoever started it.
  */
 #include <signal.h>
 #include <stdio.h>
