@@ -148,8 +148,20 @@ static int write_tree(struct store *s, struct txn *t, const struct output *o,
 	return output_file_publish(&file, err);
 }
 
+/* An archive holds the blobs as they are: what it takes at least is known before. Of several images
+ * some blobs may be the same. */
+static int check_room(const struct output_file *file, const char *dest,
+	const struct build_result *r, struct err *err)
+{
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < r->n_images; i++)
+		bytes = r->images[i].bytes > bytes ? r->images[i].bytes : bytes;
+	AUTO_FREE char *dir = path_dir(dest);
+	return file->base ? room_check(file->dir, dir, bytes, err) : 0;
+}
+
 static int write_archive(struct store *s, const struct output *o, const struct output_opts *opts,
-	const struct descriptor *root, struct err *err)
+	const struct build_result *r, struct err *err)
 {
 	AUTO_OUTPUT_FILE struct output_file file = OUTPUT_FILE_INIT;
 	AUTO_STRV struct strv names = STRV_INIT;
@@ -163,10 +175,11 @@ static int write_archive(struct store *s, const struct output *o, const struct o
 		.progress = opts->push.progress,
 	};
 	if (complete_names(names_of(o, opts->tags), true, &names, err) < 0 ||
-		(!o->unpacked && output_file_open(&file, o->dest, err) < 0))
+		(!o->unpacked && output_file_open(&file, o->dest, err) < 0) ||
+		check_room(&file, o->dest, r, err) < 0)
 		return err->code;
 	e.fd = file.fd;
-	if (image_export(s, root, &e, err) < 0)
+	if (image_export(s, &r->root, &e, err) < 0)
 		return err->code;
 	return output_file_publish(&file, err);
 }
@@ -198,7 +211,7 @@ static int write_to(struct store *s, struct txn *t, const struct output *o,
 		return write_tree(s, t, o, opts, r, err);
 	case OUTPUT_OCI:
 	case OUTPUT_DOCKER:
-		return o->dest ? write_archive(s, o, opts, &r->root, err) : 0;
+		return o->dest ? write_archive(s, o, opts, r, err) : 0;
 	case OUTPUT_IMAGE:
 		return o->push ? push_all(s, o, opts, &r->root, err) : 0;
 	case OUTPUT_PLACE: {

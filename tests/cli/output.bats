@@ -425,9 +425,14 @@ top_manifest() { # LAYOUT [NAME]
 	mount -t tmpfs -o size=64k full full || skip "only root can make a small file system"
 	run --separate-stderr build -t t -o type=tar,dest=full/t.tar
 	assert_error "output 'type=tar,dest=full/t.tar'"
+	# what an archive takes is known before it is begun
+	for type in oci docker; do
+		run --separate-stderr build -t t -o "type=$type,dest=full/new.tar"
+		assert_error "output 'type=$type,dest=full/new.tar': there is no room for it: no space left on device [(][0-9]+ bytes are free in 'full', at least [0-9]{7} are needed[)]\$"
+	done
 	[ -z "$(ls -A full)" ]
 	run --separate-stderr build -t t -o full
-	assert_error "output 'full'.* no space left"
+	assert_error "output 'full'.* no space left.* [(][0-9]+ bytes are free in 'full', more are needed[)]"
 	umount full
 	[ -z "$(built)" ]
 	assert_clean_store
