@@ -374,9 +374,38 @@ static int pull_local(struct store *s, enum transport transport, const char *loc
 	return 0;
 }
 
+/* What others call a name in the store; one in another store has "[...]" before it. */
+static const char *name_in_store(const char *location)
+{
+	static const char prefix[] = "containers-storage:";
+	const char *name = location + strlen(prefix);
+	return str_has_prefix(location, prefix) && *name != '[' && *name ? name : NULL;
+}
+
+static int pull_here(struct store *s, const char *name, const struct pull_opts *o,
+	struct pulled *ret, struct err *err)
+{
+	struct pulled p = {0};
+	int r = find_here(s, name, o, &p, err);
+	if (r == ERR_NOT_FOUND)
+		return err_set(err, r, "'%s': the store has no such image for this platform", name);
+	if (r == 0)
+		r = unpack_here(s, o, &p, err);
+	if (r < 0) {
+		pulled_done(&p);
+		return r;
+	}
+	name_used(s, &p.top);
+	*ret = p;
+	return 0;
+}
+
 int image_pull(struct store *s, const char *location, const struct pull_opts *o, struct pulled *ret,
 	struct err *err)
 {
+	const char *here = name_in_store(location);
+	if (here)
+		return pull_here(s, here, o, ret, err);
 	enum transport transport;
 	const char *rest;
 	struct pulled p = {0};

@@ -84,7 +84,7 @@ teardown() {
 	mica push -q busybox "docker-archive:$D/docker.tar"
 	mica push -q busybox "dir:$D/dir"
 	for from in busybox:latest docker.io/library/busybox "busybox@sha256:$digest" "busybox:latest@sha256:$digest" "oci:$D/layout" \
-		"oci-archive:$D/oci.tar" "docker-archive:$D/docker.tar" "dir:$D/dir"; do
+		"oci-archive:$D/oci.tar" "docker-archive:$D/docker.tar" "dir:$D/dir" containers-storage:docker.io/library/busybox:latest; do
 		printf 'FROM %s\nCOPY Containerfile /c\n' "$from" >ctx/Containerfile
 		mica build -q --network=none -t t ctx
 		[ "$(in_image t head -1 /c)" = "FROM $from" ]
@@ -92,6 +92,9 @@ teardown() {
 	printf 'FROM busybox@sha256:%064d\n' 0 >ctx/Containerfile
 	run --separate-stderr mica build --network=none -t t ctx
 	assert_error 'Containerfile:1:6: .*sha256:0000'
+	printf 'FROM scratch\nCOPY --from=containers-storage:nosuch /a /\n' >ctx/Containerfile
+	run --separate-stderr mica build --pull=always -t t ctx
+	assert_error "Containerfile:2:6: .*'nosuch': the store has no such image"
 }
 
 # covers: copy, copy-chown, copy-chmod
