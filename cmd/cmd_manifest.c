@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/help.h"
+#include "cmd/manifest_artifact.h"
 #include "cmd/manifest_list.h"
 #include "cmd/opt_groups.h"
 #include "store/images.h"
@@ -183,10 +184,9 @@ const struct cmd cmd_manifest_create = {
 
 /* --- add --- */
 
-#define NO_ARTIFACTS "lists are of images"
-
 struct add_args {
 	bool all;
+	struct artifact_args artifact;
 	struct entry_args entry;
 	struct remote_args remote;
 };
@@ -196,14 +196,7 @@ static const struct opt add_options[] = {
 	OPT_GROUP(entry_options, struct add_args, entry),
 	OPT_GROUP(remote_options, struct add_args, remote),
 	OPT_STRING(0, "signature-policy", struct add_args, remote.signature_policy),
-	OPT_REFUSED_WHY(0, "artifact", NO_ARTIFACTS),
-	OPT_REFUSED_WHY(0, "artifact-annotation", NO_ARTIFACTS),
-	OPT_REFUSED_WHY(0, "artifact-config", NO_ARTIFACTS),
-	OPT_REFUSED_WHY(0, "artifact-config-type", NO_ARTIFACTS),
-	OPT_REFUSED_WHY(0, "artifact-exclude-titles", NO_ARTIFACTS),
-	OPT_REFUSED_WHY(0, "artifact-layer-type", NO_ARTIFACTS),
-	OPT_REFUSED_WHY(0, "artifact-subject", NO_ARTIFACTS),
-	OPT_REFUSED_WHY(0, "artifact-type", NO_ARTIFACTS),
+	OPT_GROUP(artifact_options, struct add_args, artifact),
 	OPT_END,
 };
 
@@ -262,6 +255,30 @@ static int add(struct app *app, struct store *s, const struct add_args *a, const
 	return r;
 }
 
+static int make_artifact(struct store *s, const struct artifact_args *a, const struct strv *rest,
+	struct index *ret, struct err *err)
+{
+	struct descriptor d = {0};
+
+	int r = manifest_artifact_make(s, a, rest, 1, &d, err);
+	if (r == 0)
+		index_add(ret, &d);
+	descriptor_done(&d);
+	return r;
+}
+
+static int check_add(const struct add_args *a, const struct strv *rest, struct err *err)
+{
+	if (rest->n > 2 && !a->artifact.artifact)
+		return err_set(err, ERR_INVALID,
+			"one image at a time: '%s' is one too many; several files go with "
+			"'--artifact'",
+			rest->v[2]);
+	if (a->all && a->artifact.artifact)
+		return err_set(err, ERR_INVALID, "'--all' and '--artifact' exclude each other");
+	return artifact_args_check(&a->artifact, err);
+}
+
 static int add_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct add_args *a = args;
@@ -270,14 +287,18 @@ static int add_run(struct app *app, void *args, const struct strv *rest, struct 
 	AUTO_MANIFEST_LIST struct manifest_list list = {.lock = -1};
 	struct index found = {0};
 	struct descriptor top = {0};
-	int r = app_store(app, false, &s, err);
+	int r = check_add(a, rest, err);
+	if (r == 0)
+		r = app_store(app, false, &s, err);
 	if (r == 0)
 		r = txn_begin(s, &txn, err);
 	/* before anything is fetched for a list that is not there */
 	if (r == 0)
 		r = manifest_list_open(s, rest->v[0], false, &list, err);
 	manifest_list_done(&list);
-	if (r == 0)
+	if (r == 0 && a->artifact.artifact)
+		r = make_artifact(s, &a->artifact, rest, &found, err);
+	else if (r == 0)
 		r = find_entries(app, s, a, rest->v[1], &found, &top, err);
 	if (r == 0)
 		r = add(app, s, a, rest->v[0], &found, &top, err);
@@ -291,7 +312,7 @@ const struct cmd cmd_manifest_add = {
 	.options = add_options,
 	.args_size = sizeof(struct add_args),
 	.min_args = 2,
-	.max_args = 2,
+	.max_args = CMD_ANY,
 	.flags = CMD_USERNS,
 	.init = add_init,
 	.run = add_run,
@@ -360,20 +381,37 @@ static int change(
 
 struct annotate_args {
 	bool index;
+	const char *subject;
 	struct entry_args entry;
 };
 
 static const struct opt annotate_options[] = {
 	OPT_GROUP(entry_options, struct annotate_args, entry),
 	OPT_BOOL(0, "index", struct annotate_args, index),
-	OPT_REFUSED_WHY(0, "subject", "lists are not made to refer to others"),
+	OPT_STRING(0, "subject", struct annotate_args, subject),
 	OPT_END,
 };
 
-/* The list's own annotations. */
-static int annotate_list(
-	struct app *app, const char *name, const struct entry_args *a, struct err *err)
+/* What the list is about: an image or a list of the store. */
+static int set_subject(struct store *s, const char *text, struct index *ix, struct err *err)
 {
+	struct descriptor d = {0};
+	AUTO_FREE char *ref = NULL;
+
+	int r = image_find(s, text, &d, &ref, err);
+	if (r < 0)
+		return err_wrap(err, "option '--subject'");
+	map_done(&d.annotations); /* of its name */
+	descriptor_done(&ix->subject);
+	ix->subject = d;
+	return 0;
+}
+
+/* The list's own annotations, and its subject. */
+static int annotate_list(
+	struct app *app, const char *name, const struct annotate_args *args, struct err *err)
+{
+	const struct entry_args *a = &args->entry;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_TXN struct txn *txn = NULL;
 	AUTO_MANIFEST_LIST struct manifest_list list = {.lock = -1};
@@ -382,7 +420,7 @@ static int annotate_list(
 	if (a->arch || a->os || a->os_version || a->variant || a->features.n || a->os_features.n)
 		return err_set(err, ERR_INVALID,
 			"a list has annotations, but no platform: '--index' goes with "
-			"'--annotation' only");
+			"'--annotation' and '--subject' only");
 	int r = app_store(app, false, &s, err);
 	if (r == 0)
 		r = txn_begin(s, &txn, err);
@@ -390,6 +428,8 @@ static int annotate_list(
 		r = manifest_list_open(s, name, false, &list, err);
 	if (r == 0)
 		r = add_annotations(&a->annotations, &list.ix.annotations, err);
+	if (r == 0 && args->subject)
+		r = set_subject(s, args->subject, &list.ix, err);
 	if (r == 0)
 		r = manifest_list_save(s, &list, &id, err);
 	if (r == 0)
@@ -401,11 +441,14 @@ static int annotate_run(struct app *app, void *args, const struct strv *rest, st
 {
 	const struct annotate_args *a = args;
 
+	if (a->subject && !a->index)
+		return err_set(err, ERR_INVALID,
+			"option '--subject' is the list's: it goes with '--index'");
 	if (a->index != (rest->n == 1))
 		return err_set(err, ERR_INVALID,
 			a->index ? "with '--index' name the list only"
 				 : "name the list and an image of it, or use '--index'");
-	return a->index ? annotate_list(app, rest->v[0], &a->entry, err)
+	return a->index ? annotate_list(app, rest->v[0], a, err)
 	                : change(app, rest, &a->entry, err);
 }
 

@@ -197,8 +197,7 @@ static const struct opt options[] = {
 	OPT_TRISTATE(0, "all", struct args, all),
 	OPT_GROUP(push_options, struct args, push),
 	OPT_ALIAS('p', "purge", "rm"),
-	OPT_REFUSED_WHY(
-		0, "add-compression", "push the list once more, with '--compression-format'"),
+	OPT_STRV(0, "add-compression", struct args, push.add_compression),
 	OPT_END,
 };
 
@@ -211,10 +210,16 @@ static void push_init(void *args)
 
 static int push_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct args *a = args;
+	struct args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_FREE char *ref = NULL;
 	struct descriptor d = {0};
+	if (a->all == 0 && a->push.add_compression.n)
+		return err_set(err, ERR_INVALID,
+			"'--add-compression' makes images: it cannot be combined with "
+			"'--all=false'");
+	if (a->all != 0 && !a->push.add_compression.n)
+		strv_copy(&a->push.add_compression, &app->conf.add_compression);
 	int r = app_store(app, false, &s, err);
 	if (r == 0)
 		r = find_list(s, rest->v[0], &d, &ref, err);

@@ -107,6 +107,7 @@ static const struct {
 	{"containers", "userns", KIND_TEXT, offsetof(struct conf, userns)},
 	{"containers", "utsns", KIND_TEXT, offsetof(struct conf, utsns)},
 	{"containers", "volumes", KIND_LIST, offsetof(struct conf, volumes)},
+	{"engine", "add_compression", KIND_LIST, offsetof(struct conf, add_compression)},
 	{"engine", "env", KIND_LIST, offsetof(struct conf, engine_env)},
 	{"engine", "image_copy_tmp_dir", KIND_TEXT, offsetof(struct conf, copy_tmp_dir)},
 	{"engine", "retry", KIND_NUMBER, offsetof(struct conf, retry)},

@@ -27,7 +27,7 @@ struct conf {
 	char *cgroupns, *ipcns, *pidns, *userns, *utsns;
 	int http_proxy, no_hosts; /* -1: not said */
 	/* [engine] */
-	struct strv engine_env;
+	struct strv engine_env, add_compression;
 	char *copy_tmp_dir, *retry_delay;
 	int64_t retry; /* -1: not said */
 };

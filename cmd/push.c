@@ -10,6 +10,7 @@
 #include "build/build.h"
 #include "build/rework.h"
 #include "cmd/cmd.h"
+#include "cmd/push_variants.h"
 #include "cmd/storage_ref.h"
 #include "image/media_type.h"
 #include "registry/transport.h"
@@ -185,6 +186,12 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 		o.format = PUSH_FORMAT_ASIS; /* it has the format by now */
 	} else {
 		descriptor_copy(&other, what);
+	}
+	if (r == 0 && a->add_compression.n) {
+		struct descriptor more = {0};
+		r = push_add_variants(s, t, &a->add_compression, o.progress, &other, &more, err);
+		descriptor_done(&other);
+		other = more;
 	}
 	bool here = storage_ref_is(location);
 	if (r == 0 && !here)

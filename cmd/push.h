@@ -21,6 +21,7 @@ struct push_args {
 	bool quiet, rm, disable_compression, remove_signatures;
 	const char *digestfile, *format, *compression, *sign_by;
 	int64_t level; /* -1: not said */
+	struct strv add_compression; /* of lists, in their own table */
 	struct remote_args remote;
 };
 extern const struct opt push_options[];

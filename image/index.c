@@ -27,6 +27,10 @@ static int parse_members(const struct json *j, struct index *ix, struct err *err
 			return r;
 		ix->n_manifests = i + 1;
 	}
+	const struct json *subject = json_get(j, "subject");
+	if (json_is(subject, JSON_KIND_OBJECT) &&
+		(r = descriptor_from_json(subject, "index: subject", &ix->subject, err)) < 0)
+		return r;
 	return json_get_map(j, "index", "annotations", &ix->annotations, err);
 }
 
@@ -69,6 +73,8 @@ char *index_dump(const struct index *ix)
 	struct json *list = json_get(j, "manifests");
 	for (size_t i = 0; i < ix->n_manifests; i++)
 		json_add(list, descriptor_to_json(&ix->manifests[i]));
+	if (ix->subject.media_type)
+		json_set(j, "subject", descriptor_to_json(&ix->subject));
 	if (ix->annotations.n)
 		json_set(j, "annotations", json_new_map(&ix->annotations));
 	return json_dump(j, 0);
@@ -124,6 +130,7 @@ void index_done(struct index *ix)
 	for (size_t i = 0; i < ix->n_manifests; i++)
 		descriptor_done(&ix->manifests[i]);
 	free(ix->manifests);
+	descriptor_done(&ix->subject);
 	map_done(&ix->annotations);
 	*ix = (struct index){0};
 }

@@ -29,6 +29,7 @@ struct index {
 	struct descriptor *manifests;
 	size_t n_manifests;
 	struct map annotations;
+	struct descriptor subject; /* media_type NULL: it has none */
 };
 
 /* media_type: what the descriptor or the Content-Type said, NULL when nobody did. */

@@ -106,8 +106,14 @@ build_for() { # ARCH NAME
 	assert_clean_store
 	run --separate-stderr mica manifest add nothere docker://docker.io/library/one
 	assert_error nothere
-	run --separate-stderr mica manifest add --artifact one x
-	assert_error "artifact"
+	run --separate-stderr mica manifest add --artifact all x
+	assert_error "cannot open 'x'"
+	run --separate-stderr mica manifest add --artifact --artifact-annotation x all "$T/three/Containerfile"
+	assert_error "'x' is not KEY=VALUE"
+	run --separate-stderr mica manifest add --artifact --all all x
+	assert_error "'--all' and '--artifact' exclude each other"
+	run --separate-stderr mica manifest add all one x
+	assert_error "one image at a time: 'x'"
 }
 
 @test "annotate changes what is said of an image, and nothing else" {
@@ -210,6 +216,41 @@ build_for() { # ARCH NAME
 	run --separate-stderr mica build --manifest tagged "$T/three"
 	assert_error "'tagged' is an image, not a list"
 	assert_clean_store
+}
+
+@test "files are put into a list as an artifact, which is pushed, pulled and kept like an image" {
+	mkdir dir && echo one >dir/a && echo '{"c":1}' >c && echo two >b
+	build_for amd64 i
+	mica manifest create list >/dev/null
+	mica manifest add --artifact --artifact-type application/x-t --artifact-config c --artifact-config-type application/x-c \
+		--artifact-layer-type text/x --artifact-annotation k=v --artifact-subject i --annotation e=f --os linux --arch arm64 list dir/a b
+	run -0 --separate-stderr mica manifest add --artifact --artifact-exclude-titles list b
+	mica manifest add list i
+	[[ $output =~ ^[0-9a-f]{64}:\ sha256:[0-9a-f]{64}$ ]]
+	mica manifest inspect list | jq -e '.manifests[0] | .artifactType == "application/x-t" and .annotations.e == "f" and .platform.architecture == "arm64"'
+	made() { jq -c "$2" "$MICA_ROOT/blobs/sha256/$(mica manifest inspect list | jq -r ".manifests[$1].digest[7:]")"; }
+	[ "$(made 0 '[.artifactType, .annotations, .config.mediaType, .subject.digest, (.layers | map([.mediaType, .size, .annotations["org.opencontainers.image.title"]]))]')" = \
+		"[\"application/x-t\",{\"k\":\"v\"},\"application/x-c\",\"sha256:$(manifest_of i | sha256sum | cut -d ' ' -f 1)\",[[\"text/x\",4,\"a\"],[\"text/x\",4,\"b\"]]]" ]
+	[ "$(made 1 '[.artifactType, .config.mediaType, .config.size, .layers[0].mediaType, .layers[0].annotations, .subject]')" = \
+		'["application/vnd.unknown.artifact.v1","application/vnd.oci.empty.v1+json",2,"application/octet-stream",null,null]' ]
+	mica prune >/dev/null
+	assert_clean_store
+	# with what the list is about, and beside its image the same in zstd
+	mica manifest annotate --index --subject i list
+	[ "$(mica manifest inspect list | jq -r .subject.mediaType)" = application/vnd.oci.image.manifest.v1+json ]
+	printf '[engine]\nadd_compression = ["zstd"]\n' >conf
+	CONTAINERS_CONF=$D/conf mica manifest push -q list "docker://$REG/artifact:1"
+	[ "$(skopeo inspect --raw "docker://$REG/artifact:1" | jq -c '[.subject.size > 9, (.manifests | map([.artifactType, .annotations["io.github.containers.compression.zstd"]]))]')" = \
+		'[true,[["application/x-t",null],["application/vnd.unknown.artifact.v1",null],[null,null],[null,"true"]]]' ]
+	mica --root "$D/other" pull -q --all-platforms "$REG/artifact:1" >/dev/null
+	# what is there already is not made again
+	mica --root "$D/other" manifest push -q --add-compression zstd --add-compression gzip "$REG/artifact:1" "docker://$REG/artifact:2"
+	cmp <(skopeo inspect --raw "docker://$REG/artifact:1") <(skopeo inspect --raw "docker://$REG/artifact:2")
+	mica --root "$D/other" fsck
+	run -125 --separate-stderr mica manifest push --add-compression xz list "docker://$REG/artifact:3"
+	assert_error "'xz' is not one of 'gzip', 'zstd'"
+	run -125 --separate-stderr mica manifest push --all=false --add-compression gzip list "docker://$REG/artifact:3"
+	assert_error "cannot be combined with '--all=false'"
 }
 
 @test "help knows the family" {
