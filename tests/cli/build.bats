@@ -97,7 +97,7 @@ teardown() {
 	assert_error "Containerfile:2:6: .*'nosuch': the store has no such image"
 }
 
-# covers: copy, copy-chown, copy-chmod
+# covers: copy, copy-chown, copy-chmod, volume
 @test "COPY puts files, directories and patterns where Docker puts them" {
 	mkdir -p ctx/d/sub ctx/e
 	echo a >ctx/a.txt
@@ -117,9 +117,11 @@ teardown() {
 		COPY --chown=app d /owned-dir
 		COPY ["a.txt", "/with space/"]
 		COPY e /empty
+		VOLUME /vol
+		RUN mkdir /vol && echo kept >/vol/f
 	END
 	mica build -q --network=none -t t ctx
-	run in_image t sh -c 'cat renamed into/a.txt all/a.txt all/b.txt /copied/sub/c "/with space/a.txt"
+	run in_image t sh -c 'cat renamed into/a.txt all/a.txt all/b.txt /copied/sub/c "/with space/a.txt"; cat /vol/f
 		stat -c "%a %u:%g %n" /w/renamed /copied/sub /owned /owned-dir/sub/c /empty; readlink /copied/link'
 	[ "$output" = "a
 a
@@ -127,6 +129,7 @@ a
 b
 c
 a
+kept
 751 0:0 /w/renamed
 750 0:0 /copied/sub
 600 1:2 /owned
@@ -188,12 +191,13 @@ first x
 second' ]
 }
 
-# covers: from-stage, copy-from, copy-from-number
+# covers: from-stage, from-stage-twice, copy-from, copy-from-number
 @test "stages are used by name, by number and as bases; those that are not needed are not built" {
 	containerfile <<-'END'
 		ARG TAG=latest
 		FROM busybox:${TAG} AS base
 		RUN echo base >/f
+		FROM scratch AS one
 		FROM base AS one
 		RUN echo one >>/f
 		FROM busybox AS never
@@ -310,8 +314,15 @@ R15="a.b.c"' ]
 	run in_image t sh -c 'cd /c && find . -type f | sort'
 	[[ "$output" != *secret* && "$output" != *b.tmp* && "$output" != *drop/a* ]]
 	[[ "$output" == *keep/a* && "$output" == *drop/important* ]]
+	# the one of a Containerfile takes the place of the context's
+	mv ctx/Containerfile ctx/own
+	echo keep >ctx/own.dockerignore
+	mica build -q --network=none -t t -f ctx/own ctx
+	run in_image t sh -c 'cd /c && ls'
+	[ "$output" = $'drop\nown\nown.dockerignore\nsecret' ]
 }
 
+# covers: files
 @test "flags: -t several, --iidfile, -q, --label, -f several and from standard input" {
 	mkdir ctx
 	echo 'FROM busybox AS base' >ctx/one

@@ -189,6 +189,7 @@ b" ]
 	BUILDAH_LAYERS=maybe refused "BUILDAH_LAYERS: 'maybe'"
 }
 
+# covers: arg-buildkit
 @test "build arguments that mean something to BuildKit" {
 	printf 'FROM busybox\nRUN hostname >/x; grep -c "$(hostname)" /etc/hosts >>/x\n' >ctx/Containerfile
 	build

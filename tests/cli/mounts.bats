@@ -37,7 +37,7 @@ refused() { # PATTERN [OPTION...]
 
 # --- bind ---
 
-# covers: mount-bind
+# covers: mount-bind, mount-expand
 @test "a bind mount shows the context, a part of it, or a file of it" {
 	mkdir -p ctx/d/e
 	echo a >ctx/a
@@ -228,6 +228,7 @@ named
 	build --jobs 2 # CVE-2024-23651
 }
 
+# covers: mount-cache
 @test "a cache can start from files, with a mode and an owner" {
 	containerfile <<-'END'
 		FROM busybox AS s
@@ -246,6 +247,7 @@ more
 711 5:6" ] || fail "$output"
 }
 
+# covers: mount-cache
 @test "a locked cache has one user at a time, a private one is each user's own" {
 	containerfile <<-'END'
 		FROM busybox AS a
@@ -359,6 +361,7 @@ ls: /k: No such file or directory" ] || fail "$output"
 	refused "leak=no is not one of 'warn', 'allow', 'fail'" --secret id=s,src=secret,leak=no
 }
 
+# covers: mount-secret
 @test "what is wrong with a secret is told before anything runs" {
 	containerfile <<-'END'
 		FROM busybox
