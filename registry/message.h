@@ -10,7 +10,8 @@
  * reply. Then, with "ref" a full reference:
  *	manifest      + descriptor to write to; "ref" (tag or digest), "head",
  *	              "direct" (no mirrors)
- *	              -> "media_type", "digest" (the header's, a hint only), "size", "etag", "place"
+ *	              -> "media_type", "digest" (the header's, a hint only), "size", "etag",
+ *	              "place"
  *	              ("host/repository" that has it)
  *	has_manifest  "ref" (tag or digest), of the registry that a push goes to -> the same
  *	blob          + descriptor to write to; "ref", "digest", "size"
@@ -18,8 +19,8 @@
  *	put_blob      + descriptor to read; "ref", "digest", "size", "from" (places that may
  *	              have it, separated by blanks)
  *	              -> "how": "exists", "mounted" or "uploaded"; "place"
- *	put_manifest  + descriptor to read; "ref" (tag or digest), "media_type", "size"; "etag" of what it
- *	              replaces, "" for nothing: ERR_BUSY when another one is there
+ *	put_manifest  + descriptor to read; "ref" (tag or digest), "media_type", "size"; "etag"
+ *	              of what it replaces, "" for nothing: ERR_BUSY when another one is there
  *	              -> "subject": the registry keeps the list of referrers by itself
  *	delete_manifest  "ref" (digest) -> nothing
  *	tags          + descriptor to write to; "ref" -> nothing; a tag a line

@@ -51,7 +51,8 @@ static int ask_list(struct remote *r, const char *op, const char *ref, const str
 	return ask(r, j, LIST_MAX, ret_text, &n, NULL, err);
 }
 
-/* etag: of what it replaces, "" for nothing, NULL: not known. ERR_BUSY: it is another one by now. */
+/* etag: of what it replaces, "" for nothing, NULL: not known. ERR_BUSY: it is another one by now.
+ */
 static int put_list(
 	struct remote *r, const char *ref, const char *text, const char *etag, struct err *err)
 {
