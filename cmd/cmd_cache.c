@@ -103,7 +103,6 @@ static int rm_run(struct app *app, void *args, const struct strv *rest, struct e
 {
 	const struct rm_args *a = args;
 	AUTO_STORE struct store *s = NULL;
-	AUTO_TXN struct txn *t = NULL; /* sweeps leave what we look at alone */
 	AUTO_STRV struct strv names = STRV_INIT;
 
 	if (a->all == (rest->n > 0))
@@ -111,8 +110,6 @@ static int rm_run(struct app *app, void *args, const struct strv *rest, struct e
 			a->all ? "'--all' takes no cache mounts by name"
 			       : "name the cache mounts to remove, or say '--all'");
 	int r = app_store(app, false, &s, err);
-	if (r == 0)
-		r = txn_begin(s, &t, err);
 	if (r == 0 && a->all)
 		r = cache_mount_list(s, &names, err);
 	STRV_FOREACH (text, rest)
@@ -121,7 +118,7 @@ static int rm_run(struct app *app, void *args, const struct strv *rest, struct e
 	STRV_FOREACH (name, &names) {
 		if (r < 0)
 			break;
-		r = cache_mount_empty(s, *name, err);
+		r = cache_mount_remove(s, *name, err);
 		if (r == 0)
 			out_printf(&app->out, "%s\n", *name);
 	}

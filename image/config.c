@@ -145,7 +145,9 @@ static int get_healthcheck(const struct json *o, struct image_config *c, struct 
 static int parse_runtime(const struct json *o, struct image_config *c, struct err *err)
 {
 	int r;
-	if ((r = get_string(o, "User", &c->user, err)) < 0 ||
+	if ((r = json_check_spelling(o, "config", config_members, ARRAY_LEN(config_members), err)) <
+			0 ||
+		(r = get_string(o, "User", &c->user, err)) < 0 ||
 		(r = get_set(o, "ExposedPorts", &c->exposed_ports, err)) < 0 ||
 		(r = get_env(o, &c->env, err)) < 0 ||
 		(r = json_get_strv(o, "config", "Entrypoint", &c->entrypoint, err)) < 0 ||
@@ -176,7 +178,9 @@ static int parse_rootfs(const struct json *top, struct image_config *c, struct e
 		return r;
 	if (!rootfs)
 		return err_set(err, ERR_INVALID, "config: rootfs is missing");
-	if ((r = json_get_string(rootfs, "config: rootfs", "type", &type, err)) < 0 ||
+	static const char *const names[] = {"type", "diff_ids"};
+	if ((r = json_check_spelling(rootfs, "config: rootfs", names, ARRAY_LEN(names), err)) < 0 ||
+		(r = json_get_string(rootfs, "config: rootfs", "type", &type, err)) < 0 ||
 		(r = json_get_strv(rootfs, "config: rootfs", "diff_ids", &ids, err)) < 0)
 		return r;
 	if (!type || !streq(type, "layers"))
@@ -230,7 +234,8 @@ static int parse_into(const struct json *j, struct image_config *c, struct err *
 
 	if (!json_is(j, JSON_KIND_OBJECT))
 		return err_set(err, ERR_INVALID, "config: it is not a JSON object");
-	if ((r = get_string(j, "created", &c->created, err)) < 0 ||
+	if ((r = json_check_spelling(j, "config", top_members, ARRAY_LEN(top_members), err)) < 0 ||
+		(r = get_string(j, "created", &c->created, err)) < 0 ||
 		(r = get_string(j, "author", &c->author, err)) < 0 ||
 		(r = get_platform_field(j, "architecture", p->arch, sizeof(p->arch), err)) < 0 ||
 		(r = get_platform_field(j, "os", p->os, sizeof(p->os), err)) < 0 ||

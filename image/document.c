@@ -38,6 +38,19 @@ static int kind_by_members(const struct json *j, enum media_kind *ret, struct er
 	return 0;
 }
 
+int document_check_sizes(const char *what, const struct descriptor *d, size_t n, struct err *err)
+{
+	char text[DIGEST_STR_MAX];
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = i + 1; k < n; k++)
+			if (d[i].size != d[k].size && digest_equal(&d[i].digest, &d[k].digest))
+				return err_set(err, ERR_INVALID, "%s: %s has %llu and %llu bytes",
+					what, digest_str(&d[i].digest, text),
+					(unsigned long long)d[i].size,
+					(unsigned long long)d[k].size);
+	return 0;
+}
+
 static int check_type(const char *type, enum media_kind kind, struct err *err)
 {
 	enum media_kind said = media_kind(type);

@@ -11,6 +11,11 @@ struct json;
 	1000 /* layers of a manifest, manifests of an index; overlayfs stops at 500 lowers, docker \
 	        at 127 */
 
+/* Two that have one digest have one size. ERR_INVALID. */
+struct descriptor;
+int document_check_sizes(const char *what, const struct descriptor *d, size_t n, struct err *err)
+	__attribute__((warn_unused_result));
+
 /*
  * Parses text and says which document it is: MEDIA_MANIFEST or MEDIA_INDEX, with *ret_type the
  * media type (new string; the one that was said, else the document's own, else OCI's). A document

@@ -27,6 +27,8 @@ static int parse_members(const struct json *j, struct index *ix, struct err *err
 			return r;
 		ix->n_manifests = i + 1;
 	}
+	if ((r = document_check_sizes("index", ix->manifests, n, err)) < 0)
+		return r;
 	const struct json *subject = json_get(j, "subject");
 	if (json_is(subject, JSON_KIND_OBJECT) &&
 		(r = descriptor_from_json(subject, "index: subject", &ix->subject, err)) < 0)

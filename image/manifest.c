@@ -28,7 +28,7 @@ static int parse_layers(const struct json *j, struct manifest *m, struct err *er
 			return r;
 		m->n_layers = i + 1;
 	}
-	return 0;
+	return document_check_sizes("manifest", m->layers, m->n_layers, err);
 }
 
 static int parse_members(const struct json *j, struct manifest *m, struct err *err)

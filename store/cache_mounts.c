@@ -81,6 +81,21 @@ int cache_mount_lock(struct store *s, const char *name, const char *id, int *ret
 	return r;
 }
 
+int cache_mount_remove(struct store *s, const char *name, struct err *err)
+{
+	AUTO_FREE char *path = xasprintf(MOUNTS_DIR "/%s", name);
+	AUTO_TXN struct txn *t = NULL; /* sweeps leave what we look at alone */
+	AUTO_FD int alone = -1;
+	int r = store_lock(s, "gc.lock", LOCK_EXCLUSIVE, false, &alone, err);
+	if (r == ERR_BUSY) {
+		err_clear(err);
+		r = txn_begin(s, &t, err);
+	}
+	if (r == 0)
+		r = cache_mount_empty(s, name, err);
+	return r == 0 && alone >= 0 ? store_remove_dir(s, path, err) : r;
+}
+
 int cache_mount_empty(struct store *s, const char *name, struct err *err)
 {
 	AUTO_FREE char *dir = xasprintf(MOUNTS_DIR "/%s", name);

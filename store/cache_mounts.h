@@ -27,6 +27,10 @@ int cache_mount_find(struct store *s, const char *text, struct strv *ret, struct
  * meanwhile. *ret_dir: mounts/name. ERR_BUSY: a step uses it. */
 int cache_mount_lock(struct store *s, const char *name, const char *id, int *ret_dir, int *ret_lock,
 	struct err *err) __attribute__((warn_unused_result));
+/* Its content goes, and where nobody else uses the store all of it; else its locks stay, as
+ * somebody may be about to take one. Not within a transaction. ERR_BUSY: as below. */
+int cache_mount_remove(struct store *s, const char *name, struct err *err)
+	__attribute__((warn_unused_result));
 /* Its content goes, of all instances. ERR_BUSY when a step uses one: that one stays. */
 int cache_mount_empty(struct store *s, const char *name, struct err *err)
 	__attribute__((warn_unused_result));

@@ -14,10 +14,12 @@
 #define DIGEST                                                                                     \
 	"\"digest\":\"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\""
 #define CONFIG "\"config\":{\"mediaType\":\"" MT_OCI_CONFIG "\"," DIGEST ",\"size\":2}"
+#define LARGER "{\"mediaType\":\"" MT_OCI_LAYER_GZIP "\"," DIGEST ",\"size\":4}"
 #define LAYER "{\"mediaType\":\"" MT_OCI_LAYER_GZIP "\"," DIGEST ",\"size\":3}"
 #define MANIFEST                                                                                   \
 	"{\"schemaVersion\":2,\"mediaType\":\"" MT_OCI_MANIFEST "\"," CONFIG ",\"layers\":[" LAYER \
 	"]}"
+#define ENTRY_LARGER "{\"mediaType\":\"" MT_OCI_MANIFEST "\"," DIGEST ",\"size\":4}"
 #define ENTRY(arch, more)                                                                          \
 	"{\"mediaType\":\"" MT_OCI_MANIFEST "\"," DIGEST ",\"size\":3" more                        \
 	",\"platform\":{\"architecture\":\"" arch "\",\"os\":\"linux\"}}"
@@ -86,6 +88,8 @@ static void refuses_documents_that_contradict_themselves(void **state)
 		{"{\"schemaVersion\":2," CONFIG ",\"layers\":{}}", NULL, ERR_INVALID},
 		{"{\"schemaVersion\":2," CONFIG "," CONFIG ",\"layers\":[]}", NULL,
 			ERR_INVALID}, /* twice */
+		{"{\"schemaVersion\":2," CONFIG ",\"layers\":[" LAYER "," LARGER "]}", NULL,
+			ERR_INVALID},
 		/* what readers in Go take for "layers", "manifests", "config", "size" */
 		{"{\"schemaVersion\":2," CONFIG ",\"layers\":[],\"Layers\":[]}", NULL, ERR_INVALID},
 		{"{\"schemaVersion\":2," CONFIG ",\"layers\":[],\"manife\u017ft\u017f\":[]}", NULL,
@@ -105,6 +109,21 @@ static void refuses_documents_that_contradict_themselves(void **state)
 		if (r != bad[i].code)
 			fail_msg("%s: %d %s", bad[i].text, r, err.msg);
 	}
+}
+
+static void an_index_has_one_size_for_a_digest(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	struct index ix;
+	static const char good[] =
+		"{\"schemaVersion\":2,\"manifests\":[" ENTRY("a", "") "," ENTRY("b", "") "]}";
+	static const char bad[] =
+		"{\"schemaVersion\":2,\"manifests\":[" ENTRY("a", "") "," ENTRY_LARGER "]}";
+	assert_int_equal(index_parse(good, strlen(good), NULL, &ix, &err), 0);
+	index_done(&ix);
+	assert_int_equal(index_parse(bad, strlen(bad), NULL, &ix, &err), ERR_INVALID);
+	assert_non_null(strstr(err.msg, "has 3 and 4 bytes"));
 }
 
 static void limits_size_and_number(void **state)
@@ -211,6 +230,7 @@ int main(void)
 		cmocka_unit_test(a_manifest_goes_to_text_and_back),
 		cmocka_unit_test(the_media_type_comes_from_whoever_says_it),
 		cmocka_unit_test(refuses_documents_that_contradict_themselves),
+		cmocka_unit_test(an_index_has_one_size_for_a_digest),
 		cmocka_unit_test(limits_size_and_number),
 		cmocka_unit_test(tells_what_a_document_is),
 		cmocka_unit_test(an_index_chooses_images_by_platform),
