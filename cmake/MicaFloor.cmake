@@ -21,8 +21,11 @@ if(MICA_WERROR)
 	target_compile_options(mica_flags INTERFACE -Werror)
 endif()
 if(MICA_SANITIZE)
-	target_compile_options(mica_flags INTERFACE -fsanitize=${MICA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
-	target_link_options(mica_flags INTERFACE -fsanitize=${MICA_SANITIZE})
+	# At a fixed address and with the sanitizers' own code inside: tests start thousands of these programs, and relocating the
+	# descriptions of all checks was a third of a short one's time.
+	target_compile_options(mica_flags INTERFACE -fsanitize=${MICA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -fno-pie)
+	target_link_options(mica_flags INTERFACE -fsanitize=${MICA_SANITIZE} -no-pie $<$<C_COMPILER_ID:GNU>:-static-libasan>
+		$<$<C_COMPILER_ID:GNU>:-static-libubsan>)
 endif()
 if(MICA_FUZZ)
 	target_compile_options(mica_flags INTERFACE -fsanitize=fuzzer-no-link)
