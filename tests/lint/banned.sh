@@ -26,12 +26,17 @@ ban "the resolver and the loader of the host never look into an image" '\b(getpw
 ban "a path of somebody's machine" '/home/[a-z]+/|/root/[a-z]' '*.c' '*.h' '*.txt' '*.json' ':!tests/'
 
 # Each source says its licence in the first line.
-while read -r f; do
-	head -n 2 "$f" | grep -q 'SPDX-License-Identifier: Apache-2.0' || {
-		echo "$f: no SPDX line" >&2
-		status=1
-	}
-done < <(git ls-files '*.c' '*.h' '*.sh' '*.bats' '*.bash' '*.cmake' '*CMakeLists.txt' check quickstart .ci/run)
+git ls-files -z '*.c' '*.h' '*.sh' '*.bats' '*.bash' '*.cmake' '*CMakeLists.txt' check quickstart .ci/run | xargs -0 awk '
+	FNR == 1 { without[FILENAME] }
+	/SPDX-License-Identifier: Apache-2.0/ { delete without[FILENAME] }
+	FNR == 2 { nextfile }
+	END {
+		for (f in without) {
+			print f ": no SPDX line"
+			bad = 1
+		}
+		exit bad
+	}' >&2 || status=1
 
 # Host names of package mirrors come from the machine's configuration at run time.
 hosts=$(grep -rhoE 'https?://[^/ ]+' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | sed 's#.*//##' | sort -u)
