@@ -13,8 +13,9 @@
 /* The one of the shell form, as far as it was used. */
 static char *shell_of(const struct step *s)
 {
+	static char usual[] = "/bin/sh";
 	bool used = !s->at.inst->json && s->argv.n > 1 && s->argv.v[0][0] == '/';
-	return used ? s->argv.v[0] : (char[]){"/bin/sh"};
+	return used ? s->argv.v[0] : usual;
 }
 
 static int enter(struct build *b, struct stage_run *r, struct err *err)
