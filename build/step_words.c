@@ -84,6 +84,8 @@ void step_word_box(struct step *s, const struct build *b)
 	step_word_list(s, "added capability", &box->cap_add);
 	step_word_list(s, "dropped capability", &box->cap_drop);
 	step_word(s, "seccomp profile", box->seccomp_profile);
+	step_word(s, "AppArmor profile", box->apparmor);
+	step_word_list(s, "option of /proc", &box->proc_options);
 	step_word_list(s, "hidden", &box->mask);
 	step_word_list(s, "shown", &box->unmask);
 	step_word_u64(s, "no new privileges", box->no_new_privs);

@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -15,7 +17,6 @@
 #include "cmd/opt_groups.h"
 #include "run/caps.h"
 #include "run/rlimits.h"
-#include "run/seccomp.h"
 
 #define CPU_PERIOD_DEFAULT_US 100000 /* the kernel's */
 
@@ -144,90 +145,6 @@ static int apply_network(const char *text, struct run_spec *spec, struct err *er
 		text);
 }
 
-/* *ret: no-new-privileges, with or without a value. */
-static bool parse_no_new_privs(const char *text, bool *ret)
-{
-	static const char name[] = "no-new-privileges";
-	if (!str_has_prefix(text, name))
-		return false;
-	const char *value = text + strlen(name);
-	if (!*value || streq(value + 1, "true"))
-		*ret = true;
-	else if (streq(value + 1, "false"))
-		*ret = false;
-	else
-		return false;
-	return !*value || *value == ':' || *value == '=';
-}
-
-static int refuse_security(const char *text, struct err *err)
-{
-	static const struct {
-		const char *prefix, *why;
-	} refused[] = {
-		{"apparmor", "no profile is set, the sandbox is what confines steps; "
-			     "'apparmor=unconfined' is accepted"},
-		{"proc-opts", "/proc is mounted in one way"},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
-		if (str_has_prefix(text, refused[i].prefix))
-			return err_set(err, ERR_UNSUPPORTED,
-				"option '--security-opt': '%s' is not supported: %s", text,
-				refused[i].why);
-	return err_set(err, ERR_INVALID,
-		"option '--security-opt': '%s' is not one of 'seccomp=FILE', "
-		"'seccomp=unconfined', 'no-new-privileges[=false]', 'mask=PATHS', 'unmask=PATHS', "
-		"'label=...'",
-		text);
-}
-
-/* mask=PATHS, unmask=PATTERNS or ALL, systempaths=unconfined. *ret_known: it is one of them. */
-static int apply_masks(const char *text, struct run_spec *spec, bool *ret_known, struct err *err)
-{
-	AUTO_STRV struct strv paths = STRV_INIT;
-	bool hide = str_has_prefix(text, "mask=");
-	*ret_known = true;
-	if (streq(text, "systempaths=unconfined")) {
-		strv_add(&spec->unmask, "all");
-		return 0;
-	}
-	*ret_known = hide || str_has_prefix(text, "unmask=");
-	if (!*ret_known)
-		return 0;
-	strv_split(&paths, strchr(text, '=') + 1, ':');
-	STRV_FOREACH (path, &paths) {
-		if (**path != '/' && (hide || strcasecmp(*path, "all") != 0))
-			return err_set(err, ERR_INVALID,
-				"option '--security-opt': '%s': '%s' is no absolute path", text,
-				*path);
-		strv_add(hide ? &spec->mask : &spec->unmask, *path);
-	}
-	return 0;
-}
-
-static int apply_security(const struct box_args *a, struct run_spec *spec, struct err *err)
-{
-	STRV_FOREACH (o, &a->security_opts) {
-		if (str_has_prefix(*o, "seccomp=") || str_has_prefix(*o, "seccomp:")) {
-			free(spec->seccomp_profile);
-			spec->seccomp_profile = xstrdup(*o + strlen("seccomp="));
-			continue;
-		}
-		bool known;
-		if (apply_masks(*o, spec, &known, err) < 0)
-			return err->code;
-		/* labels: nothing is labelled here, so each of them is what happens already */
-		if (!known && !parse_no_new_privs(*o, &spec->no_new_privs) &&
-			!str_has_prefix(*o, "label=") && !str_has_prefix(*o, "label:") &&
-			!streq(*o, "apparmor=unconfined") && !streq(*o, "apparmor:unconfined"))
-			return refuse_security(*o, err);
-	}
-	const struct sock_fprog *ignored;
-	if (spec->seccomp_profile && seccomp_filter(spec->seccomp_profile, 0, &ignored, err) < 0)
-		return err_wrap(err, "option '--security-opt'");
-	return 0;
-}
-
 static bool is_address(const char *s)
 {
 	struct in6_addr any; /* room for both families */
@@ -319,7 +236,8 @@ static int set_caps(const struct box_args *a, struct run_spec *spec, struct err 
 }
 
 /* What is opened here is what steps get, whatever its name means by then. */
-static int add_device(const char *host, const char *target, struct run_spec *spec, struct err *err)
+static int add_device(const char *host, const char *target, const char *rights,
+	struct run_spec *spec, struct err *err)
 {
 	struct stat st;
 	AUTO_FD int fd = open(host, O_PATH | O_CLOEXEC);
@@ -328,9 +246,21 @@ static int add_device(const char *host, const char *target, struct run_spec *spe
 	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
 		return err_set(err, ERR_INVALID, "option '--device': '%s' is not a device", host);
 	/* the step has no more power over it than we have */
-	if (faccessat(AT_FDCWD, host, R_OK | W_OK, AT_EACCESS) < 0)
-		return err_set(err, ERR_DENIED,
-			"option '--device': this user may not read and write '%s'", host);
+	bool reads = strchr(rights, 'r'), writes = strchr(rights, 'w');
+	if (faccessat(AT_FDCWD, host, (reads ? R_OK : 0) | (writes ? W_OK : 0), AT_EACCESS) < 0)
+		return err_set(err, ERR_DENIED, "option '--device': this user may not %s '%s'",
+			!writes  ? "read"
+			: !reads ? "write"
+				 : "read and write",
+			host);
+	struct run_limits *l = &spec->limits;
+	l->devices = xreallocarray(l->devices, l->n_devices + 1, sizeof(*l->devices));
+	struct run_device *d = &l->devices[l->n_devices++];
+	*d = (struct run_device){.block = S_ISBLK(st.st_mode),
+		.major_nr = major(st.st_rdev),
+		.minor_nr = minor(st.st_rdev)};
+	(void)snprintf(d->rights, sizeof(d->rights), "%s%s%s", reads ? "r" : "", writes ? "w" : "",
+		strchr(rights, 'm') ? "m" : "");
 	spec->mounts = xreallocarray(spec->mounts, spec->n_mounts + 1, sizeof(*spec->mounts));
 	spec->mounts[spec->n_mounts++] = (struct run_mount){.kind = RUN_MOUNT_BIND,
 		.source = take_fd(&fd),
@@ -340,8 +270,8 @@ static int add_device(const char *host, const char *target, struct run_spec *spe
 }
 
 /* The devices of a directory, not of those below it. */
-static int add_device_dir(
-	const char *host, const char *target, struct run_spec *spec, struct err *err)
+static int add_device_dir(const char *host, const char *target, const char *rights,
+	struct run_spec *spec, struct err *err)
 {
 	AUTO_STRV struct strv names = STRV_INIT;
 	const struct dirent *d;
@@ -355,7 +285,7 @@ static int add_device_dir(
 	strv_sort(&names);
 	STRV_FOREACH (name, &names) {
 		AUTO_FREE char *from = path_join(host, *name), *to = path_join(target, *name);
-		if (add_device(from, to, spec, err) < 0)
+		if (add_device(from, to, rights, spec, err) < 0)
 			return err->code;
 	}
 	return 0;
@@ -382,15 +312,10 @@ static int apply_device(const char *text, struct run_spec *spec, struct err *err
 		!*rights || strspn(rights, "rwm") != strlen(rights))
 		return err_set(err, ERR_INVALID,
 			"option '--device': '%s' is not /DEVICE[:/TARGET][:rwm]", text);
-	if (!strchr(rights, 'r') || !strchr(rights, 'w'))
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--device': '%s' is not supported: who has a device here may read "
-			"and write it ('rw')",
-			text);
 	struct stat st;
 	bool is_dir = stat(host, &st) == 0 && S_ISDIR(st.st_mode);
-	return is_dir ? add_device_dir(host, target, spec, err)
-	              : add_device(host, target, spec, err);
+	return is_dir ? add_device_dir(host, target, rights, spec, err)
+	              : add_device(host, target, rights, spec, err);
 }
 
 static int apply_groups(const struct strv *names, struct run_spec *spec, struct err *err)
@@ -418,7 +343,7 @@ int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *
 	if (r == 0)
 		r = apply_ulimits(&a->ulimits, spec, err);
 	if (r == 0)
-		r = apply_security(a, spec, err);
+		r = security_options_apply(&a->security_opts, spec, err);
 	if (r == 0)
 		r = check_dns(a, err);
 	if (r == 0)

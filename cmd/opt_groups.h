@@ -65,3 +65,7 @@ bool box_dns_is_none(const struct box_args *a);
  * ERR_INVALID, ERR_UNSUPPORTED, ERR_DENIED: a device that we may not use */
 int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *err)
 	__attribute__((warn_unused_result));
+/* opt_security.c: --security-opt, each as it was typed. ERR_INVALID; ERR_UNSUPPORTED: nothing here
+ * would hold it. */
+int security_options_apply(const struct strv *options, struct run_spec *spec, struct err *err)
+	__attribute__((warn_unused_result));

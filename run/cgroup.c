@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const controller_names[CONTROLLERS] = {"cpu", "cpuset", "memory", "pids"};
+const char *const controller_names[CONTROLLERS] = {"cpu", "cpuset", "memory", "pids", "devices"};
 
 #define HIERARCHIES_MAX 16
 /* A cgroup stays busy for a moment after its last process was reaped. */
@@ -200,6 +200,9 @@ static int find_hierarchies(struct hierarchies *hs, struct err *err)
 		add_mount(hs, line, table);
 		line = end;
 	}
+	unsigned v1 = 0;
+	for (size_t i = 0; i < hs->n; i++)
+		v1 |= hs->h[i].v2 ? 0 : hs->h[i].controllers;
 	/* What version 2 can control. Not only what our own cgroup has: it need not be the one that
 	 * is divided, and service managers hand down no more than was asked for. */
 	for (size_t i = 0; i < hs->n; i++) {
@@ -208,7 +211,8 @@ static int find_hierarchies(struct hierarchies *hs, struct err *err)
 		if (!hs->h[i].v2 || fd < 0)
 			continue;
 		if (cgroup_read(fd, "cgroup.controllers", text, sizeof(text)) == 0)
-			hs->h[i].controllers = controllers_parse(text, ' ');
+			hs->h[i].controllers =
+				controllers_parse(text, ' ') | (CONTROLLER_DEVICES & ~v1);
 	}
 	return 0;
 }
@@ -234,6 +238,10 @@ static unsigned needed(const struct run_limits *l, const char *flags[CONTROLLERS
 	if (l->pids) {
 		set |= CONTROLLER_PIDS;
 		flags[3] = "--pids-limit";
+	}
+	if (cgroup_devices_needed(l)) {
+		set |= CONTROLLER_DEVICES;
+		flags[4] = "--device";
 	}
 	return set;
 }
@@ -289,7 +297,7 @@ static int make_dir(struct cgroup *g, const struct hierarchy *h, unsigned need,
 	const struct run_limits *l, const char *name, const struct note *note, struct err *err)
 {
 	AUTO_FREE char *parent = NULL;
-	int r = find_parent(h, need, l, &parent, err);
+	int r = find_parent(h, h->v2 ? need & ~CONTROLLER_DEVICES : need, l, &parent, err);
 	if (r < 0)
 		return r;
 	AUTO_FREE char *path = path_join(parent, name);

@@ -13,8 +13,9 @@ enum controller {
 	CONTROLLER_CPUSET = 1 << 1,
 	CONTROLLER_MEMORY = 1 << 2,
 	CONTROLLER_PIDS = 1 << 3,
+	CONTROLLER_DEVICES = 1 << 4, /* version 2: none, and always there (cgroup_devices.c) */
 };
-#define CONTROLLERS 4
+#define CONTROLLERS 5
 extern const char *const controller_names[CONTROLLERS]; /* by bit number */
 /* "cpu" etc. in a list separated by `sep`, as bits */
 unsigned controllers_parse(const char *list, char sep);
@@ -59,6 +60,12 @@ bool cgroup_v2_delegate(const char *dir, unsigned need);
 /* Processes may enter this directory: it has the processors and memory nodes of the one above,
  * unless it has some of its own. False with errno. */
 bool cgroup_v1_inherit(const char *dir, unsigned controllers);
+/* Do the devices take a list? The list, for an empty directory. */
+bool cgroup_devices_needed(const struct run_limits *l);
+int cgroup_devices_v1(int dir, const struct run_limits *l, struct err *err)
+	__attribute__((warn_unused_result));
+int cgroup_devices_v2(int dir, const struct run_limits *l, struct err *err)
+	__attribute__((warn_unused_result));
 int cgroup_v1_limit(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)
 	__attribute__((warn_unused_result));
 int cgroup_v2_limit(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)

@@ -108,6 +108,8 @@ int cgroup_v1_limit(const struct cgroup_dir *d, const struct run_limits *l, stru
 		if (r == 0)
 			r = limit_cpuset(d, "cpuset.mems", "--cpuset-mems", l->cpuset_mems, err);
 	}
+	if (r == 0 && d->controllers & CONTROLLER_DEVICES && cgroup_devices_needed(l))
+		r = cgroup_devices_v1(d->fd, l, err);
 	if (r == 0 && d->controllers & CONTROLLER_PIDS && l->pids) {
 		char text[32];
 		snprintf(text, sizeof(text), "%" PRIu64, l->pids);

@@ -182,6 +182,8 @@ int cgroup_v2_limit(const struct cgroup_dir *d, const struct run_limits *l, stru
 		r = limit_memory(d, l, err);
 	if (r == 0 && d->controllers & CONTROLLER_CPU)
 		r = limit_cpu(d, l, err);
+	if (r == 0 && d->controllers & CONTROLLER_DEVICES)
+		r = cgroup_devices_v2(d->fd, l, err);
 	if (r < 0)
 		return r;
 	if (d->controllers & CONTROLLER_CPUSET) {

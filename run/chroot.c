@@ -62,6 +62,9 @@ int chroot_check(const struct run_spec *s, struct err *err)
 	if (s->mask.n)
 		return err_set(
 			err, ERR_UNSUPPORTED, "%s, so nothing hides '%s'", need, s->mask.v[0]);
+	if (s->proc_options.n)
+		return err_set(err, ERR_UNSUPPORTED, "%s, so there is no /proc with '%s'", need,
+			s->proc_options.v[0]);
 	for (size_t i = 0; i < s->n_mounts; i++)
 		if (s->mounts[i].kind != RUN_MOUNT_FILE)
 			return err_set(err, ERR_UNSUPPORTED,
@@ -130,15 +133,18 @@ static int prepare(struct box *b, struct err *err)
 	if (r == 0 && b->spec->tty)
 		r = open_terminal(b, err);
 	b->dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	b->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return r == 0 ? init_collect_stdio(b, err) : r;
 }
 
 /* In the workload: nothing outside can be opened after this. */
-static int enter(const struct box *b, struct err *err)
+static int enter(const struct box *b, pid_t init, struct err *err)
 {
-	/* a killed init has killed nobody */
+	/* a killed init has killed nobody; it may be dead already */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return err_sys(err, "cannot tie the workload to its init");
+	if (getppid() != init)
+		_exit(FAILED);
 	if (landlock_confine(b->root, LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_EXECUTE, err) < 0)
 		return err->code;
 	if (fchdir(b->root) < 0 || chroot(".") < 0 || chdir("/") < 0)
@@ -150,11 +156,12 @@ _Noreturn void chroot_main(struct box *b)
 {
 	struct err err = ERR_INIT;
 	pid_t pid = -1;
+	pid_t init = getpid();
 	init_forget_arguments();
 	if (prepare(b, &err) == 0 && (pid = fork()) < 0)
 		(void)err_sys(&err, "cannot start the workload");
 	if (pid == 0) {
-		if (enter(b, &err) == 0)
+		if (enter(b, init, &err) == 0)
 			exec_workload(b);
 		(void)report_error(b->report, &err);
 		_exit(FAILED);

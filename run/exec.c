@@ -7,6 +7,7 @@
 #include "run/caps.h"
 #include "run/exec_explain.h"
 #include "run/ids.h"
+#include "run/lsm.h"
 #include "run/rlimits.h"
 #include "run/sandbox_internal.h"
 #include "run/seccomp.h"
@@ -238,6 +239,9 @@ _Noreturn void exec_workload(struct box *b)
 
 	/* before it becomes anybody: init answers from here on */
 	int r = b->ids >= 0 ? ids_install(b->ids, &err) : 0;
+	/* while our /proc is open; acts when the workload is executed */
+	if (r == 0 && b->spec->apparmor)
+		r = lsm_set_apparmor(b->proc, b->spec->apparmor, &err);
 	if (r == 0)
 		r = enter_users(b->spec, &err);
 	if (r == 0)

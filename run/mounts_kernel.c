@@ -95,8 +95,11 @@ static int bind_proc(struct box *b, struct err *err)
 
 static int mount_proc(struct box *b, int *empty, struct err *err)
 {
-	int r = mount_at(b, "/proc", "proc", NULL, ATTR_QUIET, &b->proc, err);
-	if (r < 0 && err_is_sys(err, EPERM)) {
+	const struct strv *options = &b->spec->proc_options;
+	int r = mount_at(b, "/proc", "proc", (const char *const *)strv_argv(options), ATTR_QUIET,
+		&b->proc, err);
+	/* with options it has to be a new one */
+	if (r < 0 && err_is_sys(err, EPERM) && !options->n) {
 		err_clear(err);
 		r = bind_proc(b, err);
 	}

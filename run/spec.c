@@ -49,12 +49,15 @@ void run_spec_done(struct run_spec *s)
 	free(s->limits.cpuset_cpus);
 	free(s->limits.cpuset_mems);
 	free(s->limits.parent);
+	free(s->limits.devices);
 	strv_done(&s->groups);
 	free(s->rlimits);
 	strv_done(&s->add_hosts);
 	strv_done(&s->dns);
 	strv_done(&s->dns_search);
 	strv_done(&s->dns_options);
+	free(s->apparmor);
+	strv_done(&s->proc_options);
 	strv_done(&s->mask);
 	strv_done(&s->unmask);
 	strv_done(&s->cap_add);

@@ -40,6 +40,13 @@ struct run_rlimit {
 	uint64_t soft, hard;
 };
 
+/* A device that the workload is shown. */
+struct run_device {
+	bool block;
+	unsigned major_nr, minor_nr;
+	char rights[4]; /* of "rwm" */
+};
+
 struct run_limits {
 	uint64_t memory; /* bytes, 0: none */
 	uint64_t memory_swap; /* memory + swap in bytes, 0: as docker (twice the memory where swap
@@ -49,6 +56,9 @@ struct run_limits {
 	char *cpuset_cpus, *cpuset_mems; /* NULL: none */
 	uint64_t pids; /* 0: none */
 	char *parent; /* the cgroup to be in, from the top of each hierarchy; NULL: ours */
+	struct run_device *devices; /* when one of them is not to be read, or not to be written,
+	                               these and the usual ones are all that opens */
+	size_t n_devices;
 };
 
 #define RUN_HOST_GATEWAY                                                                           \
@@ -81,6 +91,8 @@ struct run_spec {
 	struct strv cap_add, cap_drop; /* "CAP_NET_RAW", "net_raw", "all" */
 	char *seccomp_profile; /* NULL: the default; "unconfined"; else a file in the containers'
 	                          JSON format */
+	char *apparmor; /* the profile that it is confined by, NULL: what confines us */
+	struct strv proc_options; /* of the file system on /proc, such as "hidepid=2" */
 	struct strv mask; /* more paths that it finds empty */
 	struct strv unmask; /* patterns of what it would find empty and is to see; "all" */
 	bool no_new_privs;

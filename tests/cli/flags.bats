@@ -8,6 +8,7 @@ setup_file() {
 }
 
 teardown_file() {
+	user_teardown
 	file_teardown
 }
 
@@ -138,8 +139,31 @@ in" ]
 	refused "'$D/file' is not a device" --device "$D/file"
 	refused "cannot open '/dev/none'" --device /dev/none
 	refused "is not /DEVICE" --device null
-	refused "may read and write it" --device "$D/dev/mine:/dev/mine:r"
+	refused "is not /DEVICE" --device "$D/dev/mine:/dev/mine:rx"
 	refused "devices by name" --device vendor.example/gpu=all
+}
+
+@test "--device with r, w or m: that is what the step may do with it" {
+	[ "$(id -u)" = 0 ] || skip "takes root"
+	[ -e /dev/kmsg ] || skip "this machine has no /dev/kmsg"
+	printf 'FROM busybox\nRUN for d in /dev/k*; do o=; (: <$d) && o=${o}r; (: >$d) && o=${o}w; echo ${d#/dev/}:$o; done >/x 2>/dev/null; head -c 3 /dev/zero >/dev/null && : <>/dev/ptmx && echo pty >>/x\n' | containerfile
+	opened() { # OPTION...
+		build --no-cache --cap-add syslog "$@"
+		in_image t cat /x | tr '\n' ' '
+	}
+	[ "$(opened --device /dev/kmsg:/dev/k)" = "k:rw pty " ]
+	run mica run --rm --network=none --device /dev/kmsg:r busybox true
+	[ "$status" = 0 ] || skip "nothing here holds it: $output"
+	for rights in r w m rm; do
+		[ "$(opened --device "/dev/kmsg:/dev/k:$rights")" = "k:${rights%m} pty " ] || fail "$rights"
+	done
+	# of two names of one device, both may what either may
+	[ "$(opened --device /dev/kmsg:/dev/k1:r --device /dev/kmsg:/dev/k2:w)" = "k1:rw k2:rw pty " ]
+	[ -z "$(find /sys/fs/cgroup -type d -name 'mica-*' -path '*devices*')" ]
+	user_setup
+	as_user "$MICA_BIN" --root "$D/user" pull -q busybox >/dev/null
+	run --separate-stderr as_user "$MICA_BIN" --root "$D/user" run --rm --network=none --device /dev/null:r busybox true
+	assert_error "--device: "
 }
 
 @test "--group-add: steps are in these groups too" {
@@ -241,10 +265,20 @@ b" ]
 	printf 'FROM busybox\nRUN grep NoNewPrivs /proc/self/status >/x\n' >ctx/Containerfile
 	build --security-opt no-new-privileges:true --security-opt label=disable --security-opt apparmor=unconfined
 	in_image t grep -q 1 /x
-	build --security-opt no-new-privileges --security-opt no-new-privileges=false --security-opt label:type:x
+	build --security-opt no-new-privileges --security-opt no-new-privileges=false --security-opt label:disable
 	in_image t grep -q 0 /x
-	refused "'apparmor=mine' is not supported: no profile" --security-opt apparmor=mine
-	refused "'proc-opts=hidepid=2' is not supported: /proc is mounted" --security-opt proc-opts=hidepid=2
+	[ "$(mica run --rm --network=none --security-opt proc-opts=hidepid=2,subset=pid t sh -c \
+		"test ! -e /proc/meminfo && grep -o 'hidepid=[^ ]*' /proc/self/mounts")" = hidepid=invisible,subset=pid ]
+	if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then
+		refused "AppArmor profile 'none-of-these' is not loaded" --no-cache --security-opt apparmor=none-of-these
+	else
+		refused "AppArmor is not active on this machine, so profile 'mine' would hold nothing" --security-opt apparmor=mine
+	fi
+	refused "is no name of an AppArmor profile" --security-opt 'apparmor=a b'
+	refused "'label=type:x' is not supported: .*; only 'label=disable'" --security-opt label=type:x
+	refused "'proc-opts': 'exec' is not one of" --security-opt proc-opts=hidepid=2,exec
+	run -125 --separate-stderr mica build --network=host --isolation=chroot --security-opt proc-opts=hidepid=2 ctx
+	[[ $stderr == *"isolation 'chroot' has no mounts, so there is no /proc with 'hidepid=2'"* ]]
 	refused "'mask=etc': 'etc' is no absolute path" --security-opt mask=etc
 	refused "'unmask=/a:b': 'b' is no absolute path" --security-opt unmask=/a:b
 	refused "'unmask' is not one of" --security-opt unmask

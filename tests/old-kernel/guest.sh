@@ -270,6 +270,39 @@ case_cpu() {
 	nothing_left
 }
 
+# What version 2 asks a program of ours.
+case_devices() {
+	for rights in r w; do
+		got=$(run --cap-add syslog --device "/dev/kmsg:/dev/k:$rights" base sh -c \
+			'{ (: </dev/k) && echo r; (: >/dev/k) && echo w; (: <>/dev/ptmx) && head -c 1 /dev/zero >/dev/null && echo .; } 2>/dev/null')
+		expect "$(printf '%s\n.' $rights)" "$got"
+	done
+	nothing_left
+}
+
+# A profile of the kernel's own module, beside what the sandbox does.
+case_apparmor() {
+	expect Y "$(cat /sys/module/apparmor/parameters/enabled)"
+	mount -t securityfs securityfs /sys/kernel/security
+	cat >profile <<-'END'
+		profile mica-test flags=(attach_disconnected,mediate_deleted) {
+			file,
+			capability,
+			deny /secret r,
+		}
+	END
+	apparmor_parser -K -r profile
+	umount /sys/kernel/security
+	containerfile <<-'END'
+		FROM base
+		RUN echo x >/secret; { cat /proc/self/attr/current; cat /secret || echo denied; } >/profile
+	END
+	build -q --security-opt apparmor=mica-test -t confined ctx
+	expect "$(printf 'mica-test (enforce)\ndenied\nunconfined')" "$(run confined cat /profile /proc/self/attr/current)"
+	status_of run --security-opt apparmor=none-of-these base true
+	has "^mica: .*AppArmor profile 'none-of-these' is not loaded" err
+}
+
 case_inside() {
 	run --memory 64m base sh -c 'cat /proc/self/cgroup; ls /sys/fs/cgroup; mkdir /sys/fs/cgroup/x 2>&1 || echo refused' >out 2>&1
 	has '^0::/$' out
@@ -342,6 +375,9 @@ case_rootless() {
 	status_of as_user app mica run --rm --network=none --memory 64m base true
 	expect 125 "$status"
 	has '^mica: .*--memory.*Delegate' err
+	status_of as_user app mica run --rm --network=none --device /dev/null:r base true
+	expect 125 "$status"
+	has '^mica: --device: .*not writable' err
 	as_user app mica fsck
 	# Where neither user.* nor trusted.* can be had, the step is not even tried.
 	mkdir /tmp/app
@@ -439,6 +475,8 @@ root)
 	one cached "the second build is taken from the cache"
 	one status "the status of commands"
 	limits
+	one devices "a device is only read, or only written"
+	[ ! -e /usr/bin/apparmor_parser ] || one apparmor "a profile confines the command"
 	one session "a session without a controller gets it from further up"
 	one tmpfs "directories are replaced on a tmpfs without user.* attributes"
 	one rootless "a user builds with subordinate IDs"

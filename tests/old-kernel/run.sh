@@ -37,7 +37,7 @@ trap 'exit 1' INT TERM
 
 # The kernel and the modules that the tests need, from the package that the machine's apt knows. Not installed.
 fetch_kernel() { # DIRECTORY
-	local package module found
+	local package module found parser
 	package=$(apt-cache depends linux-image-cloud-amd64 2>&1 | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
 	[ -n "$package" ] || {
 		echo "apt does not know the package linux-image-cloud-amd64"
@@ -56,6 +56,10 @@ fetch_kernel() { # DIRECTORY
 		esac || return 1
 	done
 	rm -r "$work/kernel"
+	# what loads a profile into the kernel, for one test
+	(cd "$work" && apt-get -q -o APT::Sandbox::User=root download apparmor && dpkg-deb -x apparmor_*.deb apparmor) 2>&1 || true
+	parser=$(find "$work/apparmor" -name apparmor_parser -type f | head -n 1)
+	[ -z "$parser" ] || cp "$parser" "$1/apparmor_parser"
 }
 
 mkdir -p "$cache"
@@ -93,6 +97,7 @@ for program in newuidmap newgidmap setpriv unshare; do
 	add_program "$(command -v $program)" /usr/bin/$program
 done
 chmod u+s "$root"/usr/bin/new?idmap
+[ ! -e "$cache/kernel/apparmor_parser" ] || add_program "$cache/kernel/apparmor_parser" /usr/bin/apparmor_parser
 [ ! -e "$build/run/test_cgroup" ] || add_program "$build/run/test_cgroup" /unit/cgroup
 cp "$cache/kernel/"*.ko "$root/lib/modules/"
 cp "$here/guest.sh" "$root/guest.sh"

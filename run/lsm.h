@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Confinement by the kernel's security module, beside what the sandbox does itself. */
+#pragma once
+
+struct err;
+
+/* ERR_UNSUPPORTED: AppArmor is not active here, so nothing would act on a profile. */
+int lsm_check_apparmor(const char *profile, struct err *err) __attribute__((warn_unused_result));
+/* What this process executes next is confined by the profile, which is loaded. proc: a /proc
+ * that shows us. */
+int lsm_set_apparmor(int proc, const char *profile, struct err *err)
+	__attribute__((warn_unused_result));
