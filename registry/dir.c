@@ -95,7 +95,6 @@ int source_dir(const char *rest, struct source **ret, struct err *err)
 	*s = (struct dir_source){.source = {.ops = &source_ops, .local = true, .partial = true},
 		.dir = take_fd(&dir),
 		.path = xstrdup(rest)};
-	location_store_name(rest, NULL, &s->source.names);
 	*ret = &s->source;
 	return 0;
 }

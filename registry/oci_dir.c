@@ -110,8 +110,16 @@ static int oci_child(
 	return r < 0 ? err_wrap(err, "'%s'", path) : 0;
 }
 
-/* Whether the store gets a name for the entry; *ret_name NULL: after the directory. An archive's
- * file name means nothing, but a full name in it does. */
+/* Is it a name, where a name or a tag may stand? buildah writes what stands behind
+ * oci-archive:FILE: there, others the tag, which names nothing. */
+static bool is_name(const char *have)
+{
+	return strpbrk(have, "/:") ||
+	       (!streq(have, "latest") && !strchr(have, '.') && (*have < '0' || *have > '9'));
+}
+
+/* Whether the store gets a name for the entry. What the file or the directory is called is none,
+ * as buildah has it, but what is said in an archive is. */
 static bool called(const struct oci_source *s, const struct descriptor *d, size_t images,
 	const char **ret_name)
 {
@@ -123,10 +131,12 @@ static bool called(const struct oci_source *s, const struct descriptor *d, size_
 	*ret_name = have;
 	if (!s->foreign && numbered)
 		return have || images == 1;
+	if (s->foreign && !s->name)
+		return have && is_name(have);
 	if (s->foreign || (s->name && *s->name == '@'))
 		return have && strpbrk(have, "/:");
 	*ret_name = s->name;
-	return true;
+	return s->name != NULL;
 }
 
 /* The layout's own index lists images; it is no image itself. */
@@ -148,7 +158,7 @@ static int oci_top(struct source *source, struct document *ret, struct err *err)
 			digest_str(&d->digest, want), s->path);
 	const char *name = NULL;
 	if (r == 0 && called(s, d, ix.n_manifests, &name))
-		location_store_name(s->path, name, &source->names);
+		location_store_name(s->foreign ? NULL : s->path, name, &source->names);
 	index_done(&ix);
 	return r;
 }

@@ -131,6 +131,8 @@ void location_store_name(const char *path, const char *name, struct strv *ret)
 		text = xasprintf("localhost/%s", clean);
 	} else if (strpbrk(name, "/:")) {
 		text = xstrdup(name);
+	} else if (!path) {
+		text = xasprintf("localhost/%s", name);
 	} else {
 		/* A bare tag, as umoci and skopeo write them: the directory's name says what of. */
 		AUTO_FREE char *clean = path_clean(path);

@@ -15,10 +15,7 @@ teardown_file() {
 setup() {
 	test_setup
 	MICA_ROOT=$D/shared
-	mica pull -q "oci:$MICA_CACHE/busybox" >/dev/null
-	was=$(mica images --format '{{.Name}}')
-	mica tag "$was" localhost/base
-	mica rmi "$was" >/dev/null
+	mica tag "$(mica pull -q "oci:$MICA_CACHE/busybox")" localhost/base
 	MICA_ROOT=$D/store
 	export MICA_ADDITIONAL_STORES=$D/shared
 }

@@ -13,10 +13,7 @@ teardown_file() {
 
 setup() {
 	test_setup
-	mica pull -q "oci:$MICA_CACHE/busybox" >/dev/null
-	was=$(mica images --format '{{.Name}}')
-	mica tag "$was" localhost/base
-	mica rmi "$was" >/dev/null
+	mica tag "$(mica pull -q "oci:$MICA_CACHE/busybox")" localhost/base
 }
 
 teardown() {
