@@ -69,6 +69,7 @@ struct build_opts {
 	struct strv unset_annotations;
 	const char *target; /* NULL: the last stage */
 	bool no_cache;
+	bool one_layer; /* the steps make one layer: their results are not told */
 	struct strv no_cache_stages; /* --no-cache-filter */
 	bool has_cache_ttl;
 	int64_t cache_ttl_ns; /* older records are not used */

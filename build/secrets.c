@@ -54,7 +54,9 @@ static int set_field(struct secret *s, const char *field, const char **ret_type,
 		return set_leak(s, eq + 1, err);
 	else
 		return err_set(err, ERR_INVALID,
-			"'%s' is not one of 'id', 'src', 'env', 'type', 'cache', 'leak'", key);
+			"incorrect secret flag format: '%s' is not one of 'id', 'src', 'env', "
+			"'type', 'cache', 'leak'",
+			key);
 	return 0;
 }
 

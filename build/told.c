@@ -110,6 +110,8 @@ void told_step_over(const struct build *b, const struct stage_run *r, bool cache
 		say(b, r->plan->stage, "--> Using cache %s", hex);
 		return;
 	}
+	if (b->o->one_layer)
+		return; /* the steps are no images of their own */
 	struct timespec now = clock_now();
 	double took = (double)(now.tv_sec - r->begun.tv_sec) +
 	              (double)(now.tv_nsec - r->begun.tv_nsec) / 1e9;

@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "build/build.h"
+#include "cmd/called.h"
 #include "cmd/conf.h"
 #include "cmd/volume_words.h"
 
@@ -160,7 +161,7 @@ int extra_args_apply(
 int extra_args_layers(const struct extra_args *a, bool *ret, struct err *err)
 {
 	const char *text = getenv("BUILDAH_LAYERS");
-	*ret = a->layers != 0;
+	*ret = a->layers < 0 ? !called_buildah() : a->layers != 0;
 	if (a->layers < 0 && text && *text && !num_bool(text, ret))
 		return err_set(
 			err, ERR_INVALID, "BUILDAH_LAYERS: '%s' is not 'true' or 'false'", text);

@@ -22,6 +22,7 @@
 #include "cmd/build_limits.h"
 #include "cmd/build_output.h"
 #include "cmd/build_usage.h"
+#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/global.h"
 #include "cmd/moment.h"
@@ -159,8 +160,9 @@ static int set_pull(const struct build_args *a, struct build_opts *o, struct err
 		return err_set(err, ERR_INVALID,
 			"option '--pull': '%s' is not one of 'always', 'missing', 'never', 'newer'",
 			a->pull);
-	/* docker and buildah: what is meant when nothing is said, not what --pull=never means */
-	if (a->pull && o->pull.policy == PULL_NEVER && strcasecmp(a->pull, "never") != 0)
+	/* docker and buildah once: what is meant when nothing is said, not what --pull=never means */
+	if (a->pull && o->pull.policy == PULL_NEVER && strcasecmp(a->pull, "never") != 0 &&
+		!called_buildah())
 		o->pull.policy = PULL_MISSING;
 	if (a->pull_always)
 		o->pull.policy = PULL_ALWAYS;
@@ -244,7 +246,10 @@ static int set_layers(struct build_args *a, struct build_opts *o, struct err *er
 	if (extra_args_layers(&a->extra, &layers, err) < 0)
 		return err->code;
 	o->no_cache = a->no_cache || !layers;
-	a->output.squash = a->output.squash || !layers;
+	/* and its --squash takes what is below, too */
+	a->output.squash_all |= a->output.squash && called_buildah();
+	a->output.squash |= !layers;
+	o->one_layer = !layers;
 	return 0;
 }
 

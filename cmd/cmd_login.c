@@ -221,8 +221,7 @@ static int logout_run(struct app *app, void *args, const struct strv *rest, stru
 			"name one registry, or use --all. See 'mica logout --help'");
 	int r = authfile_of(&a->file, &o.authfile, err);
 	if (r == 0 && o.authfile && access(o.authfile, R_OK) < 0)
-		r = err_sys(err, "option '--authfile': credential file is not accessible: stat %s",
-			o.authfile);
+		r = authfile_missing(o.authfile, err);
 	if (r == 0)
 		r = registry_logout(registry, a->all, &o, err);
 	if (r == 0 && a->all)

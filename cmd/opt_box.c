@@ -200,6 +200,17 @@ bool box_dns_is_none(const struct box_args *a)
 
 static int check_dns(const struct box_args *a, struct err *err)
 {
+	const struct {
+		const char *name;
+		const struct strv *words;
+	} options[] = {
+		{"dns", &a->dns}, {"dns-option", &a->dns_options}, {"dns-search", &a->dns_search}};
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (options[i].words->n && a->network && streq(a->network, "none"))
+			return err_set(err, ERR_INVALID,
+				"the --%s option cannot be used with --network=none",
+				options[i].name);
 	if (box_dns_is_none(a) && (a->dns.n > 1 || a->dns_search.n || a->dns_options.n))
 		return err_set(err, ERR_INVALID,
 			"option '--dns': 'none' cannot be combined with another '--dns', with "

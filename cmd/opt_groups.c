@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/opt_groups.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,6 +51,18 @@ static int parse_time(
 	return 0;
 }
 
+int authfile_missing(const char *path, struct err *err)
+{
+	char text[ERR_TEXT_MAX];
+	int sys = errno;
+
+	int r = err_set(err, ERR_SYS,
+		"credential file is not accessible: stat %s: %s (option '--authfile')", path,
+		err_text(sys, text));
+	err->sys = sys;
+	return r;
+}
+
 int remote_args_apply(const struct app *app, const struct remote_args *a, struct remote_opts *ret,
 	struct err *err)
 {
@@ -66,9 +79,7 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 		retries = a->retry;
 	/* also where nobody is going to ask for credentials: it is a mistake all the same */
 	if (a->authfile && access(a->authfile, R_OK) < 0)
-		return err_sys(err,
-			"option '--authfile': credential file is not accessible: stat %s",
-			a->authfile);
+		return authfile_missing(a->authfile, err);
 	struct stat st;
 	if (a->cert_dir && stat(a->cert_dir, &st) < 0)
 		return err_sys(err, "option '--cert-dir': cannot open '%s'", a->cert_dir);

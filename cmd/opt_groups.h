@@ -25,6 +25,8 @@ struct remote_args {
 };
 extern const struct opt remote_options[];
 void remote_args_init(struct remote_args *a); /* to be called by the command's init */
+/* What errno says of an --authfile, in the words that scripts look for. */
+int authfile_missing(const char *path, struct err *err) __attribute__((warn_unused_result));
 /* Borrows from a. ERR_INVALID */
 int remote_args_apply(const struct app *app, const struct remote_args *a, struct remote_opts *ret,
 	struct err *err) __attribute__((warn_unused_result));

@@ -114,6 +114,32 @@ container_config() { # CONTAINER JQ_FILTER
 	[[ "$stderr" == *'accepts at most 1 arg(s), received 3'* ]]
 	[[ $(./buildah --version) =~ ^'buildah version 1.'[0-9]+\.[0-9]+' (image-spec ' ]]
 	[ "$(./buildah version --json | jq -r .version)" = "$(./buildah --version | cut -d' ' -f3)" ]
+	b 125 pull --authfile nosuch busybox
+	[ "$stderr" = "Error: credential file is not accessible: stat nosuch: no such file or directory (option '--authfile')" ]
+	for option in dns dns-option dns-search; do
+		b 125 build "--$option=example.com" --network=none .
+		[ "$stderr" = "Error: the --$option option cannot be used with --network=none" ]
+	done
+	# neither steps nor their layers are kept, and a squashed image is one layer
+	printf 'FROM busybox\nRUN date +%%N >/one\nRUN date +%%N >/two\n' >Containerfile
+	b 0 build -q -t once .
+	once=$output
+	b 0 build -t twice .
+	[[ "$stderr" != *'Using cache'* ]]
+	[ "$(grep -c '^-->' <<<"$stderr")" = 1 ]
+	[ "${lines[-1]}" != "$once" ]
+	b 0 inspect --format '{{len .Docker.RootFS.DiffIDs}}' "$once"
+	[ "$output" = 2 ]
+	b 0 build -q --squash .
+	b 0 inspect --format '{{len .Docker.RootFS.DiffIDs}}' "$output"
+	[ "$output" = 1 ]
+	BUILDAH_LAYERS=true b 0 build -q -t once .
+	once=$output
+	b 0 build -q --layers .
+	[ "$output" = "$once" ]
+	echo FROM nosuch >Containerfile
+	b 125 build --pull=false .
+	[[ "$stderr" == *'nosuch: image not known'* ]]
 	# mica takes options anywhere
 	mica from --name c busybox -q
 	b 0 run c grep engine /run/.containerenv
