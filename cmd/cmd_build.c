@@ -160,7 +160,8 @@ static int set_pull(const struct build_args *a, struct build_opts *o, struct err
 		return err_set(err, ERR_INVALID,
 			"option '--pull': '%s' is not one of 'always', 'missing', 'never', 'newer'",
 			a->pull);
-	/* docker and buildah once: what is meant when nothing is said, not what --pull=never means */
+	/* docker, and buildah once: what is meant when nothing is said, not what --pull=never means
+	 */
 	if (a->pull && o->pull.policy == PULL_NEVER && strcasecmp(a->pull, "never") != 0 &&
 		!called_buildah())
 		o->pull.policy = PULL_MISSING;

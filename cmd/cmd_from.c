@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
 #include "cmd/global.h"
@@ -115,7 +116,11 @@ static char *stem_of(const char *text, const char *image_name)
 		if (text[n] == ':' && strlen(transports[i]) == n &&
 			!strncmp(text, transports[i], n) && (i == 0 || !*image_name))
 			return xstrdup(transports[i]);
-	return NULL;
+	/* buildah takes the port of a registry for the tag */
+	size_t host = strcspn(image_name, ":/");
+	return called_buildah() && image_name[host] == ':' && strchr(image_name + host, '/')
+	               ? xstrndup(image_name, host)
+	               : NULL;
 }
 
 /* --arch and its like say what an image made of nothing will be for. */

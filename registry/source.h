@@ -108,6 +108,6 @@ int tar_file_unpack(struct txn *t, const char *path, int *ret_fd, struct err *er
 void location_split(const char *rest, char **ret_path, char **ret_name);
 /* The number of "@N", which images of an archive are counted by; SIZE_MAX: it is none. */
 size_t location_number(const char *name);
-/* Adds the store's name for an image that PATH[:NAME] gave, when that is a valid one. path: NULL: name
- * is one, and no tag. */
+/* Adds the store's name for an image that PATH[:NAME] gave, when that is a valid one. path: NULL:
+ * name is one, and no tag. */
 void location_store_name(const char *path, const char *name, struct strv *ret);

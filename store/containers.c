@@ -328,9 +328,6 @@ static char *image_stem(const struct image *image, const struct container *c)
 		return xstrdup("");
 	if (!*c->image_name || reference_parse(c->image_name, &ref, &ignored) < 0)
 		return xasprintf("%.12s-", digest_hex(&c->image_id, hex));
-	/* buildah takes the port of a registry for the tag */
-	if (ref.registry && strchr(ref.registry, ':'))
-		return xasprintf("%.*s-", (int)strcspn(ref.registry, ":"), ref.registry);
 	const char *slash = strrchr(ref.repository, '/');
 	return xasprintf("%s-", slash ? slash + 1 : ref.repository);
 }
