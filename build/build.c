@@ -49,6 +49,7 @@ void build_opts_done(struct build_opts *o)
 	map_done(&o->env);
 	strv_done(&o->unset_env);
 	strv_done(&o->unset_labels);
+	strv_done(&o->cpp_flags);
 	strv_done(&o->unset_ports);
 	strv_done(&o->unset_volumes);
 	strv_done(&o->volumes);

@@ -52,6 +52,7 @@ struct build_opts {
 	struct strv tags; /* -t, as typed */
 	const char *from; /* --from: the base of the first stage instead of its own; NULL */
 	struct map env; /* --env: in the config of bases, so that steps and ENV see it */
+	struct strv cpp_flags; /* for cpp(1), which reads FILE.in */
 	struct strv unset_env, unset_labels, unset_ports, unset_volumes; /* not in the image's
 	                                                                    config */
 	struct strv volumes, devices; /* --volume, --device, as typed: for the keys; box.mounts has

@@ -11,6 +11,7 @@
 #include "build/file_ignore.h"
 #include "build/file_parse.h"
 #include "build/include.h"
+#include "build/preprocess.h"
 #include "build/remote_context.h"
 
 #include <errno.h>
@@ -149,28 +150,6 @@ static int read_place(struct build *b, const struct place *p, const char *suffix
 	return fs_read_file(AT_FDCWD, path, max, ret_text, ret_len, err);
 }
 
-/*
- * buildah has cpp(1) read FILE.in. To BuildKit the name means nothing, and the directives are
- * comments: where there are some, going on without them would build something else.
- */
-static int check_preprocessed(const char *path, const char *text, struct err *err)
-{
-	static const char *const directives[] = {"include", "define", "undef", "ifdef", "ifndef",
-		"if ", "else", "elif ", "endif", "error"};
-	AUTO_STRV struct strv lines = STRV_INIT;
-	if (!str_has_suffix(path, ".in"))
-		return 0;
-	strv_split(&lines, text, '\n');
-	for (size_t i = 0; i < lines.n; i++)
-		for (size_t k = 0; *lines.v[i] == '#' && k < ARRAY_LEN(directives); k++)
-			if (str_has_prefix(lines.v[i] + 1, directives[k]))
-				return err_set(err, ERR_UNSUPPORTED,
-					"%s:%zu: '%s': files are not preprocessed; run 'cpp -P "
-					"%s' and build what it prints",
-					path, i + 1, lines.v[i], path);
-	return 0;
-}
-
 static int read_file(struct build *b, const struct place *p, struct containerfile **files,
 	size_t *n, struct err *err)
 {
@@ -191,7 +170,7 @@ static int read_file(struct build *b, const struct place *p, struct containerfil
 		rc = err_set(err, ERR_INVALID, "no contents in \"%s/%s\": it needs a FROM at least",
 			b->context_name, p->path);
 	if (rc == 0)
-		rc = check_preprocessed(p->path, text, err);
+		rc = preprocess(b, p->path, &text, &len, err);
 	/* a check shows what it is about, also when that cannot be read */
 	if (rc == 0 && b->o->call == BUILD_CALL_CHECK)
 		(void)lint_text_source(&b->result->lint, name, text, len);

@@ -2,24 +2,18 @@
 #include "build/git_run.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "base/strv.h"
+#include "build/tool_run.h"
 #include "registry/credentials.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define OUTPUT_MAX (1 * MIB) /* ls-remote of one name, or what git complains about */
-#define TIME_MAX (30 * 60 * 1000) /* milliseconds for one command */
+#define MINUTES_MAX 30 /* for one command */
 #define FILE_MAX (16 * GIB) /* a pack of more is no honest repository's */
 #define HEADER_MAX 8192 /* what web servers take */
 
@@ -84,36 +78,6 @@ static void git_env(struct strv *env, const struct git_auth *auth)
 	strv_add(env, "GIT_CONFIG_VALUE_1=false");
 }
 
-/* Reads both until they end; else *err tells of what there was too much. */
-static int read_both(int out, int errs, struct buf *ret_out, struct buf *ret_errs, struct err *err)
-{
-	uint64_t end = clock_ms() + TIME_MAX;
-	struct pollfd p[2] = {{.fd = out, .events = POLLIN}, {.fd = errs, .events = POLLIN}};
-	struct buf *to[2] = {ret_out, ret_errs};
-	char chunk[4096];
-	while (p[0].fd >= 0 || p[1].fd >= 0) {
-		uint64_t now = clock_ms();
-		if (now >= end)
-			return err_set(err, ERR_LIMIT, "git takes longer than %d minutes",
-				TIME_MAX / 60000);
-		if (poll(p, 2, (int)(end - now)) < 0 && errno != EINTR)
-			return err_sys(err, "cannot read what git says");
-		for (int i = 0; i < 2; i++) {
-			if (p[i].fd < 0 || !p[i].revents)
-				continue;
-			ssize_t n = read(p[i].fd, chunk, sizeof(chunk));
-			if (n <= 0)
-				p[i].fd = -1;
-			else
-				buf_add(to[i], chunk, (size_t)n);
-			if (to[i]->toobig)
-				return err_set(err, ERR_LIMIT, "git prints more than %llu bytes",
-					OUTPUT_MAX);
-		}
-	}
-	return 0;
-}
-
 /* The line that says what went wrong, without what could move a terminal's cursor. */
 static char *complaint(const struct buf *errs)
 {
@@ -138,10 +102,6 @@ int git_run(int dirfd, const struct git_auth *auth, const char *const args[], st
 		"core.autocrlf=false", "-c", "credential.helper=", "-c", "gc.auto=0", "-c",
 		"init.defaultBranch=main", "-c", "advice.detachedHead=false", "-c",
 		"http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60"};
-	AUTO_FREE char *program = proc_find("git");
-	if (!program)
-		return err_set(err, ERR_UNSUPPORTED,
-			"the program 'git' is needed for this, and is not installed");
 	AUTO_STRV struct strv argv = STRV_INIT, env = STRV_INIT;
 	strv_add(&argv, "git");
 	if (dirfd >= 0) {
@@ -153,35 +113,18 @@ int git_run(int dirfd, const struct git_auth *auth, const char *const args[], st
 	for (; *args; args++)
 		strv_add(&argv, *args);
 	git_env(&env, auth);
-	int o[2], e[2];
-	if (pipe2(o, O_CLOEXEC) < 0)
-		return err_sys(err, "cannot make a pipe");
-	AUTO_FD int out_r = o[0], out_w = o[1];
-	if (pipe2(e, O_CLOEXEC) < 0)
-		return err_sys(err, "cannot make a pipe");
-	AUTO_FD int err_r = e[0], err_w = e[1];
-	const struct proc_opts opts = {.env = (const char *const *)strv_argv(&env),
-		.in = -1,
-		.out = out_w,
-		.errfd = err_w,
-		.keep_fd = dirfd,
-		.max_file = FILE_MAX};
-	pid_t pid;
-	if (proc_spawn(program, (const char *const *)strv_argv(&argv), &opts, &pid, err) < 0)
-		return err->code;
-	close(take_fd(&out_w));
-	close(take_fd(&err_w));
 	AUTO_BUF struct buf own = BUF_INIT(OUTPUT_MAX), errs = BUF_INIT(OUTPUT_MAX);
-	int rc = read_both(out_r, err_r, out ? out : &own, &errs, err);
-	if (rc < 0)
-		kill(pid, SIGKILL);
-	int wstatus = 0;
-	if (proc_wait(pid, &wstatus) < 0)
-		return err_sys(err, "cannot wait for git");
-	if (rc < 0)
+	const struct tool git = {.name = "git",
+		.argv = &argv,
+		.env = &env,
+		.in = -1,
+		.dirfd = dirfd,
+		.max_file = FILE_MAX,
+		.minutes = MINUTES_MAX};
+	int status = 0;
+	int rc = tool_run(&git, out ? out : &own, &errs, &status, err);
+	if (rc < 0 || status == 0)
 		return rc;
-	if (proc_status(wstatus) == 0)
-		return 0;
 	AUTO_FREE char *why = complaint(&errs);
 	return err_set(err, ERR_NETWORK, "git: %s", *why ? why : "failed");
 }

@@ -15,6 +15,7 @@
 #include "build/build.h"
 #include "cmd/called.h"
 #include "cmd/conf.h"
+#include "cmd/shell_words.h"
 #include "cmd/volume_words.h"
 
 #define ARG_FILE_MAX (1 * MIB)
@@ -37,6 +38,7 @@ const struct opt extra_options[] = {
 	OPT_STRV(0, "unset-volume", struct extra_args, unset_volumes),
 	OPT_STRV(0, "unsetenv", struct extra_args, unset_env),
 	OPT_STRV(0, "unsetlabel", struct extra_args, unset_labels),
+	OPT_STRV(0, "cpp-flag", struct extra_args, cpp_flags),
 	OPT_STRV('v', "volume", struct extra_args, volumes),
 	OPT_IGNORED(0, "blob-cache"),
 	OPT_IGNORED(0, "builder"),
@@ -47,7 +49,6 @@ const struct opt extra_options[] = {
 	OPT_IGNORED_BOOL(0, "no-hostname"),
 	OPT_IGNORED(0, "runtime"),
 	OPT_IGNORED(0, "runtime-flag"),
-	OPT_REFUSED_WHY(0, "cpp-flag", "Containerfiles are not preprocessed; run cpp(1) first"),
 	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
 	OPT_REFUSED_WHY(0, "hooks-dir", NO_HOOKS),
 	OPT_REFUSED_WHY(0, "sbom-image-output", NO_SBOM),
@@ -148,6 +149,11 @@ int extra_args_apply(
 	strv_copy(&o->unset_volumes, &a->unset_volumes);
 	strv_copy(&o->unset_env, &a->unset_env);
 	strv_copy(&o->unset_labels, &a->unset_labels);
+	const char *usual = getenv("BUILDAH_CPPFLAGS");
+	if (usual && shell_words(usual, &o->cpp_flags, err) < 0)
+		return err_wrap(err, "$BUILDAH_CPPFLAGS");
+	STRV_FOREACH (flag, &a->cpp_flags)
+		strv_add(&o->cpp_flags, *flag);
 	o->from = a->from;
 	o->http_proxy = (a->http_proxy < 0 ? c->http_proxy : a->http_proxy) != 0;
 	o->stdin = a->stdin;

@@ -41,7 +41,7 @@ const struct opt output_options[] = {
 	OPT_BOOL(0, "squash", struct output_args, squash),
 	OPT_BOOL(0, "squash-all", struct output_args, squash_all),
 	OPT_STRV(0, "unsetannotation", struct output_args, unset_annotations),
-	OPT_IGNORED_BOOL(0, "identity-label"),
+	OPT_TRISTATE(0, "identity-label", struct output_args, identity_label),
 	OPT_IGNORED(0, "layer-label"),
 	OPT_REFUSED_WHY(0, "cw", "images for confidential computing are not made"),
 	OPT_REFUSED_WHY(0, "encrypt", "layers are not encrypted"),
@@ -53,6 +53,7 @@ void output_args_init(struct output_args *a)
 {
 	a->inherit_labels = true;
 	a->disable_compression = a->created_annotation = a->inherit_annotations = -1;
+	a->identity_label = -1;
 }
 
 /* --- before the build --- */

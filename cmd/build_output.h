@@ -11,6 +11,7 @@ struct output_args {
 	struct strv outputs, annotations, attest, unset_annotations;
 	bool load, push, squash, squash_all, omit_history;
 	int disable_compression, created_annotation, inherit_annotations; /* -1: not said */
+	int identity_label; /* as well */
 	bool inherit_labels;
 	const char *manifest, *metadata_file, *iidfile, *format, *sbom, *provenance, *sign_by;
 };

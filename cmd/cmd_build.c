@@ -25,6 +25,7 @@
 #include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/global.h"
+#include "cmd/identity.h"
 #include "cmd/moment.h"
 #include "cmd/opt_groups.h"
 #include "store/store.h"
@@ -120,6 +121,16 @@ static int add_pairs(const struct strv *words, const char *option, bool need_val
 		map_set(ret, name, eq ? eq + 1 : need_value ? "" : NULL);
 	}
 	return 0;
+}
+
+/* --label wins over --identity-label. */
+static int set_labels(const struct build_args *a, struct build_opts *o, struct err *err)
+{
+	const char *identity = identity_label(a->output.identity_label, a->timestamp || a->epoch);
+
+	if (identity)
+		map_set(&o->labels, IDENTITY_LABEL, identity);
+	return add_pairs(&a->labels, "label", true, &o->labels, err);
 }
 
 /* In order: --timestamp, --source-date-epoch, --build-arg SOURCE_DATE_EPOCH, the environment. */
@@ -288,8 +299,7 @@ static int set_opts(const struct app *app, struct build_args *a, const struct st
 		add_pairs(&a->build_args, "build-arg", false, &o->build_args, err) < 0 ||
 		buildkit_args_apply(o, err) < 0 ||
 		add_pairs(&a->build_contexts, "build-context", false, &o->contexts, err) < 0 ||
-		add_pairs(&a->labels, "label", true, &o->labels, err) < 0 ||
-		set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0 ||
+		set_labels(a, o, err) < 0 || set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0 ||
 		set_allow(&a->allow, o, err) < 0 || set_cache_ttl(a->cache_ttl, o, err) < 0 ||
 		limit_args_apply(&a->limit, o, err) < 0 ||
 		left_args_apply(&a->left, app, o, err) < 0)

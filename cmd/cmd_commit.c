@@ -16,6 +16,7 @@
 #include "build/rework.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
+#include "cmd/identity.h"
 #include "cmd/manifest_list.h"
 #include "cmd/moment.h"
 #include "cmd/opt_groups.h"
@@ -28,7 +29,7 @@
 
 struct commit_args {
 	bool quiet, rm, squash, omit_history, omit_timestamp;
-	int disable_compression, created_annotation;
+	int disable_compression, created_annotation, identity_label;
 	const char *format, *iidfile, *manifest, *timestamp, *epoch, *reference, *config, *sign_by;
 	struct strv add_files, annotations, changes, unset_annotations, unset_env;
 	struct remote_args remote;
@@ -59,7 +60,7 @@ static const struct opt commit_options[] = {
 	OPT_STRV(0, "unsetenv", struct commit_args, unset_env),
 	OPT_GROUP(remote_options, struct commit_args, remote),
 	OPT_IGNORED(0, "blob-cache"),
-	OPT_IGNORED_BOOL(0, "identity-label"),
+	OPT_TRISTATE(0, "identity-label", struct commit_args, identity_label),
 	OPT_STRING(0, "reference-time", struct commit_args, reference),
 	OPT_IGNORED_BOOL(0, "rewrite-timestamp"),
 	OPT_REFUSED_WHY(0, "cw", "images for confidential machines are not made"),
@@ -81,7 +82,7 @@ static const struct opt commit_options[] = {
 static void commit_init(void *args)
 {
 	struct commit_args *a = args;
-	a->disable_compression = a->created_annotation = -1;
+	a->disable_compression = a->created_annotation = a->identity_label = -1;
 	remote_args_init(&a->remote);
 }
 
@@ -174,14 +175,16 @@ static int make(struct container_use *u, const struct commit_args *a, const char
 	struct build_result *ret, struct err *err)
 {
 	bool plain = a->disable_compression == -1 && is_file(dest);
+	AUTO_STRV struct strv changes = STRV_INIT;
 	struct container_commit o = {.compression = a->disable_compression == 1 || plain
 	                                                    ? COMPRESSION_NONE
 	                                                    : COMPRESSION_GZIP,
 		.unset_env = &a->unset_env,
 		.unset_annotations = &a->unset_annotations,
 		.add_files = &a->add_files,
-		.changes = &a->changes};
+		.changes = &changes};
 	AUTO_FREE char *config = NULL;
+	const char *identity = identity_label(a->identity_label, a->timestamp || a->epoch);
 	size_t n;
 	struct rework w = {.recompress = plain,
 		.recompress_all = plain,
@@ -189,6 +192,10 @@ static int make(struct container_use *u, const struct commit_args *a, const char
 		.omit_history = a->omit_history,
 		.level = -1};
 
+	if (identity)
+		strv_addf(&changes, "LABEL " IDENTITY_LABEL "=%s", identity);
+	STRV_FOREACH (change, &a->changes)
+		strv_add(&changes, *change);
 	int r = format_is_docker(a->format, &o.docker, err);
 	w.created_annotation = wants_created_annotation(a, o.docker);
 	if (r == 0)

@@ -11,8 +11,9 @@ struct strv;
 struct txn;
 
 /*
- * formats: "gzip", "zstd". An image whose platform has one of a format already gets none. An entry
- * with zstd is marked by an annotation, as the containers' tools have it, and makes the index OCI's.
+ * formats: "gzip", "zstd". An image whose platform has one of a format already gets none. An
+ * entry with zstd is marked by an annotation, as the containers' tools have it, and makes the index
+ * OCI's.
  * *ret: the index with them, in the store; the caller's. ERR_INVALID: no list, or an unknown
  * format. ERR_UNSUPPORTED: an image of it is not here.
  */

@@ -331,5 +331,5 @@ END
 }
 
 @test "an option that is not there is refused in plain words" {
-	refused "option '--cpp-flag' is not supported: Containerfiles are not preprocessed" build --cpp-flag -DX "$D"
+	refused "option '--hooks-dir' is not supported: hooks of an OCI runtime are not run" build --hooks-dir "$D" "$D"
 }

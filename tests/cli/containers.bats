@@ -93,6 +93,18 @@ container_config() { # CONTAINER JQ_FILTER
 
 @test "a program that is called buildah says and refuses what buildah does" {
 	ln -s "$MICA_BIN" buildah
+	printf 'FROM scratch\nLABEL a=1\n' >f
+	label() { mica inspect --format '{{index .OCIv1.Config.Labels "io.buildah.version"}}' "$1"; }
+	./buildah --root "$MICA_ROOT" build -q -t l -f f .
+	[ "$(label l)" = "$(./buildah --version | cut -d ' ' -f 3)" ]
+	./buildah --root "$MICA_ROOT" build -q -t l --identity-label=false -f f .
+	[ -z "$(label l)" ]
+	./buildah --root "$MICA_ROOT" build -q -t l --timestamp 0 -f f .
+	[ -z "$(label l)" ]
+	mica build -q -t l --identity-label --label io.buildah.version=own -f f .
+	[ "$(label l)" = own ]
+	mica build -q -t l -f f .
+	[ -z "$(label l)" ]
 	export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=oci
 	b() {
 		run -"$1" --separate-stderr ./buildah --root "$MICA_ROOT" "${@:2}"
@@ -572,6 +584,8 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	[ "$(config_of t | jq -Sc .config)" = '{"Cmd":["/bin/x","y z"],"Entrypoint":["/bin/sh","-c","run it"],"Env":["PATH=/usr/bin:/bin","B=2","C=2","D=x y"],"ExposedPorts":{"80/tcp":{},"90/tcp":{},"91/udp":{}},"Labels":{"l":"3","m":"2"},"OnBuild":["RUN x"],"StopSignal":"9","User":"app","Volumes":{"/v":{}},"WorkingDir":"/w/sub"}' ] || fail "$(config_of t)"
 	[ "$(manifest_of t | jq -c '.annotations | [.a, .b]')" = '[null,"2"]' ]
 	[ "$(mica inspect --type container --format '{{.OCIv1.Config.Cmd}} {{.OCIv1.Config.WorkingDir}}' c)" = "[sh] /w" ]
+	mica commit -q --identity-label c t
+	[ "$(mica inspect --format '{{index .OCIv1.Config.Labels "io.buildah.version"}} {{.OCIv1.Config.Labels.l}}' t)" = "$("$MICA_BIN" --version | cut -d ' ' -f 3) 1" ]
 	mica commit -q --omit-timestamp c t
 	[ "$(manifest_of t | jq -r '.annotations."org.opencontainers.image.created"')" = 1970-01-01T00:00:00Z ]
 	for without in --created-annotation=false --unsetannotation=org.opencontainers.image.created; do

@@ -345,11 +345,20 @@ layer_files() { # NAME
 	refused "'--ulimit'" --ulimit nofile=2:1
 }
 
-@test "a file for cpp is refused by its directives, not by its name" {
-	printf '# a comment\nFROM busybox\n#include "more"\n' >ctx/Containerfile.in
-	refused "Containerfile.in:3: '#include \"more\"': files are not preprocessed" -f ctx/Containerfile.in
-	printf '# if any\nFROM busybox\n' >ctx/Containerfile.in
+@test "a file for cpp is read by it when it has directives or cpp has flags" {
+	printf 'FROM busybox\n#include "more"\n#ifdef DEBUG\nRUN echo debug >>/x\n#endif\n#error only told\nRUN SAY\n' >ctx/Containerfile.in
+	printf '#define SAY echo said >>/x; echo WHO >>/x\n' >ctx/more
+	WHO=1 BUILDAH_CPPFLAGS='-DWHO="a word"' mica build -t t --cpp-flag -DDEBUG -f ctx/Containerfile.in ctx 2>err
+	[ "$(in_image t cat /x)" = $'debug\nsaid\na word' ]
+	grep -qE 'Ignoring <stdin>:6:2: error: #error only told' err || fail "$(cat err)"
+	printf '# if any\nFROM busybox\nRUN echo linux /* kept */ >/x\n' >ctx/Containerfile.in
 	build -f ctx/Containerfile.in
+	[[ "$(in_image t cat /x)" == 'linux /bin /dev'* ]] || in_image t cat /x
+	printf 'FROM busybox\n#include "nosuch"\n' >ctx/Containerfile.in
+	refused 'Containerfile.in: cpp: .*fatal error: nosuch: No such file' -f ctx/Containerfile.in
+	tar -C ctx -cf - . >context.tar
+	run -125 --separate-stderr mica build -f Containerfile.in - <context.tar
+	assert_error "files from elsewhere are not preprocessed: cpp would include files of this machine"
 }
 
 @test "--unset-volume and --unset-expose take out what the file or a base says" {
@@ -469,7 +478,7 @@ layer_files() { # NAME
 	refused "option '--network': 'container:x' is not supported" --network=container:x
 	refused "option '--network': 'pasta:--mtu,1500' is not supported" --network=pasta:--mtu,1500
 	refused "option '--userns': 'x' is not one of" --userns=x
-	for name in cpp-flag decryption-key hooks-dir source-policy-file; do
+	for name in decryption-key hooks-dir source-policy-file; do
 		refused "option '--$name' is not supported: " "--$name=x"
 	done
 }
