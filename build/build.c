@@ -316,8 +316,12 @@ int build_run(struct store *s, struct txn *t, const struct build_opts *o, struct
 	*ret = (struct build_result){0};
 	int rc = run(&b, err);
 	lint_sort(&ret->lint);
-	if (o->call == BUILD_CALL_CHECK)
-		ret->document = call_check(&ret->lint, rc < 0 ? err : NULL);
+	if (o->call == BUILD_CALL_CHECK) {
+		/* error=true: a build would end with it */
+		struct err verdict = ERR_INIT;
+		bool broken = rc == 0 && lint_verdict(&ret->lint, &verdict) < 0;
+		ret->document = call_check(&ret->lint, rc < 0 ? err : broken ? &verdict : NULL);
+	}
 	struct err ignored = ERR_INIT;
 	if (rc < 0 && b.log && logfile_keep(b.log, &ret->log, &ignored) < 0)
 		strv_add(&ret->warnings, ignored.msg);

@@ -299,6 +299,10 @@ assert d["buildError"]["location"]["ranges"][0]["start"]["line"] == 5
 w, = d["warnings"]
 assert w["location"]["ranges"] == [{"start": {"line": 4}, "end": {"line": 4}}], w
 END
+	sed -i '1i # check=error=true' ctx/Containerfile
+	sed -i '/^COPY/d' ctx/Containerfile
+	run -1 mica build --call=check,format=json ctx
+	[[ $output == *'"message": "lint violation found for rules: NoEmptyContinuation"'* ]]
 	run mica build --call=check,format=yaml ctx
 	[ "$status" = 125 ]
 }
