@@ -59,6 +59,7 @@ struct build_opts {
 	                                 them open */
 	struct run_mount *overlays; /* --volume with O: directories whose changes are discarded */
 	size_t n_overlays;
+	bool compat_volumes; /* what RUN changes in volumes does not stay */
 	bool http_proxy; /* RUN gets the proxy variables of our environment */
 	bool stdin; /* RUN reads our standard input */
 	struct map build_args; /* value NULL: take it from our environment */

@@ -127,6 +127,8 @@ int inst_run(struct eval *e, struct err *err) __attribute__((warn_unused_result)
 /* Adds what the number-th --mount says to the step. */
 int step_add_mount(struct eval *e, struct step *s, const struct inst_flag *f, size_t number,
 	struct err *err) __attribute__((warn_unused_result));
+/* --compat-volumes: what a RUN changes in a volume is gone after it. After the RUN's own mounts. */
+void step_hide_volumes(struct eval *e, struct step *s);
 void step_mounts_done(struct step *s);
 int inst_copy(struct eval *e, struct err *err)
 	__attribute__((warn_unused_result)); /* COPY and ADD */

@@ -280,6 +280,33 @@ int step_add_mount(
 	return r;
 }
 
+static bool has_target(const struct step *s, const char *target)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (s->mounts[i].target && streq(s->mounts[i].target, target))
+			return true;
+	return false;
+}
+
+void step_hide_volumes(struct eval *e, struct step *s)
+{
+	const struct strv *volumes = &e->p->config.volumes;
+	for (size_t i = 0; i < volumes->n; i++) {
+		AUTO_FREE char *target = path_resolve("/", volumes->v[i]);
+		if (streq(target, "/") || has_target(s, target))
+			continue;
+		struct step_mount m = {.o = {.type = MOUNT_TMPFS, .copy_up = true},
+			.target = take(target),
+			.source = xstrdup(""),
+			.from = MOUNT_FROM_NOTHING,
+			.pos = e->at.inst->pos,
+			.from_stage = NO_STAGE,
+			.from_image = NO_STAGE};
+		mount_words(s, &m, e->at.inst->n_flags + 1 + i);
+		insert(s, &m);
+	}
+}
+
 void step_mounts_done(struct step *s)
 {
 	for (size_t i = 0; i < s->n_mounts; i++)

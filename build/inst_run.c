@@ -134,6 +134,8 @@ int inst_run(struct eval *e, struct err *err)
 	struct step *s = eval_add_step(e, STEP_RUN);
 	if (run_flags(e, s, err) < 0)
 		return err->code;
+	if (e->b->o->compat_volumes)
+		step_hide_volumes(e, s);
 	if (inst->n_heredocs && inst->args.n)
 		heredoc_command(s, inst, &command);
 	strv_copy(&s->argv, &command);

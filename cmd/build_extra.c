@@ -34,6 +34,7 @@ const struct opt extra_options[] = {
 	OPT_TRISTATE(0, "no-hosts", struct extra_args, no_hosts),
 	OPT_TRISTATE(0, "skip-unused-stages", struct extra_args, skip_unused),
 	OPT_BOOL(0, "stdin", struct extra_args, stdin),
+	OPT_BOOL(0, "compat-volumes", struct extra_args, compat_volumes),
 	OPT_STRV(0, "unset-expose", struct extra_args, unset_ports),
 	OPT_STRV(0, "unset-volume", struct extra_args, unset_volumes),
 	OPT_STRV(0, "unsetenv", struct extra_args, unset_env),
@@ -42,7 +43,6 @@ const struct opt extra_options[] = {
 	OPT_STRV('v', "volume", struct extra_args, volumes),
 	OPT_IGNORED(0, "blob-cache"),
 	OPT_IGNORED(0, "builder"),
-	OPT_IGNORED_BOOL(0, "compat-volumes"),
 	OPT_IGNORED_BOOL(0, "compress"),
 	OPT_IGNORED_BOOL(0, "debug"),
 	OPT_IGNORED_BOOL(0, "disable-content-trust"),
@@ -157,6 +157,7 @@ int extra_args_apply(
 	o->from = a->from;
 	o->http_proxy = (a->http_proxy < 0 ? c->http_proxy : a->http_proxy) != 0;
 	o->stdin = a->stdin;
+	o->compat_volumes = a->compat_volumes;
 	o->box.no_hosts = (a->no_hosts < 0 ? c->no_hosts : a->no_hosts) > 0;
 	if (a->no_hosts == 1 && o->box.add_hosts.n)
 		return err_set(err, ERR_INVALID,

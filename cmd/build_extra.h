@@ -14,7 +14,7 @@ struct extra_args {
 		volumes;
 	const char *logfile, *from;
 	struct space_args space;
-	bool stdin, logsplit;
+	bool stdin, logsplit, compat_volumes;
 	int skip_unused, layers, http_proxy, no_hosts;
 };
 

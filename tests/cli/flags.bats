@@ -361,6 +361,22 @@ layer_files() { # NAME
 	assert_error "files from elsewhere are not preprocessed: cpp would include files of this machine"
 }
 
+@test "--compat-volumes: RUN changes nothing in a volume, COPY does" {
+	echo c >ctx/c
+	containerfile <<-'END'
+		FROM busybox
+		RUN mkdir -m 750 /v && echo a >/v/a && chown 5:6 /v
+		VOLUME /v /none
+		RUN --mount=type=tmpfs,target=/none/x cat /v/a >/seen && stat -c %a:%u /v >>/seen && rm /v/a && echo b >/v/b && touch /none/y
+		COPY c /v/
+		RUN ls /v >>/seen
+	END
+	build
+	[ "$(in_image t sh -c 'cat /seen; cat /v/b')" = $'a\n750:5\nb\nc\nb' ]
+	build --compat-volumes
+	[ "$(in_image t sh -c 'cat /seen; ls /v; stat -c %a:%u:%g /v; ls /none')" = $'a\n750:5\na\nc\na\nc\n750:5:6' ]
+}
+
 @test "--unset-volume and --unset-expose take out what the file or a base says" {
 	printf 'FROM scratch\nVOLUME /a /b\nEXPOSE 80 53/udp 90\nCOPY x /\n' >ctx/Containerfile
 	touch ctx/x
