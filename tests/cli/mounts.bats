@@ -357,7 +357,7 @@ ls: /k: No such file or directory" ] || fail "$output"
 	run -125 mica build --progress=plain --network=none --no-cache --secret id=s,src=secret,leak=fail ctx
 	[[ $output == *"Containerfile:2:1: RUN: the step left the secret 's' in /app/rc: remove it in the same step"* ]] || fail "$output"
 	[[ $output == *'***'* && $output != *hush-hush* ]] || fail "$output"
-	! grep -q hush "$(sed -n 's/^.*complete log is in //p' <<<"$output")"
+	run ! grep -q hush "$(sed -n 's/^.*complete log is in //p' <<<"$output")"
 	refused "leak=no is not one of 'warn', 'allow', 'fail'" --secret id=s,src=secret,leak=no
 }
 
