@@ -49,7 +49,6 @@ const struct opt extra_options[] = {
 	OPT_IGNORED_BOOL(0, "no-hostname"),
 	OPT_IGNORED(0, "runtime"),
 	OPT_IGNORED(0, "runtime-flag"),
-	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
 	OPT_REFUSED_WHY(0, "hooks-dir", NO_HOOKS),
 	OPT_REFUSED_WHY(0, "sbom-image-output", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom-image-purl-output", NO_SBOM),

@@ -45,7 +45,7 @@ const struct opt output_options[] = {
 	OPT_IGNORED(0, "layer-label"),
 	OPT_REFUSED_WHY(0, "cw", "images for confidential computing are not made"),
 	OPT_REFUSED_WHY(0, "encrypt", "layers are not encrypted"),
-	OPT_REFUSED_WHY(0, "encryption-key", "layers are not encrypted"),
+	OPT_REFUSED_WHY(0, "encryption-key", "push encrypts images"),
 	OPT_END,
 };
 

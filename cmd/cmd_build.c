@@ -95,6 +95,7 @@ static const struct opt build_options[] = {
 	OPT_GROUP(usage_options, struct build_args, usage),
 	OPT_IGNORED_BOOL(0, "force-rm"),
 	OPT_IGNORED_BOOL(0, "rm"),
+	OPT_STRV(0, "decryption-key", struct build_args, remote.decryption_keys),
 	OPT_STRING(0, "signature-policy", struct build_args, remote.signature_policy),
 	OPT_END,
 };

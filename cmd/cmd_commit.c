@@ -33,6 +33,7 @@ struct commit_args {
 	const char *format, *iidfile, *manifest, *timestamp, *epoch, *reference, *config, *sign_by;
 	struct strv add_files, annotations, changes, unset_annotations, unset_env;
 	struct remote_args remote;
+	struct seal_args seal;
 };
 
 #define CREATED_ANNOTATION "org.opencontainers.image.created"
@@ -59,14 +60,13 @@ static const struct opt commit_options[] = {
 	OPT_STRV(0, "unsetannotation", struct commit_args, unset_annotations),
 	OPT_STRV(0, "unsetenv", struct commit_args, unset_env),
 	OPT_GROUP(remote_options, struct commit_args, remote),
+	OPT_GROUP(seal_options, struct commit_args, seal),
 	OPT_IGNORED(0, "blob-cache"),
 	OPT_TRISTATE(0, "identity-label", struct commit_args, identity_label),
 	OPT_STRING(0, "reference-time", struct commit_args, reference),
 	OPT_IGNORED_BOOL(0, "rewrite-timestamp"),
 	OPT_REFUSED_WHY(0, "cw", "images for confidential machines are not made"),
 	OPT_IGNORED(0, "signature-policy"),
-	OPT_REFUSED_WHY(0, "encrypt-layer", "layers are not encrypted"),
-	OPT_REFUSED_WHY(0, "encryption-key", "layers are not encrypted"),
 	OPT_REFUSED_WHY(0, "pull", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom-image-output", NO_SBOM),
@@ -139,12 +139,20 @@ static int deliver(struct app *app, struct store *s, const struct commit_args *a
 		return err->code;
 	if (dest && location_is_elsewhere(dest)) {
 		push.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
-		int r = image_push(s, &made->root, NULL, dest, &push, &digest, err);
+		struct descriptor sent = {0};
+		int r = seal_args_apply(&a->seal, s, &made->root, false, &sent, err);
+		if (r == 0)
+			r = image_push(s, &sent, NULL, dest, &push, &digest, err);
+		descriptor_done(&sent);
 		out_progress_done(&app->out);
 		if (r == 0 && !a->quiet)
 			out_note(&app->out, PUSH_DONE);
 		return r;
 	}
+	if (a->seal.keys.n || a->seal.layers.n)
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--encryption-key': images in a store are not encrypted; commit to "
+			"another place");
 	bool said = dest && storage_ref_is(dest);
 	if (dest && !said)
 		strv_add(&tags, dest);

@@ -47,9 +47,9 @@ static const struct opt from_options[] = {
 	OPT_GROUP(space_options, struct from_args, space),
 	OPT_GROUP(remote_options, struct from_args, remote),
 	OPT_GROUP(platform_options, struct from_args, platform),
+	OPT_STRV(0, "decryption-key", struct from_args, remote.decryption_keys),
 	OPT_STRING(0, "signature-policy", struct from_args, remote.signature_policy),
 	OPT_IGNORED(0, "blob-cache"),
-	OPT_REFUSED_WHY(0, "decryption-key", "layers are not decrypted"),
 	OPT_END,
 };
 

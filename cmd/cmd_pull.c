@@ -24,8 +24,8 @@ static const struct opt pull_options[] = {
 	OPT_GROUP(platform_options, struct pull_args, platform),
 	OPT_IGNORED(0, "blob-cache"),
 	OPT_IGNORED_BOOL(0, "remove-signatures"),
+	OPT_STRV(0, "decryption-key", struct pull_args, remote.decryption_keys),
 	OPT_STRING(0, "signature-policy", struct pull_args, remote.signature_policy),
-	OPT_REFUSED_WHY(0, "decryption-key", "encrypted layers are not read"),
 	OPT_END,
 };
 

@@ -98,6 +98,7 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 		.registries_conf_dir = app->registries_conf_dir,
 		.short_name_aliases = app->short_name_aliases,
 		.signature_policy = a->signature_policy,
+		.decryption_keys = &a->decryption_keys,
 		.retries = retries > RETRIES_MAX ? RETRIES_MAX : (unsigned)retries,
 		.stall_s = (unsigned)(stall_ns / NS_PER_S),
 		.layer_ratio = a->layer_ratio == NOT_SAID ? 0

@@ -20,7 +20,9 @@ struct remote_args {
 	const char *cert_dir;
 	int tls_verify;
 	const char *retry_delay, *stall_timeout;
-	const char *signature_policy; /* of commands that pull, in their own tables */
+	/* of commands that pull, in their own tables */
+	const char *signature_policy;
+	struct strv decryption_keys;
 	uint64_t retry, layer_ratio;
 };
 extern const struct opt remote_options[];

@@ -13,6 +13,8 @@
 #include "cmd/push_variants.h"
 #include "cmd/storage_ref.h"
 #include "image/media_type.h"
+#include "registry/sealed.h"
+#include "registry/signing.h"
 #include "registry/transport.h"
 #include "store/blobs.h"
 #include "store/images.h"
@@ -20,6 +22,29 @@
 
 #define GZIP_LEVEL_MAX 9
 #define ZSTD_LEVEL_MAX 22
+
+const struct opt seal_options[] = {
+	OPT_STRV(0, "encrypt-layer", struct seal_args, layers),
+	OPT_STRV(0, "encryption-key", struct seal_args, keys),
+	OPT_END,
+};
+
+int seal_args_apply(const struct seal_args *a, struct store *s, const struct descriptor *image,
+	bool drop_signatures, struct descriptor *ret, struct err *err)
+{
+	const struct seal_opts o = {.keys = &a->keys, .layers = &a->layers};
+	if (!a->keys.n && a->layers.n)
+		return err_set(err, ERR_INVALID, "'--encrypt-layer' needs an '--encryption-key'");
+	if (!a->keys.n) {
+		descriptor_copy(ret, image);
+		return 0;
+	}
+	if (!drop_signatures && map_has(&image->annotations, ANNOTATION_SIGNATURES))
+		return err_set(err, ERR_INVALID,
+			"the image is signed, which is of no use to an encrypted one: give "
+			"'--remove-signatures' to leave the signatures out");
+	return image_seal(s, image, &o, ret, err);
+}
 
 const struct opt push_options[] = {
 	OPT_STRING(0, "compression-format", struct push_args, compression),
@@ -32,11 +57,10 @@ const struct opt push_options[] = {
 	OPT_BOOL(0, "rm", struct push_args, rm),
 	OPT_STRING(0, "sign-by", struct push_args, sign_by),
 	OPT_GROUP(remote_options, struct push_args, remote),
+	OPT_GROUP(seal_options, struct push_args, seal),
 	OPT_IGNORED(0, "blob-cache"),
 	OPT_IGNORED_BOOL(0, "force-compression"),
 	OPT_IGNORED(0, "signature-policy"),
-	OPT_REFUSED_WHY(0, "encrypt-layer", "layers are not encrypted"),
-	OPT_REFUSED_WHY(0, "encryption-key", "layers are not encrypted"),
 	OPT_END,
 };
 
@@ -160,6 +184,19 @@ static int compress(struct store *s, struct txn *t, const struct push_args *a,
 	return r;
 }
 
+/* *image is exchanged. */
+static int seal(
+	struct store *s, const struct push_args *a, struct descriptor *image, struct err *err)
+{
+	struct descriptor sealed = {0};
+	int r = seal_args_apply(&a->seal, s, image, a->remove_signatures, &sealed, err);
+	if (r < 0)
+		return r;
+	descriptor_done(image);
+	*image = sealed;
+	return 0;
+}
+
 int push_send(struct app *app, struct store *s, const struct push_args *a,
 	const struct descriptor *what, bool index_only, const char *name, const char *location,
 	struct err *err)
@@ -194,6 +231,11 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 		other = more;
 	}
 	bool here = storage_ref_is(location);
+	if (r == 0 && here && a->seal.keys.n)
+		r = err_set(err, ERR_UNSUPPORTED,
+			"option '--encryption-key': images in a store are not encrypted");
+	if (r == 0)
+		r = seal(s, a, &other, err);
 	if (r == 0 && !here)
 		r = image_push(s, &other, name, location, &o, &digest, err);
 	out_progress_done(&app->out);

@@ -20,6 +20,7 @@
 #include "base/stream.h"
 #include "image/descriptor.h"
 #include "layers/apply.h"
+#include "registry/sealed.h"
 #include "registry/source.h"
 #include "store/blobs.h"
 #include "store/store.h"
@@ -48,6 +49,7 @@ struct fetch {
 	struct tmp blob;
 	char *dir_name;
 	int dir;
+	struct sealing sealing; /* what decrypts the stream */
 	struct job job;
 	char id[DIGEST_PREFIX_LEN + SHORT_DIGEST + 1];
 };
@@ -114,8 +116,11 @@ static int open_stream(struct store *s, struct source *source, struct fetch *f, 
 	int r = blob_begin(s, &f->blob, err);
 	if (r < 0)
 		return r;
-	r = source->ops->open(source, d, &f->stream, err);
+	const struct sealed *sealed = f->w->sealed;
+	r = source->ops->open(source, sealed ? &sealed->from : d, &f->stream, err);
 	f->from_source = r == 0;
+	if (r == 0 && sealed)
+		r = sealed_open(sealed, &f->stream.fd, &f->sealing, err);
 	/* what is in the store was taken once, or made here */
 	if (!source->layer_ratio)
 		f->limits = (struct apply_limits){
@@ -218,6 +223,20 @@ static int publish(
 	return r;
 }
 
+/* How the process that decrypted ended. What the worker failed with by itself made its pipe
+ * break. */
+static int finish_sealing(struct fetch *f, int r, struct err *err)
+{
+	struct err said = ERR_INIT;
+	if (f->sealing.pid <= 0)
+		return r;
+	int ended = sealing_finish(&f->sealing, NULL, &said);
+	if (ended == 0 || (r < 0 && ended != ERR_CORRUPT))
+		return r;
+	*err = said;
+	return ended;
+}
+
 /* 1: still at work. */
 static int fetch_collect(struct store *s, struct txn *t, struct source *source, struct fetch *f,
 	bool wait, struct progress *progress, struct err *err)
@@ -229,6 +248,7 @@ static int fetch_collect(struct store *s, struct txn *t, struct source *source, 
 		return r;
 	f->state = FETCH_OVER;
 	f->job = (struct job){0};
+	r = finish_sealing(f, r, err);
 	if (f->from_source) {
 		struct err said = ERR_INIT;
 		int closed = source_close(source, &f->stream, &said);
@@ -239,7 +259,7 @@ static int fetch_collect(struct store *s, struct txn *t, struct source *source, 
 		}
 	}
 	struct digest have;
-	if ((r == ERR_CORRUPT || r == ERR_INVALID) && came_corrupt(f, &have))
+	if ((r == ERR_CORRUPT || r == ERR_INVALID) && !f->w->sealed && came_corrupt(f, &have))
 		r = wrong_digest(f, &have, err);
 	if (r == 0 && out.len != sizeof(layer))
 		r = err_set(err, ERR_SYS, "worker ended without a result");
@@ -256,6 +276,7 @@ static int fetch_collect(struct store *s, struct txn *t, struct source *source, 
 static void fetch_drop(struct fetch *f)
 {
 	job_cancel(&f->job);
+	sealing_cancel(&f->sealing);
 	if (f->stream.fd >= 0)
 		close(f->stream.fd);
 	if (f->dir >= 0)
@@ -287,6 +308,7 @@ static size_t plan(struct store *s, const struct wanted *w, size_t n, struct fet
 			.has_blob = has_blob,
 			.stream = {.fd = -1},
 			.dir = -1,
+			.sealing = SEALING_INIT,
 			.turn = -1,
 			.blob = TMP_INIT};
 		char text[DIGEST_STR_MAX];

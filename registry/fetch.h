@@ -13,6 +13,7 @@
 struct descriptor;
 struct err;
 struct progress;
+struct sealed;
 struct source;
 struct store;
 struct txn;
@@ -21,6 +22,7 @@ struct wanted {
 	const struct descriptor *desc; /* borrowed */
 	bool unpack; /* the tree is wanted, not only the blob */
 	struct digest diff_id; /* for unpack */
+	const struct sealed *sealed; /* as what it is to be fetched, NULL: as it is; borrowed */
 };
 
 /* source NULL: all blobs are in the store, only trees are missing. *ret_fetched is set to true when

@@ -14,6 +14,7 @@
 #include "image/media_type.h"
 #include "registry/fetch.h"
 #include "registry/pull.h"
+#include "registry/sealed.h"
 #include "registry/source.h"
 #include "registry/verify.h"
 #include "store/blobs.h"
@@ -33,6 +34,7 @@ struct pull {
 	struct digest top; /* of what the location names */
 	struct platform platform;
 	struct pulled *pulled;
+	bool whole; /* documents are parts of an index that is kept as it is */
 	bool has_replaced;
 	struct digest replaced; /* by an index that it belongs to */
 	unsigned depth;
@@ -149,12 +151,51 @@ static void note_origins(struct pull *p, const struct manifest *m)
 		origins_add(p->store, p->source->place, blobs, m->n_layers + 1);
 }
 
-/* Everything that one manifest reaches. unpack: its layers become trees too. */
-static int get_manifest_parts(
-	struct pull *p, const struct document *doc, bool unpack, struct err *err)
+/* An encrypted image is kept as it was before: another manifest, which *doc becomes. */
+static int unseal(struct pull *p, struct document *doc, struct manifest *m,
+	struct sealed_layers *ret, struct err *err)
+{
+	const struct strv *keys = p->opts->remote.decryption_keys;
+	if (!manifest_is_sealed(m) || (p->opts->no_unpack && !(keys && keys->n)))
+		return 0;
+	if (!keys || !keys->n)
+		return err_set(err, ERR_DENIED,
+			"the image is encrypted, so its content does not match config's DiffID: "
+			"'--decryption-key' gives a key for it");
+	if (p->whole)
+		return err_set(err, ERR_UNSUPPORTED,
+			"an index with encrypted images cannot be kept; pull them one by one");
+	if (manifest_unseal(m, keys, ret, err) < 0)
+		return err->code;
+	char *text = manifest_dump(m);
+	AUTO_FREE char *type = xstrdup(m->media_type);
+	document_done(doc);
+	return document_make(text, strlen(text), type, DIGEST_SHA256, doc, err);
+}
+
+/* sealed: what layers are at the source; of none when it has no entries. */
+static int get_layers(struct pull *p, const struct manifest *m, const struct image_config *config,
+	const struct sealed_layers *sealed, bool unpack, struct err *err)
+{
+	AUTO_FREE struct wanted *w = xcalloc(m->n_layers ? m->n_layers : 1, sizeof(*w));
+	for (size_t i = 0; i < m->n_layers; i++) {
+		w[i] = (struct wanted){.desc = &m->layers[i],
+			.sealed = i < sealed->n && sealed->s[i].key ? &sealed->s[i] : NULL,
+			.unpack = unpack && media_kind(m->layers[i].media_type) == MEDIA_LAYER};
+		if (w[i].unpack)
+			w[i].diff_id = config->diff_ids[i];
+	}
+	return fetch_layers(p->store, p->txn, p->source, w, m->n_layers, p->opts->progress,
+		&p->pulled->fetched, err);
+}
+
+/* Everything that one manifest reaches. unpack: its layers become trees too. doc becomes what is
+ * kept. */
+static int get_manifest_parts(struct pull *p, struct document *doc, bool unpack, struct err *err)
 {
 	struct manifest m;
 	struct image_config config = {0};
+	AUTO_SEALED_LAYERS struct sealed_layers sealed = {0};
 	AUTO_FREE char *text = NULL;
 	size_t len;
 	int r = check_signatures(p, doc, err);
@@ -164,24 +205,18 @@ static int get_manifest_parts(
 		return r;
 	/* An artifact has a config of its own kind, and layers that are no trees. */
 	bool image = media_kind(m.config.media_type) == MEDIA_CONFIG;
-	r = get_config(p, &m.config, &text, &len, err);
+	if (image && !p->opts->no_layers)
+		r = unseal(p, doc, &m, &sealed, err);
+	if (r == 0)
+		r = get_config(p, &m.config, &text, &len, err);
 	if (r == 0 && image)
 		r = image_config_parse(text, len, &config, err);
 	if (r == 0)
 		r = check_layers(&m, &config, image, err);
-	if (r == 0 && !p->opts->no_layers) {
-		AUTO_FREE struct wanted *w = xcalloc(m.n_layers ? m.n_layers : 1, sizeof(*w));
-		for (size_t i = 0; i < m.n_layers; i++) {
-			w[i] = (struct wanted){.desc = &m.layers[i],
-				.unpack = unpack && image &&
-			                  media_kind(m.layers[i].media_type) == MEDIA_LAYER};
-			if (w[i].unpack)
-				w[i].diff_id = config.diff_ids[i];
-		}
-		r = fetch_layers(p->store, p->txn, p->source, w, m.n_layers, p->opts->progress,
-			&p->pulled->fetched, err);
-	}
 	if (r == 0 && !p->opts->no_layers)
+		r = get_layers(p, &m, &config, &sealed, unpack && image, err);
+	/* encrypted layers are nowhere what they are here */
+	if (r == 0 && !p->opts->no_layers && !sealed.n)
 		note_origins(p, &m);
 	if (r == 0)
 		r = keep_document(p, doc, err);
@@ -208,7 +243,7 @@ static int get_child(
 	return r;
 }
 
-static int get_document(struct pull *p, const struct document *doc, bool unpack, struct err *err);
+static int get_document(struct pull *p, struct document *doc, bool unpack, struct err *err);
 
 /* All manifests of an index, the one for our platform unpacked. */
 static int get_whole_index(struct pull *p, const struct document *doc, const struct index *ix,
@@ -235,7 +270,7 @@ static int get_whole_index(struct pull *p, const struct document *doc, const str
 
 /* Whether all its manifests are here after the pull decides about an index's name: other tools
  * choke on a layout that lacks one. */
-static int get_document(struct pull *p, const struct document *doc, bool unpack, struct err *err)
+static int get_document(struct pull *p, struct document *doc, bool unpack, struct err *err)
 {
 	if (media_kind(doc->desc.media_type) == MEDIA_MANIFEST)
 		return get_manifest_parts(p, doc, unpack, err);
@@ -248,6 +283,7 @@ static int get_document(struct pull *p, const struct document *doc, bool unpack,
 		r = index_parse(doc->data, doc->len, doc->desc.media_type, &ix, err);
 	if (r < 0)
 		return r;
+	p->whole = true;
 	r = get_whole_index(p, doc, &ix, unpack, err);
 	index_done(&ix);
 	p->depth--;
@@ -341,7 +377,7 @@ static int forget_replaced(struct pull *p, struct err *err)
 }
 
 static int get_image(
-	struct pull *p, const struct document *top, struct descriptor *ret_top, struct err *err)
+	struct pull *p, struct document *top, struct descriptor *ret_top, struct err *err)
 {
 	bool whole = p->opts->all_platforms || (p->source->local && !p->opts->no_layers);
 	if (media_kind(top->desc.media_type) == MEDIA_INDEX && !whole) {

@@ -69,8 +69,8 @@ static void clean_environment(struct strv *env, bool helpers)
 }
 
 /* Beside the running program as installed, in the build tree, or where the build was told to
- * install it. New string. */
-static char *find_program(void)
+ * install it. */
+char *remote_program(void)
 {
 	static const char *const beside[] = {"../libexec/mica/mica-remote", "mica-remote",
 		"../registry/mica-remote", "../../registry/mica-remote"};
@@ -98,7 +98,7 @@ static int start_program(struct remote *r, const struct remote_opts *o, struct e
 		return err_sys(err, "cannot make a socket pair");
 	r->sock = sv[0];
 	AUTO_FD int theirs = sv[1];
-	AUTO_FREE char *file = find_program();
+	AUTO_FREE char *file = remote_program();
 	AUTO_STRV struct strv env = STRV_INIT;
 	clean_environment(&env, credentials_name_helpers(o->authfile));
 	const char *argv[] = {"mica-remote", NULL};

@@ -14,6 +14,8 @@ struct progress;
 struct remote;
 struct remote_opts;
 
+/* Where the program mica-remote is. New string. */
+char *remote_program(void);
 int remote_open(const struct remote_opts *o, struct remote **ret, struct err *err)
 	__attribute__((warn_unused_result));
 void remote_close(struct remote *r); /* accepts NULL */

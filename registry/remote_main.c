@@ -2,7 +2,8 @@
 /*
  * mica-remote: the one program of mica that talks to the network and reads credentials. It is
  * started by mica with a socket as descriptor 3 (message.h), writes and reads only the descriptors
- * that come through it, and ends when the socket does.
+ * that come through it, and ends when the socket does. With a word it does one piece of work
+ * (sealing.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #include "registry/credentials.h"
 #include "registry/message.h"
 #include "registry/operation.h"
+#include "registry/sealing.h"
 
 #define SOCKET_FD 3
 #define STEP_MS 200 /* how often progress is told */
@@ -146,24 +148,32 @@ static int serve(struct session *s, struct err *err)
 	}
 }
 
-int main(int argc, char **argv)
+/* Dies with mica; gains nothing by executing a credential helper; leaves no secrets in a core file
+ * or to a debugger. */
+static void keep_to_itself(void)
 {
-	(void)argv;
-	int type = 0;
-	socklen_t n = sizeof(type);
-	if (argc != 1 || getsockopt(SOCKET_FD, SOL_SOCKET, SO_TYPE, &type, &n) < 0 ||
-		type != SOCK_SEQPACKET) {
-		fprintf(stderr, "mica-remote is started by mica and has no use of its own\n");
-		return EXIT_TROUBLE;
-	}
-	/* Dies with mica; gains nothing by executing a credential helper; leaves no secrets in a
-	 * core file or to a debugger. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* of the terminal: mica decides when we end */
+}
+
+int main(int argc, char **argv)
+{
+	int type = 0;
+	socklen_t n = sizeof(type);
+	if (argc == 2) {
+		keep_to_itself();
+		return sealing_main(argv[1]);
+	}
+	if (argc != 1 || getsockopt(SOCKET_FD, SOL_SOCKET, SO_TYPE, &type, &n) < 0 ||
+		type != SOCK_SEQPACKET) {
+		fprintf(stderr, "mica-remote is started by mica and has no use of its own\n");
+		return EXIT_TROUBLE;
+	}
+	keep_to_itself();
 	fcntl(SOCKET_FD, F_SETFD, FD_CLOEXEC);
 	fcntl(SOCKET_FD, F_SETFL, O_RDWR | O_NONBLOCK);
 	struct session s = {0};

@@ -34,6 +34,7 @@ struct remote_opts {
 	const char *cert_dir; /* NULL: certs.d */
 	int tls_verify; /* -1 not said: registries.conf decides; 0 no (also allows http); 1 yes */
 	const char *signature_policy; /* NULL: the user's policy.json, or the system's */
+	const struct strv *decryption_keys; /* of encrypted layers, FILE[:PASSWORD]; NULL: none */
 	const char *registries_conf; /* NULL: $CONTAINERS_REGISTRIES_CONF, ~/.config/containers,
 	                                /etc/containers */
 	const char *registries_conf_dir; /* NULL: registries.conf.d of both places */

@@ -494,7 +494,7 @@ layer_files() { # NAME
 	refused "option '--network': 'container:x' is not supported" --network=container:x
 	refused "option '--network': 'pasta:--mtu,1500' is not supported" --network=pasta:--mtu,1500
 	refused "option '--userns': 'x' is not one of" --userns=x
-	for name in decryption-key hooks-dir source-policy-file; do
+	for name in hooks-dir source-policy-file; do
 		refused "option '--$name' is not supported: " "--$name=x"
 	done
 }
