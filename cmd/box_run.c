@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "base/strv.h"
 #include "cmd/attach.h"
+#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/full_disk.h"
 #include "cmd/space.h"
@@ -23,6 +24,7 @@
 
 #define EXIT_NOT_EXECUTABLE 126 /* as a shell has it, and docker */
 #define EXIT_NOT_FOUND 127
+#define EXIT_RUNTIME 1 /* what buildah makes of both: its runtime failed */
 
 int box_set_env(const struct strv *words, bool tty, struct map *env, struct err *err)
 {
@@ -69,7 +71,7 @@ static int start_failed(struct app *app, int r, struct err *err)
 	if (!status)
 		return r;
 	out_error(&app->out, err);
-	return status;
+	return called_buildah() ? EXIT_RUNTIME : status;
 }
 
 int box_run(struct app *app, struct txn *txn, struct run_spec *spec,

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/image_filter.h"
 #include "cmd/image_list.h"
@@ -165,8 +166,8 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 		.unnamed = true,
 		.all = a->all,
 		/* room is made of what is made again most easily */
-		.cache = a->all || a->cache || a->max_size || a->min_free,
-		.mounts = a->mounts,
+		.cache = a->all || a->cache || a->max_size || a->min_free || called_buildah(),
+		.mounts = a->mounts || called_buildah(),
 		.dry_run = a->dry_run,
 	};
 

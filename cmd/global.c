@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/global.h"
+#include "cmd/opt_groups.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -205,6 +206,8 @@ int global_fill_box(const struct app *app, struct box_args *a, struct space_args
 		strv_copy(&users->gid_maps, &app->userns_gid_maps);
 	}
 	conf_fill_space(&app->conf, space);
-	int r = conf_fill_box(&app->conf, a, volumes, err);
+	int r = box_check_dns(a, err);
+	if (r == 0)
+		r = conf_fill_box(&app->conf, a, volumes, err);
 	return r < 0 ? r : add_mounts(app, volumes, err);
 }

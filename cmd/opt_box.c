@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "cmd/called.h"
 #include "cmd/opt_groups.h"
 #include "run/caps.h"
 #include "run/rlimits.h"
@@ -198,7 +199,7 @@ bool box_dns_is_none(const struct box_args *a)
 	return strv_has(&a->dns, "none");
 }
 
-static int check_dns(const struct box_args *a, struct err *err)
+int box_check_dns(const struct box_args *a, struct err *err)
 {
 	const struct {
 		const char *name;
@@ -206,11 +207,18 @@ static int check_dns(const struct box_args *a, struct err *err)
 	} options[] = {
 		{"dns", &a->dns}, {"dns-option", &a->dns_options}, {"dns-search", &a->dns_search}};
 
+	if (!called_buildah() || !a->network || !streq(a->network, "none"))
+		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (options[i].words->n && a->network && streq(a->network, "none"))
+		if (options[i].words->n)
 			return err_set(err, ERR_INVALID,
 				"the --%s option cannot be used with --network=none",
 				options[i].name);
+	return 0;
+}
+
+static int check_dns(const struct box_args *a, struct err *err)
+{
 	if (box_dns_is_none(a) && (a->dns.n > 1 || a->dns_search.n || a->dns_options.n))
 		return err_set(err, ERR_INVALID,
 			"option '--dns': 'none' cannot be combined with another '--dns', with "

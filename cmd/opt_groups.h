@@ -62,6 +62,8 @@ struct box_args {
 		security_opts, devices, groups;
 };
 extern const struct opt box_options[];
+/* Called buildah: --dns* and --network=none exclude each other. ERR_INVALID */
+int box_check_dns(const struct box_args *a, struct err *err) __attribute__((warn_unused_result));
 /* --dns=none: /etc/resolv.conf is the image's own */
 bool box_dns_is_none(const struct box_args *a);
 /* Fills limits, rlimits, network, add_hosts, dns*, cap_*, seccomp_profile, no_new_privs, shm_size,

@@ -281,8 +281,22 @@ static bool is_short(const char *text)
 	return reference_parse(text, &ref, &ignored) == 0 && ref.was_short;
 }
 
-static int candidates(
-	const char *text, const struct pull_opts *o, struct strv *ret, struct err *err)
+/* A short name that was built here is that image: another registry's of the name is not asked for,
+ * as anybody could have put it there. */
+static bool is_made_here(struct store *s, const char *text)
+{
+	AUTO_FREE char *name = xasprintf("localhost/%s", text), *ref = NULL;
+	struct descriptor top = {0};
+	struct err ignored = ERR_INIT;
+
+	if (image_find_named(s, name, &top, &ref, &ignored) < 0)
+		return false;
+	descriptor_done(&top);
+	return ref != NULL;
+}
+
+static int candidates(struct store *s, const char *text, const struct pull_opts *o,
+	struct strv *ret, struct err *err)
 {
 	AUTO_REGISTRIES struct registries conf = {0};
 	AUTO_REFERENCE struct reference ref = {0};
@@ -291,6 +305,10 @@ static int candidates(
 		return r;
 	if (!ref.was_short) {
 		strv_add(ret, text);
+		return 0;
+	}
+	if (is_made_here(s, text)) {
+		strv_addf(ret, "localhost/%s", text);
 		return 0;
 	}
 	r = registries_load(o->remote.registries_conf, o->remote.registries_conf_dir, &conf, err);
@@ -305,7 +323,7 @@ static int pull_registry(struct store *s, const char *text, const struct pull_op
 	AUTO_STRV struct strv names = STRV_INIT;
 	AUTO_REMOTE struct remote *remote = NULL;
 	AUTO_TXN struct txn *t = NULL;
-	if (candidates(text, o, &names, err) < 0 || txn_begin(s, &t, err) < 0 ||
+	if (candidates(s, text, o, &names, err) < 0 || txn_begin(s, &t, err) < 0 ||
 		remote_open(&o->remote, &remote, err) < 0)
 		return err->code;
 	remote_notes(remote, o->progress);
@@ -424,8 +442,7 @@ int image_pull(struct store *s, const char *location, const struct pull_opts *o,
 		if (r != ERR_NOT_FOUND)
 			return r;
 		if (o->policy == PULL_NEVER)
-			return err_set(err, ERR_NOT_FOUND,
-				"%s: image not known, and the pull policy is 'never'", rest);
+			return err_set(err, ERR_NOT_FOUND, "%s: image not known", rest);
 		err_clear(err);
 	}
 	r = transport == TRANSPORT_REGISTRY ? pull_registry(s, rest, o, &p, err)

@@ -149,11 +149,22 @@ container_config() { # CONTAINER JQ_FILTER
 	once=$output
 	b 0 build -q --layers .
 	[ "$output" = "$once" ]
+	# a name that was built here is not looked for elsewhere
+	b 125 pull --policy=always once
+	[[ "$stderr" == 'Trying to pull localhost/once:latest...'* ]]
+	# pruning takes the caches of RUN, too
+	printf 'FROM busybox\nRUN --mount=type=cache,target=/c mkdir /c/made\n' >Containerfile
+	for _ in 1 2; do
+		b 0 build -q .
+		b 0 prune
+	done
 	echo FROM nosuch >Containerfile
 	b 125 build --pull=false .
 	[[ "$stderr" == *'nosuch: image not known'* ]]
 	# mica takes options anywhere
 	mica from --name c busybox -q
+	b 1 run c nosuch
+	[ "$stderr" = "Error: cannot execute 'nosuch': not found in PATH" ]
 	b 0 run c grep engine /run/.containerenv
 	[[ "$output" == 'engine="buildah-1.'* ]]
 }
