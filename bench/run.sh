@@ -204,7 +204,7 @@ peak() { # COMMAND...: MiB of the largest process
 	awk '{ printf "%.1f", $1 / 1024 }' "$base/peak"
 }
 
-# A file of 2 GiB that does not compress, and a context of 100,000 files.
+# A file of half a GiB that does not compress, eight times the limit, and a context of 100,000 files.
 bench_memory() {
 	local d=$disk/memory build push pull fsck files
 	mkdir -p "$d/one" "$d/many"
@@ -212,7 +212,7 @@ bench_memory() {
 		import random, sys
 		block = random.randbytes(1 << 20)
 		with open(sys.argv[1], "wb") as f:
-		    for i in range(2048):
+		    for i in range(512):
 		        f.write(block)
 	END
 	printf 'FROM docker.io/library/busybox\nCOPY big /big\n' >"$d/one/Containerfile"
@@ -225,7 +225,7 @@ bench_memory() {
 	(cd "$d/many" && seq 100000 | xargs touch)
 	printf 'FROM docker.io/library/busybox\nCOPY . /many\n' >"$d/Containerfile"
 	files=$(peak "${m[@]}" build -q --no-cache -f "$d/Containerfile" -t many "$d/many")
-	row "peak memory: layers of 2 GiB built, pushed, checked, pulled; 100,000 files copied" "$build, $push, $fsck, $pull; $files MiB" "" "" "under 64 MiB"
+	row "peak memory: layers of 512 MiB built, pushed, checked, pulled; 100,000 files copied" "$build, $push, $fsck, $pull; $files MiB" "" "" "under 64 MiB"
 	rm -rf "$disk/mica" "$d"
 }
 

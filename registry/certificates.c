@@ -98,6 +98,26 @@ int certificates_load(const char *dir, const char *host, struct certificates *re
 	return 0;
 }
 
+int certificates_of_docker(const char *dir, struct certificates *ret, struct err *err)
+{
+	AUTO_BUF struct buf pem = BUF_INIT(CERTIFICATE_MAX);
+	AUTO_FREE char *ca = path_join(dir, "ca.pem"), *cert = path_join(dir, "cert.pem"),
+		       *key = path_join(dir, "key.pem");
+	struct certificates c = {0};
+	if (access(ca, F_OK) == 0) {
+		int r = add_ca(&pem, ca, err);
+		if (r < 0)
+			return r;
+		c.ca_pem = xstrdup(buf_str(&pem));
+	}
+	if (access(cert, F_OK) == 0 && access(key, F_OK) == 0) {
+		c.cert_file = take(cert);
+		c.key_file = take(key);
+	}
+	*ret = c;
+	return 0;
+}
+
 void certificates_done(struct certificates *c)
 {
 	free(c->ca_pem);

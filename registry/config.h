@@ -96,4 +96,7 @@ struct certificates {
 /* dir: --cert-dir, or NULL to look for HOST[:PORT] in the certs.d directories. */
 int certificates_load(const char *dir, const char *host, struct certificates *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* DOCKER_CERT_PATH's: ca.pem, cert.pem with key.pem, as far as they are there. */
+int certificates_of_docker(const char *dir, struct certificates *ret, struct err *err)
+	__attribute__((warn_unused_result));
 void certificates_done(struct certificates *c);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Images from and to a docker daemon of this machine, by the Docker Engine API over its unix
- * socket: "GET /images/NAME/get" gives a docker-archive, "POST /images/load" takes one. Both are
- * streams that cannot begin anew, so nothing is tried again. Nobody's credentials are for it.
+ * Images from and to a docker daemon, by the Docker Engine API over its unix socket, or over TCP
+ * with TLS or without: "GET /images/NAME/get" gives a docker-archive, "POST /images/load" takes
+ * one. Both are streams that cannot begin anew, so nothing is tried again. Nobody's credentials are
+ * for it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,24 +17,37 @@
 
 int daemon_parse(struct operation *op, const struct json *request, struct err *err)
 {
-	const char *name = NULL, *socket = NULL;
+	const char *name = NULL, *socket = NULL, *server = NULL, *certs = NULL;
+	bool verify = false;
 	if (json_get_string(request, "request", "name", &name, err) < 0 ||
-		json_get_string(request, "request", "socket", &socket, err) < 0)
+		json_get_string(request, "request", "socket", &socket, err) < 0 ||
+		json_get_string(request, "request", "url", &server, err) < 0 ||
+		json_get_string(request, "request", "certs", &certs, err) < 0 ||
+		json_get_bool(request, "request", "verify", &verify, err) < 0)
 		return err->code;
-	if (!socket || op->fd < 0)
-		return err_set(err, ERR_INVALID, "request to a daemon without a socket or a pipe");
-	if (strlen(socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+	if (!socket == !server || op->fd < 0)
+		return err_set(err, ERR_INVALID, "request to a daemon without a place or a pipe");
+	if (socket && strlen(socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		return err_set(err, ERR_LIMIT, "path of a socket is too long: '%s'", socket);
-	op->socket = xstrdup(socket);
+	if (certs && certificates_of_docker(certs, &op->origin.certificates, err) < 0)
+		return err->code;
+	op->origin.tls = (struct http_tls){.insecure = !verify,
+		.ca_pem = op->origin.certificates.ca_pem,
+		.cert_file = op->origin.certificates.cert_file,
+		.key_file = op->origin.certificates.key_file};
+	op->socket = socket ? xstrdup(socket) : NULL;
+	op->server = server ? xstrdup(server) : NULL;
 	op->url = name ? xasprintf("/images/%s/get", name) : xstrdup("/images/load?quiet=1");
 	return 0;
 }
 
 static void prepare(struct operation *op, enum http_method method)
 {
-	op->origin.name = xstrdup("docker"); /* the Host header; nothing resolves it */
+	/* of a socket it is the Host header; nothing resolves it */
+	const char *host = op->server ? strstr(op->server, "://") : NULL;
+	op->origin.name = xstrdup(host ? host + strlen("://") : "docker");
 	op->origin.auth_name = op->origin.name;
-	op->origin.plain = true;
+	op->origin.plain = !op->server || str_has_prefix(op->server, "http://");
 	op->origin.scheme_known = true;
 	op->x.client = op->client;
 	op->x.host = &op->origin;
@@ -43,6 +57,7 @@ static void prepare(struct operation *op, enum http_method method)
 	op->x.arg = op;
 	op->x.http.method = method;
 	op->x.http.unix_socket = op->socket;
+	op->x.http.unhurried = true;
 	op->x.http.in_fd = op->x.http.out_fd = -1;
 	op->x.http.bulk = true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * docker-daemon: the images of a docker daemon of this machine. What it gives and takes is a
- * docker-archive; mica-remote talks to its socket, and the archive passes through a pipe.
+ * docker-daemon: the images of a docker daemon. What it gives and takes is a docker-archive;
+ * mica-remote talks to it, and the archive passes through a pipe. Where it is, the variables of
+ * docker's own command line say.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,33 +21,81 @@
 
 #define USUAL_SOCKET "/var/run/docker.sock"
 #define SHOWN "docker-daemon"
+#define PORT_PLAIN 2375
+#define PORT_TLS 2376
 
-/* New string. */
-static int find_socket(char **ret, struct err *err)
+static const char *variable(const char *name)
 {
-	const char *host = getenv("DOCKER_HOST");
-	if (!host || !*host) {
-		*ret = xstrdup(USUAL_SOCKET);
+	const char *value = getenv(name);
+	return value && *value ? value : NULL;
+}
+
+/* "tcp://HOST[:PORT]" as a URL, new string. */
+static int server_url(const char *host, bool tls, char **ret, struct err *err)
+{
+	AUTO_URL struct url url = {0};
+	AUTO_FREE char *text = xasprintf("http%s://%s", tls ? "s" : "", host + strlen("tcp://"));
+	AUTO_FREE char *shown = url_shown(host, false);
+	if (url_parse(text, &url, err) < 0)
+		return err_wrap(err, "DOCKER_HOST is '%s'", shown);
+	if (!streq(url.target, "/"))
+		return err_set(err, ERR_INVALID,
+			"DOCKER_HOST is '%s': a path below the daemon's address is not supported",
+			shown);
+	bool ipv6 = strchr(url.host, ':') != NULL;
+	const char *bracket = strrchr(text, ']'),
+		   *after = bracket ? bracket : strstr(text, "://") + 1;
+	bool has_port = strchr(after, ':') != NULL;
+	*ret = xasprintf("http%s://%s%s%s:%u", tls ? "s" : "", ipv6 ? "[" : "", url.host,
+		ipv6 ? "]" : "",
+		has_port ? url.port
+		: tls    ? PORT_TLS
+			 : PORT_PLAIN);
+	return 0;
+}
+
+/* Where keys are: DOCKER_CERT_PATH, or beside docker's config.json. New string or NULL. */
+static char *certificate_dir(void)
+{
+	const char *dir = variable("DOCKER_CERT_PATH"), *home = variable("HOME");
+	if (!dir)
+		dir = variable("DOCKER_CONFIG");
+	return dir ? xstrdup(dir) : home ? xasprintf("%s/.docker", home) : NULL;
+}
+
+/* Into the request: "socket", or "url" and what goes with it. */
+static int set_daemon(struct json *j, struct err *err)
+{
+	const char *host = variable("DOCKER_HOST");
+	bool verify = variable("DOCKER_TLS_VERIFY") != NULL;
+	bool tls = verify || variable("DOCKER_TLS");
+	if (!host || str_has_prefix(host, "unix:///")) {
+		json_set_string(j, "socket", host ? host + strlen("unix://") : USUAL_SOCKET);
 		return 0;
 	}
-	if (!str_has_prefix(host, "unix:///")) {
+	if (!str_has_prefix(host, "tcp://")) {
 		AUTO_FREE char *shown = url_shown(host, false);
 		return err_set(err, ERR_UNSUPPORTED,
-			"DOCKER_HOST is '%s': only sockets of this machine, unix:///PATH, are "
-			"supported",
+			"DOCKER_HOST is '%s': unix:///PATH and tcp://HOST:PORT are supported",
 			shown);
 	}
-	*ret = xstrdup(host + strlen("unix://"));
-	return 0;
+	AUTO_FREE char *url = NULL, *certs = tls ? certificate_dir() : NULL;
+	int r = server_url(host, tls, &url, err);
+	json_set_string(j, "url", url);
+	json_set_string(j, "certs", certs);
+	json_set(j, "verify", json_new_bool(verify));
+	return r;
 }
 
 bool docker_daemon_is_here(void)
 {
-	AUTO_FREE char *path = NULL;
+	AUTO_JSON struct json *j = json_new_object();
 	struct err ignored = ERR_INIT;
 	struct stat st;
-	return find_socket(&path, &ignored) == 0 && stat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-	       access(path, W_OK) == 0;
+	if (set_daemon(j, &ignored) < 0)
+		return false;
+	const char *path = json_text(json_get(j, "socket"));
+	return !path || (stat(path, &st) == 0 && S_ISSOCK(st.st_mode) && access(path, W_OK) == 0);
 }
 
 /* op of message.h. name: of the image, or NULL. fd: closed here. */
@@ -54,14 +103,12 @@ static int ask(struct remote *r, const char *op, const char *name, int fd, int64
 	struct err *err)
 {
 	AUTO_FD int pipe_end = fd;
-	AUTO_FREE char *path = NULL;
-	if (find_socket(&path, err) < 0)
-		return err->code;
-	struct json *j = json_new_object();
+	AUTO_JSON struct json *j = json_new_object();
 	json_set_string(j, "op", op);
 	json_set_string(j, "name", name);
-	json_set_string(j, "socket", path);
-	return remote_request(r, j, pipe_end, false, ret_id, err);
+	if (set_daemon(j, err) < 0)
+		return err->code;
+	return remote_request(r, take(j), pipe_end, false, ret_id, err);
 }
 
 /* --- source --- */

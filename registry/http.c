@@ -199,8 +199,9 @@ static void set_options(struct http_transfer *t)
 	if (r->unix_socket) {
 		curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, r->unix_socket);
 		curl_easy_setopt(e, CURLOPT_PROXY, "");
-		curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, 0L);
 	}
+	if (r->unhurried)
+		curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, 0L);
 	set_tls(e, r->tls);
 	set_method(t);
 }

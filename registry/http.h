@@ -60,7 +60,8 @@ struct http_request {
 	uint64_t in_offset, in_size; /* where in it, and how much */
 	bool in_stream; /* in_fd is a pipe, which does not block: the body ends where it does */
 	const char *unix_socket; /* of a daemon of this machine, asked there in place of the URL's
-	                            host; takes the time it takes; borrowed until done; or NULL */
+	                            host; borrowed until done; or NULL */
+	bool unhurried; /* it takes the time it takes */
 	int out_fd; /* -1: into body */
 	uint64_t out_offset; /* bytes that out_fd has already: the transfer goes on there (Range),
 	                        updated as bytes are written */

@@ -34,9 +34,10 @@
  *	              known of it, "etag", "last_modified"
  *	              -> "status" 200, or 304 when what is known still holds; "etag",
  *	              "last_modified", "size"
- *	daemon_save   + a pipe to write to; "socket" of a docker daemon, "name" of an image
+ *	daemon_save   + a pipe to write to; "socket" of a docker daemon, or "url", with "certs" (a
+ *	              directory) and "verify" where that is https; "name" of an image
  *	              -> nothing; a docker-archive was written
- *	daemon_load   + a pipe to read from; "socket" -> nothing; it has what the archive held
+ *	daemon_load   + a pipe to read from; the same -> nothing; it has what the archive held
  */
 #pragma once
 #include "base/mem.h"

@@ -47,6 +47,7 @@ static void operation_free(struct operation *op)
 	free(op->etag);
 	free(op->last_modified);
 	free(op->socket);
+	free(op->server);
 	free(op->origin.name);
 	certificates_done(&op->origin.certificates);
 	free(op->scope);

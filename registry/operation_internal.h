@@ -34,7 +34,8 @@ struct operation {
 	uint64_t upload_offset; /* bytes of it that the registry has */
 	unsigned upload_failures;
 	char *url, *etag, *last_modified;
-	char *socket; /* of a daemon of this machine */
+	char *socket; /* of a daemon of this machine, or */
+	char *server; /* the URL of one */
 	struct host origin; /* of url */
 	bool head;
 	bool direct; /* no mirror may serve it */

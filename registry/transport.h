@@ -101,7 +101,7 @@ int image_push(struct store *s, const struct descriptor *image, const char *name
 	const char *location, const struct push_opts *o, struct digest *ret_digest, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* There is a docker daemon on this machine that we may talk to: DOCKER_HOST's, or the usual one. */
+/* There is a docker daemon that we may talk to: DOCKER_HOST's, or the usual socket. */
 bool docker_daemon_is_here(void);
 
 /*

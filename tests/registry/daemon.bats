@@ -9,7 +9,11 @@ setup_file() {
 	head -c 3000000 /dev/urandom >"$T/tree/noise"
 	plain_tar "$T/l1.tar" "$T/tree"
 	make_layout "$T/layout" '{"Env":["A=1"]}' "$T/l1.tar"
-	python3 "$TOP/tests/registry/daemon.py" "$T/socket" "$T/daemon" >"$T/daemon.out" 2>&1 3>&- &
+	mkdir "$T/docker"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=daemon -addext subjectAltName=IP:127.0.0.1 \
+		-keyout "$T/docker/key.pem" -out "$T/docker/cert.pem" 2>/dev/null
+	cp "$T/docker/cert.pem" "$T/docker/ca.pem" # of both sides
+	python3 "$TOP/tests/registry/daemon.py" "$T/socket" "$T/daemon" "$T/docker/"{cert,key,ca}.pem >"$T/daemon.out" 2>&1 3>&- &
 	echo $! >"$T/daemon.pid"
 	disown
 	wait_for 20 test -S "$T/socket" || fail "$(cat "$T/daemon.out")"
@@ -74,6 +78,25 @@ teardown() {
 	assert_error "^mica: option '--load': docker says: out of room$"
 }
 
+@test "DOCKER_HOST may be elsewhere, with TLS or without" {
+	read -r plain tls <"$T/socket.ports"
+	export DOCKER_HOST=tcp://127.0.0.1:$plain
+	mica push -q localhost/one:1 docker-daemon:there/two
+	mv "$T/daemon/loaded.tar" "$T/daemon/docker.io_there_two_latest.tar"
+	export MICA_ROOT=$D/second
+	mica pull -q docker-daemon:there/two | cmp - id
+	export DOCKER_HOST=tcp://127.0.0.1:$tls DOCKER_TLS_VERIFY=1
+	run --separate-stderr mica pull -q docker-daemon:there/two
+	assert_error "cannot reach 127.0.0.1:$tls: TLS: "
+	DOCKER_CERT_PATH=$T/docker mica pull -q docker-daemon:there/two | cmp - id
+	ln -s "$T/docker" "$HOME/.docker"
+	DOCKER_TLS_VERIFY='' DOCKER_TLS=1 mica pull -q docker-daemon:there/two | cmp - id
+	rm "$HOME/.docker"
+	[ "$(grep -c . "$T/daemon/log")" = 4 ]
+	run --separate-stderr mica --offline pull -q docker-daemon:there/two
+	assert_error "would be asked for over the network"
+}
+
 @test "what docker refuses, breaks or does not have is told in one line, and nothing stays" {
 	mica save -q -o "$T/daemon/docker.io_library_cut_latest.tar" localhost/one:1
 	: >"$T/daemon/docker.io_library_cut_latest.cut"
@@ -82,7 +105,9 @@ teardown() {
 	refused "cannot pull docker-daemon:cut: transfer from $T/socket failed: " pull docker-daemon:cut
 	echo no archive >"$T/daemon/docker.io_library_text_latest.tar"
 	refused "cannot pull docker-daemon:text: archive 'docker-daemon'" pull docker-daemon:text
-	DOCKER_HOST=tcp://u:secret@127.0.0.1:1 refused "DOCKER_HOST is 'tcp://\*\*\*@127.0.0.1:1': only sockets of this machine" pull docker-daemon:x
+	DOCKER_HOST=tcp://u:secret@127.0.0.1:1 refused "DOCKER_HOST is 'tcp://\*\*\*@127.0.0.1:1': URL holds user information" pull docker-daemon:x
+	DOCKER_HOST=ssh://u@host refused "DOCKER_HOST is 'ssh://\*\*\*@host': unix:///PATH and tcp://HOST:PORT are supported" pull docker-daemon:x
+	DOCKER_HOST=tcp://127.0.0.1:1 refused "cannot reach 127.0.0.1:1: connection refused" pull docker-daemon:x
 	DOCKER_HOST=unix://$D/none refused "cannot reach $D/none: no such file or directory" pull docker-daemon:x
 	refused "is no valid|not a valid|invalid" pull docker-daemon:../../x
 	[ -z "$(ls -A "$MICA_ROOT/tmp")" ]

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""daemon.py SOCKET DIR: what of the Docker Engine API moves images. "GET /images/NAME/get" sends DIR/NAME.tar with underscores for the slashes and colons of NAME, of which
+"""daemon.py SOCKET DIR CERT KEY CA: what of the Docker Engine API moves images. "GET /images/NAME/get" sends DIR/NAME.tar with underscores for the slashes and colons of NAME, of which
 "NAME.cut" beside it lets only the first half arrive; "POST /images/load" writes DIR/loaded.tar, and says what DIR/refuse or DIR/fail holds: the first at once,
-the second afterwards. Each request is a line of DIR/log, and whether its body came to its end."""
+the second afterwards. It is at two ports too, SOCKET.ports: a plain one, and one with TLS that wants certificates of CA. Each request is a line of DIR/log, and whether its body came to its end."""
 import http.server
 import os
 import re
 import socketserver
+import ssl
 import sys
+import threading
 import urllib.parse
 
-SOCKET, DIR = sys.argv[1:3]
+SOCKET, DIR, CERT, KEY, CA = sys.argv[1:]
 
 
 def said(name):
@@ -91,4 +93,25 @@ class Server(socketserver.ThreadingUnixStreamServer):
         pass
 
 
+class PortServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self):  # without the look-up of our own name
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "localhost", self.server_address[1]
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+ports = [PortServer(("127.0.0.1", 0), Handler) for _ in range(2)]
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+tls.load_cert_chain(CERT, KEY)
+tls.load_verify_locations(CA)
+tls.verify_mode = ssl.CERT_REQUIRED
+ports[1].socket = tls.wrap_socket(ports[1].socket, server_side=True)
+for server in ports:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+with open(f"{SOCKET}.ports", "w", encoding="ascii") as out:
+    print(*(server.server_port for server in ports), file=out)
 Server(SOCKET, Handler).serve_forever()
