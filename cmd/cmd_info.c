@@ -203,7 +203,7 @@ static struct json *debug_json(void)
 {
 	struct json *o = json_new_object();
 
-	json_set_string(o, "buildahVersion", MICA_VERSION);
+	json_set_string(o, "buildah version", MICA_VERSION);
 	json_set_string(o, "compiler", __VERSION__);
 	json_set_string(o, "git commit", "");
 	return o;

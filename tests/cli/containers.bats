@@ -258,6 +258,36 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica run c -- sh -c 'ls /sys/class/net')" = lo ]
 }
 
+@test "all that from is told of the box reaches each run, and what run and build are told their commands" {
+	[ "$(id -u)" = 0 ] || skip "cgroups are root's"
+	box_options
+	mica from -q --name c "${box_words[@]}" busybox
+	mica run c sh -c "$box_report" >from
+	assert_box from
+	mica from -q --name plain busybox
+	mica run "${box_words[@]}" plain sh -c "$box_report" >run
+	assert_box run
+	mica run --quiet "${box_words[@]}" busybox sh -c "$box_report" >image
+	assert_box image
+	mkdir ctx
+	echo "$box_report" >ctx/report
+	printf 'FROM busybox\nCOPY report /\nRUN sh /report >/tmp/out\n' >ctx/Containerfile
+	mica build -q "${box_words[@]}" -t t ctx
+	mica run --network none t cat /tmp/out >build
+	assert_box build
+	# namespaces of this machine
+	for kind in ipc uts cgroup; do
+		name=--$kind
+		[ $kind != cgroup ] || name=--cgroupns
+		mica from -q --name "in-$kind" $name host busybox
+		[ "$(mica run "in-$kind" readlink /proc/self/ns/$kind)" = "$(readlink /proc/self/ns/$kind)" ]
+		[ "$(mica run $name host plain readlink /proc/self/ns/$kind)" = "$(readlink /proc/self/ns/$kind)" ]
+		[ "$(mica run plain readlink /proc/self/ns/$kind)" != "$(readlink /proc/self/ns/$kind)" ]
+	done
+	mica from -q --name arm --os linux --arch arm --variant v6 scratch
+	[ "$(mica inspect --format '{{.OCIv1.OS}} {{.OCIv1.Architecture}} {{.OCIv1.Variant}}' arm)" = 'linux arm v6' ]
+}
+
 @test "a mount of run is there for that run alone" {
 	mkdir dir
 	echo seen >dir/f
@@ -530,6 +560,8 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	[ "$(mica inspect --format '{{.Docker.OSFeatures}} {{.OCIv1.OSVersion}}' c)" = '[bc] 1.0' ]
 	mica config --healthcheck 'CMD a b' --healthcheck-interval 10s --healthcheck-retries 5 c
 	[ "$(container_config c .config.Healthcheck)" = '{"Test":["CMD","a","b"],"Interval":10000000000,"Timeout":30000000000,"Retries":5}' ]
+	mica config --healthcheck 'CMD a' --healthcheck-start-interval 3s --healthcheck-timeout 4s c
+	[ "$(container_config c '.config.Healthcheck | [.StartInterval, .Timeout]')" = '[3000000000,4000000000]' ]
 	mica config --healthcheck 'CMD-SHELL curl -f x || exit 1' --healthcheck-start-period 1m c
 	[ "$(container_config c .config.Healthcheck.Test)" = '["CMD-SHELL","curl -f x || exit 1"]' ]
 	run --separate-stderr mica config --cmd "a 'b" c
@@ -721,6 +753,8 @@ c" ]
 	[ "$(mica ps -n | tr -s ' ')" = "${id:0:12} * $(mica images -q) docker.io/library/busybox:latest c" ]
 	[ "$(mica containers | head -1)" = "CONTAINER ID  BUILDER  IMAGE ID     IMAGE NAME                       CONTAINER NAME" ]
 	mica containers --notruncate | grep -q "^$id "
+	[ "$(mica containers --noheading --quiet --notruncate)" = "$id" ]
+	[ "$(mica containers --noheading)" = "$(mica containers | tail -n +2)" ]
 	[ "$(mica list --json | jq -r '.[0] | [.id, .builder, .imagename, .containername] | join(" ")')" = "$id true docker.io/library/busybox:latest c" ]
 	[ "$(mica containers --format '{{.ContainerName}} {{.ImageName}}' | tr -s ' ')" = "c docker.io/library/busybox:latest" ]
 	[ -z "$(mica containers -q --filter name=other)" ]

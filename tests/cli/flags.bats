@@ -352,7 +352,7 @@ layer_files() { # NAME
 	[ "$(in_image t cat /x)" = $'debug\nsaid\na word' ]
 	grep -qE 'Ignoring <stdin>:6:2: error: #error only told' err || fail "$(cat err)"
 	printf '# if any\nFROM busybox\nRUN echo linux /* kept */ >/x\n' >ctx/Containerfile.in
-	build -f ctx/Containerfile.in
+	build --file ctx/Containerfile.in
 	[[ "$(in_image t cat /x)" == 'linux /bin /dev'* ]] || in_image t cat /x
 	printf 'FROM busybox\n#include "nosuch"\n' >ctx/Containerfile.in
 	refused 'Containerfile.in: cpp: .*fatal error: nosuch: No such file' -f ctx/Containerfile.in

@@ -120,11 +120,11 @@ build_for() { # ARCH NAME
 	mica manifest create --all list docker://docker.io/library/three >/dev/null
 	digest=$(digest_in list arm64)
 	mica manifest inspect list >before
-	run --separate-stderr mica manifest annotate --variant v8 --os-version 7 --os-features x --annotation a=1 list "$digest"
+	run --separate-stderr mica manifest annotate --variant v8 --os-version 7 --os-features x --features y --annotation a=1 list "$digest"
 	[[ $output =~ ^[0-9a-f]{64}:\ $digest$ ]]
 	mica manifest annotate --annotation b=2 list "$digest"
 	mica manifest inspect list | jq -e '.manifests[1] | .platform.variant == "v8" and .platform."os.version" == "7" and
-		.platform."os.features" == ["x"] and .annotations == {a: "1", b: "2"}'
+		.platform."os.features" == ["x"] and .platform.features == ["y"] and .annotations == {a: "1", b: "2"}'
 	[ "$(mica manifest inspect list | jq -c '[.manifests[0, 2]]')" = "$(jq -c '[.manifests[0, 2]]' before)" ]
 	run --separate-stderr mica manifest annotate --os x list sha256:0000000000000000000000000000000000000000000000000000000000000000
 	assert_error 'has no image'

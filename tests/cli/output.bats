@@ -95,7 +95,7 @@ top_manifest() { # LAYOUT [NAME]
 
 @test "a tar has the owners, is the same each time and has the layers' removals done" {
 	sample
-	build -o type=tar,dest=one.tar
+	build --output type=tar,dest=one.tar
 	build -o - >two.tar
 	cmp one.tar two.tar
 	build -o type=tar | cmp one.tar -
@@ -106,7 +106,7 @@ top_manifest() { # LAYOUT [NAME]
 	[ "$(grep -cE '\.wh\.|d/gone|bin/vi$| temp/' list)" = 0 ]
 	[ "$(tar -tf one.tar)" = "$(tar -tf one.tar | LC_ALL=C sort)" ]
 	echo old >one.tar
-	build -o type=tar,dest=one.tar
+	build --output type=tar,dest=one.tar
 	cmp one.tar two.tar
 }
 
