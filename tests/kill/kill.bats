@@ -169,9 +169,9 @@ children_of() { # PID
 # --- at any moment ---
 
 # In bytes, as files are long: how many blocks they have depends on when the file system places them. Without what is noted of the context's
-# files, once these are old enough for it to be true: that goes by the clock.
+# files, once these are old enough for it to be true: that goes by the clock; and of where each push took the blobs, which is some lines each.
 disk() {
-	du -s --block-size=1 --apparent-size --exclude="$MICA_ROOT/cache/stat" "$MICA_ROOT" | cut -f 1
+	du -s --block-size=1 --apparent-size --exclude="$MICA_ROOT/cache/stat" --exclude="$MICA_ROOT/origins" "$MICA_ROOT" | cut -f 1
 }
 
 # Is as much there as was at first, but for a few small files? What the killed process had is free when its last helper is gone.
