@@ -105,6 +105,7 @@ void exchange_done(struct exchange *x)
 	strv_done(&x->headers);
 	free(x->url);
 	free(x->sent_url);
+	free(x->first_url);
 	*x = (struct exchange){0};
 }
 
@@ -132,7 +133,7 @@ static int send_request(struct exchange *x, struct err *err)
 	STRV_FOREACH (header, &x->sent_headers)
 		explicit_bzero(*header, strlen(*header));
 	strv_copy(&x->sent_headers, &x->headers);
-	if (home && x->auth == AUTH_REGISTRY) {
+	if (home && !x->strayed && x->auth == AUTH_REGISTRY) {
 		int r = token_authorize(x, &x->sent_headers, err);
 		if (r != 0)
 			return r < 0 ? r : 0;
@@ -184,6 +185,15 @@ static void sleep_first(
 	x->client->opts.note(line);
 }
 
+/* What it was redirected to may have been for a short while only: the registry is asked again. */
+static void forget_redirects(struct exchange *x)
+{
+	if (x->first_url)
+		mem_replace(&x->url, take(x->first_url));
+	x->redirects = 0;
+	x->strayed = false;
+}
+
 /* False when it was tried often enough, or would take too long. */
 static bool retry_later(struct exchange *x, const char *why)
 {
@@ -195,6 +205,7 @@ static bool retry_later(struct exchange *x, const char *why)
 		x->http.response.retry_after_s > WAIT_MAX_S)
 		return false;
 	sleep_first(x, x->failures++, x->http.response.retry_after_s, why);
+	forget_redirects(x);
 	return true;
 }
 
@@ -215,6 +226,9 @@ static int follow(struct exchange *x, struct err *err)
 		return err_set(err, ERR_DENIED,
 			"%s redirects to '%s' on this machine, which is refused", x->host->name,
 			to.host);
+	x->strayed |= !url_same_origin(&base, &to);
+	if (!x->first_url)
+		x->first_url = take(x->url);
 	mem_replace(&x->url, url_str(&to));
 	return send_request(x, err);
 }

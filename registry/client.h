@@ -76,6 +76,8 @@ struct exchange {
 	/* below: client.c's */
 	struct strv sent_headers;
 	char *sent_url;
+	char *first_url; /* url before it was redirected; NULL: it was not */
+	bool strayed; /* it was redirected elsewhere: from then on we are nobody, also at home */
 	unsigned failures, redirects, refusals;
 	uint64_t failed_at; /* how far it had come at the last failure */
 	bool started;

@@ -124,8 +124,11 @@ static int replace(struct store *s, const struct buf *b, struct err *err)
 		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return err_sys(err, "cannot create '%s/index.json.new'", s->path);
-	if (fs_write_all(fd, b->data, b->len) < 0 || fsync(fd) < 0)
-		return err_sys(err, "cannot write '%s/index.json.new'", s->path);
+	if (fs_write_all(fd, b->data, b->len) < 0 || fsync(fd) < 0) {
+		(void)err_sys(err, "cannot write '%s/index.json.new'", s->path);
+		(void)unlinkat(s->fd, "index.json.new", 0); /* a full disk needs the room */
+		return err->code;
+	}
 	if (renameat(s->fd, "index.json.new", s->fd, "index.json") < 0 || fsync(s->fd) < 0)
 		return err_sys(err, "cannot replace '%s/index.json'", s->path);
 	return 0;

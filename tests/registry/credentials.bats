@@ -146,6 +146,13 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 	keep_login "$SRV"
 	mica pull -q "$SRV/redirect-other"
 	[ "$(asked '^GET other /elsewhere/.* - -$')" = 1 ]
+	# who comes back from there is nobody still
+	MICA_ROOT=$D/back mica pull -q "$SRV/redirect-back"
+	[ "$(asked '^GET main /elsewhere/.* - -$')" = 1 ]
+	# an address that was good for one request: the registry is asked for another
+	MICA_ROOT=$D/once mica pull -q --retry-delay 10ms "$SRV/redirect-once"
+	[ "$(asked '^GET main /v2/redirect-once/blobs/.* Basic=')" = 3 ] # the config, and the layer twice
+	[ "$(asked '^GET other /elsewhere/[^ ]*/2 - bytes=[1-9]')" = 1 ]
 	export MICA_ROOT=$D/second
 	refused 'redirects more than 5 times' pull -q "$SRV/redirect-loop"
 	refused 'neither http nor https' pull -q "$SRV/redirect-file"

@@ -182,7 +182,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         realm = {"realm-file": "file:///etc/passwd", "realm-user": f"http://x:y@127.0.0.1:{PORTS[0]}/token", "realm-long": "http://127.0.0.1/" + "a" * 20000,
                  "token-flood": realm + "-flood", "token-break": realm + "-break", "token-html": realm + "-html", "token-loop": realm + "-loop"}.get(fault, realm)
         # those that send elsewhere want to know who asks: only then there is something to lose
-        if fault in ("basic", "redirect-other", "redirect-theirs", "upload-other", "upload-network", "upload-theirs"):
+        if fault in ("basic", "redirect-other", "redirect-back", "redirect-once", "redirect-theirs", "upload-other", "upload-network", "upload-theirs"):
             return None if had == USER else 'Basic realm="tests"'
         if fault in ("token", "identity") or fault.startswith(("realm-", "token-")):
             return None if had.startswith("Bearer T") else f'Bearer realm="{realm}",service="tests",scope="repository:all/of/it:*"'
@@ -226,7 +226,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if target.path.startswith("/token"):
             return self.token(target.path, target.query, body)
         if target.path.startswith("/elsewhere/"):
-            return self.answer(200, blob(target.path.split("/")[2]), "application/octet-stream")
+            return self.elsewhere(*target.path.split("/")[2:])
+        if target.path.startswith("/back/"):
+            return self.answer(307, Location=f"{self.origin()}/elsewhere/{target.path.split('/')[2]}")
         if target.path.startswith("/upload/"):
             return self.take_upload(target, body)
         if target.path == "/v2/":
@@ -261,6 +263,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 PUSHED[repo, name] = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
             return self.answer(201)
         return self.manifest(repo, fault, name) if kind == "manifests" else self.blob(repo, fault, name)
+
+    # --- blobs of an address that others sent us to ---
+
+    def elsewhere(self, digest, once=None):
+        """ONCE: it is good for one request, which breaks."""
+        data = blob(digest)
+        if once and self.count("elsewhere", once) > 1:
+            return self.error(403, "this address has expired")
+        if once == "1":
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2])
+            self.close_connection = True
+            return None
+        first = int(re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-")).group(1))
+        if first:
+            return self.answer(206, data[first:], "application/octet-stream", Content_Range=f"bytes {first}-{len(data) - 1}/{len(data)}")
+        return self.answer(200, data, "application/octet-stream")
 
     # --- manifests ---
 
@@ -323,6 +344,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, data, "application/octet-stream")
         n = self.count(repo, "layer")
         there = {"redirect-other": f"http://localhost:{PORTS[1]}/elsewhere/{digest}", "redirect-loop": self.path, "redirect-file": "file:///etc/passwd",
+                 "redirect-once": f"http://localhost:{PORTS[1]}/elsewhere/{digest}/{n}", "redirect-back": f"http://localhost:{PORTS[1]}/back/{digest}",
                  "redirect-user": f"http://x:y@127.0.0.1:{PORTS[1]}/elsewhere/{digest}", "redirect-empty": "", "redirect-plain": f"http://127.0.0.1:{PORTS[1]}/x",
                  "redirect-break": "/x\ty z", "redirect-here": f"http://127.0.0.1:{PORTS[0]}/elsewhere/{digest}",
                  "redirect-metadata": "http://169.254.169.254/latest/", "redirect-theirs": f"http://cdn.evil.test/elsewhere/{digest}"}.get(fault)
