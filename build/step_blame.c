@@ -142,8 +142,9 @@ static bool blame_user(struct build *b, const struct stage_run *r, struct blame 
 		return false;
 	ret->file = at->file;
 	ret->pos = at->inst->arg_pos[0];
-	ret->text = xasprintf(
-		"USER: %s, for the %s in line %u", err.msg, s->at.inst->name, s->at.inst->pos.line);
+	bool same = at->file == s->at.file;
+	ret->text = xasprintf("USER: %s, for the %s in line %u%s%s", err.msg, s->at.inst->name,
+		s->at.inst->pos.line, same ? "" : " of ", same ? "" : s->at.file->name);
 	return true;
 }
 

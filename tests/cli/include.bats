@@ -86,6 +86,10 @@ fails() { # MESSAGE...: the lines that the build of ctx says, as patterns
 	fails '*lib:more.inc:1:6: COPY: no such file*'$'\n''     = included from lib:base.inc:6:1, included from Containerfile:3:1'
 	printf '%s\n' 'CMD x' >ctx/versions.inc
 	fails 'mica: versions.inc:1:1: no FROM before CMD*included from Containerfile:2:1'
+	printf '%s\n' '# mica=include' 'FROM scratch' 'INCLUDE versions.inc' 'RUN true' >ctx/other
+	echo 'USER nobody-knows' >ctx/versions.inc
+	run -125 --separate-stderr build -q -f ctx/other
+	[[ $stderr == *'mica: versions.inc:1:6: USER: '*', for the RUN in line 4 of other'*'included from other:3:1'* ]] || fail "$stderr"
 	rm ctx/versions.inc
 	fails 'mica: Containerfile:2:9: INCLUDE: no such file or directory, looked for from the top of the build context*'
 	ln -s /etc/passwd ctx/versions.inc
