@@ -102,6 +102,11 @@ static struct json *row(const struct container *c, bool truncate)
 	json_set_string(o, "ImageID", short_image);
 	json_set_string(o, "ImageName", name);
 	json_set_string(o, "ContainerName", c->name);
+	/* docker's and podman's names of the same */
+	json_set_string(o, "ID", short_id);
+	json_set_string(o, "Image", name);
+	json_set_string(o, "Names", c->name);
+	json_set(o, "Labels", json_new_map(&c->config.labels));
 	return o;
 }
 
@@ -131,6 +136,10 @@ static int print_format(
 	json_set_string(heading, "ImageID", "IMAGE ID");
 	json_set_string(heading, "ImageName", "IMAGE NAME");
 	json_set_string(heading, "ContainerName", "CONTAINER NAME");
+	json_set_string(heading, "ID", "CONTAINER ID");
+	json_set_string(heading, "Image", "IMAGE");
+	json_set_string(heading, "Names", "NAMES");
+	json_set_string(heading, "Labels", "LABELS");
 	return table_print(&app->out, a->format, heading, rows,
 		TABLE_BLANKS | (a->noheading ? TABLE_NO_HEADING : 0), err);
 }

@@ -66,6 +66,7 @@ static struct json *row(const struct history *h, const struct digest *id, uint64
 	json_set_string(o, "ID", hex);
 	json_set_string(o, "CreatedAt", h->created ? h->created : "");
 	json_set_string(o, "CreatedSince", a->human || !h->created ? age : h->created);
+	json_set_string(o, "Created", a->human || !h->created ? age : h->created); /* podman's */
 	json_set_string(o, "CreatedBy", text);
 	if (!a->human)
 		(void)snprintf(num, sizeof(num), "%llu", (unsigned long long)size);
@@ -100,6 +101,7 @@ static int print_rows(
 		{"ID", "IMAGE"},
 		{"CreatedSince", "CREATED"},
 		{"CreatedAt", "CREATED AT"},
+		{"Created", "CREATED"},
 		{"CreatedBy", "CREATED BY"},
 		{"Size", "SIZE"},
 		{"Comment", "COMMENT"},

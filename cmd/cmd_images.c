@@ -39,6 +39,7 @@ static const struct opt images_options[] = {
 /* --- showing --------------------------------------------------------------------------------- */
 
 #define NONE "<none>"
+#define NOT_COUNTED "N/A" /* as docker says it of what a list does not look for */
 #define AGE_MAX (TEXT_NUM_MAX + 4)
 #define TABLE_MAX (64 * MIB) /* 100,000 images at 600 bytes a line */
 
@@ -109,6 +110,13 @@ static struct json *row_json(const struct listed *l, const char *ref, const stru
 	json_set_string(o, "Repository", name);
 	json_set_string(o, "CreatedSince", since);
 	json_set_string(o, "VirtualSize", size);
+	json_set_string(o, "Containers", NOT_COUNTED);
+	json_set_string(o, "SharedSize", NOT_COUNTED);
+	json_set_string(o, "UniqueSize", NOT_COUNTED);
+	json_set(o, "RepoTags", json_new_strv(&l->refs)); /* podman's */
+	json_set(o, "Names", json_new_strv(&l->refs));
+	json_set(o, "Dangling", json_new_bool(!l->refs.n));
+	json_set(o, "IsManifestList", json_new_bool(l->index));
 	json_set(o, "Labels", json_new_map(&l->labels));
 	return o;
 }
@@ -164,6 +172,13 @@ static int print_template(struct out *out, const struct image_list *list,
 		{"Size", "SIZE"},
 		{"VirtualSize", "SIZE"},
 		{"Labels", "LABELS"},
+		{"Containers", "CONTAINERS"},
+		{"SharedSize", "SHARED SIZE"},
+		{"UniqueSize", "UNIQUE SIZE"},
+		{"RepoTags", "REPOTAGS"},
+		{"Names", "NAMES"},
+		{"Dangling", "DANGLING"},
+		{"IsManifestList", "ISMANIFESTLIST"},
 		{"ReadOnly", "READONLY"},
 		{"History", "HISTORY"},
 	};

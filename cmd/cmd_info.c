@@ -20,6 +20,7 @@
 #include "image/platform.h"
 #include "layers/snapshot.h"
 #include "run/userns.h"
+#include "store/containers.h"
 #include "store/gc.h"
 #include "store/store.h"
 
@@ -176,12 +177,15 @@ static struct json *count_json(uint64_t n)
 static int store_json(struct store *s, struct json **ret, struct err *err)
 {
 	struct usage usage = {0};
+	struct containers containers = {0};
 
 	int r = store_usage(s, &usage, err);
+	if (r == 0)
+		r = containers_list(s, &containers, err);
 	if (r < 0)
 		return r;
 	struct json *o = json_new_object(), *status = json_new_object();
-	json_set(o, "ContainerStore", count_json(0));
+	json_set(o, "ContainerStore", count_json(containers.n));
 	json_set_string(o, "GraphDriverName", snapshot_driver());
 	json_set(o, "GraphOptions", json_new_null());
 	json_set_string(o, "GraphRoot", store_path(s));
@@ -195,6 +199,7 @@ static int store_json(struct store *s, struct json **ret, struct err *err)
 	json_set_int(o, "BlobBytes", (int64_t)usage.blob_bytes);
 	json_set_int(o, "LayerBytes", (int64_t)usage.layer_bytes);
 	json_set_string(o, "RunRoot", store_path(s));
+	containers_done(&containers);
 	*ret = o;
 	return 0;
 }

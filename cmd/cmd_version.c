@@ -3,19 +3,46 @@
 #include <sys/utsname.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "cmd/called.h"
 #include "cmd/cmd.h"
+#include "cmd/table.h"
 #include "cmd/version.h"
 #include "image/platform.h"
 
 struct version_args {
 	bool json;
+	const char *format;
 };
 
 static const struct opt version_options[] = {
+	OPT_STRING('f', "format", struct version_args, format),
 	OPT_BOOL(0, "json", struct version_args, json),
 	OPT_END,
 };
+
+/* Docker and podman ask for .Client.Version; there is no server, which is the same program. */
+static struct json *for_template(const struct json *fields, const struct platform *host)
+{
+	static const char *const sides[] = {"Client", "Server"};
+	static const char *const names[][2] = {{"Version", "version"}, {"OsArch", "osArch"}};
+	struct json *o = json_new_object();
+
+	for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
+		struct json *side = json_new_object();
+		for (size_t k = 0; k < ARRAY_LEN(names); k++)
+			json_set(side, names[k][0], json_ref(json_get(fields, names[k][1])));
+		json_set_string(side, "Os", host->os);
+		json_set_string(side, "Arch", host->arch);
+		json_set(o, sides[i], side);
+	}
+	json_set(o, "Version", json_ref(json_get(fields, "version")));
+	json_set(o, "Mica", json_ref(json_get(fields, "mica")));
+	json_set(o, "ImageSpec", json_ref(json_get(fields, "imageSpec")));
+	json_set(o, "RuntimeSpec", json_ref(json_get(fields, "runtimeSpec")));
+	json_set(o, "OSArch", json_ref(json_get(fields, "osArch")));
+	return o;
+}
 
 static int version_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
@@ -24,7 +51,6 @@ static int version_run(struct app *app, void *args, const struct strv *rest, str
 	char platform[100];
 
 	(void)rest;
-	(void)err;
 	platform_host(&host);
 	host.variant[0] = '\0';
 	platform_str(&host, platform);
@@ -39,7 +65,8 @@ static int version_run(struct app *app, void *args, const struct strv *rest, str
 		{"buildPlatform", "BuildPlatform", platform},
 	};
 	const size_t n = sizeof(fields) / sizeof(fields[0]);
-	AUTO_JSON struct json *o = a->json ? json_new_object() : NULL;
+	bool json = a->json || (a->format && streq(a->format, "json"));
+	AUTO_JSON struct json *o = json || a->format ? json_new_object() : NULL;
 
 	for (size_t i = 0; i < n; i++) {
 		int gap = 19 - (int)strlen(fields[i][1]);
@@ -48,9 +75,12 @@ static int version_run(struct app *app, void *args, const struct strv *rest, str
 		else
 			out_printf(&app->out, "%s:%*s%s\n", fields[i][1], gap, "", fields[i][2]);
 	}
-	if (o)
+	if (json)
 		out_json(&app->out, o);
-	return 0;
+	if (json || !a->format)
+		return 0;
+	AUTO_JSON struct json *known = for_template(o, &host);
+	return table_print_one(&app->out, a->format, known, err);
 }
 
 const struct cmd cmd_version = {

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "cmd/builder_json.h"
 #include "cmd/format.h"
 #include "store/blobs.h"
 #include "store/containers.h"
@@ -198,6 +199,7 @@ static const char *const image_text[] = {
 static const char *const docker_text[] = {"id", "parent", "comment", "container", "docker_version",
 	"author", "variant", "os.version", NULL};
 static const char *const image_lists[] = {"history", "os.features", NULL};
+static const char *const builder_lists[] = {"Capabilities", "Devices", NULL};
 static const char *const image_maps[] = {"config", "rootfs", NULL};
 
 static void add_missing(struct json *o, const char *const *names, struct json *(*make)(void))
@@ -267,6 +269,7 @@ static struct json *complete(const struct json *shown)
 	struct json *o = json_clone(shown);
 	struct json *ociv1 = json_get(o, "OCIv1"), *docker = json_get(o, "Docker");
 
+	add_missing(o, builder_lists, json_new_array);
 	add_missing(ociv1, image_text, empty_text);
 	add_missing(ociv1, image_lists, json_new_array);
 	add_missing(ociv1, image_maps, json_new_object);
@@ -309,6 +312,7 @@ int image_json(struct store *s, const struct image *image, const struct strv *re
 	json_set(o, "ImageAnnotations", json_new_map(&image->manifest.annotations));
 	json_set(o, "Docker", docker_json(&image->config, ociv1));
 	json_set(o, "OCIv1", oci_json(ociv1));
+	builder_json_fill(o, NULL);
 	json_set(o, "History", history ? json_ref(history) : json_new_array());
 	*ret_fields = complete(o);
 	/* members as docker's inspect has it, but what it prints as is what buildah has there */
@@ -318,24 +322,6 @@ int image_json(struct store *s, const struct image *image, const struct strv *re
 }
 
 /* --- a working container --------------------------------------------------------------------- */
-
-/* Those that are on this machine are our own: each is a namespace of the sandbox, but for the
- * user's, which is the one mica is in. */
-static struct json *namespaces(void)
-{
-	static const char *const names[] = {
-		"cgroup", "ipc", "mount", "network", "pid", "user", "uts"};
-	struct json *a = json_new_array();
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		struct json *o = json_new_object();
-		json_set_string(o, "Name", names[i]);
-		json_set(o, "Host", json_new_bool(streq(names[i], "user")));
-		json_set_string(o, "Path", "");
-		json_add(a, o);
-	}
-	return a;
-}
 
 static int set_base(struct store *s, const struct container *c, struct json *o, struct err *err)
 {
@@ -381,18 +367,6 @@ static void set_docker_only(const struct container *c, struct json *docker)
 	json_set_string(docker, "comment", c->comment);
 }
 
-/* What `from` was told. */
-static const char *isolation_of(const struct container *c)
-{
-	static const char option[] = "--isolation=";
-	const char *ret = "oci";
-
-	STRV_FOREACH (word, &c->options)
-		if (str_has_prefix(*word, option))
-			ret = *word + strlen(option);
-	return ret;
-}
-
 int container_json(struct store *s, const struct container *c, const char *mount_point,
 	struct json **ret_shown, struct json **ret_fields, struct err *err)
 {
@@ -411,17 +385,13 @@ int container_json(struct store *s, const struct container *c, const char *mount
 	json_set_string(o, "Container", c->name);
 	json_set_string(o, "ContainerID", c->id);
 	json_set_string(o, "MountPoint", mount_point);
-	json_set_string(o, "ProcessLabel", "");
-	json_set_string(o, "MountLabel", "");
 	json_set(o, "ImageAnnotations", json_new_map(&c->annotations));
 	json_set_string(o, "ImageCreatedBy", or_empty(c->created_by));
 	json_set_string(o, "ImageHistoryComment", or_empty(c->history_comment));
 	set_docker_only(c, docker);
 	json_set(o, "OCIv1", oci_json(ociv1));
 	json_set(o, "Docker", docker);
-	json_set_string(o, "DefaultMountsFilePath", "");
-	json_set_string(o, "Isolation", isolation_of(c));
-	json_set(o, "NamespaceOptions", namespaces());
+	builder_json_fill(o, c);
 	json_set(o, "Options", json_new_strv(&c->options));
 	json_set(o, "History", history ? json_ref(history) : json_new_array());
 	*ret_fields = complete(o);

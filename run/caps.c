@@ -54,6 +54,15 @@ int caps_number(const char *name)
 	return v;
 }
 
+char *caps_name(unsigned number)
+{
+	char *name = number < count_known() ? cap_to_name((cap_value_t)number) : NULL;
+	char *ret = name ? str_upper(xstrdup(name)) : NULL;
+	if (name)
+		(void)cap_free(name);
+	return ret;
+}
+
 static int parse_names(const struct strv *names, uint64_t *ret, bool *ret_all, struct err *err)
 {
 	uint64_t set = 0;

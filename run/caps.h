@@ -15,6 +15,8 @@ int caps_resolve(const struct strv *add, const struct strv *drop, uint64_t *ret,
 	__attribute__((warn_unused_result));
 /* "CAP_SYS_ADMIN" -> its bit; -1: unknown */
 int caps_number(const char *name);
+/* The other way round; new string, NULL: the kernel knows none of that number. */
+char *caps_name(unsigned number);
 
 /* Everything outside set leaves the bounding set, and the ambient and inheritable sets are emptied
  * (CVE-2022-24769). Needs CAP_SETPCAP. To be called before the user changes. */

@@ -755,6 +755,8 @@ c" ]
 	mica containers --notruncate | grep -q "^$id "
 	[ "$(mica containers --noheading --quiet --notruncate)" = "$id" ]
 	[ "$(mica containers --noheading)" = "$(mica containers | tail -n +2)" ]
+	[ "$(mica containers --format '{{.Names}} {{.Image}} {{.ID}}')" = "$(mica containers --format '{{.ContainerName}} {{.ImageName}} {{.ContainerID}}')" ]
+	[ "$(mica info --format '{{.store.ContainerStore.number}}')" = 1 ]
 	[ "$(mica list --json | jq -r '.[0] | [.id, .builder, .imagename, .containername] | join(" ")')" = "$id true docker.io/library/busybox:latest c" ]
 	[ "$(mica containers --format '{{.ContainerName}} {{.ImageName}}' | tr -s ' ')" = "c docker.io/library/busybox:latest" ]
 	[ -z "$(mica containers -q --filter name=other)" ]

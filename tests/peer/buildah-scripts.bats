@@ -369,6 +369,11 @@ state() { # oracle|subject
 		b from -q --name c $base
 		b inspect --format '{{.Container}} {{.ContainerID}} {{.FromImageID}} {{.Type}}' c
 		b inspect --format '{{.OCIv1.Config.Env}}' c
+		b inspect --format '{{.Isolation}} {{.ConfigureNetwork}} {{.Capabilities}} {{.IDMappingOptions.HostUIDMapping}} {{.Devices}} {{.ProcessLabel}}' c
+		b inspect --type image --format '{{.Container}}|{{.MountPoint}}|{{.Isolation}}|{{.ConfigureNetwork}}|{{.Capabilities}}|{{len .NamespaceOptions}}' $base
+		b from -q --name caps --cap-add sys_admin --cap-drop kill,CAP_CHOWN $base
+		b inspect --format '{{.Capabilities}}' caps
+		b rm caps >/dev/null
 		b inspect --type container nobody
 		b inspect nobody
 		b inspect
