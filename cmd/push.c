@@ -29,6 +29,16 @@ const struct opt seal_options[] = {
 	OPT_END,
 };
 
+/* What was signed is the manifest as it is in the store. */
+static int refuse_signed(const struct descriptor *image, struct err *err)
+{
+	if (!map_has(&image->annotations, ANNOTATION_SIGNATURES))
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		"the image is signed, and in another form its signatures would be of no use: give "
+		"'--remove-signatures' to leave them out");
+}
+
 int seal_args_apply(const struct seal_args *a, struct store *s, const struct descriptor *image,
 	bool drop_signatures, struct descriptor *ret, struct err *err)
 {
@@ -39,11 +49,8 @@ int seal_args_apply(const struct seal_args *a, struct store *s, const struct des
 		descriptor_copy(ret, image);
 		return 0;
 	}
-	if (!drop_signatures && map_has(&image->annotations, ANNOTATION_SIGNATURES))
-		return err_set(err, ERR_INVALID,
-			"the image is signed, which is of no use to an encrypted one: give "
-			"'--remove-signatures' to leave the signatures out");
-	return image_seal(s, image, &o, ret, err);
+	int r = drop_signatures ? 0 : refuse_signed(image, err);
+	return r < 0 ? r : image_seal(s, image, &o, ret, err);
 }
 
 const struct opt push_options[] = {
@@ -174,6 +181,8 @@ static int compress(struct store *s, struct txn *t, const struct push_args *a,
 	                                                              : TYPES_ASIS};
 
 	int r = parse_compression(a, &w, err);
+	if (r == 0 && !a->remove_signatures)
+		r = refuse_signed(what, err);
 	if (r == 0)
 		r = find_images(s, what, &result, err);
 	if (r == 0)

@@ -23,8 +23,8 @@ struct seal_args {
 };
 extern const struct opt seal_options[];
 /* What is to be sent in place of the image: a copy, or with its layers encrypted where there are
- * keys, without signatures then. The caller holds a transaction. ERR_INVALID: layers and no keys,
- * or drop_signatures is not said and there are some; and as image_seal(). */
+ * keys, without signatures then. The caller holds a transaction. ERR_INVALID: layers and no keys.
+ * ERR_UNSUPPORTED: drop_signatures is not said and there are some; and as image_seal(). */
 int seal_args_apply(const struct seal_args *a, struct store *s, const struct descriptor *image,
 	bool drop_signatures, struct descriptor *ret, struct err *err)
 	__attribute__((warn_unused_result));

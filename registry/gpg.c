@@ -115,7 +115,7 @@ int gpg_sign(const char *key, const char *text, size_t n, struct buf *ret, struc
 	AUTO_STRV struct strv args = STRV_INIT;
 	AUTO_FREE char *out = NULL;
 	size_t len;
-	int status;
+	int status = -1;
 	if (!*key || *key == '-')
 		return err_set(err, ERR_INVALID, "'%s' is no key to sign with", key);
 	common_args(&args);
@@ -176,7 +176,7 @@ int gpg_keyring_add(
 	AUTO_STRV struct strv args = STRV_INIT;
 	AUTO_FREE char *lines = NULL;
 	size_t len;
-	int status;
+	int status = -1;
 	private_args(k, &args);
 	strv_add(&args, "--import");
 	if (run_open(&r, keys, n, err) < 0 || run_gpg(&r, &args, NULL, &status, err) < 0 ||
@@ -220,7 +220,7 @@ int gpg_verify(const struct gpg_keyring *k, const char *message, size_t n, struc
 	AUTO_STRV struct strv args = STRV_INIT;
 	AUTO_FREE char *lines = NULL, *text = NULL;
 	size_t len;
-	int status;
+	int status = -1;
 	private_args(k, &args);
 	strv_add(&args, "--output");
 	strv_add(&args, "-");

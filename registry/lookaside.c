@@ -39,7 +39,7 @@ int signature_files_read(
 	for (size_t i = 1; i <= SIGNATURES_MAX; i++) {
 		AUTO_FREE char *name = file_name(prefix, i), *data = NULL;
 		AUTO_FD int fd = -1;
-		size_t n;
+		size_t n = 0;
 		int r = source_open_file(dir, false, where, name, &fd, err);
 		if (r == ERR_NOT_FOUND) {
 			err_clear(err);
@@ -118,7 +118,7 @@ static int read_web(struct remote *r, const char *url, struct strv *ret, struct 
 		AUTO_FREE char *one = xasprintf("%s/signature-%zu", url, i), *data = NULL;
 		AUTO_FD int fd = memfd_create("signature", MFD_CLOEXEC);
 		struct json *j = json_new_object();
-		size_t n;
+		size_t n = 0;
 		json_set_string(j, "op", "fetch");
 		json_set_string(j, "url", one);
 		json_set_int(j, "size", SIGNATURE_MAX);

@@ -371,7 +371,7 @@ static int take_signatures(const struct descriptor *image, struct pushed *what, 
 	signatures_get(image, &what->signatures);
 	if (what->signatures.n && !digest_equal(&what->doc.desc.digest, &image->digest))
 		return err_set(err, ERR_UNSUPPORTED,
-			"the image is signed, and in another format its signatures would be of "
+			"the image is signed, and in another form its signatures would be of "
 			"no use: give '--remove-signatures' to leave them out");
 	return 0;
 }

@@ -198,28 +198,36 @@ static bool remapped(
 	return reference_parse(text, &other, &ignored) == 0 && repo_digest_or_exact(&other, as);
 }
 
+/* What depends on the image that is asked for. */
+static bool image_matches(
+	const struct identity *i, const struct reference *image, const struct reference *as)
+{
+	switch (i->match) {
+	case MATCH_REPO_DIGEST_OR_EXACT:
+		return repo_digest_or_exact(image, as);
+	case MATCH_EXACT:
+		return same(image, as);
+	case MATCH_REPOSITORY:
+		return same_name(image, as);
+	case REMAP_IDENTITY:
+		return remapped(i, image, as);
+	case EXACT_REFERENCE:
+	case EXACT_REPOSITORY:
+		break;
+	}
+	return false;
+}
+
 bool identity_matches(
 	const struct identity *i, const struct reference *image, const char *signed_as)
 {
 	AUTO_REFERENCE struct reference as = {0}, want = {0};
 	struct err ignored = ERR_INIT;
-	if (reference_parse(signed_as, &as, &ignored) < 0 ||
-		(i->reference && reference_parse(i->reference, &want, &ignored) < 0) ||
-		(!image && !i->reference))
+	bool own = i->match == EXACT_REFERENCE || i->match == EXACT_REPOSITORY;
+	if (reference_parse(signed_as, &as, &ignored) < 0)
 		return false;
-	switch (i->match) {
-	case MATCH_REPO_DIGEST_OR_EXACT:
-		return repo_digest_or_exact(image, &as);
-	case MATCH_EXACT:
-		return same(image, &as);
-	case MATCH_REPOSITORY:
-		return same_name(image, &as);
-	case EXACT_REFERENCE:
-		return same(&want, &as);
-	case EXACT_REPOSITORY:
-		return same_name(&want, &as);
-	case REMAP_IDENTITY:
-		return remapped(i, image, &as);
-	}
-	return false;
+	if (own && (!i->reference || reference_parse(i->reference, &want, &ignored) < 0))
+		return false;
+	return own ? (i->match == EXACT_REFERENCE ? same(&want, &as) : same_name(&want, &as))
+	           : image && image_matches(i, image, &as);
 }

@@ -117,8 +117,12 @@ signatures() { # NAME: how many lie beside the registry
 	mica commit -q --sign-by amanda@localhost "$(mica from b)" signed
 	run -125 --separate-stderr mica push signed "oci:$D/out"
 	assert_error "give '--remove-signatures'"
-	run -125 --separate-stderr mica push --format v2s2 signed "$REG/other"
-	assert_error "give '--remove-signatures'"
+	local how
+	for how in --format=v2s2 --compression-format=zstd --encryption-key=jwe:/none; do
+		run -125 --separate-stderr mica push "$how" signed "$REG/other"
+		assert_error "give '--remove-signatures'"
+	done
+	mica push -q --compression-format zstd --remove-signatures signed "$REG/other"
 	printf 'docker:\n  %s:\n    lookaside: https://127.0.0.1:1/\n' "$REG" >"$HOME/.config/containers/registries.d/here.yaml"
 	run -125 --separate-stderr mica push --sign-by amanda@localhost b "$REG/web"
 	assert_error "give the registry a 'lookaside-staging'"
