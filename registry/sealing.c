@@ -115,12 +115,13 @@ static int unwrap(const struct json *request, struct json *reply, struct err *er
 		const char *name = json_text(json_get(json_at(layers, i), "name"));
 		int r = layer_key_unwrap(jwe, options, keys.k, keys.n, &key, err);
 		/* the words of others, for scripts that look for them */
+		struct err why = *err;
 		if (r == ERR_DENIED)
-			(void)err_wrap(err, "no suitable key unwrapper found or none of the "
-					    "private keys could be "
-					    "used for decryption: no suitable key found for "
-					    "decrypting layer key: "
-					    "-");
+			(void)err_set(err, r,
+				"no suitable key unwrapper found or none of the private keys could "
+				"be used for decryption: no suitable key found for decrypting "
+				"layer key: - %s",
+				why.msg);
 		if (r < 0)
 			return err_wrap(err, "decrypting layer %s", name ? name : "");
 		json_add(list, key_to_json(&key));

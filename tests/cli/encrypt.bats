@@ -103,7 +103,7 @@ refuses() { # PATTERN WORD...
 	export MICA_ROOT=$D/fresh # which never saw any of it
 	for from in oci:sealed:x "$REG/sealed"; do
 		refuses "is encrypted, so its content does not match config's DiffID" pull -q "$from"
-		refuses 'decrypting layer sha256:.* no suitable key unwrapper found or none of the private keys could be used for decryption' \
+		refuses 'decrypting layer sha256:.* no suitable key unwrapper found or none of the private keys could be used for decryption: .* - JWE: No suitable private key' \
 			pull -q --decryption-key "$T/two.pem" "$from"
 		refuses "the private key '.*locked.pem' needs another password" pull -q --decryption-key "$T/locked.pem:pass=no" "$from"
 		refuses "the private key '.*locked.pem' needs a password" pull -q --decryption-key "$T/locked.pem" "$from"
