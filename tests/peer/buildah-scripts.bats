@@ -23,7 +23,7 @@ setup() {
 
 teardown() {
 	mica umount --all >/dev/null 2>&1 || true
-	oracle rm --all >/dev/null 2>&1 || true
+	[ ! -e "$T/b" ] || oracle rm --all >/dev/null 2>&1 || true
 	test_teardown
 }
 
@@ -41,11 +41,18 @@ normalise() {
 }
 
 # Runs the script (standard input) as `b` of each; their standard output and status must be the same. Then the container c, if there is
-# one still, is compared: config and files.
-same() { # NAME
-	local who
+# one still, is compared: config and files. What buildah made of it is kept: this script, these helpers, this buildah and this image
+# give the same each time, and most of the time goes into it. `anew`: the test looks at buildah's image afterwards.
+same() { # [anew]
+	local who known
 	cat >"$D/script"
+	known=$MICA_CACHE/buildah-scripts/$(command buildah --version | cat - "$D/script" "$BATS_TEST_FILENAME" "$LIB_DIR/lib.bash" \
+		"$MICA_CACHE/busybox/index.json" | sha256sum | cut -c 1-40)
+	asked=
+	[ "${1:-}" = anew ] || [ ! -e "$known" ] || cp "$known"/* "$D"
 	for who in oracle subject; do
+		[ ! -e "$D/$who.state" ] || continue
+		[ "$who" = subject ] || asked=1
 		mkdir -p "$D/$who"
 		(
 			cd "$D/$who" || exit
@@ -69,6 +76,16 @@ same() { # NAME
 		return 1
 	}
 	diff "$D/oracle.state" "$D/subject.state"
+	[ -n "$asked" ] || return 0
+	rm -rf "$known.new.$$"
+	mkdir -p "$known.new.$$"
+	cp "$D/oracle.out" "$D/oracle.state" "$known.new.$$"
+	mv -T "$known.new.$$" "$known" 2>/dev/null || rm -r "$known.new.$$" # somebody else was faster
+}
+
+# An image that a script has made is not there for the next one.
+forget() { # NAME
+	[ -z "$asked" ] || oracle rmi -f "$1" >/dev/null
 }
 
 # Config and files of the container c, then it is removed; mount points and files that only a runtime makes are left out.
@@ -217,7 +234,7 @@ state() { # oracle|subject
 }
 
 @test "an image is made of a container, and a container of the image" {
-	same <<-'END'
+	same anew <<-'END'
 		b from -q --name one $base
 		b run one -- sh -c 'mkdir /srv && echo content >/srv/file && rm /etc/group'
 		b config --cmd 'cat /srv/file' --label made=1 one
@@ -237,11 +254,11 @@ state() { # oracle|subject
 		mica inspect --type image made | jq '.OCIv1.history'
 		return 1
 	}
-	oracle rmi -f made >/dev/null
+	forget made
 }
 
 @test "history" {
-	same <<-'END'
+	same anew <<-'END'
 		b from -q --name one $base
 		b run --add-history one -- echo words
 		b copy --add-history one ctx/a.txt /a
@@ -259,7 +276,7 @@ state() { # oracle|subject
 }
 
 @test "docker's format" {
-	same <<-'END'
+	same anew <<-'END'
 		b from -q --name one $base
 		b config --hostname h --domainname d --comment text --onbuild 'RUN x' --shell '/bin/bash -c' --healthcheck 'CMD a b' --healthcheck-interval 10s one
 		b commit -q --rm --format docker one dock
@@ -304,7 +321,7 @@ state() { # oracle|subject
 		b from -q --name c squashed
 		b inspect --type image --format '{{len .OCIv1.RootFS.DiffIDs}}' squashed
 	END
-	oracle rmi -f squashed >/dev/null
+	forget squashed
 }
 
 @test "an ID in a file" {
@@ -340,7 +357,7 @@ state() { # oracle|subject
 		b rmi used
 		b rm one
 	END
-	oracle rmi -f used >/dev/null
+	forget used
 }
 
 @test "an archive is written and read" {
@@ -400,7 +417,7 @@ state() { # oracle|subject
 		b inspect --type image --format '{{.OCIv1.Config.Env}}' first
 		b rm one
 	END
-	oracle rmi -f first >/dev/null
+	forget first
 }
 
 @test "several are removed, and some are not there" {
@@ -492,7 +509,7 @@ state() { # oracle|subject
 		b run c -- sh -c 'cat /a /r; echo $A $PWD; id -u'
 		b inspect --format '{{.OCIv1.Config.Cmd}} {{.OCIv1.Config.WorkingDir}} {{.OCIv1.Config.User}}' c
 	END
-	oracle rmi -f built >/dev/null
+	forget built
 }
 
 @test "a build that fails" {
@@ -514,7 +531,7 @@ state() { # oracle|subject
 		b from -q --name c t
 		b run c cat /v
 	END
-	oracle rmi -f t >/dev/null
+	forget t
 }
 
 @test "a container is committed twice" {
@@ -526,7 +543,7 @@ state() { # oracle|subject
 		b commit -q c twice
 		b inspect --type image --format '{{len .OCIv1.RootFS.DiffIDs}}' twice
 	END
-	oracle rmi -f twice >/dev/null
+	forget twice
 }
 
 @test "a file that was there is changed, removed and made anew" {
@@ -538,7 +555,7 @@ state() { # oracle|subject
 		b run c -- sh -c 'ls /etc; readlink /link; stat -c %a /tmp'
 		b rm one
 	END
-	oracle rmi -f changed >/dev/null
+	forget changed
 }
 
 @test "users by name and number" {
