@@ -28,6 +28,7 @@
 #include "cmd/identity.h"
 #include "cmd/moment.h"
 #include "cmd/opt_groups.h"
+#include "cmd/push.h"
 #include "store/store.h"
 
 struct build_args {
@@ -336,6 +337,8 @@ static void say_names(
 {
 	char id[DIGEST_STR_MAX];
 	const struct digest *d = outputs_image_id(out, r);
+	if (d && called_buildah())
+		progress_say(o->progress, PUSH_DONE);
 	if (d) {
 		AUTO_FREE char *line = xasprintf("--> %.12s", digest_hex(d, id));
 		progress_say(o->progress, line);

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
 #include "registry/transport.h"
@@ -32,6 +33,8 @@ static int fetch(struct app *app, struct store *s, const struct image_get_args *
 	struct pulled pulled = {0};
 	if (remote_args_apply(app, a->remote, &o->remote, err) < 0)
 		return err->code;
+	if (called_buildah() && !a->quiet)
+		out_note(&app->out, "Getting image source signatures");
 	o->progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
 	int r = image_pull(s, text, o, &pulled, err);
 	out_progress_done(&app->out);

@@ -137,7 +137,7 @@ container_config() { # CONTAINER JQ_FILTER
 	b 0 build -q -t once .
 	once=$output
 	b 0 build -t twice .
-	[[ "$stderr" != *'Using cache'* ]]
+	[[ "$stderr" != *'Using cache'* && "$stderr" == *$'\nWriting manifest to image destination\n-->'* ]]
 	[ "$(grep -c '^-->' <<<"$stderr")" = 1 ]
 	[ "${lines[-1]}" != "$once" ]
 	b 0 inspect --format '{{len .Docker.RootFS.DiffIDs}}' "$once"
@@ -152,6 +152,8 @@ container_config() { # CONTAINER JQ_FILTER
 	# a name that was built here is not looked for elsewhere
 	b 125 pull --policy=always once
 	[[ "$stderr" == 'Trying to pull localhost/once:latest...'* ]]
+	b 125 from --pull=always once
+	[[ "$stderr" == 'Getting image source signatures'* ]]
 	# pruning takes the caches of RUN, too
 	printf 'FROM busybox\nRUN --mount=type=cache,target=/c mkdir /c/made\n' >Containerfile
 	for _ in 1 2; do
