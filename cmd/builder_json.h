@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Members of buildah's inspect that are about a working container, and which it shows of an image as
- * well, as those of a container that nobody has told anything. */
+/* Members of buildah's inspect that are about a working container, and which it shows of an image
+ * as well, as those of a container that nobody has told anything. */
 #pragma once
 
 struct container;

@@ -144,12 +144,46 @@ static int get_password(const struct login_args *a, char **ret, struct err *err)
 	return r;
 }
 
+/* Without a word about who one is: what is kept already may do. */
+static int try_kept(struct app *app, const char *registry, const struct remote_opts *o,
+	bool *ret_done, struct err *err)
+{
+	AUTO_FREE char *user = NULL;
+	struct err why = ERR_INIT;
+
+	int r = registry_login_user(registry, o, &user, &why);
+	if (r == ERR_NOT_FOUND)
+		return 0;
+	if (r == 0) {
+		out_printf(
+			&app->out, "Authenticating with existing credentials for %s\n", registry);
+		r = registry_login_again(registry, o, &why);
+	}
+	if (r == ERR_NOT_FOUND)
+		return 0;
+	if (r == ERR_AUTH) {
+		out_printf(&app->out,
+			"Existing credentials are invalid, please enter valid username and "
+			"password\n");
+		return 0;
+	}
+	if (r < 0) {
+		*err = why;
+		return r;
+	}
+	out_printf(
+		&app->out, "Existing credentials are valid. Already logged in to %s\n", registry);
+	*ret_done = true;
+	return 0;
+}
+
 static int login_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct login_args *a = args;
 	AUTO_FREE char *registry = registry_name(rest->v[0]);
 	AUTO_FREE char *user = NULL;
 	AUTO_SECRET char *password = NULL;
+	bool done = false;
 	struct remote_opts o = {
 		.cert_dir = a->cert_dir,
 		.tls_verify = a->tls_verify,
@@ -166,10 +200,14 @@ static int login_run(struct app *app, void *args, const struct strv *rest, struc
 		return r;
 	}
 	if (a->password && a->password_stdin)
-		return err_set(err, ERR_INVALID,
-			"'--password' cannot be combined with '--password-stdin'");
+		return err_set(
+			err, ERR_INVALID, "Can't specify both --password-stdin and --password");
 	if (a->password_stdin && !a->user)
-		return err_set(err, ERR_INVALID, "'--password-stdin' needs '--username'");
+		return err_set(err, ERR_INVALID, "Must provide --username with --password-stdin");
+	if (!a->user && !a->password && try_kept(app, registry, &o, &done, err) < 0)
+		return err->code;
+	if (done)
+		return 0;
 	if (a->user)
 		user = xstrdup(a->user);
 	else
@@ -218,7 +256,8 @@ static int logout_run(struct app *app, void *args, const struct strv *rest, stru
 
 	if (a->all == (rest->n > 0))
 		return err_set(err, ERR_INVALID,
-			"name one registry, or use --all. See 'mica logout --help'");
+			a->all ? "--all takes no arguments"
+			       : "registry must be given. See 'mica logout --help'");
 	int r = authfile_of(&a->file, &o.authfile, err);
 	if (r == 0 && o.authfile && access(o.authfile, R_OK) < 0)
 		r = authfile_missing(o.authfile, err);

@@ -29,17 +29,15 @@ static int clean_registry(const char *text, char **ret, struct err *err)
 	return 0;
 }
 
-int registry_login(const char *registry, const char *user, const char *password,
+/* Asks the registry whether it knows them. */
+static int check_login(const char *key, const char *user, const char *password,
 	const struct remote_opts *o, struct err *err)
 {
 	AUTO_REMOTE struct remote *remote = NULL;
-	AUTO_FREE char *key = NULL;
-	if (strchr(user, ':') || !*user)
-		return err_set(err, ERR_INVALID, "a user name is not empty and has no ':' in it");
 	/* the file may be yet to be made, and nothing is looked up in it */
 	struct remote_opts session = *o;
 	session.authfile = NULL;
-	if (clean_registry(registry, &key, err) < 0 || remote_open(&session, &remote, err) < 0)
+	if (remote_open(&session, &remote, err) < 0)
 		return err->code;
 	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
 	struct json *j = json_new_object();
@@ -51,8 +49,17 @@ int registry_login(const char *registry, const char *user, const char *password,
 	if (r == ERR_AUTH)
 		return err_set(
 			err, ERR_AUTH, "logging into \"%s\": invalid username/password", key);
-	if (r < 0)
-		return err_wrap(err, "cannot log into %s", key);
+	return r < 0 ? err_wrap(err, "cannot log into %s", key) : 0;
+}
+
+int registry_login(const char *registry, const char *user, const char *password,
+	const struct remote_opts *o, struct err *err)
+{
+	AUTO_FREE char *key = NULL;
+	if (strchr(user, ':') || !*user)
+		return err_set(err, ERR_INVALID, "a user name is not empty and has no ':' in it");
+	if (clean_registry(registry, &key, err) < 0 || check_login(key, user, password, o, err) < 0)
+		return err->code;
 	AUTO_CREDENTIALS struct credentials c = {
 		.user = xstrdup(user), .password = xstrdup(password)};
 	return credentials_store(o->authfile, key, &c, err);
@@ -67,17 +74,35 @@ int registry_logout(const char *registry, bool all, const struct remote_opts *o,
 	return r < 0 ? r : credentials_remove(o->authfile, key, err);
 }
 
+/* Those that are kept for it. *ret_key: its name */
+static int kept(const char *registry, const struct remote_opts *o, char **ret_key,
+	struct credentials *ret, struct err *err)
+{
+	int r = clean_registry(registry, ret_key, err);
+	if (r < 0)
+		return r;
+	AUTO_FREE char *host = xstrndup(*ret_key, strcspn(*ret_key, "/"));
+	const char *path = *ret_key + strlen(host);
+	r = credentials_get(o->authfile, host, *path ? path + 1 : NULL, ret, err);
+	return r == ERR_NOT_FOUND ? err_set(err, r, "not logged into %s", *ret_key) : r;
+}
+
+int registry_login_again(const char *registry, const struct remote_opts *o, struct err *err)
+{
+	AUTO_FREE char *key = NULL;
+	AUTO_CREDENTIALS struct credentials c = {0};
+	int r = kept(registry, o, &key, &c, err);
+	if (r == 0 && (!c.user || !c.password))
+		return err_set(err, ERR_NOT_FOUND, "only a token is kept for %s", key);
+	return r < 0 ? r : check_login(key, c.user, c.password, o, err);
+}
+
 int registry_login_user(
 	const char *registry, const struct remote_opts *o, char **ret_user, struct err *err)
 {
 	AUTO_FREE char *key = NULL;
 	AUTO_CREDENTIALS struct credentials c = {0};
-	int r = clean_registry(registry, &key, err);
-	if (r < 0)
-		return r;
-	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
-	const char *path = key + strlen(host);
-	r = credentials_get(o->authfile, host, *path ? path + 1 : NULL, &c, err);
+	int r = kept(registry, o, &key, &c, err);
 	if (r < 0)
 		return r;
 	*ret_user = xstrdup(c.user ? c.user : "<token>");

@@ -152,6 +152,10 @@ int registry_login(const char *registry, const char *user, const char *password,
 	const struct remote_opts *o, struct err *err) __attribute__((warn_unused_result));
 int registry_logout(const char *registry, bool all, const struct remote_opts *o, struct err *err)
 	__attribute__((warn_unused_result));
+/* With what is kept for it, which stays as it is. ERR_NOT_FOUND: nothing, or a token; ERR_AUTH: it
+ * is no longer right. */
+int registry_login_again(const char *registry, const struct remote_opts *o, struct err *err)
+	__attribute__((warn_unused_result));
 /* The user name kept for it, or ERR_NOT_FOUND. New string. */
 int registry_login_user(const char *registry, const struct remote_opts *o, char **ret_user,
 	struct err *err) __attribute__((warn_unused_result));

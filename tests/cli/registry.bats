@@ -101,6 +101,15 @@ build_one() { # NAME [TEXT]
 	[ "$(stat -c %a auth.json)" = 600 ]
 	[ "$(jq -r ".auths[\"$REG\"].auth" auth.json | base64 -d)" = anna:se:cret ]
 	[ "$(mica login --get-login "$REG")" = anna ]
+	[ "$(mica login "$REG" </dev/null)" = "Authenticating with existing credentials for $REG
+Existing credentials are valid. Already logged in to $REG" ]
+	jq --arg r "$REG" '.auths[$r].auth = "YW5uYTp3cm9uZw=="' auth.json >wrong.json
+	run -125 --separate-stderr mica login --authfile wrong.json "$REG" </dev/null
+	[ "${lines[1]}" = 'Existing credentials are invalid, please enter valid username and password' ]
+	run -125 --separate-stderr mica login --get-login other.invalid
+	assert_error 'not logged into other.invalid'
+	run -125 --separate-stderr mica login -u x -p y --password-stdin "$REG"
+	assert_error "Can't specify both --password-stdin and --password"
 	mica push -q one "docker://$REG/private/one"
 	MICA_ROOT=$D/second mica pull -q "$REG/private/one"
 	mica logout "$REG"
