@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/call.h"
 
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/path.h"
 #include "build/build_internal.h"
 #include "build/file_expand.h"
@@ -51,14 +52,20 @@ static struct json *error_location(const struct lint *l, const char *text, const
 {
 	*ret_what = text;
 	for (size_t i = 0; i < l->n_sources; i++) {
-		unsigned line;
-		int end = 0;
 		size_t n = strlen(l->sources[i].name);
-		if (strncmp(text, l->sources[i].name, n) != 0 ||
-			sscanf(text + n, ":%u:%*u: %n", &line, &end) != 1 || !end)
+		if (strncmp(text, l->sources[i].name, n) != 0 || text[n] != ':')
 			continue;
-		*ret_what = text + n + end;
-		return location(i, line, line);
+		const char *at = text + n + 1;
+		size_t digits = strspn(at, "0123456789");
+		AUTO_FREE char *number = xstrndup(at, digits);
+		uint64_t line;
+		const char *column = at + digits + (at[digits] == ':');
+		const char *end = column + strspn(column, "0123456789");
+		if (!num_u64(number, UINT_MAX, &line) || end == column ||
+			strncmp(end, ": ", 2) != 0)
+			continue;
+		*ret_what = end + 2;
+		return location(i, (unsigned)line, (unsigned)line);
 	}
 	return json_new_object();
 }
