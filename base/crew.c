@@ -27,6 +27,8 @@ static int member(void *arg, struct buf *out, struct err *err)
 	const struct crew *c = arg;
 	(void)out;
 	for (;;) {
+		if (proc_interrupted(err) < 0)
+			return err->code;
 		size_t from = atomic_fetch_add(c->next, c->chunk);
 		if (from >= c->n)
 			return 0;

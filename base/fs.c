@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fs.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -212,6 +213,7 @@ int fs_copy_data(int src, int dst, uint64_t size)
 struct removal {
 	dev_t dev;
 	int top; /* borrowed */
+	uint64_t until_ms; /* 0: for as long as it takes */
 	bool moved; /* something came up since the top was last looked through */
 };
 
@@ -297,12 +299,19 @@ static int remove_dir_content(struct removal *rm, int fd, unsigned depth, struct
 		if (streq(e->d_name, ".") || streq(e->d_name, ".."))
 			continue;
 		rc = remove_entry(rm, fd, e->d_name, depth, err);
+		if (rc == 0 && rm->until_ms && clock_ms() >= rm->until_ms)
+			rc = err_set(err, ERR_BUSY, "it takes too long to remove all of it");
 	}
 	closedir(dir);
 	return rc;
 }
 
 int fs_remove_tree(int dirfd, const char *path, struct err *err)
+{
+	return fs_remove_tree_until(dirfd, path, 0, err);
+}
+
+int fs_remove_tree_until(int dirfd, const char *path, uint64_t until_ms, struct err *err)
 {
 	struct stat st;
 	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -315,7 +324,7 @@ int fs_remove_tree(int dirfd, const char *path, struct err *err)
 			return err_sys(err, "cannot remove '%s'", path);
 		return 0;
 	}
-	struct removal rm = {.dev = st.st_dev, .top = -1};
+	struct removal rm = {.dev = st.st_dev, .top = -1, .until_ms = until_ms};
 	return remove_entry(&rm, dirfd, path, 0, err);
 }
 

@@ -35,6 +35,9 @@ int fs_copy_data(int src, int dst, uint64_t size);
  * descriptors. */
 int fs_remove_tree(int dirfd, const char *path, struct err *err)
 	__attribute__((warn_unused_result));
+/* The same up to a moment (clock_ms): ERR_BUSY, something is left. */
+int fs_remove_tree_until(int dirfd, const char *path, uint64_t until_ms, struct err *err)
+	__attribute__((warn_unused_result));
 /* mkdir -p of a path of ours; 0 or ERR_SYS */
 int fs_mkdir_p(const char *path, mode_t mode, struct err *err) __attribute__((warn_unused_result));
 /* Whether path is a directory of ours that can be written to, or can be made: tried, since neither

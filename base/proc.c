@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RESULT_MAX (1 * MIB)
@@ -70,6 +71,23 @@ static void child_setup(pid_t parent)
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int proc_interrupted(struct err *err)
+{
+	const struct timespec at_once = {0};
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	int sig = sigtimedwait(&set, NULL, &at_once);
+	const char *name = sig > 0 ? sigabbrev_np(sig) : NULL;
+	if (sig <= 0)
+		return 0;
+	(void)err_set(err, ERR_CANCELLED, "interrupted by SIG%s", name ? name : "?");
+	err->sys = sig;
+	return err->code;
 }
 
 /* What the child sends: this header, the result, and the error when code is not 0. */

@@ -42,6 +42,10 @@ int job_result_fd(void);
 int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* Has SIGINT, SIGTERM or SIGHUP come for who has blocked them? ERR_CANCELLED with its name, and its
+ * number in sys; it is taken. For what may take long and waits for nothing. */
+int proc_interrupted(struct err *err) __attribute__((warn_unused_result));
+
 struct proc_opts {
 	const char *const *env; /* NULL: only PATH */
 	int in, out, errfd; /* -1: /dev/null; else dup'ed */

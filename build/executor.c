@@ -12,6 +12,7 @@
 #include "build/step_error.h"
 #include "build/step_record.h"
 #include "run/sandbox.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -216,7 +217,9 @@ int executor_run(struct build *b, struct err *err)
 		stage_run_init(&b->runs[i], b, &b->plans[i]);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	int rc = loop(b, signals, err);
-	if (rc < 0 && rc != ERR_CANCELLED)
+	if (rc == ERR_CANCELLED)
+		txn_hurry(b->txn);
+	else if (rc < 0)
 		keep_what_is_done(b);
 	if (rc != ERR_CANCELLED && !b->cache_failed)
 		explain_steps(b);

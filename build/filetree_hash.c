@@ -4,6 +4,7 @@
 #include "base/crew.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/root.h"
 #include "base/xattr.h"
 #include "build/filetree.h"
@@ -110,6 +111,8 @@ static int hash_file(struct filetree *t, struct cursor *c, const struct node *n,
 		sha256_update(&h, c->buf, (size_t)got);
 		if ((size_t)got < READ_BUF && st.st_size <= (off_t)READ_BUF)
 			break; /* spares the read that would say 0 */
+		if (proc_interrupted(err) < 0)
+			return err->code;
 	}
 	*ret = sha256_final(&h);
 	if (!same_file(&st, &n->st)) {

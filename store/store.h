@@ -87,6 +87,8 @@ int txn_mkdir(struct txn *t, const char *prefix, char **ret_name, int *ret_fd, s
 /* Notes the path of a cgroup directory, to be removed by the sweep should we die. */
 int txn_note_cgroup(struct txn *t, const char *path, struct err *err)
 	__attribute__((warn_unused_result));
+/* The user waits for the end: what takes long to be removed is left to the next transaction. */
+void txn_hurry(struct txn *t);
 /* Removes all that was not published and ends it. Accepts NULL. */
 void txn_end(struct txn *t);
 static inline void txn_end_p(struct txn **t)

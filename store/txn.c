@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -23,6 +24,7 @@
 #include "store/gc.h"
 #include "store/store_internal.h"
 
+#define HURRY_MS 300 /* of the second within which an interrupted command ends */
 #define ID_LEN 16
 
 struct txn {
@@ -30,6 +32,7 @@ struct txn {
 	int fd;
 	int gc_lock;
 	bool has_cgroups;
+	bool hurry;
 	unsigned count; /* of directories made */
 	char id[ID_LEN + 1];
 };
@@ -136,6 +139,11 @@ static void sweep_if_wanted(struct store *s)
 		log_debug("the deferred sweep: %s", e.msg);
 }
 
+void txn_hurry(struct txn *t)
+{
+	t->hurry = true;
+}
+
 void txn_end(struct txn *t)
 {
 	if (!t)
@@ -146,7 +154,8 @@ void txn_end(struct txn *t)
 	 * as dead */
 	bool done = t->fd >= 0 && (!t->has_cgroups || sweep_cgroups(t->fd));
 	if (done && (store_open_dir(t->store, TMP_DIR, &tmp_fd, &e) < 0 ||
-			    fs_remove_tree(tmp_fd, t->id, &e) < 0))
+			    fs_remove_tree_until(
+				    tmp_fd, t->id, t->hurry ? clock_ms() + HURRY_MS : 0, &e) < 0))
 		log_debug("transaction %s: %s", t->id, e.msg);
 	if (t->fd >= 0)
 		close(t->fd);

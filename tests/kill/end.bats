@@ -74,6 +74,15 @@ each_command() { # HOW
 	each_command interrupt
 }
 
+# Nothing is waited for there, but a terabyte is read.
+@test "ctrl-c while a large context is read" {
+	mkdir huge
+	truncate -s 1T huge/file
+	printf 'FROM busybox\nCOPY file /\n' >huge/Containerfile
+	END_MOMENTS=1 ends interrupt 300 "$MICA_BIN" --root "$MICA_ROOT" build --network=none huge
+	grep -q 'interrupted by SIGINT' took.out
+}
+
 @test "two of them" {
 	each_command twice
 }
