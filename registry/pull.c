@@ -198,9 +198,9 @@ static int get_manifest_parts(struct pull *p, struct document *doc, bool unpack,
 	AUTO_SEALED_LAYERS struct sealed_layers sealed = {0};
 	AUTO_FREE char *text = NULL;
 	size_t len;
-	int r = check_signatures(p, doc, err);
-	if (r == 0)
-		r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &m, err);
+	if (check_signatures(p, doc, err) < 0)
+		return err->code;
+	int r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &m, err);
 	if (r < 0)
 		return r;
 	/* An artifact has a config of its own kind, and layers that are no trees. */
@@ -278,9 +278,9 @@ static int get_document(struct pull *p, struct document *doc, bool unpack, struc
 		return err_set(
 			err, ERR_LIMIT, "indexes are nested more than %d deep", INDEX_DEPTH_MAX);
 	struct index ix;
-	int r = check_signatures(p, doc, err);
-	if (r == 0)
-		r = index_parse(doc->data, doc->len, doc->desc.media_type, &ix, err);
+	if (check_signatures(p, doc, err) < 0)
+		return err->code;
+	int r = index_parse(doc->data, doc->len, doc->desc.media_type, &ix, err);
 	if (r < 0)
 		return r;
 	p->whole = true;
