@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "cmd/called.h"
 #include "run/mode.h"
 #include "run/own_users.h"
 #include "run/spec.h"
@@ -27,7 +28,10 @@ const struct opt users_options[] = {
 static int bad_map(const char *option, const char *text, struct err *err)
 {
 	return err_set(err, ERR_INVALID,
-		"option '--%s': '%s' is not CONTAINER-ID:HOST-ID:SIZE, such as 0:100000:65536",
+		called_buildah() ? "initializing ID mappings: %s setting is malformed expected "
+				   "[\"uint32:uint32:uint32\"]: [\"%s\"]"
+				 : "option '--%s': '%s' is not CONTAINER-ID:HOST-ID:SIZE, such as "
+				   "0:100000:65536",
 		option, text);
 }
 
@@ -79,7 +83,7 @@ static int read_maps(const struct users_args *a, struct idmap_ranges *uids,
 			return err->code;
 	if (!uids->n && gids->n)
 		return err_set(err, ERR_INVALID,
-			"option '--userns-gid-map' cannot be used without '--userns-uid-map'");
+			"--userns-gid-map can not be used without --userns-uid-map");
 	if (!gids->n)
 		*gids = *uids;
 	return 0;

@@ -126,6 +126,8 @@ container_config() { # CONTAINER JQ_FILTER
 	[[ "$stderr" == *'accepts at most 1 arg(s), received 3'* ]]
 	[[ $(./buildah --version) =~ ^'buildah version 1.'[0-9]+\.[0-9]+' (image-spec ' ]]
 	[ "$(./buildah version --json | jq -r .version)" = "$(./buildah --version | cut -d' ' -f3)" ]
+	b 125 from --userns-uid-map 16 scratch
+	[ "$stderr" = 'Error: initializing ID mappings: userns-uid-map setting is malformed expected ["uint32:uint32:uint32"]: ["16"]' ]
 	b 125 pull --authfile nosuch busybox
 	[ "$stderr" = "Error: credential file is not accessible: stat nosuch: no such file or directory (option '--authfile')" ]
 	for option in dns dns-option dns-search; do

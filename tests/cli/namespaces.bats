@@ -274,7 +274,7 @@ needs_root() {
 	refuse "option '--userns-uid-map': '16' is not CONTAINER-ID:HOST-ID:SIZE" --userns-uid-map 16 --userns-gid-map 0:48:16
 	refuse "option '--userns-gid-map': 'bogus' is not CONTAINER-ID" --userns-uid-map 0:32:16 --userns-gid-map bogus
 	refuse "option '--userns-uid-map': '0:1:0' is not" --userns-uid-map 0:1:0
-	refuse "option '--userns-gid-map' cannot be used without '--userns-uid-map'" --userns-gid-map 0:10000:65536
+	refuse "--userns-gid-map can not be used without --userns-uid-map" --userns-gid-map 0:10000:65536
 	refuse "option '--userns': 'host' has no other users" --userns=host --userns-uid-map 0:1:5
 	refuse "option '--userns': 'x' is not one of" --userns=x
 	refuse "option '--userns': cannot open '/nowhere'" --userns=/nowhere
