@@ -246,6 +246,32 @@ static void print_text(struct out *out, const struct json *o)
 		out_printf(out, "%-10s %s\n", "missing", json_text(json_at(missing, i)));
 }
 
+/* Templates may have docker's names, too: what scripts look for in `docker info`. */
+static void add_docker_names(struct json *o)
+{
+	static const struct {
+		const char *name, *table, *member;
+	} same[] = {
+		{"Architecture", "host", "arch"},
+		{"CgroupVersion", "host", "CgroupVersion"},
+		{"Driver", "store", "GraphDriverName"},
+		{"DockerRootDir", "store", "GraphRoot"},
+		{"KernelVersion", "host", "kernel"},
+		{"MemTotal", "host", "MemTotal"},
+		{"NCPU", "host", "cpus"},
+		{"Name", "host", "hostname"},
+		{"OSType", "host", "os"},
+	};
+	const struct json *store = json_get(o, "store");
+
+	for (size_t i = 0; i < ARRAY_LEN(same); i++)
+		json_set(o, same[i].name,
+			json_ref(json_get(json_get(o, same[i].table), same[i].member)));
+	json_set(o, "Images", json_ref(json_get(json_get(store, "ImageStore"), "number")));
+	json_set(o, "Containers", json_ref(json_get(json_get(store, "ContainerStore"), "number")));
+	json_set_string(o, "ServerVersion", MICA_VERSION);
+}
+
 static int info_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct info_args *a = args;
@@ -271,8 +297,10 @@ static int info_run(struct app *app, void *args, const struct strv *rest, struct
 		print_text(&app->out, o);
 		return 0;
 	}
-	if (a->format && !streq(a->format, "json"))
+	if (a->format && !streq(a->format, "json")) {
+		add_docker_names(o);
 		return table_print_one(&app->out, a->format, o, err);
+	}
 	out_json(&app->out, o);
 	return 0;
 }

@@ -395,6 +395,10 @@ int container_json(struct store *s, const struct container *c, const char *mount
 	json_set(o, "Options", json_new_strv(&c->options));
 	json_set(o, "History", history ? json_ref(history) : json_new_array());
 	*ret_fields = complete(o);
+	/* docker's and podman's names of the same */
+	json_set_string(*ret_fields, "Id", c->id);
+	json_set_string(*ret_fields, "Name", c->name);
+	json_set_string(*ret_fields, "ImageName", c->image_name);
 	*ret_shown = take(o);
 	return 0;
 }

@@ -759,8 +759,11 @@ c" ]
 	mica containers --notruncate | grep -q "^$id "
 	[ "$(mica containers --noheading --quiet --notruncate)" = "$id" ]
 	[ "$(mica containers --noheading)" = "$(mica containers | tail -n +2)" ]
+	[ "$(mica container inspect --format '{{.Id}} {{.Name}} {{.ImageName}}' c)" = "$id c docker.io/library/busybox:latest" ]
 	[ "$(mica containers --format '{{.Names}} {{.Image}} {{.ID}}')" = "$(mica containers --format '{{.ContainerName}} {{.ImageName}} {{.ContainerID}}')" ]
-	[ "$(mica info --format '{{.store.ContainerStore.number}}')" = 1 ]
+	[ "$(mica history --format '{{.Created}}' busybox | head -n 1)" = "$(mica history --format '{{.CreatedSince}}' busybox | head -n 1)" ]
+	[ "$(mica info --format '{{.store.ContainerStore.number}} {{.Containers}} {{.Images}} {{.OSType}} {{.NCPU}} {{.DockerRootDir}} {{.ServerVersion}} {{.KernelVersion}}')" = \
+		"$(mica info | jq -r '[1, 1, 1, "linux", .host.cpus, .store.GraphRoot] | join(" ")') $(mica version --format '{{.Mica}}') $(uname -r)" ]
 	[ "$(mica list --json | jq -r '.[0] | [.id, .builder, .imagename, .containername] | join(" ")')" = "$id true docker.io/library/busybox:latest c" ]
 	[ "$(mica containers --format '{{.ContainerName}} {{.ImageName}}' | tr -s ' ')" = "c docker.io/library/busybox:latest" ]
 	[ -z "$(mica containers -q --filter name=other)" ]
