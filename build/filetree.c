@@ -250,7 +250,7 @@ int filetree_lookup(
 					err, ERR_INVALID, "too many symbolic links in '%s'", path);
 			if (c->link[0] == '/')
 				n = t->root;
-			/* "a/../b" is b whatever a is: BuildKit reads the targets of links as text */
+			/* "a/../b" is b whatever a is: BuildKit reads targets of links as text */
 			AUTO_FREE char *target = path_clean(c->link);
 			path_push(&todo, target);
 			continue;
