@@ -394,6 +394,7 @@ buildah() {
 # --- what a command is given ---
 
 # A script that prints what it finds of the options in box_options(), the same for run, from and build.
+# shellcheck disable=SC2034 # by files that load this one
 box_report='
 cd /sys/fs/cgroup
 v() { cat "$@" 2>/dev/null | tr "\n" " "; }
@@ -413,6 +414,7 @@ head -c 2 /dev/mine | od -An -c; echo "$http_proxy"
 
 # Those options, and what the script prints then. The machine's own processor and memory node are the only ones.
 box_options() {
+	# shellcheck disable=SC2054 # commas of options
 	box_words=(--cpu-period 50000 --cpu-quota 20000 --memory 64m --cpuset-cpus "$(first_of Cpus)" --cpuset-mems "$(first_of Mems)"
 		--cap-drop all --cap-add kill,CAP_CHOWN --security-opt no-new-privileges --group-add 4321 --ulimit nofile=77:77 --shm-size 3m
 		--dns 192.0.2.1 --dns-search example.org --dns-option ndots:3 --add-host there:192.0.2.7 --network host --device /dev/zero:/dev/mine --http-proxy)
