@@ -4,6 +4,18 @@ load ../cli/lib.bash
 
 setup_file() {
 	file_setup registry busybox debian peers
+	# What buildah gets: it copies all of an image for each layer and container, so beside sanitizers that is a little one of the same shape.
+	export BASE=debian:stable
+	[ -z "${MICA_SANITIZE:-}" ] || {
+		BASE=little
+		busybox_rootfs "$T/little"
+		mkdir -p "$T/little/etc/apt/preferences.d"
+		echo 12 >"$T/little/etc/debian_version"
+		cp --remove-destination "$T/little/bin/busybox" "$T/little/bin/true"
+		plain_tar "$T/little.tar" "$T/little"
+		make_layout "$T/little.layout" '{"Env":["PATH=/usr/bin:/bin"],"Cmd":["sh"]}' "$T/little.tar"
+		to_registry "$T/little.layout" library/little
+	}
 }
 
 teardown_file() {
@@ -19,12 +31,13 @@ teardown() {
 }
 
 # Independent programs agree on what mica makes, and mica on what they make.
-sample() { # NAME
+sample() { # NAME BASE
 	mkdir -p ctx/d
 	echo from the context >ctx/d/file
 	ln -s file ctx/d/link
 	containerfile <<-'END'
-		FROM debian:stable
+		ARG BASE
+		FROM $BASE
 		COPY --chown=7:9 d /d
 		RUN mkdir -p /t/dir && cd /t && echo 1 >hard1 && ln hard1 hard2 && ln -s /t/hard1 abs && mkfifo fifo && mknod null c 1 3 \
 		 && chown 1234:4321 dir && chmod 2751 dir && cp /bin/true suid && chmod 4755 suid && : >empty && truncate -s 1M sparse \
@@ -34,11 +47,11 @@ sample() { # NAME
 		ENTRYPOINT ["/bin/cat"]
 		CMD ["/d/file"]
 	END
-	mica build -q --network=none -t "$1" ctx
+	mica build -q --network=none --build-arg BASE="$2" -t "$1" ctx
 }
 
 @test "skopeo and umoci see the tree and the settings that mica has" {
-	sample t
+	sample t debian:stable
 	mica push -q t "docker://$REG/peers/t:1"
 	skopeo copy -q --src-tls-verify=false "docker://$REG/peers/t:1" oci:pulled:t
 	umoci unpack --image pulled:t bundle
@@ -54,7 +67,7 @@ sample() { # NAME
 }
 
 @test "buildah runs what mica pushed" {
-	sample t
+	sample t "$BASE"
 	mica push -q t "docker://$REG/peers/t:2"
 	buildah pull -q --tls-verify=false "$REG/peers/t:2"
 	c=$(buildah from "$REG/peers/t:2")
@@ -71,13 +84,14 @@ sample() { # NAME
 	mkdir ctx
 	echo data >ctx/f
 	containerfile <<-'END'
-		FROM debian:stable
+		ARG BASE
+		FROM $BASE
 		COPY --chown=3:4 f /f
 		RUN echo built by buildah >/g && rm /etc/debian_version && chmod 4711 /bin/true
 		ENV B=c
 		CMD ["cat", "/g"]
 	END
-	buildah build -q --isolation oci --network host --layers -t peer ctx
+	buildah build -q --isolation oci --network host --layers --build-arg BASE="$BASE" -t peer ctx
 	for compression in gzip zstd; do
 		buildah push -q --tls-verify=false --compression-format $compression peer "docker://$REG/peers/$compression" 2>/dev/null || {
 			buildah push -q peer "oci:layout-$compression"
