@@ -4,6 +4,43 @@ load ../cli/lib.bash
 
 setup_file() {
 	file_setup registry busybox debian
+	# Most of the time goes into what apt does with the lists of all of Debian. Once is enough for that: beside sanitizers the same steps find
+	# the same packages in a repository that has nothing else.
+	[ -z "${MICA_SANITIZE:-}" ] || {
+		cached packages make_packages
+		local port
+		port=$(free_port)
+		busybox httpd -f -p "127.0.0.1:$port" -h "$MICA_CACHE/packages/archives" 3>&- &
+		echo $! >"$T/packages.pid"
+		disown
+		mkdir "$T/sources"
+		echo "deb [trusted=yes] http://127.0.0.1:$port ./" >"$T/sources/packages.list"
+		export SOURCES=--volume=$T/sources:/etc/apt/sources.list.d:ro
+	}
+}
+
+# The packages that the examples install and the base has not, and their list.
+make_packages() { # DIR
+	local manifest layer deb apt
+	mkdir -p "$1/lists/partial" "$1/archives/partial"
+	manifest=$(jq -r '.manifests[0].digest' "$MICA_CACHE/debian/index.json")
+	layer=$(jq -r '.layers[0].digest' "$MICA_CACHE/debian/blobs/sha256/${manifest#sha256:}")
+	tar -xzf "$MICA_CACHE/debian/blobs/sha256/${layer#sha256:}" -O ./var/lib/dpkg/status >"$1/status"
+	apt=(apt-get -qq -y -o "Dir::State::status=$1/status" -o "Dir::State::lists=$1/lists" -o "Dir::Cache=$1" -o "Dir::Cache::archives=$1/archives"
+		-o APT::Update::Post-Invoke::=true -o APT::Sandbox::User=root -o Acquire::Languages=none)
+	"${apt[@]}" update
+	"${apt[@]}" install --download-only --no-install-recommends gcc gettext-base gosu libc6-dev libpython3-stdlib libreadline-dev lua5.4 nginx-light \
+		python3-minimal redis-server tini
+	for deb in "$1"/archives/*.deb; do
+		dpkg-deb -f "$deb"
+		printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "${deb##*/}" "$(stat -c %s "$deb")" "$(sha "$deb")"
+	done >"$1/archives/Packages"
+	rm -r "$1/lists"
+}
+
+build() { # OPTION... DIRECTORY
+	# shellcheck disable=SC2086 # one option or none
+	mica build --network=host ${SOURCES:-} "$@"
 }
 
 teardown_file() {
@@ -38,7 +75,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 # covers: from-stage
 @test "c-multistage: the image holds the compiled program and nothing else" {
 	context c-multistage
-	mica build --network=host -t greet ctx
+	build -t greet ctx
 	run in_image greet
 	[ "$status" = 0 ]
 	[ "$output" = "hello, world, from user 65534" ]
@@ -52,16 +89,16 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 
 	# Everything up to COPY is cached; a changed source costs one compilation.
 	sed -i 's/hello, %s/good day, %s/' ctx/greet.c
-	mica build --network=host -t greet ctx
+	build -t greet ctx
 	[ "$(in_image greet)" = "good day, world, from user 65534" ]
 	# A stage that only --target asks for.
-	mica build --network=host --target=test -t greet-test ctx
+	build --target=test -t greet-test ctx
 	assert_clean_store
 }
 
 @test "web: nginx serves a page as an ordinary user until it is told to stop" {
 	context web
-	mica build --network=host -t web ctx
+	build -t web ctx
 	config=$(config_of web)
 	[ "$(jq -r .config.User <<<"$config")" = www-data ]
 	[ "$(jq -r .config.StopSignal <<<"$config")" = SIGQUIT ]
@@ -84,7 +121,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 
 @test "python-app: arguments, environment and standard input reach the script" {
 	context python-app
-	mica build --network=host -t words ctx
+	build -t words ctx
 	run bash -c 'echo the cat and the dog and a cow | "$MICA_BIN" --root "$MICA_ROOT" run -i --rm --network=none words --top 1'
 	[ "$status" = 0 ]
 	[ "$output" = "2 and" ]
@@ -95,7 +132,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 
 @test "keyvalue: a server gives up root in its entrypoint and keeps its data" {
 	context keyvalue
-	mica build --network=host -t keyvalue ctx
+	build -t keyvalue ctx
 	config=$(config_of keyvalue)
 	[ "$(jq -c .config.Volumes <<<"$config")" = '{"/data":{}}' ]
 	[ "$(jq -c .config.Healthcheck.Test <<<"$config")" = '["CMD-SHELL","redis-cli ping || exit 1"]' ]
@@ -123,7 +160,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	[ "$(in_image keyvalue sh -c 'gosu keyvalue id -un')" = keyvalue ]
 
 	# Another package list does not fetch again what the cache mount has.
-	run mica build --network=host --no-cache -t keyvalue ctx
+	run build --no-cache -t keyvalue ctx
 	[ "$status" = 0 ]
 	[[ "$output" == *"Need to get 0 B/"* ]]
 	assert_clean_store
@@ -132,7 +169,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 # covers: copy-heredoc, syntax, from-arg
 @test "proxy: the entrypoint makes the configuration from templates" {
 	context proxy
-	mica build --network=host -t proxy ctx
+	build -t proxy ctx
 	port=$(free_port)
 	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=host -e PORT="$port" -e GREETING=salve proxy >log 2>&1 3>&- &
 	pid=$!
@@ -141,7 +178,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	[ "$(cat page)" = "salve, you asked for /x" ]
 	kill -QUIT "$pid"
 	wait "$pid"
-	run --separate-stderr mica build --network=host --build-arg DEBIAN_TAG=none -t proxy ctx
+	run --separate-stderr build --build-arg DEBIAN_TAG=none -t proxy ctx
 	assert_error 'debian:none'
 	assert_clean_store
 }
@@ -149,7 +186,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 # covers: grammar
 @test "calculator: what a step installs and removes again is not in the image" {
 	context calculator
-	mica build --network=host -t calculator ctx
+	build -t calculator ctx
 	[ "$(echo '6 * 7' | "$MICA_BIN" --root "$MICA_ROOT" run -i --rm --network=none calculator 2>/dev/null)" = 42 ]
 	[ "$(in_image calculator calculator -v)" = "calculator 1.0" ]
 	run ! in_image calculator sh -c 'command -v gcc'
@@ -161,21 +198,21 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 @test "onbuild: an image made from a base runs the base's triggers" {
 	context onbuild
 	touch ctx/app/main.lua.orig
-	mica build --network=host -t shop ctx
+	build -t shop ctx
 	[ "$(in_image shop apple pear apple)" = "production: 10" ]
 	[ "$(in_image --entrypoint cat shop ../checked)" = "checked 2 scripts for production" ]
 	[ "$(jq -r .config.User <<<"$(config_of shop)")" = daemon ]
 	[ "$(jq -c .config.OnBuild <<<"$(config_of shop)")" = null ]
 
 	# The base by itself, and another context that is built from it by name.
-	mica build --network=host --target=base -t onbuild ctx
+	build --target=base -t onbuild ctx
 	[ "$(jq '.config.OnBuild | length' <<<"$(config_of onbuild)")" = 5 ]
 	mkdir -p other/app
 	echo 'print(arg[1], os.getenv("APP_ENV"))' >other/app/main.lua
-	mica build --network=host --build-arg APP_ENV=test -t other -f - other <<<$'FROM localhost/onbuild\nENTRYPOINT ["lua5.4", "main.lua", "hi"]'
+	build --build-arg APP_ENV=test -t other -f - other <<<$'FROM localhost/onbuild\nENTRYPOINT ["lua5.4", "main.lua", "hi"]'
 	[ "$(in_image other)" = $'hi\ttest' ]
 	echo 'print(' >other/app/main.lua
-	run mica build --network=host -t other -f - other <<<'FROM localhost/onbuild'
+	run build -t other -f - other <<<'FROM localhost/onbuild'
 	[ "$status" = 1 ]
 	[[ "$output" == *"luac5.4: main.lua:"* ]]
 	assert_clean_store
@@ -185,7 +222,7 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 @test "worker: platform arguments choose, a secret is used and not kept, an init reaps" {
 	context worker
 	echo very-secret-token >token
-	mica build --network=host --secret id=token,src=token -t worker ctx
+	build --secret id=token,src=token -t worker ctx
 	id=$(sha256sum <token | cut -c1-12)
 	run in_image worker 3
 	[ "$status" = 0 ]
@@ -194,9 +231,9 @@ context() { # EXAMPLE: a copy, so that nothing is written into the sources
 	run ! grep -q very-secret-token worker.tar
 	run ! grep -rqs very-secret-token "$MICA_ROOT"
 	# Without the secret: the image says so; a platform that is not known is refused by the step.
-	mica build --network=host --no-cache-filter registered -t worker ctx
+	build --no-cache-filter registered -t worker ctx
 	[ "$(in_image worker)" = "worker anonymous on $(uname -m)-linux-gnu did 1 jobs, init is tini" ]
-	run mica build --network=host --build-arg TARGETARCH=vax --target=runtime ctx
+	run build --build-arg TARGETARCH=vax --target=runtime ctx
 	[ "$status" = 1 ]
 	[[ "$output" == *"unsupported platform: linux/vax"* ]]
 	assert_clean_store
