@@ -77,7 +77,8 @@ static int parse_authority(const char *s, size_t n, struct url *u, struct err *e
 	if (!host_is_valid(host, ipv6))
 		return err_set(err, ERR_INVALID, "URL has no valid host");
 	uint64_t number = u->https ? PORT_HTTPS : PORT_HTTP;
-	if (port && (!num_u64(port, UINT16_MAX, &number) || number == 0))
+	/* an empty one is the scheme's: RFC 3986, 3.2.3 */
+	if (port && *port && (!num_u64(port, UINT16_MAX, &number) || number == 0))
 		return err_set(err, ERR_INVALID, "URL has no valid port");
 	u->port = (uint16_t)number;
 	u->host = str_lower(xstrdup(host));

@@ -64,11 +64,13 @@ static void compares_origins(void **state)
 	static const char *const other[] = {
 		"http://r.io/", "https://r.io:444/", "https://s.r.io/", "https://r.io.evil/"};
 	struct err err = ERR_INIT;
-	AUTO_URL struct url a = {0}, same = {0};
+	AUTO_URL struct url a = {0}, same = {0}, no_port = {0};
 	(void)state;
 	assert_int_equal(url_parse("https://r.io/x", &a, &err), 0);
 	assert_int_equal(url_parse("https://R.io:443/y", &same, &err), 0);
 	assert_true(url_same_origin(&a, &same));
+	assert_int_equal(url_parse("https://r.io:/y", &no_port, &err), 0);
+	assert_true(url_same_origin(&a, &no_port));
 	for (size_t i = 0; i < ARRAY_LEN(other); i++) {
 		AUTO_URL struct url b = {0};
 		assert_int_equal(url_parse(other[i], &b, &err), 0);
