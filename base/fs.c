@@ -367,3 +367,11 @@ int fs_check_dir(const char *path, struct err *err)
 		return err_sys(err, "cannot remove '%s'", probe);
 	return 0;
 }
+
+bool fs_root_is_mount(void)
+{
+	struct statx st;
+	return statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, STATX_MODE, &st) < 0 ||
+	       !(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
+	       st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}

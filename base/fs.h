@@ -43,3 +43,7 @@ int fs_mkdir_p(const char *path, mode_t mode, struct err *err) __attribute__((wa
 /* Whether path is a directory of ours that can be written to, or can be made: tried, since neither
  * permissions nor mount flags tell of every file system. ERR_SYS; ERR_INVALID: not a directory. */
 int fs_check_dir(const char *path, struct err *err) __attribute__((warn_unused_result));
+
+/* False in a plain chroot, whose root is no mount of its own: what is mounted in a namespace made
+ * there cannot be hidden from where it came from. Linux before 5.8 does not say: true. */
+bool fs_root_is_mount(void);

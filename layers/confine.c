@@ -6,6 +6,7 @@
  * limits, system calls.
  */
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/kernel.h"
 #include "base/landlock.h"
 #include "base/mem.h"
@@ -52,11 +53,12 @@ static int enter_root(int dir, struct err *err)
 		SYS_open_tree, dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	/* EINVAL: a directory of a detached mount, which kernels before 6.15 do not clone; EPERM: a
 	 * user namespace without a mount namespace of its own; ENOSYS: the filter of a container
-	 * around us. chroot does for those: no descriptor from outside survives below. */
+	 * around us. chroot does for those, and in a plain chroot: no descriptor from outside
+	 * survives below. */
 	if (tree < 0 && errno != EINVAL && errno != EPERM && errno != ENOSYS)
 		return err_sys(
 			err, "cannot confine the unpacking: cannot clone the directory's mount");
-	if (tree < 0) {
+	if (tree < 0 || !fs_root_is_mount()) {
 		if (fchdir(dir) < 0 || chroot(".") < 0 || chdir("/") < 0)
 			return err_sys(err, "cannot confine the unpacking: cannot change the root");
 		return 0;

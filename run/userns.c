@@ -387,6 +387,10 @@ int userns_enter(struct err *err)
 	struct err why = ERR_INIT;
 	if (caps & (1ULL << CAP_SYS_ADMIN)) {
 		stay_root();
+		if (!fs_root_is_mount())
+			mode_set(MODE_CHROOT, "the root directory is that of a plain chroot: "
+					      "'mount --bind DIR DIR' "
+					      "before the chroot makes it a mount of its own");
 		return 0;
 	}
 	bool all = caps & (1ULL << CAP_SETUID) && caps & (1ULL << CAP_SETGID);

@@ -147,6 +147,17 @@ needs_crun() {
 	[[ "$output" == *"warning: isolation 'chroot'"* ]]
 }
 
+@test "in a plain chroot: chroot, and what to do about it" {
+	mount --bind /dev "$T/pod/rootfs/dev"
+	mount -t proc proc "$T/pod/rootfs/proc"
+	run env -i PATH="$PATH" MICA_ROOT=/store chroot "$T/pod/rootfs" sh /work/build.sh
+	umount "$T/pod/rootfs/dev" "$T/pod/rootfs/proc"
+	rm -rf "$T/pod/rootfs/store"
+	[ "$status" = 0 ] || fail "$output"
+	assert_built chroot
+	[[ $output == *"the root directory is that of a plain chroot: 'mount --bind DIR DIR' before the chroot makes it a mount of its own"* ]] || fail "$output"
+}
+
 @test "what asks for more than there is in a container is refused in one line" {
 	needs_crun
 	pod_config "$DOCKER_PROFILE"' | .process.args = ["sh", "-c", "cd /work; mica build -q --network=none ctx; mica build -q --isolation=oci ctx"]'
