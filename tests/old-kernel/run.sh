@@ -4,13 +4,15 @@
 # as one string of mount(2), and cgroup version 2 alone. Prints TAP. What runs inside is guest.sh, once for each scenario in a machine
 # of its own. Exit status 77 with the reason: this machine cannot do it.
 #
-#	MICA_CACHE  kept between runs: the kernel
+#	MICA_CACHE   kept between runs: the kernel
+#	MICA_KERNEL  5.10: that of Debian 11, the oldest one that mica works with, from this machine's package sources with the other suite's
+#	             name; at first that of this machine's Debian
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
 shift
 [ $# -gt 0 ] || set -- root delegated
-cache=${MICA_CACHE:-$here/../../out/cache}/linux
+cache=${MICA_CACHE:-$here/../../out/cache}/linux${MICA_KERNEL:+-$MICA_KERNEL}
 time_limit=${MICA_OLD_KERNEL_LIMIT:-300}
 
 skip() {
@@ -35,17 +37,31 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 
+apt=(-q -o APT::Sandbox::User=root)
+
+# Package lists of Debian 11, in a place of their own.
+use_bullseye() {
+	local file own
+	own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	mkdir -p "$work"/apt/{sources,lists/partial,cache/archives/partial}
+	find /etc/apt -maxdepth 2 \( -name '*.list' -o -name '*.sources' \) -exec grep -l debian.org {} + | while read -r file; do
+		sed "s/\b$own\b/bullseye/g" "$file" >"$work/apt/sources/$(basename "$file")"
+	done
+	apt+=(-o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$work/apt/sources" -o "Dir::State::lists=$work/apt/lists" -o "Dir::Cache=$work/apt/cache")
+	apt-get "${apt[@]}" update
+}
+
 # The kernel and the modules that the tests need, from the package that the machine's apt knows. Not installed.
 fetch_kernel() { # DIRECTORY
 	local package module found parser
-	package=$(apt-cache depends linux-image-cloud-amd64 2>&1 | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+	package=$(apt-cache "${apt[@]}" depends linux-image-cloud-amd64 2>&1 | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
 	[ -n "$package" ] || {
 		echo "apt does not know the package linux-image-cloud-amd64"
 		return 1
 	}
 	rm -rf "$work/kernel" "$1"
 	mkdir -p "$work/kernel" "$1" &&
-		(cd "$work/kernel" && apt-get -q -o APT::Sandbox::User=root download "$package" && dpkg-deb -x ./*.deb tree) 2>&1 &&
+		(cd "$work/kernel" && apt-get "${apt[@]}" download "$package" && dpkg-deb -x ./*.deb tree) 2>&1 &&
 		cp "$work"/kernel/tree/boot/vmlinuz-* "$1/vmlinuz" || return 1
 	for module in overlay loop; do
 		found=$(find "$work/kernel/tree" -name "$module.ko*" -type f)
@@ -57,7 +73,7 @@ fetch_kernel() { # DIRECTORY
 	done
 	rm -r "$work/kernel"
 	# what loads a profile into the kernel, for one test
-	(cd "$work" && apt-get -q -o APT::Sandbox::User=root download apparmor && dpkg-deb -x apparmor_*.deb apparmor) 2>&1 || true
+	(cd "$work" && apt-get "${apt[@]}" download apparmor && dpkg-deb -x apparmor_*.deb apparmor) 2>&1 || true
 	parser=$(find "$work/apparmor" -name apparmor_parser -type f | head -n 1)
 	[ -z "$parser" ] || cp "$parser" "$1/apparmor_parser"
 }
@@ -66,6 +82,7 @@ mkdir -p "$cache"
 (
 	flock 9
 	[ ! -e "$cache/kernel" ] || exit 0
+	[ "${MICA_KERNEL:-}" != 5.10 ] || use_bullseye || exit 1
 	# The lists may be older than what the mirror still has.
 	fetch_kernel "$cache/kernel.new" || { apt-get -qq update && fetch_kernel "$cache/kernel.new"; } || exit 1
 	mv "$cache/kernel.new" "$cache/kernel"
@@ -130,7 +147,7 @@ for scenario in "$@"; do
 	passed=$(grep -c '^ok ' "$tap" || true)
 	[ "$ended" = 0 ] && [ "${planned:-0}" != 0 ] && [ "$planned" = "$passed" ] && continue
 	status=1
-	console=$(dirname "$cache")/old-kernel-$scenario.console
+	console=$(dirname "$cache")/old-kernel${MICA_KERNEL:+-$MICA_KERNEL}-$scenario.console
 	tr -d '\r' <"$work/$scenario.console" >"$console"
 	echo "# $scenario: $passed of ${planned:-?} passed, the emulator ended with status $ended; console: $console"
 	cat "$work/$scenario.qemu"

@@ -8,7 +8,7 @@ differs     the test ended for another reason: the peer answers in another way, 
 import re
 import sys
 
-REACHED = re.compile(r"^# (made outside|written outside|read from outside|(MADE|WROTE|READ|SHOWN|LISTED|REMOUNTED|MOUNTED)\b)")
+REACHED = re.compile(r"^# (outside: |made outside|written outside|read from outside|(MADE|WROTE|READ|SHOWN|LISTED|REMOUNTED|MOUNTED)\b)")
 LEFT = "test_teardown' failed"  # the test itself passed; mounts are left in its directory
 print(f"# {sys.argv[1]}: made by tests/security/peer/run.sh")
 name, state = None, None

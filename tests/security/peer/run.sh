@@ -19,15 +19,15 @@ if [ ! -e "$cache/peer.tar" ]; then
 	mapfile -t sources < <(find /etc/apt -maxdepth 2 \( -name '*.list' -o -name '*.sources' \) -exec grep -l debian.org {} +)
 	mmdebstrap --quiet --variant=minbase "${opts[@]}" --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--include=bats,buildah,busybox-static,bzip2,ca-certificates,curl,docker-registry,git,iproute2,jq,netavark,openssl,procps,python3,runc,skopeo,strace,uidmap,util-linux,xz-utils \
-		"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$cache/peer.tar.new" "${sources[@]}"
-	mv "$cache/peer.tar.new" "$cache/peer.tar"
+		"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$cache/peer.new.tar" "${sources[@]}"
+	mv "$cache/peer.new.tar" "$cache/peer.tar"
 fi
 mkdir "$work/root"
 tar -xf "$cache/peer.tar" -C "$work/root"
 mkdir -p "$work/root/mica/cache" "$work/root/mica/tools"
 cp -r "$top/tests" "$work/root/mica/"
 cp -r "$cache/busybox" "$work/root/mica/cache/"
-cp "$build/tests/swap" "$work/root/mica/tools/"
+cp "$build/tests/guard" "$build/tests/swap" "$work/root/mica/tools/"
 cp "$cache/linux/kernel/overlay.ko" "$here/init.sh" "$work/root/"
 versions=$(chroot "$work/root" dpkg-query -W -f '${source:Package} ${source:Upstream-Version}\n' buildah runc | sed 's/golang-github-containers-//; s/+ds[0-9]*//' | paste -sd ' ')
 mke2fs -q -t ext4 -d "$work/root" "$work/disk" 3G
