@@ -7,7 +7,7 @@ setup_file() {
 	file_setup registry busybox
 	local key
 	for key in one two; do
-		openssl genrsa -out "$T/$key.pem" 2048 2>/dev/null
+		openssl genrsa -out "$T/$key.pem" 1024 2>/dev/null
 		openssl rsa -in "$T/$key.pem" -pubout -out "$T/$key.pub" 2>/dev/null
 	done
 	openssl rsa -in "$T/one.pem" -aes128 -passout pass:word -out "$T/locked.pem" 2>/dev/null
@@ -105,9 +105,9 @@ refuses() { # PATTERN WORD...
 		refuses "is encrypted, so its content does not match config's DiffID" pull -q "$from"
 		refuses 'decrypting layer sha256:.* no suitable key unwrapper found or none of the private keys could be used for decryption: .* - JWE: No suitable private key' \
 			pull -q --decryption-key "$T/two.pem" "$from"
-		refuses "the private key '.*locked.pem' needs another password" pull -q --decryption-key "$T/locked.pem:pass=no" "$from"
-		refuses "the private key '.*locked.pem' needs a password" pull -q --decryption-key "$T/locked.pem" "$from"
 	done
+	refuses "the private key '.*locked.pem' needs another password" pull -q --decryption-key "$T/locked.pem:pass=no" oci:sealed:x
+	refuses "the private key '.*locked.pem' needs a password" pull -q --decryption-key "$T/locked.pem" oci:sealed:x
 	refuses 'is no private key in PEM' pull -q --decryption-key "$T/one.pub" oci:sealed:x
 	manifest=sealed/blobs/sha256/$(jq -r '.manifests[0].digest | sub("sha256:"; "")' sealed/index.json)
 	# a layer in which a bit was turned, first under its old digest, then under its own
