@@ -22,7 +22,8 @@ outside of the sandbox is written or read. All but those of C (`test_...`) run a
 *Not applicable*: there is no such thing in mica. *Untested*: it applies, and no test tries it yet.
 
 The column "peer" says what the same tests, run as root in an emulated machine, did to %s (`tests/security/peer/run.sh`): *succeeds* shows that they can fail
-(a test tries several ways, and one that leads out is enough). *Differs*: a test ended there for another reason; mostly it expects mica's answer, or mica's options.
+(a test tries several ways, and one that leads out is enough). *Differs*: a test ended there for another reason; mostly it expects mica's answer, or mica's options. Empty: not tried
+there: the test is of another folder than `tests/security` and drives mica's own commands, or the machine was stopped before it.
 
 | id | where | what went wrong | state | peer | tests or reason |
 | --- | --- | --- | --- | --- | --- |
