@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/identity.h"
 
-#include <stddef.h>
+#include <stdlib.h>
 
 #include "cmd/called.h"
 
 const char *identity_label(int said, bool fixed)
 {
+	fixed = fixed || getenv("SOURCE_DATE_EPOCH");
 	bool wanted = said < 0 ? called_buildah() && !fixed : said == 1;
 
 	if (!wanted)

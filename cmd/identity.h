@@ -5,6 +5,6 @@
 
 #define IDENTITY_LABEL "io.buildah.version"
 
-/* Its value; NULL: none. said: the option, -1 not given; fixed: the image's time is, which is for
- * images that anybody can make again. */
+/* Its value; NULL: none. said: the option, -1 not given; fixed: the image's time is, by an option
+ * or by SOURCE_DATE_EPOCH, which is for images that anybody can make again. */
 const char *identity_label(int said, bool fixed);

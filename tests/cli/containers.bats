@@ -101,6 +101,8 @@ container_config() { # CONTAINER JQ_FILTER
 	[ -z "$(label l)" ]
 	./buildah --root "$MICA_ROOT" build -q -t l --timestamp 0 -f f .
 	[ -z "$(label l)" ]
+	SOURCE_DATE_EPOCH=0 ./buildah --root "$MICA_ROOT" commit -q "$(mica from scratch)" l
+	[ -z "$(label l)" ]
 	mica build -q -t l --identity-label --label io.buildah.version=own -f f .
 	[ "$(label l)" = own ]
 	mica build -q -t l -f f .
