@@ -24,7 +24,7 @@ static int enter(struct build *b, struct stage_run *r, struct err *err)
 	AUTO_FREE int *below = NULL;
 	AUTO_MAP struct map env = MAP_INIT;
 	AUTO_FD int left = take_fd(&r->upper_fd);
-	struct run_spec spec;
+	struct run_spec spec = {0};
 	mem_close_p(&r->work_fd);
 	mem_replace(&r->upper_name, NULL);
 	mem_replace(&r->work_name, NULL);

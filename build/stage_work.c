@@ -87,7 +87,7 @@ int stage_run_spec(struct build *b, struct stage_run *r, struct map *env, struct
 
 static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers, struct err *err)
 {
-	struct run_spec spec;
+	struct run_spec spec = {0};
 	AUTO_MAP struct map env = MAP_INIT;
 	if (stage_run_spec(b, r, &env, &spec, err) < 0)
 		return err->code;

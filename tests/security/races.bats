@@ -191,7 +191,7 @@ links() { # the ways to say where $V is
 	again() { # a link in the way of a directory is replaced, and then there is nothing left to exchange
 		rm -rf out/sub out/link
 		as_whom mkdir -p out/sub/deep
-		as_whom ln -s "$V" out/link
+		as_whom ln -sT "$V" out/link # and not into what is still there
 		m build --progress=plain --network=none -o "type=local,dest=$D/out" ctx
 	}
 	[ -z "${MICA_AS_USER:-}" ] || chown micatest out
