@@ -160,8 +160,10 @@ static int listen_to_child(struct sandbox *s, int sock, int *master, struct err 
 		switch (r.kind) {
 		case REPORT_ERROR:
 			mem_close_p(&r.fd);
-			return err_set(
+			(void)err_set(
 				err, r.u.code_sys[0] < 0 ? r.u.code_sys[0] : ERR_SYS, "%s", r.msg);
+			err->sys = r.u.code_sys[1]; /* whoever asks for ENOSPC is to find it */
+			return err->code;
 		case REPORT_STUB:
 		case REPORT_DIR:
 			if (s->n_stubs + s->n_dirs >= STUBS_MAX ||

@@ -307,6 +307,22 @@ static void adds_hosts(void **state)
 		"10.1.2.3\tdb\nfd00::1\tsix\nnameserver 9.9.9.9\n");
 }
 
+static void tells_the_caller_that_the_disk_is_full(void **state)
+{
+	(void)state;
+	char path[128];
+	(void)snprintf(path, sizeof(path), "%s/upper", im.dir);
+	if (mount("full", path, "tmpfs", 0, "nr_inodes=1") < 0)
+		skip_because("a tmpfs cannot be mounted here");
+	int full = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	im.spec.root = (struct snapshot){.upper = full, .work = -1};
+	int r = image_run(&im, "true");
+	close(full);
+	assert_int_equal(umount2(path, MNT_DETACH), 0);
+	assert_int_equal(r, ERR_SYS);
+	assert_int_equal(im.err.sys, ENOSPC);
+}
+
 int main(void)
 {
 	become_root();
@@ -329,6 +345,7 @@ int main(void)
 		CASE(mounts_what_the_caller_asks_for),
 		CASE(refuses_mounts_over_the_kernels_own),
 		CASE(adds_hosts),
+		CASE(tells_the_caller_that_the_disk_is_full),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
