@@ -71,7 +71,8 @@ static struct json *row(const struct history *h, const struct digest *id, uint64
 	if (!a->human)
 		(void)snprintf(num, sizeof(num), "%llu", (unsigned long long)size);
 	json_set_string(o, "Size", a->human ? text_size(size, num) : num);
-	json_set_string(o, "Comment", h->comment ? h->comment : "");
+	AUTO_FREE char *comment = shortened(h->comment ? h->comment : "", true);
+	json_set_string(o, "Comment", comment);
 	return o;
 }
 

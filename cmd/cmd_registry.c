@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is in a registry, without the store: list-tags, referrers, delete. */
+#include <string.h>
+
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
+#include "cmd/text.h"
 #include "image/reference.h"
 #include "registry/repository.h"
 #include "registry/transport.h"
@@ -102,8 +105,9 @@ static int referrers_run(struct app *app, void *args, const struct strv *rest, s
 	const struct json *list = json_get(index, "manifests");
 	for (size_t i = 0; i < json_size(list); i++) {
 		const char *type = json_text(json_get(json_at(list, i), "artifactType"));
+		AUTO_FREE char *shown = type ? text_clean(type, strlen(type), 0) : xstrdup("-");
 		out_printf(&app->out, "%s %s\n", json_text(json_get(json_at(list, i), "digest")),
-			type ? type : "-");
+			shown);
 	}
 	return 0;
 }

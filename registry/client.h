@@ -65,6 +65,7 @@ struct exchange {
 	const char *scope; /* for tokens: "repository:library/busybox:pull"; borrowed */
 	enum exchange_auth auth;
 	bool follow; /* redirects: for GET and HEAD */
+	bool mirror; /* on another host than the registry: --creds are not for it */
 	bool once; /* what may pass is the caller's to repeat: see exchange_may_pass() */
 	bool patient; /* nobody else is to be asked: a host that cannot be reached is tried again */
 	char *url; /* absolute, or a path on the host; owned */

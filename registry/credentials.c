@@ -347,7 +347,7 @@ int credentials_store(
 	if (helper && *helper)
 		return helper_store(helper, key, c, err);
 	struct json *auths = json_get(top, "auths");
-	if (!auths) {
+	if (!json_is(auths, JSON_KIND_OBJECT)) { /* null, too */
 		auths = json_new_object();
 		json_set(top, "auths", auths);
 	}
@@ -373,8 +373,10 @@ int credentials_remove(const char *authfile, const char *key, struct err *err)
 		return err->code;
 	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
 	const char *helper = helper_for(top, false, host);
+	if (!helper)
+		helper = json_text(json_get(top, "credsStore"));
 	AUTO_FREE char *output = NULL;
-	if (helper)
+	if (helper && *helper)
 		return auth_helper_run(
 			helper, "erase", streq(key, "docker.io") ? HUB_KEY : key, &output, err);
 	if (!json_get(json_get(top, "auths"), key))

@@ -172,6 +172,7 @@ int operation_prepare(struct operation *op, enum http_method method, const char 
 			op->mount_scope ? " " : "", op->mount_scope ? op->mount_scope : ""));
 	op->x.client = op->client;
 	op->x.repository = operation_place(op)->repository;
+	op->x.mirror = !streq(operation_place(op)->host, op->places.p[op->places.n - 1].host);
 	op->x.scope = op->scope;
 	op->x.arg = op;
 	op->x.follow = method == HTTP_GET || method == HTTP_HEAD;

@@ -84,7 +84,7 @@ static int get_credentials(struct exchange *x, struct credentials *ret, struct e
 			.user = xstrdup(x->login->user), .password = xstrdup(x->login->password)};
 		return 0;
 	}
-	if (o->creds)
+	if (o->creds && !x->mirror)
 		return credentials_split(o->creds, ret, err);
 	return credentials_get(o->authfile, x->host->auth_name, x->repository, ret, err);
 }

@@ -39,6 +39,10 @@ static int note_location(struct operation *op, struct err *err)
 	if (from.https && !to.https)
 		return err_set(err, ERR_DENIED,
 			"registry sends the upload from https to http, which is refused");
+	if (url_host_is_local(to.host) && !url_host_is_local(from.host))
+		return err_set(err, ERR_DENIED,
+			"registry sends the upload to '%s' on this machine, which is refused",
+			to.host);
 	mem_replace(&op->upload, url_str(&to));
 	return 0;
 }

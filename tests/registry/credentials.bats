@@ -59,6 +59,19 @@ through_proxy() {
 	run ! grep 'refresh-me' "$T/srv/log"
 	echo '{}' >auth.json
 	MICA_ROOT=$D/second mica pull -q --creds anna:secret "$SRV/basic/y"
+	# they are the registry's, not its mirrors'
+	cat >mirrored <<-END
+		[[registry]]
+		prefix = "corp.test"
+		location = "$SRV/basic"
+		insecure = true
+		[[registry.mirror]]
+		location = "127.0.0.1:$OTHER/basic"
+		insecure = true
+	END
+	MICA_ROOT=$D/third mica --registries-conf mirrored pull -q --creds anna:secret corp.test/x
+	[ "$(asked '^GET other /v2/basic/x/')" -ge 1 ]
+	[ "$(asked '^GET other .* Basic')" = 0 ]
 	mica pull -q "$SRV/token/nobody"
 	[ "$(asked 'GET main /token\?.*nobody%3Apull -')" = 1 ]
 	run --separate-stderr mica pull -q "$SRV/basic/z"
@@ -80,6 +93,7 @@ through_proxy() {
 	run --separate-stderr mica login -u anna -p wrong "$SRV"
 	assert_error 'logging into "[^"]+": invalid username/password'
 	[ ! -e auth.json ]
+	echo '{"auths":null}' >auth.json
 	umask 000
 	mica login -u anna -p secret "$SRV"
 	[ "$(stat -c %a auth.json)" = 600 ]
@@ -115,6 +129,10 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 		[ "$1" = get ] && server=$(cat) && echo '{"ServerURL":"'"$server"'","Username":"anna","Secret":"'"$CLOUD_ACCOUNT"'"}'
 	END
 	mica pull -q "$SRV/basic/x"
+	helper store <<<'[ "$1" != erase ] || cat >erased'
+	echo '{"credsStore": "store"}' >store.json
+	mica logout "$SRV"
+	[ "$(cat erased)" = "$SRV" ]
 	helper noisy <<<'exec yes "not json"'
 	run --separate-stderr mica pull -q "$SRV/basic/noisy"
 	assert_error 'docker-credential-noisy printed more than 65536 bytes'
@@ -207,6 +225,8 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 	}
 	refused_here realm-here
 	refused_here realm-metadata
+	run --separate-stderr mica push -q "$(built)" docker://reg.corp.test/upload-here/x
+	assert_error 'sends the upload to .* on this machine'
 	export MICA_ROOT=$D/second
 	refused_here redirect-here
 	refused_here redirect-metadata

@@ -182,7 +182,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         realm = {"realm-file": "file:///etc/passwd", "realm-user": f"http://x:y@127.0.0.1:{PORTS[0]}/token", "realm-long": "http://127.0.0.1/" + "a" * 20000,
                  "token-flood": realm + "-flood", "token-break": realm + "-break", "token-html": realm + "-html", "token-loop": realm + "-loop"}.get(fault, realm)
         # those that send elsewhere want to know who asks: only then there is something to lose
-        if fault in ("basic", "redirect-other", "redirect-back", "redirect-once", "redirect-theirs", "upload-other", "upload-network", "upload-theirs"):
+        if fault in ("basic", "redirect-other", "redirect-back", "redirect-once", "redirect-theirs", "upload-other", "upload-network", "upload-theirs", "upload-here"):
             return None if had == USER else 'Basic realm="tests"'
         if fault in ("token", "identity") or fault.startswith(("realm-", "token-")):
             return None if had.startswith("Bearer T") else f'Bearer realm="{realm}",service="tests",scope="repository:all/of/it:*"'
@@ -392,7 +392,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         there = {"upload-other": f"http://localhost:{PORTS[1]}/upload/{repo}", "upload-network": f"//localhost:{PORTS[1]}/upload/{repo}",
                  "upload-user": f"http://x:y@127.0.0.1:{PORTS[0]}/upload/{repo}", "upload-file": "file:///tmp/x", "upload-none": None,
                  "upload-relative": f"../../../../../upload/{repo}", "upload-query": f"/upload/{repo}?state=a%2Fb&x",
-                 "upload-theirs": f"http://store.evil.test/upload/{repo}"}.get(fault, f"/upload/{repo}")
+                 "upload-theirs": f"http://store.evil.test/upload/{repo}", "upload-here": f"http://127.0.0.1:{PORTS[0]}/upload/{repo}"}.get(fault, f"/upload/{repo}")
         if fault == "upload-nomount" and "mount=" in self.path:
             return self.error(403, "not yours")
         return self.answer(202, **({"Location": there} if there else {}))
