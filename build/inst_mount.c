@@ -154,6 +154,11 @@ static int set_secret(
 		AUTO_FREE char *word = xasprintf(STEP_WORD_SECRET "%s", id);
 		step_word_content(step, word, s->data, s->len);
 	}
+	/* what ran without being looked through does not answer for it */
+	if (s && s->leak == LEAK_FAIL) {
+		AUTO_FREE char *word = xasprintf("leak of %s", id);
+		step_wordf(step, word, "fails");
+	}
 	if (o->target && *o->target)
 		return set_target(e, m, o->target, err);
 	if (o->env)

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct {
 	const char *name;
@@ -314,6 +315,13 @@ static int set_fields(struct output *o, const struct strv *fields, struct err *e
 }
 
 /* What the keys say together. */
+static bool is_root(const char *path)
+{
+	struct stat st, root;
+	return stat(path, &st) == 0 && stat("/", &root) == 0 && st.st_dev == root.st_dev &&
+	       st.st_ino == root.st_ino;
+}
+
 static int check(struct output *o, struct err *err)
 {
 	bool archive = o->type == OUTPUT_TAR || o->type == OUTPUT_OCI;
@@ -328,6 +336,12 @@ static int check(struct output *o, struct err *err)
 	if ((o->type == OUTPUT_LOCAL || o->unpacked) && (!o->dest || streq(o->dest, "-")))
 		return err_set(err, ERR_INVALID,
 			"option '--output' is invalid: '%s' needs 'dest=DIRECTORY'", o->text);
+	if ((o->type == OUTPUT_LOCAL || o->unpacked) && is_root(o->dest))
+		return err_set(err, ERR_INVALID,
+			"option '--output' is invalid: '%s': the root directory is no place for "
+			"the "
+			"files of an image: they would replace those of this machine",
+			o->text);
 	if (!o->dest && archive)
 		o->dest = xstrdup("-"); /* as buildx */
 	if (o->form.recompress_all && !o->form.recompress)

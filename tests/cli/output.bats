@@ -417,6 +417,10 @@ top_manifest() { # LAYOUT [NAME]
 	END
 	run --separate-stderr script -qec "'$MICA_BIN' --root '$MICA_ROOT' build -o - ctx" /dev/null
 	[[ $output == *'refusing to write an archive to a terminal'* ]]
+	# a build that would write nothing, whatever is thought of its output
+	printf 'FROM busybox\nRUN false\n' | containerfile
+	run --separate-stderr build -o type=local,dest=/
+	assert_error 'the root directory is no place for the files of an image'
 }
 
 @test "an output that cannot be written leaves no name and no file" {
