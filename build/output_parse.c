@@ -338,9 +338,8 @@ static int check(struct output *o, struct err *err)
 			"option '--output' is invalid: '%s' needs 'dest=DIRECTORY'", o->text);
 	if ((o->type == OUTPUT_LOCAL || o->unpacked) && is_root(o->dest))
 		return err_set(err, ERR_INVALID,
-			"option '--output' is invalid: '%s': the root directory is no place for "
-			"the "
-			"files of an image: they would replace those of this machine",
+			"option '--output' is invalid: '%s': the files of an image in the root "
+			"directory would replace those of this machine",
 			o->text);
 	if (!o->dest && archive)
 		o->dest = xstrdup("-"); /* as buildx */

@@ -420,7 +420,7 @@ top_manifest() { # LAYOUT [NAME]
 	# a build that would write nothing, whatever is thought of its output
 	printf 'FROM busybox\nRUN false\n' | containerfile
 	run --separate-stderr build -o type=local,dest=/
-	assert_error 'the root directory is no place for the files of an image'
+	assert_error 'in the root directory would replace those of this machine'
 }
 
 @test "an output that cannot be written leaves no name and no file" {
