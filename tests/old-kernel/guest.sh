@@ -479,7 +479,12 @@ root)
 	one status "the status of commands"
 	limits
 	one devices "a device is only read, or only written"
-	[ ! -e /usr/bin/apparmor_parser ] || one apparmor "a profile confines the command"
+	if [ -e /usr/bin/apparmor_parser ]; then
+		one apparmor "a profile confines the command"
+	else
+		number=$((number + 1))
+		echo "ok $number - a profile confines the command # skip apparmor_parser is not beside the kernel: remove it from out/cache"
+	fi
 	one session "a session without a controller gets it from further up"
 	one tmpfs "directories are replaced on a tmpfs without user.* attributes"
 	one rootless "a user builds with subordinate IDs"

@@ -29,11 +29,36 @@ static void root_stays_what_it_is(void **state)
 	assert_false(userns_is_rootless());
 }
 
+static bool has_owner(const struct stat *st, uid_t uid, gid_t gid)
+{
+	return st->st_uid == uid && st->st_gid == gid;
+}
+
+/* Of a directory: both, one, and those of root, which need not be said. */
+static bool keeps_owners(int fd)
+{
+	struct stat st;
+	if (owner_set(fd, 1000, 50) < 0 || owner_stat(fd, &st) < 0 || !has_owner(&st, 1000, 50))
+		return false;
+	if (owner_set(fd, (uid_t)-1, 7) < 0 || owner_stat(fd, &st) < 0 ||
+		!has_owner(&st, 1000, 7) || !owner_is_said(fd))
+		return false;
+	return owner_set(fd, 0, 0) == 0 && !owner_is_said(fd);
+}
+
+/* Of what has no attributes: in its directory's. */
+static bool keeps_owner_of_link(int fd)
+{
+	struct stat st;
+	return symlinkat("x", fd, "link") == 0 && owner_set_at(fd, "link", 5, 6) == 0 &&
+	       owner_stat_at(fd, "link", &st) == 0 && has_owner(&st, 5, 6) &&
+	       unlinkat(fd, "link", 0) == 0;
+}
+
 /* In a child: who is in a user namespace cannot come out. */
 static int as_nobody_else(void)
 {
 	struct err err = ERR_INIT;
-	struct stat st;
 	char dir[] = "/dev/shm/mica-test-XXXXXX";
 	if (setresgid(64999, 64999, 64999) < 0 || setresuid(64999, 64999, 64999) < 0)
 		return 1;
@@ -42,19 +67,8 @@ static int as_nobody_else(void)
 	if (!strstr(mode_reason(), "--add-subuids") || !owner_is_kept() || !mkdtemp(dir))
 		return 3;
 	int fd = open(dir, O_RDONLY | O_DIRECTORY);
-	int r = 0;
-	if (owner_set(fd, 1000, 50) < 0 || owner_stat(fd, &st) < 0 || st.st_uid != 1000 ||
-		st.st_gid != 50 || owner_set(fd, (uid_t)-1, 7) < 0 || owner_stat(fd, &st) < 0 ||
-		st.st_uid != 1000 || st.st_gid != 7 || !owner_is_said(fd))
-		r = 4;
-	/* what has no attributes: in its directory's */
-	if (r == 0 && (symlinkat("x", fd, "link") < 0 || owner_set_at(fd, "link", 5, 6) < 0 ||
-			      owner_stat_at(fd, "link", &st) < 0 || st.st_uid != 5 ||
-			      st.st_gid != 6 || unlinkat(fd, "link", 0) < 0))
-		r = 5;
-	if (r == 0 && (owner_set(fd, 0, 0) < 0 || owner_is_said(fd)))
-		r = 6;
-	return rmdir(dir) < 0 ? 7 : r;
+	int r = !keeps_owner_of_link(fd) ? 4 : !keeps_owners(fd) ? 5 : 0;
+	return rmdir(dir) < 0 ? 6 : r;
 }
 
 static void a_user_without_ranges_is_alone_and_keeps_owners(void **state)
