@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -13,7 +14,6 @@
 #include "base/path.h"
 #include "base/strv.h"
 #include "cmd/attach.h"
-#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/full_disk.h"
 #include "cmd/space.h"

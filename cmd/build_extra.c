@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
 #include "build/build.h"
-#include "cmd/called.h"
 #include "cmd/conf.h"
 #include "cmd/shell_words.h"
 #include "cmd/volume_words.h"

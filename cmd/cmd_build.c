@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
@@ -22,7 +23,6 @@
 #include "cmd/build_limits.h"
 #include "cmd/build_output.h"
 #include "cmd/build_usage.h"
-#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/global.h"
 #include "cmd/identity.h"

@@ -2,10 +2,10 @@
 /* from: a working container. */
 #include <string.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
 #include "cmd/global.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/image_filter.h"
 #include "cmd/image_list.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "build/container_tree.h"
-#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/each.h"
 #include "cmd/image_list.h"

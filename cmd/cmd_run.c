@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -16,7 +17,6 @@
 #include "build/platforms.h"
 #include "cmd/box_mount.h"
 #include "cmd/box_run.h"
-#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
 #include "cmd/global.h"

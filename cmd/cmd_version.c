@@ -2,9 +2,9 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "base/called.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "cmd/version.h"

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "cmd/called.h"
+#include "base/called.h"
 
 const char *identity_label(int said, bool fixed)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/image_get.h"
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
 #include "registry/transport.h"

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "cmd/called.h"
 #include "cmd/cmd.h"
 #include "cmd/collect.h"
 #include "cmd/commands.h"

@@ -10,11 +10,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
-#include "cmd/called.h"
 #include "cmd/opt_groups.h"
 #include "run/caps.h"
 #include "run/rlimits.h"

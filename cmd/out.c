@@ -8,10 +8,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "cmd/called.h"
 #include "cmd/logsplit.h"
 #include "cmd/rawjson.h"
 #include "cmd/text.h"

@@ -4,10 +4,10 @@
 #include <ctype.h>
 #include <sys/random.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "cmd/called.h"
 #include "run/mode.h"
 #include "run/own_users.h"
 #include "run/spec.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/called.h"
+#include "base/called.h"
 
 #include <errno.h>
 
