@@ -53,6 +53,7 @@ void build_opts_done(struct build_opts *o)
 	strv_done(&o->unset_ports);
 	strv_done(&o->unset_volumes);
 	strv_done(&o->volumes);
+	map_done(&o->spaces);
 	for (size_t i = 0; i < o->box.n_mounts; i++)
 		mem_close_p(&o->box.mounts[i].source);
 	for (size_t i = 0; i < o->n_overlays; i++) {

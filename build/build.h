@@ -57,6 +57,8 @@ struct build_opts {
 	                                                                    config */
 	struct strv volumes, devices; /* --volume, --device, as typed: for the keys; box.mounts has
 	                                 them open */
+	struct map spaces; /* "pid", "ipc" ... -> "host" or the path of what is joined: for the
+	                      keys; box has them open */
 	struct run_mount *overlays; /* --volume with O: directories whose changes are discarded */
 	size_t n_overlays;
 	bool compat_volumes; /* what RUN changes in volumes does not stay */

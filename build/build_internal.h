@@ -124,7 +124,7 @@ int inst_metadata(struct eval *e, struct err *err)
 	__attribute__((warn_unused_result)); /* all that touch only the config */
 int inst_workdir(struct eval *e, struct err *err) __attribute__((warn_unused_result));
 int inst_run(struct eval *e, struct err *err) __attribute__((warn_unused_result));
-/* Adds what the number-th --mount says to the step. */
+/* Adds what the number-th --mount of the instruction says to the step. */
 int step_add_mount(struct eval *e, struct step *s, const struct inst_flag *f, size_t number,
 	struct err *err) __attribute__((warn_unused_result));
 /* --compat-volumes: what a RUN changes in a volume is gone after it. After the RUN's own mounts. */

@@ -143,6 +143,8 @@ static const char *miss_text(enum cache_miss miss)
 		return "--no-cache-filter names its stage";
 	case MISS_OLD:
 		return "its record is older than --cache-ttl allows";
+	case MISS_STDIN:
+		return "--stdin: what it reads there is not known before";
 	case MISS_LAYER:
 		return "its record is there, but the layer is gone from the store";
 	}

@@ -78,11 +78,12 @@ static int set_security(struct eval *e, struct step *s, const struct inst_flag *
 static int run_flags(struct eval *e, struct step *s, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
+	size_t mounts = 0;
 	for (size_t i = 0; i < inst->n_flags; i++) {
 		const struct inst_flag *f = &inst->flags[i];
 		int r = 0;
 		if (streq(f->name, "mount"))
-			r = step_add_mount(e, s, f, i + 1, err);
+			r = step_add_mount(e, s, f, ++mounts, err);
 		else if (streq(f->name, "network"))
 			r = set_network(e, s, f, err);
 		else if (streq(f->name, "security"))

@@ -68,6 +68,8 @@ int stage_use_record(struct build *b, struct stage_run *r, struct err *err)
 {
 	struct record rec = {0};
 	r->miss = cache_forbidden(b, r);
+	if (r->miss == MISS_NONE && b->o->stdin && stage_step(r)->kind == STEP_RUN)
+		r->miss = MISS_STDIN;
 	if (r->miss != MISS_NONE)
 		return err_set(err, ERR_NOT_FOUND, "the cache is not used");
 	int rc = record_get(b->store, &r->step_key, &rec, err);

@@ -25,6 +25,7 @@ enum cache_miss {
 	MISS_FILTER, /* --no-cache-filter */
 	MISS_OLD, /* --cache-ttl */
 	MISS_LAYER, /* of a record that is there */
+	MISS_STDIN, /* --stdin: nobody knows what it would read */
 };
 
 struct step_result {

@@ -137,6 +137,7 @@ int extra_args_apply(
 {
 	if (space_args_apply(&a->space, &o->box, err) < 0 || apply_env(&a->env, &o->env, err) < 0)
 		return err->code;
+	space_words(&a->space, &o->box, &o->spaces);
 	o->all_stages = a->skip_unused == 0;
 	STRV_FOREACH (path, &a->arg_files)
 		if (read_arg_file(*path, &o->build_args, err) < 0)

@@ -24,6 +24,7 @@
 #include "cmd/build_output.h"
 #include "cmd/build_usage.h"
 #include "cmd/cmd.h"
+#include "cmd/cmd_build.h"
 #include "cmd/global.h"
 #include "cmd/identity.h"
 #include "cmd/moment.h"
@@ -276,9 +277,10 @@ static void set_tags(const struct build_args *a, struct build_opts *o)
 			strv_add(&o->tags, *tag + (str_has_prefix(*tag, here) ? strlen(here) : 0));
 }
 
-static int set_opts(const struct app *app, struct build_args *a, const struct strv *rest,
+int build_args_apply(const struct app *app, void *args, const struct strv *rest,
 	struct build_opts *o, struct err *err)
 {
+	struct build_args *a = args;
 	strv_copy(&o->files, &a->files);
 	set_tags(a, o);
 	strv_copy(&o->secrets, &a->secrets);
@@ -306,6 +308,9 @@ static int set_opts(const struct app *app, struct build_args *a, const struct st
 		limit_args_apply(&a->limit, o, err) < 0 ||
 		left_args_apply(&a->left, app, o, err) < 0)
 		return err->code;
+	if (o->box.net_fd >= 0)
+		map_set(&o->spaces, "network", space_path(a->box.network));
+	o->n_ulimits = o->box.n_rlimits;
 	set_context(rest, o);
 	return 0;
 }
@@ -428,11 +433,10 @@ static int prepare(struct app *app, struct build_args *a, const struct strv *res
 	struct err *err)
 {
 	const char *call = a->call ? a->call : a->print ? a->print : a->check ? "check" : NULL;
-	if (progress_mode(a, &w->mode, err) < 0 || set_opts(app, a, rest, &w->o, err) < 0 ||
+	if (progress_mode(a, &w->mode, err) < 0 || build_args_apply(app, a, rest, &w->o, err) < 0 ||
 		call_parse(call, &w->call, err) < 0)
 		return err->code;
 	w->o.call = w->call.what;
-	w->o.n_ulimits = w->o.box.n_rlimits;
 	raise_descriptors(&w->o.box);
 	if (w->o.call == BUILD_CALL_BUILD &&
 		outputs_prepare(&a->output, &a->tags, &w->o, &w->out, err) < 0)

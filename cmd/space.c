@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/landlock.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/out.h"
@@ -55,6 +56,11 @@ static bool is_private(const char *v)
 	return !v || !*v || streq(v, "private") || streq(v, "container");
 }
 
+const char *space_path(const char *v)
+{
+	return str_has_prefix(v, "ns:") ? v + 3 : v;
+}
+
 /* host, or the namespace of a file: PATH or ns:PATH */
 static int apply_namespace(
 	const char *option, const char *v, bool *ret_host, int *ret_fd, struct err *err)
@@ -65,7 +71,7 @@ static int apply_namespace(
 		*ret_host = true;
 		return 0;
 	}
-	const char *path = str_has_prefix(v, "ns:") ? v + 3 : v;
+	const char *path = space_path(v);
 	if (*path != '/')
 		return err_set(err, ERR_INVALID,
 			"option '--%s': '%s' is not one of 'private', 'host', '/PATH'", option, v);
@@ -111,6 +117,20 @@ int space_args_apply(const struct space_args *a, struct run_spec *spec, struct e
 	if (r == 0)
 		r = apply_pid(a->pid, spec, err);
 	return r < 0 ? r : users_args_apply(&a->users, spec, err);
+}
+
+static void add_word(struct map *words, const char *name, bool host, int fd, const char *v)
+{
+	if (host || fd >= 0)
+		map_set(words, name, host ? "host" : space_path(v));
+}
+
+void space_words(const struct space_args *a, const struct run_spec *spec, struct map *ret)
+{
+	add_word(ret, "ipc", spec->host_ipc, spec->ipc_fd, a->ipc);
+	add_word(ret, "uts", spec->host_uts, spec->uts_fd, a->uts);
+	add_word(ret, "cgroup", spec->host_cgroupns, spec->cgroupns_fd, a->cgroupns);
+	add_word(ret, "pid", spec->host_pid, spec->pid_fd, a->pid);
 }
 
 void space_warn(struct app *app, const struct run_spec *spec)

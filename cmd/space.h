@@ -5,6 +5,7 @@
 
 struct app;
 struct err;
+struct map;
 struct run_spec;
 
 struct space_args {
@@ -16,5 +17,10 @@ extern const struct opt space_options[];
 /* Namespaces that are joined are opened here; spec owns them. ERR_INVALID, ERR_UNSUPPORTED */
 int space_args_apply(const struct space_args *a, struct run_spec *spec, struct err *err)
 	__attribute__((warn_unused_result));
+/* The path of PATH or ns:PATH. */
+const char *space_path(const char *v);
+/* Which namespaces are not the step's own: "pid" -> "host", or the path of what is joined. Those of
+ * users and of the network are not among them. After space_args_apply(). */
+void space_words(const struct space_args *a, const struct run_spec *spec, struct map *ret);
 /* One line about what is missing, if something is. */
 void space_warn(struct app *app, const struct run_spec *spec);

@@ -178,12 +178,12 @@ END
 	mkdir -p ctx
 	containerfile <<'END'
 FROM busybox
-RUN ulimit -n >/seen; df -k /dev/shm >>/seen; cat /etc/hosts /proc/self/status >>/seen
+RUN ulimit -n >/seen; df -k /dev/shm >>/seen; cat /etc/hosts /proc/self/status >>/seen || :
 END
 	explained
 	local option
-	for option in --ulimit=nofile=512 --shm-size=32m --add-host=one:10.0.0.1 --cap-drop=CAP_KILL --cap-add=CAP_SYS_PTRACE \
-		--security-opt=seccomp=unconfined --security-opt=no-new-privileges; do
+	for option in --ulimit=nofile=512 --shm-size=32m --add-host=one:10.0.0.1 --cap-drop=CAP_KILL --ipc=host \
+		--security-opt=no-new-privileges; do
 		explained "$option" >out
 		cat out
 		[ "$(wc -l <out)" = 1 ]
@@ -195,6 +195,20 @@ END
 		[ -z "$(explained "$option")" ]
 	done
 	mica build -q --network=host --explain-cache -t t ctx 2>&1 | grep -qF "network: 'none' -> 'host'"
+	mica build -q --network=host --isolation=chroot --explain-cache -t t ctx 2>&1 | grep -qF "isolation: not set -> 'chroot'"
+}
+
+@test "what a step read from standard input answers nobody else" {
+	mkdir -p ctx
+	containerfile <<'END'
+FROM busybox
+RUN cat >/read
+END
+	explained --stdin <<<one >/dev/null
+	explained --stdin <<<two | grep -qF -- "--stdin: what it reads there is not known before"
+	[ "$(in_image t cat /read)" = two ]
+	explained >/dev/null
+	[ -z "$(in_image t cat /read)" ]
 }
 
 @test "the time that files are given is no input" {
