@@ -100,6 +100,7 @@ static int open_remote(struct build *b, struct err *err)
 		return err->code;
 	b->remote_context = true;
 	b->context_fd = r.fd;
+	b->no_files = r.text;
 	b->context_text = r.text;
 	b->context_text_len = r.len;
 	b->context_has_time = r.has_time;
@@ -110,9 +111,6 @@ static int open_remote(struct build *b, struct err *err)
 static int open_context(struct build *b, struct err *err)
 {
 	const char *path = b->o->context;
-	b->context_fd = -1;
-	if (!path)
-		return 0;
 	b->context_name = streq(path, "-") ? xstrdup("standard input") : url_shown(path, false);
 	if (remote_context_is(path))
 		return open_remote(b, err);
@@ -150,8 +148,6 @@ static int open_inputs(struct build *b, struct containerfile **files, size_t *n,
 	if (lint_setup(b, *files, *n, err) < 0)
 		return err->code;
 	lint_files(&b->result->lint, *files, *n);
-	if (b->context_fd < 0)
-		return 0;
 	struct err ignored = ERR_INIT;
 	/* without a stat cache files are read again, that is all */
 	if (b->remote_context ||

@@ -44,8 +44,7 @@ enum build_on_error {
 
 struct build_opts {
 	enum build_call call;
-	const char *context; /* directory, what remote_context.h takes, or NULL: none (COPY from it
-	                        fails) */
+	const char *context; /* directory, or what remote_context.h takes */
 	struct strv files; /* -f, in order; empty: Containerfile or Dockerfile of the context; "-":
 	                      stdin */
 	const char *ignore_file; /* --ignorefile; NULL: the usual places */

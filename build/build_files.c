@@ -44,9 +44,6 @@ static int default_file(const struct build *b, struct place *ret, struct err *er
 			.is_context = true};
 		return 0;
 	}
-	if (b->context_fd < 0)
-		return err_set(err, ERR_INVALID,
-			"no Containerfile: give one with -f, or a context directory");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (root_lstat(b->context_fd, names[i], &st) == 0) {
 			*ret = (struct place){.path = xstrdup(names[i]), .in_context = true};
@@ -80,7 +77,7 @@ static char *part_in_context(const struct build *b, const char *given)
 {
 	struct stat context, st;
 	AUTO_FREE char *cwd = *given == '/' ? xstrdup("") : getcwd(NULL, 0);
-	if (!cwd || b->context_fd < 0 || fstat(b->context_fd, &context) < 0)
+	if (!cwd || fstat(b->context_fd, &context) < 0)
 		return NULL;
 	/* nothing is outside of "/" */
 	if (stat("/", &st) == 0 && st.st_dev == context.st_dev && st.st_ino == context.st_ino)
@@ -108,7 +105,7 @@ static int find_file(const struct build *b, const char *given, struct place *ret
 {
 	struct stat st;
 	char *inside = b->remote_context ? NULL : part_in_context(b, given);
-	if (b->remote_context && b->context_fd >= 0 && root_lstat(b->context_fd, given, &st) == 0)
+	if (b->remote_context && root_lstat(b->context_fd, given, &st) == 0)
 		inside = xstrdup(given);
 	if (!inside && stat(given, &st) == 0) {
 		if (S_ISDIR(st.st_mode))
@@ -121,8 +118,7 @@ static int find_file(const struct build *b, const char *given, struct place *ret
 		why = errno;
 		mem_replace(&inside, NULL);
 	}
-	if (!inside && b->context_fd >= 0 && given[0] != '/' &&
-		root_lstat(b->context_fd, given, &st) == 0)
+	if (!inside && given[0] != '/' && root_lstat(b->context_fd, given, &st) == 0)
 		inside = xstrdup(given);
 	errno = why;
 	if (!inside && why == ENOTDIR)
@@ -239,9 +235,7 @@ static int read_ignore(struct build *b, const struct place *file, struct err *er
 			return rc;
 		err_clear(err);
 	}
-	return b->context_fd < 0
-	               ? 0
-	               : context_read_ignore(b->context_fd, &b->ignore_name, &b->ignore, err);
+	return context_read_ignore(b->context_fd, &b->ignore_name, &b->ignore, err);
 }
 
 int build_files_read(struct build *b, struct containerfile **files, size_t *n, struct err *err)

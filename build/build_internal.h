@@ -25,10 +25,11 @@ struct build {
 	struct used_image *images;
 	size_t n_images;
 
-	int context_fd; /* -1: none */
+	int context_fd;
 	char *context_name; /* for messages */
 	bool remote_context; /* its files came from elsewhere */
-	char *context_text; /* the context was a Containerfile; NULL: it was not */
+	bool no_files; /* a Containerfile was all that was given */
+	char *context_text; /* that, until it is read */
 	size_t context_text_len;
 	bool context_has_time; /* of the commit that it is */
 	int64_t context_time;

@@ -2,19 +2,23 @@
 #include "build/contexts.h"
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/root.h"
 #include "build/build_internal.h"
 #include "build/file_ignore.h"
 #include "build/remote_context.h"
 #include "image/reference.h"
 #include "store/statcache.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define IGNORE_FILE_MAX (1 * MIB)
@@ -62,7 +66,7 @@ static int parse_where(const char *where, struct context *c, struct err *err)
 			"Containerfile instead",
 			where);
 	c->kind = CONTEXT_DIR;
-	c->remote = !streq(where, "-") && remote_context_is(where);
+	c->elsewhere = !streq(where, "-") && remote_context_is(where);
 	c->location = xstrdup(where);
 	return 0;
 }
@@ -133,26 +137,57 @@ static int open_remote(struct build *b, struct context *c, struct err *err)
 	AUTO_REMOTE_CONTEXT struct remote_context r = {.fd = -1};
 	if (remote_context_get(b, c->location, false, &r, err) < 0)
 		return err->code;
-	if (r.fd < 0)
+	if (r.text)
 		return err_set(err, ERR_INVALID,
 			"'%s' is not a tar archive: a named context has files", c->location);
 	c->fd = take_fd(&r.fd);
 	return 0;
 }
 
+/* A copy, so that what lies beside the file is out of reach. */
+static int open_file(
+	struct build *b, struct context *c, int from, const struct stat *st, struct err *err)
+{
+	AUTO_FREE char *dir = NULL;
+	AUTO_FD int dirfd = -1;
+	if (txn_mkdir(b->txn, "context", &dir, &dirfd, err) < 0)
+		return err->code;
+	const struct timespec times[2] = {st->st_atim, st->st_mtim};
+	AUTO_FD int to = openat(dirfd, path_base(c->location),
+		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (to < 0 || fs_copy_data(from, to, (uint64_t)st->st_size) < 0 ||
+		fchmod(to, st->st_mode & 07777) < 0 || futimens(to, times) < 0 ||
+		futimens(dirfd, times) < 0)
+		return err_sys(err, "cannot take a copy of '%s'", c->location);
+	c->elsewhere = true;
+	c->fd = take_fd(&dirfd);
+	return 0;
+}
+
+static int open_local(struct build *b, struct context *c, struct err *err)
+{
+	struct stat st;
+	AUTO_FD int fd = open(c->location, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "cannot open '%s'", c->location);
+	if (S_ISREG(st.st_mode))
+		return open_file(b, c, fd, &st, err);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, ERR_INVALID, "'%s' is neither a directory nor a regular file",
+			c->location);
+	c->fd = take_fd(&fd);
+	return 0;
+}
+
 static int open_dir(struct build *b, struct context *c, struct err *err)
 {
-	if (c->remote && open_remote(b, c, err) < 0)
+	if ((c->elsewhere ? open_remote(b, c, err) : open_local(b, c, err)) < 0)
 		return err_wrap(err, "--build-context=%s", c->name);
-	if (!c->remote)
-		c->fd = open(c->location, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (c->fd < 0)
-		return err_sys(err, "--build-context=%s: cannot open '%s'", c->name, c->location);
 	if (context_read_ignore(c->fd, &c->ignore_name, &c->ignore, err) < 0)
 		return err_wrap(err, "--build-context=%s", c->name);
 	struct err ignored = ERR_INIT;
 	/* without a stat cache files are read again, that is all */
-	if (c->remote || statcache_open(b->store, c->location, &c->statcache, &ignored) < 0)
+	if (c->elsewhere || statcache_open(b->store, c->location, &c->statcache, &ignored) < 0)
 		c->statcache = NULL;
 	c->tree = filetree_new(c->fd, c->ignore, c->statcache, true);
 	return 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Named build contexts, --build-context NAME=WHERE: a directory (which may come from a URL), an
- * image or nothing at all that stands for the stage of that name, or for the image that FROM, COPY
- * --from or a mount names. Images are compared as references: "busybox" is also
- * docker.io/library/busybox:latest.
+ * Named build contexts, --build-context NAME=WHERE: a directory (which may come from a URL), a file
+ * (a directory that has nothing else), an image or nothing at all that stands for the stage of that
+ * name, or for the image that FROM, COPY --from or a mount names. Images are compared as
+ * references: "busybox" is also docker.io/library/busybox:latest.
  *
  * A directory becomes a stage of its own (FROM scratch, COPY / /) behind those of the file, made
  * when something is built on it or mounts it; COPY --from reads the directory itself.
@@ -32,7 +32,7 @@ struct context {
 	int fd;
 	struct ignore *ignore;
 	char *ignore_name;
-	bool remote; /* CONTEXT_DIR: location is a URL */
+	bool elsewhere; /* CONTEXT_DIR: location is a URL or a file; fd is below the transaction */
 	struct statcache *statcache;
 	struct filetree *tree;
 };

@@ -89,13 +89,9 @@ static int copy_match(struct copier *c, const struct selection *sel, const struc
 	size_t *ret_n, struct err *err)
 {
 	const struct step *s = c->w->step;
-	struct node *n = m->node;
-	if (n->link) {
-		if (filetree_lookup(c->source, m->path, true, &n, err) < 0)
-			return err->code;
-		if (!n)
-			return err_set(err, ERR_NOT_FOUND, "'%s' is a link to nothing", m->path);
-	}
+	struct node *n;
+	if (filetree_follow(c->source, m, &n, err) < 0)
+		return err->code;
 	*ret_n = 1;
 	if (clock_before(c->latest, n->st.st_mtim))
 		c->latest = n->st.st_mtim;

@@ -37,6 +37,9 @@ static int count_taken(
 			rc = selection_walk(&sel, t, m[i].node, &nothing, &things, err);
 		*ret += things;
 	}
+	struct node *followed;
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = filetree_follow(t, &m[i], &followed, err);
 	if (rc == 0 && !sel.required && !has_wildcard(source))
 		*ret = 1; /* the rest is excluded, which is fine */
 	matches_free(m, n);
@@ -96,6 +99,11 @@ static int not_there(struct eval *e, const struct step *s, struct filetree *t, c
 	}
 	if (hidden)
 		return eval_error(e, pos, err, ERR_NOT_FOUND, "%s: %s", e->at.inst->name, hidden);
+	if (!named && b->no_files)
+		return eval_error(e, pos, err, ERR_NOT_FOUND,
+			"%s: there is no build context to copy '%s' from: only a Containerfile was "
+			"given",
+			e->at.inst->name, source);
 	AUTO_FREE char *similar = similar_path(t, source), *left = hidden_left(t);
 	return eval_error(e, pos, err, ERR_NOT_FOUND,
 		"%s: no such file or directory: '%s' in the context %s (it has %s)%s%s%s%s",
@@ -116,13 +124,9 @@ int copy_source_check(
 	if (has_wildcard(source) && !glob_valid(source))
 		return eval_error(e, pos, err, ERR_INVALID, "%s: '%s' is not a well-formed pattern",
 			e->at.inst->name, source);
-	if (!t)
-		return eval_error(e, pos, err, ERR_INVALID,
-			"%s: there is no build context to copy '%s' from", e->at.inst->name,
-			source);
 	size_t n = 0;
 	if (count_taken(t, s, source, &n, &why) < 0)
-		return eval_error(e, pos, err, why.code, "%s", why.msg);
+		return eval_error(e, pos, err, why.code, "%s: %s", e->at.inst->name, why.msg);
 	if (n) {
 		lint_source(e, s, source, pos);
 		return 0;
@@ -132,7 +136,8 @@ int copy_source_check(
 	struct node *found = NULL;
 	if (has_wildcard(source)) {
 		if (!s->parents && filetree_lookup(t, top, true, &found, &why) < 0)
-			return eval_error(e, pos, err, why.code, "%s", why.msg);
+			return eval_error(
+				e, pos, err, why.code, "%s: %s", e->at.inst->name, why.msg);
 		if (s->parents || found) {
 			AUTO_FREE char *hidden = hidden_matches(t, s, source, rules_of(b, s)),
 				       *left = hidden_left(t);

@@ -370,6 +370,19 @@ void matches_free(struct match *m, size_t n)
 	free(m);
 }
 
+int filetree_follow(struct filetree *t, const struct match *m, struct node **ret, struct err *err)
+{
+	struct node *n = m->node;
+	if (n->link && filetree_lookup(t, m->path, true, &n, err) < 0)
+		return err->code;
+	if (!n)
+		return err_set(err, ERR_NOT_FOUND,
+			"'%s' is a link to nothing: '%s' is not among the files to copy from",
+			m->path, m->node->link);
+	*ret = n;
+	return 0;
+}
+
 static size_t count_below(struct filetree *t, struct node *n)
 {
 	struct err err = ERR_INIT;

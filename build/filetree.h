@@ -63,6 +63,9 @@ struct match {
 int filetree_glob(struct filetree *t, const char *pattern, struct match **ret, size_t *ret_n,
 	struct err *err) __attribute__((warn_unused_result));
 void matches_free(struct match *m, size_t n);
+/* What is copied of a match: what a link leads to. ERR_NOT_FOUND: to nothing in the tree. */
+int filetree_follow(struct filetree *t, const struct match *m, struct node **ret, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* Fills in the digests of all regular files at and below the nodes, in parallel, from the stat
  * cache where it knows. */

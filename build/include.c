@@ -20,7 +20,7 @@
 struct origin {
 	size_t parent; /* the file that INCLUDEs it; itself: none */
 	unsigned depth;
-	int fd; /* the context that its own INCLUDEs are looked for in; -1: there is none */
+	int fd; /* the context that its own INCLUDEs are looked for in */
 	const char *context; /* its name, NULL: the build context */
 };
 
@@ -53,9 +53,6 @@ static int find_context(
 		ret->fd = b->contexts[c].fd;
 		ret->context = b->contexts[c].name;
 	}
-	if (ret->fd < 0)
-		return containerfile_error(cf, pos, err, ERR_INVALID,
-			"INCLUDE: there is no build context to read '%s' from", i->args.v[0]);
 	ret->parent = file;
 	ret->depth++;
 	return 0;

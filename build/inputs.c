@@ -211,12 +211,10 @@ static int feed_source(struct inputs *in, const char *source, struct err *err)
 	key_u64(&in->k, n);
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		struct node *node = m[i].node;
+		struct node *node;
 		size_t things = 0;
-		if (node->link) /* what a source names is followed, what lies below it is not */
-			rc = filetree_lookup(in->t, m[i].path, true, &node, err);
-		if (rc == 0 && !node)
-			rc = err_set(err, ERR_NOT_FOUND, "'%s' is a link to nothing", m[i].path);
+		/* what a source names is followed, what lies below it is not */
+		rc = filetree_follow(in->t, &m[i], &node, err);
 		if (rc == 0)
 			rc = feed_top(in, &sel, node, m[i].path, &things, err);
 		taken += things;

@@ -83,13 +83,14 @@ static int check_source(struct eval *e, const struct step_mount *m, struct err *
 	struct build *b = e->b;
 	struct err why = ERR_INIT;
 	struct node *node;
-	if (!b->context)
-		return eval_error(e, m->source_pos, err, ERR_INVALID,
-			"--mount: there is no build context to mount '%s' from", m->source);
 	if (filetree_lookup(b->context, m->source, true, &node, &why) < 0)
 		return eval_error(e, m->source_pos, err, why.code, "--mount: %s", why.msg);
 	if (node)
 		return 0;
+	if (filetree_lookup(b->context, m->source, false, &node, &why) == 0 && node)
+		return eval_error(e, m->source_pos, err, ERR_NOT_FOUND,
+			"--mount: '%s' is a link to nothing: '%s' is not in the context", m->source,
+			node->link);
 	AUTO_FREE char *hidden = hidden_path(b->context, m->source, b->ignore_name);
 	if (hidden)
 		return eval_error(e, m->source_pos, err, ERR_NOT_FOUND, "--mount: %s", hidden);

@@ -83,10 +83,8 @@ int preprocess(struct build *b, const char *path, char **text, size_t *len, stru
 	static const char *const words[] = {"cpp", "-E", "-traditional", "-undef"};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		strv_add(&argv, words[i]);
-	if (b->context_fd >= 0) {
-		strv_add(&argv, "-iquote");
-		strv_add(&argv, "/proc/self/fd/3");
-	}
+	strv_add(&argv, "-iquote");
+	strv_add(&argv, "/proc/self/fd/3");
 	strv_add(&argv, "-");
 	STRV_FOREACH (flag, flags)
 		strv_add(&argv, *flag);

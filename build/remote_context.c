@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ARCHIVE_MAX (64 * GIB) /* packed, and again unpacked: what no honest context is */
@@ -81,7 +82,9 @@ static int make_file(struct build *b, int *ret, struct err *err)
 	return 0;
 }
 
-static int fetch(struct build *b, const char *url, uint64_t max, int *ret, struct err *err)
+/* *ret_time: when the server says that it was changed; 0: it does not */
+static int fetch(
+	struct build *b, const char *url, uint64_t max, int *ret, time_t *ret_time, struct err *err)
 {
 	AUTO_FD int fd = -1;
 	AUTO_DOWNLOADED struct downloaded d = {0};
@@ -94,6 +97,7 @@ static int fetch(struct build *b, const char *url, uint64_t max, int *ret, struc
 		return err->code;
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(err, "cannot read what was fetched");
+	*ret_time = remote_file_time(d.last_modified);
 	*ret = take_fd(&fd);
 	return 0;
 }
@@ -129,16 +133,30 @@ static int take_stdin(struct build *b, int *ret, struct err *err)
 	return 0;
 }
 
-static int unpack(struct build *b, int archive, struct remote_context *ret, struct err *err)
+static int make_dir(struct build *b, int *ret, struct err *err)
 {
 	AUTO_FREE char *name = NULL;
 	AUTO_FD int dir = -1;
 	if (txn_mkdir(b->txn, "context", &name, &dir, err) < 0)
 		return err->code;
-	/* when the archive has no entry for it; so that the image does not tell when it was made */
+	*ret = take_fd(&dir);
+	return 0;
+}
+
+/* So that the image does not tell when its context was made. */
+static int set_time(int dir, struct err *err)
+{
 	const struct timespec times[2] = {{0}, {0}};
-	if (futimens(dir, times) < 0)
-		return err_sys(err, "cannot set the time of the build context");
+	return futimens(dir, times) < 0 ? err_sys(err, "cannot set the time of the build context")
+	                                : 0;
+}
+
+static int unpack(struct build *b, int archive, struct remote_context *ret, struct err *err)
+{
+	AUTO_FD int dir = -1;
+	/* the time is that of the archive's entry for it, if there is one */
+	if (make_dir(b, &dir, err) < 0 || set_time(dir, err) < 0)
+		return err->code;
 	/* owners of a context's files count for nothing */
 	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CONTEXT | APPLY_NO_OWNER,
 		.limits = {.max_bytes = ARCHIVE_MAX}};
@@ -148,16 +166,35 @@ static int unpack(struct build *b, int archive, struct remote_context *ret, stru
 	return 0;
 }
 
-static int read_text(int fd, const char *name, struct remote_context *ret, struct err *err)
+static int keep_text(int dir, const struct remote_context *c, time_t time, struct err *err)
+{
+	const struct timespec times[2] = {{.tv_sec = time}, {.tv_sec = time}};
+	AUTO_FD int fd = openat(dir, "context", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || fs_write_all(fd, c->text, c->len) < 0 || fchmod(fd, 0600) < 0 ||
+		futimens(fd, times) < 0)
+		return err_sys(err, "cannot keep what was fetched");
+	return 0;
+}
+
+/* url: where the text is from; NULL: standard input */
+static int take_text(struct build *b, int fd, const char *url, time_t time,
+	struct remote_context *ret, struct err *err)
 {
 	struct remote_context c = {.fd = -1};
-	if (fs_read_fd(fd, name, REMOTE_CONTEXT_TEXT_MAX, &c.text, &c.len, err) < 0)
+	if (fs_read_fd(fd, url ? url : "standard input", REMOTE_CONTEXT_TEXT_MAX, &c.text, &c.len,
+		    err) < 0)
 		return err->code;
 	int rc = 0;
 	if (!c.len)
 		rc = err_set(err, ERR_INVALID, "is empty: expected an archive or a Containerfile");
 	else if (memchr(c.text, '\0', c.len))
 		rc = err_set(err, ERR_INVALID, "is neither a tar archive nor a Containerfile");
+	if (rc == 0)
+		rc = make_dir(b, &c.fd, err);
+	if (rc == 0 && url)
+		rc = keep_text(c.fd, &c, time, err);
+	if (rc == 0)
+		rc = set_time(c.fd, err);
 	if (rc < 0)
 		remote_context_done(&c);
 	else
@@ -168,12 +205,14 @@ static int read_text(int fd, const char *name, struct remote_context *ret, struc
 static int get_file(struct build *b, const char *where, struct remote_context *ret, struct err *err)
 {
 	bool is_tar, from_stdin = streq(where, "-");
+	time_t time = 0;
 	AUTO_FD int fd = -1;
-	int rc = from_stdin ? take_stdin(b, &fd, err) : fetch(b, where, ARCHIVE_MAX, &fd, err);
+	int rc = from_stdin ? take_stdin(b, &fd, err)
+	                    : fetch(b, where, ARCHIVE_MAX, &fd, &time, err);
 	if (rc < 0 || archive_probe(fd, &is_tar, err) < 0)
 		return err->code;
 	return is_tar ? unpack(b, fd, ret, err)
-	              : read_text(fd, from_stdin ? "standard input" : where, ret, err);
+	              : take_text(b, fd, from_stdin ? NULL : where, time, ret, err);
 }
 
 int remote_context_get(struct build *b, const char *where, bool keep_git,
@@ -188,8 +227,9 @@ int remote_context_get(struct build *b, const char *where, bool keep_git,
 int remote_context_text(
 	struct build *b, const char *url, char **ret, size_t *ret_len, struct err *err)
 {
+	time_t time;
 	AUTO_FD int fd = -1;
-	if (fetch(b, url, REMOTE_CONTEXT_TEXT_MAX, &fd, err) < 0)
+	if (fetch(b, url, REMOTE_CONTEXT_TEXT_MAX, &fd, &time, err) < 0)
 		return err->code;
 	return fs_read_fd(fd, url, REMOTE_CONTEXT_TEXT_MAX, ret, ret_len, err);
 }

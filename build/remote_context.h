@@ -4,6 +4,9 @@
  * behind a URL or on standard input; which one is told by the content. Files are put into a
  * directory of the transaction, by a job that can reach nothing else, and used like any other
  * directory from there: what a COPY takes of it has the same digest wherever it came from.
+ *
+ * Beside a Containerfile there is nothing: the directory is empty, or, as in BuildKit, has the
+ * Containerfile that was fetched under the name "context".
  */
 #pragma once
 #include "base/mem.h"
@@ -15,8 +18,8 @@ struct build;
 struct err;
 
 struct remote_context {
-	int fd; /* the directory; -1: it was a Containerfile */
-	char *text; /* the Containerfile; NULL: a directory */
+	int fd; /* the directory */
+	char *text; /* it was a Containerfile; NULL: it was not */
 	size_t len;
 	bool has_time; /* a repository: when its commit was made, in seconds since 1970 */
 	int64_t time;

@@ -174,8 +174,7 @@ static int keep(
 	return rc;
 }
 
-/* RFC 9110 5.6.7, the form that servers must send; else the epoch, as BuildKit. */
-static time_t http_time(const char *text)
+time_t remote_file_time(const char *text)
 {
 	struct tm tm = {0};
 	const char *end = text ? strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm) : NULL;
@@ -216,7 +215,7 @@ static int fetch(struct build *b, struct remote_file *f, const struct memory *m,
 		return 0;
 	if (digest_fd(fd, f->name, ret_digest, err) < 0)
 		return err->code;
-	struct timespec t = {.tv_sec = http_time(ret->last_modified)};
+	struct timespec t = {.tv_sec = remote_file_time(ret->last_modified)};
 	struct timespec times[2] = {t, t};
 	if (fchmod(fd, 0600) < 0 || futimens(fd, times) < 0)
 		return err_sys(err, "cannot set mode and time of '%s'", f->name);

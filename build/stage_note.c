@@ -21,7 +21,7 @@ static struct digest note_id(const struct build *b, const struct stage *st)
 	char path[PATH_MAX], platform[128];
 	struct key k;
 	key_init(&k, "stage note");
-	key_str(&k, b->o->context && realpath(b->o->context, path) ? path : NULL);
+	key_str(&k, realpath(b->o->context, path));
 	key_str(&k, st->from.file->name);
 	key_str(&k, st->name);
 	key_u64(&k, st->name ? 0 : st->index - build_target_of(b, st)->first);

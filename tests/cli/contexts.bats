@@ -46,6 +46,20 @@ sub" ]
 	[ "$(in_image t cat /x/one)" = changed ]
 }
 
+@test "a file that was named is all that its context has" {
+	printf 'FROM busybox\nCOPY --from=one . /x/\nCOPY --from=one newest /y\nRUN --mount=from=one,target=/m ls -A /m >/z\n' | containerfile
+	ln -s one other/newest
+	chmod 751 other/one
+	touch -d @1000000000 other/one
+	build --build-context one=other/newest
+	[ "$(in_image t sh -c 'ls /x; cat /x/newest /y /z; stat -c "%a %Y" /y')" = "$(printf '%s\n' newest one one newest '751 1000000000')" ]
+	run -0 mica build --network=none --build-context one=other/newest ctx
+	[[ $output == *"0 run, 4 cached"* ]] || fail "$output"
+	mkfifo fifo
+	run -125 --separate-stderr mica build --build-context one=fifo ctx
+	assert_error "--build-context=one: 'fifo' is neither a directory nor a regular file"
+}
+
 @test "a named directory stands for the stage of that name" {
 	containerfile <<'END'
 FROM busybox AS other

@@ -91,6 +91,13 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	says "Containerfile:4:11: COPY: no such file or directory: 'zzz'" < <(after_a_run 'COPY src/ zzz /x/')
 	[[ "$stderr" != *"did you mean"* ]] || fail "$stderr"
 	says "Containerfile:4:6: COPY: 'secret.txt' is excluded from the context by .dockerignore:2 (the context has 4 files)" < <(after_a_run 'COPY secret.txt /')
+	ln -s ../../etc/passwd ctx/out
+	ln -s round ctx/round
+	says "Containerfile:4:11: COPY: 'out' is a link to nothing: '../../etc/passwd' is not among the files to copy from" < <(after_a_run 'COPY src/ out /x/')
+	says "Containerfile:4:6: COPY: 'out' is a link to nothing" < <(after_a_run 'COPY o* /x/')
+	says "Containerfile:4:20: --mount: 'out' is a link to nothing: '../../etc/passwd' is not in the context" < <(after_a_run 'RUN --mount=source=out,target=/x true')
+	says "Containerfile:4:5: ADD: too many symbolic links in 'round'" < <(after_a_run 'ADD round /x/')
+	rm ctx/out ctx/round
 	# nothing that the ignore file hides is proposed
 	says "Containerfile:4:6: COPY: no such file or directory: 'secre.txt'" < <(after_a_run 'COPY secre.txt /')
 	[[ "$stderr" != *"did you mean"* ]] || fail "$stderr"

@@ -144,7 +144,7 @@ commit() {
 
 # --- Containerfiles ---
 
-@test "text on standard input or behind a URL is a Containerfile without a context" {
+@test "text on standard input or behind a URL is a Containerfile with an empty context" {
 	printf 'FROM busybox\nRUN echo ran >/x\n' >"$T/www/Containerfile"
 	build "$WWW/Containerfile"
 	[ "$(in_image t cat /x)" = ran ]
@@ -153,7 +153,15 @@ commit() {
 	[ "$(in_image t cat /x)" = ran ]
 	printf 'FROM busybox\nCOPY x /x\n' >"$T/www/Containerfile"
 	run -125 --separate-stderr mica build --network=none "$WWW/Containerfile"
-	assert_error "Containerfile:2:6: .*no build context"
+	assert_error "Containerfile:2:6: COPY: there is no build context to copy 'x' from: only a Containerfile was given"
+	# BuildKit's: nothing on standard input, the text itself behind a URL
+	printf 'FROM busybox\nCOPY . /x/\nCOPY n* /y/\nRUN --mount=target=/m ls -A /m >/listed\n' >"$T/www/Containerfile"
+	build - <"$T/www/Containerfile"
+	[ -z "$(in_image t sh -c 'ls -A /x; cat /listed')" ]
+	touch -d @1485449953 "$T/www/Containerfile"
+	build "$WWW/Containerfile"
+	[ "$(in_image t stat -c '%a %Y %n' /x/context)" = '600 1485449953 /x/context' ]
+	[ "$(in_image t cat /x/context /listed)" = "$(cat "$T/www/Containerfile" <(echo context))" ]
 	run -125 --separate-stderr mica build --network=none -f x - <"$T/www/Containerfile"
 	assert_error "'-' is a Containerfile: it cannot be combined with -f"
 }
