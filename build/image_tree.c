@@ -7,7 +7,6 @@
 #include "base/proc.h"
 #include "base/progress.h"
 #include "base/stream.h"
-#include "layers/merge.h"
 #include "layers/snapshot.h"
 #include "registry/transport.h"
 #include "store/blobs.h"
@@ -76,7 +75,8 @@ int image_tree_mount(struct store *s, struct txn *t, const struct image *img, si
 }
 
 struct pack {
-	int dir, blob;
+	const struct lowers *layers;
+	int below, blob;
 	const struct diff_opts *opts;
 };
 
@@ -85,52 +85,41 @@ static int pack_job(void *arg, struct buf *out, struct err *err)
 	const struct pack *p = arg;
 	struct layer layer;
 	AUTO_WRITER struct writer *w = writer_to_fd(p->blob, "the layer's blob");
-	if (layer_diff(p->dir, p->opts, w, &layer, err) < 0)
+	if (layer_diff_stacked(p->layers->fds, p->layers->n, p->below, p->opts, w, &layer, err) < 0)
 		return err->code;
 	buf_add(out, &layer, sizeof(layer));
 	return 0;
 }
 
-/* Archives the merged directory and puts blob and tree into the store. */
-static int store_merged(struct store *s, struct txn *t, const char *name, int dir,
+/* The directory is made of the blob when it is used, as that of a pulled layer: none that shares
+ * its files with others is in the store, where a command could see how many names they have. */
+static int archive(struct store *s, const struct lowers *layers, int below,
 	const struct diff_opts *opts, struct layer *ret, struct err *err)
 {
 	AUTO_TMP struct tmp blob = TMP_INIT;
 	AUTO_BUF struct buf out = BUF_INIT(sizeof(*ret));
 	if (blob_begin(s, &blob, err) < 0)
 		return err->code;
-	struct pack p = {.dir = dir, .blob = blob.fd, .opts = opts};
+	struct pack p = {.layers = layers, .below = below, .blob = blob.fd, .opts = opts};
 	if (job_run(pack_job, &p, &out, err) < 0)
 		return err->code;
 	memcpy(ret, out.data, sizeof(*ret));
-	if (ret->entries == 0)
-		return 0;
-	if (blob_commit(s, &blob, &ret->blob, err) < 0)
-		return err->code;
-	return tree_publish(s, t, name, &ret->diff_id, err);
+	return ret->entries == 0 ? 0 : blob_commit(s, &blob, &ret->blob, err);
 }
 
 int image_tree_squash(struct store *s, struct txn *t, const struct image *img, size_t first,
 	const struct diff_opts *opts, struct progress *progress, struct layer *ret, struct err *err)
 {
-	AUTO_FREE char *name = NULL;
-	AUTO_FD int dir = -1, below = -1;
+	AUTO_FD int below = -1;
 	struct lowers l = {0};
 	progress_begin(progress, "squash", "squash", 0);
 	int r = image_unpack(s, img, progress, err);
 	if (r == 0 && first)
 		r = mount_layers(s, t, img, first, &below, err);
-	AUTO_FD int base = -1;
-	if (r == 0 && first && (base = openat(below, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-		r = err_sys(err, "cannot open the base image's files");
 	if (r == 0)
 		r = lowers_open(s, img, first, img->manifest.n_layers, &l, err);
 	if (r == 0)
-		r = txn_mkdir(t, "squash", &name, &dir, err);
-	if (r == 0)
-		r = layers_merge(l.fds, l.n, base, dir, err);
-	if (r == 0)
-		r = store_merged(s, t, name, dir, opts, ret, err);
+		r = archive(s, &l, below, opts, ret, err);
 	lowers_done(&l);
 	progress_end(progress, "squash", r == 0 ? "done" : "failed");
 	return r < 0 ? err_wrap(err, "cannot squash the layers") : 0;

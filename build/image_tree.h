@@ -10,7 +10,7 @@ struct progress;
 struct store;
 struct txn;
 
-/* The layers of img from number `first` on as one; its blob and tree are in the store after.
+/* The layers of img from number `first` on as one; its blob is in the store after.
  * ret->entries == 0: nothing is left of them, and nothing was stored. */
 int image_tree_squash(struct store *s, struct txn *t, const struct image *img, size_t first,
 	const struct diff_opts *opts, struct progress *progress, struct layer *ret, struct err *err)

@@ -7,6 +7,7 @@
 #include "base/owner.h"
 #include "base/xattr.h"
 #include "layers/layer_write.h"
+#include "layers/stack.h"
 #include "layers/tar_content.h"
 #include "layers/tar_write.h"
 #include "layers/walk.h"
@@ -155,10 +156,22 @@ static int path_push(struct diff *d, const char *prefix, const char *name, struc
 	return 0;
 }
 
-static int put_tree(struct diff *d, int fd, struct err *err);
+static int put_tree(struct diff *d, const struct stack *s, struct err *err);
 
-static int put_item(struct diff *d, int dirfd, const struct walk_item *item, struct err *err)
+static int put_content(
+	struct diff *d, const struct stack *s, const struct stack_item *k, struct err *err)
 {
+	AUTO_STACK struct stack sub = {.below = -1};
+	return stack_enter(s, k->at, k->item.name, &d->path, &sub, err) < 0
+	               ? err->code
+	               : put_tree(d, &sub, err);
+}
+
+static int put_item(
+	struct diff *d, const struct stack *s, const struct stack_item *k, struct err *err)
+{
+	const struct walk_item *item = &k->item;
+	int dirfd = s->dirs[k->at];
 	size_t before = d->path.len;
 	if (!item->whiteout && !d->opts->plain && str_has_prefix(item->name, WHITEOUT_PREFIX)) {
 		if (item->descend)
@@ -173,10 +186,7 @@ static int put_item(struct diff *d, int dirfd, const struct walk_item *item, str
 	if (item->whiteout) {
 		ret = put_whiteout(d, err);
 	} else if (item->descend) {
-		AUTO_FD int fd =
-			openat(dirfd, item->name, O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
-		ret = fd < 0 ? err_sys(err, "cannot open '%s'", d->path.data)
-		             : put_tree(d, fd, err);
+		ret = put_content(d, s, k, err);
 	} else if (item->type == DT_REG) {
 		ret = put_file(d, dirfd, item->name, err);
 	} else if (item->type == DT_DIR) {
@@ -188,19 +198,19 @@ static int put_item(struct diff *d, int dirfd, const struct walk_item *item, str
 	return ret;
 }
 
-static int put_tree(struct diff *d, int fd, struct err *err)
+static int put_tree(struct diff *d, const struct stack *s, struct err *err)
 {
 	size_t before = d->path.len;
-	if (whiteout_is_opaque(fd)) {
+	if (stack_is_opaque(s)) {
 		if (path_push(d, "", WHITEOUT_OPAQUE, err) < 0 || put_whiteout(d, err) < 0)
 			return err->code;
 		buf_remove(&d->path, before, d->path.len - before);
 	}
-	AUTO_WALK_LIST struct walk_list list = {0};
-	if (walk_list_read(fd, before ? d->path.data : "/", &list, err) < 0)
+	AUTO_STACK_LIST struct stack_list list = {0};
+	if (stack_list(s, before ? d->path.data : "/", &list, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < list.n; i++)
-		if (put_item(d, fd, &list.items[i], err) < 0)
+		if (put_item(d, s, &list.items[i], err) < 0)
 			return err->code;
 	return 0;
 }
@@ -208,9 +218,9 @@ static int put_tree(struct diff *d, int fd, struct err *err)
 static int put_part(struct diff *d, const struct tree_part *part, struct err *err)
 {
 	AUTO_LINKS struct links *links = links_new();
-	AUTO_FD int fd = openat(part->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, "cannot open the directory to archive");
+	AUTO_STACK struct stack s = {.below = -1};
+	if (stack_open_one(part->dir, &s, err) < 0)
+		return err->code;
 	d->links = links;
 	if (part->prefix) {
 		struct stat st = {.st_mode = S_IFDIR | 0755};
@@ -221,7 +231,7 @@ static int put_part(struct diff *d, const struct tree_part *part, struct err *er
 		if (put_header(d, &e, err) < 0)
 			return err->code;
 	}
-	int code = put_tree(d, fd, err);
+	int code = put_tree(d, &s, err);
 	buf_clear(&d->path);
 	return code;
 }
@@ -286,6 +296,39 @@ bool layer_diff_is_empty(int upper)
 	struct err err = ERR_INIT;
 	return fd >= 0 && !whiteout_is_opaque(fd) && walk_list_read(fd, "/", &list, &err) == 0 &&
 	       list.n == 0;
+}
+
+struct stacked {
+	const int *layers;
+	size_t n;
+	int below;
+	const struct diff_opts *opts;
+};
+
+static int put_stacked(void *arg, struct tar_writer *to, struct layer_count *count, struct err *err)
+{
+	const struct stacked *a = arg;
+	AUTO_LINKS struct links *links = links_new();
+	AUTO_STACK struct stack s = {.below = -1};
+	struct diff d = {
+		.opts = a->opts, .tar = to, .links = links, .path = BUF_INIT(PATH_MAX - 1)};
+	int code = stack_open(a->layers, a->n, a->below, &s, err);
+	if (code == 0)
+		code = put_tree(&d, &s, err);
+	buf_done(&d.path);
+	*count = d.count;
+	return code;
+}
+
+int layer_diff_stacked(const int *layers, size_t n, int below, const struct diff_opts *opts,
+	struct writer *out, struct layer *ret, struct err *err)
+{
+	struct stacked a = {.layers = layers, .n = n, .below = below, .opts = opts};
+	struct weight weight = {0};
+	struct layer_write l = {.put = put_stacked, .arg = &a, .dir = layers[0]};
+	for (size_t i = 0; i < n && opts->compression != COMPRESSION_NONE && !l.large; i++)
+		l.large = is_large(layers[i], ".", &weight, 0);
+	return layer_write(&l, opts, out, ret, err);
 }
 
 int layer_diff(int upper, const struct diff_opts *opts, struct writer *out, struct layer *ret,

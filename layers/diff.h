@@ -39,6 +39,14 @@ bool layer_diff_is_empty(int upper);
 int layer_diff(int upper, const struct diff_opts *opts, struct writer *out, struct layer *ret,
 	struct err *err) __attribute__((warn_unused_result));
 
+/*
+ * Several layers, topmost first, as the one that they would have been (stack.h): what is gone in
+ * the end is not in it. below: the tree that the result will lie upon; what hides nothing of it is
+ * left out. -1: nothing is below. The layers are only read.
+ */
+int layer_diff_stacked(const int *layers, size_t n, int below, const struct diff_opts *opts,
+	struct writer *out, struct layer *ret, struct err *err) __attribute__((warn_unused_result));
+
 /* One of several trees in a plain tar. */
 struct tree_part {
 	int dir; /* a mounted snapshot, without whiteouts */

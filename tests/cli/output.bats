@@ -254,8 +254,8 @@ top_manifest() { # LAYOUT [NAME]
 	[ "$(config_of squashed | jq -c '[.history[].created_by]')" = "$(config_of plain | jq -c '[.history[].created_by]')" ]
 	[ "$(config_of squashed | jq '[.history[] | select(.empty_layer | not)] | length')" = 2 ]
 	for kind in plain squashed; do
+		in_image "$kind" true # unpacks it
 		mount_image "$kind" "m.$kind"
-		# further names of a file, in the layers that were merged, count as links of it
 		tree_list "m.$kind" >"$kind.list"
 		skopeo copy -q "oci:$MICA_ROOT:localhost/$kind:latest" "oci:l:$kind"
 		unpacked "l:$kind" "b.$kind" >"$kind.umoci"
@@ -272,9 +272,16 @@ top_manifest() { # LAYOUT [NAME]
 	[ "$(image_id squashed)" = "$id" ]
 }
 
+links_of() { # IMAGE
+	printf 'FROM %s\nRUN find / -xdev -type f ! -name links | sort | xargs stat -c "%%h %%n" >/links\n' "$1" |
+		mica build -q --network=none --no-cache -t on-it - >/dev/null
+	in_image on-it cat /links
+}
+
 @test "--squash-all makes one layer of everything" {
 	sample
 	build -t plain
+	links_of plain >links
 	build --squash-all -t flat
 	[ "$(manifest_of flat | jq '.layers | length')" = 1 ]
 	[ "$(config_of flat | jq '.history | length')" = 1 ]
@@ -290,6 +297,9 @@ top_manifest() { # LAYOUT [NAME]
 	END
 	build -t on-it
 	[ "$(manifest_of on-it | jq '.layers | length')" = 2 ]
+	# a command counts the names that a file has in the image, not in the store
+	links_of plain | diff links -
+	links_of flat | diff links -
 	assert_clean_store
 }
 

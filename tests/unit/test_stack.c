@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
-#include "layers/merge.h"
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/stream.h"
+#include "layers/apply.h"
+#include "layers/diff.h"
 #include "layers/whiteout.h"
 #include "tests/unit/tree.h"
 
-struct stack {
+struct stacked {
 	struct tree t;
 	int low, top, below, to;
 };
 
-static struct stack stack_new(void)
+static struct stacked stacked_new(void)
 {
 	if (!tree_privileged())
 		skip_because("whiteouts are devices, which only root can make");
-	struct stack s = {.t = tree_new()};
+	struct stacked s = {.t = tree_new()};
 	s.low = tree_sub(&s.t, "low");
 	s.top = tree_sub(&s.t, "top");
 	s.below = tree_sub(&s.t, "below");
@@ -22,7 +27,7 @@ static struct stack stack_new(void)
 	return s;
 }
 
-static void stack_done(struct stack *s)
+static void stacked_done(struct stacked *s)
 {
 	close(s->low);
 	close(s->top);
@@ -31,12 +36,28 @@ static void stack_done(struct stack *s)
 	tree_done(&s->t);
 }
 
-static void merge(struct stack *s, bool with_below)
+/* The layers as one, unpacked to see it. */
+static void merge(struct stacked *s, bool with_below)
 {
 	struct err err = ERR_INIT;
 	const int layers[] = {s->top, s->low};
-	if (layers_merge(layers, 2, with_below ? s->below : -1, s->to, &err) < 0)
+	const struct diff_opts opts = {.compression = COMPRESSION_NONE};
+	const struct apply_opts plain = {0};
+	AUTO_FD int tar = memfd_create("layer", MFD_CLOEXEC), ignored = open("/dev/null", O_WRONLY);
+	AUTO_WRITER struct writer *w = writer_to_fd(tar, "tar");
+	AUTO_WRITER struct writer *nowhere = writer_to_fd(ignored, "nowhere");
+	struct layer layer, again;
+	if (layer_diff_stacked(layers, 2, with_below ? s->below : -1, &opts, w, &layer, &err) < 0)
 		fail_msg("%s", err.msg);
+	assert_int_equal(lseek(tar, 0, SEEK_SET), 0);
+	AUTO_READER struct reader *r = reader_from_fd(tar, "tar");
+	if (layer_apply(r, s->to, &plain, NULL, &err) < 0)
+		fail_msg("%s", err.msg);
+	/* in the form that one layer has */
+	if (layer_diff(s->to, &opts, nowhere, &again, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_true(digest_equal(&layer.diff_id, &again.diff_id));
+	assert_int_equal(layer.entries, again.entries);
 }
 
 static bool is_whiteout(int dirfd, const char *path)
@@ -60,7 +81,7 @@ static void set_opaque(int dirfd, const char *path)
 static void the_topmost_file_stays_and_directories_become_one(void **state)
 {
 	(void)state;
-	struct stack s = stack_new();
+	struct stacked s = stacked_new();
 	assert_int_equal(mkdirat(s.low, "d", 0755), 0);
 	assert_int_equal(mkdirat(s.top, "d", 0700), 0);
 	tree_text(s.low, "d/old", "old");
@@ -78,13 +99,34 @@ static void the_topmost_file_stays_and_directories_become_one(void **state)
 	assert_int_equal(d.st_mtim.tv_sec, 1000);
 	assert_int_equal(d.st_mtim.tv_nsec, 7);
 	assert_int_equal(a.st_ino, b.st_ino);
-	stack_done(&s);
+	stacked_done(&s);
+}
+
+static void names_of_all_layers_are_in_one_order(void **state)
+{
+	(void)state;
+	struct stacked s = stacked_new();
+	const char *const low[] = {"a.b", "a0", "a/c", "b"}, *const top[] = {"a/b", "a/d.e", "a/d"};
+	assert_int_equal(mkdirat(s.low, "a", 0755), 0);
+	assert_int_equal(mkdirat(s.top, "a", 0755), 0);
+	for (size_t i = 0; i < ARRAY_LEN(low); i++)
+		tree_text(s.low, low[i], low[i]);
+	for (size_t i = 0; i < ARRAY_LEN(top); i++)
+		tree_text(s.top, top[i], top[i]);
+	assert_int_equal(linkat(s.low, "a/c", s.low, "a/z", 0), 0);
+	merge(&s, false);
+	for (size_t i = 0; i < ARRAY_LEN(low); i++)
+		assert_true(tree_has(s.to, low[i]));
+	/* the layers are as they were: a command that sees them counts their names */
+	assert_int_equal(tree_stat(s.low, "b").st_nlink, 1);
+	assert_int_equal(tree_stat(s.low, "a/c").st_nlink, 2);
+	stacked_done(&s);
 }
 
 static void a_whiteout_stays_when_it_hides_something_below(void **state)
 {
 	(void)state;
-	struct stack s = stack_new();
+	struct stacked s = stacked_new();
 	tree_text(s.low, "made", "");
 	tree_text(s.below, "base", "");
 	assert_int_equal(whiteout_make(s.top, "made"), 0);
@@ -92,26 +134,26 @@ static void a_whiteout_stays_when_it_hides_something_below(void **state)
 	merge(&s, true);
 	assert_false(tree_has(s.to, "made"));
 	assert_true(is_whiteout(s.to, "base"));
-	stack_done(&s);
+	stacked_done(&s);
 }
 
 static void nothing_below_leaves_no_whiteout(void **state)
 {
 	(void)state;
-	struct stack s = stack_new();
+	struct stacked s = stacked_new();
 	assert_int_equal(mkdirat(s.top, "d", 0755), 0);
 	set_opaque(s.top, "d");
 	assert_int_equal(whiteout_make(s.top, "gone"), 0);
 	merge(&s, false);
 	assert_false(tree_has(s.to, "gone"));
 	assert_false(is_opaque(s.to, "d"));
-	stack_done(&s);
+	stacked_done(&s);
 }
 
 static void a_directory_in_the_place_of_something_hides_what_is_below(void **state)
 {
 	(void)state;
-	struct stack s = stack_new();
+	struct stacked s = stacked_new();
 	/* removed in one step and made again in the next; opaque; and a file in between */
 	const char *const dirs[] = {"again", "opaque", "file"};
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
@@ -130,13 +172,13 @@ static void a_directory_in_the_place_of_something_hides_what_is_below(void **sta
 		assert_true(is_opaque(s.to, dirs[i]));
 	assert_false(tree_has(s.to, "opaque/hidden"));
 	assert_false(is_opaque(s.to, "new"));
-	stack_done(&s);
+	stacked_done(&s);
 }
 
 static void a_link_in_a_layer_is_no_way_out(void **state)
 {
 	(void)state;
-	struct stack s = stack_new();
+	struct stacked s = stacked_new();
 	AUTO_TREE struct tree out = tree_new();
 	assert_int_equal(symlinkat(out.path, s.low, "d"), 0);
 	assert_int_equal(mkdirat(s.top, "d", 0755), 0);
@@ -145,13 +187,14 @@ static void a_link_in_a_layer_is_no_way_out(void **state)
 	merge(&s, true);
 	assert_true(S_ISDIR(tree_stat(s.to, "d").st_mode));
 	assert_false(tree_has(out.fd, "x"));
-	stack_done(&s);
+	stacked_done(&s);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_topmost_file_stays_and_directories_become_one),
+		cmocka_unit_test(names_of_all_layers_are_in_one_order),
 		cmocka_unit_test(a_whiteout_stays_when_it_hides_something_below),
 		cmocka_unit_test(nothing_below_leaves_no_whiteout),
 		cmocka_unit_test(a_directory_in_the_place_of_something_hides_what_is_below),
