@@ -45,6 +45,7 @@ void git_auth_done(struct git_auth *a)
 		explicit_bzero(a->header, strlen(a->header));
 	free(a->header);
 	free(a->origin);
+	free(a->agent);
 	*a = (struct git_auth){0};
 }
 
@@ -54,14 +55,16 @@ static void git_env(struct strv *env, const struct git_auth *auth)
 		"HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
 		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=/bin/false", "SSH_ASKPASS=/bin/false",
 		"GIT_ALLOW_PROTOCOL=http:https:ssh:git", "GIT_SSH_COMMAND=ssh -oBatchMode=yes"};
-	static const char *const passed[] = {"SSH_AUTH_SOCK", "http_proxy", "https_proxy",
-		"HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE",
-		"SSL_CERT_DIR"};
+	static const char *const passed[] = {"http_proxy", "https_proxy", "HTTPS_PROXY",
+		"all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"};
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		strv_add(env, fixed[i]);
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
 		if (getenv(passed[i]))
 			strv_addf(env, "%s=%s", passed[i], getenv(passed[i]));
+	const char *agent = auth->agent ? auth->agent : getenv("SSH_AUTH_SOCK");
+	if (agent)
+		strv_addf(env, "SSH_AUTH_SOCK=%s", agent);
 	/* its TLS library may not be one that knows them */
 	if (getenv("SSL_CERT_FILE"))
 		strv_addf(env, "GIT_SSL_CAINFO=%s", getenv("SSL_CERT_FILE"));

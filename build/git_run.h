@@ -9,10 +9,11 @@
 struct buf;
 struct err;
 
-/* An Authorization header for one server. */
+/* An Authorization header for one server; an agent for ssh. */
 struct git_auth {
 	char *origin; /* https://HOST[:PORT]; NULL: none */
 	char *header;
+	char *agent; /* its socket; NULL: that of SSH_AUTH_SOCK */
 };
 
 /* secret: the header's value, or a token as GitHub and others take it. ERR_INVALID */

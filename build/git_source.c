@@ -218,6 +218,12 @@ int git_source_authorize(struct git_source *g, const struct secrets *given, stru
 	return git_auth_set(&g->auth, origin, (header ? header : token)->data, token != NULL, err);
 }
 
+/* By our descriptor: ssh, whatever starts it, finds it for as long as this process lives. */
+void git_source_set_agent(struct git_source *g, const struct ssh_source *agent)
+{
+	mem_replace(&g->auth.agent, xasprintf("/proc/%d/fd/%d", (int)getpid(), agent->socket));
+}
+
 void git_source_done(struct git_source *g)
 {
 	free(g->url);

@@ -13,6 +13,7 @@
 
 struct err;
 struct secrets;
+struct ssh_source;
 
 struct git_source {
 	char *url;
@@ -44,6 +45,8 @@ int git_source_set_checksum(struct git_source *g, const char *value, struct err 
  */
 int git_source_authorize(struct git_source *g, const struct secrets *given, struct err *err)
 	__attribute__((warn_unused_result));
+/* Over ssh: the keys of this agent, which is started, in place of those of SSH_AUTH_SOCK. */
+void git_source_set_agent(struct git_source *g, const struct ssh_source *agent);
 /* Fills in commit; asks the server unless a full one was given. ERR_CORRUPT: not the checksum.
  * ERR_NOT_FOUND: no such ref. ERR_NETWORK, ERR_UNSUPPORTED (no git here) */
 int git_source_resolve(struct git_source *g, struct err *err) __attribute__((warn_unused_result));

@@ -172,6 +172,16 @@ static int set_secret(
 	return set_target(e, m, target, err);
 }
 
+/* Keys that do not do are told before anything runs. */
+static int start_agent(
+	struct eval *e, const struct step_mount *m, struct ssh_source *agent, struct err *err)
+{
+	struct err why = ERR_INIT;
+	if (ssh_source_start(agent, e->b->txn, &why) < 0)
+		return eval_error(e, m->pos, err, why.code, "ssh agent '%s': %s", m->id, why.msg);
+	return 0;
+}
+
 static int set_ssh(
 	struct eval *e, struct step *step, struct step_mount *m, bool *ret_use, struct err *err)
 {
@@ -179,10 +189,13 @@ static int set_ssh(
 	if (o->source)
 		return eval_error(e, m->pos, err, ERR_INVALID, "ssh mounts have no source");
 	m->id = xstrdup(o->id && *o->id ? o->id : "default");
-	*ret_use = secrets_find_ssh(&e->b->secrets, m->id) != NULL;
+	struct ssh_source *agent = secrets_find_ssh(&e->b->secrets, m->id);
+	*ret_use = agent != NULL;
 	if (!*ret_use && o->required && e->b->o->call == BUILD_CALL_BUILD)
 		return eval_error(e, m->pos, err, ERR_NOT_FOUND,
 			"ssh agent '%s': not found; give it with --ssh %s", m->id, m->id);
+	if (agent && e->b->o->call == BUILD_CALL_BUILD && start_agent(e, m, agent, err) < 0)
+		return err->code;
 	AUTO_FREE char *target = o->target && *o->target
 	                                 ? xstrdup(o->target)
 	                                 : xasprintf("/run/buildkit/ssh_agent.%zu", step->n_ssh);

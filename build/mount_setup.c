@@ -177,7 +177,7 @@ static int set_ssh(struct build *b, struct mount_item *it, struct err *err)
 	it->run.read_only = false; /* nothing can be connected to where writing is not allowed */
 	if (mount_make_dir(b, it, err) < 0)
 		return err->code;
-	return ssh_forward_start(agent->socket, it->made_fd, o->has_mode ? o->mode : 0600,
+	return ssh_forward_start(agent, it->made_fd, o->has_mode ? o->mode : 0600,
 		o->has_uid ? o->uid : 0, o->has_gid ? o->gid : 0, &it->forward, &it->fd, err);
 }
 

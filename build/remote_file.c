@@ -226,6 +226,11 @@ static int fetch(struct build *b, struct remote_file *f, const struct memory *m,
 static int look_git(struct build *b, struct remote_file *f, struct err *err)
 {
 	struct key k;
+	struct ssh_source *agent = secrets_find_ssh(&b->secrets, "default");
+	if (agent && ssh_source_start(agent, b->txn, err) < 0)
+		return err_wrap(err, "ssh agent 'default'");
+	if (agent)
+		git_source_set_agent(f->git, agent);
 	if (git_source_authorize(f->git, &b->secrets, err) < 0 ||
 		git_source_resolve(f->git, err) < 0)
 		return err->code;

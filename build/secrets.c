@@ -107,28 +107,6 @@ static int parse_secret(const char *text, struct secret *ret, struct err *err)
 	return r;
 }
 
-static int parse_ssh(const char *text, struct ssh_source *ret, struct err *err)
-{
-	const char *eq = strchr(text, '=');
-	const char *path = eq ? eq + 1 : getenv("SSH_AUTH_SOCK");
-	struct stat st;
-	if (eq == text || !*text)
-		return err_set(err, ERR_INVALID, "there is no name");
-	if (!path || !*path)
-		return err_set(err, ERR_NOT_FOUND,
-			"SSH_AUTH_SOCK is not set: start ssh-agent, or name its socket");
-	if (stat(path, &st) < 0)
-		return err_sys(err, "cannot find '%s'", path);
-	if (!S_ISSOCK(st.st_mode))
-		return err_set(err, ERR_UNSUPPORTED,
-			"'%s' is not the socket of an agent; add keys with ssh-add and name the "
-			"agent's socket",
-			path);
-	ret->id = eq ? xstrndup(text, (size_t)(eq - text)) : xstrdup(text);
-	ret->socket = xstrdup(path);
-	return 0;
-}
-
 int secrets_parse(
 	const struct strv *secrets, const struct strv *ssh, struct secrets *ret, struct err *err)
 {
@@ -145,7 +123,7 @@ int secrets_parse(
 			all.n++;
 	}
 	for (size_t i = 0; r == 0 && i < ssh->n; i++) {
-		r = parse_ssh(ssh->v[i], &all.ssh[i], err);
+		r = ssh_source_parse(ssh->v[i], &all.ssh[i], err);
 		if (r < 0)
 			(void)err_wrap(err, "option '--ssh': '%s'", ssh->v[i]);
 		else
@@ -162,10 +140,8 @@ void secrets_done(struct secrets *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		secret_done(&s->s[i]);
-	for (size_t i = 0; i < s->n_ssh; i++) {
-		free(s->ssh[i].id);
-		free(s->ssh[i].socket);
-	}
+	for (size_t i = 0; i < s->n_ssh; i++)
+		ssh_source_done(&s->ssh[i]);
 	free(s->s);
 	free(s->ssh);
 	*s = (struct secrets){0};
@@ -180,7 +156,7 @@ struct secret *secrets_find(const struct secrets *s, const char *id)
 	return NULL;
 }
 
-const struct ssh_source *secrets_find_ssh(const struct secrets *s, const char *id)
+struct ssh_source *secrets_find_ssh(const struct secrets *s, const char *id)
 {
 	for (size_t i = s->n_ssh; i-- > 0;)
 		if (streq(s->ssh[i].id, id))

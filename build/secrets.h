@@ -5,6 +5,7 @@
  * them, and no key but those of the steps for which cache=digest was asked.
  */
 #pragma once
+#include "build/ssh_source.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -29,11 +30,6 @@ struct secret {
 	size_t len;
 };
 
-struct ssh_source {
-	char *id;
-	char *socket; /* of an agent */
-};
-
 struct secrets {
 	struct secret *s;
 	size_t n;
@@ -43,14 +39,13 @@ struct secrets {
 
 /*
  * secrets: "id=ID[,src=FILE|,env=NAME][,type=file|env][,cache=digest][,leak=warn|allow|fail]"; ssh:
- * "ID" or "ID=SOCKET". Files must exist. ERR_INVALID, ERR_NOT_FOUND; ERR_UNSUPPORTED: a key file
- * for --ssh.
+ * as ssh_source_parse(). Files must exist. ERR_INVALID, ERR_NOT_FOUND.
  */
 int secrets_parse(const struct strv *secrets, const struct strv *ssh, struct secrets *ret,
 	struct err *err) __attribute__((warn_unused_result));
 void secrets_done(struct secrets *s);
 /* NULL: not given */
 struct secret *secrets_find(const struct secrets *s, const char *id);
-const struct ssh_source *secrets_find_ssh(const struct secrets *s, const char *id);
+struct ssh_source *secrets_find_ssh(const struct secrets *s, const char *id);
 /* Reads it if that was not done yet. At most 500 KiB, as BuildKit: ERR_LIMIT. */
 int secret_load(struct secret *s, struct err *err) __attribute__((warn_unused_result));

@@ -234,6 +234,30 @@ etc" ]
 	in_image t test -d /x/.git
 }
 
+# covers: add-git
+@test "ADD of a repository over ssh has the keys of --ssh default, with known hosts only" {
+	make_repository
+	ssh-keygen -q -t ed25519 -N '' -C "of this test" -f "$D/k"
+	# in place of ssh a program that notes its options and keys and answers from the repository
+	cat >"$D/ssh" <<-END
+		#!/bin/sh
+		echo "\$*" >"$D/words"
+		ssh-add -l >>"$D/words" 2>&1
+		for last; do :; done
+		cd "$T/repos" && eval "\$last"
+	END
+	chmod +x "$D/ssh"
+	printf 'FROM busybox\nADD git@host:%s.git /x/\n' "$BATS_TEST_NUMBER" >ctx/Containerfile
+	local with=("$MICA_BIN" --root "$MICA_ROOT" build --network=none -t t)
+	unset SSH_AUTH_SOCK
+	run -0 unshare -m sh -c 'mount --bind "$0/ssh" /usr/bin/ssh && exec "$@"' "$D" "${with[@]}" --ssh "default=$D/k" ctx
+	[ "$(in_image t cat /x/README)" = readme ]
+	grep -q 'of this test' words
+	grep -q -- '-oBatchMode=yes' words
+	run -0 unshare -m sh -c 'mount --bind "$0/ssh" /usr/bin/ssh && exec "$@"' "$D" "${with[@]}" --no-cache ctx
+	! grep -q 'of this test' words
+}
+
 # CVE-2026-33748, CVE-2019-13139, CVE-2026-44517 and their kin
 @test "no ref, host or directory of a repository's URL gets out of its place" {
 	make_repository

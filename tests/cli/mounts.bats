@@ -381,38 +381,88 @@ ls: /k: No such file or directory" ] || fail "$output"
 
 # --- ssh ---
 
-ask_agent() { # a client in Perl: asks for the identities, prints the type of the answer (12)
-	cat <<-'END'
-		perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, sockaddr_un($ENV{SSH_AUTH_SOCK})) or die "connect: $!"; syswrite(S, pack("NC", 1, 11)); sysread(S, $b, 5); print +(unpack "NC", $b)[1], "\n"'
+ask_agent() { # REQUEST [BYTES]: a client in Perl prints the type of the answer and, of a list (11), how many keys it has
+	cat <<-END
+		perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, sockaddr_un(\$ENV{SSH_AUTH_SOCK})) or die "connect: \$!"; \$m = pack("C", $1) . "${2-}"; syswrite(S, pack("N", length(\$m))); syswrite(S, \$m); sysread(S, \$b, 9) or exit(print "closed\n"); (\$l, \$t, \$n) = unpack "NCN", \$b; print "\$t", \$t == 12 ? " \$n" : "", "\n"'
 	END
 }
 
 # covers: mount-ssh
-@test "ssh mounts lead to the agent" {
-	command -v ssh-agent >/dev/null || skip "ssh-agent is not installed"
+@test "ssh mounts lead to the agent, for what concerns the agent: which keys there are, and signatures" {
 	ssh-agent -D -a "$D/agent" >/dev/null 2>&1 3>&- &
 	echo $! >"$T/agent.pid"
 	wait_for 5 test -S "$D/agent"
+	ssh-keygen -q -t ed25519 -N '' -f "$D/k"
+	SSH_AUTH_SOCK=$D/agent ssh-add -q "$D/k"
 	containerfile <<-END
 		FROM debian:stable
-		RUN --mount=type=ssh echo \$SSH_AUTH_SOCK >/o && $(ask_agent) >>/o && stat -c '%a %u:%g' \$SSH_AUTH_SOCK >>/o
+		RUN --mount=type=ssh echo \$SSH_AUTH_SOCK >/o && $(ask_agent 11) >>/o && stat -c '%a %u:%g' \$SSH_AUTH_SOCK >>/o
 		RUN --mount=type=ssh,id=other,target=/a/sock,mode=0666,uid=3,gid=4 stat -c '%a %u:%g' /a/sock >>/o
 		RUN --mount=type=ssh,id=absent echo \${SSH_AUTH_SOCK-unset} >>/o && ls -A /run/buildkit /a >>/o 2>&1 || true
 		USER nobody
-		RUN --mount=type=ssh,mode=0666 $(ask_agent)
+		RUN --mount=type=ssh,mode=0666 $(ask_agent 11)
+		RUN --mount=type=ssh,mode=0666 for i in 1 2; do $(ask_agent 19); $(ask_agent 22 x); $(ask_agent 20 "\\0\\0\\0\\1x\\0\\0\\0\\0"); done; echo "here: \$($(ask_agent 11))"
 	END
 	build -t t --ssh "default=$D/agent" --ssh "other=$D/agent"
-	grep -q '^12$' <<<"$output" || fail "$output"
+	grep -q '^12 1$' <<<"$output" || fail "$output"
+	[ "$(grep -cx 5 <<<"$output")" = 6 ] || fail "$output"
+	grep -q 'here: 12 1$' <<<"$output" || fail "$output"
+	SSH_AUTH_SOCK=$D/agent ssh-add -l
 	run in_image t cat /o
 	[ "$output" = "/run/buildkit/ssh_agent.0
-12
+12 1
 600 0:0
 666 3:4
 /run/buildkit/ssh_agent.0
 ls: cannot access '/run/buildkit': No such file or directory
 ls: cannot access '/a': No such file or directory" ] || fail "$output"
+	# raw: whatever listens there gets what the step sends
+	containerfile <<-END
+		FROM debian:stable
+		RUN --mount=type=ssh $(ask_agent 19)
+	END
+	build --ssh "default=$D/agent,raw=true"
+	grep -qx 6 <<<"$output" || fail "$output"
+	! SSH_AUTH_SOCK=$D/agent ssh-add -l || fail "the key is still there"
 	kill "$(cat "$T/agent.pid")"
 	rm "$T/agent.pid"
+}
+
+no_agent_here() {
+	local p
+	for p in $(pgrep -x ssh-agent); do
+		[ "$(readlink "/proc/$p/cwd")" != "$PWD" ] || return 1
+	done
+}
+
+# covers: mount-ssh
+@test "keys for ssh mounts are in an agent of the build's own, which ends with it" {
+	ssh-keygen -q -t ed25519 -N '' -f "$D/k"
+	ssh-keygen -q -t rsa -b 2048 -N '' -f "$D/k2"
+	ssh-keygen -q -t ed25519 -N 'long enough' -f "$D/locked"
+	chmod 644 "$D/k"
+	echo no key >"$D/text"
+	containerfile <<-END
+		FROM debian:stable
+		RUN --mount=type=ssh,id=x $(ask_agent 11)
+		RUN --mount=type=ssh,id=x echo again: \$($(ask_agent 11))
+	END
+	unset SSH_AUTH_SOCK
+	build --ssh "x=$D/k,$D/k2"
+	grep -qx '12 2' <<<"$output" || fail "$output"
+	grep -qx 'again: 12 2' <<<"$output" || fail "$output"
+	no_agent_here || fail "an agent is left"
+	echo "RUN --mount=type=ssh,id=x echo waits && sleep 100" >>ctx/Containerfile
+	"$MICA_BIN" --root "$MICA_ROOT" build --network=none --ssh "x=$D/k" ctx >"$D/log" 2>&1 3>&- &
+	wait_for 20 grep -q "^waits" "$D/log"
+	! no_agent_here || fail "there is no agent while a step uses it"
+	kill -9 $!
+	wait_for 5 no_agent_here
+	refused "Containerfile:2:5: ssh agent 'x': '$D/locked' is not a private key, or has a passphrase: add it to an agent" --ssh "x=$D/locked"
+	refused "Containerfile:2:5: ssh agent 'x': '$D/text' is not a private key" --ssh "x=$D/text"
+	refused "option '--ssh': 'x=$D/nothing': cannot find '$D/nothing'" --ssh "x=$D/nothing"
+	refused "option '--ssh': 'x=$D': '$D' is neither the socket of an agent nor a file with a key" --ssh "x=$D"
+	refused "option '--ssh': 'x=$D/k,raw=true': raw=true is for sockets" --ssh "x=$D/k,raw=true"
 }
 
 # covers: mount-ssh-env
@@ -433,11 +483,9 @@ ls: cannot access '/a': No such file or directory" ] || fail "$output"
 		RUN echo must not run
 		RUN --mount=type=ssh,required true
 	END
-	echo key >key
 	unset SSH_AUTH_SOCK
 	refused "Containerfile:3:5: ssh agent 'default': not found; give it with --ssh default"
 	refused "option '--ssh': 'default': SSH_AUTH_SOCK is not set" --ssh default
-	refused "option '--ssh': 'default=key': 'key' is not the socket of an agent; add keys with ssh-add" --ssh default=key
 }
 
 # --- mistakes and attacks ---
