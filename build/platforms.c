@@ -31,6 +31,12 @@ static int base_platforms(
 	return 0;
 }
 
+/* What nobody can run has platforms that say so: buildkit's attestations, for example. */
+static bool is_unknown(const struct platform *p)
+{
+	return streq(p->os, "unknown") || streq(p->arch, "unknown");
+}
+
 static void intersect(struct platform_list *l, const struct platform_list *with)
 {
 	struct platform_list both = {0};
@@ -57,7 +63,8 @@ static int common_platforms(struct build *b, struct platform_list *ret, struct e
 		if (any)
 			intersect(ret, &have);
 		for (size_t k = 0; !any && k < have.n; k++)
-			platform_list_add(ret, &have.p[k]);
+			if (!is_unknown(&have.p[k]))
+				platform_list_add(ret, &have.p[k]);
 		platform_list_done(&have);
 		any = true;
 	}

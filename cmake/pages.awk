@@ -152,8 +152,10 @@ section == "DESCRIPTION" {
 	next
 }
 
-section == "EXAMPLES" && /^\t/ {
+# "++" at the end goes on in the next line, which is not indented
+section == "EXAMPLES" && (/^\t/ || goes_on) {
 	sub(/^\t+/, "")
+	goes_on = sub(/\+\+$/, "")
 	add_help("  " plain($0))
 	next
 }

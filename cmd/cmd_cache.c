@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cmd/cmd.h"
-#include "cmd/help.h"
+#include "cmd/help_print.h"
 #include "cmd/table.h"
 #include "cmd/text.h"
 #include "store/cache_limits.h"
@@ -127,14 +127,8 @@ static int rm_run(struct app *app, void *args, const struct strv *rest, struct e
 
 static int cache_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct help *h = help_find("cache");
-
 	(void)args;
-	if (rest->n)
-		return err_set(err, ERR_INVALID,
-			"unknown command 'cache %s'. See 'mica cache --help'", rest->v[0]);
-	out_printf(&app->out, "%s", h ? h->text : "");
-	return 0;
+	return help_print_family(&app->out, "cache", rest, err);
 }
 
 static int limit_run(struct app *app, void *args, const struct strv *rest, struct err *err)

@@ -6,6 +6,9 @@
 #include "cmd/cmd.h"
 #include "cmd/image_json.h"
 #include "cmd/table.h"
+#include "image/manifest.h"
+#include "image/media_type.h"
+#include "store/blobs.h"
 #include "store/containers.h"
 #include "store/images.h"
 #include "store/names.h"
@@ -72,21 +75,53 @@ static int show_container(struct app *app, struct store *s, const struct contain
 	return r;
 }
 
-/* A working container is looked for first, as buildah does. */
+/* The index itself. */
+static int show_list(
+	struct app *app, struct store *s, const char *text, const char *format, struct err *err)
+{
+	AUTO_FREE char *ref = NULL, *bytes = NULL;
+	AUTO_JSON struct json *j = NULL;
+	struct descriptor d = {0};
+	size_t n;
+
+	int r = image_find(s, text, &d, &ref, err);
+	if (r == 0 && media_kind(d.media_type) != MEDIA_INDEX)
+		r = err_set(err, ERR_INVALID, "'%s' is an image, not a list of images", text);
+	if (r == 0)
+		r = blob_read(s, &d, MANIFEST_MAX, &bytes, &n, err);
+	descriptor_done(&d);
+	if (r == 0)
+		r = json_parse(bytes, n, "index", &j, err);
+	if (r == 0 && format)
+		return table_print_one(&app->out, format, j, err);
+	if (r == 0)
+		out_json(&app->out, j);
+	return r;
+}
+
+/* A working container is looked for first, then an image; a list is shown when it has none for
+ * this machine, as buildah does. */
 static int show_any(struct app *app, struct store *s, const char *text,
 	const struct inspect_args *a, struct err *err)
 {
-	AUTO_CONTAINER struct container c;
-	struct err unknown = ERR_INIT;
+	const bool any = !a->type;
+	int r = ERR_NOT_FOUND;
 
-	container_init(&c);
-	int r = a->type && streq(a->type, "image") ? ERR_NOT_FOUND
-	                                           : container_find(s, text, &c, &unknown);
-	if (r == 0)
-		return show_container(app, s, &c, a->format, err);
-	if (r == ERR_NOT_FOUND && (!a->type || streq(a->type, "image")))
-		return show(app, s, text, a->format, err);
-	*err = unknown;
+	if (any || streq(a->type, "container")) {
+		AUTO_CONTAINER struct container c;
+		container_init(&c);
+		r = container_find(s, text, &c, err);
+		if (r == 0)
+			return show_container(app, s, &c, a->format, err);
+	}
+	if (r == ERR_NOT_FOUND && (any || streq(a->type, "image"))) {
+		err_clear(err);
+		r = show(app, s, text, a->format, err);
+	}
+	if ((any && r == ERR_UNSUPPORTED) || (a->type && streq(a->type, "manifest"))) {
+		err_clear(err);
+		r = show_list(app, s, text, a->format, err);
+	}
 	return r;
 }
 
@@ -95,9 +130,11 @@ static int inspect_run(struct app *app, void *args, const struct strv *rest, str
 	const struct inspect_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 
-	if (a->type && !streq(a->type, "image") && !streq(a->type, "container"))
+	if (a->type && !streq(a->type, "image") && !streq(a->type, "container") &&
+		!streq(a->type, "manifest"))
 		return err_set(err, ERR_INVALID,
-			"option '--type': '%s' is not one of 'container', 'image'", a->type);
+			"option '--type': '%s' is not one of 'container', 'image', 'manifest'",
+			a->type);
 	int r = app_store(app, false, &s, err);
 	for (size_t i = 0; i < rest->n && r == 0; i++)
 		r = show_any(app, s, rest->v[i], a, err);

@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
-#include "cmd/help.h"
+#include "cmd/help_print.h"
 #include "cmd/manifest_artifact.h"
 #include "cmd/manifest_list.h"
 #include "cmd/opt_groups.h"
@@ -320,7 +320,7 @@ const struct cmd cmd_manifest_add = {
 
 /* --- annotate, remove --- */
 
-/* A digest, or an image whose manifest is in the list. */
+/* A digest, a file that an artifact of the list has, or an image whose manifest is in the list. */
 static int find_entry(struct store *s, struct manifest_list *l, const char *text,
 	struct descriptor **ret, struct err *err)
 {
@@ -331,7 +331,9 @@ static int find_entry(struct store *s, struct manifest_list *l, const char *text
 	*ret = NULL;
 	if (digest_parse(text, &d, &why) == 0) {
 		*ret = manifest_list_find(l, &d);
-	} else {
+	} else if (manifest_artifact_find(s, &l->ix, text, ret, err) < 0) {
+		return err->code;
+	} else if (!*ret) {
 		const struct pull_opts all = {.all_platforms = true, .policy = PULL_NEVER};
 		AUTO_FREE char *ref = NULL;
 		/* here, that is: nothing is fetched to be told what to remove */
@@ -432,24 +434,22 @@ static int annotate_list(
 		r = set_subject(s, args->subject, &list.ix, err);
 	if (r == 0)
 		r = manifest_list_save(s, &list, &id, err);
+	char hex[DIGEST_STR_MAX];
 	if (r == 0)
-		print_change(app, &id, &id);
+		out_printf(&app->out, "%s\n", digest_hex(&id, hex));
 	return r;
 }
 
 static int annotate_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct annotate_args *a = args;
+	bool index = a->index || a->subject; /* a subject is the list's */
 
-	if (a->subject && !a->index)
+	if (index != (rest->n == 1))
 		return err_set(err, ERR_INVALID,
-			"option '--subject' is the list's: it goes with '--index'");
-	if (a->index != (rest->n == 1))
-		return err_set(err, ERR_INVALID,
-			a->index ? "with '--index' name the list only"
-				 : "name the list and an image of it, or use '--index'");
-	return a->index ? annotate_list(app, rest->v[0], a, err)
-	                : change(app, rest, &a->entry, err);
+			index ? "with '--index' or '--subject' name the list only"
+			      : "name the list and an image of it, or use '--index'");
+	return index ? annotate_list(app, rest->v[0], a, err) : change(app, rest, &a->entry, err);
 }
 
 static int remove_run(struct app *app, void *args, const struct strv *rest, struct err *err)
@@ -485,13 +485,8 @@ const struct cmd cmd_manifest_remove = {
 
 static int manifest_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct help *h = help_find("manifest");
 	(void)args;
-	if (rest->n)
-		return err_set(err, ERR_INVALID,
-			"unknown command 'manifest %s'. See 'mica manifest --help'", rest->v[0]);
-	out_printf(&app->out, "%s", h ? h->text : "");
-	return 0;
+	return help_print_family(&app->out, "manifest", rest, err);
 }
 
 const struct cmd cmd_manifest = {

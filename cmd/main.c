@@ -17,6 +17,7 @@
 #include "cmd/full_disk.h"
 #include "cmd/global.h"
 #include "cmd/help.h"
+#include "cmd/help_print.h"
 #include "cmd/overview.h"
 #include "cmd/version.h"
 #include "run/userns.h"
@@ -28,7 +29,7 @@ static int print_help(struct app *app, const struct cmd *cmd, struct err *err)
 
 	if (!h)
 		return err_set(err, ERR_NOT_FOUND, "there is no page for '%s'", cmd->name);
-	out_printf(&app->out, "%s", h->text);
+	help_print(&app->out, h);
 	return 0;
 }
 

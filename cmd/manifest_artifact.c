@@ -42,6 +42,7 @@ int artifact_args_check(const struct artifact_args *a, struct err *err)
 	return 0;
 }
 
+/* to: -1, only what it is is found out */
 static int copy_file(int from, const char *path, int to, struct descriptor *d, struct err *err)
 {
 	AUTO_FREE char *buf = xmalloc(64 * KIB);
@@ -56,7 +57,7 @@ static int copy_file(int from, const char *path, int to, struct descriptor *d, s
 			return err_sys(err, "cannot read '%s'", path);
 		sha256_update(&hash, buf, (size_t)n);
 		d->size += (uint64_t)n;
-		if (fs_write_all(to, buf, (size_t)n) < 0)
+		if (to >= 0 && fs_write_all(to, buf, (size_t)n) < 0)
 			return err_sys(err, "cannot write to the store");
 	}
 	d->digest = sha256_final(&hash);
@@ -174,5 +175,42 @@ int manifest_artifact_make(struct store *s, const struct artifact_args *a, const
 		descriptor_done(&d);
 	else
 		*ret = d;
+	return r;
+}
+
+static int has_layer(struct store *s, const struct descriptor *entry, const struct digest *blob,
+	bool *ret, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	struct manifest m = {0};
+	size_t n;
+
+	int r = blob_read(s, entry, MANIFEST_MAX, &text, &n, err);
+	if (r == 0)
+		r = manifest_parse(text, n, entry->media_type, &m, err);
+	for (size_t i = 0; r == 0 && i < m.n_layers && !*ret; i++)
+		*ret = digest_equal(&m.layers[i].digest, blob);
+	manifest_done(&m);
+	return r;
+}
+
+int manifest_artifact_find(struct store *s, const struct index *ix, const char *path,
+	struct descriptor **ret, struct err *err)
+{
+	struct descriptor file = {0};
+	struct stat st;
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool found = false;
+
+	*ret = NULL;
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	int r = copy_file(fd, path, -1, &file, err);
+	for (size_t i = 0; r == 0 && i < ix->n_manifests && !found; i++) {
+		if (!ix->manifests[i].artifact_type)
+			continue;
+		r = has_layer(s, &ix->manifests[i], &file.digest, &found, err);
+		*ret = found ? &ix->manifests[i] : NULL;
+	}
 	return r;
 }

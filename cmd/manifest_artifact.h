@@ -6,6 +6,7 @@
 
 struct descriptor;
 struct err;
+struct index;
 struct store;
 
 struct artifact_args {
@@ -22,3 +23,7 @@ int artifact_args_check(const struct artifact_args *a, struct err *err)
  * transaction. *ret: its descriptor, the caller's. */
 int manifest_artifact_make(struct store *s, const struct artifact_args *a, const struct strv *files,
 	size_t first, struct descriptor *ret, struct err *err) __attribute__((warn_unused_result));
+/* *ret: the first artifact of the list that has the content of this file; NULL: none, or the text
+ * names no regular file. */
+int manifest_artifact_find(struct store *s, const struct index *ix, const char *path,
+	struct descriptor **ret, struct err *err) __attribute__((warn_unused_result));

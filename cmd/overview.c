@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "base/called.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
 #include "cmd/help.h"
+#include "cmd/help_print.h"
 #include "cmd/out.h"
 
 /* In the order in which one meets them. */
@@ -44,6 +46,10 @@ void overview_print(struct out *out)
 	const struct help *own = help_find("");
 	AUTO_STRV struct strv listed = STRV_INIT;
 
+	if (called_buildah() && own) {
+		help_print(out, own);
+		return;
+	}
 	out_printf(out, "%s", own ? own->text : "");
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
 		AUTO_STRV struct strv names = STRV_INIT;

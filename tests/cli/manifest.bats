@@ -186,6 +186,17 @@ build_for() { # ARCH NAME
 	mica manifest create --all list docker://docker.io/library/three >/dev/null
 	[ "$(mica images -q list | wc -l)" = 1 ]
 	mica inspect list | jq -e '.OCIv1.architecture'
+	[ "$(mica inspect --type manifest list)" = "$(mica manifest inspect list)" ]
+	[ "$(mica inspect -t manifest -f '{{len .manifests}}' list)" = 3 ]
+	# there is no image in it: the list itself
+	mica manifest create empty >/dev/null
+	[ "$(mica inspect empty)" = "$(mica manifest inspect empty)" ]
+	run -125 --separate-stderr mica inspect --type image empty
+	assert_error 'does not exist for platform'
+	mica build -q -t image "$T/three"
+	run -125 --separate-stderr mica inspect --type manifest image
+	assert_error "'image' is an image, not a list of images"
+	mica rmi empty image >/dev/null
 	printf 'FROM list\n' | mica build -q --platform linux/s390x,linux/arm64 -t built -
 	[ "$(mica manifest inspect built | jq -r '.manifests[].platform.architecture' | paste -sd ' ')" = 's390x arm64' ]
 	mica rmi list
@@ -236,8 +247,19 @@ build_for() { # ARCH NAME
 	mica prune >/dev/null
 	assert_clean_store
 	# with what the list is about, and beside its image the same in zstd
-	mica manifest annotate --index --subject i list
+	run -0 --separate-stderr mica manifest annotate --subject i list
+	[[ $output =~ ^[0-9a-f]{64}$ ]]
 	[ "$(mica manifest inspect list | jq -r .subject.mediaType)" = application/vnd.oci.image.manifest.v1+json ]
+	run -125 --separate-stderr mica manifest annotate --subject i list b
+	assert_error 'name the list only'
+	# an entry is found by a file that it has, titles or not
+	mica manifest annotate --annotation g=h list dir/a
+	echo other >afile
+	run -125 --separate-stderr mica manifest annotate --annotation g=h list afile
+	assert_error afile
+	mica manifest add --artifact list afile >/dev/null
+	run -0 --separate-stderr mica manifest remove list ./afile
+	[ "$(mica manifest inspect list | jq -c '[.manifests[].annotations.g]')" = '["h",null,null]' ]
 	printf '[engine]\nadd_compression = ["zstd"]\n' >conf
 	CONTAINERS_CONF=$D/conf mica manifest push -q list "docker://$REG/artifact:1"
 	[ "$(skopeo inspect --raw "docker://$REG/artifact:1" | jq -c '[.subject.size > 9, (.manifests | map([.artifactType, .annotations["io.github.containers.compression.zstd"]]))]')" = \
@@ -265,6 +287,17 @@ build_for() { # ARCH NAME
 	assert_error "unknown command 'manifest frobnicate'"
 	run --separate-stderr mica manifest add list
 	assert_error "at least 2 arguments"
+	# who calls us buildah reads what stands below its headings
+	ln -s "$MICA_BIN" buildah
+	below() { awk -v title="$1" 'found && !NF { exit } found { print $1 } $0 == title ":" { found = 1 }'; }
+	[ "$(./buildah help manifest | below 'Available Commands' | paste -sd ' ')" = 'add annotate create exists inspect push remove rm' ]
+	[[ $'\n'$(./buildah | below 'Available Commands')$'\n' == *$'\nlist-tags\n'*$'\nmanifest\n'* ]]
+	[ "$(./buildah manifest add --help | below Usage -)" = $'buildah\nbuildah' ]
+	run -0 --separate-stderr ./buildah manifest frobnicate
+	[ "$output" = "$(./buildah manifest --help)" ]
+	[ "$output" = "$(./buildah help manifest)" ]
+	[[ $output == *$'\nUsage:\n  buildah manifest [command]\n\nExamples:\n  buildah manifest create'* && $output != *'mica '* ]]
+	[[ $(./buildah from --help) == *$'\nUsage:\n  buildah from [flags] IMAGE\n\nExamples:\n  c=$(buildah from debian)\n  buildah run $c apt-get update\n'*$'\nFlags:\n  --cidfile='* ]]
 }
 
 @test "the peer makes and reads the same lists" {

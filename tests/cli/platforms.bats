@@ -142,6 +142,10 @@ need_emulator() {
 	printf 'FROM other AS a\nCOPY Containerfile /\nFROM base\nCOPY --from=a / /\n' >ctx/Containerfile
 	mica build -q --all-platforms -t both ctx
 	[ "$(config_of both | jq -r .architecture)" = s390x ]
+	# what nobody has a machine for is not built for
+	mica build -q --platform linux/s390x,linux/unknown -t odd - <<<'FROM scratch'
+	mica build -q --all-platforms -t known - <<<'FROM odd'
+	[ "$(config_of known | jq -r .architecture)" = s390x ]
 	run --separate-stderr mica build --all-platforms --platform linux/amd64 ctx
 	assert_error "cannot be combined"
 	run --separate-stderr mica build --all-platforms - <<<'FROM scratch'
