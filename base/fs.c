@@ -116,17 +116,6 @@ int fs_write_file(int dirfd, const char *path, const void *data, size_t n, mode_
 	return tmp_publish(&t, fd, path_base(path), durable, err);
 }
 
-int fs_write_output(
-	const char *path, const void *data, size_t n, mode_t mode, bool durable, struct err *err)
-{
-	struct stat st;
-	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
-		return fs_write_file(AT_FDCWD, path, data, n, mode, durable, err);
-	AUTO_FD int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	return fd < 0 || fs_write_all(fd, data, n) < 0 ? err_sys(err, "cannot write '%s'", path)
-	                                               : 0;
-}
-
 /* Where copy_file_range(2) cannot copy between these two files, or is not there at all. */
 static bool kernel_refuses(int error)
 {

@@ -61,14 +61,17 @@ static void login_init(void *args)
 	((struct login_args *)args)->tls_verify = -1;
 }
 
-/* "https://registry.example/v2/" is what people copy from their browsers. */
+/* "https://registry.example/v2/" is what people copy from their browsers: the registry. */
 static char *registry_name(const char *text)
 {
 	const char *s = str_has_prefix(text, "https://")  ? text + 8
 	                : str_has_prefix(text, "http://") ? text + 7
 	                                                  : text;
+	size_t n = s == text ? strlen(s) : strcspn(s, "/");
 
-	return xstrndup(s, strcspn(s, "/"));
+	while (n && s[n - 1] == '/')
+		n--;
+	return xstrndup(s, n);
 }
 
 static void secret_free_p(char **s)
@@ -138,10 +141,16 @@ static int get_password(const struct login_args *a, char **ret, struct err *err)
 	}
 	if (!a->password_stdin)
 		return ask("Password", false, ret, err);
-	int r = fs_read_fd(STDIN_FILENO, "standard input", SECRET_MAX, ret, &n, err);
-	if (r == 0)
-		cut_line_end(*ret);
-	return r;
+	AUTO_SECRET char *text = NULL;
+	int r = fs_read_fd(STDIN_FILENO, "standard input", SECRET_MAX, &text, &n, err);
+	if (r < 0)
+		return r;
+	if (strlen(text) != n)
+		return err_set(err, ERR_INVALID,
+			"option '--password-stdin': a password has no NUL byte in it");
+	cut_line_end(text);
+	*ret = take(text);
+	return 0;
 }
 
 /* Without a word about who one is: what is kept already may do. */

@@ -52,16 +52,16 @@ int credentials_split(const char *text, struct credentials *ret, struct err *err
 	return 0;
 }
 
-/* docker writes "https://host/v1/": the scheme and everything after the host go. */
+/* docker writes "https://host/v1/": the scheme and everything after the host go, also where its file
+ * is given as --authfile. */
 static char *normalise_key(const char *key, bool docker)
 {
-	if (!docker)
-		return xstrdup(key);
+	const char *name = key;
 	if (str_has_prefix(key, "https://"))
-		key += 8;
+		name += 8;
 	else if (str_has_prefix(key, "http://"))
-		key += 7;
-	char *host = xstrndup(key, strcspn(key, "/"));
+		name += 7;
+	char *host = docker || name != key ? xstrndup(name, strcspn(name, "/")) : xstrdup(name);
 	if (streq(host, "index.docker.io") || streq(host, "registry-1.docker.io"))
 		mem_replace(&host, xstrdup("docker.io"));
 	return host;
@@ -199,6 +199,13 @@ static char *main_path(const char *authfile)
 	return xasprintf("/run/containers/%u/auth.json", (unsigned)uid);
 }
 
+/* Where that file is, when it is a link: it is locked and replaced there. */
+static char *path_for_update(const char *authfile)
+{
+	AUTO_FREE char *path = main_path(authfile);
+	return fs_follow(path);
+}
+
 static size_t auth_paths(const char *authfile, struct auth_path paths[3])
 {
 	const char *env = getenv("REGISTRY_AUTH_FILE"), *home = getenv("HOME"),
@@ -332,10 +339,19 @@ static int helper_store(
 	return r;
 }
 
+/* They are asked for a host alone. */
+static int refuse_helper(const char *helper, const char *host, const char *key, struct err *err)
+{
+	return err_set(err, ERR_UNSUPPORTED,
+		"docker-credential-%s keeps credentials of whole registries, not of '%s': log into "
+		"'%s', or name another file with '--authfile'",
+		helper, key, host);
+}
+
 int credentials_store(
 	const char *authfile, const char *key, const struct credentials *c, struct err *err)
 {
-	AUTO_FREE char *path = main_path(authfile);
+	AUTO_FREE char *path = path_for_update(authfile);
 	AUTO_FD int lock = -1;
 	AUTO_JSON struct json *top = NULL;
 	if (lock_for_update(path, &lock, err) < 0 || read_for_update(path, &top, err) < 0)
@@ -345,7 +361,8 @@ int credentials_store(
 	if (!helper)
 		helper = json_text(json_get(top, "credsStore"));
 	if (helper && *helper)
-		return helper_store(helper, key, c, err);
+		return streq(host, key) ? helper_store(helper, key, c, err)
+		                        : refuse_helper(helper, host, key, err);
 	struct json *auths = json_get(top, "auths");
 	if (!json_is(auths, JSON_KIND_OBJECT)) { /* null, too */
 		auths = json_new_object();
@@ -366,7 +383,7 @@ int credentials_store(
 
 int credentials_remove(const char *authfile, const char *key, struct err *err)
 {
-	AUTO_FREE char *path = main_path(authfile);
+	AUTO_FREE char *path = path_for_update(authfile);
 	AUTO_FD int lock = -1;
 	AUTO_JSON struct json *top = NULL;
 	if (lock_for_update(path, &lock, err) < 0 || read_for_update(path, &top, err) < 0)
@@ -376,6 +393,8 @@ int credentials_remove(const char *authfile, const char *key, struct err *err)
 	if (!helper)
 		helper = json_text(json_get(top, "credsStore"));
 	AUTO_FREE char *output = NULL;
+	if (helper && *helper && !streq(host, key))
+		return refuse_helper(helper, host, key, err);
 	if (helper && *helper)
 		return auth_helper_run(
 			helper, "erase", streq(key, "docker.io") ? HUB_KEY : key, &output, err);
@@ -387,7 +406,7 @@ int credentials_remove(const char *authfile, const char *key, struct err *err)
 
 int credentials_remove_all(const char *authfile, struct err *err)
 {
-	AUTO_FREE char *path = main_path(authfile);
+	AUTO_FREE char *path = path_for_update(authfile);
 	AUTO_FD int lock = -1;
 	AUTO_JSON struct json *top = NULL;
 	if (lock_for_update(path, &lock, err) < 0 || read_for_update(path, &top, err) < 0)

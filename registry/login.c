@@ -5,26 +5,26 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "image/reference.h"
 #include "registry/credentials.h"
 #include "registry/remote.h"
 #include "registry/transport.h"
 
-/* "https://registry.example.com/" is what people paste; one with a path names a namespace. New
- * string. */
-static int clean_registry(const char *text, char **ret, struct err *err)
+/* "HOST" or "HOST/PATH", a part of it, as containers-auth.json(5) has them. New string. */
+static int parse_key(const char *text, char **ret, struct err *err)
 {
-	if (str_has_prefix(text, "https://"))
-		text += 8;
-	else if (str_has_prefix(text, "http://"))
-		text += 7;
+	AUTO_REFERENCE struct reference ref = {0};
+	struct err why = ERR_INIT;
 	AUTO_FREE char *name = xstrdup(text);
-	for (size_t n = strlen(name); n && name[n - 1] == '/'; n--)
-		name[n - 1] = '\0';
 	if (streq(name, "index.docker.io") || streq(name, "index.docker.io/v1") ||
 		streq(name, "registry-1.docker.io"))
 		mem_replace(&name, xstrdup("docker.io"));
 	if (!*name || strpbrk(name, " \t\r\n@?#\\\"'"))
 		return err_set(err, ERR_INVALID, "'%s' is not the name of a registry", text);
+	if (strchr(name, '/') &&
+		(reference_parse(name, &ref, &why) < 0 || ref.tag || ref.was_short))
+		return err_set(err, ERR_INVALID,
+			"'%s' is neither a registry nor one with a path, HOST/PATH", text);
 	*ret = take(name);
 	return 0;
 }
@@ -58,7 +58,7 @@ int registry_login(const char *registry, const char *user, const char *password,
 	AUTO_FREE char *key = NULL;
 	if (strchr(user, ':') || !*user)
 		return err_set(err, ERR_INVALID, "a user name is not empty and has no ':' in it");
-	if (clean_registry(registry, &key, err) < 0 || check_login(key, user, password, o, err) < 0)
+	if (parse_key(registry, &key, err) < 0 || check_login(key, user, password, o, err) < 0)
 		return err->code;
 	AUTO_CREDENTIALS struct credentials c = {
 		.user = xstrdup(user), .password = xstrdup(password)};
@@ -70,7 +70,7 @@ int registry_logout(const char *registry, bool all, const struct remote_opts *o,
 	AUTO_FREE char *key = NULL;
 	if (all)
 		return credentials_remove_all(o->authfile, err);
-	int r = clean_registry(registry, &key, err);
+	int r = parse_key(registry, &key, err);
 	return r < 0 ? r : credentials_remove(o->authfile, key, err);
 }
 
@@ -78,7 +78,7 @@ int registry_logout(const char *registry, bool all, const struct remote_opts *o,
 static int kept(const char *registry, const struct remote_opts *o, char **ret_key,
 	struct credentials *ret, struct err *err)
 {
-	int r = clean_registry(registry, ret_key, err);
+	int r = parse_key(registry, ret_key, err);
 	if (r < 0)
 		return r;
 	AUTO_FREE char *host = xstrndup(*ret_key, strcspn(*ret_key, "/"));

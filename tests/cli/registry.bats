@@ -116,6 +116,25 @@ Existing credentials are valid. Already logged in to $REG" ]
 	MICA_ROOT=$D/third run --separate-stderr mica pull -q "$REG/private/one"
 	[ "$status" = 125 ]
 	MICA_ROOT=$D/third mica pull -q --creds anna:se:cret "$REG/private/one"
+	# what is said of a part of the registry is kept for that part, and goes with it; a link to the file stays one
+	mkdir kept
+	ln -s kept/auth.json link.json
+	echo -n se:cret | mica login --authfile link.json -u anna --password-stdin "$REG/private"
+	[ -L link.json ] && [ "$(stat -c %a kept/auth.json)" = 600 ]
+	[ "$(jq -r '.auths | keys[]' link.json)" = "$REG/private" ]
+	MICA_ROOT=$D/fourth mica pull -q --authfile link.json "$REG/private/one"
+	MICA_ROOT=$D/fourth run --separate-stderr mica pull -q --authfile link.json "$REG/public/one"
+	assert_error 'mica login'
+	run --separate-stderr mica logout --authfile link.json "$REG"
+	assert_error "not logged into $REG"
+	mica logout --authfile link.json "https://$REG/private" && fail "a URL means the registry"
+	[ "$(mica logout --authfile link.json "$REG/private")" = "Removed login credentials for $REG/private" ]
+	[ "$(jq -c .auths link.json)" = '{}' ] && [ -L link.json ]
+	run --separate-stderr mica login --authfile link.json -u anna -p se:cret "$REG/private:tag"
+	assert_error 'neither a registry nor one with a path'
+	printf 'se:cret\0more' >password
+	run --separate-stderr mica login --authfile link.json -u anna --password-stdin "$REG" <password
+	assert_error 'a password has no NUL byte in it'
 	# every command that asks a registry takes credentials, and none has them of itself
 	local image=$REG/private/one creds=--creds=anna:se:cret file=--authfile=$D/own.json
 	mica login --authfile own.json --username anna --password se:cret "$REG"

@@ -240,6 +240,37 @@ static void a_file_that_the_user_named_is_not_replaced_when_it_is_a_pipe(void **
 	assert_int_equal(st.st_mode, S_IFREG | 0600);
 }
 
+static void a_link_that_the_user_named_stays_and_its_file_is_replaced(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	struct stat st;
+	char got[8] = "";
+	AUTO_FREE char *dir = xasprintf("%s/deep/er", top), *alias = xasprintf("%s/alias", top);
+	AUTO_FREE char *first = xasprintf("%s/first", top), *file = xasprintf("%s/deep/file", top);
+	AUTO_FREE char *second = xasprintf("%s/deep/er/second", top);
+
+	assert_int_equal(fs_mkdir_p(dir, 0700, &err), 0);
+	/* ".." of a directory that is a link is that of where it leads */
+	assert_int_equal(symlink("deep/er", alias), 0);
+	assert_int_equal(symlink("alias/second", first), 0);
+	assert_int_equal(symlink("../file", second), 0);
+	assert_int_equal(fs_write_output(first, "new", 3, 0600, true, &err), 0);
+	assert_int_equal(fs_write_output(first, "newer", 5, 0600, true, &err), 0);
+	assert_int_equal(lstat(first, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(lstat(file, &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0600);
+	AUTO_FD int fd = open(file, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, got, sizeof(got)), 5);
+	assert_memory_equal(got, "newer", 5);
+	/* one that leads to itself is no file to be replaced */
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(symlink("er/second", file), 0);
+	assert_int_equal(fs_write_output(first, "x", 1, 0600, true, &err), ERR_SYS);
+	assert_int_equal(err.sys, ELOOP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +283,7 @@ int main(void)
 		cmocka_unit_test(a_tree_of_any_depth_is_removed),
 		cmocka_unit_test(a_copy_keeps_holes_and_content),
 		cmocka_unit_test(a_file_that_the_user_named_is_not_replaced_when_it_is_a_pipe),
+		cmocka_unit_test(a_link_that_the_user_named_stays_and_its_file_is_replaced),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

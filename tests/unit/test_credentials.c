@@ -55,7 +55,9 @@ static void reads_dockers_keys(void **state)
 	(void)state;
 	user_is(text, true, "docker.io", "library/busybox", "host");
 	user_is(text, true, "q.io", "x", "ns");
-	user_is(text, false, "q.io", "x", NULL);
+	/* of whatever file: it may be named as --authfile */
+	user_is(text, false, "docker.io", "library/busybox", "host");
+	user_is(text, false, "q.io", "x", "ns");
 }
 
 static void reads_identity_tokens(void **state)
@@ -126,13 +128,23 @@ static void what_is_stored_is_found_and_removed_and_the_rest_survives(void **sta
 	AUTO_CREDENTIALS struct credentials out = {0};
 	assert_int_equal(credentials_store(file, "r.io", &in, &err), 0);
 	assert_int_equal(credentials_store(file, "q.io/ns", &in, &err), 0);
-	credentials_done(&in);
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(credentials_get(file, "r.io", "x", &out, &err), 0);
 	assert_string_equal(out.user, "me");
 	assert_string_equal(out.password, "a:b");
 	credentials_done(&out);
+	/* a link to the file stays one */
+	AUTO_FREE char *link = xasprintf("%s/link", dir);
+	assert_int_equal(symlink("sub/auth.json", link), 0);
+	assert_int_equal(chmod(file, 0644), 0);
+	assert_int_equal(credentials_store(link, "s.io", &in, &err), 0);
+	credentials_done(&in);
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(lstat(file, &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0600);
+	assert_int_equal(credentials_remove(link, "s.io", &err), 0);
 	assert_int_equal(credentials_remove(file, "r.io", &err), 0);
 	assert_int_equal(credentials_remove(file, "r.io", &err), ERR_NOT_FOUND);
 	assert_int_equal(credentials_get(file, "r.io", "x", &out, &err), ERR_NOT_FOUND);
