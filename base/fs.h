@@ -19,14 +19,18 @@ int fs_read_fd(int fd, const char *name, size_t max, char **ret_data, size_t *re
 /* A temporary file and a rename; fsync of file and directory when durable. */
 int fs_write_file(int dirfd, const char *path, const void *data, size_t n, mode_t mode,
 	bool durable, struct err *err) __attribute__((warn_unused_result));
-/* In fs_output.c: the file that path names when the links that stand in its place are followed, also
- * into nothing. New string. */
+/* In fs_output.c: the file that path names when the links that stand in its place are followed,
+ * also into nothing. New string. */
 char *fs_follow(const char *path);
 /* fs_write_file() for a path that the user gave: a link stays, what it names is replaced; what is
  * there and no regular file, such as a device or a pipe, or is our standard output, is written to
  * and not replaced. */
 int fs_write_output(const char *path, const void *data, size_t n, mode_t mode, bool durable,
 	struct err *err) __attribute__((warn_unused_result));
+/* Whether fs_write_output() is likely to do it, asked before the work is done. */
+int fs_check_output(const char *path, struct err *err) __attribute__((warn_unused_result));
+/* Removes the file that it would replace, as it tells of something older; missing is no error. */
+int fs_forget_output(const char *path, struct err *err) __attribute__((warn_unused_result));
 /* Full write, restarted. 0 or -1 with errno. */
 int fs_write_all(int fd, const void *data, size_t n);
 /* Full pread/read up to n or the end: the number of bytes, or -1 with errno. */

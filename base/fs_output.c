@@ -16,8 +16,8 @@
 
 #define LINKS_MAX 40 /* path_resolution(7) */
 
-/* The same place without links and ".." on the way to its last component, so that others may cut and
- * clean it as a text. NULL: there is no way. New string. */
+/* The same place without links and ".." on the way to its last component, so that others may cut
+ * and clean it as a text. NULL: there is no way. New string. */
 static char *without_detours(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -85,4 +85,28 @@ int fs_write_output(
 	int to = own < 0 ? fd : own;
 	return to < 0 || fs_write_all(to, data, n) < 0 ? err_sys(err, "cannot write '%s'", path)
 	                                               : 0;
+}
+
+int fs_check_output(const char *path, struct err *err)
+{
+	struct stat st;
+	AUTO_FREE char *file = fs_follow(path);
+	AUTO_FREE char *dir = path_dir(file);
+	bool there = stat(path, &st) == 0;
+
+	if (there && S_ISDIR(st.st_mode))
+		return err_set(err, ERR_INVALID, "'%s' is a directory", path);
+	if (there && (!S_ISREG(st.st_mode) || own_output(&st) >= 0))
+		return access(path, W_OK) < 0 ? err_sys(err, "cannot write '%s'", path) : 0;
+	return access(dir, W_OK | X_OK) < 0 ? err_sys(err, "cannot write to '%s'", dir) : 0;
+}
+
+int fs_forget_output(const char *path, struct err *err)
+{
+	struct stat st;
+	AUTO_FREE char *file = fs_follow(path);
+
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || own_output(&st) >= 0)
+		return 0;
+	return unlink(file) < 0 ? err_sys(err, "cannot remove '%s'", path) : 0;
 }

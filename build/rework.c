@@ -128,9 +128,12 @@ static void annotate(const struct rework *w, enum annotation_place place,
 	}
 }
 
+/* Docker's schema 2 has no layers of zstd: who asks for them gets OCI's. */
 static bool becomes_docker(const struct rework *w, const char *media_type)
 {
-	return w->types == TYPES_DOCKER || (w->types == TYPES_ASIS && media_is_docker(media_type));
+	bool zstd = w->recompress && w->compression == COMPRESSION_ZSTD;
+	return w->types == TYPES_DOCKER ||
+	       (w->types == TYPES_ASIS && !zstd && media_is_docker(media_type));
 }
 
 static int put_manifest(
@@ -200,6 +203,10 @@ static int rework_index(struct reworking *r, const struct built_image *images, s
 
 int rework_check(const struct rework *w, bool index, struct err *err)
 {
+	if (w->types == TYPES_DOCKER && w->recompress && w->compression == COMPRESSION_ZSTD)
+		return err_set(err, ERR_UNSUPPORTED,
+			"zstd compression is not supported for docker images; take the format "
+			"'oci', or gzip");
 	for (size_t i = 0; i < w->annotations.n; i++) {
 		const struct annotation *a = &w->annotations.a[i];
 		if (!index && (a->place == ANNOTATE_INDEX || a->place == ANNOTATE_INDEX_DESCRIPTOR))

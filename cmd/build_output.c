@@ -201,29 +201,12 @@ static int check_signing(const struct outputs *out, struct err *err)
 	               : 0;
 }
 
-static int check_file(const char *option, const char *path, struct err *err)
+/* Of an older build it tells nothing any more. */
+static int begin_file(const char *option, const char *path, struct err *err)
 {
-	struct stat st;
-	if (!path)
+	if (!path || (fs_check_output(path, err) == 0 && fs_forget_output(path, err) == 0))
 		return 0;
-	AUTO_FREE char *dir = path_dir(path);
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return err_set(
-			err, ERR_INVALID, "option '--%s': '%s' is a directory", option, path);
-	if (access(dir, W_OK | X_OK) < 0)
-		return err_sys(err, "option '--%s': cannot write to '%s'", option, dir);
-	return 0;
-}
-
-/* A file that says what a build made is of no other build. */
-static int forget_file(const char *option, const char *path, struct err *err)
-{
-	struct stat st;
-	if (!path || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		return 0;
-	if (unlink(path) < 0)
-		return err_sys(err, "option '--%s': cannot remove '%s'", option, path);
-	return 0;
+	return err_wrap(err, "option '--%s'", option);
 }
 
 static int check_forms(const struct outputs *out, bool index, struct err *err)
@@ -277,10 +260,8 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 		ret->to_stdout |= ret->o[i].dest && streq(ret->o[i].dest, "-");
 	o->wants_trees = looks_at_files(ret);
 	if (check_outputs(ret, err) < 0 || check_signing(ret, err) < 0 ||
-		check_file("iidfile", a->iidfile, err) < 0 ||
-		check_file("metadata-file", a->metadata_file, err) < 0 ||
-		forget_file("iidfile", a->iidfile, err) < 0 ||
-		forget_file("metadata-file", a->metadata_file, err) < 0)
+		begin_file("iidfile", a->iidfile, err) < 0 ||
+		begin_file("metadata-file", a->metadata_file, err) < 0)
 		return err->code;
 	return check_forms(ret, o->all_platforms || o->platforms.n > 1, err);
 }

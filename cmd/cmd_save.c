@@ -12,8 +12,6 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/path.h"
-#include "base/tmp.h"
 #include "cmd/cmd.h"
 #include "cmd/spool.h"
 #include "registry/transport.h"
@@ -58,7 +56,8 @@ static int write_to(struct app *app, struct store *s, const struct image *image,
 	const char *transport, const char *path, bool quiet, struct err *err)
 {
 	AUTO_FREE char *location = NULL;
-	struct push_opts o = {.quiet = quiet, .remove_signatures = true};
+	/* an archive replaces the file that is there, but only when it is complete */
+	struct push_opts o = {.quiet = quiet, .replace = true, .remove_signatures = true};
 	struct digest digest;
 
 	/* a location ends the path at a colon */
@@ -71,22 +70,6 @@ static int write_to(struct app *app, struct store *s, const struct image *image,
 	o.progress = out_progress(&app->out, quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
 	int r = image_push(s, &image->manifest_desc, ref, location, &o, &digest, err);
 	out_progress_done(&app->out);
-	return r;
-}
-
-/* An archive replaces the file that is there, but only when it is complete. */
-static int save_archive(struct app *app, struct store *s, const struct image *image,
-	const char *ref, const char *transport, const struct save_args *a, struct err *err)
-{
-	char random[9];
-
-	tmp_random_name(random, sizeof(random) - 1);
-	AUTO_FREE char *beside = xasprintf("%s.%s", a->output, random);
-	int r = write_to(app, s, image, ref, transport, beside, a->quiet, err);
-	if (r == 0 && rename(beside, a->output) < 0)
-		r = err_sys(err, "cannot write '%s'", a->output);
-	if (r < 0)
-		(void)unlink(beside);
 	return r;
 }
 
@@ -156,12 +139,9 @@ static int add_archived(struct store *s, const char *text, struct archived_list 
 static int write_archived(struct app *app, struct store *s, const struct archived_list *l,
 	const char *path, bool quiet, struct err *err)
 {
-	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-
-	if (fd < 0)
-		return err_sys(err, "cannot write '%s'", path);
 	struct progress *progress = out_progress(&app->out, quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
-	int r = images_export(s, l->a, l->n, fd, path, progress, err);
+	int r = images_export(s, l->a, l->n, path, progress, err);
+
 	out_progress_done(&app->out);
 	return r;
 }
@@ -171,7 +151,6 @@ static int save_several(struct app *app, struct store *s, const struct strv *tex
 {
 	__attribute__((cleanup(archived_list_done))) struct archived_list list = {0};
 	AUTO_SPOOL struct spool spool = {0};
-	char random[9];
 	int r = 0;
 
 	STRV_FOREACH (text, texts) {
@@ -187,14 +166,7 @@ static int save_several(struct app *app, struct store *s, const struct strv *tex
 			r = write_archived(app, s, &list, spool.path, a->quiet, err);
 		return r < 0 ? r : spool_drain(&spool, STDOUT_FILENO, "standard output", err);
 	}
-	tmp_random_name(random, sizeof(random) - 1);
-	AUTO_FREE char *beside = xasprintf("%s.%s", a->output, random);
-	r = write_archived(app, s, &list, beside, a->quiet, err);
-	if (r == 0 && rename(beside, a->output) < 0)
-		r = err_sys(err, "cannot write '%s'", a->output);
-	if (r < 0)
-		(void)unlink(beside);
-	return r;
+	return write_archived(app, s, &list, a->output, a->quiet, err);
 }
 
 static int save_run(struct app *app, void *args, const struct strv *rest, struct err *err)
@@ -225,10 +197,8 @@ static int save_run(struct app *app, void *args, const struct strv *rest, struct
 	descriptor_done(&top);
 	if (r < 0)
 		return r;
-	if (directory)
+	if (directory || (a->output && !streq(a->output, "-")))
 		return write_to(app, s, &image, ref, transport, a->output, a->quiet, err);
-	if (a->output && !streq(a->output, "-"))
-		return save_archive(app, s, &image, ref, transport, a, err);
 	return save_to_stdout(app, s, &image, ref, transport, a, err);
 }
 

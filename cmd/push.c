@@ -222,6 +222,12 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	int r = parse_format(a->format, &o.format, err);
 	if (r == 0)
 		r = remote_args_apply(app, &a->remote, &o.remote, err);
+	bool here = storage_ref_is(location);
+	/* before anything is compressed, encrypted or sent */
+	if (r == 0 && !here)
+		r = image_push_may(location, &o.remote, err);
+	if (r == 0 && a->digestfile && fs_check_output(a->digestfile, err) < 0)
+		r = err_wrap(err, "option '--digestfile'");
 	if (r == 0)
 		r = txn_begin(s, &t, err);
 	if (r < 0)
@@ -239,7 +245,6 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 		descriptor_done(&other);
 		other = more;
 	}
-	bool here = storage_ref_is(location);
 	if (r == 0 && here && a->seal.keys.n)
 		r = err_set(err, ERR_UNSUPPORTED,
 			"option '--encryption-key': images in a store are not encrypted");

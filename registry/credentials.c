@@ -52,8 +52,8 @@ int credentials_split(const char *text, struct credentials *ret, struct err *err
 	return 0;
 }
 
-/* docker writes "https://host/v1/": the scheme and everything after the host go, also where its file
- * is given as --authfile. */
+/* docker writes "https://host/v1/": the scheme and everything after the host go, also where its
+ * file is given as --authfile. */
 static char *normalise_key(const char *key, bool docker)
 {
 	const char *name = key;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dir: manifest.json, and each blob as a file that is named by its digits
  * (containers-transports(5)). */
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +10,16 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/map.h"
 #include "base/mem.h"
+#include "base/path.h"
+#include "base/strv.h"
 #include "base/tmp.h"
 #include "registry/lookaside.h"
 #include "registry/made.h"
 #include "registry/sink.h"
 
+#define VERSION_TEXT_MAX (4 * KIB)
 #define VERSION_TEXT "Directory Transport Version: 1.1\n"
 #define CHILD_MANIFEST_SUFFIX ".manifest.json"
 
@@ -103,7 +109,15 @@ struct dir_sink {
 	struct sink sink;
 	int dir;
 	struct made made;
+	struct map written; /* names of files */
 };
+
+/* Its own name, so that what was of the image before is told from it. */
+static void note_file(struct dir_sink *s, const char *name)
+{
+	made_file(&s->made, name);
+	map_set(&s->written, name, NULL);
+}
 
 static int sink_blob(
 	struct sink *k, const struct descriptor *d, int fd, int64_t *ret_id, struct err *err)
@@ -113,7 +127,7 @@ static int sink_blob(
 	AUTO_TMP struct tmp tmp = TMP_INIT;
 	char hex[DIGEST_STR_MAX];
 	*ret_id = 1;
-	made_file(&s->made, digest_hex(&d->digest, hex));
+	note_file(s, digest_hex(&d->digest, hex));
 	int r = tmp_open(&tmp, s->dir, 0644, err);
 	if (r == 0 && fs_copy_data(from, tmp.fd, d->size) < 0)
 		r = err_sys(err, "cannot write '%s'", hex);
@@ -123,7 +137,7 @@ static int sink_blob(
 static int put_text(
 	struct dir_sink *s, const char *name, const char *text, size_t n, struct err *err)
 {
-	made_file(&s->made, name);
+	note_file(s, name);
 	return fs_write_file(s->dir, name, text, n, 0644, false, err);
 }
 
@@ -148,15 +162,37 @@ static int sink_signatures(struct sink *k, const struct document *doc, bool top,
 	AUTO_FREE char *prefix = signature_prefix(doc, top);
 	for (size_t i = 1; i <= signatures->n; i++) {
 		AUTO_FREE char *name = xasprintf("%ssignature-%zu", prefix, i);
-		made_file(&s->made, name);
+		note_file(s, name);
 	}
 	return signature_files_write(s->dir, prefix, signatures, err);
 }
 
+/* HEX and HEX.manifest.json, HEX.signature-N: what an image that was there before had. */
+static bool is_of_images(const char *name)
+{
+	size_t n = strspn(name, "0123456789abcdef");
+	return (n == 64 || n == 128) && (!name[n] || streq(name + n, CHILD_MANIFEST_SUFFIX) ||
+						str_has_prefix(name + n, ".signature-"));
+}
+
 static int sink_finish(struct sink *k, struct err *err)
 {
-	(void)err;
-	made_keep(&((struct dir_sink *)k)->made);
+	struct dir_sink *s = (struct dir_sink *)k;
+	AUTO_STRV struct strv old = STRV_INIT;
+	int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		mem_close_p(&fd);
+		return err_sys(err, "cannot read the directory");
+	}
+	for (struct dirent *e; (e = readdir(d));)
+		if (is_of_images(e->d_name) && !map_has(&s->written, e->d_name))
+			strv_add(&old, e->d_name);
+	closedir(d);
+	STRV_FOREACH (name, &old)
+		if (unlinkat(s->dir, *name, 0) < 0 && errno != ENOENT)
+			return err_sys(err, "cannot remove '%s'", *name);
+	made_keep(&s->made);
 	return 0;
 }
 
@@ -164,6 +200,7 @@ static void dir_sink_free(struct sink *k)
 {
 	struct dir_sink *s = (struct dir_sink *)k;
 	made_done(&s->made);
+	map_done(&s->written);
 	if (s->dir >= 0)
 		close(s->dir);
 	free(s);
@@ -171,6 +208,37 @@ static void dir_sink_free(struct sink *k)
 
 static const struct sink_ops sink_ops = {sink_blob, NULL, sink_manifest, sink_finish, dir_sink_free,
 	NULL, NULL, NULL, sink_signatures};
+
+/* 1: there is nothing in it, or it is not there. */
+static int is_empty(const char *path)
+{
+	DIR *d = opendir(path);
+	int r = 1;
+	if (!d)
+		return errno == ENOENT;
+	for (struct dirent *e; r && (e = readdir(d));)
+		r = streq(e->d_name, ".") || streq(e->d_name, "..");
+	closedir(d);
+	return r;
+}
+
+int sink_dir_may(const char *path, struct err *err)
+{
+	AUTO_FREE char *version = path_join(path, "version");
+	AUTO_FREE char *text = NULL;
+	struct err ignored = ERR_INIT;
+	size_t n;
+	if (fs_check_dir(path, err) < 0)
+		return err->code;
+	if (is_empty(path) ||
+		(fs_read_file(AT_FDCWD, version, VERSION_TEXT_MAX, &text, &n, &ignored) == 0 &&
+			str_has_prefix(text, "Directory Transport Version: ")))
+		return 0;
+	return err_set(err, ERR_EXISTS,
+		"'%s' holds other files and no image of dir: (a file 'version'): not a containers "
+		"image directory, don't want to overwrite important data",
+		path);
+}
 
 static int open_target(struct dir_sink *s, const char *path, struct err *err)
 {
@@ -188,7 +256,9 @@ int sink_dir(const char *rest, struct sink **ret, struct err *err)
 {
 	struct dir_sink *s = xcalloc(1, sizeof(*s));
 	*s = (struct dir_sink){.sink = {.ops = &sink_ops}, .dir = -1, .made = MADE_INIT};
-	int r = open_target(s, rest, err);
+	int r = sink_dir_may(rest, err);
+	if (r == 0)
+		r = open_target(s, rest, err);
 	if (r < 0) {
 		sink_free(&s->sink);
 		return r;

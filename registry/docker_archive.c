@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -370,7 +371,19 @@ static struct docker_sink *new_sink(struct tar_file *archive)
 	return s;
 }
 
-int sink_docker_archive(const char *rest, const char *name, struct sink **ret, struct err *err)
+int sink_docker_archive_may(const char *path, struct err *err)
+{
+	struct stat st;
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+		return err_set(err, ERR_EXISTS,
+			"'%s' is there already: docker-archive doesn't support modifying existing "
+			"images; remove it, or name another file",
+			path);
+	return fs_check_output(path, err);
+}
+
+int sink_docker_archive(
+	const char *rest, const char *name, bool replace, struct sink **ret, struct err *err)
 {
 	AUTO_FREE char *path = NULL, *wanted = NULL;
 	AUTO_REFERENCE struct reference ref = {0};
@@ -378,7 +391,9 @@ int sink_docker_archive(const char *rest, const char *name, struct sink **ret, s
 	location_split(rest, &path, &wanted);
 	if (wanted && reference_parse(wanted, &ref, err) < 0)
 		return err->code;
-	int r = tar_file_new(path, &archive, err);
+	int r = replace ? 0 : sink_docker_archive_may(path, err);
+	if (r == 0)
+		r = tar_file_new(path, &archive, err);
 	if (r < 0)
 		return r;
 	if (wanted)
@@ -397,6 +412,15 @@ struct sink *sink_docker_archive_fd(int fd, const char *path, const struct strv 
 	struct docker_sink *s = new_sink(tar_file_new_fd(fd, path));
 	strv_copy(&s->names, names);
 	return &s->sink;
+}
+
+int sink_docker_archive_file(const char *path, struct sink **ret, struct err *err)
+{
+	struct tar_file *archive;
+	int r = tar_file_new(path, &archive, err);
+	if (r == 0)
+		*ret = &new_sink(archive)->sink;
+	return r;
 }
 
 void sink_docker_archive_names(struct sink *k, const struct strv *names)

@@ -341,7 +341,7 @@ static int push_local(struct store *s, enum transport transport, const char *res
 		r = sink_oci_archive(rest, name, &sink, err);
 		break;
 	case TRANSPORT_DOCKER_ARCHIVE:
-		r = sink_docker_archive(rest, name, &sink, err);
+		r = sink_docker_archive(rest, name, o->replace, &sink, err);
 		break;
 	case TRANSPORT_DOCKER_DAEMON:
 		r = daemon_sink(rest, &o->remote, &sink, err);
@@ -431,14 +431,16 @@ int image_export(struct store *s, const struct descriptor *image, const struct i
 	return r < 0 ? r : push_to(s, sink, &what, &o, err);
 }
 
-int images_export(struct store *s, const struct archived *images, size_t n, int fd,
-	const char *path, struct progress *progress, struct err *err)
+int images_export(struct store *s, const struct archived *images, size_t n, const char *path,
+	struct progress *progress, struct err *err)
 {
 	AUTO_TXN struct txn *t = NULL;
+	AUTO_SINK struct sink *sink = NULL;
 	int r = txn_begin(s, &t, err);
+	if (r == 0)
+		r = sink_docker_archive_file(path, &sink, err);
 	if (r < 0)
 		return r;
-	AUTO_SINK struct sink *sink = sink_docker_archive_fd(fd, path, &images[0].names);
 	struct push p = {.store = s, .sink = sink, .progress = progress};
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		AUTO_DOCUMENT struct document doc = {0};
@@ -449,6 +451,8 @@ int images_export(struct store *s, const struct archived *images, size_t n, int 
 	}
 	if (r == 0)
 		r = sink->ops->finish(sink, err);
+	if (r < 0)
+		room_tell(path, err);
 	map_done(&p.sent);
 	return r;
 }

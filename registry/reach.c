@@ -7,9 +7,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "image/reference.h"
+#include "registry/config.h"
 #include "registry/location.h"
 #include "registry/offline.h"
 #include "registry/remote.h"
+#include "registry/sink.h"
 #include "registry/transport.h"
 
 /* The request that a push begins with. Whether there is something of the name does not matter, nor
@@ -36,17 +38,58 @@ static int ask_registry(const char *name, const struct remote_opts *o, struct er
 	return r;
 }
 
-int image_push_check(const char *location, const struct remote_opts *o, struct err *err)
+/* Blocked, or not allowed: what the configuration alone says. */
+static int check_places(const char *name, const struct remote_opts *o, struct err *err)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	AUTO_REGISTRIES struct registries conf = {0};
+	AUTO_PLACES struct places places = {0};
+	int r = reference_parse(name, &ref, err);
+	if (r == 0)
+		r = registries_load(o->registries_conf, o->registries_conf_dir, &conf, err);
+	reference_default_tag(&ref);
+	return r < 0 ? r : registries_places(&conf, &ref, false, &places, err);
+}
+
+int image_push_may(const char *location, const struct remote_opts *o, struct err *err)
 {
 	enum transport transport;
 	const char *rest;
 	int r = location_parse(location, &transport, &rest, err);
+	if (r < 0)
+		return err_wrap(err, "cannot push to %s", location);
+	const char *name = transport == TRANSPORT_DIR ? NULL : strchr(rest, ':');
+	AUTO_FREE char *path = name ? xstrndup(rest, (size_t)(name - rest)) : xstrdup(rest);
+	switch (transport) {
+	case TRANSPORT_REGISTRY:
+		r = check_places(rest, o, err);
+		break;
+	case TRANSPORT_DIR:
+		r = sink_dir_may(path, err);
+		break;
+	case TRANSPORT_OCI:
+		r = fs_check_dir(path, err);
+		break;
+	case TRANSPORT_OCI_ARCHIVE:
+		r = fs_check_output(path, err);
+		break;
+	case TRANSPORT_DOCKER_ARCHIVE:
+		r = sink_docker_archive_may(path, err);
+		break;
+	case TRANSPORT_DOCKER_DAEMON:
+		break;
+	}
+	return r < 0 ? err_wrap(err, "cannot push to %s", location) : 0;
+}
+
+int image_push_check(const char *location, const struct remote_opts *o, struct err *err)
+{
+	enum transport transport;
+	const char *rest;
+	if (image_push_may(location, o, err) < 0)
+		return err->code;
+	int r = location_parse(location, &transport, &rest, err);
 	if (r == 0 && transport == TRANSPORT_REGISTRY)
 		r = ask_registry(rest, o, err);
-	if (r == 0 && (transport == TRANSPORT_OCI || transport == TRANSPORT_DIR)) {
-		const char *name = transport == TRANSPORT_OCI ? strchr(rest, ':') : NULL;
-		AUTO_FREE char *dir = name ? xstrndup(rest, (size_t)(name - rest)) : xstrdup(rest);
-		r = fs_check_dir(dir, err);
-	}
 	return r < 0 ? err_wrap(err, "cannot push to %s", location) : 0;
 }

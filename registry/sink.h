@@ -55,8 +55,11 @@ int sink_oci(const char *rest, struct sink **ret, struct err *err)
 /* name: what the image is called here, recorded when rest names nothing */
 int sink_oci_archive(const char *rest, const char *name, struct sink **ret, struct err *err)
 	__attribute__((warn_unused_result));
-int sink_docker_archive(const char *rest, const char *name, struct sink **ret, struct err *err)
-	__attribute__((warn_unused_result));
+/* replace: the file that is there */
+int sink_docker_archive(const char *rest, const char *name, bool replace, struct sink **ret,
+	struct err *err) __attribute__((warn_unused_result));
+/* As skopeo has it: images are added to no archive that is there, nor is it replaced. ERR_EXISTS */
+int sink_docker_archive_may(const char *path, struct err *err) __attribute__((warn_unused_result));
 /* names: all that the image is called, complete references; borrowed. fd: of the file to write. */
 struct strv;
 int sink_oci_named(const char *path, const struct strv *names, struct sink **ret, struct err *err)
@@ -64,10 +67,16 @@ int sink_oci_named(const char *path, const struct strv *names, struct sink **ret
 int sink_oci_archive_fd(int fd, const char *path, const struct strv *names, struct sink **ret,
 	struct err *err) __attribute__((warn_unused_result));
 struct sink *sink_docker_archive_fd(int fd, const char *path, const struct strv *names);
+/* The file of path is replaced. */
+int sink_docker_archive_file(const char *path, struct sink **ret, struct err *err)
+	__attribute__((warn_unused_result));
 /* What the next image of the archive is called. */
 void sink_docker_archive_names(struct sink *k, const struct strv *names);
 /* names: complete references with tags. o is used until this returns. */
 int sink_docker_daemon(const struct strv *names, const struct remote_opts *o, struct sink **ret,
 	struct err *err) __attribute__((warn_unused_result));
+/* As skopeo has it: an image that is there is replaced, other files are not written among.
+ * ERR_EXISTS */
+int sink_dir_may(const char *path, struct err *err) __attribute__((warn_unused_result));
 int sink_dir(const char *rest, struct sink **ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/stream.h"
@@ -36,11 +37,12 @@ static int open_output(struct tar_file *a, const char *path, struct err *err)
 		a->fd = open(path, O_WRONLY | O_CLOEXEC);
 		return a->fd < 0 ? err_sys(err, "cannot open '%s'", path) : 0;
 	}
-	AUTO_FREE char *dir = path_dir(path);
+	AUTO_FREE char *file = fs_follow(path);
+	AUTO_FREE char *dir = path_dir(file);
 	a->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (a->dir < 0)
 		return err_sys(err, "cannot open '%s'", dir);
-	a->name = xstrdup(path_base(path));
+	a->name = xstrdup(path_base(file));
 	return tmp_open(&a->tmp, a->dir, 0644, err);
 }
 

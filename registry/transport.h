@@ -91,6 +91,7 @@ struct push_opts {
 	bool index_only; /* of an index: its images are there already */
 	bool partial; /* layers that are not in the store are there already */
 	const char *sign_by; /* the key that signs what is pushed, for gpg_sign(); NULL: nobody */
+	bool replace; /* a docker-archive that is there */
 	bool remove_signatures; /* those of the store are not taken along */
 	struct progress *progress;
 };
@@ -104,11 +105,13 @@ int image_push(struct store *s, const struct descriptor *image, const char *name
 /* There is a docker daemon that we may talk to: DOCKER_HOST's, or the usual socket. */
 bool docker_daemon_is_here(void);
 
-/*
- * Before there is anything to push: one request to the registry, with the credentials that the push
- * will have; a directory can be written to, or made. ERR_AUTH, ERR_NETWORK, ERR_SYS ...; what a
- * registry says besides is no error.
- */
+/* What can be told of a push without asking anybody: the registry is blocked (ERR_DENIED), there is
+ * no way to write the file, or what is there would not be replaced (ERR_EXISTS). */
+int image_push_may(const char *location, const struct remote_opts *o, struct err *err)
+	__attribute__((warn_unused_result));
+/* The same, and of a registry besides, before there is anything to push: one request to it, with
+ * the credentials that the push will have. ERR_AUTH, ERR_NETWORK ...; what a registry says besides
+ * is no error. */
 int image_push_check(const char *location, const struct remote_opts *o, struct err *err)
 	__attribute__((warn_unused_result));
 
@@ -131,14 +134,14 @@ struct image_export {
 int image_export(struct store *s, const struct descriptor *image, const struct image_export *e,
 	struct err *err) __attribute__((warn_unused_result));
 
-/* Several images with their names, as one docker-archive; layers that they share are in it once. */
+/* Several images with their names, as one docker-archive; layers that they share are in it once.
+ * A file that is there is replaced, when all is in the new one. */
 struct archived {
 	struct descriptor image; /* a manifest */
 	struct strv names; /* complete references with tags */
 };
-int images_export(struct store *s, const struct archived *images, size_t n, int fd,
-	const char *path, struct progress *progress, struct err *err)
-	__attribute__((warn_unused_result));
+int images_export(struct store *s, const struct archived *images, size_t n, const char *path,
+	struct progress *progress, struct err *err) __attribute__((warn_unused_result));
 
 /* Unpacks the layers of an image in the store that are not unpacked yet (blobs are here). In
  * parallel. */

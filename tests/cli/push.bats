@@ -42,6 +42,19 @@ layer_types() { # NAME
 	mica push -q --compression-format gzip --format v2s2 b "$REG/docker"
 	[ "$(there docker | jq -r .mediaType)" = application/vnd.docker.distribution.manifest.v2+json ]
 	[ "$(layer_types docker)" = application/vnd.docker.image.rootfs.diff.tar.gzip ]
+	# Docker's format has no zstd: who asks for both is told, who asks for zstd alone gets the other format
+	mica pull -q "$REG/zstd19" >/dev/null
+	for what in "--compression-format zstd b" "$REG/zstd19"; do
+		# shellcheck disable=SC2086 # words
+		run -125 --separate-stderr mica push -q --format v2s2 $what "$REG/none"
+		assert_error 'zstd compression is not supported for docker images'
+	done
+	mica untag "$REG/zstd19"
+	mica pull -q "$REG/docker" >/dev/null
+	mica push -q --compression-format zstd "$REG/docker" "docker://$REG/docker:zstd"
+	[ "$(there docker:zstd | jq -r .mediaType)" = application/vnd.oci.image.manifest.v1+json ]
+	[ "$(layer_types docker:zstd)" = application/vnd.oci.image.layer.v1.tar+zstd ]
+	mica untag "$REG/docker"
 	[ "$(mica inspect --type image --format '{{.Digest}}' b)" = "$before" ]
 	# what was sent is the same image
 	mica pull -q "$REG/zstd" >/dev/null

@@ -123,6 +123,7 @@ told() { # COMMAND
 		return
 	fi
 	[ "$(grep '^mica: ' <<<"$stderr" | grep -vc '^mica: warning: ')" = 1 ] || return 1
+	[ "$1" != save ] || ! grep -q 'out\.tar\.[0-9a-f]' <<<"$stderr" || return 1 # the user's file, not one beside it
 	grep -qE "^mica: .*(no space left on device.* \([0-9]+ (bytes|inodes) are free in '.*', (more|at least [0-9]+) are needed\)|the disk of the store is full \([0-9]+ bytes are free\))" <<<"$stderr"
 }
 

@@ -86,3 +86,69 @@ teardown() {
 	find layout | sort | cmp - before
 	[ "$(find here -printf '%p ')" = "here here/kept " ]
 }
+
+@test "what is there is not written over, but by another image of the same kind and by save" {
+	local image=r.test/x/one:1 other=r.test/x/two:1
+	: >empty.tar
+	mica push -q "$image" docker-archive:empty.tar
+	cp empty.tar before
+	run --separate-stderr mica push -q --compression-format zstd "$other" docker-archive:empty.tar
+	assert_error "'empty.tar' is there already: docker-archive doesn't support modifying existing images"
+	cmp empty.tar before
+	# skopeo has the same rules
+	run skopeo copy -q "oci:$T/two:latest" docker-archive:empty.tar
+	[ "$status" != 0 ]
+	mkdir mine
+	echo precious >mine/thesis
+	for place in mine empty.tar/x empty.tar; do
+		run --separate-stderr mica push -q "$image" "dir:$place"
+		assert_error "cannot push to dir:$place: "
+	done
+	[ "$(ls mine)" = thesis ]
+	run skopeo copy -q "oci:$T/two:latest" dir:mine
+	[ "$status" != 0 ]
+	mica push -q "$image" dir:d
+	mica push -q "$other" dir:d
+	[ "$(find d -type f | wc -l)" = 5 ] # version, manifest.json, config and two layers: nothing of the other image
+	MICA_ROOT=$D/second mica pull -q dir:d | cmp - two.id
+	mica push -q "$image" oci-archive:a.tar
+	mica push -q "$other" oci-archive:a.tar
+	[ "$(skopeo inspect --config oci-archive:a.tar | jq -r '.config.Env[0]')" = A=2 ]
+	# docker save replaces its file; a link to it stays, and so does what is no file
+	ln -s empty.tar link
+	mkfifo pipe
+	cat pipe >piped &
+	for images in "$image" "$other $image"; do
+		# shellcheck disable=SC2086 # words
+		mica save -q -o link $images
+		[ -L link ]
+		[ "$(tar -xOf empty.tar manifest.json | jq length)" = "$(wc -w <<<"$images")" ]
+	done
+	mica save -q -o pipe "$image"
+	wait $!
+	[ -p pipe ] && tar -tf piped >/dev/null
+	run --separate-stderr mica save -q -o none/such.tar "$image"
+	assert_error "'none'"
+}
+
+@test "what a push cannot end with is told before it begins" {
+	local image=r.test/x/one:1 conf
+	printf '[[registry]]\nlocation = "blocked.test"\nblocked = true\n' >conf
+	rm "$MICA_ROOT/blobs/sha256/$(jq -r '.layers[0].digest[7:]' "$T/one/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' "$T/one/index.json")")" # whoever would begin says so
+	refused_first() { # PATTERN COMMAND...
+		local pattern=$1
+		shift
+		run --separate-stderr mica "$@"
+		assert_error "$pattern"
+		[[ $stderr != *"is not in the store"* ]]
+	}
+	for option in "" --compression-format=zstd; do
+		# shellcheck disable=SC2086 # a word or none
+		refused_first 'registry blocked.test is blocked' --registries-conf conf push -q $option "$image" blocked.test/x
+		# shellcheck disable=SC2086
+		refused_first "option '--digestfile': cannot write to 'none'" push -q $option --digestfile none/digest "$image" dir:d
+	done
+	[ ! -e d ]
+	printf 'FROM scratch\nCOPY Containerfile /\nRUN false\n' >Containerfile
+	refused_first 'registry blocked.test is blocked' --registries-conf conf build -q --push -t blocked.test/x .
+}

@@ -219,6 +219,8 @@ static void docker_and_oci_differ_in_types_only(void **state)
 	assert_string_equal(text, MANIFEST);
 	manifest_done(&oci);
 	manifest_done(&docker);
+	mem_replace(&m.layers[0].media_type, xstrdup(MT_OCI_LAYER_ZSTD));
+	assert_int_equal(manifest_to_docker(&m, &docker, &err), ERR_UNSUPPORTED);
 	mem_replace(&m.layers[0].media_type, xstrdup("application/x"));
 	assert_int_equal(manifest_to_docker(&m, &docker, &err), ERR_UNSUPPORTED);
 	manifest_done(&m);
