@@ -160,6 +160,19 @@ int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err
 	return 0;
 }
 
+int chain_open_below(
+	struct build *b, const struct chain *c, int upper, int **ret_fds, struct err *err)
+{
+	AUTO_FREE int *below = NULL;
+	if (chain_open(b, c, &below, err) < 0)
+		return err->code;
+	int *fds = xcalloc(c->n + 1, sizeof(*fds));
+	fds[0] = upper;
+	memcpy(fds + 1, below, c->n * sizeof(*fds));
+	*ret_fds = fds;
+	return 0;
+}
+
 static struct link *link_made(struct build *b, const struct link_origin *o)
 {
 	struct link *l = link_new(b);

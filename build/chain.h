@@ -75,6 +75,11 @@ int link_open(struct build *b, struct link *l, struct err *err) __attribute__((w
  * first, borrowed from the links; free() the array. */
 int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err *err)
 	__attribute__((warn_unused_result));
+/* The same with `upper` as one more on top: what a step wrote can be looked at, and written upon,
+ * without being mounted a second time as an upper directory, which a volatile one refuses.
+ * *ret_fds: c->n + 1. */
+int chain_open_below(struct build *b, const struct chain *c, int upper, int **ret_fds,
+	struct err *err) __attribute__((warn_unused_result));
 
 /* Starts the commit of the directory dir (in the transaction; fd is taken over), made by step on
  * the chain below. */

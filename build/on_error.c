@@ -21,21 +21,15 @@ static char *shell_of(const struct step *s)
 static int enter(struct build *b, struct stage_run *r, struct err *err)
 {
 	const struct step *s = stage_step(r);
-	AUTO_FREE int *below = NULL;
+	AUTO_FREE int *lowers = NULL;
 	AUTO_MAP struct map env = MAP_INIT;
 	AUTO_FD int left = take_fd(&r->upper_fd);
 	struct run_spec spec = {0};
 	mem_close_p(&r->work_fd);
 	mem_replace(&r->upper_name, NULL);
 	mem_replace(&r->work_name, NULL);
-	if (chain_open(b, &r->chain, &below, err) < 0)
-		return err->code;
-	/* as one more layer: a volatile upper directory cannot be mounted again */
-	AUTO_FREE int *lowers = xcalloc(r->chain.n + 1, sizeof(*lowers));
-	lowers[0] = left;
-	for (size_t i = 0; i < r->chain.n; i++)
-		lowers[i + 1] = below[i];
-	if (stage_make_upper(b, r, lowers, r->chain.n + 1, err) < 0 ||
+	if (chain_open_below(b, &r->chain, left, &lowers, err) < 0 ||
+		stage_make_upper(b, r, lowers, r->chain.n + 1, err) < 0 ||
 		mount_setup_new(b, s, false, &r->mounts, err) < 0 ||
 		(mount_setup_waits(r->mounts) && mount_setup_job(r->mounts, NULL, err) < 0) ||
 		stage_run_spec(b, r, &env, &spec, err) < 0)

@@ -84,16 +84,11 @@ static bool find_culprit(int root, const struct step *s, struct buf *ret)
  */
 static void look_into(struct build *b, const struct stage_run *r, struct buf *ret)
 {
-	AUTO_FREE int *below = NULL;
+	AUTO_FREE int *lowers = NULL;
 	AUTO_FD int root = -1;
 	struct err ignored = ERR_INIT;
-	if (r->upper_fd < 0 || chain_open(b, &r->chain, &below, &ignored) < 0)
+	if (r->upper_fd < 0 || chain_open_below(b, &r->chain, r->upper_fd, &lowers, &ignored) < 0)
 		return;
-	/* as one more layer: a volatile upper directory cannot be mounted again */
-	AUTO_FREE int *lowers = xcalloc(r->chain.n + 1, sizeof(*lowers));
-	lowers[0] = r->upper_fd;
-	for (size_t i = 0; i < r->chain.n; i++)
-		lowers[i + 1] = below[i];
 	struct snapshot snap = {
 		.lower = lowers, .n_lower = r->chain.n + 1, .upper = -1, .work = -1};
 	if (snapshot_mount(&snap, &root, &ignored) < 0 ||
