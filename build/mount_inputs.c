@@ -39,6 +39,14 @@ bool mounts_have_inputs(const struct step *s)
 	return false;
 }
 
+bool mounts_have_stages(const struct step *s)
+{
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (uses_stage(&s->mounts[i]))
+			return true;
+	return false;
+}
+
 char *mount_source_pattern(const char *path)
 {
 	AUTO_BUF struct buf p = BUF_INIT(2 * strlen(path) + 2);
@@ -84,7 +92,7 @@ void mounts_keep_lists(struct build *b, const struct step *s)
 	}
 }
 
-int mount_input_digest(struct build *b, const struct step_mount *m, bool content,
+int mount_input_digest(struct build *b, const struct step_mount *m, enum stage_tree tree,
 	struct digest *ret, bool *ret_known, struct err *err)
 {
 	*ret_known = true;
@@ -95,13 +103,13 @@ int mount_input_digest(struct build *b, const struct step_mount *m, bool content
 		return 0;
 	}
 	const struct stage_run *r = &b->runs[m->from_stage];
-	*ret = r->key;
-	if (content)
+	*ret = tree == TREE_TOLD ? r->told_key : r->key;
+	if (tree == TREE_CONTENT)
 		*ret_known = chain_content(r->chain.l, r->chain.n, ret);
 	return 0;
 }
 
-int mounts_digest(struct build *b, const struct step *s, bool content, struct digest *ret,
+int mounts_digest(struct build *b, const struct step *s, enum stage_tree tree, struct digest *ret,
 	bool *ret_known, struct err *err)
 {
 	struct key k;
@@ -111,7 +119,7 @@ int mounts_digest(struct build *b, const struct step *s, bool content, struct di
 		struct digest d;
 		if (!mount_has_input(&s->mounts[i]))
 			continue;
-		if (mount_input_digest(b, &s->mounts[i], content, &d, ret_known, err) < 0)
+		if (mount_input_digest(b, &s->mounts[i], tree, &d, ret_known, err) < 0)
 			return err->code;
 		key_digest(&k, &d);
 	}

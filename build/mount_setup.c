@@ -62,14 +62,14 @@ static int seed_digest(
 	struct build *b, const struct step_mount *m, struct digest *ret, struct err *err)
 {
 	bool known;
-	int rc = mount_input_digest(b, m, true, ret, &known, err);
+	int rc = mount_input_digest(b, m, TREE_CONTENT, ret, &known, err);
 	if (rc < 0 || known)
 		return rc;
 	const struct chain *c = &b->runs[m->from_stage].chain;
 	for (size_t i = 0; i < c->n; i++)
 		if (link_commit_finish(b, c->l[i], true, err) < 0)
 			return err->code;
-	return mount_input_digest(b, m, true, ret, &known, err);
+	return mount_input_digest(b, m, TREE_CONTENT, ret, &known, err);
 }
 
 static int name_cache(struct mount_setup *s, struct mount_item *it, struct err *err)

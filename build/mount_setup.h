@@ -23,9 +23,18 @@ struct step;
 bool mounts_ready(const struct build *b, const struct step *s);
 /* Whether files of the context, of stages or of images are among its inputs. */
 bool mounts_have_inputs(const struct step *s);
-/* A digest over them: contents of the context and of images; of stages their keys in this build, or
- * with `content` what they are made of: *ret_known is false while they are not committed. */
-int mounts_digest(struct build *b, const struct step *s, bool content, struct digest *ret,
+/* Is a stage of this build among them? */
+bool mounts_have_stages(const struct step *s);
+
+/* How the tree of a stage counts. */
+enum stage_tree {
+	TREE_IN_BUILD, /* by its key in this build: chain.h */
+	TREE_CONTENT, /* by what it is made of: known when it is committed */
+	TREE_TOLD, /* by its steps, whether they ran or not: stage_run.h */
+};
+
+/* A digest over them: contents of the context and of images, and `tree` of stages. */
+int mounts_digest(struct build *b, const struct step *s, enum stage_tree tree, struct digest *ret,
 	bool *ret_known, struct err *err) __attribute__((warn_unused_result));
 
 /* Notes what the mounts show of the context, for the explanation of a later build. */

@@ -6,6 +6,7 @@
 #include "base/proc.h"
 #include "build/build_internal.h"
 #include "build/cache_mount.h"
+#include "build/mount_setup.h"
 #include "run/spec.h"
 
 struct chain;
@@ -36,7 +37,7 @@ struct mount_item {
 bool mount_has_input(const struct step_mount *m);
 /* For explanations: input_list_id(). */
 struct digest mount_list_id(const struct step_mount *m, const struct digest *inputs);
-int mount_input_digest(struct build *b, const struct step_mount *m, bool content,
+int mount_input_digest(struct build *b, const struct step_mount *m, enum stage_tree tree,
 	struct digest *ret, bool *ret_known, struct err *err) __attribute__((warn_unused_result));
 /* The path as a source of COPY, where some characters mean more. New string. */
 char *mount_source_pattern(const char *path);

@@ -143,7 +143,22 @@ static void set_key(struct stage_run *r, const struct digest *inputs)
 {
 	r->inputs = *inputs;
 	r->step_key = step_key_of(stage_step(r), &r->key, inputs);
+	r->step_told = step_key_of(stage_step(r), &r->told_key, inputs);
 	r->key_known = true;
+}
+
+/* A stage of this build counts otherwise for the key that is told. */
+static int tell_stages(struct build *b, struct stage_run *r, struct err *err)
+{
+	struct digest inputs;
+	bool known;
+	const struct step *s = stage_step(r);
+	if (!mounts_have_stages(s))
+		return 0;
+	if (mounts_digest(b, s, TREE_TOLD, &inputs, &known, err) < 0)
+		return err->code;
+	r->step_told = step_key_of(s, &r->told_key, &inputs);
+	return 0;
 }
 
 /* The tree that a COPY --from reads, as this build's keys have it: what it is made of, unless this
@@ -165,7 +180,7 @@ int stage_find_key(struct build *b, struct stage_run *r, struct err *err)
 	bool known = true;
 	int rc = 0;
 	if (mounts_have_inputs(s)) {
-		rc = mounts_digest(b, s, false, &inputs, &known, err);
+		rc = mounts_digest(b, s, TREE_IN_BUILD, &inputs, &known, err);
 	} else if (has_file_sources(s) && s->from == COPY_FROM_CONTEXT) {
 		rc = stage_open_source(b, r, err);
 		if (rc == 0)
@@ -178,7 +193,7 @@ int stage_find_key(struct build *b, struct stage_run *r, struct err *err)
 		return rc;
 	if (known) {
 		set_key(r, &inputs);
-		return 0;
+		return tell_stages(b, r, err);
 	}
 	if (stage_open_source(b, r, err) < 0)
 		return err->code;

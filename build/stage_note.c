@@ -57,7 +57,8 @@ static struct json *lists_of(struct build *b, const struct step *s, const struct
 		struct digest d;
 		bool known = false;
 		if (mount_has_input(&s->mounts[i]) &&
-			mount_input_digest(b, &s->mounts[i], true, &d, &known, &ignored) == 0 &&
+			mount_input_digest(b, &s->mounts[i], TREE_CONTENT, &d, &known, &ignored) ==
+				0 &&
 			known) {
 			d = mount_list_id(&s->mounts[i], &d);
 			AUTO_FREE char *name = xasprintf("files of %s", s->mounts[i].target);

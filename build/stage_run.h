@@ -45,6 +45,7 @@ struct stage_run {
 	size_t told; /* instructions that a log has, see told.h */
 	struct chain chain;
 	struct digest key; /* of the chain, in this build (chain.h) */
+	struct digest told_key; /* of its steps, the same whether they ran or were cached */
 	struct step_result *results; /* one for each step that is over */
 	bool started;
 
@@ -52,6 +53,7 @@ struct stage_run {
 	char *id; /* for progress: "web 2/5" */
 	bool key_known; /* step_key and inputs are those of the current step */
 	struct digest step_key, inputs;
+	struct digest step_told; /* what a log has for it */
 	enum cache_miss miss; /* MISS_NONE: it was not begun */
 	char *upper_name, *work_name;
 	int upper_fd, work_fd;

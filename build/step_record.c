@@ -34,7 +34,7 @@ static int record_key(
 	struct digest below, inputs = l->inputs;
 	*ret_known = chain_content(l->below, l->n_below, &below);
 	if (*ret_known && mounts_have_inputs(l->step) &&
-		mounts_digest(b, l->step, true, &inputs, ret_known, err) < 0)
+		mounts_digest(b, l->step, TREE_CONTENT, &inputs, ret_known, err) < 0)
 		return err->code;
 	if (*ret_known)
 		*ret = step_key_of(l->step, &below, &inputs);

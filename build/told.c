@@ -105,7 +105,7 @@ void told_step_over(const struct build *b, const struct stage_run *r, bool cache
 {
 	char key[DIGEST_STR_MAX];
 	progress_end(b->o->progress, r->id, cached ? "cached" : "done");
-	const char *hex = digest_hex(&r->step_key, key);
+	const char *hex = digest_hex(&r->step_told, key);
 	if (cached) {
 		say(b, r->plan->stage, "--> Using cache %s", hex);
 		return;
