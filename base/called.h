@@ -6,7 +6,9 @@
  *	errors begin with "Error:" (out.h), those before the last one of several with nothing;
  *	options end at the first positional of the commands that have CMD_BUILDAH_ORDER or
  *	CMD_BUILDAH_WORDS (cmd.h);
- *	build keeps no steps (--layers=false), squashes all layers, takes --pull=false for never;
+ *	build keeps no steps (--layers=false), squashes all layers, takes --pull=false for never,
+ *	and build/as_buildah.h;
+ *	warnings are lines of a log: level=warning msg="...";
  *	prune removes cache mounts and the step cache;
  *	run has the status 1 where the command cannot be started;
  *	--version, version and /run/.containerenv tell the version of buildah whose command line

@@ -282,6 +282,7 @@ static void build_done(struct build *b)
 	free(b->plans);
 	for (size_t i = 0; i < b->n_images; i++) {
 		free(b->images[i].text);
+		free(b->images[i].ref);
 		image_done(&b->images[i].image);
 	}
 	free(b->images);

@@ -72,6 +72,8 @@ struct build_opts {
 	struct strv unset_annotations;
 	const char *target; /* NULL: the last stage */
 	bool no_cache;
+	bool docker; /* the image will be of Docker's form */
+	bool reshaped; /* annotations, squash ...: the image will be another than the steps make */
 	bool one_layer; /* the steps make one layer: their results are not told */
 	struct strv no_cache_stages; /* --no-cache-filter */
 	bool has_cache_ttl;
@@ -131,6 +133,7 @@ struct build_result {
 	struct built_image *images; /* in the order of the platforms */
 	size_t n_images;
 	struct descriptor root; /* the one manifest, or an index of all */
+	bool is_base; /* the image is the base image as it is (as_buildah.h) */
 	struct strv refs; /* names that were set, fully qualified: by build_publish() */
 	bool has_epoch; /* SOURCE_DATE_EPOCH of the options or of the file */
 	int64_t epoch;

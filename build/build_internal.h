@@ -94,6 +94,7 @@ struct eval {
 	struct stage_plan *p;
 	struct source_inst at;
 	bool trigger; /* ONBUILD of the base image */
+	bool matched; /* COPY: one of its sources is there */
 };
 
 /* Expands with the stage's ARGs and ENVs; the error is bare. Names that are not set are a check's

@@ -87,9 +87,24 @@ int copy_place(struct copier *c, const char *dest, const char *base, int *ret_di
 	return 0;
 }
 
+/* As buildah: those of root, and where their links lead. */
+static int volumes_make(const struct copy_work *w, struct err *err)
+{
+	umask(0);
+	STRV_FOREACH (dir, &w->step->dirs) {
+		AUTO_FREE char *path = path_resolve("/", *dir);
+		AUTO_FREE char *real = root_resolve(w->root, path);
+		if (!real || root_mkdir_p(w->root, real, 0755, 0, 0, NULL) < 0)
+			return err_sys(err, "open %s", path);
+	}
+	return 0;
+}
+
 int workdir_run(const struct copy_work *w, struct err *err)
 {
 	const struct step *s = w->step;
+	if (s->dirs.n)
+		return volumes_make(w, err);
 	uid_t uid = 0;
 	gid_t gid = 0;
 	if (s->user && *s->user && copy_owner(w, s->user, &uid, &gid, err) < 0)

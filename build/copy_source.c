@@ -5,6 +5,7 @@
 #include "base/glob.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/hidden.h"
 #include "build/selection.h"
@@ -97,8 +98,10 @@ static int not_there(struct eval *e, const struct step *s, struct filetree *t, c
 		lint_source_ignored(e, source, pos);
 		return 0;
 	}
-	if (hidden)
-		return eval_error(e, pos, err, ERR_NOT_FOUND, "%s: %s", e->at.inst->name, hidden);
+	if (hidden) {
+		(void)eval_error(e, pos, err, ERR_NOT_FOUND, "%s: %s", e->at.inst->name, hidden);
+		return as_buildah_hidden(context_name, rules_of(b, s), source, err);
+	}
 	if (!named && b->no_files)
 		return eval_error(e, pos, err, ERR_NOT_FOUND,
 			"%s: there is no build context to copy '%s' from: only a Containerfile was "
@@ -128,6 +131,7 @@ int copy_source_check(
 	if (count_taken(t, s, source, &n, &why) < 0)
 		return eval_error(e, pos, err, why.code, "%s: %s", e->at.inst->name, why.msg);
 	if (n) {
+		e->matched = true;
 		lint_source(e, s, source, pos);
 		return 0;
 	}

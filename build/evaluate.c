@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stage's instructions -> steps and config: bases, ONBUILD triggers, scopes. What an instruction
  * does is in inst_*.c. */
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/file_expand.h"
 #include "build/remote_file.h"
@@ -113,8 +115,9 @@ void eval_command(const struct eval *e, struct strv *ret)
 	}
 	for (size_t i = 0; i < inst->args.n; i++)
 		strv_add(ret, inst->args.v[i]);
-	if (!inst->json && !inst->args.n)
-		strv_add(ret, ""); /* a bare RUN runs an empty command */
+	/* a bare RUN runs an empty command */
+	if (!inst->json && !inst->args.n && !(inst->kind == INST_RUN && called_buildah()))
+		strv_add(ret, "");
 }
 
 static int evaluate_inst(struct eval *e, struct err *err)
@@ -174,6 +177,7 @@ int build_use_image(struct build *b, const char *text, const struct platform *pl
 		return err->code;
 	struct used_image u = {.text = xstrdup(text), .platform = *platform};
 	int rc = 0;
+	u.ref = take(pulled.ref);
 	if (pulled.image) {
 		u.image = *pulled.image;
 		*pulled.image = (struct image){0};
@@ -183,6 +187,7 @@ int build_use_image(struct build *b, const char *text, const struct platform *pl
 	pulled_done(&pulled);
 	if (rc < 0) {
 		free(u.text);
+		free(u.ref);
 		return err_wrap(err, "%s", text);
 	}
 	u.loaded = true;
@@ -307,7 +312,7 @@ static int run_triggers(struct build *b, struct stage_plan *p, struct err *err)
 				return eval_error(&e, f->insts[k].pos, err, ERR_INVALID,
 					"%s is not allowed as an ONBUILD trigger",
 					f->insts[k].name);
-			if (evaluate_inst(&e, err) < 0)
+			if (evaluate_inst(&e, err) < 0 && as_buildah_error(e.at.inst, err) < 0)
 				return err_wrap(err, "%s: ONBUILD trigger of the base image",
 					p->stage->base);
 		}
@@ -330,7 +335,7 @@ int stage_evaluate(struct build *b, size_t i, struct err *err)
 	for (size_t k = 0; k < p->stage->n_insts; k++) {
 		struct eval e = {.b = b, .p = p, .at = p->stage->insts[k]};
 		if (evaluate_inst(&e, err) < 0)
-			return err->code;
+			return as_buildah_error(e.at.inst, err);
 	}
 	lint_stage_end(b, p);
 	return 0;
@@ -371,6 +376,7 @@ void step_done(struct step *s)
 	free(s->chown);
 	free(s->chmod);
 	strv_done(&s->excludes);
+	strv_done(&s->dirs);
 }
 
 void stage_plan_done(struct stage_plan *p)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/called.h"
 #include "base/err.h"
 #include "base/glob.h"
 #include "base/mem.h"
@@ -336,12 +337,14 @@ static size_t exception_prefix(const struct pattern *p)
 
 static bool may_have_exceptions_below(const struct ignore *ig, const char *dir)
 {
-	if (!ig->plain_exceptions)
+	/* buildah takes wildcards of exceptions by their letters */
+	bool letters = called_buildah();
+	if (!ig->plain_exceptions && !letters)
 		return true;
 	size_t len = strlen(dir);
 	for (size_t i = 0; i < ig->n; i++) {
 		const struct pattern *p = &ig->p[i];
-		size_t prefix = p->exception ? exception_prefix(p) : 0;
+		size_t prefix = !p->exception ? 0 : letters ? strlen(p->text) : exception_prefix(p);
 		if (prefix >= len && memcmp(p->text, dir, len) == 0 &&
 			(prefix == len || p->text[len] == '/'))
 			return true;

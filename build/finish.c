@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "build/as_buildah.h"
 #include "build/image_layer.h"
 #include "build/stage_run.h"
 #include "build/told.h"
@@ -103,6 +104,7 @@ static void add_base_layers(const struct build *b, size_t root_stage, struct man
 	const struct manifest *base = &b->images[index].image.manifest;
 	if (b->o->inherit_annotations)
 		map_copy(&m->annotations, &base->annotations);
+	as_buildah_annotations(b, &b->plans[root_stage], &m->annotations);
 	STRV_FOREACH (key, &b->o->unset_annotations)
 		map_remove(&m->annotations, *key);
 	for (size_t i = 0; i < base->n_layers; i++) {
@@ -190,6 +192,19 @@ static void unset(const struct build_opts *o, struct image_config *c)
 	}
 }
 
+/* The base image itself. */
+static void finish_base(struct build *b, const struct image *base, struct built_image *ret)
+{
+	const struct strv none = STRV_INIT;
+	b->result->is_base = true;
+	ret->image_id = base->id;
+	ret->base_layers = base->manifest.n_layers;
+	ret->base_history = base->config.n_history;
+	ret->bytes = image_blob_size(base);
+	descriptor_copy(&ret->manifest, &base->manifest_desc);
+	describe(&base->config.platform, &base->config, &none, ret);
+}
+
 static int finish_image(struct build *b, size_t stage, struct built_image *ret, struct err *err)
 {
 	struct stage_plan *p = &b->plans[stage];
@@ -198,6 +213,10 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 	AUTO_STRV struct strv os_features = STRV_INIT;
 	struct manifest m = {0};
 	struct timespec last = {.tv_sec = -1};
+	if (as_buildah_is_base(b, p)) {
+		finish_base(b, &b->images[p->base_image].image, ret);
+		return 0;
+	}
 	m.media_type = xstrdup(MT_OCI_MANIFEST);
 	add_base_layers(b, root_stage, &m);
 	ret->base_layers = m.n_layers;
@@ -213,6 +232,7 @@ static int finish_image(struct build *b, size_t stage, struct built_image *ret, 
 		snprintf(c->platform.os_version, sizeof(c->platform.os_version), "%s",
 			b->o->os_version);
 	image_config_add_os_features(c, &b->o->os_features, &os_features);
+	as_buildah_config(b, c);
 	date_history(b, c, b->plans[root_stage].base_history);
 	char text[CLOCK_STR_MAX];
 	if (b->has_epoch)

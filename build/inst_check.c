@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -27,6 +28,20 @@ static int unknown_flag(const struct inst_spec *spec, const char *name, struct e
 	return err_set(err, ERR_INVALID, "unknown flag '--%.100s' for %s", name, spec->name);
 }
 
+static int missing_value(const struct inst_spec *spec, const char *name, struct err *err)
+{
+	static const char copy[] =
+		"; COPY only supports the --chmod=<permissions> --chown=<uid:gid> "
+		"--from=<image|stage> and the --exclude=<pattern> flags";
+	static const char add[] =
+		"; ADD only supports the --chmod=<permissions>, --chown=<uid:gid>, and "
+		"--checksum=<checksum> --exclude=<pattern> flags";
+	const char *more = spec->kind == INST_COPY ? copy : spec->kind == INST_ADD ? add : "";
+
+	return err_set(err, ERR_INVALID, "missing a value on flag: --%s%s", name,
+		called_buildah() ? more : "");
+}
+
 static int check_flag(const struct inst *i, const struct inst_spec *spec,
 	const struct inst_flag *flag, struct err *err)
 {
@@ -39,7 +54,7 @@ static int check_flag(const struct inst *i, const struct inst_spec *spec,
 				err, ERR_INVALID, "duplicate flag specified: --%s", flag->name);
 	const char *v = flag->value;
 	if (known->kind == FLAG_BOOL ? v && !*v : !v)
-		return err_set(err, ERR_INVALID, "missing a value on flag: --%s", flag->name);
+		return missing_value(spec, flag->name, err);
 	if (known->kind == FLAG_BOOL && v && strcasecmp(v, "true") != 0 &&
 		strcasecmp(v, "false") != 0)
 		return err_set(err, ERR_INVALID,
@@ -94,14 +109,15 @@ static int check_names(const struct inst *i, struct pos *ret_pos, struct err *er
 	return 0;
 }
 
-/* ^[a-z][a-z0-9-_.]*$ in lower case */
+/* ^[a-z][a-z0-9-_.]*$ in lower case; to buildah any, such as a platform's */
 static bool stage_name_valid(char *name)
 {
+	const char *further = called_buildah() ? "0123456789-_./" : "0123456789-_.";
 	for (char *c = name; *c; c++) {
 		if (*c >= 'A' && *c <= 'Z')
 			*c = (char)(*c | 0x20);
 		bool letter = *c >= 'a' && *c <= 'z';
-		if (!letter && (c == name || !strchr("0123456789-_.", *c)))
+		if (!letter && (c == name || !strchr(further, *c)))
 			return false;
 	}
 	return *name != '\0';

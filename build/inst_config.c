@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/signals.h"
 #include "build/step_words.h"
@@ -46,6 +47,8 @@ static int inst_arg(struct eval *e, struct err *err)
 			value = xstrdup(map_get(globals, name));
 		if (value)
 			set_env(e->p, name, value);
+		else if (!map_has(&o->build_args, name))
+			as_buildah_arg(e, name);
 		lint_arg(e, i, name);
 	}
 	eval_history(e, inst->text, true);
@@ -186,6 +189,7 @@ static int inst_expose(struct eval *e, struct err *err)
 static int inst_volume(struct eval *e, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
+	AUTO_STRV struct strv paths = STRV_INIT;
 	for (size_t i = 0; i < inst->args.n; i++) {
 		AUTO_FREE char *path = NULL;
 		if (eval_word(e, inst->args.v[i], inst->arg_pos[i], &path, err) < 0)
@@ -194,8 +198,10 @@ static int inst_volume(struct eval *e, struct err *err)
 			return eval_error(
 				e, inst->arg_pos[i], err, ERR_INVALID, "VOLUME: the path is empty");
 		add_once(&e->p->config.volumes, path);
+		strv_add(&paths, path);
 	}
 	eval_history(e, inst->text, true);
+	as_buildah_volumes(e, &paths);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/chmod.h"
 #include "build/copy_source.h"
@@ -161,6 +162,7 @@ static int copy_sources(struct eval *e, struct step *s, struct err *err)
 	for (size_t i = 0; i + 1 < inst->args.n; i++) {
 		const struct heredoc *h = inst_heredoc(inst, inst->args.v[i]);
 		if (h) {
+			e->matched = true;
 			if (add_inline(e, s, h, err) < 0)
 				return err->code;
 			continue;
@@ -169,10 +171,12 @@ static int copy_sources(struct eval *e, struct step *s, struct err *err)
 		if (eval_word(e, inst->args.v[i], inst->arg_pos[i], &word, err) < 0)
 			return err->code;
 		if (s->add && remote_file_is_url(word)) {
+			e->matched = true;
 			if (copy_url(e, s, word, inst->arg_pos[i], err) < 0)
 				return err->code;
 			continue;
 		}
+		e->matched |= s->from != COPY_FROM_CONTEXT;
 		if (s->from == COPY_FROM_CONTEXT && !s->add && remote_file_is_url(word))
 			return eval_error(e, inst->arg_pos[i], err, ERR_INVALID,
 				"building COPY: source can't be a URL for COPY; ADD takes URLs");
@@ -181,7 +185,7 @@ static int copy_sources(struct eval *e, struct step *s, struct err *err)
 			return err->code;
 		add_source(s, word, inst->arg_pos[i]);
 	}
-	return 0;
+	return as_buildah_matched(e, err);
 }
 
 /* --checksum is of one thing that comes from elsewhere. */
@@ -268,6 +272,8 @@ static int copy_flags(struct eval *e, struct step *s, struct err *err)
 		return err->code;
 	if (s->chown && !*s->chown)
 		mem_replace(&s->chown, NULL);
+	if (as_buildah_chown(e, s->chown, err) < 0)
+		return err->code;
 	s->parents = inst_flag_is_true(inst, "parents");
 	/* BuildKit copies in place when there is a mode to set */
 	s->link = inst_flag_is_true(inst, "link") && !has_names(s->chown) && !s->chmod;

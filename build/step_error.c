@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "base/room.h"
 #include "base/root.h"
+#include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/chain.h"
 #include "build/stage_run.h"
@@ -130,7 +131,7 @@ int step_error(
 		(void)containerfile_error(s->at.file, s->at.inst->pos, err, ERR_COMMAND, "%s: %s%s",
 			s->at.inst->name, text, buf_str(&more));
 		err->sys = status;
-		return err->code;
+		return as_buildah_error(s->at.inst, err);
 	}
 	struct err why = *err;
 	struct blame blame;
@@ -140,13 +141,13 @@ int step_error(
 			blame.text ? blame.text : why.msg);
 		free(blame.text);
 		err->sys = why.sys;
-		return err->code;
+		return as_buildah_error(s->at.inst, err);
 	}
 	room_tell(store_path(b->store), &why);
 	(void)containerfile_error(
 		s->at.file, s->at.inst->pos, err, why.code, "%s: %s", s->at.inst->name, why.msg);
 	err->sys = why.sys;
-	return err->code;
+	return as_buildah_error(s->at.inst, err);
 }
 
 int commit_error(struct build *b, const struct step *s, struct err *err)
@@ -156,5 +157,5 @@ int commit_error(struct build *b, const struct step *s, struct err *err)
 	(void)containerfile_error(s->at.file, s->at.inst->pos, err, why.code,
 		"%s: cannot store its layer: %s", s->at.inst->name, why.msg);
 	err->sys = why.sys;
-	return err->code;
+	return as_buildah_error(s->at.inst, err);
 }

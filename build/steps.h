@@ -100,6 +100,7 @@ struct step {
 	bool unpack, unpack_remote; /* archives */
 
 	/* WORKDIR: dest, user */
+	struct strv dirs; /* VOLUME as buildah has it: instead of dest */
 };
 
 struct stage_plan {
@@ -122,6 +123,7 @@ struct stage_plan {
 /* An image that is used: FROM or --from. */
 struct used_image {
 	char *text; /* as written */
+	char *ref; /* the name in the store, NULL: none */
 	struct platform platform;
 	struct image image;
 	bool loaded;

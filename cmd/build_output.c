@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -209,6 +210,12 @@ static int begin_file(const char *option, const char *path, struct err *err)
 	return err_wrap(err, "option '--%s'", option);
 }
 
+static bool is_plain(const struct rework *w)
+{
+	return w->squash == SQUASH_NONE && !w->omit_history && !w->created_annotation &&
+	       w->types == TYPES_ASIS && !w->annotations.n && !w->recompress;
+}
+
 static int check_forms(const struct outputs *out, bool index, struct err *err)
 {
 	if (rework_check(&out->form, index, err) < 0)
@@ -240,12 +247,16 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 		.load = a->load};
 	o->drop_labels = !a->inherit_labels;
 	/* who names some of them wants the others */
-	o->inherit_annotations = a->inherit_annotations < 0 ? a->unset_annotations.n > 0
-	                                                    : a->inherit_annotations == 1;
+	o->inherit_annotations = a->inherit_annotations < 0
+	                                 ? called_buildah() || a->unset_annotations.n > 0
+	                                 : a->inherit_annotations == 1;
 	strv_copy(&o->unset_annotations, &a->unset_annotations);
 	if (build_check_tags(&o->tags, err) < 0 || check_attestations(a, err) < 0 ||
 		set_form(a, o, &ret->form, err) < 0)
 		return err->code;
+	o->docker = ret->form.types == TYPES_DOCKER;
+	o->reshaped |= (a->squash && !o->one_layer) || a->squash_all || a->omit_history ||
+	               ret->form.annotations.n;
 	STRV_FOREACH (w, &a->outputs)
 		if (add_output(ret, *w, err) < 0)
 			return err->code;
@@ -294,12 +305,6 @@ int outputs_reach(const struct outputs *out, const struct remote_opts *remote, s
 
 /* --- after it --- */
 
-static bool is_plain(const struct rework *w)
-{
-	return w->squash == SQUASH_NONE && !w->omit_history && !w->created_annotation &&
-	       w->types == TYPES_ASIS && !w->annotations.n && !w->recompress;
-}
-
 /* A platform that nothing was built for. */
 static void warn_annotations(const struct annotations *a, struct build_result *r)
 {
@@ -334,7 +339,8 @@ static int make_forms(struct outputs *out, struct store *s, struct txn *t,
 	out->form.clamp = r->has_epoch;
 	out->form.force = r->has_epoch && o->force;
 	out->form.clamp_s = r->epoch;
-	if (!is_plain(&out->form) && rework_images(s, t, &out->form, o->progress, r, err) < 0)
+	if (!is_plain(&out->form) && !r->is_base &&
+		rework_images(s, t, &out->form, o->progress, r, err) < 0)
 		return err->code;
 	out->forms = xcalloc(out->n, sizeof(*out->forms));
 	for (size_t i = 0; i < out->n; i++) {

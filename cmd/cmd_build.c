@@ -131,6 +131,7 @@ static int set_labels(const struct build_args *a, struct build_opts *o, struct e
 {
 	const char *identity = identity_label(a->output.identity_label, a->timestamp || a->epoch);
 
+	o->reshaped = a->labels.n > 0;
 	if (identity)
 		map_set(&o->labels, IDENTITY_LABEL, identity);
 	return add_pairs(&a->labels, "label", true, &o->labels, err);

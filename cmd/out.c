@@ -115,6 +115,18 @@ void out_printf(struct out *o, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* As the log of buildah has a warning. */
+static void print_log_line(FILE *to, const char *text)
+{
+	(void)fputs("level=warning msg=\"", to);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			(void)fputc('\\', to);
+		(void)fputc(*text, to);
+	}
+	(void)fputs("\"\n", to);
+}
+
 enum line_kind { LINE_NOTE, LINE_WARNING };
 
 __attribute__((format(printf, 3, 0))) static void line_to_err(
@@ -129,7 +141,11 @@ __attribute__((format(printf, 3, 0))) static void line_to_err(
 
 	make_room(o);
 	(void)fflush(o->out);
-	(void)fprintf(o->err, "%s%s\n", kind == LINE_WARNING ? "mica: warning: " : "", clean);
+	if (kind == LINE_WARNING && called_buildah())
+		print_log_line(o->err, clean);
+	else
+		(void)fprintf(
+			o->err, "%s%s\n", kind == LINE_WARNING ? "mica: warning: " : "", clean);
 }
 
 void out_note(struct out *o, const char *fmt, ...)

@@ -91,6 +91,44 @@ container_config() { # CONTAINER JQ_FILTER
 	[[ "$(mica inspect --format '{{.History}}' dated)" == *'{1970-01-01 00:00:40 +0000 UTC '*' true}]' ]]
 }
 
+@test "a build by a program that is called buildah is what buildah makes of the file" {
+	ln -s "$MICA_BIN" buildah
+	b() {
+		run -"$1" ./buildah --root "$MICA_ROOT" build "${@:2}"
+	}
+	mkdir -p c/sub c/other
+	touch c/x c/sub/a1 c/other/a2
+	printf '*\n!x\n!other\n!*/a1\n' >c/.dockerignore
+	printf 'FROM busybox\nARG no\nSHELL ["/bin/sh", "-ec"]\nVOLUME /v/w /u\nRUN chmod 0710 /v/w\nCOPY no* x /in/\nCOPY --chown=0 . /all/\n' >c/f
+	b 0 -t t -f c/f c
+	[[ "$output" == *'level=warning msg="missing \"no\" build argument. Try adding \"--build-arg no=<VALUE>\" to the command line"'* ]]
+	[[ "$output" == *'level=warning msg="SHELL is not supported for OCI image format, [/bin/sh -ec] will be ignored.'* ]]
+	[ "$(mica run t -- sh -c 'stat -c %a /v/w /u | tr "\n" " "; cd /all; ls *')" = "710 755 x
+
+other:
+a2" ]
+	[ "$(mica inspect --format '{{.OCIv1.Config}}' t | grep -c ' -ec')" = 0 ]
+	[ "$(mica inspect --format '{{index .ImageAnnotations "org.opencontainers.image.base.name"}} {{index .ImageAnnotations "org.opencontainers.image.base.digest"}}' t)" = \
+		"docker.io/library/busybox:latest $(mica inspect --format '{{.FromImageDigest}}' busybox)" ]
+	printf 'FROM busybox\n' >f
+	b 0 -t same -f f --annotation a=b .
+	[ "$(mica inspect --format '{{.FromImageDigest}}' same)" != "$(mica inspect --format '{{.FromImageDigest}}' busybox)" ]
+	b 0 -t same -f f .
+	[ "$(mica inspect --format '{{.FromImageDigest}}' same)" = "$(mica inspect --format '{{.FromImageDigest}}' busybox)" ]
+	while IFS='|' read -r line want; do
+		printf 'FROM busybox AS a/b\n%s\n' "$line" >f
+		b "${want%%:*}" -f f c
+		[[ "$output" == *"${want#*:}"* ]] || fail "$line: $output"
+	done <<-'END'
+		RUN|2:building at STEP "RUN": 
+		COPY no* /in/|125:building at STEP "COPY no* /in/": f:2:6: COPY: no items matching glob "no*" copied: no such file or directory
+		COPY sub /|125:building at STEP "COPY sub /": no items matching glob "sub" copied (1 filtered out using /
+		COPY --chown=$u:$u x /|125:looking up UID/GID for ":": can't find uid for user
+		COPY --chown x /|125:COPY only supports the --chmod=<permissions> --chown=<uid:gid>
+		ADD --checksum x /|125:ADD only supports the --chmod=<permissions>, --chown=<uid:gid>, and --checksum=<checksum>
+	END
+}
+
 @test "a program that is called buildah says and refuses what buildah does" {
 	ln -s "$MICA_BIN" buildah
 	printf 'FROM scratch\nLABEL a=1\n' >f

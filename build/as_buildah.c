@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/as_buildah.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/called.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "build/build_internal.h"
+#include "build/step_words.h"
+
+#define BASE_NAME "org.opencontainers.image.base.name"
+#define BASE_DIGEST "org.opencontainers.image.base.digest"
+
+int as_buildah_error(const struct inst *inst, struct err *err)
+{
+	static const char begin[] = "building at STEP ";
+
+	/* that of a stage that this one copies from has its own */
+	if (!called_buildah() || err->code == ERR_CANCELLED || str_has_prefix(err->msg, begin))
+		return err->code;
+	return err_wrap(err, "%s\"%.300s\"", begin, inst->text);
+}
+
+int as_buildah_hidden(const char *context, const char *rules, const char *source, struct err *err)
+{
+	if (!called_buildah())
+		return err->code;
+	AUTO_FREE char *beside = path_join(context, rules ? rules : "");
+	AUTO_FREE char *path = realpath(beside, NULL);
+	return err_wrap(err,
+		"no items matching glob \"%s\" copied (1 filtered out using %s): no such file or "
+		"directory",
+		source,
+		path    ? path
+		: rules ? rules
+			: "the ignore rules");
+}
+
+int as_buildah_matched(const struct eval *e, struct err *err)
+{
+	const struct strv *words = &e->at.inst->args;
+
+	if (!called_buildah() || e->matched || words->n < 2)
+		return 0;
+	return eval_error(e, e->at.inst->arg_pos[0], err, ERR_NOT_FOUND,
+		"%s: no items matching glob \"%s\" copied: no such file or directory",
+		e->at.inst->name, words->v[0]);
+}
+
+int as_buildah_chown(const struct eval *e, const char *chown, struct err *err)
+{
+	struct pos pos = e->at.inst->pos;
+
+	if (!called_buildah() || !chown || *chown != ':')
+		return 0;
+	(void)inst_flag(e->at.inst, "chown", &pos);
+	return eval_error(e, pos, err, ERR_INVALID,
+		"looking up UID/GID for \"%s\": can't find uid for user: it has no name", chown);
+}
+
+void as_buildah_arg(struct eval *e, const char *name)
+{
+	const struct map *globals = &build_target_of(e->b, e->p->stage)->global_args;
+
+	if (!called_buildah() || map_has(globals, name) || is_proxy_arg(name))
+		return;
+	strv_addf(&e->b->result->warnings,
+		"missing \"%s\" build argument. Try adding \"--build-arg %s=<VALUE>\" to the "
+		"command line",
+		name, name);
+}
+
+void as_buildah_volumes(struct eval *e, const struct strv *paths)
+{
+	if (!called_buildah())
+		return;
+	struct step *s = eval_add_step(e, STEP_WORKDIR);
+	strv_copy(&s->dirs, paths);
+	step_word_list(s, "volume", paths);
+	step_words_end(s, "volume");
+}
+
+void as_buildah_config(struct build *b, struct image_config *c)
+{
+	if (!called_buildah() || b->o->docker || !c->shell.n)
+		return;
+	AUTO_FREE char *shell = strv_join(&c->shell, " ");
+	strv_addf(&b->result->warnings,
+		"SHELL is not supported for OCI image format, [%s] will be ignored. Must use "
+		"`docker` format",
+		shell);
+	strv_done(&c->shell);
+}
+
+void as_buildah_annotations(
+	const struct build *b, const struct stage_plan *p, struct map *annotations)
+{
+	char digest[DIGEST_STR_MAX];
+
+	if (!called_buildah() || !b->o->inherit_annotations || p->base_image == NO_STAGE)
+		return;
+	const struct used_image *base = &b->images[p->base_image];
+	map_set(annotations, BASE_DIGEST, digest_str(&base->image.manifest_desc.digest, digest));
+	map_set(annotations, BASE_NAME, base->ref ? base->ref : "");
+}
+
+bool as_buildah_is_base(const struct build *b, const struct stage_plan *p)
+{
+	const struct build_opts *o = b->o;
+
+	return called_buildah() && p->base_image != NO_STAGE && !p->n_insts && !o->reshaped &&
+	       !o->drop_labels && o->inherit_annotations && !o->unset_annotations.n &&
+	       !o->unset_labels.n && !o->unset_env.n && !o->unset_volumes.n && !o->unset_ports.n &&
+	       !o->env.n && !o->os_version && !o->os_features.n;
+}

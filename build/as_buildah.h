@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where buildah builds otherwise than BuildKit, for who calls us buildah (base/called.h):
+ *
+ *	an error begins with the instruction that it is in;
+ *	VOLUME makes its directories, a bare RUN gives its shell no command;
+ *	a pattern of COPY must match something, and an ignored directory is looked into only for
+ *	an exception that begins with its name;
+ *	SHELL is not in an image of OCI's form;
+ *	the image tells its base by annotations;
+ *	a file of no instructions names its base image.
+ *
+ * Nothing of it is done for who calls us mica.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+struct build;
+struct err;
+struct eval;
+struct image_config;
+struct inst;
+struct map;
+struct stage_plan;
+struct strv;
+
+/* building at STEP "...": in front of the message. Returns err->code. */
+int as_buildah_error(const struct inst *inst, struct err *err);
+/* COPY of what the file rules of the context directory hides: the words for it in front of the
+ * message. Returns err->code. */
+int as_buildah_hidden(const char *context, const char *rules, const char *source, struct err *err);
+/* COPY of patterns of which none matches. */
+int as_buildah_matched(const struct eval *e, struct err *err) __attribute__((warn_unused_result));
+/* --chown of a user without a name. chown: NULL or expanded */
+int as_buildah_chown(const struct eval *e, const char *chown, struct err *err)
+	__attribute__((warn_unused_result));
+/* The ARG has no value. */
+void as_buildah_arg(struct eval *e, const char *name);
+/* A step that makes the directories, after the history entry of the instruction. */
+void as_buildah_volumes(struct eval *e, const struct strv *paths);
+/* Of the image that is made. */
+void as_buildah_config(struct build *b, struct image_config *c);
+/* p: the stage that is on the base image. */
+void as_buildah_annotations(
+	const struct build *b, const struct stage_plan *p, struct map *annotations);
+/* Is the base image of the stage the image, as it is? */
+bool as_buildah_is_base(const struct build *b, const struct stage_plan *p);
