@@ -6,6 +6,7 @@
 
 #include "base/called.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "build/build_internal.h"
@@ -61,6 +62,14 @@ int as_buildah_chown(const struct eval *e, const char *chown, struct err *err)
 		"looking up UID/GID for \"%s\": can't find uid for user: it has no name", chown);
 }
 
+void as_buildah_mount(struct mount_opts *o)
+{
+	if (!called_buildah() || o->type != MOUNT_CACHE || !o->from)
+		return;
+	o->type = MOUNT_BIND;
+	o->read_only = false;
+}
+
 void as_buildah_arg(struct eval *e, const char *name)
 {
 	const struct map *globals = &build_target_of(e->b, e->p->stage)->global_args;
@@ -83,9 +92,38 @@ void as_buildah_volumes(struct eval *e, const struct strv *paths)
 	step_words_end(s, "volume");
 }
 
+bool as_buildah_is_fixed(const struct build *b)
+{
+	return called_buildah() && b->has_epoch;
+}
+
+void as_buildah_platform(
+	struct build *b, const struct platform *wanted, const struct platform *found)
+{
+	char is[100], want[100];
+
+	if (!called_buildah() || !b->o->platforms.n ||
+		(streq(wanted->os, found->os) && streq(wanted->arch, found->arch) &&
+			streq(wanted->variant, found->variant)))
+		return;
+	strv_addf(&b->result->warnings,
+		"image platform (%s) does not match the expected platform (%s)",
+		platform_str(found, is), platform_str(wanted, want));
+}
+
 void as_buildah_config(struct build *b, struct image_config *c)
 {
-	if (!called_buildah() || b->o->docker || !c->shell.n)
+	if (!called_buildah())
+		return;
+	if (b->o->docker) {
+		if (!c->extra_config)
+			c->extra_config = json_new_object();
+		json_set_string(
+			c->extra_config, "Hostname", as_buildah_is_fixed(b) ? "sandbox" : "");
+		json_set_string(c->extra_config, "Domainname", "");
+		return;
+	}
+	if (!c->shell.n)
 		return;
 	AUTO_FREE char *shell = strv_join(&c->shell, " ");
 	strv_addf(&b->result->warnings,

@@ -22,6 +22,8 @@ struct eval;
 struct image_config;
 struct inst;
 struct map;
+struct mount_opts;
+struct platform;
 struct stage_plan;
 struct strv;
 
@@ -35,10 +37,19 @@ int as_buildah_matched(const struct eval *e, struct err *err) __attribute__((war
 /* --chown of a user without a name. chown: NULL or expanded */
 int as_buildah_chown(const struct eval *e, const char *chown, struct err *err)
 	__attribute__((warn_unused_result));
+/* A cache that begins with files of something else is an overlay on them, and nobody keeps what is
+ * written. */
+void as_buildah_mount(struct mount_opts *o);
 /* The ARG has no value. */
 void as_buildah_arg(struct eval *e, const char *name);
 /* A step that makes the directories, after the history entry of the instruction. */
 void as_buildah_volumes(struct eval *e, const struct strv *paths);
+/* Is the host name of steps, and of an image of Docker's form, "sandbox", for builds that are to be
+ * the same? */
+bool as_buildah_is_fixed(const struct build *b);
+/* The stage is for the platform, its base image for another one. */
+void as_buildah_platform(
+	struct build *b, const struct platform *wanted, const struct platform *found);
 /* Of the image that is made. */
 void as_buildah_config(struct build *b, struct image_config *c);
 /* p: the stage that is on the base image. */

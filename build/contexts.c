@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/contexts.h"
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -273,7 +274,9 @@ int contexts_apply(struct build *b, struct err *err)
 			return err->code;
 	for (size_t i = 0; b->n_contexts && i < n; i++) {
 		struct stage *st = &b->stages.s[i];
-		size_t own = st->name ? contexts_find(b, st->name) : NO_CONTEXT;
+		/* to buildah it hides the stage from COPY, and the stage is what it is */
+		size_t own =
+			st->name && !called_buildah() ? contexts_find(b, st->name) : NO_CONTEXT;
 		size_t base = st->scratch || st->base_stage != NO_STAGE
 		                      ? NO_CONTEXT
 		                      : contexts_find(b, st->base);

@@ -233,9 +233,13 @@ static int base_error(
 		near = suggest(name, known, ARRAY_LEN(known));
 	if (near && streq(near, name))
 		near = NULL;
-	return containerfile_error(st->from.file, eval_arg_pos(&(struct eval){.at = st->from}, 0),
-		err, why->code, "%s%s%s%s%s", why->msg, near ? "; did you mean " : "",
-		near ? kind : "", near ? near : "", near ? "?" : "");
+	struct pos pos = eval_arg_pos(&(struct eval){.at = st->from}, 0);
+	if (called_buildah()) {
+		(void)containerfile_error(st->from.file, pos, err, why->code, "FROM");
+		return err_wrap(err, "creating build container: %s", why->msg);
+	}
+	return containerfile_error(st->from.file, pos, err, why->code, "%s%s%s%s%s", why->msg,
+		near ? "; did you mean " : "", near ? kind : "", near ? near : "", near ? "?" : "");
 }
 
 /* The config a stage starts from. */
@@ -271,6 +275,7 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 		} else {
 			image_config_copy(&p->config, &b->images[p->base_image].image.config);
 			lint_base_image(b, p);
+			as_buildah_platform(b, platform, &p->config.platform);
 		}
 		/* Windows and friends aside, what an image is for is what it says it is */
 		if (!p->config.working_dir || !*p->config.working_dir)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Instructions that only change the image's config (and WORKDIR, which also makes a directory).
  * BuildKit's dockerfile2llb is the reference. */
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -72,6 +73,8 @@ static int inst_env(struct eval *e, struct err *err)
 	}
 	MAP_FOREACH (v, &set) {
 		set_env(e->p, v->key, v->value);
+		if (called_buildah()) /* behind the others */
+			map_remove(&e->p->config.env, v->key);
 		map_set(&e->p->config.env, v->key, v->value);
 	}
 	eval_history(e, inst->text, true);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RUN --mount: words -> mounts of a step. Whatever can be known before the first RUN is checked
  * here. BuildKit's dispatchRunMounts is the reference. */
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/file_expand.h"
 #include "build/hidden.h"
@@ -35,6 +37,9 @@ static int mount_from(struct eval *e, struct step_mount *m, struct err *err)
 		m->from = MOUNT_FROM_NOTHING;
 		return 0;
 	}
+	if (from && !*from && called_buildah())
+		return eval_error(
+			e, m->pos, err, ERR_INVALID, "--mount: from= points to an empty value");
 	if (!from || !*from) {
 		m->from = MOUNT_FROM_CONTEXT;
 		return 0;
@@ -121,6 +126,7 @@ static int set_files(struct eval *e, struct step_mount *m, struct err *err)
 {
 	const char *target = m->o.target ? m->o.target : "";
 	m->source = path_clean_rel(m->o.source ? m->o.source : "");
+	as_buildah_mount(&m->o);
 	if (m->o.type == MOUNT_CACHE) {
 		const char *ns = e->b->o->cache_ns;
 		AUTO_FREE char *id = m->o.id && *m->o.id ? xstrdup(m->o.id) : path_clean(target);

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/owner.h"
+#include "build/as_buildah.h"
 #include "build/image_layer.h"
 #include "build/leak.h"
 #include "build/mount_setup.h"
@@ -71,9 +72,9 @@ int stage_run_spec(struct build *b, struct stage_run *r, struct map *env, struct
 	spec.cwd = s->cwd;
 	spec.user = s->user;
 	/* BuildKit's, because programs write it into what they build; read only, as all of box */
-	static char host_name[] = "buildkitsandbox";
+	static char host_name[] = "buildkitsandbox", buildah_host_name[] = "sandbox";
 	if (!spec.hostname)
-		spec.hostname = host_name;
+		spec.hostname = as_buildah_is_fixed(b) ? buildah_host_name : host_name;
 	if (s->has_network)
 		spec.network = s->network;
 	spec.insecure = s->insecure;

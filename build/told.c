@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "build/build_internal.h"
@@ -108,6 +109,7 @@ void told_step_over(const struct build *b, const struct stage_run *r, bool cache
 	const char *hex = digest_hex(&r->step_told, key);
 	if (cached) {
 		say(b, r->plan->stage, "--> Using cache %s", hex);
+		log_debug("Found a cache hit in the first iteration: %s", hex);
 		return;
 	}
 	if (b->o->one_layer)

@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "cmd/cmd.h"
@@ -106,6 +108,9 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 	                                                  : UINT64_MAX,
 		.retry_delay_ms = (unsigned)(delay_ns / 1000000),
 	};
+	if (a->retry_delay)
+		log_debug("Setting MaxPullPushRetries to %u and PullPushRetryDelay to %llds",
+			ret->retries, (long long)(delay_ns / NS_PER_S));
 	return 0;
 }
 
@@ -150,9 +155,10 @@ int platform_args_get(
 	platform_host(&p);
 	if (a->platform.n && (a->os || a->arch || a->variant))
 		return err_set(err, ERR_INVALID,
-			"'--platform' may not be used with '--os', '--arch', or '--variant': both "
-			"say "
-			"the platform");
+			called_buildah() ? "invalid --platform may not be used with --os, --arch, "
+					   "or --variant"
+					 : "'--platform' may not be used with '--os', '--arch', or "
+					   "'--variant': both say the platform");
 	if (a->platform.n > 1 || (a->platform.n && strchr(a->platform.v[0], ',')))
 		return err_set(err, ERR_UNSUPPORTED,
 			"option '--platform': one platform at a time is supported here");
@@ -180,6 +186,9 @@ int platform_args_list(const struct platform_args *a, struct platform_list *ret,
 	AUTO_STRV struct strv words = STRV_INIT;
 	STRV_FOREACH (w, &a->platform)
 		strv_split(&words, *w, ',');
+	/* what podman-remote sends when it means nothing by it */
+	if (called_buildah() && words.n == 1 && streq(words.v[0], "/"))
+		return 0;
 	if (words.n < 2 || a->os || a->arch || a->variant) {
 		struct platform p;
 		bool given;

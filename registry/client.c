@@ -178,10 +178,14 @@ static void sleep_first(
 	x->next = x->client->sleeping;
 	x->client->sleeping = x;
 	log_debug("trying again in %u ms", ms);
-	if (ms < NOTE_MS || !x->client->opts.note)
+	/* who chose the delay hears of it */
+	if (!x->client->opts.note || (ms < NOTE_MS && !x->client->opts.retry_delay_ms))
 		return;
 	AUTO_FREE char *line =
-		xasprintf("%s: %s; trying again in %u s", x->host->name, why, (ms + 999) / 1000);
+		ms < NOTE_MS ? xasprintf("%s: %s; retrying in %u ms (%u/%u)", x->host->name, why,
+				       ms, failures + 1, x->client->opts.retries)
+			     : xasprintf("%s: %s; trying again in %u s", x->host->name, why,
+				       (ms + 999) / 1000);
 	x->client->opts.note(line);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/called.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "run/sandbox_internal.h"
@@ -28,9 +29,12 @@ static int shm_tmpfs(int context, uint64_t size, unsigned attrs)
 	char option[48];
 	snprintf(option, sizeof(option), "size=%" PRIu64, size ? size : (uint64_t)SHM_SIZE_DEFAULT);
 	const char *const options[] = {"mode=1777", option, NULL};
-	/* named as BuildKit's, since steps see it in what mount(8) prints; runc's is "shm" */
-	return context >= 0 ? mount_of_context(context, "tmpfs", options, attrs)
-	                    : mount_new("tmpfs", options, attrs);
+	/* named as BuildKit's, since steps see it in what mount(8) prints; buildah's runtimes call
+	 * it "shm" */
+	const char *name = called_buildah() ? "shm" : "tmpfs";
+	AUTO_FD int own = context >= 0 ? -1 : fsopen("tmpfs", FSOPEN_CLOEXEC);
+	int fs = context >= 0 ? context : own;
+	return fs < 0 ? -1 : mount_of_context(fs, name, options, attrs);
 }
 
 /* All IDs are themselves in pid's user namespace. */

@@ -110,6 +110,18 @@ a2" ]
 	[ "$(mica inspect --format '{{.OCIv1.Config}}' t | grep -c ' -ec')" = 0 ]
 	[ "$(mica inspect --format '{{index .ImageAnnotations "org.opencontainers.image.base.name"}} {{index .ImageAnnotations "org.opencontainers.image.base.digest"}}' t)" = \
 		"docker.io/library/busybox:latest $(mica inspect --format '{{.FromImageDigest}}' busybox)" ]
+	printf 'FROM busybox\nENV PATH=/bin A=1\nRUN hostname; grep /dev/shm /proc/mounts' >f
+	b 0 -t dated -f f --timestamp 1 --format docker --platform / .
+	[[ "$output" == *$'\nsandbox\nshm /dev/shm tmpfs '* ]]
+	[ "$(mica inspect --format '{{.Docker.Config.Hostname}} {{.OCIv1.Config.Env}}' dated)" = 'sandbox [PATH=/bin A=1]' ]
+	printf 'FROM dated\nENV PATH=/usr/bin:/bin\n' >f
+	b 0 -t dated -f f --platform linux/amd64/v3 .
+	[ "$(mica inspect --format '{{.OCIv1.Config.Env}}' dated)" = '[A=1 PATH=/usr/bin:/bin]' ]
+	[[ "$output" == *'image platform (linux/amd64) does not match the expected platform (linux/amd64/v3)'* ]]
+	printf 'FROM busybox AS own\nRUN echo mine\nCOPY --from=own x /y\nRUN --mount=type=cache,from=c,target=/c rm /c/x; cat /y\nRUN --mount=type=cache,from=c,target=/c rm /c/x' >f
+	echo of the context >c/x
+	b 0 -f f --build-context own=c --build-context c=c .
+	[[ "$output" == *mine*'of the context'* ]]
 	printf 'FROM busybox\n' >f
 	b 0 -t same -f f --annotation a=b .
 	[ "$(mica inspect --format '{{.FromImageDigest}}' same)" != "$(mica inspect --format '{{.FromImageDigest}}' busybox)" ]
@@ -117,11 +129,14 @@ a2" ]
 	[ "$(mica inspect --format '{{.FromImageDigest}}' same)" = "$(mica inspect --format '{{.FromImageDigest}}' busybox)" ]
 	while IFS='|' read -r line want; do
 		printf 'FROM busybox AS a/b\n%s\n' "$line" >f
-		b "${want%%:*}" -f f c
+		b "${want%%:*}" -f f --retry 2 --retry-delay 1ms --pull=never c
 		[[ "$output" == *"${want#*:}"* ]] || fail "$line: $output"
 	done <<-'END'
+		ADD http://127.0.0.1:1/x /|125:; retrying in 1 ms (1/2)
 		RUN|2:building at STEP "RUN": 
 		COPY no* /in/|125:building at STEP "COPY no* /in/": f:2:6: COPY: no items matching glob "no*" copied: no such file or directory
+		RUN --mount=type=bind,from=,target=/t true|125:points to an empty value
+		FROM localhost/nosuch|125:creating build container: localhost/nosuch: 
 		COPY sub /|125:building at STEP "COPY sub /": no items matching glob "sub" copied (1 filtered out using /
 		COPY --chown=$u:$u x /|125:looking up UID/GID for ":": can't find uid for user
 		COPY --chown x /|125:COPY only supports the --chmod=<permissions> --chown=<uid:gid>
