@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "registry/proxy.h"
 
 #define RECEIVE_BUFFER (512L * 1024) /* few, large writes to the pipe */
 #define SEND_BUFFER (256L * 1024)
-#define STALL_BYTES 256L /* per second: less is a stall */
 #define USER_AGENT "mica/0.1"
 
 int http_new(struct http **ret, struct err *err)
@@ -87,6 +87,7 @@ void http_request_clear(struct http_request *r)
 	r->sent = 0;
 	r->unreachable = false;
 	r->untrusted = false;
+	r->stalled = false;
 	r->reader_gone = false;
 }
 
@@ -173,9 +174,6 @@ static void set_options(struct http_transfer *t)
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, USER_AGENT);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_MS);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
-		r->method == HTTP_PUT && !r->in_size ? http_answer_s(t) : (long)t->http->stall_s);
 	curl_easy_setopt(e, CURLOPT_EXPECT_100_TIMEOUT_MS, 1000L);
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->message);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
@@ -200,8 +198,9 @@ static void set_options(struct http_transfer *t)
 		curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, r->unix_socket);
 		curl_easy_setopt(e, CURLOPT_PROXY, "");
 	}
-	if (r->unhurried)
-		curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, 0L);
+	/* not the connection on which it stalled: its other end may be gone without a word */
+	if (t->anew)
+		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
 	set_tls(e, r->tls);
 	set_method(t);
 }
@@ -216,10 +215,12 @@ int http_start(struct http *h, struct http_request *r, struct err *err)
 		r->out_offset = 0;
 	}
 	size_t max = r->body.max;
+	bool anew = r->stalled;
 	http_request_clear(r);
 	buf_init(&r->body, max);
 	struct http_transfer *t = xcalloc(1, sizeof(*t));
-	*t = (struct http_transfer){.http = h, .r = r, .easy = curl_easy_init()};
+	*t = (struct http_transfer){
+		.http = h, .r = r, .easy = curl_easy_init(), .anew = anew, .moved_ms = clock_ms()};
 	if (!t->easy)
 		abort();
 	/* curl would send its own Expect and wait a second for servers that do not know it */
@@ -234,96 +235,20 @@ int http_start(struct http *h, struct http_request *r, struct err *err)
 	return 0;
 }
 
-static const char *host_of(const struct http_request *r, char *buf, size_t n)
-{
-	if (r->unix_socket)
-		return r->unix_socket;
-	const char *host = strstr(r->url, "://");
-	host = host ? host + 3 : r->url;
-	(void)snprintf(buf, n, "%.*s", (int)strcspn(host, "/?"), host);
-	return buf;
-}
-
-/* " through HOST:PORT" when it was not the host itself that curl could not connect to, but a proxy:
- * its address in the environment may have a password. Or "". */
-static const char *proxy_tried(
-	const struct http_transfer *t, const char *host, char *buf, size_t size)
-{
-	static const char said[] = "Failed to connect to ", before_port[] = " port ";
-	const char *name = t->message + strlen(said);
-	*buf = '\0';
-	if (t->r->unix_socket || !str_has_prefix(t->message, said))
-		return buf;
-	size_t n = strcspn(name, " ");
-	const char *port = name + n + strlen(before_port);
-	if (str_has_prefix(name + n, before_port) &&
-		(strncmp(name, host, n) != 0 || (host[n] && host[n] != ':')))
-		(void)snprintf(buf, size, " through %.*s:%.*s", (int)n, name,
-			(int)strspn(port, "0123456789"), port);
-	return buf;
-}
-
-/* One line for the user; what curl itself says only where it adds something. */
-static int describe(struct http_transfer *t, CURLcode code, struct err *err)
-{
-	char buf[300], through[400], text[ERR_TEXT_MAX];
-	long os = 0;
-	const char *host = host_of(t->r, buf, sizeof(buf));
-	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os);
-	t->r->unreachable = true;
-	switch ((int)code) {
-	case CURLE_COULDNT_CONNECT:
-		if (os)
-			return err_set(err, ERR_NETWORK, "cannot reach %s%s: %s", host,
-				proxy_tried(t, host, through, sizeof(through)),
-				os == ECONNREFUSED ? "connection refused"
-						   : err_text((int)os, text));
-		break;
-	case CURLE_COULDNT_RESOLVE_HOST:
-		return err_set(err, ERR_NETWORK,
-			"cannot reach %s: no such host: DNS does not know the name", host);
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return err_set(err, ERR_NETWORK,
-			"cannot reach %s: the name of the proxy is not known (DNS)", host);
-	case CURLE_PEER_FAILED_VERIFICATION:
-		t->r->untrusted = true;
-		return err_set(err, ERR_NETWORK,
-			"cannot reach %s: TLS: %s: x509: certificate signed by unknown authority",
-			host, t->message[0] ? t->message : curl_easy_strerror(code));
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_CERTPROBLEM:
-		return err_set(err, ERR_NETWORK, "cannot reach %s: TLS: %s", host,
-			t->message[0] ? t->message : curl_easy_strerror(code));
-	default:
-		break;
-	}
-	curl_off_t connected = 0;
-	curl_easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &connected);
-	t->r->unreachable = code == CURLE_COULDNT_CONNECT ||
-	                    (code == CURLE_OPERATION_TIMEDOUT && connected == 0);
-	if (t->r->unreachable)
-		return err_set(err, ERR_NETWORK, "cannot reach %s: no answer", host);
-	if (code == CURLE_OPERATION_TIMEDOUT)
-		return err_set(err, ERR_NETWORK, "%s does not answer or stopped sending", host);
-	return err_set(err, ERR_NETWORK, "transfer from %s failed: %s", host,
-		t->message[0] ? t->message : curl_easy_strerror(code));
-}
-
 static void finish(struct http_transfer *t, CURLcode code)
 {
 	struct http_request *r = t->r;
 	struct err err = t->err;
 	r->response.status = (int)http_status(t);
 	if (code != CURLE_OK && !err.code)
-		(void)describe(t, code, &err);
+		(void)http_failure(t, code, &err);
 	static const char *const methods[] = {[HTTP_GET] = "GET",
 		[HTTP_HEAD] = "HEAD",
 		[HTTP_POST] = "POST",
 		[HTTP_PUT] = "PUT",
 		[HTTP_PATCH] = "PATCH",
 		[HTTP_DELETE] = "DELETE"};
-	log_debug("%s %s: %d%s%s", methods[r->method], host_of(r, (char[300]){0}, 300),
+	log_debug("%s %s: %d%s%s", methods[r->method], http_host(r, (char[300]){0}, 300),
 		r->response.status, err.code ? " " : "", err.msg);
 	transfer_free(t);
 	r->done(r, err.code ? &err : NULL);
@@ -347,6 +272,22 @@ static void resume_paused(struct http_transfer *const *paused, unsigned n)
 		CURLcode code = curl_easy_pause(paused[i]->easy, CURLPAUSE_CONT);
 		if (code != CURLE_OK)
 			finish(paused[i], code);
+	}
+}
+
+/* Those that moved next to nothing for too long. What is told of one may begin and end others. */
+static void give_up_stalled(struct http *h)
+{
+	for (size_t i = 0; i < h->n;) {
+		struct http_transfer *t = h->t[i];
+		if (!http_stalled(t)) {
+			i++;
+			continue;
+		}
+		t->r->stalled = true;
+		curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+		finish(t, CURLE_OPERATION_TIMEDOUT);
+		i = 0;
 	}
 }
 
@@ -381,5 +322,6 @@ int http_step(struct http *h, int fd, int ms, bool *ret_readable, struct err *er
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &t);
 		finish(t, result);
 	}
+	give_up_stalled(h);
 	return 0;
 }

@@ -74,6 +74,7 @@ struct http_request {
 	uint64_t sent; /* of in_fd */
 	bool unreachable; /* no connection, or no TLS on it */
 	bool untrusted; /* because of its certificate */
+	bool stalled; /* it moved next to nothing for too long; the next attempt connects anew */
 	bool reader_gone; /* nobody reads out_fd any more */
 	/* err is NULL when a response came; its status may be anything. */
 	void (*done)(struct http_request *r, const struct err *err);

@@ -11,10 +11,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-/* what a registry may take to answer when it has all of a blob: it may copy it to where it keeps
- * blobs, and hash it, before it does */
-#define ANSWER_S 900L
-
 static void set_once(char **to, const char *value)
 {
 	if (!*to)
@@ -205,11 +201,6 @@ size_t http_on_body(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
-long http_answer_s(const struct http_transfer *t)
-{
-	return t->http->stall_s > ANSWER_S ? (long)t->http->stall_s : ANSWER_S;
-}
-
 static size_t read_stream(struct http_transfer *t, char *to, size_t n)
 {
 	ssize_t got;
@@ -243,7 +234,5 @@ size_t http_on_read(char *to, size_t size, size_t n, void *arg)
 		return CURL_READFUNC_ABORT;
 	}
 	r->sent += (uint64_t)got;
-	if (r->sent == r->in_size)
-		curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_TIME, http_answer_s(t));
 	return (size_t)got;
 }

@@ -21,6 +21,8 @@ struct http_transfer {
 	                       pause */
 	uint64_t skip; /* bytes of a full answer to a ranged request that are there already */
 	bool paused, skip_set;
+	bool anew; /* on a connection of its own */
+	uint64_t moved_before, moved_ms; /* so many bytes had moved then */
 	struct err err; /* why a callback stopped the transfer */
 };
 
@@ -41,6 +43,12 @@ size_t http_on_read(char *to, size_t size, size_t n, void *arg);
 long http_status(const struct http_transfer *t);
 /* Of the answer to a ranged request: false, and the reason in t->err, when it is not to be used. */
 bool http_range_fits(struct http_transfer *t, long status);
-/* How long the other side may take to answer, in seconds */
-long http_answer_s(const struct http_transfer *t);
+/* In http_failure.c. HOST[:PORT] of what is asked, or its socket; buf or borrowed. */
+const char *http_host(const struct http_request *r, char *buf, size_t n);
+/* Why the transfer failed: fills in r's unreachable and untrusted, and returns the error. */
+int http_failure(struct http_transfer *t, CURLcode code, struct err *err);
+/* In http_stall.c, to be asked often: it moved next to nothing for as long as it may. */
+bool http_stalled(struct http_transfer *t);
+/* What it did not do, and for how long. Returns buf. */
+const char *http_stall_reason(const struct http_transfer *t, char *buf, size_t n);
 void http_response_clear(struct http_request *r);

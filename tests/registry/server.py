@@ -14,6 +14,7 @@ import http.server
 import json
 import os
 import re
+import select
 import socketserver
 import ssl
 import sys
@@ -149,6 +150,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             pass
         with LOCK, open(f"{DIR}/flood", "a", encoding="ascii") as log:
             print(sent, file=log)
+        self.close_connection = True
+
+    def wait_for_end(self, name):
+        """How long the other side waits for us, in seconds, is noted in DIR/NAME."""
+        begun = time.monotonic()
+        select.select([self.connection], [], [], 20)
+        with open(f"{DIR}/{name}", "w", encoding="ascii") as out:
+            print(int(time.monotonic() - begun), file=out)
         self.close_connection = True
 
     def answer(self, status, data=b"", kind="application/json", length=None, **headers):
@@ -364,10 +373,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data[:500])  # so few that libcurl, which looks at some seconds, sees it stall at once
-            self.wfile.flush()
-            time.sleep(20)
-            return None
+            self.wfile.write(data[: len(data) // 2])
+            return self.wait_for_end("stalled")
+        if fault == "mute" and n == 1:
+            return self.wait_for_end("muted")
         if fault == "blob-flood":
             self.send_response(200)
             self.send_header("Connection", "close")

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a transfer that failed is called: one line for the user; what curl itself says only where it
+ * adds something. */
+#include "registry/http_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+const char *http_host(const struct http_request *r, char *buf, size_t n)
+{
+	if (r->unix_socket)
+		return r->unix_socket;
+	const char *host = strstr(r->url, "://");
+	host = host ? host + 3 : r->url;
+	(void)snprintf(buf, n, "%.*s", (int)strcspn(host, "/?"), host);
+	return buf;
+}
+
+/* " through HOST:PORT" when it was not the host itself that curl could not connect to, but a proxy:
+ * its address in the environment may have a password. Or "". */
+static const char *proxy_tried(
+	const struct http_transfer *t, const char *host, char *buf, size_t size)
+{
+	static const char said[] = "Failed to connect to ", before_port[] = " port ";
+	const char *name = t->message + strlen(said);
+	*buf = '\0';
+	if (t->r->unix_socket || !str_has_prefix(t->message, said))
+		return buf;
+	size_t n = strcspn(name, " ");
+	const char *port = name + n + strlen(before_port);
+	if (str_has_prefix(name + n, before_port) &&
+		(strncmp(name, host, n) != 0 || (host[n] && host[n] != ':')))
+		(void)snprintf(buf, size, " through %.*s:%.*s", (int)n, name,
+			(int)strspn(port, "0123456789"), port);
+	return buf;
+}
+
+int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
+{
+	char buf[300], through[400], text[ERR_TEXT_MAX];
+	long os = 0;
+	const char *host = http_host(t->r, buf, sizeof(buf));
+	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os);
+	t->r->unreachable = true;
+	switch ((int)code) {
+	case CURLE_COULDNT_CONNECT:
+		if (os)
+			return err_set(err, ERR_NETWORK, "cannot reach %s%s: %s", host,
+				proxy_tried(t, host, through, sizeof(through)),
+				os == ECONNREFUSED ? "connection refused"
+						   : err_text((int)os, text));
+		break;
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return err_set(err, ERR_NETWORK,
+			"cannot reach %s: no such host: DNS does not know the name", host);
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return err_set(err, ERR_NETWORK,
+			"cannot reach %s: the name of the proxy is not known (DNS)", host);
+	case CURLE_PEER_FAILED_VERIFICATION:
+		t->r->untrusted = true;
+		return err_set(err, ERR_NETWORK,
+			"cannot reach %s: TLS: %s: x509: certificate signed by unknown authority",
+			host, t->message[0] ? t->message : curl_easy_strerror(code));
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+		return err_set(err, ERR_NETWORK, "cannot reach %s: TLS: %s", host,
+			t->message[0] ? t->message : curl_easy_strerror(code));
+	default:
+		break;
+	}
+	/* none of a connection that was there already */
+	long connections = 0;
+	curl_off_t connected = 0;
+	curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connections);
+	curl_easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &connected);
+	bool timed_out = code == CURLE_OPERATION_TIMEDOUT && !t->r->stalled;
+	t->r->unreachable =
+		code == CURLE_COULDNT_CONNECT || (timed_out && connections > 0 && connected == 0);
+	if (t->r->unreachable)
+		return err_set(err, ERR_NETWORK, "cannot reach %s: no answer", host);
+	if (t->r->stalled)
+		return err_set(err, ERR_NETWORK, "%s %s", host,
+			http_stall_reason(t, through, sizeof(through)));
+	return err_set(err, ERR_NETWORK, "transfer from %s failed: %s", host,
+		t->message[0] ? t->message : curl_easy_strerror(code));
+}
