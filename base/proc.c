@@ -73,14 +73,33 @@ static void child_setup(pid_t parent)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+
+/* While blocked an ignored signal waits too: nohup(1) would not help. */
+void proc_hold(sigset_t *ret_before)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(ending); i++) {
+		struct sigaction now;
+		if (sigaction(ending[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(&set, ending[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, ret_before);
+}
+
+void proc_release(const sigset_t *before)
+{
+	sigprocmask(SIG_SETMASK, before, NULL);
+}
+
 int proc_interrupted(struct err *err)
 {
 	const struct timespec at_once = {0};
 	sigset_t set;
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	for (size_t i = 0; i < ARRAY_LEN(ending); i++)
+		sigaddset(&set, ending[i]);
 	int sig = sigtimedwait(&set, NULL, &at_once);
 	const char *name = sig > 0 ? sigabbrev_np(sig) : NULL;
 	if (sig <= 0)
@@ -97,6 +116,7 @@ struct job_reply {
 	uint64_t len;
 };
 #define JOB_MAGIC 0x6d696361U
+#define INTERRUPT_MS 100 /* how soon who holds signals back sees them */
 
 static int result_fd = -1; /* one a process: a job is its process */
 
@@ -227,6 +247,13 @@ int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err)
 	struct job job;
 	if (job_start(&job, fn, arg, err) < 0)
 		return err->code;
+	struct pollfd p = {.fd = job.fd, .events = POLLIN};
+	while (poll(&p, 1, INTERRUPT_MS) <= 0) {
+		if (proc_interrupted(err) < 0) {
+			job_cancel(&job);
+			return err->code;
+		}
+	}
 	return job_collect(&job, true, ret, err);
 }
 

@@ -8,6 +8,7 @@
  * call job_collect until it is done). A job dies with its parent (PR_SET_PDEATHSIG).
  */
 #pragma once
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,10 +39,15 @@ void job_cancel(struct job *job);
 /* In a job's function: the descriptor that its result will be written to (to be kept by who closes
  * all others); -1 elsewhere. */
 int job_result_fd(void);
-/* start + collect */
+/* start + collect; ERR_CANCELLED as for proc_interrupted() */
 int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* Keeps SIGINT, SIGTERM and SIGHUP for proc_interrupted(), but for those that are ignored, until
+ * proc_release(). For who has something to take back before he ends. */
+void proc_hold(sigset_t *ret_before);
+void proc_release(const sigset_t *before);
+#define AUTO_HELD __attribute__((cleanup(proc_release)))
 /* Has SIGINT, SIGTERM or SIGHUP come for who has blocked them? ERR_CANCELLED with its name, and its
  * number in sys; it is taken. For what may take long and waits for nothing. */
 int proc_interrupted(struct err *err) __attribute__((warn_unused_result));

@@ -365,6 +365,8 @@ static int advance(struct store *s, struct txn *t, struct source *source, struct
 	if (running == 0 && !waiting)
 		return 0;
 	(void)poll(fds, running, PROGRESS_MS);
+	if (proc_interrupted(err) < 0)
+		return err->code;
 	show_progress(fetches, n, progress);
 	for (nfds_t i = 0; i < running; i++) {
 		if (!fds[i].revents)

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/progress.h"
 #include "base/room.h"
 #include "image/docker_schema2.h"
@@ -147,6 +148,8 @@ static int send_blobs(
 		if (p->sink->ops->fd) {
 			struct pollfd fd = {.fd = p->sink->ops->fd(p->sink), .events = POLLIN};
 			(void)poll(&fd, 1, PROGRESS_MS);
+			if (proc_interrupted(err) < 0)
+				return err->code;
 		}
 		int r = collect_some(p, uploads, err);
 		if (r < 0)
@@ -296,10 +299,12 @@ static int push_to(struct store *s, struct sink *sink, const struct pushed *what
 static int push_registry(struct store *s, const char *rest, const struct pushed *what,
 	const struct push_opts *o, struct err *err)
 {
+	AUTO_HELD sigset_t before;
 	AUTO_REFERENCE struct reference ref = {0};
 	AUTO_REMOTE struct remote *remote = NULL;
 	AUTO_SINK struct sink *sink = NULL;
 	AUTO_ORIGINS struct origins *origins = NULL;
+	proc_hold(&before);
 	int r = reference_parse(rest, &ref, err);
 	if (r < 0)
 		return r;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@
 #include "registry/url.h"
 
 #define IN_FLIGHT_MAX 256
+#define WAIT_STEP_MS 100 /* how soon an interrupt is seen */
 
 struct request {
 	int64_t id; /* 0: free */
@@ -213,6 +215,16 @@ int remote_request(
 	return rc;
 }
 
+/* Until there is something to hear, or we are to end. */
+static int wait_for_message(struct remote *r, struct err *err)
+{
+	struct pollfd p = {.fd = r->sock, .events = POLLIN};
+	while (poll(&p, 1, WAIT_STEP_MS) <= 0)
+		if (proc_interrupted(err) < 0)
+			return err->code;
+	return 0;
+}
+
 /* Takes one message from the socket: a reply is kept until somebody asks for it. */
 static int hear(struct remote *r, int flags, struct err *err)
 {
@@ -261,7 +273,9 @@ int remote_reply(struct remote *r, int64_t id, bool wait, struct json **ret, str
 	if (!q)
 		return err_set(err, ERR_INVALID, "no such request");
 	while (!q->reply) {
-		int rc = hear(r, wait ? 0 : MSG_DONTWAIT, err);
+		int rc = wait ? wait_for_message(r, err) : 0;
+		if (rc == 0)
+			rc = hear(r, wait ? 0 : MSG_DONTWAIT, err);
 		if (rc < 0) {
 			q->id = 0;
 			return rc;

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/progress.h"
 #include "base/strv.h"
 #include "image/reference.h"
@@ -338,6 +339,8 @@ static int pull_registry(struct store *s, const char *text, const struct pull_op
 		if (r != ERR_NOT_FOUND && r != ERR_AUTH && r != ERR_DENIED && r != ERR_NETWORK)
 			break;
 	}
+	if (r == ERR_CANCELLED)
+		txn_hurry(t);
 	return r;
 }
 
@@ -387,8 +390,11 @@ static int pull_local(struct store *s, enum transport transport, const char *loc
 		    &trust.demands, err) < 0 ||
 		txn_begin(s, &t, err) < 0 ||
 		open_local(transport, t, rest, &o->remote, &source, err) < 0 ||
-		pull_from(s, t, source, NULL, &trust, o, ret, err) < 0)
+		pull_from(s, t, source, NULL, &trust, o, ret, err) < 0) {
+		if (t && err->code == ERR_CANCELLED)
+			txn_hurry(t);
 		return err_wrap(err, "cannot pull %s", location);
+	}
 	return 0;
 }
 
@@ -418,8 +424,8 @@ static int pull_here(struct store *s, const char *name, const struct pull_opts *
 	return 0;
 }
 
-int image_pull(struct store *s, const char *location, const struct pull_opts *o, struct pulled *ret,
-	struct err *err)
+static int pull(struct store *s, const char *location, const struct pull_opts *o,
+	struct pulled *ret, struct err *err)
 {
 	const char *here = name_in_store(location);
 	if (here)
@@ -464,6 +470,15 @@ out:
 	}
 	*ret = p;
 	return 0;
+}
+
+/* Whoever interrupts it waits until the transaction is taken back. */
+int image_pull(struct store *s, const char *location, const struct pull_opts *o, struct pulled *ret,
+	struct err *err)
+{
+	AUTO_HELD sigset_t before;
+	proc_hold(&before);
+	return pull(s, location, o, ret, err);
 }
 
 int image_unpack(

@@ -71,6 +71,21 @@ teardown() {
 	done
 }
 
+@test "a pull or push that is interrupted takes back at once what it has made" {
+	for what in "pull $SRV/drips/x" "pull $SRV/mute/z" "push $SRV/good/x docker://$SRV/upload-mute/x"; do
+		[ "${what%% *}" = pull ] || mica pull -q "$SRV/good/x" >/dev/null
+		forget_requests
+		# shellcheck disable=SC2086 # words
+		"$MICA_BIN" --root "$MICA_ROOT" $what 2>err 3>&- &
+		wait_for 10 grep -qE '/(drips/x/manifests|mute/z/blobs|upload-mute/x/blobs/uploads)/' "$T/srv/log"
+		[ -n "$(ls -A "$MICA_ROOT/tmp")" ] || fail "$what: $(cat "$T/srv/log" err)"
+		kill -TERM $!
+		wait $! && fail "$what: was done"
+		[ $? = 143 ] && grep -q 'interrupted by SIGTERM' err || fail "$what: $(cat err)"
+		[ -z "$(ls -A "$MICA_ROOT/tmp")" ] || fail "$what: left $(ls "$MICA_ROOT/tmp")"
+	done
+}
+
 @test "each place that was tried is named, and one that cannot be reached is asked once" {
 	dead=127.0.0.1:1
 	cat >conf <<-END

@@ -402,6 +402,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                  "upload-user": f"http://x:y@127.0.0.1:{PORTS[0]}/upload/{repo}", "upload-file": "file:///tmp/x", "upload-none": None,
                  "upload-relative": f"../../../../../upload/{repo}", "upload-query": f"/upload/{repo}?state=a%2Fb&x",
                  "upload-theirs": f"http://store.evil.test/upload/{repo}", "upload-here": f"http://127.0.0.1:{PORTS[0]}/upload/{repo}"}.get(fault, f"/upload/{repo}")
+        if fault == "upload-mute":
+            return self.wait_for_end("muted-upload")
         if fault == "upload-nomount" and "mount=" in self.path:
             return self.error(403, "not yours")
         return self.answer(202, **({"Location": there} if there else {}))
