@@ -212,6 +212,11 @@ int64_t json_int(const struct json *j)
 	return json_integer_value(in(j));
 }
 
+double json_double(const struct json *j)
+{
+	return json_number_value(in(j));
+}
+
 bool json_bool(const struct json *j)
 {
 	return json_is_true(in(j));
@@ -343,6 +348,11 @@ struct json *json_new_string(const char *s)
 struct json *json_new_int(int64_t i)
 {
 	return made(json_integer(i));
+}
+
+struct json *json_new_real(double d)
+{
+	return made(json_real(d));
 }
 
 struct json *json_new_bool(bool b)

@@ -61,6 +61,7 @@ int json_check_spelling(const struct json *o, const char *what, const char *cons
 /* Values; the defaults for NULL or another kind are NULL, 0, false. Borrowed. */
 const char *json_text(const struct json *j);
 int64_t json_int(const struct json *j);
+double json_double(const struct json *j); /* of an integer, too */
 bool json_bool(const struct json *j);
 
 /* Members with their kind checked: absent (or null) leaves *ret untouched and returns 0; another
@@ -85,6 +86,7 @@ struct json *json_new_object(void);
 struct json *json_new_array(void);
 struct json *json_new_string(const char *s);
 struct json *json_new_int(int64_t i);
+struct json *json_new_real(double d); /* finite */
 struct json *json_new_bool(bool b);
 struct json *json_new_null(void);
 struct json *json_new_strv(const struct strv *s);

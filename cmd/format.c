@@ -14,6 +14,8 @@
 #include "cmd/format_internal.h"
 
 #define ARGS_MAX 64 /* of one function call */
+#define TEMPLATES_MAX 100 /* in each other, as a template may use itself */
+#define USES_MAX 100000 /* of all templates in one run */
 
 struct variable {
 	const char *name; /* of the parsed template */
@@ -27,6 +29,9 @@ struct run {
 	struct variable *vars; /* the first is "$" itself */
 	size_t n_vars;
 	struct buf *out;
+	const struct format *f;
+	unsigned depth; /* of templates in templates */
+	unsigned *uses; /* how many there were */
 };
 
 /* --- fields ---------------------------------------------------------------------------------- */
@@ -208,6 +213,8 @@ static int run_call(struct run *run, const struct call *c, struct json *dot, str
 	size_t n = 0;
 	int r = 0;
 
+	if (c->o[0].kind == OPERAND_CONST && json_is(c->o[0].value, JSON_KIND_NULL))
+		return err_set(err, ERR_INVALID, "template: nil is not a command");
 	if (c->o[0].kind != OPERAND_FUNC) {
 		if (c->n > 1 || piped)
 			return err_set(
@@ -339,6 +346,32 @@ static int run_control(struct run *run, const struct node *n, struct json *dot, 
 	return r;
 }
 
+/* It sees no variables but $, which is its dot. */
+static int run_template(struct run *run, const struct node *n, struct json *dot, struct err *err)
+{
+	AUTO_JSON struct json *value = NULL;
+	const struct named *t = NULL;
+	int r = n->pipe ? run_pipe(run, n->pipe, dot, &value, err) : 0;
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < run->f->n_templates; i++)
+		if (streq(run->f->templates[i].name, n->text))
+			t = &run->f->templates[i];
+	if (!t)
+		return err_set(err, ERR_INVALID, "template: \"%s\" is not defined", n->text);
+	struct run inner = {
+		.out = run->out, .f = run->f, .depth = run->depth + 1, .uses = run->uses};
+	if (inner.depth > TEMPLATES_MAX || ++*inner.uses > USES_MAX)
+		return err_set(
+			err, ERR_LIMIT, "template: \"%s\" is used in itself too often", n->text);
+	push_variable(&inner, "", ref(value));
+	r = run_nodes(&inner, &t->nodes, value, err);
+	pop_variables(&inner, 0);
+	free(inner.vars);
+	return r;
+}
+
 static int run_node(struct run *run, const struct node *n, struct json *dot, struct err *err)
 {
 	AUTO_JSON struct json *value = NULL;
@@ -351,6 +384,8 @@ static int run_node(struct run *run, const struct node *n, struct json *dot, str
 		run->jump = n->kind == NODE_BREAK ? JUMP_BREAK : JUMP_CONTINUE;
 		return 0;
 	}
+	if (n->kind == NODE_TEMPLATE)
+		return run_template(run, n, dot, err);
 	if (n->kind != NODE_PIPE)
 		return run_control(run, n, dot, err);
 	int r = run_pipe(run, n->pipe, dot, &value, err);
@@ -374,7 +409,8 @@ static int run_nodes(struct run *run, const struct nodes *nodes, struct json *do
 
 int format_run(const struct format *f, struct json *data, struct buf *out, struct err *err)
 {
-	struct run run = {.out = out};
+	unsigned uses = 0;
+	struct run run = {.out = out, .f = f, .uses = &uses};
 
 	push_variable(&run, "", ref(data));
 	int r = run_nodes(&run, &f->nodes, data, err);

@@ -4,14 +4,15 @@
  *
  *	{{.Field.Sub}} {{$x := .A}} {{if}}{{else if}}{{else}}{{end}} {{range $i, $e := .L}}
  *	{{break}} {{continue}} {{with}} comments {{- trim -}} pipelines, parentheses, "strings",
- *	`raw strings`, numbers, true, false, nil
+ *	`raw strings`, 'x', numbers as Go spells them, true, false, nil
  *	and or (which stop at the first that tells) not eq ne lt le gt ge index len print printf
  *	println slice html js urlquery json join split lower upper title pad truncate
- *	{{define}}, {{block}} and {{template}} are refused by name
+ *	{{define "x"}}{{end}} {{template "x" .Dot}} {{block "x" .Dot}}{{end}}
  *
  * Field names match members exactly, or without regard to case and underscores (.CreatedBy is
  * created_by). A field that an object does not have is an error that lists those it has, except in
  * members that are maps by nature (Labels, Annotations ...), where it is "<no value>" as in Go.
+ * Where Go's fields are text and ours numbers, printf takes them for both.
  */
 #pragma once
 #include <stdbool.h>

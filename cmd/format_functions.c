@@ -11,9 +11,11 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/strv.h"
+#include "base/utf8.h"
 #include "cmd/format.h"
 #include "cmd/format_escape.h"
 #include "cmd/format_internal.h"
+#include "cmd/format_number.h"
 
 /* --- values ---------------------------------------------------------------------------------- */
 
@@ -27,7 +29,7 @@ bool value_is_true(const struct json *j)
 	case JSON_KIND_INT:
 		return json_int(j) != 0;
 	case JSON_KIND_REAL:
-		return true;
+		return json_double(j) != 0;
 	case JSON_KIND_STRING:
 		return *json_text(j) != '\0';
 	case JSON_KIND_ARRAY:
@@ -137,9 +139,13 @@ void format_value(struct buf *out, const struct json *j)
 		else
 			add_map(out, j);
 		break;
-	case JSON_KIND_BOOL:
-	case JSON_KIND_INT:
 	case JSON_KIND_REAL: {
+		AUTO_FREE char *text = number_real(json_double(j));
+		buf_addstr(out, text);
+		break;
+	}
+	case JSON_KIND_BOOL:
+	case JSON_KIND_INT: {
 		AUTO_FREE char *text = json_dump(j, 0);
 		buf_addstr(out, text);
 		break;
@@ -165,44 +171,62 @@ char *args_text(const struct json *j)
 
 /* --- comparing ------------------------------------------------------------------------------- */
 
-/* -1, 0, 1; 2 when the two cannot be compared */
-static int compare(const struct json *a, const struct json *b)
+static bool is_number(const struct json *j)
 {
-	if (json_is(a, JSON_KIND_INT) && json_is(b, JSON_KIND_INT)) {
-		int64_t x = json_int(a), y = json_int(b);
-		return x < y ? -1 : x > y;
-	}
-	if (json_is(a, JSON_KIND_STRING) && json_is(b, JSON_KIND_STRING)) {
-		int d = strcmp(json_text(a), json_text(b));
-		return d < 0 ? -1 : d > 0;
-	}
-	if (json_is(a, JSON_KIND_BOOL) && json_is(b, JSON_KIND_BOOL))
-		return json_bool(a) - json_bool(b);
-	if (json_kind(a) == JSON_KIND_NULL && json_kind(b) == JSON_KIND_NULL)
-		return 0;
-	return 2;
+	return json_is(j, JSON_KIND_INT) || json_is(j, JSON_KIND_REAL);
 }
 
-static int f_compare(struct args *a)
+static bool is_nil(const struct json *j)
 {
-	int d = compare(a->v[0], a->v[1]);
-	bool yes;
+	return !j || json_is(j, JSON_KIND_NULL);
+}
 
-	if (streq(a->name, "eq")) {
-		yes = d == 0; /* eq a b c: a equals one of the others */
-		for (size_t i = 2; i < a->n && !yes; i++)
-			yes = compare(a->v[0], a->v[i]) == 0;
-	} else if (streq(a->name, "ne")) {
-		yes = d != 0;
-	} else {
-		if (d == 2)
-			return args_bad(a, "these values cannot be compared");
-		yes = streq(a->name, "lt")   ? d < 0
-		      : streq(a->name, "le") ? d <= 0
-		      : streq(a->name, "gt") ? d > 0
-		                             : d >= 0;
-	}
-	*a->ret = json_new_bool(yes);
+/* *ret: -1, 0, 1. What a document lacks is equal to nothing else. */
+static int compare(struct args *a, const struct json *x, const struct json *y, int *ret)
+{
+	const struct json *n = args_number(x), *m = args_number(y);
+
+	if (json_is(n, JSON_KIND_INT) && json_is(m, JSON_KIND_INT))
+		*ret = (json_int(n) > json_int(m)) - (json_int(n) < json_int(m));
+	else if (is_number(n) && is_number(m))
+		*ret = (json_double(n) > json_double(m)) - (json_double(n) < json_double(m));
+	else if (json_is(x, JSON_KIND_STRING) && json_is(y, JSON_KIND_STRING))
+		*ret = strcmp(json_text(x), json_text(y));
+	else if (json_is(x, JSON_KIND_BOOL) && json_is(y, JSON_KIND_BOOL))
+		*ret = json_bool(x) - json_bool(y);
+	else if (is_nil(x) || is_nil(y))
+		*ret = !is_nil(x) - !is_nil(y);
+	else
+		return args_bad(a, json_is(x, JSON_KIND_ARRAY) || json_is(x, JSON_KIND_OBJECT)
+					   ? "non-comparable type"
+					   : "incompatible types for comparison");
+	return 0;
+}
+
+/* eq a b c: a equals one of the others */
+static int f_equal(struct args *a)
+{
+	int d = 1;
+
+	for (size_t i = 1; i < a->n && d; i++)
+		if (compare(a, a->v[0], a->v[i], &d) < 0)
+			return a->err->code;
+	*a->ret = json_new_bool((d == 0) == streq(a->name, "eq"));
+	return 0;
+}
+
+static int f_order(struct args *a)
+{
+	int d;
+
+	if (json_is(a->v[0], JSON_KIND_BOOL) || is_nil(a->v[0]) || is_nil(a->v[1]))
+		return args_bad(a, "invalid type for comparison");
+	if (compare(a, a->v[0], a->v[1], &d) < 0)
+		return a->err->code;
+	*a->ret = json_new_bool(streq(a->name, "lt")   ? d < 0
+				: streq(a->name, "le") ? d <= 0
+				: streq(a->name, "gt") ? d > 0
+						       : d >= 0);
 	return 0;
 }
 
@@ -256,6 +280,13 @@ static int f_index(struct args *a)
 			if (at < 0 || (uint64_t)at >= json_size(v))
 				return args_bad(a, "out of range");
 			v = json_at(v, (size_t)at);
+		} else if (json_is(v, JSON_KIND_STRING) && json_is(a->v[i], JSON_KIND_INT) &&
+			   i + 1 == a->n) {
+			int64_t at = json_int(a->v[i]);
+			if (at < 0 || (uint64_t)at >= strlen(json_text(v)))
+				return args_bad(a, "out of range");
+			*a->ret = json_new_int((unsigned char)json_text(v)[at]);
+			return 0;
 		} else {
 			return args_bad(a, "that value cannot be indexed so");
 		}
@@ -268,17 +299,19 @@ static int f_slice(struct args *a)
 {
 	bool text = json_is(a->v[0], JSON_KIND_STRING);
 	size_t n = text ? strlen(json_text(a->v[0])) : json_size(a->v[0]);
-	size_t bound[2] = {0, n};
+	size_t bound[3] = {0, n, n}; /* the third is that of a capacity, which nobody sees */
 
 	if (!text && !json_is(a->v[0], JSON_KIND_ARRAY))
 		return args_bad(a, "that value cannot be sliced");
+	if (text && a->n == 4)
+		return args_bad(a, "a string has no capacity");
 	for (size_t i = 1; i < a->n; i++) {
 		int64_t at = json_int(a->v[i]);
 		if (!json_is(a->v[i], JSON_KIND_INT) || at < 0 || (uint64_t)at > n)
 			return args_bad(a, "out of range");
 		bound[i - 1] = (size_t)at;
 	}
-	if (bound[0] > bound[1])
+	if (bound[0] > bound[1] || bound[1] > bound[2])
 		return args_bad(a, "out of range");
 	if (text) {
 		AUTO_FREE char *s = xstrndup(json_text(a->v[0]) + bound[0], bound[1] - bound[0]);
@@ -322,10 +355,17 @@ static int f_split(struct args *a)
 {
 	const char *s = json_text(a->v[0]), *sep = json_text(a->v[1]);
 
-	if (!s || !sep || !*sep)
+	if (!s || !sep)
 		return args_bad(a, "a string and a separator are wanted");
 	struct json *list = json_new_array();
-	for (const char *at = s;;) {
+	while (!*sep && *s) { /* each character */
+		uint32_t rune;
+		size_t width = utf8_decode(s, strlen(s), &rune);
+		AUTO_FREE char *part = xstrndup(s, width);
+		json_add(list, json_new_string(part));
+		s += width;
+	}
+	for (const char *at = s; *sep;) {
 		const char *next = strstr(at, sep);
 		AUTO_FREE char *part = next ? xstrndup(at, (size_t)(next - at)) : xstrdup(at);
 		json_add(list, json_new_string(part));
@@ -341,7 +381,9 @@ static int f_split(struct args *a)
 static void title(char *s)
 {
 	for (char *c = s; *c; c++)
-		if ((c == s || isspace((unsigned char)c[-1])) && *c >= 'a' && *c <= 'z')
+		if ((c == s || (ispunct((unsigned char)c[-1]) && c[-1] != '_') ||
+			    isspace((unsigned char)c[-1])) &&
+			*c >= 'a' && *c <= 'z')
 			*c = (char)(*c - 'a' + 'A');
 }
 
@@ -428,26 +470,26 @@ static const struct {
 	int (*fn)(struct args *a);
 } functions[] = {
 	{"and", 1, SIZE_MAX, f_and_or},
-	{"eq", 2, SIZE_MAX, f_compare},
-	{"ge", 2, 2, f_compare},
-	{"gt", 2, 2, f_compare},
+	{"eq", 2, SIZE_MAX, f_equal},
+	{"ge", 2, 2, f_order},
+	{"gt", 2, 2, f_order},
 	{"html", 1, SIZE_MAX, f_escape},
 	{"index", 1, SIZE_MAX, f_index},
 	{"join", 2, 2, f_join},
 	{"js", 1, SIZE_MAX, f_escape},
 	{"json", 1, 1, f_json},
-	{"le", 2, 2, f_compare},
+	{"le", 2, 2, f_order},
 	{"len", 1, 1, f_len},
 	{"lower", 1, 1, f_case},
-	{"lt", 2, 2, f_compare},
-	{"ne", 2, 2, f_compare},
+	{"lt", 2, 2, f_order},
+	{"ne", 2, 2, f_equal},
 	{"not", 1, 1, f_not},
 	{"or", 1, SIZE_MAX, f_and_or},
 	{"pad", 3, 3, f_pad},
 	{"print", 0, SIZE_MAX, f_print},
 	{"printf", 1, SIZE_MAX, function_printf},
 	{"println", 0, SIZE_MAX, f_print},
-	{"slice", 1, 3, f_slice},
+	{"slice", 1, 4, f_slice},
 	{"split", 2, 2, f_split},
 	{"title", 1, 1, f_case},
 	{"truncate", 2, 2, f_truncate},

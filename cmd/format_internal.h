@@ -39,7 +39,16 @@ struct pipe {
 	size_t n;
 };
 
-enum node_kind { NODE_TEXT, NODE_PIPE, NODE_IF, NODE_RANGE, NODE_WITH, NODE_BREAK, NODE_CONTINUE };
+enum node_kind {
+	NODE_TEXT,
+	NODE_PIPE,
+	NODE_IF,
+	NODE_RANGE,
+	NODE_WITH,
+	NODE_BREAK,
+	NODE_CONTINUE,
+	NODE_TEMPLATE,
+};
 
 struct nodes {
 	struct node *n;
@@ -48,13 +57,20 @@ struct nodes {
 
 struct node {
 	enum node_kind kind;
-	char *text;
-	struct pipe *pipe;
+	char *text; /* TEXT; the name of a TEMPLATE */
+	struct pipe *pipe; /* NULL: none, of a TEMPLATE */
 	struct nodes body, other; /* other: after {{else}} */
+};
+
+struct named {
+	char *name;
+	struct nodes nodes;
 };
 
 struct format {
 	struct nodes nodes;
+	struct named *templates; /* by {{define}} and {{block}}; the last of a name counts */
+	size_t n_templates;
 };
 
 /* The functions of format.c by name. */

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "cmd/format.h"
 #include "cmd/format_internal.h"
+#include "cmd/format_number.h"
+#include "cmd/format_string.h"
 
 #define TEMPLATE_MAX (64 * KIB)
 #define DEPTH_MAX 64 /* nested blocks and parentheses */
@@ -19,7 +19,8 @@ struct parser {
 	const char *s; /* what is left */
 	const char *end;
 	unsigned depth;
-	unsigned ranges; /* how many we are in */
+	unsigned ranges, blocks; /* how many we are in */
+	struct format *f; /* what has the templates that are defined */
 	bool trim_next; /* the last action ended with -}} */
 };
 
@@ -68,6 +69,11 @@ void format_free(struct format *f)
 	if (!f)
 		return;
 	nodes_done(&f->nodes);
+	for (size_t i = 0; i < f->n_templates; i++) {
+		free(f->templates[i].name);
+		nodes_done(&f->templates[i].nodes);
+	}
+	free(f->templates);
 	free(f);
 }
 
@@ -118,43 +124,20 @@ static int close_action(struct parser *p, struct err *err)
 	return 0;
 }
 
-static int quoted(struct parser *p, struct operand *o, struct err *err)
+static int constant(struct parser *p, struct operand *o, struct err *err)
 {
-	char quote = *p->s;
-	AUTO_BUF struct buf b = BUF_INIT(TEMPLATE_MAX);
+	size_t left = (size_t)(p->end - p->s);
+	bool quoted = strchr("\"`'", *p->s);
+	size_t length =
+		quoted ? string_read(p->s, left, &o->value) : number_read(p->s, left, &o->value);
 
-	for (p->s++; p->s < p->end && *p->s != quote; p->s++) {
-		char c = *p->s;
-		if (c == '\\' && quote == '"' && p->s + 1 < p->end) {
-			static const char from[] = "ntr\\\"'", to[] = "\n\t\r\\\"'";
-			const char *at = strchr(from, *++p->s);
-			if (!at || !*at)
-				return fail(p, "unknown escape", err);
-			c = to[at - from];
-		}
-		buf_addch(&b, c);
-	}
-	if (p->s >= p->end)
-		return fail(p, "string without an end", err);
-	p->s++;
 	o->kind = OPERAND_CONST;
-	o->value = json_new_string(buf_str(&b));
-	return 0;
-}
-
-static int number(struct parser *p, struct operand *o, struct err *err)
-{
-	const char *start = p->s;
-	int64_t i;
-
-	if (*p->s == '-' || *p->s == '+')
-		p->s++;
-	AUTO_FREE char *digits = word(p);
-	AUTO_FREE char *text = xasprintf("%s%s", *start == '-' ? "-" : "", digits);
-	if (!num_i64(text, INT64_MIN, INT64_MAX, &i))
-		return fail(p, "not a number", err);
-	o->kind = OPERAND_CONST;
-	o->value = json_new_int(i);
+	if (!length)
+		return fail(p,
+			quoted ? "string without an end, or with an unknown escape"
+			       : "not a number",
+			err);
+	p->s += length;
 	return 0;
 }
 
@@ -201,10 +184,10 @@ static int operand(struct parser *p, struct operand *o, struct err *err)
 	char c = *p->s;
 	int r = 0;
 
-	if (c == '"' || c == '`')
-		return quoted(p, o, err);
-	if (isdigit((unsigned char)c) || c == '-' || c == '+')
-		return number(p, o, err);
+	bool point = c == '.' && p->s + 1 < p->end && isdigit((unsigned char)p->s[1]);
+	if (c == '"' || c == '`' || c == '\'' || isdigit((unsigned char)c) || c == '-' ||
+		c == '+' || point)
+		return constant(p, o, err);
 	if (c == '.') {
 		o->kind = OPERAND_DOT;
 	} else if (c == '$') {
@@ -334,6 +317,7 @@ static int control(struct parser *p, struct nodes *nodes, enum node_kind kind, s
 	if (r == 0)
 		r = close_action(p, err);
 	p->ranges += kind == NODE_RANGE;
+	p->blocks++;
 	if (r == 0)
 		r = block(p, &node.body, &stop, err);
 	p->ranges -= kind == NODE_RANGE;
@@ -352,6 +336,7 @@ static int control(struct parser *p, struct nodes *nodes, enum node_kind kind, s
 	}
 	if (r == 0 && stop != STOP_END)
 		r = fail(p, "missing {{end}}", err);
+	p->blocks--;
 	p->depth--;
 	/* the list may have moved: the node is added when it is complete, or half-built to be freed
 	 * with the rest */
@@ -392,9 +377,77 @@ static int jump(struct parser *p, struct nodes *nodes, enum node_kind kind, stru
 	return close_action(p, err);
 }
 
+/* --- templates in it ------------------------------------------------------------------------- */
+
+static int template_name(struct parser *p, char **ret, struct err *err)
+{
+	struct json *text = NULL;
+
+	skip_blanks(p);
+	size_t left = (size_t)(p->end - p->s);
+	size_t length = left && (*p->s == '"' || *p->s == '`') ? string_read(p->s, left, &text) : 0;
+	if (!length)
+		return fail(p, "expected the name of a template in quotes", err);
+	*ret = xstrdup(json_text(text));
+	json_free(text);
+	p->s += length;
+	return 0;
+}
+
+/* Up to its {{end}}; one of the same name that was before is forgotten. */
+static int template_body(struct parser *p, const char *name, struct err *err)
+{
+	const unsigned ranges = p->ranges;
+	struct nodes body = {0};
+	enum stop stop;
+
+	if (++p->depth > DEPTH_MAX)
+		return fail(p, "nested too deeply", err);
+	p->ranges = 0;
+	p->blocks++;
+	int r = block(p, &body, &stop, err);
+	p->blocks--;
+	p->ranges = ranges;
+	p->depth--;
+	if (r == 0 && stop != STOP_END)
+		r = fail(p, "missing {{end}}", err);
+	struct format *f = p->f;
+	f->templates = xreallocarray(f->templates, f->n_templates + 1, sizeof(*f->templates));
+	f->templates[f->n_templates++] = (struct named){xstrdup(name), body};
+	return r;
+}
+
+static int define(struct parser *p, struct err *err)
+{
+	AUTO_FREE char *name = NULL;
+
+	if (p->blocks)
+		return fail(p, "{{define}} stands in no other block: unexpected one", err);
+	int r = template_name(p, &name, err);
+	if (r == 0)
+		r = close_action(p, err);
+	return r < 0 ? r : template_body(p, name, err);
+}
+
+/* {{template "x" pipeline}}, and {{block "x" pipeline}}, which also defines it */
+static int use_template(struct parser *p, struct nodes *nodes, bool with_body, struct err *err)
+{
+	struct node *n = add_node(nodes, NODE_TEMPLATE);
+	int r = template_name(p, &n->text, err);
+
+	if (r < 0)
+		return r;
+	AUTO_FREE char *name = xstrdup(n->text);
+	skip_blanks(p);
+	if (with_body || (p->s < p->end && !at_close(p)))
+		r = pipeline(p, false, &n->pipe, err);
+	if (r == 0)
+		r = close_action(p, err);
+	return r == 0 && with_body ? template_body(p, name, err) : r;
+}
+
 static int action(struct parser *p, struct nodes *nodes, enum stop *ret_stop, struct err *err)
 {
-	static const char *const refused[] = {"define", "template", "block"};
 	int r;
 
 	skip_blanks(p);
@@ -418,11 +471,12 @@ static int action(struct parser *p, struct nodes *nodes, enum stop *ret_stop, st
 		return jump(p, nodes, NODE_BREAK, err);
 	if (keyword(p, "continue"))
 		return jump(p, nodes, NODE_CONTINUE, err);
-	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
-		if (keyword(p, refused[i]))
-			return err_set(err, ERR_UNSUPPORTED,
-				"template: '%s' is not supported: a format is one template",
-				refused[i]);
+	if (keyword(p, "define"))
+		return define(p, err);
+	if (keyword(p, "template"))
+		return use_template(p, nodes, false, err);
+	if (keyword(p, "block"))
+		return use_template(p, nodes, true, err);
 	struct node *n = add_node(nodes, NODE_PIPE);
 	r = pipeline(p, false, &n->pipe, err);
 	return r < 0 ? r : close_action(p, err);
@@ -450,8 +504,8 @@ static int block(struct parser *p, struct nodes *ret, enum stop *ret_stop, struc
 
 int format_parse(const char *text, struct format **ret, struct err *err)
 {
-	struct parser p = {.s = text, .end = text + strlen(text)};
 	AUTO_FORMAT struct format *f = xcalloc(1, sizeof(*f));
+	struct parser p = {.s = text, .end = text + strlen(text), .f = f};
 	enum stop stop;
 
 	if (strlen(text) > TEMPLATE_MAX)

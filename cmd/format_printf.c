@@ -1,165 +1,127 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* printf of templates, as Go's fmt has it. */
-#include "cmd/format_args.h"
-
+/* printf of templates: its text, and which argument is for which verb. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/num.h"
-#include "cmd/format_escape.h"
-#include "cmd/format_internal.h"
+#include "cmd/format_args.h"
+#include "cmd/format_verb.h"
 
-/* One verb of printf with its flags. */
-struct verb {
-	bool left, zero;
-	int width, precision; /* precision -1: not said */
-	char letter;
+/* --- the text with its verbs --- */
+
+struct printing {
+	const struct args *a;
+	const char *f; /* what is left of the text */
+	size_t at; /* the argument that is next */
+	bool reordered; /* then none is one too many */
 };
 
-static const char *read_verb(const char *f, struct verb *v)
+/* "[2]" */
+static void read_index(struct printing *p)
 {
-	*v = (struct verb){.precision = -1};
-	for (; *f == '-' || *f == '0' || *f == '+' || *f == '#' || *f == ' '; f++) {
-		v->left |= *f == '-';
-		v->zero |= *f == '0';
-	}
-	for (; isdigit((unsigned char)*f) && v->width < FIELD_MAX; f++)
-		v->width = v->width * 10 + (*f - '0');
-	if (*f == '.') {
-		v->precision = 0;
-		for (f++; isdigit((unsigned char)*f) && v->precision < FIELD_MAX; f++)
-			v->precision = v->precision * 10 + (*f - '0');
-	}
-	v->letter = *f;
-	return *f ? f + 1 : f;
+	char *end;
+
+	if (*p->f != '[' || !isdigit((unsigned char)p->f[1]))
+		return;
+	unsigned long i = strtoul(p->f + 1, &end, 10);
+	if (*end != ']')
+		return;
+	p->f = end + 1;
+	p->at = i && i < p->a->n ? i : p->a->n;
+	p->reordered = true;
 }
 
-static void add_padded(struct buf *b, const struct verb *v, const char *s)
+/* Digits, or "*" for the next argument; -1: neither */
+static int read_size(struct printing *p)
 {
-	int width = v->left ? -v->width : v->width;
-	bool number = *s && strspn(s, "-0123456789abcdef") == strlen(s) && v->letter != 's';
+	int size = -1;
 
-	if (v->zero && !v->left && number) {
-		for (int pad = v->width - (int)strlen(s); pad > 0; pad--)
-			buf_addch(b, '0');
-		width = 0;
+	read_index(p);
+	if (*p->f == '*') {
+		int64_t i = p->at < p->a->n ? json_int(p->a->v[p->at++]) : 0;
+		p->f++;
+		return i > FIELD_MAX ? FIELD_MAX : i < -FIELD_MAX ? -FIELD_MAX : (int)i;
 	}
-	if (v->precision >= 0 && v->letter == 's')
-		buf_addf(b, "%*.*s", width, v->precision, s);
+	for (; isdigit((unsigned char)*p->f); p->f++)
+		if (size < FIELD_MAX)
+			size = (size < 0 ? 0 : size * 10) + (*p->f - '0');
+	return size > FIELD_MAX ? FIELD_MAX : size;
+}
+
+static struct verb read_verb(struct printing *p)
+{
+	struct verb v = {.precision = -1};
+
+	for (; *p->f && strchr("-0+# ", *p->f); p->f++) {
+		v.left |= *p->f == '-';
+		v.zero |= *p->f == '0';
+		v.plus |= *p->f == '+';
+		v.sharp |= *p->f == '#';
+		v.space |= *p->f == ' ';
+	}
+	bool given = *p->f == '*' || *p->f == '[';
+	int width = read_size(p);
+	v.left |= given && width < 0;
+	v.width = width < 0 ? (given ? -width : 0) : width;
+	if (*p->f == '.') {
+		p->f++;
+		v.precision = read_size(p);
+		if (v.precision < 0)
+			v.precision = 0;
+	}
+	read_index(p);
+	v.letter = *p->f;
+	p->f += *p->f != '\0';
+	return v;
+}
+
+static void add_verb(struct printing *p, struct buf *b)
+{
+	struct verb v = read_verb(p);
+
+	if (!v.letter)
+		buf_addstr(b, "%!(NOVERB)");
+	else if (v.letter == '%')
+		buf_addch(b, '%');
+	else if (p->at >= p->a->n)
+		buf_addf(b, "%%!%c(%s)", v.letter, p->reordered ? "BADINDEX" : "MISSING");
+	else if (v.letter == 'T')
+		buf_addstr(b, verb_type(p->a->v[p->at++]));
 	else
-		buf_addf(b, "%*s", width, s);
+		verb_add(b, &v, p->a->v[p->at++]);
 }
 
-/* Go quotes what a list or a map holds, not the whole. */
-static void add_quoted(struct buf *b, const struct json *j)
+static void add_extra(struct printing *p, struct buf *b)
 {
-	if (json_is(j, JSON_KIND_ARRAY)) {
-		buf_addch(b, '[');
-		for (size_t i = 0; i < json_size(j); i++) {
-			buf_addstr(b, i ? " " : "");
-			add_quoted(b, json_at(j, i));
-		}
-		buf_addch(b, ']');
-	} else if (json_is(j, JSON_KIND_OBJECT) && !json_get(j, "")) {
-		AUTO_JSON struct json *keys = json_sorted_keys(j);
-		buf_addstr(b, "map[");
-		for (size_t i = 0; i < json_size(keys); i++) {
-			buf_addstr(b, i ? " " : "");
-			add_quoted(b, json_at(keys, i));
-			buf_addch(b, ':');
-			add_quoted(b, json_get(j, json_text(json_at(keys, i))));
-		}
-		buf_addch(b, ']');
-	} else {
-		AUTO_FREE char *raw = args_text(j);
-		AUTO_JSON struct json *s = json_new_string(raw);
-		AUTO_FREE char *text = json_dump(s, 0);
-		buf_addstr(b, text);
+	if (p->at >= p->a->n || p->reordered)
+		return;
+	buf_addstr(b, "%!(EXTRA ");
+	for (size_t i = p->at; i < p->a->n; i++) {
+		AUTO_FREE char *text = args_text(p->a->v[i]);
+		buf_addf(b, "%s%s=%s", i > p->at ? ", " : "", verb_type(p->a->v[i]), text);
 	}
-}
-
-static char *as_quoted(const struct json *j)
-{
-	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
-
-	add_quoted(&b, j);
-	char *s = buf_take(&b);
-	return s ? s : xstrdup("");
-}
-
-static int add_verb(
-	const struct args *a, struct buf *b, const struct verb *v, const struct json *value)
-{
-	AUTO_FREE char *text = NULL;
-	const struct json *number = args_number(value);
-
-	switch (v->letter) {
-	case 's':
-	case 'v':
-	case 't':
-		text = args_text(value);
-		break;
-	case 'd':
-		if (!json_is(number, JSON_KIND_INT))
-			return args_bad(a, "%d wants a number");
-		text = args_text(number);
-		break;
-	case 'x':
-	case 'X':
-	case 'o':
-		if (!json_is(value, JSON_KIND_INT))
-			return args_bad(a, "%x, %X and %o want a number");
-		text = xasprintf(v->letter == 'x'   ? "%llx"
-				 : v->letter == 'X' ? "%llX"
-						    : "%llo",
-			(unsigned long long)json_int(value));
-		break;
-	case 'f':
-		if (!json_is(value, JSON_KIND_INT))
-			return args_bad(a, "%f wants a number");
-		text = xasprintf(
-			"%.*f", v->precision >= 0 ? v->precision : 6, (double)json_int(value));
-		break;
-	case 'q':
-		text = as_quoted(value);
-		break;
-	default:
-		return args_bad(a, "only %s %v %d %x %X %o %f %q %t %% are known");
-	}
-	add_padded(b, v, text);
-	return 0;
+	buf_addch(b, ')');
 }
 
 int function_printf(struct args *a)
 {
 	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
-	const char *f = json_text(a->v[0]);
-	size_t at = 1;
+	struct printing p = {.a = a, .f = json_text(a->v[0]), .at = 1};
 
-	if (!f)
+	if (!p.f)
 		return args_bad(a, "the first argument is to be a string");
-	while (*f) {
-		struct verb v;
-		if (*f != '%') {
-			buf_addch(&b, *f++);
+	while (*p.f) {
+		if (*p.f != '%') {
+			buf_addch(&b, *p.f++);
 			continue;
 		}
-		f = read_verb(f + 1, &v);
-		if (v.letter == '%') {
-			buf_addch(&b, '%');
-			continue;
-		}
-		if (at >= a->n)
-			return args_bad(a, "too few arguments");
-		int r = add_verb(a, &b, &v, a->v[at++]);
-		if (r < 0)
-			return r;
+		p.f++;
+		add_verb(&p, &b);
 	}
+	add_extra(&p, &b);
 	*a->ret = json_new_string(buf_str(&b));
 	return 0;
 }
