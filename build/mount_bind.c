@@ -6,6 +6,7 @@
 #include "base/root.h"
 #include "build/mount_setup_internal.h"
 #include "build/stage_run.h"
+#include "layers/label.h"
 #include "layers/snapshot.h"
 #include "store/store.h"
 
@@ -27,9 +28,10 @@ static int discarding(struct build *b, struct mount_item *it, const int *lowers,
 	struct stat st;
 	AUTO_FREE char *upper = NULL, *work = NULL;
 	AUTO_FD int upper_fd = -1, work_fd = -1;
-	if ((n > 1 || !it->m->o.read_only) && txn_mkdir(b->txn, "work", &work, &work_fd, err) < 0)
+	bool writable = !it->m->o.read_only || (n == 1 && label_files());
+	if ((n > 1 || writable) && txn_mkdir(b->txn, "work", &work, &work_fd, err) < 0)
 		return err->code;
-	if (!it->m->o.read_only) {
+	if (writable) {
 		if (txn_mkdir(b->txn, "discard", &upper, &upper_fd, err) < 0)
 			return err->code;
 		if (owner_stat(lowers[0], &st) < 0 ||
@@ -41,6 +43,7 @@ static int discarding(struct build *b, struct mount_item *it, const int *lowers,
 		.n_lower = n,
 		.upper = upper_fd,
 		.work = work_fd,
+		.foreign = it->m->from == MOUNT_FROM_CONTEXT,
 		.ids = run_spec_ids(&b->o->box)};
 	it->run.below = below;
 	return snapshot_mount(&snap, &it->fd, err);
@@ -148,13 +151,14 @@ static int bind_context(struct build *b, struct mount_item *it, struct err *err)
 		return no_such_file(it->m, err);
 	if (is_plain(b->context, n, &plain, err) < 0)
 		return err->code;
-	if (!plain || (!it->m->o.read_only && !S_ISDIR(n->st.st_mode)))
+	if (!plain || ((!it->m->o.read_only || label_files()) && !S_ISDIR(n->st.st_mode)))
 		return copy_later(b, it, b->context, n, err);
 	AUTO_FREE char *path = node_path(n);
 	AUTO_FD int fd = root_open_nofollow(b->context_fd, *path ? path : "/", O_PATH, 0);
 	if (fd < 0)
 		return err_sys(err, "cannot open '%s'", path);
-	if (!it->m->o.read_only)
+	/* a mount of its own can have the label of the step, the user's files keep theirs */
+	if (!it->m->o.read_only || (label_files() && S_ISDIR(n->st.st_mode)))
 		return discarding(b, it, &fd, 1, "", err);
 	it->fd = take_fd(&fd);
 	return 0;

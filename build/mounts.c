@@ -279,7 +279,8 @@ static int set_value(
 	case KEY_LABEL:
 	case KEY_NO_DEV:
 	case KEY_PROPAGATE:
-		/* nothing is labelled here, no mount leaves its step, no device opens in one */
+		/* what is shown has the step's label anyway, no mount leaves its step, no device
+		 * opens in one */
 		return 0;
 	}
 	return 0;

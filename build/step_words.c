@@ -135,6 +135,7 @@ void step_word_box(struct step *s, const struct build *b)
 	step_word_list(s, "dropped capability", &box->cap_drop);
 	word_seccomp(s, box->seccomp_profile);
 	step_word(s, "AppArmor profile", box->apparmor);
+	step_word(s, "SELinux label", box->selinux_wish);
 	step_word_list(s, "option of /proc", &box->proc_options);
 	step_word_list(s, "hidden", &box->mask);
 	step_word_list(s, "shown", &box->unmask);

@@ -36,6 +36,7 @@ int volume_overlay(
 		.n_lower = 1,
 		.upper = upper < 0 ? own_upper : upper,
 		.work = work < 0 ? own_work : work,
+		.foreign = true,
 		.keep = upper >= 0};
 	return snapshot_mount(&snap, ret_fd, err) < 0 ? err_wrap(err, "volume '%s'", m->target) : 0;
 }

@@ -20,6 +20,7 @@
 #include "cmd/cmd.h"
 #include "cmd/image_get.h"
 #include "cmd/volume_words.h"
+#include "run/selinux.h"
 #include "run/spec.h"
 #include "store/images.h"
 #include "store/store.h"
@@ -70,6 +71,7 @@ void box_add_text(struct box_mounts *b, const char *target, char *text, struct r
 struct mount_words {
 	const char *type, *from, *source, *target, *size, *id, *sharing, *mode, *uid, *gid;
 	bool read_only, read_write, give, copy_up, no_exec, no_suid;
+	char relabel; /* z, Z, or 0 */
 };
 
 /* A switch: "ro", "ro=true", "rw=false" */
@@ -85,6 +87,12 @@ static bool is_one_of(const char *word, const char *const *names)
 	return *names != NULL;
 }
 
+/* "Z" and "relabel=private", the others are "z" and "relabel=shared". */
+static bool is_private(const char *word, const char *value)
+{
+	return *word == 'Z' || (value && streq(value, "private"));
+}
+
 static int mount_word(char *word, struct mount_words *m, struct err *err)
 {
 	const struct {
@@ -95,12 +103,12 @@ static int mount_word(char *word, struct mount_words *m, struct err *err)
 		{"destination", &m->target}, {"tmpfs-size", &m->size}, {"id", &m->id},
 		{"sharing", &m->sharing}, {"mode", &m->mode}, {"tmpfs-mode", &m->mode},
 		{"uid", &m->uid}, {"gid", &m->gid}};
+	static const char *const labels[] = {"z", "Z", "relabel", NULL};
 	static const char *const read_only[] = {"ro", "readonly", "read-only", NULL};
 	static const char *const read_write[] = {"rw", "readwrite", "read-write", NULL};
-	/* nothing is labelled here, no mount of the box reaches anywhere, no device opens in it */
-	static const char *const harmless[] = {"z", "Z", "bind-propagation", "bind-nonrecursive",
-		"relabel", "nodev", "consistency", "shared", "rshared", "private", "rprivate",
-		"slave", "rslave", NULL};
+	/* no mount of the box reaches anywhere, no device opens in it */
+	static const char *const harmless[] = {"bind-propagation", "bind-nonrecursive", "nodev",
+		"consistency", "shared", "rshared", "private", "rprivate", "slave", "rslave", NULL};
 	const struct {
 		const char *name;
 		bool *on;
@@ -122,7 +130,9 @@ static int mount_word(char *word, struct mount_words *m, struct err *err)
 			return 0;
 		}
 	}
-	if (is_one_of(word, read_only))
+	if (is_one_of(word, labels))
+		m->relabel = is_private(word, value) ? 'Z' : 'z';
+	else if (is_one_of(word, read_only))
 		m->read_only = is_on(value);
 	else if (is_one_of(word, read_write))
 		m->read_write = is_on(value);
@@ -179,13 +189,16 @@ static int add_bind(const struct box_mounts *b, const struct mount_words *m, str
 	AUTO_FD int fd = open(source, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "option '--mount': cannot open '%s'", source);
-	if (m->give && volume_may_give(fd, source, err) < 0)
+	if (m->relabel && selinux_is_active() && volume_may_change(fd, source, "z", err) < 0)
+		return err->code;
+	if (m->give && volume_may_change(fd, source, "U", err) < 0)
 		return err->code;
 	*add_mount(spec) = (struct run_mount){.kind = RUN_MOUNT_BIND,
 		.source = take_fd(&fd),
 		.target = xstrdup(m->target),
 		.read_only = !m->read_write,
 		.give = m->give,
+		.relabel = m->relabel,
 		.no_exec = m->no_exec,
 		.no_suid = m->no_suid};
 	return 0;

@@ -16,6 +16,7 @@
 #include "cmd/attach.h"
 #include "cmd/cmd.h"
 #include "cmd/full_disk.h"
+#include "cmd/relay.h"
 #include "cmd/space.h"
 #include "cmd/text.h"
 #include "run/network.h"
@@ -81,6 +82,7 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 	struct network *net = NULL;
 	struct sandbox *sandbox = NULL;
 	struct sandbox_result result = {0};
+	struct relay relays[RELAYS];
 	AUTO_FD int master = -1;
 
 	if (ret_result)
@@ -91,8 +93,13 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 		r = network_start(run_spec_needs_gateway(spec), &net, err);
 	if (r < 0)
 		return r;
-	r = sandbox_start(spec, net, &hooks, &sandbox, spec->tty ? &master : NULL, err);
+	r = relays_start(spec, relays, err);
+	if (r == 0)
+		r = sandbox_start(spec, net, &hooks, &sandbox, spec->tty ? &master : NULL, err);
+	relays_hand_over(relays);
 	if (r < 0) {
+		struct err ignored = ERR_INIT;
+		(void)!relays_end(relays, &ignored);
 		network_stop(net);
 		return start_failed(app, r, err);
 	}
@@ -102,8 +109,11 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 	struct err wait_err = ERR_INIT;
 	int waited = sandbox_wait(sandbox, &result, r < 0 ? &wait_err : err);
 	network_stop(net);
+	int relayed = relays_end(relays, r < 0 || waited < 0 ? &wait_err : err);
 	if (r < 0 || waited < 0)
 		return r < 0 ? r : waited;
+	if (relayed < 0)
+		return relayed;
 	if (ret_result)
 		*ret_result = result;
 	if (result.oom_killed) {

@@ -4,12 +4,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "cmd/opt_groups.h"
+#include "layers/label.h"
 #include "run/lsm.h"
 #include "run/seccomp.h"
+#include "run/selinux.h"
 
+#define WISH_MAX (64 * KIB) /* as much as a command line has */
 #define APPARMOR_NAME_MAX 1024 /* the kernel takes less than a page */
 
 /* *ret: no-new-privileges, with or without a value. */
@@ -58,18 +62,56 @@ static int apply_proc_options(const char *list, struct run_spec *spec, struct er
 	return 0;
 }
 
-/* SELinux: the sandbox is labelled as mica is, and so are its files. */
-static int check_label(const char *value, struct err *err)
+/* "label=type:TYPE" and its kin. ERR_INVALID */
+static int parse_label(const char *value, struct selinux_wish *w, struct err *err)
 {
-	if (streq(value, "disable"))
+	const struct {
+		const char *name;
+		const char **text;
+	} known[] = {{"user", &w->user}, {"role", &w->role}, {"type", &w->type},
+		{"level", &w->level}, {"filetype", &w->filetype}};
+	if (streq(value, "disable")) {
+		w->disable = true;
 		return 0;
-	return err_set(err, ERR_UNSUPPORTED,
-		"option '--security-opt': 'label=%s' is not supported: %s; only 'label=disable' is "
-		"what happens",
-		value,
-		access("/sys/fs/selinux/enforce", F_OK) == 0
-			? "steps have the label that mica has"
-			: "this machine has no SELinux, so the label would hold nothing");
+	}
+	const char *colon = strchr(value, ':');
+	for (size_t i = 0; colon && i < ARRAY_LEN(known); i++) {
+		size_t n = (size_t)(colon - value);
+		if (strlen(known[i].name) != n || strncmp(value, known[i].name, n) != 0)
+			continue;
+		/* of a level alone are there more parts */
+		if (!colon[1] || strpbrk(colon + 1, known[i].text == &w->level ? " \n" : ": \n"))
+			break;
+		*known[i].text = colon + 1;
+		return 0;
+	}
+	return err_set(err, ERR_INVALID,
+		"option '--security-opt': 'label=%s' is not one of 'label=disable' and "
+		"'label=user:', 'role:', 'type:', 'level:', 'filetype:' with a name",
+		value);
+}
+
+/* What it is and what its files are, by default too. */
+static int apply_label(const struct selinux_wish *w, struct run_spec *spec, struct err *err)
+{
+	const char *const words[] = {w->user, w->role, w->type, w->level, w->filetype};
+	struct selinux_labels l;
+	if (selinux_choose(w, &l, err) < 0)
+		return err_wrap(err, "option '--security-opt'");
+	label_use(l.files, l.shared);
+	free(l.files);
+	free(l.shared);
+	free(spec->selinux);
+	spec->selinux = l.process;
+	free(spec->selinux_wish);
+	spec->selinux_wish = NULL;
+	AUTO_BUF struct buf wish = BUF_INIT(WISH_MAX);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (words[i])
+			buf_addf(&wish, " %zu:%s", i, words[i]);
+	if (wish.len && !w->disable)
+		spec->selinux_wish = xstrdup(buf_str(&wish));
+	return 0;
 }
 
 static int apply_apparmor(const char *profile, struct run_spec *spec, struct err *err)
@@ -111,7 +153,8 @@ static int apply_masks(const char *text, struct run_spec *spec, bool *ret_known,
 	return 0;
 }
 
-static int apply_security_option(const char *text, struct run_spec *spec, struct err *err)
+static int apply_security_option(
+	const char *text, struct run_spec *spec, struct selinux_wish *label, struct err *err)
 {
 	const char *value;
 	bool known;
@@ -121,7 +164,7 @@ static int apply_security_option(const char *text, struct run_spec *spec, struct
 		return 0;
 	}
 	if ((value = security_value(text, "label")))
-		return check_label(value, err);
+		return parse_label(value, label, err);
 	if ((value = security_value(text, "apparmor")))
 		return apply_apparmor(value, spec, err);
 	if ((value = security_value(text, "proc-opts")))
@@ -133,15 +176,18 @@ static int apply_security_option(const char *text, struct run_spec *spec, struct
 	return err_set(err, ERR_INVALID,
 		"option '--security-opt': '%s' is not one of 'seccomp=FILE', "
 		"'seccomp=unconfined', 'no-new-privileges[=false]', 'mask=PATHS', 'unmask=PATHS', "
-		"'apparmor=PROFILE', 'proc-opts=OPTIONS', 'label=disable'",
+		"'apparmor=PROFILE', 'proc-opts=OPTIONS', 'label=disable', 'label=type:TYPE'",
 		text);
 }
 
 int security_options_apply(const struct strv *options, struct run_spec *spec, struct err *err)
 {
+	struct selinux_wish label = {0};
 	STRV_FOREACH (o, options)
-		if (apply_security_option(*o, spec, err) < 0)
+		if (apply_security_option(*o, spec, &label, err) < 0)
 			return err->code;
+	if (apply_label(&label, spec, err) < 0)
+		return err->code;
 	const struct sock_fprog *ignored;
 	if (spec->seccomp_profile && seccomp_filter(spec->seccomp_profile, 0, &ignored, err) < 0)
 		return err_wrap(err, "option '--security-opt'");

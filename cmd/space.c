@@ -140,6 +140,7 @@ void space_warn(struct app *app, const struct run_spec *spec)
 	bool forced = mode_is() == MODE_CHROOT;
 	out_warn(&app->out,
 		"isolation 'chroot'%s%s: steps share processes and network with what is around "
-		"them, and have no /proc and no mounts",
-		forced ? ", since " : "", forced ? mode_reason() : "");
+		"them, and have no /proc%s",
+		forced ? ", since " : "", forced ? mode_reason() : "",
+		forced ? " and no mounts" : "");
 }

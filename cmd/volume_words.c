@@ -10,13 +10,14 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strv.h"
+#include "run/selinux.h"
 
-/* What happens anyway: nothing is labelled, no mount gets into or out of a command's box while it
+/* What happens anyway: no mount gets into or out of a command's box while it
  * runs, no device can be opened in a volume, and nothing is cached. */
 static bool is_harmless(const char *option)
 {
-	static const char *const options[] = {"z", "Z", "private", "rprivate", "shared", "rshared",
-		"slave", "rslave", "bind", "rbind", "nodev", "cached", "delegated"};
+	static const char *const options[] = {"private", "rprivate", "shared", "rshared", "slave",
+		"rslave", "bind", "rbind", "nodev", "cached", "delegated"};
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (streq(option, options[i]))
 			return true;
@@ -44,6 +45,8 @@ static int parse_option(const char *word, struct volume_words *v, struct err *er
 		return open_dir(word + strlen("workdir="), &v->work, err);
 	else if (streq(word, "U"))
 		v->mount.give = true;
+	else if (streq(word, "z") || streq(word, "Z"))
+		v->mount.relabel = *word;
 	else if (streq(word, "noexec"))
 		v->mount.no_exec = true;
 	else if (streq(word, "nosuid"))
@@ -92,7 +95,7 @@ static void split(const char *text, struct strv *ret)
 }
 
 /* Whole parts of this machine that a slip of the hand would give away. */
-int volume_may_give(int source, const char *name, struct err *err)
+int volume_may_change(int source, const char *name, const char *option, struct err *err)
 {
 	static const char *const kept[] = {"/", "/bin", "/boot", "/dev", "/etc", "/etc/passwd",
 		"/etc/shadow", "/home", "/lib", "/lib64", "/media", "/opt", "/proc", "/root",
@@ -104,9 +107,9 @@ int volume_may_give(int source, const char *name, struct err *err)
 	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
 		if (stat(kept[i], &other) == 0 && st.st_dev == other.st_dev &&
 			st.st_ino == other.st_ino)
-			return err_set(err, ERR_INVALID,
-				"volume '%s', option 'U': '%s' is not given to anybody else", name,
-				kept[i]);
+			return err_set(err, ERR_INVALID, "volume '%s', option '%s': '%s' is not %s",
+				name, option, kept[i],
+				*option == 'U' ? "given to anybody else" : "labelled for a step");
 	return 0;
 }
 
@@ -127,7 +130,12 @@ int volume_words_parse(const char *text, struct volume_words *ret, struct err *e
 	if (r == 0 && v.mount.source < 0)
 		r = err_sys(err, "option '--volume': cannot open '%s'", parts.v[0]);
 	if (r == 0 && v.mount.give && !v.overlay)
-		r = volume_may_give(v.mount.source, parts.v[0], err);
+		r = volume_may_change(v.mount.source, parts.v[0], "U", err);
+	if (v.overlay)
+		v.mount.relabel =
+			0; /* a mount of its own has the label, and the source keeps its */
+	if (r == 0 && v.mount.relabel && selinux_is_active())
+		r = volume_may_change(v.mount.source, parts.v[0], "z", err);
 	if (r < 0) {
 		mem_close_p(&v.mount.source);
 		volume_words_done(&v);

@@ -20,9 +20,9 @@ struct volume_words {
  * ERR_SYS */
 int volume_words_parse(const char *text, struct volume_words *ret, struct err *err)
 	__attribute__((warn_unused_result));
-/* May what is open there be given to the user of a command (U)? ERR_INVALID: all of /usr and its
- * like. name: for messages */
-int volume_may_give(int source, const char *name, struct err *err)
+/* May what is open there be given to the user of a command (option U), or labelled for it (z)?
+ * ERR_INVALID: all of /usr and its like. name: for messages */
+int volume_may_change(int source, const char *name, const char *option, struct err *err)
 	__attribute__((warn_unused_result));
 /* Closes upper and work. */
 void volume_words_done(struct volume_words *v);

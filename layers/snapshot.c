@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "layers/label.h"
 #include "layers/snapshot_internal.h"
 
 #include <errno.h>
@@ -203,6 +204,39 @@ static int mount_with_ids(const struct snapshot *s, int *ret_fd, struct err *err
 	return r;
 }
 
+/* What no option of a mount has labelled: a copy. */
+static int label_root(int fd, struct err *err)
+{
+	const char *label = label_files();
+	return label ? label_tree_once(fd, label, "the root", err) : 0;
+}
+
+/*
+ * The label that the mount shows is not the whole of it: what is mapped into memory is a file of
+ * the layer itself, and mprotect(2), which each dynamic linker calls, asks for the label of that. A
+ * layer that cannot be labelled (of a store that is only read) has one already, or is not executed.
+ */
+static int label_parts(const struct snapshot *s, struct err *err)
+{
+	for (size_t i = 0; i < s->n_lower; i++) {
+		struct err refused = ERR_INIT;
+		if (label_tree_once(s->lower[i], label_shared(), "a layer", &refused) < 0)
+			log_debug("%s", refused.msg);
+	}
+	return s->upper < 0 ? 0 : label_tree_once(s->upper, label_files(), "the changes", err);
+}
+
+static int mount_labelled(const struct snapshot *s, int *ret_fd, struct err *err)
+{
+	AUTO_FD int fd = -1;
+	int r = s->ids ? mount_with_ids(s, &fd, err) : mount_any(s, &fd, err);
+	if (r == 0)
+		r = label_root(fd, err);
+	if (r == 0)
+		*ret_fd = take_fd(&fd);
+	return r;
+}
+
 int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 {
 	AUTO_FREE int *lower = NULL;
@@ -212,6 +246,8 @@ int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 		;
 	if (n == 0 && s->upper < 0)
 		return err_set(err, ERR_INVALID, "no layer to mount");
+	if (label_files() && !s->foreign && label_parts(s, err) < 0)
+		return err->code;
 	if (n == 0)
 		return clone_with_ids(s, s->upper, false, ret_fd, err);
 	if (distinct(s->lower, n, &lower, &d.n_lower, err) < 0)
@@ -219,5 +255,5 @@ int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	d.lower = lower;
 	if (d.n_lower == 1 && s->upper < 0)
 		return clone_with_ids(s, lower[0], true, ret_fd, err);
-	return s->ids ? mount_with_ids(&d, ret_fd, err) : mount_any(&d, ret_fd, err);
+	return mount_labelled(&d, ret_fd, err);
 }

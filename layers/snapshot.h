@@ -28,6 +28,8 @@ struct snapshot {
 	int upper; /* directory descriptor, or -1: read-only */
 	int work; /* empty directory on the same file system as upper; -1: none, which a copy of
 	             several layers needs even when nobody writes */
+	bool foreign; /* the directories are the user's and not of a store: they keep their labels
+	                 (label.h) */
 	bool keep; /* upper and work are to be mounted again after this */
 	const struct idmap_view *ids; /* NULL, or owners are shown as they are numbered there:
 	                                 snapshot_ids.c */

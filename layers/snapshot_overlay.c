@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "layers/label.h"
 #include "layers/snapshot_internal.h"
 #include "layers/whiteout.h"
 
@@ -189,6 +190,8 @@ static int set_options(const struct snapshot *s, size_t n, bool userxattr, int f
 		return -1;
 	if (userxattr && fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
 		return -1;
+	if (label_files() && fsconfig(fs, FSCONFIG_SET_STRING, "context", label_files(), 0) < 0)
+		return -1;
 	/* the upper directory must be the changeset and nothing else (userxattr excludes
 	 * redirect_dir=off) */
 	static const char *const features[][2] = {
@@ -224,6 +227,8 @@ static void mount_data(const struct snapshot *s, size_t n, struct buf *b)
 	if (s->upper >= 0)
 		buf_addf(b, ",upperdir=%d,workdir=%d%s", s->upper, s->work,
 			s->keep ? "" : ",volatile");
+	if (label_files()) /* in which there are commas */
+		buf_addf(b, ",context=\"%s\"", label_files());
 	buf_addstr(b, ",redirect_dir=nofollow,index=off,metacopy=off");
 }
 

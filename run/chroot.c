@@ -6,7 +6,7 @@
  * and ends them all when the workload ends, or when the caller does.
  *
  * What is missing: processes, network, host name, System V IPC and /proc are this machine's, or are
- * not there at all.
+ * not there at all. Where it is asked for on a machine that allows mounts, it has these.
  */
 #include "base/err.h"
 #include "base/fs.h"
@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,9 +49,10 @@ uint64_t chroot_caps(uint64_t caps)
 	return caps & ~NOT_IN_HERE;
 }
 
-int chroot_check(const struct run_spec *s, struct err *err)
+int chroot_check(const struct run_spec *s, bool own_mounts, struct err *err)
 {
-	static const char need[] = "isolation 'chroot' has no mounts";
+	const char *need =
+		own_mounts ? "isolation 'chroot' has no /proc" : "isolation 'chroot' has no mounts";
 	if (s->insecure)
 		return err_set(err, ERR_UNSUPPORTED,
 			"isolation 'chroot' cannot run 'RUN --security=insecure': nothing else "
@@ -65,7 +67,7 @@ int chroot_check(const struct run_spec *s, struct err *err)
 	if (s->proc_options.n)
 		return err_set(err, ERR_UNSUPPORTED, "%s, so there is no /proc with '%s'", need,
 			s->proc_options.v[0]);
-	for (size_t i = 0; i < s->n_mounts; i++)
+	for (size_t i = 0; i < s->n_mounts && !own_mounts; i++)
 		if (s->mounts[i].kind != RUN_MOUNT_FILE)
 			return err_set(err, ERR_UNSUPPORTED,
 				"%s, so there is none on '%s'; of 'RUN --mount' it knows "
@@ -137,14 +139,32 @@ static int prepare(struct box *b, struct err *err)
 	return r == 0 ? init_collect_stdio(b, err) : r;
 }
 
+/* A mount namespace for /dev and what the user mounts. What is outside leaves it. */
+static int make_mounts(struct box *b, struct err *err)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		return err_sys(err, "cannot make a mount namespace");
+	mem_close_p(&b->dev);
+	int r = rootfs_attach(b, err);
+	if (r == 0)
+		r = mounts_dev(b, err);
+	if (r == 0)
+		r = mounts_user(b, err);
+	return r == 0 ? rootfs_pivot(b, err) : r;
+}
+
 /* In the workload: nothing outside can be opened after this. */
-static int enter(const struct box *b, pid_t init, struct err *err)
+static int enter(struct box *b, pid_t init, struct err *err)
 {
 	/* a killed init has killed nobody; it may be dead already */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return err_sys(err, "cannot tie the workload to its init");
 	if (getppid() != init)
 		_exit(FAILED);
+	if (exec_confine(b, err) < 0)
+		return err->code;
+	if (b->own_mounts && make_mounts(b, err) < 0)
+		return err->code;
 	if (landlock_confine(b->root, LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_EXECUTE, err) < 0)
 		return err->code;
 	if (fchdir(b->root) < 0 || chroot(".") < 0 || chdir("/") < 0)

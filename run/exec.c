@@ -11,6 +11,7 @@
 #include "run/rlimits.h"
 #include "run/sandbox_internal.h"
 #include "run/seccomp.h"
+#include "run/selinux.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -229,6 +230,16 @@ static int execute(char *const *argv, char *const *env, const char *path, struct
 	return err_set(err, ERR_NOT_FOUND, "cannot execute '%s': not found in PATH", name);
 }
 
+int exec_confine(const struct box *b, struct err *err)
+{
+	const struct run_spec *s = b->spec;
+	if (s->apparmor && lsm_set_apparmor(b->proc, s->apparmor, err) < 0)
+		return err->code;
+	if (s->selinux && !s->insecure && selinux_set(b->proc, s->selinux, err) < 0)
+		return err->code;
+	return 0;
+}
+
 _Noreturn void exec_workload(struct box *b)
 {
 	struct err err = ERR_INIT;
@@ -239,9 +250,8 @@ _Noreturn void exec_workload(struct box *b)
 
 	/* before it becomes anybody: init answers from here on */
 	int r = b->ids >= 0 ? ids_install(b->ids, &err) : 0;
-	/* while our /proc is open; acts when the workload is executed */
-	if (r == 0 && b->spec->apparmor)
-		r = lsm_set_apparmor(b->proc, b->spec->apparmor, &err);
+	if (r == 0 && !b->spec->chroot)
+		r = exec_confine(b, &err);
 	if (r == 0)
 		r = enter_users(b->spec, &err);
 	if (r == 0)

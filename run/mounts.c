@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 #include "base/mem.h"
+#include "layers/label.h"
 #include "run/sandbox_internal.h"
 
 #include <errno.h>
@@ -13,6 +14,11 @@
 int mount_of_context(int fs, const char *source, const char *const *options, unsigned attrs)
 {
 	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0)
+		return -1;
+	/* a label of those that have no files before they are mounted */
+	const char *label = label_files();
+	bool takes_label = streq(source, "tmpfs") || streq(source, "devpts");
+	if (label && takes_label && fsconfig(fs, FSCONFIG_SET_STRING, "context", label, 0) < 0)
 		return -1;
 	for (; options && *options; options++) {
 		char key[32];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "layers/label.h"
 #include "run/sandbox_internal.h"
 
 #include <errno.h>
@@ -111,6 +113,18 @@ static int open_terminal(struct box *b, int pts, struct err *err)
 	return 0;
 }
 
+/* Made together with its namespace, so that it takes no label when it is mounted. */
+static int mount_mqueue(const struct box *b, struct err *err)
+{
+	AUTO_FD int mnt = -1;
+	struct err ignored = ERR_INIT;
+	if (mount_in_dev(b, "mqueue", "mqueue", NULL, ATTR_QUIET, &mnt, err) < 0)
+		return err->code;
+	if (label_files() && label_tree(mnt, label_files(), "/dev/mqueue", &ignored) < 0)
+		log_debug("%s", ignored.msg);
+	return 0;
+}
+
 int mounts_dev(struct box *b, struct err *err)
 {
 	/* Unconditionally ours: an image's own /dev, or one that is a link, is never used
@@ -142,14 +156,14 @@ int mounts_dev(struct box *b, struct err *err)
 		return r;
 
 	r = attach_in_dev(b, "shm", "tmpfs", b->shm, err);
-	if (r == 0)
-		r = mount_in_dev(b, "mqueue", "mqueue", NULL, ATTR_QUIET, NULL, err);
+	if (r == 0 && !b->spec->chroot)
+		r = mount_mqueue(b, err);
 	/* of an IPC namespace that is not this user namespace's */
 	if (r < 0 && b->spec->host_ipc && err_is_sys(err, EPERM)) {
 		err_clear(err);
 		r = 0;
 	}
-	if (r == 0 && b->spec->tty)
+	if (r == 0 && b->spec->tty && !b->spec->chroot)
 		r = open_terminal(b, pts, err);
 	return r;
 }

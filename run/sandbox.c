@@ -8,8 +8,10 @@
 #include "base/proc.h"
 #include "base/root.h"
 #include "base/xattr.h"
+#include "layers/label.h"
 #include "run/caps.h"
 #include "run/cgroup.h"
+#include "run/mode.h"
 #include "run/network.h"
 #include "run/sandbox_internal.h"
 #include "run/seccomp.h"
@@ -203,6 +205,11 @@ static int clone_sources(const struct run_spec *spec, int *sources, struct err *
 		if (sources[i] < 0)
 			return err_sys(err, "cannot bind the source of mount '%s'",
 				spec->mounts[i].target);
+		/* caches are for the steps of every build */
+		const char *label = m->relabel == 'Z' ? label_files() : label_shared();
+		if (label && (m->relabel || (m->stored && !m->below)) &&
+			label_tree(sources[i], label, m->target, err) < 0)
+			return err->code;
 		if (m->stored && !m->below && run_spec_ids(spec) &&
 			snapshot_show_ids(sources[i], &spec->users, err) < 0)
 			return err_wrap(err, "mount '%s'", m->target);
@@ -265,8 +272,9 @@ static int check_spec(const struct run_spec *spec, const struct network *net,
 
 static int open_shm(const struct run_spec *spec)
 {
-	return spec->host_ipc ? open_tree(AT_FDCWD, "/dev/shm", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
-	                      : shm_new(spec->shm_size);
+	return spec->host_ipc && !spec->chroot
+	               ? open_tree(AT_FDCWD, "/dev/shm", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+	               : shm_new(spec->shm_size);
 }
 
 static int prepare(
@@ -282,9 +290,10 @@ static int prepare(
 	if (r == 0)
 		r = seccomp_filter(spec->insecure ? "unconfined" : spec->seccomp_profile, b->caps,
 			&b->filter, err);
-	if (r == 0 && !spec->chroot)
+	bool mounts = !spec->chroot || b->own_mounts;
+	if (r == 0 && mounts)
 		r = clone_sources(spec, b->sources, err);
-	if (r == 0 && !spec->chroot && (b->shm = open_shm(spec)) < 0)
+	if (r == 0 && mounts && (b->shm = open_shm(spec)) < 0)
 		r = err_sys(err, "cannot make a file system for '/dev/shm'");
 	struct snapshot root = spec->root;
 	root.ids = run_spec_ids(spec);
@@ -309,9 +318,11 @@ static int prepare(
 int sandbox_start(const struct run_spec *spec, struct network *net,
 	const struct sandbox_hooks *hooks, struct sandbox **ret, int *ret_master, struct err *err)
 {
+	/* asked for on a machine that would allow more */
+	bool own_mounts = spec->chroot && mode_is() != MODE_CHROOT;
 	int r = check_spec(spec, net, &ret_master, err);
 	if (r == 0 && spec->chroot)
-		r = chroot_check(spec, err);
+		r = chroot_check(spec, own_mounts, err);
 	if (r < 0)
 		return r;
 	struct run_spec in_chroot = *spec;
@@ -339,6 +350,7 @@ int sandbox_start(const struct run_spec *spec, struct network *net,
 		.null = -1,
 		.terminal = -1,
 		.stdio = {-1, -1, -1},
+		.own_mounts = own_mounts,
 		.one_user = owner_is_kept(),
 		.ids = -1,
 	};

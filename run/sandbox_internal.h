@@ -17,6 +17,7 @@
  *	chroot.c       instead of all these, where there are no namespaces; chroot_files.c
  *	exec.c         the workload: user, capabilities, filter, execve
  *	lsm.c          a profile of AppArmor for it
+ *	selinux.c      a label of SELinux for it
  *	ids.c          users for a user namespace that knows one
  *	report.c       messages from the child to the caller
  */
@@ -47,6 +48,7 @@ struct box {
 	uint64_t caps;
 	const struct sock_fprog *filter;
 	int report; /* our end of the report socket */
+	bool own_mounts; /* of a chroot: it has a mount namespace all the same */
 	bool one_user; /* the user namespace knows nobody else: see ids.h */
 
 	/* found on the way */
@@ -192,7 +194,8 @@ void adopt_kill_all(int proc);
 /* What is left of these capabilities. */
 uint64_t chroot_caps(uint64_t caps);
 /* ERR_UNSUPPORTED: it asks for something that takes a namespace or a mount. */
-int chroot_check(const struct run_spec *s, struct err *err) __attribute__((warn_unused_result));
+int chroot_check(const struct run_spec *s, bool own_mounts, struct err *err)
+	__attribute__((warn_unused_result));
 _Noreturn void chroot_main(struct box *b);
 
 /* --- chroot_files.c --- */
@@ -210,4 +213,6 @@ int init_protect(struct err *err) __attribute__((warn_unused_result));
 /* The workload's descriptors, out of the way of 0, 1 and 2. */
 int init_collect_stdio(struct box *b, struct err *err) __attribute__((warn_unused_result));
 _Noreturn void init_main(struct box *b);
+/* By the security modules, from the next execve on. Where our /proc can be opened. */
+int exec_confine(const struct box *b, struct err *err) __attribute__((warn_unused_result));
 _Noreturn void exec_workload(struct box *b);

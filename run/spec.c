@@ -57,6 +57,8 @@ void run_spec_done(struct run_spec *s)
 	strv_done(&s->dns_search);
 	strv_done(&s->dns_options);
 	free(s->apparmor);
+	free(s->selinux);
+	free(s->selinux_wish);
 	strv_done(&s->proc_options);
 	strv_done(&s->mask);
 	strv_done(&s->unmask);

@@ -30,6 +30,7 @@ struct run_mount {
 	bool give; /* BIND: with all that is in it it becomes the user's */
 	bool copy_up; /* TMPFS: it begins with what it is mounted over */
 	bool no_exec, no_suid;
+	char relabel; /* BIND: 'z', its files are labelled for all steps, 'Z' for this one alone; 0 */
 	bool stored; /* BIND: of the store, with owners as images have them: mapped as theirs are */
 	uint64_t size; /* TMPFS: bytes, 0 no limit of its own */
 	mode_t mode; /* FILE: as it is; TMPFS: of its root, 0: 01777 */
@@ -92,6 +93,8 @@ struct run_spec {
 	char *seccomp_profile; /* NULL: the default; "unconfined"; else a file in the containers'
 	                          JSON format */
 	char *apparmor; /* the profile that it is confined by, NULL: what confines us */
+	char *selinux; /* the label that it has, NULL: ours. What files have: layers/label.h */
+	char *selinux_wish; /* what of it was chosen and not made up, NULL: nothing */
 	struct strv proc_options; /* of the file system on /proc, such as "hidepid=2" */
 	struct strv mask; /* more paths that it finds empty */
 	struct strv unmask; /* patterns of what it would find empty and is to see; "all" */

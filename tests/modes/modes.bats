@@ -256,18 +256,28 @@ o/f -rwxr-xr-x 0/0' ]
 	[ "$(grep -c secrets all 2>/dev/null || true)" != 1 ]
 }
 
-# chroot: refused, there are no mounts
+# chroot: refused where mounts are forbidden
 @test "cache, bind and tmpfs mounts" {
 	echo data >ctx/f
 	containerfile <<<$'FROM busybox\nRUN --mount=type=cache,target=/c --mount=type=bind,source=f,target=/b --mount=type=tmpfs,target=/t cat /b >/c/kept; touch /t/x; cp /c/kept /seen'
-	if is chroot; then
-		run --separate-stderr m build -q -t t ctx
-		[ "$status" = 125 ]
-		[[ "$stderr" == *"isolation 'chroot' has no mounts"* ]]
-	else
-		build -t t
-		[ "$(run_in t cat /seen)" = data ]
-	fi
+	build -t t
+	[ "$(run_in t cat /seen)" = data ]
+	mkdir vol
+	echo volume >vol/f
+	[ "$(run_in -v "$D/vol:/v:ro" t cat /v/f)" = volume ]
+}
+
+# chroot: where mounts and devices are forbidden, null is a file and the others are missing
+@test "the usual devices are there, and are in no layer" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN for d in null zero full random urandom tty; do test -c /dev/$d && stat -c '%a %t:%T' /dev/$d; done >/seen; \
+			head -c 3 /dev/zero | wc -c >>/seen; ! (echo x >/dev/full) 2>/dev/null && echo gone >/dev/null && echo x >/dev/shm/x && test ! -s /dev/null
+	END
+	build -t t
+	[ "$(run_in t cat /seen)" = "$(printf '666 1:%s\n' 3 5 7 8 9)"$'\n666 5:0\n3' ]
+	listed t etc/passwd
+	! grep -E '^dev/[^ ]' all || fail "they are"
 }
 
 # chroot: refused, the network is that of what is around it

@@ -57,6 +57,11 @@ pod_image() {
 		mica build -q --network=host --secret id=s,src=secret -o type=tar,dest=t.tar ctx
 		tar --numeric-owner -tvf t.tar | awk '{print $6, $2}' | grep -E '^(x|id|seen|tmp/id) '
 		mica fsck
+		[ "$(mica info --format '{{.abilities.Mode.Name}}')" != chroot ] || {
+			printf 'FROM busybox\nRUN --mount=type=cache,target=/c true\n' >mounts
+			! mica build --network=host -f mounts . 2>refused
+			grep -q "isolation 'chroot' has no mounts, so there is none on '/c'" refused
+		}
 		mica push -q t docker://REG/from-pod
 	END
 	sed -i "s|REG|$REG|" "$ctx/root/work/build.sh"

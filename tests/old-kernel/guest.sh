@@ -306,6 +306,71 @@ case_apparmor() {
 	has "^mica: .*AppArmor profile 'none-of-these' is not loaded" err
 }
 
+label() { # OPTION...: what a step is called
+	run "$@" base sh -c "tr -d '\\0' </proc/self/attr/current"
+}
+
+# A small policy of our own (selinux.sh), under which a step may touch what is labelled for it.
+case_selinux() {
+	mount -t selinuxfs selinuxfs /sys/fs/selinux
+	dd if=/selinux.policy of=/sys/fs/selinux/load bs=4M 2>/dev/null
+	echo 1 >/sys/fs/selinux/enforce
+	pair='s0:c[0-9]+,c[0-9]+$'
+	label >one
+	has "^system_u:system_r:container_t:$pair" one
+	[ "$(cat one)" != "$(label)" ]
+	echo typed >in
+	expect typed "$(run -i base cat <in)"
+	# each step can write where it may, and all that is mounted for it
+	containerfile <<-'END'
+		FROM base
+		COPY f /f
+		RUN --mount=type=cache,target=/c --mount=type=bind,target=/ctx --mount=type=bind,from=base,source=/bin,target=/b --mount=type=tmpfs,target=/t \
+			echo x >>/c/f && cat /c/f /ctx/f /f >/seen && touch /t/x /dev/shm/x /dev/x /tmp/x && ls /b/sh && tr -d '\000' </proc/self/attr/current >/label
+	END
+	echo file >ctx/f
+	build -q -t labelled ctx
+	build -q --no-cache -t labelled ctx
+	expect "$(printf 'x\nx\nfile\nfile')" "$(run labelled cat /seen)"
+	run labelled cat /label >one
+	has "^system_u:system_r:container_t:$pair" one
+	# the user's files keep their labels, unless they are to be changed
+	mkdir -p /ext4/vol /ext4/own
+	echo secret | tee /ext4/vol/f >/ext4/own/f
+	status_of run -v /ext4/vol:/v base cat /v/f
+	has 'Permission denied' err
+	expect secret "$(run -v /ext4/vol:/v:O base cat /v/f)"
+	expect secret "$(run --mount type=bind,source=/ext4/vol,target=/v,relabel=shared base cat /v/f)"
+	expect secret "$(run -v /ext4/vol:/v base cat /v/f)"
+	expect secret "$(run -v /ext4/own:/v:Z base cat /v/f)"
+	status_of run -v /ext4/own:/v base cat /v/f
+	has 'Permission denied' err
+	expect secret "$(run -v /ext4/own:/v:z base cat /v/f)"
+	status_of run -v /bin:/v:z base true
+	has "option 'z': '/bin' is not labelled for a step" err
+	expect system_u:system_r:other_t:s0:c5 "$(label --security-opt label=type:other_t --security-opt label=level:s0:c5)"
+	expect system_u:system_r:kernel_t:s0 "$(label --security-opt label=disable)"
+	expect x "$(run --security-opt label=filetype:other_file_t --security-opt label=type:other_t base sh -c 'echo x >/x; cat /x')"
+	expect x "$(mica --storage-driver copy run --rm --network=none base sh -c 'echo x >/x; cat /x')"
+	expect x "$(run --isolation=chroot --network=host base sh -c 'echo x >/x; cat /x')"
+	status_of run --security-opt label=type:nowhere_t base true
+	expect 125 "$status"
+	has "^mica: .*has no label 'system_u:system_r:nowhere_t:" err
+	status_of run --security-opt label=type:locked_t base true
+	expect 125 "$status"
+	has "^mica: .*does not let mica start a process as 'system_u:system_r:locked_t:" err
+	mkdir -p /ext4/app
+	chown 1000:1000 /ext4/app
+	as_user app mica --root /ext4/app/store pull -q oci:/base:latest
+	as_user app mica --root /ext4/app/store run --rm --network=none "$(as_user app mica --root /ext4/app/store images -q)" \
+		sh -c 'touch /dev/x /x; cat /proc/self/attr/current' >one
+	has "^system_u:system_r:container_t:s0:c" one
+	echo 0 >/sys/fs/selinux/enforce
+	umount /sys/fs/selinux
+	expect system_u:system_r:kernel_t:s0 "$(label)"
+	nothing_left
+}
+
 case_inside() {
 	run --memory 64m base sh -c 'cat /proc/self/cgroup; ls /sys/fs/cgroup; mkdir /sys/fs/cgroup/x 2>&1 || echo refused' >out 2>&1
 	has '^0::/$' out
@@ -507,6 +572,12 @@ inside)
 	one namespace_root "the root of the cgroup namespace holds processes"
 	one base "an image goes to an OCI layout and comes back"
 	limits
+	if [ -e /selinux.policy ]; then
+		one selinux "a label confines the command, and what is shown to it is labelled"
+	else
+		number=$((number + 1))
+		echo "ok $number - a label confines the command # skip secilc is not installed"
+	fi
 	one layers_60 "60 layers"
 	one layers_260 "260 layers"
 	one fsck "the store is whole at the end"

@@ -4,7 +4,7 @@
 if [ ! -e /moved ]; then
 	mkdir /new
 	mount -t tmpfs -o size=90%,mode=755 root /new
-	for d in bin etc guest.sh init lib lib64 unit usr; do
+	for d in bin etc guest.sh init lib lib64 selinux.policy unit usr; do
 		[ ! -e "/$d" ] || cp -a "/$d" /new/
 	done
 	mkdir -m 755 /new/dev /new/proc /new/sys /new/mnt /new/root

@@ -116,6 +116,9 @@ done
 chmod u+s "$root"/usr/bin/new?idmap
 [ ! -e "$cache/kernel/apparmor_parser" ] || add_program "$cache/kernel/apparmor_parser" /usr/bin/apparmor_parser
 [ ! -e "$build/run/test_cgroup" ] || add_program "$build/run/test_cgroup" /unit/cgroup
+if command -v secilc >/dev/null; then
+	"$here/selinux.sh" "$root/selinux.policy"
+fi
 cp "$cache/kernel/"*.ko "$root/lib/modules/"
 cp "$here/guest.sh" "$root/guest.sh"
 cp "$here/init.sh" "$root/init"
@@ -129,9 +132,12 @@ echo 'app:100000:65536' | tee "$root/etc/subuid" >"$root/etc/subgid"
 # no_timer_check: it measures against the clock of a host that may be busy, and panics.
 
 for scenario in "$@"; do
+	# of the two modules there is one at a time
+	module=
+	[ "$scenario" != delegated ] || module='security=selinux selinux=1'
 	timeout "$time_limit" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -nodefaults -display none -no-reboot \
 		-kernel "$cache/kernel/vmlinuz" -initrd "$work/initrd" \
-		-append "console=ttyS0 loglevel=1 panic=-1 mitigations=off no_timer_check no5lvl audit=0 random.trust_cpu=on scenario=$scenario" \
+		-append "console=ttyS0 loglevel=1 panic=-1 mitigations=off no_timer_check no5lvl audit=0 random.trust_cpu=on $module scenario=$scenario" \
 		-serial "file:$work/$scenario.console" -serial "file:$work/$scenario.tap" >"$work/$scenario.qemu" 2>&1 &
 	machines+=($!)
 done

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Under a label of SELinux a command may not touch the user's files, those neither that its input
+ * and output were redirected to: it is given pipes, and a process of ours copies.
+ */
+#pragma once
+#include "base/proc.h"
+
+struct run_spec;
+
+#define RELAYS 3
+
+struct relay {
+	int from, to; /* what the process copies; -1 */
+	int theirs; /* which of both is the command's, to be closed when it has it; -1 */
+	struct job job;
+};
+
+/* Puts pipes in place of what are files in the spec, where it has a label. relays: RELAYS of them,
+ * to be ended whatever happens. */
+int relays_start(struct run_spec *spec, struct relay *relays, struct err *err)
+	__attribute__((warn_unused_result));
+/* The command has its ends. */
+void relays_hand_over(struct relay *relays);
+/* Nothing writes any more: waits until all is written. */
+int relays_end(struct relay *relays, struct err *err) __attribute__((warn_unused_result));
