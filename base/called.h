@@ -9,6 +9,8 @@
  *	build keeps no steps (--layers=false), squashes all layers, takes --pull=false for never,
  *	and build/as_buildah.h;
  *	warnings are lines of a log: level=warning msg="...";
+ *	names of containers may have colons;
+ *	run --mount type=bind,rw shows what can be written to, and the writes are discarded;
  *	prune removes cache mounts and the step cache;
  *	run has the status 1 where the command cannot be started;
  *	--version, version and /run/.containerenv tell the version of buildah whose command line

@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
@@ -181,6 +183,48 @@ static int bind_image(
 	return 0;
 }
 
+/* A copy of a file, which goes with the transaction. */
+static int copy_of_file(
+	const struct box_mounts *b, int source, const struct stat *st, int *ret_fd, struct err *err)
+{
+	AUTO_FREE char *name = NULL, *path = xasprintf("/proc/self/fd/%d", source);
+	AUTO_FD int dir = -1, from = open(path, O_RDONLY | O_CLOEXEC), to = -1;
+
+	if (from < 0)
+		return err_sys(err, "cannot open the source");
+	if (txn_mkdir(b->t, "mount", &name, &dir, err) < 0)
+		return err->code;
+	to = openat(dir, "file", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (to < 0 || fs_copy_data(from, to, (uint64_t)st->st_size) < 0 ||
+		fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0)
+		return err_sys(err, "cannot copy the source");
+	*ret_fd = openat(dir, "file", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return *ret_fd < 0 ? err_sys(err, "cannot open the copy") : 0;
+}
+
+/* buildah shows something of this machine to be written to, and nobody keeps what is written. */
+static int discard_writes(const struct box_mounts *b, const char *target, int *fd,
+	const char **ret_below, struct err *err)
+{
+	struct stat st;
+	int shown = -1;
+
+	if (fstat(*fd, &st) < 0)
+		return err_sys(err, "cannot read the source");
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return 0;
+	AUTO_FREE char *copy = xstrdup(target);
+	const struct run_mount m = {.source = *fd, .target = copy};
+	int r = S_ISDIR(st.st_mode) ? volume_overlay(b->t, &m, -1, -1, &shown, err)
+	                            : copy_of_file(b, *fd, &st, &shown, err);
+	if (r < 0)
+		return r;
+	(void)close(*fd);
+	*fd = shown;
+	*ret_below = S_ISDIR(st.st_mode) ? "/" : NULL;
+	return 0;
+}
+
 static int add_bind(const struct box_mounts *b, const struct mount_words *m, struct run_spec *spec,
 	struct err *err)
 {
@@ -193,8 +237,12 @@ static int add_bind(const struct box_mounts *b, const struct mount_words *m, str
 		return err->code;
 	if (m->give && volume_may_change(fd, source, "U", err) < 0)
 		return err->code;
+	const char *below = NULL;
+	if (called_buildah() && m->read_write && discard_writes(b, m->target, &fd, &below, err) < 0)
+		return err_wrap(err, "option '--mount': '%s'", source);
 	*add_mount(spec) = (struct run_mount){.kind = RUN_MOUNT_BIND,
 		.source = take_fd(&fd),
+		.below = below,
 		.target = xstrdup(m->target),
 		.read_only = !m->read_write,
 		.give = m->give,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run: a command in a working container, whose files it may change; or in an image, on an upper
  * directory that is thrown away afterwards. */
+#include <ctype.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -224,7 +226,9 @@ static void add_identity(const struct run_args *a, const struct container *c,
 
 	if (!a->no_hostname)
 		box_add_text(mounts, "/etc/hostname", xasprintf("%s\n", spec->hostname), spec);
-	strv_addf(&spec->add_hosts, "%s:127.0.0.1", c->name);
+	if (!strchr(c->name, ':'))
+		strv_addf(&spec->add_hosts, "%s:127.0.0.1", c->name);
+	spec->host_names = true;
 	box_add_text(mounts, "/run/.containerenv",
 		xasprintf("engine=\"%s-%s\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\n"
 			  "imageid=\"%s\"\nrootless=%d\n",
@@ -317,6 +321,26 @@ static int merge_options(const struct container *c, const struct run_args *own, 
 		run_options, ret, "mica run", (int)words->n, strv_argv(words), 0, &none, err);
 }
 
+/* What may be in a host name, of a container's. "": nothing. New string. */
+static char *name_to_hostname(const char *name)
+{
+	char *text = xcalloc(1, HOST_NAME_MAX + 1);
+
+	for (size_t n = 0; *name && n < HOST_NAME_MAX; name++)
+		if (isalnum((unsigned char)*name) || (n && strchr(".-", *name)))
+			text[n++] = *name;
+	return text;
+}
+
+static char *own_hostname(const struct app *app, const struct container *c)
+{
+	AUTO_FREE char *named = app->conf.name_as_hostname == 1 ? name_to_hostname(c->name) : NULL;
+
+	if (c->hostname)
+		return xstrdup(c->hostname);
+	return named && *named ? take(named) : xasprintf("%.12s", c->id);
+}
+
 /* As buildah: neither entry point nor default command, a name of its own, our standard input, and a
  * terminal where we have one. */
 static int container_spec(struct run_args *a, const struct container *c, const struct strv *rest,
@@ -331,7 +355,7 @@ static int container_spec(struct run_args *a, const struct container *c, const s
 	for (size_t i = first_word(rest); i < rest->n; i++)
 		strv_add(&spec->argv, rest->v[i]);
 	if (!spec->hostname)
-		spec->hostname = c->hostname ? xstrdup(c->hostname) : xasprintf("%.12s", c->id);
+		spec->hostname = own_hostname(mounts->app, c);
 	if (!map_has(&spec->env, "HOSTNAME"))
 		map_set(&spec->env, "HOSTNAME", spec->hostname);
 	add_identity(a, c, mounts, spec);

@@ -21,8 +21,7 @@
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-/* ~/.config/containers/NAME; NULL without a home. New string. */
-static char *user_file(const char *name)
+char *conf_user_file(const char *name)
 {
 	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 
@@ -91,6 +90,8 @@ static const struct {
 	size_t offset;
 } known[] = {
 	{"containers", "cgroupns", KIND_TEXT, offsetof(struct conf, cgroupns)},
+	{"containers", "container_name_as_hostname", KIND_SWITCH,
+		offsetof(struct conf, name_as_hostname)},
 	{"containers", "default_capabilities", KIND_LIST, offsetof(struct conf, capabilities)},
 	{"containers", "default_ulimits", KIND_LIST, offsetof(struct conf, ulimits)},
 	{"containers", "devices", KIND_LIST, offsetof(struct conf, devices)},
@@ -185,8 +186,8 @@ int conf_add(struct conf *c, const char *text, size_t n, const char *what, struc
 
 static int load_default(struct conf *c, struct err *err)
 {
-	AUTO_FREE char *user = user_file("containers.conf");
-	AUTO_FREE char *user_dir = user_file("containers.conf.d");
+	AUTO_FREE char *user = conf_user_file("containers.conf");
+	AUTO_FREE char *user_dir = conf_user_file("containers.conf.d");
 
 	int r = add_file(c, ETC "/containers.conf", false, err);
 	if (r == 0)
@@ -211,7 +212,7 @@ int conf_load(struct conf *ret, struct err *err)
 
 void conf_init(struct conf *c)
 {
-	*c = (struct conf){.http_proxy = -1, .no_hosts = -1, .retry = -1};
+	*c = (struct conf){.http_proxy = -1, .no_hosts = -1, .name_as_hostname = -1, .retry = -1};
 }
 
 void conf_done(struct conf *c)
@@ -237,7 +238,7 @@ static bool is_rootless(void)
 static char *storage_file(bool *ret_named)
 {
 	const char *named = getenv("CONTAINERS_STORAGE_CONF");
-	AUTO_FREE char *user = is_rootless() ? user_file("storage.conf") : NULL;
+	AUTO_FREE char *user = is_rootless() ? conf_user_file("storage.conf") : NULL;
 	const char *const places[] = {
 		user, ETC "/storage.conf", "/usr/share/containers/storage.conf"};
 

@@ -26,6 +26,7 @@ struct conf {
 	char *netns, *seccomp_profile, *shm_size;
 	char *cgroupns, *ipcns, *pidns, *userns, *utsns;
 	int http_proxy, no_hosts; /* -1: not said */
+	int name_as_hostname; /* container_name_as_hostname; -1: not said */
 	/* [engine] */
 	struct strv engine_env, add_compression;
 	char *copy_tmp_dir, *retry_delay;
@@ -40,6 +41,9 @@ int conf_add(struct conf *c, const char *text, size_t n, const char *what, struc
 void conf_init(struct conf *c);
 void conf_done(struct conf *c);
 #define AUTO_CONF __attribute__((cleanup(conf_done)))
+
+/* ~/.config/containers/NAME; NULL without a home. New string. */
+char *conf_user_file(const char *name);
 
 /* What steps and containers get when no option says it: fills the members that are empty. What is
  * filled in is borrowed from c. default_capabilities take the place of the usual ones, to which

@@ -18,8 +18,10 @@
 #include "layers/snapshot.h"
 #include "registry/config.h"
 #include "registry/offline.h"
+#include "run/userns.h"
 
 #define MOUNTS_FILE "/etc/containers/mounts.conf"
+#define MOUNTS_FILE_SHARED "/usr/share/containers/mounts.conf"
 #define MOUNTS_MAX (64 * KIB) /* some lines of two paths */
 
 /* --- options --------------------------------------------------------------------------------- */
@@ -160,15 +162,31 @@ void global_short_names(void *arg, const char *text, struct strv *ret)
 
 /* --- what steps get -------------------------------------------------------------------------- */
 
+/* As buildah: the first that is there, a user's own for who is not root. NULL: none. New string. */
+static char *find_mounts_file(const struct app *app)
+{
+	AUTO_FREE char *own = userns_is_rootless() ? conf_user_file("mounts.conf") : NULL;
+	const char *const places[] = {own, MOUNTS_FILE, MOUNTS_FILE_SHARED};
+
+	if (app->mounts_file)
+		return xstrdup(app->mounts_file);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		if (places[i] && access(places[i], F_OK) == 0)
+			return xstrdup(places[i]);
+	return NULL;
+}
+
 /* Lines "SOURCE[:TARGET]", read-only; what is not there is passed over, as buildah does. */
 static int add_mounts(const struct app *app, struct strv *volumes, struct err *err)
 {
 	AUTO_FREE char *text = NULL;
 	AUTO_STRV struct strv lines = STRV_INIT;
 	struct err why = ERR_INIT;
-	const char *path = app->mounts_file ? app->mounts_file : MOUNTS_FILE;
+	AUTO_FREE char *path = find_mounts_file(app);
 	size_t n;
 
+	if (!path)
+		return 0;
 	int r = fs_read_file(AT_FDCWD, path, MOUNTS_MAX, &text, &n, &why);
 	if (r < 0 && !app->mounts_file && (r == ERR_NOT_FOUND || why.sys == EACCES))
 		return 0;

@@ -23,6 +23,24 @@ static const char *host_address(const struct box *b)
 	return b->spec->network == RUN_NETWORK_HOST ? "127.0.0.1" : b->gateway;
 }
 
+static bool is_added(const struct box *b, const char *name)
+{
+	AUTO_FREE char *begin = xasprintf("%s:", name);
+	STRV_FOREACH (host, &b->spec->add_hosts)
+		if (str_has_prefix(*host, begin))
+			return true;
+	return false;
+}
+
+static void write_host_names(const struct box *b, struct buf *out)
+{
+	static const char *const names[] = {"host.containers.internal", "host.docker.internal"};
+	const char *address = b->spec->host_names ? host_address(b) : NULL;
+	for (size_t i = 0; address && i < ARRAY_LEN(names); i++)
+		if (!is_added(b, names[i]))
+			buf_addf(out, "%s\t%s\n", address, names[i]);
+}
+
 static void write_hosts(const struct box *b, struct buf *out)
 {
 	char own[HOST_NAME_MAX + 1] = "";
@@ -39,6 +57,7 @@ static void write_hosts(const struct box *b, struct buf *out)
 		if (address)
 			buf_addf(out, "%s\t%.*s\n", address, (int)(colon - *host), *host);
 	}
+	write_host_names(b, out);
 }
 
 static bool is_loopback(const char *address)

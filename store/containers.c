@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/containers.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/called.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
@@ -296,8 +298,12 @@ static const struct container *has_name(const struct containers *l, const char *
 
 static bool name_is_valid(const char *name)
 {
-	size_t n =
-		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+	/* for buildah a name is any text: some have their place in colons */
+	bool colons = called_buildah();
+	size_t n = 0;
+	while (isalnum((unsigned char)name[n]) || (name[n] && strchr("_.-", name[n])) ||
+		(colons && name[n] == ':'))
+		n++;
 	return n && n <= 255 && !name[n] && !strchr("_.-", *name);
 }
 

@@ -144,6 +144,28 @@ a2" ]
 	END
 }
 
+@test "a run shows how this machine is called, and can be named like its container" {
+	ln -s "$MICA_BIN" buildah
+	mica from -q --name My_c.1 busybox
+	printf '[containers]\ncontainer_name_as_hostname = true\n' >conf
+	[ "$(mica run My_c.1 hostname)" = "$(mica containers --format '{{.ContainerID}}' | cut -c 1-12)" ]
+	[ "$(CONTAINERS_CONF=$PWD/conf mica run My_c.1 hostname)" = Myc.1 ]
+	[ "$(mica run --network host My_c.1 -- grep internal /etc/hosts)" = $'127.0.0.1\thost.containers.internal\n127.0.0.1\thost.docker.internal' ]
+	[ "$(mica run --network none My_c.1 -- grep -c internal /etc/hosts)" = 0 ]
+	[ "$(mica run --network host --add-host host.docker.internal:10.1.2.3 My_c.1 -- grep internal /etc/hosts | sort)" = \
+		$'10.1.2.3\thost.docker.internal\n127.0.0.1\thost.containers.internal' ]
+	# names of buildah's may have colons; what it shows to be written to is not written
+	./buildah --root "$MICA_ROOT" from -q --name :c: busybox
+	[ "$(CONTAINERS_CONF=$PWD/conf ./buildah --root "$MICA_ROOT" run :c: hostname)" = c ]
+	run ! mica from --name :d: busybox
+	mkdir -m 0751 d
+	echo a >d/f
+	./buildah --root "$MICA_ROOT" run --mount "type=bind,src=$PWD/d,dst=/d,rw" --mount "type=bind,src=$PWD/d/f,dst=/f,rw" :c: -- \
+		sh -ec 'touch /d/new; echo b >>/d/f; echo c >>/f; [ "$(stat -c %a /d) $(cat /f)" = "751 a
+c" ]'
+	[ "$(cat d/*)" = a ]
+}
+
 @test "a program that is called buildah says and refuses what buildah does" {
 	ln -s "$MICA_BIN" buildah
 	printf 'FROM scratch\nLABEL a=1\n' >f

@@ -128,7 +128,13 @@ sample() {
 }
 
 @test "a user has working containers, and mounts them within unshare" {
+	# what each of theirs is shown
+	mkdir -p "$D/home/.config/containers"
+	echo shown >"$D/home/shown"
+	echo "$D/home/shown:/shown" >"$D/home/.config/containers/mounts.conf"
 	umica from -q --name c busybox
+	rm -r "$D/home/.config"
+	[ "$(umica run c cat /shown)" = shown ]
 	umica run c -- sh -c 'echo user > /file && chown app:staff /file'
 	[ "$(umica run c stat -c %u:%g /file)" = 1000:50 ]
 	run --separate-stderr umica mount c
