@@ -165,6 +165,7 @@ static int copy_job(void *arg, struct buf *out, struct err *err)
 		.root = root,
 		.empty_root = w->empty_root,
 		.time = w->time,
+		.layer_ratio = w->build.o->pull.remote.layer_ratio,
 		.notes = out};
 	return copy_run(&work, err);
 }

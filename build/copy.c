@@ -52,7 +52,8 @@ static int try_unpack(
 	const struct apply_opts opts = {.flags = APPLY_PLAIN | (c->has_owner ? APPLY_CHOWN : 0),
 		.uid = c->uid,
 		.gid = c->gid,
-		.time = c->w->time};
+		.time = c->w->time,
+		.limits = apply_limits_of(c->w->layer_ratio)};
 	if (archive_unpack(fd, dir, &opts, err) < 0)
 		return err_wrap(err, "cannot unpack '%s'", path);
 	*ret_done = true;

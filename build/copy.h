@@ -17,6 +17,7 @@ struct copy_work {
 	int root; /* the mounted root that is written to */
 	bool empty_root; /* nothing lies below it: there is no account file to look into */
 	const struct timespec *time; /* of all that is copied or unpacked; NULL: as it has it */
+	uint64_t layer_ratio; /* of archives that ADD unpacks, as --layer-ratio says it */
 	struct buf *notes; /* what the user should know, a line each; NULL: nobody listens */
 };
 

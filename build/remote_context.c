@@ -158,8 +158,9 @@ static int unpack(struct build *b, int archive, struct remote_context *ret, stru
 	if (make_dir(b, &dir, err) < 0 || set_time(dir, err) < 0)
 		return err->code;
 	/* owners of a context's files count for nothing */
-	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CONTEXT | APPLY_NO_OWNER,
-		.limits = {.max_bytes = ARCHIVE_MAX}};
+	struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CONTEXT | APPLY_NO_OWNER,
+		.limits = apply_limits_of(b->o->pull.remote.layer_ratio)};
+	opts.limits.max_bytes = ARCHIVE_MAX;
 	if (archive_unpack(archive, dir, &opts, err) < 0)
 		return err->code;
 	*ret = (struct remote_context){.fd = take_fd(&dir)};

@@ -76,6 +76,7 @@ static int write_job(void *arg, struct buf *out, struct err *err)
 		.source = r->source,
 		.root = root,
 		.empty_root = r->chain.n == 0,
+		.layer_ratio = w->b->o->pull.remote.layer_ratio,
 		.notes = &notes};
 	if ((s->kind == STEP_WORKDIR ? workdir_run(&c, err) : copy(w, &c, &written, err)) < 0)
 		return err->code;

@@ -20,13 +20,14 @@
 
 struct import_args {
 	struct strv changes;
-	const char *os, *arch, *variant;
+	const char *os, *arch, *variant, *layer_ratio;
 	bool quiet;
 };
 
 static const struct opt import_options[] = {
 	OPT_STRING(0, "arch", struct import_args, arch),
 	OPT_STRV('c', "change", struct import_args, changes),
+	OPT_STRING(0, "layer-ratio", struct import_args, layer_ratio),
 	OPT_STRING(0, "os", struct import_args, os),
 	OPT_BOOL('q', "quiet", struct import_args, quiet),
 	OPT_STRING(0, "variant", struct import_args, variant),
@@ -119,6 +120,8 @@ static int build(struct app *app, const struct import_args *a, const char *dir, 
 		strv_addf(&words, "--arch=%s", a->arch);
 	if (a->variant)
 		strv_addf(&words, "--variant=%s", a->variant);
+	if (a->layer_ratio)
+		strv_addf(&words, "--layer-ratio=%s", a->layer_ratio);
 	strv_add(&words, dir);
 	cmd_build.init(args);
 	int r = opt_parse(cmd_build.options, args, "mica import", (int)words.n, strv_argv(&words),

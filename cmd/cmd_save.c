@@ -12,8 +12,11 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/stream.h"
 #include "cmd/cmd.h"
+#include "cmd/opt_groups.h"
 #include "cmd/spool.h"
+#include "layers/archive.h"
 #include "registry/transport.h"
 #include "store/images.h"
 #include "store/names.h"
@@ -216,14 +219,21 @@ const struct cmd cmd_save = {
 
 struct load_args {
 	const char *input;
+	uint64_t layer_ratio;
 	bool quiet;
 };
 
 static const struct opt load_options[] = {
 	OPT_STRING('i', "input", struct load_args, input),
+	OPT_UINT(0, "layer-ratio", struct load_args, layer_ratio),
 	OPT_BOOL('q', "quiet", struct load_args, quiet),
 	OPT_END,
 };
+
+static void load_init(void *args)
+{
+	((struct load_args *)args)->layer_ratio = OPT_NOT_SAID;
+}
 
 #define TAR_BLOCK 512
 #define TAR_NAME_MAX 100
@@ -246,8 +256,18 @@ static bool tar_size(const char *field, uint64_t *ret)
 	return true;
 }
 
+/* `docker save | gzip` is loaded too. */
+static bool is_compressed(int fd)
+{
+	AUTO_READER struct reader *below = reader_from_fd(fd, "archive"), *peek = NULL;
+	enum archive_kind kind = ARCHIVE_KIND_PLAIN;
+	struct err ignored = ERR_INIT;
+
+	return archive_peek(below, &peek, &kind, &ignored) == 0 && kind != ARCHIVE_KIND_PLAIN;
+}
+
 /* Tells the two kinds of archives apart by the names in them. docker since 25 writes both
- * documents: its own has the names in full. */
+ * documents: its own has the names in full. *ret NULL: only unpacking it will tell. */
 static int archive_transport(const char *path, const char **ret, struct err *err)
 {
 	char block[TAR_BLOCK];
@@ -257,6 +277,8 @@ static int archive_transport(const char *path, const char **ret, struct err *err
 	if (fd < 0)
 		return err_sys(err, "cannot open '%s'", path);
 	*ret = NULL;
+	if (is_compressed(fd))
+		return 0;
 	for (size_t i = 0; i < ENTRIES_LOOKED_AT; i++) {
 		if (pread(fd, block, TAR_BLOCK, (off_t)at) != TAR_BLOCK ||
 			!tar_size(block + TAR_SIZE_AT, &size) || !block[0] ||
@@ -278,14 +300,15 @@ static int archive_transport(const char *path, const char **ret, struct err *err
 }
 
 /* *ret_images: how many there are. */
-static int load_one(struct app *app, struct store *s, const char *location, bool quiet,
-	size_t *ret_images, struct err *err)
+static int load_one(struct app *app, struct store *s, const char *location,
+	const struct load_args *a, size_t *ret_images, struct err *err)
 {
-	struct pull_opts o = {.policy = PULL_ALWAYS};
+	struct pull_opts o = {
+		.policy = PULL_ALWAYS, .remote.layer_ratio = layer_ratio_of(a->layer_ratio)};
 	struct pulled pulled = {0};
 	char digest[DIGEST_STR_MAX];
 
-	o.progress = out_progress(&app->out, quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
 	int r = image_pull(s, location, &o, &pulled, err);
 	out_progress_done(&app->out);
 	if (r == 0) {
@@ -297,12 +320,24 @@ static int load_one(struct app *app, struct store *s, const char *location, bool
 	return r;
 }
 
-static int load_from(
-	struct app *app, struct store *s, const char *path, bool quiet, struct err *err)
+static int load_all(struct app *app, struct store *s, const char *transport, const char *path,
+	const struct load_args *a, struct err *err)
+{
+	size_t images = 1;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < images; i++) {
+		AUTO_FREE char *location = xasprintf("%s:%s:@%zu", transport, path, i);
+		r = load_one(app, s, location, a, &images, err);
+	}
+	return r;
+}
+
+static int load_from(struct app *app, struct store *s, const char *path, const struct load_args *a,
+	struct err *err)
 {
 	const char *transport = "";
 	struct stat st;
-	size_t images = 1;
 	int r = 0;
 
 	if (stat(path, &st) < 0)
@@ -316,11 +351,14 @@ static int load_from(
 		r = archive_transport(path, &transport, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r == 0 && i < images; i++) {
-		AUTO_FREE char *location = xasprintf("%s:%s:@%zu", transport, path, i);
-		r = load_one(app, s, location, quiet, &images, err);
+	if (!transport) {
+		r = load_all(app, s, "docker-archive", path, a, err);
+		if (r != ERR_NOT_FOUND)
+			return r;
+		err_clear(err);
+		transport = "oci-archive";
 	}
-	return r;
+	return load_all(app, s, transport, path, a, err);
 }
 
 static int load_run(struct app *app, void *args, const struct strv *rest, struct err *err)
@@ -336,11 +374,11 @@ static int load_run(struct app *app, void *args, const struct strv *rest, struct
 			"refusing to read an archive from a terminal: use --input or a pipe");
 	int r = app_store(app, false, &s, err);
 	if (r < 0 || !from_stdin)
-		return r < 0 ? r : load_from(app, s, a->input, a->quiet, err);
+		return r < 0 ? r : load_from(app, s, a->input, a, err);
 	r = spool_open(app->conf.copy_tmp_dir, &spool, err);
 	if (r == 0)
 		r = spool_fill(&spool, STDIN_FILENO, "standard input", err);
-	return r < 0 ? r : load_from(app, s, spool.path, a->quiet, err);
+	return r < 0 ? r : load_from(app, s, spool.path, a, err);
 }
 
 const struct cmd cmd_load = {
@@ -348,5 +386,6 @@ const struct cmd cmd_load = {
 	.options = load_options,
 	.args_size = sizeof(struct load_args),
 	.flags = CMD_USERNS,
+	.init = load_init,
 	.run = load_run,
 };

@@ -19,7 +19,6 @@
 #define NS_PER_S INT64_C(1000000000)
 #define RETRIES_DEFAULT 3 /* buildah's */
 #define RETRIES_MAX 100
-#define NOT_SAID UINT64_MAX
 
 /* --- registries ------------------------------------------------------------------------------ */
 
@@ -38,7 +37,7 @@ const struct opt remote_options[] = {
 void remote_args_init(struct remote_args *a)
 {
 	a->tls_verify = -1;
-	a->retry = a->layer_ratio = NOT_SAID;
+	a->retry = a->layer_ratio = OPT_NOT_SAID;
 }
 
 static int parse_time(
@@ -51,6 +50,11 @@ static int parse_time(
 			"%s: '%s' is not a duration of at %s an hour, such as '2s'", what, text,
 			least ? "least a second and at most" : "most");
 	return 0;
+}
+
+uint64_t layer_ratio_of(uint64_t said)
+{
+	return said == OPT_NOT_SAID ? 0 : said ? said : UINT64_MAX;
 }
 
 int authfile_missing(const char *path, struct err *err)
@@ -77,7 +81,7 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 		parse_time("option '--stall-timeout'", a->stall_timeout, NS_PER_S, &stall_ns, err) <
 			0)
 		return err->code;
-	if (a->retry != NOT_SAID)
+	if (a->retry != OPT_NOT_SAID)
 		retries = a->retry;
 	/* also where nobody is going to ask for credentials: it is a mistake all the same */
 	if (a->authfile && access(a->authfile, R_OK) < 0)
@@ -103,9 +107,7 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 		.decryption_keys = &a->decryption_keys,
 		.retries = retries > RETRIES_MAX ? RETRIES_MAX : (unsigned)retries,
 		.stall_s = (unsigned)(stall_ns / NS_PER_S),
-		.layer_ratio = a->layer_ratio == NOT_SAID ? 0
-	                       : a->layer_ratio           ? a->layer_ratio
-	                                                  : UINT64_MAX,
+		.layer_ratio = layer_ratio_of(a->layer_ratio),
 		.retry_delay_ms = (unsigned)(delay_ns / 1000000),
 	};
 	if (a->retry_delay)

@@ -12,6 +12,11 @@ struct err;
 struct pull_opts;
 struct remote_opts;
 
+#define OPT_NOT_SAID UINT64_MAX /* of a number without a default of its own */
+
+/* --layer-ratio as remote_opts has it. */
+uint64_t layer_ratio_of(uint64_t said);
+
 /* --authfile --creds --cert-dir --tls-verify --retry --retry-delay --stall-timeout
  * --layer-ratio */
 struct remote_args {

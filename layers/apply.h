@@ -36,6 +36,9 @@ struct apply_limits {
 	const uint64_t *packed;
 };
 
+/* As --layer-ratio says it: 0 the default, UINT64_MAX no limit. packed is the caller's. */
+struct apply_limits apply_limits_of(uint64_t ratio);
+
 enum apply_flags {
 	APPLY_PLAIN = 1 << 0, /* not a layer but an archive for ADD, unpacked onto a tree that may
 	                       * be merged: ".." stays inside the root, "./" and an entry without a

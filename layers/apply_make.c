@@ -18,6 +18,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+/* Text compresses to a tenth, logs to a hundredth; gzip can do 1,032, zstd any. Who wants to fill a
+ * disk needs much of it. */
+#define RATIO_DEFAULT 250
+#define RATIO_FREE_BYTES (1 * GIB)
+
 #define HOLE_UNIT (4 * KIB) /* what file systems allocate */
 #define HOLE_MIN                                                                                   \
 	(16 * KIB) /* shorter runs of zeros are written: a file in many pieces is slower than its  \
@@ -92,6 +97,15 @@ static int write_at(int fd, const char *p, size_t n, uint64_t at, const char *pa
 		n -= (size_t)put;
 	}
 	return 0;
+}
+
+struct apply_limits apply_limits_of(uint64_t ratio)
+{
+	if (ratio == UINT64_MAX)
+		return (struct apply_limits){0};
+	return ratio ? (struct apply_limits){.max_ratio = ratio, .free_bytes = 1 * MIB}
+	             : (struct apply_limits){
+			       .max_ratio = RATIO_DEFAULT, .free_bytes = RATIO_FREE_BYTES};
 }
 
 /* A little that becomes very much is made to fill somebody's disk. */

@@ -88,9 +88,26 @@ int archive_peek(
 	return 0;
 }
 
+/* Counts what was read of the archive as it is packed. */
+struct counted {
+	struct reader r;
+	struct reader *below;
+	uint64_t n;
+};
+
+static ssize_t counted_read(struct reader *r, void *p, size_t n, struct err *err)
+{
+	struct counted *c = (struct counted *)r;
+	ssize_t got = reader_read(c->below, p, n, err);
+	if (got > 0)
+		c->n += (uint64_t)got;
+	return got;
+}
+
 /* The chain from a descriptor to its unpacked bytes. */
 struct source {
 	struct reader *fd, *peek, *unpacked;
+	struct counted counted;
 	struct tar_reader *tar;
 	bool gzip; /* what unpacked undoes */
 };
@@ -107,7 +124,8 @@ static int source_open(struct source *s, int fd, struct err *err)
 {
 	enum archive_kind kind = ARCHIVE_KIND_PLAIN;
 	s->fd = reader_from_fd(fd, "the archive");
-	if (archive_peek(s->fd, &s->peek, &kind, err) < 0)
+	s->counted = (struct counted){.r = {.read = counted_read}, .below = s->fd};
+	if (archive_peek(&s->counted.r, &s->peek, &kind, err) < 0)
 		return err->code;
 	s->gzip = kind == ARCHIVE_KIND_GZIP;
 	if (s->gzip)
@@ -158,9 +176,11 @@ int archive_extract(
 	int fd, int dirfd, const struct apply_opts *opts, struct apply_stats *ret, struct err *err)
 {
 	struct source s = {0};
+	struct apply_opts counted = *opts;
+	counted.limits.packed = &s.counted.n;
 	int code = source_open(&s, fd, err);
 	if (code == 0)
-		code = apply_archive(s.tar, dirfd, opts, ret, err);
+		code = apply_archive(s.tar, dirfd, &counted, ret, err);
 	if (code == 0)
 		code = read_trailer(&s, err);
 	source_done(&s);

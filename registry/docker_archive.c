@@ -219,12 +219,13 @@ static void docker_free(struct source *source)
 static const struct source_ops source_ops = {
 	docker_top, docker_child, docker_open, NULL, docker_free, NULL};
 
-int source_docker_archive(struct txn *t, const char *rest, struct source **ret, struct err *err)
+int source_docker_archive(
+	struct txn *t, const char *rest, uint64_t layer_ratio, struct source **ret, struct err *err)
 {
 	AUTO_FREE char *path = NULL, *name = NULL;
 	int dir;
 	location_split(rest, &path, &name);
-	int r = tar_file_unpack(t, path, &dir, err);
+	int r = tar_file_unpack(t, path, layer_ratio, &dir, err);
 	if (r < 0)
 		return r;
 	struct docker_source *s = xcalloc(1, sizeof(*s));

@@ -141,7 +141,7 @@ static int fetch_archive(
 	AUTO_FD int in = p[0], dir = -1;
 	if (ask(remote, "daemon_save", name, p[1], &id, err) < 0)
 		return err->code;
-	int r = tar_file_unpack_fd(t, in, SHOWN, &dir, err);
+	int r = tar_file_unpack_fd(t, in, SHOWN, 0, &dir, err);
 	close(take_fd(&in));
 	/* Without an image there is an archive that is none; what ended it early is said there, but
 	 * for the pipe that nobody read on. */

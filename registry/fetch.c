@@ -30,10 +30,6 @@
 #define WORKERS_MAX 4
 #define PROGRESS_MS 100
 #define COPY_BUFFER (256 * KIB)
-/* Text compresses to a tenth, logs to a hundredth; gzip can do 1,032, zstd any. Who wants to fill a
- * disk needs much of it. */
-#define LAYER_RATIO 250
-#define LAYER_FREE_BYTES (1 * GIB)
 #define SHORT_DIGEST 12 /* digits shown to people */
 
 enum fetch_state { FETCH_WAITING, FETCH_RUNNING, FETCH_OVER };
@@ -122,12 +118,7 @@ static int open_stream(struct store *s, struct source *source, struct fetch *f, 
 	if (r == 0 && sealed)
 		r = sealed_open(sealed, &f->stream.fd, &f->sealing, err);
 	/* what is in the store was taken once, or made here */
-	if (!source->layer_ratio)
-		f->limits = (struct apply_limits){
-			.max_ratio = LAYER_RATIO, .free_bytes = LAYER_FREE_BYTES};
-	else if (source->layer_ratio != UINT64_MAX)
-		f->limits = (struct apply_limits){
-			.max_ratio = source->layer_ratio, .free_bytes = 1 * MIB};
+	f->limits = apply_limits_of(source->layer_ratio);
 	return r;
 }
 

@@ -230,12 +230,13 @@ int source_oci(const char *rest, struct source **ret, struct err *err)
 	return make_source(dir, false, take(path), take(name), ret, err);
 }
 
-int source_oci_archive(struct txn *t, const char *rest, struct source **ret, struct err *err)
+int source_oci_archive(
+	struct txn *t, const char *rest, uint64_t layer_ratio, struct source **ret, struct err *err)
 {
 	AUTO_FREE char *path = NULL, *name = NULL;
 	int dir;
 	location_split(rest, &path, &name);
-	int r = tar_file_unpack(t, path, &dir, err);
+	int r = tar_file_unpack(t, path, layer_ratio, &dir, err);
 	return r < 0 ? r : make_source(dir, true, take(path), take(name), ret, err);
 }
 

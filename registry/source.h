@@ -81,13 +81,13 @@ int source_open_file(int dir, bool foreign, const char *where, const char *name,
 int source_registry(struct remote *r, const struct reference *ref, struct source **ret,
 	struct err *err) __attribute__((warn_unused_result));
 /* oci_dir.c, dir.c, docker_archive.c: rest is the location after the transport's name; t takes what
- * an archive unpacks to. */
+ * an archive unpacks to, which is no more than layer_ratio allows (apply_limits_of()). */
 int source_oci(const char *rest, struct source **ret, struct err *err)
 	__attribute__((warn_unused_result));
-int source_oci_archive(struct txn *t, const char *rest, struct source **ret, struct err *err)
-	__attribute__((warn_unused_result));
-int source_docker_archive(struct txn *t, const char *rest, struct source **ret, struct err *err)
-	__attribute__((warn_unused_result));
+int source_oci_archive(struct txn *t, const char *rest, uint64_t layer_ratio, struct source **ret,
+	struct err *err) __attribute__((warn_unused_result));
+int source_docker_archive(struct txn *t, const char *rest, uint64_t layer_ratio,
+	struct source **ret, struct err *err) __attribute__((warn_unused_result));
 /* dir: of an unpacked archive, taken over. where: for messages. name: what its one image is called,
  * whatever the archive says; NULL: nothing. */
 struct source *source_docker_unpacked(int dir, const char *where, const char *name);
@@ -99,10 +99,10 @@ int source_dir(const char *rest, struct source **ret, struct err *err)
 
 /* tar_file.c: unpacks an archive into a new directory of t by a confined job. *ret_fd is the
  * directory. */
-int tar_file_unpack_fd(struct txn *t, int file, const char *what, int *ret_fd, struct err *err)
-	__attribute__((warn_unused_result));
-int tar_file_unpack(struct txn *t, const char *path, int *ret_fd, struct err *err)
-	__attribute__((warn_unused_result));
+int tar_file_unpack_fd(struct txn *t, int file, const char *what, uint64_t layer_ratio, int *ret_fd,
+	struct err *err) __attribute__((warn_unused_result));
+int tar_file_unpack(struct txn *t, const char *path, uint64_t layer_ratio, int *ret_fd,
+	struct err *err) __attribute__((warn_unused_result));
 /* "PATH[:NAME]" or "PATH@DIGEST": PATH is all of it when that exists. Both new strings, *ret_name
  * NULL when there is none, and with the '@' when it is a digest or a number. */
 void location_split(const char *rest, char **ret_path, char **ret_name);

@@ -139,14 +139,16 @@ int tar_file_finish(struct tar_file *a, struct err *err)
 /* --- reading: the archive is unpacked by a job that can touch nothing else, then read as a
  * directory --- */
 
-int tar_file_unpack_fd(struct txn *t, int file, const char *what, int *ret_fd, struct err *err)
+int tar_file_unpack_fd(struct txn *t, int file, const char *what, uint64_t layer_ratio, int *ret_fd,
+	struct err *err)
 {
 	AUTO_FREE char *name = NULL;
 	AUTO_FD int dir = -1;
 	int r = txn_mkdir(t, "archive", &name, &dir, err);
 	if (r < 0)
 		return r;
-	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_NO_OWNER | APPLY_SKIP_DEVICES};
+	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_NO_OWNER | APPLY_SKIP_DEVICES,
+		.limits = apply_limits_of(layer_ratio)};
 	r = archive_unpack(file, dir, &opts, err);
 	if (r < 0)
 		return err_wrap(err, "archive '%s'", what);
@@ -154,10 +156,11 @@ int tar_file_unpack_fd(struct txn *t, int file, const char *what, int *ret_fd, s
 	return 0;
 }
 
-int tar_file_unpack(struct txn *t, const char *path, int *ret_fd, struct err *err)
+int tar_file_unpack(
+	struct txn *t, const char *path, uint64_t layer_ratio, int *ret_fd, struct err *err)
 {
 	/* not O_NONBLOCK: `docker save | mica load` reads a pipe */
 	AUTO_FD int file = open(path, O_RDONLY | O_CLOEXEC);
 	return file < 0 ? err_sys(err, "cannot open '%s'", path)
-	                : tar_file_unpack_fd(t, file, path, ret_fd, err);
+	                : tar_file_unpack_fd(t, file, path, layer_ratio, ret_fd, err);
 }

@@ -365,9 +365,9 @@ static int open_local(enum transport transport, struct txn *t, const char *rest,
 	case TRANSPORT_OCI:
 		return source_oci(rest, ret, err);
 	case TRANSPORT_OCI_ARCHIVE:
-		return source_oci_archive(t, rest, ret, err);
+		return source_oci_archive(t, rest, o->layer_ratio, ret, err);
 	case TRANSPORT_DOCKER_ARCHIVE:
-		return source_docker_archive(t, rest, ret, err);
+		return source_docker_archive(t, rest, o->layer_ratio, ret, err);
 	case TRANSPORT_DOCKER_DAEMON:
 		return source_docker_daemon(t, rest, o, ret, err);
 	case TRANSPORT_DIR:

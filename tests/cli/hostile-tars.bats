@@ -96,6 +96,20 @@ each() { # STEP COMMAND...
 	run --separate-stderr mica pull -q --layer-ratio=100 oci:bomb
 	assert_error 'layer sha256:[0-9a-f]*: [0-9]+ bytes unpack to more than 100 times as many \(--layer-ratio\)$'
 	assert_clean_store
+	# an archive around it, or one that ADD or import unpacks, is no other way in
+	tar -C bomb -czf bomb.tgz .
+	tar -C a -cf - f | tee a.tar | gzip >a.tgz
+	xz -k a.tar
+	printf 'FROM scratch\nADD a.tgz /\n' >Containerfile
+	for what in "pull --layer-ratio=100 oci-archive:a.tgz" "load --layer-ratio=100 -i bomb.tgz" "import --layer-ratio=100 a.tgz" "import --layer-ratio=100 a.tar.xz" \
+		"build --layer-ratio=100 ." "build --layer-ratio=100 - <a.tgz"; do
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr mica ${what%<*} < <([ "${what#*<}" = "$what" ] || cat a.tgz)
+		assert_error '[0-9]+ bytes unpack to more than 100 times as many \(--layer-ratio\)'
+	done
+	assert_clean_store
+	mica import -q --layer-ratio=0 a.tgz
+	mica rmi -a
 	mica pull -q --layer-ratio=0 oci:bomb
 	plain_tar zeros.tar zeros
 	make_layout sparse '{}' zeros.tar

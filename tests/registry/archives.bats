@@ -42,7 +42,9 @@ teardown() {
 	[ "$(mica load -q -i all.tar | sort)" = "$(printf 'Loaded image: r.test/x/%s:1\n' one two)" ]
 	[ "$(mica images --format '{{.Name}}:{{.Tag}}' | sort | xargs)" = "r.test/x/one:1 r.test/x/one:again r.test/x/two:1" ]
 	came_whole
-	MICA_ROOT=$D/third mica load -q <piped.tar
+	gzip <piped.tar | MICA_ROOT=$D/third mica load -q
+	zstd -q all.tar
+	[ "$(MICA_ROOT=$D/fourth mica load -q -i all.tar.zst | wc -l)" = 2 ]
 	MICA_ROOT=$D/third mica exists r.test/x/two:1
 	mica pull -q docker-archive:all.tar:@1
 	run --separate-stderr mica pull -q docker-archive:all.tar
