@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "image/reference.h"
 #include "registry/lookaside.h"
@@ -66,23 +67,39 @@ static bool has_subject(const struct document *doc)
 	       json_is(json_get(j, "subject"), JSON_KIND_OBJECT);
 }
 
+/* ref: with a tag or a digest. *ret_subject: the registry keeps the list of referrers itself. */
+static int put_manifest(const struct registry_sink *s, const struct document *doc, const char *ref,
+	bool *ret_subject, struct err *err)
+{
+	AUTO_JSON struct json *reply = NULL;
+	AUTO_FD int fd = memfd_create("manifest", MFD_CLOEXEC);
+	if (fd < 0 || fs_write_all(fd, doc->data, doc->len) < 0)
+		return err_sys(err, "cannot make a memory file");
+	struct json *j = json_new_object();
+	json_set_string(j, "op", "put_manifest");
+	json_set_string(j, "ref", ref);
+	json_set_string(j, "media_type", doc->desc.media_type);
+	json_set_int(j, "size", (int64_t)doc->len);
+	int r = remote_call(s->remote, j, fd, &reply, err);
+	if (r == 0)
+		*ret_subject = json_get(reply, "subject") != NULL;
+	return r;
+}
+
 static int registry_manifest(struct sink *k, const struct document *doc, bool top, struct err *err)
 {
 	struct registry_sink *s = (struct registry_sink *)k;
 	char digest[DIGEST_STR_MAX];
 	AUTO_FREE char *by_digest =
 		xasprintf("%s@%s", s->repository, digest_str(&doc->desc.digest, digest));
-	AUTO_FD int fd = memfd_create("manifest", MFD_CLOEXEC);
-	if (fd < 0 || fs_write_all(fd, doc->data, doc->len) < 0)
-		return err_sys(err, "cannot make a memory file");
-	struct json *j = json_new_object();
-	json_set_string(j, "op", "put_manifest");
-	json_set_string(j, "ref", top && s->tagged ? s->top : by_digest);
-	json_set_string(j, "media_type", doc->desc.media_type);
-	json_set_int(j, "size", (int64_t)doc->len);
-	AUTO_JSON struct json *reply = NULL;
-	int r = remote_call(s->remote, j, fd, &reply, err);
-	if (r < 0 || json_get(reply, "subject") || !has_subject(doc))
+	struct err refused = ERR_INIT;
+	bool named = top && s->tagged, subject = false;
+	/* with a tag it gets the digest that the registry prefers: by ours, too, where it may */
+	if (named && doc->desc.digest.alg != DIGEST_SHA256 &&
+		put_manifest(s, doc, by_digest, &subject, &refused) < 0)
+		log_debug("%s", refused.msg);
+	int r = put_manifest(s, doc, named ? s->top : by_digest, &subject, err);
+	if (r < 0 || subject || !has_subject(doc))
 		return r;
 	return repository_add_referrer(s->remote, s->repository, doc, err);
 }

@@ -181,6 +181,7 @@ teardown() {
 	mica push -q "$(cat id)" oci:layout:v1
 	mica push -q "$(cat id)" "docker://$SRV/upload-512/x:v1"
 	[ "$(asked 'PUT main /upload/upload-512/x\?digest=sha512:')" = 2 ]
+	MICA_ROOT=$D/fourth mica pull -q "$SRV/upload-512/x@$manifest" | cmp - id
 	forget_requests
 	mica push -q "$(cat id)" "docker://$SRV/upload-512/x:v1"
 	[ "$(asked '.')" = 1 ] # it is there, though the registry calls it by sha256
