@@ -156,13 +156,31 @@ static int make_top(struct store *s, struct txn *t, const struct container_tree 
 	return store_layer(s, o, upper, ret, err);
 }
 
-/* entries == 0: nothing was changed, there is no layer. */
+/* What was copied with --link, in its order. */
+static int make_links(struct store *s, const struct container *c, const struct container_commit *o,
+	struct layer *ret, struct err *err)
+{
+	for (size_t i = 0; i < c->links.n; i++) {
+		AUTO_FD int dir = -1;
+		if (container_link_open(c, i, false, &dir, err) < 0 ||
+			store_layer(s, o, dir, &ret[i], err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+/* What the container has changed, each of its links, and what comes on top. entries == 0: nothing
+ * was changed, there is no layer. */
+static size_t layers_of(const struct container *c)
+{
+	return c->links.n + 2;
+}
+
 static int make_layers(struct store *s, struct txn *t, const struct container *c,
-	const struct container_commit *o, struct layer ret[static 2], struct err *err)
+	const struct container_commit *o, struct layer *ret, struct err *err)
 {
 	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
 
-	ret[0] = ret[1] = (struct layer){0};
 	int r = container_tree_open(s, t, c, &tree, err);
 	if (r == 0)
 		r = check_mounted(&tree, c, err);
@@ -170,8 +188,11 @@ static int make_layers(struct store *s, struct txn *t, const struct container *c
 		r = container_tree_settle(&tree, err);
 	if (r == 0 && !layer_diff_is_empty(tree.upper))
 		r = store_layer(s, o, tree.upper, &ret[0], err);
-	return r < 0 || !o->add_files || !o->add_files->n ? r
-	                                                  : make_top(s, t, &tree, o, &ret[1], err);
+	if (r == 0)
+		r = make_links(s, c, o, ret + 1, err);
+	return r < 0 || !o->add_files || !o->add_files->n
+	               ? r
+	               : make_top(s, t, &tree, o, &ret[c->links.n + 1], err);
 }
 
 /* --- documents --- */
@@ -228,7 +249,7 @@ static void add_history(
 }
 
 static int finish_config(const struct container *c, const struct container_commit *o,
-	const struct layer layers[static 2], struct image_config *config, struct err *err)
+	const struct layer *layers, struct image_config *config, struct err *err)
 {
 	char when[CLOCK_STR_MAX];
 	struct timespec at = {.tv_sec = o->epoch};
@@ -245,11 +266,13 @@ static int finish_config(const struct container *c, const struct container_commi
 			map_remove(&config->env, *name);
 	if (o->docker)
 		add_docker_members(c, o->has_epoch, config);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < layers_of(c); i++)
 		if (layers[i].entries)
 			image_config_add_diff_id(config, &layers[i].diff_id);
 	add_history(c, config, when, !layers[0].entries);
-	if (layers[1].entries)
+	for (size_t i = 0; i < c->links.n; i++)
+		image_config_add_history(config, when, c->links.v[i], NULL, !layers[i + 1].entries);
+	if (layers[c->links.n + 1].entries)
 		image_config_add_history(config, when, "/bin/sh -c #(nop) ADD files", NULL, false);
 	if (o->override && config_override(config, o->override, err) < 0)
 		return err_wrap(err, "option '--config'");
@@ -297,7 +320,7 @@ int container_commit(struct store *s, struct txn *t, const struct container *c,
 {
 	struct manifest m = {.media_type = xstrdup(MT_OCI_MANIFEST)};
 	struct image_config config = {0};
-	struct layer layers[2];
+	AUTO_FREE struct layer *layers = xcalloc(layers_of(c), sizeof(*layers));
 
 	ret->images = xcalloc(1, sizeof(*ret->images));
 	map_copy(&m.annotations, &c->annotations);
@@ -310,7 +333,7 @@ int container_commit(struct store *s, struct txn *t, const struct container *c,
 		ret->images->base_history = c->base_history;
 		r = make_layers(s, t, c, o, layers, err);
 	}
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(layers); i++)
+	for (size_t i = 0; r == 0 && i < layers_of(c); i++)
 		if (layers[i].entries)
 			add_layer(&m, layer_media_type(o->compression), &layers[i].blob,
 				layers[i].blob_size);

@@ -11,9 +11,11 @@
 #include "build/chmod.h"
 #include "build/container_tree.h"
 #include "build/copy.h"
+#include "build/copy_internal.h"
 #include "build/file_ignore.h"
 #include "build/inputs.h"
 #include "build/remote_file.h"
+#include "layers/settle.h"
 #include "layers/snapshot.h"
 #include "store/containers.h"
 #include "store/store.h"
@@ -32,6 +34,7 @@ struct copying {
 	struct step step;
 	struct filetree *source;
 	struct container_tree tree;
+	struct snapshot link; /* upper -1: it goes into the container */
 	bool empty_root;
 	const struct timespec *time;
 };
@@ -150,12 +153,33 @@ static int look(struct copying *w, const struct container_copy *o, enum containe
 	return 0;
 }
 
+/* A layer of its own knows no names: the container does. */
+static int number_owner(struct copying *w, struct err *err)
+{
+	AUTO_FD int root = -1;
+	uid_t uid;
+	gid_t gid;
+
+	if (!w->step.chown)
+		return 0;
+	if (snapshot_mount(&w->tree.snap, &root, err) < 0)
+		return err->code;
+	const struct copy_work here = {.step = &w->step, .root = root, .empty_root = w->empty_root};
+	if (copy_owner(&here, w->step.chown, &uid, &gid, err) < 0)
+		return err->code;
+	mem_replace(&w->step.chown, xasprintf("%u:%u", uid, gid));
+	return 0;
+}
+
 static int copy_job(void *arg, struct buf *out, struct err *err)
 {
 	struct copying *w = arg;
 	AUTO_FD int root = -1;
+	bool link = w->link.upper >= 0;
 
-	if (snapshot_mount(&w->tree.snap, &root, err) < 0)
+	if (link && number_owner(w, err) < 0)
+		return err->code;
+	if (snapshot_mount(link ? &w->link : &w->tree.snap, &root, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < w->step.n_remote; i++)
 		if (w->step.remote[i] && remote_file_get(&w->build, w->step.remote[i], err) < 0)
@@ -163,26 +187,37 @@ static int copy_job(void *arg, struct buf *out, struct err *err)
 	const struct copy_work work = {.step = &w->step,
 		.source = w->source,
 		.root = root,
-		.empty_root = w->empty_root,
+		.empty_root = link || w->empty_root,
 		.time = w->time,
 		.layer_ratio = w->build.o->pull.remote.layer_ratio,
 		.notes = out};
 	return copy_run(&work, err);
 }
 
+static int open_link(struct txn *t, const struct container *c, struct copying *w, struct err *err)
+{
+	AUTO_FREE char *name = NULL;
+	int r = container_link_open(c, c->links.n, true, &w->link.upper, err);
+
+	return r < 0 ? r : txn_mkdir(t, "work", &name, &w->link.work, err);
+}
+
 static int carry_out(struct store *s, struct txn *t, const struct container *c, struct copying *w,
-	struct strv *notes, struct err *err)
+	bool link, struct strv *notes, struct err *err)
 {
 	AUTO_BUF struct buf out = BUF_INIT(NOTES_MAX);
 	struct err settling = ERR_INIT;
 
 	int r = container_tree_open(s, t, c, &w->tree, err);
+	if (r == 0 && link)
+		r = open_link(t, c, w, err);
 	if (r < 0)
 		return r;
 	w->empty_root = !c->config.n_diff_ids;
 	r = job_run(copy_job, w, &out, err);
 	/* what was copied before a failure stays */
-	int settled = container_tree_settle(&w->tree, &settling);
+	int settled = link ? snapshot_settle(&w->link, (struct timespec){0}, &settling)
+	                   : container_tree_settle(&w->tree, &settling);
 	if (r == 0 && settled < 0) {
 		*err = settling;
 		return settled;
@@ -201,7 +236,9 @@ int container_copy(struct store *s, struct txn *t, const struct container *c,
 	const struct container_copy *o, struct digest *ret_digest, enum container_copied *ret_what,
 	struct strv *notes, struct err *err)
 {
-	struct copying w = {.tree = {.upper = -1, .work = -1, .merged = -1}, .time = o->time};
+	struct copying w = {.tree = {.upper = -1, .work = -1, .merged = -1},
+		.link = {.upper = -1, .work = -1},
+		.time = o->time};
 	struct ignore *ignore = NULL;
 
 	build_opts_init(&w.opts);
@@ -217,11 +254,13 @@ int container_copy(struct store *s, struct txn *t, const struct container *c,
 	if (r == 0)
 		r = inputs_digest(w.source, &w.step, ret_digest, NULL, err);
 	if (r == 0)
-		r = carry_out(s, t, c, &w, notes, err);
+		r = carry_out(s, t, c, &w, o->link, notes, err);
 	if (w.source)
 		filetree_free(w.source);
 	ignore_free(ignore);
 	container_tree_close(&w.tree);
+	mem_close_p(&w.link.upper);
+	mem_close_p(&w.link.work);
 	step_done(&w.step);
 	free(w.build.looked);
 	build_opts_done(&w.opts);

@@ -23,6 +23,7 @@ struct container_copy {
 	const struct timespec *time; /* NULL: files keep their times */
 	struct strv excludes;
 	bool parents;
+	bool link; /* to links/N, the next one, and not into the container */
 	bool keep_owner; /* of what no chown is said for: its own, not root */
 	struct remote_opts remote;
 };

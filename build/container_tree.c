@@ -48,6 +48,22 @@ static int open_sub(const struct container *c, const char *name, int *ret_fd, st
 	                   : 0;
 }
 
+int container_link_open(
+	const struct container *c, size_t number, bool make, int *ret_fd, struct err *err)
+{
+	AUTO_FREE char *name = xasprintf("links/%zu", number);
+	AUTO_FD int links = -1;
+
+	if (make && mkdirat(c->dir, "links", 0755) < 0 && errno != EEXIST)
+		return err_sys(err, "cannot make 'links' of the container '%s'", c->name);
+	int r = make ? open_sub(c, "links", &links, err) : 0;
+	if (r == 0 && make)
+		r = fs_remove_tree(links, strchr(name, '/') + 1, err);
+	if (r == 0 && make && mkdirat(c->dir, name, 0755) < 0)
+		r = err_sys(err, "cannot make '%s' of the container '%s'", name, c->name);
+	return r < 0 ? r : open_sub(c, name, ret_fd, err);
+}
+
 int container_tree_open(struct store *s, struct txn *t, const struct container *c,
 	struct container_tree *ret, struct err *err)
 {

@@ -2,6 +2,7 @@
 /* The files of a working container, for one use of it. */
 #pragma once
 #include "layers/snapshot.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -29,6 +30,10 @@ int container_tree_settle(const struct container_tree *tree, struct err *err)
 	__attribute__((warn_unused_result));
 void container_tree_close(struct container_tree *tree);
 #define AUTO_CONTAINER_TREE __attribute__((cleanup(container_tree_close)))
+
+/* links/NUMBER of a container, which is locked. make: empty, whatever was there. */
+int container_link_open(const struct container *c, size_t number, bool make, int *ret_fd,
+	struct err *err) __attribute__((warn_unused_result));
 
 /* At containers/ID/merged, in the mount namespace of the caller, and noted in c, which is saved.
  * Nothing when it is mounted already. */

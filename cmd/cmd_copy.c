@@ -23,7 +23,7 @@
 #include "store/images.h"
 
 struct copy_args {
-	bool quiet, add_history, parents;
+	bool quiet, add_history, link, parents;
 	const char *chown, *chmod, *contextdir, *ignorefile, *from, *checksum, *timestamp;
 	struct strv excludes;
 	struct remote_args remote;
@@ -38,13 +38,13 @@ static const struct opt copy_options[] = {
 	OPT_STRV(0, "exclude", struct copy_args, excludes),
 	OPT_STRING(0, "from", struct copy_args, from),
 	OPT_STRING(0, "ignorefile", struct copy_args, ignorefile),
+	OPT_BOOL(0, "link", struct copy_args, link),
 	OPT_BOOL(0, "parents", struct copy_args, parents),
 	OPT_BOOL('q', "quiet", struct copy_args, quiet),
 	OPT_STRING(0, "timestamp", struct copy_args, timestamp),
 	OPT_GROUP(remote_options, struct copy_args, remote),
 	OPT_STRV(0, "decryption-key", struct copy_args, remote.decryption_keys),
 	OPT_STRING(0, "signature-policy", struct copy_args, remote.signature_policy),
-	OPT_IGNORED_BOOL(0, "link"),
 	OPT_END,
 };
 
@@ -167,13 +167,23 @@ static int set_sources(struct app *app, const struct copy_args *a, const struct 
 
 /* --- the command --- */
 
+static const char *const copied_names[] = {
+	[COPIED_FILE] = "file", [COPIED_DIR] = "dir", [COPIED_SEVERAL] = "multi"};
+
 static int keep_history(struct container *c, const char *verb, enum container_copied what,
 	const char *hex, struct err *err)
 {
-	static const char *const names[] = {
-		[COPIED_FILE] = "file", [COPIED_DIR] = "dir", [COPIED_SEVERAL] = "multi"};
-	AUTO_FREE char *text = xasprintf("/bin/sh -c #(nop) %s %s:%s", verb, names[what], hex);
+	AUTO_FREE char *text =
+		xasprintf("/bin/sh -c #(nop) %s %s:%s", verb, copied_names[what], hex);
 	history_add(c, text);
+	return container_save(c, err);
+}
+
+static int keep_link(struct container *c, const struct container_copy *o,
+	enum container_copied what, const char *hex, struct err *err)
+{
+	strv_addf(&c->links, "/bin/sh -c #(nop) %s --link %s:%s in %s", o->add ? "ADD" : "COPY",
+		copied_names[what], hex, o->dest ? o->dest : "");
 	return container_save(c, err);
 }
 
@@ -198,7 +208,9 @@ static int copy_to(struct app *app, const struct copy_args *a, const struct strv
 	if (r < 0)
 		return r;
 	digest_hex(&digest, hex);
-	if (history_wanted(a->add_history))
+	if (a->link)
+		r = keep_link(&u.c, o, what, hex, err);
+	else if (history_wanted(a->add_history))
 		r = keep_history(&u.c, o->add ? "ADD" : "COPY", what, hex, err);
 	if (r == 0 && !a->quiet)
 		out_printf(&app->out, "%s\n", hex);
@@ -218,6 +230,7 @@ static int run(struct app *app, const struct copy_args *a, bool add, const struc
 		.chmod = a->chmod,
 		.checksum = a->checksum,
 		.parents = a->parents,
+		.link = a->link,
 		.keep_owner = a->from != NULL};
 
 	struct timespec time = {0};

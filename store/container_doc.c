@@ -57,6 +57,8 @@ char *container_doc_dump(const struct container *c)
 	if (c->docker)
 		json_set(o, "docker", json_new_bool(true));
 	json_set(o, "options", json_new_strv(&c->options));
+	if (c->links.n)
+		json_set(o, "links", json_new_strv(&c->links));
 	return json_dump(o, 0);
 }
 
@@ -110,6 +112,8 @@ static int parse(const struct json *o, struct container *c, struct err *err)
 		r = json_get_map(o, WHAT, "annotations", &c->annotations, err);
 	if (r == 0)
 		r = json_get_strv(o, WHAT, "options", &c->options, err);
+	if (r == 0)
+		r = json_get_strv(o, WHAT, "links", &c->links, err);
 	if (r == 0)
 		r = parse_image(o, c, err);
 	if (r == 0)

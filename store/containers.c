@@ -48,6 +48,7 @@ void container_done(struct container *c)
 	free(c->hostname);
 	free(c->domainname);
 	strv_done(&c->options);
+	strv_done(&c->links);
 	free(c->mount_boot);
 	free(c->mount_space);
 	free(c->damaged);

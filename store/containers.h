@@ -5,6 +5,7 @@
  *	containers/ID/container.json   what is in struct container
  *	containers/ID/uses             digests that keep the base image from the sweep (mark.h)
  *	containers/ID/upper            what was changed: the upper directory of an overlay
+ *	containers/ID/links/N          what was copied with --link
  *	containers/ID/work, merged     while it is mounted by `mount`
  *
  * A container appears by one rename of a finished directory and goes by one rename into tmp/.
@@ -41,6 +42,7 @@ struct container {
 	char *hostname, *domainname; /* NULL: not said */
 	bool docker; /* --format docker: what OCI has no place for is meant */
 	struct strv options; /* words of `from` that hold for each run */
+	struct strv links; /* layers to be, in links/0, links/1 ...: what history says of each */
 	char *mount_boot; /* mounted during this boot; NULL: not mounted */
 	char *mount_space; /* the mount namespace, as /proc/PID/ns/mnt has it */
 	char *damaged; /* NULL, or why container.json cannot be read: it has an ID then, by which it

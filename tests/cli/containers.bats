@@ -144,6 +144,28 @@ a2" ]
 	END
 }
 
+@test "what is copied with --link is a layer of its own, when the container is committed" {
+	mkdir -p d/sub
+	echo data | tee x >d/sub/f
+	tar -cf a.tar -C d sub
+	mica from -q --name c busybox
+	mica run c -- sh -c 'echo own >/x; adduser -D -u 71 linker 2>/dev/null || echo "linker:x:71:71::/:/bin/sh" >>/etc/passwd'
+	mica copy -q --link --chown linker c x /
+	mica add --link c a.tar /un/packed/
+	run ! mica copy --link c nosuch /
+	[ "$(mica run c -- sh -c 'cat /x; ls -d /un 2>/dev/null || echo none')" = $'own\nnone' ]
+	echo more >more
+	mica commit -q --add-file "$PWD/more:/more" c linked
+	mica inspect --format '{{json .OCIv1}}' linked >j
+	[ "$(jq '.rootfs.diff_ids | length' j)" = $(($(mica inspect --format '{{json .OCIv1}}' busybox | jq '.rootfs.diff_ids | length') + 4)) ]
+	[ "$(jq -r '[.history[] | select(.empty_layer | not)] | .[-3:] | map(.created_by | sub("[0-9a-f]{64}"; "H")) | join("|")' j)" = \
+		'/bin/sh -c #(nop) COPY --link file:H in /|/bin/sh -c #(nop) ADD --link file:H in /un/packed/|/bin/sh -c #(nop) ADD files' ]
+	[ "$(mica run linked -- sh -c 'cat /x /un/packed/sub/f /more; stat -c %u /x')" = $'data\ndata\nmore\n71' ]
+	mica commit -q --squash c flat
+	[ "$(mica run flat -- cat /x /un/packed/sub/f)" = $'data\ndata' ]
+	[ "$(mica inspect --format '{{json .OCIv1}}' flat | jq '.rootfs.diff_ids | length')" = 1 ]
+}
+
 @test "a run shows how this machine is called, and can be named like its container" {
 	ln -s "$MICA_BIN" buildah
 	mica from -q --name My_c.1 busybox
