@@ -90,8 +90,8 @@ static int run_flags(struct eval *e, struct step *s, struct err *err)
 			r = set_security(e, s, f, err);
 		else if (streq(f->name, "device"))
 			r = eval_error(e, f->pos, err, ERR_UNSUPPORTED,
-				"RUN --device is not supported: CDI devices are not known here; "
-				"use mica build --device=PATH");
+				"RUN --device is not supported: which devices there are is for who "
+				"builds to say, by mica build --device");
 		if (r < 0)
 			return r;
 	}

@@ -68,6 +68,7 @@ int stage_run_spec(struct build *b, struct stage_run *r, struct map *env, struct
 	struct run_spec spec = b->o->box;
 	map_copy(env, &s->env);
 	map_merge(env, &s->quiet_env);
+	map_merge(env, &b->o->box.env); /* of devices */
 	spec.argv = s->argv;
 	spec.cwd = s->cwd;
 	spec.user = s->user;

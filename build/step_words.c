@@ -129,6 +129,10 @@ void step_word_box(struct step *s, const struct build *b)
 	step_word(s, "/etc/hosts", box->no_hosts ? "of the image" : NULL);
 	step_word_list(s, "volume", &b->o->volumes);
 	step_word_list(s, "device", &b->o->devices);
+	MAP_FOREACH (e, &box->env) {
+		AUTO_FREE char *name = xasprintf("variable %s of a device", e->key);
+		step_word(s, name, e->value);
+	}
 	step_word_list(s, "group", &box->groups);
 	step_word(s, "host name", box->host_uts ? NULL : box->hostname);
 	step_word_list(s, "added capability", &box->cap_add);

@@ -109,6 +109,7 @@ static const struct {
 	{"containers", "utsns", KIND_TEXT, offsetof(struct conf, utsns)},
 	{"containers", "volumes", KIND_LIST, offsetof(struct conf, volumes)},
 	{"engine", "add_compression", KIND_LIST, offsetof(struct conf, add_compression)},
+	{"engine", "cdi_spec_dirs", KIND_LIST, offsetof(struct conf, cdi_spec_dirs)},
 	{"engine", "env", KIND_LIST, offsetof(struct conf, engine_env)},
 	{"engine", "image_copy_tmp_dir", KIND_TEXT, offsetof(struct conf, copy_tmp_dir)},
 	{"engine", "retry", KIND_NUMBER, offsetof(struct conf, retry)},

@@ -28,7 +28,7 @@ struct conf {
 	int http_proxy, no_hosts; /* -1: not said */
 	int name_as_hostname; /* container_name_as_hostname; -1: not said */
 	/* [engine] */
-	struct strv engine_env, add_compression;
+	struct strv engine_env, add_compression, cdi_spec_dirs;
 	char *copy_tmp_dir, *retry_delay;
 	int64_t retry; /* -1: not said */
 };

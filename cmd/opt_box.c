@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "cmd/cdi.h"
 #include "cmd/opt_groups.h"
 #include "run/caps.h"
 #include "run/rlimits.h"
@@ -43,6 +44,7 @@ const struct opt box_options[] = {
 	OPT_STRV(0, "cap-drop", struct box_args, cap_drop),
 	OPT_STRV(0, "security-opt", struct box_args, security_opts),
 	OPT_STRV(0, "device", struct box_args, devices),
+	OPT_STRV(0, "cdi-config-dir", struct box_args, cdi_dirs),
 	OPT_STRV(0, "group-add", struct box_args, groups),
 	OPT_STRING(0, "cgroup-parent", struct box_args, cgroup_parent),
 	OPT_IGNORED(0, "cni-config-dir"),
@@ -255,8 +257,8 @@ static int set_caps(const struct box_args *a, struct run_spec *spec, struct err 
 }
 
 /* What is opened here is what steps get, whatever its name means by then. */
-static int add_device(const char *host, const char *target, const char *rights,
-	struct run_spec *spec, struct err *err)
+int box_add_device(const char *host, const char *target, const char *rights, struct run_spec *spec,
+	struct err *err)
 {
 	struct stat st;
 	AUTO_FD int fd = open(host, O_PATH | O_CLOEXEC);
@@ -304,7 +306,7 @@ static int add_device_dir(const char *host, const char *target, const char *righ
 	strv_sort(&names);
 	STRV_FOREACH (name, &names) {
 		AUTO_FREE char *from = path_join(host, *name), *to = path_join(target, *name);
-		if (add_device(from, to, rights, spec, err) < 0)
+		if (box_add_device(from, to, rights, spec, err) < 0)
 			return err->code;
 	}
 	return 0;
@@ -316,11 +318,6 @@ static int apply_device(const char *text, struct run_spec *spec, struct err *err
 	AUTO_STRV struct strv parts = STRV_INIT;
 	strv_split(&parts, text, ':');
 	const char *host = parts.v[0], *target = host, *rights = "rwm";
-	if (*host != '/' && strchr(host, '='))
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--device': '%s' is not supported: devices by name (CDI) are not "
-			"known here, give the path",
-			text);
 	if (parts.n > 1 && *parts.v[1] == '/')
 		target = parts.v[1];
 	else if (parts.n == 2)
@@ -334,7 +331,32 @@ static int apply_device(const char *text, struct run_spec *spec, struct err *err
 	struct stat st;
 	bool is_dir = stat(host, &st) == 0 && S_ISDIR(st.st_mode);
 	return is_dir ? add_device_dir(host, target, rights, spec, err)
-	              : add_device(host, target, rights, spec, err);
+	              : box_add_device(host, target, rights, spec, err);
+}
+
+/* /etc/cdi and /var/run/cdi are what containers.conf(5) has without being told. */
+static void cdi_dirs(const struct box_args *a, struct strv *ret)
+{
+	if (a->cdi_usual && a->cdi_usual->n) {
+		strv_copy(ret, a->cdi_usual);
+	} else {
+		strv_add(ret, "/etc/cdi");
+		strv_add(ret, "/var/run/cdi");
+	}
+	STRV_FOREACH (dir, &a->cdi_dirs)
+		strv_add(ret, *dir);
+}
+
+static int apply_devices(const struct box_args *a, struct run_spec *spec, struct err *err)
+{
+	AUTO_STRV struct strv dirs = STRV_INIT;
+	int r = 0;
+
+	cdi_dirs(a, &dirs);
+	for (size_t i = 0; i < a->devices.n && r == 0; i++)
+		r = cdi_is_name(a->devices.v[i]) ? cdi_apply(a->devices.v[i], &dirs, spec, err)
+		                                 : apply_device(a->devices.v[i], spec, err);
+	return r;
 }
 
 static int apply_groups(const struct strv *names, struct run_spec *spec, struct err *err)
@@ -369,8 +391,8 @@ int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *
 		r = set_caps(a, spec, err);
 	if (r == 0)
 		r = apply_groups(&a->groups, spec, err);
-	for (size_t i = 0; i < a->devices.n && r == 0; i++)
-		r = apply_device(a->devices.v[i], spec, err);
+	if (r == 0)
+		r = apply_devices(a, spec, err);
 	if (r < 0)
 		return r;
 	if (a->cgroup_parent && *a->cgroup_parent)

@@ -58,13 +58,14 @@ int platform_args_list(const struct platform_args *a, struct platform_list *ret,
  * --cpu-shares/-c --cpus --cpuset-cpus
  * --cpuset-mems --pids-limit --ulimit --shm-size --network/--net --add-host --dns --dns-search
  * --dns-option --cap-add --cap-drop
- * --security-opt --device --group-add --cgroup-parent */
+ * --security-opt --device --cdi-config-dir --group-add --cgroup-parent */
 struct box_args {
 	uint64_t memory, shm_size, cpu_period, cpu_shares;
 	int64_t cpu_quota, pids_limit;
 	const char *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems, *network, *cgroup_parent;
 	struct strv ulimits, add_hosts, dns, dns_search, dns_options, cap_add, cap_drop,
-		security_opts, devices, groups;
+		security_opts, devices, cdi_dirs, groups;
+	const struct strv *cdi_usual; /* cdi_spec_dirs of containers.conf; NULL: not said */
 };
 extern const struct opt box_options[];
 /* Called buildah: --dns* and --network=none exclude each other. ERR_INVALID */
@@ -76,6 +77,9 @@ bool box_dns_is_none(const struct box_args *a);
  * ERR_INVALID, ERR_UNSUPPORTED, ERR_DENIED: a device that we may not use */
 int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *err)
 	__attribute__((warn_unused_result));
+/* A device of this machine, for a spec whose mounts have it. rights: of "rwm" */
+int box_add_device(const char *host, const char *target, const char *rights, struct run_spec *spec,
+	struct err *err) __attribute__((warn_unused_result));
 /* opt_security.c: --security-opt, each as it was typed. ERR_INVALID; ERR_UNSUPPORTED: nothing here
  * would hold it. */
 int security_options_apply(const struct strv *options, struct run_spec *spec, struct err *err)

@@ -140,7 +140,56 @@ in" ]
 	refused "cannot open '/dev/none'" --device /dev/none
 	refused "is not /DEVICE" --device null
 	refused "is not /DEVICE" --device "$D/dev/mine:/dev/mine:rx"
-	refused "devices by name" --device vendor.example/gpu=all
+	refused "no document in '/etc/cdi', '/var/run/cdi' has the device 'vendor.example/gpu=all'" --device vendor.example/gpu=all
+}
+
+@test "--device VENDOR/CLASS=NAME: nodes, mounts, variables and groups that its document says" {
+	mkdir usual cdi && echo data >file
+	edits() { jq -n --arg file "$D/file" '{cdiVersion: "0.6.0", kind: "v.example/gpu", containerEdits: {env: ["ALL=1"]}, devices: [{name: "0", containerEdits: {
+		env: ["GPU=zero"], additionalGids: [4711, 0], deviceNodes: [{path: "/dev/gpu0", hostPath: "/dev/null", permissions: "rwm"}],
+		mounts: [{hostPath: $file, containerPath: "/opt/file", options: ["ro", "nosuid", "nodev", "bind"]}]}}]}'; }
+	edits >cdi/a.json
+	edits | jq '.devices[0].containerEdits.env = ["GPU=usual"]' >usual/b.json
+	printf '[engine]\ncdi_spec_dirs = ["%s"]\n' "$D/usual" >conf
+	export CONTAINERS_CONF=$D/conf
+	show='echo $ALL $GPU; id -G; cat /opt/file; echo x >/dev/gpu0; touch /opt/file 2>/dev/null || echo read-only'
+	args=(--network=none --cdi-config-dir "$D/cdi" --device v.example/gpu=0)
+	expected=$'1 zero\n0 4711\ndata\nread-only'
+	[ "$(mica run --rm "${args[@]}" busybox sh -c "$show")" = "$expected" ]
+	# without the option that of containers.conf counts
+	[ "$(mica run --rm --network=none --device v.example/gpu=0 busybox sh -c 'echo $GPU')" = usual ]
+	mica from -q --name c "${args[@]}" busybox
+	[ "$(mica run c sh -c "$show")" = "$expected" ]
+	# a step sees them, the image has none, and another variable is another step
+	containerfile <<-END
+		FROM busybox
+		RUN ($show) >/x
+	END
+	build "${args[@]}"
+	[ "$(in_image t cat /x)" = "$expected" ]
+	[[ $(config_of t | jq -c .config.Env) != *GPU* ]]
+	edits | jq '.devices[0].containerEdits.env = ["GPU=one"]' >cdi/a.json
+	build "${args[@]}"
+	[ "$(in_image t head -n 1 /x)" = '1 one' ]
+	refused "has the device 'v.example/gpu=1'" "${args[@]}" --device v.example/gpu=1
+	edits >cdi/b.json
+	refused "'$D/cdi/a.json' and '$D/cdi/b.json' both have the device 'v.example/gpu=0'" "${args[@]}"
+	rm cdi/b.json
+	mv cdi/a.json cdi/a.yaml
+	refused "'$D/cdi/a.yaml' is YAML, which is not read" "${args[@]}" --device v.example/gpu=1
+	wrong() { # TEXT FILTER
+		edits | jq "$2" >cdi/a.json
+		refused "$D/cdi/a.json: $1" "${args[@]}"
+	}
+	wrong "'hooks' is not supported" '.containerEdits.hooks = [{hookName: "createContainer", path: "/bin/x"}]'
+	wrong "the option 'shared' of a mount is not supported" '.devices[0].containerEdits.mounts[0].options = ["shared"]'
+	wrong "a mount of the type 'tmpfs' is not supported" '.devices[0].containerEdits.mounts[0].type = "tmpfs"'
+	wrong "'mounts' have an absolute" '.devices[0].containerEdits.mounts[0].hostPath = "x"'
+	wrong "'deviceNodes' have an absolute" '.devices[0].containerEdits.deviceNodes[0].path = "x"'
+	wrong "'env' is a list of NAME=VALUE" '.containerEdits.env = ["x"]'
+	wrong "'cdiVersion' and 'kind' are wanted" 'del(.kind)'
+	echo '{' >cdi/a.json
+	refused "$D/cdi/a.json" "${args[@]}"
 }
 
 @test "--device with r, w or m: that is what the step may do with it" {
