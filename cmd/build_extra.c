@@ -50,6 +50,7 @@ const struct opt extra_options[] = {
 	OPT_IGNORED(0, "runtime"),
 	OPT_IGNORED(0, "runtime-flag"),
 	OPT_REFUSED_WHY(0, "hooks-dir", NO_HOOKS),
+	OPT_REFUSED_WHY(0, "policy", "sources are not checked against a policy"),
 	OPT_REFUSED_WHY(0, "sbom-image-output", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom-image-purl-output", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom-merge-strategy", NO_SBOM),

@@ -212,10 +212,11 @@ static int set_allow(const struct strv *words, struct build_opts *o, struct err 
 			o->allow_insecure = true;
 		else if (streq(*w, "network.host"))
 			o->allow_host_network = true;
-		else
+		else if (!streq(*w, "device") && !str_has_prefix(*w, "device="))
+			/* devices by name (CDI) are not known: RUN --device is refused anyway */
 			return err_set(err, ERR_INVALID,
 				"option '--allow': '%s' is not one of 'network.host', "
-				"'security.insecure'",
+				"'security.insecure', 'device'",
 				*w);
 	}
 	return 0;
@@ -400,6 +401,11 @@ static int progress_mode(const struct build_args *a, enum progress_mode *ret, st
 		return err_set(err, ERR_INVALID,
 			"%s: '%s' is not one of 'auto', 'plain', 'tty', 'quiet', 'rawjson', 'none'",
 			from, text);
+	if (a->quiet && a->progress && *a->progress && *ret != PROGRESS_AUTO &&
+		*ret != PROGRESS_QUIET)
+		return err_set(err, ERR_INVALID,
+			"'--quiet' cannot be combined with '--progress=%s': leave one of them out",
+			text);
 	if (a->quiet)
 		*ret = PROGRESS_QUIET;
 	return 0;
@@ -437,6 +443,7 @@ static int prepare(struct app *app, struct build_args *a, const struct strv *res
 	if (progress_mode(a, &w->mode, err) < 0 || build_args_apply(app, a, rest, &w->o, err) < 0 ||
 		call_parse(call, &w->call, err) < 0)
 		return err->code;
+	a->quiet |= w->mode == PROGRESS_QUIET || w->mode == PROGRESS_NONE;
 	w->o.call = w->call.what;
 	raise_descriptors(&w->o.box);
 	if (w->o.call == BUILD_CALL_BUILD &&

@@ -534,6 +534,13 @@ layer_files() { # NAME
 	in_image t grep -q '200 OK' /x
 }
 
+@test "--allow=device gives nothing, a policy for sources is refused by name" {
+	containerfile <<<'FROM scratch
+COPY Containerfile /'
+	build --allow=device --allow=device=nvidia.com/gpu=all
+	refused "option '--policy' is not supported: sources are not checked against a policy" --policy=filename=x.rego
+}
+
 @test "isolation and namespaces: what happens anyway is accepted, the rest refused by name" {
 	printf 'FROM busybox\nRUN true\n' >ctx/Containerfile
 	build --isolation=oci --ipc=private --pid=private --uts=private --cgroupns=private --userns=host --skip-unused-stages=true

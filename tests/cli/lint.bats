@@ -438,8 +438,8 @@ assert len(failed) == 1 and "RUN echo" in failed[0]["name"], docs'
 	assert_error "'fancy' is not one of"
 	run --separate-stderr env BUILDKIT_PROGRESS=fancy "$MICA_BIN" --root "$MICA_ROOT" build ctx
 	assert_error "BUILDKIT_PROGRESS: 'fancy' is not one of"
-	# the option wins, and quiet
-	BUILDKIT_PROGRESS=fancy mica build -q --progress=plain --call=targets ctx
+	# the option wins
+	BUILDKIT_PROGRESS=fancy mica build --progress=plain --call=targets ctx
 }
 
 @test "checks fetch no layers, and do without a base that cannot be had" {
