@@ -16,6 +16,7 @@
 #include "build/lint.h"
 #include "build/lint_stage.h"
 #include "build/logfile.h"
+#include "build/mount_check.h"
 #include "build/platforms.h"
 #include "build/publish.h"
 #include "build/remote_context.h"
@@ -127,6 +128,8 @@ static int open_context(struct build *b, struct err *err)
 static int lint_setup(struct build *b, const struct containerfile *files, size_t n, struct err *err)
 {
 	const char *text = map_get(&b->o->build_args, "BUILDKIT_DOCKERFILE_CHECK");
+	if (b->o->call == BUILD_CALL_TARGETS)
+		return 0;
 	if (text)
 		return lint_options(&b->result->lint, text, err) < 0
 		               ? err_wrap(err, "--build-arg BUILDKIT_DOCKERFILE_CHECK")
@@ -249,8 +252,10 @@ static int run(struct build *b, struct err *err)
 	}
 	rc = stages_plan(files, n, b->o, &b->o->platforms, &b->stages, err);
 	lint_from(b);
-	if (rc == 0 && b->o->call == BUILD_CALL_TARGETS) {
+	if (b->o->call == BUILD_CALL_TARGETS) {
+		/* what is in the text is told, whether it can be built or not */
 		b->result->document = call_targets(files, n);
+		err_clear(err);
 		return 0;
 	}
 	if (rc < 0 || contexts_open(b, err) < 0 || contexts_apply(b, err) < 0)
@@ -259,7 +264,7 @@ static int run(struct build *b, struct err *err)
 		return err->code;
 	find_epoch(b);
 	b->plans = xcalloc(b->stages.n, sizeof(*b->plans));
-	if (evaluate(b, err) < 0)
+	if (mounts_check_text(b, err) < 0 || evaluate(b, err) < 0)
 		return err->code;
 	warnings_collect(b);
 	if (b->o->call == BUILD_CALL_OUTLINE)

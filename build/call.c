@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -82,6 +83,24 @@ static struct json *build_error(const struct lint *l, const char *text)
 	return ret;
 }
 
+/* Where BuildKit explains a rule of its own: JSONArgsRecommended is json-args-recommended. */
+static void add_url(struct json *one, const struct lint_rule *rule)
+{
+	AUTO_BUF struct buf url = BUF_INIT(KIB);
+	if (rule->flags & (LINT_OWN | LINT_NO_PAGE))
+		return;
+	buf_addstr(&url, "https://docs.docker.com/go/dockerfile/rule/");
+	for (const char *c = rule->name; *c; c++) {
+		bool upper = *c >= 'A' && *c <= 'Z', last = c > rule->name && c[-1] >= 'a';
+		bool word = upper && c > rule->name && (last || (c[1] >= 'a' && c[1] <= 'z'));
+		if (word)
+			buf_addch(&url, '-');
+		buf_addch(&url, upper ? (char)(*c | 0x20) : *c);
+	}
+	buf_addch(&url, '/');
+	json_set_string(one, "url", buf_str(&url));
+}
+
 struct json *call_check(const struct lint *l, const struct err *problem)
 {
 	struct json *ret = json_new_object();
@@ -93,6 +112,7 @@ struct json *call_check(const struct lint *l, const struct err *problem)
 		unsigned first = w->rule == LINT_NO_EMPTY_CONTINUATION ? w->end_line : w->pos.line;
 		json_set_string(one, "ruleName", lint_rules[w->rule].name);
 		json_set_string(one, "description", lint_rules[w->rule].about);
+		add_url(one, &lint_rules[w->rule]);
 		json_set_string(one, "detail", w->text);
 		json_set(one, "location", location(w->source, first, w->end_line));
 		json_add(warnings, one);
@@ -252,7 +272,8 @@ static void outline_mount(const struct build *b, const struct source_inst *at, c
 {
 	struct mount_opts o;
 	struct err ignored = ERR_INIT;
-	if (mount_parse(text, as_it_is, NULL, &o, &ignored) < 0)
+	AUTO_FREE char *field = NULL;
+	if (mount_parse(text, as_it_is, NULL, &o, &field, &ignored) < 0)
 		return;
 	const char *id = o.id;
 	struct json *list = o.type == MOUNT_SECRET ? secrets : o.type == MOUNT_SSH ? ssh : NULL;

@@ -116,7 +116,8 @@ int workdir_run(const struct copy_work *w, struct err *err)
 	if (root_mkdir_p(w->root, real, 0755, uid, gid, NULL) < 0) {
 		if (errno == ENOTDIR || errno == EEXIST)
 			return err_set(err, ERR_INVALID,
-				"'%s': something on the way is not a directory", s->dest);
+				"cannot make the directory '%s': something on the way is none",
+				s->dest);
 		return err_sys(err, "cannot make the directory '%s'", s->dest);
 	}
 	return 0;

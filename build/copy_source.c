@@ -93,6 +93,8 @@ static int not_there(struct eval *e, const struct step *s, struct filetree *t, c
 	struct build *b = e->b;
 	const struct context *named = s->context == NO_CONTEXT ? NULL : &b->contexts[s->context];
 	const char *context_name = named ? named->location : b->context_name;
+	if (b->o->call == BUILD_CALL_OUTLINE)
+		return 0; /* the outline is of the file */
 	AUTO_FREE char *hidden = hidden_path(t, source, rules_of(b, s));
 	if (hidden && b->o->call == BUILD_CALL_CHECK) {
 		lint_source_ignored(e, source, pos);

@@ -2,6 +2,7 @@
 /* Messages with the source line and a caret. */
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -76,7 +77,12 @@ static void add_excerpt(struct buf *b, const struct containerfile *f, struct pos
 	size_t from = caret > BEFORE_MAX ? char_start(s, caret - BEFORE_MAX) : 0;
 	size_t to = len - caret > AFTER_MAX ? char_start(s, caret + AFTER_MAX) : len;
 	size_t word = caret;
-	while (word < to && s[word] != ' ' && s[word] != '\t')
+	/* one of a flag's several values, or the whole of what begins here */
+	size_t flag = caret;
+	while (flag > 0 && s[flag - 1] != ' ' && s[flag - 1] != '\t')
+		flag--;
+	bool field = caret - flag > 2 && strncmp(s + flag, "--", 2) == 0;
+	while (word < to && s[word] != ' ' && s[word] != '\t' && !(field && s[word] == ','))
 		word++;
 	buf_addf(b, "\n%4u | %s", pos.line, from > 0 ? "..." : "");
 	size_t indent = add_visible(b, s + from, caret - from) + (from > 0 ? 3 : 0);
@@ -87,22 +93,84 @@ static void add_excerpt(struct buf *b, const struct containerfile *f, struct pos
 		buf_addch(b, '~');
 }
 
-struct pos containerfile_find_key(
-	const struct containerfile *f, struct pos pos, const char *const *keys)
+/* The word at pos, of one line; false: pos is not in the text. */
+static bool find_word(
+	const struct containerfile *f, struct pos pos, const char **ret, size_t *ret_len)
 {
 	size_t len;
 	const char *line = f->source ? find_line(f, pos.line, &len) : NULL;
-	if (!line || pos.column > len)
+	if (!line || pos.column == 0 || pos.column > len)
+		return false;
+	const char *word = line + pos.column - 1, *end = word;
+	while (end < line + len && *end != ' ' && *end != '\t')
+		end++;
+	*ret = word;
+	*ret_len = (size_t)(end - word);
+	return true;
+}
+
+/* Fields begin behind the flag's '=' and behind commas. */
+static bool begins_field(const char *word, size_t at)
+{
+	return at > 0 && (word[at - 1] == ',' || word[at - 1] == '=');
+}
+
+struct pos containerfile_find_key(
+	const struct containerfile *f, struct pos pos, const char *const *keys)
+{
+	const char *word;
+	size_t len;
+	if (!find_word(f, pos, &word, &len))
 		return pos;
-	const char *word = line + pos.column - 1, *end = line + len;
-	for (const char *p = word; p < end && *p != ' ' && *p != '\t'; p++)
-		for (size_t i = 0; p > word && (p[-1] == ',' || p[-1] == '=') && keys[i]; i++) {
+	for (size_t at = 0; at < len; at++)
+		for (size_t i = 0; begins_field(word, at) && keys[i]; i++) {
 			size_t n = strlen(keys[i]);
-			if ((size_t)(end - p) > n && strncmp(p, keys[i], n) == 0) {
-				pos.column += (unsigned)(p + n - word);
+			if (len - at > n && strncasecmp(word + at, keys[i], n) == 0) {
+				pos.column += (unsigned)(at + n);
 				return pos;
 			}
 		}
+	return pos;
+}
+
+struct pos containerfile_find_field(
+	const struct containerfile *f, struct pos pos, const char *field)
+{
+	const char *word;
+	size_t len, n = strlen(field);
+	if (!n || !find_word(f, pos, &word, &len))
+		return pos;
+	for (size_t at = 1; at + n <= len; at++)
+		if (begins_field(word, at) && memcmp(word + at, field, n) == 0 &&
+			(at + n == len || word[at + n] == ',')) {
+			pos.column += (unsigned)at;
+			return pos;
+		}
+	return pos;
+}
+
+static bool is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
+}
+
+struct pos containerfile_find_variable(
+	const struct containerfile *f, struct pos pos, const char *name)
+{
+	size_t len, n = strlen(name);
+	const char *line = f->source ? find_line(f, pos.line, &len) : NULL;
+	if (!line || pos.column == 0)
+		return pos;
+	for (size_t at = pos.column - 1; at < len; at++) {
+		size_t from = at + 1 + (at + 1 < len && line[at + 1] == '{');
+		if (line[at] != '$' || (at > 0 && line[at - 1] == f->escape) || len - at <= n ||
+			from + n > len || memcmp(line + from, name, n) != 0 ||
+			(from + n < len && is_name_char(line[from + n])))
+			continue;
+		pos.column = (unsigned)at + 1;
+		return pos;
+	}
 	return pos;
 }
 

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "build/error_list.h"
 #include "build/file_heredoc.h"
 #include "build/file_lex.h"
 #include "build/file_stmt.h"
@@ -32,9 +33,7 @@ struct parser {
 	size_t cap;
 	enum part part;
 	bool stage_open;
-	struct buf errors;
-	unsigned n_errors;
-	int code; /* of the first error */
+	struct error_list errors;
 };
 
 static void inst_done(struct inst *i)
@@ -68,21 +67,6 @@ void containerfile_done(struct containerfile *f)
 		inst_done(&f->insts[n]);
 	free(f->insts);
 	*f = (struct containerfile){0};
-}
-
-/* Adds one more error to the list, if there is room for the whole of it. */
-static void report(struct parser *p, struct pos pos, const struct err *what)
-{
-	struct err one = ERR_INIT;
-	if (p->n_errors == 0)
-		p->code = what->code;
-	p->n_errors++;
-	(void)containerfile_error(p->f, pos, &one, what->code, "%s", what->msg);
-	if (p->errors.len + 1 + strlen(one.msg) >= sizeof(one.msg))
-		return;
-	if (p->errors.len > 0)
-		buf_addch(&p->errors, '\n');
-	buf_addstr(&p->errors, one.msg);
 }
 
 static int unknown_instruction(const char *keyword, struct err *err)
@@ -286,7 +270,7 @@ static int parse_line(struct parser *p, const struct lex_line *line, struct pos 
 static void parse_all(struct parser *p)
 {
 	bool lost = false, any = false;
-	while (!lost && p->n_errors < ERRORS_MAX) {
+	while (!lost && p->errors.n < ERRORS_MAX) {
 		AUTO_LEX_LINE struct lex_line line = {0};
 		struct err err = ERR_INIT;
 		struct pos pos = {1, 1};
@@ -300,9 +284,9 @@ static void parse_all(struct parser *p)
 			lost = true;
 		}
 		if (r < 0)
-			report(p, pos, &err);
+			error_list_add(&p->errors, p->f, pos, &err);
 	}
-	if (p->n_errors > 0)
+	if (p->errors.n > 0)
 		return;
 	struct err err = ERR_INIT;
 	if (!any && p->part != PART_FRAGMENT)
@@ -311,7 +295,8 @@ static void parse_all(struct parser *p)
 		(void)err_set(&err, ERR_INVALID, "no stage to build: FROM is missing");
 	else
 		return;
-	report(p, (struct pos){p->lex.line ? p->lex.line : 1, 1}, &err);
+	struct pos end = {p->lex.line ? p->lex.line : 1, 1};
+	error_list_add(&p->errors, p->f, end, &err);
 }
 
 /* included: taken over */
@@ -332,7 +317,7 @@ static int parse(const char *name, char *included, const char *text, size_t len,
 	struct parser p = {.f = &f,
 		.part = part,
 		.stage_open = part == PART_FURTHER || part == PART_FRAGMENT,
-		.errors = BUF_INIT(sizeof(err->msg))};
+		.errors = ERROR_LIST_INIT};
 	lex_init(&p.lex, f.source, len);
 	p.lex.include = part == PART_FRAGMENT;
 	parse_all(&p);
@@ -341,9 +326,9 @@ static int parse(const char *name, char *included, const char *text, size_t len,
 	f.check = take(p.lex.check);
 	f.check_pos = p.lex.check_pos;
 	lex_done(&p.lex);
-	AUTO_BUF struct buf errors = p.errors;
-	if (p.n_errors > 0)
-		return err_set(err, p.code, "%s", buf_str(&errors));
+	AUTO_ERROR_LIST struct error_list errors = p.errors;
+	if (error_list_result(&errors, err) < 0)
+		return err->code;
 	*ret = f;
 	f = (struct containerfile){0};
 	return 0;

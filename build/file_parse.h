@@ -143,6 +143,13 @@ int containerfile_error(const struct containerfile *f, struct pos pos, struct er
  * begins; pos when it has none. */
 struct pos containerfile_find_key(
 	const struct containerfile *f, struct pos pos, const char *const *keys);
+/* Where in the word at pos, of one line, this field of its comma-separated values begins; pos when
+ * it is not there as it stands. */
+struct pos containerfile_find_field(
+	const struct containerfile *f, struct pos pos, const char *field);
+/* Where in the line, from pos on, the variable is named; pos when it is not. */
+struct pos containerfile_find_variable(
+	const struct containerfile *f, struct pos pos, const char *name);
 /* The raw value of a flag (the last one), NULL when not given ("" when given without a value);
  * *ret_pos may be NULL */
 const char *inst_flag(const struct inst *i, const char *name, struct pos *ret_pos);

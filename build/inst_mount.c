@@ -15,7 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const mount_source_keys[] = {"source=", "src=", NULL};
+static const char *const source_keys[] = {"source=", "src=", NULL};
+static const char *const target_keys[] = {"target=", "dst=", "destination=", NULL};
+static const char *const from_keys[] = {"from=", NULL};
+static const char *const id_keys[] = {"id=", "source=", "src=", NULL};
+
+/* Where the value of a key stands. */
+static struct pos at_key(const struct eval *e, const struct step_mount *m, const char *const *keys)
+{
+	return containerfile_find_key(e->at.file, m->pos, keys);
+}
 
 struct mount_words {
 	struct eval *e;
@@ -70,13 +79,13 @@ static int mount_from(struct eval *e, struct step_mount *m, struct err *err)
 		return stage_evaluate(e->b, m->from_stage, err);
 	}
 	if (context == NO_CONTEXT && stages_find(all, self->target, from, t->end) != NO_STAGE)
-		return eval_error(e, m->pos, err, ERR_INVALID,
+		return eval_error(e, at_key(e, m, from_keys), err, ERR_INVALID,
 			"cannot mount from stage '%s' to '%s': that stage has to come before this "
 			"one",
 			from, m->target);
 	m->from = MOUNT_FROM_IMAGE;
 	if (build_use_image(e->b, image, &t->platform, &m->from_image, &why) < 0 &&
-		eval_from_error(e, m->pos, "--mount: from", from, &why, err) < 0 &&
+		eval_from_error(e, at_key(e, m, from_keys), "--mount: from", from, &why, err) < 0 &&
 		!build_can_do_without(e->b, err))
 		return err->code;
 	return 0;
@@ -88,6 +97,8 @@ static int check_source(struct eval *e, const struct step_mount *m, struct err *
 	struct build *b = e->b;
 	struct err why = ERR_INIT;
 	struct node *node;
+	if (b->o->call == BUILD_CALL_OUTLINE)
+		return 0; /* the outline is of the file */
 	if (filetree_lookup(b->context, m->source, true, &node, &why) < 0)
 		return eval_error(e, m->source_pos, err, why.code, "--mount: %s", why.msg);
 	if (node)
@@ -114,10 +125,10 @@ static int set_target(struct eval *e, struct step_mount *m, const char *target, 
 	AUTO_FREE char *base = xasprintf("/%s", c->working_dir ? c->working_dir : "");
 	m->target = path_resolve(base, target);
 	if (streq(m->target, "/"))
-		return eval_error(e, m->pos, err, ERR_INVALID,
+		return eval_error(e, at_key(e, m, target_keys), err, ERR_INVALID,
 			"invalid mount target '%s': give target=DIRECTORY", m->target);
 	if (path_is_below(m->target, "/proc") || streq(m->target, "/dev"))
-		return eval_error(e, m->pos, err, ERR_INVALID,
+		return eval_error(e, at_key(e, m, target_keys), err, ERR_INVALID,
 			"invalid mount target '%s': it belongs to the sandbox", m->target);
 	return 0;
 }
@@ -147,15 +158,15 @@ static int set_secret(
 	struct secret *s = secrets_find(&e->b->secrets, id);
 	*ret_use = s != NULL;
 	if (!s && o->required && e->b->o->call == BUILD_CALL_BUILD)
-		return eval_error(e, m->pos, err, ERR_NOT_FOUND,
+		return eval_error(e, at_key(e, m, id_keys), err, ERR_NOT_FOUND,
 			"secret required but no secret with id \"%s\" found; give it with --secret "
 			"id=%s,src=FILE",
 			id, id);
 	struct err why = ERR_INIT;
 	if (s && secret_load(s, &why) < 0)
-		return eval_error(e, m->pos, err, why.code, "%s", why.msg);
+		return eval_error(e, at_key(e, m, id_keys), err, why.code, "%s", why.msg);
 	if (s && o->env && memchr(s->data, '\0', s->len))
-		return eval_error(e, m->pos, err, ERR_INVALID,
+		return eval_error(e, at_key(e, m, id_keys), err, ERR_INVALID,
 			"secret '%s' has a NUL byte: it cannot be a variable", id);
 	if (s && s->in_key) {
 		AUTO_FREE char *word = xasprintf(STEP_WORD_SECRET "%s", id);
@@ -172,7 +183,7 @@ static int set_secret(
 		return 0;
 	const char *name = path_base(id);
 	if (!*name || streq(name, ".") || streq(name, ".."))
-		return eval_error(e, m->pos, err, ERR_INVALID,
+		return eval_error(e, at_key(e, m, id_keys), err, ERR_INVALID,
 			"secret '%s' cannot name a file: give a target", id);
 	AUTO_FREE char *target = xasprintf("/run/secrets/%s", name);
 	return set_target(e, m, target, err);
@@ -193,12 +204,12 @@ static int set_ssh(
 {
 	const struct mount_opts *o = &m->o;
 	if (o->source)
-		return eval_error(e, m->pos, err, ERR_INVALID, "ssh mounts have no source");
+		return eval_error(e, m->source_pos, err, ERR_INVALID, "ssh mounts have no source");
 	m->id = xstrdup(o->id && *o->id ? o->id : "default");
 	struct ssh_source *agent = secrets_find_ssh(&e->b->secrets, m->id);
 	*ret_use = agent != NULL;
 	if (!*ret_use && o->required && e->b->o->call == BUILD_CALL_BUILD)
-		return eval_error(e, m->pos, err, ERR_NOT_FOUND,
+		return eval_error(e, at_key(e, m, id_keys), err, ERR_NOT_FOUND,
 			"ssh agent '%s': not found; give it with --ssh %s", m->id, m->id);
 	if (agent && e->b->o->call == BUILD_CALL_BUILD && start_agent(e, m, agent, err) < 0)
 		return err->code;
@@ -275,12 +286,15 @@ int step_add_mount(
 {
 	struct err why = ERR_INIT;
 	struct step_mount m = {.pos = f->pos,
-		.source_pos = containerfile_find_key(e->at.file, f->pos, mount_source_keys),
+		.source_pos = containerfile_find_key(e->at.file, f->pos, source_keys),
 		.from_stage = NO_STAGE,
 		.from_image = NO_STAGE};
 	struct mount_words words = {.e = e, .pos = f->pos};
-	if (mount_parse(f->value ? f->value : "", expand, &words, &m.o, &why) < 0)
-		return eval_error(e, f->pos, err, why.code, "--mount: %s", why.msg);
+	AUTO_FREE char *field = NULL;
+	if (mount_parse(f->value ? f->value : "", expand, &words, &m.o, &field, &why) < 0)
+		return eval_error(e,
+			field ? containerfile_find_field(e->at.file, f->pos, field) : f->pos, err,
+			why.code, "--mount: %s", why.msg);
 	bool use = true;
 	int r = 0;
 	switch (m.o.type) {

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "build/build_internal.h"
 #include "build/step_words.h"
+#include "run/sandbox.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,35 @@ static int run_flags(struct eval *e, struct step *s, struct err *err)
 	return 0;
 }
 
+/* What isolation 'chroot' cannot do: told now, not when the step's turn comes. */
+static int check_chroot(struct eval *e, const struct step *s, struct err *err)
+{
+	const struct inst *inst = e->at.inst;
+	struct run_spec spec = e->b->o->box;
+	struct err why = ERR_INIT;
+	struct pos pos = inst->pos;
+	if (!spec.chroot || e->b->o->call != BUILD_CALL_BUILD)
+		return 0;
+	spec.insecure = s->insecure;
+	if (s->has_network)
+		spec.network = s->network;
+	int r = sandbox_check_chroot(&spec, &why);
+	if (r < 0)
+		(void)inst_flag(inst, s->insecure ? "security" : "network", &pos);
+	for (size_t i = 0; r == 0 && i < s->n_mounts; i++) {
+		const struct step_mount *m = &s->mounts[i];
+		struct run_mount one = {.kind = m->o.type == MOUNT_SECRET  ? RUN_MOUNT_FILE
+		                                : m->o.type == MOUNT_TMPFS ? RUN_MOUNT_TMPFS
+		                                                           : RUN_MOUNT_BIND,
+			.target = m->target};
+		spec.mounts = &one;
+		spec.n_mounts = 1;
+		pos = m->pos;
+		r = sandbox_check_chroot(&spec, &why);
+	}
+	return r < 0 ? eval_error(e, pos, err, why.code, "%s", why.msg) : 0;
+}
+
 /* --http-proxy: as they are in our environment. A build argument of the name wins, and what the
  * file declares wins over both. */
 static void add_own_proxies(struct step *s)
@@ -137,6 +167,8 @@ int inst_run(struct eval *e, struct err *err)
 		return err->code;
 	if (e->b->o->compat_volumes)
 		step_hide_volumes(e, s);
+	if (check_chroot(e, s, err) < 0)
+		return err->code;
 	if (inst->n_heredocs && inst->args.n)
 		heredoc_command(s, inst, &command);
 	strv_copy(&s->argv, &command);

@@ -56,6 +56,7 @@ enum lint_rule_id {
 enum lint_rule_flags {
 	LINT_EXPERIMENTAL = 1 << 0, /* off unless asked for with experimental= */
 	LINT_OWN = 1 << 1, /* not BuildKit's: error=true does not make it fail a build */
+	LINT_NO_PAGE = 1 << 2, /* BuildKit's, which has no page that explains it */
 };
 
 struct lint_rule {

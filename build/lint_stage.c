@@ -289,7 +289,8 @@ void lint_unset(struct eval *e, struct pos pos, const struct strv *names)
 		if (strv_has(&e->p->lint.args, *name))
 			continue;
 		const char *near = closest(&e->p->env, *name);
-		lint_add(&e->b->result->lint, LINT_UNDEFINED_VAR, e->at.file, e->at.inst, pos,
+		struct pos at = containerfile_find_variable(e->at.file, pos, *name);
+		lint_add(&e->b->result->lint, LINT_UNDEFINED_VAR, e->at.file, e->at.inst, at,
 			"Usage of undefined variable '$%s'%s%s%s", *name,
 			near ? " (did you mean $" : "", near ? near : "", near ? "?)" : "");
 	}

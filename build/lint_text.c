@@ -87,8 +87,8 @@ static void description(struct lint *l, const struct containerfile *f, const str
 	if (!i->comments.n || (i->kind == INST_FROM && i->args.n < 3))
 		return;
 	const char *comment = i->comments.v[i->comments.n - 1];
-	AUTO_FREE char *stage = i->kind == INST_FROM ? last_word(i, 0) : NULL;
-	if (stage && begins_with_word(comment, i->args.v[2]))
+	const char *stage = i->kind == INST_FROM ? i->args.v[2] : NULL; /* in lower case */
+	if (stage && begins_with_word(comment, stage))
 		return;
 	for (size_t k = 0; !stage && k < i->args.n; k++) {
 		AUTO_FREE char *name = xstrndup(i->args.v[k], strcspn(i->args.v[k], "="));

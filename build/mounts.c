@@ -3,13 +3,16 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/strv.h"
+#include "build/file_expand.h"
 #include "build/suggest.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define FIELD_MAX (64 * KIB)
 
@@ -290,8 +293,9 @@ struct parse {
 	mount_expand_fn expand;
 	void *arg;
 	struct mount_opts m;
-	uint64_t seen; /* bits of indexes into keys */
+	const char *fields[ARRAY_LEN(keys)]; /* as written, NULL: not given */
 	bool ro_given;
+	bool any_type; /* it is in a variable */
 };
 
 static int parse_field(struct parse *p, const char *field, struct err *err)
@@ -317,41 +321,65 @@ static int parse_field(struct parse *p, const char *field, struct err *err)
 		value = xstrdup("true");
 	else if (p->expand(p->arg, eq + 1, &value, err) < 0)
 		return err->code;
-	p->seen |= UINT64_C(1) << k;
-	return set_value(&p->m, k, value, &p->ro_given, err);
+	p->fields[k] = field;
+	if (!value)
+		p->any_type |= keys[k].key == KEY_TYPE;
+	return value ? set_value(&p->m, k, value, &p->ro_given, err) : 0;
 }
 
-/* What only the whole tells. */
-static int check(const struct parse *p, struct err *err)
+/* --- what only the whole tells --- */
+
+static int check_key(const struct parse *p, size_t k, struct err *err)
 {
-	const struct mount_opts *m = &p->m;
-	for (size_t k = 0; k < ARRAY_LEN(keys); k++)
-		if (p->seen & UINT64_C(1) << k && !(keys[k].types & 1U << m->type))
-			return err_set(err, ERR_INVALID, "unexpected key '%s' for mount type '%s'",
-				keys[k].name, type_names[m->type]);
-	if (m->type != MOUNT_SECRET)
+	if (!p->fields[k] || p->any_type || keys[k].types & 1U << p->m.type)
 		return 0;
-	if (!m->source && !m->target && !m->id)
+	return err_set(err, ERR_INVALID, "unexpected key '%s' for mount type '%s'", keys[k].name,
+		type_names[p->m.type]);
+}
+
+static bool given(const struct parse *p, enum mount_key key)
+{
+	for (size_t k = 0; k < ARRAY_LEN(keys); k++)
+		if (keys[k].key == key && p->fields[k])
+			return true;
+	return false;
+}
+
+static int check_secret(const struct parse *p, struct err *err)
+{
+	bool source = given(p, KEY_SOURCE), id = given(p, KEY_ID);
+	if (p->any_type || p->m.type != MOUNT_SECRET)
+		return 0;
+	if (!source && !given(p, KEY_TARGET) && !id)
 		return err_set(err, ERR_INVALID,
 			"invalid secret mount: one of source, target, id required");
-	if (m->source && m->id)
-		return err_set(err, ERR_INVALID, "both source and id can't be set");
-	return 0;
+	return source && id ? err_set(err, ERR_INVALID, "both source and id can't be set") : 0;
 }
 
 int mount_parse(const char *text, mount_expand_fn expand, void *arg, struct mount_opts *ret,
-	struct err *err)
+	char **ret_field, struct err *err)
 {
 	AUTO_STRV struct strv fields = STRV_INIT;
+	*ret_field = NULL;
 	if (csv_fields(text, &fields, err) < 0)
 		return err_wrap(err, "failed to parse csv mounts");
 	struct parse p = {.expand = expand, .arg = arg};
+	const char *field = NULL;
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < fields.n; i++)
-		r = parse_field(&p, fields.v[i], err);
-	if (r == 0)
-		r = check(&p, err);
+	for (size_t i = 0; r == 0 && i < fields.n; i++) {
+		field = fields.v[i];
+		r = parse_field(&p, field, err);
+	}
+	for (size_t k = 0; r == 0 && k < ARRAY_LEN(keys); k++) {
+		field = p.fields[k];
+		r = check_key(&p, k, err);
+	}
+	if (r == 0) {
+		field = NULL;
+		r = check_secret(&p, err);
+	}
 	if (r < 0) {
+		*ret_field = field ? xstrdup(field) : NULL;
 		mount_opts_done(&p.m);
 		return r;
 	}
@@ -359,6 +387,48 @@ int mount_parse(const char *text, mount_expand_fn expand, void *arg, struct moun
 		p.m.read_only = p.m.type != MOUNT_CACHE && p.m.type != MOUNT_TMPFS;
 	*ret = p.m;
 	return 0;
+}
+
+/* What has a variable is not known yet. */
+static int expand_plain(void *arg, const char *value, char **ret, struct err *err)
+{
+	const char *escape = arg;
+	struct map none = MAP_INIT;
+	*ret = NULL;
+	return strchr(value, '$') ? 0 : expand_word(value, *escape, &none, 0, ret, NULL, NULL, err);
+}
+
+void mount_faults(const char *text, char escape, mount_fault_fn fault, void *arg)
+{
+	AUTO_STRV struct strv fields = STRV_INIT;
+	struct err err = ERR_INIT;
+	bool any = false;
+	if (csv_fields(text, &fields, &err) < 0) {
+		(void)err_wrap(&err, "failed to parse csv mounts");
+		fault(arg, NULL, &err);
+		return;
+	}
+	struct parse p = {.expand = expand_plain, .arg = &escape};
+	STRV_FOREACH (field, &fields) {
+		if (parse_field(&p, *field, &err) == 0)
+			continue;
+		/* of a type that is none nothing follows for the other keys */
+		p.any_type |= strncasecmp(*field, "type=", 5) == 0;
+		any = true;
+		fault(arg, *field, &err);
+		err_clear(&err);
+	}
+	for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
+		if (check_key(&p, k, &err) == 0)
+			continue;
+		any = true;
+		fault(arg, p.fields[k], &err);
+		err_clear(&err);
+	}
+	/* a key that was misspelt may be the one that is missed */
+	if (!any && check_secret(&p, &err) < 0)
+		fault(arg, NULL, &err);
+	mount_opts_done(&p.m);
 }
 
 void mount_opts_done(struct mount_opts *m)

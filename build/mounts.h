@@ -33,9 +33,15 @@ struct mount_opts {
 typedef int (*mount_expand_fn)(void *arg, const char *value, char **ret, struct err *err);
 
 /* ERR_INVALID: text of BuildKit's kind, "did you mean" included. ret is to be done after success
- * only. */
+ * only. *ret_field: on failure the field at fault as it is written, a new string, or NULL when it
+ * is the whole. */
 int mount_parse(const char *text, mount_expand_fn expand, void *arg, struct mount_opts *ret,
-	struct err *err) __attribute__((warn_unused_result));
+	char **ret_field, struct err *err) __attribute__((warn_unused_result));
+
+/* Tells of everything that mount_parse() would refuse, whatever the variables are: fault() is
+ * called for each, with the field or NULL. What a variable stands for is not looked at. */
+typedef void (*mount_fault_fn)(void *arg, const char *field, const struct err *what);
+void mount_faults(const char *text, char escape, mount_fault_fn fault, void *arg);
 void mount_opts_done(struct mount_opts *m);
 /* "bind" */
 const char *mount_type_name(enum mount_type type);

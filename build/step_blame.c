@@ -11,6 +11,7 @@
 #include "layers/snapshot.h"
 #include "run/user.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 /* All layers of a chain, to be read. top: an upper directory above them, or -1. */
@@ -148,16 +149,49 @@ static bool blame_user(struct build *b, const struct stage_run *r, struct blame 
 	return true;
 }
 
-bool step_blame(struct build *b, const struct stage_run *r, struct blame *ret)
+/* --- places: the error names them, what does the work knows no words of ours --- */
+
+static bool blame_dest(const struct step *s, const struct err *why, struct blame *ret)
+{
+	static const char *const said[] = {"cannot copy to ", "cannot copy the directory ",
+		"cannot replace ", "cannot resolve ", "cannot make the directory "};
+	const struct inst *inst = s->at.inst;
+	for (size_t i = 0; i < ARRAY_LEN(said) && inst->args.n; i++)
+		if (str_has_prefix(why->msg, said[i])) {
+			ret->pos = inst->arg_pos[inst->args.n - 1];
+			return true;
+		}
+	return str_has_prefix(why->msg, "--chown=") && inst_flag(inst, "chown", &ret->pos);
+}
+
+static bool blame_mount_point(const struct step *s, const struct err *why, struct blame *ret)
+{
+	static const char *const keys[] = {"target=", "dst=", "destination=", NULL};
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		const struct step_mount *m = &s->mounts[i];
+		if (!m->target)
+			continue;
+		AUTO_FREE char *said = xasprintf("mount target '%s'", m->target);
+		if (strstr(why->msg, said)) {
+			ret->pos = containerfile_find_key(s->at.file, m->pos, keys);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool step_blame(
+	struct build *b, const struct stage_run *r, const struct err *why, struct blame *ret)
 {
 	const struct step *s = &r->plan->steps[r->next];
+	const bool input = why->code == ERR_NOT_FOUND || why->code == ERR_INVALID;
 	*ret = (struct blame){.file = s->at.file, .pos = s->at.inst->pos};
 	if (s->kind == STEP_COPY)
-		return blame_source(b, r, ret);
-	if (s->kind != STEP_RUN)
-		return false;
-	for (size_t i = 0; i < s->n_mounts; i++)
+		return (input && blame_source(b, r, ret)) || blame_dest(s, why, ret);
+	if (s->kind == STEP_WORKDIR)
+		return blame_dest(s, why, ret) || (input && blame_user(b, r, ret));
+	for (size_t i = 0; input && i < s->n_mounts; i++)
 		if (blame_mount(b, &s->mounts[i], ret))
 			return true;
-	return blame_user(b, r, ret);
+	return blame_mount_point(s, why, ret) || (input && blame_user(b, r, ret));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The word of the Containerfile that a step failed for: a source that another stage or an image
- * does not have, a user that the image does not know. Looked for when a step has failed, so that a
+ * does not have, a user that the image does not know, a place that is in the way of what shall be
+ * there. Looked for when a step has failed, so that a
  * step that does not fail costs nothing.
  */
 #pragma once
@@ -17,5 +18,7 @@ struct blame {
 	char *text; /* instead of the error's; NULL: that one says it */
 };
 
-/* False: the current step failed for something else. text is the caller's. */
-bool step_blame(struct build *b, const struct stage_run *r, struct blame *ret);
+/* False: the current step failed for something else than a word of it, as far as `why` and the
+ * files of its sources tell. text is the caller's. */
+bool step_blame(
+	struct build *b, const struct stage_run *r, const struct err *why, struct blame *ret);

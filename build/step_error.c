@@ -135,7 +135,8 @@ int step_error(
 	}
 	struct err why = *err;
 	struct blame blame;
-	if ((why.code == ERR_NOT_FOUND || why.code == ERR_INVALID) && step_blame(b, r, &blame)) {
+	room_tell(store_path(b->store), &why);
+	if (step_blame(b, r, &why, &blame)) {
 		(void)containerfile_error(blame.file, blame.pos, err, why.code, "%s%s%s",
 			blame.text ? "" : s->at.inst->name, blame.text ? "" : ": ",
 			blame.text ? blame.text : why.msg);
@@ -143,7 +144,6 @@ int step_error(
 		err->sys = why.sys;
 		return as_buildah_error(s->at.inst, err);
 	}
-	room_tell(store_path(b->store), &why);
 	(void)containerfile_error(
 		s->at.file, s->at.inst->pos, err, why.code, "%s: %s", s->at.inst->name, why.msg);
 	err->sys = why.sys;

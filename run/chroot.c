@@ -15,6 +15,8 @@
 #include "base/num.h"
 #include "base/proc.h"
 #include "run/cgroup.h"
+#include "run/mode.h"
+#include "run/sandbox.h"
 #include "run/sandbox_internal.h"
 
 #include <ctype.h>
@@ -49,8 +51,14 @@ uint64_t chroot_caps(uint64_t caps)
 	return caps & ~NOT_IN_HERE;
 }
 
-int chroot_check(const struct run_spec *s, bool own_mounts, struct err *err)
+bool chroot_has_mounts(void)
 {
+	return mode_is() != MODE_CHROOT;
+}
+
+int sandbox_check_chroot(const struct run_spec *s, struct err *err)
+{
+	bool own_mounts = chroot_has_mounts();
 	const char *need =
 		own_mounts ? "isolation 'chroot' has no /proc" : "isolation 'chroot' has no mounts";
 	if (s->insecure)

@@ -11,7 +11,6 @@
 #include "layers/label.h"
 #include "run/caps.h"
 #include "run/cgroup.h"
-#include "run/mode.h"
 #include "run/network.h"
 #include "run/sandbox_internal.h"
 #include "run/seccomp.h"
@@ -318,11 +317,10 @@ static int prepare(
 int sandbox_start(const struct run_spec *spec, struct network *net,
 	const struct sandbox_hooks *hooks, struct sandbox **ret, int *ret_master, struct err *err)
 {
-	/* asked for on a machine that would allow more */
-	bool own_mounts = spec->chroot && mode_is() != MODE_CHROOT;
+	bool own_mounts = spec->chroot && chroot_has_mounts();
 	int r = check_spec(spec, net, &ret_master, err);
 	if (r == 0 && spec->chroot)
-		r = chroot_check(spec, own_mounts, err);
+		r = sandbox_check_chroot(spec, err);
 	if (r < 0)
 		return r;
 	struct run_spec in_chroot = *spec;

@@ -59,6 +59,11 @@ void sandbox_kill(struct sandbox *s);
 int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* Of a workload with isolation 'chroot' (spec.chroot): does it ask for what takes a namespace or a
+ * mount? ERR_UNSUPPORTED; sandbox_start() refuses it, too. */
+int sandbox_check_chroot(const struct run_spec *spec, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* Are these limits enforceable here? Called before the first step. ERR_UNSUPPORTED with the flag's
  * name and why. */
 int sandbox_check_limits(const struct run_limits *l, struct err *err)

@@ -193,9 +193,8 @@ void adopt_kill_all(int proc);
 /* --- chroot.c: in place of init.c and mounts.c, where there are no namespaces --- */
 /* What is left of these capabilities. */
 uint64_t chroot_caps(uint64_t caps);
-/* ERR_UNSUPPORTED: it asks for something that takes a namespace or a mount. */
-int chroot_check(const struct run_spec *s, bool own_mounts, struct err *err)
-	__attribute__((warn_unused_result));
+/* It is asked for on a machine that would allow more. */
+bool chroot_has_mounts(void);
 _Noreturn void chroot_main(struct box *b);
 
 /* --- chroot_files.c --- */

@@ -268,6 +268,7 @@ w, = d["warnings"]
 assert w["ruleName"] == "JSONArgsRecommended", w
 assert w["detail"].startswith("JSON arguments recommended for CMD"), w
 assert w["location"]["ranges"] == [{"start": {"line": 2}, "end": {"line": 3}}], w
+assert w["url"] == "https://docs.docker.com/go/dockerfile/rule/json-args-recommended/", w
 s, = d["sources"]
 assert s["filename"] == "Containerfile" and s["language"] == "Dockerfile", s
 assert base64.b64decode(s["data"]) == open("ctx/Containerfile", "rb").read()
@@ -329,10 +330,12 @@ assert [x.get("name") for x in t] == ["base", None, "tool", "web"], t
 assert t[0]["description"] == "is where" and t[0]["base"] == "scratch", t
 assert t[2]["platform"] == "$BUILDPLATFORM" and t[3]["default"] is True, t
 assert t[2]["location"]["ranges"][0]["start"]["line"] == 9, t'
-	# nothing of it is looked for
-	containerfile <<<'FROM no-such-image AS a
-COPY no-such-file /'
-	mica build --call=targets ctx | grep -q '^a (default)'
+	# nothing of it is looked for, and whether it can be built is another matter
+	containerfile <<<'# check=nonsense=1
+FROM no-such-image AS a
+COPY no-such-file /
+FROM --platform=nonsense $NONE AS b'
+	mica build --call=targets --target=nope ctx | grep -q '^b (default)'
 }
 
 @test "--call=outline lists what the target takes" {
@@ -342,6 +345,7 @@ ARG unused=1
 # COLOUR is everybody'"'"'s
 ARG COLOUR=red
 FROM $BASE AS other
+COPY not-here /
 ARG nobody=1
 FROM $BASE AS web
 ARG COLOUR

@@ -171,7 +171,7 @@ after_a_run() { # LINES: behind a RUN that must not happen
 @test "an unknown stage says which was meant" {
 	says "Containerfile:4:6: --from=bulider: no such stage, did you mean 'builder'? As an image: " < <(after_a_run 'COPY --from=bulider /x /y')
 	says "Containerfile:4:6: --from=7: no stage of that number; this one is 1" < <(after_a_run 'COPY --from=7 /x /y')
-	says "Containerfile:4:5: --mount: from=biulder: no such stage, did you mean 'builder'?" < <(after_a_run 'RUN --mount=from=biulder,target=/x true')
+	says "Containerfile:4:18: --mount: from=biulder: no such stage, did you mean 'builder'?" < <(after_a_run 'RUN --mount=from=biulder,target=/x true')
 	says "did you mean the stage builder?" <<<'FROM busybox AS builder
 RUN echo must-not-run
 FROM biulder'
@@ -191,7 +191,7 @@ COPY --from=0 /x /x'
 	says "Containerfile:4:20: --mount: 'secret.txt' is excluded from the context by .dockerignore:2 (the context has 4 files)" \
 		< <(after_a_run 'RUN --mount=source=secret.txt,target=/x true')
 	says 'unsupported mount type "bidn" (did you mean bind?)' < <(after_a_run 'RUN --mount=type=bidn,target=/x true')
-	says "Containerfile:4:5: secret required but no secret with id \"key\" found; give it with --secret id=key,src=FILE" \
+	says "Containerfile:4:28: secret required but no secret with id \"key\" found; give it with --secret id=key,src=FILE" \
 		< <(after_a_run 'RUN --mount=type=secret,id=key,required true')
 	says "Containerfile:4:5: unsupported value 'hots' for --network: it is default, none or host" < <(after_a_run 'RUN --network=hots true')
 	says "Containerfile:4:6: unknown flag '--chwon' for COPY, did you mean --chown?" < <(after_a_run 'COPY --chwon=1 package.json /')
@@ -200,6 +200,79 @@ COPY --from=0 /x /x'
 	says "syntax error: missing '}'; words of COPY end at blanks, write [\"...\", \"...\"]" < <(after_a_run 'COPY "${version:?which one}" /')
 	says "Containerfile:4:1: unknown instruction 'COYP', did you mean COPY?" < <(after_a_run 'COYP package.json /')
 	says "unknown flag '--platfrom' for FROM, did you mean --platform?" <<<'FROM --platfrom=linux/amd64 busybox'
+}
+
+@test "all that is wrong with mounts is told at once, before the base image is looked at" {
+	containerfile <<-'END'
+		FROM busybox AS unused
+		RUN --mount=type=nonsense true
+		FROM not-here AS used
+		RUN --mount=type=cach,target=/x true
+		FROM busybox
+		RUN --mount=target=/x,form=used \
+		    --mount=type=cache,target=/y,mode=999,uid=$id,gid=me true
+		RUN --mount=type=tmpfs,target=/x,required,from=used,id=3,env=2 true
+		RUN --mount=type=cache,required,target=/x,sharing=lock true
+	END
+	run -125 --separate-stderr mica build --network=none --progress=plain ctx
+	[ "$stderr" = "mica: Containerfile:4:13: --mount: unsupported mount type \"cach\" (did you mean cache?)
+   4 | RUN --mount=type=cach,target=/x true
+     |             ^~~~~~~~~
+Containerfile:6:23: --mount: unexpected key 'form' in 'form=used' (did you mean from?)
+   6 | RUN --mount=target=/x,form=used \\
+     |                       ^~~~~~~~~
+Containerfile:7:34: --mount: invalid value for mode: '999' (it is an octal number, such as 0755)
+   7 |     --mount=type=cache,target=/y,mode=999,uid=\$id,gid=me true
+     |                                  ^~~~~~~~
+Containerfile:7:51: --mount: invalid value for gid: 'me' (it is a number: names are not looked up)
+   7 |     --mount=type=cache,target=/y,mode=999,uid=\$id,gid=me true
+     |                                                   ^~~~~~
+Containerfile:8:34: --mount: unexpected key 'required' for mount type 'tmpfs'
+   8 | RUN --mount=type=tmpfs,target=/x,required,from=used,id=3,env=2 true
+     |                                  ^~~~~~~~
+Containerfile:8:58: --mount: unexpected key 'env' for mount type 'tmpfs'
+   8 | RUN --mount=type=tmpfs,target=/x,required,from=used,id=3,env=2 true
+     |                                                          ^~~~~
+(2 more errors)" ] || fail "$stderr"
+}
+
+@test "what isolation 'chroot' cannot do is told before the first step" {
+	local no="isolation 'chroot'" how=(--isolation=chroot --network=host)
+	[ "$(id -u)" = 0 ] || skip "chroot(2) takes root"
+	containerfile < <(after_a_run 'RUN --mount=type=secret,id=s --network=none true')
+	run -125 --separate-stderr mica build "${how[@]}" ctx
+	[[ $stderr == *"mica: Containerfile:4:30: $no cannot take the network away"* ]] || fail "$stderr"
+	containerfile < <(after_a_run 'RUN --security=insecure true')
+	run -125 --separate-stderr mica build "${how[@]}" --allow=security.insecure ctx
+	[[ $stderr == *"mica: Containerfile:4:5: $no cannot run 'RUN --security=insecure'"* ]] || fail "$stderr"
+	[[ $stderr != *STEP*must-not-run* ]] || fail "$stderr"
+}
+
+@test "what is in the way of a step is pointed at" {
+	local line place
+	while IFS='|' read -r line place; do
+		printf 'FROM busybox\nRUN mkdir -p /d/package.json\n%s\n' "$line" | containerfile
+		run -125 --separate-stderr mica build --network=none --progress=none ctx
+		assert_error "^mica: Containerfile:3:$place"
+	done <<-'END'
+		RUN --mount=target=/t --mount=source=src,target=/etc/passwd true|49: RUN: cannot prepare mount target '/etc/passwd': not a directory
+		RUN --mount=type=secret,id=s --mount=target=/etc,source=package.json true|45: RUN: cannot prepare mount target '/etc': is a directory
+		COPY package.json /etc/passwd/x|19: COPY: cannot copy to '/etc/passwd': something on the way is not a directory
+		COPY src /etc/passwd/|10: COPY: cannot copy to '/etc/passwd': something on the way is not a directory
+		COPY package.json /d/|19: COPY: cannot replace the directory 'package.json' by a file
+		WORKDIR /etc/passwd/x|9: WORKDIR: cannot make the directory '/etc/passwd/x': something on the way is none
+	END
+}
+
+@test "--progress=quiet and none: the ID and nothing else, as -q" {
+	local mode
+	printf 'FROM busybox as x\nRUN echo not-shown\n' | containerfile
+	for mode in --progress=quiet --progress=none -q; do
+		run -0 --separate-stderr mica build --network=none --no-cache $mode ctx
+		[[ $output =~ ^[0-9a-f]{64}$ && -z $stderr ]] || fail "$mode: $output$stderr"
+	done
+	run -125 --separate-stderr mica build -q --progress=plain ctx
+	[ "$stderr" = "mica: '--quiet' cannot be combined with '--progress=plain': leave one of them out" ]
 }
 
 @test "where the result goes, and who lets us in, is known before the first step" {

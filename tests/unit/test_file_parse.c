@@ -215,6 +215,12 @@ static void at_most_ten_errors_are_listed_whole(void **state)
 		parse_repeated("FROM a\nX", "xxxxxxxxxxxxxxx", 100, "\nRUNN\nRUNN\n", &err),
 		ERR_INVALID);
 	assert_true(strlen(err.msg) < sizeof(err.msg) - 1);
+	AUTO_FREE char *lines = xstrdup("");
+	for (unsigned i = 0; i < 9; i++)
+		mem_replace(&lines, xasprintf("%sX%0*d\n", lines, 100 * (i != 8), 0));
+	assert_int_equal(parse_repeated("FROM a\n", lines, 1, "", &err), ERR_INVALID);
+	assert_non_null(strstr(err.msg, "\nC:6:1: unknown"));
+	assert_true(str_has_suffix(err.msg, "~~~\n(4 more errors)"));
 }
 
 static void nul_bytes_are_for_heredocs_only(void **state)

@@ -5,6 +5,7 @@
 
 #include "tests/unit/unit.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -23,7 +24,8 @@ static int parse(const char *text, struct mount_opts *ret, struct err *err)
 	map_set(&env, "where", "/srv");
 	map_set(&env, "kind", "cache");
 	map_set(&env, "two", "/a,ro=false");
-	return mount_parse(text, expand, &env, ret, err);
+	AUTO_FREE char *field = NULL;
+	return mount_parse(text, expand, &env, ret, &field, err);
 }
 
 static void parsed(const char *text, struct mount_opts *ret)
@@ -244,6 +246,54 @@ static void keys_belong_to_types(void **state)
 	refused("type=secret,id=a,source=b", "both source and id can't be set");
 }
 
+static void collect(void *arg, const char *field, const struct err *what)
+{
+	buf_addf(arg, "%s: %s\n", field ? field : "-", what->msg);
+}
+
+static void all_that_the_text_tells_is_told(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *faults;
+	} cases[] = {
+		{"type=cache,target=/x,mode=0755", ""},
+		{"type=cache,target=$x,mode=$m,uid=${u},from=a", ""},
+		{"type=cache,mode=999,uid=bob,target=/x,sharing=lock",
+			"mode=999: invalid value for mode: '999' (it is an octal number, such as "
+			"0755)\n"
+			"uid=bob: invalid value for uid: 'bob' (it is a number: names are not "
+			"looked up)\n"
+			"sharing=lock: unsupported sharing value \"lock\" (it can be shared, "
+			"private, locked)\n"},
+		{"required,id=a,target=/x,size=3",
+			"required: unexpected key 'required' for mount type 'bind'\n"
+			"size=3: unexpected key 'size' for mount type 'bind'\n"},
+		/* what type it is decides about keys: known later, and of a wrong one nothing */
+		{"type=$t,required,mode=x", "mode=x: invalid value for mode: 'x' (it is an octal "
+					    "number, such as 0755)\n"},
+		{"TYPE=secrt,required,env=A", "TYPE=secrt: unsupported mount type \"secrt\" (did "
+					      "you mean secret?)\n"},
+		{"from=$x,target=/a", "from=$x: 'from' doesn't support variable expansion, define "
+				      "alias stage instead\n"},
+		{"type=secret", "-: invalid secret mount: one of source, target, id required\n"},
+		{"type=secret,id=$a,source=$b", "-: both source and id can't be set\n"},
+		{"type=secret,idd=a",
+			"idd=a: unexpected key 'idd' in 'idd=a' (did you mean id?)\n"},
+		{"\"type=a", "-: failed to parse csv mounts: extraneous or missing \" in "
+			     "quoted-field\n"},
+		{"target='/a", "target='/a: failed to process ''/a': unexpected end of statement "
+			       "while looking for matching single-quote\n"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO_BUF struct buf b = BUF_INIT(4 * KIB);
+		mount_faults(cases[i].text, '\\', collect, &b);
+		if (!streq(buf_str(&b), cases[i].faults))
+			fail_msg("%s: '%s' instead of '%s'", cases[i].text, buf_str(&b),
+				cases[i].faults);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +308,7 @@ int main(void)
 		cmocka_unit_test(quoted_fields_hold_commas_and_quotes),
 		cmocka_unit_test(what_is_wrong_is_named),
 		cmocka_unit_test(keys_belong_to_types),
+		cmocka_unit_test(all_that_the_text_tells_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
