@@ -512,7 +512,7 @@ layer_files() { # NAME
 	build --no-hosts
 	run ! mica build --no-hosts --add-host a:127.0.0.1 ctx
 	[[ $output == *"--no-hosts and --add-host conflict, can not be used together"* ]]
-	build --ulimit host
+	build --no-hosts --ulimit host
 }
 
 @test "--add-host NAME:host-gateway reaches this machine, which is not reachable otherwise" {
