@@ -26,9 +26,9 @@ struct ssh_source {
 int ssh_source_parse(const char *text, struct ssh_source *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /*
- * The first time, where there are keys: starts ssh-agent(1), with its socket in the transaction, and
- * gives it the keys. It ends with the source, and with this process. ERR_INVALID: a key cannot be read or
- * has a passphrase; ERR_UNSUPPORTED: ssh-agent is not installed.
+ * The first time, where there are keys: starts ssh-agent(1), with its socket in the transaction,
+ * and gives it the keys. It ends with the source, and with this process. ERR_INVALID: a key cannot
+ * be read or has a passphrase; ERR_UNSUPPORTED: ssh-agent is not installed.
  */
 int ssh_source_start(struct ssh_source *s, struct txn *t, struct err *err)
 	__attribute__((warn_unused_result));
