@@ -9,6 +9,7 @@
  *	build keeps no steps (--layers=false), squashes all layers, takes --pull=false for never,
  *	and build/as_buildah.h;
  *	warnings are lines of a log: level=warning msg="...";
+ *	commit leaves times in layers as they are without --rewrite-timestamp and --timestamp;
  *	names of containers may have colons;
  *	run --mount type=bind,rw shows what can be written to, and the writes are discarded;
  *	prune removes cache mounts and the step cache;

@@ -85,7 +85,7 @@ static int store_layer(struct store *s, const struct container_commit *o, int up
 		.blob = blob.fd,
 		.opts = {.compression = o->compression,
 			.level = -1,
-			.clamp = o->has_epoch,
+			.clamp = o->has_epoch && !o->keep_times,
 			.force = o->has_epoch && o->force,
 			.clamp_s = o->epoch},
 	};

@@ -23,6 +23,7 @@ struct container_commit {
 	                                 layer on top */
 	const struct strv *changes; /* config_change() */
 	const char *override; /* config_override(), NULL: nothing */
+	bool keep_times; /* in the layer, whatever the epoch */
 	bool force; /* times in the layer are all the epoch, else at most that */
 	bool docker; /* members that OCI has no place for, but Docker has */
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -30,6 +31,7 @@
 struct commit_args {
 	bool quiet, rm, squash, omit_history, omit_timestamp;
 	int disable_compression, created_annotation, identity_label;
+	bool rewrite_timestamp;
 	const char *format, *iidfile, *manifest, *timestamp, *epoch, *reference, *config, *sign_by;
 	struct strv add_files, annotations, changes, unset_annotations, unset_env;
 	struct remote_args remote;
@@ -64,7 +66,7 @@ static const struct opt commit_options[] = {
 	OPT_IGNORED(0, "blob-cache"),
 	OPT_TRISTATE(0, "identity-label", struct commit_args, identity_label),
 	OPT_STRING(0, "reference-time", struct commit_args, reference),
-	OPT_IGNORED_BOOL(0, "rewrite-timestamp"),
+	OPT_BOOL(0, "rewrite-timestamp", struct commit_args, rewrite_timestamp),
 	OPT_REFUSED_WHY(0, "cw", "images for confidential machines are not made"),
 	OPT_IGNORED(0, "signature-policy"),
 	OPT_REFUSED_WHY(0, "pull", NO_SBOM),
@@ -208,6 +210,7 @@ static int make(struct container_use *u, const struct commit_args *a, const char
 	w.created_annotation = wants_created_annotation(a, o.docker);
 	if (r == 0)
 		r = set_epoch(a, &o, err);
+	o.keep_times = called_buildah() && !o.force && !a->rewrite_timestamp;
 	if (r == 0 && a->config)
 		r = fs_read_file(AT_FDCWD, a->config, CONFIG_MAX, &config, &n, err);
 	o.override = config;
@@ -218,7 +221,7 @@ static int make(struct container_use *u, const struct commit_args *a, const char
 		r = container_commit(u->s, u->t, &u->c, &o, ret, err);
 	w.types = o.docker ? TYPES_DOCKER : TYPES_OCI;
 	w.compression = o.compression;
-	w.clamp = o.has_epoch;
+	w.clamp = o.has_epoch && !o.keep_times;
 	w.force = o.has_epoch && o.force;
 	w.clamp_s = o.epoch;
 	if (r == 0)

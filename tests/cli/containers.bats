@@ -200,6 +200,13 @@ c" ]'
 	[ -z "$(label l)" ]
 	SOURCE_DATE_EPOCH=0 ./buildah --root "$MICA_ROOT" commit -q "$(mica from scratch)" l
 	[ -z "$(label l)" ]
+	mica from -q --name dated scratch
+	mica copy -q dated f /
+	for option in '' --rewrite-timestamp; do
+		SOURCE_DATE_EPOCH=0 ./buildah --root "$MICA_ROOT" commit -q $option dated "dir:o$option"
+		tar -tvf "o$option/$(jq -r '.layers[0].digest[7:]' "o$option/manifest.json")" >>times
+	done
+	[ "$(grep -c ' 1970-01-01 ' times) $(wc -l <times)" = '1 2' ]
 	mica build -q -t l --identity-label --label io.buildah.version=own -f f .
 	[ "$(label l)" = own ]
 	mica build -q -t l -f f .
