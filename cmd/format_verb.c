@@ -285,7 +285,10 @@ void verb_add(struct buf *b, const struct verb *v, const struct json *j)
 			verb_add(b, v, json_at(j, i));
 		}
 		buf_addch(b, ']');
-	} else if (json_is(j, JSON_KIND_OBJECT) && !json_get(j, "") && json_size(j)) {
+	} else if (json_is(j, JSON_KIND_OBJECT) && !json_size(j)) {
+		AUTO_FREE char *text = args_text(j); /* holds nothing that could be quoted */
+		add_padded(b, v, text);
+	} else if (json_is(j, JSON_KIND_OBJECT) && !json_get(j, "")) {
 		AUTO_JSON struct json *keys = json_sorted_keys(j);
 		buf_addstr(b, "map[");
 		for (size_t i = 0; i < json_size(keys); i++) {

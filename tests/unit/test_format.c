@@ -63,6 +63,7 @@ static void prints_values_as_go_does(void **state)
 	gives("{{printf \"%q\" .RepoTags}}", "[\"a:1\" \"b:2\"]");
 	gives("{{printf \"%q %q\" .Config.Labels .Id}}",
 		"map[\"k.dotted\":\"v\" \"x\":\"y\"] \"sha256:ab\"");
+	gives("{{printf \"%q\" (index .Volumes \"/v\")}}", "map[]");
 }
 
 static void prints_durations_as_go_does(void **state)
