@@ -7,6 +7,7 @@
 #include "build/input_list.h"
 #include "build/stage_note.h"
 #include "build/stage_run.h"
+#include "build/step_match.h"
 #include "build/step_words.h"
 
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #define FILES_MAX 10 /* lines about files of one step */
 #define QUOTE_MAX 100 /* bytes of a value that are shown */
+#define DIGITS 12 /* of a digest */
 
 char *explain_quote(const char *text)
 {
@@ -37,10 +39,19 @@ char *explain_quote(const char *text)
 	return buf_take(&b);
 }
 
-struct about {
+/* A stage, in its last build and in this one. */
+struct stage_story {
 	struct build *b;
 	const struct stage_run *r;
-	const struct json *before, *now; /* of the step */
+	const struct json *before, *now;
+	size_t *was; /* for each step of the plan which one it was: step_match.h */
+	size_t n_was; /* in the last build */
+};
+
+struct about {
+	const struct stage_story *s;
+	size_t i; /* of the step */
+	const struct json *before, *now; /* of it */
 	struct strv *lines;
 };
 
@@ -49,23 +60,37 @@ static char *word_name(const struct about *a, const char *name)
 	if (!str_has_prefix(name, STEP_WORD_VARIABLE))
 		return xstrdup(name);
 	name += strlen(STEP_WORD_VARIABLE);
-	bool env = map_has(&a->r->plan->config.env, name);
+	bool env = map_has(&a->s->r->plan->config.env, name);
 	return xasprintf("%s %s", env ? "variable" : "build argument", name);
+}
+
+/* The value as it is shown; NULL: not set. New string. */
+static char *value_shown(const char *value)
+{
+	if (!value)
+		return xstrdup("not set");
+	const char *hex = digest_skip_prefix(value);
+	return hex == value ? explain_quote(value)
+	                    : xasprintf("%.*s", (int)(hex - value) + DIGITS, value);
+}
+
+static bool is_secret(const char *name)
+{
+	size_t n = strlen(STEP_WORD_VARIABLE);
+	return strncmp(name, STEP_WORD_VARIABLE, n) == 0 && lint_names_secret(name + n);
 }
 
 /* Either may be NULL: not given. */
 static void word_differs(struct about *a, const char *name, const char *before, const char *now)
 {
 	AUTO_FREE char *shown = word_name(a, name);
-	bool digests = (!before || digest_skip_prefix(before) != before) &&
-	               (!now || digest_skip_prefix(now) != now);
 	if (str_has_prefix(name, STEP_WORD_SECRET)) {
 		strv_addf(a->lines, "the content of %s changed", shown);
-	} else if (digests) {
-		strv_addf(a->lines, "%s changed", shown);
+	} else if (is_secret(name)) {
+		strv_addf(a->lines, "%s: %s -> %s", shown, before ? "***" : "not set",
+			now ? "***" : "not set");
 	} else {
-		AUTO_FREE char *from = before ? explain_quote(before) : xstrdup("not set");
-		AUTO_FREE char *to = now ? explain_quote(now) : xstrdup("not set");
+		AUTO_FREE char *from = value_shown(before), *to = value_shown(now);
 		strv_addf(a->lines, "%s: %s -> %s", shown, from, to);
 	}
 }
@@ -99,11 +124,13 @@ static void compare_lists(struct about *a)
 		size_t old_len, new_len, had = a->lines->n;
 		if (!old || !new || streq(old, new))
 			continue;
-		AUTO_FREE char *x = list_of(a->b, old, &old_len), *y = list_of(a->b, new, &new_len);
+		AUTO_FREE char *x = list_of(a->s->b, old, &old_len),
+			       *y = list_of(a->s->b, new, &new_len);
 		if (x && y)
 			input_list_compare(x, old_len, y, new_len, FILES_MAX, a->lines);
 		if (a->lines->n == had)
-			strv_addf(a->lines, "%s changed", json_iter_key(it));
+			strv_addf(a->lines, "%s changed (%.*s -> %.*s)", json_iter_key(it), DIGITS,
+				old, DIGITS, new);
 	}
 }
 
@@ -112,23 +139,62 @@ static const char *algorithm_of(const char *digits)
 	return digest_alg_name(strlen(digits) == DIGEST_HEX_MAX ? DIGEST_SHA512 : DIGEST_SHA256);
 }
 
-static void below_differs(
-	struct about *a, const struct json *stage_before, const struct json *stage_now, size_t i)
+static const char *title_of(const struct json *stage, size_t i)
 {
-	const struct json *old = json_get(stage_before, "base"), *new = json_get(stage_now, "base");
+	const char *title = json_text(json_get(json_at(json_get(stage, "steps"), i), "title"));
+	return title ? title : "";
+}
+
+/* A step of the last build that this one has not, and that came before what step i was. */
+static const char *gone_before(const struct stage_story *s, size_t i)
+{
+	for (size_t k = s->was[i]; k-- > 0;) {
+		size_t now = 0;
+		while (now < s->r->plan->n_steps && s->was[now] != k)
+			now++;
+		if (now == s->r->plan->n_steps || now > i)
+			return title_of(s->before, k);
+	}
+	return NULL;
+}
+
+/* The nearest step before it that is the reason. from, to: content of all layers below. */
+static void layers_differ(struct about *a, const char *from, const char *to)
+{
+	const struct stage_story *s = a->s;
+	size_t k = a->i;
+	while (k > 0 && !s->r->results[k - 1].ran && s->was[k - 1] != STEP_NEW)
+		k--;
+	const char *gone = k ? NULL : gone_before(s, a->i);
+	const char *title = k ? s->r->plan->steps[k - 1].title : gone;
+	AUTO_FREE char *step = title ? explain_quote(title) : NULL;
+	AUTO_FREE char *digits = xasprintf("(%.*s -> %.*s)", DIGITS, from, DIGITS, to);
+	if (gone)
+		strv_addf(
+			a->lines, "what it runs on: %s is not before it any more %s", step, digits);
+	else if (title && s->was[k - 1] == STEP_NEW)
+		strv_addf(a->lines, "what it runs on: %s is a new instruction before it %s", step,
+			digits);
+	else if (title)
+		strv_addf(a->lines, "what it runs on: %s made other files %s", step, digits);
+	else
+		strv_addf(a->lines, "what it runs on: stage %s made other files %s",
+			s->r->plan->stage->base, digits);
+}
+
+static void below_differs(struct about *a, const char *from, const char *to)
+{
+	const struct json *old = json_get(a->s->before, "base"), *new = json_get(a->s->now, "base");
 	const char *x = json_text(json_get(old, "digest")), *y = json_text(json_get(new, "digest"));
 	const char *name = json_text(json_get(new, "name"));
 	const char *was = json_text(json_get(old, "name"));
 	if (x && y && !streq(x, y))
-		strv_addf(a->lines, "base image %s: %s:%.12s -> %s:%.12s", name ? name : "?",
-			algorithm_of(x), x, algorithm_of(y), y);
+		strv_addf(a->lines, "base image %s: %s:%.*s -> %s:%.*s", name ? name : "?",
+			algorithm_of(x), DIGITS, x, algorithm_of(y), DIGITS, y);
 	else if (name && was && !streq(name, was))
 		strv_addf(a->lines, "base: %s -> %s", was, name);
-	else if (i > 0)
-		strv_addf(a->lines, "what it runs on: a step before it made other files");
 	else
-		strv_addf(
-			a->lines, "what it runs on: stage %s made other files", name ? name : "?");
+		layers_differ(a, from, to);
 }
 
 static const char *miss_text(enum cache_miss miss)
@@ -151,32 +217,37 @@ static const char *miss_text(enum cache_miss miss)
 	return NULL;
 }
 
-static void explain_step(struct build *b, const struct stage_run *r, size_t i,
-	const struct json *stage_before, const struct json *stage_now)
+/* What the records tell. */
+static void compare(struct about *a)
 {
+	const char *x = json_text(json_get(a->before, "below"));
+	const char *y = json_text(json_get(a->now, "below"));
+	compare_words(a);
+	compare_lists(a);
+	if (x && y && !streq(x, y))
+		below_differs(a, x, y);
+}
+
+static void explain_step(const struct stage_story *story, size_t i)
+{
+	struct build *b = story->b;
+	const struct stage_run *r = story->r;
 	const struct step *s = &r->plan->steps[i];
 	AUTO_STRV struct strv lines = STRV_INIT;
-	const struct json *now = json_at(json_get(stage_now, "steps"), i);
-	struct about a = {.b = b,
-		.r = r,
-		.before = stage_note_find(stage_before, s->title, i),
-		.now = now,
+	struct about a = {.s = story,
+		.i = i,
+		.before = json_at(json_get(story->before, "steps"), story->was[i]),
+		.now = json_at(json_get(story->now, "steps"), i),
 		.lines = &lines};
 	const char *reason = miss_text(i < r->next ? r->results[i].miss : r->miss);
 	if (reason)
 		strv_add(&lines, reason);
-	else if (!stage_before)
+	else if (!story->before)
 		strv_add(&lines, "there is no earlier build of this stage");
 	else if (!a.before)
-		strv_add(&lines, "there is no such step in the stage's last build");
-	else if (now) {
-		const char *x = json_text(json_get(a.before, "below"));
-		const char *y = json_text(json_get(now, "below"));
-		compare_words(&a);
-		compare_lists(&a);
-		if (x && y && !streq(x, y))
-			below_differs(&a, stage_before, stage_now, i);
-	}
+		strv_add(&lines, "a new instruction");
+	else if (a.now)
+		compare(&a);
 	bool ran_before = i > 0 && r->results[i - 1].ran;
 	if (!lines.n)
 		strv_add(&lines,
@@ -197,6 +268,20 @@ static bool has_run(const struct stage_run *r)
 	return ran;
 }
 
+static void match_steps(struct stage_story *s)
+{
+	size_t n = s->r->plan->n_steps;
+	AUTO_FREE const char **now = xcalloc(n + 1, sizeof(*now));
+	s->n_was = json_size(json_get(s->before, "steps"));
+	AUTO_FREE const char **before = xcalloc(s->n_was + 1, sizeof(*before));
+	for (size_t i = 0; i < n; i++)
+		now[i] = s->r->plan->steps[i].title;
+	for (size_t i = 0; i < s->n_was; i++)
+		before[i] = title_of(s->before, i);
+	s->was = xcalloc(n + 1, sizeof(*s->was));
+	step_match(now, n, before, s->n_was, s->was);
+}
+
 static void explain_stage(struct build *b, const struct stage_run *r)
 {
 	/* most builds change nothing, and what is known of the last one need not be read */
@@ -204,12 +289,14 @@ static void explain_stage(struct build *b, const struct stage_run *r)
 		return;
 	AUTO_JSON struct json *before = stage_note_load(b, r), *now = NULL;
 	bool failed = r->miss != MISS_NONE;
-	for (size_t i = 0; b->o->explain && i < r->next + failed; i++) {
-		if (i < r->next && !r->results[i].ran)
-			continue;
-		if (!now)
-			now = stage_note_make(b, r, failed);
-		explain_step(b, r, i, before, now);
+	if (b->o->explain && has_run(r)) {
+		now = stage_note_make(b, r, failed);
+		struct stage_story story = {.b = b, .r = r, .before = before, .now = now};
+		match_steps(&story);
+		for (size_t i = 0; i < r->next + failed; i++)
+			if (i == r->next || r->results[i].ran)
+				explain_step(&story, i);
+		free(story.was);
 	}
 	stage_note_save(b, r, before);
 }

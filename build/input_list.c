@@ -190,9 +190,11 @@ static void compare_attributes(
 			       *to = explain_quote(b.v[FIELD_CONTENT]);
 		if (*a.v[FIELD_TYPE] == 'l')
 			strv_addf(&what, "target %s -> %s", from, to);
+		else if (*a.v[FIELD_TYPE] == 'd')
+			strv_add(&what, "extended attributes");
 		else
-			strv_add(
-				&what, *a.v[FIELD_TYPE] == 'd' ? "extended attributes" : "content");
+			strv_addf(&what, "content sha256:%.12s -> sha256:%.12s", a.v[FIELD_CONTENT],
+				b.v[FIELD_CONTENT]);
 	}
 	static const char *const names[] = {[FIELD_MODE] = "mode", [FIELD_OWNER] = "owner"};
 	for (int i = FIELD_MODE; i <= FIELD_OWNER; i++)

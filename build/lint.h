@@ -109,6 +109,8 @@ int lint_verdict(const struct lint *l, struct err *err) __attribute__((warn_unus
 char *lint_keyword(const struct inst *i);
 /* What the text of the files tells: names, casing, comments. The files are one after another. */
 void lint_files(struct lint *l, const struct containerfile *files, size_t n);
+/* Is what has this name likely to be a credential? */
+bool lint_names_secret(const char *name);
 /* ARG and ENV: names and values that look like credentials. value may be NULL. */
 void lint_secret(struct lint *l, const struct containerfile *f, const struct inst *i,
 	struct pos pos, const char *name, const char *value);

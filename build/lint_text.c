@@ -173,7 +173,7 @@ static bool has_part(const char *name, const char *const *words, size_t n)
 	return false;
 }
 
-static bool secret_name(const char *name)
+bool lint_names_secret(const char *name)
 {
 	static const char *const secret[] = {"apikey", "auth", "credential", "credentials", "key",
 		"password", "pword", "passwd", "secret", "token"};
@@ -232,7 +232,7 @@ static bool known_token(const char *s)
 void lint_secret(struct lint *l, const struct containerfile *f, const struct inst *i,
 	struct pos pos, const char *name, const char *value)
 {
-	if (secret_name(name))
+	if (lint_names_secret(name))
 		lint_add(l, LINT_SECRETS_USED_IN_ARG_OR_ENV, f, i, pos,
 			"Do not use ARG or ENV instructions for sensitive data (%s \"%s\")",
 			i->name, name);

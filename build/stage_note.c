@@ -24,7 +24,9 @@ static struct digest note_id(const struct build *b, const struct stage *st)
 	key_str(&k, realpath(b->o->context, path));
 	key_str(&k, st->from.file->name);
 	key_str(&k, st->name);
-	key_u64(&k, st->name ? 0 : st->index - build_target_of(b, st)->first);
+	/* the last one is that, also when there is one more before it */
+	const struct stage_target *t = build_target_of(b, st);
+	key_u64(&k, st->name ? 0 : st->index == t->stage ? UINT64_MAX : st->index - t->first);
 	key_str(&k,
 		platform_str(st->has_platform ? &st->platform : &build_target_of(b, st)->platform,
 			platform));
@@ -164,28 +166,4 @@ void stage_note_save(struct build *b, const struct stage_run *r, const struct js
 	(void)steps_known(r, &keys);
 	if (note_write(b->store, b->txn, NOTE_STAGE, &id, &keys, text, strlen(text), &err) < 0)
 		log_debug("stage note: %s", err.msg);
-}
-
-static bool same_instruction(const char *a, const char *b)
-{
-	size_t n = strcspn(a, " \t");
-	return strncasecmp(a, b, n) == 0 && n == strcspn(b, " \t");
-}
-
-const struct json *stage_note_find(const struct json *before, const char *title, size_t i)
-{
-	const struct json *steps = json_get(before, "steps"), *best = NULL;
-	size_t distance = SIZE_MAX;
-	for (size_t k = 0; k < json_size(steps); k++) {
-		const struct json *s = json_at(steps, k);
-		const char *text = json_text(json_get(s, "title"));
-		size_t away = k > i ? k - i : i - k;
-		if (text && streq(text, title) && away < distance) {
-			best = s;
-			distance = away;
-		}
-	}
-	const struct json *there = json_at(steps, i);
-	const char *text = json_text(json_get(there, "title"));
-	return best ? best : text && same_instruction(text, title) ? there : NULL;
 }

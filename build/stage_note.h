@@ -4,9 +4,8 @@
  * (store/notes.h):
  *	{"base": {"name": NAME, "digest": HEX},
  *	 "steps": [{"title": TEXT, "key": HEX, "below": HEX, "words": {...}, "lists": {NAME: HEX}}]}
- * "The same stage" is one of the same name or number in the Containerfile of the same place, for
- * the same platform. A step is found again by its text, of several the one nearest to its old
- * place; one whose text is new by its place, when the same instruction stood there.
+ * "The same stage" is one of the same name or number, or the last one, in the Containerfile of the
+ * same place, for the same platform. Which of the steps is which tells step_match.h.
  */
 #pragma once
 #include <stdbool.h>
@@ -30,5 +29,3 @@ struct json *stage_note_load(struct build *b, const struct stage_run *r);
 /* Of a stage that did not get to its end the steps it did not get to stay as they were in `before`
  * (may be NULL). Does nothing when the note is current. */
 void stage_note_save(struct build *b, const struct stage_run *r, const struct json *before);
-/* The step of an earlier build that step i was; NULL: none. */
-const struct json *stage_note_find(const struct json *before, const char *title, size_t i);

@@ -33,6 +33,10 @@ END
 	explained
 }
 
+digits_of() { # FILE
+	sha256sum <"$1" | cut -c1-12
+}
+
 explained() { # BUILD ARGUMENTS...: what it says goes to standard output
 	mica build -q --network=none --explain-cache -t t "$@" ctx 3>&1 >/dev/null 2>&3
 }
@@ -45,18 +49,20 @@ explained() { # BUILD ARGUMENTS...: what it says goes to standard output
 
 @test "each file that differs is named, with its attribute" {
 	sample
+	local was
+	was=$(digits_of ctx/one)
 	echo more >>ctx/one
 	chmod 600 ctx/dir/two
 	ln -snf dir ctx/link
 	: >ctx/new
 	explained >out
 	cat out
-	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'one': content" out
+	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'one': content sha256:$was -> sha256:$(digits_of ctx/one)" out
 	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'dir/two': mode 644 -> 600" out
 	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'link': target 'one' -> 'dir'" out
 	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'new': added" out
-	grep -q "'RUN echo \$V >/v' ran: what it runs on: a step before it made other files" out
-	[ "$(grep -c COPY out)" = 4 ]
+	grep -qE "'RUN echo \\\$V >/v' ran: what it runs on: 'COPY \. /src' made other files \([0-9a-f]{12} -> [0-9a-f]{12}\)$" out
+	[ "$(grep -c "COPY . /src' ran" out)" = 4 ]
 	rm ctx/one
 	mv ctx/new ctx/one
 	explained >out
@@ -107,6 +113,67 @@ explained() { # BUILD ARGUMENTS...: what it says goes to standard output
 	grep -qE "base image localhost/busybox: sha256:[0-9a-f]{12} -> sha256:[0-9a-f]{12}" out
 }
 
+@test "a line more or less is told as that, and what follows by what it runs on" {
+	mkdir -p ctx/m
+	echo one >ctx/m/one
+	containerfile <<'END'
+FROM busybox
+RUN echo first >/first
+WORKDIR /w
+RUN echo last >/last
+FROM busybox
+COPY --from=0 /first /first
+RUN --mount=from=0,target=/m cat /m/last >/last
+END
+	explained >/dev/null
+	sed -i '2i RUN echo new >/new' ctx/Containerfile
+	explained >out
+	cat out
+	sed -E 's/[0-9a-f]{12}/N/g' out >lines
+	grep -qxF "Containerfile:2: 'RUN echo new >/new' ran: a new instruction" lines
+	grep -qxF "Containerfile:3: 'RUN echo first >/first' ran: what it runs on: 'RUN echo new >/new' is a new instruction before it (N -> N)" lines
+	grep -qxF "Containerfile:5: 'RUN echo last >/last' ran: what it runs on: 'WORKDIR /w' made other files (N -> N)" lines
+	# what it takes from the stage is the same; the tree that the other one is shown is not
+	run ! grep -q COPY out
+	grep -qxF "Containerfile:8: 'RUN --mount=from=0,target=/m cat /m/last >/last' ran: files of /m changed (N -> N)" lines
+	mica prune --all --force >/dev/null
+	explained >/dev/null
+	sed -i '2d' ctx/Containerfile
+	explained >out
+	cat out
+	sed -E 's/[0-9a-f]{12}/N/g' out >lines
+	grep -qxF "Containerfile:2: 'RUN echo first >/first' ran: what it runs on: 'RUN echo new >/new' is not before it any more (N -> N)" lines
+	# one more stage: the last one is still the same
+	sed -i '1i FROM busybox\nRUN echo other >/other' ctx/Containerfile
+	sed -i 's/--from=0/--from=1/; s/from=0,/from=1,/; s/first >.first/& # edited/' ctx/Containerfile
+	explained >out
+	cat out
+	grep -qF "RUN --mount=from=1,target=/m cat /m/last >/last' ran: files of /m" out
+}
+
+@test "values of what looks like a credential are not told, digests of other inputs are" {
+	mkdir -p ctx
+	containerfile <<'END'
+FROM busybox
+ARG API_TOKEN
+RUN <<EOF
+#!/bin/sh
+echo one >/one
+EOF
+END
+	explained --build-arg API_TOKEN=hunter2 2>/dev/null >/dev/null
+	sed -i 's/one/two/g' ctx/Containerfile
+	explained --build-arg API_TOKEN=hunter3 >out
+	cat out
+	grep -qF "ran: build argument API_TOKEN: *** -> ***" out
+	run ! grep -q hunter out
+	grep -qE "ran: script: sha256:[0-9a-f]{12} -> sha256:[0-9a-f]{12}$" out
+	echo '{"defaultAction": "SCMP_ACT_ALLOW"}' >profile
+	explained --security-opt seccomp=profile >/dev/null
+	echo '{"defaultAction": "SCMP_ACT_LOG"}' >profile
+	explained --security-opt seccomp=profile | grep -qE "seccomp profile: sha256:[0-9a-f]{12} -> sha256:"
+}
+
 @test "a failed step is explained, and is compared with the last one that went well" {
 	sample
 	sed -i 's/RUN echo/RUN false \&\& echo/' ctx/Containerfile
@@ -145,8 +212,8 @@ END
 	echo other >ctx/m/one
 	explained >out
 	cat out
-	grep -qxF "Containerfile:4: 'RUN --mount=source=m,target=/m cat /m/one >/seen' ran: file 'm/one': content" out
-	grep -qxF "Containerfile:5: 'COPY --from=made /made /copy' ran: file 'made/one': content" out
+	grep -qF "Containerfile:4: 'RUN --mount=source=m,target=/m cat /m/one >/seen' ran: file 'm/one': content sha256:" out
+	grep -qF "Containerfile:5: 'COPY --from=made /made /copy' ran: file 'made/one': content sha256:" out
 }
 
 @test "a secret is an input only when it is asked for, and its value is never shown" {
