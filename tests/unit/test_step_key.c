@@ -95,6 +95,7 @@ static const struct option_row {
 	{"security-opt", "--security-opt=proc-opts=hidepid=2", BY_RUN},
 	{"security-opt", "--security-opt=label=disable", BY_NONE},
 	{"device", "--device=/dev/null:/dev/other", BY_RUN},
+	{"cdi-config-dir", "--cdi-config-dir=@", BY_NONE}, /* by the device that it is asked for */
 	{"group-add", "--group-add=7", BY_RUN},
 	{"volume", "--volume=@:/volume", BY_RUN},
 	{"compat-volumes", "--compat-volumes", BY_RUN},
