@@ -45,6 +45,8 @@ set(page_names
 	mica-pull
 	mica-push
 	mica-referrers
+	mica-registry
+	mica-registry-check
 	mica-rename
 	mica-rm
 	mica-rmi

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is in a registry, without the store: list-tags, referrers, delete. */
+/* What is in a registry, without the store: list-tags, referrers, delete; registry check. */
 #include <string.h>
 
 #include "base/digest.h"
@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/help_print.h"
 #include "cmd/opt_groups.h"
 #include "cmd/text.h"
 #include "image/reference.h"
@@ -161,4 +162,82 @@ const struct cmd cmd_delete = {
 	.max_args = 1,
 	.init = delete_init,
 	.run = delete_run,
+};
+
+/* --- registry check -------------------------------------------------------------------------- */
+
+static const struct opt check_options[] = {
+	OPT_BOOL(0, "json", struct list_args, json),
+	OPT_GROUP(remote_options, struct list_args, remote),
+	OPT_END,
+};
+
+static void print_place(struct app *app, const struct json *place)
+{
+	static const char *const shown[] = {"connection", "certificates", "credentials", "answer"};
+
+	out_printf(&app->out, "%s%s\n", json_text(json_get(place, "place")),
+		json_bool(json_get(place, "mirror")) ? " (mirror)" : "");
+	for (size_t i = 0; i < ARRAY_LEN(shown); i++)
+		out_printf(
+			&app->out, "  %-14s%s\n", shown[i], json_text(json_get(place, shown[i])));
+}
+
+/* The registry itself is the last place: without its answer nothing can be pushed. */
+static int check_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	const struct list_args *a = args;
+	struct remote_opts o;
+	AUTO_JSON struct json *all = json_new_array();
+	bool reached = false;
+
+	int r = remote_args_apply(app, &a->remote, &o, err);
+	for (size_t i = 0; r == 0; i++) {
+		struct json *place = NULL;
+		r = registry_check(rest->v[0], &o, i, &place, err);
+		if (r < 0)
+			break;
+		reached = json_bool(json_get(place, "reached"));
+		if (!a->json && i == 0)
+			out_printf(&app->out, "configuration: %s\n",
+				json_text(json_get(place, "configuration")));
+		if (!a->json)
+			print_place(app, place);
+		json_remove(place, "id");
+		json_remove(place, "ok");
+		json_add(all, place);
+	}
+	if (r != ERR_NOT_FOUND || json_size(all) == 0)
+		return r;
+	err_clear(err);
+	if (a->json)
+		print_json(app, all);
+	return reached ? 0
+	               : err_set(err, ERR_NETWORK, "'%s' cannot be used as it is configured",
+				 rest->v[0]);
+}
+
+const struct cmd cmd_registry_check = {
+	.name = "registry-check",
+	.options = check_options,
+	.args_size = sizeof(struct list_args),
+	.min_args = 1,
+	.max_args = 1,
+	.init = list_init,
+	.run = check_run,
+};
+
+static int registry_run(struct app *app, void *args, const struct strv *rest, struct err *err)
+{
+	(void)args;
+	return help_print_family(&app->out, "registry", rest, err);
+}
+
+static const struct opt no_options[] = {OPT_END};
+
+const struct cmd cmd_registry = {
+	.name = "registry",
+	.options = no_options,
+	.max_args = CMD_ANY,
+	.run = registry_run,
 };

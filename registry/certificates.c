@@ -43,6 +43,17 @@ static int add_client(const char *dir, const char *name, struct certificates *c,
 	return 0;
 }
 
+/* As the other way round: half a pair is a mistake. */
+static int check_key(const char *dir, const char *name, struct err *err)
+{
+	AUTO_FREE char *key = path_join(dir, name);
+	AUTO_FREE char *cert = xasprintf("%.*scert", (int)(strlen(key) - strlen("key")), key);
+	return access(cert, F_OK) < 0
+	               ? err_set(err, ERR_INVALID, "client key '%s' has no certificate '%s'", key,
+				 cert)
+	               : 0;
+}
+
 static int read_directory(const char *dir, struct certificates *ret, struct err *err)
 {
 	AUTO_STRV struct strv names = STRV_INIT;
@@ -61,6 +72,8 @@ static int read_directory(const char *dir, struct certificates *ret, struct err 
 			r = add_ca(&pem, path, err);
 		else if (str_has_suffix(*name, ".cert"))
 			r = add_client(dir, *name, ret, err);
+		else if (str_has_suffix(*name, ".key"))
+			r = check_key(dir, *name, err);
 		if (r < 0)
 			return r;
 	}
@@ -69,30 +82,31 @@ static int read_directory(const char *dir, struct certificates *ret, struct err 
 	return 0;
 }
 
+char *certificates_dir(const char *dir, const char *host)
+{
+	AUTO_STRV struct strv dirs = STRV_INIT;
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	if (dir)
+		return xstrdup(dir);
+	if (xdg && *xdg == '/')
+		strv_addf(&dirs, "%s/containers/certs.d/%s", xdg, host);
+	else if (home && *home == '/')
+		strv_addf(&dirs, "%s/.config/containers/certs.d/%s", home, host);
+	strv_addf(&dirs, "/etc/containers/certs.d/%s", host);
+	strv_addf(&dirs, "/etc/docker/certs.d/%s", host);
+	STRV_FOREACH (d, &dirs)
+		if (access(*d, X_OK) == 0)
+			return xstrdup(*d);
+	return NULL;
+}
+
 int certificates_load(const char *dir, const char *host, struct certificates *ret, struct err *err)
 {
 	struct certificates c = {0};
-	AUTO_STRV struct strv dirs = STRV_INIT;
-	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	if (dir) {
-		strv_add(&dirs, dir);
-	} else {
-		if (xdg && *xdg == '/')
-			strv_addf(&dirs, "%s/containers/certs.d/%s", xdg, host);
-		else if (home && *home == '/')
-			strv_addf(&dirs, "%s/.config/containers/certs.d/%s", home, host);
-		strv_addf(&dirs, "/etc/containers/certs.d/%s", host);
-		strv_addf(&dirs, "/etc/docker/certs.d/%s", host);
-	}
-	STRV_FOREACH (d, &dirs) {
-		if (!dir && access(*d, X_OK) < 0)
-			continue;
-		int r = read_directory(*d, &c, err);
-		if (r < 0) {
-			certificates_done(&c);
-			return r;
-		}
-		break;
+	AUTO_FREE char *found = certificates_dir(dir, host);
+	if (found && read_directory(found, &c, err) < 0) {
+		certificates_done(&c);
+		return err->code;
 	}
 	*ret = c;
 	return 0;

@@ -36,6 +36,7 @@ struct registries {
 	struct registry *r;
 	size_t n;
 	struct strv search; /* unqualified-search-registries */
+	struct strv files; /* that were read, in that order */
 	struct map aliases; /* short name -> full name without tag */
 	enum short_name_mode short_names;
 	/* $BUILD_REGISTRY_SOURCES, which OpenShift's builds set: hosts. Where something is allowed,
@@ -96,6 +97,8 @@ struct certificates {
 /* dir: --cert-dir, or NULL to look for HOST[:PORT] in the certs.d directories. */
 int certificates_load(const char *dir, const char *host, struct certificates *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* The directory that they are loaded from; NULL: there is none. New string. */
+char *certificates_dir(const char *dir, const char *host);
 /* DOCKER_CERT_PATH's: ca.pem, cert.pem with key.pem, as far as they are there. */
 int certificates_of_docker(const char *dir, struct certificates *ret, struct err *err)
 	__attribute__((warn_unused_result));

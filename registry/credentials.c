@@ -255,17 +255,27 @@ int credentials_check_file(const char *authfile, struct err *err)
 	return r < 0 ? err_wrap(err, "option '--authfile'") : 0;
 }
 
-int credentials_get(const char *authfile, const char *host, const char *repository,
-	struct credentials *ret, struct err *err)
+int credentials_find(const char *authfile, const char *host, const char *repository,
+	struct credentials *ret, char **ret_path, struct err *err)
 {
 	struct auth_path paths[3];
 	size_t n = auth_paths(authfile, paths);
 	int r = err_set(err, ERR_NOT_FOUND, "no credentials are kept for '%s'", host);
-	for (size_t i = 0; i < n && r == ERR_NOT_FOUND; i++)
+	for (size_t i = 0; i < n && r == ERR_NOT_FOUND; i++) {
 		r = get_from_file(&paths[i], host, repository, ret, err);
+		if (r == 0)
+			*ret_path = xstrdup(paths[i].path);
+	}
 	for (size_t i = 0; i < n; i++)
 		free(paths[i].path);
 	return r;
+}
+
+int credentials_get(const char *authfile, const char *host, const char *repository,
+	struct credentials *ret, struct err *err)
+{
+	AUTO_FREE char *path = NULL;
+	return credentials_find(authfile, host, repository, ret, &path, err);
 }
 
 bool credentials_name_helpers(const char *authfile)

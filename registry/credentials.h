@@ -22,6 +22,10 @@ int credentials_check_file(const char *authfile, struct err *err)
  * turn. authfile NULL: $REGISTRY_AUTH_FILE, else the usual files. ERR_NOT_FOUND: none are kept. */
 int credentials_get(const char *authfile, const char *host, const char *repository,
 	struct credentials *ret, struct err *err) __attribute__((warn_unused_result));
+/* The same. *ret_path: the file, a new string. */
+int credentials_find(const char *authfile, const char *host, const char *repository,
+	struct credentials *ret, char **ret_path, struct err *err)
+	__attribute__((warn_unused_result));
 /* Does one of the files name a helper, so that getting credentials may start a program? */
 bool credentials_name_helpers(const char *authfile);
 /* Keeps them for key ("host[:port][/path]") in the auth file, 0600, through its helper when one is

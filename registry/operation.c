@@ -530,6 +530,7 @@ static const struct operation_kind kinds[] = {
 	{.name = "put_blob", .start = upload_start},
 	{.name = "put_manifest", .start = put_manifest_start},
 	{.name = "delete_manifest", .start = delete_manifest_start},
+	{.name = "check", .start = check_start, .pull = true},
 	{.name = "tags", .start = tags_start, .pages = "list of tags"},
 	{.name = "referrers", .start = referrers_start, .pages = "list of referrers"},
 	{.name = "lookaside", .start = lookaside_start, .anywhere = true},

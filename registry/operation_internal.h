@@ -71,6 +71,8 @@ int tags_start(struct operation *op, struct err *err) __attribute__((warn_unused
 int referrers_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
 /* lookaside_place.c: where signatures are */
 int lookaside_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
+/* operation_check.c: asks the place that "size" counts; ERR_NOT_FOUND: there are not so many */
+int check_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
 /* daemon.c: archives from and to a docker daemon */
 int daemon_parse(struct operation *op, const struct json *request, struct err *err)
 	__attribute__((warn_unused_result));

@@ -93,3 +93,21 @@ int image_push_check(const char *location, const struct remote_opts *o, struct e
 		r = ask_registry(rest, o, err);
 	return r < 0 ? err_wrap(err, "cannot push to %s", location) : 0;
 }
+
+int registry_check(const char *registry, const struct remote_opts *o, size_t place,
+	struct json **ret, struct err *err)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	AUTO_REMOTE struct remote *remote = NULL;
+	/* settings are found by a name below the registry */
+	AUTO_FREE char *name =
+		strchr(registry, '/') ? xstrdup(registry) : xasprintf("%s/check", registry);
+	if (reference_parse(name, &ref, err) < 0 || offline_check(registry, err) < 0 ||
+		remote_open(o, &remote, err) < 0)
+		return err->code;
+	struct json *j = json_new_object();
+	json_set_string(j, "op", "check");
+	json_set_string(j, "ref", name);
+	json_set_int(j, "size", (int64_t)place);
+	return remote_call(remote, j, -1, ret, err);
+}

@@ -149,6 +149,13 @@ struct image;
 int image_unpack(struct store *s, const struct image *img, struct progress *progress,
 	struct err *err) __attribute__((warn_unused_result));
 
+/* What the nth place of "HOST[/REPOSITORY]" is asked with, and answers: a document with the members
+ * configuration, place, mirror, connection, certificates, credentials, reached, answer. Places are
+ * in the order in which a pull tries them. ERR_NOT_FOUND: there are not so many. */
+struct json;
+int registry_check(const char *registry, const struct remote_opts *o, size_t place,
+	struct json **ret, struct err *err) __attribute__((warn_unused_result));
+
 /* login verifies the credentials against the registry and stores them in the auth file (0600);
  * logout removes them. */
 int registry_login(const char *registry, const char *user, const char *password,

@@ -100,6 +100,47 @@ through_proxy() {
 	mica pull -q "$SRV/basic/x"
 }
 
+@test "registry check tells where settings come from, and what each place answers" {
+	: >"$T/srv/login"
+	keep_login "$SRV"
+	mkdir -p "$HOME/.config/containers/certs.d/127.0.0.1:1"
+	cat >conf <<-END
+		[[registry]]
+		location = "$SRV"
+		insecure = true
+		[[registry.mirror]]
+		location = "127.0.0.1:1"
+	END
+	export CONTAINERS_REGISTRIES_CONF=$D/conf
+	mica registry check "$SRV/team" >told
+	rm -r "$HOME/.config/containers/certs.d"
+	sed -E 's/ +/ /g' told | diff - <(
+		cat <<-END
+			configuration: $D/conf
+			127.0.0.1:1/team (mirror)
+			 connection HTTPS, certificate verified
+			 certificates $HOME/.config/containers/certs.d/127.0.0.1:1
+			 credentials none
+			 answer cannot reach 127.0.0.1:1: connection refused
+			$SRV/team
+			 connection plain HTTP, as it is configured insecure
+			 certificates the system's
+			 credentials anna of $D/auth.json
+			 answer good
+		END
+	)
+	[ "$(asked '^GET main /v2/ Bearer')" = 1 ]
+	[ "$(mica registry check --json "$SRV" | jq -c 'map(.reached)')" = '[false,true]' ]
+	echo '{"auths":{"'"$SRV"'":{"auth":"'"$(printf anna:wrong | base64)"'"}}}' >auth.json
+	run --separate-stderr mica registry check "$SRV"
+	assert_error "'$SRV' cannot be used as it is configured"
+	[[ "$output" == *"answer        "*"refuses the credentials"* ]]
+	run ! grep -F -e secret -e wrong told
+	sed -i 's/insecure = true/blocked = true/' conf
+	run --separate-stderr mica registry check "$SRV"
+	assert_error 'is blocked'
+}
+
 # --- helpers ---
 
 helper() { # NAME: from standard input; in a directory of PATH that only we know, and named by NAME.json
@@ -308,6 +349,10 @@ certificate() { # NAME SUBJECT EXTENSION
 	run --separate-stderr mica pull -q "$SRV/good"
 	assert_error "has no key"
 	cp client.key "$certs/$SRV/client.key"
+	mv "$certs/$SRV/client.cert" kept
+	run --separate-stderr mica pull -q "$SRV/good"
+	assert_error "has no certificate"
+	mv kept "$certs/$SRV/client.cert"
 	mica pull -q "$SRV/good"
 	MICA_ROOT=$D/second mica pull -q --cert-dir "$certs/$SRV" --tls-verify=true "$SRV/good/again"
 	# not from https to http
