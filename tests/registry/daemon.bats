@@ -13,7 +13,7 @@ setup_file() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=daemon -addext subjectAltName=IP:127.0.0.1 \
 		-keyout "$T/docker/key.pem" -out "$T/docker/cert.pem" 2>/dev/null
 	cp "$T/docker/cert.pem" "$T/docker/ca.pem" # of both sides
-	python3 "$TOP/tests/registry/daemon.py" "$T/socket" "$T/daemon" "$T/docker/"{cert,key,ca}.pem >"$T/daemon.out" 2>&1 3>&- &
+	python3 -B "$TOP/tests/registry/daemon.py" "$T/socket" "$T/daemon" "$T/docker/"{cert,key,ca}.pem >"$T/daemon.out" 2>&1 3>&- &
 	echo $! >"$T/daemon.pid"
 	disown
 	wait_for 20 test -S "$T/socket" || fail "$(cat "$T/daemon.out")"

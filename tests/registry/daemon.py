@@ -7,10 +7,11 @@ import http.server
 import os
 import re
 import socketserver
-import ssl
 import sys
 import threading
 import urllib.parse
+
+from loopback import PortServer, speak_tls
 
 SOCKET, DIR, CERT, KEY, CA = sys.argv[1:]
 
@@ -93,23 +94,8 @@ class Server(socketserver.ThreadingUnixStreamServer):
         pass
 
 
-class PortServer(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def server_bind(self):  # without the look-up of our own name
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = "localhost", self.server_address[1]
-
-    def handle_error(self, request, client_address):
-        pass
-
-
 ports = [PortServer(("127.0.0.1", 0), Handler) for _ in range(2)]
-tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-tls.load_cert_chain(CERT, KEY)
-tls.load_verify_locations(CA)
-tls.verify_mode = ssl.CERT_REQUIRED
-ports[1].socket = tls.wrap_socket(ports[1].socket, server_side=True)
+speak_tls(ports[1], CERT, KEY, CA)
 for server in ports:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 with open(f"{SOCKET}.ports", "w", encoding="ascii") as out:

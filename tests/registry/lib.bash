@@ -8,7 +8,7 @@ start_server() { # [CERT KEY CA]
 	head -c 300000 /dev/urandom >"$T/tree/noise"
 	plain_tar "$T/l1.tar" "$T/tree"
 	make_layout "$T/layout" '{"Env":["PATH=/bin"]}' "$T/l1.tar"
-	python3 "$TOP/tests/registry/server.py" "$T/layout" "$T/srv" "$@" >"$T/srv/out" 2>&1 3>&- &
+	python3 -B "$TOP/tests/registry/server.py" "$T/layout" "$T/srv" "$@" >"$T/srv/out" 2>&1 3>&- &
 	echo $! >"$T/srv.pid"
 	disown
 	wait_for 20 test -s "$T/srv/ports" || fail "$(cat "$T/srv/out")"

@@ -15,12 +15,12 @@ import json
 import os
 import re
 import select
-import socketserver
-import ssl
 import sys
 import threading
 import time
 import urllib.parse
+
+from loopback import PortServer, speak_tls
 
 LAYOUT, DIR = sys.argv[1:3]
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -441,26 +441,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = serve
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def server_bind(self):  # without the look-up of our own name
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = "localhost", self.server_address[1]
-
-    def handle_error(self, request, client_address):
-        pass
-
-
 def main():
-    servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
+    servers = [PortServer(("127.0.0.1", 0), Handler) for _ in range(2)]
     PORTS.extend(s.server_port for s in servers)
     if len(sys.argv) > 3:
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(sys.argv[3], sys.argv[4])
-        tls.load_verify_locations(sys.argv[5])
-        tls.verify_mode = ssl.CERT_REQUIRED
-        servers[0].socket = tls.wrap_socket(servers[0].socket, server_side=True)
+        speak_tls(servers[0], *sys.argv[3:6])
     with open(f"{DIR}/ports.new", "w", encoding="ascii") as f:
         print(*PORTS, file=f)
     os.rename(f"{DIR}/ports.new", f"{DIR}/ports")
