@@ -206,6 +206,20 @@ static int seal(
 	return 0;
 }
 
+/* Before anything is compressed, encrypted or sent: what it could not end with. */
+static int check_ends(const struct push_args *a, bool here, const char *location,
+	const struct remote_opts *remote, struct err *err)
+{
+	if (here && a->seal.keys.n)
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--encryption-key': images in a store are not encrypted");
+	if (!here && image_push_may(location, remote, err) < 0)
+		return err->code;
+	if (a->digestfile && fs_check_output(a->digestfile, err) < 0)
+		return err_wrap(err, "option '--digestfile'");
+	return 0;
+}
+
 int push_send(struct app *app, struct store *s, const struct push_args *a,
 	const struct descriptor *what, bool index_only, const char *name, const char *location,
 	struct err *err)
@@ -223,11 +237,8 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	if (r == 0)
 		r = remote_args_apply(app, &a->remote, &o.remote, err);
 	bool here = storage_ref_is(location);
-	/* before anything is compressed, encrypted or sent */
-	if (r == 0 && !here)
-		r = image_push_may(location, &o.remote, err);
-	if (r == 0 && a->digestfile && fs_check_output(a->digestfile, err) < 0)
-		r = err_wrap(err, "option '--digestfile'");
+	if (r == 0)
+		r = check_ends(a, here, location, &o.remote, err);
 	if (r == 0)
 		r = txn_begin(s, &t, err);
 	if (r < 0)
@@ -245,9 +256,6 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 		descriptor_done(&other);
 		other = more;
 	}
-	if (r == 0 && here && a->seal.keys.n)
-		r = err_set(err, ERR_UNSUPPORTED,
-			"option '--encryption-key': images in a store are not encrypted");
 	if (r == 0)
 		r = seal(s, a, &other, err);
 	if (r == 0 && !here)

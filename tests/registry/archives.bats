@@ -134,7 +134,7 @@ teardown() {
 }
 
 @test "what a push cannot end with is told before it begins" {
-	local image=r.test/x/one:1 conf
+	local image=r.test/x/one:1
 	printf '[[registry]]\nlocation = "blocked.test"\nblocked = true\n' >conf
 	rm "$MICA_ROOT/blobs/sha256/$(jq -r '.layers[0].digest[7:]' "$T/one/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' "$T/one/index.json")")" # whoever would begin says so
 	refused_first() { # PATTERN COMMAND...
