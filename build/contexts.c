@@ -274,9 +274,9 @@ int contexts_apply(struct build *b, struct err *err)
 			return err->code;
 	for (size_t i = 0; b->n_contexts && i < n; i++) {
 		struct stage *st = &b->stages.s[i];
-		/* to buildah it hides the stage from COPY, and the stage is what it is */
-		size_t own =
-			st->name && !called_buildah() ? contexts_find(b, st->name) : NO_CONTEXT;
+		/* to buildah the stage that becomes the image is what it is */
+		bool stays = called_buildah() && b->stages.targets[st->target].stage == i;
+		size_t own = st->name && !stays ? contexts_find(b, st->name) : NO_CONTEXT;
 		size_t base = st->scratch || st->base_stage != NO_STAGE
 		                      ? NO_CONTEXT
 		                      : contexts_find(b, st->base);

@@ -122,6 +122,9 @@ a2" ]
 	echo of the context >c/x
 	b 0 -f f --build-context own=c --build-context c=c .
 	[[ "$output" == *mine*'of the context'* ]]
+	printf 'FROM busybox AS own\nRUN touch /x\nFROM busybox\nCOPY --from=0 x /y\nRUN cat /y' >f
+	b 0 -f f --build-context own=c .
+	[[ "$output" == *'of the context'* ]]
 	printf 'FROM busybox\n' >f
 	b 0 -t same -f f --annotation a=b .
 	[ "$(mica inspect --format '{{.FromImageDigest}}' same)" != "$(mica inspect --format '{{.FromImageDigest}}' busybox)" ]
