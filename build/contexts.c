@@ -283,6 +283,7 @@ int contexts_apply(struct build *b, struct err *err)
 		if (own != NO_CONTEXT) {
 			log_debug("stage '%s' is the build context of that name", st->name);
 			st->n_insts = 0;
+			st->replaced = true;
 			replace_base(st, &b->contexts[own]);
 		} else if (base != NO_CONTEXT) {
 			replace_base(st, &b->contexts[base]);

@@ -181,15 +181,16 @@ static int copy_remote(struct copier *c, const struct remote_file *f, struct err
 static int copy_sources(struct copier *c, struct err *err)
 {
 	const struct step *s = c->w->step;
-	for (size_t i = 0; i < s->n_inlines; i++)
-		if (copy_inline(c, &s->inlines[i], err) < 0)
-			return err->code;
 	for (size_t i = 0; i < s->sources.n; i++) {
 		const struct remote_file *f = i < s->n_remote ? s->remote[i] : NULL;
 		c->source = c->w->source;
 		if (f ? copy_remote(c, f, err) < 0 : copy_source(c, s->sources.v[i], err) < 0)
 			return err->code;
 	}
+	/* wherever they stand, as BuildKit: of one name the last that is copied stays */
+	for (size_t i = 0; i < s->n_inlines; i++)
+		if (copy_inline(c, &s->inlines[i], err) < 0)
+			return err->code;
 	return 0;
 }
 

@@ -296,6 +296,8 @@ static int run_triggers(struct build *b, struct stage_plan *p, struct err *err)
 	AUTO_STRV struct strv triggers = STRV_INIT;
 	strv_copy(&triggers, &p->config.on_build);
 	strv_done(&p->config.on_build);
+	if (p->stage->replaced)
+		return 0; /* nothing is built on the image: the stage is the image */
 	if (triggers.n > TRIGGERS_MAX)
 		return err_set(err, ERR_LIMIT, "%s: more than %d ONBUILD triggers", p->stage->base,
 			TRIGGERS_MAX);

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define UNNAMED "__unnamed__" /* BuildKit's name for what has none in its URL */
+#define DOWNLOAD "download" /* and for ".." */
 
 bool remote_file_is_url(const char *source)
 {
@@ -57,9 +58,12 @@ static int name_of(const struct url *u, char **ret, struct err *err)
 		}
 	}
 	*to = '\0';
-	AUTO_FREE char *clean = path_clean(path);
-	const char *base = path_base(clean);
-	*ret = xstrdup(*base && !streq(base, ".") && !streq(base, "..") ? base : UNNAMED);
+	while (to > path && to[-1] == '/')
+		*--to = '\0';
+	const char *base = path_base(path);
+	if (streq(base, ".."))
+		base = DOWNLOAD;
+	*ret = xstrdup(*base && !streq(base, ".") ? base : UNNAMED);
 	return 0;
 }
 
@@ -174,11 +178,17 @@ static int keep(
 	return rc;
 }
 
-time_t remote_file_time(const char *text)
+time_t remote_file_time(const char *last_modified)
 {
-	struct tm tm = {0};
-	const char *end = text ? strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm) : NULL;
-	return end && !*end ? timegm(&tm) : 0;
+	static const char *const forms[] = {
+		"%a, %d %b %Y %H:%M:%S GMT", "%a, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"};
+	for (size_t i = 0; last_modified && i < ARRAY_LEN(forms); i++) {
+		struct tm tm = {0};
+		const char *end = strptime(last_modified, forms[i], &tm);
+		if (end && !*end)
+			return timegm(&tm);
+	}
+	return 0;
 }
 
 static int digest_fd(int fd, const char *name, struct digest *ret, struct err *err)

@@ -38,8 +38,8 @@ int remote_file_pin(struct remote_file *f, const char *checksum, struct err *err
 int remote_file_init_git(struct remote_file *f, const char *url, struct err *err)
 	__attribute__((warn_unused_result));
 void remote_file_done(struct remote_file *f);
-/* Last-Modified in the form that servers must send (RFC 9110 5.6.7), in seconds since 1970; 0 for
- * NULL and for anything else, as in BuildKit. */
+/* Last-Modified in one of the three forms of RFC 9110 5.6.7, in seconds since 1970; 0 for NULL and
+ * for anything else, as in BuildKit. */
 time_t remote_file_time(const char *last_modified);
 /* Fills in digest. ERR_NOT_FOUND, ERR_NETWORK ... */
 int remote_file_look(struct build *b, struct remote_file *f, struct err *err)

@@ -52,17 +52,16 @@ static int global_arg(struct stage_target *t, const struct source_inst *at,
 		AUTO_FREE char *name = eq ? xstrndup(word, (size_t)(eq - word)) : xstrdup(word);
 		AUTO_FREE char *value = NULL;
 		struct err why = ERR_INIT;
-		if (eq && expand_word(eq + 1, at->file->escape, &t->global_args, 0, &value, NULL,
-				  NULL, &why) < 0)
+		const char *given = map_get(&o->build_args, name);
+		if (!given && map_has(&o->build_args, name))
+			given = getenv(name);
+		/* a default that is not needed is not looked at, as in a stage */
+		if (given)
+			value = xstrdup(given);
+		else if (eq && expand_word(eq + 1, at->file->escape, &t->global_args, 0, &value,
+				       NULL, NULL, &why) < 0)
 			return containerfile_error(
 				at->file, at->inst->arg_pos[i], err, ERR_INVALID, "%s", why.msg);
-		if (map_has(&o->build_args, name)) {
-			const char *given = map_get(&o->build_args, name);
-			if (!given)
-				given = getenv(name);
-			if (given)
-				mem_replace(&value, xstrdup(given));
-		}
 		if (value)
 			map_set(&t->global_args, name, value);
 	}

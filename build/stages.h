@@ -26,6 +26,7 @@ struct stage {
 	struct source_inst from;
 	struct source_inst *insts; /* after FROM */
 	size_t n_insts;
+	bool replaced; /* by the named context of its name: neither instructions nor triggers run */
 	bool needed;
 };
 

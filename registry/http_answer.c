@@ -123,8 +123,8 @@ long http_status(const struct http_transfer *t)
 	return status;
 }
 
-/* An answer to a ranged request: goes on where we are, or starts again (200), or is not to be used.
- */
+/* An answer to a ranged request: goes on where we are, or starts again (200 or its like), or is
+ * not to be used. */
 bool http_range_fits(struct http_transfer *t, long status)
 {
 	struct http_request *r = t->r;
@@ -133,7 +133,7 @@ bool http_range_fits(struct http_transfer *t, long status)
 	t->skip_set = true;
 	if (status == 206 && r->response.range_from == r->out_offset)
 		return true;
-	if (status == 200) {
+	if (status != 206) {
 		t->skip = r->out_offset;
 		return true;
 	}

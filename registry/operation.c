@@ -395,7 +395,8 @@ static void got_file(struct exchange *x, const struct err *failure)
 		operation_fail(op, failure);
 		return;
 	}
-	if (status != 200 && status != 304) {
+	/* other 2xx are rare, and a file for BuildKit: 203 of a proxy, 204 of an empty one */
+	if (status / 100 != 2 && status != 304) {
 		struct err err = ERR_INIT;
 		(void)err_set(&err,
 			status == 404 || status == 410 ? ERR_NOT_FOUND

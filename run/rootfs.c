@@ -49,17 +49,23 @@ int rootfs_pivot(const struct box *b, struct err *err)
 	return 0;
 }
 
+/* A directory where the path leads, also behind a link to nothing. */
+static int make_dir(int root, const char *path, int *ret_fd)
+{
+	AUTO_FREE char *real = root_resolve(root, path);
+	return real ? root_mkdir_p(root, real, 0755, (uid_t)-1, (gid_t)-1, ret_fd) : -1;
+}
+
 /* The working directory of an image that has none there. It is made as runc makes it: what is left
  * again by ".." too. */
 static int make_cwd(int root, const char *cwd, int *ret_fd)
 {
 	for (const char *up = strstr(cwd, "/.."); up; up = strstr(up + 1, "/..")) {
 		AUTO_FREE char *left = xstrndup(cwd, (size_t)(up - cwd));
-		if ((up[3] == '/' || !up[3]) &&
-			root_mkdir_p(root, left, 0755, (uid_t)-1, (gid_t)-1, NULL) < 0)
+		if ((up[3] == '/' || !up[3]) && make_dir(root, left, NULL) < 0)
 			return -1;
 	}
-	return root_mkdir_p(root, cwd, 0755, (uid_t)-1, (gid_t)-1, ret_fd);
+	return make_dir(root, cwd, ret_fd);
 }
 
 int rootfs_chdir(const struct box *b, struct err *err)

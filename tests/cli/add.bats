@@ -59,6 +59,25 @@ named" ]
 	[ "$(stat_of '%a %u:%g' y)" = "755 3:4" ]
 }
 
+@test "the forms of a server's time, paths with dots and empty answers are taken as BuildKit takes them" {
+	containerfile <<END
+FROM busybox
+ADD $WWW/dated/hello.txt?Wed,%2021%20Oct%202015%2007:28:00%20GMT /1
+ADD $WWW/dated/hello.txt?Wednesday,%2021-Oct-15%2007:28:00%20GMT /2
+ADD $WWW/dated/hello.txt?Wed%20Oct%2021%2007:28:00%202015 /3
+ADD $WWW/dated/hello.txt?Wed,%2021%20Oct%202015%2007:28:00%20CET /4
+ADD $WWW/a/../hello.txt $WWW/empty/none $WWW/empty/.. /5/
+END
+	build
+	[ "$(in_image t stat -c '%Y %n' /1 /2 /3 /4)" = "$(printf '1445412480 /%s\n' 1 2 3)
+0 /4" ]
+	[ "$(in_image t sh -c 'cd /5; ls; cat *')" = "download
+hello.txt
+none
+hello" ] || fail "$(in_image t ls -l /5)"
+	[ "$(asked '/a/[.][.]/hello.txt')" -ge 1 ]
+}
+
 @test "a build from the cache asks once, and only whether something changed" {
 	printf 'FROM busybox\nADD %s/hello.txt /x\n' "$WWW" >ctx/Containerfile
 	build

@@ -102,6 +102,16 @@ END
 	[ "$(in_image t echo yes)" = yes ]
 }
 
+@test "the triggers of an image that stands for a stage do not run" {
+	printf 'FROM busybox\nONBUILD COPY nowhere /\n' | mica build -q -t localhost/triggers -f - ctx >/dev/null
+	printf 'FROM busybox AS base\nRUN exit 1\nFROM base\nENV on=base\n' | containerfile
+	build --build-context base=docker-image://localhost/triggers
+	config_of t | jq -e '.config | (.Env | contains(["on=base"])) and (.OnBuild | not)'
+	printf 'FROM other\n' | containerfile
+	run -125 --separate-stderr mica build --build-context other=docker-image://localhost/triggers ctx
+	assert_error "ONBUILD.*no such file or directory: 'nowhere'"
+}
+
 @test "an OCI layout is an image" {
 	mica pull -q busybox >/dev/null
 	mica push -q busybox "oci:$D/layout:v1" >/dev/null

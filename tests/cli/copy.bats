@@ -42,6 +42,23 @@ stat_of() { # FORMAT PATH
 	umount mnt
 }
 
+@test "of one name a here-document is copied last, wherever it stands" {
+	containerfile <<'END'
+FROM busybox
+COPY <<one app/a.txt <<two /x
+first
+one
+second
+two
+COPY <<b.md app/ /y/
+here
+b.md
+END
+	build
+	[ "$(in_image t cat /x /y/b.md)" = "second
+here" ]
+}
+
 # covers: copy-exclude
 @test "what --exclude names is left out, and what an exception names is not" {
 	containerfile <<'END'

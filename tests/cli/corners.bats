@@ -76,6 +76,12 @@ END
 	[ "$(stat_of %u:%g ghost)" = 77:78 ]
 }
 
+@test "a working directory behind a link to nothing is made where the link leads" {
+	printf 'FROM busybox\nRUN mkdir /a && ln -s a/b /l\nWORKDIR /l/m\nRUN rm -r /a\nRUN pwd -P >/where\n' >ctx/Containerfile
+	build
+	[ "$(in_image t cat /where)" = /a/b/m ]
+}
+
 @test "WORKDIR keeps an absolute path as it is written" {
 	containerfile <<'END'
 FROM busybox

@@ -8,6 +8,8 @@
 /loop, /file   redirects to itself, to file:///etc/passwd
 /broken/NAME   ends early the first time
 /busy/NAME     503, always
+/empty/NAME    204
+/dated/NAME?T  last modified at T, in whatever form
 """
 import email.utils
 import http.server
@@ -44,12 +46,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(302, [("Location", "file:///etc/passwd")])
         if kind == "busy":
             return self.answer(503)
+        if kind == "empty":
+            return self.answer(204)
         name = os.path.join(top, os.path.basename(path))
         if not os.path.isfile(name):
             return self.answer(404)
         body = open(name, "rb").read()
         if kind == "plain":
             return self.answer(200, body=body)
+        if kind == "dated":
+            return self.answer(200, [("Last-Modified", urllib.parse.unquote(self.path.split("?")[1]))], body)
         if kind == "broken" and path not in broken:
             broken.add(path)
             self.close_connection = True

@@ -59,6 +59,12 @@ static void global_arguments_choose_the_base(void **state)
 	assert_int_equal(plan(text, &o, &s, &err), 0);
 	assert_string_equal(s.s[0].base, "base:2-x");
 	stages_done(&s);
+	/* what is given takes the place of a default that could not be evaluated */
+	assert_int_equal(plan("ARG v=${none:?no}\nFROM base:$v\n", &o, &s, &err), 0);
+	assert_string_equal(s.s[0].base, "base:2");
+	stages_done(&s);
+	assert_int_equal(plan("ARG w=${none:?no}\nFROM base\n", &o, &s, &err), ERR_INVALID);
+	stages_done(&s);
 	build_opts_done(&o);
 }
 
