@@ -89,16 +89,40 @@ int fs_read_fd(
 	return 0;
 }
 
+static int cannot_open(const char *path, struct err *err)
+{
+	if (errno == ENOENT || errno == ENOTDIR)
+		return err_set(err, ERR_NOT_FOUND, "cannot open '%s': %s", path,
+			err_text(errno, (char[ERR_TEXT_MAX]){0}));
+	return err_sys(err, "cannot open '%s'", path);
+}
+
 int fs_read_file(
 	int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len, struct err *err)
 {
 	AUTO_FD int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return err_set(err, ERR_NOT_FOUND, "cannot open '%s': %s", path,
-			err_text(errno, (char[ERR_TEXT_MAX]){0}));
-	if (fd < 0)
-		return err_sys(err, "cannot open '%s'", path);
-	return fs_read_fd(fd, path, max, ret_data, ret_len, err);
+	return fd < 0 ? cannot_open(path, err) : fs_read_fd(fd, path, max, ret_data, ret_len, err);
+}
+
+int fs_open_plain(int dirfd, const char *path, int flags, mode_t mode)
+{
+	struct stat st;
+	AUTO_FD int fd =
+		openat(dirfd, path, flags | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, mode);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = S_ISDIR(st.st_mode) ? EISDIR : ENXIO;
+		return -1;
+	}
+	return take_fd(&fd);
+}
+
+int fs_read_plain(
+	int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len, struct err *err)
+{
+	AUTO_FD int fd = fs_open_plain(dirfd, path, O_RDONLY, 0);
+	return fd < 0 ? cannot_open(path, err) : fs_read_fd(fd, path, max, ret_data, ret_len, err);
 }
 
 int fs_write_file(int dirfd, const char *path, const void *data, size_t n, mode_t mode,

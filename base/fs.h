@@ -13,6 +13,12 @@ struct err;
  * AT_FDCWD. */
 int fs_read_file(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len,
 	struct err *err) __attribute__((warn_unused_result));
+/* For places where only regular files of ours belong: neither a link nor what would be waited for,
+ * such as a pipe, is opened. mode: for O_CREAT. -1 with errno: ELOOP, EISDIR, ENXIO. */
+int fs_open_plain(int dirfd, const char *path, int flags, mode_t mode);
+/* fs_read_file() by fs_open_plain(). */
+int fs_read_plain(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len,
+	struct err *err) __attribute__((warn_unused_result));
 /* The rest of an open descriptor, as above. */
 int fs_read_fd(int fd, const char *name, size_t max, char **ret_data, size_t *ret_len,
 	struct err *err) __attribute__((warn_unused_result));

@@ -2,6 +2,7 @@
 #include "base/lock.h"
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 int lock_file(
 	int dirfd, const char *name, enum lock_mode mode, bool wait, int *ret_fd, struct err *err)
 {
-	AUTO_FD int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	AUTO_FD int fd = fs_open_plain(dirfd, name, O_RDWR | O_CREAT, 0600);
 	if (fd < 0)
 		return err_sys(err, "cannot open the lock '%s'", name);
 	int op = (mode == LOCK_SHARED ? LOCK_SH : LOCK_EX) | (wait ? 0 : LOCK_NB);

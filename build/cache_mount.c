@@ -2,6 +2,7 @@
 #include "build/cache_mount.h"
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strv.h"
@@ -72,7 +73,7 @@ static int open_instance(struct cache_mount *c, unsigned number, bool try, struc
 	char name[24];
 	snprintf(name, sizeof(name), "%u.lock", number);
 	mem_close_p(&c->lock);
-	c->lock = openat(c->dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	c->lock = fs_open_plain(c->dir, name, O_RDWR | O_CREAT, 0600);
 	if (c->lock < 0)
 		return err_sys(err, "cannot open the lock of a cache mount");
 	c->number = number;

@@ -58,8 +58,8 @@ struct cmd {
 };
 #define CMD_ANY ((size_t)-1)
 
-/* Opens the store of the global options. */
-int app_store(struct app *app, bool read_only, struct store **ret, struct err *err)
+/* Opens the store of the global options; flags: of enum store_open_flags. */
+int app_store(struct app *app, int flags, struct store **ret, struct err *err)
 	__attribute__((warn_unused_result));
 
 extern const struct cmd cmd_build;

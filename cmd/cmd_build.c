@@ -508,7 +508,7 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 	build_opts_init(&w.o);
 	int rc = prepare(app, args, rest, &w, err);
 	if (rc == 0)
-		rc = app_store(app, false, &s, err);
+		rc = app_store(app, 0, &s, err);
 	if (rc == 0)
 		rc = txn_begin(s, &t, err);
 	if (rc == 0)

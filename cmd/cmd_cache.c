@@ -69,7 +69,7 @@ static int ls_run(struct app *app, void *args, const struct strv *rest, struct e
 	AUTO_JSON struct json *heading = json_new_object();
 
 	(void)rest;
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = store_mount_costs(s, &c, err);
 	if (r < 0)
@@ -109,7 +109,7 @@ static int rm_run(struct app *app, void *args, const struct strv *rest, struct e
 		return err_set(err, ERR_INVALID,
 			a->all ? "'--all' takes no cache mounts by name"
 			       : "name the cache mounts to remove, or say '--all'");
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0 && a->all)
 		r = cache_mount_list(s, &names, err);
 	STRV_FOREACH (text, rest)
@@ -141,7 +141,7 @@ static int limit_run(struct app *app, void *args, const struct strv *rest, struc
 	if (!streq(size, "none") && (!num_size(size, &bytes) || !bytes))
 		return err_set(
 			err, ERR_INVALID, "'%s' is no size; 'none' takes the limit away", size);
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	return r < 0 ? r : cache_limit_set(s, rest->v[0], bytes, err);
 }
 

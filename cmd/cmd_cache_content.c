@@ -81,7 +81,7 @@ static int export_run(struct app *app, void *args, const struct strv *rest, stru
 	if (!a->output && app->out.out_tty)
 		return err_set(err, ERR_INVALID,
 			"refusing to write an archive to a terminal: use --output or a pipe");
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = txn_begin(s, &t, err);
 	if (r == 0)
@@ -126,19 +126,21 @@ static int shape_as(int mount, int dir, struct err *err)
 	return 0;
 }
 
-static int replace(struct txn *t, int mount, int archive, struct err *err)
+static int unpack(struct txn *t, int archive, char **ret_name, int *ret_dir, struct err *err)
 {
-	AUTO_FREE char *name = NULL, *old_name = NULL;
-	AUTO_FD int dir = -1, old = -1;
-
-	int r = txn_mkdir(t, "cache", &name, &dir, err);
-	if (r == 0)
-		r = txn_mkdir(t, "old", &old_name, &old, err);
-	if (r < 0)
-		return r;
 	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CONTEXT |
 	                                         (idmap_own() == IDMAP_ONE ? APPLY_NO_OWNER : 0)};
-	r = archive_unpack(archive, dir, &opts, err);
+	int r = txn_mkdir(t, "cache", ret_name, ret_dir, err);
+	return r < 0 ? r : archive_unpack(archive, *ret_dir, &opts, err);
+}
+
+/* The directory `name` of the transaction, which is opened at dir, is the content from now on. */
+static int replace(struct txn *t, int mount, const char *name, int dir, struct err *err)
+{
+	AUTO_FREE char *old_name = NULL;
+	AUTO_FD int old = -1;
+
+	int r = txn_mkdir(t, "old", &old_name, &old, err);
 	if (r == 0)
 		r = shape_as(mount, dir, err);
 	if (r < 0)
@@ -172,8 +174,8 @@ static int import_run(struct app *app, void *args, const struct strv *rest, stru
 	bool from_stdin = !a->input || streq(a->input, "-");
 	AUTO_STORE struct store *s = NULL;
 	AUTO_TXN struct txn *t = NULL;
-	AUTO_FREE char *name = NULL;
-	AUTO_FD int file = -1, mount = -1, lock = -1;
+	AUTO_FREE char *name = NULL, *new_name = NULL;
+	AUTO_FD int file = -1, new = -1, mount = -1, lock = -1;
 
 	if (from_stdin && isatty(STDIN_FILENO))
 		return err_set(err, ERR_INVALID,
@@ -182,15 +184,18 @@ static int import_run(struct app *app, void *args, const struct strv *rest, stru
 	                  : open(a->input, O_RDONLY | O_CLOEXEC);
 	if (file < 0)
 		return err_sys(err, "cannot open '%s'", from_stdin ? "standard input" : a->input);
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = txn_begin(s, &t, err);
 	if (r == 0)
 		r = find_or_name(s, rest->v[0], &name, err);
+	/* before the mount is made: what cannot be unpacked leaves none */
+	if (r == 0)
+		r = unpack(t, file, &new_name, &new, err);
 	if (r == 0)
 		r = cache_mount_lock(s, name, rest->v[0], &mount, &lock, err);
 	if (r == 0)
-		r = replace(t, mount, file, err);
+		r = replace(t, mount, new_name, new, err);
 	if (r < 0)
 		return err_wrap(
 			err, "cannot import '%s'", from_stdin ? "standard input" : a->input);

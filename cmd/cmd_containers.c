@@ -190,7 +190,7 @@ static int containers_run(struct app *app, void *args, const struct strv *rest, 
 	none.image_name = xstrdup("");
 	int r = fits(&none, &a->filters, &unused, err);
 	if (r == 0)
-		r = app_store(app, false, &s, err);
+		r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = containers_list(s, &l, err);
 	return r < 0 ? r : print(app, &l, a, err);

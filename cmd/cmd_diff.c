@@ -200,7 +200,7 @@ static int find_changes(struct app *app, const struct diff_args *a, const char *
 	if (!image && !container)
 		return err_set(err, ERR_INVALID,
 			"option '--type': '%s' is not one of 'container', 'image'", a->type);
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r < 0)
 		return r;
 	r = container ? container_find(s, text, &c, &unknown) : ERR_NOT_FOUND;

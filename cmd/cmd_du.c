@@ -209,7 +209,7 @@ static int du_run(struct app *app, void *args, const struct strv *rest, struct e
 	if (a->json && (a->format || a->verbose))
 		return err_set(err, ERR_INVALID, "'--json' cannot be combined with '--%s'",
 			a->format ? "format" : "verbose");
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = store_costs(s, &c, err);
 	if (r < 0)

@@ -47,7 +47,7 @@ static int exists_run(struct app *app, void *args, const struct strv *rest, stru
 	if (!image && !container)
 		return err_set(err, ERR_INVALID,
 			"option '--type': '%s' is not one of 'container', 'image'", a->type);
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r < 0)
 		return r;
 	r = container ? container_exists(s, rest->v[0], err) : ERR_NOT_FOUND;

@@ -180,7 +180,7 @@ static int make(struct app *app, struct from_args *a, const char *text, char **r
 	if (r == 0)
 		r = format_is_docker(a->format, &c.docker, err);
 	if (r == 0)
-		r = app_store(app, false, &s, err);
+		r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = txn_begin(s, &t, err);
 	if (r == 0)

@@ -27,7 +27,7 @@ static int fsck_run(struct app *app, void *args, const struct strv *rest, struct
 	struct check_result result = {0};
 
 	(void)rest;
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, STORE_DAMAGED, &s, err);
 	if (r == 0)
 		r = a->repair ? store_repair(s, &result, &problems, err)
 		              : store_check(s, &result, &problems, err);
@@ -35,7 +35,7 @@ static int fsck_run(struct app *app, void *args, const struct strv *rest, struct
 		/* nobody writes there, so no lock is wanted */
 		err_clear(err);
 		store_close(take(s));
-		r = app_store(app, true, &s, err);
+		r = app_store(app, STORE_READ_ONLY | STORE_DAMAGED, &s, err);
 		if (r == 0)
 			r = store_check(s, &result, &problems, err);
 	}

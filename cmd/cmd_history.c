@@ -123,7 +123,7 @@ static int history_run(struct app *app, void *args, const struct strv *rest, str
 	AUTO_STORE struct store *s = NULL;
 	AUTO_IMAGE struct image image = {0};
 
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = image_find_loaded(s, rest->v[0], &image, NULL, err);
 	if (r < 0)

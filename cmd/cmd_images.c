@@ -63,24 +63,25 @@ static const char *age_text(const struct listed *l, char buf[AGE_MAX])
 	return buf;
 }
 
+/* name_len bytes of name, tag_len of tag */
 struct name_parts {
-	const char *name; /* name_len bytes of it */
-	int name_len;
-	const char *tag;
+	const char *name, *tag;
+	int name_len, tag_len;
 };
 
+/* NAME[:TAG][@DIGEST] */
 static struct name_parts split_ref(const char *ref)
 {
-	const char *colon = ref ? strrchr(ref, ':') : NULL, *at = ref ? strchr(ref, '@') : NULL;
-	bool tagged = colon && !strchr(colon, '/') && !at;
+	const int none = (int)strlen(NONE);
 
 	if (!ref)
-		return (struct name_parts){NONE, (int)strlen(NONE), NONE};
-	return (struct name_parts){ref,
-		(int)(tagged ? (size_t)(colon - ref)
-			: at ? (size_t)(at - ref)
-			     : strlen(ref)),
-		tagged ? colon + 1 : NONE};
+		return (struct name_parts){NONE, NONE, none, none};
+	size_t len = strcspn(ref, "@");
+	const char *colon = memrchr(ref, ':', len);
+	if (!colon || memchr(colon, '/', len - (size_t)(colon - ref)))
+		return (struct name_parts){ref, NONE, (int)len, none};
+	size_t name_len = (size_t)(colon - ref);
+	return (struct name_parts){ref, colon + 1, (int)name_len, (int)(len - name_len - 1)};
 }
 
 /* CreatedAtRaw: in Go's form for templates, RFC 3339 in JSON */
@@ -88,13 +89,14 @@ static struct json *row_json(const struct listed *l, const char *ref, const stru
 {
 	struct json *o = json_new_object();
 	struct name_parts p = split_ref(ref);
-	AUTO_FREE char *name = xstrndup(p.name, (size_t)p.name_len);
+	AUTO_FREE char *name = xstrndup(p.name, (size_t)p.name_len),
+		       *tag = xstrndup(p.tag, (size_t)p.tag_len);
 	char buf[DIGEST_STR_MAX], size[TEXT_NUM_MAX], age[AGE_MAX], raw[CLOCK_STR_MAX] = "";
 	struct tm tm;
 	time_t t = (time_t)l->created_s;
 	const char *since = age_text(l, age);
 
-	json_set_string(o, "Tag", p.tag);
+	json_set_string(o, "Tag", tag);
 	json_set_string(o, "ID", id_text(l, a->no_trunc, buf));
 	json_set_string(o, "Name", name);
 	json_set_string(o, "Digest", digest_str(&l->top, buf));
@@ -202,8 +204,8 @@ static void add_line(
 	struct name_parts p = split_ref(ref);
 	char id[DIGEST_STR_MAX], digest[DIGEST_STR_MAX], age[AGE_MAX], size[TEXT_NUM_MAX];
 
-	buf_addf(b, "%.*s\t%s\t%s\t%s\t%s", p.name_len, p.name, p.tag, id_text(l, a->no_trunc, id),
-		age_text(l, age), text_size(l->size, size));
+	buf_addf(b, "%.*s\t%.*s\t%s\t%s\t%s", p.name_len, p.name, p.tag_len, p.tag,
+		id_text(l, a->no_trunc, id), age_text(l, age), text_size(l->size, size));
 	if (a->digests)
 		buf_addf(b, "\t%s", digest_str(&l->top, digest));
 	buf_addf(b, "%s\n", a->history ? "\t" NONE : "");
@@ -237,7 +239,7 @@ static int images_run(struct app *app, void *args, const struct strv *rest, stru
 	if (a->quiet && (a->format || a->json))
 		return err_set(err, ERR_INVALID, "'--quiet' cannot be combined with '--%s'",
 			a->json ? "json" : "format");
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = image_list_load(s, &list, err);
 	if (r == 0)

@@ -280,7 +280,7 @@ static int info_run(struct app *app, void *args, const struct strv *rest, struct
 	struct json *store = NULL;
 
 	(void)rest;
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r < 0)
 		return r;
 	/* what is tried out is what the store is asked for afterwards */

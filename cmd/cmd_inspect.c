@@ -135,7 +135,7 @@ static int inspect_run(struct app *app, void *args, const struct strv *rest, str
 		return err_set(err, ERR_INVALID,
 			"option '--type': '%s' is not one of 'container', 'image', 'manifest'",
 			a->type);
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	for (size_t i = 0; i < rest->n && r == 0; i++)
 		r = show_any(app, s, rest->v[i], a, err);
 	return r;

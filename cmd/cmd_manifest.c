@@ -160,7 +160,7 @@ static int create_run(struct app *app, void *args, const struct strv *rest, stru
 	AUTO_STORE struct store *s = NULL;
 	AUTO_TXN struct txn *txn = NULL; /* what is fetched stays until the list has it */
 	struct index entries = {0};
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = txn_begin(s, &txn, err);
 	if (r == 0)
@@ -289,7 +289,7 @@ static int add_run(struct app *app, void *args, const struct strv *rest, struct 
 	struct descriptor top = {0};
 	int r = check_add(a, rest, err);
 	if (r == 0)
-		r = app_store(app, false, &s, err);
+		r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = txn_begin(s, &txn, err);
 	/* before anything is fetched for a list that is not there */
@@ -360,7 +360,7 @@ static int change(
 	AUTO_MANIFEST_LIST struct manifest_list list = {.lock = -1};
 	struct descriptor *entry = NULL;
 	struct digest id, of_entry;
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = txn_begin(s, &txn, err);
 	if (r == 0)
@@ -423,7 +423,7 @@ static int annotate_list(
 		return err_set(err, ERR_INVALID,
 			"a list has annotations, but no platform: '--index' goes with "
 			"'--annotation' and '--subject' only");
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = txn_begin(s, &txn, err);
 	if (r == 0)

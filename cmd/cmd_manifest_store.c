@@ -57,7 +57,7 @@ static int read_list(struct app *app, const struct inspect_args *a, const char *
 	struct descriptor d = {0};
 	struct remote_opts o;
 
-	int r = str_has_prefix(name, "docker://") ? ERR_NOT_FOUND : app_store(app, false, &s, err);
+	int r = str_has_prefix(name, "docker://") ? ERR_NOT_FOUND : app_store(app, 0, &s, err);
 	if (r == 0)
 		r = find_list(s, name, &d, &ref, err);
 	if (r == 0)
@@ -100,7 +100,7 @@ static int exists_run(struct app *app, void *args, const struct strv *rest, stru
 	AUTO_FREE char *ref = NULL;
 	struct descriptor d = {0};
 	(void)args;
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r < 0)
 		return r;
 	r = find_list(s, rest->v[0], &d, &ref, err);
@@ -171,7 +171,7 @@ static int rm_run(struct app *app, void *args, const struct strv *rest, struct e
 {
 	AUTO_STORE struct store *s = NULL;
 	(void)args;
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	for (size_t i = 0; r == 0 && i < rest->n; i++)
 		r = remove_one(app, s, rest->v[i], err);
 	return r < 0 ? r : collect(s, err);
@@ -220,7 +220,7 @@ static int push_run(struct app *app, void *args, const struct strv *rest, struct
 			"'--all=false'");
 	if (a->all != 0 && !a->push.add_compression.n)
 		strv_copy(&a->push.add_compression, &app->conf.add_compression);
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = find_list(s, rest->v[0], &d, &ref, err);
 	if (r == 0 && rest->n == 1 && !ref)

@@ -43,7 +43,7 @@ static int show_mounts(struct app *app, struct json *list, struct err *err)
 	AUTO_STORE struct store *s = NULL;
 	AUTO_CONTAINERS struct containers l = {0};
 
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = containers_list(s, &l, err);
 	for (size_t i = 0; r == 0 && i < l.n; i++) {

@@ -174,7 +174,7 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 	(void)rest;
 	if (!confirmed(app, a))
 		return 0;
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = choose(s, a, &opts, &choice, &limited, err);
 	if (limited)

@@ -105,7 +105,7 @@ static int pull_run(struct app *app, void *args, const struct strv *rest, struct
 	if (a->all_platforms && o.has_platform)
 		return err_set(
 			err, ERR_INVALID, "'--all-platforms' cannot be combined with a platform");
-	r = app_store(app, false, &s, err);
+	r = app_store(app, 0, &s, err);
 	if (r < 0)
 		return r;
 	if (remote_args_apply(app, &a->remote, &o.remote, err) < 0)

@@ -137,7 +137,7 @@ static int push_run(struct app *app, void *args, const struct strv *rest, struct
 	AUTO_FREE char *ref = NULL;
 	struct descriptor top = {0}, what = {0};
 
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0 && a->all_tags)
 		return push_tags(app, s, a, rest, err);
 	if (r == 0)

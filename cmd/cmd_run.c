@@ -450,7 +450,7 @@ static int run_run(struct app *app, void *args, const struct strv *rest, struct 
 	struct err unknown = ERR_INIT;
 
 	container_init(&c);
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r < 0)
 		return r;
 	r = container_find(s, rest->v[0], &c, &unknown);

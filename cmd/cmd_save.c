@@ -187,7 +187,7 @@ static int save_run(struct app *app, void *args, const struct strv *rest, struct
 		return err_set(
 			err, ERR_INVALID, "option '--format=%s' needs '--output'", a->format);
 	if (r == 0)
-		r = app_store(app, false, &s, err);
+		r = app_store(app, 0, &s, err);
 	if (r == 0 && rest->n > 1)
 		return streq(transport, "docker-archive")
 		               ? save_several(app, s, rest, a, err)
@@ -372,7 +372,7 @@ static int load_run(struct app *app, void *args, const struct strv *rest, struct
 	if (from_stdin && isatty(STDIN_FILENO))
 		return err_set(err, ERR_INVALID,
 			"refusing to read an archive from a terminal: use --input or a pipe");
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r < 0 || !from_stdin)
 		return r < 0 ? r : load_from(app, s, a->input, a, err);
 	r = spool_open(app->conf.copy_tmp_dir, &spool, err);

@@ -44,7 +44,7 @@ static int tag_run(struct app *app, void *args, const struct strv *rest, struct 
 			return r;
 		strv_add_take(&refs, ref);
 	}
-	r = app_store(app, false, &s, err);
+	r = app_store(app, 0, &s, err);
 	/* nobody may sweep the image between our finding it and its new name */
 	if (r == 0)
 		r = txn_begin(s, &t, err);
@@ -103,7 +103,7 @@ static int untag_run(struct app *app, void *args, const struct strv *rest, struc
 	struct descriptor top = {0};
 
 	(void)args;
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = image_find(s, rest->v[0], &top, &found, err);
 	if (r == 0 && rest->n == 1)

@@ -78,7 +78,7 @@ static int tree_run(struct app *app, void *args, const struct strv *rest, struct
 	AUTO_FREE char *ref = NULL;
 	char id[DIGEST_STR_MAX], size[TEXT_NUM_MAX];
 
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = image_find_loaded(s, rest->v[0], &image, &ref, err);
 	if (r < 0)

@@ -121,7 +121,7 @@ static int unshare_run(struct app *app, void *args, const struct strv *rest, str
 		strv_add(&argv, shell && *shell ? shell : "/bin/sh");
 	if (app->root && setenv("MICA_ROOT", app->root, 1) < 0)
 		return err_sys(err, "cannot set MICA_ROOT");
-	int r = app_store(app, false, &s, err);
+	int r = app_store(app, 0, &s, err);
 	if (r == 0 && userns_is_rootless())
 		r = container_space_hold(s, &held, err);
 	for (size_t i = 0; r == 0 && i < a->mounts.n; i++) {

@@ -35,7 +35,7 @@ static void collect(struct app *app, const struct collect_limits *l)
 	AUTO_STORE struct store *s = NULL;
 	struct err ignored = ERR_INIT;
 	leave_terminal();
-	if (app_store(app, false, &s, &ignored) < 0 || collect_run(s, l, &ignored) < 0)
+	if (app_store(app, 0, &s, &ignored) < 0 || collect_run(s, l, &ignored) < 0)
 		_exit(1); /* the next one tries again */
 }
 
@@ -45,7 +45,7 @@ void collect_start(struct app *app)
 	struct collect_limits l;
 	struct err err = ERR_INIT;
 
-	if (app_store(app, true, &s, &err) < 0)
+	if (app_store(app, STORE_READ_ONLY, &s, &err) < 0)
 		return;
 	if (collect_limits_get(s, getenv("MICA_GC"), &l, &err) < 0) {
 		out_warn(&app->out, "%s", err.msg);

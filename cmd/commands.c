@@ -139,10 +139,10 @@ const char *command_suggest(const char *name)
 	return ret;
 }
 
-int app_store(struct app *app, bool read_only, struct store **ret, struct err *err)
+int app_store(struct app *app, int flags, struct store **ret, struct err *err)
 {
 	AUTO_STORE struct store *s = NULL;
-	int r = store_open(app->root, read_only ? STORE_READ_ONLY : 0, &s, err);
+	int r = store_open(app->root, flags, &s, err);
 	if (r == 0)
 		r = app_additional_stores(app, s, err);
 	if (r == 0) {

@@ -16,7 +16,7 @@ typedef int (*opener)(
 static int use(struct app *app, const char *text, opener open_it, struct container_use *ret,
 	struct err *err)
 {
-	int r = app_store(app, false, &ret->s, err);
+	int r = app_store(app, 0, &ret->s, err);
 	if (r == 0)
 		r = txn_begin(ret->s, &ret->t, err);
 	if (r == 0)
@@ -59,7 +59,7 @@ int container_args_which(
 	if (!all && !rest->n)
 		return err_set(err, ERR_INVALID, "container ID must be specified");
 	strv_copy(ret, rest);
-	int r = all ? app_store(app, false, &s, err) : 0;
+	int r = all ? app_store(app, 0, &s, err) : 0;
 	if (all && r == 0)
 		r = containers_list(s, &l, err);
 	for (size_t i = 0; all && r == 0 && i < l.n; i++)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/store_internal.h"
@@ -68,7 +69,7 @@ void additional_hold(struct store *s)
 		if (a->gc_lock >= 0)
 			continue;
 		/* it may be on a medium, or another's, that cannot be written to */
-		a->gc_lock = openat(a->fd, "gc.lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		a->gc_lock = fs_open_plain(a->fd, "gc.lock", O_RDONLY, 0);
 		while (a->gc_lock >= 0 && flock(a->gc_lock, LOCK_SH) < 0 && errno == EINTR)
 			;
 		if (a->gc_lock < 0)

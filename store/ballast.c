@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 #include "store/store_internal.h"
 
@@ -25,8 +26,7 @@ void ballast_make(struct store *s)
 		return;
 	if (fstatvfs(s->fd, &fs) < 0 || (uint64_t)fs.f_bavail * fs.f_frsize < ROOM_MIN)
 		return;
-	AUTO_FD int fd =
-		openat(s->fd, BALLAST_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	AUTO_FD int fd = fs_open_plain(s->fd, BALLAST_FILE, O_WRONLY | O_CREAT, 0600);
 	if (fd >= 0)
 		(void)!posix_fallocate(fd, 0, BALLAST_SIZE);
 }

@@ -33,16 +33,17 @@ bool blob_has(struct store *s, const struct digest *d, uint64_t *ret_size)
 int blob_open(struct store *s, const struct digest *d, int *ret_fd, struct err *err)
 {
 	char name[STORE_PATH_MAX], buf[DIGEST_STR_MAX];
-	const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
 	struct stat st;
-	int other, fd = openat(s->fd, store_blob_name(name, d), flags);
+	int other, fd = fs_open_plain(s->fd, store_blob_name(name, d), O_RDONLY, 0);
 	if (fd < 0 && errno == ENOENT && (other = additional_find(s, name, &st)) >= 0)
-		fd = openat(other, name, flags);
+		fd = fs_open_plain(other, name, O_RDONLY, 0);
 	if (fd < 0 && errno == ENOENT)
 		return err_set(
 			err, ERR_NOT_FOUND, "blob %s is not in the store", digest_str(d, buf));
-	if (fd < 0)
-		return err_sys(err, "cannot open blob %s", digest_str(d, buf));
+	if (fd < 0) {
+		(void)err_sys(err, "cannot open blob %s", digest_str(d, buf));
+		return store_damage(err);
+	}
 	*ret_fd = fd;
 	return 0;
 }
@@ -64,17 +65,21 @@ int blob_read(struct store *s, const struct descriptor *d, size_t max, char **re
 		return r;
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, "cannot stat blob %s", digest_str(&d->digest, buf));
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != d->size)
-		return err_set(err, ERR_CORRUPT, "blob %s has %llu bytes instead of %llu",
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != d->size) {
+		(void)err_set(err, ERR_CORRUPT, "blob %s has %llu bytes instead of %llu",
 			digest_str(&d->digest, buf), (unsigned long long)st.st_size,
 			(unsigned long long)d->size);
+		return store_damage(err);
+	}
 	if ((r = fs_read_fd(fd, "blob", max, &data, &n, err)) < 0)
 		return r;
 	struct digest got = digest_of_as(d->digest.alg, data, n);
-	if (!digest_equal(&got, &d->digest))
-		return err_set(err, ERR_CORRUPT,
+	if (!digest_equal(&got, &d->digest)) {
+		(void)err_set(err, ERR_CORRUPT,
 			"blob %s is damaged: its content has another digest",
 			digest_str(&d->digest, buf));
+		return store_damage(err);
+	}
 	*ret_data = take(data);
 	if (ret_len)
 		*ret_len = n;

@@ -22,7 +22,7 @@ static struct json *read_limits(const struct store *s)
 	struct err ignored = ERR_INIT;
 	struct json *j = NULL;
 	size_t n;
-	if (fs_read_file(s->fd, LIMITS_FILE, LIMITS_MAX, &text, &n, &ignored) < 0 ||
+	if (fs_read_plain(s->fd, LIMITS_FILE, LIMITS_MAX, &text, &n, &ignored) < 0 ||
 		json_parse(text, n, LIMITS_FILE, &j, &ignored) < 0)
 		return json_new_object();
 	if (!json_is(j, JSON_KIND_OBJECT)) {

@@ -29,14 +29,30 @@ void cache_mount_note(int dir, const char *id)
 		log_debug("cannot set the time of a cache mount");
 }
 
-char *cache_mount_id(struct store *s, const char *name)
+/* NULL: none that could be shown */
+static char *read_id(struct store *s, const char *name)
 {
 	AUTO_FREE char *path = xasprintf(MOUNTS_DIR "/%s/id", name), *text = NULL;
 	struct err ignored = ERR_INIT;
 	size_t n;
-	if (fs_read_file(s->fd, path, CACHE_MOUNT_ID_MAX, &text, &n, &ignored) < 0 || n == 0)
-		return xstrdup(name);
+	if (fs_read_plain(s->fd, path, CACHE_MOUNT_ID_MAX, &text, &n, &ignored) < 0 || n == 0)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			return NULL;
 	return take(text);
+}
+
+char *cache_mount_id(struct store *s, const char *name)
+{
+	char *id = read_id(s, name);
+	return id ? id : xstrdup(name);
+}
+
+bool cache_mount_has_id(struct store *s, const char *name)
+{
+	AUTO_FREE char *id = read_id(s, name);
+	return id != NULL;
 }
 
 int cache_mount_list(struct store *s, struct strv *ret, struct err *err)
@@ -93,7 +109,7 @@ int cache_mount_remove(struct store *s, const char *name, struct err *err)
 	}
 	if (r == 0)
 		r = cache_mount_empty(s, name, err);
-	return r == 0 && alone >= 0 ? store_remove_dir(s, path, err) : r;
+	return r == 0 && alone >= 0 ? store_remove(s, path, err) : r;
 }
 
 int cache_mount_empty(struct store *s, const char *name, struct err *err)
@@ -117,7 +133,7 @@ int cache_mount_empty(struct store *s, const char *name, struct err *err)
 			err_clear(err);
 			r = 0;
 		} else if (r == 0) {
-			r = store_remove_dir(s, content, err);
+			r = store_remove(s, content, err);
 		}
 	}
 	if (r == 0 && busy) {

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/strv.h"
+#include <stdbool.h>
 
 struct err;
 struct store;
@@ -14,8 +15,9 @@ struct store;
 
 /* Notes what mounts/name (opened at dir) is called, and that it is used now. */
 void cache_mount_note(int dir, const char *id);
-/* The id of mounts/name; its name when none was noted. New string. */
+/* The id of mounts/name; its name when none was noted, or what is noted is none. New string. */
 char *cache_mount_id(struct store *s, const char *name);
+bool cache_mount_has_id(struct store *s, const char *name);
 /* Adds the names (HEX) of all. */
 int cache_mount_list(struct store *s, struct strv *ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -19,10 +19,11 @@
 #include "layers/diff.h"
 #include "layers/verify.h"
 #include "store/blobs.h"
+#include "store/cache_mounts.h"
+#include "store/check_internal.h"
 #include "store/containers.h"
 #include "store/digest_set.h"
 #include "store/dir_list.h"
-#include "store/gc.h"
 #include "store/images.h"
 #include "store/names.h"
 #include "store/records_internal.h"
@@ -36,30 +37,48 @@ struct source {
 	enum compression compression;
 };
 
-struct check {
-	struct store *store;
-	struct check_result *result;
-	struct strv *problems;
-	struct source *sources;
-	size_t n_sources;
-	struct digest_set alone; /* diff IDs of layers that records know only as trees */
-	struct digest_set bad_blobs, bad_trees, bad_records;
-};
-
-static void problem(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void problem(struct check *c, const char *fmt, ...)
+void check_problem(struct check *c, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	strv_add_take(c->problems, xvasprintf(fmt, ap));
+	char *line = xvasprintf(fmt, ap);
 	va_end(ap);
+	/* whoever reads it is at it already */
+	char *hint = strstr(line, STORE_MEND);
+	if (hint)
+		memmove(hint, hint + strlen(STORE_MEND), strlen(hint + strlen(STORE_MEND)) + 1);
+	strv_add_take(c->problems, line);
 	c->result->problems++;
 }
 
-/* Is it the content that is at fault, and not for example a want of descriptors? */
-static bool is_damage(const struct err *err)
+void check_leftover(struct check *c, const char *path)
 {
-	return err->code != ERR_SYS || err->sys == EIO;
+	check_problem(c, "leftover '%s'", path);
+	strv_add(&c->leftovers, path);
+}
+
+static bool is_regular(const struct check *c, const char *path)
+{
+	struct stat st;
+	return fstatat(c->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool is_there(const struct check *c, const char *path)
+{
+	return faccessat(c->store->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool is_dir(const struct check *c, const char *path)
+{
+	struct stat st;
+	return fstatat(c->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Of an image: what is not damaged may be read the next time. */
+static void image_problem(struct check *c, const char *name, const struct err *err)
+{
+	check_problem(c, "image %s: %s", name, err->msg);
+	c->unsure |= !store_is_damage(err);
 }
 
 static void add_source(struct check *c, const struct digest *diff_id, const struct digest *blob,
@@ -97,15 +116,15 @@ static void check_blob(struct check *c, const struct digest *want)
 
 	digest_str(want, name);
 	if (blob_open(c->store, want, &fd, &err) < 0) {
-		problem(c, "blob %s: %s", name, err.msg);
+		check_problem(c, "blob %s: %s", name, err.msg);
 		return;
 	}
 	AUTO_READER struct reader *in = reader_from_fd(fd, "blob");
 	hashed_init(&h, want->alg);
 	AUTO_READER struct reader *hashing = reader_hashed(in, &h);
 	if (stream_drain(hashing, &err) < 0) {
-		problem(c, "blob %s: %s", name, err.msg);
-		if (is_damage(&err))
+		check_problem(c, "blob %s: %s", name, err.msg);
+		if (store_is_damage(&err))
 			(void)digest_set_add(&c->bad_blobs, want);
 		return;
 	}
@@ -113,7 +132,7 @@ static void check_blob(struct check *c, const struct digest *want)
 	c->result->blobs++;
 	if (digest_equal(&got, want))
 		return;
-	problem(c, "blob %s: content has digest %s", name, digest_str(&got, buf));
+	check_problem(c, "blob %s: content has digest %s", name, digest_str(&got, buf));
 	(void)digest_set_add(&c->bad_blobs, want);
 }
 
@@ -123,10 +142,10 @@ static int check_blobs(struct check *c, struct err *err)
 	int r = store_blob_paths(c->store, &files, err);
 	STRV_FOREACH (path, &files) {
 		struct digest d;
-		if (store_blob_parse(*path, &d))
+		if (store_blob_parse(*path, &d) && is_regular(c, *path))
 			check_blob(c, &d);
 		else
-			problem(c, "leftover '%s'", *path);
+			check_leftover(c, *path);
 	}
 	return r;
 }
@@ -146,10 +165,10 @@ static void check_layers(struct check *c, const char *name, const struct image *
 			/* it was never fetched, or its step came from a cache: its tree serves as
 			 * well */
 			if (!tree_has(c->store, &i->config.diff_ids[n]))
-				problem(c, "image %s: layer %s is missing", name,
+				check_problem(c, "image %s: layer %s is missing", name,
 					digest_str(&l->digest, buf));
 		} else if (size != l->size) {
-			problem(c, "image %s: layer %s has %llu bytes instead of %llu", name,
+			check_problem(c, "image %s: layer %s has %llu bytes instead of %llu", name,
 				digest_str(&l->digest, buf), (unsigned long long)size,
 				(unsigned long long)l->size);
 		}
@@ -167,13 +186,13 @@ static void check_document(
 
 	if (blob_read(c->store, d, MANIFEST_MAX, &text, &n, &err) < 0 ||
 		document_kind(text, n, d->media_type, &kind, &err) < 0) {
-		problem(c, "image %s: %s", name, err.msg);
+		image_problem(c, name, &err);
 		return;
 	}
 	if (kind == MEDIA_INDEX && depth < 4) {
 		struct index ix;
 		if (index_parse(text, n, d->media_type, &ix, &err) < 0) {
-			problem(c, "image %s: %s", name, err.msg);
+			image_problem(c, name, &err);
 			return;
 		}
 		size_t here = 0;
@@ -183,7 +202,7 @@ static void check_document(
 				here++;
 			}
 		if (ix.n_manifests && !here)
-			problem(c, "image %s: none of its manifests is here", name);
+			check_problem(c, "image %s: none of its manifests is here", name);
 		index_done(&ix);
 		return;
 	}
@@ -191,20 +210,33 @@ static void check_document(
 	if (image_load(c->store, d, NULL, &i, &err) == 0)
 		check_layers(c, name, &i);
 	else if (err.code != ERR_UNSUPPORTED) /* an attestation or another artifact */
-		problem(c, "image %s: %s", name, err.msg);
+		image_problem(c, name, &err);
+}
+
+bool image_is_whole(struct store *s, const struct descriptor *d)
+{
+	AUTO_STRV struct strv problems = STRV_INIT;
+	struct check_result result = {0};
+	struct check c = {.store = s, .result = &result, .problems = &problems};
+	check_document(&c, "", d, 0);
+	free(c.sources);
+	return !result.problems || c.unsure;
 }
 
 static int check_images(struct check *c, struct err *err)
 {
 	struct names names;
 	int r = names_list(c->store, &names, err);
-	if (r == ERR_SYS)
+	if (r < 0 && !store_is_damage(err))
 		return r;
 	if (r < 0) {
-		problem(c, "%s", err->msg);
+		if (!c->bad_index)
+			check_problem(c, "%s", err->msg);
+		c->bad_index = true;
 		err_clear(err);
 		return 0;
 	}
+	uint64_t before = c->result->problems;
 	for (size_t i = 0; i < names.count; i++) {
 		char buf[DIGEST_STR_MAX];
 		const struct name *n = &names.n[i];
@@ -212,6 +244,7 @@ static int check_images(struct check *c, struct err *err)
 			c, n->ref ? n->ref : digest_str(&n->manifest.digest, buf), &n->manifest, 0);
 		c->result->images++;
 	}
+	c->bad_images = c->result->problems > before;
 	names_done(&names);
 	return 0;
 }
@@ -225,29 +258,110 @@ static void check_container(struct check *c, const struct container *w)
 	AUTO_FREE char *name = xasprintf("below the working container '%s'", w->name);
 	struct err err = ERR_INIT;
 
-	if (w->damaged)
-		problem(c, "working container %s: %s", w->id, w->damaged);
+	if (w->damaged && !strv_has(&c->bad_containers, w->id)) {
+		check_problem(c, "working container %s: %s", w->id, w->damaged);
+		strv_add(&c->bad_containers, w->id);
+	}
 	if (w->scratch)
 		return;
 	if (image_load(c->store, &w->manifest, NULL, &base, &err) < 0)
-		problem(c, "image %s: %s", name, err.msg);
+		check_problem(c, "image %s: %s", name, err.msg);
 	else
 		check_layers(c, name, &base);
+}
+
+/* Its directory, before what is in it is read. */
+static void check_container_dir(struct check *c, const char *id)
+{
+	AUTO_FREE char *path = xasprintf(CONTAINERS_DIR "/%s", id),
+		       *doc = xasprintf("%s/container.json", path),
+		       *uses = xasprintf("%s/uses", path), *upper = xasprintf("%s/upper", path);
+	struct digest as_id;
+	if (!digest_parse_hex(id, &as_id) || !is_dir(c, path)) {
+		if (is_there(c, path))
+			check_leftover(c, path);
+		return;
+	}
+	const char *what = !is_regular(c, doc)    ? "it has no description"
+	                   : !is_regular(c, uses) ? "what it needs is not noted"
+	                   : !is_dir(c, upper)    ? "its files are gone"
+	                                          : NULL;
+	/* it may have been removed just now */
+	if (!what || !is_there(c, path))
+		return;
+	check_problem(c, "working container %s: %s", id, what);
+	strv_add(&c->bad_containers, id);
 }
 
 static int check_containers(struct check *c, struct err *err)
 {
 	AUTO_CONTAINERS struct containers l = {0};
-	int r = containers_list(c->store, &l, err);
-
-	if (r == ERR_SYS)
-		return r;
-	if (r < 0) {
-		problem(c, "%s", err->msg);
-		err_clear(err);
-	}
+	AUTO_STRV struct strv ids = STRV_INIT;
+	int r = dir_list(c->store->fd, CONTAINERS_DIR, &ids, err);
+	STRV_FOREACH (id, &ids)
+		check_container_dir(c, *id);
+	if (r == 0)
+		r = containers_list(c->store, &l, err);
 	for (size_t i = 0; i < l.n; i++)
 		check_container(c, &l.c[i]);
+	return r;
+}
+
+/* --- cache mounts, and the files of the cache that nothing depends on --- */
+
+static void check_mount(struct check *c, const char *name, struct err *err)
+{
+	AUTO_FREE char *path = xasprintf(MOUNTS_DIR "/%s", name);
+	AUTO_STRV struct strv files = STRV_INIT;
+	struct digest d;
+	if (!digest_parse_hex(name, &d) || !is_dir(c, path)) {
+		if (is_there(c, path))
+			check_leftover(c, path);
+		return;
+	}
+	if (dir_list(c->store->fd, path, &files, err) < 0)
+		return;
+	STRV_FOREACH (file, &files) {
+		AUTO_FREE char *inner = xasprintf("%s/%s", path, *file);
+		const char *after = *file + strspn(*file, "0123456789");
+		bool data = after > *file && !*after, lock = after > *file && streq(after, ".lock"),
+		     id = streq(*file, "id");
+		bool wrong = (data && !is_dir(c, inner)) ||
+		             ((lock || id) && !is_regular(c, inner)) ||
+		             (id && !cache_mount_has_id(c->store, name));
+		/* it may have gone just now */
+		if (wrong && is_there(c, inner))
+			check_leftover(c, inner);
+	}
+}
+
+static int check_mounts(struct check *c, struct err *err)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	int r = dir_list(c->store->fd, MOUNTS_DIR, &names, err);
+	STRV_FOREACH (name, &names) {
+		struct err gone = ERR_INIT;
+		check_mount(c, *name, &gone);
+	}
+	return r;
+}
+
+static int check_notes(struct check *c, struct err *err)
+{
+	static const char *const dirs[] = {STAT_DIR, STAGES_DIR, LISTS_DIR};
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		AUTO_STRV struct strv files = STRV_INIT;
+		int r = dir_list(c->store->fd, dirs[i], &files, err);
+		if (r < 0)
+			return r;
+		STRV_FOREACH (file, &files) {
+			AUTO_FREE char *path = xasprintf("%s/%s", dirs[i], *file);
+			struct digest d;
+			if ((!digest_parse_hex(*file, &d) || !is_regular(c, path)) &&
+				is_there(c, path))
+				check_leftover(c, path);
+		}
+	}
 	return 0;
 }
 
@@ -261,13 +375,15 @@ static int check_records(struct check *c, struct err *err)
 		struct err e = ERR_INIT;
 		struct record rec;
 		struct digest d;
-		if (!digest_parse_hex(*file, &d)) {
-			problem(c, "leftover '" STEPS_DIR "/%s'", *file);
+		AUTO_FREE char *path = xasprintf(STEPS_DIR "/%s", *file);
+		if (!digest_parse_hex(*file, &d) || !is_regular(c, path)) {
+			if (is_there(c, path))
+				check_leftover(c, path);
 			continue;
 		}
 		if (record_read(c->store, *file, &rec, &e) < 0) {
-			problem(c, "record %s: %s", *file, e.msg);
-			if (is_damage(&e))
+			check_problem(c, "record %s: %s", *file, e.msg);
+			if (store_is_damage(&e))
 				(void)digest_set_add(&c->bad_records, &d);
 			continue;
 		}
@@ -338,25 +454,28 @@ static int check_trees(struct check *c, struct err *err)
 		struct err e = ERR_INIT;
 		struct source key = {0};
 		char text[DIGEST_STR_MAX];
-		if (!digest_parse_hex(*name, &key.diff_id)) {
-			problem(c, "leftover '" LAYERS_DIR "/%s'", *name);
+		AUTO_FREE char *path = xasprintf(LAYERS_DIR "/%s", *name);
+		if (!digest_parse_hex(*name, &key.diff_id) || !is_dir(c, path)) {
+			check_leftover(c, path);
 			continue;
 		}
 		const struct source *src = c->n_sources
 		                                   ? bsearch(&key, c->sources, c->n_sources,
 							     sizeof(*c->sources), compare_sources)
 		                                   : NULL;
-		bool alone = digest_set_has(&c->alone, &key.diff_id);
+		/* of a damaged blob's tree the tar may be made again */
+		bool alone = digest_set_has(&c->alone, &key.diff_id) ||
+		             (src && digest_set_has(&c->bad_blobs, &src->blob));
 		/* without its tar it cannot be told; nothing reaches it, the next sweep takes it */
 		if (!alone && !(src && blob_has(c->store, &src->blob, NULL)))
 			continue;
 		if ((alone ? verify_alone(c, &key.diff_id, &found, &e)
 			   : verify_tree(c, src, &found, &e)) < 0)
 			strv_add(&found, e.msg);
-		if (found.n && is_damage(&e))
+		if (found.n && store_is_damage(&e))
 			(void)digest_set_add(&c->bad_trees, &key.diff_id);
 		STRV_FOREACH (line, &found)
-			problem(c, "layer %s: %s", digest_str(&key.diff_id, text), *line);
+			check_problem(c, "layer %s: %s", digest_str(&key.diff_id, text), *line);
 		c->result->layers++;
 	}
 	return r;
@@ -394,91 +513,21 @@ static int check_tmp(struct check *c, struct err *err)
 			(void)nanosleep(&(struct timespec){.tv_nsec = TMP_WAIT_NS}, NULL);
 		}
 		if (is_abandoned(c, path))
-			problem(c, "leftover '%s'", path);
+			check_leftover(c, path);
 	}
 	return r;
 }
 
-static int check_all(struct check *c, struct err *err)
+int check_all(struct check *c, struct err *err)
 {
-	int r;
-	if ((r = check_blobs(c, err)) < 0 || (r = check_images(c, err)) < 0 ||
-		(r = check_containers(c, err)) < 0 || (r = check_records(c, err)) < 0 ||
-		(r = check_trees(c, err)) < 0)
-		return r;
-	return check_tmp(c, err);
-}
-
-/* --- repair --- */
-
-/* A tree whose blob is damaged is in its set as well: it could not be verified. */
-static int remove_bad(struct check *c, const struct digest_set *bad,
-	int (*remove_one)(struct store *s, const struct digest *d, struct err *err),
-	struct err *err)
-{
-	for (size_t i = 0; i < bad->cap; i++) {
-		int r = digest_is_zero(&bad->slot[i]) ? 0
-		                                      : remove_one(c->store, &bad->slot[i], err);
-		if (r < 0)
+	static int (*const parts[])(struct check * c, struct err * err) = {check_blobs,
+		check_images, check_containers, check_records, check_mounts, check_notes,
+		check_trees, check_tmp};
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		int r = parts[i](c, err);
+		if (r < 0 && !(c->bad_shape && store_is_damage(err)))
 			return r;
-		c->result->removed += !digest_is_zero(&bad->slot[i]);
+		err_clear(err);
 	}
 	return 0;
-}
-
-static int repair(struct check *c, struct err *err)
-{
-	int r;
-	if ((r = remove_bad(c, &c->bad_records, record_remove, err)) < 0 ||
-		(r = remove_bad(c, &c->bad_trees, tree_remove, err)) < 0)
-		return r;
-	return remove_bad(c, &c->bad_blobs, blob_remove, err);
-}
-
-static int run(struct store *s, bool repairs, struct check_result *ret, struct strv *problems,
-	struct err *err)
-{
-	struct check_result result = {0};
-	struct check c = {.store = s, .result = &result, .problems = problems};
-	struct err ignored = ERR_INIT;
-	AUTO_FD int lock = -1;
-	int r = 0;
-
-	/* sweeps what the dead left, and keeps others from sweeping under our feet; with a store
-	 * that is only read, both are its owner's business */
-	if (!s->read_only) {
-		if ((r = recover_after_boot(s, err)) < 0 ||
-			(r = store_lock(s, "gc.lock", repairs ? LOCK_EXCLUSIVE : LOCK_SHARED,
-				 !repairs, &lock, err)) < 0)
-			return r == ERR_BUSY ? err_set(err, r,
-						       "cannot repair the store while "
-						       "other processes use it")
-			                     : r;
-		sweep_dead(s, repairs, &ignored); /* what is left of them is found below */
-	}
-	r = check_all(&c, err);
-	if (r == 0 && repairs)
-		r = repair(&c, err);
-	free(c.sources);
-	digest_set_done(&c.bad_blobs);
-	digest_set_done(&c.alone);
-	digest_set_done(&c.bad_trees);
-	digest_set_done(&c.bad_records);
-	if (r == 0)
-		*ret = result;
-	return r;
-}
-
-int store_check(struct store *s, struct check_result *ret, struct strv *problems, struct err *err)
-{
-	return run(s, false, ret, problems, err);
-}
-
-int store_repair(struct store *s, struct check_result *ret, struct strv *problems, struct err *err)
-{
-	if (s->read_only)
-		return err_set(
-			err, ERR_DENIED, "the store '%s' was opened for reading only", s->path);
-	store_scratch_end(s);
-	return run(s, true, ret, problems, err);
 }

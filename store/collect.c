@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -74,8 +75,7 @@ bool collect_is_due(struct store *s, const struct collect_limits *l)
 	if (l->off)
 		return false;
 	if (!last) { /* a new store has nothing to remove yet */
-		AUTO_FD int fd =
-			openat(s->fd, COLLECTED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		AUTO_FD int fd = fs_open_plain(s->fd, COLLECTED_FILE, O_WRONLY | O_CREAT, 0600);
 		if (fd < 0)
 			log_debug("cannot make '" COLLECTED_FILE "': %s", strerror(errno));
 		return false;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "store/containers.h"
@@ -43,7 +44,7 @@ static char *space_lock_name(const char *space)
 static bool space_is_held(const struct store *s, const char *space)
 {
 	AUTO_FREE char *name = space_lock_name(space);
-	AUTO_FD int fd = openat(s->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_FD int fd = fs_open_plain(s->fd, name, O_RDONLY, 0);
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
 }
 

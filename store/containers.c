@@ -20,14 +20,13 @@
 #include "base/tmp.h"
 #include "image/reference.h"
 #include "store/container_doc.h"
+#include "store/containers_internal.h"
 #include "store/dir_list.h"
 #include "store/images.h"
 #include "store/store_internal.h"
 #include "store/tree.h"
 
-#define DOC "container.json"
 #define NAMES_LOCK "containers.lock"
-#define USES_MAX (1 * MIB)
 
 void container_init(struct container *c)
 {
@@ -62,7 +61,7 @@ static int load(int dir, const char *id, struct container *ret, struct err *err)
 	size_t n;
 
 	container_init(ret);
-	int r = fs_read_file(dir, DOC, CONTAINER_DOC_MAX, &text, &n, err);
+	int r = fs_read_plain(dir, CONTAINER_DOC, CONTAINER_DOC_MAX, &text, &n, err);
 	if (r == 0)
 		r = container_doc_parse(text, n, ret, err);
 	if (r < 0) {
@@ -78,7 +77,7 @@ static int load_any(int dir, const char *id, struct container *ret, struct err *
 {
 	struct err e = ERR_INIT;
 	int r = load(dir, id, ret, &e);
-	if (r == ERR_INVALID || r == ERR_LIMIT || r == ERR_CORRUPT) {
+	if (r < 0 && r != ERR_NOT_FOUND && store_is_damage(&e)) {
 		memcpy(ret->id, id, sizeof(ret->id));
 		ret->name = xstrdup(id);
 		ret->created = xstrdup("");
@@ -133,8 +132,8 @@ int containers_list(struct store *s, struct containers *ret, struct err *err)
 		if (!is_id(*id))
 			continue;
 		dir = open_dir(s, *id);
-		if (dir < 0 && errno == ENOENT)
-			continue; /* it went just now */
+		if (dir < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+			continue; /* it went just now, or is none: for fsck */
 		if (dir < 0)
 			return err_sys(err, "cannot open the working container %s", *id);
 		r = load_any(dir, *id, &c, &e);
@@ -227,7 +226,7 @@ static int lock_dir(int fd, bool wait)
 static int lock_container(struct store *s, const struct container *c, const char *text, bool wait,
 	int *ret_dir, struct err *err)
 {
-	AUTO_FREE char *doc = xasprintf(CONTAINERS_DIR "/%s/" DOC, c->id);
+	AUTO_FREE char *doc = xasprintf(CONTAINERS_DIR "/%s/" CONTAINER_DOC, c->id);
 	AUTO_FD int dir = open_dir(s, c->id);
 	if (dir >= 0 && lock_dir(dir, wait) < 0)
 		return errno == EWOULDBLOCK
@@ -284,7 +283,7 @@ int container_save(const struct container *c, struct err *err)
 	int r = container_doc_parse(text, n, &again, err);
 	if (r < 0)
 		return err_wrap(err, "the container would be one that nobody reads");
-	return fs_write_file(c->dir, DOC, text, n, 0600, true, err);
+	return fs_write_file(c->dir, CONTAINER_DOC, text, n, 0600, true, err);
 }
 
 /* --- names --- */
@@ -372,7 +371,7 @@ int container_rename(struct store *s, struct container *c, const char *name, str
 
 /* --- coming and going --- */
 
-static void set_base(struct container *c, const struct image *image)
+void container_set_base(struct container *c, const struct image *image)
 {
 	char now[CLOCK_STR_MAX];
 	struct platform host;
@@ -400,9 +399,9 @@ static void set_base(struct container *c, const struct image *image)
 
 /* The manifest for the documents and blobs; the layers once more, so that a manifest that is
  * damaged later does not cost them. */
-static int write_uses(const struct container *c, struct err *err)
+int container_write_uses(const struct container *c, struct err *err)
 {
-	AUTO_BUF struct buf b = BUF_INIT(USES_MAX);
+	AUTO_BUF struct buf b = BUF_INIT(CONTAINER_USES_MAX);
 	char digest[DIGEST_STR_MAX];
 
 	if (!c->scratch)
@@ -413,7 +412,7 @@ static int write_uses(const struct container *c, struct err *err)
 }
 
 /* The merged root shows the upper's attributes: those of the image's root. */
-static int make_upper(struct store *s, const struct container *c, struct err *err)
+int container_make_upper(struct store *s, const struct container *c, struct err *err)
 {
 	struct stat st = {.st_mode = 0755};
 
@@ -441,7 +440,7 @@ int container_create(struct store *s, struct txn *t, const struct image *image,
 	AUTO_FD int lock = -1;
 	int r;
 
-	set_base(c, image);
+	container_set_base(c, image);
 	tmp_random_name(c->id, CONTAINER_ID_LEN);
 	AUTO_FREE char *stem = naming->stem ? xasprintf("%s-", naming->stem) : image_stem(image, c);
 	AUTO_FREE char *made =
@@ -451,7 +450,7 @@ int container_create(struct store *s, struct txn *t, const struct image *image,
 		return r;
 	if (fchmod(c->dir, 0700) < 0 || lock_dir(c->dir, true) < 0)
 		return err_sys(err, "cannot lock the new container");
-	if ((r = make_upper(s, c, err)) < 0 || (r = write_uses(c, err)) < 0 ||
+	if ((r = container_make_upper(s, c, err)) < 0 || (r = container_write_uses(c, err)) < 0 ||
 		(r = store_lock(s, NAMES_LOCK, LOCK_EXCLUSIVE, true, &lock, err)) < 0 ||
 		(r = set_name(s, c, naming->name, made, err)) < 0 ||
 		(r = container_save(c, err)) < 0)

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "store/store_internal.h"
 
 int dir_list(int dirfd, const char *path, struct strv *ret, struct err *err)
 {
@@ -17,10 +18,10 @@ int dir_list(int dirfd, const char *path, struct strv *ret, struct err *err)
 		return 0;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
-		int r = err_sys(err, "cannot open the directory '%s'", path);
+		(void)err_sys(err, "cannot open the directory '%s'", path);
 		if (fd >= 0)
 			close(fd);
-		return r;
+		return store_damage(err);
 	}
 	errno = 0;
 	for (struct dirent *e; (e = readdir(dir)); errno = 0)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strv.h"
@@ -118,8 +119,8 @@ static int sweep_records(struct sweep *w, struct err *err)
 		w->result->records++;
 		w->result->freed += (uint64_t)st.st_blocks * 512;
 		report(w, "record", *file);
-		if (!w->opts->dry_run && unlinkat(w->store->fd, path, 0) < 0)
-			r = err_sys(err, "cannot remove '%s'", path);
+		if (!w->opts->dry_run)
+			r = store_remove(w->store, path, err);
 	}
 	return r;
 }
@@ -191,7 +192,7 @@ static int sweep_mounts(struct sweep *w, struct err *err)
 		w->result->freed += disk_usage(w->store->fd, path);
 		report(w, "cache mount", *name);
 		if (!w->opts->dry_run)
-			r = store_remove_dir(w->store, path, err);
+			r = store_remove(w->store, path, err);
 	}
 	return r;
 }
@@ -251,7 +252,7 @@ static int forget_and_sweep(struct sweep *w, struct names *names, struct err *er
 
 void want_sweep(struct store *s)
 {
-	AUTO_FD int fd = openat(s->fd, GC_WANTED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	AUTO_FD int fd = fs_open_plain(s->fd, GC_WANTED_FILE, O_WRONLY | O_CREAT, 0600);
 	if (fd < 0)
 		log_debug("cannot create '" GC_WANTED_FILE "'"); /* the next sweep does it */
 }

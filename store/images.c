@@ -114,7 +114,14 @@ int image_load(struct store *s, const struct descriptor *top, const struct platf
 
 	descriptor_copy(&i.top, top);
 	descriptor_copy(&i.manifest_desc, top);
-	if (load_manifest(s, platform, &i, err) < 0 || load_config(s, &i, err) < 0)
+	int r = load_manifest(s, platform, &i, err);
+	if (r == 0)
+		r = load_config(s, &i, err);
+	if (r == ERR_NOT_FOUND) {
+		const struct err why = *err;
+		(void)err_set(err, r, "%s: pull or build the image again", why.msg);
+	}
+	if (r < 0)
 		return err_wrap(err, "image %.19s", digest_str(&top->digest, buf));
 	*ret = i;
 	i = (struct image){0};

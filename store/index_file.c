@@ -57,6 +57,11 @@ static bool split_lines(struct index_file *f, size_t len)
 	return true;
 }
 
+void index_file_init(struct index_file *ret)
+{
+	*ret = (struct index_file){.head = xstrdup(HEAD), .tail = xstrdup("]}")};
+}
+
 /* Anybody's form; the members beside the manifests go into the tail. */
 static int parse_whole(struct index_file *f, size_t len, struct err *err)
 {
@@ -71,8 +76,13 @@ static int parse_whole(struct index_file *f, size_t len, struct err *err)
 		return r;
 	if (!json_is(j, JSON_KIND_OBJECT))
 		return err_set(err, ERR_INVALID, "index.json: it is not an object");
+	const struct json *schema = json_get(j, "schemaVersion");
+	if (schema && json_int(schema) != 2)
+		return err_set(err, ERR_INVALID, "index.json: its 'schemaVersion' is not 2");
 	if ((r = json_get_kind(j, "index.json", "manifests", JSON_KIND_ARRAY, &list, err)) < 0)
 		return r;
+	if (!list)
+		return err_set(err, ERR_INVALID, "index.json: 'manifests' is missing");
 	for (size_t i = 0; i < json_size(list); i++) {
 		char *line = json_dump(json_at(list, i), 0);
 		add_line(f, &cap, line, strlen(line), line);
@@ -98,9 +108,13 @@ int index_file_read_in(int fd, const char *store, struct index_file *ret, struct
 {
 	AUTO_INDEX_FILE struct index_file f = {0};
 	size_t len;
-	if (fs_read_file(fd, "index.json", NAMES_MAX, &f.text, &len, err) < 0 ||
-		(!split_lines(&f, len) && parse_whole(&f, len, err) < 0))
-		return err_wrap(err, "store '%s'", store);
+	if (fs_read_plain(fd, "index.json", NAMES_MAX, &f.text, &len, err) < 0 ||
+		(!split_lines(&f, len) && parse_whole(&f, len, err) < 0)) {
+		if (err->code == ERR_NOT_FOUND)
+			err->code = ERR_CORRUPT; /* every store has one */
+		(void)err_wrap(err, "store '%s'", store);
+		return store_damage(err);
+	}
 	*ret = f;
 	f = (struct index_file){0};
 	return 0;
@@ -120,10 +134,11 @@ static bool grows(struct store *s, const struct buf *b)
 static int replace(struct store *s, const struct buf *b, struct err *err)
 {
 	/* a fixed name: the lock is held, and what a crash leaves is overwritten */
-	AUTO_FD int fd = openat(s->fd, "index.json.new",
-		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return err_sys(err, "cannot create '%s/index.json.new'", s->path);
+	AUTO_FD int fd = fs_open_plain(s->fd, "index.json.new", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	if (fd < 0) {
+		(void)err_sys(err, "cannot create '%s/index.json.new'", s->path);
+		return store_damage(err);
+	}
 	if (fs_write_all(fd, b->data, b->len) < 0 || fsync(fd) < 0) {
 		(void)err_sys(err, "cannot write '%s/index.json.new'", s->path);
 		(void)unlinkat(s->fd, "index.json.new", 0); /* a full disk needs the room */
@@ -173,7 +188,7 @@ int index_line_parse(
 	int r;
 	if ((r = json_parse(l->text, l->n, "index.json", &j, err)) < 0 ||
 		(r = descriptor_from_json(j, "index.json", ret, err)) < 0)
-		return r;
+		return store_damage(err);
 	const char *ref = map_get(&ret->annotations, ANNOTATION_REF_NAME);
 	*ret_ref = ref ? xstrdup(ref) : NULL;
 	map_remove(&ret->annotations, ANNOTATION_REF_NAME);

@@ -33,6 +33,8 @@ int index_file_read(struct store *s, struct index_file *ret, struct err *err)
 /* Of the store at fd, which is called so. */
 int index_file_read_in(int fd, const char *store, struct index_file *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* One without manifests. */
+void index_file_init(struct index_file *ret);
 /* fsync and rename; the caller holds the lock exclusively. */
 int index_file_write(struct store *s, const struct index_file *f, struct err *err)
 	__attribute__((warn_unused_result));

@@ -141,7 +141,7 @@ int mark_container(struct store *s, struct marks *m, const char *id, struct err 
 	AUTO_FREE char *path = xasprintf(CONTAINERS_DIR "/%s/uses", id), *text = NULL;
 	AUTO_STRV struct strv lines = STRV_INIT;
 	struct err e = ERR_INIT;
-	int r = fs_read_file(s->fd, path, USES_MAX, &text, NULL, &e);
+	int r = fs_read_plain(s->fd, path, USES_MAX, &text, NULL, &e);
 	if (r == ERR_NOT_FOUND)
 		return 0;
 	if (r < 0) {

@@ -43,14 +43,14 @@ bool note_is_about(
 {
 	char name[STORE_PATH_MAX];
 	struct digest d;
-	AUTO_FD int fd = openat(s->fd, store_name(name, dirs[kind], id), O_RDONLY | O_CLOEXEC);
+	AUTO_FD int fd = fs_open_plain(s->fd, store_name(name, dirs[kind], id), O_RDONLY, 0);
 	return fd >= 0 && read_head(fd, &d) && digest_equal(&d, about);
 }
 
 static int read_note(
 	struct store *s, const char *path, char **ret, size_t *ret_len, struct err *err)
 {
-	AUTO_FD int fd = openat(s->fd, path, O_RDONLY | O_CLOEXEC);
+	AUTO_FD int fd = fs_open_plain(s->fd, path, O_RDONLY, 0);
 	if (fd < 0)
 		return err_set(err, ERR_NOT_FOUND, "there is no '%s'", path);
 	struct digest about;

@@ -29,7 +29,7 @@ struct origins *origins_load(struct store *s)
 	struct origins *o = xcalloc(1, sizeof(*o));
 	struct err err = ERR_INIT;
 	/* one that is too large is not ours; it is replaced by the next note */
-	if (fs_read_file(s->fd, ORIGINS_FILE, FILE_MAX, &o->text, &o->len, &err) < 0) {
+	if (fs_read_plain(s->fd, ORIGINS_FILE, FILE_MAX, &o->text, &o->len, &err) < 0) {
 		o->text = xstrdup("");
 		o->len = 0;
 	}

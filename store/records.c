@@ -108,7 +108,7 @@ int record_read(struct store *s, const char *name, struct record *ret, struct er
 	AUTO_FREE char *text = NULL, *path = xasprintf(STEPS_DIR "/%s", name);
 	struct record r = {0};
 	size_t n;
-	int e = fs_read_file(s->fd, path, RECORD_MAX, &text, &n, err);
+	int e = fs_read_plain(s->fd, path, RECORD_MAX, &text, &n, err);
 	if (e < 0)
 		return e;
 	if (!parse(text, n, &r)) {

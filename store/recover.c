@@ -42,7 +42,7 @@ bool store_is_sound(int store_fd, time_t *ret_since)
 	store_boot_id(id);
 	if (!*id)
 		return true;
-	AUTO_FD int fd = openat(store_fd, SYNCED_FILE, O_RDONLY | O_CLOEXEC);
+	AUTO_FD int fd = fs_open_plain(store_fd, SYNCED_FILE, O_RDONLY, 0);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return false;
 	*ret_since = st.st_mtim.tv_sec - CLOCK_MARGIN_S;

@@ -130,7 +130,7 @@ static void map_file(struct statcache *sc)
 {
 	struct stat st;
 	struct header h;
-	AUTO_FD int fd = openat(sc->store->fd, sc->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_FD int fd = fs_open_plain(sc->store->fd, sc->name, O_RDONLY, 0);
 	if (fd < 0 || fstat(fd, &st) < 0 || fs_read_upto(fd, &h, sizeof(h)) != sizeof(h))
 		return;
 	if (memcmp(h.magic, MAGIC, sizeof(h.magic)) != 0 || h.byte_order != BYTE_ORDER_MARK ||

@@ -50,24 +50,53 @@ int store_default_path(char **ret, struct err *err)
 	return 0;
 }
 
-/* 0: version matches; 1: there is none yet */
-static int check_version(int fd, const char *path, struct err *err)
+#define VERSION_READ 16
+
+static int read_version(int fd, char text[VERSION_READ])
 {
-	char text[16];
-	AUTO_FD int vfd = openat(fd, "version", O_RDONLY | O_CLOEXEC);
-	if (vfd < 0 && errno == ENOENT)
+	AUTO_FD int vfd = fs_open_plain(fd, "version", O_RDONLY, 0);
+	ssize_t n = vfd < 0 ? -1 : fs_read_upto(vfd, text, VERSION_READ - 1);
+	text[n < 0 ? 0 : n] = '\0';
+	return n < 0 ? -1 : 0;
+}
+
+/* 0: version matches; 1: there is none yet */
+static int check_version(int fd, const char *path, int flags, struct err *err)
+{
+	char text[VERSION_READ];
+	bool read = read_version(fd, text) == 0;
+	if (read ? !*text /* a power cut while the store was made */ : errno == ENOENT)
 		return 1;
-	ssize_t n = vfd < 0 ? -1 : fs_read_upto(vfd, text, sizeof(text) - 1);
-	if (n < 0)
+	if (!read && errno != EISDIR && errno != ENXIO && errno != ELOOP)
 		return err_sys(err, "cannot read '%s/version'", path);
-	text[n] = '\0';
-	if (n == 0)
-		return 1; /* a power cut while the store was made */
+	size_t digits = read ? strspn(text, "0123456789") : 0;
+	if (digits == 0 || text[digits] != '\n') {
+		if (flags & STORE_DAMAGED)
+			return 0;
+		(void)err_set(err, ERR_CORRUPT, "the store '%s' does not say its version", path);
+		return store_damage(err);
+	}
 	if (!streq(text, VERSION_TEXT))
 		return err_set(err, ERR_UNSUPPORTED,
 			"the store '%s' has version %.*s; this program knows version 1", path,
-			(int)strcspn(text, "\n"), text);
+			(int)digits, text);
 	return 0;
+}
+
+bool store_version_is_right(const struct store *s)
+{
+	char text[VERSION_READ];
+	return read_version(s->fd, text) == 0 && streq(text, VERSION_TEXT);
+}
+
+int store_write_version(int fd, struct err *err)
+{
+	return fs_write_file(fd, "version", VERSION_TEXT, strlen(VERSION_TEXT), 0644, true, err);
+}
+
+int store_write_layout(int fd, struct err *err)
+{
+	return fs_write_file(fd, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), 0644, true, err);
 }
 
 static bool is_foreign(int fd)
@@ -99,15 +128,14 @@ static int create(int fd, const char *path, struct err *err)
 	int r = lock_file(fd, "lock", LOCK_EXCLUSIVE, true, &lock, err);
 	if (r < 0)
 		return r;
-	r = check_version(fd, path, err);
+	r = check_version(fd, path, 0, err);
 	if (r <= 0)
 		return r; /* another process made it meanwhile */
 	for (size_t i = 0; i < ARRAY_LEN(directories); i++)
 		if (mkdirat(fd, directories[i], 0700) < 0 && errno != EEXIST)
 			return err_sys(
 				err, "cannot make the directory '%s/%s'", path, directories[i]);
-	if ((r = fs_write_file(
-		     fd, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), 0644, true, err)) < 0)
+	if ((r = store_write_layout(fd, err)) < 0)
 		return r;
 	if (faccessat(fd, "index.json", F_OK, 0) < 0 &&
 		(r = fs_write_file(
@@ -117,7 +145,7 @@ static int create(int fd, const char *path, struct err *err)
 	store_boot_id(boot);
 	if ((r = fs_write_file(fd, SYNCED_FILE, boot, strlen(boot), 0600, true, err)) < 0)
 		return r;
-	return fs_write_file(fd, "version", VERSION_TEXT, strlen(VERSION_TEXT), 0644, true, err);
+	return store_write_version(fd, err);
 }
 
 static int open_root(const char *path, int flags, int *ret, struct err *err)
@@ -133,7 +161,7 @@ static int open_root(const char *path, int flags, int *ret, struct err *err)
 		return err_set(err, ERR_NOT_FOUND, "there is no store at '%s'", path);
 	if (fd < 0)
 		return err_sys(err, "cannot open the store '%s'", path);
-	int r = check_version(fd, path, err);
+	int r = check_version(fd, path, flags, err);
 	if (r == 1 && (flags & STORE_READ_ONLY))
 		return err_set(err, ERR_NOT_FOUND, "there is no store at '%s'", path);
 	if (r == 1)
@@ -199,19 +227,41 @@ int store_lock(const struct store *s, const char *name, enum lock_mode mode, boo
 	struct err *err)
 {
 	int r = lock_file(s->fd, name, mode, wait, ret_fd, err);
-	return r < 0 && r != ERR_BUSY ? err_wrap(err, "store '%s'", s->path) : r;
+	if (r == 0 || r == ERR_BUSY)
+		return r;
+	(void)err_wrap(err, "store '%s'", s->path);
+	return store_damage(err);
+}
+
+bool store_is_damage(const struct err *err)
+{
+	static const int kinds[] = {EIO, ENOENT, ENOTDIR, EISDIR, ELOOP, ENXIO};
+	bool damage = err->code != ERR_SYS;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		damage |= err_is_sys(err, kinds[i]);
+	return damage;
+}
+
+int store_damage(struct err *err)
+{
+	size_t n = strlen(err->msg);
+	if (store_is_damage(err))
+		(void)snprintf(err->msg + n, sizeof(err->msg) - n, "%s", STORE_MEND);
+	return err->code;
 }
 
 int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *err)
 {
 	int fd = openat(s->fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, "cannot open '%s/%s'", s->path, dir);
+	if (fd < 0) {
+		(void)err_sys(err, "cannot open '%s/%s'", s->path, dir);
+		return store_damage(err);
+	}
 	*ret_fd = fd;
 	return 0;
 }
 
-int store_remove_dir(struct store *s, const char *path, struct err *err)
+int store_remove(struct store *s, const char *path, struct err *err)
 {
 	char id[17], to[STORE_PATH_MAX];
 	tmp_random_name(id, sizeof(id) - 1);

@@ -50,12 +50,13 @@ struct err;
 struct store;
 
 enum store_open_flags {
-	STORE_READ_ONLY = 1 << 0 /* never creates it: ERR_NOT_FOUND when missing */
+	STORE_READ_ONLY = 1 << 0, /* never creates it: ERR_NOT_FOUND when missing */
+	STORE_DAMAGED = 1 << 1 /* its `version` may be damaged: for fsck, which looks at it */
 };
 
 /* path NULL: $MICA_ROOT, else /var/lib/mica as root, else $XDG_DATA_HOME/mica
  * (~/.local/share/mica). Creates it (0700) unless read-only. A store of an unknown version is
- * ERR_UNSUPPORTED with one line. */
+ * ERR_UNSUPPORTED with one line; one whose version is none, ERR_CORRUPT. */
 int store_open(const char *path, int flags, struct store **ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* Where path NULL leads, now. To be asked before userns_enter(): in there everybody is root. *ret:

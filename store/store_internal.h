@@ -57,6 +57,15 @@ int store_blob_paths(const struct store *s, struct strv *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* Whether the path is one that a blob may have; *ret: which. */
 bool store_blob_parse(const char *path, struct digest *ret);
+/* Is it the store that is at fault, and not for example a want of descriptors? */
+bool store_is_damage(const struct err *err);
+/* Adds to an error that tells of a damaged store what to do about it; its code. */
+#define STORE_MEND "; 'mica fsck --repair' mends the store"
+int store_damage(struct err *err);
+/* `version` as this program writes it. */
+bool store_version_is_right(const struct store *s);
+int store_write_version(int fd, struct err *err) __attribute__((warn_unused_result));
+int store_write_layout(int fd, struct err *err) __attribute__((warn_unused_result));
 /* Directory descriptor of a private place for files that are about to be named; borrowed. */
 int store_scratch(struct store *s, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
@@ -67,9 +76,9 @@ int store_lock(const struct store *s, const char *name, enum lock_mode mode, boo
 	struct err *err) __attribute__((warn_unused_result));
 int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
-/* Removes a directory and all in it. It goes at once, by a rename into tmp, where the sweep finds
- * it should we die on the way. Missing is no error. */
-int store_remove_dir(struct store *s, const char *path, struct err *err)
+/* Removes a directory and all in it, or whatever is there. It goes at once, by a rename into tmp,
+ * where the sweep finds it should we die on the way. Missing is no error. */
+int store_remove(struct store *s, const char *path, struct err *err)
 	__attribute__((warn_unused_result));
 /* The directories below cache/ that are missing: `rm -r cache` is a way to forget the cache. */
 int store_make_cache(struct store *s, struct err *err) __attribute__((warn_unused_result));

@@ -142,7 +142,7 @@ static bool read_file(struct store *s, struct cache *c)
 	struct header h;
 	size_t len;
 
-	if (fs_read_file(s->fd, FILE_NAME, FILE_MAX, &c->data, &len, &why) < 0 || len < sizeof(h))
+	if (fs_read_plain(s->fd, FILE_NAME, FILE_MAX, &c->data, &len, &why) < 0 || len < sizeof(h))
 		return false;
 	memcpy(&h, c->data, sizeof(h));
 	/* each record takes some bytes, so that count is bounded by the file's length */

@@ -92,7 +92,7 @@ bool sweep_cgroups(int txn_fd)
 	struct err ignored = ERR_INIT;
 	bool ok = true;
 
-	if (fs_read_file(txn_fd, "cgroups", CGROUP_LIST_MAX, &text, NULL, &ignored) < 0)
+	if (fs_read_plain(txn_fd, "cgroups", CGROUP_LIST_MAX, &text, NULL, &ignored) < 0)
 		return true;
 	strv_split(&lines, text, '\n');
 	/* the last noted first: a cgroup comes after the one it lies in */

@@ -35,8 +35,10 @@ int tree_open(struct store *s, const struct digest *diff_id, int *ret_fd, struct
 	if (fd < 0 && errno == ENOENT)
 		return err_set(err, ERR_NOT_FOUND, "layer %s is not unpacked in the store",
 			digest_str(diff_id, buf));
-	if (fd < 0)
-		return err_sys(err, "cannot open layer %s", digest_str(diff_id, buf));
+	if (fd < 0) {
+		(void)err_sys(err, "cannot open layer %s", digest_str(diff_id, buf));
+		return store_damage(err);
+	}
 	*ret_fd = fd;
 	return 0;
 }
@@ -62,5 +64,5 @@ int tree_publish(struct store *s, struct txn *t, const char *name, const struct 
 int tree_remove(struct store *s, const struct digest *diff_id, struct err *err)
 {
 	char path[STORE_PATH_MAX];
-	return store_remove_dir(s, store_name(path, LAYERS_DIR, diff_id), err);
+	return store_remove(s, store_name(path, LAYERS_DIR, diff_id), err);
 }

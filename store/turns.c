@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "store/store_internal.h"
 
@@ -16,7 +17,7 @@
  * file (F_OFD_SETLK), so that it is gone with its last holder. */
 int turn_take(struct store *s, const struct digest *d, int *ret_fd, struct err *err)
 {
-	AUTO_FD int fd = openat(s->fd, TURNS_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	AUTO_FD int fd = fs_open_plain(s->fd, TURNS_FILE, O_RDWR | O_CREAT, 0600);
 	uint64_t at;
 	if (fd < 0)
 		return err_sys(err, "cannot open '%s/" TURNS_FILE "'", s->path);

@@ -113,6 +113,11 @@ names() {
 	[ "$(jq -r '.[1].names | join(" ")' json)" = "localhost/a:latest localhost/c:latest" ]
 	[ "$(jq -r '.[0].createdatraw' json)" = 2026-02-01T00:00:00Z ]
 	[ "$(jq -r '.[0] | keys_unsorted | join(" ")' json)" = "id names digest createdat size created createdatraw readonly history" ]
+	# the digest of a name is no part of its tag
+	digest=$(jq -r '.[1].digest' json)
+	sed -i "s|localhost/c:latest|localhost:5000/c:1.2@$digest|" "$MICA_ROOT/index.json"
+	[ "$(mica images -n | awk '/5000/ { print $1, $2 }')" = "localhost:5000/c 1.2" ]
+	[ "$(mica images --format '{{.Name}} {{.Tag}}' | grep 5000 | tr -s ' ')" = "localhost:5000/c 1.2" ]
 	run -125 --separate-stderr mica images -q --json
 	assert_error "'--quiet' cannot be combined with '--json'"
 	run -125 --separate-stderr mica images nothing

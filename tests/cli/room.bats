@@ -258,6 +258,10 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	head -c 1500 c.tar >cut.tar
 	run --separate-stderr mica cache import -i cut.tar /c
 	assert_error "cannot import 'cut.tar'"
+	before=$(mica cache ls -q)
+	run --separate-stderr mica cache import -i cut.tar unknown
+	assert_error "cannot import 'cut.tar'"
+	[ "$(mica cache ls -q)" = "$before" ]
 	mkdir evil
 	mknod evil/dev c 1 3 && tar -cf dev.tar evil
 	run --separate-stderr mica cache import -i dev.tar /c

@@ -238,6 +238,58 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	mica fsck
 }
 
+# DAMAGE_EACH=1 for all of the 266 cases (a minute)
+@test "whatever is damaged in a store: one line says it, fsck finds it and repairs it" {
+	mkdir damaged
+	python3 "$TOP/tests/tools/damage.py" "$MICA_BIN" "$D/damaged" "${DAMAGE_EACH:-$([ -z "${MICA_SANITIZE:-}" ] && echo 5 || echo 19)}"
+}
+
+@test "index.json is made again with the names that are left of it, and the other images without one" {
+	sample one
+	sample two
+	mica manifest create list one
+	mica tag one three
+	for broken in "sed 3s/[0-9]/x/g" "head -n 3" "head -c 700" "jq -c ." "jq .schemaVersion=3" "tr -d ]" "head -c 0"; do
+		rm -rf broken
+		cp -a "$MICA_ROOT" broken
+		# shellcheck disable=SC2086
+		$broken "$MICA_ROOT/index.json" >broken/index.json 2>/dev/null || $broken <"$MICA_ROOT/index.json" >broken/index.json
+		if [ "$broken" != "jq -c ." ]; then
+			run --separate-stderr "$MICA_BIN" --root broken images
+			assert_error "index.json.*; 'mica fsck --repair' mends the store\$"
+			run -1 "$MICA_BIN" --root broken fsck
+			run -1 "$MICA_BIN" --root broken fsck --repair
+			[[ "$output" == *"index.json: made again with "* ]]
+		fi
+		"$MICA_BIN" --root broken fsck
+		diff <(mica images -q | sort -u) <("$MICA_BIN" --root broken images -q | sort -u) || fail "$broken lost an image"
+		names=$("$MICA_BIN" --root broken images --format '{{.Name}}' | grep -vc none || true)
+		case $broken in
+		sed*) [ "$names" = 4 ] ;;
+		head*3) [ "$names" = 2 ] ;;
+		head*700) [ "$names" -ge 1 ] ;;
+		head*0) [ "$names" = 0 ] ;;
+		*) [ "$names" = 5 ] ;;
+		esac || fail "$broken left $names names"
+	done
+}
+
+@test "an image that lost something for good is forgotten, a working container that needs it is not" {
+	sample one
+	mica from --name box one
+	mica run box sh -c 'echo mine >/mine'
+	rm "$MICA_ROOT/blobs/sha256/$(image_id one | cut -d : -f 2)"
+	run --separate-stderr mica history one
+	assert_error 'is not in the store: pull or build the image again$'
+	run -1 mica fsck --repair
+	[[ "$output" == *"image localhost/one:latest: forgotten, as not all of it is left"* ]]
+	run -1 mica fsck
+	[[ "$output" == *"image below the working container 'box': "*"pull or build the image again"* ]]
+	sample one
+	mica fsck
+	[ "$(mica run box cat /mine)" = mine ]
+}
+
 @test "a store that cannot be written to is named" {
 	sample one
 	run --separate-stderr unshare -m sh -c "mount --bind '$MICA_ROOT' '$MICA_ROOT' && mount -o remount,ro,bind '$MICA_ROOT' && '$MICA_BIN' images -q && '$MICA_BIN' tag one two"

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What fsck's files share: check.c finds what is wrong, shape.c what is of the wrong kind,
+ * repair.c mends or removes it. */
+#pragma once
+#include "base/strv.h"
+#include "image/descriptor.h"
+#include "store/digest_set.h"
+#include "store/gc.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+struct source;
+struct store;
+
+struct check {
+	struct store *store;
+	struct check_result *result;
+	struct strv *problems;
+	struct source *sources;
+	size_t n_sources;
+	struct digest_set alone; /* diff IDs of layers that records know only as trees */
+	struct digest_set bad_blobs, bad_trees, bad_records;
+	struct strv leftovers; /* paths of what does not belong where it is */
+	struct strv bad_containers; /* IDs */
+	bool bad_shape; /* something is missing or of another kind: then more cannot be read */
+	bool bad_index; /* index.json cannot be read */
+	bool bad_images; /* something that an image needs is not there */
+	bool unsure; /* of an image something could not be read, for now */
+};
+
+void check_problem(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A problem, and repair removes it. */
+void check_leftover(struct check *c, const char *path);
+/* Everything but the shape; ERR_SYS. */
+int check_all(struct check *c, struct err *err) __attribute__((warn_unused_result));
+
+/* The files and directories that every store has, and those whose kind alone matters. */
+void shape_check(struct check *c);
+/* What locks are taken on, before any is taken; then the rest. Counts in c->result->removed. */
+int shape_mend_locks(struct check *c, struct err *err) __attribute__((warn_unused_result));
+int shape_mend(struct check *c, struct err *err) __attribute__((warn_unused_result));
+
+/* Is all there that the image needs? True too where it could not be read for now. */
+bool image_is_whole(struct store *s, const struct descriptor *d);
+/* index.json out of what is left of it and the images that are whole. *ret_n: how many have no name
+ * in it. */
+int index_rebuild(struct store *s, size_t *ret_n, struct err *err)
+	__attribute__((warn_unused_result));
+/* What the manifest or index describes itself as; NULL: it is neither. *ret_index: an index. */
+const char *document_media_type(const char *text, size_t n, bool *ret_index);
+/* Makes a working container one that can be used or removed again: its files stay. */
+int container_mend(struct store *s, const char *id, struct err *err)
+	__attribute__((warn_unused_result));
