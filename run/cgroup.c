@@ -12,6 +12,7 @@
 #include "run/cgroup_internal.h"
 #include "run/spec.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *const controller_names[CONTROLLERS] = {"cpu", "cpuset", "memory", "pids", "devices"};
@@ -27,6 +29,8 @@ const char *const controller_names[CONTROLLERS] = {"cpu", "cpuset", "memory", "p
 /* A cgroup stays busy for a moment after its last process was reaped. */
 #define REMOVE_TRIES 200
 #define REMOVE_PAUSE_US 1000
+#define NAME_DIGITS 16
+#define OLD_SECONDS 60 /* a sandbox enters its cgroup within milliseconds */
 
 struct cgroup {
 	struct cgroup_dir dirs[CONTROLLERS];
@@ -293,6 +297,30 @@ struct note {
 	void *arg;
 };
 
+/* Is that a name of ours, made long before a sandbox that is being started now? */
+static bool is_old(int dir, const char *name)
+{
+	struct stat st;
+	return str_has_prefix(name, "mica-") && strlen(name) == strlen("mica-") + NAME_DIGITS &&
+	       fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+	       st.st_mtim.tv_sec < time(NULL) - OLD_SECONDS;
+}
+
+/*
+ * A store knows the cgroups of those who died over it (store/sweep.c), and one that was removed
+ * knows nothing more. What of ours is empty and not new is nobody's; the kernel removes no other.
+ */
+static void remove_old(const char *parent)
+{
+	DIR *dir = opendir(parent);
+	for (struct dirent *e; dir && (e = readdir(dir));)
+		if (e->d_type == DT_DIR && is_old(dirfd(dir), e->d_name) &&
+			unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR) < 0)
+			log_debug("cgroup '%s' in '%s' is still used", e->d_name, parent);
+	if (dir)
+		closedir(dir);
+}
+
 static int make_dir(struct cgroup *g, const struct hierarchy *h, unsigned need,
 	const struct run_limits *l, const char *name, const struct note *note, struct err *err)
 {
@@ -306,6 +334,7 @@ static int make_dir(struct cgroup *g, const struct hierarchy *h, unsigned need,
 		if (r < 0)
 			return r;
 	}
+	remove_old(parent);
 	if (mkdir(path, 0755) < 0) {
 		err_sys(err, "cannot create cgroup '%s'", path);
 		return err->code = ERR_UNSUPPORTED;
@@ -331,7 +360,7 @@ static int make_dirs(
 	/* who names a cgroup wants its limits, whatever they are */
 	unsigned also = l->parent ? (1U << CONTROLLERS) - 1 : 0;
 	char name[32] = "mica-";
-	tmp_random_name(name + 5, 16);
+	tmp_random_name(name + 5, NAME_DIGITS);
 	int r = find_hierarchies(&hs, err);
 	if (r < 0)
 		return r;
@@ -362,7 +391,7 @@ static int make_plain_dir(
 {
 	AUTO_HIERARCHIES struct hierarchies hs = {0};
 	char name[32] = "mica-";
-	tmp_random_name(name + 5, 16);
+	tmp_random_name(name + 5, NAME_DIGITS);
 	int r = find_hierarchies(&hs, err);
 	if (r < 0)
 		r = ERR_UNSUPPORTED; /* no /proc, so no sandbox either: let that one say it */

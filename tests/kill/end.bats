@@ -129,3 +129,21 @@ each_command() { # HOW
 	! grep -q ' /sys/fs/cgroup cgroup2 ' /proc/mounts || skip "this machine has version 2 alone"
 	END_MOMENTS=$((${END_MOMENTS:-2} * 2)) ends kill 700 unshare --mount sh -c "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$MICA_BIN\" --root '$MICA_ROOT' build --no-cache --network=none ctx"
 }
+
+@test "the cgroup of somebody whose store is gone goes with the next step of another store" {
+	own_cgroup
+	[ -n "$CGROUP" ] || skip "no cgroup of version 2 that we may divide"
+	local gone=$CGROUP/mica-0123456789abcdef new=$CGROUP/mica-0123456789abcde0 used=$CGROUP/mica-0123456789abcde1
+	mkdir "$gone" "$new" "$used"
+	(cd / && exec sleep 30 3>&-) &
+	local pid=$!
+	echo $pid >"$used/cgroup.procs"
+	touch -d '2 minutes ago' "$gone" "$used"
+	(echo $BASHPID >"$CGROUP/cgroup.procs" && exec "$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none busybox true)
+	[ ! -e "$gone" ]
+	[ -e "$new" ]
+	[ -e "$used" ]
+	kill -9 $pid
+	wait $pid || true
+	rmdir "$new" "$used"
+}
