@@ -63,10 +63,14 @@ bool landlock_scopes_signals(void)
 	return known_version() >= 6;
 }
 
-int landlock_scope_signals(struct err *err)
+int landlock_scope(unsigned scopes, struct err *err)
 {
-	const struct ruleset r = {.scoped = SCOPE_SIGNALS};
-	if (!landlock_scopes_signals())
+	const struct ruleset r = {.scoped = (scopes & LANDLOCK_SIGNALS ? SCOPE_SIGNALS : 0) |
+	                                    (scopes & LANDLOCK_SOCKETS ? SCOPE_SOCKETS : 0)};
+	bool here = landlock_scopes_signals();
+	if (!scopes || (!here && !(scopes & LANDLOCK_SIGNALS)))
+		return 0;
+	if (!here)
 		return err_set(err, ERR_UNSUPPORTED,
 			"this kernel has no Landlock that keeps processes from signalling others "
 			"(Linux 6.12)");

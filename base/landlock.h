@@ -23,8 +23,13 @@ enum landlock_powers {
  */
 int landlock_confine(int dir, unsigned powers, struct err *err) __attribute__((warn_unused_result));
 
-/* No process outside is signalled, or traced (which is also how /proc leads to its files), by
- * this one and its children; files are as before. For who relies on it: ERR_UNSUPPORTED before
- * Linux 6.12. The caller has CAP_SYS_ADMIN or no_new_privs. */
-int landlock_scope_signals(struct err *err) __attribute__((warn_unused_result));
+enum landlock_scopes {
+	LANDLOCK_SIGNALS = 1 << 0, /* no process outside is signalled */
+	LANDLOCK_SOCKETS = 1 << 1, /* no abstract socket outside is reached */
+};
+/* For this process and its children, which trace no process outside either (which is also how
+ * /proc leads to its files); files are as before. Before Linux 6.12 ERR_UNSUPPORTED for signals,
+ * since who asks for that relies on it, and nothing for sockets alone. The caller has CAP_SYS_ADMIN
+ * or no_new_privs. */
+int landlock_scope(unsigned scopes, struct err *err) __attribute__((warn_unused_result));
 bool landlock_scopes_signals(void); /* would it work? */

@@ -71,12 +71,25 @@ static int enter_users(const struct run_spec *s, struct err *err)
 	return r;
 }
 
+/* It may see processes that are not of the box, and be their user: it ends none of them, our init
+ * least of all, and does not reach the files that they have, nor what listens in their network
+ * under a name that is no file (CVE-2020-15257). */
+static int keep_apart(const struct run_spec *s, struct err *err)
+{
+	const struct sock_fprog *others;
+	unsigned scopes = run_spec_shares_pids(s) ? LANDLOCK_SIGNALS : 0;
+	if (s->network == RUN_NETWORK_HOST && s->net_fd < 0 && !s->insecure)
+		scopes |= LANDLOCK_SOCKETS;
+	int r = s->chroot ? 0 : landlock_scope(scopes, err); /* done there */
+	if (r == 0 && (s->chroot || run_spec_shares_pids(s)))
+		r = seccomp_keep_others(&others, err) < 0 ? err->code : seccomp_apply(others, err);
+	return r;
+}
+
 static int drop_power(const struct box *b, struct err *err)
 {
 	const struct run_spec *s = b->spec;
-	/* it sees processes that are not of the box, and may be their user: it ends none of them,
-	 * our init least of all, and does not reach the files that they have */
-	if (run_spec_shares_pids(s) && landlock_scope_signals(err) < 0)
+	if (keep_apart(s, err) < 0)
 		return err->code;
 	/* keyrings have no namespace: at least a session keyring of its own */
 	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);

@@ -93,6 +93,17 @@ static int bind_proc(struct box *b, struct err *err)
 	return 0;
 }
 
+/* Whose user it is may write to files of processes that are not the workload's, such as
+ * oom_score_adj, which chooses who is killed next: what it sees is a read-only copy over ours. */
+static int cover_proc(const struct box *b, struct err *err)
+{
+	AUTO_FD int copy = open_tree(
+		b->proc, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (copy < 0 || mount_attach(copy, b->proc, ATTR_QUIET | MOUNT_ATTR_RDONLY, false) < 0)
+		return err_sys(err, "cannot make '/proc' read-only");
+	return 0;
+}
+
 static int mount_proc(struct box *b, int *empty, struct err *err)
 {
 	const struct strv *options = &b->spec->proc_options;
@@ -112,7 +123,9 @@ static int mount_proc(struct box *b, int *empty, struct err *err)
 	if (b->spec->insecure)
 		return 0;
 	r = mask(b, b->proc, "/proc", masked_proc, ARRAY_LEN(masked_proc), empty, err);
-	return r < 0 ? r : set_read_only(b->proc, read_only_proc, ARRAY_LEN(read_only_proc), err);
+	if (r == 0)
+		r = set_read_only(b->proc, read_only_proc, ARRAY_LEN(read_only_proc), err);
+	return r == 0 && run_spec_shares_pids(b->spec) ? cover_proc(b, err) : r;
 }
 
 /* The hierarchies that hold our limits, so that programs that size themselves by them (JVMs) see

@@ -392,6 +392,24 @@ int seccomp_filter(
 	return 0;
 }
 
+int seccomp_keep_others(const struct sock_fprog **ret, struct err *err)
+{
+	/* 0 is who calls; reading is no change */
+	static const struct seccomp_rule rule = {.names = "prlimit64",
+		.action = SECCOMP_RET_ERRNO | EPERM,
+		.n_args = 2,
+		.args = {{.index = 0, .op = OP_NE}, {.index = 2, .op = OP_NE}}};
+	static const struct seccomp_profile p = {
+		.fallback = SECCOMP_RET_ALLOW, .rules = &rule, .n_rules = 1};
+	static struct sock_fprog prog;
+	AUTO_DOCUMENT struct document d = {0};
+	builtin_arches(&d);
+	if (!prog.len && seccomp_compile(&p, 0, d.arches, d.n_arches, &prog, err) < 0)
+		return err->code;
+	*ret = &prog;
+	return 0;
+}
+
 const char *seccomp_source(void)
 {
 	return access(INSTALLED_PROFILE, R_OK) == 0 ? INSTALLED_PROFILE : "built in";

@@ -25,6 +25,10 @@ struct err;
  */
 int seccomp_filter(const char *profile, uint64_t caps, const struct sock_fprog **ret,
 	struct err *err) __attribute__((warn_unused_result));
+/* Beside it, for who sees processes that are not its own: their limits are not changed. With the
+ * limit on processor time they could be killed by who may not signal them. */
+int seccomp_keep_others(const struct sock_fprog **ret, struct err *err)
+	__attribute__((warn_unused_result));
 /* Where the default profile comes from: its file, or "built in". */
 const char *seccomp_source(void);
 /* AUDIT_ARCH_* of this machine; libseccomp's numbers are the kernel's */

@@ -25,6 +25,7 @@ hostile_setup() {
 }
 
 teardown() {
+	[ -z "${VICTIM:-}" ] || kill "$VICTIM" || true
 	# a peer may leave mounts behind
 	[ -z "${MICA_PEER:-}" ] || awk -v d="$D/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | xargs -r umount -l
 	test_teardown

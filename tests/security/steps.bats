@@ -291,3 +291,31 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 		[ "$status" = 0 ] || [ "$status" = 125 ] || fail "$history: $status: $output"
 	done
 }
+
+# --- what nobody has published ---
+
+@test "the kernel that is shared, and in a namespace that is shared, processes, their files and sockets" {
+	local options pid name limits
+	mkdir ctx
+	cp "$MICA_TOOLS/reach" ctx
+	containerfile <<<$'FROM scratch\nCOPY reach /reach\n'
+	m build -q --network=none -t reach ctx >/dev/null
+	for options in --network=none "--init --network=none"; do
+		run --separate-stderr m run --rm $options reach /reach
+		[ "$output" = "done" ] || fail "$options: $output $stderr"
+	done
+	[ "$(python3 -c 'import ctypes; print(ctypes.CDLL(None).syscall(444, 0, 0, 1))')" -ge 6 ] || return 0 # --pid=host is refused
+	name=mica-test-$BASHPID
+	as_whom python3 -uc 'import os, socket, sys, time; s = socket.socket(socket.AF_UNIX); s.bind("\0" + sys.argv[1]); s.listen(); print(os.getpid()); time.sleep(60)' \
+		$name >listens 3>&- &
+	wait_for 10 test -s listens
+	VICTIM=$(cat listens) pid=$VICTIM
+	limits=$(cat "/proc/$pid/limits")
+	for options in --pid=host "--pid=host --init" --isolation=chroot; do
+		run --separate-stderr m run --rm --network=host $options reach /reach "$pid" $name
+		[ "$output" = "done" ] || fail "$options: $output $stderr"
+	done
+	[ "$(cat "/proc/$pid/limits")" = "$limits" ]
+	kill "$pid"
+	VICTIM=
+}

@@ -27,7 +27,7 @@ tar -xf "$cache/peer.tar" -C "$work/root"
 mkdir -p "$work/root/mica/cache" "$work/root/mica/tools"
 cp -r "$top/tests" "$work/root/mica/"
 cp -r "$cache/busybox" "$work/root/mica/cache/"
-cp "$build/tests/guard" "$build/tests/swap" "$work/root/mica/tools/"
+cp "$build/tests/guard" "$build/tests/reach" "$build/tests/swap" "$work/root/mica/tools/"
 cp "$cache/linux/kernel/overlay.ko" "$here/init.sh" "$work/root/"
 versions=$(chroot "$work/root" dpkg-query -W -f '${source:Package} ${source:Upstream-Version}\n' buildah runc | sed 's/golang-github-containers-//; s/+ds[0-9]*//' | paste -sd ' ')
 mke2fs -q -t ext4 -d "$work/root" "$work/disk" 3G
