@@ -92,7 +92,7 @@ static int run_flags(struct eval *e, struct step *s, struct err *err)
 		else if (streq(f->name, "device"))
 			r = eval_error(e, f->pos, err, ERR_UNSUPPORTED,
 				"RUN --device is not supported: which devices there are is for who "
-				"builds to say, by mica build --device");
+				"builds to say; use mica build --device=PATH");
 		if (r < 0)
 			return r;
 	}
