@@ -74,7 +74,8 @@ void as_buildah_arg(struct eval *e, const char *name)
 {
 	const struct map *globals = &build_target_of(e->b, e->p->stage)->global_args;
 
-	if (!called_buildah() || map_has(globals, name) || is_proxy_arg(name))
+	if (!called_buildah() || map_has(globals, name) || is_proxy_arg(name) ||
+		streq(name, "SOURCE_DATE_EPOCH"))
 		return;
 	strv_addf(&e->b->result->warnings,
 		"missing \"%s\" build argument. Try adding \"--build-arg %s=<VALUE>\" to the "
