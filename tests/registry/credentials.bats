@@ -328,7 +328,7 @@ certificate() { # NAME SUBJECT EXTENSION
 # cve: CVE-2018-1000500 CVE-2018-12608
 @test "TLS: an authority and a client's certificate of certs.d are for their host and port" {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem 2>/dev/null
-	certificate server localhost 'subjectAltName=DNS:localhost,IP:127.0.0.1'
+	certificate server elsewhere subjectAltName=IP:127.0.0.1
 	certificate client someone extendedKeyUsage=clientAuth
 	mkdir own
 	plain=$(cat "$T/srv.pid")
@@ -354,11 +354,20 @@ certificate() { # NAME SUBJECT EXTENSION
 	assert_error "has no certificate"
 	mv kept "$certs/$SRV/client.cert"
 	mica pull -q "$SRV/good"
+	# a good certificate of another name is none
+	for where in "localhost:$MAIN/good --cert-dir $certs/$SRV" "localhost:$MAIN/good"; do
+		[ "$where" != "${where% *}" ] || cp -r "$certs/$SRV" "$certs/localhost:$MAIN"
+		# shellcheck disable=SC2086 # words
+		MICA_ROOT=$D/name run --separate-stderr mica pull -q $where
+		assert_error 'TLS: .*(certificate|subject)'
+	done
 	MICA_ROOT=$D/second mica pull -q --cert-dir "$certs/$SRV" --tls-verify=true "$SRV/good/again"
 	# not from https to http
 	keep_login "$SRV"
 	MICA_ROOT=$D/third
 	refused 'from https to http' pull -q "$SRV/redirect-plain"
 	refused 'from https to http' pull -q "$SRV/redirect-other"
+	refused 'token' pull -q "$SRV/realm-plain"
+	[ "$(asked ' other .*token')" = 0 ]
 	rm -r "$certs"
 }

@@ -121,7 +121,7 @@ teardown() {
 # cve: CVE-2023-2253 CVE-2017-11468 CVE-2022-29173
 @test "headers, tokens, documents, blobs and lists without an end are cut off" {
 	rm -f "$T/srv/flood"
-	refused 'bytes of headers|eaders' pull -q --retry 0 "$SRV/headers-many"
+	refused 'more than 65536 bytes of headers' pull -q --retry 0 "$SRV/headers-many"
 	refused 'bytes of headers|eader' pull -q --retry 0 "$SRV/header-long"
 	refused 'manifest is larger than 4194304 bytes' pull -q --retry 0 "$SRV/manifest-flood"
 	refused 'cannot get a token: .*larger than' pull -q --retry 0 "$SRV/token-flood"
@@ -212,6 +212,7 @@ teardown() {
 	refused 'digest|bytes' pull -q --retry 0 "$SRV/encoded"
 	refused 'bytes' pull -q --retry 0 "$SRV/empty"
 	refused 'corrupted' pull -q --retry 0 "$SRV/swapped"
+	refused 'content has digest sha256:[0-9a-f]*, the registry or the network corrupted it' pull -q --retry 0 "$SRV/retouched"
 	refused 'layer sha256:.*not found' pull -q "$SRV/missing"
 	digest=$(jq -r '.manifests[0].digest' "$T/layout/index.json")
 	refused "$digest.*corrupted" pull -q "$SRV/another@$digest"

@@ -188,7 +188,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.host != "main":
             realm = {"realm-here": f"http://127.0.0.1:{PORTS[0]}/token", "realm-metadata": "http://169.254.169.254/token",
                      "realm-theirs": "http://auth.evil.test/token", "realm-ours": "http://auth.corp.test/token"}.get(fault, realm)
-        realm = {"realm-file": "file:///etc/passwd", "realm-user": f"http://x:y@127.0.0.1:{PORTS[0]}/token", "realm-long": "http://127.0.0.1/" + "a" * 20000,
+        realm = {"realm-file": "file:///etc/passwd", "realm-plain": f"http://127.0.0.1:{PORTS[1]}/token", "realm-user": f"http://x:y@127.0.0.1:{PORTS[0]}/token", "realm-long": "http://127.0.0.1/" + "a" * 20000,
                  "token-flood": realm + "-flood", "token-break": realm + "-break", "token-html": realm + "-html", "token-loop": realm + "-loop"}.get(fault, realm)
         # those that send elsewhere want to know who asks: only then there is something to lose
         if fault in ("basic", "redirect-other", "redirect-back", "redirect-once", "redirect-theirs", "upload-other", "upload-network", "upload-theirs", "upload-here"):
@@ -387,6 +387,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, gzip.compress(data), "application/octet-stream", Content_Encoding="gzip")
         if fault == "empty":
             return self.answer(200, b"", "application/octet-stream")
+        if fault == "retouched":  # another time in its gzip header: the same tar
+            return self.answer(200, data[:4] + bytes([data[4] ^ 1]) + data[5:], "application/octet-stream")
         if fault == "swapped":
             return self.answer(200, data[::-1], "application/octet-stream")
         if fault == "missing":
