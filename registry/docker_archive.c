@@ -388,7 +388,7 @@ int sink_docker_archive(
 {
 	AUTO_FREE char *path = NULL, *wanted = NULL;
 	AUTO_REFERENCE struct reference ref = {0};
-	struct tar_file *archive;
+	struct tar_file *archive = NULL;
 	location_split(rest, &path, &wanted);
 	if (wanted && reference_parse(wanted, &ref, err) < 0)
 		return err->code;
@@ -417,7 +417,7 @@ struct sink *sink_docker_archive_fd(int fd, const char *path, const struct strv 
 
 int sink_docker_archive_file(const char *path, struct sink **ret, struct err *err)
 {
-	struct tar_file *archive;
+	struct tar_file *archive = NULL;
 	int r = tar_file_new(path, &archive, err);
 	if (r == 0)
 		*ret = &new_sink(archive)->sink;
