@@ -235,6 +235,21 @@ static int is_unchanged(struct remote *remote, const char *ref, const struct des
 	return 0;
 }
 
+/* What is here serves the platform that was asked for, but was made for a lesser one: the index
+ * that it came from may have the very one. */
+static bool may_be_better(const struct pulled *here, const struct pull_opts *o)
+{
+	struct platform want = o->platform, have;
+
+	if (!o->has_platform || !here->image ||
+		!map_has(&here->top.annotations, ANNOTATION_INDEX_DIGEST))
+		return false;
+	have = here->image->config.platform;
+	platform_normalise(&want);
+	platform_normalise(&have);
+	return *want.variant && *have.variant && !streq(want.variant, have.variant);
+}
+
 static int pull_name(struct store *s, struct txn *t, struct remote *remote, const char *name,
 	const struct pull_opts *o, struct pulled *ret, struct err *err)
 {
@@ -258,6 +273,7 @@ static int pull_name(struct store *s, struct txn *t, struct remote *remote, cons
 		bool unchanged = ref.has_digest;
 		r = unchanged ? 0 : is_unchanged(remote, full, &here.top, &unchanged, err);
 		/* --pull=newer without an answer goes on with what is here, as buildah does */
+		unchanged = unchanged && !may_be_better(&here, o);
 		if (r == 0 ? unchanged : o->policy == PULL_NEWER) {
 			err_clear(err);
 			*ret = here;
@@ -440,6 +456,10 @@ static int pull(struct store *s, const char *location, const struct pull_opts *o
 	                   (o->policy == PULL_MISSING || o->policy == PULL_NEVER);
 	if (may_be_here) {
 		r = find_here(s, rest, o, &p, err);
+		if (r == 0 && o->policy == PULL_MISSING && may_be_better(&p, o)) {
+			pulled_done(&p);
+			r = ERR_NOT_FOUND;
+		}
 		if (r == 0) {
 			name_used(s, &p.top);
 			r = unpack_here(s, o, &p, err);

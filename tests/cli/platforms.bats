@@ -163,6 +163,16 @@ need_emulator() {
 	[ "$(mica inspect "$REG/multi:1" | jq -r .OCIv1.architecture)" = "$other" ]
 	[ "$(skopeo inspect --raw --config --tls-verify=false --override-arch "$other" docker://"$REG"/multi:1 | sha256sum)" = \
 		"$(skopeo inspect --raw --config "oci:$MICA_ROOT:$REG/multi:1" | sha256sum)" ]
+	run -125 --separate-stderr mica pull -q --os plan9 "$REG/multi:1"
+	assert_error 'no image found in manifest list for platform plan9/'
+	mica build -q --platform linux/arm/v6,linux/arm/v7 -t arms - <<<'FROM scratch'
+	mica push -q --all arms docker://"$REG"/arms:1
+	mica rmi arms >/dev/null
+	for variant in v6 v7; do
+		mica pull -q --os linux --arch arm --variant $variant "$REG/arms:1"
+		[ "$(mica inspect "$REG/arms:1" | jq -r .OCIv1.variant)" = $variant ]
+	done
+	mica rmi "$REG/arms:1" >/dev/null
 	mica pull -q --all-platforms "$REG/multi:1"
 	[ "$(skopeo inspect --raw "oci:$MICA_ROOT:$REG/multi:1" | sha256sum)" = "$(manifest_of multi | sha256sum)" ]
 	assert_clean_store
