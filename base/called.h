@@ -12,7 +12,8 @@
  *	commit leaves times in layers as they are without --rewrite-timestamp and --timestamp;
  *	names of containers may have colons;
  *	run --mount type=bind,rw shows what can be written to, and the writes are discarded;
- *	prune removes cache mounts and the step cache;
+ *	what --format makes of one thing (inspect, info) has no line end, but on a terminal;
+ *	prune removes cache mounts and the step cache, and tells of images only;
  *	run has the status 1 where the command cannot be started;
  *	--version, version and /run/.containerenv tell the version of buildah whose command line
  *	this is, because scripts compare it.

@@ -117,7 +117,7 @@ void builder_json_fill(struct json *o, const struct container *c)
 {
 	static const char *const texts[] = {"Container", "ContainerID", "MountPoint",
 		"ProcessLabel", "MountLabel", "ImageCreatedBy", "DefaultMountsFilePath",
-		"CNIPluginPath", "CNIConfigDir"};
+		"CNIPluginPath", "CNIConfigDir", "CDIConfigDir"};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		set_missing(o, texts[i], json_new_string(""));
@@ -126,5 +126,7 @@ void builder_json_fill(struct json *o, const struct container *c)
 	set_missing(o, "Capabilities", capabilities(c));
 	set_missing(o, "ConfigureNetwork", json_new_string("NetworkDefault"));
 	set_missing(o, "Devices", c ? json_new_array() : json_new_null());
+	set_missing(o, "DeviceSpecs", json_new_null());
+	set_missing(o, "GroupAdd", json_new_null());
 	set_missing(o, "IDMappingOptions", id_mapping(c));
 }

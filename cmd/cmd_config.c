@@ -405,7 +405,13 @@ static void warn_docker_only(struct configuring *w)
 	const struct {
 		const char *name, *value;
 	} given[] = {
-		{"COMMENT", a->comment}, {"DOMAINNAME", a->domainname}, {"HOSTNAME", a->hostname}};
+		{"COMMENT", a->comment},
+		{"DOMAINNAME", a->domainname},
+		{"HEALTHCHECK", a->healthcheck},
+		{"HOSTNAME", a->hostname},
+		{"ONBUILD", a->on_build.n ? a->on_build.v[0] : NULL},
+		{"SHELL", a->shell},
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(given) && !w->c->docker; i++)
 		if (given[i].value && *given[i].value)

@@ -204,11 +204,11 @@ static void add_line(
 	struct name_parts p = split_ref(ref);
 	char id[DIGEST_STR_MAX], digest[DIGEST_STR_MAX], age[AGE_MAX], size[TEXT_NUM_MAX];
 
-	buf_addf(b, "%.*s\t%.*s\t%s\t%s\t%s", p.name_len, p.name, p.tag_len, p.tag,
-		id_text(l, a->no_trunc, id), age_text(l, age), text_size(l->size, size));
+	buf_addf(b, "%.*s\t%.*s\t", p.name_len, p.name, p.tag_len, p.tag);
 	if (a->digests)
-		buf_addf(b, "\t%s", digest_str(&l->top, digest));
-	buf_addf(b, "%s\n", a->history ? "\t" NONE : "");
+		buf_addf(b, "%s\t", digest_str(&l->top, digest));
+	buf_addf(b, "%s\t%s\t%s%s\n", id_text(l, a->no_trunc, id), age_text(l, age),
+		text_size(l->size, size), a->history ? "\t" NONE : "");
 }
 
 /* No template: 10,000 images take some milliseconds. */
@@ -217,8 +217,8 @@ static void print_table(struct out *out, const struct image_list *list, const st
 	AUTO_BUF struct buf b = BUF_INIT(TABLE_MAX);
 
 	if (!a->noheading)
-		buf_addf(&b, "REPOSITORY\tTAG\tIMAGE ID\tCREATED\tSIZE%s%s\n",
-			a->digests ? "\tDIGEST" : "", a->history ? "\tHISTORY" : "");
+		buf_addf(&b, "REPOSITORY\tTAG\t%sIMAGE ID\tCREATED\tSIZE%s\n",
+			a->digests ? "DIGEST\t" : "", a->history ? "\tHISTORY" : "");
 	for (size_t i = 0; i < list->n; i++) {
 		const struct listed *l = &list->i[i];
 		if (!l->refs.n)
@@ -236,9 +236,8 @@ static int images_run(struct app *app, void *args, const struct strv *rest, stru
 	AUTO_STORE struct store *s = NULL;
 	AUTO_IMAGE_LIST struct image_list list = {0};
 
-	if (a->quiet && (a->format || a->json))
-		return err_set(err, ERR_INVALID, "'--quiet' cannot be combined with '--%s'",
-			a->json ? "json" : "format");
+	if (a->quiet && a->format)
+		return err_set(err, ERR_INVALID, "'--quiet' cannot be combined with '--format'");
 	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = image_list_load(s, &list, err);

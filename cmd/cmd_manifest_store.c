@@ -63,11 +63,18 @@ static int read_list(struct app *app, const struct inspect_args *a, const char *
 	if (r == 0)
 		r = blob_read(s, &d, MANIFEST_MAX, ret_text, ret_len, err);
 	descriptor_done(&d);
-	if (r != ERR_NOT_FOUND)
+	if (r != ERR_NOT_FOUND && r != ERR_INVALID)
 		return r;
-	err_clear(err);
-	r = remote_args_apply(app, &a->remote, &o, err);
-	return r < 0 ? r : repository_manifest(name, &o, ret_text, ret_len, err);
+	/* an image of the store is one of those that the registry has a list of, if it has one */
+	struct err elsewhere = ERR_INIT;
+	bool is_image = r == ERR_INVALID;
+	r = remote_args_apply(app, &a->remote, &o, &elsewhere);
+	if (r == 0)
+		r = repository_manifest(name, &o, ret_text, ret_len, &elsewhere);
+	if (r < 0 && is_image)
+		return err->code;
+	*err = elsewhere;
+	return r;
 }
 
 static int inspect_run(struct app *app, void *args, const struct strv *rest, struct err *err)

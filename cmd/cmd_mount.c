@@ -117,11 +117,11 @@ static int umount_one(struct app *app, const char *text, void *arg, struct err *
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
 	int r = container_use(app, text, &u, err);
-	if (r == 0 && a->all && container_mounted(u.s, &u.c) != CONTAINER_MOUNTED)
-		return 0;
-	/* as buildah: it is no error when it was not mounted */
-	if (r == 0 && container_mounted(u.s, &u.c) != CONTAINER_NOT_MOUNTED)
-		r = container_umount(u.s, &u.c, err);
+	enum container_mounted was = r == 0 ? container_mounted(u.s, &u.c) : CONTAINER_NOT_MOUNTED;
+	/* as buildah: it is no error when it was not mounted, nor is anything said */
+	if (was == CONTAINER_NOT_MOUNTED || (a->all && was != CONTAINER_MOUNTED))
+		return r;
+	r = container_umount(u.s, &u.c, err);
 	if (r == 0)
 		out_printf(&app->out, "%s\n", u.c.id);
 	return r;

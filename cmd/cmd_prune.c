@@ -153,6 +153,19 @@ static int choose(struct store *s, const struct prune_args *a, struct gc_opts *o
 	return gc_choose(s, &l, ret, err);
 }
 
+/* "image NAME", "image DIGEST", "blob DIGEST"... buildah tells of images only. */
+static void print_removed(struct out *out, const struct strv *removed)
+{
+	STRV_FOREACH (line, removed) {
+		if (!called_buildah())
+			out_printf(out, "%s\n", *line);
+		else if (str_has_prefix(*line, "image sha256:"))
+			out_printf(out, "%s\n", *line + strlen("image sha256:"));
+		else if (str_has_prefix(*line, "image "))
+			out_printf(out, "untagged: %s\n", *line + strlen("image "));
+	}
+}
+
 static int prune_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct prune_args *a = args;
@@ -183,11 +196,11 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 		r = store_gc(s, &opts, &result, &removed, err);
 	if (r < 0)
 		return r;
-	STRV_FOREACH (line, &removed)
-		out_printf(&app->out, "%s\n", *line);
-	out_printf(&app->out, "%s: %s\n",
-		a->dry_run ? "Would be reclaimed" : "Total reclaimed space",
-		text_size(result.freed, size));
+	print_removed(&app->out, &removed);
+	if (!called_buildah())
+		out_printf(&app->out, "%s: %s\n",
+			a->dry_run ? "Would be reclaimed" : "Total reclaimed space",
+			text_size(result.freed, size));
 	if (result.deferred)
 		out_note(&app->out,
 			"other processes use the store: some space is freed when they end");

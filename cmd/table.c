@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/called.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -113,7 +114,8 @@ int table_print(struct out *o, const char *template, struct json *heading, struc
 	}
 	for (size_t i = 0; i < json_size(rows) && r == 0; i++) {
 		r = format_run(f, json_at(rows, i), &b, err);
-		buf_addch(&b, '\n');
+		if (!(flags & TABLE_NO_END))
+			buf_addch(&b, '\n');
 	}
 	if (r < 0)
 		return r;
@@ -127,5 +129,6 @@ int table_print_one(struct out *o, const char *template, struct json *object, st
 	AUTO_JSON struct json *rows = json_new_array();
 
 	json_add(rows, json_ref(object));
-	return table_print(o, template, NULL, rows, TABLE_NO_HEADING, err);
+	return table_print(o, template, NULL, rows,
+		TABLE_NO_HEADING | (called_buildah() && !o->out_tty ? TABLE_NO_END : 0), err);
 }

@@ -13,6 +13,7 @@ char *table_align(const char *lines);
 enum table_flags {
 	TABLE_NO_HEADING = 1 << 0,
 	TABLE_BLANKS = 1 << 1, /* a blank of the template separates columns too (buildah images) */
+	TABLE_NO_END = 1 << 2, /* no line end behind a row */
 };
 
 /*
@@ -22,6 +23,6 @@ enum table_flags {
  */
 int table_print(struct out *o, const char *template, struct json *heading, struct json *rows,
 	int flags, struct err *err) __attribute__((warn_unused_result));
-/* One object by a template, with a line end. */
+/* One object by a template, with a line end; called buildah only on a terminal. */
 int table_print_one(struct out *o, const char *template, struct json *object, struct err *err)
 	__attribute__((warn_unused_result));

@@ -709,7 +709,14 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 @test "commit writes the forms that it is asked for" {
 	mica from -q --name c busybox
 	mica run c touch /f
-	mica config --hostname h --comment 'a comment' --env A=1 c 2>/dev/null
+	mica config --hostname h --comment 'a comment' --env A=1 c 2>warned
+	mica config --shell '/bin/sh -e' --onbuild 'RUN x' --healthcheck 'CMD x' c 2>>warned
+	[ "$(grep -o '[A-Z]* is not supported for OCI image format' warned | cut -d ' ' -f 1 | paste -sd ' ')" = 'COMMENT HOSTNAME HEALTHCHECK ONBUILD SHELL' ]
+	mica config --shell '' --onbuild '' --healthcheck '' c 2>warned
+	[ ! -s warned ]
+	ln -sf "$MICA_BIN" buildah
+	[ "$(./buildah --root "$MICA_ROOT" inspect --format '{{.Container}}' c | wc -l)" = 0 ]
+	[ "$(mica inspect --format '{{.Container}}' c | wc -l)" = 1 ]
 	mica commit -q c plain >/dev/null
 	[ "$(manifest_of plain | jq -r '.layers | length')" = 2 ]
 	[ "$(manifest_of plain | jq -r '.annotations."org.opencontainers.image.base.name"')" = docker.io/library/busybox:latest ]
@@ -829,7 +836,7 @@ c" ]
 	mica umount c | grep -Ex '[0-9a-f]{64}'
 	[ ! -e "$merged" ]
 	[ -z "$(mica mount)" ]
-	mica umount c
+	[ -z "$(mica umount c)" ]
 	[ "$(mica run c cat /inside)" = inside ]
 	mica mount c >/dev/null
 	mica rm c

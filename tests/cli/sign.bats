@@ -159,6 +159,17 @@ rejected() { # PATTERN WORD...: a pull that the policy refuses
 	rejected "None of the signatures were accepted, reasons: gpg says ERRSIG" "$REG/ours"
 	run -125 --separate-stderr mica build -q --pull-always --signature-policy policy.json .
 	assert_error 'Source image rejected'
+	mica rmi -af >/dev/null
+	mica from -q --name c scratch >/dev/null
+	mica manifest create list >/dev/null
+	for words in "copy --from $REG/ours c /bin /bin" "add --from $REG/ours c /bin /bin" "manifest add list docker://$REG/ours" \
+		"manifest create other docker://$REG/ours"; do
+		read -ra words <<<"${words/ / --signature-policy policy.json }"
+		[ "${words[0]}" != manifest ] || words=(manifest "${words[3]}" "${words[@]:1:2}" "${words[@]:4}")
+		run -125 --separate-stderr mica "${words[@]}"
+		assert_error 'Source image rejected'
+	done
+	mica rm -a >/dev/null
 	# either of two
 	sed -i "s|\"keyPath\":\"[^\"]*\"|\"keyPaths\":[\"$T/bob.asc\",\"$T/amanda.asc\"]|g" policy.json
 	mica pull -q --policy always --signature-policy policy.json "$REG/ours"
