@@ -208,6 +208,23 @@ case_memory() {
 	nothing_left
 }
 
+# Of swap as much as was said, and none where both numbers are one.
+case_swap() {
+	dd if=/dev/zero of=/ext4/swap bs=1M count=128 2>/dev/null
+	chmod 600 /ext4/swap
+	mkswap /ext4/swap >/dev/null
+	swapon /ext4/swap
+	hold='dd if=/dev/zero of=/dev/null bs=44M count=1 2>/dev/null && echo held'
+	expect held "$(run --memory 32m --memory-swap 100m base sh -c "$hold")"
+	for both in 32m 36m; do
+		status_of run --memory 32m --memory-swap $both base sh -c "$hold"
+		expect 137 "$status"
+	done
+	swapoff /ext4/swap
+	rm /ext4/swap
+	nothing_left
+}
+
 case_pids() {
 	containerfile <<-'END'
 		FROM base
@@ -543,6 +560,7 @@ root)
 	one cached "the second build is taken from the cache"
 	one status "the status of commands"
 	limits
+	one swap "the limit on swap holds"
 	one devices "a device is only read, or only written"
 	if [ -e /usr/bin/apparmor_parser ]; then
 		one apparmor "a profile confines the command"
