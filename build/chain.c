@@ -182,6 +182,7 @@ static struct link *link_made(struct build *b, const struct link_origin *o)
 	l->n_below = o->below->n;
 	l->below = xmemdup(o->below->l, o->below->n * sizeof(struct link *));
 	l->created = o->created;
+	l->unsure = o->unsure;
 	l->compression = b->o->compression;
 	return l;
 }

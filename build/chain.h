@@ -39,6 +39,7 @@ struct link {
 	struct digest inputs; /* of the step's files; its record is keyed by them */
 	struct link **below; /* the chain that the step ran on */
 	size_t n_below;
+	bool unsure; /* what it was made of changed meanwhile: there will be no record of it */
 	bool recorded; /* the record is in the store, under */
 	struct digest record_key;
 	/* while it is being committed */
@@ -89,6 +90,7 @@ struct link_origin {
 	const struct chain *below;
 	struct timespec created;
 	bool of_image; /* it will be a layer of an image */
+	bool unsure; /* see link */
 };
 int link_commit_start(struct build *b, const char *dir, int fd, const struct link_origin *o,
 	struct link **ret, struct err *err) __attribute__((warn_unused_result));

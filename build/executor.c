@@ -61,7 +61,7 @@ static bool all_done(const struct build *b)
 		if (stage_needed(b, i) && b->runs[i].state != STAGE_DONE)
 			return false;
 	for (size_t i = 0; i < b->n_links; i++)
-		if (!b->links[i]->recorded)
+		if (!b->links[i]->committed || !(b->links[i]->recorded || b->links[i]->unsure))
 			return false;
 	return true;
 }

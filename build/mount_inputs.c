@@ -126,3 +126,23 @@ int mounts_digest(struct build *b, const struct step *s, enum stage_tree tree, s
 	*ret = key_final(&k);
 	return 0;
 }
+
+bool mounts_changed(struct build *b, const struct step *s, const struct digest *inputs)
+{
+	struct filetree *read_before = b->context;
+	struct err ignored = ERR_INIT;
+	struct digest now;
+	bool from_context = false, known;
+	for (size_t i = 0; i < s->n_mounts; i++)
+		from_context |=
+			mount_has_input(&s->mounts[i]) && s->mounts[i].from == MOUNT_FROM_CONTEXT;
+	if (!from_context || b->remote_context)
+		return false;
+	/* a stat for each file: contents are read again of those that differ */
+	b->context = filetree_new(b->context_fd, b->ignore, b->statcache, true);
+	bool same = mounts_digest(b, s, TREE_IN_BUILD, &now, &known, &ignored) == 0 &&
+	            digest_equal(&now, inputs);
+	filetree_free(b->context);
+	b->context = read_before;
+	return !same;
+}

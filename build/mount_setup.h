@@ -37,6 +37,10 @@ enum stage_tree {
 int mounts_digest(struct build *b, const struct step *s, enum stage_tree tree, struct digest *ret,
 	bool *ret_known, struct err *err) __attribute__((warn_unused_result));
 
+/* Is what the mounts show of the context no longer what the key says? The command sees the files
+ * themselves, and takes its time. inputs: of the key. */
+bool mounts_changed(struct build *b, const struct step *s, const struct digest *inputs);
+
 /* Notes what the mounts show of the context, for the explanation of a later build. */
 void mounts_keep_lists(struct build *b, const struct step *s);
 

@@ -237,12 +237,20 @@ int stage_commit(
 	if (stage_settle(b, r, err) < 0 || check_leaks(b, r, err) < 0)
 		return err->code;
 	mem_close_p(&r->work_fd);
-	const struct link_origin o = {.step = stage_step(r),
+	const struct step *s = stage_step(r);
+	bool unsure = s->kind == STEP_RUN && mounts_changed(b, s, &r->inputs);
+	if (unsure)
+		strv_addf(&b->result->warnings,
+			"%s:%u: files of the context changed while RUN was shown them: the step "
+			"is not cached",
+			s->at.file->name, s->at.inst->pos.line);
+	const struct link_origin o = {.step = s,
 		.made_by = r->step_key,
 		.inputs = r->inputs,
 		.below = stage_step(r)->link ? &nothing : &r->chain,
 		.created = r->begun,
-		.of_image = stage_is_of_image(b, r->plan->stage->index)};
+		.of_image = stage_is_of_image(b, r->plan->stage->index),
+		.unsure = unsure};
 	int rc = archived ? link_archived(b, &r->blob, archived, &o, &l, err)
 	                  : link_commit_start(b, r->upper_name, take_fd(&r->upper_fd), &o, &l, err);
 	mem_close_p(&r->upper_fd);

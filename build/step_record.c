@@ -66,7 +66,7 @@ int records_flush(struct build *b, struct err *err)
 {
 	for (size_t i = 0; i < b->n_links; i++) {
 		struct link *l = b->links[i];
-		if (l->committed && !l->recorded && flush_one(b, l, err) < 0)
+		if (l->committed && !l->recorded && !l->unsure && flush_one(b, l, err) < 0)
 			return err->code;
 	}
 	return 0;

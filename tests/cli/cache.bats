@@ -387,3 +387,26 @@ one_of_a_kind() { # IMAGE FILE...
 	[ "$status" = 1 ]
 	[[ $output == *"uuid >/x"$'\n'"--> Using cache "* ]]
 }
+
+@test "what a command was shown while it changed answers nobody" {
+	mkdir -p ctx
+	echo one >ctx/f
+	containerfile <<-'END'
+		FROM busybox
+		RUN --mount=target=/m : >/go; until grep -q two /m/f; do sleep 0.01; done; cp /m/f /f
+	END
+	mica build --network=none --step-timeout=60s -t t ctx >out 2>&1 &
+	local build=$!
+	# the step runs when its directory has /go
+	until [ -n "$(find "$MICA_ROOT/tmp" -path '*/go' 2>/dev/null)" ]; do
+		kill -0 "$build"
+		sleep 0.01
+	done
+	echo two >ctx/f
+	wait "$build"
+	cat out
+	grep -q 'files of the context changed while RUN was shown them: the step is not cached' out
+	echo one >ctx/f
+	run mica build --network=none --step-timeout=1s -t t ctx
+	[ "$status" != 0 ]
+}
