@@ -82,10 +82,9 @@ static int rebuild(struct check *c, struct err *err)
 {
 	struct names names;
 	size_t nameless;
-	int r = index_rebuild(c->store, &nameless, err);
-	if (r == 0)
-		r = names_list(c->store, &names, err);
-	if (r < 0)
+	int r;
+	if ((r = index_rebuild(c->store, &nameless, err)) < 0 ||
+		(r = names_list(c->store, &names, err)) < 0)
 		return r;
 	strv_addf(c->problems, "index.json: made again with %zu names, and %zu images without one",
 		names.count - nameless, nameless);
