@@ -103,9 +103,10 @@ static char *format_text(const char *s, const struct verb *v)
 	AUTO_FREE char *part = xstrndup(s, end);
 	switch (v->letter) {
 	case 'v':
-		return v->sharp ? quoted(part, false) : take(part);
 	case 's':
-		return take(part);
+		if (v->letter == 'v' && v->sharp)
+			return quoted(part, false);
+		return xstrdup(part);
 	case 'q':
 		return quoted(part, v->plus);
 	case 'x':
