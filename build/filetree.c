@@ -372,14 +372,14 @@ void matches_free(struct match *m, size_t n)
 
 int filetree_follow(struct filetree *t, const struct match *m, struct node **ret, struct err *err)
 {
-	struct node *n = m->node;
-	if (n->link && filetree_lookup(t, m->path, true, &n, err) < 0)
+	struct node *to = m->node;
+	if (m->node->link && filetree_lookup(t, m->path, true, &to, err) < 0)
 		return err->code;
-	if (!n)
+	if (!to)
 		return err_set(err, ERR_NOT_FOUND,
 			"'%s' is a link to nothing: '%s' is not among the files to copy from",
 			m->path, m->node->link);
-	*ret = n;
+	*ret = to;
 	return 0;
 }
 
