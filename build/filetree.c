@@ -372,8 +372,12 @@ void matches_free(struct match *m, size_t n)
 
 int filetree_follow(struct filetree *t, const struct match *m, struct node **ret, struct err *err)
 {
-	struct node *to = m->node;
-	if (m->node->link && filetree_lookup(t, m->path, true, &to, err) < 0)
+	struct node *to = NULL;
+	if (!m->node->link) {
+		*ret = m->node;
+		return 0;
+	}
+	if (filetree_lookup(t, m->path, true, &to, err) < 0)
 		return err->code;
 	if (!to)
 		return err_set(err, ERR_NOT_FOUND,
