@@ -33,8 +33,9 @@ void cache_mount_name(const struct step_mount *m, const struct digest *from, cha
 		key_digest(&k, from);
 		key_str(&k, m->source);
 	}
-	/* as BuildKit has it: a cache with an owner or a mode is not the one without */
-	bool shaped = from || !*m->source;
+	/* as BuildKit has it: a cache with an owner or a mode is not the one without; a part of a
+	 * cache or of what is in it at first is as it is */
+	bool shaped = !*m->source;
 	key_u64(&k, shaped && o->has_mode ? 1 + (uint64_t)o->mode : 0);
 	key_u64(&k, shaped && o->has_uid ? 1 + (uint64_t)o->uid : 0);
 	key_u64(&k, shaped && o->has_gid ? 1 + (uint64_t)o->gid : 0);

@@ -34,10 +34,17 @@ struct mount_setup {
 
 /* --- caches --- */
 
-static int shape_cache(const struct mount_item *it, bool seeded, struct err *err)
+/* As BuildKit has it: a cache with an owner or a mode is made with them, and so begins empty, whatever
+ * it is from; a part of one is as it is. */
+static bool is_shaped(const struct step_mount *m)
+{
+	return (m->o.has_mode || m->o.has_uid || m->o.has_gid) && !*m->source;
+}
+
+static int shape_cache(const struct mount_item *it, struct err *err)
 {
 	const struct mount_opts *o = &it->m->o;
-	if (!seeded && *it->m->source)
+	if (!is_shaped(it->m))
 		return 0;
 	if (((o->has_uid || o->has_gid) && owner_set(it->made_fd, o->has_uid ? o->uid : (uid_t)-1,
 						   o->has_gid ? o->gid : (gid_t)-1) < 0) ||
@@ -92,9 +99,7 @@ static int name_cache(struct mount_setup *s, struct mount_item *it, struct err *
 static int open_cache(
 	struct mount_setup *s, struct mount_item *it, bool wait_order, bool fresh, struct err *err)
 {
-	const struct mount_opts *o = &it->m->o;
-	bool seeded = mount_has_input(it->m);
-	bool shaped = (o->has_mode || o->has_uid || o->has_gid) && !*it->m->source;
+	bool seeded = mount_has_input(it->m), shaped = is_shaped(it->m);
 	/* once a build */
 	bool empty = fresh && (seeded || shaped) && !strv_has(&s->b->fresh_caches, it->cache.name);
 	if (cache_mount_open(
@@ -104,7 +109,7 @@ static int open_cache(
 		strv_add(&s->b->fresh_caches, it->cache.name);
 	if (it->cache.exists)
 		return 0;
-	return seeded ? mount_seed_open(s->b, it, err) : mount_make_dir(s->b, it, err);
+	return seeded && !shaped ? mount_seed_open(s->b, it, err) : mount_make_dir(s->b, it, err);
 }
 
 /* In one order for everybody, so that two steps never wait for each other. */
@@ -140,7 +145,7 @@ static int finish_cache(struct mount_setup *s, struct mount_item *it, struct err
 {
 	const struct mount_item *holder = cache_holder(s, it);
 	bool seeded = mount_has_input(it->m);
-	if (it->made && shape_cache(it, seeded, err) < 0)
+	if (it->made && shape_cache(it, err) < 0)
 		return err->code;
 	AUTO_FD int dir = -1;
 	if (cache_mount_get(s->b->txn, &holder->cache, it->made, &dir, err) < 0)

@@ -172,8 +172,12 @@ static bool blame_mount_point(const struct step *s, const struct err *why, struc
 		if (!m->target)
 			continue;
 		AUTO_FREE char *said = xasprintf("mount target '%s'", m->target);
-		if (strstr(why->msg, said)) {
-			ret->pos = containerfile_find_key(s->at.file, m->pos, keys);
+		AUTO_FREE char *part = xasprintf("cannot open '%s' in the cache mount '%s'",
+			m->source ? m->source : "", m->id ? m->id : "");
+		bool of_part = str_has_prefix(why->msg, part);
+		if (of_part || strstr(why->msg, said)) {
+			ret->pos = of_part ? m->source_pos
+			                   : containerfile_find_key(s->at.file, m->pos, keys);
 			return true;
 		}
 	}

@@ -237,6 +237,8 @@ named
 		RUN --mount=type=cache,from=s,source=/d,target=/c cat /c/f /c/sub/g >/o && echo more >/c/h
 		RUN --mount=type=cache,from=s,source=d,target=/c,id=/c cat /c/h >>/o
 		RUN --mount=type=cache,target=/c,mode=0711,uid=5,gid=6 stat -c '%a %u:%g' /c >>/o; ls -A /c >>/o
+		RUN --mount=type=cache,from=s,target=/c,mode=0750,uid=5 stat -c '%a %u:%g' /c >>/o; ls -A /c >>/o
+		RUN --mount=type=cache,from=s,source=d,target=/c,mode=0711,uid=5 stat -c '%a %u:%g' /c >>/o; ls -A /c >>/o
 		RUN --mount=type=cache,target=/c,ro ! touch /c/x 2>/dev/null
 	END
 	build -t t
@@ -244,7 +246,12 @@ named
 	[ "$output" = "seed
 seed
 more
-711 5:6" ] || fail "$output"
+711 5:6
+750 5:0
+755 0:0
+f
+h
+sub" ] || fail "$output"
 }
 
 # covers: mount-cache
