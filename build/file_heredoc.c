@@ -102,6 +102,43 @@ static int read_body(struct lex *lex, struct heredoc *h, struct pos *ret_pos, st
 	return err_set(err, ERR_INVALID, "unterminated heredoc");
 }
 
+/* As heredoc_parse_word of word i. "<< EOF": since BuildKit 0.22 the next word is the delimiter, but
+ * not that of "<<-". */
+static int parse_word_at(const struct strv *words, size_t i, struct heredoc *ret, struct err *err)
+{
+	const char *word = words->v[i];
+	bool apart = i + 1 < words->n && streq(word + strspn(word, "0123456789"), "<<");
+	AUTO_FREE char *joined = apart ? xasprintf("%s%s", word, words->v[i + 1]) : NULL;
+	int r = heredoc_parse_word(joined ? joined : word, ret, err);
+	if (r > 0)
+		ret->apart = apart;
+	return r;
+}
+
+/* Their bodies, one after another. */
+static int read_bodies(struct lex *lex, const struct lex_line *line, struct heredoc *list,
+	size_t *n, struct pos *ret_pos, struct err *err)
+{
+	for (size_t i = 0; i < *n;) {
+		struct lex saved = *lex;
+		*ret_pos = list[i].pos;
+		int r = read_body(lex, &list[i], ret_pos, err);
+		/* the reference fails at "$((1 << n))"; what nothing ends may well be one */
+		if (r < 0 && list[i].apart && strstr(line->text, "((")) {
+			*lex = saved;
+			err_clear(err);
+			mem_free_p(&list[i].name);
+			--*n;
+			memmove(list + i, list + i + 1, (*n - i) * sizeof(*list));
+			continue;
+		}
+		if (r < 0)
+			return r;
+		i++;
+	}
+	return 0;
+}
+
 int heredocs_read(struct lex *lex, const struct lex_line *line, struct heredoc **ret, size_t *ret_n,
 	struct pos *ret_pos, struct err *err)
 {
@@ -129,7 +166,7 @@ int heredocs_read(struct lex *lex, const struct lex_line *line, struct heredoc *
 			*ret_pos = lex_line_pos(line, (size_t)(at - line->text));
 			from = at + 1;
 		}
-		r = heredoc_parse_word(words.v[i], &h, err);
+		r = parse_word_at(&words, i, &h, err);
 		if (r <= 0)
 			continue;
 		h.pos = *ret_pos;
@@ -140,10 +177,8 @@ int heredocs_read(struct lex *lex, const struct lex_line *line, struct heredoc *
 				      HEREDOCS_MAX)
 		            : 0;
 	}
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		*ret_pos = list[i].pos;
-		r = read_body(lex, &list[i], ret_pos, err);
-	}
+	if (r >= 0)
+		r = read_bodies(lex, line, list, &n, ret_pos, err);
 	if (r < 0) {
 		heredocs_free(list, n);
 		return r;

@@ -168,6 +168,9 @@ sub" ]
 		set -e
 		echo here > /3
 		EOF
+		RUN << EOF
+		echo apart $((1 << 2)) >> /3
+		EOF
 		RUN <<-"EOF" cat > /4
 			not $EXPANDED
 		EOF
@@ -185,6 +188,7 @@ sub" ]
 	[ "$output" = 'shell 2
 exec
 here
+apart 4
 not $EXPANDED
 1
 first x
