@@ -102,8 +102,8 @@ static int read_body(struct lex *lex, struct heredoc *h, struct pos *ret_pos, st
 	return err_set(err, ERR_INVALID, "unterminated heredoc");
 }
 
-/* As heredoc_parse_word of word i. "<< EOF": since BuildKit 0.22 the next word is the delimiter, but
- * not that of "<<-". */
+/* As heredoc_parse_word of word i. "<< EOF": since BuildKit 0.22 the next word is the delimiter,
+ * but not that of "<<-". */
 static int parse_word_at(const struct strv *words, size_t i, struct heredoc *ret, struct err *err)
 {
 	const char *word = words->v[i];

@@ -34,8 +34,8 @@ struct mount_setup {
 
 /* --- caches --- */
 
-/* As BuildKit has it: a cache with an owner or a mode is made with them, and so begins empty, whatever
- * it is from; a part of one is as it is. */
+/* As BuildKit has it: a cache with an owner or a mode is made with them, and so begins empty,
+ * whatever it is from; a part of one is as it is. */
 static bool is_shaped(const struct step_mount *m)
 {
 	return (m->o.has_mode || m->o.has_uid || m->o.has_gid) && !*m->source;
