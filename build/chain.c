@@ -146,9 +146,9 @@ int link_open(struct build *b, struct link *l, struct err *err)
 	return tree_open(b->store, &l->layer.diff_id, &l->fd, err);
 }
 
-int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err *err)
+/* fds: c->n, topmost first */
+static int open_links(struct build *b, const struct chain *c, int *fds, struct err *err)
 {
-	AUTO_FREE int *fds = xcalloc(c->n, sizeof(int));
 	if (remote_cache_fetch(b, c, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < c->n; i++) {
@@ -156,6 +156,14 @@ int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err
 			return err->code;
 		fds[c->n - 1 - i] = c->l[i]->fd;
 	}
+	return 0;
+}
+
+int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err *err)
+{
+	AUTO_FREE int *fds = xcalloc(c->n, sizeof(int));
+	if (open_links(b, c, fds, err) < 0)
+		return err->code;
 	*ret_fds = take(fds);
 	return 0;
 }
@@ -163,13 +171,11 @@ int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err
 int chain_open_below(
 	struct build *b, const struct chain *c, int upper, int **ret_fds, struct err *err)
 {
-	AUTO_FREE int *below = NULL;
-	if (chain_open(b, c, &below, err) < 0)
-		return err->code;
-	int *fds = xcalloc(c->n + 1, sizeof(*fds));
+	AUTO_FREE int *fds = xcalloc(c->n + 1, sizeof(int));
 	fds[0] = upper;
-	memcpy(fds + 1, below, c->n * sizeof(*fds));
-	*ret_fds = fds;
+	if (open_links(b, c, fds + 1, err) < 0)
+		return err->code;
+	*ret_fds = take(fds);
 	return 0;
 }
 
