@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reach [PID [NAME]]: run in a sandbox, tries what leads out of one or touches the kernel that all share,
- * and prints a line for each thing that succeeds, and "done". PID: of somebody outside, whom nothing
- * is to happen to either; NAME: of an abstract socket outside. Static, so that it runs in any image. What a user namespace allows in
- * itself, and the containers' default filter allows too, is not counted.
+ * reach [PID [NAME]]: run in a sandbox, tries what leads out of one or touches the kernel that all
+ * share, and prints a line for each thing that succeeds, and "done". PID: of somebody outside, whom
+ * nothing is to happen to either; NAME: of an abstract socket outside. Static, so that it runs in
+ * any image. What a user namespace allows in itself, and the containers' default filter allows too,
+ * is not counted.
  */
 #include <dirent.h>
 #include <errno.h>
