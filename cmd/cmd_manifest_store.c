@@ -72,7 +72,7 @@ static int read_list(struct app *app, const struct inspect_args *a, const char *
 	if (r == 0)
 		r = repository_manifest(name, &o, ret_text, ret_len, &elsewhere);
 	if (r < 0 && is_image)
-		return err->code;
+		return ERR_INVALID; /* as err says */
 	*err = elsewhere;
 	return r;
 }
