@@ -69,7 +69,8 @@ int mounts_check_text(const struct build *b, struct err *err)
 	const struct stage_target *t = &b->stages.targets[0];
 	bool check_all = b->o->call == BUILD_CALL_CHECK && !(b->o->target && *b->o->target);
 	size_t last = check_all ? t->end : t->stage + 1;
-	AUTO_FREE bool *reached = xcalloc(t->end, sizeof(*reached));
+	/* those of named directories stand behind all others */
+	AUTO_FREE bool *reached = xcalloc(b->stages.n, sizeof(*reached));
 	AUTO_ERROR_LIST struct error_list errors = ERROR_LIST_INIT;
 	reach(b, reached, t->stage);
 	for (size_t i = t->first; i < last; i++) {
