@@ -158,7 +158,7 @@ a2" ]
 	mica add --link c a.tar /un/packed/
 	run ! mica copy --link c nosuch /
 	[ "$(mica run c -- sh -c 'cat /x; ls -d /un 2>/dev/null || echo none')" = $'own\nnone' ]
-	echo more >more
+	echo more >"more"
 	mica commit -q --add-file "$PWD/more:/more" c linked
 	mica inspect --format '{{json .OCIv1}}' linked >j
 	[ "$(jq '.rootfs.diff_ids | length' j)" = $(($(mica inspect --format '{{json .OCIv1}}' busybox | jq '.rootfs.diff_ids | length') + 4)) ]
@@ -208,9 +208,9 @@ c" ]'
 	mica copy -q dated f /
 	for option in '' --rewrite-timestamp; do
 		SOURCE_DATE_EPOCH=0 ./buildah --root "$MICA_ROOT" commit -q $option dated "dir:o$option"
-		tar -tvf "o$option/$(jq -r '.layers[0].digest[7:]' "o$option/manifest.json")" >>times
+		tar -tvf "o$option/$(jq -r '.layers[0].digest[7:]' "o$option/manifest.json")" >>"times"
 	done
-	[ "$(grep -c ' 1970-01-01 ' times) $(wc -l <times)" = '1 2' ]
+	[ "$(grep -c ' 1970-01-01 ' times) $(wc -l <"times")" = '1 2' ]
 	mica build -q -t l --identity-label --label io.buildah.version=own -f f .
 	[ "$(label l)" = own ]
 	mica build -q -t l -f f .
