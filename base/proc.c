@@ -57,17 +57,25 @@ int proc_close_fds(unsigned first, unsigned last)
 	return 0;
 }
 
+bool proc_ignores(int sig)
+{
+	struct sigaction now;
+	return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 /* What a forked child does first: no handler of the parent runs in it, and it does not outlive the
- * parent. */
+ * parent. A hang-up that the parent does not heed is none of its business either. */
 static void child_setup(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(125); /* it died before we asked */
 	struct sigaction dfl = {.sa_handler = SIG_DFL};
-	static const int reset[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD, SIGWINCH};
+	static const int reset[] = {SIGINT, SIGTERM, SIGQUIT, SIGPIPE, SIGCHLD, SIGWINCH};
 	for (size_t i = 0; i < ARRAY_LEN(reset); i++)
 		sigaction(reset[i], &dfl, NULL);
+	if (!proc_ignores(SIGHUP))
+		sigaction(SIGHUP, &dfl, NULL);
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -80,11 +88,9 @@ void proc_hold(sigset_t *ret_before)
 {
 	sigset_t set;
 	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_LEN(ending); i++) {
-		struct sigaction now;
-		if (sigaction(ending[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+	for (size_t i = 0; i < ARRAY_LEN(ending); i++)
+		if (!proc_ignores(ending[i]))
 			sigaddset(&set, ending[i]);
-	}
 	sigprocmask(SIG_BLOCK, &set, ret_before);
 }
 

@@ -48,6 +48,8 @@ int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err)
 void proc_hold(sigset_t *ret_before);
 void proc_release(const sigset_t *before);
 #define AUTO_HELD __attribute__((cleanup(proc_release)))
+/* As by nohup(1): whoever blocks such a signal would get it all the same. */
+bool proc_ignores(int sig);
 /* Has SIGINT, SIGTERM or SIGHUP come for who has blocked them? ERR_CANCELLED with its name, and its
  * number in sys; it is taken. For what may take long and waits for nothing. */
 int proc_interrupted(struct err *err) __attribute__((warn_unused_result));

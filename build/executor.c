@@ -208,7 +208,8 @@ int executor_run(struct build *b, struct err *err)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	if (!proc_ignores(SIGHUP))
+		sigaddset(&set, SIGHUP);
 	AUTO_FD int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0)
 		return err_sys(err, "cannot watch signals");

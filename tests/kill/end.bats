@@ -83,6 +83,22 @@ each_command() { # HOW
 	grep -q 'interrupted by SIGINT' took.out
 }
 
+@test "a terminal that hangs up ends it, and under nohup does not" {
+	for _ in $(seq 20); do echo "RUN sleep 0.05"; done >>ctx/Containerfile
+	for how in '' -; do
+		(
+			trap "$how" HUP
+			exec setsid "$MICA_BIN" --root "$MICA_ROOT" build --no-cache --network=none -t kept ctx >log 2>&1 3>&-
+		) &
+		wait_for 20 grep -q 'STEP 4/' log
+		kill -HUP -- -$!
+		local status=0
+		wait $! || status=$?
+		[ "$how:$status" = :0 ] || [ "$how:$status" = -:129 ] || fail "'$how': $status: $(cat log)"
+	done
+	mica exists kept
+}
+
 @test "two of them" {
 	each_command twice
 }
