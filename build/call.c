@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/call.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +96,7 @@ static void add_url(struct json *one, const struct lint_rule *rule)
 		bool word = upper && c > rule->name && (last || (c[1] >= 'a' && c[1] <= 'z'));
 		if (word)
 			buf_addch(&url, '-');
-		buf_addch(&url, upper ? (char)(*c | 0x20) : *c);
+		buf_addch(&url, (char)tolower((unsigned char)*c));
 	}
 	buf_addch(&url, '/');
 	json_set_string(one, "url", buf_str(&url));

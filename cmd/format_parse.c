@@ -379,19 +379,22 @@ static int jump(struct parser *p, struct nodes *nodes, enum node_kind kind, stru
 
 /* --- templates in it ------------------------------------------------------------------------- */
 
-static int template_name(struct parser *p, char **ret, struct err *err)
+/* A new string; NULL: there is none. */
+static char *template_name(struct parser *p, struct err *err)
 {
 	struct json *text = NULL;
 
 	skip_blanks(p);
 	size_t left = (size_t)(p->end - p->s);
 	size_t length = left && (*p->s == '"' || *p->s == '`') ? string_read(p->s, left, &text) : 0;
-	if (!length)
-		return fail(p, "expected the name of a template in quotes", err);
-	*ret = xstrdup(json_text(text));
+	if (!length) {
+		(void)fail(p, "expected the name of a template in quotes", err);
+		return NULL;
+	}
+	char *name = xstrdup(json_text(text));
 	json_free(text);
 	p->s += length;
-	return 0;
+	return name;
 }
 
 /* Up to its {{end}}; one of the same name that was before is forgotten. */
@@ -419,25 +422,24 @@ static int template_body(struct parser *p, const char *name, struct err *err)
 
 static int define(struct parser *p, struct err *err)
 {
-	AUTO_FREE char *name = NULL;
-
 	if (p->blocks)
 		return fail(p, "{{define}} stands in no other block: unexpected one", err);
-	int r = template_name(p, &name, err);
-	if (r == 0)
-		r = close_action(p, err);
-	return r < 0 ? r : template_body(p, name, err);
+	AUTO_FREE char *name = template_name(p, err);
+	if (!name || close_action(p, err) < 0)
+		return err->code;
+	return template_body(p, name, err);
 }
 
 /* {{template "x" pipeline}}, and {{block "x" pipeline}}, which also defines it */
 static int use_template(struct parser *p, struct nodes *nodes, bool with_body, struct err *err)
 {
 	struct node *n = add_node(nodes, NODE_TEMPLATE);
-	int r = template_name(p, &n->text, err);
+	AUTO_FREE char *name = template_name(p, err);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	AUTO_FREE char *name = xstrdup(n->text);
+	if (!name)
+		return err->code;
+	n->text = xstrdup(name);
 	skip_blanks(p);
 	if (with_body || (p->s < p->end && !at_close(p)))
 		r = pipeline(p, false, &n->pipe, err);
