@@ -12,6 +12,11 @@ void offline_set(void)
 	offline = true;
 }
 
+bool offline_is_set(void)
+{
+	return offline;
+}
+
 int offline_check(const char *what, struct err *err)
 {
 	if (!offline)

@@ -17,6 +17,7 @@
 #include "registry/credentials.h"
 #include "registry/fetch.h"
 #include "registry/location.h"
+#include "registry/offline.h"
 #include "registry/policy.h"
 #include "registry/pull.h"
 #include "registry/remote.h"
@@ -158,6 +159,12 @@ static bool is_complete(
 	return has_layers(s, top, o->has_platform ? &o->platform : NULL, ret);
 }
 
+/* Nobody is going to be asked: then what has the digest will do, whatever it is called. */
+static bool asks_nobody(const struct pull_opts *o)
+{
+	return o->policy == PULL_NEVER || offline_is_set();
+}
+
 /* The image of this name, or behind this digest. 0 or ERR_NOT_FOUND. */
 static int find_here(struct store *s, const char *text, const struct pull_opts *o,
 	struct pulled *ret, struct err *err)
@@ -165,6 +172,10 @@ static int find_here(struct store *s, const char *text, const struct pull_opts *
 	struct descriptor top = {0};
 	char *ref = NULL;
 	int r = image_find_named(s, text, &top, &ref, err);
+	if (r == ERR_NOT_FOUND && strchr(text, '@') && asks_nobody(o)) {
+		err_clear(err);
+		r = image_find(s, text, &top, &ref, err);
+	}
 	if (r < 0)
 		return r;
 	struct image image = {0};
@@ -269,8 +280,9 @@ static int pull_name(struct store *s, struct txn *t, struct remote *remote, cons
 	struct pulled here = {0};
 	/* what is here may have come without a signature */
 	if (!o->all_platforms && !trust.demands.n && find_here(s, full, o, &here, err) == 0) {
-		/* a digest means the same content at any time */
-		bool unchanged = ref.has_digest;
+		/* a digest means the same content at any time; who wants to know whether the
+		 * registry has it still asks */
+		bool unchanged = ref.has_digest && (o->policy == PULL_MISSING || asks_nobody(o));
 		r = unchanged ? 0 : is_unchanged(remote, full, &here.top, &unchanged, err);
 		/* --pull=newer without an answer goes on with what is here, as buildah does */
 		unchanged = unchanged && !may_be_better(&here, o);
@@ -426,7 +438,9 @@ static int pull_here(struct store *s, const char *name, const struct pull_opts *
 	struct pulled *ret, struct err *err)
 {
 	struct pulled p = {0};
-	int r = find_here(s, name, o, &p, err);
+	struct pull_opts only_here = *o;
+	only_here.policy = PULL_NEVER;
+	int r = find_here(s, name, &only_here, &p, err);
 	if (r == ERR_NOT_FOUND)
 		return err_set(err, r, "'%s': the store has no such image for this platform", name);
 	if (r == 0)

@@ -32,24 +32,57 @@ static int try_name(
 	return r;
 }
 
-/* NAME@digest: the manifest with that digest, whatever tag it has; the name it is told back is one
- * of that repository if there is one. */
-static int find_digest(struct store *s, const struct reference *want, struct descriptor *ret_top,
-	char **ret_ref, struct err *err)
+/* The repositories that NAME@digest may mean. */
+static int repositories_of(struct store *s, const char *text, const struct reference *want,
+	struct strv *ret, struct err *err)
 {
-	AUTO_FREE char *repository = reference_name(want);
+	AUTO_REFERENCE struct reference local = {0};
+	AUTO_STRV struct strv others = STRV_INIT;
+	if (want->was_short) {
+		int r = reference_parse_local(text, &local, err);
+		if (r < 0)
+			return r;
+		strv_add_take(ret, reference_name(&local));
+		if (s->short_names)
+			s->short_names(s->short_names_arg, text, &others);
+	}
+	STRV_FOREACH (other, &others) {
+		AUTO_REFERENCE struct reference ref = {0};
+		struct err ignored = ERR_INIT;
+		if (reference_parse(*other, &ref, &ignored) == 0)
+			strv_add_take(ret, reference_name(&ref));
+	}
+	strv_add_take(ret, reference_name(want));
+	return 0;
+}
+
+static bool is_of_any(const char *ref, const struct strv *repositories)
+{
+	STRV_FOREACH (repository, repositories) {
+		size_t n = strlen(*repository);
+		if (str_has_prefix(ref, *repository) && (ref[n] == ':' || ref[n] == '@'))
+			return true;
+	}
+	return false;
+}
+
+/* NAME@digest: the manifest with that digest, whatever tag it has, of that repository if there is
+ * one; anywhere: else of any other. */
+static int find_digest(struct store *s, const char *text, const struct reference *want,
+	bool anywhere, struct descriptor *ret_top, char **ret_ref, struct err *err)
+{
+	AUTO_STRV struct strv repositories = STRV_INIT;
 	struct names names;
 	const struct name *best = NULL;
-	int r = names_list(s, &names, err);
-	if (r < 0)
-		return r;
+	if (repositories_of(s, text, want, &repositories, err) < 0 ||
+		names_list(s, &names, err) < 0)
+		return err->code;
 	for (size_t i = 0; i < names.count; i++) {
 		const struct name *n = &names.n[i];
 		if (!digest_equal(&n->manifest.digest, &want->digest))
 			continue;
-		bool same = n->ref && str_has_prefix(n->ref, repository) &&
-		            strchr(":@", n->ref[strlen(repository)]);
-		if (!best || same)
+		bool same = n->ref && is_of_any(n->ref, &repositories);
+		if (same || (anywhere && !best))
 			best = n;
 		if (same)
 			break;
@@ -132,7 +165,7 @@ static int find_name(struct store *s, const char *text, bool anywhere, struct de
 	if (r < 0)
 		return r;
 	if (ref.has_digest)
-		return find_digest(s, &ref, ret_top, ret_ref, err);
+		return find_digest(s, text, &ref, anywhere, ret_top, ret_ref, err);
 	if (ref.was_short)
 		return find_short(s, text, &ref, anywhere, ret_top, ret_ref, err);
 	reference_default_tag(&ref);

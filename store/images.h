@@ -40,7 +40,8 @@ void image_short_names(struct store *s, short_names_fn fn, void *arg);
 int image_find(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
 	struct err *err) __attribute__((warn_unused_result));
 /* The same for what is to be pulled unless it is here: a short name is not looked for as the end of
- * any name, so that an image of another registry does not take the place of what is meant. */
+ * any name, nor a digest under another repository's, so that an image of another registry does not
+ * take the place of what is meant. */
 int image_find_named(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
 	struct err *err) __attribute__((warn_unused_result));
 /* image_find(), and image_load() for the host's platform. ret_ref may be NULL. */

@@ -77,11 +77,24 @@ build_one() { # NAME [TEXT]
 	mica pull -q "busybox@sha256:$digest"
 	mica pull -q "docker.io/library/busybox:latest@sha256:$digest"
 	mica run --rm --network=none "busybox@sha256:$digest" true
-	# the same digest is the same image: nobody is asked
+	# the same digest is the same image: nobody is asked but on demand
 	sum=$(wc -l <"$T/registry.log")
-	mica pull -q --policy=always "busybox@sha256:$digest"
-	mica --offline pull -q "busybox@sha256:$digest"
+	mica pull -q --policy=missing "busybox@sha256:$digest"
+	mica --offline pull -q --policy=always "busybox@sha256:$digest"
+	printf 'FROM busybox:1@sha256:%s\n' "$digest" | containerfile
+	mica build -q ctx
+	# another repository does not have it because it is here
+	printf 'FROM %s/tests/nowhere:1@sha256:%s\n' "$REG" "$digest" | containerfile
+	mica --offline build -q ctx
+	mica build -q --pull=never ctx
 	[ "$(wc -l <"$T/registry.log")" = "$sum" ]
+	for how in missing newer always; do
+		run -125 --separate-stderr mica build -q --pull="$how" ctx
+		assert_error 'nowhere.*not found'
+	done
+	sum=$(requests registry "HEAD /v2/library/busybox/manifests/sha256:$digest")
+	mica pull -q --policy=always "busybox@sha256:$digest"
+	[ "$(requests registry "HEAD /v2/library/busybox/manifests/sha256:$digest")" = $((sum + 1)) ]
 }
 
 @test "basic authentication: login, pull, push, logout" {
