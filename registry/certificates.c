@@ -82,22 +82,41 @@ static int read_directory(const char *dir, struct certificates *ret, struct err 
 	return 0;
 }
 
+/* The user's, NULL: there is none. New string. */
+static char *users_dir(const char *host)
+{
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	if (xdg && *xdg == '/')
+		return xasprintf("%s/containers/certs.d/%s", xdg, host);
+	if (home && *home == '/')
+		return xasprintf("%s/.config/containers/certs.d/%s", home, host);
+	return NULL;
+}
+
 char *certificates_dir(const char *dir, const char *host)
 {
 	AUTO_STRV struct strv dirs = STRV_INIT;
-	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	AUTO_FREE char *own = users_dir(host);
 	if (dir)
 		return xstrdup(dir);
-	if (xdg && *xdg == '/')
-		strv_addf(&dirs, "%s/containers/certs.d/%s", xdg, host);
-	else if (home && *home == '/')
-		strv_addf(&dirs, "%s/.config/containers/certs.d/%s", home, host);
+	if (own)
+		strv_add(&dirs, own);
 	strv_addf(&dirs, "/etc/containers/certs.d/%s", host);
 	strv_addf(&dirs, "/etc/docker/certs.d/%s", host);
 	STRV_FOREACH (d, &dirs)
 		if (access(*d, X_OK) == 0)
 			return xstrdup(*d);
 	return NULL;
+}
+
+char *certificates_ca_files(const char *dir, const char *host)
+{
+	AUTO_FREE char *found = certificates_dir(dir, host), *own = users_dir(host);
+	/* of several directories only the first that is there is read */
+	if (found)
+		return xasprintf("%s/ca.crt", found);
+	return xasprintf("/etc/containers/certs.d/%s/ca.crt%s%s%s", host, own ? " or " : "",
+		own ? own : "", own ? "/ca.crt" : "");
 }
 
 int certificates_load(const char *dir, const char *host, struct certificates *ret, struct err *err)

@@ -267,6 +267,24 @@ static int judge_response(struct exchange *x, struct err *err)
 	return 0;
 }
 
+/* What the user can do about a registry whose TLS is not as it should be. */
+static int say_remedy(const struct exchange *x, struct err *err)
+{
+	const struct host *h = x->host;
+	if (x->http.no_tls)
+		return err_set(err, err->code,
+			"cannot reach %s: it speaks plain HTTP where HTTPS is expected; "
+			"'--tls-verify=false', or 'insecure = true' for it in registries.conf, "
+			"allows that",
+			h->name);
+	if (!x->http.unknown_authority)
+		return err->code;
+	struct err why = *err;
+	AUTO_FREE char *files = certificates_ca_files(x->client->opts.cert_dir, h->auth_name);
+	return err_set(err, why.code, "%s; an authority that is to be trusted for it belongs in %s",
+		why.msg, files);
+}
+
 /* Without an answer. As judge_response(). */
 static int judge_failure(struct exchange *x, struct err *err)
 {
@@ -284,7 +302,9 @@ static int judge_failure(struct exchange *x, struct err *err)
 	}
 	bool again = err->code == ERR_NETWORK && !http->reader_gone && !http->untrusted &&
 	             (!http->unreachable || x->patient);
-	return again && retry_later(x, err->msg) ? 1 : err->code;
+	if (again && retry_later(x, err->msg))
+		return 1;
+	return x->url[0] == '/' ? say_remedy(x, err) : err->code;
 }
 
 static void on_http_done(struct http_request *http, const struct err *failure)

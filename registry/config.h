@@ -99,6 +99,9 @@ int certificates_load(const char *dir, const char *host, struct certificates *re
 	__attribute__((warn_unused_result));
 /* The directory that they are loaded from; NULL: there is none. New string. */
 char *certificates_dir(const char *dir, const char *host);
+/* Where the certificate of an authority for the host would be found, as a user reads it. New
+ * string. */
+char *certificates_ca_files(const char *dir, const char *host);
 /* DOCKER_CERT_PATH's: ca.pem, cert.pem with key.pem, as far as they are there. */
 int certificates_of_docker(const char *dir, struct certificates *ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -87,6 +87,8 @@ void http_request_clear(struct http_request *r)
 	r->sent = 0;
 	r->unreachable = false;
 	r->untrusted = false;
+	r->unknown_authority = false;
+	r->no_tls = false;
 	r->stalled = false;
 	r->reader_gone = false;
 }

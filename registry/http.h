@@ -74,6 +74,8 @@ struct http_request {
 	uint64_t sent; /* of in_fd */
 	bool unreachable; /* no connection, or no TLS on it */
 	bool untrusted; /* because of its certificate */
+	bool unknown_authority; /* nobody who is trusted signed that */
+	bool no_tls; /* what answers there speaks something else */
 	bool stalled; /* it moved next to nothing for too long; the next attempt connects anew */
 	bool reader_gone; /* nobody reads out_fd any more */
 	/* err is NULL when a response came; its status may be anything. */

@@ -4,6 +4,7 @@
 #include "registry/http_internal.h"
 
 #include <errno.h>
+#include <openssl/x509_vfy.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -37,6 +38,18 @@ static const char *proxy_tried(
 	return buf;
 }
 
+/* The certificate may be good but for who signed it. X509_STORE_CTX_get_error(3) */
+static bool is_of_nobody(CURL *easy)
+{
+	long why = X509_V_OK;
+	curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &why);
+	return why == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
+	       why == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+	       why == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+	       why == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+	       why == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
+}
+
 int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 {
 	char buf[300], through[400], text[ERR_TEXT_MAX];
@@ -60,10 +73,14 @@ int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 			"cannot reach %s: the name of the proxy is not known (DNS)", host);
 	case CURLE_PEER_FAILED_VERIFICATION:
 		t->r->untrusted = true;
+		t->r->unknown_authority = is_of_nobody(t->easy);
 		return err_set(err, ERR_NETWORK,
 			"cannot reach %s: TLS: %s: x509: certificate signed by unknown authority",
 			host, t->message[0] ? t->message : curl_easy_strerror(code));
 	case CURLE_SSL_CONNECT_ERROR:
+		/* so OpenSSL says of a first record that is none */
+		t->r->no_tls = strstr(t->message, "wrong version number");
+		__attribute__((fallthrough));
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
 		return err_set(err, ERR_NETWORK, "cannot reach %s: TLS: %s", host,

@@ -45,7 +45,7 @@ long http_status(const struct http_transfer *t);
 bool http_range_fits(struct http_transfer *t, long status);
 /* In http_failure.c. HOST[:PORT] of what is asked, or its socket; buf or borrowed. */
 const char *http_host(const struct http_request *r, char *buf, size_t n);
-/* Why the transfer failed: fills in r's unreachable and untrusted, and returns the error. */
+/* Why the transfer failed: fills in what r tells of it (unreachable ...), and returns the error. */
 int http_failure(struct http_transfer *t, CURLcode code, struct err *err);
 /* In http_stall.c, to be asked often: it moved next to nothing for as long as it may. */
 bool http_stalled(struct http_transfer *t);

@@ -95,6 +95,11 @@ build_one() { # NAME [TEXT]
 	sum=$(requests registry "HEAD /v2/library/busybox/manifests/sha256:$digest")
 	mica pull -q --policy=always "busybox@sha256:$digest"
 	[ "$(requests registry "HEAD /v2/library/busybox/manifests/sha256:$digest")" = $((sum + 1)) ]
+	# HTTPS is tried where it does not speak it
+	run -125 --separate-stderr mica pull -q --policy=always --tls-verify=true "$REG/library/busybox"
+	assert_error "it speaks plain HTTP.*'--tls-verify=false', or 'insecure = true' for it in registries.conf"
+	run -125 mica registry check --tls-verify=true "$REG"
+	[[ $output == *'it speaks plain HTTP'* ]]
 }
 
 @test "basic authentication: login, pull, push, logout" {

@@ -336,9 +336,11 @@ certificate() { # NAME SUBJECT EXTENSION
 	mv own/srv.pid "$T/tls.pid"
 	[ "$(cat "$T/srv.pid")" = "$plain" ]
 	certs=$HOME/.config/containers/certs.d
+	run --separate-stderr mica pull -q "$SRV/good"
+	assert_error "belongs in /etc/containers/certs.d/$SRV/ca.crt or $certs/$SRV/ca.crt"
 	mkdir -p "$certs/$SRV" "$certs/127.0.0.1:1"
 	run --separate-stderr mica pull -q "$SRV/good"
-	assert_error 'certificate'
+	assert_error "unknown authority; .* belongs in $certs/$SRV/ca.crt"
 	cp ca.pem "$certs/127.0.0.1:1/ca.crt"
 	run --separate-stderr mica pull -q "$SRV/good"
 	assert_error 'certificate'
