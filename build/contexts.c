@@ -12,6 +12,9 @@
 #include "build/file_ignore.h"
 #include "build/remote_context.h"
 #include "image/reference.h"
+#include "registry/location.h"
+#include "registry/source.h"
+#include "registry/transport.h"
 #include "store/statcache.h"
 #include "store/store.h"
 
@@ -165,6 +168,24 @@ static int open_file(
 	return 0;
 }
 
+/* That of a layout or an archive, which is read only when the context is used. */
+static int check_there(const struct context *c, struct err *err)
+{
+	AUTO_FREE char *path = NULL, *name = NULL;
+	enum transport transport;
+	const char *rest;
+	if (!location_is_elsewhere(c->location))
+		return 0;
+	if (location_parse(c->location, &transport, &rest, err) < 0)
+		return err_wrap(err, "--build-context=%s", c->name);
+	location_split(rest, &path, &name);
+	if (access(path, R_OK) < 0) {
+		(void)err_sys(err, "cannot open '%s'", path);
+		return err_wrap(err, "--build-context=%s", c->name);
+	}
+	return 0;
+}
+
 static int open_local(struct build *b, struct context *c, struct err *err)
 {
 	struct stat st;
@@ -206,6 +227,8 @@ int contexts_open(struct build *b, struct err *err)
 			return err->code;
 		b->n_contexts++;
 		if (c->kind == CONTEXT_DIR && open_dir(b, c, err) < 0)
+			return err->code;
+		if (c->kind == CONTEXT_IMAGE && check_there(c, err) < 0)
 			return err->code;
 	}
 	return 0;

@@ -106,6 +106,9 @@ void location_split(const char *rest, char **ret_path, char **ret_name)
 	if (digest && access(rest, F_OK) < 0) {
 		*ret_path = xstrndup(rest, (size_t)(digest - rest));
 		*ret_name = xstrdup(digest);
+		/* a tag beside it says nothing more */
+		if (colon && colon < digest && access(*ret_path, F_OK) < 0)
+			(*ret_path)[colon - rest] = '\0';
 		return;
 	}
 	if (!colon || access(rest, F_OK) == 0) {

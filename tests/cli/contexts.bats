@@ -121,6 +121,7 @@ END
 	build --build-context "base=oci:$D/layout:v1"
 	digest=$(jq -r '.manifests[0].digest' layout/index.json)
 	build --build-context "base=oci-layout://$D/layout@$digest"
+	build --build-context "base=oci-layout://$D/layout:other@$digest"
 	run -125 --separate-stderr mica build -t t --build-context "base=oci-layout://$D/layout@sha256:$(printf %064d 0)" ctx
 	assert_error "no image '@sha256:0000"
 	run -125 --separate-stderr mica push t "oci:$D/new@$digest"
@@ -136,6 +137,8 @@ END
 @test "what cannot be a context is refused before the build" {
 	printf 'FROM busybox\n' >ctx/Containerfile
 	run -125 --separate-stderr mica build -t t --build-context x=nowhere ctx
+	assert_error "--build-context=x: cannot open 'nowhere'"
+	run -125 --separate-stderr mica build -t t --build-context x=oci-layout://nowhere:v1 ctx
 	assert_error "--build-context=x: cannot open 'nowhere'"
 	run -125 --separate-stderr mica build -t t --build-context x ctx
 	assert_error "--build-context=x: expected NAME="
