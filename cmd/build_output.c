@@ -17,6 +17,7 @@
 #include "build/publish.h"
 #include "cmd/manifest_list.h"
 #include "image/media_type.h"
+#include "image/reference.h"
 #include "registry/transport.h"
 #include "store/names.h"
 #include "store/store.h"
@@ -439,10 +440,26 @@ const struct digest *outputs_image_id(const struct outputs *out, const struct bu
 	return image == r ? NULL : image_id(image);
 }
 
+/* What is pushed by digest has no tag there, whatever the store calls it. */
+static bool is_name_by_digest(const struct outputs *out, const char *name)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	struct err ignored = ERR_INIT;
+	if (reference_parse_local(name, &ref, &ignored) < 0)
+		return false;
+	AUTO_FREE char *plain = reference_name(&ref);
+	for (size_t i = 0; i < out->n; i++)
+		if (out->o[i].push && out->o[i].by_digest && strv_has(&out->o[i].names, plain))
+			return true;
+	return false;
+}
+
 static char *all_names(const struct outputs *out, const struct build_result *r)
 {
 	AUTO_STRV struct strv names = STRV_INIT;
-	strv_copy(&names, &r->refs);
+	STRV_FOREACH (name, &r->refs)
+		if (!is_name_by_digest(out, *name))
+			strv_add(&names, *name);
 	for (size_t i = 0; i < out->n; i++)
 		STRV_FOREACH (name, &out->o[i].names)
 			if (!strv_has(&names, *name))

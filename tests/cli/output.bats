@@ -215,6 +215,7 @@ top_manifest() { # LAYOUT [NAME]
 	run mica inspect --type image "$REG/out/three:x"
 	[ "$status" = 125 ]
 	build -o "type=image,name=$REG/out/five,push-by-digest=true,name-canonical=true,push=true" --metadata-file m.json
+	[ "$(jq -r '."image.name"' m.json)" = "$REG/out/five" ]
 	skopeo inspect --raw --tls-verify=false "docker://$REG/out/five@$(jq -r '."containerimage.digest"' m.json)" >/dev/null
 	run skopeo inspect --raw --tls-verify=false "docker://$REG/out/five:latest"
 	[ "$status" != 0 ]
