@@ -169,7 +169,7 @@ static void set_options(struct http_transfer *t)
 	struct http_request *r = t->r;
 	CURL *e = t->easy;
 	curl_easy_setopt(e, CURLOPT_URL, r->url);
-	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* "/../" may mean something to the server */
+	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, r->as_is ? 1L : 0L);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(e, CURLOPT_NOPROXY, t->http->no_proxy);

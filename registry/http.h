@@ -53,6 +53,7 @@ struct http_response {
 struct http_request {
 	enum http_method method;
 	const char *url; /* borrowed until done */
+	bool as_is; /* "/../" in it may mean something to the server: it is not taken out */
 	const struct strv *headers; /* "Name: value"; borrowed until done */
 	const struct http_tls *tls; /* borrowed until done */
 	const char *form; /* body of a POST, application/x-www-form-urlencoded; or NULL */

@@ -455,6 +455,7 @@ static int fetch_start(struct operation *op, struct err *err)
 	op->x.http.out_fd = op->fd;
 	op->x.http.out_max = op->size ? op->size : INT64_MAX; /* the disk is the limit */
 	op->x.http.out_restart = true;
+	op->x.http.as_is = true;
 	op->x.http.body.max = HTTP_ERROR_MAX;
 	if (op->etag)
 		strv_addf(&op->x.headers, "If-None-Match: %s", op->etag);

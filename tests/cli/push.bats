@@ -121,7 +121,7 @@ layer_types() { # NAME
 	run -125 --separate-stderr mica manifest annotate --index --arch arm64 list
 	assert_error "'--index' goes with '--annotation' and '--subject' only"
 	run -125 --separate-stderr mica manifest annotate --index list b
-	assert_error "with '--index' name the list only"
+	assert_error "with '--index' or '--subject' name the list only"
 	run -125 --separate-stderr mica manifest annotate list
 	assert_error "name the list and an image of it"
 	run -125 --separate-stderr mica manifest annotate --subject b list b
