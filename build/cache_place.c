@@ -16,13 +16,13 @@ static int parse_fields(const char *text, struct map *ret, struct err *err)
 	AUTO_STRV struct strv fields = STRV_INIT;
 	int r = csv_fields(text, &fields, err);
 	STRV_FOREACH (f, &fields) {
-		const char *eq = strchr(*f, '=');
-		if (r == 0 && (!eq || eq == *f))
+		const char *value;
+		AUTO_FREE char *key = csv_key(*f, &value);
+		if (r == 0 && (!value || !*key))
 			r = err_set(err, ERR_INVALID, "'%s' is not KEY=VALUE", *f);
 		if (r < 0)
 			return r;
-		AUTO_FREE char *key = xstrndup(*f, (size_t)(eq - *f));
-		map_set(ret, key, eq + 1);
+		map_set(ret, key, value);
 	}
 	return r;
 }

@@ -156,7 +156,7 @@ static int set_secret(
 	const char *id = o->source ? o->source : o->id ? o->id : path_base(o->target);
 	m->id = xstrdup(id);
 	struct secret *s = secrets_find(&e->b->secrets, id);
-	*ret_use = s != NULL;
+	*ret_use = s != NULL || o->env; /* a variable is there all the same, and empty */
 	if (!s && o->required && e->b->o->call == BUILD_CALL_BUILD)
 		return eval_error(e, at_key(e, m, id_keys), err, ERR_NOT_FOUND,
 			"secret required but no secret with id \"%s\" found; give it with --secret "
@@ -177,7 +177,7 @@ static int set_secret(
 		AUTO_FREE char *word = xasprintf("leak of %s", id);
 		step_wordf(step, word, "fails");
 	}
-	if (o->target && *o->target)
+	if (s && o->target && *o->target)
 		return set_target(e, m, o->target, err);
 	if (o->env)
 		return 0;

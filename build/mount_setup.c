@@ -167,8 +167,8 @@ static void set_secret(struct build *b, struct mount_item *it)
 	const struct mount_opts *o = &it->m->o;
 	const struct secret *s = secrets_find(&b->secrets, it->m->id);
 	it->run.kind = RUN_MOUNT_FILE;
-	it->run.data = s->data;
-	it->run.len = s->len;
+	it->run.data = s ? s->data : "";
+	it->run.len = s ? s->len : 0;
 	it->run.mode = o->has_mode ? o->mode : 0400;
 	it->run.uid = o->has_uid ? o->uid : 0;
 	it->run.gid = o->has_gid ? o->gid : 0;
@@ -301,8 +301,10 @@ int mount_setup_finish(
 		const struct step_mount *sm = it->m;
 		if (item_finish(m, it, err) < 0)
 			return err->code;
+		const struct secret *secret =
+			sm->o.env ? secrets_find(&m->b->secrets, sm->id) : NULL;
 		if (sm->o.env)
-			map_set(env, sm->o.env, secrets_find(&m->b->secrets, sm->id)->data);
+			map_set(env, sm->o.env, secret ? secret->data : "");
 		if (!sm->target)
 			continue;
 		it->run.source = it->fd;

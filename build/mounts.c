@@ -134,6 +134,13 @@ int csv_fields(const char *text, struct strv *ret, struct err *err)
 	}
 }
 
+char *csv_key(const char *field, const char **ret_value)
+{
+	size_t n = strcspn(field, "="), blanks = strspn(field, " ");
+	*ret_value = field[n] ? field + n + 1 : NULL;
+	return str_lower(xstrndup(field + blanks, n - blanks));
+}
+
 const char *mount_type_name(enum mount_type type)
 {
 	return type_names[type];

@@ -51,3 +51,6 @@ const char *mount_type_name(enum mount_type type);
 struct strv;
 int csv_fields(const char *text, struct strv *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* KEY=VALUE of an option: the key, a new string, in lower case and without blanks before it, as
+ * BuildKit reads it. *ret_value: what follows the "=", in field; NULL: there is none. */
+char *csv_key(const char *field, const char **ret_value);

@@ -102,6 +102,18 @@ static int complete_names(const struct strv *names, bool tagged, struct strv *re
 	return 0;
 }
 
+void output_docker_names(const struct strv *typed, struct strv *names)
+{
+	static const char ours[] = "localhost/";
+	for (size_t i = 0; i < names->n; i++) {
+		bool told = !str_has_prefix(names->v[i], ours);
+		STRV_FOREACH (t, typed)
+			told |= str_has_prefix(*t, ours) && str_has_prefix(names->v[i], *t);
+		if (!told)
+			mem_replace(&names->v[i], xstrdup(names->v[i] + strlen(ours)));
+	}
+}
+
 int output_reach(const struct output *o, const struct strv *tags, const struct remote_opts *remote,
 	struct err *err)
 {
@@ -178,6 +190,8 @@ static int write_archive(struct store *s, const struct output *o, const struct o
 		(!o->unpacked && output_file_open(&file, o->dest, err) < 0) ||
 		check_room(&file, o->dest, r, err) < 0)
 		return err->code;
+	if (e.kind == EXPORT_DOCKER_ARCHIVE)
+		output_docker_names(names_of(o, opts->tags), &names);
 	e.fd = file.fd;
 	if (image_export(s, &r->root, &e, err) < 0)
 		return err->code;

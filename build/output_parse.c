@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "build/mounts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -296,16 +297,18 @@ static int set_fields(struct output *o, const struct strv *fields, struct err *e
 		if (!strchr(*f, '='))
 			return err_set(err, ERR_INVALID,
 				"option '--output' is invalid: '%s' is not KEY=VALUE", *f);
-		if (str_has_prefix(*f, "type="))
-			type = *f + strlen("type=");
+		const char *value;
+		AUTO_FREE char *key = csv_key(*f, &value);
+		if (streq(key, "type"))
+			type = value;
 	}
 	if (!type)
 		type = "local"; /* as buildah */
 	if (set_type(o, type, err) < 0)
 		return err->code;
 	STRV_FOREACH (f, fields) {
-		const char *value = strchr(*f, '=') + 1;
-		AUTO_FREE char *key = xstrndup(*f, (size_t)(value - *f - 1));
+		const char *value;
+		AUTO_FREE char *key = csv_key(*f, &value);
 		if (streq(key, "dest"))
 			mem_replace(&o->dest, xstrdup(value));
 		else if (!streq(key, "type") && set_key(o, type, key, value, err) < 0)

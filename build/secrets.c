@@ -29,29 +29,29 @@ static int set_leak(struct secret *s, const char *value, struct err *err)
 
 static int set_field(struct secret *s, const char *field, const char **ret_type, struct err *err)
 {
-	const char *eq = strchr(field, '=');
-	if (!eq || !eq[1])
+	const char *value;
+	AUTO_FREE char *key = csv_key(field, &value);
+	if (!value || !*value)
 		return err_set(err, ERR_INVALID, "'%s' is not KEY=VALUE", field);
-	AUTO_FREE char *key = xstrndup(field, (size_t)(eq - field));
 	if (streq(key, "id"))
-		mem_replace(&s->id, xstrdup(eq + 1));
+		mem_replace(&s->id, xstrdup(value));
 	else if (streq(key, "src") || streq(key, "source"))
-		mem_replace(&s->file, xstrdup(eq + 1));
+		mem_replace(&s->file, xstrdup(value));
 	else if (streq(key, "env"))
-		mem_replace(&s->env, xstrdup(eq + 1));
-	else if (streq(key, "type") && (streq(eq + 1, "file") || streq(eq + 1, "env")))
-		*ret_type = streq(eq + 1, "env") ? "env" : "file";
+		mem_replace(&s->env, xstrdup(value));
+	else if (streq(key, "type") && (streq(value, "file") || streq(value, "env")))
+		*ret_type = streq(value, "env") ? "env" : "file";
 	else if (streq(key, "type"))
-		return err_set(err, ERR_INVALID, "type '%s' is not one of 'file', 'env'", eq + 1);
-	else if (streq(key, "cache") && streq(eq + 1, "digest"))
+		return err_set(err, ERR_INVALID, "type '%s' is not one of 'file', 'env'", value);
+	else if (streq(key, "cache") && streq(value, "digest"))
 		s->in_key = true;
 	else if (streq(key, "cache"))
 		return err_set(err, ERR_INVALID,
 			"cache=%s: 'digest' is what there is; without it a changed secret does not "
 			"run a step again",
-			eq + 1);
+			value);
 	else if (streq(key, "leak"))
-		return set_leak(s, eq + 1, err);
+		return set_leak(s, value, err);
 	else
 		return err_set(err, ERR_INVALID,
 			"incorrect secret flag format: '%s' is not one of 'id', 'src', 'env', "

@@ -76,8 +76,11 @@ static void print_warning(struct out *o, const struct lint *l, const struct lint
 		out_printf(o, "\n%s\n  %s\n", text.msg, lint_rules[w->rule].about);
 }
 
-static void print_check(struct out *o, const struct lint *l)
+/* What cannot be built is an error, and the check not complete. */
+static void print_check(struct out *o, const struct lint *l, bool broken)
 {
+	if (!l->n && broken)
+		return;
 	if (!l->n)
 		out_printf(o, "Check complete, no warnings found.\n");
 	else if (l->n == 1)
@@ -192,7 +195,7 @@ int call_print(struct out *o, const struct call *c, const struct build_result *r
 	if (c->json)
 		out_json(o, r->document);
 	else if (c->what == BUILD_CALL_CHECK)
-		print_check(o, &r->lint);
+		print_check(o, &r->lint, json_get(r->document, "buildError") != NULL);
 	else if (c->what == BUILD_CALL_OUTLINE)
 		print_outline(o, r->document);
 	else

@@ -517,6 +517,7 @@ static int load_into_docker(const struct outputs *out, struct store *s, const st
 	if (!out->load || !docker_daemon_is_here())
 		return 0;
 	strv_copy(&names, &image->refs);
+	output_docker_names(out->tags, &names);
 	platform_host(&host);
 	for (size_t i = 0; i < image->n_images; i++)
 		if ((image->n_images == 1 ||

@@ -497,6 +497,21 @@ static int carry_out(
 	return rc;
 }
 
+/* A script's variable that is not set: as if the option were not there, as docker has it. */
+static void forget_empty(struct build_args *a)
+{
+	struct strv *const lists[] = {&a->secrets, &a->ssh, &a->cache_from, &a->cache_to,
+		&a->build_contexts, &a->box.add_hosts, &a->output.outputs, &a->output.annotations};
+	const char **const files[] = {&a->output.iidfile, &a->output.metadata_file};
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		for (size_t k = lists[i]->n; k-- > 0;)
+			if (!*lists[i]->v[k])
+				strv_remove(lists[i], k);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (*files[i] && !**files[i])
+			*files[i] = NULL;
+}
+
 static int build_main(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	AUTO_STORE struct store *s = NULL;
@@ -505,6 +520,7 @@ static int build_main(struct app *app, void *args, const struct strv *rest, stru
 	const uint64_t began = clock_us();
 	struct err log_err = ERR_INIT;
 
+	forget_empty(args);
 	build_opts_init(&w.o);
 	int rc = prepare(app, args, rest, &w, err);
 	if (rc == 0)

@@ -211,6 +211,8 @@ CMD ["x"]'
 	[[ "$output" == *"Containerfile:3:1: LegacyKeyValueFormat"*"   3 | ENV a b"* ]] || fail "$output"
 	[[ "$stderr" != *RUN* ]] || fail "$stderr"
 	mica build --check --target last ctx | grep -qx 'Check complete, no warnings found.'
+	run -125 --separate-stderr mica build --check --target nosuch ctx
+	[ -z "$output" ]
 	# and a build only of those that are
 	run --separate-stderr mica build ctx
 	[ "$status" = 0 ]

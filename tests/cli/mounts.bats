@@ -332,12 +332,12 @@ sub" ] || fail "$output"
 		RUN --mount=type=secret,target=/k/s cat /k/s | wc -c >>/o
 		RUN ls -d /run/secrets /k >>/o 2>&1; ls -A /w >>/o
 	END
-	build -t t --secret id=s,src=secret --secret id=TOKEN
+	build -t t --secret id=s,src=secret --secret ' ID=TOKEN'
 	run in_image t cat /o
 	[ "$output" = "400 0:0
 $(wc -c <secret)
 444 7:8
-${#TOKEN} unset
+${#TOKEN}
 ls: /run/secrets: No such file or directory
 $(wc -c <secret)
 ls: /run/secrets: No such file or directory

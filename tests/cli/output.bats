@@ -144,12 +144,22 @@ top_manifest() { # LAYOUT [NAME]
 	[ "$(skopeo inspect oci:o:1 | jq -r .Labels)" = null ]
 }
 
+@test "options of an empty variable are not there; keys of outputs are read as BuildKit reads them" {
+	sample
+	build -t e --iidfile= --metadata-file= --output= --secret= --ssh= --add-host= --cache-from= --cache-to= --build-context= --annotation=
+	[ "$(built)" = localhost/e:latest ]
+	build -o 'TYPE=local, Dest=there'
+	[ -e there ]
+}
+
 @test "a docker archive has all names, and standard output takes it" {
 	sample
 	build -t one -t example.com/two:v2 -o type=docker,dest=- >d.tar
-	[ "$(tar -xOf d.tar manifest.json | jq -rc '.[0].RepoTags')" = '["localhost/one:latest","example.com/two:v2"]' ]
+	[ "$(tar -xOf d.tar manifest.json | jq -rc '.[0].RepoTags')" = '["one:latest","example.com/two:v2"]' ]
 	[ "$(skopeo inspect docker-archive:d.tar:example.com/two:v2 | jq '.Layers | length')" = 7 ]
 	[ "$(built | sort)" = $'example.com/two:v2\nlocalhost/one:latest' ]
+	build -t localhost/one -o type=docker,dest=- >d.tar
+	[ "$(tar -xOf d.tar manifest.json | jq -rc '.[0].RepoTags')" = '["localhost/one:latest"]' ]
 }
 
 @test "several outputs come from one build, and only one may have standard output" {

@@ -125,7 +125,7 @@ layer_types() { # NAME
 	run -125 --separate-stderr mica manifest annotate list
 	assert_error "name the list and an image of it"
 	run -125 --separate-stderr mica manifest annotate --subject b list b
-	assert_error "it goes with '--index'"
+	assert_error "name the list only"
 	run -125 --separate-stderr mica manifest add --artifact-type=x list b
 	assert_error "say what '--artifact' makes"
 }

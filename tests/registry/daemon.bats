@@ -67,8 +67,8 @@ teardown() {
 
 @test "build --load gives docker the image under all its names, where there is one" {
 	printf 'FROM scratch\nCOPY Containerfile /\n' >Containerfile
-	mica build -q --load -t localhost/four -t localhost/five:5 .
-	[ "$(tar -xOf "$T/daemon/loaded.tar" manifest.json | jq -r '.[0].RepoTags | sort | join(" ")')" = "localhost/five:5 localhost/four:latest" ]
+	mica build -q --load -t localhost/four -t five:5 .
+	[ "$(tar -xOf "$T/daemon/loaded.tar" manifest.json | jq -r '.[0].RepoTags | sort | join(" ")')" = "five:5 localhost/four:latest" ]
 	mica build -q -t localhost/four .
 	[ "$(grep -c . "$T/daemon/log")" = 1 ]
 	DOCKER_HOST=unix://$D/none mica build -q --load -t localhost/four .
