@@ -177,7 +177,7 @@ static int set_secret(
 		AUTO_FREE char *word = xasprintf("leak of %s", id);
 		step_wordf(step, word, "fails");
 	}
-	if (s && o->target && *o->target)
+	if (o->target && *o->target)
 		return set_target(e, m, o->target, err);
 	if (o->env)
 		return 0;

@@ -301,12 +301,12 @@ int mount_setup_finish(
 		const struct step_mount *sm = it->m;
 		if (item_finish(m, it, err) < 0)
 			return err->code;
-		const struct secret *secret =
-			sm->o.env ? secrets_find(&m->b->secrets, sm->id) : NULL;
+		bool is_secret = sm->o.type == MOUNT_SECRET;
+		const struct secret *s = is_secret ? secrets_find(&m->b->secrets, sm->id) : NULL;
 		if (sm->o.env)
-			map_set(env, sm->o.env, secret ? secret->data : "");
-		if (!sm->target)
-			continue;
+			map_set(env, sm->o.env, s ? s->data : "");
+		if (!sm->target || (is_secret && !s))
+			continue; /* of a secret that was not given there is no file */
 		it->run.source = it->fd;
 		m->runs[n++] = it->run;
 	}

@@ -327,8 +327,8 @@ sub" ] || fail "$output"
 		WORKDIR /w
 		RUN --mount=type=secret,id=s stat -c '%a %u:%g' /run/secrets/s >/o && wc -c </run/secrets/s >>/o
 		RUN --mount=type=secret,id=s,target=rel,mode=0444,uid=7,gid=8 stat -c '%a %u:%g' /w/rel >>/o
-		RUN --mount=type=secret,id=TOKEN,env=T --mount=type=secret,id=absent,env=NOT --mount=type=secret,id=absent \
-			echo ${#T} ${NOT-unset} >>/o; ls /run/secrets >>/o 2>&1; true
+		RUN --mount=type=secret,id=TOKEN,env=T --mount=type=secret,id=absent,env=NOT,target=/no/file --mount=type=secret,id=absent \
+			echo ${#T} ${NOT-unset} >>/o; ls -d /no /run/secrets >>/o 2>&1; true
 		RUN --mount=type=secret,target=/k/s cat /k/s | wc -c >>/o
 		RUN ls -d /run/secrets /k >>/o 2>&1; ls -A /w >>/o
 	END
@@ -338,6 +338,7 @@ sub" ] || fail "$output"
 $(wc -c <secret)
 444 7:8
 ${#TOKEN}
+ls: /no: No such file or directory
 ls: /run/secrets: No such file or directory
 $(wc -c <secret)
 ls: /run/secrets: No such file or directory
