@@ -204,6 +204,15 @@ void gzip_deflater_free(struct gzip_deflater *d)
 	free(d);
 }
 
+/* RFC 1951 3.2.4: a block that is not the last, with one byte as it is. Returns its size. */
+static uint32_t store_first_byte(uint8_t *out, uint8_t byte)
+{
+	static const uint8_t head[5] = {0, 1, 0, 0xfe, 0xff};
+	memcpy(out, head, sizeof(head));
+	out[sizeof(head)] = byte;
+	return sizeof(head) + 1;
+}
+
 int gzip_deflate_piece(struct gzip_deflater *d, struct gzip_piece *p, struct err *err)
 {
 	/* ISA-L looks into its tables before it has filled them, and what it finds there decides
@@ -214,13 +223,24 @@ int gzip_deflate_piece(struct gzip_deflater *d, struct gzip_piece *p, struct err
 	d->z.level = d->level;
 	d->z.level_buf_size = level_sizes[d->level];
 	d->z.level_buf = d->level ? d->level_buf : NULL;
-	if (p->n_window && isal_deflate_set_dict(&d->z, p->window + GZIP_WINDOW - p->n_window,
-				   p->n_window) != COMP_OK)
+	uint8_t *window = p->window + GZIP_WINDOW - p->n_window;
+	uint32_t n_window = p->n_window, stored = 0;
+	if (!n_window && p->n_in > 1) {
+		/* Without a window ISA-L 2.30 takes the address of its state for the content at
+		 * the third byte (igzip_icf_body_h1_gr_bt.asm, .write_first_byte, shifts rcx where
+		 * it means rsi), and so the encoding depends on where this was allocated. So there
+		 * is always one: the first byte. */
+		stored = store_first_byte(p->out, p->in[0]);
+		window = p->in;
+		n_window = 1;
+	}
+	uint32_t skip = stored ? 1 : 0;
+	if (n_window && isal_deflate_set_dict(&d->z, window, n_window) != COMP_OK)
 		return err_set(err, ERR_SYS, "cannot compress: ISA-L refuses the window");
-	d->z.next_in = p->in;
-	d->z.avail_in = p->n_in;
-	d->z.next_out = p->out;
-	d->z.avail_out = sizeof(p->out);
+	d->z.next_in = p->in + skip;
+	d->z.avail_in = p->n_in - skip;
+	d->z.next_out = p->out + stored;
+	d->z.avail_out = (uint32_t)sizeof(p->out) - stored;
 	d->z.end_of_stream = p->last;
 	d->z.flush = p->last ? NO_FLUSH : SYNC_FLUSH;
 	int ret = isal_deflate(&d->z);
