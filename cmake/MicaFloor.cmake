@@ -17,6 +17,7 @@ target_compile_options(mica_flags INTERFACE
 	$<$<C_COMPILER_ID:GNU>:-Wduplicated-branches>
 	-include ${CMAKE_SOURCE_DIR}/base/banned.h
 	$<$<CONFIG:Release>:-D_FORTIFY_SOURCE=2>)
+target_link_options(mica_flags INTERFACE -Wl,-z,relro -Wl,-z,now)
 if(MICA_WERROR)
 	target_compile_options(mica_flags INTERFACE -Werror)
 endif()
