@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/room.h"
 
 #define LINKS_MAX 40 /* path_resolution(7) */
 
@@ -79,12 +80,18 @@ int fs_write_output(
 	int own = there ? own_output(&st) : -1;
 	if (!there || (S_ISREG(st.st_mode) && own < 0)) {
 		AUTO_FREE char *file = fs_follow(path);
-		return fs_write_file(AT_FDCWD, file, data, n, mode, durable, err);
+		if (fs_write_file(AT_FDCWD, file, data, n, mode, durable, err) == 0)
+			return 0;
+		room_tell(file, err);
+		return err->code;
 	}
 	AUTO_FD int fd = own < 0 ? open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY) : -1;
 	int to = own < 0 ? fd : own;
-	return to < 0 || fs_write_all(to, data, n) < 0 ? err_sys(err, "cannot write '%s'", path)
-	                                               : 0;
+	if (to >= 0 && fs_write_all(to, data, n) == 0)
+		return 0;
+	(void)err_sys(err, "cannot write '%s'", path);
+	room_tell(path, err);
+	return err->code;
 }
 
 int fs_check_output(const char *path, struct err *err)

@@ -283,6 +283,7 @@ static _Noreturn void exec_child(const char *file, const char *const argv[],
 	int fds[4] = {o->in, o->out, o->errfd, o->keep_fd};
 	unsigned n = o->keep_fd >= 0 ? 4 : 3;
 	child_setup(parent);
+	(void)signal(SIGXFSZ, SIG_DFL);
 	const struct rlimit most = {.rlim_cur = o->max_file, .rlim_max = o->max_file};
 	bool ok = (!o->max_file || setrlimit(RLIMIT_FSIZE, &most) == 0) &&
 	          (!o->no_new_privs || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);

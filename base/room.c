@@ -2,9 +2,13 @@
 #include "base/room.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -12,21 +16,22 @@
 
 #define TOLD " free in '"
 
+int room_of(int fd, struct room *ret)
+{
+	struct statvfs fs;
+	if (fstatvfs(fd, &fs) < 0)
+		return -1;
+	*ret = (struct room){
+		.bytes = fs.f_blocks ? (uint64_t)fs.f_bavail * fs.f_frsize : ROOM_ANY,
+		.inodes = fs.f_files ? fs.f_favail : ROOM_ANY,
+		.block = fs.f_frsize ? fs.f_frsize : 1,
+	};
+	return 0;
+}
+
 bool room_is_short(const struct err *err)
 {
 	return err_is_sys(err, ENOSPC) || err_is_sys(err, EDQUOT);
-}
-
-/* Of the nearest directory on the way up that is there. */
-static char *look(const char *path, struct statvfs *ret)
-{
-	AUTO_FREE char *at = xstrdup(path);
-	while (statvfs(at, ret) < 0) {
-		if (errno != ENOENT || streq(at, "/") || streq(at, "."))
-			return NULL;
-		mem_replace(&at, path_dir(at));
-	}
-	return take(at);
 }
 
 static void append(struct err *err, const char *text)
@@ -35,34 +40,67 @@ static void append(struct err *err, const char *text)
 	(void)snprintf(err->msg + n, sizeof(err->msg) - n, "%s", text);
 }
 
+static void tell_limit(struct err *err)
+{
+	struct rlimit most;
+	if (strchr(err->msg, '(') || getrlimit(RLIMIT_FSIZE, &most) < 0)
+		return;
+	AUTO_FREE char *text = most.rlim_cur == RLIM_INFINITY
+	                               ? xstrdup(" (its file system takes none as large)")
+	                               : xasprintf(" (a limit of %llu bytes: see 'ulimit -f')",
+						 (unsigned long long)most.rlim_cur);
+	append(err, text);
+}
+
+void room_tell_of(int fd, const char *path, struct err *err)
+{
+	struct stat st;
+	struct room room;
+	if (err_is_sys(err, EFBIG))
+		tell_limit(err);
+	if (!room_is_short(err) || strstr(err->msg, TOLD) || fstat(fd, &st) < 0 ||
+		room_of(fd, &room) < 0)
+		return;
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) /* a device is as large as it is */
+		room = (struct room){.bytes = 0, .inodes = ROOM_ANY, .block = 1};
+	if (room.bytes == ROOM_ANY)
+		return;
+	bool inodes = room.inodes == 0;
+	AUTO_FREE char *more = err->sys == EDQUOT
+	                               ? xstrdup("but a quota keeps them")
+	                               : xasprintf("at least %llu more are needed",
+						 inodes ? 1ULL : (unsigned long long)room.block);
+	AUTO_FREE char *text = xasprintf(" (%llu %s are" TOLD "%s', %s)",
+		inodes ? 0ULL : (unsigned long long)room.bytes, inodes ? "inodes" : "bytes", path,
+		more);
+	append(err, text);
+}
+
 void room_tell(const char *path, struct err *err)
 {
-	struct statvfs fs;
-	if (!room_is_short(err) || strstr(err->msg, TOLD))
-		return;
-	AUTO_FREE char *at = look(path, &fs);
-	if (!at)
-		return;
-	bool inodes = fs.f_files && !fs.f_favail;
-	AUTO_FREE char *text = xasprintf(" (%llu %s are" TOLD "%s', %s)",
-		inodes ? 0ULL : (unsigned long long)fs.f_bavail * fs.f_frsize,
-		inodes ? "inodes" : "bytes", at,
-		err->sys == EDQUOT ? "but a quota keeps them" : "more are needed");
-	append(err, text);
+	AUTO_FREE char *at = xstrdup(path);
+	int fd;
+	/* the nearest directory on the way up that is there */
+	while ((fd = open(at, O_PATH | O_CLOEXEC)) < 0) {
+		if (errno != ENOENT || streq(at, "/") || streq(at, "."))
+			return;
+		mem_replace(&at, path_dir(at));
+	}
+	room_tell_of(fd, at, err);
+	close(fd);
 }
 
 int room_check(int fd, const char *path, uint64_t bytes, struct err *err)
 {
-	struct statvfs fs;
-	if (fstatvfs(fd, &fs) < 0)
+	struct room room;
+	if (room_of(fd, &room) < 0)
 		return err_sys(err, "cannot look for room in '%s'", path);
-	uint64_t available = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (available >= bytes)
+	if (room.bytes >= bytes)
 		return 0;
 	errno = ENOSPC;
 	(void)err_sys(err, "there is no room for it");
 	AUTO_FREE char *text = xasprintf(" (%llu bytes are" TOLD "%s', at least %llu are needed)",
-		(unsigned long long)available, path, (unsigned long long)bytes);
+		(unsigned long long)room.bytes, path, (unsigned long long)bytes);
 	append(err, text);
 	return err->code;
 }

@@ -6,11 +6,23 @@
 
 struct err;
 
+#define ROOM_ANY UINT64_MAX /* of a file system that has no size, or does not say it */
+
+struct room {
+	uint64_t bytes, inodes; /* that are free; ROOM_ANY */
+	uint64_t block; /* bytes that a file grows by at least */
+};
+/* Of the file system that fd is open on. 0 or -1 with errno. */
+int room_of(int fd, struct room *ret);
+
 bool room_is_short(const struct err *err);
 /* If err is one and does not say it yet: appends how many bytes (or inodes) are free where path is,
- * or, when there is no such file, where it would be. Of a quota only that there is one is known:
- * what it leaves is told by programs of its own. */
+ * or, when there is no such file, where it would be, and how many more are needed at least: what
+ * was to be written is not known any more. Of a quota only that there is one is known: what it
+ * leaves is told by programs of its own. Of EFBIG: which limit it was. */
 void room_tell(const char *path, struct err *err);
+/* The same of the file system that fd is open on; path is for the message. */
+void room_tell_of(int fd, const char *path, struct err *err);
 /* Whether the file system of path, which fd is open on, has room for so many bytes; else ERR_SYS
  * with ENOSPC, which says so. */
 int room_check(int fd, const char *path, uint64_t bytes, struct err *err)

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/room.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -95,6 +96,24 @@ static int fd_write(struct writer *w, const void *p, size_t n, struct err *err)
 static void fd_writer_free(struct writer *w)
 {
 	free((char *)w - offsetof(struct fd_stream, w));
+}
+
+static int output_write(struct writer *w, const void *p, size_t n, struct err *err)
+{
+	struct fd_stream *s =
+		(struct fd_stream *)(void *)((char *)w - offsetof(struct fd_stream, w));
+	if (fd_write(w, p, n, err) == 0)
+		return 0;
+	room_tell_of(s->fd, s->name, &s->failed);
+	*err = s->failed;
+	return err->code;
+}
+
+struct writer *writer_to_output(int fd, const char *name)
+{
+	struct fd_stream *s = fd_stream_new(fd, name);
+	s->w = (struct writer){.write = output_write, .free = fd_writer_free};
+	return &s->w;
 }
 
 struct writer *writer_to_fd(int fd, const char *name)

@@ -51,6 +51,9 @@ static inline void writer_free_p(struct writer **w)
 /* A descriptor (borrowed). name is for messages and copied. */
 struct reader *reader_from_fd(int fd, const char *name);
 struct writer *writer_to_fd(int fd, const char *name);
+/* The same of a file that is not the store's: for want of room the error tells how much there is
+ * (base/room.h). */
+struct writer *writer_to_output(int fd, const char *name);
 /* Memory (borrowed). */
 struct reader *reader_from_mem(const void *p, size_t n);
 /* Drops everything. */

@@ -154,7 +154,7 @@ static int write_tree(struct store *s, struct txn *t, const struct output *o,
 		return output_tree_local(&tree, o->dest, err);
 	if (output_file_open(&file, o->dest, err) < 0)
 		return err->code;
-	AUTO_WRITER struct writer *w = writer_to_fd(file.fd, file.name);
+	AUTO_WRITER struct writer *w = writer_to_output(file.fd, file.name);
 	if (output_tree_tar(&tree, w, err) < 0)
 		return err->code;
 	return output_file_publish(&file, err);

@@ -25,7 +25,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 
 #define WORDS_MAX 64 /* of a command that are looked at */
 #define MORE_MAX 1024
@@ -100,14 +99,13 @@ static void look_into(struct build *b, const struct stage_run *r, struct buf *re
 /* The command may have said no more than "I/O error". */
 static void look_at_disk(const struct stage_run *r, struct buf *ret)
 {
-	struct statfs s;
-	if (r->upper_fd < 0 || fstatfs(r->upper_fd, &s) < 0)
+	struct room room;
+	if (r->upper_fd < 0 || room_of(r->upper_fd, &room) < 0)
 		return;
-	uint64_t available = (uint64_t)s.f_bavail * (uint64_t)s.f_bsize;
-	if (available < FULL)
+	if (room.bytes < FULL)
 		buf_addf(ret, "; the disk of the store is full (%llu bytes are free)",
-			(unsigned long long)available);
-	else if (s.f_files && !s.f_ffree)
+			(unsigned long long)room.bytes);
+	else if (!room.inodes)
 		buf_addstr(ret, "; the disk of the store has no more inodes");
 }
 

@@ -65,7 +65,7 @@ static int write_content(int mount, const char *text, const char *dest, struct e
 	int r = output_file_open(&file, dest, err);
 	if (r < 0)
 		return r;
-	AUTO_WRITER struct writer *w = writer_to_fd(file.fd, file.name);
+	AUTO_WRITER struct writer *w = writer_to_output(file.fd, file.name);
 	r = tree_archive(&part, 1, &opts, w, err);
 	return r < 0 ? r : output_file_publish(&file, err);
 }

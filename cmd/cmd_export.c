@@ -25,7 +25,7 @@ static const struct opt export_options[] = {
 static int write_tree(struct container_use *u, int fd, const char *name, struct err *err)
 {
 	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
-	AUTO_WRITER struct writer *out = writer_to_fd(fd, name);
+	AUTO_WRITER struct writer *out = writer_to_output(fd, name);
 	AUTO_FD int mounted = -1;
 	const struct diff_opts as_it_is = {.level = -1};
 

@@ -88,6 +88,7 @@ static int execute(char *const argv[], struct err *err)
 		return err_sys(err, "cannot fork");
 	if (pid == 0) {
 		(void)signal(SIGPIPE, SIG_DFL);
+		(void)signal(SIGXFSZ, SIG_DFL);
 		execute_from_path(argv);
 		int status_of = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 		struct err why = ERR_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/full_disk.h"
 
-#include <sys/statvfs.h>
+#include <errno.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -15,15 +15,14 @@
 
 void full_disk_warn(struct app *app, int fd)
 {
-	struct statvfs fs;
+	struct room room;
 
-	if (fstatvfs(fd, &fs) < 0)
+	if (room_of(fd, &room) < 0)
 		return;
-	unsigned long long available = (unsigned long long)fs.f_bavail * fs.f_frsize;
-	if (available < FULL)
+	if (room.bytes < FULL)
 		out_warn(&app->out, "the disk of the store is full (%llu bytes are free)",
-			available);
-	else if (fs.f_files && !fs.f_favail)
+			(unsigned long long)room.bytes);
+	else if (!room.inodes)
 		out_warn(&app->out, "the disk of the store has no more inodes");
 }
 
@@ -34,6 +33,8 @@ void full_disk_clear(struct app *app, struct err *err)
 	struct gc_result result;
 	struct err e = ERR_INIT;
 
+	if (err_is_sys(err, EFBIG))
+		room_tell("/", err);
 	if (!room_is_short(err) || store_open(app->root, STORE_READ_ONLY, &s, &e) < 0)
 		return;
 	AUTO_FREE char *path = xstrdup(store_path(s));

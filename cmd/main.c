@@ -247,6 +247,7 @@ int main(int argc, char *argv[])
 
 	open_standard_descriptors();
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* EFBIG can be told, and what was begun be removed */
 	out_init(&app.out);
 	int r = dispatch(&app, argc, argv, &words, &err);
 	if (r < 0)

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/room.h"
 #include "cmd/logsplit.h"
 #include "cmd/rawjson.h"
 #include "cmd/text.h"
@@ -83,9 +84,15 @@ int out_log_done(struct out *o, struct err *err)
 	if (o->err == stderr)
 		return 0;
 	out_progress_done(o);
-	int r = fclose(o->err);
+	int r = 0;
+	if (fflush(o->err) != 0 || ferror(o->err)) {
+		r = err_sys(err, "option '--logfile'");
+		room_tell_of(fileno(o->err), "the log file", err);
+	}
+	if (fclose(o->err) < 0 && r == 0)
+		r = err_sys(err, "option '--logfile'");
 	o->err = stderr;
-	return r < 0 ? err_sys(err, "option '--logfile'") : 0;
+	return r;
 }
 
 int out_done(struct out *o, struct err *err)
@@ -93,9 +100,11 @@ int out_done(struct out *o, struct err *err)
 	out_progress_done(o);
 	bool failed = fflush(o->out) != 0 || ferror(o->out);
 	/* a reader that has seen enough (head) is no failure */
-	if (failed && errno != EPIPE)
-		return err_sys(err, "cannot write to the standard output");
-	return 0;
+	if (!failed || errno == EPIPE)
+		return 0;
+	(void)err_sys(err, "cannot write to the standard output");
+	room_tell_of(fileno(o->out), "standard output", err);
+	return err->code;
 }
 
 static void make_room(struct out *o)

@@ -27,7 +27,7 @@ int spool_open(const char *configured, struct spool *s, struct err *err)
 static int copy(int from, const char *from_name, int to, const char *to_name, struct err *err)
 {
 	AUTO_READER struct reader *r = reader_from_fd(from, from_name);
-	AUTO_WRITER struct writer *w = writer_to_fd(to, to_name);
+	AUTO_WRITER struct writer *w = writer_to_output(to, to_name);
 
 	return stream_copy(r, w, NULL, err);
 }

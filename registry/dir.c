@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "base/strv.h"
 #include "base/tmp.h"
 #include "registry/lookaside.h"
@@ -108,6 +109,7 @@ int source_dir(const char *rest, struct source **ret, struct err *err)
 struct dir_sink {
 	struct sink sink;
 	int dir;
+	char *path;
 	struct made made;
 	struct map written; /* names of files */
 };
@@ -128,7 +130,9 @@ static int sink_blob(
 	char hex[DIGEST_STR_MAX];
 	*ret_id = 1;
 	note_file(s, digest_hex(&d->digest, hex));
-	int r = tmp_open(&tmp, s->dir, 0644, err);
+	int r = room_check(s->dir, s->path, d->size, err);
+	if (r == 0)
+		r = tmp_open(&tmp, s->dir, 0644, err);
 	if (r == 0 && fs_copy_data(from, tmp.fd, d->size) < 0)
 		r = err_sys(err, "cannot write '%s'", hex);
 	return r < 0 ? r : tmp_publish(&tmp, s->dir, hex, false, err);
@@ -203,6 +207,7 @@ static void dir_sink_free(struct sink *k)
 	map_done(&s->written);
 	if (s->dir >= 0)
 		close(s->dir);
+	free(s->path);
 	free(s);
 }
 
@@ -255,7 +260,8 @@ static int open_target(struct dir_sink *s, const char *path, struct err *err)
 int sink_dir(const char *rest, struct sink **ret, struct err *err)
 {
 	struct dir_sink *s = xcalloc(1, sizeof(*s));
-	*s = (struct dir_sink){.sink = {.ops = &sink_ops}, .dir = -1, .made = MADE_INIT};
+	*s = (struct dir_sink){
+		.sink = {.ops = &sink_ops}, .dir = -1, .path = xstrdup(rest), .made = MADE_INIT};
 	int r = sink_dir_may(rest, err);
 	if (r == 0)
 		r = open_target(s, rest, err);

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/room.h"
 #include "base/tmp.h"
 #include "image/media_type.h"
 #include "image/reference.h"
@@ -283,7 +284,9 @@ static int put_file(
 	*name = '/';
 	AUTO_TMP struct tmp tmp = TMP_INIT; /* after its directory: gone before that is closed */
 	made_file(&s->made, path);
-	r = tmp_open(&tmp, blobs, 0644, err);
+	r = room_check(blobs, s->path, size, err);
+	if (r == 0)
+		r = tmp_open(&tmp, blobs, 0644, err);
 	if (r == 0 && fs_copy_data(fd, tmp.fd, size) < 0)
 		r = err_sys(err, "cannot write '%s' in '%s'", path, s->path);
 	return r < 0 ? r : tmp_publish(&tmp, blobs, name + 1, false, err);

@@ -157,6 +157,7 @@ static void keep_to_itself(void)
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* of the terminal: mica decides when we end */
 }
 

@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "base/stream.h"
 #include "base/tmp.h"
 #include "layers/apply.h"
@@ -26,6 +27,7 @@ struct tar_file {
 	struct tmp tmp;
 	int dir, fd; /* fd: written directly, or -1 */
 	char *name; /* in dir */
+	char *path; /* of dir, for messages */
 	struct writer *out;
 	struct tar_writer *tar;
 };
@@ -42,6 +44,7 @@ static int open_output(struct tar_file *a, const char *path, struct err *err)
 	a->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (a->dir < 0)
 		return err_sys(err, "cannot open '%s'", dir);
+	a->path = take(dir);
 	a->name = xstrdup(path_base(file));
 	return tmp_open(&a->tmp, a->dir, 0644, err);
 }
@@ -55,7 +58,7 @@ int tar_file_new(const char *path, struct tar_file **ret, struct err *err)
 		tar_file_free(a);
 		return r;
 	}
-	a->out = writer_to_fd(a->fd >= 0 ? a->fd : a->tmp.fd, path);
+	a->out = writer_to_output(a->fd >= 0 ? a->fd : a->tmp.fd, path);
 	a->tar = tar_writer_new(a->out);
 	*ret = a;
 	return 0;
@@ -65,7 +68,7 @@ struct tar_file *tar_file_new_fd(int fd, const char *name)
 {
 	struct tar_file *a = xcalloc(1, sizeof(*a));
 	*a = (struct tar_file){.tmp = TMP_INIT, .dir = -1, .fd = -1};
-	a->out = writer_to_fd(fd, name);
+	a->out = writer_to_output(fd, name);
 	a->tar = tar_writer_new(a->out);
 	return a;
 }
@@ -82,6 +85,7 @@ void tar_file_free(struct tar_file *a)
 	if (a->fd >= 0)
 		close(a->fd);
 	free(a->name);
+	free(a->path);
 	free(a);
 }
 
@@ -96,7 +100,9 @@ static int add_header(
 int tar_file_add_reader(
 	struct tar_file *a, const char *name, struct reader *r, uint64_t size, struct err *err)
 {
-	int rc = add_header(a, name, FILE_MODE, size, err);
+	int rc = a->dir >= 0 ? room_check(a->dir, a->path, size, err) : 0;
+	if (rc == 0)
+		rc = add_header(a, name, FILE_MODE, size, err);
 	while (rc == 0 && size) {
 		void *p;
 		size_t n;

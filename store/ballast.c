@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/room.h"
 #include "store/store_internal.h"
 
 #define BALLAST_FILE "ballast"
@@ -19,12 +19,12 @@
 void ballast_make(struct store *s)
 {
 	struct stat st;
-	struct statvfs fs;
+	struct room room;
 
 	if (fstatat(s->fd, BALLAST_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		(uint64_t)st.st_blocks * BLOCK >= BALLAST_SIZE)
 		return;
-	if (fstatvfs(s->fd, &fs) < 0 || (uint64_t)fs.f_bavail * fs.f_frsize < ROOM_MIN)
+	if (room_of(s->fd, &room) < 0 || room.bytes < ROOM_MIN)
 		return;
 	AUTO_FD int fd = fs_open_plain(s->fd, BALLAST_FILE, O_WRONLY | O_CREAT, 0600);
 	if (fd >= 0)

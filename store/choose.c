@@ -2,10 +2,10 @@
 #include "store/choose.h"
 
 #include <stdlib.h>
-#include <sys/statvfs.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/room.h"
 #include "store/store_internal.h"
 #include "store/usage.h"
 #include "store/used.h"
@@ -76,18 +76,17 @@ static uint64_t let_go(struct disk_costs *costs, const struct usage_item *i)
 static int excess(struct store *s, const struct disk_costs *costs, const struct gc_limits *l,
 	uint64_t *ret, struct err *err)
 {
-	struct statvfs fs;
+	struct room room;
 	uint64_t used = 0, over = 0;
 	for (size_t i = 0; i < USAGE_CLASSES; i++)
 		used += costs->bytes[i];
 	if (l->max_size && used > l->max_size)
 		over = used - l->max_size;
 	if (l->min_free) {
-		if (fstatvfs(s->fd, &fs) < 0)
+		if (room_of(s->fd, &room) < 0)
 			return err_sys(err, "cannot ask for the free space of '%s'", s->path);
-		uint64_t available = (uint64_t)fs.f_bavail * fs.f_frsize;
-		if (available < l->min_free && l->min_free - available > over)
-			over = l->min_free - available;
+		if (room.bytes < l->min_free && l->min_free - room.bytes > over)
+			over = l->min_free - room.bytes;
 	}
 	*ret = over;
 	return 0;

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/room.h"
 #include "base/strv.h"
 #include "store/choose.h"
 #include "store/gc.h"
@@ -70,7 +71,7 @@ int collect_limits_get(
 
 bool collect_is_due(struct store *s, const struct collect_limits *l)
 {
-	struct statvfs fs;
+	struct room room;
 	int64_t last = used_at(s, COLLECTED_FILE), now = clock_now().tv_sec;
 	if (l->off)
 		return false;
@@ -82,8 +83,8 @@ bool collect_is_due(struct store *s, const struct collect_limits *l)
 	}
 	if (now - last > INTERVAL_S)
 		return true;
-	return now - last > INTERVAL_SHORT_S && fstatvfs(s->fd, &fs) == 0 &&
-	       (uint64_t)fs.f_bavail * fs.f_frsize < l->min_free;
+	return now - last > INTERVAL_SHORT_S && room_of(s->fd, &room) == 0 &&
+	       room.bytes < l->min_free;
 }
 
 int collect_run(struct store *s, const struct collect_limits *l, struct err *err)

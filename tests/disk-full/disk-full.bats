@@ -124,7 +124,7 @@ told() { # COMMAND
 	fi
 	[ "$(grep '^mica: ' <<<"$stderr" | grep -vc '^mica: warning: ')" = 1 ] || return 1
 	[ "$1" != save ] || ! grep -q 'out\.tar\.[0-9a-f]' <<<"$stderr" || return 1 # the user's file, not one beside it
-	grep -qE "^mica: .*(no space left on device.* \([0-9]+ (bytes|inodes) are free in '.*', (more|at least [0-9]+) are needed\)|the disk of the store is full \([0-9]+ bytes are free\))" <<<"$stderr"
+	grep -qE "^mica: .*(no space left on device.* \([0-9]+ (bytes|inodes) are free in '.*', at least [0-9]+( more)? are needed\)|the disk of the store is full \([0-9]+ bytes are free\))" <<<"$stderr"
 }
 
 given_back() { # BYTES: as many are there again, but for a few blocks of directories
@@ -198,6 +198,52 @@ nothing() {
 	fills_up true fsck
 	fills_up true du
 	fills_up true images
+}
+
+@test "the disk that is told is the one that was written to" {
+	local words
+	mkdir few ctx
+	mount -t tmpfs -o size=1m mica-test few
+	head -c 2000000 /dev/zero >few/filler 2>/dev/null || true
+	printf 'FROM busybox\nRUN --mount=type=cache,target=/c echo 1 >/c/x\n' >ctx/Containerfile
+	mica from --name c busybox
+	mica build -q --network=none ctx
+	for words in "build -q --iidfile few/x ctx" "build -q --metadata-file few/x ctx" "build --logfile few/x ctx" "build -q -o type=local,dest=few/x ctx" \
+		"build -q -o type=tar,dest=few/x ctx" "build -q -o type=docker,dest=few/x ctx" "save -o few/x kept" "push -q kept oci:few/x" "push -q kept dir:few/x" \
+		"push -q --digestfile few/x kept dir:y" "from --cidfile few/x busybox" "export -o few/x c" "commit -q --iidfile few/x c" "cache export -o few/x /c" \
+		"login --tls-verify=false --authfile few/x -u a -p b $REG"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr mica $words
+		assert_error "no space left on device \(0 bytes are free in '(few.*|the log file)', at least [0-9]+ (more )?are needed\)\$"
+		rm -rf few/x
+	done
+	run --separate-stderr mica save -o /dev/full kept
+	assert_error "\(0 bytes are free in '/dev/full', at least 1 more are needed\)\$"
+	# no signal ends it in the middle of a file
+	for words in "save -o x kept" "push -q kept oci:y" "push -q kept dir:z" "export -o x c" "build -q -o type=tar,dest=x ctx" "pull -q noise"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr prlimit --fsize=65536 "$MICA_BIN" --root "$MICA_ROOT" $words
+		assert_error "file too large \(a limit of 65536 bytes: see 'ulimit -f'\)\$"
+		[ -z "$(find . -maxdepth 1 -name 'x*')" ]
+	done
+	[ "$(prlimit --fsize=65536 "$MICA_BIN" --root "$MICA_ROOT" run c sh -c 'sh -c "head -c 99999 /dev/zero >/x"; echo $?')" = 153 ]
+	mica fsck
+}
+
+@test "a disk that does not say its size is not taken for a full one" {
+	mkdir few
+	mount -t tmpfs -o size=0 mica-test few
+	MICA_ROOT=$D/few/store
+	mica pull -q noise
+	run --separate-stderr mica run --rm --network=none busybox false
+	[ "$status" = 1 ] && [[ "$stderr" != *"disk of the store"* ]] || fail "$stderr"
+	printf 'FROM busybox\nRUN false\n' >Containerfile
+	run --separate-stderr mica build -q --network=none -f Containerfile .
+	[[ "$stderr" != *"disk of the store"* ]] || fail "$stderr"
+	mica build -q --network=none -t another "$T/context"
+	mica prune --min-free 1g --dry-run >said
+	run ! grep '^record ' said
+	mica push -q noise oci:few/out
 }
 
 @test "a quota is told as one" {
