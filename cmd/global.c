@@ -14,15 +14,12 @@
 #include "base/mem.h"
 #include "cmd/additional.h"
 #include "cmd/cmd.h"
+#include "cmd/default_mounts.h"
 #include "cmd/space.h"
 #include "layers/snapshot.h"
 #include "registry/config.h"
 #include "registry/offline.h"
 #include "run/userns.h"
-
-#define MOUNTS_FILE "/etc/containers/mounts.conf"
-#define MOUNTS_FILE_SHARED "/usr/share/containers/mounts.conf"
-#define MOUNTS_MAX (64 * KIB) /* some lines of two paths */
 
 /* --- options --------------------------------------------------------------------------------- */
 
@@ -162,57 +159,6 @@ void global_short_names(void *arg, const char *text, struct strv *ret)
 
 /* --- what steps get -------------------------------------------------------------------------- */
 
-/* As buildah: the first that is there, a user's own for who is not root. NULL: none. New string. */
-static char *find_mounts_file(const struct app *app)
-{
-	AUTO_FREE char *own = userns_is_rootless() ? conf_user_file("mounts.conf") : NULL;
-	const char *const places[] = {own, MOUNTS_FILE, MOUNTS_FILE_SHARED};
-
-	if (app->mounts_file)
-		return xstrdup(app->mounts_file);
-	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		if (places[i] && access(places[i], F_OK) == 0)
-			return xstrdup(places[i]);
-	return NULL;
-}
-
-/* Lines "SOURCE[:TARGET]", read-only; what is not there is passed over, as buildah does. */
-static int add_mounts(const struct app *app, struct strv *volumes, struct err *err)
-{
-	AUTO_FREE char *text = NULL;
-	AUTO_STRV struct strv lines = STRV_INIT;
-	struct err why = ERR_INIT;
-	AUTO_FREE char *path = find_mounts_file(app);
-	size_t n;
-
-	if (!path)
-		return 0;
-	int r = fs_read_file(AT_FDCWD, path, MOUNTS_MAX, &text, &n, &why);
-	if (r < 0 && !app->mounts_file && (r == ERR_NOT_FOUND || why.sys == EACCES))
-		return 0;
-	if (r < 0) {
-		*err = why;
-		return err_wrap(err, "option '--default-mounts-file'");
-	}
-	strv_split(&lines, text, '\n');
-	STRV_FOREACH (line, &lines) {
-		(*line)[strcspn(*line, " \t\r")] = '\0';
-		if (!**line || **line == '#')
-			continue;
-		const char *colon = strchr(*line, ':');
-		size_t length = colon ? (size_t)(colon - *line) : strlen(*line);
-		AUTO_FREE char *source = xstrndup(*line, length);
-		if (*source != '/' || (colon && colon[1] != '/'))
-			return err_set(
-				err, ERR_INVALID, "%s: '%s' is not /SOURCE[:/TARGET]", path, *line);
-		if (access(source, F_OK) < 0)
-			log_debug("%s: '%s' is not there", path, source);
-		else
-			strv_addf(volumes, "%s:%s:ro", source, colon ? colon + 1 : source);
-	}
-	return 0;
-}
-
 int global_fill_box(const struct app *app, struct box_args *a, struct space_args *space,
 	struct strv *volumes, struct err *err)
 {
@@ -227,5 +173,5 @@ int global_fill_box(const struct app *app, struct box_args *a, struct space_args
 	int r = box_check_dns(a, err);
 	if (r == 0)
 		r = conf_fill_box(&app->conf, a, volumes, err);
-	return r < 0 ? r : add_mounts(app, volumes, err);
+	return r < 0 ? r : default_mounts_add(app->mounts_file, volumes, err);
 }

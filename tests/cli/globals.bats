@@ -105,6 +105,11 @@ in_busybox() {
 		mica --default-mounts-file "$D/mounts.conf" "$@"
 	}
 	[ "$(m run --quiet docker.io/library/busybox cat /run/secrets/s)" = hush ]
+	mkdir -p elsewhere:/in
+	ln -s "$D/elsewhere:" secrets/link && ln -s nowhere secrets/broken
+	echo pem >elsewhere:/in/key
+	[ "$(m run --quiet docker.io/library/busybox sh -c 'cd /run/secrets && cat s link/in/key && ls')" = $'hush\npem\nlink\ns' ]
+	rm secrets/link secrets/broken
 	run m run --quiet docker.io/library/busybox touch /run/secrets/new
 	[ "$status" != 0 ]
 	c=$(m from --quiet busybox)
