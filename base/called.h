@@ -8,7 +8,10 @@
  *	CMD_BUILDAH_WORDS (cmd.h);
  *	build keeps no steps (--layers=false), squashes all layers, takes --pull=false for never,
  *	and build/as_buildah.h;
+ *	the log of a build's steps is on standard output, and so is what they print, be it
+ *	on standard error (buildah keeps the two apart);
  *	warnings are lines of a log: level=warning msg="...";
+ *	commit prints the ID of an image that went elsewhere, too;
  *	commit leaves times in layers as they are without --rewrite-timestamp and --timestamp;
  *	names of containers may have colons;
  *	run --mount type=bind,rw shows what can be written to, and the writes are discarded;

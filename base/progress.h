@@ -22,6 +22,8 @@ struct progress {
 	void (*note)(struct progress *p, const char *line);
 	/* one line of a log: where tasks are drawn instead, it is not needed */
 	void (*say)(struct progress *p, const char *line);
+	/* the same of what a build's steps are: the lines around what they print */
+	void (*step)(struct progress *p, const char *line);
 	/* in a log what the task prints begins with `place`, and what there is to say of it is said
 	 * by whoever began it */
 	void (*place)(struct progress *p, const char *id, const char *place);
@@ -57,6 +59,11 @@ static inline void progress_say(struct progress *p, const char *line)
 {
 	if (p && p->say)
 		p->say(p, line);
+}
+static inline void progress_step(struct progress *p, const char *line)
+{
+	if (p && p->step)
+		p->step(p, line);
 }
 static inline void progress_place(struct progress *p, const char *id, const char *place)
 {

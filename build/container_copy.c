@@ -164,9 +164,9 @@ static int number_owner(struct copying *w, struct err *err)
 		return 0;
 	if (snapshot_mount(&w->tree.snap, &root, err) < 0)
 		return err->code;
-	const struct copy_work here = {.step = &w->step, .root = root, .empty_root = w->empty_root};
+	const struct copy_work here = {.step = &w->step, .root = root, .known_owner = true};
 	if (copy_owner(&here, w->step.chown, &uid, &gid, err) < 0)
-		return err->code;
+		return err_wrap(err, "--chown=%s", w->step.chown);
 	mem_replace(&w->step.chown, xasprintf("%u:%u", uid, gid));
 	return 0;
 }
@@ -188,6 +188,7 @@ static int copy_job(void *arg, struct buf *out, struct err *err)
 		.source = w->source,
 		.root = root,
 		.empty_root = link || w->empty_root,
+		.known_owner = true,
 		.time = w->time,
 		.layer_ratio = w->build.o->pull.remote.layer_ratio,
 		.notes = out};
@@ -243,6 +244,7 @@ int container_copy(struct store *s, struct txn *t, const struct container *c,
 
 	build_opts_init(&w.opts);
 	w.opts.pull.remote = o->remote;
+	w.opts.progress = o->progress;
 	w.build = (struct build){.store = s, .txn = t, .o = &w.opts};
 	int r = read_ignore(o->ignore_file, &ignore, err);
 	if (r == 0)

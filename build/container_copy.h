@@ -9,6 +9,7 @@
 
 struct container;
 struct err;
+struct progress;
 struct store;
 struct txn;
 
@@ -26,6 +27,7 @@ struct container_copy {
 	bool link; /* to links/N, the next one, and not into the container */
 	bool keep_owner; /* of what no chown is said for: its own, not root */
 	struct remote_opts remote;
+	struct progress *progress; /* of downloads; NULL: not told */
 };
 
 enum container_copied { COPIED_FILE, COPIED_DIR, COPIED_SEVERAL };

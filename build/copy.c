@@ -200,7 +200,7 @@ int copy_owner(const struct copy_work *w, const char *spec, uid_t *ret_uid, gid_
 	AUTO_FREE char *unknown = NULL;
 	if (user_resolve_chown(w->root, spec, ret_uid, ret_gid, &unknown, err) < 0)
 		return err->code;
-	if (unknown && w->empty_root)
+	if (unknown && (w->empty_root || w->known_owner))
 		return err_set(err, ERR_NOT_FOUND, "%s", unknown);
 	if (unknown && w->notes)
 		buf_addf(w->notes, "warning: %s: %s: %u:%u is taken, as BuildKit does\n", spec,

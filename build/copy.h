@@ -16,6 +16,7 @@ struct copy_work {
 	struct filetree *source; /* NULL when there are only here-documents */
 	int root; /* the mounted root that is written to */
 	bool empty_root; /* nothing lies below it: there is no account file to look into */
+	bool known_owner; /* buildah: a name that the image does not know is an error */
 	const struct timespec *time; /* of all that is copied or unpacked; NULL: as it has it */
 	uint64_t layer_ratio; /* of archives that ADD unpacks, as --layer-ratio says it */
 	struct buf *notes; /* what the user should know, a line each; NULL: nobody listens */

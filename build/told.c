@@ -46,7 +46,7 @@ __attribute__((format(printf, 3, 4))) static void say(
 	va_end(ap);
 	AUTO_FREE char *place = place_of(b, st);
 	AUTO_FREE char *line = xasprintf("%s%s", place, text);
-	progress_say(b->o->progress, line);
+	progress_step(b->o->progress, line);
 }
 
 void told_from(const struct build *b, const struct stage_plan *p)

@@ -348,11 +348,11 @@ static void say_names(
 		progress_say(o->progress, PUSH_DONE);
 	if (d) {
 		AUTO_FREE char *line = xasprintf("--> %.12s", digest_hex(d, id));
-		progress_say(o->progress, line);
+		progress_step(o->progress, line);
 	}
 	STRV_FOREACH (name, &r->refs) {
 		AUTO_FREE char *line = xasprintf("Successfully tagged %s", *name);
-		progress_say(o->progress, line);
+		progress_step(o->progress, line);
 	}
 }
 
@@ -463,6 +463,7 @@ static int carry_out(
 {
 	struct build_result *r = &w->result;
 	bool build = w->o.call == BUILD_CALL_BUILD;
+	app->out.steps_out = called_buildah() && !w->a->extra.logfile && !w->out.to_stdout;
 	w->o.progress = out_progress(&app->out, w->mode);
 	w->o.tick = tick;
 	w->o.tick_arg = &app->out;

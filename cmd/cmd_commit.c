@@ -257,8 +257,8 @@ static int commit_run(struct app *app, void *args, const struct strv *rest, stru
 	}
 	if (r == 0 && a->rm)
 		r = remove_container(&u, err);
-	/* one that went elsewhere has no ID here */
-	if (r == 0 && !a->iidfile && !(dest && location_is_elsewhere(dest)))
+	/* one that went elsewhere has no ID here; newer buildahs print it all the same */
+	if (r == 0 && !a->iidfile && (called_buildah() || !dest || !location_is_elsewhere(dest)))
 		out_printf(&app->out, "%s\n", digest_hex(&made.images->image_id, hex));
 	build_result_done(&made);
 	return r;

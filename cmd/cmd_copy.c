@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/progress.h"
 #include "build/container_copy.h"
 #include "build/container_tree.h"
 #include "build/image_tree.h"
@@ -187,6 +188,16 @@ static int keep_link(struct container *c, const struct container_copy *o,
 	return container_save(c, err);
 }
 
+struct telling {
+	struct progress progress; /* first */
+	struct out *out;
+};
+
+static void tell(struct progress *p, const char *line)
+{
+	out_note(((struct telling *)p)->out, "%s", line);
+}
+
 static int copy_to(struct app *app, const struct copy_args *a, const struct strv *rest,
 	struct container_copy *o, struct err *err)
 {
@@ -195,7 +206,9 @@ static int copy_to(struct app *app, const struct copy_args *a, const struct strv
 	enum container_copied what = COPIED_SEVERAL;
 	struct digest digest;
 	char hex[DIGEST_STR_MAX];
+	struct telling telling = {.progress.note = tell, .out = &app->out};
 
+	o->progress = &telling.progress;
 	if (rest->n < 2)
 		return err_set(err, ERR_INVALID, "src must be specified");
 	int r = container_use(app, rest->v[0], &u, err);

@@ -44,6 +44,17 @@ static struct json *for_template(const struct json *fields, const struct platfor
 	return o;
 }
 
+/* What buildah tells of parts that are not in here, as one tells it that was not told them. */
+static void add_buildah(struct json *o)
+{
+	static const char *const names[] = {
+		"goVersion", "cniSpec", "libcniVersion", "imageVersion", "gitCommit"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		json_set_string(o, names[i], "");
+	json_set_string(o, "built", "Thu Jan  1 00:00:00 1970");
+}
+
 static int version_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct version_args *a = args;
@@ -75,6 +86,8 @@ static int version_run(struct app *app, void *args, const struct strv *rest, str
 		else
 			out_printf(&app->out, "%s:%*s%s\n", fields[i][1], gap, "", fields[i][2]);
 	}
+	if (json)
+		add_buildah(o);
 	if (json)
 		out_json(&app->out, o);
 	if (json || !a->format)

@@ -21,7 +21,8 @@ struct progress;
 struct rawjson;
 
 enum progress_mode {
-	PROGRESS_AUTO, /* TTY when stderr is a terminal that can move its cursor, else PLAIN */
+	PROGRESS_AUTO, /* TTY when stderr is a terminal that can move its cursor, and what is to be
+	                  on stdout goes to one too, else PLAIN */
 	PROGRESS_PLAIN, /* lines: what is said (base/progress.h), and of other tasks
 	                   "[sha256:ab12] fetch", "[sha256:ab12] done 3.2s" */
 	PROGRESS_TTY, /* live lines, even if stderr is no terminal */
@@ -39,6 +40,7 @@ struct out {
 	bool colour; /* on err: a terminal, not TERM=dumb, no NO_COLOR */
 	bool cursor; /* err is a terminal whose cursor can be moved */
 	bool quiet;
+	bool steps_out; /* the log of a build's steps is for stdout; to be set before out_progress() */
 	struct out_view *view; /* NULL: no progress being drawn */
 	struct rawjson *raw; /* not NULL: progress, notes and warnings are documents */
 };

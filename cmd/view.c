@@ -46,6 +46,7 @@ struct out_view {
 	struct task **tasks;
 	size_t n_tasks;
 	struct buf lines; /* plain: what is complete and not written yet */
+	FILE *lines_to;
 	unsigned drawn; /* live lines on the screen */
 	uint64_t drawn_ms;
 };
@@ -61,23 +62,38 @@ static const char *sgr(const struct out_view *v, const char *code)
 #define CYAN(v) sgr(v, "\x1b[36m")
 #define PLAIN(v) sgr(v, "\x1b[0m")
 
-static void put(struct out_view *v, const struct buf *b)
+static void put_to(FILE *to, struct out_view *v, const struct buf *b)
 {
 	(void)fflush(v->out->out);
-	(void)fwrite(buf_str(b), 1, b->len, v->out->err);
-	(void)fflush(v->out->err);
+	(void)fwrite(buf_str(b), 1, b->len, to);
+	(void)fflush(to);
+}
+
+static void put(struct out_view *v, const struct buf *b)
+{
+	put_to(v->out->err, v, b);
 }
 
 /* A step that prints a million short lines is not made to wait for a million writes. */
 static void put_lines(struct out_view *v)
 {
 	if (v->lines.len)
-		put(v, &v->lines);
+		put_to(v->lines_to, v, &v->lines);
 	buf_clear(&v->lines);
+}
+
+/* The lines that follow are a build's steps, or something else. */
+static void set_lines(struct out_view *v, bool steps)
+{
+	FILE *to = steps && v->out->steps_out ? v->out->out : v->out->err;
+	if (to != v->lines_to)
+		put_lines(v);
+	v->lines_to = to;
 }
 
 static void add_line(struct out_view *v, const struct task *t, const char *text)
 {
+	set_lines(v, t->place);
 	if (t->place)
 		buf_addf(&v->lines, "%s%s\n", t->place, text);
 	else
@@ -238,15 +254,25 @@ static void announce(struct out_view *v, struct task *t)
 	add_line(v, t, t->what);
 }
 
-static void on_say(struct progress *p, const char *line)
+static void add_said(struct out_view *v, bool step, const char *line)
 {
-	struct out_view *v = (struct out_view *)p;
 	AUTO_FREE char *clean = clean_name(line);
 
 	if (v->mode != PROGRESS_PLAIN)
 		return;
+	set_lines(v, step);
 	buf_addf(&v->lines, "%s\n", clean);
 	put_lines(v);
+}
+
+static void on_say(struct progress *p, const char *line)
+{
+	add_said((struct out_view *)p, false, line);
+}
+
+static void on_step(struct progress *p, const char *line)
+{
+	add_said((struct out_view *)p, true, line);
 }
 
 static void on_place(struct progress *p, const char *id, const char *place)
@@ -402,7 +428,9 @@ struct progress *out_progress(struct out *o, enum progress_mode mode)
 {
 	out_progress_done(o);
 	if (mode == PROGRESS_AUTO)
-		mode = o->quiet ? PROGRESS_QUIET : o->cursor ? PROGRESS_TTY : PROGRESS_PLAIN;
+		mode = o->quiet                                     ? PROGRESS_QUIET
+		       : o->cursor && (o->out_tty || !o->steps_out) ? PROGRESS_TTY
+		                                                    : PROGRESS_PLAIN;
 	if (mode == PROGRESS_NONE)
 		return NULL;
 	if (mode == PROGRESS_RAWJSON) {
@@ -410,9 +438,10 @@ struct progress *out_progress(struct out *o, enum progress_mode mode)
 		return rawjson_progress(o->raw);
 	}
 	struct out_view *v = xcalloc(1, sizeof(*v));
-	v->progress =
-		(struct progress){on_begin, on_update, on_log, on_end, on_note, on_say, on_place};
+	v->progress = (struct progress){
+		on_begin, on_update, on_log, on_end, on_note, on_say, on_step, on_place};
 	v->out = o;
+	v->lines_to = o->err;
 	v->mode = mode;
 	buf_init(&v->lines, LINES_MAX + FRAME_MAX);
 	o->view = v;

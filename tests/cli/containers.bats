@@ -157,6 +157,10 @@ a2" ]
 	mica copy -q --link --chown linker c x /
 	mica add --link c a.tar /un/packed/
 	run ! mica copy --link c nosuch /
+	for option in '' --link; do
+		run -125 --separate-stderr mica copy $option --chown nobody-here c x /
+		assert_error "--chown=nobody-here: no user 'nobody-here'"
+	done
 	[ "$(mica run c -- sh -c 'cat /x; ls -d /un 2>/dev/null || echo none')" = $'own\nnone' ]
 	echo more >"more"
 	mica commit -q --add-file "$PWD/more:/more" c linked
@@ -207,7 +211,8 @@ c" ]'
 	mica from -q --name dated scratch
 	mica copy -q dated f /
 	for option in '' --rewrite-timestamp; do
-		SOURCE_DATE_EPOCH=0 ./buildah --root "$MICA_ROOT" commit -q $option dated "dir:o$option"
+		id=$(SOURCE_DATE_EPOCH=0 ./buildah --root "$MICA_ROOT" commit -q $option dated "dir:o$option")
+		[ "$id" = "$(jq -r '.config.digest[7:]' "o$option/manifest.json")" ]
 		tar -tvf "o$option/$(jq -r '.layers[0].digest[7:]' "o$option/manifest.json")" >>"times"
 	done
 	[ "$(grep -c ' 1970-01-01 ' times) $(wc -l <"times")" = '1 2' ]
@@ -236,6 +241,19 @@ c" ]'
 	[[ "$stderr" == *'accepts at most 1 arg(s), received 3'* ]]
 	[[ $(./buildah --version) =~ ^'buildah version 1.'[0-9]+\.[0-9]+' (image-spec ' ]]
 	[ "$(./buildah version --json | jq -r .version)" = "$(./buildah --version | cut -d' ' -f3)" ]
+	[ "$(./buildah version --json | jq -r '[.gitCommit, .goVersion, .cniSpec, .libcniVersion, .imageVersion, .built] | join(",")')" = \
+		',,,,,Thu Jan  1 00:00:00 1970' ]
+	b 125 add --retry 1 --retry-delay 1ms "$(mica from scratch)" http://127.0.0.1:1/x /
+	[[ "$stderr" == *'retrying in 1 ms (1/1)'* ]]
+	printf 'FROM busybox\nRUN echo out; echo err >&2\n' >f
+	b 0 build -t l -f f .
+	[[ "$output" =~ ^$'STEP 1/2: FROM busybox\nSTEP 2/2: RUN echo out; echo err >&2\nout\nerr\nCOMMIT l\n--> '[0-9a-f]{12}$'\nSuccessfully tagged localhost/l:latest\n'[0-9a-f]{64}$ ]] ||
+		fail "$output"
+	[[ "$stderr" == *'Writing manifest to image destination'* && "$stderr" != *STEP* ]] || fail "$stderr"
+	b 0 build -f f --logfile log .
+	[[ "$output" =~ ^[0-9a-f]{64}$ && $(<log) == *$'\nSTEP 2/2: RUN '*$'\nerr\n'* ]]
+	./buildah --root "$MICA_ROOT" build -f f -o - . 2>stderr | tar -t >/dev/null
+	grep -x out stderr
 	b 125 from --userns-uid-map 16 scratch
 	[ "$stderr" = 'Error: initializing ID mappings: userns-uid-map setting is malformed expected ["uint32:uint32:uint32"]: ["16"]' ]
 	b 125 pull --authfile nosuch busybox
@@ -249,8 +267,8 @@ c" ]'
 	b 0 build -q -t once .
 	once=$output
 	b 0 build -t twice .
-	[[ "$stderr" != *'Using cache'* && "$stderr" == *$'\nWriting manifest to image destination\n-->'* ]]
-	[ "$(grep -c '^-->' <<<"$stderr")" = 1 ]
+	[[ "$output" != *'Using cache'* && "$stderr" == *$'Writing manifest to image destination\n'* ]]
+	[ "$(grep -c '^-->' <<<"$output")" = 1 ]
 	[ "${lines[-1]}" != "$once" ]
 	b 0 inspect --format '{{len .Docker.RootFS.DiffIDs}}' "$once"
 	[ "$output" = 2 ]

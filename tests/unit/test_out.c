@@ -84,6 +84,34 @@ static void what_is_said_replaces_the_lines_of_a_task(void **state)
 	}
 }
 
+static void the_log_of_steps_is_on_standard_output_for_who_wants_it_there(void **state)
+{
+	AUTO_FREE char *seen = NULL;
+	size_t n = 0;
+	struct capture c;
+
+	(void)state;
+	capture_open(&c);
+	c.out.out = open_memstream(&seen, &n);
+	c.out.steps_out = true;
+	struct progress *p = out_progress(&c.out, PROGRESS_PLAIN);
+	progress_step(p, "STEP 1/1: RUN make");
+	progress_begin(p, "1/1", "RUN make", 0);
+	progress_place(p, "1/1", "");
+	progress_begin(p, "sha256:ab", "fetch", 0);
+	progress_log(p, "1/1", "cc a.c\n", 7);
+	progress_log(p, "sha256:ab", "slow\n", 5);
+	progress_log(p, "1/1", "cc b.c\n", 7);
+	progress_say(p, "Trying to pull");
+	progress_end(p, "1/1", "done");
+	progress_step(p, "COMMIT");
+	out_progress_done(&c.out);
+	AUTO_FREE char *text = capture_text(&c);
+	assert_int_equal(fclose(c.out.out), 0);
+	assert_string_equal(seen, "STEP 1/1: RUN make\ncc a.c\ncc b.c\nCOMMIT\n");
+	assert_string_equal(text, "[sha256:ab] fetch\n[sha256:ab] slow\nTrying to pull\n");
+}
+
 static ssize_t count_writes(void *count, const char *data, size_t n)
 {
 	(void)data;
@@ -208,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_lines_say_which_task),
 		cmocka_unit_test(what_is_said_replaces_the_lines_of_a_task),
+		cmocka_unit_test(the_log_of_steps_is_on_standard_output_for_who_wants_it_there),
 		cmocka_unit_test(many_short_lines_are_few_writes),
 		cmocka_unit_test(output_of_tasks_cannot_move_the_cursor),
 		cmocka_unit_test(quiet_shows_only_what_failed_with_its_last_lines),
