@@ -215,10 +215,6 @@ static uint32_t store_first_byte(uint8_t *out, uint8_t byte)
 
 int gzip_deflate_piece(struct gzip_deflater *d, struct gzip_piece *p, struct err *err)
 {
-	/* ISA-L looks into its tables before it has filled them, and what it finds there decides
-	 * between encodings of the same content: they start from nothing, not from another piece */
-	memset(&d->z, 0, sizeof(d->z));
-	memset(d->level_buf, 0, level_sizes[d->level]);
 	isal_deflate_init(&d->z);
 	d->z.level = d->level;
 	d->z.level_buf_size = level_sizes[d->level];

@@ -77,14 +77,14 @@ static void the_stream_does_not_depend_on_how_the_bytes_arrive(void **state)
 	assert_true(a.data.len < 1400000);
 }
 
-/* Leaves n bytes of something on the heap. */
-static void dirty_heap(unsigned seed)
+/* Leaves 4 MiB of something on the heap, half of its bytes zero or so. */
+static void dirty_heap(uint64_t seed)
 {
-	const size_t n = 4 << 20;
-	unsigned char *p = xmalloc(n);
+	const size_t n = 4 * MIB / sizeof(uint64_t);
+	uint64_t *p = xmalloc(n * sizeof(*p));
 	for (size_t i = 0; i < n; i++) {
-		seed = seed * 1103515245 + 12345;
-		p[i] = (unsigned char)(seed >> 24 & (seed & 0x100000 ? 0xff : 0));
+		seed = seed * 6364136223846793005 + 1442695040888963407;
+		p[i] = seed & seed << 1 & (seed & 0x100000000000 ? ~0ULL : 0xff00ff00ff00);
 	}
 	free(p);
 }
