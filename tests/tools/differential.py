@@ -102,6 +102,59 @@ def copy(r, tree):
     return " ".join([r.choice(["COPY", "COPY", "ADD"]), *flags, words(sources + [dest])])
 
 
+HEREDOCS = ["one\n", "$V ${U:-u}\n", "a \\\n b\n", "\ttab\n", "", "x\n\n# y\n", '"q" \'r\'\n', "$$ \\$V\n"]
+SCRIPTS = ["echo $V >/tmp/h\n", "#!/bin/sh -e\nid >/tmp/i\n", "#!/bin/awk -f\nBEGIN { print 5 >\"/tmp/k\" }\n", "cat >/tmp/c <<X\n$V\nX\n",
+           "set -e\ncd /tmp\nmkdir -p m/n\n"]
+VALUES = ["x", '"a b"', "'$V'", "$V", "${V}", "${U:-d}", "${U:+e}", "a\\ b", '"a\\"b"', "${V#/v}", "${V%?}", "${V/v/w}", "${V//v/w}", "$V$V", "a=b", '""',
+          "\\$V", "é", "${NOPE}"]
+MOUNTS = ["type=bind,target=/m", "type=bind,source=a,target=/m/a", "type=tmpfs,target=/m,size=1m", "type=cache,target=/m", "type=cache,target=/m,uid=5,mode=0700",
+          "type=bind,from=s0,target=/m", "type=bind,from=s0,source=/bin,target=/m,rw", "type=tmpfs,target=$V"]
+IN_MOUNTS = ["ls -A /m | sort >/tmp/m || true", "touch /m/new 2>/tmp/e; true", "stat -c %a:%u /m >/tmp/s || true", "df /m >/dev/null; rmdir /m 2>/dev/null; true"]
+
+
+def heredoc(r):
+    tag = r.choice(["EOF", "'EOF'", '"EOF"', "-EOF"])
+    if r.random() < 0.4:
+        return f"RUN <<{tag}\n{r.choice(SCRIPTS)}EOF"
+    if r.random() < 0.25:
+        return f"COPY <<{tag} <<B {r.choice(['/z/', 'z/', '/hd/'])}\n{r.choice(HEREDOCS)}EOF\n{r.choice(HEREDOCS)}B"
+    flags = "".join(f for f in ["--chmod=%s " % r.choice(MODES[:3]), "--chown=5:6 "] if r.random() < 0.3)
+    return f"{r.choice(['COPY', 'ADD'])} {flags}<<{tag} {r.choice(DESTS)}\n{r.choice(HEREDOCS)}EOF"
+
+
+def setting(r):
+    value = lambda: r.choice(VALUES)
+    kind = r.randint(0, 11)
+    if kind == 0:
+        return f"LABEL k={value()} 'l m'={value()}"
+    if kind == 1:
+        return r.choice([f"ENV P={value()} V={value()}", f"ENV P {value()} {value()}"])
+    if kind == 2:
+        return f"ARG U={value()}"
+    if kind == 3:
+        return "EXPOSE " + r.choice(["80", "80/udp 443", "$V", "8000-8002", "${U:-81}/tcp", "80 80"])
+    if kind == 4:
+        return "STOPSIGNAL " + r.choice(["9", "SIGTERM", "INT", "${U:-3}", "RTMIN+3"])
+    if kind == 5:
+        return "HEALTHCHECK " + r.choice(["NONE", "CMD true", '--interval=5s CMD ["a", "$V"]', "--retries=3 --timeout=1m30s CMD a $V",
+                                          "--start-period=2s --start-interval=1500ms CMD x"])
+    if kind == 6:
+        return r.choice(["CMD", "ENTRYPOINT"]) + " " + r.choice(["echo $V", '["a", "b c"]', "[]", '["a",]', '[ "x" , "$V" ]', "a  'b'  \\\n  c", '["\\u0041"]'])
+    if kind == 7:
+        return "SHELL " + r.choice(['["/bin/sh", "-ec"]', '["/bin/sh", "-c"]', '["sh", "-xc"]'])
+    if kind == 8:
+        return "ONBUILD " + r.choice(["RUN echo $V >/tmp/onb", "COPY a /onb/", "ENV O=$V", "USER 7", "ARG U", "WORKDIR ow"])
+    if kind == 9:
+        return "# " + r.choice(["comment", "escape=`", "syntax=x"])
+    if kind == 10:
+        return "MAINTAINER me $V"
+    return "USER " + r.choice(["${U:-5}", "daemon:lp", "5:mail", "root"])
+
+
+def mounts(r):
+    return "RUN " + "".join(f"--mount={r.choice(MOUNTS)} " for _ in range(r.choice([1, 1, 2]))) + r.choice(IN_MOUNTS)
+
+
 def make_case(seed):
     r = random.Random(seed)
     tree = make_tree(r)
@@ -110,7 +163,10 @@ def make_case(seed):
         lines.append(FIRST)
     for _ in range(r.randint(2, 6)):
         kind = r.random()
-        if kind < 0.5:
+        # seeds from 10,000 on speak more of the language
+        if seed >= 10000 and r.random() < 0.6:
+            lines.append(r.choice([heredoc, setting, setting, mounts])(r))
+        elif kind < 0.5:
             lines.append(copy(r, tree))
         elif kind < 0.6:
             lines.append("WORKDIR " + r.choice(["/w", "w", "../w2", "/lnk/w", "$V", "/old/d", "."]))
@@ -132,6 +188,8 @@ def make_case(seed):
     if r.random() < 0.5:
         rules = "".join(r.choice(IGNORES) + "\n" for _ in range(r.randint(1, 4)))
         tree[".dockerignore"] = ("file", rules, 0o644, 0, 0)
+    if seed >= 10000 and r.random() < 0.3:
+        lines.insert(0, r.choice(["ARG V=/g", "# escape=\\", "# check=skip=all", "ARG U=9\nARG W=$U"]))
     return "\n".join(lines) + "\n", tree
 
 
@@ -218,7 +276,9 @@ def differences(docker, mica):
             yield f"{path} is only in {'the image of docker' if path in x else 'that of mica'}"
             continue
         p, q = dict(x[path]), dict(y[path])
-        if path in MOUNTED or min(p["time"], q["time"]) > STARTED - 86400:
+        # the root of a context has no time there
+        made = p["type"] == "5" and p["time"] > STARTED - 86400
+        if path in MOUNTED or made or min(p["time"], q["time"]) > STARTED - 86400:
             p["time"] = q["time"] = 0
         for key in p:
             if p[key] != q[key]:
