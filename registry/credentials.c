@@ -19,13 +19,14 @@
 
 #define AUTHFILE_MAX (4 * MIB)
 #define SECRET_MAX (64 * KIB)
+#define AUTH_PATHS_MAX 4
 #define HUB_KEY                                                                                    \
 	"https://index.docker.io/v1/" /* docker's name for Docker Hub in its own file and to       \
 	                                 helpers */
 
 struct auth_path {
 	char *path;
-	bool docker;
+	enum auth_form form;
 };
 
 void credentials_done(struct credentials *c)
@@ -151,12 +152,18 @@ static int parse_auth_text(
 	return 0;
 }
 
-int credentials_from_text(const char *text, unsigned long n, const char *what, bool docker,
+int credentials_from_text(const char *text, unsigned long n, const char *what, enum auth_form form,
 	const char *host, const char *repository, struct credentials *ret, struct err *err)
 {
 	AUTO_JSON struct json *top = NULL;
+	bool docker = form != AUTH_FORM_CONTAINERS;
 	if (parse_auth_text(text, n, what, &top, err) < 0)
 		return err->code;
+	if (form == AUTH_FORM_DOCKERCFG) {
+		struct json *auths = take(top);
+		top = json_new_object();
+		json_set(top, "auths", auths);
+	}
 	const char *helper = helper_for(top, docker, host);
 	if (helper)
 		return ask_helper(helper, host, ret, err);
@@ -206,7 +213,7 @@ static char *path_for_update(const char *authfile)
 	return fs_follow(path);
 }
 
-static size_t auth_paths(const char *authfile, struct auth_path paths[3])
+static size_t auth_paths(const char *authfile, struct auth_path paths[AUTH_PATHS_MAX])
 {
 	const char *env = getenv("REGISTRY_AUTH_FILE"), *home = getenv("HOME"),
 		   *docker = getenv("DOCKER_CONFIG");
@@ -222,10 +229,13 @@ static size_t auth_paths(const char *authfile, struct auth_path paths[3])
 			.path = xasprintf("%s/.config/containers/auth.json", home)};
 	if (docker && *docker == '/')
 		paths[n++] = (struct auth_path){
-			.path = xasprintf("%s/config.json", docker), .docker = true};
+			.path = xasprintf("%s/config.json", docker), .form = AUTH_FORM_DOCKER};
 	else if (home && *home == '/')
+		paths[n++] = (struct auth_path){.path = xasprintf("%s/.docker/config.json", home),
+			.form = AUTH_FORM_DOCKER};
+	if (home && *home == '/')
 		paths[n++] = (struct auth_path){
-			.path = xasprintf("%s/.docker/config.json", home), .docker = true};
+			.path = xasprintf("%s/.dockercfg", home), .form = AUTH_FORM_DOCKERCFG};
 	return n;
 }
 
@@ -237,7 +247,7 @@ static int get_from_file(const struct auth_path *p, const char *host, const char
 	int r = fs_read_file(AT_FDCWD, p->path, AUTHFILE_MAX, &text, &n, err);
 	if (r < 0)
 		return r;
-	r = credentials_from_text(text, n, p->path, p->docker, host, repository, ret, err);
+	r = credentials_from_text(text, n, p->path, p->form, host, repository, ret, err);
 	explicit_bzero(text, n);
 	return r;
 }
@@ -258,7 +268,7 @@ int credentials_check_file(const char *authfile, struct err *err)
 int credentials_find(const char *authfile, const char *host, const char *repository,
 	struct credentials *ret, char **ret_path, struct err *err)
 {
-	struct auth_path paths[3];
+	struct auth_path paths[AUTH_PATHS_MAX];
 	size_t n = auth_paths(authfile, paths);
 	int r = err_set(err, ERR_NOT_FOUND, "no credentials are kept for '%s'", host);
 	for (size_t i = 0; i < n && r == ERR_NOT_FOUND; i++) {
@@ -280,7 +290,7 @@ int credentials_get(const char *authfile, const char *host, const char *reposito
 
 bool credentials_name_helpers(const char *authfile)
 {
-	struct auth_path paths[3];
+	struct auth_path paths[AUTH_PATHS_MAX];
 	size_t n = auth_paths(authfile, paths);
 	bool found = false;
 	for (size_t i = 0; i < n; i++) {

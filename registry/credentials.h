@@ -18,6 +18,10 @@ struct credentials {
 /* One that was asked for must be there and be an authentication file. */
 int credentials_check_file(const char *authfile, struct err *err)
 	__attribute__((warn_unused_result));
+/* How a file says it: containers-auth.json(5); docker's config.json, whose keys may be URLs;
+ * docker's older .dockercfg, which has nothing but these keys. */
+enum auth_form { AUTH_FORM_CONTAINERS, AUTH_FORM_DOCKER, AUTH_FORM_DOCKERCFG };
+
 /* For "host[:port]" and a repository below it: the most specific key wins; each file is tried in
  * turn. authfile NULL: $REGISTRY_AUTH_FILE, else the usual files. ERR_NOT_FOUND: none are kept. */
 int credentials_get(const char *authfile, const char *host, const char *repository,
@@ -54,8 +58,7 @@ char *base64_decode(const char *text, unsigned long *ret_n);
 int auth_helper_run(const char *name, const char *verb, const char *input, char **ret_output,
 	struct err *err) __attribute__((warn_unused_result));
 
-/* The members of one auth file's text that matter here; for credentials_get and the fuzzer. docker:
- * docker's own file, whose keys may be URLs. */
-int credentials_from_text(const char *text, unsigned long n, const char *what, bool docker,
+/* The members of one auth file's text that matter here; for credentials_get and the fuzzer. */
+int credentials_from_text(const char *text, unsigned long n, const char *what, enum auth_form form,
 	const char *host, const char *repository, struct credentials *ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -17,13 +17,13 @@
 #define B64_NS "bnM6bg==" /* ns:n */
 #define B64_REPO "cmVwbzpy" /* repo:r */
 
-static void user_is(const char *text, bool docker, const char *host, const char *repository,
+static void user_is(const char *text, enum auth_form form, const char *host, const char *repository,
 	const char *expected)
 {
 	AUTO_CREDENTIALS struct credentials c = {0};
 	struct err err = ERR_INIT;
 	int r = credentials_from_text(
-		text, strlen(text), "auth.json", docker, host, repository, &c, &err);
+		text, strlen(text), "auth.json", form, host, repository, &c, &err);
 	if (!expected) {
 		assert_true(r < 0);
 		return;
@@ -39,12 +39,12 @@ static void the_most_specific_key_wins(void **state)
 		"{\"auths\":{\"r.io\":{\"auth\":\"" B64_HOST "\"},\"r.io/ns\":{\"auth\":\"" B64_NS
 		"\"},\"r.io/ns/x\":{\"auth\":\"" B64_REPO "\"}}}";
 	(void)state;
-	user_is(text, false, "r.io", "ns/x", "repo");
-	user_is(text, false, "r.io", "ns/y", "ns");
-	user_is(text, false, "r.io", "nsx/y", "host");
-	user_is(text, false, "r.io", NULL, "host");
-	user_is(text, false, "r.io:443", "ns/x", NULL);
-	user_is(text, false, "evil.r.io", "ns/x", NULL);
+	user_is(text, AUTH_FORM_CONTAINERS, "r.io", "ns/x", "repo");
+	user_is(text, AUTH_FORM_CONTAINERS, "r.io", "ns/y", "ns");
+	user_is(text, AUTH_FORM_CONTAINERS, "r.io", "nsx/y", "host");
+	user_is(text, AUTH_FORM_CONTAINERS, "r.io", NULL, "host");
+	user_is(text, AUTH_FORM_CONTAINERS, "r.io:443", "ns/x", NULL);
+	user_is(text, AUTH_FORM_CONTAINERS, "evil.r.io", "ns/x", NULL);
 }
 
 static void reads_dockers_keys(void **state)
@@ -53,27 +53,34 @@ static void reads_dockers_keys(void **state)
 		"{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"" B64_HOST
 		"\"},\"https://q.io/v2/\":{\"auth\":\"" B64_NS "\"}}}";
 	(void)state;
-	user_is(text, true, "docker.io", "library/busybox", "host");
-	user_is(text, true, "q.io", "x", "ns");
+	user_is(text, AUTH_FORM_DOCKER, "docker.io", "library/busybox", "host");
+	user_is(text, AUTH_FORM_DOCKER, "q.io", "x", "ns");
 	/* of whatever file: it may be named as --authfile */
-	user_is(text, false, "docker.io", "library/busybox", "host");
-	user_is(text, false, "q.io", "x", "ns");
+	user_is(text, AUTH_FORM_CONTAINERS, "docker.io", "library/busybox", "host");
+	user_is(text, AUTH_FORM_CONTAINERS, "q.io", "x", "ns");
+	/* the older file is the list alone */
+	user_is("{\"https://q.io/v1/\":{\"auth\":\"" B64_NS "\",\"email\":\"a@b\"}}",
+		AUTH_FORM_DOCKERCFG, "q.io", "x", "ns");
+	user_is(text, AUTH_FORM_DOCKERCFG, "q.io", "x", NULL);
 }
 
 static void reads_identity_tokens(void **state)
 {
 	(void)state;
-	user_is("{\"auths\":{\"r.io\":{\"identitytoken\":\"tok\"}}}", false, "r.io", "x", "tok");
+	user_is("{\"auths\":{\"r.io\":{\"identitytoken\":\"tok\"}}}", AUTH_FORM_CONTAINERS, "r.io",
+		"x", "tok");
 }
 
 static void refuses_bad_entries(void **state)
 {
 	(void)state;
-	user_is("{\"auths\":{\"r.io\":{\"auth\":\"%%%\"}}}", false, "r.io", "x", NULL);
-	user_is("{\"auths\":{\"r.io\":{\"auth\":\"OnB3\"}}}", false, "r.io", "x", NULL);
-	user_is("{\"auths\":{\"r.io\":{}}}", false, "r.io", "x", NULL);
-	user_is("{\"auths\":[]}", false, "r.io", "x", NULL);
-	user_is("[]", false, "r.io", "x", NULL);
+	user_is("{\"auths\":{\"r.io\":{\"auth\":\"%%%\"}}}", AUTH_FORM_CONTAINERS, "r.io", "x",
+		NULL);
+	user_is("{\"auths\":{\"r.io\":{\"auth\":\"OnB3\"}}}", AUTH_FORM_CONTAINERS, "r.io", "x",
+		NULL);
+	user_is("{\"auths\":{\"r.io\":{}}}", AUTH_FORM_CONTAINERS, "r.io", "x", NULL);
+	user_is("{\"auths\":[]}", AUTH_FORM_CONTAINERS, "r.io", "x", NULL);
+	user_is("[]", AUTH_FORM_CONTAINERS, "r.io", "x", NULL);
 }
 
 /* cve: CVE-2021-41092 */
@@ -86,8 +93,8 @@ static void a_missing_or_ill_named_helper_is_an_error_and_not_nobody(void **stat
 			xasprintf("{\"credHelpers\":{\"r.io\":\"%s\"},\"auths\":{}}", names[i]);
 		struct credentials c = {0};
 		struct err err = ERR_INIT;
-		int r = credentials_from_text(
-			text, strlen(text), "auth.json", false, "r.io", "x", &c, &err);
+		int r = credentials_from_text(text, strlen(text), "auth.json", AUTH_FORM_CONTAINERS,
+			"r.io", "x", &c, &err);
 		/* an empty name is no helper at all */
 		assert_int_equal(r, !*names[i] ? ERR_NOT_FOUND : i == 0 ? ERR_AUTH : ERR_INVALID);
 	}
