@@ -190,20 +190,40 @@ static int find_here(struct store *s, const char *text, const struct pull_opts *
 	return 0;
 }
 
-/* An image that cannot be pulled is there after all, for another platform: that is what the user
- * wants to know. */
-static int say_other_platform(
+/* It is there whole for no platform at all. */
+static bool lacks_parts(struct store *s, const struct descriptor *top)
+{
+	struct platform_list all = {0};
+	struct err err = ERR_INIT;
+	if (image_platforms(s, top, &all, &err) < 0)
+		return err.code == ERR_NOT_FOUND;
+	bool lacking = all.n > 0;
+	for (size_t i = 0; i < all.n; i++)
+		lacking = lacking && !has_layers(s, top, &all.p[i], NULL);
+	platform_list_done(&all);
+	return lacking;
+}
+
+/* An image that cannot be pulled is there after all, for another platform or in parts: that is what
+ * the user wants to know. */
+static int say_what_is_here(
 	struct store *s, const char *text, const struct pull_opts *o, struct err *err)
 {
 	struct err ignored = ERR_INIT, why = *err;
 	struct descriptor top = {0};
 	AUTO_FREE char *ref = NULL;
 	char platform[128];
-	if (!o->has_platform || image_find_named(s, text, &top, &ref, &ignored) < 0)
+	if (image_find_named(s, text, &top, &ref, &ignored) < 0)
 		return err->code;
+	if (lacks_parts(s, &top))
+		(void)err_set(err, why.code,
+			"the store has '%s', but parts of it are missing (`mica fsck` tells "
+			"which), and %s",
+			text, why.msg);
+	else if (o->has_platform && !is_complete(s, &top, o, NULL))
+		(void)err_set(err, why.code, "the store has '%s', but not for %s, and %s", text,
+			platform_str(&o->platform, platform), why.msg);
 	descriptor_done(&top);
-	(void)err_set(err, why.code, "the store has '%s', but not for %s, and %s", text,
-		platform_str(&o->platform, platform), why.msg);
 	err->sys = why.sys;
 	return err->code;
 }
@@ -488,7 +508,7 @@ static int pull(struct store *s, const char *location, const struct pull_opts *o
 	r = transport == TRANSPORT_REGISTRY ? pull_registry(s, rest, o, &p, err)
 	                                    : pull_local(s, transport, location, rest, o, &p, err);
 	if (r < 0 && may_be_here && r != ERR_CANCELLED)
-		r = say_other_platform(s, rest, o, err);
+		r = say_what_is_here(s, rest, o, err);
 	if (r < 0 && transport == TRANSPORT_REGISTRY && o->policy == PULL_NEWER && is_short(rest)) {
 		/* a short name that is only here, such as one that was built */
 		struct err first = *err;

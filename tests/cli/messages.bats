@@ -62,6 +62,13 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	[[ $stderr == *"one or more build args were not consumed: [three four]; no ARG takes them"* ]]
 	run -0 --separate-stderr mica build --build-arg two=1 ctx
 	[[ $stderr != *"no ARG"* ]]
+	# whatever is asked for: what is left of a damaged one serves nobody
+	rm "$MICA_ROOT/blobs/sha256/$(jq -r '.manifests[] | select(.annotations[] == "localhost/only:latest") | .digest[7:]' "$MICA_ROOT/index.json")"
+	for platform in "" --platform=linux/riscv64 "--platform=linux/$(dpkg --print-architecture)"; do
+		# shellcheck disable=SC2086 # or none
+		run -125 --separate-stderr mica build $platform ctx
+		assert_error "the store has 'localhost/only', but parts of it are missing \(.mica fsck. tells which\), and "
+	done
 }
 
 @test "a -f that is no file says why not" {
