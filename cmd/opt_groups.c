@@ -18,7 +18,6 @@
 #define TIME_MAX_NS INT64_C(3600000000000)
 #define NS_PER_S INT64_C(1000000000)
 #define RETRIES_DEFAULT 3 /* buildah's */
-#define RETRIES_MAX 100
 
 /* --- registries ------------------------------------------------------------------------------ */
 
@@ -105,7 +104,7 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 		.short_name_aliases = app->short_name_aliases,
 		.signature_policy = a->signature_policy,
 		.decryption_keys = &a->decryption_keys,
-		.retries = retries > RETRIES_MAX ? RETRIES_MAX : (unsigned)retries,
+		.retries = retries > UINT32_MAX ? UINT32_MAX : (unsigned)retries,
 		.stall_s = (unsigned)(stall_ns / NS_PER_S),
 		.layer_ratio = layer_ratio_of(a->layer_ratio),
 		.retry_delay_ms = (unsigned)(delay_ns / 1000000),

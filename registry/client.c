@@ -16,6 +16,7 @@
 #define PROGRESS_MIN (1 * MIB)
 #define NOTE_MS 2000 /* shorter waits are not worth a line */
 #define MESSAGE_SHOWN_MAX 300 /* of what a registry says */
+#define WARNINGS_MAX 16 /* that are shown */
 
 int client_init(struct client *c, struct err *err)
 {
@@ -40,6 +41,7 @@ void client_done(struct client *c)
 		host_free(c->hosts[i]);
 	registries_done(&c->registries);
 	map_done(&c->servers);
+	strv_done(&c->warned);
 	free(c->opts.authfile);
 	free(c->opts.cert_dir);
 	free(c->opts.registries_d);
@@ -260,6 +262,11 @@ static int judge_response(struct exchange *x, struct err *err)
 			return err->code;
 		return send_request(x, err) < 0 ? err->code : 1;
 	}
+	if (resp->status == 416 && x->http.out_offset && !x->http.no_range) {
+		x->http.no_range = true;
+		forget_redirects(x);
+		return send_request(x, err) < 0 ? err->code : 1;
+	}
 	bool redirect = resp->status == 301 || resp->status == 302 || resp->status == 303 ||
 	                resp->status == 307 || resp->status == 308;
 	if (redirect && x->follow && resp->location)
@@ -307,12 +314,29 @@ static int judge_failure(struct exchange *x, struct err *err)
 	return x->url[0] == '/' ? say_remedy(x, err) : err->code;
 }
 
+/* distribution-spec "Warnings": each once. */
+static void tell_warnings(struct exchange *x)
+{
+	struct client *c = x->client;
+	if (x->strayed || x->auth != AUTH_REGISTRY || !c->opts.note)
+		return;
+	STRV_FOREACH (text, &x->http.response.warnings) {
+		AUTO_FREE char *line =
+			xasprintf("%s warns: %.*s", x->host->name, MESSAGE_SHOWN_MAX, *text);
+		if (c->warned.n == WARNINGS_MAX || strv_has(&c->warned, line))
+			continue;
+		strv_add(&c->warned, line);
+		c->opts.note(line);
+	}
+}
+
 static void on_http_done(struct http_request *http, const struct err *failure)
 {
 	struct exchange *x = http->transfer_arg;
 	struct err err = ERR_INIT;
 	int r;
 	if (!failure) {
+		tell_warnings(x);
 		r = judge_response(x, &err);
 	} else {
 		err = *failure;

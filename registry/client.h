@@ -51,6 +51,7 @@ struct client {
 	struct token *tokens; /* token.c's */
 	struct map servers; /* repository -> which of its places had the manifest */
 	struct exchange *sleeping;
+	struct strv warned; /* the warnings of registries that were shown */
 };
 
 enum exchange_auth {

@@ -75,6 +75,7 @@ void http_response_clear(struct http_request *r)
 	free(r->response.last_modified);
 	free(r->response.link);
 	free(r->response.subject);
+	strv_done(&r->response.warnings);
 	challenges_done(&r->response.challenges);
 	r->response = (struct http_response){0};
 	buf_clear(&r->body);
@@ -95,6 +96,8 @@ void http_request_clear(struct http_request *r)
 
 static void set_tls(CURL *e, const struct http_tls *tls)
 {
+	/* also where OpenSSL's own configuration allows older ones */
+	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	const char *file = getenv("SSL_CERT_FILE"), *dir = getenv("SSL_CERT_DIR");
 	if (file && *file)
 		curl_easy_setopt(e, CURLOPT_CAINFO, file);
@@ -192,7 +195,7 @@ static void set_options(struct http_transfer *t)
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
 	/* not CURLOPT_RESUME_FROM: that fails where a server without ranges starts again, which
 	 * http_range_fits() allows for */
-	if (r->out_fd >= 0 && r->out_offset) {
+	if (r->out_fd >= 0 && r->out_offset && !r->no_range) {
 		char range[32];
 		(void)snprintf(range, sizeof(range), "%llu-", (unsigned long long)r->out_offset);
 		curl_easy_setopt(e, CURLOPT_RANGE, range);

@@ -43,6 +43,7 @@ struct http_response {
 	char *etag, *last_modified;
 	char *link; /* Link, of lists that come in pages */
 	char *subject; /* OCI-Subject: it keeps the list of referrers itself */
+	struct strv warnings; /* Warning: texts for whoever uses the registry */
 	uint64_t length; /* Content-Length, 0 when unknown */
 	uint64_t range_from; /* of a 206 */
 	uint64_t received; /* Range of an upload's status: so many bytes; 0 unknown */
@@ -67,6 +68,8 @@ struct http_request {
 	uint64_t out_offset; /* bytes that out_fd has already: the transfer goes on there (Range),
 	                        updated as bytes are written */
 	uint64_t out_max; /* more than this is ERR_CORRUPT */
+	bool no_range; /* the server refuses to begin at out_offset: all is asked for, and what is
+	                  there already is passed over */
 	bool out_restart; /* out_fd is a file, and nothing says that the content is the same when it
 	                     is asked for again: a further attempt begins anew */
 	struct buf body; /* set its max before */

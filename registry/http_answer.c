@@ -64,6 +64,26 @@ static uint64_t range_from(const char *value)
 	return num_u64(text, INT64_MAX, &from) ? from : UINT64_MAX;
 }
 
+/* `299 - "TEXT"` and nothing behind it is what a registry says to whoever uses it, and other
+ * warnings are of caches on the way: distribution-spec "Warnings". New string, or NULL. */
+static char *warning_text(const char *value)
+{
+	static const char before[] = "299 - \"";
+	if (!str_has_prefix(value, before))
+		return NULL;
+	char *text = xstrdup(value + strlen(before)), *to = text;
+	const char *from = text;
+	while (*from && *from != '"') {
+		from += *from == '\\' && from[1];
+		*to++ = *from++;
+	}
+	bool whole = *from == '"' && !from[1];
+	*to = '\0';
+	if (!whole)
+		mem_replace(&text, NULL);
+	return text;
+}
+
 static int header_line(struct http_transfer *t, const char *name, size_t n, const char *value)
 {
 	struct http_response *resp = &t->r->response;
@@ -82,6 +102,10 @@ static int header_line(struct http_transfer *t, const char *name, size_t n, cons
 		/* "0-0" says one byte, and is what registries say of none */
 		if (str_has_prefix(value, "0-") && num_u64(value + 2, INT64_MAX, &number) && number)
 			resp->received = number + 1;
+	} else if (is_header(name, n, "warning")) {
+		AUTO_FREE char *warning = warning_text(value);
+		if (warning)
+			strv_add(&resp->warnings, warning);
 	} else if (is_header(name, n, "www-authenticate")) {
 		return challenges_parse(value, &resp->challenges, &t->err);
 	}

@@ -74,9 +74,10 @@ int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 	case CURLE_PEER_FAILED_VERIFICATION:
 		t->r->untrusted = true;
 		t->r->unknown_authority = is_of_nobody(t->easy);
-		return err_set(err, ERR_NETWORK,
-			"cannot reach %s: TLS: %s: x509: certificate signed by unknown authority",
-			host, t->message[0] ? t->message : curl_easy_strerror(code));
+		return err_set(err, ERR_NETWORK, "cannot reach %s: TLS: %s%s", host,
+			t->message[0] ? t->message : curl_easy_strerror(code),
+			t->r->unknown_authority ? ": x509: certificate signed by unknown authority"
+						: "");
 	case CURLE_SSL_CONNECT_ERROR:
 		/* so OpenSSL says of a first record that is none */
 		t->r->no_tls = strstr(t->message, "wrong version number");

@@ -57,15 +57,30 @@ static int add_referrers(struct operation *op, const struct json *page, struct e
 	return 0;
 }
 
-/* RFC 8288: <URL>; rel="next". Only at the registry itself, as the request carries who we are.
- * *ret: new string, NULL on the last page. */
+/* Of links: <URL>; rel="prev", <URL>; rel="next". New string, or NULL. RFC 8288 */
+static char *next_link(const char *link)
+{
+	while (link && (link = strchr(link, '<'))) {
+		const char *url = link + 1, *end = strchr(url, '>');
+		if (!end)
+			break;
+		link = strchr(end, '<');
+		AUTO_FREE char *attributes =
+			link ? xstrndup(end, (size_t)(link - end)) : xstrdup(end);
+		if (strstr(attributes, "rel=\"next\"") || strstr(attributes, "rel=next"))
+			return xstrndup(url, (size_t)(end - url));
+	}
+	return NULL;
+}
+
+/* Only at the registry itself, as the request carries who we are. *ret: new string, NULL on the
+ * last page. */
 static int next_page(const struct exchange *x, char **ret, struct err *err)
 {
-	const char *link = x->http.response.link, *end = link ? strchr(link, '>') : NULL;
+	AUTO_FREE char *location = next_link(x->http.response.link);
 	AUTO_URL struct url from = {0}, to = {0};
-	if (!end || *link != '<' || !(strstr(end, "rel=\"next\"") || strstr(end, "rel=next")))
+	if (!location)
 		return 0;
-	AUTO_FREE char *location = xstrndup(link + 1, (size_t)(end - link - 1));
 	if (url_parse(x->sent_url, &from, err) < 0 || url_resolve(&from, location, &to, err) < 0)
 		return err_wrap(err, "next page of the list");
 	/* behind a proxy registries get their own scheme and host wrong, but never the path */

@@ -330,6 +330,22 @@ static int blob_start(struct operation *op, struct err *err)
 
 /* --- put_manifest, delete_manifest, login --- */
 
+int operation_check_taken(const struct operation *op, struct err *err)
+{
+	char text[DIGEST_STR_MAX];
+	const char *there = op->x.http.response.digest;
+	struct digest have;
+	struct err ignored = ERR_INIT;
+	/* one of another algorithm says nothing: it may be the only one that the registry has */
+	if (!there || digest_parse(there, &have, &ignored) < 0 || have.alg != op->digest.alg ||
+		digest_equal(&have, &op->digest))
+		return 0;
+	return err_set(err, ERR_CORRUPT,
+		"%s was sent, and the registry says that it has %s: the registry or the network "
+		"changed it",
+		digest_str(&op->digest, text), there);
+}
+
 static void accepted(struct exchange *x, const struct err *failure)
 {
 	struct operation *op = x->arg;
@@ -337,6 +353,10 @@ static void accepted(struct exchange *x, const struct err *failure)
 	if (operation_check(x, failure, 0, &err) < 0) {
 		if (op->etag && !failure && x->http.response.status == 412)
 			(void)err_set(&err, ERR_BUSY, "another one has taken its place");
+		operation_fail(op, &err);
+		return;
+	}
+	if (op->has_digest && operation_check_taken(op, &err) < 0) {
 		operation_fail(op, &err);
 		return;
 	}
@@ -518,6 +538,7 @@ static int parse_request(struct operation *op, const struct json *request, struc
 	reference_default_tag(&op->ref);
 	if (digest && digest_parse(digest, &op->digest, err) < 0)
 		return err->code;
+	op->has_digest = digest;
 	op->size = size > 0 ? (uint64_t)size : 0;
 	op->media_type = xstrdup(media_type ? media_type : MT_OCI_MANIFEST);
 	op->origins = from ? xstrdup(from) : NULL;

@@ -26,6 +26,7 @@ struct operation {
 	int sock, fd;
 	struct reference ref;
 	struct digest digest;
+	bool has_digest;
 	uint64_t size;
 	char *media_type;
 	char *origins; /* "host/repository" ... that may have the blob */
@@ -62,6 +63,9 @@ int operation_prepare(struct operation *op, enum http_method method, const char 
 	char *path, struct err *err) __attribute__((warn_unused_result));
 /* For the end of a request: NULL err and a 2xx (or `also`) status, else the error. */
 int operation_check(struct exchange *x, const struct err *failure, int also, struct err *err)
+	__attribute__((warn_unused_result));
+/* After a PUT: ERR_CORRUPT when the registry says that what it took has another digest. */
+int operation_check_taken(const struct operation *op, struct err *err)
 	__attribute__((warn_unused_result));
 char *operation_blob_path(const struct operation *op); /* new string */
 /* The blob is so large that it gets a connection of its own. */

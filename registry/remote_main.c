@@ -28,7 +28,6 @@
 
 #define SOCKET_FD 3
 #define STEP_MS 200 /* how often progress is told */
-#define RETRIES_MAX 20
 #define EXIT_TROUBLE 125
 
 static void copy_string(char **to, const struct json *j, const char *key)
@@ -69,7 +68,7 @@ static void start_session(struct client *c, const struct json *j, struct err *re
 	/* as in buildah, the option says where both kinds of files are */
 	copy_string(&c->opts.registries_d, j, "registries_conf_dir");
 	c->opts.tls_verify = (int)json_int(json_get(j, "tls_verify"));
-	c->opts.retries = retries < 0 ? 0 : retries > RETRIES_MAX ? RETRIES_MAX : (unsigned)retries;
+	c->opts.retries = retries < 0 ? 0 : retries > UINT32_MAX ? UINT32_MAX : (unsigned)retries;
 	int64_t delay = json_int(json_get(j, "retry_delay_ms"));
 	c->opts.retry_delay_ms = delay < 0 || delay > UINT32_MAX ? 0 : (unsigned)delay;
 	int64_t stall = json_int(json_get(j, "stall_s"));

@@ -72,6 +72,7 @@ static int put_manifest(const struct registry_sink *s, const struct document *do
 	bool *ret_subject, struct err *err)
 {
 	AUTO_JSON struct json *reply = NULL;
+	char digest[DIGEST_STR_MAX];
 	AUTO_FD int fd = memfd_create("manifest", MFD_CLOEXEC);
 	if (fd < 0 || fs_write_all(fd, doc->data, doc->len) < 0)
 		return err_sys(err, "cannot make a memory file");
@@ -79,6 +80,7 @@ static int put_manifest(const struct registry_sink *s, const struct document *do
 	json_set_string(j, "op", "put_manifest");
 	json_set_string(j, "ref", ref);
 	json_set_string(j, "media_type", doc->desc.media_type);
+	json_set_string(j, "digest", digest_str(&doc->desc.digest, digest));
 	json_set_int(j, "size", (int64_t)doc->len);
 	int r = remote_call(s->remote, j, fd, &reply, err);
 	if (r == 0)

@@ -274,6 +274,16 @@ static bool has_entry(const struct json *index, const char *digest)
 	return false;
 }
 
+static void drop_entry(struct json *index, const char *digest)
+{
+	struct json *fresh = json_new_array();
+	const struct json *list = json_get(index, "manifests");
+	for (size_t i = 0; i < json_size(list); i++)
+		if (!streq_null(json_text(json_get(json_at(list, i), "digest")), digest))
+			json_add(fresh, json_ref(json_at(list, i)));
+	json_set(index, "manifests", fresh);
+}
+
 /* An artifact is of the type that it says, else of its config's. */
 static struct json *new_entry(const struct document *doc, const struct json *manifest)
 {
@@ -291,8 +301,9 @@ static struct json *new_entry(const struct document *doc, const struct json *man
 
 /* Others may add to the list at the same time, and it is written as a whole: a registry that knows
  * conditional requests refuses what would replace another list than the one that was read. With one
- * that does not, who finds that another one's has taken the place of his adds to that one. */
-static int add_to_list(struct remote *r, const char *repository, const struct digest *subject,
+ * that does not, who finds that another one's has taken the place of his adds to that one.
+ * manifest NULL: the entry goes. */
+static int edit_list(struct remote *r, const char *repository, const struct digest *subject,
 	const struct document *doc, const struct json *manifest, struct err *err)
 {
 	AUTO_FREE char *name = referrers_ref(repository, subject);
@@ -301,9 +312,12 @@ static int add_to_list(struct remote *r, const char *repository, const struct di
 		AUTO_JSON struct json *index = NULL;
 		AUTO_FREE char *etag = NULL;
 		int rc = get_tagged_list(r, repository, subject, &index, &etag, err);
-		if (rc < 0 || has_entry(index, digest_str(&doc->desc.digest, text)))
+		if (rc < 0 || has_entry(index, digest_str(&doc->desc.digest, text)) == !!manifest)
 			return rc;
-		json_add(json_get(index, "manifests"), new_entry(doc, manifest));
+		if (manifest)
+			json_add(json_get(index, "manifests"), new_entry(doc, manifest));
+		else
+			drop_entry(index, text);
 		AUTO_FREE char *dump = json_dump(index, 0);
 		/* a weak one never matches */
 		const char *known = etag && !str_has_prefix(etag, "W/") ? etag : NULL;
@@ -325,7 +339,29 @@ int repository_add_referrer(
 		return err->code;
 	struct digest of = subject.digest;
 	descriptor_done(&subject);
-	return add_to_list(r, repository, &of, doc, manifest, err);
+	return edit_list(r, repository, &of, doc, manifest, err);
+}
+
+/* What refers to another is in the list of that one, which nobody but the client keeps where there
+ * is no interface for it. */
+static int forget_referrer(
+	struct remote *r, const char *repository, const struct document *doc, struct err *err)
+{
+	AUTO_JSON struct json *manifest = NULL;
+	AUTO_FREE char *lines = NULL;
+	struct descriptor subject = {0};
+	struct err ignored = ERR_INIT;
+	if (json_parse(doc->data, doc->len, "manifest", &manifest, &ignored) < 0 ||
+		descriptor_from_json(json_get(manifest, "subject"), "subject", &subject, &ignored) <
+			0)
+		return 0;
+	struct digest of = subject.digest;
+	descriptor_done(&subject);
+	AUTO_FREE char *list = referrers_ref(repository, &of);
+	if (ask_list(r, "referrers", list, &of, &lines, &ignored) == 0)
+		return 0;
+	int rc = edit_list(r, repository, &of, doc, NULL, err);
+	return rc < 0 ? err_wrap(err, "it is deleted, but not from the list '%s'", list) : 0;
 }
 
 /* --- delete --- */
@@ -360,6 +396,8 @@ int repository_delete(
 	int rc = get_document(r, &ref, &doc, NULL, err);
 	if (rc == 0)
 		rc = send_delete(r, repository, &doc.desc.digest, err);
+	if (rc == 0)
+		rc = forget_referrer(r, repository, &doc, err);
 	if (rc < 0)
 		return err_wrap(err, "cannot delete %s", full);
 	*ret_digest = doc.desc.digest;

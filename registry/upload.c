@@ -96,7 +96,10 @@ static void got_end(struct exchange *x, const struct err *failure)
 	struct err err = ERR_INIT, why = ERR_INIT;
 	bool lost = !failure && (x->http.response.status == 404 || x->http.response.status == 416);
 	if (operation_check(x, failure, 0, &why) == 0) {
-		reply(op, "uploaded");
+		if (operation_check_taken(op, &err) < 0)
+			operation_fail(op, &err);
+		else
+			reply(op, "uploaded");
 		return;
 	}
 	if (!exchange_may_pass(x, failure) && !lost)

@@ -81,6 +81,12 @@ teardown() {
 	# the same once more adds nothing
 	mica push -q "$(mica pull -q oci:sbom)" "docker://$REG/tests/subject:other"
 	[ "$(mica referrers "$REG/tests/subject:v1" | wc -l)" = 2 ]
+	# what is deleted is not in the list any more, and what refers to nothing needs none
+	mica delete-image "$REG/tests/subject:signature" >/dev/null
+	[ "$(mica referrers "$REG/tests/subject:v1" | cut -d ' ' -f 2)" = application/vnd.tests.sbom ]
+	before=$(requests registry 'PUT /v2/tests/subject/manifests/sha256-')
+	mica delete-image "$REG/tests/subject@$(cat digest)" >/dev/null
+	[ "$(requests registry 'PUT /v2/tests/subject/manifests/sha256-')" = "$before" ]
 }
 
 @test "what another repository of the registry has is mounted, by the name that it was really pulled under" {

@@ -40,6 +40,8 @@ teardown() {
 
 @test "errors that pass, connections that break and transfers that stall are tried again" {
 	mica pull -q --retry-delay 10ms "$SRV/flaky"
+	# as often as was asked for
+	mica pull -q --retry-delay 1ms --retry 25 "$SRV/flaky-25"
 	mica pull -q --retry-delay 10ms "$SRV/hangs-up"
 	MICA_ROOT=$D/third mica pull -q --retry 0 --stall-timeout 1s "$SRV/drips" 2>drips &
 	drips=$!
@@ -66,9 +68,14 @@ teardown() {
 	[ "$(asked 'GET main /v2/cut/blobs/.* bytes=[1-9]')" = 2 ]
 	MICA_ROOT=$D/second mica pull -q --retry-delay 10ms "$SRV/no-range"
 	MICA_ROOT=$D/third mica pull -q --retry-delay 10ms "$SRV/other-range"
-	for store in store second third; do
+	# where nothing of it can be had alone it is sent as a whole, and what is there passed over
+	MICA_ROOT=$D/fourth mica pull -q --retry-delay 10ms "$SRV/range-416"
+	[ "$(asked 'GET main /v2/range-416/blobs/.* bytes=[1-9]')" = 1 ]
+	for store in store second third fourth; do
 		MICA_ROOT=$D/$store came_whole
 	done
+	export MICA_ROOT=$D/fifth
+	refused 'content has digest sha256:[0-9a-f]*, the registry or the network corrupted it' pull -q --retry-delay 10ms "$SRV/changes"
 }
 
 @test "a pull or push that is interrupted takes back at once what it has made" {
@@ -135,6 +142,70 @@ teardown() {
 	done <"$T/srv/flood"
 }
 
+# --- below the answers ---
+
+certificate() { # NAME SUBJECT_ALT_NAME DAYS
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$1" -keyout "certs/$1.key" -out csr 2>/dev/null
+	openssl x509 -req -in csr -CA ca/ca.crt -CAkey ca.key -CAcreateserial -days "$3" -extfile <(echo "subjectAltName=$2") -out "certs/$1.pem" 2>/dev/null
+}
+
+authority() { # KEY CERTIFICATE
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=authority -addext subjectAltName=IP:127.0.0.1 \
+		-keyout "$1" -out "$2" 2>/dev/null
+}
+
+@test "broken, endless and false frames, headers and certificates: one line each, in no time, no memory, and the next place is asked" {
+	mkdir ca certs
+	authority ca.key ca/ca.crt
+	authority certs/stranger.key certs/stranger.pem
+	certificate server IP:127.0.0.1 2
+	certificate other DNS:elsewhere.test 2
+	certificate expired IP:127.0.0.1 -1
+	python3 -B "$TOP/tests/registry/wire.py" "$T/layout" "$D" certs >wire.out 2>&1 3>&- &
+	echo $! >"$T/wire.pid"
+	disown
+	wait_for 20 test -s wire || fail "$(cat wire.out)"
+	port() {
+		awk -v name="$1" '$1 == name { print $2 }' wire
+	}
+	# what is packed once more is not unpacked, whatever it would become
+	refused "manifest is not JSON: .* near '.x1f'" pull -q --cert-dir ca "127.0.0.1:$(port h1-encoded)/x"
+	# each other fault is a mirror: the image comes from behind the last one
+	printf '[[registry]]\nprefix = "corp.test"\nlocation = "127.0.0.1:%s"\n' "$(port good)" >conf
+	grep -vE '^(good|breaks|h1-encoded) ' wire | while read -r _ port; do
+		printf '[[registry.mirror]]\nlocation = "127.0.0.1:%s"\n' "$port"
+	done >>conf
+	# sanitizers take all of the address space
+	limit=$([ -n "${MICA_SANITIZE:-}" ] && echo unlimited || echo 400000)
+	before=$SECONDS
+	(ulimit -v "$limit" && mica --debug --registries-conf conf pull -q --retry 0 --stall-timeout 1s --cert-dir ca corp.test/x 2>err) || fail "$(cat err)"
+	[ $((SECONDS - before)) -lt 60 ]
+	came_whole
+	while read -r name port; do
+		sed -i "s/127.0.0.1:$port/$name/g" err
+	done <wire
+	sed -n 's/.* us: \([^ :]*\): \(.*\); trying the next place$/\1 \2/p' err >told
+	diff <(cut -d ' ' -f 1 told) <(grep -vE '^(good|breaks|h1-encoded) ' wire | cut -d ' ' -f 1)
+	for pattern in 'h2-continuation .*CONTINUATION' 'h2-empty-continuation .*CONTINUATION' '(h2|h1)-informational .*more than 65536 bytes of headers' \
+		'h2-data manifest is larger than 4194304 bytes' 'h2-half h2-half stopped sending \(waited for 1 s\)' 'h1-trailers .*more than 65536 bytes of headers' \
+		'h1-cut .*closed with .* remaining' 'h1-drips .*\(waited for 1 s\)' 'tls-expired .*certificate has expired$' \
+		"tls-other-name .*no alternative certificate subject name matches target host name '127.0.0.1'\$" 'tls-unknown .*signed by unknown authority' 'tls-old .*protocol version'; do
+		grep -qE "^$pattern" told || fail "$pattern: $(cat told)"
+	done
+	# what is on its way when a connection is closed is all that came of what has no end; what says nothing ends when it stalls
+	grep -vE '^(h2-(priority|unknown|empty-data|padding)) ' flood | while read -r name n; do
+		[ "$n" -lt $((16 << 20)) ] || fail "$name: $n bytes were taken"
+	done
+	# what ends a stream or a connection in the middle is a break like any other
+	mica pull -q --retry 3 --retry-delay 10ms --cert-dir ca "127.0.0.1:$(port breaks)/x"
+	came_whole
+	# whatever this machine's OpenSSL allows
+	printf 'openssl_conf = d\n[d]\nssl_conf = s\n[s]\nsystem_default = x\n[x]\nMinProtocol = TLSv1\nCipherString = ALL:@SECLEVEL=0\n' >weak.cnf
+	run --separate-stderr unshare -m sh -c 'mount --bind weak.cnf /etc/ssl/openssl.cnf && exec "$@"' - \
+		"$MICA_BIN" --root "$MICA_ROOT" pull -q --retry 0 --cert-dir ca "127.0.0.1:$(port tls-old)/x"
+	assert_error 'protocol version'
+}
+
 # --- documents ---
 
 # cve: GHSA-qq97-vm5h-rrhg CVE-2021-41190
@@ -157,6 +228,7 @@ teardown() {
 	refused 'size' pull -q "$SRV/negative-size"
 	refused 'size|number|too big|out of' pull -q "$SRV/huge-size"
 	refused '1000|layers' pull -q "$SRV/many-layers"
+	refused 'has 30[0-9]* and 30[0-9]* bytes' pull -q "$SRV/two-sizes"
 	refused 'has digest|corrupted' pull -q "$SRV/index-of-others"
 	refused 'nested' pull -q --all-platforms "$SRV/nested-8"
 	refused 'manifest' pull -q --retry 0 "$SRV/length-lies"
@@ -237,6 +309,22 @@ teardown() {
 	refused 'status 500 ' pull -q --retry 0 "$SRV/status-500"
 	refused 'mica login' pull -q "$SRV/status-401"
 	refused 'status 418' pull -q "$SRV/status-418"
+}
+
+@test "what a registry warns of is shown, once" {
+	mica pull "$SRV/warns/x" 2>err
+	[ "$(grep warns: err)" = "$SRV warns: Your \"plan\" ends\\x1b[2J soon" ] || fail "$(cat -v err)"
+}
+
+@test "a push is done when the registry has what was sent" {
+	mica pull -q "$SRV/good/x" >id
+	run --separate-stderr mica push -q "$(cat id)" "docker://$SRV/upload-another/x"
+	assert_error 'sha256:[0-9a-f]* was sent, and the registry says that it has sha256:[0-9a-f]*: the registry or the network changed it'
+	run --separate-stderr mica push -q "$(cat id)" "docker://$SRV/upload-changed/x"
+	assert_error 'the registry says that it has sha256:abab'
+	run --separate-stderr mica push -q "$(cat id)" "docker://$SRV/upload-moved/x"
+	assert_error 'answered with status 308'
+	[ "$(asked 'good/x/.*upload-moved')" = 0 ]
 }
 
 # --- lists ---

@@ -110,6 +110,11 @@ def document(fault):
         doc["layers"][0]["size"] = -1
     elif fault == "huge-size":
         doc["layers"][0]["size"] = 1 << 63
+    elif fault == "two-sizes":
+        doc["layers"].append(dict(doc["layers"][0], size=doc["layers"][0]["size"] + 1))
+        config = json.loads(blob(doc["config"]["digest"]))
+        config["rootfs"]["diff_ids"] *= 2
+        doc["config"].update(descriptor(json.dumps(config).encode(), doc["config"]["mediaType"]))
     elif fault == "many-layers":
         doc["layers"] *= 1001
     elif fault == "config-is-manifest":
@@ -164,6 +169,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data) if length is None else length))
+        if "/warns/" in self.path:  # three that are not for users, and one that is
+            for text in ('110 - "stale"', '299 cache "of a cache"', '299 - "dated" "Wed, 01 Jan 2025 00:00:00 GMT"', '299 - "Your \\"plan\\" ends\x1b[2J soon"'):
+                self.send_header("Warning", text)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
@@ -267,6 +275,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if self.headers.get("If-Match") not in (None, have and f'"{digest_of(have)}"') or (have and self.headers.get("If-None-Match") == "*"):
                     return self.error(412, "not what you know")
             PUSHED[repo, name] = body
+            if fault == "upload-another":
+                return self.answer(201, Docker_Content_Digest=digest_of(body + b" "))
             if fault == "upload-races" and name.startswith("sha256-") and self.count(repo, "list") <= 2:  # another one's takes its place
                 entry = dict(descriptor(b'{"n":%d}' % SEEN[repo, "list"]), artifactType="application/vnd.another")
                 PUSHED[repo, name] = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
@@ -302,7 +312,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.error(429, "slow down", Retry_After=email.utils.formatdate(time.time() + 2, usegmt=True))
         if fault == "busy-long":
             return self.error(429, "you have reached your pull rate limit", Retry_After="1000000000")
-        if fault == "flaky" and n <= 2:
+        if fault == "flaky" and n <= 2 or fault == "flaky-25" and n <= 25:
             return self.error(503, "not now")
         if fault == "hangs-up" and n <= 2:
             self.close_connection = True
@@ -369,6 +379,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(part[: len(part) * 2 // 3])
             self.close_connection = True
             return None
+        if fault in ("range-416", "changes") and n == 1:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("ETag", '"one"')
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2])
+            self.close_connection = True
+            return None
+        if fault == "range-416" and "Range" in self.headers:
+            return self.error(416, "no ranges here")
+        if fault == "changes":  # into something else
+            return self.answer(206, data[:first - 1:-1], "application/octet-stream", ETag='"two"', Content_Range=f"bytes {first}-{len(data) - 1}/{len(data)}")
         if fault == "stalls" and n == 1:
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
@@ -404,6 +426,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                  "upload-user": f"http://x:y@127.0.0.1:{PORTS[0]}/upload/{repo}", "upload-file": "file:///tmp/x", "upload-none": None,
                  "upload-relative": f"../../../../../upload/{repo}", "upload-query": f"/upload/{repo}?state=a%2Fb&x",
                  "upload-theirs": f"http://store.evil.test/upload/{repo}", "upload-here": f"http://127.0.0.1:{PORTS[0]}/upload/{repo}"}.get(fault, f"/upload/{repo}")
+        if fault == "upload-moved":
+            return self.answer(308, Location=f"/v2/good/x/{self.path[4:]}")
         if fault == "upload-mute":
             return self.wait_for_end("muted-upload")
         if fault == "upload-nomount" and "mount=" in self.path:
@@ -415,13 +439,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if digest != digest_of(body, digest.split(":")[0]):
             return self.error(400, "digest invalid")
         PUSHED[target.path[len("/upload/"):], digest] = body
-        return self.answer(201)
+        return self.answer(201, **({"Docker_Content_Digest": "sha256:" + "ab" * 32} if "/upload-changed/" in target.path else {}))
 
     # --- lists ---
 
     def listing(self, repo, fault, kind, query):
         page = int(urllib.parse.parse_qs(query).get("page", ["0"])[0])
-        link = f'</v2/{repo}/{kind}/list?page={page + 1}>; rel="next"'
+        link = f'</v2/{repo}/{kind}/list?page=0>; rel="first", </v2/{repo}/{kind}/list?page={page + 1}>; rel="next"'
         if kind == "referrers":
             entries = [dict(descriptor(b'{"n":%d}' % i), artifactType=f"application/vnd.t{i % 2}") for i in range(page * 2, page * 2 + 2)]
             doc = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
