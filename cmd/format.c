@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cmd/format_functions.h"
 #include "cmd/format_internal.h"
+#include "cmd/format_number.h"
 
 #define ARGS_MAX 64 /* of one function call */
 #define TEMPLATES_MAX 100 /* in each other, as a template may use itself */
@@ -69,30 +70,31 @@ static int unknown_field(const struct json *o, const char *name, struct err *err
 	AUTO_BUF struct buf known = BUF_INIT(1000);
 
 	for (void *it = json_iter(o); it; it = json_next(o, it))
-		if (*json_iter_key(it))
+		if (format_is_member(json_iter_key(it)))
 			buf_addf(&known, "%s%s", known.len ? ", " : "", json_iter_key(it));
 	return err_set(err, ERR_INVALID, "template: there is no field '%s' here, known are: %s",
 		name, known.len ? buf_str(&known) : "none");
 }
 
-/* As Go prints a time.Duration of whole milliseconds; as a number it is its nanoseconds. */
+/* A number that prints as what it means. */
 static struct json *duration(int64_t ns)
 {
-	int64_t ms = ns / 1000000, s = ms / 1000;
-	AUTO_FREE char *fraction = ms % 1000 ? xasprintf(".%03d", (int)(ms % 1000)) : xstrdup("");
-
-	for (size_t n = strlen(fraction); n && fraction[n - 1] == '0'; n--)
-		fraction[n - 1] = '\0';
-	AUTO_FREE char *text =
-		ms && s == 0 ? xasprintf("%dms", (int)ms)
-		: s < 60     ? xasprintf("%d%ss", (int)s, fraction)
-		: s < 3600   ? xasprintf("%dm%d%ss", (int)(s / 60), (int)(s % 60), fraction)
-			     : xasprintf("%lldh%dm%d%ss", (long long)(s / 3600), (int)(s / 60 % 60),
-				       (int)(s % 60), fraction);
+	AUTO_FREE char *text = number_duration(ns);
 	struct json *d = json_new_object();
+
 	format_as_text(d, text);
-	json_set_int(d, FORMAT_NUMBER, ns);
+	json_set_int(d, FORMAT_PLAIN, ns);
 	return d;
+}
+
+static struct json *member(const struct json *o, const char *name)
+{
+	struct json *found = json_get(o, name);
+
+	for (void *it = json_iter(o); it && !found; it = json_next(o, it))
+		if (same_field(json_iter_key(it), name))
+			found = json_iter_value(it);
+	return found;
 }
 
 /* *value is replaced by its member. container: the name under which it was reached */
@@ -100,14 +102,14 @@ static int step(struct json **value, const char *container, const char *name, st
 {
 	struct json *o = *value, *found = NULL;
 
-	if (o && !json_is(o, JSON_KIND_OBJECT) && !json_is(o, JSON_KIND_NULL))
+	if (o && ((!json_is(o, JSON_KIND_OBJECT) && !json_is(o, JSON_KIND_NULL)) ||
+			 json_get(o, FORMAT_PLAIN)))
 		return err_set(err, ERR_INVALID,
 			"template: cannot look for field '%s' in a value that has none", name);
 	if (json_is(o, JSON_KIND_OBJECT)) {
-		found = json_get(o, name);
-		for (void *it = json_iter(o); it && !found; it = json_next(o, it))
-			if (same_field(json_iter_key(it), name))
-				found = json_iter_value(it);
+		found = member(o, name);
+		if (!found && json_get(o, FORMAT_OMITTED))
+			found = member(json_get(o, FORMAT_OMITTED), name);
 		if (!found && !(container && is_map_name(container)))
 			return unknown_field(o, name, err);
 	}

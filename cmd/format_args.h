@@ -18,7 +18,7 @@ int args_bad(const struct args *a, const char *what);
 /* The value as text: a string as it is, others as they print. New string. */
 char *args_text(const struct json *j);
 
-/* What stands for a number: itself, or see FORMAT_NUMBER. */
+/* What stands for a number: itself, or see FORMAT_PLAIN. */
 const struct json *args_number(const struct json *j);
 
 int function_printf(struct args *a);

@@ -32,8 +32,11 @@ bool value_is_true(const struct json *j)
 		return json_double(j) != 0;
 	case JSON_KIND_STRING:
 		return *json_text(j) != '\0';
-	case JSON_KIND_ARRAY:
 	case JSON_KIND_OBJECT:
+		if (json_get(j, FORMAT_PLAIN))
+			return value_is_true(json_get(j, FORMAT_PLAIN));
+		return json_size(j) > 0;
+	case JSON_KIND_ARRAY:
 		return json_size(j) > 0;
 	}
 	return false;
@@ -44,7 +47,7 @@ struct json *json_sorted_keys(const struct json *o)
 	AUTO_STRV struct strv keys = STRV_INIT;
 
 	for (void *it = json_iter(o); it; it = json_next(o, it))
-		if (*json_iter_key(it))
+		if (format_is_member(json_iter_key(it)))
 			strv_add(&keys, json_iter_key(it));
 	strv_sort(&keys);
 	return json_new_strv(&keys);
@@ -61,6 +64,8 @@ void format_as_struct(struct json *o)
 
 	json_remove(o, "");
 	for (void *it = json_iter(o); it; it = json_next(o, it)) {
+		if (!format_is_member(json_iter_key(it)))
+			continue;
 		buf_addch(&b, b.len ? ' ' : '{');
 		format_value(&b, json_iter_value(it));
 	}
@@ -68,29 +73,76 @@ void format_as_struct(struct json *o)
 	format_as_text(o, buf_str(&b));
 }
 
-static void drop_texts(struct json *j)
+void format_omit(struct json *o, const char *name, struct json *empty)
 {
-	json_remove(j, "");
-	for (void *it = json_iter(j); it; it = json_next(j, it))
-		drop_texts(json_iter_value(it));
-	for (size_t i = 0; json_is(j, JSON_KIND_ARRAY) && i < json_size(j); i++)
-		drop_texts(json_at(j, i));
+	AUTO_JSON struct json *value = empty;
+	struct json *omitted = json_get(o, FORMAT_OMITTED);
+
+	if (!json_is(o, JSON_KIND_OBJECT) || json_get(o, name))
+		return;
+	if (!omitted) {
+		omitted = json_new_object();
+		json_set(o, FORMAT_OMITTED, omitted);
+	}
+	json_set(omitted, name, json_ref(value));
 }
 
-/* What stands for a number: itself, or see FORMAT_NUMBER. */
+const struct json *format_get(const struct json *o, const char *name)
+{
+	const struct json *found = json_get(o, name);
+
+	return found ? found : json_get(json_get(o, FORMAT_OMITTED), name);
+}
+
+void format_as_time(struct json *o, const char *name)
+{
+	const char *text = json_text(json_get(o, name));
+	size_t n = text ? strlen(text) : 0;
+
+	if (n < strlen("2024-05-01T12:00:00Z") || text[n - 1] != 'Z')
+		return;
+	struct json *time = json_new_object();
+	AUTO_FREE char *printed = xasprintf("%.10s %.*s +0000 UTC", text, (int)(n - 12), text + 11);
+	format_as_text(time, printed);
+	json_set_string(time, FORMAT_PLAIN, text);
+	json_set(o, name, time);
+}
+
+/* Without what only printing looks at. */
+static struct json *plain(const struct json *j)
+{
+	struct json *typed = json_is(j, JSON_KIND_OBJECT) ? json_get(j, FORMAT_PLAIN) : NULL;
+
+	if (typed)
+		return json_ref(typed);
+	if (json_is(j, JSON_KIND_OBJECT)) {
+		struct json *o = json_new_object();
+		for (void *it = json_iter(j); it; it = json_next(j, it))
+			if (format_is_member(json_iter_key(it)))
+				json_set(o, json_iter_key(it), plain(json_iter_value(it)));
+		return o;
+	}
+	if (json_is(j, JSON_KIND_ARRAY)) {
+		struct json *a = json_new_array();
+		for (size_t i = 0; i < json_size(j); i++)
+			json_add(a, plain(json_at(j, i)));
+		return a;
+	}
+	return j ? json_clone(j) : json_new_null();
+}
+
 const struct json *args_number(const struct json *j)
 {
-	const struct json *n = json_is(j, JSON_KIND_OBJECT) ? json_get(j, FORMAT_NUMBER) : NULL;
+	const struct json *n = json_is(j, JSON_KIND_OBJECT) ? json_get(j, FORMAT_PLAIN) : NULL;
 
-	return n ? n : j;
+	return json_is(n, JSON_KIND_INT) ? n : j;
 }
 
 char *format_json(const struct json *j)
 {
-	AUTO_JSON struct json *plain = j ? json_clone(args_number(j)) : json_new_null();
+	AUTO_JSON struct json *document = plain(j);
 
-	drop_texts(plain);
-	return json_dump(plain, 0);
+	return json_dump(document, 0);
 }
 
 /* What a set has is a struct without members. */
@@ -255,7 +307,8 @@ static int f_len(struct args *a)
 		*a->ret = json_new_int((int64_t)strlen(json_text(a->v[0])));
 	else if (json_is(a->v[0], JSON_KIND_ARRAY) || json_is(a->v[0], JSON_KIND_OBJECT))
 		*a->ret =
-			json_new_int((int64_t)json_size(a->v[0]) - (json_get(a->v[0], "") != NULL));
+			json_new_int((int64_t)json_size(a->v[0]) - (json_get(a->v[0], "") != NULL) -
+				     (json_get(a->v[0], FORMAT_OMITTED) != NULL));
 	else if (json_kind(a->v[0]) == JSON_KIND_NULL)
 		*a->ret = json_new_int(0);
 	else

@@ -2,13 +2,23 @@
 /* The parsed template, between format_parse.c and format.c. */
 #pragma once
 #include "base/strv.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 struct json;
 struct pipe;
 
-/* The member of an object that prints as a text and counts as a number; no document has it. */
-#define FORMAT_NUMBER "\x01"
+/* The member of an object that prints as a text and is this value to JSON, and to arithmetic when it is
+ * a number; no document has it. */
+#define FORMAT_PLAIN "\x01"
+/* Members that Go's struct has, and its JSON leaves out where they are empty. */
+#define FORMAT_OMITTED "\x02"
+
+/* Is it none of these, nor what an object prints as? */
+static inline bool format_is_member(const char *key)
+{
+	return (unsigned char)*key > 2;
+}
 
 enum operand_kind {
 	OPERAND_DOT, /* . or .A.B */

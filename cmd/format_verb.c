@@ -224,7 +224,10 @@ const char *verb_type(const struct json *j)
 	case JSON_KIND_STRING:
 		return "string";
 	case JSON_KIND_ARRAY:
-		return "[]interface {}";
+		for (size_t i = 0; i < json_size(j); i++)
+			if (!json_is(json_at(j, i), JSON_KIND_STRING))
+				return "[]interface {}";
+		return "[]string";
 	case JSON_KIND_OBJECT:
 		return "map[string]interface {}";
 	}

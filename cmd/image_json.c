@@ -10,6 +10,7 @@
 #include "base/strv.h"
 #include "cmd/builder_json.h"
 #include "cmd/format.h"
+#include "cmd/image_fields.h"
 #include "store/blobs.h"
 #include "store/containers.h"
 #include "store/images.h"
@@ -188,104 +189,34 @@ static void set_docker_members(struct json *o, const struct image *image, const 
 	json_set(o, "RootFS", rootfs);
 }
 
+/* What templates may ask for besides, of docker and podman. */
+static void set_podman_members(
+	struct json *fields, const struct image *image, const struct strv *refs)
+{
+	const struct image_config *c = &image->config;
+	struct json *config = json_get(fields, "Config"), *docker = json_get(fields, "Docker");
+	struct json *history = json_get(fields, "History");
+	const struct json *last =
+		json_size(history) ? json_at(history, json_size(history) - 1) : NULL;
+	const char *comment = json_text(json_get(docker, "comment"));
+	const char *version = json_text(json_get(docker, "docker_version"));
+
+	if (!*or_empty(comment))
+		comment = json_text(json_get(last, "comment"));
+	json_set_string(fields, "Comment", or_empty(comment));
+	json_set_string(fields, "Parent", or_empty(json_text(json_get(docker, "parent"))));
+	json_set_string(fields, "DockerVersion", or_empty(version));
+	json_set_string(fields, "Version", or_empty(version));
+	json_set_int(fields, "VirtualSize", (int64_t)image_blob_size(image));
+	json_set(fields, "Labels", json_ref(json_get(config, "Labels")));
+	json_set(fields, "Annotations", json_new_map(&image->manifest.annotations));
+	json_set_string(fields, "ManifestType", image->manifest_desc.media_type);
+	json_set_string(fields, "User", or_empty(c->user));
+	json_set(fields, "NamesHistory", json_new_strv(refs));
+	json_set(fields, "HealthCheck", json_ref(json_get(config, "Healthcheck")));
+}
+
 /* --- both ------------------------------------------------------------------------------------ */
-
-/* Members that Go's structs have even where the document leaves them out. */
-static const char *const config_text[] = {"User", "WorkingDir", "StopSignal", NULL};
-static const char *const config_lists[] = {"Env", "Entrypoint", "Cmd", "Shell", "OnBuild", NULL};
-static const char *const config_maps[] = {"ExposedPorts", "Volumes", "Labels", "Healthcheck", NULL};
-static const char *const image_text[] = {
-	"created", "author", "architecture", "variant", "os", "os.version", NULL};
-static const char *const docker_text[] = {"id", "parent", "comment", "container", "docker_version",
-	"author", "variant", "os.version", NULL};
-static const char *const image_lists[] = {"history", "os.features", NULL};
-static const char *const builder_lists[] = {"Capabilities", "Devices", NULL};
-static const char *const image_maps[] = {"config", "rootfs", NULL};
-
-static void add_missing(struct json *o, const char *const *names, struct json *(*make)(void))
-{
-	for (; *names; names++)
-		if (json_kind(json_get(o, *names)) == JSON_KIND_NULL)
-			json_set(o, *names, make());
-}
-
-static struct json *empty_text(void)
-{
-	return json_new_string("");
-}
-
-/* The order in which OCI's struct has its members. */
-static void order_config(struct json *config)
-{
-	static const char *const names[] = {"User", "ExposedPorts", "Env", "Entrypoint", "Cmd",
-		"Volumes", "WorkingDir", "Labels", "StopSignal", "Healthcheck", "OnBuild", "Shell"};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		struct json *value = json_ref(json_get(config, names[i]));
-		json_remove(config, names[i]);
-		json_set(config, names[i], value);
-	}
-}
-
-static void complete_config(struct json *config)
-{
-	if (!json_is(config, JSON_KIND_OBJECT))
-		return; /* of a container it is the base's, as text */
-	add_missing(config, config_text, empty_text);
-	add_missing(config, config_lists, json_new_array);
-	add_missing(config, config_maps, json_new_object);
-	order_config(config);
-	format_as_struct(config);
-}
-
-/* "2024-05-01T12:00:00Z" as Go prints what it has read of it; new string */
-static char *go_time(const char *text)
-{
-	size_t n = text ? strlen(text) : 0;
-	if (n < strlen("2024-05-01T12:00:00Z") || text[n - 1] != 'Z')
-		return xstrdup(or_empty(text));
-	return xasprintf("%.10s %.*s +0000 UTC", text, (int)(n - 12), text + 11);
-}
-
-/* As Go prints the struct that an entry is to it. */
-static void complete_history(struct json *history)
-{
-	static const char *const names[] = {"created_by", "author", "comment"};
-
-	for (size_t i = 0; json_is(history, JSON_KIND_ARRAY) && i < json_size(history); i++) {
-		struct json *entry = json_at(history, i);
-		AUTO_FREE char *created = go_time(json_text(json_get(entry, "created")));
-		AUTO_BUF struct buf b = BUF_INIT(CONFIG_MAX);
-		buf_addf(&b, "{%s", created);
-		for (size_t k = 0; k < ARRAY_LEN(names); k++)
-			buf_addf(&b, " %s", or_empty(json_text(json_get(entry, names[k]))));
-		buf_addf(&b, " %s}", json_bool(json_get(entry, "empty_layer")) ? "true" : "false");
-		format_as_text(entry, buf_str(&b));
-	}
-}
-
-static struct json *complete(const struct json *shown)
-{
-	struct json *o = json_clone(shown);
-	struct json *ociv1 = json_get(o, "OCIv1"), *docker = json_get(o, "Docker");
-
-	add_missing(o, builder_lists, json_new_array);
-	add_missing(ociv1, image_text, empty_text);
-	add_missing(ociv1, image_lists, json_new_array);
-	add_missing(ociv1, image_maps, json_new_object);
-	complete_config(json_get(ociv1, "config"));
-	complete_config(json_get(o, "Config"));
-	add_missing(docker, docker_text, empty_text);
-	add_missing(docker, image_lists, json_new_array);
-	complete_config(json_get(docker, "config"));
-	complete_config(json_get(docker, "container_config"));
-	complete_history(json_get(ociv1, "history"));
-	complete_history(json_get(docker, "history"));
-	complete_history(json_get(o, "History"));
-	format_as_struct(ociv1);
-	format_as_struct(docker);
-	return o;
-}
 
 int image_json(struct store *s, const struct image *image, const struct strv *refs, const char *ref,
 	struct json **ret_shown, struct json **ret_fields, struct err *err)
@@ -303,7 +234,7 @@ int image_json(struct store *s, const struct image *image, const struct strv *re
 	if (r < 0)
 		return r;
 	struct json *history = json_get(ociv1, "history");
-	json_set_string(o, "Type", "image");
+	json_set_string(o, "Type", "buildah 0.0.1"); /* as of a container, with buildah */
 	json_set_string(o, "FromImage", ref ? ref : refs->n ? refs->v[0] : "");
 	json_set_string(o, "FromImageID", digest_hex(&image->id, digest));
 	json_set_string(o, "FromImageDigest", digest_str(&image->manifest_desc.digest, digest));
@@ -314,7 +245,8 @@ int image_json(struct store *s, const struct image *image, const struct strv *re
 	json_set(o, "OCIv1", oci_json(ociv1));
 	builder_json_fill(o, NULL);
 	json_set(o, "History", history ? json_ref(history) : json_new_array());
-	*ret_fields = complete(o);
+	*ret_fields = image_fields(o);
+	set_podman_members(*ret_fields, image, refs);
 	/* members as docker's inspect has it, but what it prints as is what buildah has there */
 	format_as_text(json_get(*ret_fields, "Config"), config);
 	*ret_shown = take(o);
@@ -373,6 +305,7 @@ int container_json(struct store *s, const struct container *c, const char *mount
 	AUTO_JSON struct json *o = json_new_object();
 	AUTO_JSON struct json *ociv1 = NULL;
 	AUTO_FREE char *config = image_config_dump(&c->config);
+	char digest[DIGEST_STR_MAX];
 
 	json_set_string(o, "Type", "buildah 0.0.1"); /* what scripts compare it with */
 	int r = set_base(s, c, o, err);
@@ -394,9 +327,10 @@ int container_json(struct store *s, const struct container *c, const char *mount
 	builder_json_fill(o, c);
 	json_set(o, "Options", json_new_strv(&c->options));
 	json_set(o, "History", history ? json_ref(history) : json_new_array());
-	*ret_fields = complete(o);
+	*ret_fields = image_fields(o);
 	/* docker's and podman's names of the same */
 	json_set_string(*ret_fields, "Id", c->id);
+	json_set_string(*ret_fields, "Image", c->scratch ? "" : digest_hex(&c->image_id, digest));
 	json_set_string(*ret_fields, "Name", c->name);
 	json_set_string(*ret_fields, "ImageName", c->image_name);
 	*ret_shown = take(o);

@@ -83,12 +83,26 @@ container_config() { # CONTAINER JQ_FILTER
 @test "inspect prints as buildah does: structs, the config as JSON" {
 	mica pull -q docker.io/library/busybox >/dev/null
 	[ "$(mica inspect --format '{{.OCIv1.Config}}' busybox)" = \
-		'{ map[] [PATH=/usr/bin:/bin] [] [sh] map[]  map[]  map[] [] []}' ] || fail "$(mica inspect --format '{{.OCIv1.Config}}' busybox)"
+		'{ map[] [PATH=/usr/bin:/bin] [] [sh] map[]  map[]  false}' ] || fail "$(mica inspect --format '{{.OCIv1.Config}}' busybox)"
 	[ "$(mica inspect --format '{{.Config}}' busybox | jq -r .architecture)" = "$(mica inspect --format '{{.Architecture}}' busybox)" ]
 	[ "$(mica inspect --format '{{.Config.Env}}' busybox)" = '[PATH=/usr/bin:/bin]' ]
 	mica inspect --format json busybox | jq -e '.Config | has("") | not'
 	printf 'FROM busybox\nLABEL a=1\n' | mica build -q --timestamp 40 -t dated -
 	[[ "$(mica inspect --format '{{.History}}' dated)" == *'{1970-01-01 00:00:40 +0000 UTC '*' true}]' ]]
+	printf 'FROM busybox\nEXPOSE 80\nVOLUME /v\nHEALTHCHECK --interval=90s --retries=2 CMD true\n' | mica build -q --format docker --timestamp 40 -t checked -
+	while IFS='|' read -r template printed; do
+		[ "$(mica inspect --format "$template" checked)" = "$printed" ] || fail "$template: $(mica inspect --format "$template" checked)"
+	done <<-'END'
+		{{range $p, $x := .Config.ExposedPorts}}{{$p}}:{{$x}}{{end}} {{printf "%v" .Config.Volumes}}|80/tcp:{} map[/v:{}]
+		{{.Config.Healthcheck}} {{.Config.Healthcheck.Timeout}}|{[CMD-SHELL true] 1m30s 0s 0s 0s 2} 0s
+		{{json .Config.Healthcheck}}|{"Test":["CMD-SHELL","true"],"Interval":90000000000,"Retries":2}
+		{{.OCIv1.Created}} {{json .Docker.Created}} {{.Created}}|1970-01-01 00:00:40 +0000 UTC "1970-01-01T00:00:40Z" 1970-01-01T00:00:40Z
+		{{range .OCIv1.History}}{{.EmptyLayer}},{{.Comment}};{{end}}{{json (index .OCIv1.History 0)}}|false,;true,mica;true,mica;true,mica;{"created":"2026-01-01T00:00:00Z","created_by":"made by a test"}
+		{{.Comment}} {{eq .VirtualSize .Size}} {{.ManifestType}}|mica true application/vnd.docker.distribution.manifest.v2+json
+		{{if .OCIv1.Created}}{{index .NamespaceOptions 0}}{{end}} {{.Docker.Size}} {{printf "%T" .Config.Env}}|{cgroup false } 0 []string
+	END
+	[ "$(mica inspect --format '{{.Config.Healthcheck}} {{len .RootFS}}' busybox)" = '<nil> 2' ]
+	run -125 mica inspect --format '{{.OCIv1.Created.Year}}' busybox
 }
 
 @test "a build by a program that is called buildah is what buildah makes of the file" {

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/image_fields.h"
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cmd/format.h"
+#include "cmd/format_number.h"
+#include "image/manifest.h"
+
+/* Members that Go's structs have even where the document leaves them out. */
+static const char *const config_text[] = {"User", "WorkingDir", "StopSignal", NULL};
+static const char *const config_lists[] = {"Env", "Entrypoint", "Cmd", "Shell", "OnBuild", NULL};
+static const char *const config_maps[] = {"ExposedPorts", "Volumes", "Labels", NULL};
+static const char *const image_text[] = {
+	"created", "author", "architecture", "variant", "os", "os.version", NULL};
+static const char *const docker_text[] = {"id", "parent", "comment", "container", "docker_version",
+	"author", "variant", "os.version", NULL};
+static const char *const image_lists[] = {"history", "os.features", NULL};
+static const char *const builder_lists[] = {
+	"Capabilities", "Devices", "DeviceSpecs", "GroupAdd", NULL};
+static const char *const image_maps[] = {"config", "rootfs", NULL};
+
+static void add_missing(struct json *o, const char *const *names, struct json *(*make)(void))
+{
+	for (; *names; names++)
+		if (json_kind(json_get(o, *names)) == JSON_KIND_NULL)
+			json_set(o, *names, make());
+}
+
+static struct json *empty_text(void)
+{
+	return json_new_string("");
+}
+
+/* As Go prints the struct that has these members. */
+static void set_struct(struct json *o, const char *const *names)
+{
+	AUTO_BUF struct buf b = BUF_INIT(CONFIG_MAX);
+
+	if (!json_is(o, JSON_KIND_OBJECT))
+		return;
+	for (; *names; names++) {
+		buf_addch(&b, b.len ? ' ' : '{');
+		format_value(&b, format_get(o, *names));
+	}
+	buf_addch(&b, '}');
+	format_as_text(o, buf_str(&b));
+}
+
+/* The members of a set are structs without any. */
+static void complete_set(struct json *set)
+{
+	for (void *it = json_iter(set); it; it = json_next(set, it))
+		format_as_struct(json_iter_value(it));
+}
+
+/* A pointer to Go, which may be nil. */
+static void complete_healthcheck(struct json *config)
+{
+	static const char *const times[] = {"Interval", "Timeout", "StartPeriod", "StartInterval"};
+	struct json *h = json_get(config, "Healthcheck");
+	AUTO_BUF struct buf b = BUF_INIT(CONFIG_MAX);
+
+	if (!json_is(h, JSON_KIND_OBJECT)) {
+		json_set(config, "Healthcheck", json_new_null());
+		return;
+	}
+	format_omit(h, "Test", json_new_array());
+	format_omit(h, "Retries", json_new_int(0));
+	buf_addch(&b, '{');
+	format_value(&b, format_get(h, "Test"));
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		format_omit(h, times[i], json_new_int(0));
+		AUTO_FREE char *text = number_duration(json_int(format_get(h, times[i])));
+		buf_addf(&b, " %s", text);
+	}
+	buf_addf(&b, " %lld}", (long long)json_int(format_get(h, "Retries")));
+	format_as_text(h, buf_str(&b));
+}
+
+/* The order in which OCI's struct has its members. */
+static void order_config(struct json *config)
+{
+	static const char *const names[] = {"User", "ExposedPorts", "Env", "Entrypoint", "Cmd",
+		"Volumes", "WorkingDir", "Labels", "StopSignal", "Healthcheck", "OnBuild", "Shell"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct json *value = json_ref(json_get(config, names[i]));
+		json_remove(config, names[i]);
+		json_set(config, names[i], value);
+	}
+}
+
+static void complete_config(struct json *config)
+{
+	if (!json_is(config, JSON_KIND_OBJECT))
+		return; /* of a container it is the base's, as text */
+	add_missing(config, config_text, empty_text);
+	add_missing(config, config_lists, json_new_array);
+	add_missing(config, config_maps, json_new_object);
+	format_omit(config, "ArgsEscaped", json_new_bool(false));
+	complete_set(json_get(config, "ExposedPorts"));
+	complete_set(json_get(config, "Volumes"));
+	complete_healthcheck(config);
+	order_config(config);
+	format_as_struct(config);
+}
+
+/* The two structs have the same members in another order. */
+static void complete_history(struct json *history, bool docker)
+{
+	static const char *const of_oci[] = {
+		"created", "created_by", "author", "comment", "empty_layer", NULL};
+	static const char *const of_docker[] = {
+		"created", "author", "created_by", "comment", "empty_layer", NULL};
+
+	for (size_t i = 0; json_is(history, JSON_KIND_ARRAY) && i < json_size(history); i++) {
+		struct json *entry = json_at(history, i);
+		for (size_t k = 0; of_oci[k]; k++)
+			format_omit(entry, of_oci[k], k < 4 ? empty_text() : json_new_bool(false));
+		format_as_time(entry, "created");
+		set_struct(entry, docker ? of_docker : of_oci);
+	}
+}
+
+static void complete_oci(struct json *image)
+{
+	static const char *const members[] = {"created", "author", "architecture", "variant", "os",
+		"os.version", "os.features", "config", "rootfs", "history", NULL};
+	static const char *const config_members[] = {"User", "ExposedPorts", "Env", "Entrypoint",
+		"Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "ArgsEscaped", NULL};
+	static const char *const rootfs_members[] = {"type", "diff_ids", NULL};
+
+	add_missing(image, image_text, empty_text);
+	add_missing(image, image_lists, json_new_array);
+	add_missing(image, image_maps, json_new_object);
+	complete_config(json_get(image, "config"));
+	set_struct(json_get(image, "config"), config_members);
+	set_struct(json_get(image, "rootfs"), rootfs_members);
+	complete_history(json_get(image, "history"), false);
+	format_as_time(image, "created");
+	set_struct(image, members);
+}
+
+static void complete_docker(struct json *image)
+{
+	static const char *const rootfs_members[] = {"type", "diff_ids", NULL};
+
+	add_missing(image, docker_text, empty_text);
+	format_omit(image, "size", json_new_int(0));
+	add_missing(image, image_lists, json_new_array);
+	complete_config(json_get(image, "config"));
+	complete_config(json_get(image, "container_config"));
+	set_struct(json_get(image, "rootfs"), rootfs_members);
+	complete_history(json_get(image, "history"), true);
+	format_as_time(image, "created");
+	format_as_struct(image);
+}
+
+struct json *image_fields(const struct json *shown)
+{
+	static const char *const rootfs_members[] = {"Type", "Layers", NULL};
+	struct json *o = json_clone(shown);
+	struct json *spaces = json_get(o, "NamespaceOptions"),
+		    *ids = json_get(o, "IDMappingOptions");
+
+	add_missing(o, builder_lists, json_new_array);
+	complete_oci(json_get(o, "OCIv1"));
+	complete_docker(json_get(o, "Docker"));
+	complete_config(json_get(o, "Config"));
+	complete_history(json_get(o, "History"), false);
+	set_struct(json_get(o, "RootFS"), rootfs_members);
+	for (size_t i = 0; i < json_size(spaces); i++)
+		format_as_struct(json_at(spaces, i));
+	if (json_is(ids, JSON_KIND_OBJECT)) {
+		/* sizes, files and maps of those that are chosen: none are */
+		format_as_text(json_get(ids, "AutoUserNsOpts"), "{0 0   [] []}");
+		format_as_struct(ids);
+	}
+	return o;
+}
