@@ -175,7 +175,7 @@ static int print(struct app *app, const struct containers *l, const struct conta
 
 static int containers_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct containers_args *a = args;
+	struct containers_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_CONTAINERS struct containers l = {0};
 	bool unused;
@@ -183,6 +183,7 @@ static int containers_run(struct app *app, void *args, const struct strv *rest, 
 	(void)rest;
 	if (a->quiet && a->format)
 		return err_set(err, ERR_INVALID, "'--quiet' and '--format' exclude each other");
+	a->format = table_template(a->format);
 	/* a wrong filter is wrong also where there is nothing to look at */
 	AUTO_CONTAINER struct container none;
 	container_init(&none);

@@ -53,7 +53,8 @@ static const enum usage_kind kind_order[] = {
 
 /* --- one line for each class ----------------------------------------------------------------- */
 
-static struct json *class_row(const char *name, uint64_t count, uint64_t bytes, uint64_t reclaim)
+static struct json *class_row(
+	const char *name, uint64_t count, uint64_t active, uint64_t bytes, uint64_t reclaim)
 {
 	struct json *o = json_new_object();
 	char size[TEXT_NUM_MAX], back[TEXT_NUM_MAX];
@@ -62,6 +63,8 @@ static struct json *class_row(const char *name, uint64_t count, uint64_t bytes, 
 
 	json_set_string(o, "Type", name);
 	json_set_int(o, "TotalCount", (int64_t)count);
+	json_set_int(o, "Total", (int64_t)count); /* podman's */
+	json_set_int(o, "Active", (int64_t)active);
 	json_set_string(o, "Size", text_size(bytes, size));
 	json_set_string(o, "Reclaimable", text);
 	json_set_int(o, "SizeBytes", (int64_t)bytes);
@@ -69,20 +72,41 @@ static struct json *class_row(const char *name, uint64_t count, uint64_t bytes, 
 	return o;
 }
 
+/* Images that working containers were made from. No container is at work for longer than a command,
+ * and no record or mount for longer than a build. */
+static uint64_t active_images(const struct disk_costs *c)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct usage_item *image = &c->item[i];
+		bool active = false;
+		for (size_t k = 0; k < image->n_needs && image->kind == USAGE_IMAGE; k++) {
+			const struct usage_item *blob = &c->item[image->needs[k]];
+			active |= blob->kind == USAGE_BLOB &&
+			          digest_equal(&blob->digest, &image->digest) &&
+			          (blob->classes & 1U << USAGE_CONTAINERS);
+		}
+		count += active;
+	}
+	return count;
+}
+
 static struct json *class_rows(const struct disk_costs *c, bool total)
 {
 	struct json *rows = json_new_array();
-	uint64_t count = 0, bytes = 0, reclaim = 0;
+	uint64_t count = 0, bytes = 0, reclaim = 0, images = active_images(c);
 
 	for (size_t i = 0; i < USAGE_CLASSES; i++) {
-		json_add(rows,
-			class_row(class_names[i], c->count[i], c->bytes[i], c->reclaimable[i]));
+		json_add(
+			rows, class_row(class_names[i], c->count[i], i == USAGE_IMAGES ? images : 0,
+				      c->bytes[i], c->reclaimable[i]));
 		count += c->count[i];
 		bytes += c->bytes[i];
 		reclaim += c->reclaimable[i];
 	}
 	if (total)
-		json_add(rows, class_row("Total", count, bytes, reclaim));
+		json_add(rows, class_row("Total", count, images, bytes, reclaim));
 	return rows;
 }
 
@@ -92,19 +116,22 @@ static int print_classes(
 	static const char *const headings[][2] = {
 		{"Type", "TYPE"},
 		{"TotalCount", "TOTAL"},
+		{"Total", "TOTAL"},
+		{"Active", "ACTIVE"},
 		{"Size", "SIZE"},
 		{"Reclaimable", "RECLAIMABLE"},
 		{"SizeBytes", "BYTES"},
 		{"ReclaimableBytes", "RECLAIMABLE BYTES"},
 	};
-	AUTO_JSON struct json *rows = class_rows(c, !a->format);
+	const char *format = table_template(a->format);
+	AUTO_JSON struct json *rows = class_rows(c, !format);
 	AUTO_JSON struct json *heading = json_new_object();
 
 	for (size_t i = 0; i < ARRAY_LEN(headings); i++)
 		json_set_string(heading, headings[i][0], headings[i][1]);
 	return table_print(&app->out,
-		a->format ? a->format
-			  : "table {{.Type}}\t{{.TotalCount}}\t{{.Size}}\t{{.Reclaimable}}",
+		format ? format
+		       : "table {{.Type}}\t{{.Total}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
 		heading, rows, 0, err);
 }
 

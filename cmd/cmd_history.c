@@ -55,6 +55,7 @@ static struct json *row(const struct history *h, const struct digest *id, uint64
 	const char *created_by = h->created_by ? h->created_by : "";
 	AUTO_FREE char *text = shortened(created_by, a->no_trunc || a->json);
 	bool known = h->created && clock_parse(h->created, &t);
+	char at[CLOCK_STR_MAX] = "";
 
 	if (id && a->no_trunc)
 		digest_str(id, hex);
@@ -64,9 +65,11 @@ static struct json *row(const struct history *h, const struct digest *id, uint64
 		known ? xasprintf("%s ago", text_age(clock_now().tv_sec - t.tv_sec, num))
 		      : xstrdup("N/A");
 	json_set_string(o, "ID", hex);
-	json_set_string(o, "CreatedAt", h->created ? h->created : "");
-	json_set_string(o, "CreatedSince", a->human || !h->created ? age : h->created);
-	json_set_string(o, "Created", a->human || !h->created ? age : h->created); /* podman's */
+	if (known) /* in whole seconds, as docker and podman */
+		clock_format((struct timespec){.tv_sec = t.tv_sec}, at);
+	json_set_string(o, "CreatedAt", at);
+	json_set_string(o, "CreatedSince", a->human || !known ? age : at);
+	json_set_string(o, "Created", a->human || !known ? age : at); /* podman's */
 	json_set_string(o, "CreatedBy", text);
 	if (!a->human)
 		(void)snprintf(num, sizeof(num), "%llu", (unsigned long long)size);
@@ -119,10 +122,11 @@ static int print_rows(
 
 static int history_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct history_args *a = args;
+	struct history_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_IMAGE struct image image = {0};
 
+	a->format = table_template(a->format);
 	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = image_find_loaded(s, rest->v[0], &image, NULL, err);

@@ -11,6 +11,7 @@
 #include "cmd/cmd.h"
 #include "cmd/image_filter.h"
 #include "cmd/image_list.h"
+#include "cmd/image_sort.h"
 #include "cmd/table.h"
 #include "cmd/text.h"
 #include "store/store.h"
@@ -19,7 +20,7 @@
 
 struct images_args {
 	bool digests, json, no_trunc, noheading, quiet, history;
-	const char *format;
+	const char *format, *sort;
 	struct strv filters;
 };
 
@@ -33,6 +34,7 @@ static const struct opt images_options[] = {
 	OPT_BOOL(0, "no-trunc", struct images_args, no_trunc),
 	OPT_BOOL('n', "noheading", struct images_args, noheading),
 	OPT_BOOL('q', "quiet", struct images_args, quiet),
+	OPT_STRING(0, "sort", struct images_args, sort),
 	OPT_END,
 };
 
@@ -232,17 +234,20 @@ static void print_table(struct out *out, const struct image_list *list, const st
 
 static int images_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct images_args *a = args;
+	struct images_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_IMAGE_LIST struct image_list list = {0};
 
 	if (a->quiet && a->format)
 		return err_set(err, ERR_INVALID, "'--quiet' cannot be combined with '--format'");
+	a->format = table_template(a->format);
 	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = image_list_load(s, &list, err);
 	if (r == 0)
 		r = image_filter(s, rest->n ? rest->v[0] : NULL, &a->filters, &list, err);
+	if (r == 0 && a->sort)
+		r = image_sort(&list, a->sort, !a->json && !a->quiet, err);
 	if (r < 0)
 		return r;
 	if (a->json)

@@ -20,7 +20,7 @@
 
 struct import_args {
 	struct strv changes;
-	const char *os, *arch, *variant, *layer_ratio;
+	const char *os, *arch, *variant, *platform, *layer_ratio;
 	bool quiet;
 };
 
@@ -29,6 +29,7 @@ static const struct opt import_options[] = {
 	OPT_STRV('c', "change", struct import_args, changes),
 	OPT_STRING(0, "layer-ratio", struct import_args, layer_ratio),
 	OPT_STRING(0, "os", struct import_args, os),
+	OPT_STRING(0, "platform", struct import_args, platform),
 	OPT_BOOL('q', "quiet", struct import_args, quiet),
 	OPT_STRING(0, "variant", struct import_args, variant),
 	OPT_REFUSED_WHY('m', "message", "the history says how the image was made"),
@@ -120,6 +121,8 @@ static int build(struct app *app, const struct import_args *a, const char *dir, 
 		strv_addf(&words, "--arch=%s", a->arch);
 	if (a->variant)
 		strv_addf(&words, "--variant=%s", a->variant);
+	if (a->platform)
+		strv_addf(&words, "--platform=%s", a->platform);
 	if (a->layer_ratio)
 		strv_addf(&words, "--layer-ratio=%s", a->layer_ratio);
 	strv_add(&words, dir);

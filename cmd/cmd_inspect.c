@@ -20,6 +20,7 @@ struct inspect_args {
 
 static const struct opt inspect_options[] = {
 	OPT_STRING('f', "format", struct inspect_args, format),
+	OPT_IGNORED_BOOL('s', "size"),
 	OPT_STRING('t', "type", struct inspect_args, type),
 	OPT_END,
 };

@@ -16,12 +16,14 @@
 #include "store/store.h"
 
 struct rmi_args {
-	bool all, force, prune;
+	bool all, force, ignore, prune;
 };
 
 static const struct opt rmi_options[] = {
 	OPT_BOOL('a', "all", struct rmi_args, all),
 	OPT_BOOL('f', "force", struct rmi_args, force),
+	OPT_BOOL('i', "ignore", struct rmi_args, ignore),
+	OPT_IGNORED_BOOL(0, "no-prune"),
 	OPT_BOOL('p', "prune", struct rmi_args, prune),
 	OPT_END,
 };
@@ -184,7 +186,7 @@ static int remove_listed(struct app *app, struct store *s, const struct image_li
 
 struct removing {
 	struct store *s;
-	bool force;
+	bool force, ignore;
 	struct strv failed; /* called buildah: why, for one list of them all at the end */
 	int last;
 };
@@ -198,6 +200,10 @@ static int remove_named(struct app *app, const char *text, void *arg, struct err
 	int r = image_list_load(a->s, &list, err);
 	if (r == 0)
 		r = remove_one(app, a->s, &list, text, a->force, err);
+	if (r == ERR_NOT_FOUND && a->ignore) {
+		err_clear(err);
+		return 0;
+	}
 	if (r == 0 || !called_buildah())
 		return r;
 	strv_add(&a->failed, err->msg);
@@ -205,10 +211,11 @@ static int remove_named(struct app *app, const char *text, void *arg, struct err
 	return 0;
 }
 
-static int remove_words(
-	struct app *app, struct store *s, const struct strv *words, bool force, struct err *err)
+static int remove_words(struct app *app, struct store *s, const struct strv *words,
+	const struct rmi_args *args, struct err *err)
 {
-	struct removing a = {.s = s, .force = force, .failed = STRV_INIT};
+	struct removing a = {
+		.s = s, .force = args->force, .ignore = args->ignore, .failed = STRV_INIT};
 
 	int r = each_word(app, words, remove_named, &a, err);
 	if (a.failed.n == 1) {
@@ -241,7 +248,7 @@ static int rmi_run(struct app *app, void *args, const struct strv *rest, struct 
 			"image name or ID must be specified. See 'mica rmi --help'");
 	int r = app_store(app, 0, &s, err);
 	if (r == 0 && rest->n)
-		r = remove_words(app, s, rest, a->force, err);
+		r = remove_words(app, s, rest, a, err);
 	else if (r == 0) {
 		r = image_list_load(s, &list, err);
 		if (r == 0)

@@ -314,6 +314,8 @@ static int load_one(struct app *app, struct store *s, const char *location,
 	if (r == 0) {
 		out_printf(&app->out, "Loaded image: %s\n",
 			pulled.ref ? pulled.ref : digest_str(&pulled.top.digest, digest));
+		STRV_FOREACH (name, &pulled.others)
+			out_printf(&app->out, "Loaded image: %s\n", *name);
 		*ret_images = pulled.images;
 	}
 	pulled_done(&pulled);

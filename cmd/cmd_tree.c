@@ -19,6 +19,8 @@ struct tree_args {
 
 static const struct opt tree_options[] = {
 	OPT_BOOL(0, "no-trunc", struct tree_args, no_trunc),
+	OPT_REFUSED_WHY(0, "whatrequires",
+		"a tree shows one image, and of each layer which images end with it"),
 	OPT_END,
 };
 
@@ -46,28 +48,22 @@ static void tops_of(struct store *s, const struct names *names, const struct dig
 	}
 }
 
-static int print_layers(struct app *app, struct store *s, const struct image *image,
-	const struct tree_args *a, struct err *err)
+static void print_layers(struct app *app, struct store *s, const struct names *names,
+	const struct image *image, const struct tree_args *a)
 {
-	struct names names;
 	char id[DIGEST_STR_MAX], size[TEXT_NUM_MAX];
 	size_t n = image->config.n_diff_ids;
 
-	int r = names_list_all(s, &names, err);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < n; i++) {
 		AUTO_STRV struct strv tops = STRV_INIT;
 		const struct digest *layer = &image->config.diff_ids[i];
-		tops_of(s, &names, layer, i + 1, &tops);
+		tops_of(s, names, layer, i + 1, &tops);
 		AUTO_FREE char *of = strv_join(&tops, " ");
 		out_printf(&app->out, "%s ID: %s Size: %s%s%s%s\n", i + 1 < n ? "├──" : "└──",
 			id_text(layer, a->no_trunc, id),
 			text_size(image->manifest.layers[i].size, size),
 			tops.n ? " Top Layer of: [" : "", of, tops.n ? "]" : "");
 	}
-	names_done(&names);
-	return 0;
 }
 
 static int tree_run(struct app *app, void *args, const struct strv *rest, struct err *err)
@@ -75,19 +71,28 @@ static int tree_run(struct app *app, void *args, const struct strv *rest, struct
 	const struct tree_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_IMAGE struct image image = {0};
-	AUTO_FREE char *ref = NULL;
+	AUTO_STRV struct strv refs = STRV_INIT;
+	struct names names;
 	char id[DIGEST_STR_MAX], size[TEXT_NUM_MAX];
 
 	int r = app_store(app, 0, &s, err);
 	if (r == 0)
-		r = image_find_loaded(s, rest->v[0], &image, &ref, err);
+		r = image_find_loaded(s, rest->v[0], &image, NULL, err);
+	if (r == 0)
+		r = names_list_all(s, &names, err);
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < names.count; i++)
+		if (names.n[i].ref && digest_equal(&names.n[i].manifest.digest, &image.top.digest))
+			strv_add(&refs, names.n[i].ref);
+	AUTO_FREE char *tags = strv_join(&refs, " ");
 	out_printf(&app->out, "Image ID: %s\nTags:     [%s]\nSize:     %s\n",
-		id_text(&image.id, a->no_trunc, id), ref ? ref : "",
+		id_text(&image.id, a->no_trunc, id), tags,
 		text_size(image_blob_size(&image), size));
 	out_printf(&app->out, image.config.n_diff_ids ? "Image Layers\n" : "No Image Layers\n");
-	return print_layers(app, s, &image, a, err);
+	print_layers(app, s, &names, &image, a);
+	names_done(&names);
+	return 0;
 }
 
 const struct cmd cmd_tree = {

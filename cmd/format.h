@@ -40,7 +40,7 @@ void format_value(struct buf *out, const struct json *j);
  * templates do not see. o as {a b}, its members in their order; or as that text. */
 void format_as_struct(struct json *o);
 void format_as_text(struct json *o, const char *text);
-/* The member, if it is a time in UTC such as "2024-05-01T12:00:00Z", prints as Go's time.Time does. */
+/* The member, if it is a time in UTC such as "2024-05-01T12:00:00Z", prints as a time.Time does. */
 void format_as_time(struct json *o, const char *name);
 /* The member, where there is none, has this value, which is handed over; it is not in the JSON. */
 void format_omit(struct json *o, const char *name, struct json *empty);

@@ -8,8 +8,8 @@
 struct json;
 struct pipe;
 
-/* The member of an object that prints as a text and is this value to JSON, and to arithmetic when it is
- * a number; no document has it. */
+/* The member of an object that prints as a text and is this value to JSON, and to arithmetic if it
+ * is a number; no document has it. */
 #define FORMAT_PLAIN "\x01"
 /* Members that Go's struct has, and its JSON leaves out where they are empty. */
 #define FORMAT_OMITTED "\x02"

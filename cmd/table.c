@@ -124,6 +124,11 @@ int table_print(struct out *o, const char *template, struct json *heading, struc
 	return 0;
 }
 
+const char *table_template(const char *format)
+{
+	return format && streq(format, "table") ? NULL : format;
+}
+
 int table_print_one(struct out *o, const char *template, struct json *object, struct err *err)
 {
 	AUTO_JSON struct json *rows = json_new_array();

@@ -435,5 +435,7 @@ int pull_from(struct store *s, struct txn *t, struct source *source, const struc
 	ret->top = desc;
 	ret->images = source->images;
 	ret->ref = source->names.n ? xstrdup(source->names.v[0]) : NULL;
+	for (size_t i = 1; i < source->names.n; i++)
+		strv_add(&ret->others, source->names.v[i]);
 	return 0;
 }

@@ -106,6 +106,7 @@ void pulled_done(struct pulled *p)
 {
 	descriptor_done(&p->top);
 	free(p->ref);
+	strv_done(&p->others);
 	if (p->image)
 		image_done(p->image);
 	free(p->image);

@@ -68,6 +68,7 @@ struct pull_opts {
 struct pulled {
 	struct descriptor top; /* what the name was set to */
 	char *ref; /* the name in the store, NULL: none */
+	struct strv others; /* more names of an archive's image */
 	bool fetched; /* false: it was here already */
 	struct image *image; /* of what was here, loaded for the platform that was asked for; NULL:
 	                        not loaded */

@@ -190,6 +190,40 @@ names() {
 	assert_error "there is no field 'Nmae' here, known are: .*Name"
 }
 
+@test "images --sort, --format table, and names of other tools for what is asked" {
+	printf 'FROM scratch\nLABEL a=1\n' | mica build -q --timestamp 100 -t z.example/b:1 -t a.example/c:2 -
+	printf 'FROM scratch\nENV LONGER_THAN_THE_OTHER=1\n' | mica build -q --timestamp 50 -t m.example/a:3 -
+	while read -r key order; do
+		[ "$(mica images --sort "$key" --noheading --format '{{.Name}}:{{.Tag}}' | tr '\n' ' ')" = "$order " ] ||
+			fail "$key: $(mica images --sort "$key")"
+	done <<-'END'
+		created z.example/b:1 a.example/c:2 m.example/a:3
+		repository a.example/c:2 m.example/a:3 z.example/b:1
+		tag z.example/b:1 a.example/c:2 m.example/a:3
+		size z.example/b:1 a.example/c:2 m.example/a:3
+	END
+	[ "$(mica images -q --sort repository | wc -l)" = 2 ]
+	[ "$(mica images --json --sort id | jq -r '.[].id')" = "$(mica images --json | jq -r '.[].id' | sort)" ]
+	run -125 --separate-stderr mica images --sort age
+	assert_error "option '--sort': 'age' is not one of 'created', 'id', 'repository', 'size', 'tag'"
+	cmp <(mica images --format table) <(mica images)
+	cmp <(mica history --format table b:1) <(mica history b:1)
+	[ "$(mica history --format '{{.CreatedAt}}' b:1 | sort -u)" = 1970-01-01T00:01:40Z ]
+	mica from -q --name c scratch
+	cmp <(mica ps --format table) <(mica ps)
+	[ "$(mica inspect --size --format '{{.Os}}' b:1)" = linux ]
+	[[ "$(mica tree b:1)" == *'Tags:     [z.example/b:1 a.example/c:2]'* ]]
+	run -125 --separate-stderr mica tree --whatrequires b:1
+	assert_error "option '--whatrequires' is not supported: a tree shows one image"
+	mica save -q -o a.tar --format docker-archive z.example/b:1 a.example/c:2
+	[ "$(mica load -q -i a.tar)" = $'Loaded image: z.example/b:1\nLoaded image: a.example/c:2' ]
+	mica from -q --name base z.example/b:1
+	[ "$(mica system df --format '{{.Type}} {{.Total}} {{.Active}}' | head -n 2)" = $'Images 3 1\nContainers 2 0' ]
+	mica rm base
+	[ "$(mica rmi --ignore --no-prune nothere m.example/a:3 | head -n 1)" = 'untagged: m.example/a:3' ]
+	run -125 mica rmi nothere
+}
+
 @test "tag and untag: several names, all names, and names of other images" {
 	image a
 	image b
