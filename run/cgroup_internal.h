@@ -29,6 +29,16 @@ struct hierarchy {
 	char *own; /* directory of our own cgroup */
 };
 
+#define HIERARCHIES_MAX 16
+struct hierarchies {
+	struct hierarchy h[HIERARCHIES_MAX];
+	size_t n;
+};
+/* Those that are mounted here and that we are in. */
+int hierarchies_find(struct hierarchies *ret, struct err *err) __attribute__((warn_unused_result));
+void hierarchies_done(struct hierarchies *hs);
+#define AUTO_HIERARCHIES __attribute__((cleanup(hierarchies_done)))
+
 /* One directory that we made. */
 struct cgroup_dir {
 	bool v2;
