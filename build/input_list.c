@@ -35,7 +35,8 @@ static char type_letter(mode_t mode)
 	}
 }
 
-/* "TYPE MODE OWNER GROUP CONTENT", where "-" is what is no input */
+/* "TYPE MODE OWNER FIRST CONTENT", where "-" is what is no input, and FIRST a digest of the name
+ * that the file has too, or 0 */
 void input_list_add(struct buf *list, const struct input_item *item)
 {
 	char hex[DIGEST_STR_MAX];
@@ -47,7 +48,9 @@ void input_list_add(struct buf *list, const struct input_item *item)
 		buf_addf(list, "%u:%u ", item->uid, item->gid);
 	else
 		buf_addstr(list, "- ");
-	buf_addf(list, "%llu ", (unsigned long long)item->group);
+	struct digest first =
+		item->first ? digest_of(item->first, strlen(item->first)) : (struct digest){0};
+	buf_addf(list, "%.*s ", item->first ? CONTENT_DIGITS : 1, digest_hex(&first, hex));
 	if (item->link)
 		buf_addstr(list, item->link);
 	else
@@ -134,7 +137,7 @@ static struct lines split(const char *text, size_t len)
 	return r;
 }
 
-enum field { FIELD_TYPE, FIELD_MODE, FIELD_OWNER, FIELD_GROUP, FIELD_CONTENT, FIELDS };
+enum field { FIELD_TYPE, FIELD_MODE, FIELD_OWNER, FIELD_FIRST, FIELD_CONTENT, FIELDS };
 
 /* The last one is the rest, blanks and all. */
 static bool split_fields(const char *attributes, struct strv *ret)

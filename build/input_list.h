@@ -22,7 +22,7 @@ struct input_item {
 	bool has_perm, has_owner; /* they are inputs */
 	uid_t uid;
 	gid_t gid;
-	uint64_t group; /* of names that are one file; 0: it has one name */
+	const char *first; /* path of the file that it is another name of, or NULL */
 	const struct digest *content; /* of a file; of a directory's extended attributes */
 	const char *link; /* a symbolic link's target, else NULL */
 };

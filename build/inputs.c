@@ -25,8 +25,8 @@ struct inputs {
 	struct key k;
 	struct buf *list;
 	bool mode_matters, owner_matters;
-	void *names; /* tsearch(3) tree of files with several names, in the order they were met */
-	uint64_t n_names;
+	void *names; /* tsearch(3) tree of files with several names */
+	uint64_t n_files; /* that were met */
 	struct node **wanted; /* files of a part of a tree */
 	size_t n_wanted, cap_wanted;
 };
@@ -34,7 +34,8 @@ struct inputs {
 struct name_group {
 	dev_t dev;
 	ino_t ino;
-	uint64_t id;
+	const struct node *first;
+	uint64_t number; /* of it among all files */
 };
 
 static int compare_groups(const void *a, const void *b)
@@ -45,20 +46,21 @@ static int compare_groups(const void *a, const void *b)
 	return x->ino < y->ino ? -1 : x->ino > y->ino;
 }
 
-/* 0 for a file with one name, else the number of its group: names of one file stay one file,
- * whatever its inode is. */
-static uint64_t group_of(struct inputs *in, const struct stat *st)
+/* What another name of a file that was met is a name of. NULL: it is the first one. What has names
+ * elsewhere is here as good as a file of its own: nobody sees them in the image. */
+static const struct name_group *met_before(struct inputs *in, const struct node *n)
 {
-	if (st->st_nlink < 2)
-		return 0;
+	in->n_files++;
+	if (n->st.st_nlink < 2)
+		return NULL;
 	struct name_group *g = xcalloc(1, sizeof(*g));
-	*g = (struct name_group){.dev = st->st_dev, .ino = st->st_ino, .id = in->n_names + 1};
+	*g = (struct name_group){
+		.dev = n->st.st_dev, .ino = n->st.st_ino, .first = n, .number = in->n_files};
 	struct name_group **slot = xtsearch(g, &in->names, compare_groups);
 	if (*slot == g)
-		in->n_names++;
-	else
-		free(g);
-	return (*slot)->id;
+		return NULL;
+	free(g);
+	return (*slot)->first == n ? NULL : *slot;
 }
 
 /* *ret_digest: of the attributes; zero when there are none. */
@@ -95,19 +97,19 @@ static int directory_xattrs(
 	return 0;
 }
 
-static void list_thing(
-	struct inputs *in, const struct node *n, const struct digest *content, uint64_t group)
+static void list_thing(struct inputs *in, const struct node *n, const struct digest *content,
+	const struct node *as)
 {
 	if (!in->list)
 		return;
-	AUTO_FREE char *path = node_path(n);
+	AUTO_FREE char *path = node_path(n), *first = as ? node_path(as) : NULL;
 	input_list_add(in->list, &(struct input_item){.path = path,
 					 .mode = n->st.st_mode,
 					 .has_perm = in->mode_matters,
 					 .has_owner = in->owner_matters,
 					 .uid = n->st.st_uid,
 					 .gid = n->st.st_gid,
-					 .group = group,
+					 .first = first,
 					 .content = content,
 					 .link = S_ISLNK(n->st.st_mode) ? n->link : NULL});
 }
@@ -122,13 +124,13 @@ static int feed_node(struct inputs *in, struct node *n, struct err *err)
 		key_u64(&in->k, n->st.st_gid);
 	}
 	struct digest content = {0};
-	uint64_t group = 0;
+	const struct name_group *group = NULL;
 	if (S_ISREG(mode)) {
 		content = n->digest;
-		group = group_of(in, &n->st);
+		group = met_before(in, n);
 		key_digest(&in->k, &content);
 		key_u64(&in->k, (uint64_t)n->st.st_size);
-		key_u64(&in->k, group);
+		key_u64(&in->k, group ? group->number : 0);
 	} else if (S_ISLNK(mode)) {
 		key_str(&in->k, n->link);
 	} else if (S_ISDIR(mode)) {
@@ -137,7 +139,7 @@ static int feed_node(struct inputs *in, struct node *n, struct err *err)
 	} else {
 		key_u64(&in->k, n->st.st_rdev);
 	}
-	list_thing(in, n, &content, group);
+	list_thing(in, n, &content, group ? group->first : NULL);
 	return 0;
 }
 

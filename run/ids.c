@@ -131,6 +131,14 @@ static int get_three(const struct call *c, const uint32_t ids[3])
 	return r;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* Sorted, as the kernel keeps them: who prints them must not tell one way of working from another.
+ */
 static int set_groups(struct call *c)
 {
 	uint32_t n = call_arg(c, 0);
@@ -141,6 +149,7 @@ static int set_groups(struct call *c)
 	memset(c->cred.groups, 0, sizeof(c->cred.groups));
 	if (n && call_read(c, c->n->data.args[1], c->cred.groups, n * sizeof(uint32_t)) < 0)
 		return -EFAULT;
+	qsort(c->cred.groups, n, sizeof(uint32_t), by_number);
 	c->cred.n_groups = n;
 	return become(c);
 }

@@ -65,8 +65,10 @@ first_build() {
 	assert_clean_store
 }
 
-@test "new times change nothing" {
+@test "new times, and names that files have elsewhere, change nothing" {
 	first_build
+	ln ctx/dir/sub/deep elsewhere
+	[ "$(executed_by)" = "" ]
 	find ctx -exec touch -d '2001-01-01' {} +
 	[ "$(executed_by)" = "" ]
 	touch ctx/one
@@ -123,6 +125,11 @@ first_build() {
 	rm ctx/dir/sub/link
 	mica build -q --network=none -t t ctx
 	[ -z "$(in_image t sh -c 'ls -d /dir/sub/link 2>/dev/null || true')" ]
+	cp ctx/dir/sub/deeper ctx/dir/same
+	[ "$(executed_by)" = "3" ]
+	ln -f ctx/dir/sub/deeper ctx/dir/same # two files that are one now
+	[ "$(executed_by)" = "3" ]
+	[ "$(in_image t stat -c %h /dir/same)" = 2 ]
 }
 
 @test "files that no step copies and files that are ignored are no inputs" {

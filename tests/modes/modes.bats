@@ -241,7 +241,7 @@ o/f -rwxr-xr-x 0/0' ]
 		RUN touch -d @1600000000 /f /o/f && mkdir /e && chown 77:88 /f /e && touch -d @1600000000 /e
 		RUN rm -r /o/big && chown 3:4 /d/f && touch -d @1600000000 /o
 		USER app
-		RUN touch -d @1600000000 /tmp/x
+		RUN id >/tmp/id; touch -d @1600000000 /tmp/x
 	END
 	digest=$(build --rewrite-timestamp -t t)
 	[ "$digest" = "$(BUILDAH_ISOLATION='' mica --root "$D/root-store" build -q --network=none --rewrite-timestamp -t t ctx)" ]
