@@ -5,6 +5,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -263,10 +264,11 @@ static int logout_run(struct app *app, void *args, const struct strv *rest, stru
 		.registries_conf_dir = app->registries_conf_dir,
 	};
 
-	if (a->all == (rest->n > 0))
-		return err_set(err, ERR_INVALID,
-			a->all ? "--all takes no arguments"
-			       : "registry must be given. See 'mica logout --help'");
+	if (a->all && rest->n)
+		return err_set(err, ERR_INVALID, "--all takes no arguments");
+	if (!a->all && !rest->n)
+		return err_set(err, ERR_INVALID, "registry must be given. See '%s logout --help'",
+			called_name());
 	int r = authfile_of(&a->file, &o.authfile, err);
 	if (r == 0 && o.authfile && access(o.authfile, R_OK) < 0)
 		r = authfile_missing(o.authfile, err);

@@ -245,7 +245,7 @@ static int rmi_run(struct app *app, void *args, const struct strv *rest, struct 
 			a->all ? "all" : "prune");
 	if (!rest->n && !a->all && !a->prune)
 		return err_set(err, ERR_INVALID,
-			"image name or ID must be specified. See 'mica rmi --help'");
+			"image name or ID must be specified. See '%s rmi --help'", called_name());
 	int r = app_store(app, 0, &s, err);
 	if (r == 0 && rest->n)
 		r = remove_words(app, s, rest, a, err);

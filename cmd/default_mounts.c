@@ -77,8 +77,8 @@ static int list_with_links(const char *dir, struct strv *ret, struct err *err)
 	return 0;
 }
 
-/* A directory is shown as it is, but for links: those would lead to what they name in the step. With
- * one in it each thing is shown by itself, and of a link what it leads to here. */
+/* A directory is shown as it is, but for links: those would lead to what they name in the step.
+ * With one in it each thing is shown by itself, and of a link what it leads to here. */
 static int add_source(const char *source, const char *target, struct strv *volumes, struct err *err)
 {
 	AUTO_STRV struct strv names = STRV_INIT;

@@ -637,3 +637,45 @@ state() { # oracle|subject
 		b inspect --format '{{.Docker.Config.OnBuild}}' c
 	END
 }
+
+@test "a list of images" {
+	same <<-'END'
+		b from -q --name one $base
+		b commit -q one part
+		b rm one
+		b manifest create list
+		b manifest exists list
+		b manifest exists part
+		b manifest exists nobody
+		b manifest create list
+		b manifest add list part
+		b manifest add list nobody
+		digest=$($who manifest inspect list | jq -r '.manifests[0].digest')
+		b manifest annotate --arch arm64 --variant v8 --os linux list $digest
+		# buildah's is Docker's list, mica's OCI's index
+		$who manifest inspect list | jq -S 'del(.mediaType, .manifests[].size)'
+		b manifest push list dir:list 2>/dev/null
+		jq -r '.manifests[0].platform.architecture' list/manifest.json
+		b manifest remove list $digest
+		$who manifest inspect list | jq '.manifests | length'
+		b manifest rm list
+		b manifest rm list
+		b rmi part
+	END
+}
+
+@test "who is logged in, and which version this is" {
+	same <<-'END'
+		export REGISTRY_AUTH_FILE=$PWD/auth.json
+		echo '{}' >auth.json
+		b login --get-login registry.example.com
+		b logout registry.example.com
+		b logout --all
+		b logout
+		$who version | grep -c '^Version: '
+		b info --format '{{.host.arch}} {{.host.os}}'
+		b images nobody
+		b pull -q localhost/nobody
+		b push -q nobody
+	END
+}
