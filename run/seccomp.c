@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ioprio.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -394,13 +396,31 @@ int seccomp_filter(
 
 int seccomp_keep_others(const struct sock_fprog **ret, struct err *err)
 {
-	/* 0 is who calls; reading is no change */
-	static const struct seccomp_rule rule = {.names = "prlimit64",
-		.action = SECCOMP_RET_ERRNO | EPERM,
-		.n_args = 2,
-		.args = {{.index = 0, .op = OP_NE}, {.index = 2, .op = OP_NE}}};
+	/* 0 is who calls, or its group; reading is no change; a user's processes are everybody's */
+	static const struct seccomp_rule rules[] = {
+		{.names = "prlimit64",
+			.action = SECCOMP_RET_ERRNO | EPERM,
+			.n_args = 2,
+			.args = {{.index = 0, .op = OP_NE}, {.index = 2, .op = OP_NE}}},
+		{.names = "sched_setaffinity sched_setattr sched_setparam sched_setscheduler",
+			.action = SECCOMP_RET_ERRNO | EPERM,
+			.n_args = 1,
+			.args = {{.index = 0, .op = OP_NE}}},
+		{.names = "ioprio_set setpriority",
+			.action = SECCOMP_RET_ERRNO | EPERM,
+			.n_args = 1,
+			.args = {{.index = 1, .op = OP_NE}}},
+		{.names = "ioprio_set",
+			.action = SECCOMP_RET_ERRNO | EPERM,
+			.n_args = 1,
+			.args = {IS_INT(0, IOPRIO_WHO_USER)}},
+		{.names = "setpriority",
+			.action = SECCOMP_RET_ERRNO | EPERM,
+			.n_args = 1,
+			.args = {IS_INT(0, PRIO_USER)}},
+	};
 	static const struct seccomp_profile p = {
-		.fallback = SECCOMP_RET_ALLOW, .rules = &rule, .n_rules = 1};
+		.fallback = SECCOMP_RET_ALLOW, .rules = rules, .n_rules = ARRAY_LEN(rules)};
 	static struct sock_fprog prog;
 	AUTO_DOCUMENT struct document d = {0};
 	builtin_arches(&d);

@@ -25,8 +25,10 @@ struct err;
  */
 int seccomp_filter(const char *profile, uint64_t caps, const struct sock_fprog **ret,
 	struct err *err) __attribute__((warn_unused_result));
-/* Beside it, for who sees processes that are not its own: their limits are not changed. With the
- * limit on processor time they could be killed by who may not signal them. */
+/* Beside it, for who sees processes that are not its own: neither their limits are changed (with
+ * that on processor time they could be killed by who may not signal them) nor their priorities,
+ * schedulers and processors. Its own other processes it changes by 0 alone, each for itself: a
+ * filter cannot tell whose a number is. */
 int seccomp_keep_others(const struct sock_fprog **ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* Where the default profile comes from: its file, or "built in". */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/ioprio.h>
 #include <linux/nsfs.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -104,6 +105,19 @@ static void somebody(pid_t pid)
 	const struct rlimit none = {0, 0};
 	char path[64];
 	reached("a limit of somebody", prlimit(pid, RLIMIT_CORE, &none, NULL) == 0);
+	const struct sched_param batch = {0};
+	unsigned long first = 1;
+	reached("the processors of somebody",
+		syscall(SYS_sched_setaffinity, pid, sizeof(first), &first) == 0);
+	reached("the scheduler of somebody", sched_setscheduler(pid, SCHED_BATCH, &batch) == 0);
+	reached("the priority of somebody", setpriority(PRIO_PROCESS, (id_t)pid, 19) == 0 ||
+						    setpriority(PRIO_PGRP, (id_t)pid, 19) == 0);
+	reached("the priority of a user", setpriority(PRIO_USER, 0, 19) == 0);
+	reached("the turn of somebody at the disk",
+		syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, pid,
+			IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)) == 0 ||
+			syscall(SYS_ioprio_set, IOPRIO_WHO_USER, 0,
+				IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)) == 0);
 	reached("the end of somebody", kill(pid, SIGKILL) == 0);
 	forbidden("ptrace of somebody", ptrace(PTRACE_SEIZE, pid, NULL, NULL));
 	for (const char *const *name = (const char *const[]){"oom_score_adj", "clear_refs",

@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ioprio.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -94,6 +97,38 @@ static void capabilities_open_their_system_calls(void **state)
 	const struct sock_fprog *again;
 	assert_int_equal(seccomp_filter(NULL, 0xa80425fb | 1ULL << 21, &again, &err), 0);
 	assert_ptr_equal(f, again);
+}
+
+static void keeps_the_limits_and_priorities_of_others(void **state)
+{
+	(void)state;
+	const struct sock_fprog *f;
+	struct err err = ERR_INIT;
+	const struct rlimit limit = {0, 0};
+	const struct sched_param param = {0};
+	const unsigned long first = 1;
+	const long attr[6] = {48};
+	const long self = getpid();
+	assert_int_equal(seccomp_keep_others(&f, &err), 0);
+	for (long pid = 0; pid <= self; pid += self) {
+		int want = pid ? EPERM : 0;
+		const long whole = pid ? 1L << 32 | pid : 0;
+		assert_int_equal(ANSWER(f, SYS_prlimit64, pid, RLIMIT_CORE, (long)&limit, 0), want);
+		assert_int_equal(
+			ANSWER(f, SYS_sched_setaffinity, pid, sizeof(first), (long)&first), want);
+		assert_int_equal(ANSWER(f, SYS_sched_setattr, pid, (long)&attr, 0), want);
+		assert_int_equal(ANSWER(f, SYS_sched_setparam, pid, (long)&param), want);
+		assert_int_equal(
+			ANSWER(f, SYS_sched_setscheduler, whole, SCHED_BATCH, (long)&param), want);
+		assert_int_equal(ANSWER(f, SYS_setpriority, PRIO_PROCESS, pid, 19), want);
+		assert_int_equal(ANSWER(f, SYS_setpriority, PRIO_PGRP, whole, 19), want);
+		assert_int_equal(ANSWER(f, SYS_ioprio_set, IOPRIO_WHO_PROCESS, pid, 3 << 13), want);
+	}
+	assert_int_equal(ANSWER(f, SYS_setpriority, PRIO_USER, 0, 19), EPERM);
+	assert_int_equal(ANSWER(f, SYS_setpriority, 1L << 32 | PRIO_USER, 0, 19), EPERM);
+	assert_int_equal(ANSWER(f, SYS_ioprio_set, IOPRIO_WHO_USER, 0, 3 << 13), EPERM);
+	assert_int_equal(ANSWER(f, SYS_prlimit64, getppid(), RLIMIT_CORE, 0, 0), 0);
+	assert_int_equal(ANSWER(f, SYS_getpriority, PRIO_PROCESS, self), 0);
 }
 
 static void the_built_in_profile_is_the_installed_one(void **state)
@@ -248,6 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_default_allows_the_usual_and_refuses_the_rest),
 		cmocka_unit_test(capabilities_open_their_system_calls),
+		cmocka_unit_test(keeps_the_limits_and_priorities_of_others),
 		cmocka_unit_test(the_built_in_profile_is_the_installed_one),
 		cmocka_unit_test(compares_64_bit_arguments),
 		cmocka_unit_test(all_arguments_of_a_rule_must_match_and_the_first_rule_wins),
