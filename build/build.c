@@ -276,7 +276,7 @@ static void build_done(struct build *b)
 {
 	if (b->runs)
 		for (size_t i = 0; i < b->stages.n; i++)
-			stage_run_done(&b->runs[i]);
+			stage_run_done(b, &b->runs[i]);
 	free(b->runs);
 	chain_links_free(b);
 	free(b->notes);

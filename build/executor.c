@@ -194,7 +194,7 @@ static void keep_what_is_done(struct build *b)
 {
 	struct err err = ERR_INIT;
 	for (size_t i = 0; b->failed && b->o->on_error != ON_ERROR_DROP && i < b->stages.n; i++)
-		stage_run_stop(&b->runs[i]);
+		stage_run_stop(b, &b->runs[i]);
 	if (finish_commits(b, true, &err) < 0)
 		log_debug("commit: %s", err.msg);
 	err_clear(&err);
@@ -226,7 +226,7 @@ int executor_run(struct build *b, struct err *err)
 		explain_steps(b);
 	if (rc < 0) {
 		for (size_t i = 0; i < b->stages.n; i++)
-			stage_run_done(&b->runs[i]);
+			stage_run_done(b, &b->runs[i]);
 		free(b->runs);
 		b->runs = NULL;
 		b->failed = NULL;

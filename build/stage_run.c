@@ -15,6 +15,7 @@
 #include "build/step_error.h"
 #include "build/told.h"
 #include "run/sandbox.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -219,6 +220,8 @@ static int handle_sandbox(struct build *b, struct stage_run *r, struct err *err)
 	}
 	struct sandbox_result result;
 	int rc = sandbox_wait(take(r->box), &result, err);
+	if (rc == 0 && result.left_running)
+		txn_left_running(b->txn);
 	r->uid = rc < 0 ? 0 : result.uid;
 	r->gid = rc < 0 ? 0 : result.gid;
 	take_output(b, r, true);
@@ -247,22 +250,24 @@ static int job_done(struct build *b, struct stage_run *r, const struct buf *out,
 	return stage_commit(b, r, w.archived ? &w.layer : NULL, err);
 }
 
-static void kill_box(struct stage_run *r)
+static void kill_box(struct build *b, struct stage_run *r)
 {
-	struct sandbox_result ignored;
+	struct sandbox_result result = {0};
 	struct err err = ERR_INIT;
 	if (!r->box)
 		return;
 	sandbox_kill(r->box);
-	if (sandbox_wait(take(r->box), &ignored, &err) < 0)
+	if (sandbox_wait(take(r->box), &result, &err) < 0)
 		log_debug("sandbox: %s", err.msg);
+	if (result.left_running)
+		txn_left_running(b->txn);
 }
 
 int stage_run_end(struct build *b, struct stage_run *r, struct err *err)
 {
 	step_watch_stop(&r->watch);
 	job_cancel(&r->job);
-	kill_box(r);
+	kill_box(b, r);
 	take_output(b, r, true);
 	mem_close_p(&r->out_fd);
 	return step_error(b, r, NULL, err);
@@ -285,16 +290,16 @@ int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 	return rc < 0 ? step_error(b, r, NULL, err) : 0;
 }
 
-void stage_run_stop(struct stage_run *r)
+void stage_run_stop(struct build *b, struct stage_run *r)
 {
 	step_watch_stop(&r->watch);
-	kill_box(r);
+	kill_box(b, r);
 	job_cancel(&r->job);
 }
 
-void stage_run_done(struct stage_run *r)
+void stage_run_done(struct build *b, struct stage_run *r)
 {
-	stage_run_stop(r);
+	stage_run_stop(b, r);
 	stage_close_source(r);
 	mem_close_p(&r->out_fd);
 	mount_setup_free(r->mounts);

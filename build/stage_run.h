@@ -84,5 +84,5 @@ int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 /* Kills what is at work for the reason in err, which is told with its place from then on. */
 int stage_run_end(struct build *b, struct stage_run *r, struct err *err);
 /* Kills what is at work. */
-void stage_run_stop(struct stage_run *r);
-void stage_run_done(struct stage_run *r);
+void stage_run_stop(struct build *b, struct stage_run *r);
+void stage_run_done(struct build *b, struct stage_run *r);

@@ -109,6 +109,8 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 	struct err wait_err = ERR_INIT;
 	int waited = sandbox_wait(sandbox, &result, r < 0 ? &wait_err : err);
 	network_stop(net);
+	if (result.left_running)
+		txn_left_running(txn);
 	int relayed = relays_end(relays, r < 0 || waited < 0 ? &wait_err : err);
 	if (r < 0 || waited < 0)
 		return r < 0 ? r : waited;

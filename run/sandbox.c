@@ -416,6 +416,7 @@ int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 			r = err_sys(err, "cannot wait for the sandbox");
 		} else {
 			result.status = proc_status(status);
+			result.left_running = s->adopts && WIFSIGNALED(status);
 			result.cpu_us = in_us(&usage.ru_utime) + in_us(&usage.ru_stime);
 		}
 	}

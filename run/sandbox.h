@@ -32,6 +32,7 @@ struct sandbox_result {
 	uint64_t memory_limit, memory_peak; /* bytes; peak 0 when unknown */
 	uint64_t cpu_us; /* user + system time, 0 when unknown */
 	bool pids_limit_hit;
+	bool left_running; /* somebody outside killed what would have ended all of it */
 	uid_t uid; /* who the workload was, by number */
 	gid_t gid;
 };

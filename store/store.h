@@ -74,7 +74,8 @@ const char *store_path(const struct store *s); /* absolute */
 /*
  * A transaction: a private directory below tmp/ for what is not named yet, and a share of gc.lock,
  * so that nothing it uses or makes is collected while it lives. Beginning one first sweeps the
- * transactions whose owners died (their directories, and the cgroups they noted).
+ * transactions whose owners died (their directories, the cgroups they noted, and what still runs in
+ * a root of theirs).
  */
 struct txn;
 int txn_begin(struct store *s, struct txn **ret, struct err *err)
@@ -88,6 +89,8 @@ int txn_mkdir(struct txn *t, const char *prefix, char **ret_name, int *ret_fd, s
 /* Notes the path of a cgroup directory, to be removed by the sweep should we die. */
 int txn_note_cgroup(struct txn *t, const char *path, struct err *err)
 	__attribute__((warn_unused_result));
+/* Something that was started in it may be running on: it is killed at the end. */
+void txn_left_running(struct txn *t);
 /* The user waits for the end: what takes long to be removed is left to the next transaction. */
 void txn_hurry(struct txn *t);
 /* Removes all that was not published and ends it. Accepts NULL. */

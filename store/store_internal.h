@@ -91,6 +91,9 @@ void sweep_dead(struct store *s, bool all, struct err *ret_leftover);
 /* rmdir of a noted cgroup and those in it, after killing what still runs there; false: it is still
  * busy. */
 bool sweep_cgroups(int txn_fd);
+/* Kills whose root was mounted for the transaction: what a step without a pid namespace has left
+ * running where neither its init nor a cgroup is there to end it. */
+void sweep_processes(const char *txn_id);
 
 #define BOOT_ID_LEN 36
 void store_boot_id(char ret[BOOT_ID_LEN + 1]);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What processes left behind that died in the middle of a transaction. */
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -17,12 +19,15 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/strv.h"
 #include "store/store_internal.h"
 
 #define CGROUP_LIST_MAX (1 * MIB)
 #define CGROUP_DEPTH_MAX 16
-#define KILL_WAIT_MS 50 /* for killed processes to leave their cgroup */
+#define MOUNTINFO_MAX (1 * MIB)
+#define STATUS_MAX (64 * KIB)
+#define KILL_WAIT_MS 50 /* for killed processes to be gone */
 
 static DIR *open_stream(int dirfd, const char *name)
 {
@@ -102,6 +107,79 @@ bool sweep_cgroups(int txn_fd)
 	return ok;
 }
 
+/* --- processes of a step without a pid namespace and a cgroup --- */
+
+/* Is its root what was mounted for, or lies in, the transaction that mark is the path of? Said of
+ * the mount on "/" alone: others are nobody's mark. proc_pid_mountinfo(5): the fifth field is where
+ * it is mounted. */
+static bool is_rooted(int proc, const char *pid, const char *mark)
+{
+	char path[64], root[4096];
+	AUTO_FREE char *text = NULL;
+	struct err ignored = ERR_INIT;
+	(void)snprintf(path, sizeof(path), "%.20s/root", pid);
+	ssize_t n = readlinkat(proc, path, root, sizeof(root) - 1);
+	root[n > 0 ? n : 0] = '\0';
+	if (strstr(root, mark))
+		return true;
+	(void)snprintf(path, sizeof(path), "%.20s/mountinfo", pid);
+	if (fs_read_file(proc, path, MOUNTINFO_MAX, &text, NULL, &ignored) < 0)
+		return false;
+	char *rest = NULL;
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char where[3] = "";
+		if (sscanf(line, "%*s %*s %*s %*s %2s", where) == 1 && streq(where, "/") &&
+			strstr(line, mark))
+			return true;
+	}
+	return false;
+}
+
+/* Who has become another user in a user namespace that is gone is nobody's of ours, but for who is
+ * that user: the same numbers are mapped here. */
+static bool kill_as_itself(int proc, const char *pid)
+{
+	char path[64];
+	AUTO_FREE char *text = NULL;
+	struct err ignored = ERR_INIT;
+	(void)snprintf(path, sizeof(path), "%.20s/status", pid);
+	if (fs_read_file(proc, path, STATUS_MAX, &text, NULL, &ignored) < 0)
+		return false;
+	const char *line = strstr(text, "\nUid:");
+	uid_t uid = line ? (uid_t)strtoul(line + 5, NULL, 10) : 0;
+	pid_t child = uid ? fork() : -1;
+	if (child == 0)
+		_exit(setresuid(uid, uid, uid) < 0 ||
+			kill((pid_t)strtol(pid, NULL, 10), SIGKILL) < 0);
+	int status = -1;
+	return child > 0 && proc_wait(child, &status) == 0 && status == 0;
+}
+
+/* How many there were. */
+static unsigned kill_rooted(const char *mark)
+{
+	unsigned n = 0;
+	DIR *dir = open_stream(AT_FDCWD, "/proc");
+	for (const struct dirent *e; dir && (e = readdir(dir));) {
+		long pid = isdigit((unsigned char)e->d_name[0]) ? strtol(e->d_name, NULL, 10) : 0;
+		if (pid > 1 && is_rooted(dirfd(dir), e->d_name, mark))
+			n += kill((pid_t)pid, SIGKILL) == 0 ||
+			     kill_as_itself(dirfd(dir), e->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+void sweep_processes(const char *txn_id)
+{
+	AUTO_FREE char *mark = xasprintf("/" TMP_DIR "/%s/", txn_id);
+	/* again for who was being forked, and until they are gone: nobody may write into what is
+	 * removed next */
+	for (unsigned ms = 0; kill_rooted(mark) && ms < KILL_WAIT_MS; ms++)
+		(void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
 /* Is the owner of tmp/name gone? *ret_lock: the directory, locked by us (-1 when it is none). */
 static bool is_dead(int tmp_fd, const char *name, int *ret_lock)
 {
@@ -119,6 +197,7 @@ static void remove_dead(int tmp_fd, const char *name, struct err *leftover)
 {
 	struct err err = ERR_INIT;
 	AUTO_FD int fd = openat(tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	sweep_processes(name);
 	int r = fd >= 0 && !sweep_cgroups(fd) ? err_set(&err, ERR_BUSY, "a cgroup is still busy")
 	                                      : fs_remove_tree(tmp_fd, name, &err);
 	if (r < 0) {

@@ -32,6 +32,7 @@ struct txn {
 	int fd;
 	int gc_lock;
 	bool has_cgroups;
+	bool left_running;
 	bool hurry;
 	unsigned count; /* of directories made */
 	char id[ID_LEN + 1];
@@ -139,6 +140,11 @@ static void sweep_if_wanted(struct store *s)
 		log_debug("the deferred sweep: %s", e.msg);
 }
 
+void txn_left_running(struct txn *t)
+{
+	t->left_running = true;
+}
+
 void txn_hurry(struct txn *t)
 {
 	t->hurry = true;
@@ -150,6 +156,8 @@ void txn_end(struct txn *t)
 		return;
 	struct err e = ERR_INIT;
 	AUTO_FD int tmp_fd = -1;
+	if (t->left_running)
+		sweep_processes(t->id);
 	/* what cannot be removed now is left to the sweep: without a holder of its lock it counts
 	 * as dead */
 	bool done = t->fd >= 0 && (!t->has_cgroups || sweep_cgroups(t->fd));

@@ -72,8 +72,8 @@ marked() { # MARK
 	grep -lszE "^$1\$" /proc/[0-9]*/cmdline
 }
 
-none_marked() { # MARK
-	! marked "$1" >/dev/null
+none_marked() { # MARK; grep's status tells of files that were gone, too
+	[ -z "$(marked "$1")" ]
 }
 
 @test "without a pid namespace: what a step leaves running ends with it, with ^C and with the death of mica" {
@@ -96,6 +96,40 @@ none_marked() { # MARK
 	done
 	mica images >/dev/null
 	assert_clean_store
+}
+
+three_marked() { # MARK
+	[ "$(marked "$1" | wc -l)" = 3 ]
+}
+
+@test "without a pid namespace: what its init, killed as well, has not ended is ended by the next command" {
+	needs_landlock
+	user_setup # who has no cgroup here
+	as_user "$MICA_BIN" --root "$D/s" pull -q busybox
+	for who in init both; do
+		mark=$((RANDOM + 100000))
+		containerfile <<<"FROM busybox
+RUN sleep $mark & (setsid sleep $mark &); su app -c 'sleep $mark' & wait"
+		as_user "$MICA_BIN" --root "$D/s" build --no-cache --network=none --pid=host "$D/ctx" >log 2>&1 3>&- </dev/null &
+		pid=$!
+		wait_for 10 three_marked $mark
+		init=
+		for file in $(marked $mark); do # one of them it has adopted
+			parent=$(awk '/^PPid/ {print $2}' "${file%cmdline}status")
+			[ "$(cat "/proc/$parent/comm")" != mica-init ] || init=$parent
+		done
+		victims=$init
+		if [ $who = both ]; then # the one that runs the build, and the one that waits for it
+			parent=$(awk '/^PPid/ {print $2}' "/proc/$init/status")
+			victims="$init $parent $(awk '/^PPid/ {print $2}' "/proc/$parent/status")"
+		fi
+		# shellcheck disable=SC2086 # numbers
+		kill -9 $victims
+		wait $pid || true
+		as_user "$MICA_BIN" --root "$D/s" run --rm --network=none busybox true
+		none_marked $mark || fail "$who: left: $(ps ax -o user,pid,ppid,stat,args | grep "$mark")"
+	done
+	[ -z "$(ls -A s/tmp)" ] || fail "left: $(ls s/tmp)"
 }
 
 @test "a pid namespace that has a path is joined, whoever made it" {
