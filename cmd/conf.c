@@ -89,6 +89,7 @@ static const struct {
 	enum kind kind;
 	size_t offset;
 } known[] = {
+	{"containers", "base_hosts_file", KIND_TEXT, offsetof(struct conf, base_hosts_file)},
 	{"containers", "cgroupns", KIND_TEXT, offsetof(struct conf, cgroupns)},
 	{"containers", "container_name_as_hostname", KIND_SWITCH,
 		offsetof(struct conf, name_as_hostname)},

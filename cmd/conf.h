@@ -23,7 +23,7 @@ struct conf {
 	/* [containers] */
 	struct strv capabilities; /* default_capabilities; empty: not said */
 	struct strv devices, dns, dns_search, dns_options, ulimits, volumes;
-	char *netns, *seccomp_profile, *shm_size;
+	char *base_hosts_file, *netns, *seccomp_profile, *shm_size;
 	char *cgroupns, *ipcns, *pidns, *userns, *utsns;
 	int http_proxy, no_hosts; /* -1: not said */
 	int name_as_hostname; /* container_name_as_hostname; -1: not said */

@@ -83,6 +83,7 @@ int conf_fill_box(const struct conf *c, struct box_args *a, struct strv *volumes
 {
 	fill_list(&a->ulimits, &c->ulimits);
 	fill_list(&a->devices, &c->devices);
+	a->base_hosts_file = c->base_hosts_file;
 	a->cdi_usual = &c->cdi_spec_dirs;
 	fill_list(&a->dns, &c->dns);
 	if (!box_dns_is_none(a)) {

@@ -10,16 +10,20 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/called.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "base/strv.h"
 #include "cmd/cdi.h"
 #include "cmd/opt_groups.h"
 #include "run/caps.h"
 #include "run/rlimits.h"
 
+#define BASE_HOSTS_MAX (64 * KIB) /* a thousand names */
 #define CPU_PERIOD_DEFAULT_US 100000 /* the kernel's */
 
 const struct opt box_options[] = {
@@ -177,6 +181,34 @@ static int apply_hosts(const struct strv *hosts, struct strv *ret, struct err *e
 			strv_addf(ret, "%s:%s", *name, *h + n + 1);
 		}
 	}
+	return 0;
+}
+
+/* A hosts file whose lines are found behind those of --add-host, comments left out. */
+static int read_base_hosts(const char *path, char **ret, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	AUTO_STRV struct strv lines = STRV_INIT;
+	AUTO_BUF struct buf b = BUF_INIT(2 * BASE_HOSTS_MAX);
+	size_t n;
+
+	if (!path || streq(path, "none"))
+		return 0;
+	if (*path != '/')
+		return err_set(err, ERR_UNSUPPORTED,
+			"containers.conf: 'base_hosts_file': '%s' is neither 'none' nor an "
+			"absolute path; no_hosts = true leaves the image's own file",
+			path);
+	int r = fs_read_file(AT_FDCWD, path, BASE_HOSTS_MAX, &text, &n, err);
+	if (r < 0)
+		return err_wrap(err, "containers.conf: 'base_hosts_file'");
+	strv_split(&lines, text, '\n');
+	STRV_FOREACH (line, &lines) {
+		(*line)[strcspn(*line, "#\r")] = '\0';
+		if ((*line)[strspn(*line, " \t")])
+			buf_addf(&b, "%s\n", *line);
+	}
+	*ret = buf_take(&b);
 	return 0;
 }
 
@@ -381,6 +413,8 @@ int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *
 		r = apply_network(a->network, spec, err);
 	if (r == 0)
 		r = apply_hosts(&a->add_hosts, &spec->add_hosts, err);
+	if (r == 0)
+		r = read_base_hosts(a->base_hosts_file, &spec->base_hosts, err);
 	if (r == 0)
 		r = apply_ulimits(&a->ulimits, spec, err);
 	if (r == 0)

@@ -65,6 +65,7 @@ struct box_args {
 	const char *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems, *network, *cgroup_parent;
 	struct strv ulimits, add_hosts, dns, dns_search, dns_options, cap_add, cap_drop,
 		security_opts, devices, cdi_dirs, groups;
+	const char *base_hosts_file; /* of containers.conf; NULL: not said */
 	const struct strv *cdi_usual; /* cdi_spec_dirs of containers.conf; NULL: not said */
 };
 extern const struct opt box_options[];

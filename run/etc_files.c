@@ -58,6 +58,8 @@ static void write_hosts(const struct box *b, struct buf *out)
 			buf_addf(out, "%s\t%.*s\n", address, (int)(colon - *host), *host);
 	}
 	write_host_names(b, out);
+	if (b->spec->base_hosts)
+		buf_addstr(out, b->spec->base_hosts);
 }
 
 static bool is_loopback(const char *address)

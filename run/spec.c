@@ -53,6 +53,7 @@ void run_spec_done(struct run_spec *s)
 	strv_done(&s->groups);
 	free(s->rlimits);
 	strv_done(&s->add_hosts);
+	free(s->base_hosts);
 	strv_done(&s->dns);
 	strv_done(&s->dns_search);
 	strv_done(&s->dns_options);

@@ -88,6 +88,7 @@ struct run_spec {
 	bool no_hosts; /* /etc/hosts stays the image's own */
 	bool no_resolv; /* so does /etc/resolv.conf */
 	struct strv add_hosts; /* "name:ip", "name:host-gateway" */
+	char *base_hosts; /* lines of a hosts file that come behind these, NULL: none */
 	bool host_names; /* this machine's, as buildah calls it, if it can be reached anyhow */
 	struct strv dns, dns_search, dns_options;
 	struct strv cap_add, cap_drop; /* "CAP_NET_RAW", "net_raw", "all" */

@@ -141,7 +141,11 @@ in_busybox() {
 		shm_size = "3m"
 		volumes = ["$D/shared:/shared"]
 		netns = "none"
+		base_hosts_file = "$D/hosts"
 	END
+	printf '# none\n192.0.2.7 mirror.example mirror # inside\n\n' >hosts
+	[ "$(in_busybox sed -n '3,$p' /etc/hosts)" = '192.0.2.7 mirror.example mirror ' ]
+	[ "$(mica run --add-host other:192.0.2.8 --quiet docker.io/library/busybox sh -c 'tail -n 2 /etc/hosts | cut -d. -f4 | tr -s "\t\n" " "')" = '8 other 7 mirror ' ]
 	[ "$(in_busybox sh -c 'ulimit -n')" = 77 ]
 	[ "$(in_busybox sh -c 'ulimit -Hn')" = 88 ]
 	[ "$(mica run --ulimit nofile=5:5 --quiet docker.io/library/busybox sh -c 'ulimit -n')" = 5 ]
@@ -163,6 +167,11 @@ in_busybox() {
 	printf 'FROM busybox\nRUN ulimit -n >/n\n' >ctx/Containerfile
 	CONTAINERS_CONF=$D/one.conf mica build -q --network=none -t built ctx >/dev/null
 	[ "$(mica run --quiet built cat /n)" = 66 ]
+	for wrong in image /nowhere; do
+		printf '[containers]\nbase_hosts_file = "%s"\n' $wrong >one.conf
+		CONTAINERS_CONF=$D/one.conf run -125 --separate-stderr mica run --quiet built true
+		assert_error "containers.conf: 'base_hosts_file'"
+	done
 }
 
 @test "containers.conf: drop-ins are read after it, CONTAINERS_CONF in place of it" {
