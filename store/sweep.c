@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -135,9 +136,15 @@ static bool is_rooted(int proc, const char *pid, const char *mark)
 	return false;
 }
 
+/* That process, and no other that has its number by now. */
+static bool kill_that(int pidfd)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) == 0;
+}
+
 /* Who has become another user in a user namespace that is gone is nobody's of ours, but for who is
  * that user: the same numbers are mapped here. */
-static bool kill_as_itself(int proc, const char *pid)
+static bool kill_as_itself(int proc, const char *pid, int pidfd)
 {
 	char path[64];
 	AUTO_FREE char *text = NULL;
@@ -149,8 +156,7 @@ static bool kill_as_itself(int proc, const char *pid)
 	uid_t uid = line ? (uid_t)strtoul(line + 5, NULL, 10) : 0;
 	pid_t child = uid ? fork() : -1;
 	if (child == 0)
-		_exit(setresuid(uid, uid, uid) < 0 ||
-			kill((pid_t)strtol(pid, NULL, 10), SIGKILL) < 0);
+		_exit(setresuid(uid, uid, uid) < 0 || !kill_that(pidfd));
 	int status = -1;
 	return child > 0 && proc_wait(child, &status) == 0 && status == 0;
 }
@@ -162,9 +168,9 @@ static unsigned kill_rooted(const char *mark)
 	DIR *dir = open_stream(AT_FDCWD, "/proc");
 	for (const struct dirent *e; dir && (e = readdir(dir));) {
 		long pid = isdigit((unsigned char)e->d_name[0]) ? strtol(e->d_name, NULL, 10) : 0;
-		if (pid > 1 && is_rooted(dirfd(dir), e->d_name, mark))
-			n += kill((pid_t)pid, SIGKILL) == 0 ||
-			     kill_as_itself(dirfd(dir), e->d_name);
+		AUTO_FD int pidfd = pid > 1 ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
+		if (pidfd >= 0 && is_rooted(dirfd(dir), e->d_name, mark))
+			n += kill_that(pidfd) || kill_as_itself(dirfd(dir), e->d_name, pidfd);
 	}
 	if (dir)
 		closedir(dir);
