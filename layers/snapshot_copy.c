@@ -27,6 +27,7 @@
 
 #define TREE "merged"
 #define RECORD "copied"
+#define FRESH "settled"
 #define DEPTH_MAX 2048
 #define RECORD_MAX (512 * MIB)
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -339,26 +340,34 @@ static bool is_copy(const struct mover *m, uint64_t mark)
 	return m->copied.n && bsearch(&mark, m->copied.marks, m->copied.n, sizeof(mark), cmp_marks);
 }
 
-static int move_tree(
-	struct mover *m, int from, const struct merged *below, struct place *to, struct err *err);
+/* A directory of the step's. */
+struct level {
+	int copy;
+	int old; /* of the upper directory as it was, -1: not there */
+	const struct merged *below;
+};
+
+static int move_tree(struct mover *m, const struct level *at, struct place *to, struct err *err);
 
 /* A directory that was there: itself, if it differs, and what differs in it. */
-static int move_dir(struct mover *m, int from, const char *name, const struct stat *st,
-	const struct merged *below, struct place *to, struct err *err)
+static int move_dir(struct mover *m, const struct level *at, const char *name,
+	const struct stat *st, struct place *to, struct err *err)
 {
 	AUTO_MERGED struct merged sub = {0};
-	AUTO_FD int fd = openat(from, name, DIR_FLAGS);
+	AUTO_FD int fd = openat(at->copy, name, DIR_FLAGS);
+	AUTO_FD int old = at->old < 0 ? -1 : openat(at->old, name, DIR_FLAGS);
 	bool same = false;
 	if (fd < 0)
 		return err_sys(err, "cannot open '%s'", m->path.data);
 	struct place own = {.parent = to, .name = name, .source = fd, .fd = -1};
-	int r = merged_enter(below, name, &sub, err);
+	const struct level inside = {.copy = fd, .old = old, .below = &sub};
+	int r = merged_enter(at->below, name, &sub, err);
 	if (r == 0)
-		r = settle_same(from, name, st, below, &same, err);
+		r = settle_same(at->copy, name, st, at->below, &same, err);
 	if (r == 0 && !same)
 		r = place_need(&own, err);
 	if (r == 0)
-		r = move_tree(m, fd, &sub, &own, err);
+		r = move_tree(m, &inside, &own, err);
 	if (r == 0 && own.fd >= 0)
 		r = set_attributes(own.fd, st, fd, m->path.data, err);
 	mem_close_p(&own.fd);
@@ -375,35 +384,47 @@ static int move_whole(
 	               : 0;
 }
 
-static int move_name(struct mover *m, int from, const char *name, const struct merged *below,
-	struct place *to, struct err *err)
+/* Nobody changed it: what an earlier step left in the upper directory stays, with its links. */
+static int keep_old(struct mover *m, const struct level *at, const char *name, struct place *to,
+	struct err *err)
+{
+	struct stat st;
+	if (at->old < 0 || fstatat(at->old, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (place_need(to, err) < 0)
+		return err->code;
+	return linkat(at->old, name, to->fd, name, 0) == 0 ? 0
+	                                                   : move_whole(m, at->copy, name, to, err);
+}
+
+static int move_name(struct mover *m, const struct level *at, const char *name, struct place *to,
+	struct err *err)
 {
 	struct stat st, old;
 	uint64_t mark;
-	size_t at;
+	size_t in;
 	bool same = false;
-	if (owner_stat_at(from, name, &st) < 0)
+	if (owner_stat_at(at->copy, name, &st) < 0)
 		return err_sys(err, "cannot stat '%s'", m->path.data);
-	if (mark_of(from, name, m->path.data, &mark, err) < 0)
+	if (mark_of(at->copy, name, m->path.data, &mark, err) < 0)
 		return err->code;
 	bool copy = is_copy(m, mark);
 	if (S_ISDIR(st.st_mode) &&
-		(copy || (merged_stat(below, name, &old, &at) && S_ISDIR(old.st_mode))))
-		return move_dir(m, from, name, &st, below, to, err);
+		(copy || (merged_stat(at->below, name, &old, &in) && S_ISDIR(old.st_mode))))
+		return move_dir(m, at, name, &st, to, err);
 	if (copy && settle_before(st.st_ctim, m->copied.over))
-		return 0;
+		return keep_old(m, at, name, to, err);
 	bool maybe_same =
 		!S_ISDIR(st.st_mode) && st.st_nlink == 1 && settle_before(st.st_mtim, m->begun);
-	if (maybe_same && settle_same(from, name, &st, below, &same, err) < 0)
+	if (maybe_same && settle_same(at->copy, name, &st, at->below, &same, err) < 0)
 		return err->code;
-	return same ? 0 : move_whole(m, from, name, to, err);
+	return same ? 0 : move_whole(m, at->copy, name, to, err);
 }
 
-static int move_tree(
-	struct mover *m, int from, const struct merged *below, struct place *to, struct err *err)
+static int move_tree(struct mover *m, const struct level *at, struct place *to, struct err *err)
 {
 	AUTO_STRV struct strv names = STRV_INIT, old = STRV_INIT;
-	int dir = openat(from, ".", DIR_FLAGS);
+	int dir = openat(at->copy, ".", DIR_FLAGS);
 	struct merged own = {.fd = &dir, .n = 1};
 	if (dir < 0)
 		return err_sys(err, "cannot open '%s'", buf_str(&m->path));
@@ -412,13 +433,13 @@ static int move_tree(
 				  DEPTH_MAX)
 	                : merged_names(&own, &names, err);
 	if (r == 0)
-		r = merged_names(below, &old, err);
+		r = merged_names(at->below, &old, err);
 	m->depth++;
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
 		size_t before = m->path.len;
 		r = path_push(&m->path, names.v[i], err);
 		if (r == 0)
-			r = move_name(m, dir, names.v[i], below, to, err);
+			r = move_name(m, at, names.v[i], to, err);
 		buf_remove(&m->path, before, m->path.len - before);
 	}
 	m->depth--;
@@ -435,23 +456,62 @@ static int move_tree(
 	return r;
 }
 
+/* fresh takes the place of what is in upper: each name there has either what it had or what it is
+ * to have, whenever we are killed. */
+static int replace_content(int fresh, int upper, const struct walk_list *old, struct err *err)
+{
+	AUTO_WALK_LIST struct walk_list list = {0};
+	AUTO_STRV struct strv names = STRV_INIT;
+	if (lseek(fresh, 0, SEEK_SET) < 0 || walk_list_read(fresh, "", &list, err) < 0)
+		return err_sys(err, "cannot read what the step left");
+	for (size_t i = 0; i < list.n; i++) {
+		const char *name = list.items[i].name;
+		if (list.items[i].descend)
+			continue;
+		strv_add(&names, name);
+		if (renameat2(fresh, name, upper, name, RENAME_EXCHANGE) == 0)
+			continue;
+		/* there is none, or the file system cannot exchange */
+		if (fs_remove_tree(upper, name, err) < 0)
+			return err->code;
+		if (renameat(fresh, name, upper, name) < 0)
+			return err_sys(err, "cannot move '%s'", name);
+	}
+	for (size_t i = 0; i < old->n; i++)
+		if (!old->items[i].descend && !strv_has(&names, old->items[i].name) &&
+			fs_remove_tree(upper, old->items[i].name, err) < 0)
+			return err->code;
+	return 0;
+}
+
 int snapshot_copy_settle(
 	int work, int upper, const struct merged *below, struct timespec begun, struct err *err)
 {
 	AUTO_COPIED struct copied copied = {0};
+	AUTO_WALK_LIST struct walk_list old = {0};
+	AUTO_FD int to = openat(upper, ".", DIR_FLAGS);
+	AUTO_FD int fresh = -1;
 	int r = read_record(work, &copied, err);
 	if (r < 0)
 		return r;
 	AUTO_FD int from = openat(work, TREE, DIR_FLAGS);
-	struct place root = {.fd = openat(upper, ".", DIR_FLAGS)};
-	if (from < 0 || root.fd < 0) {
-		mem_close_p(&root.fd);
+	if (from < 0 || to < 0)
 		return err_sys(err, "cannot open the copy of the layers");
-	}
+	if (walk_list_read(to, "", &old, err) < 0)
+		return err->code;
+	/* a container's: what an earlier step left, and this one removed, is not to stay */
+	if (old.n &&
+		(mkdirat(work, FRESH, 0700) < 0 || (fresh = openat(work, FRESH, DIR_FLAGS)) < 0))
+		return err_sys(err, "cannot make a directory for what the step left");
 	struct mover m = {.copied = copied, .begun = begun, .path = BUF_INIT(PATH_MAX)};
-	r = move_tree(&m, from, below, &root, err);
+	struct place root = {.fd = old.n ? fresh : to};
+	const struct level top = {.copy = from, .old = old.n ? to : -1, .below = below};
+	r = move_tree(&m, &top, &root, err);
 	buf_done(&m.path);
-	close(root.fd);
+	if (r == 0 && old.n)
+		r = replace_content(fresh, to, &old, err);
+	if (r == 0)
+		r = fs_remove_tree(work, FRESH, err);
 	if (r == 0)
 		r = fs_remove_tree(work, TREE, err);
 	if (r == 0 && unlinkat(work, RECORD, 0) < 0)

@@ -73,6 +73,21 @@ layers_of() { # IMAGE
 	cmp overlay.id copy.id
 }
 
+@test "what a working container was changed to twice is the same with each driver" {
+	for STORAGE_DRIVER in overlay copy; do
+		export STORAGE_DRIVER MICA_ROOT=$D/$STORAGE_DRIVER
+		mica from --name c busybox >/dev/null
+		mica run c sh -c 'echo 1 >/k; echo 2 >>/etc/passwd; mkdir -p /d/e; echo 3 >/d/f; ln /d/f /d/g; rm /bin/wget; rm -r /var/lib; echo 4 >/q; touch /bin/less'
+		mica run c sh -c 'rm -r /k /d/e; rm /etc/passwd; rm /q; mkdir /q; echo 5 >/q/r; mkdir /var/lib; echo 6 >/var/lib/n; echo 7 >/bin/wget'
+		mica run c sh -c 'rm -r /q; echo 8 >/q; rm -r /var; echo 9 >/var; rm /bin/wget; touch /etc/passwd'
+		mica run c sh -c 'rm /var; mkdir -p /var/lib/z /bin/sub'
+		(cd "$MICA_ROOT"/containers/*/upper && find . -not -path './etc/*' -printf '%p %y %s %n\n' | sed '/ d /s/ [0-9]* [0-9]*$//' | sort) >"$STORAGE_DRIVER.list"
+		mica fsck
+	done
+	cmp overlay.list copy.list || fail "$(diff overlay.list copy.list)"
+	grep -q '^./bin/wget c' copy.list
+}
+
 @test "what a step leaves as it was is not in its layer" {
 	sample
 	mica build -q --network=none --target=untouched -t t ctx
