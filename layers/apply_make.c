@@ -330,7 +330,7 @@ static int link_to(
 	struct stat to, old;
 	if (dir < 0 || fstatat(dir, name, &to, AT_SYMLINK_NOFOLLOW) < 0)
 		return link_error(e, p, err);
-	if (S_ISDIR(to.st_mode) || (S_ISCHR(to.st_mode) && to.st_rdev == 0))
+	if (S_ISDIR(to.st_mode) || whiteout_is(dir, name, &to))
 		return err_set(err, ERR_INVALID, "'%s': hard link to '%.200s', which is a %s",
 			p->path, e->link, S_ISDIR(to.st_mode) ? "directory" : "whiteout");
 	if (linkat(dir, name, p->dir, p->name, 0) == 0)

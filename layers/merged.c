@@ -12,11 +12,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static bool is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && st->st_rdev == 0;
-}
-
 static int open_dir(int dirfd, const char *name)
 {
 	return openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -51,7 +46,7 @@ bool merged_stat(const struct merged *d, const char *name, struct stat *ret_st, 
 			continue;
 		*ret_at = i;
 		owner_fill_at(d->fd[i], name, ret_st);
-		return !is_whiteout(ret_st);
+		return !whiteout_is(d->fd[i], name, ret_st);
 	}
 	return false;
 }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "layers/label.h"
 #include "layers/snapshot_internal.h"
+#include "layers/whiteout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@ static const char *const driver_names[] = {
 
 static enum snapshot_driver wanted = SNAPSHOT_AUTO;
 static enum snapshot_driver known = SNAPSHOT_AUTO; /* what worked */
+static bool only_copied; /* a store on overlayfs, whatever works elsewhere */
 static char reason[1400]; /* why no better one did */
 
 bool snapshot_driver_parse(const char *name, enum snapshot_driver *ret)
@@ -48,6 +50,8 @@ void snapshot_use(enum snapshot_driver driver)
 
 const char *snapshot_driver(void)
 {
+	if (only_copied)
+		return driver_names[SNAPSHOT_COPY];
 	return driver_names[known == SNAPSHOT_AUTO ? SNAPSHOT_OVERLAY : known];
 }
 
@@ -58,7 +62,7 @@ const char *snapshot_reason(void)
 
 const char *snapshot_method(void)
 {
-	switch (known) {
+	switch (only_copied ? SNAPSHOT_COPY : known) {
 	case SNAPSHOT_FUSE:
 		return "fuse-overlayfs";
 	case SNAPSHOT_COPY:
@@ -150,9 +154,30 @@ static bool not_here(const struct err *err)
 		       err->sys == EINVAL || err->sys == EOPNOTSUPP || err->sys == ENOENT);
 }
 
+/* Neither overlay nor fuse-overlayfs shows whiteouts that are files (whiteout.h), and neither has
+ * its upper directory on overlayfs. */
+static bool only_copies(const struct snapshot *s)
+{
+	return !s->foreign && whiteout_is_file_in(s->upper >= 0 ? s->upper : s->lower[0]);
+}
+
+static int mount_copy(const struct snapshot *s, int *ret_fd, struct err *err)
+{
+	if (wanted != SNAPSHOT_AUTO && wanted != SNAPSHOT_COPY)
+		return err_set(err, ERR_UNSUPPORTED,
+			"the store is on overlayfs, where layers can only be copied: leave out "
+			"'--storage-driver %s', or use a store elsewhere (--root)",
+			driver_names[wanted]);
+	only_copied = true;
+	(void)snprintf(reason, sizeof(reason), "the store is on overlayfs");
+	return snapshot_copy_mount(s, ret_fd, err);
+}
+
 /* The best that works. What fails says why only if nothing does. */
 static int mount_any(const struct snapshot *s, int *ret_fd, struct err *err)
 {
+	if (only_copies(s))
+		return mount_copy(s, ret_fd, err);
 	if (known != SNAPSHOT_AUTO)
 		return mount_with(known, s, ret_fd, err);
 	int r = snapshot_overlay_mount(s, ret_fd, err);

@@ -316,7 +316,8 @@ static int check_node(
 	if (owner_stat_at(dirfd, name, &st) < 0)
 		return err_sys(err, "cannot stat '%s'", n->path);
 	n->seen = true;
-	if ((st.st_mode & S_IFMT) != (n->mode & S_IFMT)) {
+	bool whiteout = whiteout_is(dirfd, name, &st);
+	if (n->whiteout != whiteout || (!whiteout && (st.st_mode & S_IFMT) != (n->mode & S_IFMT))) {
 		problem(v, n->path, "is of another type");
 		return 0;
 	}

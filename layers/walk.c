@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "layers/whiteout.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -54,27 +55,28 @@ static int cmp_items(const void *pa, const void *pb)
 	return strcmp(a->name, b->name);
 }
 
-/* getdents tells the type on every common file system; whiteouts need the device number. */
-static int classify(
-	int dirfd, const char *path, const char *name, struct walk_item *item, struct err *err)
+/* getdents tells the type on every common file system; whiteouts need the device number, or (files)
+ * a look at the file. */
+static int classify(int dirfd, const char *path, const char *name, bool files,
+	struct walk_item *item, struct err *err)
 {
-	if (item->type != DT_UNKNOWN && item->type != DT_CHR)
+	if (item->type != DT_UNKNOWN && item->type != DT_CHR && !(files && item->type == DT_REG))
 		return 0;
 	struct stat st;
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, "cannot stat '%s/%s'", path, name);
 	item->type = (unsigned char)IFTODT(st.st_mode);
-	item->whiteout = S_ISCHR(st.st_mode) && st.st_rdev == 0;
+	item->whiteout = whiteout_is(dirfd, name, &st);
 	return 0;
 }
 
-static int add_dirent(int dirfd, const char *path, const struct dirent64 *d, struct walk_list *l,
-	size_t *cap, struct names *names, struct err *err)
+static int add_dirent(int dirfd, const char *path, const struct dirent64 *d, bool files,
+	struct walk_list *l, size_t *cap, struct names *names, struct err *err)
 {
 	if (streq(d->d_name, ".") || streq(d->d_name, ".."))
 		return 0;
 	struct walk_item item = {.type = d->d_type};
-	if (classify(dirfd, path, d->d_name, &item, err) < 0)
+	if (classify(dirfd, path, d->d_name, files, &item, err) < 0)
 		return err->code;
 	add_item(l, cap, names_add(names, d->d_name, false), item);
 	if (item.type == DT_DIR) {
@@ -89,6 +91,7 @@ int walk_list_read(int dirfd, const char *path, struct walk_list *ret, struct er
 	AUTO_WALK_LIST struct walk_list l = {0};
 	struct names names = {0};
 	size_t cap = 0;
+	bool files = whiteout_is_file_in(dirfd);
 	_Alignas(struct dirent64) char buf[DENTS_BUF];
 	for (;;) {
 		long n = syscall(SYS_getdents64, dirfd, buf, sizeof(buf));
@@ -101,7 +104,7 @@ int walk_list_read(int dirfd, const char *path, struct walk_list *ret, struct er
 		for (long at = 0; at < n;) {
 			const struct dirent64 *d =
 				(const struct dirent64 *)(const void *)(buf + at);
-			if (add_dirent(dirfd, path, d, &l, &cap, &names, err) < 0) {
+			if (add_dirent(dirfd, path, d, files, &l, &cap, &names, err) < 0) {
 				free(names.data);
 				return err->code;
 			}

@@ -5,10 +5,13 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -90,7 +93,42 @@ int whiteout_adopt(int fd)
 	return opaque ? whiteout_set_opaque(fd) : 0;
 }
 
+bool whiteout_is_file_in(int dirfd)
+{
+	struct statfs s;
+	return fstatfs(dirfd, &s) == 0 && (unsigned long)s.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
+bool whiteout_is(int dirfd, const char *name, const struct stat *st)
+{
+	if (S_ISCHR(st->st_mode) && st->st_rdev == 0)
+		return true;
+	if (!S_ISREG(st->st_mode) || st->st_size || !whiteout_is_file_in(dirfd))
+		return false;
+	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return fd >= 0 && says_yes(fd, "user.overlay.whiteout");
+}
+
+static int make_file(int dirfd, const char *name)
+{
+	AUTO_FD int fd =
+		openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	if (fsetxattr(fd, "user.overlay.whiteout", "y", 1, 0) < 0) {
+		int saved = errno;
+		(void)unlinkat(dirfd, name, 0);
+		errno = saved;
+		return -1;
+	}
+	if (!whiteout_is_opaque(dirfd))
+		(void)fsetxattr(dirfd, "user.overlay.opaque", "x", 1, 0);
+	return 0;
+}
+
 int whiteout_make(int dirfd, const char *name)
 {
-	return mknodat(dirfd, name, S_IFCHR | 0, makedev(0, 0));
+	if (mknodat(dirfd, name, S_IFCHR | 0, makedev(0, 0)) == 0)
+		return 0;
+	return errno == EPERM && whiteout_is_file_in(dirfd) ? make_file(dirfd, name) : -1;
 }

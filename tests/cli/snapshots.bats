@@ -73,6 +73,32 @@ layers_of() { # IMAGE
 	cmp overlay.id copy.id
 }
 
+@test "a store on overlayfs, as a container's own root is, keeps whiteouts too" {
+	[ "$(id -u)" = 0 ] || skip "needs to mount overlayfs"
+	sample
+	mica build -q --rewrite-timestamp --network=none -t t ctx >there.id
+	mica push -q t oci:layout:t
+	mkdir lower upper work merged
+	mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work mica-test merged
+	MICA_ROOT=$D/merged/store
+	mica build -q --rewrite-timestamp --network=none -t t ctx >here.id
+	cmp there.id here.id
+	mica fsck
+	# and as they come from elsewhere
+	MICA_ROOT=$D/merged/second
+	mica pull -q oci:layout:t
+	in_image layout:t sh -c '[ ! -e /dir/sub ] && [ ! -e /a/link/one ] && [ -f /a/b ]'
+	mica fsck
+	whiteout=$(find merged/second/layers -size 0 -type f -perm 600 | head -1)
+	[ -n "$whiteout" ]
+	setfattr -x user.overlay.whiteout "$whiteout"
+	run -1 mica fsck
+	[[ "$output" == *"is of another type"* ]] || fail "$output"
+	run --separate-stderr mica --storage-driver overlay run --rm --network=none layout:t true
+	assert_error "the store is on overlayfs, where layers can only be copied"
+	umount merged
+}
+
 @test "what a working container was changed to twice is the same with each driver" {
 	for STORAGE_DRIVER in overlay copy; do
 		export STORAGE_DRIVER MICA_ROOT=$D/$STORAGE_DRIVER
