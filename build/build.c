@@ -63,6 +63,7 @@ void build_opts_done(struct build_opts *o)
 	}
 	free(o->overlays);
 	map_done(&o->build_args);
+	map_done(&o->secret_args);
 	map_done(&o->contexts);
 	map_done(&o->labels);
 	strv_done(&o->unset_annotations);
@@ -240,6 +241,8 @@ static int run(struct build *b, struct err *err)
 		rc = sandbox_check_limits(&b->o->box.limits, err);
 	if (rc == 0)
 		rc = secrets_parse(&b->o->secrets, &b->o->ssh, &b->secrets, err);
+	if (rc == 0)
+		rc = secrets_add_args(&b->secrets, &b->o->secret_args, err);
 	if (rc == 0)
 		rc = remote_caches_parse(b, err);
 	if (rc == 0)

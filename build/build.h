@@ -64,6 +64,7 @@ struct build_opts {
 	bool http_proxy; /* RUN gets the proxy variables of our environment */
 	bool stdin; /* RUN reads our standard input */
 	struct map build_args; /* value NULL: take it from our environment */
+	struct map secret_args; /* as build_args, for commands of RUN alone: secrets_add_args() */
 	struct map contexts; /* --build-context: name -> where */
 	struct map labels;
 	bool drop_labels; /* those of base images and base stages */

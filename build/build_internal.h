@@ -129,6 +129,8 @@ int inst_run(struct eval *e, struct err *err) __attribute__((warn_unused_result)
 /* Adds what the number-th --mount of the instruction says to the step. */
 int step_add_mount(struct eval *e, struct step *s, const struct inst_flag *f, size_t number,
 	struct err *err) __attribute__((warn_unused_result));
+/* ARGs with secret values: variables of the RUN that nothing else sees. After its own mounts. */
+void step_add_secret_args(struct eval *e, struct step *s);
 /* --compat-volumes: what a RUN changes in a volume is gone after it. After the RUN's own mounts. */
 void step_hide_volumes(struct eval *e, struct step *s);
 void step_mounts_done(struct step *s);

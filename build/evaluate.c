@@ -20,9 +20,17 @@
 int eval_expand(struct eval *e, const char *word, char escape, int flags, struct pos pos,
 	char **ret, struct err *err)
 {
-	AUTO_STRV struct strv unset = STRV_INIT;
-	if (expand_word(word, escape, &e->p->env, flags, ret, NULL, &unset, err) < 0)
+	AUTO_STRV struct strv used = STRV_INIT, unset = STRV_INIT;
+	AUTO_FREE char *text = NULL;
+	if (expand_word(word, escape, &e->p->env, flags, &text, &used, &unset, err) < 0)
 		return err->code;
+	STRV_FOREACH (name, &used)
+		if (strv_has(&e->p->secret_args, *name) && !map_has(&e->p->env, *name))
+			return err_set(err, ERR_DENIED,
+				"%s cannot use '$%s': its value is secret (--build-arg-secret), "
+				"and for commands of RUN alone",
+				e->at.inst->name, *name);
+	*ret = take(text);
 	lint_unset(e, pos, &unset);
 	return 0;
 }
@@ -258,6 +266,7 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 		const struct stage_plan *base = &b->plans[st->base_stage];
 		image_config_copy(&p->config, &base->config);
 		map_copy(&p->env, &base->env);
+		strv_copy(&p->secret_args, &base->secret_args);
 		p->user_at = base->user_at;
 		lint_inherit(p, base);
 		if (b->o->drop_labels)
@@ -395,5 +404,6 @@ void stage_plan_done(struct stage_plan *p)
 	if (p->evaluated)
 		image_config_done(&p->config);
 	map_done(&p->env);
+	strv_done(&p->secret_args);
 	lint_stage_done(&p->lint);
 }

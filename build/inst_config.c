@@ -22,6 +22,12 @@ static void set_env(struct stage_plan *p, const char *name, const char *value)
 	map_set(&p->env, name, value);
 }
 
+static void add_once(struct strv *set, const char *word)
+{
+	if (!strv_has(set, word))
+		strv_add(set, word);
+}
+
 static int inst_arg(struct eval *e, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
@@ -33,6 +39,12 @@ static int inst_arg(struct eval *e, struct err *err)
 		/* the name is taken as it is written, as BuildKit does: quotes are part of it */
 		AUTO_FREE char *name = eq ? xstrndup(word, (size_t)(eq - word)) : xstrdup(word);
 		AUTO_FREE char *value = NULL;
+		lint_arg(e, i, name);
+		if (map_has(&o->secret_args, name)) {
+			map_remove(&e->p->env, name);
+			add_once(&e->p->secret_args, name);
+			continue;
+		}
 		const char *given = map_get(&o->build_args, name);
 		if (!given && map_has(&o->build_args, name))
 			given = getenv(name);
@@ -50,7 +62,6 @@ static int inst_arg(struct eval *e, struct err *err)
 			set_env(e->p, name, value);
 		else if (!map_has(&o->build_args, name))
 			as_buildah_arg(e, name);
-		lint_arg(e, i, name);
 	}
 	eval_history(e, inst->text, true);
 	return 0;
@@ -93,12 +104,6 @@ static int inst_label(struct eval *e, struct err *err)
 	}
 	eval_history(e, inst->text, true);
 	return 0;
-}
-
-static void add_once(struct strv *set, const char *word)
-{
-	if (!strv_has(set, word))
-		strv_add(set, word);
 }
 
 struct ports {

@@ -319,6 +319,27 @@ int step_add_mount(
 	return r;
 }
 
+void step_add_secret_args(struct eval *e, struct step *s)
+{
+	size_t number = e->at.inst->n_flags;
+	STRV_FOREACH (name, &e->p->secret_args) {
+		struct step_mount m = {.o = {.type = MOUNT_SECRET, .env = xstrdup(*name)},
+			.id = xasprintf(SECRET_ARG "%s", *name),
+			.pos = e->at.inst->pos,
+			.from_stage = NO_STAGE,
+			.from_image = NO_STAGE};
+		const struct secret *secret = secrets_find(&e->b->secrets, m.id);
+		if (!secret || map_has(&e->p->env, *name)) { /* an ENV has taken its place */
+			mount_done(&m);
+			continue;
+		}
+		AUTO_FREE char *word = xasprintf(STEP_WORD_SECRET "%s", m.id);
+		step_word_content(s, word, secret->data, secret->len);
+		mount_words(s, &m, ++number);
+		insert(s, &m);
+	}
+}
+
 static bool has_target(const struct step *s, const char *target)
 {
 	for (size_t i = 0; i < s->n_mounts; i++)
@@ -341,7 +362,7 @@ void step_hide_volumes(struct eval *e, struct step *s)
 			.pos = e->at.inst->pos,
 			.from_stage = NO_STAGE,
 			.from_image = NO_STAGE};
-		mount_words(s, &m, e->at.inst->n_flags + 1 + i);
+		mount_words(s, &m, e->at.inst->n_flags + e->p->secret_args.n + 1 + i);
 		insert(s, &m);
 	}
 }

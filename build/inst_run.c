@@ -165,6 +165,7 @@ int inst_run(struct eval *e, struct err *err)
 	struct step *s = eval_add_step(e, STEP_RUN);
 	if (run_flags(e, s, err) < 0)
 		return err->code;
+	step_add_secret_args(e, s);
 	if (e->b->o->compat_volumes)
 		step_hide_volumes(e, s);
 	if (check_chroot(e, s, err) < 0)

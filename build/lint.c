@@ -45,7 +45,8 @@ const struct lint_rule lint_rules[LINT_RULES] = {
 	[LINT_REDUNDANT_TARGET_PLATFORM] = {.name = "RedundantTargetPlatform",
 		.about = "a stage is for the target platform anyway; remove --platform"},
 	[LINT_SECRETS_USED_IN_ARG_OR_ENV] = {.name = "SecretsUsedInArgOrEnv",
-		.about = "it can be read in the image's history or config; use RUN --mount=type=secret"},
+		.about = "it can be read in the image's history or config; use RUN --mount=type=secret",
+		.flags = LINT_CREDENTIAL},
 	[LINT_INVALID_DEFAULT_ARG_IN_FROM] = {.name = "InvalidDefaultArgInFrom",
 		.about = "the file cannot be built without --build-arg; give the ARG a default that makes a name"},
 	[LINT_FROM_PLATFORM_FLAG_CONST_DISALLOWED] = {.name = "FromPlatformFlagConstDisallowed",
@@ -62,7 +63,10 @@ const struct lint_rule lint_rules[LINT_RULES] = {
 
 	[LINT_SECRET_VALUE_IN_ARG_OR_ENV] = {.name = "SecretValueInArgOrEnv",
 		.about = "the value looks like a credential, and anybody can read it in the image; use RUN --mount=type=secret",
-		.flags = LINT_OWN},
+		.flags = LINT_OWN | LINT_CREDENTIAL},
+	[LINT_SECRET_VALUE_IN_INSTRUCTION] = {.name = "SecretValueInInstruction",
+		.about = "anybody can read it in the image or in its history; use RUN --mount=type=secret",
+		.flags = LINT_OWN | LINT_CREDENTIAL},
 	[LINT_ONBUILD_INVALID] = {.name = "OnbuildInvalid",
 		.about = "the trigger is stored as it is, and builds on this image will fail",
 		.flags = LINT_OWN},
@@ -145,8 +149,9 @@ int lint_options(struct lint *l, const char *text, struct err *err)
 	return 0;
 }
 
-static bool active(const struct lint *l, const struct lint_rule *r)
+bool lint_is_on(const struct lint *l, enum lint_rule_id rule)
 {
+	const struct lint_rule *r = &lint_rules[rule];
 	if (r->flags & LINT_EXPERIMENTAL)
 		return l->experimental_all || strv_has(&l->experimental, r->name);
 	return !l->skip_all && !strv_has(&l->skip, r->name);
@@ -167,7 +172,7 @@ size_t lint_text_source(struct lint *l, const char *name, const char *text, size
 void lint_add(struct lint *l, enum lint_rule_id rule, const struct containerfile *f,
 	const struct inst *i, struct pos pos, const char *fmt, ...)
 {
-	if (l->n == WARNINGS_MAX || !active(l, &lint_rules[rule]))
+	if (l->n == WARNINGS_MAX || !lint_is_on(l, rule))
 		return;
 	va_list ap;
 	va_start(ap, fmt);

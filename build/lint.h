@@ -45,6 +45,7 @@ enum lint_rule_id {
 	LINT_EXPOSE_INVALID_FORMAT,
 	/* ours */
 	LINT_SECRET_VALUE_IN_ARG_OR_ENV,
+	LINT_SECRET_VALUE_IN_INSTRUCTION,
 	LINT_ONBUILD_INVALID,
 	LINT_COPY_MATCHES_NOTHING,
 	LINT_COPY_BELOW_VOLUME,
@@ -57,6 +58,7 @@ enum lint_rule_flags {
 	LINT_EXPERIMENTAL = 1 << 0, /* off unless asked for with experimental= */
 	LINT_OWN = 1 << 1, /* not BuildKit's: error=true does not make it fail a build */
 	LINT_NO_PAGE = 1 << 2, /* BuildKit's, which has no page that explains it */
+	LINT_CREDENTIAL = 1 << 3, /* what it is about is not shown once more */
 };
 
 struct lint_rule {
@@ -100,6 +102,7 @@ size_t lint_text_source(struct lint *l, const char *name, const char *text, size
 void lint_add(struct lint *l, enum lint_rule_id rule, const struct containerfile *f,
 	const struct inst *i, struct pos pos, const char *fmt, ...)
 	__attribute__((format(printf, 6, 7)));
+bool lint_is_on(const struct lint *l, enum lint_rule_id rule);
 /* By file and place. */
 void lint_sort(struct lint *l);
 /* With error=true: ERR_INVALID naming the rules that were broken. */
@@ -111,9 +114,15 @@ char *lint_keyword(const struct inst *i);
 void lint_files(struct lint *l, const struct containerfile *files, size_t n);
 /* Is what has this name likely to be a credential? */
 bool lint_names_secret(const char *name);
+/* A token, a private key, an URL with a password: no other value looks like it. */
+bool lint_value_is_secret(const char *value);
 /* ARG and ENV: names and values that look like credentials. value may be NULL. */
 void lint_secret(struct lint *l, const struct containerfile *f, const struct inst *i,
 	struct pos pos, const char *name, const char *value);
+/* Other instructions: tokens and private keys in their text and here-documents. */
+void lint_secret_text(struct lint *l, const struct containerfile *f, const struct inst *i);
+/* Are there credentials in the lines that a warning would show? */
+bool lint_hides_text(const struct lint *l, const struct lint_warning *w);
 /* One word of EXPOSE, expanded. */
 void lint_expose(struct lint *l, const struct containerfile *f, const struct inst *i,
 	struct pos pos, const char *spec);

@@ -229,7 +229,7 @@ void lint_arg(struct eval *e, size_t k, const char *name)
 {
 	const struct inst *i = e->at.inst;
 	const char *eq = strchr(i->args.v[k], '=');
-	if (!e->trigger)
+	if (!e->trigger && !map_has(&e->b->o->secret_args, name))
 		lint_secret(&e->b->result->lint, e->at.file, i, i->arg_pos[k], name,
 			eq ? eq + 1 : NULL);
 	if (!strv_has(&e->p->lint.args, name))
@@ -259,20 +259,23 @@ void lint_inst(struct eval *e)
 		key_values(e);
 		break;
 	case INST_LABEL:
+		lint_secret_text(&e->b->result->lint, e->at.file, i);
 		key_values(e);
+		break;
+	case INST_ADD:
+	case INST_COPY:
+	case INST_RUN:
+		lint_secret_text(&e->b->result->lint, e->at.file, i);
 		break;
 	case INST_WORKDIR:
 		workdir(e);
 		break;
-	case INST_ADD:
 	case INST_ARG:
-	case INST_COPY:
 	case INST_EXPOSE:
 	case INST_FROM:
 	case INST_INCLUDE:
 	case INST_MAINTAINER:
 	case INST_ONBUILD:
-	case INST_RUN:
 	case INST_SHELL:
 	case INST_STOPSIGNAL:
 	case INST_USER:

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "build/mounts.h"
@@ -134,6 +135,26 @@ int secrets_parse(
 	else
 		secrets_done(&all);
 	return r;
+}
+
+int secrets_add_args(struct secrets *s, const struct map *args, struct err *err)
+{
+	MAP_FOREACH (a, args) {
+		const char *value = a->value ? a->value : getenv(a->key);
+		if (!value)
+			return err_set(err, ERR_NOT_FOUND,
+				"option '--build-arg-secret': the variable '%s' is not set: set "
+				"it, or give %s=VALUE",
+				a->key, a->key);
+		s->s = xreallocarray(s->s, s->n + 1, sizeof(*s->s));
+		s->s[s->n++] = (struct secret){.id = xasprintf(SECRET_ARG "%s", a->key),
+			.in_key = true,
+			.leak = LEAK_FAIL,
+			.loaded = true,
+			.data = xstrdup(value),
+			.len = strlen(value)};
+	}
+	return 0;
 }
 
 void secrets_done(struct secrets *s)

@@ -10,7 +10,10 @@
 #include <stddef.h>
 
 struct err;
+struct map;
 struct strv;
+
+#define SECRET_ARG "build-arg:"
 
 /* What is done when a RUN that mounts it leaves it in a file. */
 enum secret_leak {
@@ -43,6 +46,13 @@ struct secrets {
  */
 int secrets_parse(const struct strv *secrets, const struct strv *ssh, struct secrets *ret,
 	struct err *err) __attribute__((warn_unused_result));
+/*
+ * --build-arg-secret: one for each, called SECRET_ARG and its name, that makes the steps that use
+ * it new ones when it changes, and may be left in no file. Value NULL: our environment's.
+ * ERR_NOT_FOUND.
+ */
+int secrets_add_args(struct secrets *s, const struct map *args, struct err *err)
+	__attribute__((warn_unused_result));
 void secrets_done(struct secrets *s);
 /* NULL: not given */
 struct secret *secrets_find(const struct secrets *s, const char *id);

@@ -113,6 +113,7 @@ struct stage_plan {
 	size_t n_insts;
 	struct image_config config; /* diff_ids: of the base image only */
 	struct map env; /* at the end: ENV and ARG, for stages built on it */
+	struct strv secret_args; /* names that ARG declared and --build-arg-secret has values for */
 	size_t base_image; /* index into build.images, or NO_STAGE */
 	size_t base_history; /* history entries that came with the base (image or stage) */
 	struct lint_stage lint;

@@ -25,20 +25,28 @@ static bool declares(const struct containerfile *f, const char *name)
 	return false;
 }
 
+static bool is_declared(const struct build *b, const char *name)
+{
+	for (size_t i = 0; i < b->stages.n_files; i++)
+		if (declares(&b->stages.files[i], name))
+			return true;
+	for (size_t i = 0; i < b->n_triggers; i++)
+		if (declares(b->triggers[i], name))
+			return true;
+	return false;
+}
+
 /* What is misspelt would have no effect without a word. */
 static void warn_unused_args(struct build *b)
 {
 	AUTO_STRV struct strv unused = STRV_INIT;
-	MAP_FOREACH (a, &b->o->build_args) {
-		bool used = is_proxy_arg(a->key) || str_has_prefix(a->key, "BUILDKIT_") ||
-		            streq(a->key, "SOURCE_DATE_EPOCH");
-		for (size_t i = 0; i < b->stages.n_files && !used; i++)
-			used = declares(&b->stages.files[i], a->key);
-		for (size_t i = 0; i < b->n_triggers && !used; i++)
-			used = declares(b->triggers[i], a->key);
-		if (!used)
+	MAP_FOREACH (a, &b->o->build_args)
+		if (!is_proxy_arg(a->key) && !str_has_prefix(a->key, "BUILDKIT_") &&
+			!streq(a->key, "SOURCE_DATE_EPOCH") && !is_declared(b, a->key))
 			strv_add(&unused, a->key);
-	}
+	MAP_FOREACH (a, &b->o->secret_args)
+		if (!is_declared(b, a->key))
+			strv_add(&unused, a->key);
 	if (!unused.n)
 		return;
 	AUTO_FREE char *names = strv_join(&unused, " ");
@@ -100,9 +108,27 @@ static void warn_unknown_filters(struct build *b)
 	}
 }
 
+/* names: a name that is a credential's is enough, for there is no line of a file to tell of. */
+static void warn_credentials(
+	struct build *b, const struct map *given, const char *option, bool names, const char *where)
+{
+	MAP_FOREACH (v, given)
+		if (v->value && *v->value &&
+			(lint_value_is_secret(v->value) || (names && lint_names_secret(v->key))))
+			strv_addf(&b->result->warnings,
+				"%s %s: it looks like a credential, and anybody can read it in the "
+				"image's %s; use --secret, or --build-arg-secret",
+				option, v->key, where);
+}
+
 void warnings_collect(struct build *b)
 {
 	warn_unused_args(b);
 	warn_unknown_filters(b);
 	warn_newer_syntax(b);
+	if (!lint_is_on(&b->result->lint, LINT_SECRET_VALUE_IN_ARG_OR_ENV))
+		return;
+	warn_credentials(b, &b->o->build_args, "--build-arg", false, "history");
+	warn_credentials(b, &b->o->env, "--env", true, "config");
+	warn_credentials(b, &b->o->labels, "--label", false, "config");
 }

@@ -68,8 +68,7 @@ static void print_warning(struct out *o, const struct lint *l, const struct lint
 	struct containerfile f = {.name = s->name, .source = s->text, .len = s->len};
 	struct err text = ERR_INIT;
 	/* a password need not be shown once more, in the log of some build service */
-	if (w->rule == LINT_SECRETS_USED_IN_ARG_OR_ENV ||
-		w->rule == LINT_SECRET_VALUE_IN_ARG_OR_ENV)
+	if (lint_hides_text(l, w))
 		f.source = NULL;
 	if (containerfile_error(&f, w->pos, &text, ERR_INVALID, "%s: %s", lint_rules[w->rule].name,
 		    w->text) < 0)

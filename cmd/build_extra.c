@@ -25,6 +25,7 @@
 
 const struct opt extra_options[] = {
 	OPT_STRV(0, "build-arg-file", struct extra_args, arg_files),
+	OPT_STRV(0, "build-arg-secret", struct extra_args, secret_args),
 	OPT_STRV(0, "env", struct extra_args, env),
 	OPT_STRING(0, "from", struct extra_args, from),
 	OPT_TRISTATE(0, "http-proxy", struct extra_args, http_proxy),
@@ -196,6 +197,12 @@ static bool is_hostname(const char *s)
 
 int buildkit_args_apply(struct build_opts *o, struct err *err)
 {
+	MAP_FOREACH (a, &o->secret_args)
+		if (map_has(&o->build_args, a->key))
+			return err_set(err, ERR_INVALID,
+				"option '--build-arg-secret': '%s' is given by --build-arg, too: "
+				"give one of them",
+				a->key);
 	const char *host = build_arg(o, "BUILDKIT_SANDBOX_HOSTNAME");
 	const char *multi = build_arg(o, "BUILDKIT_MULTI_PLATFORM");
 	if (host && !is_hostname(host))

@@ -303,6 +303,8 @@ int build_args_apply(const struct app *app, void *args, const struct strv *rest,
 		set_platforms(a, o, err) < 0 || box_args_apply(&a->box, &o->box, err) < 0 ||
 		set_layers(a, o, err) < 0 || extra_args_apply(&a->extra, &app->conf, o, err) < 0 ||
 		add_pairs(&a->build_args, "build-arg", false, &o->build_args, err) < 0 ||
+		add_pairs(&a->extra.secret_args, "build-arg-secret", false, &o->secret_args, err) <
+			0 ||
 		buildkit_args_apply(o, err) < 0 ||
 		add_pairs(&a->build_contexts, "build-context", false, &o->contexts, err) < 0 ||
 		set_labels(a, o, err) < 0 || set_epoch(a, o, err) < 0 || set_pull(a, o, err) < 0 ||

@@ -371,6 +371,39 @@ ls: /k: No such file or directory" ] || fail "$output"
 	refused "leak=no is not one of 'warn', 'allow', 'fail'" --secret id=s,src=secret,leak=no
 }
 
+@test "a secret build argument is a variable of RUN, and nowhere else; values of credentials are warned of" {
+	containerfile <<-'EOF'
+		FROM busybox AS base
+		ARG NAME PASS_WORD=no
+		FROM base
+		RUN echo $NAME "=$PASS_WORD" ${#PASS_WORD} && echo ${#PASS_WORD} >/n
+	EOF
+	PASS_WORD=hush-hush-$$ build -t sec --build-arg NAME=me --build-arg-secret PASS_WORD
+	[[ $output == *"me =***"* && $output != *hush-hush* && $output != *SecretsUsed* ]] || fail "$output"
+	run in_image sec cat /n
+	[ "$output" = $((10 + ${#$})) ] || fail "$output"
+	run ! grep -rqF "hush-hush-$$" "$MICA_ROOT"
+	PASS_WORD=hush-hush-$$ build -t sec --build-arg NAME=me --build-arg-secret PASS_WORD
+	ran 0
+	PASS_WORD=hush-hush-new build -t sec --build-arg NAME=me --build-arg-secret PASS_WORD
+	ran 1
+	refused "the variable 'PASS_WORD' is not set" --build-arg-secret PASS_WORD
+	refused "'NAME' is given by --build-arg, too" --build-arg NAME=x --build-arg-secret NAME=y
+	printf 'FROM busybox\nARG PW\nENV A=${PW:-x}\n' | containerfile
+	refused "Containerfile:3:7: ENV cannot use '.PW': its value is secret" --build-arg-secret PW=x
+	printf 'FROM busybox\nARG PW\nRUN echo $PW >/f\n' | containerfile
+	refused "the step left the secret 'build-arg:PW' in /f" --build-arg-secret PW=hush-hush
+
+	local token=ghp_0123456789abcdefghijABCDEFGHIJ012345
+	printf 'FROM scratch\nARG G\nLABEL a b=%s\n' "$token" | containerfile
+	build --build-arg G=$token --env K_TOKEN=x --label a=$token
+	for what in '--build-arg G: it looks like a credential' '--env K_TOKEN: it looks' '--label a: it looks' '3:1: SecretValueInInstruction'; do
+		[[ $output == *"$what"* ]] || fail "$what: $output"
+	done
+	run -1 mica build --check --build-arg G=$token ctx
+	[[ $output == *LegacyKeyValueFormat*SecretValueInInstruction* && $output != *$token* ]] || fail "$output"
+}
+
 # covers: mount-secret
 @test "what is wrong with a secret is told before anything runs" {
 	containerfile <<-'END'

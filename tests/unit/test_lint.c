@@ -226,6 +226,9 @@ static void names_and_values_of_credentials(void **state)
 		{"ID", "AKIAIOSFODNN7EXAMPLE", "SecretValueInArgOrEnv"},
 		{"ID", "AKIA", ""},
 		{"GH", "ghp_0123456789abcdefghijABCDEFGHIJ012345", "SecretValueInArgOrEnv"},
+		{"GH", "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", ""},
+		{"ID", "AKIAIOSFODNN7EXAMPLEX", ""},
+		{"GL", "glpat-0123456789abcdefghij", "SecretValueInArgOrEnv"},
 		{"PEM", "-----BEGIN RSA PRIVATE KEY-----", "SecretValueInArgOrEnv"},
 		{"PEM", "-----BEGIN CERTIFICATE-----", ""},
 		{"URL", "https://me:hunter2@example.org/x", "SecretValueInArgOrEnv"},
@@ -247,6 +250,42 @@ static void names_and_values_of_credentials(void **state)
 		lint_done(&l);
 	}
 	containerfile_done(&f);
+}
+
+static void credentials_in_commands_and_files(void **state)
+{
+	(void)state;
+#define TOKEN "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+#define KEY "-----BEGIN RSA PRIVATE KEY-----"
+	static const struct {
+		const char *text;
+		size_t found;
+	} cases[] = {
+		{"RUN curl -H 'Authorization: token " TOKEN "' https://example.org", 1},
+		{"RUN echo my" TOKEN, 0},
+		{"RUN <<E\necho " TOKEN "\nE", 1},
+		{"COPY <<E /key\n" KEY "\nMIIEpAIBAAKCAQEA1234567890abcdefghij\nE", 1},
+		{"RUN echo '" KEY "\\nMIIEpAIBAAKCAQEA1234567890abcdefghij' >/key", 1},
+		{"RUN grep -q -e '" KEY "' /etc/ssl/key.pem", 0},
+		{"COPY <<E /doc\n" KEY "\n...\nE", 0},
+		{"LABEL note=" TOKEN, 1},
+		{"RUN git clone https://me:hunter2@example.org/x", 0},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct containerfile f;
+		struct lint l = {0};
+		struct err err = ERR_INIT;
+		AUTO_FREE char *text = xasprintf("FROM scratch\n%s\n", cases[i].text);
+		if (containerfile_parse("f", text, strlen(text), &f, &err) < 0)
+			fail_msg("%s", err.msg);
+		lint_secret_text(&l, &f, &f.insts[1]);
+		if (l.n != cases[i].found)
+			fail_msg("%s: %zu", cases[i].text, l.n);
+		for (size_t k = 0; k < l.n; k++)
+			assert_null(strstr(l.w[k].text, TOKEN));
+		lint_done(&l);
+		containerfile_done(&f);
+	}
 }
 
 static void ports(void **state)
@@ -307,6 +346,7 @@ int main(void)
 		cmocka_unit_test(refuses_options_that_it_does_not_know),
 		cmocka_unit_test(an_error_is_for_rules_of_buildkit),
 		cmocka_unit_test(names_and_values_of_credentials),
+		cmocka_unit_test(credentials_in_commands_and_files),
 		cmocka_unit_test(ports),
 		cmocka_unit_test(keeps_no_more_than_anybody_reads),
 	};

@@ -55,6 +55,7 @@ static const struct option_row {
 	{"build-arg", "--build-arg=BUILDKIT_SANDBOX_HOSTNAME=h", BY_RUN},
 	{"build-arg", "--build-arg=BUILDKIT_CACHE_MOUNT_NS=n", BY_RUN},
 	{"build-arg", "--build-arg=BUILDKIT_MULTI_PLATFORM=1", BY_NONE},
+	{"build-arg-secret", "--build-arg-secret=A=2", BY_RUN},
 	{"build-arg-file", "--build-arg-file=@/args", BY_RUN},
 	{"env", "--env=E=1", BY_RUN},
 	{"source-date-epoch", "--source-date-epoch=1", BY_RUN}, /* the ARG is declared */
