@@ -188,7 +188,7 @@ int git_source_parse(const char *source, struct git_source *ret, struct err *err
 	return 0;
 }
 
-/* The secret NAME.HOST, else NAME; NULL: neither was given. */
+/* The secret NAME.HOST, else NAME; NULL: neither was given, or an empty one. */
 static int find_secret(const struct secrets *given, const char *name, const char *host,
 	const struct secret **ret, struct err *err)
 {
@@ -196,8 +196,10 @@ static int find_secret(const struct secrets *given, const char *name, const char
 	struct secret *s = secrets_find(given, of_host);
 	if (!s)
 		s = secrets_find(given, name);
-	*ret = s;
-	return s && secret_load(s, err) < 0 ? err->code : 0;
+	if (s && secret_load(s, err) < 0)
+		return err->code;
+	*ret = s && s->len ? s : NULL;
+	return 0;
 }
 
 int git_source_authorize(struct git_source *g, const struct secrets *given, struct err *err)

@@ -148,6 +148,33 @@ static int set_files(struct eval *e, struct step_mount *m, struct err *err)
 	return m->from == MOUNT_FROM_CONTEXT ? check_source(e, m, err) : 0;
 }
 
+/* A secret that was given: its content, and what it changes about the step. */
+static int use_secret(struct eval *e, struct step *step, const struct step_mount *m,
+	struct secret *s, struct err *err)
+{
+	struct strv *warnings = &e->b->result->warnings;
+	struct err why = ERR_INIT;
+	if (secret_load(s, &why) < 0)
+		return eval_error(e, at_key(e, m, id_keys), err, why.code, "%s", why.msg);
+	AUTO_FREE char *unset = xasprintf(
+		"secret '%s' is empty: the variable '%s' is not set", s->id, s->env ? s->env : "");
+	if (s->env && !getenv(s->env) && !strv_has(warnings, unset))
+		strv_add_take(warnings, take(unset));
+	if (m->o.env && memchr(s->data, '\0', s->len))
+		return eval_error(e, at_key(e, m, id_keys), err, ERR_INVALID,
+			"secret '%s' has a NUL byte: it cannot be a variable", s->id);
+	if (s->in_key) {
+		AUTO_FREE char *word = xasprintf(STEP_WORD_SECRET "%s", s->id);
+		step_word_content(step, word, s->data, s->len);
+	}
+	/* what ran without being looked through does not answer for it */
+	if (s->leak == LEAK_FAIL) {
+		AUTO_FREE char *word = xasprintf("leak of %s", s->id);
+		step_wordf(step, word, "fails");
+	}
+	return 0;
+}
+
 /* *ret_use: false: it was not given, and need not be. */
 static int set_secret(
 	struct eval *e, struct step *step, struct step_mount *m, bool *ret_use, struct err *err)
@@ -162,21 +189,8 @@ static int set_secret(
 			"secret required but no secret with id \"%s\" found; give it with --secret "
 			"id=%s,src=FILE",
 			id, id);
-	struct err why = ERR_INIT;
-	if (s && secret_load(s, &why) < 0)
-		return eval_error(e, at_key(e, m, id_keys), err, why.code, "%s", why.msg);
-	if (s && o->env && memchr(s->data, '\0', s->len))
-		return eval_error(e, at_key(e, m, id_keys), err, ERR_INVALID,
-			"secret '%s' has a NUL byte: it cannot be a variable", id);
-	if (s && s->in_key) {
-		AUTO_FREE char *word = xasprintf(STEP_WORD_SECRET "%s", id);
-		step_word_content(step, word, s->data, s->len);
-	}
-	/* what ran without being looked through does not answer for it */
-	if (s && s->leak == LEAK_FAIL) {
-		AUTO_FREE char *word = xasprintf("leak of %s", id);
-		step_wordf(step, word, "fails");
-	}
+	if (s && use_secret(e, step, m, s, err) < 0)
+		return err->code;
 	if (o->target && *o->target)
 		return set_target(e, m, o->target, err);
 	if (o->env)

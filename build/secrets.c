@@ -68,8 +68,6 @@ static int check_secret(struct secret *s, const char *type, struct err *err)
 		return err_set(err, ERR_INVALID, "there is no id=");
 	if (streq(type, "env") && !s->env)
 		s->env = take(s->file);
-	if (s->env && s->file)
-		return err_set(err, ERR_INVALID, "both src= and env= are given");
 	if (!s->env && !s->file && getenv(s->id) && !streq(type, "file"))
 		s->env = xstrdup(s->id);
 	if (!s->env && !s->file)
@@ -189,13 +187,10 @@ int secret_load(struct secret *s, struct err *err)
 {
 	if (s->loaded)
 		return 0;
-	if (s->env) {
+	if (s->env) { /* also when a file is named, as docker has it */
 		const char *value = getenv(s->env);
-		if (!value)
-			return err_set(err, ERR_NOT_FOUND,
-				"secret '%s': the variable '%s' is not set", s->id, s->env);
-		s->data = xstrdup(value);
-		s->len = strlen(value);
+		s->data = xstrdup(value ? value : "");
+		s->len = strlen(s->data);
 	} else if (fs_read_file(AT_FDCWD, s->file, SECRET_MAX, &s->data, &s->len, err) < 0) {
 		return err_wrap(err, "secret '%s'", s->id);
 	}

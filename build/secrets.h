@@ -24,8 +24,8 @@ enum secret_leak {
 
 struct secret {
 	char *id;
-	char *file; /* or */
-	char *env; /* a variable of our environment */
+	char *env; /* a variable of our environment, else */
+	char *file; /* which must be there in either case */
 	bool in_key; /* its content is an input of the steps that use it */
 	enum secret_leak leak;
 	bool loaded;
@@ -57,5 +57,6 @@ void secrets_done(struct secrets *s);
 /* NULL: not given */
 struct secret *secrets_find(const struct secrets *s, const char *id);
 struct ssh_source *secrets_find_ssh(const struct secrets *s, const char *id);
-/* Reads it if that was not done yet. At most 500 KiB, as BuildKit: ERR_LIMIT. */
+/* Reads it if that was not done yet; a variable that is not set is an empty secret, as docker and
+ * buildah have it. At most 500 KiB, as BuildKit: ERR_LIMIT. */
 int secret_load(struct secret *s, struct err *err) __attribute__((warn_unused_result));

@@ -415,9 +415,12 @@ ls: /k: No such file or directory" ] || fail "$output"
 	refused "option '--secret': 'id=s,src=nope': cannot find the file 'nope'" --secret id=s,src=nope
 	refused "option '--secret': .*no id=" --secret src=secret
 	refused "'foo' is not one of 'id'" --secret id=s,foo=1
-	refused "secret 's': the variable 'NOT_THERE' is not set" --secret id=s,env=NOT_THERE
 	truncate -s 501K big
 	refused "secret 's': " --secret id=s,src=big
+	# as docker has it, which says nothing of it
+	printf 'FROM busybox\nRUN --mount=type=secret,id=s,required --mount=type=secret,id=t,env=T test -z "$(cat /run/secrets/s)" -a $T = v\n' | containerfile
+	V=v build --secret id=s,env=NOT_THERE --secret id=t,src=big,env=V
+	[[ $output == *"secret 's' is empty: the variable 'NOT_THERE' is not set"* ]] || fail "$output"
 }
 
 # --- ssh ---
