@@ -171,6 +171,14 @@ function all_names(command, long_only,    out, k, n, each, i) {
 	return out (out == "" ? "" : " ") "--help"
 }
 
+# "manifest-add", where "manifest" is a page too
+function is_subcommand(page,    i) {
+	for (i = 1; i <= n_pages; i++)
+		if (pages[i] != "" && index(page, pages[i] "-") == 1)
+			return 1
+	return 0
+}
+
 function print_bash(    i) {
 	for (i = 1; i <= n_pages; i++)
 		printf "\t%s) options='%s' ;;\n", pages[i] == "" ? "''" : pages[i], all_names(pages[i], 1)
@@ -195,14 +203,17 @@ function print_zsh(    i, k, n, each, j) {
 	print "\tesac"
 	print "\tcommands=("
 	for (i = 1; i <= n_pages; i++)
-		if (pages[i] != "")
+		if (pages[i] != "" && !is_subcommand(pages[i]))
 			printf "\t\t%s:%s\n", pages[i], zsh_escape(summary[pages[i]])
+	n = split("builder buildx container image system", each, " ")
+	for (i = 1; i <= n; i++)
+		printf "\t\t%s:%s\n", each[i], shell_quote("commands as docker and podman call them")
 	print "\t)"
 }
 
 function print_fish(    i, k, n, each, j, line) {
 	for (i = 1; i <= n_pages; i++) {
-		if (pages[i] != "")
+		if (pages[i] != "" && !is_subcommand(pages[i]))
 			printf "complete -c mica -n __mica_no_command -f -a %s -d %s\n", pages[i], \
 				shell_quote(summary[pages[i]])
 		for (k = 1; k <= n_options[pages[i]]; k++) {
@@ -241,11 +252,18 @@ END {
 			else
 				print_fish()
 		} else if (line ~ /@COMMANDS@/) {
+			names = "builder buildx container image system"
+			for (i = 1; i <= n_pages; i++)
+				if (pages[i] != "" && !is_subcommand(pages[i]))
+					names = names " " pages[i]
+			sub(/@COMMANDS@/, names, line)
+			print line
+		} else if (line ~ /@SUBCOMMANDS@/) {
 			names = ""
 			for (i = 1; i <= n_pages; i++)
-				names = names (names == "" ? "" : " ") pages[i]
-			sub(/^ /, "", names)
-			sub(/@COMMANDS@/, names, line)
+				if (is_subcommand(pages[i]))
+					names = names (names == "" ? "" : " ") pages[i]
+			sub(/@SUBCOMMANDS@/, names, line)
 			print line
 		} else {
 			print line

@@ -266,6 +266,45 @@ in_busybox() {
 	done <commands
 }
 
+@test "completions: commands, verbs of nouns, options, images and containers" {
+	files=$(dirname "$MICA_BIN")/../completions
+	typed() { # COMMAND LINE: what bash would offer
+		# shellcheck disable=SC2034 # read by the completion
+		COMP_LINE=$1 COMP_POINT=${#1}
+		read -r -a COMP_WORDS <<<"$1"
+		[[ $1 != *' ' ]] || COMP_WORDS+=('')
+		COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+		_mica
+		echo "${COMPREPLY[*]}"
+	}
+	# shellcheck source=/dev/null
+	. "$files/mica.bash"
+	printf 'FROM scratch\n' | mica build -q -t quay.io/a/b:1 -t quay.io/a/b:2 -
+	mica from -q --name cont scratch
+	touch Containerfile
+	while IFS='|' read -r line offered; do
+		[ "$(typed "$line")" = "$offered" ] || fail "bash: $line: $(typed "$line")"
+		# fish leaves the words as they are, and sorts them
+		! command -v fish >/dev/null || [[ $line == *:* ]] ||
+			[ "$(fish -c "function mica; $MICA_BIN --root $MICA_ROOT \$argv; end; source $files/mica.fish; complete -C'$line'" | cut -f 1 | sort | xargs)" = \
+				"$(printf '%s\n' $offered | sort | xargs)" ] || fail "fish: $line"
+	done <<-'END'
+		mica manif|manifest
+		mica manifest a|add annotate
+		mica --root /x system |check df info prune
+		mica manifest create --am|--amend
+		mica image ls --so|--sort
+		mica rmi q|quay.io/a/b:1 quay.io/a/b:2
+		mica rmi quay.io/a/b:|1 2
+		mica container rm |cont
+		mica copy cont Contai|Containerfile
+	END
+	for noun in image container system builder buildx; do
+		run -125 --separate-stderr mica "$noun"
+		[ "$(_mica_verbs $noun | tr ' ' '\n' | sort | xargs)" = "$(sed 's/.*wants one of: //; s/,//g' <<<"$stderr" | tr ' ' '\n' | sort | xargs)" ] || fail "$noun"
+	done
+}
+
 @test "where images may come from: registries.conf of version 1, BUILD_REGISTRY_SOURCES" {
 	printf '[registries.insecure]\nregistries = ["%s"]\n[registries.block]\nregistries = ["docker.io"]\n' "$REG" >v1.conf
 	mica --registries-conf v1.conf --root "$D/v1" pull -q "$REG/library/busybox"
