@@ -5,6 +5,7 @@
 #include "build/build_internal.h"
 #include "build/cache_document.h"
 #include "build/image_layer.h"
+#include "build/recompress.h"
 #include "build/remote_cache.h"
 #include "build/stage_note.h"
 #include "build/stage_run.h"
@@ -35,8 +36,22 @@ static void add_inputs(struct build *b, const struct step *s, const struct diges
 	cache_document_add_inputs(d, &key, inputs);
 }
 
-static int add_stage(
-	struct build *b, const struct stage_run *r, struct cache_document *d, struct err *err)
+static int compress_as(
+	struct build *b, const struct cache_place *p, struct record *rec, struct err *err)
+{
+	struct descriptor d = {.media_type = xstrdup(layer_media_type(rec->compression)),
+		.digest = rec->layer.blob,
+		.size = rec->layer.blob_size};
+	int r = layer_recompress(b->store, &d, &rec->layer.diff_id, p->compression, p->level, err);
+	rec->layer.blob = d.digest;
+	rec->layer.blob_size = d.size;
+	rec->compression = p->compression;
+	descriptor_done(&d);
+	return r;
+}
+
+static int add_stage(struct build *b, const struct cache_place *p, const struct stage_run *r,
+	struct cache_document *d, struct err *err)
 {
 	for (size_t i = 0; i < r->next; i++) {
 		const struct step_result *res = &r->results[i];
@@ -52,6 +67,8 @@ static int add_stage(
 			rec.has_layer = true;
 			rec.layer = l->layer;
 			rec.compression = l->compression;
+			if (p->recompress && compress_as(b, p, &rec, err) < 0)
+				return err->code;
 		}
 		cache_document_add(d, &key, &rec);
 		add_inputs(b, &r->plan->steps[i], &res->inputs, d);
@@ -120,9 +137,9 @@ static int export_to(struct build *b, const struct cache_place *p, struct err *e
 	for (size_t i = 0; r == 0 && i < b->stages.n; i++) {
 		if (!b->plans[i].evaluated || (p->min && !stage_is_of_image(b, i)))
 			continue;
-		r = add_stage(b, &b->runs[i], &d, err);
+		r = add_stage(b, p, &b->runs[i], &d, err);
 		if (r == 0)
-			r = add_stage(b, &b->runs[i], &own, err);
+			r = add_stage(b, p, &b->runs[i], &own, err);
 	}
 	if (r == 0)
 		r = add_present(b, p->location, &d, err);

@@ -4,8 +4,10 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/strv.h"
 #include "build/mounts.h"
+#include "build/recompress.h"
 #include "image/reference.h"
 
 #include <stdlib.h>
@@ -45,38 +47,73 @@ static int set_local(
 	const struct map *fields, const char *key, struct cache_place *p, struct err *err)
 {
 	const char *dir = map_get(fields, key), *tag = map_get(fields, "tag");
+	const char *digest = map_get(fields, "digest");
 	if (!dir || !*dir)
 		return err_set(err, ERR_INVALID, "type=local needs %s=DIRECTORY", key);
 	if (strchr(dir, ':'))
 		return err_set(err, ERR_INVALID, "'%s': the path must not have a ':'", dir);
-	p->location = xasprintf("oci:%s:%s", dir, tag && *tag ? tag : CACHE_TAG);
+	if (digest && *digest)
+		p->location = xasprintf("oci:%s:@%s", dir, digest);
+	else
+		p->location = xasprintf("oci:%s:%s", dir, tag && *tag ? tag : CACHE_TAG);
 	return 0;
 }
 
-/* Options of an export that say what happens anyway. */
-static bool says_nothing(const char *key, const char *value)
+/* Options of an export that say what happens anyway: OCI's types, a manifest and no index; layers
+ * that are compressed otherwise are compressed anew. */
+static bool is_always_so(const char *key)
 {
-	return (streq(key, "oci-mediatypes") || streq(key, "image-manifest")) &&
-	       streq(value, "true");
+	return streq(key, "oci-mediatypes") || streq(key, "image-manifest") ||
+	       streq(key, "force-compression");
+}
+
+static int set_export_option(
+	const char *key, const char *value, struct cache_place *p, bool *ret_known, struct err *err)
+{
+	bool yes;
+	uint64_t n;
+	*ret_known = true;
+	if (streq(key, "mode") && (streq(value, "min") || streq(value, "max"))) {
+		p->min = streq(value, "min");
+	} else if (streq(key, "ignore-error") && num_bool(value, &yes)) {
+		p->ignore_error = yes;
+	} else if (streq(key, "compression")) {
+		p->recompress = compression_named(value, &p->compression);
+		if (!p->recompress)
+			return err_set(err, streq(value, "estargz") ? ERR_UNSUPPORTED : ERR_INVALID,
+				"'compression=%s' is not one of 'uncompressed', 'gzip', 'zstd'",
+				value);
+	} else if (streq(key, "compression-level") && num_u64(value, COMPRESSION_LEVEL_MAX, &n)) {
+		p->level = (int)n;
+	} else if (!is_always_so(key) || !num_bool(value, &yes) ||
+		   (!yes && !streq(key, "force-compression"))) {
+		*ret_known = false;
+	}
+	return 0;
 }
 
 static int set_options(const struct map *fields, bool to, const char *place, struct cache_place *p,
 	struct err *err)
 {
+	bool local = !streq(place, "ref");
 	MAP_FOREACH (f, fields) {
+		bool known = false;
 		if (streq(f->key, "type") || streq(f->key, place) ||
-			(streq(f->key, "tag") && !streq(place, "ref")))
+			(local && streq(f->key, "tag")) ||
+			(local && !to && streq(f->key, "digest")))
 			continue;
-		if (to && streq(f->key, "mode") &&
-			(streq(f->value, "min") || streq(f->value, "max")))
-			p->min = streq(f->value, "min");
-		else if (to && streq(f->key, "ignore-error") &&
-			 (streq(f->value, "true") || streq(f->value, "false")))
-			p->ignore_error = streq(f->value, "true");
-		else if (!to || !says_nothing(f->key, f->value))
-			return err_set(err, ERR_UNSUPPORTED, "'%s=%s' is not supported here",
-				f->key, f->value);
+		if (to && set_export_option(f->key, f->value, p, &known, err) < 0)
+			return err->code;
+		if (!known)
+			return err_set(err, ERR_UNSUPPORTED, "'%s=%s' is not supported here%s",
+				f->key, f->value,
+				streq(f->key, "registry.insecure") ? ": give --tls-verify=false"
+								   : "");
 	}
+	if (p->level >= 0 && !p->recompress)
+		p->compression = COMPRESSION_GZIP;
+	p->recompress |= p->level >= 0;
+	p->level = compression_level(p->compression, p->level);
 	return 0;
 }
 
@@ -116,7 +153,7 @@ static int parse(const char *text, bool to, struct cache_place *p, struct err *e
 
 int cache_place_parse(const char *text, bool to, struct cache_place *ret, struct err *err)
 {
-	struct cache_place p = {0};
+	struct cache_place p = {.level = -1};
 	int r = parse(text, to, &p, err);
 	if (r < 0) {
 		cache_place_done(&p);

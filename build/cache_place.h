@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The words of --cache-from and --cache-to. */
 #pragma once
+#include "layers/layer.h"
+
 #include <stdbool.h>
 
 struct err;
@@ -9,6 +11,9 @@ struct cache_place {
 	char *location; /* for artifact_open() and image_push() */
 	bool min; /* mode=min: the steps of the target stage and of those that it is built on */
 	bool ignore_error; /* of an export */
+	bool recompress; /* layers of an export are compressed like this: */
+	enum compression compression;
+	int level; /* -1: the default */
 };
 
 /*

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "build/mounts.h"
+#include "build/recompress.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,48 +80,25 @@ static int set_type(struct output *o, const char *value, struct err *err)
 
 static int set_compression(struct output *o, const char *value, struct err *err)
 {
-	static const struct {
-		const char *name;
-		enum compression compression;
-	} names[] = {
-		{"uncompressed", COMPRESSION_NONE},
-		{"gzip", COMPRESSION_GZIP},
-		{"zstd", COMPRESSION_ZSTD},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (streq(value, names[i].name)) {
-			o->form.compression = names[i].compression;
-			o->form.recompress = true;
-			return 0;
-		}
-	}
+	o->form.recompress = compression_named(value, &o->form.compression);
+	if (o->form.recompress)
+		return 0;
 	return err_set(err, streq(value, "estargz") ? ERR_UNSUPPORTED : ERR_INVALID,
 		"option '--output' is invalid: 'compression=%s' is not one of 'uncompressed', "
 		"'gzip', 'zstd'",
 		value);
 }
 
-/* gzip knows 0-9 elsewhere and 0-3 here, zstd 0-22 and 1-19. */
 static int set_level(struct output *o, const char *value, struct err *err)
 {
 	uint64_t n;
-	if (!num_u64(value, 22, &n))
+	if (!num_u64(value, COMPRESSION_LEVEL_MAX, &n))
 		return err_set(err, ERR_INVALID,
 			"option '--output' is invalid: 'compression-level=%s' is not a number from "
 			"0 to 22",
 			value);
 	o->form.level = (int)n;
 	return 0;
-}
-
-static void fit_level(struct rework *w)
-{
-	if (w->level < 0)
-		return;
-	if (w->compression == COMPRESSION_GZIP)
-		w->level = w->level > 9 ? 3 : (w->level + 2) / 3;
-	else if (w->level > 19)
-		w->level = 19;
 }
 
 static void add_names(struct output *o, const char *value)
@@ -348,7 +326,7 @@ static int check(struct output *o, struct err *err)
 		o->dest = xstrdup("-"); /* as buildx */
 	if (o->form.recompress_all && !o->form.recompress)
 		o->form.recompress = true;
-	fit_level(&o->form);
+	o->form.level = compression_level(o->form.compression, o->form.level);
 	return 0;
 }
 

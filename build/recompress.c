@@ -29,6 +29,31 @@ const char *layer_media_type(enum compression c)
 	return MT_OCI_LAYER;
 }
 
+bool compression_named(const char *name, enum compression *ret)
+{
+	static const char *const names[] = {
+		[COMPRESSION_NONE] = "uncompressed",
+		[COMPRESSION_GZIP] = "gzip",
+		[COMPRESSION_ZSTD] = "zstd",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (streq(name, names[i])) {
+			*ret = (enum compression)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+int compression_level(enum compression c, int level)
+{
+	if (level < 0)
+		return -1;
+	if (c == COMPRESSION_GZIP)
+		return level > 9 ? 3 : (level + 2) / 3;
+	return level > 19 ? 19 : level;
+}
+
 struct work {
 	int from, to;
 	const char *type; /* OCI's */

@@ -13,5 +13,10 @@ struct store;
 int layer_recompress(struct store *s, struct descriptor *d, const struct digest *diff_id,
 	enum compression compression, int level, struct err *err)
 	__attribute__((warn_unused_result));
+/* "uncompressed", "gzip", "zstd": buildx's names. */
+bool compression_named(const char *name, enum compression *ret);
+/* gzip knows 0-9 elsewhere and 0-3 here, zstd 0-22 and 1-19; -1 stays. */
+#define COMPRESSION_LEVEL_MAX 22
+int compression_level(enum compression c, int level);
 /* What OCI calls a layer compressed like this. */
 const char *layer_media_type(enum compression c);

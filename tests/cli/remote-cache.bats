@@ -85,6 +85,13 @@ build() { # STORE ARGUMENTS...: the image's digest to standard output, the summa
 	grep -q ' 0 run, 6 cached' said
 	# other tools read it
 	skopeo inspect --raw "oci:$D/dir:mica-cache" | jq -e '.layers | length == 6'
+	# compressed otherwise, and found by its digest
+	build a --cache-to "type=local,dest=$D/zstd,compression=zstd,compression-level=3,force-compression=1,oci-mediatypes=true,ignore-error=0"
+	skopeo inspect --raw "oci:$D/zstd:mica-cache" | jq -e '[.layers[].mediaType | endswith("+zstd")] | all and length == 5'
+	digest=$(jq -r '.manifests[0].digest' "$D/zstd/index.json")
+	build c --cache-from "type=local,src=$D/zstd,digest=$digest"
+	grep -q ' 0 run, 6 cached' said
+	"$MICA_BIN" --root "$D/c" fsck
 }
 
 @test "mode=min keeps what the image is made of" {
@@ -172,7 +179,10 @@ build() { # STORE ARGUMENTS...: the image's digest to standard output, the summa
 		--cache-from=type=local,dest=x|type=local needs src=
 		--cache-to=ref=x|there is no type=
 		--cache-to=type=local,dest=x,mode=most|'mode=most' is not supported
-		--cache-to=type=registry,ref=x,compression=zstd|'compression=zstd' is not supported
+		--cache-to=type=registry,ref=x,compression=estargz|'compression=estargz' is not one of
+		--cache-to=type=registry,ref=x,compression-level=23|'compression-level=23' is not supported
+		--cache-to=type=registry,ref=x,oci-mediatypes=false|'oci-mediatypes=false' is not supported
+		--cache-from=type=registry,ref=x,registry.insecure=true|'registry.insecure=true' is not supported here: give --tls-verify=false
 		--cache-from=a//b|--cache-from
 	END
 }
