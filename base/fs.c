@@ -51,6 +51,19 @@ int fs_write_all(int fd, const void *data, size_t n)
 	return 0;
 }
 
+int fs_rename_new(int from_dir, const char *from, int to_dir, const char *to)
+{
+	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (renameat(from_dir, from, to_dir, to) == 0)
+		return 0;
+	if (errno == ENOTEMPTY || errno == ENOTDIR)
+		errno = EEXIST;
+	return -1;
+}
+
 int fs_read_fd(
 	int fd, const char *name, size_t max, char **ret_data, size_t *ret_len, struct err *err)
 {

@@ -37,6 +37,9 @@ int fs_write_output(const char *path, const void *data, size_t n, mode_t mode, b
 int fs_check_output(const char *path, struct err *err) __attribute__((warn_unused_result));
 /* Removes the file that it would replace, as it tells of something older; missing is no error. */
 int fs_forget_output(const char *path, struct err *err) __attribute__((warn_unused_result));
+/* Renames a directory where nothing is: -1 with EEXIST where something is. Where the file system
+ * does not know RENAME_NOREPLACE (most of FUSE's) it may replace an empty directory. */
+int fs_rename_new(int from_dir, const char *from, int to_dir, const char *to);
 /* Full write, restarted. 0 or -1 with errno. */
 int fs_write_all(int fd, const void *data, size_t n);
 /* Full pread/read up to n or the end: the number of bytes, or -1 with errno. */

@@ -137,8 +137,7 @@ int cache_mount_get(
 {
 	char data[16];
 	snprintf(data, sizeof(data), "%u", c->number);
-	if (made && renameat2(txn_fd(t), made, c->dir, data, RENAME_NOREPLACE) < 0 &&
-		errno != EEXIST)
+	if (made && fs_rename_new(txn_fd(t), made, c->dir, data) < 0 && errno != EEXIST)
 		return err_sys(err, "cannot make a cache mount");
 	*ret_fd = openat(c->dir, data, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return *ret_fd < 0 ? err_sys(err, "cannot open a cache mount") : 0;

@@ -221,7 +221,7 @@ static int shape_dir(struct apply *a, int fd, const struct tar_entry *e, const s
 	if ((p->chown || !fresh) && !(a->opts->flags & APPLY_NO_OWNER) &&
 		owner_set(fd, p->uid, p->gid) < 0)
 		return owner_error(p, err);
-	if (((e->mode & 06000) || p->shaped || !fresh) && fchmod(fd, e->mode & 07777) < 0)
+	if (((e->mode & 07000) || p->shaped || !fresh) && fchmod(fd, e->mode & 07777) < 0)
 		return err_sys(err, "cannot set the mode of '%s'", p->path);
 	if (set_xattrs(fd, e, p->path, err) < 0)
 		return err->code;
@@ -233,7 +233,7 @@ static int make_dir(
 	struct apply *a, const struct tar_entry *e, const struct place *p, struct err *err)
 {
 	bool fresh = true, hides = false;
-	if (mkdirat(p->dir, p->name, e->mode & 01777) < 0) {
+	if (mkdirat(p->dir, p->name, e->mode & 0777) < 0) {
 		struct stat st;
 		if (errno != EEXIST)
 			return err_sys(err, "cannot create '%s'", p->path);
@@ -242,13 +242,13 @@ static int make_dir(
 		fresh = !S_ISDIR(st.st_mode);
 		if (fresh && (clear_way(a, p, err) < 0))
 			return err->code;
-		if (fresh && mkdirat(p->dir, p->name, e->mode & 01777) < 0)
+		if (fresh && mkdirat(p->dir, p->name, e->mode & 0777) < 0)
 			return err_sys(err, "cannot create '%s'", p->path);
 		/* a whiteout or a file of this layer hid what lies below: it stays hidden */
 		hides = fresh && !(a->opts->flags & APPLY_PLAIN);
 	}
 	bool plain =
-		fresh && !hides && !p->chown && !(e->mode & 06000) && !p->shaped && !e->n_xattrs;
+		fresh && !hides && !p->chown && !(e->mode & 07000) && !p->shaped && !e->n_xattrs;
 	if (plain) {
 		remember_time(a, p->path, &p->times[1]);
 		return 0;

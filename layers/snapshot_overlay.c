@@ -167,8 +167,9 @@ static int choose_xattrs(const struct snapshot *s, bool *ret_user, struct err *e
 		(void)fd_path(s->upper, path);
 		if (setxattr(path, "trusted.overlay.opaque", "n", 1, 0) < 0)
 			return err_set(err, ERR_UNSUPPORTED,
-				"the store is on %s, which has no user.* attributes on this "
-				"kernel: without root, use a store elsewhere (--root)",
+				"the store is on %s, which keeps no attributes for overlayfs on "
+				"this kernel (user.*, or trusted.* for root): use a store "
+				"elsewhere (--root)",
 				snapshot_fs_name(s->upper));
 		(void)removexattr(path, "trusted.overlay.opaque");
 	}

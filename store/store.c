@@ -131,6 +131,8 @@ static int create(int fd, const char *path, struct err *err)
 	r = check_version(fd, path, 0, err);
 	if (r <= 0)
 		return r; /* another process made it meanwhile */
+	if ((r = store_check_fitness(fd, path, err)) < 0)
+		return r;
 	for (size_t i = 0; i < ARRAY_LEN(directories); i++)
 		if (mkdirat(fd, directories[i], 0700) < 0 && errno != EEXIST)
 			return err_sys(

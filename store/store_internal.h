@@ -65,6 +65,9 @@ int store_damage(struct err *err);
 /* `version` as this program writes it. */
 bool store_version_is_right(const struct store *s);
 int store_write_version(int fd, struct err *err) __attribute__((warn_unused_result));
+/* fd: of an empty directory. ERR_UNSUPPORTED: what images have would be lost there. */
+int store_check_fitness(int fd, const char *path, struct err *err)
+	__attribute__((warn_unused_result));
 int store_write_layout(int fd, struct err *err) __attribute__((warn_unused_result));
 /* Directory descriptor of a private place for files that are about to be named; borrowed. */
 int store_scratch(struct store *s, int *ret_fd, struct err *err)

@@ -49,11 +49,8 @@ int tree_publish(struct store *s, struct txn *t, const char *name, const struct 
 	char to[STORE_PATH_MAX], buf[DIGEST_STR_MAX];
 	/* not replacing: an empty layer is an empty directory, over which a plain rename would go
 	 */
-	int r = renameat2(
-		txn_fd(t), name, s->fd, store_name(to, LAYERS_DIR, diff_id), RENAME_NOREPLACE);
-	if (r < 0 && errno == EINVAL) /* a file system without the flag */
-		r = renameat(txn_fd(t), name, s->fd, to);
-	if (r < 0 && (errno == EEXIST || errno == ENOTEMPTY))
+	int r = fs_rename_new(txn_fd(t), name, s->fd, store_name(to, LAYERS_DIR, diff_id));
+	if (r < 0 && errno == EEXIST)
 		return 0;
 	if (r < 0)
 		return err_sys(err, "cannot name layer %s", digest_str(diff_id, buf));

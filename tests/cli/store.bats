@@ -151,6 +151,18 @@ sample() { # NAME
 	assert_error 'version'
 }
 
+@test "a file system that would lose what images have is refused, and nothing is left there" {
+	[ "$(id -u)" = 0 ] && [ -e /dev/fuse ] || skip "needs to mount by FUSE"
+	mkdir lower upper work merged
+	fuse-overlayfs -o squash_to_root,lowerdir=lower,upperdir=upper,workdir=work merged
+	MICA_ROOT=$D/merged/store
+	run --separate-stderr mica pull -q "oci:$MICA_CACHE/busybox"
+	left=$(ls -A merged/store)
+	umount merged
+	assert_error "the file system of '$D/merged/store' does not keep the owners of files, which images have: use a store elsewhere"
+	[ "$left" = lock ]
+}
+
 @test "a cached build does not write to the store" {
 	sample one
 	find "$MICA_ROOT" -type f -newer ctx/Containerfile -printf '%p %T@\n' | sort >before
