@@ -221,7 +221,7 @@ static int read_ignore(struct build *b, const struct place *file, struct err *er
 	if (b->o->ignore_file) {
 		if (fs_read_file(AT_FDCWD, b->o->ignore_file, IGNORE_FILE_MAX, &text, &len, err) <
 			0)
-			return err->code;
+			return err_wrap(err, "option '--ignorefile'");
 		return use_ignore_file(b, b->o->ignore_file, text, len, err);
 	}
 	bool beside =

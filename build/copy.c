@@ -194,6 +194,16 @@ static int copy_sources(struct copier *c, struct err *err)
 	return 0;
 }
 
+static void warn_unknown(
+	const struct copy_work *w, const char *spec, const char *unknown, uid_t uid, gid_t gid)
+{
+	const struct source_inst *at = &w->step->at;
+	struct pos pos = at->inst->pos;
+	(void)inst_flag(at->inst, "chown", &pos);
+	buf_addf(w->notes, "warning: %s:%u:%u: %s: %s: %u:%u is taken, as BuildKit does\n",
+		at->file->name, pos.line, pos.column, spec, unknown, uid, gid);
+}
+
 int copy_owner(const struct copy_work *w, const char *spec, uid_t *ret_uid, gid_t *ret_gid,
 	struct err *err)
 {
@@ -203,8 +213,7 @@ int copy_owner(const struct copy_work *w, const char *spec, uid_t *ret_uid, gid_
 	if (unknown && (w->empty_root || w->known_owner))
 		return err_set(err, ERR_NOT_FOUND, "%s", unknown);
 	if (unknown && w->notes)
-		buf_addf(w->notes, "warning: %s: %s: %u:%u is taken, as BuildKit does\n", spec,
-			unknown, *ret_uid, *ret_gid);
+		warn_unknown(w, spec, unknown, *ret_uid, *ret_gid);
 	return 0;
 }
 

@@ -87,6 +87,18 @@ static const char *rules_of(const struct build *b, const struct step *s)
 	return named ? named->ignore_name : b->ignore_name;
 }
 
+/* About paths that look as if they were meant otherwise. */
+static const char *what_to_do(const char *source)
+{
+	if (climbs_out(source))
+		return "; escaping context directory error: nothing outside of it can be copied";
+	if (strstr(source, "://"))
+		return "; ADD fetches http:, https: and git URLs";
+	if (*source == '/')
+		return "; a path from '/' on begins in the context";
+	return "";
+}
+
 static int not_there(struct eval *e, const struct step *s, struct filetree *t, const char *source,
 	struct pos pos, struct err *err)
 {
@@ -112,10 +124,7 @@ static int not_there(struct eval *e, const struct step *s, struct filetree *t, c
 	AUTO_FREE char *similar = similar_path(t, source), *left = hidden_left(t);
 	return eval_error(e, pos, err, ERR_NOT_FOUND,
 		"%s: no such file or directory: '%s' in the context %s (it has %s)%s%s%s%s",
-		e->at.inst->name, source, context_name, left,
-		climbs_out(source)
-			? "; escaping context directory error: nothing outside of it can be copied"
-			: "",
+		e->at.inst->name, source, context_name, left, what_to_do(source),
 		similar ? ", did you mean '" : "", similar ? similar : "", similar ? "'?" : "");
 }
 
@@ -127,8 +136,9 @@ int copy_source_check(
 	struct filetree *t = named ? named->tree : b->context;
 	struct err why = ERR_INIT;
 	if (has_wildcard(source) && !glob_valid(source))
-		return eval_error(e, pos, err, ERR_INVALID, "%s: '%s' is not a well-formed pattern",
-			e->at.inst->name, source);
+		return eval_error(e, pos, err, ERR_INVALID,
+			"%s: '%s' is not a well-formed pattern%s", e->at.inst->name, source,
+			*source == '[' ? ", and its line no list such as [\"a\", \"b\"]" : "");
 	size_t n = 0;
 	if (count_taken(t, s, source, &n, &why) < 0)
 		return eval_error(e, pos, err, why.code, "%s: %s", e->at.inst->name, why.msg);

@@ -99,7 +99,8 @@ static int read_body(struct lex *lex, struct heredoc *h, struct pos *ret_pos, st
 		buf_add(&content, line, len);
 	}
 	*ret_pos = opened;
-	return err_set(err, ERR_INVALID, "unterminated heredoc");
+	return err_set(err, ERR_INVALID,
+		"unterminated heredoc: no line below is '%.100s' and nothing else", h->name);
 }
 
 /* As heredoc_parse_word of word i. "<< EOF": since BuildKit 0.22 the next word is the delimiter,

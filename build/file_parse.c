@@ -32,7 +32,7 @@ struct parser {
 	struct lex lex;
 	size_t cap;
 	enum part part;
-	bool stage_open;
+	bool stage_open, asked; /* whether a line before was to go on */
 	struct error_list errors;
 };
 
@@ -69,7 +69,8 @@ void containerfile_done(struct containerfile *f)
 	*f = (struct containerfile){0};
 }
 
-static int unknown_instruction(const char *keyword, struct err *err)
+/* below: there is a line above it. */
+static int unknown_instruction(struct parser *p, const char *keyword, bool below, struct err *err)
 {
 	if (strcasecmp(keyword, inst_specs[INST_INCLUDE].name) == 0)
 		return err_set(err, ERR_INVALID,
@@ -80,7 +81,12 @@ static int unknown_instruction(const char *keyword, struct err *err)
 	if (close)
 		return err_set(err, ERR_INVALID, "unknown instruction '%.100s', did you mean %s?",
 			keyword, close);
-	return err_set(err, ERR_INVALID, "unknown instruction '%.100s'", keyword);
+	if (!below || p->asked)
+		return err_set(err, ERR_INVALID, "unknown instruction '%.100s'", keyword);
+	p->asked = true;
+	return err_set(err, ERR_INVALID,
+		"unknown instruction '%.100s': is a '%c' missing at the end of the line above?",
+		keyword, p->lex.escape);
 }
 
 static char *trimmed(const char *s)
@@ -125,7 +131,8 @@ static int inst_build(struct parser *p, const struct stmt *s, const struct lex_l
 {
 	*ret_pos = lex_line_pos(line, s->at);
 	if (!s->spec)
-		return unknown_instruction(s->keyword, err);
+		return unknown_instruction(p, s->keyword,
+			ret_pos->line > 1 && s->at <= strspn(line->text, " \t"), err);
 	AUTO_INST struct inst i = {
 		.kind = s->spec->kind,
 		.name = s->spec->name,

@@ -192,8 +192,8 @@ static int name_value(struct span s, struct stmt *ret, size_t *ret_at, struct er
 		words_add(&ret->args, s.line + s.at, len, s.at);
 		s.at += len;
 		if (s.at == s.end)
-			return err_set(
-				err, ERR_INVALID, "%s must have two arguments", ret->spec->name);
+			return err_set(err, ERR_INVALID, "%s must have two arguments: NAME=VALUE",
+				ret->spec->name);
 		skip_blanks(&s);
 		words_add(&ret->args, s.line + s.at, s.end - s.at, s.at);
 		ret->old_env = true;

@@ -86,11 +86,18 @@ static char *complaint(const struct buf *errs)
 {
 	AUTO_STRV struct strv lines = STRV_INIT;
 	strv_split(&lines, buf_str(errs), '\n');
-	const char *best = "";
-	STRV_FOREACH (line, &lines)
+	const char *best = "", *before = "";
+	STRV_FOREACH (line, &lines) {
 		if (str_has_prefix(*line, "fatal: ") || str_has_prefix(*line, "error: "))
 			best = *line + strlen("fatal: ");
+		else if (!*best && **line)
+			before = *line;
+	}
+	/* of ssh git knows no more than that; what ssh said stands above */
+	if (str_has_prefix(best, "Could not read from remote repository") && *before)
+		best = before;
 	char *text = xstrndup(best, 300);
+	text[strcspn(text, "\r")] = '\0'; /* ssh ends its lines as for a terminal */
 	for (char *p = text; *p; p++)
 		if (iscntrl((unsigned char)*p))
 			*p = ' ';

@@ -25,7 +25,15 @@ static int unknown_flag(const struct inst_spec *spec, const char *name, struct e
 		return err_set(err, ERR_INVALID,
 			"unknown flag '--%.100s' for %s, did you mean --%s?", name, spec->name,
 			close);
-	return err_set(err, ERR_INVALID, "unknown flag '--%.100s' for %s", name, spec->name);
+	AUTO_BUF struct buf list = BUF_INIT(200);
+	for (const struct flag_spec *f = spec->flags; f->name; f++)
+		buf_addf(&list, "%s--%s",
+			f == spec->flags ? "it has "
+			: f[1].name      ? ", "
+					 : " and ",
+			f->name);
+	return err_set(err, ERR_INVALID, "unknown flag '--%.100s' for %s: %s", name, spec->name,
+		list.len ? buf_str(&list) : "it has none");
 }
 
 static int missing_value(const struct inst_spec *spec, const char *name, struct err *err)
@@ -38,8 +46,11 @@ static int missing_value(const struct inst_spec *spec, const char *name, struct 
 		"--checksum=<checksum> --exclude=<pattern> flags";
 	const char *more = spec->kind == INST_COPY ? copy : spec->kind == INST_ADD ? add : "";
 
-	return err_set(err, ERR_INVALID, "missing a value on flag: --%s%s", name,
-		called_buildah() ? more : "");
+	if (called_buildah())
+		return err_set(err, ERR_INVALID, "missing a value on flag: --%s%s", name, more);
+	bool truth = flag_spec_find(spec, name)->kind == FLAG_BOOL;
+	return err_set(err, ERR_INVALID, "missing a value on flag: --%s; write --%s=%s", name, name,
+		truth ? "true" : "VALUE");
 }
 
 static int check_flag(const struct inst *i, const struct inst_spec *spec,
@@ -125,9 +136,14 @@ static bool stage_name_valid(char *name)
 
 static int check_from(struct inst *i, struct pos *ret_pos, struct err *err)
 {
-	if (i->args.n != 1 && (i->args.n != 3 || strcasecmp(i->args.v[1], "as") != 0))
+	if (i->args.n != 1 && (i->args.n != 3 || strcasecmp(i->args.v[1], "as") != 0)) {
+		/* the word that should be AS, or not be there */
+		if (i->args.n > 1)
+			*ret_pos = i->arg_pos[i->args.n > 3 && !strcasecmp(i->args.v[1], "as") ? 3
+											       : 1];
 		return err_set(err, ERR_INVALID,
 			"FROM requires either one argument, or three: FROM <image> [AS <name>]");
+	}
 	if (i->args.n == 1)
 		return 0;
 	AUTO_FREE char *written = xstrdup(i->args.v[2]);
@@ -172,7 +188,9 @@ static int check_interval(
 		return err_set(err, ERR_INVALID,
 			"invalid duration '%.100s' for --%s, it must be like 1m30s", value, name);
 	if (ns != 0 && ns < NS_PER_MS)
-		return err_set(err, ERR_INVALID, "interval '%s' cannot be less than 1ms", name);
+		return err_set(err, ERR_INVALID,
+			"interval '%s' cannot be less than 1ms, and --%s=%.100s is", name, name,
+			value);
 	return 0;
 }
 

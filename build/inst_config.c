@@ -269,10 +269,12 @@ static int inst_stopsignal(struct eval *e, struct err *err)
 	AUTO_FREE char *signal = NULL;
 	if (eval_word(e, e->at.inst->args.v[0], eval_arg_pos(e, 0), &signal, err) < 0)
 		return err->code;
+	const char *near = signal_suggest(signal);
 	if (!signal_is_known(signal))
 		return eval_error(e, eval_arg_pos(e, 0), err, ERR_INVALID,
-			"STOPSIGNAL %s: no such signal (a name such as SIGTERM or a number)",
-			signal);
+			"STOPSIGNAL %s: no such signal (a name such as SIGTERM or a number)%s%s%s",
+			signal, near ? ", did you mean SIG" : "", near ? near : "",
+			near ? "?" : "");
 	mem_replace(&e->p->config.stop_signal, take(signal));
 	eval_history(e, e->at.inst->text, true);
 	return 0;

@@ -52,7 +52,9 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 	if (eval_flag(e, "from", &from, err) < 0)
 		return err->code;
 	if (!*from && strchr(inst_flag(e->at.inst, "from", &pos), '$'))
-		return eval_error(e, pos, err, ERR_INVALID, "--from: the variable has no value");
+		return eval_error(e, pos, err, ERR_INVALID,
+			"--from=%s: the variable has no value; give it one with ARG or --build-arg",
+			inst_flag(e->at.inst, "from", NULL));
 	if (!*from)
 		return 0; /* as BuildKit: no name, no other source */
 	s->context = contexts_find(e->b, from);

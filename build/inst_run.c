@@ -158,6 +158,9 @@ int inst_run(struct eval *e, struct err *err)
 	if (inst->n_heredocs && inst->json)
 		return eval_error(e, inst->pos, err, ERR_INVALID,
 			"RUN: the exec form takes no here-document");
+	if (inst->json && !command.n)
+		return eval_error(e, inst->pos, err, ERR_INVALID,
+			"RUN: no command to run: the list is empty");
 	/* what history shows */
 	AUTO_FREE char *words = strv_join(&command, " ");
 	AUTO_FREE char *by = xasprintf("RUN %s", words);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "build/suggest.h"
 
 #include <signal.h>
 #include <string.h>
@@ -31,4 +32,14 @@ bool signal_is_known(const char *text)
 			return num_u64(text + 6, 15, &n);
 	return strcasecmp(text, "RTMIN") == 0 || strcasecmp(text, "RTMAX") == 0 ||
 	       strcasecmp(text, "CLD") == 0 || strcasecmp(text, "IOT") == 0;
+}
+
+const char *signal_suggest(const char *text)
+{
+	const char *names[64];
+	size_t n = 0;
+	for (int i = 1; i < SIGRTMIN && n < ARRAY_LEN(names); i++)
+		if (sigabbrev_np(i))
+			names[n++] = sigabbrev_np(i);
+	return suggest(strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text, names, n);
 }

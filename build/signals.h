@@ -4,3 +4,5 @@
 #include <stdbool.h>
 
 bool signal_is_known(const char *text);
+/* "did you mean": the closest name, without "SIG"; NULL: there is none */
+const char *signal_suggest(const char *text);

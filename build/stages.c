@@ -152,7 +152,9 @@ static int add_stage(
 				text);
 		if (!*text && *platform)
 			return containerfile_error(at->file, pos, err, ERR_INVALID,
-				"--platform=%s is empty", platform);
+				"--platform=%s is empty; declare its variable with ARG before the "
+				"first FROM, or pass --build-arg",
+				platform);
 		st->has_platform = *text;
 	}
 	return 0;

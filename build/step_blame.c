@@ -96,6 +96,21 @@ static bool blame_source(struct build *b, const struct stage_run *r, struct blam
 	return false;
 }
 
+/* An archive that ADD unpacks. */
+static bool blame_archive(const struct step *s, const struct err *why, struct blame *ret)
+{
+	if (!str_has_prefix(why->msg, "cannot unpack "))
+		return false;
+	for (size_t i = 0; i < s->sources.n; i++) {
+		AUTO_FREE char *said = xasprintf("cannot unpack '%s'", s->sources.v[i]);
+		if (s->sources.n > 1 && !str_has_prefix(why->msg, said))
+			continue;
+		ret->pos = s->source_pos[i];
+		return true;
+	}
+	return false;
+}
+
 /* --- RUN --mount --- */
 
 static bool blame_mount(struct build *b, const struct step_mount *m, struct blame *ret)
@@ -144,8 +159,9 @@ static bool blame_user(struct build *b, const struct stage_run *r, struct blame 
 	ret->file = at->file;
 	ret->pos = at->inst->arg_pos[0];
 	bool same = at->file == s->at.file;
-	ret->text = xasprintf("USER: %s, for the %s in line %u%s%s", err.msg, s->at.inst->name,
-		s->at.inst->pos.line, same ? "" : " of ", same ? "" : s->at.file->name);
+	ret->text = xasprintf("USER: %s, for the %s in line %u%s%s%s", err.msg, s->at.inst->name,
+		s->at.inst->pos.line, same ? "" : " of ", same ? "" : s->at.file->name,
+		err.code == ERR_NOT_FOUND ? "; make it in a RUN before, or give its number" : "");
 	return true;
 }
 
@@ -191,7 +207,8 @@ bool step_blame(
 	const bool input = why->code == ERR_NOT_FOUND || why->code == ERR_INVALID;
 	*ret = (struct blame){.file = s->at.file, .pos = s->at.inst->pos};
 	if (s->kind == STEP_COPY)
-		return (input && blame_source(b, r, ret)) || blame_dest(s, why, ret);
+		return (input && blame_source(b, r, ret)) || blame_archive(s, why, ret) ||
+		       blame_dest(s, why, ret);
 	if (s->kind == STEP_WORKDIR)
 		return blame_dest(s, why, ret) || (input && blame_user(b, r, ret));
 	for (size_t i = 0; input && i < s->n_mounts; i++)

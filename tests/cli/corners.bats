@@ -43,7 +43,7 @@ COPY --chown=7:ghost a /group
 COPY --chown=7: a /none
 END
 	build
-	[[ "$output$stderr" == *"warning: ghost: no user 'ghost' in the image's /etc/passwd: 0:0 is taken"* ]]
+	[[ "$output$stderr" == *"warning: Containerfile:2:6: ghost: no user 'ghost' in the image's /etc/passwd: 0:0 is taken"* ]]
 	[ "$(stat_of %u:%g user)" = 0:0 ]
 	[ "$(stat_of %u:%g group)" = 7:7 ]
 	[ "$(stat_of %u:%g none)" = 7:0 ]
@@ -236,7 +236,7 @@ EOT
 	[ "$(in_image t ls /d)" = $'Containerfile\na' ]
 	printf 'FROM busybox\nCOPY --from=$none a /\n' >ctx/Containerfile
 	run --separate-stderr mica build -q -t t ctx
-	assert_error "Containerfile:2:6: --from: the variable has no value"
+	assert_error "Containerfile:2:6: --from=.*: the variable has no value; give it one with ARG"
 }
 
 @test "a symbolic --chmod is for what is copied, an octal one also for directories on the way" {

@@ -170,7 +170,7 @@ after_a_run() { # LINES: behind a RUN that must not happen
 		RUN true
 	END
 	run -125 --separate-stderr mica build --progress=none --network=none ctx
-	[[ "$stderr" == *"Containerfile:3:6: USER: no user 'nobody-knows' in the image's /etc/passwd, for the RUN in line 5
+	[[ "$stderr" == *"Containerfile:3:6: USER: no user 'nobody-knows' in the image's /etc/passwd, for the RUN in line 5; make it in a RUN before, or give its number
    3 | USER nobody-knows
      |      ^~~~~~~~~~~~"* ]] || fail "$stderr"
 }
@@ -207,6 +207,35 @@ COPY --from=0 /x /x'
 	says "syntax error: missing '}'; words of COPY end at blanks, write [\"...\", \"...\"]" < <(after_a_run 'COPY "${version:?which one}" /')
 	says "Containerfile:4:1: unknown instruction 'COYP', did you mean COPY?" < <(after_a_run 'COYP package.json /')
 	says "unknown flag '--platfrom' for FROM, did you mean --platform?" <<<'FROM --platfrom=linux/amd64 busybox'
+}
+
+@test "what to do is said" {
+	local line place
+	while IFS='@' read -r line place; do
+		says "Containerfile:4:$place" < <(after_a_run "$line")
+	done <<-'END'
+		    make all@5: unknown instruction 'make': is a '\' missing at the end of the line above?
+		FROM busybox AS a b@19: FROM requires either one argument, or three: FROM <image> [AS <name>]
+		FROM busybox ASS x@14: FROM requires either one argument, or three
+		FROM --platform=$NOPE busybox@6: --platform=$NOPE is empty; declare its variable with ARG before the first FROM
+		ENV path@5: ENV must have two arguments: NAME=VALUE
+		RUN --mount true@5: missing a value on flag: --mount; write --mount=VALUE
+		RUN --foo true@5: unknown flag '--foo' for RUN: it has --device, --mount, --network and --security
+		RUN []@1: RUN: no command to run: the list is empty
+		RUN <<EOF@5: unterminated heredoc: no line below is 'EOF' and nothing else
+		HEALTHCHECK --interval=-1s CMD x@13: interval 'interval' cannot be less than 1ms, and --interval=-1s is
+		STOPSIGNAL SIGKIL@12: STOPSIGNAL SIGKIL: no such signal (a name such as SIGTERM or a number), did you mean SIGKILL?
+		COPY /etc/passwd /@6: COPY: no such file or directory: '/etc/passwd' in the context ctx (it has 4 files); a path from '/' on begins in the context
+		ADD ftp://x/y /@5: ADD: no such file or directory: 'ftp://x/y' in the context ctx (it has 4 files); ADD fetches http:, https: and git URLs
+		COPY ["src" "/x"]@6: COPY: '[src' is not a well-formed pattern, and its line no list such as ["a", "b"]
+		COPY --from=$NOPE a /@6: --from=$NOPE: the variable has no value; give it one with ARG or --build-arg
+	END
+	says "option '--ignorefile': cannot open 'none'" --ignorefile none < <(after_a_run 'RUN true')
+	# of an archive the place is known when it is unpacked
+	tar -cf - "$(command -v busybox)" 2>/dev/null | head -c 20000 >ctx/cut.tar
+	printf 'FROM scratch\nADD --chown=1:2 package.json cut.tar /x/\n' | containerfile
+	run -125 --separate-stderr mica build ctx
+	assert_error "Containerfile:2:30: ADD: cannot unpack 'cut.tar': damaged tar archive"
 }
 
 @test "all that is wrong with mounts is told at once, before the base image is looked at" {
