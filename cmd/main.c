@@ -161,12 +161,23 @@ static int find_command(const struct strv *words, const struct cmd **ret, struct
 		near ? ", did you mean '" : "", near ? near : "", near ? "'?" : ".", called_name());
 }
 
+/* "image --help"; alone: "help image" */
+static bool asks_for_noun(const struct strv *words, bool alone)
+{
+	return forms_is_noun(words->v[0]) && !command_find(words->v[0]) &&
+	       (words->n == 1 ? alone : streq(words->v[1], "--help") || streq(words->v[1], "-h"));
+}
+
 static int help_on(struct app *app, struct strv *rest, struct err *err)
 {
 	const struct cmd *cmd;
 
 	if (!rest->n) {
 		overview_print(&app->out);
+		return 0;
+	}
+	if (asks_for_noun(rest, true)) {
+		overview_print_noun(&app->out, rest->v[0]);
 		return 0;
 	}
 	forms_apply(rest);
@@ -220,6 +231,10 @@ static int dispatch(struct app *app, int argc, char *argv[], struct strv *rest, 
 		memmove(rest->v, rest->v + 1, rest->n * sizeof(*rest->v));
 		rest->n--;
 		return help_on(app, rest, err);
+	}
+	if (asks_for_noun(rest, false)) {
+		overview_print_noun(&app->out, rest->v[0]);
+		return 0;
 	}
 	forms_apply(rest);
 	r = find_command(rest, &cmd, err);

@@ -8,6 +8,7 @@
 #include "base/strv.h"
 #include "cmd/cmd.h"
 #include "cmd/commands.h"
+#include "cmd/forms.h"
 #include "cmd/help.h"
 #include "cmd/help_print.h"
 #include "cmd/out.h"
@@ -70,4 +71,25 @@ void overview_print(struct out *out)
 		first = false;
 	}
 	out_printf(out, "\n'mica COMMAND --help' tells more.\n");
+}
+
+void overview_print_noun(struct out *out, const char *noun)
+{
+	AUTO_FREE char *all = forms_verbs(noun);
+	AUTO_STRV struct strv verbs = STRV_INIT;
+
+	strv_split(&verbs, all, ',');
+	out_printf(out,
+		"Usage: %s %s COMMAND [options] [arguments]\n\n"
+		"The commands by the names that docker and podman have for them.\n\nCommands:\n",
+		called_name(), noun);
+	STRV_FOREACH (v, &verbs) {
+		const char *verb = *v + strspn(*v, " ");
+		AUTO_STRV struct strv words = STRV_INIT;
+		strv_add(&words, noun);
+		strv_add(&words, verb);
+		forms_apply(&words);
+		const struct help *h = help_find(words.v[0]);
+		out_printf(out, "  %-12s %s\n", verb, h ? h->summary : "");
+	}
 }

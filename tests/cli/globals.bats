@@ -264,6 +264,13 @@ in_busybox() {
 		[ "$command" = cache ] || [ "$command" = manifest ] || grep -q '^Examples:' help || fail "$command: no examples"
 		"$MICA_BIN" help "$command" | cmp - help
 	done <commands
+	for noun in image container system builder buildx; do
+		"$MICA_BIN" "$noun" --help >help
+		grep -q "^Usage: mica $noun COMMAND" help
+		run ! grep -E '^  [a-z]+ *$' help
+		"$MICA_BIN" help "$noun" | cmp - help
+	done
+	"$MICA_BIN" image -h | grep -qx '  ls           list images'
 }
 
 @test "completions: commands, verbs of nouns, options, images and containers" {
