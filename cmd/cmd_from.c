@@ -148,7 +148,8 @@ static int create(struct app *app, struct store *s, struct txn *t, const struct 
 		.platform = &a->platform,
 		.remote = &a->remote,
 		.quiet = a->quiet};
-	struct container_naming naming = {.name = a->name, .suffix = a->suffix};
+	const char *said = a->name && *a->name ? a->name : NULL; /* --name "$NAME", as buildah */
+	struct container_naming naming = {.name = said, .suffix = a->suffix};
 	char digest[DIGEST_STR_MAX];
 
 	if (streq(text, "scratch"))

@@ -140,6 +140,8 @@ static int prepare(struct box *b, struct err *err)
 		r = user_resolve(b->root, b->spec->user, &b->user, err);
 	if (r == 0)
 		r = user_add_groups(b->root, &b->spec->groups, &b->user, err);
+	if (r == ERR_NOT_FOUND) /* told of a command, as in init.c */
+		r = err->code = ERR_INVALID;
 	if (r == 0 && b->spec->tty)
 		r = open_terminal(b, err);
 	b->dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -376,8 +376,13 @@ c" ]'
 	run mica run c
 	[ "$status" = 125 ]
 	run -127 mica run c nosuchprogram
-	run --separate-stderr mica run --user nobody c true
-	assert_error "no user 'nobody'"
+	for isolation in oci chroot; do
+		run -125 --separate-stderr mica run --isolation $isolation --user nobody c true
+		grep -qx "mica: no user 'nobody' in the image's /etc/passwd" <<<"$stderr"
+	done
+	# an empty name is none, as with buildah
+	c=$(mica from --quiet --name '' scratch)
+	[[ "$c" == *working-container ]]
 }
 
 @test "the entry point and the default command are not run" {
