@@ -12,12 +12,14 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "run/sandbox.h"
 
 #define CTRL_D 4
+#define INSIST_MS 1000
 
 static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
@@ -57,6 +59,8 @@ struct pump {
 	int master, signals;
 	bool reading; /* our standard input is still open */
 	bool master_open;
+	unsigned asked; /* how often in a row it was asked to end */
+	uint64_t asked_ms;
 	char pending[4096]; /* typed, but not taken yet */
 	size_t n_pending;
 };
@@ -104,13 +108,27 @@ static bool from_master(struct pump *p)
 	return false;
 }
 
+/* A command that does not listen, or that waits for a child that was told nothing, is ended by who
+ * asks three times, each time within a second of the last. */
+static bool insists(struct pump *p, uint32_t sig)
+{
+	if (sig != SIGINT && sig != SIGTERM)
+		return false;
+	uint64_t now = clock_ms();
+	p->asked = now - p->asked_ms <= INSIST_MS ? p->asked + 1 : 1;
+	p->asked_ms = now;
+	return p->asked >= 3;
+}
+
 static void on_signal(struct pump *p)
 {
 	struct signalfd_siginfo si;
 
 	if (read(p->signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
 		return;
-	if (si.ssi_signo != SIGWINCH)
+	if (insists(p, si.ssi_signo))
+		sandbox_kill(p->sandbox);
+	else if (si.ssi_signo != SIGWINCH)
 		sandbox_signal(p->sandbox, (int)si.ssi_signo);
 	else if (p->master >= 0)
 		copy_window_size(p->master);

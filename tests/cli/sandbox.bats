@@ -242,7 +242,7 @@ other_netns() { # PID
 	grep -q 'got it' out
 }
 
-@test "run: a signal ends a command that has no handler for it, and one that ignores it goes on" {
+@test "run: a signal ends a command that has no handler for it, one that ignores it goes on, and who insists ends it" {
 	base
 	for init in "" --init; do
 		# shellcheck disable=SC2086 # none or one
@@ -263,6 +263,20 @@ other_netns() { # PID
 	code=0
 	wait $pid || code=$?
 	[ "$code" = 5 ]
+	nap="sleep 7$BASHPID"
+	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none busybox sh -c "trap '' INT TERM; (setsid $nap &); echo ready; $nap; sleep 1000" >out 3>&- &
+	pid=$!
+	wait_for 10 grep -q ready out
+	asked=0
+	while kill -TERM $pid 2>/dev/null && [ $asked -lt 100 ]; do # several may arrive as one
+		asked=$((asked + 1))
+		sleep 0.1
+		kill -INT $pid 2>/dev/null || true
+	done
+	code=0
+	wait $pid || code=$?
+	[[ "$code" =~ ^(137|130|143)$ ]] # the latter if it was asked again while mica ended
+	run ! pgrep -f "^$nap"
 }
 
 @test "run: the command is process 1, unless an init is asked for" {
