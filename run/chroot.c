@@ -75,6 +75,9 @@ int sandbox_check_chroot(const struct run_spec *s, struct err *err)
 	if (s->proc_options.n)
 		return err_set(err, ERR_UNSUPPORTED, "%s, so there is no /proc with '%s'", need,
 			s->proc_options.v[0]);
+	if (s->shm_size && !own_mounts)
+		return err_set(err, ERR_UNSUPPORTED,
+			"%s, so '--shm-size' would hold nothing: leave it out", need);
 	for (size_t i = 0; i < s->n_mounts && !own_mounts; i++)
 		if (s->mounts[i].kind != RUN_MOUNT_FILE)
 			return err_set(err, ERR_UNSUPPORTED,

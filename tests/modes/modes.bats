@@ -381,9 +381,12 @@ nobody_sleeps() {
 	run -127 run_in busybox nothing-of-this-name
 }
 
-@test "a ulimit holds" {
+# chroot: where mounts are forbidden there is no /dev/shm, and its size is refused
+@test "a ulimit and the size of /dev/shm hold" {
 	m pull -q busybox
 	[ "$(run_in --ulimit nofile=77:77 busybox sh -c 'ulimit -n')" = 77 ]
+	[ "$(run_in --ulimit fsize=4096:4096 busybox sh -c '(head -c 4097 /dev/zero >/x); stat -c %s /x' 2>/dev/null)" = 4096 ]
+	[ "$(run_in --shm-size 1m busybox sh -c 'head -c 1048577 /dev/zero >/dev/shm/x; stat -c %s /dev/shm/x' 2>/dev/null)" = 1048576 ]
 }
 
 @test "capabilities that lead out are not there, and system calls are filtered" {

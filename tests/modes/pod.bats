@@ -165,11 +165,12 @@ needs_crun() {
 
 @test "what asks for more than there is in a container is refused in one line" {
 	needs_crun
-	pod_config "$DOCKER_PROFILE"' | .process.args = ["sh", "-c", "cd /work; mica build -q --network=none ctx; mica build -q --isolation=oci ctx"]'
+	pod_config "$DOCKER_PROFILE"' | .process.args = ["sh", "-c", "cd /work; mica build -q --network=none ctx; mica build -q --isolation=oci ctx; mica build -q --network=host --shm-size=1m ctx"]'
 	run in_crun
 	echo "$output"
 	[[ "$output" == *"cannot take the network away"* ]]
 	[[ "$output" == *"'oci': user namespaces are not allowed here"* ]]
+	[[ "$output" == *"isolation 'chroot' has no mounts, so '--shm-size' would hold nothing"* ]]
 }
 
 # --- docs/ci.md: the commands as they stand there, where each of these runs them ---
