@@ -41,7 +41,8 @@ static char *canonical(const char *name)
 static int parse_where(const char *where, struct context *c, struct err *err)
 {
 	static const char *const images[] = {"docker-image://", "container-image://", "docker://"};
-	static const char *const archives[] = {"oci:", "oci-archive:", "docker-archive:"};
+	static const char *const archives[] = {
+		"oci:", "oci-archive:", "docker-archive:", "dir:", "containers-storage:"};
 	for (size_t i = 0; i < ARRAY_LEN(images); i++) {
 		if (!str_has_prefix(where, images[i]))
 			continue;
@@ -179,11 +180,15 @@ static int check_there(const struct context *c, struct err *err)
 	if (location_parse(c->location, &transport, &rest, err) < 0)
 		return err_wrap(err, "--build-context=%s", c->name);
 	location_split(rest, &path, &name);
-	if (access(path, R_OK) < 0) {
+	AUTO_FREE char *layout = transport == TRANSPORT_OCI ? path_join(path, "oci-layout") : NULL;
+	if (access(path, R_OK) < 0)
 		(void)err_sys(err, "cannot open '%s'", path);
-		return err_wrap(err, "--build-context=%s", c->name);
-	}
-	return 0;
+	else if (layout && access(layout, R_OK) < 0)
+		(void)err_set(err, ERR_INVALID,
+			"'%s' is not an OCI image layout: it has no 'oci-layout'", path);
+	else
+		return 0;
+	return err_wrap(err, "--build-context=%s", c->name);
 }
 
 static int open_local(struct build *b, struct context *c, struct err *err)

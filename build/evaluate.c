@@ -10,6 +10,7 @@
 #include "build/remote_file.h"
 #include "build/suggest.h"
 #include "build/told.h"
+#include "registry/transport.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -164,8 +165,8 @@ static int evaluate_inst(struct eval *e, struct err *err)
 		e, e->at.inst->pos, err, ERR_INVALID, "%s is not allowed here", e->at.inst->name);
 }
 
-int build_use_image(struct build *b, const char *text, const struct platform *platform, size_t *ret,
-	struct err *err)
+static int use_image(struct build *b, const char *text, const struct platform *platform,
+	enum pull_policy policy, size_t *ret, struct err *err)
 {
 	for (size_t i = 0; i < b->n_images; i++) {
 		if (streq(b->images[i].text, text) &&
@@ -175,6 +176,7 @@ int build_use_image(struct build *b, const char *text, const struct platform *pl
 		}
 	}
 	struct pull_opts pull = b->o->pull;
+	pull.policy = policy;
 	pull.has_platform = true;
 	pull.platform = *platform;
 	pull.gather = true; /* a build may need it for several */
@@ -203,6 +205,12 @@ int build_use_image(struct build *b, const char *text, const struct platform *pl
 	b->images[b->n_images] = u;
 	*ret = b->n_images++;
 	return 0;
+}
+
+int build_use_image(struct build *b, const char *text, const struct platform *platform, size_t *ret,
+	struct err *err)
+{
+	return use_image(b, text, platform, b->o->pull.policy, ret, err);
 }
 
 bool build_can_do_without(struct build *b, struct err *err)
@@ -250,12 +258,26 @@ static int base_error(
 		near ? "; did you mean " : "", near ? kind : "", near ? near : "", near ? "?" : "");
 }
 
+static const struct platform *platform_of(const struct build *b, const struct stage *st)
+{
+	return st->has_platform ? &st->platform : &build_target_of(b, st)->platform;
+}
+
+/* Is the base image here, so that it need not be waited for? Then it is loaded. */
+static bool has_base(struct build *b, const struct stage *st)
+{
+	struct err ignored = ERR_INIT;
+	size_t image;
+	return !st->scratch && st->base_stage == NO_STAGE && !location_is_elsewhere(st->base) &&
+	       b->o->pull.policy == PULL_MISSING &&
+	       use_image(b, st->base, platform_of(b, st), PULL_NEVER, &image, &ignored) == 0;
+}
+
 /* The config a stage starts from. */
 static int start_from_base(struct build *b, struct stage_plan *p, struct err *err)
 {
 	struct stage *st = p->stage;
-	const struct platform *platform =
-		st->has_platform ? &st->platform : &build_target_of(b, st)->platform;
+	const struct platform *platform = platform_of(b, st);
 	p->base_image = NO_STAGE;
 	if (st->scratch) {
 		image_config_init(&p->config, platform);
@@ -344,10 +366,17 @@ int stage_evaluate(struct build *b, size_t i, struct err *err)
 	p->evaluated = true; /* only earlier stages can be named, so there are no cycles */
 	p->stage = &b->stages.s[i];
 	p->stage->needed = true;
-	if (!told_is_one_of_several(b, p->stage)) /* before its image is pulled */
-		told_from(b, p);
-	if (start_from_base(b, p, err) < 0 || run_triggers(b, p, err) < 0)
-		return err->code;
+	bool several = told_is_one_of_several(b, p->stage),
+	     here = !several && has_base(b, p->stage);
+	if (!several && !here) /* before its image is pulled */
+		told_from(b, p, p->stage->n_insts);
+	int rc = start_from_base(b, p, err);
+	if (rc == 0)
+		rc = run_triggers(b, p, err);
+	if (here)
+		told_from(b, p, p->n_insts + p->stage->n_insts);
+	if (rc < 0)
+		return rc;
 	for (size_t k = 0; k < p->stage->n_insts; k++) {
 		struct eval e = {.b = b, .p = p, .at = p->stage->insts[k]};
 		if (evaluate_inst(&e, err) < 0)

@@ -68,7 +68,7 @@ static bool start(struct build *b, struct stage_run *r)
 	r->told_key = st->base_stage != NO_STAGE ? b->runs[st->base_stage].told_key : r->key;
 	r->started = true;
 	if (told_is_one_of_several(b, st))
-		told_from(b, r->plan);
+		told_from(b, r->plan, r->plan->n_insts);
 	return true;
 }
 

@@ -49,18 +49,17 @@ __attribute__((format(printf, 3, 4))) static void say(
 	progress_step(b->o->progress, line);
 }
 
-void told_from(const struct build *b, const struct stage_plan *p)
+void told_from(const struct build *b, const struct stage_plan *p, size_t n_insts)
 {
-	/* before its base is known, the triggers of that are not counted */
-	size_t n = p->n_insts ? p->n_insts : p->stage->n_insts;
 	const struct stage *st = p->stage;
 	char platform[100] = "";
 	if (b->o->call != BUILD_CALL_BUILD)
 		return;
 	if (st->has_platform)
 		platform_str(&st->platform, platform);
-	say(b, st, "STEP 1/%zu: FROM %s%s%s%s%s%s", n + 1, *platform ? "--platform=" : "", platform,
-		*platform ? " " : "", st->base, st->name ? " AS " : "", st->name ? st->name : "");
+	say(b, st, "STEP 1/%zu: FROM %s%s%s%s%s%s", n_insts + 1, *platform ? "--platform=" : "",
+		platform, *platform ? " " : "", st->base, st->name ? " AS " : "",
+		st->name ? st->name : "");
 }
 
 /* As written, and of each here-document what it begins with. */

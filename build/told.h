@@ -10,10 +10,12 @@
  *
  * Stages run side by side, so each line of one of several begins with its place: "[1/2] ", or with
  * several platforms "[linux/arm64] [1/2] ". Stages are counted as they stand in the file up to the
- * target, FROM is the first step of each.
+ * target, FROM is the first step of each. ONBUILD triggers of the base image count as steps, unless
+ * it has to be pulled first, which is told of below FROM.
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 
 struct build;
 struct stage;
@@ -21,7 +23,8 @@ struct stage_plan;
 struct stage_run;
 
 bool told_is_one_of_several(const struct build *b, const struct stage *st);
-void told_from(const struct build *b, const struct stage_plan *p);
+/* n_insts: how many steps follow FROM */
+void told_from(const struct build *b, const struct stage_plan *p, size_t n_insts);
 /* The instructions up to and with the current step's, which begins. */
 void told_step(const struct build *b, struct stage_run *r);
 /* Those after the last step. */

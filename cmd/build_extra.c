@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/build_extra.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,7 +21,7 @@
 
 #define ARG_FILE_MAX (1 * MIB)
 
-#define NO_HOOKS "hooks of an OCI runtime are not run: the sandbox is mica's own"
+#define NO_STAGES "stages other than the target are no images: build them with '--target'"
 #define NO_SBOM "no scanner is run"
 
 const struct opt extra_options[] = {
@@ -50,7 +51,7 @@ const struct opt extra_options[] = {
 	OPT_IGNORED_BOOL(0, "no-hostname"),
 	OPT_IGNORED(0, "runtime"),
 	OPT_IGNORED(0, "runtime-flag"),
-	OPT_REFUSED_WHY(0, "hooks-dir", NO_HOOKS),
+	OPT_STRV(0, "hooks-dir", struct extra_args, hooks_dirs),
 	OPT_REFUSED_WHY(0, "policy", "sources are not checked against a policy"),
 	OPT_REFUSED_WHY(0, "sbom-image-output", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom-image-purl-output", NO_SBOM),
@@ -59,7 +60,12 @@ const struct opt extra_options[] = {
 	OPT_REFUSED_WHY(0, "sbom-purl-output", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom-scanner-command", NO_SBOM),
 	OPT_REFUSED_WHY(0, "sbom-scanner-image", NO_SBOM),
+	OPT_REFUSED_WHY(0, "sbom-preset", NO_SBOM),
+	OPT_REFUSED_WHY(0, "save-stages", NO_STAGES),
 	OPT_REFUSED_WHY(0, "source-policy-file", "sources are not rewritten by a policy"),
+	OPT_REFUSED_WHY(0, "stage-labels", NO_STAGES),
+	OPT_REFUSED_WHY(
+		0, "transient-run-mounts", "mounts are given by 'RUN --mount' or '--volume'"),
 	OPT_END,
 };
 
@@ -134,10 +140,33 @@ static int add_volume(const char *text, struct build_opts *o, struct err *err)
 	return 0;
 }
 
+/* A directory without hooks asks for nothing. */
+static int refuse_hooks(const struct strv *dirs, struct err *err)
+{
+	STRV_FOREACH (path, dirs) {
+		DIR *dir = opendir(*path);
+		const struct dirent *e = NULL;
+		while (dir && (e = readdir(dir)) && !str_has_suffix(e->d_name, ".json"))
+			continue;
+		if (e)
+			(void)err_set(err, ERR_UNSUPPORTED,
+				"option '--hooks-dir': '%s/%s': hooks of an OCI runtime are not "
+				"run: the sandbox is mica's own",
+				*path, e->d_name);
+		if (dir)
+			closedir(dir);
+		if (e)
+			return err->code;
+	}
+	return 0;
+}
+
 int extra_args_apply(
 	const struct extra_args *a, const struct conf *c, struct build_opts *o, struct err *err)
 {
 	if (space_args_apply(&a->space, &o->box, err) < 0 || apply_env(&a->env, &o->env, err) < 0)
+		return err->code;
+	if (refuse_hooks(&a->hooks_dirs, err) < 0)
 		return err->code;
 	space_words(&a->space, &o->box, &o->spaces);
 	o->all_stages = a->skip_unused == 0;

@@ -10,8 +10,8 @@ struct conf;
 struct err;
 
 struct extra_args {
-	struct strv arg_files, secret_args, env, unset_env, unset_labels, cpp_flags, unset_ports,
-		unset_volumes, volumes;
+	struct strv arg_files, secret_args, hooks_dirs, env, unset_env, unset_labels, cpp_flags,
+		unset_ports, unset_volumes, volumes;
 	const char *logfile, *from;
 	struct space_args space;
 	bool stdin, logsplit, compat_volumes;

@@ -30,6 +30,7 @@
 #include "cmd/moment.h"
 #include "cmd/opt_groups.h"
 #include "cmd/push.h"
+#include "layers/apply.h"
 #include "store/store.h"
 
 struct build_args {
@@ -240,20 +241,31 @@ static int set_platforms(const struct build_args *a, struct build_opts *o, struc
 }
 
 /* A Containerfile in place of a directory is that of its directory, as buildah has it. */
-static void set_context(const struct strv *rest, struct build_opts *o)
+static int set_context(const struct strv *rest, struct build_opts *o, struct err *err)
 {
 	struct stat st;
 	char *path = rest->n ? rest->v[0] : NULL;
 
 	o->context = path ? path : ".";
-	if (!path || o->files.n || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		return;
+	if (!path || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	struct err ignored = ERR_INIT;
+	bool is_tar = false;
+	AUTO_FD int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && archive_probe(fd, &is_tar, &ignored) == 0 && is_tar)
+		return err_set(err, ERR_INVALID,
+			"the context '%s' is an archive: unpack it, or build it with 'mica build - "
+			"<%s'",
+			path, path);
+	if (o->files.n)
+		return 0;
 	strv_add(&o->files, path);
 	char *slash = strrchr(path, '/');
 	if (slash)
 		slash[slash == path] = '\0';
 	else
 		o->context = ".";
+	return 0;
 }
 
 /* buildah without layers has no cache, and makes one layer of what the build adds. */
@@ -315,8 +327,7 @@ int build_args_apply(const struct app *app, void *args, const struct strv *rest,
 	if (o->box.net_fd >= 0)
 		map_set(&o->spaces, "network", space_path(a->box.network));
 	o->n_ulimits = o->box.n_rlimits;
-	set_context(rest, o);
-	return 0;
+	return set_context(rest, o, err);
 }
 
 static int tick(void *arg)

@@ -331,5 +331,7 @@ END
 }
 
 @test "an option that is not there is refused in plain words" {
-	refused "option '--hooks-dir' is not supported: hooks of an OCI runtime are not run" build --hooks-dir "$D" "$D"
+	mkdir hooks
+	echo '{}' >hooks/h.json
+	refused "option '--hooks-dir': 'hooks/h.json': hooks of an OCI runtime are not run" build --hooks-dir hooks "$D"
 }

@@ -287,6 +287,12 @@ Successfully tagged localhost/t:latest' ] || fail "$stderr"
 --> ID
 Successfully tagged localhost/t:latest' ] || fail "$stderr"
 	[ -z "$(mica build -q --network=none --target 1 -t t ctx 2>&1 >/dev/null)" ]
+
+	# triggers are steps as well
+	printf 'FROM busybox\nONBUILD ENV A=1\nONBUILD ENV B=2\n' | mica build -q -t localhost/triggers -f - ctx >/dev/null
+	printf 'FROM localhost/triggers\nENV C=3\n' | containerfile
+	run --separate-stderr mica build -t t ctx
+	[[ $stderr == $'STEP 1/4: FROM localhost/triggers\nSTEP 2/4: ENV A=1\nSTEP 3/4: ENV B=2\nSTEP 4/4: ENV C=3\n'* ]] || fail "$stderr"
 }
 
 @test "a plain build says which steps were cached, by the key that they had when they ran" {

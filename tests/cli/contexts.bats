@@ -124,6 +124,9 @@ END
 	build --build-context "base=oci-layout://$D/layout:other@$digest"
 	run -125 --separate-stderr mica build -t t --build-context "base=oci-layout://$D/layout@sha256:$(printf %064d 0)" ctx
 	assert_error "no image '@sha256:0000"
+	mica push -q busybox "dir:$D/dir" >/dev/null
+	build --build-context "base=dir:$D/dir"
+	build --build-context base=containers-storage:busybox
 	run -125 --separate-stderr mica push t "oci:$D/new@$digest"
 	assert_error "a digest is no name to write"
 }
@@ -140,6 +143,8 @@ END
 	assert_error "--build-context=x: cannot open 'nowhere'"
 	run -125 --separate-stderr mica build -t t --build-context x=oci-layout://nowhere:v1 ctx
 	assert_error "--build-context=x: cannot open 'nowhere'"
+	run -125 --separate-stderr mica build -t t --build-context x=oci-layout://ctx:v1 ctx
+	assert_error "--build-context=x: 'ctx' is not an OCI image layout: it has no 'oci-layout'"
 	run -125 --separate-stderr mica build -t t --build-context x ctx
 	assert_error "--build-context=x: expected NAME="
 }

@@ -543,7 +543,7 @@ COPY Containerfile /'
 
 @test "isolation and namespaces: what happens anyway is accepted, the rest refused by name" {
 	printf 'FROM busybox\nRUN true\n' >ctx/Containerfile
-	build --isolation=oci --ipc=private --pid=private --uts=private --cgroupns=private --userns=host --skip-unused-stages=true
+	build --isolation=oci --ipc=private --pid=private --uts=private --cgroupns=private --userns=host --skip-unused-stages=true --hooks-dir=. --hooks-dir=none
 	BUILDAH_ISOLATION=rootless build
 	refused "option '--isolation': 'x' is not one of" --isolation=x
 	refused "option '--pid': cannot open '/nowhere': no such file" --pid=/nowhere
@@ -553,7 +553,7 @@ COPY Containerfile /'
 	refused "option '--network': 'container:x' is not supported" --network=container:x
 	refused "option '--network': 'pasta:--mtu,1500' is not supported" --network=pasta:--mtu,1500
 	refused "option '--userns': 'x' is not one of" --userns=x
-	for name in hooks-dir source-policy-file; do
+	for name in source-policy-file sbom-preset save-stages stage-labels transient-run-mounts; do
 		refused "option '--$name' is not supported: " "--$name=x"
 	done
 }

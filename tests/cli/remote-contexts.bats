@@ -113,6 +113,8 @@ commit() {
 	done
 	run -0 mica build --network=none -t t - <"$T/www/ctx.tar"
 	[[ $output == *"0 run, 1 cached"* ]]
+	run -125 --separate-stderr mica build "$T/www/ctx.tar"
+	assert_error "the context '.*/ctx.tar' is an archive: unpack it, or build it with 'mica build - <.*/ctx.tar'"
 	export SOURCE_DATE_EPOCH=1
 	mica build -q --no-cache --network=none "$WWW/ctx.tar" >a
 	sleep 1.1
