@@ -35,7 +35,7 @@ struct hierarchies {
 	size_t n;
 };
 /* Those that are mounted here and that we are in. */
-int hierarchies_find(struct hierarchies *ret, struct err *err) __attribute__((warn_unused_result));
+int hierarchies_find(struct hierarchies *hs, struct err *err) __attribute__((warn_unused_result));
 void hierarchies_done(struct hierarchies *hs);
 #define AUTO_HIERARCHIES __attribute__((cleanup(hierarchies_done)))
 
