@@ -29,12 +29,17 @@ void tmp_random_name(char *buf, size_t n)
 	buf[n] = '\0';
 }
 
-int tmp_open(struct tmp *t, int dirfd, mode_t mode, struct err *err)
+static void choose_name(struct tmp *t)
 {
 	char random[21];
+	tmp_random_name(random, sizeof(random) - 1);
+	snprintf(t->name, sizeof(t->name), ".tmp-%s", random);
+}
+
+int tmp_open(struct tmp *t, int dirfd, mode_t mode, struct err *err)
+{
 	for (int attempt = 0; attempt < 100; attempt++) {
-		tmp_random_name(random, sizeof(random) - 1);
-		snprintf(t->name, sizeof(t->name), ".tmp-%s", random);
+		choose_name(t);
 		t->fd = openat(dirfd, t->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 		if (t->fd >= 0) {
 			t->dirfd = dirfd;
@@ -47,10 +52,40 @@ int tmp_open(struct tmp *t, int dirfd, mode_t mode, struct err *err)
 	return err_sys(err, "cannot create a temporary file");
 }
 
+int tmp_open_nameless(struct tmp *t, int dirfd, mode_t mode, struct err *err)
+{
+	/* it gets its name through /proc */
+	if (access("/proc/self/fd", X_OK) == 0)
+		t->fd = openat(dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, mode);
+	if (t->fd < 0)
+		return tmp_open(t, dirfd, mode, err);
+	t->name[0] = '\0';
+	t->dirfd = dirfd;
+	return 0;
+}
+
+/* One that replaces another file is renamed, as no link is made over one. */
+static int give_name(struct tmp *t)
+{
+	char path[40];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->fd);
+	for (int attempt = 0; attempt < 100; attempt++) {
+		choose_name(t);
+		if (linkat(AT_FDCWD, path, t->dirfd, t->name, AT_SYMLINK_FOLLOW) == 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	t->name[0] = '\0';
+	return -1;
+}
+
 int tmp_publish(struct tmp *t, int todirfd, const char *name, bool durable, struct err *err)
 {
 	if (durable && fsync(t->fd) < 0)
 		return err_sys(err, "cannot write '%s' to disk", name);
+	if (!t->name[0] && give_name(t) < 0)
+		return err_sys(err, "cannot name the file '%s'", name);
 	/* close reports what write could not (ENOSPC, EDQUOT on some file systems) */
 	if (close(take_fd(&t->fd)) < 0)
 		return err_sys(err, "cannot write '%s'", name);

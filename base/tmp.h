@@ -12,7 +12,7 @@ struct err;
 struct tmp {
 	int dirfd; /* borrowed; where the temporary file lies */
 	int fd; /* -1 when closed */
-	char name[40];
+	char name[40]; /* "": none */
 };
 
 #define TMP_INIT                                                                                   \
@@ -21,6 +21,10 @@ struct tmp {
 	}
 /* Opened O_RDWR with an unguessable name ".tmp-..." and O_EXCL in dirfd. */
 int tmp_open(struct tmp *t, int dirfd, mode_t mode, struct err *err)
+	__attribute__((warn_unused_result));
+/* The same without a name until it is published, where the file system knows such files: for places
+ * of others, which nobody sweeps after us. A kill leaves nothing there. */
+int tmp_open_nameless(struct tmp *t, int dirfd, mode_t mode, struct err *err)
 	__attribute__((warn_unused_result));
 /* Renames to name in todirfd (replacing) and closes; with durable, fsync of the file before and of
  * the directory after. */

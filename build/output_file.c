@@ -26,7 +26,7 @@ int output_file_open(struct output_file *f, const char *dest, struct err *err)
 	f->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->dir < 0)
 		return err_sys(err, "cannot open '%s'", dir);
-	if (tmp_open(&f->tmp, f->dir, 0644, err) < 0)
+	if (tmp_open_nameless(&f->tmp, f->dir, 0644, err) < 0)
 		return err_wrap(err, "cannot write to '%s'", dest);
 	f->fd = f->tmp.fd;
 	f->base = xstrdup(path_base(dest));

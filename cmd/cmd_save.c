@@ -367,7 +367,6 @@ static int load_run(struct app *app, void *args, const struct strv *rest, struct
 {
 	const struct load_args *a = args;
 	AUTO_STORE struct store *s = NULL;
-	AUTO_SPOOL struct spool spool = {0};
 	bool from_stdin = !a->input || streq(a->input, "-");
 
 	(void)rest;
@@ -377,10 +376,8 @@ static int load_run(struct app *app, void *args, const struct strv *rest, struct
 	int r = app_store(app, 0, &s, err);
 	if (r < 0 || !from_stdin)
 		return r < 0 ? r : load_from(app, s, a->input, a, err);
-	r = spool_open(app->conf.copy_tmp_dir, &spool, err);
-	if (r == 0)
-		r = spool_fill(&spool, STDIN_FILENO, "standard input", err);
-	return r < 0 ? r : load_from(app, s, spool.path, a, err);
+	r = spool_stdin(app->conf.copy_tmp_dir, err);
+	return r < 0 ? r : load_from(app, s, "/dev/stdin", a, err);
 }
 
 const struct cmd cmd_load = {

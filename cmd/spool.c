@@ -10,13 +10,18 @@
 #include "base/mem.h"
 #include "base/stream.h"
 
-int spool_open(const char *configured, struct spool *s, struct err *err)
+static const char *place(const char *configured)
 {
 	const char *dir = getenv("TMPDIR");
 
-	if (!dir || *dir != '/')
-		dir = configured && *configured == '/' ? configured : "/var/tmp";
-	AUTO_FREE char *made = xasprintf("%s/mica-XXXXXX", dir);
+	if (dir && *dir == '/')
+		return dir;
+	return configured && *configured == '/' ? configured : "/var/tmp";
+}
+
+int spool_open(const char *configured, struct spool *s, struct err *err)
+{
+	AUTO_FREE char *made = xasprintf("%s/mica-XXXXXX", place(configured));
 
 	if (!mkdtemp(made))
 		return err_sys(err, "cannot create a directory like '%s'", made);
@@ -41,13 +46,33 @@ int spool_fill(struct spool *s, int fd, const char *name, struct err *err)
 	return copy(fd, name, to, s->path, err);
 }
 
-int spool_drain(const struct spool *s, int fd, const char *name, struct err *err)
+int spool_stdin(const char *configured, struct err *err)
 {
-	AUTO_FD int from = open(s->path, O_RDONLY | O_CLOEXEC);
+	const char *dir = place(configured);
+	AUTO_FREE char *name = xasprintf("%s/mica-XXXXXX", dir);
+	AUTO_FD int fd = open(dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+
+	if (fd < 0) {
+		/* a file system that knows none without a name */
+		fd = mkostemp(name, O_CLOEXEC);
+		if (fd < 0 || unlink(name) < 0)
+			return err_sys(err, "cannot create a file like '%s'", name);
+	}
+	int r = copy(STDIN_FILENO, "standard input", fd, dir, err);
+	if (r == 0 && dup2(fd, STDIN_FILENO) < 0)
+		r = err_sys(err, "cannot use what came from standard input");
+	return r;
+}
+
+int spool_drain(struct spool *s, int fd, const char *name, struct err *err)
+{
+	AUTO_FREE char *path = xstrdup(s->path);
+	AUTO_FD int from = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (from < 0)
-		return err_sys(err, "cannot open '%s'", s->path);
-	return copy(from, s->path, fd, name, err);
+		return err_sys(err, "cannot open '%s'", path);
+	spool_done(s);
+	return copy(from, path, fd, name, err);
 }
 
 void spool_done(struct spool *s)

@@ -17,8 +17,11 @@ int spool_open(const char *configured, struct spool *s, struct err *err)
 /* Copies everything from fd into the file; name is for messages. */
 int spool_fill(struct spool *s, int fd, const char *name, struct err *err)
 	__attribute__((warn_unused_result));
-/* Copies the file to fd. */
-int spool_drain(const struct spool *s, int fd, const char *name, struct err *err)
+/* What comes from standard input becomes a file of no name, which standard input is from then on:
+ * it can be opened again and again, as /dev/stdin, and nothing of it is left when we are killed. */
+int spool_stdin(const char *configured, struct err *err) __attribute__((warn_unused_result));
+/* Copies the file to fd, and has removed it before. */
+int spool_drain(struct spool *s, int fd, const char *name, struct err *err)
 	__attribute__((warn_unused_result));
 /* Removes both. */
 void spool_done(struct spool *s);

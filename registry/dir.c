@@ -132,7 +132,7 @@ static int sink_blob(
 	note_file(s, digest_hex(&d->digest, hex));
 	int r = room_check(s->dir, s->path, d->size, err);
 	if (r == 0)
-		r = tmp_open(&tmp, s->dir, 0644, err);
+		r = tmp_open_nameless(&tmp, s->dir, 0644, err);
 	if (r == 0 && fs_copy_data(from, tmp.fd, d->size) < 0)
 		r = err_sys(err, "cannot write '%s'", hex);
 	return r < 0 ? r : tmp_publish(&tmp, s->dir, hex, false, err);
@@ -152,10 +152,8 @@ static int sink_manifest(struct sink *k, const struct document *doc, bool top, s
 	AUTO_FREE char *name =
 		top ? xstrdup("manifest.json")
 		    : xasprintf("%s" CHILD_MANIFEST_SUFFIX, digest_hex(&doc->desc.digest, hex));
-	int r = top ? put_text(s, "version", VERSION_TEXT, strlen(VERSION_TEXT), err) : 0;
 	/* those of an image that was there before are not this one's */
-	if (r == 0 && top)
-		r = signature_files_cut(s->dir, "", 1, err);
+	int r = top ? signature_files_cut(s->dir, "", 1, err) : 0;
 	return r < 0 ? r : put_text(s, name, doc->data, doc->len, err);
 }
 
@@ -254,7 +252,8 @@ static int open_target(struct dir_sink *s, const char *path, struct err *err)
 	if (s->dir < 0)
 		return err_sys(err, "cannot open '%s'", path);
 	made_in(&s->made, s->dir, "manifest.json");
-	return 0;
+	/* first, so that what a kill leaves is a place for the next push */
+	return put_text(s, "version", VERSION_TEXT, strlen(VERSION_TEXT), err);
 }
 
 int sink_dir(const char *rest, struct sink **ret, struct err *err)

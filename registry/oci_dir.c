@@ -286,7 +286,7 @@ static int put_file(
 	made_file(&s->made, path);
 	r = room_check(blobs, s->path, size, err);
 	if (r == 0)
-		r = tmp_open(&tmp, blobs, 0644, err);
+		r = tmp_open_nameless(&tmp, blobs, 0644, err);
 	if (r == 0 && fs_copy_data(fd, tmp.fd, size) < 0)
 		r = err_sys(err, "cannot write '%s' in '%s'", path, s->path);
 	return r < 0 ? r : tmp_publish(&tmp, blobs, name + 1, false, err);

@@ -46,7 +46,7 @@ static int open_output(struct tar_file *a, const char *path, struct err *err)
 		return err_sys(err, "cannot open '%s'", dir);
 	a->path = take(dir);
 	a->name = xstrdup(path_base(file));
-	return tmp_open(&a->tmp, a->dir, 0644, err);
+	return tmp_open_nameless(&a->tmp, a->dir, 0644, err);
 }
 
 int tar_file_new(const char *path, struct tar_file **ret, struct err *err)

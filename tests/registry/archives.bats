@@ -39,12 +39,12 @@ teardown() {
 	[ "$(skopeo inspect --config "docker-archive:all.tar:r.test/x/two:1" | jq -r '.config.Env[0]')" = A=2 ]
 	mica save -q -m r.test/x/one:1 r.test/x/two:1 >piped.tar
 	export MICA_ROOT=$D/second
-	[ "$(mica load -q -i all.tar | sort)" = "$(printf 'Loaded image: r.test/x/%s:1\n' one two)" ]
+	[ "$(mica load -q -i all.tar | sort)" = "$(printf 'Loaded image: r.test/x/%s\n' one:1 one:again two:1)" ]
 	[ "$(mica images --format '{{.Name}}:{{.Tag}}' | sort | xargs)" = "r.test/x/one:1 r.test/x/one:again r.test/x/two:1" ]
 	came_whole
 	gzip <piped.tar | MICA_ROOT=$D/third mica load -q
 	zstd -q all.tar
-	[ "$(MICA_ROOT=$D/fourth mica load -q -i all.tar.zst | wc -l)" = 2 ]
+	[ "$(MICA_ROOT=$D/fourth mica load -q -i all.tar.zst | wc -l)" = 3 ]
 	MICA_ROOT=$D/third mica exists r.test/x/two:1
 	mica pull -q docker-archive:all.tar:@1
 	run --separate-stderr mica pull -q docker-archive:all.tar
@@ -131,6 +131,34 @@ teardown() {
 	[ -p pipe ] && tar -tf piped >/dev/null
 	run --separate-stderr mica save -q -o none/such.tar "$image"
 	assert_error "'none'"
+}
+
+@test "a push to a place of the user's, or a load, that is killed leaves no part of an archive or a blob, and the next one goes well" {
+	# where files can be without a name, as here, what is written has none until it is whole: killed there, it is gone
+	for place in oci:out/d:t dir:out/d oci-archive:out/d docker-archive:out/d; do
+		mkdir out
+		run -137 strace -f -o trace -e trace=linkat -e inject=linkat:error=EIO:signal=KILL "$MICA_BIN" --root "$MICA_ROOT" push -q r.test/x/one:1 "$place"
+		[ "$(find out -name '.tmp*' -o -type f -size +0 | sed 's|.*/||' | xargs)" = "$(sed -nE 's/^oci:.*/oci-layout/p; s/^dir:.*/version/p' <<<"$place")" ] || fail "$place: $(find out)"
+		mica push -q r.test/x/one:1 "$place"
+		MICA_ROOT=$D/second mica pull -q "$place" | cmp - one.id
+		rm -r out
+	done
+	mkdir spool
+	mica save -q r.test/x/one:1 >whole.tar
+	mkfifo pipe
+	TMPDIR=$D/spool "$MICA_BIN" --root "$D/third" load -q <pipe >/dev/null 2>&1 3>&- &
+	pid=$!
+	exec 7>pipe
+	head -c 10240 whole.tar >&7
+	begun() {
+		find "/proc/$pid/fd" -lname "$D/spool/*" | grep -q .
+	}
+	wait_for 10 begun
+	kill -9 "$pid"
+	wait_gone "$pid"
+	exec 7>&-
+	[ -z "$(ls -A spool)" ]
+	MICA_ROOT=$D/third mica load -q <whole.tar
 }
 
 @test "what a push cannot end with is told before it begins" {

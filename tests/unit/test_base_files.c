@@ -136,6 +136,15 @@ static void a_temporary_file_appears_whole_or_not_at_all(void **state)
 	memcpy(name, t.name, sizeof(name));
 	tmp_done(&t);
 	assert_int_equal(fstatat(topfd, name, &st, 0), -1);
+	/* and in between not at all, where file systems know how; it replaces what is there */
+	assert_int_equal(tmp_open_nameless(&t, topfd, 0600, &err), 0);
+	assert_string_equal(t.name, "");
+	assert_int_equal(fs_write_all(t.fd, "yz", 2), 0);
+	assert_int_equal(tmp_publish(&t, topfd, "published", true, &err), 0);
+	tmp_done(&t);
+	assert_int_equal(fstatat(topfd, "published", &st, 0), 0);
+	assert_int_equal(st.st_size, 2);
+	assert_int_equal(st.st_nlink, 1);
 }
 
 static void a_lock_excludes(void **state)
