@@ -64,6 +64,12 @@ int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 				proxy_tried(t, host, through, sizeof(through)),
 				os == ECONNREFUSED ? "connection refused"
 						   : err_text((int)os, text));
+		/* what it says goes on with the address, and its password */
+		if (str_has_prefix(t->message, "Unsupported proxy"))
+			return err_set(err, ERR_NETWORK,
+				"cannot reach %s: the address of the proxy is of no kind that is "
+				"known",
+				host);
 		break;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return err_set(err, ERR_NETWORK,

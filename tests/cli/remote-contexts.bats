@@ -346,7 +346,7 @@ with tarfile.open('bad.tar', 'w') as t:
 	done
 }
 
-# cve: CVE-2026-15788 CVE-2026-15789 CVE-2026-15791 CVE-2026-15792 CVE-2026-15793 CVE-2024-3817 CVE-2025-8959 CVE-2026-4660
+# cve: CVE-2026-15788 CVE-2026-15789 CVE-2026-15791 CVE-2026-15792 CVE-2026-15793 CVE-2024-3817 CVE-2025-8959 CVE-2026-4660 CVE-2025-21613 CVE-2026-45570
 # bats test_tags=user
 @test "CVE-2019-13139 CVE-2026-41506: no part of a repository's URL is an option" {
 	make_repository
@@ -356,6 +356,15 @@ with tarfile.open('bad.tar', 'w') as t:
 		[ "$(grep -c '^mica: ' <<<"$stderr")" = 1 ]
 	done
 	[ ! -e "$D/ran" ]
+}
+
+# bats test_tags=user
+@test "CVE-2026-24843: no name of a file or of a context becomes a command" {
+	mkdir -p "ctx/odd" "a;touch ran"
+	touch 'ctx/odd/$(touch ran)' 'ctx/odd/;touch ran' "ctx/odd/\`touch ran\`" $'ctx/odd/a\ntouch ran' 'ctx/odd/-rf' "a;touch ran/f"
+	printf 'FROM scratch\nCOPY odd/* /o/\nCOPY ["odd/$(touch ran)", "odd/;touch ran", "/p/"]\nCOPY --from=n f /\n' >ctx/Containerfile
+	mica build -q --network=none -t odd --build-context "n=./a;touch ran" ctx
+	[ -z "$(find "$D" -name ran)" ]
 }
 
 # cve: CVE-2024-36127
@@ -388,6 +397,7 @@ with tarfile.open('bad.tar', 'w') as t:
 	[[ $stderr != *secret* ]]
 }
 
+# cve: CVE-2026-71556
 # bats test_tags=user
 @test "CVE-2018-11235 CVE-2024-32002 CVE-2023-49569: modules of a repository run and reach nothing" {
 	printf '[submodule "../../evil"]\n\tpath = m\n\turl = file://%s/src\n' "$D" >src/.gitmodules

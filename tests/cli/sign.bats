@@ -224,6 +224,7 @@ LABEL a=b' >Containerfile
 	[ -z "$(ls "$MICA_ROOT/tmp")" ]
 }
 
+# cve: CVE-2024-23332
 @test "signatures lie in directories, on web servers, or nowhere" {
 	c=$(mica from b)
 	mica commit -q --sign-by amanda@localhost "$c" signed
@@ -242,6 +243,13 @@ LABEL a=b' >Containerfile
 	mica pull -q --policy always --signature-policy policy.json "$REG/web"
 	mica push -q b "$REG/elsewhere"
 	rejected "A signature was required, but no signature exists" "$REG/elsewhere"
+	# a list without an end has one, and one that is none of ours is no reason not to look further
+	for i in $(seq 2 140); do
+		echo nothing >"$(echo "$T"/repos/web@*)/signature-$i"
+	done
+	mica pull -q --policy always --signature-policy policy.json "$REG/web"
+	[ "$(grep -c 'signature-128 ' "$T/repos.log")" = 1 ]
+	[ "$(grep -c 'signature-129 ' "$T/repos.log")" = 0 ]
 	head -c 300000 /dev/zero >"$(echo "$T"/repos/web@*/signature-1)"
 	rejected "cannot read signatures" "$REG/web"
 }

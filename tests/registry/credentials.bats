@@ -287,6 +287,10 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 	refused_token token-break 'no usable token'
 	refused_token token-html 'token'
 	refused_token token-loop 'cannot get a token'
+	refused_token token-number "cannot get a token: .*'token'"
+	refused_token token-expiry "cannot get a token: .*'expires_in'"
+	mica pull -q "$SRV/token-past/x"
+	[ "$(asked '^GET main /token-past')" = 1 ]
 	run ! grep -i injected "$T/srv/log"
 }
 
@@ -297,6 +301,13 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 	mica --debug pull -q --creds anna:secret "$SRV/basic/debug" 2>>err
 	run --separate-stderr mica pull -q "http://anna:secret@$SRV/basic/x"
 	echo "$stderr" >>err
+	# nor what goes to a proxy, whatever it is
+	for proxy in http://anna:secret@127.0.0.1:1 https://anna:secret@127.0.0.1:1 socks5h://anna:secret@127.0.0.1:1 ftp://anna:secret@127.0.0.1:1; do
+		run --separate-stderr env all_proxy="$proxy" "$MICA_BIN" --root "$MICA_ROOT" --debug pull -q --retry 0 reg.corp.test/x
+		echo "$stderr" >>err
+	done
+	[ "$(grep -c '^mica: .*cannot reach reg.corp.test through 127.0.0.1:1: connection refused' err)" = 3 ]
+	grep -q '^mica: .*reg.corp.test: the address of the proxy is of no kind that is known' err
 	run ! grep -E "$(printf anna:secret | base64)|Trepository|anna:secret" err
 }
 
