@@ -30,6 +30,7 @@ struct node {
 	size_t n_children;
 	char *link; /* symbolic links: the target */
 	bool has_digest; /* regular files: of content and extended attributes */
+	bool has_xattrs; /* of a file that has a digest */
 	struct digest digest;
 };
 

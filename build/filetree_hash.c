@@ -41,7 +41,7 @@ static int collect(struct filetree *t, struct node *n, struct todo *todo, struct
 	}
 	if (!S_ISREG(n->st.st_mode) || n->has_digest || n->ignored)
 		return 0;
-	if (t->cache && statcache_get(t->cache, &n->st, &n->digest)) {
+	if (t->cache && statcache_get(t->cache, &n->st, &n->digest, &n->has_xattrs)) {
 		n->has_digest = true;
 		return 0;
 	}
@@ -78,7 +78,12 @@ static void hash_xattrs(struct sha256 *h, const struct xattrs *x)
 	}
 }
 
-static int hash_file(struct filetree *t, struct cursor *c, const struct node *n, struct digest *ret,
+struct hashed {
+	struct digest digest;
+	bool has_xattrs;
+};
+
+static int hash_file(struct filetree *t, struct cursor *c, const struct node *n, struct hashed *ret,
 	struct err *err)
 {
 	if (c->dir != n->parent) {
@@ -114,7 +119,7 @@ static int hash_file(struct filetree *t, struct cursor *c, const struct node *n,
 		if (proc_interrupted(err) < 0)
 			return err->code;
 	}
-	*ret = sha256_final(&h);
+	ret->digest = sha256_final(&h);
 	if (!same_file(&st, &n->st)) {
 		path = node_path(n);
 		return err_set(err, ERR_INVALID,
@@ -124,12 +129,13 @@ static int hash_file(struct filetree *t, struct cursor *c, const struct node *n,
 	AUTO_XATTRS struct xattrs x = {0};
 	if (xattrs_read(fd, "", &x, err) < 0)
 		return err->code;
+	ret->has_xattrs = x.n > 0;
 	if (x.n) {
 		struct sha256 both;
 		sha256_init(&both);
-		sha256_update(&both, ret->b, digest_size(ret));
+		sha256_update(&both, ret->digest.b, digest_size(&ret->digest));
 		hash_xattrs(&both, &x);
-		*ret = sha256_final(&both);
+		ret->digest = sha256_final(&both);
 	}
 	return 0;
 }
@@ -137,7 +143,7 @@ static int hash_file(struct filetree *t, struct cursor *c, const struct node *n,
 struct hash_job {
 	struct filetree *tree;
 	const struct todo *todo;
-	struct digest *digests; /* shared memory */
+	struct hashed *hashed; /* shared memory */
 	struct cursor cursor; /* of this process */
 };
 
@@ -145,17 +151,17 @@ static int hash_range(void *arg, size_t from, size_t to, struct err *err)
 {
 	struct hash_job *j = arg;
 	for (size_t i = from; i < to; i++)
-		if (hash_file(j->tree, &j->cursor, j->todo->n[i], &j->digests[i], err) < 0)
+		if (hash_file(j->tree, &j->cursor, j->todo->n[i], &j->hashed[i], err) < 0)
 			return err->code;
 	return 0;
 }
 
 static int hash_all(
-	struct filetree *t, const struct todo *todo, struct digest *digests, struct err *err)
+	struct filetree *t, const struct todo *todo, struct hashed *hashed, struct err *err)
 {
 	struct hash_job j = {.tree = t,
 		.todo = todo,
-		.digests = digests,
+		.hashed = hashed,
 		.cursor = {.fd = -1, .buf = xmalloc(READ_BUF)}};
 	bool little = todo->count < PARALLEL_FILES && todo->bytes < PARALLEL_BYTES;
 	int rc = crew_run(todo->count, CHUNK, little ? 1 : crew_cores(), hash_range, &j, err);
@@ -171,20 +177,22 @@ int filetree_hash(struct filetree *t, struct node *const *nodes, size_t n, struc
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = collect(t, nodes[i], &todo, err);
 	if (rc == 0 && todo.count) {
-		size_t size = todo.count * sizeof(struct digest);
-		struct digest *digests =
+		size_t size = todo.count * sizeof(struct hashed);
+		struct hashed *hashed =
 			mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		if (digests == MAP_FAILED) {
+		if (hashed == MAP_FAILED) {
 			rc = err_sys(err, "cannot map memory for %zu digests", todo.count);
 		} else {
-			rc = hash_all(t, &todo, digests, err);
+			rc = hash_all(t, &todo, hashed, err);
 			for (size_t i = 0; rc == 0 && i < todo.count; i++) {
-				todo.n[i]->digest = digests[i];
+				todo.n[i]->digest = hashed[i].digest;
+				todo.n[i]->has_xattrs = hashed[i].has_xattrs;
 				todo.n[i]->has_digest = true;
 				if (t->cache)
-					statcache_put(t->cache, &todo.n[i]->st, &digests[i]);
+					statcache_put(t->cache, &todo.n[i]->st, &hashed[i].digest,
+						hashed[i].has_xattrs);
 			}
-			munmap(digests, size);
+			munmap(hashed, size);
 		}
 	}
 	free(todo.n);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "base/xattr.h"
 #include "build/build_internal.h"
 #include "build/cache.h"
 #include "build/explain.h"
@@ -35,8 +36,25 @@ static char type_letter(mode_t mode)
 	}
 }
 
+/* What is neither a delimiter nor moves a terminal's cursor. */
+static char plain_byte(char c)
+{
+	return c > ' ' && c < 0x7f && c != ',' && c != '=' ? c : '_';
+}
+
+/* ",NAME=VALUE": a digest of it */
+static void add_xattr(struct buf *list, const struct xattr *x)
+{
+	char hex[DIGEST_STR_MAX];
+	struct digest value = digest_of(x->value, x->len);
+	buf_addch(list, ',');
+	for (const char *c = x->name; *c; c++)
+		buf_addch(list, plain_byte(*c));
+	buf_addf(list, "=%.*s", CONTENT_DIGITS, digest_hex(&value, hex));
+}
+
 /* "TYPE MODE OWNER FIRST CONTENT", where "-" is what is no input, and FIRST a digest of the name
- * that the file has too, or 0 */
+ * that the file has too, or 0, and then its extended attributes */
 void input_list_add(struct buf *list, const struct input_item *item)
 {
 	char hex[DIGEST_STR_MAX];
@@ -50,7 +68,10 @@ void input_list_add(struct buf *list, const struct input_item *item)
 		buf_addstr(list, "- ");
 	struct digest first =
 		item->first ? digest_of(item->first, strlen(item->first)) : (struct digest){0};
-	buf_addf(list, "%.*s ", item->first ? CONTENT_DIGITS : 1, digest_hex(&first, hex));
+	buf_addf(list, "%.*s", item->first ? CONTENT_DIGITS : 1, digest_hex(&first, hex));
+	for (size_t i = 0; item->xattrs && i < item->xattrs->n; i++)
+		add_xattr(list, &item->xattrs->x[i]);
+	buf_addch(list, ' ');
 	if (item->link)
 		buf_addstr(list, item->link);
 	else
@@ -177,6 +198,37 @@ static void add_line(struct strv *ret, const char *path, char *what)
 	strv_addf(ret, "file %s: %s", shown, text);
 }
 
+static const char *find_xattr(const struct strv *all, const char *name, size_t len)
+{
+	for (size_t i = 1; i < all->n; i++)
+		if (strncmp(all->v[i], name, len) == 0)
+			return all->v[i] + len;
+	return NULL;
+}
+
+/* Adds what is different between two FIRST fields; true when it is attributes. Old lists have none.
+ */
+static bool compare_xattrs(const char *before, const char *now, struct strv *what)
+{
+	AUTO_STRV struct strv a = STRV_INIT, b = STRV_INIT;
+	strv_split(&a, before, ',');
+	strv_split(&b, now, ',');
+	size_t had = what->n;
+	for (size_t i = 1; i < b.n; i++) {
+		size_t len = strcspn(b.v[i], "=") + 1;
+		const char *old = find_xattr(&a, b.v[i], len);
+		if (!old || !streq(old, b.v[i] + len))
+			strv_addf(what, "extended attribute %.*s %s", (int)len - 1, b.v[i],
+				old ? "changed" : "added");
+	}
+	for (size_t i = 1; i < a.n; i++) {
+		size_t len = strcspn(a.v[i], "=") + 1;
+		if (!find_xattr(&b, a.v[i], len))
+			strv_addf(what, "extended attribute %.*s removed", (int)len - 1, a.v[i]);
+	}
+	return what->n > had;
+}
+
 /* What is different between two things of one path: one line, the attribute that tells most. */
 static void compare_attributes(
 	const char *path, const char *before, const char *now, struct strv *ret)
@@ -195,7 +247,7 @@ static void compare_attributes(
 			strv_addf(&what, "target %s -> %s", from, to);
 		else if (*a.v[FIELD_TYPE] == 'd')
 			strv_add(&what, "extended attributes");
-		else
+		else if (!compare_xattrs(a.v[FIELD_FIRST], b.v[FIELD_FIRST], &what))
 			strv_addf(&what, "content sha256:%.12s -> sha256:%.12s", a.v[FIELD_CONTENT],
 				b.v[FIELD_CONTENT]);
 	}

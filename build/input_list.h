@@ -15,6 +15,7 @@ struct buf;
 struct build;
 struct err;
 struct strv;
+struct xattrs;
 
 struct input_item {
 	const char *path;
@@ -24,6 +25,7 @@ struct input_item {
 	gid_t gid;
 	const char *first; /* path of the file that it is another name of, or NULL */
 	const struct digest *content; /* of a file; of a directory's extended attributes */
+	const struct xattrs *xattrs; /* of a file, or NULL */
 	const char *link; /* a symbolic link's target, else NULL */
 };
 

@@ -2,6 +2,7 @@
 #include "build/inputs.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/root.h"
@@ -97,12 +98,23 @@ static int directory_xattrs(
 	return 0;
 }
 
+static int node_xattrs(
+	const struct filetree *t, const char *path, struct xattrs *ret, struct err *err)
+{
+	AUTO_FD int fd = root_open(filetree_rootfd(t), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	return fd < 0 ? err_sys(err, "cannot open '%s'", path) : xattrs_read(fd, "", ret, err);
+}
+
 static void list_thing(struct inputs *in, const struct node *n, const struct digest *content,
 	const struct node *as)
 {
 	if (!in->list)
 		return;
 	AUTO_FREE char *path = node_path(n), *first = as ? node_path(as) : NULL;
+	AUTO_XATTRS struct xattrs x = {0};
+	struct err ignored = ERR_INIT;
+	if (S_ISREG(n->st.st_mode) && n->has_xattrs && node_xattrs(in->t, path, &x, &ignored) < 0)
+		log_debug("list of inputs: %s", ignored.msg);
 	input_list_add(in->list, &(struct input_item){.path = path,
 					 .mode = n->st.st_mode,
 					 .has_perm = in->mode_matters,
@@ -110,6 +122,7 @@ static void list_thing(struct inputs *in, const struct node *n, const struct dig
 					 .uid = n->st.st_uid,
 					 .gid = n->st.st_gid,
 					 .first = first,
+					 .xattrs = &x,
 					 .content = content,
 					 .link = S_ISLNK(n->st.st_mode) ? n->link : NULL});
 }

@@ -16,12 +16,13 @@
 #include "store/store_internal.h"
 
 #define MAGIC                                                                                      \
-	"mica stat 1" /* the layout of struct header and struct entry, in this machine's byte      \
+	"mica stat 2" /* the layout of struct header and struct entry, in this machine's byte      \
 	                 order */
 #define BYTE_ORDER_MARK 0x01020304U
 #define SLOTS_MAX (1U << 26)
 /* of eight slots: more makes searches long, less makes 100,000 files take twice the memory */
 #define FILLED_MAX 7
+#define MARK (1U << 31) /* no number of nanoseconds has this bit */
 #define NS_PER_S 1000000000LL
 #define MARGIN_NS (100 * 1000000LL)
 #define COARSE_MARGIN_NS (2 * NS_PER_S)
@@ -36,7 +37,7 @@ struct header {
 struct entry {
 	uint64_t dev, ino, size;
 	int64_t mtime_s, ctime_s;
-	uint32_t mtime_ns, ctime_ns;
+	uint32_t mtime_ns, ctime_ns; /* with MARK in mtime_ns */
 	uint8_t content[32]; /* its SHA-256 */
 	uint64_t check; /* over all that is above, never 0; 0: a free slot */
 };
@@ -167,8 +168,8 @@ int statcache_open(
 static bool same_state(const struct entry *a, const struct entry *b)
 {
 	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-	       a->mtime_s == b->mtime_s && a->mtime_ns == b->mtime_ns && a->ctime_s == b->ctime_s &&
-	       a->ctime_ns == b->ctime_ns;
+	       a->mtime_s == b->mtime_s && (a->mtime_ns & ~MARK) == (b->mtime_ns & ~MARK) &&
+	       a->ctime_s == b->ctime_s && a->ctime_ns == b->ctime_ns;
 }
 
 static const struct entry *lookup(const struct table *t, const struct entry *want, uint64_t *ret_at)
@@ -181,7 +182,7 @@ static const struct entry *lookup(const struct table *t, const struct entry *wan
 	return &t->e[at];
 }
 
-bool statcache_get(struct statcache *sc, const struct stat *st, struct digest *ret)
+bool statcache_get(struct statcache *sc, const struct stat *st, struct digest *ret, bool *ret_mark)
 {
 	struct entry want = entry_for(st);
 	uint64_t at;
@@ -196,6 +197,7 @@ bool statcache_get(struct statcache *sc, const struct stat *st, struct digest *r
 	}
 	*ret = (struct digest){0};
 	memcpy(ret->b, e->content, sizeof(e->content));
+	*ret_mark = e->mtime_ns & MARK;
 	return true;
 }
 
@@ -208,7 +210,7 @@ static bool is_settled(const struct statcache *sc, const struct timespec *t, int
 	return seconds >= -1 && seconds * NS_PER_S + (sc->opened.tv_nsec - t->tv_nsec) > margin_ns;
 }
 
-void statcache_put(struct statcache *sc, const struct stat *st, const struct digest *d)
+void statcache_put(struct statcache *sc, const struct stat *st, const struct digest *d, bool mark)
 {
 	bool coarse = st->st_mtim.tv_nsec == 0 && st->st_ctim.tv_nsec == 0;
 	int64_t margin_ns = coarse ? COARSE_MARGIN_NS : MARGIN_NS;
@@ -216,6 +218,7 @@ void statcache_put(struct statcache *sc, const struct stat *st, const struct dig
 		return;
 	struct entry e = entry_for(st);
 	memcpy(e.content, d->b, sizeof(e.content));
+	e.mtime_ns |= mark ? MARK : 0;
 	e.check = check_of(&e);
 	insert(&sc->added, &e);
 }

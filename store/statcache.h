@@ -28,8 +28,9 @@ struct store;
 /* context_path: any name of the directory. ERR_SYS: it cannot be resolved. */
 int statcache_open(struct store *s, const char *context_path, struct statcache **ret,
 	struct err *err) __attribute__((warn_unused_result));
-bool statcache_get(struct statcache *sc, const struct stat *st, struct digest *ret);
-void statcache_put(struct statcache *sc, const struct stat *st, const struct digest *d);
+/* mark: whatever the caller wants to know of the file besides */
+bool statcache_get(struct statcache *sc, const struct stat *st, struct digest *ret, bool *ret_mark);
+void statcache_put(struct statcache *sc, const struct stat *st, const struct digest *d, bool mark);
 /* All files of the context were looked up: entries that were not are dropped by the next save. */
 void statcache_complete(struct statcache *sc);
 /* Writes it if something changed. Two processes at once: the last one wins. */

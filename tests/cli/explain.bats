@@ -63,6 +63,18 @@ explained() { # BUILD ARGUMENTS...: what it says goes to standard output
 	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'new': added" out
 	grep -qE "'RUN echo \\\$V >/v' ran: what it runs on: 'COPY \. /src' made other files \([0-9a-f]{12} -> [0-9a-f]{12}\)$" out
 	[ "$(grep -c "COPY . /src' ran" out)" = 4 ]
+	setfattr -n user.note -v 1 ctx/one
+	explained >out
+	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'one': extended attribute user.note added" out
+	setfattr -n user.note -v 2 ctx/one
+	setfattr -n user.also -v 2 ctx/one
+	explained >out
+	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'one': extended attribute user.also added, extended attribute user.note changed" out
+	setfattr -x user.note ctx/one
+	explained >out
+	grep -qxF "Containerfile:3: 'COPY . /src' ran: file 'one': extended attribute user.note removed" out
+	echo more >>ctx/one
+	explained | grep -qF "file 'one': content sha256:"
 	rm ctx/one
 	mv ctx/new ctx/one
 	explained >out

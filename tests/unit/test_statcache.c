@@ -38,16 +38,19 @@ static void remembers_across_processes(void **state)
 {
 	struct store *s = *state;
 	struct statcache *sc = open_cache(s);
-	struct stat st = file(1, 60000), other = file(2, 60000);
+	struct stat st = file(1, 60000), other = file(2, 60000), plain = file(3, 60000);
 	struct digest d = digest_of("x", 1), got;
-	assert_false(statcache_get(sc, &st, &got));
-	statcache_put(sc, &st, &d);
-	assert_true(statcache_get(sc, &st, &got));
+	bool mark;
+	assert_false(statcache_get(sc, &st, &got, &mark));
+	statcache_put(sc, &st, &d, true);
+	statcache_put(sc, &plain, &d, false);
+	assert_true(statcache_get(sc, &st, &got, &mark) && mark);
 	save(sc);
 	sc = open_cache(s);
-	assert_true(statcache_get(sc, &st, &got));
+	assert_true(statcache_get(sc, &plain, &got, &mark) && !mark);
+	assert_true(statcache_get(sc, &st, &got, &mark) && mark);
 	assert_true(digest_equal(&got, &d));
-	assert_false(statcache_get(sc, &other, &got));
+	assert_false(statcache_get(sc, &other, &got, &mark));
 	statcache_free(sc);
 }
 
@@ -57,14 +60,15 @@ static void any_difference_is_a_miss(void **state)
 	struct statcache *sc = open_cache(s);
 	struct stat st = file(1, 60000), changed;
 	struct digest d = digest_of("x", 1), got;
-	statcache_put(sc, &st, &d);
+	bool mark;
+	statcache_put(sc, &st, &d, false);
 	save(sc);
 	sc = open_cache(s);
 #define MISSES(change)                                                                             \
 	do {                                                                                       \
 		changed = st;                                                                      \
 		change;                                                                            \
-		assert_false(statcache_get(sc, &changed, &got));                                   \
+		assert_false(statcache_get(sc, &changed, &got, &mark));                            \
 	} while (0)
 	MISSES(changed.st_dev++);
 	MISSES(changed.st_ino++);
@@ -73,7 +77,7 @@ static void any_difference_is_a_miss(void **state)
 	MISSES(changed.st_mtim.tv_nsec ^= 1);
 	MISSES(changed.st_ctim.tv_sec--);
 	MISSES(changed.st_ctim.tv_nsec ^= 1);
-	assert_true(statcache_get(sc, &st, &got));
+	assert_true(statcache_get(sc, &st, &got, &mark));
 	statcache_free(sc);
 }
 
@@ -82,22 +86,23 @@ static void a_file_changed_just_now_is_not_believed(void **state)
 	struct store *s = *state;
 	struct statcache *sc = open_cache(s);
 	struct digest d = digest_of("x", 1), got;
+	bool mark;
 	struct stat fresh = file(1, 50), future = file(2, -5000), settled = file(3, 500),
 		    whole = file(4, 1500), late = file(5, 60000);
 	whole.st_mtim.tv_nsec = whole.st_ctim.tv_nsec = 0; /* a file system that keeps seconds */
 	late.st_ctim = fresh.st_ctim; /* an old mtime, set back by hand */
-	statcache_put(sc, &fresh, &d);
-	statcache_put(sc, &future, &d);
-	statcache_put(sc, &settled, &d);
-	statcache_put(sc, &late, &d);
+	statcache_put(sc, &fresh, &d, false);
+	statcache_put(sc, &future, &d, false);
+	statcache_put(sc, &settled, &d, false);
+	statcache_put(sc, &late, &d, false);
 	whole.st_mtim.tv_sec++;
 	whole.st_ctim.tv_sec++;
-	statcache_put(sc, &whole, &d);
-	assert_false(statcache_get(sc, &fresh, &got));
-	assert_false(statcache_get(sc, &future, &got));
-	assert_false(statcache_get(sc, &whole, &got));
-	assert_false(statcache_get(sc, &late, &got));
-	assert_true(statcache_get(sc, &settled, &got));
+	statcache_put(sc, &whole, &d, false);
+	assert_false(statcache_get(sc, &fresh, &got, &mark));
+	assert_false(statcache_get(sc, &future, &got, &mark));
+	assert_false(statcache_get(sc, &whole, &got, &mark));
+	assert_false(statcache_get(sc, &late, &got, &mark));
+	assert_true(statcache_get(sc, &settled, &got, &mark));
 	statcache_free(sc);
 }
 
@@ -107,21 +112,22 @@ static void a_complete_run_drops_what_it_did_not_see(void **state)
 	struct statcache *sc = open_cache(s);
 	struct stat st[4];
 	struct digest d = digest_of("x", 1), got;
+	bool mark;
 	for (size_t i = 0; i < 4; i++) {
 		st[i] = file(i + 1, 60000);
-		statcache_put(sc, &st[i], &d);
+		statcache_put(sc, &st[i], &d, false);
 	}
 	save(sc);
 	sc = open_cache(s); /* looks at one, but says nothing of being complete */
-	assert_true(statcache_get(sc, &st[0], &got));
+	assert_true(statcache_get(sc, &st[0], &got, &mark));
 	save(sc);
 	sc = open_cache(s);
-	assert_true(statcache_get(sc, &st[3], &got));
+	assert_true(statcache_get(sc, &st[3], &got, &mark));
 	statcache_complete(sc);
 	save(sc);
 	sc = open_cache(s);
-	assert_true(statcache_get(sc, &st[3], &got));
-	assert_false(statcache_get(sc, &st[0], &got));
+	assert_true(statcache_get(sc, &st[3], &got, &mark));
+	assert_false(statcache_get(sc, &st[0], &got, &mark));
 	statcache_free(sc);
 }
 
@@ -133,7 +139,8 @@ static void a_damaged_file_counts_as_empty(void **state)
 	struct statcache *sc = open_cache(s);
 	struct stat st = file(1, 60000);
 	struct digest d = digest_of("x", 1), got;
-	statcache_put(sc, &st, &d);
+	bool mark;
+	statcache_put(sc, &st, &d, false);
 	save(sc);
 	assert_int_equal(dir_list(store_fd(s), "cache/stat", &names, &err), 0);
 	assert_int_equal(names.n, 1);
@@ -149,16 +156,16 @@ static void a_damaged_file_counts_as_empty(void **state)
 		data[at] ^= 0x55;
 		sc = open_cache(s);
 		if (at < 24 || at >= 32) /* the count only matters for when to shrink */
-			assert_false(statcache_get(sc, &st, &got));
+			assert_false(statcache_get(sc, &st, &got, &mark));
 		statcache_free(sc);
 	}
 	assert_int_equal(fs_write_file(store_fd(s), path, data, n - 1, 0600, false, &err), 0);
 	sc = open_cache(s);
-	assert_false(statcache_get(sc, &st, &got));
-	statcache_put(sc, &st, &d);
+	assert_false(statcache_get(sc, &st, &got, &mark));
+	statcache_put(sc, &st, &d, false);
 	save(sc);
 	sc = open_cache(s);
-	assert_true(statcache_get(sc, &st, &got));
+	assert_true(statcache_get(sc, &st, &got, &mark));
 	statcache_free(sc);
 }
 
@@ -167,18 +174,19 @@ static void holds_many(void **state)
 	struct store *s = *state;
 	struct statcache *sc = open_cache(s);
 	struct digest got;
+	bool mark;
 	struct stat st = file(0, 60000);
 	for (uint64_t i = 1; i <= 20000; i++) {
 		struct digest d = digest_of(&i, sizeof(i));
 		st.st_ino = i * 3;
-		statcache_put(sc, &st, &d);
+		statcache_put(sc, &st, &d, false);
 	}
 	save(sc);
 	sc = open_cache(s);
 	for (uint64_t i = 1; i <= 20000; i++) {
 		struct digest d = digest_of(&i, sizeof(i));
 		st.st_ino = i * 3;
-		assert_true(statcache_get(sc, &st, &got));
+		assert_true(statcache_get(sc, &st, &got, &mark));
 		assert_true(digest_equal(&got, &d));
 	}
 	statcache_free(sc);
