@@ -33,8 +33,7 @@ static const char *closest(const struct map *env, const char *name)
 	size_t n = 0;
 	MAP_FOREACH (v, env)
 		keys[n++] = v->key;
-	/* what is shorter is like everything */
-	const char *found = strlen(name) < 3 ? NULL : suggest(name, keys, n);
+	const char *found = suggest(name, keys, n);
 	free(keys);
 	return found;
 }
@@ -264,6 +263,7 @@ void lint_inst(struct eval *e)
 		break;
 	case INST_ADD:
 	case INST_COPY:
+	case INST_ONBUILD:
 	case INST_RUN:
 		lint_secret_text(&e->b->result->lint, e->at.file, i);
 		break;
@@ -275,7 +275,6 @@ void lint_inst(struct eval *e)
 	case INST_FROM:
 	case INST_INCLUDE:
 	case INST_MAINTAINER:
-	case INST_ONBUILD:
 	case INST_SHELL:
 	case INST_STOPSIGNAL:
 	case INST_USER:

@@ -5,9 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "build/lint.h"
+#include "build/mounts.h"
 #include "build/source.h"
 
 static bool any_in(const char *s, int (*is)(int))
@@ -134,6 +136,35 @@ static void casing(struct lint *l, const struct containerfile *files, size_t n)
 	}
 }
 
+struct trigger {
+	struct lint *l;
+	struct source_inst at; /* ONBUILD */
+	struct pos pos; /* of its --mount */
+};
+
+static void mount_fault(void *arg, const char *field, const struct err *what)
+{
+	const struct trigger *t = arg;
+	lint_add(t->l, LINT_ONBUILD_INVALID, t->at.file, t->at.inst,
+		field ? containerfile_find_field(t->at.file, t->pos, field) : t->pos,
+		"builds on this image will fail: --mount: %s", what->msg);
+}
+
+/* What is wrong with a trigger whatever the variables are. */
+static void trigger(struct lint *l, const struct source_inst *at)
+{
+	const struct inst *i = at->inst;
+	if (i->onbuild_error)
+		lint_add(l, LINT_ONBUILD_INVALID, at->file, i, i->onbuild_error_pos,
+			"builds on this image will fail: %s", i->onbuild_error);
+	for (size_t k = 0; i->onbuild && k < i->onbuild->n_flags; k++) {
+		const struct inst_flag *f = &i->onbuild->flags[k];
+		struct trigger t = {l, *at, f->pos};
+		if (i->onbuild->kind == INST_RUN && streq(f->name, "mount") && f->value)
+			mount_faults(f->value, at->file->escape, mount_fault, &t);
+	}
+}
+
 void lint_files(struct lint *l, const struct containerfile *files, size_t n)
 {
 	AUTO_MAP struct map names = MAP_INIT;
@@ -150,9 +181,7 @@ void lint_files(struct lint *l, const struct containerfile *files, size_t n)
 		if (i->kind == INST_MAINTAINER)
 			lint_add(l, LINT_MAINTAINER_DEPRECATED, f, i, i->pos,
 				"Maintainer instruction is deprecated in favor of using label");
-		if (i->onbuild_error)
-			lint_add(l, LINT_ONBUILD_INVALID, f, i, i->onbuild_error_pos,
-				"builds on this image will fail: %s", i->onbuild_error);
+		trigger(l, &w.at);
 	}
 	casing(l, files, n);
 }

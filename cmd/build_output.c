@@ -467,6 +467,17 @@ static char *all_names(const struct outputs *out, const struct build_result *r)
 	return strv_join(&names, ",");
 }
 
+int outputs_write_call(const struct output_args *a, const struct build_result *r, struct err *err)
+{
+	if (!a->metadata_file || !r->document)
+		return 0;
+	AUTO_JSON struct json *j = json_new_object();
+	json_set(j, "result.json", json_ref(r->document));
+	AUTO_FREE char *dump = json_dump(j, 2);
+	AUTO_FREE char *line = xasprintf("%s\n", dump);
+	return fs_write_output(a->metadata_file, line, strlen(line), 0644, false, err);
+}
+
 /* The members that buildx writes. */
 static int write_metadata(const struct outputs *out, const struct build_result *r, struct err *err)
 {

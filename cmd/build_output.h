@@ -46,6 +46,9 @@ int outputs_check(const struct outputs *out, struct store *s, struct err *err)
  * files that say what was made. */
 int outputs_write(struct outputs *out, struct store *s, struct txn *t, const struct build_opts *o,
 	struct build_result *r, struct err *err) __attribute__((warn_unused_result));
+/* --metadata-file of a call: what it tells, as JSON. */
+int outputs_write_call(const struct output_args *a, const struct build_result *r, struct err *err)
+	__attribute__((warn_unused_result));
 /* The ID of the image that was named or pushed; NULL: none was. */
 const struct digest *outputs_image_id(const struct outputs *out, const struct build_result *r);
 void outputs_done(struct outputs *out);

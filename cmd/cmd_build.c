@@ -501,7 +501,7 @@ static int carry_out(
 		call_print_warnings(&app->out, &r->lint);
 	int found = call_print(&app->out, &w->call, r);
 	if (rc == 0 && !build)
-		rc = found;
+		rc = outputs_write_call(&w->a->output, r, err) < 0 ? err->code : found;
 	else if (rc == 0)
 		report(app, w->a, &w->out, r, w->began);
 	else if (r->log)

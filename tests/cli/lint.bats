@@ -368,11 +368,12 @@ opt
 
 SSH       REQUIRED
 default   ' ] || fail "$(mica build --call=outline --build-arg COLOUR=blue ctx)"
-	mica build --print=outline,format=json --target other ctx | python3 -c 'import json, sys
+	mica build --print=outline,format=json --target other --metadata-file told ctx | python3 -c 'import json, sys
 d = json.load(sys.stdin)
 assert d["name"] == "other", d
 assert [a["name"] for a in d["args"]] == ["BASE", "nobody"], d
 assert "secrets" not in d and "ssh" not in d, d
+assert json.load(open("told"))["result.json"] == d
 assert d["args"][0]["location"]["ranges"][0]["start"]["line"] == 2, d'
 }
 

@@ -83,6 +83,11 @@ static void letter_case_of_keywords(void **state)
 		{"", "arg x=1\nFROM scratch\nRUN a\n", ""},
 		{"", "FROM scratch\nRUN <<EOF\nenv\nEOF\n", ""},
 		{"", "FROM scratch\nonbuild RUN x\nRUN y\n", "2:1 ConsistentInstructionCasing"},
+		{"", "FROM scratch\nONBUILD RUN --mount=type=nope,target=/x y\n",
+			"2:21 OnbuildInvalid"},
+		{"", "FROM scratch\nONBUILD RUN --mount=type=$x,sharing=bad,target=/x y\n",
+			"2:29 OnbuildInvalid"},
+		{"", "FROM scratch\nONBUILD RUN --mount=type=$x,target=$y y\n", ""},
 	};
 	run_cases(cases, ARRAY_LEN(cases));
 }
