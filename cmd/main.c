@@ -131,10 +131,25 @@ static const struct {
 	{"source", "source images are not made"},
 };
 
+/* Of docker and podman. */
+static const struct {
+	const char *noun, *verb, *instead;
+} refused_verbs[] = {
+	{"container", "prune", "working containers are not stopped: 'mica rm' removes them"},
+	{"image", "mount", "a container of it can be mounted: mica mount $(mica from IMAGE)"},
+	{"image", "unmount", "'mica umount' takes what 'mica mount' has mounted"},
+};
+
 static int unknown_verb(const struct strv *words, struct err *err)
 {
 	AUTO_FREE char *verbs = forms_verbs(words->v[0]);
 
+	for (size_t i = 0; i < ARRAY_LEN(refused_verbs) && words->n > 1; i++)
+		if (streq(words->v[0], refused_verbs[i].noun) &&
+			streq(words->v[1], refused_verbs[i].verb))
+			return err_set(err, ERR_UNSUPPORTED,
+				"the command '%s %s' is not supported: %s", words->v[0],
+				words->v[1], refused_verbs[i].instead);
 	return words->n > 1 && *words->v[1] != '-'
 	               ? err_set(err, ERR_INVALID, "unknown command '%s %s', known are: %s",
 				 words->v[0], words->v[1], verbs)

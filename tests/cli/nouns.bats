@@ -150,6 +150,10 @@ teardown() {
 	mica buildx du >/dev/null
 	run -125 --separate-stderr mica image frob
 	assert_error "unknown command 'image frob', known are: build, diff, exists, .*tree, untag"
+	run -125 --separate-stderr mica image mount x
+	assert_error "the command 'image mount' is not supported: a container of it can be mounted"
+	run -125 --separate-stderr mica container prune -f
+	assert_error "the command 'container prune' is not supported: working containers are not stopped"
 	run -125 --separate-stderr mica container
 	assert_error "'mica container' wants one of: commit, delete, "
 }

@@ -16,11 +16,11 @@ static const char document[] =
 	"d1ee06fa8cba9af158469aea49280ecf4acec1b58b6252ea\",\"team/rich@sha256:8b925681f404"
 	"8440d1ee06fa8cba9af158469aea49280ecf4acec1b58b6252ea\"],\"Parent\":\"\",\"Comment\":\"mi"
 	"ca\",\"Created\":\"2026-11-22T18:17:36.633889493Z\",\"DockerVersion\":\"\",\"Author\":"
-        "\"\",\"A"
+	"\"\",\"A"
 	"rchitecture\":\"amd64\",\"Os\":\"linux\",\"Size\":1121298,\"GraphDriver\":{\"Data\":null,"
-        "\"Nam"
+	"\"Nam"
 	"e\":\"overlayfs\"},\"RootFS\":{\"Type\":\"layers\",\"Layers\":[\"sha256:"
-        "f49d208930ef92c26289"
+	"f49d208930ef92c26289"
 	"a3c5b02caed55556da230418f3c992081272cd2d9e88\",\"sha256:a486336c6b9a648cd29254aa38"
 	"1dc4df2574ac25608d1c3555af034e6fdd14b9\",\"sha256:ee7dca74b9ff1ad171e9f55438187738"
 	"d49f5299ba6e5b792c81a8651cac1954\"]},\"Metadata\":{\"LastTagTime\":\"2026-11-22T19:26:"
@@ -29,17 +29,17 @@ static const char document[] =
 	"cf4acec1b58b6252ea\",\"size\":740,\"annotations\":{\"io.containerd.image.name\":\"docker"
 	".io/library/rich:1\",\"org.opencontainers.image.ref.name\":\"1\"}},\"Config\":{\"Cmd\":[\""
 	"echo\",\"hi "
-        "there\"],\"Entrypoint\":[\"/bin/sh\",\"-c\"],\"Env\":[\"PATH=/usr/bin:/bin\",\"A=1"
+	"there\"],\"Entrypoint\":[\"/bin/sh\",\"-c\"],\"Env\":[\"PATH=/usr/bin:/bin\",\"A=1"
 	"\",\"B=two "
-        "words\"],\"ExposedPorts\":{\"443/udp\":{},\"80/tcp\":{},\"8000/tcp\":{},\"8001/tc"
+	"words\"],\"ExposedPorts\":{\"443/udp\":{},\"80/tcp\":{},\"8000/tcp\":{},\"8001/tc"
 	"p\":{},\"8002/tcp\":{}},\"Healthcheck\":{\"Interval\":30000000000,\"Retries\":2,\"StartPer"
 	"iod\":60000000000,\"Test\":[\"CMD-SHELL\",\"true || exit 1\"],\"Timeout\":5000000000},\"La"
 	"bels\":{\"empty\":\"\",\"maintainer\":\"me "
-        "<a@b>\",\"org.opencontainers.image.title\":\"Titl"
+	"<a@b>\",\"org.opencontainers.image.title\":\"Titl"
 	"e\",\"with space\":\"v & <x>\"},\"OnBuild\":[\"RUN "
-        "true\"],\"Shell\":[\"/bin/sh\",\"-ec\"],\"Sto"
+	"true\"],\"Shell\":[\"/bin/sh\",\"-ec\"],\"Sto"
 	"pSignal\":\"SIGQUIT\",\"User\":\"app:50\",\"Volumes\":{\"/cache\":{},\"/"
-        "data\":{}},\"WorkingDi"
+	"data\":{}},\"WorkingDi"
 	"r\":\"/srv\"}}";
 
 static const struct {
@@ -57,13 +57,13 @@ static const struct {
 		"0=PATH=/usr/bin:/bin;1=A=1;2=B=two words;"},
 	{"{{range $k, $v := .Config.Labels}}{{$k}}={{$v}}{{\"\\n\"}}{{end}}",
 		"empty=\nmaintainer=me <a@b>\norg.opencontainers.image.title=Title\nwith space=v & "
-                "<"
+		"<"
 		"x>\n"},
 	{"{{.Config.Labels}}",
 		"map[empty: maintainer:me <a@b> org.opencontainers.image.title:Title with space:v"
 		" & <x>]"},
 	{"{{json .Config.Labels}}", "{\"empty\":\"\",\"maintainer\":\"me "
-                                    "<a@b>\",\"org.opencontainers.image.title\":\"Title\",\"wi"
+				    "<a@b>\",\"org.opencontainers.image.title\":\"Title\",\"wi"
 				    "th space\":\"v & <x>\"}"},
 	{"{{index .Config.Labels \"maintainer\"}}", "me <a@b>"},
 	{"{{index .Config.Labels \"org.opencontainers.image.title\"}}", "Title"},
@@ -105,7 +105,7 @@ static const struct {
 	{"{{len .RootFS.Layers}}", "3"},
 	{"{{json .RootFS}}",
 		"{\"Type\":\"layers\",\"Layers\":[\"sha256:"
-                "f49d208930ef92c26289a3c5b02caed55556da230418f"
+		"f49d208930ef92c26289a3c5b02caed55556da230418f"
 		"3c992081272cd2d9e88\",\"sha256:a486336c6b9a648cd29254aa381dc4df2574ac25608d1c3555a"
 		"f034e6fdd14b9\",\"sha256:ee7dca74b9ff1ad171e9f55438187738d49f5299ba6e5b792c81a8651"
 		"cac1954\"]}"},
