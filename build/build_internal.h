@@ -68,6 +68,8 @@ struct build {
 	struct stage_run *failed; /* whose RUN has ended with a status that is not 0; NULL */
 	struct network *network; /* started with the first RUN that needs it */
 	struct logfile *log;
+	size_t kept; /* weight.h */
+	unsigned depth; /* stages that are being evaluated, each for the one before */
 };
 
 struct remote_file;
@@ -95,6 +97,7 @@ struct eval {
 	struct source_inst at;
 	bool trigger; /* ONBUILD of the base image */
 	bool matched; /* COPY: one of its sources is there */
+	size_t expanded; /* bytes that its words became, weight.h */
 };
 
 /* Expands with the stage's ARGs and ENVs; the error is bare. Names that are not set are a check's

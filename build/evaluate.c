@@ -10,12 +10,14 @@
 #include "build/remote_file.h"
 #include "build/suggest.h"
 #include "build/told.h"
+#include "build/weight.h"
 #include "registry/transport.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define DEPTH_MAX 250 /* a stack of 8 MiB takes some thousand of them */
 #define TRIGGERS_MAX 1000 /* ONBUILD triggers of one image */
 
 int eval_expand(struct eval *e, const char *word, char escape, int flags, struct pos pos,
@@ -33,7 +35,7 @@ int eval_expand(struct eval *e, const char *word, char escape, int flags, struct
 				e->at.inst->name, *name);
 	*ret = take(text);
 	lint_unset(e, pos, &unset);
-	return 0;
+	return eval_weigh_word(e, *ret, err);
 }
 
 /* COPY a "${b:?c d}" has been split into four words. */
@@ -129,7 +131,7 @@ void eval_command(const struct eval *e, struct strv *ret)
 		strv_add(ret, "");
 }
 
-static int evaluate_inst(struct eval *e, struct err *err)
+static int dispatch(struct eval *e, struct err *err)
 {
 	struct stage_plan *p = e->p;
 	p->insts = xreallocarray(p->insts, p->n_insts + 1, sizeof(*p->insts));
@@ -163,6 +165,11 @@ static int evaluate_inst(struct eval *e, struct err *err)
 	}
 	return eval_error(
 		e, e->at.inst->pos, err, ERR_INVALID, "%s is not allowed here", e->at.inst->name);
+}
+
+static int evaluate_inst(struct eval *e, struct err *err)
+{
+	return dispatch(e, err) < 0 ? err->code : eval_weigh(e, err);
 }
 
 static int use_image(struct build *b, const char *text, const struct platform *platform,
@@ -358,19 +365,17 @@ static int run_triggers(struct build *b, struct stage_plan *p, struct err *err)
 	return 0;
 }
 
-int stage_evaluate(struct build *b, size_t i, struct err *err)
+static int evaluate_stage(struct build *b, struct stage_plan *p, struct err *err)
 {
-	struct stage_plan *p = &b->plans[i];
-	if (p->evaluated)
-		return 0;
-	p->evaluated = true; /* only earlier stages can be named, so there are no cycles */
-	p->stage = &b->stages.s[i];
 	p->stage->needed = true;
 	bool several = told_is_one_of_several(b, p->stage),
 	     here = !several && has_base(b, p->stage);
 	if (!several && !here) /* before its image is pulled */
 		told_from(b, p, p->stage->n_insts);
+	struct eval from = {.b = b, .p = p, .at = p->stage->from};
 	int rc = start_from_base(b, p, err);
+	if (rc == 0)
+		rc = eval_weigh_base(&from, err);
 	if (rc == 0)
 		rc = run_triggers(b, p, err);
 	if (here)
@@ -384,6 +389,22 @@ int stage_evaluate(struct build *b, size_t i, struct err *err)
 	}
 	lint_stage_end(b, p);
 	return 0;
+}
+
+int stage_evaluate(struct build *b, size_t i, struct err *err)
+{
+	struct stage_plan *p = &b->plans[i];
+	if (p->evaluated)
+		return 0;
+	p->evaluated = true; /* only earlier stages can be named, so there are no cycles */
+	p->stage = &b->stages.s[i];
+	if (b->depth == DEPTH_MAX)
+		return containerfile_error(p->stage->from.file, p->stage->from.inst->pos, err,
+			ERR_LIMIT, "more than %d stages are built on one another", DEPTH_MAX);
+	b->depth++;
+	int rc = evaluate_stage(b, p, err);
+	b->depth--;
+	return rc;
 }
 
 static void inline_done(struct inline_file *f)

@@ -10,6 +10,7 @@
 #include "build/build_internal.h"
 #include "build/signals.h"
 #include "build/step_words.h"
+#include "build/weight.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -28,9 +29,20 @@ static void add_once(struct strv *set, const char *word)
 		strv_add(set, word);
 }
 
+/* They are looked for among one another before what they make is weighed. */
+static int check_names(const struct eval *e, size_t n, struct err *err)
+{
+	if (n <= WEIGHT_NAMES_MAX)
+		return 0;
+	return eval_error(e, e->at.inst->pos, err, ERR_LIMIT, "%s: more than %d names",
+		e->at.inst->name, WEIGHT_NAMES_MAX);
+}
+
 static int inst_arg(struct eval *e, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
+	if (check_names(e, inst->args.n, err) < 0)
+		return err->code;
 	const struct build_opts *o = e->b->o;
 	const struct map *globals = &build_target_of(e->b, e->p->stage)->global_args;
 	for (size_t i = 0; i < inst->args.n; i++) {
@@ -70,6 +82,8 @@ static int inst_arg(struct eval *e, struct err *err)
 static int inst_env(struct eval *e, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
+	if (check_names(e, inst->args.n / 2, err) < 0)
+		return err->code;
 	AUTO_MAP struct map set =
 		MAP_INIT; /* all values are expanded with the environment before the instruction */
 	for (size_t i = 0; i + 1 < inst->args.n; i += 2) {
@@ -95,6 +109,8 @@ static int inst_env(struct eval *e, struct err *err)
 static int inst_label(struct eval *e, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
+	if (check_names(e, inst->args.n / 2, err) < 0)
+		return err->code;
 	for (size_t i = 0; i + 1 < inst->args.n; i += 2) {
 		AUTO_FREE char *name = NULL, *value = NULL;
 		if (eval_word(e, inst->args.v[i], inst->arg_pos[i], &name, err) < 0 ||
@@ -109,6 +125,11 @@ static int inst_label(struct eval *e, struct err *err)
 struct ports {
 	uint64_t first, last;
 };
+
+static char *port_text(uint64_t port, const char *proto)
+{
+	return xasprintf("%llu/%s", (unsigned long long)port, proto);
+}
 
 static bool port_parse(const char *s, uint64_t *ret)
 {
@@ -158,6 +179,23 @@ static const char *ports_parse(char *text, struct ports *ret)
 	               : NULL;
 }
 
+/* Who is in the set already is found out once: a range may have 65536 ports. */
+static void add_ports(struct strv *set, const struct ports *own, const char *proto)
+{
+	AUTO_FREE bool *known = xcalloc(PORTS_MAX + 1, sizeof(*known));
+	STRV_FOREACH (item, set) {
+		AUTO_FREE char *number = xstrndup(*item, strcspn(*item, "/"));
+		uint64_t port;
+		if (num_u64(number, PORTS_MAX, &port)) {
+			AUTO_FREE char *text = port_text(port, proto);
+			known[port] |= streq(*item, text);
+		}
+	}
+	for (uint64_t port = own->first; port <= own->last; port++)
+		if (!known[port])
+			strv_add_take(set, port_text(port, proto));
+}
+
 /* Only the container's side counts (docker's nat.ParsePortSpec). */
 static int expose_one(struct eval *e, const char *spec, struct pos pos, struct err *err)
 {
@@ -171,10 +209,7 @@ static int expose_one(struct eval *e, const char *spec, struct pos pos, struct e
 	const char *wrong = ports_parse(ports, &own);
 	if (wrong)
 		return eval_error(e, pos, err, ERR_INVALID, "EXPOSE %s: %s", spec, wrong);
-	for (uint64_t port = own.first; port <= own.last; port++) {
-		AUTO_FREE char *text = xasprintf("%llu/%s", (unsigned long long)port, proto);
-		add_once(&e->p->config.exposed_ports, text);
-	}
+	add_ports(&e->p->config.exposed_ports, &own, proto);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "build/file_ignore.h"
 #include "build/lint.h"
 #include "build/suggest.h"
+#include "build/weight.h"
 #include "image/reference.h"
 
 void lint_inherit(struct stage_plan *p, const struct stage_plan *base)
@@ -44,6 +45,7 @@ static const char *closest(const struct map *env, const char *name)
 static void default_args(const struct build *b, struct map *ret)
 {
 	const struct stages *s = &b->stages;
+	size_t expanded = 0;
 	char text[128];
 	platform_args(ret, &s->targets[0].platform);
 	map_set(ret, "TARGETPLATFORM", platform_str(&s->targets[0].platform, text));
@@ -61,6 +63,10 @@ static void default_args(const struct build *b, struct map *ret)
 				continue;
 			if (value || !map_has(ret, name))
 				map_set(ret, name, value);
+			expanded += value ? strlen(value) : 0;
+			/* stages_plan() refuses it, unless --build-arg makes it short */
+			if (ret->n > WEIGHT_NAMES_MAX || expanded > WEIGHT_EXPANDED_MAX)
+				return;
 		}
 	}
 }

@@ -7,6 +7,7 @@
 #include "build/build.h"
 #include "build/file_expand.h"
 #include "build/suggest.h"
+#include "build/weight.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,8 +63,14 @@ static int global_arg(struct stage_target *t, const struct source_inst *at,
 				       NULL, NULL, &why) < 0)
 			return containerfile_error(
 				at->file, at->inst->arg_pos[i], err, ERR_INVALID, "%s", why.msg);
-		if (value)
+		if (value) {
 			map_set(&t->global_args, name, value);
+			t->expanded += strlen(value);
+		}
+		if (t->global_args.n > WEIGHT_NAMES_MAX || t->expanded > WEIGHT_EXPANDED_MAX)
+			return containerfile_error(at->file, at->inst->pos, err, ERR_LIMIT,
+				"ARGs before the first FROM: more than %d names or %llu bytes",
+				WEIGHT_NAMES_MAX, WEIGHT_EXPANDED_MAX);
 	}
 	return 0;
 }

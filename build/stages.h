@@ -38,6 +38,7 @@ struct stage_target {
 	size_t stage; /* the one that becomes the image */
 	struct map global_args; /* ARGs before the first FROM with their values, platform arguments
 	                           included */
+	size_t expanded; /* bytes of all values that they had */
 };
 
 struct stages {

@@ -120,6 +120,25 @@ listens() { # PORT
 	[ "$(stat -c %s "$log")" -lt $((256 * 1024 * 1024)) ] || [ "$output" = "=== the log is full: what follows is not kept" ]
 }
 
+# Without the limits: gigabytes of memory, hours, or the end of the stack.
+@test "a file that multiplies what it sets, or whose stages stand on one another, is refused at once" {
+	big="A0=$(head -c 60000 /dev/zero | tr '\0' a)" refs=$(yes '${A0}' | head -n 16 | tr -d '\n')
+	{ printf 'FROM busybox\nENV %s\nENV B=%s\n' "$big" "$refs" && seq -f 'ENV A%.0f=${B}' 2500; } | containerfile
+	ends 'Containerfile:7:1: what is set is larger than 4194304 bytes'
+	{ printf 'ARG %s\nARG B=%s\n' "$big" "$refs" && seq -f 'ARG A%.0f=${B}' 2500 && echo FROM busybox; } | containerfile
+	ends 'Containerfile:19:1: ARGs before the first FROM: more than 10000 names or 16777216 bytes'
+	{ printf 'FROM busybox\nARG %s\nARG B=%s\nLABEL ' "$big" "$refs" && seq -s ' ' -f 'A%.0f=${B}' 2500; } | containerfile
+	ends 'Containerfile:4:[0-9]+: the instruction expands to more than 16777216 bytes'
+	{ printf 'FROM busybox\nENV %s\nENV B=%s C=%s\n' "$big" "$refs" "$refs" && seq -f 'RUN true %.0f' 2500; } | containerfile
+	ends 'Containerfile:[0-9]+:1: the variables, labels, ports and words of all steps take more than 268435456 bytes'
+	{ printf 'FROM busybox\nENV \\\n' && seq -f 'A%.0f=1 \' 10001; } | containerfile
+	ends 'Containerfile:2:1: ENV: more than 10000 names'
+	{ echo FROM busybox AS s0 && paste -d ' ' <(seq -f 'FROM s%.0f' 0 8999) <(seq -f 'AS s%.0f' 9000); } | containerfile
+	ends 'more than 250 stages are built on one another'
+	printf 'FROM busybox\nEXPOSE 0-65535/tcp 0-65535/udp\nEXPOSE 80 80/tcp 0-65535/sctp\n' | containerfile
+	timeout 30 "$MICA_BIN" --root "$MICA_ROOT" build -q --network=none ctx
+}
+
 @test "limits that are no limits are refused" {
 	printf 'FROM busybox\n' | containerfile
 	for text in x 5 -1s 1ns; do
