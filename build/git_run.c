@@ -54,7 +54,7 @@ static void git_env(struct strv *env, const struct git_auth *auth)
 	static const char *const fixed[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C",
 		"HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
 		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=/bin/false", "SSH_ASKPASS=/bin/false",
-		"GIT_ALLOW_PROTOCOL=http:https:ssh:git", "GIT_SSH_COMMAND=ssh -oBatchMode=yes"};
+		"GIT_ALLOW_PROTOCOL=http:https:ssh:git"};
 	static const char *const passed[] = {"http_proxy", "https_proxy", "HTTPS_PROXY",
 		"all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"};
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
@@ -62,8 +62,13 @@ static void git_env(struct strv *env, const struct git_auth *auth)
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
 		if (getenv(passed[i]))
 			strv_addf(env, "%s=%s", passed[i], getenv(passed[i]));
+	bool nobody = auth->no_keys && !auth->agent;
+	strv_addf(env, "GIT_SSH_COMMAND=ssh -oBatchMode=yes%s",
+		nobody ? " -oPubkeyAuthentication=no -oHostbasedAuthentication=no"
+			 " -oGSSAPIAuthentication=no"
+		       : "");
 	const char *agent = auth->agent ? auth->agent : getenv("SSH_AUTH_SOCK");
-	if (agent)
+	if (agent && !nobody)
 		strv_addf(env, "SSH_AUTH_SOCK=%s", agent);
 	/* its TLS library may not be one that knows them */
 	if (getenv("SSL_CERT_FILE"))

@@ -14,6 +14,7 @@ struct git_auth {
 	char *origin; /* https://HOST[:PORT]; NULL: none */
 	char *header;
 	char *agent; /* its socket; NULL: that of SSH_AUTH_SOCK */
+	bool no_keys; /* and without one, as nobody: no agent, no key files */
 };
 
 /* secret: the header's value, or a token as GitHub and others take it. ERR_INVALID */

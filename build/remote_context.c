@@ -49,6 +49,7 @@ static int get_git(struct build *b, const char *where, bool keep_git, struct rem
 	AUTO_FREE char *github = is_github(where) ? xasprintf("https://%s", where) : NULL;
 	if (remote_file_init_git(&f, github ? github : where, err) < 0)
 		return err->code;
+	f.named_by_user = true;
 	f.keep_git_dir = keep_git || f.keep_git_dir;
 	int rc = remote_file_look(b, &f, err);
 	if (rc == 0)

@@ -241,9 +241,15 @@ static int look_git(struct build *b, struct remote_file *f, struct err *err)
 		return err_wrap(err, "ssh agent 'default'");
 	if (agent)
 		git_source_set_agent(f->git, agent);
-	if (git_source_authorize(f->git, &b->secrets, err) < 0 ||
-		git_source_resolve(f->git, err) < 0)
+	/* who wrote the Containerfile need not be who the keys belong to */
+	f->git->auth.no_keys = !f->named_by_user;
+	if (git_source_authorize(f->git, &b->secrets, err) < 0)
 		return err->code;
+	if (git_source_resolve(f->git, err) < 0)
+		return !agent && !f->named_by_user && err->code == ERR_NETWORK &&
+		                       !str_has_prefix(f->url, "http")
+		               ? err_wrap(err, "without --ssh default no keys are used")
+		               : err->code;
 	key_init(&k, "git");
 	key_str(&k, f->git->commit);
 	key_str(&k, f->git->subdir);

@@ -24,6 +24,7 @@ struct remote_file {
 	bool here;
 	struct git_source *git; /* a repository: dirfd itself is what it holds; NULL: a file */
 	bool keep_git_dir;
+	bool named_by_user; /* and not by a Containerfile: with his keys */
 };
 
 /* A URL of a file or of a git repository. */
