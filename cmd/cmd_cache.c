@@ -115,12 +115,19 @@ static int rm_run(struct app *app, void *args, const struct strv *rest, struct e
 	STRV_FOREACH (text, rest)
 		if (r == 0)
 			r = cache_mount_find(s, *text, &names, err);
+	if (r < 0)
+		return r;
 	STRV_FOREACH (name, &names) {
-		if (r < 0)
-			break;
-		r = cache_mount_remove(s, *name, err);
-		if (r == 0)
+		struct err why = ERR_INIT;
+		if (cache_mount_remove(s, *name, &why) == 0) {
 			out_printf(&app->out, "%s\n", *name);
+			continue;
+		}
+		/* one that a build uses keeps none of the others */
+		if (r < 0)
+			out_earlier_error(&app->out, err);
+		*err = why;
+		r = why.code;
 	}
 	return r;
 }

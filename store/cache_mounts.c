@@ -16,13 +16,21 @@
 
 #define PREFIX_MIN 3
 
+static bool can_be_shown(const char *id, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)id[i] < ' ' || id[i] == 0x7f)
+			return false;
+	return n > 0 && n <= CACHE_MOUNT_ID_MAX;
+}
+
 void cache_mount_note(int dir, const char *id)
 {
 	struct err err = ERR_INIT;
 	struct stat st;
 	size_t n = strlen(id);
 	/* only people read it: without it they see the name */
-	if (n <= CACHE_MOUNT_ID_MAX && fstatat(dir, "id", &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+	if (can_be_shown(id, n) && fstatat(dir, "id", &st, AT_SYMLINK_NOFOLLOW) < 0 &&
 		fs_write_file(dir, "id", id, n, 0600, false, &err) < 0)
 		log_debug("%s", err.msg);
 	if (futimens(dir, NULL) < 0)
@@ -35,11 +43,9 @@ static char *read_id(struct store *s, const char *name)
 	AUTO_FREE char *path = xasprintf(MOUNTS_DIR "/%s/id", name), *text = NULL;
 	struct err ignored = ERR_INIT;
 	size_t n;
-	if (fs_read_plain(s->fd, path, CACHE_MOUNT_ID_MAX, &text, &n, &ignored) < 0 || n == 0)
+	if (fs_read_plain(s->fd, path, CACHE_MOUNT_ID_MAX, &text, &n, &ignored) < 0 ||
+		!can_be_shown(text, n))
 		return NULL;
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			return NULL;
 	return take(text);
 }
 

@@ -194,11 +194,21 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 		flock 9
 		run --separate-stderr mica cache rm /c
 		assert_error "a build uses the cache mount '/c'"
+		# and keeps none of the others
+		tar -C ctx -cf ctx.tar .
+		for id in 0 a z; do mica cache import -i ctx.tar $id; done
+		run --separate-stderr mica cache rm -a
+		assert_error "a build uses the cache mount '/c'"
+		[ "$(mica cache ls --format '{{.ID}}')" = /c ]
 	) 9<"$(grep -l '^/c' "$MICA_ROOT"/mounts/*/id | sed 's/id$/0.lock/')"
 	mica prune --cache-mounts --older-than 1h | grep -q 'space: 0 B'
 	mica prune --cache-mounts >said
 	[ "$(grep -c '^cache mount ' said)" = 1 ]
 	[ -z "$(mica cache ls -q)" ]
+	# an id that cannot be shown is not noted, and the name stands for it
+	printf 'FROM localhost/base\nRUN --mount=type=cache,id=\033[31m,target=/c :\n' >ctx/Containerfile
+	mica build -q --network=none ctx
+	[ "$(mica cache ls --format '{{.ID}}')" = "$(basename "$MICA_ROOT"/mounts/*)" ]
 	assert_clean_store
 }
 

@@ -250,7 +250,7 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	mica fsck
 }
 
-# DAMAGE_EACH=1 for all of the 266 cases (a minute)
+# DAMAGE_EACH=1 for all of the 385 cases (a minute)
 @test "whatever is damaged in a store: one line says it, fsck finds it and repairs it" {
 	mkdir damaged
 	python3 "$TOP/tests/tools/damage.py" "$MICA_BIN" "$D/damaged" "${DAMAGE_EACH:-$([ -z "${MICA_SANITIZE:-}" ] && echo 5 || echo 19)}"
