@@ -139,8 +139,9 @@ void space_warn(struct app *app, const struct run_spec *spec)
 		return;
 	bool forced = mode_is() == MODE_CHROOT;
 	out_warn(&app->out,
-		"isolation 'chroot'%s%s: steps share processes and network with what is around "
-		"them, and have no /proc%s",
+		"isolation 'chroot'%s%s: steps share processes, network, host name and System V "
+		"IPC with what is around them, %shave no /proc%s",
 		forced ? ", since " : "", forced ? mode_reason() : "",
+		landlock_scopes_signals() ? "and " : "can signal whose user they are, and ",
 		forced ? " and no mounts" : "");
 }

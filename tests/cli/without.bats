@@ -71,6 +71,16 @@ CALLS="openat2,renameat2 clone3 close_range pidfd_open pidfd_send_signal faccess
 	assert_clean_store
 }
 
+@test "a chroot without Landlock says what nothing keeps its steps from" {
+	mica pull -q busybox
+	warning="isolation 'chroot': steps share processes, network, host name and System V IPC with what is around them, can signal whose user they are, and have no /proc"
+	run --separate-stderr "$MICA_TOOLS/without" landlock_create_ruleset "$MICA_BIN" --root "$MICA_ROOT" run --rm --isolation=chroot busybox true
+	[ "$status" = 0 ]
+	[ "$stderr" = "mica: warning: $warning" ]
+	run --separate-stderr mica run --rm --isolation=chroot busybox true
+	[[ "$stderr" == "mica: warning: isolation 'chroot'"*" and have no /proc" ]]
+}
+
 @test "a command is signalled and a step is timed without descriptors of processes" {
 	without() {
 		"$MICA_TOOLS/without" pidfd_open,pidfd_send_signal,clone3 "$MICA_BIN" --root "$MICA_ROOT" "$@"
