@@ -300,6 +300,7 @@ END
 	cd "$D/ctx/" && mica build -q -f ../mine .
 }
 
+# cve: buildkit@9cdf64294
 @test "a Containerfile that is a FIFO in the context is refused at once" {
 	mkdir "$D/ctx"
 	mkfifo "$D/ctx/Containerfile"

@@ -38,6 +38,7 @@ container_config() { # CONTAINER JQ_FILTER
 	assert_clean_store
 }
 
+# cve: crun@1.28
 @test "names are the image's, with numbers, or as one says" {
 	[ "$(mica from -q busybox)" = busybox-working-container ]
 	[ "$(mica from -q busybox)" = busybox-working-container-1 ]
@@ -46,8 +47,10 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica from --name own scratch)" = own ]
 	run --separate-stderr mica from --name own scratch
 	assert_error "'own' is already in use by container [0-9a-f]{64}"
-	run --separate-stderr mica from --name a/b scratch
-	assert_error "'a/b' is no name"
+	for name in a/b ../x .. -x "a b"; do
+		run --separate-stderr mica from "--name=$name" scratch
+		assert_error "'.*' is no name"
+	done
 	mica rm busybox-working-container >/dev/null
 	[ "$(mica from -q busybox)" = busybox-working-container ]
 	[ "$(mica from -q --suffix other busybox)" = busybox-other ]

@@ -96,6 +96,7 @@ refuses() { # PATTERN WORD...
 	assert_error "$pattern"
 }
 
+# cve: CVE-2022-24778
 @test "without the key, with another, and of what was changed on the way, nothing comes out" {
 	mica push -q --encryption-key "jwe:$T/one.pub" b oci:sealed:x
 	mica push -q --encryption-key "jwe:$T/one.pub" b "$REG/sealed"

@@ -348,6 +348,7 @@ with tarfile.open('bad.tar', 'w') as t:
 
 # cve: CVE-2026-15788 CVE-2026-15789 CVE-2026-15791 CVE-2026-15792 CVE-2026-15793 CVE-2024-3817 CVE-2025-8959 CVE-2026-4660 CVE-2025-21613 CVE-2026-45570
 # bats test_tags=user
+# cve: CVE-2025-21613 CVE-2026-45570 buildkit@f83dedd8d
 @test "CVE-2019-13139 CVE-2026-41506: no part of a repository's URL is an option" {
 	make_repository
 	for bad in "$GIT#--upload-pack=touch$D/ran" "$GIT#-x" "ssh://-oProxyCommand=touch$D/ran/x.git" "git@-oProxyCommand=x:x.git" \
@@ -355,6 +356,13 @@ with tarfile.open('bad.tar', 'w') as t:
 		run -125 --separate-stderr mica build --network=none -t t "$bad"
 		[ "$(grep -c '^mica: ' <<<"$stderr")" = 1 ]
 	done
+	# what the server says that the first branch is
+	hostile=$T/repos/$BATS_TEST_NUMBER.git
+	git -C "$hostile" update-ref "refs/heads/--upload-pack=touch" "$COMMIT"
+	echo 'ref: refs/heads/--upload-pack=touch' >"$hostile/HEAD"
+	git -C "$hostile" update-server-info
+	run --separate-stderr mica build --network=none -t t "$GIT"
+	[ "$status" = 0 ] || [ "$status" = 125 ]
 	[ ! -e "$D/ran" ]
 }
 
@@ -399,6 +407,7 @@ with tarfile.open('bad.tar', 'w') as t:
 
 # cve: CVE-2026-71556
 # bats test_tags=user
+# cve: CVE-2026-45571 CVE-2026-71556 CVE-2026-71557
 @test "CVE-2018-11235 CVE-2024-32002 CVE-2023-49569: modules of a repository run and reach nothing" {
 	printf '[submodule "../../evil"]\n\tpath = m\n\turl = file://%s/src\n' "$D" >src/.gitmodules
 	make_repository
@@ -407,6 +416,13 @@ with tarfile.open('bad.tar', 'w') as t:
 	publish_repository
 	run --separate-stderr mica build --network=none -t t "$GIT"
 	[ ! -e "$D/evil" ] && [ ! -e "$MICA_ROOT/evil" ]
+	# names that are paths
+	printf '%s refs/heads/../../../evil\n%s refs/heads/.git/config\n' "$COMMIT" "$COMMIT" | tee -a "$T/repos/$BATS_TEST_NUMBER.git/info/refs" >>"$T/repos/$BATS_TEST_NUMBER.git/packed-refs"
+	for ref in "" "#../../evil" "#refs/heads/../../../evil"; do
+		run --separate-stderr mica build --network=none -t t "$GIT$ref"
+		[ -z "$(find "$D" "$T/store" "$MICA_ROOT" -name evil 2>/dev/null)" ] || fail "$ref: it is there"
+	done
+	publish_repository
 	build "$GIT?submodules=false"
 	assert_nothing_left
 }

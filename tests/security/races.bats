@@ -85,7 +85,7 @@ exchange_in_cache() { # LINK
 	m build --no-cache --progress=plain --network=none attacker >"$D/attacker.log" 2>&1 3>&- &
 	swapper=$!
 	printf 'FROM busybox\nRUN --mount=type=cache,id=race,target=/c [ -e /c/ready ]\n' | containerfile
-	wait_for 30 exchanging
+	wait_for "${RACE_PATIENCE:-30}" exchanging
 	on_guard
 }
 
@@ -126,7 +126,7 @@ links() { # the ways to say where $V is
 	echo "$V" "../../../../../../../../../../../..$V"
 }
 
-# cve: CVE-2024-23651 CVE-2024-11218 CVE-2026-15788 CVE-2026-15789 CVE-2026-15791 CVE-2026-15792 CVE-2026-15793
+# cve: CVE-2024-23651 CVE-2024-11218 CVE-2026-15788 CVE-2026-15789 CVE-2026-15791 CVE-2026-15792 CVE-2026-15793 buildkit@0c3bb3c7e
 @test "the source of a cache mount" {
 	for link in $(links); do
 		exchange_in_cache "$link"
@@ -183,7 +183,7 @@ links() { # the ways to say where $V is
 	done
 }
 
-# cve: CVE-2018-15664 CVE-2026-15788 CVE-2026-15789 CVE-2026-15791 CVE-2026-15792 CVE-2026-15793
+# cve: CVE-2018-15664 CVE-2026-15788 CVE-2026-15789 CVE-2026-15791 CVE-2026-15792 CVE-2026-15793 buildkit@1a3268174
 @test "a directory of the output" {
 	mkdir -p ctx/sub/deep out
 	touch ctx/sub/deep/file{1..20} ctx/sub/file
@@ -202,7 +202,7 @@ links() { # the ways to say where $V is
 	finish output $tries
 }
 
-# cve: CVE-2026-41568 CVE-2026-42306 CVE-2018-15664
+# cve: CVE-2026-41568 CVE-2026-42306 CVE-2018-15664 CVE-2019-10152 CVE-2019-18466
 @test "a container's files while it is used: kernel file systems, provided files, targets, directories, copies" {
 	[ -z "${MICA_AS_USER:-}" ] || skip "what a user has mounted is seen by nobody but the user"
 	m from --name c scratch >/dev/null

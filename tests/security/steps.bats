@@ -292,6 +292,28 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 	done
 }
 
+# cve: CVE-2026-24843 CVE-2026-24844 CVE-2026-25143 CVE-2026-25145
+@test "names of files, directories and contexts are names, whatever is in them" {
+	local name='$(touch ran);`touch ran`|touch ran&"'"'"'
+-x'
+	mkdir -p "ctx/$name" "$name"
+	echo one >"ctx/$name/$name"
+	echo two >"$name/f"
+	tar -C "$name" -cf "ctx/$name.tar" f
+	cat <<-'END' | containerfile
+		FROM busybox
+		COPY *touch*x /globbed
+		ADD *.tar /added/
+		COPY --from=other f /other
+		RUN --mount=type=bind,from=other,target=/m cat /globbed/* /added/f /other /m/f
+	END
+	chmod -R a+rX ctx "$name"
+	run m build --no-cache --progress=plain --network=none --build-context "other=$D/$name" ctx
+	[ "$status" = 0 ] || fail "$output"
+	[ "$(grep -cE ' ?(one|two)$' <<<"$output")" = 4 ] || fail "$output"
+	[ -z "$(find "$D" -name ran)" ]
+}
+
 # --- what nobody has published ---
 
 @test "the kernel that is shared, and in a namespace that is shared, processes, their files and sockets" {

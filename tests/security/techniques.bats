@@ -86,6 +86,9 @@ load lib.bash
 	HOST_TOKEN=s3cret build
 	untouched
 	[[ "$output" != *HOST_TOKEN* ]]
+	run m run --rm --init --network=none --add-host=s3cret:192.0.2.1 busybox sh -c 'cat /proc/*/environ /proc/*/cmdline /proc/1/task/*/environ 2>/dev/null; true'
+	[[ "$output" == */proc/* ]] || fail "$output"
+	untouched
 }
 
 # cve: CVE-2026-41567 CVE-2022-1227 CVE-2019-14271 CVE-2014-9357

@@ -13,7 +13,7 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGE = TOP / "docs/security.md"
-ID = re.compile(r"CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}")
+ID = re.compile(r"CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}|buildkit@[0-9a-f]{9}|crun@[0-9.]+")
 
 HEAD = """# Published vulnerabilities of builders and runtimes
 
@@ -22,14 +22,16 @@ outside of the sandbox is written or read. All but those of C (`test_...`) run a
 *Not applicable*: there is no such thing in mica. *Untested*: it applies, and no test tries it yet.
 
 The column "peer" says what the same tests, run as root in an emulated machine, did to %s (`tests/security/peer/run.sh`): *succeeds* shows that they can fail
-(a test tries several ways, and one that leads out is enough). *Differs*: a test ended there for another reason; mostly it expects mica's answer, or mica's options. Empty: not tried
-there: the test is of another folder than `tests/security` and drives mica's own commands, or the machine was stopped before it.
+(a test tries several ways, and one that leads out is enough). *Differs*: a test ended there for another reason; mostly it expects mica's answer, or mica's options.
+*Commands*, *registry*, *unit*: not tried there, since all tests are of `tests/cli`, which use commands and read answers that are mica's alone; of
+`tests/registry`, where what counts is what a registry is asked by mica's own client; or of functions of mica.
 
 | id | where | what went wrong | state | peer | tests or reason |
 | --- | --- | --- | --- | --- | --- |
 """
 PEER = TOP / "docs/security-peer.tsv"
 ORDER = ["succeeds", "contained", "differs"]
+UNTRIED = {"cli": "commands", "registry": "registry", "unit": "unit"}
 
 
 def peer():
@@ -47,7 +49,7 @@ def tried():
             elif match := re.match(r'@test "(.*)" \{|static void (\w+)\(void \*\*', line):
                 name = (match[1] or match[2].replace("_", " ")).replace("\\", "")
                 for key in waiting + ID.findall(name):
-                    tests.setdefault(key, []).append(f"{path.stem}: {ID.sub('', name).strip(' :')}")
+                    tests.setdefault(key, {})[f"{path.stem}: {ID.sub('', name).strip(' :')}"] = path.parent.name
                 waiting = []
     return tests
 
@@ -62,7 +64,7 @@ def main():
         if key in known:
             problems.append(f"'{key}' has two rows")
         known.add(key)
-        state, why = "contained", "; ".join(dict.fromkeys(tests.get(key, [])))
+        state, why = "contained", "; ".join(tests.get(key, []))
         if not why:
             state, why = ("untested", "") if reason == "untested" else ("not applicable", reason)
             if not reason:
@@ -70,7 +72,11 @@ def main():
         elif reason:
             problems.append(f"'{key}' has a test: its row says '{reason}'")
         there = {results.get(test, "") for test in tests.get(key, [])} - {""}
-        rows.append((key, where, what, state, min(there, key=ORDER.index, default=""), why))
+        folders = set(tests.get(key, {}).values())
+        untried = next((word for folder, word in UNTRIED.items() if folder in folders), "")
+        rows.append((key, where, what, state, min(there, key=ORDER.index, default=untried), why))
+        if "security" in folders and not there:
+            problems.append(f"'{key}': what did a peer do in its test? run tests/security/peer/run.sh")
     problems += [f"a test tries '{key}', which is in no row" for key in sorted(set(tests) - known)]
     page = HEAD % versions + "".join("| " + " | ".join(row) + " |\n" for row in rows)
     states = [row[3] for row in rows]

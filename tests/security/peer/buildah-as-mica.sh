@@ -17,12 +17,15 @@ command=$1
 shift
 export BUILDAH_ISOLATION=oci BUILDAH_RUNTIME=runc
 
-container() { # OPTIONS and IMAGE of `mica run` in $@: sets c, options, words
+container() { # OPTIONS and IMAGE, or container, of `mica run` in $@: sets c, options, words, new
 	local from=(--name "one-$$") user=() volume
 	options=()
+	new=1
 	while [[ "${1:-}" == -* ]]; do
 		case $1 in
-		--rm) ;;
+		--rm | --init) ;; # it has no init of its own
+		--add-host=* | --pid=*) from+=("$1") ;;
+		--isolation=*) options+=("$1") ;;
 		--network=*) options+=("$1") ;;
 		--user=*) user=("$1") ;;
 		--workingdir | -v | -e)
@@ -40,6 +43,12 @@ container() { # OPTIONS and IMAGE of `mica run` in $@: sets c, options, words
 		shift
 	done
 	options+=("${user[@]}")
+	if [ "$1" = "c" ]; then
+		c=$1 new=
+		shift
+		words=("$@")
+		return
+	fi
 	c=$(buildah "${engine[@]}" from --pull --tls-verify=false "${from[@]}" "$1" 2>/dev/null) || c=$(buildah "${engine[@]}" from "${from[@]}" "$1")
 	shift
 	words=("$@")
@@ -60,12 +69,13 @@ build)
 	;;
 pull) exec buildah "${engine[@]}" pull --tls-verify=false "$@" ;;
 load) exec buildah "${engine[@]}" pull "docker-archive:$2" ;;
+from | mount | umount | copy) exec buildah "${engine[@]}" "$command" "$@" ;;
 login) exec buildah login --tls-verify=false "$@" ;;
 run)
 	container "$@"
 	status=0
 	buildah "${engine[@]}" run "${options[@]}" "$c" -- "${words[@]}" || status=$?
-	buildah "${engine[@]}" rm "$c" >/dev/null
+	[ -z "$new" ] || buildah "${engine[@]}" rm "$c" >/dev/null
 	exit $status
 	;;
 *) echo "what is '$command'?" >&2 && exit 99 ;;

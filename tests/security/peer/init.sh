@@ -18,9 +18,10 @@ ip link set lo up
 busybox insmod /overlay.ko
 hostname peer
 cd /mica || exit
-export MICA_BIN=/mica/tests/security/peer/buildah-as-mica.sh MICA_CACHE=/mica/cache MICA_TOOLS=/mica/tools RACE_SECONDS=20 MICA_PEER=1
+export MICA_BIN=/mica/tests/security/peer/buildah-as-mica.sh MICA_CACHE=/mica/cache MICA_TOOLS=/mica/tools RACE_SECONDS=20 RACE_PATIENCE=300 MICA_PEER=1 BATS_TEST_TIMEOUT=900
+filter=$(cat /filter)
 for file in techniques steps races; do
-	bats --tap "tests/security/$file.bats" 2>&1 | sed "s/^\(not ok\|ok\) [0-9]* /&$file: /"
+	bats --tap --filter "$filter" "tests/security/$file.bats" 2>&1 | sed "s/^\(not ok\|ok\) [0-9]* /&$file: /"
 done >/dev/ttyS1
 echo "machine is done" >/dev/ttyS1
 poweroff -f
