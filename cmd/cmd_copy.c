@@ -206,9 +206,7 @@ static int copy_to(struct app *app, const struct copy_args *a, const struct strv
 	enum container_copied what = COPIED_SEVERAL;
 	struct digest digest;
 	char hex[DIGEST_STR_MAX];
-	struct telling telling = {.progress.note = tell, .out = &app->out};
 
-	o->progress = &telling.progress;
 	if (rest->n < 2)
 		return err_set(err, ERR_INVALID, "src must be specified");
 	int r = container_use(app, rest->v[0], &u, err);
@@ -245,9 +243,10 @@ static int run(struct app *app, const struct copy_args *a, bool add, const struc
 		.parents = a->parents,
 		.link = a->link,
 		.keep_owner = a->from != NULL};
-
+	struct telling telling = {.progress.note = tell, .out = &app->out};
 	struct timespec time = {0};
 
+	o.progress = &telling.progress;
 	if (a->timestamp) {
 		if (moment_epoch(a->timestamp, "option '--timestamp'", &time.tv_sec, err) < 0)
 			return err->code;

@@ -72,7 +72,7 @@ static int tree_run(struct app *app, void *args, const struct strv *rest, struct
 	AUTO_STORE struct store *s = NULL;
 	AUTO_IMAGE struct image image = {0};
 	AUTO_STRV struct strv refs = STRV_INIT;
-	struct names names;
+	struct names names = {0};
 	char id[DIGEST_STR_MAX], size[TEXT_NUM_MAX];
 
 	int r = app_store(app, 0, &s, err);
