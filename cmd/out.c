@@ -201,11 +201,26 @@ void out_earlier_error(struct out *o, const struct err *err)
 	print_error(o, called_buildah() ? "" : o->prefix, err);
 }
 
+void out_lines(struct out *o, const char *text)
+{
+	if (!o->out_tty) {
+		out_printf(o, "%s", text);
+		return;
+	}
+	for (size_t n; *text; text += n) { /* one by one: there may be very many */
+		n = strcspn(text, "\n");
+		n += text[n] == '\n';
+		AUTO_FREE char *clean = text_clean(text, n, TEXT_LINES);
+		out_printf(o, "%s", clean);
+	}
+}
+
 void out_json(struct out *o, const struct json *j)
 {
 	AUTO_FREE char *text = json_dump(j, 4);
 
-	out_printf(o, "%s\n", text);
+	out_lines(o, text);
+	out_printf(o, "\n");
 }
 
 unsigned out_width(const struct out *o)

@@ -190,6 +190,18 @@ names() {
 	assert_error "there is no field 'Nmae' here, known are: .*Name"
 }
 
+@test "what images say of themselves does not move the cursor of a terminal, and is whole in a pipe" {
+	esc=$(printf 'a\033]52;c;cm0=\007\302\233b')
+	mica from -q --name c scratch
+	mica config --label "x=$esc" --author "$esc" c
+	mica commit -q c loud
+	for what in 'inspect --format "{{index .Config.Labels \"x\"}} {{.Author}}"' inspect 'history --format json'; do
+		run -0 script -qec "'$MICA_BIN' --root '$MICA_ROOT' $what loud" /dev/null
+		[[ "$output" != *[$'\033\007']* && "$output" != *$'\302\233'* ]]
+	done
+	[ "$(mica inspect --format '{{index .Config.Labels "x"}}' loud)" = "$esc" ]
+}
+
 @test "images --sort, --format table, and names of other tools for what is asked" {
 	printf 'FROM scratch\nLABEL a=1\n' | mica build -q --timestamp 100 -t z.example/b:1 -t a.example/c:2 -
 	printf 'FROM scratch\nENV LONGER_THAN_THE_OTHER=1\n' | mica build -q --timestamp 50 -t m.example/a:3 -
