@@ -39,7 +39,9 @@ static char type_letter(mode_t mode)
 /* What is neither a delimiter nor moves a terminal's cursor. */
 static char plain_byte(char c)
 {
-	return c > ' ' && c < 0x7f && c != ',' && c != '=' ? c : '_';
+	if (c > ' ' && c < 0x7f && c != ',' && c != '=')
+		return c;
+	return '_';
 }
 
 /* ",NAME=VALUE": a digest of it */
