@@ -274,17 +274,17 @@ etc" ]
 	grep -q 'of this test' words
 	grep -q -- '-oBatchMode=yes' words
 	run -0 unshare -m sh -c 'mount --bind "$0/ssh" /usr/bin/ssh && exec "$@"' "$D" "${with[@]}" --no-cache ctx
-	! grep -q 'of this test' words
+	run -1 grep -q 'of this test' words
 	# a Containerfile alone does not use the keys that its builder has, agent or files; he may
 	eval "$(ssh-agent -s -a "$D/agent")" >/dev/null
 	echo "$SSH_AGENT_PID" >"$T/agent.pid"
 	ssh-add -q "$D/k"
 	run -0 unshare -m sh -c 'mount --bind "$0/ssh" /usr/bin/ssh && exec "$@"' "$D" "${with[@]}" --no-cache ctx
-	! grep -q 'of this test' words
+	run -1 grep -q 'of this test' words
 	grep -q -- '-oPubkeyAuthentication=no' words
 	run -0 unshare -m sh -c 'mount --bind "$0/ssh" /usr/bin/ssh && exec "$@"' "$D" "${with[@]}" --no-cache --ssh default ctx
 	grep -q 'of this test' words
-	! grep -q -- '-oPubkeyAuthentication=no' words
+	run -1 grep -q -- '-oPubkeyAuthentication=no' words
 }
 
 # CVE-2026-33748, CVE-2019-13139, CVE-2026-44517 and their kin
