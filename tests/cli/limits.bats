@@ -133,7 +133,7 @@ listens() { # PORT
 	ends 'Containerfile:[0-9]+:1: the variables, labels, ports and words of all steps take more than 268435456 bytes'
 	{ printf 'FROM busybox\nENV \\\n' && seq -f 'A%.0f=1 \' 10001; } | containerfile
 	ends 'Containerfile:2:1: ENV: more than 10000 names'
-	{ echo FROM busybox AS s0 && paste -d ' ' <(seq -f 'FROM s%.0f' 0 8999) <(seq -f 'AS s%.0f' 9000); } | containerfile
+	{ echo FROM busybox AS s0 && paste -d ' ' <(seq -f 'FROM s%.0f' 0 299) <(seq -f 'AS s%.0f' 300); } | containerfile
 	ends 'more than 250 stages are built on one another'
 	printf 'FROM busybox\nEXPOSE 0-65535/tcp 0-65535/udp\nEXPOSE 80 80/tcp 0-65535/sctp\n' | containerfile
 	timeout 30 "$MICA_BIN" --root "$MICA_ROOT" build -q --network=none ctx
