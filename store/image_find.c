@@ -177,9 +177,12 @@ static int find_name(struct store *s, const char *text, bool anywhere, struct de
 struct search {
 	const char *prefix; /* hexadecimal digits */
 	const char *ref; /* the name being looked into; NULL: none */
-	struct descriptor *found;
+	struct candidate {
+		struct descriptor top;
+		struct digest matched; /* its own digest or its ID */
+		char *ref;
+	} * found;
 	size_t n;
-	struct strv shown; /* of each: what matched, and its name */
 };
 
 static bool matches(const struct search *q, const struct digest *d)
@@ -188,18 +191,29 @@ static bool matches(const struct search *q, const struct digest *d)
 	return str_has_prefix(digest_hex(d, hex), q->prefix);
 }
 
+static void candidate_done(struct candidate *c)
+{
+	descriptor_done(&c->top);
+	free(c->ref);
+}
+
+/* Two manifests of one ID are one image, compressed in two ways: the one that has a name is it. */
 static void add_candidate(
 	struct search *q, const struct descriptor *d, const struct digest *matched)
 {
-	char hex[DIGEST_STR_MAX];
-
-	for (size_t i = 0; i < q->n; i++)
-		if (digest_equal(&q->found[i].digest, &d->digest))
+	struct candidate *c = q->found;
+	while (c < q->found + q->n && !digest_equal(&c->matched, matched))
+		c++;
+	if (c < q->found + q->n) {
+		if (c->ref || !q->ref)
 			return;
-	q->found = xreallocarray(q->found, q->n + 1, sizeof(*q->found));
-	descriptor_copy(&q->found[q->n++], d);
-	strv_addf(&q->shown, "%.16s%s%s%s", digest_hex(matched, hex), q->ref ? " (" : "",
-		q->ref ? q->ref : "", q->ref ? ")" : "");
+		candidate_done(c);
+	} else {
+		q->found = xreallocarray(q->found, q->n + 1, sizeof(*q->found));
+		c = &q->found[q->n++];
+	}
+	*c = (struct candidate){.matched = *matched, .ref = q->ref ? xstrdup(q->ref) : NULL};
+	descriptor_copy(&c->top, d);
 }
 
 /* d's own digest, the ID of a manifest, those of an index' manifests; unreadable ones are passed
@@ -256,8 +270,12 @@ static int search_image(struct store *s, struct search *q, const struct summary 
 static int ambiguous(const char *text, const struct search *q, struct err *err)
 {
 	AUTO_BUF struct buf list = BUF_INIT(4096);
-	for (size_t i = 0; i < q->n && i < CANDIDATES_SHOWN; i++)
-		buf_addf(&list, "%s%s", i ? ", " : "", q->shown.v[i]);
+	char hex[DIGEST_STR_MAX];
+	for (size_t i = 0; i < q->n && i < CANDIDATES_SHOWN; i++) {
+		const struct candidate *c = &q->found[i];
+		buf_addf(&list, "%s%.16s%s%s%s", i ? ", " : "", digest_hex(&c->matched, hex),
+			c->ref ? " (" : "", c->ref ? c->ref : "", c->ref ? ")" : "");
+	}
 	return err_set(err, ERR_INVALID, "'%s' is ambiguous: %zu images match: %s%s", text, q->n,
 		buf_str(&list), q->n > CANDIDATES_SHOWN ? ", ..." : "");
 }
@@ -271,13 +289,12 @@ static int find_id(struct store *s, const char *text, const char *prefix,
 	for (size_t i = 0; i < images.n && r == 0; i++)
 		r = search_image(s, &q, &images.s[i], err);
 	if (r == 0 && q.n == 1)
-		descriptor_copy(ret_top, &q.found[0]);
+		descriptor_copy(ret_top, &q.found[0].top);
 	else if (r == 0)
 		r = q.n ? ambiguous(text, &q, err) : ERR_NOT_FOUND;
 	for (size_t i = 0; i < q.n; i++)
-		descriptor_done(&q.found[i]);
+		candidate_done(&q.found[i]);
 	free(q.found);
-	strv_done(&q.shown);
 	return r;
 }
 

@@ -97,6 +97,17 @@ names() {
 	[ "$(mica inspect --type image --format '{{.FromImage}}' "$id")" = localhost/image-9:latest ]
 }
 
+@test "an ID that two manifests have is one image, and its named one" {
+	id=$(mica pull -q "oci:$MICA_CACHE/busybox:latest")
+	name=$(mica images --noheading --format '{{.Name}}:{{.Tag}}')
+	mica save -q -o i.tar busybox # layers as they are, so another manifest
+	mica untag busybox "$name"
+	mica load -q -i i.tar
+	[ "$(mica images -a -q --no-trunc | grep -cx "sha256:$id")" = 2 ]
+	[ "$(mica inspect --type image --format '{{.FromImage}}' "$id")" = "$name" ]
+	mica run --rm --network=none "$id" true
+}
+
 @test "images: newest first; --quiet, --digests, --no-trunc, --noheading, --history, --json" {
 	image a 2026-01-01T00:00:00Z
 	image b 2026-02-01T00:00:00Z
