@@ -12,6 +12,7 @@
 #include "build/told.h"
 #include "build/weight.h"
 #include "registry/transport.h"
+#include "store/images.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -270,13 +271,26 @@ static const struct platform *platform_of(const struct build *b, const struct st
 	return st->has_platform ? &st->platform : &build_target_of(b, st)->platform;
 }
 
+/* Is there an image of that name? PULL_NEVER takes what has the digest, whatever it is called. */
+static bool is_named(struct store *s, const char *name)
+{
+	struct err ignored = ERR_INIT;
+	struct descriptor top = {0};
+	char *ref = NULL;
+	if (image_find_named(s, name, &top, &ref, &ignored) < 0)
+		return false;
+	descriptor_done(&top);
+	free(ref);
+	return true;
+}
+
 /* Is the base image here, so that it need not be waited for? Then it is loaded. */
 static bool has_base(struct build *b, const struct stage *st)
 {
 	struct err ignored = ERR_INIT;
 	size_t image;
 	return !st->scratch && st->base_stage == NO_STAGE && !location_is_elsewhere(st->base) &&
-	       b->o->pull.policy == PULL_MISSING &&
+	       b->o->pull.policy == PULL_MISSING && is_named(b->store, st->base) &&
 	       use_image(b, st->base, platform_of(b, st), PULL_NEVER, &image, &ignored) == 0;
 }
 

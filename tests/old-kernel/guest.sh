@@ -470,7 +470,7 @@ case_rootless() {
 	as_user app mica --root /tmp/app pull -q oci:/base:latest
 	status_of as_user app mica --root /tmp/app build --network=none --target one ctx
 	case $(uname -r) in
-	5.* | 6.[0-5].*) has 'the store is on tmpfs, which has no user\.\* attributes' err ;;
+	5.* | 6.[0-5].*) has 'the store is on tmpfs, which keeps no attributes for overlayfs on this kernel' err ;;
 	esac
 	rm -r /tmp/app
 }

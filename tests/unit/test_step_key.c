@@ -137,6 +137,7 @@ static const struct option_row {
 	{"build-context", "--build-context=c=@", BY_NONE},
 	{"file", "--file=@/args", BY_NONE},
 	{"ignorefile", "--ignorefile=@/args", BY_NONE},
+	{"hooks-dir", "--hooks-dir=@", BY_NONE},
 	{"cpp-flag", "--cpp-flag=-DX", BY_NONE},
 	/* how the cache is used */
 	{"cache-from", "--cache-from=type=local,src=@", BY_NONE},
