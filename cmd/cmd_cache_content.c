@@ -17,7 +17,9 @@
 #include "cmd/cmd.h"
 #include "layers/apply.h"
 #include "layers/diff.h"
+#include "store/cache_limits.h"
 #include "store/cache_mounts.h"
+#include "store/disk_usage.h"
 #include "store/store.h"
 
 #define CONTENT "0" /* of the first instance; there are more only of private ones */
@@ -168,6 +170,19 @@ static int find_or_name(struct store *s, const char *text, char **ret, struct er
 	return 0;
 }
 
+/* The first step that used it would empty it. */
+static int check_limit(
+	struct store *s, const char *name, const char *text, int dir, struct err *err)
+{
+	AUTO_FREE char *id = cache_mount_has_id(s, name) ? cache_mount_id(s, name) : xstrdup(text);
+	uint64_t limit = cache_limit_of(s, id), takes = limit ? disk_usage(dir, ".") : 0;
+	if (takes <= limit)
+		return 0;
+	return err_set(err, ERR_LIMIT,
+		"it takes %llu bytes, and the limit of '%s' is %llu: see 'mica cache limit'",
+		(unsigned long long)takes, id, (unsigned long long)limit);
+}
+
 static int import_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct import_args *a = args;
@@ -192,6 +207,8 @@ static int import_run(struct app *app, void *args, const struct strv *rest, stru
 	/* before the mount is made: what cannot be unpacked leaves none */
 	if (r == 0)
 		r = unpack(t, file, &new_name, &new, err);
+	if (r == 0)
+		r = check_limit(s, name, rest->v[0], new, err);
 	if (r == 0)
 		r = cache_mount_lock(s, name, rest->v[0], &mount, &lock, err);
 	if (r == 0)

@@ -265,6 +265,10 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	MICA_ROOT=$D/third mica cache import -i named.tar names >/dev/null
 	MICA_ROOT=$D/third mica cache export names | tar -t | sort | diff - <(printf '%s\n' .wh.a d/ d/.wh..wh..opq d/f)
 	# all or nothing
+	mica cache limit /c 4k
+	run --separate-stderr mica cache import -i c.tar /c
+	assert_error "cannot import 'c.tar': it takes [0-9]+ bytes, and the limit of '/c' is 4096"
+	mica cache limit /c none
 	head -c 1500 c.tar >cut.tar
 	run --separate-stderr mica cache import -i cut.tar /c
 	assert_error "cannot import 'cut.tar'"
