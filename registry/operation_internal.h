@@ -64,9 +64,22 @@ int operation_prepare(struct operation *op, enum http_method method, const char 
 /* For the end of a request: NULL err and a 2xx (or `also`) status, else the error. */
 int operation_check(struct exchange *x, const struct err *failure, int also, struct err *err)
 	__attribute__((warn_unused_result));
+/* What this place answered is kept for the end, and the next one is asked; after the last the
+ * operation fails. */
+void operation_next_place(struct operation *op, const struct err *failure);
 /* After a PUT: ERR_CORRUPT when the registry says that what it took has another digest. */
 int operation_check_taken(const struct operation *op, struct err *err)
 	__attribute__((warn_unused_result));
+/* The end of a request that only says yes or no. */
+void operation_accepted(struct exchange *x, const struct err *failure);
+/* operation_manifest.c */
+int manifest_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
+int has_manifest_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
+int put_manifest_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
+int delete_manifest_start(struct operation *op, struct err *err)
+	__attribute__((warn_unused_result));
+/* At the place that the image's manifest came from. */
+void operation_start_at_server(struct operation *op);
 char *operation_blob_path(const struct operation *op); /* new string */
 /* The blob is so large that it gets a connection of its own. */
 bool operation_is_bulk(const struct operation *op);
