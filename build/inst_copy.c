@@ -285,12 +285,24 @@ static int copy_flags(struct eval *e, struct step *s, struct err *err)
 	return 0;
 }
 
+/* "./a" and "/a" are a, but for --parents. */
+static const char *source_word(const struct step *s, const char *source)
+{
+	const char *a = source;
+	while (!s->parents && (*a == '/' || str_has_prefix(a, "./")))
+		a += *a == '/' ? 1 : 2;
+	return *a ? a : source;
+}
+
 static void copy_words(struct step *s)
 {
+	AUTO_STRV struct strv sources = STRV_INIT;
+	STRV_FOREACH (source, &s->sources)
+		strv_add(&sources, source_word(s, *source));
 	step_word_u64(s, "unpack", (uint64_t)s->unpack + s->unpack_remote);
 	step_word_u64(s, "parents", s->parents);
 	step_word_list(s, "exclude", &s->excludes);
-	step_word_list(s, "source", &s->sources);
+	step_word_list(s, "source", &sources);
 	step_word(s, "destination", s->dest);
 	step_word(s, "chown", s->chown);
 	step_word(s, "chmod", s->chmod);
