@@ -422,6 +422,8 @@ int exchange_error(const struct exchange *x, struct err *err)
 	AUTO_FREE char *tail = said ? xasprintf(" (registry says: %s)", said) : xstrdup("");
 	if (status == 404)
 		return err_set(err, ERR_NOT_FOUND, "not found%s", tail);
+	if (status == 401 && x->client->opts.creds && !x->mirror)
+		return err_set(err, ERR_AUTH, "the credentials of '--creds' are refused%s", tail);
 	if (status == 401)
 		return err_set(err, ERR_AUTH, "authentication required%s; try `mica login %s`",
 			tail, x->host->auth_name);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/proc.h"
@@ -208,18 +209,31 @@ static int send_children(struct push *p, const struct document *doc, struct err 
 	return r;
 }
 
-static int send_content(struct push *p, const struct document *doc, bool top, struct err *err)
+/* All, and then itself. */
+static int send_whole(struct push *p, const struct document *doc, bool top, struct err *err)
 {
 	bool index = media_kind(doc->desc.media_type) == MEDIA_INDEX;
+	int r = !index ? send_parts(p, doc, err) : p->index_only ? 0 : send_children(p, doc, err);
+	return r < 0 ? r : p->sink->ops->manifest(p->sink, doc, top, err);
+}
+
+static int send_content(struct push *p, const struct document *doc, bool top, struct err *err)
+{
 	enum sink_has has =
 		p->sink->ops->has ? p->sink->ops->has(p->sink, doc, top) : SINK_HAS_NOTHING;
 	if (has == SINK_HAS_NAME)
 		return 0;
-	int r = has == SINK_HAS_MANIFEST ? 0
-	        : !index                 ? send_parts(p, doc, err)
-	        : p->index_only          ? 0
-	                                 : send_children(p, doc, err);
-	return r < 0 ? r : p->sink->ops->manifest(p->sink, doc, top, err);
+	if (has == SINK_HAS_MANIFEST) {
+		struct err why = ERR_INIT;
+		if (p->sink->ops->manifest(p->sink, doc, top, &why) == 0)
+			return 0;
+		*err = why;
+		if (why.code != ERR_DENIED && why.code != ERR_NOT_FOUND)
+			return err->code;
+		log_debug("the manifest is there, but: %s", why.msg); /* what it needs is lost */
+		err_clear(err);
+	}
+	return send_whole(p, doc, top, err);
 }
 
 /* Signed before anything is sent: a key that cannot be used shows first. */

@@ -72,6 +72,16 @@ build_one() { # NAME [TEXT]
 	assert_clean_store
 }
 
+@test "a push gives a registry what it has lost of an image" {
+	containerfile <<<$'FROM busybox\nRUN echo lost >/lost'
+	mica build -q --network=none -t lost ctx
+	mica push -q lost "docker://$REG/tests/lost:1"
+	layer=$(skopeo inspect --raw --tls-verify=false "docker://$REG/tests/lost:1" | jq -r '.layers[-1].digest | ltrimstr("sha256:")')
+	rm -r "$T/registry/docker/registry/v2/blobs/sha256/${layer:0:2}/$layer"
+	mica push -q lost "docker://$REG/tests/lost:2"
+	MICA_ROOT=$D/second mica pull -q "$REG/tests/lost:2"
+}
+
 @test "by digest, and tag with digest" {
 	digest=$(skopeo inspect --raw --tls-verify=false "docker://$REG/library/busybox" | sha256sum | cut -d ' ' -f 1)
 	mica pull -q "busybox@sha256:$digest"
