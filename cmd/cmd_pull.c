@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/image_get.h"
 #include "cmd/opt_groups.h"
 #include "registry/repository.h"
 #include "registry/transport.h"
@@ -46,6 +47,7 @@ static void print_id(
 		out_printf(&app->out, "%s\n", digest_hex(&p->top.digest, hex));
 		return;
 	}
+	image_get_warn(app, &image, platform);
 	out_printf(&app->out, "%s\n", digest_hex(&image.id, hex));
 	image_done(&image);
 }

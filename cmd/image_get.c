@@ -47,6 +47,14 @@ static int fetch(struct app *app, struct store *s, const struct image_get_args *
 	return r;
 }
 
+void image_get_warn(struct app *app, const struct image *image, const struct platform *want)
+{
+	char is[128], wanted[128];
+	if (want && platform_match(want, &image->config.platform) < 0)
+		out_warn(&app->out, "image platform (%s) does not match the expected platform (%s)",
+			platform_str(&image->config.platform, is), platform_str(want, wanted));
+}
+
 /* An ID is never pulled; a name is, as the policy says. */
 int image_get(struct app *app, struct store *s, const struct image_get_args *a, const char *text,
 	struct image *ret, char **ret_ref, struct err *err)
@@ -82,6 +90,8 @@ int image_get(struct app *app, struct store *s, const struct image_get_args *a, 
 	if (r == 0)
 		r = image_load(s, &top, o.has_platform ? &o.platform : NULL, ret, err);
 	descriptor_done(&top);
+	if (r == 0)
+		image_get_warn(app, ret, o.has_platform ? &o.platform : NULL);
 	if (r == 0)
 		r = image_unpack(s, ret, NULL, err);
 	if (r == 0 && ret_ref)

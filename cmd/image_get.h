@@ -6,6 +6,7 @@
 struct app;
 struct err;
 struct image;
+struct platform;
 struct platform_args;
 struct remote_args;
 struct store;
@@ -22,3 +23,5 @@ struct image_get_args {
  * NULL. The caller holds a transaction. */
 int image_get(struct app *app, struct store *s, const struct image_get_args *a, const char *text,
 	struct image *ret, char **ret_ref, struct err *err) __attribute__((warn_unused_result));
+/* Warns of an image for another platform, as one without an index may be. want NULL: any. */
+void image_get_warn(struct app *app, const struct image *image, const struct platform *want);

@@ -287,3 +287,12 @@ need_emulator() {
 	done
 	mica build -q - <<<'FROM --platform=linux/foo scratch'
 }
+
+@test "an image without an index that is for another platform is taken with a warning" {
+	for verb in pull from; do
+		run -0 --separate-stderr mica "$verb" --platform linux/s390x "oci:$MICA_CACHE/busybox:latest"
+		[[ $stderr == *"warning: image platform (linux/amd64) does not match the expected platform (linux/s390x)"* ]] || fail "$stderr"
+		run -0 --separate-stderr mica "$verb" --platform linux/amd64 "oci:$MICA_CACHE/busybox:latest"
+		[[ $stderr != *warning* ]] || fail "$stderr"
+	done
+}
