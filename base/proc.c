@@ -81,7 +81,7 @@ static void child_setup(pid_t parent)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+static const int ending[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
 
 /* While blocked an ignored signal waits too: nohup(1) would not help. */
 void proc_hold(sigset_t *ret_before)

@@ -43,15 +43,15 @@ int job_result_fd(void);
 int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* Keeps SIGINT, SIGTERM and SIGHUP for proc_interrupted(), but for those that are ignored, until
- * proc_release(). For who has something to take back before he ends. */
+/* Keeps SIGINT, SIGTERM, SIGQUIT and SIGHUP for proc_interrupted(), but for those that are ignored,
+ * until proc_release(). For who has something to take back before he ends. */
 void proc_hold(sigset_t *ret_before);
 void proc_release(const sigset_t *before);
 #define AUTO_HELD __attribute__((cleanup(proc_release)))
 /* As by nohup(1): whoever blocks such a signal would get it all the same. */
 bool proc_ignores(int sig);
-/* Has SIGINT, SIGTERM or SIGHUP come for who has blocked them? ERR_CANCELLED with its name, and its
- * number in sys; it is taken. For what may take long and waits for nothing. */
+/* Has SIGINT, SIGTERM, SIGQUIT or SIGHUP come for who has blocked them? ERR_CANCELLED with its
+ * name, and its number in sys; it is taken. For what may take long and waits for nothing. */
 int proc_interrupted(struct err *err) __attribute__((warn_unused_result));
 
 struct proc_opts {

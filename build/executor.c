@@ -208,6 +208,7 @@ int executor_run(struct build *b, struct err *err)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGQUIT);
 	if (!proc_ignores(SIGHUP))
 		sigaddset(&set, SIGHUP);
 	AUTO_FD int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

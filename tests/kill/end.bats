@@ -83,18 +83,19 @@ each_command() { # HOW
 	grep -q 'interrupted by SIGINT' took.out
 }
 
-@test "a terminal that hangs up ends it, and under nohup does not" {
+@test "a terminal that hangs up ends it, and under nohup does not; ctrl-\\ does" {
 	for _ in $(seq 20); do echo "RUN sleep 0.05"; done >>ctx/Containerfile
-	for how in nohup hup; do
+	for how in nohup hup quit; do
 		(
-			if [ $how = nohup ]; then trap '' HUP; else trap - HUP; fi
+			if [ $how = nohup ]; then trap '' HUP; else trap - HUP QUIT; fi
 			exec setsid "$MICA_BIN" --root "$MICA_ROOT" build --no-cache --network=none -t kept ctx >log 2>&1 3>&-
 		) &
 		wait_for 20 grep -q 'STEP 4/' log
-		kill -HUP -- -$!
+		kill "-$([ $how = quit ] && echo QUIT || echo HUP)" -- -$!
 		local status=0
 		wait $! || status=$?
-		[ $how:$status = nohup:0 ] || [ $how:$status = hup:129 ] || fail "$how: $status: $(cat log)"
+		[[ " nohup:0 hup:129 quit:131 " == *" $how:$status "* ]] || fail "$how: $status: $(cat log)"
+		[ -z "$(ls "$MICA_ROOT/tmp")" ] || fail "$how: left: $(ls "$MICA_ROOT/tmp")"
 	done
 	mica exists kept
 }
