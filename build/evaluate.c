@@ -271,7 +271,7 @@ static const struct platform *platform_of(const struct build *b, const struct st
 	return st->has_platform ? &st->platform : &build_target_of(b, st)->platform;
 }
 
-/* Is there an image of that name? PULL_NEVER takes what has the digest, whatever it is called. */
+/* Has that repository the digest? PULL_NEVER takes what has it, whatever that is called. */
 static bool is_named(struct store *s, const char *name)
 {
 	struct err ignored = ERR_INIT;
@@ -290,7 +290,8 @@ static bool has_base(struct build *b, const struct stage *st)
 	struct err ignored = ERR_INIT;
 	size_t image;
 	return !st->scratch && st->base_stage == NO_STAGE && !location_is_elsewhere(st->base) &&
-	       b->o->pull.policy == PULL_MISSING && is_named(b->store, st->base) &&
+	       b->o->pull.policy == PULL_MISSING &&
+	       (!strchr(st->base, '@') || is_named(b->store, st->base)) &&
 	       use_image(b, st->base, platform_of(b, st), PULL_NEVER, &image, &ignored) == 0;
 }
 
