@@ -19,8 +19,8 @@
 #include "build/build_internal.h"
 #include "build/inst_table.h"
 #include "build/step_record.h"
+#include "cmd/build_args.h"
 #include "cmd/cmd.h"
-#include "cmd/cmd_build.h"
 #include "cmd/commands.h"
 
 #define STEPS 3
