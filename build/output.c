@@ -136,6 +136,11 @@ bool output_is_stored(const struct output *o)
 	return !o->forget && (o->type == OUTPUT_IMAGE || (o->type == OUTPUT_DOCKER && !o->dest));
 }
 
+bool output_is_push(const struct output *o)
+{
+	return o->type == OUTPUT_IMAGE || o->type == OUTPUT_PLACE;
+}
+
 static int write_tree(struct store *s, struct txn *t, const struct output *o,
 	const struct output_opts *opts, const struct build_result *r, struct err *err)
 {

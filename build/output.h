@@ -64,6 +64,8 @@ int output_reach(const struct output *o, const struct strv *tags, const struct r
 	struct err *err) __attribute__((warn_unused_result));
 /* The image goes into the store under its names. */
 bool output_is_stored(const struct output *o);
+/* It goes elsewhere, after the name is set: that stays when this fails. */
+bool output_is_push(const struct output *o);
 /* To docker "localhost/x:1" is a registry's, and "x:1" what we call localhost/x:1: names that were
  * typed without a registry go to it without one. */
 void output_docker_names(const struct strv *typed, struct strv *names);
