@@ -13,6 +13,7 @@
 #include "cmd/format_functions.h"
 #include "cmd/format_internal.h"
 #include "cmd/format_number.h"
+#include "cmd/format_value.h"
 
 #define ARGS_MAX 64 /* of one function call */
 #define TEMPLATES_MAX 100 /* in each other, as a template may use itself */

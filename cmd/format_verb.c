@@ -10,6 +10,7 @@
 #include "cmd/format.h"
 #include "cmd/format_args.h"
 #include "cmd/format_number.h"
+#include "cmd/format_value.h"
 
 #define INTEGER_MAX 160 /* bytes of one in any base, without its padding */
 
