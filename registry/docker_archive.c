@@ -20,6 +20,7 @@
 #include "base/zstd_stream.h"
 #include "image/media_type.h"
 #include "image/reference.h"
+#include "registry/location.h"
 #include "registry/sink.h"
 #include "registry/tar_file.h"
 

@@ -16,6 +16,7 @@
 #include "base/tmp.h"
 #include "image/media_type.h"
 #include "image/reference.h"
+#include "registry/location.h"
 #include "registry/made.h"
 #include "registry/sink.h"
 #include "registry/tar_file.h"

@@ -4,17 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/num.h"
-#include "base/path.h"
 #include "base/root.h"
 #include "image/media_type.h"
-#include "image/reference.h"
 
 void document_done(struct document *d)
 {
@@ -95,54 +91,4 @@ int source_open_file(
 		return err_set(err, ERR_INVALID, "'%s' in '%s' is not a regular file", name, where);
 	*ret_fd = take_fd(&fd);
 	return 0;
-}
-
-void location_split(const char *rest, char **ret_path, char **ret_name)
-{
-	const char *colon = strchr(rest, ':'), *digest = strstr(rest, "@sha256:");
-	if (!digest)
-		digest = strstr(rest, "@sha512:");
-	*ret_name = NULL;
-	if (digest && access(rest, F_OK) < 0) {
-		*ret_path = xstrndup(rest, (size_t)(digest - rest));
-		*ret_name = xstrdup(digest);
-		/* a tag beside it says nothing more */
-		if (colon && colon < digest && access(*ret_path, F_OK) < 0)
-			(*ret_path)[colon - rest] = '\0';
-		return;
-	}
-	if (!colon || access(rest, F_OK) == 0) {
-		*ret_path = xstrdup(rest);
-		return;
-	}
-	*ret_path = xstrndup(rest, (size_t)(colon - rest));
-	if (colon[1])
-		*ret_name = xstrdup(colon + 1);
-}
-
-size_t location_number(const char *name)
-{
-	uint64_t n;
-	return name && *name == '@' && num_u64(name + 1, UINT32_MAX, &n) ? (size_t)n : SIZE_MAX;
-}
-
-void location_store_name(const char *path, const char *name, struct strv *ret)
-{
-	AUTO_FREE char *text = NULL;
-	if (!name) {
-		AUTO_FREE char *clean = path_clean_rel(path);
-		text = xasprintf("localhost/%s", clean);
-	} else if (strpbrk(name, "/:")) {
-		text = xstrdup(name);
-	} else if (!path) {
-		text = xasprintf("localhost/%s", name);
-	} else {
-		/* A bare tag, as umoci and skopeo write them: the directory's name says what of. */
-		AUTO_FREE char *clean = path_clean(path);
-		text = xasprintf("localhost/%s:%s", path_base(clean), name);
-	}
-	AUTO_REFERENCE struct reference ref = {0};
-	struct err ignored = ERR_INIT;
-	if (reference_parse_local(text, &ref, &ignored) == 0)
-		strv_add_take(ret, reference_str(&ref));
 }

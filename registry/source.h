@@ -103,11 +103,3 @@ int tar_file_unpack_fd(struct txn *t, int file, const char *what, uint64_t layer
 	struct err *err) __attribute__((warn_unused_result));
 int tar_file_unpack(struct txn *t, const char *path, uint64_t layer_ratio, int *ret_fd,
 	struct err *err) __attribute__((warn_unused_result));
-/* "PATH[:NAME]" or "PATH[:NAME]@DIGEST": PATH is all of it when that exists. Both new strings,
- * *ret_name NULL when there is none, and with the '@' when it is a digest or a number. */
-void location_split(const char *rest, char **ret_path, char **ret_name);
-/* The number of "@N", which images of an archive are counted by; SIZE_MAX: it is none. */
-size_t location_number(const char *name);
-/* Adds the store's name for an image that PATH[:NAME] gave, when that is a valid one. path: NULL:
- * name is one, and no tag. */
-void location_store_name(const char *path, const char *name, struct strv *ret);

@@ -14,75 +14,16 @@
 #include "base/strv.h"
 #include "image/reference.h"
 #include "registry/config.h"
-#include "registry/credentials.h"
-#include "registry/fetch.h"
+#include "registry/here.h"
 #include "registry/location.h"
-#include "registry/offline.h"
 #include "registry/policy.h"
 #include "registry/pull.h"
 #include "registry/remote.h"
-#include "registry/sink.h"
 #include "registry/source.h"
-#include "registry/url.h"
 #include "registry/verify.h"
-#include "store/blobs.h"
 #include "store/images.h"
 #include "store/names.h"
 #include "store/store.h"
-#include "store/tree.h"
-
-static const struct {
-	const char *prefix;
-	enum transport transport;
-} prefixes[] = {
-	{"docker://", TRANSPORT_REGISTRY},
-	{"oci-archive:", TRANSPORT_OCI_ARCHIVE},
-	{"oci:", TRANSPORT_OCI},
-	{"docker-archive:", TRANSPORT_DOCKER_ARCHIVE},
-	{"docker-daemon:", TRANSPORT_DOCKER_DAEMON},
-	{"dir:", TRANSPORT_DIR},
-};
-/* Transports of other tools, refused by name: "ostree:x" would otherwise be taken for a
- * registry's name with a tag. */
-static const char *const foreign[] = {
-	"containers-storage:", "ostree:", "sif:", "atomic:", "docker:"};
-
-int location_parse(
-	const char *location, enum transport *ret, const char **ret_rest, struct err *err)
-{
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
-		if (!str_has_prefix(location, prefixes[i].prefix))
-			continue;
-		*ret = prefixes[i].transport;
-		*ret_rest = location + strlen(prefixes[i].prefix);
-		return **ret_rest ? 0
-		                  : err_set(err, ERR_INVALID,
-					    "'%s' names nothing after its transport", location);
-	}
-	if (str_has_prefix(location, "https://") || str_has_prefix(location, "http://")) {
-		AUTO_FREE char *shown = url_shown(location, false);
-		return err_set(err, ERR_INVALID,
-			"'%s' is no name of an image: write it without the scheme", shown);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(foreign); i++)
-		if (str_has_prefix(location, foreign[i]) &&
-			(location[strlen(foreign[i])] == '/' || i + 1 < ARRAY_LEN(foreign)))
-			return err_set(err, ERR_UNSUPPORTED,
-				"transport of '%s' is not supported; docker://, oci:, "
-				"oci-archive:, docker-archive:, docker-daemon: and dir: are",
-				location);
-	*ret = TRANSPORT_REGISTRY;
-	*ret_rest = location;
-	return 0;
-}
-
-bool location_is_elsewhere(const char *location)
-{
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-		if (str_has_prefix(location, prefixes[i].prefix))
-			return true;
-	return false;
-}
 
 bool pull_policy_parse(const char *s, enum pull_policy *ret)
 {
@@ -111,137 +52,6 @@ void pulled_done(struct pulled *p)
 		image_done(p->image);
 	free(p->image);
 	*p = (struct pulled){0};
-}
-
-/* --- what is here already --- */
-
-/* ret: the image, if it has them; may be NULL. */
-static bool has_layers(struct store *s, const struct descriptor *top, const struct platform *want,
-	struct image *ret)
-{
-	AUTO_IMAGE struct image image = {0};
-	struct err ignored = ERR_INIT;
-	if (image_load(s, top, want, &image, &ignored) < 0)
-		return false;
-	/* A single manifest loads whatever was asked for: it may be the host's, pulled before. */
-	bool ok = !want || platform_match(want, &image.config.platform) >= 0;
-	for (size_t i = 0; ok && i < image.manifest.n_layers; i++)
-		ok = blob_has(s, &image.manifest.layers[i].digest, NULL) ||
-		     (i < image.config.n_diff_ids && tree_has(s, &image.config.diff_ids[i]));
-	if (ok && ret) {
-		*ret = image;
-		image = (struct image){0};
-	}
-	return ok;
-}
-
-/* All images of an index; a manifest that came from an index is not all of it. */
-static bool has_all_platforms(struct store *s, const struct descriptor *top)
-{
-	struct platform_list all = {0};
-	struct err ignored = ERR_INIT;
-	if (map_has(&top->annotations, ANNOTATION_INDEX_DIGEST) ||
-		image_platforms(s, top, &all, &ignored) < 0)
-		return false;
-	bool ok = true;
-	for (size_t i = 0; ok && i < all.n; i++)
-		ok = has_layers(s, top, &all.p[i], NULL);
-	platform_list_done(&all);
-	return ok;
-}
-
-/* Everything that running or pushing it needs, for the platform that was asked for. *ret: that
- * image, empty for all of them. */
-static bool is_complete(
-	struct store *s, const struct descriptor *top, const struct pull_opts *o, struct image *ret)
-{
-	if (o->all_platforms)
-		return has_all_platforms(s, top);
-	return has_layers(s, top, o->has_platform ? &o->platform : NULL, ret);
-}
-
-/* Nobody is going to be asked: then what has the digest will do, whatever it is called. */
-static bool asks_nobody(const struct pull_opts *o)
-{
-	return o->policy == PULL_NEVER || offline_is_set();
-}
-
-/* The image of this name, or behind this digest. 0 or ERR_NOT_FOUND. */
-static int find_here(struct store *s, const char *text, const struct pull_opts *o,
-	struct pulled *ret, struct err *err)
-{
-	struct descriptor top = {0};
-	char *ref = NULL;
-	int r = image_find_named(s, text, &top, &ref, err);
-	if (r == ERR_NOT_FOUND && strchr(text, '@') && asks_nobody(o)) {
-		err_clear(err);
-		r = image_find(s, text, &top, &ref, err);
-	}
-	if (r < 0)
-		return r;
-	struct image image = {0};
-	if (!is_complete(s, &top, o, &image)) {
-		descriptor_done(&top);
-		free(ref);
-		return err_set(err, ERR_NOT_FOUND, "'%s' is not here for this platform", text);
-	}
-	*ret = (struct pulled){.top = top, .ref = ref};
-	if (!o->all_platforms)
-		ret->image = xmemdup(&image, sizeof(image));
-	return 0;
-}
-
-/* It is there whole for no platform at all. */
-static bool lacks_parts(struct store *s, const struct descriptor *top)
-{
-	struct platform_list all = {0};
-	struct err err = ERR_INIT;
-	if (image_platforms(s, top, &all, &err) < 0)
-		return err.code == ERR_NOT_FOUND;
-	bool lacking = all.n > 0;
-	for (size_t i = 0; i < all.n; i++)
-		lacking = lacking && !has_layers(s, top, &all.p[i], NULL);
-	platform_list_done(&all);
-	return lacking;
-}
-
-/* An image that cannot be pulled is there after all, for another platform or in parts: that is what
- * the user wants to know. */
-static int say_what_is_here(
-	struct store *s, const char *text, const struct pull_opts *o, struct err *err)
-{
-	struct err ignored = ERR_INIT, why = *err;
-	struct descriptor top = {0};
-	AUTO_FREE char *ref = NULL;
-	char platform[128];
-	if (image_find_named(s, text, &top, &ref, &ignored) < 0)
-		return err->code;
-	if (lacks_parts(s, &top))
-		(void)err_set(err, why.code,
-			"the store has '%s', but parts of it are missing (`mica fsck` tells "
-			"which), and %s",
-			text, why.msg);
-	else if (o->has_platform && !is_complete(s, &top, o, NULL))
-		(void)err_set(err, why.code, "the store has '%s', but not for %s, and %s", text,
-			platform_str(&o->platform, platform), why.msg);
-	descriptor_done(&top);
-	err->sys = why.sys;
-	return err->code;
-}
-
-static int unpack_here(
-	struct store *s, const struct pull_opts *o, struct pulled *p, struct err *err)
-{
-	struct image image = {0};
-	if (o->no_unpack || o->no_layers)
-		return 0;
-	if (p->image)
-		return image_unpack(s, p->image, o->progress, err);
-	int r = image_load(s, &p->top, o->has_platform ? &o->platform : NULL, &image, err);
-	if (r == 0)
-		r = image_unpack(s, &image, o->progress, err);
-	image_done(&image);
-	return r;
 }
 
 /* --- registries --- */
@@ -300,17 +110,17 @@ static int pull_name(struct store *s, struct txn *t, struct remote *remote, cons
 	progress_say(o->progress, told);
 	struct pulled here = {0};
 	/* what is here may have come without a signature */
-	if (!o->all_platforms && !trust.demands.n && find_here(s, full, o, &here, err) == 0) {
+	if (!o->all_platforms && !trust.demands.n && here_find(s, full, o, &here, err) == 0) {
 		/* a digest means the same content at any time; who wants to know whether the
 		 * registry has it still asks */
-		bool unchanged = ref.has_digest && (o->policy == PULL_MISSING || asks_nobody(o));
+		bool unchanged = ref.has_digest && (o->policy == PULL_MISSING || here_only(o));
 		r = unchanged ? 0 : is_unchanged(remote, full, &here.top, &unchanged, err);
 		/* --pull=newer without an answer goes on with what is here, as buildah does */
 		unchanged = unchanged && !may_be_better(&here, o);
 		if (r == 0 ? unchanged : o->policy == PULL_NEWER) {
 			err_clear(err);
 			*ret = here;
-			return unpack_here(s, o, ret, err);
+			return here_unpack(s, o, ret, err);
 		}
 		pulled_done(&here);
 		if (r < 0)
@@ -395,18 +205,6 @@ static int pull_registry(struct store *s, const char *text, const struct pull_op
 
 /* --- all transports --- */
 
-/* As policy.json has it. */
-static const char *transport_name(enum transport transport)
-{
-	static const char *const names[] = {[TRANSPORT_REGISTRY] = "docker",
-		[TRANSPORT_OCI] = "oci",
-		[TRANSPORT_OCI_ARCHIVE] = "oci-archive",
-		[TRANSPORT_DOCKER_ARCHIVE] = "docker-archive",
-		[TRANSPORT_DOCKER_DAEMON] = "docker-daemon",
-		[TRANSPORT_DIR] = "dir"};
-	return names[transport];
-}
-
 static int open_local(enum transport transport, struct txn *t, const char *rest,
 	const struct remote_opts *o, struct source **ret, struct err *err)
 {
@@ -461,11 +259,11 @@ static int pull_here(struct store *s, const char *name, const struct pull_opts *
 	struct pulled p = {0};
 	struct pull_opts only_here = *o;
 	only_here.policy = PULL_NEVER;
-	int r = find_here(s, name, &only_here, &p, err);
+	int r = here_find(s, name, &only_here, &p, err);
 	if (r == ERR_NOT_FOUND)
 		return err_set(err, r, "'%s': the store has no such image for this platform", name);
 	if (r == 0)
-		r = unpack_here(s, o, &p, err);
+		r = here_unpack(s, o, &p, err);
 	if (r < 0) {
 		pulled_done(&p);
 		return r;
@@ -490,14 +288,14 @@ static int pull(struct store *s, const char *location, const struct pull_opts *o
 	bool may_be_here = transport == TRANSPORT_REGISTRY &&
 	                   (o->policy == PULL_MISSING || o->policy == PULL_NEVER);
 	if (may_be_here) {
-		r = find_here(s, rest, o, &p, err);
+		r = here_find(s, rest, o, &p, err);
 		if (r == 0 && o->policy == PULL_MISSING && may_be_better(&p, o)) {
 			pulled_done(&p);
 			r = ERR_NOT_FOUND;
 		}
 		if (r == 0) {
 			name_used(s, &p.top);
-			r = unpack_here(s, o, &p, err);
+			r = here_unpack(s, o, &p, err);
 			goto out;
 		}
 		if (r != ERR_NOT_FOUND)
@@ -509,12 +307,12 @@ static int pull(struct store *s, const char *location, const struct pull_opts *o
 	r = transport == TRANSPORT_REGISTRY ? pull_registry(s, rest, o, &p, err)
 	                                    : pull_local(s, transport, location, rest, o, &p, err);
 	if (r < 0 && may_be_here && r != ERR_CANCELLED)
-		r = say_what_is_here(s, rest, o, err);
+		r = here_explain(s, rest, o, err);
 	if (r < 0 && transport == TRANSPORT_REGISTRY && o->policy == PULL_NEWER && is_short(rest)) {
 		/* a short name that is only here, such as one that was built */
 		struct err first = *err;
-		if (find_here(s, rest, o, &p, err) == 0)
-			r = unpack_here(s, o, &p, err);
+		if (here_find(s, rest, o, &p, err) == 0)
+			r = here_unpack(s, o, &p, err);
 		else
 			*err = first;
 	}
@@ -534,26 +332,4 @@ int image_pull(struct store *s, const char *location, const struct pull_opts *o,
 	AUTO_HELD sigset_t before;
 	proc_hold(&before);
 	return pull(s, location, o, ret, err);
-}
-
-int image_unpack(
-	struct store *s, const struct image *img, struct progress *progress, struct err *err)
-{
-	AUTO_TXN struct txn *t = NULL;
-	size_t n = 0;
-	AUTO_FREE struct wanted *w =
-		xcalloc(img->manifest.n_layers ? img->manifest.n_layers : 1, sizeof(*w));
-	if (img->config.n_diff_ids != img->manifest.n_layers)
-		return err_set(err, ERR_CORRUPT,
-			"image has %zu layers, but its config names %zu diff IDs",
-			img->manifest.n_layers, img->config.n_diff_ids);
-	for (size_t i = 0; i < img->manifest.n_layers; i++)
-		if (!tree_has(s, &img->config.diff_ids[i]))
-			w[n++] = (struct wanted){.desc = &img->manifest.layers[i],
-				.unpack = true,
-				.diff_id = img->config.diff_ids[i]};
-	if (n == 0)
-		return 0;
-	int r = txn_begin(s, &t, err);
-	return r < 0 ? r : fetch_layers(s, t, NULL, w, n, progress, NULL, err);
 }

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/here.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "registry/fetch.h"
+#include "registry/offline.h"
+#include "registry/pull.h"
+#include "store/blobs.h"
+#include "store/images.h"
+#include "store/store.h"
+#include "store/tree.h"
+
+/* ret: the image, if it has them; may be NULL. */
+static bool has_layers(struct store *s, const struct descriptor *top, const struct platform *want,
+	struct image *ret)
+{
+	AUTO_IMAGE struct image image = {0};
+	struct err ignored = ERR_INIT;
+	if (image_load(s, top, want, &image, &ignored) < 0)
+		return false;
+	/* A single manifest loads whatever was asked for: it may be the host's, pulled before. */
+	bool ok = !want || platform_match(want, &image.config.platform) >= 0;
+	for (size_t i = 0; ok && i < image.manifest.n_layers; i++)
+		ok = blob_has(s, &image.manifest.layers[i].digest, NULL) ||
+		     (i < image.config.n_diff_ids && tree_has(s, &image.config.diff_ids[i]));
+	if (ok && ret) {
+		*ret = image;
+		image = (struct image){0};
+	}
+	return ok;
+}
+
+/* All images of an index; a manifest that came from an index is not all of it. */
+static bool has_all_platforms(struct store *s, const struct descriptor *top)
+{
+	struct platform_list all = {0};
+	struct err ignored = ERR_INIT;
+	if (map_has(&top->annotations, ANNOTATION_INDEX_DIGEST) ||
+		image_platforms(s, top, &all, &ignored) < 0)
+		return false;
+	bool ok = true;
+	for (size_t i = 0; ok && i < all.n; i++)
+		ok = has_layers(s, top, &all.p[i], NULL);
+	platform_list_done(&all);
+	return ok;
+}
+
+/* Everything that running or pushing it needs, for the platform that was asked for. *ret: that
+ * image, empty for all of them. */
+static bool is_complete(
+	struct store *s, const struct descriptor *top, const struct pull_opts *o, struct image *ret)
+{
+	if (o->all_platforms)
+		return has_all_platforms(s, top);
+	return has_layers(s, top, o->has_platform ? &o->platform : NULL, ret);
+}
+
+bool here_only(const struct pull_opts *o)
+{
+	return o->policy == PULL_NEVER || offline_is_set();
+}
+
+int here_find(struct store *s, const char *text, const struct pull_opts *o, struct pulled *ret,
+	struct err *err)
+{
+	struct descriptor top = {0};
+	char *ref = NULL;
+	int r = image_find_named(s, text, &top, &ref, err);
+	if (r == ERR_NOT_FOUND && strchr(text, '@') && here_only(o)) {
+		err_clear(err);
+		r = image_find(s, text, &top, &ref, err);
+	}
+	if (r < 0)
+		return r;
+	struct image image = {0};
+	if (!is_complete(s, &top, o, &image)) {
+		descriptor_done(&top);
+		free(ref);
+		return err_set(err, ERR_NOT_FOUND, "'%s' is not here for this platform", text);
+	}
+	*ret = (struct pulled){.top = top, .ref = ref};
+	if (!o->all_platforms)
+		ret->image = xmemdup(&image, sizeof(image));
+	return 0;
+}
+
+/* It is there whole for no platform at all. */
+static bool lacks_parts(struct store *s, const struct descriptor *top)
+{
+	struct platform_list all = {0};
+	struct err err = ERR_INIT;
+	if (image_platforms(s, top, &all, &err) < 0)
+		return err.code == ERR_NOT_FOUND;
+	bool lacking = all.n > 0;
+	for (size_t i = 0; i < all.n; i++)
+		lacking = lacking && !has_layers(s, top, &all.p[i], NULL);
+	platform_list_done(&all);
+	return lacking;
+}
+
+int here_explain(struct store *s, const char *text, const struct pull_opts *o, struct err *err)
+{
+	struct err ignored = ERR_INIT, why = *err;
+	struct descriptor top = {0};
+	AUTO_FREE char *ref = NULL;
+	char platform[128];
+	if (image_find_named(s, text, &top, &ref, &ignored) < 0)
+		return err->code;
+	if (lacks_parts(s, &top))
+		(void)err_set(err, why.code,
+			"the store has '%s', but parts of it are missing (`mica fsck` tells "
+			"which), and %s",
+			text, why.msg);
+	else if (o->has_platform && !is_complete(s, &top, o, NULL))
+		(void)err_set(err, why.code, "the store has '%s', but not for %s, and %s", text,
+			platform_str(&o->platform, platform), why.msg);
+	descriptor_done(&top);
+	err->sys = why.sys;
+	return err->code;
+}
+
+int here_unpack(struct store *s, const struct pull_opts *o, struct pulled *p, struct err *err)
+{
+	struct image image = {0};
+	if (o->no_unpack || o->no_layers)
+		return 0;
+	if (p->image)
+		return image_unpack(s, p->image, o->progress, err);
+	int r = image_load(s, &p->top, o->has_platform ? &o->platform : NULL, &image, err);
+	if (r == 0)
+		r = image_unpack(s, &image, o->progress, err);
+	image_done(&image);
+	return r;
+}
+
+int image_unpack(
+	struct store *s, const struct image *img, struct progress *progress, struct err *err)
+{
+	AUTO_TXN struct txn *t = NULL;
+	size_t n = 0;
+	AUTO_FREE struct wanted *w =
+		xcalloc(img->manifest.n_layers ? img->manifest.n_layers : 1, sizeof(*w));
+	if (img->config.n_diff_ids != img->manifest.n_layers)
+		return err_set(err, ERR_CORRUPT,
+			"image has %zu layers, but its config names %zu diff IDs",
+			img->manifest.n_layers, img->config.n_diff_ids);
+	for (size_t i = 0; i < img->manifest.n_layers; i++)
+		if (!tree_has(s, &img->config.diff_ids[i]))
+			w[n++] = (struct wanted){.desc = &img->manifest.layers[i],
+				.unpack = true,
+				.diff_id = img->config.diff_ids[i]};
+	if (n == 0)
+		return 0;
+	int r = txn_begin(s, &t, err);
+	return r < 0 ? r : fetch_layers(s, t, NULL, w, n, progress, NULL, err);
+}

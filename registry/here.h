@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a pull finds in the store already, before or in place of asking anybody. */
+#pragma once
+#include "registry/transport.h"
+
+/* Nobody is going to be asked: then what has the digest will do, whatever it is called. */
+bool here_only(const struct pull_opts *o);
+/* The image of this name, or behind this digest, with all that the platform needs. ERR_NOT_FOUND */
+int here_find(struct store *s, const char *text, const struct pull_opts *o, struct pulled *ret,
+	struct err *err) __attribute__((warn_unused_result));
+/* Unpacks what was found, unless o says not to. */
+int here_unpack(struct store *s, const struct pull_opts *o, struct pulled *p, struct err *err)
+	__attribute__((warn_unused_result));
+/* An image that cannot be pulled is there after all, for another platform or in parts: that is what
+ * the user wants to know. Adds it to err, and returns its code. */
+int here_explain(struct store *s, const char *text, const struct pull_opts *o, struct err *err);
