@@ -13,7 +13,6 @@
 #include "build/remote_context.h"
 #include "image/reference.h"
 #include "registry/location.h"
-#include "registry/source.h"
 #include "registry/transport.h"
 #include "store/statcache.h"
 #include "store/store.h"

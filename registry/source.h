@@ -80,8 +80,8 @@ int source_open_file(int dir, bool foreign, const char *where, const char *name,
 /* remote_source.c: r is borrowed, ref has a tag or digest. */
 int source_registry(struct remote *r, const struct reference *ref, struct source **ret,
 	struct err *err) __attribute__((warn_unused_result));
-/* oci_dir.c, dir.c, docker_archive.c: rest is the location after the transport's name; t takes what
- * an archive unpacks to, which is no more than layer_ratio allows (apply_limits_of()). */
+/* oci_source.c, dir.c, docker_archive.c: rest is the location after the transport's name; t takes
+ * what an archive unpacks to, which is no more than layer_ratio allows (apply_limits_of()). */
 int source_oci(const char *rest, struct source **ret, struct err *err)
 	__attribute__((warn_unused_result));
 int source_oci_archive(struct txn *t, const char *rest, uint64_t layer_ratio, struct source **ret,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* oci: and oci-archive:, the image layout as a directory or a tar. image-spec image-layout.md. */
+/* To oci: and oci-archive:, the image layout as directory or tar. image-spec image-layout.md. */
+#include "registry/oci_internal.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -14,7 +15,6 @@
 #include "base/mem.h"
 #include "base/room.h"
 #include "base/tmp.h"
-#include "image/media_type.h"
 #include "image/reference.h"
 #include "registry/location.h"
 #include "registry/made.h"
@@ -22,227 +22,7 @@
 #include "registry/tar_file.h"
 #include "store/names.h"
 
-#define ANNOTATION_IMAGE_NAME "io.containerd.image.name" /* the complete reference */
-#define LAYOUT_MAX 4096
 #define LAYOUT_TEXT "{\"imageLayoutVersion\":\"1.0.0\"}"
-#define BLOB_PATH_MAX (sizeof("blobs//") + DIGEST_STR_MAX)
-
-/* --- source --- */
-
-struct oci_source {
-	struct source source;
-	int dir;
-	bool foreign; /* from an archive: its links must not lead out */
-	char *path; /* for messages */
-	char *name; /* of the image in it, or NULL */
-};
-
-static char *blob_path(const struct digest *d, char buf[BLOB_PATH_MAX])
-{
-	char hex[DIGEST_STR_MAX];
-	(void)snprintf(
-		buf, BLOB_PATH_MAX, "blobs/%s/%s", digest_alg_name(d->alg), digest_hex(d, hex));
-	return buf;
-}
-
-static int open_file(const struct oci_source *s, const char *path, int *ret_fd, struct err *err)
-{
-	return source_open_file(s->dir, s->foreign, s->path, path, ret_fd, err);
-}
-
-static int read_file(const struct oci_source *s, const char *path, size_t max, char **ret,
-	size_t *ret_len, struct err *err)
-{
-	AUTO_FD int fd = -1;
-	int r = open_file(s, path, &fd, err);
-	return r < 0 ? r : fs_read_fd(fd, path, max, ret, ret_len, err);
-}
-
-static const char *ref_name(const struct descriptor *d)
-{
-	return map_get(&d->annotations, ANNOTATION_REF_NAME);
-}
-
-static bool is_entry(const struct descriptor *d, const char *name)
-{
-	char text[DIGEST_STR_MAX];
-	if (*name == '@')
-		return streq(digest_str(&d->digest, text), name + 1);
-	const char *have = ref_name(d), *image = map_get(&d->annotations, ANNOTATION_IMAGE_NAME);
-	return (have && streq(have, name)) || (image && streq(image, name));
-}
-
-/* By name, "@digest" or "@number"; without any the only entry. */
-static const struct descriptor *choose_entry(
-	const struct oci_source *s, const struct index *ix, struct err *err)
-{
-	if (!s->name && ix->n_manifests == 1)
-		return &ix->manifests[0];
-	if (location_number(s->name) < ix->n_manifests)
-		return &ix->manifests[location_number(s->name)];
-	for (size_t i = 0; s->name && i < ix->n_manifests; i++)
-		if (is_entry(&ix->manifests[i], s->name))
-			return &ix->manifests[i];
-	AUTO_BUF struct buf names = BUF_INIT(600);
-	for (size_t i = 0; i < ix->n_manifests && names.len < 400; i++) {
-		const char *have = ref_name(&ix->manifests[i]);
-		if (have && strlen(have) < 150)
-			buf_addf(&names, "%s%s", names.len ? ", " : "", have);
-	}
-	if (s->name)
-		(void)err_set(err, ERR_NOT_FOUND, "no image '%s' in '%s'; there are: %s", s->name,
-			s->path, names.len ? buf_str(&names) : "none with a name");
-	else
-		(void)err_set(err, ERR_INVALID, "'%s' holds %zu images; say which: %s", s->path,
-			ix->n_manifests, buf_str(&names));
-	return NULL;
-}
-
-static int oci_child(
-	struct source *source, const struct descriptor *d, struct document *ret, struct err *err)
-{
-	struct oci_source *s = (struct oci_source *)source;
-	char path[BLOB_PATH_MAX];
-	char *data;
-	size_t len;
-	int r = read_file(s, blob_path(&d->digest, path), MANIFEST_MAX, &data, &len, err);
-	if (r < 0)
-		return r;
-	r = document_make(data, len, d->media_type, d->digest.alg, ret, err);
-	return r < 0 ? err_wrap(err, "'%s'", path) : 0;
-}
-
-/* Is it a name, where a name or a tag may stand? buildah writes what stands behind
- * oci-archive:FILE: there, others the tag, which names nothing. */
-static bool is_name(const char *have)
-{
-	return strpbrk(have, "/:") ||
-	       (!streq(have, "latest") && !strchr(have, '.') && (*have < '0' || *have > '9'));
-}
-
-/* Whether the store gets a name for the entry. What the file or the directory is called is none,
- * as buildah has it, but what is said in an archive is. */
-static bool called(const struct oci_source *s, const struct descriptor *d, size_t images,
-	const char **ret_name)
-{
-	const char *have = ref_name(d), *image = map_get(&d->annotations, ANNOTATION_IMAGE_NAME);
-	bool numbered = location_number(s->name) != SIZE_MAX;
-	*ret_name = image;
-	if (image && (s->foreign || !s->name || numbered))
-		return true;
-	*ret_name = have;
-	if (!s->foreign && numbered)
-		return have || images == 1;
-	if (s->foreign && !s->name)
-		return have && is_name(have);
-	if (s->foreign || (s->name && *s->name == '@'))
-		return have && strpbrk(have, "/:");
-	*ret_name = s->name;
-	return s->name != NULL;
-}
-
-/* The layout's own index lists images; it is no image itself. */
-static int oci_top(struct source *source, struct document *ret, struct err *err)
-{
-	struct oci_source *s = (struct oci_source *)source;
-	AUTO_FREE char *text = NULL;
-	size_t len;
-	struct index ix;
-	char want[DIGEST_STR_MAX];
-	if (read_file(s, "index.json", NAMES_MAX, &text, &len, err) < 0 ||
-		index_parse(text, len, NULL, &ix, err) < 0)
-		return err_wrap(err, "'%s' is not an OCI image layout", s->path);
-	const struct descriptor *d = choose_entry(s, &ix, err);
-	source->images = ix.n_manifests;
-	int r = d ? oci_child(source, d, ret, err) : err->code;
-	if (r == 0 && !digest_equal(&ret->desc.digest, &d->digest))
-		r = err_set(err, ERR_CORRUPT, "content of %s in '%s' has another digest",
-			digest_str(&d->digest, want), s->path);
-	const char *name = NULL;
-	if (r == 0 && called(s, d, ix.n_manifests, &name))
-		location_store_name(s->foreign ? NULL : s->path, name, &source->names);
-	index_done(&ix);
-	return r;
-}
-
-static int oci_open(
-	struct source *source, const struct descriptor *d, struct blob_stream *ret, struct err *err)
-{
-	struct oci_source *s = (struct oci_source *)source;
-	char path[BLOB_PATH_MAX];
-	return open_file(s, blob_path(&d->digest, path), &ret->fd, err);
-}
-
-static void oci_free(struct source *source)
-{
-	struct oci_source *s = (struct oci_source *)source;
-	if (s->dir >= 0)
-		close(s->dir);
-	free(s->path);
-	free(s->name);
-	free(s);
-}
-
-static const struct source_ops oci_ops = {oci_top, oci_child, oci_open, NULL, oci_free, NULL};
-
-/* "imageLayoutVersion": "1.0.0" */
-static int check_layout(const struct oci_source *s, struct err *err)
-{
-	AUTO_FREE char *text = NULL;
-	AUTO_JSON struct json *j = NULL;
-	size_t len;
-	int r = read_file(s, "oci-layout", LAYOUT_MAX, &text, &len, err);
-	if (r == 0)
-		r = json_parse(text, len, "oci-layout", &j, err);
-	if (r < 0)
-		return err_wrap(err, "'%s' is not an OCI image layout", s->path);
-	const char *version = json_text(json_get(j, "imageLayoutVersion"));
-	if (!version || !str_has_prefix(version, "1."))
-		return err_set(err, ERR_UNSUPPORTED,
-			"'%s' is an OCI image layout of version '%.20s', 1.0.0 is supported",
-			s->path, version ? version : "");
-	return 0;
-}
-
-static int make_source(
-	int dir, bool foreign, char *path, char *name, struct source **ret, struct err *err)
-{
-	struct oci_source *s = xcalloc(1, sizeof(*s));
-	*s = (struct oci_source){.source = {.ops = &oci_ops, .local = true, .partial = true},
-		.dir = dir,
-		.foreign = foreign,
-		.path = path,
-		.name = name};
-	int r = check_layout(s, err);
-	if (r < 0) {
-		source_free(&s->source);
-		return r;
-	}
-	*ret = &s->source;
-	return 0;
-}
-
-int source_oci(const char *rest, struct source **ret, struct err *err)
-{
-	AUTO_FREE char *path = NULL, *name = NULL;
-	location_split(rest, &path, &name);
-	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return err_sys(err, "cannot open '%s'", path);
-	return make_source(dir, false, take(path), take(name), ret, err);
-}
-
-int source_oci_archive(
-	struct txn *t, const char *rest, uint64_t layer_ratio, struct source **ret, struct err *err)
-{
-	AUTO_FREE char *path = NULL, *name = NULL;
-	int dir;
-	location_split(rest, &path, &name);
-	int r = tar_file_unpack(t, path, layer_ratio, &dir, err);
-	return r < 0 ? r : make_source(dir, true, take(path), take(name), ret, err);
-}
-
-/* --- sink --- */
 
 struct oci_sink {
 	struct sink sink;
@@ -268,7 +48,7 @@ static int put_file(
 {
 	char path[BLOB_PATH_MAX];
 	struct stat st;
-	blob_path(d, path);
+	oci_blob_path(d, path);
 	if (s->archive)
 		return tar_file_add_file(s->archive, path, fd, size, err);
 	if (fstatat(s->dir, path, &st, 0) == 0 && S_ISREG(st.st_mode) &&
@@ -405,7 +185,7 @@ static int update_index(struct oci_sink *s, const struct descriptor *desc, struc
 static int put_document(struct oci_sink *s, const struct document *doc, struct err *err)
 {
 	char path[BLOB_PATH_MAX];
-	blob_path(&doc->desc.digest, path);
+	oci_blob_path(&doc->desc.digest, path);
 	if (s->archive)
 		return tar_file_add_text(s->archive, path, doc->data, err);
 	int r = make_blob_dir(s, doc->desc.digest.alg, err);
