@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the requests share: operation.c has all but the upload of blobs, which is upload.c's. */
+/* What the requests share: operation.c has what they all need, and
+ * those that fill no file of their own. */
 #pragma once
 #include "image/reference.h"
 #include "registry/client.h"
@@ -90,6 +91,10 @@ int referrers_start(struct operation *op, struct err *err) __attribute__((warn_u
 int lookaside_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
 /* operation_check.c: asks the place that "size" counts; ERR_NOT_FOUND: there are not so many */
 int check_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
+/* operation_fetch.c: any file of the network */
+int fetch_parse(struct operation *op, const struct json *request, struct err *err)
+	__attribute__((warn_unused_result));
+int fetch_start(struct operation *op, struct err *err) __attribute__((warn_unused_result));
 /* daemon.c: archives from and to a docker daemon */
 int daemon_parse(struct operation *op, const struct json *request, struct err *err)
 	__attribute__((warn_unused_result));
