@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What fsck's files share: check.c finds what is wrong, shape.c what is of the wrong kind,
- * repair.c mends or removes it. */
+/* What fsck's files share: check.c and check_*.c find what is wrong, shape.c what is of the wrong
+ * kind, repair.c mends or removes it. */
 #pragma once
 #include "base/strv.h"
 #include "image/descriptor.h"
+#include "layers/layer.h"
 #include "store/digest_set.h"
 #include "store/gc.h"
 #include <stdbool.h>
@@ -32,6 +33,22 @@ struct check {
 void check_problem(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A problem, and repair removes it. */
 void check_leftover(struct check *c, const char *path);
+/* What the path, seen from the store, itself is. */
+bool check_is_regular(const struct check *c, const char *path);
+bool check_is_there(const struct check *c, const char *path);
+bool check_is_dir(const struct check *c, const char *path);
+/* Notes that the blob holds the tar of the diff ID, for check_trees(). */
+void check_add_source(struct check *c, const struct digest *diff_id, const struct digest *blob,
+	enum compression compression);
+
+/* The parts of check_all(), in their order; ERR_SYS. */
+int check_images(struct check *c, struct err *err) __attribute__((warn_unused_result));
+int check_containers(struct check *c, struct err *err) __attribute__((warn_unused_result));
+int check_records(struct check *c, struct err *err) __attribute__((warn_unused_result));
+int check_mounts(struct check *c, struct err *err) __attribute__((warn_unused_result));
+int check_notes(struct check *c, struct err *err) __attribute__((warn_unused_result));
+int check_trees(struct check *c, struct err *err) __attribute__((warn_unused_result));
+int check_tmp(struct check *c, struct err *err) __attribute__((warn_unused_result));
 /* Everything but the shape; ERR_SYS. */
 int check_all(struct check *c, struct err *err) __attribute__((warn_unused_result));
 
