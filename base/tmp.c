@@ -29,11 +29,21 @@ void tmp_random_name(char *buf, size_t n)
 	buf[n] = '\0';
 }
 
+#define PREFIX ".tmp-"
+#define RANDOM_LEN 20
+
 static void choose_name(struct tmp *t)
 {
-	char random[21];
+	char random[RANDOM_LEN + 1];
 	tmp_random_name(random, sizeof(random) - 1);
-	snprintf(t->name, sizeof(t->name), ".tmp-%s", random);
+	snprintf(t->name, sizeof(t->name), PREFIX "%s", random);
+}
+
+bool tmp_is_name(const char *name)
+{
+	const char *random = name + strlen(PREFIX);
+	return str_has_prefix(name, PREFIX) && strlen(random) == RANDOM_LEN &&
+	       strspn(random, "0123456789abcdef") == RANDOM_LEN;
 }
 
 int tmp_open(struct tmp *t, int dirfd, mode_t mode, struct err *err)

@@ -32,5 +32,7 @@ int tmp_publish(struct tmp *t, int todirfd, const char *name, bool durable, stru
 	__attribute__((warn_unused_result));
 void tmp_done(struct tmp *t);
 #define AUTO_TMP __attribute__((cleanup(tmp_done)))
+/* Whether tmp_open() gives such names. */
+bool tmp_is_name(const char *name);
 /* A random name of n hexadecimal digits; buf of n+1. */
 void tmp_random_name(char *buf, size_t n);

@@ -101,7 +101,7 @@ int check_all(struct check *c, struct err *err)
 {
 	static int (*const parts[])(struct check * c, struct err * err) = {check_blobs,
 		check_images, check_containers, check_records, check_mounts, check_notes,
-		check_trees, check_tmp};
+		check_strangers, check_trees, check_tmp};
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		int r = parts[i](c, err);
 		if (r < 0 && !(c->bad_shape && store_is_damage(err)))

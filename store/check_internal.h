@@ -31,8 +31,11 @@ struct check {
 };
 
 void check_problem(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* A problem, and repair removes it. */
+/* A problem; repair puts it away (found.h), or removes it if a killed process left it. */
 void check_leftover(struct check *c, const char *path);
+/* Out of the store's way, and says where it is. Counts in c->result->removed. */
+int check_put_away(struct check *c, const char *path, struct err *err)
+	__attribute__((warn_unused_result));
 /* What the path, seen from the store, itself is. */
 bool check_is_regular(const struct check *c, const char *path);
 bool check_is_there(const struct check *c, const char *path);
@@ -49,11 +52,14 @@ int check_mounts(struct check *c, struct err *err) __attribute__((warn_unused_re
 int check_notes(struct check *c, struct err *err) __attribute__((warn_unused_result));
 int check_trees(struct check *c, struct err *err) __attribute__((warn_unused_result));
 int check_tmp(struct check *c, struct err *err) __attribute__((warn_unused_result));
+int check_strangers(struct check *c, struct err *err) __attribute__((warn_unused_result));
 /* Everything but the shape; ERR_SYS. */
 int check_all(struct check *c, struct err *err) __attribute__((warn_unused_result));
 
 /* The files and directories that every store has, and those whose kind alone matters. */
 void shape_check(struct check *c);
+/* Whether a store has that name: at its top, in blobs or in cache. */
+bool shape_knows(const char *path);
 /* What locks are taken on, before any is taken; then the rest. Counts in c->result->removed. */
 int shape_mend_locks(struct check *c, struct err *err) __attribute__((warn_unused_result));
 int shape_mend(struct check *c, struct err *err) __attribute__((warn_unused_result));

@@ -18,6 +18,7 @@
 #include "store/choose.h"
 #include "store/dir_list.h"
 #include "store/disk_usage.h"
+#include "store/found.h"
 #include "store/mark.h"
 #include "store/names.h"
 #include "store/notes.h"
@@ -232,6 +233,7 @@ static int forget_and_sweep(struct sweep *w, struct names *names, struct err *er
 	if (real) {
 		(void)unlinkat(s->fd, GC_WANTED_FILE, 0);
 		sweep_dead(s, true, &w->result->leftover);
+		found_remove_halves(s);
 	}
 	r = forget_names(w, names, err);
 	if (err_is_sys(err, ENOSPC) && r < 0 && real) {

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fsck: what is found, and what is done about it. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/strv.h"
+#include "base/tmp.h"
 #include "store/blobs.h"
 #include "store/check_internal.h"
+#include "store/found.h"
 #include "store/names.h"
 #include "store/records_internal.h"
 #include "store/store_internal.h"
@@ -25,12 +29,26 @@ static int remove_bad(struct check *c, const struct digest_set *bad,
 	return 0;
 }
 
-static int remove_leftovers(struct check *c, struct err *err)
+int check_put_away(struct check *c, const char *path, struct err *err)
+{
+	AUTO_FREE char *to = NULL;
+	int r = found_put(c->store, path, &to, err);
+	if (r < 0)
+		return r;
+	strv_addf(c->problems, "leftover '%s': it is '%s/%s' now", path, c->store->path, to);
+	c->result->removed++;
+	return 0;
+}
+
+static int clear_leftovers(struct check *c, struct err *err)
 {
 	STRV_FOREACH (path, &c->leftovers) {
-		if (store_remove(c->store, *path, err) < 0)
+		const char *slash = strrchr(*path, '/');
+		bool ours = str_has_prefix(*path, TMP_DIR "/") ||
+		            tmp_is_name(slash ? slash + 1 : *path);
+		if ((ours ? store_remove(c->store, *path, err) : check_put_away(c, *path, err)) < 0)
 			return err->code;
-		c->result->removed++;
+		c->result->removed += ours;
 	}
 	return 0;
 }
@@ -65,7 +83,7 @@ static int forget_broken(struct check *c, struct err *err)
 static int repair(struct check *c, struct err *err)
 {
 	int r;
-	if ((r = remove_leftovers(c, err)) < 0 ||
+	if ((r = clear_leftovers(c, err)) < 0 ||
 		(r = remove_bad(c, &c->bad_records, record_remove, err)) < 0 ||
 		(r = remove_bad(c, &c->bad_trees, tree_remove, err)) < 0 ||
 		(r = remove_bad(c, &c->bad_blobs, blob_remove, err)) < 0)

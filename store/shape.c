@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "store/check_internal.h"
+#include "store/found.h"
 #include "store/store_internal.h"
 
 enum kind {
@@ -29,6 +30,7 @@ static const struct place {
 	{"lists.lock", FILE_LOCK},
 	{"containers.lock", FILE_LOCK},
 	{"fetch.lock", FILE_LOCK},
+	{"origins.lock", FILE_LOCK},
 	{SYNCED_FILE, FILE_IF_THERE},
 	{TMP_DIR, DIR_NEEDED},
 	{"blobs", DIR_NEEDED},
@@ -44,6 +46,8 @@ static const struct place {
 	{LISTS_DIR, DIR_IF_THERE},
 	{"cache/images", FILE_IF_THERE},
 	{"logs", DIR_IF_THERE},
+	{FOUND_DIR, DIR_IF_THERE},
+	{"lost+found", DIR_IF_THERE}, /* of ext4, whose root the store may be */
 	{"version", FILE_NEEDED},
 	{"oci-layout", FILE_NEEDED},
 	{"index.json", FILE_NEEDED},
@@ -54,6 +58,14 @@ static const struct place {
 	{"collected", FILE_IF_THERE},
 	{GC_WANTED_FILE, FILE_IF_THERE},
 };
+
+bool shape_knows(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		if (streq(places[i].name, path))
+			return true;
+	return false;
+}
 
 static bool is_dir_place(const struct place *p)
 {
@@ -123,14 +135,12 @@ void shape_check(struct check *c)
 		check_problem(c, "'limits.json': the limits of cache mounts cannot be read");
 }
 
-/* Without tmp it cannot go by a rename. */
 static int clear_away(struct check *c, const char *name, struct err *err)
 {
 	struct stat st;
-	if (fstatat(c->store->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	c->result->removed++;
-	return fs_remove_tree(c->store->fd, name, err);
+	return fstatat(c->store->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0
+	               ? 0
+	               : check_put_away(c, name, err);
 }
 
 static int mend_one(struct check *c, const struct place *p, struct err *err)

@@ -18,6 +18,7 @@
  *	version       "1\n"
  *	limits.json   what cache mounts may take (cache_limits.h)
  *	origins       where blobs were seen (origins.h)
+ *	found/        what fsck --repair found that was not the store's (found.h)
  *	ballast       room that is given up on a full disk, so that names can be removed
  *
  * Everything is 0700 down to the top. A blob, layer, record or name appears by one rename after

@@ -214,6 +214,88 @@ static void killed_at_any_moment_the_store_is_sound(void **state)
 	}
 }
 
+#define HEX "1111111111111111111111111111111111111111111111111111111111111111"
+
+static void expect_none(struct store *s)
+{
+	AUTO_STRV struct strv problems = STRV_INIT;
+	(void)check(s, &problems);
+	if (problems.n)
+		fail_msg("%s", problems.v[0]);
+}
+
+/* Whoever put it there may want it: it is found, put away, and never overwritten. */
+static void puts_away_what_no_store_has(void **state)
+{
+	static const char *const dirs[] = {"", "blobs/", "blobs/sha256/", "layers/", "cache/",
+		"cache/steps/", "cache/stat/", "containers/", "containers/" HEX "/", "mounts/",
+		"mounts/" HEX "/", "logs/"};
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	struct check_result r;
+
+	assert_int_equal(mkdirat(store_fd(s), "mounts/" HEX, 0700), 0);
+	assert_int_equal(mkdirat(store_fd(s), "containers/" HEX, 0700), 0);
+	assert_int_equal(mkdirat(store_fd(s), "logs", 0700), 0);
+	for (int round = 1; round <= 2; round++) {
+		AUTO_STRV struct strv problems = STRV_INIT, again = STRV_INIT;
+		for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+			AUTO_FREE char *path = xasprintf("%sstrange", dirs[i]);
+			assert_int_equal(fs_write_file(store_fd(s), path, path, strlen(path), 0600,
+						 false, &err),
+				0);
+		}
+		if (store_repair(s, &r, &problems, &err) < 0)
+			fail_msg("%s", err.msg);
+		for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+			AUTO_FREE char *path = xasprintf("%sstrange", dirs[i]),
+				       *line = xasprintf("leftover '%s'", path),
+				       *flat = xasprintf(
+					       "found/%s%s", path, round == 1 ? "" : ".2"),
+				       *text = NULL;
+			for (char *c = flat + strlen("found/"); (c = strchr(c, '/'));)
+				*c = '.';
+			assert_true(strv_has(&problems, line));
+			assert_int_equal(
+				fs_read_file(store_fd(s), flat, 200, &text, NULL, &err), 0);
+			assert_string_equal(text, path);
+			assert_int_equal(faccessat(store_fd(s), path, F_OK, 0), -1);
+		}
+		/* the container that is none stays one */
+		assert_int_equal(store_check(s, &r, &again, &err), 0);
+		STRV_FOREACH (line, &again)
+			assert_null(strstr(*line, "leftover"));
+	}
+}
+
+/* What a killed process was writing is nobody's, what a living one writes is no problem. */
+static void removes_files_that_were_left_half_written(void **state)
+{
+	static const char *const old[] = {".tmp-00000000000000000000",
+		"cache/.tmp-00000000000000000001", "mounts/" HEX "/.tmp-00000000000000000002"};
+	static const char young[] = ".tmp-00000000000000000003";
+	const struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	const struct gc_opts nothing = {0};
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	struct gc_result swept;
+
+	assert_int_equal(mkdirat(store_fd(s), "mounts/" HEX, 0700), 0);
+	assert_int_equal(fs_write_file(store_fd(s), young, "x", 1, 0600, false, &err), 0);
+	expect_none(s);
+	for (size_t i = 0; i < ARRAY_LEN(old); i++) {
+		assert_int_equal(fs_write_file(store_fd(s), old[i], "x", 1, 0600, false, &err), 0);
+		assert_int_equal(utimensat(store_fd(s), old[i], times, 0), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(old); i++)
+		expect_problem(s, old[i]);
+	assert_int_equal(store_gc(s, &nothing, &swept, NULL, &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(old); i++)
+		assert_int_equal(faccessat(store_fd(s), old[i], F_OK, 0), -1);
+	assert_int_equal(faccessat(store_fd(s), young, F_OK, 0), 0);
+	expect_none(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +305,8 @@ int main(void)
 		STORE_TEST(finds_a_damaged_blob),
 		STORE_TEST(finds_missing_documents_and_layers),
 		STORE_TEST(finds_leftovers_and_damaged_records),
+		STORE_TEST(puts_away_what_no_store_has),
+		STORE_TEST(removes_files_that_were_left_half_written),
 		STORE_TEST(what_the_dead_left_is_swept_first),
 		STORE_TEST(killed_at_any_moment_the_store_is_sound),
 	};
