@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -64,6 +65,17 @@ int container_link_open(
 	return r < 0 ? r : open_sub(c, name, ret_fd, err);
 }
 
+/* The container's own files are one more layer, to be looked at. */
+static void put_on_top(struct container_tree *tree)
+{
+	tree->lowers = xreallocarray(tree->lowers, tree->n_lowers + 1, sizeof(*tree->lowers));
+	memmove(tree->lowers + 1, tree->lowers, tree->n_lowers * sizeof(*tree->lowers));
+	tree->lowers[0] = take_fd(&tree->upper);
+	tree->n_lowers++;
+	tree->snap = (struct snapshot){
+		.lower = tree->lowers, .n_lower = tree->n_lowers, .upper = -1, .work = -1};
+}
+
 int container_tree_open(struct store *s, struct txn *t, const struct container *c,
 	struct container_tree *ret, struct err *err)
 {
@@ -83,6 +95,10 @@ int container_tree_open(struct store *s, struct txn *t, const struct container *
 	if (r == 0 && mounted == CONTAINER_MOUNTED) {
 		r = open_sub(c, "merged", &tree.merged, err);
 		tree.snap = (struct snapshot){.upper = tree.merged, .work = -1};
+	} else if (r == 0 && txn_fd(t) < 0) {
+		r = open_lowers(s, c, &tree, err);
+		if (r == 0)
+			put_on_top(&tree);
 	} else if (r == 0) {
 		r = open_lowers(s, c, &tree, err);
 		/* a work directory serves one mount only */
@@ -102,7 +118,9 @@ int container_tree_open(struct store *s, struct txn *t, const struct container *
 
 int container_tree_settle(const struct container_tree *tree, struct err *err)
 {
-	return tree->merged >= 0 ? 0 : snapshot_settle(&tree->snap, tree->begun, err);
+	return tree->merged >= 0 || tree->snap.upper < 0
+	               ? 0
+	               : snapshot_settle(&tree->snap, tree->begun, err);
 }
 
 void container_tree_close(struct container_tree *tree)

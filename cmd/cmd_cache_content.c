@@ -85,7 +85,7 @@ static int export_run(struct app *app, void *args, const struct strv *rest, stru
 			"refusing to write an archive to a terminal: use --output or a pipe");
 	int r = app_store(app, 0, &s, err);
 	if (r == 0)
-		r = txn_begin(s, &t, err);
+		r = txn_read(s, &t, err);
 	if (r == 0)
 		r = find_one(s, rest->v[0], &name, err);
 	if (r < 0)

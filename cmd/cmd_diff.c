@@ -146,7 +146,7 @@ static int diff_container(struct app *app, const char *text, struct changes *ret
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 	AUTO_IMAGE struct image base = {0};
 
-	int r = container_use(app, text, &u, err);
+	int r = container_look(app, text, &u, err);
 	if (r == 0 && u.c.config.n_diff_ids)
 		r = image_load(u.s, &u.c.manifest, NULL, &base, err);
 	if (r == 0 && u.c.config.n_diff_ids)

@@ -69,7 +69,7 @@ static int export_run(struct app *app, void *args, const struct strv *rest, stru
 	if (to_stdout && app->out.out_tty)
 		return err_set(err, ERR_INVALID,
 			"refusing to write an archive to a terminal: use --output or a pipe");
-	int r = container_use(app, rest->v[0], &u, err);
+	int r = container_look(app, rest->v[0], &u, err);
 	if (r < 0)
 		return r;
 	return to_stdout ? write_tree(&u, STDOUT_FILENO, "standard output", err)

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-
 #include "base/err.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
@@ -31,8 +29,8 @@ static int fsck_run(struct app *app, void *args, const struct strv *rest, struct
 	if (r == 0)
 		r = a->repair ? store_repair(s, &result, &problems, err)
 		              : store_check(s, &result, &problems, err);
-	if (r < 0 && !a->repair && err_is_sys(err, EROFS)) {
-		/* nobody writes there, so no lock is wanted */
+	if (r < 0 && !a->repair && store_is_closed(err)) {
+		/* nobody writes there, or it is another's: no lock is to be had */
 		err_clear(err);
 		store_close(take(s));
 		r = app_store(app, STORE_READ_ONLY | STORE_DAMAGED, &s, err);

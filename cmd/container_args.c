@@ -13,12 +13,16 @@
 typedef int (*opener)(
 	struct store *s, const char *text, bool wait, struct container *ret, struct err *err);
 
-static int use(struct app *app, const char *text, opener open_it, struct container_use *ret,
-	struct err *err)
+static int use(struct app *app, const char *text, opener open_it, bool reads,
+	struct container_use *ret, struct err *err)
 {
 	int r = app_store(app, 0, &ret->s, err);
 	if (r == 0)
 		r = txn_begin(ret->s, &ret->t, err);
+	if (r < 0 && reads && ret->s && store_is_closed(err)) {
+		err_clear(err);
+		r = txn_read(ret->s, &ret->t, err);
+	}
 	if (r == 0)
 		r = open_it(ret->s, text, false, &ret->c, err);
 	if (r == ERR_BUSY) {
@@ -31,12 +35,17 @@ static int use(struct app *app, const char *text, opener open_it, struct contain
 
 int container_use(struct app *app, const char *text, struct container_use *ret, struct err *err)
 {
-	return use(app, text, container_open, ret, err);
+	return use(app, text, container_open, false, ret, err);
+}
+
+int container_look(struct app *app, const char *text, struct container_use *ret, struct err *err)
+{
+	return use(app, text, container_open, true, ret, err);
 }
 
 int container_use_any(struct app *app, const char *text, struct container_use *ret, struct err *err)
 {
-	return use(app, text, container_open_any, ret, err);
+	return use(app, text, container_open_any, false, ret, err);
 }
 
 void container_use_done(struct container_use *u)

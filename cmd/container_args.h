@@ -19,6 +19,9 @@ struct container_use {
 /* Waits when another process has it, and says so. */
 int container_use(struct app *app, const char *text, struct container_use *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* The same to read it: from a store that cannot be written to as well (txn_read()). */
+int container_look(struct app *app, const char *text, struct container_use *ret, struct err *err)
+	__attribute__((warn_unused_result));
 /* Also one that is damaged, to remove it. */
 int container_use_any(struct app *app, const char *text, struct container_use *ret, struct err *err)
 	__attribute__((warn_unused_result));

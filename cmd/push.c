@@ -239,8 +239,10 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	bool here = storage_ref_is(location);
 	if (r == 0)
 		r = check_ends(a, here, location, &o.remote, err);
-	if (r == 0)
-		r = txn_begin(s, &t, err);
+	bool changed = a->compression || a->level >= 0 || a->disable_compression ||
+	               a->add_compression.n || a->seal.keys.n || here;
+	if (r == 0) /* from a store that cannot be written to as well */
+		r = changed ? txn_begin(s, &t, err) : txn_read(s, &t, err);
 	if (r < 0)
 		return r;
 	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);

@@ -168,7 +168,7 @@ int image_push(struct store *s, const struct descriptor *image, const char *name
 	AUTO_TXN struct txn *t = NULL; /* what is sent is not collected meanwhile */
 	int r = location_parse(location, &transport, &rest, err);
 	if (r == 0)
-		r = txn_begin(s, &t, err);
+		r = txn_read(s, &t, err);
 	if (r == 0)
 		r = send_read(s, image, &what.doc, err);
 	if (r == 0)
@@ -192,7 +192,7 @@ int image_export(struct store *s, const struct descriptor *image, const struct i
 	AUTO_TXN struct txn *t = NULL;
 	AUTO_SINK struct sink *sink = NULL;
 	struct push_opts o = {.progress = e->progress};
-	int r = txn_begin(s, &t, err);
+	int r = txn_read(s, &t, err);
 	if (r == 0)
 		r = send_read(s, image, &what.doc, err);
 	if (r < 0)
@@ -219,7 +219,7 @@ int images_export(struct store *s, const struct archived *images, size_t n, cons
 {
 	AUTO_TXN struct txn *t = NULL;
 	AUTO_SINK struct sink *sink = NULL;
-	int r = txn_begin(s, &t, err);
+	int r = txn_read(s, &t, err);
 	if (r == 0)
 		r = sink_docker_archive_file(path, &sink, err);
 	if (r < 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +84,18 @@ int cache_mount_find(struct store *s, const char *text, struct strv *ret, struct
 	return 0;
 }
 
+/* flock(2) asks for no right to write. */
+static int lock_as_it_is(struct store *s, const char *name, int *ret_lock, struct err *err)
+{
+	AUTO_FD int fd = fs_open_plain(s->fd, name, O_RDONLY, 0);
+	if (fd < 0)
+		return err_sys(err, "store '%s': cannot open the lock '%s'", s->path, name);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, ERR_BUSY, "'%s' is locked by another process", name);
+	*ret_lock = take_fd(&fd);
+	return 0;
+}
+
 int cache_mount_lock(struct store *s, const char *name, const char *id, int *ret_dir, int *ret_lock,
 	struct err *err)
 {
@@ -96,6 +109,10 @@ int cache_mount_lock(struct store *s, const char *name, const char *id, int *ret
 		return r;
 	cache_mount_note(dir, id);
 	r = store_lock(s, lock, LOCK_EXCLUSIVE, false, ret_lock, err);
+	if (r < 0 && store_is_closed(err)) { /* it can be read */
+		err_clear(err);
+		r = lock_as_it_is(s, lock, ret_lock, err);
+	}
 	if (r == ERR_BUSY)
 		return err_set(err, r, "a step uses the cache mount '%s'", id);
 	if (r == 0)

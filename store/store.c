@@ -244,6 +244,11 @@ bool store_is_damage(const struct err *err)
 	return damage;
 }
 
+bool store_is_closed(const struct err *err)
+{
+	return err_is_sys(err, EROFS) || err_is_sys(err, EACCES) || err_is_sys(err, EPERM);
+}
+
 int store_damage(struct err *err)
 {
 	size_t n = strlen(err->msg);

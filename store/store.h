@@ -81,7 +81,14 @@ const char *store_path(const struct store *s); /* absolute */
 struct txn;
 int txn_begin(struct store *s, struct txn **ret, struct err *err)
 	__attribute__((warn_unused_result));
-int txn_fd(const struct txn *t); /* directory descriptor of tmp/ID */
+/* The same for who only reads, without a directory: the share of gc.lock alone, and where the store
+ * cannot be written to (a medium, or another user's) and has no lock that can be opened, not even
+ * that: it is its owner's business then that nothing goes. */
+int txn_read(struct store *s, struct txn **ret, struct err *err)
+	__attribute__((warn_unused_result));
+/* The error is that of a store which cannot be written to. */
+bool store_is_closed(const struct err *err);
+int txn_fd(const struct txn *t); /* directory descriptor of tmp/ID; -1 after txn_read() */
 const char *txn_id(const struct txn *t); /* unique, [0-9a-f]{16} */
 /* A fresh empty directory tmp/ID/<prefix><n>, 0755; its name relative to txn_fd in *ret_name
  * (caller frees), opened in *ret_fd. */

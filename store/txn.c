@@ -91,6 +91,33 @@ int txn_begin(struct store *s, struct txn **ret, struct err *err)
 	return 0;
 }
 
+/* flock(2) asks for no right to write. -1: there is none, or it is not for us to open. */
+static int share_of_another(const struct store *s)
+{
+	int fd = fs_open_plain(s->fd, "gc.lock", O_RDONLY, 0);
+	if (fd >= 0 && lock_dir(fd, LOCK_SH) < 0)
+		log_debug("store '%s': no share of 'gc.lock'", s->path);
+	return fd;
+}
+
+int txn_read(struct store *s, struct txn **ret, struct err *err)
+{
+	int lock = -1;
+	int r = s->read_only ? 0 : recover_after_boot(s, err);
+	if (r == 0 && !s->read_only)
+		r = store_lock(s, "gc.lock", LOCK_SHARED, true, &lock, err);
+	if (r < 0 && !store_is_closed(err))
+		return r;
+	if (r < 0 || s->read_only) {
+		err_clear(err);
+		lock = share_of_another(s);
+	}
+	additional_hold(s);
+	*ret = xcalloc(1, sizeof(**ret));
+	**ret = (struct txn){.store = s, .fd = -1, .gc_lock = lock};
+	return 0;
+}
+
 int txn_fd(const struct txn *t)
 {
 	return t->fd;

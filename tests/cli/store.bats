@@ -302,10 +302,36 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	[ "$(mica run box cat /mine)" = mine ]
 }
 
-@test "a store that cannot be written to is named" {
+@test "a store that cannot be written to is read, and named to whom would write" {
 	sample one
-	run --separate-stderr unshare -m sh -c "mount --bind '$MICA_ROOT' '$MICA_ROOT' && mount -o remount,ro,bind '$MICA_ROOT' && '$MICA_BIN' images -q && '$MICA_BIN' tag one two"
-	[ "$status" = 125 ]
-	[ "${#lines[@]}" = 2 ]
-	[ "$stderr" = "mica: store '$MICA_ROOT': cannot open the lock 'gc.lock': read-only file system" ]
+	mica from --name box one
+	mica run box sh -c 'echo mine >/mine; rm /etc/passwd'
+	printf 'FROM busybox\nRUN --mount=type=cache,target=/c echo 1 >/c/x\n' >Cachefile
+	mica build -q --network=none -f Cachefile ctx
+	cat >reads <<-'END'
+		set -e
+		cd "$1"
+		set -- "$MICA_BIN" --root "$MICA_ROOT"
+		for words in "images -q" "inspect one" "save -o a.tar one" "save -o all.tar one busybox" "push -q one dir:dir" "push -q one oci:oci:x" \
+			"push -q one docker-archive:b.tar" "export -o box.tar box" "diff box" "diff one" "cache export -o c.tar /c" fsck; do
+			# shellcheck disable=SC2086
+			"$@" $words >said 2>&1 || { echo "$words:"; cat said; }
+		done
+		tar -xOf box.tar mine
+		! tar -tf box.tar | grep -x etc/passwd
+		tar -xOf c.tar x
+		"$MICA_BIN" --root own --storage-opt additionalimagestore="$MICA_ROOT" save -o other.tar one
+		cmp a.tar other.tar
+		"$@" tag one two || true
+	END
+	run --separate-stderr unshare -m sh -c "mount --bind '$MICA_ROOT' '$MICA_ROOT' && mount -o remount,ro,bind '$MICA_ROOT' && mkdir ro && sh reads ro"
+	[ "$output" = $'mine\n1' ] || fail "$output"
+	[ "$(grep mica: <<<"$stderr")" = "mica: store '$MICA_ROOT': cannot open the lock 'gc.lock': read-only file system" ] || fail "$stderr"
+	# another's
+	[ "$(id -u)" = 0 ] || return 0
+	chmod -R a+rX "$MICA_ROOT"
+	mkdir other && chown nobody other
+	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups env HOME="$D/other" sh reads other
+	[ "$output" = $'mine\n1' ] || fail "$output"
+	[ "$(grep mica: <<<"$stderr")" = "mica: store '$MICA_ROOT': cannot open the lock 'gc.lock': permission denied" ] || fail "$stderr"
 }

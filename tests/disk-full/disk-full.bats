@@ -301,12 +301,12 @@ nothing() {
 	mica from --name c busybox
 	sync -f full
 	mount -o remount,ro full
-	for command in images "inspect kept" "history kept" containers du fsck info "manifest exists nothing" "cache ls"; do
+	for command in images "inspect kept" "history kept" containers du fsck info "manifest exists nothing" "cache ls" "push -q kept oci:layout:x"; do
 		# shellcheck disable=SC2086
 		mica $command >out 2>&1 || [ "$command" = "manifest exists nothing" ] || fail "$command: $(cat out)"
 	done
 	for command in "pull -q noise" "build -q $T/context" "from busybox" "tag kept two" "rmi kept" "prune" "commit -q c x" "rm c" "run c true" \
-		"push -q kept oci:layout:x" "fsck --repair" "untag kept kept" "config --label a=b c"; do
+		"fsck --repair" "untag kept kept" "config --label a=b c"; do
 		# shellcheck disable=SC2086
 		run --separate-stderr mica $command
 		assert_error "'$D/full/store'.*: read-only file system$"
