@@ -6,7 +6,7 @@
  *
  *	pull or find what is to be added
  *	manifest_list_open()    locks out other changes
- *	manifest_list_add() ... change it
+ *	manifest_list_put() ... change it
  *	manifest_list_save()
  */
 #pragma once

@@ -206,3 +206,15 @@ int platform_args_list(const struct platform_args *a, struct platform_list *ret,
 	}
 	return 0;
 }
+
+int platform_field_set(
+	char *field, size_t size, const char *option, const char *value, struct err *err)
+{
+	if (!value)
+		return 0;
+	if (strlen(value) >= size)
+		return err_set(err, ERR_INVALID, "option '--%s': longer than %zu characters",
+			option, size - 1);
+	(void)snprintf(field, size, "%s", value);
+	return 0;
+}

@@ -54,6 +54,11 @@ struct platform_list;
 int platform_args_list(const struct platform_args *a, struct platform_list *ret, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* Of a platform, what an option says in place of what is there; value NULL: nothing. size: of field,
+ * bytes. ERR_INVALID: too long, the option is named. */
+int platform_field_set(char *field, size_t size, const char *option, const char *value,
+	struct err *err) __attribute__((warn_unused_result));
+
 /* What RUN steps, run and from share: -m/--memory --memory-swap --cpu-period --cpu-quota
  * --cpu-shares/-c --cpus --cpuset-cpus
  * --cpuset-mems --pids-limit --ulimit --shm-size --network/--net --add-host --dns --dns-search
