@@ -2,7 +2,6 @@
 #include "cmd/abilities.h"
 
 #include <linux/landlock.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "cmd/space.h"
 #include "layers/snapshot.h"
 #include "run/mode.h"
 #include "run/sandbox.h"
@@ -36,6 +36,32 @@ static struct json *mode_json(struct json *missing)
 	set_reason(o, mode_reason());
 	if (*mode_reason())
 		miss(missing, mode_reason());
+	return o;
+}
+
+/* What steps are in, unless an option says otherwise. */
+static struct json *isolation_json(struct json *missing, bool *ret_chroot)
+{
+	struct json *o = json_new_object();
+	struct err err = ERR_INIT;
+	const char *from;
+
+	*ret_chroot = false;
+	if (space_isolation(NULL, ret_chroot, &from, &err) < 0) {
+		json_set_string(o, "Name", "none");
+		set_reason(o, err.msg);
+		miss(missing, err.msg);
+		return o;
+	}
+	json_set_string(o, "Name", *ret_chroot ? "chroot" : "oci");
+	if (from)
+		set_reason(o, from);
+	else if (*ret_chroot)
+		set_reason(o, mode_reason());
+	if (*ret_chroot)
+		miss(missing,
+			"namespaces: with isolation 'chroot' steps share processes, network, host "
+			"name and System V IPC with what is around them, and have no /proc");
 	return o;
 }
 
@@ -70,15 +96,20 @@ static struct json *snapshots_json(struct store *s, struct json *missing)
 	if (works)
 		json_set_string(o, "Method", snapshot_method());
 	set_reason(o, works ? snapshot_reason() : err.msg);
-	if (works && streq(snapshot_driver(), "copy") && *snapshot_reason() &&
-		mode_is() != MODE_CHROOT)
+	if (!works || !streq(snapshot_driver(), "copy") || snapshot_is_said() ||
+		mode_is() == MODE_CHROOT)
+		return o;
+	if (snapshot_is_stacked())
+		miss(missing, "overlayfs: layers are copied for each step, since the store is on "
+			      "overlayfs itself; put it on a volume (--root, MICA_ROOT)");
+	else
 		miss(missing,
 			"overlayfs and fuse-overlayfs: layers are copied for each step; install "
 			"fuse-overlayfs, and let /dev/fuse be opened");
 	return o;
 }
 
-static struct json *network_json(struct json *missing)
+static struct json *network_json(struct json *missing, bool chroot)
 {
 	static const char *const programs[] = {"pasta", "slirp4netns"};
 	struct json *o = json_new_object();
@@ -87,7 +118,7 @@ static struct json *network_json(struct json *missing)
 	for (size_t i = 0; i < ARRAY_LEN(programs) && !path; i++)
 		path = proc_find(programs[i]);
 	json_set_string(o, "Helper", path ? path : "none");
-	if (mode_is() == MODE_CHROOT) {
+	if (chroot) {
 		set_reason(o, "steps have the network of what is around them");
 	} else if (!path) {
 		set_reason(o, "neither pasta nor slirp4netns is installed");
@@ -100,8 +131,17 @@ static struct json *network_json(struct json *missing)
 	return o;
 }
 
-/* Which limits would act. */
-static struct json *limits_json(struct json *missing)
+/* Those of cgroups would act if they can be set, so they are. */
+static bool try_limit(const struct run_limits *l, const char *name, bool chroot, struct err *err)
+{
+	if (streq(name, "shm-size") && chroot && mode_is() == MODE_CHROOT)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--shm-size: isolation 'chroot' has no mounts") == 0;
+	return sandbox_check_limits(l, err) == 0;
+}
+
+/* Which limits would act, and why others would not. */
+static struct json *limits_json(struct json *missing, bool chroot)
 {
 	char cpus[] = "0";
 	const struct {
@@ -109,23 +149,32 @@ static struct json *limits_json(struct json *missing)
 		struct run_limits limits;
 	} tries[] = {
 		{"memory", {.memory = 64 * MIB}},
+		{"memory-swap", {.memory = 64 * MIB, .memory_swap = 128 * MIB}},
 		{"cpu", {.cpu_quota_us = 50000, .cpu_period_us = 100000}},
+		{"cpu-shares", {.cpu_shares = 512}},
 		{"cpuset", {.cpuset_cpus = cpus}},
 		{"pids", {.pids = 100}},
+		{"shm-size", {0}},
+		/* these take nothing but what every process may do */
+		{"ulimit", {0}},
+		{"disk", {0}},
+		{"timeouts", {0}},
 	};
-	struct json *o = json_new_object();
-	char first[1500] = "";
+	struct json *o = json_new_object(), *reasons = json_new_object();
 
 	for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
 		struct err err = ERR_INIT;
-		bool works = sandbox_check_limits(&tries[i].limits, &err) == 0;
+		bool works = try_limit(&tries[i].limits, tries[i].name, chroot, &err);
 		json_set(o, tries[i].name, json_new_bool(works));
-		if (!works && !*first)
-			(void)snprintf(first, sizeof(first), "limits: %s", err.msg);
+		if (works)
+			continue;
+		AUTO_FREE char *line = xasprintf("limits: %s: %s", tries[i].name, err.msg);
+		json_set_string(reasons, tries[i].name, err.msg);
+		if (!json_text(json_get(o, "Reason")))
+			set_reason(o, line);
+		miss(missing, line);
 	}
-	set_reason(o, first);
-	if (*first)
-		miss(missing, first);
+	json_set(o, "Reasons", reasons);
 	return o;
 }
 
@@ -140,10 +189,13 @@ struct json *abilities_json(struct store *s)
 {
 	struct json *o = json_new_object(), *missing = json_new_array();
 
+	bool chroot;
+
 	json_set(o, "Mode", mode_json(missing));
+	json_set(o, "Isolation", isolation_json(missing, &chroot));
 	json_set(o, "Snapshots", snapshots_json(s, missing));
-	json_set(o, "Network", network_json(missing));
-	json_set(o, "Limits", limits_json(missing));
+	json_set(o, "Network", network_json(missing, chroot));
+	json_set(o, "Limits", limits_json(missing, chroot));
 	json_set_string(o, "Seccomp", seccomp_source());
 	json_set_int(o, "Landlock", landlock_version());
 	json_set(o, "Missing", missing);

@@ -171,6 +171,7 @@ static int carry_out(
 	struct left_place place = {.app = app, .txn = t};
 	left_prepare(&place, &w->o);
 	space_warn(app, &w->o.box);
+	space_warn_options(app, &w->o.box, &w->a->extra.space, &w->a->box, w->o.box.hostname);
 	int rc = build_run(s, t, &w->o, r, err);
 	if (rc == 0 && build)
 		rc = outputs_write(&w->out, s, t, &w->o, r, err);

@@ -227,10 +227,12 @@ static void print_ability(struct out *out, const char *what, const struct json *
 static void print_text(struct out *out, const struct json *o)
 {
 	const struct json *a = json_get(o, "abilities"), *limits = json_get(a, "Limits");
-	static const char *const names[] = {"memory", "cpu", "cpuset", "pids"};
+	static const char *const names[] = {"memory", "memory-swap", "cpu", "cpu-shares", "cpuset",
+		"pids", "shm-size", "ulimit", "disk", "timeouts"};
 	const struct json *missing = json_get(a, "Missing");
 
 	print_ability(out, "mode", json_get(a, "Mode"), "Name");
+	print_ability(out, "isolation", json_get(a, "Isolation"), "Name");
 	print_ability(out, "snapshots", json_get(a, "Snapshots"), "Driver");
 	print_ability(out, "network", json_get(a, "Network"), "Helper");
 	out_printf(out, "%-10s cgroup %s:", "limits",

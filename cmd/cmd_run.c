@@ -187,6 +187,8 @@ static int fill_spec(const struct run_args *a, const struct image_config *c,
 	spec->in = a->interactive ? STDIN_FILENO : -1;
 	spec->out = STDOUT_FILENO;
 	spec->errfd = STDERR_FILENO;
+	if (r == 0)
+		space_warn_options(mounts->app, spec, &a->space, &a->box, a->hostname);
 	return r;
 }
 

@@ -51,7 +51,7 @@ static int set_driver(const char *name, const char *from, struct err *err)
 		return err_set(err, ERR_INVALID,
 			"%s: '%s' is not one of 'auto', 'overlay', 'fuse-overlayfs', 'copy', 'vfs'",
 			from, name);
-	snapshot_use(driver);
+	snapshot_use(driver, from);
 	return 0;
 }
 
@@ -71,7 +71,7 @@ static int set_storage_opts(const struct app *app, bool driver_said, struct err 
 		switch (storage_opt_kind(*opt)) {
 		case STORAGE_OPT_FUSE:
 			if (!driver_said)
-				snapshot_use(SNAPSHOT_FUSE);
+				snapshot_use(SNAPSHOT_FUSE, "option '--storage-opt'");
 			break;
 		case STORAGE_OPT_STORES:
 		case STORAGE_OPT_IGNORED:
@@ -123,7 +123,7 @@ static int set_engine_env(const struct strv *words, struct err *err)
 static void set_conf_driver(const char *driver)
 {
 	if (driver && streq(driver, "vfs"))
-		snapshot_use(SNAPSHOT_COPY);
+		snapshot_use(SNAPSHOT_COPY, "storage.conf");
 }
 
 int global_configure(struct app *app, struct err *err)

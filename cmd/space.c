@@ -3,17 +3,24 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/landlock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/opt_groups.h"
 #include "cmd/out.h"
+#include "run/caps.h"
 #include "run/mode.h"
+#include "run/sandbox.h"
 #include "run/spec.h"
+
+#define CAPS_TEXT_MAX 4096 /* 64 names */
 
 const struct opt space_options[] = {
 	OPT_STRING(0, "cgroupns", struct space_args, cgroupns),
@@ -26,23 +33,23 @@ const struct opt space_options[] = {
 };
 
 /* The words are buildah's: oci and rootless are the one sandbox here. */
-static int apply_isolation(const char *text, struct run_spec *spec, struct err *err)
+int space_isolation(const char *text, bool *ret_chroot, const char **ret_from, struct err *err)
 {
 	const char *from = text ? "option '--isolation'" : "BUILDAH_ISOLATION";
 	if (!text)
 		text = getenv("BUILDAH_ISOLATION");
 	bool forced = mode_is() == MODE_CHROOT;
-	if (!text || !*text || !strcasecmp(text, "default")) {
-		spec->chroot = forced;
+	bool said = text && *text && strcasecmp(text, "default") != 0;
+	*ret_from = said ? from : NULL;
+	*ret_chroot = said ? !strcasecmp(text, "chroot") : forced;
+	if (!said)
 		return 0;
-	}
-	if (!strcasecmp(text, "chroot")) {
-		if (mode_is() == MODE_SINGLE)
-			return err_set(err, ERR_UNSUPPORTED,
-				"%s: 'chroot' needs users other than this one: leave it out", from);
-		spec->chroot = true;
-		return 0;
-	}
+	if (*ret_chroot)
+		return mode_is() != MODE_SINGLE ? 0
+		                                : err_set(err, ERR_UNSUPPORTED,
+							  "%s: 'chroot' needs users other than "
+							  "this one: leave it out",
+							  from);
 	if (strcasecmp(text, "oci") != 0 && strcasecmp(text, "rootless") != 0)
 		return err_set(err, ERR_INVALID,
 			"%s: '%s' is not one of 'oci', 'rootless', 'chroot'", from, text);
@@ -62,8 +69,8 @@ const char *space_path(const char *v)
 }
 
 /* host, or the namespace of a file: PATH or ns:PATH */
-static int apply_namespace(
-	const char *option, const char *v, bool *ret_host, int *ret_fd, struct err *err)
+static int apply_namespace(const char *option, const char *v, const struct run_spec *spec,
+	bool *ret_host, int *ret_fd, struct err *err)
 {
 	if (is_private(v))
 		return 0;
@@ -75,6 +82,11 @@ static int apply_namespace(
 	if (*path != '/')
 		return err_set(err, ERR_INVALID,
 			"option '--%s': '%s' is not one of 'private', 'host', '/PATH'", option, v);
+	if (spec->chroot)
+		return err_set(err, ERR_UNSUPPORTED,
+			"option '--%s': '%s' is not supported: isolation 'chroot' has no "
+			"namespaces, and joins none",
+			option, v);
 	*ret_fd = open(path, O_RDONLY | O_CLOEXEC);
 	return *ret_fd < 0 ? err_sys(err, "option '--%s': cannot open '%s'", option, path) : 0;
 }
@@ -89,7 +101,7 @@ static bool is_own_pids(int fd)
 
 static int apply_pid(const char *v, struct run_spec *spec, struct err *err)
 {
-	if (apply_namespace("pid", v, &spec->host_pid, &spec->pid_fd, err) < 0)
+	if (apply_namespace("pid", v, spec, &spec->host_pid, &spec->pid_fd, err) < 0)
 		return err->code;
 	if (spec->pid_fd >= 0 && is_own_pids(spec->pid_fd)) {
 		mem_close_p(&spec->pid_fd);
@@ -106,14 +118,15 @@ static int apply_pid(const char *v, struct run_spec *spec, struct err *err)
 
 int space_args_apply(const struct space_args *a, struct run_spec *spec, struct err *err)
 {
-	int r = apply_isolation(a->isolation, spec, err);
+	const char *from;
+	int r = space_isolation(a->isolation, &spec->chroot, &from, err);
 	if (r == 0)
-		r = apply_namespace("ipc", a->ipc, &spec->host_ipc, &spec->ipc_fd, err);
+		r = apply_namespace("ipc", a->ipc, spec, &spec->host_ipc, &spec->ipc_fd, err);
 	if (r == 0)
-		r = apply_namespace("uts", a->uts, &spec->host_uts, &spec->uts_fd, err);
+		r = apply_namespace("uts", a->uts, spec, &spec->host_uts, &spec->uts_fd, err);
 	if (r == 0)
-		r = apply_namespace(
-			"cgroupns", a->cgroupns, &spec->host_cgroupns, &spec->cgroupns_fd, err);
+		r = apply_namespace("cgroupns", a->cgroupns, spec, &spec->host_cgroupns,
+			&spec->cgroupns_fd, err);
 	if (r == 0)
 		r = apply_pid(a->pid, spec, err);
 	return r < 0 ? r : users_args_apply(&a->users, spec, err);
@@ -144,4 +157,64 @@ void space_warn(struct app *app, const struct run_spec *spec)
 		forced ? ", since " : "", forced ? mode_reason() : "",
 		landlock_scopes_signals() ? "and " : "can signal whose user they are, and ",
 		forced ? " and no mounts" : "");
+}
+
+/* Those that --cap-add names, but not these. */
+static uint64_t caps_kept_away(const struct run_spec *spec)
+{
+	AUTO_STRV struct strv all = STRV_INIT;
+	struct err ignored = ERR_INIT;
+	uint64_t asked = 0;
+	strv_add(&all, "all");
+	/* dropping all leaves what is named; the names were looked at before */
+	if (caps_resolve(&spec->cap_add, &all, &asked, &ignored) < 0)
+		return 0;
+	return asked & ~sandbox_chroot_caps(asked);
+}
+
+static void warn_caps(struct app *app, const struct run_spec *spec)
+{
+	AUTO_BUF struct buf names = BUF_INIT(CAPS_TEXT_MAX);
+	uint64_t away = caps_kept_away(spec);
+	for (unsigned i = 0; i < 64; i++) {
+		AUTO_FREE char *name = away >> i & 1 ? caps_name(i) : NULL;
+		if (name)
+			buf_addf(&names, "%s%s", names.len ? ", " : "", name);
+	}
+	if (names.len)
+		out_warn(&app->out,
+			"isolation 'chroot': option '--cap-add': steps do not get what leads out "
+			"of it: %s",
+			buf_str(&names));
+}
+
+void space_warn_options(struct app *app, const struct run_spec *spec, const struct space_args *a,
+	const struct box_args *box, const char *hostname)
+{
+	const struct {
+		const char *option, *value, *what;
+		bool is_private;
+	} said[] = {
+		{"network", box->network, "the network", spec->network == RUN_NETWORK_PRIVATE},
+		{"pid", a->pid, "processes", !spec->host_pid},
+		{"ipc", a->ipc, "System V IPC", !spec->host_ipc},
+		{"uts", a->uts, "the host name", !spec->host_uts},
+		{"cgroupns", a->cgroupns, "cgroups", !spec->host_cgroupns},
+		{"hostname", hostname, "the host name", true},
+	};
+	if (!spec->chroot)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(said); i++)
+		if (said[i].value && *said[i].value && said[i].is_private)
+			out_warn(&app->out,
+				"isolation 'chroot': option '--%s': '%s' has no effect: steps "
+				"share %s with what is around them",
+				said[i].option, said[i].value, said[i].what);
+	warn_caps(app, spec);
+	STRV_FOREACH (o, &box->security_opts)
+		if (str_has_prefix(*o, "no-new-privileges") && str_has_suffix(*o, "false"))
+			out_warn(&app->out,
+				"isolation 'chroot': option '--security-opt': '%s' has no effect: "
+				"steps never gain privileges there",
+				*o);
 }

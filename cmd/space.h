@@ -2,8 +2,10 @@
 /* What a step or a command shares with this machine: --isolation and the namespaces. */
 #pragma once
 #include "cmd/users.h"
+#include <stdbool.h>
 
 struct app;
+struct box_args;
 struct err;
 struct map;
 struct run_spec;
@@ -14,6 +16,11 @@ struct space_args {
 };
 extern const struct opt space_options[];
 
+/* Will there be no namespaces and no mounts? text: of --isolation, NULL: not said, then
+ * $BUILDAH_ISOLATION says it, or what works here. *ret_from: who says it, NULL: nobody.
+ * ERR_INVALID, ERR_UNSUPPORTED */
+int space_isolation(const char *text, bool *ret_chroot, const char **ret_from, struct err *err)
+	__attribute__((warn_unused_result));
 /* Namespaces that are joined are opened here; spec owns them. ERR_INVALID, ERR_UNSUPPORTED */
 int space_args_apply(const struct space_args *a, struct run_spec *spec, struct err *err)
 	__attribute__((warn_unused_result));
@@ -24,3 +31,7 @@ const char *space_path(const char *v);
 void space_words(const struct space_args *a, const struct run_spec *spec, struct map *ret);
 /* One line about what is missing, if something is. */
 void space_warn(struct app *app, const struct run_spec *spec);
+/* And one for each option that was said and that isolation 'chroot' makes nothing of. hostname: the
+ * one that was said, or NULL */
+void space_warn_options(struct app *app, const struct run_spec *spec, const struct space_args *a,
+	const struct box_args *box, const char *hostname);

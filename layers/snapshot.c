@@ -43,9 +43,20 @@ bool snapshot_driver_parse(const char *name, enum snapshot_driver *ret)
 	return false;
 }
 
-void snapshot_use(enum snapshot_driver driver)
+void snapshot_use(enum snapshot_driver driver, const char *from)
 {
 	wanted = known = driver;
+	(void)snprintf(reason, sizeof(reason), "%s", snapshot_is_said() ? from : "");
+}
+
+bool snapshot_is_said(void)
+{
+	return wanted != SNAPSHOT_AUTO;
+}
+
+bool snapshot_is_stacked(void)
+{
+	return only_copied;
 }
 
 const char *snapshot_driver(void)

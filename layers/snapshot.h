@@ -47,11 +47,17 @@ int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 enum snapshot_driver { SNAPSHOT_AUTO, SNAPSHOT_OVERLAY, SNAPSHOT_FUSE, SNAPSHOT_COPY };
 /* "auto", "overlay", "fuse-overlayfs", "copy" (or "vfs") */
 bool snapshot_driver_parse(const char *name, enum snapshot_driver *ret);
-void snapshot_use(enum snapshot_driver driver);
+/* from: who says so, "STORAGE_DRIVER" */
+void snapshot_use(enum snapshot_driver driver, const char *from);
+/* Is it said, and not found out? */
+bool snapshot_is_said(void);
+/* After a snapshot_mount(): is the store on overlayfs, where nothing but copies works? */
+bool snapshot_is_stacked(void);
 
 /* For `mica info`: the driver's name, and more of it: "overlay (lowerdir+ by descriptor, userxattr,
  * volatile)". Static strings. */
 const char *snapshot_driver(void);
 const char *snapshot_method(void);
-/* After a snapshot_mount(): why it was not the kernel's overlay, if it was not, or "". */
+/* After a snapshot_mount(): why it was not the kernel's overlay, or who said which one it is, or ""
+ */
 const char *snapshot_reason(void);

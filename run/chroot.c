@@ -46,7 +46,7 @@
 		1ULL << CAP_NET_ADMIN | 1ULL << CAP_NET_RAW | 1ULL << CAP_SYS_TIME |               \
 		1ULL << CAP_SYSLOG | 1ULL << CAP_SYS_RESOURCE)
 
-uint64_t chroot_caps(uint64_t caps)
+uint64_t sandbox_chroot_caps(uint64_t caps)
 {
 	return caps & ~NOT_IN_HERE;
 }
@@ -72,6 +72,14 @@ int sandbox_check_chroot(const struct run_spec *s, struct err *err)
 	if (s->mask.n)
 		return err_set(
 			err, ERR_UNSUPPORTED, "%s, so nothing hides '%s'", need, s->mask.v[0]);
+	if (s->unmask.n)
+		return err_set(err, ERR_UNSUPPORTED,
+			"%s, so nothing is masked that 'unmask=%s' could show", need,
+			s->unmask.v[0]);
+	if (s->net_fd >= 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			"isolation 'chroot' has no namespaces, and joins none: leave out the path "
+			"of '--network'");
 	if (s->proc_options.n)
 		return err_set(err, ERR_UNSUPPORTED, "%s, so there is no /proc with '%s'", need,
 			s->proc_options.v[0]);

@@ -285,7 +285,7 @@ static int prepare(
 	int r = caps_resolve(
 		spec->insecure ? &all : &spec->cap_add, &spec->cap_drop, &b->caps, err);
 	if (spec->chroot)
-		b->caps = chroot_caps(b->caps);
+		b->caps = sandbox_chroot_caps(b->caps);
 	if (r == 0)
 		r = seccomp_filter(spec->insecure ? "unconfined" : spec->seccomp_profile, b->caps,
 			&b->filter, err);

@@ -65,6 +65,10 @@ int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 int sandbox_check_chroot(const struct run_spec *spec, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* Of these capabilities those that a workload with isolation 'chroot' may have: the others lead out
+ * of it. */
+uint64_t sandbox_chroot_caps(uint64_t caps);
+
 /* Are these limits enforceable here? Called before the first step. ERR_UNSUPPORTED with the flag's
  * name and why. */
 int sandbox_check_limits(const struct run_limits *l, struct err *err)

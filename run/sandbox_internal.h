@@ -191,8 +191,6 @@ int adopt_begin(struct err *err) __attribute__((warn_unused_result));
 void adopt_kill_all(int proc);
 
 /* --- chroot.c: in place of init.c and mounts.c, where there are no namespaces --- */
-/* What is left of these capabilities. */
-uint64_t chroot_caps(uint64_t caps);
 /* It is asked for on a machine that would allow more. */
 bool chroot_has_mounts(void);
 _Noreturn void chroot_main(struct box *b);

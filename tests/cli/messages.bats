@@ -276,12 +276,71 @@ Containerfile:8:58: --mount: unexpected key 'env' for mount type 'tmpfs'
 	local no="isolation 'chroot'" how=(--isolation=chroot --network=host)
 	[ "$(id -u)" = 0 ] || skip "chroot(2) takes root"
 	containerfile < <(after_a_run 'RUN --mount=type=secret,id=s --network=none true')
-	run -125 --separate-stderr mica build "${how[@]}" ctx
+	run -125 --separate-stderr mica build "${how[@]}" --pid=private ctx
+	[[ $stderr == *"mica: warning: $no: option '--pid': 'private' has no effect"* ]] || fail "$stderr"
 	[[ $stderr == *"mica: Containerfile:4:30: $no cannot take the network away"* ]] || fail "$stderr"
 	containerfile < <(after_a_run 'RUN --security=insecure true')
 	run -125 --separate-stderr mica build "${how[@]}" --allow=security.insecure ctx
 	[[ $stderr == *"mica: Containerfile:4:5: $no cannot run 'RUN --security=insecure'"* ]] || fail "$stderr"
 	[[ $stderr != *STEP*must-not-run* ]] || fail "$stderr"
+}
+
+@test "each option acts with isolation 'chroot', is refused, or has a line of its own about what it does not do" {
+	local option how line got warnings
+	[ "$(id -u)" = 0 ] || skip "chroot(2) takes root"
+	mica pull -q busybox
+	# "acts" and what a command shows then; "refused", "warned" and a part of the line; "as it is" is warned of by the general line alone
+	while IFS='|' read -r option how line; do
+		got=:
+		[ "$how" != acts ] || got=${line%% => *}
+		run --separate-stderr timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run --rm --isolation=chroot "$option" busybox sh -c "$got"
+		warnings=$(grep -v "^mica: warning: isolation 'chroot': steps share processes, network, host name" <<<"$stderr" || true)
+		case $how in
+		acts) [ "$status $output $warnings" = "0 ${line#* => } " ] || fail "$option: $status $output $stderr" ;;
+		'as it is') [ "$status$warnings" = 0 ] || fail "$option: $status $stderr" ;;
+		warned) [[ $warnings == "mica: warning: isolation 'chroot': option '${option%%=*}': "*"$line" && $warnings != *$'\n'* ]] || fail "$option: $status $stderr" ;;
+		refused) [[ $status == 125 && $warnings == mica:*"$line"* && $warnings != *$'\n'* ]] || fail "$option: $status $stderr" ;;
+		esac
+	done <<-END
+		--network=private|warned|'private' has no effect: steps share the network with what is around them
+		--network=host|as it is
+		--network=none|refused|cannot take the network away
+		--network=ns:/proc/self/ns/net|refused|isolation 'chroot' has no namespaces, and joins none: leave out the path of '--network'
+		--pid=private|warned|'private' has no effect: steps share processes with what is around them
+		--pid=host|as it is
+		--pid=/proc/self/ns/pid|refused|isolation 'chroot' has no namespaces, and joins none
+		--ipc=private|warned|'private' has no effect: steps share System V IPC with what is around them
+		--ipc=host|as it is
+		--ipc=/proc/self/ns/ipc|refused|isolation 'chroot' has no namespaces, and joins none
+		--uts=container|warned|'container' has no effect: steps share the host name with what is around them
+		--uts=host|as it is
+		--uts=ns:/proc/self/ns/uts|refused|isolation 'chroot' has no namespaces, and joins none
+		--cgroupns=private|warned|'private' has no effect: steps share cgroups with what is around them
+		--cgroupns=host|as it is
+		--cgroupns=/proc/self/ns/cgroup|refused|isolation 'chroot' has no namespaces, and joins none
+		--userns=host|as it is
+		--userns=auto|refused|isolation 'chroot' has no namespaces
+		--userns-gid-map=0:1:1|refused|isolation 'chroot' has no namespaces
+		--hostname=other|warned|'other' has no effect: steps share the host name with what is around them
+		--cap-add=SYS_ADMIN,CHOWN,kill|warned|steps do not get what leads out of it: CAP_KILL, CAP_SYS_ADMIN
+		--cap-add=NET_BIND_SERVICE|as it is
+		--cap-drop=CHOWN|acts|chown 1 /bin 2>&1 || : => chown: /bin: Operation not permitted
+		--cap-drop=all|acts|chown 1 /bin 2>&1 || : => chown: /bin: Operation not permitted
+		--security-opt=no-new-privileges=false|warned|'no-new-privileges=false' has no effect: steps never gain privileges there
+		--security-opt=no-new-privileges|as it is
+		--security-opt=unmask=/proc/kcore|refused|so nothing is masked that 'unmask=/proc/kcore' could show
+		--security-opt=mask=/etc|refused|so nothing hides '/etc'
+		--security-opt=proc-opts=hidepid=2|refused|so there is no /proc with 'hidepid=2'
+		--security-opt=seccomp=/nowhere|refused|/nowhere
+		--device=/dev/full:/dev/f|acts|ls /dev/f => /dev/f
+		--shm-size=64k|acts|dd if=/dev/zero of=/dev/shm/x bs=32k count=4 2>/dev/null; stat -c %s /dev/shm/x => 65536
+		--ulimit=nofile=99|acts|ulimit -n => 99
+		--group-add=44|acts|id -G => 0 44
+		--add-host=a:10.2.3.4|acts|grep -c '10.2.3.4.a' /etc/hosts => 1
+		--dns=9.9.9.9|acts|grep -c '9.9.9.9' /etc/resolv.conf => 1
+		--volume=$MICA_ROOT:/v:ro|acts|ls /v/version => /v/version
+		--user=1000|acts|id -u => 1000
+	END
 }
 
 @test "what is in the way of a step is pointed at" {

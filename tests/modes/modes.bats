@@ -105,7 +105,27 @@ owners_setup() {
 		grep -q '^mode .*: user .64997. has no subordinate IDs.*usermod --add-subuids' info
 		grep -q '^missing .*usermod --add-subuids' info
 	fi
-	grep -qE '^limits +cgroup ' info
+	grep -qE '^limits +cgroup [^:]+:.* ulimit disk timeouts$' info
+	# a limit acts, or there is a reason why not, in every form
+	m info >json
+	jq -e '.abilities | .Missing as $missing | .Limits | .Reasons as $why | to_entries[] | select(.key | IN("Reason", "Reasons") | not)
+		| (.value == true) != ($why[.key] != null and (["limits: " + .key + ": " + $why[.key]] - $missing == []))' json >acts
+	[ "$(sort -u acts)" = true ]
+	if is chroot; then
+		grep -q '^isolation  chroot: BUILDAH_ISOLATION$' info
+		grep -q "^missing .*isolation 'chroot' steps share processes" info
+		grep -q '^network .*: steps have the network of what is around them$' info
+		# as containers.conf may have it
+		printf '[engine]\nenv = ["BUILDAH_ISOLATION=chroot"]\n' >conf
+		[ "$(env -u BUILDAH_ISOLATION CONTAINERS_CONF="$D/conf" "$MICA_BIN" --root "$MICA_ROOT" info --format '{{.abilities.Isolation.Name}}')" = chroot ]
+	else
+		grep -q '^isolation  oci$' info
+	fi
+	if is root; then
+		BUILDAH_ISOLATION=cage m info --format text | grep -qF "isolation  none: BUILDAH_ISOLATION: 'cage' is not one of"
+		[ "$(STORAGE_DRIVER=vfs m info --format '{{.abilities.Snapshots.Driver}} {{.abilities.Snapshots.Reason}}')" = 'copy STORAGE_DRIVER' ]
+		! STORAGE_DRIVER=vfs m info --format text | grep '^missing .*overlayfs' || fail "what was said is not missing"
+	fi
 	grep -qE '^seccomp +(/usr/share/containers/seccomp.json|built in)$' info
 	m info --format json | jq -e '.abilities.Missing, .host, .store' >/dev/null
 }

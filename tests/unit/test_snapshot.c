@@ -204,10 +204,10 @@ static void an_error_names_the_file_system(void **state)
 	snap.work = openat(at, "w", O_RDONLY);
 	struct err err = ERR_INIT;
 	int fd;
-	snapshot_use(SNAPSHOT_OVERLAY);
+	snapshot_use(SNAPSHOT_OVERLAY, "the test");
 	assert_int_equal(snapshot_mount(&snap, &fd, &err), ERR_UNSUPPORTED);
 	assert_non_null(strstr(err.msg, "overlayfs"));
-	snapshot_use(SNAPSHOT_AUTO);
+	snapshot_use(SNAPSHOT_AUTO, "");
 	assert_int_equal(snapshot_mount(&snap, &fd, &err), 0);
 	close(fd);
 	assert_string_equal(snapshot_driver(), "copy");
