@@ -150,6 +150,7 @@ static int choose(struct store *s, const struct prune_args *a, struct gc_opts *o
 		l.cache = l.mounts = false;
 	l.images = &images;
 	o->all = l.all;
+	o->unneeded_before_s = l.used_before_s;
 	return gc_choose(s, &l, ret, err);
 }
 
@@ -201,6 +202,13 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 		out_printf(&app->out, "%s: %s\n",
 			a->dry_run ? "Would be reclaimed" : "Total reclaimed space",
 			text_size(result.freed, size));
+	if (choice.missed)
+		out_warn(&app->out,
+			"the limit is missed by %s: nothing else may go ('mica du -v' tells what "
+		        "takes "
+			"how much%s)",
+			text_size(choice.missed, size),
+			a->all ? "" : ", '--all' removes images with names too");
 	if (result.deferred)
 		out_note(&app->out,
 			"other processes use the store: some space is freed when they end");

@@ -72,7 +72,20 @@ static uint64_t let_go(struct disk_costs *costs, const struct usage_item *i)
 	return freed;
 }
 
-/* Bytes that are too much. */
+/* Bytes that any sweep frees. */
+static uint64_t unneeded(const struct disk_costs *costs, int64_t before_s)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < costs->n; i++) {
+		const struct usage_item *o = &costs->item[i];
+		bool young = o->kind == USAGE_BLOB && before_s && o->used_s > before_s;
+		if ((o->kind == USAGE_LAYER || o->kind == USAGE_BLOB) && !o->users && !young)
+			sum += o->size;
+	}
+	return sum;
+}
+
+/* Bytes that are too much, and that no sweep would free. */
 static int excess(struct store *s, const struct disk_costs *costs, const struct gc_limits *l,
 	uint64_t *ret, struct err *err)
 {
@@ -88,7 +101,8 @@ static int excess(struct store *s, const struct disk_costs *costs, const struct 
 		if (room.bytes < l->min_free && l->min_free - room.bytes > over)
 			over = l->min_free - room.bytes;
 	}
-	*ret = over;
+	uint64_t freed = unneeded(costs, l->used_before_s);
+	*ret = over > freed ? over - freed : 0;
 	return 0;
 }
 
@@ -114,6 +128,7 @@ int gc_choose(struct store *s, const struct gc_limits *l, struct gc_choice *ret,
 		over -= freed < over ? freed : over;
 		choose(ret, order[i]);
 	}
+	ret->missed = over;
 	return 0;
 }
 

@@ -12,6 +12,7 @@ struct store;
 struct gc_choice {
 	struct strv images; /* digests ("sha256:...") of what the names point to */
 	struct digest_set records, mounts; /* step keys; names of cache mounts */
+	uint64_t missed; /* bytes that are too much even when all of it is gone */
 };
 
 struct gc_limits {

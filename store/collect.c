@@ -21,7 +21,7 @@
 #include "store/store_internal.h"
 #include "store/used.h"
 
-/* Its mtime is when somebody looked last; locked while somebody does. */
+/* Its mtime is when somebody looked last; locked while somebody does. Not empty: it was in vain. */
 #define COLLECTED_FILE "collected"
 #define INTERVAL_S 3600
 #define INTERVAL_SHORT_S 60 /* when the disk is short */
@@ -69,6 +69,13 @@ int collect_limits_get(
 	return r;
 }
 
+/* All that may go had gone, and it was not enough. */
+static bool has_missed(const struct store *s)
+{
+	struct stat st;
+	return fstatat(s->fd, COLLECTED_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0;
+}
+
 bool collect_is_due(struct store *s, const struct collect_limits *l)
 {
 	struct room room;
@@ -83,7 +90,7 @@ bool collect_is_due(struct store *s, const struct collect_limits *l)
 	}
 	if (now - last > INTERVAL_S)
 		return true;
-	return now - last > INTERVAL_SHORT_S && room_of(s->fd, &room) == 0 &&
+	return now - last > INTERVAL_SHORT_S && !has_missed(s) && room_of(s->fd, &room) == 0 &&
 	       room.bytes < l->min_free;
 }
 
@@ -97,8 +104,11 @@ int collect_run(struct store *s, const struct collect_limits *l, struct err *err
 		.used_before_s = clock_now().tv_sec - USED_PRECISION_S,
 		.max_size = l->max_size,
 		.min_free = l->min_free};
-	const struct gc_opts opts = {
-		.unnamed = true, .cache = true, .mounts = true, .only = &choice};
+	const struct gc_opts opts = {.unnamed = true,
+		.cache = true,
+		.mounts = true,
+		.only = &choice,
+		.unneeded_before_s = limits.used_before_s};
 	struct gc_result result = {0};
 
 	int r = store_lock(s, COLLECTED_FILE, LOCK_EXCLUSIVE, false, &lock, err);
@@ -111,6 +121,9 @@ int collect_run(struct store *s, const struct collect_limits *l, struct err *err
 	if (futimens(lock, NULL) < 0)
 		return err_sys(err, "cannot set the time of '" COLLECTED_FILE "'");
 	r = gc_choose(s, &limits, &choice, err);
+	/* what cannot be reached is not tried again each minute */
+	if (r == 0 && ftruncate(lock, choice.missed ? 1 : 0) < 0)
+		log_debug("cannot note in '" COLLECTED_FILE "' how it went");
 	if (r < 0 || !(choice.images.n || choice.records.n || choice.mounts.n))
 		return r;
 	return store_gc(s, &opts, &result, NULL, err);

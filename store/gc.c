@@ -140,6 +140,8 @@ static int sweep_blobs(struct sweep *w, struct err *err)
 		if (fstatat(w->store->fd, *path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 			S_ISDIR(st.st_mode))
 			continue;
+		if (w->opts->unneeded_before_s && st.st_mtim.tv_sec > w->opts->unneeded_before_s)
+			continue;
 		w->result->blobs++;
 		w->result->freed += (uint64_t)st.st_blocks * 512;
 		AUTO_FREE char *name = xstrdup(*path + strlen("blobs/"));

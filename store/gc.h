@@ -22,6 +22,8 @@ struct gc_opts {
 	bool mounts; /* cache mounts */
 	bool dry_run;
 	const struct gc_choice *only; /* of all these only what is chosen (choose.h); NULL: all */
+	int64_t unneeded_before_s; /* blobs that nothing reaches stay when they are younger: they
+	                              were made anew for a push; 0: none stay */
 	const struct strv *keep; /* references and manifest digests ("sha256:...") that stay
 	                            whatever is asked; may be NULL */
 };

@@ -46,6 +46,8 @@ static void add_object(struct costs *c, const char *path, const struct digest *d
 	struct usage_item *item = add_item(c, kind, NULL);
 	item->digest = *d;
 	item->size = size;
+	if (kind == USAGE_BLOB)
+		item->used_s = used_at(c->store, path);
 }
 
 static int add_trees(struct costs *c, struct err *err)

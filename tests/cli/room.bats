@@ -98,6 +98,21 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	mica prune --build-cache --older-than 2d >said
 	[ "$(grep -c '^record ' said)" = 1 ]
 	mica build --network=none ctx 2>&1 | grep -qi cached
+	# so is what a push has made anew, and what nothing needs otherwise does not count
+	mica push -q --compression-format zstd base oci:zstd
+	made=$(find "$MICA_ROOT/blobs" -type f -newer said)
+	[ -n "$made" ]
+	mica prune --build-cache --older-than 2d >/dev/null
+	# shellcheck disable=SC2086
+	ls $made >/dev/null
+	now=$(mica du --json | jq '.summary[] | select(.Type == "Total").SizeBytes')
+	mica prune --build-cache --max-size $((now - 1000)) --dry-run >said
+	run ! grep -q '^record ' said
+	# shellcheck disable=SC2086
+	aged 3 $made
+	mica prune --build-cache --older-than 2d >/dev/null
+	# shellcheck disable=SC2086
+	run ! ls $made
 	mica prune --build-cache --older-than 0s >said
 	[ "$(grep -c '^record ' said)" -ge 1 ]
 	[ -z "$(ls "$MICA_ROOT/cache/steps")" ]
@@ -134,7 +149,9 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	[ "$(grep '^record ' said)" = "record $(basename "${records[1]}")" ]
 	[ -e "${records[2]}" ]
 	# what has a name stays, whatever it takes
-	mica prune --max-size 1k >/dev/null
+	run ! grep warning <(mica prune --max-size 1g --min-free 1k 2>&1)
+	mica prune --max-size 1k 2>said >/dev/null
+	[ "$(grep -cE '^mica: warning: the limit is missed by [0-9.]+ MB: nothing else may go \(.* .--all. removes' said)" = 1 ] || fail "$(cat said)"
 	[ ! -e "${records[2]}" ]
 	[ "$(mica images --format '{{.Name}}')" = localhost/base ]
 	assert_clean_store
@@ -326,6 +343,8 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	mica build --network=none ctx 2>&1 | grep -q '1 cached'
 	MICA_GC=max-size=many run mica build -q --network=none ctx
 	[[ "$output" == *"MICA_GC: 'max-size=many' is not"* ]]
+	# in vain: it is not tried again each minute
+	[ "$(stat -c %s "$MICA_ROOT/collected")" = 1 ]
 	free() { flock -n "$MICA_ROOT/collected" true && flock -n "$MICA_ROOT/gc.lock" true; }
 	wait_for 10 free
 	assert_clean_store
