@@ -2,13 +2,16 @@
 #include "cmd/commands.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/strv.h"
 #include "cmd/additional.h"
 #include "cmd/cmd.h"
 #include "cmd/global.h"
+#include "run/userns.h"
 #include "store/images.h"
 #include "store/store.h"
 
@@ -139,10 +142,30 @@ const char *command_suggest(const char *name)
 	return ret;
 }
 
+/* What was killed leaves nothing that survives the next command, whatever that does. A process of
+ * its own: a command that only reads has not entered the user namespace, and need not. */
+static void clear_leftovers(struct store *s)
+{
+	if (!store_has_leftovers(s))
+		return;
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct err why = ERR_INIT;
+		if (userns_enter(&why) < 0)
+			_exit(1);
+		store_clear_leftovers(s);
+		_exit(0);
+	}
+	if (pid > 0)
+		(void)proc_wait(pid, NULL);
+}
+
 int app_store(struct app *app, int flags, struct store **ret, struct err *err)
 {
 	AUTO_STORE struct store *s = NULL;
 	int r = store_open(app->root, flags, &s, err);
+	if (r == 0 && !(flags & STORE_READ_ONLY))
+		clear_leftovers(s);
 	if (r == 0)
 		r = app_additional_stores(app, s, err);
 	if (r == 0) {

@@ -108,5 +108,10 @@ static inline void txn_end_p(struct txn **t)
 	txn_end(*t);
 }
 #define AUTO_TXN __attribute__((cleanup(txn_end_p)))
+/* Is there something left of transactions whose owners died? One readdir when there is none. False
+ * where we may not write. */
+bool store_has_leftovers(const struct store *s);
+/* Removes it, as the next transaction would. What cannot be removed is left to the next one. */
+void store_clear_leftovers(struct store *s);
 /* Makes all that was written so far durable (syncfs); called before a name is set. */
 int store_sync(struct store *s, struct err *err) __attribute__((warn_unused_result));

@@ -199,6 +199,27 @@ static bool is_dead(int tmp_fd, const char *name, int *ret_lock)
 	return true;
 }
 
+bool store_has_leftovers(const struct store *s)
+{
+	bool found = false, alone = false;
+	DIR *dir = s->read_only ? NULL : open_stream(s->fd, TMP_DIR);
+	for (const struct dirent *e; dir && !found && (e = readdir(dir));) {
+		if (streq(e->d_name, ".") || streq(e->d_name, ".."))
+			continue;
+		/* nobody is making one now, whose lock we would take; who makes one sweeps */
+		if (!alone && (faccessat(s->fd, TMP_DIR, W_OK, AT_EACCESS) < 0 ||
+				      flock(dirfd(dir), LOCK_EX | LOCK_NB) < 0))
+			break;
+		alone = true;
+		AUTO_FD int lock = -1;
+		/* what is closed to us here may be of a user of the namespace */
+		found = is_dead(dirfd(dir), e->d_name, &lock) || errno == EACCES;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 static void remove_dead(int tmp_fd, const char *name, struct err *leftover)
 {
 	struct err err = ERR_INIT;

@@ -118,6 +118,23 @@ int txn_read(struct store *s, struct txn **ret, struct err *err)
 	return 0;
 }
 
+void store_clear_leftovers(struct store *s)
+{
+	struct err why = ERR_INIT;
+	struct txn *t;
+	int gc_lock;
+	/* who has it alone sweeps all that there is: not waited for by those who only read */
+	int r = store_lock(s, "gc.lock", LOCK_SHARED, false, &gc_lock, &why);
+	if (r == 0) {
+		close(gc_lock);
+		r = txn_begin(s, &t, &why);
+	}
+	if (r == 0)
+		txn_end(t);
+	else
+		log_debug("what dead commands have left: %s", why.msg);
+}
+
 int txn_fd(const struct txn *t)
 {
 	return t->fd;

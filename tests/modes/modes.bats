@@ -383,13 +383,18 @@ nobody_sleeps() {
 	! pgrep -f "^sleep $1" >/dev/null
 }
 
-@test "a command that is interrupted leaves nothing running" {
+@test "a command that is killed leaves nothing running, and after one that only reads nothing at all" {
 	m pull -q busybox
 	seconds=$((RANDOM + 100000))
 	m run --rm --network=$network busybox sh -c "setsid sleep $seconds & echo up; sleep $seconds" >up 2>/dev/null 3>&- &
 	wait_for 10 grep -q up up
 	pkill -9 -f "^$MICA_BIN.*sleep $seconds" || true
 	wait_for 5 nobody_sleeps $seconds
+	store=$D/home/.local/share/mica
+	[ -n "${MICA_USER:-}" ] || store=$MICA_ROOT
+	[ -n "$(ls -A "$store/tmp")" ]
+	m images -q
+	[ -z "$(ls -A "$store/tmp")" ]
 }
 
 @test "the status of a command is mica's" {
