@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run in a working container. What the command changes stays. */
+#include "cmd/run_args.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/called.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "build/container_tree.h"
+#include "build/platforms.h"
+#include "cmd/box_mount.h"
+#include "cmd/box_run.h"
+#include "cmd/cmd.h"
+#include "cmd/container_args.h"
+#include "cmd/image_get.h"
+#include "layers/adopt.h"
+#include "run/caps.h"
+#include "run/sandbox.h"
+#include "run/spec.h"
+#include "run/userns.h"
+#include "store/containers.h"
+#include "store/images.h"
+
+/* What programs look for to learn where they are: podman's and buildah's file, and the name. */
+static void add_identity(const struct run_args *a, const struct container *c,
+	struct box_mounts *mounts, struct run_spec *spec)
+{
+	char id[DIGEST_STR_MAX];
+
+	if (!a->no_hostname)
+		box_add_text(mounts, "/etc/hostname", xasprintf("%s\n", spec->hostname), spec);
+	if (!strchr(c->name, ':'))
+		strv_addf(&spec->add_hosts, "%s:127.0.0.1", c->name);
+	spec->host_names = true;
+	box_add_text(mounts, "/run/.containerenv",
+		xasprintf("engine=\"%s-%s\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\n"
+			  "imageid=\"%s\"\nrootless=%d\n",
+			called_name(), called_buildah() ? BUILDAH_VERSION : MICA_VERSION, c->name,
+			c->id, c->image_name, c->scratch ? "" : digest_hex(&c->image_id, id),
+			userns_is_rootless()),
+		spec);
+}
+
+/* Is the word one of `option`, and the capability among those that we say the opposite of? */
+static bool is_undone(const char *word, const char *option, const struct strv *names)
+{
+	if (!str_has_prefix(word, option))
+		return false;
+	int cap = caps_number(word + strlen(option));
+	STRV_FOREACH (name, names)
+		if (!strcasecmp(*name, "all") || (cap >= 0 && caps_number(*name) == cap))
+			return true;
+	return false;
+}
+
+/* The options of `from`, then our own, which win. *words: what *ret borrows from. */
+static int merge_options(const struct container *c, const struct run_args *own, struct strv *words,
+	struct run_args *ret, struct err *err)
+{
+	AUTO_STRV struct strv none = STRV_INIT;
+
+	run_args_init(ret);
+	STRV_FOREACH (word, &c->options)
+		if (!is_undone(*word, "--cap-add=", &own->box.cap_drop) &&
+			!is_undone(*word, "--cap-drop=", &own->box.cap_add))
+			strv_add(words, *word);
+	opt_words(run_options, own, words);
+	return opt_parse(
+		run_options, ret, "mica run", (int)words->n, strv_argv(words), 0, &none, err);
+}
+
+/* What may be in a host name, of a container's. "": nothing. New string. */
+static char *name_to_hostname(const char *name)
+{
+	char *text = xcalloc(1, HOST_NAME_MAX + 1);
+
+	for (size_t n = 0; *name && n < HOST_NAME_MAX; name++)
+		if (isalnum((unsigned char)*name) || (n && strchr(".-", *name)))
+			text[n++] = *name;
+	return text;
+}
+
+static char *own_hostname(const struct app *app, const struct container *c)
+{
+	AUTO_FREE char *named = app->conf.name_as_hostname == 1 ? name_to_hostname(c->name) : NULL;
+
+	if (c->hostname)
+		return xstrdup(c->hostname);
+	return named && *named ? take(named) : xasprintf("%.12s", c->id);
+}
+
+/* As buildah: neither entry point nor default command, a name of its own, our standard input, and a
+ * terminal where we have one. */
+static int container_spec(struct run_args *a, const struct container *c, const struct strv *rest,
+	struct box_mounts *mounts, struct run_spec *spec, struct err *err)
+{
+	if (a->tty < 0)
+		a->tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	a->interactive = true;
+	if (rest->n <= run_first_word(rest))
+		return err_set(err, ERR_INVALID, "command must be specified");
+	int r = run_fill_spec(a, &c->config, mounts, spec, err);
+	for (size_t i = run_first_word(rest); i < rest->n; i++)
+		strv_add(&spec->argv, rest->v[i]);
+	if (!spec->hostname)
+		spec->hostname = own_hostname(mounts->app, c);
+	if (!map_has(&spec->env, "HOSTNAME"))
+		map_set(&spec->env, "HOSTNAME", spec->hostname);
+	add_identity(a, c, mounts, spec);
+	return r;
+}
+
+static int keep_history(struct container *c, const struct strv *rest, struct err *err)
+{
+	AUTO_STRV struct strv words = STRV_INIT;
+
+	for (size_t i = run_first_word(rest); i < rest->n; i++)
+		strv_add(&words, rest->v[i]);
+	AUTO_FREE char *text = strv_join(&words, " ");
+	AUTO_FREE char *created_by = xasprintf("/bin/sh -c %s", text);
+	history_add(c, created_by);
+	return container_save(c, err);
+}
+
+static int run_tree(
+	struct app *app, struct container_use *u, struct run_spec *spec, struct err *err)
+{
+	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
+	struct err settling = ERR_INIT;
+	struct sandbox_result result = {0};
+	struct timespec begun = clock_now();
+
+	begun.tv_sec--; /* the clock of files goes in ticks */
+	int r = container_tree_open(u->s, u->t, &u->c, &tree, err);
+	if (r < 0)
+		return r;
+	spec->root = tree.snap;
+	r = run_make_volumes(u->t, &u->c.config.volumes, &spec->root, err);
+	if (r == 0)
+		r = box_run(app, u->t, spec, &result, err);
+	/* what a failed command has done stays done */
+	int settled = container_tree_settle(&tree, &settling);
+	if (settled == 0 && tree.merged < 0)
+		settled = snapshot_adopt(&tree.snap, result.uid, result.gid, begun, &settling);
+	if (r >= 0 && settled < 0) {
+		*err = settling;
+		return settled;
+	}
+	return r;
+}
+
+int run_container(
+	struct app *app, const struct run_args *own, const struct strv *rest, struct err *err)
+{
+	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
+	AUTO_STRV struct strv words = STRV_INIT;
+	AUTO_IMAGE struct image base = {0};
+	struct run_args a = {0};
+	struct image_get_args get = {0};
+	struct box_mounts mounts = {.app = app, .get = &get};
+	struct run_spec spec;
+
+	run_spec_init(&spec);
+	int r = container_use(app, rest->v[0], &u, err);
+	if (r == 0)
+		r = merge_options(&u.c, own, &words, &a, err);
+	get = (struct image_get_args){
+		.platform = &a.platform, .remote = &a.remote, .quiet = a.quiet};
+	mounts.s = u.s;
+	mounts.t = u.t;
+	mounts.contextdir = a.contextdir;
+	if (r == 0)
+		r = container_spec(&a, &u.c, rest, &mounts, &spec, err);
+	if (r == 0 && !u.c.scratch)
+		r = image_load(u.s, &u.c.manifest, NULL, &base, err);
+	if (r == 0 && !u.c.scratch)
+		r = platform_check(
+			u.s, &base.config.platform, &base, true, &spec.argv, &spec.env, err);
+	if (r == 0)
+		r = run_tree(app, &u, &spec, err);
+	if (r == 0 && history_wanted(a.add_history))
+		r = keep_history(&u.c, rest, err);
+	box_close(&spec);
+	box_mounts_done(&mounts);
+	opt_done(run_options, &a);
+	return r;
+}
