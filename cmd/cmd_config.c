@@ -7,21 +7,11 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "cmd/cmd.h"
+#include "cmd/config_internal.h"
 #include "cmd/container_args.h"
 #include "cmd/shell_words.h"
 #include "store/containers.h"
-
-struct config_args {
-	bool add_history;
-	const char *arch, *author, *cmd, *comment, *created_by, *domainname, *entrypoint,
-		*healthcheck, *hc_interval, *hc_retries, *hc_start_interval, *hc_start, *hc_timeout,
-		*history_comment, *hostname, *os, *os_version, *shell, *stop_signal, *user,
-		*variant, *workdir;
-	struct strv annotations, env, labels, on_build, os_features, ports, unset_labels,
-		unset_annotations, volumes;
-};
 
 static const struct opt config_options[] = {
 	OPT_BOOL(0, "add-history", struct config_args, add_history),
@@ -59,14 +49,7 @@ static const struct opt config_options[] = {
 	OPT_END,
 };
 
-struct configuring {
-	const struct config_args *a;
-	struct container *c;
-	struct app *app;
-	bool history;
-};
-
-static void note(struct configuring *w, const char *verb, const char *text)
+void config_note(struct configuring *w, const char *verb, const char *text)
 {
 	if (!w->history)
 		return;
@@ -74,11 +57,11 @@ static void note(struct configuring *w, const char *verb, const char *text)
 	history_add(w->c, created_by);
 }
 
-static void note_list(struct configuring *w, const char *verb, const struct strv *words)
+void config_note_list(struct configuring *w, const char *verb, const struct strv *words)
 {
 	AUTO_FREE char *text = strv_join(words, " ");
 	if (words->n)
-		note(w, verb, text);
+		config_note(w, verb, text);
 }
 
 /* "" removes it. */
@@ -193,7 +176,7 @@ static int set_env(struct configuring *w, struct err *err)
 				err, ERR_INVALID, "setting env \"%s\": no value given", *word);
 		}
 	}
-	note_list(w, "ENV", &w->a->env);
+	config_note_list(w, "ENV", &w->a->env);
 	return 0;
 }
 
@@ -209,173 +192,6 @@ static void set_maps(struct configuring *w)
 		set_pair(&w->c->annotations, *l);
 	STRV_FOREACH (l, &a->unset_annotations)
 		map_remove(&w->c->annotations, *l);
-}
-
-/* --- commands --- */
-
-/* A JSON list of strings. */
-static bool json_list(const char *text, struct strv *ret)
-{
-	AUTO_JSON struct json *list = NULL;
-	struct err ignored = ERR_INIT;
-
-	if (*text != '[' || json_parse(text, strlen(text), "list", &list, &ignored) < 0)
-		return false;
-	for (size_t i = 0; i < json_size(list); i++) {
-		const char *word = json_text(json_at(list, i));
-		if (!word) {
-			strv_done(ret);
-			return false;
-		}
-		strv_add(ret, word);
-	}
-	return true;
-}
-
-static int bad_words(const char *option, const char *text, struct err *err)
-{
-	AUTO_JSON struct json *quoted = json_new_string(text);
-	AUTO_FREE char *s = json_dump(quoted, 0);
-
-	return err_wrap(err, "parsing --%s %s: invalid command line string", option, s);
-}
-
-/* The default command is words as a shell splits them; an entry point that is not a list is for the
- * shell, and the default command is then not used. */
-static int set_commands(struct configuring *w, struct err *err)
-{
-	const struct config_args *a = w->a;
-	struct image_config *c = &w->c->config;
-
-	if (a->entrypoint) {
-		AUTO_STRV struct strv words = STRV_INIT;
-		bool list = json_list(a->entrypoint, &words);
-		if (!list && *a->entrypoint) {
-			strv_add(&words, "/bin/sh");
-			strv_add(&words, "-c");
-			strv_add(&words, a->entrypoint);
-		}
-		strv_copy(&c->entrypoint, &words);
-		c->has_entrypoint = words.n > 0;
-		note(w, "ENTRYPOINT", a->entrypoint);
-		if (c->cmd.n && !a->cmd && words.n) {
-			AUTO_FREE char *cmd = strv_join(&c->cmd, " ");
-			out_warn(&w->app->out,
-				list ? "cmd \"%s\" exists and will be passed to entrypoint as a "
-				       "parameter"
-				     : "cmd \"%s\" exists but will be ignored because of "
-				       "entrypoint settings",
-				cmd);
-		}
-	}
-	if (a->cmd) {
-		AUTO_STRV struct strv words = STRV_INIT;
-		if (!json_list(a->cmd, &words) && shell_words(a->cmd, &words, err) < 0)
-			return bad_words("cmd", a->cmd, err);
-		strv_copy(&c->cmd, &words);
-		c->has_cmd = words.n > 0;
-		note(w, "CMD", a->cmd);
-	}
-	return 0;
-}
-
-static int set_shell(struct configuring *w, struct err *err)
-{
-	AUTO_STRV struct strv words = STRV_INIT;
-	const char *text = w->a->shell;
-
-	if (!text)
-		return 0;
-	if (!json_list(text, &words) && shell_words(text, &words, err) < 0)
-		return bad_words("shell", text, err);
-	strv_copy(&w->c->config.shell, &words);
-	note(w, "SHELL", text);
-	return 0;
-}
-
-/* --- health --- */
-
-static int set_duration(const char *option, const char *text, int64_t *ret, struct err *err)
-{
-	if (!text)
-		return 0;
-	if (!num_duration(text, ret) || *ret < 0)
-		return err_set(err, ERR_INVALID,
-			"parsing --%s \"%s\": time: invalid duration \"%s\", wanted is one such as "
-			"'30s'",
-			option, text, text);
-	return 0;
-}
-
-static int health_test(const char *text, struct strv *ret, struct err *err)
-{
-	AUTO_STRV struct strv words = STRV_INIT;
-
-	if (!json_list(text, &words) && shell_words(text, &words, err) < 0)
-		return bad_words("healthcheck", text, err);
-	if (!words.n)
-		return 0;
-	if (streq(words.v[0], "CMD-SHELL") && *text != '[') {
-		strv_add(ret, "CMD-SHELL");
-		strv_add(ret, text + strlen("CMD-SHELL") + strspn(text + strlen("CMD-SHELL"), " "));
-		return 0;
-	}
-	if (!streq(words.v[0], "CMD") && !streq(words.v[0], "CMD-SHELL") &&
-		!streq(words.v[0], "NONE"))
-		strv_add(ret, "CMD");
-	STRV_FOREACH (word, &words)
-		strv_add(ret, *word);
-	return 0;
-}
-
-static void note_health(struct configuring *w)
-{
-	const struct config_args *a = w->a;
-	AUTO_STRV struct strv words = STRV_INIT;
-
-	if (a->hc_interval)
-		strv_addf(&words, "--interval=%s", a->hc_interval);
-	if (a->hc_retries)
-		strv_addf(&words, "--retries=%s", a->hc_retries);
-	if (a->hc_start)
-		strv_addf(&words, "--start-period=%s", a->hc_start);
-	if (a->hc_timeout)
-		strv_addf(&words, "--timeout=%s", a->hc_timeout);
-	strv_add(&words, a->healthcheck);
-	note_list(w, "HEALTHCHECK", &words);
-}
-
-static int set_health(struct configuring *w, struct err *err)
-{
-	const struct config_args *a = w->a;
-	struct image_config *c = &w->c->config;
-	struct healthcheck h = {
-		.interval_ns = 30000000000, .timeout_ns = 30000000000, .retries = 3};
-
-	if (!a->healthcheck && (a->hc_interval || a->hc_retries || a->hc_start || a->hc_timeout ||
-				       a->hc_start_interval))
-		out_warn(&w->app->out, "the options of a health check need '--healthcheck'");
-	if (set_duration("healthcheck-interval", a->hc_interval, &h.interval_ns, err) < 0 ||
-		set_duration("healthcheck-timeout", a->hc_timeout, &h.timeout_ns, err) < 0 ||
-		set_duration("healthcheck-start-period", a->hc_start, &h.start_period_ns, err) <
-			0 ||
-		set_duration("healthcheck-start-interval", a->hc_start_interval,
-			&h.start_interval_ns, err) < 0)
-		return err->code;
-	if (a->hc_retries && !num_i64(a->hc_retries, 0, INT32_MAX, &h.retries))
-		return err_set(err, ERR_INVALID,
-			"option '--healthcheck-retries': '%s' is not a number", a->hc_retries);
-	if (!a->healthcheck)
-		return 0;
-	if (health_test(a->healthcheck, &h.test, err) < 0) {
-		strv_done(&h.test);
-		return err->code;
-	}
-	strv_done(&c->healthcheck.test);
-	c->has_healthcheck = h.test.n > 0;
-	c->healthcheck = h;
-	note_health(w);
-	return 0;
 }
 
 /* --- all --- */
@@ -395,7 +211,7 @@ static void set_texts(struct configuring *w)
 	set_text(&w->c->hostname, a->hostname);
 	set_text(&w->c->domainname, a->domainname);
 	if (a->user)
-		note(w, "USER", a->user);
+		config_note(w, "USER", a->user);
 }
 
 /* What only Docker's config has a place for, so that a commit in OCI's format leaves it out. */
@@ -430,29 +246,29 @@ static int edit(struct configuring *w, struct err *err)
 	set_texts(w);
 	int r = set_platform(w, err);
 	if (r == 0)
-		r = set_shell(w, err);
+		r = config_set_shell(w, err);
 	if (r < 0)
 		return r;
 	if (a->stop_signal)
-		note(w, "STOPSIGNAL", a->stop_signal);
+		config_note(w, "STOPSIGNAL", a->stop_signal);
 	set_list(&c->exposed_ports, &a->ports);
-	note_list(w, "EXPOSE", &a->ports);
+	config_note_list(w, "EXPOSE", &a->ports);
 	r = set_env(w, err);
 	if (r == 0)
-		r = set_commands(w, err);
+		r = config_set_commands(w, err);
 	if (r < 0)
 		return r;
 	set_list(&c->volumes, &a->volumes);
-	note_list(w, "VOLUME", &a->volumes);
-	if (set_health(w, err) < 0)
+	config_note_list(w, "VOLUME", &a->volumes);
+	if (config_set_health(w, err) < 0)
 		return err->code;
 	set_maps(w);
-	note_list(w, "LABEL", &a->labels);
+	config_note_list(w, "LABEL", &a->labels);
 	if (a->workdir)
-		note(w, "WORKDIR", a->workdir);
+		config_note(w, "WORKDIR", a->workdir);
 	STRV_FOREACH (trigger, &a->on_build) {
 		strv_add(&c->on_build, *trigger);
-		note(w, "ONBUILD", *trigger);
+		config_note(w, "ONBUILD", *trigger);
 	}
 	warn_docker_only(w);
 	return 0;

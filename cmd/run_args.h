@@ -37,6 +37,6 @@ int run_make_volumes(struct txn *txn, const struct strv *volumes, const struct s
 	struct err *err) __attribute__((warn_unused_result));
 
 /* In the working container that rest[0] names, which is found to be one. own: the options of this
- * command, which win over those of `from`. */
+ * command, which win over those of `from`. Returns the command's exit status, as box_run(). */
 int run_container(struct app *app, const struct run_args *own, const struct strv *rest,
 	struct err *err) __attribute__((warn_unused_result));
