@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "cmd/config_internal.h"
 #include "cmd/container_args.h"
+#include "cmd/opt_groups.h"
 #include "cmd/shell_words.h"
 #include "store/containers.h"
 
@@ -89,17 +90,6 @@ static void set_list(struct strv *list, const struct strv *words)
 
 /* --- platform --- */
 
-static int set_field(
-	char *field, size_t size, const char *option, const char *value, struct err *err)
-{
-	if (!value)
-		return 0;
-	if (strlen(value) >= size)
-		return err_set(err, ERR_INVALID, "option '--%s': '%s' is too long", option, value);
-	memcpy(field, value, strlen(value) + 1);
-	return 0;
-}
-
 static void set_os_features(struct configuring *w)
 {
 	AUTO_STRV struct strv all = STRV_INIT, now = STRV_INIT;
@@ -121,11 +111,12 @@ static int set_platform(struct configuring *w, struct err *err)
 	const struct config_args *a = w->a;
 	struct platform *p = &w->c->config.platform;
 
-	if (set_field(p->os, sizeof(p->os), "os", a->os, err) < 0 ||
-		set_field(p->arch, sizeof(p->arch), "arch", a->arch, err) < 0 ||
-		set_field(p->variant, sizeof(p->variant), "variant", a->variant, err) < 0 ||
-		set_field(p->os_version, sizeof(p->os_version), "os-version", a->os_version, err) <
-			0)
+	if (platform_field_set(p->os, sizeof(p->os), "os", a->os, err) < 0 ||
+		platform_field_set(p->arch, sizeof(p->arch), "arch", a->arch, err) < 0 ||
+		platform_field_set(p->variant, sizeof(p->variant), "variant", a->variant, err) <
+			0 ||
+		platform_field_set(
+			p->os_version, sizeof(p->os_version), "os-version", a->os_version, err) < 0)
 		return err->code;
 	if (!*p->os || !*p->arch)
 		return err_set(
