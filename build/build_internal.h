@@ -46,6 +46,7 @@ struct build {
 		struct filetree *tree;
 	} * unmatched;
 	size_t n_unmatched;
+	unsigned n_archives; /* of ADD that were looked into, archive_check.h */
 	struct remote_file **looked; /* URLs that were asked about; the steps own them */
 	size_t n_looked;
 	struct secrets secrets;

@@ -5,6 +5,7 @@
 #include "base/glob.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "build/archive_check.h"
 #include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/hidden.h"
@@ -145,7 +146,7 @@ int copy_source_check(
 	if (n) {
 		e->matched = true;
 		lint_source(e, s, source, pos);
-		return 0;
+		return archives_check(e, t, s, source, pos, err);
 	}
 	/* a pattern may match nothing, but not in a directory that is not there */
 	AUTO_FREE char *top = selection_top(source);

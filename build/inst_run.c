@@ -6,6 +6,7 @@
 #include "build/build_internal.h"
 #include "build/step_words.h"
 #include "run/sandbox.h"
+#include "run/user.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,22 @@ static void add_proxy(struct step *s, const char *name, const char *value)
 		map_set(&s->quiet_env, lower, value);
 }
 
+/* What no passwd can make right; the rest is known when the step has its root. */
+static int check_user(const struct eval *e, const char *user, struct err *err)
+{
+	const struct source_inst *at = &e->p->user_at;
+	struct err why = ERR_INIT;
+	if (user_check(user, &why) == 0)
+		return 0;
+	if (!at->inst)
+		return eval_error(e, e->at.inst->pos, err, why.code,
+			"RUN: the USER of the base image: %s", why.msg);
+	return containerfile_error(at->file, at->inst->arg_pos[0], err, why.code,
+		"USER: %s, for the RUN in line %u%s%s", why.msg, e->at.inst->pos.line,
+		at->file == e->at.file ? "" : " of ",
+		at->file == e->at.file ? "" : e->at.file->name);
+}
+
 int inst_run(struct eval *e, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
@@ -188,6 +205,8 @@ int inst_run(struct eval *e, struct err *err)
 	s->cwd = xstrdup(c->working_dir ? c->working_dir : "/");
 	s->user = xstrdup(c->user ? c->user : "");
 	s->user_at = e->p->user_at;
+	if (check_user(e, s->user, err) < 0)
+		return err->code;
 	step_word_list(s, "command", &s->argv);
 	step_word_env(s, &s->env);
 	step_word(s, "directory", s->cwd);

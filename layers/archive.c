@@ -18,6 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LOOK_ENTRY 512 /* an entry's header counts as content: there may be many of nothing */
+
 static const struct {
 	const char *magic;
 	unsigned n;
@@ -210,4 +212,54 @@ int archive_unpack(int fd, int dir, const struct apply_opts *opts, struct err *e
 {
 	struct unpack u = {.archive = fd, .dir = dir, .opts = opts};
 	return job_run(unpack_job, &u, NULL, err);
+}
+
+struct look {
+	int archive;
+	uint64_t max;
+};
+
+/* Until more than max bytes of content were seen: what archive_extract() would say of them. */
+static int look_through(struct source *s, uint64_t max, struct err *err)
+{
+	struct tar_entry e;
+	const void *data;
+	size_t n;
+	uint64_t offset, seen = 0;
+	int code;
+	while ((code = tar_reader_next(s->tar, &e, err)) == 1) {
+		while ((code = tar_reader_data(s->tar, &data, &n, &offset, err)) == 1) {
+			seen += n;
+			if (seen > max)
+				return 0;
+		}
+		if (code < 0)
+			return code;
+		seen += LOOK_ENTRY;
+	}
+	return code < 0 ? code : read_trailer(s, err);
+}
+
+static int look_job(void *arg, struct buf *out, struct err *err)
+{
+	const struct look *l = arg;
+	struct source s = {0};
+	bool is_tar;
+	(void)out;
+	if (layer_confine(-1, &l->archive, 1, err) < 0 ||
+		archive_probe(l->archive, &is_tar, err) < 0)
+		return err->code;
+	if (!is_tar)
+		return 0;
+	int code = source_open(&s, l->archive, err);
+	if (code == 0)
+		code = look_through(&s, l->max, err);
+	source_done(&s);
+	return code;
+}
+
+int archive_look(int fd, uint64_t max, struct err *err)
+{
+	struct look l = {.archive = fd, .max = max};
+	return job_run(look_job, &l, NULL, err);
 }

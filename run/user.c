@@ -213,6 +213,16 @@ static int find_memberships(int rootfd, struct user *u, struct err *err)
 	return 0;
 }
 
+int user_check(const char *spec, struct err *err)
+{
+	struct spec_parts p;
+	uint64_t id;
+	if (split_spec(spec, &p, err) < 0 || parse_id(p.user, &id, err) < 0 ||
+		parse_id(p.group, &id, err) < 0)
+		return err->code;
+	return 0;
+}
+
 int user_resolve(int rootfd, const char *spec, struct user *ret, struct err *err)
 {
 	struct spec_parts p;

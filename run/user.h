@@ -19,6 +19,8 @@ struct user {
 	char name[256]; /* "" when unknown */
 };
 
+/* What the text of a USER alone tells: one ':' at most, numbers in range. ERR_INVALID. */
+int user_check(const char *spec, struct err *err) __attribute__((warn_unused_result));
 /* spec as for USER: "", "name", "uid", "name:group", "uid:gid" ... A numeric part is a number and
  * nothing else, 0..2^32-2. ERR_NOT_FOUND names the file looked into; ERR_INVALID. */
 int user_resolve(int rootfd, const char *spec, struct user *ret, struct err *err)

@@ -148,7 +148,7 @@ hello" ]
 	head -c 2000000 /dev/urandom >"$T/in/large"
 	tar -C "$T/in" -cf large.tar large top
 	rm "$T/in/large"
-	printf 'FROM scratch\nADD a.tar.gz /x/\n' >ctx/Containerfile
+	printf 'FROM busybox\nRUN echo must-not-run\nFROM scratch\nCOPY --from=0 /etc/passwd /\nADD *.gz /x/\n' >ctx/Containerfile
 	local size
 	for size in small large; do
 		gzip -c $size.tar >ctx/a.tar.gz
@@ -159,8 +159,15 @@ hello" ]
 		assert_error "cannot unpack 'a.tar.gz': gzip stream: is truncated"
 		printf '12345678' >>ctx/a.tar.gz
 		run -125 --separate-stderr mica build --network=none -t t ctx
-		assert_error "cannot unpack 'a.tar.gz': gzip stream: checksum does not match"
+		assert_error "Containerfile:5:5: ADD: cannot unpack 'a.tar.gz': gzip stream: checksum does not match"
+		[[ "$output$stderr" != *must-not-run* ]] || fail "a step was run: $stderr"
 	done
+	# what lies beyond the first 16 MiB is found when it is unpacked
+	truncate -s 20M "$T/in/large"
+	tar -C "$T/in" -cf - large top | gzip | head -c -8 >ctx/a.tar.gz
+	run -125 --separate-stderr mica build --network=none -t t ctx
+	assert_error "Containerfile:5:5: ADD: cannot unpack 'a.tar.gz': gzip stream: is truncated"
+	[[ "$output$stderr" == *must-not-run* ]]
 }
 
 @test "a URL that fails is named before anything runs" {

@@ -173,6 +173,16 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	[[ "$stderr" == *"Containerfile:3:6: USER: no user 'nobody-knows' in the image's /etc/passwd, for the RUN in line 5; make it in a RUN before, or give its number
    3 | USER nobody-knows
      |      ^~~~~~~~~~~~"* ]] || fail "$stderr"
+	# what is no user of any image is known before
+	local user
+	for user in 1:2:3 a:b:c 5:4294967295; do
+		after_a_run "ARG who=$user
+			USER \$who
+			RUN true" | says "Containerfile:5:9: USER: "
+	done
+	printf 'FROM scratch\nUSER a:b:c\n' >ctx/Containerfile # nobody's, as long as nothing runs
+	mica build -q -t bad-user ctx
+	printf 'FROM localhost/bad-user\nRUN true\n' | says "Containerfile:2:1: RUN: the USER of the base image: user 'a:b:c' has more than one ':'"
 }
 
 @test "an unknown stage says which was meant" {

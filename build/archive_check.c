@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/archive_check.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/root.h"
+#include "build/build_internal.h"
+#include "build/selection.h"
+#include "layers/apply.h"
+#include "layers/archive.h"
+#include "store/statcache.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ARCHIVES_MAX 16
+#define CONTENT_MAX (16 * MIB)
+#define TAR_MAGIC_AT 257 /* of ustar, pax and GNU */
+#define TAR_HEAD 262
+
+/* Saves the job for files that are no archives; one that is not known by its first bytes is left
+ * to the step. */
+static bool may_be_archive(int fd)
+{
+	char head[TAR_HEAD];
+	ssize_t n = pread(fd, head, sizeof(head), 0);
+	return n > 0 && (archive_kind(head, (size_t)n) != ARCHIVE_KIND_PLAIN ||
+				(n == TAR_HEAD && memcmp(head + TAR_MAGIC_AT, "ustar", 5) == 0));
+}
+
+static int check_one(
+	struct eval *e, struct filetree *t, const struct node *n, struct pos pos, struct err *err)
+{
+	struct digest digest;
+	bool mark;
+	if (!S_ISREG(n->st.st_mode) || e->b->n_archives == ARCHIVES_MAX ||
+		(e->b->statcache && statcache_get(e->b->statcache, &n->st, &digest, &mark)))
+		return 0;
+	AUTO_FREE char *path = node_path(n);
+	AUTO_FD int fd = root_open(filetree_rootfd(t), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	if (fd < 0 || !may_be_archive(fd))
+		return 0;
+	struct err why = ERR_INIT;
+	e->b->n_archives++;
+	if (archive_look(fd, CONTENT_MAX, &why) < 0)
+		return eval_error(e, pos, err, why.code, "%s: cannot unpack '%s': %s",
+			e->at.inst->name, path, why.msg);
+	return 0;
+}
+
+int archives_check(struct eval *e, struct filetree *t, const struct step *s, const char *source,
+	struct pos pos, struct err *err)
+{
+	AUTO_SELECTION struct selection sel = {0};
+	struct match *m = NULL;
+	size_t n = 0;
+	if (!s->unpack || e->b->o->call != BUILD_CALL_BUILD)
+		return 0;
+	if (selection_init(&sel, source, s->parents, &s->excludes, err) < 0 ||
+		filetree_glob(t, sel.root, &m, &n, err) < 0)
+		return err->code;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		struct node *found;
+		rc = filetree_follow(t, &m[i], &found, err);
+		if (rc == 0)
+			rc = check_one(e, t, found, pos, err);
+	}
+	matches_free(m, n);
+	return rc;
+}
