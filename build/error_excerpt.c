@@ -174,6 +174,27 @@ struct pos containerfile_find_variable(
 	return pos;
 }
 
+struct pos containerfile_find_content(
+	const struct containerfile *f, const struct heredoc *h, size_t offset)
+{
+	const char *start = h->content;
+	size_t len;
+	struct pos pos = {.line = h->line, .column = 1};
+	if (!f->source || !h->line)
+		return h->pos;
+	for (const char *c = h->content; c < h->content + offset; c++) {
+		if (*c != '\n')
+			continue;
+		start = c + 1;
+		pos.line++;
+	}
+	pos.column += (unsigned)(h->content + offset - start);
+	const char *line = find_line(f, pos.line, &len);
+	for (size_t i = 0; h->chomp && i < len && line[i] == '\t'; i++)
+		pos.column++;
+	return pos;
+}
+
 int containerfile_error(const struct containerfile *f, struct pos pos, struct err *err, int code,
 	const char *fmt, ...)
 {

@@ -29,6 +29,7 @@ struct lexer {
 	uint64_t copied;
 	uint64_t pattern_work;
 	struct err *err;
+	const char *culprit; /* what the outermost level is at */
 };
 
 /* The words that BuildKit splits off while it expands; only the outermost level has them. */
@@ -184,6 +185,8 @@ static int until(struct lexer *l, char stop, struct buf *out, struct splitter *w
 	bool quotes = !(l->flags & EXPAND_NO_QUOTES);
 	while (l->at < l->end) {
 		char c = *l->at;
+		if (!stop)
+			l->culprit = l->at;
 		if (stop && c == stop) {
 			l->at++;
 			return 0;
@@ -403,6 +406,7 @@ static int expand(
 	l->raw_escapes = l->flags & EXPAND_KEEP_ESCAPES;
 	l->pattern_work = PATTERN_WORK_MAX;
 	l->err = err;
+	l->culprit = text;
 	if (until(l, '\0', out, words) < 0)
 		return err_wrap(err, "failed to process '%.200s'", text);
 	return 0;
@@ -418,6 +422,17 @@ int expand_word(const char *word, char escape, const struct map *env, int flags,
 		return err->code;
 	*ret = out.len > 0 ? buf_take(&out) : xstrdup("");
 	return 0;
+}
+
+bool expand_find_error(const char *word, char escape, const struct map *env, int flags, size_t *ret)
+{
+	struct lexer l = {.escape = escape, .env = env, .flags = flags};
+	struct err ignored = ERR_INIT;
+	AUTO_BUF struct buf out = BUF_INIT(RESULT_MAX);
+	if (expand(&l, word, &out, NULL, &ignored) == 0)
+		return false;
+	*ret = (size_t)(l.culprit - word);
+	return true;
 }
 
 int expand_words(const char *text, char escape, const struct map *env, int flags, struct strv *ret,

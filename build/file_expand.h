@@ -30,6 +30,10 @@ enum expand_flags {
  */
 int expand_word(const char *word, char escape, const struct map *env, int flags, char **ret,
 	struct strv *used, struct strv *unset, struct err *err) __attribute__((warn_unused_result));
+/* Where in a text that expand_word() refuses the reference stands that it refuses: the outermost.
+ * false: it refuses nothing. */
+bool expand_find_error(
+	const char *word, char escape, const struct map *env, int flags, size_t *ret);
 /* With splitting into words at unquoted blanks (EXPOSE, VOLUME, COPY's words ...). Appends to ret.
  */
 int expand_words(const char *text, char escape, const struct map *env, int flags, struct strv *ret,

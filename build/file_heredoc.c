@@ -83,6 +83,8 @@ static int read_body(struct lex *lex, struct heredoc *h, struct pos *ret_pos, st
 	for (int r; (r = lex_physical(lex, &line, &len, ret_pos, err)) != 0;) {
 		if (r < 0)
 			return r;
+		if (!h->line)
+			h->line = ret_pos->line;
 		const char *s = line;
 		size_t n = len;
 		while (n > 0 && (s[n - 1] == '\n' || s[n - 1] == '\r'))

@@ -59,6 +59,7 @@ struct heredoc {
 	bool chomp; /* <<- */
 	bool apart; /* a blank stands before the delimiter: "<< EOF" */
 	struct pos pos; /* of the << word */
+	unsigned line; /* the first one of the content */
 };
 
 struct inst {
@@ -151,6 +152,9 @@ struct pos containerfile_find_field(
 /* Where in the line, from pos on, the variable is named; pos when it is not. */
 struct pos containerfile_find_variable(
 	const struct containerfile *f, struct pos pos, const char *name);
+/* Of the byte at this offset of the here-document's content. */
+struct pos containerfile_find_content(
+	const struct containerfile *f, const struct heredoc *h, size_t offset);
 /* The raw value of a flag (the last one), NULL when not given ("" when given without a value);
  * *ret_pos may be NULL */
 const char *inst_flag(const struct inst *i, const char *name, struct pos *ret_pos);

@@ -12,6 +12,7 @@
 #include "build/file_ignore.h"
 #include "build/remote_file.h"
 #include "build/step_words.h"
+#include "registry/url.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,19 @@ static int copy_from(struct eval *e, struct step *s, struct err *err)
 	return 0;
 }
 
+/* Points into the content, which need not be shown as a whole. */
+static int inline_error(struct eval *e, const struct heredoc *h, const char *raw,
+	const struct err *why, struct err *err)
+{
+	size_t at;
+	if (!expand_find_error(raw, '\\', &e->p->env, EXPAND_NO_QUOTES, &at))
+		return eval_error(e, h->pos, err, why->code, "%s", why->msg);
+	AUTO_FREE char *shown = xasprintf("failed to process '%.200s': ", raw);
+	const char *cause = why->msg + (str_has_prefix(why->msg, shown) ? strlen(shown) : 0);
+	return eval_error(e, containerfile_find_content(e->at.file, h, at), err, why->code,
+		"%s: here-document '%s': %s", e->at.inst->name, h->name, cause);
+}
+
 static int add_inline(struct eval *e, struct step *s, const struct heredoc *h, struct err *err)
 {
 	AUTO_FREE char *content = NULL;
@@ -111,7 +125,7 @@ static int add_inline(struct eval *e, struct step *s, const struct heredoc *h, s
 		struct err why = ERR_INIT;
 		AUTO_FREE char *raw = xstrndup(h->content, h->len);
 		if (eval_expand(e, raw, '\\', EXPAND_NO_QUOTES, h->pos, &content, &why) < 0)
-			return eval_error(e, h->pos, err, why.code, "%s", why.msg);
+			return inline_error(e, h, raw, &why, err);
 		len = strlen(content);
 	} else {
 		content = xmemdup(h->content, h->len);
@@ -132,7 +146,7 @@ static void add_source(struct step *s, const char *word, struct pos pos)
 static int copy_url(
 	struct eval *e, struct step *s, const char *url, struct pos pos, struct err *err)
 {
-	AUTO_FREE char *checksum = NULL;
+	AUTO_FREE char *checksum = NULL, *shown = url_shown(url, true);
 	struct err why = ERR_INIT;
 	if (eval_flag(e, "checksum", &checksum, err) < 0)
 		return err->code;
@@ -144,7 +158,7 @@ static int copy_url(
 	struct remote_file *f = xcalloc(1, sizeof(*f));
 	if (remote_file_init(f, url, &why) < 0) {
 		free(f);
-		return eval_error(e, pos, err, why.code, "%s", why.msg);
+		return eval_error(e, pos, err, why.code, "ADD %s: %s", shown, why.msg);
 	}
 	s->remote[s->n_remote - 1] = f;
 	struct pos flag = pos;
@@ -154,7 +168,7 @@ static int copy_url(
 	if (inst_flag_is_true(e->at.inst, "keep-git-dir"))
 		f->keep_git_dir = true;
 	if (e->b->o->call == BUILD_CALL_BUILD && remote_file_look(e->b, f, &why) < 0)
-		return eval_error(e, pos, err, why.code, "cannot fetch %s: %s", url, why.msg);
+		return eval_error(e, pos, err, why.code, "cannot fetch %s: %s", shown, why.msg);
 	return 0;
 }
 

@@ -247,7 +247,8 @@ static int look_git(struct build *b, struct remote_file *f, struct err *err)
 		return err->code;
 	if (git_source_resolve(f->git, err) < 0)
 		return !agent && !f->named_by_user && err->code == ERR_NETWORK &&
-		                       !str_has_prefix(f->url, "http")
+		                       !str_has_prefix(f->url, "http") &&
+		                       !str_has_prefix(f->url, "git://")
 		               ? err_wrap(err, "without --ssh default no keys are used")
 		               : err->code;
 	key_init(&k, "git");

@@ -208,6 +208,12 @@ END
 	printf 'FROM busybox\nADD --checksum=md5:00 http://127.0.0.1/x /x\n' >ctx/Containerfile
 	run -125 --separate-stderr mica build --network=none ctx
 	assert_error "Containerfile:2:5: --checksum: 'md5:00' is not a digest"
+	printf 'FROM busybox\nADD https://u:secret@127.0.0.1/x https:///x /x\n' >ctx/Containerfile
+	run -125 --separate-stderr mica build --network=none ctx
+	assert_error "Containerfile:2:5: ADD https://\*\*\*@127.0.0.1/x: URL holds user information"
+	sed -i 's/https:[^ ]* //' ctx/Containerfile
+	run -125 --separate-stderr mica build --network=none ctx
+	assert_error "Containerfile:2:5: ADD https:///x: URL has no valid host"
 }
 
 # --- repositories ---

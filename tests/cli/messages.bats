@@ -185,6 +185,26 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	printf 'FROM localhost/bad-user\nRUN true\n' | says "Containerfile:2:1: RUN: the USER of the base image: user 'a:b:c' has more than one ':'"
 }
 
+@test "what is wrong in a here-document is pointed at in its line" {
+	containerfile <<-'END'
+		FROM busybox
+		RUN echo must-not-run
+		COPY <<A <<-EOF /x/
+		$HOME ${x:-
+		y}
+		A
+		one
+		  	${HOME} é ${x?is missing} $HOME
+		EOF
+	END
+	run -125 --separate-stderr mica build --progress=none --network=none ctx
+	[[ "$stderr" == *"Containerfile:8:15: COPY: here-document 'EOF': x: is missing
+   8 |    \${HOME} é \${x?is missing} \$HOME
+     |              ^~~~~~"* ]] || fail "$stderr"
+	printf 'FROM busybox\nADD <<EOF <<-E /x/\n${a:-\n ${b/}\nEOF\nE\n' | says "Containerfile:3:1: ADD: here-document 'EOF': syntax error: missing '}'"
+	printf 'FROM busybox\nCOPY <<-EOF /x\n\t\tone\n\n\t\t $\{x} ${x\n\tEOF\n' | says "Containerfile:5:10: COPY: here-document 'EOF': "
+}
+
 @test "an unknown stage says which was meant" {
 	says "Containerfile:4:6: --from=bulider: no such stage, did you mean 'builder'? As an image: " < <(after_a_run 'COPY --from=bulider /x /y')
 	says "Containerfile:4:6: --from=7: no stage of that number; this one is 1" < <(after_a_run 'COPY --from=7 /x /y')

@@ -300,7 +300,8 @@ def try_case(seed, top, store):
     lay_out(context, tree)
     with open(work + "/Containerfile", "w") as f:
         f.write(text)
-    common = ["--no-cache", "-f", work + "/Containerfile"]
+    # BuildKit's cache mounts outlive a case
+    common = ["--no-cache", "-f", work + "/Containerfile", f"--build-arg=BUILDKIT_CACHE_MOUNT_NS={seed}-{os.getpid()}"]
     d = run(work + "/docker.log", "docker", "buildx", "build", "--progress=plain", "--network=host", "--provenance=false",
             f"--output=type=oci,dest={work}/docker.tar", *common, context)
     m = run(work + "/mica.log", MICA, "--root", store, "build", "--network=host", f"--output=type=oci,dest={work}/mica.tar", *common, context)
