@@ -393,10 +393,13 @@ static int evaluate_stage(struct build *b, struct stage_plan *p, struct err *err
 		rc = eval_weigh_base(&from, err);
 	if (rc == 0)
 		rc = run_triggers(b, p, err);
+	size_t triggers = p->n_insts, all = triggers + p->stage->n_insts;
 	if (here)
-		told_from(b, p, p->n_insts + p->stage->n_insts);
+		told_from(b, p, all);
 	if (rc < 0)
 		return rc;
+	if (!several && !here && triggers)
+		told_triggers(b, p, triggers, all);
 	for (size_t k = 0; k < p->stage->n_insts; k++) {
 		struct eval e = {.b = b, .p = p, .at = p->stage->insts[k]};
 		if (evaluate_inst(&e, err) < 0)

@@ -62,6 +62,14 @@ void told_from(const struct build *b, const struct stage_plan *p, size_t n_insts
 		st->name ? st->name : "");
 }
 
+/* As docker has always said it. */
+void told_triggers(const struct build *b, const struct stage_plan *p, size_t n, size_t n_insts)
+{
+	if (b->o->call == BUILD_CALL_BUILD)
+		say(b, p->stage, "# Executing %zu build trigger%s: %zu steps in all", n,
+			n == 1 ? "" : "s", n_insts + 1);
+}
+
 /* As written, and of each here-document what it begins with. */
 static char *text_of(const struct inst *inst)
 {

@@ -25,6 +25,9 @@ struct stage_run;
 bool told_is_one_of_several(const struct build *b, const struct stage *st);
 /* n_insts: how many steps follow FROM */
 void told_from(const struct build *b, const struct stage_plan *p, size_t n_insts);
+/* After FROM was told without n triggers, which only the image that was pulled has: they are steps
+ * of n_insts, too. */
+void told_triggers(const struct build *b, const struct stage_plan *p, size_t n, size_t n_insts);
 /* The instructions up to and with the current step's, which begins. */
 void told_step(const struct build *b, struct stage_run *r);
 /* Those after the last step. */

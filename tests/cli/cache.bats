@@ -293,6 +293,11 @@ Successfully tagged localhost/t:latest' ] || fail "$stderr"
 	printf 'FROM localhost/triggers\nENV C=3\n' | containerfile
 	run --separate-stderr mica build -t t ctx
 	[[ $stderr == $'STEP 1/4: FROM localhost/triggers\nSTEP 2/4: ENV A=1\nSTEP 3/4: ENV B=2\nSTEP 4/4: ENV C=3\n'* ]] || fail "$stderr"
+	# those of an image that is pulled first are not known before
+	mica push -q localhost/triggers "oci:$D/triggers"
+	printf 'FROM oci:%s\nENV C=3\n' "$D/triggers" | containerfile
+	run --separate-stderr mica build -t t ctx
+	[[ $stderr == *$'STEP 1/2: FROM oci:'*$'/triggers\n'*$'\n# Executing 2 build triggers: 4 steps in all\nSTEP 2/4: ENV A=1\n'* ]] || fail "$stderr"
 }
 
 @test "a plain build says which steps were cached, by the key that they had when they ran" {
