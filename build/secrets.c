@@ -68,7 +68,8 @@ static int check_secret(struct secret *s, const char *type, struct err *err)
 		return err_set(err, ERR_INVALID, "there is no id=");
 	if (streq(type, "env") && !s->env)
 		s->env = take(s->file);
-	if (!s->env && !s->file && getenv(s->id) && !streq(type, "file"))
+	/* with type=file, too, as buildx has it */
+	if (!s->env && !s->file && getenv(s->id))
 		s->env = xstrdup(s->id);
 	if (!s->env && !s->file)
 		s->file = xstrdup(s->id);

@@ -332,7 +332,7 @@ sub" ] || fail "$output"
 		RUN --mount=type=secret,target=/k/s cat /k/s | wc -c >>/o
 		RUN ls -d /run/secrets /k >>/o 2>&1; ls -A /w >>/o
 	END
-	build -t t --secret id=s,src=secret --secret ' ID=TOKEN'
+	build -t t --secret id=s,src=secret --secret ' ID=TOKEN,type=file'
 	run in_image t cat /o
 	[ "$output" = "400 0:0
 $(wc -c <secret)
