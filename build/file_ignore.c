@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/utf8.h"
+#include "build/ignore_escape.h"
 #include "build/unicode.h"
 
 #define PATTERNS_MAX 65536 /* memory and time: every path is compared with each */
@@ -21,6 +22,7 @@
  * that. */
 enum piece_kind {
 	PIECE_CHAR, /* one character */
+	PIECE_ESCAPED, /* a backslash with a letter or digit: a character, a set, or a place */
 	PIECE_ANY, /* ?: one character, not '/' */
 	PIECE_STAR, /* *: characters, not '/' */
 	PIECE_DIRS, /* ** with something behind it: nothing, or anything that ends in '/' */
@@ -32,6 +34,7 @@ struct piece {
 	enum piece_kind kind;
 	const char *at; /* in the pattern's text */
 	size_t len;
+	struct escape escape;
 };
 
 enum match_type { MATCH_EXACT, MATCH_PREFIX, MATCH_SUFFIX, MATCH_PIECES };
@@ -44,7 +47,8 @@ struct pattern {
 	size_t head; /* bytes at the start, and the place of those at the end, that every match has
 	              */
 	size_t tail;
-	bool slow; /* has "**", or a class that may match '/': glob_match() cannot be asked */
+	bool slow; /* has "**", a class that may match '/', or what it does not know:
+	              glob_match() cannot be asked */
 	unsigned line;
 	bool exception;
 };
@@ -108,7 +112,7 @@ static size_t class_length(const char *s)
 
 static void add_piece(struct pattern *p, enum piece_kind kind, const char *at, size_t len)
 {
-	p->pieces[p->n_pieces++] = (struct piece){kind, at, len};
+	p->pieces[p->n_pieces++] = (struct piece){.kind = kind, .at = at, .len = len};
 }
 
 /* "**" at s, with a '/' behind it; returns what follows. */
@@ -124,7 +128,24 @@ static const char *add_dirs(struct pattern *p, const char *s)
 	return s;
 }
 
-/* Any other piece at s; returns what follows. */
+/* A backslash at s; returns what follows, NULL when it means nothing. */
+static const char *add_escape(struct pattern *p, const char *s)
+{
+	struct escape e;
+	size_t n = escape_parse(s + 1, &e);
+	bool itself = n == 1 && e.kind == ESCAPE_CHAR && e.rune == (unsigned char)s[1];
+	if (!n)
+		return NULL;
+	add_piece(p, itself ? PIECE_CHAR : PIECE_ESCAPED, s + 1, n);
+	p->pieces[p->n_pieces - 1].escape = e;
+	p->slow |= !itself;
+	/* no path needs to end in the letter */
+	if (!itself && p->tail < (size_t)(s + 1 + n - p->text))
+		p->tail = (size_t)(s + 1 + n - p->text);
+	return s + 1 + n;
+}
+
+/* Any other piece at s; returns what follows, NULL when it means nothing. */
 static const char *add_next(struct pattern *p, const char *s)
 {
 	uint32_t rune;
@@ -143,14 +164,14 @@ static const char *add_next(struct pattern *p, const char *s)
 		add_piece(p, PIECE_ANY, s, 1);
 		break;
 	case '[':
+		if (!escape_class_valid(s))
+			return NULL;
 		p->slow = true;
 		width = class_length(s);
 		add_piece(p, PIECE_CLASS, s, width);
 		break;
 	case '\\':
-		width += utf8_decode(s + 1, strlen(s + 1), &rune);
-		add_piece(p, PIECE_CHAR, s + 1, width - 1);
-		break;
+		return add_escape(p, s);
 	default:
 		add_piece(p, PIECE_CHAR, s, 1);
 	}
@@ -158,8 +179,8 @@ static const char *add_next(struct pattern *p, const char *s)
 }
 
 /* Decides the type as the reference does, quirks included: "**" first makes a suffix match whatever
- * else is literal. */
-static void pattern_compile(struct pattern *p)
+ * else is literal. false: it is malformed. */
+static bool pattern_compile(struct pattern *p)
 {
 	const char *s = p->text;
 	p->pieces = xreallocarray(NULL, strlen(s) + 1, sizeof(*p->pieces));
@@ -171,18 +192,9 @@ static void pattern_compile(struct pattern *p)
 	/* "**" takes the '/' behind it along */
 	if (p->tail > 0 && s[p->tail - 1] == '*' && s[p->tail] == '/')
 		p->tail++;
-	while (*s)
+	while (s && *s)
 		s = s[0] == '*' && s[1] == '*' ? add_dirs(p, s) : add_next(p, s);
-}
-
-static bool class_has(const struct piece *p, const char *c, size_t width)
-{
-	char class[PATTERN_MAX + 1], name[8];
-	memcpy(class, p->at, p->len);
-	class[p->len] = '\0';
-	memcpy(name, c, width);
-	name[width] = '\0';
-	return glob_match(class, name);
+	return s != NULL;
 }
 
 /* State i: pieces before i have matched. Pieces that may match nothing let the next state be
@@ -199,8 +211,25 @@ static void state_add(const struct pattern *p, bool *states, size_t at)
 	}
 }
 
-static void states_step(
-	const struct pattern *p, const bool *now, bool *next, const char *c, size_t width)
+/* Pieces that match nothing, between two characters. */
+static void states_pass(const struct pattern *p, bool *now, uint32_t before, uint32_t after)
+{
+	for (size_t i = 0; i < p->n_pieces; i++) {
+		const struct escape *e = &p->pieces[i].escape;
+		if (now[i] && p->pieces[i].kind == PIECE_ESCAPED && e->kind == ESCAPE_PLACE &&
+			escape_in_place(e->rune, before, after))
+			state_add(p, now, i + 1);
+	}
+}
+
+static bool escaped_has(const struct escape *e, uint32_t rune)
+{
+	return e->kind == ESCAPE_SET ? escape_in_set(e->rune, rune)
+	                             : e->kind == ESCAPE_CHAR && e->rune == rune;
+}
+
+static void states_step(const struct pattern *p, const bool *now, bool *next, const char *c,
+	size_t width, uint32_t rune)
 {
 	memset(next, 0, p->n_pieces + 1);
 	for (size_t i = 0; i < p->n_pieces; i++) {
@@ -212,12 +241,16 @@ static void states_step(
 			if (piece->len == width && memcmp(piece->at, c, width) == 0)
 				state_add(p, next, i + 1);
 			break;
+		case PIECE_ESCAPED:
+			if (escaped_has(&piece->escape, rune))
+				state_add(p, next, i + 1);
+			break;
 		case PIECE_ANY:
 			if (*c != '/')
 				state_add(p, next, i + 1);
 			break;
 		case PIECE_CLASS:
-			if (class_has(piece, c, width))
+			if (escape_class_has(piece->at, rune))
 				state_add(p, next, i + 1);
 			break;
 		case PIECE_STAR:
@@ -243,18 +276,22 @@ static void states_step(
 static bool match_pieces(const struct pattern *p, bool *states, size_t max_pieces, const char *path)
 {
 	bool *now = states, *next = states + max_pieces + 1;
+	uint32_t before = ESCAPE_NONE;
 	memset(now, 0, p->n_pieces + 1);
 	state_add(p, now, 0);
 	for (size_t left = strlen(path); left > 0;) {
 		uint32_t rune;
 		size_t width = utf8_decode(path, left, &rune);
-		states_step(p, now, next, path, width);
+		states_pass(p, now, before, rune);
+		states_step(p, now, next, path, width, rune);
+		before = rune;
 		bool *swap = now;
 		now = next;
 		next = swap;
 		path += width;
 		left -= width;
 	}
+	states_pass(p, now, before, ESCAPE_NONE);
 	return now[p->n_pieces];
 }
 
@@ -402,7 +439,8 @@ static int ignore_add(struct ignore *ig, const char *s, size_t len, unsigned lin
 	ig->p = xreallocarray(ig->p, ig->n + 1, sizeof(*ig->p));
 	struct pattern *p = &ig->p[ig->n++];
 	*p = (struct pattern){.text = take(clean), .line = line, .exception = exception};
-	pattern_compile(p);
+	if (!pattern_compile(p))
+		return err_set(err, ERR_INVALID, "syntax error in pattern '%.200s'", raw);
 	if (p->n_pieces > ig->max_pieces)
 		ig->max_pieces = p->n_pieces;
 	if (exception) {
