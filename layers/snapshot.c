@@ -146,7 +146,8 @@ static int mount_with(
 {
 	switch (driver) {
 	case SNAPSHOT_FUSE:
-		return snapshot_fuse_mount(s, ret_fd, err);
+		return snapshot_fuse_mixes_up(s) ? snapshot_copy_mount(s, ret_fd, err)
+		                                 : snapshot_fuse_mount(s, ret_fd, err);
 	case SNAPSHOT_COPY:
 		return snapshot_copy_mount(s, ret_fd, err);
 	case SNAPSHOT_AUTO:
@@ -199,6 +200,10 @@ static int mount_any(const struct snapshot *s, int *ret_fd, struct err *err)
 	}
 	for (enum snapshot_driver d = SNAPSHOT_FUSE; d <= SNAPSHOT_COPY; d++) {
 		struct err why = ERR_INIT;
+		if (d == SNAPSHOT_FUSE && snapshot_fuse_mixes_up(s)) {
+			err_clear(err); /* which tells nothing about the next snapshot */
+			return snapshot_copy_mount(s, ret_fd, err);
+		}
 		if (mount_with(d, s, ret_fd, &why) == 0) {
 			log_debug("snapshots by %s, since: %s", driver_names[d], err->msg);
 			known = d;

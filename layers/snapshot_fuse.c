@@ -10,7 +10,9 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "layers/snapshot_internal.h"
+#include "layers/walk.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -100,6 +102,37 @@ static int start(const char *program, const struct snapshot *s, int dev, struct 
 	if (proc_wait(pid, &status) < 0 || proc_status(status) != 0)
 		return err_sys(err, "cannot start fuse-overlayfs");
 	return 0;
+}
+
+/* More than one name? dirfd is used up. */
+static bool has_links(int dirfd)
+{
+	AUTO_FD int fd = dirfd;
+	AUTO_WALK_LIST struct walk_list list = {0};
+	struct err ignored = ERR_INIT;
+	struct stat st;
+	if (fd < 0 || walk_list_read(fd, "", &list, &ignored) < 0)
+		return true;
+	for (size_t i = 0; i < list.n; i++) {
+		const struct walk_item *item = &list.items[i];
+		if (item->type == DT_DIR
+				? item->descend &&
+					  has_links(openat(fd, item->name,
+						  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+				: !item->whiteout &&
+					  (fstatat(fd, item->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+						  st.st_nlink > 1))
+			return true;
+	}
+	return false;
+}
+
+bool snapshot_fuse_mixes_up(const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->n_lower && s->upper >= 0; i++)
+		if (has_links(openat(s->lower[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)))
+			return true;
+	return false;
 }
 
 int snapshot_fuse_mount(const struct snapshot *s, int *ret_fd, struct err *err)

@@ -21,6 +21,12 @@ int snapshot_receive_fd(int sock, int *ret_fd, struct err *err) __attribute__((w
 int snapshot_ids_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
 
+/*
+ * fuse-overlayfs (1.10) takes the names of one file for one another: what is done to one of them
+ * is done to another, and not to all. Is there such a file in a layer? A writable
+ * snapshot of these is a copy. Where it cannot be read, there is one.
+ */
+bool snapshot_fuse_mixes_up(const struct snapshot *s);
 int snapshot_fuse_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
 /* Waits until the program that served the snapshot with this work directory has ended. *ret_used:

@@ -28,13 +28,13 @@ sample() {
 	echo text >ctx/file
 	cat >ctx/Containerfile <<'EOF'
 FROM busybox AS base
-RUN mkdir -p /a/b/c /keep /dir/sub && echo one >/a/b/one && echo two >/a/b/c/two && ln /a/b/one /a/b/hard && touch -d "2001-01-01 00:00:00" /a/b/one && \
+RUN mkdir -p /a/b/c /keep /dir/sub && echo one >/a/b/one && echo two >/a/b/c/two && touch -d "2001-01-01 00:00:00" /a/b/one && \
     mkfifo /a/fifo && ln -s b /a/link && chmod 640 /a/b/c/two && echo x >/dir/sub/x
 
 FROM base AS changed
 RUN echo more >>/a/b/one; rm -rf /a/b/c; mkdir /a/b/c; echo new >/a/b/c/new
 RUN rm /a/link; mkdir /a/link; rm -r /a/b; echo file >/a/b; mv /keep /moved; mv /dir/sub/x /dir/sub/y
-RUN mkdir /q; chown 5:6 /q; chmod 700 /moved; ln /bin/busybox /bin/another; cp -a /bin/busybox /bin/copy; mknod /q/null c 1 3
+RUN mkdir /q; chown 5:6 /q; chmod 700 /moved; cp -a /bin/busybox /bin/copy; mknod /q/null c 1 3
 COPY --chown=3:4 file /q/
 RUN cp -a /dir /saved; rm -r /dir; mkdir -p /dir/sub/new; cp -a /saved/sub/y /dir/sub/; rm -r /saved
 COPY --link file /linked/file
@@ -44,8 +44,14 @@ FROM base AS untouched
 # Opened for writing, copied up, and the same as before.
 RUN (exec 3<>/a/b/c/two); : >>/a/b/one; chmod 755 /keep
 
+FROM base AS linked
+RUN ln /a/b/one /a/b/hard; ln /a/b/one /a/b/third; ln /bin/busybox /bin/another
+RUN chown -R 5:5 /a/b; echo more >>/a/b/third
+RUN echo again >>/a/b/one; rm /a/b/hard; ln /bin/another /bin/further; chmod 700 /bin/further
+
 FROM changed
 COPY --from=untouched /a /from
+COPY --from=linked /a /bin/further /linked/
 RUN --mount=from=changed,target=/m,rw echo gone >/m/q/file && test "$(cat /m/q/file)" = gone
 RUN --mount=from=untouched,source=/a,target=/m test -e /m/b/one
 EOF
