@@ -205,7 +205,7 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 	if (choice.missed)
 		out_warn(&app->out,
 			"the limit is missed by %s: nothing else may go ('mica du -v' tells what "
-		        "takes "
+			"takes "
 			"how much%s)",
 			text_size(choice.missed, size),
 			a->all ? "" : ", '--all' removes images with names too");
