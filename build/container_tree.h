@@ -21,7 +21,8 @@ struct container_tree {
 };
 
 /* c is locked. Layers that are only blobs are unpacked. Of a transaction that only reads
- * (txn_read()) a snapshot that nobody can write to. ERR_BUSY: it is mounted where we cannot see it. */
+ * (txn_read()) a snapshot that nobody can write to. ERR_BUSY: it is mounted where we cannot see
+ * it. */
 int container_tree_open(struct store *s, struct txn *t, const struct container *c,
 	struct container_tree *ret, struct err *err) __attribute__((warn_unused_result));
 /* Afterwards, when nobody uses the snapshot any more: the upper directory is the changeset. One

@@ -106,7 +106,7 @@ static int remove_one(struct app *app, struct store *s, const struct image_list 
 	descriptor_done(&top);
 	if (!l)
 		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);
-	if (ref && l->refs.n > 1) {
+	if (ref && (l->refs.n > 1 || l->additional)) {
 		r = name_remove(s, ref, true, err);
 		if (r == 0)
 			out_printf(&app->out, "untagged: %s\n", ref);

@@ -279,6 +279,9 @@ static int archive_transport(const char *path, const char **ret, struct err *err
 	*ret = NULL;
 	if (is_compressed(fd))
 		return 0;
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "cannot stat '%s'", path);
 	for (size_t i = 0; i < ENTRIES_LOOKED_AT; i++) {
 		if (pread(fd, block, TAR_BLOCK, (off_t)at) != TAR_BLOCK ||
 			!tar_size(block + TAR_SIZE_AT, &size) || !block[0] ||
@@ -294,9 +297,12 @@ static int archive_transport(const char *path, const char **ret, struct err *err
 			*ret = "oci-archive";
 		at += TAR_BLOCK + (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
 	}
-	return *ret ? 0
-	            : err_set(err, ERR_INVALID,
-			      "'%s' is not an image archive (docker-archive or oci-archive)", path);
+	if (*ret)
+		return 0;
+	return err_set(err, ERR_INVALID, "'%s' %s", path,
+		at > (uint64_t)st.st_size
+			? "is not whole: it ends within a file of the archive"
+			: "is not an image archive (docker-archive or oci-archive)");
 }
 
 /* *ret_images: how many there are. */

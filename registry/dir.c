@@ -63,8 +63,14 @@ static int dir_child(
 static int dir_open(
 	struct source *source, const struct descriptor *d, struct blob_stream *ret, struct err *err)
 {
+	struct dir_source *s = (struct dir_source *)source;
 	char hex[DIGEST_STR_MAX];
-	return open_file((struct dir_source *)source, digest_hex(&d->digest, hex), &ret->fd, err);
+	AUTO_FD int fd = -1;
+	int r = open_file(s, digest_hex(&d->digest, hex), &fd, err);
+	if (r == 0)
+		r = source_check_size(fd, s->path, hex, d->size, err);
+	ret->fd = r == 0 ? take_fd(&fd) : -1;
+	return r;
 }
 
 /* "signature-N", or of an index' manifest "HEX.signature-N" */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/gzip_stream.h"
@@ -110,12 +111,20 @@ static const struct json *choose_image(
 	for (size_t i = 0; s->name && i < n; i++)
 		if (has_tag(json_at(list, i), s->name))
 			return json_at(list, i);
+	AUTO_BUF struct buf names = BUF_INIT(600);
+	for (size_t i = 0; i < n && names.len < 400; i++) {
+		const char *tag = json_text(json_at(json_get(json_at(list, i), "RepoTags"), 0));
+		if (tag && strlen(tag) < 150)
+			buf_addf(&names, ", %s", tag);
+	}
 	if (s->name)
-		(void)err_set(err, ERR_NOT_FOUND, "no image '%s' in '%s'", s->name, s->path);
+		(void)err_set(err, ERR_NOT_FOUND, "no image '%s' in '%s'; there are: @0 to @%zu%s",
+			s->name, s->path, n - 1, buf_str(&names));
 	else
 		(void)err_set(err, ERR_INVALID,
-			"'%s' holds %zu images; say which, as docker-archive:FILE:NAME or :@N",
-			s->path, n);
+			"'%s' holds %zu images; say which, as docker-archive:%s:NAME: @0 to "
+			"@%zu%s",
+			s->path, n, s->path, n - 1, buf_str(&names));
 	return NULL;
 }
 

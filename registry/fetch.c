@@ -185,17 +185,17 @@ static bool came_corrupt(const struct fetch *f, struct digest *ret)
 	return n == 0 && size == f->w->desc->size && !digest_equal(ret, &f->w->desc->digest);
 }
 
-static int wrong_digest(const struct fetch *f, const struct digest *have, struct err *err)
+static int wrong_digest(const struct source *source, const struct fetch *f,
+	const struct digest *have, struct err *err)
 {
 	char text[DIGEST_STR_MAX];
 	return err_set(err, ERR_CORRUPT, "content has digest %s, %s", digest_str(have, text),
-		f->has_blob ? "the store is damaged (see `mica fsck`)"
-			    : "the registry or the network corrupted it");
+		f->has_blob ? "the store is damaged (see `mica fsck`)" : source_blame(source));
 }
 
 /* Compares what came with what was promised; only then does it get its name. */
-static int publish(
-	struct store *s, struct txn *t, struct fetch *f, const struct layer *layer, struct err *err)
+static int publish(struct store *s, struct txn *t, const struct source *source, struct fetch *f,
+	const struct layer *layer, struct err *err)
 {
 	const struct descriptor *d = f->w->desc;
 	char text[DIGEST_STR_MAX], want[DIGEST_STR_MAX];
@@ -203,7 +203,7 @@ static int publish(
 		return err_set(err, ERR_CORRUPT, "has %llu bytes in place of %llu",
 			(unsigned long long)layer->blob_size, (unsigned long long)d->size);
 	if (!digest_equal(&layer->blob, &d->digest))
-		return wrong_digest(f, &layer->blob, err);
+		return wrong_digest(source, f, &layer->blob, err);
 	if (f->w->unpack && !digest_equal(&layer->diff_id, &f->w->diff_id))
 		return err_set(err, ERR_CORRUPT,
 			"unpacked content has digest %s, the image's config says diff ID %s",
@@ -251,12 +251,12 @@ static int fetch_collect(struct store *s, struct txn *t, struct source *source, 
 	}
 	struct digest have;
 	if ((r == ERR_CORRUPT || r == ERR_INVALID) && !f->w->sealed && came_corrupt(f, &have))
-		r = wrong_digest(f, &have, err);
+		r = wrong_digest(source, f, &have, err);
 	if (r == 0 && out.len != sizeof(layer))
 		r = err_set(err, ERR_SYS, "worker ended without a result");
 	if (r == 0) {
 		memcpy(&layer, out.data, sizeof(layer));
-		r = publish(s, t, f, &layer, err);
+		r = publish(s, t, source, f, &layer, err);
 	}
 	progress_end(progress, f->id, r == 0 ? "done" : "failed");
 	if (f->turn >= 0)

@@ -82,8 +82,10 @@ static const struct descriptor *choose_entry(
 		(void)err_set(err, ERR_NOT_FOUND, "no image '%s' in '%s'; there are: %s", s->name,
 			s->path, names.len ? buf_str(&names) : "none with a name");
 	else
-		(void)err_set(err, ERR_INVALID, "'%s' holds %zu images; say which: %s", s->path,
-			ix->n_manifests, buf_str(&names));
+		(void)err_set(err, ERR_INVALID,
+			"'%s' holds %zu images; say which, as %s:%s:NAME: @0 to @%zu%s%s", s->path,
+			ix->n_manifests, s->foreign ? "oci-archive" : "oci", s->path,
+			ix->n_manifests - 1, names.len ? ", " : "", buf_str(&names));
 	return NULL;
 }
 
@@ -159,7 +161,12 @@ static int oci_open(
 {
 	struct oci_source *s = (struct oci_source *)source;
 	char path[BLOB_PATH_MAX];
-	return open_file(s, oci_blob_path(&d->digest, path), &ret->fd, err);
+	AUTO_FD int fd = -1;
+	int r = open_file(s, oci_blob_path(&d->digest, path), &fd, err);
+	if (r == 0)
+		r = source_check_size(fd, s->path, path, d->size, err);
+	ret->fd = r == 0 ? take_fd(&fd) : -1;
+	return r;
 }
 
 static void oci_free(struct source *source)

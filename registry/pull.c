@@ -40,15 +40,14 @@ struct pull {
 	unsigned depth;
 };
 
-static int check_document(
-	const struct document *doc, const struct descriptor *promised, struct err *err)
+static int check_document(const struct source *source, const struct document *doc,
+	const struct descriptor *promised, struct err *err)
 {
 	char want[DIGEST_STR_MAX], have[DIGEST_STR_MAX];
 	if (!digest_equal(&doc->desc.digest, &promised->digest))
-		return err_set(err, ERR_CORRUPT,
-			"manifest %s: content has digest %s, the registry or the network corrupted "
-			"it",
-			digest_str(&promised->digest, want), digest_str(&doc->desc.digest, have));
+		return err_set(err, ERR_CORRUPT, "manifest %s: content has digest %s, %s",
+			digest_str(&promised->digest, want), digest_str(&doc->desc.digest, have),
+			source_blame(source));
 	if (promised->size && doc->len != promised->size)
 		return err_set(err, ERR_CORRUPT, "manifest %s has %zu bytes in place of %llu",
 			digest_str(&promised->digest, want), doc->len,
@@ -108,10 +107,9 @@ static int get_config(struct pull *p, const struct descriptor *d, char **ret_dat
 		return err_wrap(err, "config %s", digest_str(&d->digest, want));
 	struct digest got = digest_of_as(d->digest.alg, data, len);
 	if (len != d->size || !digest_equal(&got, &d->digest))
-		return err_set(err, ERR_CORRUPT,
-			"config %s: content has digest %s, the registry or the network corrupted "
-			"it",
-			digest_str(&d->digest, want), digest_str(&got, have));
+		return err_set(err, ERR_CORRUPT, "config %s: content has digest %s, %s",
+			digest_str(&d->digest, want), digest_str(&got, have),
+			source_blame(p->source));
 	r = blob_put_as(p->store, d->digest.alg, data, len, &got, err);
 	if (r < 0)
 		return r;
@@ -237,7 +235,7 @@ static int get_child(
 	int r = p->source->ops->child(p->source, d, ret, err);
 	if (r < 0)
 		return r;
-	r = check_document(ret, d, err);
+	r = check_document(p->source, ret, d, err);
 	if (r < 0)
 		document_done(ret);
 	return r;
@@ -414,7 +412,7 @@ int pull_from(struct store *s, struct txn *t, struct source *source, const struc
 	p.top = top.desc.digest;
 	if (expected) {
 		struct descriptor promised = {.digest = *expected};
-		r = check_document(&top, &promised, err);
+		r = check_document(p.source, &top, &promised, err);
 		if (r < 0)
 			return r;
 	}

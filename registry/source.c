@@ -92,3 +92,19 @@ int source_open_file(
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
+
+const char *source_blame(const struct source *s)
+{
+	return s && s->local ? "its file is damaged" : "the registry or the network corrupted it";
+}
+
+int source_check_size(int fd, const char *where, const char *name, uint64_t size, struct err *err)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "cannot stat '%s' in '%s'", name, where);
+	if ((uint64_t)st.st_size == size)
+		return 0;
+	return err_set(err, ERR_CORRUPT, "'%s' in '%s' has %llu bytes in place of %llu", name,
+		where, (unsigned long long)st.st_size, (unsigned long long)size);
+}

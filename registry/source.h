@@ -77,6 +77,12 @@ int source_close(struct source *s, struct blob_stream *b, struct err *err)
 int source_open_file(int dir, bool foreign, const char *where, const char *name, int *ret_fd,
 	struct err *err) __attribute__((warn_unused_result));
 
+/* Who it was that gave other bytes than were promised. */
+const char *source_blame(const struct source *s);
+/* Whether a file of source_open_file() is as large as promised. ERR_CORRUPT. */
+int source_check_size(int fd, const char *where, const char *name, uint64_t size, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* remote_source.c: r is borrowed, ref has a tag or digest. */
 int source_registry(struct remote *r, const struct reference *ref, struct source **ret,
 	struct err *err) __attribute__((warn_unused_result));

@@ -106,6 +106,31 @@ static int load_config(struct store *s, struct image *i, struct err *err)
 	return 0;
 }
 
+static bool config_of(struct store *s, const struct descriptor *d, struct digest *ret)
+{
+	AUTO_FREE char *text = NULL;
+	struct manifest m = {0};
+	struct err ignored = ERR_INIT;
+	size_t n;
+	int kind;
+
+	if (blob_read(s, d, MANIFEST_MAX, &text, &n, &ignored) < 0 ||
+		document_kind(text, n, d->media_type, &kind, &ignored) < 0 || kind == MEDIA_INDEX ||
+		manifest_parse(text, n, d->media_type, &m, &ignored) < 0)
+		return false;
+	*ret = m.config.digest;
+	bool image = media_kind(m.config.media_type) == MEDIA_CONFIG;
+	manifest_done(&m);
+	return image;
+}
+
+bool image_is_same(struct store *s, const struct descriptor *a, const struct descriptor *b)
+{
+	struct digest config_a, config_b;
+	return config_of(s, a, &config_a) && config_of(s, b, &config_b) &&
+	       digest_equal(&config_a, &config_b);
+}
+
 int image_load(struct store *s, const struct descriptor *top, const struct platform *platform,
 	struct image *ret, struct err *err)
 {

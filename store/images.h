@@ -4,6 +4,7 @@
 #pragma once
 #include "image/config.h"
 #include "image/manifest.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -21,6 +22,9 @@ struct image {
 /* platform NULL: the host's. ERR_NOT_FOUND, ERR_CORRUPT, ERR_UNSUPPORTED (no such platform). */
 int image_load(struct store *s, const struct descriptor *top, const struct platform *platform,
 	struct image *ret, struct err *err) __attribute__((warn_unused_result));
+/* Whether both are manifests of one image ID, as they are when its layers have another compression
+ * or its documents another form. False when that cannot be read. */
+bool image_is_same(struct store *s, const struct descriptor *a, const struct descriptor *b);
 /* The index that the descriptor is of. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID */
 int index_load(struct store *s, const struct descriptor *top, struct index *ret, struct err *err)
 	__attribute__((warn_unused_result));

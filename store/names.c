@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/strv.h"
 #include "store/digest_set.h"
+#include "store/images.h"
 #include "store/index_file.h"
 #include "store/store_internal.h"
 #include "store/used.h"
@@ -190,8 +191,9 @@ static int is_elsewhere(struct store *s, const char *ref, const struct digest *d
 	if (r < 0)
 		return r;
 	return r ? err_set(err, ERR_DENIED,
-			   "image '%s' is in the additional store '%s', which is only read", what,
-			   store)
+			   "image '%s' is in the additional store '%s', which is only read; "
+			   "'mica --root %s rmi' removes it there",
+			   what, store, store)
 	         : err_set(err, ERR_NOT_FOUND, "%s: image not known", what);
 }
 
@@ -218,8 +220,9 @@ static int keep_unnamed(struct index_file *f, const struct descriptor *d, struct
 	return r;
 }
 
-static int set_one(struct index_file *f, const char *ref, const struct descriptor *manifest,
-	bool *changed, struct err *err)
+/* What had the name stays without one, unless it was the same image in another form. */
+static int set_one(struct store *s, struct index_file *f, const char *ref,
+	const struct descriptor *manifest, bool *changed, struct err *err)
 {
 	AUTO_NAME struct name old = {0};
 	size_t at;
@@ -231,7 +234,9 @@ static int set_one(struct index_file *f, const char *ref, const struct descripto
 		return 0;
 	index_file_set(f, at, manifest, ref);
 	*changed = true;
-	return found ? keep_unnamed(f, &old.manifest, err) : 0;
+	if (!found || image_is_same(s, &old.manifest, manifest))
+		return 0;
+	return keep_unnamed(f, &old.manifest, err);
 }
 
 /* An image that has a name needs no line without one. */
@@ -260,13 +265,13 @@ static int drop_unnamed(
 	return 0;
 }
 
-static int apply(struct index_file *f, const char *const *refs, size_t n_refs,
+static int apply(struct store *s, struct index_file *f, const char *const *refs, size_t n_refs,
 	const struct descriptor *manifest, bool *changed, struct err *err)
 {
 	int r;
 	*changed = false;
 	for (size_t i = 0; i < n_refs; i++)
-		if ((r = set_one(f, refs[i], manifest, changed, err)) < 0)
+		if ((r = set_one(s, f, refs[i], manifest, changed, err)) < 0)
 			return r;
 	if (n_refs)
 		return drop_unnamed(f, &manifest->digest, changed, err);
@@ -295,7 +300,7 @@ int names_set(struct store *s, const char *const *refs, size_t n_refs,
 			(r = find(&f, 0, NULL, &manifest->digest, &at, NULL, err)) < 0)
 			return r;
 		bool known = at < f.n;
-		if ((r = apply(&f, refs, n_refs, manifest, &changed, err)) < 0)
+		if ((r = apply(s, &f, refs, n_refs, manifest, &changed, err)) < 0)
 			return r;
 		if (!changed) {
 			name_used(s, manifest);
@@ -308,7 +313,7 @@ int names_set(struct store *s, const char *const *refs, size_t n_refs,
 	AUTO_FD int lock = -1;
 	AUTO_INDEX_FILE struct index_file f = {0};
 	if ((r = lock_names(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0 ||
-		(r = apply(&f, refs, n_refs, manifest, &changed, err)) < 0)
+		(r = apply(s, &f, refs, n_refs, manifest, &changed, err)) < 0)
 		return r;
 	return changed ? index_file_write(s, &f, err) : 0;
 }

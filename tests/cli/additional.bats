@@ -68,7 +68,7 @@ names() { # and whether they are only read
 	for command in "rmi base" "rmi -f base" "untag base" "untag base base"; do
 		# shellcheck disable=SC2086
 		run --separate-stderr mica $command
-		assert_error "in the additional store '$D/shared', which is only read"
+		assert_error "image 'localhost/base:latest' is in the additional store '$D/shared', which is only read; 'mica --root $D/shared rmi' removes it there\$"
 	done
 	mica rmi -a
 	mica prune -a >/dev/null

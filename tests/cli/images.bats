@@ -241,7 +241,7 @@ names() {
 	mica save -q -o a.tar --format docker-archive z.example/b:1 a.example/c:2
 	[ "$(mica load -q -i a.tar)" = $'Loaded image: z.example/b:1\nLoaded image: a.example/c:2' ]
 	mica from -q --name base z.example/b:1
-	[ "$(mica system df --format '{{.Type}} {{.Total}} {{.Active}}' | head -n 2)" = $'Images 3 1\nContainers 2 0' ]
+	[ "$(mica system df --format '{{.Type}} {{.Total}} {{.Active}}' | head -n 2)" = $'Images 2 1\nContainers 2 0' ]
 	mica rm base
 	[ "$(mica rmi --ignore --no-prune nothere m.example/a:3 | head -n 1)" = 'untagged: m.example/a:3' ]
 	run -125 mica rmi nothere

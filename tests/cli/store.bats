@@ -105,7 +105,27 @@ sample() { # NAME
 	mica save -o one.tar one
 	mica push -q one oci-archive:oci.tar
 	mica push -q one "oci:$PWD/layout:tag"
+	mica save -q -o many.tar busybox one
+	# the same image in docker's form is no second one
+	mica load -q -i one.tar
+	run ! grep '<none>' <(mica images -a)
 	export MICA_ROOT=$D/second
+	head -c 3000 one.tar >cut.tar
+	run --separate-stderr mica load -i cut.tar
+	assert_error "'cut.tar' is not whole: it ends within a file of the archive"
+	run --separate-stderr mica pull docker-archive:many.tar
+	assert_error "'many.tar' holds 2 images; say which, as docker-archive:many.tar:NAME: @0 to @1, (docker.io/library/)?busybox:latest, localhost/one:latest\$"
+	# what is damaged is a file, and no registry is blamed
+	layer=$(jq -r '.layers[-1].digest' <(skopeo inspect --raw oci:layout:tag))
+	file=layout/blobs/sha256/${layer#sha256:}
+	cp "$file" kept
+	printf garbage >"$file"
+	run --separate-stderr mica pull -q oci:layout:tag
+	assert_error "'blobs/sha256/${layer#sha256:}' in 'layout' has 7 bytes in place of [0-9]+\$"
+	tr '\000' '\001' <kept >"$file"
+	run --separate-stderr mica pull -q oci:layout:tag
+	assert_error 'content has digest sha256:[0-9a-f]*, its file is damaged$'
+	cp kept "$file"
 	mica load -i one.tar
 	[ "$(in_image one cat /f)" = one ]
 	mica pull -q "oci:$PWD/layout:tag"
