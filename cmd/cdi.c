@@ -7,15 +7,20 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "base/strv.h"
 #include "cmd/opt_groups.h"
+#include "registry/remote.h"
+#include "registry/yaml.h"
 
-#define SPEC_MAX (4 * MIB)
+#define SPEC_MAX YAML_MAX
+#define TROUBLE_MAX 200
 
 /* Where a device was found. */
 struct found {
@@ -62,6 +67,27 @@ static const struct json *device_of(const struct json *spec, const char *name)
 	return NULL;
 }
 
+static bool is_yaml(const char *name)
+{
+	return str_has_suffix(name, ".yaml") || str_has_suffix(name, ".yml");
+}
+
+/* In a process of its own, which is linked with libyaml. */
+static int parse_yaml(const char *text, const char *path, struct json **ret, struct err *err)
+{
+	AUTO_FREE char *program = remote_program();
+	AUTO_BUF struct buf out = BUF_INIT(YAML_JSON_MAX);
+	const char *argv[] = {"mica-remote", "yaml", NULL};
+	int status = 0;
+
+	int r = proc_run(program, argv, text, YAML_JSON_MAX, &out, &status, err);
+	if (r < 0)
+		return err_wrap(err, "%s", path);
+	if (status)
+		return err_set(err, ERR_INVALID, "%s: %.*s", path, TROUBLE_MAX, buf_str(&out));
+	return json_parse(buf_str(&out), out.len, path, ret, err);
+}
+
 /* kind: "vendor.com/class" */
 static int look_into(
 	const char *path, const char *kind, const char *device, struct found *ret, struct err *err)
@@ -72,7 +98,8 @@ static int look_into(
 
 	int r = fs_read_file(AT_FDCWD, path, SPEC_MAX, &text, &n, err);
 	if (r == 0)
-		r = json_parse(text, n, path, &spec, err);
+		r = is_yaml(path) ? parse_yaml(text, path, &spec, err)
+		                  : json_parse(text, n, path, &spec, err);
 	if (r < 0)
 		return r;
 	const char *has = json_text(json_get(spec, "kind"));
@@ -88,7 +115,7 @@ static int look_into(
 }
 
 /* Names of documents, sorted. A directory that is not there has none. */
-static int list(const char *dir, struct strv *ret_json, struct strv *ret_yaml, struct err *err)
+static int list(const char *dir, struct strv *ret, struct err *err)
 {
 	const struct dirent *d;
 	DIR *handle = opendir(dir);
@@ -97,15 +124,11 @@ static int list(const char *dir, struct strv *ret_json, struct strv *ret_yaml, s
 		return 0;
 	if (!handle)
 		return err_sys(err, "cannot list '%s'", dir);
-	while ((d = readdir(handle))) {
-		AUTO_FREE char *path = path_join(dir, d->d_name);
-		if (str_has_suffix(d->d_name, ".json"))
-			strv_add(ret_json, path);
-		else if (str_has_suffix(d->d_name, ".yaml") || str_has_suffix(d->d_name, ".yml"))
-			strv_add(ret_yaml, path);
-	}
+	while ((d = readdir(handle)))
+		if (str_has_suffix(d->d_name, ".json") || is_yaml(d->d_name))
+			strv_add_take(ret, path_join(dir, d->d_name));
 	closedir(handle);
-	strv_sort(ret_json);
+	strv_sort(ret);
 	return 0;
 }
 
@@ -113,24 +136,17 @@ static int find(const char *name, const struct strv *dirs, struct found *ret, st
 {
 	AUTO_FREE char *kind = xstrndup(name, strcspn(name, "="));
 	const char *device = name + strlen(kind) + 1;
-	AUTO_STRV struct strv unread = STRV_INIT;
 	int r = 0;
 
 	for (size_t i = dirs->n; i-- > 0 && r == 0 && !ret->device;) {
 		AUTO_STRV struct strv names = STRV_INIT;
-		r = list(dirs->v[i], &names, &unread, err);
+		r = list(dirs->v[i], &names, err);
 		for (size_t k = 0; k < names.n && r == 0; k++)
 			r = look_into(names.v[k], kind, device, ret, err);
 	}
 	if (r < 0 || ret->device)
 		return r;
 	AUTO_FREE char *where = strv_join(dirs, "', '");
-	if (unread.n)
-		return err_set(err, ERR_NOT_FOUND,
-			"no document has the device '%s', but '%s' is YAML, which is not read: "
-			"give "
-			"it as JSON",
-			name, unread.v[0]);
 	return err_set(err, ERR_NOT_FOUND, "no document in '%s' has the device '%s'", where, name);
 }
 

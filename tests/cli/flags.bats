@@ -175,8 +175,14 @@ in" ]
 	edits >cdi/b.json
 	refused "'$D/cdi/a.json' and '$D/cdi/b.json' both have the device 'v.example/gpu=0'" "${args[@]}"
 	rm cdi/b.json
-	mv cdi/a.json cdi/a.yaml
-	refused "'$D/cdi/a.yaml' is YAML, which is not read" "${args[@]}" --device v.example/gpu=1
+	rm cdi/a.json
+	printf '%s\n' '---' 'cdiVersion: 0.6.0' 'kind: "v.example/gpu"' 'containerEdits: {env: [ALL=1]}' 'devices:' '- name: "0"' '  containerEdits:' '    env: [GPU=zero]' \
+		'    additionalGids: [4711, 0]' '    deviceNodes:' '    - {path: /dev/gpu0, hostPath: /dev/null, permissions: rwm}' '    mounts: # one' '    - containerPath: /opt/file' \
+		"      hostPath: $D/file" '      options:' '      - ro' '      - nosuid' '      - nodev' '      - bind' >cdi/a.yaml
+	[ "$(mica run --rm "${args[@]}" busybox sh -c "$show")" = "$expected" ]
+	echo '- kind: &x' >cdi/a.yaml && echo '- *x' >>cdi/a.yaml
+	refused "$D/cdi/a.yaml: line:1: aliases are not supported" "${args[@]}"
+	rm cdi/a.yaml
 	wrong() { # TEXT FILTER
 		edits | jq "$2" >cdi/a.json
 		refused "$D/cdi/a.json: $1" "${args[@]}"
