@@ -65,6 +65,7 @@ const struct opt build_options[] = {
 	OPT_IGNORED_BOOL(0, "rm"),
 	OPT_STRV(0, "decryption-key", struct build_args, remote.decryption_keys),
 	OPT_STRING(0, "signature-policy", struct build_args, remote.signature_policy),
+	OPT_STRING(0, "blob-cache", struct build_args, remote.blob_cache),
 	OPT_END,
 };
 

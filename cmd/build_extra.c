@@ -43,7 +43,6 @@ const struct opt extra_options[] = {
 	OPT_STRV(0, "unsetlabel", struct extra_args, unset_labels),
 	OPT_STRV(0, "cpp-flag", struct extra_args, cpp_flags),
 	OPT_STRV('v', "volume", struct extra_args, volumes),
-	OPT_IGNORED(0, "blob-cache"),
 	OPT_IGNORED(0, "builder"),
 	OPT_IGNORED_BOOL(0, "compress"),
 	OPT_IGNORED_BOOL(0, "debug"),

@@ -21,15 +21,20 @@ static void option_values(const struct container *c, const char *option, struct 
 			strv_split(ret, c->options.v[i] + n, ',');
 }
 
-const char *builder_isolation(const struct container *c)
+/* The last --NAME= of them. */
+static const char *last_value(const struct container *c, const char *option, const char *usual)
 {
-	static const char option[] = "--isolation=";
-	const char *ret = "oci";
+	const char *ret = usual;
 
 	for (size_t i = 0; c && i < c->options.n; i++)
 		if (str_has_prefix(c->options.v[i], option))
 			ret = c->options.v[i] + strlen(option);
 	return ret;
+}
+
+const char *builder_isolation(const struct container *c)
+{
+	return last_value(c, "--isolation=", "oci");
 }
 
 /* Those that are on this machine are our own: each is a namespace of the sandbox, but for the
@@ -117,10 +122,12 @@ void builder_json_fill(struct json *o, const struct container *c)
 {
 	static const char *const texts[] = {"Container", "ContainerID", "MountPoint",
 		"ProcessLabel", "MountLabel", "ImageCreatedBy", "DefaultMountsFilePath",
-		"CNIPluginPath", "CNIConfigDir", "CDIConfigDir"};
+		"CDIConfigDir"};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		set_missing(o, texts[i], json_new_string(""));
+	set_missing(o, "CNIConfigDir", json_new_string(last_value(c, "--cni-config-dir=", "")));
+	set_missing(o, "CNIPluginPath", json_new_string(last_value(c, "--cni-plugin-path=", "")));
 	set_missing(o, "Isolation", json_new_string(builder_isolation(c)));
 	set_missing(o, "NamespaceOptions", namespaces());
 	set_missing(o, "Capabilities", capabilities(c));

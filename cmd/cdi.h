@@ -19,9 +19,9 @@ struct run_spec;
 struct strv;
 
 bool cdi_is_name(const char *text);
-/* Looks into *.json, *.yaml and *.yml of these directories; of the same device in two of them that of the later one
- * counts. Adds to an initialised spec; what is opened stays open with its mounts. ERR_NOT_FOUND:
- * no such device, ERR_INVALID: a document is wrong, or two of a directory have the device,
- * ERR_UNSUPPORTED */
+/* Looks into *.json, *.yaml and *.yml of these directories; of the same device in two of them that
+ * of the later one counts. Adds to an initialised spec; what is opened stays open with its mounts.
+ * ERR_NOT_FOUND: no such device, ERR_INVALID: a document is wrong, or two of a directory have the
+ * device, ERR_UNSUPPORTED */
 int cdi_apply(const char *name, const struct strv *dirs, struct run_spec *spec, struct err *err)
 	__attribute__((warn_unused_result));

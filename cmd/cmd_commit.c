@@ -63,7 +63,7 @@ static const struct opt commit_options[] = {
 	OPT_STRV(0, "unsetenv", struct commit_args, unset_env),
 	OPT_GROUP(remote_options, struct commit_args, remote),
 	OPT_GROUP(seal_options, struct commit_args, seal),
-	OPT_IGNORED(0, "blob-cache"),
+	OPT_STRING(0, "blob-cache", struct commit_args, remote.blob_cache),
 	OPT_TRISTATE(0, "identity-label", struct commit_args, identity_label),
 	OPT_STRING(0, "reference-time", struct commit_args, reference),
 	OPT_BOOL(0, "rewrite-timestamp", struct commit_args, rewrite_timestamp),

@@ -49,7 +49,7 @@ static const struct opt from_options[] = {
 	OPT_GROUP(platform_options, struct from_args, platform),
 	OPT_STRV(0, "decryption-key", struct from_args, remote.decryption_keys),
 	OPT_STRING(0, "signature-policy", struct from_args, remote.signature_policy),
-	OPT_IGNORED(0, "blob-cache"),
+	OPT_STRING(0, "blob-cache", struct from_args, remote.blob_cache),
 	OPT_END,
 };
 

@@ -23,7 +23,7 @@ static const struct opt pull_options[] = {
 	OPT_BOOL('q', "quiet", struct pull_args, quiet),
 	OPT_GROUP(remote_options, struct pull_args, remote),
 	OPT_GROUP(platform_options, struct pull_args, platform),
-	OPT_IGNORED(0, "blob-cache"),
+	OPT_STRING(0, "blob-cache", struct pull_args, remote.blob_cache),
 	OPT_IGNORED_BOOL(0, "remove-signatures"),
 	OPT_STRV(0, "decryption-key", struct pull_args, remote.decryption_keys),
 	OPT_STRING(0, "signature-policy", struct pull_args, remote.signature_policy),

@@ -51,8 +51,8 @@ const struct opt box_options[] = {
 	OPT_STRV(0, "cdi-config-dir", struct box_args, cdi_dirs),
 	OPT_STRV(0, "group-add", struct box_args, groups),
 	OPT_STRING(0, "cgroup-parent", struct box_args, cgroup_parent),
-	OPT_IGNORED(0, "cni-config-dir"),
-	OPT_IGNORED(0, "cni-plugin-path"),
+	OPT_STRING(0, "cni-config-dir", struct box_args, cni_config_dir),
+	OPT_STRING(0, "cni-plugin-path", struct box_args, cni_plugin_path),
 	OPT_END,
 };
 

@@ -107,6 +107,7 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 		.retries = retries > UINT32_MAX ? UINT32_MAX : (unsigned)retries,
 		.stall_s = (unsigned)(stall_ns / NS_PER_S),
 		.layer_ratio = layer_ratio_of(a->layer_ratio),
+		.blob_cache = a->blob_cache,
 		.retry_delay_ms = (unsigned)(delay_ns / 1000000),
 	};
 	if (a->retry_delay)

@@ -26,7 +26,7 @@ struct remote_args {
 	int tls_verify;
 	const char *retry_delay, *stall_timeout;
 	/* of commands that pull, in their own tables */
-	const char *signature_policy;
+	const char *signature_policy, *blob_cache;
 	struct strv decryption_keys;
 	uint64_t retry, layer_ratio;
 };
@@ -68,6 +68,7 @@ struct box_args {
 	uint64_t memory, shm_size, cpu_period, cpu_shares;
 	int64_t cpu_quota, pids_limit;
 	const char *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems, *network, *cgroup_parent;
+	const char *cni_config_dir, *cni_plugin_path; /* for those who look at a container */
 	struct strv ulimits, add_hosts, dns, dns_search, dns_options, cap_add, cap_drop,
 		security_opts, devices, cdi_dirs, groups;
 	const char *base_hosts_file; /* of containers.conf; NULL: not said */

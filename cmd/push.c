@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -65,7 +66,7 @@ const struct opt push_options[] = {
 	OPT_STRING(0, "sign-by", struct push_args, sign_by),
 	OPT_GROUP(remote_options, struct push_args, remote),
 	OPT_GROUP(seal_options, struct push_args, seal),
-	OPT_IGNORED(0, "blob-cache"),
+	OPT_STRING(0, "blob-cache", struct push_args, remote.blob_cache),
 	OPT_IGNORED_BOOL(0, "force-compression"),
 	OPT_IGNORED(0, "signature-policy"),
 	OPT_END,
@@ -114,12 +115,11 @@ static int parse_compression(const struct push_args *a, struct rework *w, struct
 	}
 	if (streq(text, "gzip")) {
 		w->compression = COMPRESSION_GZIP;
-	} else if (streq(text, "zstd")) {
+	} else if (streq(text, "zstd") || streq(text, "zstd:chunked")) {
 		w->compression = COMPRESSION_ZSTD;
 		max = ZSTD_LEVEL_MAX;
 	} else {
-		bool known =
-			streq(text, "zstd:chunked") || streq(text, "bzip2") || streq(text, "xz");
+		bool known = streq(text, "bzip2") || streq(text, "xz");
 		return err_set(err, known ? ERR_UNSUPPORTED : ERR_INVALID,
 			"option '--compression-format': '%s' is %s 'gzip', 'zstd'", text,
 			known ? "not supported, known are:" : "not one of");
@@ -220,6 +220,21 @@ static int check_ends(const struct push_args *a, bool here, const char *location
 	return 0;
 }
 
+static int write_digest(const struct push_args *a, const struct digest *digest, struct err *err)
+{
+	char text[DIGEST_STR_MAX];
+
+	digest_str(digest, text);
+	return a->digestfile ? fs_write_output(a->digestfile, text, strlen(text), 0644, false, err)
+	                     : 0;
+}
+
+/* As buildah: an oci-archive has the name that the location says, or none. */
+static const char *name_in(const char *location, const char *name)
+{
+	return called_buildah() && str_has_prefix(location, "oci-archive:") ? NULL : name;
+}
+
 int push_send(struct app *app, struct store *s, const struct push_args *a,
 	const struct descriptor *what, bool index_only, const char *name, const char *location,
 	struct err *err)
@@ -231,7 +246,6 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 		.remove_signatures = a->remove_signatures};
 	struct descriptor other = {0};
 	struct digest digest;
-	char text[DIGEST_STR_MAX];
 
 	int r = parse_format(a->format, &o.format, err);
 	if (r == 0)
@@ -261,7 +275,7 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	if (r == 0)
 		r = seal(s, a, &other, err);
 	if (r == 0 && !here)
-		r = image_push(s, &other, name, location, &o, &digest, err);
+		r = image_push(s, &other, name_in(location, name), location, &o, &digest, err);
 	out_progress_done(&app->out);
 	if (r == 0 && here) {
 		digest = other.digest;
@@ -270,8 +284,5 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	descriptor_done(&other);
 	if (r == 0 && !a->quiet)
 		out_note(&app->out, PUSH_DONE);
-	if (r < 0 || !a->digestfile)
-		return r;
-	digest_str(&digest, text);
-	return fs_write_output(a->digestfile, text, strlen(text), 0644, false, err);
+	return r < 0 ? r : write_digest(a, &digest, err);
 }

@@ -20,6 +20,7 @@
 #include "base/stream.h"
 #include "image/descriptor.h"
 #include "layers/apply.h"
+#include "registry/blob_cache.h"
 #include "registry/sealed.h"
 #include "registry/source.h"
 #include "store/blobs.h"
@@ -39,7 +40,7 @@ struct fetch {
 	enum fetch_state state;
 	bool has_blob;
 	struct blob_stream stream; /* fd -1: none */
-	bool from_source;
+	bool from_source, from_cache;
 	struct apply_limits limits;
 	int turn; /* -1: none */
 	struct tmp blob;
@@ -113,12 +114,16 @@ static int open_stream(struct store *s, struct source *source, struct fetch *f, 
 	if (r < 0)
 		return r;
 	const struct sealed *sealed = f->w->sealed;
+	/* what is in the store was taken once, or made here */
+	f->limits = apply_limits_of(source->layer_ratio);
+	f->stream.fd = sealed ? -1 : blob_cache_open(source->blob_cache, d);
+	f->from_cache = f->stream.fd >= 0;
+	if (f->from_cache)
+		return 0;
 	r = source->ops->open(source, sealed ? &sealed->from : d, &f->stream, err);
 	f->from_source = r == 0;
 	if (r == 0 && sealed)
 		r = sealed_open(sealed, &f->stream.fd, &f->sealing, err);
-	/* what is in the store was taken once, or made here */
-	f->limits = apply_limits_of(source->layer_ratio);
 	return r;
 }
 
@@ -174,7 +179,7 @@ static bool came_corrupt(const struct fetch *f, struct digest *ret)
 	struct hash hash;
 	uint64_t size = 0;
 	ssize_t n;
-	if (!f->from_source || f->blob.fd < 0)
+	if ((!f->from_source && !f->from_cache) || f->blob.fd < 0)
 		return false;
 	hash_init(&hash, f->w->desc->digest.alg);
 	while ((n = pread(f->blob.fd, chunk, COPY_BUFFER, (off_t)size)) > 0) {
@@ -190,7 +195,9 @@ static int wrong_digest(const struct source *source, const struct fetch *f,
 {
 	char text[DIGEST_STR_MAX];
 	return err_set(err, ERR_CORRUPT, "content has digest %s, %s", digest_str(have, text),
-		f->has_blob ? "the store is damaged (see `mica fsck`)" : source_blame(source));
+		f->has_blob     ? "the store is damaged (see `mica fsck`)"
+		: f->from_cache ? "the blob cache is damaged: remove the file of that name"
+				: source_blame(source));
 }
 
 /* Compares what came with what was promised; only then does it get its name. */

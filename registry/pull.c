@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "image/config.h"
 #include "image/media_type.h"
+#include "registry/blob_cache.h"
 #include "registry/fetch.h"
 #include "registry/pull.h"
 #include "registry/sealed.h"
@@ -406,6 +407,7 @@ int pull_from(struct store *s, struct txn *t, struct source *source, const struc
 	else
 		platform_host(&p.platform);
 	source->layer_ratio = o->remote.layer_ratio;
+	source->blob_cache = o->remote.blob_cache;
 	int r = source->ops->top(source, &top, err);
 	if (r < 0)
 		return r;
@@ -418,6 +420,8 @@ int pull_from(struct store *s, struct txn *t, struct source *source, const struc
 	}
 	struct descriptor desc = {0};
 	r = get_image(&p, &top, &desc, err);
+	if (r == 0 && o->remote.blob_cache && !o->no_layers)
+		r = blob_cache_keep_image(s, o->remote.blob_cache, &desc, err);
 	if (r == 0)
 		r = store_sync(s, err);
 	if (r == 0 && !o->unnamed && !o->no_layers) {

@@ -10,6 +10,7 @@
 #include "image/docker_schema2.h"
 #include "image/media_type.h"
 #include "image/reference.h"
+#include "registry/blob_cache.h"
 #include "registry/location.h"
 #include "registry/remote.h"
 #include "registry/send.h"
@@ -179,6 +180,8 @@ int image_push(struct store *s, const struct descriptor *image, const char *name
 		r = transport == TRANSPORT_REGISTRY
 		            ? push_registry(s, rest, &what, o, err)
 		            : push_local(s, transport, rest, name, &what, o, err);
+	if (r == 0 && o->remote.blob_cache)
+		r = blob_cache_keep(s, o->remote.blob_cache, &what.doc, err);
 	if (r < 0)
 		return err_wrap(err, "cannot push to %s", location);
 	*ret_digest = what.doc.desc.digest;

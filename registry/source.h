@@ -60,6 +60,7 @@ struct source {
 	size_t images; /* how many there are at the place, once top() was asked; 0: not said */
 	bool partial; /* manifests of an index may be missing */
 	uint64_t layer_ratio; /* see struct remote_opts */
+	const char *blob_cache; /* see struct remote_opts */
 	char *place; /* "host/repository" that had the last document, of a registry's; owned */
 	struct strv names; /* what the image is called in the store after it; may be empty */
 };

@@ -44,6 +44,7 @@ struct remote_opts {
 	uint64_t layer_ratio; /* the files of a layer may take so many times its blob's size; 0: 250
 	                         after the first GiB, UINT64_MAX: no limit */
 	unsigned retry_delay_ms; /* before each of them; 0: some time that grows */
+	const char *blob_cache; /* the directory of blob_cache.h; NULL: none */
 };
 
 /* It begins with a transport: it is no name in the store. */

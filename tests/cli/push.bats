@@ -33,7 +33,7 @@ layer_types() { # NAME
 	before=$(mica inspect --type image --format '{{.Digest}}' b)
 	mica push -q --compression-format zstd b "$REG/zstd"
 	[ "$(layer_types zstd)" = application/vnd.oci.image.layer.v1.tar+zstd ]
-	mica push -q --compression-format zstd --compression-level 19 --force-compression b "$REG/zstd19"
+	mica push -q --compression-format zstd:chunked --compression-level 19 --force-compression b "$REG/zstd19"
 	[ "$(there zstd19 | jq '.layers[0].size')" -lt "$(there zstd | jq '.layers[0].size')" ]
 	mica push -q -D b "$REG/plain"
 	[ "$(layer_types plain)" = application/vnd.oci.image.layer.v1.tar ]
@@ -64,7 +64,7 @@ layer_types() { # NAME
 }
 
 @test "push: compressions and formats that are not" {
-	for bad in '--compression-format=lzma|is not one of .gzip., .zstd.' '--compression-format=zstd:chunked|is not supported' \
+	for bad in '--compression-format=lzma|is not one of .gzip., .zstd.' '--compression-format=xz|is not supported' \
 		'--compression-level=10|is not a level of gzip, 0 to 9' '--format=v2s1|registries no longer take it' '--format=v9|is not one of'; do
 		run -125 --separate-stderr mica push "${bad%%|*}" b "$REG/bad"
 		assert_error "${bad#*|}"

@@ -56,6 +56,27 @@ build_one() { # NAME [TEXT]
 	mica pull -q "$REG/tests/two:v2"
 	mica pull -q "$REG/tests/two:v1"
 	[ "$(requests registry 'GET /v2/tests/two/blobs/')" = "$got" ]
+
+	# a directory of blobs: filled by a pull and by a push alike, and asked before the registry
+	mica push -q --blob-cache "$D/by-push/blobs" "$REG/tests/two:v1" "docker://$REG/tests/two:v3"
+	export MICA_ROOT=$D/third
+	mica pull -q --blob-cache "$D/by-pull" "$REG/tests/two:v1"
+	[ "$(cd "$D/by-pull" && echo *)" = "$(cd "$D/by-push/blobs" && echo *)" ]
+	[ "$(find "$D/by-pull" -name 'sha256:*' | wc -l)" = 4 ]
+	for f in "$D"/by-pull/*; do
+		name=${f##*/sha256:}
+		[ "$(sha256sum <"$f")" = "${name%.config}  -" ]
+	done
+	export MICA_ROOT=$D/fourth
+	got=$(requests registry 'GET /v2/tests/two/blobs/')
+	mica from -q --blob-cache "$D/by-push/blobs" "$REG/tests/two:v1"
+	[ "$(requests registry 'GET /v2/tests/two/blobs/')" = $((got + 1)) ] # the config
+	[ "$(in_image "$REG/tests/two:v1" cat /f)" = two ]
+	export MICA_ROOT=$D/fifth
+	find "$D/by-pull" -type f -size +100k -exec dd if=/dev/zero of={} bs=1 seek=50000 count=9 conv=notrunc status=none \;
+	run mica pull -q --blob-cache "$D/by-pull" "$REG/tests/two:v1"
+	[ "$status" = 125 ]
+	[[ $output == *'the blob cache is damaged: remove the file of that name'* ]]
 }
 
 @test "an image of many layers comes whole" {
