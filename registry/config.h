@@ -77,8 +77,14 @@ struct places {
 	struct place *p;
 	size_t n;
 };
-/* pull: the mirrors first. ERR_DENIED when the registry is blocked, or not allowed. */
-int registries_places(const struct registries *r, const struct reference *ref, bool pull,
+enum places_for {
+	PLACES_PULL, /* the mirrors first, then the location */
+	PLACES_READ, /* the location alone */
+	PLACES_WRITE, /* what the reference says, as containers-registries.conf(5) has it: only what
+	                 is read is redirected */
+};
+/* ERR_DENIED when the registry is blocked, or not allowed. */
+int registries_places(const struct registries *r, const struct reference *ref, enum places_for use,
 	struct places *ret, struct err *err) __attribute__((warn_unused_result));
 void places_done(struct places *p);
 #define AUTO_PLACES __attribute__((cleanup(places_done)))

@@ -112,7 +112,7 @@ static int check_sources(const struct registries *rs, const char *host, struct e
 	return 0;
 }
 
-int registries_places(const struct registries *rs, const struct reference *ref, bool pull,
+int registries_places(const struct registries *rs, const struct reference *ref, enum places_for use,
 	struct places *ret, struct err *err)
 {
 	AUTO_FREE char *name = reference_name(ref);
@@ -126,7 +126,7 @@ int registries_places(const struct registries *rs, const struct reference *ref, 
 			err, ERR_DENIED, "registry %s is blocked in registries.conf", r->prefix);
 	if (check_sources(rs, host, err) < 0)
 		return err->code;
-	for (size_t i = 0; pull && r && i < r->n_mirrors; i++) {
+	for (size_t i = 0; use == PLACES_PULL && r && i < r->n_mirrors; i++) {
 		if (!mirror_serves(r, &r->mirrors[i], ref->has_digest))
 			continue;
 		AUTO_FREE char *there = NULL;
@@ -135,8 +135,8 @@ int registries_places(const struct registries *rs, const struct reference *ref, 
 		add_place(&places, there, r->mirrors[i].insecure);
 	}
 	AUTO_FREE char *there = NULL;
-	if (name_at(r && r->location ? r->location : "", ref, name, r && r->location ? matched : 0,
-		    &there, err) < 0)
+	const char *location = r && use != PLACES_WRITE ? r->location : NULL;
+	if (name_at(location ? location : "", ref, name, location ? matched : 0, &there, err) < 0)
 		return err->code;
 	add_place(&places, there, (r && r->insecure) || strv_has(&rs->sources_insecure, host));
 	if (places.n == 0)

@@ -296,9 +296,9 @@ static int parse_request(struct operation *op, const struct json *request, struc
 static const struct operation_kind kinds[] = {
 	{.name = "manifest", .start = manifest_start, .pull = true},
 	{.name = "blob", .start = blob_start, .pull = true},
-	{.name = "has_manifest", .start = has_manifest_start},
-	{.name = "put_blob", .start = upload_start},
-	{.name = "put_manifest", .start = put_manifest_start},
+	{.name = "has_manifest", .start = has_manifest_start, .push = true},
+	{.name = "put_blob", .start = upload_start, .push = true},
+	{.name = "put_manifest", .start = put_manifest_start, .push = true},
 	{.name = "delete_manifest", .start = delete_manifest_start},
 	{.name = "check", .start = check_start, .pull = true},
 	{.name = "tags", .start = tags_start, .pages = "list of tags"},
@@ -328,8 +328,10 @@ static int find_places(struct operation *op, struct err *err)
 {
 	if (op->kind->anywhere)
 		return 0;
-	int r = registries_places(
-		&op->client->registries, &op->ref, op->kind->pull && !op->direct, &op->places, err);
+	enum places_for use = op->kind->push                  ? PLACES_WRITE
+	                      : op->kind->pull && !op->direct ? PLACES_PULL
+	                                                      : PLACES_READ;
+	int r = registries_places(&op->client->registries, &op->ref, use, &op->places, err);
 	if (streq(op->kind->name, "blob"))
 		operation_start_at_server(op);
 	return r < 0 ? r : skip_places(op, err);

@@ -13,6 +13,7 @@ struct operation_kind {
 	/* sends the request for op->places.p[op->place], or the login's one */
 	int (*start)(struct operation *op, struct err *err);
 	bool pull; /* mirrors may serve it */
+	bool push; /* it is about what is at the reference itself (PLACES_WRITE) */
 	/* of the request; NULL: "ref" and what goes with it */
 	int (*parse)(struct operation *op, const struct json *request, struct err *err);
 	bool anywhere; /* not a registry's: there are no places to choose from */

@@ -48,7 +48,7 @@ static int check_places(const char *name, const struct remote_opts *o, struct er
 	if (r == 0)
 		r = registries_load(o->registries_conf, o->registries_conf_dir, &conf, err);
 	reference_default_tag(&ref);
-	return r < 0 ? r : registries_places(&conf, &ref, false, &places, err);
+	return r < 0 ? r : registries_places(&conf, &ref, PLACES_WRITE, &places, err);
 }
 
 int image_push_may(const char *location, const struct remote_opts *o, struct err *err)

@@ -17,8 +17,8 @@ make_images() {
 	printf 'FROM scratch\nARG TARGETARCH\nLABEL arch=$TARGETARCH\nCOPY Containerfile /\n' >"$T/three/Containerfile"
 	"$MICA_BIN" --root "$T/made" build -q --platform linux/amd64,linux/arm64,linux/s390x -t three "$T/three"
 	"$MICA_BIN" --root "$T/made" build -q --platform linux/riscv64 -t one "$T/three"
-	"$MICA_BIN" --root "$T/made" push -q --all three docker.io/library/three
-	"$MICA_BIN" --root "$T/made" push -q one docker.io/library/one
+	"$MICA_BIN" --root "$T/made" push -q --all three "$REG/library/three"
+	"$MICA_BIN" --root "$T/made" push -q one "$REG/library/one"
 }
 
 archs() { # LIST

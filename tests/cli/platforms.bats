@@ -19,7 +19,7 @@ make_bases() {
 		echo "$arch" >"$T/base/$arch"
 	done
 	"$MICA_BIN" --root "$T/base.store" build -q --platform linux/amd64,linux/arm64,linux/s390x -t base "$T/base"
-	"$MICA_BIN" --root "$T/base.store" push -q --all base "docker.io/library/base"
+	"$MICA_BIN" --root "$T/base.store" push -q --all base "$REG/library/base"
 }
 
 platforms_of() { # INDEX, as JSON on standard input

@@ -16,9 +16,9 @@ static void ask(const struct registries *rs, const char *name)
 	AUTO_STRV struct strv names = STRV_INIT;
 	if (reference_parse(name, &ref, &err) < 0)
 		__builtin_trap();
-	for (int pull = 0; pull < 2; pull++) {
+	for (enum places_for use = PLACES_PULL; use <= PLACES_WRITE; use++) {
 		AUTO_PLACES struct places places = {0};
-		if (registries_places(rs, &ref, pull, &places, &err) == 0 && places.n == 0)
+		if (registries_places(rs, &ref, use, &places, &err) == 0 && places.n == 0)
 			__builtin_trap();
 	}
 	if (ref.was_short && registries_short_names(rs, name, &names, &err) == 0 && names.n == 0)

@@ -18,7 +18,8 @@ static void add(struct registries *rs, const char *text)
 }
 
 /* "host/repository" of each place, '!' before insecure ones */
-static void places_are(const char *conf, const char *name, bool pull, const char *expected)
+static void places_are(
+	const char *conf, const char *name, enum places_for use, const char *expected)
 {
 	AUTO_REGISTRIES struct registries rs = {0};
 	AUTO_REFERENCE struct reference ref = {0};
@@ -27,7 +28,7 @@ static void places_are(const char *conf, const char *name, bool pull, const char
 	struct err err = ERR_INIT;
 	add(&rs, conf);
 	assert_int_equal(reference_parse(name, &ref, &err), 0);
-	if (registries_places(&rs, &ref, pull, &p, &err) < 0)
+	if (registries_places(&rs, &ref, use, &p, &err) < 0)
 		buf_addf(&b, "error %d", err.code);
 	for (size_t i = 0; i < p.n; i++)
 		buf_addf(&b, "%s%s%s/%s", i ? " " : "", p.p[i].insecure ? "!" : "", p.p[i].host,
@@ -40,9 +41,9 @@ static void places_are(const char *conf, const char *name, bool pull, const char
 static void without_configuration_the_name_says_where(void **state)
 {
 	(void)state;
-	places_are("", "r.io:5000/a/b:1", true, "r.io:5000/a/b");
-	places_are("", "busybox", true, "registry-1.docker.io/library/busybox");
-	places_are("", "docker.io/a/b", false, "registry-1.docker.io/a/b");
+	places_are("", "r.io:5000/a/b:1", PLACES_PULL, "r.io:5000/a/b");
+	places_are("", "busybox", PLACES_PULL, "registry-1.docker.io/library/busybox");
+	places_are("", "docker.io/a/b", PLACES_READ, "registry-1.docker.io/a/b");
 }
 
 static void a_prefix_may_name_a_tag(void **state)
@@ -56,12 +57,12 @@ static void a_prefix_may_name_a_tag(void **state)
 	(void)state;
 	AUTO_FREE char *denied = xasprintf("error %d", ERR_DENIED);
 	AUTO_FREE char *unsupported = xasprintf("error %d", ERR_UNSUPPORTED);
-	places_are(conf, "e.com/a:old", true, denied);
-	places_are(conf, "e.com/a:older", true, "e.com/a");
-	places_are(conf, "e.com/a:new", true, "m/c two/b");
-	places_are(conf, "e.com/a:odd", true, unsupported);
-	places_are(conf, "e.com/a/c:old", true, "e.com/a/c");
-	places_are(conf, "e.com/b:old", true, "three/b");
+	places_are(conf, "e.com/a:old", PLACES_PULL, denied);
+	places_are(conf, "e.com/a:older", PLACES_PULL, "e.com/a");
+	places_are(conf, "e.com/a:new", PLACES_PULL, "m/c two/b");
+	places_are(conf, "e.com/a:odd", PLACES_PULL, unsupported);
+	places_are(conf, "e.com/a/c:old", PLACES_PULL, "e.com/a/c");
+	places_are(conf, "e.com/b:old", PLACES_PULL, "three/b");
 }
 
 static void the_longest_prefix_wins_and_is_rewritten(void **state)
@@ -71,12 +72,15 @@ static void the_longest_prefix_wins_and_is_rewritten(void **state)
 				   "[[registry]]\nprefix='*.e.com'\ninsecure=true\n[[registry]]"
 				   "\nprefix='docker.io'\nlocation='127.0.0.1:5000'\n";
 	(void)state;
-	places_are(conf, "e.com/x/y", true, "one/x/y");
-	places_are(conf, "e.com/foo/y", true, "!two/bar/y");
-	places_are(conf, "e.com/foobar/y", true, "one/foobar/y");
-	places_are(conf, "a.b.e.com/y/z", true, "!a.b.e.com/y/z");
-	places_are(conf, "e.community/y/z", true, "e.community/y/z");
-	places_are(conf, "debian", true, "127.0.0.1:5000/library/debian");
+	places_are(conf, "e.com/x/y", PLACES_PULL, "one/x/y");
+	places_are(conf, "e.com/x/y", PLACES_READ, "one/x/y");
+	places_are(conf, "e.com/x/y", PLACES_WRITE, "e.com/x/y");
+	places_are(conf, "e.com/foo/y", PLACES_WRITE, "!e.com/foo/y");
+	places_are(conf, "e.com/foo/y", PLACES_PULL, "!two/bar/y");
+	places_are(conf, "e.com/foobar/y", PLACES_PULL, "one/foobar/y");
+	places_are(conf, "a.b.e.com/y/z", PLACES_PULL, "!a.b.e.com/y/z");
+	places_are(conf, "e.community/y/z", PLACES_PULL, "e.community/y/z");
+	places_are(conf, "debian", PLACES_PULL, "127.0.0.1:5000/library/debian");
 }
 
 static void mirrors_come_first_for_pulls_only(void **state)
@@ -87,20 +91,20 @@ static void mirrors_come_first_for_pulls_only(void **state)
 		"[[registry.mirror]]\nlocation='m2'\npull-from-mirror='digest-only'\n[[registry."
 		"mirror]]\nlocation='m3'\npull-from-mirror='tag-only'\n";
 	(void)state;
-	places_are(conf, "e.com/x", true, "!m1/p/x m3/x e.com/x");
-	places_are(conf, "e.com/x" DIGEST, true, "!m1/p/x m2/x e.com/x");
-	places_are(conf, "e.com/x", false, "e.com/x");
+	places_are(conf, "e.com/x", PLACES_PULL, "!m1/p/x m3/x e.com/x");
+	places_are(conf, "e.com/x" DIGEST, PLACES_PULL, "!m1/p/x m2/x e.com/x");
+	places_are(conf, "e.com/x", PLACES_READ, "e.com/x");
 	places_are("[[registry]]\nlocation='e.com'\nmirror-by-digest-only=true\n[[registry.mirror]]"
 		   "\nlocation='m'\n",
-		"e.com/x", true, "e.com/x");
+		"e.com/x", PLACES_PULL, "e.com/x");
 }
 
 static void blocked_registries_are_refused(void **state)
 {
 	(void)state;
-	places_are("[[registry]]\nprefix='e.com/bad'\nblocked=true\n", "e.com/bad/x", true,
+	places_are("[[registry]]\nprefix='e.com/bad'\nblocked=true\n", "e.com/bad/x", PLACES_PULL,
 		"error -6");
-	places_are("[[registry]]\nprefix='e.com/bad'\nblocked=true\n", "e.com/good/x", true,
+	places_are("[[registry]]\nprefix='e.com/bad'\nblocked=true\n", "e.com/good/x", PLACES_PULL,
 		"e.com/good/x");
 }
 
@@ -116,9 +120,10 @@ static void version_1_has_lists_of_registries(void **state)
 	assert_int_equal(rs.search.n, 2);
 	assert_int_equal(rs.n, 2);
 	assert_true(rs.r[0].insecure && rs.r[0].blocked);
-	places_are(conf, "a.io/x", true, "a.io/x");
-	places_are(conf, "c.io/x", true, "error -6");
-	places_are("[registries.insecure]\nregistries=['b.io']\n", "b.io/x", true, "!b.io/x");
+	places_are(conf, "a.io/x", PLACES_PULL, "a.io/x");
+	places_are(conf, "c.io/x", PLACES_PULL, "error -6");
+	places_are(
+		"[registries.insecure]\nregistries=['b.io']\n", "b.io/x", PLACES_PULL, "!b.io/x");
 }
 
 static void sources_are(const char *text, const char *name, const char *expected)
@@ -133,7 +138,7 @@ static void sources_are(const char *text, const char *name, const char *expected
 		return;
 	}
 	assert_int_equal(reference_parse(name, &ref, &err), 0);
-	if (registries_places(&rs, &ref, false, &p, &err) < 0)
+	if (registries_places(&rs, &ref, PLACES_READ, &p, &err) < 0)
 		assert_non_null(strstr(err.msg, expected));
 	else
 		assert_string_equal(p.p[0].insecure ? "insecure" : "", expected);
