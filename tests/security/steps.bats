@@ -317,7 +317,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 # --- what nobody has published ---
 
 @test "the kernel that is shared, and in a namespace that is shared, processes, their files and sockets" {
-	local options pid name limits
+	local options pid name limits keyrings
 	mkdir ctx
 	cp "$MICA_TOOLS/reach" ctx
 	containerfile <<<$'FROM scratch\nCOPY reach /reach\n'
@@ -326,6 +326,10 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 		run --separate-stderr m run --rm $options reach /reach
 		[ "$output" = "done" ] || fail "$options: $output $stderr"
 	done
+	# the filter keeps keyrings from a step; without it, it has one of its own
+	cp "$MICA_TOOLS/reach" keys
+	keyrings=$(as_whom "$D/keys" keyring "$MICA_BIN" run --rm --network=none --security-opt seccomp=unconfined reach /reach keyring)
+	[[ $keyrings =~ ^[1-9][0-9]*$'\n'[1-9][0-9]*$ && ${keyrings%$'\n'*} != "${keyrings#*$'\n'}" ]] || fail "$keyrings"
 	[ "$(python3 -c 'import ctypes; print(ctypes.CDLL(None).syscall(444, 0, 0, 1))')" -ge 6 ] || return 0 # --pid=host is refused
 	name=mica-test-$BASHPID
 	as_whom python3 -uc 'import os, socket, sys, time; s = socket.socket(socket.AF_UNIX); s.bind("\0" + sys.argv[1]); s.listen(); print(os.getpid()); time.sleep(60)' \

@@ -4,13 +4,14 @@
  * share, and prints a line for each thing that succeeds, and "done". PID: of somebody outside, whom
  * nothing is to happen to either; NAME: of an abstract socket outside. Static, so that it runs in
  * any image. What a user namespace allows in itself, and the containers' default filter allows too,
- * is not counted.
+ * is not counted. "reach keyring [COMMAND...]" prints which session keyring there is.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/ioprio.h>
+#include <linux/keyctl.h>
 #include <linux/nsfs.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -264,9 +265,20 @@ static void files(void)
 	(void)unlink("/reach.tmp");
 }
 
+/* With a command: in a session keyring of its own. */
+static int keyring(char **command)
+{
+	if (*command && syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0)
+		return 1;
+	printf("%ld\n", syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0));
+	return *command && execvp(*command, command) < 0;
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1 && strcmp(argv[1], "keyring") == 0)
+		return keyring(argv + 2);
 	descriptors();
 	if (argc > 1)
 		somebody(atoi(argv[1]));
