@@ -15,6 +15,7 @@
 #include "base/strv.h"
 #include "cmd/attach.h"
 #include "cmd/cmd.h"
+#include "cmd/env_words.h"
 #include "cmd/full_disk.h"
 #include "cmd/relay.h"
 #include "cmd/space.h"
@@ -33,16 +34,7 @@ int box_set_env(const struct strv *words, bool tty, struct map *env, struct err 
 		map_set(env, "PATH", DEFAULT_PATH);
 	if (tty)
 		map_set(env, "TERM", getenv("TERM") ? getenv("TERM") : "xterm");
-	STRV_FOREACH (word, words) {
-		const char *eq = strchr(*word, '=');
-		AUTO_FREE char *key = eq ? xstrndup(*word, (size_t)(eq - *word)) : xstrdup(*word);
-		const char *value = eq ? eq + 1 : getenv(key);
-		if (!*key)
-			return err_set(err, ERR_INVALID, "option '--env': '%s' has no name", *word);
-		if (value)
-			map_set(env, key, value);
-	}
-	return 0;
+	return env_words_set(words, env, err);
 }
 
 void box_close(struct run_spec *spec)

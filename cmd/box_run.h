@@ -13,7 +13,7 @@ struct txn;
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* PATH and TERM where they are missing, then NAME=VALUE or NAME (from here). */
+/* PATH and TERM where they are missing, then the words of --env (cmd/env_words.h). */
 int box_set_env(const struct strv *words, bool tty, struct map *env, struct err *err)
 	__attribute__((warn_unused_result));
 /* Frees the spec and closes the sources of its mounts. */

@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "build/build.h"
 #include "cmd/conf.h"
+#include "cmd/env_words.h"
 #include "cmd/shell_words.h"
 #include "cmd/volume_words.h"
 
@@ -105,21 +106,6 @@ static int read_arg_file(const char *path, struct map *ret, struct err *err)
 	return 0;
 }
 
-/* NAME=VALUE, or NAME of the environment when it is set there, as buildah has it. */
-static int apply_env(const struct strv *words, struct map *ret, struct err *err)
-{
-	STRV_FOREACH (w, words) {
-		const char *eq = strchr(*w, '=');
-		AUTO_FREE char *name = eq ? xstrndup(*w, (size_t)(eq - *w)) : xstrdup(*w);
-		const char *value = eq ? eq + 1 : getenv(name);
-		if (!*name)
-			return err_set(err, ERR_INVALID, "option '--env': '%s' has no name", *w);
-		if (value)
-			map_set(ret, name, value);
-	}
-	return 0;
-}
-
 static int add_volume(const char *text, struct build_opts *o, struct err *err)
 {
 	struct volume_words v;
@@ -163,7 +149,8 @@ static int refuse_hooks(const struct strv *dirs, struct err *err)
 int extra_args_apply(
 	const struct extra_args *a, const struct conf *c, struct build_opts *o, struct err *err)
 {
-	if (space_args_apply(&a->space, &o->box, err) < 0 || apply_env(&a->env, &o->env, err) < 0)
+	if (space_args_apply(&a->space, &o->box, err) < 0 ||
+		env_words_set(&a->env, &o->env, err) < 0)
 		return err->code;
 	if (refuse_hooks(&a->hooks_dirs, err) < 0)
 		return err->code;

@@ -20,11 +20,12 @@
 
 struct ls_args {
 	const char *format;
-	bool quiet;
+	bool json, quiet;
 };
 
 static const struct opt ls_options[] = {
 	OPT_STRING(0, "format", struct ls_args, format),
+	OPT_BOOL(0, "json", struct ls_args, json),
 	OPT_BOOL('q', "quiet", struct ls_args, quiet),
 	OPT_END,
 };
@@ -50,6 +51,22 @@ static struct json *row(struct store *s, const struct usage_item *i)
 	return o;
 }
 
+/* Names of members as those of `du --json`. */
+static struct json *document(struct store *s, const struct usage_item *i)
+{
+	struct json *o = json_new_object();
+	char at[CLOCK_STR_MAX];
+	AUTO_FREE char *id = cache_mount_id(s, i->name);
+
+	json_set_string(o, "id", id);
+	json_set_string(o, "name", i->name);
+	json_set_int(o, "size", (int64_t)i->size);
+	json_set_int(o, "limit", (int64_t)cache_limit_of(s, id));
+	json_set_string(
+		o, "lastUsed", clock_format((struct timespec){.tv_sec = (time_t)i->used_s}, at));
+	return o;
+}
+
 static int ls_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct ls_args *a = args;
@@ -69,6 +86,9 @@ static int ls_run(struct app *app, void *args, const struct strv *rest, struct e
 	AUTO_JSON struct json *heading = json_new_object();
 
 	(void)rest;
+	if (a->json && (a->format || a->quiet))
+		return err_set(err, ERR_INVALID, "'--json' cannot be combined with '--%s'",
+			a->format ? "format" : "quiet");
 	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = store_mount_costs(s, &c, err);
@@ -78,9 +98,11 @@ static int ls_run(struct app *app, void *args, const struct strv *rest, struct e
 		if (a->quiet)
 			out_printf(&app->out, "%.*s\n", SHORT_NAME, c.item[i].name);
 		else
-			json_add(rows, row(s, &c.item[i]));
+			json_add(rows, a->json ? document(s, &c.item[i]) : row(s, &c.item[i]));
 	}
-	if (a->quiet)
+	if (a->json)
+		out_json(&app->out, rows);
+	if (a->json || a->quiet)
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(headings); i++)
 		json_set_string(heading, headings[i][0], headings[i][1]);

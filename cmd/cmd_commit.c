@@ -92,6 +92,10 @@ static int set_epoch(const struct commit_args *a, struct container_commit *o, st
 {
 	const char *text = a->timestamp, *from = "option '--timestamp'";
 
+	if (a->timestamp && a->epoch)
+		return err_set(err, ERR_INVALID,
+			"'--timestamp' cannot be combined with '--source-date-epoch': give one of "
+			"them");
 	if (a->reference && !text) {
 		struct stat st;
 		if (stat(a->reference, &st) < 0)

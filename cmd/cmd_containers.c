@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 #define SHORT_ID 12
+#define FULL_ID 64
 #define NAME_MAX_SHOWN 32
 
 struct containers_args {
@@ -90,7 +91,7 @@ static struct json *row(const struct container *c, bool truncate)
 {
 	struct json *o = json_new_object();
 	char id[DIGEST_STR_MAX];
-	int n = truncate ? SHORT_ID : DIGEST_HEX_MAX;
+	int n = truncate ? SHORT_ID : FULL_ID;
 	AUTO_FREE char *short_id = xasprintf("%.*s", n, c->id);
 	AUTO_FREE char *short_image = xasprintf("%.*s", n, image_id(c, id));
 	AUTO_FREE char *name = truncate && strlen(c->image_name) > NAME_MAX_SHOWN
@@ -112,14 +113,15 @@ static struct json *row(const struct container *c, bool truncate)
 
 static void print_table(struct app *app, struct json *rows, const struct containers_args *a)
 {
-	int n = a->notruncate ? DIGEST_HEX_MAX : SHORT_ID;
+	int n = a->notruncate ? FULL_ID : SHORT_ID;
+	int first = a->notruncate ? n : n + 1; /* as buildah has it */
 
 	if (!a->noheading)
-		out_printf(&app->out, "%-*s  %-8s %-*s %-32s %s\n", n, "CONTAINER ID", "BUILDER", n,
-			"IMAGE ID", "IMAGE NAME", "CONTAINER NAME");
+		out_printf(&app->out, "%-*s %-8s %-*s %-32s %s\n", first, "CONTAINER ID", "BUILDER",
+			n, "IMAGE ID", "IMAGE NAME", "CONTAINER NAME");
 	for (size_t i = 0; i < json_size(rows); i++) {
 		struct json *r = json_at(rows, i);
-		out_printf(&app->out, "%-*s  %-8s %-*s %-32s %s\n", n,
+		out_printf(&app->out, "%-*s %-8s %-*s %-32s %s\n", first,
 			json_text(json_get(r, "ContainerID")), json_text(json_get(r, "Builder")), n,
 			json_text(json_get(r, "ImageID")), json_text(json_get(r, "ImageName")),
 			json_text(json_get(r, "ContainerName")));

@@ -24,7 +24,8 @@
 
 struct from_args {
 	const char *name, *suffix, *cidfile, *format, *pull;
-	bool pull_always, pull_never, quiet, http_proxy;
+	bool pull_always, pull_never, quiet;
+	int http_proxy; /* -1: not said */
 	struct strv volumes;
 	struct box_args box;
 	struct space_args space;
@@ -35,7 +36,7 @@ struct from_args {
 static const struct opt from_options[] = {
 	OPT_STRING(0, "cidfile", struct from_args, cidfile),
 	OPT_STRING('f', "format", struct from_args, format),
-	OPT_BOOL(0, "http-proxy", struct from_args, http_proxy),
+	OPT_TRISTATE(0, "http-proxy", struct from_args, http_proxy),
 	OPT_STRING(0, "name", struct from_args, name),
 	OPT_MAYBE_STRING(0, "pull", struct from_args, pull, "true"),
 	OPT_BOOL(0, "pull-always", struct from_args, pull_always),
@@ -55,7 +56,9 @@ static const struct opt from_options[] = {
 
 static void from_init(void *args)
 {
-	remote_args_init(&((struct from_args *)args)->remote);
+	struct from_args *a = args;
+	a->http_proxy = -1;
+	remote_args_init(&a->remote);
 }
 
 /* "true" is "newer" here and "false" is "never", as buildah has it. */
@@ -86,8 +89,8 @@ static int keep_options(const struct from_args *a, struct strv *ret, struct err 
 	opt_words(space_options, &a->space, ret);
 	STRV_FOREACH (v, &a->volumes)
 		strv_addf(ret, "--volume=%s", *v);
-	if (a->http_proxy)
-		strv_add(ret, "--http-proxy");
+	if (a->http_proxy >= 0)
+		strv_addf(ret, "--http-proxy=%s", a->http_proxy ? "true" : "false");
 	return r;
 }
 

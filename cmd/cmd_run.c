@@ -30,7 +30,7 @@ const struct opt run_options[] = {
 	OPT_STRING(0, "entrypoint", struct run_args, entrypoint),
 	OPT_STRV('e', "env", struct run_args, env),
 	OPT_STRING('h', "hostname", struct run_args, hostname),
-	OPT_BOOL(0, "http-proxy", struct run_args, http_proxy),
+	OPT_TRISTATE(0, "http-proxy", struct run_args, http_proxy),
 	OPT_BOOL(0, "init", struct run_args, init),
 	OPT_BOOL('i', "interactive", struct run_args, interactive),
 	OPT_STRV(0, "mount", struct run_args, mounts),
@@ -63,6 +63,7 @@ void run_args_init(void *args)
 {
 	struct run_args *a = args;
 	a->tty = -1;
+	a->http_proxy = -1;
 	remote_args_init(&a->remote);
 }
 
@@ -138,7 +139,7 @@ int run_fill_spec(const struct run_args *a, const struct image_config *c, struct
 	spec->network = RUN_NETWORK_PRIVATE;
 	spec->tty = a->tty == 1;
 	map_copy(&spec->env, &c->env);
-	if (a->http_proxy)
+	if ((a->http_proxy < 0 ? mounts->app->conf.http_proxy : a->http_proxy) != 0)
 		add_proxies(&spec->env);
 	int r = space_args_apply(&a->space, spec, err);
 	if (r == 0)

@@ -150,6 +150,12 @@ int config_set_health(struct configuring *w, struct err *err)
 	struct healthcheck h = {
 		.interval_ns = 30000000000, .timeout_ns = 30000000000, .retries = 3};
 
+	/* another command is checked as often as the one before, but for what is said anew */
+	if (c->has_healthcheck) {
+		h = c->healthcheck;
+		h.test = (struct strv)STRV_INIT;
+	}
+
 	if (!a->healthcheck && (a->hc_interval || a->hc_retries || a->hc_start || a->hc_timeout ||
 				       a->hc_start_interval))
 		out_warn(&w->app->out, "the options of a health check need '--healthcheck'");

@@ -13,8 +13,8 @@ struct snapshot;
 struct txn;
 
 struct run_args {
-	bool init, interactive, quiet, add_history, http_proxy, no_hosts, no_hostname;
-	int tty;
+	bool init, interactive, quiet, add_history, no_hosts, no_hostname;
+	int tty, http_proxy; /* -1: not said */
 	struct strv env, volumes, mounts;
 	const char *workdir, *user, *hostname, *entrypoint, *pull, *contextdir;
 	struct remote_args remote;

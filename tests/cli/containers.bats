@@ -371,6 +371,13 @@ c" ]'
 	[ "$(echo in | mica run c cat)" = in ]
 	mica config --env A=1 --user app --workingdir /tmp c
 	[ "$(mica run -e B=2 c -- sh -c 'echo $A $B $(id -u) $PWD')" = "1 2 1000 /tmp" ]
+	[ "$(ONE_A=1 ONE_B=2 mica run -e 'ONE_*' -e 'NONE_*' c -- sh -c 'echo $ONE_A$ONE_B')" = 12 ]
+	mica from -q --name unproxied --http-proxy=false busybox
+	proxies='echo $http_proxy $NO_PROXY'
+	[ "$(http_proxy=one NO_PROXY=two mica run c sh -c "$proxies")" = "one two" ]
+	[ -z "$(http_proxy=one NO_PROXY=two mica run --http-proxy=false c sh -c "$proxies")" ]
+	[ -z "$(http_proxy=one NO_PROXY=two mica run unproxied sh -c "$proxies")" ]
+	mica rm unproxied
 	mica config --env 'A=${A}:$PATH:$none' c
 	[ "$(mica run c -- sh -c 'echo $A')" = "1:/usr/bin:/bin:" ]
 	[ "$(mica run --user root --workingdir /var c -- sh -c 'echo $(id -u) $PWD')" = "0 /var" ]
@@ -715,7 +722,7 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	mica config --healthcheck 'CMD a b' --healthcheck-interval 10s --healthcheck-retries 5 c
 	[ "$(container_config c .config.Healthcheck)" = '{"Test":["CMD","a","b"],"Interval":10000000000,"Timeout":30000000000,"Retries":5}' ]
 	mica config --healthcheck 'CMD a' --healthcheck-start-interval 3s --healthcheck-timeout 4s c
-	[ "$(container_config c '.config.Healthcheck | [.StartInterval, .Timeout]')" = '[3000000000,4000000000]' ]
+	[ "$(container_config c '.config.Healthcheck | [.StartInterval, .Timeout, .Interval, .Retries]')" = '[3000000000,4000000000,10000000000,5]' ]
 	mica config --healthcheck 'CMD-SHELL curl -f x || exit 1' --healthcheck-start-period 1m c
 	[ "$(container_config c .config.Healthcheck.Test)" = '["CMD-SHELL","curl -f x || exit 1"]' ]
 	run --separate-stderr mica config --cmd "a 'b" c
@@ -796,6 +803,8 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 		mica commit -q "$without" c t
 		[ "$(manifest_of t | jq -r '.annotations."org.opencontainers.image.created"')" = null ]
 	done
+	run --separate-stderr mica commit --timestamp 1 --source-date-epoch 2 c t
+	assert_error "'--timestamp' cannot be combined with '--source-date-epoch'"
 	run --separate-stderr mica commit --change 'RUN x' c t
 	assert_error "RUN is not one of CMD"
 	run --separate-stderr mica commit --change 'NOSUCH x' c t
@@ -913,7 +922,8 @@ c" ]
 	id=$(mica containers -q)
 	[ "$(mica ps -n | tr -s ' ')" = "${id:0:12} * $(mica images -q) docker.io/library/busybox:latest c" ]
 	[ "$(mica containers | head -1)" = "CONTAINER ID  BUILDER  IMAGE ID     IMAGE NAME                       CONTAINER NAME" ]
-	mica containers --notruncate | grep -q "^$id "
+	mica containers --notruncate | grep -q "^$id    \*     "
+	[[ "$(mica containers -n --notruncate)" == "$id    *     $(mica images -q --no-trunc | cut -d : -f 2) docker.io/library/busybox:latest c" ]]
 	[ "$(mica containers --noheading --quiet --notruncate)" = "$id" ]
 	[ "$(mica containers --noheading)" = "$(mica containers | tail -n +2)" ]
 	[ "$(mica container inspect --format '{{.Id}} {{.Name}} {{.ImageName}}' c)" = "$id c docker.io/library/busybox:latest" ]

@@ -56,6 +56,9 @@ refused() { # PATTERN ARGUMENTS...
 	export C=outer
 	build --env A=given --env B=given --env C --env NOT_SET_ANYWHERE --unsetlabel l
 	[ "$(in_image t cat /x)" = "given file outer" ]
+	PART_1=one PART_2=two build --env 'PART_*'
+	[ "$(config_of t | jq -c '.config.Env | map(select(startswith("PART"))) | sort')" = '["PART_1=one","PART_2=two"]' ]
+	build --env A=given --env B=given --env C --unsetlabel l
 	[ "$(config_of t | jq -r '.config.Env[]' | grep -v PATH | sort | tr '\n' ' ')" = "A=given B=file C=outer " ]
 	[ "$(config_of t | jq -c .config.Labels)" = '{"m":"2"}' ]
 	build --env A=given --unsetenv A --unsetenv B

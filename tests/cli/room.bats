@@ -237,7 +237,8 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	END
 	mica build -q --no-cache --network=none ctx
 	[ "$(mica cache ls --format '{{.ID}} {{.Limit}}' | sort | tr -s ' ')" = $'/c 410 KB\n/d none' ]
-	[ "$(mica cache ls --format '{{.ID}} {{.SizeBytes}}' | awk '/^.c/ { print ($2 > 300000) }')" = 1 ]
+	[ "$(mica cache ls --json | jq -c 'sort_by(.id) | map([.id, .limit, .size > 300000, (.name | length), .lastUsed > "20"])')" \
+		= '[["/c",409600,true,64,true],["/d",0,true,64,true]]' ]
 	mica build --no-cache --network=none ctx 2>said
 	grep -qE "the cache mount '/c' took [0-9]+ bytes, its limit is 409600: emptied" said
 	mica cache ls --format '{{.ID}} {{.SizeBytes}}' | awk '/^.c/ && $2 > 50000 { exit 1 } /^.d/ && $2 < 300000 { exit 1 }'
