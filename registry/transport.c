@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -177,6 +178,18 @@ static int candidates(struct store *s, const char *text, const struct pull_opts 
 	return r < 0 ? r : registries_short_names(&conf, text, ret, err);
 }
 
+/* Called buildah, in the words that its scripts look for: what the name became is in them. */
+static int not_pulled(const char *name, struct err *err)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	struct err ignored = ERR_INIT;
+	if (!called_buildah() || reference_parse(name, &ref, &ignored) < 0)
+		return err_wrap(err, "cannot pull %s", name);
+	reference_default_tag(&ref);
+	AUTO_FREE char *full = reference_str(&ref);
+	return err_wrap(err, "initializing source docker://%s", full);
+}
+
 static int pull_registry(struct store *s, const char *text, const struct pull_opts *o,
 	struct pulled *ret, struct err *err)
 {
@@ -193,7 +206,7 @@ static int pull_registry(struct store *s, const char *text, const struct pull_op
 		r = pull_name(s, t, remote, names.v[i], o, ret, err);
 		if (r == 0)
 			return 0;
-		(void)err_wrap(err, "cannot pull %s", names.v[i]);
+		(void)not_pulled(names.v[i], err);
 		log_debug("%s", err->msg);
 		if (r != ERR_NOT_FOUND && r != ERR_AUTH && r != ERR_DENIED && r != ERR_NETWORK)
 			break;

@@ -311,6 +311,9 @@ build_for() { # ARCH NAME
 	[ "$output" = "$(./buildah help manifest)" ]
 	[[ $output == *$'\nUsage:\n  buildah manifest [command]\n\nExamples:\n  buildah manifest create'* && $output != *'mica '* ]]
 	[[ $(./buildah from --help) == *$'\nUsage:\n  buildah from [flags] IMAGE\n\nExamples:\n  c=$(buildah from debian)\n  buildah run $c apt-get update\n'*$'\nFlags:\n  --cidfile='* ]]
+	# what could not be pulled, in buildah's words
+	run -125 --separate-stderr ./buildah --root "$MICA_ROOT" pull --retry 0 docker.io/no/such
+	[[ $stderr == *'Error: initializing source docker://docker.io/no/such:latest: '* ]]
 }
 
 @test "the peer makes and reads the same lists" {
