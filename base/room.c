@@ -66,10 +66,11 @@ void room_tell_of(int fd, const char *path, struct err *err)
 	if (room.bytes == ROOM_ANY)
 		return;
 	bool inodes = room.inodes == 0;
-	AUTO_FREE char *more = err->sys == EDQUOT
-	                               ? xstrdup("but a quota keeps them")
-	                               : xasprintf("at least %llu more are needed",
-						 inodes ? 1ULL : (unsigned long long)room.block);
+	AUTO_FREE char *more =
+		err->sys == EDQUOT
+			? xstrdup("but a quota keeps them")
+			: xasprintf("at least %llu are needed",
+				  inodes ? 1ULL : (unsigned long long)(room.bytes + room.block));
 	AUTO_FREE char *text = xasprintf(" (%llu %s are" TOLD "%s', %s)",
 		inodes ? 0ULL : (unsigned long long)room.bytes, inodes ? "inodes" : "bytes", path,
 		more);

@@ -42,6 +42,7 @@ enum cmd_flags {
 	CMD_PLAIN = 1 << 3, /* reads no configuration */
 	CMD_BUILDAH_ORDER = 1 << 4, /* called buildah: as CMD_OPTIONS_FIRST */
 	CMD_BUILDAH_WORDS = 1 << 5, /* the same, and a later option is refused by name */
+	CMD_AGAIN = 1 << 6, /* all or nothing: tried again when a full disk could be made room on */
 };
 
 struct cmd {

@@ -274,7 +274,7 @@ const struct cmd cmd_commit = {
 	.args_size = sizeof(struct commit_args),
 	.min_args = 1,
 	.max_args = 2,
-	.flags = CMD_USERNS | CMD_BUILDAH_WORDS,
+	.flags = CMD_USERNS | CMD_AGAIN | CMD_BUILDAH_WORDS,
 	.init = commit_init,
 	.run = commit_run,
 };

@@ -223,7 +223,7 @@ const struct cmd cmd_from = {
 	.args_size = sizeof(struct from_args),
 	.min_args = 1,
 	.max_args = 1,
-	.flags = CMD_USERNS | CMD_BUILDAH_WORDS,
+	.flags = CMD_USERNS | CMD_AGAIN | CMD_BUILDAH_WORDS,
 	.init = from_init,
 	.run = from_run,
 };

@@ -122,7 +122,7 @@ const struct cmd cmd_pull = {
 	.args_size = sizeof(struct pull_args),
 	.min_args = 1,
 	.max_args = 1,
-	.flags = CMD_USERNS | CMD_COLLECT | CMD_BUILDAH_WORDS,
+	.flags = CMD_USERNS | CMD_AGAIN | CMD_COLLECT | CMD_BUILDAH_WORDS,
 	.init = pull_init,
 	.run = pull_run,
 };

@@ -26,11 +26,47 @@ void full_disk_warn(struct app *app, int fd)
 		out_warn(&app->out, "the disk of the store has no more inodes");
 }
 
-void full_disk_clear(struct app *app, struct err *err)
+static void sweep(const char *path)
 {
 	AUTO_STORE struct store *s = NULL;
 	const struct gc_opts what_nothing_needs = {0};
 	struct gc_result result;
+	struct err e = ERR_INIT;
+
+	if (store_open(path, 0, &s, &e) < 0 ||
+		store_gc(s, &what_nothing_needs, &result, NULL, &e) < 0)
+		log_debug("%s", e.msg);
+}
+
+uint64_t full_disk_room(struct app *app)
+{
+	AUTO_STORE struct store *s = NULL;
+	struct room room;
+	struct err ignored = ERR_INIT;
+
+	if (store_open(app->root, STORE_READ_ONLY, &s, &ignored) < 0 ||
+		room_of(store_fd(s), &room) < 0)
+		return ROOM_ANY;
+	return room.bytes;
+}
+
+bool full_disk_made_room(struct app *app, uint64_t before, const struct err *err)
+{
+	if (!room_is_short(err) || before == ROOM_ANY)
+		return false;
+	sweep(app->root);
+	uint64_t now = full_disk_room(app);
+	if (now == ROOM_ANY || now < before || now - before < FULL)
+		return false;
+	out_note(&app->out,
+		"the disk of the store was full: %llu bytes of it are free again, trying once more",
+		(unsigned long long)(now - before));
+	return true;
+}
+
+void full_disk_clear(struct app *app, struct err *err)
+{
+	AUTO_STORE struct store *s = NULL;
 	struct err e = ERR_INIT;
 
 	if (err_is_sys(err, EFBIG))
@@ -39,8 +75,6 @@ void full_disk_clear(struct app *app, struct err *err)
 		return;
 	AUTO_FREE char *path = xstrdup(store_path(s));
 	store_close(take(s));
-	if (store_open(path, 0, &s, &e) < 0 ||
-		store_gc(s, &what_nothing_needs, &result, NULL, &e) < 0)
-		log_debug("%s", e.msg);
+	sweep(path);
 	room_tell(path, err);
 }

@@ -89,6 +89,21 @@ static int enter_userns(struct app *app, struct err *err)
 	return userns_enter(err);
 }
 
+/* A full disk may hold what nothing needs any more. */
+static int run_or_again(struct app *app, const struct cmd *cmd, void *args, const struct strv *rest,
+	struct err *err)
+{
+	bool again = cmd->flags & CMD_AGAIN;
+	uint64_t room = again ? full_disk_room(app) : 0;
+	int r = cmd->run(app, args, rest, err);
+
+	if (r < 0 && again && full_disk_made_room(app, room, err)) {
+		err_clear(err);
+		r = cmd->run(app, args, rest, err);
+	}
+	return r;
+}
+
 static int run_command(
 	struct app *app, const struct cmd *cmd, int argc, char *const argv[], struct err *err)
 {
@@ -115,7 +130,7 @@ static int run_command(
 		if (r == 0 && (cmd->flags & CMD_USERNS))
 			r = enter_userns(app, err);
 		if (r == 0)
-			r = cmd->run(app, args, &rest, err);
+			r = run_or_again(app, cmd, args, &rest, err);
 		if (r >= 0 && (cmd->flags & CMD_COLLECT))
 			collect_start(app);
 	}

@@ -457,7 +457,7 @@ links_of() { # IMAGE
 	done
 	[ -z "$(ls -A full)" ]
 	run --separate-stderr build -t t -o full
-	assert_error "output 'full'.* no space left.* [(][0-9]+ bytes are free in 'full', at least [0-9]+ more are needed[)]"
+	assert_error "output 'full'.* no space left.* [(][0-9]+ bytes are free in 'full', at least [0-9]+ are needed[)]"
 	umount full
 	[ -z "$(built)" ]
 	assert_clean_store

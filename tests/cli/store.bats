@@ -233,6 +233,29 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	done
 }
 
+@test "a full disk is made room on, and the command tried again" {
+	[ "$(id -u)" = 0 ] || skip "needs to mount a file system"
+	sample one
+	mica save -o one.tar one
+	mkdir full
+	mount -t tmpfs -o size=16m mica-test full
+	MICA_ROOT=$D/full/store
+	mica pull -q busybox
+	# blobs that a push has made anew, and nothing needs
+	mica build -q --network=none -t noise - <<-'END'
+		FROM busybox
+		RUN head -c 3000000 /dev/urandom >/noise
+	END
+	mica push -q --compression-format zstd noise oci:out
+	mica untag noise noise 2>/dev/null || true
+	head -c $(($(df -B1 --output=avail full | tail -1) - 3000000)) /dev/zero >full/filler
+	mica pull docker-archive:one.tar >said 2>&1 || fail "$(cat said)"
+	grep -qE '^the disk of the store was full: [0-9]+ bytes of it are free again, trying once more$' said || fail "$(cat said)"
+	[ "$(in_image one cat /f)" = one ]
+	mica fsck
+	umount full
+}
+
 @test "prune says what it cannot remove" {
 	[ "$(id -u)" = 0 ] || skip "needs to mount a file system"
 	mica pull -q busybox
