@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options of `build`, and what they say; for the command and for the test of what is in a step's
- * key. */
+/* The options of `build`, and what they say; for the command and for the test of what is in a
+ * step's key. */
 #pragma once
 #include "cmd/build_extra.h"
 #include "cmd/build_left.h"

@@ -54,8 +54,8 @@ struct platform_list;
 int platform_args_list(const struct platform_args *a, struct platform_list *ret, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* Of a platform, what an option says in place of what is there; value NULL: nothing. size: of field,
- * bytes. ERR_INVALID: too long, the option is named. */
+/* Of a platform, what an option says in place of what is there; value NULL: nothing. size: of
+ * field, bytes. ERR_INVALID: too long, the option is named. */
 int platform_field_set(char *field, size_t size, const char *option, const char *value,
 	struct err *err) __attribute__((warn_unused_result));
 
