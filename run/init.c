@@ -328,6 +328,11 @@ static int own_proc(const struct box *b, int *ret_fd, struct err *err)
 	if (fd < 0 && errno == EPERM && b->spec->host_pid)
 		fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	*ret_fd = fd;
+	if (fd < 0 && errno == EPERM && b->one_user)
+		return err_set(err, ERR_UNSUPPORTED,
+			"cannot mount a /proc of our own, which one user alone needs: parts of the "
+			"one around us are hidden, as in most containers; be root in it, or have "
+			"it show all of /proc (procMount: Unmasked)");
 	return fd < 0 ? err_sys(err, "cannot mount a /proc of our own") : 0;
 }
 

@@ -362,8 +362,15 @@ static int enter_single(struct err *err)
 	/* who may not drop groups may map its own one (user_namespaces(7)) */
 	if (write_line("/proc/self/setgroups", "deny") < 0 ||
 		write_line("/proc/self/uid_map", uids) < 0 ||
-		write_line("/proc/self/gid_map", gids) < 0)
+		write_line("/proc/self/gid_map", gids) < 0) {
+		/* since Linux 5.12 root is mapped by who could give files capabilities */
+		if (errno == EPERM && str_has_prefix(uids, "0 0 "))
+			return err_set(err, ERR_UNSUPPORTED,
+				"root without capabilities cannot have a user namespace: give this "
+				"container those that docker and containerd give by default, or be "
+				"another user");
 		return err_sys(err, "cannot map ourselves into a user namespace");
+	}
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return err_sys(err, "cannot create a mount namespace");
 	return 0;

@@ -75,6 +75,10 @@ assert_built() {
 	[[ "$output" == *"mode       $1"* ]]
 	[[ "$output" == *$'x 7/8\n'* ]]
 	[[ "$output" == *$'tmp/id 1000/1000\n'* ]]
+	assert_pod_image
+}
+
+assert_pod_image() {
 	mica pull -q "$REG/from-pod"
 	[ "$(in_image --user 0 "$REG/from-pod" cat /id /seen /tmp/id)" = $'0\nhush\n1000' ]
 	mica rmi "$REG/from-pod"
@@ -171,6 +175,21 @@ needs_crun() {
 	[[ "$output" == *"cannot take the network away"* ]]
 	[[ "$output" == *"'oci': user namespaces are not allowed here"* ]]
 	[[ "$output" == *"isolation 'chroot' has no mounts, so '--shm-size' would hold nothing"* ]]
+	# no capability at all; and a number that no account has, as OpenShift gives one, which works where all of /proc is seen
+	pod_config '.process.capabilities = {} | .process.args = ["mica", "info"]'
+	run in_crun
+	[[ $output == "mica: root without capabilities cannot have a user namespace: give this container those that"* && ${#lines[@]} = 1 ]] || fail "$output"
+	chmod -R a+rX "$T/pod/rootfs/work"
+	random='.root.readonly = true | .mounts += [{destination: "/store", type: "tmpfs", source: "tmpfs"}] | .process.user = {uid: 1000680000, gid: 0}
+		| .process.capabilities = {} | .process.noNewPrivileges = true | .process.env = ["PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/", "MICA_ROOT=/store/s"]
+		| .process.args = ["sh", "-c", "cd /work && mica build --network=host --secret id=s,src=secret -t t ctx && mica fsck && mica push -q t docker://'"$REG"'/from-pod"]'
+	pod_config "$random"
+	run in_crun
+	[[ $status == 125 && $output == *"RUN: cannot mount a /proc of our own, which one user alone needs: parts of the one around us are hidden"* ]] || fail "$output"
+	pod_config "$random"' | .linux.maskedPaths = [] | .linux.readonlyPaths = []'
+	run in_crun
+	[ "$status" = 0 ] || fail "$output"
+	assert_pod_image
 }
 
 # --- docs/ci.md: the commands as they stand there, where each of these runs them ---
@@ -231,6 +250,30 @@ $BATS_TEST_NUMBER" ]
 	[ "$(wc -l <"$T/pod/rootfs/work/job.sh")" = 3 ]
 	PUSHED=$REG/app:7
 	in_job U=user P=s3cret BUILD_NUMBER=7
+}
+
+@test "the Job of docs/kubernetes.md, and the index of what several runners pushed" {
+	local command arch
+	needs_crun
+	job_files "$T/pod/rootfs/work"
+	command=$(sed -n '/^\t *command:$/,/^\t *env:/s/^\t *- //p' "$TOP/docs/kubernetes.md" | sed "s|registry.example.org|$REG|g; s|https://git.example.org/app.git|/work/app|" | tr '\n' ' ')
+	[[ $command == "mica build --network=host --cache-from=$REG/app/cache "*",push=true /work/app " ]] || fail "$command"
+	pod_config "$DOCKER_PROFILE | .process.args = [\"sh\", \"-euxc\", \"$command\"]"
+	PUSHED=$REG/app:1
+	for _ in 1 2; do
+		run in_crun
+		[ "$status" = 0 ] || fail "$output"
+		assert_pushed
+	done
+	[[ "$output" == *"0 run, 2 cached"* ]] || fail "$output"
+	recipe 'Several platforms, several runners' | sed "s|registry.example.org|$REG|g" >job.sh
+	[ "$(wc -l <job.sh)" = 2 ]
+	for arch in amd64 arm64; do
+		mica build -q --platform "linux/$arch" -f - -t "$REG/app:1-$arch" "$T/pod/rootfs/work/app" <<<$'FROM scratch\nCOPY file /'
+		mica push -q "$REG/app:1-$arch"
+	done
+	. ./job.sh
+	[ "$(skopeo inspect --raw --tls-verify=false "docker://$REG/app:1" | jq -c '[.manifests[].platform.architecture]')" = '["amd64","arm64"]' ]
 }
 
 @test "the recipe for GitHub, as a runner's user" {
