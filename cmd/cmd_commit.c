@@ -144,7 +144,7 @@ static int deliver(struct app *app, struct store *s, const struct commit_args *a
 	if (remote_args_apply(app, &a->remote, &push.remote, err) < 0)
 		return err->code;
 	if (dest && location_is_elsewhere(dest)) {
-		push.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+		push.progress = out_progress(&app->out, a->quiet ? PROGRESS_NONE : PROGRESS_AUTO);
 		struct descriptor sent = {0};
 		int r = seal_args_apply(&a->seal, s, &made->root, false, &sent, err);
 		if (r == 0)

@@ -57,7 +57,7 @@ static int pull_one(struct app *app, struct store *s, const char *location,
 {
 	struct pulled pulled = {0};
 
-	o->progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	o->progress = out_progress(&app->out, a->quiet ? PROGRESS_NONE : PROGRESS_AUTO);
 	int r = image_pull(s, location, o, &pulled, err);
 	out_progress_done(&app->out);
 	if (r < 0)

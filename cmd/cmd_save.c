@@ -70,7 +70,7 @@ static int write_to(struct app *app, struct store *s, const struct image *image,
 	/* docker archives record the name themselves; a layout gets it as an annotation */
 	location = streq(transport, "dir") || !ref ? xasprintf("%s:%s", transport, path)
 	                                           : xasprintf("%s:%s:%s", transport, path, ref);
-	o.progress = out_progress(&app->out, quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	o.progress = out_progress(&app->out, quiet ? PROGRESS_NONE : PROGRESS_AUTO);
 	int r = image_push(s, &image->manifest_desc, ref, location, &o, &digest, err);
 	out_progress_done(&app->out);
 	return r;
@@ -142,7 +142,7 @@ static int add_archived(struct store *s, const char *text, struct archived_list 
 static int write_archived(struct app *app, struct store *s, const struct archived_list *l,
 	const char *path, bool quiet, struct err *err)
 {
-	struct progress *progress = out_progress(&app->out, quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	struct progress *progress = out_progress(&app->out, quiet ? PROGRESS_NONE : PROGRESS_AUTO);
 	int r = images_export(s, l->a, l->n, path, progress, err);
 
 	out_progress_done(&app->out);
@@ -314,7 +314,7 @@ static int load_one(struct app *app, struct store *s, const char *location,
 	struct pulled pulled = {0};
 	char digest[DIGEST_STR_MAX];
 
-	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_NONE : PROGRESS_AUTO);
 	int r = image_pull(s, location, &o, &pulled, err);
 	out_progress_done(&app->out);
 	if (r == 0) {

@@ -35,7 +35,7 @@ static int fetch(struct app *app, struct store *s, const struct image_get_args *
 		return err->code;
 	if (called_buildah() && !a->quiet)
 		out_note(&app->out, "Getting image source signatures");
-	o->progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	o->progress = out_progress(&app->out, a->quiet ? PROGRESS_NONE : PROGRESS_AUTO);
 	int r = image_pull(s, text, o, &pulled, err);
 	out_progress_done(&app->out);
 	if (r == 0) {

@@ -259,7 +259,7 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 		r = changed ? txn_begin(s, &t, err) : txn_read(s, &t, err);
 	if (r < 0)
 		return r;
-	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_NONE : PROGRESS_AUTO);
 	if (a->compression || a->level >= 0 || a->disable_compression) {
 		r = compress(s, t, a, &o, what, &other, err);
 		o.format = PUSH_FORMAT_ASIS; /* it has the format by now */

@@ -69,7 +69,7 @@ static int copy_to(struct app *app, struct store *from, const struct descriptor 
 	if (r < 0)
 		return r;
 	location = xasprintf("oci:/proc/self/fd/%d:%s", fd, name);
-	push.progress = out_progress(&app->out, quiet ? PROGRESS_QUIET : PROGRESS_AUTO);
+	push.progress = out_progress(&app->out, quiet ? PROGRESS_NONE : PROGRESS_AUTO);
 	r = image_push(from, what, NULL, location, &push, &digest, err);
 	if (r == 0)
 		r = image_pull(to, location, &pull, &pulled, err);

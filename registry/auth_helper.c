@@ -24,6 +24,7 @@
 #define TIMEOUT_MS 10000
 #define WAIT_STEP_MS 2
 #define NAME_MAX_LENGTH 64
+#define REASON_MAX 300 /* bytes of what a helper says that are shown */
 
 static bool name_is_valid(const char *name)
 {
@@ -37,23 +38,35 @@ static int no_answer(const char *name, struct err *err)
 		TIMEOUT_MS / 1000);
 }
 
-static int read_output(
-	int fd, pid_t pid, uint64_t end, const char *name, struct buf *out, struct err *err)
+/* What there is; 0 at its end, negative when there is nothing. */
+static ssize_t take_output(int fd, struct buf *to)
+{
+	char chunk[4096];
+	ssize_t n = read(fd, chunk, sizeof(chunk));
+	if (n > 0)
+		buf_add(to, chunk, (size_t)n);
+	explicit_bzero(chunk, sizeof(chunk));
+	return n;
+}
+
+/* complaints: what it prints besides is taken meanwhile, so that it can go on, and kept as far as
+ * there is room. */
+static int read_output(int fd, int errfd, pid_t pid, uint64_t end, const char *name,
+	struct buf *out, struct buf *complaints, struct err *err)
 {
 	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
+		struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = errfd, .events = POLLIN}};
 		uint64_t now = clock_ms();
-		int ready = now < end ? poll(&p, 1, (int)(end - now)) : 0;
+		int ready = now < end ? poll(p, 2, (int)(end - now)) : 0;
 		if (ready < 0 && errno == EINTR)
 			continue;
-		char chunk[4096];
-		ssize_t n = ready > 0 ? read(fd, chunk, sizeof(chunk)) : -1;
+		if (ready > 0 && p[1].revents && take_output(errfd, complaints) <= 0)
+			errfd = -1;
+		if (ready > 0 && !p[0].revents)
+			continue;
+		ssize_t n = ready > 0 ? take_output(fd, out) : -1;
 		if (n == 0)
 			return 0;
-		if (n > 0) {
-			buf_add(out, chunk, (size_t)n);
-			explicit_bzero(chunk, sizeof(chunk));
-		}
 		if (n < 0 || out->toobig) {
 			(void)kill(pid, SIGKILL);
 			return out->toobig ? err_set(err, ERR_LIMIT,
@@ -84,20 +97,23 @@ static int end_in_time(pid_t pid, uint64_t end, const char *name, int *ret_wstat
 }
 
 static int run(const char *file, const char *name, const char *verb, const char *input,
-	struct buf *out, int *ret_status, struct err *err)
+	struct buf *out, struct buf *complaints, int *ret_status, struct err *err)
 {
-	int in[2] = {-1, -1}, output[2] = {-1, -1};
+	int in[2] = {-1, -1}, output[2] = {-1, -1}, errors[2] = {-1, -1};
 	if (pipe2(in, O_CLOEXEC) < 0)
 		return err_sys(err, "cannot make a pipe");
 	AUTO_FD int in_read = in[0], in_write = in[1];
 	if (pipe2(output, O_CLOEXEC) < 0)
 		return err_sys(err, "cannot make a pipe");
 	AUTO_FD int out_read = output[0], out_write = output[1];
+	if (pipe2(errors, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
+	AUTO_FD int err_read = errors[0], err_write = errors[1];
 	const char *argv[] = {file, verb, NULL};
 	struct proc_opts opts = {.env = (const char *const *)environ,
 		.in = in_read,
 		.out = out_write,
-		.errfd = -1,
+		.errfd = err_write,
 		.keep_fd = -1};
 	pid_t pid;
 	/* Written before it starts: it fits into the pipe, and a helper that does not read cannot
@@ -109,11 +125,16 @@ static int run(const char *file, const char *name, const char *verb, const char 
 		return r;
 	close(take_fd(&in_write));
 	close(take_fd(&out_write));
+	close(take_fd(&err_write));
 	uint64_t end = clock_ms() + TIMEOUT_MS;
 	struct err late = ERR_INIT;
 	int wstatus = 0;
-	r = read_output(out_read, pid, end, name, out, err);
+	r = read_output(out_read, err_read, pid, end, name, out, complaints, err);
 	int ended = end_in_time(pid, end, name, &wstatus, &late);
+	/* one of its own children may hold the pipe open */
+	if (fcntl(err_read, F_SETFL, O_NONBLOCK) == 0)
+		while (!complaints->toobig && take_output(err_read, complaints) > 0)
+			;
 	if (r == 0 && ended < 0)
 		*err = late;
 	*ret_status = proc_status(wstatus);
@@ -142,6 +163,42 @@ static char *find_program(const char *program)
 	return file;
 }
 
+/* The end of the text as one line that cannot move a cursor; NULL: nothing is said, or what may be
+ * secret. New string. */
+static char *reason_of(const struct buf *said)
+{
+	AUTO_BUF struct buf line = BUF_INIT(OUTPUT_MAX + 1);
+	const char *text = said->len ? buf_str(said) : "";
+	if (strcasestr(text, "\"secret\"") || strchr(text, '{'))
+		return NULL;
+	for (const char *p = text; *p; p++) {
+		bool blank = (unsigned char)*p <= ' ' || *p == 0x7f;
+		if (!blank)
+			buf_addch(&line, *p);
+		else if (line.len && p[1] && buf_str(&line)[line.len - 1] != ' ')
+			buf_addch(&line, ' ');
+	}
+	if (!line.len || line.toobig)
+		return NULL;
+	const char *end = buf_str(&line);
+	if (line.len <= REASON_MAX)
+		return xstrdup(end);
+	for (end += line.len - REASON_MAX; (*end & 0xc0) == 0x80; end++) /* not into a character */
+		;
+	return xasprintf("... %s", end);
+}
+
+/* The protocol has the reason on standard output; many say it on the other one. */
+static int failed(const char *program, const char *verb, int status, const struct buf *out,
+	const struct buf *complaints, struct err *err)
+{
+	AUTO_FREE char *reason = reason_of(out);
+	if (!reason)
+		reason = reason_of(complaints);
+	return err_set(err, ERR_AUTH, "credential helper '%s %s' failed with status %d%s%s",
+		program, verb, status, reason ? ": " : "", reason ? reason : "");
+}
+
 int auth_helper_run(
 	const char *name, const char *verb, const char *input, char **ret_output, struct err *err)
 {
@@ -155,19 +212,16 @@ int auth_helper_run(
 	if (!file)
 		return err_set(err, ERR_AUTH,
 			"credential helper '%s' is configured but not installed", program);
-	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX);
+	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX), complaints = BUF_INIT(OUTPUT_MAX);
 	int status = 0;
-	int r = run(file, name, verb, input, &out, &status, err);
+	int r = run(file, name, verb, input, &out, &complaints, &status, err);
 	if (r == 0 && status != 0) {
-		/* The only text that the helpers' protocol defines; anything else may hold a secret
-		 * and is not repeated. */
+		/* the only text that the helpers' protocol defines */
 		if (strstr(buf_str(&out), "credentials not found in native keychain"))
 			r = err_set(err, ERR_NOT_FOUND, "%s keeps no credentials for this registry",
 				program);
 		else
-			r = err_set(err, ERR_AUTH,
-				"credential helper '%s %s' failed with status %d", program, verb,
-				status);
+			r = failed(program, verb, status, &out, &complaints, err);
 	}
 	if (r == 0)
 		*ret_output = xstrdup(buf_str(&out));

@@ -16,7 +16,7 @@
 
 #define CERTIFICATE_MAX (1 * MIB)
 
-static int add_ca(struct buf *pem, const char *path, struct err *err)
+static int add_ca(struct buf *pem, const char *path, struct certificates *c, struct err *err)
 {
 	AUTO_FREE char *text = NULL;
 	size_t n;
@@ -24,6 +24,7 @@ static int add_ca(struct buf *pem, const char *path, struct err *err)
 	if (r < 0)
 		return r;
 	buf_add(pem, text, n);
+	strv_add(&c->ca_files, path);
 	buf_addch(pem, '\n');
 	return pem->toobig ? err_set(err, ERR_LIMIT, "certificates in '%s' are too large", path)
 	                   : 0;
@@ -69,7 +70,7 @@ static int read_directory(const char *dir, struct certificates *ret, struct err 
 	STRV_FOREACH (name, &names) {
 		AUTO_FREE char *path = path_join(dir, *name);
 		if (str_has_suffix(*name, ".crt"))
-			r = add_ca(&pem, path, err);
+			r = add_ca(&pem, path, ret, err);
 		else if (str_has_suffix(*name, ".cert"))
 			r = add_client(dir, *name, ret, err);
 		else if (str_has_suffix(*name, ".key"))
@@ -138,9 +139,11 @@ int certificates_of_docker(const char *dir, struct certificates *ret, struct err
 		       *key = path_join(dir, "key.pem");
 	struct certificates c = {0};
 	if (access(ca, F_OK) == 0) {
-		int r = add_ca(&pem, ca, err);
-		if (r < 0)
+		int r = add_ca(&pem, ca, &c, err);
+		if (r < 0) {
+			certificates_done(&c);
 			return r;
+		}
 		c.ca_pem = xstrdup(buf_str(&pem));
 	}
 	if (access(cert, F_OK) == 0 && access(key, F_OK) == 0) {
@@ -154,6 +157,7 @@ int certificates_of_docker(const char *dir, struct certificates *ret, struct err
 void certificates_done(struct certificates *c)
 {
 	free(c->ca_pem);
+	strv_done(&c->ca_files);
 	free(c->cert_file);
 	free(c->key_file);
 	*c = (struct certificates){0};

@@ -284,9 +284,20 @@ static int say_remedy(const struct exchange *x, struct err *err)
 			"'--tls-verify=false', or 'insecure = true' for it in registries.conf, "
 			"allows that",
 			h->name);
-	if (!x->http.unknown_authority)
+	if (!x->http.unknown_authority && !x->http.bad_authorities && !x->http.wants_certificate)
 		return err->code;
 	struct err why = *err;
+	if (x->http.bad_authorities) {
+		AUTO_FREE char *read = strv_join(&h->certificates.ca_files, "' or '");
+		return err_set(err, why.code,
+			"cannot reach %s: '%s' is no certificate, or a damaged one (%s)", h->name,
+			read, why.msg);
+	}
+	if (x->http.wants_certificate) {
+		AUTO_FREE char *dir = certificates_dir(x->client->opts.cert_dir, h->auth_name);
+		return err_set(err, why.code, "%s: NAME.cert and NAME.key in %s%s", why.msg,
+			dir ? dir : "/etc/containers/certs.d/", dir ? "" : h->auth_name);
+	}
 	AUTO_FREE char *files = certificates_ca_files(x->client->opts.cert_dir, h->auth_name);
 	return err_set(err, why.code, "%s; an authority that is to be trusted for it belongs in %s",
 		why.msg, files);
@@ -307,7 +318,7 @@ static int judge_failure(struct exchange *x, struct err *err)
 		h->down = true;
 		h->plain = h->scheme_known && h->plain; /* the next try is with TLS again */
 	}
-	bool again = err->code == ERR_NETWORK && !http->reader_gone && !http->untrusted &&
+	bool again = err->code == ERR_NETWORK && !http->reader_gone && !http->permanent &&
 	             (!http->unreachable || x->patient);
 	if (again && retry_later(x, err->msg))
 		return 1;
@@ -362,7 +373,8 @@ void exchange_start_later(struct exchange *x, unsigned failures, unsigned retry_
 
 bool exchange_may_pass(const struct exchange *x, const struct err *failure)
 {
-	return failure ? failure->code == ERR_NETWORK : may_pass(x->http.response.status);
+	return failure ? failure->code == ERR_NETWORK && !x->http.permanent
+	               : may_pass(x->http.response.status);
 }
 
 int client_wake(struct client *c, int max)

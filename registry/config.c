@@ -183,6 +183,7 @@ static int parse_short_names(
 				return err->code;
 		}
 		strv_copy(&rs->search, &search);
+		rs->search_said = true;
 	}
 	return 0;
 }

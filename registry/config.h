@@ -36,6 +36,7 @@ struct registries {
 	struct registry *r;
 	size_t n;
 	struct strv search; /* unqualified-search-registries */
+	bool search_said; /* else the Hub is asked */
 	struct strv files; /* that were read, in that order */
 	struct map aliases; /* short name -> full name without tag */
 	enum short_name_mode short_names;
@@ -97,6 +98,7 @@ int registries_short_names(const struct registries *r, const char *text, struct 
 
 struct certificates {
 	char *ca_pem; /* all *.crt of the directory, NULL when there are none */
+	struct strv ca_files; /* the paths of those */
 	char *cert_file; /* client certificate and key, or NULL */
 	char *key_file;
 };

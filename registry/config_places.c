@@ -179,6 +179,12 @@ int registries_short_names(
 	const char *alias = map_get(&rs->aliases, name);
 	if (alias)
 		return add_candidate(alias, text + n, ret, err);
+	if (rs->search.n == 0 && rs->search_said)
+		return err_set(err, ERR_INVALID,
+			"short name '%s' stands for nothing: it is no alias, and "
+			"unqualified-search-registries is empty in registries.conf; write the "
+			"registry too, for example docker.io/%s",
+			text, text);
 	if (rs->search.n == 0)
 		return add_candidate(text, "", ret, err);
 	if (rs->search.n > 1 && rs->short_names == SHORT_NAMES_ENFORCING)

@@ -356,6 +356,9 @@ static int helper_store(
 	AUTO_FREE char *output = NULL;
 	int r = auth_helper_run(helper, "store", input, &output, err);
 	explicit_bzero(input, strlen(input));
+	const char *secret = c->identity_token ? c->identity_token : c->password;
+	if (r < 0 && *secret && strstr(err->msg, secret))
+		return err_set(err, r, "docker-credential-%s cannot keep the credentials", helper);
 	return r;
 }
 

@@ -87,9 +87,11 @@ void http_request_clear(struct http_request *r)
 	buf_done(&r->body);
 	r->sent = 0;
 	r->unreachable = false;
-	r->untrusted = false;
+	r->permanent = false;
 	r->unknown_authority = false;
 	r->no_tls = false;
+	r->bad_authorities = false;
+	r->wants_certificate = false;
 	r->stalled = false;
 	r->reader_gone = false;
 }

@@ -77,9 +77,11 @@ struct http_request {
 	struct http_response response;
 	uint64_t sent; /* of in_fd */
 	bool unreachable; /* no connection, or no TLS on it */
-	bool untrusted; /* because of its certificate */
+	bool permanent; /* asking again would be answered the same */
 	bool unknown_authority; /* nobody who is trusted signed that */
 	bool no_tls; /* what answers there speaks something else */
+	bool bad_authorities; /* nothing can be read from tls->ca_pem */
+	bool wants_certificate; /* of ours, to know who asks */
 	bool stalled; /* it moved next to nothing for too long; the next attempt connects anew */
 	bool reader_gone; /* nobody reads out_fd any more */
 	/* err is NULL when a response came; its status may be anything. */

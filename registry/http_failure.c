@@ -38,6 +38,15 @@ static const char *proxy_tried(
 	return buf;
 }
 
+/* What to do about a docker daemon's socket. */
+static const char *socket_remedy(const struct http_transfer *t, long os)
+{
+	if (!t->r->unix_socket)
+		return "";
+	return os == EACCES ? "; root and members of its group, often 'docker', may use it"
+	                    : "; no docker daemon listens there: start it, or set DOCKER_HOST";
+}
+
 /* The certificate may be good but for who signed it. X509_STORE_CTX_get_error(3) */
 static bool is_of_nobody(CURL *easy)
 {
@@ -50,6 +59,44 @@ static bool is_of_nobody(CURL *easy)
 	       why == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
 }
 
+/* What the other side said by TLS, or what is wrong here. A connection that broke has no reason of
+ * the library's but its end. */
+static int tls_failure(struct http_transfer *t, CURLcode code, const char *host, struct err *err)
+{
+	struct http_request *r = t->r;
+	const char *said = t->message[0] ? t->message : curl_easy_strerror(code);
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		r->unknown_authority = is_of_nobody(t->easy);
+	/* so OpenSSL says of a first record that is none */
+	if (code == CURLE_SSL_CONNECT_ERROR)
+		r->no_tls = strstr(said, "wrong version number");
+	r->bad_authorities = code == CURLE_SSL_CACERT_BADFILE;
+	r->permanent = code != CURLE_SSL_CONNECT_ERROR ||
+	               (strstr(said, "SSL routines") && !strstr(said, "unexpected eof") &&
+			       !strstr(said, "internal error"));
+	return err_set(err, ERR_NETWORK, "cannot reach %s: TLS: %s%s", host, said,
+		r->unknown_authority ? ": x509: certificate signed by unknown authority" : "");
+}
+
+/* A proxy that was reached, and does not connect us: 0 when it was something else. */
+static int proxy_failure(struct http_transfer *t, CURLcode code, const char *host, struct err *err)
+{
+	long why = CURLPX_OK, status = 0;
+	curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	curl_easy_getinfo(t->easy, CURLINFO_PROXY_ERROR, &why);
+	if (code == CURLE_PROXY) {
+		t->r->permanent = why == CURLPX_USER_REJECTED || why == CURLPX_NO_AUTH;
+		return err_set(err, ERR_NETWORK, "cannot reach %s: the proxy says: %s", host,
+			t->message[0] ? t->message : curl_easy_strerror(code));
+	}
+	if (code != CURLE_RECV_ERROR || status < 300)
+		return 0;
+	t->r->permanent = status < 500;
+	return err_set(err, ERR_NETWORK, "cannot reach %s: the proxy answered with status %ld%s",
+		host, status,
+		status == 407 ? ", it wants a user and a password in its address" : "");
+}
+
 int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 {
 	char buf[300], through[400], text[ERR_TEXT_MAX];
@@ -60,12 +107,13 @@ int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 	switch ((int)code) {
 	case CURLE_COULDNT_CONNECT:
 		if (os)
-			return err_set(err, ERR_NETWORK, "cannot reach %s%s: %s", host,
+			return err_set(err, ERR_NETWORK, "cannot reach %s%s: %s%s", host,
 				proxy_tried(t, host, through, sizeof(through)),
-				os == ECONNREFUSED ? "connection refused"
-						   : err_text((int)os, text));
+				os == ECONNREFUSED ? "connection refused" : err_text((int)os, text),
+				socket_remedy(t, os));
 		/* what it says goes on with the address, and its password */
-		if (str_has_prefix(t->message, "Unsupported proxy"))
+		t->r->permanent = str_has_prefix(t->message, "Unsupported proxy");
+		if (t->r->permanent)
 			return err_set(err, ERR_NETWORK,
 				"cannot reach %s: the address of the proxy is of no kind that is "
 				"known",
@@ -78,23 +126,15 @@ int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 		return err_set(err, ERR_NETWORK,
 			"cannot reach %s: the name of the proxy is not known (DNS)", host);
 	case CURLE_PEER_FAILED_VERIFICATION:
-		t->r->untrusted = true;
-		t->r->unknown_authority = is_of_nobody(t->easy);
-		return err_set(err, ERR_NETWORK, "cannot reach %s: TLS: %s%s", host,
-			t->message[0] ? t->message : curl_easy_strerror(code),
-			t->r->unknown_authority ? ": x509: certificate signed by unknown authority"
-						: "");
 	case CURLE_SSL_CONNECT_ERROR:
-		/* so OpenSSL says of a first record that is none */
-		t->r->no_tls = strstr(t->message, "wrong version number");
-		__attribute__((fallthrough));
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
-		return err_set(err, ERR_NETWORK, "cannot reach %s: TLS: %s", host,
-			t->message[0] ? t->message : curl_easy_strerror(code));
+		return tls_failure(t, code, host, err);
 	default:
 		break;
 	}
+	if (proxy_failure(t, code, host, err) < 0)
+		return err->code;
 	/* none of a connection that was there already */
 	long connections = 0;
 	curl_off_t connected = 0;
@@ -105,6 +145,12 @@ int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 		code == CURLE_COULDNT_CONNECT || (timed_out && connections > 0 && connected == 0);
 	if (t->r->unreachable)
 		return err_set(err, ERR_NETWORK, "cannot reach %s: no answer", host);
+	/* of TLS 1.3, which tells it after the handshake */
+	t->r->wants_certificate = strstr(t->message, "alert certificate required");
+	t->r->permanent = t->r->wants_certificate;
+	if (t->r->wants_certificate)
+		return err_set(err, ERR_NETWORK,
+			"cannot reach %s: TLS: it wants a certificate of who asks", host);
 	if (t->r->stalled)
 		return err_set(err, ERR_NETWORK, "%s %s", host,
 			http_stall_reason(t, through, sizeof(through)));

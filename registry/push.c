@@ -87,12 +87,21 @@ static int push_registry(struct store *s, const char *rest, const struct pushed 
 	int r = reference_parse(rest, &ref, err);
 	if (r < 0)
 		return r;
-	if (!o->by_digest)
+	if (ref.has_digest && !digest_equal(&ref.digest, &what->doc.desc.digest)) {
+		char want[DIGEST_STR_MAX], have[DIGEST_STR_MAX];
+		return err_set(err, ERR_INVALID,
+			"what is pushed has the digest %s, not %s: name a tag, or the digest that "
+			"it has",
+			digest_str(&what->doc.desc.digest, have), digest_str(&ref.digest, want));
+	}
+	bool unnamed = o->by_digest || (ref.has_digest && !ref.tag);
+	ref.has_digest = false;
+	if (!unnamed)
 		reference_default_tag(&ref);
 	origins = origins_load(s);
-	if (remote_open(&o->remote, &remote, err) < 0 ||
-		sink_registry(remote, &ref, origins, &sink, err) < 0)
+	if (remote_open(&o->remote, &remote, err) < 0)
 		return err->code;
+	sink = sink_registry(remote, &ref, origins);
 	remote_notes(remote, o->progress);
 	return push_to(s, sink, what, o, err);
 }

@@ -180,11 +180,9 @@ static const struct sink_ops registry_ops = {registry_blob, registry_wait, regis
 	registry_finish, registry_free, registry_progress, registry_fd, registry_has,
 	registry_signatures};
 
-int sink_registry(struct remote *r, const struct reference *ref, const struct origins *origins,
-	struct sink **ret, struct err *err)
+struct sink *sink_registry(
+	struct remote *r, const struct reference *ref, const struct origins *origins)
 {
-	if (ref->has_digest)
-		return err_set(err, ERR_INVALID, "cannot push to a digest; give a tag");
 	struct registry_sink *s = xcalloc(1, sizeof(*s));
 	s->sink.ops = &registry_ops;
 	s->remote = r;
@@ -193,6 +191,5 @@ int sink_registry(struct remote *r, const struct reference *ref, const struct or
 	s->sink.sign_as = ref->tag ? reference_str(ref) : NULL;
 	s->tagged = ref->tag != NULL;
 	s->repository = reference_name(ref);
-	*ret = &s->sink;
-	return 0;
+	return &s->sink;
 }

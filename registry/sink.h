@@ -47,9 +47,10 @@ static inline void sink_free_p(struct sink **k)
 #define AUTO_SINK __attribute__((cleanup(sink_free_p)))
 
 struct origins;
-/* origins: where blobs are likely to be; borrowed, as r is. */
-int sink_registry(struct remote *r, const struct reference *ref, const struct origins *origins,
-	struct sink **ret, struct err *err) __attribute__((warn_unused_result));
+/* ref: without a digest; without a tag what is sent gets no name. origins: where blobs may be;
+ * borrowed, as r is. */
+struct sink *sink_registry(
+	struct remote *r, const struct reference *ref, const struct origins *origins);
 int sink_oci(const char *rest, struct sink **ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* name: what the image is called here, recorded when rest names nothing */

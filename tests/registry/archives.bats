@@ -48,9 +48,9 @@ teardown() {
 	MICA_ROOT=$D/third mica exists r.test/x/two:1
 	mica pull -q docker-archive:all.tar:@1
 	run --separate-stderr mica pull -q docker-archive:all.tar
-	assert_error 'holds 2 images'
+	assert_error 'holds 2 images; say which, as docker-archive:all.tar:NAME: @0 to @1, r.test/x/one:(1|again), r.test/x/two:1$'
 	run --separate-stderr mica pull -q docker-archive:all.tar:@2
-	assert_error "no image '@2'"
+	assert_error "no image '@2' in 'all.tar'; there are: @0 to @1, r.test/x/one:.*, r.test/x/two:1$"
 	run --separate-stderr mica save -q --format oci-archive -o x.tar r.test/x/one:1 r.test/x/two:1
 	assert_error 'several images'
 }

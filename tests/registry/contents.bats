@@ -49,6 +49,20 @@ teardown() {
 	[ "$(mica list-tags "$REG/short/web" | sort | xargs)" = "1 2" ]
 }
 
+@test "a push by digest gives no name, and sends nothing but what has the digest" {
+	mica push -q --digestfile digest busybox "docker://$REG/digest/first:v1"
+	: >"$T/registry.log"
+	run --separate-stderr mica push -q busybox "docker://$REG/digest/x@sha256:$(printf 'ab%.0s' {1..32})"
+	assert_error "what is pushed has the digest $(cat digest), not sha256:(ab){32}: name a tag"
+	[ ! -s "$T/registry.log" ]
+	mica push -q busybox "docker://$REG/digest/x@$(cat digest)"
+	MICA_ROOT=$D/second mica pull -q "$REG/digest/x@$(cat digest)"
+	run --separate-stderr mica list-tags "$REG/digest/x"
+	[ -z "$output" ]
+	mica push -q busybox "docker://$REG/digest/x:v2@$(cat digest)"
+	[ "$(mica list-tags "$REG/digest/x")" = v2 ]
+}
+
 @test "delete takes the manifest and all its tags, and wants a complete name" {
 	mica push -q busybox "docker://$REG/tests/gone:a"
 	mica push -q busybox "docker://$REG/tests/gone:b"

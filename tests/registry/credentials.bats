@@ -180,10 +180,19 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 	helper mute <<<'exit 0'
 	run --separate-stderr mica pull -q "$SRV/basic/mute"
 	assert_error 'docker-credential-mute gave no user name'
-	helper fails <<<'echo "password is hunter2"; exit 3'
+	# its reason is shown as one short line, from where it was said; what looks like the secret itself is not
+	helper fails <<<'printf "no session:\n\033[2Jrun \"cloud login\"\n"; yes noise | head -c 100000 >&2; exit 3'
 	run --separate-stderr mica pull -q "$SRV/basic/fails"
-	assert_error "docker-credential-fails get' failed with status 3"
+	assert_error "docker-credential-fails get' failed with status 3: no session: \[2Jrun \"cloud login\"\$"
+	helper fails <<<'printf "{\"Username\":\"anna\",\"Secret\":\"hunter2\"}"; yes x | head -c 1000 >&2; echo "the vault is sealed" >&2; exit 4'
+	run --separate-stderr mica pull -q "$SRV/basic/fails"
+	assert_error "failed with status 4: \.\.\. [ x]{200,}x the vault is sealed\$"
 	[[ "$stderr" != *hunter2* ]]
+	helper fails <<<'tr -d "{}\"" | sed "s/Secret/x/"; exit 5'
+	: >"$T/srv/login"
+	run --separate-stderr mica login -u anna -p secret "$SRV"
+	rm "$T/srv/login"
+	assert_error "docker-credential-fails cannot keep the credentials\$"
 	helper none <<<'echo "credentials not found in native keychain"; exit 1'
 	run --separate-stderr mica pull -q "$SRV/basic/none"
 	assert_error 'authentication required'
@@ -235,6 +244,7 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 	for fault in upload-user upload-file upload-none; do
 		run --separate-stderr mica push -q "$(built)" "docker://$SRV/$fault/x:v1"
 		assert_error 'location|user information|neither http nor https'
+		[ "$(wc -l <<<"$stderr")" = 1 ] || fail "not quiet: $stderr"
 	done
 	run ! leaked
 }

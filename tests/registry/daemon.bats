@@ -108,7 +108,7 @@ teardown() {
 	DOCKER_HOST=tcp://u:secret@127.0.0.1:1 refused "DOCKER_HOST is 'tcp://\*\*\*@127.0.0.1:1': URL holds user information" pull docker-daemon:x
 	DOCKER_HOST=ssh://u@host refused "DOCKER_HOST is 'ssh://\*\*\*@host': unix:///PATH and tcp://HOST:PORT are supported" pull docker-daemon:x
 	DOCKER_HOST=tcp://127.0.0.1:1 refused "cannot reach 127.0.0.1:1: connection refused" pull docker-daemon:x
-	DOCKER_HOST=unix://$D/none refused "cannot reach $D/none: no such file or directory" pull docker-daemon:x
+	DOCKER_HOST=unix://$D/none refused "cannot reach $D/none: no such file or directory; no docker daemon listens there: start it, or set DOCKER_HOST$" pull docker-daemon:x
 	refused "is no valid|not a valid|invalid" pull docker-daemon:../../x
 	[ -z "$(ls -A "$MICA_ROOT/tmp")" ]
 }

@@ -78,6 +78,18 @@ teardown() {
 	refused 'content has digest sha256:[0-9a-f]*, the registry or the network corrupted it' pull -q --retry-delay 10ms "$SRV/changes"
 }
 
+@test "what would be answered the same again is not asked again" {
+	refused "$SRV: it speaks plain HTTP where HTTPS is expected; '--tls-verify=false', or 'insecure = true'" \
+		--debug pull -q --retry 3 --retry-delay 1ms --tls-verify=true "$SRV/good"
+	[[ "$stderr" != *"trying again"* ]]
+	export https_proxy=http://$SRV
+	refused 'cannot reach refuses.test: the proxy answered with status 407, it wants a user and a password in its address' \
+		pull -q --retry 3 --retry-delay 1ms refuses.test/x
+	[ "$(asked '^CONNECT ')" = 1 ]
+	refused 'cannot reach fails.test: the proxy answered with status 502$' pull -q --retry 3 --retry-delay 1ms fails.test/x
+	[ "$(asked '^CONNECT ')" = 5 ]
+}
+
 @test "a pull or push that is interrupted takes back at once what it has made" {
 	for what in "pull $SRV/drips/x" "pull $SRV/mute/z" "push $SRV/good/x docker://$SRV/upload-mute/x"; do
 		[ "${what%% *}" = pull ] || mica pull -q "$SRV/good/x" >/dev/null
@@ -196,6 +208,17 @@ authority() { # KEY CERTIFICATE
 	grep -E '^(h1-.*|h2-(data|informational|continuation|empty-continuation|references)) ' flood | while read -r name n; do
 		[ "$n" -lt $((16 << 20)) ] || fail "$name: $n bytes were taken"
 	done
+	# nor is one of these asked again
+	for fault in tls-expired tls-other-name tls-unknown tls-old tls-client; do
+		run --separate-stderr mica --debug pull -q --retry 3 --retry-delay 1ms --cert-dir ca "127.0.0.1:$(port $fault)/x"
+		[[ "$status" = 125 && "$stderr" != *"trying again"* ]] || fail "$fault: $stderr"
+	done
+	[[ "$stderr" == *"127.0.0.1:$(port tls-client): TLS: it wants a certificate of who asks: NAME.cert and NAME.key in ca" ]] || fail "$stderr"
+	mkdir damaged
+	sed '3s/^..../!!!!/' ca/ca.crt >damaged/ca.crt
+	run --separate-stderr mica --debug pull -q --cert-dir damaged "127.0.0.1:$(port good)/x"
+	assert_error "'damaged/ca.crt' is no certificate, or a damaged one"
+	[[ "$stderr" != *"trying again"* ]]
 	# what ends a stream or a connection in the middle is a break like any other
 	mica pull -q --retry 3 --retry-delay 10ms --cert-dir ca "127.0.0.1:$(port breaks)/x"
 	came_whole

@@ -242,7 +242,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             print(self.command, self.host, target.path + ("?" + target.query if target.query else ""), self.headers.get("Authorization", "-").replace(" ", "="),
                   self.headers.get("Range", "-"), file=log)
         if self.command == "CONNECT":
-            return self.answer(502)
+            return self.answer(407 if "refuses" in self.path else 502)
         if target.path.startswith("/token"):
             return self.token(target.path, target.query, body)
         if target.path.startswith("/elsewhere/"):

@@ -193,6 +193,10 @@ static void short_names_become_full_ones(void **state)
 {
 	(void)state;
 	names_are("", "busybox", "docker.io/library/busybox:latest");
+	/* who wants none asks nobody, the Hub neither */
+	names_are("unqualified-search-registries=[]", "busybox", "error");
+	names_are("unqualified-search-registries=[]\n[aliases]\nbusybox='q.io/bb'", "busybox",
+		"q.io/bb:latest");
 	names_are("unqualified-search-registries=['a.io','docker.io']", "x/y:1",
 		"a.io/x/y:1 docker.io/x/y:1");
 	names_are("unqualified-search-registries=['a.io']\n[aliases]\nbusybox='q.io/bb'",
