@@ -101,10 +101,14 @@ static void set_tls(CURL *e, const struct http_tls *tls)
 	/* also where OpenSSL's own configuration allows older ones */
 	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	const char *file = getenv("SSL_CERT_FILE"), *dir = getenv("SSL_CERT_DIR");
-	if (file && *file)
+	if (file && *file) {
 		curl_easy_setopt(e, CURLOPT_CAINFO, file);
-	if (dir && *dir)
+		curl_easy_setopt(e, CURLOPT_PROXY_CAINFO, file);
+	}
+	if (dir && *dir) {
 		curl_easy_setopt(e, CURLOPT_CAPATH, dir);
+		curl_easy_setopt(e, CURLOPT_PROXY_CAPATH, dir);
+	}
 	if (!tls)
 		return;
 	if (tls->insecure) {

@@ -13,9 +13,12 @@
  * blobs, and hash it, before it does */
 #define ANSWER_S 900U
 
+/* What libcurl has read and not sent counts: the other side may have no room for it (HTTP/2). */
 static bool is_sending(const struct http_transfer *t)
 {
-	return t->r->in_size && t->r->sent < t->r->in_size;
+	curl_off_t up = 0;
+	curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &up);
+	return t->r->in_size && (uint64_t)up < t->r->in_size;
 }
 
 static unsigned limit_s(const struct http_transfer *t)

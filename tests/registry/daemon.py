@@ -69,6 +69,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.log("refused")
             self.close_connection = True
             self.answer(500, said("refuse"))
+            while self.rfile.read1(65536):  # who sends on when it is closed may not see the answer
+                pass
             return
         with open(f"{DIR}/loaded.tar", "wb") as f:
             while size := int(self.rfile.readline().strip() or b"-1", 16):

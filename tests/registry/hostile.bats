@@ -97,7 +97,8 @@ teardown() {
 		# shellcheck disable=SC2086 # words
 		"$MICA_BIN" --root "$MICA_ROOT" $what 2>err 3>&- &
 		wait_for 10 grep -qE '/(drips/x/manifests|mute/z/blobs|upload-mute/x/blobs/uploads)/' "$T/srv/log"
-		[ -n "$(ls -A "$MICA_ROOT/tmp")" ] || fail "$what: $(cat "$T/srv/log" err)"
+		# a push makes nothing in the store
+		[[ "$what" = push* || -n "$(ls -A "$MICA_ROOT/tmp")" ]] || fail "$what: $(cat "$T/srv/log" err)"
 		kill -TERM $!
 		wait $! && fail "$what: was done"
 		[ $? = 143 ] && grep -q 'interrupted by SIGTERM' err || fail "$what: $(cat err)"
@@ -166,25 +167,57 @@ authority() { # KEY CERTIFICATE
 		-keyout "$1" -out "$2" 2>/dev/null
 }
 
-@test "broken, endless and false frames, headers and certificates: one line each, in no time, no memory, and the next place is asked" {
+port() { # NAME
+	awk -v name="$1" '$1 == name { print $2 }' wire
+}
+
+start_wire() {
 	mkdir ca certs
 	authority ca.key ca/ca.crt
 	authority certs/stranger.key certs/stranger.pem
-	certificate server IP:127.0.0.1 2
+	certificate server IP:127.0.0.1,DNS:reg.corp.test 2
 	certificate other DNS:elsewhere.test 2
 	certificate expired IP:127.0.0.1 -1
 	python3 -B "$TOP/tests/registry/wire.py" "$T/layout" "$D" certs >wire.out 2>&1 3>&- &
-	echo $! >"$T/wire.pid"
+	echo $! >"$T/${D##*/}.pid"
 	disown
 	wait_for 20 test -s wire || fail "$(cat wire.out)"
-	port() {
-		awk -v name="$1" '$1 == name { print $2 }' wire
-	}
+}
+
+@test "new keys in the middle, another certificate, no room for an upload, and proxies that want to know who asks" {
+	start_wire
+	for keys in key-update renegotiates; do
+		MICA_ROOT=$D/$keys mica pull -q --retry 0 --cert-dir ca "127.0.0.1:$(port $keys)/x" >"$keys.id" || fail "$keys"
+	done
+	cmp key-update.id renegotiates.id
+	refused "127.0.0.1:$(port changes): TLS: .*unknown authority" pull -q --retry 3 --cert-dir ca "127.0.0.1:$(port changes)/x"
+	# a small blob has been read whole when nothing of it has left
+	mkdir tiny
+	plain_tar tiny.tar tiny
+	make_layout layout '{}' tiny.tar
+	run --separate-stderr timeout 30 "$MICA_BIN" --root "$D/tiny.store" push -q --retry 0 --stall-timeout 1s --cert-dir ca \
+		"$(MICA_ROOT=$D/tiny.store mica pull -q oci:layout)" "docker://127.0.0.1:$(port takes-nothing)/x"
+	assert_error 'takes no more of what is sent \(waited for 1 s\)'
+	# a proxy's certificate is one of the network, not of a registry
+	export SSL_CERT_FILE=$D/ca/ca.crt
+	for proxy in "https://anna:pro%20xy@127.0.0.1:$(port proxy-https)" "socks5h://anna:pro%20xy@127.0.0.1:$(port proxy-socks)"; do
+		MICA_ROOT=$D/${proxy%%:*} https_proxy=$proxy mica --debug pull -q --retry 0 reg.corp.test/x 2>>err || fail "$(cat err)"
+		https_proxy=${proxy/pro/no} refused 'cannot reach reg.corp.test: the proxy (answered with status 407, it wants|says: .*rejected)' --debug pull -q --retry 3 reg.corp.test/x
+		[[ "$stderr" != *"trying again"* ]] || fail "$stderr"
+		echo "$stderr" >>err
+	done
+	run ! grep -E "pro(%20| )xy|no(%20| )xy|anna|$(printf 'anna:pro xy' | base64)" err
+	[ "$(sort -u proxied)" = "$(printf 'proxy-%s\n' 'https ' 'https reg.corp.test:443' 'socks ' 'socks reg.corp.test:443')" ]
+}
+
+@test "broken, endless and false frames, headers and certificates: one line each, in no time, no memory, and the next place is asked" {
+	start_wire
+	others='^(good|breaks|takes-nothing|changes|key-update|renegotiates|proxy-.*) '
 	# what is packed once more is not unpacked, whatever it would become
 	refused "manifest is not JSON: .* near '.x1f'" pull -q --cert-dir ca "127.0.0.1:$(port h1-encoded)/x"
 	# each other fault is a mirror: the image comes from behind the last one
 	printf '[[registry]]\nprefix = "corp.test"\nlocation = "127.0.0.1:%s"\n' "$(port good)" >conf
-	grep -vE '^(good|breaks) ' wire | while read -r _ port; do
+	grep -vE "$others" wire | while read -r _ port; do
 		printf '[[registry.mirror]]\nlocation = "127.0.0.1:%s"\n' "$port"
 	done >>conf
 	# sanitizers take all of the address space
@@ -197,7 +230,7 @@ authority() { # KEY CERTIFICATE
 		sed -i "s/127.0.0.1:$port/$name/g" err
 	done <wire
 	sed -n 's/.* us: \([^ :]*\): \(.*\); trying the next place$/\1 \2/p' err >told
-	diff <(cut -d ' ' -f 1 told) <(grep -vE '^(good|breaks) ' wire | cut -d ' ' -f 1)
+	diff <(cut -d ' ' -f 1 told) <(grep -vE "$others" wire | cut -d ' ' -f 1)
 	for pattern in 'h2-continuation .*CONTINUATION' 'h2-empty-continuation .*CONTINUATION' '(h2|h1)-informational .*more than 65536 bytes of headers' \
 		'h2-data manifest is larger than 4194304 bytes' 'h2-half h2-half stopped sending \(waited for 1 s\)' 'h1-trailers .*more than 65536 bytes of headers' \
 		'h1-cut .*closed with .* remaining' 'h1-drips .*\(waited for 1 s\)' 'tls-expired .*certificate has expired$' \

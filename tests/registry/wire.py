@@ -3,8 +3,14 @@
 """wire.py LAYOUT DIR CERTS: what can be wrong below the answers of a registry. Each fault has a port of its own, which DIR/wire lists as NAME PORT; the port
 'good' serves the one image of the LAYOUT over HTTP/2. Of CERTS, which has NAME.pem and NAME.key, most ports use 'server'.
 
+The ports proxy-https and proxy-socks lead to one more 'good' each, whatever is asked for, for the user 'anna' with the password 'pro xy'; DIR/proxied has
+what was asked for. 'takes-nothing' lets uploads over HTTP/2 begin, and has no room for them; 'changes' has another certificate for each connection but the
+first; 'key-update' and 'renegotiates' take new keys in the middle of each body.
+
 HTTP/2 is written by hand (RFC 9113, 7541): a library would not send such frames. What was asked for is not looked at there: the manifest comes until it was
 sent once, then the config, then the layer. DIR/flood has for each endless answer how many bytes of it were taken; after FLOOD of them nothing more comes."""
+import base64
+import ctypes
 import gzip
 import json
 import os
@@ -160,17 +166,51 @@ def send(s, name, data):
     return flood(s, name, data[1])
 
 
+class OpenSSL:
+    """What Python's own module does not do: new keys on a connection of TLS 1.3, or of 1.2."""
+
+    def __init__(self, s, renegotiates):
+        self.lib, self.socket, self.renegotiates = ctypes.CDLL("libssl.so.3"), s, renegotiates
+        for function in ("TLS_server_method", "SSL_CTX_new", "SSL_new"):
+            getattr(self.lib, function).restype = ctypes.c_void_p
+        tls = ctypes.c_void_p(self.lib.SSL_CTX_new(ctypes.c_void_p(self.lib.TLS_server_method())))
+        self.lib.SSL_CTX_use_certificate_chain_file(tls, f"{CERTS}/server.pem".encode())
+        self.lib.SSL_CTX_use_PrivateKey_file(tls, f"{CERTS}/server.key".encode(), 1)
+        self.lib.SSL_CTX_ctrl(tls, 124, 0x0303 if renegotiates else 0x0304, None)  # SSL_CTRL_SET_MAX_PROTO_VERSION
+        self.ssl = ctypes.c_void_p(self.lib.SSL_new(tls))
+        self.lib.SSL_set_fd(self.ssl, s.fileno())
+        self.check(self.lib.SSL_accept(self.ssl))
+
+    def check(self, result):
+        if result <= 0:
+            raise OSError("TLS")
+        return result
+
+    def recv(self, n):
+        data = ctypes.create_string_buffer(n)
+        n = self.check(self.lib.SSL_read(self.ssl, data, n))
+        return data.raw[:n]
+
+    def sendall(self, data):
+        self.check(self.lib.SSL_write(self.ssl, data, len(data)))
+
+    def new_keys(self):
+        self.check(self.lib.SSL_renegotiate(self.ssl) if self.renegotiates else self.lib.SSL_key_update(self.ssl, 1))
+        self.check(self.lib.SSL_do_handshake(self.ssl))
+
+
 class Port:
     """One fault; STAGE is how much of the image was sent, HAD how much of the layer."""
 
     def __init__(self, name):
         self.name, self.stage, self.had = name, 0, 0
         self.breaks = [list(b) for b in BREAKS] if name == "breaks" else [[]] * 3
+        self.connections = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         if name in TLS:
             self.tls = context(TLS[name][0], **TLS[name][1])
         else:
-            self.tls = context("server", ["http/1.1"] if name.startswith("h1-") else ["h2"])
+            self.tls = context("server", ["http/1.1"] if name.startswith(("h1-", "changes")) else ["h2"])
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -181,10 +221,36 @@ class Port:
         try:
             s.settimeout(30)
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.name in ("key-update", "renegotiates"):
+                s.setblocking(True)
+                return self.image(OpenSSL(s, self.name == "renegotiates"))
+            self.connections += 1
+            if self.name == "changes" and self.connections > 1:
+                self.tls = context("stranger", ["http/1.1"])
             with self.tls.wrap_socket(s, server_side=True) as s:
-                self.http1(s) if self.name.startswith(("h1-", "tls-")) else self.http2(s)
+                self.image(s) if self.name == "changes" else self.http1(s) if self.name.startswith(("h1-", "tls-")) else self.http2(s)
         except OSError:
             pass
+        return None
+
+    def image(self, s):
+        """All of it over HTTP/1."""
+        while True:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                more = s.recv(65536)
+                if not more:
+                    return
+                request += more
+            path = request.split()[1].decode()
+            i = 0 if "/manifests/" in path else 1 if path.endswith(DOC["config"]["digest"]) else 2
+            body, half = BODIES[i], len(BODIES[i]) // 2
+            s.sendall(OK + f"Content-Type: {KINDS[i]}\r\nContent-Length: {len(body)}\r\n{'Connection: close' if self.name == 'changes' else 'X: y'}\r\n\r\n".encode() + body[:half])
+            if self.name != "changes":
+                s.new_keys()
+            s.sendall(body[half:])
+            if self.name == "changes":
+                return
 
     def http1(self, s):
         while b"\r\n\r\n" not in s.recv(65536):
@@ -198,7 +264,7 @@ class Port:
 
     def http2(self, s):
         exact(s, 24)
-        s.sendall(frame(SETTINGS, 0, 0))
+        s.sendall(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 0) if self.name == "takes-nothing" else b""))
         while True:
             h = exact(s, 9)
             payload, kind, flags, stream = exact(s, int.from_bytes(h[:3], "big")), h[3], h[4], int.from_bytes(h[5:], "big")
@@ -207,7 +273,14 @@ class Port:
             elif kind == PING and not flags & 1:
                 s.sendall(frame(PING, 1, 0, payload))
             elif kind == HEADERS:
-                self.answer(s, stream)
+                self.take_upload(s, stream, payload, flags) if self.name == "takes-nothing" else self.answer(s, stream)
+
+    def take_upload(self, s, stream, payload, flags):
+        if payload[0] == 0x83:  # POST, of the static table
+            # an empty body needs room too
+            s.sendall(frame(WINDOW, 0, stream, struct.pack(">I", 1000)) + frame(HEADERS, 5, stream, head(202, location="/upload")))
+        elif flags & 1:  # nothing follows: it asks for what is there
+            s.sendall(frame(HEADERS, 5, stream, head(404)))
 
     def answer(self, s, stream):
         if self.name in H2:
@@ -229,9 +302,65 @@ class Port:
         return None
 
 
-NAMES = list(H2) + list(H1) + ["h1-drips"] + list(TLS) + ["breaks", "good"]
+class Proxy(Port):
+    def __init__(self, name):
+        super().__init__(name)
+        self.tls, self.target = context("server"), Port("good")
+
+    def serve(self, s):
+        try:
+            s.settimeout(30)
+            if self.name == "proxy-https":
+                s = self.tls.wrap_socket(s, server_side=True)
+            asked = self.socks(s) if self.name == "proxy-socks" else self.connect(s)
+            with open(f"{DIR}/proxied", "a", encoding="ascii") as log:
+                print(self.name, asked, file=log)
+            if asked:
+                self.pump(s, socket.create_connection(self.target.listener.getsockname()))
+            s.close()
+        except OSError:
+            pass
+
+    def connect(self, s):
+        request = b""
+        while b"\r\n\r\n" not in request:
+            request += s.recv(65536)
+        good = b"Proxy-Authorization: Basic " + base64.b64encode(b"anna:pro xy") in request
+        s.sendall(b"HTTP/1.1 " + (b"200 OK" if good else b"407 no\r\nContent-Length: 0") + b"\r\n\r\n")
+        return request.split()[1].decode() if good else ""
+
+    def socks(self, s):
+        """RFC 1928, 1929"""
+        exact(s, exact(s, 2)[1])
+        s.sendall(b"\5\2")
+        exact(s, 1)
+        good = exact(s, exact(s, 1)[0]) == b"anna"
+        good = exact(s, exact(s, 1)[0]) == b"pro xy" and good
+        s.sendall(b"\1" + (b"\0" if good else b"\1"))
+        if not good:
+            return ""
+        host = exact(s, 5)[4]
+        asked = f"{exact(s, host).decode()}:{struct.unpack('>H', exact(s, 2))[0]}"
+        s.sendall(b"\5\0\0\1" + b"\0" * 6)
+        return asked
+
+    def pump(self, one, other):
+        while True:
+            ready = [s for s in (one, other) if isinstance(s, ssl.SSLSocket) and s.pending()] or select.select([one, other], [], [], 30)[0]
+            for s in ready:
+                data = s.recv(65536)
+                if not data:
+                    return
+                (other if s is one else one).sendall(data)
+            if not ready:
+                return
+
+
+NAMES = list(H2) + list(H1) + ["h1-drips"] + list(TLS) + ["breaks", "good", "takes-nothing", "changes", "key-update", "renegotiates"]
 with open(f"{DIR}/wire.new", "w", encoding="ascii") as out:
     for name in NAMES:
         print(name, Port(name).listener.getsockname()[1], file=out)
+    for name in ("proxy-https", "proxy-socks"):
+        print(name, Proxy(name).listener.getsockname()[1], file=out)
 os.rename(f"{DIR}/wire.new", f"{DIR}/wire")
 threading.Event().wait()
