@@ -26,32 +26,6 @@ static const struct {
 	{"cacheonly", OUTPUT_NONE, false},
 };
 
-/* Fields in quotes may hold commas; "" is a quote in them. */
-static int split(const char *text, struct strv *ret, struct err *err)
-{
-	const char *p = text;
-	do {
-		if (*p != '"') {
-			size_t n = strcspn(p, ",");
-			strv_add_take(ret, xstrndup(p, n));
-			p += n;
-			continue;
-		}
-		char *field = xcalloc(strlen(p) + 1, 1), *to = field;
-		strv_add_take(ret, field);
-		for (p++; *p && (*p != '"' || p[1] == '"'); p++) {
-			p += *p == '"';
-			*to++ = *p;
-		}
-		if (*p != '"' || (p[1] && p[1] != ','))
-			return err_set(err, ERR_INVALID,
-				"option '--output' is invalid: '%s' has a quote that does not end",
-				text);
-		p++;
-	} while (*p++ == ',');
-	return 0;
-}
-
 static int parse_bool(const char *key, const char *value, bool *ret, struct err *err)
 {
 	*ret = true;
@@ -336,7 +310,9 @@ int output_parse(const char *text, struct output *ret, struct err *err)
 	struct output o = {.text = xstrdup(text), .type = OUTPUT_LOCAL};
 	o.form.compression = COMPRESSION_GZIP;
 	o.form.level = -1;
-	int r = split(text, &fields, err);
+	int r = csv_fields(text, &fields, err);
+	if (r < 0)
+		(void)err_wrap(err, "option '--output' is invalid: '%s'", text);
 	if (r == 0 && fields.n == 1 && streq(fields.v[0], text) && !strchr(text, '=')) {
 		o.type = streq(text, "-") ? OUTPUT_TAR : OUTPUT_LOCAL;
 		o.dest = xstrdup(text);

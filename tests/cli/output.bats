@@ -356,6 +356,8 @@ links_of() { # IMAGE
 	[ "$(top_manifest d | jq -r .config.mediaType)" = application/vnd.docker.container.image.v1+json ]
 	run --separate-stderr build --format v2
 	assert_error "'v2' is not one of 'oci', 'docker'"
+	run -125 --separate-stderr mica build -o 'type=oci,dest=a"b' ctx
+	assert_error "option '--output' is invalid: 'type=oci,dest=a\"b': bare \" in non-quoted-field"
 }
 
 @test "annotations go to the manifest that they are for" {
