@@ -361,6 +361,8 @@ int inst_metadata(struct eval *e, struct err *err)
 		break;
 	case INST_ONBUILD:
 		strv_add(&c->on_build, inst->onbuild->text);
+		if (!called_buildah())
+			return 0; /* BuildKit's history has none */
 		break;
 	case INST_ADD:
 	case INST_COPY:

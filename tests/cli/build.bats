@@ -62,6 +62,7 @@ teardown() {
 	is '.config.Entrypoint' '["/bin/echo"]'
 	is '.config.Cmd' '["hello","you"]'
 	is '.os' '"linux"'
+	is '[.history[].created_by | select(startswith("ONBUILD"))]' '[]' # as BuildKit has it
 	is '[.history[] | select(.empty_layer | not)] | length' "$(jq '.rootfs.diff_ids | length' <<<"$config")"
 	[ "$(in_image t)" = "hello you" ]
 }
