@@ -88,7 +88,7 @@ each_command() { # HOW
 	for how in nohup hup quit; do
 		rm -f log
 		(
-			signals=(--default-signal=HUP,QUIT) # a shell cannot take back what was ignored when it began
+			signals=(--default-signal=HUP --default-signal=QUIT) # a shell cannot take back what was ignored when it began
 			[ $how != nohup ] || signals=(--ignore-signal=HUP)
 			exec env "${signals[@]}" setsid "$MICA_BIN" --root "$MICA_ROOT" build --no-cache --network=none -t kept ctx >log 2>&1 3>&-
 		) &
