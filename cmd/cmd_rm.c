@@ -10,11 +10,12 @@
 #include "store/store.h"
 
 struct rm_args {
-	bool all;
+	bool all, force;
 };
 
 static const struct opt rm_options[] = {
 	OPT_BOOL('a', "all", struct rm_args, all),
+	OPT_BOOL('f', "force", struct rm_args, force),
 	OPT_END,
 };
 
@@ -22,8 +23,12 @@ static int remove_one(struct app *app, const char *text, void *arg, struct err *
 {
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
-	(void)arg;
+	const struct rm_args *a = arg;
 	int r = container_use_any(app, text, &u, err);
+	if (r == ERR_NOT_FOUND && a->force) {
+		err_clear(err);
+		return 0;
+	}
 	if (r == ERR_NOT_FOUND)
 		return err_set(err, r, "removing container \"%s\": container not known", text);
 	if (r == 0 && container_mounted(u.s, &u.c) != CONTAINER_NOT_MOUNTED)
@@ -37,11 +42,11 @@ static int remove_one(struct app *app, const char *text, void *arg, struct err *
 
 static int rm_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct rm_args *a = args;
+	struct rm_args *a = args;
 	AUTO_STRV struct strv ids = STRV_INIT;
 
 	int r = container_args_which(app, a->all, rest, &ids, err);
-	return r < 0 ? r : each_word(app, &ids, remove_one, NULL, err);
+	return r < 0 ? r : each_word(app, &ids, remove_one, a, err);
 }
 
 static int rename_run(struct app *app, void *args, const struct strv *rest, struct err *err)

@@ -138,12 +138,17 @@ static int run_command(
 	return r;
 }
 
-/* Known to buildah, and not done here. */
+/* Known to buildah, docker and podman, and not done here. */
 static const struct {
-	const char *name, *why;
+	const char *name, *of, *why;
 } refused[] = {
-	{"mkcw", "confidential workloads are not made"},
-	{"source", "source images are not made"},
+	{"cp", "docker", "'mica copy CONTAINER FILE PATH' copies into a container"},
+	{"create", "docker", "'mica from IMAGE' makes a container"},
+	{"exec", "docker", "'mica run CONTAINER COMMAND' runs a command in a container"},
+	{"mkcw", "buildah", "confidential workloads are not made"},
+	{"search", "docker",
+		"registries cannot be searched; 'mica list-tags' tells the tags of one image"},
+	{"source", "buildah", "source images are not made"},
 };
 
 /* Of docker and podman. */
@@ -184,7 +189,7 @@ static int find_command(const struct strv *words, const struct cmd **ret, struct
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
 		if (streq(word, refused[i].name))
 			return err_set(err, ERR_UNSUPPORTED,
-				"the command '%s' of buildah is not supported: %s", word,
+				"the command '%s' of %s is not supported: %s", word, refused[i].of,
 				refused[i].why);
 	const char *near = command_suggest(word);
 	return err_set(err, ERR_INVALID, "unknown command '%s'%s%s%s See '%s --help'", word,

@@ -154,6 +154,12 @@ teardown() {
 	assert_error "the command 'image mount' is not supported: a container of it can be mounted"
 	run -125 --separate-stderr mica container prune -f
 	assert_error "the command 'container prune' is not supported: working containers are not stopped"
+	run -0 --separate-stderr mica container rm -f nosuch
+	[ -z "$output$stderr" ]
+	for word in cp create exec search; do
+		run -125 --separate-stderr mica "$word" a b
+		assert_error "the command '$word' of docker is not supported: "
+	done
 	run -125 --separate-stderr mica container
 	assert_error "'mica container' wants one of: commit, delete, "
 }
