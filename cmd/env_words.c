@@ -15,7 +15,7 @@ static void set_all(const char *prefix, size_t n, struct map *env)
 {
 	for (char **e = environ; e && *e; e++) {
 		const char *eq = strchr(*e, '=');
-		if (!eq || eq == *e || strncmp(*e, prefix, n))
+		if (!eq || eq == *e || strncmp(*e, prefix, n) != 0)
 			continue;
 		AUTO_FREE char *name = xstrndup(*e, (size_t)(eq - *e));
 		map_set(env, name, eq + 1);
