@@ -100,6 +100,18 @@ through_proxy() {
 	mica pull -q "$SRV/basic/x"
 }
 
+@test "what is typed for a password is not shown, and ^C gives the terminal back" {
+	: >"$T/srv/login"
+	python3 "$TOP/tests/registry/typed.py" 'secret\n' "$MICA_BIN" login -u anna "$SRV" >shown
+	[ "$(tr -d '\r' <shown | xargs)" = "Password: Login Succeeded! echo 0" ] || fail "$(cat shown)"
+	[ "$(jq -r '.auths[].auth' auth.json | base64 -d)" = anna:secret ]
+	rm auth.json
+	python3 "$TOP/tests/registry/typed.py" 'sec\x03' "$MICA_BIN" login -u anna "$SRV" >shown
+	tr -d '\r' <shown | xargs | grep -qE '^Password: mica: login was cancelled echo 1[0-9]+$' || fail "$(cat shown)"
+	[ ! -e auth.json ]
+	[ "$(asked secret)" = 0 ]
+}
+
 @test "registry check tells where settings come from, and what each place answers" {
 	: >"$T/srv/login"
 	keep_login "$SRV"

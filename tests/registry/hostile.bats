@@ -31,6 +31,12 @@ teardown() {
 	grep -E "$SRV: too many requests \(status 429\); trying again in [0-9]+ s" err || fail "$(cat err)"
 }
 
+@test "each of many blobs that are asked for at once may be put off" {
+	mica pull -q --retry 1 --retry-delay 10ms "$SRV/busy-many"
+	[ "$(asked 'GET main /v2/busy-many/blobs/')" = 26 ]
+	came_whole
+}
+
 @test "who asks for more time than anybody has is told to whom it may help" {
 	before=$SECONDS
 	refused "allows no more requests for the next 86400 s \(status 429\).*pull rate limit.*mica login $SRV.*mirror" pull -q "$SRV/busy-long"
@@ -287,6 +293,10 @@ start_wire() {
 	refused 'has 30[0-9]* and 30[0-9]* bytes' pull -q "$SRV/two-sizes"
 	refused 'has digest|corrupted' pull -q "$SRV/index-of-others"
 	refused 'nested' pull -q --all-platforms "$SRV/nested-8"
+	refused 'nested' pull -q "$SRV/nested-1000"
+	refused 'cdcdcd.*(corrupted|another digest)' pull -q --all-platforms "$SRV/self"
+	refused 'larger than 4194304 bytes' pull -q --retry 0 "$SRV/manifest-of-4194305"
+	MICA_ROOT=$D/large mica pull -q "$SRV/manifest-of-4194304"
 	refused 'manifest' pull -q --retry 0 "$SRV/length-lies"
 	mica pull -q "$SRV/nested-2"
 	came_whole

@@ -10,12 +10,14 @@ import collections
 import email.utils
 import gzip
 import hashlib
+import io
 import http.server
 import json
 import os
 import re
 import select
 import sys
+import tarfile
 import threading
 import time
 import urllib.parse
@@ -81,6 +83,19 @@ def by_sha512(doc):
     return index, INDEX
 
 
+def of_many_layers(doc):
+    config, layers = json.loads(blob(doc["config"]["digest"])), []
+    config["rootfs"]["diff_ids"] = []
+    for i in range(12):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            tar.addfile(tarfile.TarInfo(f"file{i}"))
+        config["rootfs"]["diff_ids"].append(digest_of(out.getvalue()))
+        layers.append(descriptor(gzip.compress(out.getvalue(), mtime=0), doc["layers"][0]["mediaType"]))
+    doc["layers"] = layers
+    doc["config"].update(descriptor(json.dumps(config).encode(), doc["config"]["mediaType"]))
+
+
 def document(fault):
     """What a tag names there, and the Content-Type."""
     doc = json.loads(GOOD)
@@ -115,6 +130,12 @@ def document(fault):
         config = json.loads(blob(doc["config"]["digest"]))
         config["rootfs"]["diff_ids"] *= 2
         doc["config"].update(descriptor(json.dumps(config).encode(), doc["config"]["mediaType"]))
+    elif fault == "busy-many":
+        of_many_layers(doc)
+    elif fault.startswith("manifest-of-"):
+        return GOOD + b" " * (int(fault.split("-")[2]) - len(GOOD)), MANIFEST
+    elif fault == "self":  # an index of what leads to itself
+        return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [dict(descriptor(b"{}", INDEX), digest="sha256:" + "cd" * 32)]}).encode(), INDEX
     elif fault == "many-layers":
         doc["layers"] *= 1001
     elif fault == "config-is-manifest":
@@ -345,6 +366,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b" ")
                 time.sleep(0.5)
             return None
+        if fault == "self" and ":" in name:
+            return self.answer(307, Location=f"/v2/{repo}/manifests/latest")
         data = PUSHED.get((repo, name)) or (OTHER_BLOBS.get(name) if ":" in name and not fault.startswith(("another", "upload")) else None)
         kind = MANIFEST
         if data is None and fault.startswith("upload"):
@@ -362,6 +385,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(404)
         data = PUSHED.get((repo, digest)) or blob(digest)
         first = int(re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-")).group(1))
+        if fault == "busy-many" and self.count(repo, digest) == 1:
+            return self.error(429, "slow down")
         if digest != LAYER:
             return self.answer(200, data, "application/octet-stream")
         n = self.count(repo, "layer")
