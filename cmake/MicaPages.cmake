@@ -41,6 +41,7 @@ set(page_names
 	mica-manifest-remove
 	mica-manifest-rm
 	mica-mount
+	mica-passwd
 	mica-prune
 	mica-pull
 	mica-push

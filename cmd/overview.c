@@ -22,7 +22,7 @@ static const struct {
 			       "containers rename rm"},
 	{"Images", "images pull push tag untag inspect history tree exists manifest save load "
 		   "import rmi"},
-	{"Registries", "login logout registry list-tags referrers delete-image"},
+	{"Registries", "login logout passwd registry list-tags referrers delete-image"},
 	{"The store", "du prune cache fsck"},
 	{"About mica", "info version"},
 };

@@ -3,7 +3,7 @@
  * mica-remote: the one program of mica that talks to the network and reads credentials. It is
  * started by mica with a socket as descriptor 3 (message.h), writes and reads only the descriptors
  * that come through it, and ends when the socket does. With a word it does one piece of work
- * (sealing.h, yaml.h).
+ * (sealing.h, yaml.h, password.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +24,7 @@
 #include "registry/credentials.h"
 #include "registry/message.h"
 #include "registry/operation.h"
+#include "registry/password.h"
 #include "registry/sealing.h"
 #include "registry/yaml.h"
 
@@ -167,7 +168,9 @@ int main(int argc, char **argv)
 	socklen_t n = sizeof(type);
 	if (argc == 2) {
 		keep_to_itself();
-		return streq(argv[1], "yaml") ? yaml_main() : sealing_main(argv[1]);
+		return streq(argv[1], "yaml")       ? yaml_main()
+		       : streq(argv[1], "password") ? password_main()
+		                                    : sealing_main(argv[1]);
 	}
 	if (argc != 1 || getsockopt(SOCKET_FD, SOL_SOCKET, SO_TYPE, &type, &n) < 0 ||
 		type != SOCK_SEQPACKET) {
