@@ -244,7 +244,7 @@ static int look_job(void *arg, struct buf *out, struct err *err)
 {
 	const struct look *l = arg;
 	struct source s = {0};
-	bool is_tar;
+	bool is_tar = false;
 	(void)out;
 	if (layer_confine(-1, &l->archive, 1, err) < 0 ||
 		archive_probe(l->archive, &is_tar, err) < 0)
