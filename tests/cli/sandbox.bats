@@ -96,6 +96,8 @@ other_netns() { # PID
 	[[ "$output" =~ ^0\ 1\ 2\ 3\ ?$ ]] || fail "$output"
 	run box --network=none busybox sh -c 'cut -d " " -f 6 /proc/self/stat'
 	[ "$output" != 0 ]
+	# nor is what new files may be
+	[ "$(umask 077 && mica run --rm --network=none busybox sh -c umask)" = 0022 ]
 }
 
 @test "kernel files that tell about or change the host are hidden or read-only" {
