@@ -1,18 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "cmd/conf.h"
 #include "cmd/opt_groups.h"
 #include "cmd/space.h"
 #include "run/caps.h"
+#include "run/rlimits.h"
+#include "run/spec.h"
 
 static void fill_list(struct strv *list, const struct strv *from)
 {
 	if (!list->n)
 		strv_copy(list, from);
+}
+
+/* Nobody asked for these in particular: they are lowered to what can be had, as by podman. */
+static void fill_ulimits(struct box_args *a, const struct strv *usual)
+{
+	if (a->ulimits.n)
+		return;
+	STRV_FOREACH (text, usual) {
+		struct run_rlimit l;
+		struct err ignored = ERR_INIT; /* a wrong one is refused as an option is */
+		if (rlimit_parse(*text, &l, &ignored) < 0 || !rlimit_lower(&l)) {
+			strv_add(&a->ulimits, *text);
+			continue;
+		}
+		strv_addf(&a->ulimits, "%.*s=%" PRIu64 ":%" PRIu64, (int)strcspn(*text, "="), *text,
+			l.soft, l.hard);
+		log_debug("containers.conf: 'default_ulimits': '%s' is more than may be set here, "
+			  "it is '%s'",
+			*text, a->ulimits.v[a->ulimits.n - 1]);
+	}
 }
 
 static bool has_cap(const struct strv *names, const char *name)
@@ -81,7 +105,7 @@ void conf_fill_space(const struct conf *c, struct space_args *a)
 
 int conf_fill_box(const struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
 {
-	fill_list(&a->ulimits, &c->ulimits);
+	fill_ulimits(a, &c->ulimits);
 	fill_list(&a->devices, &c->devices);
 	a->base_hosts_file = c->base_hosts_file;
 	a->cdi_usual = &c->cdi_spec_dirs;

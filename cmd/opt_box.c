@@ -225,7 +225,8 @@ static int apply_ulimits(const struct strv *texts, struct run_spec *spec, struct
 			return err_wrap(err, "option '--ulimit'");
 		spec->n_rlimits++;
 	}
-	return 0;
+	int r = rlimits_check(spec->rlimits, spec->n_rlimits, err);
+	return r < 0 ? err_wrap(err, "option '--ulimit'") : 0;
 }
 
 bool box_dns_is_none(const struct box_args *a)

@@ -94,6 +94,16 @@ int cgroup_refused(struct err *err, const char *flag, const char *file)
 	return err->code;
 }
 
+int cgroup_set_refused(
+	struct err *err, const char *flag, const char *want, int dir, const char *have)
+{
+	char text[256];
+	if (cgroup_read(dir, have, text, sizeof(text)) < 0)
+		return cgroup_refused(err, flag, have);
+	return err_set(err, ERR_INVALID, "%s: '%s': what can be used here is '%s', or some of it",
+		flag, want, text);
+}
+
 /* Where path (from /proc/self/cgroup) lies below a mount whose root is `root` of the hierarchy. */
 static char *own_dir(const char *mount, const char *root, const char *path)
 {

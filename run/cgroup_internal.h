@@ -76,6 +76,10 @@ int cgroup_devices_v1(int dir, const struct run_limits *l, struct err *err)
 	__attribute__((warn_unused_result));
 int cgroup_devices_v2(int dir, const struct run_limits *l, struct err *err)
 	__attribute__((warn_unused_result));
+/* file: "cpuset.cpus" or "cpuset.mems"; have: where the kernel says which may be used. ERR_INVALID:
+ * not all that is wanted may be. */
+int cgroup_set_refused(struct err *err, const char *flag, const char *want, int dir,
+	const char *have) __attribute__((warn_unused_result));
 int cgroup_v1_limit(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)
 	__attribute__((warn_unused_result));
 int cgroup_v2_limit(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)

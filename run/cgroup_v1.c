@@ -67,6 +67,7 @@ static int limit_cpuset(const struct cgroup_dir *d, const char *file, const char
 	const char *want, struct err *err)
 {
 	char parent[32], text[4096];
+	const char *wanted = want;
 	snprintf(parent, sizeof(parent), "../%s", file);
 	if (!want) {
 		if (cgroup_read(d->fd, parent, text, sizeof(text)) < 0)
@@ -74,7 +75,8 @@ static int limit_cpuset(const struct cgroup_dir *d, const char *file, const char
 		want = text;
 	}
 	if (cgroup_write(d->fd, file, want) < 0)
-		return cgroup_refused(err, flag, file);
+		return wanted ? cgroup_set_refused(err, flag, wanted, d->fd, parent)
+		              : cgroup_refused(err, flag, file);
 	return 0;
 }
 

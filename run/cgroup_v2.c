@@ -175,6 +175,24 @@ static int limit_cpu(const struct cgroup_dir *d, const struct run_limits *l, str
 	return 0;
 }
 
+/* What is wanted is taken down and answered by what there is of it: none, and all that the parent
+ * has is used. */
+static int limit_cpuset(const struct cgroup_dir *d, const char *file, const char *flag,
+	const char *want, struct err *err)
+{
+	char effective[32], above[40], text[4096], used[4096];
+	if (!want)
+		return 0;
+	(void)snprintf(effective, sizeof(effective), "%s.effective", file);
+	(void)snprintf(above, sizeof(above), "../%s", effective);
+	if (cgroup_write(d->fd, file, want) < 0)
+		return cgroup_set_refused(err, flag, want, d->fd, above);
+	if (cgroup_read(d->fd, file, text, sizeof(text)) < 0 ||
+		cgroup_read(d->fd, effective, used, sizeof(used)) < 0)
+		return cgroup_refused(err, flag, file);
+	return streq(text, used) ? 0 : cgroup_set_refused(err, flag, want, d->fd, above);
+}
+
 int cgroup_v2_limit(const struct cgroup_dir *d, const struct run_limits *l, struct err *err)
 {
 	int r = 0;
@@ -187,10 +205,11 @@ int cgroup_v2_limit(const struct cgroup_dir *d, const struct run_limits *l, stru
 	if (r < 0)
 		return r;
 	if (d->controllers & CONTROLLER_CPUSET) {
-		if (l->cpuset_cpus && cgroup_write(d->fd, "cpuset.cpus", l->cpuset_cpus) < 0)
-			return cgroup_refused(err, "--cpuset-cpus", "cpuset.cpus");
-		if (l->cpuset_mems && cgroup_write(d->fd, "cpuset.mems", l->cpuset_mems) < 0)
-			return cgroup_refused(err, "--cpuset-mems", "cpuset.mems");
+		r = limit_cpuset(d, "cpuset.cpus", "--cpuset-cpus", l->cpuset_cpus, err);
+		if (r == 0)
+			r = limit_cpuset(d, "cpuset.mems", "--cpuset-mems", l->cpuset_mems, err);
+		if (r < 0)
+			return r;
 	}
 	if (d->controllers & CONTROLLER_PIDS) {
 		char text[32];

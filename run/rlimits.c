@@ -6,6 +6,8 @@
 #include "base/num.h"
 #include "run/spec.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/resource.h>
@@ -69,18 +71,72 @@ int rlimit_parse(const char *text, struct run_rlimit *ret, struct err *err)
 	return 0;
 }
 
+static const char *name_of(int resource)
+{
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (names[i].resource == resource)
+			return names[i].name;
+	return "?";
+}
+
+static bool counts(const struct run_rlimit *limits, size_t n, size_t i)
+{
+	for (size_t j = i + 1; j < n; j++)
+		if (limits[j].resource == limits[i].resource)
+			return false;
+	return true;
+}
+
+/* The only honest way to know is to raise it: beside CAP_SYS_RESOURCE there is fs.nr_open. Where
+ * not, *ret_have is the most. */
+static bool can_have(const struct run_rlimit *l, rlim_t *ret_have)
+{
+	struct rlimit have;
+	__rlimit_resource_t which = (__rlimit_resource_t)l->resource;
+	if (getrlimit(which, &have) < 0)
+		return true; /* setting it will tell */
+	*ret_have = have.rlim_max;
+	if (l->hard <= have.rlim_max)
+		return true;
+	const struct rlimit raised = {.rlim_cur = have.rlim_cur, .rlim_max = l->hard};
+	return setrlimit(which, &raised) == 0 && setrlimit(which, &have) == 0;
+}
+
+int rlimits_check(const struct run_rlimit *limits, size_t n, struct err *err)
+{
+	char wanted[24] = "unlimited";
+	rlim_t have;
+	for (size_t i = 0; i < n; i++) {
+		if (!counts(limits, n, i) || can_have(&limits[i], &have))
+			continue;
+		if (limits[i].hard != RLIM_INFINITY)
+			(void)snprintf(wanted, sizeof(wanted), "%" PRIu64, limits[i].hard);
+		return err_set(err, ERR_UNSUPPORTED,
+			"ulimit '%s': %s is above the hard limit of %" PRIu64
+			" that this command has and may not raise: ask for at most that",
+			name_of(limits[i].resource), wanted, (uint64_t)have);
+	}
+	return 0;
+}
+
+bool rlimit_lower(struct run_rlimit *l)
+{
+	rlim_t have;
+	if (can_have(l, &have))
+		return false;
+	l->hard = have;
+	if (l->soft > have)
+		l->soft = have;
+	return true;
+}
+
 int rlimits_apply(const struct run_rlimit *limits, size_t n, struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct rlimit have;
-		__rlimit_resource_t which = (__rlimit_resource_t)limits[i].resource;
-		if (getrlimit(which, &have) < 0)
-			return err_sys(err, "cannot read resource limit %d", limits[i].resource);
-		rlim_t hard = limits[i].hard < have.rlim_max ? limits[i].hard : have.rlim_max;
-		struct rlimit want = {.rlim_cur = limits[i].soft < hard ? limits[i].soft : hard,
-			.rlim_max = hard};
-		if (setrlimit(which, &want) < 0)
-			return err_sys(err, "cannot set resource limit %d", limits[i].resource);
+		const struct rlimit want = {.rlim_cur = limits[i].soft, .rlim_max = limits[i].hard};
+		if (counts(limits, n, i) &&
+			setrlimit((__rlimit_resource_t)limits[i].resource, &want) < 0)
+			return err_sys(err, "cannot set ulimit '%s'", name_of(limits[i].resource));
 	}
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Resource limits of the workload (setrlimit(2)). */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -10,6 +11,14 @@ struct run_rlimit;
  * ERR_INVALID. */
 int rlimit_parse(const char *text, struct run_rlimit *ret, struct err *err)
 	__attribute__((warn_unused_result));
-/* Sets them on the calling process, never above the hard limits that it has. */
+/* Of several for one resource the last counts. */
+
+/* May they be set here? ERR_UNSUPPORTED: one is above a hard limit that we cannot raise; says
+ * which, and what can be had. */
+int rlimits_check(const struct run_rlimit *limits, size_t n, struct err *err)
+	__attribute__((warn_unused_result));
+/* Lowers it to what can be had; false: it can be had. */
+bool rlimit_lower(struct run_rlimit *l);
+/* Sets them on the calling process. */
 int rlimits_apply(const struct run_rlimit *limits, size_t n, struct err *err)
 	__attribute__((warn_unused_result));

@@ -398,12 +398,20 @@ layer_files() { # NAME
 	build --shm-size 1m
 	[[ "$(in_image t cat /x)" == 'tmpfs on /dev/shm type tmpfs (rw,nosuid,'*'size=1024k'* ]] || fail "$(in_image t cat /x)" # BuildKit's words
 	printf 'FROM busybox\nRUN echo >/x; ulimit -n >>/x; ulimit -Hn >>/x\n' >ctx/Containerfile
-	build --ulimit nofile=77 --ulimit nproc=-1:-1
+	build --ulimit nofile=2:2 --ulimit nofile=77 --ulimit "nproc=$(ulimit -Su):$(ulimit -Hu)"
 	[ "$(in_image t tail -n 2 /x | tr '\n' ' ')" = "77 77 " ]
 	refused "invalid argument \"1q\" for option '--shm-size': invalid syntax, it is not a size" --shm-size 1q
 	refused "'--ulimit'" --ulimit nofile
 	refused "'--ulimit'" --ulimit nothing=1
 	refused "'--ulimit'" --ulimit nofile=2:1
+	# the kernel's own limit, above which nobody has any
+	local much=nofile=$(($(cat /proc/sys/fs/nr_open) + 1))
+	refused "option '--ulimit': ulimit 'nofile': ${much#*=} is above the hard limit of $(ulimit -Hn) that .*: ask for at most that" --ulimit "$much"
+	[ "$(grep -c STEP <<<"$output$stderr")" = 0 ]
+	for command in run from; do
+		run -125 --separate-stderr mica $command --ulimit "$much" busybox
+		assert_error "option '--ulimit': ulimit 'nofile'"
+	done
 }
 
 @test "a file for cpp is read by it when it has directives or cpp has flags" {

@@ -183,6 +183,10 @@ in_busybox() {
 	[ "$(in_busybox sh -c 'ulimit -n')" = 20 ]
 	printf '[containers]\ndefault_ulimits = ["core=0:0"]\n' >own.conf
 	[ "$(CONTAINERS_CONF=$D/own.conf in_busybox sh -c 'ulimit -n')" != 20 ]
+	# a usual one that cannot be had is lowered, and stays so in a container
+	printf '[containers]\ndefault_ulimits = ["nofile=7:%s"]\n' $(($(cat /proc/sys/fs/nr_open) + 1)) >own.conf
+	c=$(CONTAINERS_CONF=$D/own.conf mica from --quiet busybox)
+	[ "$(mica run "$c" sh -c 'ulimit -n; ulimit -Hn' | tr '\n' ' ')" = "7 $(ulimit -Hn) " ]
 	echo 'dns_servers = [' >"$CONF.d/30.conf"
 	run -125 --separate-stderr mica images
 	assert_error "30.conf:[0-9]+: "

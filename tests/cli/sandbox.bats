@@ -162,8 +162,10 @@ other_netns() { # PID
 	one=$(grep Cpus_allowed_list: /proc/self/status | cut -f 2 | grep -oE '^[0-9]+')
 	run box --network=none --cpuset-cpus "$one" busybox sh -c 'grep Cpus_allowed_list: /proc/self/status; nproc'
 	[ "${lines[*]}" = "Cpus_allowed_list:	$one 1" ] || fail "$output"
-	run box --network=none --cpuset-cpus 4000 busybox true
-	[ "$status" = 125 ]
+	for wrong in 4000 "$one,999" "$one-"; do
+		run -125 --separate-stderr mica run --rm --network=none --cpuset-cpus "$wrong" busybox true
+		assert_error "--cpuset-cpus: '$wrong': what can be used here is '${one}[-,0-9]*', or some of it"
+	done
 	# on one processor: who weighs little beside another one gets little of two seconds
 	mkdir -m 777 seen
 	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none --cpuset-cpus "$one" --cpu-shares 65536 -v "$PWD/seen:/seen" busybox \

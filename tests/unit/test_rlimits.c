@@ -38,16 +38,26 @@ static void refuses_what_is_not_a_limit(void **state)
 	}
 }
 
-static void never_goes_above_the_hard_limit(void **state)
+static void what_is_above_the_hard_limit_is_told_or_lowered(void **state)
 {
 	(void)state;
 	struct rlimit have;
 	struct err err = ERR_INIT;
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &have), 0);
-	const struct run_rlimit much = {
+	/* above fs.nr_open, which nobody may exceed */
+	struct run_rlimit much = {
 		.resource = RLIMIT_NOFILE, .soft = RLIM_INFINITY, .hard = RLIM_INFINITY};
-	assert_int_equal(rlimits_apply(&much, 1, &err), 0);
+	const struct run_rlimit last[] = {much, {.resource = RLIMIT_NOFILE, .soft = 5, .hard = 6}};
+	assert_int_equal(rlimits_check(last, 2, &err), 0);
+	assert_int_equal(rlimits_check(&much, 1, &err), ERR_UNSUPPORTED);
 	struct rlimit now;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+	assert_int_equal(now.rlim_max, have.rlim_max);
+	assert_int_equal(now.rlim_cur, have.rlim_cur);
+	assert_int_equal(rlimits_apply(&much, 1, &err), ERR_SYS);
+	assert_true(rlimit_lower(&much));
+	assert_false(rlimit_lower(&much));
+	assert_int_equal(rlimits_apply(&much, 1, &err), 0);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
 	assert_int_equal(now.rlim_max, have.rlim_max);
 	assert_int_equal(now.rlim_cur, have.rlim_max);
@@ -63,7 +73,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parses_names_and_values),
 		cmocka_unit_test(refuses_what_is_not_a_limit),
-		cmocka_unit_test(never_goes_above_the_hard_limit),
+		cmocka_unit_test(what_is_above_the_hard_limit_is_told_or_lowered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
