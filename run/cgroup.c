@@ -17,15 +17,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A cgroup stays busy for a moment after its last process was reaped. */
 #define REMOVE_TRIES 200
 #define REMOVE_PAUSE_US 1000
 #define NAME_DIGITS 16
-#define OLD_SECONDS 60 /* a sandbox enters its cgroup within milliseconds */
+#define LOCK_TRIES 20
 
 struct cgroup {
 	struct cgroup_dir dirs[CONTROLLERS];
@@ -108,28 +108,55 @@ struct note {
 	void *arg;
 };
 
-/* Is that a name of ours, made long before a sandbox that is being started now? */
-static bool is_old(int dir, const char *name)
+static bool is_name(const char *name)
 {
-	struct stat st;
-	return str_has_prefix(name, "mica-") && strlen(name) == strlen("mica-") + NAME_DIGITS &&
-	       fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
-	       st.st_mtim.tv_sec < time(NULL) - OLD_SECONDS;
+	return str_has_prefix(name, "mica-") && strlen(name) == strlen("mica-") + NAME_DIGITS;
 }
 
 /*
  * A store knows the cgroups of those who died over it (store/sweep.c), and one that was removed
- * knows nothing more. What of ours is empty and not new is nobody's; the kernel removes no other.
+ * knows nothing more. What of ours is empty and has no maker who holds its lock is nobody's; the
+ * kernel removes no other.
  */
 static void remove_old(const char *parent)
 {
 	DIR *dir = opendir(parent);
-	for (struct dirent *e; dir && (e = readdir(dir));)
-		if (e->d_type == DT_DIR && is_old(dirfd(dir), e->d_name) &&
+	for (struct dirent *e; dir && (e = readdir(dir));) {
+		if (e->d_type != DT_DIR || !is_name(e->d_name))
+			continue;
+		AUTO_FD int fd = openat(
+			dirfd(dir), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
 			unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR) < 0)
 			log_debug("cgroup '%s' in '%s' is still used", e->d_name, parent);
+	}
 	if (dir)
 		closedir(dir);
+}
+
+/* Somebody may take it for nobody's before it is locked: then it is made again. One that another
+ * user keeps us from locking will do too. 0 or -1 with errno. */
+static int make_locked(struct cgroup_dir *d)
+{
+	for (unsigned i = 0; i < LOCK_TRIES; i++) {
+		if (mkdir(d->path, 0755) < 0 && (errno != EEXIST || i == 0))
+			return -1;
+		AUTO_FD int fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0;
+		AUTO_FD int procs = fd < 0 ? -1 : openat(fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+		if (procs >= 0 && (locked || i == LOCK_TRIES - 1)) {
+			d->fd = take_fd(&fd);
+			d->procs = take_fd(&procs);
+			return 0;
+		}
+		if (procs < 0 && errno != ENOENT)
+			break;
+		usleep(REMOVE_PAUSE_US);
+	}
+	int sys = errno;
+	(void)rmdir(d->path);
+	errno = sys;
+	return -1;
 }
 
 static int make_dir(struct cgroup *g, const struct hierarchy *h, unsigned need,
@@ -146,18 +173,15 @@ static int make_dir(struct cgroup *g, const struct hierarchy *h, unsigned need,
 			return r;
 	}
 	remove_old(parent);
-	if (mkdir(path, 0755) < 0) {
+	struct cgroup_dir *d = &g->dirs[g->n];
+	*d = (struct cgroup_dir){.v2 = h->v2, .controllers = need, .path = path};
+	if (make_locked(d) < 0) {
 		err_sys(err, "cannot create cgroup '%s'", path);
 		return err->code = ERR_UNSUPPORTED;
 	}
-	struct cgroup_dir *d = &g->dirs[g->n++];
-	*d = (struct cgroup_dir){.v2 = h->v2, .controllers = need, .path = take(path), .procs = -1};
+	d->path = take(path);
 	d->hierarchy = xstrdup(h->name);
-	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->fd >= 0)
-		d->procs = openat(d->fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-	if (d->procs < 0)
-		return err_sys(err, "cannot open cgroup '%s'", d->path);
+	g->n++;
 	return 0;
 }
 

@@ -157,11 +157,15 @@ each_command() { # HOW
 	(cd / && exec sleep 30 3>&-) &
 	local pid=$!
 	echo $pid >"$used/cgroup.procs"
-	touch -d '2 minutes ago' "$gone" "$used"
-	(echo $BASHPID >"$CGROUP/cgroup.procs" && exec "$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none busybox true)
+	touch -d '2 days' "$gone" # by a clock that was wrong
+	touch -d '2 minutes ago' "$new" "$used"
+	exec 7<"$new" # its maker lives
+	flock -s 7
+	(echo $BASHPID >"$CGROUP/cgroup.procs" && exec "$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none busybox true 7<&-)
 	[ ! -e "$gone" ]
 	[ -e "$new" ]
 	[ -e "$used" ]
+	exec 7<&-
 	kill -9 $pid
 	wait $pid || true
 	rmdir "$new" "$used"
