@@ -277,7 +277,7 @@ int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 {
 	if (r->state != STAGE_BUSY)
 		return 0;
-	if (step_watch_check(&r->watch, b->o, err) < 0)
+	if (step_watch_check(&r->watch, b->o, r->box, err) < 0)
 		return stage_run_end(b, r, err);
 	if (r->box)
 		return handle_sandbox(b, r, err);

@@ -4,17 +4,20 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "build/build.h"
+#include "run/sandbox.h"
 #include "store/disk_usage.h"
 
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define LOOK_MS 50 /* how often the file system is asked: a microsecond's work */
+#define LOOK_MS 50 /* how often at least the file system is asked: a microsecond's work */
+#define RATE (4 * MIB) /* bytes: more than that is written in a millisecond by nobody */
 #define COUNT_MS 1000 /* how often the files are counted even if it lost nothing */
 #define FILE_COST 1024 /* an empty file is an inode and a name all the same */
-#define PAUSE 10 /* between counts, times what a count takes */
+#define PAUSE 4 /* between counts, times what a count takes */
 
 static uint64_t free_bytes(int fd)
 {
@@ -44,6 +47,7 @@ void step_watch_start(struct step_watch *w, const struct build_opts *o, int uppe
 	if (w->upper < 0)
 		return;
 	w->free = free_bytes(upper);
+	w->room = o->disk_limit;
 	w->before = count(w);
 }
 
@@ -64,8 +68,8 @@ static int set_used(struct step_watch *w, const struct build_opts *o, uint64_t n
 	return over(w, o, err);
 }
 
-static int check_disk(
-	struct step_watch *w, const struct build_opts *o, uint64_t now, struct err *err)
+static int check_disk(struct step_watch *w, const struct build_opts *o, struct sandbox *box,
+	uint64_t now, struct err *err)
 {
 	if (w->job.pid) {
 		AUTO_BUF struct buf out = BUF_INIT(64);
@@ -76,14 +80,20 @@ static int check_disk(
 		w->job = (struct job){0};
 		w->next_ms = now + PAUSE * (now - w->counted_ms);
 		memcpy(&n, out.data, sizeof(n));
-		return set_used(w, o, n, err);
+		rc = set_used(w, o, n, err);
+		w->room = o->disk_limit - (rc < 0 ? 0 : w->used);
+		if (rc == 0 && box)
+			sandbox_hold(box, false);
+		return rc;
 	}
 	uint64_t left = o->disk_limit - w->used, now_free = free_bytes(w->upper);
-	bool could = now_free + left < w->free;
-	if (now < w->next_ms || (!could && now - w->counted_ms < COUNT_MS))
+	w->room = now_free + left > w->free ? now_free + left - w->free : 0;
+	if (now < w->next_ms || (w->room > 0 && now - w->counted_ms < COUNT_MS))
 		return 0;
 	w->counted_ms = now;
 	w->free = now_free;
+	if (w->room == 0 && box)
+		sandbox_hold(box, true); /* it could write on while it is counted */
 	return job_start(&w->job, count_job, w, err);
 }
 
@@ -91,13 +101,19 @@ int step_watch_timeout(const struct step_watch *w, const struct build_opts *o)
 {
 	if (!w->begun_ms)
 		return -1;
-	if (w->upper >= 0)
-		return LOOK_MS;
-	uint64_t now = clock_ms(), end = w->begun_ms + o->step_timeout_ms;
+	uint64_t now = clock_ms();
+	if (w->upper >= 0 && w->job.pid)
+		return LOOK_MS; /* its end is waited for */
+	if (w->upper >= 0) {
+		uint64_t ms = now < w->next_ms ? w->next_ms - now : w->room / RATE + 1;
+		return ms < LOOK_MS ? (int)ms : LOOK_MS;
+	}
+	uint64_t end = w->begun_ms + o->step_timeout_ms;
 	return now >= end ? 0 : end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
 }
 
-int step_watch_check(struct step_watch *w, const struct build_opts *o, struct err *err)
+int step_watch_check(
+	struct step_watch *w, const struct build_opts *o, struct sandbox *box, struct err *err)
 {
 	uint64_t now = clock_ms();
 	if (!w->begun_ms)
@@ -106,7 +122,7 @@ int step_watch_check(struct step_watch *w, const struct build_opts *o, struct er
 		return err_set(err, ERR_LIMIT,
 			"killed: it took longer than %.3g s (--step-timeout)",
 			(double)o->step_timeout_ms / 1000);
-	return w->upper < 0 ? 0 : check_disk(w, o, now, err);
+	return w->upper < 0 ? 0 : check_disk(w, o, box, now, err);
 }
 
 int step_watch_end(struct step_watch *w, const struct build_opts *o, struct err *err)

@@ -4,8 +4,9 @@
  *
  * Disk is counted: a job adds up what the files of the step's directories take, as du does. It is
  * started when the file system has lost as much space since the last count as the step has left,
- * and from time to time in any case. So a step can be over its limit for a moment, and files that
- * it removed while they are open are not seen.
+ * and from time to time in any case. The nearer that is the more often it is looked for, and where
+ * the step has a cgroup that can be held it waits for the count. So a step can be over its limit by
+ * what is written within milliseconds, and files that it removed while they are open are not seen.
  */
 #pragma once
 #include "base/proc.h"
@@ -14,6 +15,7 @@
 
 struct build_opts;
 struct err;
+struct sandbox;
 
 struct step_watch {
 	int upper, work; /* the step's, borrowed; -1: its disk is not watched */
@@ -21,6 +23,7 @@ struct step_watch {
 	uint64_t before; /* bytes in both when the step began */
 	uint64_t used; /* bytes, by the last count */
 	uint64_t free; /* bytes of the file system when that was begun, and when it was */
+	uint64_t room; /* bytes that the file system can lose until the next count */
 	uint64_t counted_ms;
 	uint64_t next_ms; /* no count before */
 	struct job job; /* the count at work, pid 0 none */
@@ -31,9 +34,10 @@ struct step_watch {
 void step_watch_start(struct step_watch *w, const struct build_opts *o, int upper, int work);
 /* Milliseconds until step_watch_check wants to be called, -1: no need. */
 int step_watch_timeout(const struct step_watch *w, const struct build_opts *o);
-/* ERR_LIMIT: the step has to be ended; says which limit it is and by which option. */
-int step_watch_check(struct step_watch *w, const struct build_opts *o, struct err *err)
-	__attribute__((warn_unused_result));
+/* box: what runs of the step, or NULL.
+ * ERR_LIMIT: the step has to be ended; says which limit it is and by which option. */
+int step_watch_check(struct step_watch *w, const struct build_opts *o, struct sandbox *box,
+	struct err *err) __attribute__((warn_unused_result));
 /* After its last process: counts once more. Errors as above. */
 int step_watch_end(struct step_watch *w, const struct build_opts *o, struct err *err)
 	__attribute__((warn_unused_result));

@@ -292,6 +292,14 @@ int cgroup_join(const struct cgroup *g, struct err *err)
 	return 0;
 }
 
+void cgroup_hold(const struct cgroup *g, bool hold)
+{
+	for (size_t i = 0; g && i < g->n; i++)
+		if (g->dirs[i].v2 &&
+			cgroup_write(g->dirs[i].fd, "cgroup.freeze", hold ? "1" : "0") < 0)
+			log_debug("cannot freeze or thaw cgroup '%s'", g->dirs[i].path);
+}
+
 void cgroup_usage(const struct cgroup *g, struct cgroup_usage *ret)
 {
 	*ret = (struct cgroup_usage){0};

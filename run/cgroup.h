@@ -41,6 +41,8 @@ int cgroup_join(const struct cgroup *g, struct err *err) __attribute__((warn_unu
 /* Directory descriptor for CLONE_INTO_CGROUP when all is in the one version 2 hierarchy, else -1.
  */
 int cgroup_clone_fd(const struct cgroup *g);
+/* Stops what is in it, or lets it go on; in version 1 nothing. */
+void cgroup_hold(const struct cgroup *g, bool hold);
 void cgroup_usage(const struct cgroup *g, struct cgroup_usage *ret);
 /* Kills what is left, removes the directories and frees g; accepts NULL. ERR_BUSY: one could not be
  * removed. */

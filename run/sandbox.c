@@ -45,6 +45,7 @@ struct sandbox {
 	uint64_t memory_limit;
 	struct report_user user;
 	bool chroot;
+	bool held;
 	bool adopts; /* no pid namespace of its own: adopt.c */
 	struct chroot_files *files; /* of a chroot */
 	struct kept_stub *stubs;
@@ -393,6 +394,14 @@ void sandbox_kill(struct sandbox *s)
 	 * to */
 	if (s->pid > 0)
 		(void)kill(s->pid, s->adopts ? ADOPT_END : SIGKILL);
+	sandbox_hold(s, false);
+}
+
+void sandbox_hold(struct sandbox *s, bool hold)
+{
+	if (s->held != hold)
+		cgroup_hold(s->cgroup, hold);
+	s->held = hold;
 }
 
 static uint64_t in_us(const struct timeval *t)

@@ -56,6 +56,9 @@ int sandbox_start(const struct run_spec *spec, struct network *net,
 int sandbox_pidfd(const struct sandbox *s);
 void sandbox_signal(struct sandbox *s, int sig);
 void sandbox_kill(struct sandbox *s);
+/* Stops all of it, unseen by it, or lets it go on; nothing where it has no cgroup of version 2.
+ * What is killed goes on to its end. */
+void sandbox_hold(struct sandbox *s, bool hold);
 /* Blocks until the end, frees s. */
 int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -12,6 +12,7 @@
 #include "run/spec.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,45 @@ static void without_limits_one_of_version_2_at_most(void **state)
 	assert_int_equal(cgroup_remove(g, &err), 0);
 	STRV_FOREACH (path, &paths)
 		assert_int_equal(access(*path, F_OK), -1);
+}
+
+static uint64_t frozen(const struct strv *paths)
+{
+	AUTO_FD int dir = open(paths->v[0], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return cgroup_read_key(dir, "cgroup.events", "frozen");
+}
+
+static void what_is_held_stands_still_and_can_be_killed(void **state)
+{
+	(void)state;
+	AUTO_STRV struct strv paths = STRV_INIT;
+	const struct run_limits none = {0};
+	struct cgroup *g;
+	struct err err = ERR_INIT;
+	assert_int_equal(cgroup_create(&none, note, &paths, &g, &err), 0);
+	if (!g) {
+		strv_done(&paths);
+		skip_because("no cgroup of version 2 that we may divide");
+	}
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	for (; pid == 0; pause())
+		if (alarm(60), cgroup_join(g, &err) < 0)
+			_exit(1);
+	for (unsigned i = 0; i < 2; i++) {
+		cgroup_hold(g, true);
+		for (unsigned ms = 0; !frozen(&paths) && ms < 20000; ms++)
+			usleep(1000);
+		assert_int_equal(frozen(&paths), 1);
+		if (i == 0)
+			cgroup_hold(g, false);
+		for (unsigned ms = 0; i == 0 && frozen(&paths) && ms < 20000; ms++)
+			usleep(1000);
+		assert_int_equal(frozen(&paths), i);
+	}
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(cgroup_remove(g, &err), 0);
 }
 
 static void writes_memory_and_pids(void **state)
@@ -173,6 +213,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_limits_one_of_version_2_at_most),
+		cmocka_unit_test(what_is_held_stands_still_and_can_be_killed),
 		cmocka_unit_test(writes_memory_and_pids),
 		cmocka_unit_test(writes_cpu),
 		cmocka_unit_test(refuses_what_makes_no_sense),

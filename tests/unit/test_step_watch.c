@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "build/build.h"
+#include "build/step_watch.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/mica-step-watch-XXXXXX";
+static int upper, work;
+
+static int set_up(void **state)
+{
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	upper = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (upper < 0 || mkdirat(upper, "work", 0700) < 0)
+		return -1;
+	work = openat(upper, "work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return work < 0;
+}
+
+static int tear_down(void **state)
+{
+	struct err err = ERR_INIT;
+	(void)state;
+	close(upper);
+	close(work);
+	return fs_remove_tree(AT_FDCWD, dir, &err);
+}
+
+static void the_less_is_left_the_sooner_it_looks(void **state)
+{
+	static const struct {
+		uint64_t limit;
+		int ms;
+	} cases[] = {{MIB, 1}, {5 * MIB, 2}, {40 * MIB, 11}, {GIB, 50}, {1024 * GIB, 50}};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct build_opts o = {.disk_limit = cases[i].limit};
+		struct step_watch w;
+		step_watch_start(&w, &o, upper, work);
+		assert_int_equal(step_watch_timeout(&w, &o), cases[i].ms);
+		step_watch_stop(&w);
+	}
+}
+
+static void without_a_limit_nothing_is_looked_at(void **state)
+{
+	const struct build_opts none = {0}, time = {.step_timeout_ms = 100000};
+	struct step_watch w;
+	(void)state;
+	step_watch_start(&w, &none, upper, work);
+	assert_int_equal(step_watch_timeout(&w, &none), -1);
+	step_watch_stop(&w);
+	step_watch_start(&w, &time, upper, work);
+	assert_in_range(step_watch_timeout(&w, &time), 50000, 100000);
+	step_watch_stop(&w);
+}
+
+static void what_is_written_ends_it(void **state)
+{
+	const struct build_opts o = {.disk_limit = 2 * MIB};
+	struct err err = ERR_INIT;
+	struct step_watch w;
+	char block[64 * KIB];
+	(void)state;
+	step_watch_start(&w, &o, upper, work);
+	memset(block, 'x', sizeof(block));
+	AUTO_FD int fd = openat(upper, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	for (unsigned i = 0; i < 3 * MIB / sizeof(block); i++)
+		assert_int_equal(fs_write_all(fd, block, sizeof(block)), 0);
+	assert_int_equal(step_watch_end(&w, &o, &err), ERR_LIMIT);
+	assert_non_null(
+		strstr(err.msg, "killed: it wrote 3.0 MiB, the limit of a step is 2.0 MiB"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_less_is_left_the_sooner_it_looks),
+		cmocka_unit_test(without_a_limit_nothing_is_looked_at),
+		cmocka_unit_test(what_is_written_ends_it),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
