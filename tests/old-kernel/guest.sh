@@ -479,7 +479,7 @@ case_rootless() {
 case_rootless_limits() {
 	unset MICA_ROOT
 	mkdir -p $CGROUPS/user/session
-	echo '+cpu +memory +pids' >$CGROUPS/cgroup.subtree_control
+	echo '+cpu +cpuset +memory +pids' >$CGROUPS/cgroup.subtree_control
 	for d in $CGROUPS/user $CGROUPS/user/session; do
 		chown 1000:1000 $d $d/cgroup.procs $d/cgroup.subtree_control
 	done
@@ -491,6 +491,15 @@ case_rootless_limits() {
 	chown -R 1000:1000 ctx
 	status_of as_user app mica build --network=none --memory 64m --pids-limit 50 ctx
 	has 'killed: out of memory, limit 64\.0 MiB' err
+	expect '' "$(our_cgroups)"
+	# one processor, and a fifth of it
+	as_user app mica run --rm --network=none --cpuset-cpus 1 --cpu-period 50000 --cpu-quota 10000 base sh -c \
+		'grep Cpus_allowed_list: /proc/self/status; timeout 1 sh -c "while :; do :; done"; times' >out || true
+	expect 'Cpus_allowed_list:	1' "$(head -n 1 out)"
+	tail -n 1 out | grep -qE '^0m0\.[0-4]' || fail "$(cat out)"
+	status_of as_user app mica run --rm --network=none --cpuset-cpus 1,7 base true
+	expect 125 "$status"
+	has "^mica: --cpuset-cpus: '1,7': what can be used here is '0-1', or some of it" err
 	expect '' "$(our_cgroups)"
 	as_user app mica fsck
 	echo 0 >$CGROUPS/cgroup.procs
