@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/strv.h"
+#include "store/dying.h"
 #include "store/store_internal.h"
 
 #define CGROUP_LIST_MAX (1 * MIB)
@@ -193,8 +194,10 @@ static bool is_dead(int tmp_fd, const char *name, int *ret_lock)
 	*ret_lock = -1;
 	if (fd < 0)
 		return errno == ENOTDIR || errno == ELOOP;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (!lock_of_the_dead(fd)) {
+		errno = EWOULDBLOCK;
 		return false;
+	}
 	*ret_lock = take_fd(&fd);
 	return true;
 }

@@ -169,6 +169,46 @@ static void a_dead_owner_is_swept_and_a_live_one_is_not(void **state)
 	assert_false(store_has_leftovers(s));
 }
 
+/* As a step's init does: it holds the lock by inheritance, and dies of its parent's death. */
+static void children_that_outlive_a_dead_owner_are_waited_for(void **state)
+{
+	struct store *s = *state;
+	int ready[2];
+	char c;
+	assert_int_equal(pipe(ready), 0);
+	pid_t owner = fork();
+	if (owner == 0) {
+		struct err err = ERR_INIT;
+		struct store *own;
+		struct txn *t;
+		if (store_open(store_path(s), 0, &own, &err) < 0 || txn_begin(own, &t, &err) < 0)
+			_exit(1);
+		pid_t child = fork();
+		if (child == 0) {
+			/* until the owner is gone */
+			close(ready[1]);
+			pid_t parent = getppid();
+			while (getppid() == parent)
+				(void)usleep(1000);
+			(void)usleep(100000);
+			_exit(0);
+		}
+		if (write(ready[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	assert_false(store_has_leftovers(s));
+	kill(owner, SIGKILL);
+	assert_int_equal(waitpid(owner, NULL, 0), owner);
+	assert_true(store_has_leftovers(s));
+	store_clear_leftovers(s);
+	assert_int_equal(count(s, "tmp"), 0);
+	close(ready[0]);
+}
+
 static void many_processes_begin_and_sweep_at_once(void **state)
 {
 	struct store *s = *state;
@@ -384,6 +424,7 @@ int main(void)
 		STORE_TEST(a_half_made_store_is_completed),
 		STORE_TEST(a_transaction_leaves_nothing),
 		STORE_TEST(a_dead_owner_is_swept_and_a_live_one_is_not),
+		STORE_TEST(children_that_outlive_a_dead_owner_are_waited_for),
 		STORE_TEST(many_processes_begin_and_sweep_at_once),
 		STORE_TEST(a_noted_path_outside_of_the_cgroups_is_not_touched),
 		STORE_TEST(a_noted_cgroup_is_emptied_and_removed),
