@@ -409,6 +409,14 @@ bool ignore_match(const struct ignore *ig, const char *path, bool *ret_may_have_
 	return ignored;
 }
 
+static int malformed(const char *pattern, struct err *err)
+{
+	return err_set(err, ERR_INVALID,
+		"syntax error in pattern '%.200s': a '[' wants what it stands for and a ']', "
+		"a '\\' something after it; \\[ and \\\\ stand for themselves",
+		pattern);
+}
+
 /* p: one pattern as the file or the option gives it, not blank. */
 static int ignore_add(struct ignore *ig, const char *s, size_t len, unsigned line, struct err *err)
 {
@@ -424,7 +432,8 @@ static int ignore_add(struct ignore *ig, const char *s, size_t len, unsigned lin
 	if (memchr(s, '\0', len))
 		return err_set(err, ERR_INVALID, "pattern with a NUL byte");
 	if (len == 0)
-		return err_set(err, ERR_INVALID, "illegal exclusion pattern: '!'");
+		return err_set(err, ERR_INVALID,
+			"illegal exclusion pattern: '!': name after it what is not to be ignored");
 	if (len > PATTERN_MAX || ig->n == PATTERNS_MAX)
 		return err_set(err, ERR_LIMIT,
 			len > PATTERN_MAX ? "pattern longer than %d bytes"
@@ -435,12 +444,12 @@ static int ignore_add(struct ignore *ig, const char *s, size_t len, unsigned lin
 	if (clean[0] == '/' && clean[1])
 		memmove(clean, clean + 1, strlen(clean));
 	if (!glob_valid(clean))
-		return err_set(err, ERR_INVALID, "syntax error in pattern '%.200s'", raw);
+		return malformed(raw, err);
 	ig->p = xreallocarray(ig->p, ig->n + 1, sizeof(*ig->p));
 	struct pattern *p = &ig->p[ig->n++];
 	*p = (struct pattern){.text = take(clean), .line = line, .exception = exception};
 	if (!pattern_compile(p))
-		return err_set(err, ERR_INVALID, "syntax error in pattern '%.200s'", raw);
+		return malformed(raw, err);
 	if (p->n_pieces > ig->max_pieces)
 		ig->max_pieces = p->n_pieces;
 	if (exception) {
@@ -478,7 +487,8 @@ int ignore_parse(
 		const char *stop = newline ? newline : end;
 		/* only in the first column: " #x" is a pattern */
 		if (*text != '#' && ignore_add(ig, text, (size_t)(stop - text), line, err) < 0)
-			return err_wrap(err, "%s:%u", name, line);
+			return err_wrap(err, "%s:%u:%zu", name, line,
+				1 + strspn(text, " \t")); /* an error: not blank */
 		text = newline ? newline + 1 : end;
 	}
 	ignore_ready(ig);

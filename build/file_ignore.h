@@ -12,7 +12,7 @@ struct err;
 struct ignore;
 
 /* Text of the file; a BOM, CRLF, comments and blank lines are handled. ERR_INVALID for a malformed
- * pattern with "file:line". */
+ * pattern with "file:line:column". */
 int ignore_parse(const char *name, const char *text, size_t len, struct ignore **ret,
 	struct err *err) __attribute__((warn_unused_result));
 /* From patterns given one by one (COPY --exclude). */

@@ -115,10 +115,13 @@ static void refuses_malformed_patterns_with_the_line(void **state)
 	(void)state;
 	struct err err = ERR_INIT;
 	struct ignore *ig = NULL;
-	assert_int_equal(ignore_parse("f", "a\n[b\n", 5, &ig, &err), ERR_INVALID);
-	assert_string_equal(err.msg, "f:2: syntax error in pattern '[b'");
+	assert_int_equal(ignore_parse("f", "a\n  [b\n", 7, &ig, &err), ERR_INVALID);
+	assert_string_equal(err.msg,
+		"f:2:3: syntax error in pattern '[b': a '[' wants what it stands for and a ']', a "
+		"'\\' something after it; \\[ and \\\\ stand for themselves");
 	assert_int_equal(ignore_parse("f", "!\n", 2, &ig, &err), ERR_INVALID);
-	assert_string_equal(err.msg, "f:1: illegal exclusion pattern: '!'");
+	assert_string_equal(err.msg,
+		"f:1:1: illegal exclusion pattern: '!': name after it what is not to be ignored");
 	assert_int_equal(ignore_parse("f", "a\0b\n", 4, &ig, &err), ERR_INVALID);
 }
 
