@@ -128,7 +128,7 @@ void shape_check(struct check *c)
 	if (c->bad_shape)
 		return;
 	if (!store_version_is_right(c->store))
-		check_problem(c, "'version' does not say one");
+		check_problem(c, "'version' is not a version file of a store");
 	if (!layout_is_right(c->store))
 		check_problem(c, "'oci-layout' is none");
 	if (!limits_are_right(c->store))

@@ -69,18 +69,20 @@ static int check_version(int fd, const char *path, int flags, struct err *err)
 		return 1;
 	if (!read && errno != EISDIR && errno != ENXIO && errno != ELOOP)
 		return err_sys(err, "cannot read '%s/version'", path);
+	if (read && streq(text, VERSION_TEXT))
+		return 0;
 	size_t digits = read ? strspn(text, "0123456789") : 0;
-	if (digits == 0 || text[digits] != '\n') {
+	/* another version's is left alone, whatever else it may say; ours says nothing else */
+	if (digits == 0 || text[digits] != '\n' || strtoul(text, NULL, 10) == 1) {
 		if (flags & STORE_DAMAGED)
 			return 0;
-		(void)err_set(err, ERR_CORRUPT, "the store '%s' does not say its version", path);
+		(void)err_set(
+			err, ERR_CORRUPT, "'%s/version' is not a version file of a store", path);
 		return store_damage(err);
 	}
-	if (!streq(text, VERSION_TEXT))
-		return err_set(err, ERR_UNSUPPORTED,
-			"the store '%s' has version %.*s; this program knows version 1", path,
-			(int)digits, text);
-	return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		"the store '%s' has version %.*s; this program knows version 1", path, (int)digits,
+		text);
 }
 
 bool store_version_is_right(const struct store *s)

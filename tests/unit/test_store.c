@@ -12,6 +12,7 @@
 #include "base/strv.h"
 #include "store/dir_list.h"
 #include "store/records.h"
+#include "store/store_internal.h"
 #include "tests/unit/store_fixture.h"
 
 static size_t count(struct store *s, const char *dir)
@@ -58,6 +59,21 @@ static void refuses_an_unknown_version(void **state)
 	assert_int_equal(fs_write_file(store_fd(s), "version", "2\n", 2, 0644, false, &err), 0);
 	assert_int_equal(store_open(store_path(s), 0, &again, &err), ERR_UNSUPPORTED);
 	assert_non_null(strstr(err.msg, "version 2"));
+	static const char *const none[] = {"1\n2", "1\n\n", "01\n", "1", "abc", "-1"};
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		assert_int_equal(fs_write_file(store_fd(s), "version", none[i], strlen(none[i]),
+					 0644, false, &err),
+			0);
+		assert_int_equal(store_open(store_path(s), 0, &again, &err), ERR_CORRUPT);
+		assert_non_null(strstr(err.msg, "/version' is not a version file of a store; 'mica "
+						"fsck --repair' mends the store"));
+		/* which can open it */
+		assert_int_equal(store_open(store_path(s), STORE_DAMAGED, &again, &err), 0);
+		assert_int_equal(store_write_version(store_fd(again), &err), 0);
+		store_close(again);
+		assert_int_equal(store_open(store_path(s), 0, &again, &err), 0);
+		store_close(again);
+	}
 }
 
 static void refuses_a_directory_of_somebody_else(void **state)
