@@ -3,8 +3,10 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "base/room.h"
 #include "base/stream.h"
 #include "build/build.h"
 #include "build/image_tree.h"
@@ -16,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PIPE_SIZE (1 * MIB) /* fs.pipe-max-size without privilege */
@@ -97,7 +100,7 @@ static int receive(void *arg, struct buf *out, struct err *err)
 	return layer_apply(in, here, &opts, &stats, err);
 }
 
-int output_tree_local(const struct output_tree *t, const char *dest, struct err *err)
+static int write_below(const struct output_tree *t, const char *dest, struct err *err)
 {
 	int ends[2];
 	if (fs_mkdir_p(dest, 0755, err) < 0)
@@ -125,4 +128,19 @@ int output_tree_local(const struct output_tree *t, const char *dest, struct err 
 	if (r < 0)
 		*err = ours;
 	return r;
+}
+
+int output_tree_local(const struct output_tree *t, const char *dest, struct err *err)
+{
+	struct stat st;
+	bool ours = lstat(dest, &st) < 0 && errno == ENOENT;
+	if (write_below(t, dest, err) == 0)
+		return 0;
+	if (!ours)
+		return err->code;
+	room_tell(dest, err); /* while what did not fit is still there */
+	struct err e = ERR_INIT;
+	if (fs_remove_tree(AT_FDCWD, dest, &e) < 0)
+		log_debug("%s", e.msg);
+	return err->code;
 }

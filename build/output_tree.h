@@ -27,7 +27,8 @@ int output_tree_tar(const struct output_tree *t, struct writer *out, struct err 
  * Below dest, which is made if it is missing, by a job that has it for its root: no link in it
  * leads out. Directories that are there stay and get what the image's have; whatever else is in the
  * way of a file is replaced. All belongs to the user, as with BuildKit; without privilege devices
- * are left out.
+ * are left out. After a failure a dest that was made is removed; one that was there keeps what it
+ * got.
  */
 int output_tree_local(const struct output_tree *t, const char *dest, struct err *err)
 	__attribute__((warn_unused_result));

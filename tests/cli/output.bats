@@ -457,9 +457,14 @@ links_of() { # IMAGE
 		run --separate-stderr build -t t -o "type=$type,dest=full/new.tar"
 		assert_error "output 'type=$type,dest=full/new.tar': there is no room for it: no space left on device [(][0-9]+ bytes are free in 'full', at least [0-9]{7} are needed[)]\$"
 	done
+	# a directory that was not there is not left half full; what was there is its user's
+	run --separate-stderr build -t t -o type=local,dest=full/out
+	assert_error "output 'type=local,dest=full/out'.* no space left.* [(]([0-9]|[1-9][0-9]{,3}) bytes are free in 'full/out', at least [0-9]+ are needed[)]"
 	[ -z "$(ls -A full)" ]
+	echo own >full/own
 	run --separate-stderr build -t t -o full
 	assert_error "output 'full'.* no space left.* [(][0-9]+ bytes are free in 'full', at least [0-9]+ are needed[)]"
+	[ "$(cat full/own)" = own ]
 	umount full
 	[ -z "$(built)" ]
 	assert_clean_store
