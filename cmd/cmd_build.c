@@ -164,6 +164,8 @@ static int carry_out(
 	bool build = w->o.call == BUILD_CALL_BUILD;
 	app->out.steps_out = called_buildah() && !w->a->extra.logfile && !w->out.to_stdout;
 	w->o.progress = out_progress(&app->out, w->mode);
+	if (w->o.progress && w->a->no_steps)
+		w->o.progress->step = NULL;
 	w->o.tick = tick;
 	w->o.tick_arg = &app->out;
 	w->o.ready = reach;

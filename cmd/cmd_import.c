@@ -3,6 +3,7 @@
  * says, and so has the same checks, compressions and confinement. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -13,7 +14,10 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/room.h"
+#include "cmd/build_args.h"
 #include "cmd/cmd.h"
+#include "cmd/full_disk.h"
 #include "cmd/spool.h"
 
 #define CHANGES_MAX (1 * MIB) /* of a Containerfile */
@@ -104,10 +108,58 @@ static int take_archive(const char *source, struct spool *to, struct err *err)
 	return spool_fill(to, fd, source, err);
 }
 
+/* What is free when all is as it was, and that it does not suffice: the step that failed knows only
+ * of the block that it could not have. */
+static void tell_room(struct app *app, uint64_t archive, struct err *err)
+{
+	static const char free_in[] = " bytes are free in '", at_least[] = "', at least ";
+
+	if (!err_is_sys(err, ENOSPC))
+		return;
+	full_disk_clear(app, err);
+	AUTO_FREE char *said = xstrdup(err->msg);
+	char *path = strstr(said, free_in), *end = path ? strstr(path, at_least) : NULL;
+	char *number = path ? memrchr(said, '(', (size_t)(path - said)) : NULL;
+	uint64_t now = full_disk_room(app);
+	if (number && end && now != ROOM_ANY) {
+		*number = *end = '\0';
+		path += strlen(free_in);
+		(void)err_set(err, ERR_SYS, "%s(%llu%s%s%s%llu are needed)", said,
+			(unsigned long long)now, free_in, path, at_least,
+			(unsigned long long)(archive > now ? archive : now + 1));
+		err->sys = ENOSPC;
+	}
+	size_t n = strlen(err->msg);
+	(void)snprintf(err->msg + n, sizeof(err->msg) - n,
+		": make room with 'mica prune', or name another store with '--root'");
+}
+
+/* A build tells of a Containerfile, which whoever imports has never seen. */
+static int tell(const char *source, struct err *err)
+{
+	static const char place[] = "Containerfile:", what[] = "ADD: cannot unpack 'archive': ";
+	const char *text = err->msg;
+
+	err->msg[strcspn(err->msg, "\n")] = '\0'; /* the lines of the file */
+	if (str_has_prefix(text, place)) {
+		text += strlen(place);
+		text += strspn(text, "0123456789:");
+		text += strspn(text, " ");
+	}
+	bool archive = str_has_prefix(text, what);
+	AUTO_FREE char *plain = xstrdup(text + (archive ? strlen(what) : 0));
+	const int sys = err->sys;
+	(void)err_set(err, err->code, "%s", plain);
+	err->sys = sys;
+	return archive ? err_wrap(err, "import: cannot unpack '%s'",
+				 streq(source, "-") ? "standard input" : source)
+	               : err_wrap(err, "import");
+}
+
 static int build(struct app *app, const struct import_args *a, const char *dir, const char *name,
 	struct err *err)
 {
-	AUTO_FREE void *args = xcalloc(1, cmd_build.args_size);
+	AUTO_FREE struct build_args *args = xcalloc(1, cmd_build.args_size);
 	AUTO_STRV struct strv words = STRV_INIT, rest = STRV_INIT;
 
 	strv_addf(&words, "--file=%s/Containerfile", dir);
@@ -129,10 +181,25 @@ static int build(struct app *app, const struct import_args *a, const char *dir, 
 	cmd_build.init(args);
 	int r = opt_parse(cmd_build.options, args, "mica import", (int)words.n, strv_argv(&words),
 		0, &rest, err);
+	args->no_steps = true;
 	if (r == 0)
 		r = cmd_build.run(app, args, &rest, err);
 	opt_done(cmd_build.options, args);
 	return r;
+}
+
+static int import(struct app *app, const struct import_args *a, const char *dir,
+	const struct strv *rest, const struct spool *archive, struct err *err)
+{
+	struct stat st = {0};
+
+	if (stat(archive->path, &st) < 0)
+		st.st_size = 0; /* it is elsewhere */
+	if (build(app, a, dir, rest->n > 1 ? rest->v[1] : NULL, err) == 0)
+		return 0;
+	(void)tell(rest->v[0], err);
+	tell_room(app, (uint64_t)st.st_size, err);
+	return err->code;
 }
 
 static int import_run(struct app *app, void *args, const struct strv *rest, struct err *err)
@@ -152,7 +219,7 @@ static int import_run(struct app *app, void *args, const struct strv *rest, stru
 	if (r == 0)
 		r = write_file(a, dir, source, err);
 	if (r == 0)
-		r = build(app, a, dir, rest->n > 1 ? rest->v[1] : NULL, err);
+		r = import(app, a, dir, rest, &spool, err);
 	AUTO_FREE char *file = xasprintf("%s/Containerfile", dir);
 	(void)unlink(file);
 	return r;

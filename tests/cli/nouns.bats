@@ -54,6 +54,15 @@ teardown() {
 	assert_error "option '--change'"
 	run -125 --separate-stderr mica import nothing.tar
 	assert_error "cannot open 'nothing.tar'"
+	# one line, which tells of the archive and not of a Containerfile
+	head -c 700 /dev/urandom >files/x
+	tar -C files -cf - x | head -c 1000 >cut.tar
+	run -125 --separate-stderr mica import cut.tar
+	[[ "$stderr" = "mica: import: cannot unpack 'cut.tar': damaged tar archive: "* ]] && [ "$(wc -l <<<"$stderr")" = 1 ] || fail "$stderr"
+	run -125 --separate-stderr mica import -c 'EXPOSE 99999' "$T/www/f.tar"
+	[[ "$stderr" = "mica: import: EXPOSE 99999: not a port"* ]] && [ "$(wc -l <<<"$stderr")" = 1 ] || fail "$stderr"
+	mica import "$T/www/f.tar" told 2>said
+	run ! grep -E 'STEP|archive' said
 	run -125 --separate-stderr mica import -m hello "$T/www/f.tar"
 	assert_error "option '--message' is not supported"
 	run -125 --separate-stderr mica export nothing

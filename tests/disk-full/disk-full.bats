@@ -143,6 +143,11 @@ nothing() {
 	skopeo copy -q "oci:$T/noise:latest" "docker-archive:$D/noise.tar:noise:latest"
 	fills_up nothing load -i noise.tar
 	fills_up nothing import -q "$T/l1.tar" noise
+	fill 200000
+	run -125 --separate-stderr mica import - imp <"$T/l1.tar"
+	[ "$(wc -l <<<"$stderr")" = 1 ] && [[ "$stderr" =~ ^"mica: import: ".*"no space left on device ("[0-9]+" bytes are free in '$D/full/store', at least "([0-9]+)" are needed): make room with 'mica prune'," ]] || fail "$stderr"
+	[ "${BASH_REMATCH[1]}" -ge "$(stat -c %s "$T/l1.tar")" ]
+	rm -f full/filler?
 }
 
 @test "build" {
