@@ -286,7 +286,8 @@ static _Noreturn void exec_child(const char *file, const char *const argv[],
 	(void)signal(SIGXFSZ, SIG_DFL);
 	const struct rlimit most = {.rlim_cur = o->max_file, .rlim_max = o->max_file};
 	bool ok = (!o->max_file || setrlimit(RLIMIT_FSIZE, &most) == 0) &&
-	          (!o->no_new_privs || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	          (!o->no_new_privs || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) &&
+	          (!o->own_session || setsid() >= 0);
 	/* sources out of the way of the targets first */
 	for (unsigned i = 0; i < n; i++)
 		if (fds[i] >= 0 && fds[i] < 4 && fds[i] != (int)i)

@@ -60,6 +60,7 @@ struct proc_opts {
 	int keep_fd; /* one descriptor passed on as 3, -1 none */
 	uint64_t max_file; /* bytes that it can write to one file; 0: any number */
 	bool no_new_privs; /* a setuid or setgid bit of the program has no effect */
+	bool own_session; /* kill(-pid) reaches its children too; it has no terminal */
 };
 /* file: absolute path. *ret_pid: to be waited for. */
 int proc_spawn(const char *file, const char *const argv[], const struct proc_opts *o,

@@ -26,6 +26,13 @@
 #define NAME_MAX_LENGTH 64
 #define REASON_MAX 300 /* bytes of what a helper says that are shown */
 
+static int asker = -1; /* one a process: its helpers have no terminal and hear of no ^C */
+
+void auth_helper_watch(int socket)
+{
+	asker = socket;
+}
+
 static bool name_is_valid(const char *name)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
@@ -55,11 +62,14 @@ static int read_output(int fd, int errfd, pid_t pid, uint64_t end, const char *n
 	struct buf *out, struct buf *complaints, struct err *err)
 {
 	for (;;) {
-		struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = errfd, .events = POLLIN}};
+		struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = errfd, .events = POLLIN},
+			{.fd = asker}};
 		uint64_t now = clock_ms();
-		int ready = now < end ? poll(p, 2, (int)(end - now)) : 0;
+		int ready = now < end ? poll(p, ARRAY_LEN(p), (int)(end - now)) : 0;
 		if (ready < 0 && errno == EINTR)
 			continue;
+		if (ready > 0 && p[2].revents)
+			ready = 0;
 		if (ready > 0 && p[1].revents && take_output(errfd, complaints) <= 0)
 			errfd = -1;
 		if (ready > 0 && !p[0].revents)
@@ -68,7 +78,7 @@ static int read_output(int fd, int errfd, pid_t pid, uint64_t end, const char *n
 		if (n == 0)
 			return 0;
 		if (n < 0 || out->toobig) {
-			(void)kill(pid, SIGKILL);
+			(void)kill(-pid, SIGKILL);
 			return out->toobig ? err_set(err, ERR_LIMIT,
 						     "docker-credential-%s printed more than %llu "
 						     "bytes",
@@ -78,22 +88,20 @@ static int read_output(int fd, int errfd, pid_t pid, uint64_t end, const char *n
 	}
 }
 
-/* It may have closed its output and go on: not for longer than it may take to answer. */
+/* It may have closed its output and go on: not for longer than it may take to answer. What it
+ * started ends with it, and before it is reaped: until then its number is nobody else's. */
 static int end_in_time(pid_t pid, uint64_t end, const char *name, int *ret_wstatus, struct err *err)
 {
-	bool late = false;
-	for (;;) {
-		pid_t got = waitpid(pid, ret_wstatus, late ? 0 : WNOHANG);
-		if (got == pid)
-			return late ? no_answer(name, err) : 0;
-		if (got < 0 && errno != EINTR)
-			return err_sys(err, "cannot wait for docker-credential-%s", name);
-		late = got == 0 && clock_ms() >= end;
-		if (late)
-			(void)kill(pid, SIGKILL);
-		else
-			(void)poll(NULL, 0, WAIT_STEP_MS);
-	}
+	siginfo_t info = {0};
+	const int how = WEXITED | WNOHANG | WNOWAIT;
+	struct pollfd p = {.fd = asker};
+	while (waitid(P_PID, (id_t)pid, &info, how) == 0 && info.si_pid == 0 && clock_ms() < end &&
+		poll(&p, 1, WAIT_STEP_MS) <= 0)
+		;
+	(void)kill(-pid, SIGKILL);
+	if (proc_wait(pid, ret_wstatus) < 0)
+		return err_sys(err, "cannot wait for docker-credential-%s", name);
+	return info.si_pid == pid ? 0 : no_answer(name, err);
 }
 
 static int run(const char *file, const char *name, const char *verb, const char *input,
@@ -114,7 +122,8 @@ static int run(const char *file, const char *name, const char *verb, const char 
 		.in = in_read,
 		.out = out_write,
 		.errfd = err_write,
-		.keep_fd = -1};
+		.keep_fd = -1,
+		.own_session = true};
 	pid_t pid;
 	/* Written before it starts: it fits into the pipe, and a helper that does not read cannot
 	 * block us. */
@@ -131,7 +140,7 @@ static int run(const char *file, const char *name, const char *verb, const char 
 	int wstatus = 0;
 	r = read_output(out_read, err_read, pid, end, name, out, complaints, err);
 	int ended = end_in_time(pid, end, name, &wstatus, &late);
-	/* one of its own children may hold the pipe open */
+	/* one of its children that has a session of its own may hold the pipe open */
 	if (fcntl(err_read, F_SETFL, O_NONBLOCK) == 0)
 		while (!complaints->toobig && take_output(err_read, complaints) > 0)
 			;
@@ -141,26 +150,65 @@ static int run(const char *file, const char *name, const char *verb, const char 
 	return r < 0 ? r : ended;
 }
 
-/* In the system's directories, then in those of PATH that are absolute and that not everybody may
- * write to: helpers of cloud providers live in places of their own. New string or NULL. */
-static char *find_program(const char *program)
+/* Who may change it is root or we. gid 0 is root's group, or in a user namespace our own. */
+static bool mode_is_safe(const struct stat *st)
 {
-	char *file = proc_find(program);
+	bool ours = st->st_gid == 0 || st->st_gid == getegid();
+	return !(st->st_mode & S_IWOTH) && (ours || !(st->st_mode & S_IWGRP));
+}
+
+/* In a user namespace the machine's root may have no number, and be seen as nobody: as the owner of
+ * /proc/sys is, who is always root. */
+static bool owner_is_safe(uid_t owner)
+{
+	struct stat of_root;
+	return owner == 0 || owner == geteuid() ||
+	       (stat("/proc/sys", &of_root) == 0 && owner == of_root.st_uid);
+}
+
+static int check_safe(const char *path, const char *program, struct err *err)
+{
+	struct stat st;
+	if (stat(path, &st) < 0)
+		return err_sys(err, "cannot look at '%s'", path);
+	if (!owner_is_safe(st.st_uid))
+		return err_set(err, ERR_AUTH,
+			"credential helper '%s' is not run: '%s' belongs to user %u, neither "
+			"to root nor to you (chown it, or take its directory out of PATH)",
+			program, path, st.st_uid);
+	if (!mode_is_safe(&st))
+		return err_set(err, ERR_AUTH,
+			"credential helper '%s' is not run: others can write to '%s', mode "
+			"%04o, group %u (chmod go-w it, or take its directory out of PATH)",
+			program, path, st.st_mode & 07777, st.st_gid);
+	return 0;
+}
+
+/* In the system's directories, which are the administrator's, then in those of PATH that are
+ * absolute: helpers of cloud providers live in places of their own. *ret_file: new string. */
+static int find_program(const char *program, char **ret_file, struct err *err)
+{
+	AUTO_FREE char *file = proc_find(program);
 	AUTO_STRV struct strv dirs = STRV_INIT;
 	const char *path = getenv("PATH");
-	struct stat st;
 	if (!file && path)
 		strv_split(&dirs, path, ':');
 	STRV_FOREACH (dir, &dirs) {
-		if (**dir != '/' || stat(*dir, &st) < 0 || st.st_mode & S_IWOTH)
+		AUTO_FREE char *at = **dir == '/' ? path_join(*dir, program) : NULL;
+		if (!at || access(at, X_OK) < 0)
 			continue;
-		file = path_join(*dir, program);
-		if (access(file, X_OK) == 0)
-			break;
-		free(file);
-		file = NULL;
+		if (check_safe(*dir, program, err) < 0)
+			return err->code;
+		file = take(at);
+		break;
 	}
-	return file;
+	if (!file)
+		return err_set(err, ERR_AUTH,
+			"credential helper '%s' is configured but not installed", program);
+	if (check_safe(file, program, err) < 0)
+		return err->code;
+	*ret_file = take(file);
+	return 0;
 }
 
 /* The end of the text as one line that cannot move a cursor; NULL: nothing is said, or what may be
@@ -208,10 +256,9 @@ int auth_helper_run(
 	if (strlen(input) > INPUT_MAX)
 		return err_set(err, ERR_LIMIT, "input of docker-credential-%s is too long", name);
 	AUTO_FREE char *program = xasprintf("docker-credential-%s", name);
-	AUTO_FREE char *file = find_program(program);
-	if (!file)
-		return err_set(err, ERR_AUTH,
-			"credential helper '%s' is configured but not installed", program);
+	AUTO_FREE char *file = NULL;
+	if (find_program(program, &file, err) < 0)
+		return err->code;
 	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX), complaints = BUF_INIT(OUTPUT_MAX);
 	int status = 0;
 	int r = run(file, name, verb, input, &out, &complaints, &status, err);

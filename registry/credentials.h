@@ -57,6 +57,9 @@ char *base64_decode(const char *text, unsigned long *ret_n);
  * *ret_output: new string. ERR_NOT_FOUND when it keeps nothing for us. */
 int auth_helper_run(const char *name, const char *verb, const char *input, char **ret_output,
 	struct err *err) __attribute__((warn_unused_result));
+/* Who we ask it for closes the other end of this socket when he needs it no more: then it is given
+ * up at once. */
+void auth_helper_watch(int socket);
 
 /* The members of one auth file's text that matter here; for credentials_get and the fuzzer. */
 int credentials_from_text(const char *text, unsigned long n, const char *what, enum auth_form form,

@@ -180,6 +180,7 @@ int main(int argc, char **argv)
 	keep_to_itself();
 	fcntl(SOCKET_FD, F_SETFD, FD_CLOEXEC);
 	fcntl(SOCKET_FD, F_SETFL, O_RDWR | O_NONBLOCK);
+	auth_helper_watch(SOCKET_FD);
 	struct session s = {0};
 	struct err err = ERR_INIT;
 	int r = client_init(&s.client, &err);

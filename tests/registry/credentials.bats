@@ -175,17 +175,25 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 	END
 	mica pull -q "$SRV/basic/stays" 2>stays &
 	stays=$!
-	helper hangs <<<'exec sleep 100'
+	helper hangs <<<'sleep 100 & echo $! >left; wait'
 	mica pull -q "$SRV/basic/hangs" 2>hangs &
 	hangs=$!
+	# nor longer than somebody waits for it
+	helper asked <<<'sleep 100 & echo $! >asked; wait'
+	"$MICA_BIN" --root "$MICA_ROOT" pull -q "$SRV/basic/asked" 2>/dev/null 3>&- &
+	wait_for 10 test -s asked
+	kill $!
+	wait_gone "$(cat asked)"
+	! gone $stays || fail "it was waited for"
 	helper cloud <<-'END'
 		[ "$1" = get ] && server=$(cat) && echo '{"ServerURL":"'"$server"'","Username":"anna","Secret":"'"$CLOUD_ACCOUNT"'"}'
 	END
 	mica pull -q "$SRV/basic/x"
-	helper store <<<'[ "$1" != erase ] || cat >erased'
+	helper store <<<'sleep 100 >/dev/null 2>&1 & echo $! >kept; [ "$1" != erase ] || cat >erased'
 	echo '{"credsStore": "store"}' >store.json
 	mica logout "$SRV"
 	[ "$(cat erased)" = "$SRV" ]
+	wait_gone "$(cat kept)"
 	helper noisy <<<'exec yes "not json"'
 	run --separate-stderr mica pull -q "$SRV/basic/noisy"
 	assert_error 'docker-credential-noisy printed more than 65536 bytes'
@@ -215,8 +223,35 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 	grep 'did not answer within 10 s' stays
 	! wait $hangs || fail "it was waited for"
 	grep 'did not answer within 10 s' hangs
+	wait_gone "$(cat left)"
 	# nobody's name was told for theirs
 	run ! grep -E 'basic/(stays|hangs|noisy|mute|fails|none|path) Basic' "$T/srv/log"
+}
+
+not_run() { # PATTERN
+	run --separate-stderr mica logout "$SRV"
+	assert_error "helper 'docker-credential-mine' is not run: $1"
+	[ ! -e ran ] || fail "it ran all the same"
+}
+
+@test "a helper that others can change is not run" {
+	local path mode
+	export PATH=$PATH:$D/bin
+	helper mine <<<': >ran'
+	for path in "$D/bin" "$D/bin/docker-credential-mine"; do
+		chgrp 12 "$path"
+		for mode in 757 775; do
+			chmod $mode "$path"
+			not_run "others can write to '$path', mode 0$mode, group 12 \\(chmod go-w it"
+		done
+		chmod 755 "$path"
+		chown 65534 "$path"
+		not_run "'$path' belongs to user 65534, neither to root nor to you \\(chown it"
+		chown 0:0 "$path"
+		chmod 775 "$path"
+	done
+	mica logout "$SRV"
+	[ -e ran ]
 }
 
 # --- where credentials do not go ---
