@@ -31,13 +31,34 @@ static bool may_be_archive(int fd)
 				(n == TAR_HEAD && memcmp(head + TAR_MAGIC_AT, "ustar", 5) == 0));
 }
 
+/* That a file was looked at and is sound is an entry of its own in the cache of digests, as if of a
+ * file on a device that there is not: what is in it may have been read for another reason. */
+static struct stat look_key(const struct node *n)
+{
+	struct stat st = n->st;
+	st.st_dev = ~st.st_dev;
+	return st;
+}
+
+static bool is_known_sound(const struct eval *e, const struct node *n)
+{
+	struct stat st = look_key(n);
+	struct digest ignored;
+	bool mark;
+	return e->b->statcache && statcache_get(e->b->statcache, &st, &ignored, &mark);
+}
+
+static void note_sound(const struct eval *e, const struct node *n)
+{
+	struct stat st = look_key(n);
+	if (e->b->statcache)
+		statcache_put(e->b->statcache, &st, &(struct digest){0}, false);
+}
+
 static int check_one(
 	struct eval *e, struct filetree *t, const struct node *n, struct pos pos, struct err *err)
 {
-	struct digest digest;
-	bool mark;
-	if (!S_ISREG(n->st.st_mode) || e->b->n_archives == ARCHIVES_MAX ||
-		(e->b->statcache && statcache_get(e->b->statcache, &n->st, &digest, &mark)))
+	if (!S_ISREG(n->st.st_mode) || e->b->n_archives == ARCHIVES_MAX || is_known_sound(e, n))
 		return 0;
 	AUTO_FREE char *path = node_path(n);
 	AUTO_FD int fd = root_open(filetree_rootfd(t), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -48,6 +69,7 @@ static int check_one(
 	if (archive_look(fd, CONTENT_MAX, &why) < 0)
 		return eval_error(e, pos, err, why.code, "%s: cannot unpack '%s': %s",
 			e->at.inst->name, path, why.msg);
+	note_sound(e, n);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 /*
  * Local archives that ADD will unpack are read before anything runs, so that a damaged one is told
  * at once. The look is bounded: the first 16 archives of a build, the first 16 MiB of what each
- * holds, and none whose digest is known from an earlier build. What lies beyond is found when the
+ * holds, and none that an earlier build has found sound. What lies beyond is found when the
  * step unpacks it.
  */
 #pragma once

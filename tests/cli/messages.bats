@@ -266,6 +266,12 @@ COPY --from=0 /x /x'
 	printf 'FROM scratch\nADD --chown=1:2 package.json cut.tar /x/\n' | containerfile
 	run -125 --separate-stderr mica build ctx
 	assert_error "Containerfile:2:30: ADD: cannot unpack 'cut.tar': damaged tar archive"
+	# nor by who has only its digest
+	touch -d '1 hour ago' ctx/cut.tar
+	sleep 0.2 # an entry is kept of what did not change within the last tenth of a second
+	printf 'FROM scratch\nCOPY cut.tar /\n' | containerfile
+	mica build --quiet ctx
+	says "Containerfile:4:5: ADD: cannot unpack 'cut.tar': damaged tar archive" < <(after_a_run 'ADD cut.tar /x/')
 }
 
 @test "all that is wrong with mounts is told at once, before the base image is looked at" {
