@@ -27,6 +27,7 @@
 #include "store/tree.h"
 
 #define NAMES_LOCK "containers.lock"
+#define CANDIDATES_SHOWN 10 /* of those that an ID may be */
 
 void container_init(struct container *c)
 {
@@ -165,6 +166,23 @@ void containers_done(struct containers *l)
 
 /* --- one of them --- */
 
+/* Which ones a prefix of an ID may be, as far as they fit a line. */
+static int ambiguous(const char *text, const struct containers *l, size_t matches, struct err *err)
+{
+	AUTO_BUF struct buf list = BUF_INIT(4096);
+	size_t shown = 0;
+
+	for (size_t i = 0; i < l->n && shown < CANDIDATES_SHOWN; i++)
+		if (str_has_prefix(l->c[i].id, text))
+			buf_addf(&list, "%s%.12s (%s)", shown++ ? ", " : "", l->c[i].id,
+				l->c[i].name);
+	if (matches > shown)
+		buf_addf(&list, ", and %zu more", matches - shown);
+	return err_set(err, ERR_INVALID,
+		"'%s' is ambiguous: the IDs of %zu working containers begin with it: %s", text,
+		matches, buf_str(&list));
+}
+
 /* A name before an ID before a prefix of one. */
 static int find_any(struct store *s, const char *text, struct container *ret, struct err *err)
 {
@@ -187,9 +205,7 @@ static int find_any(struct store *s, const char *text, struct container *ret, st
 		}
 	}
 	if (n > 1)
-		return err_set(err, ERR_INVALID,
-			"'%s' is ambiguous: the IDs of %zu working containers begin with it", text,
-			n);
+		return ambiguous(text, &l, n, err);
 	if (!found)
 		return err_set(err, ERR_NOT_FOUND, "'%s': container not known", text);
 	*ret = *found;

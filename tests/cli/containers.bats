@@ -362,6 +362,13 @@ c" ]'
 	assert_error 'container not known'
 	run --separate-stderr mica run nobody:x true
 	[ "$status" = 125 ]
+	for i in {01..12}; do
+		cp -r "$MICA_ROOT/containers/$id" "$MICA_ROOT/containers/$(printf 'abcdef%s%056d' "$i" 0)"
+	done
+	run -125 --separate-stderr mica rm abcdef1
+	assert_error "'abcdef1' is ambiguous: the IDs of 3 working containers begin with it: abcdef100000 \(x\), abcdef110000 \(x\), abcdef120000 \(x\)$"
+	run -125 --separate-stderr mica inspect abcdef
+	assert_error "'abcdef' is ambiguous: the IDs of 12 working containers begin with it: abcdef010000 \(x\), .*, abcdef100000 \(x\), and 2 more$"
 }
 
 @test "run passes the status, standard input and the environment" {
