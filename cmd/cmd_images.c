@@ -150,10 +150,16 @@ static void print_json(struct out *out, const struct image_list *list, const str
 	out_json(out, all);
 }
 
+/* Two manifests of one configuration, such as with layers compressed and not, have one ID. */
 static void print_ids(struct out *out, const struct image_list *list, const struct images_args *a)
 {
+	AUTO_JSON struct json *seen = json_new_object();
+
 	for (size_t i = 0; i < list->n; i++) {
 		char id[DIGEST_STR_MAX];
+		if (json_get(seen, id_text(&list->i[i], true, id)))
+			continue;
+		json_set(seen, id, json_new_bool(true));
 		out_printf(out, "%s\n", id_text(&list->i[i], a->no_trunc, id));
 	}
 }

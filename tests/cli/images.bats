@@ -103,7 +103,8 @@ names() {
 	mica save -q -o i.tar busybox # layers as they are, so another manifest
 	mica untag busybox "$name"
 	mica load -q -i i.tar
-	[ "$(mica images -a -q --no-trunc | grep -cx "sha256:$id")" = 2 ]
+	[ "$(mica images --no-trunc --format '{{.ID}}' | grep -cx "sha256:$id")" = 2 ]
+	[ "$(mica images -a -q --no-trunc)" = "sha256:$id" ]
 	[ "$(mica inspect --type image --format '{{.FromImage}}' "$id")" = "$name" ]
 	mica run --rm --network=none "$id" true
 }
