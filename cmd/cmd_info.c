@@ -16,6 +16,7 @@
 #include "base/strv.h"
 #include "cmd/abilities.h"
 #include "cmd/cmd.h"
+#include "cmd/global.h"
 #include "cmd/table.h"
 #include "image/platform.h"
 #include "layers/snapshot.h"
@@ -174,7 +175,7 @@ static struct json *count_json(uint64_t n)
 	return o;
 }
 
-static int store_json(struct store *s, struct json **ret, struct err *err)
+static int store_json(const struct app *app, struct store *s, struct json **ret, struct err *err)
 {
 	struct usage usage = {0};
 	struct containers containers = {0};
@@ -186,7 +187,7 @@ static int store_json(struct store *s, struct json **ret, struct err *err)
 		return r;
 	struct json *o = json_new_object(), *status = json_new_object();
 	json_set(o, "ContainerStore", count_json(containers.n));
-	json_set_string(o, "GraphDriverName", snapshot_driver());
+	json_set_string(o, "GraphDriverName", global_driver(app));
 	json_set(o, "GraphOptions", json_new_null());
 	json_set_string(o, "GraphRoot", store_path(s));
 	json_set_string(status, "Backing Filesystem", file_system(store_fd(s)));
@@ -289,7 +290,7 @@ static int info_run(struct app *app, void *args, const struct strv *rest, struct
 	struct json *abilities = abilities_json(s);
 	json_set(o, "abilities", abilities);
 	json_set(o, "host", host_json(abilities));
-	r = store_json(s, &store, err);
+	r = store_json(app, s, &store, err);
 	if (r < 0)
 		return r;
 	json_set(o, "store", store);

@@ -144,6 +144,15 @@ int global_configure(struct app *app, struct err *err)
 	return 0;
 }
 
+const char *global_driver(const struct app *app)
+{
+	const char *from, *said = said_driver(app, &from);
+
+	if (!said)
+		said = app->storage.driver;
+	return said && streq(said, "vfs") ? "vfs" : snapshot_driver();
+}
+
 /* A configuration that is wrong is told when something is pulled. */
 void global_short_names(void *arg, const char *text, struct strv *ret)
 {

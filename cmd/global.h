@@ -15,6 +15,8 @@ int global_apply(const struct app *app, struct err *err) __attribute__((warn_unu
  * [engine] env sets, the driver and the place of the store when neither an option nor a variable
  * says them. */
 int global_configure(struct app *app, struct err *err) __attribute__((warn_unused_result));
+/* The snapshots' driver by the name that it was asked for: vfs is what others call copy. */
+const char *global_driver(const struct app *app);
 /* What a short name may stand for, as registries.conf and the user's choices have it: for
  * image_short_names(). arg: struct app */
 void global_short_names(void *arg, const char *text, struct strv *ret);

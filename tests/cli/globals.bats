@@ -50,13 +50,15 @@ in_busybox() {
 	driver() {
 		mica "$@" info --format '{{.store.GraphDriverName}}'
 	}
-	[ "$(driver --storage-driver vfs)" = copy ]
+	[ "$(driver --storage-driver vfs)" = vfs ]
 	[ "$(driver --storage-driver copy)" = copy ]
-	[ "$(STORAGE_DRIVER=vfs driver)" = copy ]
+	[ "$(STORAGE_DRIVER=vfs driver)" = vfs ]
+	[ "$(mica --storage-driver vfs info --format '{{.abilities.Snapshots.Driver}} {{.Driver}}')" = "copy vfs" ]
 	printf '[storage]\ndriver = "vfs"\n' >storage.conf
 	export CONTAINERS_STORAGE_CONF=$D/storage.conf
-	[ "$(driver)" = copy ]
-	[ "$(driver --storage-driver auto)" != copy ]
+	[ "$(driver)" = vfs ]
+	[ "$(driver --storage-driver copy)" = copy ]
+	[[ $(driver --storage-driver auto) != @(copy|vfs) ]]
 	printf '[storage]\ndriver = "overlay"\n' >storage.conf
 	[ "$(driver)" != copy ]
 	run -125 --separate-stderr mica --storage-driver floppy info
