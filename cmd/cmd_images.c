@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/format.h"
 #include "cmd/image_filter.h"
 #include "cmd/image_list.h"
 #include "cmd/image_sort.h"
@@ -86,16 +87,14 @@ static struct name_parts split_ref(const char *ref)
 	return (struct name_parts){ref, colon + 1, (int)name_len, (int)(len - name_len - 1)};
 }
 
-/* CreatedAtRaw: in Go's form for templates, RFC 3339 in JSON */
 static struct json *row_json(const struct listed *l, const char *ref, const struct images_args *a)
 {
 	struct json *o = json_new_object();
 	struct name_parts p = split_ref(ref);
 	AUTO_FREE char *name = xstrndup(p.name, (size_t)p.name_len),
 		       *tag = xstrndup(p.tag, (size_t)p.tag_len);
-	char buf[DIGEST_STR_MAX], size[TEXT_NUM_MAX], age[AGE_MAX], raw[CLOCK_STR_MAX] = "";
-	struct tm tm;
-	time_t t = (time_t)l->created_s;
+	char buf[DIGEST_STR_MAX], size[TEXT_NUM_MAX], age[AGE_MAX], raw[CLOCK_STR_MAX];
+	struct timespec t = {.tv_sec = (time_t)l->created_s, .tv_nsec = l->created_ns};
 	const char *since = age_text(l, age);
 
 	json_set_string(o, "Tag", tag);
@@ -107,9 +106,8 @@ static struct json *row_json(const struct listed *l, const char *ref, const stru
 	json_set_int(o, "Created", l->created_s);
 	json_set(o, "ReadOnly", json_new_bool(l->additional));
 	json_set_string(o, "History", NONE);
-	if (l->dated && gmtime_r(&t, &tm))
-		(void)strftime(raw, sizeof(raw), "%Y-%m-%d %H:%M:%S +0000 UTC", &tm);
-	json_set_string(o, "CreatedAtRaw", raw);
+	json_set_string(o, "CreatedAtRaw", l->dated ? clock_format(t, raw) : "");
+	format_as_time(o, "CreatedAtRaw");
 	/* docker's names of the same, and what only docker has */
 	json_set_string(o, "Repository", name);
 	json_set_string(o, "CreatedSince", since);

@@ -13,6 +13,7 @@
 #include "cmd/format_functions.h"
 #include "cmd/format_internal.h"
 #include "cmd/format_number.h"
+#include "cmd/format_time.h"
 #include "cmd/format_value.h"
 
 #define ARGS_MAX 64 /* of one function call */
@@ -103,6 +104,11 @@ static int step(struct json **value, const char *container, const char *name, st
 {
 	struct json *o = *value, *found = NULL;
 
+	if (format_is_time(o) && (found = format_time_part(o, name))) {
+		*value = found;
+		json_free(o);
+		return 0;
+	}
 	if (o && ((!json_is(o, JSON_KIND_OBJECT) && !json_is(o, JSON_KIND_NULL)) ||
 			 json_get(o, FORMAT_PLAIN)))
 		return err_set(err, ERR_INVALID,
@@ -201,6 +207,34 @@ static int value_of(struct run *run, const struct operand *o, struct json *dot, 
 	return r;
 }
 
+/* {{.Created.Format "2006-01-02"}}, the one method that has an argument. */
+static bool is_time_format(const struct call *c)
+{
+	const struct strv *fields = &c->o[0].fields;
+
+	return c->n == 2 && fields->n && streq(fields->v[fields->n - 1], "Format");
+}
+
+static int run_time_format(
+	struct run *run, const struct call *c, struct json *dot, struct json **ret, struct err *err)
+{
+	AUTO_JSON struct json *time = NULL, *layout = NULL;
+	struct operand o = c->o[0]; /* without the method */
+
+	o.fields.n--;
+	int r = value_of(run, &o, dot, &time, err);
+	if (r == 0)
+		r = value_of(run, &c->o[1], dot, &layout, err);
+	if (r < 0)
+		return r;
+	if (!format_is_time(time) || !json_is(layout, JSON_KIND_STRING))
+		return err_set(
+			err, ERR_INVALID, "template: Format: a time and a layout are wanted");
+	AUTO_FREE char *text = format_time_in(time, json_text(layout));
+	*ret = json_new_string(text);
+	return 0;
+}
+
 /* "and" and "or" look at no more than they need, so that {{if and .A (index .A 0)}} works. */
 static bool decides(const char *name, const struct json *value)
 {
@@ -219,6 +253,8 @@ static int run_call(struct run *run, const struct call *c, struct json *dot, str
 	if (c->o[0].kind == OPERAND_CONST && json_is(c->o[0].value, JSON_KIND_NULL))
 		return err_set(err, ERR_INVALID, "template: nil is not a command");
 	if (c->o[0].kind != OPERAND_FUNC) {
+		if (!piped && is_time_format(c))
+			return run_time_format(run, c, dot, ret, err);
 		if (c->n > 1 || piped)
 			return err_set(
 				err, ERR_INVALID, "template: a value cannot be given arguments");

@@ -8,6 +8,7 @@
  *	and or (which stop at the first that tells) not eq ne lt le gt ge index len print printf
  *	println slice html js urlquery json join split lower upper title pad truncate
  *	{{define "x"}}{{end}} {{template "x" .Dot}} {{block "x" .Dot}}{{end}}
+ *	.Unix .UnixNano .Year .Month .Day of a time, and {{.Time.Format "2006-01-02"}}
  *
  * Field names match members exactly, or without regard to case and underscores (.CreatedBy is
  * created_by). A field that an object does not have is an error that lists those it has, except in

@@ -191,6 +191,8 @@ names() {
 	[ "$(mica images --format '{{.Name}} {{.Tag}}' | tr -s ' ')" = "quay.io/me/c 1.2" ]
 	[ "$(mica images --format '{{.Repository}}:{{.Tag}}')" = "quay.io/me/c:1.2" ]
 	[ "$(mica images --format '{{.CreatedAtRaw}}' | tr -s ' ')" = "2026-03-01 00:00:00 +0000 UTC" ]
+	[ "$(mica images --format '{{.CreatedAtRaw.Unix}} {{.CreatedAtRaw.Format "Jan 2, 2006"}}' | tr -s ' ')" = "1772323200 Mar 1, 2026" ]
+	[ "$(mica inspect --type image --format '{{.OCIv1.Created.Year}} {{.OCIv1.Created.Format "2006-01-02"}}' c:1.2)" = "2026 2026-03-01" ]
 	[ "$(mica images --format '{{index .Labels "k"}}')" = v ]
 	[ "$(mica images --format '{{.Names}} {{len .RepoTags}} {{.Dangling}} {{.IsManifestList}} {{.SharedSize}}' | tr -s ' ')" = '[quay.io/me/c:1.2] 1 false false N/A' ]
 	[ "$(mica version --format '{{.Version}} {{.Client.Version}} {{.Server.Os}}')" = "$(mica version --json | jq -r '[.version, .version, "linux"] | join(" ")')" ]

@@ -105,6 +105,47 @@ static void prints_structs_as_go_does(void **state)
 	assert_true(str_has_prefix(buf_str(&out), "as it is map[x:y]"));
 }
 
+static void times_have_methods_as_in_go(void **state)
+{
+	static const char *const expected[][2] = {
+		{"{{.t}} {{json .t}}",
+			"2026-03-01 04:05:06.12 +0000 UTC \"2026-03-01T04:05:06.12Z\""},
+		{"{{.t.Unix}} {{.t.UnixNano}}", "1772337906 1772337906120000000"},
+		{"{{.t.Year}} {{.t.Month}} {{.t.Day}} {{printf \"%d\" .t.Month}}",
+			"2026 March 1 3"},
+		{"{{.t.Format \"2006-01-02T15:04:05Z07:00\"}}", "2026-03-01T04:05:06Z"},
+		{"{{.t.Format `Mon, 02 Jan 2006 15:04:05 MST` | upper}}",
+			"SUN, 01 MAR 2026 04:05:06 UTC"},
+		{"{{.t.Format `Monday January _2 3:04PM 06 002 -0700 Janus`}}",
+			"Sunday March  1 4:05AM 26 060 +0000 Janus"},
+		{"{{.t.Format `05.000 05.999999999 5,0 .01`}}", "06.120 06.12 6,1 .03"},
+		{"{{with .t}}{{.Format `1/2/06`}}{{end}}", "3/1/26"},
+	};
+	static const char *const refused[] = {"{{.t.Format}}", "{{.t.Format 1}}",
+		"{{.n.Format `06`}}", "{{.t.Format `06` `06`}}", "{{.t.Era}}", "{{.n.Year}}"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(expected) + ARRAY_LEN(refused); i++) {
+		bool good = i < ARRAY_LEN(expected);
+		AUTO_JSON struct json *o = json_new_object();
+		AUTO_BUF struct buf out = BUF_INIT(4096);
+		AUTO_FORMAT struct format *f = NULL;
+		struct err err = ERR_INIT;
+
+		json_set_string(o, "t", "2026-03-01T04:05:06.12Z");
+		json_set_string(o, "n", "no time");
+		format_as_time(o, "t");
+		format_as_time(o, "n");
+		assert_int_equal(
+			format_parse(
+				good ? expected[i][0] : refused[i - ARRAY_LEN(expected)], &f, &err),
+			0);
+		assert_int_equal(format_run(f, o, &out, &err), good ? 0 : ERR_INVALID);
+		if (good)
+			assert_string_equal(buf_str(&out), expected[i][1]);
+	}
+}
+
 static void finds_fields_by_gos_names(void **state)
 {
 	(void)state;
@@ -366,6 +407,7 @@ int main(void)
 		cmocka_unit_test(prints_values_as_go_does),
 		cmocka_unit_test(prints_durations_as_go_does),
 		cmocka_unit_test(prints_structs_as_go_does),
+		cmocka_unit_test(times_have_methods_as_in_go),
 		cmocka_unit_test(finds_fields_by_gos_names),
 		cmocka_unit_test(branches_and_loops),
 		cmocka_unit_test(keeps_variables_in_their_block),
