@@ -52,17 +52,21 @@ static bool has_kill(const char *status, const char *field)
  * has not had the time to die of. */
 static bool is_dying(long pid)
 {
-	char path[40], state = '\0';
-	unsigned flags = 0;
+	char path[40];
 	AUTO_FREE char *stat = NULL, *status = NULL;
 	struct err ignored = ERR_INIT;
 	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
 	if (fs_read_file(AT_FDCWD, path, STATUS_MAX, &stat, NULL, &ignored) < 0)
 		return true;
-	const char *name_end = strrchr(stat, ')');
-	if (!name_end || sscanf(name_end + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
+	/* (name) state ppid pgrp session tty_nr tpgid flags */
+	char *at = strrchr(stat, ')');
+	if (!at || at[1] != ' ')
 		return false;
-	if (state == 'Z' || state == 'X' || (flags & PF_EXITING))
+	char state = at[2];
+	at += 2 + (at[2] != '\0');
+	for (int i = 0; i < 5; i++)
+		(void)strtol(at, &at, 10);
+	if (state == 'Z' || state == 'X' || (strtoul(at, NULL, 10) & PF_EXITING))
 		return true;
 	(void)snprintf(path, sizeof(path), "/proc/%ld/status", pid);
 	if (fs_read_file(AT_FDCWD, path, STATUS_MAX, &status, NULL, &ignored) < 0)
