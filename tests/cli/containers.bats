@@ -105,7 +105,8 @@ container_config() { # CONTAINER JQ_FILTER
 		{{if .OCIv1.Created}}{{index .NamespaceOptions 0}}{{end}} {{.Docker.Size}} {{printf "%T" .Config.Env}}|{cgroup false } 0 []string
 	END
 	[ "$(mica inspect --format '{{.Config.Healthcheck}} {{len .RootFS}}' busybox)" = '<nil> 2' ]
-	run -125 mica inspect --format '{{.OCIv1.Created.Year}}' busybox
+	[ "$(mica inspect --format '{{.OCIv1.Created.Year}}' checked)" = 1970 ]
+	run -125 mica inspect --format '{{.OCIv1.Created.Yeer}}' busybox
 }
 
 @test "a build by a program that is called buildah is what buildah makes of the file" {
