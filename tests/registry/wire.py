@@ -227,11 +227,23 @@ class Port:
             self.connections += 1
             if self.name == "changes" and self.connections > 1:
                 self.tls = context("stranger", ["http/1.1"])
-            with self.tls.wrap_socket(s, server_side=True) as s:
+            with self.tls.wrap_socket(s, server_side=True, do_handshake_on_connect=False) as s:
+                self.greet(s)
                 self.image(s) if self.name == "changes" else self.http1(s) if self.name.startswith(("h1-", "tls-")) else self.http2(s)
         except OSError:
             pass
         return None
+
+    @staticmethod
+    def greet(s):
+        """Who closes with something unread resets the connection, and the alert may be lost: the client has sent its request already."""
+        try:
+            s.do_handshake()
+        except ssl.SSLError:
+            s.shutdown(socket.SHUT_WR)
+            while s.recv(65536):
+                pass
+            raise
 
     def image(self, s):
         """All of it over HTTP/1."""
