@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/job.h"
 #include "base/proc.h"
 
 #include <stdatomic.h>

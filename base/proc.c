@@ -19,7 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RESULT_MAX (1 * MIB)
 #define FDS_MAX (1UL << 20) /* as many can be closed one by one: 50 ms */
 
 int proc_status(int wstatus)
@@ -63,9 +62,7 @@ bool proc_ignores(int sig)
 	return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-/* What a forked child does first: no handler of the parent runs in it, and it does not outlive the
- * parent. A hang-up that the parent does not heed is none of its business either. */
-static void child_setup(pid_t parent)
+void proc_child_setup(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -115,154 +112,6 @@ int proc_interrupted(struct err *err)
 	return err->code;
 }
 
-/* What the child sends: this header, the result, and the error when code is not 0. */
-struct job_reply {
-	uint32_t magic;
-	int32_t code;
-	uint64_t len;
-};
-#define JOB_MAGIC 0x6d696361U
-#define INTERRUPT_MS 100 /* how soon who holds signals back sees them */
-
-static int result_fd = -1; /* one a process: a job is its process */
-
-int job_result_fd(void)
-{
-	return result_fd;
-}
-
-static _Noreturn void job_child(int fd, job_fn fn, void *arg)
-{
-	result_fd = fd;
-	struct buf result = BUF_INIT(RESULT_MAX);
-	struct err err = ERR_INIT;
-	int rc = fn(arg, &result, &err);
-	if (rc == 0 && result.toobig)
-		rc = err_set(&err, ERR_LIMIT, "the result of a job is larger than %llu bytes",
-			RESULT_MAX);
-	struct job_reply reply = {
-		.magic = JOB_MAGIC, .code = rc, .len = rc ? sizeof(err) : result.len};
-	bool ok = fs_write_all(fd, &reply, sizeof(reply)) == 0 &&
-	          fs_write_all(fd, rc ? (const void *)&err : buf_str(&result), reply.len) == 0;
-	buf_done(&result);
-	_exit(ok ? 0 : 125);
-}
-
-int job_start(struct job *job, job_fn fn, void *arg, struct err *err)
-{
-	int fds[2];
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_sys(err, "cannot make a pipe");
-	pid_t parent = getpid();
-	pid_t pid = fork();
-	if (pid < 0) {
-		int saved = errno;
-		close(fds[0]);
-		close(fds[1]);
-		errno = saved;
-		return err_sys(err, "cannot fork");
-	}
-	if (pid == 0) {
-		child_setup(parent);
-		close(fds[0]);
-		job_child(fds[1], fn, arg);
-	}
-	close(fds[1]);
-	job->pid = pid;
-	job->fd = fds[0];
-	job->raw = xcalloc(1, sizeof(*job->raw));
-	buf_init(job->raw, RESULT_MAX + sizeof(struct job_reply) + sizeof(struct err));
-	return 0;
-}
-
-static void job_over(struct job *job, int *wstatus)
-{
-	close(take_fd(&job->fd));
-	if (proc_wait(job->pid, wstatus) < 0 && wstatus)
-		*wstatus = 0;
-	job->pid = 0;
-}
-
-static int job_result(struct job *job, int wstatus, struct buf *ret, struct err *err)
-{
-	struct job_reply reply;
-	const struct buf *raw = job->raw;
-	if (raw->len < sizeof(reply) || raw->toobig) {
-		if (WIFSIGNALED(wstatus))
-			return err_set(err, ERR_SYS,
-				"a worker process was killed by signal %d (%s)", WTERMSIG(wstatus),
-				strsignal(WTERMSIG(wstatus)));
-		return err_set(err, ERR_SYS,
-			"a worker process ended with status %d without a result",
-			proc_status(wstatus));
-	}
-	memcpy(&reply, raw->data, sizeof(reply));
-	const char *body = raw->data + sizeof(reply);
-	if (reply.magic != JOB_MAGIC || reply.len != raw->len - sizeof(reply) ||
-		(reply.code && reply.len != sizeof(*err)))
-		return err_set(err, ERR_SYS, "a worker process sent a damaged result");
-	if (reply.code) {
-		memcpy(err, body, sizeof(*err));
-		err->msg[sizeof(err->msg) - 1] = '\0';
-		if (err->code >= 0)
-			err->code = ERR_SYS;
-		return err->code;
-	}
-	if (ret)
-		buf_add(ret, body, reply.len);
-	return 0;
-}
-
-int job_collect(struct job *job, bool wait, struct buf *ret, struct err *err)
-{
-	for (;;) {
-		if (!wait) {
-			struct pollfd p = {.fd = job->fd, .events = POLLIN};
-			if (poll(&p, 1, 0) <= 0)
-				return 1;
-		}
-		char chunk[16 * KIB];
-		ssize_t n = read(job->fd, chunk, sizeof(chunk));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n > 0) {
-			buf_add(job->raw, chunk, (size_t)n);
-			continue;
-		}
-		int wstatus = 0;
-		job_over(job, &wstatus);
-		int rc = job_result(job, wstatus, ret, err);
-		buf_done(job->raw);
-		free(take(job->raw));
-		return rc;
-	}
-}
-
-void job_cancel(struct job *job)
-{
-	if (job->pid <= 0)
-		return;
-	kill(job->pid, SIGKILL);
-	job_over(job, NULL);
-	buf_done(job->raw);
-	free(take(job->raw));
-}
-
-int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err)
-{
-	struct job job;
-	if (job_start(&job, fn, arg, err) < 0)
-		return err->code;
-	struct pollfd p = {.fd = job.fd, .events = POLLIN};
-	while (poll(&p, 1, INTERRUPT_MS) <= 0) {
-		if (proc_interrupted(err) < 0) {
-			job_cancel(&job);
-			return err->code;
-		}
-	}
-	return job_collect(&job, true, ret, err);
-}
-
 static bool move_fd(int from, int to)
 {
 	if (from < 0) {
@@ -282,7 +131,7 @@ static _Noreturn void exec_child(const char *file, const char *const argv[],
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	int fds[4] = {o->in, o->out, o->errfd, o->keep_fd};
 	unsigned n = o->keep_fd >= 0 ? 4 : 3;
-	child_setup(parent);
+	proc_child_setup(parent);
 	(void)signal(SIGXFSZ, SIG_DFL);
 	const struct rlimit most = {.rlim_cur = o->max_file, .rlim_max = o->max_file};
 	bool ok = (!o->max_file || setrlimit(RLIMIT_FSIZE, &most) == 0) &&

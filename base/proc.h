@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Child processes. Two kinds:
- * - programs: proc_run() / proc_spawn() execute a program by absolute path with a clean environment
- * and only the descriptors that are named;
- * - jobs: a forked copy of ourselves with one function, one input and one output. The child writes
- * its result bytes, then its struct err, to a pipe; the parent watches job.fd (readable or hung up:
- * call job_collect until it is done). A job dies with its parent (PR_SET_PDEATHSIG).
+ * Child processes: programs that are executed by absolute path, with a clean environment and only
+ * the descriptors that are named; signals to their parent. Forked copies of ourselves: base/job.h.
  */
 #pragma once
 #include <signal.h>
@@ -16,32 +12,6 @@
 
 struct err;
 struct buf;
-
-/* The child's function: writes its result into out (up to 1 MiB) and returns 0, or an error. It
- * runs with SIGINT and SIGTERM at their defaults. */
-typedef int (*job_fn)(void *arg, struct buf *out, struct err *err);
-
-struct job {
-	pid_t pid;
-	int fd; /* read end of the result pipe; poll it */
-	struct buf *raw;
-};
-
-int job_start(struct job *job, job_fn fn, void *arg, struct err *err)
-	__attribute__((warn_unused_result));
-/* Reads what is there. 0: finished well, *ret (may be NULL) holds the result bytes; 1: not finished
- * yet (only when !wait); negative: the child's error, or ERR_SYS "... was killed by signal N".
- * After 0 or an error the job is over and reaped. */
-int job_collect(struct job *job, bool wait, struct buf *ret, struct err *err)
-	__attribute__((warn_unused_result));
-/* Kills and reaps. Accepts a job that is over or zero with pid 0. */
-void job_cancel(struct job *job);
-/* In a job's function: the descriptor that its result will be written to (to be kept by who closes
- * all others); -1 elsewhere. */
-int job_result_fd(void);
-/* start + collect; ERR_CANCELLED as for proc_interrupted() */
-int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err)
-	__attribute__((warn_unused_result));
 
 /* Keeps SIGINT, SIGTERM, SIGQUIT and SIGHUP for proc_interrupted(), but for those that are ignored,
  * until proc_release(). For who has something to take back before he ends. */
@@ -79,3 +49,6 @@ int proc_wait(pid_t pid, int *ret_wstatus);
 /* Closes first..last (~0U: all from first on); one at a time where close_range(2) is refused. 0 or
  * -1 with errno. */
 int proc_close_fds(unsigned first, unsigned last) __attribute__((warn_unused_result));
+/* What a forked child does first: no handler of the parent runs in it, and it does not outlive the
+ * parent. A hang-up that the parent does not heed is none of its business either. */
+void proc_child_setup(pid_t parent);

@@ -7,7 +7,7 @@
  */
 #pragma once
 #include "base/digest.h"
-#include "base/proc.h"
+#include "base/job.h"
 #include "base/tmp.h"
 #include "layers/diff.h"
 #include "layers/layer.h"

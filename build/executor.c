@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "build/chain.h"
 #include "build/explain.h"
 #include "build/on_error.h"

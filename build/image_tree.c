@@ -3,8 +3,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/job.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "base/progress.h"
 #include "base/stream.h"
 #include "layers/snapshot.h"

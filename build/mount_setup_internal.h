@@ -3,7 +3,7 @@
  * mount_setup.c (caches, secrets, agents, and all of them together). */
 #pragma once
 #include "base/digest.h"
-#include "base/proc.h"
+#include "base/job.h"
 #include "build/build_internal.h"
 #include "build/cache_mount.h"
 #include "build/mount_setup.h"

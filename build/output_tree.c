@@ -3,9 +3,9 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/job.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "base/room.h"
 #include "base/stream.h"
 #include "build/build.h"

@@ -5,7 +5,7 @@
  * (ssh_requests.h), and the answers, for as long as the step lasts.
  */
 #pragma once
-#include "base/proc.h"
+#include "base/job.h"
 #include "build/ssh_source.h"
 #include <sys/types.h>
 

@@ -3,8 +3,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/job.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "build/copy.h"
 #include "build/copy_archive.h"
 #include "build/image_layer.h"

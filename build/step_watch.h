@@ -9,7 +9,7 @@
  * what is written within milliseconds, and files that it removed while they are open are not seen.
  */
 #pragma once
-#include "base/proc.h"
+#include "base/job.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -12,7 +12,6 @@
 #include "cmd/format_internal.h"
 #include "cmd/format_number.h"
 #include "cmd/format_time.h"
-#include "cmd/format_value.h"
 
 /* "CreatedBy", "created_by" and "createdby" are the same field: Go's names, and those of its JSON;
  * "OSVersion" and "os.version" too */

@@ -4,7 +4,7 @@
  * and output were redirected to: it is given pipes, and a process of ours copies.
  */
 #pragma once
-#include "base/proc.h"
+#include "base/job.h"
 
 struct run_spec;
 

@@ -4,8 +4,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/gzip_stream.h"
+#include "base/job.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "base/stream.h"
 
 #include <errno.h>

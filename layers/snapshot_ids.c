@@ -7,8 +7,8 @@
  */
 #include "base/err.h"
 #include "base/idmap.h"
+#include "base/job.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "base/root.h"
 #include "layers/snapshot_internal.h"
 

@@ -2,8 +2,8 @@
 /* The kernel's overlayfs, in the three ways of its history. */
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/job.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "layers/label.h"
 #include "layers/snapshot_internal.h"
 #include "layers/whiteout.h"

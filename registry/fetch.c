@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/idmap.h"
+#include "base/job.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/progress.h"

@@ -5,7 +5,6 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "base/strv.h"
 
 #include <dirent.h>

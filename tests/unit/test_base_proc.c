@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/job.h"
 #include "base/landlock.h"
 #include "base/mem.h"
 #include "base/proc.h"

@@ -3,8 +3,8 @@
 #include "tests/unit/unit.h"
 
 #include "base/gzip_stream.h"
+#include "base/job.h"
 #include "base/kernel.h"
-#include "base/proc.h"
 #include "base/zstd_stream.h"
 #include "layers/whiteout.h"
 #include "tests/unit/tars.h"

@@ -2,7 +2,6 @@
 /* Each test runs in a mount namespace of its own; skipped where there is none to be had. */
 #include "tests/unit/unit.h"
 
-#include "base/proc.h"
 #include "layers/diff.h"
 #include "layers/snapshot_internal.h"
 #include "layers/whiteout.h"
