@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -126,6 +127,13 @@ int caps_bound(uint64_t set, struct err *err)
 	for (unsigned i = 0; i < count_known(); i++)
 		if (!(set & BIT(i)) && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
 			return err_sys(err, "cannot drop capability %u", i);
+	return 0;
+}
+
+int caps_ignore_root(struct err *err)
+{
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0, 0) < 0)
+		return err_sys(err, "cannot take the capabilities of user 0 away");
 	return 0;
 }
 

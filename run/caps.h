@@ -21,5 +21,7 @@ char *caps_name(unsigned number);
 /* Everything outside set leaves the bounding set, and the ambient and inheritable sets are emptied
  * (CVE-2022-24769). Needs CAP_SETPCAP. To be called before the user changes. */
 int caps_bound(uint64_t set, struct err *err) __attribute__((warn_unused_result));
+/* From here on no program gets a capability for being executed as user 0. Needs CAP_SETPCAP. */
+int caps_ignore_root(struct err *err) __attribute__((warn_unused_result));
 /* Permitted and effective become set (0 for a user that is not root), inheritable stays empty. */
 int caps_apply(uint64_t set, struct err *err) __attribute__((warn_unused_result));

@@ -94,6 +94,9 @@ static int drop_power(const struct box *b, struct err *err)
 	/* keyrings have no namespace: at least a session keyring of its own */
 	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	int r = caps_bound(b->caps, err);
+	/* to the kernel whoever init says that it is goes on to be user 0 */
+	if (r == 0 && b->ids >= 0 && b->user.uid != 0)
+		r = caps_ignore_root(err);
 	if (r < 0)
 		return r;
 	if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -424,6 +424,17 @@ nobody_sleeps() {
 	! is chroot || ! run_in busybox chroot / true || fail "chroot is allowed"
 }
 
+# cve: CVE-2021-20188 CVE-2018-10856
+@test "who is not root has no capability, as USER and as --user" {
+	# a file of one's own that nobody may read: with CAP_DAC_OVERRIDE one can. In a chroot there is no /proc to look at.
+	local without='touch /tmp/f && chmod 0 /tmp/f && ! cat /tmp/f && ! sh -c "cat /tmp/f"' sets=true
+	is chroot || sets='[ "$(grep -E "^Cap(Inh|Prm|Eff|Amb)" /proc/self/status | cut -f 2 | uniq)" = 0000000000000000 ]'
+	containerfile <<<$'FROM busybox\nUSER app\nRUN '"$sets && $without"$'\nRUN ["sh", "-c", "! cat /tmp/f"]'
+	build -t t
+	run_in --user 1234:5 t sh -c "cd /tmp && mkdir d && chmod 0 d && ! ls d && $sets"
+	run_in --user 1234 --cap-add dac_override t sh -c "mkdir /tmp/d && chmod 0 /tmp/d && ! ls /tmp/d"
+}
+
 @test "a working container keeps what is done in it, and is committed" {
 	m from -q --name c owners
 	m run --network=$network c -- sh -c 'echo x >/new && chown 12:13 /new'
