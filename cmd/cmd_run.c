@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/root.h"
 #include "build/platforms.h"
+#include "cmd/box_cache.h"
 #include "cmd/box_mount.h"
 #include "cmd/box_run.h"
 #include "cmd/cmd.h"
