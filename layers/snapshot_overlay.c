@@ -2,6 +2,7 @@
 /* The kernel's overlayfs, in the three ways of its history. */
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fdpass.h"
 #include "base/job.h"
 #include "base/mem.h"
 #include "layers/label.h"
@@ -275,42 +276,15 @@ static int reopen(int fd, struct err *err)
 
 int snapshot_send_fd(int sock, int fd, struct err *err)
 {
-	char byte = 0;
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? err_sys(err, "cannot hand over the mount") : 0;
+	return fdpass_send(sock, "", 1, fd) < 0 ? err_sys(err, "cannot hand over the mount") : 0;
 }
 
 int snapshot_receive_fd(int sock, int *ret_fd, struct err *err)
 {
 	char byte;
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
-	if (!c || c->cmsg_type != SCM_RIGHTS)
-		return err_set(err, ERR_SYS, "the mount was not handed over");
-	memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
-	return 0;
+	bool cut;
+	ssize_t n = fdpass_receive(sock, &byte, 1, MSG_DONTWAIT, ret_fd, &cut);
+	return n <= 0 || *ret_fd < 0 ? err_set(err, ERR_SYS, "the mount was not handed over") : 0;
 }
 
 struct old_mount {

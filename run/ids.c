@@ -2,6 +2,7 @@
 #include "run/ids_internal.h"
 
 #include "base/err.h"
+#include "base/fdpass.h"
 #include "base/mem.h"
 #include "run/seccomp.h"
 
@@ -20,7 +21,6 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -315,22 +315,7 @@ int ids_install(int sock, struct err *err)
 	if (listener < 0)
 		return err_sys(err, "cannot install the filter for a single user");
 
-	char byte = 0;
-	struct iovec iov = {&byte, 1};
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {0};
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room)};
-	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-	h->cmsg_level = SOL_SOCKET;
-	h->cmsg_type = SCM_RIGHTS;
-	h->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(h), &listener, sizeof(int));
-	if (sendmsg(sock, &m, MSG_NOSIGNAL) < 0)
+	if (fdpass_send(sock, "", 1, listener) < 0)
 		return err_sys(err, "cannot hand over the filter's listener");
 	return 0;
 }
@@ -350,23 +335,10 @@ struct ids *ids_new(int proc)
 int ids_receive(struct ids *s, int sock)
 {
 	char byte;
-	struct iovec iov = {&byte, 1};
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room)};
-	ssize_t n;
-	do {
-		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-	if (!h || h->cmsg_type != SCM_RIGHTS || h->cmsg_len != CMSG_LEN(sizeof(int)))
+	bool cut;
+	ssize_t n = fdpass_receive(sock, &byte, 1, 0, &s->listener, &cut);
+	if (n <= 0 || s->listener < 0)
 		return -1;
-	memcpy(&s->listener, CMSG_DATA(h), sizeof(int));
 	return 0;
 }
 
