@@ -4,8 +4,10 @@
 #include "registry/http_internal.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <openssl/x509_vfy.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 
@@ -36,6 +38,29 @@ static const char *proxy_tried(
 		(void)snprintf(buf, size, " through %.*s:%.*s", (int)n, name,
 			(int)strspn(port, "0123456789"), port);
 	return buf;
+}
+
+#define LOOKUP_QUICK_US 2000000 /* what took longer waited for a server that does not answer */
+
+/* DNS says that there is no such name, in place of nothing at all: libcurl does not tell these
+ * apart. Who answered it a moment ago is asked again, so that it does not take long. */
+static bool is_no_name(const struct http_transfer *t, const char *host)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct addrinfo *list = NULL;
+	curl_off_t took = 0;
+	curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &took);
+	if (took > LOOKUP_QUICK_US)
+		return false;
+	AUTO_FREE char *name = xstrndup(host, strcspn(host, ":"));
+	int r = getaddrinfo(name, NULL, &hints, &list);
+	if (r == 0)
+		freeaddrinfo(list);
+#ifdef EAI_NODATA
+	if (r == EAI_NODATA) /* there is such a name, without an address */
+		return true;
+#endif
+	return r == EAI_NONAME;
 }
 
 /* What to do about a docker daemon's socket. */
@@ -120,8 +145,13 @@ int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 				host);
 		break;
 	case CURLE_COULDNT_RESOLVE_HOST:
+		t->r->permanent = is_no_name(t, host);
 		return err_set(err, ERR_NETWORK,
-			"cannot reach %s: no such host: DNS does not know the name", host);
+			t->r->permanent ? "cannot reach %s: no such host: DNS does not know the "
+					  "name"
+					: "cannot reach %s: its name cannot be looked up: DNS does "
+					  "not answer",
+			host);
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		return err_set(err, ERR_NETWORK,
 			"cannot reach %s: the name of the proxy is not known (DNS)", host);

@@ -96,6 +96,18 @@ teardown() {
 	[ "$(asked '^CONNECT ')" = 5 ]
 }
 
+@test "a name that DNS does not know is not looked up again, one that it cannot tell is" {
+	echo 'nameserver 127.0.0.1' >resolv.conf
+	in_dns() { # HOST: a pull from there, where names are looked up at a server of the test
+		run --separate-stderr unshare -nm sh -c 'mount --bind resolv.conf /etc/resolv.conf && ip link set lo up && exec "$@"' - \
+			python3 -B "$BATS_TEST_DIRNAME/dns.py" "$MICA_BIN" --root "$MICA_ROOT" pull --retry 2 --retry-delay 1ms "$1/x"
+	}
+	in_dns absent.test
+	[[ "$stderr" == *"cannot reach absent.test: no such host: DNS does not know the name" && "$stderr" != *retrying* ]] || fail "$stderr"
+	in_dns lost.test
+	[[ "$stderr" == *"retrying in 1 ms (2/2)"*"cannot reach lost.test: its name cannot be looked up: DNS does not answer" ]] || fail "$stderr"
+}
+
 @test "a pull or push that is interrupted takes back at once what it has made" {
 	for what in "pull $SRV/drips/x" "pull $SRV/mute/z" "push $SRV/good/x docker://$SRV/upload-mute/x"; do
 		[ "${what%% *}" = pull ] || mica pull -q "$SRV/good/x" >/dev/null
