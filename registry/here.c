@@ -89,6 +89,19 @@ int here_find(struct store *s, const char *text, const struct pull_opts *o, stru
 	return 0;
 }
 
+bool here_may_be_better(const struct pulled *here, const struct pull_opts *o)
+{
+	struct platform want = o->platform, have;
+
+	if (!o->has_platform || !here->image ||
+		!map_has(&here->top.annotations, ANNOTATION_INDEX_DIGEST))
+		return false;
+	have = here->image->config.platform;
+	platform_normalise(&want);
+	platform_normalise(&have);
+	return *want.variant && *have.variant && !streq(want.variant, have.variant);
+}
+
 /* It is there whole for no platform at all. */
 static bool lacks_parts(struct store *s, const struct descriptor *top)
 {

@@ -8,6 +8,9 @@ bool here_only(const struct pull_opts *o);
 /* The image of this name, or behind this digest, with all that the platform needs. ERR_NOT_FOUND */
 int here_find(struct store *s, const char *text, const struct pull_opts *o, struct pulled *ret,
 	struct err *err) __attribute__((warn_unused_result));
+/* What is here serves the platform that was asked for, but was made for a lesser one: the index
+ * that it came from may have the very one. */
+bool here_may_be_better(const struct pulled *here, const struct pull_opts *o);
 /* Unpacks what was found, unless o says not to. */
 int here_unpack(struct store *s, const struct pull_opts *o, struct pulled *p, struct err *err)
 	__attribute__((warn_unused_result));
