@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/here.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/proc.h"
+#include "base/progress.h"
 #include "registry/fetch.h"
 #include "registry/offline.h"
 #include "registry/pull.h"
@@ -14,6 +17,10 @@
 #include "store/images.h"
 #include "store/store.h"
 #include "store/tree.h"
+#include "store/turns.h"
+
+#define PLATFORM_TEXT_MAX 128
+#define WAIT_STEP_MS 20
 
 /* ret: the image, if it has them; may be NULL. */
 static bool has_layers(struct store *s, const struct descriptor *top, const struct platform *want,
@@ -102,6 +109,31 @@ bool here_may_be_better(const struct pulled *here, const struct pull_opts *o)
 	return *want.variant && *have.variant && !streq(want.variant, have.variant);
 }
 
+/* All who wait go on together when the first one ends: each that fails is waited for once. */
+int here_wait(struct store *s, const char *text, const struct pull_opts *o, int *ret_turn,
+	struct err *err)
+{
+	struct platform want = o->platform;
+	char platform[PLATFORM_TEXT_MAX];
+	if (!o->has_platform)
+		platform_host(&want);
+	platform_normalise(&want);
+	AUTO_FREE char *what = xasprintf("pull %s %s", text, platform_str(&want, platform));
+	struct digest key = digest_of(what, strlen(what));
+	int r = turn_take(s, &key, ret_turn, err);
+	if (r != ERR_BUSY)
+		return r;
+	err_clear(err);
+	AUTO_FREE char *told = xasprintf("Waiting for another process, which pulls %s...", text);
+	progress_say(o->progress, told);
+	while (!turn_is_free(s, &key)) {
+		(void)poll(NULL, 0, WAIT_STEP_MS);
+		if (proc_interrupted(err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
 /* It is there whole for no platform at all. */
 static bool lacks_parts(struct store *s, const struct descriptor *top)
 {
@@ -121,7 +153,7 @@ int here_explain(struct store *s, const char *text, const struct pull_opts *o, s
 	struct err ignored = ERR_INIT, why = *err;
 	struct descriptor top = {0};
 	AUTO_FREE char *ref = NULL;
-	char platform[128];
+	char platform[PLATFORM_TEXT_MAX];
 	if (image_find_named(s, text, &top, &ref, &ignored) < 0)
 		return err->code;
 	if (lacks_parts(s, &top))

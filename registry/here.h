@@ -11,6 +11,10 @@ int here_find(struct store *s, const char *text, const struct pull_opts *o, stru
 /* What is here serves the platform that was asked for, but was made for a lesser one: the index
  * that it came from may have the very one. */
 bool here_may_be_better(const struct pulled *here, const struct pull_opts *o);
+/* Takes the turn to fetch the very image that o asks for, until *ret_turn is closed, or waits until
+ * who has it has ended: *ret_turn is left alone. Either way it may be here now. */
+int here_wait(struct store *s, const char *text, const struct pull_opts *o, int *ret_turn,
+	struct err *err) __attribute__((warn_unused_result));
 /* Unpacks what was found, unless o says not to. */
 int here_unpack(struct store *s, const struct pull_opts *o, struct pulled *p, struct err *err)
 	__attribute__((warn_unused_result));

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/strv.h"
@@ -18,28 +19,115 @@
 #include "registry/remote.h"
 #include "registry/source.h"
 #include "registry/verify.h"
+#include "store/blobs.h"
 #include "store/images.h"
 #include "store/store.h"
 
-/* Whether what the registry has under this name is what we have. The header's digest is a hint:
- * believing a wrong one keeps what we have. */
-static int is_unchanged(struct remote *remote, const char *ref, const struct descriptor *have,
-	bool *ret, struct err *err)
+/* What a name stands for, as the registry says without sending it. The header's digest is a hint:
+ * believing a wrong one keeps what is here. */
+struct told {
+	bool asked, has_digest;
+	struct digest digest;
+	char *place;
+};
+
+static int ask(struct remote *remote, const char *ref, struct told *ret, struct err *err)
 {
 	struct json *j = json_new_object();
 	AUTO_JSON struct json *reply = NULL;
-	char text[DIGEST_STR_MAX];
+	struct err none = ERR_INIT;
 	json_set_string(j, "op", "manifest");
 	json_set_string(j, "ref", ref);
 	json_set(j, "head", json_new_bool(true));
 	int r = remote_call(remote, j, -1, &reply, err);
 	if (r < 0)
 		return r;
-	const char *there = json_text(json_get(reply, "digest"));
-	const char *index = map_get(&have->annotations, ANNOTATION_INDEX_DIGEST);
-	*ret = there &&
-	       (streq(there, digest_str(&have->digest, text)) || (index && streq(there, index)));
+	const char *digest = json_text(json_get(reply, "digest"));
+	const char *place = json_text(json_get(reply, "place"));
+	ret->asked = true;
+	ret->has_digest = digest && digest_parse(digest, &ret->digest, &none) == 0;
+	ret->place = place ? xstrdup(place) : NULL;
 	return 0;
+}
+
+/* Of what has a name here: the index that it was chosen from, or itself. */
+static bool stands_for(const struct descriptor *have, const struct digest *d)
+{
+	char text[DIGEST_STR_MAX];
+	const char *index = map_get(&have->annotations, ANNOTATION_INDEX_DIGEST);
+	return digest_equal(d, &have->digest) || (index && streq(index, digest_str(d, text)));
+}
+
+/* 0: what is here will do, and is *ret. 1: it has to be fetched. waited: it came from there while
+ * we waited. */
+static int use_here(struct store *s, struct remote *remote, const struct reference *ref,
+	const struct pull_opts *o, bool waited, struct told *told, struct pulled *ret,
+	struct err *err)
+{
+	AUTO_FREE char *full = reference_str(ref);
+	struct err none = ERR_INIT;
+	struct pulled here = {0};
+	if (here_find(s, full, o, &here, &none) < 0)
+		return 1;
+	/* a digest means the same content at any time; who wants to know whether the registry has
+	 * it still asks */
+	bool good = o->policy == PULL_MISSING ? waited || ref->has_digest
+	                                      : ref->has_digest && here_only(o);
+	int r = good || told->asked ? 0 : ask(remote, full, told, err);
+	if (r == 0 && !good)
+		good = told->has_digest && stands_for(&here.top, &told->digest);
+	good = good && !here_may_be_better(&here, o);
+	/* --pull=newer without an answer goes on with what is here, as buildah does */
+	if (r == 0 ? good : o->policy == PULL_NEWER) {
+		err_clear(err);
+		*ret = here;
+		return here_unpack(s, o, ret, err);
+	}
+	pulled_done(&here);
+	return r < 0 ? r : 1;
+}
+
+/* As use_here(), and with a turn to fetch it. */
+static int use_here_in_turn(struct store *s, struct remote *remote, const struct reference *ref,
+	const struct pull_opts *o, struct told *told, int *ret_turn, struct pulled *ret,
+	struct err *err)
+{
+	AUTO_FREE char *full = reference_str(ref);
+	int r = use_here(s, remote, ref, o, false, told, ret, err);
+	/* what gets no name is here for nobody else */
+	if (r <= 0 || o->unnamed || o->no_layers)
+		return r;
+	r = here_wait(s, full, o, ret_turn, err);
+	return r < 0 ? r : use_here(s, remote, ref, o, true, told, ret, err);
+}
+
+/* Where the document is here that the name stood for, but not all that it names, the registry is
+ * asked whether it is another one now; that of a digest is not. */
+static int ask_of_known(struct store *s, struct remote *remote, const struct reference *ref,
+	const struct pull_opts *o, struct told *told, struct err *err)
+{
+	AUTO_FREE char *full = reference_str(ref), *name = NULL;
+	struct err none = ERR_INIT;
+	struct descriptor top = {0};
+	if (told->asked || image_find_named(s, full, &top, &name, &none) < 0)
+		return 0;
+	const char *index = map_get(&top.annotations, ANNOTATION_INDEX_DIGEST);
+	struct digest d = ref->has_digest ? ref->digest : top.digest;
+	bool known = ref->has_digest || !index || digest_parse(index, &d, &none) == 0;
+	descriptor_done(&top);
+	if (!known || !blob_has(s, &d, NULL))
+		return 0;
+	if (ref->has_digest && o->policy == PULL_MISSING) {
+		told->has_digest = true;
+		told->digest = d;
+		return 0;
+	}
+	int r = ask(remote, full, told, err);
+	if (r < 0 && r != ERR_NETWORK && r != ERR_CANCELLED) {
+		err_clear(err); /* to fetch it tells better */
+		r = 0;
+	}
+	return r;
 }
 
 static int pull_name(struct store *s, struct txn *t, struct remote *remote, const char *name,
@@ -48,6 +136,8 @@ static int pull_name(struct store *s, struct txn *t, struct remote *remote, cons
 	AUTO_REFERENCE struct reference ref = {0};
 	AUTO_SOURCE struct source *source = NULL;
 	AUTO_TRUST struct trust trust = {.image = &ref};
+	AUTO_FD int turn = -1;
+	struct told told = {0};
 	int r = reference_parse(name, &ref, err);
 	if (r < 0)
 		return r;
@@ -56,31 +146,23 @@ static int pull_name(struct store *s, struct txn *t, struct remote *remote, cons
 	if (r < 0)
 		return r;
 	AUTO_FREE char *full = reference_str(&ref);
-	AUTO_FREE char *told = xasprintf("Trying to pull %s...", full);
-	progress_say(o->progress, told);
-	struct pulled here = {0};
+	AUTO_FREE char *line = xasprintf("Trying to pull %s...", full);
+	progress_say(o->progress, line);
 	/* what is here may have come without a signature */
-	if (!o->all_platforms && !trust.demands.n && here_find(s, full, o, &here, err) == 0) {
-		/* a digest means the same content at any time; who wants to know whether the
-		 * registry has it still asks */
-		bool unchanged = ref.has_digest && (o->policy == PULL_MISSING || here_only(o));
-		r = unchanged ? 0 : is_unchanged(remote, full, &here.top, &unchanged, err);
-		/* --pull=newer without an answer goes on with what is here, as buildah does */
-		unchanged = unchanged && !here_may_be_better(&here, o);
-		if (r == 0 ? unchanged : o->policy == PULL_NEWER) {
-			err_clear(err);
-			*ret = here;
-			return here_unpack(s, o, ret, err);
-		}
-		pulled_done(&here);
-		if (r < 0)
-			return r;
-	}
-	err_clear(err);
-	r = source_registry(remote, &ref, &source, err);
-	if (r == 0)
+	r = o->all_platforms || trust.demands.n
+	            ? 1
+	            : use_here_in_turn(s, remote, &ref, o, &told, &turn, ret, err);
+	if (r == 1)
+		r = ask_of_known(s, remote, &ref, o, &told, err) < 0
+		            ? err->code
+		            : source_registry(remote, &ref, &source, err);
+	if (source) {
+		source->told = told.has_digest ? &told.digest : NULL;
+		source->place = take(told.place);
 		r = pull_from(
 			s, t, source, ref.has_digest ? &ref.digest : NULL, &trust, o, ret, err);
+	}
+	free(told.place);
 	return r;
 }
 

@@ -61,6 +61,9 @@ struct source {
 	bool partial; /* manifests of an index may be missing */
 	uint64_t layer_ratio; /* see struct remote_opts */
 	const char *blob_cache; /* see struct remote_opts */
+	const struct digest
+		*told; /* what top() would give has this digest, as the place says; NULL:
+	                              it was not asked; borrowed */
 	char *place; /* "host/repository" that had the last document, of a registry's; owned */
 	struct strv names; /* what the image is called in the store after it; may be empty */
 };

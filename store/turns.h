@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is fetching a blob: another process that needs it waits, and then finds it. Only to save
- * work: whoever goes on without a turn does no harm.
+ * Who is fetching a blob, or what a name stands for: another process that needs it waits, and then
+ * finds it. Only to save work: whoever goes on without a turn does no harm.
  */
 #pragma once
 #include "base/digest.h"
+#include <stdbool.h>
 
 struct err;
 struct store;
@@ -14,3 +15,5 @@ struct store;
  * make progress. */
 int turn_take(struct store *s, const struct digest *d, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
+/* Whether nobody has it, for who only waits until another one has ended. */
+bool turn_is_free(struct store *s, const struct digest *d);

@@ -437,7 +437,7 @@ picky() { # starts the registry that is served from ./layout; its log is ./reque
 	[ "$(wc -l <"$T/registry.log")" = "$sum" ]
 }
 
-@test "several processes that need the same image fetch each layer once" {
+@test "several processes that need the same image fetch each part of it once" {
 	{
 		echo FROM busybox
 		for i in 1 2 3 4 5 6; do echo "RUN head -c 400000 /dev/urandom >/r$i"; done
@@ -445,18 +445,55 @@ picky() { # starts the registry that is served from ./layout; its log is ./reque
 	mica build -q --network=none -t many ctx
 	mica push -q many "docker://$REG/tests/once"
 	export MICA_ROOT=$D/second
-	pids=()
-	for i in 1 2 3; do
-		mica pull -q "$REG/tests/once" >"out$i" 2>"err$i" 3>&- &
-		pids+=($!)
+	at_once() { # COMMAND...: three of them
+		pids=()
+		for i in 1 2 3; do
+			"$@" >"out$i" 2>"err$i" 3>&- &
+			pids+=($!)
+		done
+		for pid in "${pids[@]}"; do
+			wait "$pid" || fail "$(cat err*)"
+		done
+	}
+	at_once mica pull -q "$REG/tests/once"
+	for blob in $(skopeo inspect --raw "oci:$MICA_ROOT:$REG/tests/once:latest" | jq -r '.config.digest, .layers[].digest'); do
+		[ "$(requests registry "GET /v2/tests/once/blobs/$blob")" = 1 ]
 	done
-	for pid in "${pids[@]}"; do
-		wait "$pid" || fail "$(cat err*)"
-	done
-	for layer in $(skopeo inspect --raw "oci:$MICA_ROOT:$REG/tests/once:latest" | jq -r '.layers[].digest'); do
-		[ "$(requests registry "GET /v2/tests/once/blobs/$layer")" = 1 ]
-	done
+	[ "$(requests registry 'GET /v2/tests/once/manifests/')" = 1 ]
 	assert_clean_store
+	# the same for builds; and who wants to know what the registry has now asks for no more than that
+	containerfile <<<"FROM $REG/tests/once"
+	export MICA_ROOT=$D/third
+	at_once mica build -q --pull=always ctx
+	[ "$(requests registry 'GET /v2/tests/once/manifests/')" = 2 ]
+	[ "$(requests registry 'HEAD /v2/tests/once/manifests/latest')" -le 3 ] # one of the push
+	# another image by now, which each of them hears of
+	MICA_ROOT=$D/store mica push -q busybox "docker://$REG/tests/once"
+	at_once mica build -q --pull=always ctx
+	[ "$(requests registry 'GET /v2/tests/once/manifests/')" = 3 ]
+}
+
+@test "a manifest that is here is not fetched again, under whatever name" {
+	build_one asked
+	mica push -q asked "docker://$REG/tests/asked:v1"
+	mica push -q busybox "docker://$REG/tests/asked:latest"
+	mica rmi -f asked >/dev/null
+	mica pull -q "$REG/tests/asked:v1"
+	mica pull -q "$REG/tests/asked"
+	# a tag that was moved to what another one names
+	skopeo copy -q --src-tls-verify=false --dest-tls-verify=false "docker://$REG/tests/asked:v1" "docker://$REG/tests/asked:latest"
+	documents=$(requests registry 'GET /v2/tests/asked/manifests/')
+	mica pull -q --policy=always "$REG/tests/asked"
+	[ "$(mica images -q --no-trunc "$REG/tests/asked:latest")" = "$(mica images -q --no-trunc "$REG/tests/asked:v1")" ]
+	# a name with a digest of what is here, and an image that lost a layer
+	layer=$(skopeo inspect --raw "oci:$MICA_ROOT:$REG/tests/asked:v1" | jq -r '.layers[-1].digest')
+	digest=$(skopeo inspect --raw "oci:$MICA_ROOT:$REG/tests/asked:v1" | sha256sum | cut -d ' ' -f 1)
+	mica pull -q "$REG/tests/asked@sha256:$digest"
+	rm -r "$MICA_ROOT/blobs/sha256/${layer#*:}" "$MICA_ROOT/layers"
+	mkdir "$MICA_ROOT/layers"
+	mica pull -q "$REG/tests/asked:v1"
+	[ "$(requests registry 'GET /v2/tests/asked/manifests/')" = "$documents" ]
+	mica fsck
 }
 
 @test "whoever waits for another process's layer goes on when that dies" {
