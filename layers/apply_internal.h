@@ -71,3 +71,6 @@ int apply_make_root(struct apply *a, const struct tar_entry *e, struct place *p,
 /* 1: the entry was a whiteout and is done with; 0: it is an ordinary one. */
 int apply_whiteout(struct apply *a, struct place *p, struct err *err)
 	__attribute__((warn_unused_result));
+/* apply_content.c: the content of e goes to fd, a new file. path: for messages. */
+int apply_content(struct apply *a, int fd, const struct tar_entry *e, const char *path,
+	struct err *err) __attribute__((warn_unused_result));
