@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
 #include "registry/transport.h"
@@ -16,6 +18,7 @@
 #define SECRET_MAX 65536 /* tokens can be long */
 #define LINE_MAX_BYTES 4096 /* what a terminal hands out as one line */
 #define CTRL_C 3
+#define WAIT_STEP_MS 100 /* how soon a signal is seen */
 
 /* --authfile --compat-auth-file: the same document, of which docker's has a part */
 struct authfile_args {
@@ -91,39 +94,51 @@ static void cut_line_end(char *s)
 		s[--n] = '\0';
 }
 
-/* A line without echo. Signals are held and ^C ends the line as a character of its own, so the
- * terminal's settings come back whatever is typed. */
-static ssize_t read_silently(char *line, size_t size)
+/* A line without echo. Whatever is typed, and whichever signal comes, the terminal's settings come
+ * back: what would stop or end us is held, and ^C ends the line as a character of its own. */
+static int read_silently(char *line, size_t size, ssize_t *ret_n, struct err *err)
 {
+	static const int stopping[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
 	struct termios old, silent;
-	sigset_t all, before;
+	sigset_t stops;
+	AUTO_HELD sigset_t before;
 
+	(void)sigemptyset(&stops);
+	for (size_t i = 0; i < ARRAY_LEN(stopping); i++)
+		(void)sigaddset(&stops, stopping[i]);
+	proc_hold(&before);
+	(void)sigprocmask(SIG_BLOCK, &stops, NULL);
 	if (tcgetattr(STDIN_FILENO, &old) < 0)
-		return -1;
+		return err_sys(err, "cannot read the terminal's settings");
 	silent = old;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 	silent.c_cc[VEOL] = CTRL_C;
-	(void)sigfillset(&all);
-	(void)sigprocmask(SIG_BLOCK, &all, &before);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	ssize_t n = read(STDIN_FILENO, line, size);
+	int r = 0;
+	while (r == 0 && poll(&p, 1, WAIT_STEP_MS) <= 0)
+		r = proc_interrupted(err);
+	if (r == 0)
+		*ret_n = read(STDIN_FILENO, line, size);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	(void)fputc('\n', stderr);
-	return n;
+	return r;
 }
 
 static int ask(const char *prompt, bool echo, char **ret, struct err *err)
 {
 	char line[LINE_MAX_BYTES];
+	ssize_t n = -1;
 
 	if (!isatty(STDIN_FILENO))
 		return err_set(err, ERR_INVALID,
 			"no terminal to ask for '%s': use --username and --password-stdin", prompt);
 	(void)fprintf(stderr, "%s: ", prompt);
 	(void)fflush(stderr);
-	ssize_t n =
-		echo ? read(STDIN_FILENO, line, sizeof(line)) : read_silently(line, sizeof(line));
+	if (echo)
+		n = read(STDIN_FILENO, line, sizeof(line));
+	else if (read_silently(line, sizeof(line), &n, err) < 0)
+		return err->code;
 	if (n <= 0 || memchr(line, CTRL_C, (size_t)n))
 		return err_set(err, ERR_CANCELLED, "login was cancelled");
 	*ret = xstrndup(line, (size_t)n);

@@ -23,6 +23,7 @@
 #define INPUT_MAX 4096 /* one write that cannot block: PIPE_BUF */
 #define TIMEOUT_MS 10000
 #define WAIT_STEP_MS 2
+#define SIGNAL_STEP_MS 100 /* how soon an interrupt is seen */
 #define NAME_MAX_LENGTH 64
 #define REASON_MAX 300 /* bytes of what a helper says that are shown */
 
@@ -64,9 +65,13 @@ static int read_output(int fd, int errfd, pid_t pid, uint64_t end, const char *n
 	for (;;) {
 		struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = errfd, .events = POLLIN},
 			{.fd = asker}};
-		uint64_t now = clock_ms();
-		int ready = now < end ? poll(p, ARRAY_LEN(p), (int)(end - now)) : 0;
-		if (ready < 0 && errno == EINTR)
+		bool late = clock_ms() >= end;
+		int ready = late ? 0 : poll(p, ARRAY_LEN(p), SIGNAL_STEP_MS);
+		if (proc_interrupted(err) < 0) {
+			(void)kill(-pid, SIGKILL);
+			return err->code;
+		}
+		if ((ready < 0 && errno == EINTR) || (ready == 0 && !late))
 			continue;
 		if (ready > 0 && p[2].revents)
 			ready = 0;
@@ -96,11 +101,13 @@ static int end_in_time(pid_t pid, uint64_t end, const char *name, int *ret_wstat
 	const int how = WEXITED | WNOHANG | WNOWAIT;
 	struct pollfd p = {.fd = asker};
 	while (waitid(P_PID, (id_t)pid, &info, how) == 0 && info.si_pid == 0 && clock_ms() < end &&
-		poll(&p, 1, WAIT_STEP_MS) <= 0)
+		proc_interrupted(err) == 0 && poll(&p, 1, WAIT_STEP_MS) <= 0)
 		;
 	(void)kill(-pid, SIGKILL);
 	if (proc_wait(pid, ret_wstatus) < 0)
 		return err_sys(err, "cannot wait for docker-credential-%s", name);
+	if (err->code)
+		return err->code;
 	return info.si_pid == pid ? 0 : no_answer(name, err);
 }
 
@@ -260,7 +267,9 @@ int auth_helper_run(
 	if (find_program(program, &file, err) < 0)
 		return err->code;
 	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX), complaints = BUF_INIT(OUTPUT_MAX);
+	AUTO_HELD sigset_t before; /* it would go on alone */
 	int status = 0;
+	proc_hold(&before);
 	int r = run(file, name, verb, input, &out, &complaints, &status, err);
 	if (r == 0 && status != 0) {
 		/* the only text that the helpers' protocol defines */

@@ -110,6 +110,8 @@ through_proxy() {
 	tr -d '\r' <shown | xargs | grep -qE '^Password: mica: login was cancelled echo 1[0-9]+$' || fail "$(cat shown)"
 	[ ! -e auth.json ]
 	[ "$(asked secret)" = 0 ]
+	timeout 20 python3 "$TOP/tests/registry/typed.py" -TERM "$MICA_BIN" login -u anna "$SRV" >shown
+	[ "$(tr -d '\r' <shown | xargs)" = "Password: mica: interrupted by SIGTERM echo 143" ] || fail "$(cat shown)"
 }
 
 @test "registry check tells where settings come from, and what each place answers" {
@@ -181,6 +183,11 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 	# nor longer than somebody waits for it
 	helper asked <<<'sleep 100 & echo $! >asked; wait'
 	"$MICA_BIN" --root "$MICA_ROOT" pull -q "$SRV/basic/asked" 2>/dev/null 3>&- &
+	wait_for 10 test -s asked
+	kill $!
+	wait_gone "$(cat asked)"
+	rm asked
+	"$MICA_BIN" logout "$SRV" 2>/dev/null 3>&- &
 	wait_for 10 test -s asked
 	kill $!
 	wait_gone "$(cat asked)"
