@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -19,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define STAT_MAX (64 * KIB)
 #define FDS_MAX (1UL << 20) /* as many can be closed one by one: 50 ms */
 
 int proc_status(int wstatus)
@@ -274,6 +276,20 @@ int proc_run(const char *file, const char *const argv[], const char *input, size
 		buf_add(out, own.data, own.len);
 	*ret_status = proc_status(wstatus);
 	return 0;
+}
+
+pid_t proc_parent(int procfs, const char *pid)
+{
+	char path[64];
+	AUTO_FREE char *text = NULL;
+	struct err ignored = ERR_INIT;
+	size_t n;
+	(void)snprintf(path, sizeof(path), "%.20s/stat", pid);
+	if (fs_read_file(procfs, path, STAT_MAX, &text, &n, &ignored) < 0)
+		return -1;
+	/* proc_pid_stat(5): after the command's ')' come state and parent */
+	const char *s = strrchr(text, ')');
+	return s && strlen(s) > 4 ? (pid_t)strtol(s + 4, NULL, 10) : -1;
 }
 
 char *proc_find(const char *name)

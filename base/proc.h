@@ -52,3 +52,5 @@ int proc_close_fds(unsigned first, unsigned last) __attribute__((warn_unused_res
 /* What a forked child does first: no handler of the parent runs in it, and it does not outlive the
  * parent. A hang-up that the parent does not heed is none of its business either. */
 void proc_child_setup(pid_t parent);
+/* The parent of pid (digits) in the /proc that is open as procfs; -1: there is no such process. */
+pid_t proc_parent(int procfs, const char *pid);

@@ -46,6 +46,8 @@ static int discarding(struct build *b, struct mount_item *it, const int *lowers,
 		.foreign = it->m->from == MOUNT_FROM_CONTEXT,
 		.ids = run_spec_ids(&b->o->box)};
 	it->run.below = below;
+	it->discarded[0] = take_fd(&upper_fd);
+	it->discarded[1] = take_fd(&work_fd);
 	return snapshot_mount(&snap, &it->fd, err);
 }
 

@@ -230,6 +230,7 @@ int mount_setup_new(struct build *b, const struct step *s, bool fresh, struct mo
 			.fd = -1,
 			.tree_fd = -1,
 			.made_fd = -1,
+			.discarded = {-1, -1},
 			.cache = CACHE_MOUNT_INIT,
 		};
 	int r = open_caches(m, fresh, err);
@@ -322,6 +323,20 @@ int mount_setup_finish(
 	return 0;
 }
 
+void mount_setup_watch(const struct mount_setup *m, struct step_watch *w)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		const struct mount_item *it = &m->items[i];
+		if (it->m->o.type != MOUNT_BIND || it->m->o.read_only)
+			continue;
+		if (it->made_fd >= 0)
+			step_watch_place(w, m->b->o, it->made_fd, it->fd);
+		for (size_t k = 0; k < ARRAY_LEN(it->discarded); k++)
+			if (it->discarded[k] >= 0)
+				step_watch_place(w, m->b->o, it->discarded[k], it->fd);
+	}
+}
+
 void mount_setup_free(struct mount_setup *m)
 {
 	if (!m)
@@ -335,6 +350,8 @@ void mount_setup_free(struct mount_setup *m)
 		mem_close_p(&it->tree_fd);
 		mem_close_p(&it->fd);
 		mem_close_p(&it->made_fd);
+		mem_close_p(&it->discarded[0]);
+		mem_close_p(&it->discarded[1]);
 		free(it->path);
 		free(it->made);
 	}

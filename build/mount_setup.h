@@ -18,6 +18,7 @@ struct build;
 struct err;
 struct mount_setup;
 struct step;
+struct step_watch;
 
 /* False while a stage that it mounts from is not done. */
 bool mounts_ready(const struct build *b, const struct step *s);
@@ -55,4 +56,6 @@ int mount_setup_job(void *arg, struct buf *out, struct err *err)
 /* Adds variables to env, and sets spec->mounts; they are borrowed from m. */
 int mount_setup_finish(struct mount_setup *m, struct map *env, struct run_spec *spec,
 	struct err *err) __attribute__((warn_unused_result));
+/* What the step writes to its mounts counts as what it writes to its root; caches do not. */
+void mount_setup_watch(const struct mount_setup *m, struct step_watch *w);
 void mount_setup_free(struct mount_setup *m);

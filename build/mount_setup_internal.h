@@ -28,6 +28,8 @@ struct mount_item {
 	char *made; /* a directory of the transaction that is filled, or is to be a cache */
 	int made_fd;
 
+	int discarded[2]; /* what the step writes to a mount without a trace: upper and work */
+
 	struct cache_mount cache;
 	struct job forward; /* ssh */
 };

@@ -49,7 +49,11 @@ static int note_cgroup(void *arg, const char *path, struct err *err)
 static void watch_root(void *arg)
 {
 	struct stage_run *r = arg;
-	step_watch_start(&r->watch, r->build->o, r->upper_fd, r->work_fd);
+	const struct build_opts *o = r->build->o;
+	step_watch_start(&r->watch, o);
+	step_watch_place(&r->watch, o, r->upper_fd, -1);
+	step_watch_place(&r->watch, o, r->work_fd, -1);
+	mount_setup_watch(r->mounts, &r->watch);
 }
 
 static int step_network(struct build *b, const struct run_spec *spec, struct err *err)
@@ -161,7 +165,7 @@ static int start_work(struct build *b, struct stage_run *r, struct err *err)
 		return err->code;
 	if (s->kind == STEP_RUN)
 		return start_sandbox(b, r, lowers, err);
-	step_watch_start(&r->watch, b->o, -1, -1);
+	step_watch_start(&r->watch, b->o);
 	return stage_write_start(b, r, lowers, err);
 }
 
@@ -175,7 +179,7 @@ int stage_start_work(struct build *b, struct stage_run *r, struct err *err)
 	if (mount_setup_new(b, s, !stage_cache_allowed(b, r), &r->mounts, err) < 0)
 		return err->code;
 	r->preparing = mount_setup_waits(r->mounts);
-	step_watch_start(&r->watch, b->o, -1, -1);
+	step_watch_start(&r->watch, b->o);
 	return r->preparing ? job_start(&r->job, mount_setup_job, r->mounts, err)
 	                    : start_work(b, r, err);
 }

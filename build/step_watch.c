@@ -10,7 +10,9 @@
 #include "run/sandbox.h"
 #include "store/disk_usage.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #define LOOK_MS 50 /* how often at least the file system is asked: a microsecond's work */
@@ -27,28 +29,57 @@ static uint64_t free_bytes(int fd)
 
 static uint64_t count(const struct step_watch *w)
 {
-	return disk_usage_each(w->upper, ".", FILE_COST) + disk_usage_each(w->work, ".", FILE_COST);
+	uint64_t n = 0;
+	for (size_t i = 0; i < w->n_places; i++)
+		n += disk_usage_each(w->places[i].dir, ".", FILE_COST);
+	return n;
 }
+
+static uint64_t count_removed(const struct step_watch *w, const struct sandbox *box)
+{
+	AUTO_FREE dev_t *devs = xcalloc(w->n_places, sizeof(*devs));
+	size_t n = 0;
+	for (size_t i = 0; i < w->n_places; i++)
+		if (w->places[i].dev)
+			devs[n++] = w->places[i].dev;
+	return box ? sandbox_removed(box, devs, n) : 0;
+}
+
+struct count_work {
+	const struct step_watch *w;
+	const struct sandbox *box;
+};
 
 static int count_job(void *arg, struct buf *out, struct err *err)
 {
-	uint64_t n = count(arg);
+	const struct count_work *c = arg;
 	(void)err;
+	/* what is removed in between is counted twice rather than not at all */
+	uint64_t n = count(c->w) + count_removed(c->w, c->box);
 	buf_add(out, &n, sizeof(n));
 	return 0;
 }
 
-void step_watch_start(struct step_watch *w, const struct build_opts *o, int upper, int work)
+void step_watch_start(struct step_watch *w, const struct build_opts *o)
 {
-	*w = (struct step_watch){.upper = o->disk_limit ? upper : -1, .work = work};
-	if (!o->step_timeout_ms && w->upper < 0)
+	step_watch_stop(w);
+	if (o->step_timeout_ms || o->disk_limit)
+		w->begun_ms = w->counted_ms = w->next_ms = clock_ms();
+}
+
+void step_watch_place(struct step_watch *w, const struct build_opts *o, int dir, int seen)
+{
+	struct stat st;
+	if (!o->disk_limit)
 		return;
-	w->begun_ms = w->counted_ms = w->next_ms = clock_ms();
-	if (w->upper < 0)
-		return;
-	w->free = free_bytes(upper);
-	w->room = o->disk_limit;
-	w->before = count(w);
+	if (!w->n_places) {
+		w->free = free_bytes(dir);
+		w->room = o->disk_limit;
+	}
+	w->places = xreallocarray(w->places, w->n_places + 1, sizeof(*w->places));
+	w->places[w->n_places++] = (struct step_place){
+		.dir = dir, .dev = seen >= 0 && fstat(seen, &st) == 0 ? st.st_dev : 0};
+	w->before += disk_usage_each(dir, ".", FILE_COST);
 }
 
 static int over(const struct step_watch *w, const struct build_opts *o, struct err *err)
@@ -86,7 +117,7 @@ static int check_disk(struct step_watch *w, const struct build_opts *o, struct s
 			sandbox_hold(box, false);
 		return rc;
 	}
-	uint64_t left = o->disk_limit - w->used, now_free = free_bytes(w->upper);
+	uint64_t left = o->disk_limit - w->used, now_free = free_bytes(w->places[0].dir);
 	w->room = now_free + left > w->free ? now_free + left - w->free : 0;
 	if (now < w->next_ms || (w->room > 0 && now - w->counted_ms < COUNT_MS))
 		return 0;
@@ -94,7 +125,8 @@ static int check_disk(struct step_watch *w, const struct build_opts *o, struct s
 	w->free = now_free;
 	if (w->room == 0 && box)
 		sandbox_hold(box, true); /* it could write on while it is counted */
-	return job_start(&w->job, count_job, w, err);
+	struct count_work work = {.w = w, .box = box};
+	return job_start(&w->job, count_job, &work, err);
 }
 
 int step_watch_timeout(const struct step_watch *w, const struct build_opts *o)
@@ -102,9 +134,9 @@ int step_watch_timeout(const struct step_watch *w, const struct build_opts *o)
 	if (!w->begun_ms)
 		return -1;
 	uint64_t now = clock_ms();
-	if (w->upper >= 0 && w->job.pid)
+	if (w->job.pid)
 		return LOOK_MS; /* its end is waited for */
-	if (w->upper >= 0) {
+	if (w->n_places) {
 		uint64_t ms = now < w->next_ms ? w->next_ms - now : w->room / RATE + 1;
 		return ms < LOOK_MS ? (int)ms : LOOK_MS;
 	}
@@ -122,13 +154,12 @@ int step_watch_check(
 		return err_set(err, ERR_LIMIT,
 			"killed: it took longer than %.3g s (--step-timeout)",
 			(double)o->step_timeout_ms / 1000);
-	return w->upper < 0 ? 0 : check_disk(w, o, box, now, err);
+	return !w->n_places ? 0 : check_disk(w, o, box, now, err);
 }
 
 int step_watch_end(struct step_watch *w, const struct build_opts *o, struct err *err)
 {
-	bool disk = w->begun_ms && w->upper >= 0;
-	int rc = disk ? set_used(w, o, count(w), err) : 0;
+	int rc = w->n_places ? set_used(w, o, count(w), err) : 0;
 	step_watch_stop(w);
 	return rc;
 }
@@ -136,5 +167,6 @@ int step_watch_end(struct step_watch *w, const struct build_opts *o, struct err 
 void step_watch_stop(struct step_watch *w)
 {
 	job_cancel(&w->job);
-	*w = (struct step_watch){.upper = -1, .work = -1};
+	free(w->places);
+	*w = (struct step_watch){0};
 }

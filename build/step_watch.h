@@ -6,21 +6,30 @@
  * started when the file system has lost as much space since the last count as the step has left,
  * and from time to time in any case. The nearer that is the more often it is looked for, and where
  * the step has a cgroup that can be held it waits for the count. So a step can be over its limit by
- * what is written within milliseconds, and files that it removed while they are open are not seen.
+ * what is written within milliseconds. Files that it removed while they are open are asked of its
+ * processes (sandbox_removed()).
  */
 #pragma once
 #include "base/job.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct build_opts;
 struct err;
 struct sandbox;
 
+/* A directory that a step writes to, and that goes with it or becomes a layer. */
+struct step_place {
+	int dir; /* borrowed */
+	dev_t dev; /* of its files, as the step sees them; 0: as those of its root, or not at all */
+};
+
 struct step_watch {
-	int upper, work; /* the step's, borrowed; -1: its disk is not watched */
+	struct step_place *places; /* NULL: its disk is not watched */
+	size_t n_places;
 	uint64_t begun_ms; /* monotonic, 0: nothing is watched */
-	uint64_t before; /* bytes in both when the step began */
+	uint64_t before; /* bytes in them when the step began */
 	uint64_t used; /* bytes, by the last count */
 	uint64_t free; /* bytes of the file system when that was begun, and when it was */
 	uint64_t room; /* bytes that the file system can lose until the next count */
@@ -29,9 +38,12 @@ struct step_watch {
 	struct job job; /* the count at work, pid 0 none */
 };
 
-/* upper, work: of a step whose root is mounted (which may have copied layers there), and which has
- * written nothing yet; -1: only the time is watched. */
-void step_watch_start(struct step_watch *w, const struct build_opts *o, int upper, int work);
+/* The time is watched from here on. */
+void step_watch_start(struct step_watch *w, const struct build_opts *o);
+/* And a place, once what it begins with is there (layers may have been copied into it) and before
+ * the step writes. All are on one file system. seen: a descriptor of what the step sees of it, or
+ * -1 as above. */
+void step_watch_place(struct step_watch *w, const struct build_opts *o, int dir, int seen);
 /* Milliseconds until step_watch_check wants to be called, -1: no need. */
 int step_watch_timeout(const struct step_watch *w, const struct build_opts *o);
 /* box: what runs of the step, or NULL.

@@ -5,9 +5,7 @@
  * does. Whoever has left the session, forked twice or changed its user is found all the same.
  */
 #include "base/err.h"
-#include "base/fs.h"
-#include "base/mem.h"
-#include "base/num.h"
+#include "base/proc.h"
 #include "run/sandbox_internal.h"
 
 #include <ctype.h>
@@ -15,9 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,27 +27,14 @@ int adopt_begin(struct err *err)
 	return 0;
 }
 
-static bool is_child(int proc, const char *pid)
-{
-	char path[64];
-	AUTO_FREE char *text = NULL;
-	struct err ignored = ERR_INIT;
-	size_t n;
-	(void)snprintf(path, sizeof(path), "%.20s/stat", pid);
-	if (fs_read_file(proc, path, 64 * KIB, &text, &n, &ignored) < 0)
-		return false;
-	/* proc_pid_stat(5): after the command's ')' come state and parent */
-	const char *s = strrchr(text, ')');
-	return s && strlen(s) > 4 && strtol(s + 4, NULL, 10) == getpid();
-}
-
 static void kill_children(int proc)
 {
 	int fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *d;
 	while (dir && (d = readdir(dir)))
-		if (isdigit((unsigned char)d->d_name[0]) && is_child(proc, d->d_name))
+		if (isdigit((unsigned char)d->d_name[0]) &&
+			proc_parent(proc, d->d_name) == getpid())
 			(void)kill((pid_t)strtol(d->d_name, NULL, 10), SIGKILL);
 	if (dir)
 		closedir(dir);

@@ -12,6 +12,7 @@
 #include "run/caps.h"
 #include "run/cgroup.h"
 #include "run/network.h"
+#include "run/removed.h"
 #include "run/sandbox_internal.h"
 #include "run/seccomp.h"
 
@@ -402,6 +403,17 @@ void sandbox_hold(struct sandbox *s, bool hold)
 	if (s->held != hold)
 		cgroup_hold(s->cgroup, hold);
 	s->held = hold;
+}
+
+uint64_t sandbox_removed(const struct sandbox *s, const dev_t *devs, size_t n)
+{
+	struct stat st;
+	AUTO_FREE dev_t *all = xcalloc(n + 1, sizeof(*all));
+	if (n)
+		memcpy(all, devs, n * sizeof(*all));
+	if (fstat(s->root, &st) == 0)
+		all[n++] = st.st_dev;
+	return removed_bytes(s->pid, all, n);
 }
 
 static uint64_t in_us(const struct timeval *t)

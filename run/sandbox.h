@@ -59,6 +59,9 @@ void sandbox_kill(struct sandbox *s);
 /* Stops all of it, unseen by it, or lets it go on; nothing where it has no cgroup of version 2.
  * What is killed goes on to its end. */
 void sandbox_hold(struct sandbox *s, bool hold);
+/* Bytes of files that were removed and are still open in it (run/removed.h), on its root and on
+ * these devices. */
+uint64_t sandbox_removed(const struct sandbox *s, const dev_t *devs, size_t n);
 /* Blocks until the end, frees s. */
 int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -88,6 +88,18 @@ listens() { # PORT
 	mica build -q --network=none --disk-limit=4m ctx
 }
 
+@test "what is removed while it is open fills the disk, and what is written to mounts that are discarded" {
+	big='while :; do cat /bin/busybox; done'
+	printf 'FROM busybox\nRUN exec 3>/big; rm /big; { %s; } >&3\n' "$big" | containerfile
+	ends 'Containerfile:2:1: RUN: killed: it wrote [0-9.]+ [MG]iB, the limit of a step is 20.0 MiB \(--disk-limit\)' --disk-limit=20m --step-timeout=20s
+	for where in '' from=busybox, from=scratch,; do
+		printf 'FROM busybox\nRUN --mount=type=bind,rw,%starget=/m { %s; } >/m/big\n' "$where" "$big" | containerfile
+		ends 'Containerfile:2:1: RUN: killed: it wrote .* \(--disk-limit\)' --disk-limit=20m --step-timeout=20s
+	done
+	printf 'FROM busybox\nRUN --mount=type=bind,rw,target=/m exec 3>/m/big; rm /m/big; { %s; } >&3\n' "$big" | containerfile
+	ends 'Containerfile:2:1: RUN: killed: it wrote .* \(--disk-limit\)' --disk-limit=20m --step-timeout=20s
+}
+
 @test "files count even when they are empty, and many writers at once are over the limit by little" {
 	printf 'FROM busybox\nRUN mkdir /d; i=0; while :; do i=$((i + 1)); : >/d/$i; done\n' | containerfile
 	ends 'Containerfile:2:1: RUN: killed: it wrote .*, the limit of a step is 1.0 MiB \(--disk-limit\)' --disk-limit=1m

@@ -37,6 +37,13 @@ static int tear_down(void **state)
 	return fs_remove_tree(AT_FDCWD, dir, &err);
 }
 
+static void watch(struct step_watch *w, const struct build_opts *o)
+{
+	step_watch_start(w, o);
+	step_watch_place(w, o, upper, -1);
+	step_watch_place(w, o, work, -1);
+}
+
 static void the_less_is_left_the_sooner_it_looks(void **state)
 {
 	static const struct {
@@ -46,8 +53,8 @@ static void the_less_is_left_the_sooner_it_looks(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct build_opts o = {.disk_limit = cases[i].limit};
-		struct step_watch w;
-		step_watch_start(&w, &o, upper, work);
+		struct step_watch w = {0};
+		watch(&w, &o);
 		assert_int_equal(step_watch_timeout(&w, &o), cases[i].ms);
 		step_watch_stop(&w);
 	}
@@ -56,12 +63,12 @@ static void the_less_is_left_the_sooner_it_looks(void **state)
 static void without_a_limit_nothing_is_looked_at(void **state)
 {
 	const struct build_opts none = {0}, time = {.step_timeout_ms = 100000};
-	struct step_watch w;
+	struct step_watch w = {0};
 	(void)state;
-	step_watch_start(&w, &none, upper, work);
+	watch(&w, &none);
 	assert_int_equal(step_watch_timeout(&w, &none), -1);
 	step_watch_stop(&w);
-	step_watch_start(&w, &time, upper, work);
+	watch(&w, &time);
 	assert_in_range(step_watch_timeout(&w, &time), 50000, 100000);
 	step_watch_stop(&w);
 }
@@ -70,10 +77,10 @@ static void what_is_written_ends_it(void **state)
 {
 	const struct build_opts o = {.disk_limit = 2 * MIB};
 	struct err err = ERR_INIT;
-	struct step_watch w;
+	struct step_watch w = {0};
 	char block[64 * KIB];
 	(void)state;
-	step_watch_start(&w, &o, upper, work);
+	watch(&w, &o);
 	memset(block, 'x', sizeof(block));
 	AUTO_FD int fd = openat(upper, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	for (unsigned i = 0; i < 3 * MIB / sizeof(block); i++)

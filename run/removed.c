@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/removed.h"
+
+#include "base/mem.h"
+#include "base/proc.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/kcmp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define BLOCK 512 /* st_blocks */
+#define MARK " (deleted)" /* proc_pid_fd(5) */
+
+struct file {
+	dev_t dev;
+	ino_t ino;
+	uint64_t bytes;
+};
+
+struct search {
+	int proc;
+	pid_t top;
+	const dev_t *devs;
+	size_t n_devs;
+	struct file *files; /* some of them several times */
+	size_t n, room;
+};
+
+struct process {
+	pid_t pid, parent;
+	bool ours;
+};
+
+static DIR *open_list(int dirfd, const char *path)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir && fd >= 0)
+		close(fd);
+	return dir;
+}
+
+/* Only what is marked is asked for more: the file system of another could let us wait. */
+static bool is_marked(int dirfd, const char *name)
+{
+	char path[PATH_MAX];
+	const size_t mark = strlen(MARK);
+	ssize_t n = readlinkat(dirfd, name, path, sizeof(path));
+	if (n < 0)
+		return errno == ENAMETOOLONG;
+	return (size_t)n >= mark && memcmp(path + n - mark, MARK, mark) == 0;
+}
+
+static bool is_on_one(const struct search *s, dev_t dev)
+{
+	for (size_t i = 0; i < s->n_devs; i++)
+		if (s->devs[i] == dev)
+			return true;
+	return false;
+}
+
+/* path: /proc/PID/fd or /proc/PID/map_files */
+static void look_into(struct search *s, const char *path)
+{
+	struct stat st;
+	DIR *dir = open_list(s->proc, path);
+	for (const struct dirent *e; dir && (e = readdir(dir));) {
+		if (!is_marked(dirfd(dir), e->d_name) ||
+			fstatat(dirfd(dir), e->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) ||
+			st.st_nlink > 0 || !is_on_one(s, st.st_dev))
+			continue;
+		if (s->n == s->room) {
+			s->room = 2 * s->room + 16;
+			s->files = xreallocarray(s->files, s->room, sizeof(*s->files));
+		}
+		s->files[s->n++] = (struct file){.dev = st.st_dev,
+			.ino = st.st_ino,
+			.bytes = (uint64_t)st.st_blocks * BLOCK};
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* A thread may have descriptors of its own. */
+static void look_at(struct search *s, pid_t pid)
+{
+	char path[64];
+	(void)snprintf(path, sizeof(path), "%d/map_files", pid);
+	look_into(s, path);
+	(void)snprintf(path, sizeof(path), "%d/task", pid);
+	DIR *dir = open_list(s->proc, path);
+	for (const struct dirent *e; dir && (e = readdir(dir));) {
+		pid_t tid = (pid_t)strtol(e->d_name, NULL, 10);
+		if (tid <= 0 || (tid != pid && syscall(SYS_kcmp, pid, tid, KCMP_FILES, 0, 0) == 0))
+			continue;
+		(void)snprintf(path, sizeof(path), "%d/task/%d/fd", pid, tid);
+		look_into(s, path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static size_t list_processes(const struct search *s, struct process **ret)
+{
+	size_t n = 0, room = 0;
+	struct process *list = NULL;
+	DIR *dir = open_list(s->proc, ".");
+	for (const struct dirent *e; dir && (e = readdir(dir));) {
+		if (!isdigit((unsigned char)e->d_name[0]))
+			continue;
+		if (n == room) {
+			room = 2 * room + 64;
+			list = xreallocarray(list, room, sizeof(*list));
+		}
+		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+		list[n++] = (struct process){.pid = pid,
+			.parent = proc_parent(s->proc, e->d_name),
+			.ours = pid == s->top};
+	}
+	if (dir)
+		closedir(dir);
+	*ret = list;
+	return n;
+}
+
+static bool has_parent(const struct process *list, size_t n, pid_t parent)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].ours && list[i].pid == parent)
+			return true;
+	return false;
+}
+
+static void look_at_all(struct search *s)
+{
+	AUTO_FREE struct process *list = NULL;
+	size_t n = list_processes(s, &list);
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < n; i++)
+			if (!list[i].ours && has_parent(list, n, list[i].parent))
+				more = list[i].ours = true;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (list[i].ours)
+			look_at(s, list[i].pid);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct file *x = a, *y = b;
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+uint64_t removed_bytes(pid_t top, const dev_t *devs, size_t n_devs)
+{
+	uint64_t sum = 0;
+	AUTO_FD int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct search s = {.proc = proc, .top = top, .devs = devs, .n_devs = n_devs};
+	look_at_all(&s);
+	if (s.n)
+		qsort(s.files, s.n, sizeof(*s.files), by_number);
+	for (size_t i = 0; i < s.n; i++)
+		if (i == 0 || by_number(&s.files[i - 1], &s.files[i]) != 0)
+			sum += s.files[i].bytes;
+	free(s.files);
+	return sum;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "run/removed.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A megabyte that has no name any more. */
+static int make_removed(dev_t *ret_dev)
+{
+	char path[] = "/tmp/mica-removed-XXXXXX", block[4 * KIB] = "x";
+	struct stat st;
+	int fd = mkostemp(path, O_CLOEXEC);
+	assert_true(fd >= 0);
+	for (unsigned i = 0; i < MIB / sizeof(block); i++)
+		assert_int_equal(fs_write_all(fd, block, sizeof(block)), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(unlink(path), 0);
+	*ret_dev = st.st_dev;
+	return fd;
+}
+
+static void counts_once_what_is_open_often(void **state)
+{
+	dev_t dev, other = 0;
+	(void)state;
+	AUTO_FD int fd = make_removed(&dev);
+	uint64_t before = removed_bytes(getpid(), &dev, 1);
+	assert_in_range(before, MIB, 2 * MIB);
+	AUTO_FD int again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	assert_true(again >= 0);
+	assert_int_equal(removed_bytes(getpid(), &dev, 1), before);
+	assert_int_equal(removed_bytes(getpid(), &other, 1), 0);
+}
+
+static void counts_what_descendants_have(void **state)
+{
+	dev_t dev;
+	int gate[2], status;
+	char byte;
+	(void)state;
+	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+	int fd = make_removed(&dev);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(gate[1]);
+		(void)!read(gate[0], &byte, 1);
+		_exit(0);
+	}
+	close(fd);
+	assert_in_range(removed_bytes(getpid(), &dev, 1), MIB, 2 * MIB);
+	close(gate[1]);
+	assert_int_equal(proc_wait(pid, &status), 0);
+	assert_int_equal(removed_bytes(getpid(), &dev, 1), 0);
+	close(gate[0]);
+}
+
+static void counts_what_is_only_mapped(void **state)
+{
+	dev_t dev;
+	(void)state;
+	if (geteuid() != 0)
+		skip_because("only root sees what is mapped and not open");
+	int fd = make_removed(&dev);
+	void *at = mmap(NULL, 4 * KIB, PROT_READ, MAP_PRIVATE, fd, 0);
+	assert_true(at != MAP_FAILED);
+	close(fd);
+	assert_in_range(removed_bytes(getpid(), &dev, 1), MIB, 2 * MIB);
+	assert_int_equal(munmap(at, 4 * KIB), 0);
+	assert_int_equal(removed_bytes(getpid(), &dev, 1), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts_once_what_is_open_often),
+		cmocka_unit_test(counts_what_descendants_have),
+		cmocka_unit_test(counts_what_is_only_mapped),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
