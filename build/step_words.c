@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "build/build_internal.h"
 #include "build/cache.h"
+#include "run/sandbox.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -102,7 +103,10 @@ static void word_seccomp(struct step *s, const char *profile)
 
 static const char *network_word(const struct step *s, const struct build *b)
 {
-	enum run_network n = s->has_network ? s->network : b->o->box.network;
+	const struct run_spec *box = &b->o->box;
+	enum run_network n = s->has_network ? s->network : box->network;
+	if (box->chroot && !sandbox_is_bare(box)) /* whatever is said, so it is the same step */
+		n = RUN_NETWORK_HOST;
 	const char *joined = map_get(&b->o->spaces, "network");
 	return n == RUN_NETWORK_HOST && joined ? joined : network_name(n);
 }
@@ -111,7 +115,7 @@ static const char *network_word(const struct step *s, const struct build *b)
 static void word_spaces(struct step *s, const struct build *b)
 {
 	const struct run_spec *box = &b->o->box;
-	step_word(s, "isolation", box->chroot ? "chroot" : NULL);
+	step_word(s, "isolation", sandbox_is_bare(box) ? "chroot" : NULL);
 	step_word(s, "network", network_word(s, b));
 	MAP_FOREACH (e, &b->o->spaces) {
 		AUTO_FREE char *name = xasprintf("%s namespace", e->key);

@@ -58,7 +58,7 @@ static struct json *isolation_json(struct json *missing, bool *ret_chroot)
 		set_reason(o, from);
 	else if (*ret_chroot)
 		set_reason(o, mode_reason());
-	if (*ret_chroot)
+	if (*ret_chroot && mode_is() == MODE_CHROOT)
 		miss(missing,
 			"namespaces: with isolation 'chroot' steps share processes, network, host "
 			"name and System V IPC with what is around them, and have no /proc");

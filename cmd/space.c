@@ -44,12 +44,10 @@ int space_isolation(const char *text, bool *ret_chroot, const char **ret_from, s
 	*ret_chroot = said ? !strcasecmp(text, "chroot") : forced;
 	if (!said)
 		return 0;
-	if (*ret_chroot)
-		return mode_is() != MODE_SINGLE ? 0
-		                                : err_set(err, ERR_UNSUPPORTED,
-							  "%s: 'chroot' needs users other than "
-							  "this one: leave it out",
-							  from);
+	if (*ret_chroot) {
+		sandbox_probe();
+		return 0;
+	}
 	if (strcasecmp(text, "oci") != 0 && strcasecmp(text, "rootless") != 0)
 		return err_set(err, ERR_INVALID,
 			"%s: '%s' is not one of 'oci', 'rootless', 'chroot'", from, text);
@@ -82,7 +80,7 @@ static int apply_namespace(const char *option, const char *v, const struct run_s
 	if (*path != '/')
 		return err_set(err, ERR_INVALID,
 			"option '--%s': '%s' is not one of 'private', 'host', '/PATH'", option, v);
-	if (spec->chroot)
+	if (sandbox_is_bare(spec))
 		return err_set(err, ERR_UNSUPPORTED,
 			"option '--%s': '%s' is not supported: isolation 'chroot' has no "
 			"namespaces, and joins none",
@@ -108,7 +106,7 @@ static int apply_pid(const char *v, struct run_spec *spec, struct err *err)
 		spec->pid_fd = -1;
 		spec->host_pid = true;
 	}
-	if (run_spec_shares_pids(spec) && !spec->chroot && !landlock_scopes_signals())
+	if (run_spec_shares_pids(spec) && !sandbox_is_bare(spec) && !landlock_scopes_signals())
 		return err_set(err, ERR_UNSUPPORTED,
 			"option '--pid': '%s' is not supported: only Landlock of Linux 6.12 would "
 			"keep a command from the processes that it sees; leave it out",
@@ -148,15 +146,13 @@ void space_words(const struct space_args *a, const struct run_spec *spec, struct
 
 void space_warn(struct app *app, const struct run_spec *spec)
 {
-	if (!spec->chroot)
+	if (!sandbox_is_bare(spec))
 		return;
-	bool forced = mode_is() == MODE_CHROOT;
 	out_warn(&app->out,
-		"isolation 'chroot'%s%s: steps share processes, network, host name and System V "
-		"IPC with what is around them, %shave no /proc%s",
-		forced ? ", since " : "", forced ? mode_reason() : "",
-		landlock_scopes_signals() ? "and " : "can signal whose user they are, and ",
-		forced ? " and no mounts" : "");
+		"isolation 'chroot', since %s: steps share processes, network, host name and "
+		"System V IPC with what is around them, %shave no /proc and no mounts",
+		mode_reason(),
+		landlock_scopes_signals() ? "and " : "can signal whose user they are, and ");
 }
 
 /* Those that --cap-add names, but not these. */
@@ -195,6 +191,7 @@ void space_warn_options(struct app *app, const struct run_spec *spec, const stru
 		const char *option, *value, *what;
 		bool is_private;
 	} said[] = {
+		/* the first is so in the sandbox, too */
 		{"network", box->network, "the network", spec->network == RUN_NETWORK_PRIVATE},
 		{"pid", a->pid, "processes", !spec->host_pid},
 		{"ipc", a->ipc, "System V IPC", !spec->host_ipc},
@@ -204,12 +201,15 @@ void space_warn_options(struct app *app, const struct run_spec *spec, const stru
 	};
 	if (!spec->chroot)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(said); i++)
+	bool bare = sandbox_is_bare(spec);
+	for (size_t i = 0; i < (bare ? ARRAY_LEN(said) : 1); i++)
 		if (said[i].value && *said[i].value && said[i].is_private)
 			out_warn(&app->out,
 				"isolation 'chroot': option '--%s': '%s' has no effect: steps "
 				"share %s with what is around them",
 				said[i].option, said[i].value, said[i].what);
+	if (!bare)
+		return;
 	warn_caps(app, spec);
 	STRV_FOREACH (o, &box->security_opts)
 		if (str_has_prefix(*o, "no-new-privileges") && str_has_suffix(*o, "false"))

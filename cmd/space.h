@@ -16,7 +16,7 @@ struct space_args {
 };
 extern const struct opt space_options[];
 
-/* Will there be no namespaces and no mounts? text: of --isolation, NULL: not said, then
+/* Is it isolation 'chroot'? text: of --isolation, NULL: not said, then
  * $BUILDAH_ISOLATION says it, or what works here. *ret_from: who says it, NULL: nobody.
  * ERR_INVALID, ERR_UNSUPPORTED */
 int space_isolation(const char *text, bool *ret_chroot, const char **ret_from, struct err *err)

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "run/mode.h"
 #include "run/own_users.h"
+#include "run/sandbox.h"
 #include "run/spec.h"
 
 /* What 'auto' takes when no size is said: every number that images usually have. */
@@ -134,12 +135,12 @@ static bool is_own_kind(const char *v)
 
 static int refuse(const char *option, const char *text, struct err *err)
 {
-	bool chroot = mode_is() == MODE_CHROOT || mode_is() == MODE_ROOT;
 	return err_set(err, ERR_UNSUPPORTED, "option '--%s': '%s' is not supported: %s", option,
 		text,
-		chroot ? "isolation 'chroot' has no namespaces"
-		       : "only root can map other users; a user's steps have that user's "
-			 "namespace");
+		mode_is() == MODE_CHROOT
+			? "isolation 'chroot' has no namespaces"
+			: "only root can map other users; a user's steps have that user's "
+			  "namespace");
 }
 
 /* Where there is no other one than that which mica is in. */
@@ -163,8 +164,8 @@ int users_args_apply(const struct users_args *a, struct run_spec *spec, struct e
 {
 	struct idmap_ranges uids = {0}, gids = {0};
 	const char *v = a->userns;
-	if (spec->chroot || mode_is() != MODE_ROOT)
-		return check_only(a, spec->chroot, err);
+	if (mode_is() != MODE_ROOT)
+		return check_only(a, sandbox_is_bare(spec), err);
 	if (read_maps(a, &uids, &gids, err) < 0)
 		return err->code;
 	if (v && streq(v, "host") && uids.n)

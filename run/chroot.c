@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A workload without namespaces and mounts, for containers and pods that allow neither: chroot(2),
- * no_new_privs, Landlock, the seccomp filter, capabilities without those that lead out of a chroot,
- * no descriptor of ours. Its init stays outside, adopts every descendant (PR_SET_CHILD_SUBREAPER)
- * and ends them all when the workload ends, or when the caller does.
+ * no_new_privs, Landlock, the seccomp filter, capabilities that lead nowhere out of a chroot, no
+ * descriptor of ours. Its init stays outside, adopts every descendant (PR_SET_CHILD_SUBREAPER) and
+ * ends them all when the workload ends, or when the caller does.
  *
  * What is missing: processes, network, host name, System V IPC and /proc are this machine's, or are
- * not there at all. Where it is asked for on a machine that allows mounts, it has these.
+ * not there at all. So this is never chosen for being asked for: who asks for isolation 'chroot'
+ * where there is more gets the sandbox, with the network of what is around it.
  */
 #include "base/err.h"
 #include "base/fs.h"
@@ -36,63 +37,65 @@
 #include <unistd.h>
 
 #define FAILED 125
+#define NO_MOUNTS "isolation 'chroot' has no mounts"
 
-/* Those by which a process without a mount namespace could leave the chroot, or reach this
- * machine's other processes. */
-#define NOT_IN_HERE                                                                                \
-	(1ULL << CAP_SYS_CHROOT | 1ULL << CAP_MKNOD | 1ULL << CAP_SYS_PTRACE |                     \
-		1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SYS_MODULE | 1ULL << CAP_SYS_RAWIO |           \
-		1ULL << CAP_DAC_READ_SEARCH | 1ULL << CAP_SYS_BOOT | 1ULL << CAP_KILL |            \
-		1ULL << CAP_NET_ADMIN | 1ULL << CAP_NET_RAW | 1ULL << CAP_SYS_TIME |               \
-		1ULL << CAP_SYSLOG | 1ULL << CAP_SYS_RESOURCE)
+/* Those that are about the workload's own files and its own user. Of the others, most are about
+ * this machine and what else runs on it, and with some one leaves a chroot. */
+#define IN_HERE                                                                                    \
+	(1ULL << CAP_CHOWN | 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_FOWNER | 1ULL << CAP_FSETID |  \
+		1ULL << CAP_SETGID | 1ULL << CAP_SETUID | 1ULL << CAP_SETPCAP |                    \
+		1ULL << CAP_SETFCAP | 1ULL << CAP_NET_BIND_SERVICE | 1ULL << CAP_AUDIT_WRITE |     \
+		1ULL << CAP_IPC_LOCK | 1ULL << CAP_LEASE)
 
 uint64_t sandbox_chroot_caps(uint64_t caps)
 {
-	return caps & ~NOT_IN_HERE;
+	return caps & IN_HERE;
 }
 
-bool chroot_has_mounts(void)
+bool sandbox_is_bare(const struct run_spec *s)
 {
-	return mode_is() != MODE_CHROOT;
+	return s->chroot && mode_is() == MODE_CHROOT;
 }
 
-int sandbox_check_chroot(const struct run_spec *s, struct err *err)
+static int check_bare(const struct run_spec *s, struct err *err)
 {
-	bool own_mounts = chroot_has_mounts();
-	const char *need =
-		own_mounts ? "isolation 'chroot' has no /proc" : "isolation 'chroot' has no mounts";
 	if (s->insecure)
 		return err_set(err, ERR_UNSUPPORTED,
 			"isolation 'chroot' cannot run 'RUN --security=insecure': nothing else "
 			"would be left between the command and this machine");
+	if (s->mask.n)
+		return err_set(
+			err, ERR_UNSUPPORTED, NO_MOUNTS ", so nothing hides '%s'", s->mask.v[0]);
+	if (s->unmask.n)
+		return err_set(err, ERR_UNSUPPORTED,
+			NO_MOUNTS ", so nothing is masked that 'unmask=%s' could show",
+			s->unmask.v[0]);
+	if (s->proc_options.n)
+		return err_set(err, ERR_UNSUPPORTED, NO_MOUNTS ", so there is no /proc with '%s'",
+			s->proc_options.v[0]);
+	if (s->shm_size)
+		return err_set(err, ERR_UNSUPPORTED,
+			NO_MOUNTS ", so '--shm-size' would hold nothing: leave it out");
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (s->mounts[i].kind != RUN_MOUNT_FILE)
+			return err_set(err, ERR_UNSUPPORTED,
+				NO_MOUNTS ", so there is none on '%s'; of 'RUN --mount' it knows "
+					  "'type=secret', and COPY brings files",
+				s->mounts[i].target);
+	return 0;
+}
+
+int sandbox_check_chroot(const struct run_spec *s, struct err *err)
+{
 	if (s->network == RUN_NETWORK_NONE)
 		return err_set(err, ERR_UNSUPPORTED,
 			"isolation 'chroot' cannot take the network away (cannot set --network "
 			"other than host with --isolation chroot): leave out '--network=none'");
-	if (s->mask.n)
-		return err_set(
-			err, ERR_UNSUPPORTED, "%s, so nothing hides '%s'", need, s->mask.v[0]);
-	if (s->unmask.n)
-		return err_set(err, ERR_UNSUPPORTED,
-			"%s, so nothing is masked that 'unmask=%s' could show", need,
-			s->unmask.v[0]);
 	if (s->net_fd >= 0)
 		return err_set(err, ERR_UNSUPPORTED,
-			"isolation 'chroot' has no namespaces, and joins none: leave out the path "
-			"of '--network'");
-	if (s->proc_options.n)
-		return err_set(err, ERR_UNSUPPORTED, "%s, so there is no /proc with '%s'", need,
-			s->proc_options.v[0]);
-	if (s->shm_size && !own_mounts)
-		return err_set(err, ERR_UNSUPPORTED,
-			"%s, so '--shm-size' would hold nothing: leave it out", need);
-	for (size_t i = 0; i < s->n_mounts && !own_mounts; i++)
-		if (s->mounts[i].kind != RUN_MOUNT_FILE)
-			return err_set(err, ERR_UNSUPPORTED,
-				"%s, so there is none on '%s'; of 'RUN --mount' it knows "
-				"'type=secret', and COPY brings files",
-				need, s->mounts[i].target);
-	return 0;
+			"isolation 'chroot' has the network of what is around it, and joins none: "
+			"leave out the path of '--network'");
+	return sandbox_is_bare(s) ? check_bare(s, err) : 0;
 }
 
 static _Noreturn void watch(pid_t workload, int proc)
@@ -160,20 +163,6 @@ static int prepare(struct box *b, struct err *err)
 	return r == 0 ? init_collect_stdio(b, err) : r;
 }
 
-/* A mount namespace for /dev and what the user mounts. What is outside leaves it. */
-static int make_mounts(struct box *b, struct err *err)
-{
-	if (unshare(CLONE_NEWNS) < 0)
-		return err_sys(err, "cannot make a mount namespace");
-	mem_close_p(&b->dev);
-	int r = rootfs_attach(b, err);
-	if (r == 0)
-		r = mounts_dev(b, err);
-	if (r == 0)
-		r = mounts_user(b, err);
-	return r == 0 ? rootfs_pivot(b, err) : r;
-}
-
 /* In the workload: nothing outside can be opened after this. */
 static int enter(struct box *b, pid_t init, struct err *err)
 {
@@ -183,8 +172,6 @@ static int enter(struct box *b, pid_t init, struct err *err)
 	if (getppid() != init)
 		_exit(FAILED);
 	if (exec_confine(b, err) < 0)
-		return err->code;
-	if (b->own_mounts && make_mounts(b, err) < 0)
 		return err->code;
 	if (landlock_confine(b->root, LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_EXECUTE, err) < 0)
 		return err->code;

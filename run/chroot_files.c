@@ -183,7 +183,7 @@ static int place_device(
 	return fchmodat(dev, name, 0666, 0);
 }
 
-static int place_devices(struct chroot_files *f, bool own_mounts, struct err *err)
+static int place_devices(struct chroot_files *f, struct err *err)
 {
 	static const struct {
 		const char *name;
@@ -199,7 +199,7 @@ static int place_devices(struct chroot_files *f, bool own_mounts, struct err *er
 		if (root_mkdir_p(f->root, dirs[i], 0755, 0, 0, &dev) < 0)
 			return err_sys(err, "cannot make '/%s'", dirs[i]);
 	}
-	for (size_t i = 0; i < ARRAY_LEN(devices) && !own_mounts; i++)
+	for (size_t i = 0; i < ARRAY_LEN(devices); i++)
 		if (place_device(
 			    f, dev, devices[i].name, devices[i].major_nr, devices[i].minor_nr) < 0)
 			return err_sys(err, "cannot provide '/dev/%s'", devices[i].name);
@@ -212,7 +212,7 @@ static int place_all(struct chroot_files *f, const struct box *b, struct err *er
 	AUTO_BUF struct buf resolv = BUF_INIT(ETC_FILE_MAX);
 	int r = etc_contents(b, &hosts, &resolv, err);
 	if (r == 0)
-		r = place_devices(f, b->own_mounts, err);
+		r = place_devices(f, err);
 	const struct wanted names[] = {
 		{.path = "/etc/hosts", .data = buf_str(&hosts), .len = hosts.len, .mode = 0644},
 		{.path = "/etc/resolv.conf",
@@ -223,7 +223,7 @@ static int place_all(struct chroot_files *f, const struct box *b, struct err *er
 		r = place(f, &names[0], err);
 	if (r == 0 && !b->spec->no_resolv)
 		r = place(f, &names[1], err);
-	for (size_t i = 0; r == 0 && i < b->spec->n_mounts && !b->own_mounts; i++) {
+	for (size_t i = 0; r == 0 && i < b->spec->n_mounts; i++) {
 		const struct run_mount *m = &b->spec->mounts[i];
 		const struct wanted w = {.path = m->target,
 			.data = m->data,

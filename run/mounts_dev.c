@@ -156,14 +156,14 @@ int mounts_dev(struct box *b, struct err *err)
 		return r;
 
 	r = attach_in_dev(b, "shm", "tmpfs", b->shm, err);
-	if (r == 0 && !b->spec->chroot)
+	if (r == 0)
 		r = mount_mqueue(b, err);
 	/* of an IPC namespace that is not this user namespace's */
 	if (r < 0 && b->spec->host_ipc && err_is_sys(err, EPERM)) {
 		err_clear(err);
 		r = 0;
 	}
-	if (r == 0 && b->spec->tty && !b->spec->chroot)
+	if (r == 0 && b->spec->tty)
 		r = open_terminal(b, pts, err);
 	return r;
 }

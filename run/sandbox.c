@@ -273,9 +273,8 @@ static int check_spec(const struct run_spec *spec, const struct network *net,
 
 static int open_shm(const struct run_spec *spec)
 {
-	return spec->host_ipc && !spec->chroot
-	               ? open_tree(AT_FDCWD, "/dev/shm", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
-	               : shm_new(spec->shm_size);
+	return spec->host_ipc ? open_tree(AT_FDCWD, "/dev/shm", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+	                      : shm_new(spec->shm_size);
 }
 
 static int prepare(
@@ -291,10 +290,9 @@ static int prepare(
 	if (r == 0)
 		r = seccomp_filter(spec->insecure ? "unconfined" : spec->seccomp_profile, b->caps,
 			&b->filter, err);
-	bool mounts = !spec->chroot || b->own_mounts;
-	if (r == 0 && mounts)
+	if (r == 0 && !spec->chroot)
 		r = clone_sources(spec, b->sources, err);
-	if (r == 0 && mounts && (b->shm = open_shm(spec)) < 0)
+	if (r == 0 && !spec->chroot && (b->shm = open_shm(spec)) < 0)
 		r = err_sys(err, "cannot make a file system for '/dev/shm'");
 	struct snapshot root = spec->root;
 	root.ids = run_spec_ids(spec);
@@ -319,7 +317,6 @@ static int prepare(
 int sandbox_start(const struct run_spec *spec, struct network *net,
 	const struct sandbox_hooks *hooks, struct sandbox **ret, int *ret_master, struct err *err)
 {
-	bool own_mounts = spec->chroot && chroot_has_mounts();
 	int r = check_spec(spec, net, &ret_master, err);
 	if (r == 0 && spec->chroot)
 		r = sandbox_check_chroot(spec, err);
@@ -328,11 +325,15 @@ int sandbox_start(const struct run_spec *spec, struct network *net,
 	struct run_spec in_chroot = *spec;
 	if (spec->chroot) {
 		in_chroot.network = RUN_NETWORK_HOST; /* there is no other */
+		in_chroot.chroot = sandbox_is_bare(spec);
+		in_chroot.as_pid1 = false; /* nobody is in a chroot: signals do what they do */
+		spec = &in_chroot;
+	}
+	if (spec->chroot) {
 		in_chroot.host_uts = true;
 		in_chroot.host_pid = false; /* it is, and is kept from it in its own way */
 		in_chroot.pid_fd = -1;
 		in_chroot.no_new_privs = true;
-		spec = &in_chroot;
 	}
 	bool private = spec->network == RUN_NETWORK_PRIVATE;
 	AUTO_FREE int *sources = xreallocarray(NULL, spec->n_mounts + 1, sizeof(*sources));
@@ -350,7 +351,6 @@ int sandbox_start(const struct run_spec *spec, struct network *net,
 		.null = -1,
 		.terminal = -1,
 		.stdio = {-1, -1, -1},
-		.own_mounts = own_mounts,
 		.one_user = owner_is_kept(),
 		.ids = -1,
 	};

@@ -66,13 +66,20 @@ uint64_t sandbox_removed(const struct sandbox *s, const dev_t *devs, size_t n);
 int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* Of a workload with isolation 'chroot' (spec.chroot): does it ask for what takes a namespace or a
- * mount? ERR_UNSUPPORTED; sandbox_start() refuses it, too. */
+/* Isolation 'chroot' is asked for: may this machine's namespaces and mounts be had? Where not, the
+ * mode becomes MODE_CHROOT, with the reason. Tried once, which takes a process. */
+void sandbox_probe(void);
+/* Isolation 'chroot' (spec.chroot), and there are neither namespaces nor mounts; else it is the
+ * sandbox, with the network of what is around it. */
+bool sandbox_is_bare(const struct run_spec *spec);
+
+/* Of a workload with isolation 'chroot': does it ask for what cannot be had there? ERR_UNSUPPORTED;
+ * sandbox_start() refuses it, too. */
 int sandbox_check_chroot(const struct run_spec *spec, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* Of these capabilities those that a workload with isolation 'chroot' may have: the others lead out
- * of it. */
+/* Of these capabilities those that a workload may have that is bare: the others lead out of a
+ * chroot, or are about what is around it. */
 uint64_t sandbox_chroot_caps(uint64_t caps);
 
 /* Are these limits enforceable here? Called before the first step. ERR_UNSUPPORTED with the flag's

@@ -20,6 +20,7 @@
  *	selinux.c      a label of SELinux for it
  *	ids.c          users for a user namespace that knows one
  *	report.c       messages from the child to the caller
+ *	probe.c        what of this may be done here
  */
 #pragma once
 #include "run/spec.h"
@@ -48,7 +49,6 @@ struct box {
 	uint64_t caps;
 	const struct sock_fprog *filter;
 	int report; /* our end of the report socket */
-	bool own_mounts; /* of a chroot: it has a mount namespace all the same */
 	bool one_user; /* the user namespace knows nobody else: see ids.h */
 
 	/* found on the way */
@@ -191,8 +191,6 @@ int adopt_begin(struct err *err) __attribute__((warn_unused_result));
 void adopt_kill_all(int proc);
 
 /* --- chroot.c: in place of init.c and mounts.c, where there are no namespaces --- */
-/* It is asked for on a machine that would allow more. */
-bool chroot_has_mounts(void);
 _Noreturn void chroot_main(struct box *b);
 
 /* --- chroot_files.c --- */

@@ -101,7 +101,8 @@ struct run_spec {
 	struct strv mask; /* more paths that it finds empty */
 	struct strv unmask; /* patterns of what it would find empty and is to see; "all" */
 	bool no_new_privs;
-	bool chroot; /* without namespaces and mounts: chroot.c */
+	bool chroot; /* isolation 'chroot': the network is that of what is around it; where there
+	                are no namespaces and mounts it does without: chroot.c */
 	bool insecure; /* all capabilities, no filter, nothing masked or read-only */
 	uint64_t shm_size; /* 0: 64 MiB */
 	int in, out,

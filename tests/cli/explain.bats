@@ -274,7 +274,10 @@ END
 		[ -z "$(explained "$option")" ]
 	done
 	mica build -q --network=host --explain-cache -t t ctx 2>&1 | grep -qF "network: 'none' -> 'host'"
-	mica build -q --network=host --isolation=chroot --explain-cache -t t ctx 2>&1 | grep -qF "isolation: not set -> 'chroot'"
+	# the same sandbox, unless there is none
+	[ -z "$(mica build -q --isolation=chroot --explain-cache -t t ctx 2>&1 >/dev/null)" ]
+	"$MICA_TOOLS/without" mount! "$MICA_BIN" --root "$MICA_ROOT" build -q --network=host --isolation=chroot --explain-cache -t t ctx 2>&1 |
+		grep -qF "isolation: not set -> 'chroot'"
 }
 
 @test "what a step read from standard input answers nobody else" {

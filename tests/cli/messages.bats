@@ -308,20 +308,30 @@ Containerfile:8:58: --mount: unexpected key 'env' for mount type 'tmpfs'
 (2 more errors)" ] || fail "$stderr"
 }
 
-@test "what isolation 'chroot' cannot do is told before the first step" {
+# Isolation 'chroot' where nothing can be mounted.
+bare() { # COMMAND...
+	run --separate-stderr timeout 20 "$MICA_TOOLS/without" mount! "$MICA_BIN" --root "$MICA_ROOT" "$@"
+}
+
+@test "what isolation 'chroot' cannot do without mounts is told before the first step" {
 	local no="isolation 'chroot'" how=(--isolation=chroot --network=host)
 	[ "$(id -u)" = 0 ] || skip "chroot(2) takes root"
 	containerfile < <(after_a_run 'RUN --mount=type=secret,id=s --network=none true')
-	run -125 --separate-stderr mica build "${how[@]}" --pid=private ctx
+	bare build "${how[@]}" --pid=private ctx
+	[ "$status" = 125 ]
 	[[ $stderr == *"mica: warning: $no: option '--pid': 'private' has no effect"* ]] || fail "$stderr"
 	[[ $stderr == *"mica: Containerfile:4:30: $no cannot take the network away"* ]] || fail "$stderr"
 	containerfile < <(after_a_run 'RUN --security=insecure true')
-	run -125 --separate-stderr mica build "${how[@]}" --allow=security.insecure ctx
+	bare build "${how[@]}" --allow=security.insecure ctx
+	[ "$status" = 125 ]
 	[[ $stderr == *"mica: Containerfile:4:5: $no cannot run 'RUN --security=insecure'"* ]] || fail "$stderr"
 	[[ $stderr != *STEP*must-not-run* ]] || fail "$stderr"
+	containerfile < <(after_a_run 'RUN --mount=type=cache,target=/c true')
+	bare build "${how[@]}" ctx
+	[[ $status = 125 && $stderr == *"mica: Containerfile:4:5: $no has no mounts, so there is none on '/c'"* && $stderr != *STEP*must-not-run* ]] || fail "$stderr"
 }
 
-@test "each option acts with isolation 'chroot', is refused, or has a line of its own about what it does not do" {
+@test "each option acts with isolation 'chroot' without mounts, is refused, or has a line of its own about what it does not do" {
 	local option how line got warnings
 	[ "$(id -u)" = 0 ] || skip "chroot(2) takes root"
 	mica pull -q busybox
@@ -329,8 +339,8 @@ Containerfile:8:58: --mount: unexpected key 'env' for mount type 'tmpfs'
 	while IFS='|' read -r option how line; do
 		got=:
 		[ "$how" != acts ] || got=${line%% => *}
-		run --separate-stderr timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run --rm --isolation=chroot "$option" busybox sh -c "$got"
-		warnings=$(grep -v "^mica: warning: isolation 'chroot': steps share processes, network, host name" <<<"$stderr" || true)
+		bare run --rm --isolation=chroot "$option" busybox sh -c "$got"
+		warnings=$(grep -v "^mica: warning: isolation 'chroot', since .*: steps share processes, network, host name" <<<"$stderr" || true)
 		case $how in
 		acts) [ "$status $output $warnings" = "0 ${line#* => } " ] || fail "$option: $status $output $stderr" ;;
 		'as it is') [ "$status$warnings" = 0 ] || fail "$option: $status $stderr" ;;
@@ -341,7 +351,7 @@ Containerfile:8:58: --mount: unexpected key 'env' for mount type 'tmpfs'
 		--network=private|warned|'private' has no effect: steps share the network with what is around them
 		--network=host|as it is
 		--network=none|refused|cannot take the network away
-		--network=ns:/proc/self/ns/net|refused|isolation 'chroot' has no namespaces, and joins none: leave out the path of '--network'
+		--network=ns:/proc/self/ns/net|refused|isolation 'chroot' has the network of what is around it, and joins none: leave out the path of '--network'
 		--pid=private|warned|'private' has no effect: steps share processes with what is around them
 		--pid=host|as it is
 		--pid=/proc/self/ns/pid|refused|isolation 'chroot' has no namespaces, and joins none
@@ -358,7 +368,7 @@ Containerfile:8:58: --mount: unexpected key 'env' for mount type 'tmpfs'
 		--userns=auto|refused|isolation 'chroot' has no namespaces
 		--userns-gid-map=0:1:1|refused|isolation 'chroot' has no namespaces
 		--hostname=other|warned|'other' has no effect: steps share the host name with what is around them
-		--cap-add=SYS_ADMIN,CHOWN,kill|warned|steps do not get what leads out of it: CAP_KILL, CAP_SYS_ADMIN
+		--cap-add=SYS_ADMIN,CHOWN,kill,BPF,PERFMON,CHECKPOINT_RESTORE,SYS_NICE,IPC_OWNER|warned|steps do not get what leads out of it: CAP_KILL, CAP_IPC_OWNER, CAP_SYS_ADMIN, CAP_SYS_NICE, CAP_PERFMON, CAP_BPF, CAP_CHECKPOINT_RESTORE
 		--cap-add=NET_BIND_SERVICE|as it is
 		--cap-drop=CHOWN|acts|chown 1 /bin 2>&1 || : => chown: /bin: Operation not permitted
 		--cap-drop=all|acts|chown 1 /bin 2>&1 || : => chown: /bin: Operation not permitted
@@ -368,14 +378,15 @@ Containerfile:8:58: --mount: unexpected key 'env' for mount type 'tmpfs'
 		--security-opt=mask=/etc|refused|so nothing hides '/etc'
 		--security-opt=proc-opts=hidepid=2|refused|so there is no /proc with 'hidepid=2'
 		--security-opt=seccomp=/nowhere|refused|/nowhere
-		--device=/dev/full:/dev/f|acts|ls /dev/f => /dev/f
-		--shm-size=64k|acts|dd if=/dev/zero of=/dev/shm/x bs=32k count=4 2>/dev/null; stat -c %s /dev/shm/x => 65536
+		--device=/dev/full:/dev/f|refused|isolation 'chroot' has no mounts, so there is none on '/dev/f'
+		--shm-size=64k|refused|isolation 'chroot' has no mounts, so '--shm-size' would hold nothing
 		--ulimit=nofile=99|acts|ulimit -n => 99
 		--group-add=44|acts|id -G => 0 44
 		--add-host=a:10.2.3.4|acts|grep -c '10.2.3.4.a' /etc/hosts => 1
 		--dns=9.9.9.9|acts|grep -c '9.9.9.9' /etc/resolv.conf => 1
-		--volume=$MICA_ROOT:/v:ro|acts|ls /v/version => /v/version
+		--volume=$MICA_ROOT:/v:ro|refused|isolation 'chroot' has no mounts, so there is none on '/v'
 		--user=1000|acts|id -u => 1000
+		-t|acts|test -t 0 && test -t 1 && printf terminal => terminal
 	END
 }
 

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Namespaces that a step does not have for itself, and user namespaces that it has.
 load lib.bash
+load user.bash
 
 setup_file() {
 	file_setup registry busybox
 }
 
 teardown_file() {
+	user_teardown
 	file_teardown
 }
 
@@ -314,8 +316,6 @@ needs_root() {
 	refuse "option '--userns': cannot open '/nowhere'" --userns=/nowhere
 	refuse "option '--userns': 'auto:uidmapping=0:0:1' is not supported" --userns=auto:uidmapping=0:0:1
 	refuse "has no root" --userns-uid-map 1:100000:100
-	refuse "isolation 'chroot' has no namespaces" --isolation=chroot --userns=private
-	refuse "isolation 'chroot' has no namespaces" --isolation=chroot --userns-uid-map 0:1:1
 	refuse "fuse-overlayfs cannot map owners" --userns-uid-map 0:1:100000 --storage-driver fuse-overlayfs
 	# a copy can
 	[ "$(STORAGE_DRIVER=copy mica run --rm --network=none --userns-uid-map 0:100000:65536 busybox sh -c 'touch /x && chown 5:6 /x && stat -c %u:%g /x')" = 5:6 ]
@@ -350,4 +350,63 @@ needs_root() {
 	[ "$(id -u)" = 0 ] || return 0
 	printf '[containers]\nuserns = "private"\n' >conf
 	[ "$(CONTAINERS_CONF=$PWD/conf namespace user)" != "$(readlink /proc/self/ns/user)" ]
+}
+
+# What scripts expect of isolation 'chroot'; MICA: the command
+chroot_is_whole() { # MICA...
+	cat >"$D/inside" <<-'END'
+		set -e
+		[ "$(hostname) $(cat /proc/sys/kernel/hostname)" = 'its-own its-own' ]
+		[ "$(readlink /proc/self/ns/net)" = "$1" ]
+		[ "$(echo /proc/[0-9]* | wc -w)" -le 6 ]
+		[ -d /sys/class/net/lo ] && ! mount -o remount,rw /sys 2>/dev/null
+		for d in null zero full random urandom tty; do [ -c /dev/$d ]; done
+		[ -c /dev/pts/ptmx ] && echo x >/dev/shm/x && echo x | cat /dev/fd/0 >/dev/null && echo gone >/dev/null
+		[ ! -s /proc/kcore ] && grep -q '^Seccomp:.2$' /proc/self/status
+		[ "$(cat /v/f)" = volume ] && ! touch /v/g 2>/dev/null && touch /tmpfs/x && echo x >/cache/x
+		[ "$(stat -f -c %T /tmpfs)" = tmpfs ]
+		[ "$(ulimit -n)" = 77 ]
+		grep -q '10.9.8.7.*elsewhere' /etc/hosts && [ -s /etc/resolv.conf ]
+		[ "$(df -k /dev/shm | awk 'END { print $2 }')" = 1024 ]
+		(sh -c 'kill -TERM $$' || [ $? = 143 ]) 2>/dev/null
+		[ "$(echo x >/dev/stdout)" = x ]
+		echo said >&2
+		kill -USR1 $$
+	END
+	mkdir -p "$D/vol"
+	echo volume >"$D/vol/f"
+	"$@" pull -q busybox
+	run --separate-stderr "$@" run --rm --isolation=chroot --hostname its-own -v "$D/vol:/v:ro" --mount type=tmpfs,target=/tmpfs \
+		--mount type=cache,target=/cache --ulimit nofile=77:77 --shm-size 1m --add-host elsewhere:10.9.8.7 -v "$D/inside:/inside:ro" \
+		busybox sh /inside "$(readlink /proc/self/ns/net)"
+	[ "$status $stderr" = "138 said" ] || fail "$status $stderr"
+	printf 'FROM busybox\nRUN --mount=type=bind,target=/b --mount=type=secret,id=s --mount=type=tmpfs,target=/t cat /b/f /run/secrets/s /proc/self/comm\n' >"$D/file"
+	"$@" build --isolation=chroot --no-cache --secret id=s,src="$D/vol/f" -f "$D/file" "$D/vol" >built 2>&1
+	! grep -q warning built || fail "$(cat built)"
+	[ "$("$@" info | jq -c '[.abilities.Isolation.Name, (.abilities.Missing | map(select(test("chroot"))))]')" = '["chroot",[]]' ]
+	[[ "$(script -qec "${*@Q} run --rm --isolation=chroot -t busybox tty" /dev/null </dev/null)" == */dev/pts/0* ]]
+}
+
+@test "isolation 'chroot' where there are namespaces: the sandbox with the network of this machine, and not a word about it" {
+	BUILDAH_ISOLATION=chroot chroot_is_whole "$MICA_BIN" --root "$MICA_ROOT"
+	run -125 --separate-stderr mica run --rm --isolation=chroot --network=none busybox true
+	[[ $stderr == *'cannot set --network other than host with --isolation chroot'* ]]
+	run -125 --separate-stderr mica run --rm --isolation=chroot --network=/proc/self/ns/net busybox true
+	[[ $stderr == *"isolation 'chroot' has the network of what is around it, and joins none"* ]]
+	run --separate-stderr mica run --rm --isolation=chroot --network=private busybox true
+	[[ $stderr == "mica: warning: isolation 'chroot': option '--network': 'private' has no effect: steps share the network with what is around them" ]]
+	needs_root
+	[ "$(mica run --rm --isolation=chroot --userns-uid-map 0:100000:1000 --userns-gid-map 0:100000:1000 busybox cat /proc/self/uid_map | tr -s ' ')" = ' 0 100000 1000' ]
+}
+
+@test "isolation 'chroot' of a user, with subordinate IDs and without" {
+	local user
+	needs_root
+	user_setup
+	for user in "$MICA_USER" 64996; do
+		MICA_USER=$user user_env
+		rm -rf "$D/vol"
+		# shellcheck disable=SC2086 # a list of settings
+		chroot_is_whole setpriv --reuid "$user" --regid "$user" --clear-groups env -i $USER_ENV BUILDAH_ISOLATION=chroot "$MICA_BIN"
+	done
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What mica promises, in the way of working that MICA_MODE names: root, subids, single or chroot. tests/tools/isolation-table.py makes the table of
+# What mica promises, in the way of working that MICA_MODE names: root, subids, single or chroot (of which tests/cli/namespaces.bats has what is asked for).
+# tests/tools/isolation-table.py makes the table of
 # docs/isolation.md from the names of the tests and from the lines above them: "# single: why it is otherwise there".
 load ../cli/lib.bash
 load ../cli/user.bash
@@ -24,7 +25,6 @@ setup() {
 		MICA_USER=64997
 		user_env
 		;;
-	chroot) export BUILDAH_ISOLATION=chroot ;;
 	esac
 	network=none
 	[ "$MICA_MODE" != chroot ] || network=host
@@ -40,6 +40,8 @@ m() {
 	[ -z "${MICA_USER:-}" ] || chown -R "$MICA_USER:$MICA_USER" "$D/ctx"
 	case $MICA_MODE in
 	subids | single) umica "$@" ;;
+	# root as in most containers, where a filter forbids namespaces, and devices do not open
+	chroot) "$MICA_TOOLS/without" unshare! setpriv --bounding-set -sys_admin,-mknod "$MICA_BIN" --root "$MICA_ROOT" "$@" ;;
 	*) mica "$@" ;;
 	esac
 }
@@ -97,9 +99,11 @@ owners_setup() {
 }
 
 @test "mica info says which way it is, and why not a better one" {
-	local -A name=([root]=root [subids]=rootless [single]='rootless, one user' [chroot]=root)
+	local -A name=([root]=root [subids]=rootless [single]='rootless, one user' [chroot]=chroot)
 	[ "$(m info --format '{{.abilities.Mode.Name}}')" = "${name[$MICA_MODE]}" ]
-	[ "$(m info | jq -r .abilities.Snapshots.Driver)" = overlay ]
+	local driver=overlay
+	! is chroot || driver=copy
+	[ "$(m info | jq -r .abilities.Snapshots.Driver)" = $driver ]
 	m info --format text >info
 	if is single; then
 		grep -q '^mode .*: user .64997. has no subordinate IDs.*usermod --add-subuids' info
@@ -112,16 +116,16 @@ owners_setup() {
 		| (.value == true) != ($why[.key] != null and (["limits: " + .key + ": " + $why[.key]] - $missing == []))' json >acts
 	[ "$(sort -u acts)" = true ]
 	if is chroot; then
-		grep -q '^isolation  chroot: BUILDAH_ISOLATION$' info
+		grep -q '^isolation  chroot: user namespaces are not allowed here' info
 		grep -q "^missing .*isolation 'chroot' steps share processes" info
 		grep -q '^network .*: steps have the network of what is around them$' info
-		# as containers.conf may have it
-		printf '[engine]\nenv = ["BUILDAH_ISOLATION=chroot"]\n' >conf
-		[ "$(env -u BUILDAH_ISOLATION CONTAINERS_CONF="$D/conf" "$MICA_BIN" --root "$MICA_ROOT" info --format '{{.abilities.Isolation.Name}}')" = chroot ]
 	else
 		grep -q '^isolation  oci$' info
 	fi
 	if is root; then
+		# as containers.conf may have it
+		printf '[engine]\nenv = ["BUILDAH_ISOLATION=chroot"]\n' >conf
+		CONTAINERS_CONF="$D/conf" m info --format text | grep -q '^isolation  chroot: BUILDAH_ISOLATION$'
 		BUILDAH_ISOLATION=cage m info --format text | grep -qF "isolation  none: BUILDAH_ISOLATION: 'cage' is not one of"
 		[ "$(STORAGE_DRIVER=vfs m info --format '{{.abilities.Snapshots.Driver}} {{.abilities.Snapshots.Reason}}')" = 'copy STORAGE_DRIVER' ]
 		! STORAGE_DRIVER=vfs m info --format text | grep '^missing .*overlayfs' || fail "what was said is not missing"
@@ -276,19 +280,34 @@ o/f -rwxr-xr-x 0/0' ]
 	[ "$(grep -c secrets all 2>/dev/null || true)" != 1 ]
 }
 
-# chroot: refused where mounts are forbidden
+# chroot: refused, nothing can be mounted
 @test "cache, bind and tmpfs mounts" {
 	echo data >ctx/f
 	containerfile <<<$'FROM busybox\nRUN --mount=type=cache,target=/c --mount=type=bind,source=f,target=/b --mount=type=tmpfs,target=/t cat /b >/c/kept; touch /t/x; cp /c/kept /seen'
-	build -t t
-	[ "$(run_in t cat /seen)" = data ]
 	mkdir vol
 	echo volume >vol/f
+	if is chroot; then
+		build -t t 2>refused && fail "it does"
+		grep -q "Containerfile:2:34: isolation 'chroot' has no mounts, so there is none on '/b'" refused
+		m pull -q busybox
+		! run_in -v "$D/vol:/v:ro" busybox true || fail "it has volumes"
+		return
+	fi
+	build -t t
+	[ "$(run_in t cat /seen)" = data ]
 	[ "$(run_in -v "$D/vol:/v:ro" t cat /v/f)" = volume ]
 }
 
-# chroot: where mounts and devices are forbidden, null is a file and the others are missing
+# chroot: null is a file and the others are missing, where none can be made
 @test "the usual devices are there, and are in no layer" {
+	if is chroot; then
+		containerfile <<<$'FROM busybox\nRUN echo x >/dev/null && find /dev -type f >/seen; ls /dev >>/seen'
+		build -t t
+		[ "$(run_in t cat /seen)" = $'/dev/null\nnull' ]
+		listed t etc/passwd
+		! grep -E '^dev/[^ ]' all || fail "they are"
+		return
+	fi
 	containerfile <<-'END'
 		FROM busybox
 		RUN for d in null zero full random urandom tty; do test -c /dev/$d && stat -c '%a %t:%T' /dev/$d; done >/seen; \
@@ -406,11 +425,16 @@ nobody_sleeps() {
 	run -127 run_in busybox nothing-of-this-name
 }
 
-# chroot: where mounts are forbidden there is no /dev/shm, and its size is refused
+# chroot: ulimits do; there is no /dev/shm, and its size is refused
 @test "a ulimit and the size of /dev/shm hold" {
 	m pull -q busybox
 	[ "$(run_in --ulimit nofile=77:77 busybox sh -c 'ulimit -n')" = 77 ]
-	[ "$(run_in --ulimit fsize=4096:4096 busybox sh -c '(head -c 4097 /dev/zero >/x); stat -c %s /x' 2>/dev/null)" = 4096 ]
+	[ "$(run_in --ulimit fsize=4096:4096 busybox sh -c '(head -c 4097 /bin/busybox >/x); stat -c %s /x' 2>/dev/null)" = 4096 ]
+	if is chroot; then
+		run -125 --separate-stderr run_in --shm-size 1m busybox true
+		[[ $stderr == *"isolation 'chroot' has no mounts, so '--shm-size' would hold nothing"* ]]
+		return
+	fi
 	[ "$(run_in --shm-size 1m busybox sh -c 'head -c 1048577 /dev/zero >/dev/shm/x; stat -c %s /dev/shm/x' 2>/dev/null)" = 1048576 ]
 }
 

@@ -341,6 +341,11 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 		run --separate-stderr m run --rm --network=host $options reach /reach "$pid" $name
 		[ "$output" = "done" ] || fail "$options: $output $stderr"
 	done
+	# where nothing can be mounted, which takes root
+	if [ -z "${MICA_AS_USER:-}" ]; then
+		run --separate-stderr "$MICA_TOOLS/without" mount! "$MICA_BIN" run --rm --isolation=chroot reach /reach "$pid" $name
+		[[ $output = "done" && $stderr == *"no mounts" ]] || fail "$output $stderr"
+	fi
 	[ "$(cat "/proc/$pid/limits")" = "$limits" ]
 	kill "$pid"
 	VICTIM=

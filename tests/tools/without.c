@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * without CALL[,CALL...] PROGRAM [ARGUMENT...]: the program on a kernel that does not know these
- * system calls: they fail with ENOSYS, in it and in everything that it starts.
+ * system calls: they fail with ENOSYS, in it and in everything that it starts. CALL! is known and
+ * forbidden: EPERM.
  */
 #include <errno.h>
 #include <seccomp.h>
@@ -21,8 +22,12 @@ int main(int argc, char **argv)
 		return 125;
 	char *save = NULL;
 	for (char *name = strtok_r(argv[1], ",", &save); name; name = strtok_r(NULL, ",", &save)) {
+		char *forbidden = strchr(name, '!');
+		if (forbidden)
+			*forbidden = '\0';
 		int nr = seccomp_syscall_resolve_name(name);
-		if (nr < 0 || seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), nr, 0) < 0) {
+		unsigned how = SCMP_ACT_ERRNO(forbidden ? EPERM : ENOSYS);
+		if (nr < 0 || seccomp_rule_add(f, how, nr, 0) < 0) {
 			fprintf(stderr, "without: no system call '%s'\n", name);
 			return 125;
 		}
