@@ -101,7 +101,8 @@ static int inst_build(struct parser *p, const struct stmt *s, const struct lex_l
 
 /*
  * The reference stores a trigger whatever it is, and fails in the build that runs it. So does this:
- * only the text is kept of one that is not right, and what is wrong with it.
+ * only the text is kept of one that is not right, and what is wrong with it. The text of a trigger
+ * is what the image says, with the blanks at its end.
  */
 static void trigger_build(
 	struct parser *p, const struct stmt *s, const struct lex_line *line, struct inst *onbuild)
@@ -112,8 +113,7 @@ static void trigger_build(
 	/* a trigger that is never allowed need not be right: it is refused by the caller's check */
 	bool refused = s->spec && inst_never_trigger(s->spec->kind);
 	if (refused || inst_build(p, s, line, &i, &pos, &err) < 0) {
-		i = (struct inst){
-			.pos = lex_line_pos(line, s->at), .text = trimmed(line->text + s->at)};
+		i = (struct inst){.pos = lex_line_pos(line, s->at)};
 		if (refused) {
 			i.kind = s->spec->kind;
 			i.name = s->spec->name;
@@ -122,6 +122,7 @@ static void trigger_build(
 			onbuild->onbuild_error_pos = pos;
 		}
 	}
+	mem_replace(&i.text, xstrdup(line->text + s->at));
 	onbuild->onbuild = xmemdup(&i, sizeof(i));
 }
 

@@ -135,13 +135,12 @@ static int add_stage(
 			unset.n ? "' is not set" : "");
 	if (inst->args.n == 3)
 		st->name = str_lower(xstrdup(inst->args.v[2]));
-	st->scratch = strcmp(st->base, "scratch") == 0;
-	if (!st->scratch)
-		st->base_stage = stages_find(s, target, st->base, st->index);
+	st->base_stage = stages_find(s, target, st->base, st->index);
 	/* names of stages are lower case here; a bare number is a stage, as with buildah */
 	if (st->base_stage != NO_STAGE && !streq_null(s->s[st->base_stage].name, st->base) &&
 		st->base[strspn(st->base, "0123456789")])
 		st->base_stage = NO_STAGE;
+	st->scratch = st->base_stage == NO_STAGE && streq(st->base, "scratch");
 	struct pos pos;
 	const char *platform = inst_flag(inst, "platform", &pos);
 	if (platform) {

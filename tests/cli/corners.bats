@@ -98,6 +98,17 @@ END
 	umount mnt
 }
 
+@test "a stage called scratch is used where its name stands, and a trigger is kept to its last blank" {
+	printf 'FROM busybox AS scratch\nONBUILD LABEL  a="b"  \nFROM scratch\nLABEL c=d\n' >ctx/Containerfile
+	build
+	[ "$(config '.Labels | keys | join(" ")')" = "a c" ]
+	build --target scratch
+	[ "$(config '.OnBuild[0]')" = 'LABEL  a="b"  ' ]
+	printf 'FROM scratch AS scratch\nLABEL c=d\n' >ctx/Containerfile
+	build
+	[ "$(config .Labels.c)" = d ]
+}
+
 @test "TARGETSTAGE is the target, or the last stage's name, or 'default'" {
 	containerfile <<'END'
 FROM scratch AS One
