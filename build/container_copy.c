@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "build/build_internal.h"
 #include "build/chmod.h"
+#include "build/container_stage.h"
 #include "build/container_tree.h"
 #include "build/copy.h"
 #include "build/copy_internal.h"
@@ -34,6 +35,7 @@ struct copying {
 	struct step step;
 	struct filetree *source;
 	struct container_tree tree;
+	struct container_stage stage;
 	struct snapshot link; /* upper -1: it goes into the container */
 	bool empty_root;
 	const struct timespec *time;
@@ -179,7 +181,7 @@ static int copy_job(void *arg, struct buf *out, struct err *err)
 
 	if (link && number_owner(w, err) < 0)
 		return err->code;
-	if (snapshot_mount(link ? &w->link : &w->tree.snap, &root, err) < 0)
+	if (snapshot_mount(link ? &w->link : &w->stage.snap, &root, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < w->step.n_remote; i++)
 		if (w->step.remote[i] && remote_file_get(&w->build, w->step.remote[i], err) < 0)
@@ -203,26 +205,33 @@ static int open_link(struct txn *t, const struct container *c, struct copying *w
 	return r < 0 ? r : txn_mkdir(t, "work", &name, &w->link.work, err);
 }
 
+/* Of a copy that failed nothing is left. */
+static int settle(struct store *s, const struct container *c, struct copying *w, bool link, int r,
+	struct err *err)
+{
+	struct err ignored = ERR_INIT;
+
+	if (r == 0)
+		r = link ? snapshot_settle(&w->link, (struct timespec){0}, err)
+		         : container_stage_end(s, &w->stage, &w->tree, err);
+	if (r < 0 && link)
+		(void)!container_link_remove(c, c->links.n, &ignored);
+	return r;
+}
+
 static int carry_out(struct store *s, struct txn *t, const struct container *c, struct copying *w,
 	bool link, struct strv *notes, struct err *err)
 {
 	AUTO_BUF struct buf out = BUF_INIT(NOTES_MAX);
-	struct err settling = ERR_INIT;
 
 	int r = container_tree_open(s, t, c, &w->tree, err);
-	if (r == 0 && link)
-		r = open_link(t, c, w, err);
+	if (r == 0)
+		r = link ? open_link(t, c, w, err)
+		         : container_stage_begin(t, &w->tree, &w->stage, err);
 	if (r < 0)
 		return r;
 	w->empty_root = !c->config.n_diff_ids;
-	r = job_run(copy_job, w, &out, err);
-	/* what was copied before a failure stays */
-	int settled = link ? snapshot_settle(&w->link, (struct timespec){0}, &settling)
-	                   : container_tree_settle(&w->tree, &settling);
-	if (r == 0 && settled < 0) {
-		*err = settling;
-		return settled;
-	}
+	r = settle(s, c, w, link, job_run(copy_job, w, &out, err), err);
 	if (out.len) {
 		AUTO_STRV struct strv lines = STRV_INIT;
 		strv_split(&lines, buf_str(&out), '\n');
@@ -238,6 +247,7 @@ int container_copy(struct store *s, struct txn *t, const struct container *c,
 	struct strv *notes, struct err *err)
 {
 	struct copying w = {.tree = {.upper = -1, .work = -1, .merged = -1},
+		.stage = CONTAINER_STAGE_INIT,
 		.link = {.upper = -1, .work = -1},
 		.time = o->time};
 	struct ignore *ignore = NULL;
@@ -260,6 +270,7 @@ int container_copy(struct store *s, struct txn *t, const struct container *c,
 	if (w.source)
 		filetree_free(w.source);
 	ignore_free(ignore);
+	container_stage_done(&w.stage);
 	container_tree_close(&w.tree);
 	mem_close_p(&w.link.upper);
 	mem_close_p(&w.link.work);

@@ -65,6 +65,13 @@ int container_link_open(
 	return r < 0 ? r : open_sub(c, name, ret_fd, err);
 }
 
+int container_link_remove(const struct container *c, size_t number, struct err *err)
+{
+	AUTO_FREE char *name = xasprintf("links/%zu", number);
+
+	return fs_remove_tree(c->dir, name, err);
+}
+
 /* The container's own files are one more layer, to be looked at. */
 static void put_on_top(struct container_tree *tree)
 {

@@ -35,6 +35,8 @@ void container_tree_close(struct container_tree *tree);
 /* links/NUMBER of a container, which is locked. make: empty, whatever was there. */
 int container_link_open(const struct container *c, size_t number, bool make, int *ret_fd,
 	struct err *err) __attribute__((warn_unused_result));
+int container_link_remove(const struct container *c, size_t number, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* At containers/ID/merged, in the mount namespace of the caller, and noted in c, which is saved.
  * Nothing when it is mounted already. */

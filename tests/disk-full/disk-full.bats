@@ -110,9 +110,10 @@ make_room() { # UNDO COMMAND
 	# what had been made when there was no more room is cached, and what was logged is kept
 	rm -rf "$MICA_ROOT/logs"
 	[ "$status" = 0 ] || [[ "$2" != push && "$2" != save ]] || [ ! -e full/out ] || fail "$2: left $(find full/out -printf '%p ')"
-	# files of a build's that were whole are its user's, as is what got into a container
+	# files of a build's that were whole are its user's, as is what a program wrote into a container
 	rm -rf full/out
-	[ "$2" != copy ] && [ "$2" != run ] || $1
+	[ "$2" != run ] || $1
+	[ "$status" = 0 ] || [ "$2" != copy ] || [ -z "$(mica diff c)" ] || fail "copy: left $(mica diff c)"
 	[ "$2" != build ] || mica prune --build-cache >/dev/null
 }
 
@@ -178,6 +179,9 @@ nothing() {
 		mica from --name c busybox >/dev/null
 	}
 	fills_up with_container copy -q c "$T/context" /ctx
+	FORM=another fills_up with_container copy -q --link c "$T/context" /ctx
+	tar -C "$T/context" -cf context.tar .
+	FORM=another fills_up with_container add -q c context.tar /ctx
 	fills_up with_container config --label a=b c
 	fills_up with_container run c sh -c 'head -c 2000000 /dev/zero >/x'
 	mica copy -q c "$T/context" /ctx
