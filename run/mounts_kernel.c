@@ -31,6 +31,7 @@ static const char *const masked_proc[] = {
 	"timer_stats",
 };
 static const char *const masked_sys[] = {
+	"dev/block",
 	"devices/virtual/powercap",
 	"firmware",
 	"fs/selinux",

@@ -77,6 +77,17 @@ load lib.bash
 		build
 		untouched
 	done
+	# a directory that is all of what we are given
+	for number in 3 11 64 255 1023; do
+		printf 'FROM busybox\nRUN ls /proc/self/fd | tr "\\n" " "\nWORKDIR /proc/self/fd/%s\nRUN cat marker ../marker; pwd\n' $number | containerfile
+		output=$(as_whom python3 -c 'import os, sys
+v = os.open(sys.argv[1], os.O_RDONLY)
+for n in range(3, 1024):
+    os.dup2(v, n)
+os.execv(sys.argv[2], sys.argv[2:])' "$V" "$MICA_BIN" --root "$D/fds" build --no-cache --progress=plain --network=none ctx 2>&1) || true
+		untouched
+		[[ "$output" == *"0 1 2 3 "$'\n'* || -n "${MICA_PEER:-}" ]] || fail "$output"
+	done
 }
 
 # cve: CVE-2021-3602
@@ -153,6 +164,22 @@ load lib.bash
 	[ "$output" = "done" ] || fail "$output"
 }
 
+# cve: CVE-2018-10892 CVE-2017-16539 GHSA-jq35-85cj-fj4p GHSA-7ww5-4wqc-m92c
+@test "what runc, moby and podman hide of the kernel is hidden, and what they show read-only is so, each by a mount of its own" {
+	m pull -q busybox >/dev/null
+	run m run --rm --network=none busybox sh -c '
+		for f in acpi asound interrupts kcore keys latency_stats sched_debug scsi timer_list timer_stats; do set -- "$@" /proc/$f; done
+		for f in dev/block devices/virtual/powercap firmware fs/selinux; do set -- "$@" /sys/$f; done
+		for f; do
+			[ -e $f ] || continue
+			grep -qF " $f " /proc/self/mountinfo || echo "NOT COVERED $f"
+			if [ -d $f ]; then [ -z "$(ls -A $f)" ]; else [ -z "$(head -c 1 $f)" ]; fi || echo "SHOWN $f"; done
+		for f in bus fs irq sys sysrq-trigger; do
+			[ ! -e /proc/$f ] || grep -qE "^([^ ]+ ){4}/proc/$f ro," /proc/self/mountinfo || echo "WRITABLE $f"; done
+		echo done'
+	[ "$output" = "done" ] || fail "$output"
+}
+
 # cve: CVE-2019-5736
 @test "our program cannot be written or executed from inside" {
 	before=$(sha256sum <"$MICA_BIN")
@@ -176,9 +203,22 @@ load lib.bash
 
 # cve: CVE-2024-3056
 @test "shared memory does not outlive its step" {
-	printf 'FROM busybox\nRUN echo s3 >/dev/shm/x\nRUN test ! -e /dev/shm/x\n' | containerfile
+	cat <<-'END' | containerfile
+		FROM busybox
+		COPY reach /
+		RUN echo s3 >/dev/shm/x && /reach shm 1000 && [ "$(wc -l </proc/sysvipc/shm)" = 2 ]
+		RUN test ! -e /dev/shm/x && [ "$(wc -l </proc/sysvipc/shm)" = 1 ] && /reach shm 1000
+	END
+	cp "$MICA_TOOLS/reach" ctx
 	build
-	[ "$status" = 0 ]
+	[ "$status" = 0 ] || fail "$output"
+	grep -q 4711 /proc/sysvipc/shm && fail "it is the machine's"
+	# it is the step's memory
+	[ "$(m info --format '{{.abilities.Limits.memory}}')" = true ] || return 0
+	for fill in '/reach shm 100000000' 'head -c 100000000 /dev/zero >/dev/shm/x'; do
+		run m run --rm --network=none --memory 32m --memory-swap 32m --shm-size 200m t sh -c "$fill && echo FILLED"
+		[[ "$output" == *"the memory limit of 32.0 MiB was reached"* && "$output" != *FILLED* ]] || fail "$fill: $output"
+	done
 }
 
 # cve: CVE-2026-53488 CVE-2014-6408 CVE-2026-53492

@@ -4,7 +4,8 @@
  * share, and prints a line for each thing that succeeds, and "done". PID: of somebody outside, whom
  * nothing is to happen to either; NAME: of an abstract socket outside. Static, so that it runs in
  * any image. What a user namespace allows in itself, and the containers' default filter allows too,
- * is not counted. "reach keyring [COMMAND...]" prints which session keyring there is.
+ * is not counted. "reach keyring [COMMAND...]" prints which session keyring there is. "reach shm
+ * BYTES" fills a segment of shared memory of System V and leaves it there.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -26,6 +27,7 @@
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -276,11 +278,26 @@ static int keyring(char **command)
 	return *command && execvp(*command, command) < 0;
 }
 
+static int shm(size_t size)
+{
+	int id = shmget(4711, size, IPC_CREAT | IPC_EXCL | 0600);
+	char *at = id < 0 ? (char *)-1 : shmat(id, NULL, 0);
+	if (at == (char *)-1) {
+		perror("shm");
+		return 1;
+	}
+	memset(at, 'x', size);
+	puts("filled");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc > 1 && strcmp(argv[1], "keyring") == 0)
 		return keyring(argv + 2);
+	if (argc > 2 && strcmp(argv[1], "shm") == 0)
+		return shm(strtoul(argv[2], NULL, 10));
 	descriptors();
 	if (argc > 1)
 		somebody(atoi(argv[1]));

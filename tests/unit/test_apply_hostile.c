@@ -2,8 +2,14 @@
 /* Archives made to reach what is beside the directory, or to break who reads them. */
 #include "tests/unit/unit.h"
 
+#include "base/buf.h"
+#include "base/job.h"
 #include "layers/archive.h"
 #include "tests/unit/tars.h"
+
+#include <errno.h>
+#include <linux/landlock.h>
+#include <sys/syscall.h>
 
 /* A directory "root" to unpack into, and a marker beside it that must survive. */
 struct jail {
@@ -292,6 +298,39 @@ static void an_archive_for_add_stays_inside_and_merges(void **state)
 	jail_check(&j);
 }
 
+/* A descriptor that leads out of the root, as no worker is given: the lock on files is there without
+ * the root. */
+static int opens_outside(void *arg, struct buf *out, struct err *err)
+{
+	const int *fds = arg;
+	if (layer_confine(fds[0], &fds[1], 1, err) < 0)
+		return err->code;
+	buf_addf(out, "%d ", openat(fds[1], "passwd", O_RDONLY | O_CLOEXEC) < 0 ? errno : 0);
+	buf_addf(out, "%d", open("/inside", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0 ? errno : 0);
+	return 0;
+}
+
+static void files_are_locked_even_where_a_descriptor_leads_out(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	struct jail j;
+	AUTO_BUF struct buf out = BUF_INIT(100);
+	long version =
+		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	if (version < 2)
+		skip_because("no Landlock that lets files be renamed between directories");
+	jail_init(&j);
+	int fds[2] = {j.root, open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+	assert_int_equal(job_run(opens_outside, fds, &out, &err), 0);
+	close(fds[1]);
+	char expected[32];
+	(void)snprintf(expected, sizeof(expected), "%d 0", EACCES);
+	assert_string_equal(buf_str(&out), expected);
+	(void)unlinkat(j.root, "inside", 0);
+	jail_check(&j);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +344,7 @@ int main(void)
 		cmocka_unit_test(a_negative_size_is_refused),
 		cmocka_unit_test(limits_hold),
 		cmocka_unit_test(an_archive_for_add_stays_inside_and_merges),
+		cmocka_unit_test(files_are_locked_even_where_a_descriptor_leads_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,17 @@ static void check_root(void)
 	assert_int_equal(root_open_parent(root, "dir/..", &name), -1);
 }
 
+/* EXDEV would be RESOLVE_IN_ROOT's answer, which says itself that it may not be the last word. */
+static void a_magic_link_is_refused_for_what_it_is(void **state)
+{
+	char path[32];
+	(void)state;
+	AUTO_FD int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "self/fd/%d", topfd);
+	assert_int_equal(root_open(proc, path, O_RDONLY, 0), -1);
+	assert_int_equal(errno, ELOOP);
+}
+
 static void a_root_cannot_be_left(void **state)
 {
 	(void)state;
@@ -283,6 +294,7 @@ static void a_link_that_the_user_named_stays_and_its_file_is_replaced(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_magic_link_is_refused_for_what_it_is),
 		cmocka_unit_test(a_root_cannot_be_left),
 		cmocka_unit_test(a_root_cannot_be_left_without_openat2),
 		cmocka_unit_test(directories_are_made_inside_only),

@@ -3,9 +3,13 @@
 
 #include "tests/unit/sandbox_fixture.h"
 
+#include "base/buf.h"
+#include "base/job.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
@@ -382,6 +386,25 @@ static void a_hundred_runs_leave_nothing_behind(void **state)
 	assert_int_equal(errno, ECHILD);
 }
 
+static int tells_dumpable(void *arg, struct buf *out, struct err *err)
+{
+	(void)arg;
+	if (init_protect(err) < 0)
+		return err->code;
+	buf_addf(out, "%d", prctl(PR_GET_DUMPABLE));
+	return 0;
+}
+
+/* What else keeps the workload from it is that it has fewer capabilities. */
+static void cannot_be_traced_whoever_one_is(void **state)
+{
+	struct err err = ERR_INIT;
+	AUTO_BUF struct buf out = BUF_INIT(16);
+	(void)state;
+	assert_int_equal(job_run(tells_dumpable, NULL, &out, &err), 0);
+	assert_string_equal(buf_str(&out), "0");
+}
+
 int main(void)
 {
 	become_root();
@@ -411,6 +434,7 @@ int main(void)
 		CASE(reports_an_out_of_memory_kill),
 		CASE(survives_a_fork_bomb),
 		CASE(removes_its_cgroups),
+		CASE(cannot_be_traced_whoever_one_is),
 		CASE(a_hundred_runs_leave_nothing_behind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
