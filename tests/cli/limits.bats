@@ -92,8 +92,8 @@ listens() { # PORT
 	big='while :; do cat /bin/busybox; done'
 	printf 'FROM busybox\nRUN exec 3>/big; rm /big; { %s; } >&3\n' "$big" | containerfile
 	ends 'Containerfile:2:1: RUN: killed: it wrote [0-9.]+ [MG]iB, the limit of a step is 20.0 MiB \(--disk-limit\)' --disk-limit=20m --step-timeout=20s
-	for where in '' from=busybox, from=scratch,; do
-		printf 'FROM busybox\nRUN --mount=type=bind,rw,%starget=/m { %s; } >/m/big\n' "$where" "$big" | containerfile
+	for where in target=/m from=busybox,target=/m from=scratch,target=/m; do
+		printf 'FROM busybox\nRUN --mount=type=bind,rw,%s { %s; } >/m/big\n' "$where" "$big" | containerfile
 		ends 'Containerfile:2:1: RUN: killed: it wrote .* \(--disk-limit\)' --disk-limit=20m --step-timeout=20s
 	done
 	printf 'FROM busybox\nRUN --mount=type=bind,rw,target=/m exec 3>/m/big; rm /m/big; { %s; } >&3\n' "$big" | containerfile

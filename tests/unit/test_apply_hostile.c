@@ -298,8 +298,8 @@ static void an_archive_for_add_stays_inside_and_merges(void **state)
 	jail_check(&j);
 }
 
-/* A descriptor that leads out of the root, as no worker is given: the lock on files is there without
- * the root. */
+/* A descriptor that leads out of the root, as no worker is given: the lock on files is there
+ * without the root. */
 static int opens_outside(void *arg, struct buf *out, struct err *err)
 {
 	const int *fds = arg;
