@@ -89,6 +89,7 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 	if (r == 0)
 		r = sandbox_start(spec, net, &hooks, &sandbox, spec->tty ? &master : NULL, err);
 	relays_hand_over(relays);
+	app->begun |= r == 0;
 	if (r < 0) {
 		struct err ignored = ERR_INIT;
 		(void)!relays_end(relays, &ignored);

@@ -31,6 +31,7 @@ struct app {
 	struct strv storage_opts; /* --storage-opt */
 	struct strv userns_uid_maps, userns_gid_maps; /* --userns-uid-map, --userns-gid-map */
 	bool debug, offline, version, help;
+	bool begun; /* set by a command of CMD_AGAIN: what it has done cannot be done twice */
 	struct conf conf; /* containers.conf */
 	struct storage_conf storage; /* storage.conf */
 };
@@ -42,7 +43,9 @@ enum cmd_flags {
 	CMD_PLAIN = 1 << 3, /* reads no configuration */
 	CMD_BUILDAH_ORDER = 1 << 4, /* called buildah: as CMD_OPTIONS_FIRST */
 	CMD_BUILDAH_WORDS = 1 << 5, /* the same, and a later option is refused by name */
-	CMD_AGAIN = 1 << 6, /* all or nothing: tried again when a full disk could be made room on */
+	CMD_AGAIN =
+		1
+		<< 6, /* all or nothing until app.begun: tried again when a full disk could be made room on */
 };
 
 struct cmd {

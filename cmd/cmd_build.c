@@ -236,7 +236,7 @@ const struct cmd cmd_build = {
 	.options = build_options,
 	.args_size = sizeof(struct build_args),
 	.max_args = 1,
-	.flags = CMD_USERNS | CMD_COLLECT | CMD_BUILDAH_ORDER,
+	.flags = CMD_USERNS | CMD_AGAIN | CMD_COLLECT | CMD_BUILDAH_ORDER,
 	.init = build_args_init,
 	.run = build_main,
 };

@@ -199,6 +199,7 @@ static int import_run(struct app *app, void *args, const struct strv *rest, stru
 	                  : open(a->input, O_RDONLY | O_CLOEXEC);
 	if (file < 0)
 		return err_sys(err, "cannot open '%s'", from_stdin ? "standard input" : a->input);
+	app->begun = from_stdin;
 	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = txn_begin(s, &t, err);
@@ -226,6 +227,6 @@ const struct cmd cmd_cache_import = {
 	.args_size = sizeof(struct import_args),
 	.min_args = 1,
 	.max_args = 1,
-	.flags = CMD_USERNS | CMD_COLLECT,
+	.flags = CMD_USERNS | CMD_AGAIN | CMD_COLLECT,
 	.run = import_run,
 };

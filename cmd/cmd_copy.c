@@ -279,7 +279,7 @@ const struct cmd cmd_copy = {
 	.args_size = sizeof(struct copy_args),
 	.min_args = 1,
 	.max_args = CMD_ANY,
-	.flags = CMD_USERNS | CMD_BUILDAH_WORDS,
+	.flags = CMD_USERNS | CMD_AGAIN | CMD_BUILDAH_WORDS,
 	.init = copy_init,
 	.run = copy_run_cmd,
 };
@@ -290,7 +290,7 @@ const struct cmd cmd_add = {
 	.args_size = sizeof(struct copy_args),
 	.min_args = 1,
 	.max_args = CMD_ANY,
-	.flags = CMD_USERNS | CMD_BUILDAH_WORDS,
+	.flags = CMD_USERNS | CMD_AGAIN | CMD_BUILDAH_WORDS,
 	.init = copy_init,
 	.run = add_run_cmd,
 };

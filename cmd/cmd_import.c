@@ -231,6 +231,6 @@ const struct cmd cmd_import = {
 	.args_size = sizeof(struct import_args),
 	.min_args = 1,
 	.max_args = 2,
-	.flags = CMD_USERNS | CMD_COLLECT,
+	.flags = CMD_USERNS | CMD_AGAIN | CMD_COLLECT,
 	.run = import_run,
 };

@@ -281,7 +281,7 @@ const struct cmd cmd_run = {
 	.args_size = sizeof(struct run_args),
 	.min_args = 1,
 	.max_args = CMD_ANY,
-	.flags = CMD_USERNS | CMD_OPTIONS_FIRST,
+	.flags = CMD_USERNS | CMD_AGAIN | CMD_OPTIONS_FIRST,
 	.init = run_args_init,
 	.run = run_run,
 };

@@ -390,7 +390,7 @@ const struct cmd cmd_load = {
 	.name = "load",
 	.options = load_options,
 	.args_size = sizeof(struct load_args),
-	.flags = CMD_USERNS,
+	.flags = CMD_USERNS | CMD_AGAIN,
 	.init = load_init,
 	.run = load_run,
 };

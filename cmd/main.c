@@ -89,18 +89,40 @@ static int enter_userns(struct app *app, struct err *err)
 	return userns_enter(err);
 }
 
-/* A full disk may hold what nothing needs any more. */
-static int run_or_again(struct app *app, const struct cmd *cmd, void *args, const struct strv *rest,
-	struct err *err)
+/* Does the word name what can be read or written from beginning to end once? */
+static bool is_stream(const char *word)
 {
-	bool again = cmd->flags & CMD_AGAIN;
-	uint64_t room = again ? full_disk_room(app) : 0;
-	int r = cmd->run(app, args, rest, err);
+	return streq(word, "-") || (*word == '-' && str_has_suffix(word, "-")) ||
+	       str_has_suffix(word, "=-") || strstr(word, "=-,") || strstr(word, "/dev/fd/") ||
+	       strstr(word, "/dev/std") || strstr(word, "/proc/self/fd/");
+}
 
-	if (r < 0 && again && full_disk_made_room(app, room, err)) {
-		err_clear(err);
-		r = cmd->run(app, args, rest, err);
-	}
+static bool can_be_tried_again(
+	const struct app *app, const struct cmd *cmd, int argc, char *const argv[])
+{
+	for (int i = 0; i < argc; i++)
+		if (is_stream(argv[i]))
+			return false;
+	return cmd->flags & CMD_AGAIN && !app->begun;
+}
+
+/* With what the words say, and not what the first time has made of that. */
+static int run_again(
+	struct app *app, const struct cmd *cmd, int argc, char *const argv[], struct err *err)
+{
+	struct app globals = {0};
+	AUTO_FREE void *args = xcalloc(1, cmd->args_size + 1);
+	AUTO_STRV struct strv rest = STRV_INIT;
+
+	err_clear(err);
+	if (cmd->init)
+		cmd->init(args);
+	int r = opt_parse_with(cmd->options, args, global_options, &globals, cmd->name, argc, argv,
+		options_first(cmd) ? OPT_STOP_AT_POSITIONAL : 0, &rest, err);
+	if (r == 0)
+		r = cmd->run(app, args, &rest, err);
+	opt_done(cmd->options, args);
+	opt_done(global_options, &globals);
 	return r;
 }
 
@@ -129,8 +151,13 @@ static int run_command(
 			r = global_configure(app, err);
 		if (r == 0 && (cmd->flags & CMD_USERNS))
 			r = enter_userns(app, err);
+		uint64_t room = r == 0 && cmd->flags & CMD_AGAIN ? full_disk_room(app) : 0;
 		if (r == 0)
-			r = run_or_again(app, cmd, args, &rest, err);
+			r = cmd->run(app, args, &rest, err);
+		/* a full disk may hold what nothing needs any more */
+		if (r < 0 && can_be_tried_again(app, cmd, argc, argv) &&
+			full_disk_made_room(app, room, err))
+			r = run_again(app, cmd, argc, argv, err);
 		if (r >= 0 && (cmd->flags & CMD_COLLECT))
 			collect_start(app);
 	}

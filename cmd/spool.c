@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -49,7 +50,11 @@ int spool_fill(struct spool *s, int fd, const char *name, struct err *err)
 int spool_stdin(const char *configured, struct err *err)
 {
 	const char *dir = place(configured);
+	struct stat st;
 	AUTO_FREE char *name = xasprintf("%s/mica-XXXXXX", dir);
+
+	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) && !st.st_nlink)
+		return 0;
 	AUTO_FD int fd = open(dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 
 	if (fd < 0) {

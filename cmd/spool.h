@@ -18,7 +18,8 @@ int spool_open(const char *configured, struct spool *s, struct err *err)
 int spool_fill(struct spool *s, int fd, const char *name, struct err *err)
 	__attribute__((warn_unused_result));
 /* What comes from standard input becomes a file of no name, which standard input is from then on:
- * it can be opened again and again, as /dev/stdin, and nothing of it is left when we are killed. */
+ * it can be opened again and again, as /dev/stdin, and nothing of it is left when we are killed.
+ * Nothing is done when it is one already. */
 int spool_stdin(const char *configured, struct err *err) __attribute__((warn_unused_result));
 /* Copies the file to fd, and has removed it before. */
 int spool_drain(struct spool *s, int fd, const char *name, struct err *err)

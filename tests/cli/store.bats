@@ -235,23 +235,38 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 
 @test "a full disk is made room on, and the command tried again" {
 	[ "$(id -u)" = 0 ] || skip "needs to mount a file system"
-	sample one
-	mica save -o one.tar one
-	mkdir full
-	mount -t tmpfs -o size=16m mica-test full
+	local command status
+	mkdir -p full ctx
+	mount -t tmpfs -o size=40m mica-test full
 	MICA_ROOT=$D/full/store
 	mica pull -q busybox
-	# blobs that a push has made anew, and nothing needs
-	mica build -q --network=none -t noise - <<-'END'
-		FROM busybox
-		RUN head -c 3000000 /dev/urandom >/noise
-	END
-	mica push -q --compression-format zstd noise oci:out
-	mica untag noise noise 2>/dev/null || true
-	head -c $(($(df -B1 --output=avail full | tail -1) - 3000000)) /dev/zero >full/filler
-	mica pull docker-archive:one.tar >said 2>&1 || fail "$(cat said)"
-	grep -qE '^the disk of the store was full: [0-9]+ bytes of it are free again, trying once more$' said || fail "$(cat said)"
-	[ "$(in_image one cat /f)" = one ]
+	head -c 2000000 /dev/urandom >ctx/large
+	printf 'FROM busybox\nCOPY large /f\n' >ctx/Containerfile
+	tar -C ctx -cf tree.tar .
+	mica build -q --network=none -t one ctx
+	mica save -o one.tar one
+	mica rmi one
+	mica prune --build-cache >/dev/null
+	mica from --name c busybox
+	head -c 14000000 /dev/zero >unneeded
+	for command in "pull docker-archive:one.tar" "load -i one.tar" load "import tree.tar one" "build -t one ctx" "run docker-archive:one.tar true" \
+		"copy c ctx/large /f" "cache import -i tree.tar one" "build -t one -"; do
+		cp unneeded "$MICA_ROOT/blobs/sha256/$(sha256sum unneeded | cut -d ' ' -f 1)"
+		head -c $(($(df -B1 --output=avail full | tail -1) - 1000000)) /dev/zero >full/filler
+		status=0
+		# shellcheck disable=SC2086
+		mica $command <"$([[ "$command" == *- ]] && echo tree.tar || echo one.tar)" >said 2>&1 || status=$?
+		if [[ "$command" == *- ]]; then # what was read is gone
+			[ $status = 125 ] || fail "$command: $status: $(cat said)"
+		else
+			[ $status = 0 ] || fail "$command: $status: $(cat said)"
+			grep -qE '^the disk of the store was full: [0-9]+ bytes of it are free again, trying once more$' said || fail "$command: $(cat said)"
+		fi
+		rm -f full/filler
+		mica rmi -f one >/dev/null 2>&1 || true
+		mica cache rm -a >/dev/null
+		mica prune --build-cache >/dev/null
+	done
 	mica fsck
 	umount full
 }
