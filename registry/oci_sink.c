@@ -22,8 +22,6 @@
 #include "registry/tar_file.h"
 #include "store/names.h"
 
-#define LAYOUT_TEXT "{\"imageLayoutVersion\":\"1.0.0\"}"
-
 struct oci_sink {
 	struct sink sink;
 	int dir;

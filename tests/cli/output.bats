@@ -158,6 +158,12 @@ top_manifest() { # LAYOUT [NAME]
 	[ "$(tar -xOf d.tar manifest.json | jq -rc '.[0].RepoTags')" = '["one:latest","example.com/two:v2"]' ]
 	[ "$(skopeo inspect docker-archive:d.tar:example.com/two:v2 | jq '.Layers | length')" = 7 ]
 	[ "$(built | sort)" = $'example.com/two:v2\nlocalhost/one:latest' ]
+	# the same file is an image layout
+	[ "$(tar -xOf d.tar index.json | jq -c '.manifests[].annotations | [.["io.containerd.image.name"], .["org.opencontainers.image.ref.name"]]')" = \
+		$'["docker.io/library/one:latest","latest"]\n["example.com/two:v2","v2"]' ]
+	[ "$(skopeo inspect oci-archive:d.tar:v2 | jq '.Layers | length')" = 7 ]
+	mica --root "$D/other" pull -q oci-archive:d.tar:v2 >id
+	[ "$(cat id)" = "$(mica inspect --format '{{.FromImageID}}' example.com/two:v2)" ]
 	build -t localhost/one -o type=docker,dest=- >d.tar
 	[ "$(tar -xOf d.tar manifest.json | jq -rc '.[0].RepoTags')" = '["localhost/one:latest"]' ]
 }

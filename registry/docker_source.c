@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * docker-archive: what `docker save` writes, a tar with manifest.json, configs and layer tars. It
- * has no manifest with digests, so one is made from what the files hold; old archives have symbolic
- * links between their layers, which are resolved inside.
+ * From docker-archive: what `docker save` writes, a tar with manifest.json, configs and layer tars.
+ * It has no manifest with digests, so one is made from what the files hold; old archives have
+ * symbolic links between their layers, which are resolved inside.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,16 +13,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
-#include "base/gzip_stream.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/stream.h"
-#include "base/zstd_stream.h"
 #include "image/media_type.h"
 #include "image/reference.h"
 #include "registry/location.h"
-#include "registry/sink.h"
+#include "registry/source.h"
 #include "registry/tar_file.h"
 
 #define DOCUMENT_MAX (16 * MIB) /* manifest.json of an archive with many images */
@@ -257,184 +254,4 @@ struct source *source_docker_unpacked(int dir, const char *where, const char *na
 	if (name)
 		strv_add(&s->source.names, name);
 	return &s->source;
-}
-
-/* --- sink --- */
-
-struct docker_sink {
-	struct sink sink;
-	struct tar_file *archive;
-	struct strv names;
-	struct map members; /* digest -> member */
-	struct json *list;
-};
-
-static struct reader *decompressed(int fd, const char *media_type, struct reader **ret_below)
-{
-	*ret_below = reader_from_fd(fd, "layer");
-	if (str_has_suffix(media_type, "gzip"))
-		return reader_gunzip(*ret_below);
-	if (str_has_suffix(media_type, "zstd"))
-		return reader_unzstd(*ret_below);
-	return NULL;
-}
-
-/* Layers are written uncompressed, as docker does; a tar header needs the size first, so they are
- * decompressed twice. */
-static int add_layer(struct docker_sink *s, const struct descriptor *d, int fd, struct err *err)
-{
-	AUTO_READER struct reader *below = NULL, *plain = NULL, *counted = NULL;
-	char text[DIGEST_STR_MAX], hex[DIGEST_STR_MAX];
-	struct hashed h;
-	hashed_init(&h, DIGEST_SHA256);
-	plain = decompressed(fd, d->media_type, &below);
-	counted = reader_hashed(plain ? plain : below, &h);
-	int r = stream_drain(counted, err);
-	if (r < 0)
-		return r;
-	struct digest diff_id = hash_final(&h.hash);
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return err_sys(err, "cannot read the layer again");
-	AUTO_READER struct reader *below2 = NULL, *plain2 = NULL;
-	plain2 = decompressed(fd, d->media_type, &below2);
-	AUTO_FREE char *member = xasprintf("%s.tar", digest_hex(&diff_id, hex));
-	bool there = false;
-	MAP_FOREACH (e, &s->members)
-		there |= streq(e->value, member);
-	map_set(&s->members, digest_str(&d->digest, text), member);
-	return there ? 0
-	             : tar_file_add_reader(
-			       s->archive, member, plain2 ? plain2 : below2, h.count, err);
-}
-
-static int sink_blob(
-	struct sink *k, const struct descriptor *d, int fd, int64_t *ret_id, struct err *err)
-{
-	struct docker_sink *s = (struct docker_sink *)k;
-	AUTO_FD int owned = fd;
-	char text[DIGEST_STR_MAX], hex[DIGEST_STR_MAX];
-	*ret_id = 1;
-	if (media_kind(d->media_type) == MEDIA_LAYER)
-		return add_layer(s, d, owned, err);
-	if (media_kind(d->media_type) != MEDIA_CONFIG)
-		return err_set(err, ERR_UNSUPPORTED, "of type '%s' cannot be in a docker-archive",
-			d->media_type);
-	AUTO_FREE char *member = xasprintf("%s.json", digest_hex(&d->digest, hex));
-	if (map_has(&s->members, digest_str(&d->digest, text)))
-		return 0;
-	map_set(&s->members, digest_str(&d->digest, text), member);
-	return tar_file_add_file(s->archive, member, owned, d->size, err);
-}
-
-static int sink_manifest(struct sink *k, const struct document *doc, bool top, struct err *err)
-{
-	struct docker_sink *s = (struct docker_sink *)k;
-	struct manifest m;
-	char text[DIGEST_STR_MAX];
-	(void)top;
-	if (media_kind(doc->desc.media_type) == MEDIA_INDEX)
-		return err_set(err, ERR_UNSUPPORTED,
-			"a docker-archive holds images of one platform, not an index");
-	int r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &m, err);
-	if (r < 0)
-		return r;
-	struct json *image = json_new_object(), *tags = json_new_array(),
-		    *layers = json_new_array();
-	json_set_string(image, "Config", map_get(&s->members, digest_str(&m.config.digest, text)));
-	STRV_FOREACH (name, &s->names)
-		json_add(tags, json_new_string(*name));
-	for (size_t i = 0; i < m.n_layers; i++)
-		json_add(layers, json_new_string(map_get(
-					 &s->members, digest_str(&m.layers[i].digest, text))));
-	json_set(image, "RepoTags", tags);
-	json_set(image, "Layers", layers);
-	json_add(s->list, image);
-	manifest_done(&m);
-	return 0;
-}
-
-static int sink_finish(struct sink *k, struct err *err)
-{
-	struct docker_sink *s = (struct docker_sink *)k;
-	AUTO_FREE char *text = json_dump(s->list, 0);
-	int r = tar_file_add_text(s->archive, "manifest.json", text, err);
-	return r < 0 ? r : tar_file_finish(s->archive, err);
-}
-
-static void docker_sink_free(struct sink *k)
-{
-	struct docker_sink *s = (struct docker_sink *)k;
-	tar_file_free(s->archive);
-	map_done(&s->members);
-	json_free(s->list);
-	strv_done(&s->names);
-	free(s);
-}
-
-static const struct sink_ops sink_ops = {
-	sink_blob, NULL, sink_manifest, sink_finish, docker_sink_free, NULL, NULL, NULL, NULL};
-
-static struct docker_sink *new_sink(struct tar_file *archive)
-{
-	struct docker_sink *s = xcalloc(1, sizeof(*s));
-	*s = (struct docker_sink){
-		.sink = {.ops = &sink_ops}, .archive = archive, .list = json_new_array()};
-	return s;
-}
-
-int sink_docker_archive_may(const char *path, struct err *err)
-{
-	struct stat st;
-	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-		return err_set(err, ERR_EXISTS,
-			"'%s' is there already: docker-archive doesn't support modifying existing "
-			"images; remove it, or name another file",
-			path);
-	return fs_check_output(path, err);
-}
-
-int sink_docker_archive(
-	const char *rest, const char *name, bool replace, struct sink **ret, struct err *err)
-{
-	AUTO_FREE char *path = NULL, *wanted = NULL;
-	AUTO_REFERENCE struct reference ref = {0};
-	struct tar_file *archive = NULL;
-	location_split(rest, &path, &wanted);
-	if (wanted && reference_parse(wanted, &ref, err) < 0)
-		return err->code;
-	int r = replace ? 0 : sink_docker_archive_may(path, err);
-	if (r == 0)
-		r = tar_file_new(path, &archive, err);
-	if (r < 0)
-		return r;
-	if (wanted)
-		reference_default_tag(&ref);
-	struct docker_sink *s = new_sink(archive);
-	if (wanted)
-		strv_add_take(&s->names, reference_str(&ref));
-	else if (name)
-		strv_add(&s->names, name);
-	*ret = &s->sink;
-	return 0;
-}
-
-struct sink *sink_docker_archive_fd(int fd, const char *path, const struct strv *names)
-{
-	struct docker_sink *s = new_sink(tar_file_new_fd(fd, path));
-	strv_copy(&s->names, names);
-	return &s->sink;
-}
-
-int sink_docker_archive_file(const char *path, struct sink **ret, struct err *err)
-{
-	struct tar_file *archive = NULL;
-	int r = tar_file_new(path, &archive, err);
-	if (r == 0)
-		*ret = &new_sink(archive)->sink;
-	return r;
-}
-
-void sink_docker_archive_names(struct sink *k, const struct strv *names)
-{
-	strv_copy(&((struct docker_sink *)k)->names, names);
 }
