@@ -13,6 +13,7 @@
 #include "build/executor.h"
 #include "build/file_ignore.h"
 #include "build/finish.h"
+#include "build/keep_steps.h"
 #include "build/lint.h"
 #include "build/lint_stage.h"
 #include "build/logfile.h"
@@ -66,6 +67,7 @@ void build_opts_done(struct build_opts *o)
 	map_done(&o->secret_args);
 	map_done(&o->contexts);
 	map_done(&o->labels);
+	map_done(&o->layer_labels);
 	strv_done(&o->unset_annotations);
 	strv_done(&o->no_cache_stages);
 	platform_list_done(&o->platforms);
@@ -84,6 +86,9 @@ void build_result_done(struct build_result *r)
 		descriptor_done(&r->images[i].manifest);
 	free(r->images);
 	descriptor_done(&r->root);
+	for (size_t i = 0; i < r->n_steps; i++)
+		descriptor_done(&r->steps[i]);
+	free(r->steps);
 	descriptor_done(&r->left.manifest);
 	strv_done(&r->refs);
 	strv_done(&r->warnings);
@@ -224,7 +229,8 @@ static int carry_out(struct build *b, struct err *err)
 	if (lint_verdict(&b->result->lint, err) < 0 || platforms_check(b, err) < 0 ||
 		remote_caches_check(b, err) < 0 ||
 		(b->o->ready && b->o->ready(b->o->ready_arg, err) < 0) || run_steps(b, err) < 0 ||
-		finish_images(b, err) < 0 || remote_cache_export(b, err) < 0)
+		finish_images(b, err) < 0 || finish_steps(b, err) < 0 ||
+		remote_cache_export(b, err) < 0)
 		return err->code;
 	struct err ignored = ERR_INIT;
 	if (b->statcache && statcache_save(b->statcache, &ignored) < 0)

@@ -86,6 +86,8 @@ struct build_opts {
 	bool all_platforms; /* all those that every base image is there for */
 	const char *os_version; /* of the images, NULL: that of the base image */
 	struct strv os_features; /* added to those of the base image */
+	bool keep_steps; /* an image for each instruction, too (keep_steps.h) */
+	struct map layer_labels; /* which these have */
 	bool has_epoch; /* SOURCE_DATE_EPOCH: times in config and history are it, times in layers at
 	                   most it */
 	int64_t epoch;
@@ -135,6 +137,8 @@ struct build_result {
 	size_t n_images;
 	struct descriptor root; /* the one manifest, or an index of all */
 	bool is_base; /* the image is the base image as it is (as_buildah.h) */
+	struct descriptor *steps; /* keep_steps: intermediate images */
+	size_t n_steps;
 	struct strv refs; /* names that were set, fully qualified: by build_publish() */
 	bool has_epoch; /* SOURCE_DATE_EPOCH of the options or of the file */
 	int64_t epoch;

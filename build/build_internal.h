@@ -70,6 +70,7 @@ struct build {
 	struct network *network; /* started with the first RUN that needs it */
 	struct logfile *log;
 	size_t kept; /* weight.h */
+	size_t step_bytes; /* keep_steps.h */
 	unsigned depth; /* stages that are being evaluated, each for the one before */
 };
 

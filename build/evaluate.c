@@ -8,6 +8,7 @@
 #include "build/base_image.h"
 #include "build/build_internal.h"
 #include "build/file_expand.h"
+#include "build/keep_steps.h"
 #include "build/remote_file.h"
 #include "build/told.h"
 #include "build/weight.h"
@@ -168,7 +169,10 @@ static int dispatch(struct eval *e, struct err *err)
 
 static int evaluate_inst(struct eval *e, struct err *err)
 {
-	return dispatch(e, err) < 0 ? err->code : eval_weigh(e, err);
+	if (dispatch(e, err) < 0 || eval_weigh(e, err) < 0)
+		return err->code;
+	step_config_keep(e->b, e->p);
+	return 0;
 }
 
 /* The config a stage starts from. */
@@ -346,6 +350,7 @@ void stage_plan_done(struct stage_plan *p)
 		step_done(&p->steps[i]);
 	free(p->steps);
 	free(p->insts);
+	step_configs_done(p);
 	if (p->evaluated)
 		image_config_done(&p->config);
 	map_done(&p->env);

@@ -33,8 +33,8 @@ static const char *oci_type(const char *type)
 	return type;
 }
 
-/* Diff IDs, and what history says of the steps' layers, base stage first. *last: when the newest
- * layer was made. */
+/* Diff IDs, and what history says of the steps' layers, base stage first, as far as it goes. *last:
+ * when the newest layer was made. */
 static int add_steps(struct build *b, const struct stage_run *r, struct image_config *c,
 	struct manifest *m, struct timespec *last, struct err *err)
 {
@@ -42,7 +42,7 @@ static int add_steps(struct build *b, const struct stage_run *r, struct image_co
 	if (st->base_stage != NO_STAGE &&
 		add_steps(b, &b->runs[st->base_stage], c, m, last, err) < 0)
 		return err->code;
-	for (size_t i = 0; i < r->next; i++) {
+	for (size_t i = 0; i < r->next && r->plan->steps[i].history < c->n_history; i++) {
 		const struct step_result *res = &r->results[i];
 		struct history *h = &c->history[r->plan->steps[i].history];
 		struct timespec t = res->created;
@@ -205,61 +205,90 @@ static void finish_base(struct build *b, const struct image *base, struct built_
 	describe(&base->config.platform, &base->config, &none, ret);
 }
 
-static int finish_image(struct build *b, size_t stage, struct built_image *ret, struct err *err)
+/* What the user asked for of the whole. *ret_os_features: those that the index has. */
+static void shape(struct build *b, const struct stage *st, struct image_config *c,
+	struct strv *ret_os_features)
 {
-	struct stage_plan *p = &b->plans[stage];
-	size_t root_stage = base_image_of(b, stage);
-	struct image_config *c = &p->config;
-	AUTO_STRV struct strv os_features = STRV_INIT;
-	struct manifest m = {0};
-	struct timespec last = {.tv_sec = -1};
-	if (as_buildah_is_base(b, p)) {
-		finish_base(b, &b->images[p->base_image].image, ret);
-		return 0;
-	}
-	m.media_type = xstrdup(MT_OCI_MANIFEST);
-	add_base_layers(b, root_stage, &m);
-	ret->base_layers = m.n_layers;
-	ret->base_history = b->plans[root_stage].base_history;
-	if (add_steps(b, &b->runs[stage], c, &m, &last, err) < 0) {
-		manifest_done(&m);
-		return err->code;
-	}
-	take_platform(b, p->stage, c);
+	take_platform(b, st, c);
 	unset(b->o, c);
 	map_merge(&c->labels, &b->o->labels);
 	if (b->o->os_version)
 		snprintf(c->platform.os_version, sizeof(c->platform.os_version), "%s",
 			b->o->os_version);
-	image_config_add_os_features(c, &b->o->os_features, &os_features);
-	as_buildah_config(b, c);
-	date_history(b, c, b->plans[root_stage].base_history);
+	image_config_add_os_features(c, &b->o->os_features, ret_os_features);
+}
+
+/* last: when the newest layer was made */
+static void date(struct build *b, struct image_config *c, size_t base_history, struct timespec last)
+{
 	char text[CLOCK_STR_MAX];
+	date_history(b, c, base_history);
 	if (b->has_epoch)
-		mem_replace(&c->created,
-			xstrdup(clock_format((struct timespec){.tv_sec = b->epoch}, text)));
-	else if (last.tv_sec >= 0)
+		last = (struct timespec){.tv_sec = b->epoch};
+	if (b->has_epoch || last.tv_sec >= 0)
 		mem_replace(&c->created, xstrdup(clock_format(last, text)));
+}
+
+/* Config and manifest, whose layers are known, into the store. */
+static int put_image(struct build *b, const struct image_config *c, struct manifest *m,
+	struct built_image *ret, struct err *err)
+{
 	AUTO_FREE char *config = image_config_dump(c);
-	int rc = check_readable(b, config, err);
-	if (rc < 0) {
-		manifest_done(&m);
-		return rc;
-	}
-	rc = put_document(b, config, MT_OCI_CONFIG, &m.config, err);
+	if (check_readable(b, config, err) < 0 ||
+		put_document(b, config, MT_OCI_CONFIG, &m->config, err) < 0)
+		return err->code;
+	AUTO_FREE char *manifest = manifest_dump(m);
+	if (put_document(b, manifest, MT_OCI_MANIFEST, &ret->manifest, err) < 0)
+		return err->code;
+	ret->image_id = m->config.digest;
+	ret->bytes = m->config.size + ret->manifest.size;
+	for (size_t i = 0; i < m->n_layers; i++)
+		ret->bytes += m->layers[i].size;
+	return 0;
+}
+
+/* whole: it is what was asked for; else the image of a step. */
+static int finish_config(struct build *b, size_t stage, struct image_config *c, bool whole,
+	struct built_image *ret, struct err *err)
+{
+	const struct stage *st = b->plans[stage].stage;
+	size_t root_stage = base_image_of(b, stage);
+	AUTO_STRV struct strv os_features = STRV_INIT;
+	struct manifest m = {.media_type = xstrdup(MT_OCI_MANIFEST)};
+	struct timespec last = {.tv_sec = -1};
+	add_base_layers(b, root_stage, &m);
+	ret->base_layers = m.n_layers;
+	ret->base_history = b->plans[root_stage].base_history;
+	int rc = add_steps(b, &b->runs[stage], c, &m, &last, err);
 	if (rc == 0) {
-		AUTO_FREE char *manifest = manifest_dump(&m);
-		rc = put_document(b, manifest, MT_OCI_MANIFEST, &ret->manifest, err);
+		if (whole)
+			shape(b, st, c, &os_features);
+		else
+			map_merge(&c->labels, &b->o->layer_labels);
+		as_buildah_config(b, c);
+		date(b, c, b->plans[root_stage].base_history, last);
+		rc = put_image(b, c, &m, ret, err);
 	}
-	if (rc == 0) {
-		describe(&build_target_of(b, p->stage)->platform, c, &os_features, ret);
-		ret->image_id = m.config.digest;
-		ret->bytes = m.config.size + ret->manifest.size;
-		for (size_t i = 0; i < m.n_layers; i++)
-			ret->bytes += m.layers[i].size;
-	}
+	if (rc == 0)
+		describe(&build_target_of(b, st)->platform, c, &os_features, ret);
 	manifest_done(&m);
 	return rc;
+}
+
+static int finish_image(struct build *b, size_t stage, struct built_image *ret, struct err *err)
+{
+	struct stage_plan *p = &b->plans[stage];
+	if (as_buildah_is_base(b, p)) {
+		finish_base(b, &b->images[p->base_image].image, ret);
+		return 0;
+	}
+	return finish_config(b, stage, &p->config, true, ret, err);
+}
+
+int finish_step(struct build *b, size_t stage, struct image_config *c, struct built_image *ret,
+	struct err *err)
+{
+	return finish_config(b, stage, c, false, ret, err);
 }
 
 int finish_left(struct build *b, struct stage_run *r, struct built_image *ret, struct err *err)

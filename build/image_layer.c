@@ -20,6 +20,8 @@
 
 bool stage_is_of_image(const struct build *b, size_t stage)
 {
+	if (b->o->keep_steps)
+		return true;
 	for (size_t t = 0; t < b->stages.n_targets; t++)
 		for (size_t i = b->stages.targets[t].stage; i != NO_STAGE;
 			i = b->plans[i].stage->base_stage)

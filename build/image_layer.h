@@ -19,7 +19,7 @@ struct err;
 struct link;
 struct tmp;
 
-/* Is the stage one that a target is built on? */
+/* Is the stage one that a target is built on, or that steps are kept of? */
 bool stage_is_of_image(const struct build *b, size_t stage);
 /* Will this build look at the files that a stage has after its step number `step`: by a later step
  * that does not begin with nothing, or by another stage? */

@@ -112,6 +112,8 @@ struct stage_plan {
 		*insts; /* what was evaluated: triggers of the base image, then the stage's */
 	size_t n_insts;
 	struct image_config config; /* diff_ids: of the base image only */
+	struct image_config *step_configs; /* after each instruction, keep_steps.h */
+	size_t n_step_configs;
 	struct map env; /* at the end: ENV and ARG, for stages built on it */
 	struct strv secret_args; /* names that ARG declared and --build-arg-secret has values for */
 	size_t base_image; /* index into build.images, or NO_STAGE */

@@ -237,9 +237,11 @@ static int set_context(const struct strv *rest, struct build_opts *o, struct err
 /* buildah without layers has no cache, and makes one layer of what the build adds. */
 static int set_layers(struct build_args *a, struct build_opts *o, struct err *err)
 {
-	bool layers;
-	if (extra_args_layers(&a->extra, &layers, err) < 0)
+	bool layers, asked;
+	if (extra_args_layers(&a->extra, &layers, &asked, err) < 0 ||
+		add_pairs(&a->output.layer_labels, "layer-label", true, &o->layer_labels, err) < 0)
 		return err->code;
+	o->keep_steps = layers && asked;
 	o->no_cache = a->no_cache || !layers;
 	/* and its --squash takes what is below, too */
 	a->output.squash_all |= a->output.squash && called_buildah();

@@ -182,10 +182,11 @@ int extra_args_apply(
 	return 0;
 }
 
-int extra_args_layers(const struct extra_args *a, bool *ret, struct err *err)
+int extra_args_layers(const struct extra_args *a, bool *ret, bool *ret_asked, struct err *err)
 {
 	const char *text = getenv("BUILDAH_LAYERS");
 	*ret = a->layers < 0 ? !called_buildah() : a->layers != 0;
+	*ret_asked = a->layers >= 0 || (text && *text);
 	if (a->layers < 0 && text && *text && !num_bool(text, ret))
 		return err_set(
 			err, ERR_INVALID, "BUILDAH_LAYERS: '%s' is not 'true' or 'false'", text);

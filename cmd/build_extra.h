@@ -25,6 +25,6 @@ int extra_args_apply(const struct extra_args *a, const struct conf *c, struct bu
 	struct err *err) __attribute__((warn_unused_result));
 /* Those of --build-arg that BuildKit takes for itself; after they are all there. ERR_INVALID */
 int buildkit_args_apply(struct build_opts *o, struct err *err) __attribute__((warn_unused_result));
-/* --layers, else BUILDAH_LAYERS, else yes. ERR_INVALID */
-int extra_args_layers(const struct extra_args *a, bool *ret, struct err *err)
+/* --layers, else BUILDAH_LAYERS, else yes. *ret_asked: it was one of them. ERR_INVALID */
+int extra_args_layers(const struct extra_args *a, bool *ret, bool *ret_asked, struct err *err)
 	__attribute__((warn_unused_result));

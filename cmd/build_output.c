@@ -35,7 +35,7 @@ const struct opt output_options[] = {
 	OPT_BOOL(0, "squash-all", struct output_args, squash_all),
 	OPT_STRV(0, "unsetannotation", struct output_args, unset_annotations),
 	OPT_TRISTATE(0, "identity-label", struct output_args, identity_label),
-	OPT_IGNORED(0, "layer-label"),
+	OPT_STRV(0, "layer-label", struct output_args, layer_labels),
 	OPT_REFUSED_WHY(0, "cw", "images for confidential computing are not made"),
 	OPT_REFUSED_WHY(0, "encrypt", "layers are not encrypted"),
 	OPT_REFUSED_WHY(0, "encryption-key", "push encrypts images"),

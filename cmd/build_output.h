@@ -8,7 +8,7 @@
 struct app;
 
 struct output_args {
-	struct strv outputs, annotations, attest, unset_annotations;
+	struct strv outputs, annotations, attest, unset_annotations, layer_labels;
 	bool load, push, squash, squash_all, omit_history;
 	int disable_compression, created_annotation, inherit_annotations; /* -1: not said */
 	int identity_label; /* as well */

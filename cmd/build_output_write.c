@@ -14,6 +14,7 @@
 #include "image/reference.h"
 #include "registry/transport.h"
 #include "store/names.h"
+#include "store/step_images.h"
 
 /* A platform that nothing was built for. */
 static void warn_annotations(const struct annotations *a, struct build_result *r)
@@ -122,7 +123,9 @@ static int name_all(struct outputs *out, struct store *s, struct build_result *r
 		if (out->manifest && !o->names.n && !out->tags->n)
 			continue;
 		if (build_publish(s, o->names.n ? &o->names : out->tags, out->sign_by,
-			    &out->forms[i], err) < 0)
+			    &out->forms[i], err) < 0 ||
+			step_images_keep(s, r->steps, r->n_steps, &out->forms[i].root.digest, err) <
+				0)
 			return err->code;
 		STRV_FOREACH (name, &out->forms[i].refs)
 			if (!strv_has(&r->refs, *name))

@@ -20,13 +20,13 @@
 #define SHORT_ID 12 /* digits, as docker and buildah */
 
 struct images_args {
-	bool digests, json, no_trunc, noheading, quiet, history;
+	bool all, digests, json, no_trunc, noheading, quiet, history;
 	const char *format, *sort;
 	struct strv filters;
 };
 
 static const struct opt images_options[] = {
-	OPT_IGNORED_BOOL('a', "all"),
+	OPT_BOOL('a', "all", struct images_args, all),
 	OPT_BOOL(0, "digests", struct images_args, digests),
 	OPT_STRV('f', "filter", struct images_args, filters),
 	OPT_STRING(0, "format", struct images_args, format),
@@ -236,6 +236,21 @@ static void print_table(struct out *out, const struct image_list *list, const st
 	out_printf(out, "%s", aligned);
 }
 
+/* Intermediate images, unless they are asked for. */
+static void hide_steps(struct image_list *list, const struct images_args *a)
+{
+	size_t kept = 0;
+
+	if (a->all || strv_has(&a->filters, "intermediate=true"))
+		return;
+	for (size_t i = 0; i < list->n; i++)
+		if (list->i[i].intermediate)
+			listed_done(&list->i[i]);
+		else
+			list->i[kept++] = list->i[i];
+	list->n = kept;
+}
+
 static int images_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	struct images_args *a = args;
@@ -248,6 +263,8 @@ static int images_run(struct app *app, void *args, const struct strv *rest, stru
 	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = image_list_load(s, &list, err);
+	if (r == 0)
+		hide_steps(&list, a);
 	if (r == 0)
 		r = image_filter(s, rest->n ? rest->v[0] : NULL, &a->filters, &list, err);
 	if (r == 0 && a->sort)

@@ -159,7 +159,8 @@ static int remove_listed(struct app *app, struct store *s, const struct image_li
 
 	for (size_t i = 0; i < list->n; i++) {
 		struct err now = ERR_INIT;
-		if (list->i[i].additional || (!a->all && list->i[i].refs.n))
+		if (list->i[i].additional ||
+			(!a->all && (list->i[i].refs.n || list->i[i].intermediate)))
 			continue;
 		int r = release(s, &list->i[i], a->force, &now);
 		if (r == 0)

@@ -90,7 +90,7 @@ struct filter {
 
 static bool passes_dangling(const struct filter *f, const struct listed *l)
 {
-	return f->yes == !l->refs.n;
+	return f->yes == (!l->refs.n && !l->intermediate);
 }
 
 static bool passes_readonly(const struct filter *f, const struct listed *l)
@@ -98,11 +98,9 @@ static bool passes_readonly(const struct filter *f, const struct listed *l)
 	return f->yes == l->additional;
 }
 
-/* There are none. */
 static bool passes_intermediate(const struct filter *f, const struct listed *l)
 {
-	(void)l;
-	return !f->yes;
+	return f->yes == l->intermediate;
 }
 
 static bool passes_manifest(const struct filter *f, const struct listed *l)

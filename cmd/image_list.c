@@ -58,6 +58,7 @@ int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 				.top = now->top,
 				.additional = now->additional,
 				.index = now->index,
+				.intermediate = now->intermediate,
 				.loaded = now->loaded,
 				.id = now->id,
 				.dated = now->dated,

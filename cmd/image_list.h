@@ -16,6 +16,7 @@ struct listed {
 	struct digest top; /* of what the names point to: a manifest or an index */
 	bool additional; /* in a store that is only read, and nowhere else */
 	bool index; /* it is a list of images */
+	bool intermediate; /* of a step of a build (store/step_images.h) */
 	bool loaded; /* false: none of its platforms is ours, or it is damaged; what follows is
 	                empty then */
 	struct digest id;

@@ -20,7 +20,7 @@ static bool may_go(const struct usage_item *i, const struct gc_limits *l)
 	switch (i->kind) {
 	case USAGE_IMAGE:
 		digest_str(&i->digest, text);
-		return (l->all || (l->unnamed && !i->name)) &&
+		return (l->all || (i->intermediate ? l->cache : l->unnamed && !i->name)) &&
 		       (!l->images || strv_has(l->images, text)) &&
 		       (!l->keep || !strv_has(l->keep, text));
 	case USAGE_RECORD:

@@ -21,8 +21,10 @@
 #include "store/found.h"
 #include "store/mark.h"
 #include "store/names.h"
+#include "store/names_internal.h"
 #include "store/notes.h"
 #include "store/records_internal.h"
+#include "store/step_images.h"
 #include "store/store_internal.h"
 #include "store/tree.h"
 
@@ -51,6 +53,8 @@ static bool is_kept(const struct gc_opts *o, const struct name *n)
 		return true;
 	if (o->keep && ((n->ref && strv_has(o->keep, n->ref)) || strv_has(o->keep, buf)))
 		return true;
+	if (n->step_of)
+		return !o->cache;
 	return n->ref ? !o->all : !(o->unnamed || o->all);
 }
 
@@ -59,13 +63,17 @@ static int forget_names(struct sweep *w, struct names *names, struct err *err)
 {
 	AUTO_FREE struct name *going = xcalloc(names->count + 1, sizeof(*going));
 	AUTO_FREE bool *gone = xcalloc(names->count + 1, sizeof(*gone));
+	AUTO_FREE bool *goes = xcalloc(names->count + 1, sizeof(*goes));
 	size_t kept = 0, n = 0;
 	int r = 0;
 	for (size_t i = 0; i < names->count; i++)
-		if (is_kept(w->opts, &names->n[i]))
-			names->n[kept++] = names->n[i];
-		else
+		goes[i] = !is_kept(w->opts, &names->n[i]);
+	step_images_follow(names, goes);
+	for (size_t i = 0; i < names->count; i++)
+		if (goes[i])
 			going[n++] = names->n[i];
+		else
+			names->n[kept++] = names->n[i];
 	if (n && !w->opts->dry_run)
 		r = names_remove_all(w->store, going, n, gone, err);
 	for (size_t i = 0; i < n; i++) {
@@ -80,8 +88,7 @@ static int forget_names(struct sweep *w, struct names *names, struct err *err)
 			w->result->images++;
 			report(w, "image", going[i].ref ? going[i].ref : digest_str(d, buf));
 		}
-		free(going[i].ref);
-		descriptor_done(&going[i].manifest);
+		name_done(&going[i]);
 	}
 	names->count = kept;
 	return r;

@@ -16,6 +16,7 @@
 #include "image/media_type.h"
 #include "store/ballast.h"
 #include "store/names.h"
+#include "store/step_images.h"
 #include "store/store_internal.h"
 
 #define HEAD "{\"schemaVersion\":2,\"mediaType\":\"" MT_OCI_INDEX "\",\"manifests\":["
@@ -192,6 +193,7 @@ int index_line_parse(
 	const char *ref = map_get(&ret->annotations, ANNOTATION_REF_NAME);
 	*ret_ref = ref ? xstrdup(ref) : NULL;
 	map_remove(&ret->annotations, ANNOTATION_REF_NAME);
+	map_remove(&ret->annotations, ANNOTATION_STEP_OF);
 	return 0;
 }
 
@@ -213,13 +215,14 @@ char *index_quote_digest(const struct digest *d)
 	return xasprintf("\"digest\":\"%s\"", digest_str(d, buf));
 }
 
-void index_file_set(struct index_file *f, size_t at, const struct descriptor *d, const char *ref)
+void index_file_set_annotated(struct index_file *f, size_t at, const struct descriptor *d,
+	const char *key, const char *value)
 {
 	struct descriptor copy;
 	descriptor_copy(&copy, d);
 	map_remove(&copy.annotations, ANNOTATION_REF_NAME);
-	if (ref)
-		map_set(&copy.annotations, ANNOTATION_REF_NAME, ref);
+	if (value)
+		map_set(&copy.annotations, key, value);
 	AUTO_JSON struct json *j = descriptor_to_json(&copy);
 	descriptor_done(&copy);
 	if (at == f->n) {
@@ -231,6 +234,11 @@ void index_file_set(struct index_file *f, size_t at, const struct descriptor *d,
 	l->own = json_dump(j, 0);
 	l->text = l->own;
 	l->n = strlen(l->own);
+}
+
+void index_file_set(struct index_file *f, size_t at, const struct descriptor *d, const char *ref)
+{
+	index_file_set_annotated(f, at, d, ANNOTATION_REF_NAME, ref);
 }
 
 void index_file_remove(struct index_file *f, size_t at)

@@ -42,7 +42,7 @@ void index_file_done(struct index_file *f);
 #define AUTO_INDEX_FILE __attribute__((cleanup(index_file_done)))
 
 /* The line's descriptor, and its name in *ret_ref (NULL when it has none), which is then not among
- * the annotations. */
+ * the annotations, nor is what step_images.h puts there. */
 int index_line_parse(const struct index_line *l, struct descriptor *ret, char **ret_ref,
 	struct err *err) __attribute__((warn_unused_result));
 /* Lines that may hold it: to be parsed to be sure. */
@@ -53,4 +53,7 @@ char *index_quote_ref(const char *ref);
 char *index_quote_digest(const struct digest *d);
 /* at == n appends */
 void index_file_set(struct index_file *f, size_t at, const struct descriptor *d, const char *ref);
+/* The same, without a name and with that annotation. */
+void index_file_set_annotated(struct index_file *f, size_t at, const struct descriptor *d,
+	const char *key, const char *value);
 void index_file_remove(struct index_file *f, size_t at);

@@ -10,11 +10,12 @@
 #include "store/digest_set.h"
 #include "store/images.h"
 #include "store/index_file.h"
+#include "store/names_internal.h"
+#include "store/step_images.h"
 #include "store/store_internal.h"
 #include "store/used.h"
 
-/* For changes. */
-static int lock_names(struct store *s, int *ret_fd, struct err *err)
+int names_lock(struct store *s, int *ret_fd, struct err *err)
 {
 	if (s->read_only)
 		return err_set(
@@ -22,16 +23,15 @@ static int lock_names(struct store *s, int *ret_fd, struct err *err)
 	return store_lock(s, "lock", LOCK_EXCLUSIVE, true, ret_fd, err);
 }
 
-static void name_done(struct name *n)
+void name_done(struct name *n)
 {
 	free(n->ref);
+	free(n->step_of);
 	descriptor_done(&n->manifest);
 }
 #define AUTO_NAME __attribute__((cleanup(name_done)))
 
-/* Index of the first line, from `from` on, that holds the reference (or, when ref is NULL, the
- * digest); f->n when none does. *ret, when not NULL, gets it. */
-static int find(const struct index_file *f, size_t from, const char *ref, const struct digest *d,
+int names_find(const struct index_file *f, size_t from, const char *ref, const struct digest *d,
 	size_t *ret_at, struct name *ret, struct err *err)
 {
 	AUTO_FREE char *quoted = ref ? index_quote_ref(ref) : index_quote_digest(d);
@@ -66,6 +66,8 @@ static int add_names(const struct index_file *f, struct names *names, struct err
 		int r = index_line_parse(&f->lines[i], &n->manifest, &n->ref, err);
 		if (r < 0)
 			return r;
+		if (!n->ref)
+			n->step_of = step_image_results(&f->lines[i]);
 		names->count++;
 	}
 	return 0;
@@ -148,7 +150,7 @@ static int look_in(int fd, const char *store, const char *ref, const struct dige
 	size_t at;
 	int r;
 	if ((r = index_file_read_in(fd, store, &f, err)) < 0 ||
-		(r = find(&f, 0, ref, d, &at, &n, err)) < 0)
+		(r = names_find(&f, 0, ref, d, &at, &n, err)) < 0)
 		return r;
 	if (at == f.n)
 		return 0;
@@ -210,13 +212,16 @@ int name_get_digest(
 	return r < 0 ? r : 0;
 }
 
-/* Keeps an image that has no line any more as one without a name. */
-static int keep_unnamed(struct index_file *f, const struct descriptor *d, struct err *err)
+/* Keeps an image that has no line any more, or that of a step, as one without a name. */
+static int keep_unnamed(
+	struct index_file *f, const struct descriptor *d, bool *changed, struct err *err)
 {
 	size_t at;
-	int r = find(f, 0, NULL, &d->digest, &at, NULL, err);
-	if (r == 0 && at == f->n)
-		index_file_set(f, f->n, d, NULL);
+	int r = names_find(f, 0, NULL, &d->digest, &at, NULL, err);
+	if (r == 0 && (at == f->n || step_image_is(&f->lines[at]))) {
+		index_file_set(f, at, d, NULL);
+		*changed = true;
+	}
 	return r;
 }
 
@@ -226,7 +231,7 @@ static int set_one(struct store *s, struct index_file *f, const char *ref,
 {
 	AUTO_NAME struct name old = {0};
 	size_t at;
-	int r = find(f, 0, ref, NULL, &at, &old, err);
+	int r = names_find(f, 0, ref, NULL, &at, &old, err);
 	if (r < 0)
 		return r;
 	bool found = at < f->n;
@@ -236,7 +241,7 @@ static int set_one(struct store *s, struct index_file *f, const char *ref,
 	*changed = true;
 	if (!found || image_is_same(s, &old.manifest, manifest))
 		return 0;
-	return keep_unnamed(f, &old.manifest, err);
+	return keep_unnamed(f, &old.manifest, changed, err);
 }
 
 /* An image that has a name needs no line without one. */
@@ -275,10 +280,7 @@ static int apply(struct store *s, struct index_file *f, const char *const *refs,
 			return r;
 	if (n_refs)
 		return drop_unnamed(f, &manifest->digest, changed, err);
-	size_t before = f->n;
-	r = keep_unnamed(f, manifest, err);
-	*changed = f->n != before;
-	return r;
+	return keep_unnamed(f, manifest, changed, err);
 }
 
 void name_used(struct store *s, const struct descriptor *manifest)
@@ -297,7 +299,7 @@ int names_set(struct store *s, const char *const *refs, size_t n_refs,
 		/* most builds change nothing: seen without a lock, and without a sync */
 		AUTO_INDEX_FILE struct index_file f = {0};
 		if ((r = index_file_read(s, &f, err)) < 0 ||
-			(r = find(&f, 0, NULL, &manifest->digest, &at, NULL, err)) < 0)
+			(r = names_find(&f, 0, NULL, &manifest->digest, &at, NULL, err)) < 0)
 			return r;
 		bool known = at < f.n;
 		if ((r = apply(s, &f, refs, n_refs, manifest, &changed, err)) < 0)
@@ -312,7 +314,7 @@ int names_set(struct store *s, const char *const *refs, size_t n_refs,
 	}
 	AUTO_FD int lock = -1;
 	AUTO_INDEX_FILE struct index_file f = {0};
-	if ((r = lock_names(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0 ||
+	if ((r = names_lock(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0 ||
 		(r = apply(s, &f, refs, n_refs, manifest, &changed, err)) < 0)
 		return r;
 	return changed ? index_file_write(s, &f, err) : 0;
@@ -323,16 +325,17 @@ int name_remove(struct store *s, const char *ref, bool keep, struct err *err)
 	AUTO_FD int lock = -1;
 	AUTO_INDEX_FILE struct index_file f = {0};
 	AUTO_NAME struct name old = {0};
+	bool changed;
 	size_t at;
 	int r;
 
-	if ((r = lock_names(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0 ||
-		(r = find(&f, 0, ref, NULL, &at, &old, err)) < 0)
+	if ((r = names_lock(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0 ||
+		(r = names_find(&f, 0, ref, NULL, &at, &old, err)) < 0)
 		return r;
 	if (at == f.n)
 		return is_elsewhere(s, ref, NULL, err);
 	index_file_remove(&f, at);
-	if (keep && (r = keep_unnamed(&f, &old.manifest, err)) < 0)
+	if (keep && (r = keep_unnamed(&f, &old.manifest, &changed, err)) < 0)
 		return r;
 	return index_file_write(s, &f, err);
 }
@@ -346,12 +349,12 @@ int names_remove_manifest(
 	size_t before;
 	int r;
 
-	if ((r = lock_names(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0)
+	if ((r = names_lock(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0)
 		return r;
 	before = f.n;
 	for (size_t at = 0; at < f.n;) {
 		AUTO_NAME struct name n = {0};
-		if ((r = find(&f, at, NULL, d, &at, &n, err)) < 0)
+		if ((r = names_find(&f, at, NULL, d, &at, &n, err)) < 0)
 			return r;
 		if (at == f.n)
 			break;
@@ -377,7 +380,7 @@ int names_remove_unnamed(struct store *s, const struct digest *d, struct err *er
 	bool changed = false;
 	int r;
 
-	if ((r = lock_names(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0 ||
+	if ((r = names_lock(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0 ||
 		(r = drop_unnamed(&f, d, &changed, err)) < 0)
 		return r;
 	if (!changed)
@@ -408,7 +411,7 @@ int names_remove_all(
 	if (n)
 		qsort(sorted, n, sizeof(*sorted), by_name);
 	memset(ret_gone, 0, n * sizeof(*ret_gone));
-	if ((r = lock_names(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0)
+	if ((r = names_lock(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0)
 		return r;
 	for (size_t i = 0; i < f.n; i++) {
 		AUTO_NAME struct name here = {0};

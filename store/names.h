@@ -19,6 +19,8 @@ struct store;
 struct name {
 	char *ref; /* "docker.io/library/debian:stable"; NULL: an image without a name */
 	struct descriptor manifest;
+	char *step_of; /* of an intermediate image what its annotation says (step_images.h); else
+	                  NULL */
 	bool additional; /* in a store that is only read (additional.h) */
 };
 

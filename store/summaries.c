@@ -16,6 +16,7 @@
 #include "store/images.h"
 #include "store/index_file.h"
 #include "store/names.h"
+#include "store/step_images.h"
 #include "store/store_internal.h"
 
 #define FILE_NAME "cache/images"
@@ -306,6 +307,7 @@ static int add_file(struct store *s, const struct cache *c, const struct index_f
 				return r;
 			l->grown = l->grown || may_be_kept(&f->lines[i], now);
 		}
+		now->intermediate = !now->ref && step_image_is(&f->lines[i]);
 		l->lines[l->list.n++] = &f->lines[i];
 		l->kept += may_be_kept(&f->lines[i], now);
 	}

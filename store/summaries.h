@@ -25,6 +25,7 @@ struct summary {
 	char *ref; /* NULL: a line without a name */
 	struct digest top; /* what the name points to: a manifest or an index */
 	bool additional; /* in a store that is only read (additional.h) */
+	bool intermediate; /* of a step of a build (step_images.h) */
 	bool index; /* it is an index */
 	bool loaded; /* false: none of its platforms is ours, or it is damaged; what follows is empty
 	                then */

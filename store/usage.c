@@ -143,10 +143,12 @@ static int add_images(struct costs *c, struct err *err)
 		if (!digest_set_add(&seen, d))
 			continue;
 		struct usage_item *item = add_item(c, USAGE_IMAGE, names.n[i].ref);
+		bool step = names.n[i].step_of != NULL;
 		item->digest = *d;
+		item->intermediate = step;
 		item->used_s = used_at(c->store, store_blob_name(path, d));
 		r = mark_image(c->store, &m, &names.n[i].manifest, err);
-		charge_marks(c, &m, USAGE_IMAGES);
+		charge_marks(c, &m, step ? USAGE_CACHE : USAGE_IMAGES);
 	}
 	names_done(&names);
 	digest_set_done(&seen);

@@ -35,6 +35,7 @@ struct usage_item {
 	enum usage_kind kind;
 	char *name; /* of an image NULL when it has none; of a container its ID */
 	struct digest digest; /* diff ID, blob, manifest or index, step key, name of the mount */
+	bool intermediate; /* an image of a step (step_images.h) */
 	uint64_t size; /* of all that it needs, bytes on disk */
 	uint64_t unique; /* of what nothing else needs: freed when it alone goes */
 	int64_t used_s; /* last use as Unix seconds, to about an hour; 0 unknown */

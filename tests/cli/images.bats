@@ -314,3 +314,85 @@ $id" ]
 	mica history --json busybox | jq -e '.[0]' >/dev/null
 	[[ $(mica history --human=false --format '{{.Size}}' busybox | head -n 1) =~ ^[0-9]+$ ]]
 }
+
+steps() { # [OPTION...]: IDs of intermediate images
+	mica images -a -q --no-trunc -f intermediate=true "$@" | sort
+}
+
+@test "--layers keeps an image for each instruction, until what was built with it goes" {
+	mica pull -q "oci:$MICA_CACHE/busybox" >/dev/null
+	mica tag "$(mica images -q)" busybox
+	containerfile <<-'X'
+		FROM busybox AS one
+		RUN echo 1 >/one
+		ENV A=1
+		FROM busybox
+		RUN mkdir /hello
+		EXPOSE 80
+		COPY --from=one /one /one
+		LABEL x=y
+	X
+	mica build -q -t plain ctx
+	[ -z "$(steps)" ]
+	mica build -q --layers --layer-label kept=yes -t a ctx
+	[ "$(steps | wc -l)" -eq 5 ]
+	[ "$(names -f dangling=true)" = "" ]
+	[ "$(names -a | grep -o '<none>:<none>' | wc -l)" -eq 5 ]
+	[ "$(mica images -a -q -f intermediate=false | sort)" = "$(mica images -q | sort)" ]
+	[ "$(config_of a | jq -c .config.Labels)" = '{"x":"y"}' ]
+	mica fsck
+	BUILDAH_LAYERS=true mica build -q --layer-label kept=yes -t b ctx
+	[ "$(steps | wc -l)" -eq 5 ] # the same
+	local id first
+	first=$(steps | while read -r id; do
+		[ "$(mica inspect --format '{{len .OCIv1.RootFS.DiffIDs}} {{.OCIv1.Config.Env}}' "$id" | grep -c '^2 .*A=1')" = 0 ] || echo "$id"
+	done)
+	[ "$(mica inspect --format '{{.OCIv1.Config.Labels.kept}}' "$first")" = yes ]
+	[[ $(mica history "$first") == *"ENV A=1"* ]]
+	mica from --name w "$first" >/dev/null
+	[ "$(mica run w cat /one)" = 1 ]
+	mica rm w >/dev/null
+	mica prune >/dev/null # it is not dangling
+	mica rmi --prune
+	[ "$(steps | wc -l)" -eq 5 ]
+	mica rmi "$first"
+	[ "$(steps | wc -l)" -eq 4 ]
+	mica build -q --layers --layer-label kept=yes -t a ctx
+	mica tag "$first" named
+	[ "$(steps | wc -l)" -eq 4 ] # it is an image of its own now
+	mica untag named
+	[ "$(mica images -q --no-trunc -f dangling=true)" = "$first" ]
+	mica rmi a b plain
+	[ -z "$(steps)" ]
+	[ "$(mica images -q --no-trunc -f dangling=true)" = "$first" ]
+	mica rmi "$first"
+	assert_clean_store
+}
+
+@test "a prune of the step cache takes intermediate images; those of another image stay" {
+	mica pull -q "oci:$MICA_CACHE/busybox" >/dev/null
+	mica tag "$(mica images -q)" busybox
+	containerfile <<-'X'
+		FROM busybox
+		RUN echo 1 >/one
+		RUN echo 2 >/two
+	X
+	mica build -q --layers -t a ctx
+	[ "$(steps | wc -l)" -eq 1 ]
+	mica prune --build-cache --dry-run | grep -q '^image sha256:'
+	[ "$(steps | wc -l)" -eq 1 ]
+	mica prune --build-cache --filter until=24h >/dev/null
+	[ "$(steps | wc -l)" -eq 1 ]
+	mica du --format '{{.Type}} {{.Total}}' | grep -q '^Images 2$'
+	mica prune --build-cache >/dev/null
+	[ -z "$(steps)" ]
+	mica run a cat /one /two
+	# another result of the same steps needs them, too
+	mica build -q --layers -t a ctx
+	mica build -q --layers --label more=1 -t b ctx
+	mica rmi a
+	[ "$(steps | wc -l)" -eq 1 ]
+	mica rmi -a
+	[ -z "$(steps)" ]
+	assert_clean_store
+}

@@ -146,6 +146,7 @@ static const struct option_row {
 	{"no-cache", "--no-cache", BY_NONE},
 	{"no-cache-filter", "--no-cache-filter=x", BY_NONE},
 	{"layers", "--layers=false", BY_NONE},
+	{"layer-label", "--layer-label=a=b", BY_NONE},
 	{"explain-cache", "--explain-cache", BY_NONE},
 	/* what is told */
 	{"call", "--call=check", BY_NONE},
