@@ -84,6 +84,19 @@ static int parse_parameter(const char **p, struct challenge *c, struct err *err)
 	return 0;
 }
 
+/* What schemes that are not ours, such as Negotiate, have in place of parameters: RFC 9110 11.2. 0:
+ * it is none. */
+static size_t token68_length(const char *p, const char *scheme)
+{
+	size_t n =
+		strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/");
+	if (n)
+		n += strspn(p + n, "=");
+	const char *end = skip_blank(p + n);
+	bool whole = !*end || *end == ',';
+	return whole && !streq(scheme, "bearer") && !streq(scheme, "basic") ? n : 0;
+}
+
 static int add_challenge(const char *scheme, size_t n, struct challenges *ret, struct err *err)
 {
 	if (ret->n == CHALLENGES_MAX)
@@ -100,10 +113,17 @@ int challenges_parse(const char *p, struct challenges *ret, struct err *err)
 	size_t before = ret->n;
 	for (p = skip_blank(p); *p; p = skip_blank(p)) {
 		if (*p == ',') {
+			after_scheme = false;
 			p++;
 			continue;
 		}
-		size_t n = token_length(p);
+		size_t n = after_scheme ? token68_length(p, ret->c[ret->n - 1].scheme) : 0;
+		if (n) {
+			p += n;
+			after_scheme = false;
+			continue;
+		}
+		n = token_length(p);
 		if (n == 0)
 			return err_set(err, ERR_INVALID, "WWW-Authenticate is not well formed");
 		const char *next = skip_blank(p + n);
@@ -111,11 +131,6 @@ int challenges_parse(const char *p, struct challenges *ret, struct err *err)
 		if (*next == '=' && ret->n > before) {
 			r = parse_parameter(&p, &ret->c[ret->n - 1], err);
 			after_scheme = false;
-		} else if (after_scheme && *next != '=' && next == p + n) {
-			/* a token68 of a scheme that is not ours, such as Negotiate's */
-			p += n;
-			after_scheme = false;
-			r = 0;
 		} else {
 			r = *next == '='
 			            ? err_set(err, ERR_INVALID, "WWW-Authenticate names no scheme")

@@ -44,6 +44,20 @@ static void reads_several_schemes_in_one_or_more_headers(void **state)
 	challenges_done(&c);
 }
 
+static void passes_over_the_tokens_of_other_schemes(void **state)
+{
+	static const char *const tokens[] = {"abc", "YII=", "a/b+c==", "a,", ",", "a = b"};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+		struct challenges c = {0};
+		AUTO_FREE char *text = xasprintf("Negotiate %s, Basic realm=x", tokens[i]);
+		parse(text, &c);
+		assert_int_equal(c.n, 2);
+		assert_string_equal(challenges_find(&c, "basic")->realm, "x");
+		challenges_done(&c);
+	}
+}
+
 static void the_first_of_two_equal_parameters_counts(void **state)
 {
 	struct challenges c = {0};
@@ -73,6 +87,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_bearer_challenge),
 		cmocka_unit_test(reads_several_schemes_in_one_or_more_headers),
+		cmocka_unit_test(passes_over_the_tokens_of_other_schemes),
 		cmocka_unit_test(the_first_of_two_equal_parameters_counts),
 		cmocka_unit_test(refuses_what_is_not_well_formed),
 	};
