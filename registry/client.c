@@ -206,7 +206,8 @@ static bool retry_later(struct exchange *x, const char *why)
 	/* a large blob may take more than a few connections: each that moves it on is a success */
 	if (x->http.out_offset >= x->failed_at + PROGRESS_MIN)
 		x->failures = 0;
-	x->failed_at = x->http.out_offset;
+	if (x->http.out_offset > x->failed_at)
+		x->failed_at = x->http.out_offset;
 	if (x->once || x->failures >= x->client->opts.retries ||
 		x->http.response.retry_after_s > WAIT_MAX_S)
 		return false;
@@ -318,7 +319,9 @@ static int judge_failure(struct exchange *x, struct err *err)
 		h->down = true;
 		h->plain = h->scheme_known && h->plain; /* the next try is with TLS again */
 	}
-	bool again = err->code == ERR_NETWORK && !http->reader_gone && !http->permanent &&
+	/* all that was wanted came, and then the connection broke: whoever asked knows */
+	bool whole = http->out_fd >= 0 && http->out_offset == http->out_max;
+	bool again = err->code == ERR_NETWORK && !http->reader_gone && !http->permanent && !whole &&
 	             (!http->unreachable || x->patient);
 	if (again && retry_later(x, err->msg))
 		return 1;

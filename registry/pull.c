@@ -25,6 +25,8 @@
 #include "store/store.h"
 
 #define INDEX_DEPTH_MAX 4
+#define INDEX_LEAVES_MAX                                                                           \
+	10000 /* each manifest as often as a way through nested indexes leads to it */
 
 struct pull {
 	struct store *store;
@@ -39,6 +41,7 @@ struct pull {
 	bool has_replaced;
 	struct digest replaced; /* by an index that it belongs to */
 	unsigned depth;
+	size_t leaves; /* the product of the entries of the indexes down to here */
 };
 
 static int check_document(const struct source *source, const struct document *doc,
@@ -259,6 +262,17 @@ static int get_top(struct pull *p, struct document *ret, struct err *err)
 	return p->source->ops->top(p->source, ret, err);
 }
 
+/* Few documents that name each other many times are soon more to walk through than anybody has time
+ * for: here, and whenever somebody looks at the image. */
+static int count_leaves(struct pull *p, const struct index *ix, struct err *err)
+{
+	p->leaves *= ix->n_manifests ? ix->n_manifests : 1;
+	return p->leaves <= INDEX_LEAVES_MAX
+	               ? 0
+	               : err_set(err, ERR_LIMIT, "nested indexes name more than %d manifests",
+				 INDEX_LEAVES_MAX);
+}
+
 static int get_document(struct pull *p, struct document *doc, bool unpack, struct err *err);
 
 /* All manifests of an index, the one for our platform unpacked. */
@@ -300,8 +314,12 @@ static int get_document(struct pull *p, struct document *doc, bool unpack, struc
 	if (r < 0)
 		return r;
 	p->whole = true;
-	r = get_whole_index(p, doc, &ix, unpack, err);
+	size_t leaves = p->leaves;
+	r = count_leaves(p, &ix, err);
+	if (r == 0)
+		r = get_whole_index(p, doc, &ix, unpack, err);
 	index_done(&ix);
+	p->leaves = leaves;
 	p->depth--;
 	return r;
 }
@@ -335,7 +353,10 @@ static int get_chosen(
 	if (r < 0)
 		return r;
 	const struct descriptor *chosen = index_choose(&ix, &p->platform);
-	r = chosen ? get_child(p, chosen, &child, err) : no_platform(&ix, &p->platform, err);
+	r = count_leaves(p, &ix, err);
+	if (r == 0)
+		r = chosen ? get_child(p, chosen, &child, err)
+		           : no_platform(&ix, &p->platform, err);
 	index_done(&ix);
 	if (r < 0)
 		return r;
@@ -416,8 +437,13 @@ static int get_image(
 int pull_from(struct store *s, struct txn *t, struct source *source, const struct digest *expected,
 	const struct trust *trust, const struct pull_opts *o, struct pulled *ret, struct err *err)
 {
-	struct pull p = {
-		.store = s, .txn = t, .source = source, .opts = o, .trust = trust, .pulled = ret};
+	struct pull p = {.store = s,
+		.txn = t,
+		.source = source,
+		.opts = o,
+		.trust = trust,
+		.pulled = ret,
+		.leaves = 1};
 	AUTO_DOCUMENT struct document top = {0};
 	if (o->has_platform)
 		p.platform = o->platform;

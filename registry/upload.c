@@ -205,9 +205,12 @@ static void got_post(struct exchange *x, const struct err *failure)
 	struct operation *op = x->arg;
 	struct err err = ERR_INIT;
 	int r = operation_check(x, failure, 0, &err);
-	if (r == 0 && x->http.response.status == 201) {
-		reply(op, "mounted");
-		return;
+	if (r == 0 && x->http.response.status == 201 && op->from) {
+		r = operation_check_taken(op, &err);
+		if (r == 0) {
+			reply(op, "mounted");
+			return;
+		}
 	}
 	if (r < 0 && !failure && op->from) {
 		/* there it is not ours to mount: it is sent */

@@ -306,6 +306,7 @@ start_wire() {
 	refused 'has digest|corrupted' pull -q "$SRV/index-of-others"
 	refused 'nested' pull -q --all-platforms "$SRV/nested-8"
 	refused 'nested' pull -q "$SRV/nested-1000"
+	refused 'nested indexes name more than 10000 manifests' pull -q --all-platforms "$SRV/nested-3-200"
 	refused 'cdcdcd.*(corrupted|another digest)' pull -q --all-platforms "$SRV/self"
 	refused 'larger than 4194304 bytes' pull -q --retry 0 "$SRV/manifest-of-4194305"
 	MICA_ROOT=$D/large mica pull -q "$SRV/manifest-of-4194304"
@@ -408,6 +409,8 @@ start_wire() {
 	run --separate-stderr mica push -q "$(cat id)" "docker://$SRV/upload-moved/x"
 	assert_error 'answered with status 308'
 	[ "$(asked 'good/x/.*upload-moved')" = 0 ]
+	run --separate-stderr mica push -q "$(cat id)" "docker://$SRV/upload-claims/x"
+	assert_error 'accepted an upload but named no location'
 }
 
 # --- lists ---

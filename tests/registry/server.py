@@ -61,10 +61,11 @@ DOC = json.loads(GOOD)
 LAYER = DOC["layers"][0]["digest"]
 
 
-def nested(depth):
+def nested(depth, width=1):
     data, kind = GOOD, MANIFEST
     for _ in range(depth):
-        data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [descriptor(data, kind)]}).encode()
+        entries = [dict(descriptor(data, kind), annotations={"n": str(i)}) for i in range(width)]
+        data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode()
         kind = INDEX
     return data, kind
 
@@ -116,7 +117,7 @@ def document(fault):
     elif fault == "spelt-size":
         doc["layers"][0]["\u017fize"] = 1
     elif fault.startswith("nested-"):
-        return nested(int(fault.split("-")[1]))
+        return nested(*map(int, fault.split("-")[1:]))
     elif fault == "upper-digest":
         doc["layers"][0]["digest"] = "sha256:" + LAYER.split(":")[1].upper()
     elif fault == "other-algorithm":
@@ -458,6 +459,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(308, Location=f"/v2/good/x/{self.path[4:]}")
         if fault == "upload-mute":
             return self.wait_for_end("muted-upload")
+        if fault == "upload-claims":  # to have what nobody has sent
+            return self.answer(201, Docker_Content_Digest="sha256:" + "ab" * 32)
         if fault == "upload-nomount" and "mount=" in self.path:
             return self.error(403, "not yours")
         return self.answer(202, **({"Location": there} if there else {}))
