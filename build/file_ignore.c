@@ -101,15 +101,6 @@ bool ignore_is_empty(const struct ignore *ig)
 	return ig->n == 0;
 }
 
-/* The length of the class at s ("[...]"), which glob_valid() has seen. */
-static size_t class_length(const char *s)
-{
-	size_t at = 1 + (s[1] == '^');
-	for (bool first = true; first || s[at] != ']'; first = false)
-		at += s[at] == '\\' ? 2 : 1;
-	return at + 1;
-}
-
 static void add_piece(struct pattern *p, enum piece_kind kind, const char *at, size_t len)
 {
 	p->pieces[p->n_pieces++] = (struct piece){.kind = kind, .at = at, .len = len};
@@ -164,10 +155,10 @@ static const char *add_next(struct pattern *p, const char *s)
 		add_piece(p, PIECE_ANY, s, 1);
 		break;
 	case '[':
-		if (!escape_class_valid(s))
+		width = escape_class_length(s);
+		if (!width)
 			return NULL;
 		p->slow = true;
-		width = class_length(s);
 		add_piece(p, PIECE_CLASS, s, width);
 		break;
 	case '\\':

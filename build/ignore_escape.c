@@ -96,9 +96,52 @@ bool escape_in_place(uint32_t letter, uint32_t before, uint32_t after)
 	return (is_word(before) != is_word(after)) == (letter == 'b');
 }
 
+static const struct {
+	const char *name, *ranges; /* first and last of each; no path has a NUL */
+} posix_sets[] = {
+	{"alnum", "09AZaz"},
+	{"alpha", "AZaz"},
+	{"ascii", "\x01\x7f"},
+	{"blank", "\t\t  "},
+	{"cntrl", "\x01\x1f\x7f\x7f"},
+	{"digit", "09"},
+	{"graph", "!~"},
+	{"lower", "az"},
+	{"print", " ~"},
+	{"punct", "!/:@[`{~"},
+	{"space", "\t\r  "},
+	{"upper", "AZ"},
+	{"word", "09AZ__az"},
+	{"xdigit", "09AFaf"},
+};
+
+/* [:alpha:] and [:^alpha:] inside of a class */
+static size_t posix_item(const char *s, struct escape *ret)
+{
+	const char *end = strstr(s + 2, ":]"), *name = s + 2 + (s[2] == '^');
+	for (size_t i = 0; i < ARRAY_LEN(posix_sets); i++)
+		if (name <= end && strlen(posix_sets[i].name) == (size_t)(end - name) &&
+			memcmp(posix_sets[i].name, name, (size_t)(end - name)) == 0) {
+			*ret = (struct escape){
+				s[2] == '^' ? ESCAPE_NOT_POSIX : ESCAPE_POSIX, (uint32_t)i};
+			return (size_t)(end + 2 - s);
+		}
+	return 0;
+}
+
+static bool posix_has(uint32_t set, uint32_t rune)
+{
+	bool has = false;
+	for (const char *r = posix_sets[set].ranges; *r; r += 2)
+		has |= rune >= (unsigned char)r[0] && rune <= (unsigned char)r[1];
+	return has;
+}
+
 /* One character or set of a class, or one end of a range. Its bytes; 0: Go does not know it. */
 static size_t class_item(const char *s, struct escape *ret)
 {
+	if (s[0] == '[' && s[1] == ':' && strstr(s + 2, ":]"))
+		return posix_item(s, ret);
 	if (*s == '\\') {
 		size_t n = escape_parse(s + 1, ret);
 		return n && ret->kind != ESCAPE_PLACE ? n + 1 : 0;
@@ -114,21 +157,35 @@ static bool class_range(const char **s, struct escape *ret_first, struct escape 
 	*s += n;
 	*ret_last = *ret_first;
 	/* behind a set it is a character */
-	if (!n || **s != '-' || ret_first->kind == ESCAPE_SET)
+	if (!n || **s != '-' || ret_first->kind != ESCAPE_CHAR)
 		return n > 0;
 	n = class_item(*s + 1, ret_last);
 	*s += n + 1;
 	return n && ret_last->kind == ESCAPE_CHAR && ret_first->rune <= ret_last->rune;
 }
 
-bool escape_class_valid(const char *class)
+size_t escape_class_length(const char *class)
 {
 	const char *s = class + 1 + (class[1] == '^');
 	struct escape first, last;
 	for (bool begins = true; begins || *s != ']'; begins = false)
-		if (!class_range(&s, &first, &last))
-			return false;
-	return true;
+		if (!*s || !class_range(&s, &first, &last))
+			return 0;
+	return (size_t)(s + 1 - class);
+}
+
+static bool item_has(const struct escape *first, const struct escape *last, uint32_t rune)
+{
+	switch (first->kind) {
+	case ESCAPE_SET:
+		return escape_in_set(first->rune, rune);
+	case ESCAPE_POSIX:
+		return posix_has(first->rune, rune);
+	case ESCAPE_NOT_POSIX:
+		return !posix_has(first->rune, rune);
+	default:
+		return first->rune <= rune && rune <= last->rune;
+	}
 }
 
 bool escape_class_has(const char *class, uint32_t rune)
@@ -139,8 +196,7 @@ bool escape_class_has(const char *class, uint32_t rune)
 	for (bool begins = true; begins || *s != ']'; begins = false) {
 		if (!class_range(&s, &first, &last))
 			return false;
-		hit |= first.kind == ESCAPE_SET ? escape_in_set(first.rune, rune)
-		                                : first.rune <= rune && rune <= last.rune;
+		hit |= item_has(&first, &last, rune);
 	}
 	return hit != negated;
 }

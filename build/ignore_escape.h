@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A backslash in an ignore pattern. The pattern becomes a regular expression of Go's in the
- * reference, and a backslash with a letter or digit means there what it does in those: \d is any
- * digit, \b the edge of a word, \n a newline. With other ASCII characters it takes away their
- * meaning. Unicode classes (\pL) and \Q are not known here.
+ * Backslashes and classes in an ignore pattern. The pattern becomes a regular expression of Go's in
+ * the reference, and a backslash with a letter or digit means there what it does in those: \d is
+ * any digit, \b the edge of a word, \n a newline. With other ASCII characters it takes away their
+ * meaning. A class may hold [:alpha:]. Unicode classes (\pL) and \Q are not known here.
  */
 #pragma once
 #include <stdbool.h>
@@ -14,6 +14,8 @@ enum escape_kind {
 	ESCAPE_CHAR, /* rune itself */
 	ESCAPE_SET, /* one character of d D s S w W */
 	ESCAPE_PLACE, /* nothing, in a place: b B A z */
+	ESCAPE_POSIX, /* [:digit:], in a class: rune is its number here */
+	ESCAPE_NOT_POSIX, /* [:^digit:] */
 };
 
 struct escape {
@@ -26,6 +28,7 @@ size_t escape_parse(const char *s, struct escape *ret);
 bool escape_in_set(uint32_t letter, uint32_t rune);
 #define ESCAPE_NONE 0 /* the neighbour at an end of the text */
 bool escape_in_place(uint32_t letter, uint32_t before, uint32_t after);
-/* "[...]" that is a class to glob_valid(). */
-bool escape_class_valid(const char *class);
+/* The bytes of "[...]". glob_valid() has seen it, which knows no [:alpha:] and may take another ']'
+ * for its end. 0: Go does not know it. */
+size_t escape_class_length(const char *class);
 bool escape_class_has(const char *class, uint32_t rune);

@@ -123,6 +123,11 @@ static void refuses_malformed_patterns_with_the_line(void **state)
 	assert_string_equal(err.msg,
 		"f:1:1: illegal exclusion pattern: '!': name after it what is not to be ignored");
 	assert_int_equal(ignore_parse("f", "a\0b\n", 4, &ig, &err), ERR_INVALID);
+	static const char *const sets[] = {
+		"[[:nope:]]", "[[:alpha:]", "[[::]]", "[[:^:]]", "[[:ALPHA:]]"};
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		if (ignore_parse("f", sets[i], strlen(sets[i]), &ig, &err) != ERR_INVALID)
+			fail_msg("%s is taken", sets[i]);
 }
 
 static void takes_patterns_one_by_one(void **state)
