@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,12 +17,22 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "run/sandbox.h"
 
 #define CTRL_D 4
-#define INSIST_MS 1000
+#define INSIST_MS 2000
 
-static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+
+/* Under nohup(1) a terminal that hangs up is nothing to the command either. */
+static void attach_set(sigset_t *ret)
+{
+	(void)sigemptyset(ret);
+	for (size_t i = 0; i < ARRAY_LEN(forwarded); i++)
+		if (forwarded[i] != SIGHUP || !proc_ignores(SIGHUP))
+			(void)sigaddset(ret, forwarded[i]);
+}
 
 /* What exit(3) has to put back: the only state here that must outlive the stack. */
 static struct termios saved;
@@ -63,7 +74,42 @@ struct pump {
 	uint64_t asked_ms;
 	char pending[4096]; /* typed, but not taken yet */
 	size_t n_pending;
+	char output[PIPE_BUF]; /* not written yet; as much as never blocks once there is room */
+	size_t n_output;
 };
+
+/* A command that does not listen, or that waits for a child that was told nothing, is ended by who
+ * asks three times, each time soon after the last. */
+static void ask(struct pump *p)
+{
+	uint64_t now = clock_ms();
+	p->asked = now - p->asked_ms <= INSIST_MS ? p->asked + 1 : 1;
+	p->asked_ms = now;
+	if (p->asked >= 3)
+		sandbox_kill(p->sandbox);
+}
+
+/* In our raw mode ^C is a byte, and asks for an end only where the sandbox's terminal makes a
+ * signal of it for somebody who reads lines: to an editor, or to the line that a shell edits, it is
+ * a key. */
+static void ask_by_keys(struct pump *p)
+{
+	struct termios t;
+
+	if (!is_raw || tcgetattr(p->master, &t) < 0 || !(t.c_lflag & ISIG) || !(t.c_lflag & ICANON))
+		return;
+	for (size_t i = 0; i < p->n_pending; i++)
+		if ((cc_t)p->pending[i] == t.c_cc[VINTR])
+			ask(p);
+}
+
+/* Who answers ^C by a prompt listens: a line that does not end, after the echo. */
+static bool is_prompt(const char *text, size_t n)
+{
+	if (n >= 2 && memcmp(text + n - 2, "^C", 2) == 0)
+		n -= 2;
+	return n > 0 && text[n - 1] != '\n';
+}
 
 static void from_stdin(struct pump *p)
 {
@@ -78,6 +124,7 @@ static void from_stdin(struct pump *p)
 		n = 1;
 	}
 	p->n_pending = (size_t)n;
+	ask_by_keys(p);
 }
 
 static void to_master(struct pump *p)
@@ -92,32 +139,24 @@ static void to_master(struct pump *p)
 	}
 }
 
-/* false: nothing more for now */
-static bool from_master(struct pump *p)
+static void from_master(struct pump *p)
 {
-	char buf[16384];
-	ssize_t n = read(p->master, buf, sizeof(buf));
+	ssize_t n = read(p->master, p->output, sizeof(p->output));
 
 	if (n > 0) {
-		(void)fs_write_all(STDOUT_FILENO, buf, (size_t)n);
-		return true;
-	}
-	/* EIO: the last of the workload's processes closed its side */
-	if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		p->n_output = (size_t)n;
+		if (is_raw && p->n_output < sizeof(p->output) && is_prompt(p->output, p->n_output))
+			p->asked = 0;
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		/* EIO: the last of the workload's processes closed its side */
 		p->master_open = false;
-	return false;
+	}
 }
 
-/* A command that does not listen, or that waits for a child that was told nothing, is ended by who
- * asks three times, each time within a second of the last. */
-static bool insists(struct pump *p, uint32_t sig)
+static void to_stdout(struct pump *p)
 {
-	if (sig != SIGINT && sig != SIGTERM)
-		return false;
-	uint64_t now = clock_ms();
-	p->asked = now - p->asked_ms <= INSIST_MS ? p->asked + 1 : 1;
-	p->asked_ms = now;
-	return p->asked >= 3;
+	(void)fs_write_all(STDOUT_FILENO, p->output, p->n_output);
+	p->n_output = 0;
 }
 
 static void on_signal(struct pump *p)
@@ -126,55 +165,72 @@ static void on_signal(struct pump *p)
 
 	if (read(p->signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
 		return;
-	if (insists(p, si.ssi_signo))
-		sandbox_kill(p->sandbox);
-	else if (si.ssi_signo != SIGWINCH)
+	if (si.ssi_signo != SIGWINCH)
 		sandbox_signal(p->sandbox, (int)si.ssi_signo);
 	else if (p->master >= 0)
 		copy_window_size(p->master);
+	if (si.ssi_signo == SIGINT || si.ssi_signo == SIGTERM)
+		ask(p);
 }
 
 /* 1: the workload ended */
 static int pump_once(struct pump *p, struct err *err)
 {
-	short master_events = (short)(POLLIN | (p->n_pending ? POLLOUT : 0));
+	short master_events = (short)((p->n_output ? 0 : POLLIN) | (p->n_pending ? POLLOUT : 0));
 	struct pollfd fds[] = {
 		{.fd = sandbox_pidfd(p->sandbox), .events = POLLIN},
 		{.fd = p->signals, .events = POLLIN},
-		{.fd = p->master_open ? p->master : -1, .events = master_events},
+		{.fd = p->master_open && master_events ? p->master : -1, .events = master_events},
 		{.fd = p->master_open && p->reading && !p->n_pending ? STDIN_FILENO : -1,
 			.events = POLLIN},
+		{.fd = p->n_output ? STDOUT_FILENO : -1, .events = POLLOUT},
 	};
 
 	if (poll(fds, ARRAY_LEN(fds), -1) < 0)
 		return errno == EINTR ? 0 : err_sys(err, "cannot wait for the sandbox");
 	if (fds[1].revents)
 		on_signal(p);
+	if (fds[4].revents)
+		to_stdout(p);
 	if (fds[2].revents & POLLOUT)
 		to_master(p);
-	if (fds[2].revents & (POLLIN | POLLHUP | POLLERR))
-		(void)from_master(p);
+	if (fds[2].revents & (POLLIN | POLLHUP | POLLERR) && !p->n_output)
+		from_master(p);
 	if (fds[3].revents)
 		from_stdin(p);
 	return fds[0].revents ? 1 : 0;
 }
 
-int attach(struct sandbox *s, int master, bool interactive, struct err *err)
+/* What the workload wrote last is still in the terminal's buffer. */
+static void drain(struct pump *p)
+{
+	do {
+		to_stdout(p);
+		if (p->master_open)
+			from_master(p);
+	} while (p->n_output);
+}
+
+void attach_hold(sigset_t *ret_before)
+{
+	sigset_t set;
+
+	attach_set(&set);
+	(void)sigprocmask(SIG_BLOCK, &set, ret_before);
+}
+
+int attach(struct sandbox *s, int master, bool interactive, const sigset_t *before, struct err *err)
 {
 	struct pump p = {
 		.sandbox = s, .master = master, .reading = interactive, .master_open = master >= 0};
-	sigset_t set, before;
+	sigset_t set;
 	int r = 0;
 
-	(void)sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_LEN(forwarded); i++)
-		(void)sigaddset(&set, forwarded[i]);
-	(void)sigaddset(&set, SIGWINCH);
-	(void)sigprocmask(SIG_BLOCK, &set, &before);
+	attach_set(&set);
 	p.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (p.signals < 0) {
 		r = err_sys(err, "cannot receive signals");
-		(void)sigprocmask(SIG_SETMASK, &before, NULL);
+		proc_release(before);
 		return r;
 	}
 	if (master >= 0) {
@@ -185,11 +241,10 @@ int attach(struct sandbox *s, int master, bool interactive, struct err *err)
 	}
 	while (r == 0)
 		r = pump_once(&p, err);
-	/* what the workload wrote last is still in the terminal's buffer */
-	while (p.master_open && from_master(&p))
-		;
 	terminal_restore();
 	(void)close(p.signals);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	/* before what may wait for whoever reads our output */
+	proc_release(before);
+	drain(&p);
 	return r < 0 ? r : 0;
 }

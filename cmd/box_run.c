@@ -2,6 +2,7 @@
 #include "cmd/box_run.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "base/strv.h"
 #include "cmd/attach.h"
 #include "cmd/cmd.h"
@@ -47,9 +49,21 @@ void box_close(struct run_spec *spec)
 
 /* --- running --- */
 
-static int note_cgroup(void *txn, const char *path, struct err *err)
+struct start {
+	struct txn *txn;
+	sigset_t before; /* the signals that were blocked */
+};
+
+static int note_cgroup(void *arg, const char *path, struct err *err)
 {
-	return txn_note_cgroup(txn, path, err);
+	const struct start *s = arg;
+	return txn_note_cgroup(s->txn, path, err);
+}
+
+static void hold_signals(void *arg)
+{
+	struct start *s = arg;
+	attach_hold(&s->before);
 }
 
 /* The reason why the workload could not be started, as an exit status; else the error stays one. */
@@ -70,7 +84,9 @@ static int start_failed(struct app *app, int r, struct err *err)
 int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 	struct sandbox_result *ret_result, struct err *err)
 {
-	const struct sandbox_hooks hooks = {.note_cgroup = note_cgroup, .arg = txn};
+	struct start start = {.txn = txn};
+	const struct sandbox_hooks hooks = {
+		.note_cgroup = note_cgroup, .root_ready = hold_signals, .arg = &start};
 	struct network *net = NULL;
 	struct sandbox *sandbox = NULL;
 	struct sandbox_result result = {0};
@@ -85,6 +101,7 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 		r = network_start(run_spec_needs_gateway(spec), &net, err);
 	if (r < 0)
 		return r;
+	(void)sigprocmask(SIG_BLOCK, NULL, &start.before);
 	r = relays_start(spec, relays, err);
 	if (r == 0)
 		r = sandbox_start(spec, net, &hooks, &sandbox, spec->tty ? &master : NULL, err);
@@ -94,9 +111,10 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 		struct err ignored = ERR_INIT;
 		(void)!relays_end(relays, &ignored);
 		network_stop(net);
+		proc_release(&start.before);
 		return start_failed(app, r, err);
 	}
-	r = attach(sandbox, master, spec->in >= 0, err);
+	r = attach(sandbox, master, spec->in >= 0, &start.before, err);
 	if (r < 0)
 		sandbox_kill(sandbox);
 	struct err wait_err = ERR_INIT;

@@ -298,6 +298,56 @@ other_netns() { # PID
 	[[ "$output" == */dev/* ]]
 }
 
+@test "run: who types ctrl-c again and again ends a command that ignores it, but no shell at its prompt, and nobody has to read" {
+	base
+	cat >type.py <<-'END'
+		import fcntl, os, pty, select, signal, subprocess, sys
+
+		def typed(args, steps, insists, statuses):
+		    pid, fd = pty.fork()
+		    if pid == 0:
+		        os.execv(sys.argv[1], sys.argv[1:] + args)
+		    seen, more = b"", 0
+		    try:
+		        for expected, keys in steps:
+		            while expected not in seen:
+		                assert select.select([fd], [], [], 30)[0], (args, seen)
+		                seen += os.read(fd, 1000)
+		            seen = seen.split(expected, 1)[1]
+		            os.write(fd, keys)
+		        while True:
+		            if select.select([fd], [], [], 0.1 if insists else 30)[0]:
+		                os.read(fd, 1000)
+		            else:  # several that come at once may be taken for one
+		                assert insists and more < 100, args
+		                more += os.write(fd, b"\3")
+		    except OSError:
+		        pass
+		    got = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+		    assert got in statuses, (args, got)
+
+		ignores = ["busybox", "sh", "-c", 'trap "" INT TERM; echo ready; exec sleep 1000']
+		typed(["-it", *ignores], [(b"ready", b"\3")], True, [137, 130])
+		typed(["-t", *ignores], [(b"ready", b"\3")], True, [137, 130, -2])
+		typed(["-it", "busybox", "sh"], [(b"# ", b"\3")] * 5 + [(b"# ", b"exit 7\n")], False, [7])
+		# a full pipe
+		p = subprocess.Popen(sys.argv[1:] + ["-t", "busybox", "yes"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+		fcntl.fcntl(p.stdout, fcntl.F_SETPIPE_SZ, 4096)
+		assert select.select([p.stdout], [], [], 30)[0]
+		for _ in range(100):  # the first ends the command, the next one who waits for a reader
+		    p.send_signal(signal.SIGTERM)
+		    try:
+		        assert p.wait(0.1) in (143, -15), p.returncode
+		        break
+		    except subprocess.TimeoutExpired:
+		        pass
+		else:
+		    p.kill()
+		    assert False, "it waits for a reader, and hears nothing"
+	END
+	timeout 100 python3 type.py "$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none
+}
+
 @test "run: a command that leaves processes behind ends" {
 	base
 	run timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none busybox sh -c "sleep 5$BASHPID & echo started"
