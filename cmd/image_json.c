@@ -24,9 +24,10 @@ static struct json *strv_or_null(const struct strv *s, bool present)
 static struct json *set_json(const struct strv *s)
 {
 	struct json *o = json_new_object();
+	AUTO_JSON struct json *nothing = json_new_object(); /* one for all: there may be 200,000 */
 
 	STRV_FOREACH (item, s)
-		json_set(o, *item, json_new_object());
+		json_set(o, *item, json_ref(nothing));
 	return o;
 }
 
