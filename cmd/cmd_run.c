@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -249,6 +250,20 @@ static int run_image(struct app *app, struct store *s, struct txn *txn, const st
 /* --- which -------------------------------------------------------------------------------------
  */
 
+/* buildah runs working containers only: a name that is wrong is not asked for in registries. */
+static bool may_be_image(struct store *s, const struct run_args *a, const char *text)
+{
+	AUTO_FREE char *ref = NULL;
+	struct descriptor top = {0};
+	struct err ignored = ERR_INIT;
+
+	if (!called_buildah() || a->pull)
+		return true;
+	int r = image_find_named(s, text, &top, &ref, &ignored);
+	descriptor_done(&top);
+	return r != ERR_NOT_FOUND;
+}
+
 static int run_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	struct run_args *a = args;
@@ -264,7 +279,7 @@ static int run_run(struct app *app, void *args, const struct strv *rest, struct 
 	r = container_find(s, rest->v[0], &c, &unknown);
 	if (r == 0)
 		return run_container(app, a, rest, err);
-	if (r != ERR_NOT_FOUND) {
+	if (r != ERR_NOT_FOUND || !may_be_image(s, a, rest->v[0])) {
 		*err = unknown;
 		return r;
 	}

@@ -33,7 +33,7 @@ static int fetch(struct app *app, struct store *s, const struct image_get_args *
 	struct pulled pulled = {0};
 	if (remote_args_apply(app, a->remote, &o->remote, err) < 0)
 		return err->code;
-	if (called_buildah() && !a->quiet)
+	if (called_buildah() && !a->quiet && o->policy != PULL_NEVER)
 		out_note(&app->out, "Getting image source signatures");
 	o->progress = out_progress(&app->out, a->quiet ? PROGRESS_NONE : PROGRESS_AUTO);
 	int r = image_pull(s, text, o, &pulled, err);
