@@ -10,11 +10,12 @@
 #include "cmd/moment.h"
 #include "cmd/text.h"
 #include "store/choose.h"
+#include "store/digest_set.h"
 #include "store/gc.h"
 #include "store/store.h"
 
 struct prune_args {
-	bool all, force, dry_run, cache, mounts;
+	bool all, force, dry_run, cache, mounts, containers;
 	const char *older_than;
 	uint64_t max_size, min_free;
 	struct strv filters;
@@ -25,6 +26,7 @@ static const struct opt prune_options[] = {
 	OPT_BOOL(0, "build-cache", struct prune_args, cache),
 	OPT_BOOL(0, "cache-mounts", struct prune_args, mounts),
 	OPT_ALIAS(0, "volumes", "cache-mounts"),
+	OPT_BOOL(0, "containers", struct prune_args, containers),
 	OPT_BOOL(0, "dry-run", struct prune_args, dry_run),
 	OPT_STRV(0, "filter", struct prune_args, filters),
 	OPT_BOOL('f', "force", struct prune_args, force),
@@ -90,7 +92,7 @@ static int parse_filter(
 
 static bool passes(const struct listed *i, const struct prune_filter *f)
 {
-	if (f->created_before_s && i->created_s >= f->created_before_s)
+	if (f->created_before_s && (!i->dated || i->created_s >= f->created_before_s))
 		return false;
 	STRV_FOREACH (label, &f->labels)
 		if (!listed_has_label(i, *label))
@@ -154,17 +156,29 @@ static int choose(struct store *s, const struct prune_args *a, struct gc_opts *o
 	return gc_choose(s, &l, ret, err);
 }
 
-/* "image NAME", "image DIGEST", "blob DIGEST"... buildah tells of images only. */
-static void print_removed(struct out *out, const struct strv *removed)
+/* buildah tells of images only: of their names, and then their IDs. list: as it was before. */
+static void print_images(struct out *out, const struct strv *removed, const struct image_list *list)
 {
+	struct digest_set gone = {0}; /* of the names, or of images without one */
+	char text[DIGEST_STR_MAX];
+
 	STRV_FOREACH (line, removed) {
-		if (!called_buildah())
-			out_printf(out, "%s\n", *line);
-		else if (str_has_prefix(*line, "image sha256:"))
-			out_printf(out, "%s\n", *line + strlen("image sha256:"));
-		else if (str_has_prefix(*line, "image "))
-			out_printf(out, "untagged: %s\n", *line + strlen("image "));
+		const char *what = *line + strlen("image ");
+		if (!str_has_prefix(*line, "image "))
+			continue;
+		struct digest d = digest_of(what, strlen(what));
+		(void)digest_set_add(&gone, &d);
+		if (!str_has_prefix(what, "sha256:"))
+			out_printf(out, "untagged: %s\n", what);
 	}
+	for (size_t i = 0; i < list->n; i++) {
+		const struct listed *l = &list->i[i];
+		const char *what = l->refs.n ? l->refs.v[0] : digest_str(&l->top, text);
+		struct digest d = digest_of(what, strlen(what));
+		if (digest_set_has(&gone, &d))
+			out_printf(out, "%s\n", digest_hex(l->loaded ? &l->id : &l->top, text));
+	}
+	digest_set_done(&gone);
 }
 
 static int prune_run(struct app *app, void *args, const struct strv *rest, struct err *err)
@@ -173,6 +187,7 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 	AUTO_STORE struct store *s = NULL;
 	AUTO_STRV struct strv removed = STRV_INIT;
 	AUTO_GC_CHOICE struct gc_choice choice = {0};
+	AUTO_IMAGE_LIST struct image_list before = {0};
 	struct gc_result result = {0};
 	char size[TEXT_NUM_MAX];
 	bool limited = false;
@@ -189,6 +204,12 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 	if (!confirmed(app, a))
 		return 0;
 	int r = app_store(app, 0, &s, err);
+	if (r == 0 && a->containers) {
+		store_clear_leftovers(s);
+		return 0;
+	}
+	if (r == 0 && called_buildah())
+		r = image_list_load(s, &before, err);
 	if (r == 0)
 		r = choose(s, a, &opts, &choice, &limited, err);
 	if (limited)
@@ -197,7 +218,11 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 		r = store_gc(s, &opts, &result, &removed, err);
 	if (r < 0)
 		return r;
-	print_removed(&app->out, &removed);
+	if (called_buildah())
+		print_images(&app->out, &removed, &before);
+	STRV_FOREACH (line, &removed) /* "image NAME", "image DIGEST", "blob DIGEST" ... */
+		if (!called_buildah())
+			out_printf(&app->out, "%s\n", *line);
 	if (!called_buildah())
 		out_printf(&app->out, "%s: %s\n",
 			a->dry_run ? "Would be reclaimed" : "Total reclaimed space",

@@ -31,6 +31,7 @@ static const struct {
 	{"container", "ls", "containers"},
 	{"container", "mount", "mount"},
 	{"container", "ps", "containers"},
+	{"container", "prune", "prune --containers"},
 	{"container", "rename", "rename"},
 	{"container", "rm", "rm"},
 	{"container", "run", "run"},

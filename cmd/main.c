@@ -182,7 +182,6 @@ static const struct {
 static const struct {
 	const char *noun, *verb, *instead;
 } refused_verbs[] = {
-	{"container", "prune", "working containers are not stopped: 'mica rm' removes them"},
 	{"image", "mount", "a container of it can be mounted: mica mount $(mica from IMAGE)"},
 	{"image", "unmount", "'mica umount' takes what 'mica mount' has mounted"},
 };

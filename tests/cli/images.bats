@@ -396,3 +396,27 @@ steps() { # [OPTION...]: IDs of intermediate images
 	[ -z "$(steps)" ]
 	assert_clean_store
 }
+
+@test "image prune -a --filter until: what has no date stays; buildah's prune tells names, then IDs" {
+	image undated
+	image old 2026-01-01T00:00:00Z
+	mica image prune -a --filter until=2026-06-01T00:00:00Z >/dev/null
+	[ "$(names)" = "localhost/undated:latest " ]
+	image old 2026-01-01T00:00:00Z
+	mica tag old older
+	mica untag undated
+	ln -s "$MICA_BIN" buildah
+	{ mica images -q --no-trunc old && mica images -q --no-trunc -f dangling=true; } | sed 's/^sha256://' | sort >ids
+	./buildah --root "$MICA_ROOT" prune -af >said
+	[ "$(head -n 2 said | sort | tr '\n' ' ')" = "untagged: localhost/old:latest untagged: localhost/older:latest " ]
+	tail -n +3 said | sort | cmp - ids
+	[ "$(wc -l <ids)" -eq 2 ]
+}
+
+@test "called buildah, a container that is not known is not asked for in registries" {
+	ln -s "$MICA_BIN" buildah
+	run -125 --separate-stderr ./buildah --root "$MICA_ROOT" run nosuch ls
+	[ "$stderr" = "Error: 'nosuch': container not known" ]
+	run -125 --separate-stderr ./buildah --root "$MICA_ROOT" from --pull-never nosuch
+	[ "$stderr" = "Error: nosuch: image not known" ]
+}
