@@ -86,6 +86,7 @@ struct build_opts {
 	bool all_platforms; /* all those that every base image is there for */
 	const char *os_version; /* of the images, NULL: that of the base image */
 	struct strv os_features; /* added to those of the base image */
+	const char *comment; /* of the history; NULL: "mica" */
 	bool keep_steps; /* an image for each instruction, too (keep_steps.h) */
 	struct map layer_labels; /* which these have */
 	bool has_epoch; /* SOURCE_DATE_EPOCH: times in config and history are it, times in layers at

@@ -79,7 +79,8 @@ struct pos eval_arg_pos(const struct eval *e, size_t i)
 
 void eval_history(struct eval *e, const char *created_by, bool empty)
 {
-	image_config_add_history(&e->p->config, NULL, created_by, "mica", empty);
+	const char *comment = e->b->o->comment ? e->b->o->comment : "mica";
+	image_config_add_history(&e->p->config, NULL, created_by, comment, empty);
 }
 
 struct step *eval_add_step(struct eval *e, enum step_kind kind)

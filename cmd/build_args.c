@@ -242,6 +242,7 @@ static int set_layers(struct build_args *a, struct build_opts *o, struct err *er
 		add_pairs(&a->output.layer_labels, "layer-label", true, &o->layer_labels, err) < 0)
 		return err->code;
 	o->keep_steps = layers && asked;
+	o->comment = a->comment;
 	o->no_cache = a->no_cache || !layers;
 	/* and its --squash takes what is below, too */
 	a->output.squash_all |= a->output.squash && called_buildah();

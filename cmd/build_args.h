@@ -21,6 +21,7 @@ struct build_args {
 	const char *os_version;
 	bool all_platforms;
 	bool no_steps; /* no option: the Containerfile is not the user's */
+	const char *comment; /* no option: of the history */
 	bool check, no_cache, quiet, pull_always, pull_never, rewrite_timestamp;
 	struct strv cache_from, cache_to;
 	const char *cache_ttl;

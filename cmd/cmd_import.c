@@ -24,7 +24,7 @@
 
 struct import_args {
 	struct strv changes;
-	const char *os, *arch, *variant, *platform, *layer_ratio;
+	const char *message, *os, *arch, *variant, *platform, *layer_ratio;
 	bool quiet;
 };
 
@@ -32,11 +32,11 @@ static const struct opt import_options[] = {
 	OPT_STRING(0, "arch", struct import_args, arch),
 	OPT_STRV('c', "change", struct import_args, changes),
 	OPT_STRING(0, "layer-ratio", struct import_args, layer_ratio),
+	OPT_STRING('m', "message", struct import_args, message),
 	OPT_STRING(0, "os", struct import_args, os),
 	OPT_STRING(0, "platform", struct import_args, platform),
 	OPT_BOOL('q', "quiet", struct import_args, quiet),
 	OPT_STRING(0, "variant", struct import_args, variant),
-	OPT_REFUSED_WHY('m', "message", "the history says how the image was made"),
 	OPT_END,
 };
 
@@ -182,6 +182,7 @@ static int build(struct app *app, const struct import_args *a, const char *dir, 
 	int r = opt_parse(cmd_build.options, args, "mica import", (int)words.n, strv_argv(&words),
 		0, &rest, err);
 	args->no_steps = true;
+	args->comment = a->message;
 	if (r == 0)
 		r = cmd_build.run(app, args, &rest, err);
 	opt_done(cmd_build.options, args);
