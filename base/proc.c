@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -304,4 +305,32 @@ char *proc_find(const char *name)
 			return take(path);
 	}
 	return NULL;
+}
+
+/* pidfd_open(2), with PIDFD_THREAD for one that leads no process. */
+static int open_process(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	return fd < 0 && (errno == EINVAL || errno == ENOENT)
+	               ? (int)syscall(SYS_pidfd_open, pid, O_EXCL)
+	               : fd;
+}
+
+pid_t proc_number(int proc, pid_t pid)
+{
+	char path[64], text[512];
+	AUTO_FD int fd = open_process(pid);
+	if (fd < 0)
+		return -1;
+	/* the kernel says it as the /proc that is asked knows it */
+	(void)snprintf(path, sizeof(path), "self/fdinfo/%d", fd);
+	AUTO_FD int info = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
+	if (n < 0)
+		return -1;
+	text[n] = '\0';
+	const char *line = strstr(text, "\nPid:");
+	long number = line ? strtol(line + strlen("\nPid:"), NULL, 10) : 0;
+	errno = ESRCH;
+	return number > 0 ? (pid_t)number : -1;
 }

@@ -58,6 +58,11 @@ static struct json *isolation_json(struct json *missing, bool *ret_chroot)
 		set_reason(o, from);
 	else if (*ret_chroot)
 		set_reason(o, mode_reason());
+	if (mode_is() != MODE_CHROOT && !sandbox_has_own_proc())
+		miss(missing,
+			"a /proc of their own: parts of the one around us are hidden, as in most "
+			"containers, so steps see that one, and its processes, read-only; have "
+			"all of it shown (procMount: Unmasked)");
 	if (*ret_chroot && mode_is() == MODE_CHROOT)
 		miss(missing,
 			"namespaces: with isolation 'chroot' steps share processes, network, host "

@@ -169,6 +169,12 @@ static int explain(const char *file, const char *name, int sys, struct err *err)
 		err_sys(err, "cannot execute '%s'", name);
 		return err->code = ERR_DENIED;
 	}
+	if (sys == EAGAIN)
+		return err_set(err, ERR_LIMIT,
+			"cannot execute '%s': there are more processes of user %u, in the step and "
+			"outside of it, than the ulimit 'nproc' allows: raise it, or use "
+			"--pids-limit",
+			name, getuid());
 	return err_sys(err, "cannot execute '%s'", name);
 }
 

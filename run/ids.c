@@ -322,10 +322,11 @@ int ids_install(int sock, struct err *err)
 
 /* --- init's side --- */
 
-struct ids *ids_new(int proc)
+struct ids *ids_new(int proc, bool around)
 {
 	struct ids *s = xcalloc(1, sizeof(*s));
 	s->proc = proc;
+	s->around = around;
 	s->listener = -1;
 	s->creds = xcalloc(1, sizeof(struct cred *));
 	s->creds[s->n_creds++] = xcalloc(1, sizeof(struct cred));

@@ -18,6 +18,7 @@
  * Init answers from within the sandbox: it has its root, and resolves every path there.
  */
 #pragma once
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct err;
@@ -26,8 +27,9 @@ struct ids;
 /* By the workload, before it becomes anybody: loads the filter and sends its listener to `sock`. */
 int ids_install(int sock, struct err *err) __attribute__((warn_unused_result));
 
-/* By init. proc: a /proc of init's pid namespace, to which the pids of the calls belong. */
-struct ids *ids_new(int proc);
+/* By init. proc: a /proc of init's pid namespace, to which the pids of the calls belong; or, around,
+ * of one around it, where the same processes have other numbers. */
+struct ids *ids_new(int proc, bool around);
 /* Takes what ids_install() sent; -1: it ended before. */
 int ids_receive(struct ids *s, int sock);
 int ids_listener(const struct ids *s);

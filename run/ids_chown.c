@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/owner.h"
+#include "base/proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +45,10 @@ static bool still_there(const struct call *c)
 static int open_proc(const struct call *c, const char *what)
 {
 	char path[64];
-	(void)snprintf(path, sizeof(path), "%u/%s", c->n->pid, what);
+	pid_t pid = (pid_t)c->n->pid;
+	if (c->s->around && (pid = proc_number(c->s->proc, pid)) < 0)
+		return -1;
+	(void)snprintf(path, sizeof(path), "%d/%s", pid, what);
 	return openat(c->s->proc, path, O_PATH | O_CLOEXEC);
 }
 

@@ -19,6 +19,7 @@ struct cred {
 
 struct ids {
 	int proc;
+	bool around; /* proc is of another pid namespace than the pids of the calls */
 	int listener;
 	struct cred **creds; /* creds[0] is root; they never change and never go */
 	size_t n_creds;

@@ -260,23 +260,11 @@ static void enter_box(struct box *b, struct err *err)
 		exec_workload(b);
 }
 
-/* The status file of a child, in the /proc that is mounted now; its number there is in the fdinfo
- * of its pidfd. -1 if there is none. */
+/* The status file of a child, in the /proc that is mounted now. -1 if there is none. */
 static int open_status(int proc, pid_t pid)
 {
-	char path[64], text[512];
-	AUTO_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	(void)snprintf(path, sizeof(path), "self/fdinfo/%d", fd);
-	AUTO_FD int info = fd < 0 ? -1 : openat(proc, path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
-	if (n <= 0)
-		return -1;
-	text[n] = '\0';
-	const char *line = strstr(text, "\nPid:");
-	long number = line ? strtol(line + 5, NULL, 10) : 0;
-	if (number <= 0)
-		return -1;
-	(void)snprintf(path, sizeof(path), "%ld/status", number);
+	char path[64];
+	(void)snprintf(path, sizeof(path), "%d/status", proc_number(proc, pid));
 	return openat(proc, path, O_RDONLY | O_CLOEXEC);
 }
 
@@ -328,11 +316,12 @@ static int own_proc(const struct box *b, int *ret_fd, struct err *err)
 	if (fd < 0 && errno == EPERM && b->spec->host_pid)
 		fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	*ret_fd = fd;
-	if (fd < 0 && errno == EPERM && b->one_user)
+	if (fd < 0 && errno == EPERM)
 		return err_set(err, ERR_UNSUPPORTED,
-			"cannot mount a /proc of our own, which one user alone needs: parts of the "
-			"one around us are hidden, as in most containers; be root in it, or have "
-			"it show all of /proc (procMount: Unmasked)");
+			"cannot mount a /proc of our own, which a pid namespace that is joined "
+			"needs: parts of the one around us are hidden, as in most containers; "
+			"leave "
+			"out '--pid'");
 	return fd < 0 ? err_sys(err, "cannot mount a /proc of our own") : 0;
 }
 
@@ -343,13 +332,20 @@ static int prepare_ids(struct box *b, struct watch *w, struct err *err)
 	sigset_t all;
 	if (!b->one_user)
 		return 0;
-	if (own_proc(b, &proc, err) < 0)
-		return err->code;
+	int r = own_proc(b, &proc, err);
+	bool around = r == ERR_UNSUPPORTED;
+	if (around) {
+		err_clear(err);
+		proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		r = proc < 0 ? err_sys(err, "cannot open '/proc'") : 0;
+	}
+	if (r < 0)
+		return r;
 	sigfillset(&all);
 	w->signals = signalfd(-1, &all, SFD_CLOEXEC);
 	if (w->signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
 		return err_sys(err, "cannot prepare for the workload's questions");
-	w->ids = ids_new(proc);
+	w->ids = ids_new(proc, around);
 	w->sock = socks[0];
 	b->ids = socks[1];
 	return 0;

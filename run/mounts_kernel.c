@@ -111,7 +111,8 @@ static int mount_proc(struct box *b, int *empty, struct err *err)
 	int r = mount_at(b, "/proc", "proc", (const char *const *)strv_argv(options), ATTR_QUIET,
 		&b->proc, err);
 	/* with options it has to be a new one */
-	if (r < 0 && err_is_sys(err, EPERM) && !options->n) {
+	bool around = r < 0 && err_is_sys(err, EPERM) && !options->n;
+	if (around) {
 		err_clear(err);
 		r = bind_proc(b, err);
 	}
@@ -126,7 +127,7 @@ static int mount_proc(struct box *b, int *empty, struct err *err)
 	r = mask(b, b->proc, "/proc", masked_proc, ARRAY_LEN(masked_proc), empty, err);
 	if (r == 0)
 		r = set_read_only(b->proc, read_only_proc, ARRAY_LEN(read_only_proc), err);
-	return r == 0 && run_spec_shares_pids(b->spec) ? cover_proc(b, err) : r;
+	return r == 0 && (around || run_spec_shares_pids(b->spec)) ? cover_proc(b, err) : r;
 }
 
 /* The hierarchies that hold our limits, so that programs that size themselves by them (JVMs) see

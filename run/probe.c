@@ -33,6 +33,23 @@ static int mount_something(void)
 	return mnt < 0 || top < 0 || mount_attach(mnt, top, 0, false) < 0 ? errno : 0;
 }
 
+static int mount_proc(void)
+{
+	AUTO_FD int mnt = mount_new("proc", NULL, ATTR_QUIET);
+	return mnt < 0 ? errno : 0;
+}
+
+/* It is of the pid namespace of who mounts it, and one is in none that one has made. */
+static int try_proc(void)
+{
+	return unshare(CLONE_NEWPID) < 0 ? errno : in_a_child(mount_proc);
+}
+
+bool sandbox_has_own_proc(void)
+{
+	return in_a_child(try_proc) != EPERM;
+}
+
 void sandbox_probe(void)
 {
 	static bool done;

@@ -69,6 +69,9 @@ int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 /* Isolation 'chroot' is asked for: may this machine's namespaces and mounts be had? Where not, the
  * mode becomes MODE_CHROOT, with the reason. Tried once, which takes a process. */
 void sandbox_probe(void);
+/* False where parts of the /proc around us are hidden, as in most containers: then nobody in a user
+ * namespace may mount another, and a workload sees that one, read-only. */
+bool sandbox_has_own_proc(void);
 /* Isolation 'chroot' (spec.chroot), and there are neither namespaces nor mounts; else it is the
  * sandbox, with the network of what is around it. */
 bool sandbox_is_bare(const struct run_spec *spec);

@@ -159,3 +159,16 @@ listens() { # PORT
 	done
 	ends "option '--disk-limit'" --disk-limit=much
 }
+
+@test "a limit of a user's processes that those outside have reached is told" {
+	[ "$(id -u)" = 0 ] || skip "only root can be two users"
+	local others=()
+	for _ in 1 2; do
+		setpriv --reuid 64991 --regid 64991 --clear-groups sleep 60 3>&- &
+		others+=($!)
+		wait_for 10 grep -qx sleep "/proc/$!/comm"
+	done
+	run --separate-stderr mica run --rm --network=none --user 64991 --ulimit nproc=1:1 busybox true
+	kill "${others[@]}"
+	[[ $status = 125 && $stderr == *"cannot execute 'true': there are more processes of user 64991, in the step and outside of it, than the ulimit 'nproc' allows"* ]] || fail "$status $stderr"
+}

@@ -410,3 +410,38 @@ chroot_is_whole() { # MICA...
 		chroot_is_whole setpriv --reuid "$user" --regid "$user" --clear-groups env -i $USER_ENV BUILDAH_ISOLATION=chroot "$MICA_BIN"
 	done
 }
+
+@test "where parts of /proc are hidden a user's steps see what is shown, and reach nobody in it" {
+	local user as
+	needs_root
+	user_setup
+	cat >masked <<-'END'
+		mount --bind /dev/null /proc/keys
+		exec "$@"
+	END
+	cp "$MICA_TOOLS/reach" reach
+	cat >inside <<-'END'
+		set -e
+		touch /f && chown 7:8 /f && cd /tmp && touch g && chown -h 9:9 g && chown 5:5 /proc/self/cwd/g
+		[ "$(su app -c 'id -u')" = 1000 ]
+		[ -d "/proc/$1" ] && grep -q '^Name:.grep' /proc/self/status && [ ! -s /proc/keys ]
+		! (echo 5 >/proc/self/oom_score_adj) 2>/dev/null
+		exec /reach "$1" 2>/dev/null
+	END
+	for user in "$MICA_USER" 64996; do
+		MICA_USER=$user user_env
+		# shellcheck disable=SC2206 # a list of settings
+		as=(setpriv --reuid "$user" --regid "$user" --clear-groups env -i $USER_ENV "MICA_ROOT=$D/of-$user")
+		SECRET=visible "${as[@]}" sleep 300 3>&- &
+		OUTSIDE=$!
+		disown
+		"${as[@]}" "$MICA_BIN" from -q --name c busybox
+		run -0 --separate-stderr unshare -m sh masked "${as[@]}" "$MICA_BIN" run --init --network=none -v "$D/reach:/reach:ro" -v "$D/inside:/inside:ro" c sh /inside "$OUTSIDE"
+		[ "$output" = "done" ] || fail "$user: $output $stderr"
+		kill "$OUTSIDE"
+		"${as[@]}" "$MICA_BIN" commit -q c t
+		[ "$("${as[@]}" "$MICA_BIN" build -q --network=none -o type=tar,dest=- -f - "$D/home" <<<'FROM t' | tar --numeric-owner -tvf - | awk '$6 ~ /^(f|tmp\/g)$/ {print $6, $2}')" = $'f 7/8\ntmp/g 5/5' ]
+		unshare -m sh masked "${as[@]}" "$MICA_BIN" info | jq -r '.abilities.Missing[]' | grep -q '^a /proc of their own: parts of the one around us are hidden'
+		! "${as[@]}" "$MICA_BIN" info | jq -r '.abilities.Missing[]' | grep -q '^a /proc' || fail "nothing is hidden"
+	done
+}
