@@ -287,6 +287,9 @@ other_netns() { # PID
 	base
 	[ "$(box --network=none busybox sh -c 'echo $$')" = 1 ]
 	[ "$(box --network=none --init busybox sh -c 'cat /proc/1/comm')" = mica-init ]
+	# as process 1 of any namespace, and as any other process
+	[ "$(box --network=none busybox sh -c 'kill -TERM $$; sh -c "kill -TERM \$\$"; echo $?')" = 143 ]
+	run -143 box --network=none --init busybox sh -c 'kill -TERM $$; echo on'
 	# What watches over it is not in its sight.
 	run ! box --network=none busybox sh -c 'cat /proc/[0-9]*/comm | grep mica'
 }
