@@ -46,8 +46,8 @@ char *proc_find(const char *name);
 int proc_status(int wstatus);
 /* waitpid that restarts */
 int proc_wait(pid_t pid, int *ret_wstatus);
-/* What the process or thread is called in `proc`, a /proc that may show a pid namespace around ours;
- * -1 and errno. A thread that is not its process's first needs Linux 6.9. */
+/* What the process or thread is called in `proc`, a /proc that may show a pid namespace around
+ * ours; -1 and errno. A thread that is not its process's first needs Linux 6.9. */
 pid_t proc_number(int proc, pid_t pid);
 /* Closes first..last (~0U: all from first on); one at a time where close_range(2) is refused. 0 or
  * -1 with errno. */

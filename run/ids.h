@@ -27,8 +27,8 @@ struct ids;
 /* By the workload, before it becomes anybody: loads the filter and sends its listener to `sock`. */
 int ids_install(int sock, struct err *err) __attribute__((warn_unused_result));
 
-/* By init. proc: a /proc of init's pid namespace, to which the pids of the calls belong; or, around,
- * of one around it, where the same processes have other numbers. */
+/* By init. proc: a /proc of init's pid namespace, to which the pids of the calls belong; or,
+ * around, of one around it, where the same processes have other numbers. */
 struct ids *ids_new(int proc, bool around);
 /* Takes what ids_install() sent; -1: it ended before. */
 int ids_receive(struct ids *s, int sock);
