@@ -155,6 +155,55 @@ def mounts(r):
     return "RUN " + "".join(f"--mount={r.choice(MOUNTS)} " for _ in range(r.choice([1, 1, 2]))) + r.choice(IN_MOUNTS)
 
 
+# from 100,000 on: archives, named contexts, secrets, arguments from outside, hard links
+MEMBERS = ["a", "d/", "d/b", "e/f/g.go", "./x", "/abs", "ü"]
+OPTIONS = ["--build-arg=U=given", "--build-arg=V=/given", "--build-arg=Z=", "--label=k=cli", "--label=n", "--target=s0", "--build-arg=TARGETARCH=odd",
+           "--add-host=h:1.2.3.4", "--build-arg=NOBODY=x"]
+MORE_VALUES = ["${V%%/*}", "${V##*/}", "${U-x}", "${U+x}", "${V:?no}", "${U:-${V#/}}", "${V/#?/x}", '"${U:-a b}"', "'${U}'", "${V//[a-v]/_}", "$TARGETARCH",
+               "${V/\\//-}", "${U:-\\$V}"]
+SETS = ["[[:alpha:]]", "[[:^alpha:]]*", "*\n![[:lower:]]", "d/[[:alnum:]]", "\\d1", "[\\w]"]
+
+
+def archive(r):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name in r.sample(MEMBERS, r.randint(1, 5)):
+            e = tarfile.TarInfo(name.rstrip("/"))
+            e.mtime, e.uid, e.gid = r.choice([0, MTIME, 1000]), r.choice([0, 5]), r.choice([0, 6])
+            if name.endswith("/"):
+                e.type, e.mode = tarfile.DIRTYPE, r.choice([0o755, 0o700, 0o2755])
+                tar.addfile(e)
+            elif r.random() < 0.2:
+                e.type, e.linkname = tarfile.SYMTYPE, r.choice(LINKS)
+                tar.addfile(e)
+            else:
+                data = str(r.random()).encode()
+                e.size, e.mode = len(data), r.choice([0o644, 0o4755, 0o600])
+                tar.addfile(e, io.BytesIO(data))
+    return gzip.compress(out.getvalue(), mtime=0) if r.random() < 0.3 else out.getvalue()
+
+
+def newer(r, tree):
+    """An instruction of what differential.py learnt later."""
+    flags = "".join(f for f in ["--chown=5:6 ", "--chmod=750 ", "--link "] if r.random() < 0.2)
+    kind = r.randint(0, 6)
+    if kind == 0:
+        tree.setdefault("t.tar", ("bytes", archive(r), 0o644, 0, 0))
+        return f"{r.choice(['ADD', 'ADD', 'COPY'])} {flags}{r.choice(['t.tar', 't.*'])} {r.choice(DESTS)}"
+    if kind == 1:
+        return f"COPY --from=more {flags}{r.choice(['a', '*', 'd', '.', 'd/*', '/a', 'nope*'])} {r.choice(DESTS)}"
+    if kind == 2:
+        where = r.choice([("", "cat /run/secrets/k"), (",target=/k,mode=0444", "cat /k"), (",env=K", "echo $K")])
+        return "RUN --mount=type=secret,id=k%s %s >/tmp/k || true" % where
+    if kind == 3:
+        return r.choice(["ENV Q=%s", "ARG U=%s", "LABEL q=%s", "WORKDIR /w/%s", "ONBUILD ENV O=%s"]) % r.choice(MORE_VALUES)
+    if kind == 4:
+        return "COPY %s--exclude=%s --exclude=%s . %s" % (flags, r.choice(EXCLUDES), r.choice(EXCLUDES + SETS[:2]), r.choice(["/z/", "z/", "/new/deep/"]))
+    if kind == 5:
+        return "RUN --mount=from=more,target=/m ls -A /m | sort >/tmp/more"
+    return f"COPY {flags}hard hard2 {r.choice(['/z/', '/hl/', 'q/'])}"
+
+
 def make_case(seed):
     r = random.Random(seed)
     tree = make_tree(r)
@@ -164,7 +213,9 @@ def make_case(seed):
     for _ in range(r.randint(2, 6)):
         kind = r.random()
         # seeds from 10,000 on speak more of the language
-        if seed >= 10000 and r.random() < 0.6:
+        if seed >= 100000 and r.random() < 0.5:
+            lines.append(newer(r, tree))
+        elif seed >= 10000 and r.random() < 0.6:
             lines.append(r.choice([heredoc, setting, setting, mounts])(r))
         elif kind < 0.5:
             lines.append(copy(r, tree))
@@ -186,11 +237,16 @@ def make_case(seed):
         else:
             lines.append("VOLUME " + r.choice(["/vol", "/z", "$V"]))
     if r.random() < 0.5:
-        rules = "".join(r.choice(IGNORES) + "\n" for _ in range(r.randint(1, 4)))
+        known = IGNORES + SETS if seed >= 100000 else IGNORES
+        rules = "".join(r.choice(known) + "\n" for _ in range(r.randint(1, 4)))
         tree[".dockerignore"] = ("file", rules, 0o644, 0, 0)
     if seed >= 10000 and r.random() < 0.3:
         lines.insert(0, r.choice(["ARG V=/g", "# escape=\\", "# check=skip=all", "ARG U=9\nARG W=$U"]))
-    return "\n".join(lines) + "\n", tree
+    options = []
+    if seed >= 100000:
+        tree["hard"], tree["hard2"] = ("file", "h", 0o644, 0, 0), ("hard", "hard", 0, 0, 0)
+        options = r.sample(OPTIONS, r.choice([0, 0, 1, 2]))
+    return "\n".join(lines) + "\n", tree, options
 
 
 def lay_out(top, tree):
@@ -201,9 +257,12 @@ def lay_out(top, tree):
             os.makedirs(path, exist_ok=True)
         elif kind == "link":
             os.symlink(what, path)
+        elif kind == "hard":
+            os.link(os.path.join(top, what), path)
+            continue
         else:
-            with open(path, "w") as f:
-                f.write(what)
+            with open(path, "wb") as f:
+                f.write(what if kind == "bytes" else what.encode())
         os.chown(path, uid, gid, follow_symlinks=False)
         if kind != "link":
             os.chmod(path, mode)
@@ -293,15 +352,21 @@ def run(log, *argv):
 
 
 def try_case(seed, top, store):
-    text, tree = make_case(seed)
+    text, tree, options = make_case(seed)
     work = f"{top}/{seed}"
     # of a context with the name of an earlier one BuildKit takes files again that have the same size and time
     context = f"{work}/context-{seed}-{os.getpid()}"
     lay_out(context, tree)
+    if seed >= 100000:
+        more = f"{work}/more-{seed}-{os.getpid()}"
+        lay_out(more, make_tree(random.Random(-seed)))
+        with open(work + "/secret", "w") as f:
+            f.write("hidden")
+        options += [f"--build-context=more={more}", f"--secret=id=k,src={work}/secret"]
     with open(work + "/Containerfile", "w") as f:
         f.write(text)
     # BuildKit's cache mounts outlive a case
-    common = ["--no-cache", "-f", work + "/Containerfile", f"--build-arg=BUILDKIT_CACHE_MOUNT_NS={seed}-{os.getpid()}"]
+    common = ["--no-cache", "-f", work + "/Containerfile", f"--build-arg=BUILDKIT_CACHE_MOUNT_NS={seed}-{os.getpid()}", *options]
     d = run(work + "/docker.log", "docker", "buildx", "build", "--progress=plain", "--network=host", "--provenance=false",
             f"--output=type=oci,dest={work}/docker.tar", *common, context)
     m = run(work + "/mica.log", MICA, "--root", store, "build", "--network=host", f"--output=type=oci,dest={work}/mica.tar", *common, context)
