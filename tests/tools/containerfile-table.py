@@ -22,6 +22,29 @@ frontend that brought it; mica takes all of it without a `# syntax=` line.
 | --- | --- | --- | --- |
 """
 
+# What was found by building the same with both, and is meant so.
+TAIL = """
+## Where mica does not do as BuildKit
+
+| where | BuildKit | mica |
+| --- | --- | --- |
+| `FROM 0`, `--target=0`, `--mount=from=0` | knows stages by name alone | knows them by number too, as buildah |
+| `FROM --platform=P scratch`, last, without a `--platform` of the build | the image is said to be of this machine's platform | it is of P |
+| a context that is an archive | its owners stay, its ignore file counts for nothing | as with a directory: root's, and without what is ignored |
+| `COPY --exclude` beside a link that leads nowhere or to itself | fails | copies the link |
+| `COPY --link --chown=NAME` | fails | finds the name in the image below |
+| a new name in RUN for a file of an older layer | two files | one file of two names |
+| a name in RUN that begins with `.wh.` | is not in the image | fails |
+| an archive of ADD that ends too early | may pass | fails |
+| a variable without a name, a NUL byte | are taken | are refused |
+| `$((1 << 2))` in RUN | a here-document that does not end | arithmetic |
+| `{1}`, `(a)`, `a\|b`, `^` in an ignore pattern with wildcards | mean what they do in regular expressions | are characters |
+| `\\pL`, `\\Qa\\E` in an ignore pattern | mean what they do in Go's regular expressions | are refused |
+| `--mount=type=cache,mode=1777` | loses what is above 0777 | is 1777 |
+| `SOURCE_DATE_EPOCH` | is for times of files with `rewrite-timestamp=true` alone | is for them always |
+| texts of the history | with values of variables | as written, but for RUN and WORKDIR |
+"""
+
 
 def covered():
     keys = {}
@@ -48,6 +71,7 @@ def main():
         if not tests:
             problems.append(f"no test covers '{key}'")
         page += f"| {instruction} | {form} | {since} | {tests} |\n"
+    page += TAIL
     problems += [f"a test covers '{key}', which is in no row" for key in sorted(set(keys) - known)]
     if "--check" in sys.argv:
         if not PAGE.exists() or PAGE.read_text() != page:
