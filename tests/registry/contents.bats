@@ -146,9 +146,13 @@ RUN echo mine >/f'
 	make_layout layout '{}' [1-5].tar
 	mica pull -q oci:layout >id
 	expect "1 21" "0 0" push -q --cert-dir certs "$(cat id)" "docker://127.0.0.1:$port/h2/x:v1" # three of the manifest, three of each blob
+	# what the registry has is one round trip, whichever way
+	expect "1 1" "0 0" push -q --cert-dir certs "$(cat id)" "docker://127.0.0.1:$port/h2/x:v1"
+	expect "1 3" "0 0" push -q --cert-dir certs "$(cat id)" "docker://127.0.0.1:$port/h2/x:again" # it has no such name yet
 	mica rmi -a >/dev/null
 	expect "1 7" "0 0" pull -q --cert-dir certs "127.0.0.1:$port/h2/x:v1"
 	cmp id made
+	expect "1 1" "0 0" pull -q --policy=always --cert-dir certs "127.0.0.1:$port/h2/x:v1"
 	make_layout layout '{}' large.tar
 	mica pull -q oci:layout >id
 	expect "1 8" "1 1" push -q --cert-dir certs "$(cat id)" "docker://127.0.0.1:$port/h2/x:v2"
