@@ -1,28 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "registry/credentials.h"
+#include "registry/credentials_internal.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
-#include "base/lock.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "base/path.h"
-#include "base/strv.h"
 
-#define AUTHFILE_MAX (4 * MIB)
 #define SECRET_MAX (64 * KIB)
 #define AUTH_PATHS_MAX 4
-#define HUB_KEY                                                                                    \
-	"https://index.docker.io/v1/" /* docker's name for Docker Hub in its own file and to       \
-	                                 helpers */
 
 struct auth_path {
 	char *path;
@@ -106,11 +97,15 @@ static int parse_entry(const struct json *entry, const char *what, const char *k
 	return 0;
 }
 
+const char *credentials_helper_key(const char *key)
+{
+	return streq(key, "docker.io") ? "https://index.docker.io/v1/" : key;
+}
+
 static int ask_helper(const char *helper, const char *key, struct credentials *ret, struct err *err)
 {
 	AUTO_FREE char *output = NULL;
-	const char *server = streq(key, "docker.io") ? HUB_KEY : key;
-	int r = auth_helper_run(helper, "get", server, &output, err);
+	int r = auth_helper_run(helper, "get", credentials_helper_key(key), &output, err);
 	if (r < 0)
 		return r;
 	AUTO_JSON struct json *j = NULL;
@@ -130,13 +125,13 @@ static int ask_helper(const char *helper, const char *key, struct credentials *r
 	return 0;
 }
 
-static const char *helper_for(const struct json *top, bool docker, const char *host)
+const char *credentials_helper(const struct json *top, bool docker, const char *host)
 {
 	const char *name = json_text(find_entry(json_get(top, "credHelpers"), docker, host));
 	return name && *name ? name : NULL;
 }
 
-static int parse_auth_text(
+int credentials_parse_file(
 	const char *text, size_t n, const char *what, struct json **ret, struct err *err)
 {
 	AUTO_JSON struct json *top = NULL;
@@ -157,14 +152,14 @@ int credentials_from_text(const char *text, unsigned long n, const char *what, e
 {
 	AUTO_JSON struct json *top = NULL;
 	bool docker = form != AUTH_FORM_CONTAINERS;
-	if (parse_auth_text(text, n, what, &top, err) < 0)
+	if (credentials_parse_file(text, n, what, &top, err) < 0)
 		return err->code;
 	if (form == AUTH_FORM_DOCKERCFG) {
 		struct json *auths = take(top);
 		top = json_new_object();
 		json_set(top, "auths", auths);
 	}
-	const char *helper = helper_for(top, docker, host);
+	const char *helper = credentials_helper(top, docker, host);
 	if (helper)
 		return ask_helper(helper, host, ret, err);
 	const struct json *auths = json_get(top, "auths");
@@ -186,9 +181,7 @@ int credentials_from_text(const char *text, unsigned long n, const char *what, e
 	return err_set(err, ERR_NOT_FOUND, "%s keeps no credentials for '%s'", what, host);
 }
 
-/* The one file that login writes: --authfile, $REGISTRY_AUTH_FILE, else the user's run-time
- * directory (it is gone after a reboot, as containers-auth.json(5) wants). */
-static char *main_path(const char *authfile)
+char *credentials_main_path(const char *authfile)
 {
 	const char *env = getenv("REGISTRY_AUTH_FILE"), *run = getenv("XDG_RUNTIME_DIR");
 	if (authfile)
@@ -206,20 +199,13 @@ static char *main_path(const char *authfile)
 	return xasprintf("/run/containers/%u/auth.json", (unsigned)uid);
 }
 
-/* Where that file is, when it is a link: it is locked and replaced there. */
-static char *path_for_update(const char *authfile)
-{
-	AUTO_FREE char *path = main_path(authfile);
-	return fs_follow(path);
-}
-
 static size_t auth_paths(const char *authfile, struct auth_path paths[AUTH_PATHS_MAX])
 {
 	const char *env = getenv("REGISTRY_AUTH_FILE"), *home = getenv("HOME"),
 		   *docker = getenv("DOCKER_CONFIG");
 	const char *xdg = getenv("XDG_CONFIG_HOME");
 	size_t n = 0;
-	paths[n++] = (struct auth_path){.path = main_path(authfile)};
+	paths[n++] = (struct auth_path){.path = credentials_main_path(authfile)};
 	if (authfile || (env && *env))
 		return n;
 	if (xdg && *xdg == '/')
@@ -259,7 +245,7 @@ int credentials_check_file(const char *authfile, struct err *err)
 	size_t n;
 	int r = fs_read_file(AT_FDCWD, authfile, AUTHFILE_MAX, &text, &n, err);
 	if (r == 0) {
-		r = parse_auth_text(text, n, authfile, &top, err);
+		r = credentials_parse_file(text, n, authfile, &top, err);
 		explicit_bzero(text, n);
 	}
 	return r < 0 ? err_wrap(err, "option '--authfile'") : 0;
@@ -300,7 +286,7 @@ bool credentials_name_helpers(const char *authfile)
 		size_t len;
 		if (fs_read_file(AT_FDCWD, paths[i].path, AUTHFILE_MAX, &text, &len, &ignored) ==
 			0) {
-			if (parse_auth_text(text, len, paths[i].path, &top, &ignored) == 0)
+			if (credentials_parse_file(text, len, paths[i].path, &top, &ignored) == 0)
 				found = found || json_get(top, "credHelpers") ||
 				        json_get(top, "credsStore");
 			explicit_bzero(text, len);
@@ -308,132 +294,4 @@ bool credentials_name_helpers(const char *authfile)
 		free(paths[i].path);
 	}
 	return found;
-}
-
-/* Reads the file for changing it; an absent one is an empty object. */
-static int read_for_update(const char *path, struct json **ret, struct err *err)
-{
-	AUTO_FREE char *text = NULL;
-	size_t n;
-	int r = fs_read_file(AT_FDCWD, path, AUTHFILE_MAX, &text, &n, err);
-	if (r == ERR_NOT_FOUND) {
-		err_clear(err);
-		*ret = json_new_object();
-		return 0;
-	}
-	return r < 0 ? r : parse_auth_text(text, n, path, ret, err);
-}
-
-static int write_back(const char *path, const struct json *top, struct err *err)
-{
-	AUTO_FREE char *text = json_dump(top, 8);
-	int r = fs_write_output(path, text, strlen(text), 0600, true, err);
-	explicit_bzero(text, strlen(text));
-	return r;
-}
-
-static int lock_for_update(const char *path, int *ret_lock, struct err *err)
-{
-	AUTO_FREE char *dir = path_dir(path);
-	int r = fs_mkdir_p(dir, 0700, err);
-	if (r < 0)
-		return r;
-	AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, "cannot open '%s'", dir);
-	AUTO_FREE char *name = xasprintf(".%s.lock", path_base(path));
-	return lock_file(fd, name, LOCK_EXCLUSIVE, true, ret_lock, err);
-}
-
-static int helper_store(
-	const char *helper, const char *key, const struct credentials *c, struct err *err)
-{
-	AUTO_JSON struct json *j = json_new_object();
-	json_set_string(j, "ServerURL", streq(key, "docker.io") ? HUB_KEY : key);
-	json_set_string(j, "Username", c->identity_token ? "<token>" : c->user);
-	json_set_string(j, "Secret", c->identity_token ? c->identity_token : c->password);
-	AUTO_FREE char *input = json_dump(j, 0);
-	AUTO_FREE char *output = NULL;
-	int r = auth_helper_run(helper, "store", input, &output, err);
-	explicit_bzero(input, strlen(input));
-	const char *secret = c->identity_token ? c->identity_token : c->password;
-	if (r < 0 && *secret && strstr(err->msg, secret))
-		return err_set(err, r, "docker-credential-%s cannot keep the credentials", helper);
-	return r;
-}
-
-/* They are asked for a host alone. */
-static int refuse_helper(const char *helper, const char *host, const char *key, struct err *err)
-{
-	return err_set(err, ERR_UNSUPPORTED,
-		"docker-credential-%s keeps credentials of whole registries, not of '%s': log into "
-		"'%s', or name another file with '--authfile'",
-		helper, key, host);
-}
-
-int credentials_store(
-	const char *authfile, const char *key, const struct credentials *c, struct err *err)
-{
-	AUTO_FREE char *path = path_for_update(authfile);
-	AUTO_FD int lock = -1;
-	AUTO_JSON struct json *top = NULL;
-	if (lock_for_update(path, &lock, err) < 0 || read_for_update(path, &top, err) < 0)
-		return err->code;
-	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
-	const char *helper = helper_for(top, false, host);
-	if (!helper)
-		helper = json_text(json_get(top, "credsStore"));
-	if (helper && *helper)
-		return streq(host, key) ? helper_store(helper, key, c, err)
-		                        : refuse_helper(helper, host, key, err);
-	struct json *auths = json_get(top, "auths");
-	if (!json_is(auths, JSON_KIND_OBJECT)) { /* null, too */
-		auths = json_new_object();
-		json_set(top, "auths", auths);
-	}
-	struct json *entry = json_new_object();
-	if (c->user) {
-		AUTO_FREE char *plain = xasprintf("%s:%s", c->user, c->password ? c->password : "");
-		AUTO_FREE char *encoded = base64_encode(plain, strlen(plain));
-		json_set_string(entry, "auth", encoded);
-		explicit_bzero(plain, strlen(plain));
-		explicit_bzero(encoded, strlen(encoded));
-	}
-	json_set_string(entry, "identitytoken", c->identity_token);
-	json_set(auths, key, entry);
-	return write_back(path, top, err);
-}
-
-int credentials_remove(const char *authfile, const char *key, struct err *err)
-{
-	AUTO_FREE char *path = path_for_update(authfile);
-	AUTO_FD int lock = -1;
-	AUTO_JSON struct json *top = NULL;
-	if (lock_for_update(path, &lock, err) < 0 || read_for_update(path, &top, err) < 0)
-		return err->code;
-	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
-	const char *helper = helper_for(top, false, host);
-	if (!helper)
-		helper = json_text(json_get(top, "credsStore"));
-	AUTO_FREE char *output = NULL;
-	if (helper && *helper && !streq(host, key))
-		return refuse_helper(helper, host, key, err);
-	if (helper && *helper)
-		return auth_helper_run(
-			helper, "erase", streq(key, "docker.io") ? HUB_KEY : key, &output, err);
-	if (!json_get(json_get(top, "auths"), key))
-		return err_set(err, ERR_NOT_FOUND, "not logged into %s", key);
-	json_remove(json_get(top, "auths"), key);
-	return write_back(path, top, err);
-}
-
-int credentials_remove_all(const char *authfile, struct err *err)
-{
-	AUTO_FREE char *path = path_for_update(authfile);
-	AUTO_FD int lock = -1;
-	AUTO_JSON struct json *top = NULL;
-	if (lock_for_update(path, &lock, err) < 0 || read_for_update(path, &top, err) < 0)
-		return err->code;
-	json_set(top, "auths", json_new_object());
-	return write_back(path, top, err);
 }
