@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What login and logout change: one file, locked and replaced as a whole, or what a helper keeps. */
+/* What login and logout change: a file, locked and replaced as a whole, or what a helper keeps. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * those that fill no file of their own. */
 #pragma once
 #include "image/reference.h"
-#include "registry/client.h"
+#include "registry/exchange.h"
 #include "registry/operation.h"
 
 struct json;

@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "registry/client.h"
+#include "registry/exchange.h"
 
 #define TOKEN_MAX (1 * MIB)
 #define EXPIRES_DEFAULT_S 60 /* as the specification says */
