@@ -219,10 +219,12 @@ static int add_base(struct store *s, const struct container *c, struct manifest 
 	return r;
 }
 
-/* {"config": {"Hostname": ...}}, "comment", "container": Docker's alone. The last is another one
- * each time. */
+/* {"config": {"Hostname": ...}}, "comment", "parent", "container": Docker's alone. The last is
+ * another one each time. */
 static void add_docker_members(const struct container *c, bool same, struct image_config *config)
 {
+	char parent[DIGEST_STR_MAX];
+
 	if (!config->extra_config)
 		config->extra_config = json_new_object();
 	if (!config->extra)
@@ -230,10 +232,19 @@ static void add_docker_members(const struct container *c, bool same, struct imag
 	json_set_string(config->extra_config, "Hostname", c->hostname);
 	json_set_string(config->extra_config, "Domainname", c->domainname);
 	json_set_string(config->extra, "comment", c->comment);
-	if (same)
-		json_remove(config->extra, "container");
-	else
+	if (!c->scratch)
+		json_set_string(config->extra, "parent", digest_str(&c->image_id, parent));
+	if (!same)
 		json_set_string(config->extra, "container", c->id);
+}
+
+/* What the base image came from is not what this one comes from. */
+static void remove_origins(struct image_config *config)
+{
+	if (!config->extra)
+		return;
+	json_remove(config->extra, "parent");
+	json_remove(config->extra, "container");
 }
 
 /* As buildah words it. */
@@ -264,6 +275,7 @@ static int finish_config(const struct container *c, const struct container_commi
 	if (o->unset_env)
 		STRV_FOREACH (name, o->unset_env)
 			map_remove(&config->env, *name);
+	remove_origins(config);
 	if (o->docker)
 		add_docker_members(c, o->has_epoch, config);
 	for (size_t i = 0; i < layers_of(c); i++)

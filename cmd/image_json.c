@@ -110,7 +110,8 @@ static struct json *diff_ids_json(const struct image_config *c)
 /* What OCI's document has as Docker's has it, or as a member that is not OCI's. */
 static void set_same(struct json *docker, const struct json *ociv1)
 {
-	static const char *const names[] = {"os.version", "os.features", "comment", "container"};
+	static const char *const names[] = {
+		"os.version", "os.features", "comment", "container", "parent"};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (json_get(ociv1, names[i]))

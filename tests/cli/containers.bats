@@ -83,6 +83,19 @@ container_config() { # CONTAINER JQ_FILTER
 	[ -z "$(mica inspect --type image --format '{{.Docker.Container}}' t)" ]
 }
 
+@test "commit --format docker names the image that the container was made from" {
+	mica pull -q docker.io/library/busybox >/dev/null
+	mica from --name c busybox
+	mica commit -q --format docker c t
+	[ "$(mica inspect --type image --format '{{.Docker.Parent}}' t)" = "sha256:$(mica inspect --format '{{.FromImageID}}' c)" ]
+	mica from --name d t
+	mica commit -q d u
+	[ -z "$(mica inspect --type image --format '{{.Docker.Parent}}' u)" ]
+	mica from --name e scratch
+	mica commit -q --format docker e v
+	[ -z "$(mica inspect --type image --format '{{.Docker.Parent}}' v)" ]
+}
+
 @test "inspect prints as buildah does: structs, the config as JSON" {
 	mica pull -q docker.io/library/busybox >/dev/null
 	[ "$(mica inspect --format '{{.OCIv1.Config}}' busybox)" = \
