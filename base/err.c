@@ -17,6 +17,7 @@ int err_fill(struct err *err, int code, const char *fmt, ...)
 	va_end(ap);
 	err->code = code;
 	err->sys = 0;
+	err->need = 0;
 	return code;
 }
 
@@ -46,6 +47,7 @@ int err_fill_sys(struct err *err, const char *fmt, ...)
 		snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", err_text(sys, text));
 	err->code = ERR_SYS;
 	err->sys = sys;
+	err->need = 0;
 	errno = sys;
 	return ERR_SYS;
 }
@@ -71,6 +73,7 @@ void err_clear(struct err *err)
 {
 	err->code = 0;
 	err->sys = 0;
+	err->need = 0;
 	err->msg[0] = '\0';
 }
 

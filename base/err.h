@@ -35,11 +35,12 @@ struct err {
 	int code; /* 0 or enum err_code */
 	int sys; /* errno for ERR_SYS, exit status for ERR_COMMAND */
 	char msg[1400];
+	unsigned long long need; /* bytes that an ENOSPC is known to be for, else 0: base/room.h */
 };
 
 #define ERR_INIT                                                                                   \
 	{                                                                                          \
-		0, 0, ""                                                                           \
+		0, 0, "", 0                                                                        \
 	}
 
 /*

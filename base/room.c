@@ -34,6 +34,12 @@ bool room_is_short(const struct err *err)
 	return err_is_sys(err, ENOSPC) || err_is_sys(err, EDQUOT);
 }
 
+void room_need(uint64_t bytes, struct err *err)
+{
+	if (room_is_short(err) && bytes > err->need)
+		err->need = bytes;
+}
+
 static void append(struct err *err, const char *text)
 {
 	size_t n = strlen(err->msg);
@@ -66,11 +72,13 @@ void room_tell_of(int fd, const char *path, struct err *err)
 	if (room.bytes == ROOM_ANY)
 		return;
 	bool inodes = room.inodes == 0;
-	AUTO_FREE char *more =
-		err->sys == EDQUOT
-			? xstrdup("but a quota keeps them")
-			: xasprintf("at least %llu are needed",
-				  inodes ? 1ULL : (unsigned long long)(room.bytes + room.block));
+	unsigned long long more_than_free = room.bytes + room.block;
+	AUTO_FREE char *more = err->sys == EDQUOT
+	                               ? xstrdup("but a quota keeps them")
+	                               : xasprintf("at least %llu are needed",
+						 inodes                       ? 1ULL
+						 : err->need > more_than_free ? err->need
+									      : more_than_free);
 	AUTO_FREE char *text = xasprintf(" (%llu %s are" TOLD "%s', %s)",
 		inodes ? 0ULL : (unsigned long long)room.bytes, inodes ? "inodes" : "bytes", path,
 		more);

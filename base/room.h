@@ -16,9 +16,11 @@ struct room {
 int room_of(int fd, struct room *ret);
 
 bool room_is_short(const struct err *err);
+/* If err is one: what failed is known to need so many bytes in all, for room_tell(). */
+void room_need(uint64_t bytes, struct err *err);
 /* If err is one and does not say it yet: appends how many bytes (or inodes) are free where path is,
- * or, when there is no such file, where it would be, and how many are needed at least, a block more
- * than what was not enough: what was to be written is not known any more. Of a quota only that
+ * or, when there is no such file, where it would be, and how many are needed at least, what
+ * room_need() said, else a block more than what was not enough. Of a quota only that
  * there is one is known: what it leaves is told by programs of its own. Of EFBIG: which limit it
  * was. */
 void room_tell(const char *path, struct err *err);

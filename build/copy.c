@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/owner.h"
 #include "base/path.h"
+#include "base/room.h"
 #include "base/root.h"
 #include "build/chmod.h"
 #include "build/copy_internal.h"
@@ -246,6 +247,8 @@ int copy_run(const struct copy_work *w, struct err *err)
 	int rc = copy_sources(&c, err);
 	if (rc == 0 && c.implied && c.latest.tv_sec)
 		rc = copy_date_implied(&c, err);
+	if (room_is_short(err))
+		room_need(copy_size(w), err);
 	copy_links_forget(&c);
 	free(c.buf);
 	return rc;

@@ -49,6 +49,9 @@ int copy_date_implied(const struct copier *c, struct err *err) __attribute__((wa
 int copy_place(struct copier *c, const char *dest, const char *base, int *ret_dir, char **ret_path,
 	char **ret_name, struct err *err) __attribute__((warn_unused_result));
 
+/* Bytes of the files that are copied, at least; what archives hold is not known. */
+uint64_t copy_size(const struct copy_work *w);
+
 /* Files with several names are linked among themselves only within one copy. */
 void copy_links_forget(struct copier *c);
 mode_t copy_mode(const struct copier *c, const struct stat *st);

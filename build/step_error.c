@@ -19,6 +19,7 @@
 #include "layers/snapshot.h"
 #include "run/exec_explain.h"
 #include "run/sandbox.h"
+#include "store/disk_usage.h"
 #include "store/store.h"
 
 #include <signal.h>
@@ -103,8 +104,11 @@ static void look_at_disk(const struct stage_run *r, struct buf *ret)
 	if (r->upper_fd < 0 || room_of(r->upper_fd, &room) < 0)
 		return;
 	if (room.bytes < FULL)
-		buf_addf(ret, "; the disk of the store is full (%llu bytes are free)",
-			(unsigned long long)room.bytes);
+		buf_addf(ret,
+			"; the disk of the store is full (%llu bytes are free, at least %llu are "
+			"needed: so much it had written)",
+			(unsigned long long)room.bytes,
+			(unsigned long long)disk_usage(r->upper_fd, "."));
 	else if (!room.inodes)
 		buf_addstr(ret, "; the disk of the store has no more inodes");
 }

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/idmap.h"
 #include "base/mem.h"
+#include "base/room.h"
 #include "base/stream.h"
 #include "build/cache_mount.h"
 #include "build/output_file.h"
@@ -133,7 +134,12 @@ static int unpack(struct txn *t, int archive, char **ret_name, int *ret_dir, str
 	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CONTEXT |
 	                                         (idmap_own() == IDMAP_ONE ? APPLY_NO_OWNER : 0)};
 	int r = txn_mkdir(t, "cache", ret_name, ret_dir, err);
-	return r < 0 ? r : archive_unpack(archive, *ret_dir, &opts, err);
+	if (r == 0)
+		r = archive_unpack(archive, *ret_dir, &opts, err);
+	struct stat st;
+	if (r < 0 && fstat(archive, &st) == 0)
+		room_need((uint64_t)st.st_size, err);
+	return r;
 }
 
 /* The directory `name` of the transaction, which is opened at dir, is the content from now on. */

@@ -376,15 +376,15 @@ static int advance(struct store *s, struct txn *t, struct source *source, struct
 	return 1;
 }
 
-/* Before anything is fetched: the blobs alone take so much. */
-static int check_room(struct store *s, const struct fetch *fetches, size_t n, struct err *err)
+/* What the blobs take that are not here. */
+static uint64_t size_of(const struct fetch *fetches, size_t n)
 {
 	uint64_t sum = 0;
 	for (size_t i = 0; i < n; i++) {
 		uint64_t size = fetches[i].has_blob ? 0 : fetches[i].w->desc->size;
 		sum = size > UINT64_MAX - sum ? UINT64_MAX : sum + size;
 	}
-	return room_check(store_fd(s), store_path(s), sum, err);
+	return sum;
 }
 
 int fetch_layers(struct store *s, struct txn *t, struct source *source, const struct wanted *w,
@@ -392,7 +392,9 @@ int fetch_layers(struct store *s, struct txn *t, struct source *source, const st
 {
 	AUTO_FREE struct fetch *fetches = xcalloc(n ? n : 1, sizeof(*fetches));
 	size_t count = plan(s, w, n, fetches, progress);
-	int r = count ? check_room(s, fetches, count, err) : 0;
+	const uint64_t size = size_of(fetches, count);
+	/* before anything is fetched: the blobs alone take so much */
+	int r = count ? room_check(store_fd(s), store_path(s), size, err) : 0;
 	if (r == 0 && count) {
 		if (ret_fetched)
 			*ret_fetched = true;
@@ -400,6 +402,8 @@ int fetch_layers(struct store *s, struct txn *t, struct source *source, const st
 	}
 	while (r > 0)
 		r = advance(s, t, source, fetches, count, progress, err);
+	if (r < 0)
+		room_need(size, err);
 	for (size_t i = 0; i < count; i++)
 		fetch_drop(&fetches[i]);
 	return r;

@@ -156,6 +156,9 @@ int tar_file_unpack_fd(struct txn *t, int file, const char *what, uint64_t layer
 	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_NO_OWNER | APPLY_SKIP_DEVICES,
 		.limits = apply_limits_of(layer_ratio)};
 	r = archive_unpack(file, dir, &opts, err);
+	struct stat st;
+	if (r < 0 && fstat(file, &st) == 0)
+		room_need((uint64_t)st.st_size, err);
 	if (r < 0)
 		return err_wrap(err, "archive '%s'", what);
 	*ret_fd = take_fd(&dir);

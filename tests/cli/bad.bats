@@ -241,7 +241,7 @@ END
 	END
 	run --separate-stderr mica build --network=none -t t ctx
 	[ "$status" = 1 ]
-	[[ "$stderr" == *"RUN: exit status 1; the disk of the store is full ("*" bytes are free)"* ]]
+	[[ "$stderr" == *"RUN: exit status 1; the disk of the store is full ("*" bytes are free, at least "*" are needed: so much it had written)"* ]]
 	assert_clean_store
 	mkdir ctx2
 	head -c 30000000 /dev/urandom >ctx2/big

@@ -125,7 +125,36 @@ told() { # COMMAND
 	fi
 	[ "$(grep '^mica: ' <<<"$stderr" | grep -vc '^mica: warning: ')" = 1 ] || return 1
 	[ "$1" != save ] || ! grep -q 'out\.tar\.[0-9a-f]' <<<"$stderr" || return 1 # the user's file, not one beside it
-	grep -qE "^mica: .*(no space left on device.* \([0-9]+ (bytes|inodes) are free in '.*', at least [0-9]+ are needed\)|the disk of the store is full \([0-9]+ bytes are free\))" <<<"$stderr"
+	grep -qE "^mica: .*(no space left on device.* \([0-9]+ (bytes|inodes) are free in '.*', at least [0-9]+ are needed\)|the disk of the store is full \([0-9]+ bytes are free, at least [0-9]+ are needed: so much it had written\))" <<<"$stderr"
+}
+
+# As many as are known of before anything is written, or were written.
+assert_needs() { # BYTES COMMAND...: with room for a third of them
+	local bytes=$1
+	shift
+	fill $((bytes / 3))
+	run -125 --separate-stderr mica "$@"
+	rm -f full/filler?
+	[[ "$stderr" =~ "at least "([0-9]+)" are needed" ]] || fail "$*: $stderr"
+	[ "${BASH_REMATCH[1]}" -ge "$bytes" ] || fail "$*: less than $bytes: $stderr"
+}
+
+@test "what is needed is what is known of it" {
+	mica from --name c busybox
+	skopeo copy -q "oci:$T/noise:latest" "docker-archive:$D/noise.tar:noise:latest"
+	tar -C "$T/context" -cf cache.tar .
+	printf 'FROM busybox\nCOPY f* noise /ctx/\n' >Containerfile
+	assert_needs 600000 build -q --network=none -f Containerfile "$T/context"
+	assert_needs 600000 copy -q c "$T/context" /ctx
+	assert_needs 600000 copy -q --link c "$T/context/noise" /
+	assert_needs 600000 add -q c "$T/context/noise" /
+	assert_needs 1200000 pull -q noise
+	assert_needs 1200000 load -q -i noise.tar
+	assert_needs 600000 cache import -i cache.tar c
+	printf 'FROM busybox\nRUN head -c 3000000 /dev/zero >/f\n' >Containerfile
+	fill 2000000
+	run --separate-stderr mica build -q --network=none -f Containerfile .
+	[[ "$status:$stderr" =~ 1:.*"at least "([0-9]+)" are needed: so much it had written" ]] && [ "${BASH_REMATCH[1]}" -ge 1000000 ] || fail "$status: $stderr"
 }
 
 given_back() { # BYTES: as many are there again, but for a few blocks of directories
