@@ -370,6 +370,12 @@ def try_case(seed, top, store):
     d = run(work + "/docker.log", "docker", "buildx", "build", "--progress=plain", "--network=host", "--provenance=false",
             f"--output=type=oci,dest={work}/docker.tar", *common, context)
     m = run(work + "/mica.log", MICA, "--root", store, "build", "--network=host", f"--output=type=oci,dest={work}/mica.tar", *common, context)
+    if d and not m and "--exclude" in text:
+        # beside --exclude BuildKit fails at a link that leads nowhere
+        with open(work + "/docker.log") as f:
+            if "failed to calculate checksum of ref" in f.read() and any(what[0] == "link" for what in tree.values()):
+                shutil.rmtree(work)
+                return []
     if (d == 0) != (m == 0):
         return [f"docker ends with {d}, mica with {m}"]
     found = list(differences(read_image(work + "/docker.tar"), read_image(work + "/mica.tar"))) if d == 0 else []
