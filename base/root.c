@@ -61,9 +61,9 @@ static char *read_link(int dirfd, const char *name)
 
 /*
  * The walk without openat2: one O_PATH|O_NOFOLLOW step a component, links pushed back as
- * components,
- * ".." by a stack of the descriptors that were passed, so that a rename meanwhile cannot lead above
- * the root. The names walked are collected in `trail` (for root_realpath) when it is not NULL.
+ * components, ".." by a stack of the descriptors that were passed, so that a rename meanwhile
+ * cannot lead above the root. The names walked are collected in `trail` (for root_realpath) when it
+ * is not NULL.
  */
 struct walk {
 	int rootfd;

@@ -21,8 +21,8 @@ int root_open(int rootfd, const char *path, int flags, mode_t mode);
  * the root. */
 int root_open_nofollow(int rootfd, const char *path, int flags, mode_t mode);
 /* O_PATH descriptor of the directory that holds the last component of path, and that component
- * (borrowed from path, ".." and
- * "." refused with EINVAL, "" for the root itself). -1 with errno. */
+ * (borrowed from path; ".." and "." are refused with EINVAL, "" is the root itself). -1 with errno.
+ */
 int root_open_parent(int rootfd, const char *path, const char **ret_name);
 /* stat / lstat in the root: 0 or -1 with errno */
 int root_stat(int rootfd, const char *path, struct stat *st);

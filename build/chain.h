@@ -72,8 +72,8 @@ struct digest link_key(const struct digest *below, const struct link *l);
 struct link *link_known(struct build *b, const struct layer *layer, enum compression compression);
 /* Opens its directory, unpacking it from the blob when it is missing. */
 int link_open(struct build *b, struct link *l, struct err *err) __attribute__((warn_unused_result));
-/* Opens all directories. *ret_fds: n descriptors, topmost
- * first, borrowed from the links; free() the array. */
+/* Opens all directories. *ret_fds: n descriptors, topmost first, borrowed from the links; free()
+ * the array. */
 int chain_open(struct build *b, const struct chain *c, int **ret_fds, struct err *err)
 	__attribute__((warn_unused_result));
 /* The same with `upper` as one more on top: what a step wrote can be looked at, and written upon,

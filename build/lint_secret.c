@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Credentials in a Containerfile: by the name of a variable, as BuildKit
- * has it, and by values that nothing but a credential looks like. No text repeats a value. */
+/* Credentials in a Containerfile: by the name of a variable, as BuildKit has it, and by values that
+ * nothing but a credential looks like. No text repeats a value. */
 #include <ctype.h>
 #include <limits.h>
 #include <stdint.h>

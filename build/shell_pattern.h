@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The patterns of ${name#pattern} and ${name/pattern/text}: '*' any characters, '?' one, backslash
- * before '*', '?' or
- * '\' the character itself, before '}' or '/' nothing. Neither wildcard matches a newline (BuildKit
- * makes Go regular expressions of them). Time is bounded by *work: pattern times value, ERR_LIMIT
- * when it runs out.
+ * before '*', '?' or '\' the character itself, before '}' or '/' nothing. Neither wildcard matches
+ * a newline (BuildKit makes Go regular expressions of them). Time is bounded by *work: pattern
+ * times value, ERR_LIMIT when it runs out.
  */
 #pragma once
 #include <stdbool.h>

@@ -2,8 +2,7 @@
 /*
  * The word of the Containerfile that a step failed for: a source that another stage or an image
  * does not have, a user that the image does not know, a place that is in the way of what shall be
- * there. Looked for when a step has failed, so that a
- * step that does not fail costs nothing.
+ * there. Looked for when a step has failed, so that a step that does not fail costs nothing.
  */
 #pragma once
 #include "build/file_parse.h"

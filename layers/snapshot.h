@@ -3,10 +3,9 @@
  * A stack of layers made visible as one tree: by the kernel's overlay, by the program
  * fuse-overlayfs, or as a copy, whichever works first or as snapshot_use() says. What a step leaves
  * in the upper directory has one form after snapshot_settle() (settle.h), whatever the way.
- * The mount is detached (fsmount/open_tree): nobody
- * sees it until its owner attaches it with move_mount(2) in a mount namespace of its own, and it is
- * gone when the last descriptor and namespace are. The caller has CAP_SYS_ADMIN in the user
- * namespace that owns its mount namespace.
+ * The mount is detached (fsmount/open_tree): nobody sees it until its owner attaches it with
+ * move_mount(2) in a mount namespace of its own, and it is gone when the last descriptor and
+ * namespace are. The caller has CAP_SYS_ADMIN in the user namespace that owns its mount namespace.
  *
  * Kernel overlay: lowerdir+ by descriptor (6.13), lowerdir+ by path (6.5), else mount(2) with short
  * relative paths from /proc/self/fd, so that at least 500 layers fit. `userxattr` where the kernel

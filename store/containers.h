@@ -61,9 +61,8 @@ struct container_naming {
 	const char *name, *stem, *suffix;
 };
 
-/* A new one from image (NULL: from nothing). *c: the other
- * members as they shall be; gets ID, name and base. It is locked. ERR_EXISTS: the name is taken,
- * the message says by which. */
+/* A new one from image (NULL: from nothing). *c: the other members as they shall be; gets ID,
+ * name and base. It is locked. ERR_EXISTS: the name is taken, the message says by which. */
 int container_create(struct store *s, struct txn *t, const struct image *image,
 	const struct container_naming *naming, struct container *c, struct err *err)
 	__attribute__((warn_unused_result));
