@@ -96,10 +96,17 @@ int base_image_error(
 	if (near && streq(near, name))
 		near = NULL;
 	struct pos pos = eval_arg_pos(&(struct eval){.at = st->from}, 0);
+	size_t later =
+		stages_find(&b->stages, st->target, st->base, b->stages.targets[st->target].end);
 	if (called_buildah()) {
 		(void)containerfile_error(st->from.file, pos, err, why->code, "FROM");
 		return err_wrap(err, "creating build container: %s", why->msg);
 	}
+	if (later != NO_STAGE &&
+		later != st->index) /* of "FROM debian AS debian" the image is meant */
+		return containerfile_error(st->from.file, pos, err, why->code,
+			"%s; the stage '%s' comes later: move it before this one if it is meant",
+			why->msg, b->stages.s[later].name);
 	return containerfile_error(st->from.file, pos, err, why->code, "%s%s%s%s%s", why->msg,
 		near ? "; did you mean " : "", near ? kind : "", near ? near : "", near ? "?" : "");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build_files.h"
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -96,7 +97,11 @@ static char *part_in_context(const struct build *b, const char *given)
 
 static int is_directory(const char *given, struct err *err)
 {
-	return err_set(err, ERR_INVALID, "-f %s: it cannot be path to a directory", given);
+	if (called_buildah())
+		return err_set(err, ERR_INVALID,
+			"containerfile: \"%s\" cannot be path to a directory", given);
+	return err_set(
+		err, ERR_INVALID, "-f %s: it is a directory; name a Containerfile in it", given);
 }
 
 /* As given, else below the context, as buildah looks for it; the other way round when the context

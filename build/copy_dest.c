@@ -15,6 +15,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Names the part of path, clean and relative, that is there and no directory. */
+static int in_the_way(int root, const char *what, const char *path, struct err *err)
+{
+	AUTO_FREE char *part = xstrdup(path);
+	struct stat st;
+	for (char *slash = part; slash; *slash = '/') {
+		slash = strchr(slash + 1, '/');
+		if (slash)
+			*slash = '\0';
+		if (root_stat(root, part, &st) < 0 || !S_ISDIR(st.st_mode))
+			return err_set(err, ERR_INVALID,
+				"%s '/%s': '/%s' is not a directory; choose another place, or "
+				"remove it in a RUN before",
+				what, path, part);
+		if (!slash)
+			break;
+	}
+	return err_set(
+		err, ERR_INVALID, "%s '/%s': something on the way is not a directory", what, path);
+}
+
 /* Directories that a copy implies: 0755, or the permissions that --chmod says in octal, and
  * --chown's. */
 int copy_make_dirs(const struct copier *c, const char *path, int *ret_fd, struct err *err)
@@ -23,9 +44,7 @@ int copy_make_dirs(const struct copier *c, const char *path, int *ret_fd, struct
 	if (root_mkdir_p(c->w->root, path, mode, c->has_owner ? c->uid : 0,
 		    c->has_owner ? c->gid : 0, ret_fd) < 0) {
 		if (errno == ENOTDIR || errno == EEXIST)
-			return err_set(err, ERR_INVALID,
-				"cannot copy to '/%s': something on the way is not a directory",
-				path);
+			return in_the_way(c->w->root, "cannot copy to", path, err);
 		return err_sys(err, "cannot make the directory '/%s'", path);
 	}
 	if (c->implied && !strv_has(c->implied, path))
@@ -115,9 +134,7 @@ int workdir_run(const struct copy_work *w, struct err *err)
 	umask(0);
 	if (root_mkdir_p(w->root, real, 0755, uid, gid, NULL) < 0) {
 		if (errno == ENOTDIR || errno == EEXIST)
-			return err_set(err, ERR_INVALID,
-				"cannot make the directory '%s': something on the way is none",
-				s->dest);
+			return in_the_way(w->root, "cannot make the directory", real, err);
 		return err_sys(err, "cannot make the directory '%s'", s->dest);
 	}
 	return 0;

@@ -67,10 +67,29 @@ static size_t char_start(const char *s, size_t at)
 	return at;
 }
 
+/* Stars in place of the user information of URLs; ssh://git@host is nobody's secret. */
+static void hide_credentials(char *s)
+{
+	for (char *at = s; (at = strstr(at, "://"));) {
+		bool plain = at - s >= 3 && strncasecmp(at - 3, "ssh", 3) == 0;
+		at += 3;
+		char *end = at + strcspn(at, "/?# \t\"'");
+		char *user_end = memrchr(at, '@', (size_t)(end - at));
+		char *secret = user_end && plain ? memchr(at, ':', (size_t)(user_end - at)) : at;
+		if (user_end && secret)
+			memset(secret, '*', (size_t)(user_end - secret));
+		at = end;
+	}
+}
+
 static void add_excerpt(struct buf *b, const struct containerfile *f, struct pos pos)
 {
 	size_t len;
-	const char *s = find_line(f, pos.line, &len);
+	const char *line = find_line(f, pos.line, &len);
+	AUTO_FREE char *s = xmalloc(len + 1); /* there may be NUL in it */
+	memcpy(s, line, len);
+	s[len] = '\0';
+	hide_credentials(s);
 	size_t caret = pos.column > 0 ? pos.column - 1 : 0;
 	if (len == 0 || caret > len)
 		return;

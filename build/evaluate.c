@@ -229,21 +229,24 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 static int run_triggers(struct build *b, struct stage_plan *p, struct err *err)
 {
 	AUTO_STRV struct strv triggers = STRV_INIT;
+	const struct source_inst *from = &p->stage->from;
+	struct pos pos = eval_arg_pos(&(struct eval){.at = *from}, 0);
 	strv_copy(&triggers, &p->config.on_build);
 	strv_done(&p->config.on_build);
 	if (p->stage->replaced)
 		return 0; /* nothing is built on the image: the stage is the image */
 	if (triggers.n > TRIGGERS_MAX)
-		return err_set(err, ERR_LIMIT, "%s: more than %d ONBUILD triggers", p->stage->base,
-			TRIGGERS_MAX);
+		return containerfile_error(from->file, pos, err, ERR_LIMIT,
+			"the base image has more than %d ONBUILD triggers", TRIGGERS_MAX);
+	AUTO_FREE char *name = xasprintf("%s:%u:%u: ONBUILD trigger of %s", from->file->name,
+		pos.line, pos.column, p->stage->base);
 	for (size_t i = 0; i < triggers.n; i++) {
 		struct containerfile *f = xcalloc(1, sizeof(*f));
 		b->triggers = xreallocarray(
 			b->triggers, b->n_triggers + 1, sizeof(struct containerfile *));
 		b->triggers[b->n_triggers++] = f;
-		if (inst_parse_trigger(triggers.v[i], f, err) < 0)
-			return err_wrap(
-				err, "%s: ONBUILD trigger of the base image", p->stage->base);
+		if (inst_parse_trigger(name, triggers.v[i], f, err) < 0)
+			return err->code;
 		for (size_t k = 0; k < f->n; k++) {
 			struct eval e = {.b = b,
 				.p = p,
@@ -254,9 +257,8 @@ static int run_triggers(struct build *b, struct stage_plan *p, struct err *err)
 				return eval_error(&e, f->insts[k].pos, err, ERR_INVALID,
 					"%s is not allowed as an ONBUILD trigger",
 					f->insts[k].name);
-			if (evaluate_inst(&e, err) < 0 && as_buildah_error(e.at.inst, err) < 0)
-				return err_wrap(err, "%s: ONBUILD trigger of the base image",
-					p->stage->base);
+			if (evaluate_inst(&e, err) < 0)
+				return as_buildah_error(e.at.inst, err);
 		}
 	}
 	return 0;

@@ -360,14 +360,15 @@ int containerfile_parse_fragment(const char *name, char *included, const char *t
 	return parse(name, included, text, len, PART_FRAGMENT, ret, err);
 }
 
-int inst_parse_trigger(const char *text, struct containerfile *ret, struct err *err)
+int inst_parse_trigger(
+	const char *name, const char *text, struct containerfile *ret, struct err *err)
 {
 	AUTO_CONTAINERFILE struct containerfile f = {0};
-	if (parse("ONBUILD", NULL, text, strlen(text), PART_TRIGGER, &f, err) < 0)
+	if (parse(name, NULL, text, strlen(text), PART_TRIGGER, &f, err) < 0)
 		return err->code;
 	if (f.n != 1)
 		return err_set(err, ERR_INVALID,
-			"an ONBUILD trigger must be a single instruction: '%.200s'", text);
+			"%s: a trigger must be a single instruction: '%.200s'", name, text);
 	*ret = f;
 	f = (struct containerfile){0};
 	return 0;

@@ -133,9 +133,10 @@ int containerfile_parse_fragment(const char *name, char *included, const char *t
 	struct containerfile *ret, struct err *err) __attribute__((warn_unused_result));
 void containerfile_done(struct containerfile *f);
 #define AUTO_CONTAINERFILE __attribute__((cleanup(containerfile_done)))
-/* Parses an ONBUILD trigger (from an image's config) as one instruction: ret->n is 1. */
-int inst_parse_trigger(const char *text, struct containerfile *ret, struct err *err)
-	__attribute__((warn_unused_result));
+/* Parses an ONBUILD trigger (from an image's config) as one instruction: ret->n is 1. name: what
+ * messages call it. */
+int inst_parse_trigger(const char *name, const char *text, struct containerfile *ret,
+	struct err *err) __attribute__((warn_unused_result));
 
 /* Sets "file:line:column: <text>" with the line and a caret below, like the parser's own errors.
  * Returns code. */

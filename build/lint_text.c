@@ -165,6 +165,24 @@ static void trigger(struct lint *l, const struct source_inst *at)
 	}
 }
 
+/* RUN ["a", 'b'] is a command for the shell; RUN [ "$a" = b ] is meant to be one. */
+static void almost_json(struct lint *l, const struct containerfile *f, const struct inst *i)
+{
+	if (i->json || !i->args.n || i->n_heredocs)
+		return;
+	const char *text = i->args.v[0], *first = text + 1 + strspn(text + !!*text, " \t");
+	size_t n = strlen(text);
+	while (n > 1 && isspace((unsigned char)text[n - 1]))
+		n--;
+	if (*text != '[' || text[n - 1] != ']' || (*first != '"' && *first != '\''))
+		return;
+	/* the test of a shell has a blank there */
+	if (text[1] == ' ' && text[n - 2] == ' ')
+		return;
+	lint_add(l, LINT_RUN_ALMOST_JSON, f, i, i->arg_pos[0],
+		"RUN %.60s is not JSON, so that the shell runs it", text);
+}
+
 void lint_files(struct lint *l, const struct containerfile *files, size_t n)
 {
 	AUTO_MAP struct map names = MAP_INIT;
@@ -181,6 +199,8 @@ void lint_files(struct lint *l, const struct containerfile *files, size_t n)
 		if (i->kind == INST_MAINTAINER)
 			lint_add(l, LINT_MAINTAINER_DEPRECATED, f, i, i->pos,
 				"Maintainer instruction is deprecated in favor of using label");
+		if (i->kind == INST_RUN)
+			almost_json(l, f, i);
 		trigger(l, &w.at);
 	}
 	casing(l, files, n);

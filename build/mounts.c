@@ -405,6 +405,16 @@ static int expand_plain(void *arg, const char *value, char **ret, struct err *er
 	return strchr(value, '$') ? 0 : expand_word(value, *escape, &none, 0, ret, NULL, NULL, err);
 }
 
+/* A known key, of other types than the one that has been named before it. */
+static bool is_unexpected(const struct parse *p, const char *field)
+{
+	struct err ignored = ERR_INIT;
+	for (size_t k = 0; k < ARRAY_LEN(keys); k++)
+		if (p->fields[k] == field)
+			return check_key(p, k, &ignored) < 0;
+	return false;
+}
+
 void mount_faults(const char *text, char escape, mount_fault_fn fault, void *arg)
 {
 	AUTO_STRV struct strv fields = STRV_INIT;
@@ -419,6 +429,10 @@ void mount_faults(const char *text, char escape, mount_fault_fn fault, void *arg
 	STRV_FOREACH (field, &fields) {
 		if (parse_field(&p, *field, &err) == 0)
 			continue;
+		if (is_unexpected(&p, *field)) { /* which is told below, and enough */
+			err_clear(&err);
+			continue;
+		}
 		/* of a type that is none nothing follows for the other keys */
 		p.any_type |= strncasecmp(*field, "type=", 5) == 0;
 		any = true;

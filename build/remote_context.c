@@ -188,7 +188,10 @@ static int take_text(struct build *b, int fd, const char *url, time_t time,
 		return err->code;
 	int rc = 0;
 	if (!c.len)
-		rc = err_set(err, ERR_INVALID, "is empty: expected an archive or a Containerfile");
+		rc = err_set(err, ERR_INVALID,
+			url ? "is empty: an archive or a Containerfile is expected there"
+			    : "nothing was written to standard input: an archive or a "
+			      "Containerfile is expected there");
 	else if (memchr(c.text, '\0', c.len))
 		rc = err_set(err, ERR_INVALID, "is neither a tar archive nor a Containerfile");
 	if (rc == 0)

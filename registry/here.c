@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -20,6 +21,7 @@
 #include "store/turns.h"
 
 #define PLATFORM_TEXT_MAX 128
+#define PLATFORMS_SHOWN_MAX 400 /* bytes */
 #define WAIT_STEP_MS 20
 
 /* ret: the image, if it has them; may be NULL. */
@@ -148,6 +150,20 @@ static bool lacks_parts(struct store *s, const struct descriptor *top)
 	return lacking;
 }
 
+/* "linux/amd64, linux/arm64" */
+static void list_platforms(struct store *s, const struct descriptor *top, struct buf *b)
+{
+	struct platform_list all = {0};
+	struct err ignored = ERR_INIT;
+	char text[PLATFORM_TEXT_MAX];
+	if (image_platforms(s, top, &all, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < all.n; i++)
+		if (has_layers(s, top, &all.p[i], NULL))
+			buf_addf(b, "%s%s", b->len ? ", " : "", platform_str(&all.p[i], text));
+	platform_list_done(&all);
+}
+
 int here_explain(struct store *s, const char *text, const struct pull_opts *o, struct err *err)
 {
 	struct err ignored = ERR_INIT, why = *err;
@@ -161,9 +177,12 @@ int here_explain(struct store *s, const char *text, const struct pull_opts *o, s
 			"the store has '%s', but parts of it are missing (`mica fsck` tells "
 			"which), and %s",
 			text, why.msg);
-	else if (o->has_platform && !is_complete(s, &top, o, NULL))
-		(void)err_set(err, why.code, "the store has '%s', but not for %s, and %s", text,
-			platform_str(&o->platform, platform), why.msg);
+	else if (o->has_platform && !is_complete(s, &top, o, NULL)) {
+		AUTO_BUF struct buf have = BUF_INIT(PLATFORMS_SHOWN_MAX);
+		list_platforms(s, &top, &have);
+		(void)err_set(err, why.code, "the store has '%s' for %s, but not for %s, and %s",
+			text, buf_str(&have), platform_str(&o->platform, platform), why.msg);
+	}
 	descriptor_done(&top);
 	err->sys = why.sys;
 	return err->code;

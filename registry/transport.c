@@ -124,6 +124,14 @@ static int pull_here(struct store *s, const char *name, const struct pull_opts *
 	return 0;
 }
 
+static int never_error(
+	struct store *s, const char *text, const struct pull_opts *o, struct err *err)
+{
+	(void)err_set(
+		err, ERR_NOT_FOUND, "%s: image not known, and the pull policy is 'never'", text);
+	return here_explain(s, text, o, err);
+}
+
 static int pull(struct store *s, const char *location, const struct pull_opts *o,
 	struct pulled *ret, struct err *err)
 {
@@ -152,7 +160,7 @@ static int pull(struct store *s, const char *location, const struct pull_opts *o
 		if (r != ERR_NOT_FOUND)
 			return r;
 		if (o->policy == PULL_NEVER)
-			return err_set(err, ERR_NOT_FOUND, "%s: image not known", rest);
+			return never_error(s, rest, o, err);
 		err_clear(err);
 	}
 	r = transport == TRANSPORT_REGISTRY ? registry_pull(s, rest, o, &p, err)

@@ -155,7 +155,7 @@ listing() { # NAME N [DIRECTORY...]
 	assert_error "cannot replace the directory 'random' by a file"
 	sed -i 's|^COPY.*|COPY src /etc/passwd/x|' ctx/Containerfile
 	run --separate-stderr -125 mica build -q ctx
-	assert_error "something on the way is not a directory"
+	assert_error "'/etc/passwd' is not a directory"
 	touch ctx/src/many/.wh.gone
 	sed -i 's|^COPY.*|COPY src /new|' ctx/Containerfile
 	run --separate-stderr -125 mica build -q ctx

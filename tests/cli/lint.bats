@@ -186,6 +186,13 @@ COPY no-such-* /a'
 VOLUME /data
 COPY f /data/f
 COPY dir /x'
+	check_rules '2 RunAlmostJSON,3 RunAlmostJSON' <<<'FROM busybox
+RUN ["a", '"'b'"']
+RUN ['"'a'"']
+RUN ["a", "b"]
+RUN [ "$a" = b ]
+RUN [ -f x ] && [ "$y" ]
+RUN ["$x" = 1 ] || true'
 	check_rules '4 CopyBelowVolume,5 CopyDirectoryContents' <<<'# check=experimental=all
 FROM scratch
 VOLUME /data

@@ -47,12 +47,30 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	printf 'FROM busybox AS builder\nFROM busybox\nRUN echo must-not-run\n%s\n' "$1"
 }
 
+@test "a base that is not fetched, a stage that comes later, a trigger, an empty input, a credential" {
+	says "1:6: nosuch:5: image not known, and the pull policy is 'never'" --pull=never <<<'FROM nosuch:5'
+	says "1:6: later: image not known, and the pull policy is 'never'; the stage 'later' comes later: move it before" --pull=never \
+		<<<$'FROM later AS first\nRUN echo must-not-run\nFROM first AS later\nRUN true'
+	says "debian: image not known, and the pull policy is 'never'" --pull=never <<<'FROM debian AS debian'
+	[[ "$stderr" != *"comes later"* ]] || fail "$stderr"
+	printf 'FROM busybox\nONBUILD COPY nosuch /x\n' | containerfile
+	mica build -q -t trigger ctx
+	says "Containerfile:2:6: ONBUILD trigger of trigger:1:6: COPY: no such file or directory: 'nosuch'" <<<$'# comment\nFROM trigger'
+	grep -qxF '   1 | COPY nosuch /x' <<<"$stderr" || fail "$stderr"
+	says "2:24: --mount: unexpected key 'uid' for mount type 'tmpfs'" <<<$'FROM busybox\nRUN --mount=type=tmpfs,uid=q,target=/t true'
+	[[ "$stderr" != *"number"* ]] || fail "$stderr"
+	run -125 --separate-stderr mica build - </dev/null
+	assert_error "nothing was written to standard input: an archive or a Containerfile is expected there"
+	says "2:5: ADD" <<<$'FROM busybox\nADD https://user:hunter2@127.0.0.1/x /x'
+	[[ "$stderr" != *hunter2* && "$stderr" == *'https://************@127.0.0.1/x'* ]] || fail "$stderr"
+}
+
 @test "an image that is there for another platform, a bad name, an argument that nothing takes" {
 	printf 'FROM scratch\nCOPY Containerfile /\n' >ctx/Containerfile
 	mica build -q --network=none -t only ctx
 	printf 'FROM localhost/only\n' >ctx/Containerfile
 	run -125 --separate-stderr mica build --platform=linux/riscv64 ctx
-	assert_error "the store has 'localhost/only', but not for linux/riscv64, and "
+	assert_error "the store has 'localhost/only' for linux/amd64, but not for linux/riscv64, and "
 	run -125 --separate-stderr mica build -t 'Bad Name' ctx
 	assert_error '^mica: --tag Bad Name: invalid reference format'
 	run -125 --separate-stderr mica build -t UPPER ctx
@@ -75,7 +93,7 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	mkdir ctx/dir
 	touch ctx/file
 	run -125 mica build -f ctx/dir ctx
-	[ "$output" = "mica: -f ctx/dir: it cannot be path to a directory" ]
+	[ "$output" = "mica: -f ctx/dir: it is a directory; name a Containerfile in it" ]
 	run -125 mica build -f ctx/file/Containerfile ctx
 	[ "$output" = "mica: cannot open ctx/file/Containerfile: not a directory" ] || fail "$output"
 	run -125 mica build -f ctx/none ctx
@@ -399,10 +417,10 @@ bare() { # COMMAND...
 	done <<-'END'
 		RUN --mount=target=/t --mount=source=src,target=/etc/passwd true|49: RUN: cannot prepare mount target '/etc/passwd': not a directory
 		RUN --mount=type=secret,id=s --mount=target=/etc,source=package.json true|45: RUN: cannot prepare mount target '/etc': is a directory
-		COPY package.json /etc/passwd/x|19: COPY: cannot copy to '/etc/passwd': something on the way is not a directory
-		COPY src /etc/passwd/|10: COPY: cannot copy to '/etc/passwd': something on the way is not a directory
+		COPY package.json /etc/passwd/x|19: COPY: cannot copy to '/etc/passwd': '/etc/passwd' is not a directory; choose another place, or remove it in a RUN before
+		COPY src /etc/passwd/|10: COPY: cannot copy to '/etc/passwd': '/etc/passwd' is not a directory; choose another place, or remove it in a RUN before
 		COPY package.json /d/|19: COPY: cannot replace the directory 'package.json' by a file
-		WORKDIR /etc/passwd/x|9: WORKDIR: cannot make the directory '/etc/passwd/x': something on the way is none
+		WORKDIR /etc/passwd/x|9: WORKDIR: cannot make the directory '/etc/passwd/x': '/etc/passwd' is not a directory; choose another place, or remove it in a RUN before
 	END
 }
 

@@ -60,6 +60,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	AUTO_FREE char *text = xstrndup((const char *)data, size);
 	AUTO_CONTAINERFILE struct containerfile trigger = {0};
-	(void)!inst_parse_trigger(text, &trigger, &err);
+	(void)!inst_parse_trigger("ONBUILD", text, &trigger, &err);
 	return 0;
 }

@@ -243,14 +243,14 @@ static void a_trigger_is_one_instruction_without_a_stage(void **state)
 	(void)state;
 	struct containerfile f;
 	struct err err = ERR_INIT;
-	assert_int_equal(inst_parse_trigger("COPY <<E /x\ny\nE", &f, &err), 0);
+	assert_int_equal(inst_parse_trigger("ONBUILD", "COPY <<E /x\ny\nE", &f, &err), 0);
 	assert_int_equal(f.n, 1);
 	assert_int_equal(f.insts[0].kind, INST_COPY);
 	assert_string_equal(f.insts[0].heredocs[0].content, "y\n");
 	containerfile_done(&f);
-	assert_int_equal(inst_parse_trigger("RUN x\nRUN y", &f, &err), ERR_INVALID);
-	assert_int_equal(inst_parse_trigger("", &f, &err), ERR_INVALID);
-	assert_int_equal(inst_parse_trigger("FOO", &f, &err), ERR_INVALID);
+	assert_int_equal(inst_parse_trigger("ONBUILD", "RUN x\nRUN y", &f, &err), ERR_INVALID);
+	assert_int_equal(inst_parse_trigger("ONBUILD", "", &f, &err), ERR_INVALID);
+	assert_int_equal(inst_parse_trigger("ONBUILD", "FOO", &f, &err), ERR_INVALID);
 }
 
 static void errors_of_others_look_the_same(void **state)
