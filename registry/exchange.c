@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes of a request: when it is sent, sent again or elsewhere, and when its answer is final.
- */
+/* What becomes of a request: when it is sent, sent again or elsewhere, when its answer is final. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
