@@ -19,7 +19,9 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,12 +94,19 @@ static int prepare_process(const struct box *b, struct err *err)
 	return init_protect(err);
 }
 
+/* The host's /dev/null would be one whose mode is the workload's to change. */
+static bool is_null(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 int init_collect_stdio(struct box *b, struct err *err)
 {
 	const int wanted[3] = {b->spec->in, b->spec->out, b->spec->errfd};
 	for (int i = 0; i < 3; i++) {
 		int fd = b->terminal >= 0 ? b->terminal : wanted[i];
-		if (fd < 0) {
+		if (fd < 0 || is_null(fd)) {
 			AUTO_FD int null =
 				openat(b->dev, "null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
 			b->stdio[i] = null < 0 ? -1 : fcntl(null, F_DUPFD_CLOEXEC, 3);

@@ -33,7 +33,8 @@ int device_open(
 
 /*
  * Devices are binds of the host's nodes: that works in a user namespace too, and lets /dev itself
- * be nodev, so that mknod in the sandbox makes nothing that opens.
+ * be nodev, so that mknod in the sandbox makes nothing that opens. Read-only: what is written to a
+ * device is none of the mount's business, but modes and owners would be the host's.
  */
 static int make_devices(const struct box *b, struct err *err)
 {
@@ -51,7 +52,8 @@ static int make_devices(const struct box *b, struct err *err)
 		AUTO_FD int file = openat(
 			b->dev, devices[i].name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 		if (file < 0 ||
-			mount_bind_fd(node, file, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) < 0)
+			mount_bind_fd(node, file,
+				MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) < 0)
 			return err_sys(err, "cannot provide '/dev/%s'", devices[i].name);
 	}
 	static const char *const links[][2] = {{"/proc/self/fd", "fd"},

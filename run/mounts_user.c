@@ -131,7 +131,9 @@ static int mount_user(struct box *b, const struct run_mount *m, int given, struc
 		r = check_target(b, m->target, target, err);
 	if (r < 0)
 		return r;
-	uint64_t attrs = m->device ? MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV;
+	/* the node is the machine's: nobody changes its mode, and it is written to all the same */
+	uint64_t attrs = m->device ? MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC
+	                           : MOUNT_ATTR_NODEV;
 	attrs |= m->read_only ? MOUNT_ATTR_RDONLY : 0;
 	attrs |= m->no_exec ? MOUNT_ATTR_NOEXEC : 0;
 	attrs |= m->no_suid ? MOUNT_ATTR_NOSUID : 0;

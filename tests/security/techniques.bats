@@ -180,6 +180,27 @@ os.execv(sys.argv[2], sys.argv[2:])' "$V" "$MICA_BIN" --root "$D/fds" build --no
 	[ "$output" = "done" ] || fail "$output"
 }
 
+# In the others' sandboxes devices are nodes of their own; ours are the machine's.
+@test "the modes, owners and attributes of the machine's devices are not the sandbox's to change" {
+	m pull -q busybox >/dev/null
+	devices="/dev/zero /dev/full /dev/random /dev/urandom /dev/tty"
+	# null is everybody's, and may be touched meanwhile: that one by what comes of it, to the mode that it has
+	before=$(stat -c '%n %a %u %g %z' $devices)
+	# shellcheck disable=SC2016 # for the shell inside
+	script='for d in /dev/null "$@" /dev/stdin; do chmod 666 $d && echo "MODE $d"; chown 0:0 $d && echo "OWNER $d"; touch $d && echo "TIME $d"; done 2>/dev/null
+		for d in "$@"; do chmod 666 /proc/1/root$d && echo "MODE $d"; done 2>/dev/null; echo x >/dev/null && ! echo x >/dev/full && [ "$(head -c 1 /dev/zero | wc -c)" = 1 ] && echo works'
+	# shellcheck disable=SC2086 # a list
+	output=$(m run --rm --network=none busybox sh -c "$script" - $devices </dev/null 2>/dev/null)
+	[ "$output" = works ] || fail "$output"
+	# shellcheck disable=SC2086 # as above
+	[ "$(m run --rm --network=none --device /dev/zero:/dev/mine busybox sh -c "$script; head -c 1 /dev/mine >/dev/null" - /dev/mine </dev/null 2>/dev/null)" = works ]
+	printf 'FROM busybox\nRUN set -- %s; %s\n' "$devices" "$(tr '\n' ';' <<<"$script" | sed 's/;*$//')" | containerfile
+	build
+	[[ "$status" = 0 && "$output" != *"MODE /"* && "$output" != *"OWNER /"* && "$output" == *works* ]] || fail "$output"
+	# shellcheck disable=SC2086
+	[ "$(stat -c '%n %a %u %g %z' $devices)" = "$before" ]
+}
+
 # cve: CVE-2019-5736
 @test "our program cannot be written or executed from inside" {
 	before=$(sha256sum <"$MICA_BIN")
