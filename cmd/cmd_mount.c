@@ -20,6 +20,7 @@ struct mount_args {
 
 static const struct opt mount_options[] = {
 	OPT_BOOL(0, "json", struct mount_args, json),
+	OPT_IGNORED_BOOL(0, "notruncate"),
 	OPT_END,
 };
 

@@ -892,6 +892,7 @@ c" ]
 	[ -x "$merged/bin/busybox" ]
 	[ "$(mica mount)" = "c $merged" ]
 	[ "$(mica mount --json | jq -r '.[0].container, .[0].mountPoint' | tr '\n' ' ')" = "c $merged " ]
+	[ "$(mica mount --notruncate)" = "c $merged" ]
 	[ "$(mica inspect --format '{{.MountPoint}}' c)" = "$merged" ]
 	echo outside >"$merged/outside"
 	[ "$(mica run c cat /outside)" = outside ]
