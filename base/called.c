@@ -2,8 +2,12 @@
 #include "base/called.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
+
+#define HINTS_MAX (1 * MIB) /* of a message */
 
 bool called_buildah(void)
 {
@@ -13,4 +17,20 @@ bool called_buildah(void)
 const char *called_name(void)
 {
 	return called_buildah() ? "buildah" : "mica";
+}
+
+char *called_hints(const char *text)
+{
+	static const char ours[] = "'mica ", theirs[] = "'buildah ";
+	AUTO_BUF struct buf b = BUF_INIT(HINTS_MAX);
+
+	if (!called_buildah())
+		return xstrdup(text);
+	buf_addstr(&b, "");
+	for (const char *at; (at = strstr(text, ours)); text = at + strlen(ours)) {
+		buf_add(&b, text, (size_t)(at - text));
+		buf_addstr(&b, theirs);
+	}
+	buf_addstr(&b, text);
+	return buf_take(&b);
 }

@@ -14,6 +14,7 @@
  *	commit prints the ID of an image that went elsewhere, too;
  *	commit leaves times in layers as they are without --rewrite-timestamp and --timestamp;
  *	names of containers may have colons;
+ *	run takes what is here, containers and images, and pulls only when told to;
  *	run --mount type=bind,rw shows what can be written to, and the writes are discarded;
  *	what --format makes of one thing (inspect, info) has no line end, but on a terminal;
  *	prune removes cache mounts and the step cache, and tells of images only;
@@ -30,3 +31,6 @@
 bool called_buildah(void);
 /* "buildah" or "mica" */
 const char *called_name(void);
+/* Text for the user that names commands, as 'mica rm', by the name that we were called. New
+ * string. */
+char *called_hints(const char *text);

@@ -141,7 +141,7 @@ enum line_kind { LINE_NOTE, LINE_WARNING };
 __attribute__((format(printf, 3, 0))) static void line_to_err(
 	struct out *o, enum line_kind kind, const char *fmt, va_list ap)
 {
-	AUTO_FREE char *text = xvasprintf(fmt, ap);
+	AUTO_FREE char *said = xvasprintf(fmt, ap), *text = called_hints(said);
 	if (o->raw) {
 		(kind == LINE_NOTE ? rawjson_note : rawjson_warn)(o->raw, text);
 		return;
@@ -180,7 +180,8 @@ void out_warn(struct out *o, const char *fmt, ...)
 /* prefix: "" for none */
 static void print_error(struct out *o, const char *prefix, const struct err *err)
 {
-	AUTO_FREE char *clean = text_clean(err->msg, strlen(err->msg), TEXT_LINES);
+	AUTO_FREE char *text = called_hints(err->msg);
+	AUTO_FREE char *clean = text_clean(text, strlen(text), TEXT_LINES);
 	const char *blank = *prefix ? " " : "";
 
 	make_room(o);

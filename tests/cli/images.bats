@@ -419,4 +419,6 @@ steps() { # [OPTION...]: IDs of intermediate images
 	[ "$stderr" = "Error: 'nosuch': container not known" ]
 	run -125 --separate-stderr ./buildah --root "$MICA_ROOT" from --pull-never nosuch
 	[ "$stderr" = "Error: nosuch: image not known" ]
+	run -125 --separate-stderr ./buildah --root "$MICA_ROOT" exec c ls
+	[[ "$stderr" == *"'buildah run CONTAINER COMMAND'"* ]]
 }
