@@ -44,7 +44,7 @@ static int authfile_of(const struct authfile_args *a, const char **ret, struct e
 struct login_args {
 	const char *user, *password, *cert_dir;
 	struct authfile_args file;
-	bool password_stdin, get_login;
+	bool password_stdin, get_login, verbose;
 	int tls_verify;
 };
 
@@ -56,7 +56,7 @@ static const struct opt login_options[] = {
 	OPT_BOOL(0, "password-stdin", struct login_args, password_stdin),
 	OPT_TRISTATE(0, "tls-verify", struct login_args, tls_verify),
 	OPT_STRING('u', "username", struct login_args, user),
-	OPT_IGNORED_BOOL('v', "verbose"),
+	OPT_BOOL('v', "verbose", struct login_args, verbose),
 	OPT_END,
 };
 
@@ -206,7 +206,7 @@ static int login_run(struct app *app, void *args, const struct strv *rest, struc
 {
 	const struct login_args *a = args;
 	AUTO_FREE char *registry = registry_name(rest->v[0]);
-	AUTO_FREE char *user = NULL;
+	AUTO_FREE char *user = NULL, *where = NULL;
 	AUTO_SECRET char *password = NULL;
 	bool done = false;
 	struct remote_opts o = {
@@ -240,7 +240,9 @@ static int login_run(struct app *app, void *args, const struct strv *rest, struc
 	if (r == 0)
 		r = get_password(a, &password, err);
 	if (r == 0)
-		r = registry_login(registry, user, password, &o, err);
+		r = registry_login(registry, user, password, &o, &where, err);
+	if (r == 0 && a->verbose)
+		out_printf(&app->out, "Used:  %s\n", where);
 	if (r == 0)
 		out_printf(&app->out, "Login Succeeded!\n");
 	return r;

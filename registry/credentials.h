@@ -33,9 +33,10 @@ int credentials_find(const char *authfile, const char *host, const char *reposit
 /* Does one of the files name a helper, so that getting credentials may start a program? */
 bool credentials_name_helpers(const char *authfile);
 /* Keeps them for key ("host[:port][/path]") in the auth file, 0600, through its helper when one is
- * configured; other members of the file survive. */
+ * configured; other members of the file survive. *ret_where: the file, or which helper; a new
+ * string, may be NULL. */
 int credentials_store(const char *authfile, const char *key, const struct credentials *c,
-	struct err *err) __attribute__((warn_unused_result));
+	char **ret_where, struct err *err) __attribute__((warn_unused_result));
 /* ERR_NOT_FOUND: there were none. */
 int credentials_remove(const char *authfile, const char *key, struct err *err)
 	__attribute__((warn_unused_result));

@@ -81,8 +81,8 @@ static int refuse_helper(const char *helper, const char *host, const char *key, 
 		helper, key, host);
 }
 
-int credentials_store(
-	const char *authfile, const char *key, const struct credentials *c, struct err *err)
+int credentials_store(const char *authfile, const char *key, const struct credentials *c,
+	char **ret_where, struct err *err)
 {
 	AUTO_FREE char *path = path_for_update(authfile);
 	AUTO_FD int lock = -1;
@@ -93,9 +93,14 @@ int credentials_store(
 	const char *helper = credentials_helper(top, false, host);
 	if (!helper)
 		helper = json_text(json_get(top, "credsStore"));
-	if (helper && *helper)
-		return streq(host, key) ? helper_store(helper, key, c, err)
-		                        : refuse_helper(helper, host, key, err);
+	if (helper && *helper && !streq(host, key))
+		return refuse_helper(helper, host, key, err);
+	if (helper && *helper) {
+		int r = helper_store(helper, key, c, err);
+		if (r == 0 && ret_where)
+			*ret_where = xasprintf("credential helper: %s", helper);
+		return r;
+	}
 	struct json *auths = json_get(top, "auths");
 	if (!json_is(auths, JSON_KIND_OBJECT)) { /* null, too */
 		auths = json_new_object();
@@ -111,7 +116,10 @@ int credentials_store(
 	}
 	json_set_string(entry, "identitytoken", c->identity_token);
 	json_set(auths, key, entry);
-	return write_back(path, top, err);
+	int r = write_back(path, top, err);
+	if (r == 0 && ret_where)
+		*ret_where = take(path);
+	return r;
 }
 
 int credentials_remove(const char *authfile, const char *key, struct err *err)

@@ -53,7 +53,7 @@ static int check_login(const char *key, const char *user, const char *password,
 }
 
 int registry_login(const char *registry, const char *user, const char *password,
-	const struct remote_opts *o, struct err *err)
+	const struct remote_opts *o, char **ret_where, struct err *err)
 {
 	AUTO_FREE char *key = NULL;
 	if (strchr(user, ':') || !*user)
@@ -62,7 +62,7 @@ int registry_login(const char *registry, const char *user, const char *password,
 		return err->code;
 	AUTO_CREDENTIALS struct credentials c = {
 		.user = xstrdup(user), .password = xstrdup(password)};
-	return credentials_store(o->authfile, key, &c, err);
+	return credentials_store(o->authfile, key, &c, ret_where, err);
 }
 
 int registry_logout(const char *registry, bool all, const struct remote_opts *o, struct err *err)

@@ -170,7 +170,8 @@ Existing credentials are valid. Already logged in to $REG" ]
 	# what is said of a part of the registry is kept for that part, and goes with it; a link to the file stays one
 	mkdir kept
 	ln -s kept/auth.json link.json
-	echo -n se:cret | mica login --authfile link.json -u anna --password-stdin "$REG/private"
+	echo -n se:cret | mica login --authfile link.json -v -u anna --password-stdin "$REG/private" >said
+	[[ "$(head -n 1 said)" == "Used:  "*kept/auth.json && "$(tail -n 1 said)" == "Login Succeeded!" ]] || fail "$(cat said)"
 	[ -L link.json ] && [ "$(stat -c %a kept/auth.json)" = 600 ]
 	[ "$(jq -r '.auths | keys[]' link.json)" = "$REG/private" ]
 	MICA_ROOT=$D/fourth mica pull -q --authfile link.json "$REG/private/one"

@@ -133,8 +133,8 @@ static void what_is_stored_is_found_and_removed_and_the_rest_survives(void **sta
 	AUTO_FREE char *file = xasprintf("%s/sub/auth.json", dir);
 	struct credentials in = {.user = xstrdup("me"), .password = xstrdup("a:b")};
 	AUTO_CREDENTIALS struct credentials out = {0};
-	assert_int_equal(credentials_store(file, "r.io", &in, &err), 0);
-	assert_int_equal(credentials_store(file, "q.io/ns", &in, &err), 0);
+	assert_int_equal(credentials_store(file, "r.io", &in, NULL, &err), 0);
+	assert_int_equal(credentials_store(file, "q.io/ns", &in, NULL, &err), 0);
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(credentials_get(file, "r.io", "x", &out, &err), 0);
@@ -145,7 +145,7 @@ static void what_is_stored_is_found_and_removed_and_the_rest_survives(void **sta
 	AUTO_FREE char *link = xasprintf("%s/link", dir);
 	assert_int_equal(symlink("sub/auth.json", link), 0);
 	assert_int_equal(chmod(file, 0644), 0);
-	assert_int_equal(credentials_store(link, "s.io", &in, &err), 0);
+	assert_int_equal(credentials_store(link, "s.io", &in, NULL, &err), 0);
 	credentials_done(&in);
 	assert_int_equal(lstat(link, &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
