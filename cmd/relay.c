@@ -21,8 +21,10 @@ static int copy_main(void *arg, struct buf *out, struct err *err)
 	AUTO_FREE char *bytes = xmalloc(COPY_BYTES);
 	(void)out;
 	mem_close_p(&r->theirs);
-	if (signal(SIGINT, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-		return err_sys(err, "cannot ignore signals");
+	static const int ignored[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE};
+	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+			return err_sys(err, "cannot ignore signals");
 	for (;;) {
 		ssize_t n = read(r->from, bytes, COPY_BYTES);
 		if (n == 0)
@@ -38,10 +40,7 @@ static int copy_main(void *arg, struct buf *out, struct err *err)
 
 static int start(struct relay *r, int *fd, bool is_input, struct err *err)
 {
-	struct stat st;
 	int ends[2];
-	if (*fd < 0 || fstat(*fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return 0;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys(err, "cannot make a pipe");
 	r->theirs = ends[is_input ? 0 : 1];
@@ -56,11 +55,21 @@ static int start(struct relay *r, int *fd, bool is_input, struct err *err)
 int relays_start(struct run_spec *spec, struct relay *relays, struct err *err)
 {
 	int *const fds[RELAYS] = {&spec->in, &spec->out, &spec->errfd};
+	struct stat st[RELAYS];
 	int r = 0;
 	for (size_t i = 0; i < RELAYS; i++)
 		relays[i] = (struct relay){.from = -1, .to = -1, .theirs = -1};
-	for (size_t i = 0; i < RELAYS && r == 0 && spec->selinux && !spec->tty; i++)
-		r = start(&relays[i], fds[i], i == 0, err);
+	for (size_t i = 0; i < RELAYS && r == 0 && !spec->tty; i++) {
+		if (*fds[i] < 0 || fstat(*fds[i], &st[i]) < 0 ||
+			(!S_ISREG(st[i].st_mode) && !S_ISBLK(st[i].st_mode)))
+			continue;
+		/* one way to one file, so that the order is kept */
+		if (i == 2 && relays[1].job.pid && st[1].st_dev == st[2].st_dev &&
+			st[1].st_ino == st[2].st_ino)
+			spec->errfd = spec->out;
+		else
+			r = start(&relays[i], fds[i], i == 0, err);
+	}
 	return r;
 }
 

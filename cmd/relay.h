@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Under a label of SELinux a command may not touch the user's files, those neither that its input
- * and output were redirected to: it is given pipes, and a process of ours copies.
+ * A command could open the files that its input and output were redirected to once more, by
+ * /proc/self/fd, and write to its input or read what a log had before; under a label of SELinux it
+ * may not touch them at all. It is given pipes, and a process of ours copies.
  */
 #pragma once
 #include "base/job.h"
@@ -16,8 +17,8 @@ struct relay {
 	struct job job;
 };
 
-/* Puts pipes in place of what are files in the spec, where it has a label. relays: RELAYS of them,
- * to be ended whatever happens. */
+/* Puts pipes in place of what are files in the spec. relays: RELAYS of them, to be ended whatever
+ * happens. */
 int relays_start(struct run_spec *spec, struct relay *relays, struct err *err)
 	__attribute__((warn_unused_result));
 /* The command has its ends. */

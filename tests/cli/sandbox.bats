@@ -225,6 +225,20 @@ other_netns() { # PID
 	assert_clean_store
 }
 
+@test "run: files that its input and output are redirected to cannot be opened once more" {
+	base
+	echo secret >in
+	printf 'old\n' >log
+	# both outputs go one way, in their order; what the log had is not to be read, the input not to be written
+	box --network=none -i busybox sh -c 'echo HACKED >/proc/self/fd/0; : >/proc/self/fd/1; test -f /dev/stdin || test -f /dev/stdout || echo none
+		for i in 1 2 3; do echo out $i; echo err $i >&2; done' <in >>log 2>&1
+	[ "$(cat in)" = secret ]
+	[ "$(cat log)" = $'old\nnone\nout 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3' ] || fail "$(cat log)"
+	box --network=none -i busybox cat <in >out 2>err
+	cmp in out
+	[ ! -s err ]
+}
+
 @test "run: nothing of it stays in the image" {
 	base
 	box --network=none busybox sh -c 'echo x >/changed; rm /bin/vi'
