@@ -55,6 +55,7 @@ struct build {
 	struct cache_place *cache_to;
 	size_t n_cache_to;
 	bool beyond_target; /* stages that the target does not need are looked at */
+	bool looked_ahead; /* ahead.h */
 	bool cache_failed; /* a layer of one could not be had: begin the steps anew */
 	struct strv fresh_caches; /* cache mounts that this build has emptied (--no-cache) */
 

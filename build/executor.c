@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "build/ahead.h"
 #include "build/chain.h"
 #include "build/explain.h"
 #include "build/on_error.h"
@@ -50,10 +51,45 @@ static int advance_all(struct build *b, unsigned jobs, struct err *err)
 				continue;
 			if (stage_run_advance(b, r, err) < 0)
 				return err->code;
+			if (jobs == 1 && r->waits)
+				return 0;
 			again = again || r->state == STAGE_DONE;
 		}
 	}
 	return 0;
+}
+
+static bool run_waits(const struct build *b)
+{
+	for (size_t i = 0; i < b->stages.n; i++)
+		if (stage_needed(b, i) && b->runs[i].waits)
+			return true;
+	return false;
+}
+
+/* Files that are here are being copied: what is wrong with them is told before the first RUN. */
+static bool is_copying(const struct build *b)
+{
+	for (size_t i = 0; i < b->stages.n; i++) {
+		const struct stage_run *r = &b->runs[i];
+		if (stage_needed(b, i) && r->state == STAGE_BUSY &&
+			!r->plan->steps[r->next].n_remote)
+			return true;
+	}
+	return false;
+}
+
+/* As far as it goes without waiting. One job at a time does the steps in their order. */
+static int go_on(struct build *b, unsigned jobs, struct err *err)
+{
+	if (advance_all(b, jobs, err) < 0)
+		return err->code;
+	if (b->looked_ahead || !run_waits(b) || (jobs > 1 && is_copying(b)))
+		return 0;
+	if (ahead_check(b, err) < 0)
+		return err->code;
+	b->looked_ahead = true;
+	return advance_all(b, jobs, err);
 }
 
 static bool all_done(const struct build *b)
@@ -175,7 +211,7 @@ static int loop(struct build *b, int signals, struct err *err)
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned jobs = b->o->jobs ? b->o->jobs : cores > 0 ? (unsigned)cores : 1;
 	for (;;) {
-		if (advance_all(b, jobs, err) < 0)
+		if (go_on(b, jobs, err) < 0)
 			return err->code;
 		if (all_done(b))
 			return finish_steps(b, err);
@@ -215,6 +251,7 @@ int executor_run(struct build *b, struct err *err)
 	AUTO_FD int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0)
 		return err_sys(err, "cannot watch signals");
+	b->looked_ahead = false;
 	b->runs = xcalloc(b->stages.n, sizeof(*b->runs));
 	for (size_t i = 0; i < b->stages.n; i++)
 		stage_run_init(&b->runs[i], b, &b->plans[i]);

@@ -58,6 +58,7 @@ static void answer(
 	} else if (from && record_put(b->store, &r->step_key, rec, &ignored) < 0) {
 		log_debug("cache record: %s", ignored.msg);
 	}
+	stage_tell(b, r);
 	told_step_over(b, r, true);
 	b->result->steps_cached++;
 	stage_step_over(r, l, created);
@@ -102,6 +103,7 @@ bool stage_share(struct build *b, struct stage_run *r)
 		struct link *l = b->links[i];
 		if (!l->step || !digest_equal(&l->made_by, &r->step_key))
 			continue;
+		stage_tell(b, r);
 		told_step_over(b, r, true);
 		b->result->steps_cached++;
 		stage_step_over(r, l, l->created);
@@ -161,9 +163,7 @@ static int tell_stages(struct build *b, struct stage_run *r, struct err *err)
 	return 0;
 }
 
-/* The tree that a COPY --from reads, as this build's keys have it: what it is made of, unless this
- * build made it. */
-static struct digest source_key(const struct build *b, const struct step *s)
+struct digest stage_source_key(const struct build *b, const struct step *s)
 {
 	if (s->from == COPY_FROM_NOTHING)
 		return chain_key_empty();
@@ -186,7 +186,7 @@ int stage_find_key(struct build *b, struct stage_run *r, struct err *err)
 		if (rc == 0)
 			rc = inputs_digest(r->source, s, &inputs, NULL, err);
 	} else if (has_file_sources(s)) {
-		struct digest source = source_key(b, s);
+		struct digest source = stage_source_key(b, s);
 		known = stage_cache_allowed(b, r) && inputs_recall(b, s, &source, &inputs);
 	}
 	if (rc < 0)
@@ -206,7 +206,7 @@ int stage_find_key(struct build *b, struct stage_run *r, struct err *err)
 void stage_hashed(struct build *b, struct stage_run *r, const struct buf *out)
 {
 	const struct step *s = stage_step(r);
-	struct digest inputs, source = source_key(b, s);
+	struct digest inputs, source = stage_source_key(b, s);
 	r->hashing = false;
 	memcpy(&inputs, out->data, sizeof(inputs));
 	inputs_note(b, s, s->from == COPY_FROM_STAGE ? s->from_stage : NO_STAGE, &source, &inputs);

@@ -72,8 +72,10 @@ static bool start(struct build *b, struct stage_run *r)
 	return true;
 }
 
-static void step_begin(struct build *b, struct stage_run *r)
+void stage_tell(struct build *b, struct stage_run *r)
 {
+	if (r->id)
+		return;
 	const struct stage *st = r->plan->stage;
 	const struct stage_target *t = build_target_of(b, st);
 	char number[24] = "", platform[100] = "";
@@ -104,21 +106,25 @@ void stage_step_over(struct stage_run *r, struct link *l, struct timespec create
 	const struct link told = {.step = stage_step(r), .made_by = r->step_told};
 	r->told_key = link_key(&r->told_key, &told);
 	r->key_known = false;
+	mem_replace(&r->id, NULL);
 	r->next++;
 }
 
 /* With the key known: shared, from the cache, or started; nothing while another stage is making
- * just this. */
+ * just this, nor the first RUN before it was looked ahead, when nobody is told of it. */
 static int do_step(struct build *b, struct stage_run *r, struct err *err)
 {
 	struct err miss = ERR_INIT;
 	r->state = STAGE_WAITING;
+	r->waits = false;
 	if (stage_share(b, r)) {
 		stage_close_source(r);
 		return 0;
 	}
-	if (stage_made_elsewhere(b, r))
+	if (stage_made_elsewhere(b, r)) {
+		stage_tell(b, r);
 		return 0;
+	}
 	int rc = stage_use_record(b, r, &miss);
 	if (rc == 0) {
 		stage_close_source(r);
@@ -128,6 +134,12 @@ static int do_step(struct build *b, struct stage_run *r, struct err *err)
 		*err = miss;
 		return rc;
 	}
+	if (stage_step(r)->kind == STEP_RUN && !b->looked_ahead) {
+		r->waits = true;
+		r->miss = MISS_NONE;
+		return 0;
+	}
+	stage_tell(b, r);
 	r->state = STAGE_BUSY;
 	return stage_start_work(b, r, err);
 }
@@ -152,15 +164,18 @@ int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
 		if (!r->key_known) {
 			if (!sources_done(b, r))
 				return 0;
-			step_begin(b, r);
+			if (stage_step(r)->kind != STEP_RUN)
+				stage_tell(b, r);
 			rc = stage_find_key(b, r, err);
 		}
 		if (rc == 0 && r->key_known)
 			rc = do_step(b, r, err);
-		if (rc < 0)
+		if (rc < 0) {
+			stage_tell(b, r);
 			return step_error(b, r, NULL, err);
+		}
 		if (r->state == STAGE_WAITING && r->next == before)
-			return 0; /* another stage is at it */
+			return 0; /* held, or another stage is at it */
 	}
 	if (r->state == STAGE_WAITING) {
 		told_rest(b, r);

@@ -51,6 +51,7 @@ struct stage_run {
 
 	/* the step at work */
 	char *id; /* for progress: "web 2/5" */
+	bool waits; /* a RUN that is to be carried out, until ahead_check() has been */
 	bool key_known; /* step_key and inputs are those of the current step */
 	struct digest step_key, inputs;
 	struct digest step_told; /* what a log has for it */

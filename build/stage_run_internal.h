@@ -21,6 +21,9 @@ int stage_open_source(struct build *b, struct stage_run *r, struct err *err)
 	__attribute__((warn_unused_result));
 void stage_close_source(struct stage_run *r);
 
+/* Tells the current step, once: before what it does, or its result. */
+void stage_tell(struct build *b, struct stage_run *r);
+
 /* stage_cache.c */
 
 bool stage_cache_allowed(const struct build *b, const struct stage_run *r);
@@ -28,6 +31,9 @@ bool stage_cache_allowed(const struct build *b, const struct stage_run *r);
  * was started, whose output stage_hashed() takes. */
 int stage_find_key(struct build *b, struct stage_run *r, struct err *err)
 	__attribute__((warn_unused_result));
+/* The tree that a COPY --from reads, as this build's keys have it: what it is made of, unless this
+ * build made it. */
+struct digest stage_source_key(const struct build *b, const struct step *s);
 void stage_hashed(struct build *b, struct stage_run *r, const struct buf *out);
 /* What another stage made of the same: two stages that begin alike are one until they part. */
 bool stage_share(struct build *b, struct stage_run *r);

@@ -5,17 +5,11 @@
  * there. Looked for when a step has failed, so that a step that does not fail costs nothing.
  */
 #pragma once
-#include "build/file_parse.h"
+#include "build/missing.h"
 
 struct build;
 struct err;
 struct stage_run;
-
-struct blame {
-	const struct containerfile *file;
-	struct pos pos;
-	char *text; /* instead of the error's; NULL: that one says it */
-};
 
 /* False: the current step failed for something else than a word of it, as far as `why` and the
  * files of its sources tell. text is the caller's. */

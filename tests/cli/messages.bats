@@ -179,6 +179,56 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	assert_error "Containerfile:3:44: RUN: --mount: no such file or directory: '/etc/paswd' in stage 0, did you mean '/etc/passwd'?"
 }
 
+@test "what images, finished stages and archives do not have is told before the first RUN, wherever its step is" {
+	says "Containerfile:4:21: COPY: no such file or directory: '/etc/paswd' in the image 'busybox', did you mean '/etc/passwd'?" \
+		< <(after_a_run 'COPY --from=busybox /etc/paswd /x')
+	says "Containerfile:4:21: COPY: no such file or directory: '/nope/*.c' in the image 'busybox'" < <(after_a_run 'COPY --from=busybox /nope/*.c /x/')
+	says "Containerfile:4:31: COPY: no such file or directory: 'etc/x/./y' in the image 'busybox'" < <(after_a_run 'COPY --parents --from=busybox etc/x/./y /x/')
+	says "Containerfile:4:30: RUN: --mount: no such file or directory: '/etc/paswd' in the image 'busybox', did you mean '/etc/passwd'?" \
+		< <(after_a_run 'RUN --mount=from=busybox,src=etc/paswd,target=/t true')
+	says "Containerfile:4:44: RUN: --mount: '/etc/passwd' is not a directory: it cannot start a cache" \
+		< <(after_a_run 'RUN --mount=type=cache,from=busybox,source=etc/passwd,target=/t true')
+	# the other stage needs no RUN; with one job its turn comes after
+	says "Containerfile:5:19: COPY: no such file or directory: '/mian.c' in the stage 'files', did you mean '/main.c'?" --jobs 2 <<-'END'
+		FROM scratch AS files
+		COPY src /
+		FROM busybox
+		RUN echo must-not-run
+		COPY --from=files /mian.c /
+	END
+	says "Containerfile:3:6: USER: no user 'nobody-knows' in the image's /etc/passwd, for the RUN in line 4; make it in a RUN before, or give its number" <<-'END'
+		FROM busybox AS first
+		FROM busybox AS second
+		USER nobody-knows
+		RUN touch /x
+		FROM busybox
+		RUN echo must-not-run
+		COPY --from=second /x /
+	END
+	says "Containerfile:4:6: COPY: --chown=nobody-knows: no user 'nobody-knows'" <<-'END'
+		FROM busybox AS first
+		RUN echo must-not-run; touch /x
+		FROM scratch
+		COPY --chown=nobody-knows --from=first /x /
+	END
+	# damaged behind the 16 MiB that are looked at before
+	{
+		truncate -s 17M big
+		tar -c big
+	} | head -c -30000 >ctx/cut.tar
+	says "Containerfile:4:5: ADD: cannot unpack 'cut.tar': damaged tar archive" < <(after_a_run 'ADD cut.tar /x/')
+}
+
+@test "what is asked of an image is not looked for again when a cache answers" {
+	after_a_run 'COPY --from=busybox /etc/passwd /x
+RUN --mount=from=busybox,source=etc,target=/t ls /t
+COPY --from=busybox /etc/no* /y/' | containerfile
+	run -0 mica build --network=none --progress=plain ctx
+	run -0 mica build --network=none --progress=plain ctx
+	[[ $output != *"-- 0."* ]]
+	[ "$(grep -c 'Using cache' <<<"$output")" = 4 ] || fail "$output"
+}
+
 @test "a user that the image does not know is looked for in its USER" {
 	containerfile <<-'END'
 		FROM busybox AS below
