@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/stages.h"
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -105,6 +106,35 @@ const char *stages_suggest(const struct stages *s, size_t target, const char *na
 	return found;
 }
 
+static int set_platform(
+	struct stage *st, const struct source_inst *at, const struct map *global, struct err *err)
+{
+	struct pos pos;
+	struct err why = ERR_INIT;
+	AUTO_FREE char *text = NULL;
+	const char *platform = inst_flag(at->inst, "platform", &pos);
+	if (!platform)
+		return 0;
+	if (expand_word(platform, at->file->escape, global, 0, &text, NULL, NULL, &why) < 0)
+		return containerfile_error(at->file, pos, err, ERR_INVALID, "%s", why.msg);
+	if (*text && platform_parse(text, &st->platform, &why) < 0)
+		return containerfile_error(at->file, pos, err, ERR_INVALID, "%s", why.msg);
+	if (*text && !st->scratch && st->base_stage == NO_STAGE &&
+		!platform_is_known(&st->platform))
+		return containerfile_error(at->file, pos, err, ERR_INVALID,
+			"--platform=%s: unknown operating system or architecture; "
+			"linux/amd64, linux/arm64 and linux/arm/v7 are some",
+			text);
+	if (!*text && *platform)
+		return containerfile_error(at->file, pos, err, ERR_INVALID,
+			"--platform=%s is empty; declare its variable with ARG before the "
+			"first FROM, or pass --build-arg",
+			platform);
+	/* of nothing, BuildKit makes an image for the target's platform whatever is said */
+	st->has_platform = *text && (!st->scratch || called_buildah());
+	return 0;
+}
+
 /* from: instead of what the first FROM names, or NULL. */
 static int add_stage(
 	struct stages *s, const struct source_inst *at, const char *from, struct err *err)
@@ -141,29 +171,7 @@ static int add_stage(
 		st->base[strspn(st->base, "0123456789")])
 		st->base_stage = NO_STAGE;
 	st->scratch = st->base_stage == NO_STAGE && streq(st->base, "scratch");
-	struct pos pos;
-	const char *platform = inst_flag(inst, "platform", &pos);
-	if (platform) {
-		AUTO_FREE char *text = NULL;
-		if (expand_word(platform, at->file->escape, &t->global_args, 0, &text, NULL, NULL,
-			    &why) < 0)
-			return containerfile_error(at->file, pos, err, ERR_INVALID, "%s", why.msg);
-		if (*text && platform_parse(text, &st->platform, &why) < 0)
-			return containerfile_error(at->file, pos, err, ERR_INVALID, "%s", why.msg);
-		if (*text && !st->scratch && st->base_stage == NO_STAGE &&
-			!platform_is_known(&st->platform))
-			return containerfile_error(at->file, pos, err, ERR_INVALID,
-				"--platform=%s: unknown operating system or architecture; "
-				"linux/amd64, linux/arm64 and linux/arm/v7 are some",
-				text);
-		if (!*text && *platform)
-			return containerfile_error(at->file, pos, err, ERR_INVALID,
-				"--platform=%s is empty; declare its variable with ARG before the "
-				"first FROM, or pass --build-arg",
-				platform);
-		st->has_platform = *text;
-	}
-	return 0;
+	return set_platform(st, at, &t->global_args, err);
 }
 
 static int add_inst(

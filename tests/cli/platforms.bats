@@ -88,7 +88,7 @@ need_emulator() {
 @test "an image is of the platform that was asked for, whatever its last stage is of" {
 	mkdir ctx && printf 'FROM --platform=linux/s390x scratch\nLABEL a=b\n' >ctx/Containerfile
 	mica build -q -t s ctx
-	[ "$(config_of s | jq -r '.architecture, .variant')" = $'s390x\nnull' ]
+	[ "$(config_of s | jq -r .architecture)" = "$(dpkg --print-architecture)" ] # as BuildKit
 	mica build -q --platform linux/arm/v7 -t arm ctx
 	[ "$(config_of arm | jq -r '.architecture, .variant')" = $'arm\nv7' ]
 }

@@ -29,7 +29,6 @@ TAIL = """
 | where | BuildKit | mica |
 | --- | --- | --- |
 | `FROM 0`, `--target=0`, `--mount=from=0` | knows stages by name alone | knows them by number too, as buildah |
-| `FROM --platform=P scratch`, last, without a `--platform` of the build | the image is said to be of this machine's platform | it is of P |
 | a context that is an archive | its owners stay, its ignore file counts for nothing | as with a directory: root's, and without what is ignored |
 | `COPY --exclude` beside a link that leads nowhere or to itself | fails | copies the link |
 | `COPY --link --chown=NAME` | fails | finds the name in the image below |
