@@ -14,6 +14,7 @@
 #include "cmd/build_call.h"
 #include "cmd/cmd.h"
 #include "cmd/push.h"
+#include "cmd/relay.h"
 #include "store/store.h"
 
 static int tick(void *arg)
@@ -174,7 +175,13 @@ static int carry_out(
 	left_prepare(&place, &w->o);
 	space_warn(app, &w->o.box);
 	space_warn_options(app, &w->o.box, &w->a->extra.space, &w->a->box, w->o.box.hostname);
-	int rc = build_run(s, t, &w->o, r, err);
+	struct relay relays[RELAYS] = {{0}};
+	struct err ignored = ERR_INIT;
+	int rc = w->o.stdin ? relay_stdin(relays, err) : 0;
+	if (rc == 0)
+		rc = build_run(s, t, &w->o, r, err);
+	if (w->o.stdin)
+		(void)!relays_end(relays, &ignored);
 	if (rc == 0 && build)
 		rc = outputs_write(&w->out, s, t, &w->o, r, err);
 	if (rc == 0 && build)

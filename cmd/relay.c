@@ -52,16 +52,39 @@ static int start(struct relay *r, int *fd, bool is_input, struct err *err)
 	return code;
 }
 
+/* The command could open it once more. */
+static bool is_file(int fd, struct stat *ret)
+{
+	return fd >= 0 && fstat(fd, ret) == 0 && (S_ISREG(ret->st_mode) || S_ISBLK(ret->st_mode));
+}
+
+static void begin(struct relay *relays)
+{
+	for (size_t i = 0; i < RELAYS; i++)
+		relays[i] = (struct relay){.from = -1, .to = -1, .theirs = -1};
+}
+
+int relay_stdin(struct relay *relays, struct err *err)
+{
+	struct stat st;
+	int fd = STDIN_FILENO;
+	begin(relays);
+	if (!is_file(fd, &st))
+		return 0;
+	int r = start(&relays[0], &fd, true, err);
+	if (r == 0 && dup2(fd, STDIN_FILENO) < 0)
+		r = err_sys(err, "cannot replace standard input");
+	return r;
+}
+
 int relays_start(struct run_spec *spec, struct relay *relays, struct err *err)
 {
 	int *const fds[RELAYS] = {&spec->in, &spec->out, &spec->errfd};
 	struct stat st[RELAYS];
 	int r = 0;
-	for (size_t i = 0; i < RELAYS; i++)
-		relays[i] = (struct relay){.from = -1, .to = -1, .theirs = -1};
+	begin(relays);
 	for (size_t i = 0; i < RELAYS && r == 0 && !spec->tty; i++) {
-		if (*fds[i] < 0 || fstat(*fds[i], &st[i]) < 0 ||
-			(!S_ISREG(st[i].st_mode) && !S_ISBLK(st[i].st_mode)))
+		if (!is_file(*fds[i], &st[i]))
 			continue;
 		/* one way to one file, so that the order is kept */
 		if (i == 2 && relays[1].job.pid && st[1].st_dev == st[2].st_dev &&

@@ -21,6 +21,8 @@ struct relay {
  * happens. */
 int relays_start(struct run_spec *spec, struct relay *relays, struct err *err)
 	__attribute__((warn_unused_result));
+/* The same for our own standard input, which the steps of a build are given. */
+int relay_stdin(struct relay *relays, struct err *err) __attribute__((warn_unused_result));
 /* The command has its ends. */
 void relays_hand_over(struct relay *relays);
 /* Nothing writes any more: waits until all is written. */

@@ -518,6 +518,11 @@ layer_files() { # NAME
 	printf 'FROM busybox\nRUN cat >/x\n' >ctx/Containerfile
 	echo typed | build --stdin
 	[ "$(in_image t cat /x)" = typed ]
+	# a file is not the step's to write
+	echo typed >in
+	printf 'FROM busybox\nRUN cat >/x; echo HACKED >/proc/self/fd/0\n' >ctx/Containerfile
+	build --stdin <in
+	[ "$(cat in) $(in_image t cat /x)" = 'typed typed' ]
 	printf 'FROM busybox\nRUN cat /etc/hosts >/x\n' >ctx/Containerfile
 	build --add-host 'a;b:10.0.0.1' --add-host c=::2
 	[ "$(in_image t grep -c -e '10.0.0.1.a$' -e '10.0.0.1.b$' -e '::2.c$' /x)" = 3 ]
