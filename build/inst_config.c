@@ -396,6 +396,7 @@ int inst_workdir(struct eval *e, struct err *err)
 	struct step *s = eval_add_step(e, STEP_WORKDIR);
 	s->dest = xstrdup(dir);
 	s->user = c->user ? xstrdup(c->user) : NULL;
+	s->user_at = e->p->user_at;
 	step_word(s, "directory", s->dest);
 	step_word(s, "user", s->user);
 	step_words_end(s, "workdir");

@@ -56,7 +56,7 @@ USER ghost
 WORKDIR /w
 END
 	run --separate-stderr mica build -q -t t ctx
-	assert_error "WORKDIR /w: its owner: no user 'ghost'"
+	assert_error "Containerfile:2:6: USER: no user 'ghost' in the image's /etc/passwd, for the WORKDIR in line 3;"
 }
 
 @test "WORKDIR makes the directory the user's, and a number is its group too" {
