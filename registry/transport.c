@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/proc.h"
@@ -127,6 +128,8 @@ static int pull_here(struct store *s, const char *name, const struct pull_opts *
 static int never_error(
 	struct store *s, const char *text, const struct pull_opts *o, struct err *err)
 {
+	if (called_buildah())
+		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);
 	(void)err_set(
 		err, ERR_NOT_FOUND, "%s: image not known, and the pull policy is 'never'", text);
 	return here_explain(s, text, o, err);
