@@ -182,7 +182,7 @@ commit() {
 @test "what is neither an archive nor text is refused" {
 	: >empty
 	run -125 --separate-stderr mica build - <empty
-	assert_error "the build context '-': is empty"
+	assert_error "the build context '-': nothing was written to standard input"
 	printf 'FROM busybox\n\0' >zero
 	run -125 --separate-stderr mica build - <zero
 	assert_error "neither a tar archive nor a Containerfile"
