@@ -53,8 +53,8 @@ static const struct {
 #define ALL (T(BIND) | T(CACHE) | T(TMPFS) | T(SECRET) | T(SSH))
 	{"type", KEY_TYPE, ALL, false},
 	{"from", KEY_FROM, T(BIND) | T(CACHE) | T(TMPFS), false},
-	{"source", KEY_SOURCE, ALL, false},
-	{"src", KEY_SOURCE, ALL, false},
+	{"source", KEY_SOURCE, T(BIND) | T(CACHE) | T(SECRET) | T(SSH), false},
+	{"src", KEY_SOURCE, T(BIND) | T(CACHE) | T(SECRET) | T(SSH), false},
 	{"target", KEY_TARGET, ALL, false},
 	{"dst", KEY_TARGET, ALL, false},
 	{"destination", KEY_TARGET, ALL, false},

@@ -237,6 +237,7 @@ static void keys_belong_to_types(void **state)
 	refused("target=/t,sharing=shared", "unexpected key 'sharing' for mount type 'bind'");
 	refused("type=tmpfs,target=/t,uid=1", "unexpected key 'uid' for mount type 'tmpfs'");
 	refused("type=tmpfs,target=/t,shared", "unexpected key 'shared' for mount type 'tmpfs'");
+	refused("type=tmpfs,target=/t,source=/x", "unexpected key 'source' for mount type 'tmpfs'");
 	refused("type=cache,target=/t,bind-propagation=suid",
 		"invalid mount option 'bind-propagation=suid' (it is private, slave, shared, or "
 		"these with an r)");
