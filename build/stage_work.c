@@ -100,7 +100,8 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 	spec.root = (struct snapshot){
 		.lower = lowers, .n_lower = r->chain.n, .upper = r->upper_fd, .work = r->work_fd};
 	int pipefd[2];
-	if (pipe2(pipefd, O_CLOEXEC) < 0)
+	/* whoever the step's user is may open /dev/stdout */
+	if (pipe2(pipefd, O_CLOEXEC) < 0 || fchmod(pipefd[0], 0666) < 0)
 		return err_sys(err, "cannot make a pipe");
 	r->out_fd = pipefd[0];
 	AUTO_FD int out_w = pipefd[1];

@@ -178,10 +178,11 @@ static int carry_out(
 	struct relay relays[RELAYS] = {{0}};
 	struct err ignored = ERR_INIT;
 	int rc = w->o.stdin ? relay_stdin(relays, err) : 0;
+	app->begun |= w->o.stdin; /* what is read is gone */
 	if (rc == 0)
 		rc = build_run(s, t, &w->o, r, err);
-	if (w->o.stdin)
-		(void)!relays_end(relays, &ignored);
+	if (w->o.stdin && relays_end(relays, rc < 0 ? &ignored : err) < 0 && rc == 0)
+		rc = err->code;
 	if (rc == 0 && build)
 		rc = outputs_write(&w->out, s, t, &w->o, r, err);
 	if (rc == 0 && build)

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/called.h"
@@ -92,6 +93,12 @@ static int enter_userns(struct app *app, struct err *err)
 /* Does the word name what can be read or written from beginning to end once? */
 static bool is_stream(const char *word)
 {
+	const char *value = strchr(word, '=');
+	struct stat st;
+	if (stat(word, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+		return true;
+	if (*word == '-' && value && stat(value + 1, &st) == 0 && S_ISFIFO(st.st_mode))
+		return true;
 	return streq(word, "-") || (*word == '-' && str_has_suffix(word, "-")) ||
 	       str_has_suffix(word, "=-") || strstr(word, "=-,") || strstr(word, "/dev/fd/") ||
 	       strstr(word, "/dev/std") || strstr(word, "/proc/self/fd/");

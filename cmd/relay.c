@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,8 +15,16 @@
 #include "run/spec.h"
 
 #define COPY_BYTES (64 * KIB)
+#define PIPE_MAX (1 * MIB) /* what may be in one: /proc/sys/fs/pipe-max-size */
 
-/* Until the end of file. What the command wrote before a ^C arrives too. */
+/* No number of the error goes along: it is not the store's disk that is full. */
+static int failed(const char *what, struct err *err)
+{
+	return err_set(err, ERR_SYS, "cannot %s of the command: %s", what, strerror(errno));
+}
+
+/* Until the end of file, or until nobody is waited for: then what is in the pipe. What the command
+ * wrote before a ^C arrives too. */
 static int copy_main(void *arg, struct buf *out, struct err *err)
 {
 	struct relay *r = arg;
@@ -25,24 +35,41 @@ static int copy_main(void *arg, struct buf *out, struct err *err)
 	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
 		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
 			return err_sys(err, "cannot ignore signals");
-	for (;;) {
+	for (size_t left = PIPE_MAX; left > 0;) {
+		struct pollfd p[2] = {
+			{.fd = r->from, .events = POLLIN}, {.fd = r->stop[0], .events = POLLIN}};
+		if (poll(p, 2, -1) < 0)
+			continue;
+		if (!p[0].revents)
+			return 0;
 		ssize_t n = read(r->from, bytes, COPY_BYTES);
 		if (n == 0)
 			return 0;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_sys(err, "cannot read for the command");
+			return failed("read the input", err);
 		if (fs_write_all(r->to, bytes, (size_t)n) < 0)
-			return errno == EPIPE ? 0 : err_sys(err, "cannot write for the command");
+			return errno == EPIPE ? 0 : failed("write the output", err);
+		if (p[1].revents) /* somebody may go on writing */
+			left -= (size_t)n < left ? (size_t)n : left;
 	}
+	return 0;
 }
 
 static int start(struct relay *r, int *fd, bool is_input, struct err *err)
 {
 	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	/* whoever the command is may open /dev/stdin */
+	if (pipe2(ends, O_CLOEXEC) < 0 || fchmod(ends[0], 0666) < 0)
 		return err_sys(err, "cannot make a pipe");
+	if (!is_input && pipe2(r->stop, O_CLOEXEC) < 0) {
+		r->stop[0] = r->stop[1] = -1;
+		(void)err_sys(err, "cannot make a pipe");
+		(void)close(ends[0]);
+		(void)close(ends[1]);
+		return err->code;
+	}
 	r->theirs = ends[is_input ? 0 : 1];
 	r->from = is_input ? *fd : ends[0];
 	r->to = is_input ? ends[1] : *fd;
@@ -61,7 +88,7 @@ static bool is_file(int fd, struct stat *ret)
 static void begin(struct relay *relays)
 {
 	for (size_t i = 0; i < RELAYS; i++)
-		relays[i] = (struct relay){.from = -1, .to = -1, .theirs = -1};
+		relays[i] = (struct relay){.from = -1, .to = -1, .theirs = -1, .stop = {-1, -1}};
 }
 
 int relay_stdin(struct relay *relays, struct err *err)
@@ -108,11 +135,20 @@ int relays_end(struct relay *relays, struct err *err)
 {
 	int code = 0;
 	relays_hand_over(relays);
-	job_cancel(&relays[0].job); /* nobody reads what is left of the input */
-	for (size_t i = 1; i < RELAYS; i++) {
+	for (size_t i = 0; i < RELAYS; i++) {
+		struct job *job = &relays[i].job;
 		struct err more = ERR_INIT;
-		if (relays[i].job.pid && job_collect(&relays[i].job, true, NULL, &more) < 0 &&
-			code == 0) {
+		if (!job->pid)
+			continue;
+		/* somebody else may have been given the other end */
+		if (i > 0)
+			(void)!write(relays[i].stop[1], "", 1);
+		int r = job_collect(job, i > 0, NULL, &more);
+		if (r > 0)
+			job_cancel(job); /* nobody reads what is left of the input */
+		mem_close_p(&relays[i].stop[0]);
+		mem_close_p(&relays[i].stop[1]);
+		if (r < 0 && code == 0) {
 			*err = more;
 			code = more.code;
 		}

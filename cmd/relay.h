@@ -14,6 +14,7 @@ struct run_spec;
 struct relay {
 	int from, to; /* what the process copies; -1 */
 	int theirs; /* which of both is the command's, to be closed when it has it; -1 */
+	int stop[2]; /* a pipe: a byte in it says that nobody is waited for any more */
 	struct job job;
 };
 

@@ -237,6 +237,12 @@ other_netns() { # PID
 	box --network=none -i busybox cat <in >out 2>err
 	cmp in out
 	[ ! -s err ]
+	# any user may open them by name, as pipes
+	box --network=none -i --user 1000 busybox sh -c 'cat /dev/stdin >/dev/stdout' <in >out
+	cmp in out
+	# an input that cannot be read is no empty one
+	run -125 --separate-stderr box --network=none -i busybox cat 0>out
+	[ "$stderr" = "mica: cannot read the input of the command: Bad file descriptor" ]
 }
 
 @test "run: nothing of it stays in the image" {
