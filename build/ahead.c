@@ -4,7 +4,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/room.h"
-#include "build/archive_check.h"
 #include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/copy_internal.h"
@@ -86,19 +85,6 @@ static int check_mount(
 	return rc < 0 || missing ? fail(b, s, &why, err) : 0;
 }
 
-static int check_archives(struct build *b, const struct step *s, struct err *err)
-{
-	struct filetree *t = s->context == NO_CONTEXT ? b->context : b->contexts[s->context].tree;
-	if (s->kind != STEP_COPY || s->from != COPY_FROM_CONTEXT)
-		return 0;
-	for (size_t i = 0; i < s->sources.n; i++)
-		if ((i >= s->n_remote || !s->remote[i]) &&
-			archives_check(
-				b, t, s, s->sources.v[i], s->source_pos[i], ARCHIVE_WHOLE, err) < 0)
-			return as_buildah_error(s->at.inst, err);
-	return 0;
-}
-
 static bool has_names(const char *user)
 {
 	return user && user[strspn(user, "0123456789:+")];
@@ -135,7 +121,7 @@ static int check_stage(struct build *b, const struct stage_run *r, struct err *e
 		return err->code;
 	for (size_t i = next; i < r->plan->n_steps; i++) {
 		const struct step *s = &r->plan->steps[i];
-		if (check_sources(b, s, err) < 0 || check_archives(b, s, err) < 0)
+		if (check_sources(b, s, err) < 0)
 			return err->code;
 		for (size_t k = 0; k < s->n_mounts; k++)
 			if (check_mount(b, s, &s->mounts[k], err) < 0)

@@ -4,8 +4,8 @@
  * for once in a build, right before the first RUN that no cache answers. A build without one does
  * not look, its steps find it themselves.
  *
- * Sources of COPY --from and RUN --mount in images, and in stages that are complete; the whole of
- * the local archives that ADD will unpack; the user of the next step of each stage.
+ * Sources of COPY --from and RUN --mount in images, and in stages that are complete; the user of
+ * the next step of each stage.
  */
 #pragma once
 

@@ -33,62 +33,53 @@ static bool may_be_archive(int fd)
 
 /* That a file was looked at and is sound is an entry of its own in the cache of digests, as if of a
  * file on a device that there is not: what is in it may have been read for another reason. */
-static struct stat look_key(const struct node *n, enum archive_part part)
+static struct stat look_key(const struct node *n)
 {
 	struct stat st = n->st;
 	st.st_dev = ~st.st_dev;
-	if (part == ARCHIVE_WHOLE)
-		st.st_ino = ~st.st_ino;
 	return st;
 }
 
-static bool is_known_sound(const struct build *b, const struct node *n, enum archive_part part)
+static bool is_known_sound(const struct eval *e, const struct node *n)
 {
-	struct stat st = look_key(n, part);
+	struct stat st = look_key(n);
 	struct digest ignored;
 	bool mark;
-	return b->statcache && statcache_get(b->statcache, &st, &ignored, &mark);
+	return e->b->statcache && statcache_get(e->b->statcache, &st, &ignored, &mark);
 }
 
-static void note_sound(const struct build *b, const struct node *n, enum archive_part part)
+static void note_sound(const struct eval *e, const struct node *n)
 {
-	struct stat st = look_key(n, part);
-	if (b->statcache)
-		statcache_put(b->statcache, &st, &(struct digest){0}, false);
+	struct stat st = look_key(n);
+	if (e->b->statcache)
+		statcache_put(e->b->statcache, &st, &(struct digest){0}, false);
 }
 
-static int check_one(struct build *b, struct filetree *t, const struct node *n,
-	const struct step *s, struct pos pos, enum archive_part part, struct err *err)
+static int check_one(
+	struct eval *e, struct filetree *t, const struct node *n, struct pos pos, struct err *err)
 {
-	bool whole = part == ARCHIVE_WHOLE;
-	if (!S_ISREG(n->st.st_mode) || (!whole && b->n_archives == ARCHIVES_MAX) ||
-		is_known_sound(b, n, ARCHIVE_WHOLE) || (!whole && is_known_sound(b, n, part)))
+	if (!S_ISREG(n->st.st_mode) || e->b->n_archives == ARCHIVES_MAX || is_known_sound(e, n))
 		return 0;
 	AUTO_FREE char *path = node_path(n);
 	AUTO_FD int fd = root_open(filetree_rootfd(t), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (fd < 0 || !may_be_archive(fd))
 		return 0;
 	struct err why = ERR_INIT;
-	bool all;
-	b->n_archives++;
-	int rc = archive_look(fd, whole ? UINT64_MAX : CONTENT_MAX, &all, &why);
-	if (rc == ERR_CANCELLED)
-		*err = why;
-	else if (rc < 0)
-		rc = containerfile_error(s->at.file, pos, err, why.code,
-			"%s: cannot unpack '%s': %s", s->at.inst->name, path, why.msg);
-	else
-		note_sound(b, n, all ? ARCHIVE_WHOLE : part);
-	return rc;
+	e->b->n_archives++;
+	if (archive_look(fd, CONTENT_MAX, &why) < 0)
+		return eval_error(e, pos, err, why.code, "%s: cannot unpack '%s': %s",
+			e->at.inst->name, path, why.msg);
+	note_sound(e, n);
+	return 0;
 }
 
-int archives_check(struct build *b, struct filetree *t, const struct step *s, const char *source,
-	struct pos pos, enum archive_part part, struct err *err)
+int archives_check(struct eval *e, struct filetree *t, const struct step *s, const char *source,
+	struct pos pos, struct err *err)
 {
 	AUTO_SELECTION struct selection sel = {0};
 	struct match *m = NULL;
 	size_t n = 0;
-	if (!s->unpack || b->o->call != BUILD_CALL_BUILD)
+	if (!s->unpack || e->b->o->call != BUILD_CALL_BUILD)
 		return 0;
 	if (selection_init(&sel, source, s->parents, &s->excludes, err) < 0 ||
 		filetree_glob(t, sel.root, &m, &n, err) < 0)
@@ -98,7 +89,7 @@ int archives_check(struct build *b, struct filetree *t, const struct step *s, co
 		struct node *found;
 		rc = filetree_follow(t, &m[i], &found, err);
 		if (rc == 0)
-			rc = check_one(b, t, found, s, pos, part, err);
+			rc = check_one(e, t, found, pos, err);
 	}
 	matches_free(m, n);
 	return rc;

@@ -146,7 +146,7 @@ int copy_source_check(
 	if (n) {
 		e->matched = true;
 		lint_source(e, s, source, pos);
-		return archives_check(b, t, s, source, pos, ARCHIVE_BEGINNING, err);
+		return archives_check(e, t, s, source, pos, err);
 	}
 	/* a pattern may match nothing, but not in a directory that is not there */
 	AUTO_FREE char *top = selection_top(source);

@@ -102,10 +102,8 @@ int archive_unpack(int fd, int dir, const struct apply_opts *opts, struct err *e
 	__attribute__((warn_unused_result));
 
 /* Nothing is written: reads until max unpacked bytes were seen, by a job that can touch nothing.
- * What it finds wrong archive_unpack() would, too; a file that is no archive is right. *ret_all:
- * there was no more. */
-int archive_look(int fd, uint64_t max, bool *ret_all, struct err *err)
-	__attribute__((warn_unused_result));
+ * What it finds wrong archive_unpack() would, too; a file that is no archive is right. */
+int archive_look(int fd, uint64_t max, struct err *err) __attribute__((warn_unused_result));
 
 /* Confines the calling process to dir for good, as above; at most 16 descriptors in keep[],
  * standard error and the job's result pipe survive (dir itself does not: it would be a way out;

@@ -219,10 +219,8 @@ struct look {
 	uint64_t max;
 };
 
-#define LOOKED_AT_ALL 'a' /* what the job says then */
-
 /* Until more than max bytes of content were seen: what archive_extract() would say of them. */
-static int look_through(struct source *s, uint64_t max, bool *ret_all, struct err *err)
+static int look_through(struct source *s, uint64_t max, struct err *err)
 {
 	struct tar_entry e;
 	const void *data;
@@ -239,7 +237,6 @@ static int look_through(struct source *s, uint64_t max, bool *ret_all, struct er
 			return code;
 		seen += LOOK_ENTRY;
 	}
-	*ret_all = true;
 	return code < 0 ? code : read_trailer(s, err);
 }
 
@@ -247,28 +244,22 @@ static int look_job(void *arg, struct buf *out, struct err *err)
 {
 	const struct look *l = arg;
 	struct source s = {0};
-	bool is_tar = false, all = false;
+	bool is_tar = false;
+	(void)out;
 	if (layer_confine(-1, &l->archive, 1, err) < 0 ||
 		archive_probe(l->archive, &is_tar, err) < 0)
 		return err->code;
-	if (!is_tar) {
-		buf_addch(out, LOOKED_AT_ALL);
+	if (!is_tar)
 		return 0;
-	}
 	int code = source_open(&s, l->archive, err);
 	if (code == 0)
-		code = look_through(&s, l->max, &all, err);
-	if (code == 0 && all)
-		buf_addch(out, LOOKED_AT_ALL);
+		code = look_through(&s, l->max, err);
 	source_done(&s);
 	return code;
 }
 
-int archive_look(int fd, uint64_t max, bool *ret_all, struct err *err)
+int archive_look(int fd, uint64_t max, struct err *err)
 {
 	struct look l = {.archive = fd, .max = max};
-	AUTO_BUF struct buf out = BUF_INIT(sizeof(char));
-	int code = job_run(look_job, &l, &out, err);
-	*ret_all = code == 0 && out.len > 0;
-	return code;
+	return job_run(look_job, &l, NULL, err);
 }
