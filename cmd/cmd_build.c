@@ -158,6 +158,24 @@ static int reach(void *arg, struct err *err)
 	return outputs_reach(&w->out, &w->o.pull.remote, err);
 }
 
+static int run_build(
+	struct app *app, struct store *s, struct txn *t, struct work *w, struct err *err)
+{
+	struct relay relays[RELAYS];
+	struct err why = ERR_INIT;
+	if (!w->o.stdin)
+		return build_run(s, t, &w->o, &w->result, err);
+	app->begun = true; /* what is read is gone */
+	int rc = relay_stdin(relays, err);
+	if (rc == 0)
+		rc = build_run(s, t, &w->o, &w->result, err);
+	if (relays_end(relays, &why) < 0 && rc == 0) {
+		*err = why;
+		rc = why.code;
+	}
+	return rc;
+}
+
 static int carry_out(
 	struct app *app, struct store *s, struct txn *t, struct work *w, struct err *err)
 {
@@ -175,14 +193,7 @@ static int carry_out(
 	left_prepare(&place, &w->o);
 	space_warn(app, &w->o.box);
 	space_warn_options(app, &w->o.box, &w->a->extra.space, &w->a->box, w->o.box.hostname);
-	struct relay relays[RELAYS] = {{0}};
-	struct err ignored = ERR_INIT;
-	int rc = w->o.stdin ? relay_stdin(relays, err) : 0;
-	app->begun |= w->o.stdin; /* what is read is gone */
-	if (rc == 0)
-		rc = build_run(s, t, &w->o, r, err);
-	if (w->o.stdin && relays_end(relays, rc < 0 ? &ignored : err) < 0 && rc == 0)
-		rc = err->code;
+	int rc = run_build(app, s, t, w, err);
 	if (rc == 0 && build)
 		rc = outputs_write(&w->out, s, t, &w->o, r, err);
 	if (rc == 0 && build)
