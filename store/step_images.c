@@ -32,32 +32,41 @@ char *step_image_results(const struct index_line *l)
 	return results ? xstrdup(results) : NULL;
 }
 
-/* Those that are still there, and the new one. */
-static int add_result(const struct index_file *f, const char *results, const char *result,
-	struct strv *ret, struct err *err)
+/* The images that steps may be of. */
+static int find_living(const struct index_file *f, struct digest_set *living, struct err *err)
 {
-	AUTO_STRV struct strv words = STRV_INIT;
+	for (size_t i = 0; i < f->n; i++) {
+		struct name n = {0};
+		if (step_image_is(&f->lines[i]))
+			continue;
+		int r = index_line_parse(&f->lines[i], &n.manifest, &n.ref, err);
+		if (r < 0)
+			return r;
+		(void)digest_set_add(living, &n.manifest.digest);
+		name_done(&n);
+	}
+	return 0;
+}
+
+/* Those that are still there, and the new one. New string. */
+static char *add_result(const struct digest_set *living, const char *results, const char *result)
+{
+	AUTO_STRV struct strv words = STRV_INIT, kept = STRV_INIT;
 	strv_split(&words, results, ' ');
 	STRV_FOREACH (word, &words) {
 		struct err ignored = ERR_INIT;
 		struct digest d;
-		size_t at;
-		if (digest_parse(*word, &d, &ignored) < 0 || streq(*word, result))
-			continue;
-		int r = names_find(f, 0, NULL, &d, &at, NULL, err);
-		if (r < 0)
-			return r;
-		if (at < f->n)
-			strv_add(ret, *word);
+		if (digest_parse(*word, &d, &ignored) == 0 && !streq(*word, result) &&
+			digest_set_has(living, &d))
+			strv_add(&kept, *word);
 	}
-	strv_add(ret, result);
-	return 0;
+	strv_add(&kept, result);
+	return strv_join(&kept, " ");
 }
 
-static int keep_one(struct index_file *f, const struct descriptor *image, const char *result,
-	bool *changed, struct err *err)
+static int keep_one(struct index_file *f, const struct descriptor *image, struct digest_set *living,
+	const char *result, bool *changed, struct err *err)
 {
-	AUTO_STRV struct strv results = STRV_INIT;
 	size_t at;
 	int r = names_find(f, 0, NULL, &image->digest, &at, NULL, err);
 	if (r < 0)
@@ -65,9 +74,9 @@ static int keep_one(struct index_file *f, const struct descriptor *image, const 
 	AUTO_FREE char *had = at < f->n ? step_image_results(&f->lines[at]) : xstrdup("");
 	if (!had || strstr(had, result)) /* an image of its own, or known */
 		return 0;
-	if ((r = add_result(f, had, result, &results, err)) < 0)
+	if (*had && !living->n && (r = find_living(f, living, err)) < 0)
 		return r;
-	AUTO_FREE char *text = strv_join(&results, " ");
+	AUTO_FREE char *text = add_result(living, had, result);
 	index_file_set_annotated(f, at, image, ANNOTATION_STEP_OF, text);
 	*changed = true;
 	return 0;
@@ -77,11 +86,13 @@ static int keep_all(struct index_file *f, const struct descriptor *images, size_
 	const struct digest *result, bool *changed, struct err *err)
 {
 	char text[DIGEST_STR_MAX];
+	struct digest_set living = {0}; /* found when it is needed */
 	int r = 0;
 	*changed = false;
 	digest_str(result, text);
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = keep_one(f, &images[i], text, changed, err);
+		r = keep_one(f, &images[i], &living, text, changed, err);
+	digest_set_done(&living);
 	return r;
 }
 
