@@ -32,6 +32,11 @@ char *step_image_results(const struct index_line *l)
 	return results ? xstrdup(results) : NULL;
 }
 
+struct change {
+	bool any;
+	bool added; /* a line */
+};
+
 /* The images that steps may be of. */
 static int find_living(const struct index_file *f, struct digest_set *living, struct err *err)
 {
@@ -65,33 +70,35 @@ static char *add_result(const struct digest_set *living, const char *results, co
 }
 
 static int keep_one(struct index_file *f, const struct descriptor *image, struct digest_set *living,
-	const char *result, bool *changed, struct err *err)
+	const char *result, struct change *change, struct err *err)
 {
 	size_t at;
 	int r = names_find(f, 0, NULL, &image->digest, &at, NULL, err);
 	if (r < 0)
 		return r;
-	AUTO_FREE char *had = at < f->n ? step_image_results(&f->lines[at]) : xstrdup("");
+	bool known = at < f->n;
+	AUTO_FREE char *had = known ? step_image_results(&f->lines[at]) : xstrdup("");
 	if (!had || strstr(had, result)) /* an image of its own, or known */
 		return 0;
 	if (*had && !living->n && (r = find_living(f, living, err)) < 0)
 		return r;
 	AUTO_FREE char *text = add_result(living, had, result);
 	index_file_set_annotated(f, at, image, ANNOTATION_STEP_OF, text);
-	*changed = true;
+	change->any = true;
+	change->added = change->added || !known;
 	return 0;
 }
 
 static int keep_all(struct index_file *f, const struct descriptor *images, size_t n,
-	const struct digest *result, bool *changed, struct err *err)
+	const struct digest *result, struct change *change, struct err *err)
 {
 	char text[DIGEST_STR_MAX];
 	struct digest_set living = {0}; /* found when it is needed */
 	int r = 0;
-	*changed = false;
+	*change = (struct change){0};
 	digest_str(result, text);
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = keep_one(f, &images[i], &living, text, changed, err);
+		r = keep_one(f, &images[i], &living, text, change, err);
 	digest_set_done(&living);
 	return r;
 }
@@ -99,20 +106,23 @@ static int keep_all(struct index_file *f, const struct descriptor *images, size_
 int step_images_keep(struct store *s, const struct descriptor *images, size_t n,
 	const struct digest *result, struct err *err)
 {
-	bool changed = false;
+	struct change change;
 	int r;
 	{
 		AUTO_INDEX_FILE struct index_file f = {0};
 		if ((r = index_file_read(s, &f, err)) < 0 ||
-			(r = keep_all(&f, images, n, result, &changed, err)) < 0 || !changed)
+			(r = keep_all(&f, images, n, result, &change, err)) < 0 || !change.any)
+			return r;
+		/* as in names_set: who made what is named now may not have lived to sync it */
+		if ((r = change.added ? store_sync_all(s, err) : store_sync(s, err)) < 0)
 			return r;
 	}
 	AUTO_FD int lock = -1;
 	AUTO_INDEX_FILE struct index_file f = {0};
 	if ((r = names_lock(s, &lock, err)) < 0 || (r = index_file_read(s, &f, err)) < 0 ||
-		(r = keep_all(&f, images, n, result, &changed, err)) < 0)
+		(r = keep_all(&f, images, n, result, &change, err)) < 0)
 		return r;
-	return changed ? index_file_write(s, &f, err) : 0;
+	return change.any ? index_file_write(s, &f, err) : 0;
 }
 
 static bool has_any(const struct digest_set *set, const char *results)

@@ -20,8 +20,8 @@ struct store;
 
 #define ANNOTATION_STEP_OF "mica.step-of"
 
-/* After the result has its line, whose sync was that of their documents, too. What is an image
- * already stays what it is. Writes nothing when nothing changes. */
+/* After the result has its line. What is an image already stays what it is. What gets a line is
+ * synced before. Writes nothing when nothing changes. */
 int step_images_keep(struct store *s, const struct descriptor *images, size_t n,
 	const struct digest *result, struct err *err) __attribute__((warn_unused_result));
 /* What the line's annotation says; NULL: it is no intermediate image. New string. */
