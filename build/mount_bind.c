@@ -181,28 +181,35 @@ int mount_bind_open(struct build *b, struct mount_item *it, struct err *err)
 	return 0;
 }
 
+/* Of another stage or image: its root in tree_fd, none when nothing is in it. */
+static int open_seed_tree(struct build *b, struct mount_item *it, struct err *err)
+{
+	struct chain own = {0};
+	AUTO_FREE int *fds = NULL;
+	AUTO_FREE char *work_name = NULL;
+	AUTO_FD int work = -1;
+	struct snapshot snap = {.upper = -1};
+	int r = open_layers(b, it->m, &own, &fds, &snap.n_lower, err);
+	snap.lower = fds;
+	if (r == 0 && snap.n_lower > 1)
+		r = txn_mkdir(b->txn, "work", &work_name, &work, err);
+	snap.work = work;
+	if (r == 0 && snap.n_lower > 0)
+		r = snapshot_mount(&snap, &it->tree_fd, err);
+	chain_done(&own);
+	return r;
+}
+
 int mount_seed_open(struct build *b, struct mount_item *it, struct err *err)
 {
 	struct filetree *t = b->context;
 	struct node *n;
 	if (it->m->from != MOUNT_FROM_CONTEXT) {
-		struct chain own = {0};
-		AUTO_FREE int *fds = NULL;
-		AUTO_FREE char *work_name = NULL;
-		AUTO_FD int work = -1;
-		struct snapshot snap = {.upper = -1};
-		int r = open_layers(b, it->m, &own, &fds, &snap.n_lower, err);
-		snap.lower = fds;
-		if (r == 0 && snap.n_lower == 0)
-			r = no_such_file(it->m, err);
-		if (r == 0 && snap.n_lower > 1)
-			r = txn_mkdir(b->txn, "work", &work_name, &work, err);
-		snap.work = work;
-		if (r == 0)
-			r = snapshot_mount(&snap, &it->tree_fd, err);
-		chain_done(&own);
-		if (r < 0)
-			return r;
+		if (open_seed_tree(b, it, err) < 0)
+			return err->code;
+		if (it->tree_fd < 0)
+			return *it->m->source ? no_such_file(it->m, err)
+			                      : mount_make_dir(b, it, err);
 		t = filetree_new(it->tree_fd, NULL, NULL, false);
 		it->own_tree = true;
 		it->tree = t;

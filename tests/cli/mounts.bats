@@ -255,6 +255,26 @@ sub" ] || fail "$output"
 }
 
 # covers: mount-cache
+@test "a cache can start from a stage without files, where no path is" {
+	containerfile <<-'END'
+		FROM scratch AS empty
+		FROM busybox
+		RUN --mount=type=cache,from=empty,target=/c ls -A /c >/o; stat -c '%a %u:%g' /c >>/o; echo more >/c/h
+		RUN --mount=type=cache,from=empty,target=/c,id=/c cat /c/h >>/o
+	END
+	build -t t
+	run in_image t cat /o
+	[ "$output" = "755 0:0
+more" ] || fail "$output"
+	containerfile <<-'END'
+		FROM scratch AS empty
+		FROM busybox
+		RUN --mount=type=cache,from=empty,source=nope,target=/c true
+	END
+	refused "Containerfile:3:42: RUN: --mount: no such file or directory: '/nope' in the stage 'empty'"
+}
+
+# covers: mount-cache
 @test "a locked cache has one user at a time, a private one is each user's own" {
 	containerfile <<-'END'
 		FROM busybox AS a
