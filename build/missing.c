@@ -80,7 +80,13 @@ static char *name_of(const struct build *b, size_t stage, size_t image)
 /* Takes name. */
 static char *nothing_there(struct filetree *t, const char *what, const char *path, char *name)
 {
-	AUTO_FREE char *owned = name, *similar = similar_path(t, path);
+	struct err ignored = ERR_INIT;
+	struct node *link;
+	AUTO_FREE char *owned = name;
+	if (filetree_lookup(t, path, false, &link, &ignored) == 0 && link && link->link)
+		return xasprintf("%s: '%s' is a link to nothing: '%s' is not in %s", what, path,
+			link->link, owned);
+	AUTO_FREE char *similar = similar_path(t, path);
 	return xasprintf("%s: no such file or directory: '%s' in %s%s%s%s", what, path, owned,
 		similar ? ", did you mean '/" : "", similar ? similar : "", similar ? "'?" : "");
 }

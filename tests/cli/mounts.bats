@@ -611,6 +611,15 @@ no_agent_here() {
 	END
 	run --separate-stderr mica build --progress=none --network=none ctx
 	assert_error "Containerfile:3:27: RUN: --mount: no such file or directory: '/nope' in the stage 's'"
+	containerfile <<-'END'
+		FROM busybox AS s
+		RUN mkdir /r && ln -s /none /r/dangling
+		FROM busybox
+		RUN --mount=from=s,source=/r/dangling,target=/t true
+	END
+	run --separate-stderr mica build --progress=none --network=none ctx
+	assert_error "Containerfile:4:27: RUN: --mount: '/r/dangling' is a link to nothing: '/none' is not in the stage 's'"
+	[[ $stderr != *"did you mean"* ]] || fail "$stderr"
 }
 
 # --- the other flags of RUN ---
