@@ -48,10 +48,10 @@ int container_stage_end(struct store *s, const struct container_stage *stage,
 		return 0;
 	int r = snapshot_settle(&stage->snap, tree->begun, err);
 	if (r == 0)
-		r = fold_end(stage->upper, tree->upper, err);
+		r = fold_end(stage->upper, tree->upper, tree->lowers, tree->n_lowers, err);
 	/* a directory that has to grow by a block for a name that moves */
 	if (r < 0 && ballast_drop(s, err->sys))
-		r = fold_end(stage->upper, tree->upper, err);
+		r = fold_end(stage->upper, tree->upper, tree->lowers, tree->n_lowers, err);
 	return r < 0 ? r : container_tree_settle(tree, err);
 }
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/owner.h"
 #include "base/xattr.h"
+#include "layers/merged.h"
 #include "layers/walk.h"
 #include "layers/whiteout.h"
 
@@ -43,25 +44,32 @@ int fold_begin(int upper, int fresh, struct err *err)
 	return set_like(upper, fresh, err);
 }
 
-static int fold_tree(int from, int to, unsigned depth, struct err *err);
+static int fold_tree(int from, int to, const struct merged *below, unsigned depth, struct err *err);
 
-static int fold_dir(int from, int to, const char *name, unsigned depth, struct err *err)
+static int fold_dir(int from, int to, const struct merged *below, const char *name, unsigned depth,
+	struct err *err)
 {
+	AUTO_MERGED struct merged sub_below = {0};
 	AUTO_FD int sub = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	AUTO_FD int into = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (sub < 0 || into < 0)
 		return err_sys(err, "cannot open '%s'", name);
-	int r = fold_tree(sub, into, depth + 1, err);
+	if (merged_enter(below, name, &sub_below, err) < 0)
+		return err->code;
+	int r = fold_tree(sub, into, &sub_below, depth + 1, err);
 	return r < 0 ? r : set_like(sub, into, err);
 }
 
 /* What is there hides what lies below it: so does what takes its place. */
-static int replace(int from, int to, const struct walk_item *item, struct err *err)
+static int replace(
+	int from, int to, const struct merged *below, const struct walk_item *item, struct err *err)
 {
 	const char *name = item->name;
+	struct stat st;
+	size_t at;
 
-	if (item->type == DT_DIR) {
+	if (item->type == DT_DIR && merged_stat(below, name, &st, &at) && S_ISDIR(st.st_mode)) {
 		AUTO_FD int fd =
 			openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0 || whiteout_set_opaque(fd) < 0)
@@ -75,23 +83,34 @@ static int replace(int from, int to, const struct walk_item *item, struct err *e
 	return renameat(from, name, to, name) < 0 ? err_sys(err, "cannot move '%s'", name) : 0;
 }
 
-static int fold_item(
-	int from, int to, const struct walk_item *item, unsigned depth, struct err *err)
+/* What no layer below has is gone with what upper has of it: nothing is left to be hidden. */
+static int drop(int from, int to, const char *name, struct err *err)
+{
+	if (fs_remove_tree(to, name, err) < 0)
+		return err->code;
+	return unlinkat(from, name, 0) < 0 ? err_sys(err, "cannot remove '%s'", name) : 0;
+}
+
+static int fold_item(int from, int to, const struct merged *below, const struct walk_item *item,
+	unsigned depth, struct err *err)
 {
 	struct stat st;
+	size_t at;
 
+	if (item->whiteout && !merged_stat(below, item->name, &st, &at))
+		return drop(from, to, item->name, err);
 	if (fstatat(to, item->name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (item->type == DT_DIR && S_ISDIR(st.st_mode))
-			return fold_dir(from, to, item->name, depth, err);
+			return fold_dir(from, to, below, item->name, depth, err);
 		if (item->type == DT_DIR || S_ISDIR(st.st_mode))
-			return replace(from, to, item, err);
+			return replace(from, to, below, item, err);
 	}
 	return renameat(from, item->name, to, item->name) < 0
 	               ? err_sys(err, "cannot move '%s'", item->name)
 	               : 0;
 }
 
-static int fold_tree(int from, int to, unsigned depth, struct err *err)
+static int fold_tree(int from, int to, const struct merged *below, unsigned depth, struct err *err)
 {
 	AUTO_WALK_LIST struct walk_list list = {0};
 	struct stat before;
@@ -106,7 +125,7 @@ static int fold_tree(int from, int to, unsigned depth, struct err *err)
 		return err->code;
 	for (size_t i = 0; r == 0 && i < list.n; i++)
 		if (!list.items[i].descend)
-			r = fold_item(from, to, &list.items[i], depth, err);
+			r = fold_item(from, to, below, &list.items[i], depth, err);
 	/* the moves are none of the changes that were made */
 	const struct timespec times[2] = {before.st_atim, before.st_mtim};
 	if (futimens(from, times) < 0 && r == 0)
@@ -114,8 +133,12 @@ static int fold_tree(int from, int to, unsigned depth, struct err *err)
 	return r;
 }
 
-int fold_end(int fresh, int upper, struct err *err)
+int fold_end(int fresh, int upper, const int *lower, size_t n_lower, struct err *err)
 {
-	int r = fold_tree(fresh, upper, 0, err);
+	AUTO_MERGED struct merged below = {0};
+
+	if (merged_root(lower, n_lower, &below, err) < 0)
+		return err->code;
+	int r = fold_tree(fresh, upper, &below, 0, err);
 	return r < 0 ? r : set_like(fresh, upper, err);
 }

@@ -707,6 +707,32 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	kill "$(cat "$T/www.pid")" && rm "$T/www.pid"
 }
 
+@test "add over a directory leaves whiteouts only of what the image has" {
+	mkdir -p d/sub
+	touch d/a d/sub/x own
+	tar -cf one.tar d
+	rm -r d && echo file >d
+	tar -cf two.tar d
+	rm d && mkdir d && touch d/b
+	tar -rf two.tar d
+	mica from --name base scratch
+	mica add -q base one.tar /image
+	mica commit -q base base >/dev/null
+	mica from -q --name c base
+	mica copy -q c own /image/d/sub/
+	mica copy -q c own /image/d/
+	mica copy -q c own /new/d
+	mica add -q c one.tar /new
+	mica add -q c two.tar /new
+	mica add -q c two.tar /image
+	mica commit -q c dir:o >/dev/null
+	[ "$(tar -tf "o/$(jq -r ".layers[1].digest[7:]" o/manifest.json)" | grep -v '/$' | xargs)" = \
+		'image/d/.wh.a image/d/.wh.sub image/d/b new/d/b' ]
+	merged=$(mica mount c)
+	[ "$(cd "$merged" && find image new | sort | xargs)" = 'image image/d image/d/b new new/d new/d/b' ]
+	rm -r "$merged/new"
+}
+
 # --- config ---
 
 @test "config sets everything, and takes it away again" {

@@ -9,12 +9,13 @@
 
 struct folded {
 	struct tree t;
-	int upper, fresh;
+	int lower, upper, fresh;
 };
 
 static struct folded folded_new(void)
 {
 	struct folded f = {.t = tree_new()};
+	f.lower = tree_sub(&f.t, "lower");
 	f.upper = tree_sub(&f.t, "upper");
 	f.fresh = tree_sub(&f.t, "fresh");
 	return f;
@@ -22,6 +23,7 @@ static struct folded folded_new(void)
 
 static void folded_done(struct folded *f)
 {
+	close(f->lower);
 	close(f->upper);
 	close(f->fresh);
 	tree_done(&f->t);
@@ -38,7 +40,7 @@ static int sub_of(int dirfd, const char *name)
 static void fold(struct folded *f)
 {
 	struct err err = ERR_INIT;
-	if (fold_end(f->fresh, f->upper, &err) < 0)
+	if (fold_end(f->fresh, f->upper, &f->lower, 1, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 
@@ -112,6 +114,9 @@ static void what_takes_the_place_of_a_whiteout_hides_as_much(void **state)
 		skip_because("whiteouts cannot be made here");
 	AUTO_FD int fresh_d = sub_of(f.fresh, "d");
 	AUTO_FD int upper_gone = sub_of(f.upper, "gone");
+	close(sub_of(f.lower, "d"));
+	tree_text(f.lower, "gone", "0");
+	tree_text(f.lower, "elsewhere", "0");
 	tree_text(fresh_d, "f", "2");
 	tree_text(upper_gone, "f", "1");
 	assert_int_equal(whiteout_make(f.fresh, "gone"), 0);
@@ -127,12 +132,46 @@ static void what_takes_the_place_of_a_whiteout_hides_as_much(void **state)
 	folded_done(&f);
 }
 
+static void what_no_layer_below_has_is_not_hidden(void **state)
+{
+	(void)state;
+	struct folded f = folded_new();
+	if (whiteout_make(f.upper, "w") < 0)
+		skip_because("whiteouts cannot be made here");
+	AUTO_FD int lower_d = sub_of(f.lower, "d");
+	AUTO_FD int upper_d = sub_of(f.upper, "d");
+	AUTO_FD int upper_own = sub_of(f.upper, "own");
+	AUTO_FD int upper_sub = sub_of(upper_own, "sub");
+	AUTO_FD int fresh_new = sub_of(f.fresh, "new");
+	AUTO_FD int fresh_d = sub_of(f.fresh, "d");
+	AUTO_FD int fresh_own = sub_of(f.fresh, "own");
+	tree_text(lower_d, "both", "0");
+	tree_text(upper_d, "both", "1");
+	tree_text(upper_d, "more", "1");
+	tree_text(upper_sub, "f", "1");
+	tree_text(f.upper, "new", "1");
+	assert_int_equal(whiteout_make(fresh_d, "both"), 0);
+	assert_int_equal(whiteout_make(fresh_d, "more"), 0);
+	assert_int_equal(whiteout_make(fresh_own, "sub"), 0);
+	tree_time(f.fresh, "own", 2000, 0);
+	fold(&f);
+	struct stat st = tree_stat(f.upper, "d/both");
+	assert_true(whiteout_is(upper_d, "both", &st));
+	assert_false(tree_has(f.upper, "d/more"));
+	assert_false(tree_has(f.upper, "own/sub"));
+	assert_int_equal(tree_stat(f.upper, "own").st_mtim.tv_sec, 2000);
+	assert_true(S_ISDIR(tree_stat(f.upper, "new").st_mode));
+	assert_false(whiteout_is_opaque(fresh_new));
+	folded_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_take_their_places_and_others_stay),
 		cmocka_unit_test(a_directory_is_then_as_it_was_made),
 		cmocka_unit_test(what_takes_the_place_of_a_whiteout_hides_as_much),
+		cmocka_unit_test(what_no_layer_below_has_is_not_hidden),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
