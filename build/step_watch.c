@@ -12,7 +12,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #define LOOK_MS 50 /* how often at least the file system is asked: a microsecond's work */
@@ -37,12 +36,12 @@ static uint64_t count(const struct step_watch *w)
 
 static uint64_t count_removed(const struct step_watch *w, const struct sandbox *box)
 {
-	AUTO_FREE dev_t *devs = xcalloc(w->n_places, sizeof(*devs));
+	AUTO_FREE struct removed_fs *fs = xcalloc(w->n_places, sizeof(*fs));
 	size_t n = 0;
 	for (size_t i = 0; i < w->n_places; i++)
-		if (w->places[i].dev)
-			devs[n++] = w->places[i].dev;
-	return box ? sandbox_removed(box, devs, n) : 0;
+		if (w->places[i].seen)
+			fs[n++] = w->places[i].fs;
+	return box ? sandbox_removed(box, fs, n) : 0;
 }
 
 struct count_work {
@@ -69,7 +68,7 @@ void step_watch_start(struct step_watch *w, const struct build_opts *o)
 
 void step_watch_place(struct step_watch *w, const struct build_opts *o, int dir, int seen)
 {
-	struct stat st;
+	struct step_place place = {.dir = dir};
 	if (!o->disk_limit)
 		return;
 	if (!w->n_places) {
@@ -77,8 +76,8 @@ void step_watch_place(struct step_watch *w, const struct build_opts *o, int dir,
 		w->room = o->disk_limit;
 	}
 	w->places = xreallocarray(w->places, w->n_places + 1, sizeof(*w->places));
-	w->places[w->n_places++] = (struct step_place){
-		.dir = dir, .dev = seen >= 0 && fstat(seen, &st) == 0 ? st.st_dev : 0};
+	place.seen = seen >= 0 && removed_fs_of(seen, &place.fs);
+	w->places[w->n_places++] = place;
 	w->before += disk_usage_each(dir, ".", FILE_COST);
 }
 

@@ -11,6 +11,7 @@
  */
 #pragma once
 #include "base/job.h"
+#include "run/removed.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,7 +23,9 @@ struct sandbox;
 /* A directory that a step writes to, and that goes with it or becomes a layer. */
 struct step_place {
 	int dir; /* borrowed */
-	dev_t dev; /* of its files, as the step sees them; 0: as those of its root, or not at all */
+	bool seen; /* its files are on fs, as the step sees them; else as those of its root, or
+	              not at all */
+	struct removed_fs fs;
 };
 
 struct step_watch {

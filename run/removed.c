@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/kcmp.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +31,8 @@ struct file {
 struct search {
 	int proc;
 	pid_t top;
-	const dev_t *devs;
-	size_t n_devs;
+	const struct removed_fs *fs;
+	size_t n_fs;
 	struct file *files; /* some of them several times */
 	size_t n, room;
 };
@@ -61,23 +62,53 @@ static bool is_marked(int dirfd, const char *name)
 	return (size_t)n >= mark && memcmp(path + n - mark, MARK, mark) == 0;
 }
 
-static bool is_on_one(const struct search *s, dev_t dev)
+static struct removed_fs identify(dev_t dev, const struct statfs *fs)
 {
-	for (size_t i = 0; i < s->n_devs; i++)
-		if (s->devs[i] == dev)
+	return (struct removed_fs){
+		.dev = dev, .overlay = fs->f_type == OVERLAYFS_SUPER_MAGIC, .id = fs->f_fsid};
+}
+
+bool removed_fs_of(int fd, struct removed_fs *ret)
+{
+	struct stat st;
+	struct statfs fs;
+	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+		return false;
+	*ret = identify(st.st_dev, &fs);
+	return true;
+}
+
+/* path: of a file that is on `dev` */
+static bool is_on_one(const struct search *s, dev_t dev, const char *path)
+{
+	struct statfs fs;
+	for (size_t i = 0; i < s->n_fs; i++)
+		if (s->fs[i].dev == dev)
+			return true;
+	if (statfs(path, &fs) < 0)
+		return false;
+	const struct removed_fs f = identify(dev, &fs);
+	for (size_t i = 0; f.overlay && i < s->n_fs; i++)
+		if (s->fs[i].overlay && memcmp(&s->fs[i].id, &f.id, sizeof(f.id)) == 0)
 			return true;
 	return false;
 }
 
-/* path: /proc/PID/fd or /proc/PID/map_files */
-static void look_into(struct search *s, const char *path)
+/* where: PID/fd or PID/map_files. False: nothing is listed there. */
+static bool look_into(struct search *s, const char *where)
 {
 	struct stat st;
-	DIR *dir = open_list(s->proc, path);
+	char path[PATH_MAX];
+	bool any = false;
+	DIR *dir = open_list(s->proc, where);
 	for (const struct dirent *e; dir && (e = readdir(dir));) {
+		any = any || e->d_name[0] != '.';
 		if (!is_marked(dirfd(dir), e->d_name) ||
 			fstatat(dirfd(dir), e->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) ||
-			st.st_nlink > 0 || !is_on_one(s, st.st_dev))
+			st.st_nlink > 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/%s/%s", where, e->d_name);
+		if (!is_on_one(s, st.st_dev, path))
 			continue;
 		if (s->n == s->room) {
 			s->room = 2 * s->room + 16;
@@ -89,6 +120,7 @@ static void look_into(struct search *s, const char *path)
 	}
 	if (dir)
 		closedir(dir);
+	return any;
 }
 
 /* A thread may have descriptors of its own. */
@@ -96,7 +128,7 @@ static void look_at(struct search *s, pid_t pid)
 {
 	char path[64];
 	(void)snprintf(path, sizeof(path), "%d/map_files", pid);
-	look_into(s, path);
+	(void)look_into(s, path);
 	(void)snprintf(path, sizeof(path), "%d/task", pid);
 	DIR *dir = open_list(s->proc, path);
 	for (const struct dirent *e; dir && (e = readdir(dir));) {
@@ -104,7 +136,7 @@ static void look_at(struct search *s, pid_t pid)
 		if (tid <= 0 || (tid != pid && syscall(SYS_kcmp, pid, tid, KCMP_FILES, 0, 0) == 0))
 			continue;
 		(void)snprintf(path, sizeof(path), "%d/task/%d/fd", pid, tid);
-		look_into(s, path);
+		(void)look_into(s, path);
 	}
 	if (dir)
 		closedir(dir);
@@ -164,11 +196,11 @@ static int by_number(const void *a, const void *b)
 	return x->ino < y->ino ? -1 : x->ino > y->ino;
 }
 
-uint64_t removed_bytes(pid_t top, const dev_t *devs, size_t n_devs)
+uint64_t removed_bytes(pid_t top, const struct removed_fs *fs, size_t n_fs)
 {
 	uint64_t sum = 0;
 	AUTO_FD int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct search s = {.proc = proc, .top = top, .devs = devs, .n_devs = n_devs};
+	struct search s = {.proc = proc, .top = top, .fs = fs, .n_fs = n_fs};
 	look_at_all(&s);
 	if (s.n)
 		qsort(s.files, s.n, sizeof(*s.files), by_number);

@@ -405,14 +405,13 @@ void sandbox_hold(struct sandbox *s, bool hold)
 	s->held = hold;
 }
 
-uint64_t sandbox_removed(const struct sandbox *s, const dev_t *devs, size_t n)
+uint64_t sandbox_removed(const struct sandbox *s, const struct removed_fs *fs, size_t n)
 {
-	struct stat st;
-	AUTO_FREE dev_t *all = xcalloc(n + 1, sizeof(*all));
+	AUTO_FREE struct removed_fs *all = xcalloc(n + 1, sizeof(*all));
 	if (n)
-		memcpy(all, devs, n * sizeof(*all));
-	if (fstat(s->root, &st) == 0)
-		all[n++] = st.st_dev;
+		memcpy(all, fs, n * sizeof(*all));
+	if (removed_fs_of(s->root, &all[n]))
+		n++;
 	return removed_bytes(s->pid, all, n);
 }
 

@@ -25,6 +25,7 @@
 struct err;
 struct sandbox;
 struct network;
+struct removed_fs;
 
 struct sandbox_result {
 	int status; /* exit status; 128+n for signal n */
@@ -60,8 +61,8 @@ void sandbox_kill(struct sandbox *s);
  * What is killed goes on to its end. */
 void sandbox_hold(struct sandbox *s, bool hold);
 /* Bytes of files that were removed and are still open in it (run/removed.h), on its root and on
- * these devices. */
-uint64_t sandbox_removed(const struct sandbox *s, const dev_t *devs, size_t n);
+ * these file systems. */
+uint64_t sandbox_removed(const struct sandbox *s, const struct removed_fs *fs, size_t n);
 /* Blocks until the end, frees s. */
 int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -100,6 +100,25 @@ listens() { # PORT
 	ends 'Containerfile:2:1: RUN: killed: it wrote .* \(--disk-limit\)' --disk-limit=20m --step-timeout=20s
 }
 
+@test "so it does where the layers below are on another file system" {
+	[ "$(id -u)" = 0 ] || skip "needs to mount a file system"
+	mkdir lower
+	mount -t tmpfs mica-test lower
+	cp -a "$MICA_ROOT" lower/store
+	printf '[storage]\n[storage.options]\nadditionalimagestores = ["%s"]\n' "$PWD/lower/store" >storage.conf
+	local before=$MICA_ROOT out=""
+	MICA_ROOT=$PWD/upper
+	export CONTAINERS_STORAGE_CONF=$PWD/storage.conf
+	for file in /big /etc/passwd /m/big; do # the second was below
+		printf 'FROM busybox\nRUN --mount=type=bind,rw,from=busybox,target=/m exec 3>%s; rm %s; { while :; do cat /bin/busybox; done; } >&3\n' $file $file | containerfile
+		out+=$(timeout 60 "$MICA_BIN" --root "$MICA_ROOT" build --progress=none --network=none --disk-limit=20m --step-timeout=20s ctx 2>&1 || true)$'\n'
+	done
+	unset CONTAINERS_STORAGE_CONF
+	MICA_ROOT=$before
+	umount lower
+	[ "$(grep -cE 'Containerfile:2:1: RUN: killed: it wrote .* \(--disk-limit\)' <<<"$out")" = 3 ] || fail "$out"
+}
+
 @test "files count even when they are empty, and many writers at once are over the limit by little" {
 	printf 'FROM busybox\nRUN mkdir /d; i=0; while :; do i=$((i + 1)); : >/d/$i; done\n' | containerfile
 	ends 'Containerfile:2:1: RUN: killed: it wrote .*, the limit of a step is 1.0 MiB \(--disk-limit\)' --disk-limit=1m

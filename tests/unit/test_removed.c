@@ -17,41 +17,39 @@
 #include <unistd.h>
 
 /* A megabyte that has no name any more. */
-static int make_removed(dev_t *ret_dev)
+static int make_removed(struct removed_fs *ret_fs)
 {
 	char path[] = "/tmp/mica-removed-XXXXXX", block[4 * KIB] = "x";
-	struct stat st;
 	int fd = mkostemp(path, O_CLOEXEC);
 	assert_true(fd >= 0);
 	for (unsigned i = 0; i < MIB / sizeof(block); i++)
 		assert_int_equal(fs_write_all(fd, block, sizeof(block)), 0);
-	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(unlink(path), 0);
-	*ret_dev = st.st_dev;
+	assert_true(removed_fs_of(fd, ret_fs));
 	return fd;
 }
 
 static void counts_once_what_is_open_often(void **state)
 {
-	dev_t dev, other = 0;
+	struct removed_fs fs, other = {0};
 	(void)state;
-	AUTO_FD int fd = make_removed(&dev);
-	uint64_t before = removed_bytes(getpid(), &dev, 1);
+	AUTO_FD int fd = make_removed(&fs);
+	uint64_t before = removed_bytes(getpid(), &fs, 1);
 	assert_in_range(before, MIB, 2 * MIB);
 	AUTO_FD int again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	assert_true(again >= 0);
-	assert_int_equal(removed_bytes(getpid(), &dev, 1), before);
+	assert_int_equal(removed_bytes(getpid(), &fs, 1), before);
 	assert_int_equal(removed_bytes(getpid(), &other, 1), 0);
 }
 
 static void counts_what_descendants_have(void **state)
 {
-	dev_t dev;
+	struct removed_fs fs;
 	int gate[2], status;
 	char byte;
 	(void)state;
 	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
-	int fd = make_removed(&dev);
+	int fd = make_removed(&fs);
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
@@ -60,26 +58,26 @@ static void counts_what_descendants_have(void **state)
 		_exit(0);
 	}
 	close(fd);
-	assert_in_range(removed_bytes(getpid(), &dev, 1), MIB, 2 * MIB);
+	assert_in_range(removed_bytes(getpid(), &fs, 1), MIB, 2 * MIB);
 	close(gate[1]);
 	assert_int_equal(proc_wait(pid, &status), 0);
-	assert_int_equal(removed_bytes(getpid(), &dev, 1), 0);
+	assert_int_equal(removed_bytes(getpid(), &fs, 1), 0);
 	close(gate[0]);
 }
 
 static void counts_what_is_only_mapped(void **state)
 {
-	dev_t dev;
+	struct removed_fs fs;
 	(void)state;
 	if (geteuid() != 0)
 		skip_because("only root sees what is mapped and not open");
-	int fd = make_removed(&dev);
+	int fd = make_removed(&fs);
 	void *at = mmap(NULL, 4 * KIB, PROT_READ, MAP_PRIVATE, fd, 0);
 	assert_true(at != MAP_FAILED);
 	close(fd);
-	assert_in_range(removed_bytes(getpid(), &dev, 1), MIB, 2 * MIB);
+	assert_in_range(removed_bytes(getpid(), &fs, 1), MIB, 2 * MIB);
 	assert_int_equal(munmap(at, 4 * KIB), 0);
-	assert_int_equal(removed_bytes(getpid(), &dev, 1), 0);
+	assert_int_equal(removed_bytes(getpid(), &fs, 1), 0);
 }
 
 int main(void)
