@@ -123,17 +123,21 @@ static bool look_into(struct search *s, const char *where)
 	return any;
 }
 
-/* A thread may have descriptors of its own. */
+/* A thread may have descriptors of its own. The memory is one, which a thread that has ended does
+ * not show any more: the process's first may have. */
 static void look_at(struct search *s, pid_t pid)
 {
 	char path[64];
-	(void)snprintf(path, sizeof(path), "%d/map_files", pid);
-	(void)look_into(s, path);
+	bool mapped = false;
 	(void)snprintf(path, sizeof(path), "%d/task", pid);
 	DIR *dir = open_list(s->proc, path);
 	for (const struct dirent *e; dir && (e = readdir(dir));) {
 		pid_t tid = (pid_t)strtol(e->d_name, NULL, 10);
-		if (tid <= 0 || (tid != pid && syscall(SYS_kcmp, pid, tid, KCMP_FILES, 0, 0) == 0))
+		if (tid <= 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "%d/map_files", tid);
+		mapped = mapped || look_into(s, path);
+		if (tid != pid && syscall(SYS_kcmp, pid, tid, KCMP_FILES, 0, 0) == 0)
 			continue;
 		(void)snprintf(path, sizeof(path), "%d/task/%d/fd", pid, tid);
 		(void)look_into(s, path);

@@ -8,10 +8,14 @@
 #include "run/removed.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -80,12 +84,72 @@ static void counts_what_is_only_mapped(void **state)
 	assert_int_equal(removed_bytes(getpid(), &fs, 1), 0);
 }
 
+/* Waits until the first thread of pid has ended. */
+static void await_zombie(pid_t pid)
+{
+	char path[32], text[512] = "";
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	while (!strstr(text, ") Z ")) {
+		AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t n = read(fd, text, sizeof(text) - 1);
+		assert_true(n > 0);
+		text[n] = '\0';
+		sched_yield();
+	}
+}
+
+static void *map_and_wait(void *arg)
+{
+	const int *gate = arg;
+	char byte;
+	struct removed_fs fs;
+	int fd = make_removed(&fs);
+	if (mmap(NULL, 4 * KIB, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED)
+		_exit(1);
+	close(fd);
+	(void)!write(gate[1], "", 1);
+	(void)!read(gate[0], &byte, 1);
+	_exit(0);
+}
+
+/* What a process has mapped is not shown of its first thread once that has ended. */
+static void counts_what_is_mapped_without_the_first_thread(void **state)
+{
+	int gate[2], status;
+	char byte;
+	struct removed_fs fs;
+	pthread_t thread;
+	(void)state;
+	if (geteuid() != 0)
+		skip_because("only root sees what is mapped and not open");
+	close(make_removed(&fs));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		static int pair[2]; /* outlives this stack */
+		pair[0] = pair[1] = gate[1];
+		close(gate[0]);
+		if (pthread_create(&thread, NULL, map_and_wait, pair) != 0)
+			_exit(1);
+		pthread_exit(NULL);
+	}
+	close(gate[1]);
+	assert_int_equal(read(gate[0], &byte, 1), 1);
+	await_zombie(pid);
+	assert_in_range(removed_bytes(getpid(), &fs, 1), MIB, 2 * MIB);
+	close(gate[0]);
+	assert_int_equal(proc_wait(pid, &status), 0);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_once_what_is_open_often),
 		cmocka_unit_test(counts_what_descendants_have),
 		cmocka_unit_test(counts_what_is_only_mapped),
+		cmocka_unit_test(counts_what_is_mapped_without_the_first_thread),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
