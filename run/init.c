@@ -19,9 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,25 +92,23 @@ static int prepare_process(const struct box *b, struct err *err)
 	return init_protect(err);
 }
 
-/* The host's /dev/null would be one whose mode is the workload's to change. */
-static bool is_null(int fd)
+/* fd: the caller's, or -1. A device of the host's would be one whose mode is the workload's to
+ * change: the sandbox's own instead, which is mounted read-only. */
+static int open_stdio(const struct box *b, int fd, bool input)
 {
-	struct stat st;
-	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+	const char *name = fd < 0 ? "null" : device_usual(fd);
+	if (!name)
+		return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	int flags = fd >= 0 ? fcntl(fd, F_GETFL) & O_ACCMODE : input ? O_RDONLY : O_WRONLY;
+	AUTO_FD int own = openat(b->dev, name, flags | O_CLOEXEC);
+	return own < 0 ? -1 : fcntl(own, F_DUPFD_CLOEXEC, 3);
 }
 
 int init_collect_stdio(struct box *b, struct err *err)
 {
 	const int wanted[3] = {b->spec->in, b->spec->out, b->spec->errfd};
 	for (int i = 0; i < 3; i++) {
-		int fd = b->terminal >= 0 ? b->terminal : wanted[i];
-		if (fd < 0 || is_null(fd)) {
-			AUTO_FD int null =
-				openat(b->dev, "null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
-			b->stdio[i] = null < 0 ? -1 : fcntl(null, F_DUPFD_CLOEXEC, 3);
-		} else {
-			b->stdio[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-		}
+		b->stdio[i] = open_stdio(b, b->terminal >= 0 ? b->terminal : wanted[i], i == 0);
 		if (b->stdio[i] < 0)
 			return err_sys(err, "cannot set up descriptor %d of the workload", i);
 	}

@@ -15,6 +15,24 @@
 
 #define TTY_GROUP 5 /* of Debian, Fedora and their kin */
 
+/* The last is a terminal, another for each who opens it. */
+static const struct {
+	const char *name;
+	unsigned major_nr, minor_nr;
+} devices[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9},
+	{"tty", 5, 0}};
+
+const char *device_usual(int fd)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(devices) - 1; i++)
+		if (st.st_rdev == makedev(devices[i].major_nr, devices[i].minor_nr))
+			return devices[i].name;
+	return NULL;
+}
+
 int device_open(
 	const char *name, unsigned major_nr, unsigned minor_nr, int *ret_fd, struct err *err)
 {
@@ -38,11 +56,6 @@ int device_open(
  */
 static int make_devices(const struct box *b, struct err *err)
 {
-	static const struct {
-		const char *name;
-		unsigned major_nr, minor_nr;
-	} devices[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8},
-		{"urandom", 1, 9}, {"tty", 5, 0}};
 	for (size_t i = 0; i < ARRAY_LEN(devices); i++) {
 		AUTO_FD int node = -1;
 		int r = device_open(

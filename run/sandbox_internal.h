@@ -159,6 +159,9 @@ int mounts_dev(struct box *b, struct err *err) __attribute__((warn_unused_result
  * O_PATH. */
 int device_open(const char *name, unsigned major_nr, unsigned minor_nr, int *ret_fd,
 	struct err *err) __attribute__((warn_unused_result));
+/* What /dev calls the device that fd is, if everybody's /dev has it; NULL: none of those, or a
+ * terminal. */
+const char *device_usual(int fd);
 int mounts_user(struct box *b, struct err *err) __attribute__((warn_unused_result));
 
 /* --- mounts_files.c --- */

@@ -201,6 +201,24 @@ os.execv(sys.argv[2], sys.argv[2:])' "$V" "$MICA_BIN" --root "$D/fds" build --no
 	[ "$(stat -c '%n %a %u %g %z' $devices)" = "$before" ]
 }
 
+@test "a device on standard input or output is the sandbox's own, too" {
+	[ "$(id -u)" = 0 ] || skip "only root makes device nodes"
+	m pull -q busybox >/dev/null
+	mkdir nodes
+	mount -t tmpfs mica-test nodes
+	printf 'FROM busybox\nRUN chmod 600 /proc/self/fd/0; true\n' | containerfile
+	local minor works=""
+	for minor in 3 5 7 8 9; do
+		mknod -m 666 nodes/$minor c 1 $minor
+		m run -i --rm --network=none busybox sh -c 'for i in 0 1 2; do chmod 600 /proc/self/fd/$i; done; true' <nodes/$minor >nodes/$minor 2>nodes/$minor || true
+		m build -q --stdin --no-cache --network=none ctx <nodes/$minor >/dev/null || true
+	done
+	works=$(m run -i --rm --network=none busybox head -c 3 <nodes/5 | wc -c) || true
+	run stat -c %a nodes/*
+	umount nodes
+	[[ "${output//$'\n'/ } $works" = "666 666 666 666 666 3" ]] || fail "$output $works"
+}
+
 # cve: CVE-2019-5736
 @test "our program cannot be written or executed from inside" {
 	before=$(sha256sum <"$MICA_BIN")
