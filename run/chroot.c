@@ -138,6 +138,14 @@ static int open_terminal(struct box *b, struct err *err)
 	return 0;
 }
 
+/* The root's own where they could be made: the modes of those are the workload's to change. */
+static int open_dev(const struct box *b)
+{
+	AUTO_FD int own = openat(b->root, "dev", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return own >= 0 && device_all(own) ? take_fd(&own)
+	                                   : open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 static int prepare(struct box *b, struct err *err)
 {
 	struct pollfd p = {.fd = b->report, .events = 0};
@@ -158,7 +166,7 @@ static int prepare(struct box *b, struct err *err)
 		r = err->code = ERR_INVALID;
 	if (r == 0 && b->spec->tty)
 		r = open_terminal(b, err);
-	b->dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	b->dev = open_dev(b);
 	b->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return r == 0 ? init_collect_stdio(b, err) : r;
 }

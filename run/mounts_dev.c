@@ -33,6 +33,18 @@ const char *device_usual(int fd)
 	return NULL;
 }
 
+bool device_all(int dev)
+{
+	struct stat st;
+	for (size_t i = 0; i < ARRAY_LEN(devices) - 1; i++)
+		if (fstatat(dev, devices[i].name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+			!S_ISCHR(st.st_mode) ||
+			st.st_rdev != makedev(devices[i].major_nr, devices[i].minor_nr))
+			return false;
+	AUTO_FD int null = openat(dev, devices[0].name, O_RDONLY | O_CLOEXEC);
+	return null >= 0;
+}
+
 int device_open(
 	const char *name, unsigned major_nr, unsigned minor_nr, int *ret_fd, struct err *err)
 {

@@ -162,6 +162,8 @@ int device_open(const char *name, unsigned major_nr, unsigned minor_nr, int *ret
 /* What /dev calls the device that fd is, if everybody's /dev has it; NULL: none of those, or a
  * terminal. */
 const char *device_usual(int fd);
+/* Has the directory all of those, and do they open? */
+bool device_all(int dev);
 int mounts_user(struct box *b, struct err *err) __attribute__((warn_unused_result));
 
 /* --- mounts_files.c --- */

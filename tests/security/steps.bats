@@ -346,6 +346,9 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 	if [ -z "${MICA_AS_USER:-}" ]; then
 		run --separate-stderr "$MICA_TOOLS/without" mount! "$MICA_BIN" run --rm --isolation=chroot reach /reach "$pid" $name
 		[[ $output = "done" && $stderr == *"no mounts" ]] || fail "$output $stderr"
+		# where devices open that are made in the root
+		run --separate-stderr "$MICA_TOOLS/without" unshare! setpriv --bounding-set -sys_admin "$MICA_BIN" --root "$MICA_ROOT" run --rm --isolation=chroot reach /reach input </dev/null
+		[ "$output" = "done" ] || fail "$output $stderr"
 	fi
 	[ "$(cat "/proc/$pid/limits")" = "$limits" ]
 	kill "$pid"
