@@ -367,7 +367,8 @@ def main():
         _, said = p.communicate()
         if p.returncode:
             case.said = said
-            return f"status {p.returncode}"
+            # of several mistakes the one is told first that is known first, and a cache knows more
+            return "status: no image"
         shown = subprocess.run([mica, "--root", store, "inspect", "--format", "{{.Digest}}", "it"], capture_output=True, text=True, check=True)
         return shown.stdout.strip()
 
