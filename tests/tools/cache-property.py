@@ -367,8 +367,7 @@ def main():
         _, said = p.communicate()
         if p.returncode:
             case.said = said
-            # of several mistakes the one is told first that is known first, and a cache knows more
-            return "status: no image"
+            return f"status {p.returncode}"
         shown = subprocess.run([mica, "--root", store, "inspect", "--format", "{{.Digest}}", "it"], capture_output=True, text=True, check=True)
         return shown.stdout.strip()
 
@@ -433,7 +432,9 @@ def main():
                 refused += 1
                 if edit != "new" and rnd.random() < 0.8:  # what goes on being refused shows nothing
                     vars(case).update(saved)
-            if cached != fresh:
+            # of two mistakes the cache may know one before the RUN that is the other
+            early = cached == "status 125" and fresh.startswith("status")
+            if cached != fresh and not early:
                 failed += 1
                 print(f"round {i} ({edit} {how}): with the cache {cached}, without {fresh}\n{case.containerfile()}{getattr(case, 'said', '')}{case.args} {case.box} {case.epoch} {case.jobs}", flush=True)
                 show_difference(cached, fresh)
