@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/strv.h"
-#include "build/mounts.h"
+#include "build/csv.h"
 #include "build/recompress.h"
 #include "image/reference.h"
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/strv.h"
 #include "build/build_internal.h"
+#include "build/csv.h"
 #include "build/error_list.h"
 
 #include <string.h>

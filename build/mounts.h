@@ -45,12 +45,3 @@ void mount_faults(const char *text, char escape, mount_fault_fn fault, void *arg
 void mount_opts_done(struct mount_opts *m);
 /* "bind" */
 const char *mount_type_name(enum mount_type type);
-
-/* One record of comma-separated values, as Go's encoding/csv: fields in double quotes, doubled
- * quotes in them. Also the form of --secret and --ssh. Appends to ret. ERR_INVALID */
-struct strv;
-int csv_fields(const char *text, struct strv *ret, struct err *err)
-	__attribute__((warn_unused_result));
-/* KEY=VALUE of an option: the key, a new string, in lower case and without blanks before it, as
- * BuildKit reads it. *ret_value: what follows the "=", in field; NULL: there is none. */
-char *csv_key(const char *field, const char **ret_value);

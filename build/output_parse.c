@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "build/mounts.h"
+#include "build/csv.h"
 #include "build/recompress.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/strv.h"
-#include "build/mounts.h"
+#include "build/csv.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -72,13 +72,22 @@ static int helper_store(
 	return r;
 }
 
-/* They are asked for a host alone. */
-static int refuse_helper(const char *helper, const char *host, const char *key, struct err *err)
+/* The helper that has the say for key; *ret NULL: the file itself. */
+static int find_helper(const struct json *top, const char *key, const char **ret, struct err *err)
 {
-	return err_set(err, ERR_UNSUPPORTED,
-		"docker-credential-%s keeps credentials of whole registries, not of '%s': log into "
-		"'%s', or name another file with '--authfile'",
-		helper, key, host);
+	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
+	const char *helper = credentials_helper(top, false, host);
+	if (!helper)
+		helper = json_text(json_get(top, "credsStore"));
+	*ret = helper && *helper ? helper : NULL;
+	/* they are asked for a host alone */
+	return *ret && !streq(host, key) ? err_set(err, ERR_UNSUPPORTED,
+						   "docker-credential-%s keeps credentials of "
+	                                           "whole registries, not of "
+						   "'%s': log into '%s', or name another file with "
+						   "'--authfile'",
+						   helper, key, host)
+	                                 : 0;
 }
 
 int credentials_store(const char *authfile, const char *key, const struct credentials *c,
@@ -87,15 +96,11 @@ int credentials_store(const char *authfile, const char *key, const struct creden
 	AUTO_FREE char *path = path_for_update(authfile);
 	AUTO_FD int lock = -1;
 	AUTO_JSON struct json *top = NULL;
-	if (lock_for_update(path, &lock, err) < 0 || read_for_update(path, &top, err) < 0)
+	const char *helper;
+	if (lock_for_update(path, &lock, err) < 0 || read_for_update(path, &top, err) < 0 ||
+		find_helper(top, key, &helper, err) < 0)
 		return err->code;
-	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
-	const char *helper = credentials_helper(top, false, host);
-	if (!helper)
-		helper = json_text(json_get(top, "credsStore"));
-	if (helper && *helper && !streq(host, key))
-		return refuse_helper(helper, host, key, err);
-	if (helper && *helper) {
+	if (helper) {
 		int r = helper_store(helper, key, c, err);
 		if (r == 0 && ret_where)
 			*ret_where = xasprintf("credential helper: %s", helper);
@@ -127,16 +132,12 @@ int credentials_remove(const char *authfile, const char *key, struct err *err)
 	AUTO_FREE char *path = path_for_update(authfile);
 	AUTO_FD int lock = -1;
 	AUTO_JSON struct json *top = NULL;
-	if (lock_for_update(path, &lock, err) < 0 || read_for_update(path, &top, err) < 0)
+	const char *helper;
+	if (lock_for_update(path, &lock, err) < 0 || read_for_update(path, &top, err) < 0 ||
+		find_helper(top, key, &helper, err) < 0)
 		return err->code;
-	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
-	const char *helper = credentials_helper(top, false, host);
-	if (!helper)
-		helper = json_text(json_get(top, "credsStore"));
 	AUTO_FREE char *output = NULL;
-	if (helper && *helper && !streq(host, key))
-		return refuse_helper(helper, host, key, err);
-	if (helper && *helper)
+	if (helper)
 		return auth_helper_run(helper, "erase", credentials_helper_key(key), &output, err);
 	if (!json_get(json_get(top, "auths"), key))
 		return err_set(err, ERR_NOT_FOUND, "not logged into %s", key);

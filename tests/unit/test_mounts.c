@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "build/csv.h"
 #include "build/file_expand.h"
 #include "build/mounts.h"
 
