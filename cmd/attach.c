@@ -139,6 +139,14 @@ static void to_master(struct pump *p)
 	}
 }
 
+/* Nobody has the terminal any more. What is full has no room again, and poll(2) would tell of the
+ * end for as long as nobody takes our output. */
+static void drop_typed(struct pump *p)
+{
+	p->n_pending = 0;
+	p->reading = false;
+}
+
 static void from_master(struct pump *p)
 {
 	ssize_t n = read(p->master, p->output, sizeof(p->output));
@@ -192,7 +200,9 @@ static int pump_once(struct pump *p, struct err *err)
 		on_signal(p);
 	if (fds[4].revents)
 		to_stdout(p);
-	if (fds[2].revents & POLLOUT)
+	if (fds[2].revents & (POLLHUP | POLLERR))
+		drop_typed(p);
+	else if (fds[2].revents & POLLOUT)
 		to_master(p);
 	if (fds[2].revents & (POLLIN | POLLHUP | POLLERR) && !p->n_output)
 		from_master(p);

@@ -371,6 +371,55 @@ other_netns() { # PID
 	timeout 100 python3 type.py "$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none
 }
 
+@test "run: a terminal that everybody has closed is waited for by nobody, however much was typed and is not read" {
+	base
+	mkdir seen
+	cat >full.py <<-'END'
+		import fcntl, os, subprocess, sys, time
+
+		def wait_for(what):
+		    for _ in range(600):
+		        if what():
+		            return
+		        time.sleep(0.05)
+		    p.kill()
+		    sys.exit("never: " + what.__name__)
+
+		def ran():
+		    with open(f"/proc/{p.pid}/schedstat") as f:
+		        return f.read()
+
+		def sleeps():
+		    before = ran()
+		    time.sleep(0.1)
+		    return ran() == before
+
+		def types():
+		    try:
+		        return os.write(p.stdin.fileno(), bytes(b"x" * 4096)) < 0
+		    except BlockingIOError:
+		        return sleeps()
+
+		def closed():
+		    return os.path.exists("seen/closed")
+
+		script = "stty raw -echo; echo ready; until [ -e /v/full ]; do usleep 10000; done; head -c 12000 /dev/zero; exec <&- >&- 2>&-; : >/v/closed; exec sleep 1000"
+		p = subprocess.Popen(sys.argv[1:] + ["-it", "-v", os.path.abspath("seen") + ":/v", "busybox", "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+		for pipe in p.stdin, p.stdout:
+		    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)
+		os.set_blocking(p.stdin.fileno(), False)
+		assert os.read(p.stdout.fileno(), 5) == b"ready"
+		wait_for(types)
+		open("seen/full", "w").close()
+		wait_for(closed)
+		wait_for(sleeps)
+		p.terminate()
+		assert len(p.stdout.read()) >= 12000
+		p.wait()
+	END
+	python3 full.py "$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none
+}
+
 @test "run: a command that leaves processes behind ends" {
 	base
 	run timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none busybox sh -c "sleep 5$BASHPID & echo started"
