@@ -463,7 +463,6 @@ case_rootless() {
 	status_of as_user app mica run --rm --network=none --device /dev/null:r base true
 	expect 125 "$status"
 	has '^mica: --device: .*not writable' err
-	as_user app mica fsck
 	# Where neither user.* nor trusted.* can be had, the step is not even tried.
 	mkdir /tmp/app
 	chown 1000:1000 /tmp/app
@@ -497,11 +496,19 @@ case_rootless_limits() {
 		'grep Cpus_allowed_list: /proc/self/status; timeout 1 sh -c "while :; do :; done"; times' >out || true
 	expect 'Cpus_allowed_list:	1' "$(head -n 1 out)"
 	tail -n 1 out | grep -qE '^0m0\.[0-4]' || fail "$(cat out)"
+	# beside somebody else who wants all of that processor
+	taskset 2 sh -c 'while :; do :; done' &
+	hog=$!
+	as_user app mica run --rm --network=none --cpuset-cpus 1 --cpu-shares 262144 base sh -c \
+		'cat /sys/fs/cgroup/cpu.weight; timeout 1 sh -c "while :; do :; done"; times' >out || true
+	kill $hog
+	expect 10000 "$(head -n 1 out)"
+	tail -n 1 out | grep -qE '^0m(0\.[7-9]|[1-9])' || fail "$(cat out)"
 	status_of as_user app mica run --rm --network=none --cpuset-cpus 1,7 base true
 	expect 125 "$status"
 	has "^mica: --cpuset-cpus: '1,7': what can be used here is '0-1', or some of it" err
 	expect '' "$(our_cgroups)"
-	as_user app mica fsck
+	as_user app mica fsck # after case_rootless, too
 	echo 0 >$CGROUPS/cgroup.procs
 }
 
