@@ -107,6 +107,7 @@ static int open_remote(struct build *b, struct err *err)
 		return err->code;
 	b->remote_context = true;
 	b->context_fd = r.fd;
+	b->context_owners = r.owners;
 	b->no_files = r.text;
 	b->context_text = r.text;
 	b->context_text_len = r.len;
@@ -162,7 +163,7 @@ static int open_inputs(struct build *b, struct containerfile **files, size_t *n,
 	if (b->remote_context ||
 		statcache_open(b->store, b->o->context, &b->statcache, &ignored) < 0)
 		b->statcache = NULL;
-	b->context = filetree_new(b->context_fd, b->ignore, b->statcache, true);
+	b->context = filetree_new(b->context_fd, b->ignore, b->statcache, !b->context_owners);
 	return 0;
 }
 

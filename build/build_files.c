@@ -216,8 +216,8 @@ static int use_ignore_file(
 	return ignore_parse(name, text, len, &b->ignore, err);
 }
 
-/* --ignorefile; else FILE.containerignore and FILE.dockerignore beside the first Containerfile;
- * else the context's own. */
+/* --ignorefile; else, of a context of this machine, FILE.containerignore and FILE.dockerignore
+ * beside the first Containerfile; else the context's own. */
 static int read_ignore(struct build *b, const struct place *file, struct err *err)
 {
 	static const char *const suffixes[] = {".containerignore", ".dockerignore"};
@@ -229,6 +229,8 @@ static int read_ignore(struct build *b, const struct place *file, struct err *er
 			return err_wrap(err, "option '--ignorefile'");
 		return use_ignore_file(b, b->o->ignore_file, text, len, err);
 	}
+	if (b->remote_context)
+		return 0;
 	bool beside =
 		file->in_context || (!streq(file->path, "-") && !file->is_url && !file->is_context);
 	for (size_t i = 0; beside && i < ARRAY_LEN(suffixes); i++) {

@@ -28,6 +28,7 @@ struct build {
 	int context_fd;
 	char *context_name; /* for messages */
 	bool remote_context; /* its files came from elsewhere */
+	bool context_owners; /* those of its files count */
 	bool no_files; /* a Containerfile was all that was given */
 	char *context_text; /* that, until it is read */
 	size_t context_text_len;

@@ -136,7 +136,7 @@ int context_read_ignore(int fd, char **ret_name, struct ignore **ret, struct err
 	return 0;
 }
 
-static int open_remote(struct build *b, struct context *c, struct err *err)
+static int open_remote(struct build *b, struct context *c, bool *ret_owners, struct err *err)
 {
 	AUTO_REMOTE_CONTEXT struct remote_context r = {.fd = -1};
 	if (remote_context_get(b, c->location, false, &r, err) < 0)
@@ -145,6 +145,7 @@ static int open_remote(struct build *b, struct context *c, struct err *err)
 		return err_set(err, ERR_INVALID,
 			"'%s' is not a tar archive: a named context has files", c->location);
 	c->fd = take_fd(&r.fd);
+	*ret_owners = r.owners;
 	return 0;
 }
 
@@ -207,15 +208,17 @@ static int open_local(struct build *b, struct context *c, struct err *err)
 
 static int open_dir(struct build *b, struct context *c, struct err *err)
 {
-	if ((c->elsewhere ? open_remote(b, c, err) : open_local(b, c, err)) < 0)
-		return err_wrap(err, "--build-context=%s", c->name);
-	if (context_read_ignore(c->fd, &c->ignore_name, &c->ignore, err) < 0)
+	bool owners = false, remote = c->elsewhere;
+	int rc = remote ? open_remote(b, c, &owners, err) : open_local(b, c, err);
+	if (rc == 0 && !remote)
+		rc = context_read_ignore(c->fd, &c->ignore_name, &c->ignore, err);
+	if (rc < 0)
 		return err_wrap(err, "--build-context=%s", c->name);
 	struct err ignored = ERR_INIT;
 	/* without a stat cache files are read again, that is all */
 	if (c->elsewhere || statcache_open(b->store, c->location, &c->statcache, &ignored) < 0)
 		c->statcache = NULL;
-	c->tree = filetree_new(c->fd, c->ignore, c->statcache, true);
+	c->tree = filetree_new(c->fd, c->ignore, c->statcache, !owners);
 	return 0;
 }
 

@@ -158,13 +158,12 @@ static int unpack(struct build *b, int archive, struct remote_context *ret, stru
 	/* the time is that of the archive's entry for it, if there is one */
 	if (make_dir(b, &dir, err) < 0 || set_time(dir, err) < 0)
 		return err->code;
-	/* owners of a context's files count for nothing */
-	struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CONTEXT | APPLY_NO_OWNER,
+	struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CONTEXT,
 		.limits = apply_limits_of(b->o->pull.remote.layer_ratio)};
 	opts.limits.max_bytes = ARCHIVE_MAX;
 	if (archive_unpack(archive, dir, &opts, err) < 0)
 		return err->code;
-	*ret = (struct remote_context){.fd = take_fd(&dir)};
+	*ret = (struct remote_context){.fd = take_fd(&dir), .owners = true};
 	return 0;
 }
 

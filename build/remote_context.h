@@ -3,7 +3,9 @@
  * A build context that is not a directory here: a git repository, or an archive or a Containerfile
  * behind a URL or on standard input; which one is told by the content. Files are put into a
  * directory of the transaction, by a job that can reach nothing else, and used like any other
- * directory from there: what a COPY takes of it has the same digest wherever it came from.
+ * directory from there: what a COPY takes of it has the same digest wherever it came from. As in
+ * BuildKit, ignore files hide what is on this machine and nothing else, and what an archive says of
+ * owners counts.
  *
  * Beside a Containerfile there is nothing: the directory is empty, or, as in BuildKit, has the
  * Containerfile that was fetched under the name "context".
@@ -19,6 +21,7 @@ struct err;
 
 struct remote_context {
 	int fd; /* the directory */
+	bool owners; /* its files are whose they are there, as those of a stage; else root's */
 	char *text; /* it was a Containerfile; NULL: it was not */
 	size_t len;
 	bool has_time; /* a repository: when its commit was made, in seconds since 1970 */

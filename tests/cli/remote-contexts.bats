@@ -34,11 +34,12 @@ build() { # ARGUMENTS...
 	mica build -q --network=none -t t "$@" >/dev/null
 }
 
-# The files of $D/src are those of the context, .dockerignore and Containerfile counted.
+# The files of $D/src are those of the context, .dockerignore, Containerfile and what is ignored counted.
 assert_taken() {
 	[ "$(in_image t find /x -type f | sort)" = "/x/.dockerignore
 /x/Containerfile
 /x/dir/two
+/x/hidden
 /x/one" ] || fail "$(in_image t find /x)"
 	[ "$(in_image t cat /x/one /x/dir/two)" = "one
 two" ]
@@ -103,9 +104,11 @@ commit() {
 }
 
 @test "where a context came from does not matter for the cache, nor for the image" {
+	# ignore files are for directories here alone, and owners are root's
+	rm src/.dockerignore
 	make_repository
 	rm -rf src/.git
-	tar -C src -cf "$T/www/ctx.tar" .
+	tar -C src --owner=0 --group=0 -cf "$T/www/ctx.tar" .
 	build src
 	for where in "$WWW/ctx.tar" "$GIT"; do
 		run -0 mica build --network=none -t t "$where"
@@ -123,6 +126,43 @@ commit() {
 	mica build -q --no-cache --network=none "$GIT" >a
 	mica build -q --no-cache --network=none "$GIT#v1" >b
 	cmp a b
+}
+
+@test "an archive's owners count, and its ignore files do not" {
+	cat >src/Containerfile <<-END
+		FROM busybox
+		COPY . /x/
+		COPY --chown=8:9 one /y/
+		RUN --mount=target=/m stat -c '%u:%g %n' /m/one /m/dir >/mounted
+		FROM scratch AS other
+		COPY . /
+	END
+	echo one >src/Containerfile.dockerignore
+	tar -C src --owner=7 --group=8 -cf ctx.tar .
+	build --target 0 - <ctx.tar
+	owners='7:8 /x/one
+7:8 /x/dir
+7:8 /x/dir/two
+7:8 /x/hidden
+8:9 /y/one'
+	[ "$(in_image t stat -c '%u:%g %n' /x/one /x/dir /x/dir/two /x/hidden /y/one)" = "$owners" ] || fail "$(in_image t stat -c '%u:%g %n' /x/*)"
+	[ "$(in_image t cat /mounted)" = "7:8 /m/one
+7:8 /m/dir" ]
+	# other owners are another input
+	tar -C src --owner=6 --group=8 -cf ctx.tar .
+	build --target 0 - <ctx.tar
+	[ "$(in_image t stat -c %u:%g /x/one /y/one)" = "6:8
+8:9" ]
+	cp src/.dockerignore rules
+	build --target 0 --ignorefile rules - <ctx.tar
+	in_image t test ! -e /x/hidden
+	# of a named one, too
+	cp ctx.tar "$T/www/ctx.tar"
+	printf 'FROM other\nFROM busybox\nCOPY --from=other . /x/\nCOPY --from=0 one /y/\n' >Containerfile
+	build --build-context "other=$WWW/ctx.tar" -f Containerfile src
+	[ "$(in_image t stat -c %u:%g /x/one /x/hidden /y/one)" = "6:8
+6:8
+6:8" ]
 }
 
 @test "-f names a file in the archive first, then one here" {
@@ -253,9 +293,11 @@ with tarfile.open('bad.tar', 'w') as t:
     if '$link' != 'Containerfile':
         t.add('src/Containerfile', 'Containerfile')
     e = tarfile.TarInfo('$link'); e.type, e.linkname = tarfile.SYMTYPE, '$D/secret'; t.addfile(e)"
-		run -125 --separate-stderr mica build --network=none -t t - <bad.tar
-		assert_error "leads out of the context"
+		run --separate-stderr mica build --network=none -t t - <bad.tar
 		[[ $stderr != *"secret"*"secret"* ]]
+		# no ignore file of an archive is read
+		[ "$link" = .dockerignore ] || assert_error "leads out of the context"
+		[ "$link" = Containerfile ] || [ "$status" = 0 ]
 	done
 	assert_nothing_left
 }
@@ -339,8 +381,10 @@ with tarfile.open('bad.tar', 'w') as t:
 		[ "$link" = Containerfile ] || cp kept src/Containerfile
 		ln -sf "$D/secret" "src/$link"
 		make_repository
-		run -125 --separate-stderr mica build --network=none -t t "$GIT"
-		assert_error "leads out of the context"
+		run --separate-stderr mica build --network=none -t t "$GIT"
+		# no ignore file of a repository is read
+		[ "$link" = .dockerignore ] || assert_error "leads out of the context"
+		[ "$link" = Containerfile ] || [ "$status" = 0 ]
 		rm "src/$link"
 		cp kept src/Containerfile
 	done
@@ -447,7 +491,7 @@ with tarfile.open('bad.tar', 'w') as t:
 	mkdir -p ctx
 	printf 'FROM busybox\nCOPY --from=other . /x/\n' >ctx/Containerfile
 	build --build-context "other=$WWW/ctx.tgz" ctx
-	in_image t test ! -e /x/hidden
+	in_image t test -e /x/hidden
 	[ "$(in_image t cat /x/dir/two)" = two ]
 	run -0 mica build --network=none --build-context "other=$GIT#v1" -t t ctx
 	[ "$(in_image t cat /x/dir/two)" = two ]

@@ -29,7 +29,8 @@ TAIL = """
 | where | BuildKit | mica |
 | --- | --- | --- |
 | `FROM 0`, `--target=0`, `--mount=from=0` | knows stages by name alone | knows them by number too, as buildah |
-| a context that is an archive | its owners stay, its ignore file counts for nothing | as with a directory: root's, and without what is ignored |
+| `--build-context NAME=URL` of an archive | a directory with the archive in it | a directory with what is in the archive, as in buildah |
+| devices in a context that is an archive | are taken | are refused |
 | `COPY --exclude` beside a link that leads nowhere or to itself | fails | copies the link |
 | `COPY --link --chown=NAME` | fails | finds the name in the image below |
 | a new name in RUN for a file of an older layer | two files | one file of two names |
