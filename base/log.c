@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/url_user.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ void log_debug(const char *fmt, ...)
 	n += m;
 	if (n > (int)sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
+	url_user_hide(line, (size_t)n);
 	line[n++] = '\n';
 	/* one write, so that the lines of several processes do not mix */
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)

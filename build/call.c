@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "base/url_user.h"
 #include "build/build_internal.h"
 #include "build/file_expand.h"
 #include "build/lint.h"
@@ -34,9 +35,11 @@ static struct json *location(size_t source, unsigned first, unsigned last)
 	return ret;
 }
 
-static struct json *base64(const char *text, size_t len)
+static struct json *source_text(const char *text, size_t len)
 {
-	AUTO_FREE char *encoded = base64_encode(text, len);
+	AUTO_FREE char *shown = xmemdup(text, len + 1);
+	url_user_hide(shown, len);
+	AUTO_FREE char *encoded = base64_encode(shown, len);
 	return json_new_string(encoded);
 }
 
@@ -44,7 +47,7 @@ static struct json *source_texts(const struct containerfile *files, size_t n)
 {
 	struct json *ret = json_new_array();
 	for (size_t i = 0; i < n; i++)
-		json_add(ret, base64(files[i].source, files[i].len));
+		json_add(ret, source_text(files[i].source, files[i].len));
 	return ret;
 }
 
@@ -79,6 +82,7 @@ static struct json *build_error(const struct lint *l, const char *text)
 	struct json *where = error_location(l, text, &what);
 	/* what follows are the excerpt and further errors */
 	AUTO_FREE char *first = xstrndup(what, strcspn(what, "\n"));
+	url_user_hide(first, strlen(first));
 	json_set_string(ret, "message", first);
 	json_set(ret, "location", where);
 	return ret;
@@ -122,7 +126,7 @@ struct json *call_check(const struct lint *l, const struct err *problem)
 		struct json *one = json_new_object();
 		json_set_string(one, "filename", l->sources[i].name);
 		json_set_string(one, "language", "Dockerfile");
-		json_set(one, "data", base64(l->sources[i].text, l->sources[i].len));
+		json_set(one, "data", source_text(l->sources[i].text, l->sources[i].len));
 		json_add(sources, one);
 	}
 	json_set(ret, "warnings", warnings);
@@ -196,7 +200,8 @@ static void add_arg(const struct build *b, struct json *list, const char *word,
 		return;
 	json_set_string(one, "description", description(at->inst, name));
 	const char *value = map_get(env, name);
-	json_set_string(one, "value", value && *value ? value : NULL);
+	AUTO_FREE char *shown = value && *value ? url_user_hidden(value) : NULL;
+	json_set_string(one, "value", shown);
 }
 
 /* ARG before the first FROM, by name. */

@@ -2,11 +2,11 @@
 /* Messages with the source line and a caret. */
 #include <stdarg.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/url_user.h"
 #include "base/utf8.h"
 #include "build/file_parse.h"
 #include "build/unicode.h"
@@ -67,21 +67,6 @@ static size_t char_start(const char *s, size_t at)
 	return at;
 }
 
-/* Stars in place of the user information of URLs; ssh://git@host is nobody's secret. */
-static void hide_credentials(char *s)
-{
-	for (char *at = s; (at = strstr(at, "://"));) {
-		bool plain = at - s >= 3 && strncasecmp(at - 3, "ssh", 3) == 0;
-		at += 3;
-		char *end = at + strcspn(at, "/?# \t\"'");
-		char *user_end = memrchr(at, '@', (size_t)(end - at));
-		char *secret = user_end && plain ? memchr(at, ':', (size_t)(user_end - at)) : at;
-		if (user_end && secret)
-			memset(secret, '*', (size_t)(user_end - secret));
-		at = end;
-	}
-}
-
 static void add_excerpt(struct buf *b, const struct containerfile *f, struct pos pos)
 {
 	size_t len;
@@ -89,7 +74,7 @@ static void add_excerpt(struct buf *b, const struct containerfile *f, struct pos
 	AUTO_FREE char *s = xmalloc(len + 1); /* there may be NUL in it */
 	memcpy(s, line, len);
 	s[len] = '\0';
-	hide_credentials(s);
+	url_user_hide(s, len);
 	size_t caret = pos.column > 0 ? pos.column - 1 : 0;
 	if (len == 0 || caret > len)
 		return;
@@ -224,6 +209,7 @@ int containerfile_error(const struct containerfile *f, struct pos pos, struct er
 	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	size_t len = strlen(text);
+	url_user_hide(text, len);
 	buf_addf(&b, "%.200s:%u:%u: ", f->name, pos.line, pos.column);
 	add_visible(&b, text, len > MESSAGE_MAX ? char_start(text, MESSAGE_MAX) : len);
 	mem_free_p(&text);

@@ -4,6 +4,7 @@
 #include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/url_user.h"
 #include "build/as_buildah.h"
 #include "build/base_image.h"
 #include "build/build_internal.h"
@@ -91,7 +92,7 @@ struct step *eval_add_step(struct eval *e, enum step_kind kind)
 	*s = (struct step){
 		.kind = kind,
 		.at = e->at,
-		.title = xstrdup(e->at.inst->text),
+		.title = url_user_hidden(e->at.inst->text),
 		.history = p->config.n_history - 1,
 		.number = p->n_insts,
 		.from_stage = NO_STAGE,

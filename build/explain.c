@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/url_user.h"
 #include "build/input_list.h"
 #include "build/stage_note.h"
 #include "build/stage_run.h"
@@ -17,8 +18,9 @@
 #define QUOTE_MAX 100 /* bytes of a value that are shown */
 #define DIGITS 12 /* of a digest */
 
-char *explain_quote(const char *text)
+char *explain_quote(const char *value)
 {
+	AUTO_FREE char *text = url_user_hidden(value);
 	size_t n = strlen(text), shown = n > QUOTE_MAX ? QUOTE_MAX : n;
 	AUTO_BUF struct buf b = BUF_INIT(8 * QUOTE_MAX);
 	buf_addch(&b, '\'');

@@ -12,4 +12,4 @@ struct build;
  * and with --explain-cache adds lines to the result. */
 void explain_steps(struct build *b);
 /* For people: in quotes, control bytes escaped, the middle of a long text left out. New string. */
-char *explain_quote(const char *text);
+char *explain_quote(const char *value);

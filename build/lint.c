@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/url_user.h"
 
 #define WARNINGS_MAX 1000 /* nobody reads more, and they are compared with one another */
 
@@ -162,13 +163,15 @@ bool lint_is_on(const struct lint *l, enum lint_rule_id rule)
 
 size_t lint_text_source(struct lint *l, const char *name, const char *text, size_t len)
 {
+	AUTO_FREE char *shown = xmemdup(text, len + 1);
+	url_user_hide(shown, len);
 	for (size_t i = 0; i < l->n_sources; i++)
 		if (streq(l->sources[i].name, name) && l->sources[i].len == len &&
-			memcmp(l->sources[i].text, text, len) == 0)
+			memcmp(l->sources[i].text, shown, len) == 0)
 			return i;
 	l->sources = xreallocarray(l->sources, l->n_sources + 1, sizeof(*l->sources));
-	l->sources[l->n_sources] = (struct lint_source){
-		.name = xstrdup(name), .text = xmemdup(text, len + 1), .len = len};
+	l->sources[l->n_sources] =
+		(struct lint_source){.name = xstrdup(name), .text = take(shown), .len = len};
 	return l->n_sources++;
 }
 
@@ -185,6 +188,7 @@ void lint_add(struct lint *l, enum lint_rule_id rule, const struct containerfile
 		.end_line = i->end_line > pos.line ? i->end_line : pos.line,
 		.text = xvasprintf(fmt, ap)};
 	va_end(ap);
+	url_user_hide(w.text, strlen(w.text));
 	for (size_t k = 0; k < l->n; k++) {
 		if (l->w[k].rule == rule && l->w[k].source == w.source &&
 			l->w[k].pos.line == pos.line && streq(l->w[k].text, w.text)) {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "base/url_user.h"
 #include "build/build_internal.h"
 #include "build/stage_run.h"
 
@@ -74,12 +75,15 @@ void told_triggers(const struct build *b, const struct stage_plan *p, size_t n, 
 static char *text_of(const struct inst *inst)
 {
 	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
-	buf_add(&b, inst->text, strnlen(inst->text, TEXT_MAX / 2));
+	AUTO_FREE char *written = url_user_hidden(inst->text);
+	buf_add(&b, written, strnlen(written, TEXT_MAX / 2));
 	for (size_t i = 0; i < inst->n_heredocs && b.len < TEXT_MAX / 2; i++) {
-		const char *line = inst->heredocs[i].content;
-		line += strspn(line, " \t");
-		size_t n = strcspn(line, "\n");
-		bool more = line[n] && line[n + 1];
+		const char *content = inst->heredocs[i].content;
+		content += strspn(content, " \t");
+		size_t n = strcspn(content, "\n");
+		bool more = content[n] && content[n + 1];
+		AUTO_FREE char *line = xstrndup(content, n);
+		url_user_hide(line, n);
 		buf_addf(&b, " (%.*s%s)", n < LINE_SHOWN ? (int)n : LINE_SHOWN, line,
 			more || n > LINE_SHOWN ? "..." : "");
 	}

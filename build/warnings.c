@@ -108,13 +108,15 @@ static void warn_unknown_filters(struct build *b)
 	}
 }
 
-/* names: a name that is a credential's is enough, for there is no line of a file to tell of. */
-static void warn_credentials(
-	struct build *b, const struct map *given, const char *option, bool names, const char *where)
+/* of_option: not values of ARG; a name that is a credential's is enough then, for there is no line
+ * of a file to tell of. */
+static void warn_credentials(struct build *b, const struct map *given, const char *option,
+	bool of_option, const char *where)
 {
 	MAP_FOREACH (v, given)
 		if (v->value && *v->value &&
-			(lint_value_is_secret(v->value) || (names && lint_names_secret(v->key))))
+			(of_option ? lint_names_secret(v->key) || lint_value_is_secret(v->value)
+				   : lint_value_is_secret(v->value) && is_declared(b, v->key)))
 			strv_addf(&b->result->warnings,
 				"%s %s: it looks like a credential, and anybody can read it in the "
 				"image's %s; use --secret, or --build-arg-secret",

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/room.h"
+#include "base/url_user.h"
 #include "cmd/logsplit.h"
 #include "cmd/rawjson.h"
 #include "cmd/text.h"
@@ -142,6 +143,7 @@ __attribute__((format(printf, 3, 0))) static void line_to_err(
 	struct out *o, enum line_kind kind, const char *fmt, va_list ap)
 {
 	AUTO_FREE char *said = xvasprintf(fmt, ap), *text = called_hints(said);
+	url_user_hide(text, strlen(text));
 	if (o->raw) {
 		(kind == LINE_NOTE ? rawjson_note : rawjson_warn)(o->raw, text);
 		return;
@@ -181,6 +183,7 @@ void out_warn(struct out *o, const char *fmt, ...)
 static void print_error(struct out *o, const char *prefix, const struct err *err)
 {
 	AUTO_FREE char *text = called_hints(err->msg);
+	url_user_hide(text, strlen(text));
 	AUTO_FREE char *clean = text_clean(text, strlen(text), TEXT_LINES);
 	const char *blank = *prefix ? " " : "";
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "base/url_user.h"
 #include "build/lint.h"
 #include "cmd/out.h"
 #include "registry/credentials.h"
@@ -63,6 +64,7 @@ static struct vertex *vertex_new(struct rawjson *r, const char *id, const char *
 	struct vertex *v = xcalloc(1, sizeof(*v));
 	v->id = xstrdup(id);
 	v->name = *id ? xasprintf("[%s] %s", id, what) : xstrdup(what);
+	url_user_hide(v->name, strlen(v->name));
 	AUTO_FREE char *unique = xasprintf("%u %s", r->count++, v->name);
 	struct digest d = digest_of(unique, strlen(unique));
 	(void)digest_str(&d, v->digest);

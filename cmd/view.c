@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/url_user.h"
 #include "cmd/rawjson.h"
 #include "cmd/text.h"
 #include "cmd/view_internal.h"
@@ -38,7 +39,8 @@ static void task_free(struct task *t)
 
 static char *clean_name(const char *s)
 {
-	return text_clean(s, strlen(s), 0);
+	AUTO_FREE char *shown = url_user_hidden(s);
+	return text_clean(shown, strlen(shown), 0);
 }
 
 static void on_begin(struct progress *p, const char *id, const char *what, uint64_t total)

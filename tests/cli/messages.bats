@@ -65,6 +65,40 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	[[ "$stderr" != *hunter2* && "$stderr" == *'https://************@127.0.0.1/x'* ]] || fail "$stderr"
 }
 
+@test "who logs in to a URL is in no line about the build, only in the image's history" {
+	local args=(build --network=none --no-cache --explain-cache --build-arg "OTHER=ftp://dan:hunter2@h/" --build-arg "HTTP_PROXY=http://eve:hunter2@h")
+	containerfile <<-'EOF'
+		FROM busybox
+		ARG U=https://ann:hunter2@h/ OTHER
+		ENV E=https://ann:hunter2@h/
+		RUN true https://bob:hunter2@h/
+		RUN <<-X
+			true https://bob:hunter2@h/very/long/paths/are/cut/where/there/is/more/than/a/line/takes https://bob:hunter2@h/
+		X
+		COPY Contain* https://bob:hunter2@h/
+		WORKDIR /http://cid:hunter2@h/
+	EOF
+	run -0 mica --log-level debug "${args[@]}" --progress=plain -t who ctx
+	[[ $output != *hunter2* && $output == *'true https://***********@h/'* && $output == *"--build-arg OTHER: it looks"* ]] || fail "$output"
+	[[ $output != *HTTP_PROXY* ]] || fail "$output"
+	run -0 mica "${args[@]}" --progress=rawjson ctx
+	grep -o '"data":"[^"]*"' <<<"$output" | cut -d'"' -f4 | while read -r data; do base64 -d <<<"$data"; done >data
+	[[ $output != *hunter2* && $output == *'true https://***********@h/'* ]] || fail "$output"
+	grep -qF 'U=https://***********@h/' data || fail "$(<data)"
+	run ! grep hunter2 data
+	for call in outline check targets; do
+		run --separate-stderr mica build --call=$call,format=json --build-arg "OTHER=ftp://dan:hunter2@h/" ctx
+		[[ $output != *hunter2* ]] || fail "$output"
+		jq -r '.sources[] | .data? // .' <<<"$output" | base64 -d >data
+		grep -qF 'U=https://***********@h/' data || fail "$(<data)"
+		run ! grep hunter2 data
+	done
+	run -1 mica build --network=none --progress=plain --logfile log - <<<$'FROM busybox\nRUN exit 1 https://bob:hunter2@h/'
+	[[ $output != *hunter2* && $(<log) != *hunter2* ]] || fail "$output $(<log)"
+	mica history --no-trunc who >history
+	grep -qF 'ENV E=https://ann:hunter2@h/' history || fail "$(<history)"
+}
+
 @test "an image that is there for another platform, a bad name, an argument that nothing takes" {
 	printf 'FROM scratch\nCOPY Containerfile /\n' >ctx/Containerfile
 	mica build -q --network=none -t only ctx

@@ -17,6 +17,7 @@
 #include "base/path.h"
 #include "base/stream.h"
 #include "base/strv.h"
+#include "base/url_user.h"
 
 #include <errno.h>
 #include <sys/utsname.h>
@@ -316,6 +317,36 @@ static void reads_id_maps(void **state)
 		assert_int_equal(idmap_parse(cases[i].text), cases[i].want);
 }
 
+static void who_logs_in_is_hidden_in_a_text(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *shown;
+	} cases[] = {
+		{"ADD https://user:pw@host/x /x", "ADD https://*******@host/x /x"},
+		{"'https://token@host': no", "'https://*****@host': no"},
+		{"a=http://u:p@h,b=HTTP://u:p@h:80", "a=http://***@h,b=HTTP://***@h:80"},
+		{"https://u:p@ss@host/", "https://******@host/"},
+		{"https://u:a/b#c@host/x", "https://*******@host/x"},
+		{"https://u:it's@host", "https://******@host"},
+		{"https://$USER:${PW}@host", "https://***********@host"},
+		{"ssh://git@host/x ssh://git:pw@host/x", "ssh://git@host/x ssh://git***@host/x"},
+		{"http://a\nhttp://u@b\"c@d", "http://a\nhttp://*@b\"c@d"},
+		{"https://host/x@1.2 https://host:80/@a/b", NULL},
+		{"http://h:$PORT/@a/b http://[::1]:80/@a http://h:/@a", NULL},
+		{"docker://host/x@sha256:00 user@host git@host:x", NULL},
+		{"://", NULL},
+		{"", NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO_FREE char *shown = url_user_hidden(cases[i].text);
+		assert_string_equal(shown, cases[i].shown ? cases[i].shown : cases[i].text);
+	}
+	char twice[] = "http://a@b\0http://c@d";
+	url_user_hide(twice, sizeof(twice) - 1);
+	assert_memory_equal(twice, "http://*@b\0http://*@d", sizeof(twice));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +367,7 @@ int main(void)
 		cmocka_unit_test(json_keeps_order_and_unknown_members),
 		cmocka_unit_test(json_refuses_what_is_ambiguous),
 		cmocka_unit_test(streams_hash_and_limit),
+		cmocka_unit_test(who_logs_in_is_hidden_in_a_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
