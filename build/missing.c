@@ -60,7 +60,7 @@ const struct chain *missing_tree_of_mount(
 		return &b->runs[m->from_stage].chain;
 	if (m->from == MOUNT_FROM_IMAGE)
 		chain_of_image(b, &b->images[m->from_image].image, own);
-	else if (m->from != MOUNT_FROM_NOTHING || m->o.type != MOUNT_BIND)
+	else if (m->from != MOUNT_FROM_NOTHING || (m->o.type == MOUNT_CACHE && !m->o.from))
 		return NULL;
 	return own;
 }

@@ -164,28 +164,31 @@ static void list_platforms(struct store *s, const struct descriptor *top, struct
 	platform_list_done(&all);
 }
 
-int here_explain(struct store *s, const char *text, const struct pull_opts *o, struct err *err)
+bool here_explain(struct store *s, const char *text, const struct pull_opts *o, struct err *err)
 {
 	struct err ignored = ERR_INIT, why = *err;
 	struct descriptor top = {0};
 	AUTO_FREE char *ref = NULL;
 	char platform[PLATFORM_TEXT_MAX];
+	bool explained = true;
 	if (image_find_named(s, text, &top, &ref, &ignored) < 0)
-		return err->code;
-	if (lacks_parts(s, &top))
+		return false;
+	if (lacks_parts(s, &top)) {
 		(void)err_set(err, why.code,
 			"the store has '%s', but parts of it are missing (`mica fsck` tells "
 			"which), and %s",
 			text, why.msg);
-	else if (o->has_platform && !is_complete(s, &top, o, NULL)) {
+	} else if (o->has_platform && !is_complete(s, &top, o, NULL)) {
 		AUTO_BUF struct buf have = BUF_INIT(PLATFORMS_SHOWN_MAX);
 		list_platforms(s, &top, &have);
 		(void)err_set(err, why.code, "the store has '%s' for %s, but not for %s, and %s",
 			text, buf_str(&have), platform_str(&o->platform, platform), why.msg);
+	} else {
+		explained = false;
 	}
 	descriptor_done(&top);
 	err->sys = why.sys;
-	return err->code;
+	return explained;
 }
 
 int here_unpack(struct store *s, const struct pull_opts *o, struct pulled *p, struct err *err)

@@ -19,5 +19,5 @@ int here_wait(struct store *s, const char *text, const struct pull_opts *o, int 
 int here_unpack(struct store *s, const struct pull_opts *o, struct pulled *p, struct err *err)
 	__attribute__((warn_unused_result));
 /* An image that cannot be pulled is there after all, for another platform or in parts: that is what
- * the user wants to know. Adds it to err, and returns its code. */
-int here_explain(struct store *s, const char *text, const struct pull_opts *o, struct err *err);
+ * the user wants to know. Puts it before what err says, and returns whether it is so. */
+bool here_explain(struct store *s, const char *text, const struct pull_opts *o, struct err *err);

@@ -130,9 +130,11 @@ static int never_error(
 {
 	if (called_buildah())
 		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);
-	(void)err_set(
-		err, ERR_NOT_FOUND, "%s: image not known, and the pull policy is 'never'", text);
-	return here_explain(s, text, o, err);
+	(void)err_set(err, ERR_NOT_FOUND, "the pull policy is 'never'");
+	return here_explain(s, text, o, err)
+	               ? err->code
+	               : err_set(err, ERR_NOT_FOUND,
+				 "%s: image not known, and the pull policy is 'never'", text);
 }
 
 static int pull(struct store *s, const char *location, const struct pull_opts *o,
@@ -169,7 +171,7 @@ static int pull(struct store *s, const char *location, const struct pull_opts *o
 	r = transport == TRANSPORT_REGISTRY ? registry_pull(s, rest, o, &p, err)
 	                                    : pull_local(s, transport, location, rest, o, &p, err);
 	if (r < 0 && may_be_here && r != ERR_CANCELLED)
-		r = here_explain(s, rest, o, err);
+		(void)here_explain(s, rest, o, err);
 	if (r < 0 && transport == TRANSPORT_REGISTRY && o->policy == PULL_NEWER && is_short(rest)) {
 		/* a short name that is only here, such as one that was built */
 		struct err first = *err;

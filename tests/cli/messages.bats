@@ -105,6 +105,8 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	printf 'FROM localhost/only\n' >ctx/Containerfile
 	run -125 --separate-stderr mica build --platform=linux/riscv64 ctx
 	assert_error "the store has 'localhost/only' for linux/amd64, but not for linux/riscv64, and "
+	run -125 --separate-stderr mica build --platform=linux/riscv64 --pull=never ctx
+	assert_error "1:6: the store has 'localhost/only' for linux/amd64, but not for linux/riscv64, and the pull policy is 'never'"
 	run -125 --separate-stderr mica build -t 'Bad Name' ctx
 	assert_error '^mica: --tag Bad Name: invalid reference format'
 	run -125 --separate-stderr mica build -t UPPER ctx
@@ -222,6 +224,8 @@ after_a_run() { # LINES: behind a RUN that must not happen
 		< <(after_a_run 'RUN --mount=from=busybox,src=etc/paswd,target=/t true')
 	says "Containerfile:4:44: RUN: --mount: '/etc/passwd' is not a directory: it cannot start a cache" \
 		< <(after_a_run 'RUN --mount=type=cache,from=busybox,source=etc/passwd,target=/t true')
+	says "Containerfile:4:44: RUN: --mount: no such file or directory: '/nope' in scratch, which is empty" \
+		< <(after_a_run 'RUN --mount=type=cache,from=scratch,source=/nope,target=/t true')
 	# the other stage needs no RUN; with one job its turn comes after
 	says "Containerfile:5:19: COPY: no such file or directory: '/mian.c' in the stage 'files', did you mean '/main.c'?" --jobs 2 <<-'END'
 		FROM scratch AS files
