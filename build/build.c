@@ -23,6 +23,7 @@
 #include "build/remote_context.h"
 #include "build/stage_run.h"
 #include "build/warnings.h"
+#include "layers/snapshot.h"
 #include "registry/url.h"
 #include "run/network.h"
 #include "run/sandbox.h"
@@ -287,6 +288,7 @@ static void build_done(struct build *b)
 	if (b->runs)
 		for (size_t i = 0; i < b->stages.n; i++)
 			stage_run_done(b, &b->runs[i]);
+	snapshot_end();
 	free(b->runs);
 	chain_links_free(b);
 	free(b->notes);

@@ -58,7 +58,7 @@ static int copy(const struct write_job *w, const struct copy_work *c, struct sta
 	return copy_run(c, err);
 }
 
-static int write_job(void *arg, struct buf *out, struct err *err)
+static int write_tree(void *arg, struct buf *out, struct err *err)
 {
 	const struct write_job *w = arg;
 	const struct stage_run *r = w->r;
@@ -83,6 +83,13 @@ static int write_job(void *arg, struct buf *out, struct err *err)
 	buf_add(out, &written, sizeof(written));
 	buf_add(out, buf_str(&notes), notes.len);
 	return 0;
+}
+
+static int write_job(void *arg, struct buf *out, struct err *err)
+{
+	int r = write_tree(arg, out, err);
+	snapshot_end();
+	return r;
 }
 
 /* With a source date epoch an image has other times than its step's record, which then needs a

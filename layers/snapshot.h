@@ -43,6 +43,10 @@ int snapshot_show_ids(int mnt, const struct idmap_view *ids, struct err *err)
 int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* Who has closed the mounts that this process has made waits for the programs that served them, for
+ * not every init does. Who has not leaves them behind, and that is all. */
+void snapshot_end(void);
+
 enum snapshot_driver { SNAPSHOT_AUTO, SNAPSHOT_OVERLAY, SNAPSHOT_FUSE, SNAPSHOT_COPY };
 /* "auto", "overlay", "fuse-overlayfs", "copy" (or "vfs") */
 bool snapshot_driver_parse(const char *name, enum snapshot_driver *ret);

@@ -26,7 +26,13 @@
 
 #define LOCK "fuse.lock"
 #define WAIT_MS 60000 /* a commit beside us may hold the mount for as long as it takes */
+#define END_MS 1000 /* of those that have nothing mounted: they end at once */
 #define OPTIONS_MAX (64 * KIB)
+
+static struct {
+	pid_t *pids; /* of this process; those of a parent are none of it */
+	size_t n;
+} programs;
 
 static int configure(int fs, int dev)
 {
@@ -48,7 +54,7 @@ static void keep(int fd)
 	(void)fcntl(fd, F_SETFD, 0);
 }
 
-/* In a grandchild, so that nobody has to wait for it; only what it needs stays open. */
+/* In a child; only what it needs stays open. */
 static _Noreturn void exec_program(
 	const char *program, const struct snapshot *s, int work, int dev, int lock)
 {
@@ -77,6 +83,30 @@ static _Noreturn void exec_program(
 	_exit(125);
 }
 
+static void reap(void)
+{
+	size_t left = 0;
+	for (size_t i = 0; i < programs.n; i++)
+		if (waitpid(programs.pids[i], NULL, WNOHANG) == 0)
+			programs.pids[left++] = programs.pids[i];
+	programs.n = left;
+}
+
+static void a_little(void)
+{
+	const struct timespec t = {.tv_nsec = 1000000};
+	(void)nanosleep(&t, NULL);
+}
+
+void snapshot_end(void)
+{
+	reap();
+	for (int ms = 0; programs.n && ms < END_MS; ms++) {
+		a_little();
+		reap();
+	}
+}
+
 static int start(const char *program, const struct snapshot *s, int dev, struct err *err)
 {
 	AUTO_FD int work = -1, lock = -1;
@@ -89,18 +119,14 @@ static int start(const char *program, const struct snapshot *s, int dev, struct 
 		if (lock_file(s->work, LOCK, LOCK_EXCLUSIVE, false, &lock, err) < 0)
 			return err->code;
 	}
+	reap();
 	pid_t pid = fork();
 	if (pid < 0)
 		return err_sys(err, "cannot start fuse-overlayfs");
-	if (pid == 0) {
-		pid_t again = fork();
-		if (again == 0)
-			exec_program(program, s, work, dev, lock);
-		_exit(again < 0);
-	}
-	int status;
-	if (proc_wait(pid, &status) < 0 || proc_status(status) != 0)
-		return err_sys(err, "cannot start fuse-overlayfs");
+	if (pid == 0)
+		exec_program(program, s, work, dev, lock);
+	programs.pids = xreallocarray(programs.pids, programs.n + 1, sizeof(*programs.pids));
+	programs.pids[programs.n++] = pid;
 	return 0;
 }
 
@@ -174,7 +200,6 @@ int snapshot_fuse_wait(int work, bool *ret_used, struct err *err)
 		err_clear(err);
 		if (ms == WAIT_MS)
 			return err_set(err, ERR_SYS, "fuse-overlayfs does not end");
-		const struct timespec a_little = {.tv_nsec = 1000000};
-		(void)nanosleep(&a_little, NULL);
+		a_little();
 	}
 }

@@ -152,6 +152,27 @@ layers_of() { # IMAGE
 	[ "$(mica info --format '{{.store.GraphDriverName}}')" = copy ]
 }
 
+@test "nobody else has to wait for the programs of fuse-overlayfs that a build starts" {
+	containerfile <<-'EOF'
+		FROM busybox AS a
+		RUN touch /a /b
+		FROM busybox
+		RUN touch /c
+		WORKDIR /d
+		COPY --from=a /a /
+		RUN --mount=from=a,target=/m ls /m/b
+	EOF
+	cat >reap.py <<-'EOF'
+		import ctypes, glob, os, subprocess, sys
+		ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+		subprocess.run(sys.argv[1:], check=True)
+		stats = [open(f).read().split() for f in glob.glob(f"/proc/self/task/*/children")]
+		print("left:", [open(f"/proc/{p}/comm").read().strip() for s in stats for p in s])
+	EOF
+	run -0 python3 reap.py "$MICA_BIN" --storage-driver fuse-overlayfs build -q --network=none --no-cache ctx
+	[[ $output == *"left: []"* ]] || fail "$output"
+}
+
 @test "a driver that is not known is refused" {
 	run --separate-stderr mica --storage-driver zfs images
 	assert_error "'zfs' is not one of"
