@@ -108,15 +108,13 @@ static void warn_unknown_filters(struct build *b)
 	}
 }
 
-/* of_option: not values of ARG; a name that is a credential's is enough then, for there is no line
- * of a file to tell of. */
-static void warn_credentials(struct build *b, const struct map *given, const char *option,
-	bool of_option, const char *where)
+/* names: a name that is a credential's is enough, for there is no line of a file to tell of. */
+static void warn_credentials(
+	struct build *b, const struct map *given, const char *option, bool names, const char *where)
 {
 	MAP_FOREACH (v, given)
 		if (v->value && *v->value &&
-			(of_option ? lint_names_secret(v->key) || lint_value_is_secret(v->value)
-				   : lint_value_is_secret(v->value) && is_declared(b, v->key)))
+			(lint_value_is_secret(v->value) || (names && lint_names_secret(v->key))))
 			strv_addf(&b->result->warnings,
 				"%s %s: it looks like a credential, and anybody can read it in the "
 				"image's %s; use --secret, or --build-arg-secret",
@@ -130,7 +128,11 @@ void warnings_collect(struct build *b)
 	warn_newer_syntax(b);
 	if (!lint_is_on(&b->result->lint, LINT_SECRET_VALUE_IN_ARG_OR_ENV))
 		return;
-	warn_credentials(b, &b->o->build_args, "--build-arg", false, "history");
+	AUTO_MAP struct map declared = MAP_INIT; /* others are nowhere in the image */
+	MAP_FOREACH (a, &b->o->build_args)
+		if (a->value && is_declared(b, a->key))
+			map_set(&declared, a->key, a->value);
+	warn_credentials(b, &declared, "--build-arg", false, "history");
 	warn_credentials(b, &b->o->env, "--env", true, "config");
 	warn_credentials(b, &b->o->labels, "--label", false, "config");
 }
