@@ -67,16 +67,46 @@ static int open_at(int dir, const char *path, uint64_t flags, uint64_t resolve)
 	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
 }
 
+/* How much of a path below /proc/self is one of its links to what the caller has; 0: nothing. */
+static size_t link_of_self(const char *path)
+{
+	static const char *const names[] = {"cwd", "root", "exe"};
+	size_t n = strcspn(path, "/");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strlen(names[i]) == n && str_has_prefix(path, names[i]))
+			return n;
+	size_t digits = str_has_prefix(path, "fd/") ? strspn(path + 3, "0123456789") : 0;
+	return digits && (path[3 + digits] == '/' || !path[3 + digits]) ? 3 + digits : 0;
+}
+
+/* /proc/self is the caller's and not ours. One link leads from there to what the caller has, by our
+ * power; on the way from there, and from any link that it has made, no other does: a process that
+ * is seen without being reached has a root, too. */
+static int open_in_self(const struct call *c, const char *path, bool follow)
+{
+	uint64_t flags = follow ? 0 : O_NOFOLLOW;
+	char name[32];
+	size_t n = link_of_self(path);
+	if (n == 0 || n >= sizeof(name) || (!path[n] && !follow)) {
+		AUTO_FD int process = open_proc(c, "");
+		return process < 0 ? -1 : open_at(process, path, flags, RESOLVE_NO_MAGICLINKS);
+	}
+	(void)snprintf(name, sizeof(name), "%.*s", (int)n, path);
+	AUTO_FD int base = open_proc(c, name);
+	const char *rest = path + n + strspn(path + n, "/");
+	if (base < 0 || !*rest)
+		return take_fd(&base);
+	return open_at(base, rest, flags, RESOLVE_NO_MAGICLINKS);
+}
+
 /* The file that the caller means, as O_PATH. Our root is the sandbox's; a caller that has changed
  * its own has what it calls "/" in there. */
 static int open_target(const struct call *c, int dirfd, const char *path, bool follow)
 {
 	uint64_t flags = follow ? 0 : O_NOFOLLOW;
 	static const char self[] = "/proc/self/";
-	if (str_has_prefix(path, self)) {
-		AUTO_FD int process = open_proc(c, "");
-		return process < 0 ? -1 : open_at(process, path + sizeof(self) - 1, flags, 0);
-	}
+	if (str_has_prefix(path, self))
+		return open_in_self(c, path + sizeof(self) - 1, follow);
 	if (path[0] != '/') {
 		AUTO_FD int dir = open_fd(c, dirfd);
 		return dir < 0 ? -1 : open_at(dir, path, flags, RESOLVE_NO_MAGICLINKS);

@@ -354,3 +354,25 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 	kill "$pid"
 	VICTIM=
 }
+
+# Init answers chown there, and has more power than who asks: over mica, which may be seen.
+@test "no file outside gets another owner from a user's namespace that knows one user" {
+	[ "$(id -u)" = 0 ] || skip "needs to hide a part of /proc"
+	local see file=$D/home/own
+	MICA_USER=64996
+	user_env
+	printf 'mount --bind /dev/null /proc/keys\n"$@"\n' >masked
+	for see in --pid=host --pid=private; do
+		[ $see != --pid=host ] || [ "$(python3 -c 'import ctypes; print(ctypes.CDLL(None).syscall(444, 0, 0, 1))')" -ge 6 ] || continue
+		echo x >"$file"
+		chown $MICA_USER "$file"
+		chmod 4755 "$file"
+		# shellcheck disable=SC2016,SC2086 # for the shell inside; a list
+		run --separate-stderr unshare -m sh masked setpriv --reuid $MICA_USER --regid $MICA_USER --clear-groups env -i $USER_ENV \
+			"$MICA_BIN" --root "$D/home/store" run --rm --network=none $see -v "$MICA_TOOLS/reach:/reach:ro" busybox \
+			sh -c 'touch /own && chown 7:8 /own && cd / && chown 5:5 /proc/self/cwd/own && [ "$(ls /proc | grep -c "^[0-9]")" -gt 3 ] && exec /reach owner "$1"' - "$file"
+		[ "$output" = "done" ] || fail "$see: $output $stderr"
+		[ "$(stat -c %a "$file")" = 4755 ] || fail "$see"
+		[ -z "$(getfattr -m - --only-values "$file" 2>/dev/null)" ]
+	done
+}

@@ -6,7 +6,8 @@
  * any image. What a user namespace allows in itself, and the containers' default filter allows too,
  * is not counted. "reach keyring [COMMAND...]" prints which session keyring there is. "reach shm
  * BYTES" fills a segment of shared memory of System V and leaves it there.
- * "reach input" tries no more than the mode of standard input.
+ * "reach input" tries no more than the mode of standard input, "reach owner FILE" no more than the
+ * owner of a file outside, by the root of each process that is seen.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -303,6 +304,28 @@ static int shm(size_t size)
 	return 0;
 }
 
+/* Where somebody answers chown(2) for the kernel it is resolved by that one. */
+static int owner(const char *file)
+{
+	char path[1024];
+	DIR *dir = opendir("/proc");
+	(void)chdir("/");
+	for (struct dirent *e; dir && (e = readdir(dir));) {
+		if (atoi(e->d_name) <= 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/root%s", e->d_name, file);
+		(void)unlink("/reach.link");
+		int made = symlink(path, "/reach.link");
+		reached(path, chown(path, 5, 5) == 0);
+		reached("it, by a link",
+			made == 0 && chown("/proc/self/cwd/reach.link", 5, 5) == 0);
+		snprintf(path, sizeof(path), "/proc/self/../%s/root%s", e->d_name, file);
+		reached(path, chown(path, 5, 5) == 0);
+	}
+	puts("done");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -312,6 +335,8 @@ int main(int argc, char **argv)
 		return shm(strtoul(argv[2], NULL, 10));
 	if (argc > 1 && strcmp(argv[1], "input") == 0)
 		return input();
+	if (argc > 2 && strcmp(argv[1], "owner") == 0)
+		return owner(argv[2]);
 	descriptors();
 	if (argc > 1)
 		somebody(atoi(argv[1]));
