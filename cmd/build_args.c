@@ -60,6 +60,7 @@ const struct opt build_options[] = {
 	OPT_GROUP(output_options, struct build_args, output),
 	OPT_GROUP(platform_options, struct build_args, platform),
 	OPT_GROUP(remote_options, struct build_args, remote),
+	OPT_UINT(0, "layer-ratio", struct build_args, remote.layer_ratio),
 	OPT_GROUP(usage_options, struct build_args, usage),
 	OPT_IGNORED_BOOL(0, "force-rm"),
 	OPT_IGNORED_BOOL(0, "rm"),

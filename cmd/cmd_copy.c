@@ -44,6 +44,7 @@ static const struct opt copy_options[] = {
 	OPT_BOOL('q', "quiet", struct copy_args, quiet),
 	OPT_STRING(0, "timestamp", struct copy_args, timestamp),
 	OPT_GROUP(remote_options, struct copy_args, remote),
+	OPT_UINT(0, "layer-ratio", struct copy_args, remote.layer_ratio),
 	OPT_STRV(0, "decryption-key", struct copy_args, remote.decryption_keys),
 	OPT_STRING(0, "signature-policy", struct copy_args, remote.signature_policy),
 	OPT_END,

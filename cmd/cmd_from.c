@@ -47,6 +47,7 @@ static const struct opt from_options[] = {
 	OPT_GROUP(box_options, struct from_args, box),
 	OPT_GROUP(space_options, struct from_args, space),
 	OPT_GROUP(remote_options, struct from_args, remote),
+	OPT_UINT(0, "layer-ratio", struct from_args, remote.layer_ratio),
 	OPT_GROUP(platform_options, struct from_args, platform),
 	OPT_STRV(0, "decryption-key", struct from_args, remote.decryption_keys),
 	OPT_STRING(0, "signature-policy", struct from_args, remote.signature_policy),

@@ -22,6 +22,7 @@ static const struct opt pull_options[] = {
 	OPT_STRING(0, "policy", struct pull_args, policy),
 	OPT_BOOL('q', "quiet", struct pull_args, quiet),
 	OPT_GROUP(remote_options, struct pull_args, remote),
+	OPT_UINT(0, "layer-ratio", struct pull_args, remote.layer_ratio),
 	OPT_GROUP(platform_options, struct pull_args, platform),
 	OPT_STRING(0, "blob-cache", struct pull_args, remote.blob_cache),
 	OPT_IGNORED_BOOL(0, "remove-signatures"),

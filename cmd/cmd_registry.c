@@ -166,9 +166,14 @@ const struct cmd cmd_delete = {
 
 /* --- registry check -------------------------------------------------------------------------- */
 
+/* Each place is asked once: without --retry. */
 static const struct opt check_options[] = {
 	OPT_BOOL(0, "json", struct list_args, json),
-	OPT_GROUP(remote_options, struct list_args, remote),
+	OPT_STRING(0, "authfile", struct list_args, remote.authfile),
+	OPT_STRING(0, "creds", struct list_args, remote.creds),
+	OPT_STRING(0, "cert-dir", struct list_args, remote.cert_dir),
+	OPT_TRISTATE(0, "tls-verify", struct list_args, remote.tls_verify),
+	OPT_STRING(0, "stall-timeout", struct list_args, remote.stall_timeout),
 	OPT_END,
 };
 

@@ -48,6 +48,7 @@ const struct opt run_options[] = {
 	OPT_ALIAS(0, "workingdir", "workdir"),
 	OPT_GROUP(box_options, struct run_args, box),
 	OPT_GROUP(remote_options, struct run_args, remote),
+	OPT_UINT(0, "layer-ratio", struct run_args, remote.layer_ratio),
 	OPT_GROUP(platform_options, struct run_args, platform),
 	OPT_GROUP(space_options, struct run_args, space),
 	OPT_IGNORED_BOOL(0, "no-pivot"),

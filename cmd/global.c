@@ -23,6 +23,13 @@
 
 /* --- options --------------------------------------------------------------------------------- */
 
+static bool says_yes(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value && streq(value, "1");
+}
+
 static int set_log_level(const struct app *app, struct err *err)
 {
 	static const char *const levels[] = {
@@ -36,8 +43,9 @@ static int set_log_level(const struct app *app, struct err *err)
 			"option '--log-level': unable to parse log level: not a valid logrus "
 			"Level: \"%s\"; levels are trace, debug, info, warn, error, fatal, panic",
 			app->log_level);
-	if (app->debug || (app->log_level && (streq(app->log_level, "debug") ||
-						     streq(app->log_level, "trace"))))
+	if (app->debug || says_yes("MICA_DEBUG") ||
+		(app->log_level &&
+			(streq(app->log_level, "debug") || streq(app->log_level, "trace"))))
 		log_enable(true);
 	return 0;
 }
@@ -88,7 +96,7 @@ static int set_storage_opts(const struct app *app, bool driver_said, struct err 
 
 int global_apply(const struct app *app, struct err *err)
 {
-	const char *offline = getenv("MICA_OFFLINE"), *from;
+	const char *from;
 	const char *driver = said_driver(app, &from);
 
 	int r = set_log_level(app, err);
@@ -96,7 +104,7 @@ int global_apply(const struct app *app, struct err *err)
 		r = set_driver(driver, from, err);
 	if (r == 0)
 		r = set_storage_opts(app, driver, err);
-	if (r == 0 && (app->offline || (offline && streq(offline, "1"))))
+	if (r == 0 && (app->offline || says_yes("MICA_OFFLINE")))
 		offline_set();
 	return r;
 }

@@ -29,7 +29,6 @@ const struct opt remote_options[] = {
 	OPT_UINT(0, "retry", struct remote_args, retry),
 	OPT_STRING(0, "retry-delay", struct remote_args, retry_delay),
 	OPT_STRING(0, "stall-timeout", struct remote_args, stall_timeout),
-	OPT_UINT(0, "layer-ratio", struct remote_args, layer_ratio),
 	OPT_END,
 };
 

@@ -17,8 +17,7 @@ struct remote_opts;
 /* --layer-ratio as remote_opts has it. */
 uint64_t layer_ratio_of(uint64_t said);
 
-/* --authfile --creds --cert-dir --tls-verify --retry --retry-delay --stall-timeout
- * --layer-ratio */
+/* --authfile --creds --cert-dir --tls-verify --retry --retry-delay --stall-timeout */
 struct remote_args {
 	const char *authfile;
 	const char *creds;

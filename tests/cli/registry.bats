@@ -187,29 +187,7 @@ Existing credentials are valid. Already logged in to $REG" ]
 	printf 'se:cret\0more' >password
 	run --separate-stderr mica login --authfile link.json -u anna --password-stdin "$REG" <password
 	assert_error 'a password has no NUL byte in it'
-	# every command that asks a registry takes credentials, and none has them of itself
-	local image=$REG/private/one creds=--creds=anna:se:cret file=--authfile=$D/own.json
 	mica login --authfile own.json --username anna --password se:cret "$REG"
-	printf 'FROM %s\nLABEL a=b\n' "$image" | tee ctx.file >/dev/null
-	mica manifest create list >/dev/null
-	mica from -q --name c scratch
-	asks() { # COMMAND...: with both, and without
-		MICA_ROOT=$D/$((++n)) mica "$1" "$file" "${@:2}" >/dev/null || fail "$* $file"
-		MICA_ROOT=$D/$((++n)) mica "$1" "$creds" "${@:2}" >/dev/null || fail "$* $creds"
-		MICA_ROOT=$D/$((++n)) run -125 --separate-stderr mica "$@"
-	}
-	n=10
-	asks from -q "$image"
-	asks build -q -f ctx.file .
-	asks pull -q "$image"
-	for here in "push -q one docker://$image:2" "commit -q c docker://$image:3" "manifest-add list docker://$image" "manifest-push -q list docker://$image:4"; do
-		# shellcheck disable=SC2086 # words
-		for option in "$file" "$creds"; do
-			mica ${here%% *} $option ${here#* } >/dev/null || fail "$here $option"
-		done
-		# shellcheck disable=SC2086 # words
-		run -125 --separate-stderr mica $here
-	done
 	mica logout --authfile own.json --all
 	[ "$(jq -c '.auths // {}' own.json)" = '{}' ]
 	stop_registry auth
@@ -274,31 +252,6 @@ Existing credentials are valid. Already logged in to $REG" ]
 	cp cert.pem certs/ca.crt
 	mica pull -q --cert-dir "$D/certs" "127.0.0.1:$port/library/busybox"
 	MICA_ROOT=$D/second mica pull -q --tls-verify=false "127.0.0.1:$port/library/busybox"
-	# every command that asks a registry: by its authority, without looking, and neither
-	local image=127.0.0.1:$port/library/busybox n=10
-	printf 'FROM %s\nLABEL a=b\n' "$image" >ctx.file
-	asks() {
-		MICA_ROOT=$D/$((++n)) mica "$1" --cert-dir "$D/certs" "${@:2}" >/dev/null || fail "$*"
-		MICA_ROOT=$D/$((++n)) mica "$1" --tls-verify=false --retry 0 --retry-delay 1ms "${@:2}" >/dev/null || fail "$*"
-		MICA_ROOT=$D/$((++n)) run -125 --separate-stderr mica "$@"
-		[[ "$stderr" == *certificate* ]] || fail "$* $stderr"
-	}
-	asks from -q "$image"
-	asks build -q -f ctx.file .
-	mica manifest create list >/dev/null
-	mica from -q --name c scratch
-	for here in "copy -q --from $image c /etc/passwd /a" "add -q --from $image c /etc/passwd /b" "commit -q c docker://$image:3" "push -q $image docker://$image:2" \
-		"manifest-add list docker://$image:3" "manifest-create new docker://$image:3" "manifest-push -q list docker://$image:4" "login -u a -p b 127.0.0.1:$port"; do
-		# shellcheck disable=SC2086 # words
-		for option in "--cert-dir=$D/certs" --tls-verify=false; do
-			mica manifest rm new >/dev/null 2>&1 || true
-			[[ $here != copy* && $here != add* ]] || mica rmi -f "$image" >/dev/null 2>&1 || true
-			[[ $here != push* ]] || mica pull -q --tls-verify=false "$image" >/dev/null
-			mica ${here%% *} $option ${here#* } >/dev/null || fail "$here $option"
-		done
-	done
-	run -125 --separate-stderr mica commit -q c "docker://$image:3"
-	[[ "$stderr" == *certificate* ]] || fail "$stderr"
 	kill "$(cat "$T/tls.pid")"
 	wait_gone "$(cat "$T/tls.pid")"
 	rm "$T/tls.pid"
