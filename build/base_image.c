@@ -102,6 +102,11 @@ int base_image_error(
 		(void)containerfile_error(st->from.file, pos, err, why->code, "FROM");
 		return err_wrap(err, "creating build container: %s", why->msg);
 	}
+	if (why->code == ERR_INVALID && st->unset)
+		return containerfile_error(st->from.file, pos, err, why->code,
+			"%s: '%s' is not set; declare it with ARG before the first FROM, or pass "
+			"--build-arg",
+			why->msg, st->unset);
 	if (later != NO_STAGE &&
 		later != st->index) /* of "FROM debian AS debian" the image is meant */
 		return containerfile_error(st->from.file, pos, err, why->code,

@@ -88,9 +88,29 @@ static const char *rules_of(const struct build *b, const struct step *s)
 	return named ? named->ignore_name : b->ignore_name;
 }
 
+/* Blanks separate words: the name that this one and the next ones make, if there is such a file. */
+static char *with_blanks(struct filetree *t, const struct inst *inst, struct pos pos)
+{
+	struct err ignored = ERR_INIT;
+	struct node *node;
+	AUTO_FREE char *name = NULL;
+	for (size_t i = 0; !inst->json && i + 1 < inst->args.n; i++) {
+		if (!name && (inst->arg_pos[i].line != pos.line ||
+				     inst->arg_pos[i].column != pos.column))
+			continue;
+		mem_replace(&name, name ? xasprintf("%s %s", name, inst->args.v[i])
+					: xstrdup(inst->args.v[i]));
+		if (filetree_lookup(t, name, true, &node, &ignored) == 0 && node)
+			return take(name);
+	}
+	return NULL;
+}
+
 /* About paths that look as if they were meant otherwise. */
 static const char *what_to_do(const char *source)
 {
+	if (*source == '-')
+		return "; a flag begins with two dashes, and has '=' before its value";
 	if (climbs_out(source))
 		return "; escaping context directory error: nothing outside of it can be copied";
 	if (strstr(source, "://"))
@@ -123,6 +143,13 @@ static int not_there(struct eval *e, const struct step *s, struct filetree *t, c
 			"given",
 			e->at.inst->name, source);
 	AUTO_FREE char *similar = similar_path(t, source), *left = hidden_left(t);
+	AUTO_FREE char *whole = with_blanks(t, e->at.inst, pos);
+	if (whole)
+		return eval_error(e, pos, err, ERR_NOT_FOUND,
+			"%s: no such file or directory: '%s' in the context %s (it has %s); for "
+			"'%s' write a list: [\"%s\", \"%s\"]",
+			e->at.inst->name, source, context_name, left, whole, whole,
+			e->at.inst->args.v[e->at.inst->args.n - 1]);
 	return eval_error(e, pos, err, ERR_NOT_FOUND,
 		"%s: no such file or directory: '%s' in the context %s (it has %s)%s%s%s%s",
 		e->at.inst->name, source, context_name, left, what_to_do(source),

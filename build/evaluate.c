@@ -39,12 +39,13 @@ int eval_expand(struct eval *e, const char *word, char escape, int flags, struct
 	return eval_weigh_word(e, *ret, err);
 }
 
-/* COPY a "${b:?c d}" has been split into four words. */
+/* COPY a "${b:?c d}" has been split into four words, COPY "my file" b into three. */
 static const char *blank_hint(const struct eval *e, const char *word)
 {
 	const struct inst *i = e->at.inst;
-	if (i->json || (i->kind != INST_COPY && i->kind != INST_ADD) || !strstr(word, "${") ||
-		strchr(word, '}'))
+	bool quote = (*word == '"' || *word == '\'') && !strchr(word + 1, *word);
+	bool brace = strstr(word, "${") && !strchr(word, '}');
+	if (i->json || (i->kind != INST_COPY && i->kind != INST_ADD) || !(quote || brace))
 		return "";
 	return "; words of COPY end at blanks, write [\"...\", \"...\"]";
 }
@@ -329,6 +330,7 @@ void step_done(struct step *s)
 		inline_done(s->script);
 	free(s->script);
 	free(s->ssh_sock);
+	strv_done(&s->not_given);
 	step_mounts_done(s);
 	for (size_t i = 0; i < s->n_remote; i++) {
 		if (s->remote[i])

@@ -182,7 +182,11 @@ static int join(struct buf *b, struct lex_line *line, size_t *segs_cap, const ch
 	const char *nul = memchr(s, '\0', len);
 	if (nul) {
 		pos->column += (unsigned)(nul - s);
-		return err_set(err, ERR_INVALID, "NUL byte");
+		/* each letter of a file in UTF-16 has one */
+		return err_set(err, ERR_INVALID, "NUL byte%s",
+			memchr(nul + 1, '\0', len - (size_t)(nul + 1 - s))
+				? ": save the file as text in UTF-8"
+				: "");
 	}
 	if (line->n_segs == *segs_cap) {
 		*segs_cap = *segs_cap * 2 + 1;

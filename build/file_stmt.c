@@ -204,7 +204,8 @@ static int name_value(struct span s, struct stmt *ret, size_t *ret_at, struct er
 		*ret_at = words.at[i];
 		if (!equals)
 			return err_set(err, ERR_INVALID,
-				"can't find = in '%.200s', it must be of the form: name=value",
+				"can't find = in '%.200s', it must be of the form: name=value; a "
+				"value with blanks wants quotes",
 				word);
 		words_add(&ret->args, word, (size_t)(equals - word), words.at[i]);
 		words_add(&ret->args, equals + 1, strlen(equals + 1),

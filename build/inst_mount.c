@@ -113,9 +113,10 @@ static int check_source(struct eval *e, const struct step_mount *m, struct err *
 	AUTO_FREE char *similar = similar_path(b->context, m->source);
 	AUTO_FREE char *left = hidden_left(b->context);
 	return eval_error(e, m->source_pos, err, ERR_NOT_FOUND,
-		"--mount: no such file or directory: '%s' in the context %s (it has %s)%s%s%s",
-		m->source, b->context_name, left, similar ? ", did you mean '" : "",
-		similar ? similar : "", similar ? "'?" : "");
+		"--mount: no such file or directory: '%s' in the context %s (it has %s)%s%s%s%s",
+		m->o.source, b->context_name, left,
+		*m->o.source == '/' ? "; a path from '/' on begins in the context" : "",
+		similar ? ", did you mean '" : "", similar ? similar : "", similar ? "'?" : "");
 }
 
 /* target, resolved against the working directory */
@@ -184,6 +185,8 @@ static int set_secret(
 	m->id = xstrdup(id);
 	struct secret *s = secrets_find(&e->b->secrets, id);
 	*ret_use = s != NULL || o->env; /* a variable is there all the same, and empty */
+	if (!s)
+		strv_add(&step->not_given, id);
 	if (!s && o->required && e->b->o->call == BUILD_CALL_BUILD)
 		return eval_error(e, at_key(e, m, id_keys), err, ERR_NOT_FOUND,
 			"secret required but no secret with id \"%s\" found; give it with --secret "

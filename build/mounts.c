@@ -265,8 +265,8 @@ static int parse_field(struct parse *p, const char *field, struct err *err)
 	struct err unknown = ERR_INIT;
 	bool known = find_key(name, field, &k, &unknown) == 0;
 	if (!eq && (!known || !keys[k].flag))
-		return err_set(
-			err, ERR_INVALID, "invalid field '%s' must be a key=value pair", field);
+		return err_set(err, ERR_INVALID, "invalid field '%s' must be a key=value pair%s",
+			field, *field ? "" : "; no blank follows a comma");
 	if (!known) {
 		*err = unknown;
 		return err->code;

@@ -163,6 +163,8 @@ static int add_stage(
 			"FROM, or pass --build-arg",
 			inst->args.v[0], unset.n ? ": '" : "", unset.n ? unset.v[0] : "",
 			unset.n ? "' is not set" : "");
+	if (unset.n)
+		st->unset = xstrdup(unset.v[0]);
 	if (inst->args.n == 3)
 		st->name = str_lower(xstrdup(inst->args.v[2]));
 	st->base_stage = stages_find(s, target, st->base, st->index);
@@ -266,6 +268,7 @@ void stages_done(struct stages *s)
 	for (size_t i = 0; i < s->n; i++) {
 		free(s->s[i].name);
 		free(s->s[i].base);
+		free(s->s[i].unset);
 		free(s->s[i].insts);
 	}
 	free(s->s);

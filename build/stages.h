@@ -18,6 +18,7 @@ struct stage {
 	size_t target; /* index into stages.targets: whom it is planned for */
 	char *name; /* lower case; NULL without AS */
 	char *base; /* the image or stage named, expanded */
+	char *unset; /* a variable in it that has no value, or NULL */
 	bool scratch;
 	size_t base_stage; /* or NO_STAGE */
 	bool has_platform;

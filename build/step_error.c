@@ -113,6 +113,12 @@ static void look_at_disk(const struct stage_run *r, struct buf *ret)
 		buf_addstr(ret, "; the disk of the store has no more inodes");
 }
 
+static void look_at_secrets(const struct step *s, struct buf *ret)
+{
+	STRV_FOREACH (id, &s->not_given)
+		buf_addf(ret, "; the secret '%s' was not given: --secret id=%s,src=FILE", *id, *id);
+}
+
 int step_error(
 	struct build *b, struct stage_run *r, const struct sandbox_result *result, struct err *err)
 {
@@ -127,6 +133,7 @@ int step_error(
 		describe(result, text, sizeof(text));
 		if (!result->oom_killed && (result->status == 126 || result->status == 127))
 			look_into(b, r, &more);
+		look_at_secrets(s, &more);
 		look_at_disk(r, &more);
 		int status = result->status ? result->status : 137;
 		b->failed = r;

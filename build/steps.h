@@ -76,6 +76,7 @@ struct step {
 	bool insecure; /* --security=insecure */
 	char *ssh_sock; /* SSH_AUTH_SOCK: of the first ssh mount, whether there is an agent or not */
 	size_t n_ssh;
+	struct strv not_given; /* IDs of its secrets that the user has not given */
 	struct step_mount *mounts; /* by target, so that none hides a later one's place */
 	size_t n_mounts;
 

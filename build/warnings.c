@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "build/build_internal.h"
+#include "build/suggest.h"
 
 #include <string.h>
 
@@ -11,48 +12,49 @@
 #define SYNTAX_MAJOR 1
 #define SYNTAX_MINOR 20
 
-/* Does an ARG of the file say this name? */
-static bool declares(const struct containerfile *f, const char *name)
+/* The names that the file's ARGs say. */
+static void add_declared(struct strv *names, const struct containerfile *f)
 {
-	size_t len = strlen(name);
 	for (size_t i = 0; i < f->n; i++) {
 		const struct inst *inst = &f->insts[i];
 		for (size_t k = 0; inst->kind == INST_ARG && k < inst->args.n; k++)
-			if (strncmp(inst->args.v[k], name, len) == 0 &&
-				(inst->args.v[k][len] == '=' || !inst->args.v[k][len]))
-				return true;
+			strv_add_take(
+				names, xstrndup(inst->args.v[k], strcspn(inst->args.v[k], "=")));
 	}
-	return false;
 }
 
-static bool is_declared(const struct build *b, const char *name)
+static void find_declared(const struct build *b, struct strv *names)
 {
 	for (size_t i = 0; i < b->stages.n_files; i++)
-		if (declares(&b->stages.files[i], name))
-			return true;
+		add_declared(names, &b->stages.files[i]);
 	for (size_t i = 0; i < b->n_triggers; i++)
-		if (declares(b->triggers[i], name))
-			return true;
-	return false;
+		add_declared(names, b->triggers[i]);
 }
 
 /* What is misspelt would have no effect without a word. */
-static void warn_unused_args(struct build *b)
+static void warn_unused_args(struct build *b, const struct strv *declared)
 {
-	AUTO_STRV struct strv unused = STRV_INIT;
+	AUTO_STRV struct strv unused = STRV_INIT, meant = STRV_INIT;
 	MAP_FOREACH (a, &b->o->build_args)
 		if (!is_proxy_arg(a->key) && !str_has_prefix(a->key, "BUILDKIT_") &&
-			!streq(a->key, "SOURCE_DATE_EPOCH") && !is_declared(b, a->key))
+			!streq(a->key, "SOURCE_DATE_EPOCH") && !strv_has(declared, a->key))
 			strv_add(&unused, a->key);
 	MAP_FOREACH (a, &b->o->secret_args)
-		if (!is_declared(b, a->key))
+		if (!strv_has(declared, a->key))
 			strv_add(&unused, a->key);
 	if (!unused.n)
 		return;
-	AUTO_FREE char *names = strv_join(&unused, " ");
+	STRV_FOREACH (name, &unused) {
+		const char *near = suggest(*name, (const char *const *)declared->v, declared->n);
+		if (near)
+			strv_addf(&meant, "%s%s%s", near, unused.n > 1 ? " for " : "",
+				unused.n > 1 ? *name : "");
+	}
+	AUTO_FREE char *names = strv_join(&unused, " "), *hint = strv_join(&meant, ", ");
 	strv_addf(&b->result->warnings,
-		"one or more build args were not consumed: [%s]; no ARG takes %s", names,
-		unused.n > 1 ? "them" : "it");
+		"one or more build args were not consumed: [%s]; no ARG takes %s%s%s%s", names,
+		unused.n > 1 ? "them" : "it", meant.n ? ", did you mean " : "", hint,
+		meant.n ? "?" : "");
 }
 
 /*
@@ -123,16 +125,18 @@ static void warn_credentials(
 
 void warnings_collect(struct build *b)
 {
-	warn_unused_args(b);
+	AUTO_STRV struct strv declared = STRV_INIT;
+	find_declared(b, &declared);
+	warn_unused_args(b, &declared);
 	warn_unknown_filters(b);
 	warn_newer_syntax(b);
 	if (!lint_is_on(&b->result->lint, LINT_SECRET_VALUE_IN_ARG_OR_ENV))
 		return;
-	AUTO_MAP struct map declared = MAP_INIT; /* others are nowhere in the image */
+	AUTO_MAP struct map taken = MAP_INIT; /* others are nowhere in the image */
 	MAP_FOREACH (a, &b->o->build_args)
-		if (a->value && is_declared(b, a->key))
-			map_set(&declared, a->key, a->value);
-	warn_credentials(b, &declared, "--build-arg", false, "history");
+		if (a->value && strv_has(&declared, a->key))
+			map_set(&taken, a->key, a->value);
+	warn_credentials(b, &taken, "--build-arg", false, "history");
 	warn_credentials(b, &b->o->env, "--env", true, "config");
 	warn_credentials(b, &b->o->labels, "--label", false, "config");
 }

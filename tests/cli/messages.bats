@@ -114,6 +114,8 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	printf 'ARG one\nFROM localhost/only\nARG two=2\n' >ctx/Containerfile
 	run -0 --separate-stderr mica build --build-arg one=1 --build-arg two=1 --build-arg http_proxy=x --build-arg three=3 --build-arg four ctx
 	[[ $stderr == *"one or more build args were not consumed: [three four]; no ARG takes them"* ]]
+	run -0 --separate-stderr mica build --build-arg=oen=1 --build-arg=TWWO=2 ctx
+	[[ $stderr == *"[oen TWWO]; no ARG takes them, did you mean one for oen, two for TWWO?"* ]] || fail "$stderr"
 	run -0 --separate-stderr mica build --build-arg two=1 ctx
 	[[ $stderr != *"no ARG"* ]]
 	# whatever is asked for: what is left of a damaged one serves nobody
@@ -345,6 +347,9 @@ COPY --from=0 /x /x'
 		says "Containerfile:4:$place" < <(after_a_run "$line")
 	done <<-'END'
 		    make all@5: unknown instruction 'make': is a '\' missing at the end of the line above?
+		COPY "my file" /x@6: failed to process '"my': unexpected end of statement while looking for matching double-quote; words of COPY end at blanks, write ["...", "..."]
+		COPY -from=0 /x /x@6: COPY: no such file or directory: '-from=0' in the context ctx (it has 4 files); a flag begins with two dashes
+		FROM base:$NOPE@6: invalid reference format 'base:': empty tag: 'NOPE' is not set; declare it with ARG before the first FROM, or pass --build-arg
 		FROM busybox AS a b@19: FROM requires either one argument, or three: FROM <image> [AS <name>]
 		FROM busybox ASS x@14: FROM requires either one argument, or three
 		FROM --platform=$NOPE busybox@6: --platform=$NOPE is empty; declare its variable with ARG before the first FROM
@@ -361,6 +366,9 @@ COPY --from=0 /x /x'
 		COPY --from=$NOPE a /@6: --from=$NOPE: the variable has no value; give it one with ARG or --build-arg
 	END
 	says "option '--ignorefile': cannot open 'none'" --ignorefile none < <(after_a_run 'RUN true')
+	touch 'ctx/my file'
+	says "Containerfile:4:6: COPY: no such file or directory: 'my' in the context ctx (it has 5 files); for 'my file' write a list: [\"my file\", \"/x\"]" \
+		< <(after_a_run 'COPY my file /x')
 	# of an archive the place is known when it is unpacked
 	tar -cf - "$(command -v busybox)" 2>/dev/null | head -c 20000 >ctx/cut.tar
 	printf 'FROM scratch\nADD --chown=1:2 package.json cut.tar /x/\n' | containerfile
@@ -564,6 +572,7 @@ RUN echo must-not-run'
 	run_says 127 'RUN: exit status 127 (command not found)' 'no-such-program --version'
 	[[ "$stderr" == *'no-such-program: not found'* ]] || fail "$stderr"
 	run_says 127 "RUN: cannot execute 'no-such-program': not found in PATH" '["no-such-program"]'
+	run_says 1 "RUN: exit status 1; the secret 'key' was not given: --secret id=key,src=FILE" '--mount=type=secret,id=key test -e /run/secrets/key'
 	# quiet: the last lines all the same
 	containerfile <<<'FROM busybox
 RUN echo last words; exit 3'

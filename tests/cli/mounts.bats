@@ -579,7 +579,9 @@ no_agent_here() {
 		type=tmpfs,target=/proc/self|31|invalid mount target '/proc/self'
 		type=tmpfs,target=/dev|31|invalid mount target '/dev'
 		source=nope,target=/t|20|--mount: no such file or directory: 'nope' in the context
-		source=../../etc,target=/t|20|--mount: no such file or directory: 'etc' in the context
+		source=../../etc,target=/t|20|--mount: no such file or directory: '../../etc' in the context
+		source=/etc,target=/t|20|--mount: no such file or directory: '/etc' in the context .* a path from '/' on begins in the context
+		type=cache, target=/t|5|--mount: invalid field '' must be a key=value pair; no blank follows a comma
 		source=hidden,target=/t|20|--mount: 'hidden' is excluded from the context by .dockerignore:1
 		from=later,target=/t|18|cannot mount from stage 'later' to '/t': that stage has to come before
 		from=$X,target=/t|13|--mount: 'from' doesn't support variable expansion

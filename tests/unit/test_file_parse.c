@@ -236,6 +236,9 @@ static void nul_bytes_are_for_heredocs_only(void **state)
 	static const char bad[] = "FROM a\nRUN x\0y\n";
 	assert_int_equal(containerfile_parse("C", bad, sizeof(bad) - 1, &f, &err), ERR_INVALID);
 	assert_string_equal(err.msg, "C:2:6: NUL byte\n   2 | RUN x\\x00y\n     |      ^~~~~");
+	static const char utf16[] = "F\0R\0O\0M\0";
+	assert_int_equal(containerfile_parse("C", utf16, sizeof(utf16) - 1, &f, &err), ERR_INVALID);
+	assert_non_null(strstr(err.msg, "C:1:2: NUL byte: save the file as text in UTF-8\n"));
 }
 
 static void a_trigger_is_one_instruction_without_a_stage(void **state)

@@ -220,8 +220,9 @@ static void what_is_wrong_is_named(void **state)
 	refused("type=secret,id=s,env=A=B",
 		"invalid value for env: 'A=B' (it is the name of a variable)");
 	refused("target", "invalid field 'target' must be a key=value pair");
-	refused("", "invalid field '' must be a key=value pair");
-	refused("type=cache,", "invalid field '' must be a key=value pair");
+	refused("", "invalid field '' must be a key=value pair; no blank follows a comma");
+	refused("type=cache,",
+		"invalid field '' must be a key=value pair; no blank follows a comma");
 	refused("target=/t,from=$where",
 		"'from' doesn't support variable expansion, define alias stage instead");
 	refused("target=\"x\"", "failed to parse csv mounts: bare \" in non-quoted-field");
