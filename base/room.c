@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,6 +16,8 @@
 #include "base/path.h"
 
 #define TOLD " free in '"
+#define NEEDED ", at least "
+#define STAT_BLOCK 512 /* st_blocks, whatever the file system's own is */
 
 int room_of(int fd, struct room *ret)
 {
@@ -32,12 +35,6 @@ int room_of(int fd, struct room *ret)
 bool room_is_short(const struct err *err)
 {
 	return err_is_sys(err, ENOSPC) || err_is_sys(err, EDQUOT);
-}
-
-void room_need(uint64_t bytes, struct err *err)
-{
-	if (room_is_short(err) && bytes > err->need)
-		err->need = bytes;
 }
 
 static void append(struct err *err, const char *text)
@@ -58,6 +55,40 @@ static void tell_limit(struct err *err)
 	append(err, text);
 }
 
+static char *needs(const struct err *err, unsigned long long more_than_free)
+{
+	unsigned long long least = err->need > more_than_free ? err->need : more_than_free;
+	AUTO_FREE char *most = err->most > least ? xasprintf(", at most %llu", err->most) : NULL;
+	return xasprintf(NEEDED "%llu are needed%s)", least, most ? most : "");
+}
+
+/* What was told before it was known. */
+static void tell_again(struct err *err)
+{
+	char *told = strstr(err->msg, TOLD);
+	char *number = told ? strstr(told, NEEDED) : NULL;
+	if (!number)
+		return;
+	AUTO_FREE char *text = needs(err, strtoull(number + sizeof(NEEDED) - 1, NULL, 10));
+	(void)snprintf(number, sizeof(err->msg) - (size_t)(number - err->msg), "%s", text);
+}
+
+void room_need(uint64_t bytes, struct err *err)
+{
+	if (!room_is_short(err) || bytes <= err->need)
+		return;
+	err->need = bytes;
+	tell_again(err);
+}
+
+void room_need_most(uint64_t bytes, struct err *err)
+{
+	if (!room_is_short(err))
+		return;
+	err->most = bytes;
+	tell_again(err);
+}
+
 void room_tell_of(int fd, const char *path, struct err *err)
 {
 	struct stat st;
@@ -71,15 +102,13 @@ void room_tell_of(int fd, const char *path, struct err *err)
 		room = (struct room){.bytes = 0, .inodes = ROOM_ANY, .block = 1};
 	if (room.bytes == ROOM_ANY)
 		return;
+	if (S_ISREG(st.st_mode) && !st.st_nlink)
+		room.bytes += (uint64_t)st.st_blocks * STAT_BLOCK;
 	bool inodes = room.inodes == 0;
-	unsigned long long more_than_free = room.bytes + room.block;
-	AUTO_FREE char *more = err->sys == EDQUOT
-	                               ? xstrdup("but a quota keeps them")
-	                               : xasprintf("at least %llu are needed",
-						 inodes                       ? 1ULL
-						 : err->need > more_than_free ? err->need
-									      : more_than_free);
-	AUTO_FREE char *text = xasprintf(" (%llu %s are" TOLD "%s', %s)",
+	AUTO_FREE char *more = err->sys == EDQUOT ? xstrdup(", but a quota keeps them)")
+	                       : inodes           ? xstrdup(NEEDED "1 are needed)")
+	                                          : needs(err, room.bytes + room.block);
+	AUTO_FREE char *text = xasprintf(" (%llu %s are" TOLD "%s'%s",
 		inodes ? 0ULL : (unsigned long long)room.bytes, inodes ? "inodes" : "bytes", path,
 		more);
 	append(err, text);

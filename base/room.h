@@ -16,15 +16,19 @@ struct room {
 int room_of(int fd, struct room *ret);
 
 bool room_is_short(const struct err *err);
-/* If err is one: what failed is known to need so many bytes in all, for room_tell(). */
+/* If err is one: what failed is known to need so many bytes in all, for room_tell(), or, when that
+ * has told already, there. */
 void room_need(uint64_t bytes, struct err *err);
+/* The same of what will be compressed: it needs no more than this. */
+void room_need_most(uint64_t bytes, struct err *err);
 /* If err is one and does not say it yet: appends how many bytes (or inodes) are free where path is,
  * or, when there is no such file, where it would be, and how many are needed at least, what
- * room_need() said, else a block more than what was not enough. Of a quota only that
- * there is one is known: what it leaves is told by programs of its own. Of EFBIG: which limit it
- * was. */
+ * room_need() said, else a block more than what was not enough, and at most, if that is known. Of a
+ * quota only that there is one is known: what it leaves is told by programs of its own. Of EFBIG:
+ * which limit it was. */
 void room_tell(const char *path, struct err *err);
-/* The same of the file system that fd is open on; path is for the message. */
+/* The same of the file system that fd is open on; path is for the message. What a file without a
+ * name has got is free again soon. */
 void room_tell_of(int fd, const char *path, struct err *err);
 /* Whether the file system of path, which fd is open on, has room for so many bytes; else ERR_SYS
  * with ENOSPC, which says so. */

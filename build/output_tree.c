@@ -72,8 +72,12 @@ int output_tree_tar(const struct output_tree *t, struct writer *out, struct err 
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < t->result->n_images; i++)
 		r = add_part(t, &t->result->images[i], &parts, err);
-	if (r == 0)
-		r = tree_archive(parts.p, parts.n, t->times, out, err);
+	if (r == 0 && tree_archive(parts.p, parts.n, t->times, out, err) < 0) {
+		r = err->code;
+		/* who reads may have had no room for it */
+		if (err_is_sys(err, EPIPE))
+			err->need = tree_archive_size(parts.p, parts.n, t->times);
+	}
 	parts_done(&parts);
 	return r;
 }
@@ -123,8 +127,10 @@ static int write_below(const struct output_tree *t, const char *dest, struct err
 	int r = output_tree_tar(t, w, &ours);
 	close(take_fd(&out));
 	/* when it gave up, our pipe broke: its reason is the one that counts */
-	if (job_collect(&job, true, NULL, err) < 0 && !(r < 0 && !err_is_sys(&ours, EPIPE)))
+	if (job_collect(&job, true, NULL, err) < 0 && !(r < 0 && !err_is_sys(&ours, EPIPE))) {
+		room_need(ours.need, err);
 		return err->code;
+	}
 	if (r < 0)
 		*err = ours;
 	return r;

@@ -103,12 +103,16 @@ static void look_at_disk(const struct stage_run *r, struct buf *ret)
 	struct room room;
 	if (r->upper_fd < 0 || room_of(r->upper_fd, &room) < 0)
 		return;
+	/* what it wrote to a cache mount is not known */
+	uint64_t written = disk_usage(r->upper_fd, ".");
+	bool told = written > room.bytes;
 	if (room.bytes < FULL)
 		buf_addf(ret,
 			"; the disk of the store is full (%llu bytes are free, at least %llu are "
-			"needed: so much it had written)",
+			"needed%s)",
 			(unsigned long long)room.bytes,
-			(unsigned long long)disk_usage(r->upper_fd, "."));
+			(unsigned long long)(told ? written : room.bytes + room.block),
+			told ? ": so much it had written" : "");
 	else if (!room.inodes)
 		buf_addstr(ret, "; the disk of the store has no more inodes");
 }

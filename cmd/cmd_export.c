@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/stream.h"
-#include "base/tmp.h"
 #include "build/container_tree.h"
+#include "build/output_file.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
 #include "layers/diff.h"
@@ -22,10 +20,10 @@ static const struct opt export_options[] = {
 	OPT_END,
 };
 
-static int write_tree(struct container_use *u, int fd, const char *name, struct err *err)
+static int write_tree(struct container_use *u, const struct output_file *file, struct err *err)
 {
 	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
-	AUTO_WRITER struct writer *out = writer_to_output(fd, name);
+	AUTO_WRITER struct writer *out = writer_to_output(file->fd, file->name);
 	AUTO_FD int mounted = -1;
 	const struct diff_opts as_it_is = {.level = -1};
 
@@ -37,43 +35,25 @@ static int write_tree(struct container_use *u, int fd, const char *name, struct 
 	const struct tree_part part = {.dir = mounted};
 	r = tree_archive(&part, 1, &as_it_is, out, err);
 	(void)close(take_fd(&mounted));
-	if (r == 0)
-		r = writer_finish(out, err);
 	return r < 0 ? r : container_tree_settle(&tree, err);
-}
-
-/* It replaces the file that is there, but only when it is complete. */
-static int write_file(struct container_use *u, const char *path, struct err *err)
-{
-	char random[9];
-
-	tmp_random_name(random, sizeof(random) - 1);
-	AUTO_FREE char *beside = xasprintf("%s.%s", path, random);
-	AUTO_FD int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return err_sys(err, "cannot create '%s'", beside);
-	int r = write_tree(u, fd, path, err);
-	if (r == 0 && rename(beside, path) < 0)
-		r = err_sys(err, "cannot write '%s'", path);
-	if (r < 0)
-		(void)unlink(beside);
-	return r;
 }
 
 static int export_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct export_args *a = args;
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
-	bool to_stdout = !a->output || streq(a->output, "-");
+	AUTO_OUTPUT_FILE struct output_file file = OUTPUT_FILE_INIT;
+	const char *output = a->output ? a->output : "-";
 
-	if (to_stdout && app->out.out_tty)
+	if (streq(output, "-") && app->out.out_tty)
 		return err_set(err, ERR_INVALID,
 			"refusing to write an archive to a terminal: use --output or a pipe");
 	int r = container_look(app, rest->v[0], &u, err);
-	if (r < 0)
-		return r;
-	return to_stdout ? write_tree(&u, STDOUT_FILENO, "standard output", err)
-	                 : write_file(&u, a->output, err);
+	if (r == 0)
+		r = output_file_open(&file, output, err);
+	if (r == 0)
+		r = write_tree(&u, &file, err);
+	return r < 0 ? r : output_file_publish(&file, err);
 }
 
 const struct cmd cmd_export = {

@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/owner.h"
+#include "base/room.h"
+#include "base/stream.h"
 #include "base/xattr.h"
 #include "layers/layer_write.h"
 #include "layers/stack.h"
@@ -86,8 +88,10 @@ static int put_file(struct diff *d, int dirfd, const char *name, struct err *err
 	e.n_xattrs = x.n;
 	e.size = (uint64_t)st.st_size;
 	d->count.content += e.size;
-	return put_header(d, &e, err) < 0 ? err->code
-	                                  : tar_writer_file(d->tar, fd, &st, d->path.data, err);
+	if (put_header(d, &e, err) < 0)
+		return err->code;
+	return d->opts->sizes ? tar_writer_zeros(d->tar, e.size, err)
+	                      : tar_writer_file(d->tar, fd, &st, d->path.data, err);
 }
 
 /* The directory itself; what is in it comes at its place in the order. */
@@ -254,13 +258,51 @@ static int put_parts(void *arg, struct tar_writer *to, struct layer_count *count
 	return code;
 }
 
+struct counter {
+	struct writer w;
+	uint64_t bytes;
+};
+
+static int count_write(struct writer *w, const void *p, size_t n, struct err *err)
+{
+	(void)p;
+	(void)err;
+	((struct counter *)w)->bytes += n;
+	return 0;
+}
+
+typedef int (*put_fn)(void *arg, struct tar_writer *to, struct layer_count *count, struct err *err);
+
+/* How large the tar is that put makes with arg; 0: it cannot be made. */
+static uint64_t tar_size(put_fn put, void *arg)
+{
+	struct counter counter = {.w = {.write = count_write}};
+	AUTO_TAR_WRITER struct tar_writer *tar = tar_writer_new(&counter.w);
+	struct layer_count ignored;
+	struct err err = ERR_INIT;
+	return put(arg, tar, &ignored, &err) < 0 || tar_writer_end(tar, &err) < 0 ? 0
+	                                                                          : counter.bytes;
+}
+
 int tree_archive(const struct tree_part *parts, size_t n, const struct diff_opts *opts,
 	struct writer *out, struct err *err)
 {
 	AUTO_TAR_WRITER struct tar_writer *tar = tar_writer_new(out);
 	struct archive a = {.parts = parts, .n = n, .opts = opts};
 	struct layer_count ignored;
-	return put_parts(&a, tar, &ignored, err) < 0 ? err->code : tar_writer_end(tar, err);
+	if (put_parts(&a, tar, &ignored, err) == 0 && tar_writer_end(tar, err) == 0)
+		return 0;
+	if (room_is_short(err))
+		room_need(tree_archive_size(parts, n, opts), err);
+	return err->code;
+}
+
+uint64_t tree_archive_size(const struct tree_part *parts, size_t n, const struct diff_opts *opts)
+{
+	struct diff_opts sizes = *opts;
+	struct archive a = {.parts = parts, .n = n, .opts = &sizes};
+	sizes.sizes = true;
+	return tar_size(put_parts, &a);
 }
 
 struct weight {
@@ -320,6 +362,21 @@ static int put_stacked(void *arg, struct tar_writer *to, struct layer_count *cou
 	return code;
 }
 
+/* of_put: where l's put finds the options. */
+static int write_layer(const struct layer_write *l, const struct diff_opts *opts,
+	const struct diff_opts **of_put, struct writer *out, struct layer *ret, struct err *err)
+{
+	struct diff_opts sizes = *opts;
+	if (layer_write(l, opts, out, ret, err) == 0)
+		return 0;
+	if (room_is_short(err)) {
+		sizes.sizes = true;
+		*of_put = &sizes;
+		room_need_most(tar_size(l->put, l->arg), err);
+	}
+	return err->code;
+}
+
 int layer_diff_stacked(const int *layers, size_t n, int below, const struct diff_opts *opts,
 	struct writer *out, struct layer *ret, struct err *err)
 {
@@ -328,7 +385,7 @@ int layer_diff_stacked(const int *layers, size_t n, int below, const struct diff
 	struct layer_write l = {.put = put_stacked, .arg = &a, .dir = layers[0]};
 	for (size_t i = 0; i < n && opts->compression != COMPRESSION_NONE && !l.large; i++)
 		l.large = is_large(layers[i], ".", &weight, 0);
-	return layer_write(&l, opts, out, ret, err);
+	return write_layer(&l, opts, &a.opts, out, ret, err);
 }
 
 int layer_diff(int upper, const struct diff_opts *opts, struct writer *out, struct layer *ret,
@@ -343,5 +400,5 @@ int layer_diff(int upper, const struct diff_opts *opts, struct writer *out, stru
 		.large = opts->compression != COMPRESSION_NONE && is_large(upper, ".", &weight, 0),
 		.dir = upper,
 	};
-	return layer_write(&l, opts, out, ret, err);
+	return write_layer(&l, opts, &a.opts, out, ret, err);
 }

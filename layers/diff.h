@@ -26,6 +26,7 @@ struct diff_opts {
 	               --rewrite-timestamp / --timestamp) */
 	bool force; /* ... and earlier ones too (--timestamp of buildah) */
 	int64_t clamp_s;
+	bool sizes; /* content is as many zeros: only how much it is counts */
 	bool plain; /* no layer: a name that begins with .wh. is one like others */
 	bool write_back; /* the file system will be synced soon: of a large tree it is begun beside
 	                    the compression */
@@ -56,3 +57,5 @@ struct tree_part {
 /* The trees as one tar, in the same form as a layer; opts->compression is not looked at. */
 int tree_archive(const struct tree_part *parts, size_t n, const struct diff_opts *opts,
 	struct writer *out, struct err *err) __attribute__((warn_unused_result));
+/* How many bytes that will be, without looking at what is in the files; 0: it is not known. */
+uint64_t tree_archive_size(const struct tree_part *parts, size_t n, const struct diff_opts *opts);

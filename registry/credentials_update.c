@@ -83,7 +83,7 @@ static int find_helper(const struct json *top, const char *key, const char **ret
 	/* they are asked for a host alone */
 	return *ret && !streq(host, key) ? err_set(err, ERR_UNSUPPORTED,
 						   "docker-credential-%s keeps credentials of "
-	                                           "whole registries, not of "
+						   "whole registries, not of "
 						   "'%s': log into '%s', or name another file with "
 						   "'--authfile'",
 						   helper, key, host)

@@ -30,6 +30,7 @@ struct tar_file {
 	char *path; /* of dir, for messages */
 	struct writer *out;
 	struct tar_writer *tar;
+	uint64_t bytes; /* that are in it */
 };
 
 static int open_output(struct tar_file *a, const char *path, struct err *err)
@@ -97,12 +98,10 @@ static int add_header(
 	return tar_writer_header(a->tar, &e, err);
 }
 
-int tar_file_add_reader(
+static int add_content(
 	struct tar_file *a, const char *name, struct reader *r, uint64_t size, struct err *err)
 {
-	int rc = a->dir >= 0 ? room_check(a->dir, a->path, size, err) : 0;
-	if (rc == 0)
-		rc = add_header(a, name, FILE_MODE, size, err);
+	int rc = add_header(a, name, FILE_MODE, size, err);
 	while (rc == 0 && size) {
 		void *p;
 		size_t n;
@@ -117,6 +116,17 @@ int tar_file_add_reader(
 		size -= (uint64_t)got;
 	}
 	return rc;
+}
+
+int tar_file_add_reader(
+	struct tar_file *a, const char *name, struct reader *r, uint64_t size, struct err *err)
+{
+	a->bytes += size;
+	if ((a->dir < 0 || room_check(a->dir, a->path, size, err) == 0) &&
+		add_content(a, name, r, size, err) == 0)
+		return 0;
+	room_need(a->bytes, err);
+	return err->code;
 }
 
 int tar_file_add_file(struct tar_file *a, const char *name, int fd, uint64_t size, struct err *err)
