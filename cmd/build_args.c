@@ -102,6 +102,9 @@ static int set_labels(const struct build_args *a, struct build_opts *o, struct e
 	o->reshaped = a->labels.n > 0;
 	if (identity)
 		map_set(&o->labels, IDENTITY_LABEL, identity);
+	/* an image of a step is what a build of no more instructions makes */
+	if (identity && !map_has(&o->layer_labels, IDENTITY_LABEL))
+		map_set(&o->layer_labels, IDENTITY_LABEL, identity);
 	return add_pairs(&a->labels, "label", true, &o->labels, err);
 }
 

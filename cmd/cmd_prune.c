@@ -10,7 +10,6 @@
 #include "cmd/moment.h"
 #include "cmd/text.h"
 #include "store/choose.h"
-#include "store/digest_set.h"
 #include "store/gc.h"
 #include "store/store.h"
 
@@ -156,31 +155,6 @@ static int choose(struct store *s, const struct prune_args *a, struct gc_opts *o
 	return gc_choose(s, &l, ret, err);
 }
 
-/* buildah tells of images only: of their names, and then their IDs. list: as it was before. */
-static void print_images(struct out *out, const struct strv *removed, const struct image_list *list)
-{
-	struct digest_set gone = {0}; /* of the names, or of images without one */
-	char text[DIGEST_STR_MAX];
-
-	STRV_FOREACH (line, removed) {
-		const char *what = *line + strlen("image ");
-		if (!str_has_prefix(*line, "image "))
-			continue;
-		struct digest d = digest_of(what, strlen(what));
-		(void)digest_set_add(&gone, &d);
-		if (!str_has_prefix(what, "sha256:"))
-			out_printf(out, "untagged: %s\n", what);
-	}
-	for (size_t i = 0; i < list->n; i++) {
-		const struct listed *l = &list->i[i];
-		const char *what = l->refs.n ? l->refs.v[0] : digest_str(&l->top, text);
-		struct digest d = digest_of(what, strlen(what));
-		if (digest_set_has(&gone, &d))
-			out_printf(out, "%s\n", digest_hex(l->loaded ? &l->id : &l->top, text));
-	}
-	digest_set_done(&gone);
-}
-
 static int prune_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct prune_args *a = args;
@@ -196,6 +170,7 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 		.all = a->all,
 		/* room is made of what is made again most easily */
 		.cache = a->all || a->cache || a->max_size || a->min_free || called_buildah(),
+		.keep_steps = called_buildah(),
 		.mounts = a->mounts || called_buildah(),
 		.dry_run = a->dry_run,
 	};
@@ -218,8 +193,8 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 		r = store_gc(s, &opts, &result, &removed, err);
 	if (r < 0)
 		return r;
-	if (called_buildah())
-		print_images(&app->out, &removed, &before);
+	if (called_buildah()) /* of images only */
+		image_list_print_removed(&app->out, &before, &removed);
 	STRV_FOREACH (line, &removed) /* "image NAME", "image DIGEST", "blob DIGEST" ... */
 		if (!called_buildah())
 			out_printf(&app->out, "%s\n", *line);

@@ -229,13 +229,28 @@ static int remove_words(struct app *app, struct store *s, const struct strv *wor
 	return r;
 }
 
+/* What was removed is gone even if something else could not be. Intermediate images that nothing
+ * needs any more go with it, and are told, as by buildah. */
+static int sweep(struct app *app, struct store *s, struct err *err)
+{
+	const struct gc_opts opts = {0};
+	struct gc_result result;
+	AUTO_IMAGE_LIST struct image_list list = {0};
+	AUTO_STRV struct strv removed = STRV_INIT;
+
+	int r = image_list_load(s, &list, err);
+	if (r == 0)
+		r = store_gc(s, &opts, &result, &removed, err);
+	if (r == 0)
+		image_list_print_removed(&app->out, &list, &removed);
+	return r;
+}
+
 static int rmi_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct rmi_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_IMAGE_LIST struct image_list list = {0};
-	const struct gc_opts opts = {0};
-	struct gc_result result;
 
 	if (a->all && a->prune)
 		return err_set(err, ERR_INVALID,
@@ -255,9 +270,8 @@ static int rmi_run(struct app *app, void *args, const struct strv *rest, struct 
 		if (r == 0)
 			r = remove_listed(app, s, &list, a, err);
 	}
-	/* what was removed is gone even if something else could not be */
 	struct err gc_err = ERR_INIT;
-	int swept = s ? store_gc(s, &opts, &result, NULL, &gc_err) : 0;
+	int swept = s ? sweep(app, s, &gc_err) : 0;
 	if (r == 0 && swept < 0) {
 		*err = gc_err;
 		return swept;

@@ -6,6 +6,8 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "cmd/out.h"
+#include "store/digest_set.h"
 #include "store/summaries.h"
 
 /* Where in the list the image with this digest is, by open addressing; places: at most half full,
@@ -91,4 +93,29 @@ void image_list_done(struct image_list *l)
 		listed_done(&l->i[i]);
 	free(l->i);
 	*l = (struct image_list){0};
+}
+
+void image_list_print_removed(
+	struct out *out, const struct image_list *list, const struct strv *removed)
+{
+	struct digest_set gone = {0}; /* of the names, or of images without one */
+	char text[DIGEST_STR_MAX];
+
+	STRV_FOREACH (line, removed) {
+		const char *what = *line + strlen("image ");
+		if (!str_has_prefix(*line, "image "))
+			continue;
+		struct digest d = digest_of(what, strlen(what));
+		(void)digest_set_add(&gone, &d);
+		if (!str_has_prefix(what, "sha256:"))
+			out_printf(out, "untagged: %s\n", what);
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		const struct listed *l = &list->i[i];
+		const char *what = l->refs.n ? l->refs.v[0] : digest_str(&l->top, text);
+		struct digest d = digest_of(what, strlen(what));
+		if (digest_set_has(&gone, &d))
+			out_printf(out, "%s\n", digest_hex(l->loaded ? &l->id : &l->top, text));
+	}
+	digest_set_done(&gone);
 }

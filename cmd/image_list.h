@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct err;
+struct out;
 struct store;
 
 struct listed {
@@ -34,6 +35,10 @@ struct image_list {
 
 int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* What a sweep removed (store/gc.h), as buildah tells of it: names, then IDs. list: as it was
+ * before. */
+void image_list_print_removed(
+	struct out *out, const struct image_list *list, const struct strv *removed);
 void listed_done(struct listed *l);
 void image_list_done(struct image_list *l);
 #define AUTO_IMAGE_LIST __attribute__((cleanup(image_list_done)))

@@ -54,7 +54,7 @@ static bool is_kept(const struct gc_opts *o, const struct name *n)
 	if (o->keep && ((n->ref && strv_has(o->keep, n->ref)) || strv_has(o->keep, buf)))
 		return true;
 	if (n->step_of)
-		return !o->cache;
+		return !o->cache || o->keep_steps;
 	return n->ref ? !o->all : !(o->unnamed || o->all);
 }
 

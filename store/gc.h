@@ -18,7 +18,8 @@ struct strv;
 struct gc_opts {
 	bool unnamed; /* images without a name too (`prune` does, `rmi` does not) */
 	bool all; /* named images too, unless in `keep` (prune -a) */
-	bool cache; /* cache records, and layers that only they reach */
+	bool cache; /* cache records, and layers that only they reach; and intermediate images */
+	bool keep_steps; /* but not those whose image stays */
 	bool mounts; /* cache mounts */
 	bool dry_run;
 	const struct gc_choice *only; /* of all these only what is chosen (choose.h); NULL: all */

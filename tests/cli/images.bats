@@ -397,6 +397,26 @@ steps() { # [OPTION...]: IDs of intermediate images
 	assert_clean_store
 }
 
+@test "called buildah, a step is the image that a build of no more makes, prune leaves it, and rmi tells of it" {
+	b() { ./buildah --root "$MICA_ROOT" "$@"; }
+	ln -s "$MICA_BIN" buildah
+	printf 'FROM scratch\nCOPY Containerfile /one\n' >one
+	containerfile <<-'X'
+		FROM scratch
+		COPY Containerfile /one
+		COPY Containerfile /two
+	X
+	one=$(b build -q --layers -f one ctx)
+	b build -q --layers -t two ctx
+	[ "$(b images -a -q | wc -l)" = 2 ]
+	b rmi "$one"
+	two=$(b build -q --layers -t two ctx)
+	[ "$(steps)" = "sha256:$one" ]
+	[ -z "$(b prune)" ]
+	[ "$(steps)" = "sha256:$one" ]
+	[ "$(b rmi two)" = "untagged: localhost/two:latest"$'\n'"$two"$'\n'"$one" ]
+}
+
 @test "image prune -a --filter until: what has no date stays; buildah's prune tells names, then IDs" {
 	image undated
 	image old 2026-01-01T00:00:00Z
