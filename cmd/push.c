@@ -161,8 +161,8 @@ static int find_images(
 		const struct descriptor *d = &ix.manifests[i];
 		if (!index_entry_is_image(d) || !blob_has(s, &d->digest, NULL))
 			r = err_set(err, ERR_UNSUPPORTED,
-				"a list can be given another compression when all its images are "
-				"here and nothing else is in it");
+				"a list can be given another compression or form when all its "
+				"images are here and nothing else is in it");
 		else
 			add_image(ret, d);
 	}
@@ -170,8 +170,33 @@ static int find_images(
 	return r;
 }
 
-/* Layers compressed anew make other documents; the store's names stay with the old ones. */
-static int compress(struct store *s, struct txn *t, const struct push_args *a,
+/* The manifest of one image is given its form when it is sent; in another one those of a list have
+ * other digests, and so the list is another one. */
+static int list_needs_form(struct store *s, const struct descriptor *what, enum push_format format,
+	bool *ret, struct err *err)
+{
+	struct index ix = {0};
+	bool docker = format == PUSH_FORMAT_DOCKER;
+
+	*ret = false;
+	if (format == PUSH_FORMAT_ASIS || media_kind(what->media_type) != MEDIA_INDEX)
+		return 0;
+	int r = index_load(s, what, &ix, err);
+	*ret = media_is_docker(what->media_type) != docker;
+	for (size_t i = 0; i < ix.n_manifests; i++)
+		*ret |= media_is_docker(ix.manifests[i].media_type) != docker;
+	index_done(&ix);
+	return r;
+}
+
+static bool recompresses(const struct push_args *a)
+{
+	return a->compression || a->level >= 0 || a->disable_compression;
+}
+
+/* Layers compressed anew, and lists of another form, make other documents; the store's names stay
+ * with the old ones. */
+static int remake(struct store *s, struct txn *t, const struct push_args *a,
 	const struct push_opts *o, const struct descriptor *what, struct descriptor *ret,
 	struct err *err)
 {
@@ -180,7 +205,7 @@ static int compress(struct store *s, struct txn *t, const struct push_args *a,
 	                            : o->format == PUSH_FORMAT_DOCKER ? TYPES_DOCKER
 	                                                              : TYPES_ASIS};
 
-	int r = parse_compression(a, &w, err);
+	int r = recompresses(a) ? parse_compression(a, &w, err) : 0;
 	if (r == 0 && !a->remove_signatures)
 		r = refuse_signed(what, err);
 	if (r == 0)
@@ -204,6 +229,21 @@ static int seal(
 	descriptor_done(image);
 	*image = sealed;
 	return 0;
+}
+
+/* By further compressions, and encrypted. *image is exchanged. */
+static int extend(struct store *s, struct txn *t, const struct push_args *a,
+	struct progress *progress, struct descriptor *image, struct err *err)
+{
+	struct descriptor more = {0};
+	int r = 0;
+
+	if (a->add_compression.n) {
+		r = push_add_variants(s, t, &a->add_compression, progress, image, &more, err);
+		descriptor_done(image);
+		*image = more;
+	}
+	return r < 0 ? r : seal(s, a, image, err);
 }
 
 /* Before anything is compressed, encrypted or sent: what it could not end with. */
@@ -246,6 +286,7 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 		.remove_signatures = a->remove_signatures};
 	struct descriptor other = {0};
 	struct digest digest;
+	bool other_form = false;
 
 	int r = parse_format(a->format, &o.format, err);
 	if (r == 0)
@@ -253,27 +294,23 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	bool here = storage_ref_is(location);
 	if (r == 0)
 		r = check_ends(a, here, location, &o.remote, err);
-	bool changed = a->compression || a->level >= 0 || a->disable_compression ||
-	               a->add_compression.n || a->seal.keys.n || here;
+	if (r == 0 && !index_only)
+		r = list_needs_form(s, what, o.format, &other_form, err);
+	bool remade = recompresses(a) || other_form;
+	bool changed = remade || a->add_compression.n || a->seal.keys.n || here;
 	if (r == 0) /* from a store that cannot be written to as well */
 		r = changed ? txn_begin(s, &t, err) : txn_read(s, &t, err);
 	if (r < 0)
 		return r;
 	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_NONE : PROGRESS_AUTO);
-	if (a->compression || a->level >= 0 || a->disable_compression) {
-		r = compress(s, t, a, &o, what, &other, err);
+	if (remade) {
+		r = remake(s, t, a, &o, what, &other, err);
 		o.format = PUSH_FORMAT_ASIS; /* it has the format by now */
 	} else {
 		descriptor_copy(&other, what);
 	}
-	if (r == 0 && a->add_compression.n) {
-		struct descriptor more = {0};
-		r = push_add_variants(s, t, &a->add_compression, o.progress, &other, &more, err);
-		descriptor_done(&other);
-		other = more;
-	}
 	if (r == 0)
-		r = seal(s, a, &other, err);
+		r = extend(s, t, a, o.progress, &other, err);
 	if (r == 0 && !here)
 		r = image_push(s, &other, name_in(location, name), location, &o, &digest, err);
 	out_progress_done(&app->out);
@@ -282,7 +319,9 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 		r = storage_ref_put(app, s, location, &other, a->sign_by, a->quiet, err);
 	}
 	descriptor_done(&other);
+	bool list = media_kind(what->media_type) == MEDIA_INDEX && !here;
 	if (r == 0 && !a->quiet)
-		out_note(&app->out, PUSH_DONE);
+		out_note(&app->out, "%s",
+			list ? "Writing manifest list to image destination" : PUSH_DONE);
 	return r < 0 ? r : write_digest(a, &digest, err);
 }

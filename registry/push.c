@@ -30,7 +30,8 @@ static int convert(struct document *doc, enum push_format format, struct err *er
 		return 0;
 	if (media_kind(doc->desc.media_type) == MEDIA_INDEX)
 		return err_set(err, ERR_UNSUPPORTED,
-			"an index is pushed as it is and cannot be given another format");
+			"an index without its images is pushed as it is and cannot be given "
+			"another format");
 	int r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &from, err);
 	if (r < 0)
 		return r;

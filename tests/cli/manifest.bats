@@ -151,8 +151,19 @@ build_for() { # ARCH NAME
 	mica manifest push -q --all=false list "docker://$REG/pushed:2"
 	run --separate-stderr mica manifest push -q --all=false list "docker://$REG/elsewhere:1"
 	[ "$status" = 125 ]
-	run --separate-stderr mica manifest push --format v2s2 list "docker://$REG/pushed:3"
+	run --separate-stderr mica manifest push --all=false --format v2s2 list "docker://$REG/pushed:3"
 	assert_error 'cannot be given another format'
+	# in another form its images have other digests, with the same content
+	run -0 --separate-stderr mica manifest push --format v2s2 --digestfile digest list "docker://$REG/pushed:3"
+	[[ "$stderr" == *'Writing manifest list to image destination' ]]
+	skopeo inspect --raw --tls-verify=false "docker://$REG/pushed:3" >there
+	[ "sha256:$(sha there)" = "$(cat digest)" ]
+	jq -e '.mediaType == "application/vnd.docker.distribution.manifest.list.v2+json" and ([.manifests[].mediaType] | unique) == ["application/vnd.docker.distribution.manifest.v2+json"]' there
+	[ "$(jq -c '[.manifests[].platform.architecture]' there)" = "$(jq -c '[.manifests[].platform.architecture]' before)" ]
+	[ "$(skopeo inspect --config --override-arch s390x --tls-verify=false "docker://$REG/pushed:3" | jq -r .config.Labels.arch)" = s390x ]
+	mica manifest push -q --format oci --digestfile digest list dir:same
+	cmp before <(mica manifest inspect list)
+	[ "$(jq -cS . same/manifest.json)" = "$(jq -cS . before)" ]
 	# a failure that may pass is tried again, and waited for
 	begin=$(date +%s%N)
 	run -125 --separate-stderr mica manifest push -q --retry 2 --retry-delay 300ms list "docker://127.0.0.1:1/x"
