@@ -52,6 +52,9 @@ struct box_args;
 int conf_fill_box(const struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* The first of it: default_ulimits, which containers have from when they run. */
+void conf_fill_ulimits(const struct conf *c, struct box_args *a);
+
 /* The same for the namespaces. */
 struct space_args;
 void conf_fill_space(const struct conf *c, struct space_args *a);

@@ -20,11 +20,11 @@ static void fill_list(struct strv *list, const struct strv *from)
 }
 
 /* Nobody asked for these in particular: they are lowered to what can be had, as by podman. */
-static void fill_ulimits(struct box_args *a, const struct strv *usual)
+void conf_fill_ulimits(const struct conf *c, struct box_args *a)
 {
 	if (a->ulimits.n)
 		return;
-	STRV_FOREACH (text, usual) {
+	STRV_FOREACH (text, &c->ulimits) {
 		struct run_rlimit l;
 		struct err ignored = ERR_INIT; /* a wrong one is refused as an option is */
 		if (rlimit_parse(*text, &l, &ignored) < 0 || !rlimit_lower(&l)) {
@@ -105,7 +105,7 @@ void conf_fill_space(const struct conf *c, struct space_args *a)
 
 int conf_fill_box(const struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
 {
-	fill_ulimits(a, &c->ulimits);
+	conf_fill_ulimits(c, a);
 	fill_list(&a->devices, &c->devices);
 	a->base_hosts_file = c->base_hosts_file;
 	a->cdi_usual = &c->cdi_spec_dirs;

@@ -17,6 +17,7 @@
 #include "cmd/box_mount.h"
 #include "cmd/box_run.h"
 #include "cmd/cmd.h"
+#include "cmd/conf.h"
 #include "cmd/container_args.h"
 #include "cmd/image_get.h"
 #include "layers/adopt.h"
@@ -105,6 +106,8 @@ static int container_spec(struct run_args *a, const struct container *c, const s
 	a->interactive = true;
 	if (rest->n <= run_first_word(rest))
 		return err_set(err, ERR_INVALID, "command must be specified");
+	/* unless `from` or this run says which */
+	conf_fill_ulimits(&mounts->app->conf, &a->box);
 	int r = run_fill_spec(a, &c->config, mounts, spec, err);
 	for (size_t i = run_first_word(rest); i < rest->n; i++)
 		strv_add(&spec->argv, rest->v[i]);

@@ -169,6 +169,11 @@ in_busybox() {
 	printf 'FROM busybox\nRUN ulimit -n >/n\n' >ctx/Containerfile
 	CONTAINERS_CONF=$D/one.conf mica build -q --network=none -t built ctx >/dev/null
 	[ "$(mica run --quiet built cat /n)" = 66 ]
+	# a container has those of its first moment, else those that are said where it runs
+	[ "$(CONTAINERS_CONF=$D/one.conf mica run "$c" sh -c 'ulimit -n')" = 77 ]
+	c=$(mica from --quiet busybox)
+	[ "$(CONTAINERS_CONF=$D/one.conf mica run "$c" sh -c 'ulimit -n')" = 66 ]
+	[ "$(CONTAINERS_CONF=$D/one.conf mica run --ulimit nofile=55:55 "$c" sh -c 'ulimit -n')" = 55 ]
 	for wrong in image /nowhere; do
 		printf '[containers]\nbase_hosts_file = "%s"\n' $wrong >one.conf
 		CONTAINERS_CONF=$D/one.conf run -125 --separate-stderr mica run --quiet built true
