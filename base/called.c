@@ -11,7 +11,12 @@
 
 bool called_buildah(void)
 {
-	return streq(program_invocation_short_name, "buildah");
+	/* init.c clears our arguments, in which the name lies */
+	static enum { UNKNOWN, NO, YES } known;
+
+	if (known == UNKNOWN)
+		known = streq(program_invocation_short_name, "buildah") ? YES : NO;
+	return known == YES;
 }
 
 const char *called_name(void)

@@ -10,14 +10,17 @@
  *	and build/as_buildah.h;
  *	the log of a build's steps is on standard output, and so is what they print, be it
  *	on standard error (buildah keeps the two apart);
+ *	the ID of what was built is in one place: --iidfile, --logfile or standard output;
  *	warnings are lines of a log: level=warning msg="...";
+ *	errors have the words that buildah's scripts look for in front of ours;
  *	commit prints the ID of an image that went elsewhere, too;
  *	commit leaves times in layers as they are without --rewrite-timestamp and --timestamp;
  *	names of containers may have colons;
  *	run takes what is here, containers and images, and pulls only when told to;
  *	run --mount type=bind,rw shows what can be written to, and the writes are discarded;
  *	what --format makes of one thing (inspect, info) has no line end, but on a terminal;
- *	prune removes cache mounts and the step cache, and tells of images only;
+ *	prune removes cache mounts and the step cache, and tells of images only, of which those of
+ *	the steps of what stays are left;
  *	run has the status 1 where the command cannot be started;
  *	--version, version and /run/.containerenv tell the version of buildah whose command line
  *	this is, because scripts compare it.

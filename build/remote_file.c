@@ -2,6 +2,7 @@
 #include "build/remote_file.h"
 
 #include "base/buf.h"
+#include "base/called.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -345,7 +346,12 @@ int remote_file_get(struct build *b, struct remote_file *f, struct err *err)
 			err, ERR_NETWORK, "the server answered a question nobody asked (304)");
 	if (digest_equal(&got, &f->digest))
 		return 0;
-	return err_set(err, ERR_CORRUPT, "content is %s, but %s %s", digest_str(&got, have),
-		f->pinned ? "--checksum says" : "at the build's begin it was",
-		digest_str(&f->digest, want));
+	(void)digest_str(&got, have);
+	(void)digest_str(&f->digest, want);
+	if (f->pinned && called_buildah())
+		return err_set(err, ERR_CORRUPT,
+			"unexpected response digest for \"%s\": %s, want %s ('--checksum')", f->url,
+			have, want);
+	return err_set(err, ERR_CORRUPT, "content is %s, but %s %s", have,
+		f->pinned ? "--checksum says" : "at the build's begin it was", want);
 }

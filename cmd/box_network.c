@@ -60,8 +60,8 @@ static int apply_network(const char *text, struct run_spec *spec, struct err *er
 			"fixed; see '--dns' and '--add-host'",
 			text);
 	return err_set(err, ERR_INVALID,
-		"option '--network': network not found: '%s' is not one of 'private', 'host', "
-		"'none', 'ns:PATH'",
+		"option '--network': unable to find network with name or ID %s: network not "
+		"found, nor is it one of 'private', 'host', 'none', 'ns:PATH'",
 		text);
 }
 

@@ -46,7 +46,7 @@ static void say_names(
 	const struct digest *d = outputs_image_id(out, r);
 	if (d && called_buildah())
 		progress_say(o->progress, PUSH_DONE);
-	if (d) {
+	if (d && !(called_buildah() && out->iidfile)) {
 		AUTO_FREE char *line = xasprintf("--> %.12s", digest_hex(d, id));
 		progress_step(o->progress, line);
 	}
@@ -56,7 +56,20 @@ static void say_names(
 	}
 }
 
-/* Standard output has the ID, unless an output takes it; one that is nowhere has none to give. */
+/* Standard output has it, unless an output takes that. With buildah a file that was named for it
+ * has it instead, or the log. */
+static void print_id(
+	struct app *app, const struct build_args *a, const struct outputs *out, const char *id)
+{
+	if (out->to_stdout || (called_buildah() && out->iidfile))
+		return;
+	if (called_buildah() && a->extra.logfile)
+		(void)fprintf(app->out.err, "%s\n", id);
+	else
+		out_printf(&app->out, "%s\n", id);
+}
+
+/* An image that is nowhere has no ID to give. */
 static void report(struct app *app, const struct build_args *a, const struct outputs *out,
 	const struct build_result *r, uint64_t began)
 {
@@ -64,10 +77,10 @@ static void report(struct app *app, const struct build_args *a, const struct out
 	if (!a->quiet)
 		summary(app, r, clock_ms() - began);
 	const struct digest *d = outputs_image_id(out, r);
-	if (d)
-		log_debug("created new image ID %s", digest_hex(d, id));
-	if (d && !out->to_stdout)
-		out_printf(&app->out, "%s\n", digest_hex(d, id));
+	if (!d)
+		return;
+	log_debug("created new image ID %s", digest_hex(d, id));
+	print_id(app, a, out, id);
 }
 
 /* A chain of layers takes a descriptor each: we may have as many as we are allowed; the steps have

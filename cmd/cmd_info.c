@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,16 @@ static char *uptime(void)
 	return s >= 60 ? xasprintf("%ldm %lds", s / 60, s % 60) : xasprintf("%lds", s);
 }
 
+/* What runs a container's commands is this program. Scripts look whether it is there. */
+static void set_runtime(struct json *o)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	json_set_string(o, "OCIRuntime", n > 0 ? self : "mica");
+}
+
 static struct json *host_json(const struct json *abilities)
 {
 	struct json *o = json_new_object();
@@ -129,7 +140,7 @@ static struct json *host_json(const struct json *abilities)
 	set_memory(o);
 	json_set_string(
 		o, "NetworkHelper", json_text(json_get(json_get(abilities, "Network"), "Helper")));
-	json_set_string(o, "OCIRuntime", "mica (built in)");
+	set_runtime(o);
 	json_set_string(o, "arch", host.arch);
 	json_set_int(o, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
 	json_set_string(o, "hostname", u.nodename);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/called.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/url_user.h"
@@ -43,6 +44,13 @@ static char *clean_name(const char *s)
 	return text_clean(shown, strlen(shown), 0);
 }
 
+/* buildah says when it begins with one. */
+static bool is_blob(const struct task *t)
+{
+	return str_has_prefix(t->id, "sha256:") &&
+	       (streq(t->what, "push") || streq(t->what, "fetch"));
+}
+
 static void on_begin(struct progress *p, const char *id, const char *what, uint64_t total)
 {
 	struct out_view *v = (struct out_view *)p;
@@ -55,6 +63,8 @@ static void on_begin(struct progress *p, const char *id, const char *what, uint6
 	buf_init(&t->line, LINE_MAX_BYTES + 1);
 	v->tasks = xreallocarray(v->tasks, v->n_tasks + 1, sizeof(struct task *));
 	v->tasks[v->n_tasks++] = t;
+	if (v->mode == PROGRESS_PLAIN && called_buildah() && is_blob(t))
+		(void)fprintf(v->out->err, "Copying blob %s\n", t->id);
 	view_draw_if_due(v);
 }
 

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/progress.h"
 #include "registry/remote.h"
 #include "registry/url.h"
@@ -33,6 +35,18 @@ static char *copy_text(const struct json *j, const char *key)
 	return text ? xstrdup(text) : NULL;
 }
 
+/* What mica-remote says of a server's refusal, for who is called buildah in its words. */
+static int refused(struct err *err)
+{
+	static const char answered[] = " answered with status ";
+	const char *at = strstr(err->msg, answered);
+	uint64_t status;
+
+	if (!called_buildah() || !at || !num_u64(at + strlen(answered), 999, &status))
+		return err->code;
+	return err_wrap(err, "invalid response status %u", (unsigned)status);
+}
+
 int download(const struct download *d, const struct remote_opts *o, struct downloaded *ret,
 	struct err *err)
 {
@@ -56,7 +70,7 @@ int download(const struct download *d, const struct remote_opts *o, struct downl
 	int rc = wait_reply(r, id, d->progress, shown, &reply, err);
 	progress_end(d->progress, shown, rc == 0 ? "done" : "failed");
 	if (rc < 0)
-		return rc;
+		return refused(err);
 	*ret = (struct downloaded){
 		.unchanged = json_int(json_get(reply, "status")) == 304,
 		.etag = copy_text(reply, "etag"),

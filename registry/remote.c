@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -264,7 +265,12 @@ static int reply_error(const struct json *e, struct err *err)
 	const char *message = json_text(json_get(e, "message"));
 	if (code > ERR_SYS || code < ERR_CANCELLED)
 		code = ERR_NETWORK;
-	return err_set(err, (int)code, "%s", message ? message : "request failed");
+	/* mica-remote does not know how we were called */
+	bool refused = called_buildah() && message &&
+	               str_has_prefix(message, "the credentials of '--creds' are refused");
+	return err_set(err, (int)code, "%s%s",
+		refused ? "unauthorized: authentication required: " : "",
+		message ? message : "request failed");
 }
 
 int remote_reply(struct remote *r, int64_t id, bool wait, struct json **ret, struct err *err)

@@ -47,7 +47,11 @@ static void write_hosts(const struct box *b, struct buf *out)
 	const char *name = b->spec->hostname ? b->spec->hostname : "mica";
 	if (b->spec->host_uts && gethostname(own, sizeof(own) - 1) == 0)
 		name = own;
-	buf_addf(out, "127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n", name);
+	/* a line of its own makes it what `hostname -f` prints; BuildKit's steps have one line */
+	buf_addf(out, "127.0.0.1\tlocalhost%s%s\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+		b->spec->host_names ? "" : " ", b->spec->host_names ? "" : name);
+	if (b->spec->host_names)
+		buf_addf(out, "127.0.0.1\t%s\n", name);
 	STRV_FOREACH (host, &b->spec->add_hosts) {
 		/* the name ends at the first colon, an IPv6 address has more of them */
 		const char *colon = strchr(*host, ':');

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/user.h"
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -127,7 +128,8 @@ static int look_up_user(
 		return 0;
 	}
 	if (named)
-		return err_set(err, ERR_NOT_FOUND, "no user '%s' in the image's /etc/passwd", want);
+		return err_set(err, ERR_NOT_FOUND, "%sno user '%s' in the image's /etc/passwd",
+			called_buildah() ? "unknown user error: " : "", want);
 	u->uid = (uid_t)id;
 	return 0;
 }

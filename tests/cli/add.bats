@@ -179,6 +179,12 @@ END
 	run -125 --separate-stderr mica build --network=none -t t ctx
 	assert_error "Containerfile:3:5: cannot fetch $WWW/missing: 127.0.0.1:.* answered with status 404"
 	[[ $stderr != *"RUN touch"* ]]
+	# in the words that scripts of buildah look for
+	ln -s "$MICA_BIN" buildah
+	run -125 --separate-stderr ./buildah --root "$MICA_ROOT" build -q ctx
+	[[ $stderr == *"invalid response status 404"* ]]
+	run -125 --separate-stderr ./buildah --root "$MICA_ROOT" add -q --checksum "sha256:$(printf %064d 0)" "$(mica from scratch)" "$WWW/hello.txt" /
+	[[ $stderr == *"unexpected response digest for \"$WWW/hello.txt\": sha256:$(sha256sum <"$T/www/hello.txt" | cut -d' ' -f1), want sha256:0000"* ]]
 }
 
 @test "redirects are followed, but not for ever and not to other schemes" {

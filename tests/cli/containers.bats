@@ -211,6 +211,7 @@ a2" ]
 	printf '[containers]\ncontainer_name_as_hostname = true\n' >conf
 	[ "$(mica run My_c.1 hostname)" = "$(mica containers --format '{{.ContainerID}}' | cut -c 1-12)" ]
 	[ "$(CONTAINERS_CONF=$PWD/conf mica run My_c.1 hostname)" = Myc.1 ]
+	[ "$(mica run --hostname own My_c.1 grep -w own /etc/hosts)" = $'127.0.0.1\town' ]
 	[ "$(mica run --network host My_c.1 -- grep internal /etc/hosts)" = $'127.0.0.1\thost.containers.internal\n127.0.0.1\thost.docker.internal' ]
 	[ "$(mica run --network none My_c.1 -- grep -c internal /etc/hosts)" = 0 ]
 	[ "$(mica run --network host --add-host host.docker.internal:10.1.2.3 My_c.1 -- grep internal /etc/hosts | sort)" = \
@@ -281,8 +282,13 @@ c" ]'
 	[[ "$output" =~ ^$'STEP 1/2: FROM busybox\nSTEP 2/2: RUN echo out; echo err >&2\nout\nerr\nCOMMIT l\n--> '[0-9a-f]{12}$'\nSuccessfully tagged localhost/l:latest\n'[0-9a-f]{64}$ ]] ||
 		fail "$output"
 	[[ "$stderr" == *'Writing manifest to image destination'* && "$stderr" != *STEP* ]] || fail "$stderr"
+	# as with buildah the ID is in one place: the log, the file for it, else standard output
 	b 0 build -f f --logfile log .
-	[[ "$output" =~ ^[0-9a-f]{64}$ && $(<log) == *$'\nSTEP 2/2: RUN '*$'\nerr\n'* ]]
+	[[ -z "$output" && $(<log) =~ $'\nSTEP 2/2: RUN '.*$'\nerr\n'.*$'\n'[0-9a-f]{64}$ ]] || fail "$output"
+	b 0 build -q -f f --logfile quiet .
+	[[ -z "$output" && $(<quiet) =~ ^[0-9a-f]{64}$ ]] || fail "$output"
+	b 0 build -f f --iidfile iid .
+	[[ "$output" != *'--> '* && "$output" != *"$(cut -d: -f2 iid)"* ]] || fail "$output"
 	./buildah --root "$MICA_ROOT" build -f f -o - . 2>stderr | tar -t >/dev/null
 	grep -x out stderr
 	b 125 from --userns-uid-map 16 scratch
@@ -326,8 +332,15 @@ c" ]'
 	[[ "$stderr" == *'nosuch: image not known'* ]]
 	# mica takes options anywhere
 	mica from --name c busybox -q
+	mica commit -q c c_image
 	b 1 run c nosuch
 	[ "$stderr" = "Error: cannot execute 'nosuch': not found in PATH" ]
+	b 125 run --user nosuch c true
+	[ "$stderr" = "Error: unknown user error: no user 'nosuch' in the image's /etc/passwd" ]
+	b 125 run --network bogus c true
+	[[ "$stderr" == *'unable to find network with name or ID bogus: network not found'* ]]
+	b 0 push c_image "dir:$PWD/copied"
+	[[ "$stderr" == *'Copying blob sha256:'*'Writing manifest to image destination'* ]]
 	b 0 run c grep engine /run/.containerenv
 	[[ "$output" == 'engine="buildah-1.'* ]]
 }
@@ -979,6 +992,7 @@ c" ]
 	[ "$(mica history --format '{{.Created}}' busybox | head -n 1)" = "$(mica history --format '{{.CreatedSince}}' busybox | head -n 1)" ]
 	[ "$(mica info --format '{{.store.ContainerStore.number}} {{.Containers}} {{.Images}} {{.OSType}} {{.NCPU}} {{.DockerRootDir}} {{.ServerVersion}} {{.KernelVersion}}')" = \
 		"$(mica info | jq -r '[1, 1, 1, "linux", .host.cpus, .store.GraphRoot] | join(" ")') $(mica version --format '{{.Mica}}') $(uname -r)" ]
+	[ -x "$(mica info --format '{{.host.OCIRuntime}}')" ]
 	[ "$(mica list --json | jq -r '.[0] | [.id, .builder, .imagename, .containername] | join(" ")')" = "$id true docker.io/library/busybox:latest c" ]
 	[ "$(mica containers --format '{{.ContainerName}} {{.ImageName}}' | tr -s ' ')" = "c docker.io/library/busybox:latest" ]
 	[ -z "$(mica containers -q --filter name=other)" ]

@@ -560,6 +560,9 @@ RUN echo must-not-run'
 	REG=$open
 	says "cannot push to $closed/x:latest: " --tls-verify=false -t "$closed/x" --push <<<"$step"
 	says "cannot push to $closed/x:latest: the credentials of '--creds' are refused" --tls-verify=false --creds anna:wrong -t "$closed/x" --push <<<"$step"
+	ln -s "$MICA_BIN" buildah
+	run -125 --separate-stderr ./buildah pull --tls-verify=false --creds anna:wrong "$closed/x"
+	[[ "$stderr" == *"unauthorized: authentication required: the credentials of '--creds' are refused"* ]] || fail "$stderr"
 	printf 'FROM scratch\nCOPY package.json /\n' | containerfile
 	mica build -q --tls-verify=false --creds anna:secret -t "$closed/x" --push ctx
 	stop_registry auth
