@@ -15,6 +15,8 @@ bool num_octal(const char *s, uint64_t max, uint64_t *ret);
 bool num_size(const char *s, uint64_t *ret);
 /* Go's time.ParseDuration: "1h2m3.5s", "500ms", "-1s"; nanoseconds */
 bool num_duration(const char *s, int64_t *ret_ns);
+/* As Go prints a time.Duration of whole milliseconds: 1m30s. New string. */
+char *num_duration_str(int64_t ns);
 /* Go's strconv.ParseBool: "1", "t", "TRUE", "false"...; false: neither */
 bool num_bool(const char *s, bool *ret);
 /* "1.5" as 1500 (CPUs in thousandths) */

@@ -83,6 +83,14 @@ void eval_history(struct eval *e, const char *created_by, bool empty)
 {
 	const char *comment = e->b->o->comment ? e->b->o->comment : "mica";
 	image_config_add_history(&e->p->config, NULL, created_by, comment, empty);
+	e->b->kept += strlen(created_by);
+}
+
+void eval_history_text(struct eval *e, const char *created_by)
+{
+	struct history *last = &e->p->config.history[e->p->config.n_history - 1];
+	mem_replace(&last->created_by, xstrdup(created_by));
+	e->b->kept += strlen(created_by);
 }
 
 struct step *eval_add_step(struct eval *e, enum step_kind kind)
@@ -193,6 +201,8 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 		const struct stage_plan *base = &b->plans[st->base_stage];
 		image_config_copy(&p->config, &base->config);
 		map_copy(&p->env, &base->env);
+		map_merge(&p->env, &p->config.env); /* ENV of what lies below wins over its ARG */
+		strv_copy(&p->declared, &base->declared);
 		strv_copy(&p->secret_args, &base->secret_args);
 		p->user_at = base->user_at;
 		lint_inherit(p, base);
@@ -360,6 +370,7 @@ void stage_plan_done(struct stage_plan *p)
 	if (p->evaluated)
 		image_config_done(&p->config);
 	map_done(&p->env);
+	strv_done(&p->declared);
 	strv_done(&p->secret_args);
 	lint_stage_done(&p->lint);
 }

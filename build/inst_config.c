@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Instructions that only change the image's config (and WORKDIR, which also makes a directory).
  * BuildKit's dockerfile2llb is the reference. */
+#include "base/buf.h"
 #include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -8,6 +9,7 @@
 #include "base/path.h"
 #include "build/as_buildah.h"
 #include "build/build_internal.h"
+#include "build/history.h"
 #include "build/signals.h"
 #include "build/step_words.h"
 #include "build/weight.h"
@@ -17,6 +19,7 @@
 #include <string.h>
 
 #define PORTS_MAX 65535
+#define HISTORY_MAX (64 * MIB) /* of one entry: what an instruction expands to is less */
 
 static void set_env(struct stage_plan *p, const char *name, const char *value)
 {
@@ -45,6 +48,8 @@ static int inst_arg(struct eval *e, struct err *err)
 		return err->code;
 	const struct build_opts *o = e->b->o;
 	const struct map *globals = &build_target_of(e->b, e->p->stage)->global_args;
+	AUTO_BUF struct buf by = BUF_INIT(HISTORY_MAX);
+	buf_addstr(&by, "ARG");
 	for (size_t i = 0; i < inst->args.n; i++) {
 		const char *word = inst->args.v[i];
 		const char *eq = strchr(word, '=');
@@ -55,6 +60,7 @@ static int inst_arg(struct eval *e, struct err *err)
 		if (map_has(&o->secret_args, name)) {
 			map_remove(&e->p->env, name);
 			add_once(&e->p->secret_args, name);
+			buf_addf(&by, " %s", name);
 			continue;
 		}
 		const char *given = map_get(&o->build_args, name);
@@ -70,12 +76,14 @@ static int inst_arg(struct eval *e, struct err *err)
 			return err->code;
 		if (!given && !eq && map_get(globals, name))
 			value = xstrdup(map_get(globals, name));
+		add_once(&e->p->declared, name);
+		buf_addf(&by, value ? " %s=%s" : " %s", name, value);
 		if (value)
 			set_env(e->p, name, value);
 		else if (!map_has(&o->build_args, name))
 			as_buildah_arg(e, name);
 	}
-	eval_history(e, inst->text, true);
+	eval_history(e, buf_str(&by), true);
 	return 0;
 }
 
@@ -86,6 +94,8 @@ static int inst_env(struct eval *e, struct err *err)
 		return err->code;
 	AUTO_MAP struct map set =
 		MAP_INIT; /* all values are expanded with the environment before the instruction */
+	AUTO_BUF struct buf by = BUF_INIT(HISTORY_MAX);
+	buf_addstr(&by, "ENV");
 	for (size_t i = 0; i + 1 < inst->args.n; i += 2) {
 		AUTO_FREE char *name = NULL, *value = NULL;
 		if (eval_word(e, inst->args.v[i], inst->arg_pos[i], &name, err) < 0 ||
@@ -95,6 +105,7 @@ static int inst_env(struct eval *e, struct err *err)
 			return eval_error(e, inst->arg_pos[i], err, ERR_INVALID,
 				"ENV: '%s' is not a variable's name", name);
 		map_set(&set, name, value);
+		buf_addf(&by, " %s=%s", name, value);
 	}
 	MAP_FOREACH (v, &set) {
 		set_env(e->p, v->key, v->value);
@@ -102,7 +113,7 @@ static int inst_env(struct eval *e, struct err *err)
 			map_remove(&e->p->config.env, v->key);
 		map_set(&e->p->config.env, v->key, v->value);
 	}
-	eval_history(e, inst->text, true);
+	eval_history(e, buf_str(&by), true);
 	return 0;
 }
 
@@ -111,14 +122,17 @@ static int inst_label(struct eval *e, struct err *err)
 	const struct inst *inst = e->at.inst;
 	if (check_names(e, inst->args.n / 2, err) < 0)
 		return err->code;
+	AUTO_BUF struct buf by = BUF_INIT(HISTORY_MAX);
+	buf_addstr(&by, "LABEL");
 	for (size_t i = 0; i + 1 < inst->args.n; i += 2) {
 		AUTO_FREE char *name = NULL, *value = NULL;
 		if (eval_word(e, inst->args.v[i], inst->arg_pos[i], &name, err) < 0 ||
 			eval_word(e, inst->args.v[i + 1], inst->arg_pos[i + 1], &value, err) < 0)
 			return err->code;
 		map_set(&e->p->config.labels, name, value);
+		buf_addf(&by, " %s=%s", name, value);
 	}
-	eval_history(e, inst->text, true);
+	eval_history(e, buf_str(&by), true);
 	return 0;
 }
 
@@ -197,7 +211,8 @@ static void add_ports(struct strv *set, const struct ports *own, const char *pro
 }
 
 /* Only the container's side counts (docker's nat.ParsePortSpec). */
-static int expose_one(struct eval *e, const char *spec, struct pos pos, struct err *err)
+static int expose_one(
+	struct eval *e, const char *spec, struct pos pos, struct strv *ret_own, struct err *err)
 {
 	const char *slash = strchr(spec, '/');
 	AUTO_FREE char *proto = str_lower(xstrdup(slash && slash[1] ? slash + 1 : "tcp"));
@@ -210,22 +225,25 @@ static int expose_one(struct eval *e, const char *spec, struct pos pos, struct e
 	if (wrong)
 		return eval_error(e, pos, err, ERR_INVALID, "EXPOSE %s: %s", spec, wrong);
 	add_ports(&e->p->config.exposed_ports, &own, proto);
+	add_ports(ret_own, &own, proto);
 	return 0;
 }
 
 static int inst_expose(struct eval *e, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
-	AUTO_STRV struct strv words = STRV_INIT;
+	AUTO_STRV struct strv words = STRV_INIT, own = STRV_INIT;
 	for (size_t i = 0; i < inst->args.n; i++)
 		if (eval_words(e, inst->args.v[i], inst->arg_pos[i], &words, err) < 0)
 			return err->code;
 	for (size_t i = 0; i < words.n && !e->trigger; i++)
 		lint_expose(&e->b->result->lint, e->at.file, inst, eval_arg_pos(e, i), words.v[i]);
 	for (size_t i = 0; i < words.n; i++)
-		if (expose_one(e, words.v[i], eval_arg_pos(e, i), err) < 0)
+		if (expose_one(e, words.v[i], eval_arg_pos(e, i), &own, err) < 0)
 			return err->code;
-	eval_history(e, inst->text, true);
+	strv_sort(&own);
+	AUTO_FREE char *by = history_list("EXPOSE", &own);
+	eval_history(e, by, true);
 	return 0;
 }
 
@@ -243,7 +261,8 @@ static int inst_volume(struct eval *e, struct err *err)
 		add_once(&e->p->config.volumes, path);
 		strv_add(&paths, path);
 	}
-	eval_history(e, inst->text, true);
+	AUTO_FREE char *by = history_list("VOLUME", &paths);
+	eval_history(e, by, true);
 	as_buildah_volumes(e, &paths);
 	return 0;
 }
@@ -284,7 +303,8 @@ static int inst_healthcheck(struct eval *e, struct err *err)
 		for (size_t i = 1; i < inst->args.n; i++)
 			strv_add(&c->healthcheck.test, inst->args.v[i]);
 	}
-	eval_history(e, inst->text, true);
+	AUTO_FREE char *by = history_health(&c->healthcheck);
+	eval_history(e, by, true);
 	return 0;
 }
 
@@ -293,9 +313,10 @@ static int inst_user(struct eval *e, struct err *err)
 	AUTO_FREE char *user = NULL;
 	if (eval_word(e, e->at.inst->args.v[0], eval_arg_pos(e, 0), &user, err) < 0)
 		return err->code;
+	AUTO_FREE char *by = xasprintf("USER %s", user);
 	mem_replace(&e->p->config.user, take(user));
 	e->p->user_at = e->at;
-	eval_history(e, e->at.inst->text, true);
+	eval_history(e, by, true);
 	return 0;
 }
 
@@ -310,8 +331,9 @@ static int inst_stopsignal(struct eval *e, struct err *err)
 			"STOPSIGNAL %s: no such signal (a name such as SIGTERM or a number)%s%s%s",
 			signal, near ? ", did you mean SIG" : "", near ? near : "",
 			near ? "?" : "");
+	AUTO_FREE char *by = xasprintf("STOPSIGNAL %s", signal);
 	mem_replace(&e->p->config.stop_signal, take(signal));
-	eval_history(e, e->at.inst->text, true);
+	eval_history(e, by, true);
 	return 0;
 }
 
@@ -319,6 +341,7 @@ int inst_metadata(struct eval *e, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
 	struct image_config *c = &e->p->config;
+	AUTO_FREE char *by = NULL;
 	switch (inst->kind) {
 	case INST_ARG:
 		return inst_arg(e, err);
@@ -339,6 +362,7 @@ int inst_metadata(struct eval *e, struct err *err)
 	case INST_CMD:
 		strv_done(&c->cmd);
 		eval_command(e, &c->cmd);
+		by = history_command("CMD", &c->cmd);
 		c->has_cmd = true;
 		c->args_escaped = false;
 		e->p->own_cmd = true;
@@ -346,6 +370,7 @@ int inst_metadata(struct eval *e, struct err *err)
 	case INST_ENTRYPOINT:
 		strv_done(&c->entrypoint);
 		eval_command(e, &c->entrypoint);
+		by = history_command("ENTRYPOINT", &c->entrypoint);
 		c->has_entrypoint = true;
 		c->args_escaped = false;
 		if (!e->p->own_cmd) { /* the base's CMD was meant for the base's ENTRYPOINT */
@@ -355,14 +380,17 @@ int inst_metadata(struct eval *e, struct err *err)
 		break;
 	case INST_SHELL:
 		strv_copy(&c->shell, &inst->args);
+		by = history_list("SHELL", &c->shell);
 		break;
 	case INST_MAINTAINER:
 		mem_replace(&c->author, xstrdup(inst->args.v[0]));
+		by = xasprintf("MAINTAINER %s", c->author);
 		break;
 	case INST_ONBUILD:
 		strv_add(&c->on_build, inst->onbuild->text);
 		if (!called_buildah())
 			return 0; /* BuildKit's history has none */
+		by = xstrdup(inst->text);
 		break;
 	case INST_ADD:
 	case INST_COPY:
@@ -370,9 +398,9 @@ int inst_metadata(struct eval *e, struct err *err)
 	case INST_INCLUDE:
 	case INST_RUN:
 	case INST_WORKDIR:
-		break; /* not metadata: evaluate.c sends them elsewhere */
+		return 0; /* not metadata: evaluate.c sends them elsewhere */
 	}
-	eval_history(e, inst->text, true);
+	eval_history(e, by, true);
 	return 0;
 }
 
@@ -387,7 +415,7 @@ int inst_workdir(struct eval *e, struct err *err)
 	AUTO_FREE char *dir = path_resolve(base, *word ? word : ".");
 	/* an absolute one is kept as it is written */
 	mem_replace(&c->working_dir, xstrdup(*word == '/' ? word : dir));
-	AUTO_FREE char *by = xasprintf("WORKDIR %s", dir);
+	AUTO_FREE char *by = xasprintf("WORKDIR %s", c->working_dir);
 	if (streq(dir, "/")) {
 		eval_history(e, by, true);
 		return 0;

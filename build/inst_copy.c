@@ -10,6 +10,7 @@
 #include "build/copy_source.h"
 #include "build/file_expand.h"
 #include "build/file_ignore.h"
+#include "build/history.h"
 #include "build/remote_file.h"
 #include "build/step_words.h"
 #include "registry/url.h"
@@ -222,7 +223,7 @@ static int check_checksum(struct eval *e, const struct step *s, struct err *err)
 	return 0;
 }
 
-static int copy_dest(struct eval *e, struct step *s, struct err *err)
+static int copy_dest(struct eval *e, struct step *s, char **ret_word, struct err *err)
 {
 	const struct inst *inst = e->at.inst;
 	AUTO_FREE char *word = NULL;
@@ -234,6 +235,7 @@ static int copy_dest(struct eval *e, struct step *s, struct err *err)
 	AUTO_FREE char *dest = path_resolve(base, word);
 	bool slash = !*word || streq(word, ".") || path_has_trailing_slash(word);
 	s->dest = slash && !streq(dest, "/") ? xasprintf("%s/", dest) : take(dest);
+	*ret_word = take(word);
 	return 0;
 }
 
@@ -342,9 +344,12 @@ int inst_copy(struct eval *e, struct err *err)
 	if (copy_flags(e, s, err) < 0 || copy_from(e, s, err) < 0)
 		return err->code;
 	s = &e->p->steps[index];
+	AUTO_FREE char *dest = NULL;
 	if (copy_sources(e, s, err) < 0 || check_checksum(e, s, err) < 0 ||
-		copy_dest(e, s, err) < 0)
+		copy_dest(e, s, &dest, err) < 0)
 		return err->code;
+	AUTO_FREE char *by = history_copy(s, dest);
+	eval_history_text(e, by);
 	lint_dest(e, s);
 	copy_words(s);
 	return 0;

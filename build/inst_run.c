@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "build/build_internal.h"
+#include "build/history.h"
 #include "build/step_words.h"
 #include "run/sandbox.h"
 #include "run/user.h"
@@ -178,10 +179,7 @@ int inst_run(struct eval *e, struct err *err)
 	if (inst->json && !command.n)
 		return eval_error(e, inst->pos, err, ERR_INVALID,
 			"RUN: no command to run: the list is empty");
-	/* what history shows */
-	AUTO_FREE char *words = strv_join(&command, " ");
-	AUTO_FREE char *by = xasprintf("RUN %s", words);
-	eval_history(e, by, false);
+	eval_history(e, inst->text, false);
 	struct step *s = eval_add_step(e, STEP_RUN);
 	if (run_flags(e, s, err) < 0)
 		return err->code;
@@ -193,6 +191,8 @@ int inst_run(struct eval *e, struct err *err)
 	if (inst->n_heredocs && inst->args.n)
 		heredoc_command(s, inst, &command);
 	strv_copy(&s->argv, &command);
+	AUTO_FREE char *by = history_run(e, &command);
+	eval_history_text(e, by);
 	map_copy(&s->env, &e->p->env);
 	if (e->b->o->http_proxy)
 		add_own_proxies(s);

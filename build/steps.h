@@ -116,6 +116,8 @@ struct stage_plan {
 	struct image_config *step_configs; /* after each instruction, keep_steps.h */
 	size_t n_step_configs;
 	struct map env; /* at the end: ENV and ARG, for stages built on it */
+	struct strv
+		declared; /* names of ARG, for the history of RUN; stages built on it have them */
 	struct strv secret_args; /* names that ARG declared and --build-arg-secret has values for */
 	size_t base_image; /* index into build.images, or NO_STAGE */
 	size_t base_history; /* history entries that came with the base (image or stage) */

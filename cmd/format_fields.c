@@ -7,10 +7,10 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/strv.h"
 #include "cmd/format.h"
 #include "cmd/format_internal.h"
-#include "cmd/format_number.h"
 #include "cmd/format_time.h"
 
 /* "CreatedBy", "created_by" and "createdby" are the same field: Go's names, and those of its JSON;
@@ -55,7 +55,7 @@ static int unknown_field(const struct json *o, const char *name, struct err *err
 /* A number that prints as what it means. */
 static struct json *duration(int64_t ns)
 {
-	AUTO_FREE char *text = number_duration(ns);
+	AUTO_FREE char *text = num_duration_str(ns);
 	struct json *d = json_new_object();
 
 	format_as_text(d, text);

@@ -121,20 +121,3 @@ char *number_real(double value)
 		return xstrdup(text);
 	return xasprintf("%.*f", digits > exponent + 1 ? digits - 1 - exponent : 0, value);
 }
-
-char *number_duration(int64_t ns)
-{
-	int64_t ms = ns / 1000000, s = ms / 1000;
-	AUTO_FREE char *fraction = ms % 1000 ? xasprintf(".%03d", (int)(ms % 1000)) : xstrdup("");
-
-	for (size_t n = strlen(fraction); n && fraction[n - 1] == '0'; n--)
-		fraction[n - 1] = '\0';
-	if (ms && s == 0)
-		return xasprintf("%dms", (int)ms);
-	if (s < 60)
-		return xasprintf("%d%ss", (int)s, fraction);
-	if (s < 3600)
-		return xasprintf("%dm%d%ss", (int)(s / 60), (int)(s % 60), fraction);
-	return xasprintf("%lldh%dm%d%ss", (long long)(s / 3600), (int)(s / 60 % 60), (int)(s % 60),
-		fraction);
-}

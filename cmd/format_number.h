@@ -11,5 +11,3 @@ struct json;
 size_t number_read(const char *s, size_t n, struct json **ret);
 /* As %v has it: the fewest digits that tell it from its neighbours. New string. */
 char *number_real(double value);
-/* As Go prints a time.Duration of whole milliseconds: 1m30s. New string. */
-char *number_duration(int64_t ns);

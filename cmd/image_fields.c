@@ -4,8 +4,8 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "cmd/format.h"
-#include "cmd/format_number.h"
 #include "image/manifest.h"
 
 /* Members that Go's structs have even where the document leaves them out. */
@@ -72,7 +72,7 @@ static void complete_healthcheck(struct json *config)
 	format_value(&b, format_get(h, "Test"));
 	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
 		format_omit(h, times[i], json_new_int(0));
-		AUTO_FREE char *text = number_duration(json_int(format_get(h, times[i])));
+		AUTO_FREE char *text = num_duration_str(json_int(format_get(h, times[i])));
 		buf_addf(&b, " %s", text);
 	}
 	buf_addf(&b, " %lld}", (long long)json_int(format_get(h, "Retries")));

@@ -67,6 +67,73 @@ teardown() {
 	[ "$(in_image t)" = "hello you" ]
 }
 
+@test "history has the words of BuildKit: with values, those of ARG before a command" {
+	containerfile <<-'END'
+		ARG G=global
+		FROM busybox AS below
+		ARG G
+		ENV E=1
+		ARG E=2 NONE
+		RUN echo "$E" >/below
+		FROM below
+		ARG TWO="a b" SECRET
+		ENV X=$TWO Y='$TWO' "Z"=c\ d
+		ENV old a  b
+		LABEL l=$G "m n"='$G'
+		EXPOSE 90 80-81/UDP 9
+		VOLUME ["/v $G", "/w"]
+		USER u$E
+		USER root
+		WORKDIR /a/$G
+		WORKDIR b
+		STOPSIGNAL SIGKILL
+		COPY --chown=$E:2 --chmod=755 --link  file ./$G
+		COPY ["file", "two words", "/d/"]
+		ADD <<ONE <<"TWO" /e/
+		ONE
+		TWO
+		RUN ["/bin/sh", "-c", "echo $TWO >/f"]
+		SHELL ["/bin/sh", "-e", "-c"]
+		RUN <<EOF
+		echo $G >/g
+		EOF
+		HEALTHCHECK --interval=1h30m --timeout=1500ms --retries=3 CMD ["a", "b c"]
+		ENTRYPOINT echo "$G"
+		CMD ["\"q\"", "\\\u0001\t", "\u00e9\u00a0"]
+	END
+	touch ctx/file "ctx/two words"
+	mica build -q --network=none --build-arg-secret SECRET=hidden -t t ctx
+	config_of t | jq -r '.history[1:][].created_by' >got
+	cat >expected <<-'END'
+		ARG G=global
+		ENV E=1
+		ARG E=2 NONE
+		RUN |3 G=global E=2 NONE= /bin/sh -c echo "$E" >/below # buildkit
+		ARG TWO=a b SECRET
+		ENV X=a b Y=$TWO Z=c d
+		ENV old=a  b
+		LABEL l=global m n=$G
+		EXPOSE [80/udp 81/udp 9/tcp 90/tcp]
+		VOLUME [/v global /w]
+		USER u1
+		USER root
+		WORKDIR /a/global
+		WORKDIR /a/global/b
+		STOPSIGNAL SIGKILL
+		COPY --chown=1:2 --chmod=755 file ./global # buildkit
+		COPY file two words /d/ # buildkit
+		ADD <<ONE <<TWO /e/ # buildkit
+		RUN |4 G=global E=1 NONE= TWO=a b /bin/sh -c echo $TWO >/f # buildkit
+		SHELL [/bin/sh -e -c]
+		RUN |4 G=global E=1 NONE= TWO=a b /bin/sh -e -c echo $G >/g
+		 # buildkit
+		HEALTHCHECK {Test:[CMD a b c] Interval:1h30m0s Timeout:1.5s StartPeriod:0s StartInterval:0s Retries:3}
+		ENTRYPOINT ["/bin/sh" "-e" "-c" "echo \"$G\""]
+		CMD ["\"q\"" "\\\x01\t" "é\u00a0"]
+	END
+	diff expected got
+}
+
 # covers: escape
 @test "another escape character continues lines and quotes" {
 	mkdir ctx

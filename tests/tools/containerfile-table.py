@@ -42,7 +42,9 @@ TAIL = """
 | `\\pL`, `\\Qa\\E` in an ignore pattern | mean what they do in Go's regular expressions | are refused |
 | `--mount=type=cache,mode=1777` | loses what is above 0777 | is 1777 |
 | `SOURCE_DATE_EPOCH` | is for times of files with `rewrite-timestamp=true` alone | is for them always |
-| texts of the history | with values of variables | as written, but for RUN and WORKDIR |
+| comments of the history | `buildkit.dockerfile.v0` | `mica`, or what `--comment` says |
+| a step that changes no file | has a layer without files | has none |
+| ADD of a URL with user information | is fetched | is refused |
 """
 
 
