@@ -81,7 +81,7 @@ static void a_directory_is_then_as_it_was_made(void **state)
 	(void)state;
 	struct folded f = folded_new();
 	struct err err = ERR_INIT;
-	AUTO_FD int upper_d = sub_of(f.upper, "d");
+	assert_int_equal(close(sub_of(f.upper, "d")), 0);
 	assert_int_equal(fchmod(f.upper, 0751), 0);
 	tree_time(f.upper, ".", 1000, 0);
 	assert_int_equal(fold_begin(f.upper, f.fresh, &err), 0);
