@@ -249,14 +249,16 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	mica prune --build-cache >/dev/null
 	mica from --name c busybox
 	head -c 14000000 /dev/zero >unneeded
+	mkfifo pipe
 	for command in "pull docker-archive:one.tar" "load -i one.tar" load "import tree.tar one" "build -t one ctx" "run docker-archive:one.tar true" \
-		"copy c ctx/large /f" "cache import -i tree.tar one" "build -t one -"; do
+		"copy c ctx/large /f" "cache import -i tree.tar one" "build -t one -" "build -t one -f pipe- ctx" "build -t one --file=pipe- ctx"; do
 		cp unneeded "$MICA_ROOT/blobs/sha256/$(sha256sum unneeded | cut -d ' ' -f 1)"
 		head -c $(($(df -B1 --output=avail full | tail -1) - 1000000)) /dev/zero >full/filler
 		status=0
+		[[ "$command" != *pipe-* ]] || cat ctx/Containerfile >pipe &
 		# shellcheck disable=SC2086
-		mica $command <"$([[ "$command" == *- ]] && echo tree.tar || echo one.tar)" >said 2>&1 || status=$?
-		if [[ "$command" == *- ]]; then # what was read is gone
+		timeout 30 "$MICA_BIN" --root "$MICA_ROOT" ${command/pipe-/pipe} <"$([[ "$command" == *- ]] && echo tree.tar || echo one.tar)" >said 2>&1 || status=$?
+		if [[ "$command" == *- || "$command" == *pipe-* ]]; then # what was read is gone
 			[ $status = 125 ] || fail "$command: $status: $(cat said)"
 		else
 			[ $status = 0 ] || fail "$command: $status: $(cat said)"
