@@ -231,8 +231,12 @@ int http_start(struct http *h, struct http_request *r, struct err *err)
 	http_request_clear(r);
 	buf_init(&r->body, max);
 	struct http_transfer *t = xcalloc(1, sizeof(*t));
-	*t = (struct http_transfer){
-		.http = h, .r = r, .easy = curl_easy_init(), .anew = anew, .moved_ms = clock_ms()};
+	*t = (struct http_transfer){.http = h,
+		.r = r,
+		.easy = curl_easy_init(),
+		.anew = anew,
+		.moved_ms = clock_ms(),
+		.asked_ms = clock_ms()};
 	if (!t->easy)
 		abort();
 	/* curl would send its own Expect and wait a second for servers that do not know it */

@@ -23,6 +23,8 @@ struct http_transfer {
 	bool paused, skip_set;
 	bool anew; /* on a connection of its own */
 	uint64_t moved_before, moved_ms; /* so many bytes had moved then */
+	uint64_t asked_ms; /* since when it is a document that is waited for */
+	bool creeps; /* which did not come in time */
 	struct err err; /* why a callback stopped the transfer */
 };
 
@@ -47,7 +49,8 @@ bool http_range_fits(struct http_transfer *t, long status);
 const char *http_host(const struct http_request *r, char *buf, size_t n);
 /* Why the transfer failed: fills in what r tells of it (unreachable ...), and returns the error. */
 int http_failure(struct http_transfer *t, CURLcode code, struct err *err);
-/* In http_stall.c, to be asked often: it moved next to nothing for as long as it may. */
+/* In http_stall.c, to be asked often: it moved next to nothing for as long as it may, or is a
+ * document that took several times as long. */
 bool http_stalled(struct http_transfer *t);
 /* What it did not do, and for how long. Returns buf. */
 const char *http_stall_reason(const struct http_transfer *t, char *buf, size_t n);

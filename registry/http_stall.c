@@ -12,6 +12,9 @@
 /* what a registry may take to answer when it has all of a blob: it may copy it to where it keeps
  * blobs, and hash it, before it does */
 #define ANSWER_S 900U
+/* A document is small: all of it is to come in so many times what a transfer may stall, else one
+ * byte after the other holds us for hours. */
+#define DOCUMENT_STALLS 3U
 
 /* What libcurl has read and not sent counts: the other side may have no room for it (HTTP/2). */
 static bool is_sending(const struct http_transfer *t)
@@ -47,10 +50,21 @@ static bool is_connected(const struct http_transfer *t)
 	return begun > 0;
 }
 
+/* An answer, or the headers of one, that is no content. */
+static bool is_document(const struct http_transfer *t)
+{
+	return !is_sending(t) && !(t->r->out_fd >= 0 && http_status(t) / 100 == 2);
+}
+
 bool http_stalled(struct http_transfer *t)
 {
 	uint64_t now = clock_ms(), moved = bytes_moved(t);
 	unsigned limit = limit_s(t);
+	if (!limit || t->paused || !is_connected(t) || !is_document(t))
+		t->asked_ms = now;
+	t->creeps = now - t->asked_ms >= (uint64_t)limit * DOCUMENT_STALLS * MS_PER_S;
+	if (limit && t->creeps)
+		return true;
 	if (!limit || t->paused || !is_connected(t) ||
 		moved - t->moved_before >= (uint64_t)STALL_BYTES * limit) {
 		t->moved_before = moved;
@@ -65,8 +79,10 @@ const char *http_stall_reason(const struct http_transfer *t, char *buf, size_t n
 	curl_off_t down = 0;
 	curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
 	const char *what = is_sending(t)                 ? "takes no more of what is sent"
+	                   : t->creeps                   ? "sends too slowly"
 	                   : down || t->header_bytes > 0 ? "stopped sending"
 	                                                 : "does not answer";
-	(void)snprintf(buf, n, "%s (waited for %u s)", what, limit_s(t));
+	(void)snprintf(buf, n, "%s (waited for %u s)", what,
+		limit_s(t) * (t->creeps ? DOCUMENT_STALLS : 1));
 	return buf;
 }

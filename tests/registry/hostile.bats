@@ -51,6 +51,10 @@ teardown() {
 	mica pull -q --retry-delay 10ms "$SRV/hangs-up"
 	MICA_ROOT=$D/third mica pull -q --retry 0 --stall-timeout 1s "$SRV/drips" 2>drips &
 	drips=$!
+	MICA_ROOT=$D/fifth mica pull -q --retry 0 --stall-timeout 1s "$SRV/creeps" 2>creeps &
+	creeps=$!
+	MICA_ROOT=$D/sixth mica pull -q --retry 0 --stall-timeout 1s "$SRV/creeping-error" 2>error &
+	error=$!
 	export MICA_ROOT=$D/second
 	# also on a connection that did well before: that is no registry that cannot be reached
 	MICA_ROOT=$D/fourth mica pull -q --retry 0 --stall-timeout 1s "$SRV/mute/x" 2>mute &
@@ -62,6 +66,10 @@ teardown() {
 	grep "$SRV stopped sending (waited for 1 s)" drips
 	! wait $mute || fail "it was pulled"
 	grep "$SRV does not answer (waited for 1 s)" mute
+	! wait $creeps || fail "it was pulled"
+	grep "$SRV sends too slowly (waited for 3 s)" creeps
+	! wait $error || fail "it was pulled"
+	grep "$SRV sends too slowly (waited for 3 s)" error
 	# the limit is what was said, not what it makes of an average
 	for name in stalled muted; do
 		wait_for 10 test -s "$T/srv/$name"

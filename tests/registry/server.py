@@ -367,6 +367,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b" ")
                 time.sleep(0.5)
             return None
+        if fault in ("creeps", "creeping-error"):  # just fast enough for what has no end
+            self.send_response(200 if fault == "creeps" else 404)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            for _ in range(300):
+                self.wfile.write(b" " * 100)
+                time.sleep(0.1)
+            return None
         if fault == "self" and ":" in name:
             return self.answer(307, Location=f"/v2/{repo}/manifests/latest")
         data = PUSHED.get((repo, name)) or (OTHER_BLOBS.get(name) if ":" in name and not fault.startswith(("another", "upload")) else None)
