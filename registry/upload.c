@@ -212,7 +212,7 @@ static void got_post(struct exchange *x, const struct err *failure)
 			return;
 		}
 	}
-	if (r < 0 && !failure && op->from) {
+	if (op->from && (r == ERR_AUTH || (r < 0 && !failure))) {
 		/* there it is not ours to mount: it is sent */
 		forget_origin(op);
 		err_clear(&err);
@@ -252,6 +252,15 @@ static void got_head(struct exchange *x, const struct err *failure)
 	int r = operation_check(x, failure, 404, &err);
 	if (r == 0 && x->http.response.status == 200) {
 		reply(op, op->upload ? "uploaded" : "exists");
+		return;
+	}
+	if (r == ERR_AUTH && op->from) {
+		/* a token service may give none for both repositories, where others give what is
+		 * allowed */
+		forget_origin(op);
+		err_clear(&err);
+		if (upload_start(op, &err) < 0)
+			operation_fail(op, &err);
 		return;
 	}
 	/* Some registries refuse HEAD to those who may push: the upload itself will tell. */

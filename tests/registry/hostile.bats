@@ -160,6 +160,10 @@ teardown() {
 	mica push -q "$(cat id)" "docker://$SRV/upload-nomount/x"
 	[ "$(asked 'POST main /v2/upload-nomount/x/blobs/uploads/\?mount=.*from=good%2Forigin')" = 2 ]
 	[ "$(asked 'PUT main /upload/upload-nomount/x')" = 2 ]
+	# nor asked for a token for both
+	mica push -q --creds anna:secret "$(cat id)" "docker://$SRV/upload-picky/x"
+	[ "$(asked 'GET main /token-picky.*upload-nomount')" -ge 1 ]
+	[ "$(asked 'PUT main /upload/upload-picky/x')" = 2 ]
 }
 
 # --- floods ---
