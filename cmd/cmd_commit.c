@@ -188,7 +188,7 @@ static bool wants_created_annotation(const struct commit_args *a, bool docker)
 static int make(struct container_use *u, const struct commit_args *a, const char *dest,
 	struct build_result *ret, struct err *err)
 {
-	bool plain = a->disable_compression == -1 && is_file(dest);
+	bool plain = a->disable_compression != 0 && is_file(dest);
 	AUTO_STRV struct strv changes = STRV_INIT;
 	struct container_commit o = {.compression = a->disable_compression == 1 || plain
 	                                                    ? COMPRESSION_NONE

@@ -147,7 +147,10 @@ row() { # COMMAND... OPTION...
 	row registry-check --authfile --creds --cert-dir --tls-verify --stall-timeout
 	who=()
 	row login --cert-dir --tls-verify
-	works login --cert-dir "$T/certs"
+	works login --verbose --cert-dir "$T/certs"
+	[[ "$said" == "Used:  $D/login.json"* ]] && grep -q "$GATE" login.json
+	mica logout -a --authfile login.json
+	run ! grep -q "$GATE" login.json
 	for command in "${!stalled[@]}"; do
 		status=0
 		wait "${stalled[$command]}" || status=$?

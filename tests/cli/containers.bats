@@ -453,36 +453,6 @@ c" ]'
 	[ "$(mica run c -- sh -c 'ls /sys/class/net')" = lo ]
 }
 
-@test "all that from is told of the box reaches each run, and what run and build are told their commands" {
-	[ "$(id -u)" = 0 ] || skip "cgroups are root's"
-	box_options
-	mica from -q --name c "${box_words[@]}" busybox
-	mica run c sh -c "$box_report" >from
-	assert_box from
-	mica from -q --name plain busybox
-	mica run "${box_words[@]}" plain sh -c "$box_report" >run
-	assert_box run
-	mica run --quiet "${box_words[@]}" busybox sh -c "$box_report" >image
-	assert_box image
-	mkdir ctx
-	echo "$box_report" >ctx/report
-	printf 'FROM busybox\nCOPY report /\nRUN sh /report >/tmp/out\n' >ctx/Containerfile
-	mica build -q "${box_words[@]}" -t t ctx
-	mica run --network none t cat /tmp/out >build
-	assert_box build
-	# namespaces of this machine
-	for kind in ipc uts cgroup; do
-		name=--$kind
-		[ $kind != cgroup ] || name=--cgroupns
-		mica from -q --name "in-$kind" $name host busybox
-		[ "$(mica run "in-$kind" readlink /proc/self/ns/$kind)" = "$(readlink /proc/self/ns/$kind)" ]
-		[ "$(mica run $name host plain readlink /proc/self/ns/$kind)" = "$(readlink /proc/self/ns/$kind)" ]
-		[ "$(mica run plain readlink /proc/self/ns/$kind)" != "$(readlink /proc/self/ns/$kind)" ]
-	done
-	mica from -q --name arm --os linux --arch arm --variant v6 scratch
-	[ "$(mica inspect --format '{{.OCIv1.OS}} {{.OCIv1.Architecture}} {{.OCIv1.Variant}}' arm)" = 'linux arm v6' ]
-}
-
 @test "a mount of run is there for that run alone" {
 	mkdir dir
 	echo seen >dir/f

@@ -391,52 +391,6 @@ buildah() {
 	command buildah --registries-conf "$CONTAINERS_REGISTRIES_CONF" --root "$T/buildah" --runroot "$T/buildah-run" --storage-driver vfs "$@"
 }
 
-# --- what a command is given ---
-
-# A script that prints what it finds of the options in box_options(), the same for run, from and build.
-# shellcheck disable=SC2034 # by files that load this one
-box_report='
-cd /sys/fs/cgroup
-v() { cat "$@" 2>/dev/null | tr "\n" " "; }
-v cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us cpu.max
-v cpu/cpu.shares || true
-v memory/memory.limit_in_bytes memory.max
-v memory/memory.memsw.limit_in_bytes memory.swap.max
-echo
-grep -h "^[MC][a-z]*_allowed_list:" /proc/self/status | tr "\n" " "
-grep -h -e ^Cap[BE] -e ^NoNew -e ^Groups /proc/self/status | tr "\n" " "
-echo; ulimit -n
-df -k /dev/shm | awk "END { print \$2 }"
-cat /etc/resolv.conf | grep -v "^nameserver ::" | tr "\n" " "
-grep -h -w there /etc/hosts; readlink /proc/self/ns/net
-head -c 2 /dev/mine | od -An -c; echo "$http_proxy"
-'
-
-# Those options, and what the script prints then. The machine's own processor and memory node are the only ones.
-box_options() {
-	# shellcheck disable=SC2054 # commas of options
-	box_words=(--cpu-period 50000 --cpu-quota 20000 --memory 64m --cpuset-cpus "$(first_of Cpus)" --cpuset-mems "$(first_of Mems)"
-		--cap-drop all --cap-add kill,CAP_CHOWN --security-opt no-new-privileges --group-add 4321 --ulimit nofile=77:77 --shm-size 3m
-		--dns 192.0.2.1 --dns-search example.org --dns-option ndots:3 --add-host there:192.0.2.7 --network host --device /dev/zero:/dev/mine --http-proxy)
-	[ ! -e /sys/fs/cgroup/memory/memory.memsw.limit_in_bytes ] || box_words+=(--memory-swap 64m)
-	export http_proxy=http://proxy.invalid
-}
-
-first_of() { # Cpus|Mems
-	grep "^$1_allowed_list:" /proc/self/status | cut -f 2 | grep -oE '^[0-9]+'
-}
-
-assert_box() { # FILE: what the script has printed
-	local cpus mems
-	cpus=$(first_of Cpus) mems=$(first_of Mems)
-	{
-		grep -qE '^20000 50000 ([0-9]+ )?67108864 ([0-9]+ )?$' "$1" && ! grep -q 134217728 "$1" &&
-			grep -qE "^Cpus_allowed_list:	$cpus Mems_allowed_list:	$mems " "$1" &&
-			grep -qE 'Groups:	.*\b4321\b' "$1" && grep -qE 'CapEff:	0000000000000021 CapBnd:	0000000000000021 NoNewPrivs:	1' "$1" &&
-			[ "$(sed -n '3,$p' "$1")" = $'77\n3072\nsearch example.org nameserver 192.0.2.1 options ndots:3 192.0.2.7\tthere\n'"$(readlink /proc/self/ns/net)"$'\n  \\0  \\0\nhttp://proxy.invalid' ]
-	} || fail "$(cat "$1")"
-}
-
 # --- shorthands ---
 
 containerfile() { # writes standard input to ctx/Containerfile

@@ -88,6 +88,11 @@ signatures() { # NAME: how many lie beside the registry
 	[ ! -e out/signature-1 ]
 	mica push -q signed "$REG/carried"
 	[ "$(signatures carried)" = 1 ]
+	printf 'FROM scratch\nCOPY Containerfile /\n' >Containerfile
+	mica build -q --sign-by amanda@localhost --platform linux/amd64,linux/arm64 -t list .
+	mica manifest push -q --remove-signatures list "$REG/bare"
+	mica manifest push -q list "$REG/listed"
+	[ "$(signatures bare) $(signatures listed)" = '0 1' ]
 	echo 'FROM b' >Containerfile
 	mica build -q --sign-by bob@localhost -t one -t two .
 	mica push -q two "dir:$D/two"
