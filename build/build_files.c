@@ -5,7 +5,9 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/root.h"
+#include "base/strv.h"
 #include "build/build.h"
 #include "build/build_internal.h"
 #include "build/contexts.h"
@@ -14,7 +16,9 @@
 #include "build/include.h"
 #include "build/preprocess.h"
 #include "build/remote_context.h"
+#include "build/suggest.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -24,6 +28,7 @@
 
 #define FILE_MAX (16 * MIB) /* a Containerfile */
 #define IGNORE_FILE_MAX (1 * MIB)
+#define NAMES_MAX 1000 /* of a directory that are looked at for one that is meant */
 
 /* A file below the context is read through it: a link that somebody put there must not lead to a
  * file of the host, lines of which an error would then show. */
@@ -34,10 +39,33 @@ struct place {
 	bool is_context; /* the context was a Containerfile: path is its name */
 };
 
-/* Without -f: Containerfile, then Dockerfile of the context. */
+/* A name in the context's directory that may be meant: one like `typed`, or, when nothing was, one
+ * that says what it is. New string or NULL. */
+static char *similar_name(const struct build *b, const char *typed)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	int fd = openat(b->context_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		mem_close_p(&fd);
+		return NULL;
+	}
+	for (const struct dirent *d; names.n < NAMES_MAX && (d = readdir(dir));)
+		if (typed || strcasestr(d->d_name, "dockerfile") ||
+			strcasestr(d->d_name, "containerfile"))
+			strv_add(&names, d->d_name);
+	closedir(dir);
+	strv_sort(&names);
+	const char *found = typed     ? suggest(typed, (const char *const *)names.v, names.n)
+	                    : names.n ? names.v[0]
+	                              : NULL;
+	return found ? xstrdup(found) : NULL;
+}
+
+/* Without -f: Containerfile, then Dockerfile of the context, also as BuildKit has it at last. */
 static int default_file(const struct build *b, struct place *ret, struct err *err)
 {
-	static const char *const names[] = {"Containerfile", "Dockerfile"};
+	static const char *const names[] = {"Containerfile", "Dockerfile", "dockerfile"};
 	struct stat st;
 	if (b->context_text) {
 		bool standard_input = streq(b->o->context, "-");
@@ -51,10 +79,11 @@ static int default_file(const struct build *b, struct place *ret, struct err *er
 			return 0;
 		}
 	}
+	AUTO_FREE char *near = similar_name(b, NULL);
 	return err_set(err, ERR_NOT_FOUND,
 		"cannot find Containerfile or Dockerfile in '%s': no such file or directory; name "
-		"one with -f",
-		b->context_name);
+		"one with -f%s%s%s",
+		b->context_name, near ? ", such as '" : "", near ? near : "", near ? "'" : "");
 }
 
 /* Does the path go above where it starts? */
@@ -128,9 +157,12 @@ static int find_file(const struct build *b, const char *given, struct place *ret
 	errno = why;
 	if (!inside && why == ENOTDIR)
 		return err_sys(err, "cannot open %s", given);
-	if (!inside)
+	if (!inside) {
+		AUTO_FREE char *near = similar_name(b, path_base(given));
 		return err_set(err, ERR_NOT_FOUND,
-			"cannot open '%s': no such file here or in the context", given);
+			"cannot open '%s': no such file here or in the context%s%s%s", given,
+			near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+	}
 	*ret = (struct place){.path = inside, .in_context = true};
 	if (S_ISDIR(st.st_mode))
 		return is_directory(given, err);

@@ -106,6 +106,9 @@ static char *complaint(const struct buf *errs)
 	for (char *p = text; *p; p++)
 		if (iscntrl((unsigned char)*p))
 			*p = ' ';
+	/* what is listed below it is left out */
+	for (size_t n = strlen(text); n > 0 && (text[n - 1] == ':' || text[n - 1] == ' '); n--)
+		text[n - 1] = '\0';
 	return text;
 }
 

@@ -138,6 +138,13 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	[ "$output" = "mica: cannot open 'ctx/none': no such file here or in the context" ] || fail "$output"
 	run -125 mica build ctx
 	[ "$output" = "mica: cannot find Containerfile or Dockerfile in 'ctx': no such file or directory; name one with -f" ] || fail "$output"
+	touch ctx/Dockerfile.dev
+	run -125 mica build ctx
+	[[ "$output" == *"; name one with -f, such as 'Dockerfile.dev'" ]] || fail "$output"
+	run -125 mica build -f ctx/Dockerfile.dve ctx
+	[ "$output" = "mica: cannot open 'ctx/Dockerfile.dve': no such file here or in the context, did you mean 'Dockerfile.dev'?" ] || fail "$output"
+	echo 'FROM scratch' >ctx/dockerfile
+	mica build --quiet ctx
 }
 
 @test "a missing source of COPY says what is there instead" {
