@@ -163,12 +163,28 @@ static int parse_fragment(struct git_source *g, const char *fragment, struct err
 	return set_ref(g, ref, err);
 }
 
-static int check_url(const char *url, struct err *err)
+/* Not in the URL: arguments of git can be read by everybody. */
+static int set_user(struct git_source *g, const struct url *u, const char *user, struct err *err)
+{
+	AUTO_FREE char *origin = url_origin(u), *basic = url_basic(user);
+	int r = git_auth_set(&g->auth, origin, basic, false, err);
+	explicit_bzero(basic, strlen(basic));
+	return r;
+}
+
+static int set_url(struct git_source *g, const char *url, struct err *err)
 {
 	AUTO_URL struct url u = {0};
-	if (str_has_prefix(url, "http"))
-		return url_parse(url, &u, err);
-	return check_ssh(url, err);
+	AUTO_FREE char *plain = NULL, *user = NULL;
+	if (!str_has_prefix(url, "http")) {
+		g->url = xstrdup(url);
+		return check_ssh(url, err);
+	}
+	if (url_split_user(url, &plain, &user, err) < 0 || url_parse(plain, &u, err) < 0 ||
+		(user && set_user(g, &u, user, err) < 0))
+		return err->code;
+	g->url = take(plain);
+	return 0;
 }
 
 int git_source_parse(const char *source, struct git_source *ret, struct err *err)
@@ -179,8 +195,7 @@ int git_source_parse(const char *source, struct git_source *ret, struct err *err
 	char *query = strchr(before, '?');
 	if (query)
 		*query++ = '\0';
-	g.url = xstrdup(before);
-	if (check_url(g.url, err) < 0 || (query && parse_query(&g, query, err) < 0) ||
+	if (set_url(&g, before, err) < 0 || (query && parse_query(&g, query, err) < 0) ||
 		(hash && parse_fragment(&g, hash + 1, err) < 0))
 		return err->code;
 	*ret = g;

@@ -87,8 +87,9 @@ int remote_file_init(struct remote_file *f, const char *url, struct err *err)
 	if (git_source_is(url))
 		return remote_file_init_git(f, url, err);
 	AUTO_URL struct url parsed = {0};
-	AUTO_FREE char *name = NULL;
-	if (url_parse(url, &parsed, err) < 0 || name_of(&parsed, &name, err) < 0)
+	AUTO_FREE char *name = NULL, *plain = NULL, *user = NULL;
+	if (url_split_user(url, &plain, &user, err) < 0 || url_parse(plain, &parsed, err) < 0 ||
+		name_of(&parsed, &name, err) < 0)
 		return err->code;
 	*f = (struct remote_file){.url = xstrdup(url), .name = take(name), .dirfd = -1};
 	return 0;

@@ -52,13 +52,15 @@ int download(const struct download *d, const struct remote_opts *o, struct downl
 {
 	AUTO_REMOTE struct remote *r = NULL;
 	AUTO_JSON struct json *reply = NULL;
+	AUTO_FREE char *url = NULL, *user = NULL;
 	int64_t id;
-	if (remote_open(o, &r, err) < 0)
+	if (url_split_user(d->url, &url, &user, err) < 0 || remote_open(o, &r, err) < 0)
 		return err->code;
 	remote_notes(r, d->progress);
 	struct json *j = json_new_object();
 	json_set_string(j, "op", "fetch");
-	json_set_string(j, "url", d->url);
+	json_set_string(j, "url", url);
+	json_set_string(j, "user", user);
 	json_set_string(j, "etag", d->etag);
 	json_set_string(j, "last_modified", d->last_modified);
 	if (d->max)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file from anywhere, by http or https, through mica-remote. Redirects are followed (not from
- * https to http), failures that may pass are repeated; no credentials are sent. */
+ * https to http), failures that may pass are repeated; who logs in, "https://user:password@host",
+ * is told to that host alone. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

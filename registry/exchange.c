@@ -59,6 +59,8 @@ static int send_request(struct exchange *x, struct err *err)
 	STRV_FOREACH (header, &x->sent_headers)
 		explicit_bzero(*header, strlen(*header));
 	strv_copy(&x->sent_headers, &x->headers);
+	if (home && !x->strayed && x->authorization)
+		strv_add(&x->sent_headers, x->authorization);
 	if (home && !x->strayed && x->auth == AUTH_REGISTRY) {
 		int r = token_authorize(x, &x->sent_headers, err);
 		if (r != 0)

@@ -34,6 +34,7 @@ struct exchange {
 	char *url; /* absolute, or a path on the host; owned */
 	struct strv headers;
 	struct http_request http; /* the caller fills in method, bodies and limits */
+	const char *authorization; /* a header to the host alone, with AUTH_NONE; borrowed */
 	const struct credentials *login; /* instead of those that are kept; borrowed */
 	void (*done)(struct exchange *x, const struct err *err);
 	void *arg;

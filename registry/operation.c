@@ -39,6 +39,9 @@ static void operation_free(struct operation *op)
 	free(op->origins);
 	free(op->upload);
 	free(op->url);
+	if (op->authorization)
+		explicit_bzero(op->authorization, strlen(op->authorization));
+	free(op->authorization);
 	free(op->etag);
 	free(op->last_modified);
 	free(op->socket);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any file, for ADD and contexts: of no registry, so nobody's credentials are for it. */
+/* Any file, for ADD and contexts: of no registry, so no credentials are for it but its URL's. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +64,7 @@ int fetch_start(struct operation *op, struct err *err)
 	op->x.client = op->client;
 	op->x.host = &op->origin;
 	op->x.auth = AUTH_NONE;
+	op->x.authorization = op->authorization;
 	op->x.follow = true;
 	op->x.patient = true;
 	op->x.url = url_str(&url);
@@ -87,9 +88,10 @@ int fetch_start(struct operation *op, struct err *err)
 /* A validator goes into a header: no line breaks. */
 int fetch_parse(struct operation *op, const struct json *request, struct err *err)
 {
-	const char *url = NULL, *etag = NULL, *last_modified = NULL;
+	const char *url = NULL, *user = NULL, *etag = NULL, *last_modified = NULL;
 	int64_t max = 0;
 	if (json_get_string(request, "request", "url", &url, err) < 0 ||
+		json_get_string(request, "request", "user", &user, err) < 0 ||
 		json_get_string(request, "request", "etag", &etag, err) < 0 ||
 		json_get_string(request, "request", "last_modified", &last_modified, err) < 0 ||
 		json_get_int(request, "request", "size", &max, err) < 0)
@@ -98,6 +100,11 @@ int fetch_parse(struct operation *op, const struct json *request, struct err *er
 	if (!url || op->fd < 0)
 		return err_set(err, ERR_INVALID, "fetch without a URL or a file");
 	op->url = xstrdup(url);
+	if (user) {
+		AUTO_FREE char *basic = url_basic(user);
+		op->authorization = xasprintf("Authorization: %s", basic);
+		explicit_bzero(basic, strlen(basic));
+	}
 	if (etag && !strpbrk(etag, "\r\n"))
 		op->etag = xstrdup(etag);
 	if (last_modified && !strpbrk(last_modified, "\r\n"))

@@ -37,6 +37,7 @@ struct operation {
 	uint64_t upload_offset; /* bytes of it that the registry has */
 	unsigned upload_failures;
 	char *url, *etag, *last_modified;
+	char *authorization; /* for url */
 	char *socket; /* of a daemon of this machine, or */
 	char *server; /* the URL of one */
 	struct host origin; /* of url */

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "registry/credentials.h"
 
 #define HOST_MAX 255
 #define PORT_HTTP 80
@@ -138,6 +139,62 @@ int url_resolve(const struct url *base, const char *location, struct url *ret, s
 	}
 	*ret = u;
 	return 0;
+}
+
+static int hex_digit(char c)
+{
+	const char *digits = "0123456789abcdef", *at = strchr(digits, c | 0x20);
+	return isxdigit((unsigned char)c) && at ? (int)(at - digits) : -1;
+}
+
+/* "%40" is '@'; what is no escape stays. */
+static void unescape(char *s)
+{
+	char *to = s;
+	for (; *s; s++) {
+		int high = *s == '%' ? hex_digit(s[1]) : -1;
+		int low = high < 0 ? -1 : hex_digit(s[2]);
+		*to++ = low < 0 ? *s : (char)(high << 4 | low);
+		s += low < 0 ? 0 : 2;
+	}
+	*to = '\0';
+}
+
+int url_split_user(const char *text, char **ret_url, char **ret_user, struct err *err)
+{
+	const char *scheme = strstr(text, "://");
+	const char *begin = scheme ? scheme + strlen("://") : text;
+	size_t authority = scheme ? strcspn(begin, "/?#") : 0;
+	const char *end = authority ? memrchr(begin, '@', authority) : NULL;
+	*ret_user = NULL;
+	if (!end) {
+		*ret_url = xstrdup(text);
+		return 0;
+	}
+	AUTO_FREE char *name = xstrndup(begin, (size_t)(end - begin));
+	bool broken = strstr(name, "%00");
+	char *password = name + strcspn(name, ":");
+	if (*password)
+		*password++ = '\0';
+	unescape(name);
+	unescape(password);
+	AUTO_FREE char *user = xasprintf("%s:%s", name, password);
+	explicit_bzero(name, (size_t)(end - begin));
+	for (const char *c = user; *c && !broken; c++)
+		broken = iscntrl((unsigned char)*c);
+	if (broken)
+		return err_set(err, ERR_INVALID, "the URL's user information has control bytes");
+	*ret_url = xasprintf("%.*s%s", (int)(begin - text), text, end + 1);
+	*ret_user = take(user);
+	return 0;
+}
+
+char *url_basic(const char *user)
+{
+	AUTO_FREE char *encoded = base64_encode(user, strlen(user));
+	char *ret = xasprintf("Basic %s", encoded);
+	explicit_bzero(encoded, strlen(encoded));
+	return ret;
 }
 
 void url_done(struct url *u)

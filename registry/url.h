@@ -29,6 +29,15 @@ int url_resolve(const struct url *base, const char *location, struct url *ret, s
 	__attribute__((warn_unused_result));
 void url_done(struct url *u);
 #define AUTO_URL __attribute__((cleanup(url_done)))
+/*
+ * Who logs in, taken out of a URL that somebody typed (RFC 7617): *ret_url is the rest of it,
+ * *ret_user "user:password" with escapes decoded, NULL when it has none. Both are new strings.
+ * ERR_INVALID: control bytes in it.
+ */
+int url_split_user(const char *text, char **ret_url, char **ret_user, struct err *err)
+	__attribute__((warn_unused_result));
+/* What an Authorization header says for that: "Basic ...". New string. */
+char *url_basic(const char *user);
 /* New string. */
 char *url_str(const struct url *u);
 /* What may be shown of a URL that somebody typed: no user information and, unless with_query, no

@@ -204,8 +204,8 @@ END
 	[ "$(in_image t cat /x)" = hello ]
 }
 
-@test "a URL with a password and --checksum of a local file are refused" {
-	for bad in 'ADD http://u:p@127.0.0.1/x /x' \
+@test "a URL that is none and --checksum of a local file are refused" {
+	for bad in 'ADD http://u:p%0a@127.0.0.1/x /x' \
 		'ADD --checksum=sha256:00 Containerfile /x' 'ADD --checksum=md5:00 http://127.0.0.1/x /x' 'COPY http://127.0.0.1/x /x'; do
 		printf 'FROM busybox\n%s\n' "$bad" >ctx/Containerfile
 		run -125 --separate-stderr mica build --network=none -t t ctx
@@ -214,9 +214,9 @@ END
 	printf 'FROM busybox\nADD --checksum=md5:00 http://127.0.0.1/x /x\n' >ctx/Containerfile
 	run -125 --separate-stderr mica build --network=none ctx
 	assert_error "Containerfile:2:5: --checksum: 'md5:00' is not a digest"
-	printf 'FROM busybox\nADD https://u:secret@127.0.0.1/x https:///x /x\n' >ctx/Containerfile
+	printf 'FROM busybox\nADD https://u:secret@127.0.0.1:y/x https:///x /x\n' >ctx/Containerfile
 	run -125 --separate-stderr mica build --network=none ctx
-	assert_error "Containerfile:2:5: ADD https://\*\*\*@127.0.0.1/x: URL holds user information"
+	assert_error "Containerfile:2:5: ADD https://\*\*\*@127.0.0.1:y/x: URL has no valid port"
 	sed -i 's/https:[^ ]* //' ctx/Containerfile
 	run -125 --separate-stderr mica build --network=none ctx
 	assert_error "Containerfile:2:5: ADD https:///x: URL has no valid host"
@@ -377,6 +377,27 @@ start_https() {
 	assert_error "the secret for the git server is not one line"
 	grep -qrF -e "$token" -e "$basic" "$MICA_ROOT" said && fail "it is somewhere"
 	return 0
+}
+
+# covers: add-url-user
+@test "who logs in to a URL is told to its host alone, and to nobody else" {
+	make_repository
+	start_https
+	echo hello >https/hello.txt
+	echo "Basic $(printf 'me:p@ss' | base64 -w0)" | tee https/wanted >other/wanted
+	mkdir ca
+	cp cert.pem ca/ca.crt
+	local site=https://me:p%40ss@127.0.0.1:$HTTPS
+	printf 'FROM busybox\nADD %s/r.git /x/\nADD %s/hello.txt /x/\n' "$site" "$site" >ctx/Containerfile
+	mica build --progress=plain --network=none --cert-dir ca -t t ctx >said 2>&1 || fail "$(<said)"
+	[ "$(in_image t cat /x/README /x/hello.txt)" = $'readme\nhello' ]
+	printf 'FROM busybox\nCOPY README /\n' | mica build -q --network=none -t t -f - "$site/r.git" >>said 2>&1 || fail "$(<said)"
+	for what in r.git hello.txt; do
+		printf 'FROM busybox\nADD %s/to/%s/%s /x/\n' "$site" "$OTHER" "$what" >ctx/Containerfile
+		mica build --progress=plain --network=none --cert-dir ca ctx >>said 2>&1 && fail "it was taken along"
+		run ! grep Basic other.log
+	done
+	run ! grep -F 'p%40ss' said
 }
 
 @test "hooks and modules of a repository cannot reach files of this machine" {

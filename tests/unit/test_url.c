@@ -111,6 +111,37 @@ static void tells_owners_apart(void **state)
 	assert_false(url_same_owner("com", "com."));
 }
 
+static void takes_who_logs_in_out_of_it(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *url, *user;
+	} cases[] = {
+		{"https://me:pw@host/x", "https://host/x", "me:pw"},
+		{"https://token@host:80/x?y@z", "https://host:80/x?y@z", "token:"},
+		{"http://m%40e:p%3aw%2@q@host#a@b", "http://host#a@b", "m@e:p:w%2@q"},
+		{"https://:@host/", "https://host/", ":"},
+		{"https://host/@x", "https://host/@x", NULL},
+		{"me@host:x", "me@host:x", NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err err = ERR_INIT;
+		AUTO_FREE char *url = NULL, *user = NULL;
+		assert_int_equal(url_split_user(cases[i].text, &url, &user, &err), 0);
+		assert_string_equal(url, cases[i].url);
+		assert_true(streq_null(user, cases[i].user));
+	}
+	static const char *const bad[] = {
+		"https://a%0ab:c@host/", "https://a:%00@host/", "https://a:b%0d%0ac@host/"};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct err err = ERR_INIT;
+		AUTO_FREE char *url = NULL, *user = NULL;
+		assert_int_equal(url_split_user(bad[i], &url, &user, &err), ERR_INVALID);
+	}
+	AUTO_FREE char *basic = url_basic("me:pw");
+	assert_string_equal(basic, "Basic bWU6cHc=");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +151,7 @@ int main(void)
 		cmocka_unit_test(compares_origins),
 		cmocka_unit_test(knows_this_machine),
 		cmocka_unit_test(tells_owners_apart),
+		cmocka_unit_test(takes_who_logs_in_out_of_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
