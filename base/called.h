@@ -11,6 +11,7 @@
  *	the log of a build's steps is on standard output, and so is what they print, be it
  *	on standard error (buildah keeps the two apart);
  *	the ID of what was built is in one place: --iidfile, --logfile or standard output;
+ *	RUN --network=host needs no --allow;
  *	warnings are lines of a log: level=warning msg="...";
  *	errors have the words that buildah's scripts look for in front of ours;
  *	commit prints the ID of an image that went elsewhere, too;

@@ -178,6 +178,8 @@ static int set_cache_ttl(const char *text, struct build_opts *o, struct err *err
 /* What a Containerfile may ask for and only the user can grant. */
 static int set_allow(const struct strv *words, struct build_opts *o, struct err *err)
 {
+	/* buildah knows no consent: RUN --network=host has it */
+	o->allow_host_network = called_buildah();
 	STRV_FOREACH (w, words) {
 		if (streq(*w, "security.insecure"))
 			o->allow_insecure = true;

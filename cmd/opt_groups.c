@@ -136,15 +136,14 @@ static int override(char *field, size_t size, const char *name, const char *valu
 	return 0;
 }
 
-/* As buildah: "windows/" and "/arm" say one of the two, the other is the host's. */
+/* As buildah: "windows/" and "/arm" say one of the two, the other is the host's; "linux/amd64/" says
+ * no variant. */
 static int parse_platform(const char *text, struct platform *ret, struct err *err)
 {
 	size_t n = strlen(text);
-	const char *slash = strchr(text, '/');
-	if (n < 2 || !slash || strchr(slash + 1, '/') || (slash != text && slash[1]))
-		return platform_parse(text, ret, err);
-	AUTO_FREE char *one = slash == text ? xstrdup(text + 1) : xstrndup(text, n - 1);
-	return platform_parse(one, ret, err);
+	size_t begin = n > 1 && text[0] == '/' && !strchr(text + 1, '/');
+	AUTO_FREE char *said = xstrndup(text + begin, n - begin - (n > 1 && text[n - 1] == '/'));
+	return platform_parse(said, ret, err);
 }
 
 int platform_args_get(

@@ -110,12 +110,16 @@ static int unseal(struct pull *p, struct document *doc, struct manifest *m,
 	struct sealed_layers *ret, struct err *err)
 {
 	const struct strv *keys = p->opts->remote.decryption_keys;
-	if (!manifest_is_sealed(m) || (p->opts->no_unpack && !(keys && keys->n)))
+	const struct descriptor *sealed = manifest_sealed_layer(m);
+	char text_of[DIGEST_STR_MAX];
+	if (!sealed || (p->opts->no_unpack && !(keys && keys->n)))
 		return 0;
 	if (!keys || !keys->n)
 		return err_set(err, ERR_DENIED,
 			"the image is encrypted, so its content does not match config's DiffID: "
-			"'--decryption-key' gives a key for it");
+			"decrypting layer %s: missing private key needed for decryption, which "
+			"'--decryption-key' gives",
+			digest_str(&sealed->digest, text_of));
 	if (p->whole)
 		return err_set(err, ERR_UNSUPPORTED,
 			"an index with encrypted images cannot be kept; pull them one by one");

@@ -187,12 +187,12 @@ bool layer_is_sealed(const struct descriptor *d)
 	return d->media_type && str_has_suffix(d->media_type, SUFFIX);
 }
 
-bool manifest_is_sealed(const struct manifest *m)
+const struct descriptor *manifest_sealed_layer(const struct manifest *m)
 {
 	for (size_t i = 0; i < m->n_layers; i++)
 		if (layer_is_sealed(&m->layers[i]))
-			return true;
-	return false;
+			return &m->layers[i];
+	return NULL;
 }
 
 /* Without what tells of the encryption. */

@@ -41,7 +41,8 @@ void sealed_layers_done(struct sealed_layers *l);
 #define AUTO_SEALED_LAYERS __attribute__((cleanup(sealed_layers_done)))
 
 bool layer_is_sealed(const struct descriptor *d);
-bool manifest_is_sealed(const struct manifest *m);
+/* The first one that is encrypted; NULL: none is. */
+const struct descriptor *manifest_sealed_layer(const struct manifest *m);
 
 /* The manifest as it was before its layers were encrypted: m is changed. keys: words of
  * --decryption-key, FILE[:PASSWORD]. ERR_DENIED: none of them fits, or none was given. */

@@ -147,6 +147,8 @@ a2" ]
 	[[ "$output" == *$'\nsandbox\nshm /dev/shm tmpfs '* ]]
 	[ "$(mica inspect --format '{{.Docker.Config.Hostname}} {{.OCIv1.Config.Env}}' dated)" = 'sandbox [PATH=/bin A=1]' ]
 	printf 'FROM dated\nENV PATH=/usr/bin:/bin\n' >f
+	printf 'FROM busybox\nRUN --network=host true\n' >host
+	b 0 -q -f host .
 	b 0 -t dated -f f --platform linux/amd64/v3 .
 	[ "$(mica inspect --format '{{.OCIv1.Config.Env}}' dated)" = '[A=1 PATH=/usr/bin:/bin]' ]
 	[[ "$output" == *'image platform (linux/amd64) does not match the expected platform (linux/amd64/v3)'* ]]

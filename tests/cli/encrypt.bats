@@ -104,7 +104,7 @@ refuses() { # PATTERN WORD...
 	[ -e "$MICA_ROOT/blobs/sha256/$plain" ]
 	export MICA_ROOT=$D/fresh # which never saw any of it
 	for from in oci:sealed:x "$REG/sealed"; do
-		refuses "is encrypted, so its content does not match config's DiffID" pull -q "$from"
+		refuses "is encrypted, so its content does not match config's DiffID: decrypting layer sha256:[0-9a-f]{64}: missing private key needed for decryption" pull -q "$from"
 		refuses 'decrypting layer sha256:.* no suitable key unwrapper found or none of the private keys could be used for decryption: .* - JWE: No suitable private key' \
 			pull -q --decryption-key "$T/two.pem" "$from"
 	done

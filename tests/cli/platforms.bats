@@ -82,6 +82,8 @@ need_emulator() {
 	[ "$(config_of one | jq -r .os)" = windows ]
 	mica build -q --platform /s390x -t one ctx
 	[ "$(config_of one | jq -r '.os + "/" + .architecture')" = linux/s390x ]
+	mica build -q --platform linux/riscv64/ -t one ctx
+	[ "$(config_of one | jq -r '.os + "/" + .architecture')" = linux/riscv64 ]
 	assert_clean_store
 }
 
