@@ -72,7 +72,7 @@ static int create(struct app *app, struct store *s, const struct create_args *a,
 	if (r == 0)
 		r = manifest_list_save(s, &list, &id, err);
 	if (r == 0)
-		out_printf(&app->out, "%s\n", digest_hex(&id, hex));
+		out_printf(&app->out, "%s\n", manifest_list_id(&list, &id, hex));
 	return r;
 }
 

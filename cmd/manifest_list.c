@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "base/tmp.h"
 #include "image/media_type.h"
 #include "image/reference.h"
 #include "store/blobs.h"
@@ -43,6 +44,9 @@ static int open_new(const char *text, struct manifest_list *l, struct err *err)
 		return err_set(err, ERR_INVALID, "'%s': a list cannot be named by a digest", text);
 	l->ref = reference_str(&ref);
 	l->ix.media_type = xstrdup(MT_OCI_INDEX);
+	char id[DIGEST_HEX_LEN + 1];
+	tmp_random_name(id, DIGEST_HEX_LEN);
+	map_set(&l->old.annotations, ANNOTATION_LIST_ID, id);
 	return 0;
 }
 
@@ -65,17 +69,25 @@ int manifest_list_open(
 	return 0;
 }
 
+const char *manifest_list_id(struct manifest_list *l, const struct digest *now, char *buf)
+{
+	const char *id = map_get(&l->old.annotations, ANNOTATION_LIST_ID);
+	return id ? id : digest_hex(now, buf);
+}
+
 int manifest_list_save(
 	struct store *s, struct manifest_list *l, struct digest *ret, struct err *err)
 {
 	AUTO_FREE char *text = index_dump(&l->ix);
-	AUTO_FREE char *type = xstrdup(l->ix.media_type);
 	const char *const refs[] = {l->ref};
-	struct descriptor d = {.media_type = type, .size = strlen(text)};
-	if (d.size > MANIFEST_MAX)
-		return err_set(
-			err, ERR_LIMIT, "the list would be larger than %llu bytes", MANIFEST_MAX);
-	int r = blob_put(s, text, strlen(text), &d.digest, err);
+	const char *id = map_get(&l->old.annotations, ANNOTATION_LIST_ID);
+	struct descriptor d = {.media_type = xstrdup(l->ix.media_type), .size = strlen(text)};
+	if (id)
+		map_set(&d.annotations, ANNOTATION_LIST_ID, id);
+	int r = d.size <= MANIFEST_MAX
+	                ? blob_put(s, text, strlen(text), &d.digest, err)
+	                : err_set(err, ERR_LIMIT, "the list would be larger than %llu bytes",
+				  MANIFEST_MAX);
 	if (r == 0)
 		r = names_set(s, refs, 1, &d, err);
 	/* what the name stood for is no image of its own */
@@ -88,6 +100,7 @@ int manifest_list_save(
 	}
 	if (r == 0)
 		*ret = d.digest;
+	descriptor_done(&d);
 	return r;
 }
 

@@ -20,7 +20,7 @@ struct store;
 struct manifest_list {
 	char *ref; /* the name, complete */
 	bool exists; /* old is what the name stands for */
-	struct descriptor old;
+	struct descriptor old; /* of one that does not exist yet the annotations of its name */
 	struct index ix;
 	int lock;
 };
@@ -32,6 +32,9 @@ int manifest_list_open(struct store *s, const char *text, bool create, struct ma
 /* Writes the index and gives it the name. *ret: its digest. */
 int manifest_list_save(struct store *s, struct manifest_list *l, struct digest *ret,
 	struct err *err) __attribute__((warn_unused_result));
+/* By what it is found whatever becomes of it: what was printed when it was created (store/names.h),
+ * else the digest that it has now. buf: DIGEST_STR_MAX */
+const char *manifest_list_id(struct manifest_list *l, const struct digest *now, char *buf);
 void manifest_list_done(struct manifest_list *l);
 #define AUTO_MANIFEST_LIST __attribute__((cleanup(manifest_list_done)))
 

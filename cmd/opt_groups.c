@@ -136,8 +136,8 @@ static int override(char *field, size_t size, const char *name, const char *valu
 	return 0;
 }
 
-/* As buildah: "windows/" and "/arm" say one of the two, the other is the host's; "linux/amd64/" says
- * no variant. */
+/* As buildah: "windows/" and "/arm" say one of the two, the other is the host's; "linux/amd64/"
+ * says no variant. */
 static int parse_platform(const char *text, struct platform *ret, struct err *err)
 {
 	size_t n = strlen(text);

@@ -327,6 +327,8 @@ static int find(struct store *s, const char *text, bool anywhere, struct descrip
 		r = find_name(s, text, anywhere, ret_top, &ref, err);
 	if (r == ERR_NOT_FOUND && hex && !id_first)
 		r = find_id(s, text, hex, ret_top, err);
+	if (r == ERR_NOT_FOUND && whole)
+		r = name_get_list(s, hex, ret_top, &ref, err);
 	if (r == ERR_NOT_FOUND)
 		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);
 	if (r < 0)

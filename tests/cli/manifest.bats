@@ -63,6 +63,32 @@ build_for() { # ARCH NAME
 	assert_clean_store
 }
 
+@test "a list has an ID from its beginning to its end, whatever is in it" {
+	id=$(mica manifest create list)
+	other=$(mica manifest create other)
+	[ "$id" != "$other" ]
+	build_for amd64 a
+	build_for arm64 b
+	mica manifest add "$id" a
+	mica manifest add "sha256:$id" b
+	mica manifest add "$other" b
+	[ "$(archs list) | $(archs "$other")" = 'amd64 arm64 | arm64' ]
+	[ "$(mica manifest create --amend list)" = "$id" ]
+	mica manifest annotate --variant v8 "$id" b
+	mica manifest remove "$id" a
+	[ "$(archs "$id")" = arm64 ]
+	mica manifest push -q "$id" "oci:$PWD/out:x"
+	jq -e '.manifests[0].annotations | keys == ["org.opencontainers.image.ref.name"]' out/index.json
+	mica tag "$id" second
+	mica manifest rm "$id"
+	run -1 mica manifest exists list
+	mica rmi second "$other" a b
+	run -1 mica manifest exists "$id"
+	run -125 --separate-stderr mica manifest add "$id" a
+	assert_error "$id: image not known"
+	assert_clean_store
+}
+
 @test "create with images, --amend, --all and --annotation" {
 	build_for amd64 a
 	mica manifest create --annotation by=me list a docker://docker.io/library/one
