@@ -110,9 +110,11 @@ static void what_is_held_stands_still_and_can_be_killed(void **state)
 	}
 	pid_t pid = fork();
 	assert_true(pid >= 0);
-	for (; pid == 0; pause())
+	while (pid == 0) {
 		if (alarm(60), cgroup_join(g, &err) < 0)
 			_exit(1);
+		pause();
+	}
 	for (unsigned i = 0; i < 2; i++) {
 		cgroup_hold(g, true);
 		for (unsigned ms = 0; !frozen(&paths) && ms < 20000; ms++)
