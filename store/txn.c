@@ -147,8 +147,14 @@ const char *txn_id(const struct txn *t)
 
 int txn_mkdir(struct txn *t, const char *prefix, char **ret_name, int *ret_fd, struct err *err)
 {
-	AUTO_FREE char *name = xasprintf("%s%u", prefix, t->count++);
-	if (mkdirat(t->fd, name, 0755) < 0)
+	AUTO_FREE char *name = NULL;
+	/* a job counts on from where we were when it began, as we do */
+	int r;
+	do {
+		mem_replace(&name, xasprintf("%s%u", prefix, t->count++));
+		r = mkdirat(t->fd, name, 0755);
+	} while (r < 0 && errno == EEXIST);
+	if (r < 0)
 		return err_sys(err, "cannot make the directory '%s' in the store", name);
 	AUTO_FD int fd = openat(t->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* whatever the umask: it may become the root of an image */

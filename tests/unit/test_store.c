@@ -134,6 +134,28 @@ static void a_transaction_leaves_nothing(void **state)
 	assert_int_equal(count(s, "tmp"), 0);
 }
 
+static void a_job_makes_directories_beside_the_transaction_s_owner(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	struct txn *t;
+	char *name;
+	int fd, status;
+	assert_int_equal(txn_begin(s, &t, &err), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(txn_mkdir(t, "work", &name, &fd, &err) < 0 ||
+			txn_mkdir(t, "work", &name, &fd, &err) < 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(txn_mkdir(t, "work", &name, &fd, &err), 0);
+	assert_int_equal(mkdirat(fd, "empty", 0), 0);
+	close(fd);
+	free(name);
+	txn_end(t);
+	assert_int_equal(count(s, "tmp"), 0);
+}
+
 /* A child that begins a transaction, says so, and waits to be killed; its pid. */
 static pid_t start_owner(const char *path)
 {
@@ -439,6 +461,7 @@ int main(void)
 		STORE_TEST(reading_only_never_makes_a_store),
 		STORE_TEST(a_half_made_store_is_completed),
 		STORE_TEST(a_transaction_leaves_nothing),
+		STORE_TEST(a_job_makes_directories_beside_the_transaction_s_owner),
 		STORE_TEST(a_dead_owner_is_swept_and_a_live_one_is_not),
 		STORE_TEST(children_that_outlive_a_dead_owner_are_waited_for),
 		STORE_TEST(many_processes_begin_and_sweep_at_once),
