@@ -35,7 +35,7 @@ struct err {
 	int code; /* 0 or enum err_code */
 	int sys; /* errno for ERR_SYS, exit status for ERR_COMMAND */
 	char msg[1400];
-	/* bytes that an ENOSPC is known to be for, and what it is for at most, else 0: base/room.h */
+	/* bytes that an ENOSPC is known to be for, and for at most; 0: not known: base/room.h */
 	unsigned long long need, most;
 };
 
