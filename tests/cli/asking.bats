@@ -126,6 +126,7 @@ check() { # COMMAND OPTION
 
 # Every command of the row with every option of it.
 row() { # COMMAND... OPTION...
+	trap - DEBUG # bats would look at every line of it, which takes as long as the commands
 	local commands=() options=() word
 	for word in "$@"; do
 		case $word in -*) options+=("$word") ;; *) commands+=("$word") ;; esac
