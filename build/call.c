@@ -175,13 +175,19 @@ struct json *call_targets(const struct containerfile *files, size_t n)
 
 /* --- outline --------------------------------------------------------------------------------- */
 
-/* A named thing with its place; NULL when it is in the list already. */
+/* Is the name in the list, from its i-th thing on? */
+static bool is_named(const struct json *list, size_t i, const char *name)
+{
+	for (; i < json_size(list); i++)
+		if (streq(json_text(json_get(json_at(list, i), "name")), name))
+			return true;
+	return false;
+}
+
+/* A named thing with its place. Of several with a name the last one counts, see set_list(). */
 static struct json *add_named(
 	const struct build *b, struct json *list, const char *name, const struct source_inst *at)
 {
-	for (size_t i = 0; i < json_size(list); i++)
-		if (streq(json_text(json_get(json_at(list, i), "name")), name))
-			return NULL;
 	struct json *one = json_new_object();
 	json_set_string(one, "name", name);
 	json_set(one, "location",
@@ -191,15 +197,14 @@ static struct json *add_named(
 	return one;
 }
 
+/* env NULL: it has no value */
 static void add_arg(const struct build *b, struct json *list, const char *word,
 	const struct source_inst *at, const struct map *env)
 {
 	AUTO_FREE char *name = xstrndup(word, strcspn(word, "="));
 	struct json *one = add_named(b, list, name, at);
-	if (!one)
-		return;
 	json_set_string(one, "description", description(at->inst, name));
-	const char *value = map_get(env, name);
+	const char *value = env ? map_get(env, name) : NULL;
 	AUTO_FREE char *shown = value && *value ? url_user_hidden(value) : NULL;
 	json_set_string(one, "value", shown);
 }
@@ -232,11 +237,13 @@ static void outline_args(const struct build *b, const struct stage *st, struct j
 			continue;
 		STRV_FOREACH (word, &i->args) {
 			struct source_inst at = st->insts[k];
-			bool own = strchr(*word, '=') || map_has(&b->o->build_args, *word) ||
-			           !map_get(global, *word);
+			AUTO_FREE char *name = xstrndup(*word, strcspn(*word, "="));
+			bool valued = strchr(*word, '=') || map_has(&b->o->build_args, name);
 			/* one that takes the global one's value is the global one */
-			if (own || find_global(b, *word, &at))
-				add_arg(b, args, *word, &at, own ? &p->env : global);
+			if (valued || !map_get(global, name))
+				add_arg(b, args, *word, &at, valued ? &p->env : NULL);
+			else if (find_global(b, name, &at) && !is_named(args, 0, name))
+				add_arg(b, args, *word, &at, global);
 		}
 	}
 }
@@ -253,12 +260,11 @@ static void outline_from(
 		return;
 	STRV_FOREACH (name, &used) {
 		struct source_inst def;
-		if (!find_global(b, *name, &def))
+		if (!find_global(b, *name, &def) || is_named(args, 0, *name))
 			continue;
-		size_t before = json_size(args);
 		add_arg(b, args, *name, &def, &b->stages.targets[0].global_args);
 		STRV_FOREACH (w, &def.inst->args)
-			if (json_size(args) > before && strchr(*w, '='))
+			if (strchr(*w, '='))
 				outline_from(b, &def, strchr(*w, '=') + 1, args);
 	}
 }
@@ -291,12 +297,42 @@ static void outline_mount(const struct build *b, const struct source_inst *at, c
 	mount_opts_done(&o);
 }
 
+struct named {
+	int64_t source, line;
+	size_t index;
+};
+
+static int compare_named(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+	if (x->source != y->source)
+		return x->source < y->source ? -1 : 1;
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	return x->index < y->index ? -1 : 1;
+}
+
+/* The last one of each name, in the order of the files. */
 static void set_list(struct json *o, const char *key, struct json *list)
 {
-	if (json_size(list))
-		json_set(o, key, list);
+	struct json *sorted = json_new_array();
+	size_t n = 0;
+	AUTO_FREE struct named *last = xcalloc(json_size(list) + 1, sizeof(*last));
+	for (size_t i = 0; i < json_size(list); i++) {
+		const struct json *one = json_at(list, i), *at = json_get(one, "location");
+		const struct json *first = json_at(json_get(at, "ranges"), 0);
+		if (!is_named(list, i + 1, json_text(json_get(one, "name"))))
+			last[n++] = (struct named){json_int(json_get(at, "sourceIndex")),
+				json_int(json_get(json_get(first, "start"), "line")), i};
+	}
+	qsort(last, n, sizeof(*last), compare_named);
+	for (size_t i = 0; i < n; i++)
+		json_add(sorted, json_ref(json_at(list, last[i].index)));
+	json_free(list);
+	if (n)
+		json_set(o, key, sorted);
 	else
-		json_free(list);
+		json_free(sorted);
 }
 
 struct json *call_outline(const struct build *b)

@@ -384,6 +384,32 @@ assert json.load(open("told"))["result.json"] == d
 assert d["args"][0]["location"]["ranges"][0]["start"]["line"] == 2, d'
 }
 
+@test "--call=outline knows the last one of a name, in the order of the file" {
+	containerfile <<<'ARG G=1
+# G again
+ARG G=2
+FROM scratch AS base
+# A first
+ARG A=1
+RUN --mount=type=secret,id=s,required --mount=type=secret,id=t true
+# A third
+ARG A=2
+ARG N=1
+ARG N
+FROM base
+ARG G
+# A last
+ARG A="$G"
+RUN --mount=type=secret,id=s true'
+	outline() { # OPTIONS...
+		mica build --call=outline,format=json "$@" ctx | jq -c '[.args[] | [.name, .value, .description, .location.ranges[0].start.line]], [.secrets[] | [.name, .required]]'
+	}
+	[ "$(outline)" = '[["G","2","again",3],["N",null,null,11],["A","2","last",15]]
+[["t",null],["s",null]]' ] || fail "$(outline)"
+	[ "$(outline --target=base)" = '[["A","2","third",9],["N",null,null,11]]
+[["s",true],["t",null]]' ] || fail "$(outline --target=base)"
+}
+
 @test "--call=build builds, others are refused" {
 	containerfile <<<'FROM scratch
 COPY Containerfile /'
