@@ -25,7 +25,7 @@ bool xattr_travels(const char *name)
 		return !str_has_prefix(name, "user.overlay.") &&
 		       !str_has_prefix(name, "user.fuseoverlayfs.") &&
 		       !str_has_prefix(name, OWNER_ATTRIBUTES) && name[5] != '\0';
-	return streq(name, "security.capability");
+	return streq(name, XATTR_CAPABILITY);
 }
 
 /* A file named by directory and name, or (fd >= 0) by its own descriptor. */
@@ -139,6 +139,20 @@ int xattr_set(int dirfd, const char *name, const struct xattr *x, struct err *er
 	if (unsupported)
 		err->code = ERR_UNSUPPORTED;
 	return err->code;
+}
+
+void xattrs_drop(struct xattrs *x, const char *name)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < x->n; i++) {
+		if (streq(x->x[i].name, name)) {
+			free(x->x[i].name);
+			free(x->x[i].value);
+		} else {
+			x->x[kept++] = x->x[i];
+		}
+	}
+	x->n = kept;
 }
 
 void xattrs_done(struct xattrs *x)

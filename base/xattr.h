@@ -28,6 +28,8 @@ int xattrs_read(int dirfd, const char *name, struct xattrs *ret, struct err *err
  * in a user namespace) is ERR_UNSUPPORTED. */
 int xattr_set(int dirfd, const char *name, const struct xattr *x, struct err *err)
 	__attribute__((warn_unused_result));
+#define XATTR_CAPABILITY "security.capability"
 bool xattr_travels(const char *name);
+void xattrs_drop(struct xattrs *x, const char *name);
 void xattrs_done(struct xattrs *x);
 #define AUTO_XATTRS __attribute__((cleanup(xattrs_done)))

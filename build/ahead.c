@@ -60,7 +60,7 @@ static int check_sources(struct build *b, const struct step *s, struct err *err)
 	int rc = 0;
 	if (c && s->sources.n && is_complete(b, s->from_stage) && !was_taken(b, s)) {
 		rc = missing_tree_open(b, c, -1, &root, err);
-		struct filetree *t = rc == 0 ? filetree_new(root, NULL, NULL, false) : NULL;
+		struct filetree *t = rc == 0 ? filetree_new(root, NULL, NULL, 0) : NULL;
 		missing = t && missing_source(b, s, t, &why);
 		filetree_free(t);
 	}

@@ -164,7 +164,8 @@ static int open_inputs(struct build *b, struct containerfile **files, size_t *n,
 	if (b->remote_context ||
 		statcache_open(b->store, b->o->context, &b->statcache, &ignored) < 0)
 		b->statcache = NULL;
-	b->context = filetree_new(b->context_fd, b->ignore, b->statcache, !b->context_owners);
+	b->context = filetree_new(b->context_fd, b->ignore, b->statcache,
+		b->context_owners ? 0 : FILETREE_RESET_OWNER | FILETREE_NO_CAPABILITIES);
 	return 0;
 }
 

@@ -260,7 +260,8 @@ int container_copy(struct store *s, struct txn *t, const struct container *c,
 	if (r == 0)
 		r = make_step(&w, c, o, err);
 	if (r == 0) {
-		w.source = filetree_new(o->source_root, ignore, NULL, !o->keep_owner);
+		w.source = filetree_new(
+			o->source_root, ignore, NULL, o->keep_owner ? 0 : FILETREE_RESET_OWNER);
 		r = look(&w, o, ret_what, err);
 	}
 	if (r == 0)

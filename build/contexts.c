@@ -218,7 +218,8 @@ static int open_dir(struct build *b, struct context *c, struct err *err)
 	/* without a stat cache files are read again, that is all */
 	if (c->elsewhere || statcache_open(b->store, c->location, &c->statcache, &ignored) < 0)
 		c->statcache = NULL;
-	c->tree = filetree_new(c->fd, c->ignore, c->statcache, !owners);
+	c->tree = filetree_new(c->fd, c->ignore, c->statcache,
+		owners ? 0 : FILETREE_RESET_OWNER | FILETREE_NO_CAPABILITIES);
 	return 0;
 }
 

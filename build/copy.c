@@ -168,7 +168,7 @@ static int copy_remote(struct copier *c, const struct remote_file *f, struct err
 		strv_add(&excludes, "**/.git");
 	if (selection_init(&sel, "", false, &excludes, err) < 0)
 		return err->code;
-	c->source = filetree_new(f->dirfd, NULL, NULL, true);
+	c->source = filetree_new(f->dirfd, NULL, NULL, FILETREE_RESET_OWNER);
 	int rc = filetree_lookup(c->source, f->name, false, &n, err);
 	if (rc == 0 && !n)
 		rc = err_set(err, ERR_NOT_FOUND, "'%s' was not fetched", f->name);

@@ -189,7 +189,7 @@ static int put_file(struct copy_archive *a, int dirfd, const struct node *n, str
 	if (!copy_unchanged(&now, &n->st))
 		return copy_changed_error(n, err);
 	AUTO_XATTRS struct xattrs x = {0};
-	if (xattrs_read(fd, "", &x, err) < 0)
+	if (filetree_xattrs(a->c->source, fd, &x, err) < 0)
 		return err_wrap(err, "'%s'", n->name);
 	e.xattrs = x.x;
 	e.n_xattrs = x.n;
@@ -214,7 +214,7 @@ static int put_symlink(struct copy_archive *a, const struct node *n, struct err 
 static int put_dir(struct copy_archive *a, int fd, struct tar_entry *e, struct err *err)
 {
 	AUTO_XATTRS struct xattrs x = {0};
-	if (fd >= 0 && xattrs_read(fd, "", &x, err) < 0)
+	if (fd >= 0 && filetree_xattrs(a->c->source, fd, &x, err) < 0)
 		return err_wrap(err, "'%s'", e->path);
 	e->xattrs = x.x;
 	e->n_xattrs = x.n;

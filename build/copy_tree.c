@@ -69,10 +69,10 @@ struct timespec copy_time(const struct copier *c, const struct stat *st)
 	return c->w->time ? *c->w->time : st->st_mtim;
 }
 
-static int copy_xattrs(int from_fd, int to_fd, struct err *err)
+static int copy_xattrs(const struct copier *c, int from_fd, int to_fd, struct err *err)
 {
 	AUTO_XATTRS struct xattrs x = {0};
-	if (xattrs_read(from_fd, "", &x, err) < 0)
+	if (filetree_xattrs(c->source, from_fd, &x, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < x.n; i++)
 		if (xattr_set(to_fd, "", &x.x[i], err) < 0 && err->code != ERR_UNSUPPORTED)
@@ -94,7 +94,7 @@ static int set_metadata(
 		return err_sys(err, "cannot set the owner to %u:%u", uid, gid);
 	if (((now.st_mode & 07777) != mode || (mode & 06000)) && fchmod(to_fd, mode) < 0)
 		return err_sys(err, "cannot set the mode to %04o", mode);
-	if (from_fd >= 0 && copy_xattrs(from_fd, to_fd, err) < 0)
+	if (from_fd >= 0 && copy_xattrs(c, from_fd, to_fd, err) < 0)
 		return err->code;
 	struct timespec time = copy_time(c, st), times[2] = {time, time};
 	if (futimens(to_fd, times) < 0)

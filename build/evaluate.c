@@ -124,17 +124,23 @@ int eval_from_error(const struct eval *e, struct pos pos, const char *flag, cons
 		"%s=%s is not a stage of this file; as an image: %s", flag, from, why->msg);
 }
 
+static void add_shell(const struct image_config *c, struct strv *ret)
+{
+	static const char *const usual[] = {"/bin/sh", "-c", NULL};
+	static const char *const windows[] = {"cmd", "/S", "/C", NULL};
+	const char *const *words = streq(c->platform.os, "windows") ? windows : usual;
+	if (c->shell.n)
+		strv_copy(ret, &c->shell);
+	else
+		for (; *words; words++)
+			strv_add(ret, *words);
+}
+
 void eval_command(const struct eval *e, struct strv *ret)
 {
 	const struct inst *inst = e->at.inst;
-	if (!inst->json) {
-		if (e->p->config.shell.n) {
-			strv_copy(ret, &e->p->config.shell);
-		} else {
-			strv_add(ret, "/bin/sh");
-			strv_add(ret, "-c");
-		}
-	}
+	if (!inst->json)
+		add_shell(&e->p->config, ret);
 	for (size_t i = 0; i < inst->args.n; i++)
 		strv_add(ret, inst->args.v[i]);
 	/* a bare RUN runs an empty command */
@@ -231,7 +237,8 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 	p->base_history = p->config.n_history;
 	if (b->o->drop_labels)
 		map_done(&p->config.labels);
-	if (!map_has(&p->config.env, "PATH"))
+	/* BuildKit knows none for Windows, which has one of its own */
+	if (!map_has(&p->config.env, "PATH") && !streq(p->config.platform.os, "windows"))
 		map_set(&p->config.env, "PATH", DEFAULT_PATH);
 	map_merge(&p->config.env, &b->o->env);
 	map_copy(&p->env, &p->config.env);

@@ -7,6 +7,7 @@
 #include "base/owner.h"
 #include "base/path.h"
 #include "base/root.h"
+#include "base/xattr.h"
 #include "build/file_ignore.h"
 #include "build/filetree_internal.h"
 
@@ -31,17 +32,17 @@ static struct node *node_new(const char *name)
 }
 
 struct filetree *filetree_new(
-	int rootfd, const struct ignore *ignore, struct statcache *cache, bool reset_owner)
+	int rootfd, const struct ignore *ignore, struct statcache *cache, int flags)
 {
 	struct filetree *t = xcalloc(1, sizeof(*t));
 	t->rootfd = rootfd;
 	t->ignore = ignore && !ignore_is_empty(ignore) ? ignore : NULL;
 	t->cache = cache;
-	t->reset_owner = reset_owner;
+	t->flags = flags;
 	t->root = node_new("");
 	if (owner_stat(rootfd, &t->root->st) < 0)
 		t->root->st.st_mode = S_IFDIR | 0755;
-	if (reset_owner)
+	if (flags & FILETREE_RESET_OWNER)
 		t->root->st.st_uid = t->root->st.st_gid = 0;
 	return t;
 }
@@ -75,7 +76,16 @@ struct node *filetree_root(struct filetree *t)
 
 bool filetree_resets_owner(const struct filetree *t)
 {
-	return t->reset_owner;
+	return t->flags & FILETREE_RESET_OWNER;
+}
+
+int filetree_xattrs(const struct filetree *t, int fd, struct xattrs *ret, struct err *err)
+{
+	if (xattrs_read(fd, "", ret, err) < 0)
+		return err->code;
+	if (t->flags & FILETREE_NO_CAPABILITIES)
+		xattrs_drop(ret, XATTR_CAPABILITY);
+	return 0;
 }
 
 char *node_path(const struct node *n)
@@ -117,7 +127,7 @@ static struct node *make_node(struct filetree *t, struct node *dir, const char *
 	struct node *n = node_new(name);
 	n->parent = dir;
 	n->st = *st;
-	if (t->reset_owner)
+	if (t->flags & FILETREE_RESET_OWNER)
 		n->st.st_uid = n->st.st_gid = 0;
 	n->ignored = ignored;
 	n->ignore_line = line;
@@ -156,7 +166,7 @@ int filetree_list(struct filetree *t, struct node *n, struct err *err)
 				rc = err_sys(err, "cannot stat '%s/%s'", path, e->d_name);
 			continue;
 		}
-		if (!t->reset_owner)
+		if (!(t->flags & FILETREE_RESET_OWNER))
 			owner_fill_at(fd, e->d_name, &st);
 		struct node *child = make_node(t, n, path, e->d_name, &st);
 		if (n->n_children == cap) {

@@ -17,6 +17,7 @@ struct err;
 struct ignore;
 struct statcache;
 struct strv;
+struct xattrs;
 
 struct node {
 	const char *name; /* component; "" for the root */
@@ -36,14 +37,21 @@ struct node {
 
 struct filetree;
 
-/* rootfd is borrowed and must stay open. ignore and cache may be NULL; both borrowed. reset_owner:
- * what is found is root's (build contexts). */
+enum filetree_flags {
+	FILETREE_RESET_OWNER = 1 << 0, /* what is found is root's */
+	FILETREE_NO_CAPABILITIES = 1 << 1, /* as BuildKit takes the files of a build context */
+};
+
+/* rootfd is borrowed and must stay open. ignore and cache may be NULL; both borrowed. */
 struct filetree *filetree_new(
-	int rootfd, const struct ignore *ignore, struct statcache *cache, bool reset_owner);
+	int rootfd, const struct ignore *ignore, struct statcache *cache, int flags);
 void filetree_free(struct filetree *t);
 int filetree_rootfd(const struct filetree *t);
 struct node *filetree_root(struct filetree *t);
 bool filetree_resets_owner(const struct filetree *t);
+/* The attributes of a file of it that a copy has, xattrs_read() otherwise. */
+int filetree_xattrs(const struct filetree *t, int fd, struct xattrs *ret, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* Children of a directory, read when needed. */
 int filetree_list(struct filetree *t, struct node *n, struct err *err)

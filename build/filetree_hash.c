@@ -127,7 +127,7 @@ static int hash_file(struct filetree *t, struct cursor *c, const struct node *n,
 			path);
 	}
 	AUTO_XATTRS struct xattrs x = {0};
-	if (xattrs_read(fd, "", &x, err) < 0)
+	if (filetree_xattrs(t, fd, &x, err) < 0)
 		return err->code;
 	ret->has_xattrs = x.n > 0;
 	if (x.n) {

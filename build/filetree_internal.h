@@ -7,7 +7,7 @@ struct filetree {
 	int rootfd;
 	const struct ignore *ignore;
 	struct statcache *cache;
-	bool reset_owner;
+	int flags;
 	struct node *root;
 	size_t nodes;
 };

@@ -58,7 +58,7 @@ char *hidden_matches(
 	struct filetree *t, const struct step *s, const char *pattern, const char *rules)
 {
 	/* what there is without the rules */
-	struct filetree *all = filetree_new(filetree_rootfd(t), NULL, NULL, true);
+	struct filetree *all = filetree_new(filetree_rootfd(t), NULL, NULL, FILETREE_RESET_OWNER);
 	AUTO_SELECTION struct selection sel = {0};
 	struct finding f = {.shown = t};
 	struct match *m = NULL;

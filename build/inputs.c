@@ -80,7 +80,7 @@ static int directory_xattrs(
 	AUTO_XATTRS struct xattrs x = {0};
 	if (fd < 0)
 		return err_sys(err, "cannot open '%s'", path);
-	if (xattrs_read(fd, "", &x, err) < 0)
+	if (filetree_xattrs(in->t, fd, &x, err) < 0)
 		return err->code;
 	if (!x.n) {
 		key_u64(&in->k, 0);
@@ -102,7 +102,7 @@ static int node_xattrs(
 	const struct filetree *t, const char *path, struct xattrs *ret, struct err *err)
 {
 	AUTO_FD int fd = root_open(filetree_rootfd(t), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-	return fd < 0 ? err_sys(err, "cannot open '%s'", path) : xattrs_read(fd, "", ret, err);
+	return fd < 0 ? err_sys(err, "cannot open '%s'", path) : filetree_xattrs(t, fd, ret, err);
 }
 
 static void list_thing(struct inputs *in, const struct node *n, const struct digest *content,

@@ -163,7 +163,7 @@ bool missing_mount(const struct build *b, const struct step *s, const struct ste
 				s->at.inst->name, path);
 		return true;
 	}
-	struct filetree *t = filetree_new(root, NULL, NULL, false);
+	struct filetree *t = filetree_new(root, NULL, NULL, 0);
 	ret->text =
 		nothing_there(t, "RUN: --mount", path, name_of(b, m->from_stage, m->from_image));
 	filetree_free(t);

@@ -210,7 +210,7 @@ int mount_seed_open(struct build *b, struct mount_item *it, struct err *err)
 		if (it->tree_fd < 0)
 			return *it->m->source ? no_such_file(it->m, err)
 			                      : mount_make_dir(b, it, err);
-		t = filetree_new(it->tree_fd, NULL, NULL, false);
+		t = filetree_new(it->tree_fd, NULL, NULL, 0);
 		it->own_tree = true;
 		it->tree = t;
 	}

@@ -139,7 +139,8 @@ bool mounts_changed(struct build *b, const struct step *s, const struct digest *
 	if (!from_context || b->remote_context)
 		return false;
 	/* a stat for each file: contents are read again of those that differ */
-	b->context = filetree_new(b->context_fd, b->ignore, b->statcache, true);
+	b->context = filetree_new(b->context_fd, b->ignore, b->statcache,
+		FILETREE_RESET_OWNER | FILETREE_NO_CAPABILITIES);
 	bool same = mounts_digest(b, s, TREE_IN_BUILD, &now, &known, &ignored) == 0 &&
 	            digest_equal(&now, inputs);
 	filetree_free(b->context);

@@ -51,7 +51,7 @@ static const struct {
 #define T(type) (1U << MOUNT_##type)
 #define ALL (T(BIND) | T(CACHE) | T(TMPFS) | T(SECRET) | T(SSH))
 	{"type", KEY_TYPE, ALL, false},
-	{"from", KEY_FROM, T(BIND) | T(CACHE) | T(TMPFS), false},
+	{"from", KEY_FROM, T(BIND) | T(CACHE) | T(TMPFS) | T(SSH), false},
 	{"source", KEY_SOURCE, T(BIND) | T(CACHE) | T(SECRET) | T(SSH), false},
 	{"src", KEY_SOURCE, T(BIND) | T(CACHE) | T(SECRET) | T(SSH), false},
 	{"target", KEY_TARGET, ALL, false},
@@ -70,7 +70,7 @@ static const struct {
 	{"tmpfs-mode", KEY_MODE, T(TMPFS), false},
 	{"uid", KEY_UID, T(CACHE) | T(SECRET) | T(SSH), false},
 	{"gid", KEY_GID, T(CACHE) | T(SECRET) | T(SSH), false},
-	{"env", KEY_ENV, T(SECRET), false},
+	{"env", KEY_ENV, ALL, false}, /* of a secret; elsewhere BuildKit lets it pass, too */
 	{"relabel", KEY_LABEL, T(BIND) | T(CACHE), false},
 	{"z", KEY_LABEL, T(BIND) | T(CACHE), true},
 	{"tmpcopyup", KEY_COPY_UP, T(TMPFS), true},

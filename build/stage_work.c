@@ -150,7 +150,7 @@ int stage_open_source(struct build *b, struct stage_run *r, struct err *err)
 	else if (rc == 0)
 		rc = snapshot_mount(&snap, &r->source_fd, err);
 	if (rc == 0)
-		r->source = filetree_new(r->source_fd, NULL, NULL, false);
+		r->source = filetree_new(r->source_fd, NULL, NULL, 0);
 	chain_done(&image_chain);
 	return rc;
 }

@@ -134,6 +134,14 @@ teardown() {
 	diff expected got
 }
 
+@test "an image for Windows has no PATH of ours, and its own shell" {
+	containerfile <<<'FROM scratch
+ENV A=$PATH
+CMD run it'
+	mica build -q --platform windows/amd64 -t t ctx
+	[ "$(config_of t | jq -c '[.config.Env, .config.Cmd]')" = '[["A="],["cmd","/S","/C","run it"]]' ] || fail "$(config_of t)"
+}
+
 # covers: escape
 @test "another escape character continues lines and quotes" {
 	mkdir ctx

@@ -274,6 +274,28 @@ END
 	umount mnt
 }
 
+@test "capabilities of files come from archives and stages, not from the context" {
+	setcap() { # FILE
+		setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 "$1" 2>/dev/null
+	}
+	echo one >ctx/a
+	cp ctx/a kept
+	setcap ctx/a && setcap kept || skip "file capabilities cannot be set here"
+	tar --xattrs --xattrs-include='*' -cf ctx/a.tar kept
+	printf 'FROM scratch AS made\nADD a.tar /\nFROM scratch\nCOPY a /\nCOPY app /app\nCOPY --from=made /kept /\n' | containerfile
+	setcap ctx/app/a.txt
+	build
+	mount_image t mnt
+	[ "$(cd mnt && getfattr -dm- a app/a.txt kept 2>/dev/null | grep -c '^security.capability')" = 1 ]
+	getfattr -n security.capability mnt/kept >/dev/null
+	umount mnt
+	# so they are no input
+	setfattr -x security.capability ctx/a
+	setfattr -x security.capability ctx/app/a.txt
+	run -0 mica build --network=none -t t ctx
+	[[ $output == *"0 run, 4 cached"* ]] || fail "$output"
+}
+
 # covers: copy-links
 @test "files of several names and extended attributes are copied as they are" {
 	mkdir -p ctx/d

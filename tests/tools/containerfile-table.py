@@ -43,6 +43,8 @@ TAIL = """
 | `--mount=type=cache,mode=1777` | loses what is above 0777 | is 1777 |
 | `SOURCE_DATE_EPOCH` | is for times of files with `rewrite-timestamp=true` alone | is for them always |
 | comments of the history | `buildkit.dockerfile.v0` | `mica`, or what `--comment` says |
+| `--mount=type=cache,source=FILE` | the cache is a file | fails: a directory it must be |
+| `WORKDIR` of an image for Windows | with backslashes | as written |
 | a step that changes no file | has a layer without files | has none |
 | ADD of a URL with user information | is fetched | is refused |
 """

@@ -33,7 +33,7 @@ static int teardown(void **state)
 static int copy(const struct fixture *f, struct step *s, const char *source, const char *dest,
 	struct err *err)
 {
-	struct filetree *tree = filetree_new(f->from, NULL, NULL, true);
+	struct filetree *tree = filetree_new(f->from, NULL, NULL, FILETREE_RESET_OWNER);
 	strv_done(&s->sources);
 	strv_add(&s->sources, source);
 	s->dest = (char *)(uintptr_t)dest;
@@ -61,7 +61,7 @@ static struct digest inputs_of(const struct fixture *f, struct step *s, const ch
 {
 	struct err err = ERR_INIT;
 	struct digest d;
-	struct filetree *tree = filetree_new(f->from, NULL, NULL, true);
+	struct filetree *tree = filetree_new(f->from, NULL, NULL, FILETREE_RESET_OWNER);
 	strv_add(&s->sources, source);
 	if (inputs_digest(tree, s, &d, NULL, &err) < 0)
 		fail_msg("%s", err.msg);

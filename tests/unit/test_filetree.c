@@ -39,7 +39,7 @@ static void expect_lookup(struct filetree *f, const char *path, bool follow, con
 static void follows_links_inside_the_root_only(void **state)
 {
 	AUTO_TREE struct tree t = sample();
-	struct filetree *f = filetree_new(t.fd, NULL, NULL, true);
+	struct filetree *f = filetree_new(t.fd, NULL, NULL, FILETREE_RESET_OWNER);
 	struct err err = ERR_INIT;
 	struct node *n;
 	(void)state;
@@ -77,7 +77,7 @@ static void expect_glob(struct filetree *f, const char *pattern, const char *exp
 static void finds_what_a_pattern_names(void **state)
 {
 	AUTO_TREE struct tree t = sample();
-	struct filetree *f = filetree_new(t.fd, NULL, NULL, true);
+	struct filetree *f = filetree_new(t.fd, NULL, NULL, FILETREE_RESET_OWNER);
 	(void)state;
 	expect_glob(f, "a/*", "a/1 a/b");
 	expect_glob(f, "a/b/*.md", "a/b/3.md");
@@ -96,7 +96,7 @@ static void hides_what_is_ignored_but_not_its_exceptions(void **state)
 	unsigned line = 0;
 	(void)state;
 	assert_int_equal(ignore_parse("rules", rules, strlen(rules), &ig, &err), 0);
-	struct filetree *f = filetree_new(t.fd, ig, NULL, true);
+	struct filetree *f = filetree_new(t.fd, ig, NULL, FILETREE_RESET_OWNER);
 	expect_lookup(f, "a/b/2", false, "a/b/2");
 	expect_lookup(f, "a/b/3.md", false, NULL);
 	assert_true(filetree_hidden_by(f, "a/b/3.md", &line));
@@ -144,7 +144,7 @@ static void expect_walk(struct filetree *f, const char *source, bool parents, co
 static void walks_over_what_is_selected(void **state)
 {
 	AUTO_TREE struct tree t = sample();
-	struct filetree *f = filetree_new(t.fd, NULL, NULL, true);
+	struct filetree *f = filetree_new(t.fd, NULL, NULL, FILETREE_RESET_OWNER);
 	(void)state;
 	expect_walk(f, "a", false, NULL, "1 b 2 3.md )");
 	expect_walk(f, "a", false, "**/*.md", "1 b 2 )");

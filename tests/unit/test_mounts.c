@@ -233,6 +233,7 @@ static void what_is_wrong_is_named(void **state)
 static void keys_belong_to_types(void **state)
 {
 	(void)state;
+	struct mount_opts m;
 	refused("target=/t,required", "unexpected key 'required' for mount type 'bind'");
 	refused("target=/t,size=1", "unexpected key 'size' for mount type 'bind'");
 	refused("target=/t,mode=0700", "unexpected key 'mode' for mount type 'bind'");
@@ -244,7 +245,11 @@ static void keys_belong_to_types(void **state)
 		"invalid mount option 'bind-propagation=suid' (it is private, slave, shared, or "
 		"these with an r)");
 	refused("type=secret,id=s,from=a", "unexpected key 'from' for mount type 'secret'");
-	refused("type=ssh,env=A", "unexpected key 'env' for mount type 'ssh'");
+	/* without effect, as in BuildKit */
+	parsed("type=ssh,env=A,from=x", &m);
+	mount_opts_done(&m);
+	parsed("type=cache,target=/t,env=A", &m);
+	mount_opts_done(&m);
 	refused("type=secret", "invalid secret mount: one of source, target, id required");
 	refused("type=secret,id=a,source=b", "both source and id can't be set");
 }
