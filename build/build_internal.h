@@ -124,7 +124,7 @@ struct pos eval_arg_pos(const struct eval *e, size_t i);
 struct step *eval_add_step(struct eval *e, enum step_kind kind);
 /* The texts are of history.h. */
 void eval_history(struct eval *e, const char *created_by, bool empty);
-/* In the place of the one added last: what is known when the instruction was looked at as a whole */
+/* In the place of the one added last, once the instruction was looked at as a whole. */
 void eval_history_text(struct eval *e, const char *created_by);
 /* from=NAME is neither a stage nor, as why tells, an image that can be had. flag: "--from" */
 int eval_from_error(const struct eval *e, struct pos pos, const char *flag, const char *from,
