@@ -21,6 +21,7 @@ struct host {
 	bool insecure;
 	bool plain; /* speaks http */
 	bool scheme_known;
+	bool here; /* its name leads to this machine */
 	bool down; /* it could not be reached: others are asked first */
 	bool basic; /* asked for Basic authentication */
 	char *realm, *service; /* asked for Bearer */

@@ -72,6 +72,7 @@ static int send_request(struct exchange *x, struct err *err)
 	/* another host gets neither our client certificate nor the leniency that was configured for
 	 * this one */
 	x->http.tls = home || streq(base.host, url.host) ? &x->host->tls : NULL;
+	x->http.not_here = x->abroad || (!home && !x->host->here && !url_host_is_local(base.host));
 	return http_start(x->client->http, &x->http, err);
 }
 
@@ -246,6 +247,9 @@ static void on_http_done(struct http_request *http, const struct err *failure)
 	struct exchange *x = http->transfer_arg;
 	struct err err = ERR_INIT;
 	int r;
+	/* also when it is asked on a connection that was there; of others than the host it tells
+	 * nothing */
+	x->host->here |= http->was_here && !http->not_here && !x->strayed;
 	if (!failure) {
 		tell_warnings(x);
 		r = judge_response(x, &err);

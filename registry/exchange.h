@@ -30,6 +30,7 @@ struct exchange {
 	bool follow; /* redirects: for GET and HEAD */
 	bool mirror; /* on another host than the registry: --creds are not for it */
 	bool once; /* what may pass is the caller's to repeat: see exchange_may_pass() */
+	bool abroad; /* a registry that is not on this machine named the host */
 	bool patient; /* nobody else is to be asked: a host that cannot be reached is tried again */
 	char *url; /* absolute, or a path on the host; owned */
 	struct strv headers;

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/http_internal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "registry/proxy.h"
+#include "registry/url.h"
 
 #define RECEIVE_BUFFER (512L * 1024) /* few, large writes to the pipe */
 #define SEND_BUFFER (256L * 1024)
@@ -94,6 +98,7 @@ void http_request_clear(struct http_request *r)
 	r->wants_certificate = false;
 	r->stalled = false;
 	r->reader_gone = false;
+	r->was_here = false;
 }
 
 static void set_tls(CURL *e, const struct http_tls *tls)
@@ -125,6 +130,38 @@ static void set_tls(CURL *e, const struct http_tls *tls)
 		curl_easy_setopt(e, CURLOPT_SSLCERT, tls->cert_file);
 		curl_easy_setopt(e, CURLOPT_SSLKEY, tls->key_file);
 	}
+}
+
+/* CURLOPT_OPENSOCKETFUNCTION */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct http_transfer *t = arg;
+	char text[INET6_ADDRSTRLEN] = "";
+	const void *at = a->family == AF_INET
+	                         ? (const void *)&((struct sockaddr_in *)(void *)&a->addr)->sin_addr
+	                         : &((struct sockaddr_in6 *)(void *)&a->addr)->sin6_addr;
+	bool is_ip = a->family == AF_INET || a->family == AF_INET6;
+	bool here =
+		is_ip && inet_ntop(a->family, at, text, sizeof(text)) && url_host_is_local(text);
+	(void)purpose;
+	if (here && t->r->not_here) {
+		t->refused_here = true;
+		return CURL_SOCKET_BAD;
+	}
+	t->r->was_here |= here;
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static bool has_proxy(void)
+{
+	static const char *const names[] = {
+		"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = getenv(names[i]);
+		if (value && *value)
+			return true;
+	}
+	return false;
 }
 
 static void set_body(struct http_transfer *t)
@@ -213,6 +250,10 @@ static void set_options(struct http_transfer *t)
 	/* not the connection on which it stalled: its other end may be gone without a word */
 	if (t->anew)
 		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+	if (!r->unix_socket && !has_proxy()) {
+		curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+		curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
+	}
 	set_tls(e, r->tls);
 	set_method(t);
 }
@@ -251,10 +292,20 @@ int http_start(struct http *h, struct http_request *r, struct err *err)
 	return 0;
 }
 
+/* What is at an address of our own is asked from there. */
+static bool is_own_address(const struct http_transfer *t)
+{
+	char *from = NULL, *to = NULL;
+	curl_easy_getinfo(t->easy, CURLINFO_LOCAL_IP, &from);
+	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &to);
+	return from && to && *to && streq(from, to);
+}
+
 static void finish(struct http_transfer *t, CURLcode code)
 {
 	struct http_request *r = t->r;
 	struct err err = t->err;
+	r->was_here |= is_own_address(t);
 	r->response.status = (int)http_status(t);
 	if (code != CURLE_OK && !err.code)
 		(void)http_failure(t, code, &err);

@@ -64,6 +64,8 @@ struct http_request {
 	const char *unix_socket; /* of a daemon of this machine, asked there in place of the URL's
 	                            host; borrowed until done; or NULL */
 	bool unhurried; /* it takes the time it takes */
+	bool not_here; /* whoever named the host is elsewhere: a name that leads to this machine is
+	                  not followed. Not known where a proxy looks names up. */
 	int out_fd; /* -1: into body */
 	uint64_t out_offset; /* bytes that out_fd has already: the transfer goes on there (Range),
 	                        updated as bytes are written */
@@ -84,6 +86,7 @@ struct http_request {
 	bool wants_certificate; /* of ours, to know who asks */
 	bool stalled; /* it moved next to nothing for too long; the next attempt connects anew */
 	bool reader_gone; /* nobody reads out_fd any more */
+	bool was_here; /* it connected to this machine */
 	/* err is NULL when a response came; its status may be anything. */
 	void (*done)(struct http_request *r, const struct err *err);
 	void *transfer_arg; /* the caller's */

@@ -165,6 +165,10 @@ int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 	}
 	if (proxy_failure(t, code, host, err) < 0)
 		return err->code;
+	if (code == CURLE_COULDNT_CONNECT && t->refused_here)
+		return err_set(err, ERR_DENIED,
+			"'%s', which the registry names, is on this machine, which is refused",
+			host);
 	/* none of a connection that was there already */
 	long connections = 0;
 	curl_off_t connected = 0;

@@ -22,6 +22,7 @@ struct http_transfer {
 	uint64_t skip; /* bytes of a full answer to a ranged request that are there already */
 	bool paused, skip_set;
 	bool anew; /* on a connection of its own */
+	bool refused_here; /* an address of this machine that is not to be asked */
 	uint64_t moved_before, moved_ms; /* so many bytes had moved then */
 	uint64_t asked_ms; /* since when it is a document that is waited for */
 	bool creeps; /* which did not come in time */

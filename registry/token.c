@@ -281,6 +281,8 @@ static int token_fetch(struct token *t, struct exchange *x, struct err *err)
 	struct exchange *f = &t->fetch;
 	*f = (struct exchange){.client = x->client,
 		.auth = AUTH_NONE,
+		.abroad = !x->host->here && !url_host_is_local(registry.host) &&
+	                  !streq(registry.host, realm.host),
 		.patient = x->patient,
 		.done = on_token,
 		.arg = t};

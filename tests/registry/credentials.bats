@@ -338,6 +338,44 @@ not_run() { # PATTERN
 	[ "$(asked '^GET (main|169.254.169.254) ')" = 0 ]
 }
 
+# cve: CVE-2026-33990
+@test "nor by a name that leads here" {
+	[ "$(id -u)" = 0 ] || skip "makes networks"
+	cat >sends.py <<-'END'
+		import http.server, sys
+		class Handler(http.server.BaseHTTPRequestHandler):
+		    def do_GET(self):
+		        print(self.path, file=open(sys.argv[1], "a"))
+		        self.send_response(200 if self.path in ("/v2/", "/secret") else 307)
+		        self.send_header("Location", "http://inside.test:5000/secret")
+		        self.end_headers()
+		    do_HEAD = do_GET
+		http.server.HTTPServer(("0.0.0.0", 5000), Handler).serve_forever()
+	END
+	printf '192.0.2.1 corp.test\n127.0.0.1 inside.test near.test\n' >hosts
+	printf '[[registry]]\nlocation = "%s.test:5000"\ninsecure = true\n' corp near >conf
+	cat >network.sh <<-'END'
+		mount --bind hosts /etc/hosts && ip link set lo up || exit
+		python3 sends.py here & here=$!
+		unshare -n python3 sends.py there & there=$!
+		until [ "$(readlink /proc/$there/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do :; done
+		ip link add v0 type veth peer name v1 netns $there && ip addr add 192.0.2.2/24 dev v0 && ip link set v0 up &&
+			nsenter -t $there -n sh -c 'ip addr add 192.0.2.1/24 dev v1 && ip link set v1 up'
+		until curl -s -o ready http://192.0.2.1:5000/v2/ && curl -s -o ready http://127.0.0.1:5000/v2/; do sleep 0.05; done
+		: >here
+		"$@" pull --retry 0 corp.test:5000/x 2>refused
+		echo $? $(grep -c secret here) >>refused
+		"$@" pull --retry 0 near.test:5000/x 2>followed
+		grep -c secret here >>followed
+		kill $here $there
+	END
+	unshare -nm timeout 60 sh network.sh "$MICA_BIN" --root "$MICA_ROOT" --registries-conf conf 3>&- || fail "$(cat refused followed)"
+	grep "'inside.test:5000', which the registry names, is on this machine, which is refused" refused || fail "$(cat refused)"
+	[ "$(tail -1 refused)" = '125 0' ]
+	# one that is here itself may name others
+	[ "$(tail -1 followed)" -ge 1 ] || fail "$(cat followed)"
+}
+
 @test "the address of a token service and its answer are taken only when they are what they must be" {
 	keep_login "$SRV"
 	refused_token() {
