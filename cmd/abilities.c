@@ -196,6 +196,7 @@ struct json *abilities_json(struct store *s)
 
 	bool chroot;
 
+	sandbox_probe(false); /* which the mode may be for */
 	json_set(o, "Mode", mode_json(missing));
 	json_set(o, "Isolation", isolation_json(missing, &chroot));
 	json_set(o, "Snapshots", snapshots_json(s, missing));

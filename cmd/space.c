@@ -38,16 +38,14 @@ int space_isolation(const char *text, bool *ret_chroot, const char **ret_from, s
 	const char *from = text ? "option '--isolation'" : "BUILDAH_ISOLATION";
 	if (!text)
 		text = getenv("BUILDAH_ISOLATION");
-	bool forced = mode_is() == MODE_CHROOT;
 	bool said = text && *text && strcasecmp(text, "default") != 0;
+	bool chroot = said && !strcasecmp(text, "chroot");
+	sandbox_probe(chroot);
+	bool forced = mode_is() == MODE_CHROOT;
 	*ret_from = said ? from : NULL;
-	*ret_chroot = said ? !strcasecmp(text, "chroot") : forced;
-	if (!said)
+	*ret_chroot = said ? chroot : forced;
+	if (!said || chroot)
 		return 0;
-	if (*ret_chroot) {
-		sandbox_probe();
-		return 0;
-	}
 	if (strcasecmp(text, "oci") != 0 && strcasecmp(text, "rootless") != 0)
 		return err_set(err, ERR_INVALID,
 			"%s: '%s' is not one of 'oci', 'rootless', 'chroot'", from, text);

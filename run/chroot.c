@@ -98,7 +98,7 @@ int sandbox_check_chroot(const struct run_spec *s, struct err *err)
 	return sandbox_is_bare(s) ? check_bare(s, err) : 0;
 }
 
-static _Noreturn void watch(pid_t workload, int proc)
+static _Noreturn void watch(pid_t workload, const struct watch *w)
 {
 	sigset_t all;
 	sigfillset(&all);
@@ -106,10 +106,10 @@ static _Noreturn void watch(pid_t workload, int proc)
 		siginfo_t info;
 		int how;
 		pid_t pid;
-		if (sigwaitinfo(&all, &info) < 0)
+		if (init_next_signal(w, &all, &info) < 0)
 			continue;
 		if (info.si_signo == ADOPT_END) {
-			adopt_kill_all(proc);
+			adopt_kill_all(w->proc);
 			_exit(128 + SIGKILL);
 		}
 		if (info.si_signo != SIGCHLD) {
@@ -119,7 +119,7 @@ static _Noreturn void watch(pid_t workload, int proc)
 		while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
 			if (pid != workload)
 				continue;
-			adopt_kill_all(proc);
+			adopt_kill_all(w->proc);
 			_exit(proc_status(how));
 		}
 	}
@@ -159,11 +159,7 @@ static int prepare(struct box *b, struct err *err)
 		_exit(FAILED);
 	r = cgroup_join(b->cgroup, err);
 	if (r == 0)
-		r = user_resolve(b->root, b->spec->user, &b->user, err);
-	if (r == 0)
-		r = user_add_groups(b->root, &b->spec->groups, &b->user, err);
-	if (r == ERR_NOT_FOUND) /* told of a command, as in init.c */
-		r = err->code = ERR_INVALID;
+		r = init_resolve_user(b, err);
 	if (r == 0 && b->spec->tty)
 		r = open_terminal(b, err);
 	b->dev = open_dev(b);
@@ -188,13 +184,31 @@ static int enter(struct box *b, pid_t init, struct err *err)
 	return rootfs_chdir(b, err);
 }
 
+/* What we answer for one user we do in the workload's root, which is never ours elsewhere. */
+static int prepare_ids(struct box *b, struct watch *w, struct err *err)
+{
+	if (!b->one_user)
+		return 0;
+	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return proc < 0 ? err_sys(err, "cannot open '/proc'")
+	                : init_answer_ids(b, proc, false, w, err);
+}
+
+static int follow(const struct box *b, struct watch *w)
+{
+	w->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	init_receive_ids(b, w);
+	return w->ids && (fchdir(b->root) < 0 || chroot(".") < 0) ? -1 : 0;
+}
+
 _Noreturn void chroot_main(struct box *b)
 {
 	struct err err = ERR_INIT;
+	struct watch w = WATCH_INIT;
 	pid_t pid = -1;
 	pid_t init = getpid();
 	init_forget_arguments();
-	if (prepare(b, &err) == 0 && (pid = fork()) < 0)
+	if (prepare(b, &err) == 0 && prepare_ids(b, &w, &err) == 0 && (pid = fork()) < 0)
 		(void)err_sys(&err, "cannot start the workload");
 	if (pid == 0) {
 		if (enter(b, init, &err) == 0)
@@ -206,7 +220,8 @@ _Noreturn void chroot_main(struct box *b)
 		(void)report_error(b->report, &err);
 		_exit(FAILED);
 	}
-	if (proc_close_fds(0, ~0U) < 0)
+	if (follow(b, &w) < 0)
 		_exit(FAILED);
-	watch(pid, open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	init_close_all_but(&w);
+	watch(pid, &w);
 }

@@ -115,8 +115,7 @@ int init_collect_stdio(struct box *b, struct err *err)
 	return 0;
 }
 
-/* "Not found" is told of a command: one that nobody may run is not a missing one. */
-static int resolve_user(struct box *b, struct err *err)
+int init_resolve_user(struct box *b, struct err *err)
 {
 	int r = user_resolve(b->root, b->spec->user, &b->user, err);
 	if (r == 0)
@@ -144,7 +143,7 @@ static int build_box(struct box *b, struct err *err)
 		r = rootfs_attach(b, err);
 	/* the image's own accounts, before anything is mounted over /etc */
 	if (r == 0)
-		r = resolve_user(b, err);
+		r = init_resolve_user(b, err);
 	/* while the old root is there: devices are bound from it, and proc is only allowed where a
 	 * full one is visible */
 	if (r == 0)
@@ -197,30 +196,20 @@ static bool would_be_dropped(int status, int sig)
 	return !(wanted >> (sig - 1) & 1);
 }
 
-/* The next signal; meanwhile calls are answered. signals: a signalfd that is only looked at. */
-static int next_signal(const sigset_t *set, struct ids *ids, int signals, siginfo_t *ret)
+int init_next_signal(const struct watch *w, const sigset_t *set, siginfo_t *ret)
 {
-	struct pollfd p[2] = {{.fd = signals, .events = POLLIN},
-		{.fd = ids ? ids_listener(ids) : -1, .events = POLLIN}};
-	while (ids && !(p[0].revents & POLLIN)) {
+	struct pollfd p[2] = {{.fd = w->signals, .events = POLLIN},
+		{.fd = w->ids ? ids_listener(w->ids) : -1, .events = POLLIN}};
+	while (w->ids && !(p[0].revents & POLLIN)) {
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			return -1;
 		/* an error: nobody is left who could ask */
-		bool over = p[1].revents & POLLIN ? ids_answer(ids) < 0 : p[1].revents != 0;
+		bool over = p[1].revents & POLLIN ? ids_answer(w->ids) < 0 : p[1].revents != 0;
 		if (over)
 			p[1].fd = -1;
 	}
 	return sigwaitinfo(set, ret);
 }
-
-/* What init needs while the workload runs: its descriptors end up as 0, 1, ... */
-struct watch {
-	int status; /* /proc/PID/status of a workload that is a PID 1, or -1 */
-	int proc; /* where no pid namespace ends the rest: a /proc that shows us; else -1 */
-	int signals; /* -1: nobody asks us anything */
-	struct ids *ids;
-	int sock; /* where the workload's listener comes from */
-};
 
 /* Everything else in a pid namespace of ours is killed by the kernel. */
 static _Noreturn void finish(const struct watch *w, int status)
@@ -238,7 +227,7 @@ static _Noreturn void reap(pid_t workload, const struct watch *w)
 	sigfillset(&all);
 	for (;;) {
 		siginfo_t info;
-		if (next_signal(&all, w->ids, w->signals, &info) < 0)
+		if (init_next_signal(w, &all, &info) < 0)
 			continue;
 		if (info.si_signo == ADOPT_END && w->proc >= 0)
 			finish(w, 128 + SIGKILL);
@@ -330,22 +319,10 @@ static int own_proc(const struct box *b, int *ret_fd, struct err *err)
 	return fd < 0 ? err_sys(err, "cannot mount a /proc of our own") : 0;
 }
 
-/* The calls of a workload whose user namespace knows one user are ours to answer. */
-static int prepare_ids(struct box *b, struct watch *w, struct err *err)
+int init_answer_ids(struct box *b, int proc, bool around, struct watch *w, struct err *err)
 {
-	int socks[2], proc = -1;
+	int socks[2];
 	sigset_t all;
-	if (!b->one_user)
-		return 0;
-	int r = own_proc(b, &proc, err);
-	bool around = r == ERR_UNSUPPORTED;
-	if (around) {
-		err_clear(err);
-		proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		r = proc < 0 ? err_sys(err, "cannot open '/proc'") : 0;
-	}
-	if (r < 0)
-		return r;
 	sigfillset(&all);
 	w->signals = signalfd(-1, &all, SFD_CLOEXEC);
 	if (w->signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
@@ -356,9 +333,31 @@ static int prepare_ids(struct box *b, struct watch *w, struct err *err)
 	return 0;
 }
 
-/* Nothing may be left open in init: neither the caller's pipes nor the report socket, whose end
- * tells the caller that the workload runs. */
-static void close_all_but(struct watch *w)
+void init_receive_ids(const struct box *b, struct watch *w)
+{
+	if (!w->ids)
+		return;
+	close(b->ids);
+	if (ids_receive(w->ids, w->sock) < 0)
+		w->ids = NULL;
+}
+
+static int prepare_ids(struct box *b, struct watch *w, struct err *err)
+{
+	int proc = -1;
+	if (!b->one_user)
+		return 0;
+	int r = own_proc(b, &proc, err);
+	bool around = r == ERR_UNSUPPORTED;
+	if (around) {
+		err_clear(err);
+		proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		r = proc < 0 ? err_sys(err, "cannot open '/proc'") : 0;
+	}
+	return r < 0 ? r : init_answer_ids(b, proc, around, w, err);
+}
+
+void init_close_all_but(struct watch *w)
 {
 	int keep[5], n = 0;
 	if (w->status >= 0)
@@ -386,7 +385,7 @@ static void close_all_but(struct watch *w)
 _Noreturn void init_main(struct box *b)
 {
 	struct err err = ERR_INIT;
-	struct watch w = {.status = -1, .proc = -1, .signals = -1, .sock = -1};
+	struct watch w = WATCH_INIT;
 	bool shared = run_spec_shares_pids(b->spec);
 	pid_t pid = -1;
 	if (prepare_ids(b, &w, &err) == 0 && (!shared || own_proc(b, &w.proc, &err) == 0))
@@ -396,12 +395,7 @@ _Noreturn void init_main(struct box *b)
 		(void)report_error(b->report, &err);
 		_exit(FAILED);
 	}
-	/* when it never comes the workload has ended, and has said why */
-	if (w.ids) {
-		close(b->ids);
-		if (ids_receive(w.ids, w.sock) < 0)
-			w.ids = NULL;
-	}
-	close_all_but(&w);
+	init_receive_ids(b, &w);
+	init_close_all_but(&w);
 	reap(pid, &w);
 }

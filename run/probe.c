@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What this machine allows a sandbox, found out by doing it in a process of its own. */
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "run/mode.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -50,16 +52,29 @@ bool sandbox_has_own_proc(void)
 	return in_a_child(try_proc) != EPERM;
 }
 
-void sandbox_probe(void)
+/* Root who has CAP_SYS_ADMIN may be forbidden to use it, by a filter or by a security module. */
+static bool is_confined(void)
+{
+	AUTO_FREE char *status = NULL, *label = NULL;
+	struct err ignored = ERR_INIT;
+	size_t n;
+	if (fs_read_file(AT_FDCWD, "/proc/self/status", 64 * KIB, &status, &n, &ignored) == 0 &&
+		strstr(status, "\nSeccomp:") && !strstr(status, "\nSeccomp:\t0\n"))
+		return true;
+	return fs_read_file(AT_FDCWD, "/proc/self/attr/current", 64 * KIB, &label, &n, &ignored) ==
+	               0 &&
+	       *label && !str_has_prefix(label, "unconfined");
+}
+
+void sandbox_probe(bool asked)
 {
 	static bool done;
-	/* one user alone is in a mount namespace of its own already, and has nothing to fall back
-	 * to */
-	if (done || mode_is() == MODE_CHROOT || mode_is() == MODE_SINGLE)
+	if (done || mode_is() == MODE_CHROOT || (!asked && !is_confined()))
 		return;
 	done = true;
 	int sys = in_a_child(mount_something);
-	if (!sys)
+	/* a kernel that cannot do what a sandbox needs is told of */
+	if (!sys || (!asked && sys != EPERM && sys != EACCES))
 		return;
 	AUTO_FREE char *why = xasprintf("namespaces and mounts are not allowed here (%s)",
 		err_text(sys, (char[ERR_TEXT_MAX]){0}));

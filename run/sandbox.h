@@ -67,9 +67,10 @@ uint64_t sandbox_removed(const struct sandbox *s, const struct removed_fs *fs, s
 int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* Isolation 'chroot' is asked for: may this machine's namespaces and mounts be had? Where not, the
- * mode becomes MODE_CHROOT, with the reason. Tried once, which takes a process. */
-void sandbox_probe(void);
+/* May this machine's namespaces and mounts be had? Where not, the mode becomes MODE_CHROOT, with
+ * the reason. Tried once, which takes a process: if isolation 'chroot' is asked for, else where
+ * something confines us. */
+void sandbox_probe(bool asked);
 /* False where parts of the /proc around us are hidden, as in most containers: then nobody in a user
  * namespace may mount another, and a workload sees that one, read-only. */
 bool sandbox_has_own_proc(void);

@@ -226,15 +226,41 @@ static _Noreturn void stand_by(pid_t pid)
 
 /* --- entering --- */
 
+/* Where who has all capabilities of a user namespace has none that act. */
+static int powerless(struct err *err)
+{
+	return err_set(err, ERR_UNSUPPORTED,
+		"root of a user namespace may do nothing here (%s); see the sysctl "
+		"kernel.apparmor_restrict_unprivileged_userns, or have AppArmor allow it to this "
+		"program",
+		err_text(errno, (char[ERR_TEXT_MAX]){0}));
+}
+
+/* In the user namespace. Mounts may be forbidden all the same, by AppArmor in a container or by a
+ * filter: then a chroot is left. */
+static int detach_mounts(enum mode mode, const char *reason, struct err *err)
+{
+	char why[ERR_TEXT_MAX + 64];
+	/* umounts on the host reach us, ours do not reach the host */
+	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0) {
+		mode_set(mode, reason);
+		return 0;
+	}
+	(void)snprintf(why, sizeof(why), "mounts are not allowed here (%s)",
+		err_text(errno, (char[ERR_TEXT_MAX]){0}));
+	/* of a root that is ours already: changes nothing */
+	if (chroot("/") < 0)
+		return powerless(err);
+	mode_set(MODE_CHROOT, why);
+	return 0;
+}
+
 static int become_inner_root(pid_t outer, struct err *err)
 {
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-		return err_sys(err, "cannot become root in the user namespace");
-	if (unshare(CLONE_NEWNS) < 0)
-		return err_sys(err, "cannot create a mount namespace");
-	/* umounts on the host reach us, ours do not reach the host */
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return err_sys(err, "cannot detach the mounts from the host's");
+		return powerless(err);
+	if (detach_mounts(MODE_SUBIDS, "", err) < 0)
+		return err->code;
 	if (setgroups(0, NULL) < 0 && errno != EPERM)
 		return err_sys(err, "cannot clear the supplementary groups");
 	/* setresuid cleared them: files of /proc/self would belong to nobody */
@@ -308,7 +334,6 @@ static int enter_ranges(
 		close(unshared[1]);
 		close(mapped[0]);
 		rootless = true;
-		mode_set(MODE_SUBIDS, "");
 		return become_inner_root(outer, err);
 	}
 
@@ -346,8 +371,8 @@ static int write_line(const char *path, const char *text)
 	return fd < 0 ? -1 : fs_write_all(fd, text, strlen(text));
 }
 
-/* A namespace with nobody but us needs no helper and no second process. */
-static int enter_single(struct err *err)
+/* A namespace with nobody but us needs no helper and no second process. reason: why it is this. */
+static int enter_single(const char *reason, struct err *err)
 {
 	char uids[64], gids[64];
 	(void)snprintf(uids, sizeof(uids), "0 %u 1", geteuid());
@@ -371,9 +396,7 @@ static int enter_single(struct err *err)
 				"another user");
 		return err_sys(err, "cannot map ourselves into a user namespace");
 	}
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return err_sys(err, "cannot create a mount namespace");
-	return 0;
+	return detach_mounts(MODE_SINGLE, reason, err);
 }
 
 /* Root who may mount: of the machine, or of a namespace that somebody else has made. */
@@ -409,15 +432,13 @@ int userns_enter(struct err *err)
 		return why.code;
 	}
 	struct err denied = ERR_INIT;
-	int r = enter_single(&denied);
-	if (r == 0) {
-		mode_set(MODE_SINGLE, why.msg);
-	} else if (!rootless && caps & (1ULL << CAP_SYS_CHROOT)) {
+	int r = enter_single(why.msg, &denied);
+	if (r < 0 && !rootless && caps & (1ULL << CAP_SYS_CHROOT)) {
 		rootless = idmap_own() != IDMAP_ALL;
 		mode_set(MODE_CHROOT, denied.msg);
-		r = 0;
-	} else {
-		*err = denied;
+		return 0;
 	}
+	if (r < 0)
+		*err = denied;
 	return r;
 }

@@ -71,6 +71,33 @@ CALLS="openat2,renameat2 clone3 close_range pidfd_open pidfd_send_signal faccess
 	assert_clean_store
 }
 
+@test "where mounts are forbidden steps run in a chroot, unasked: root's, a user's with subordinate IDs and without" {
+	local as user mounts='mount!,fsopen!,fsmount!,move_mount!,open_tree!'
+	user_setup
+	mkdir -p ctx
+	containerfile <<<$'FROM busybox\nRUN touch /f /g && chown 7:8 /f && mkfifo /p && chown 5:6 /p\nUSER app\nRUN touch /tmp/own && ! chown 0:0 /tmp/own'
+	for user in root "$MICA_USER" 64996; do
+		as=()
+		# shellcheck disable=SC2206 # a list of settings
+		[ $user = root ] || MICA_USER=$user as=(setpriv --reuid $user --regid $user --clear-groups env -i $USER_ENV)
+		chown -R $user "$D"
+		as=("$MICA_TOOLS/without" "$mounts" "${as[@]}" "$MICA_BIN" --root "$D/of-$user")
+		"${as[@]}" info --format text >info
+		grep -q '^mode  *chroot: .*mounts are not allowed here (operation not permitted)$' info || fail "$user: $(cat info)"
+		grep -q "^missing .*isolation 'chroot' steps share processes" info
+		"${as[@]}" build -q --network=host -o type=tar,dest=files.tar ctx 2>warned || fail "$user: $(cat warned)"
+		grep -q "^mica: warning: isolation 'chroot', since .*mounts are not allowed here" warned || fail "$user: $(cat warned)"
+		[ "$(tar --numeric-owner -tvf files.tar | awk '$6 ~ /^(f|g|p|tmp\/own)$/ {print $6, $2}' | sort | paste -sd' ')" = 'f 7/8 g 0/0 p 5/6 tmp/own 1000/1000' ] ||
+			fail "$user: $(tar --numeric-owner -tvf files.tar | grep -v busybox)"
+		"${as[@]}" fsck
+		run -125 --separate-stderr "${as[@]}" build --isolation=oci ctx
+		[[ $stderr == *"'oci': "*"mounts are not allowed here"* ]] || fail "$stderr"
+	done
+	# nor anything else
+	run -125 --separate-stderr "$MICA_TOOLS/without" "$mounts,chroot!" "${as[@]:2}" build ctx
+	[[ $stderr == "mica: root of a user namespace may do nothing here"*kernel.apparmor_restrict_unprivileged_userns* ]] || fail "$stderr"
+}
+
 @test "a chroot without Landlock says what nothing keeps its steps from" {
 	mica pull -q busybox
 	warning="isolation 'chroot', since namespaces and mounts are not allowed here (operation not permitted): steps share processes, network, host name and System V IPC with what is around them"
