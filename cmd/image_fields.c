@@ -24,8 +24,15 @@ static const char *const image_maps[] = {"config", "rootfs", NULL};
 static void add_missing(struct json *o, const char *const *names, struct json *(*make)(void))
 {
 	for (; *names; names++)
-		if (json_kind(json_get(o, *names)) == JSON_KIND_NULL)
+		if (json_kind(format_get(o, *names)) == JSON_KIND_NULL)
 			json_set(o, *names, make());
+}
+
+/* The same, where Go leaves out of the JSON what is empty. */
+static void omit_missing(struct json *o, const char *const *names, struct json *(*make)(void))
+{
+	for (; *names; names++)
+		format_omit(o, *names, make());
 }
 
 static struct json *empty_text(void)
@@ -62,10 +69,10 @@ static void complete_healthcheck(struct json *config)
 	struct json *h = json_get(config, "Healthcheck");
 	AUTO_BUF struct buf b = BUF_INIT(CONFIG_MAX);
 
-	if (!json_is(h, JSON_KIND_OBJECT)) {
+	if (!format_get(config, "Healthcheck"))
 		json_set(config, "Healthcheck", json_new_null());
+	if (!json_is(h, JSON_KIND_OBJECT))
 		return;
-	}
 	format_omit(h, "Test", json_new_array());
 	format_omit(h, "Retries", json_new_int(0));
 	buf_addch(&b, '{');
@@ -88,7 +95,8 @@ static void order_config(struct json *config)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		struct json *value = json_ref(json_get(config, names[i]));
 		json_remove(config, names[i]);
-		json_set(config, names[i], value);
+		if (value)
+			json_set(config, names[i], value);
 	}
 }
 
@@ -124,19 +132,25 @@ static void complete_history(struct json *history, bool docker)
 	}
 }
 
+/* OCI's struct leaves out what is empty, Docker's does not. */
 static void complete_oci(struct json *image)
 {
+	struct json *config = json_get(image, "config");
 	static const char *const members[] = {"created", "author", "architecture", "variant", "os",
 		"os.version", "os.features", "config", "rootfs", "history", NULL};
 	static const char *const config_members[] = {"User", "ExposedPorts", "Env", "Entrypoint",
 		"Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "ArgsEscaped", NULL};
 	static const char *const rootfs_members[] = {"type", "diff_ids", NULL};
 
-	add_missing(image, image_text, empty_text);
-	add_missing(image, image_lists, json_new_array);
-	add_missing(image, image_maps, json_new_object);
-	complete_config(json_get(image, "config"));
-	set_struct(json_get(image, "config"), config_members);
+	omit_missing(image, image_text, empty_text);
+	omit_missing(image, image_lists, json_new_array);
+	omit_missing(image, image_maps, json_new_object);
+	omit_missing(config, config_text, empty_text);
+	omit_missing(config, config_lists, json_new_array);
+	omit_missing(config, config_maps, json_new_object);
+	format_omit(config, "Healthcheck", json_new_null());
+	complete_config(config);
+	set_struct(config, config_members);
 	set_struct(json_get(image, "rootfs"), rootfs_members);
 	complete_history(json_get(image, "history"), false);
 	format_as_time(image, "created");

@@ -205,6 +205,9 @@ a2" ]
 	mica commit -q --squash c flat
 	[ "$(mica run flat -- cat /x /un/packed/sub/f)" = $'data\ndata' ]
 	[ "$(mica inspect --format '{{json .OCIv1}}' flat | jq '.rootfs.diff_ids | length')" = 1 ]
+	# what is empty is in templates, but not in their JSON
+	[ "$(mica inspect --format '{{json .OCIv1}}' flat)" = "$(mica inspect flat | jq -c .OCIv1)" ]
+	[ "$(mica inspect --format '{{.OCIv1.Config.Entrypoint}}{{.OCIv1.Config.Volumes}}{{.OCIv1.Author}}{{.OCIv1.Config.Healthcheck}}' flat)" = '[]map[]<nil>' ]
 }
 
 @test "a run shows how this machine is called, and can be named like its container" {
