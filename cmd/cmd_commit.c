@@ -133,6 +133,18 @@ static int add_to_list(
 	return manifest_list_save(s, &list, &digest, err);
 }
 
+/* buildah's words for a registry that $BUILD_REGISTRY_SOURCES does not allow. */
+static int tell_denied(struct err *err)
+{
+	static const char who[] = "registry ";
+	const char *at = strstr(err->msg, who);
+
+	if (!called_buildah() || err->code != ERR_DENIED || !at || !strstr(at, "denied by policy"))
+		return err->code;
+	AUTO_FREE char *what = xstrdup(at + strlen(who));
+	return err_set(err, ERR_DENIED, "commit to registry at %s", what);
+}
+
 /* Into the store under its name, or without one; or elsewhere, and then nowhere in the store. */
 static int deliver(struct app *app, struct store *s, const struct commit_args *a, const char *dest,
 	struct build_result *made, struct err *err)
@@ -153,7 +165,7 @@ static int deliver(struct app *app, struct store *s, const struct commit_args *a
 		out_progress_done(&app->out);
 		if (r == 0 && !a->quiet)
 			out_note(&app->out, PUSH_DONE);
-		return r;
+		return r < 0 ? tell_denied(err) : r;
 	}
 	if (a->seal.keys.n || a->seal.layers.n)
 		return err_set(err, ERR_UNSUPPORTED,

@@ -328,11 +328,15 @@ in_busybox() {
 	mica --registries-conf v1.conf --root "$D/v1" pull -q "$REG/library/busybox"
 	run -125 --separate-stderr mica --registries-conf v1.conf --root "$D/v1" pull docker.io/library/busybox
 	assert_error 'registry docker.io is blocked in registries.conf'
+	ln -s "$MICA_BIN" buildah
+	"$MICA_BIN" --root "$D/v1" from -q --name c scratch
 	for sources in '"blockedRegistries": ["docker.io"]|it is in the blocked registries list' '"allowedRegistries": ["other"]|not in allowed registries list'; do
 		run -125 --separate-stderr env BUILD_REGISTRY_SOURCES="{${sources%|*}}" "$MICA_BIN" --root "$D/v1" pull docker.io/library/busybox
 		assert_error "registry \"docker.io\" denied by policy: ${sources#*|}"
 		run -125 --separate-stderr env BUILD_REGISTRY_SOURCES="{${sources%|*}}" "$MICA_BIN" --root "$D/v1" push "$REG/library/busybox" docker://docker.io/library/other
 		assert_error "registry \"docker.io\" denied by policy: ${sources#*|}"
+		run -125 --separate-stderr env BUILD_REGISTRY_SOURCES="{${sources%|*}}" ./buildah --root "$D/v1" commit c docker://docker.io/library/other
+		[[ "$stderr" == *"Error: commit to registry at \"docker.io\" denied by policy: ${sources#*|}"* ]] || fail "$stderr"
 	done
 }
 
