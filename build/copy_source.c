@@ -5,6 +5,7 @@
 #include "base/glob.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "build/archive_check.h"
 #include "build/as_buildah.h"
 #include "build/build_internal.h"
@@ -12,6 +13,8 @@
 #include "build/selection.h"
 #include "build/similar.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,9 +23,26 @@ static bool has_wildcard(const char *s)
 	return strpbrk(s, "*?[") != NULL;
 }
 
-/* How many things the source word names; with --parents: takes. */
-static int count_taken(
-	struct filetree *t, const struct step *s, const char *source, size_t *ret, struct err *err)
+int copy_source_readable(struct filetree *t, const struct node *n, struct err *err)
+{
+	const mode_t mode = n->st.st_mode;
+	/* what everybody may read, nearly always, costs nothing */
+	if ((mode & S_IROTH) || !(S_ISREG(mode) || S_ISDIR(mode)))
+		return 0;
+	AUTO_FREE char *path = node_path(n);
+	AUTO_FD int fd =
+		root_open(filetree_rootfd(t), *path ? path : "/", O_RDONLY | O_NONBLOCK, 0);
+	if (fd >= 0 || errno != EACCES)
+		return 0; /* the step tells what else there is */
+	return err_set(err, ERR_DENIED,
+		"cannot open '%s': permission denied; let who builds read it, or name it in the "
+		"ignore file",
+		path);
+}
+
+/* How many things the source word names; with --parents: takes. open: what it names can be read. */
+static int count_taken(struct filetree *t, const struct step *s, const char *source, bool open,
+	size_t *ret, struct err *err)
 {
 	AUTO_SELECTION struct selection sel = {0};
 	struct match *m = NULL;
@@ -40,8 +60,11 @@ static int count_taken(
 		*ret += things;
 	}
 	struct node *followed;
-	for (size_t i = 0; rc == 0 && i < n; i++)
+	for (size_t i = 0; rc == 0 && i < n; i++) {
 		rc = filetree_follow(t, &m[i], &followed, err);
+		if (rc == 0 && open)
+			rc = copy_source_readable(t, followed, err);
+	}
 	if (rc == 0 && !sel.required && !has_wildcard(source))
 		*ret = 1; /* the rest is excluded, which is fine */
 	matches_free(m, n);
@@ -168,7 +191,7 @@ int copy_source_check(
 			"%s: '%s' is not a well-formed pattern%s", e->at.inst->name, source,
 			*source == '[' ? ", and its line no list such as [\"a\", \"b\"]" : "");
 	size_t n = 0;
-	if (count_taken(t, s, source, &n, &why) < 0)
+	if (count_taken(t, s, source, b->o->call == BUILD_CALL_BUILD, &n, &why) < 0)
 		return eval_error(e, pos, err, why.code, "%s: %s", e->at.inst->name, why.msg);
 	if (n) {
 		e->matched = true;

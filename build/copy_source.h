@@ -4,7 +4,12 @@
 #include "build/build_internal.h"
 
 struct err;
+struct filetree;
+struct node;
 
+/* Something that only its owner may read, and who builds is not. ERR_DENIED */
+int copy_source_readable(struct filetree *t, const struct node *n, struct err *err)
+	__attribute__((warn_unused_result));
 /*
  * One source word. It must be there; a pattern may match nothing, if copy_sources_check() agrees.
  */

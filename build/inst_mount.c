@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "build/as_buildah.h"
 #include "build/build_internal.h"
+#include "build/copy_source.h"
 #include "build/file_expand.h"
 #include "build/hidden.h"
 #include "build/similar.h"
@@ -100,6 +101,9 @@ static int check_source(struct eval *e, const struct step_mount *m, struct err *
 	if (b->o->call == BUILD_CALL_OUTLINE)
 		return 0; /* the outline is of the file */
 	if (filetree_lookup(b->context, m->source, true, &node, &why) < 0)
+		return eval_error(e, m->source_pos, err, why.code, "--mount: %s", why.msg);
+	if (node && b->o->call == BUILD_CALL_BUILD &&
+		copy_source_readable(b->context, node, &why) < 0)
 		return eval_error(e, m->source_pos, err, why.code, "--mount: %s", why.msg);
 	if (node)
 		return 0;

@@ -44,6 +44,26 @@ sample() {
 	umica prune -a -f
 }
 
+@test "what a user may not read is told before the first RUN, where it is named" {
+	local line
+	mkdir -p ctx/dir
+	echo secret >ctx/file
+	chmod 600 ctx/file
+	chmod 700 ctx/dir
+	while IFS='|' read -r column line; do
+		printf 'FROM busybox\nRUN echo must-not-run\n%s\n' "$line" | containerfile
+		run -125 umica build --progress=plain --network=none ctx
+		[[ $output == *"Containerfile:3:$column: "*"cannot open '"*"': permission denied; let who builds read it"* ]] || fail "$output"
+		[[ $output != *$'\nmust-not-run'* ]] || fail "$output"
+	done <<-'END'
+		6|COPY file /
+		20|COPY Containerfile f* /x/
+		6|COPY dir /
+		5|ADD file /
+		20|RUN --mount=source=file,target=/f cat /f
+	END
+}
+
 @test "a user's image has the digest of root's" {
 	sample
 	export SOURCE_DATE_EPOCH=1700000000
