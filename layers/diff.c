@@ -373,6 +373,7 @@ static int write_layer(const struct layer_write *l, const struct diff_opts *opts
 		sizes.sizes = true;
 		*of_put = &sizes;
 		room_need_most(tar_size(l->put, l->arg), err);
+		*of_put = opts;
 	}
 	return err->code;
 }
