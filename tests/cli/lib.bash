@@ -11,13 +11,13 @@
 
 bats_require_minimum_version 1.5.0
 
-LIB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-TOP=$(cd "$LIB_DIR/../.." && pwd)
+# Each test loads this file anew: what the first one found out is in the environment of the others.
+[ "${TOP:-}/tests/cli/lib.bash" -ef "${BASH_SOURCE[0]}" ] || TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=/dev/null
-. "$LIB_DIR/user.bash"
+. "$TOP/tests/cli/user.bash"
 : "${MICA_BIN:=$TOP/out/release/cmd/mica}"
 : "${MICA_CACHE:=$TOP/out/cache}"
-: "${MICA_TOOLS:=$(dirname "$MICA_BIN")/../tests}"
+: "${MICA_TOOLS:=${MICA_BIN%/*}/../tests}"
 export MICA_BIN MICA_CACHE MICA_TOOLS TOP
 
 # Stamps that would leak into the images that are built.

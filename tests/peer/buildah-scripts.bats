@@ -46,7 +46,7 @@ normalise() {
 same() { # [anew]
 	local who known
 	cat >"$D/script"
-	known=$MICA_CACHE/buildah-scripts/$(command buildah --version | cat - "$D/script" "$BATS_TEST_FILENAME" "$LIB_DIR/lib.bash" \
+	known=$MICA_CACHE/buildah-scripts/$(command buildah --version | cat - "$D/script" "$BATS_TEST_FILENAME" "$TOP/tests/cli/lib.bash" \
 		"$MICA_CACHE/busybox/index.json" | sha256sum | cut -c 1-40)
 	asked=
 	[ "${1:-}" = anew ] || [ ! -e "$known" ] || cp "$known"/* "$D"
