@@ -18,6 +18,8 @@ setup() {
 }
 
 teardown() {
+	# what is made on the way to a cgroup stays
+	find /sys/fs/cgroup -maxdepth 2 -type d -name "mica-box-$PPID" -exec rmdir {} +
 	test_teardown
 }
 
@@ -144,7 +146,6 @@ build from run --ipc=host | ipc $(ours ipc)
 build from run --uts=host | uts $(ours uts)
 build from run --cgroupns=host | cgroup $(ours cgroup)
 build from run --cgroup-parent=/mica-box-$PPID | cgroup .*:/mica-box-$PPID/.*"
-	find /sys/fs/cgroup -maxdepth 2 -type d -name "mica-box-$PPID" -exec rmdir {} +
 }
 
 @test "users of its own: by numbers, by the names of those who may have them, and none" {
