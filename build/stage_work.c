@@ -202,8 +202,10 @@ int stage_settle(struct build *b, struct stage_run *r, struct err *err)
 		.upper = r->upper_fd,
 		.work = r->work_fd};
 	struct timespec never = {0};
+	/* a copy of what is there already is none, as BuildKit sees it, whatever its time is */
+	const struct timespec always = {.tv_sec = INT64_MAX};
 	bool ran = s->kind == STEP_RUN;
-	if (snapshot_settle(&snap, ran ? r->begun : never, err) < 0)
+	if (snapshot_settle(&snap, ran ? r->begun : always, err) < 0)
 		return err->code;
 	/* the upper directory is of this step alone: all that is new in it is the step's */
 	return ran ? snapshot_adopt(&snap, r->uid, r->gid, never, err) : 0;

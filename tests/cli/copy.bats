@@ -274,6 +274,17 @@ END
 	umount mnt
 }
 
+@test "what is there already as it is copied is not in the layer, and its directory keeps its time" {
+	touch -d @1485449953 ctx/app/a.txt ctx/app/src
+	touch -d @1400000000 ctx/app/src/deep
+	printf 'FROM busybox\nCOPY app/src /to\nCOPY app/src/s.txt /to/\nCOPY app/src/deep /to/deep\nCOPY --chown=1 app/src/s.txt /to/\n' | containerfile
+	build
+	# the last one alone has changed something
+	[ "$(config_of t | jq -c '[.history[1:][] | .empty_layer == true]')" = '[false,true,true,false]' ] || fail "$(config_of t | jq .history)"
+	[ "$(stat_of '%u' to/s.txt)" = 1 ]
+	[ "$(stat_of '%Y' to/deep)" = 1400000000 ]
+}
+
 @test "capabilities of files come from archives and stages, not from the context" {
 	setcap() { # FILE
 		setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 "$1" 2>/dev/null
