@@ -30,14 +30,15 @@ teardown() {
 }
 
 listing() {
-	find "$T/victim" -printf '%p %y %m %U:%G %s %T@ %C@ %n\n' | sort
+	find "$T/victim" -printf '%p %y %m %U:%G %s %T@ %C@ %n\n'
 	cat "$T/victim/f"
 }
 
 # COMMAND for each tar, {} being its name: how many were taken and how many refused. What receives a layer is the same for all: of the others
 # every STEPth is looked at, all with HOSTILE_TARS=all.
 each() { # STEP COMMAND...
-	local name step=$1 n=0 taken=0 refused=0
+	local name step=$1 n=0 taken=0 refused=0 before
+	before=$(<before)
 	shift
 	[ "${HOSTILE_TARS:-}" != all ] || step=1
 	for name in "$T"/tars/*.tar; do
@@ -54,7 +55,7 @@ each() { # STEP COMMAND...
 			;;
 		*) fail "$name: status $status: $stderr" ;;
 		esac
-		[ "$(listing)" = "$(cat before)" ] || fail "$name: changed outside: $(listing | diff before -)"
+		[ "$(listing)" = "$before" ] || fail "$name: changed outside: $(listing | diff before -)"
 	done
 	unset stderr
 	echo "# $taken unpacked inside, $refused refused" >&3
