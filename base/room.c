@@ -16,7 +16,10 @@
 #include "base/path.h"
 
 #define TOLD " free in '"
+#define BYTES "bytes are" TOLD
 #define NEEDED ", at least "
+#define FEW_INODES 1000
+#define MANY_BYTES (16 * MIB) /* it is not for want of them that there is no room */
 #define STAT_BLOCK 512 /* st_blocks, whatever the file system's own is */
 
 int room_of(int fd, struct room *ret)
@@ -65,7 +68,7 @@ static char *needs(const struct err *err, unsigned long long more_than_free)
 /* What was told before it was known. */
 static void tell_again(struct err *err)
 {
-	char *told = strstr(err->msg, TOLD);
+	char *told = strstr(err->msg, BYTES);
 	char *number = told ? strstr(told, NEEDED) : NULL;
 	if (!number)
 		return;
@@ -89,6 +92,13 @@ void room_need_most(uint64_t bytes, struct err *err)
 	tell_again(err);
 }
 
+/* Some are free again when what failed was taken back. */
+static bool is_short_of_inodes(const struct room *room, const struct err *err)
+{
+	return room->inodes == 0 ||
+	       (room->inodes < FEW_INODES && room->bytes > MANY_BYTES && room->bytes > err->need);
+}
+
 void room_tell_of(int fd, const char *path, struct err *err)
 {
 	struct stat st;
@@ -104,13 +114,14 @@ void room_tell_of(int fd, const char *path, struct err *err)
 		return;
 	if (S_ISREG(st.st_mode) && !st.st_nlink)
 		room.bytes += (uint64_t)st.st_blocks * STAT_BLOCK;
-	bool inodes = room.inodes == 0;
-	AUTO_FREE char *more = err->sys == EDQUOT ? xstrdup(", but a quota keeps them)")
-	                       : inodes           ? xstrdup(NEEDED "1 are needed)")
-	                                          : needs(err, room.bytes + room.block);
+	bool inodes = is_short_of_inodes(&room, err);
+	AUTO_FREE char *more =
+		err->sys == EDQUOT ? xstrdup(", but a quota keeps them)")
+		: inodes ? xasprintf(NEEDED "%llu are needed)", (unsigned long long)room.inodes + 1)
+			 : needs(err, room.bytes + room.block);
 	AUTO_FREE char *text = xasprintf(" (%llu %s are" TOLD "%s'%s",
-		inodes ? 0ULL : (unsigned long long)room.bytes, inodes ? "inodes" : "bytes", path,
-		more);
+		(unsigned long long)(inodes ? room.inodes : room.bytes),
+		inodes ? "inodes" : "bytes", path, more);
 	append(err, text);
 }
 

@@ -345,6 +345,7 @@ nothing() {
 			if [ "$status" != 0 ]; then
 				grep '^mica: ' <<<"$stderr" | grep -q "no space left on device\|has no more inodes" || fail "$command with $left inodes: $stderr"
 				[ $left != 0 ] || [[ "$stderr" == *"(0 inodes are free in '"* ]] || fail "$command: $stderr"
+				grep -qE "\([0-9]+ inodes are free in '.*', at least [0-9]+ are needed\)|has no more inodes" <<<"$stderr" || fail "$command with $left inodes: $stderr"
 			fi
 		done
 		mica fsck
