@@ -38,7 +38,7 @@ TAIL = """
 | an archive of ADD that ends too early | may pass | fails |
 | a variable without a name, a NUL byte | are taken | are refused |
 | `$((1 << 2))` in RUN | a here-document that does not end | arithmetic |
-| `{1}`, `(a)`, `a\|b`, `^` in an ignore pattern with wildcards | mean what they do in regular expressions | are characters |
+| `{1}`, `a\|b`, `^` in an ignore pattern with wildcards | mean what they do in regular expressions | are characters |
 | `\\pL`, `\\Qa\\E` in an ignore pattern | mean what they do in Go's regular expressions | are refused |
 | `--mount=type=cache,mode=1777` | loses what is above 0777 | is 1777 |
 | `SOURCE_DATE_EPOCH` | is for times of files with `rewrite-timestamp=true` alone | is for them always |
