@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "build/build_internal.h"
 #include "build/unicode.h"
+#include "registry/url.h"
 
 #define TEXT_MAX (64 * MIB) /* of one entry: what an instruction and its variables can be is less */
 #define LAYER " # buildkit"
@@ -116,8 +117,12 @@ char *history_copy(const struct step *s, const char *dest)
 		buf_addf(&text, " --chown=%s", s->chown);
 	if (s->chmod)
 		buf_addf(&text, " --chmod=%s", s->chmod);
-	STRV_FOREACH (source, &s->sources)
-		buf_addf(&text, " %s", *source);
+	for (size_t i = 0; i < s->sources.n; i++) {
+		/* who logs in there is for nobody to read */
+		bool url = i < s->n_remote && s->remote[i];
+		AUTO_FREE char *shown = url ? url_shown(s->sources.v[i], true) : NULL;
+		buf_addf(&text, " %s", shown ? shown : s->sources.v[i]);
+	}
 	for (size_t i = 0; i < s->n_inlines; i++)
 		buf_addf(&text, " <<%s", s->inlines[i].name);
 	buf_addf(&text, " %s" LAYER, dest);

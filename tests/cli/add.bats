@@ -391,6 +391,7 @@ start_https() {
 	printf 'FROM busybox\nADD %s/r.git /x/\nADD %s/hello.txt /x/\n' "$site" "$site" >ctx/Containerfile
 	mica build --progress=plain --network=none --cert-dir ca -t t ctx >said 2>&1 || fail "$(<said)"
 	[ "$(in_image t cat /x/README /x/hello.txt)" = $'readme\nhello' ]
+	[[ $(mica history --no-trunc t) == *"ADD https://***@127.0.0.1:$HTTPS/r.git /x/"* ]] || fail "$(mica history --no-trunc t)"
 	printf 'FROM busybox\nCOPY README /\n' | mica build -q --network=none -t t -f - "$site/r.git" >>said 2>&1 || fail "$(<said)"
 	for what in r.git hello.txt; do
 		printf 'FROM busybox\nADD %s/to/%s/%s /x/\n' "$site" "$OTHER" "$what" >ctx/Containerfile

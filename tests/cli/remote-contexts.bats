@@ -423,7 +423,10 @@ with tarfile.open('bad.tar', 'w') as t:
 # bats test_tags=user
 @test "CVE-2023-26054: credentials of a URL are shown nowhere" {
 	make_repository
-	for bad in "${GIT/127/user:token@127}" "$WWW/x?key=token" "${WWW/127/user:token@127}/x.tar" "ssh://user:token@127.0.0.1/x.git"; do
+	# a server that wants to know nobody
+	run -0 --separate-stderr mica build --network=none -t t "${GIT/127/user:token@127}"
+	[[ $output$stderr$(config_of t) != *token* ]] || fail "$output$stderr"
+	for bad in "${GIT/127/user:token@127}x" "$WWW/x?key=token" "${WWW/127/user:token@127}/x.tar" "ssh://user:token@127.0.0.1/x.git"; do
 		run -125 --separate-stderr mica build --network=none -t t "$bad"
 		[[ $stderr == *"mica: "* && $stderr != *token* ]] || fail "$stderr"
 	done

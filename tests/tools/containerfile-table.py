@@ -46,7 +46,7 @@ TAIL = """
 | `--mount=type=cache,source=FILE` | the cache is a file | fails: a directory it must be |
 | `WORKDIR` of an image for Windows | with backslashes | as written |
 | a step that changes no file | has a layer without files | has none |
-| ADD of a URL with user information | is fetched | is refused |
+| who logs in to a URL of ADD, in the history | is shown | is `***` |
 """
 
 
