@@ -79,8 +79,9 @@ bool lock_of_the_dead(int fd)
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return true;
 	long pid = owner_of(fd);
+	/* one that ended in between is told of no more */
 	if (pid <= 0 || !is_dying(pid))
-		return false;
+		return flock(fd, LOCK_EX | LOCK_NB) == 0;
 	for (unsigned ms = 0; ms < DYING_WAIT_MS; ms++) {
 		(void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
