@@ -143,18 +143,25 @@ static const char *what_to_do(const char *source)
 	return "";
 }
 
+/* What only a build needs is told by a build alone. */
+static int cannot_take(struct eval *e, struct pos pos, const struct err *why, struct err *err)
+{
+	if (e->b->o->call != BUILD_CALL_BUILD)
+		return 0;
+	return eval_error(e, pos, err, why->code, "%s: %s", e->at.inst->name, why->msg);
+}
+
 static int not_there(struct eval *e, const struct step *s, struct filetree *t, const char *source,
 	struct pos pos, struct err *err)
 {
 	struct build *b = e->b;
 	const struct context *named = s->context == NO_CONTEXT ? NULL : &b->contexts[s->context];
 	const char *context_name = named ? named->location : b->context_name;
-	if (b->o->call == BUILD_CALL_OUTLINE)
-		return 0; /* the outline is of the file */
 	AUTO_FREE char *hidden = hidden_path(t, source, rules_of(b, s));
-	if (hidden && b->o->call == BUILD_CALL_CHECK) {
-		lint_source_ignored(e, source, pos);
-		return 0;
+	if (b->o->call != BUILD_CALL_BUILD) {
+		if (hidden && b->o->call == BUILD_CALL_CHECK)
+			lint_source_ignored(e, source, pos);
+		return 0; /* it is about the file */
 	}
 	if (hidden) {
 		(void)eval_error(e, pos, err, ERR_NOT_FOUND, "%s: %s", e->at.inst->name, hidden);
@@ -192,7 +199,7 @@ int copy_source_check(
 			*source == '[' ? ", and its line no list such as [\"a\", \"b\"]" : "");
 	size_t n = 0;
 	if (count_taken(t, s, source, b->o->call == BUILD_CALL_BUILD, &n, &why) < 0)
-		return eval_error(e, pos, err, why.code, "%s: %s", e->at.inst->name, why.msg);
+		return cannot_take(e, pos, &why, err);
 	if (n) {
 		e->matched = true;
 		lint_source(e, s, source, pos);
@@ -203,8 +210,7 @@ int copy_source_check(
 	struct node *found = NULL;
 	if (has_wildcard(source)) {
 		if (!s->parents && filetree_lookup(t, top, true, &found, &why) < 0)
-			return eval_error(
-				e, pos, err, why.code, "%s: %s", e->at.inst->name, why.msg);
+			return cannot_take(e, pos, &why, err);
 		if (s->parents || found) {
 			AUTO_FREE char *hidden = hidden_matches(t, s, source, rules_of(b, s)),
 				       *left = hidden_left(t);

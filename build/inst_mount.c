@@ -98,12 +98,11 @@ static int check_source(struct eval *e, const struct step_mount *m, struct err *
 	struct build *b = e->b;
 	struct err why = ERR_INIT;
 	struct node *node;
-	if (b->o->call == BUILD_CALL_OUTLINE)
-		return 0; /* the outline is of the file */
+	if (b->o->call != BUILD_CALL_BUILD)
+		return 0; /* it is about the file */
 	if (filetree_lookup(b->context, m->source, true, &node, &why) < 0)
 		return eval_error(e, m->source_pos, err, why.code, "--mount: %s", why.msg);
-	if (node && b->o->call == BUILD_CALL_BUILD &&
-		copy_source_readable(b->context, node, &why) < 0)
+	if (node && copy_source_readable(b->context, node, &why) < 0)
 		return eval_error(e, m->source_pos, err, why.code, "--mount: %s", why.msg);
 	if (node)
 		return 0;

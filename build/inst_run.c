@@ -42,6 +42,12 @@ static void heredoc_command(struct step *s, const struct inst *inst, struct strv
 	mem_replace(last, xstrndup(h->content, h->len));
 }
 
+/* What runs nothing needs no consent. */
+static bool needs_consent(const struct eval *e, bool given)
+{
+	return e->b->o->call == BUILD_CALL_BUILD && !given;
+}
+
 static int set_network(struct eval *e, struct step *s, const struct inst_flag *f, struct err *err)
 {
 	const struct build_opts *o = e->b->o;
@@ -56,8 +62,8 @@ static int set_network(struct eval *e, struct step *s, const struct inst_flag *f
 	else if (s->has_network)
 		return eval_error(
 			e, f->pos, err, ERR_INVALID, "--network=%s: default, none or host", value);
-	if (s->has_network && s->network == RUN_NETWORK_HOST && !o->allow_host_network &&
-		o->box.network != RUN_NETWORK_HOST)
+	if (s->has_network && s->network == RUN_NETWORK_HOST &&
+		needs_consent(e, o->allow_host_network || o->box.network == RUN_NETWORK_HOST))
 		return eval_error(e, f->pos, err, ERR_DENIED,
 			"RUN --network=host needs the user's consent: build with --allow "
 			"network.host");
@@ -71,7 +77,7 @@ static int set_security(struct eval *e, struct step *s, const struct inst_flag *
 	if (!s->insecure && !streq(value, "sandbox"))
 		return eval_error(e, f->pos, err, ERR_INVALID,
 			"RUN --security=%s: sandbox or insecure", value);
-	if (s->insecure && !e->b->o->allow_insecure)
+	if (s->insecure && needs_consent(e, e->b->o->allow_insecure))
 		return eval_error(e, f->pos, err, ERR_DENIED,
 			"RUN --security=insecure needs the user's consent: build with --allow "
 			"security.insecure");

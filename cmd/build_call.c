@@ -76,16 +76,17 @@ static void print_warning(struct out *o, const struct lint *l, const struct lint
 }
 
 /* What cannot be built is an error, and the check not complete. */
-static void print_check(struct out *o, const struct lint *l, bool broken)
+static void print_check(struct out *o, const struct lint *l, bool failed)
 {
-	if (!l->n && broken)
+	if (!l->n && failed)
 		return;
+	const char *how = failed ? "not complete" : "complete";
 	if (!l->n)
 		out_printf(o, "Check complete, no warnings found.\n");
 	else if (l->n == 1)
-		out_printf(o, "Check complete, 1 warning has been found!\n");
+		out_printf(o, "Check %s, 1 warning has been found!\n", how);
 	else
-		out_printf(o, "Check complete, %zu warnings have been found!\n", l->n);
+		out_printf(o, "Check %s, %zu warnings have been found!\n", how, l->n);
 	for (size_t i = 0; i < l->n; i++)
 		print_warning(o, l, &l->w[i]);
 }
@@ -187,14 +188,14 @@ static void print_outline(struct out *o, const struct json *doc)
 	}
 }
 
-int call_print(struct out *o, const struct call *c, const struct build_result *r)
+int call_print(struct out *o, const struct call *c, const struct build_result *r, bool failed)
 {
 	if (!r->document)
 		return 0;
 	if (c->json)
 		out_json(o, r->document);
 	else if (c->what == BUILD_CALL_CHECK)
-		print_check(o, &r->lint, json_get(r->document, "buildError") != NULL);
+		print_check(o, &r->lint, failed);
 	else if (c->what == BUILD_CALL_OUTLINE)
 		print_outline(o, r->document);
 	else

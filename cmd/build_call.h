@@ -18,6 +18,6 @@ struct call {
 int call_parse(const char *text, struct call *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* On stdout. Returns the exit status: 1 for a check that found something, as docker has it. */
-int call_print(struct out *o, const struct call *c, const struct build_result *r);
+int call_print(struct out *o, const struct call *c, const struct build_result *r, bool failed);
 /* On stderr, a line each. */
 void call_print_warnings(struct out *o, const struct lint *l);

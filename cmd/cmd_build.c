@@ -220,7 +220,7 @@ static int carry_out(
 		out_note(&app->out, "%s", *line);
 	if (build && !w->a->quiet)
 		call_print_warnings(&app->out, &r->lint);
-	int found = call_print(&app->out, &w->call, r);
+	int found = call_print(&app->out, &w->call, r, rc < 0);
 	if (rc == 0 && !build)
 		rc = outputs_write_call(&w->a->output, r, err) < 0 ? err->code : found;
 	else if (rc == 0)

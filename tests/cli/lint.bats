@@ -228,16 +228,34 @@ CMD ["x"]'
 
 @test "--check tells errors too" {
 	containerfile <<<'FROM scratch as x
-COPY no-such-file /'
+COPY --from=x a /'
 	run --separate-stderr mica build --check ctx
 	[ "$status" = 125 ]
-	[[ "$output" == *FromAsCasing* ]] || fail "$output"
-	assert_error "Containerfile:2:6: COPY: .*'no-such-file'"
+	[[ "$output" == "Check not complete, 1 warning has been found!"*FromAsCasing* ]] || fail "$output"
+	assert_error "Containerfile:2:6: COPY --from=x: .*a stage cannot copy from itself"
 	run --separate-stderr mica build --call=check,format=json ctx
 	[ "$status" = 125 ]
 	python3 -c 'import json, sys
 d = json.load(sys.stdin)
-assert "no-such-file" in d["buildError"]["message"], d' <<<"$output"
+assert "from itself" in d["buildError"]["message"], d' <<<"$output"
+}
+
+@test "--check does not ask for what only a build needs, as BuildKit's" {
+	ln -s nowhere ctx/link
+	check_rules '13 JSONArgsRecommended' <<<'FROM scratch AS base
+FROM busybox
+COPY target/app.jar /
+COPY link link/* none/* /a/
+ADD link/x.tar /
+COPY --from=0 /no-such /
+RUN --network=host true
+RUN --security=insecure true
+RUN --mount=type=bind,source=none,target=/m true
+RUN --mount=type=bind,source=link,target=/m true
+RUN --mount=type=secret,id=s,required true
+RUN --mount=type=ssh,required true
+CMD foo'
+	run -125 mica build ctx
 }
 
 # covers: check
@@ -291,7 +309,7 @@ END
 	# shellcheck disable=SC2154 # run sets stderr
 	[[ $stderr == "mica: Containerfile:5:1: "* ]]
 	echo "$output" >doc
-	sed -i 's/COYP/COPY/' ctx/Containerfile
+	sed -i 's/COYP/COPY --from=0/' ctx/Containerfile
 	run -125 --separate-stderr mica build --call=check,format=json --target=nope ctx
 	echo "$output" >target
 	run -125 --separate-stderr mica build --call=check,format=json ctx
@@ -304,7 +322,7 @@ assert d["buildError"]["location"] == {"ranges": [{"start": {"line": 5}, "end": 
 assert base64.b64decode(d["sources"][0]["data"]).endswith(b"COYP a b\n")
 assert json.load(open("target"))["buildError"]["location"] == {}
 d = json.load(open("missing"))
-assert d["buildError"]["message"].startswith("COPY: no such file") and "\n" not in d["buildError"]["message"], d
+assert d["buildError"]["message"].startswith("COPY --from=0: ") and "\n" not in d["buildError"]["message"], d
 assert d["buildError"]["location"]["ranges"][0]["start"]["line"] == 5
 w, = d["warnings"]
 assert w["location"]["ranges"] == [{"start": {"line": 4}, "end": {"line": 4}}], w
