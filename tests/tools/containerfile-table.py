@@ -47,6 +47,7 @@ TAIL = """
 | `WORKDIR` of an image for Windows | with backslashes | as written |
 | a step that changes no file | has a layer without files | has none |
 | who logs in to a URL of ADD, in the history | is shown | is `***` |
+| `ArgsEscaped` in the configuration, beside CMD | is written, and true | is not: the image specification asks new builders not to |
 """
 
 
