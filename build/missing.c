@@ -91,8 +91,10 @@ static char *nothing_there(struct filetree *t, const char *what, const char *pat
 		similar ? ", did you mean '/" : "", similar ? similar : "", similar ? "'?" : "");
 }
 
-/* As the copy finds it (copy.c), which takes nothing yet. */
-static int look_for(struct filetree *t, const struct step *s, const char *source, struct err *err)
+/* As the copy finds it (copy.c), which takes nothing yet. *ret_named: it names something, were it
+ * a link to nothing. */
+static int look_for(struct filetree *t, const struct step *s, const char *source, bool *ret_named,
+	struct err *err)
 {
 	const struct walk nothing = {0};
 	AUTO_SELECTION struct selection sel = {0};
@@ -101,6 +103,7 @@ static int look_for(struct filetree *t, const struct step *s, const char *source
 	if (selection_init(&sel, source, s->parents, &s->excludes, err) < 0 ||
 		filetree_glob(t, sel.root, &m, &n, err) < 0)
 		return err->code;
+	*ret_named = n > 0;
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		struct node *node;
@@ -129,17 +132,19 @@ bool missing_source(
 		const char *source = s->sources.v[i];
 		struct err why = ERR_INIT, ignored = ERR_INIT;
 		struct node *link;
+		bool named = false;
 		if ((i < s->n_remote && s->remote[i]) || is_plainly_there(s, t, source) ||
-			look_for(t, s, source, &why) == 0)
+			look_for(t, s, source, &named, &why) == 0)
 			continue;
 		if (why.code != ERR_NOT_FOUND && why.code != ERR_INVALID)
 			return false;
 		ret->pos = s->source_pos[i];
 		/* of a link to nothing the error tells */
-		ret->text = filetree_lookup(t, source, false, &link, &ignored) == 0 && !link
-		                    ? nothing_there(t, what, source,
-					      name_of(b, s->from_stage, s->from_image))
-		                    : xasprintf("%s: %s", what, why.msg);
+		ret->text =
+			!named && filetree_lookup(t, source, false, &link, &ignored) == 0 && !link
+				? nothing_there(
+					  t, what, source, name_of(b, s->from_stage, s->from_image))
+				: xasprintf("%s: %s", what, why.msg);
 		return true;
 	}
 	return false;
