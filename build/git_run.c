@@ -16,6 +16,7 @@
 #define MINUTES_MAX 30 /* for one command */
 #define FILE_MAX (16 * GIB) /* a pack of more is no honest repository's */
 #define HEADER_MAX 8192 /* what web servers take */
+#define MESSAGE_MAX 300 /* of what git complains about */
 
 int git_auth_set(
 	struct git_auth *a, const char *origin, const char *secret, bool token, struct err *err)
@@ -91,24 +92,28 @@ static char *complaint(const struct buf *errs)
 {
 	AUTO_STRV struct strv lines = STRV_INIT;
 	strv_split(&lines, buf_str(errs), '\n');
-	const char *best = "", *before = "";
+	const char *best = "", *before = "", *cause = "";
 	STRV_FOREACH (line, &lines) {
+		const char *number = strstr(*line, "errno=");
 		if (str_has_prefix(*line, "fatal: ") || str_has_prefix(*line, "error: "))
 			best = *line + strlen("fatal: ");
+		else if (*best && number)
+			cause = number + strlen("errno="); /* of each address: of the last */
 		else if (!*best && **line)
 			before = *line;
 	}
 	/* of ssh git knows no more than that; what ssh said stands above */
 	if (str_has_prefix(best, "Could not read from remote repository") && *before)
 		best = before;
-	char *text = xstrndup(best, 300);
+	/* what is listed below it is left out, but for the cause */
+	size_t n = strnlen(best, MESSAGE_MAX);
+	while (n > 0 && (best[n - 1] == ':' || best[n - 1] == ' '))
+		n--;
+	char *text = xasprintf("%.*s%s%.*s", (int)n, best, *cause ? ": " : "", MESSAGE_MAX, cause);
 	text[strcspn(text, "\r")] = '\0'; /* ssh ends its lines as for a terminal */
 	for (char *p = text; *p; p++)
 		if (iscntrl((unsigned char)*p))
 			*p = ' ';
-	/* what is listed below it is left out */
-	for (size_t n = strlen(text); n > 0 && (text[n - 1] == ':' || text[n - 1] == ' '); n--)
-		text[n - 1] = '\0';
 	return text;
 }
 
