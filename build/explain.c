@@ -57,12 +57,15 @@ struct about {
 	struct strv *lines;
 };
 
-static char *word_name(const struct about *a, const char *name)
+/* now: NULL: it is gone. */
+static char *word_name(const struct about *a, const char *name, const char *now)
 {
 	if (!str_has_prefix(name, STEP_WORD_VARIABLE))
 		return xstrdup(name);
 	name += strlen(STEP_WORD_VARIABLE);
-	bool env = map_has(&a->s->r->plan->config.env, name);
+	const struct stage_plan *p = a->s->r->plan;
+	/* what it was is not recorded: of what is not declared now, the word that fits both */
+	bool env = map_has(&p->config.env, name) || (!now && !strv_has(&p->declared, name));
 	return xasprintf("%s %s", env ? "variable" : "build argument", name);
 }
 
@@ -85,7 +88,7 @@ static bool is_secret(const char *name)
 /* Either may be NULL: not given. */
 static void word_differs(struct about *a, const char *name, const char *before, const char *now)
 {
-	AUTO_FREE char *shown = word_name(a, name);
+	AUTO_FREE char *shown = word_name(a, name, now);
 	if (str_has_prefix(name, STEP_WORD_SECRET)) {
 		strv_addf(a->lines, "the content of %s changed", shown);
 	} else if (is_secret(name)) {

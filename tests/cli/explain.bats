@@ -111,6 +111,10 @@ explained() { # BUILD ARGUMENTS...: what it says goes to standard output
 	explained --build-arg V=2 >out
 	cat out
 	[ "$(cat out)" = "Containerfile:4: 'RUN echo \$V >/v' ran: build argument V: '1' -> '2'" ]
+	explained --build-arg V=3 --env Q=1 >out
+	explained --build-arg V=3 >out
+	grep -qF "variable Q: '1' -> not set" out
+	run ! grep -qF "argument Q" out
 	sed -i 's/RUN echo/RUN : ; echo/' ctx/Containerfile
 	explained --build-arg V=2 >out
 	grep -qF "command 3: 'echo \$V >/v' -> ': ; echo \$V >/v'" out
