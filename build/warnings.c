@@ -59,19 +59,19 @@ static void warn_unused_args(struct build *b, const struct strv *declared)
 
 /*
  * The version of docker's frontend that a "# syntax=" line asks for: 1.4 of "...:1.4.3". False for
- * other frontends, and where no minor version is said: "1" is the newest 1.x.
+ * other frontends and for tags such as "labs". "1" is the newest 1.x, which is never too new: 1.0.
  */
 static bool syntax_version(const char *syntax, uint64_t *ret_major, uint64_t *ret_minor)
 {
-	const char *tag = strrchr(syntax, ':');
-	if (!tag || !strstr(syntax, "docker/dockerfile"))
+	const char *name = strstr(syntax, "docker/dockerfile");
+	const char *tag = name ? name + strcspn(name, ":@") : "";
+	if (*tag != ':')
 		return false;
 	size_t major = strspn(tag + 1, "0123456789");
 	const char *dot = tag + 1 + major;
-	if (*dot != '.')
-		return false;
 	AUTO_FREE char *first = xstrndup(tag + 1, major),
-		       *second = xstrndup(dot + 1, strspn(dot + 1, "0123456789"));
+		       *second = *dot == '.' ? xstrndup(dot + 1, strspn(dot + 1, "0123456789"))
+	                                     : xstrdup("0");
 	return num_u64(first, UINT32_MAX, ret_major) && num_u64(second, UINT32_MAX, ret_minor);
 }
 

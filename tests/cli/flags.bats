@@ -453,12 +453,12 @@ layer_files() { # NAME
 
 @test "a '# syntax=' of a later version is told of, and nothing is fetched" {
 	local syntax
-	for syntax in docker/dockerfile:1.99 docker.io/docker/dockerfile:2.0-labs docker/dockerfile-upstream:1.99.1; do
+	for syntax in docker/dockerfile:1.99 docker.io/docker/dockerfile:2.0-labs docker/dockerfile-upstream:1.99.1 docker/dockerfile:2 docker/dockerfile:99-labs docker/dockerfile:1.99@sha256:1; do
 		printf '# syntax=%s\nFROM scratch\nENV a=b\n' "$syntax" >ctx/Containerfile
 		run -0 --separate-stderr mica build -q ctx
 		[[ "$stderr" == *"Containerfile: '# syntax=$syntax' is newer than "* ]] || fail "$stderr"
 	done
-	for syntax in docker/dockerfile:1 docker/dockerfile:1.4 docker/dockerfile:1.7-labs docker/dockerfile example.com/other:9.9; do
+	for syntax in docker/dockerfile:1 docker/dockerfile:1-labs docker/dockerfile:labs docker/dockerfile@sha256:99 docker/dockerfile:1.4 docker/dockerfile:1.7-labs docker/dockerfile example.com/other:9.9; do
 		printf '# syntax=%s\nFROM scratch\nENV a=b\n' "$syntax" >ctx/Containerfile
 		run -0 --separate-stderr mica build -q ctx
 		[ -z "$stderr" ] || fail "$stderr"
