@@ -40,22 +40,24 @@ int eval_expand(struct eval *e, const char *word, char escape, int flags, struct
 }
 
 /* COPY a "${b:?c d}" has been split into four words, COPY "my file" b into three. */
-static const char *blank_hint(const struct eval *e, const char *word)
+static char *blank_hint(const struct eval *e, const char *word)
 {
 	const struct inst *i = e->at.inst;
 	bool quote = (*word == '"' || *word == '\'') && !strchr(word + 1, *word);
 	bool brace = strstr(word, "${") && !strchr(word, '}');
-	if (i->json || (i->kind != INST_COPY && i->kind != INST_ADD) || !(quote || brace))
-		return "";
-	return "; words of COPY end at blanks, write [\"...\", \"...\"]";
+	bool list = i->kind == INST_COPY || i->kind == INST_ADD || i->kind == INST_VOLUME;
+	if (i->json || !list || !(quote || brace))
+		return xstrdup("");
+	return xasprintf("; words of %s end at blanks, write [\"...\", \"...\"]", i->name);
 }
 
 int eval_word(struct eval *e, const char *word, struct pos pos, char **ret, struct err *err)
 {
 	struct err why = ERR_INIT;
-	if (eval_expand(e, word, e->at.file->escape, 0, pos, ret, &why) < 0)
-		return eval_error(e, pos, err, why.code, "%s%s", why.msg, blank_hint(e, word));
-	return 0;
+	if (eval_expand(e, word, e->at.file->escape, 0, pos, ret, &why) == 0)
+		return 0;
+	AUTO_FREE char *hint = blank_hint(e, word);
+	return eval_error(e, pos, err, why.code, "%s%s", why.msg, hint);
 }
 
 int eval_words(struct eval *e, const char *text, struct pos pos, struct strv *ret, struct err *err)

@@ -358,6 +358,7 @@ COPY --from=0 /x /x'
 	done <<-'END'
 		    make all@5: unknown instruction 'make': is a '\' missing at the end of the line above?
 		COPY "my file" /x@6: failed to process '"my': unexpected end of statement while looking for matching double-quote; words of COPY end at blanks, write ["...", "..."]
+		VOLUME a "c d"@10: failed to process '"c': unexpected end of statement while looking for matching double-quote; words of VOLUME end at blanks, write ["...", "..."]
 		COPY -from=0 /x /x@6: COPY: no such file or directory: '-from=0' in the context ctx (it has 4 files); a flag begins with two dashes
 		FROM base:$NOPE@6: invalid reference format 'base:': empty tag: 'NOPE' is not set; declare it with ARG before the first FROM, or pass --build-arg
 		FROM busybox AS a b@19: FROM requires either one argument, or three: FROM <image> [AS <name>]
