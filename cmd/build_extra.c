@@ -125,6 +125,17 @@ static int add_volume(const char *text, struct build_opts *o, struct err *err)
 	return 0;
 }
 
+/* "80", "53/udp": what is no port would take out nothing, and nobody would know. */
+static int check_port(const char *port, struct err *err)
+{
+	uint64_t number;
+	AUTO_FREE char *digits = xstrndup(port, strcspn(port, "/"));
+	if (num_u64(digits, UINT16_MAX, &number))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		"option '--unset-expose': '%s' is not a port, such as '80' or '53/udp'", port);
+}
+
 /* A directory without hooks asks for nothing. */
 static int refuse_hooks(const struct strv *dirs, struct err *err)
 {
@@ -161,6 +172,9 @@ int extra_args_apply(
 			return err->code;
 	STRV_FOREACH (v, &a->volumes)
 		if (add_volume(*v, o, err) < 0)
+			return err->code;
+	STRV_FOREACH (port, &a->unset_ports)
+		if (check_port(*port, err) < 0)
 			return err->code;
 	strv_copy(&o->unset_ports, &a->unset_ports);
 	strv_copy(&o->unset_volumes, &a->unset_volumes);

@@ -208,10 +208,10 @@ static int set_value(const struct found *f, const char *value, struct err *err)
 		return err_set(err, ERR_INVALID,
 			"invalid argument \"%s\" for option '--%s': invalid syntax, it is not %s",
 			value, name,
-			f->opt->kind == OPT_KIND_SIZE ? "a size, such as '64m'"
-			: f->opt->kind == OPT_KIND_UINT || f->opt->kind == OPT_KIND_INT
-				? "a number"
-				: "'true' or 'false'");
+			f->opt->kind == OPT_KIND_SIZE   ? "a size, such as '64m'"
+			: f->opt->kind == OPT_KIND_UINT ? "a number from 0 on"
+			: f->opt->kind == OPT_KIND_INT  ? "a number"
+							: "'true' or 'false'");
 	return 0;
 }
 

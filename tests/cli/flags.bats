@@ -449,6 +449,7 @@ layer_files() { # NAME
 	printf 'FROM localhost/base\nVOLUME /c\nEXPOSE 91\n' >ctx/Containerfile
 	mica build -q -t t --unset-volume /a --unset-volume /c --unset-expose 80 --unset-expose 53/udp --unset-expose 91/tcp ctx
 	[ "$(config_of t | jq -c '[.config.Volumes, .config.ExposedPorts]')" = '[{"/b":{}},{"90/tcp":{}}]' ]
+	refused "option '--unset-expose': '80x' is not a port, such as '80' or '53/udp'" --unset-expose 80x
 }
 
 @test "a '# syntax=' of a later version is told of, and nothing is fetched" {

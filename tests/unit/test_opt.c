@@ -146,7 +146,8 @@ static void collects_and_counts(void **state)
 	assert_int_equal(p->a.memory, 64 << 20);
 	assert_int_equal(p->a.quota, -1);
 	fails_with("--jobs=-1", ERR_INVALID,
-		"invalid argument \"-1\" for option '--jobs': invalid syntax, it is not a number");
+		"invalid argument \"-1\" for option '--jobs': invalid syntax, it is not a number "
+		"from 0 on");
 	fails_with("--memory lots", ERR_INVALID,
 		"invalid argument \"lots\" for option '--memory': invalid syntax, it is not a "
 		"size");
