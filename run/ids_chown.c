@@ -81,7 +81,8 @@ static size_t link_of_self(const char *path)
 
 /* /proc/self is the caller's and not ours. One link leads from there to what the caller has, by our
  * power; on the way from there, and from any link that it has made, no other does: a process that
- * is seen without being reached has a root, too. */
+ * is seen without being reached has a root, too. Nor does ".." lead out of it: the /proc that we
+ * have may be one outside, whose root is not ours. */
 static int open_in_self(const struct call *c, const char *path, bool follow)
 {
 	uint64_t flags = follow ? 0 : O_NOFOLLOW;
@@ -89,7 +90,9 @@ static int open_in_self(const struct call *c, const char *path, bool follow)
 	size_t n = link_of_self(path);
 	if (n == 0 || n >= sizeof(name) || (!path[n] && !follow)) {
 		AUTO_FD int process = open_proc(c, "");
-		return process < 0 ? -1 : open_at(process, path, flags, RESOLVE_NO_MAGICLINKS);
+		return process < 0 ? -1
+		                   : open_at(process, path, flags,
+					     RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH);
 	}
 	(void)snprintf(name, sizeof(name), "%.*s", (int)n, path);
 	AUTO_FD int base = open_proc(c, name);

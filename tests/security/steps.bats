@@ -362,15 +362,24 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 	MICA_USER=64996
 	user_env
 	printf 'mount --bind /dev/null /proc/keys\n"$@"\n' >masked
-	for see in --pid=host --pid=private; do
+	mkdir own
+	cp "$MICA_TOOLS/reach" own
+	printf 'FROM busybox\nCOPY reach /\n' >own/Containerfile
+	local start box seen as="setpriv --reuid $MICA_USER --regid $MICA_USER --clear-groups env -i $USER_ENV $MICA_BIN --root $D/home/store"
+	$as build -q -t own own
+	for see in --pid=host --pid=private chroot; do
 		[ $see != --pid=host ] || [ "$(python3 -c 'import ctypes; print(ctypes.CDLL(None).syscall(444, 0, 0, 1))')" -ge 6 ] || continue
 		echo x >"$file"
 		chown $MICA_USER "$file"
 		chmod 4755 "$file"
+		start=(unshare -m sh masked) box=(--network=none $see) seen=3
+		if [ $see = chroot ]; then
+			start=("$MICA_TOOLS/without" 'mount!,fsopen!,fsmount!,move_mount!,open_tree!') box=(--network=host) seen=-1
+		fi
 		# shellcheck disable=SC2016,SC2086 # for the shell inside; a list
-		run --separate-stderr unshare -m sh masked setpriv --reuid $MICA_USER --regid $MICA_USER --clear-groups env -i $USER_ENV \
-			"$MICA_BIN" --root "$D/home/store" run --rm --network=none $see -v "$MICA_TOOLS/reach:/reach:ro" busybox \
-			sh -c 'touch /own && chown 7:8 /own && cd / && chown 5:5 /proc/self/cwd/own && [ "$(ls /proc | grep -c "^[0-9]")" -gt 3 ] && exec /reach owner "$1"' - "$file"
+		run --separate-stderr "${start[@]}" $as run --rm "${box[@]}" own sh -c 'cd / && touch own && chown 7:8 own &&
+			{ [ "$2" = -1 ] || chown 5:5 /proc/self/cwd/own; } && [ "$(ls /proc | grep -c "^[0-9]")" -gt "$2" ] &&
+			exec /reach owner "$1"' - "$file" $seen
 		[ "$output" = "done" ] || fail "$see: $output $stderr"
 		[ "$(stat -c %a "$file")" = 4755 ] || fail "$see"
 		[ -z "$(getfattr -m - --only-values "$file" 2>/dev/null)" ]
