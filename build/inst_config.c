@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define PORTS_MAX 65535
+#define EXPOSE_HISTORY_MAX (64 * KIB)
 #define HISTORY_MAX (64 * MIB) /* of one entry: what an instruction expands to is less */
 
 static void set_env(struct stage_plan *p, const char *name, const char *value)
@@ -242,8 +243,9 @@ static int inst_expose(struct eval *e, struct err *err)
 		if (expose_one(e, words.v[i], eval_arg_pos(e, i), &own, err) < 0)
 			return err->code;
 	strv_sort(&own);
+	/* ranges are as they were written where their ports would fill the config */
 	AUTO_FREE char *by = history_list("EXPOSE", &own);
-	eval_history(e, by, true);
+	eval_history(e, strlen(by) > EXPOSE_HISTORY_MAX ? inst->text : by, true);
 	return 0;
 }
 

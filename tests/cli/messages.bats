@@ -402,7 +402,7 @@ COPY --from=0 /x /x'
 		FROM busybox
 		RUN --mount=target=/x,form=used \
 		    --mount=type=cache,target=/y,mode=999,uid=$id,gid=me true
-		RUN --mount=type=tmpfs,target=/x,required,from=used,id=3,env=2 true
+		RUN --mount=type=tmpfs,target=/x,required,from=used,id=3,uid=2 true
 		RUN --mount=type=cache,required,target=/x,sharing=lock true
 	END
 	run -125 --separate-stderr mica build --network=none --progress=plain ctx
@@ -419,10 +419,10 @@ Containerfile:7:51: --mount: invalid value for gid: 'me' (it is a number: names 
    7 |     --mount=type=cache,target=/y,mode=999,uid=\$id,gid=me true
      |                                                   ^~~~~~
 Containerfile:8:34: --mount: unexpected key 'required' for mount type 'tmpfs'
-   8 | RUN --mount=type=tmpfs,target=/x,required,from=used,id=3,env=2 true
+   8 | RUN --mount=type=tmpfs,target=/x,required,from=used,id=3,uid=2 true
      |                                  ^~~~~~~~
-Containerfile:8:58: --mount: unexpected key 'env' for mount type 'tmpfs'
-   8 | RUN --mount=type=tmpfs,target=/x,required,from=used,id=3,env=2 true
+Containerfile:8:58: --mount: unexpected key 'uid' for mount type 'tmpfs'
+   8 | RUN --mount=type=tmpfs,target=/x,required,from=used,id=3,uid=2 true
      |                                                          ^~~~~
 (2 more errors)" ] || fail "$stderr"
 }

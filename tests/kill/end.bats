@@ -40,13 +40,13 @@ own_cgroup() {
 	CGROUP=
 }
 
-ends() { # HOW LENGTH_MS COMMAND...: at moments in the first LENGTH_MS
+ends() { # HOW LENGTH_MS COMMAND...: at moments in the first LENGTH_MS, or that long after END_FROM
 	local how=$1 length=$2
 	shift 2
 	for _ in $(seq "${END_MOMENTS:-2}"); do
 		(
 			[ -z "${CGROUP:-}" ] || echo $BASHPID >"$CGROUP/cgroup.procs"
-			exec unshare --pid --mount --fork --mount-proc "$TOP/tests/tools/ends.py" "$how" "$(printf '0.%03d' $((RANDOM % length)))" \
+			exec unshare --pid --mount --fork --mount-proc "$TOP/tests/tools/ends.py" "$how" "$(printf '0.%03d' $((${END_FROM:-0} + RANDOM % length)))" \
 				"$MICA_ROOT" "$D/took" "$MICA_BIN" "$@"
 		) >problem 2>&1 3>&- || fail "$* ($how): $(cat problem)"
 		[ -z "${CGROUP:-}" ] || [ -z "$(find "$CGROUP" -mindepth 1 -type d)" ] || fail "$how: cgroups are left: $(find "$CGROUP" -mindepth 1)"
@@ -79,7 +79,7 @@ each_command() { # HOW
 	mkdir huge
 	truncate -s 1T huge/file
 	printf 'FROM busybox\nCOPY file /\n' >huge/Containerfile
-	END_MOMENTS=1 ends interrupt 300 "$MICA_BIN" --root "$MICA_ROOT" build --network=none huge
+	END_MOMENTS=1 END_FROM=600 ends interrupt 300 "$MICA_BIN" --root "$MICA_ROOT" build --network=none huge
 	grep -q 'interrupted by SIGINT' took.out
 }
 
