@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What mica promises, in the way of working that MICA_MODE names: root, subids, single or chroot (of which tests/cli/namespaces.bats has what is asked for).
+# What mica promises, in the way of working that MICA_MODE names: root, subids, single, chroot (of which tests/cli/namespaces.bats has what is asked for),
+# or chrooted, which is single and chroot at once: nobody may mount there.
 # tests/tools/isolation-table.py makes the table of
 # docs/isolation.md from the names of the tests and from the lines above them: "# single: why it is otherwise there".
 load ../cli/lib.bash
@@ -21,13 +22,13 @@ setup() {
 	test_setup
 	case $MICA_MODE in
 	subids) user_setup ;;
-	single) # somebody whom no file knows
+	single | chrooted) # somebody whom no file knows
 		MICA_USER=64997
 		user_env
 		;;
 	esac
 	network=none
-	[ "$MICA_MODE" != chroot ] || network=host
+	! is chroot || network=host
 	mkdir ctx
 }
 
@@ -42,6 +43,7 @@ m() {
 	subids | single) umica "$@" ;;
 	# root as in most containers, where a filter forbids namespaces, and devices do not open
 	chroot) "$MICA_TOOLS/without" unshare! setpriv --bounding-set -sys_admin,-mknod "$MICA_BIN" --root "$MICA_ROOT" "$@" ;;
+	chrooted) as_user "$MICA_TOOLS/without" 'mount!,fsopen!,fsmount!,move_mount!,open_tree!' "$MICA_BIN" "$@" ;;
 	*) mica "$@" ;;
 	esac
 }
@@ -56,7 +58,7 @@ run_in() { # IMAGE COMMAND...
 }
 
 is() { # MODE...
-	[[ " $* " == *" $MICA_MODE "* ]]
+	[[ " $* " == *" $MICA_MODE "* ]] || { [ "$MICA_MODE" = chrooted ] && [[ " $* " == *" chroot "* || " $* " == *" single "* ]]; }
 }
 
 # Owners and modes as they are in an image, whatever they look like from within.
@@ -99,13 +101,13 @@ owners_setup() {
 }
 
 @test "mica info says which way it is, and why not a better one" {
-	local -A name=([root]=root [subids]=rootless [single]='rootless, one user' [chroot]=chroot)
+	local -A name=([root]=root [subids]=rootless [single]='rootless, one user' [chroot]=chroot [chrooted]=chroot)
 	[ "$(m info --format '{{.abilities.Mode.Name}}')" = "${name[$MICA_MODE]}" ]
 	local driver=overlay
 	! is chroot || driver=copy
 	[ "$(m info | jq -r .abilities.Snapshots.Driver)" = $driver ]
 	m info --format text >info
-	if is single; then
+	if is single && ! is chroot; then
 		grep -q '^mode .*: user .64997. has no subordinate IDs.*usermod --add-subuids' info
 		grep -q '^missing .*usermod --add-subuids' info
 	fi
@@ -116,7 +118,7 @@ owners_setup() {
 		| (.value == true) != ($why[.key] != null and (["limits: " + .key + ": " + $why[.key]] - $missing == []))' json >acts
 	[ "$(sort -u acts)" = true ]
 	if is chroot; then
-		grep -q '^isolation  chroot: user namespaces are not allowed here' info
+		grep -qE '^isolation  chroot: (user namespaces|.*mounts) are not allowed here' info
 		grep -q "^missing .*isolation 'chroot' steps share processes" info
 		grep -q '^network .*: steps have the network of what is around them$' info
 	else

@@ -13,6 +13,7 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGE = TOP / "docs/isolation.md"
 MODES = ("root", "subids", "single", "chroot")
+BOTH = ("chroot", "single")  # what the mode "chrooted" is at once
 BEGIN, END = "<!-- made by tests/tools/isolation-table.py -->\n", "<!-- end -->\n"
 
 
@@ -23,10 +24,11 @@ def table():
             if match[1] in MODES:
                 notes[match[1]] = match[2]
         elif match := re.match(r'@test "(.*)" \{', line):
-            rows.append((match[1], *(f"no: {notes[m]}" if m in notes else "yes" for m in MODES)))
+            notes["chrooted"] = next((notes[m] for m in BOTH if m in notes), None)
+            rows.append((match[1], *(f"no: {notes[m]}" if notes.get(m) else "yes" for m in (*MODES, "chrooted"))))
             notes = {}
-    head = ("what holds", "root", "subordinate IDs", "one user", "chroot")
-    return "".join("| " + " | ".join(row) + " |\n" for row in [head, ("---",) * 5, *rows])
+    head = ("what holds", "root", "subordinate IDs", "one user", "chroot", "chroot, one user")
+    return "".join("| " + " | ".join(row) + " |\n" for row in [head, ("---",) * len(head), *rows])
 
 
 def main():
