@@ -372,7 +372,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 		echo x >"$file"
 		chown $MICA_USER "$file"
 		chmod 4755 "$file"
-		start=(unshare -m sh masked) box=(--network=none $see) seen=3
+		start=(unshare -m sh masked) box=(--network=none "$see") seen=3
 		if [ $see = chroot ]; then
 			start=("$MICA_TOOLS/without" 'mount!,fsopen!,fsmount!,move_mount!,open_tree!') box=(--network=host) seen=-1
 		fi
