@@ -154,8 +154,12 @@ static void unescape(char *s)
 	for (; *s; s++) {
 		int high = *s == '%' ? hex_digit(s[1]) : -1;
 		int low = high < 0 ? -1 : hex_digit(s[2]);
-		*to++ = low < 0 ? *s : (char)(high << 4 | low);
-		s += low < 0 ? 0 : 2;
+		char c = *s;
+		if (low >= 0) {
+			c = (char)(high << 4 | low);
+			s += 2;
+		}
+		*to++ = c;
 	}
 	*to = '\0';
 }
