@@ -103,19 +103,17 @@ int store_write_layout(int fd, struct err *err)
 
 static bool is_foreign(int fd)
 {
-	/* the lock is the first file we make, so a directory with it is ours, however far we came
-	 */
-	if (faccessat(fd, "lock", F_OK, 0) == 0)
-		return false;
 	struct stat st;
 	/* a directory's link count tells of sub-directories only, so look for the names that
 	 * matter: anything that would be overwritten */
 	static const char *const names[] = {"oci-layout", "index.json", "blobs", "layers", "cache",
 		"tmp", "containers", "mounts"};
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
-			return true;
-	return false;
+	bool any = false;
+	for (size_t i = 0; i < ARRAY_LEN(names) && !any; i++)
+		any = fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0;
+	/* The lock is the first file we make, so a directory with it is ours, however far we came.
+	 * It is looked for last: another process may be making the store just now. */
+	return any && faccessat(fd, "lock", F_OK, 0) < 0;
 }
 
 /* Makes the store in an existing directory; the version comes last. */
