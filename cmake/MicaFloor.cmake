@@ -27,7 +27,6 @@ if(MICA_SANITIZE)
 	target_compile_options(mica_flags INTERFACE -fsanitize=${MICA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -fno-pie)
 	target_link_options(mica_flags INTERFACE -fsanitize=${MICA_SANITIZE} -no-pie $<$<C_COMPILER_ID:GNU>:-static-libasan>
 		$<$<C_COMPILER_ID:GNU>:-static-libubsan>)
-	add_library(mica_sanitize OBJECT ${CMAKE_SOURCE_DIR}/tests/tools/sanitize.c)
 endif()
 if(MICA_FUZZ)
 	target_compile_options(mica_flags INTERFACE -fsanitize=fuzzer-no-link)
