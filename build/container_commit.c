@@ -23,6 +23,7 @@
 #include "store/blobs.h"
 #include "store/containers.h"
 #include "store/images.h"
+#include "store/layer_size.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -92,7 +93,7 @@ static int store_layer(struct store *s, const struct container_commit *o, int up
 	if (job_run(diff_job, &w, &out, err) < 0)
 		return err->code;
 	memcpy(ret, out.data, sizeof(*ret));
-	return ret->entries ? blob_commit(s, &blob, &ret->blob, err) : 0;
+	return ret->entries ? layer_commit(s, &blob, ret, err) : 0;
 }
 
 /* --- files on top --- */

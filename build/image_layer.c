@@ -13,6 +13,7 @@
 #include "image/descriptor.h"
 #include "layers/diff.h"
 #include "store/blobs.h"
+#include "store/layer_size.h"
 #include "store/records.h"
 
 #include <fcntl.h>
@@ -178,7 +179,7 @@ int image_layer_commit(struct build *b, struct link *l, struct tmp *blob,
 	l->dated_compression = l->compression;
 	l->layer = made->layer;
 	const struct layer *written = l->has_dated ? &l->dated : &l->layer;
-	if (blob_commit(b->store, blob, &written->blob, err) < 0)
+	if (layer_commit(b->store, blob, written, err) < 0)
 		return err->code;
 	b->result->new_bytes += written->blob_size;
 	return l->has_dated ? remember(b, l, err) : 0;
@@ -198,7 +199,7 @@ static int make_again(struct build *b, struct link *l, bool dated, struct err *e
 	if (job_run(blob_job, &j, &out, err) < 0)
 		return err->code;
 	memcpy(&made, out.data, sizeof(made));
-	if (blob_commit(b->store, &blob, &made.blob, err) < 0)
+	if (layer_commit(b->store, &blob, &made, err) < 0)
 		return err->code;
 	b->result->new_bytes += made.blob_size;
 	if (dated) {

@@ -11,6 +11,7 @@
 #include "registry/transport.h"
 #include "store/blobs.h"
 #include "store/images.h"
+#include "store/layer_size.h"
 #include "store/store.h"
 #include "store/tree.h"
 
@@ -104,7 +105,7 @@ static int archive(struct store *s, const struct lowers *layers, int below,
 	if (job_run(pack_job, &p, &out, err) < 0)
 		return err->code;
 	memcpy(ret, out.data, sizeof(*ret));
-	return ret->entries == 0 ? 0 : blob_commit(s, &blob, &ret->blob, err);
+	return ret->entries == 0 ? 0 : layer_commit(s, &blob, ret, err);
 }
 
 int image_tree_squash(struct store *s, struct txn *t, const struct image *img, size_t first,

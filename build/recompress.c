@@ -13,6 +13,7 @@
 #include "image/docker_schema2.h"
 #include "image/media_type.h"
 #include "store/blobs.h"
+#include "store/layer_size.h"
 
 #include <string.h>
 
@@ -61,11 +62,6 @@ struct work {
 	int level;
 };
 
-struct outcome {
-	struct digest diff_id, blob;
-	uint64_t size;
-};
-
 static int recompress(void *arg, struct buf *out, struct err *err)
 {
 	const struct work *w = arg;
@@ -87,7 +83,10 @@ static int recompress(void *arg, struct buf *out, struct err *err)
 	if (stream_copy(in, packer ? packer : counted, NULL, err) < 0 ||
 		(packer && writer_finish(packer, err) < 0))
 		return err->code;
-	struct outcome got = {hash_final(&plain.hash), hash_final(&packed.hash), packed.count};
+	struct layer got = {.diff_id = hash_final(&plain.hash),
+		.diff_size = plain.count,
+		.blob = hash_final(&packed.hash),
+		.blob_size = packed.count};
 	buf_add(out, &got, sizeof(got));
 	return 0;
 }
@@ -98,9 +97,9 @@ int layer_recompress(struct store *s, struct descriptor *d, const struct digest 
 	char text[DIGEST_STR_MAX];
 	AUTO_FD int from = -1;
 	AUTO_TMP struct tmp tmp = TMP_INIT;
-	AUTO_BUF struct buf out = BUF_INIT(sizeof(struct outcome));
+	AUTO_BUF struct buf out = BUF_INIT(sizeof(struct layer));
 	const char *have = media_type_to_oci(d->media_type), *want = layer_media_type(compression);
-	struct outcome got;
+	struct layer got;
 	if (!have)
 		return err_set(err, ERR_UNSUPPORTED,
 			"layer %s: a layer of type '%s' stays as it is",
@@ -117,10 +116,10 @@ int layer_recompress(struct store *s, struct descriptor *d, const struct digest 
 		return err_set(err, ERR_CORRUPT,
 			"layer %s: its content is not what the config says",
 			digest_str(&d->digest, text));
-	if (blob_commit(s, &tmp, &got.blob, err) < 0)
+	if (layer_commit(s, &tmp, &got, err) < 0)
 		return err->code;
 	d->digest = got.blob;
-	d->size = got.size;
+	d->size = got.blob_size;
 	mem_replace(&d->media_type,
 		xstrdup(media_is_docker(d->media_type) ? media_type_to_docker(want) : want));
 	return 0;

@@ -9,6 +9,7 @@
 #include "cmd/table.h"
 #include "cmd/text.h"
 #include "store/images.h"
+#include "store/layer_size.h"
 #include "store/store.h"
 
 #define SHORT_ID 12
@@ -81,7 +82,8 @@ static struct json *row(const struct history *h, const struct digest *id, uint64
 
 /* Newest first. Entries and layers are matched as image-spec config.md says: those that are not
  * empty have one each. */
-static struct json *rows_of(const struct image *image, const struct history_args *a)
+static struct json *rows_of(
+	struct store *s, const struct image *image, const struct history_args *a)
 {
 	struct json *rows = json_new_array();
 	const struct image_config *c = &image->config;
@@ -90,8 +92,10 @@ static struct json *rows_of(const struct image *image, const struct history_args
 	for (size_t i = c->n_history; i-- > 0;) {
 		const struct history *h = &c->history[i];
 		uint64_t size = 0;
-		if (!h->empty_layer && layer > 0)
-			size = image->manifest.layers[--layer].size;
+		if (!h->empty_layer && layer > 0) {
+			layer--;
+			size = layer_size(s, &image->manifest.layers[layer], &c->diff_ids[layer]);
+		}
 		json_add(rows, row(h, i + 1 == c->n_history ? &image->id : NULL, size, a));
 	}
 	return rows;
@@ -132,7 +136,7 @@ static int history_run(struct app *app, void *args, const struct strv *rest, str
 		r = image_find_loaded(s, rest->v[0], &image, NULL, err);
 	if (r < 0)
 		return r;
-	AUTO_JSON struct json *rows = rows_of(&image, a);
+	AUTO_JSON struct json *rows = rows_of(s, &image, a);
 	if (a->json)
 		out_json(&app->out, rows);
 	else if (a->quiet)

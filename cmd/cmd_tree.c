@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/text.h"
 #include "store/images.h"
+#include "store/layer_size.h"
 #include "store/names.h"
 #include "store/store.h"
 
@@ -61,7 +62,7 @@ static void print_layers(struct app *app, struct store *s, const struct names *n
 		AUTO_FREE char *of = strv_join(&tops, " ");
 		out_printf(&app->out, "%s ID: %s Size: %s%s%s%s\n", i + 1 < n ? "├──" : "└──",
 			id_text(layer, a->no_trunc, id),
-			text_size(image->manifest.layers[i].size, size),
+			text_size(layer_size(s, &image->manifest.layers[i], layer), size),
 			tops.n ? " Top Layer of: [" : "", of, tops.n ? "]" : "");
 	}
 }
@@ -87,8 +88,7 @@ static int tree_run(struct app *app, void *args, const struct strv *rest, struct
 			strv_add(&refs, names.n[i].ref);
 	AUTO_FREE char *tags = strv_join(&refs, " ");
 	out_printf(&app->out, "Image ID: %s\nTags:     [%s]\nSize:     %s\n",
-		id_text(&image.id, a->no_trunc, id), tags,
-		text_size(image_blob_size(&image), size));
+		id_text(&image.id, a->no_trunc, id), tags, text_size(image_size(s, &image), size));
 	out_printf(&app->out, image.config.n_diff_ids ? "Image Layers\n" : "No Image Layers\n");
 	print_layers(app, s, &names, &image, a);
 	names_done(&names);

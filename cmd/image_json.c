@@ -14,6 +14,7 @@
 #include "store/blobs.h"
 #include "store/containers.h"
 #include "store/images.h"
+#include "store/layer_size.h"
 
 static struct json *strv_or_null(const struct strv *s, bool present)
 {
@@ -169,7 +170,8 @@ static struct json *repo_digests(const struct strv *refs, const struct image *im
 	return a;
 }
 
-static void set_docker_members(struct json *o, const struct image *image, const struct strv *refs)
+static void set_docker_members(
+	struct store *s, struct json *o, const struct image *image, const struct strv *refs)
 {
 	const struct image_config *c = &image->config;
 	struct json *rootfs = json_new_object();
@@ -184,7 +186,7 @@ static void set_docker_members(struct json *o, const struct image *image, const 
 	json_set_string(o, "Architecture", c->platform.arch);
 	json_set_string(o, "Os", c->platform.os);
 	json_set_string(o, "Variant", c->platform.variant);
-	json_set_int(o, "Size", (int64_t)image_blob_size(image));
+	json_set_int(o, "Size", (int64_t)image_size(s, image));
 	json_set(o, "Config", docker_config(c));
 	json_set_string(rootfs, "Type", "layers");
 	json_set(rootfs, "Layers", diff_ids_json(c));
@@ -209,7 +211,7 @@ static void set_podman_members(
 	json_set_string(fields, "Parent", or_empty(json_text(json_get(docker, "parent"))));
 	json_set_string(fields, "DockerVersion", or_empty(version));
 	json_set_string(fields, "Version", or_empty(version));
-	json_set_int(fields, "VirtualSize", (int64_t)image_blob_size(image));
+	json_set(fields, "VirtualSize", json_ref(json_get(fields, "Size")));
 	json_set(fields, "Labels", json_ref(json_get(config, "Labels")));
 	json_set(fields, "Annotations", json_new_map(&image->manifest.annotations));
 	json_set_string(fields, "ManifestType", image->manifest_desc.media_type);
@@ -240,7 +242,7 @@ int image_json(struct store *s, const struct image *image, const struct strv *re
 	json_set_string(o, "FromImage", ref ? ref : refs->n ? refs->v[0] : "");
 	json_set_string(o, "FromImageID", digest_hex(&image->id, digest));
 	json_set_string(o, "FromImageDigest", digest_str(&image->manifest_desc.digest, digest));
-	set_docker_members(o, image, refs);
+	set_docker_members(s, o, image, refs);
 	json_set_string(o, "Manifest", manifest);
 	json_set(o, "ImageAnnotations", json_new_map(&image->manifest.annotations));
 	json_set(o, "Docker", docker_json(&image->config, ociv1));

@@ -24,7 +24,7 @@ struct listed {
 	bool dated; /* false: it does not say when it was created, and the next two are 0 */
 	int64_t created_s;
 	uint32_t created_ns;
-	uint64_t size; /* of its blobs */
+	uint64_t size; /* image_size() */
 	struct map labels;
 };
 

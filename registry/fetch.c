@@ -25,6 +25,7 @@
 #include "registry/sealed.h"
 #include "registry/source.h"
 #include "store/blobs.h"
+#include "store/layer_size.h"
 #include "store/store.h"
 #include "store/tree.h"
 #include "store/turns.h"
@@ -217,8 +218,10 @@ static int publish(struct store *s, struct txn *t, const struct source *source, 
 			"unpacked content has digest %s, the image's config says diff ID %s",
 			digest_str(&layer->diff_id, text), digest_str(&f->w->diff_id, want));
 	int r = f->has_blob ? 0 : blob_commit(s, &f->blob, &d->digest, err);
-	if (r == 0 && f->w->unpack)
+	if (r == 0 && f->w->unpack) {
+		layer_size_note(s, layer);
 		r = tree_publish(s, t, f->dir_name, &f->w->diff_id, err);
+	}
 	return r;
 }
 

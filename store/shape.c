@@ -45,6 +45,7 @@ static const struct place {
 	{STAGES_DIR, DIR_IF_THERE},
 	{LISTS_DIR, DIR_IF_THERE},
 	{"cache/images", FILE_IF_THERE},
+	{"cache/sizes", FILE_IF_THERE},
 	{"logs", DIR_IF_THERE},
 	{FOUND_DIR, DIR_IF_THERE},
 	{"lost+found", DIR_IF_THERE}, /* of ext4, whose root the store may be */

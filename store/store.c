@@ -205,6 +205,7 @@ void store_close(struct store *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s->path);
+	free(s->sizes);
 	free(s);
 }
 

@@ -46,6 +46,7 @@ struct store {
 	void *short_names_arg;
 	struct additional *additional;
 	size_t n_additional;
+	char *sizes; /* layer_size.c: the lines of its file; NULL: not read yet */
 };
 
 /* "<dir>/<hex>" into buf of STORE_PATH_MAX */

@@ -15,6 +15,7 @@
 #include "store/digest_set.h"
 #include "store/images.h"
 #include "store/index_file.h"
+#include "store/layer_size.h"
 #include "store/names.h"
 #include "store/step_images.h"
 #include "store/store_internal.h"
@@ -22,7 +23,7 @@
 #define FILE_NAME "cache/images"
 #define FILE_MAX (128 * MIB) /* twice the largest index.json: the lines, and as much again */
 /* the layout of struct header and struct record, in this machine's byte order */
-#define MAGIC "mica images 1"
+#define MAGIC "mica images 2"
 #define BYTE_ORDER_MARK 0x01020304U
 #define ALIGNMENT 8
 
@@ -221,7 +222,7 @@ static int from_documents(
 	ret->index = ret->index || !digest_equal(&ret->top, &image.manifest_desc.digest);
 	ret->id = image.id;
 	ret->dated = summary_created(&image.config, &ret->created_s, &ret->created_ns);
-	ret->size = image_blob_size(&image);
+	ret->size = image_size(s, &image);
 	map_copy(&ret->labels, &image.config.labels);
 	return 0;
 }

@@ -32,7 +32,7 @@ struct summary {
 	bool dated; /* its config says when it was created */
 	uint32_t created_ns;
 	int64_t created_s; /* Unix time; 0 when it is not dated */
-	uint64_t size; /* of its blobs */
+	uint64_t size; /* image_size() */
 	struct digest id; /* image ID */
 	struct map labels;
 };

@@ -39,6 +39,10 @@ image() { # NAME [CREATED [LABELS_JSON]]
 	mica untag "$(cat "$D/id")" layout
 }
 
+layer_blob() { # NAME: the file of its first layer
+	manifest_of "$1" | jq -r --arg b "$MICA_ROOT/blobs/sha256/" '$b + (.layers[0].digest | ltrimstr("sha256:"))'
+}
+
 names() {
 	mica images --noheading --format '{{.Name}}:{{.Tag}}' "$@" | LC_ALL=C sort | tr '\n' ' '
 }
@@ -312,7 +316,25 @@ $id" ]
 	[[ $(mica history -q --no-trunc busybox | head -n 1) =~ ^(sha256:)?[0-9a-f]{64}$ ]]
 	[ "$(mica history --format '{{.CreatedBy}}' busybox)" = 'made by a test' ]
 	mica history --json busybox | jq -e '.[0]' >/dev/null
-	[[ $(mica history --human=false --format '{{.Size}}' busybox | head -n 1) =~ ^[0-9]+$ ]]
+	[ "$(mica history --human=false --format '{{.Size}}' busybox)" = "$(gunzip -c <"$(layer_blob busybox)" | wc -c)" ]
+}
+
+@test "sizes are those without compression, whatever that is" {
+	mkdir ctx
+	head -c 3000000 /dev/zero >ctx/f
+	printf 'FROM scratch\nCOPY f /\n' >Containerfile
+	mica build -q -t gzip -o type=image,name=zstd,compression=zstd -o type=image,name=none,compression=uncompressed -f Containerfile ctx
+	local bytes
+	bytes=$(wc -c <"$(layer_blob none)")
+	for name in none gzip zstd; do
+		[ "$(mica history --human=false --format '{{.Size}}' $name)" = "$bytes" ]
+		[ "$(mica images --noheading --format '{{.Size}}' $name)" = '3 MB' ]
+		[ "$(mica inspect --format '{{gt .Size '"$bytes"'}} {{lt .Size 3010000}}' $name)" = 'true true' ]
+		mica tree $name | grep -q '^└── ID: [0-9a-f]* Size: 3 MB '
+	done
+	[ "$(wc -c <"$(layer_blob zstd)")" -lt 10000 ]
+	rm -r "$MICA_ROOT/cache" # zstd does not tell
+	[ "$(mica images --noheading --format '{{.Size}}' gzip)" = '3 MB' ]
 }
 
 steps() { # [OPTION...]: IDs of intermediate images
