@@ -4,8 +4,8 @@
  *
  * The last bytes of a gzip blob say it, so that nothing is kept of most layers. Of those where they
  * do not (zstd, several gzip members, 4 GiB and more) the file cache/sizes has a line "HEX BYTES",
- * by diff ID, which is added when the bytes pass. Nothing depends on it: a layer that other programs
- * put into the store, and one whose line is lost, counts as its blob.
+ * by diff ID, which is added when the bytes pass. Nothing depends on it: a layer that another
+ * program put into the store, and one whose line is lost, counts as its blob.
  */
 #pragma once
 #include <stdint.h>
