@@ -278,6 +278,33 @@ static int mount_labelled(const struct snapshot *s, int *ret_fd, struct err *err
 	return r;
 }
 
+/* Nothing is below, and overlay wants something: so that it can be sealed as all others. Where that
+ * does not work, the directory itself. */
+static int mount_over_nothing(const struct snapshot *s, int *ret_fd, struct err *err)
+{
+	static const char *const names[] = {"over", "nothing"};
+	int fds[2] = {-1, -1};
+	bool overlay = (known == SNAPSHOT_AUTO || known == SNAPSHOT_OVERLAY) && !only_copies(s);
+	int r = -1;
+	for (size_t i = 0; overlay && i < ARRAY_LEN(names); i++)
+		overlay = mkdirat(s->work, names[i], 0755) == 0 &&
+		          (fds[i] = openat(s->work, names[i],
+				   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) >= 0;
+	struct snapshot d = *s;
+	d.work = fds[0];
+	d.lower = &fds[1];
+	d.n_lower = 1;
+	if (overlay)
+		r = s->ids ? snapshot_ids_mount(&d, ret_fd, err)
+		           : snapshot_overlay_mount(&d, ret_fd, err);
+	mem_close_p(&fds[0]);
+	mem_close_p(&fds[1]);
+	if (r == 0)
+		return 0;
+	err_clear(err);
+	return clone_with_ids(s, s->upper, false, ret_fd, err);
+}
+
 int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 {
 	AUTO_FREE int *lower = NULL;
@@ -290,7 +317,8 @@ int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	if (label_files() && !s->foreign && label_parts(s, err) < 0)
 		return err->code;
 	if (n == 0)
-		return clone_with_ids(s, s->upper, false, ret_fd, err);
+		return s->work < 0 || s->keep ? clone_with_ids(s, s->upper, false, ret_fd, err)
+		                              : mount_over_nothing(s, ret_fd, err);
 	if (distinct(s->lower, n, &lower, &d.n_lower, err) < 0)
 		return err->code;
 	d.lower = lower;

@@ -116,24 +116,28 @@ static void prune_dir(const struct sandbox *s, const struct report_dir *d)
 	(void)unlinkat(parent, name, AT_REMOVEDIR);
 }
 
-static void clean_root(struct sandbox *s)
+/* seal: what it has written counts, and nobody is to change it from here on. */
+static int clean_root(struct sandbox *s, bool seal, struct err *err)
 {
+	int r = 0;
 	for (size_t i = s->n_stubs; i-- > 0;) {
 		remove_stub(&s->stubs[i]);
 		close(s->stubs[i].parent);
 	}
 	s->n_stubs = 0;
 	chroot_take_back(take(s->files));
+	if (seal && s->root >= 0 && s->upper >= 0)
+		r = snapshot_seal(s->root, s->upper, err);
 	/* the upper may only be touched when the overlay is gone */
 	mem_close_p(&s->root);
 	for (size_t i = s->n_dirs; i-- > 0 && s->upper >= 0;)
 		prune_dir(s, &s->dirs[i]);
 	s->n_dirs = 0;
+	return r;
 }
 
 static void sandbox_free(struct sandbox *s)
 {
-	clean_root(s);
 	mem_close_p(&s->pidfd);
 	mem_close_p(&s->upper);
 	free(s->stubs);
@@ -445,8 +449,9 @@ int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 	result.oom_killed = usage.oom_killed;
 	result.pids_limit_hit = usage.pids_limit_hit;
 	result.memory_peak = usage.memory_peak;
-	clean_root(s);
 	struct err busy = ERR_INIT;
+	if (clean_root(s, r == 0 && result.status == 0, err) < 0)
+		r = err->code;
 	if (cgroup_remove(s->cgroup, &busy) < 0)
 		log_debug(
 			"%s", busy.msg); /* the next command sweeps it: note_cgroup told its path */

@@ -63,7 +63,8 @@ void sandbox_hold(struct sandbox *s, bool hold);
 /* Bytes of files that were removed and are still open in it (run/removed.h), on its root and on
  * these file systems. */
 uint64_t sandbox_removed(const struct sandbox *s, const struct removed_fs *fs, size_t n);
-/* Blocks until the end, frees s. */
+/* Blocks until the end, frees s. ERR_BUSY: it has ended well, and somebody else can go on writing
+ * to files of its root (snapshot_seal()). */
 int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)
 	__attribute__((warn_unused_result));
 

@@ -385,3 +385,37 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 		[ -z "$(getfattr -m - --only-values "$file" 2>/dev/null)" ]
 	done
 }
+
+# Through a socket in a cache, or as here by whoever's processes these are: a layer that is known by its digest does not change.
+@test "what is still open of a step's root when it is over does not change the layer" {
+	local held pid from layer
+	mkdir v
+	[ -z "${MICA_AS_USER:-}" ] || chown "$MICA_USER:" v
+	mkfifo v/over
+	for held in '>>/proc/$1/root/own' '</proc/$1/root'; do
+		from='FROM busybox\nRUN'
+		[[ $held == '<'* ]] || from='FROM scratch\nRUN --mount=from=busybox,source=/bin,target=/bin'
+		# shellcheck disable=SC2059
+		printf "$from"' echo own >/own; touch /v/ready; while [ ! -e /v/go ]; do sleep .01; done\n' | containerfile
+		m build --no-cache --progress=plain --network=none -v "$D/v:/v" -t t ctx >log 2>&1 3>&- &
+		build=$!
+		wait_for 20 test -e v/ready || fail "$(cat log)"
+		pid=$(pgrep -nf '^/bin/sh -c echo own')
+		as_whom bash -c "exec 7$held && touch v/go && read <v/over && ! : >/proc/self/fd/7/own && ! : >/proc/self/fd/7/more" - "$pid" >held 2>&1 3>&- &
+		holder=$!
+		status=0
+		wait $build || status=$?
+		echo >v/over
+		wait $holder || [[ $held != '<'* ]] || fail "$(cat held)"
+		if [[ $held == '<'* ]]; then
+			[ $status = 0 ] || fail "$(cat log)"
+			[[ "$(cat held)" == *"own: Read-only file system"*"more: Read-only file system"* ]] || fail "$(cat held)"
+		else
+			[ $status != 0 ] && grep -q "open for writing outside of it" log || fail "$(cat log)"
+		fi
+		rm v/go v/ready
+	done
+	layer=$(find "$D" -path '*/layers/*/own')
+	[ "$(cat "$layer")" = own ] || fail "$(find "$D" -path '*/layers/*/own')"
+	m fsck
+}
