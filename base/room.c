@@ -19,6 +19,8 @@
 #define BYTES "bytes are" TOLD
 #define NEEDED ", at least "
 #define FEW_INODES 1000
+#define FULL_BYTES (1 * MIB) /* less is no room for a program */
+#define FULL_INODES 64 /* the same; what it had made first may be gone when it is asked */
 #define MANY_BYTES (16 * MIB) /* it is not for want of them that there is no room */
 #define STAT_BLOCK 512 /* st_blocks, whatever the file system's own is */
 
@@ -33,6 +35,15 @@ int room_of(int fd, struct room *ret)
 		.block = fs.f_frsize ? fs.f_frsize : 1,
 	};
 	return 0;
+}
+
+const char *room_lack(const struct room *room, unsigned long long *ret_free)
+{
+	bool inodes = room->bytes >= FULL_BYTES;
+	if (inodes && room->inodes >= FULL_INODES)
+		return NULL;
+	*ret_free = inodes ? room->inodes : room->bytes;
+	return inodes ? "inodes" : "bytes";
 }
 
 bool room_is_short(const struct err *err)

@@ -14,6 +14,9 @@ struct room {
 };
 /* Of the file system that fd is open on. 0 or -1 with errno. */
 int room_of(int fd, struct room *ret);
+/* "bytes" or "inodes" if there are so few that a program may have failed for it, and how many; else
+ * NULL. */
+const char *room_lack(const struct room *room, unsigned long long *ret_free);
 
 bool room_is_short(const struct err *err);
 /* If err is one: what failed is known to need so many bytes in all, for room_tell(), or, when that

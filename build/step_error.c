@@ -29,7 +29,6 @@
 
 #define WORDS_MAX 64 /* of a command that are looked at */
 #define MORE_MAX 1024
-#define FULL (1 * MIB) /* less is no room for a step */
 
 static void describe(const struct sandbox_result *res, char *buf, size_t n)
 {
@@ -101,20 +100,20 @@ static void look_into(struct build *b, const struct stage_run *r, struct buf *re
 static void look_at_disk(const struct stage_run *r, struct buf *ret)
 {
 	struct room room;
+	unsigned long long n;
 	if (r->upper_fd < 0 || room_of(r->upper_fd, &room) < 0)
 		return;
+	const char *what = room_lack(&room, &n);
+	if (!what)
+		return;
 	/* what it wrote to a cache mount is not known */
-	uint64_t written = disk_usage(r->upper_fd, ".");
+	uint64_t written = streq(what, "bytes") ? disk_usage(r->upper_fd, ".") : 0;
 	bool told = written > room.bytes;
-	if (room.bytes < FULL)
-		buf_addf(ret,
-			"; the disk of the store is full (%llu bytes are free, at least %llu are "
-			"needed%s)",
-			(unsigned long long)room.bytes,
-			(unsigned long long)(told ? written : room.bytes + room.block),
-			told ? ": so much it had written" : "");
-	else if (!room.inodes)
-		buf_addstr(ret, "; the disk of the store has no more inodes");
+	unsigned long long more = streq(what, "bytes") ? n + room.block : n + 1;
+	buf_addf(ret,
+		"; the disk of the store is full (%llu %s are free, at least %llu are needed%s)", n,
+		what, told ? (unsigned long long)written : more,
+		told ? ": so much it had written" : "");
 }
 
 static void look_at_secrets(const struct step *s, struct buf *ret)

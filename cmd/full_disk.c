@@ -11,19 +11,16 @@
 #include "store/gc.h"
 #include "store/store.h"
 
-#define FULL (1 * MIB) /* less is no room for a program */
+#define WORTH_IT (1 * MIB) /* less is no room for a program */
 
 void full_disk_warn(struct app *app, int fd)
 {
 	struct room room;
+	unsigned long long n;
+	const char *what = room_of(fd, &room) < 0 ? NULL : room_lack(&room, &n);
 
-	if (room_of(fd, &room) < 0)
-		return;
-	if (room.bytes < FULL)
-		out_warn(&app->out, "the disk of the store is full (%llu bytes are free)",
-			(unsigned long long)room.bytes);
-	else if (!room.inodes)
-		out_warn(&app->out, "the disk of the store has no more inodes");
+	if (what)
+		out_warn(&app->out, "the disk of the store is full (%llu %s are free)", n, what);
 }
 
 static void sweep(const char *path)
@@ -56,7 +53,7 @@ bool full_disk_made_room(struct app *app, uint64_t before, const struct err *err
 		return false;
 	sweep(app->root);
 	uint64_t now = full_disk_room(app);
-	if (now == ROOM_ANY || now < before || now - before < FULL)
+	if (now == ROOM_ANY || now < before || now - before < WORTH_IT)
 		return false;
 	out_note(&app->out,
 		"the disk of the store was full: %llu bytes of it are free again, trying once more",

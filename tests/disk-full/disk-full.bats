@@ -343,11 +343,20 @@ nothing() {
 			# shellcheck disable=SC2086
 			run --separate-stderr mica $command
 			if [ "$status" != 0 ]; then
-				grep '^mica: ' <<<"$stderr" | grep -q "no space left on device\|has no more inodes" || fail "$command with $left inodes: $stderr"
+				grep '^mica: ' <<<"$stderr" | grep -q "no space left on device\|the disk of the store is full" || fail "$command with $left inodes: $stderr"
 				[ $left != 0 ] || [[ "$stderr" == *"(0 inodes are free in '"* ]] || fail "$command: $stderr"
-				grep -qE "\([0-9]+ inodes are free in '.*', at least [0-9]+ are needed\)|has no more inodes" <<<"$stderr" || fail "$command with $left inodes: $stderr"
+				grep -qE "\([0-9]+ inodes are free in '.*', at least [0-9]+ are needed\)|is full \([0-9]+ inodes are free, at least [0-9]+ are needed\)" <<<"$stderr" || fail "$command with $left inodes: $stderr"
 			fi
 		done
+		if [ $left = 100 ]; then
+			# some are free again when it is asked: what the program had made first
+			printf 'FROM busybox\nRUN i=0; while ( : >/f$i ) 2>/dev/null; do i=$((i+1)); done; rm /f1 /f2; false\n' >Containerfile
+			run -1 --separate-stderr mica build -q --network=none -f Containerfile .
+			[[ "$stderr" =~ "exit status 1; the disk of the store is full ("[0-9]+" inodes are free, at least "[0-9]+" are needed)" ]] || fail "$stderr"
+			mica from -q --name c busybox
+			run -1 --separate-stderr mica run c sh -c 'i=0; while ( : >/f$i ) 2>/dev/null; do i=$((i+1)); done; rm /f1; false'
+			[[ "$stderr" =~ "warning: the disk of the store is full ("[0-9]+" inodes are free)" ]] || fail "$stderr"
+		fi
 		mica fsck
 		rm -rf few/filler few/out
 		mica rm -a >/dev/null
