@@ -12,7 +12,9 @@
 #include "build/mount_setup_internal.h"
 #include "build/ssh_forward.h"
 #include "build/stage_run.h"
+#include "build/step_watch.h"
 #include "build/volume.h"
+#include "store/cache_limits.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -323,8 +325,19 @@ int mount_setup_finish(
 	return 0;
 }
 
+static void watch_caches(const struct mount_setup *m, struct step_watch *w)
+{
+	for (size_t i = 0; i < m->n_locks; i++) {
+		const struct mount_item *it = &m->items[m->locks[i]];
+		uint64_t limit = cache_limit_of(m->b->store, it->m->id);
+		if (limit)
+			step_watch_cache(w, it->m->id, limit, it->cache.dir);
+	}
+}
+
 void mount_setup_watch(const struct mount_setup *m, struct step_watch *w)
 {
+	watch_caches(m, w);
 	for (size_t i = 0; i < m->n; i++) {
 		const struct mount_item *it = &m->items[i];
 		if (it->m->o.type != MOUNT_BIND || it->m->o.read_only)

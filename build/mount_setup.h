@@ -56,6 +56,7 @@ int mount_setup_job(void *arg, struct buf *out, struct err *err)
 /* Adds variables to env, and sets spec->mounts; they are borrowed from m. */
 int mount_setup_finish(struct mount_setup *m, struct map *env, struct run_spec *spec,
 	struct err *err) __attribute__((warn_unused_result));
-/* What the step writes to its mounts counts as what it writes to its root; caches do not. */
+/* What the step writes to its mounts counts as what it writes to its root; caches have limits of
+ * their own. */
 void mount_setup_watch(const struct mount_setup *m, struct step_watch *w);
 void mount_setup_free(struct mount_setup *m);

@@ -245,7 +245,7 @@ static int handle_sandbox(struct build *b, struct stage_run *r, struct err *err)
 		return step_error(b, r, NULL, err);
 	if (result.status != 0 || result.oom_killed)
 		return step_error(b, r, &result, err);
-	if (step_watch_end(&r->watch, b->o, err) < 0 || stage_commit(b, r, NULL, err) < 0)
+	if (step_watch_end(&r->watch, err) < 0 || stage_commit(b, r, NULL, err) < 0)
 		return step_error(b, r, NULL, err);
 	return 0;
 }

@@ -50,7 +50,7 @@ static void watch_root(void *arg)
 {
 	struct stage_run *r = arg;
 	const struct build_opts *o = r->build->o;
-	step_watch_start(&r->watch, o);
+	step_watch_start(&r->watch);
 	step_watch_place(&r->watch, o, r->upper_fd, -1);
 	step_watch_place(&r->watch, o, r->work_fd, -1);
 	mount_setup_watch(r->mounts, &r->watch);
@@ -166,7 +166,7 @@ static int start_work(struct build *b, struct stage_run *r, struct err *err)
 		return err->code;
 	if (s->kind == STEP_RUN)
 		return start_sandbox(b, r, lowers, err);
-	step_watch_start(&r->watch, b->o);
+	step_watch_start(&r->watch);
 	return stage_write_start(b, r, lowers, err);
 }
 
@@ -180,7 +180,7 @@ int stage_start_work(struct build *b, struct stage_run *r, struct err *err)
 	if (mount_setup_new(b, s, !stage_cache_allowed(b, r), &r->mounts, err) < 0)
 		return err->code;
 	r->preparing = mount_setup_waits(r->mounts);
-	step_watch_start(&r->watch, b->o);
+	step_watch_start(&r->watch);
 	return r->preparing ? job_start(&r->job, mount_setup_job, r->mounts, err)
 	                    : start_work(b, r, err);
 }

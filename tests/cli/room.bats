@@ -246,6 +246,15 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	for i in 1 2; do mica build -q --no-cache --network=none ctx 2>said; done
 	run ! grep emptied said
 	[ "$(mica cache ls --format '{{.ID}} {{.SizeBytes}}' | awk '/^.c/ { print ($2 > 600000) }')" = 1 ]
+	# of a step that by itself writes more than fits nothing else is left, and it is held while it writes
+	mica cache limit /c 200k
+	run -125 --separate-stderr mica build --no-cache --network=none ctx
+	[[ "$stderr" == *"RUN: killed: it wrote "*" to the cache mount '/c', whose limit is 200 KiB: see 'mica cache limit'"* ]] || fail "$stderr"
+	mica cache limit /e 8m
+	printf 'FROM localhost/base\nRUN --mount=type=cache,id=/e,target=/c cat /dev/zero >/c/x\n' >endless
+	run -125 --separate-stderr mica build --step-timeout=60s --network=none -f endless .
+	[[ "$stderr" == *"RUN: killed: it wrote "*" to the cache mount '/e', whose limit is 8.0 MiB"* ]] || fail "$stderr"
+	[[ "$stderr" =~ "the cache mount '/e' took "([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -lt 500000000 ]
 	# run's as well
 	mica cache limit /d 100k
 	mica run --rm --network=none --mount type=cache,target=/d base true 2>said

@@ -39,7 +39,7 @@ static int tear_down(void **state)
 
 static void watch(struct step_watch *w, const struct build_opts *o)
 {
-	step_watch_start(w, o);
+	step_watch_start(w);
 	step_watch_place(w, o, upper, -1);
 	step_watch_place(w, o, work, -1);
 }
@@ -85,9 +85,31 @@ static void what_is_written_ends_it(void **state)
 	AUTO_FD int fd = openat(upper, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	for (unsigned i = 0; i < 3 * MIB / sizeof(block); i++)
 		assert_int_equal(fs_write_all(fd, block, sizeof(block)), 0);
-	assert_int_equal(step_watch_end(&w, &o, &err), ERR_LIMIT);
+	assert_int_equal(step_watch_end(&w, &err), ERR_LIMIT);
 	assert_non_null(
 		strstr(err.msg, "killed: it wrote 3.0 MiB, the limit of a step is 2.0 MiB"));
+}
+
+static void a_cache_has_a_limit_of_its_own(void **state)
+{
+	const struct build_opts none = {0}, o = {.disk_limit = 40 * MIB};
+	struct err err = ERR_INIT;
+	struct step_watch w = {0};
+	char block[64 * KIB] = "x";
+	(void)state;
+	step_watch_start(&w);
+	step_watch_cache(&w, "/c", MIB, work);
+	assert_int_equal(step_watch_timeout(&w, &none), 1);
+	watch(&w, &o);
+	step_watch_cache(&w, "/c", 5 * MIB, work);
+	assert_int_equal(step_watch_timeout(&w, &o), 2);
+	step_watch_cache(&w, "/d", MIB, work);
+	AUTO_FD int fd = openat(work, "cached", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	for (unsigned i = 0; i < 3 * MIB / sizeof(block); i++)
+		assert_int_equal(fs_write_all(fd, block, sizeof(block)), 0);
+	assert_int_equal(step_watch_end(&w, &err), ERR_LIMIT);
+	assert_non_null(strstr(err.msg,
+		"killed: it wrote 3.0 MiB to the cache mount '/d', whose limit is 1.0 MiB"));
 }
 
 int main(void)
@@ -96,6 +118,7 @@ int main(void)
 		cmocka_unit_test(the_less_is_left_the_sooner_it_looks),
 		cmocka_unit_test(without_a_limit_nothing_is_looked_at),
 		cmocka_unit_test(what_is_written_ends_it),
+		cmocka_unit_test(a_cache_has_a_limit_of_its_own),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
