@@ -11,44 +11,24 @@
 #include "base/glob.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "base/utf8.h"
-#include "build/ignore_escape.h"
+#include "build/ignore_regexp.h"
 #include "build/unicode.h"
 
 #define PATTERNS_MAX 65536 /* memory and time: every path is compared with each */
 #define PATTERN_MAX 4096 /* PATH_MAX: a longer one cannot match */
 
-/* moby/patternmatcher translates to regular expressions; these are the pieces that can come out of
- * that. */
-enum piece_kind {
-	PIECE_CHAR, /* one character */
-	PIECE_ESCAPED, /* a backslash with a letter or digit: a character, a set, or a place */
-	PIECE_ANY, /* ?: one character, not '/' */
-	PIECE_STAR, /* *: characters, not '/' */
-	PIECE_DIRS, /* ** with something behind it: nothing, or anything that ends in '/' */
-	PIECE_REST, /* ** at the end: anything */
-	PIECE_CLASS, /* [...]; '/' only if the class has it, or is a negated one */
-};
+/* The same, of what patterns repeat: each is tried for each character of a path. */
+#define INSTRUCTIONS_MAX (1 * MIB)
 
-struct piece {
-	enum piece_kind kind;
-	const char *at; /* in the pattern's text */
-	size_t len;
-	struct escape escape;
-};
-
-enum match_type { MATCH_EXACT, MATCH_PREFIX, MATCH_SUFFIX, MATCH_PIECES };
+enum match_type { MATCH_EXACT, MATCH_PREFIX, MATCH_SUFFIX, MATCH_REGEXP };
 
 struct pattern {
 	char *text; /* cleaned, without '!' */
 	enum match_type type;
-	struct piece *pieces;
-	size_t n_pieces;
 	size_t head; /* bytes at the start, and the place of those at the end, that every match has
 	              */
 	size_t tail;
-	bool slow; /* has "**", a class that may match '/', or what it does not know:
-	              glob_match() cannot be asked */
+	struct regexp *regexp; /* NULL: glob_match() says the same */
 	unsigned line;
 	bool exception;
 };
@@ -63,13 +43,12 @@ struct parent {
 struct ignore {
 	struct pattern *p;
 	size_t n;
-	size_t max_pieces;
+	size_t room; /* instructions that there may still be */
 	bool has_exceptions;
 	/* no exception has a wildcard, so it can be told which directories may hold one */
 	bool plain_exceptions;
 	bool *scratch;
 	struct parent *parent; /* a cache: behind a pointer because it changes in a const ignore */
-	bool *states; /* two sets of max_pieces + 1 */
 };
 
 void ignore_free(struct ignore *ig)
@@ -78,7 +57,7 @@ void ignore_free(struct ignore *ig)
 		return;
 	for (size_t i = 0; i < ig->n; i++) {
 		free(ig->p[i].text);
-		free(ig->p[i].pieces);
+		regexp_free(ig->p[i].regexp);
 	}
 	if (ig->parent) {
 		free(ig->parent->dir);
@@ -86,7 +65,6 @@ void ignore_free(struct ignore *ig)
 	}
 	free(ig->parent);
 	free(ig->scratch);
-	free(ig->states);
 	free(ig->p);
 	free(ig);
 }
@@ -101,192 +79,74 @@ bool ignore_is_empty(const struct ignore *ig)
 	return ig->n == 0;
 }
 
-static void add_piece(struct pattern *p, enum piece_kind kind, const char *at, size_t len)
-{
-	p->pieces[p->n_pieces++] = (struct piece){.kind = kind, .at = at, .len = len};
-}
-
-/* "**" at s, with a '/' behind it; returns what follows. */
-static const char *add_dirs(struct pattern *p, const char *s)
+/* "**" at s. The '/' behind it goes with it; returns what follows. */
+static const char *add_double_star(struct pattern *p, struct buf *re, const char *s)
 {
 	bool first = s == p->text;
-	p->slow = true;
 	s += s[2] == '/' ? 3 : 2;
-	add_piece(p, *s ? PIECE_DIRS : PIECE_REST, s, 0);
+	if (*s)
+		buf_addstr(re, "(.*/)?");
+	else if (p->type != MATCH_EXACT)
+		buf_addstr(re, ".*");
 	p->type = first                           ? MATCH_SUFFIX
 	          : !*s && p->type == MATCH_EXACT ? MATCH_PREFIX
-	                                          : MATCH_PIECES;
+	                                          : MATCH_REGEXP;
 	return s;
 }
 
-/* A backslash at s; returns what follows, NULL when it means nothing. */
-static const char *add_escape(struct pattern *p, const char *s)
+/* Any other character at s; returns what follows. */
+static const char *add_next(struct pattern *p, struct buf *re, const char *s)
 {
-	struct escape e;
-	size_t n = escape_parse(s + 1, &e);
-	bool itself = n == 1 && e.kind == ESCAPE_CHAR && e.rune == (unsigned char)s[1];
-	if (!n)
-		return NULL;
-	add_piece(p, itself ? PIECE_CHAR : PIECE_ESCAPED, s + 1, n);
-	p->pieces[p->n_pieces - 1].escape = e;
-	p->slow |= !itself;
-	/* no path needs to end in the letter */
-	if (!itself && p->tail < (size_t)(s + 1 + n - p->text))
-		p->tail = (size_t)(s + 1 + n - p->text);
-	return s + 1 + n;
+	if (strchr("*?[]\\", *s))
+		p->type = MATCH_REGEXP;
+	if (*s == '*' || *s == '?') {
+		buf_addstr(re, *s == '*' ? "[^/]*" : "[^/]");
+		return s + 1;
+	}
+	if (*s == '\\')
+		buf_addch(re, *s++);
+	else if (strchr(".+()$", *s))
+		buf_addch(re, '\\');
+	buf_addch(re, *s);
+	return s + 1;
 }
 
-/* Any other piece at s; returns what follows, NULL when it means nothing. */
-static const char *add_next(struct pattern *p, const char *s)
-{
-	uint32_t rune;
-	size_t width = 1;
-	if (*s != ']' && !strchr("*?[\\", *s)) {
-		width = utf8_decode(s, strlen(s), &rune);
-		add_piece(p, PIECE_CHAR, s, width);
-		return s + width;
-	}
-	p->type = MATCH_PIECES;
-	switch (*s) {
-	case '*':
-		add_piece(p, PIECE_STAR, s, 1);
-		break;
-	case '?':
-		add_piece(p, PIECE_ANY, s, 1);
-		break;
-	case '[':
-		width = escape_class_length(s);
-		if (!width)
-			return NULL;
-		p->slow = true;
-		add_piece(p, PIECE_CLASS, s, width);
-		break;
-	case '\\':
-		return add_escape(p, s);
-	default:
-		add_piece(p, PIECE_CHAR, s, 1);
-	}
-	return s + width;
-}
-
-/* Decides the type as the reference does, quirks included: "**" first makes a suffix match whatever
- * else is literal. false: it is malformed. */
-static bool pattern_compile(struct pattern *p)
+/* What every match begins and ends with. Where something may take the meaning of a character away,
+ * that is not looked for. */
+static void find_ends(struct pattern *p)
 {
 	const char *s = p->text;
-	p->pieces = xreallocarray(NULL, strlen(s) + 1, sizeof(*p->pieces));
-	p->type = MATCH_EXACT;
-	p->head = strcspn(s, "*?[\\");
 	p->tail = strlen(s);
-	while (p->tail > 0 && !strchr("*?]\\", s[p->tail - 1]))
+	if (strpbrk(s, "\\{|^"))
+		return;
+	p->head = strcspn(s, "*?[");
+	while (p->tail > 0 && !strchr("*?]", s[p->tail - 1]))
 		p->tail--;
 	/* "**" takes the '/' behind it along */
 	if (p->tail > 0 && s[p->tail - 1] == '*' && s[p->tail] == '/')
 		p->tail++;
-	while (s && *s)
-		s = s[0] == '*' && s[1] == '*' ? add_dirs(p, s) : add_next(p, s);
-	return s != NULL;
 }
 
-/* State i: pieces before i have matched. Pieces that may match nothing let the next state be
- * reached at once. */
-static void state_add(const struct pattern *p, bool *states, size_t at)
+/*
+ * moby/patternmatcher's translation to regular expressions, and its choice of where none is needed,
+ * quirks included: "**" first makes a suffix match whatever else is literal, and the characters
+ * '{', '|', '}' and '^' mean what they do in those.
+ */
+static int pattern_compile(struct pattern *p, size_t *room, struct err *err)
 {
-	for (;; at++) {
-		states[at] = true;
-		if (at == p->n_pieces)
-			return;
-		enum piece_kind kind = p->pieces[at].kind;
-		if (kind != PIECE_STAR && kind != PIECE_REST && kind != PIECE_DIRS)
-			return;
-	}
+	AUTO_BUF struct buf re = BUF_INIT(8 * PATTERN_MAX);
+	p->type = MATCH_EXACT;
+	buf_addch(&re, '^');
+	for (const char *s = p->text; *s;)
+		s = s[0] == '*' && s[1] == '*' ? add_double_star(p, &re, s) : add_next(p, &re, s);
+	buf_addch(&re, '$');
+	find_ends(p);
+	if (p->type != MATCH_REGEXP || (!strstr(p->text, "**") && !strpbrk(p->text, "[\\{|^")))
+		return 0;
+	return regexp_compile(buf_str(&re), room, &p->regexp, err);
 }
 
-/* Pieces that match nothing, between two characters. */
-static void states_pass(const struct pattern *p, bool *now, uint32_t before, uint32_t after)
-{
-	for (size_t i = 0; i < p->n_pieces; i++) {
-		const struct escape *e = &p->pieces[i].escape;
-		if (now[i] && p->pieces[i].kind == PIECE_ESCAPED && e->kind == ESCAPE_PLACE &&
-			escape_in_place(e->rune, before, after))
-			state_add(p, now, i + 1);
-	}
-}
-
-static bool escaped_has(const struct escape *e, uint32_t rune)
-{
-	return e->kind == ESCAPE_SET ? escape_in_set(e->rune, rune)
-	                             : e->kind == ESCAPE_CHAR && e->rune == rune;
-}
-
-static void states_step(const struct pattern *p, const bool *now, bool *next, const char *c,
-	size_t width, uint32_t rune)
-{
-	memset(next, 0, p->n_pieces + 1);
-	for (size_t i = 0; i < p->n_pieces; i++) {
-		if (!now[i])
-			continue;
-		const struct piece *piece = &p->pieces[i];
-		switch (piece->kind) {
-		case PIECE_CHAR:
-			if (piece->len == width && memcmp(piece->at, c, width) == 0)
-				state_add(p, next, i + 1);
-			break;
-		case PIECE_ESCAPED:
-			if (escaped_has(&piece->escape, rune))
-				state_add(p, next, i + 1);
-			break;
-		case PIECE_ANY:
-			if (*c != '/')
-				state_add(p, next, i + 1);
-			break;
-		case PIECE_CLASS:
-			if (escape_class_has(piece->at, rune))
-				state_add(p, next, i + 1);
-			break;
-		case PIECE_STAR:
-			if (*c != '/')
-				state_add(p, next, i);
-			break;
-		case PIECE_REST:
-			if (*c != '\n')
-				state_add(p, next, i);
-			break;
-		case PIECE_DIRS:
-			/* inside it: the only way out is behind a '/' */
-			if (*c == '/')
-				state_add(p, next, i + 1);
-			if (*c != '\n')
-				next[i] = true;
-			break;
-		}
-	}
-}
-
-/* Pattern times path, without backtracking. */
-static bool match_pieces(const struct pattern *p, bool *states, size_t max_pieces, const char *path)
-{
-	bool *now = states, *next = states + max_pieces + 1;
-	uint32_t before = ESCAPE_NONE;
-	memset(now, 0, p->n_pieces + 1);
-	state_add(p, now, 0);
-	for (size_t left = strlen(path); left > 0;) {
-		uint32_t rune;
-		size_t width = utf8_decode(path, left, &rune);
-		states_pass(p, now, before, rune);
-		states_step(p, now, next, path, width, rune);
-		before = rune;
-		bool *swap = now;
-		now = next;
-		next = swap;
-		path += width;
-		left -= width;
-	}
-	states_pass(p, now, before, ESCAPE_NONE);
-	return now[p->n_pieces];
-}
-
-static bool pattern_match(const struct ignore *ig, const struct pattern *p, const char *path)
+static bool pattern_match(const struct pattern *p, const char *path)
 {
 	switch (p->type) {
 	case MATCH_EXACT:
@@ -297,12 +157,11 @@ static bool pattern_match(const struct ignore *ig, const struct pattern *p, cons
 		/* behind the "**"; "**" followed by "/foo" matches "foo" too */
 		return str_has_suffix(path, p->text + 2) ||
 		       (p->text[2] == '/' && streq(path, p->text + 3));
-	case MATCH_PIECES:
+	case MATCH_REGEXP:
 		if (strncmp(path, p->text, p->head) != 0 ||
 			!str_has_suffix(path, p->text + p->tail))
 			return false;
-		return p->slow ? match_pieces(p, ig->states, ig->max_pieces, path)
-		               : glob_match(p->text, path);
+		return p->regexp ? regexp_match(p->regexp, path) : glob_match(p->text, path);
 	}
 	return false;
 }
@@ -320,7 +179,7 @@ static bool match_level(const struct ignore *ig, const char *path, const bool *p
 		const struct pattern *p = &ig->p[i];
 		bool match = parent && parent[i];
 		if (!match && p->exception == ignored)
-			match = pattern_match(ig, p, path);
+			match = pattern_match(p, path);
 		ret_matched[i] = match;
 		if (match) {
 			ignored = !p->exception;
@@ -439,10 +298,8 @@ static int ignore_add(struct ignore *ig, const char *s, size_t len, unsigned lin
 	ig->p = xreallocarray(ig->p, ig->n + 1, sizeof(*ig->p));
 	struct pattern *p = &ig->p[ig->n++];
 	*p = (struct pattern){.text = take(clean), .line = line, .exception = exception};
-	if (!pattern_compile(p))
-		return malformed(raw, err);
-	if (p->n_pieces > ig->max_pieces)
-		ig->max_pieces = p->n_pieces;
+	if (pattern_compile(p, &ig->room, err) < 0)
+		return err_wrap(err, "syntax error in pattern '%.200s'", raw);
 	if (exception) {
 		ig->has_exceptions = true;
 		size_t prefix = exception_prefix(p);
@@ -455,6 +312,7 @@ static struct ignore *ignore_new(void)
 {
 	struct ignore *ig = xcalloc(1, sizeof(*ig));
 	ig->plain_exceptions = true;
+	ig->room = INSTRUCTIONS_MAX;
 	ig->parent = xcalloc(1, sizeof(*ig->parent));
 	return ig;
 }
@@ -463,7 +321,6 @@ static void ignore_ready(struct ignore *ig)
 {
 	ig->scratch = xcalloc(ig->n + 1, sizeof(bool));
 	ig->parent->matched = xcalloc(ig->n + 1, sizeof(bool));
-	ig->states = xcalloc(2 * (ig->max_pieces + 1), sizeof(bool));
 }
 
 int ignore_parse(

@@ -157,7 +157,7 @@ static bool class_range(const char **s, struct escape *ret_first, struct escape 
 	*s += n;
 	*ret_last = *ret_first;
 	/* behind a set it is a character */
-	if (!n || **s != '-' || ret_first->kind != ESCAPE_CHAR)
+	if (!n || (*s)[0] != '-' || (*s)[1] == ']' || ret_first->kind != ESCAPE_CHAR)
 		return n > 0;
 	n = class_item(*s + 1, ret_last);
 	*s += n + 1;

@@ -3,7 +3,7 @@
  * Backslashes and classes in an ignore pattern. The pattern becomes a regular expression of Go's in
  * the reference, and a backslash with a letter or digit means there what it does in those: \d is
  * any digit, \b the edge of a word, \n a newline. With other ASCII characters it takes away their
- * meaning. A class may hold [:alpha:]. Unicode classes (\pL) and \Q are not known here.
+ * meaning. A class may hold [:alpha:]. Unicode classes (\pL) are not known here.
  */
 #pragma once
 #include <stdbool.h>
@@ -28,7 +28,6 @@ size_t escape_parse(const char *s, struct escape *ret);
 bool escape_in_set(uint32_t letter, uint32_t rune);
 #define ESCAPE_NONE 0 /* the neighbour at an end of the text */
 bool escape_in_place(uint32_t letter, uint32_t before, uint32_t after);
-/* The bytes of "[...]". glob_valid() has seen it, which knows no [:alpha:] and may take another ']'
- * for its end. 0: Go does not know it. */
+/* The bytes of "[...]". 0: Go does not know it. */
 size_t escape_class_length(const char *class);
 bool escape_class_has(const char *class, uint32_t rune);

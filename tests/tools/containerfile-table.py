@@ -29,7 +29,7 @@ TAIL = """
 | where | BuildKit | mica |
 | --- | --- | --- |
 | `FROM 0`, `--target=0`, `--mount=from=0` | knows stages by name alone | knows them by number too, as buildah |
-| `--build-context NAME=URL` of an archive | a directory with the archive in it | a directory with what is in the archive, as in buildah |
+| `--build-context NAME=URL` of an archive | fails, or a directory with the archive in it, named `context` | a directory with what is in the archive, as the documentation of docker has it, and buildah |
 | devices in a context that is an archive | are taken | are refused |
 | `COPY --exclude` beside a link that leads nowhere or to itself | fails | copies the link |
 | `COPY --link --chown=NAME` | fails | finds the name in the image below |
@@ -38,14 +38,13 @@ TAIL = """
 | an archive of ADD that ends too early | may pass | fails |
 | a variable without a name, a NUL byte | are taken | are refused |
 | `$((1 << 2))` in RUN | a here-document that does not end | arithmetic |
-| `{1}`, `a\|b`, `^` in an ignore pattern with wildcards | mean what they do in regular expressions | are characters |
-| `\\pL`, `\\Qa\\E` in an ignore pattern | mean what they do in Go's regular expressions | are refused |
+| `\\pL` in an ignore pattern | is any letter | is refused |
 | `--mount=type=cache,mode=1777` | loses what is above 0777 | is 1777 |
 | `SOURCE_DATE_EPOCH` | is for times of files with `rewrite-timestamp=true` alone | is for them always |
 | comments of the history | `buildkit.dockerfile.v0` | `mica`, or what `--comment` says |
 | `--mount=type=cache,source=FILE` | the cache is a file | fails: a directory it must be |
 | `WORKDIR` of an image for Windows | with backslashes | as written |
-| a step that changes no file | has a layer without files | has none |
+| a step that changes no file | has a layer without files | has none, and its history says `empty_layer`: `docker history` shows 0 B for both |
 | who logs in to a URL of ADD, in the history | is shown | is `***` |
 | `ArgsEscaped` in the configuration, beside CMD | is written, and true | is not: the image specification asks new builders not to |
 """

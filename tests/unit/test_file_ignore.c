@@ -123,11 +123,46 @@ static void refuses_malformed_patterns_with_the_line(void **state)
 	assert_string_equal(err.msg,
 		"f:1:1: illegal exclusion pattern: '!': name after it what is not to be ignored");
 	assert_int_equal(ignore_parse("f", "a\0b\n", 4, &ig, &err), ERR_INVALID);
-	static const char *const sets[] = {
-		"[[:nope:]]", "[[:alpha:]", "[[::]]", "[[:^:]]", "[[:ALPHA:]]"};
-	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
-		if (ignore_parse("f", sets[i], strlen(sets[i]), &ig, &err) != ERR_INVALID)
-			fail_msg("%s is taken", sets[i]);
+}
+
+static void refuses_what_is_no_regular_expression(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *pattern, *why;
+	} rows[] = {
+		{"[[:nope:]]", "a '[' does not begin a set of characters; \\[ stands for itself"},
+		{"[[:alpha:]", "a '[' does not begin a set of characters; \\[ stands for itself"},
+		{"[[::]]", "a '[' does not begin a set of characters; \\[ stands for itself"},
+		{"[[:^:]]", "a '[' does not begin a set of characters; \\[ stands for itself"},
+		{"[[:ALPHA:]]", "a '[' does not begin a set of characters; \\[ stands for itself"},
+		{"[\\pL]", "a '[' does not begin a set of characters; \\[ stands for itself"},
+		{"[b-?]", "a '[' does not begin a set of characters; \\[ stands for itself"},
+		{"\\pL", "'\\p' means nothing here; \\\\ stands for a backslash"},
+		{"a\\E", "'\\E' means nothing here; \\\\ stands for a backslash"},
+		{"*{1}", "a '{' counts nothing that can be repeated; \\{ stands for itself"},
+		{"a?|{2}", "a '{' counts nothing that can be repeated; \\{ stands for itself"},
+		{"?{2}{3}", "a '{' counts nothing that can be repeated; \\{ stands for itself"},
+		{"a/**/{2}?", "a '{' counts nothing that can be repeated; \\{ stands for itself"},
+		{"?{1001}", "'{1001}' does not count from less to more, up to 1000; \\{ stands for "
+			    "itself"},
+		{"?{3,2}", "'{3,2}' does not count from less to more, up to 1000; \\{ stands for "
+			   "itself"},
+		{"?{0,99999999999999999999}",
+			"'{0,99999999999999999999}' does not count from less to more, up to 1000; "
+			"\\{ stands for itself"},
+		{"?{1000}\\Q\\E{1000}\\Q\\E{1000}", "it and those before it repeat too much: give "
+						    "fewer, or smaller numbers in '{}'"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct err err = ERR_INIT;
+		struct ignore *ig = NULL;
+		AUTO_FREE char *expected = xasprintf(
+			"f:1:1: syntax error in pattern '%s': %s", rows[i].pattern, rows[i].why);
+		assert_true(
+			ignore_parse("f", rows[i].pattern, strlen(rows[i].pattern), &ig, &err) < 0);
+		assert_string_equal(err.msg, expected);
+	}
 }
 
 static void takes_patterns_one_by_one(void **state)
@@ -165,6 +200,7 @@ int main(void)
 		cmocka_unit_test(never_ignores_the_root),
 		cmocka_unit_test(an_empty_file_ignores_nothing),
 		cmocka_unit_test(refuses_malformed_patterns_with_the_line),
+		cmocka_unit_test(refuses_what_is_no_regular_expression),
 		cmocka_unit_test(takes_patterns_one_by_one),
 		cmocka_unit_test(the_order_of_questions_does_not_matter),
 	};
