@@ -34,7 +34,7 @@ static void create_init(void *args)
 }
 
 static int find_all(struct app *app, struct store *s, const struct create_args *a,
-	const struct strv *images, struct index *ret, struct err *err)
+	const struct strv *images, struct index *ret, struct strv *sources, struct err *err)
 {
 	struct pull_opts o = {.all_platforms = a->all};
 	int r = 0;
@@ -44,7 +44,7 @@ static int find_all(struct app *app, struct store *s, const struct create_args *
 	for (size_t i = 1; r == 0 && i < images->n; i++) {
 		struct index found = {0};
 		struct descriptor top = {0};
-		r = manifest_list_find_image(s, images->v[i], &o, &found, &top, err);
+		r = manifest_list_find_image(s, images->v[i], &o, &found, &top, sources, err);
 		for (size_t k = 0; r == 0 && k < found.n_manifests; k++)
 			index_add(ret, &found.manifests[k]);
 		index_done(&found);
@@ -55,7 +55,7 @@ static int find_all(struct app *app, struct store *s, const struct create_args *
 }
 
 static int create(struct app *app, struct store *s, const struct create_args *a, const char *name,
-	const struct index *entries, struct err *err)
+	const struct index *entries, const struct strv *sources, struct err *err)
 {
 	AUTO_MANIFEST_LIST struct manifest_list list = {.lock = -1};
 	struct digest id;
@@ -69,6 +69,7 @@ static int create(struct app *app, struct store *s, const struct create_args *a,
 		r = manifest_annotations_add(&a->annotations, &list.ix.annotations, err);
 	for (size_t i = 0; r == 0 && i < entries->n_manifests; i++)
 		manifest_list_put(&list, &entries->manifests[i]);
+	strv_copy(&list.sources, sources);
 	if (r == 0)
 		r = manifest_list_save(s, &list, &id, err);
 	if (r == 0)
@@ -81,14 +82,15 @@ static int create_run(struct app *app, void *args, const struct strv *rest, stru
 	const struct create_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_TXN struct txn *txn = NULL; /* what is fetched stays until the list has it */
+	AUTO_STRV struct strv sources = STRV_INIT;
 	struct index entries = {0};
 	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = txn_begin(s, &txn, err);
 	if (r == 0)
-		r = find_all(app, s, a, rest, &entries, err);
+		r = find_all(app, s, a, rest, &entries, &sources, err);
 	if (r == 0)
-		r = create(app, s, a, rest->v[0], &entries, err);
+		r = create(app, s, a, rest->v[0], &entries, &sources, err);
 	index_done(&entries);
 	return r;
 }
@@ -130,7 +132,8 @@ static void add_init(void *args)
 /* Of an index the entry that --os, --arch and --variant say, when there is one; else ours, which
  * then gets those words. */
 static int find_entries(struct app *app, struct store *s, const struct add_args *a,
-	const char *text, struct index *ret, struct descriptor *ret_top, struct err *err)
+	const char *text, struct index *ret, struct descriptor *ret_top, struct strv *sources,
+	struct err *err)
 {
 	struct pull_opts o = {.all_platforms = a->all};
 	const struct entry_args *e = &a->entry;
@@ -150,22 +153,24 @@ static int find_entries(struct app *app, struct store *s, const struct add_args 
 	/* scripts read what is printed here together with what goes to standard error */
 	o.progress =
 		out_progress(&app->out, isatty(STDERR_FILENO) ? PROGRESS_AUTO : PROGRESS_QUIET);
-	int r = manifest_list_find_image(s, text, &o, ret, ret_top, err);
+	int r = manifest_list_find_image(s, text, &o, ret, ret_top, sources, err);
 	if (r == ERR_UNSUPPORTED && o.has_platform) {
 		err_clear(err);
 		o.has_platform = false;
-		r = manifest_list_find_image(s, text, &o, ret, ret_top, err);
+		r = manifest_list_find_image(s, text, &o, ret, ret_top, sources, err);
 	}
 	out_progress_done(&app->out);
 	return r;
 }
 
 static int add(struct app *app, struct store *s, const struct add_args *a, const char *name,
-	const struct index *found, const struct descriptor *top, struct err *err)
+	const struct index *found, const struct descriptor *top, const struct strv *sources,
+	struct err *err)
 {
 	AUTO_MANIFEST_LIST struct manifest_list list = {.lock = -1};
 	struct digest id;
 	int r = manifest_list_open(s, name, false, &list, err);
+	strv_copy(&list.sources, sources);
 	for (size_t i = 0; r == 0 && i < found->n_manifests; i++) {
 		r = entry_args_apply(&a->entry, &found->manifests[i], err);
 		if (r == 0)
@@ -209,6 +214,7 @@ static int add_run(struct app *app, void *args, const struct strv *rest, struct 
 	AUTO_STORE struct store *s = NULL;
 	AUTO_TXN struct txn *txn = NULL; /* what is fetched stays until the list has it */
 	AUTO_MANIFEST_LIST struct manifest_list list = {.lock = -1};
+	AUTO_STRV struct strv sources = STRV_INIT;
 	struct index found = {0};
 	struct descriptor top = {0};
 	int r = check_add(a, rest, err);
@@ -223,9 +229,9 @@ static int add_run(struct app *app, void *args, const struct strv *rest, struct 
 	if (r == 0 && a->artifact.artifact)
 		r = make_artifact(s, &a->artifact, rest, &found, err);
 	else if (r == 0)
-		r = find_entries(app, s, a, rest->v[1], &found, &top, err);
+		r = find_entries(app, s, a, rest->v[1], &found, &top, &sources, err);
 	if (r == 0)
-		r = add(app, s, a, rest->v[0], &found, &top, err);
+		r = add(app, s, a, rest->v[0], &found, &top, &sources, err);
 	descriptor_done(&top);
 	index_done(&found);
 	return r;

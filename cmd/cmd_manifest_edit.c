@@ -25,11 +25,12 @@ static int find_entry(struct store *s, struct manifest_list *l, const char *text
 	} else if (!*ret) {
 		const struct pull_opts all = {.all_platforms = true, .policy = PULL_NEVER};
 		AUTO_FREE char *ref = NULL;
+		AUTO_STRV struct strv sources = STRV_INIT;
 		/* here, that is: nothing is fetched to be told what to remove */
 		int r = image_find(s, text, &top, &ref, err);
 		descriptor_done(&top);
 		if (r == 0)
-			r = manifest_list_find_image(s, text, &all, &found, &top, err);
+			r = manifest_list_find_image(s, text, &all, &found, &top, &sources, err);
 		for (size_t i = 0; r == 0 && !*ret && i < found.n_manifests; i++)
 			*ret = manifest_list_find(l, &found.manifests[i].digest);
 		index_done(&found);

@@ -11,8 +11,10 @@
 #include "base/tmp.h"
 #include "image/media_type.h"
 #include "image/reference.h"
+#include "registry/location.h"
 #include "store/blobs.h"
 #include "store/images.h"
+#include "store/list_sources.h"
 #include "store/names.h"
 #include "store/store.h"
 
@@ -84,6 +86,7 @@ int manifest_list_save(
 	struct descriptor d = {.media_type = xstrdup(l->ix.media_type), .size = strlen(text)};
 	if (id)
 		map_set(&d.annotations, ANNOTATION_LIST_ID, id);
+	list_sources_set(&l->old, &l->sources, &l->ix, &d);
 	int r = d.size <= MANIFEST_MAX
 	                ? blob_put(s, text, strlen(text), &d.digest, err)
 	                : err_set(err, ERR_LIMIT, "the list would be larger than %llu bytes",
@@ -109,6 +112,7 @@ void manifest_list_done(struct manifest_list *l)
 	free(l->ref);
 	descriptor_done(&l->old);
 	index_done(&l->ix);
+	strv_done(&l->sources);
 	mem_close_p(&l->lock);
 	*l = (struct manifest_list){.lock = -1};
 }
@@ -194,24 +198,45 @@ static int all_entries(
 	return r;
 }
 
-int manifest_list_find_image(struct store *s, const char *text, const struct pull_opts *o,
-	struct index *ret, struct descriptor *ret_top, struct err *err)
+/* Only what lists are made of is fetched from a registry. */
+static int pull_documents(struct store *s, const char *text, const struct pull_opts *o,
+	struct descriptor *ret_top, char **ret_repository, struct err *err)
 {
 	struct pull_opts pull = *o;
 	struct pulled pulled = {0};
+	AUTO_REFERENCE struct reference ref = {0};
+	struct err ignored = ERR_INIT;
+	enum transport transport;
+	const char *rest;
+
+	int r = location_parse(text, &transport, &rest, err);
+	if (r < 0)
+		return r;
+	pull.policy = PULL_ALWAYS;
+	pull.unnamed = true;
+	pull.no_unpack = true;
+	pull.no_layers = transport == TRANSPORT_REGISTRY;
+	r = image_pull(s, text, &pull, &pulled, err);
+	if (r == 0)
+		descriptor_copy(ret_top, &pulled.top);
+	if (r == 0 && pull.no_layers && pulled.ref &&
+		reference_parse(pulled.ref, &ref, &ignored) == 0)
+		*ret_repository = reference_name(&ref);
+	pulled_done(&pulled);
+	return r;
+}
+
+int manifest_list_find_image(struct store *s, const char *text, const struct pull_opts *o,
+	struct index *ret, struct descriptor *ret_top, struct strv *sources, struct err *err)
+{
 	struct descriptor top = {0};
-	AUTO_FREE char *ref = NULL;
+	AUTO_FREE char *ref = NULL, *repository = NULL;
+	char text_of[DIGEST_STR_MAX];
 	int r = location_is_elsewhere(text) ? ERR_NOT_FOUND
 	                                    : image_find_named(s, text, &top, &ref, err);
 	if (r == ERR_NOT_FOUND) {
 		err_clear(err);
-		pull.policy = PULL_ALWAYS;
-		pull.unnamed = true;
-		pull.no_unpack = true;
-		r = image_pull(s, text, &pull, &pulled, err);
-		if (r == 0)
-			descriptor_copy(&top, &pulled.top);
-		pulled_done(&pulled);
+		r = pull_documents(s, text, o, &top, &repository, err);
 	}
 	if (r < 0)
 		return r;
@@ -223,6 +248,9 @@ int manifest_list_find_image(struct store *s, const char *text, const struct pul
 		index_done(ret);
 		return err_wrap(err, "%s", text);
 	}
+	for (size_t i = 0; repository && i < ret->n_manifests; i++)
+		strv_addf(sources, "%s@%s", repository,
+			digest_str(&ret->manifests[i].digest, text_of));
 	*ret_top = top;
 	return 0;
 }

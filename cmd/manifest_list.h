@@ -2,7 +2,8 @@
 /*
  * Lists of images that users put together: an index in the store, under a name. It is content like
  * all else, so that every change makes another one, which takes over the name. The images of a list
- * are in the store with it; what comes from a registry is fetched.
+ * are in the store with it; of what comes from a registry the layers stay there until somebody
+ * needs them.
  *
  *	pull or find what is to be added
  *	manifest_list_open()    locks out other changes
@@ -22,6 +23,7 @@ struct manifest_list {
 	bool exists; /* old is what the name stands for */
 	struct descriptor old; /* of one that does not exist yet the annotations of its name */
 	struct index ix;
+	struct strv sources; /* of what was added, as manifest_list_find_image() gave them */
 	int lock;
 };
 
@@ -46,7 +48,8 @@ void manifest_list_remove(struct manifest_list *l, struct descriptor *entry);
 
 /* What is to be added: a name or an ID of the store, else it is pulled, without giving it a name.
  * *ret: the entries, with their platforms: one, or with o->all_platforms all of an index;
- * *ret_top: what they were found in. The caller holds a transaction. */
+ * *ret_top: what they were found in; where layers were left is added to sources. The caller holds
+ * a transaction. */
 int manifest_list_find_image(struct store *s, const char *text, const struct pull_opts *o,
-	struct index *ret, struct descriptor *ret_top, struct err *err)
+	struct index *ret, struct descriptor *ret_top, struct strv *sources, struct err *err)
 	__attribute__((warn_unused_result));

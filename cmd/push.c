@@ -14,6 +14,7 @@
 #include "cmd/push_variants.h"
 #include "cmd/storage_ref.h"
 #include "image/media_type.h"
+#include "registry/list_fetch.h"
 #include "registry/sealed.h"
 #include "registry/signing.h"
 #include "registry/transport.h"
@@ -303,10 +304,12 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	if (r < 0)
 		return r;
 	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_NONE : PROGRESS_AUTO);
-	if (remade) {
+	if (changed && !index_only)
+		r = list_fetch_all(s, what, &o.remote, o.progress, err);
+	if (r == 0 && remade) {
 		r = remake(s, t, a, &o, what, &other, err);
 		o.format = PUSH_FORMAT_ASIS; /* it has the format by now */
-	} else {
+	} else if (r == 0) {
 		descriptor_copy(&other, what);
 	}
 	if (r == 0)

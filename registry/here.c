@@ -12,6 +12,7 @@
 #include "base/proc.h"
 #include "base/progress.h"
 #include "registry/fetch.h"
+#include "registry/list_fetch.h"
 #include "registry/offline.h"
 #include "registry/pull.h"
 #include "store/blobs.h"
@@ -74,6 +75,21 @@ bool here_only(const struct pull_opts *o)
 	return o->policy == PULL_NEVER || offline_is_set();
 }
 
+/* An image of a list that was made here may have left its layers where it was found. */
+static int fetch_rest(
+	struct store *s, const struct descriptor *top, const struct pull_opts *o, struct err *err)
+{
+	AUTO_IMAGE struct image image = {0};
+	struct err ignored = ERR_INIT;
+	if (here_only(o) || o->no_layers)
+		return 0;
+	if (o->all_platforms)
+		return list_fetch_all(s, top, &o->remote, o->progress, err);
+	if (image_load(s, top, o->has_platform ? &o->platform : NULL, &image, &ignored) < 0)
+		return 0;
+	return list_fetch(s, top, &image.manifest_desc, &o->remote, o->progress, err);
+}
+
 int here_find(struct store *s, const char *text, const struct pull_opts *o, struct pulled *ret,
 	struct err *err)
 {
@@ -87,7 +103,8 @@ int here_find(struct store *s, const char *text, const struct pull_opts *o, stru
 	if (r < 0)
 		return r;
 	struct image image = {0};
-	if (!is_complete(s, &top, o, &image)) {
+	if (!is_complete(s, &top, o, &image) &&
+		(fetch_rest(s, &top, o, err) < 0 || !is_complete(s, &top, o, &image))) {
 		descriptor_done(&top);
 		free(ref);
 		return err_set(err, ERR_NOT_FOUND, "'%s' is not here for this platform", text);

@@ -49,6 +49,7 @@ static int convert(struct document *doc, enum push_format format, struct err *er
 /* What is pushed, and as what it was in the store. */
 struct pushed {
 	struct document doc;
+	const struct descriptor *list; /* the same, as the store's name has it */
 	struct strv signatures;
 };
 
@@ -68,7 +69,9 @@ static int push_to(struct store *s, struct sink *sink, const struct pushed *what
 		.index_only = o->index_only,
 		.sign_by = o->sign_by,
 		.signatures = &what->signatures,
-		.partial = o->partial};
+		.partial = o->partial,
+		.list = what->list,
+		.remote = &o->remote};
 	int r = send_document(&p, &what->doc, true, err);
 	if (r == 0)
 		r = sink->ops->finish(sink, err);
@@ -175,7 +178,7 @@ int image_push(struct store *s, const struct descriptor *image, const char *name
 {
 	enum transport transport;
 	const char *rest;
-	AUTO_PUSHED struct pushed what = {0};
+	AUTO_PUSHED struct pushed what = {.list = image};
 	AUTO_TXN struct txn *t = NULL; /* what is sent is not collected meanwhile */
 	int r = location_parse(location, &transport, &rest, err);
 	if (r == 0)

@@ -10,6 +10,7 @@
 #include "base/proc.h"
 #include "base/progress.h"
 #include "image/media_type.h"
+#include "registry/list_fetch.h"
 #include "registry/signing.h"
 #include "registry/sink.h"
 #include "store/blobs.h"
@@ -149,7 +150,10 @@ int send_read(struct store *s, const struct descriptor *d, struct document *ret,
 static int send_parts(struct sending *p, const struct document *doc, struct err *err)
 {
 	struct manifest m;
-	int r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &m, err);
+	int r = p->list ? list_fetch(p->store, p->list, &doc->desc, p->remote, p->progress, err)
+	                : 0;
+	if (r == 0)
+		r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &m, err);
 	if (r < 0)
 		return r;
 	AUTO_FREE const struct descriptor **blobs = xcalloc(m.n_layers + 1, sizeof(*blobs));

@@ -9,6 +9,7 @@
 struct document;
 struct err;
 struct progress;
+struct remote_opts;
 struct sink;
 struct store;
 struct strv;
@@ -19,6 +20,8 @@ struct sending {
 	struct progress *progress;
 	bool index_only; /* of an index: its images are there already */
 	bool partial; /* so are layers that are not in the store */
+	const struct descriptor *list; /* whose images may have left layers elsewhere; NULL: none */
+	const struct remote_opts *remote; /* to fetch them with */
 	const char *sign_by; /* NULL: nobody */
 	const struct strv *signatures; /* of the one that gets the name; NULL: none */
 	struct map sent; /* digests: a blob that two manifests share goes once; to be done by the

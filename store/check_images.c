@@ -11,6 +11,7 @@
 #include "store/containers.h"
 #include "store/dir_list.h"
 #include "store/images.h"
+#include "store/list_sources.h"
 #include "store/names.h"
 #include "store/store_internal.h"
 #include "store/tree.h"
@@ -32,7 +33,8 @@ static bool compression_of(const char *media_type, enum compression *ret)
 	return true;
 }
 
-static void check_layers(struct check *c, const char *name, const struct image *i)
+/* elsewhere: a list has left them there. */
+static void check_layers(struct check *c, const char *name, const struct image *i, bool elsewhere)
 {
 	char buf[DIGEST_STR_MAX];
 	for (size_t n = 0; n < i->manifest.n_layers; n++) {
@@ -44,7 +46,7 @@ static void check_layers(struct check *c, const char *name, const struct image *
 		if (!blob_has(c->store, &l->digest, &size)) {
 			/* it was never fetched, or its step came from a cache: its tree serves as
 			 * well */
-			if (!tree_has(c->store, &i->config.diff_ids[n]))
+			if (!elsewhere && !tree_has(c->store, &i->config.diff_ids[n]))
 				check_problem(c, "image %s: layer %s is missing", name,
 					digest_str(&l->digest, buf));
 		} else if (size != l->size) {
@@ -56,8 +58,8 @@ static void check_layers(struct check *c, const char *name, const struct image *
 }
 
 /* Every manifest of an index that is here; a pull of one platform leaves the others out. */
-static void check_document(
-	struct check *c, const char *name, const struct descriptor *d, unsigned depth)
+static void check_document(struct check *c, const char *name, const struct descriptor *top,
+	const struct descriptor *d, unsigned depth)
 {
 	AUTO_FREE char *text = NULL;
 	struct err err = ERR_INIT;
@@ -78,7 +80,7 @@ static void check_document(
 		size_t here = 0;
 		for (size_t i = 0; i < ix.n_manifests; i++)
 			if (blob_has(c->store, &ix.manifests[i].digest, NULL)) {
-				check_document(c, name, &ix.manifests[i], depth + 1);
+				check_document(c, name, top, &ix.manifests[i], depth + 1);
 				here++;
 			}
 		if (ix.n_manifests && !here)
@@ -87,9 +89,10 @@ static void check_document(
 		return;
 	}
 	AUTO_IMAGE struct image i = {0};
-	if (image_load(c->store, d, NULL, &i, &err) == 0)
-		check_layers(c, name, &i);
-	else if (err.code != ERR_UNSUPPORTED) /* an attestation or another artifact */
+	if (image_load(c->store, d, NULL, &i, &err) == 0) {
+		AUTO_FREE char *source = list_source(top, &d->digest);
+		check_layers(c, name, &i, source != NULL);
+	} else if (err.code != ERR_UNSUPPORTED) /* an attestation or another artifact */
 		image_problem(c, name, &err);
 }
 
@@ -98,7 +101,7 @@ bool image_is_whole(struct store *s, const struct descriptor *d)
 	AUTO_STRV struct strv problems = STRV_INIT;
 	struct check_result result = {0};
 	struct check c = {.store = s, .result = &result, .problems = &problems};
-	check_document(&c, "", d, 0);
+	check_document(&c, "", d, d, 0);
 	free(c.sources);
 	return !result.problems || c.unsure;
 }
@@ -120,8 +123,8 @@ int check_images(struct check *c, struct err *err)
 	for (size_t i = 0; i < names.count; i++) {
 		char buf[DIGEST_STR_MAX];
 		const struct name *n = &names.n[i];
-		check_document(
-			c, n->ref ? n->ref : digest_str(&n->manifest.digest, buf), &n->manifest, 0);
+		check_document(c, n->ref ? n->ref : digest_str(&n->manifest.digest, buf),
+			&n->manifest, &n->manifest, 0);
 		c->result->images++;
 	}
 	c->bad_images = c->result->problems > before;
@@ -147,7 +150,7 @@ static void check_container(struct check *c, const struct container *w)
 	if (image_load(c->store, &w->manifest, NULL, &base, &err) < 0)
 		check_problem(c, "image %s: %s", name, err.msg);
 	else
-		check_layers(c, name, &base);
+		check_layers(c, name, &base, false);
 }
 
 /* Its directory, before what is in it is read. */

@@ -142,6 +142,34 @@ build_for() { # ARCH NAME
 	assert_error "one image at a time: 'x'"
 }
 
+layers_here() { # how many blobs of layers are in the store; the images of this file have one layer, and the same
+	for d in $(jq -r '.layers[]?.digest[7:]' "$MICA_ROOT"/blobs/sha256/* 2>/dev/null | sort -u); do
+		[ ! -e "$MICA_ROOT/blobs/sha256/$d" ] || echo "$d"
+	done | wc -l
+}
+
+@test "layers stay in the registry until they are needed" {
+	mica manifest create --all list docker://docker.io/library/three >/dev/null
+	mica tag list other
+	[ "$(layers_here)" = 0 ]
+	assert_clean_store
+	# its own repository has all of it
+	mica manifest push -q list "docker://$REG/library/three:list"
+	[ "$(layers_here)" = 0 ]
+	mica manifest push -q other oci:out:x
+	[ "$(layers_here)" = 1 ]
+	skopeo copy -q --all oci:out:x dir:copy
+	mica rmi -a -f >/dev/null
+	mica manifest create list >/dev/null
+	mica manifest add --arch s390x list docker://docker.io/library/three >/dev/null
+	printf 'FROM list\n' | mica build -q --platform linux/s390x -t built -
+	[ "$(layers_here)" = 1 ]
+	mica rmi -a -f >/dev/null
+	mica manifest create list docker://docker.io/library/one >/dev/null
+	mica manifest push -q --compression-format zstd list oci:zstd:x
+	assert_clean_store
+}
+
 @test "annotate changes what is said of an image, and nothing else" {
 	mica manifest create --all list docker://docker.io/library/three >/dev/null
 	digest=$(digest_in list arm64)
