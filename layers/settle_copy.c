@@ -13,6 +13,7 @@
 #include "layers/walk.h"
 #include "layers/whiteout.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -83,10 +84,38 @@ static int move_dir(struct mover *m, const struct level *at, const char *name,
 	return r;
 }
 
+/* In a copy a step can set what overlay goes by: its own tree hides nothing below it, whatever it
+ * says, nor does the archive. dirfd, name: what is all of the step's. */
+static int clear_marks(const struct mover *m, int dirfd, const char *name, unsigned char type,
+	unsigned depth, struct err *err)
+{
+	AUTO_WALK_LIST struct walk_list list = {0};
+	if (type != DT_REG && type != DT_DIR)
+		return 0;
+	if (depth == COPIED_DEPTH_MAX)
+		return err_set(err, ERR_LIMIT, "directories are nested more than %d deep",
+			COPIED_DEPTH_MAX);
+	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || whiteout_clear_marks(fd) < 0)
+		return err_sys(err, "cannot change '%s' in '%s'", name, m->path.data);
+	if (type == DT_DIR && walk_list_read(fd, m->path.data, &list, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < list.n; i++)
+		if (!list.items[i].descend && clear_marks(m, fd, list.items[i].name,
+						      list.items[i].type, depth + 1, err) < 0)
+			return err->code;
+	return 0;
+}
+
 static int move_whole(
 	struct mover *m, int from, const char *name, struct place *to, struct err *err)
 {
+	struct stat st;
 	if (place_need(to, err) < 0)
+		return err->code;
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "cannot stat '%s'", m->path.data);
+	if (clear_marks(m, from, name, IFTODT(st.st_mode), m->depth, err) < 0)
 		return err->code;
 	return renameat(from, name, to->fd, name) < 0
 	               ? err_sys(err, "cannot move '%s'", m->path.data)

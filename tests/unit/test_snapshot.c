@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include "layers/diff.h"
+#include "layers/settle.h"
 #include "layers/snapshot_internal.h"
 #include "layers/whiteout.h"
 #include "tests/unit/tars.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/xattr.h>
 
 #define MANY 400
 
@@ -216,6 +218,46 @@ static void an_error_names_the_file_system(void **state)
 	stack_done(&s);
 }
 
+static void mark(int at, const char *name, const char *attribute)
+{
+	AUTO_FD int fd = openat(at, name, O_RDONLY | O_NOFOLLOW);
+	assert_int_equal(fsetxattr(fd, attribute, "y", 1, 0), 0);
+}
+
+/* A layer is what its archive says, also where overlay shows it later. */
+static void what_a_step_marks_in_a_copy_hides_nothing(void **state)
+{
+	(void)state;
+	struct stack s;
+	struct err err = ERR_INIT;
+	const struct timespec begun = {.tv_sec = 1};
+	int fd;
+	stack_init(&s, 2);
+	const struct snapshot snap = {
+		.lower = s.lower, .n_lower = 2, .upper = s.upper, .work = s.work};
+	snapshot_use(SNAPSHOT_COPY, "the test");
+	assert_int_equal(snapshot_mount(&snap, &fd, &err), 0);
+	close(fd);
+	assert_int_equal(mkdirat(s.work, "merged/new", 0755), 0);
+	assert_int_equal(mkdirat(s.work, "merged/new/sub", 0755), 0);
+	tree_text(s.work, "merged/new/sub/file", "");
+	mark(s.work, "merged/new", "user.overlay.opaque");
+	mark(s.work, "merged/new/sub", "user.overlay.redirect");
+	mark(s.work, "merged/new/sub", "user.fuseoverlayfs.opaque");
+	mark(s.work, "merged/new/sub/file", "user.overlay.whiteout");
+	mark(s.work, "merged/new/sub/file", "user.own");
+	assert_int_equal(snapshot_settle(&snap, begun, &err), 0);
+	snapshot_use(SNAPSHOT_AUTO, "");
+	static const char *const made[] = {"new", "new/sub", "new/sub/file"};
+	for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+		char list[64];
+		AUTO_FD int at = openat(s.upper, made[i], O_RDONLY | O_NOFOLLOW);
+		ssize_t n = flistxattr(at, list, sizeof(list));
+		assert_int_equal(n, i == 2 ? sizeof("user.own") : 0);
+	}
+	stack_done(&s);
+}
+
 static unsigned seed;
 static unsigned rnd(unsigned n)
 {
@@ -312,6 +354,7 @@ int main(void)
 		cmocka_unit_test_setup(an_opaque_root_hides_the_layers_below, own_namespace),
 		cmocka_unit_test_setup(a_layer_may_be_in_a_chain_twice, own_namespace),
 		cmocka_unit_test_setup(an_error_names_the_file_system, own_namespace),
+		cmocka_unit_test(what_a_step_marks_in_a_copy_hides_nothing),
 		cmocka_unit_test_setup(a_changeset_makes_the_same_tree_elsewhere, own_namespace),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
