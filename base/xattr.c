@@ -59,6 +59,33 @@ static ssize_t target_get(const struct target *t, const char *name, void *buf, s
 	return t->fd >= 0 ? fgetxattr(t->fd, name, buf, n) : lgetxattr(t->path, name, buf, n);
 }
 
+struct list {
+	char small[SMALL];
+	char *big;
+	const char *names;
+	size_t n;
+};
+
+static void list_done(struct list *l)
+{
+	free(l->big);
+}
+#define AUTO_LIST __attribute__((cleanup(list_done)))
+
+static int list_read(struct list *l, const struct target *t, const char *file, struct err *err)
+{
+	l->names = l->small;
+	ssize_t n = target_list(t, l->small, sizeof(l->small));
+	if (n < 0 && errno == ERANGE) {
+		l->names = l->big = xmalloc(LIST_MAX);
+		n = target_list(t, l->big, LIST_MAX);
+	}
+	if (n < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+		return err_sys(err, "cannot list the attributes of '%s'", file);
+	l->n = n < 0 ? 0 : (size_t)n;
+	return 0;
+}
+
 static int read_value(const struct target *t, struct xattr *x, const char *file, struct err *err)
 {
 	char small[SMALL];
@@ -88,24 +115,13 @@ int xattrs_read(int dirfd, const char *name, struct xattrs *ret, struct err *err
 {
 	const char *file = *name ? name : ".";
 	struct target t;
-	if (target_set(&t, dirfd, name, err) < 0)
-		return err->code;
-	char small[SMALL];
-	AUTO_FREE char *big = NULL;
-	char *list = small;
-	ssize_t n = target_list(&t, small, sizeof(small));
-	if (n < 0 && errno == ERANGE) {
-		list = big = xmalloc(LIST_MAX);
-		n = target_list(&t, big, LIST_MAX);
-	}
+	AUTO_LIST struct list list = {0};
 	*ret = (struct xattrs){0};
-	if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
-		return 0;
-	if (n < 0)
-		return err_sys(err, "cannot list the attributes of '%s'", file);
+	if (target_set(&t, dirfd, name, err) < 0 || list_read(&list, &t, file, err) < 0)
+		return err->code;
 
 	AUTO_XATTRS struct xattrs all = {0};
-	for (const char *p = list; p < list + n; p += strlen(p) + 1) {
+	for (const char *p = list.names; p < list.names + list.n; p += strlen(p) + 1) {
 		if (!xattr_travels(p))
 			continue;
 		if (all.n == NAMES_MAX)
@@ -121,6 +137,20 @@ int xattrs_read(int dirfd, const char *name, struct xattrs *ret, struct err *err
 		qsort(all.x, all.n, sizeof(*all.x), cmp_names);
 	*ret = all;
 	all = (struct xattrs){0};
+	return 0;
+}
+
+int xattrs_are_plain(int dirfd, const char *name, bool *ret, struct err *err)
+{
+	struct target t;
+	AUTO_LIST struct list list = {0};
+	if (target_set(&t, dirfd, name, err) < 0 || list_read(&list, &t, name, err) < 0)
+		return err->code;
+	*ret = true;
+	for (const char *p = list.names; p < list.names + list.n; p += strlen(p) + 1)
+		if (streq(p, XATTR_CAPABILITY) ||
+			(!xattr_travels(p) && !str_has_prefix(p, "security.")))
+			*ret = false;
 	return 0;
 }
 

@@ -24,6 +24,10 @@ struct xattrs {
  * names, 64 KiB a value. No support by the file system is an empty set. */
 int xattrs_read(int dirfd, const char *name, struct xattrs *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* Has the file no attributes but those that xattrs_read() gives, without a capability, and labels
+ * of this machine (security.*)? name: not "". */
+int xattrs_are_plain(int dirfd, const char *name, bool *ret, struct err *err)
+	__attribute__((warn_unused_result));
 /* Sets one; a file system without support (EOPNOTSUPP) or a missing privilege for security.* (EPERM
  * in a user namespace) is ERR_UNSUPPORTED. */
 int xattr_set(int dirfd, const char *name, const struct xattr *x, struct err *err)

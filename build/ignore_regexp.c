@@ -298,7 +298,7 @@ int regexp_compile(const char *text, size_t *room, struct regexp **ret, struct e
 	if (c.room == 0)
 		return err_set(err, ERR_LIMIT,
 			"it and those before it repeat too much: give fewer, or smaller numbers in "
-		        "'{}'");
+			"'{}'");
 	set_init(&re->now, re->n);
 	set_init(&re->next, re->n);
 	*room = c.room;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/owner.h"
 #include "base/root.h"
+#include "base/xattr.h"
 #include "build/mount_setup_internal.h"
 #include "build/stage_run.h"
 #include "layers/label.h"
@@ -106,25 +107,40 @@ static int bind_layers(struct build *b, struct mount_item *it, struct err *err)
 	return r;
 }
 
-/* Can the context's own files be shown, since nothing of them is hidden and all are root's? */
-static int is_plain(struct filetree *t, struct node *n, bool *ret, struct err *err)
+/* Can the context's own files be shown? Nothing of them is hidden, all are root's, and they have no
+ * attribute that is not in the step's key. The node is dir/name. */
+static int is_plain(
+	struct filetree *t, struct node *n, int dir, const char *name, bool *ret, struct err *err)
 {
 	struct stat st;
-	AUTO_FREE char *path = node_path(n);
 	*ret = false;
-	if (root_lstat(filetree_rootfd(t), *path ? path : "/", &st) < 0)
-		return err_sys(err, "cannot read '%s'", path);
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "cannot read '%s'", name);
 	if (n->ignored || st.st_uid || st.st_gid || S_ISSOCK(st.st_mode))
 		return 0;
-	*ret = true;
-	if (!S_ISDIR(n->st.st_mode))
+	if (xattrs_are_plain(dir, name, ret, err) < 0)
+		return err->code;
+	if (!*ret || !S_ISDIR(n->st.st_mode))
 		return 0;
+	AUTO_FD int fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "cannot open '%s'", name);
 	if (filetree_list(t, n, err) < 0)
 		return err->code;
 	for (size_t i = 0; *ret && i < n->n_children; i++)
-		if (is_plain(t, n->children[i], ret, err) < 0)
+		if (is_plain(t, n->children[i], fd, n->children[i]->name, ret, err) < 0)
 			return err->code;
 	return 0;
+}
+
+static int node_is_plain(struct filetree *t, struct node *n, bool *ret, struct err *err)
+{
+	AUTO_FREE char *path = n->parent ? node_path(n->parent) : xstrdup("");
+	AUTO_FD int dir =
+		root_open_nofollow(filetree_rootfd(t), *path ? path : "/", O_PATH | O_DIRECTORY, 0);
+	if (dir < 0)
+		return err_sys(err, "cannot open '%s'", path);
+	return is_plain(t, n, dir, n->parent ? n->name : ".", ret, err);
 }
 
 static int copy_later(struct build *b, struct mount_item *it, struct filetree *t,
@@ -151,7 +167,7 @@ static int bind_context(struct build *b, struct mount_item *it, struct err *err)
 		return err->code;
 	if (!n)
 		return no_such_file(it->m, err);
-	if (is_plain(b->context, n, &plain, err) < 0)
+	if (node_is_plain(b->context, n, &plain, err) < 0)
 		return err->code;
 	if (!plain || ((!it->m->o.read_only || label_files()) && !S_ISDIR(n->st.st_mode)))
 		return copy_later(b, it, b->context, n, err);

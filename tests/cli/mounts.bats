@@ -87,6 +87,21 @@ refused() { # PATTERN [OPTION...]
 0:0 1000000000" ] || fail "$output"
 }
 
+@test "a bind mount shows no attribute that is not in the key" {
+	mkdir -p ctx/d/e
+	touch ctx/d/plain ctx/d/able ctx/d/e/x
+	setcap cap_net_raw+ep ctx/d/able
+	setfattr -n trusted.t -v 1 ctx/d/e
+	containerfile <<-'END'
+		FROM busybox
+		RUN --mount=source=d/plain,target=/p --mount=source=d/able,target=/a --mount=source=d/e,target=/e stat -c %i /p /a /e/x >/o
+	END
+	build -t t
+	# what has none is shown itself
+	[ "$(in_image t head -n 1 /o)" = "$(stat -c %i ctx/d/plain)" ]
+	run ! grep -Fx -e "$(stat -c %i ctx/d/able)" -e "$(stat -c %i ctx/d/e/x)" <(in_image t cat /o)
+}
+
 @test "what a step writes to a bind mount is gone after it" {
 	mkdir -p ctx/d
 	echo a >ctx/d/a
