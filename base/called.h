@@ -15,8 +15,11 @@
  *	warnings are lines of a log: level=warning msg="...";
  *	errors have the words that buildah's scripts look for in front of ours;
  *	commit prints the ID of an image that went elsewhere, too;
+ *	commit makes a layer of what the container has changed, be it nothing;
  *	commit leaves times in layers as they are without --rewrite-timestamp and --timestamp;
  *	names of containers may have colons;
+ *	an image pulled from oci:DIR:NAME is called docker.io/library/NAME;
+ *	help on what is unknown is the overview, and no error;
  *	run takes what is here, containers and images, and pulls only when told to;
  *	run --mount type=bind,rw shows what can be written to, and the writes are discarded;
  *	what --format makes of one thing (inspect, info) has no line end, but on a terminal;

@@ -2,6 +2,7 @@
 #include "build/container_commit.h"
 
 #include "base/buf.h"
+#include "base/called.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
@@ -72,8 +73,8 @@ static int check_mounted(
 		c->name);
 }
 
-/* The changeset in upper as a layer in the store. */
-static int store_layer(struct store *s, const struct container_commit *o, int upper,
+/* The changeset in upper as a layer in the store; none is made of nothing, unless `empty`. */
+static int store_layer(struct store *s, const struct container_commit *o, int upper, bool empty,
 	struct layer *ret, struct err *err)
 {
 	AUTO_TMP struct tmp blob = TMP_INIT;
@@ -93,7 +94,10 @@ static int store_layer(struct store *s, const struct container_commit *o, int up
 	if (job_run(diff_job, &w, &out, err) < 0)
 		return err->code;
 	memcpy(ret, out.data, sizeof(*ret));
-	return ret->entries ? layer_commit(s, &blob, ret, err) : 0;
+	if (ret->entries || empty)
+		return layer_commit(s, &blob, ret, err);
+	*ret = (struct layer){0};
+	return 0;
 }
 
 /* --- files on top --- */
@@ -154,7 +158,7 @@ static int make_top(struct store *s, struct txn *t, const struct container_tree 
 	}
 	if (snapshot_settle(&snap, (struct timespec){0}, err) < 0)
 		return err->code;
-	return store_layer(s, o, upper, ret, err);
+	return store_layer(s, o, upper, false, ret, err);
 }
 
 /* What was copied with --link, in its order. */
@@ -164,17 +168,22 @@ static int make_links(struct store *s, const struct container *c, const struct c
 	for (size_t i = 0; i < c->links.n; i++) {
 		AUTO_FD int dir = -1;
 		if (container_link_open(c, i, false, &dir, err) < 0 ||
-			store_layer(s, o, dir, &ret[i], err) < 0)
+			store_layer(s, o, dir, false, &ret[i], err) < 0)
 			return err->code;
 	}
 	return 0;
 }
 
-/* What the container has changed, each of its links, and what comes on top. entries == 0: nothing
- * was changed, there is no layer. */
+/* What the container has changed, each of its links, and what comes on top. */
 static size_t layers_of(const struct container *c)
 {
 	return c->links.n + 2;
+}
+
+/* Nothing was changed: there is no layer. */
+static bool is_none(const struct layer *l)
+{
+	return digest_is_zero(&l->diff_id);
 }
 
 static int make_layers(struct store *s, struct txn *t, const struct container *c,
@@ -187,8 +196,8 @@ static int make_layers(struct store *s, struct txn *t, const struct container *c
 		r = check_mounted(&tree, c, err);
 	if (r == 0)
 		r = container_tree_settle(&tree, err);
-	if (r == 0 && !layer_diff_is_empty(tree.upper))
-		r = store_layer(s, o, tree.upper, &ret[0], err);
+	if (r == 0 && (called_buildah() || !layer_diff_is_empty(tree.upper)))
+		r = store_layer(s, o, tree.upper, called_buildah(), &ret[0], err);
 	if (r == 0)
 		r = make_links(s, c, o, ret + 1, err);
 	return r < 0 || !o->add_files || !o->add_files->n
@@ -280,12 +289,13 @@ static int finish_config(const struct container *c, const struct container_commi
 	if (o->docker)
 		add_docker_members(c, o->has_epoch, config);
 	for (size_t i = 0; i < layers_of(c); i++)
-		if (layers[i].entries)
+		if (!is_none(&layers[i]))
 			image_config_add_diff_id(config, &layers[i].diff_id);
-	add_history(c, config, when, !layers[0].entries);
+	add_history(c, config, when, is_none(&layers[0]));
 	for (size_t i = 0; i < c->links.n; i++)
-		image_config_add_history(config, when, c->links.v[i], NULL, !layers[i + 1].entries);
-	if (layers[c->links.n + 1].entries)
+		image_config_add_history(
+			config, when, c->links.v[i], NULL, is_none(&layers[i + 1]));
+	if (!is_none(&layers[c->links.n + 1]))
 		image_config_add_history(config, when, "/bin/sh -c #(nop) ADD files", NULL, false);
 	if (o->override && config_override(config, o->override, err) < 0)
 		return err_wrap(err, "option '--config'");
@@ -347,7 +357,7 @@ int container_commit(struct store *s, struct txn *t, const struct container *c,
 		r = make_layers(s, t, c, o, layers, err);
 	}
 	for (size_t i = 0; r == 0 && i < layers_of(c); i++)
-		if (layers[i].entries)
+		if (!is_none(&layers[i]))
 			add_layer(&m, layer_media_type(o->compression), &layers[i].blob,
 				layers[i].blob_size);
 	if (r == 0)

@@ -248,8 +248,18 @@ static int help_on(struct app *app, struct strv *rest, struct err *err)
 		overview_print_noun(&app->out, rest->v[0]);
 		return 0;
 	}
+	if (streq(rest->v[0], "help")) {
+		overview_print(&app->out);
+		return 0;
+	}
 	forms_apply(rest);
 	int r = find_command(rest, &cmd, err);
+	if (r < 0 && called_buildah()) {
+		out_printf(&app->out, "Unknown help topic [`%s`]\n", rest->v[0]);
+		err_clear(err);
+		overview_print(&app->out);
+		return 0;
+	}
 	return r < 0 ? r : print_help(app, cmd, err);
 }
 

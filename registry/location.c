@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -118,6 +119,8 @@ void location_store_name(const char *path, const char *name, struct strv *ret)
 		text = xstrdup(name);
 	} else if (!path) {
 		text = xasprintf("localhost/%s", name);
+	} else if (called_buildah()) {
+		text = xasprintf("docker.io/library/%s", name);
 	} else {
 		/* A bare tag, as umoci and skopeo write them: the directory's name says what of. */
 		AUTO_FREE char *clean = path_clean(path);

@@ -137,6 +137,15 @@ layers() { # LAYOUT: with one image
 	# files of the layer, for who calls mica buildah
 	ln -s "$MICA_BIN" buildah
 	ln -s "$(dirname "$MICA_BIN")/mica-remote" .
+	# which gets a layer of nothing, too, and the name that a layout has it under
+	./buildah --root "$MICA_ROOT" commit -q c plain >/dev/null
+	[ "$(manifest_of plain | jq '.layers | length') $(manifest_of with | jq '.layers | length')" = '2 1' ]
+	[ "$(config_of plain | jq -c '[(.rootfs.diff_ids | length), .history[-1].empty_layer]')" = '[2,null]' ]
+	./buildah --root "$MICA_ROOT" pull -q oci:plain:x >/dev/null
+	[ -n "$(mica images -q docker.io/library/x:latest)" ]
+	run -0 ./buildah help nosuch
+	[ "${lines[0]}" = "Unknown help topic [\`nosuch\`]" ]
+	[ "$(mica help help | head -n 1)" = "$(mica help | head -n 1)" ]
 	mica run c touch /young
 	./buildah --root "$MICA_ROOT" commit -q c own >/dev/null
 	./buildah --root "$MICA_ROOT" commit -q --rewrite-timestamp c older >/dev/null
