@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "registry/exchange.h"
 
+#define WARNINGS_MAX 16 /* that are shown */
+
 int client_init(struct client *c, struct err *err)
 {
 	return http_new(&c->http, err);
@@ -38,6 +40,14 @@ void client_done(struct client *c)
 	if (c->opts.creds)
 		explicit_bzero(c->opts.creds, strlen(c->opts.creds));
 	free(c->opts.creds);
+}
+
+void client_warn(struct client *c, const char *line)
+{
+	if (!c->opts.note || c->warned.n == WARNINGS_MAX || strv_has(&c->warned, line))
+		return;
+	strv_add(&c->warned, line);
+	c->opts.note(line);
 }
 
 int client_host(struct client *c, const struct place *p, struct host **ret, struct err *err)

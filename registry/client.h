@@ -10,7 +10,7 @@ struct client_opts {
 	char *authfile, *creds, *cert_dir, *registries_d; /* or NULL */
 	int tls_verify; /* as in struct remote_opts */
 	unsigned retries, retry_delay_ms; /* as in struct remote_opts */
-	/* one line about what is being waited for; may be NULL */
+	/* one line for the user; may be NULL */
 	void (*note)(const char *line);
 };
 
@@ -41,7 +41,7 @@ struct client {
 	struct token *tokens; /* token.c's */
 	struct map servers; /* repository -> which of its places had the manifest */
 	struct exchange *sleeping;
-	struct strv warned; /* the warnings of registries that were shown */
+	struct strv warned; /* what was warned of */
 };
 
 int client_init(struct client *c, struct err *err) __attribute__((warn_unused_result));
@@ -49,6 +49,8 @@ void client_done(struct client *c);
 /* *ret is the client's. */
 int client_host(struct client *c, const struct place *p, struct host **ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* A line for the user, once. */
+void client_warn(struct client *c, const char *line);
 /* Lets those whose time has come go on. Milliseconds until the next one, at most max. */
 int client_wake(struct client *c, int max);
 void client_no_longer_wakes(struct client *c, const struct exchange *x);

@@ -121,6 +121,7 @@ static int ask_helper(const char *helper, const char *key, struct credentials *r
 		*ret = (struct credentials){.identity_token = xstrdup(secret)};
 	else
 		*ret = (struct credentials){.user = xstrdup(user), .password = xstrdup(secret)};
+	ret->of_helper = true;
 	explicit_bzero(output, strlen(output));
 	return 0;
 }

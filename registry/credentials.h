@@ -13,6 +13,7 @@ struct credentials {
 	char *user;
 	char *password;
 	char *identity_token; /* an OAuth2 refresh token in place of user and password */
+	bool of_helper; /* they are not in the file that was read */
 };
 
 /* One that was asked for must be there and be an authentication file. */

@@ -15,7 +15,6 @@
 #define PROGRESS_MIN (1 * MIB)
 #define NOTE_MS 2000 /* shorter waits are not worth a line */
 #define WARNING_SHOWN_MAX 300
-#define WARNINGS_MAX 16 /* that are shown */
 
 void exchange_done(struct exchange *x)
 {
@@ -229,16 +228,12 @@ static int judge_failure(struct exchange *x, struct err *err)
 /* distribution-spec "Warnings": each once. */
 static void tell_warnings(struct exchange *x)
 {
-	struct client *c = x->client;
-	if (x->strayed || x->auth != AUTH_REGISTRY || !c->opts.note)
+	if (x->strayed || x->auth != AUTH_REGISTRY)
 		return;
 	STRV_FOREACH (text, &x->http.response.warnings) {
 		AUTO_FREE char *line =
 			xasprintf("%s warns: %.*s", x->host->name, WARNING_SHOWN_MAX, *text);
-		if (c->warned.n == WARNINGS_MAX || strv_has(&c->warned, line))
-			continue;
-		strv_add(&c->warned, line);
-		c->opts.note(line);
+		client_warn(x->client, line);
 	}
 }
 

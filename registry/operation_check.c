@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "registry/credentials.h"
+#include "registry/exposed.h"
 #include "registry/operation_internal.h"
 
 static void say_credentials(const struct operation *op, struct json *j)
@@ -23,10 +24,13 @@ static void say_credentials(const struct operation *op, struct json *j)
 		return;
 	}
 	int r = credentials_find(authfile, p->auth_host, p->repository, &c, &from, &err);
+	bool seen = r == 0 && !c.of_helper && file_is_exposed(from);
+	const char *exposed = seen ? ", which others can read" : "";
 	AUTO_FREE char *text =
 		r == ERR_NOT_FOUND ? xstrdup("none")
 		: r < 0            ? xasprintf("cannot be had: %s", err.msg)
-			: xasprintf("%s of %s", c.user ? c.user : "an identity token", from);
+			: xasprintf("%s of %s%s", c.user ? c.user : "an identity token", from,
+				  exposed);
 	json_set_string(j, "credentials", text);
 }
 

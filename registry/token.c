@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "registry/exchange.h"
+#include "registry/exposed.h"
 
 #define TOKEN_MAX (1 * MIB)
 #define EXPIRES_DEFAULT_S 60 /* as the specification says */
@@ -76,9 +77,19 @@ void tokens_forget_waiting(struct client *c, const struct exchange *x)
 				p = &(*p)->next;
 }
 
+static void warn_if_exposed(struct client *c, const char *path)
+{
+	if (!file_is_exposed(path))
+		return;
+	AUTO_FREE char *line =
+		xasprintf("others can read the credentials in '%s': 'chmod 600' it", path);
+	client_warn(c, line);
+}
+
 static int get_credentials(struct exchange *x, struct credentials *ret, struct err *err)
 {
 	const struct client_opts *o = &x->client->opts;
+	AUTO_FREE char *path = NULL;
 	if (x->login) {
 		*ret = (struct credentials){
 			.user = xstrdup(x->login->user), .password = xstrdup(x->login->password)};
@@ -86,7 +97,10 @@ static int get_credentials(struct exchange *x, struct credentials *ret, struct e
 	}
 	if (o->creds && !x->mirror)
 		return credentials_split(o->creds, ret, err);
-	return credentials_get(o->authfile, x->host->auth_name, x->repository, ret, err);
+	int r = credentials_find(o->authfile, x->host->auth_name, x->repository, ret, &path, err);
+	if (r == 0 && !ret->of_helper)
+		warn_if_exposed(x->client, path);
+	return r;
 }
 
 static void add_basic(struct strv *headers, const struct credentials *c)

@@ -29,6 +29,7 @@ teardown() {
 
 keep_login() { # KEY
 	jq -cn --arg k "$1" '{auths: {($k): {auth: ("anna:secret" | @base64)}}}' >auth.json
+	chmod 600 auth.json
 }
 
 # Everything the server was asked, without what may be told to its main origin.
@@ -78,6 +79,26 @@ through_proxy() {
 	assert_error "authentication required.*mica login $SRV"
 	run --separate-stderr mica pull -q --creds anna:wrong "$SRV/token/z"
 	assert_error 'token service refuses the credentials'
+}
+
+@test "credentials that others can read are warned about to those who can change it" {
+	local warning="others can read the credentials in '$D/auth.json': 'chmod 600' it"
+	keep_login "$SRV"
+	mica pull "$SRV/basic/a" 2>said
+	run ! grep 'others can read' said
+	chmod 644 auth.json
+	mica pull "$SRV/basic/b" 2>said
+	[ "$(grep -cF "$warning" said)" = 1 ] || fail "$(cat said)"
+	mica registry check "$SRV/basic/b" | grep -q "anna of $D/auth.json, which others can read"
+	# nobody asked for them
+	mica pull "$SRV/x/a" 2>said
+	run ! grep 'others can read' said
+	[ "$(id -u)" = 0 ] || return 0
+	mount --bind auth.json auth.json
+	mount -o remount,bind,ro auth.json
+	MICA_ROOT=$D/second mica pull "$SRV/basic/b" 2>said || { umount auth.json && fail "$(cat said)"; }
+	umount auth.json
+	run ! grep 'others can read' said
 }
 
 @test "the key of the longest path counts" {

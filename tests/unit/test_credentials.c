@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "registry/credentials.h"
+#include "registry/exposed.h"
 
 /* user:password in base64 */
 #define B64_HOST "aG9zdDpo" /* host:h */
@@ -159,6 +160,30 @@ static void what_is_stored_is_found_and_removed_and_the_rest_survives(void **sta
 	assert_int_equal(fs_remove_tree(AT_FDCWD, dir, &err), 0);
 }
 
+static void what_others_can_read_is_exposed(void **state)
+{
+	static const struct {
+		mode_t dir, file;
+		bool exposed;
+	} cases[] = {{0755, 0644, true}, {0755, 0640, true}, {0755, 0604, true},
+		{0755, 0600, false}, {0700, 0666, false}, {0750, 0604, false}, {0750, 0644, true},
+		{0711, 0640, true}};
+	char dir[] = "/tmp/mica-exposed-XXXXXX";
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	AUTO_FREE char *path = xasprintf("%s/auth.json", dir);
+	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(chmod(dir, cases[i].dir), 0);
+		assert_int_equal(fchmod(fd, cases[i].file), 0);
+		assert_int_equal(file_is_exposed(path), cases[i].exposed);
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_false(file_is_exposed(path));
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +194,7 @@ int main(void)
 		cmocka_unit_test(a_missing_or_ill_named_helper_is_an_error_and_not_nobody),
 		cmocka_unit_test(base64_goes_both_ways),
 		cmocka_unit_test(what_is_stored_is_found_and_removed_and_the_rest_survives),
+		cmocka_unit_test(what_others_can_read_is_exposed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
