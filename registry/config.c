@@ -38,15 +38,21 @@ static int check_location(const char *location, const char *what, struct err *er
 	return 0;
 }
 
-static int parse_mirror(const struct json *j, const char *what, struct mirror *ret, struct err *err)
+static int parse_mirror(const struct json *j, const char *what, bool by_digest_only,
+	struct mirror *ret, struct err *err)
 {
-	const char *location = NULL, *from = "all";
+	const char *location = NULL, *from = "";
 	if (json_get_string(j, what, "location", &location, err) < 0 ||
 		json_get_string(j, what, "pull-from-mirror", &from, err) < 0 ||
 		json_get_bool(j, what, "insecure", &ret->insecure, err) < 0)
 		return err->code;
 	if (!location)
 		return err_set(err, ERR_INVALID, "%s: a mirror has no location", what);
+	if (*from && by_digest_only)
+		return err_set(err, ERR_INVALID,
+			"%s: mirror-by-digest-only of a registry and pull-from-mirror of its "
+			"mirror '%s' exclude each other",
+			what, location);
 	if (streq(from, "all") || !*from)
 		ret->pull_from = PULL_FROM_ALL;
 	else if (streq(from, "digest-only"))
@@ -69,12 +75,31 @@ static int parse_mirrors(
 		return err_set(err, ERR_LIMIT, "%s names too many mirrors", what);
 	r->mirrors = xcalloc(n ? n : 1, sizeof(*r->mirrors));
 	for (size_t i = 0; i < n; i++) {
-		int rc = parse_mirror(json_at(list, i), what, &r->mirrors[i], err);
+		int rc = parse_mirror(
+			json_at(list, i), what, r->mirror_by_digest_only, &r->mirrors[i], err);
 		if (rc < 0)
 			return rc;
 		r->n_mirrors++;
 	}
 	return 0;
+}
+
+/* A prefix may end in the digest of an image; what is said of the same location is no more. *ret:
+ * without it; a new string. */
+static int strip_digest(
+	const char *name, const char *digest, const char *what, char **ret, struct err *err)
+{
+	struct digest d;
+	size_t n = strcspn(name, "@");
+	AUTO_FREE char *bare = xstrndup(name, n);
+	if (name[n] &&
+		(!digest || !streq(name + n, digest) || digest_parse(name + n + 1, &d, err) < 0))
+		return err_set(err, ERR_INVALID, "%s: '%s' is not of the digest of its prefix",
+			what, name);
+	int r = check_location(bare, what, err);
+	if (r == 0)
+		*ret = take(bare);
+	return r;
 }
 
 static int parse_registry(
@@ -106,11 +131,12 @@ static int parse_registry(
 			err, ERR_INVALID, "%s: '%s' has a path after its wildcard", what, prefix);
 	if (!location && !wildcard)
 		location = prefix;
-	if ((rc = check_location(prefix, what, err)) < 0 ||
-		(location && (rc = check_location(location, what, err)) < 0))
+	const char *digest = strchr(prefix, '@');
+	AUTO_FREE char *bare = NULL;
+	if ((rc = strip_digest(prefix, digest, what, &bare, err)) < 0 ||
+		(location && (rc = strip_digest(location, digest, what, &r->location, err)) < 0))
 		return rc;
 	r->prefix = xstrdup(prefix);
-	r->location = location ? xstrdup(location) : NULL;
 	return parse_mirrors(mirrors, what, r, err);
 }
 

@@ -46,6 +46,22 @@ static const struct registry *find_registry(
 	return best;
 }
 
+/* A prefix that names the very image, then one that names its tag, then the longest. */
+static const struct registry *find_registry_of(
+	const struct registries *rs, const struct reference *ref, size_t *ret_matched)
+{
+	char text[DIGEST_STR_MAX];
+	AUTO_FREE char *name = reference_name(ref);
+	AUTO_FREE char *tagged = ref->tag ? xasprintf("%s:%s", name, ref->tag) : xstrdup(name);
+	if (ref->has_digest) {
+		AUTO_FREE char *image = xasprintf("%s@%s", name, digest_str(&ref->digest, text));
+		const struct registry *r = find_registry(rs, image, ret_matched);
+		if (r && *ret_matched > strlen(name))
+			return r;
+	}
+	return find_registry(rs, tagged, ret_matched);
+}
+
 static void add_place(struct places *p, const char *name, bool insecure)
 {
 	size_t n = strcspn(name, "/");
@@ -116,9 +132,8 @@ int registries_places(const struct registries *rs, const struct reference *ref, 
 	struct places *ret, struct err *err)
 {
 	AUTO_FREE char *name = reference_name(ref);
-	AUTO_FREE char *tagged = ref->tag ? xasprintf("%s:%s", name, ref->tag) : xstrdup(name);
 	size_t matched = 0;
-	const struct registry *r = find_registry(rs, tagged, &matched);
+	const struct registry *r = find_registry_of(rs, ref, &matched);
 	AUTO_PLACES struct places places = {0};
 	AUTO_FREE char *host = xstrndup(name, strcspn(name, "/"));
 	if (r && r->blocked)

@@ -66,20 +66,29 @@ static int get_keys(const struct json *j, const char *what, struct signed_by *re
 	return 0;
 }
 
+/* Only the first n members of "known" may be there. */
+static int check_members(
+	const struct json *j, const char *const *known, size_t n, const char *what, struct err *err)
+{
+	for (void *it = json_iter(j); it; it = json_next(j, it)) {
+		size_t i = 0;
+		while (i < n && !streq(known[i], json_iter_key(it)))
+			i++;
+		if (i == n)
+			return err_set(err, ERR_INVALID, "%s: unknown member '%.64s' of '%.64s'",
+				what, json_iter_key(it), json_text(json_get(j, "type")));
+	}
+	return 0;
+}
+
 static int get_signed_by(
 	const struct json *j, const char *what, struct signed_by *ret, struct err *err)
 {
 	static const char *const known[] = {
 		"type", "keyType", "keyPath", "keyPaths", "keyData", "signedIdentity"};
 	const char *type = json_text(json_get(j, "keyType"));
-	for (void *it = json_iter(j); it; it = json_next(j, it)) {
-		size_t i = 0;
-		while (i < ARRAY_LEN(known) && !streq(known[i], json_iter_key(it)))
-			i++;
-		if (i == ARRAY_LEN(known))
-			return err_set(err, ERR_INVALID, "%s: unknown member '%.64s' of 'signedBy'",
-				what, json_iter_key(it));
-	}
+	if (check_members(j, known, ARRAY_LEN(known), what, err) < 0)
+		return err->code;
 	if (!type || !streq(type, "GPGKeys"))
 		return err_set(err, ERR_UNSUPPORTED,
 			"%s: 'signedBy' with the keyType '%.64s' is not supported, only 'GPGKeys'",
@@ -93,10 +102,11 @@ static int check_requirement(const struct json *requirement, const char *what, c
 {
 	const char *type = json_text(json_get(requirement, "type"));
 	static const char *const signatures[] = {"sigstoreSigned", "signedBaseLayer"};
+	static const char *const only[] = {"type"};
 	if (!type)
 		return err_set(err, ERR_INVALID, "%s: a requirement has no type", what);
 	if (streq(type, "insecureAcceptAnything"))
-		return 0;
+		return check_members(requirement, only, ARRAY_LEN(only), what, err);
 	if (streq(type, "reject"))
 		return err_set(err, ERR_DENIED,
 			"Source image rejected: Running image %s is rejected by policy %s", image,
@@ -128,15 +138,24 @@ static const struct json *find_requirements(
 	return list ? list : json_get(top, "default");
 }
 
-/* A key that is not known may have been meant to forbid something. */
-static int check_keys(const struct json *top, const char *what, struct err *err)
+/* Of what is not written as it has to be nobody knows what it was meant to forbid. */
+static int check_form(const struct json *top, const char *what, struct err *err)
 {
+	const struct json *transports = json_get(top, "transports");
 	if (!json_is(top, JSON_KIND_OBJECT))
 		return err_set(err, ERR_INVALID, "%s is not an object", what);
 	for (void *it = json_iter(top); it; it = json_next(top, it))
 		if (!streq(json_iter_key(it), "default") && !streq(json_iter_key(it), "transports"))
 			return err_set(err, ERR_INVALID, "%s: unknown member '%.64s'", what,
 				json_iter_key(it));
+	if (!json_is(json_get(top, "default"), JSON_KIND_ARRAY))
+		return err_set(err, ERR_INVALID, "%s: 'default' is not a list", what);
+	if (transports && !json_is(transports, JSON_KIND_OBJECT))
+		return err_set(err, ERR_INVALID, "%s: 'transports' is not an object", what);
+	for (void *it = json_iter(transports); it; it = json_next(transports, it))
+		if (!json_is(json_iter_value(it), JSON_KIND_OBJECT))
+			return err_set(err, ERR_INVALID, "%s: transport '%.64s' is not an object",
+				what, json_iter_key(it));
 	return 0;
 }
 
@@ -145,7 +164,7 @@ int policy_check_text(const char *text, unsigned long n, const char *what, const
 {
 	AUTO_JSON struct json *top = NULL;
 	AUTO_STRV struct strv scopes = STRV_INIT;
-	if (json_parse(text, n, what, &top, err) < 0 || check_keys(top, what, err) < 0)
+	if (json_parse(text, n, what, &top, err) < 0 || check_form(top, what, err) < 0)
 		return err->code;
 	if (ref)
 		registry_scopes(ref, &scopes);

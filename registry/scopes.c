@@ -9,9 +9,12 @@
 
 void registry_scopes(const struct reference *ref, struct strv *ret)
 {
-	AUTO_FREE char *full = reference_str(ref), *name = reference_name(ref);
-	if (!streq(full, name))
-		strv_add(ret, full);
+	char digest[DIGEST_STR_MAX];
+	AUTO_FREE char *name = reference_name(ref);
+	if (ref->has_digest)
+		strv_addf(ret, "%s@%s", name, digest_str(&ref->digest, digest));
+	if (ref->tag)
+		strv_addf(ret, "%s:%s", name, ref->tag);
 	for (;;) {
 		strv_add(ret, name);
 		char *slash = strrchr(name, '/');

@@ -43,6 +43,19 @@ static void the_most_specific_scope_decides(void **state)
 	assert_int_equal(check(policy, "debian", NULL), ERR_DENIED);
 }
 
+static void a_tag_beside_the_digest_hides_no_scope(void **state)
+{
+#define IMAGE "@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	static const char policy[] = "{\"default\":" ACCEPT ",\"transports\":{\"docker\":{"
+				     "\"e.com/a" IMAGE "\":" REJECT ",\"e.com/b:1\":" REJECT "}}}";
+	(void)state;
+	assert_int_equal(check(policy, "e.com/a" IMAGE, NULL), ERR_DENIED);
+	assert_int_equal(check(policy, "e.com/a:1" IMAGE, NULL), ERR_DENIED);
+	assert_int_equal(check(policy, "e.com/b:1" IMAGE, NULL), ERR_DENIED);
+	assert_int_equal(check(policy, "e.com/a:1", NULL), 0);
+	assert_int_equal(check(policy, "e.com/b" IMAGE, NULL), 0);
+}
+
 static void a_transport_has_a_default_of_its_own_and_paths_have_parents(void **state)
 {
 	static const char policy[] =
@@ -108,12 +121,21 @@ static void what_says_nothing_accepts_nothing(void **state)
 	assert_int_equal(
 		check("{\"default\":" ACCEPT ",\"transport\":{}}", "debian", NULL), ERR_INVALID);
 	assert_int_equal(check("{\"default\":[{}]}", "debian", NULL), ERR_INVALID);
+	/* what is wrong elsewhere was meant for something too */
+	static const char *const wrong[] = {"{\"transports\":{\"docker\":{\"\":" ACCEPT "}}}",
+		"{\"default\":" ACCEPT ",\"transports\":[]}",
+		"{\"default\":" ACCEPT ",\"transports\":{\"docker\":" REJECT "}}",
+		"{\"default\":" ACCEPT ",\"transports\":{\"oci\":" REJECT "}}",
+		"{\"default\":[{\"type\":\"insecureAcceptAnything\",\"keyType\":\"GPGKeys\"}]}"};
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_int_equal(check(wrong[i], "debian", NULL), ERR_INVALID);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_most_specific_scope_decides),
+		cmocka_unit_test(a_tag_beside_the_digest_hides_no_scope),
 		cmocka_unit_test(a_transport_has_a_default_of_its_own_and_paths_have_parents),
 		cmocka_unit_test(a_demand_for_signatures_says_whose_and_for_what),
 		cmocka_unit_test(what_cannot_be_verified_is_refused),

@@ -65,6 +65,20 @@ static void a_prefix_may_name_a_tag(void **state)
 	places_are(conf, "e.com/b:old", PLACES_PULL, "three/b");
 }
 
+static void a_prefix_may_name_an_image(void **state)
+{
+	static const char conf[] = "[[registry]]\nprefix='e.com/a" DIGEST "'\nblocked=true\n"
+				   "[[registry]]\nprefix='e.com/b" DIGEST "'\nlocation='two/b'\n"
+				   "[[registry.mirror]]\nlocation='m/c'\n"
+				   "[[registry]]\nprefix='e.com/b:1'\nlocation='three/b'\n";
+	(void)state;
+	places_are(conf, "e.com/a" DIGEST, PLACES_PULL, "error -6");
+	places_are(conf, "e.com/a:1" DIGEST, PLACES_PULL, "error -6");
+	places_are(conf, "e.com/a:1", PLACES_PULL, "e.com/a");
+	places_are(conf, "e.com/b:1" DIGEST, PLACES_PULL, "m/c two/b");
+	places_are(conf, "e.com/b:1", PLACES_PULL, "three/b");
+}
+
 static void the_longest_prefix_wins_and_is_rewritten(void **state)
 {
 	static const char conf[] = "[[registry]]\nprefix='e.com'\nlocation='one'\n[[registry]]"
@@ -216,6 +230,12 @@ static void refuses_bad_configuration(void **state)
 		"[[registry]]\nlocation='x'\n[registries.search]\n", "short-name-mode='often'\n",
 		"[[registry]]\nlocation='a/../b'\n",
 		"[[registry]]\nlocation='x'\n[[registry.mirror]]\n",
+		"[[registry]]\nprefix='x@sha256:1'\n",
+		"[[registry]]\nlocation='x'\n"
+		"[[registry.mirror]]\nlocation='y" DIGEST "'\n",
+		"[[registry]]\nprefix='x'\nlocation='y" DIGEST "'\n",
+		"[[registry]]\nlocation='x'\nmirror-by-digest-only=true\n"
+		"[[registry.mirror]]\nlocation='y'\npull-from-mirror='tag-only'\n",
 		"credential-helpers=['containers-auth.json','secretservice']\n"};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -231,6 +251,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_configuration_the_name_says_where),
 		cmocka_unit_test(a_prefix_may_name_a_tag),
+		cmocka_unit_test(a_prefix_may_name_an_image),
 		cmocka_unit_test(the_longest_prefix_wins_and_is_rewritten),
 		cmocka_unit_test(mirrors_come_first_for_pulls_only),
 		cmocka_unit_test(blocked_registries_are_refused),
