@@ -236,7 +236,7 @@ int source_docker_archive(
 	if (r < 0)
 		return r;
 	struct docker_source *s = xcalloc(1, sizeof(*s));
-	*s = (struct docker_source){.source = {.ops = &source_ops, .local = true},
+	*s = (struct docker_source){.source = {.ops = &source_ops, .local = true, .gives = true},
 		.dir = dir,
 		.path = take(path),
 		.name = take(name)};
@@ -247,7 +247,7 @@ int source_docker_archive(
 struct source *source_docker_unpacked(int dir, const char *where, const char *name)
 {
 	struct docker_source *s = xcalloc(1, sizeof(*s));
-	*s = (struct docker_source){.source = {.ops = &source_ops, .local = true},
+	*s = (struct docker_source){.source = {.ops = &source_ops, .local = true, .gives = true},
 		.dir = dir,
 		.path = xstrdup(where),
 		.named = true};

@@ -43,6 +43,7 @@ struct fetch {
 	bool has_blob;
 	struct blob_stream stream; /* fd -1: none */
 	bool from_source, from_cache;
+	bool given; /* the stream is the blob: it needs no copy */
 	struct apply_limits limits;
 	int turn; /* -1: none */
 	struct tmp blob;
@@ -73,7 +74,7 @@ static int keep_blob(const struct layer_receive *r, struct layer *ret, struct er
 			return err_set(err, ERR_CORRUPT,
 				"is larger than the %llu bytes it should have",
 				(unsigned long long)r->max_blob);
-		if (fs_write_all(r->copy, chunk, (size_t)n) < 0)
+		if (r->copy >= 0 && fs_write_all(r->copy, chunk, (size_t)n) < 0)
 			return err_sys(err, "cannot write the blob");
 	}
 	*ret = (struct layer){.blob = hash_final(&h.hash), .blob_size = h.count};
@@ -93,7 +94,7 @@ static int work(void *arg, struct buf *out, struct err *err)
 	const struct fetch *f = arg;
 	struct layer layer = {0};
 	struct layer_receive r = {.in = f->stream.fd,
-		.copy = f->blob.fd,
+		.copy = f->given ? -1 : f->blob.fd,
 		.dir = f->dir,
 		.max_blob = f->w->desc->size,
 		.blob_alg = f->w->desc->digest.alg,
@@ -112,18 +113,19 @@ static int open_stream(struct store *s, struct source *source, struct fetch *f, 
 		return blob_open(s, &d->digest, &f->stream.fd, err);
 	if (!source)
 		return err_set(err, ERR_NOT_FOUND, "is not in the store");
-	int r = blob_begin(s, &f->blob, err);
-	if (r < 0)
-		return r;
 	const struct sealed *sealed = f->w->sealed;
 	/* what is in the store was taken once, or made here */
 	f->limits = apply_limits_of(source->layer_ratio);
 	f->stream.fd = sealed ? -1 : blob_cache_open(source->blob_cache, d);
 	f->from_cache = f->stream.fd >= 0;
 	if (f->from_cache)
-		return 0;
-	r = source->ops->open(source, sealed ? &sealed->from : d, &f->stream, err);
+		return blob_begin(s, &f->blob, err);
+	int r = source->ops->open(source, sealed ? &sealed->from : d, &f->stream, err);
 	f->from_source = r == 0;
+	f->given = r == 0 && source->gives && !sealed;
+	if (r == 0)
+		r = f->given ? blob_adopt(s, f->stream.fd, &f->blob, err)
+		             : blob_begin(s, &f->blob, err);
 	if (r == 0 && sealed)
 		r = sealed_open(sealed, &f->stream.fd, &f->sealing, err);
 	return r;
@@ -325,13 +327,22 @@ static size_t plan(struct store *s, const struct wanted *w, size_t n, struct fet
 	return count;
 }
 
+static int64_t bytes_done(const struct fetch *f)
+{
+	struct stat st;
+	if (f->given) /* its worker reads it by the same open file */
+		return lseek(f->blob.fd, 0, SEEK_CUR);
+	return fstat(f->blob.fd, &st) == 0 ? st.st_size : -1;
+}
+
 static void show_progress(struct fetch *fetches, size_t n, struct progress *progress)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct stat st;
-		if (fetches[i].state == FETCH_RUNNING && fetches[i].blob.fd >= 0 &&
-			fstat(fetches[i].blob.fd, &st) == 0)
-			progress_update(progress, fetches[i].id, (uint64_t)st.st_size);
+		if (fetches[i].state != FETCH_RUNNING || fetches[i].blob.fd < 0)
+			continue;
+		int64_t done = bytes_done(&fetches[i]);
+		if (done >= 0)
+			progress_update(progress, fetches[i].id, (uint64_t)done);
 	}
 }
 
@@ -397,7 +408,9 @@ int fetch_layers(struct store *s, struct txn *t, struct source *source, const st
 	size_t count = plan(s, w, n, fetches, progress);
 	const uint64_t size = size_of(fetches, count);
 	/* before anything is fetched: the blobs alone take so much */
-	int r = count ? room_check(store_fd(s), store_path(s), size, err) : 0;
+	int r = count && !(source && source->gives)
+	                ? room_check(store_fd(s), store_path(s), size, err)
+	                : 0;
 	if (r == 0 && count) {
 		if (ret_fetched)
 			*ret_fetched = true;

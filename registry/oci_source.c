@@ -200,11 +200,13 @@ static int check_layout(const struct oci_source *s, struct err *err)
 	return 0;
 }
 
+/* foreign: it was an archive, and is in a directory of ours. */
 static int make_source(
 	int dir, bool foreign, char *path, char *name, struct source **ret, struct err *err)
 {
 	struct oci_source *s = xcalloc(1, sizeof(*s));
-	*s = (struct oci_source){.source = {.ops = &oci_ops, .local = true, .partial = true},
+	*s = (struct oci_source){
+		.source = {.ops = &oci_ops, .local = true, .partial = true, .gives = foreign},
 		.dir = dir,
 		.foreign = foreign,
 		.path = path,

@@ -57,6 +57,7 @@ struct source_ops {
 struct source {
 	const struct source_ops *ops;
 	bool local; /* keeps whole indexes: its bytes cost nothing */
+	bool gives; /* what it opens are files of ours alone, in the store: they may become blobs */
 	size_t images; /* how many there are at the place, once top() was asked; 0: not said */
 	bool partial; /* manifests of an index may be missing */
 	uint64_t layer_ratio; /* see struct remote_opts */

@@ -16,6 +16,8 @@
 #include "store/dir_list.h"
 #include "store/store_internal.h"
 
+#define BLOB_MODE 0644
+
 bool blob_has(struct store *s, const struct digest *d, uint64_t *ret_size)
 {
 	char name[STORE_PATH_MAX];
@@ -115,7 +117,21 @@ int blob_begin(struct store *s, struct tmp *ret, struct err *err)
 {
 	int fd;
 	int r = store_scratch(s, &fd, err);
-	return r < 0 ? r : tmp_open(ret, fd, 0644, err);
+	return r < 0 ? r : tmp_open(ret, fd, BLOB_MODE, err);
+}
+
+int blob_adopt(struct store *s, int fd, struct tmp *ret, struct err *err)
+{
+	struct tmp t = TMP_INIT;
+	int r = store_scratch(s, &t.dirfd, err);
+	if (r < 0)
+		return r;
+	/* as if it were written now */
+	if (fchmod(fd, BLOB_MODE) < 0 || futimens(fd, NULL) < 0 ||
+		(t.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
+		return err_sys(err, "cannot make a file a blob");
+	*ret = t;
+	return 0;
 }
 
 int blob_commit(struct store *s, struct tmp *t, const struct digest *d, struct err *err)

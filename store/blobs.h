@@ -30,6 +30,10 @@ int blob_put_as(struct store *s, enum digest_alg alg, const void *p, size_t n, s
  * digest. Drop with tmp_done. */
 int blob_begin(struct store *s, struct tmp *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* The same of a file of ours alone on the store's file system, open as fd: it gets one more name,
+ * and is not written to any more. */
+int blob_adopt(struct store *s, int fd, struct tmp *ret, struct err *err)
+	__attribute__((warn_unused_result));
 int blob_commit(struct store *s, struct tmp *t, const struct digest *d, struct err *err)
 	__attribute__((warn_unused_result));
 int blob_remove(struct store *s, const struct digest *d, struct err *err)

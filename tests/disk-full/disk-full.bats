@@ -193,6 +193,13 @@ nothing() {
 	FORM=another fills_up nothing pull -q "oci:$T/noise:latest"
 	skopeo copy -q "oci:$T/noise:latest" "docker-archive:$D/noise.tar:noise:latest"
 	fills_up nothing load -i noise.tar
+	# what was unpacked of the archive becomes the blobs: it is not there twice
+	fill 3200000
+	mica load -q -i noise.tar >/dev/null
+	rm -f full/filler?
+	mica fsck >/dev/null
+	[ "$(find "$MICA_ROOT/blobs" -type f -links +1)" = "" ]
+	nothing
 	fills_up nothing import -q "$T/l1.tar" noise
 	fill 200000
 	run -125 --separate-stderr mica import - imp <"$T/l1.tar"
