@@ -76,7 +76,7 @@ int registries_load(const char *path, const char *dir, struct registries *ret, s
 		AUTO_FREE char *user_dir = user_config("registries.conf.d");
 		bool has_user = user && access(user, F_OK) == 0;
 		r = add_file(&rs, has_user ? user : "/etc/containers/registries.conf", false, err);
-		if (r == 0 && !dir)
+		if (r == 0 && !dir && !has_user)
 			r = add_drop_ins(&rs, "/etc/containers/registries.conf.d", err);
 		if (r == 0 && !dir && user_dir)
 			r = add_drop_ins(&rs, user_dir, err);

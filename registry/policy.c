@@ -20,10 +20,12 @@
 #define SYSTEM_POLICY "/etc/containers/policy.json"
 
 /* What the entries of the transport are looked for by, the most specific first. "Scopes" */
-static void path_scopes(const char *path, struct strv *ret)
+static void path_scopes(const char *path, const char *image, struct strv *ret)
 {
 	char real[PATH_MAX];
 	AUTO_FREE char *scope = xstrdup(realpath(path, real) ? real : path);
+	if (image)
+		strv_addf(ret, "%s:%s", scope, image);
 	while (*scope) {
 		strv_add(ret, scope);
 		char *slash = strrchr(scope, '/');
@@ -160,7 +162,8 @@ static int check_form(const struct json *top, const char *what, struct err *err)
 }
 
 int policy_check_text(const char *text, unsigned long n, const char *what, const char *transport,
-	const struct reference *ref, const char *path, struct demands *ret, struct err *err)
+	const struct reference *ref, const char *path, const char *name, struct demands *ret,
+	struct err *err)
 {
 	AUTO_JSON struct json *top = NULL;
 	AUTO_STRV struct strv scopes = STRV_INIT;
@@ -169,7 +172,7 @@ int policy_check_text(const char *text, unsigned long n, const char *what, const
 	if (ref)
 		registry_scopes(ref, &scopes);
 	else
-		path_scopes(path, &scopes);
+		path_scopes(path, name, &scopes);
 	const char *image = scopes.n ? scopes.v[0] : transport;
 	const struct json *list = find_requirements(top, transport, &scopes);
 	if (!json_is(list, JSON_KIND_ARRAY) || json_size(list) == 0)
@@ -198,7 +201,7 @@ static char *find_file(void)
 }
 
 int policy_check(const char *file, const char *transport, const struct reference *ref,
-	const char *path, struct demands *ret, struct err *err)
+	const char *path, const char *name, struct demands *ret, struct err *err)
 {
 	AUTO_FREE char *found = file ? xstrdup(file) : find_file();
 	AUTO_FREE char *text = NULL;
@@ -206,5 +209,5 @@ int policy_check(const char *file, const char *transport, const struct reference
 	if (!found)
 		return 0;
 	int r = fs_read_file(AT_FDCWD, found, POLICY_MAX, &text, &n, err);
-	return r < 0 ? r : policy_check_text(text, n, found, transport, ref, path, ret, err);
+	return r < 0 ? r : policy_check_text(text, n, found, transport, ref, path, name, ret, err);
 }

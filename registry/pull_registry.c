@@ -142,7 +142,8 @@ static int pull_name(struct store *s, struct txn *t, struct remote *remote, cons
 	if (r < 0)
 		return r;
 	reference_default_tag(&ref);
-	r = policy_check(o->remote.signature_policy, "docker", &ref, NULL, &trust.demands, err);
+	r = policy_check(
+		o->remote.signature_policy, "docker", &ref, NULL, NULL, &trust.demands, err);
 	if (r < 0)
 		return r;
 	AUTO_FREE char *full = reference_str(&ref);

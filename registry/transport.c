@@ -85,7 +85,7 @@ static int pull_local(struct store *s, enum transport transport, const char *loc
 	AUTO_TRUST struct trust trust = {0};
 	AUTO_FREE char *path = NULL, *name = NULL;
 	location_split(rest, &path, &name);
-	if (policy_check(o->remote.signature_policy, transport_name(transport), NULL, path,
+	if (policy_check(o->remote.signature_policy, transport_name(transport), NULL, path, name,
 		    &trust.demands, err) < 0 ||
 		txn_begin(s, &t, err) < 0 ||
 		open_local(transport, t, rest, &o->remote, &source, err) < 0 ||

@@ -91,6 +91,12 @@ in_busybox() {
 	mica --registries-conf "$CONTAINERS_REGISTRIES_CONF" pull -q busybox
 	run -125 --separate-stderr mica --registries-conf nothing.conf pull -q --policy always busybox
 	assert_error "nothing.conf"
+	# who has a file of his own has drop-ins of his own
+	unset CONTAINERS_REGISTRIES_CONF
+	mkdir -p config/containers/registries.conf.d
+	: | tee config/containers/registries.conf >config/containers/registries.conf.d/own.conf
+	XDG_CONFIG_HOME=$D/config mica registry check 127.0.0.1:1/x >said 2>&1 || true
+	grep -q "^configuration: *$D/config/containers/registries.conf, $D/config/containers/registries.conf.d/own.conf$" said || fail "$(cat said)"
 }
 
 @test "--short-name-alias-conf: short names that were chosen once" {

@@ -15,8 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (reference_parse("a.b:1/c/d:t", &ref, &err) < 0)
 		__builtin_trap();
 	/* what says no says why */
-	if (policy_check_text(
-		    (const char *)data, size, "fuzz", "docker", &ref, NULL, &demands, &err) < 0 &&
+	if (policy_check_text((const char *)data, size, "fuzz", "docker", &ref, NULL, NULL,
+		    &demands, &err) < 0 &&
 		!err.msg[0])
 		__builtin_trap();
 	return 0;

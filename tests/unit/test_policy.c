@@ -9,7 +9,8 @@
 #include "image/reference.h"
 #include "registry/policy.h"
 
-static int check(const char *policy, const char *name, const char *path)
+/* name: of a registry; else path: of a layout, and image: in it. */
+static int check_image(const char *policy, const char *name, const char *path, const char *image)
 {
 	AUTO_REFERENCE struct reference ref = {0};
 	AUTO_DEMANDS struct demands demands = {0};
@@ -17,9 +18,14 @@ static int check(const char *policy, const char *name, const char *path)
 	if (name)
 		assert_int_equal(reference_parse(name, &ref, &err), 0);
 	int r = policy_check_text(policy, strlen(policy), "policy.json", name ? "docker" : "oci",
-		name ? &ref : NULL, path, &demands, &err);
+		name ? &ref : NULL, path, image, &demands, &err);
 	assert_true(r == 0 || strstr(err.msg, "policy.json"));
 	return r;
+}
+
+static int check(const char *policy, const char *name, const char *path)
+{
+	return check_image(policy, name, path, NULL);
 }
 
 #define ACCEPT "[{\"type\":\"insecureAcceptAnything\"}]"
@@ -60,12 +66,14 @@ static void a_transport_has_a_default_of_its_own_and_paths_have_parents(void **s
 {
 	static const char policy[] =
 		"{\"default\":" REJECT ",\"transports\":{\"docker\":{\"\":" ACCEPT
-		"},\"oci\":{\"/srv/images\":" ACCEPT "}}}";
+		"},\"oci\":{\"/srv/images\":" ACCEPT ",\"/srv/images/web:old\":" REJECT "}}}";
 	(void)state;
 	assert_int_equal(check(policy, "debian", NULL), 0);
 	assert_int_equal(check(policy, NULL, "/srv/images/web"), 0);
 	assert_int_equal(check(policy, NULL, "/srv/imagesx/web"), ERR_DENIED);
 	assert_int_equal(check(policy, NULL, "/srv"), ERR_DENIED);
+	assert_int_equal(check_image(policy, NULL, "/srv/images/web", "new"), 0);
+	assert_int_equal(check_image(policy, NULL, "/srv/images/web", "old"), ERR_DENIED);
 }
 
 #define SIGNED(more) "[{\"type\":\"signedBy\",\"keyType\":\"GPGKeys\"" more "}]"
@@ -80,7 +88,7 @@ static void a_demand_for_signatures_says_whose_and_for_what(void **state)
 	struct err err = ERR_INIT;
 	(void)state;
 	assert_int_equal(policy_check_text(policy, strlen(policy), "policy.json", "dir", NULL, "/x",
-				 &d, &err),
+				 NULL, &d, &err),
 		0);
 	assert_int_equal(d.n, 2);
 	assert_string_equal(d.policy, "policy.json");
