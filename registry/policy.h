@@ -30,8 +30,8 @@ void demands_done(struct demands *d);
 
 /* file NULL: the user's, else /etc/containers/policy.json; when there is none everything may be
  * pulled. transport: "docker", "oci", "dir" ... ref: of a registry; else path: of a local place,
- * made absolute here, and name: of the image there, or NULL. ERR_DENIED: rejected. ERR_UNSUPPORTED: a signature of an unknown kind is
- * wanted. */
+ * made absolute here, and name: of the image there, or NULL. ERR_DENIED: rejected.
+ * ERR_UNSUPPORTED: a signature of an unknown kind is wanted. */
 int policy_check(const char *file, const char *transport, const struct reference *ref,
 	const char *path, const char *name, struct demands *ret, struct err *err)
 	__attribute__((warn_unused_result));
