@@ -144,6 +144,7 @@ void step_word_box(struct step *s, const struct build *b)
 	word_seccomp(s, box->seccomp_profile);
 	step_word(s, "AppArmor profile", box->apparmor);
 	step_word(s, "SELinux label", box->selinux_wish);
+	step_word_list(s, "kernel setting", &box->sysctls);
 	step_word_list(s, "option of /proc", &box->proc_options);
 	step_word_list(s, "hidden", &box->mask);
 	step_word_list(s, "shown", &box->unmask);

@@ -94,6 +94,7 @@ static const struct {
 	{"containers", "container_name_as_hostname", KIND_SWITCH,
 		offsetof(struct conf, name_as_hostname)},
 	{"containers", "default_capabilities", KIND_LIST, offsetof(struct conf, capabilities)},
+	{"containers", "default_sysctls", KIND_LIST, offsetof(struct conf, sysctls)},
 	{"containers", "default_ulimits", KIND_LIST, offsetof(struct conf, ulimits)},
 	{"containers", "devices", KIND_LIST, offsetof(struct conf, devices)},
 	{"containers", "dns_options", KIND_LIST, offsetof(struct conf, dns_options)},

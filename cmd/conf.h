@@ -22,7 +22,7 @@ struct err;
 struct conf {
 	/* [containers] */
 	struct strv capabilities; /* default_capabilities; empty: not said */
-	struct strv devices, dns, dns_search, dns_options, ulimits, volumes;
+	struct strv devices, dns, dns_search, dns_options, sysctls, ulimits, volumes;
 	char *base_hosts_file, *netns, *seccomp_profile, *shm_size;
 	char *cgroupns, *ipcns, *pidns, *userns, *utsns;
 	int http_proxy, no_hosts; /* -1: not said */

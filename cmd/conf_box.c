@@ -12,6 +12,7 @@
 #include "run/caps.h"
 #include "run/rlimits.h"
 #include "run/spec.h"
+#include "run/sysctls.h"
 
 static void fill_list(struct strv *list, const struct strv *from)
 {
@@ -109,6 +110,9 @@ int conf_fill_box(const struct conf *c, struct box_args *a, struct strv *volumes
 	fill_list(&a->devices, &c->devices);
 	a->base_hosts_file = c->base_hosts_file;
 	a->cdi_usual = &c->cdi_spec_dirs;
+	a->sysctls = &c->sysctls;
+	if (sysctls_check(&c->sysctls, err) < 0)
+		return err_wrap(err, "containers.conf: 'default_sysctls'");
 	fill_list(&a->dns, &c->dns);
 	if (!box_dns_is_none(a)) {
 		fill_list(&a->dns_search, &c->dns_search);

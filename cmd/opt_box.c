@@ -167,6 +167,8 @@ int box_args_apply(const struct box_args *a, struct run_spec *spec, struct err *
 		return r;
 	if (a->cgroup_parent && *a->cgroup_parent)
 		spec->limits.parent = xstrdup(a->cgroup_parent);
+	if (a->sysctls)
+		strv_copy(&spec->sysctls, a->sysctls);
 	spec->shm_size = a->shm_size;
 	return 0;
 }

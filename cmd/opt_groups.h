@@ -71,6 +71,7 @@ struct box_args {
 	struct strv ulimits, add_hosts, dns, dns_search, dns_options, cap_add, cap_drop,
 		security_opts, devices, cdi_dirs, groups;
 	const char *base_hosts_file; /* of containers.conf; NULL: not said */
+	const struct strv *sysctls; /* default_sysctls of containers.conf; NULL: none */
 	const struct strv *cdi_usual; /* cdi_spec_dirs of containers.conf; NULL: not said */
 };
 extern const struct opt box_options[];

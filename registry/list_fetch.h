@@ -8,8 +8,8 @@ struct progress;
 struct remote_opts;
 struct store;
 
-/* Fetches the layers of one image of the list that are not in the store, as far as it is known where
- * from. */
+/* Fetches the layers of one image of the list that are not in the store, where it is known where
+ * they are. */
 int list_fetch(struct store *s, const struct descriptor *list, const struct descriptor *manifest,
 	const struct remote_opts *remote, struct progress *progress, struct err *err)
 	__attribute__((warn_unused_result));

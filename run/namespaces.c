@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "run/cgroup.h"
 #include "run/sandbox_internal.h"
+#include "run/sysctls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -132,6 +133,9 @@ int namespaces_setup(const struct box *b, struct err *err)
 			return r;
 	}
 	if (s->users.userns >= 0 && s->network != RUN_NETWORK_HOST && open_ports(err) < 0)
+		return err->code;
+	bool own_net = b->netns >= 0 || s->network == RUN_NETWORK_NONE;
+	if (s->sysctls.n && sysctls_apply(s, own_net, err) < 0)
 		return err->code;
 	const char *name = s->hostname ? s->hostname : "mica";
 	if (!s->host_uts && s->uts_fd < 0 && sethostname(name, strlen(name)) < 0 &&

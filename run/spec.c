@@ -60,6 +60,7 @@ void run_spec_done(struct run_spec *s)
 	free(s->apparmor);
 	free(s->selinux);
 	free(s->selinux_wish);
+	strv_done(&s->sysctls);
 	strv_done(&s->proc_options);
 	strv_done(&s->mask);
 	strv_done(&s->unmask);

@@ -97,6 +97,7 @@ struct run_spec {
 	char *apparmor; /* the profile that it is confined by, NULL: what confines us */
 	char *selinux; /* the label that it has, NULL: ours. What files have: layers/label.h */
 	char *selinux_wish; /* what of it was chosen and not made up, NULL: nothing */
+	struct strv sysctls; /* sysctls_check() has seen them */
 	struct strv proc_options; /* of the file system on /proc, such as "hidepid=2" */
 	struct strv mask; /* more paths that it finds empty */
 	struct strv unmask; /* patterns of what it would find empty and is to see; "all" */

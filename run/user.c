@@ -108,7 +108,7 @@ static int look_up_user(
 	AUTO_FREE char *text = NULL;
 	int r = read_accounts(rootfd, "etc/passwd", &text, err);
 	if (r < 0)
-		return r;
+		return called_buildah() ? err_wrap(err, "unknown user error") : r;
 
 	char *rest = text;
 	struct fields l;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lists that users put together may have images of which only manifest and config are here. Where
- * the layers can be fetched from is an annotation of the list's name, "NAME@DIGEST NAME@DIGEST ...".
+ * the layers can be fetched from is an annotation of the list's name, "NAME@DIGEST NAME@DIGEST".
  */
 #pragma once
 

@@ -342,6 +342,13 @@ c" ]'
 	[ "$stderr" = "Error: cannot execute 'nosuch': not found in PATH" ]
 	b 125 run --user nosuch c true
 	[ "$stderr" = "Error: unknown user error: no user 'nosuch' in the image's /etc/passwd" ]
+	mkdir etc
+	ln -s /etc/passwd etc/passwd
+	tar -cf loop.tar etc
+	mica from --name loop -q scratch
+	mica add -q loop loop.tar /
+	b 125 run --user nosuch loop true
+	[[ "$stderr" == "Error: unknown user error: "* ]]
 	b 125 run --network bogus c true
 	[[ "$stderr" == *'unable to find network with name or ID bogus: network not found'* ]]
 	b 0 push c_image "dir:$PWD/copied"

@@ -142,6 +142,7 @@ in_busybox() {
 	cat >"$CONF" <<-END
 		[containers]
 		default_ulimits = ["nofile=77:88"]
+		default_sysctls = ["net.ipv4.tcp_timestamps=123", "kernel/shmmni=99"]
 		default_capabilities = ["CHOWN", "KILL"]
 		dns_servers = ["192.0.2.1"]
 		dns_searches = ["example.org"]
@@ -162,6 +163,9 @@ in_busybox() {
 	[ "$(in_busybox cat /shared/f)" = here ]
 	[ "$(in_busybox df -k /dev/shm | awk 'END { print $2 }')" = 3072 ]
 	[ "$(in_busybox ls /sys/class/net)" = lo ]
+	[ "$(in_busybox cat /proc/sys/net/ipv4/tcp_timestamps /proc/sys/kernel/shmmni | paste -sd ' ')" = '123 99' ]
+	[ "$(mica run --ipc host --network host --quiet docker.io/library/busybox cat /proc/sys/net/ipv4/tcp_timestamps /proc/sys/kernel/shmmni)" = \
+		"$(cat /proc/sys/net/ipv4/tcp_timestamps /proc/sys/kernel/shmmni)" ]
 	printf '[containers]\nnetns = "host"\n' >override.conf
 	CONTAINERS_CONF_OVERRIDE=$D/override.conf in_busybox cat /etc/resolv.conf >resolv
 	grep -qx 'nameserver 192.0.2.1' resolv
@@ -170,16 +174,19 @@ in_busybox() {
 	c=$(mica from --quiet busybox)
 	rm "$CONF"
 	[ "$(mica run "$c" sh -c 'ulimit -n')" = 77 ]
-	printf '[containers]\ndefault_ulimits = ["nofile=66:66"]\n' >one.conf
+	printf '[containers]\ndefault_ulimits = ["nofile=66:66"]\ndefault_sysctls = ["net.ipv4.tcp_timestamps=5"]\n' >one.conf
 	mkdir ctx
-	printf 'FROM busybox\nRUN ulimit -n >/n\n' >ctx/Containerfile
+	printf 'FROM busybox\nRUN ulimit -n >/n; cat /proc/sys/net/ipv4/tcp_timestamps >>/n\n' >ctx/Containerfile
 	CONTAINERS_CONF=$D/one.conf mica build -q --network=none -t built ctx >/dev/null
-	[ "$(mica run --quiet built cat /n)" = 66 ]
+	[ "$(mica run --quiet built cat /n | paste -sd ' ')" = '66 5' ]
 	# a container has those of its first moment, else those that are said where it runs
 	[ "$(CONTAINERS_CONF=$D/one.conf mica run "$c" sh -c 'ulimit -n')" = 77 ]
 	c=$(mica from --quiet busybox)
 	[ "$(CONTAINERS_CONF=$D/one.conf mica run "$c" sh -c 'ulimit -n')" = 66 ]
 	[ "$(CONTAINERS_CONF=$D/one.conf mica run --ulimit nofile=55:55 "$c" sh -c 'ulimit -n')" = 55 ]
+	printf '[containers]\ndefault_sysctls = ["kernel.panic=0"]\n' >one.conf
+	CONTAINERS_CONF=$D/one.conf run -125 --separate-stderr mica run --quiet built true
+	assert_error "containers.conf: 'default_sysctls': 'kernel.panic=0' is a setting of the whole machine"
 	for wrong in image /nowhere; do
 		printf '[containers]\nbase_hosts_file = "%s"\n' $wrong >one.conf
 		CONTAINERS_CONF=$D/one.conf run -125 --separate-stderr mica run --quiet built true
