@@ -17,6 +17,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #define LINKS_MAX 40 /* as the kernel's MAXSYMLINKS */
@@ -124,6 +125,21 @@ static int report_copied_dirs(const struct box *b, const char *path)
 	return 0;
 }
 
+/*
+ * A directory for the caller's side, who removes what was made there when the mounts are gone. They
+ * stay for as long as somebody reads /proc/PID/mountinfo, and hide it: so it is on a mount of its
+ * own, where nothing is mounted.
+ */
+static int report_made(const struct box *b, const struct report_stub *stub, int parent)
+{
+	AUTO_FD int mount = b->spec->chroot
+	                            ? -1
+	                            : open_tree(parent, "",
+					      AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	AUTO_FD int bare = mount < 0 ? -1 : openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return report_stub(b->report, stub, bare < 0 ? parent : bare);
+}
+
 /* Makes name below w->done. */
 static int make(const struct box *b, const struct walk *w, const char *name, bool is_dir, bool keep)
 {
@@ -159,7 +175,7 @@ static int make(const struct box *b, const struct walk *w, const char *name, boo
 		return -1;
 	stub.dev = st.st_dev;
 	stub.ino = st.st_ino;
-	return report_stub(b->report, &stub, parent);
+	return report_made(b, &stub, parent);
 }
 
 static int walk_to(const struct box *b, struct walk *w, unsigned flags)

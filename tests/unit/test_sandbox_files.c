@@ -143,6 +143,41 @@ static void leaves_nothing_else_in_an_image_without_etc(void **state)
 	assert_string_equal(image_upper(&im, "", names, sizeof(names)), "dev proc sys");
 }
 
+/* as what watches a machine does: the mounts stay until it is closed */
+static int read_mounts_of(int pidfd)
+{
+	char path[64];
+	AUTO_FREE char *info = NULL;
+	size_t n;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	assert_int_equal(fs_read_file(AT_FDCWD, path, 4096, &info, &n, &im.err), 0);
+	const char *pid = strstr(info, "Pid:");
+	assert_non_null(pid);
+	snprintf(path, sizeof(path), "/proc/%ld/mountinfo", strtol(pid + 4, NULL, 10));
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void leaves_nothing_while_somebody_reads_its_mounts(void **state)
+{
+	(void)state;
+	char names[256];
+	int in[2];
+	struct sandbox *s;
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	im.spec.in = in[0];
+	strv_add(&im.spec.argv, "cat");
+	assert_int_equal(sandbox_start(&im.spec, NULL, NULL, &s, NULL, &im.err), 0);
+	int mounts = read_mounts_of(sandbox_pidfd(s));
+	close(in[1]);
+	assert_int_equal(sandbox_wait(s, &im.result, &im.err), 0);
+	assert_int_equal(im.result.status, 0);
+	assert_string_equal(image_upper(&im, "", names, sizeof(names)), "dev proc sys");
+	close(mounts);
+	close(in[0]);
+}
+
 static void keeps_what_the_step_did_next_to_a_stub(void **state)
 {
 	(void)state;
@@ -336,6 +371,7 @@ int main(void)
 		CASE(gives_the_loopback_interface_and_no_other),
 		CASE(leaves_only_proc_sys_and_dev),
 		CASE(leaves_nothing_else_in_an_image_without_etc),
+		CASE(leaves_nothing_while_somebody_reads_its_mounts),
 		CASE(keeps_what_the_step_did_next_to_a_stub),
 		CASE(leaves_the_times_of_the_image_alone),
 		CASE(does_not_follow_what_the_step_put_in_place_of_a_stub),
