@@ -119,10 +119,15 @@ static int job_result(struct job *job, int wstatus, struct buf *ret, struct err 
 int job_collect(struct job *job, bool wait, struct buf *ret, struct err *err)
 {
 	for (;;) {
-		if (!wait) {
-			struct pollfd p = {.fd = job->fd, .events = POLLIN};
-			if (poll(&p, 1, 0) <= 0)
+		struct pollfd p = {.fd = job->fd, .events = POLLIN};
+		if (poll(&p, 1, wait ? INTERRUPT_MS : 0) <= 0) {
+			if (!wait)
 				return 1;
+			if (proc_interrupted(err) < 0) {
+				job_cancel(job);
+				return err->code;
+			}
+			continue;
 		}
 		char chunk[16 * KIB];
 		ssize_t n = read(job->fd, chunk, sizeof(chunk));
@@ -156,12 +161,5 @@ int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err)
 	struct job job;
 	if (job_start(&job, fn, arg, err) < 0)
 		return err->code;
-	struct pollfd p = {.fd = job.fd, .events = POLLIN};
-	while (poll(&p, 1, INTERRUPT_MS) <= 0) {
-		if (proc_interrupted(err) < 0) {
-			job_cancel(&job);
-			return err->code;
-		}
-	}
 	return job_collect(&job, true, ret, err);
 }

@@ -24,8 +24,9 @@ struct job {
 int job_start(struct job *job, job_fn fn, void *arg, struct err *err)
 	__attribute__((warn_unused_result));
 /* Reads what is there. 0: finished well, *ret (may be NULL) holds the result bytes; 1: not finished
- * yet (only when !wait); negative: the child's error, or ERR_SYS "... was killed by signal N".
- * After 0 or an error the job is over and reaped. */
+ * yet (only when !wait); negative: the child's error, ERR_SYS "... was killed by signal N", or,
+ * where it is waited for, ERR_CANCELLED as for proc_interrupted(). After 0 or an error the job is
+ * over and reaped. */
 int job_collect(struct job *job, bool wait, struct buf *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* Kills and reaps. Accepts a job that is over or zero with pid 0. */
@@ -33,6 +34,6 @@ void job_cancel(struct job *job);
 /* In a job's function: the descriptor that its result will be written to (to be kept by who closes
  * all others); -1 elsewhere. */
 int job_result_fd(void);
-/* start + collect; ERR_CANCELLED as for proc_interrupted() */
+/* start + collect */
 int job_run(job_fn fn, void *arg, struct buf *ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -234,8 +234,12 @@ static void keep_what_is_done(struct build *b)
 		stage_run_stop(b, &b->runs[i]);
 	if (finish_commits(b, true, &err) < 0)
 		log_debug("commit: %s", err.msg);
+	/* by who has been told why it failed */
+	bool hurry = err.code == ERR_CANCELLED && err.sys;
+	if (hurry)
+		txn_hurry(b->txn);
 	err_clear(&err);
-	if (on_error(b, &err) < 0)
+	if (!hurry && on_error(b, &err) < 0)
 		strv_addf(&b->result->warnings, "option '--on-error': %s", err.msg);
 }
 
