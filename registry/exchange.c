@@ -58,9 +58,10 @@ static int send_request(struct exchange *x, struct err *err)
 	STRV_FOREACH (header, &x->sent_headers)
 		explicit_bzero(*header, strlen(*header));
 	strv_copy(&x->sent_headers, &x->headers);
-	if (home && !x->strayed && x->authorization)
+	x->home = home && !x->strayed;
+	if (x->home && x->authorization)
 		strv_add(&x->sent_headers, x->authorization);
-	if (home && !x->strayed && x->auth == AUTH_REGISTRY) {
+	if (x->home && x->auth == AUTH_REGISTRY) {
 		int r = token_authorize(x, &x->sent_headers, err);
 		if (r != 0)
 			return r < 0 ? r : 0;
@@ -184,7 +185,7 @@ static int judge_response(struct exchange *x, struct err *err)
 		                              : xasprintf("status %d", resp->status);
 		return retry_later(x, why);
 	}
-	if (resp->status == 401 && x->auth == AUTH_REGISTRY && x->redirects == 0) {
+	if (resp->status == 401 && x->auth == AUTH_REGISTRY && x->home && x->redirects == 0) {
 		if (token_challenged(x, err) < 0)
 			return err->code;
 		return send_request(x, err) < 0 ? err->code : 1;
@@ -228,7 +229,7 @@ static int judge_failure(struct exchange *x, struct err *err)
 /* distribution-spec "Warnings": each once. */
 static void tell_warnings(struct exchange *x)
 {
-	if (x->strayed || x->auth != AUTH_REGISTRY)
+	if (!x->home || x->auth != AUTH_REGISTRY)
 		return;
 	STRV_FOREACH (text, &x->http.response.warnings) {
 		AUTO_FREE char *line =
@@ -244,7 +245,7 @@ static void on_http_done(struct http_request *http, const struct err *failure)
 	int r;
 	/* also when it is asked on a connection that was there; of others than the host it tells
 	 * nothing */
-	x->host->here |= http->was_here && !http->not_here && !x->strayed;
+	x->host->here |= http->was_here && !http->not_here && x->home;
 	if (!failure) {
 		tell_warnings(x);
 		r = judge_response(x, &err);

@@ -44,6 +44,7 @@ struct exchange {
 	char *sent_url;
 	char *first_url; /* url before it was redirected; NULL: it was not */
 	bool strayed; /* it was redirected elsewhere: from then on we are nobody, also at home */
+	bool home; /* it was sent to the host itself: others cannot ask who we are */
 	unsigned failures, redirects, refusals;
 	uint64_t failed_at; /* how far it had come at the last failure */
 	bool started;

@@ -197,7 +197,11 @@ static int get_tagged_list(struct remote *r, const char *repository, const struc
 	}
 	if (rc == 0 && media_kind(doc.desc.media_type) != MEDIA_INDEX)
 		rc = err_set(err, ERR_INVALID, "'%s' is no list of referrers", name);
-	return rc < 0 ? rc : json_parse(doc.data, doc.len, name, ret, err);
+	if (rc == 0)
+		rc = json_parse(doc.data, doc.len, name, ret, err);
+	if (rc == 0 && !json_is(json_get(*ret, "manifests"), JSON_KIND_ARRAY))
+		json_set(*ret, "manifests", json_new_array()); /* null, of none */
+	return rc;
 }
 
 static int add_lines(struct json *index, const char *text, struct err *err)

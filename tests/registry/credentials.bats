@@ -316,6 +316,10 @@ not_run() { # PATTERN
 		mica push -q "$(built)" "docker://$SRV/$fault/x:v1"
 		[ "$(asked "^PUT main /upload/$fault/x\?.*digest=")" = 2 ]
 	done
+	# it asks who we are, which is not answered, and is no question of the registry's
+	run --separate-stderr mica push -q "$(built)" "docker://$SRV/upload-nosy/x:v1"
+	assert_error 'authentication required|status 401'
+	[ "$(asked '/v2/upload-nosy/.* Basic')" = 0 ]
 	for fault in upload-user upload-file upload-none; do
 		run --separate-stderr mica push -q "$(built)" "docker://$SRV/$fault/x:v1"
 		assert_error 'location|user information|neither http nor https'

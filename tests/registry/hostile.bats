@@ -437,6 +437,10 @@ start_wire() {
 	[ "$(asked 'PUT main /v2/upload-matches/a/manifests/sha256-')" = 3 ]
 	[ "$(mica referrers "$SRV/upload-matches/a@sha256:$(printf 'ab%.0s' {1..32})" | cut -d ' ' -f 2 | xargs)" = \
 		"application/vnd.another application/vnd.another application/vnd.tests.sbom" ]
+	# no entries is not always an empty list
+	[ -z "$(mica referrers "$SRV/upload-null/a@sha256:$(printf 'ab%.0s' {1..32})")" ]
+	mica push -q "$(mica pull -q oci:sbom)" "docker://$SRV/upload-null/a:sbom"
+	[ "$(mica referrers "$SRV/upload-null/a@sha256:$(printf 'ab%.0s' {1..32})" | wc -l)" = 1 ]
 }
 
 @test "lists come in pages, which are asked for at the registry alone" {

@@ -291,7 +291,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind == "blobs/uploads":
             return self.begin_upload(repo, fault)
         if kind in ("tags", "referrers"):
-            return self.error(404, "no such place") if fault in ("upload-races", "upload-matches") else self.listing(repo, fault, kind, target.query)
+            return self.error(404, "no such place") if fault in ("upload-races", "upload-matches", "upload-null") else self.listing(repo, fault, kind, target.query)
         if kind == "manifests" and self.command == "PUT":
             if fault == "upload-matches":
                 have = PUSHED.get((repo, name))
@@ -379,6 +379,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return None
         if fault == "self" and ":" in name:
             return self.answer(307, Location=f"/v2/{repo}/manifests/latest")
+        if fault == "upload-null" and name.startswith("sha256-"):
+            PUSHED.setdefault((repo, name), b'{"schemaVersion": 2, "mediaType": "%s", "manifests": null}' % INDEX.encode())
         data = PUSHED.get((repo, name)) or (OTHER_BLOBS.get(name) if ":" in name and not fault.startswith(("another", "upload")) else None)
         kind = MANIFEST
         if data is None and fault.startswith("upload"):
@@ -461,7 +463,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # --- uploads ---
 
     def begin_upload(self, repo, fault):
-        there = {"upload-other": f"http://localhost:{PORTS[1]}/upload/{repo}", "upload-network": f"//localhost:{PORTS[1]}/upload/{repo}",
+        there = {"upload-other": f"http://localhost:{PORTS[1]}/upload/{repo}", "upload-nosy": f"http://localhost:{PORTS[1]}/upload/{repo}", "upload-network": f"//localhost:{PORTS[1]}/upload/{repo}",
                  "upload-user": f"http://x:y@127.0.0.1:{PORTS[0]}/upload/{repo}", "upload-file": "file:///tmp/x", "upload-none": None,
                  "upload-relative": f"../../../../../upload/{repo}", "upload-query": f"/upload/{repo}?state=a%2Fb&x",
                  "upload-theirs": f"http://store.evil.test/upload/{repo}", "upload-here": f"http://127.0.0.1:{PORTS[0]}/upload/{repo}"}.get(fault, f"/upload/{repo}")
@@ -476,6 +478,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.answer(202, **({"Location": there} if there else {}))
 
     def take_upload(self, target, body):
+        if "/upload-nosy/" in target.path and self.count(self.path) == 1:  # wants to hear what the registry never asked for
+            return self.answer(401, WWW_Authenticate='Basic realm="tests"')
         digest = urllib.parse.parse_qs(target.query)["digest"][0]
         if digest != digest_of(body, digest.split(":")[0]):
             return self.error(400, "digest invalid")
