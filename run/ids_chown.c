@@ -133,7 +133,9 @@ static int record(const struct call *c, int fd, const struct stat *st, uint32_t 
 	where[n] = '\0';
 	char *name = strrchr(where, '/');
 	*name++ = '\0';
-	AUTO_FD int dir = open(*where ? where : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* the kernel's path has no links: what is one by now is a step's, which would have us follow
+	 * it into our own /proc */
+	AUTO_FD int dir = open_at(AT_FDCWD, *where ? where : "/", O_DIRECTORY, RESOLVE_NO_SYMLINKS);
 	struct stat now;
 	if (dir < 0 || fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
 		now.st_ino != st->st_ino || now.st_dev != st->st_dev)
