@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 static const char *const driver_names[] = {
@@ -103,17 +102,6 @@ int snapshot_clone(int dir, bool readonly, int *ret_fd, struct err *err)
 		return err_sys(err, "cannot mount a layer");
 	*ret_fd = take_fd(&fd);
 	return 0;
-}
-
-/* Overlay does not look at the opaque attribute of a layer's root: what lies below such a layer is
- * left out here. */
-static bool is_opaque_root(int fd)
-{
-	char path[32], value[2];
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return (getxattr(path, "user.overlay.opaque", value, sizeof(value)) == 1 ||
-		       getxattr(path, "trusted.overlay.opaque", value, sizeof(value)) == 1) &&
-	       value[0] == 'y';
 }
 
 /*
@@ -310,7 +298,9 @@ int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	AUTO_FREE int *lower = NULL;
 	struct snapshot d = *s;
 	size_t n = 0;
-	while (n < s->n_lower && !is_opaque_root(s->lower[n++]))
+	/* overlay does not look at the opaque attribute of a layer's root: what lies below such a
+	 * layer is left out here */
+	while (n < s->n_lower && !whiteout_is_opaque(s->lower[n++]))
 		;
 	if (n == 0 && s->upper < 0)
 		return err_set(err, ERR_INVALID, "no layer to mount");

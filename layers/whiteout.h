@@ -33,7 +33,7 @@ int whiteout_parse(const char *entry, enum whiteout_kind *ret, const char **ret_
 
 /* Does the file system of fd keep user.* attributes? tmpfs does from Linux 6.6 on. Needs /proc. */
 bool whiteout_user_xattrs(int fd);
-/* fd: a directory. -1 with errno. */
+/* fd: a directory; for whiteout_is_opaque it may be one of O_PATH. -1 with errno. */
 int whiteout_set_opaque(int fd);
 bool whiteout_is_opaque(int fd);
 int whiteout_clear_opaque(int fd);
