@@ -194,10 +194,10 @@ int hierarchies_find(struct hierarchies *hs, struct err *err)
 	 * is divided, and service managers hand down no more than was asked for. */
 	for (size_t i = 0; i < hs->n; i++) {
 		char text[256];
-		AUTO_FD int fd = open(hs->h[i].mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (!hs->h[i].v2 || fd < 0)
+		if (!hs->h[i].v2)
 			continue;
-		if (cgroup_read(fd, "cgroup.controllers", text, sizeof(text)) == 0)
+		AUTO_FD int fd = open(hs->h[i].mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && cgroup_read(fd, "cgroup.controllers", text, sizeof(text)) == 0)
 			hs->h[i].controllers =
 				controllers_parse(text, ' ') | (CONTROLLER_DEVICES & ~v1);
 	}

@@ -74,6 +74,8 @@ int init_protect(struct err *err)
 
 static int prepare_process(const struct box *b, struct err *err)
 {
+	/* first, while /proc is still the host's and readable */
+	init_forget_arguments();
 	/* before what it forgets. Mount points and file systems that are made from here on are the
 	 * workload's root's. */
 	if (run_spec_ids(b->spec) && idmap_be_root(&b->spec->users, err) < 0)
@@ -132,12 +134,8 @@ int init_resolve_user(struct box *b, struct err *err)
 /* The order matters; each step says why it is where it is. */
 static int build_box(struct box *b, struct err *err)
 {
-	/* first, while /proc is still the host's and readable */
-	init_forget_arguments();
-	int r = prepare_process(b, err);
 	/* the cgroup before its namespace, the net namespace before sysfs, which shows it */
-	if (r == 0)
-		r = namespaces_setup(b, err);
+	int r = namespaces_setup(b, err);
 	/* everything below is mounted on the root */
 	if (r == 0)
 		r = rootfs_attach(b, err);
@@ -247,7 +245,8 @@ static _Noreturn void reap(pid_t workload, const struct watch *w)
 	}
 }
 
-/* In the box: builds it and becomes the workload. Only comes back with an error. */
+/* A child of init's, which has what init has prepared for itself, and dies with it: builds the box
+ * and becomes the workload. Only comes back with an error. */
 static void enter_box(struct box *b, struct err *err)
 {
 	if (build_box(b, err) == 0)
@@ -270,7 +269,6 @@ static pid_t start_as_pid1(struct box *b, int *ret_status, struct err *err)
 {
 	/* the host's, before the child changes the root of us both */
 	AUTO_FD int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	init_forget_arguments();
 	if (prepare_process(b, err) < 0)
 		return -1;
 	if (unshare(CLONE_NEWPID) < 0) {
@@ -291,7 +289,7 @@ static pid_t start_as_pid1(struct box *b, int *ret_status, struct err *err)
 
 static pid_t start_beside_init(struct box *b, struct err *err)
 {
-	if (build_box(b, err) < 0)
+	if (prepare_process(b, err) < 0 || build_box(b, err) < 0)
 		return -1;
 	pid_t pid = fork();
 	if (pid < 0)
