@@ -26,7 +26,15 @@ struct walk {
 	char done[PATH_MAX]; /* physical path from the root, no links, no leading '/' */
 	char todo[PATH_MAX];
 	unsigned links;
+	int fd; /* O_PATH of what is done; -1: not opened */
 };
+
+static void set_fd(struct walk *w, int fd)
+{
+	if (w->fd >= 0)
+		close(w->fd);
+	w->fd = fd;
+}
 
 /* Takes the next component off todo; false at the end. */
 static bool next_component(struct walk *w, char *name, size_t n)
@@ -61,14 +69,14 @@ static void pop(struct walk *w)
 {
 	char *slash = strrchr(w->done, '/');
 	*(slash ? slash : w->done) = '\0';
+	set_fd(w, -1);
 }
 
-/* w->done is a link: its text goes before what is left to do. */
-static int follow(const struct box *b, struct walk *w)
+/* w->fd is a link: its text goes before what is left to do. */
+static int follow(struct walk *w)
 {
 	char text[PATH_MAX], rest[PATH_MAX];
-	AUTO_FD int fd = root_open_nofollow(b->root, w->done, O_PATH, 0);
-	ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", text, sizeof(text) - 1);
+	ssize_t n = readlinkat(w->fd, "", text, sizeof(text) - 1);
 	if (n < 0)
 		return -1;
 	text[n] = '\0';
@@ -79,10 +87,9 @@ static int follow(const struct box *b, struct walk *w)
 	errno = ENAMETOOLONG;
 	if ((size_t)snprintf(w->todo, sizeof(w->todo), "%s/%s", text, rest) >= sizeof(w->todo))
 		return -1;
+	pop(w);
 	if (text[0] == '/')
 		w->done[0] = '\0';
-	else
-		pop(w);
 	return 0;
 }
 
@@ -140,8 +147,8 @@ static int report_made(const struct box *b, const struct report_stub *stub, int 
 	return report_stub(b->report, stub, bare < 0 ? parent : bare);
 }
 
-/* Makes name below w->done. */
-static int make(const struct box *b, const struct walk *w, const char *name, bool is_dir, bool keep)
+/* Makes name in dir, a physical path from the root. */
+static int make(const struct box *b, const char *dir, const char *name, bool is_dir, bool keep)
 {
 	struct report_stub stub = {.is_dir = is_dir};
 	struct stat st;
@@ -149,10 +156,9 @@ static int make(const struct box *b, const struct walk *w, const char *name, boo
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	if (!keep && report_copied_dirs(b, w->done) < 0)
+	if (!keep && report_copied_dirs(b, dir) < 0)
 		return -1;
-	AUTO_FD int parent =
-		root_open(b->root, *w->done ? w->done : "/", O_RDONLY | O_DIRECTORY, 0);
+	AUTO_FD int parent = root_open(b->root, *dir ? dir : "/", O_RDONLY | O_DIRECTORY, 0);
 	if (parent < 0 || fstat(parent, &st) < 0)
 		return -1;
 	stub.before = st.st_mtim;
@@ -178,6 +184,13 @@ static int make(const struct box *b, const struct walk *w, const char *name, boo
 	return report_made(b, &stub, parent);
 }
 
+static int open_done(const struct box *b, struct walk *w, struct stat *st)
+{
+	set_fd(w, root_open_nofollow(b->root, *w->done ? w->done : "/", O_PATH, 0));
+	return w->fd < 0 ? -1 : fstat(w->fd, st);
+}
+
+/* w->fd: the last component, or -1 where that is none of its own ("/", "a/.."). */
 static int walk_to(const struct box *b, struct walk *w, unsigned flags)
 {
 	char name[NAME_MAX + 1];
@@ -189,16 +202,20 @@ static int walk_to(const struct box *b, struct walk *w, unsigned flags)
 			pop(w);
 			continue;
 		}
-		struct walk parent = *w;
 		if (push(w, name) < 0)
 			return -1;
 		bool want_dir = !is_last(w) || !(flags & TARGET_FILE);
-		if (root_lstat(b->root, w->done, &st) < 0) {
-			if (errno != ENOENT ||
-				make(b, &parent, name, want_dir, flags & TARGET_KEEP) < 0)
+		int r = open_done(b, w, &st);
+		if (r < 0 && errno == ENOENT) {
+			pop(w);
+			if (make(b, w->done, name, want_dir, flags & TARGET_KEEP) < 0)
 				return -1;
-		} else if (S_ISLNK(st.st_mode)) {
-			if (follow(b, w) < 0)
+			r = push(w, name) < 0 ? -1 : open_done(b, w, &st);
+		}
+		if (r < 0)
+			return -1;
+		if (S_ISLNK(st.st_mode)) {
+			if (follow(w) < 0)
 				return -1;
 		} else if (S_ISDIR(st.st_mode) != want_dir) {
 			errno = want_dir ? ENOTDIR : EISDIR;
@@ -212,18 +229,30 @@ static int walk_to(const struct box *b, struct walk *w, unsigned flags)
 	return 0;
 }
 
+static int open_target(
+	const struct box *b, const char *path, struct walk *w, unsigned flags, struct err *err)
+{
+	struct stat st;
+	if ((size_t)snprintf(w->todo, sizeof(w->todo), "%s", path) >= sizeof(w->todo))
+		return err_set(err, ERR_INVALID, "mount target '%.60s...' is too long", path);
+	if (walk_to(b, w, flags) < 0)
+		return err_sys(err, "cannot prepare mount target '%s'", path);
+	if (w->fd < 0 && open_done(b, w, &st) < 0)
+		return err_sys(err, "cannot open mount target '%s'", path);
+	return 0;
+}
+
 int target_open(const struct box *b, const char *path, unsigned flags, int *ret_fd, struct err *err)
 {
-	struct walk w = {.links = 0};
-	if ((size_t)snprintf(w.todo, sizeof(w.todo), "%s", path) >= sizeof(w.todo))
-		return err_set(err, ERR_INVALID, "mount target '%.60s...' is too long", path);
-	if (walk_to(b, &w, flags) < 0)
-		return err_sys(err, "cannot prepare mount target '%s'", path);
-	AUTO_FD int fd = root_open_nofollow(b->root, *w.done ? w.done : "/", O_PATH, 0);
+	struct walk w = {.fd = -1};
+	int r = open_target(b, path, &w, flags, err);
+	AUTO_FD int fd = w.fd;
 	struct stat st;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, "cannot open mount target '%s'", path);
-	/* Somebody with a shared cache mount may have swapped it meanwhile. */
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "cannot look at mount target '%s'", path);
+	/* the root is no file; and somebody may swap what has no descriptor of the walk's */
 	if (S_ISDIR(st.st_mode) == !!(flags & TARGET_FILE) || S_ISLNK(st.st_mode))
 		return err_set(err, ERR_INVALID, "mount target '%s' is not a %s", path,
 			flags & TARGET_FILE ? "file" : "directory");
