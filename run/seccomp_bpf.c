@@ -2,8 +2,8 @@
 /*
  * Rules -> BPF. For each architecture the numbers are cut into ranges with the same answer; a
  * binary search finds the range. A system call whose rules look at arguments is a range of its own.
- * The result for the default profile is about 150 instructions, where one comparison per system
- * call makes 800.
+ * The result for the default profile is about 150 instructions an architecture, where one
+ * comparison per system call makes 800.
  */
 #include "base/err.h"
 #include "base/mem.h"
@@ -63,6 +63,18 @@ static void load_arg(struct program *p, unsigned index, bool high)
 	emit(p, BPF_LD | BPF_W | BPF_ABS, off + (high ? 4 : 0), 0, 0);
 }
 
+/* Falls through when half of the argument has this value under the mask, jumps to TO_FAIL
+ * otherwise. */
+static void emit_masked(struct program *p, unsigned index, bool high, uint32_t mask, uint32_t value)
+{
+	if (mask == 0 && value == 0)
+		return;
+	load_arg(p, index, high);
+	if (mask != UINT32_MAX)
+		emit(p, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, value, 0, TO_FAIL);
+}
+
 /* Falls through or jumps to TO_MATCH when the argument satisfies a, to TO_FAIL otherwise. Arguments
  * are 64 bits, BPF has 32. */
 static void emit_arg(struct program *p, const struct seccomp_arg *a)
@@ -72,7 +84,8 @@ static void emit_arg(struct program *p, const struct seccomp_arg *a)
 	const uint16_t jeq = BPF_JMP | BPF_JEQ | BPF_K, jgt = BPF_JMP | BPF_JGT | BPF_K,
 		       jge = BPF_JMP | BPF_JGE | BPF_K;
 
-	load_arg(p, a->index, true);
+	if (a->op != OP_MASKED_EQ)
+		load_arg(p, a->index, true);
 	switch (a->op) {
 	case OP_EQ:
 		emit(p, jeq, hi, 0, TO_FAIL);
@@ -99,11 +112,8 @@ static void emit_arg(struct program *p, const struct seccomp_arg *a)
 		emit(p, a->op == OP_LT ? jge : jgt, lo, TO_FAIL, 0);
 		break;
 	case OP_MASKED_EQ:
-		emit(p, BPF_ALU | BPF_AND | BPF_K, hi, 0, 0);
-		emit(p, jeq, hi2, 0, TO_FAIL);
-		load_arg(p, a->index, false);
-		emit(p, BPF_ALU | BPF_AND | BPF_K, lo, 0, 0);
-		emit(p, jeq, lo2, 0, TO_FAIL);
+		emit_masked(p, a->index, true, hi, hi2);
+		emit_masked(p, a->index, false, lo, lo2);
 		break;
 	}
 }
@@ -138,7 +148,7 @@ static void emit_answer(struct program *p, const struct answer *a)
 	emit_ret(p, a->action);
 }
 
-/* Unconditional jumps reach anywhere, conditional ones 255 instructions: so the far side is reached
+/* Conditional jumps reach 255 instructions, unconditional ones anywhere: what is far is reached
  * through a BPF_JA. */
 static void emit_search(struct program *p, const struct range *r, size_t n)
 {
@@ -146,13 +156,22 @@ static void emit_search(struct program *p, const struct range *r, size_t n)
 		emit_answer(p, r->answer);
 		return;
 	}
-	size_t half = n / 2;
+	size_t half = n / 2, at = p->n;
 	emit(p, BPF_JMP | BPF_JGE | BPF_K, r[half].start, 0, 1);
-	size_t jump = p->n;
 	emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
 	emit_search(p, r, half);
-	if (jump < INSNS_MAX)
-		p->insns[jump].k = (uint32_t)(p->n - jump - 1);
+	if (p->n <= INSNS_MAX) {
+		struct sock_filter *f = &p->insns[at];
+		size_t left = p->n - at - 2;
+		if (left <= UINT8_MAX) {
+			memmove(f + 1, f + 2, left * sizeof(*f));
+			f->jt = (uint8_t)left;
+			f->jf = 0;
+			p->n--;
+		} else {
+			f[1].k = (uint32_t)left;
+		}
+	}
 	emit_search(p, r + half, n - half);
 }
 
