@@ -170,7 +170,7 @@ void global_short_names(void *arg, const char *text, struct strv *ret)
 
 	if (registries_load(app->registries_conf, app->registries_conf_dir, &conf, &why) < 0 ||
 		registries_aliases(&conf, app->short_name_aliases, &why) < 0 ||
-		registries_short_names(&conf, text, ret, &why) < 0)
+		registries_short_names(&conf, text, false, ret, &why) < 0)
 		log_debug("%s", why.msg);
 }
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "cmd/choose.h"
 #include "cmd/cmd.h"
 #include "image/platform.h"
 #include "registry/transport.h"
@@ -101,6 +102,7 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 		.registries_conf = app->registries_conf,
 		.registries_conf_dir = app->registries_conf_dir,
 		.short_name_aliases = app->short_name_aliases,
+		.choose_name = choose_possible() ? choose_name : NULL,
 		.signature_policy = a->signature_policy,
 		.decryption_keys = &a->decryption_keys,
 		.retries = retries > UINT32_MAX ? UINT32_MAX : (unsigned)retries,

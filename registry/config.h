@@ -55,6 +55,10 @@ int registries_load(const char *path, const char *dir, struct registries *ret, s
  * ~/.cache/containers/short-name-aliases.conf; a missing file is an empty one. */
 int registries_aliases(struct registries *r, const char *path, struct err *err)
 	__attribute__((warn_unused_result));
+/* Adds to that file what the user has chosen. name: the short one, with a tag or without; full: the
+ * other one, with a tag or digest. */
+int registries_note_alias(const char *path, const char *name, const char *full, struct err *err)
+	__attribute__((warn_unused_result));
 /* One file's text; what is in it replaces what is in r where they meet. For registries_load and the
  * tests. */
 int registries_add(struct registries *r, const char *text, size_t n, const char *what,
@@ -90,11 +94,14 @@ int registries_places(const struct registries *r, const struct reference *ref, e
 void places_done(struct places *p);
 #define AUTO_PLACES __attribute__((cleanup(places_done)))
 
+/* Several search registries, of which the user is to choose one if there is a terminal. */
+bool registries_ask(const struct registries *r, const char *text);
 /* What a name without a registry may stand for, best first: its alias alone, else each search
  * registry, docker.io when there is none. Full names with the tag or digest of ref, :latest by
- * default. */
-int registries_short_names(const struct registries *r, const char *text, struct strv *ret,
-	struct err *err) __attribute__((warn_unused_result));
+ * default. asked: somebody will choose, so that several are no error where short-name-mode is
+ * "enforcing". */
+int registries_short_names(const struct registries *r, const char *text, bool asked,
+	struct strv *ret, struct err *err) __attribute__((warn_unused_result));
 
 struct certificates {
 	char *ca_pem; /* all *.crt of the directory, NULL when there are none */

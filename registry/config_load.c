@@ -9,12 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/toml.h"
+#include "image/reference.h"
 
 #define DROP_INS_MAX 256
 
@@ -116,4 +118,41 @@ int registries_aliases(struct registries *rs, const char *path, struct err *err)
 	if (r == 0)
 		map_merge(&rs->aliases, &chosen.aliases);
 	return r;
+}
+
+/* The file as containers/image writes it, so that either reads what the other has noted. */
+static int write_aliases(const char *path, const struct map *aliases, struct err *err)
+{
+	AUTO_BUF struct buf b = BUF_INIT(TOML_MAX);
+	const char *slash = strrchr(path, '/');
+	AUTO_FREE char *dir = slash ? xstrndup(path, (size_t)(slash - path)) : NULL;
+
+	buf_addstr(&b, "[aliases]\n");
+	MAP_FOREACH (e, aliases)
+		buf_addf(&b, "  \"%s\" = \"%s\"\n", e->key, e->value);
+	if (b.toobig)
+		return err_set(err, ERR_LIMIT, "'%s' would be too large", path);
+	if (dir && *dir && fs_mkdir_p(dir, 0700, err) < 0)
+		return err->code;
+	return fs_write_file(AT_FDCWD, path, b.data, b.len, 0600, false, err);
+}
+
+int registries_note_alias(const char *path, const char *name, const char *full, struct err *err)
+{
+	AUTO_FREE char *usual = path ? NULL : alias_cache();
+	AUTO_FREE char *key = xstrndup(name, strcspn(name, ":@"));
+	AUTO_REGISTRIES struct registries chosen = {0};
+	AUTO_REFERENCE struct reference ref = {0};
+
+	path = path ? path : usual;
+	if (!path)
+		return 0;
+	int r = reference_parse(full, &ref, err);
+	if (r == 0)
+		r = add_file(&chosen, path, false, err);
+	if (r < 0)
+		return r;
+	AUTO_FREE char *value = reference_name(&ref);
+	map_set(&chosen.aliases, key, value);
+	return write_aliases(path, &chosen.aliases, err);
 }

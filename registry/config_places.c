@@ -186,8 +186,15 @@ static int add_candidate(const char *name, const char *rest, struct strv *ret, s
 	return 0;
 }
 
-int registries_short_names(
-	const struct registries *rs, const char *text, struct strv *ret, struct err *err)
+bool registries_ask(const struct registries *rs, const char *text)
+{
+	AUTO_FREE char *name = xstrndup(text, strcspn(text, ":@"));
+	return rs->search.n > 1 && rs->short_names != SHORT_NAMES_DISABLED &&
+	       !map_has(&rs->aliases, name);
+}
+
+int registries_short_names(const struct registries *rs, const char *text, bool asked,
+	struct strv *ret, struct err *err)
 {
 	size_t n = strcspn(text, ":@");
 	AUTO_FREE char *name = xstrndup(text, n);
@@ -202,7 +209,7 @@ int registries_short_names(
 			text, text);
 	if (rs->search.n == 0)
 		return add_candidate(text, "", ret, err);
-	if (rs->search.n > 1 && rs->short_names == SHORT_NAMES_ENFORCING)
+	if (!asked && rs->search.n > 1 && rs->short_names == SHORT_NAMES_ENFORCING)
 		return err_set(err, ERR_INVALID,
 			"short name '%s' may stand for an image of any of %zu search registries; "
 			"write the registry too, or add an alias to registries.conf",

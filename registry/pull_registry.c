@@ -181,8 +181,22 @@ static bool is_made_here(struct store *s, const char *text)
 	return ref != NULL;
 }
 
+/* Of several the one that the user wants. false: no answer; then all are tried. */
+static bool choose(const char *text, const struct pull_opts *o, struct strv *names)
+{
+	int i = o->remote.choose_name(text, names);
+
+	if (i < 0)
+		return false;
+	AUTO_FREE char *name = xstrdup(names->v[i]);
+	strv_done(names);
+	strv_add(names, name);
+	return true;
+}
+
+/* *ret_chosen: it is what the user has chosen just now. */
 static int candidates(struct store *s, const char *text, const struct pull_opts *o,
-	struct strv *ret, struct err *err)
+	struct strv *ret, bool *ret_chosen, struct err *err)
 {
 	AUTO_REGISTRIES struct registries conf = {0};
 	AUTO_REFERENCE struct reference ref = {0};
@@ -200,7 +214,24 @@ static int candidates(struct store *s, const char *text, const struct pull_opts 
 	r = registries_load(o->remote.registries_conf, o->remote.registries_conf_dir, &conf, err);
 	if (r == 0)
 		r = registries_aliases(&conf, o->remote.short_name_aliases, err);
-	return r < 0 ? r : registries_short_names(&conf, text, ret, err);
+	bool asked = r == 0 && o->remote.choose_name && registries_ask(&conf, text);
+	if (r == 0)
+		r = registries_short_names(&conf, text, asked, ret, err);
+	*ret_chosen = r == 0 && asked && choose(text, o, ret);
+	if (r == 0 && asked && !*ret_chosen && conf.short_names == SHORT_NAMES_ENFORCING)
+		return err_set(err, ERR_INVALID, "short name '%s': none was chosen", text);
+	return r;
+}
+
+/* For the next time; what was wanted is here all the same. */
+static void note_choice(const char *text, const char *full, const struct pull_opts *o)
+{
+	struct err why = ERR_INIT;
+
+	if (registries_note_alias(o->remote.short_name_aliases, text, full, &why) == 0)
+		return;
+	AUTO_FREE char *line = xasprintf("The choice is not remembered: %s", why.msg);
+	progress_say(o->progress, line);
 }
 
 /* Called buildah, in the words that its scripts look for: what the name became is in them. */
@@ -221,7 +252,8 @@ int registry_pull(struct store *s, const char *text, const struct pull_opts *o, 
 	AUTO_STRV struct strv names = STRV_INIT;
 	AUTO_REMOTE struct remote *remote = NULL;
 	AUTO_TXN struct txn *t = NULL;
-	if (candidates(s, text, o, &names, err) < 0 || txn_begin(s, &t, err) < 0 ||
+	bool chosen = false;
+	if (candidates(s, text, o, &names, &chosen, err) < 0 || txn_begin(s, &t, err) < 0 ||
 		remote_open(&o->remote, &remote, err) < 0)
 		return err->code;
 	remote_notes(remote, o->progress);
@@ -229,6 +261,8 @@ int registry_pull(struct store *s, const char *text, const struct pull_opts *o, 
 	for (size_t i = 0; i < names.n; i++) {
 		err_clear(err);
 		r = pull_name(s, t, remote, names.v[i], o, ret, err);
+		if (r == 0 && chosen)
+			note_choice(text, names.v[i], o);
 		if (r == 0)
 			return 0;
 		(void)not_pulled(names.v[i], err);

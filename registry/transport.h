@@ -39,6 +39,9 @@ struct remote_opts {
 	                                /etc/containers */
 	const char *registries_conf_dir; /* NULL: registries.conf.d of both places */
 	const char *short_name_aliases; /* NULL: the usual cache of them */
+	/* Which of several full names a short one is to be: its index, -1: none of them. NULL:
+	 * nobody can be asked. */
+	int (*choose_name)(const char *text, const struct strv *names);
 	unsigned retries; /* after a first failure that may pass */
 	unsigned stall_s; /* a transfer that moves nothing for so long is given up; 0: 60 */
 	uint64_t layer_ratio; /* the files of a layer may take so many times its blob's size; 0: 250

@@ -377,6 +377,17 @@ in_busybox() {
 	sed -i 's/permissive/enforcing/' registries.conf
 	run -125 --separate-stderr mica pull -q --retry 0 library/busybox
 	assert_error "short name 'library/busybox' may stand for an image of any of 2 search registries"
+	# on a terminal the user is asked, once
+	typed() { # ANSWER: what a terminal shows
+		printf '%s\n' "$1" | MICA_ROOT=$D/names script -qec "'$MICA_BIN' --short-name-alias-conf cache/aliases.conf pull -q --retry 0 library/busybox:latest" /dev/null
+	}
+	typed 2 >seen
+	grep -q '^  2  second.example/library/busybox:latest' seen
+	[ "$(cat cache/aliases.conf)" = '[aliases]
+  "library/busybox" = "second.example/library/busybox"' ]
+	typed '' >seen
+	run -1 grep 'Which one' seen
+	[ "$(MICA_ROOT=$D/names mica --short-name-alias-conf cache/aliases.conf inspect --type image --format '{{.FromImage}}' library/busybox)" = second.example/library/busybox:latest ]
 	# what was built here comes first
 	mica pull -q bb
 	mica tag bb busybox # the alias is found in the store too

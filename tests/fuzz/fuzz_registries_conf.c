@@ -21,7 +21,8 @@ static void ask(const struct registries *rs, const char *name)
 		if (registries_places(rs, &ref, use, &places, &err) == 0 && places.n == 0)
 			__builtin_trap();
 	}
-	if (ref.was_short && registries_short_names(rs, name, &names, &err) == 0 && names.n == 0)
+	if (ref.was_short && registries_short_names(rs, name, false, &names, &err) == 0 &&
+		names.n == 0)
 		__builtin_trap();
 }
 

@@ -195,7 +195,7 @@ static void names_are(const char *conf, const char *text, const char *expected)
 	AUTO_STRV struct strv names = STRV_INIT;
 	struct err err = ERR_INIT;
 	add(&rs, conf);
-	if (registries_short_names(&rs, text, &names, &err) < 0) {
+	if (registries_short_names(&rs, text, false, &names, &err) < 0) {
 		assert_string_equal("error", expected);
 		return;
 	}
