@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes that a file, or a directory and all below it, takes on disk (allocated blocks, of a file
- * with several names its share for each of them). What cannot be read counts nothing. */
+ * with several names once, wherever else it has some). What cannot be read counts nothing. */
 #pragma once
 #include <stdint.h>
 
