@@ -17,9 +17,8 @@
 
 int names_lock(struct store *s, int *ret_fd, struct err *err)
 {
-	if (s->read_only)
-		return err_set(
-			err, ERR_DENIED, "the store '%s' was opened for reading only", s->path);
+	if (store_may_write(s, err) < 0)
+		return err->code;
 	return store_lock(s, "lock", LOCK_EXCLUSIVE, true, ret_fd, err);
 }
 

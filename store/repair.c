@@ -199,9 +199,8 @@ int store_check(struct store *s, struct check_result *ret, struct strv *problems
 
 int store_repair(struct store *s, struct check_result *ret, struct strv *problems, struct err *err)
 {
-	if (s->read_only)
-		return err_set(
-			err, ERR_DENIED, "the store '%s' was opened for reading only", s->path);
+	if (store_may_write(s, err) < 0)
+		return err->code;
 	store_scratch_end(s);
 	return run(s, true, ret, problems, err);
 }

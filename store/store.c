@@ -192,6 +192,7 @@ int store_open(const char *path, int flags, struct store **ret, struct err *err)
 	s->path = realpath(path, NULL);
 	if (!s->path)
 		s->path = xstrdup(path);
+	another_look(s);
 	*ret = s;
 	return 0;
 }
@@ -229,7 +230,10 @@ const char *store_name(char *buf, const char *dir, const struct digest *d)
 int store_lock(const struct store *s, const char *name, enum lock_mode mode, bool wait, int *ret_fd,
 	struct err *err)
 {
-	int r = lock_file(s->fd, name, mode, wait, ret_fd, err);
+	int r = another_refuse(s, err);
+	if (r < 0)
+		return r;
+	r = lock_file(s->fd, name, mode, wait, ret_fd, err);
 	if (r == 0 || r == ERR_BUSY)
 		return r;
 	(void)err_wrap(err, "store '%s'", s->path);

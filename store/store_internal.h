@@ -38,6 +38,8 @@ struct store {
 	char *path;
 	int fd;
 	bool read_only;
+	bool is_anothers; /* another.c */
+	uid_t owner;
 	bool dirty; /* this process wrote what was not synced yet */
 	bool boot_checked; /* recover_after_boot() is done */
 	struct txn *scratch; /* where unnamed files lie until they are renamed; begun by the first
@@ -58,6 +60,12 @@ int store_blob_paths(const struct store *s, struct strv *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* Whether the path is one that a blob may have; *ret: which. */
 bool store_blob_parse(const char *path, struct digest *ret);
+/* Finds out whether it is another user's, who alone may write to it. */
+void another_look(struct store *s);
+/* 0: it is ours. */
+int another_refuse(const struct store *s, struct err *err) __attribute__((warn_unused_result));
+/* It is ours, and was not opened for reading only. */
+int store_may_write(const struct store *s, struct err *err) __attribute__((warn_unused_result));
 /* Is it the store that is at fault, and not for example a want of descriptors? */
 bool store_is_damage(const struct err *err);
 /* Adds to an error that tells of a damaged store what to do about it; its code. */

@@ -67,9 +67,8 @@ int txn_begin(struct store *s, struct txn **ret, struct err *err)
 	AUTO_FD int tmp_fd = -1;
 	int r;
 
-	if (s->read_only)
-		return err_set(
-			err, ERR_DENIED, "the store '%s' was opened for reading only", s->path);
+	if (store_may_write(s, err) < 0)
+		return err->code;
 	if ((r = recover_after_boot(s, err)) < 0 ||
 		(r = store_open_dir(s, TMP_DIR, &tmp_fd, err)) < 0)
 		return r;

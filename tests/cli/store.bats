@@ -394,4 +394,16 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups env HOME="$D/other" sh reads other
 	[ "$output" = $'mine\n1' ] || fail "$output"
 	[ "$(grep mica: <<<"$stderr")" = "mica: store '$MICA_ROOT': cannot open the lock 'gc.lock': permission denied" ] || fail "$stderr"
+	# root, in a store of a user who could not use what root made there
+	cp -a "$MICA_ROOT" theirs && chown nobody theirs/version
+	touch now
+	MICA_ROOT=$D/theirs run --separate-stderr sh reads .
+	[ "$output" = $'mine\n1' ] || fail "$output"
+	[ "$(grep mica: <<<"$stderr")" = "mica: store '$D/theirs': it is of user 65534, as whom it can be written to: permission denied" ] || fail "$stderr"
+	for words in "build -q ctx" "rmi -f one" "prune -af" "pull -q oci:oci" "cache rm -a" "rm box" "fsck --repair" "from one"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr mica --root theirs $words
+		assert_error "it is of user 65534"
+	done
+	[ -z "$(find theirs -cnewer now ! -type d)" ] || fail "$(find theirs -cnewer now ! -type d)"
 }
