@@ -264,6 +264,9 @@ static int step_brings(const struct build *b, const struct step *s, const struct
 				lies_in(u->top, s->mounts[i].source));
 	if (s->kind != STEP_COPY || s->from != COPY_FROM_CONTEXT || t != u->tree)
 		return 0;
+	/* of a named one BuildKit sends each instruction what that names */
+	if (t != b->context && s->at.inst != u->at.inst)
+		return 0;
 	for (size_t i = 0; i < s->sources.n && !*ret; i++)
 		if ((i >= s->n_remote || !s->remote[i]) &&
 			word_brings(u->tree, s, s->sources.v[i], u->top, ret, err) < 0)
@@ -283,8 +286,9 @@ int copy_sources_check(struct build *b, struct err *err)
 		if (!there)
 			return containerfile_error(u->at.file, u->pos, err, ERR_NOT_FOUND,
 				"%s: nothing in the context matches '%s', and nothing else is "
-				"taken from '%s' (%s)",
-				u->at.inst->name, u->source, u->top, u->why);
+				"taken from '%s'%s (%s)",
+				u->at.inst->name, u->source, u->top,
+				u->tree == b->context ? "" : " by it", u->why);
 	}
 	return 0;
 }

@@ -46,6 +46,12 @@ sub" ]
 	[ "$(in_image t cat /x/one)" = changed ]
 }
 
+@test "of a named directory each instruction is sent what it names" {
+	printf 'FROM busybox\nRUN --mount=from=other,target=/m true\nCOPY --from=other one/* /x/\nCOPY --from=other . /y/\n' | containerfile
+	run -125 --separate-stderr mica build --network=none -t t --build-context other=other ctx
+	assert_error "Containerfile:3:19: COPY: nothing in the context matches 'one/\*', and nothing else is taken from 'one' by it"
+}
+
 @test "a file that was named is all that its context has" {
 	printf 'FROM busybox\nCOPY --from=one . /x/\nCOPY --from=one newest /y\nRUN --mount=from=one,target=/m ls -A /m >/z\n' | containerfile
 	ln -s one other/newest
