@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/base_image.h"
+#include "build/platforms.h"
 
 #include "base/called.h"
 #include "base/err.h"
@@ -112,6 +113,14 @@ int base_image_error(
 		return containerfile_error(st->from.file, pos, err, why->code,
 			"%s; the stage '%s' comes later: move it before this one if it is meant",
 			why->msg, b->stages.s[later].name);
+	const struct platform *platform =
+		st->has_platform ? &st->platform : &b->stages.targets[st->target].platform;
+	AUTO_FREE char *unknown = platform_unknown(platform);
+	if (*unknown) {
+		char text[100];
+		return containerfile_error(st->from.file, pos, err, why->code,
+			"%s; --platform=%s%s", why->msg, platform_str(platform, text), unknown);
+	}
 	return containerfile_error(st->from.file, pos, err, why->code, "%s%s%s%s%s", why->msg,
 		near ? "; did you mean " : "", near ? kind : "", near ? near : "", near ? "?" : "");
 }

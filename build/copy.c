@@ -201,7 +201,7 @@ static void warn_unknown(
 	const struct source_inst *at = &w->step->at;
 	struct pos pos = at->inst->pos;
 	(void)inst_flag(at->inst, "chown", &pos);
-	buf_addf(w->notes, "warning: %s:%u:%u: %s: %s: %u:%u is taken, as BuildKit does\n",
+	buf_addf(w->notes, "mica: warning: %s:%u:%u: %s: %s: %u:%u is taken, as BuildKit does\n",
 		at->file->name, pos.line, pos.column, spec, unknown, uid, gid);
 }
 

@@ -352,51 +352,44 @@ static int expand_plain(void *arg, const char *value, char **ret, struct err *er
 	return strchr(value, '$') ? 0 : expand_word(value, *escape, &none, 0, ret, NULL, NULL, err);
 }
 
-/* A known key, of other types than the one that has been named before it. */
-static bool is_unexpected(const struct parse *p, const char *field)
+/* A known key, of other types than the mount's. */
+static int check_field(const struct parse *p, const char *field, struct err *err)
 {
-	struct err ignored = ERR_INIT;
 	for (size_t k = 0; k < ARRAY_LEN(keys); k++)
 		if (p->fields[k] == field)
-			return check_key(p, k, &ignored) < 0;
-	return false;
+			return check_key(p, k, err);
+	return 0;
 }
 
+/* The type may come last, and the faults are told in the order of the fields: two passes. */
 void mount_faults(const char *text, char escape, mount_fault_fn fault, void *arg)
 {
 	AUTO_STRV struct strv fields = STRV_INIT;
-	struct err err = ERR_INIT;
+	struct err err = ERR_INIT, wrong = ERR_INIT;
 	bool any = false;
 	if (csv_fields(text, &fields, &err) < 0) {
 		(void)err_wrap(&err, "failed to parse csv mounts");
 		fault(arg, NULL, &err);
 		return;
 	}
-	struct parse p = {.expand = expand_plain, .arg = &escape};
-	STRV_FOREACH (field, &fields) {
-		if (parse_field(&p, *field, &err) == 0)
-			continue;
-		if (is_unexpected(&p, *field)) { /* which is told below, and enough */
-			err_clear(&err);
-			continue;
-		}
+	struct parse whole = {.expand = expand_plain, .arg = &escape}, again = whole;
+	STRV_FOREACH (field, &fields)
 		/* of a type that is none nothing follows for the other keys */
-		p.any_type |= strncasecmp(*field, "type=", 5) == 0;
-		any = true;
-		fault(arg, *field, &err);
-		err_clear(&err);
-	}
-	for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
-		if (check_key(&p, k, &err) == 0)
-			continue;
-		any = true;
-		fault(arg, p.fields[k], &err);
-		err_clear(&err);
+		if (parse_field(&whole, *field, &err) < 0)
+			whole.any_type |= strncasecmp(*field, "type=", 5) == 0;
+	STRV_FOREACH (field, &fields) {
+		bool bad = parse_field(&again, *field, &wrong) < 0;
+		/* that the type has no such key is enough */
+		bool odd = check_field(&whole, *field, &err) < 0;
+		if (bad || odd)
+			fault(arg, *field, odd ? &err : &wrong);
+		any |= bad || odd;
 	}
 	/* a key that was misspelt may be the one that is missed */
-	if (!any && check_secret(&p, &err) < 0)
+	if (!any && check_secret(&whole, &err) < 0)
 		fault(arg, NULL, &err);
-	mount_opts_done(&p.m);
+	mount_opts_done(&whole.m);
+	mount_opts_done(&again.m);
 }
 
 void mount_opts_done(struct mount_opts *m)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/platforms.h"
+#include "build/suggest.h"
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -174,4 +175,28 @@ int platforms_check(struct build *b, struct err *err)
 		if (b->plans[i].evaluated && check_stage(b, &b->plans[i], err) < 0)
 			return err->code;
 	return 0;
+}
+
+/* The name itself when it is one of them, else the closest. */
+static const char *nearest(const char *typed, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (streq(typed, names[i]))
+			return names[i];
+	return suggest(typed, names, n);
+}
+
+char *platform_unknown(const struct platform *p)
+{
+	static const char unknown[] = ": unknown operating system or architecture";
+	size_t n_systems, n_architectures;
+	const char *const *systems = platform_systems(&n_systems);
+	const char *const *architectures = platform_architectures(&n_architectures);
+	if (platform_is_known(p))
+		return xstrdup("");
+	const char *os = nearest(p->os, systems, n_systems);
+	const char *arch = nearest(p->arch, architectures, n_architectures);
+	return os && arch ? xasprintf("%s, did you mean %s/%s?", unknown, os, arch)
+	                  : xasprintf("%s; linux/amd64, linux/arm64 and linux/arm/v7 are some",
+				    unknown);
 }

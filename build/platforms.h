@@ -26,3 +26,6 @@ int platforms_check(struct build *b, struct err *err) __attribute__((warn_unused
 int platform_check(struct store *s, const struct platform *p, const struct image *image,
 	bool complete, const struct strv *argv, const struct map *env, struct err *err)
 	__attribute__((warn_unused_result));
+/* ": unknown operating system or architecture, did you mean ..." of what nobody has heard of; "" of
+ * a platform that is known. New string. */
+char *platform_unknown(const struct platform *p);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/stages.h"
+#include "build/platforms.h"
 
 #include "base/called.h"
 #include "base/err.h"
@@ -120,11 +121,11 @@ static int set_platform(
 	if (*text && platform_parse(text, &st->platform, &why) < 0)
 		return containerfile_error(at->file, pos, err, ERR_INVALID, "%s", why.msg);
 	if (*text && !st->scratch && st->base_stage == NO_STAGE &&
-		!platform_is_known(&st->platform))
-		return containerfile_error(at->file, pos, err, ERR_INVALID,
-			"--platform=%s: unknown operating system or architecture; "
-			"linux/amd64, linux/arm64 and linux/arm/v7 are some",
-			text);
+		!platform_is_known(&st->platform)) {
+		AUTO_FREE char *unknown = platform_unknown(&st->platform);
+		return containerfile_error(
+			at->file, pos, err, ERR_INVALID, "--platform=%s%s", text, unknown);
+	}
 	if (!*text && *platform)
 		return containerfile_error(at->file, pos, err, ERR_INVALID,
 			"--platform=%s is empty; declare its variable with ARG before the "

@@ -36,8 +36,10 @@ static int keep(struct eval *e, size_t n, struct err *err)
 	if (e->b->kept <= KEPT_MAX)
 		return 0;
 	return eval_error(e, e->at.inst->pos, err, ERR_LIMIT,
-		"the variables, labels, ports and words of all steps take more than %llu bytes",
-		KEPT_MAX);
+		"the variables, labels, ports and words of all steps take more than %llu bytes: "
+		"each step has its own copy of what is set for it (%zu variables and arguments "
+		"here); set fewer, or several in one instruction",
+		KEPT_MAX, e->p->env.n);
 }
 
 int eval_weigh_word(struct eval *e, const char *word, struct err *err)

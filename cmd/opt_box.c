@@ -12,7 +12,9 @@
 #include "run/caps.h"
 #include "run/rlimits.h"
 
-#define CPU_PERIOD_DEFAULT_US 100000 /* the kernel's */
+#define CPU_PERIOD_DEFAULT_US 100000 /* the kernel's, as are these: */
+#define CPU_PERIOD_MAX_US 1000000
+#define CPU_US_MIN 1000 /* of a period and of a quota */
 
 const struct opt box_options[] = {
 	OPT_SIZE('m', "memory", struct box_args, memory),
@@ -56,6 +58,14 @@ static int apply_cpus(const struct box_args *a, struct run_limits *l, struct err
 	if (a->cpu_quota < -1)
 		return err_set(err, ERR_INVALID, "option '--cpu-quota': %lld is negative",
 			(long long)a->cpu_quota);
+	if (a->cpu_period && (a->cpu_period < CPU_US_MIN || a->cpu_period > CPU_PERIOD_MAX_US))
+		return err_set(err, ERR_INVALID,
+			"option '--cpu-period': %llu is not from %d to %d, in microseconds",
+			(unsigned long long)a->cpu_period, CPU_US_MIN, CPU_PERIOD_MAX_US);
+	if (a->cpu_quota > 0 && a->cpu_quota < CPU_US_MIN)
+		return err_set(err, ERR_INVALID,
+			"option '--cpu-quota': %lld is less than %d, in microseconds",
+			(long long)a->cpu_quota, CPU_US_MIN);
 	l->cpu_period_us = a->cpu_period;
 	l->cpu_quota_us = a->cpu_quota > 0 ? (uint64_t)a->cpu_quota : 0;
 	l->cpu_shares = a->cpu_shares;

@@ -160,6 +160,18 @@ static int parse_single(const char *s, struct platform *p, struct err *err)
 	return err_set(err, ERR_INVALID, "'%s': unknown operating system or architecture", s);
 }
 
+const char *const *platform_systems(size_t *ret_n)
+{
+	*ret_n = ARRAY_LEN(known_os);
+	return known_os;
+}
+
+const char *const *platform_architectures(size_t *ret_n)
+{
+	*ret_n = ARRAY_LEN(known_arch);
+	return known_arch;
+}
+
 bool platform_is_known(const struct platform *p)
 {
 	return is_one_of(p->os, known_os, ARRAY_LEN(known_os)) &&

@@ -26,6 +26,9 @@ int platform_parse(const char *s, struct platform *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* False for an operating system or architecture that nobody has heard of: likely misspelt. */
 bool platform_is_known(const struct platform *p);
+/* Those that are known, as Go names them. */
+const char *const *platform_systems(size_t *ret_n);
+const char *const *platform_architectures(size_t *ret_n);
 void platform_normalise(struct platform *p);
 /* "linux/arm/v7"; buf of at least 100 */
 char *platform_str(const struct platform *p, char *buf);

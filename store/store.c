@@ -120,8 +120,10 @@ static bool is_foreign(int fd)
 static int create(int fd, const char *path, struct err *err)
 {
 	if (is_foreign(fd))
-		return err_set(
-			err, ERR_INVALID, "'%s' holds other files and is no mica store", path);
+		return err_set(err, ERR_INVALID,
+			"'%s' holds other files and is no mica store; name another directory with "
+			"--root",
+			path);
 	if (fchmod(fd, 0700) < 0)
 		return err_sys(err, "cannot make '%s' private", path);
 	AUTO_FD int lock = -1;
@@ -150,19 +152,29 @@ static int create(int fd, const char *path, struct err *err)
 	return store_write_version(fd, err);
 }
 
+static int cannot_open(const char *path, int sys, struct err *err)
+{
+	char text[ERR_TEXT_MAX];
+	(void)err_set(err, ERR_SYS,
+		"cannot open the store '%s': %s; name another directory with --root", path,
+		err_text(sys, text));
+	err->sys = sys;
+	return err->code;
+}
+
 static int open_root(const char *path, int flags, int *ret, struct err *err)
 {
 	AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && !(flags & STORE_READ_ONLY)) {
 		int r = fs_mkdir_p(path, 0700, err);
 		if (r < 0)
-			return err_wrap(err, "store");
+			return cannot_open(path, err->sys, err);
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (fd < 0 && errno == ENOENT)
 		return err_set(err, ERR_NOT_FOUND, "there is no store at '%s'", path);
 	if (fd < 0)
-		return err_sys(err, "cannot open the store '%s'", path);
+		return cannot_open(path, errno, err);
 	int r = check_version(fd, path, flags, err);
 	if (r == 1 && (flags & STORE_READ_ONLY))
 		return err_set(err, ERR_NOT_FOUND, "there is no store at '%s'", path);

@@ -234,6 +234,9 @@ in" ]
 	[ "$(in_image --user 7 --group-add staff t id -G)" = "0 50" ]
 	refused "no group 'none' in the image's /etc/group" --group-add none
 	refused "'keep-groups' is not supported" --group-add keep-groups
+	refused "option '--cpu-period': 999 is not from 1000 to 1000000, in microseconds" --cpu-period 999
+	refused "option '--cpu-period': 1000001 is not from 1000 to 1000000" --cpu-period 1000001
+	refused "option '--cpu-quota': 999 is less than 1000, in microseconds" --cpu-quota 999
 }
 
 @test "--cgroup-parent: the step's cgroup is below it" {

@@ -161,7 +161,7 @@ listens() { # PORT
 	{ printf 'FROM busybox\nARG %s\nARG B=%s\nLABEL ' "$big" "$refs" && seq -s ' ' -f 'A%.0f=${B}' 2500; } | containerfile
 	ends 'Containerfile:4:[0-9]+: the instruction expands to more than 16777216 bytes'
 	{ printf 'FROM busybox\nENV %s\nENV B=%s C=%s\n' "$big" "$refs" "$refs" && seq -f 'RUN true %.0f' 2500; } | containerfile
-	ends 'Containerfile:[0-9]+:1: the variables, labels, ports and words of all steps take more than 268435456 bytes'
+	ends 'Containerfile:[0-9]+:1: the variables, labels, ports and words of all steps take more than 268435456 bytes: each step has its own copy of what is set for it \([0-9]+ variables and arguments here\)'
 	{ printf 'FROM busybox\nENV \\\n' && seq -f 'A%.0f=1 \' 10001; } | containerfile
 	ends 'Containerfile:2:1: ENV: more than 10000 names'
 	{ echo FROM busybox AS s0 && paste -d ' ' <(seq -f 'FROM s%.0f' 0 299) <(seq -f 'AS s%.0f' 300); } | containerfile

@@ -285,8 +285,10 @@ need_emulator() {
 @test "a platform that nobody has heard of is refused before anything is pulled" {
 	for platform in linux/amd46 linus/amd64 linux/foo/v7; do
 		run --separate-stderr mica build --pull=always - <<<"FROM --platform=$platform 127.0.0.1:1/x"
-		assert_error "1:6: --platform=$platform: unknown operating system or architecture"
+		assert_error "1:6: --platform=$platform: unknown operating system or architecture$([ "$platform" = linux/foo/v7 ] || echo ', did you mean linux/amd64\?')"
 	done
+	run --separate-stderr mica build --pull=never --platform=linux/amd46 - <<<"FROM 127.0.0.1:1/x"
+	assert_error "1:6: .*; --platform=linux/amd46: unknown operating system or architecture, did you mean linux/amd64\?"
 	mica build -q - <<<'FROM --platform=linux/foo scratch'
 }
 

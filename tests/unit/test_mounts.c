@@ -277,6 +277,16 @@ static void all_that_the_text_tells_is_told(void **state)
 		{"required,id=a,target=/x,size=3",
 			"required: unexpected key 'required' for mount type 'bind'\n"
 			"size=3: unexpected key 'size' for mount type 'bind'\n"},
+		/* in their order, wherever the type is */
+		{"size=1x,type=bind,uid=7,foo=1",
+			"size=1x: unexpected key 'size' for mount type 'bind'\n"
+			"uid=7: unexpected key 'uid' for mount type 'bind'\n"
+			"foo=1: unexpected key 'foo' in 'foo=1'\n"},
+		{"uid=x,type=bind,ro=maybe,from=$x",
+			"uid=x: unexpected key 'uid' for mount type 'bind'\n"
+			"ro=maybe: invalid value for ro: 'maybe' (it is true or false)\n"
+			"from=$x: 'from' doesn't support variable expansion, define alias stage "
+			"instead\n"},
 		/* what type it is decides about keys: known later, and of a wrong one nothing */
 		{"type=$t,required,mode=x", "mode=x: invalid value for mode: 'x' (it is an octal "
 					    "number, such as 0755)\n"},

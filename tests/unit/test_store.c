@@ -84,7 +84,11 @@ static void refuses_a_directory_of_somebody_else(void **state)
 		       *blobs = xasprintf("%s/blobs", path);
 	assert_int_equal(fs_mkdir_p(blobs, 0755, &err), 0);
 	assert_int_equal(store_open(path, 0, &other, &err), ERR_INVALID);
-	assert_non_null(strstr(err.msg, "no mica store"));
+	assert_non_null(strstr(err.msg, "no mica store; name another directory with --root"));
+	assert_int_equal(store_open("/dev/null/x", 0, &other, &err), ERR_SYS);
+	assert_string_equal(err.msg, "cannot open the store '/dev/null/x': not a directory; name "
+				     "another directory with --root");
+	assert_int_equal(err.sys, ENOTDIR);
 }
 
 static void reading_only_never_makes_a_store(void **state)
