@@ -30,6 +30,7 @@
 struct cgroup {
 	struct cgroup_dir dirs[CONTROLLERS];
 	size_t n;
+	bool has_cpuset; /* or may have, from above */
 };
 
 /* Which controllers do these limits need, and which flag asks for them? */
@@ -262,6 +263,7 @@ int cgroup_create(const struct run_limits *l,
 		(void)!cgroup_remove(g, &ignored);
 		return r;
 	}
+	g->has_cpuset = l->cpuset_cpus || l->cpuset_mems || l->parent;
 	*ret = g->n ? g : NULL;
 	if (g->n == 0)
 		free(g);
@@ -279,9 +281,11 @@ int cgroup_check(const struct run_limits *l, struct err *err)
 	return r < 0 ? r : cgroup_remove(g, err);
 }
 
+/* On Linux 5.10 who is born in a cgroup keeps the processors of its parent process, and who enters it
+ * has those of the cgroup. */
 int cgroup_clone_fd(const struct cgroup *g)
 {
-	return g && g->n == 1 && g->dirs[0].v2 ? g->dirs[0].fd : -1;
+	return g && !g->has_cpuset && g->n == 1 && g->dirs[0].v2 ? g->dirs[0].fd : -1;
 }
 
 int cgroup_join(const struct cgroup *g, struct err *err)

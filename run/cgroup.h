@@ -38,8 +38,8 @@ int cgroup_create(const struct run_limits *l,
 /* Can these limits be enforced here? Errors as above. */
 int cgroup_check(const struct run_limits *l, struct err *err) __attribute__((warn_unused_result));
 int cgroup_join(const struct cgroup *g, struct err *err) __attribute__((warn_unused_result));
-/* Directory descriptor for CLONE_INTO_CGROUP when all is in the one version 2 hierarchy, else -1.
- */
+/* Directory descriptor for CLONE_INTO_CGROUP when all is in the one version 2 hierarchy and acts
+ * on who is cloned into it, else -1: cgroup_join(). */
 int cgroup_clone_fd(const struct cgroup *g);
 /* Stops what is in it, or lets it go on; in version 1 nothing. */
 void cgroup_hold(const struct cgroup *g, bool hold);
