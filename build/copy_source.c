@@ -23,11 +23,14 @@ static bool has_wildcard(const char *s)
 	return strpbrk(s, "*?[") != NULL;
 }
 
-int copy_source_readable(struct filetree *t, const struct node *n, struct err *err)
+/* For a walk. */
+static int is_readable(void *arg, struct node *n, struct err *err)
 {
+	struct filetree *t = arg;
 	const mode_t mode = n->st.st_mode;
-	/* what everybody may read, nearly always, costs nothing */
-	if ((mode & S_IROTH) || !(S_ISREG(mode) || S_ISDIR(mode)))
+	/* what everybody may read, nearly always, costs nothing, nor what has been read */
+	if ((mode & S_IROTH) || !(S_ISREG(mode) || S_ISDIR(mode)) ||
+		(S_ISREG(mode) && filetree_knows(t, n)))
 		return 0;
 	AUTO_FREE char *path = node_path(n);
 	AUTO_FD int fd =
@@ -38,6 +41,16 @@ int copy_source_readable(struct filetree *t, const struct node *n, struct err *e
 		"cannot open '%s': permission denied; let who builds read it, or name it in the "
 		"ignore file",
 		path);
+}
+
+/* Directories are listed for the step's key, too. */
+int copy_source_readable(
+	struct filetree *t, const struct selection *sel, struct node *n, struct err *err)
+{
+	const struct walk walk = {.enter = is_readable, .met = is_readable, .arg = t};
+	if (is_readable(t, n, err) < 0)
+		return err->code;
+	return S_ISDIR(n->st.st_mode) ? selection_walk(sel, t, n, &walk, NULL, err) : 0;
 }
 
 /* How many things the source word names; with --parents: takes. open: what it names can be read. */
@@ -63,7 +76,7 @@ static int count_taken(struct filetree *t, const struct step *s, const char *sou
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		rc = filetree_follow(t, &m[i], &followed, err);
 		if (rc == 0 && open)
-			rc = copy_source_readable(t, followed, err);
+			rc = copy_source_readable(t, &sel, followed, err);
 	}
 	if (rc == 0 && !sel.required && !has_wildcard(source))
 		*ret = 1; /* the rest is excluded, which is fine */

@@ -6,10 +6,12 @@
 struct err;
 struct filetree;
 struct node;
+struct selection;
 
-/* Something that only its owner may read, and who builds is not. ERR_DENIED */
-int copy_source_readable(struct filetree *t, const struct node *n, struct err *err)
-	__attribute__((warn_unused_result));
+/* Something of it, or below it, that only its owner may read, and who builds is not: ERR_DENIED.
+ * sel: what is taken of it, NULL: all. */
+int copy_source_readable(struct filetree *t, const struct selection *sel, struct node *n,
+	struct err *err) __attribute__((warn_unused_result));
 /*
  * One source word. It must be there; a pattern may match nothing, if copy_sources_check() agrees.
  */

@@ -76,6 +76,8 @@ void matches_free(struct match *m, size_t n);
 int filetree_follow(struct filetree *t, const struct match *m, struct node **ret, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* Does this build or the stat cache know the content of a regular file? Then it has its digest. */
+bool filetree_knows(struct filetree *t, struct node *n);
 /* Fills in the digests of all regular files at and below the nodes, in parallel, from the stat
  * cache where it knows. */
 int filetree_hash(struct filetree *t, struct node *const *nodes, size_t n, struct err *err)

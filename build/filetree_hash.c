@@ -29,6 +29,14 @@ struct todo {
 	uint64_t bytes;
 };
 
+bool filetree_knows(struct filetree *t, struct node *n)
+{
+	if (!n->has_digest && t->cache &&
+		statcache_get(t->cache, &n->st, &n->digest, &n->has_xattrs))
+		n->has_digest = true;
+	return n->has_digest;
+}
+
 static int collect(struct filetree *t, struct node *n, struct todo *todo, struct err *err)
 {
 	if (S_ISDIR(n->st.st_mode)) {
@@ -39,12 +47,8 @@ static int collect(struct filetree *t, struct node *n, struct todo *todo, struct
 				return err->code;
 		return 0;
 	}
-	if (!S_ISREG(n->st.st_mode) || n->has_digest || n->ignored)
+	if (!S_ISREG(n->st.st_mode) || n->ignored || filetree_knows(t, n))
 		return 0;
-	if (t->cache && statcache_get(t->cache, &n->st, &n->digest, &n->has_xattrs)) {
-		n->has_digest = true;
-		return 0;
-	}
 	if (todo->count == todo->cap) {
 		todo->cap = todo->cap ? todo->cap * 2 : 64;
 		todo->n = xreallocarray(todo->n, todo->cap, sizeof(struct node *));

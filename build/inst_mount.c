@@ -102,7 +102,7 @@ static int check_source(struct eval *e, const struct step_mount *m, struct err *
 		return 0; /* it is about the file */
 	if (filetree_lookup(b->context, m->source, true, &node, &why) < 0)
 		return eval_error(e, m->source_pos, err, why.code, "--mount: %s", why.msg);
-	if (node && copy_source_readable(b->context, node, &why) < 0)
+	if (node && copy_source_readable(b->context, NULL, node, &why) < 0)
 		return eval_error(e, m->source_pos, err, why.code, "--mount: %s", why.msg);
 	if (node)
 		return 0;

@@ -49,7 +49,11 @@ sample() {
 	mkdir -p ctx/dir
 	echo secret >ctx/file
 	chmod 600 ctx/file
-	chmod 700 ctx/dir
+	mkdir -p ctx/dir ctx/deep/a/b ctx/deeper/a/closed ctx/fine/skipped
+	echo secret | tee ctx/deep/a/b/file ctx/fine/skipped/file >ctx/fine/other
+	chmod 700 ctx/dir ctx/deeper/a/closed
+	chmod 600 ctx/deep/a/b/file ctx/fine/skipped/file ctx/fine/other
+	echo fine/other >ctx/.dockerignore
 	while IFS='|' read -r column line; do
 		printf 'FROM busybox\nRUN echo must-not-run\n%s\n' "$line" | containerfile
 		run -125 umica build --progress=plain --network=none ctx
@@ -59,9 +63,16 @@ sample() {
 		6|COPY file /
 		20|COPY Containerfile f* /x/
 		6|COPY dir /
+		6|COPY deep /
+		32|COPY --exclude=x Containerfile deep/a /x/
+		16|COPY --parents deep/**/file /
+		6|COPY deeper /
+		20|RUN --mount=source=deep,target=/f cat /f
 		5|ADD file /
 		20|RUN --mount=source=file,target=/f cat /f
 	END
+	printf 'FROM busybox\nRUN true\nCOPY --exclude=skipped fine /\n' | containerfile
+	umica build -q --network=none ctx
 }
 
 @test "a user's image has the digest of root's" {
