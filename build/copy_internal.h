@@ -56,6 +56,9 @@ uint64_t copy_size(const struct copy_work *w);
 void copy_links_forget(struct copier *c);
 mode_t copy_mode(const struct copier *c, const struct stat *st);
 struct timespec copy_time(const struct copier *c, const struct stat *st);
+/* Owner, mode, attributes (of from_fd, unless it is -1) and times onto what is open as to_fd. */
+int copy_metadata(const struct copier *c, int from_fd, int to_fd, const struct stat *st,
+	struct err *err) __attribute__((warn_unused_result));
 /* Is it the file that was listed and hashed? */
 bool copy_unchanged(const struct stat *a, const struct stat *b);
 int copy_changed_error(const struct node *n, struct err *err);

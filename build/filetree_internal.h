@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What context.c and hash.c share. */
+/* What filetree.c and filetree_hash.c share. */
 #pragma once
 #include "build/filetree.h"
 
