@@ -7,6 +7,7 @@
  */
 #include "base/err.h"
 #include "base/mem.h"
+#include "run/seccomp.h"
 #include "run/seccomp_internal.h"
 
 #include <linux/audit.h>
@@ -304,4 +305,9 @@ int seccomp_compile(const struct seccomp_profile *profile, uint64_t caps, const 
 	ret->len = (unsigned short)prog.n;
 	ret->filter = xmemdup(insns, prog.n * sizeof(*insns));
 	return 0;
+}
+
+uint32_t seccomp_native_arch(void)
+{
+	return seccomp_arch_native();
 }
