@@ -62,11 +62,12 @@ int check_records(struct check *c, struct err *err)
 				(void)digest_set_add(&c->bad_records, &d);
 			continue;
 		}
-		/* a record whose blob is gone is no damage: it is a miss */
-		if (rec.has_layer && digest_is_zero(&rec.layer.blob))
-			(void)digest_set_add(&c->alone, &rec.layer.diff_id);
-		else if (rec.has_layer && blob_has(c->store, &rec.layer.blob, NULL))
+		/* a record whose blob is gone is no damage: it is a miss; an image may need the
+		 * tree, of which the step's tar can be made again */
+		if (rec.has_layer && blob_has(c->store, &rec.layer.blob, NULL))
 			check_add_source(c, &rec.layer.diff_id, &rec.layer.blob, rec.compression);
+		else if (rec.has_layer)
+			(void)digest_set_add(&c->alone, &rec.layer.diff_id);
 		record_done(&rec);
 		c->result->records++;
 	}
@@ -138,11 +139,12 @@ int check_trees(struct check *c, struct err *err)
 		                                   ? bsearch(&key, c->sources, c->n_sources,
 							     sizeof(*c->sources), compare_sources)
 		                                   : NULL;
+		bool bad = src && digest_set_has(&c->bad_blobs, &src->blob);
+		bool has_tar = src && !bad && blob_has(c->store, &src->blob, NULL);
 		/* of a damaged blob's tree the tar may be made again */
-		bool alone = digest_set_has(&c->alone, &key.diff_id) ||
-		             (src && digest_set_has(&c->bad_blobs, &src->blob));
-		/* without its tar it cannot be told; nothing reaches it, the next sweep takes it */
-		if (!alone && !(src && blob_has(c->store, &src->blob, NULL)))
+		bool alone = !has_tar && (bad || digest_set_has(&c->alone, &key.diff_id));
+		/* another's tar cannot be made again; nothing tells what is wrong with its tree */
+		if (!alone && !has_tar)
 			continue;
 		if ((alone ? verify_alone(c, &key.diff_id, &found, &e)
 			   : verify_tree(c, src, &found, &e)) < 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A record is text: "mica-record 1", then "key value" lines, an empty line, and the inputs as they
+ * A record is text: "mica-record 2", then "key value" lines, an empty line, and the inputs as they
  * were given. It is not JSON because the inputs can be large (a line for each file of a context)
- * and a lookup must not parse them.
+ * and a lookup must not parse them. The last line is the SHA-256 of the step key and the lines
+ * before it: nothing else would tell that another layer is named than the step made.
  */
 #include "store/records.h"
 
@@ -24,7 +25,9 @@
 #include "store/tree.h"
 #include "store/used.h"
 
-#define MAGIC "mica-record 1\n"
+#define MAGIC "mica-record 2\n"
+#define SUM "sum "
+#define SUM_LINE (strlen(SUM) + 64)
 
 static const char *const compression_names[] = {
 	[COMPRESSION_NONE] = "none",
@@ -75,7 +78,29 @@ static bool parse_line(const char *key, const char *value, struct record *r)
 		return parse_compression(value, &r->compression);
 	if (streq(key, "created"))
 		return parse_created(value, r);
-	return false;
+	return streq(key, "sum");
+}
+
+/* Of the step key and the n bytes. */
+static const char *sum_of(char buf[DIGEST_STR_MAX], const char *key, const char *text, size_t n)
+{
+	struct hash h;
+	hash_init(&h, DIGEST_SHA256);
+	hash_update(&h, key, strlen(key));
+	hash_update(&h, text, n);
+	struct digest d = hash_final(&h);
+	return digest_hex(&d, buf);
+}
+
+static bool sum_is_right(const char *key, const char *text)
+{
+	const char *end = strstr(text, "\n\n");
+	char buf[DIGEST_STR_MAX];
+	if (!end || (size_t)(end - text) < SUM_LINE)
+		return false;
+	const char *sum = end - SUM_LINE;
+	sum_of(buf, key, text, (size_t)(sum - text));
+	return memcmp(sum + strlen(SUM), buf, strlen(buf)) == 0;
 }
 
 /* text is cut into pieces */
@@ -111,7 +136,7 @@ int record_read(struct store *s, const char *name, struct record *ret, struct er
 	int e = fs_read_plain(s->fd, path, RECORD_MAX, &text, &n, err);
 	if (e < 0)
 		return e;
-	if (!parse(text, n, &r)) {
+	if (!sum_is_right(name, text) || !parse(text, n, &r)) {
 		record_done(&r);
 		return err_set(err, ERR_CORRUPT, "cache record %s is damaged", name);
 	}
@@ -150,7 +175,7 @@ int record_put(struct store *s, const struct digest *key, const struct record *r
 {
 	AUTO_BUF struct buf b = BUF_INIT(RECORD_MAX);
 	AUTO_TMP struct tmp t = TMP_INIT;
-	char buf[DIGEST_STR_MAX], name[STORE_PATH_MAX];
+	char buf[DIGEST_STR_MAX], hex[DIGEST_STR_MAX], name[STORE_PATH_MAX];
 	int fd, e;
 
 	buf_addstr(&b, MAGIC);
@@ -165,7 +190,9 @@ int record_put(struct store *s, const struct digest *key, const struct record *r
 			(unsigned long long)l->diff_size, (unsigned long long)l->content,
 			(unsigned long long)l->entries);
 	}
-	buf_addf(&b, "created %lld.%u\n\n", (long long)r->created_s, r->created_ns);
+	buf_addf(&b, "created %lld.%u\n", (long long)r->created_s, r->created_ns);
+	digest_hex(key, hex);
+	buf_addf(&b, SUM "%s\n\n", sum_of(buf, hex, b.data, b.len));
 	size_t head = b.len;
 	buf_addstr(&b, r->inputs ? r->inputs : "");
 	if (b.toobig) {

@@ -308,6 +308,25 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	mica pull -q busybox
 	[ ! -e "$tree/stranger" ]
 	mica fsck
+	# A record that names another layer than the step made, or stands for another step; a layer of which only the files are left.
+	mkdir -p ctx
+	printf 'FROM busybox\nCOPY noise /noise\nCOPY ours /ours\n' >ctx/Two
+	echo ours >ctx/ours
+	seq 99 >ctx/noise
+	mica build -q -t two -f ctx/Two ctx
+	records=("$MICA_ROOT"/cache/steps/*)
+	other=$(sed -n 's/^diff-id //p' "${records[1]}")
+	sed -i "s/^diff-id .*/diff-id $other/" "${records[0]}"
+	run -1 mica fsck
+	[[ "$output" == "record ${records[0]##*/}: cache record ${records[0]##*/} is damaged"$'\n'*" 1 problem" ]] || fail "$output"
+	cp "${records[1]}" "${records[0]}"
+	run -1 mica fsck --repair
+	mica fsck
+	rm "$MICA_ROOT/blobs/sha256/$(sed -n 's/^blob sha256://p' "${records[1]}")"
+	mica fsck
+	chmod a+w "$MICA_ROOT/layers/${other#sha256:}/"*
+	run -1 mica fsck
+	[[ "$output" == "layer $other: is not what the step made"$'\n'* ]] || fail "$output"
 }
 
 # DAMAGE_EACH=1 for all of the 385 cases (a minute)
