@@ -97,7 +97,7 @@ static void dir_free(struct source *source)
 }
 
 static const struct source_ops source_ops = {
-	dir_top, dir_child, dir_open, NULL, dir_free, dir_signatures};
+	dir_top, dir_child, dir_open, NULL, dir_free, dir_signatures, NULL};
 
 int source_dir(const char *rest, struct source **ret, struct err *err)
 {

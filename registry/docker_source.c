@@ -224,7 +224,7 @@ static void docker_free(struct source *source)
 }
 
 static const struct source_ops source_ops = {
-	docker_top, docker_child, docker_open, NULL, docker_free, NULL};
+	docker_top, docker_child, docker_open, NULL, docker_free, NULL, NULL};
 
 int source_docker_archive(
 	struct txn *t, const char *rest, uint64_t layer_ratio, struct source **ret, struct err *err)

@@ -380,6 +380,8 @@ static int advance(struct store *s, struct txn *t, struct source *source, struct
 	(void)poll(fds, running, PROGRESS_MS);
 	if (proc_interrupted(err) < 0)
 		return err->code;
+	if (source && source->ops->listen)
+		source->ops->listen(source);
 	show_progress(fetches, n, progress);
 	for (nfds_t i = 0; i < running; i++) {
 		if (!fds[i].revents)

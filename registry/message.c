@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/fdpass.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 int message_send(int sock, const struct json *j, int fd, struct err *err)
@@ -20,6 +22,13 @@ int message_send(int sock, const struct json *j, int fd, struct err *err)
 	int r = fdpass_send(sock, text, n, fd);
 	explicit_bzero(text, n);
 	return r < 0 ? err_sys(err, "cannot talk to mica-remote") : 0;
+}
+
+void message_offer(int sock, const struct json *j)
+{
+	AUTO_FREE char *text = json_dump(j, 0);
+	if (send(sock, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		log_debug("dropped: %s", text);
 }
 
 int message_recv(int sock, struct json **ret, int *ret_fd, struct err *err)

@@ -3,7 +3,8 @@
  * What mica and mica-remote say to each other: one JSON object a packet (SOCK_SEQPACKET), with at
  * most one descriptor. mica sends requests with an "id" and an "op"; each gets one reply with the
  * same "id", either {"ok":true, ...} or {"error":{"code":N,"message":"..."}}, in any order, and
- * {"progress":BYTES} before it. {"note":"..."} at any time is a line for the user.
+ * {"progress":BYTES} before it. {"note":"..."} at any time is a line for the user. Progress and
+ * notes are dropped while mica does not listen.
  *
  * First the session: {"op":"session", "authfile", "creds", "cert_dir", "tls_verify",
  * "registries_conf", "registries_conf_dir", "retries", "retry_delay_ms", "stall_s", "debug"}; no
@@ -50,6 +51,9 @@ struct json;
 /* fd: passed along, or -1; stays open here. */
 int message_send(int sock, const struct json *j, int fd, struct err *err)
 	__attribute__((warn_unused_result));
+/* What may be lost: it is not waited for room. Whoever reads may be waiting for what we do after
+ * it. */
+void message_offer(int sock, const struct json *j);
 /* 0: *ret (json_free) and *ret_fd (-1 when none came). 1: nothing there on a non-blocking socket.
  * ERR_NOT_FOUND: the other side is gone. */
 int message_recv(int sock, struct json **ret, int *ret_fd, struct err *err)

@@ -179,7 +179,7 @@ static void oci_free(struct source *source)
 	free(s);
 }
 
-static const struct source_ops oci_ops = {oci_top, oci_child, oci_open, NULL, oci_free, NULL};
+static const struct source_ops oci_ops = {oci_top, oci_child, oci_open, NULL, oci_free, NULL, NULL};
 
 /* "imageLayoutVersion": "1.0.0" */
 static int check_layout(const struct oci_source *s, struct err *err)

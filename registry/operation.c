@@ -109,7 +109,7 @@ void operations_progress(struct operation *list)
 		op->reported_ms = clock_ms();
 		AUTO_JSON struct json *j = operation_reply(op);
 		json_set_int(j, "progress", (int64_t)now);
-		send_reply(op, j);
+		message_offer(op->sock, j);
 	}
 }
 

@@ -259,6 +259,15 @@ static int hear(struct remote *r, int flags, struct err *err)
 	return 0;
 }
 
+void remote_listen(struct remote *r)
+{
+	struct err err = ERR_INIT;
+	while (hear(r, MSG_DONTWAIT, &err) == 0)
+		;
+	if (err.code) /* whoever waits for a reply is told */
+		log_debug("%s", err.msg);
+}
+
 static int reply_error(const struct json *e, struct err *err)
 {
 	int64_t code = json_int(json_get(e, "code"));

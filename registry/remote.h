@@ -27,6 +27,8 @@ static inline void remote_close_p(struct remote **r)
 
 /* Where to say what is being waited for; borrowed. */
 void remote_notes(struct remote *r, struct progress *progress);
+/* Takes what has come, so that notes are shown while something else is waited for. */
+void remote_listen(struct remote *r);
 /* To be polled: readable when replies may have come. */
 int remote_fd(const struct remote *r);
 /* j: {"op": ...} of message.h, taken over. fd: handed along, closed here when close_fd. *ret_id

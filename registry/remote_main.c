@@ -55,10 +55,8 @@ static int lock_files(const char *authfile, struct err *err)
 static void send_note(const char *line)
 {
 	AUTO_JSON struct json *j = json_new_object();
-	struct err err = ERR_INIT;
 	json_set_string(j, "note", line);
-	if (message_send(SOCKET_FD, j, -1, &err) < 0)
-		log_debug("%s", err.msg);
+	message_offer(SOCKET_FD, j);
 }
 
 static void start_session(struct client *c, const struct json *j, struct err *ret_refused)

@@ -134,8 +134,13 @@ static int registry_signatures(struct source *source, const struct document *doc
 	return r < 0 ? r : lookaside_read(s->remote, &ref, &doc->desc.digest, ret, err);
 }
 
+static void registry_listen(struct source *source)
+{
+	remote_listen(((struct registry_source *)source)->remote);
+}
+
 static const struct source_ops registry_ops = {registry_top, registry_child, registry_open,
-	registry_close, registry_free, registry_signatures};
+	registry_close, registry_free, registry_signatures, registry_listen};
 
 int source_registry(
 	struct remote *r, const struct reference *ref, struct source **ret, struct err *err)

@@ -52,6 +52,8 @@ struct source_ops {
 	 * there */
 	int (*signatures)(struct source *s, const struct document *doc, bool top, struct strv *ret,
 		struct err *err);
+	/* Hears what it has to say while its streams are read. NULL: nothing */
+	void (*listen)(struct source *s);
 };
 
 struct source {
