@@ -178,6 +178,8 @@ static void attach_heredocs(struct inst *i, struct heredoc *list, size_t n, unsi
 	}
 	i->heredocs = list;
 	i->n_heredocs = n;
+	for (size_t k = 0; k < n; k++)
+		list[k].script = list[k].len >= 2 && strncmp(list[k].content, "#!", 2) == 0;
 	/* a shell that gets them takes the tabs off by itself, and not those behind a continued
 	 * line */
 	bool shells = i->kind == INST_RUN && i->args.n && !inst_heredoc(i, i->args.v[0]);

@@ -57,6 +57,7 @@ struct heredoc {
 	unsigned fd; /* 0 unless N<< */
 	bool expand; /* the delimiter was not quoted */
 	bool chomp; /* <<- */
+	bool script; /* the content begins with "#!", in the file itself: not behind a tab */
 	bool apart; /* a blank stands before the delimiter: "<< EOF" */
 	struct pos pos; /* of the << word */
 	unsigned line; /* the first one of the content */

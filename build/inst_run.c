@@ -31,7 +31,7 @@ static void heredoc_command(struct step *s, const struct inst *inst, struct strv
 		mem_replace(last, buf_take(&full));
 		return;
 	}
-	if (h->len >= 2 && strncmp(h->content, "#!", 2) == 0) {
+	if (h->script) {
 		s->script = xcalloc(1, sizeof(*s->script));
 		s->script->name = xstrdup(h->name);
 		s->script->content = xmemdup(h->content, h->len);

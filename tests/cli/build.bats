@@ -250,6 +250,10 @@ sub" ]
 		RUN <<-"EOF" cat > /4
 			not $EXPANDED
 		EOF
+		RUN <<-EOF
+		@#!/no/interpreter, as BuildKit looks for one before it takes tabs off
+		@echo "tab $0" > /6
+		EOF
 		ENV FLAG=x
 		SHELL ["/bin/sh", "-uc"]
 		RUN echo "$0 $- $FLAG" > /5
@@ -259,13 +263,15 @@ sub" ]
 		second
 		two
 	END
+	sed -i 's/^@/\t/' ctx/Containerfile
 	mica build -q --network=none -t t ctx
-	run in_image t sh -c 'cat /1 /2 /3 /4; grep -c u /5; cat /files/one /files/two'
+	run in_image t sh -c 'cat /1 /2 /3 /4 /6; grep -c u /5; cat /files/one /files/two'
 	[ "$output" = 'shell 2
 exec
 here
 apart 4
 not $EXPANDED
+tab /bin/sh
 1
 first x
 second' ]
