@@ -148,13 +148,14 @@ static void add_own_proxies(struct step *s)
 	}
 }
 
-/* Programs look for proxies in either case; what the file declares wins. */
-static void add_proxy(struct step *s, const char *name, const char *value)
+/* Programs look for proxies in either case; whoever gives one to the build means both, whatever
+ * ARG and ENV say, unless the other is given too. */
+static void add_proxy(struct step *s, const struct map *given, const char *name, const char *value)
 {
 	AUTO_FREE char *upper = str_upper(xstrdup(name)), *lower = str_lower(xstrdup(name));
-	if (!map_has(&s->env, upper))
+	if (streq(name, upper) || !map_has(given, upper))
 		map_set(&s->quiet_env, upper, value);
-	if (!map_has(&s->env, lower))
+	if (streq(name, lower) || !map_has(given, lower))
 		map_set(&s->quiet_env, lower, value);
 }
 
@@ -205,7 +206,7 @@ int inst_run(struct eval *e, struct err *err)
 	MAP_FOREACH (a, &e->b->o->build_args) {
 		const char *value = a->value ? a->value : getenv(a->key);
 		if (value && is_proxy_arg(a->key))
-			add_proxy(s, a->key, value);
+			add_proxy(s, &e->b->o->build_args, a->key, value);
 	}
 	const struct image_config *c = &e->p->config;
 	s->cwd = xstrdup(c->working_dir ? c->working_dir : "/");

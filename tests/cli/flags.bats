@@ -515,8 +515,10 @@ layer_files() { # NAME
 	[ "$(image_id t)" = "$id" ]
 	http_proxy=http://proxy.invalid:1 no_proxy=$mapped build --no-cache --http-proxy=false
 	[ "$(in_image t cat /x)" = "[] [] [] []" ]
-	http_proxy=http://proxy.invalid:1 no_proxy=$mapped build --no-cache --build-arg HTTP_PROXY=given
-	[ "$(in_image t cat /x)" = "[given] [] [] []" ]
+	# an argument of the build is for both spellings, and wins over the file
+	printf 'FROM busybox\nENV http_proxy=e\nARG HTTPS_PROXY=a\nRUN echo "[$http_proxy] [$HTTP_PROXY] [$HTTPS_PROXY] [$https_proxy]" >/x\n' >ctx/Containerfile
+	http_proxy=http://proxy.invalid:1 no_proxy=$mapped build --build-arg HTTP_PROXY=given --build-arg https_proxy=low --build-arg HTTPS_PROXY=up
+	[ "$(in_image t cat /x)" = "[given] [given] [up] [low]" ]
 }
 
 @test "--stdin, --no-hosts, --add-host with several names" {
