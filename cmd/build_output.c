@@ -155,7 +155,22 @@ static int add_store(const struct output_args *a, struct outputs *out, struct er
 	return 0;
 }
 
-static int check_outputs(const struct outputs *out, struct err *err)
+/* What an archive of docker cannot hold. */
+static int check_archives(const struct outputs *out, const struct build_opts *o, struct err *err)
+{
+	for (size_t i = 0; i < out->n && o->platforms.n > 1; i++) {
+		const struct output *to = &out->o[i];
+		if (to->type == OUTPUT_DOCKER ? to->dest != NULL
+					      : str_has_prefix(to->text, "docker-archive:"))
+			return err_set(err, ERR_INVALID,
+				"output '%s': a docker-archive holds images of one platform, and "
+				"'--platform' names %zu: type=oci holds them all",
+				to->text, o->platforms.n);
+	}
+	return 0;
+}
+
+static int check_outputs(const struct outputs *out, const struct build_opts *o, struct err *err)
 {
 	unsigned to_stdout = 0;
 	for (size_t i = 0; i < out->n; i++) {
@@ -163,9 +178,10 @@ static int check_outputs(const struct outputs *out, struct err *err)
 			return err->code;
 		to_stdout += out->o[i].dest && streq(out->o[i].dest, "-");
 	}
-	return to_stdout > 1 ? err_set(err, ERR_INVALID,
-				       "option '--output': only one can go to standard output")
-	                     : 0;
+	if (to_stdout > 1)
+		return err_set(
+			err, ERR_INVALID, "option '--output': only one can go to standard output");
+	return check_archives(out, o, err);
 }
 
 /* A signature says by which name an image is known, and lies with it. */
@@ -248,7 +264,7 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 	for (size_t i = 0; i < ret->n; i++)
 		ret->to_stdout |= ret->o[i].dest && streq(ret->o[i].dest, "-");
 	o->wants_trees = looks_at_files(ret);
-	if (check_outputs(ret, err) < 0 || check_signing(ret, err) < 0 ||
+	if (check_outputs(ret, o, err) < 0 || check_signing(ret, err) < 0 ||
 		begin_file("iidfile", a->iidfile, err) < 0 ||
 		begin_file("metadata-file", a->metadata_file, err) < 0)
 		return err->code;
