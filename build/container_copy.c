@@ -173,9 +173,8 @@ static int number_owner(struct copying *w, struct err *err)
 	return 0;
 }
 
-static int copy_job(void *arg, struct buf *out, struct err *err)
+static int write_tree(struct copying *w, struct buf *out, struct err *err)
 {
-	struct copying *w = arg;
 	AUTO_FD int root = -1;
 	bool link = w->link.upper >= 0;
 
@@ -195,6 +194,13 @@ static int copy_job(void *arg, struct buf *out, struct err *err)
 		.layer_ratio = w->build.o->pull.remote.layer_ratio,
 		.notes = out};
 	return copy_run(&work, err);
+}
+
+static int copy_job(void *arg, struct buf *out, struct err *err)
+{
+	int r = write_tree(arg, out, err);
+	snapshot_end();
+	return r;
 }
 
 static int open_link(struct txn *t, const struct container *c, struct copying *w, struct err *err)

@@ -22,6 +22,7 @@
 #include "cmd/relay.h"
 #include "cmd/space.h"
 #include "cmd/text.h"
+#include "layers/snapshot.h"
 #include "run/network.h"
 #include "run/sandbox.h"
 #include "store/store.h"
@@ -122,6 +123,8 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 	network_stop(net);
 	if (result.left_running)
 		txn_left_running(txn);
+	else
+		snapshot_end();
 	int relayed = relays_end(relays, r < 0 || waited < 0 ? &wait_err : err);
 	if (r < 0 || waited < 0)
 		return r < 0 ? r : waited;

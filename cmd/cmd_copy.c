@@ -258,6 +258,7 @@ static int run(struct app *app, const struct copy_args *a, bool add, const struc
 		return err->code;
 	int r = copy_to(app, a, rest, &o, err);
 	mem_close_p(&o.source_root);
+	snapshot_end();
 	strv_done(&o.sources);
 	free(o.ignore_file);
 	strv_done(&o.excludes);

@@ -35,7 +35,10 @@ static int write_tree(struct container_use *u, const struct output_file *file, s
 	const struct tree_part part = {.dir = mounted};
 	r = tree_archive(&part, 1, &as_it_is, out, err);
 	(void)close(take_fd(&mounted));
-	return r < 0 ? r : container_tree_settle(&tree, err);
+	if (r == 0)
+		r = container_tree_settle(&tree, err);
+	snapshot_end();
+	return r;
 }
 
 static int export_run(struct app *app, void *args, const struct strv *rest, struct err *err)

@@ -152,7 +152,7 @@ layers_of() { # IMAGE
 	[ "$(mica info --format '{{.store.GraphDriverName}}')" = copy ]
 }
 
-@test "nobody else has to wait for the programs of fuse-overlayfs that a build starts" {
+@test "nobody else has to wait for the programs of fuse-overlayfs that a command starts" {
 	containerfile <<-'EOF'
 		FROM busybox AS a
 		RUN touch /a /b
@@ -169,8 +169,19 @@ layers_of() { # IMAGE
 		stats = [open(f).read().split() for f in glob.glob(f"/proc/self/task/*/children")]
 		print("left:", [open(f"/proc/{p}/comm").read().strip() for s in stats for p in s])
 	EOF
-	run -0 python3 reap.py "$MICA_BIN" --storage-driver fuse-overlayfs build -q --network=none --no-cache ctx
-	[[ $output == *"left: []"* ]] || fail "$output"
+	c=$(mica from busybox)
+	while read -r -a words; do
+		run -0 python3 reap.py "$MICA_BIN" --storage-driver fuse-overlayfs "${words[@]}"
+		[[ $output == *"left: []"* ]] || fail "${words[0]}: $output"
+	done <<-END
+		build -q --network=none --no-cache ctx
+		run --network=none $c touch /x
+		copy $c reap.py /y
+		copy --from busybox $c /etc/passwd /z
+		commit -q $c image
+		export -o $D/out.tar $c
+		run --rm --network=none busybox true
+	END
 }
 
 @test "a driver that is not known is refused" {
