@@ -70,6 +70,15 @@ bool image_is_whole(struct store *s, const struct descriptor *d);
  * in it. */
 int index_rebuild(struct store *s, size_t *ret_n, struct err *err)
 	__attribute__((warn_unused_result));
+/* Of one that can be read: entries of other sizes or kinds than their manifests have say what is so;
+ * if one has a digest that nothing here has, and that is not among the bad, what is whole without
+ * an entry gets one without a name: it may have been that. */
+struct index_mended {
+	size_t entries, nameless;
+	bool lost; /* a digest */
+};
+int index_mend(struct store *s, const struct digest_set *bad, struct index_mended *ret,
+	struct err *err) __attribute__((warn_unused_result));
 /* What the manifest or index describes itself as; NULL: it is neither. *ret_index: an index. */
 const char *document_media_type(const char *text, size_t n, bool *ret_index);
 /* Makes a working container one that can be used or removed again: its files stay. */

@@ -178,6 +178,65 @@ static int add_nameless(struct rebuild *b, size_t *ret_n, struct err *err)
 	return r;
 }
 
+/* --- one that can be read, and says what is not so --- */
+
+/* The entry's manifest is here, of another size or kind than it says. */
+static bool describe_anew(struct rebuild *b, const struct digest *digest, struct descriptor *ret)
+{
+	struct found whole[2] = {0};
+	look_at_blob(b, digest, &whole[0], &whole[1]);
+	for (size_t i = 0; i < ARRAY_LEN(whole); i++) {
+		if (whole[i].n)
+			*ret = whole[i].d[0];
+		free(whole[i].d);
+	}
+	return whole[0].n || whole[1].n;
+}
+
+static void mend_line(
+	struct rebuild *b, size_t at, const struct digest_set *bad, struct index_mended *result)
+{
+	struct descriptor d = {0}, right = {0};
+	AUTO_FREE char *ref = NULL;
+	struct err ignored = ERR_INIT;
+	if (index_line_parse(&b->file.lines[at], &d, &ref, &ignored) < 0)
+		return;
+	if (!blob_has(b->store, &d.digest, NULL)) {
+		result->lost |= !digest_set_has(bad, &d.digest);
+	} else if (ref && !image_is_whole(b->store, &d) && describe_anew(b, &d.digest, &right)) {
+		d.size = right.size;
+		free(d.media_type);
+		d.media_type = take(right.media_type);
+		descriptor_done(&right);
+		index_file_set(&b->file, at, &d, ref);
+		result->entries++;
+	}
+	(void)digest_set_add(&b->known, &d.digest);
+	hide_children(b, &d);
+	descriptor_done(&d);
+}
+
+int index_mend(
+	struct store *s, const struct digest_set *bad, struct index_mended *ret, struct err *err)
+{
+	struct rebuild b = {.store = s};
+	AUTO_FD int lock = -1;
+	int r;
+	*ret = (struct index_mended){0};
+	if ((r = store_lock(s, "lock", LOCK_EXCLUSIVE, true, &lock, err)) < 0 ||
+		(r = index_file_read(s, &b.file, err)) < 0)
+		return r;
+	for (size_t i = 0; i < b.file.n; i++)
+		mend_line(&b, i, bad, ret);
+	if (ret->lost)
+		r = add_nameless(&b, &ret->nameless, err);
+	if (r == 0 && (ret->entries || ret->nameless))
+		r = index_file_write(s, &b.file, err);
+	index_file_done(&b.file);
+	digest_set_done(&b.known);
+	return r;
+}
+
 int index_rebuild(struct store *s, size_t *ret_n, struct err *err)
 {
 	struct rebuild b = {.store = s};

@@ -79,6 +79,19 @@ static int forget_broken(struct check *c, struct err *err)
 	return r;
 }
 
+/* An entry that is damaged itself is no reason to forget the image. */
+static int mend_entries(struct check *c, struct err *err)
+{
+	struct index_mended m;
+	int r = index_mend(c->store, &c->bad_blobs, &m, err);
+	if (r == 0 && m.entries)
+		strv_addf(c->problems, "index.json: %zu of its entries mended", m.entries);
+	if (r == 0 && m.nameless)
+		strv_addf(c->problems, "index.json: %zu images are in it again, without a name",
+			m.nameless);
+	return r;
+}
+
 /* What images need comes after what is bad has gone. */
 static int repair(struct check *c, struct err *err)
 {
@@ -87,6 +100,8 @@ static int repair(struct check *c, struct err *err)
 		(r = remove_bad(c, &c->bad_records, record_remove, err)) < 0 ||
 		(r = remove_bad(c, &c->bad_trees, tree_remove, err)) < 0 ||
 		(r = remove_bad(c, &c->bad_blobs, blob_remove, err)) < 0)
+		return r;
+	if (c->bad_images && (r = mend_entries(c, err)) < 0)
 		return r;
 	if (c->bad_images || c->bad_blobs.n || c->bad_trees.n)
 		r = forget_broken(c, err);

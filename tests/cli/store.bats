@@ -363,6 +363,17 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 		*) [ "$names" = 5 ] ;;
 		esac || fail "$broken left $names names"
 	done
+	# entries that are damaged themselves: the size, the kind, the digest
+	for broken in '.size += 1' '.mediaType |= sub("image.manifest"; "image.index")' '.digest |= sub(":......"; ":000000")'; do
+		rm -rf broken
+		cp -a "$MICA_ROOT" broken
+		jq -c "(.manifests[] | select(.annotations[\"org.opencontainers.image.ref.name\"] == \"localhost/two:latest\")) |= ($broken)" \
+			"$MICA_ROOT/index.json" >broken/index.json
+		run -1 "$MICA_BIN" --root broken fsck --repair
+		"$MICA_BIN" --root broken fsck
+		diff <(mica images -q | sort -u) <("$MICA_BIN" --root broken images -q | sort -u) || fail "$broken lost an image"
+		[[ "$broken" == .digest* ]] || [ "$("$MICA_BIN" --root broken images -q two)" = "$(mica images -q two)" ]
+	done
 }
 
 @test "an image that lost something for good is forgotten, a working container that needs it is not" {
