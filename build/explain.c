@@ -163,6 +163,21 @@ static const char *gone_before(const struct stage_story *s, size_t i)
 	return NULL;
 }
 
+/* One more than the step that came out of the cache with other files than in the last build; 0: none
+ * did. */
+static size_t other_answer(const struct stage_story *s, size_t i)
+{
+	for (size_t k = i; k > 0; k--) {
+		const struct json *now = json_at(json_get(s->now, "steps"), k - 1);
+		const struct json *before = json_at(json_get(s->before, "steps"), s->was[k - 1]);
+		const char *x = json_text(json_get(before, "below"));
+		const char *y = json_text(json_get(now, "below"));
+		if (x && y && streq(x, y))
+			return k;
+	}
+	return 0;
+}
+
 /* The nearest step before it that is the reason. from, to: content of all layers below. */
 static void layers_differ(struct about *a, const char *from, const char *to)
 {
@@ -171,6 +186,8 @@ static void layers_differ(struct about *a, const char *from, const char *to)
 	while (k > 0 && !s->r->results[k - 1].ran && s->was[k - 1] != STEP_NEW)
 		k--;
 	const char *gone = k ? NULL : gone_before(s, a->i);
+	if (!k && !gone)
+		k = other_answer(s, a->i);
 	const char *title = k ? s->r->plan->steps[k - 1].title : gone;
 	AUTO_FREE char *step = title ? explain_quote(title) : NULL;
 	AUTO_FREE char *digits = xasprintf("(%.*s -> %.*s)", DIGITS, from, DIGITS, to);
