@@ -6,6 +6,7 @@
  * all, by whatever mount they came, and does not become so as long as a file is open for writing.
  */
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "layers/snapshot_internal.h"
 
@@ -43,6 +44,10 @@ int snapshot_seal(int root, int upper, struct err *err)
 	if (!is_own_overlay(root, upper))
 		return 0;
 	for (int ms = 0; set_read_only(root) < 0; ms++) {
+		if (errno == ENOSYS || errno == EPERM) {
+			log_debug("a filter around us keeps a step's root from being closed");
+			return 0;
+		}
 		if (errno != EBUSY)
 			return err_sys(err, "cannot make what the command has written read-only");
 		if (ms == LATE_MS)

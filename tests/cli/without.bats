@@ -35,7 +35,7 @@ several_things() {
 }
 
 # Each of them alone; all at once: what 5.10 has not.
-CALLS="openat2,renameat2 clone3 close_range pidfd_open pidfd_send_signal faccessat2 statx copy_file_range landlock_create_ruleset
+CALLS="openat2,renameat2 clone3 close_range pidfd_open pidfd_send_signal faccessat2,fspick statx,fspick! copy_file_range landlock_create_ruleset
 	mount_setattr,openat2,clone3,faccessat2,close_range,landlock_create_ruleset,epoll_pwait2,process_madvise"
 
 @test "an image is built without newer system calls" {
