@@ -133,8 +133,8 @@ static int record(const struct call *c, int fd, const struct stat *st, uint32_t 
 	where[n] = '\0';
 	char *name = strrchr(where, '/');
 	*name++ = '\0';
-	/* the kernel's path has no links: what is one by now is a step's, which would have us follow
-	 * it into our own /proc */
+	/* the kernel's path has no links: what is one by now is a step's, which would have us
+	 * follow it into our own /proc */
 	AUTO_FD int dir = open_at(AT_FDCWD, *where ? where : "/", O_DIRECTORY, RESOLVE_NO_SYMLINKS);
 	struct stat now;
 	if (dir < 0 || fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
