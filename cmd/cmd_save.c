@@ -60,7 +60,10 @@ static int write_to(struct app *app, struct store *s, const struct image *image,
 {
 	AUTO_FREE char *location = NULL;
 	/* an archive replaces the file that is there, but only when it is complete */
-	struct push_opts o = {.quiet = quiet, .replace = true, .remove_signatures = true};
+	struct push_opts o = {.quiet = quiet,
+		.replace = true,
+		.remove_signatures = true,
+		.remote.tls_verify = -1};
 	struct digest digest;
 
 	/* a location ends the path at a colon */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
+#include "registry/list_fetch.h"
 #include "registry/transport.h"
 #include "store/images.h"
 #include "store/names.h"
@@ -92,6 +93,11 @@ int image_get(struct app *app, struct store *s, const struct image_get_args *a, 
 	descriptor_done(&top);
 	if (r == 0)
 		image_get_warn(app, ret, o.has_platform ? &o.platform : NULL);
+	if (r == 0 && list_has_left(s, &ret->manifest_desc)) {
+		r = remote_args_apply(app, a->remote, &o.remote, err);
+		if (r == 0)
+			r = list_fetch(s, &ret->manifest_desc, &o.remote, NULL, err);
+	}
 	if (r == 0)
 		r = image_unpack(s, ret, NULL, err);
 	if (r == 0 && ret_ref)

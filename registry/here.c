@@ -87,7 +87,7 @@ static int fetch_rest(
 		return list_fetch_all(s, top, &o->remote, o->progress, err);
 	if (image_load(s, top, o->has_platform ? &o->platform : NULL, &image, &ignored) < 0)
 		return 0;
-	return list_fetch(s, top, &image.manifest_desc, &o->remote, o->progress, err);
+	return list_fetch(s, &image.manifest_desc, &o->remote, o->progress, err);
 }
 
 int here_find(struct store *s, const char *text, const struct pull_opts *o, struct pulled *ret,
@@ -241,5 +241,7 @@ int image_unpack(
 	if (n == 0)
 		return 0;
 	int r = txn_begin(s, &t, err);
+	if (r == 0)
+		r = list_fetch(s, &img->manifest_desc, NULL, progress, err);
 	return r < 0 ? r : fetch_layers(s, t, NULL, w, n, progress, NULL, err);
 }

@@ -12,6 +12,8 @@
 #include "store/images.h"
 #include "store/list_sources.h"
 
+#define RETRIES 3 /* as commands have by default */
+
 /* Of an index in the list all that it names is fetched. */
 static bool has_layers(struct store *s, const struct descriptor *d)
 {
@@ -30,19 +32,32 @@ static bool has_layers(struct store *s, const struct descriptor *d)
 	return all;
 }
 
-int list_fetch(struct store *s, const struct descriptor *list, const struct descriptor *manifest,
-	const struct remote_opts *remote, struct progress *progress, struct err *err)
+/* Where they are; NULL: there is nothing to fetch. New string. */
+static char *source_of(struct store *s, const struct descriptor *manifest)
 {
-	AUTO_FREE char *source = list_source(list, &manifest->digest);
+	return has_layers(s, manifest) ? NULL : list_source(s, &manifest->digest);
+}
+
+bool list_has_left(struct store *s, const struct descriptor *manifest)
+{
+	AUTO_FREE char *source = source_of(s, manifest);
+	return source != NULL;
+}
+
+int list_fetch(struct store *s, const struct descriptor *manifest, const struct remote_opts *remote,
+	struct progress *progress, struct err *err)
+{
+	const struct remote_opts usual = {.tls_verify = -1, .retries = RETRIES};
+	AUTO_FREE char *source = source_of(s, manifest);
 	struct pull_opts o = {.policy = PULL_ALWAYS,
 		.unnamed = true,
 		.no_unpack = true,
 		.all_platforms = true,
 		.progress = progress,
-		.remote = *remote};
+		.remote = remote ? *remote : usual};
 	struct pulled pulled = {0};
 
-	if (!source || has_layers(s, manifest))
+	if (!source)
 		return 0;
 	int r = image_pull(s, source, &o, &pulled, err);
 	pulled_done(&pulled);
@@ -58,7 +73,7 @@ int list_fetch_all(struct store *s, const struct descriptor *list, const struct 
 		return 0;
 	int r = index_load(s, list, &ix, err);
 	for (size_t i = 0; r == 0 && i < ix.n_manifests; i++)
-		r = list_fetch(s, list, &ix.manifests[i], remote, progress, err);
+		r = list_fetch(s, &ix.manifests[i], remote, progress, err);
 	index_done(&ix);
 	return r;
 }

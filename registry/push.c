@@ -49,7 +49,7 @@ static int convert(struct document *doc, enum push_format format, struct err *er
 /* What is pushed, and as what it was in the store. */
 struct pushed {
 	struct document doc;
-	const struct descriptor *list; /* the same, as the store's name has it */
+	const struct remote_opts *remote; /* what else is fetched is fetched with; NULL: not said */
 	struct strv signatures;
 };
 
@@ -70,8 +70,7 @@ static int push_to(struct store *s, struct sink *sink, const struct pushed *what
 		.sign_by = o->sign_by,
 		.signatures = &what->signatures,
 		.partial = o->partial,
-		.list = what->list,
-		.remote = &o->remote};
+		.remote = what->remote};
 	int r = send_document(&p, &what->doc, true, err);
 	if (r == 0)
 		r = sink->ops->finish(sink, err);
@@ -178,7 +177,7 @@ int image_push(struct store *s, const struct descriptor *image, const char *name
 {
 	enum transport transport;
 	const char *rest;
-	AUTO_PUSHED struct pushed what = {.list = image};
+	AUTO_PUSHED struct pushed what = {.remote = &o->remote};
 	AUTO_TXN struct txn *t = NULL; /* what is sent is not collected meanwhile */
 	int r = location_parse(location, &transport, &rest, err);
 	if (r == 0)

@@ -150,8 +150,7 @@ int send_read(struct store *s, const struct descriptor *d, struct document *ret,
 static int send_parts(struct sending *p, const struct document *doc, struct err *err)
 {
 	struct manifest m;
-	int r = p->list ? list_fetch(p->store, p->list, &doc->desc, p->remote, p->progress, err)
-	                : 0;
+	int r = p->partial ? 0 : list_fetch(p->store, &doc->desc, p->remote, p->progress, err);
 	if (r == 0)
 		r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &m, err);
 	if (r < 0)

@@ -20,8 +20,7 @@ struct sending {
 	struct progress *progress;
 	bool index_only; /* of an index: its images are there already */
 	bool partial; /* so are layers that are not in the store */
-	const struct descriptor *list; /* whose images may have left layers elsewhere; NULL: none */
-	const struct remote_opts *remote; /* to fetch them with */
+	const struct remote_opts *remote; /* for layers that were left elsewhere (list_fetch.h) */
 	const char *sign_by; /* NULL: nobody */
 	const struct strv *signatures; /* of the one that gets the name; NULL: none */
 	struct map sent; /* digests: a blob that two manifests share goes once; to be done by the

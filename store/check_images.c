@@ -90,7 +90,7 @@ static void check_document(struct check *c, const char *name, const struct descr
 	}
 	AUTO_IMAGE struct image i = {0};
 	if (image_load(c->store, d, NULL, &i, &err) == 0) {
-		AUTO_FREE char *source = list_source(top, &d->digest);
+		AUTO_FREE char *source = list_source_in(top, &d->digest);
 		check_layers(c, name, &i, source != NULL);
 	} else if (err.code != ERR_UNSUPPORTED) /* an attestation or another artifact */
 		image_problem(c, name, &err);

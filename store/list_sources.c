@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "image/manifest.h"
+#include "store/names.h"
 
 #define ANNOTATION_SOURCES "mica.list-sources"
 
@@ -27,10 +29,25 @@ static void words_of(const struct descriptor *list, struct strv *ret)
 		strv_split(ret, text, ' ');
 }
 
-char *list_source(const struct descriptor *list, const struct digest *manifest)
+char *list_source_in(const struct descriptor *list, const struct digest *manifest)
 {
 	AUTO_STRV struct strv words = STRV_INIT;
 	words_of(list, &words);
+	const char *word = find(&words, manifest);
+	return word ? xstrdup(word) : NULL;
+}
+
+char *list_source(struct store *s, const struct digest *manifest)
+{
+	AUTO_STRV struct strv words = STRV_INIT;
+	struct names names = {0};
+	struct err ignored = ERR_INIT;
+
+	if (names_list_all(s, &names, &ignored) < 0)
+		return NULL;
+	for (size_t i = 0; i < names.count; i++)
+		words_of(&names.n[i].manifest, &words);
+	names_done(&names);
 	const char *word = find(&words, manifest);
 	return word ? xstrdup(word) : NULL;
 }
