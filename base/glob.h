@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Go's filepath.Match on '/'-separated names: '*' and '?' do not match '/', [classes] with ranges
- * and '^', backslash escapes. glob_match_deep() adds "**" as a whole component: any number of
- * components, none too (BuildKit's COPY and .dockerignore). Linear or quadratic time, never
- * exponential.
+ * and '^', backslash escapes. Linear or quadratic time, never exponential.
  */
 #pragma once
 #include <stdbool.h>
@@ -11,6 +9,3 @@
 /* false also for a malformed pattern: glob_valid() tells */
 bool glob_match(const char *pattern, const char *name);
 bool glob_valid(const char *pattern);
-/* any of * ? [ \ */
-bool glob_has_magic(const char *s);
-bool glob_match_deep(const char *pattern, const char *name);

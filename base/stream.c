@@ -234,30 +234,6 @@ struct writer *writer_hashed(struct writer *below, struct hashed *h)
 	return &w->w;
 }
 
-struct tee_reader {
-	struct reader r;
-	struct reader *below;
-	struct writer *copy;
-};
-
-static ssize_t tee_read(struct reader *r, void *p, size_t n, struct err *err)
-{
-	struct tee_reader *t = (struct tee_reader *)r;
-	ssize_t got = reader_read(t->below, p, n, err);
-	if (got > 0 && writer_write(t->copy, p, (size_t)got, err) < 0)
-		return err->code;
-	return got;
-}
-
-struct reader *reader_tee(struct reader *below, struct writer *copy)
-{
-	struct tee_reader *t = xcalloc(1, sizeof(*t));
-	t->r = (struct reader){.read = tee_read, .free = plain_reader_free};
-	t->below = below;
-	t->copy = copy;
-	return &t->r;
-}
-
 struct limit_reader {
 	struct reader r;
 	struct reader *below;

@@ -69,8 +69,6 @@ void hashed_init(struct hashed *h, enum digest_alg alg);
 /* passes on to `below`, updating *h, which must outlive the filter */
 struct reader *reader_hashed(struct reader *below, struct hashed *h);
 struct writer *writer_hashed(struct writer *below, struct hashed *h);
-/* everything read from below is also written to `copy` */
-struct reader *reader_tee(struct reader *below, struct writer *copy);
 /* fails with ERR_LIMIT "<what> is larger than N bytes" when more than max bytes pass */
 struct reader *reader_limit(struct reader *below, uint64_t max, const char *what);
 

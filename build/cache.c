@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/cache.h"
 
-#include "base/map.h"
 #include "base/strv.h"
 
 #include <string.h>
@@ -70,18 +69,6 @@ void key_strv(struct key *k, const struct strv *v)
 	key_u64(k, v->n);
 	for (size_t i = 0; i < v->n; i++)
 		key_str(k, v->v[i]);
-}
-
-void key_map(struct key *k, const struct map *m)
-{
-	AUTO_MAP struct map sorted = MAP_INIT;
-	map_copy(&sorted, m);
-	map_sort(&sorted);
-	key_u64(k, sorted.n);
-	MAP_FOREACH (e, &sorted) {
-		key_str(k, e->key);
-		key_str(k, e->value);
-	}
 }
 
 struct digest key_final(struct key *k)

@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct map;
 struct strv;
 
 struct key {
@@ -26,5 +25,4 @@ void key_str(struct key *k, const char *s); /* NULL differs from "" */
 void key_u64(struct key *k, uint64_t v);
 void key_digest(struct key *k, const struct digest *d);
 void key_strv(struct key *k, const struct strv *v);
-void key_map(struct key *k, const struct map *m); /* independent of the order of insertion */
 struct digest key_final(struct key *k);

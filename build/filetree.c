@@ -73,11 +73,6 @@ struct node *filetree_root(struct filetree *t)
 	return t->root;
 }
 
-bool filetree_resets_owner(const struct filetree *t)
-{
-	return t->flags & FILETREE_RESET_OWNER;
-}
-
 int filetree_xattrs(const struct filetree *t, int fd, struct xattrs *ret, struct err *err)
 {
 	if (xattrs_read(fd, "", ret, err) < 0)

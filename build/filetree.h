@@ -48,7 +48,6 @@ struct filetree *filetree_new(
 void filetree_free(struct filetree *t);
 int filetree_rootfd(const struct filetree *t);
 struct node *filetree_root(struct filetree *t);
-bool filetree_resets_owner(const struct filetree *t);
 /* The attributes of a file of it that a copy has, xattrs_read() otherwise. */
 int filetree_xattrs(const struct filetree *t, int fd, struct xattrs *ret, struct err *err)
 	__attribute__((warn_unused_result));

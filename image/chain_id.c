@@ -17,12 +17,6 @@ static struct digest chain_next(const struct digest *parent, const struct digest
 	return sha256_final(&h);
 }
 
-void chain_ids(const struct digest *diff_ids, size_t n, struct digest *ret)
-{
-	for (size_t i = 0; i < n; i++)
-		ret[i] = i == 0 ? diff_ids[0] : chain_next(&ret[i - 1], &diff_ids[i]);
-}
-
 struct digest chain_id(const struct digest *diff_ids, size_t n)
 {
 	struct digest d = {0};

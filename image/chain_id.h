@@ -4,7 +4,5 @@
 #include "base/digest.h"
 #include <stddef.h>
 
-/* ret[i]: the chain ID of the layers 0..i; ret has room for n. */
-void chain_ids(const struct digest *diff_ids, size_t n, struct digest *ret);
 /* Of all n layers; all zero when n is 0. */
 struct digest chain_id(const struct digest *diff_ids, size_t n);

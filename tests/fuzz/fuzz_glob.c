@@ -16,13 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!name)
 		return 0;
 	*name++ = '\0';
-	bool valid = glob_valid(pattern);
-	/* within one component the two agree ('/' in a class ends the component) */
-	if (valid && !strchr(pattern, '/') && !strchr(name, '/') && !streq(pattern, "**") &&
-		glob_match(pattern, name) != glob_match_deep(pattern, name))
-		abort();
+	(void)glob_valid(pattern);
 	/* a pattern of plain characters matches itself only */
-	if (!glob_has_magic(pattern) && glob_match(pattern, name) != streq(pattern, name))
+	if (!strpbrk(pattern, "*?[\\") && glob_match(pattern, name) != streq(pattern, name))
 		abort();
 	return 0;
 }

@@ -4,7 +4,6 @@
 
 #include "tests/unit/unit.h"
 
-#include "base/map.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "build/cache.h"
@@ -44,23 +43,6 @@ static void kinds_of_steps_differ(void **state)
 	assert_false(digest_equal(&x, &y));
 }
 
-static void a_map_is_hashed_in_any_order_and_with_all_values(void **state)
-{
-	(void)state;
-	struct digest d[3];
-	for (int i = 0; i < 3; i++) {
-		AUTO_MAP struct map m = MAP_INIT;
-		map_set(&m, i == 1 ? "b" : "a", i == 1 ? "2" : "1");
-		map_set(&m, i == 1 ? "a" : "b", i == 1 ? "1" : i == 2 ? NULL : "2");
-		struct key k;
-		key_init(&k, "map");
-		key_map(&k, &m);
-		d[i] = key_final(&k);
-	}
-	assert_true(digest_equal(&d[0], &d[1]));
-	assert_false(digest_equal(&d[0], &d[2]));
-}
-
 static void large_parts_hash_as_their_bytes(void **state)
 {
 	(void)state;
@@ -84,7 +66,6 @@ int main(void)
 		cmocka_unit_test(parts_do_not_run_into_each_other),
 		cmocka_unit_test(nothing_differs_from_the_empty_string),
 		cmocka_unit_test(kinds_of_steps_differ),
-		cmocka_unit_test(a_map_is_hashed_in_any_order_and_with_all_values),
 		cmocka_unit_test(large_parts_hash_as_their_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

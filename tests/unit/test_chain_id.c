@@ -10,7 +10,8 @@ static void follows_the_specification(void **state)
 	(void)state;
 	struct digest d[3] = {digest_of("a", 1), digest_of("b", 1), digest_of("c", 1)}, chain[3];
 	char buf[DIGEST_STR_MAX], other[DIGEST_STR_MAX], text[2 * DIGEST_STR_MAX];
-	chain_ids(d, 3, chain);
+	for (size_t i = 0; i < 3; i++)
+		chain[i] = chain_id(d, i + 1);
 	assert_true(digest_equal(&chain[0], &d[0]));
 	(void)snprintf(
 		text, sizeof(text), "%s %s", digest_str(&d[0], buf), digest_str(&d[1], other));
@@ -20,8 +21,7 @@ static void follows_the_specification(void **state)
 		text, sizeof(text), "%s %s", digest_str(&chain[1], buf), digest_str(&d[2], other));
 	want = digest_of(text, strlen(text));
 	assert_true(digest_equal(&chain[2], &want));
-	struct digest whole = chain_id(d, 3), none = chain_id(d, 0);
-	assert_true(digest_equal(&whole, &want));
+	struct digest none = chain_id(d, 0);
 	assert_true(digest_is_zero(&none));
 }
 
