@@ -163,8 +163,8 @@ static const char *gone_before(const struct stage_story *s, size_t i)
 	return NULL;
 }
 
-/* One more than the step that came out of the cache with other files than in the last build; 0: none
- * did. */
+/* One more than the step that came out of the cache with other files than in the last build; 0:
+ * none did. */
 static size_t other_answer(const struct stage_story *s, size_t i)
 {
 	for (size_t k = i; k > 0; k--) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end of writing to a snapshot. Descriptors outlive the processes that opened them: a step hands
- * some to another step, by a socket in a cache that they share, and the layer would go on changing
- * when its digest is known and others are built on it. A superblock that is read-only refuses them
- * all, by whatever mount they came, and does not become so as long as a file is open for writing.
+ * The end of writing to a snapshot. Descriptors outlive the processes that opened them: a step
+ * hands some to another step, by a socket in a cache that they share, and the layer would go on
+ * changing when its digest is known and others are built on it. A superblock that is read-only
+ * refuses them all, by whatever mount they came, and does not become so as long as a file is open
+ * for writing.
  */
 #include "base/err.h"
 #include "base/log.h"

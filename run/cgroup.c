@@ -281,8 +281,8 @@ int cgroup_check(const struct run_limits *l, struct err *err)
 	return r < 0 ? r : cgroup_remove(g, err);
 }
 
-/* On Linux 5.10 who is born in a cgroup keeps the processors of its parent process, and who enters it
- * has those of the cgroup. */
+/* On Linux 5.10 who is born in a cgroup keeps the processors of its parent process, and who enters
+ * it has those of the cgroup. */
 int cgroup_clone_fd(const struct cgroup *g)
 {
 	return g && !g->has_cpuset && g->n == 1 && g->dirs[0].v2 ? g->dirs[0].fd : -1;

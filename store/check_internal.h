@@ -70,9 +70,9 @@ bool image_is_whole(struct store *s, const struct descriptor *d);
  * in it. */
 int index_rebuild(struct store *s, size_t *ret_n, struct err *err)
 	__attribute__((warn_unused_result));
-/* Of one that can be read: entries of other sizes or kinds than their manifests have say what is so;
- * if one has a digest that nothing here has, and that is not among the bad, what is whole without
- * an entry gets one without a name: it may have been that. */
+/* Of one that can be read: entries of other sizes or kinds than their manifests have say what is
+ * so; if one has a digest that nothing here has, and that is not among the bad, what is whole
+ * without an entry gets one without a name: it may have been that. */
 struct index_mended {
 	size_t entries, nameless;
 	bool lost; /* a digest */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the sanitizers' runtime does in mica and mica-remote. Tests start thousands of them, most
- * for a few milliseconds: here is what makes them start and end sooner and changes nothing of
- * what is found. The linker puts the __wrap_ functions in the place of those that the runtime calls.
+ * for a few milliseconds: here is what makes them start and end sooner and changes nothing of what
+ * is found. The linker puts the __wrap_ functions in the place of those that the runtime calls.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
