@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a copy goes: destinations resolved inside the root, and the directories they imply. */
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -43,6 +44,11 @@ int copy_make_dirs(const struct copier *c, const char *path, int *ret_fd, struct
 	mode_t mode = c->has_mode ? chmod_new_dir(&c->mode) : 0755;
 	if (root_mkdir_p(c->w->root, path, mode, c->has_owner ? c->uid : 0,
 		    c->has_owner ? c->gid : 0, ret_fd) < 0) {
+		if (c->as_file && (errno == ENOTDIR || errno == EEXIST))
+			return err_set(err, ERR_INVALID,
+				"cannot copy to '/%s': it is the file that a source before became; "
+				"end it with '/' to copy into a directory",
+				path);
 		if (errno == ENOTDIR || errno == EEXIST)
 			return in_the_way(c->w->root, "cannot copy to", path, err);
 		return err_sys(err, "cannot make the directory '/%s'", path);
@@ -78,6 +84,17 @@ int copy_date_implied(const struct copier *c, struct err *err)
 	return 0;
 }
 
+static void warn_overwritten(const struct copy_work *w)
+{
+	const struct source_inst *at = &w->step->at;
+	if (w->notes)
+		buf_addf(w->notes,
+			"mica: warning: %s:%u:%u: %s: '%s' is no directory: of several files the "
+			"last one is left there, as with BuildKit; end it with '/'\n",
+			at->file->name, at->inst->pos.line, at->inst->pos.column, at->inst->name,
+			w->step->dest);
+}
+
 /* The directory that a copy of a thing called `base` to `dest` goes into, and its name there. */
 int copy_place(struct copier *c, const char *dest, const char *base, int *ret_dir, char **ret_path,
 	char **ret_name, struct err *err)
@@ -101,6 +118,8 @@ int copy_place(struct copier *c, const char *dest, const char *base, int *ret_di
 	AUTO_FREE char *parent = last ? xstrndup(real, (size_t)(last - real)) : xstrdup("");
 	if (copy_make_dirs(c, parent, ret_dir, err) < 0)
 		return err->code;
+	if (!dest_is_dir && ++c->as_file == 2)
+		warn_overwritten(c->w);
 	*ret_name = xstrdup(last ? last + 1 : real);
 	*ret_path = take(parent);
 	return 0;

@@ -19,6 +19,7 @@ struct link_entry {
 struct copier {
 	const struct copy_work *w;
 	struct filetree *source; /* of the source at hand */
+	unsigned as_file; /* how many sources have become the file that the destination is */
 	bool has_owner;
 	uid_t uid;
 	gid_t gid;

@@ -267,8 +267,10 @@ COPY --chown=4294967295 app/a.txt /a
 COPY --chown=7:2147483648 app/a.txt /b
 COPY --chown=2147483647:+8 app/a.txt /c
 ADD --checksum= app/a.txt /d
+COPY app/a.txt app/b.md /e
 END
 	run -0 mica build --network=none -t t ctx
+	[[ $output == *"mica: warning: Containerfile:6:1: COPY: '/e' is no directory: of several files the last one is left there"* ]] || fail "$output"
 	[[ $output == *"mica: warning: Containerfile:3:6: 7:2147483648: no group '2147483648'"*": 7:7 is taken, as BuildKit does"* ]] || fail "$output"
 	mount_image t mnt
 	[ "$(cd mnt && stat -c %u:%g a b c | xargs)" = "0:0 7:7 2147483647:8" ]

@@ -520,6 +520,7 @@ bare() { # COMMAND...
 		RUN --mount=type=secret,id=s --mount=target=/etc,source=package.json true|45: RUN: cannot prepare mount target '/etc': is a directory
 		COPY package.json /etc/passwd/x|19: COPY: cannot copy to '/etc/passwd': '/etc/passwd' is not a directory; choose another place, or remove it in a RUN before
 		COPY src /etc/passwd/|10: COPY: cannot copy to '/etc/passwd': '/etc/passwd' is not a directory; choose another place, or remove it in a RUN before
+		COPY package.json src /x|23: COPY: cannot copy to '/x': it is the file that a source before became; end it with '/' to copy into a directory
 		COPY package.json /d/|19: COPY: cannot replace the directory 'package.json' by a file
 		WORKDIR /etc/passwd/x|9: WORKDIR: cannot make the directory '/etc/passwd/x': '/etc/passwd' is not a directory; choose another place, or remove it in a RUN before
 	END
