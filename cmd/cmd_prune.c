@@ -206,9 +206,10 @@ static int prune_run(struct app *app, void *args, const struct strv *rest, struc
 		out_warn(&app->out,
 			"the limit is missed by %s: nothing else may go ('mica du -v' tells what "
 			"takes "
-			"how much%s)",
+			"how much%s%s)",
 			text_size(choice.missed, size),
-			a->all ? "" : ", '--all' removes images with names too");
+			a->all ? "" : ", '--all' removes images with names too",
+			a->mounts ? "" : ", '--cache-mounts' what RUN steps keep");
 	if (result.deferred)
 		out_note(&app->out,
 			"other processes use the store: some space is freed when they end");

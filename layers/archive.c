@@ -186,6 +186,9 @@ int archive_extract(
 	if (code == 0)
 		code = read_trailer(&s, err);
 	source_done(&s);
+	/* libarchive's opinion is another: what should have written it has failed */
+	if (code == 0 && s.counted.n == 0)
+		code = err_set(err, ERR_INVALID, "it is empty, not even an archive of nothing");
 	return code;
 }
 
