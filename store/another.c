@@ -26,8 +26,10 @@ static bool is_made_for(int fd, uid_t owner)
 
 void another_look(struct store *s)
 {
-	struct stat st;
-	if (fstatat(s->fd, "version", &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_uid == geteuid())
+	struct stat st, dir;
+	/* the directory may have been made by another, or the file put back by one */
+	if (fstatat(s->fd, "version", &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_uid == geteuid() ||
+		fstat(s->fd, &dir) < 0 || dir.st_uid == geteuid())
 		return;
 	/* whom the kernel keeps out needs nobody else to */
 	if (faccessat(s->fd, ".", W_OK | X_OK, AT_EACCESS) < 0 || is_made_for(s->fd, st.st_uid))

@@ -114,10 +114,19 @@ static bool limits_are_right(const struct store *s)
 	       is_object(s, "limits.json", NULL, NULL);
 }
 
+/* It was made 0700. Groups may be let in, as Kubernetes does on volumes. */
+static bool is_open_to_all(const struct store *s)
+{
+	struct stat st;
+	return fstat(s->fd, &st) == 0 && (st.st_mode & S_IWOTH);
+}
+
 /* --- all of it --- */
 
 void shape_check(struct check *c)
 {
+	if (is_open_to_all(c->store))
+		check_problem(c, "everybody may write to '%s'", c->store->path);
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		const char *what = fault(c->store, &places[i]);
 		if (!what)
@@ -166,6 +175,8 @@ int shape_mend(struct check *c, struct err *err)
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
 		if (mend_one(c, &places[i], err) < 0)
 			return err->code;
+	if (is_open_to_all(c->store) && fchmod(c->store->fd, 0700) < 0)
+		return err_sys(err, "cannot make '%s' private", c->store->path);
 	if (!limits_are_right(c->store) && clear_away(c, "limits.json", err) < 0)
 		return err->code;
 	int r = 0;

@@ -162,6 +162,11 @@ sample() { # NAME
 	for dir in "$MICA_ROOT" "$MICA_ROOT"/blobs "$MICA_ROOT"/layers; do
 		[ "$(stat -c %a "$MICA_ROOT")" = 700 ] || [ "$(stat -c %a "$dir")" = 700 ]
 	done
+	chmod 757 "$MICA_ROOT"
+	run -1 mica fsck --repair
+	[[ "$output" == "everybody may write to '$MICA_ROOT'"$'\n'*" 1 problem"* ]] || fail "$output"
+	[ "$(stat -c %a "$MICA_ROOT")" = 700 ]
+	mica fsck
 }
 
 @test "a store of another version is refused in one line" {
@@ -425,7 +430,7 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	[ "$output" = $'mine\n1' ] || fail "$output"
 	[ "$(grep mica: <<<"$stderr")" = "mica: store '$MICA_ROOT': cannot open the lock 'gc.lock': permission denied" ] || fail "$stderr"
 	# root, in a store of a user who could not use what root made there
-	cp -a "$MICA_ROOT" theirs && chown nobody theirs/version
+	cp -a "$MICA_ROOT" theirs && chown nobody theirs theirs/version
 	touch now
 	MICA_ROOT=$D/theirs run --separate-stderr sh reads .
 	[ "$output" = $'mine\n1' ] || fail "$output"
