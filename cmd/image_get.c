@@ -48,6 +48,18 @@ static int fetch(struct app *app, struct store *s, const struct image_get_args *
 	return r;
 }
 
+/* What a list has left elsewhere of it. */
+static int fetch_left(struct app *app, struct store *s, const struct image_get_args *a,
+	const struct image *image, struct err *err)
+{
+	struct remote_opts remote;
+
+	if (!list_has_left(s, &image->manifest_desc))
+		return 0;
+	int r = remote_args_apply(app, a->remote, &remote, err);
+	return r < 0 ? r : list_fetch(s, &image->manifest_desc, &remote, NULL, err);
+}
+
 void image_get_warn(struct app *app, const struct image *image, const struct platform *want)
 {
 	char is[128], wanted[128];
@@ -93,11 +105,8 @@ int image_get(struct app *app, struct store *s, const struct image_get_args *a, 
 	descriptor_done(&top);
 	if (r == 0)
 		image_get_warn(app, ret, o.has_platform ? &o.platform : NULL);
-	if (r == 0 && list_has_left(s, &ret->manifest_desc)) {
-		r = remote_args_apply(app, a->remote, &o.remote, err);
-		if (r == 0)
-			r = list_fetch(s, &ret->manifest_desc, &o.remote, NULL, err);
-	}
+	if (r == 0)
+		r = fetch_left(app, s, a, ret, err);
 	if (r == 0)
 		r = image_unpack(s, ret, NULL, err);
 	if (r == 0 && ret_ref)

@@ -247,6 +247,22 @@ static int extend(struct store *s, struct txn *t, const struct push_args *a,
 	return r < 0 ? r : seal(s, a, image, err);
 }
 
+/* What is sent in place of it: a copy, or what it becomes. */
+static int make_other(struct store *s, struct txn *t, const struct push_args *a,
+	struct push_opts *o, const struct descriptor *what, bool remade, struct descriptor *ret,
+	struct err *err)
+{
+	int r = 0;
+
+	if (remade) {
+		r = remake(s, t, a, o, what, ret, err);
+		o->format = PUSH_FORMAT_ASIS; /* it has the format by now */
+	} else {
+		descriptor_copy(ret, what);
+	}
+	return r < 0 ? r : extend(s, t, a, o->progress, ret, err);
+}
+
 /* Before anything is compressed, encrypted or sent: what it could not end with. */
 static int check_ends(const struct push_args *a, bool here, const char *location,
 	const struct remote_opts *remote, struct err *err)
@@ -306,14 +322,8 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	o.progress = out_progress(&app->out, a->quiet ? PROGRESS_NONE : PROGRESS_AUTO);
 	if (changed && !index_only)
 		r = list_fetch_all(s, what, &o.remote, o.progress, err);
-	if (r == 0 && remade) {
-		r = remake(s, t, a, &o, what, &other, err);
-		o.format = PUSH_FORMAT_ASIS; /* it has the format by now */
-	} else if (r == 0) {
-		descriptor_copy(&other, what);
-	}
 	if (r == 0)
-		r = extend(s, t, a, o.progress, &other, err);
+		r = make_other(s, t, a, &o, what, remade, &other, err);
 	if (r == 0 && !here)
 		r = image_push(s, &other, name_in(location, name), location, &o, &digest, err);
 	out_progress_done(&app->out);

@@ -70,7 +70,7 @@ int list_fetch_all(struct store *s, const struct descriptor *list, const struct 
 	struct index ix = {0};
 
 	if (media_kind(list->media_type) != MEDIA_INDEX)
-		return 0;
+		return list_fetch(s, list, remote, progress, err);
 	int r = index_load(s, list, &ix, err);
 	for (size_t i = 0; r == 0 && i < ix.n_manifests; i++)
 		r = list_fetch(s, &ix.manifests[i], remote, progress, err);

@@ -15,6 +15,6 @@ bool list_has_left(struct store *s, const struct descriptor *manifest);
  * remote NULL: as nobody has said anything. */
 int list_fetch(struct store *s, const struct descriptor *manifest, const struct remote_opts *remote,
 	struct progress *progress, struct err *err) __attribute__((warn_unused_result));
-/* Of all its images; nothing when it is no list. */
+/* Of all its images; of itself when it is no list. */
 int list_fetch_all(struct store *s, const struct descriptor *list, const struct remote_opts *remote,
 	struct progress *progress, struct err *err) __attribute__((warn_unused_result));

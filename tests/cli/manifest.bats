@@ -163,7 +163,7 @@ layers_here() { # how many blobs of layers are in the store; the images of this 
 	printf 'FROM list\n' | mica build -q --platform linux/s390x -t built -
 	[ "$(layers_here)" = 1 ]
 	mica from -q --name c scratch >/dev/null
-	for using in 'from -q --name base list' 'save -o saved.tar list' 'push -q list docker-archive:pushed.tar' 'copy -q --from list c /Containerfile /copied'; do
+	for using in 'from -q --name base list' 'save -o saved.tar list' 'push -q --compression-format zstd list oci:pushed:x' 'copy -q --from list c /Containerfile /copied'; do
 		mica rmi -a -f >/dev/null
 		mica manifest create --all list docker://docker.io/library/three >/dev/null
 		read -r -a words <<<"$using"
