@@ -22,6 +22,7 @@
 #define SLOTS_MAX (1U << 26)
 /* of eight slots: more makes searches long, less makes 100,000 files take twice the memory */
 #define FILLED_MAX 7
+#define UNUSED_MAX (1U << 18)
 #define MARK (1U << 31) /* no number of nanoseconds has this bit */
 #define NS_PER_S 1000000000LL
 #define MARGIN_NS (100 * 1000000LL)
@@ -59,7 +60,6 @@ struct statcache {
 	uint8_t *used; /* a bit for each slot of old */
 	uint64_t n_used;
 	struct table added;
-	bool complete;
 };
 
 static uint64_t mix(uint64_t h, uint64_t v)
@@ -111,17 +111,29 @@ static uint64_t probe(const struct table *t, const struct entry *e)
 	return t->slots;
 }
 
+static void insert(struct table *t, const struct entry *e);
+
+/* Room for count entries at once: those of another table come in the order of their slots, which
+ * makes long runs of a table that grows under them. */
+static void reserve(struct table *t, uint64_t count)
+{
+	struct table bigger = {.slots = t->slots ? t->slots : 1024};
+
+	while (count * 8 > bigger.slots * FILLED_MAX)
+		bigger.slots *= 2;
+	if (bigger.slots == t->slots)
+		return;
+	bigger.e = xcalloc(bigger.slots, sizeof(*bigger.e));
+	for (uint64_t i = 0; i < t->slots; i++)
+		if (t->e[i].check)
+			insert(&bigger, &t->e[i]);
+	free(t->e);
+	*t = bigger;
+}
+
 static void insert(struct table *t, const struct entry *e)
 {
-	if (!t->slots || (t->count + 1) * 8 > t->slots * FILLED_MAX) {
-		struct table bigger = {.slots = t->slots ? t->slots * 2 : 1024};
-		bigger.e = xcalloc(bigger.slots, sizeof(*bigger.e));
-		for (uint64_t i = 0; i < t->slots; i++)
-			if (t->e[i].check)
-				insert(&bigger, &t->e[i]);
-		free(t->e);
-		*t = bigger;
-	}
+	reserve(t, t->count + 1);
 	uint64_t at = probe(t, e);
 	t->count += !t->e[at].check;
 	t->e[at] = *e;
@@ -223,19 +235,24 @@ void statcache_put(struct statcache *sc, const struct stat *st, const struct dig
 	insert(&sc->added, &e);
 }
 
-void statcache_complete(struct statcache *sc)
+/* Of files that are gone, by all appearances. */
+static bool has_much_unused(const struct statcache *sc)
 {
-	sc->complete = true;
+	uint64_t unused = sc->old.count - sc->n_used;
+	return unused > UNUSED_MAX && unused / 4 > sc->n_used + sc->added.count;
 }
 
 /* Brings what stays of the old table to what is new, whose entries of the same file win. There is
  * no third table: with many files each is the largest thing in the process. */
 static void keep_old(struct statcache *sc)
 {
+	bool drop = has_much_unused(sc);
+
+	reserve(&sc->added, sc->added.count + (drop ? sc->n_used : sc->old.count));
 	for (uint64_t i = 0; i < sc->old.slots; i++) {
 		const struct entry *e = &sc->old.e[i];
 		bool used = sc->used[i / 8] & (1U << (i & 7));
-		if (!e->check || (!used && sc->complete) || e->check != check_of(e))
+		if (!e->check || (!used && drop) || e->check != check_of(e))
 			continue;
 		uint64_t at = sc->added.slots ? probe(&sc->added, e) : 0;
 		if (!sc->added.slots || !sc->added.e[at].check)
@@ -263,18 +280,13 @@ static int write_table(const struct statcache *sc, const struct table *t, struct
 
 int statcache_save(struct statcache *sc, struct err *err)
 {
-	/* dropping a few entries is not worth a write of its own */
-	bool shrunk = sc->complete && sc->n_used < sc->old.count / 2;
-	if (!sc->added.count && !shrunk)
+	if (!sc->added.count)
 		return 0;
 	keep_old(sc);
 	if (sc->added.slots > SLOTS_MAX)
 		return err_set(err, ERR_LIMIT, "a build context of more than %u files",
 			SLOTS_MAX / 8 * FILLED_MAX);
-	if (sc->added.slots)
-		return write_table(sc, &sc->added, err);
-	(void)unlinkat(sc->store->fd, sc->name, 0);
-	return 0;
+	return write_table(sc, &sc->added, err);
 }
 
 void statcache_free(struct statcache *sc)
