@@ -70,16 +70,6 @@ bool strv_has(const struct strv *s, const char *str)
 	return false;
 }
 
-bool strv_equal(const struct strv *a, const struct strv *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (!streq(a->v[i], b->v[i]))
-			return false;
-	return true;
-}
-
 static int cmp(const void *a, const void *b)
 {
 	const char *const *x = a, *const *y = b;

@@ -21,7 +21,6 @@ void strv_insert(struct strv *s, size_t at, const char *str);
 void strv_remove(struct strv *s, size_t at);
 void strv_copy(struct strv *dst, const struct strv *src); /* dst is cleared first */
 bool strv_has(const struct strv *s, const char *str);
-bool strv_equal(const struct strv *a, const struct strv *b);
 void strv_sort(struct strv *s);
 void strv_split(struct strv *s, const char *text, char sep); /* appends the parts, empty ones too */
 char *strv_join(const struct strv *s, const char *sep); /* new string */
