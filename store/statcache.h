@@ -31,9 +31,9 @@ int statcache_open(struct store *s, const char *context_path, struct statcache *
 /* mark: whatever the caller wants to know of the file besides */
 bool statcache_get(struct statcache *sc, const struct stat *st, struct digest *ret, bool *ret_mark);
 void statcache_put(struct statcache *sc, const struct stat *st, const struct digest *d, bool mark);
-/* Writes it if something changed. Two processes at once: the last one wins. Nobody tells which files
- * are gone: entries that were not looked up stay until they are many (262,144) and the most by far
- * (four of five); then they go. */
+/* Writes it if something changed. Two processes at once: the last one wins. Nobody tells which
+ * files are gone: entries that were not looked up stay until they are many (262,144) and the most
+ * by far (four of five); then they go. */
 int statcache_save(struct statcache *sc, struct err *err) __attribute__((warn_unused_result));
 void statcache_free(struct statcache *sc); /* accepts NULL */
 static inline void statcache_free_p(struct statcache **sc)
