@@ -13,6 +13,7 @@
 #include "store/images.h"
 #include "store/list_sources.h"
 #include "store/names.h"
+#include "store/names_internal.h"
 #include "store/store_internal.h"
 #include "store/tree.h"
 
@@ -106,6 +107,22 @@ bool image_is_whole(struct store *s, const struct descriptor *d)
 	return !result.problems || c.unsure;
 }
 
+/* Whoever uses the name takes the first. */
+static void check_twice(struct check *c, const struct names *names)
+{
+	struct digest_set seen = {0};
+	for (size_t i = 0; i < names->count; i++) {
+		char buf[DIGEST_STR_MAX];
+		const struct name *n = &names->n[i];
+		if (!n->ref || names_add_seen(&seen, n->ref))
+			continue;
+		check_problem(c, "index.json: the name '%s' is an entry's before that of %s",
+			n->ref, digest_str(&n->manifest.digest, buf));
+		c->bad_names = true;
+	}
+	digest_set_done(&seen);
+}
+
 int check_images(struct check *c, struct err *err)
 {
 	struct names names;
@@ -128,6 +145,7 @@ int check_images(struct check *c, struct err *err)
 		c->result->images++;
 	}
 	c->bad_images = c->result->problems > before;
+	check_twice(c, &names);
 	names_done(&names);
 	return 0;
 }

@@ -26,6 +26,7 @@ struct check {
 	struct strv bad_containers; /* IDs */
 	bool bad_shape; /* something is missing or of another kind: then more cannot be read */
 	bool bad_index; /* index.json cannot be read */
+	bool bad_names; /* one is there twice */
 	bool bad_images; /* something that an image needs is not there */
 	bool unsure; /* of an image something could not be read, for now */
 };

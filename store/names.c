@@ -82,10 +82,10 @@ int names_list(struct store *s, struct names *ret, struct err *err)
 	return r;
 }
 
-static bool add_ref(struct digest_set *refs, const char *ref)
+bool names_add_seen(struct digest_set *seen, const char *ref)
 {
 	struct digest d = digest_of(ref, strlen(ref));
-	return digest_set_add(refs, &d);
+	return digest_set_add(seen, &d);
 }
 
 /* Drops from the names, from `from` on, what is among those before. */
@@ -95,11 +95,11 @@ static void drop_hidden(struct names *names, size_t from)
 	size_t kept = from;
 	for (size_t i = 0; i < from; i++)
 		if (names->n[i].ref)
-			(void)add_ref(&seen, names->n[i].ref);
+			(void)names_add_seen(&seen, names->n[i].ref);
 	for (size_t i = from; i < names->count; i++) {
 		struct name *n = &names->n[i];
 		n->additional = true;
-		if (n->ref && !add_ref(&seen, n->ref))
+		if (n->ref && !names_add_seen(&seen, n->ref))
 			name_done(n);
 		else
 			names->n[kept++] = *n;

@@ -15,8 +15,7 @@
 #include "store/store_internal.h"
 #include "store/used.h"
 
-/* Keeps an image that has no line any more, or that of a step, as one without a name. */
-static int keep_unnamed(
+int names_keep_unnamed(
 	struct index_file *f, const struct descriptor *d, bool *changed, struct err *err)
 {
 	size_t at;
@@ -44,7 +43,7 @@ static int set_one(struct store *s, struct index_file *f, const char *ref,
 	*changed = true;
 	if (!found || image_is_same(s, &old.manifest, manifest))
 		return 0;
-	return keep_unnamed(f, &old.manifest, changed, err);
+	return names_keep_unnamed(f, &old.manifest, changed, err);
 }
 
 /* An image that has a name needs no line without one. */
@@ -83,7 +82,7 @@ static int apply(struct store *s, struct index_file *f, const char *const *refs,
 			return r;
 	if (n_refs)
 		return drop_unnamed(f, &manifest->digest, changed, err);
-	return keep_unnamed(f, manifest, changed, err);
+	return names_keep_unnamed(f, manifest, changed, err);
 }
 
 void name_used(struct store *s, const struct descriptor *manifest)
@@ -138,7 +137,7 @@ int name_remove(struct store *s, const char *ref, bool keep, struct err *err)
 	if (at == f.n)
 		return names_not_here(s, ref, NULL, err);
 	index_file_remove(&f, at);
-	if (keep && (r = keep_unnamed(&f, &old.manifest, &changed, err)) < 0)
+	if (keep && (r = names_keep_unnamed(&f, &old.manifest, &changed, err)) < 0)
 		return r;
 	return index_file_write(s, &f, err);
 }

@@ -11,6 +11,7 @@
 #include "store/check_internal.h"
 #include "store/found.h"
 #include "store/names.h"
+#include "store/names_internal.h"
 #include "store/records_internal.h"
 #include "store/store_internal.h"
 #include "store/tree.h"
@@ -92,6 +93,15 @@ static int mend_entries(struct check *c, struct err *err)
 	return r;
 }
 
+static int part_names(struct check *c, struct err *err)
+{
+	size_t n;
+	int r = names_part(c->store, &n, err);
+	if (r == 0 && n)
+		strv_addf(c->problems, "index.json: %zu entries lost a name that another has", n);
+	return r;
+}
+
 /* What images need comes after what is bad has gone. */
 static int repair(struct check *c, struct err *err)
 {
@@ -105,6 +115,8 @@ static int repair(struct check *c, struct err *err)
 		return r;
 	if (c->bad_images || c->bad_blobs.n || c->bad_trees.n)
 		r = forget_broken(c, err);
+	if (r == 0 && c->bad_names)
+		r = part_names(c, err);
 	STRV_FOREACH (id, &c->bad_containers)
 		if (r == 0)
 			r = container_mend(c->store, *id, err);

@@ -379,6 +379,20 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 		diff <(mica images -q | sort -u) <("$MICA_BIN" --root broken images -q | sort -u) || fail "$broken lost an image"
 		[[ "$broken" == .digest* ]] || [ "$("$MICA_BIN" --root broken images -q two)" = "$(mica images -q two)" ]
 	done
+	# two entries with one name: the first is what the name stands for, if it is whole
+	for broken in whole lost; do
+		rm -rf broken
+		cp -a "$MICA_ROOT" broken
+		sed -i 's|localhost/two:latest|localhost/one:latest|' broken/index.json
+		first=$("$MICA_BIN" --root broken inspect --format '{{.Id}}' one) stays=one
+		[ $broken = whole ] || { rm "broken/blobs/sha256/${first#sha256:}"; stays=two; }
+		run -1 "$MICA_BIN" --root broken fsck
+		[[ "$output" == *"index.json: the name 'localhost/one:latest' is an entry's before that of sha256:"* ]] || fail "$output"
+		run -1 "$MICA_BIN" --root broken fsck --repair
+		"$MICA_BIN" --root broken fsck
+		[ "$("$MICA_BIN" --root broken images -q one)" = "$(mica images -q $stays)" ] || fail "$broken: $output"
+		[ $broken = lost ] || diff <(mica images -q | sort -u) <("$MICA_BIN" --root broken images -q | sort -u)
+	done
 }
 
 @test "an image that lost something for good is forgotten, a working container that needs it is not" {
