@@ -32,6 +32,7 @@ static int fsck_run(struct app *app, void *args, const struct strv *rest, struct
 	if (r < 0 && !a->repair && store_is_closed(err)) {
 		/* nobody writes there, or it is another's: no lock is to be had */
 		err_clear(err);
+		strv_done(&problems);
 		store_close(take(s));
 		r = app_store(app, STORE_READ_ONLY | STORE_DAMAGED, &s, err);
 		if (r == 0)

@@ -104,7 +104,7 @@ int check_all(struct check *c, struct err *err)
 		check_strangers, check_trees, check_tmp};
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		int r = parts[i](c, err);
-		if (r < 0 && !(c->bad_shape && store_is_damage(err)))
+		if (r < 0 && !(c->bad_shape && (store_is_damage(err) || store_is_closed(err))))
 			return r;
 		err_clear(err);
 	}

@@ -24,6 +24,7 @@ struct check {
 	struct digest_set bad_blobs, bad_trees, bad_records;
 	struct strv leftovers; /* paths of what does not belong where it is */
 	struct strv bad_containers; /* IDs */
+	struct strv bad_owners; /* paths of what is another's, or closed to its user */
 	bool bad_shape; /* something is missing or of another kind: then more cannot be read */
 	bool bad_index; /* index.json cannot be read */
 	bool bad_names; /* one is there twice */
@@ -59,8 +60,12 @@ int check_all(struct check *c, struct err *err) __attribute__((warn_unused_resul
 
 /* The files and directories that every store has, and those whose kind alone matters. */
 void shape_check(struct check *c);
+/* One after the other, a directory before what is in it; NULL: there are no more. */
+const char *shape_place(size_t i);
 /* Whether a store has that name: at its top, in blobs or in cache. */
 bool shape_knows(const char *path);
+void check_owners(struct check *c);
+int owners_mend(struct check *c, struct err *err) __attribute__((warn_unused_result));
 /* What locks are taken on, before any is taken; then the rest. Counts in c->result->removed. */
 int shape_mend_locks(struct check *c, struct err *err) __attribute__((warn_unused_result));
 int shape_mend(struct check *c, struct err *err) __attribute__((warn_unused_result));

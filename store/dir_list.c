@@ -18,10 +18,10 @@ int dir_list(int dirfd, const char *path, struct strv *ret, struct err *err)
 		return 0;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
-		(void)err_sys(err, "cannot open the directory '%s'", path);
+		int r = store_cannot_open(dirfd, path, err);
 		if (fd >= 0)
 			close(fd);
-		return store_damage(err);
+		return r;
 	}
 	errno = 0;
 	for (struct dirent *e; (e = readdir(dir)); errno = 0)

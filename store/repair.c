@@ -167,8 +167,8 @@ static int mend_base(struct check *c, struct err *err)
 {
 	AUTO_FD int lock = -1;
 	int r;
-	if ((r = shape_mend_locks(c, err)) < 0 || (r = lock_alone(c, &lock, err)) < 0 ||
-		(r = shape_mend(c, err)) < 0)
+	if ((r = owners_mend(c, err)) < 0 || (r = shape_mend_locks(c, err)) < 0 ||
+		(r = lock_alone(c, &lock, err)) < 0 || (r = shape_mend(c, err)) < 0)
 		return r;
 	return mend_names(c, err);
 }
@@ -180,6 +180,7 @@ static int begin(struct check *c, bool repairs, int *ret_lock, struct err *err)
 	struct err ignored = ERR_INIT;
 	int r;
 	shape_check(c);
+	check_owners(c);
 	if (c->store->read_only)
 		return 0;
 	if ((repairs && (r = mend_base(c, err)) < 0) || (r = recover_after_boot(c->store, err)) < 0)
@@ -199,7 +200,7 @@ static int run(struct store *s, bool repairs, struct check_result *ret, struct s
 	AUTO_FD int lock = -1;
 	int r = begin(&c, repairs, &lock, err);
 
-	if (r < 0 && !repairs && store_is_damage(err)) {
+	if (r < 0 && !repairs && (store_is_damage(err) || (c.bad_shape && store_is_closed(err)))) {
 		err_clear(err); /* it is one of the problems that are found below */
 		r = 0;
 	}
@@ -214,6 +215,7 @@ static int run(struct store *s, bool repairs, struct check_result *ret, struct s
 	digest_set_done(&c.bad_records);
 	strv_done(&c.leftovers);
 	strv_done(&c.bad_containers);
+	strv_done(&c.bad_owners);
 	if (r == 0)
 		*ret = result;
 	return r;

@@ -60,6 +60,11 @@ static const struct place {
 	{GC_WANTED_FILE, FILE_IF_THERE},
 };
 
+const char *shape_place(size_t i)
+{
+	return i < ARRAY_LEN(places) ? places[i].name : NULL;
+}
+
 bool shape_knows(const char *path)
 {
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
@@ -81,6 +86,8 @@ static const char *fault(const struct store *s, const struct place *p)
 	if (fstatat(s->fd, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
 		(errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
 		return needed ? "is missing" : NULL;
+	if (faccessat(s->fd, p->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == EACCES)
+		return NULL; /* what is around it is at fault */
 	if (dir && (fstatat(s->fd, p->name, &st, 0) < 0 || !S_ISDIR(st.st_mode)))
 		return "is no directory";
 	return dir || S_ISREG(st.st_mode) ? NULL : "is no regular file";

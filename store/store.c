@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,9 +156,10 @@ static int create(int fd, const char *path, struct err *err)
 static int cannot_open(const char *path, int sys, struct err *err)
 {
 	char text[ERR_TEXT_MAX];
-	(void)err_set(err, ERR_SYS,
-		"cannot open the store '%s': %s; name another directory with --root", path,
-		err_text(sys, text));
+	struct stat st;
+	bool own = sys == EACCES && stat(path, &st) == 0 && st.st_uid == geteuid();
+	(void)err_set(err, ERR_SYS, "cannot open the store '%s': %s; %s", path, err_text(sys, text),
+		own ? "'mica fsck --repair' opens it" : "name another directory with --root");
 	err->sys = sys;
 	return err->code;
 }
@@ -274,13 +276,24 @@ int store_damage(struct err *err)
 	return err->code;
 }
 
+int store_cannot_open(int dirfd, const char *path, struct err *err)
+{
+	char text[ERR_TEXT_MAX], link[32], at[PATH_MAX];
+	int sys = errno;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+	ssize_t n = readlink(link, at, sizeof(at));
+	(void)err_set(err, ERR_SYS, "cannot open the directory '%.*s%s%s': %s%s",
+		n > 0 ? (int)n : 0, at, n > 0 ? "/" : "", path, err_text(sys, text),
+		sys == EACCES ? "; 'mica fsck' says how it is given back to its user" : "");
+	err->sys = sys;
+	return store_damage(err);
+}
+
 int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *err)
 {
 	int fd = openat(s->fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
-		(void)err_sys(err, "cannot open '%s/%s'", s->path, dir);
-		return store_damage(err);
-	}
+	if (fd < 0)
+		return store_cannot_open(s->fd, dir, err);
 	*ret_fd = fd;
 	return 0;
 }

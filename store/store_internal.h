@@ -62,6 +62,8 @@ int store_blob_paths(const struct store *s, struct strv *ret, struct err *err)
 bool store_blob_parse(const char *path, struct digest *ret);
 /* Finds out whether it is another user's, who alone may write to it. */
 void another_look(struct store *s);
+/* To whom all in it belongs, but for the content of images. */
+bool store_owner(const struct store *s, uid_t *ret);
 /* 0: it is ours. */
 int another_refuse(const struct store *s, struct err *err) __attribute__((warn_unused_result));
 /* It is ours, and was not opened for reading only. */
@@ -86,6 +88,8 @@ void store_scratch_end(struct store *s);
 /* lock_file() in the store's directory. */
 int store_lock(const struct store *s, const char *name, enum lock_mode mode, bool wait, int *ret_fd,
 	struct err *err) __attribute__((warn_unused_result));
+/* Of a directory at path below dirfd; errno says why. */
+int store_cannot_open(int dirfd, const char *path, struct err *err);
 int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
 /* Removes a directory and all in it, or whatever is there. It goes at once, by a rename into tmp,

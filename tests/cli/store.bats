@@ -167,6 +167,16 @@ sample() { # NAME
 	[[ "$output" == "everybody may write to '$MICA_ROOT'"$'\n'*" 1 problem"* ]] || fail "$output"
 	[ "$(stat -c %a "$MICA_ROOT")" = 700 ]
 	mica fsck
+	# nor closed to its own user, whose it all is; root does not notice
+	blob=blobs/sha256/$(image_id one | cut -d : -f 2)
+	chmod 0 "$MICA_ROOT" "$MICA_ROOT/blobs"
+	[ -n "${MICA_AS_USER:-}" ] || chown 1000 "$MICA_ROOT/$blob" "$MICA_ROOT/layers"
+	run -1 mica fsck
+	[[ "$output" == "'.' is closed to its own user; chmod u+rwX '$MICA_ROOT/.'"$'\n'* ]] || fail "$output"
+	[[ -n "${MICA_AS_USER:-}" || "$output" == *"'$blob' is another user's; as root: chown --reference='$MICA_ROOT/version' '$MICA_ROOT/$blob'"* ]] || fail "$output"
+	run -1 mica fsck --repair
+	mica fsck
+	[ -z "$(find "$MICA_ROOT" ! -user "$(stat -c %u "$MICA_ROOT/version")")" ]
 }
 
 @test "a store of another version is refused in one line" {
@@ -444,7 +454,7 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	[ "$output" = $'mine\n1' ] || fail "$output"
 	[ "$(grep mica: <<<"$stderr")" = "mica: store '$MICA_ROOT': cannot open the lock 'gc.lock': permission denied" ] || fail "$stderr"
 	# root, in a store of a user who could not use what root made there
-	cp -a "$MICA_ROOT" theirs && chown nobody theirs theirs/version
+	cp -a "$MICA_ROOT" theirs && chown nobody theirs theirs/* theirs/{blobs,cache}/* theirs/blobs/*/*
 	touch now
 	MICA_ROOT=$D/theirs run --separate-stderr sh reads .
 	[ "$output" = $'mine\n1' ] || fail "$output"
