@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/removed.h"
 
+#include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/proc.h"
 
@@ -17,6 +19,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define BLOCK 512 /* st_blocks */
@@ -33,6 +37,8 @@ struct search {
 	pid_t top;
 	const struct removed_fs *fs;
 	size_t n_fs;
+	uint64_t *mounts; /* IDs of those that show an overlay of fs */
+	size_t n_mounts;
 	struct file *files; /* some of them several times */
 	size_t n, room;
 };
@@ -62,34 +68,62 @@ static bool is_marked(int dirfd, const char *name)
 	return (size_t)n >= mark && memcmp(path + n - mark, MARK, mark) == 0;
 }
 
-static struct removed_fs identify(dev_t dev, const struct statfs *fs)
-{
-	return (struct removed_fs){
-		.dev = dev, .overlay = fs->f_type == OVERLAYFS_SUPER_MAGIC, .id = fs->f_fsid};
-}
-
 bool removed_fs_of(int fd, struct removed_fs *ret)
 {
 	struct stat st;
 	struct statfs fs;
 	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
 		return false;
-	*ret = identify(st.st_dev, &fs);
+	*ret = (struct removed_fs){.dev = st.st_dev, .overlay = fs.f_type == OVERLAYFS_SUPER_MAGIC};
 	return true;
 }
 
-/* path: of a file that is on `dev` */
-static bool is_on_one(const struct search *s, dev_t dev, const char *path)
+static bool is_dev(const struct search *s, dev_t dev, bool overlay)
 {
-	struct statfs fs;
 	for (size_t i = 0; i < s->n_fs; i++)
-		if (s->fs[i].dev == dev)
+		if (s->fs[i].dev == dev && (!overlay || s->fs[i].overlay))
 			return true;
-	if (statfs(path, &fs) < 0)
+	return false;
+}
+
+/* line: of mountinfo, see proc_pid_mountinfo(5) */
+static void add_mount(struct search *s, const char *line)
+{
+	char *at;
+	uint64_t id = strtoull(line, &at, 10);
+	(void)strtoull(at, &at, 10); /* its parent */
+	unsigned major = (unsigned)strtoul(at, &at, 10);
+	if (*at != ':' || !is_dev(s, makedev(major, (unsigned)strtoul(at + 1, NULL, 10)), true))
+		return;
+	s->mounts = xreallocarray(s->mounts, s->n_mounts + 1, sizeof(*s->mounts));
+	s->mounts[s->n_mounts++] = id;
+}
+
+static void add_mounts(struct search *s, pid_t pid)
+{
+	char path[32];
+	AUTO_FREE char *text = NULL;
+	size_t n;
+	struct err err = ERR_INIT;
+	(void)snprintf(path, sizeof(path), "%d/mountinfo", pid);
+	if (fs_read_file(s->proc, path, 16 * MIB, &text, &n, &err) < 0)
+		return; /* it has ended */
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		add_mount(s, line);
+	}
+}
+
+/* Asked for nothing but its device, no file system asks a server that may never answer. */
+static bool is_on_one(const struct search *s, int dirfd, const char *name)
+{
+	struct statx st;
+	if (statx(dirfd, name, AT_STATX_DONT_SYNC, 0, &st) < 0)
 		return false;
-	const struct removed_fs f = identify(dev, &fs);
-	for (size_t i = 0; f.overlay && i < s->n_fs; i++)
-		if (s->fs[i].overlay && memcmp(&s->fs[i].id, &f.id, sizeof(f.id)) == 0)
+	if (is_dev(s, makedev(st.stx_dev_major, st.stx_dev_minor), false))
+		return true;
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (s->mounts[i] == st.stx_mnt_id)
 			return true;
 	return false;
 }
@@ -98,17 +132,13 @@ static bool is_on_one(const struct search *s, dev_t dev, const char *path)
 static bool look_into(struct search *s, const char *where)
 {
 	struct stat st;
-	char path[PATH_MAX];
 	bool any = false;
 	DIR *dir = open_list(s->proc, where);
 	for (const struct dirent *e; dir && (e = readdir(dir));) {
 		any = any || e->d_name[0] != '.';
-		if (!is_marked(dirfd(dir), e->d_name) ||
+		if (!is_marked(dirfd(dir), e->d_name) || !is_on_one(s, dirfd(dir), e->d_name) ||
 			fstatat(dirfd(dir), e->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) ||
 			st.st_nlink > 0)
-			continue;
-		(void)snprintf(path, sizeof(path), "/proc/%s/%s", where, e->d_name);
-		if (!is_on_one(s, st.st_dev, path))
 			continue;
 		if (s->n == s->room) {
 			s->room = 2 * s->room + 16;
@@ -177,6 +207,14 @@ static bool has_parent(const struct process *list, size_t n, pid_t parent)
 	return false;
 }
 
+static bool has_overlay(const struct search *s)
+{
+	bool any = false;
+	for (size_t i = 0; i < s->n_fs; i++)
+		any = any || s->fs[i].overlay;
+	return any;
+}
+
 static void look_at_all(struct search *s)
 {
 	AUTO_FREE struct process *list = NULL;
@@ -187,6 +225,9 @@ static void look_at_all(struct search *s)
 			if (!list[i].ours && has_parent(list, n, list[i].parent))
 				more = list[i].ours = true;
 	}
+	for (size_t i = 0; i < n; i++)
+		if (list[i].ours && has_overlay(s))
+			add_mounts(s, list[i].pid);
 	for (size_t i = 0; i < n; i++)
 		if (list[i].ours)
 			look_at(s, list[i].pid);
@@ -212,5 +253,6 @@ uint64_t removed_bytes(pid_t top, const struct removed_fs *fs, size_t n_fs)
 		if (i == 0 || by_number(&s.files[i - 1], &s.files[i]) != 0)
 			sum += s.files[i].bytes;
 	free(s.files);
+	free(s.mounts);
 	return sum;
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -143,6 +144,42 @@ static void counts_what_is_mapped_without_the_first_thread(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* The only file, which seems to be removed, of a FUSE file system whose server never answers. */
+static int hold_silent(void)
+{
+	static const char path[] = "/tmp/silent (deleted)";
+	char opts[96];
+	int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	(void)snprintf(opts, sizeof(opts), "fd=%d,rootmode=100000,user_id=0,group_id=0", fuse);
+	if (fuse < 0 || unshare(CLONE_NEWNS) < 0 ||
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("here", "/tmp", "tmpfs", 0, NULL) < 0 || mknod(path, S_IFREG | 0600, 0) < 0 ||
+		mount("silent", path, "fuse", 0, opts) < 0)
+		return -1;
+	return open(path, O_PATH | O_CLOEXEC);
+}
+
+static void waits_for_no_other_file_system(void **state)
+{
+	int status;
+	(void)state;
+	if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) < 0)
+		skip_because("only root mounts here, and only where there is /dev/fuse");
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct removed_fs fs;
+		(void)make_removed(&fs);
+		if (hold_silent() < 0)
+			_exit(1);
+		alarm(10); /* ends who waits for ever */
+		uint64_t bytes = removed_bytes(getpid(), &fs, 1);
+		_exit(bytes >= MIB && bytes < 2 * MIB ? 0 : 2);
+	}
+	assert_int_equal(proc_wait(pid, &status), 0);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +187,7 @@ int main(void)
 		cmocka_unit_test(counts_what_descendants_have),
 		cmocka_unit_test(counts_what_is_only_mapped),
 		cmocka_unit_test(counts_what_is_mapped_without_the_first_thread),
+		cmocka_unit_test(waits_for_no_other_file_system),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
