@@ -41,7 +41,7 @@ teardown() {
 	mica build -q --network=none -t t ctx
 	config=$(config_of t)
 	is() { # JQ EXPECTED
-		[ "$(jq -cS "$1" <<<"$config")" = "$2" ] || fail "$1 is $(jq -cS "$1" <<<"$config")"
+		[ "$(/usr/bin/jq -cS "$1" <<<"$config")" = "$2" ] || fail "$1 is $(/usr/bin/jq -cS "$1" <<<"$config")"
 	}
 	is '.config.Env' '["PATH=/usr/bin:/bin","A=1","B=two words","C=1.2"]'
 	is '.config.Labels.one' '"1"'
@@ -147,7 +147,7 @@ CMD run it'
 	mkdir ctx
 	printf '# escape=`\nFROM scratch\nLABEL a=x`\n  b=`"c:\\d`" `\n  # a comment\n  e=\\n\n' >ctx/Containerfile
 	mica build -q --network=none -t t ctx
-	[ "$(jq -cS .config.Labels <<<"$(config_of t)")" = '{"a":"x","b":"\"c:\\d\"","e":"\\n"}' ]
+	[ "$(/usr/bin/jq -cS .config.Labels <<<"$(config_of t)")" = '{"a":"x","b":"\"c:\\d\"","e":"\\n"}' ]
 }
 
 # covers: from-image, from-transport

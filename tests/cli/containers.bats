@@ -206,7 +206,7 @@ a2" ]
 	[ "$(mica run flat -- cat /x /un/packed/sub/f)" = $'data\ndata' ]
 	[ "$(mica inspect --format '{{json .OCIv1}}' flat | jq '.rootfs.diff_ids | length')" = 1 ]
 	# what is empty is in templates, but not in their JSON
-	[ "$(mica inspect --format '{{json .OCIv1}}' flat)" = "$(mica inspect flat | jq -c .OCIv1)" ]
+	[ "$(mica inspect --format '{{json .OCIv1}}' flat)" = "$(mica inspect flat | /usr/bin/jq -c .OCIv1)" ]
 	[ "$(mica inspect --format '{{.OCIv1.Config.Entrypoint}}{{.OCIv1.Config.Volumes}}{{.OCIv1.Author}}{{.OCIv1.Config.Healthcheck}}' flat)" = '[]map[]<nil>' ]
 }
 
@@ -762,7 +762,7 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	mica config --os-feature a --os-feature - --os-feature b --os-feature bc --os-feature b- --os-version 1.0 c
 	[ "$(mica inspect --format '{{.Docker.OSFeatures}} {{.OCIv1.OSVersion}}' c)" = '[bc] 1.0' ]
 	mica config --healthcheck 'CMD a b' --healthcheck-interval 10s --healthcheck-retries 5 c
-	[ "$(container_config c .config.Healthcheck)" = '{"Test":["CMD","a","b"],"Interval":10000000000,"Timeout":30000000000,"Retries":5}' ]
+	[ "$(mica inspect --type container c | /usr/bin/jq -c .OCIv1.config.Healthcheck)" = '{"Test":["CMD","a","b"],"Interval":10000000000,"Timeout":30000000000,"Retries":5}' ]
 	mica config --healthcheck 'CMD a' --healthcheck-start-interval 3s --healthcheck-timeout 4s c
 	[ "$(container_config c '.config.Healthcheck | [.StartInterval, .Timeout, .Interval, .Retries]')" = '[3000000000,4000000000,10000000000,5]' ]
 	mica config --healthcheck 'CMD-SHELL curl -f x || exit 1' --healthcheck-start-period 1m c
@@ -834,7 +834,7 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	mica commit -q --config config.json --change 'CMD ["/bin/x", "y z"]' -c 'ENTRYPOINT run it' --change 'ENV C=$A$B D="x y"' \
 		--change 'LABEL l=3' --change 'WORKDIR sub' --change 'EXPOSE 90 91/udp' --change 'VOLUME /v' --change 'STOPSIGNAL 9' \
 		--change 'ONBUILD RUN x' --unsetannotation a --unsetenv A c t
-	[ "$(config_of t | jq -Sc .config)" = '{"Cmd":["/bin/x","y z"],"Entrypoint":["/bin/sh","-c","run it"],"Env":["PATH=/usr/bin:/bin","B=2","C=2","D=x y"],"ExposedPorts":{"80/tcp":{},"90/tcp":{},"91/udp":{}},"Labels":{"l":"3","m":"2"},"OnBuild":["RUN x"],"StopSignal":"9","User":"app","Volumes":{"/v":{}},"WorkingDir":"/w/sub"}' ] || fail "$(config_of t)"
+	[ "$(config_of t | /usr/bin/jq -Sc .config)" = '{"Cmd":["/bin/x","y z"],"Entrypoint":["/bin/sh","-c","run it"],"Env":["PATH=/usr/bin:/bin","B=2","C=2","D=x y"],"ExposedPorts":{"80/tcp":{},"90/tcp":{},"91/udp":{}},"Labels":{"l":"3","m":"2"},"OnBuild":["RUN x"],"StopSignal":"9","User":"app","Volumes":{"/v":{}},"WorkingDir":"/w/sub"}' ] || fail "$(config_of t)"
 	[ "$(manifest_of t | jq -c '.annotations | [.a, .b]')" = '[null,"2"]' ]
 	[ "$(mica inspect --type container --format '{{.OCIv1.Config.Cmd}} {{.OCIv1.Config.WorkingDir}}' c)" = "[sh] /w" ]
 	mica commit -q --identity-label c t

@@ -127,7 +127,7 @@ names() {
 	mica images --json >json
 	[ "$(jq -r '.[1].names | join(" ")' json)" = "localhost/a:latest localhost/c:latest" ]
 	[ "$(jq -r '.[0].createdatraw' json)" = 2026-02-01T00:00:00Z ]
-	[ "$(jq -r '.[0] | keys_unsorted | join(" ")' json)" = "id names digest createdat size created createdatraw readonly history" ]
+	[ "$(/usr/bin/jq -r '.[0] | keys_unsorted | join(" ")' json)" = "id names digest createdat size created createdatraw readonly history" ]
 	# the digest of a name is no part of its tag
 	digest=$(jq -r '.[1].digest' json)
 	sed -i "s|localhost/c:latest|localhost:5000/c:1.2@$digest|" "$MICA_ROOT/index.json"

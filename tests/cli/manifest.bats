@@ -126,7 +126,7 @@ build_for() { # ARCH NAME
 	[ "$(archs all)" = 'amd64 arm64 s390x' ]
 	# an image that is for one platform only can be said to be for another
 	mica manifest add --arch arm --variant v7 --os-version 1.2 --os-features f,g --features h --annotation k=v --annotation l=w all docker://docker.io/library/one
-	mica manifest inspect all | jq -c '.manifests[3] | [.platform, .annotations]' >got
+	mica manifest inspect all | /usr/bin/jq -c '.manifests[3] | [.platform, .annotations]' >got
 	echo '[{"architecture":"arm","os":"linux","os.version":"1.2","os.features":["f","g"],"variant":"v7","features":["h"]},{"k":"v","l":"w"}]' | diff - got
 	mica prune >/dev/null
 	assert_clean_store
@@ -199,7 +199,7 @@ layers_here() { # how many blobs of layers are in the store; the images of this 
 	mica manifest push -q --all --digestfile digest list "docker://$REG/pushed:1"
 	skopeo inspect --raw --tls-verify=false "docker://$REG/pushed:1" >there
 	[ "sha256:$(sha there)" = "$(cat digest)" ]
-	[ "$(jq -cS . there)" = "$(jq -cS . before)" ]
+	[ "$(/usr/bin/jq -cS . there)" = "$(/usr/bin/jq -cS . before)" ]
 	for arch in amd64 arm64 s390x riscv64; do
 		skopeo copy -q --src-tls-verify=false --override-arch $arch "docker://$REG/pushed:1" "dir:$arch"
 		[ "$(skopeo inspect --raw --config dir:$arch | jq -r .config.Labels.arch)" = $arch ]
@@ -224,7 +224,7 @@ layers_here() { # how many blobs of layers are in the store; the images of this 
 	[ "$(skopeo inspect --config --override-arch s390x --tls-verify=false "docker://$REG/pushed:3" | jq -r .config.Labels.arch)" = s390x ]
 	mica manifest push -q --format oci --digestfile digest list dir:same
 	cmp before <(mica manifest inspect list)
-	[ "$(jq -cS . same/manifest.json)" = "$(jq -cS . before)" ]
+	[ "$(/usr/bin/jq -cS . same/manifest.json)" = "$(/usr/bin/jq -cS . before)" ]
 	# a failure that may pass is tried again, and waited for
 	begin=$(date +%s%N)
 	run -125 --separate-stderr mica manifest push -q --retry 2 --retry-delay 300ms list "docker://127.0.0.1:1/x"

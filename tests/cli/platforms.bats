@@ -210,7 +210,7 @@ need_emulator() {
 	[ "$(config_of w | jq -c '."os.features"')" = '["win32k"]' ]
 	[ "$(mica inspect --format '{{.OCIv1.OSFeatures}}' w)" = '[win32k]' ]
 	mica build -q --platform windows/amd64,windows/arm64 --os-version 10.0.1 --os-feature win32k -t w ctx
-	[ "$(manifest_of w | jq -c '.manifests[1].platform')" = '{"architecture":"arm64","os":"windows","os.version":"10.0.1","os.features":["win32k"]}' ]
+	[ "$(manifest_of w | /usr/bin/jq -c '.manifests[1].platform')" = '{"architecture":"arm64","os":"windows","os.version":"10.0.1","os.features":["win32k"]}' ]
 }
 
 @test "a RUN that this machine cannot execute is found before the first step" {

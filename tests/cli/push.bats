@@ -109,7 +109,7 @@ layer_types() { # NAME
 	mica manifest rm list >/dev/null
 	mica manifest inspect --tls-verify=false --authfile "$REGISTRY_AUTH_FILE" "docker://$REG/shown:1" >a
 	there shown:1 | jq --indent 4 . >b
-	cmp <(jq -S . a) <(jq -S . b)
+	cmp <(/usr/bin/jq -S . a) <(/usr/bin/jq -S . b)
 	run -125 --separate-stderr mica manifest inspect "$REG/nothing:1"
 	assert_error "cannot read the manifest of $REG/nothing:1"
 }

@@ -49,7 +49,7 @@ sample() { # NAME
 	[ "$(mica inspect --type image one | jq -r '.. | .Labels? // empty | .name' | sort -u)" = one ]
 	run mica history one
 	[[ "$output" == *"echo one"* ]]
-	[ "$(mica inspect --type image "$(image_id one)" | jq -cS .)" = "$(mica inspect --type image one | jq -cS .)" ]
+	[ "$(mica inspect --type image "$(image_id one)" | /usr/bin/jq -cS .)" = "$(mica inspect --type image one | /usr/bin/jq -cS .)" ]
 }
 
 @test "skopeo reads the store in place" {

@@ -92,7 +92,7 @@ forget() { # NAME
 state() { # oracle|subject
 	local merged
 	merged=$($1 mount c 2>/dev/null) || return 0
-	$1 inspect --type container c | jq -S '.OCIv1 | del(.created, .rootfs, .history, .config.Labels."io.buildah.version")
+	$1 inspect --type container c | /usr/bin/jq -S '.OCIv1 | del(.created, .rootfs, .history, .config.Labels."io.buildah.version")
 		| if .config.Labels == {} then del(.config.Labels) else . end' | normalise
 	(cd "$merged" && find . -path ./proc -prune -o -path ./sys -prune -o -path ./dev -prune -o -path ./run -prune -o \
 		! -path ./vol ! -path ./other ! -path ./etc ! -path ./etc/hosts ! -path ./etc/resolv.conf ! -path ./etc/hostname ! -path . -printf '%p %y %m %U:%G %l\n' | sort)
@@ -653,7 +653,7 @@ state() { # oracle|subject
 		digest=$($who manifest inspect list | jq -r '.manifests[0].digest')
 		b manifest annotate --arch arm64 --variant v8 --os linux list $digest
 		# buildah's is Docker's list, mica's OCI's index
-		$who manifest inspect list | jq -S 'del(.mediaType, .manifests[].size)'
+		$who manifest inspect list | /usr/bin/jq -S 'del(.mediaType, .manifests[].size)'
 		b manifest push list dir:list 2>/dev/null
 		jq -r '.manifests[0].platform.architecture' list/manifest.json
 		b manifest remove list $digest

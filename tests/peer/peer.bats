@@ -61,7 +61,7 @@ sample() { # NAME BASE
 	umount m
 	diff mica.list umoci.list
 	[ "$(wc -l <mica.list)" -gt 2000 ]
-	[ "$(skopeo inspect --config --raw oci:pulled:t | jq -cS .)" = "$(config_of t | jq -cS .)" ]
+	[ "$(skopeo inspect --config --raw oci:pulled:t | /usr/bin/jq -cS .)" = "$(config_of t | /usr/bin/jq -cS .)" ]
 	[ "$(jq -c .process.args bundle/config.json)" = '["/bin/cat","/d/file"]' ]
 	[ "$(jq -r .process.cwd bundle/config.json)" = /t ]
 }
@@ -160,8 +160,8 @@ sample() { # NAME BASE
 	umount m
 	# buildah leaves the mount points of these behind
 	tree_list bundle/rootfs | grep -vE "^b'(run|etc/(hostname|hosts|resolv.conf))' " | diff mica.list -
-	ours=$(config_of t | jq -cS '.config | .Env |= sort | del(.Labels["io.buildah.version"])')
-	theirs=$(skopeo inspect --raw --config oci:theirs:t | jq -cS '.config | .Env |= sort | del(.Labels["io.buildah.version"])')
+	ours=$(config_of t | /usr/bin/jq -cS '.config | .Env |= sort | del(.Labels["io.buildah.version"])')
+	theirs=$(skopeo inspect --raw --config oci:theirs:t | /usr/bin/jq -cS '.config | .Env |= sort | del(.Labels["io.buildah.version"])')
 	[ "$ours" = "$theirs" ] || fail "$ours differs from $theirs"
 	buildah rmi -a -f
 }
