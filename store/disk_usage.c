@@ -9,13 +9,22 @@
 
 #include "base/mem.h"
 
-#define DEPTH_MAX 4096
+#define OPEN_MAX 32 /* directories at a time */
 #define BLOCK 512 /* st_blocks, whatever the file system's own is */
+
+struct level {
+	DIR *dir; /* NULL: it is far up */
+	long at; /* where it was left */
+	dev_t dev;
+	ino_t ino;
+};
 
 struct walk {
 	unsigned each;
 	ino_t *seen; /* of files with several names, a table by hash; 0: free */
 	size_t n, cap;
+	struct level *levels;
+	size_t depth, room;
 };
 
 static uint64_t bytes_of(const struct stat *st)
@@ -57,25 +66,85 @@ static bool is_counted(struct walk *w, const struct stat *st)
 	return counted;
 }
 
-static uint64_t walk(struct walk *w, int dirfd, const char *path, unsigned depth)
+/* --- the walk: as deep as somebody made it --- */
+
+/* What lies further up is opened again on the way back, as what is below it has it for "..". */
+static void enter(struct walk *w, int at, const char *name)
 {
+	struct level l = {0};
 	struct stat st;
-	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	uint64_t sum = w->each + (is_counted(w, &st) ? 0 : bytes_of(&st));
-	if (!S_ISDIR(st.st_mode) || depth > DEPTH_MAX)
-		return sum;
-	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !(l.dir = fdopendir(fd))) {
 		if (fd >= 0)
 			close(fd);
-		return sum;
+		return;
 	}
-	for (struct dirent *e; (e = readdir(dir));)
-		if (!streq(e->d_name, ".") && !streq(e->d_name, ".."))
-			sum += walk(w, fd, e->d_name, depth + 1);
+	l.dev = st.st_dev;
+	l.ino = st.st_ino;
+	if (w->depth == w->room) {
+		w->room = w->room ? 2 * w->room : 2 * OPEN_MAX;
+		w->levels = xreallocarray(w->levels, w->room, sizeof(*w->levels));
+	}
+	w->levels[w->depth++] = l;
+	struct level *far = w->depth > OPEN_MAX ? &w->levels[w->depth - 1 - OPEN_MAX] : NULL;
+	if (far && far->dir) {
+		far->at = telldir(far->dir);
+		closedir(take(far->dir));
+	}
+}
+
+/* false: it was moved meanwhile, and nobody knows the way back. */
+static bool reopen(struct level *l, int below)
+{
+	struct stat st;
+	int fd = openat(below, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != l->dev || st.st_ino != l->ino ||
+		!(l->dir = fdopendir(fd))) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	seekdir(l->dir, l->at);
+	return true;
+}
+
+static bool leave(struct walk *w)
+{
+	DIR *dir = w->levels[--w->depth].dir;
+	struct level *up = w->depth ? &w->levels[w->depth - 1] : NULL;
+	bool back = up && (up->dir || reopen(up, dirfd(dir)));
 	closedir(dir);
+	return back;
+}
+
+static uint64_t count(struct walk *w, int at, const char *name)
+{
+	struct stat st;
+	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	uint64_t bytes = w->each + (is_counted(w, &st) ? 0 : bytes_of(&st));
+	if (S_ISDIR(st.st_mode))
+		enter(w, at, name);
+	return bytes;
+}
+
+static uint64_t walk(struct walk *w, int at, const char *path)
+{
+	uint64_t sum = count(w, at, path);
+	while (w->depth) {
+		DIR *dir = w->levels[w->depth - 1].dir;
+		struct dirent *e = readdir(dir);
+		if (!e && !leave(w))
+			break;
+		if (e && !streq(e->d_name, ".") && !streq(e->d_name, ".."))
+			sum += count(w, dirfd(dir), e->d_name);
+	}
+	while (w->depth) {
+		DIR *dir = w->levels[--w->depth].dir;
+		if (dir)
+			closedir(dir);
+	}
+	free(w->levels);
 	return sum;
 }
 
@@ -87,7 +156,7 @@ uint64_t disk_usage(int dirfd, const char *path)
 uint64_t disk_usage_each(int dirfd, const char *path, unsigned each)
 {
 	struct walk w = {.each = each};
-	uint64_t sum = walk(&w, dirfd, path, 0);
+	uint64_t sum = walk(&w, dirfd, path);
 	free(w.seen);
 	return sum;
 }

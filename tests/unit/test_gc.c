@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
 #include "base/strv.h"
 #include "store/dir_list.h"
+#include "store/disk_usage.h"
 #include "store/gc.h"
 #include "store/records.h"
 #include "store/store_internal.h"
@@ -216,6 +223,46 @@ static void usage_counts_what_is_there(void **state)
 	assert_true(u.blob_bytes >= 3 * 512);
 }
 
+static uint64_t add_file(int dir, const char *name)
+{
+	struct err err = ERR_INIT;
+	static const char text[9000];
+	assert_int_equal(fs_write_file(dir, name, text, sizeof(text), 0600, false, &err), 0);
+	return disk_usage_own(dir, name);
+}
+
+/* With files beside each directory, so that whoever comes back goes on where he was. */
+static void trees_are_counted_however_deep_they_are(void **state)
+{
+	enum { DEPTH = 4500, EVERY = 500 };
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	uint64_t sum = 0;
+	assert_int_equal(mkdirat(store_fd(s), "deep", 0700), 0);
+	int at = openat(store_fd(s), "deep", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (unsigned i = 0; i < DEPTH; i++) {
+		if (i % EVERY == 0)
+			sum += add_file(at, "before");
+		assert_int_equal(mkdirat(at, "d", 0700), 0);
+		if (i % EVERY == 0)
+			sum += add_file(at, "later") + add_file(at, "last");
+		int next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		sum += disk_usage_own(at, ".");
+		close(at);
+		at = next;
+	}
+	sum += add_file(at, "bottom") + disk_usage_own(at, ".");
+	close(at);
+	struct rlimit old, few;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = (struct rlimit){.rlim_cur = 64, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	uint64_t counted = disk_usage(store_fd(s), "deep");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(fs_remove_tree(store_fd(s), "deep", &err), 0);
+	assert_int_equal(counted, sum);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +276,7 @@ int main(void)
 		STORE_TEST(a_live_transaction_defers_the_sweep_but_names_go),
 		STORE_TEST(a_container_keeps_its_base),
 		STORE_TEST(usage_counts_what_is_there),
+		STORE_TEST(trees_are_counted_however_deep_they_are),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
