@@ -150,9 +150,9 @@ int send_read(struct store *s, const struct descriptor *d, struct document *ret,
 static int send_parts(struct sending *p, const struct document *doc, struct err *err)
 {
 	struct manifest m;
-	int r = p->partial ? 0 : list_fetch(p->store, &doc->desc, p->remote, p->progress, err);
-	if (r == 0)
-		r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &m, err);
+	if (!p->partial && list_fetch(p->store, &doc->desc, p->remote, p->progress, err) < 0)
+		return err->code;
+	int r = manifest_parse(doc->data, doc->len, doc->desc.media_type, &m, err);
 	if (r < 0)
 		return r;
 	AUTO_FREE const struct descriptor **blobs = xcalloc(m.n_layers + 1, sizeof(*blobs));

@@ -40,7 +40,8 @@ static char *path_of(const char *word, const char **ret_value)
 		return NULL;
 	char *path = xstrndup(word, (size_t)(eq - word));
 	for (char *c = path; *c; c++)
-		*c = *c == '.' ? '/' : *c;
+		if (*c == '.')
+			*c = '/';
 	*ret_value = eq + 1;
 	return path;
 }

@@ -120,7 +120,7 @@ int txn_read(struct store *s, struct txn **ret, struct err *err)
 void store_clear_leftovers(struct store *s)
 {
 	struct err why = ERR_INIT;
-	struct txn *t;
+	struct txn *t = NULL;
 	int gc_lock;
 	/* who has it alone sweeps all that there is: not waited for by those who only read */
 	int r = store_lock(s, "gc.lock", LOCK_SHARED, false, &gc_lock, &why);
