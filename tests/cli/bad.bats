@@ -21,14 +21,22 @@ teardown() {
 	test_teardown
 }
 
+bounded() { # ARGUMENT...
+	if [ -n "${MICA_AS_USER:-}" ]; then
+		as_user_here timeout 60 "$MICA_BIN" --root "$MICA_ROOT" "$@"
+	else
+		timeout 60 "$MICA_BIN" --root "$MICA_ROOT" "$@"
+	fi
+}
+
 # A failed command names the reason in one line, exits with 125 and leaves nothing behind.
 refused() { # PATTERN COMMAND...
 	local pattern=$1
 	shift
 	mkdir -p "$D/names"
 	mica images -q | sort >"$D/names/before"
-	# 60 s: an input may be refused, but not by hanging; 256 MiB: nor by filling the memory
-	run --separate-stderr timeout 60 bash -c '"$MICA_BIN" --root "$MICA_ROOT" "$@"' - "$@"
+	# 60 s: an input may be refused, but not by hanging
+	run --separate-stderr bounded "$@"
 	assert_error "$pattern"
 	mica images -q | sort | diff "$D/names/before" - || fail "an image was named"
 	assert_clean_store
