@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# floor-pull.sh URL REPOSITORY TAG DIR: what a pull must do at least: fetch each layer, hash it, inflate it, hash that, unpack it; two layers at a time. No store, no checks.
+# floor-pull.sh URL REPOSITORY TAG DIR: what a pull must do at least: fetch each layer, hash it, inflate it, hash that, unpack it; two layers at a time. No store, no checks. igzip is in the package isal.
 set -eu
 url=$1 repo=$2 tag=$3 dir=$4
 mkdir -p "$dir"
