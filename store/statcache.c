@@ -242,22 +242,30 @@ static bool has_much_unused(const struct statcache *sc)
 	return unused > UNUSED_MAX && unused / 4 > sc->n_used + sc->added.count;
 }
 
+static bool stays(const struct statcache *sc, uint64_t slot, bool drop)
+{
+	const struct entry *e = &sc->old.e[slot];
+	bool used = sc->used[slot / 8] & (1U << (slot & 7));
+
+	if (!e->check || (!used && drop) || e->check != check_of(e))
+		return false;
+	return !sc->added.slots || !sc->added.e[probe(&sc->added, e)].check;
+}
+
 /* Brings what stays of the old table to what is new, whose entries of the same file win. There is
- * no third table: with many files each is the largest thing in the process. */
+ * no third table, and no more room than is needed: with many files each is the largest thing in the
+ * process. */
 static void keep_old(struct statcache *sc)
 {
 	bool drop = has_much_unused(sc);
+	uint64_t n = 0;
 
-	reserve(&sc->added, sc->added.count + (drop ? sc->n_used : sc->old.count));
-	for (uint64_t i = 0; i < sc->old.slots; i++) {
-		const struct entry *e = &sc->old.e[i];
-		bool used = sc->used[i / 8] & (1U << (i & 7));
-		if (!e->check || (!used && drop) || e->check != check_of(e))
-			continue;
-		uint64_t at = sc->added.slots ? probe(&sc->added, e) : 0;
-		if (!sc->added.slots || !sc->added.e[at].check)
-			insert(&sc->added, e);
-	}
+	for (uint64_t i = 0; i < sc->old.slots; i++)
+		n += stays(sc, i, drop);
+	reserve(&sc->added, sc->added.count + n);
+	for (uint64_t i = 0; i < sc->old.slots; i++)
+		if (stays(sc, i, drop))
+			insert(&sc->added, &sc->old.e[i]);
 }
 
 static int write_table(const struct statcache *sc, const struct table *t, struct err *err)

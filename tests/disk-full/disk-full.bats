@@ -125,7 +125,8 @@ told() { # COMMAND
 	fi
 	[ "$(grep '^mica: ' <<<"$stderr" | grep -vc '^mica: warning: ')" = 1 ] || return 1
 	[ "$1" != save ] || ! grep -q 'out\.tar\.[0-9a-f]' <<<"$stderr" || return 1 # the user's file, not one beside it
-	grep -qE "^mica: .*(no space left on device.* \([0-9]+ (bytes|inodes) are free in '.*', at least [0-9]+ are needed(, at most [0-9]+)?\)|the disk of the store is full \([0-9]+ bytes are free, at least [0-9]+ are needed(: so much it had written)?\))" <<<"$stderr"
+	grep -qE "^mica: .*(no space left on device.* \([0-9]+ (bytes|inodes) are free in '.*', at least [0-9]+ are needed(, at most [0-9]+)?\)|the disk of the store is full \([0-9]+ bytes are free, at least [0-9]+ are needed(: so much it had written)?\))" <<<"$stderr" || return 1
+	[[ ! "$stderr" =~ "is full ("([0-9]+)" bytes are free, at least "([0-9]+) ]] || [ "${BASH_REMATCH[2]}" -gt "${BASH_REMATCH[1]}" ]
 }
 
 # As many as are known of before anything is written, or were written.
