@@ -234,8 +234,8 @@ static void refuses_bad_configuration(void **state)
 		"[[registry]]\nlocation='x'\n"
 		"[[registry.mirror]]\nlocation='y" DIGEST "'\n",
 		"[[registry]]\nprefix='x'\nlocation='y" DIGEST "'\n",
-		"[[registry]]\nlocation='x'\nmirror-by-digest-only=true\n"
-		"[[registry.mirror]]\nlocation='y'\npull-from-mirror='tag-only'\n",
+		("[[registry]]\nlocation='x'\nmirror-by-digest-only=true\n"
+		 "[[registry.mirror]]\nlocation='y'\npull-from-mirror='tag-only'\n"),
 		"credential-helpers=['containers-auth.json','secretservice']\n"};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
