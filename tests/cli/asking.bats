@@ -131,8 +131,6 @@ row() { # COMMAND... OPTION...
 	for word in "$@"; do
 		case $word in -*) options+=("$word") ;; *) commands+=("$word") ;; esac
 	done
-	# the way to the registry is the same for all: sanitizers need not see it from each of them
-	[ -z "${MICA_SANITIZE:-}" ] || commands=("${commands[0]}")
 	for word in "${commands[@]}"; do
 		for option in "${options[@]}"; do
 			check "$word" "$option"

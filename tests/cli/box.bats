@@ -50,8 +50,6 @@ echo proxy $http_proxy
 # run is tried with a working container and with an image.
 boxes() { # TABLE
 	local command row words commands='build from run'
-	# from goes through run, and is enough for sanitizers
-	[ -z "${MICA_SANITIZE:-}" ] || commands=from
 	for command in $commands; do
 		words=()
 		while IFS= read -r row; do

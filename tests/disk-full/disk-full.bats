@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The disk fills up at each tenth of what a command writes: it says in one line how much is free and how much it needs, the store is as it
 # was, the room is given back, and the command works as soon as there is some: all of that at the tenths of DISK_FULL_TENTHS, the first two of it at
-# each other one. Beside sanitizers the tenths of DISK_FULL_TENTHS are all.
+# each other one.
 load ../cli/lib.bash
 
 setup_file() {
@@ -73,7 +73,7 @@ fills_up() { # UNDO COMMAND...
 	needs=$((before - $(available)))
 	if [ $needs -le 65536 ]; then
 		needs=65536
-	elif [ "${FORM:-}" = "" ] && [ -z "${MICA_SANITIZE:-}" ]; then
+	elif [ "${FORM:-}" = "" ]; then
 		tenths='0 1 2 3 4 5 6 7 8 9'
 	fi
 	$undo
