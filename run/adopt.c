@@ -6,7 +6,7 @@
  */
 #include "base/err.h"
 #include "base/proc.h"
-#include "run/sandbox_internal.h"
+#include "run/init.h"
 
 #include <ctype.h>
 #include <dirent.h>

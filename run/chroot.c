@@ -16,7 +16,10 @@
 #include "base/num.h"
 #include "base/proc.h"
 #include "run/cgroup.h"
+#include "run/init.h"
 #include "run/mode.h"
+#include "run/mounts.h"
+#include "run/report.h"
 #include "run/sandbox.h"
 #include "run/sandbox_internal.h"
 

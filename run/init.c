@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PID 1 of the sandbox: a forked copy of the caller, which builds the box around itself, starts the
  * workload and waits; or has the workload built into a box one level further down. */
+#include "run/init.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/proc.h"
 #include "run/ids.h"
+#include "run/mounts.h"
+#include "run/report.h"
 #include "run/sandbox_internal.h"
 
 #include <errno.h>

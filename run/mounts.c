@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "run/mounts.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "layers/label.h"
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int mount_of_context(int fs, const char *source, const char *const *options, unsigned attrs)

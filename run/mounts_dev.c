@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "layers/label.h"
+#include "run/mounts.h"
+#include "run/report.h"
 #include "run/sandbox_internal.h"
 
 #include <errno.h>

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/owner.h"
 #include "layers/walk.h"
+#include "run/mounts.h"
 #include "run/sandbox_internal.h"
 
 #include <errno.h>

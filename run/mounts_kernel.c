@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "run/cgroup.h"
+#include "run/mounts.h"
 #include "run/sandbox_internal.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 

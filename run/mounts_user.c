@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/owner.h"
 #include "base/root.h"
+#include "run/mounts.h"
 #include "run/sandbox_internal.h"
 
 #include <errno.h>

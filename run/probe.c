@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "run/mode.h"
+#include "run/mounts.h"
 #include "run/sandbox.h"
-#include "run/sandbox_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "run/report.h"
 #include "base/err.h"
 #include "base/fdpass.h"
 #include "base/mem.h"
-#include "run/sandbox_internal.h"
 
 #include <errno.h>
 #include <stdio.h>

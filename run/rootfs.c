@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/root.h"
+#include "run/mounts.h"
 #include "run/sandbox_internal.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/sandbox.h"
-
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -11,8 +10,11 @@
 #include "layers/label.h"
 #include "run/caps.h"
 #include "run/cgroup.h"
+#include "run/init.h"
+#include "run/mounts.h"
 #include "run/network.h"
 #include "run/removed.h"
+#include "run/report.h"
 #include "run/sandbox_internal.h"
 #include "run/seccomp.h"
 

@@ -2,7 +2,7 @@
 #include "base/called.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "run/sandbox_internal.h"
+#include "run/mounts.h"
 #include "run/userns.h"
 
 #include <fcntl.h>

@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/root.h"
+#include "run/mounts.h"
+#include "run/report.h"
 #include "run/sandbox_internal.h"
 
 #include <errno.h>

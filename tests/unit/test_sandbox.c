@@ -5,6 +5,8 @@
 
 #include "base/buf.h"
 #include "base/job.h"
+#include "run/init.h"
+#include "run/mounts.h"
 
 #include <poll.h>
 #include <signal.h>

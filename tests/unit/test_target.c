@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mount points that somebody swaps for a link out of the root while they are looked up. */
-#include "tests/unit/unit.h"
-
 #include "base/err.h"
 #include "base/mem.h"
+#include "run/mounts.h"
 #include "run/sandbox_internal.h"
+#include "tests/unit/unit.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
