@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/ahead.h"
-
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/room.h"
 #include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/copy_internal.h"
+#include "build/error_excerpt.h"
 #include "build/missing.h"
 #include "build/stage_run_internal.h"
 #include "build/step_record.h"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/archive_check.h"
-
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/root.h"
-#include "build/build_internal.h"
+#include "build/evaluate.h"
 #include "build/selection.h"
 #include "layers/apply.h"
 #include "layers/archive.h"

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/as_buildah.h"
-
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/called.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "build/build_internal.h"
+#include "build/evaluate.h"
 #include "build/step_words.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #define BASE_NAME "org.opencontainers.image.base.name"
 #define BASE_DIGEST "org.opencontainers.image.base.digest"

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/base_image.h"
-#include "build/platforms.h"
-
 #include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "build/build_internal.h"
+#include "build/evaluate.h"
+#include "build/platforms.h"
 #include "build/suggest.h"
 #include "registry/transport.h"
 #include "store/images.h"

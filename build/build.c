@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build.h"
-
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -10,6 +9,7 @@
 #include "build/build_internal.h"
 #include "build/call.h"
 #include "build/copy_source.h"
+#include "build/error_excerpt.h"
 #include "build/executor.h"
 #include "build/file_ignore.h"
 #include "build/finish.h"

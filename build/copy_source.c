@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/copy_source.h"
-
 #include "base/err.h"
 #include "base/glob.h"
 #include "base/mem.h"
@@ -8,7 +7,7 @@
 #include "base/root.h"
 #include "build/archive_check.h"
 #include "build/as_buildah.h"
-#include "build/build_internal.h"
+#include "build/evaluate.h"
 #include "build/hidden.h"
 #include "build/selection.h"
 #include "build/similar.h"

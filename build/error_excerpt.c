@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/url_user.h"
 #include "base/utf8.h"
+#include "build/error_excerpt.h"
 #include "build/file_parse.h"
 #include "build/unicode.h"
 

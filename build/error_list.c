@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/error_list.h"
+#include "build/error_excerpt.h"
 
 #include <string.h>
 

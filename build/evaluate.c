@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stage's instructions -> steps and config: bases, ONBUILD triggers, scopes. What an instruction
  * does is in inst_*.c. */
+#include "build/evaluate.h"
 #include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/url_user.h"
 #include "build/as_buildah.h"
 #include "build/base_image.h"
-#include "build/build_internal.h"
 #include "build/file_expand.h"
 #include "build/keep_steps.h"
 #include "build/remote_file.h"

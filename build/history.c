@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/history.h"
-
-#include <string.h>
-
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/utf8.h"
-#include "build/build_internal.h"
+#include "build/evaluate.h"
 #include "build/unicode.h"
 #include "registry/url.h"
+
+#include <string.h>
 
 #define TEXT_MAX (64 * MIB) /* of one entry: what an instruction and its variables can be is less */
 #define LAYER " # buildkit"

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/include.h"
-
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "build/build_internal.h"
 #include "build/contexts.h"
+#include "build/error_excerpt.h"
 #include "build/source.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #define FRAGMENTS_MAX 256 /* two INCLUDEs in each of sixteen fragments would be 65536 */
 #define BYTES_MAX (4 * MIB) /* of all fragments: what one file may have */

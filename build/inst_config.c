@@ -8,7 +8,7 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "build/as_buildah.h"
-#include "build/build_internal.h"
+#include "build/evaluate.h"
 #include "build/history.h"
 #include "build/signals.h"
 #include "build/step_words.h"

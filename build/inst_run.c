@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "build/build_internal.h"
+#include "build/evaluate.h"
 #include "build/history.h"
 #include "build/step_words.h"
 #include "run/sandbox.h"

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/lint_stage.h"
-
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "build/build_internal.h"
+#include "build/evaluate.h"
 #include "build/file_expand.h"
 #include "build/file_ignore.h"
 #include "build/lint.h"
 #include "build/suggest.h"
 #include "build/weight.h"
 #include "image/reference.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 void lint_inherit(struct stage_plan *p, const struct stage_plan *base)
 {

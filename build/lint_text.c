@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "build/error_excerpt.h"
 #include "build/lint.h"
 #include "build/mounts.h"
 #include "build/source.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/mount_check.h"
-
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "build/build_internal.h"
 #include "build/csv.h"
+#include "build/error_excerpt.h"
 #include "build/error_list.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/platforms.h"
-#include "build/suggest.h"
-
 #include "base/err.h"
 #include "base/mem.h"
 #include "build/build_internal.h"
+#include "build/error_excerpt.h"
+#include "build/suggest.h"
 #include "run/emulation.h"
 
 #include <fcntl.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/stages.h"
-#include "build/platforms.h"
-
 #include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "build/build.h"
+#include "build/error_excerpt.h"
 #include "build/file_expand.h"
+#include "build/platforms.h"
 #include "build/suggest.h"
 #include "build/weight.h"
 

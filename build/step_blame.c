@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/step_blame.h"
-
 #include "base/err.h"
 #include "base/mem.h"
 #include "build/build_internal.h"
+#include "build/error_excerpt.h"
 #include "build/stage_run.h"
 
 #include <string.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/step_error.h"
-
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -13,6 +12,7 @@
 #include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/chain.h"
+#include "build/error_excerpt.h"
 #include "build/stage_run.h"
 #include "build/step_blame.h"
 #include "build/told.h"

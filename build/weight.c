@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/weight.h"
-
-#include <string.h>
-
 #include "base/err.h"
 #include "base/mem.h"
-#include "build/build_internal.h"
+#include "build/evaluate.h"
 #include "image/manifest.h"
+
+#include <string.h>
 
 #define KEPT_MAX (256 * MIB) /* by all steps and stages; large builds take some 10 MiB */
 #define ITEM 32 /* a port, or what a name takes beside its text */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/build_call.h"
-
-#include <string.h>
-
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "build/error_excerpt.h"
 #include "cmd/out.h"
 #include "cmd/rawjson.h"
 #include "cmd/table.h"
 #include "cmd/text.h"
+
+#include <string.h>
 
 #define TABLE_MAX (4 * MIB)
 

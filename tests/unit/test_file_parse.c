@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/unit.h"
-
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "build/error_excerpt.h"
 #include "build/file_parse.h"
+#include "tests/unit/unit.h"
 
 #define FOLDER "tests/data/parse"
 #define TEST_MAX (64 * KIB)
