@@ -95,7 +95,7 @@ static int pull_run(struct app *app, void *args, const struct strv *rest, struct
 {
 	const struct pull_args *a = args;
 	AUTO_STORE struct store *s = NULL;
-	struct pull_opts o = {.all_platforms = a->all_platforms};
+	struct pull_opts o = {.all_platforms = a->all_platforms, .blobs = true};
 
 	if (a->policy && !pull_policy_parse(a->policy, &o.policy))
 		return err_set(err, ERR_INVALID,

@@ -25,9 +25,9 @@
 #define PLATFORMS_SHOWN_MAX 400 /* bytes */
 #define WAIT_STEP_MS 20
 
-/* ret: the image, if it has them; may be NULL. */
+/* blobs: a layer that is unpacked is not enough. ret: the image, if it has them; may be NULL. */
 static bool has_layers(struct store *s, const struct descriptor *top, const struct platform *want,
-	struct image *ret)
+	bool blobs, struct image *ret)
 {
 	AUTO_IMAGE struct image image = {0};
 	struct err ignored = ERR_INIT;
@@ -37,7 +37,8 @@ static bool has_layers(struct store *s, const struct descriptor *top, const stru
 	bool ok = !want || platform_match(want, &image.config.platform) >= 0;
 	for (size_t i = 0; ok && i < image.manifest.n_layers; i++)
 		ok = blob_has(s, &image.manifest.layers[i].digest, NULL) ||
-		     (i < image.config.n_diff_ids && tree_has(s, &image.config.diff_ids[i]));
+		     (!blobs && i < image.config.n_diff_ids &&
+			     tree_has(s, &image.config.diff_ids[i]));
 	if (ok && ret) {
 		*ret = image;
 		image = (struct image){0};
@@ -46,7 +47,7 @@ static bool has_layers(struct store *s, const struct descriptor *top, const stru
 }
 
 /* All images of an index; a manifest that came from an index is not all of it. */
-static bool has_all_platforms(struct store *s, const struct descriptor *top)
+static bool has_all_platforms(struct store *s, const struct descriptor *top, bool blobs)
 {
 	struct platform_list all = {0};
 	struct err ignored = ERR_INIT;
@@ -55,7 +56,7 @@ static bool has_all_platforms(struct store *s, const struct descriptor *top)
 		return false;
 	bool ok = true;
 	for (size_t i = 0; ok && i < all.n; i++)
-		ok = has_layers(s, top, &all.p[i], NULL);
+		ok = has_layers(s, top, &all.p[i], blobs, NULL);
 	platform_list_done(&all);
 	return ok;
 }
@@ -66,8 +67,8 @@ static bool is_complete(
 	struct store *s, const struct descriptor *top, const struct pull_opts *o, struct image *ret)
 {
 	if (o->all_platforms)
-		return has_all_platforms(s, top);
-	return has_layers(s, top, o->has_platform ? &o->platform : NULL, ret);
+		return has_all_platforms(s, top, o->blobs);
+	return has_layers(s, top, o->has_platform ? &o->platform : NULL, o->blobs, ret);
 }
 
 bool here_only(const struct pull_opts *o)
@@ -162,7 +163,7 @@ static bool lacks_parts(struct store *s, const struct descriptor *top)
 		return err.code == ERR_NOT_FOUND;
 	bool lacking = all.n > 0;
 	for (size_t i = 0; i < all.n; i++)
-		lacking = lacking && !has_layers(s, top, &all.p[i], NULL);
+		lacking = lacking && !has_layers(s, top, &all.p[i], false, NULL);
 	platform_list_done(&all);
 	return lacking;
 }
@@ -176,7 +177,7 @@ static void list_platforms(struct store *s, const struct descriptor *top, struct
 	if (image_platforms(s, top, &all, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < all.n; i++)
-		if (has_layers(s, top, &all.p[i], NULL))
+		if (has_layers(s, top, &all.p[i], false, NULL))
 			buf_addf(b, "%s%s", b->len ? ", " : "", platform_str(&all.p[i], text));
 	platform_list_done(&all);
 }

@@ -63,6 +63,7 @@ struct pull_opts {
 	                the index, of which then only a part is here */
 	bool unnamed; /* it is given no name: the caller's transaction keeps it until something does
 	               */
+	bool blobs; /* of layers too that are unpacked already: a push sends them */
 	bool no_unpack; /* layers stay blobs until they are used */
 	bool no_layers; /* manifest and config only, to be looked at; implies unnamed and
 	                   no_unpack */

@@ -40,6 +40,11 @@ static int compare_sources(const void *a, const void *b)
 		&((const struct source *)a)->diff_id, &((const struct source *)b)->diff_id);
 }
 
+static bool has_good_blob(const struct check *c, const struct digest *blob)
+{
+	return blob_has(c->store, blob, NULL) && !digest_set_has(&c->bad_blobs, blob);
+}
+
 /* --- records --- */
 
 int check_records(struct check *c, struct err *err)
@@ -64,7 +69,7 @@ int check_records(struct check *c, struct err *err)
 		}
 		/* a record whose blob is gone is no damage: it is a miss; an image may need the
 		 * tree, of which the step's tar can be made again */
-		if (rec.has_layer && blob_has(c->store, &rec.layer.blob, NULL))
+		if (rec.has_layer && has_good_blob(c, &rec.layer.blob))
 			check_add_source(c, &rec.layer.diff_id, &rec.layer.blob, rec.compression);
 		else if (rec.has_layer)
 			(void)digest_set_add(&c->alone, &rec.layer.diff_id);
@@ -86,9 +91,10 @@ static int open_tree(struct check *c, const struct digest *diff_id, int *ret, st
 	return *ret < 0 ? err_sys(err, "cannot open it") : 0;
 }
 
-/* Without a blob of its tar the tar is made again. */
-static int verify_alone(
-	struct check *c, const struct digest *diff_id, struct strv *found, struct err *err)
+/* Without a blob of its tar the tar is made again. Of a step's tree that shows what is wrong; the
+ * tar of another's may never have been one that is made like that: *ret_unsure. */
+static int verify_alone(struct check *c, const struct digest *diff_id, struct strv *found,
+	bool *ret_unsure, struct err *err)
 {
 	const struct diff_opts opts = {.compression = COMPRESSION_NONE};
 	AUTO_WRITER struct writer *nowhere = writer_null();
@@ -97,9 +103,13 @@ static int verify_alone(
 	int r = open_tree(c, diff_id, &dir, err);
 	if (r == 0)
 		r = layer_diff(dir, &opts, nowhere, &layer, err);
-	if (r == 0 && !digest_equal(&layer.diff_id, diff_id))
-		strv_add(found, "is not what the step made");
-	return r;
+	if (r < 0 || digest_equal(&layer.diff_id, diff_id))
+		return r;
+	*ret_unsure = !digest_set_has(&c->alone, diff_id);
+	strv_add(found, *ret_unsure ? "cannot be checked, as its blob is gone or damaged: pull an "
+				      "image that has it again"
+				    : "is not what the step made");
+	return 0;
 }
 
 static int verify_tree(
@@ -119,6 +129,44 @@ static int verify_tree(
 	return layer_verify(plain ? plain : file, dir, found, err);
 }
 
+/* Those that images and records name, good ones first. NULL: nothing needs it, or it is a tree of
+ * which only records know. */
+static const struct source *find_source(const struct check *c, const struct digest *diff_id)
+{
+	const struct source key = {.diff_id = *diff_id};
+	const struct source *end = c->sources + c->n_sources, *any, *s;
+	any = c->n_sources ? bsearch(&key, c->sources, c->n_sources, sizeof(*any), compare_sources)
+	                   : NULL;
+	if (!any)
+		return NULL;
+	while (any > c->sources && compare_sources(any - 1, &key) == 0)
+		any--;
+	for (s = any; s < end && compare_sources(s, &key) == 0; s++)
+		if (has_good_blob(c, &s->blob))
+			return s;
+	return any;
+}
+
+static void check_tree(struct check *c, const struct digest *diff_id)
+{
+	const struct source *src = find_source(c, diff_id);
+	AUTO_STRV struct strv found = STRV_INIT;
+	struct err e = ERR_INIT;
+	char text[DIGEST_STR_MAX];
+	/* what nobody names may be somebody's who has just unpacked it */
+	if (!src && !digest_set_has(&c->alone, diff_id))
+		return;
+	bool alone = !src || !has_good_blob(c, &src->blob), unsure = false;
+	if ((alone ? verify_alone(c, diff_id, &found, &unsure, &e)
+		   : verify_tree(c, src, &found, &e)) < 0)
+		strv_add(&found, e.msg);
+	if (found.n && !unsure && store_is_damage(&e))
+		(void)digest_set_add(&c->bad_trees, diff_id);
+	STRV_FOREACH (line, &found)
+		check_problem(c, "layer %s: %s", digest_str(diff_id, text), *line);
+	c->result->layers++;
+}
+
 int check_trees(struct check *c, struct err *err)
 {
 	AUTO_STRV struct strv names = STRV_INIT;
@@ -126,34 +174,12 @@ int check_trees(struct check *c, struct err *err)
 	if (c->n_sources)
 		qsort(c->sources, c->n_sources, sizeof(*c->sources), compare_sources);
 	STRV_FOREACH (name, &names) {
-		AUTO_STRV struct strv found = STRV_INIT;
-		struct err e = ERR_INIT;
-		struct source key = {0};
-		char text[DIGEST_STR_MAX];
+		struct digest diff_id;
 		AUTO_FREE char *path = xasprintf(LAYERS_DIR "/%s", *name);
-		if (!digest_parse_hex(*name, &key.diff_id) || !check_is_dir(c, path)) {
+		if (digest_parse_hex(*name, &diff_id) && check_is_dir(c, path))
+			check_tree(c, &diff_id);
+		else
 			check_leftover(c, path);
-			continue;
-		}
-		const struct source *src = c->n_sources
-		                                   ? bsearch(&key, c->sources, c->n_sources,
-							     sizeof(*c->sources), compare_sources)
-		                                   : NULL;
-		bool bad = src && digest_set_has(&c->bad_blobs, &src->blob);
-		bool has_tar = src && !bad && blob_has(c->store, &src->blob, NULL);
-		/* of a damaged blob's tree the tar may be made again */
-		bool alone = !has_tar && (bad || digest_set_has(&c->alone, &key.diff_id));
-		/* another's tar cannot be made again; nothing tells what is wrong with its tree */
-		if (!alone && !has_tar)
-			continue;
-		if ((alone ? verify_alone(c, &key.diff_id, &found, &e)
-			   : verify_tree(c, src, &found, &e)) < 0)
-			strv_add(&found, e.msg);
-		if (found.n && store_is_damage(&e))
-			(void)digest_set_add(&c->bad_trees, &key.diff_id);
-		STRV_FOREACH (line, &found)
-			check_problem(c, "layer %s: %s", digest_str(&key.diff_id, text), *line);
-		c->result->layers++;
 	}
 	return r;
 }

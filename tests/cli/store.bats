@@ -323,6 +323,15 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	mica pull -q busybox
 	[ ! -e "$tree/stranger" ]
 	mica fsck
+	# Without its blob nothing tells whether its files are as they were: they stay, and a pull brings what is missing.
+	rm "$blob"
+	: >"$tree/stranger"
+	run -1 mica fsck --repair
+	[[ "$output" == "layer sha256:${tree##*/}: cannot be checked, as its blob is gone or damaged: pull "*"0 removed" ]] || fail "$output"
+	[ "$(in_image busybox echo well)" = well ]
+	mica pull -q busybox
+	run -1 mica fsck --repair
+	[[ "$output" == *"'stranger' is not in the archive"*"1 removed" ]] || fail "$output"
 	# A record that names another layer than the step made, or stands for another step; a layer of which only the files are left.
 	mkdir -p ctx
 	printf 'FROM busybox\nCOPY noise /noise\nCOPY ours /ours\n' >ctx/Two
