@@ -161,6 +161,9 @@ static int change_index(struct oci_sink *s, const struct descriptor *desc, struc
 		r = 0;
 	} else if (r == 0) {
 		r = json_parse(text, len, "index.json", &index, err);
+		if (r == 0 && !json_is(index, JSON_KIND_OBJECT))
+			r = err_set(
+				err, ERR_INVALID, "index.json of '%s' is not an object", s->path);
 	}
 	if (r < 0)
 		return r;

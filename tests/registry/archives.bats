@@ -87,6 +87,11 @@ teardown() {
 	done
 	find layout | sort | cmp - before
 	[ "$(find here -printf '%p ')" = "here here/kept " ]
+	mkdir list
+	echo '["layout"]' >list/index.json
+	run --separate-stderr mica push -q r.test/x/one:1 oci:list:one
+	assert_error "index.json of 'list' is not an object\$"
+	[ "$(ls -A list)" = index.json ]
 }
 
 @test "what is there is not written over, but by another image of the same kind and by save" {
