@@ -21,6 +21,7 @@ static void host_free(struct host *h)
 	free(h->auth_name);
 	free(h->realm);
 	free(h->service);
+	helper_answer_forget(&h->said);
 	certificates_done(&h->certificates);
 	free(h);
 }

@@ -2,6 +2,7 @@
 /* What all requests of mica-remote share: its session's settings, and what it learns of hosts. */
 #pragma once
 #include "registry/config.h"
+#include "registry/credentials.h"
 #include "registry/http.h"
 
 #define HOSTS_MAX 256
@@ -25,6 +26,8 @@ struct host {
 	bool down; /* it could not be reached: others are asked first */
 	bool basic; /* asked for Basic authentication */
 	char *realm, *service; /* asked for Bearer */
+	struct helper_answer said; /* whose credentials, of a helper */
+	unsigned forgotten; /* how often that was asked for anew */
 	struct certificates certificates;
 	struct http_tls tls;
 };

@@ -97,35 +97,6 @@ static int parse_entry(const struct json *entry, const char *what, const char *k
 	return 0;
 }
 
-const char *credentials_helper_key(const char *key)
-{
-	return streq(key, "docker.io") ? "https://index.docker.io/v1/" : key;
-}
-
-static int ask_helper(const char *helper, const char *key, struct credentials *ret, struct err *err)
-{
-	AUTO_FREE char *output = NULL;
-	int r = auth_helper_run(helper, "get", credentials_helper_key(key), &output, err);
-	if (r < 0)
-		return r;
-	AUTO_JSON struct json *j = NULL;
-	const char *user = NULL, *secret = NULL;
-	if (json_parse(output, strlen(output), "answer", &j, err) < 0 ||
-		json_get_string(j, "answer", "Username", &user, err) < 0 ||
-		json_get_string(j, "answer", "Secret", &secret, err) < 0 || !user || !*user ||
-		!secret)
-		return err_set(err, ERR_AUTH,
-			"docker-credential-%s gave no user name and secret for '%s'", helper, key);
-	/* docker-credential-helpers: this user name marks an identity token */
-	if (streq(user, "<token>"))
-		*ret = (struct credentials){.identity_token = xstrdup(secret)};
-	else
-		*ret = (struct credentials){.user = xstrdup(user), .password = xstrdup(secret)};
-	ret->of_helper = true;
-	explicit_bzero(output, strlen(output));
-	return 0;
-}
-
 const char *credentials_helper(const struct json *top, bool docker, const char *host)
 {
 	const char *name = json_text(find_entry(json_get(top, "credHelpers"), docker, host));
@@ -148,8 +119,9 @@ int credentials_parse_file(
 	return 0;
 }
 
-int credentials_from_text(const char *text, unsigned long n, const char *what, enum auth_form form,
-	const char *host, const char *repository, struct credentials *ret, struct err *err)
+static int find_in_text(const char *text, size_t n, const char *what, enum auth_form form,
+	const char *host, const char *repository, struct helper_answer *said,
+	struct credentials *ret, struct err *err)
 {
 	AUTO_JSON struct json *top = NULL;
 	bool docker = form != AUTH_FORM_CONTAINERS;
@@ -162,7 +134,7 @@ int credentials_from_text(const char *text, unsigned long n, const char *what, e
 	}
 	const char *helper = credentials_helper(top, docker, host);
 	if (helper)
-		return ask_helper(helper, host, ret, err);
+		return credentials_ask_helper(helper, host, said, ret, err);
 	const struct json *auths = json_get(top, "auths");
 	AUTO_FREE char *key =
 		repository && *repository ? xasprintf("%s/%s", host, repository) : xstrdup(host);
@@ -178,8 +150,14 @@ int credentials_from_text(const char *text, unsigned long n, const char *what, e
 	}
 	const char *store = json_text(json_get(top, "credsStore"));
 	if (store && *store)
-		return ask_helper(store, host, ret, err);
+		return credentials_ask_helper(store, host, said, ret, err);
 	return err_set(err, ERR_NOT_FOUND, "%s keeps no credentials for '%s'", what, host);
+}
+
+int credentials_from_text(const char *text, unsigned long n, const char *what, enum auth_form form,
+	const char *host, const char *repository, struct credentials *ret, struct err *err)
+{
+	return find_in_text(text, n, what, form, host, repository, NULL, ret, err);
 }
 
 char *credentials_main_path(const char *authfile)
@@ -227,14 +205,14 @@ static size_t auth_paths(const char *authfile, struct auth_path paths[AUTH_PATHS
 }
 
 static int get_from_file(const struct auth_path *p, const char *host, const char *repository,
-	struct credentials *ret, struct err *err)
+	struct helper_answer *said, struct credentials *ret, struct err *err)
 {
 	AUTO_FREE char *text = NULL;
 	size_t n;
 	int r = fs_read_file(AT_FDCWD, p->path, AUTHFILE_MAX, &text, &n, err);
 	if (r < 0)
 		return r;
-	r = credentials_from_text(text, n, p->path, p->form, host, repository, ret, err);
+	r = find_in_text(text, n, p->path, p->form, host, repository, said, ret, err);
 	explicit_bzero(text, n);
 	return r;
 }
@@ -253,13 +231,13 @@ int credentials_check_file(const char *authfile, struct err *err)
 }
 
 int credentials_find(const char *authfile, const char *host, const char *repository,
-	struct credentials *ret, char **ret_path, struct err *err)
+	struct helper_answer *said, struct credentials *ret, char **ret_path, struct err *err)
 {
 	struct auth_path paths[AUTH_PATHS_MAX];
 	size_t n = auth_paths(authfile, paths);
 	int r = err_set(err, ERR_NOT_FOUND, "no credentials are kept for '%s'", host);
 	for (size_t i = 0; i < n && r == ERR_NOT_FOUND; i++) {
-		r = get_from_file(&paths[i], host, repository, ret, err);
+		r = get_from_file(&paths[i], host, repository, said, ret, err);
 		if (r == 0)
 			*ret_path = xstrdup(paths[i].path);
 	}
@@ -272,7 +250,7 @@ int credentials_get(const char *authfile, const char *host, const char *reposito
 	struct credentials *ret, struct err *err)
 {
 	AUTO_FREE char *path = NULL;
-	return credentials_find(authfile, host, repository, ret, &path, err);
+	return credentials_find(authfile, host, repository, NULL, ret, &path, err);
 }
 
 bool credentials_name_helpers(const char *authfile)

@@ -16,6 +16,16 @@ struct credentials {
 	bool of_helper; /* they are not in the file that was read */
 };
 
+/* What a helper said of a host. Who keeps it asks once: helpers take their time, and some ask the
+ * user. */
+struct helper_answer {
+	char *helper; /* NULL: none was asked */
+	bool none; /* it keeps nothing */
+	struct credentials credentials;
+};
+/* It is asked again: what it said has expired. */
+void helper_answer_forget(struct helper_answer *a);
+
 /* One that was asked for must be there and be an authentication file. */
 int credentials_check_file(const char *authfile, struct err *err)
 	__attribute__((warn_unused_result));
@@ -27,9 +37,10 @@ enum auth_form { AUTH_FORM_CONTAINERS, AUTH_FORM_DOCKER, AUTH_FORM_DOCKERCFG };
  * turn. authfile NULL: $REGISTRY_AUTH_FILE, else the usual files. ERR_NOT_FOUND: none are kept. */
 int credentials_get(const char *authfile, const char *host, const char *repository,
 	struct credentials *ret, struct err *err) __attribute__((warn_unused_result));
-/* The same. *ret_path: the file, a new string. */
+/* The same. said: what a helper said of the host before, and says now; NULL: it is not kept.
+ * *ret_path: the file, a new string. */
 int credentials_find(const char *authfile, const char *host, const char *repository,
-	struct credentials *ret, char **ret_path, struct err *err)
+	struct helper_answer *said, struct credentials *ret, char **ret_path, struct err *err)
 	__attribute__((warn_unused_result));
 /* Does one of the files name a helper, so that getting credentials may start a program? */
 bool credentials_name_helpers(const char *authfile);

@@ -18,3 +18,7 @@ int credentials_parse_file(const char *text, size_t n, const char *what, struct 
 const char *credentials_helper(const struct json *top, bool docker, const char *host);
 /* What helpers and docker call it: Docker Hub has a name of its own there. Borrowed. */
 const char *credentials_helper_key(const char *key);
+/* In credentials_helper.c: asks it for those of a host, unless it said so before. said: may be
+ * NULL. ERR_NOT_FOUND: it keeps none. */
+int credentials_ask_helper(const char *helper, const char *host, struct helper_answer *said,
+	struct credentials *ret, struct err *err) __attribute__((warn_unused_result));

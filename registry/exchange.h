@@ -46,6 +46,7 @@ struct exchange {
 	bool strayed; /* it was redirected elsewhere: from then on we are nobody, also at home */
 	bool home; /* it was sent to the host itself: others cannot ask who we are */
 	unsigned failures, redirects, refusals;
+	unsigned knew; /* the host's answer that it was sent with, counted from 1; 0: none */
 	uint64_t failed_at; /* how far it had come at the last failure */
 	bool started;
 	uint64_t wake_ms;

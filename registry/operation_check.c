@@ -23,7 +23,7 @@ static void say_credentials(const struct operation *op, struct json *j)
 		json_set_string(j, "credentials", "of --creds");
 		return;
 	}
-	int r = credentials_find(authfile, p->auth_host, p->repository, &c, &from, &err);
+	int r = credentials_find(authfile, p->auth_host, p->repository, NULL, &c, &from, &err);
 	bool seen = r == 0 && !c.of_helper && file_is_exposed(from);
 	const char *exposed = seen ? ", which others can read" : "";
 	AUTO_FREE char *text =

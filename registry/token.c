@@ -34,6 +34,7 @@ struct token {
 	struct exchange *waiting;
 	struct exchange fetch;
 	char *form;
+	unsigned knew; /* as an exchange's, when a helper said it for another request; else 0 */
 	bool fetching;
 };
 
@@ -97,10 +98,26 @@ static int get_credentials(struct exchange *x, struct credentials *ret, struct e
 	}
 	if (o->creds && !x->mirror)
 		return credentials_split(o->creds, ret, err);
-	int r = credentials_find(o->authfile, x->host->auth_name, x->repository, ret, &path, err);
+	int r = credentials_find(
+		o->authfile, x->host->auth_name, x->repository, &x->host->said, ret, &path, err);
 	if (r == 0 && !ret->of_helper)
 		warn_if_exposed(x->client, path);
 	return r;
+}
+
+/* Which of a helper's answers these are. */
+static unsigned known_as(const struct host *h, const struct credentials *c)
+{
+	return c->of_helper ? h->forgotten + 1 : 0;
+}
+
+/* It was refused, and may have expired: the helper is asked anew, once for all that used it. */
+static void forget_said(struct host *h, unsigned knew)
+{
+	if (knew != h->forgotten + 1)
+		return;
+	helper_answer_forget(&h->said);
+	h->forgotten++;
 }
 
 static void add_basic(struct strv *headers, const struct credentials *c)
@@ -160,18 +177,39 @@ static int parse_token(struct token *t, const struct buf *body, struct err *err)
 	return 0;
 }
 
+static int token_fetch(struct token *t, struct exchange *x, struct err *err);
+
+/* What a helper said for an earlier request may have expired since. err is set when it cannot be
+ * asked. */
+static bool fetch_anew(struct token *t, struct err *err)
+{
+	struct exchange *x = t->waiting;
+	if (!t->knew || !x)
+		return false;
+	forget_said(x->host, t->knew);
+	exchange_done(&t->fetch);
+	if (t->form)
+		explicit_bzero(t->form, strlen(t->form));
+	mem_free_p(&t->form);
+	return token_fetch(t, x, err) == 0;
+}
+
 static void on_token(struct exchange *fetch, const struct err *failure)
 {
 	struct token *t = fetch->arg;
 	struct err err = ERR_INIT;
+	int status = fetch->http.response.status;
+	bool refused = !failure && (status == 401 || status == 403);
 	t->fetching = false;
+	if (refused && fetch_anew(t, &err))
+		return;
 	if (failure)
 		err = *failure;
-	else if (fetch->http.response.status == 401 || fetch->http.response.status == 403)
+	else if (refused && !err.code)
 		(void)err_set(&err, ERR_AUTH, "token service refuses the credentials");
-	else if (fetch->http.response.status != 200)
+	else if (!refused && status != 200)
 		(void)exchange_error(fetch, &err);
-	else
+	else if (!refused)
 		(void)parse_token(t, &fetch->http.body, &err);
 	if (fetch->http.body.data)
 		explicit_bzero(fetch->http.body.data, fetch->http.body.len);
@@ -284,10 +322,11 @@ static int token_fetch(struct token *t, struct exchange *x, struct err *err)
 	if (url_parse(registry_url, &registry, err) < 0 ||
 		check_realm(x, &realm, registry.host, err) < 0)
 		return err->code;
-	bool owned = url_same_owner(registry.host, realm.host);
+	bool owned = url_same_owner(registry.host, realm.host), reused = x->host->said.helper;
 	int r = owned ? get_credentials(x, &c, err) : ERR_NOT_FOUND;
 	if (r < 0 && r != ERR_NOT_FOUND)
 		return r;
+	t->knew = reused ? known_as(x->host, &c) : 0;
 	if (!owned)
 		log_debug("token service %s does not belong to %s and is asked anonymously",
 			realm.host, registry.host);
@@ -362,6 +401,8 @@ int token_authorize(struct exchange *x, struct strv *headers, struct err *err)
 	}
 	if (r == 0 && c.user)
 		add_basic(headers, &c);
+	if (r == 0)
+		x->knew = known_as(x->host, &c);
 	return r;
 }
 
@@ -386,6 +427,7 @@ int token_challenged(struct exchange *x, struct err *err)
 		return 0;
 	}
 	AUTO_CREDENTIALS struct credentials c = {0};
+	forget_said(h, x->knew);
 	int r = get_credentials(x, &c, err);
 	if (r == ERR_NOT_FOUND || (r == 0 && !c.user))
 		return exchange_error(x, err);

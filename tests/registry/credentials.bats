@@ -256,6 +256,29 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 	run ! grep -E 'basic/(stays|hangs|noisy|mute|fails|none|path) Basic' "$T/srv/log"
 }
 
+@test "a helper is asked once, and again when what it said is refused later" {
+	export PATH=$PATH:$D/bin
+	helper once <<<'echo "$1" >>calls; echo "{\"Username\":\"anna\",\"Secret\":\"$([ "$(wc -l <calls)" = 1 ] && echo secret || echo fresh)\"}"'
+	for repo in basic/x token/x; do
+		rm -f calls
+		mica pull -q "$SRV/$repo"
+		mica rmi -af
+		[ "$(cat calls)" = get ] || fail "$repo: $(cat calls)"
+	done
+	# the password of the registry, and that of its token service
+	for repo in basic-turn/x token-turn/x; do
+		rm -f calls
+		mica pull -q "$SRV/$repo"
+		mica rmi -af
+		[ "$(xargs <calls)" = "get get" ] || fail "$repo: $(cat calls)"
+	done
+	# what it does not keep is not asked for again either
+	helper none <<<'echo "$1" >>calls; echo "credentials not found in native keychain"; exit 1'
+	rm calls
+	mica pull -q "$SRV/token/x"
+	[ "$(cat calls)" = get ]
+}
+
 not_run() { # PATTERN
 	run --separate-stderr mica logout "$SRV"
 	assert_error "helper 'docker-credential-mine' is not run: $1"

@@ -219,7 +219,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             realm = {"realm-here": f"http://127.0.0.1:{PORTS[0]}/token", "realm-metadata": "http://169.254.169.254/token",
                      "realm-theirs": "http://auth.evil.test/token", "realm-ours": "http://auth.corp.test/token"}.get(fault, realm)
         realm = {"realm-file": "file:///etc/passwd", "realm-plain": f"http://127.0.0.1:{PORTS[1]}/token", "realm-user": f"http://x:y@127.0.0.1:{PORTS[0]}/token", "realm-long": "http://127.0.0.1/" + "a" * 20000,
-                 "token-flood": realm + "-flood", "upload-picky": realm + "-picky", "token-break": realm + "-break", "token-html": realm + "-html", "token-number": realm + "-number", "token-expiry": realm + "-expiry", "token-past": realm + "-past", "token-loop": realm + "-loop"}.get(fault, realm)
+                 "token-flood": realm + "-flood", "upload-picky": realm + "-picky", "token-break": realm + "-break", "token-html": realm + "-html", "token-number": realm + "-number", "token-expiry": realm + "-expiry", "token-past": realm + "-past", "token-loop": realm + "-loop", "token-turn": realm + "-turn"}.get(fault, realm)
+        if fault == "basic-turn":  # another password from the third answer on
+            password = "secret" if SEEN["turned",] < 2 else "fresh"
+            good = had == "Basic " + base64.b64encode(f"anna:{password}".encode()).decode()
+            return None if good and self.count("turned") else 'Basic realm="tests"'
+        if fault == "token-turn" and "/blobs/" in self.path and had == "Bearer T1":  # it has expired
+            had = ""
         # those that send elsewhere want to know who asks: only then there is something to lose
         if fault in ("basic", "redirect-other", "redirect-back", "redirect-once", "redirect-theirs", "upload-other", "upload-network", "upload-theirs", "upload-here"):
             return None if had == USER else 'Basic realm="tests"'
@@ -244,6 +250,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path in ("/token-number", "/token-expiry", "/token-past"):  # of these the last one may be used: it is asked for again when it is refused
             odd = {"/token-number": {"token": 5}, "/token-expiry": {"expires_in": "never"}, "/token-past": {"expires_in": -1 << 62, "issued_at": "1970-01-01T00:00:00Z"}}[path]
             return self.answer(200, json.dumps({"token": "Todd", **odd}).encode())
+        if path == "/token-turn":  # another password from the second token on
+            n = self.count(path)
+            good = "Basic " + base64.b64encode(b"anna:secret" if n == 1 else b"anna:fresh").decode()
+            return self.answer(200, json.dumps({"token": f"T{n}"}).encode()) if self.headers.get("Authorization") == good else self.answer(401)
         if path == "/token-picky" and len(urllib.parse.parse_qs(query)["scope"]) > 1:  # all or nothing
             return self.error(403, "not yours")
         if path == "/token-loop":
