@@ -13,7 +13,7 @@
 #include "base/proc.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
-#include "registry/transport.h"
+#include "registry/login.h"
 
 #define SECRET_MAX 65536 /* tokens can be long */
 #define LINE_MAX_BYTES 4096 /* what a terminal hands out as one line */

@@ -11,8 +11,8 @@
 #include "cmd/opt_groups.h"
 #include "cmd/text.h"
 #include "image/reference.h"
+#include "registry/login.h"
 #include "registry/repository.h"
-#include "registry/transport.h"
 
 struct list_args {
 	bool json;

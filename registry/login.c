@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "image/reference.h"
 #include "registry/credentials.h"
+#include "registry/login.h"
 #include "registry/remote.h"
-#include "registry/transport.h"
 
 /* "HOST" or "HOST/PATH", a part of it, as containers-auth.json(5) has them. New string. */
 static int parse_key(const char *text, char **ret, struct err *err)

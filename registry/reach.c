@@ -9,10 +9,10 @@
 #include "image/reference.h"
 #include "registry/config.h"
 #include "registry/location.h"
+#include "registry/login.h"
 #include "registry/offline.h"
 #include "registry/remote.h"
 #include "registry/sink.h"
-#include "registry/transport.h"
 
 /* The request that a push begins with. Whether there is something of the name does not matter, nor
  * what a registry says of a repository that the push would make: only that it answers, and knows
