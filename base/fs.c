@@ -125,6 +125,21 @@ int fs_open_plain(int dirfd, const char *path, int flags, mode_t mode)
 	return take_fd(&fd);
 }
 
+int fs_open_regular(int dirfd, const char *name)
+{
+	char path[32];
+	struct stat st;
+	AUTO_FD int fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = ENXIO;
+		return -1;
+	}
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
 int fs_read_plain(
 	int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len, struct err *err)
 {

@@ -16,6 +16,9 @@ int fs_read_file(int dirfd, const char *path, size_t max, char **ret_data, size_
 /* For places where only regular files of ours belong: neither a link nor what would be waited for,
  * such as a pipe, is opened. mode: for O_CREAT. -1 with errno: ELOOP, EISDIR, ENXIO. */
 int fs_open_plain(int dirfd, const char *path, int flags, mode_t mode);
+/* For reading, in places where others may exchange what is there at any time: nothing but a regular
+ * file is opened, no device even for a moment. -1 with errno: ENXIO. Needs /proc. */
+int fs_open_regular(int dirfd, const char *name);
 /* fs_read_file() by fs_open_plain(). */
 int fs_read_plain(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len,
 	struct err *err) __attribute__((warn_unused_result));

@@ -7,7 +7,7 @@
  *   nor a directory that differs in nothing but its time and holds no change (so BuildKit sees it);
  * - a whiteout stands only where something is hidden, and no directory is opaque: of one that took
  *   the place of another, too, only what differs is there (so BuildKit sees it).
- * What fuse-overlayfs writes is translated, and of a copied tree the changes are moved here.
+ * What fuse-overlayfs writes is translated, and of a copied tree the changes are copied here.
  */
 #pragma once
 #include "layers/snapshot.h"

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way back from a copy (snapshot_copy.c): what a step changed in it is moved to the upper
- * directory. */
+/*
+ * The way back from a copy (snapshot_copy.c): what a step changed in it is copied once more, to the
+ * upper directory. It cannot be moved there: nothing closes a file or directory to those who have a
+ * descriptor of it (snapshot_seal.c), and the layer would go on changing.
+ */
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/owner.h"
 #include "layers/copied.h"
+#include "layers/copier.h"
 #include "layers/merged.h"
 #include "layers/settle_internal.h"
 #include "layers/snapshot_internal.h"
@@ -26,8 +30,7 @@
 struct mover {
 	struct copied copied;
 	struct timespec begun;
-	struct buf path;
-	unsigned depth;
+	struct copier copier; /* its path and depth are ours, too */
 };
 
 /* A directory of the upper side that is made when something needs it. */
@@ -68,7 +71,7 @@ static int move_dir(struct mover *m, const struct level *at, const char *name,
 	AUTO_FD int old = at->old < 0 ? -1 : openat(at->old, name, COPIED_DIR_FLAGS);
 	bool same = false;
 	if (fd < 0)
-		return err_sys(err, "cannot open '%s'", m->path.data);
+		return err_sys(err, "cannot open '%s'", m->copier.path.data);
 	struct place own = {.parent = to, .name = name, .source = fd, .fd = -1};
 	const struct level inside = {.copy = fd, .old = old, .below = &sub};
 	int r = merged_enter(at->below, name, &sub, err);
@@ -79,47 +82,19 @@ static int move_dir(struct mover *m, const struct level *at, const char *name,
 	if (r == 0)
 		r = move_tree(m, &inside, &own, err);
 	if (r == 0 && own.fd >= 0)
-		r = copied_attributes(own.fd, st, fd, m->path.data, err);
+		r = copied_attributes(own.fd, st, fd, m->copier.path.data, err);
 	mem_close_p(&own.fd);
 	return r;
 }
 
-/* In a copy a step can set what overlay goes by: its own tree hides nothing below it, whatever it
- * says, nor does the archive. dirfd, name: what is all of the step's. */
-static int clear_marks(const struct mover *m, int dirfd, const char *name, unsigned char type,
-	unsigned depth, struct err *err)
+/* A name that is all of the step's. Attributes that overlay goes by do not travel. */
+static int take_whole(struct mover *m, const struct level *at, const char *name, struct place *to,
+	struct err *err)
 {
-	AUTO_WALK_LIST struct walk_list list = {0};
-	if (type != DT_REG && type != DT_DIR)
-		return 0;
-	if (depth == COPIED_DEPTH_MAX)
-		return err_set(err, ERR_LIMIT, "directories are nested more than %d deep",
-			COPIED_DEPTH_MAX);
-	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || whiteout_clear_marks(fd) < 0)
-		return err_sys(err, "cannot change '%s' in '%s'", name, m->path.data);
-	if (type == DT_DIR && walk_list_read(fd, m->path.data, &list, err) < 0)
-		return err->code;
-	for (size_t i = 0; i < list.n; i++)
-		if (!list.items[i].descend && clear_marks(m, fd, list.items[i].name,
-						      list.items[i].type, depth + 1, err) < 0)
-			return err->code;
-	return 0;
-}
-
-static int move_whole(
-	struct mover *m, int from, const char *name, struct place *to, struct err *err)
-{
-	struct stat st;
-	if (place_need(to, err) < 0)
-		return err->code;
-	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(err, "cannot stat '%s'", m->path.data);
-	if (clear_marks(m, from, name, IFTODT(st.st_mode), m->depth, err) < 0)
-		return err->code;
-	return renameat(from, name, to->fd, name) < 0
-	               ? err_sys(err, "cannot move '%s'", m->path.data)
-	               : 0;
+	int from = at->copy;
+	const struct merged own = {.fd = &from, .n = 1};
+	return place_need(to, err) < 0 ? err->code
+	                               : copier_name(&m->copier, &own, name, to->fd, err);
 }
 
 /* Nobody changed it: what an earlier step left in the upper directory stays, with its links. */
@@ -131,8 +106,7 @@ static int keep_old(struct mover *m, const struct level *at, const char *name, s
 		return 0;
 	if (place_need(to, err) < 0)
 		return err->code;
-	return linkat(at->old, name, to->fd, name, 0) == 0 ? 0
-	                                                   : move_whole(m, at->copy, name, to, err);
+	return linkat(at->old, name, to->fd, name, 0) == 0 ? 0 : take_whole(m, at, name, to, err);
 }
 
 static int move_name(struct mover *m, const struct level *at, const char *name, struct place *to,
@@ -143,8 +117,8 @@ static int move_name(struct mover *m, const struct level *at, const char *name, 
 	size_t in;
 	bool same = false;
 	if (owner_stat_at(at->copy, name, &st) < 0)
-		return err_sys(err, "cannot stat '%s'", m->path.data);
-	if (copied_mark(at->copy, name, m->path.data, &mark, err) < 0)
+		return err_sys(err, "cannot stat '%s'", m->copier.path.data);
+	if (copied_mark(at->copy, name, m->copier.path.data, &mark, err) < 0)
 		return err->code;
 	bool copy = copied_has(&m->copied, mark);
 	if (S_ISDIR(st.st_mode) &&
@@ -156,7 +130,7 @@ static int move_name(struct mover *m, const struct level *at, const char *name, 
 		!S_ISDIR(st.st_mode) && st.st_nlink == 1 && settle_before(st.st_mtim, m->begun);
 	if (maybe_same && settle_same(at->copy, name, &st, at->below, &same, err) < 0)
 		return err->code;
-	return same ? 0 : move_whole(m, at->copy, name, to, err);
+	return same ? 0 : take_whole(m, at, name, to, err);
 }
 
 static int move_tree(struct mover *m, const struct level *at, struct place *to, struct err *err)
@@ -165,22 +139,22 @@ static int move_tree(struct mover *m, const struct level *at, struct place *to, 
 	int dir = openat(at->copy, ".", COPIED_DIR_FLAGS);
 	struct merged own = {.fd = &dir, .n = 1};
 	if (dir < 0)
-		return err_sys(err, "cannot open '%s'", buf_str(&m->path));
-	int r = m->depth == COPIED_DEPTH_MAX
+		return err_sys(err, "cannot open '%s'", buf_str(&m->copier.path));
+	int r = m->copier.depth == COPIED_DEPTH_MAX
 	                ? err_set(err, ERR_LIMIT, "directories are nested more than %d deep",
 				  COPIED_DEPTH_MAX)
 	                : merged_names(&own, &names, err);
 	if (r == 0)
 		r = merged_names(at->below, &old, err);
-	m->depth++;
+	m->copier.depth++;
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
-		size_t before = m->path.len;
-		r = copied_path_push(&m->path, names.v[i], err);
+		size_t before = m->copier.path.len;
+		r = copied_path_push(&m->copier.path, names.v[i], err);
 		if (r == 0)
 			r = move_name(m, at, names.v[i], to, err);
-		buf_remove(&m->path, before, m->path.len - before);
+		buf_remove(&m->copier.path, before, m->copier.path.len - before);
 	}
-	m->depth--;
+	m->copier.depth--;
 	for (size_t i = 0, k = 0; r == 0 && i < old.n; i++) {
 		while (k < names.n && strcmp(names.v[k], old.v[i]) < 0)
 			k++;
@@ -241,11 +215,15 @@ int snapshot_copy_settle(
 	if (old.n && (mkdirat(work, FRESH, 0700) < 0 ||
 			     (fresh = openat(work, FRESH, COPIED_DIR_FLAGS)) < 0))
 		return err_sys(err, "cannot make a directory for what the step left");
-	struct mover m = {.copied = copied, .begun = begun, .path = BUF_INIT(PATH_MAX)};
+	AUTO_LINKS struct links *links = links_new();
 	struct place root = {.fd = old.n ? fresh : to};
+	struct mover m = {.copied = copied,
+		.begun = begun,
+		.copier = {
+			.root = root.fd, .links = links, .take = true, .path = BUF_INIT(PATH_MAX)}};
 	const struct level top = {.copy = from, .old = old.n ? to : -1, .below = below};
 	r = move_tree(&m, &top, &root, err);
-	buf_done(&m.path);
+	buf_done(&m.copier.path);
 	if (r == 0 && old.n)
 		r = replace_content(fresh, to, &old, err);
 	if (r == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/xattr.h"
 #include "layers/settle_internal.h"
@@ -60,6 +61,14 @@ static int same_content(int a, int b, const char *name, bool *ret, struct err *e
 	}
 }
 
+/* In a copy somebody else may still exchange it. */
+static int open_kind(int dirfd, const char *name, const struct stat *st)
+{
+	return S_ISREG(st->st_mode)
+	               ? fs_open_regular(dirfd, name)
+	               : openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 int settle_same(int dirfd, const char *name, const struct stat *st, const struct merged *below,
 	bool *ret, struct err *err)
 {
@@ -74,9 +83,8 @@ int settle_same(int dirfd, const char *name, const struct stat *st, const struct
 		*ret = true;
 		return 0;
 	}
-	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-	AUTO_FD int a = openat(dirfd, name, flags);
-	AUTO_FD int b = openat(below->fd[at], name, flags);
+	AUTO_FD int a = open_kind(dirfd, name, st);
+	AUTO_FD int b = open_kind(below->fd[at], name, st);
 	if (a < 0 || b < 0)
 		return err_sys(err, "cannot open '%s'", name);
 	if (same_xattrs(a, b, name, ret, err) < 0)

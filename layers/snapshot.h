@@ -45,9 +45,8 @@ int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 
 /* Nobody changes anything by root any more, which is what was mounted with that upper directory:
  * not even who was handed a descriptor of it. To be called when all processes that used it have
- * ended. Overlay alone, where no filter forbids it; fuse-overlayfs is waited for by
- * snapshot_settle(), and of a copy nothing is known. ERR_BUSY: somebody else has a file of it open,
- * and writes. */
+ * ended. Overlay alone, where no filter forbids it: snapshot_settle() waits for fuse-overlayfs, and
+ * copies of a copy what has changed. ERR_BUSY: somebody else has a file of it open, and writes. */
 int snapshot_seal(int root, int upper, struct err *err) __attribute__((warn_unused_result));
 
 /* Who has closed the mounts that this process has made waits for the programs that served them, for

@@ -94,25 +94,6 @@ int whiteout_clear_opaque(int fd)
 	               : 0;
 }
 
-static bool is_mark(const char *name)
-{
-	return str_has_prefix(name, "user.overlay.") || str_has_prefix(name, "trusted.overlay.") ||
-	       str_has_prefix(name, "user.fuseoverlayfs.");
-}
-
-int whiteout_clear_marks(int fd)
-{
-	ssize_t n = flistxattr(fd, NULL, 0);
-	if (n <= 0)
-		return n == 0 || errno == EOPNOTSUPP ? 0 : -1;
-	AUTO_FREE char *list = xmalloc((size_t)n);
-	n = flistxattr(fd, list, (size_t)n);
-	for (const char *p = list; n > 0 && p < list + n; p += strlen(p) + 1)
-		if (is_mark(p) && remove_attr(fd, p) < 0)
-			return -1;
-	return n < 0 ? -1 : 0;
-}
-
 int whiteout_adopt(int fd)
 {
 	bool opaque = unlinkat(fd, WHITEOUT_OPAQUE, 0) == 0 ||

@@ -39,9 +39,6 @@ bool whiteout_is_opaque(int fd);
 int whiteout_clear_opaque(int fd);
 /* What fuse-overlayfs says of a directory, by attributes or by a file in it, translated. */
 int whiteout_adopt(int fd);
-/* What a step has set itself where nothing keeps it from that: no mark is left, of whatever name.
- * fd: a file or directory. -1 with errno. */
-int whiteout_clear_marks(int fd);
 /* Creates the device, or the file. -1 with errno. */
 int whiteout_make(int dirfd, const char *name);
 /* st: of the name. */

@@ -419,3 +419,24 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 	[ "$(cat "$layer")" = own ] || fail "$(find "$D" -path '*/layers/*/own')"
 	m fsck
 }
+
+# Nobody can close a copy: what was copied once more becomes the layer.
+@test "what is still open of a step's root that is a copy does not change the layer" {
+	mkdir v
+	[ -z "${MICA_AS_USER:-}" ] || chown "$MICA_USER:" v
+	mkfifo v/over
+	printf 'FROM busybox\nRUN mkdir /dir; echo own >/own; ln /own /dir/own; touch /v/ready; while [ ! -e /v/go ]; do sleep .01; done\n' | containerfile
+	m --storage-driver vfs build --no-cache --progress=plain --network=none -v "$D/v:/v" -t t ctx >log 2>&1 3>&- &
+	build=$!
+	wait_for 20 test -e v/ready || fail "$(cat log)"
+	# shellcheck disable=SC2016
+	as_whom bash -c 'exec 7</proc/$1/root 8</proc/$1/root/dir 9>>/proc/$1/root/own && touch v/go && read <v/over; echo HACKED >&9
+		for at in 7/own 7/more 7/dir/more 8/own 8/more; do echo HACKED >>/proc/self/fd/$at; done' - "$(pgrep -nf '^/bin/sh -c mkdir /dir')" >held 2>&1 3>&- &
+	holder=$!
+	wait $build || fail "$(cat log)"
+	echo >v/over
+	wait $holder || true
+	run m run --rm --network=none t sh -c 'cat /own /dir/own; ls /dir /more; stat -c %h /own'
+	[ "$output" = $'own\nown\nls: /more: No such file or directory\n/dir:\nown\n2' ] || fail "$output $(cat held)"
+	[ -n "${MICA_PEER:-}" ] || m fsck
+}

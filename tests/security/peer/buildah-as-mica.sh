@@ -8,6 +8,7 @@ while [[ "${1:-}" == --* ]]; do
 	case $1 in
 	--root) root=$2 && shift ;;
 	--log-level=*) engine+=("$1") ;;
+	--storage-driver) engine+=(--storage-driver "$2") && shift ;;
 	*) echo "what is '$1'?" >&2 && exit 99 ;;
 	esac
 	shift
