@@ -167,10 +167,11 @@ static int follow(struct exchange *x, struct err *err)
 	return send_request(x, err);
 }
 
+/* 421: on another connection, which it gets (RFC 9110, 15.5.20) */
 static bool may_pass(int status)
 {
-	return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
-	       status == 504;
+	return status == 408 || status == HTTP_MISDIRECTED || status == 429 || status == 500 ||
+	       status == 502 || status == 503 || status == 504;
 }
 
 /* 1: it goes on; 0: this is the answer; negative: it cannot go on. */

@@ -268,7 +268,7 @@ int http_start(struct http *h, struct http_request *r, struct err *err)
 		r->out_offset = 0;
 	}
 	size_t max = r->body.max;
-	bool anew = r->stalled;
+	bool anew = r->stalled || r->response.status == HTTP_MISDIRECTED;
 	http_request_clear(r);
 	buf_init(&r->body, max);
 	struct http_transfer *t = xcalloc(1, sizeof(*t));

@@ -19,6 +19,7 @@
 
 #define HTTP_ERROR_MAX (64 * KIB) /* of an error's body */
 #define HTTP_HEADERS_MAX (64 * KIB) /* of all header lines of a response */
+#define HTTP_MISDIRECTED 421
 #define HTTP_CONNECT_MS 15000
 #define RETRY_AFTER_MAX_S 86400
 #define HTTP_STALL_S 60 /* a transfer that moves next to nothing for so long is given up */

@@ -153,6 +153,15 @@ RUN echo mine >/f'
 	expect "1 7" "0 0" pull -q --cert-dir certs "127.0.0.1:$port/h2/x:v1"
 	cmp id made
 	expect "1 1" "0 0" pull -q --policy=always --cert-dir certs "127.0.0.1:$port/h2/x:v1"
+	# what servers do to such a connection: a request is asked again, on another one if need be
+	python3 -B "$TOP/tests/registry/h2.py" cert.pem key.pem "$port" "$D" >h2.out 2>&1 3>&- &
+	echo $! >"$T/h2.pid"
+	disown
+	wait_for 10 test -s h2.port || fail "$(cat h2.out)"
+	mica rmi -a >/dev/null
+	mica pull -q --retry-delay 1ms --cert-dir certs "127.0.0.1:$(cat h2.port)/h2/x:v1" 2>said || fail "$(cat said h2.faults)"
+	[ "$(xargs <h2.faults)" = "refused misdirected away broken" ] || fail "$(cat h2.faults said h2.out)"
+	came_whole
 	make_layout layout '{}' large.tar
 	mica pull -q oci:layout >id
 	expect "1 8" "1 1" push -q --cert-dir certs "$(cat id)" "docker://127.0.0.1:$port/h2/x:v2"
