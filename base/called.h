@@ -7,7 +7,7 @@
  *	options end at the first positional of the commands that have CMD_BUILDAH_ORDER or
  *	CMD_BUILDAH_WORDS (cmd.h);
  *	build keeps no steps (--layers=false), squashes all layers, takes --pull=false for never,
- *	and build/as_buildah.h;
+ *	annotates an image with the time at which it was made, and build/as_buildah.h;
  *	the log of a build's steps is on standard output, and so is what they print, be it
  *	on standard error (buildah keeps the two apart);
  *	the ID of what was built is in one place: --iidfile, --logfile or standard output;
@@ -18,6 +18,7 @@
  *	commit makes a layer of what the container has changed, be it nothing;
  *	commit leaves times in layers as they are without --rewrite-timestamp and --timestamp;
  *	names of containers may have colons;
+ *	an image for linux/arm64/v8 says v8, the variant that BuildKit leaves out;
  *	an image pulled from oci:DIR:NAME is called docker.io/library/NAME;
  *	help on what is unknown is the overview, and no error;
  *	run takes what is here, containers and images, and pulls only when told to;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/as_buildah.h"
 #include "base/called.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -131,6 +132,43 @@ void as_buildah_config(struct build *b, struct image_config *c)
 		"`docker` format",
 		shell);
 	strv_done(&c->shell);
+}
+
+void as_buildah_history(const struct build *b, const struct stage_plan *p, struct image_config *c)
+{
+	AUTO_STRV struct strv by = STRV_INIT;
+	const struct build_opts *o = b->o;
+
+	if (!called_buildah())
+		return;
+	if (p->base_image != NO_STAGE && c->n_history == p->base_history) {
+		const char *ref = b->images[p->base_image].ref;
+		AUTO_FREE char *comment = xasprintf("FROM %s", ref ? ref : "");
+		image_config_add_history(c, NULL, "/bin/sh", comment, true);
+	}
+	if (!c->n_history)
+		return;
+	struct history *last = &c->history[c->n_history - 1];
+	strv_add(&by, last->created_by ? last->created_by : "");
+	STRV_FOREACH (name, &o->unset_annotations)
+		strv_addf(&by, "unsetAnnotation=%s", *name);
+	if (!o->inherit_annotations)
+		strv_add(&by, "inheritAnnotations=false");
+	STRV_FOREACH (word, &o->annotations)
+		strv_addf(&by, "annotation=%s", *word);
+	mem_replace(&last->created_by, strv_join(&by, "|"));
+}
+
+void as_buildah_created(
+	const struct build *b, size_t base_history, struct image_config *c, struct timespec *last)
+{
+	char text[CLOCK_STR_MAX];
+
+	if (!called_buildah() || b->has_epoch || b->o->keep_steps || last->tv_sec >= 0)
+		return;
+	*last = clock_now();
+	if (base_history < c->n_history)
+		mem_replace(&c->history[base_history].created, xstrdup(clock_format(*last, text)));
 }
 
 void as_buildah_annotations(

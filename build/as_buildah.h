@@ -7,14 +7,18 @@
  *	a pattern of COPY must match something, and an ignored directory is looked into only for
  *	an exception that begins with its name;
  *	SHELL is not in an image of OCI's form;
- *	the image tells its base by annotations;
- *	a file of no instructions names its base image.
+ *	the image tells its base and when it was made by annotations, and its history what was
+ *	said of annotations;
+ *	a file of no instructions names its base image;
+ *	history has no values of ARG;
+ *	an image without a new layer is new.
  *
  * Nothing of it is done for who calls us mica.
  */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 struct build;
 struct err;
@@ -52,6 +56,13 @@ void as_buildah_platform(
 	struct build *b, const struct platform *wanted, const struct platform *found);
 /* Of the image that is made. */
 void as_buildah_config(struct build *b, struct image_config *c);
+/* What was said of annotations is in its history, so that images which differ in nothing else have
+ * IDs of their own. p: the stage that is on the base image. */
+void as_buildah_history(const struct build *b, const struct stage_plan *p, struct image_config *c);
+/* last: when its newest layer was made, tv_sec -1 for none. An image without a new layer is made
+ * now, and not when its base image was; but by --layers, which makes the same image again. */
+void as_buildah_created(
+	const struct build *b, size_t base_history, struct image_config *c, struct timespec *last);
 /* p: the stage that is on the base image. */
 void as_buildah_annotations(
 	const struct build *b, const struct stage_plan *p, struct map *annotations);

@@ -70,6 +70,7 @@ void build_opts_done(struct build_opts *o)
 	map_done(&o->labels);
 	map_done(&o->layer_labels);
 	strv_done(&o->unset_annotations);
+	strv_done(&o->annotations);
 	strv_done(&o->no_cache_stages);
 	platform_list_done(&o->platforms);
 	strv_done(&o->os_features);

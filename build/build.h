@@ -71,6 +71,7 @@ struct build_opts {
 	bool inherit_annotations; /* those of the base image's manifest, but for unset_annotations
 	                           */
 	struct strv unset_annotations;
+	struct strv annotations; /* that the caller will add, as typed */
 	const char *target; /* NULL: the last stage */
 	bool no_cache;
 	bool docker; /* the image will be of Docker's form */

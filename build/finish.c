@@ -266,7 +266,11 @@ static int finish_config(struct build *b, size_t stage, struct image_config *c, 
 		else
 			map_merge(&c->labels, &b->o->layer_labels);
 		as_buildah_config(b, c);
-		date(b, c, b->plans[root_stage].base_history, last);
+		if (whole) {
+			as_buildah_history(b, &b->plans[root_stage], c);
+			as_buildah_created(b, ret->base_history, c, &last);
+		}
+		date(b, c, ret->base_history, last);
 		rc = put_image(b, c, &m, ret, err);
 	}
 	if (rc == 0)

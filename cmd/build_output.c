@@ -94,6 +94,11 @@ static int set_format(const struct output_args *a, struct rework *ret, struct er
 	return 0;
 }
 
+static bool unset_created(const struct output_args *a)
+{
+	return strv_has(&a->unset_annotations, "org.opencontainers.image.created");
+}
+
 static int set_form(const struct output_args *a, const struct build_opts *o, struct rework *ret,
 	struct err *err)
 {
@@ -101,11 +106,16 @@ static int set_form(const struct output_args *a, const struct build_opts *o, str
 	ret->level = -1;
 	ret->squash = a->squash_all ? SQUASH_ALL : a->squash ? SQUASH_NEW : SQUASH_NONE;
 	ret->omit_history = a->omit_history;
-	ret->created_annotation = a->created_annotation == 1;
 	STRV_FOREACH (w, &a->annotations)
 		if (annotations_add(&ret->annotations, *w, err) < 0)
 			return err->code;
-	return set_format(a, ret, err);
+	if (set_format(a, ret, err) < 0)
+		return err->code;
+	ret->created_annotation =
+		a->created_annotation < 0
+			? called_buildah() && ret->types != TYPES_DOCKER && !unset_created(a)
+			: a->created_annotation == 1;
+	return 0;
 }
 
 static void put_output(struct outputs *out, const struct output *o)
@@ -130,9 +140,7 @@ static int add_place(
 	struct output o;
 	if (output_to_place(location, &o, err) < 0)
 		return err_wrap(err, "option '--tag'");
-	o.form.created_annotation =
-		a->created_annotation != 0 &&
-		!strv_has(&a->unset_annotations, "org.opencontainers.image.created");
+	o.form.created_annotation = a->created_annotation != 0 && !unset_created(a);
 	if (a->disable_compression != 0 && !str_has_prefix(location, "docker://")) {
 		o.form.recompress = o.form.recompress_all = true;
 		o.form.compression = COMPRESSION_NONE;
@@ -245,6 +253,7 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 	                                 ? called_buildah() || a->unset_annotations.n > 0
 	                                 : a->inherit_annotations == 1;
 	strv_copy(&o->unset_annotations, &a->unset_annotations);
+	strv_copy(&o->annotations, &a->annotations);
 	if (build_check_tags(&o->tags, err) < 0 || check_attestations(a, err) < 0 ||
 		set_form(a, o, &ret->form, err) < 0)
 		return err->code;

@@ -132,12 +132,29 @@ static void complete_history(struct json *history, bool docker)
 	}
 }
 
+/* Go's struct has one of the members that are the platform's, beside them. */
+static struct json *platform_of(const struct json *image)
+{
+	static const char *const members[] = {
+		"architecture", "os", "os.version", "os.features", "variant", NULL};
+	static const char *const text[] = {"architecture", "os", "os.version", "variant", NULL};
+	struct json *platform = json_new_object();
+
+	for (size_t i = 0; members[i]; i++)
+		if (json_get(image, members[i]))
+			json_set(platform, members[i], json_clone(json_get(image, members[i])));
+	omit_missing(platform, text, empty_text);
+	format_omit(platform, "os.features", json_new_array());
+	set_struct(platform, members);
+	return platform;
+}
+
 /* OCI's struct leaves out what is empty, Docker's does not. */
 static void complete_oci(struct json *image)
 {
 	struct json *config = json_get(image, "config");
-	static const char *const members[] = {"created", "author", "architecture", "variant", "os",
-		"os.version", "os.features", "config", "rootfs", "history", NULL};
+	static const char *const members[] = {
+		"created", "author", "Platform", "config", "rootfs", "history", NULL};
 	static const char *const config_members[] = {"User", "ExposedPorts", "Env", "Entrypoint",
 		"Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "ArgsEscaped", NULL};
 	static const char *const rootfs_members[] = {"type", "diff_ids", NULL};
@@ -145,6 +162,7 @@ static void complete_oci(struct json *image)
 	omit_missing(image, image_text, empty_text);
 	omit_missing(image, image_lists, json_new_array);
 	omit_missing(image, image_maps, json_new_object);
+	format_omit(image, "Platform", platform_of(image));
 	omit_missing(config, config_text, empty_text);
 	omit_missing(config, config_lists, json_new_array);
 	omit_missing(config, config_maps, json_new_object);

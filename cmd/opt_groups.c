@@ -177,7 +177,7 @@ int platform_args_get(
 		r = override(p.variant, sizeof(p.variant), "variant", a->variant, err);
 	if (r < 0)
 		return r;
-	platform_normalise(&p);
+	platform_normalise_said(&p);
 	*ret = p;
 	*ret_given = a->platform.n || a->os || a->arch || a->variant;
 	return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -113,6 +114,14 @@ void platform_normalise(struct platform *p)
 		p->variant[0] = '\0';
 }
 
+void platform_normalise_said(struct platform *p)
+{
+	bool said = *p->variant;
+	platform_normalise(p);
+	if (called_buildah() && said && streq(p->arch, "arm64") && !*p->variant)
+		SET(p->variant, "v8");
+}
+
 void platform_host(struct platform *ret)
 {
 	static struct platform host;
@@ -213,7 +222,7 @@ int platform_parse(const char *s, struct platform *ret, struct err *err)
 			return r;
 		p = one;
 	}
-	platform_normalise(&p);
+	platform_normalise_said(&p);
 	*ret = p;
 	return 0;
 }

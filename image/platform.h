@@ -30,6 +30,8 @@ bool platform_is_known(const struct platform *p);
 const char *const *platform_systems(size_t *ret_n);
 const char *const *platform_architectures(size_t *ret_n);
 void platform_normalise(struct platform *p);
+/* Of what somebody said: for who calls us buildah the v8 of arm64 stays, when it was said. */
+void platform_normalise_said(struct platform *p);
 /* "linux/arm/v7"; buf of at least 100 */
 char *platform_str(const struct platform *p, char *buf);
 /* how well `have` serves `want`: -1 not at all, else higher is better (same variant best) */

@@ -160,10 +160,30 @@ a2" ]
 	b 0 -f f --build-context own=c .
 	[[ "$output" == *'of the context'* ]]
 	printf 'FROM busybox\n' >f
-	b 0 -t same -f f --annotation a=b .
-	[ "$(mica inspect --format '{{.FromImageDigest}}' same)" != "$(mica inspect --format '{{.FromImageDigest}}' busybox)" ]
 	b 0 -t same -f f .
 	[ "$(mica inspect --format '{{.FromImageDigest}}' same)" = "$(mica inspect --format '{{.FromImageDigest}}' busybox)" ]
+	# each has an ID of its own, by which it is found
+	printf 'FROM busybox\nARG A\nENV A=b\nRUN :\n' >run
+	for more in 'f --annotation a=b' 'f --unsetannotation=org.opencontainers.image.created' 'run --layers' 'run --layers --annotation a=b' \
+		'run --layers --inherit-annotations=false --created-annotation=false'; do
+		b 0 --iidfile id -q --build-arg A=1 -f $more .
+		mica inspect --type image --format '{{.FromImageID}} {{len .ImageAnnotations}}{{range $i, $h := .OCIv1.History}} {{$h.CreatedBy}}{{end}}' "$(cat id)"
+	done >ids
+	[ "$(cut -d ' ' -f 1 ids | sort -u | wc -l)" = 5 ]
+	sed -E 's/^[^ ]* ([0-9]+).* ((ARG|[^ ]*sh\|).*)/\1 \2/' ids | diff - <(cat <<-'END'
+		4 /bin/sh|annotation=a=b
+		2 /bin/sh|unsetAnnotation=org.opencontainers.image.created
+		3 ARG A ENV A=b RUN |1 A=b /bin/sh -c : # buildkit
+		4 ARG A ENV A=b RUN |1 A=b /bin/sh -c : # buildkit|annotation=a=b
+		0 ARG A ENV A=b RUN |1 A=b /bin/sh -c : # buildkit|inheritAnnotations=false
+	END
+	)
+	b 0 --iidfile again -q --layers --build-arg A=2 -f run --inherit-annotations=false --created-annotation=false .
+	cmp id again
+	printf 'FROM scratch\nLABEL a=b\n' >f
+	b 0 -q -t variant -f f --platform linux/arm64/v8 .
+	[ "$(mica inspect --format '{{.OCIv1.Architecture}} {{.OCIv1.Variant}} {{.OCIv1.Created.Year}}' variant)" = "arm64 v8 $(date -u +%Y)" ]
+	[ "$(mica inspect --format '{{.OCIv1.Platform}}' variant)" = '{arm64 linux  [] v8}' ]
 	while IFS='|' read -r line want; do
 		printf 'FROM busybox AS a/b\n%s\n' "$line" >f
 		b "${want%%:*}" -f f --retry 2 --retry-delay 1ms --pull=never c
