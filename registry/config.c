@@ -25,16 +25,20 @@ static void registry_done(struct registry *r)
 }
 
 /* "host[:port][/path]" as a user writes it: docker.io stays as it is, a scheme or blanks are
- * errors. */
-static int check_location(const char *location, const char *what, struct err *err)
+ * errors. *ret: without slashes at its end, a new string; NULL: there may be none. */
+static int check_location(const char *location, const char *what, char **ret, struct err *err)
 {
 	size_t n = strlen(location);
+	while (ret && n > 0 && location[n - 1] == '/')
+		n--;
 	if (n == 0 || n > LOCATION_MAX || strstr(location, "://") ||
 		strpbrk(location, " \t\r\n?#@\\\"'") || location[0] == '/' ||
 		location[n - 1] == '/' || strstr(location, ".."))
 		return err_set(err, ERR_INVALID,
 			"%s: '%s' is not a location of the form host[:port][/path]", what,
 			location);
+	if (ret)
+		*ret = xstrndup(location, n);
 	return 0;
 }
 
@@ -61,10 +65,7 @@ static int parse_mirror(const struct json *j, const char *what, bool by_digest_o
 		ret->pull_from = PULL_FROM_TAG_ONLY;
 	else
 		return err_set(err, ERR_INVALID, "%s: unknown pull-from-mirror '%s'", what, from);
-	if (check_location(location, what, err) < 0)
-		return err->code;
-	ret->location = xstrdup(location);
-	return 0;
+	return check_location(location, what, &ret->location, err);
 }
 
 static int parse_mirrors(
@@ -96,22 +97,20 @@ static int strip_digest(
 		(!digest || !streq(name + n, digest) || digest_parse(name + n + 1, &d, err) < 0))
 		return err_set(err, ERR_INVALID, "%s: '%s' is not of the digest of its prefix",
 			what, name);
-	int r = check_location(bare, what, err);
-	if (r == 0)
-		*ret = take(bare);
-	return r;
+	return check_location(bare, what, ret, err);
 }
 
 static int parse_registry(
 	const struct json *j, const char *what, struct registry *r, struct err *err)
 {
-	const char *prefix = NULL, *location = NULL;
+	const char *prefix = NULL, *location = NULL, *from = NULL;
 	struct json *mirrors = NULL;
 	if (!json_is(j, JSON_KIND_OBJECT))
 		return err_set(err, ERR_INVALID, "%s: 'registry' is not an array of tables", what);
 	int rc;
 	if ((rc = json_get_string(j, what, "prefix", &prefix, err)) < 0 ||
 		(rc = json_get_string(j, what, "location", &location, err)) < 0 ||
+		(rc = json_get_string(j, what, "pull-from-mirror", &from, err)) < 0 ||
 		(rc = json_get_bool(j, what, "insecure", &r->insecure, err)) < 0 ||
 		(rc = json_get_bool(j, what, "blocked", &r->blocked, err)) < 0 ||
 		(rc = json_get_bool(
@@ -129,6 +128,10 @@ static int parse_registry(
 	if (wildcard && strchr(prefix, '/'))
 		return err_set(
 			err, ERR_INVALID, "%s: '%s' has a path after its wildcard", what, prefix);
+	if (from && *from)
+		return err_set(err, ERR_INVALID,
+			"%s: pull-from-mirror is for a mirror, not for the registry '%s'", what,
+			prefix);
 	if (!location && !wildcard)
 		location = prefix;
 	const char *digest = strchr(prefix, '@');
@@ -136,16 +139,37 @@ static int parse_registry(
 	if ((rc = strip_digest(prefix, digest, what, &bare, err)) < 0 ||
 		(location && (rc = strip_digest(location, digest, what, &r->location, err)) < 0))
 		return rc;
-	r->prefix = xstrdup(prefix);
+	/* a digest goes with it */
+	r->prefix = digest ? xstrdup(prefix) : take(bare);
 	return parse_mirrors(mirrors, what, r, err);
+}
+
+/* What one file says of a location, under whatever prefixes, does not contradict itself. */
+static int check_conflict(
+	const struct registries *rs, const struct registry *r, const char *what, struct err *err)
+{
+	for (size_t i = 0; i < rs->n; i++) {
+		const struct registry *o = &rs->r[i];
+		if (o->text != r->text || !streq_null(o->location, r->location) ||
+			(!r->location && !streq(o->prefix, r->prefix)) ||
+			(o->insecure == r->insecure && o->blocked == r->blocked))
+			continue;
+		return err_set(err, ERR_INVALID,
+			"%s: registry '%s' is defined multiple times with conflicting '%s' setting",
+			what, r->location ? r->location : r->prefix,
+			o->insecure != r->insecure ? "insecure" : "blocked");
+	}
+	return 0;
 }
 
 /* A later file replaces the table of the same prefix. */
 static int add_registry(
 	struct registries *rs, const struct json *j, const char *what, struct err *err)
 {
-	struct registry r = {0};
+	struct registry r = {.text = rs->n_texts};
 	int rc = parse_registry(j, what, &r, err);
+	if (rc == 0)
+		rc = check_conflict(rs, &r, what, err);
 	if (rc == 0 && rs->n >= REGISTRIES_MAX)
 		rc = err_set(err, ERR_LIMIT, "%s: more than %d registries", what, REGISTRIES_MAX);
 	if (rc < 0) {
@@ -205,7 +229,7 @@ static int parse_short_names(
 		if (json_get_strv(top, what, "unqualified-search-registries", &search, err) < 0)
 			return err->code;
 		STRV_FOREACH (s, &search) {
-			if (check_location(*s, what, err) < 0)
+			if (check_location(*s, what, NULL, err) < 0)
 				return err->code;
 		}
 		strv_copy(&rs->search, &search);
@@ -224,7 +248,7 @@ static int read_section(const struct json *sections, const char *name, const cha
 	if (section && json_get_strv(section, what, "registries", ret, err) < 0)
 		return err->code;
 	STRV_FOREACH (location, ret) {
-		if (check_location(*location, what, err) < 0)
+		if (check_location(*location, what, NULL, err) < 0)
 			return err->code;
 	}
 	return 0;
@@ -279,6 +303,7 @@ int registries_add(
 	int r = toml_parse(text, n, what, &top, err);
 	if (r < 0)
 		return r;
+	rs->n_texts++;
 	if (json_get(top, "registries") &&
 		(json_get(top, "registry") || json_get(top, "unqualified-search-registries")))
 		return err_set(err, ERR_INVALID,

@@ -25,6 +25,7 @@ struct mirror {
 struct registry {
 	char *prefix; /* host[:port][/path] or *.host */
 	char *location; /* NULL: no rewriting */
+	size_t text; /* which of the files says so */
 	bool insecure;
 	bool blocked;
 	bool mirror_by_digest_only;
@@ -34,7 +35,7 @@ struct registry {
 
 struct registries {
 	struct registry *r;
-	size_t n;
+	size_t n, n_texts;
 	struct strv search; /* unqualified-search-registries */
 	bool search_said; /* else the Hub is asked */
 	struct strv files; /* that were read, in that order */

@@ -221,6 +221,14 @@ static void short_names_become_full_ones(void **state)
 		"a.io/x:latest");
 }
 
+static void a_slash_at_the_end_does_not_count(void **state)
+{
+	static const char conf[] = "[[registry]]\nprefix='e.com/a/'\nlocation='l.io/b//'\n"
+				   "[[registry.mirror]]\nlocation='m.io/'\n";
+	(void)state;
+	places_are(conf, "e.com/a/x:1", PLACES_PULL, "m.io/x l.io/b/x");
+}
+
 static void refuses_bad_configuration(void **state)
 {
 	static const char *const bad[] = {"[[registry]]\n", "[[registry]]\nlocation=1\n",
@@ -236,6 +244,10 @@ static void refuses_bad_configuration(void **state)
 		"[[registry]]\nprefix='x'\nlocation='y" DIGEST "'\n",
 		("[[registry]]\nlocation='x'\nmirror-by-digest-only=true\n"
 		 "[[registry.mirror]]\nlocation='y'\npull-from-mirror='tag-only'\n"),
+		"[[registry]]\nlocation='x'\npull-from-mirror='all'\n",
+		("[[registry]]\nprefix='a'\nlocation='x'\ninsecure=true\n"
+		 "[[registry]]\nprefix='b'\nlocation='x'\n"),
+		"[[registry]]\nlocation='x'\n[[registry]]\nlocation='x'\nblocked=true\n",
 		"credential-helpers=['containers-auth.json','secretservice']\n"};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -259,6 +271,7 @@ int main(void)
 		cmocka_unit_test(the_sources_of_builds_are_a_policy),
 		cmocka_unit_test(a_later_file_replaces_an_earlier_table),
 		cmocka_unit_test(short_names_become_full_ones),
+		cmocka_unit_test(a_slash_at_the_end_does_not_count),
 		cmocka_unit_test(refuses_bad_configuration),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
