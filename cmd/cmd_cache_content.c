@@ -55,7 +55,7 @@ static int find_one(struct store *s, const char *text, char **ret, struct err *e
 
 static int write_content(int mount, const char *text, const char *dest, struct err *err)
 {
-	const struct diff_opts opts = {.plain = true};
+	const struct diff_opts opts = {.plain = true, .no_devices = true}; /* import takes none */
 	AUTO_OUTPUT_FILE struct output_file file = OUTPUT_FILE_INIT;
 	AUTO_FD int content =
 		openat(mount, CONTENT, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -118,7 +118,8 @@ static int put_other(struct diff *d, int dirfd, const char *name, struct err *er
 	struct stat st;
 	if (owner_stat_at(dirfd, name, &st) < 0)
 		return err_sys(err, "cannot stat '%s'", d->path.data);
-	if (S_ISSOCK(st.st_mode))
+	bool device = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode);
+	if (S_ISSOCK(st.st_mode) || (device && d->opts->no_devices))
 		return 0;
 	struct tar_entry e;
 	entry_from_stat(d, &st, &e);

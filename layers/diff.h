@@ -28,6 +28,7 @@ struct diff_opts {
 	int64_t clamp_s;
 	bool sizes; /* content is as many zeros: only how much it is counts */
 	bool plain; /* no layer: a name that begins with .wh. is one like others */
+	bool no_devices; /* they are left out */
 	bool write_back; /* the file system will be synced soon: of a large tree it is begun beside
 	                    the compression */
 };

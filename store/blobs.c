@@ -149,10 +149,10 @@ int blob_commit(struct store *s, struct tmp *t, const struct digest *d, struct e
 	if (d->alg == DIGEST_SHA512 && mkdirat(s->fd, BLOBS_SHA512_DIR, 0700) < 0 &&
 		errno != EEXIST)
 		return err_sys(err, "cannot make the directory '%s/" BLOBS_SHA512_DIR "'", s->path);
-	int r = tmp_publish(t, s->fd, store_blob_name(name, d), false, err);
-	if (r == 0)
-		s->dirty = true;
-	return r;
+	if (tmp_publish(t, s->fd, store_blob_name(name, d), false, err) < 0)
+		return err_wrap(err, "store '%s'", s->path);
+	s->dirty = true;
+	return 0;
 }
 
 const char *store_blob_name(char *buf, const struct digest *d)
