@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "store/blobs.h"
 #include "store/check_internal.h"
+#include "store/dir_list.h"
+#include "store/records_internal.h"
 #include "store/store_internal.h"
 
 static mode_t needed(const struct stat *st)
@@ -24,8 +26,8 @@ static bool is_closed(const struct stat *st)
 	return (st->st_mode & needed(st)) != needed(st);
 }
 
-/* No number of a user: it would be another one outside of our namespace. */
-static void look_at(struct check *c, const char *path, const struct stat *st, uid_t owner)
+/* No number of a user: it would be another one outside of our namespace. false: all is well. */
+static bool look_at(struct check *c, const char *path, const struct stat *st, uid_t owner)
 {
 	const char *store = c->store->path;
 	/* the directory itself may be somebody's who lets us in */
@@ -38,16 +40,45 @@ static void look_at(struct check *c, const char *path, const struct stat *st, ui
 		check_problem(c, "'%s' is closed to its own user; chmod u+rwX '%s/%s'", path, store,
 			path);
 	else
-		return;
+		return false;
 	c->bad_shape |= S_ISDIR(st->st_mode);
 	strv_add(&c->bad_owners, path);
+	return true;
 }
 
-static void look(struct check *c, const char *path, uid_t owner)
+static bool look(struct check *c, const char *path, uid_t owner)
 {
 	struct stat st;
-	if (fstatat(c->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode))
-		look_at(c, path, &st, owner);
+	return fstatat(c->store->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode) &&
+	       look_at(c, path, &st, owner);
+}
+
+static void look_at_records(struct check *c, uid_t owner)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	struct err ignored = ERR_INIT;
+	if (dir_list(c->store->fd, STEPS_DIR, &names, &ignored) < 0)
+		return;
+	STRV_FOREACH (name, &names) {
+		AUTO_FREE char *path = xasprintf(STEPS_DIR "/%s", *name);
+		(void)look(c, path, owner);
+	}
+}
+
+/* What says what they are; one that cannot be read keeps all from being listed. */
+static void look_at_containers(struct check *c, uid_t owner)
+{
+	static const char *const files[] = {"", "/container.json", "/uses"};
+	AUTO_STRV struct strv ids = STRV_INIT;
+	struct err ignored = ERR_INIT;
+	if (dir_list(c->store->fd, CONTAINERS_DIR, &ids, &ignored) < 0)
+		return;
+	STRV_FOREACH (id, &ids) {
+		for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+			AUTO_FREE char *path = xasprintf(CONTAINERS_DIR "/%s%s", *id, files[i]);
+			c->bad_shape |= look(c, path, owner);
+		}
+	}
 }
 
 void check_owners(struct check *c)
@@ -58,16 +89,18 @@ void check_owners(struct check *c)
 	uid_t owner;
 	if (!store_owner(c->store, &owner))
 		return;
-	look(c, ".", owner);
+	(void)look(c, ".", owner);
 	for (size_t i = 0; (place = shape_place(i)); i++)
 		if (!streq(place, "lost+found"))
-			look(c, place, owner);
+			(void)look(c, place, owner);
+	look_at_records(c, owner);
+	look_at_containers(c, owner);
 	if (store_blob_paths(c->store, &blobs, &ignored) < 0)
 		return; /* what is closed was told, and check_blobs() tells the rest */
 	STRV_FOREACH (path, &blobs) {
 		struct digest d;
 		if (store_blob_parse(*path, &d))
-			look(c, *path, owner);
+			(void)look(c, *path, owner);
 	}
 }
 

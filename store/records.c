@@ -158,7 +158,8 @@ int record_get(struct store *s, const struct digest *key, struct record *ret, st
 	struct record r;
 
 	int e = record_read(s, digest_hex(key, hex), &r, err);
-	if (e < 0 && e != ERR_SYS)
+	/* one that cannot be read is as good as none: the step's next one takes its place */
+	if (e < 0 && (store_is_damage(err) || store_is_closed(err)))
 		return err_set(err, ERR_NOT_FOUND, "there is no cache record %s", hex);
 	if (e < 0)
 		return e;

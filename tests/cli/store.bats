@@ -171,8 +171,14 @@ sample() { # NAME
 	blob=blobs/sha256/$(image_id one | cut -d : -f 2)
 	chmod 0 "$MICA_ROOT" "$MICA_ROOT/blobs"
 	[ -n "${MICA_AS_USER:-}" ] || chown 1000 "$MICA_ROOT/$blob" "$MICA_ROOT/layers"
+	mica from --name box one
+	record=cache/steps/$(ls "$MICA_ROOT/cache/steps") box=$(cd "$MICA_ROOT" && echo containers/*/container.json)
+	chmod 0 "$MICA_ROOT/$record" "$MICA_ROOT/$box"
 	run -1 mica fsck
 	[[ "$output" == "'.' is closed to its own user; chmod u+rwX '$MICA_ROOT/.'"$'\n'* ]] || fail "$output"
+	for path in "$record" "$box"; do
+		[[ "$output" == *"'$path' is closed to its own user; chmod u+rwX '$MICA_ROOT/$path'"* ]] || fail "$output"
+	done
 	[[ -n "${MICA_AS_USER:-}" || "$output" == *"'$blob' is another user's; as root: chown --reference='$MICA_ROOT/version' '$MICA_ROOT/$blob'"* ]] || fail "$output"
 	run -1 mica fsck --repair
 	mica fsck
