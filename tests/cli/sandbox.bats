@@ -193,10 +193,13 @@ other_netns() { # PID
 @test "no cgroup and no process is left behind" {
 	base
 	nap="sleep 6$BASHPID" # no other test's
-	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none --memory 32m --pids-limit 20 busybox sh -c "$nap & sleep 1" 3>&- &
+	mkdir seen
+	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none --memory 32m --pids-limit 20 -v "$PWD/seen:/seen:ro" busybox \
+		sh -c "$nap & while [ ! -e /seen/done ]; do sleep 0.02; done" 3>&- &
 	pid=$!
 	wait_for 10 pgrep -f "^$nap\$"
 	cgroups_of "$(pgrep -f "^$nap\$" | head -1)" | grep mica >cgroups || fail "the command is in no cgroup of its own"
+	touch seen/done
 	wait $pid
 	while read -r dir; do
 		[ ! -d "$dir" ] || fail "$dir is left"
