@@ -108,8 +108,10 @@ static int apply_ulimits(const struct strv *texts, struct run_spec *spec, struct
 		return 0;
 	spec->rlimits = xcalloc(texts->n, sizeof(*spec->rlimits));
 	STRV_FOREACH (u, texts) {
-		if (streq(*u, "host"))
-			continue; /* those of this machine are what steps get anyway */
+		if (streq(*u, "host")) { /* the others are what steps get anyway */
+			rlimit_core_of_host(&spec->rlimits[spec->n_rlimits++]);
+			continue;
+		}
 		int r = rlimit_parse(*u, &spec->rlimits[spec->n_rlimits], err);
 		if (r < 0)
 			return err_wrap(err, "option '--ulimit'");

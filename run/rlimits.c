@@ -43,6 +43,16 @@ static bool parse_value(const char *s, uint64_t *ret)
 	return num_u64(s, INT64_MAX, ret);
 }
 
+void rlimit_core_of_host(struct run_rlimit *ret)
+{
+	struct rlimit have;
+	*ret = (struct run_rlimit){.resource = RLIMIT_CORE};
+	if (getrlimit(RLIMIT_CORE, &have) < 0)
+		return;
+	ret->soft = have.rlim_cur;
+	ret->hard = have.rlim_max;
+}
+
 int rlimit_parse(const char *text, struct run_rlimit *ret, struct err *err)
 {
 	char value[64];
@@ -130,8 +140,24 @@ bool rlimit_lower(struct run_rlimit *l)
 	return true;
 }
 
+/*
+ * The kernel hands what crashes to the machine's handler, who has all rights there, whatever
+ * namespaces it was in (CVE-2018-6552), also with a limit of 0; with 1 it does not, and writes no
+ * file into a layer either. Who may not even have that much has no file.
+ */
+static void leave_no_core(void)
+{
+	const struct rlimit none = {.rlim_cur = 1, .rlim_max = 1};
+	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
 int rlimits_apply(const struct run_rlimit *limits, size_t n, struct err *err)
 {
+	bool core = false;
+	for (size_t i = 0; i < n; i++)
+		core = core || limits[i].resource == RLIMIT_CORE;
+	if (!core)
+		leave_no_core();
 	for (size_t i = 0; i < n; i++) {
 		const struct rlimit want = {.rlim_cur = limits[i].soft, .rlim_max = limits[i].hard};
 		if (counts(limits, n, i) &&

@@ -12,6 +12,8 @@ struct run_rlimit;
 int rlimit_parse(const char *text, struct run_rlimit *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* Of several for one resource the last counts. */
+/* The one that is not the caller's unless somebody says so. */
+void rlimit_core_of_host(struct run_rlimit *ret);
 
 /* May they be set here? ERR_UNSUPPORTED: one is above a hard limit that we cannot raise; says
  * which, and what can be had. */
@@ -19,6 +21,7 @@ int rlimits_check(const struct run_rlimit *limits, size_t n, struct err *err)
 	__attribute__((warn_unused_result));
 /* Lowers it to what can be had; false: it can be had. */
 bool rlimit_lower(struct run_rlimit *l);
-/* Sets them on the calling process. */
+/* Sets them on the calling process, and where none is about "core" one that lets nobody write or
+ * handle a dump of it. */
 int rlimits_apply(const struct run_rlimit *limits, size_t n, struct err *err)
 	__attribute__((warn_unused_result));

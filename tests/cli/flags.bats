@@ -398,7 +398,7 @@ layer_files() { # NAME
 	build --shm-size 1m
 	[[ "$(in_image t cat /x)" == 'tmpfs on /dev/shm type tmpfs (rw,nosuid,'*'size=1024k'* ]] || fail "$(in_image t cat /x)" # BuildKit's words
 	printf 'FROM busybox\nRUN echo >/x; ulimit -n >>/x; ulimit -Hn >>/x\n' >ctx/Containerfile
-	build --ulimit nofile=2:2 --ulimit nofile=77 --ulimit "nproc=$(ulimit -Su):$(ulimit -Hu)"
+	build --ulimit nofile=2:2 --ulimit nofile=77 --ulimit host --ulimit "nproc=$(ulimit -Su):$(ulimit -Hu)"
 	[ "$(in_image t tail -n 2 /x | tr '\n' ' ')" = "77 77 " ]
 	refused "invalid argument \"1q\" for option '--shm-size': invalid syntax, it is not a size" --shm-size 1q
 	refused "'--ulimit'" --ulimit nofile
@@ -537,7 +537,7 @@ layer_files() { # NAME
 	build --no-hosts
 	run ! mica build --no-hosts --add-host a:127.0.0.1 ctx
 	[[ $output == *"--no-hosts and --add-host conflict, can not be used together"* ]]
-	build --no-hosts --ulimit host
+	build --no-hosts
 }
 
 @test "--add-host NAME:host-gateway reaches this machine, which is not reachable otherwise" {

@@ -225,6 +225,21 @@ case_swap() {
 	nothing_left
 }
 
+# CVE-2018-6552. What raises its limit has it no more than others.
+case_core() {
+	printf '#!/bin/sh\necho started >>/ext4/handled\n' >/ext4/handler
+	chmod +x /ext4/handler
+	echo '|/ext4/handler' >/proc/sys/kernel/core_pattern
+	status_of run base sh -c 'ulimit -c unlimited; sh -c "kill -SEGV \$\$"'
+	expect 139 "$status"
+	[ ! -e /ext4/handled ] || fail "the handler of the machine was started"
+	status_of run --ulimit core=-1 base sh -c 'sh -c "kill -SEGV \$\$"'
+	expect 139 "$status"
+	wait_for grep started /ext4/handled
+	echo core >/proc/sys/kernel/core_pattern
+	rm /ext4/handle*
+}
+
 case_pids() {
 	containerfile <<-'END'
 		FROM base
@@ -577,6 +592,7 @@ root)
 	one status "the status of commands"
 	limits
 	one swap "the limit on swap holds"
+	one core "what handles core dumps of the machine is not started for a step"
 	one devices "a device is only read, or only written"
 	if [ -e /usr/bin/apparmor_parser ]; then
 		one apparmor "a profile confines the command"

@@ -440,3 +440,16 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 	[ "$output" = $'own\nown\nls: /more: No such file or directory\n/dir:\nown\n2' ] || fail "$output $(cat held)"
 	[ -n "${MICA_PEER:-}" ] || m fsck
 }
+
+# cve: CVE-2018-6552
+@test "what crashes in a step is not handled by the machine, and leaves no file in the layer" {
+	ulimit -Sc "$(ulimit -Hc)"
+	printf 'FROM busybox\nWORKDIR /w\nRUN ulimit -c unlimited 2>&1 && r=raised; sh -c "kill -SEGV \\$\\$"; echo "status=$? $r=$(ls)="; grep core /proc/self/limits\n' | containerfile
+	build
+	grep -q '^status=139 ==$' <<<"$output" || fail "outside: $output"
+	grep -q 'core file size  *1  *1  *bytes' <<<"$output" || fail "$output"
+	# a limit that was asked for
+	printf 'FROM busybox\nRUN grep core /proc/self/limits\n' | containerfile
+	build --ulimit core=0
+	grep -q 'core file size  *0  *0  *bytes' <<<"$output" || fail "$output"
+}
