@@ -126,13 +126,21 @@ needs_crun() {
 	[ "$(uname -m)" = x86_64 ] || skip "the profile is translated for x86_64 only"
 }
 
-@test "in a container of mica's: namespaces, and copies for snapshots" {
+@test "in a container of mica's: namespaces, and copies for snapshots; in a step of a user's build, too" {
 	run mica run --rm --network=host pod bash /work/build.sh
 	echo "$output"
 	[ "$status" = 0 ]
 	assert_built rootless
 	[[ "$output" == *"snapshots  copy: "* ]]
 	[[ "$output" != *"warning: isolation"* ]]
+	user_setup
+	mica push -q pod "$REG/pod"
+	printf 'FROM %s/pod\nRUN bash /work/build.sh && rm -r /var/lib/mica /work/t.tar\n' "$REG" | containerfile
+	run umica build --network=host -t nested ctx
+	echo "$output"
+	[ "$status" = 0 ]
+	assert_built rootless
+	umica fsck
 }
 
 @test "in a container of crun's with the containers' default profile: namespaces" {

@@ -230,10 +230,10 @@ case_core() {
 	printf '#!/bin/sh\necho started >>/ext4/handled\n' >/ext4/handler
 	chmod +x /ext4/handler
 	echo '|/ext4/handler' >/proc/sys/kernel/core_pattern
-	status_of run base sh -c 'ulimit -c unlimited; sh -c "kill -SEGV \$\$"'
+	status_of run base sh -c 'ulimit -c unlimited; sh -c "kill -SEGV \$\$"; exit $?'
 	expect 139 "$status"
 	[ ! -e /ext4/handled ] || fail "the handler of the machine was started"
-	status_of run --ulimit core=-1 base sh -c 'sh -c "kill -SEGV \$\$"'
+	status_of run --ulimit core=-1 base sh -c 'sh -c "kill -SEGV \$\$"; exit $?'
 	expect 139 "$status"
 	wait_for grep started /ext4/handled
 	echo core >/proc/sys/kernel/core_pattern

@@ -399,7 +399,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 		printf "$from"' echo own >/own; touch /v/ready; while [ ! -e /v/go ]; do sleep .01; done\n' | containerfile
 		m build --no-cache --progress=plain --network=none -v "$D/v:/v" -t t ctx >log 2>&1 3>&- &
 		build=$!
-		wait_for 20 test -e v/ready || fail "$(cat log)"
+		wait_for "${RACE_PATIENCE:-20}" test -e v/ready || fail "$(cat log)"
 		pid=$(pgrep -nf '^/bin/sh -c echo own')
 		as_whom bash -c "exec 7$held && touch v/go && read <v/over && ! : >/proc/self/fd/7/own && ! : >/proc/self/fd/7/more" - "$pid" >held 2>&1 3>&- &
 		holder=$!
@@ -428,7 +428,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 	printf 'FROM busybox\nRUN mkdir /dir; echo own >/own; ln /own /dir/own; touch /v/ready; while [ ! -e /v/go ]; do sleep .01; done\n' | containerfile
 	m --storage-driver vfs build --no-cache --progress=plain --network=none -v "$D/v:/v" -t t ctx >log 2>&1 3>&- &
 	build=$!
-	wait_for 20 test -e v/ready || fail "$(cat log)"
+	wait_for "${RACE_PATIENCE:-20}" test -e v/ready || fail "$(cat log)"
 	# shellcheck disable=SC2016
 	as_whom bash -c 'exec 7</proc/$1/root 8</proc/$1/root/dir 9>>/proc/$1/root/own && touch v/go && read <v/over; echo HACKED >&9
 		for at in 7/own 7/more 7/dir/more 8/own 8/more; do echo HACKED >>/proc/self/fd/$at; done' - "$(pgrep -nf '^/bin/sh -c mkdir /dir')" >held 2>&1 3>&- &
