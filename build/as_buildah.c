@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "build/evaluate.h"
 #include "build/step_words.h"
+#include "store/images.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,32 @@ int as_buildah_chown(const struct eval *e, const char *chown, struct err *err)
 	(void)inst_flag(e->at.inst, "chown", &pos);
 	return eval_error(e, pos, err, ERR_INVALID,
 		"looking up UID/GID for \"%s\": can't find uid for user: it has no name", chown);
+}
+
+bool as_buildah_unpacks(const struct step *s)
+{
+	return called_buildah() && s->chown && s->unpack;
+}
+
+void as_buildah_here(const struct build *b, const char *name, struct platform *platform)
+{
+	const struct build_opts *o = b->o;
+	AUTO_IMAGE struct image image = {0};
+	struct descriptor top = {0};
+	struct err ignored = ERR_INIT;
+	struct platform host;
+	char *ref = NULL;
+
+	platform_host(&host);
+	if (!called_buildah() || o->pull.policy != PULL_MISSING || o->platforms.n ||
+		o->all_platforms || platform_match(platform, &host) < 0 ||
+		image_find_named(b->store, name, &top, &ref, &ignored) < 0)
+		return;
+	if (image_load(b->store, &top, NULL, &image, &ignored) == 0 &&
+		platform_match(platform, &image.config.platform) < 0)
+		*platform = image.config.platform;
+	descriptor_done(&top);
+	free(ref);
 }
 
 void as_buildah_mount(struct mount_opts *o)

@@ -10,7 +10,9 @@
  *	the image tells its base and when it was made by annotations, and its history what was
  *	said of annotations;
  *	a file of no instructions names its base image;
- *	history has no values of ARG;
+ *	history has the names of each ARG that has a value, and not the value;
+ *	what ADD unpacks keeps its owners;
+ *	a base image that is here is taken, whatever platform it is for, unless one was said;
  *	an image without a new layer is new.
  *
  * Nothing of it is done for who calls us mica.
@@ -29,6 +31,7 @@ struct map;
 struct mount_opts;
 struct platform;
 struct stage_plan;
+struct step;
 struct strv;
 
 /* building at STEP "...": in front of the message. Returns err->code. */
@@ -41,6 +44,11 @@ int as_buildah_matched(const struct eval *e, struct err *err) __attribute__((war
 /* --chown of a user without a name. chown: NULL or expanded */
 int as_buildah_chown(const struct eval *e, const char *chown, struct err *err)
 	__attribute__((warn_unused_result));
+/* ADD: do files of archives keep their owners, whatever --chown says? */
+bool as_buildah_unpacks(const struct step *s);
+/* --pull=missing takes what has the name here, whatever it is for, unless a platform was said:
+ * *platform becomes that of the image. */
+void as_buildah_here(const struct build *b, const char *name, struct platform *platform);
 /* A cache that begins with files of something else is an overlay on them, and nobody keeps what is
  * written. */
 void as_buildah_mount(struct mount_opts *o);

@@ -3,6 +3,7 @@
 #include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "build/as_buildah.h"
 #include "build/evaluate.h"
 #include "build/platforms.h"
 #include "build/suggest.h"
@@ -26,6 +27,7 @@ static int use_image(struct build *b, const char *text, const struct platform *p
 	pull.policy = policy;
 	pull.has_platform = true;
 	pull.platform = *platform;
+	as_buildah_here(b, text, &pull.platform);
 	pull.gather = true; /* a build may need it for several */
 	pull.no_layers = b->o->call != BUILD_CALL_BUILD;
 	pull.progress = b->o->progress;
@@ -39,7 +41,7 @@ static int use_image(struct build *b, const char *text, const struct platform *p
 		u.image = *pulled.image;
 		*pulled.image = (struct image){0};
 	} else {
-		rc = image_load(b->store, &pulled.top, platform, &u.image, err);
+		rc = image_load(b->store, &pulled.top, &pull.platform, &u.image, err);
 	}
 	pulled_done(&pulled);
 	if (rc < 0) {

@@ -7,6 +7,7 @@
 #include "base/job.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/chmod.h"
 #include "build/container_stage.h"
@@ -104,6 +105,7 @@ static int make_step(struct copying *w, const struct container *c, const struct 
 	s->add = s->unpack = o->add;
 	s->context = NO_CONTEXT;
 	s->chown = o->chown ? xstrdup(o->chown) : NULL;
+	s->archive_owners = as_buildah_unpacks(s);
 	s->chmod = o->chmod ? xstrdup(o->chmod) : NULL;
 	s->parents = o->parents;
 	strv_copy(&s->excludes, &o->excludes);

@@ -23,8 +23,8 @@
 #include <unistd.h>
 
 /*
- * ADD of a local archive unpacks it into the destination. --chown is for all that it holds, --chmod
- * for nothing, not even the destination. *ret_done: it was one.
+ * ADD of a local archive unpacks it into the destination. --chown is for all that it holds, unless
+ * archive_owners, --chmod for nothing, not even the destination. *ret_done: it was one.
  */
 static int try_unpack(
 	struct copier *c, const struct node *n, const char *dest, bool *ret_done, struct err *err)
@@ -48,9 +48,10 @@ static int try_unpack(
 		return err_sys(err, "cannot resolve '%s'", dest);
 	struct copier plain = *c;
 	plain.has_mode = false;
+	bool chown = c->has_owner && !c->w->step->archive_owners;
 	if (copy_make_dirs(&plain, real, &dir, err) < 0)
 		return err->code;
-	const struct apply_opts opts = {.flags = APPLY_PLAIN | (c->has_owner ? APPLY_CHOWN : 0),
+	const struct apply_opts opts = {.flags = APPLY_PLAIN | (chown ? APPLY_CHOWN : 0),
 		.uid = c->uid,
 		.gid = c->gid,
 		.time = c->w->time,

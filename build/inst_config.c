@@ -78,7 +78,10 @@ static int inst_arg(struct eval *e, struct err *err)
 		if (!given && !eq && map_get(globals, name))
 			value = xstrdup(map_get(globals, name));
 		add_once(&e->p->declared, name);
-		buf_addf(&by, value && !called_buildah() ? " %s=%s" : " %s", name, value);
+		if (value && !called_buildah())
+			buf_addf(&by, " %s=%s", name, value);
+		else if (value || !called_buildah())
+			buf_addf(&by, " %s", name);
 		if (value)
 			set_env(e->p, name, value);
 		else if (!map_has(&o->build_args, name))

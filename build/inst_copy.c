@@ -298,6 +298,7 @@ static int copy_flags(struct eval *e, struct step *s, struct err *err)
 	/* local archives are unpacked unless told otherwise, remote ones only when told */
 	s->unpack_remote = s->add && inst_flag_is_true(inst, "unpack");
 	s->unpack = s->add && (s->unpack_remote || !inst_flag(inst, "unpack", NULL));
+	s->archive_owners = as_buildah_unpacks(s);
 	return 0;
 }
 
@@ -321,6 +322,7 @@ static void copy_words(struct step *s)
 	step_word_list(s, "source", &sources);
 	step_word(s, "destination", s->dest);
 	step_word(s, "chown", s->chown);
+	step_word_u64(s, "owners of archives", s->archive_owners);
 	step_word(s, "chmod", s->chmod);
 	for (size_t i = 0; i < s->n_inlines; i++) {
 		AUTO_FREE char *name = xasprintf("here-document %zu", i + 1);

@@ -94,6 +94,7 @@ struct step {
 	size_t n_inlines;
 	char *dest; /* absolute, trailing slash kept */
 	char *chown; /* NULL: not given */
+	bool archive_owners; /* what is unpacked keeps its owners, whatever chown says */
 	char *chmod; /* NULL: not given; else octal or symbolic */
 	struct strv excludes; /* patterns */
 	bool parents;

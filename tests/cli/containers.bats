@@ -184,6 +184,17 @@ a2" ]
 	b 0 -q -t variant -f f --platform linux/arm64/v8 .
 	[ "$(mica inspect --format '{{.OCIv1.Architecture}} {{.OCIv1.Variant}} {{.OCIv1.Created.Year}}' variant)" = "arm64 v8 $(date -u +%Y)" ]
 	[ "$(mica inspect --format '{{.OCIv1.Platform}}' variant)" = '{arm64 linux  [] v8}' ]
+	# what is here under the name is taken, and what is unpacked keeps its owners
+	printf 'FROM variant\nADD --chown=3:4 a.tar c/x /\n' >f
+	tar -cf a.tar --owner 7 --group 8 c/sub
+	b 0 -q -t other -f f .
+	[ "$(mica inspect --format '{{.OCIv1.Architecture}}' other)" = arm64 ]
+	./buildah --root "$MICA_ROOT" from -q --name other other
+	./buildah --root "$MICA_ROOT" add --chown 5:6 other a.tar c/x /added/
+	[ "$(mica export other | tar -tv --numeric-owner | grep -E '(a1|x)$' | awk '{ print $2, $6 }' | sort)" = '3/4 x
+5/6 added/x
+7/8 added/c/sub/a1
+7/8 c/sub/a1' ]
 	while IFS='|' read -r line want; do
 		printf 'FROM busybox AS a/b\n%s\n' "$line" >f
 		b "${want%%:*}" -f f --retry 2 --retry-delay 1ms --pull=never c
