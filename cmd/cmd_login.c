@@ -275,6 +275,7 @@ static int logout_run(struct app *app, void *args, const struct strv *rest, stru
 {
 	const struct logout_args *a = args;
 	AUTO_FREE char *registry = rest->n ? registry_name(rest->v[0]) : NULL;
+	AUTO_FREE char *elsewhere = NULL;
 	struct remote_opts o = {
 		.tls_verify = -1,
 		.registries_conf = app->registries_conf,
@@ -290,8 +291,13 @@ static int logout_run(struct app *app, void *args, const struct strv *rest, stru
 	if (r == 0 && o.authfile && access(o.authfile, R_OK) < 0)
 		r = authfile_missing(o.authfile, err);
 	if (r == 0)
-		r = registry_logout(registry, a->all, &o, err);
-	if (r == 0 && a->all)
+		r = registry_logout(registry, a->all, &o, &elsewhere, err);
+	if (r == 0 && elsewhere)
+		out_printf(&app->out,
+			"Not logged into %s with current tool. Existing credentials are in %s: "
+			"remove them with 'docker logout', or with '--authfile'\n",
+			registry, elsewhere);
+	else if (r == 0 && a->all)
 		out_printf(&app->out, "Removed login credentials for all registries\n");
 	else if (r == 0)
 		out_printf(&app->out, "Removed login credentials for %s\n", registry);

@@ -160,13 +160,26 @@ int credentials_from_text(const char *text, unsigned long n, const char *what, e
 	return find_in_text(text, n, what, form, host, repository, NULL, ret, err);
 }
 
-char *credentials_main_path(const char *authfile)
+/* The one file that somebody named: nothing else is read then. DOCKER_CONFIG names docker's, which
+ * buildah, podman and skopeo write to, too, as long as it is set. New string; NULL: nobody did. */
+static char *named_path(const char *authfile, enum auth_form *ret_form)
 {
-	const char *env = getenv("REGISTRY_AUTH_FILE"), *run = getenv("XDG_RUNTIME_DIR");
+	const char *env = getenv("REGISTRY_AUTH_FILE"), *docker = getenv("DOCKER_CONFIG");
+	*ret_form = AUTH_FORM_CONTAINERS;
 	if (authfile)
 		return xstrdup(authfile);
 	if (env && *env)
 		return xstrdup(env);
+	if (!docker || !*docker)
+		return NULL;
+	*ret_form = AUTH_FORM_DOCKER;
+	return xasprintf("%s/config.json", docker);
+}
+
+/* containers-auth.json(5): it is gone after a reboot. New string. */
+static char *runtime_path(void)
+{
+	const char *run = getenv("XDG_RUNTIME_DIR");
 	if (run && *run == '/')
 		return xasprintf("%s/containers/auth.json", run);
 	/* in the user namespace of a rootless pull everybody is root: cmd/main.c notes who we were
@@ -178,29 +191,32 @@ char *credentials_main_path(const char *authfile)
 	return xasprintf("/run/containers/%u/auth.json", (unsigned)uid);
 }
 
+char *credentials_main_path(const char *authfile)
+{
+	enum auth_form form;
+	char *named = named_path(authfile, &form);
+	return named ? named : runtime_path();
+}
+
 static size_t auth_paths(const char *authfile, struct auth_path paths[AUTH_PATHS_MAX])
 {
-	const char *env = getenv("REGISTRY_AUTH_FILE"), *home = getenv("HOME"),
-		   *docker = getenv("DOCKER_CONFIG");
-	const char *xdg = getenv("XDG_CONFIG_HOME");
+	const char *home = getenv("HOME"), *xdg = getenv("XDG_CONFIG_HOME");
 	size_t n = 0;
-	paths[n++] = (struct auth_path){.path = credentials_main_path(authfile)};
-	if (authfile || (env && *env))
-		return n;
+	paths[0].path = named_path(authfile, &paths[0].form);
+	if (paths[0].path)
+		return 1;
+	paths[n++] = (struct auth_path){.path = runtime_path()};
 	if (xdg && *xdg == '/')
 		paths[n++] = (struct auth_path){.path = xasprintf("%s/containers/auth.json", xdg)};
 	else if (home && *home == '/')
 		paths[n++] = (struct auth_path){
 			.path = xasprintf("%s/.config/containers/auth.json", home)};
-	if (docker && *docker == '/')
-		paths[n++] = (struct auth_path){
-			.path = xasprintf("%s/config.json", docker), .form = AUTH_FORM_DOCKER};
-	else if (home && *home == '/')
-		paths[n++] = (struct auth_path){.path = xasprintf("%s/.docker/config.json", home),
-			.form = AUTH_FORM_DOCKER};
-	if (home && *home == '/')
-		paths[n++] = (struct auth_path){
-			.path = xasprintf("%s/.dockercfg", home), .form = AUTH_FORM_DOCKERCFG};
+	if (!home || *home != '/')
+		return n;
+	paths[n++] = (struct auth_path){
+		.path = xasprintf("%s/.docker/config.json", home), .form = AUTH_FORM_DOCKER};
+	paths[n++] = (struct auth_path){
+		.path = xasprintf("%s/.dockercfg", home), .form = AUTH_FORM_DOCKERCFG};
 	return n;
 }
 
@@ -244,13 +260,6 @@ int credentials_find(const char *authfile, const char *host, const char *reposit
 	for (size_t i = 0; i < n; i++)
 		free(paths[i].path);
 	return r;
-}
-
-int credentials_get(const char *authfile, const char *host, const char *repository,
-	struct credentials *ret, struct err *err)
-{
-	AUTO_FREE char *path = NULL;
-	return credentials_find(authfile, host, repository, NULL, ret, &path, err);
 }
 
 bool credentials_name_helpers(const char *authfile)

@@ -34,11 +34,9 @@ int credentials_check_file(const char *authfile, struct err *err)
 enum auth_form { AUTH_FORM_CONTAINERS, AUTH_FORM_DOCKER, AUTH_FORM_DOCKERCFG };
 
 /* For "host[:port]" and a repository below it: the most specific key wins; each file is tried in
- * turn. authfile NULL: $REGISTRY_AUTH_FILE, else the usual files. ERR_NOT_FOUND: none are kept. */
-int credentials_get(const char *authfile, const char *host, const char *repository,
-	struct credentials *ret, struct err *err) __attribute__((warn_unused_result));
-/* The same. said: what a helper said of the host before, and says now; NULL: it is not kept.
- * *ret_path: the file, a new string. */
+ * turn. authfile NULL: that of $REGISTRY_AUTH_FILE, else of $DOCKER_CONFIG, else the usual files.
+ * ERR_NOT_FOUND: none are kept. said: what a helper said of the host before, and says now; NULL: it
+ * is not kept. *ret_path: the file, a new string. */
 int credentials_find(const char *authfile, const char *host, const char *repository,
 	struct helper_answer *said, struct credentials *ret, char **ret_path, struct err *err)
 	__attribute__((warn_unused_result));
@@ -74,7 +72,7 @@ int auth_helper_run(const char *name, const char *verb, const char *input, char 
  * up at once. */
 void auth_helper_watch(int socket);
 
-/* The members of one auth file's text that matter here; for credentials_get and the fuzzer. */
+/* The members of one auth file's text that matter here; for credentials_find and the fuzzer. */
 int credentials_from_text(const char *text, unsigned long n, const char *what, enum auth_form form,
 	const char *host, const char *repository, struct credentials *ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -8,8 +8,8 @@
 
 struct json;
 
-/* The one file that login writes: --authfile, $REGISTRY_AUTH_FILE, else the user's run-time
- * directory (it is gone after a reboot, as containers-auth.json(5) wants). New string. */
+/* The one file that login writes: --authfile, $REGISTRY_AUTH_FILE, docker's of $DOCKER_CONFIG, else
+ * that of the user's run-time directory. New string. */
 char *credentials_main_path(const char *authfile);
 int credentials_parse_file(const char *text, size_t n, const char *what, struct json **ret,
 	struct err *err) __attribute__((warn_unused_result));

@@ -65,25 +65,41 @@ int registry_login(const char *registry, const char *user, const char *password,
 	return credentials_store(o->authfile, key, &c, ret_where, err);
 }
 
-int registry_logout(const char *registry, bool all, const struct remote_opts *o, struct err *err)
+/* *ret_path: the file */
+static int find_kept(const char *key, const struct remote_opts *o, struct credentials *ret,
+	char **ret_path, struct err *err)
+{
+	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
+	const char *path = key + strlen(host);
+	return credentials_find(
+		o->authfile, host, *path ? path + 1 : NULL, NULL, ret, ret_path, err);
+}
+
+int registry_logout(const char *registry, bool all, const struct remote_opts *o,
+	char **ret_elsewhere, struct err *err)
 {
 	AUTO_FREE char *key = NULL;
+	AUTO_CREDENTIALS struct credentials c = {0};
+	struct err why = ERR_INIT;
 	if (all)
 		return credentials_remove_all(o->authfile, err);
-	int r = parse_key(registry, &key, err);
-	return r < 0 ? r : credentials_remove(o->authfile, key, err);
+	if (parse_key(registry, &key, err) < 0)
+		return err->code;
+	int r = credentials_remove(o->authfile, key, err);
+	if (r != ERR_NOT_FOUND || find_kept(key, o, &c, ret_elsewhere, &why) < 0)
+		return r;
+	err_clear(err);
+	return 0;
 }
 
 /* Those that are kept for it. *ret_key: its name */
 static int kept(const char *registry, const struct remote_opts *o, char **ret_key,
 	struct credentials *ret, struct err *err)
 {
-	int r = parse_key(registry, ret_key, err);
-	if (r < 0)
-		return r;
-	AUTO_FREE char *host = xstrndup(*ret_key, strcspn(*ret_key, "/"));
-	const char *path = *ret_key + strlen(host);
-	r = credentials_get(o->authfile, host, *path ? path + 1 : NULL, ret, err);
+	AUTO_FREE char *path = NULL;
+	if (parse_key(registry, ret_key, err) < 0)
+		return err->code;
+	int r = find_kept(*ret_key, o, ret, &path, err);
 	return r == ERR_NOT_FOUND ? err_set(err, r, "not logged into %s", *ret_key) : r;
 }
 

@@ -130,15 +130,33 @@ layer_types() { # NAME
 	assert_error "say what '--artifact' makes"
 }
 
-@test "login and logout --compat-auth-file" {
+@test "login with DOCKER_CONFIG; login and logout --compat-auth-file" {
 	printf 'anna:%s\n' "$(perl -e 'print crypt("secret", q($2y$05$abcdefghijklmnopqrstuu))')" >htpasswd
 	start_registry auth REGISTRY_AUTH=htpasswd REGISTRY_AUTH_HTPASSWD_REALM=tests "REGISTRY_AUTH_HTPASSWD_PATH=$PWD/htpasswd"
-	echo -n secret | mica login --compat-auth-file config.json --tls-verify=false -u anna --password-stdin "$REG"
+	echo -n secret | env -u REGISTRY_AUTH_FILE DOCKER_CONFIG=. "$MICA_BIN" login --tls-verify=false -u anna --password-stdin "$REG"
 	jq -e --arg r "$REG" '.auths[$r].auth' config.json
 	mica logout --compat-auth-file config.json "$REG"
 	run ! jq -e --arg r "$REG" '.auths[$r].auth' config.json
+	mica login --compat-auth-file docker.json --tls-verify=false -u anna -p secret "$REG"
+	jq -e --arg r "$REG" '.auths[$r].auth' docker.json
 	run -125 --separate-stderr mica login --authfile a --compat-auth-file b "$REG"
 	assert_error "options for paths to the credential file and to the Docker-compatible credential file can not be set simultaneously"
 	run -125 --separate-stderr mica logout --authfile nosuch "$REG"
 	assert_error 'credential file is not accessible: stat nosuch: no such file or directory'
+}
+
+@test "DOCKER_CONFIG: its config.json is what login writes, and all that is read" {
+	mkdir -p docker "$HOME/.docker"
+	unset REGISTRY_AUTH_FILE
+	echo '{"auths":{"r.example":{"auth":"bWU6YQ=="}},"detachKeys":"x"}' >docker/config.json
+	cp docker/config.json "$HOME/.docker"
+	[ "$(mica logout r.example)" = "Not logged into r.example with current tool. Existing credentials are in $HOME/.docker/config.json: \
+remove them with 'docker logout', or with '--authfile'" ]
+	run -125 --separate-stderr env DOCKER_CONFIG=none "$MICA_BIN" login --get-login r.example
+	assert_error 'not logged into r.example'
+	export DOCKER_CONFIG=docker
+	[ "$(mica login --get-login r.example)" = me ]
+	mica logout r.example
+	jq -e '.auths == {} and .detachKeys == "x"' docker/config.json
+	rm -r "$HOME/.docker"
 }

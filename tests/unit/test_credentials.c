@@ -132,13 +132,14 @@ static void what_is_stored_is_found_and_removed_and_the_rest_survives(void **sta
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	AUTO_FREE char *file = xasprintf("%s/sub/auth.json", dir);
+	AUTO_FREE char *from = NULL, *again = NULL;
 	struct credentials in = {.user = xstrdup("me"), .password = xstrdup("a:b")};
 	AUTO_CREDENTIALS struct credentials out = {0};
 	assert_int_equal(credentials_store(file, "r.io", &in, NULL, &err), 0);
 	assert_int_equal(credentials_store(file, "q.io/ns", &in, NULL, &err), 0);
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(credentials_get(file, "r.io", "x", &out, &err), 0);
+	assert_int_equal(credentials_find(file, "r.io", "x", NULL, &out, &from, &err), 0);
 	assert_string_equal(out.user, "me");
 	assert_string_equal(out.password, "a:b");
 	credentials_done(&out);
@@ -155,8 +156,10 @@ static void what_is_stored_is_found_and_removed_and_the_rest_survives(void **sta
 	assert_int_equal(credentials_remove(link, "s.io", &err), 0);
 	assert_int_equal(credentials_remove(file, "r.io", &err), 0);
 	assert_int_equal(credentials_remove(file, "r.io", &err), ERR_NOT_FOUND);
-	assert_int_equal(credentials_get(file, "r.io", "x", &out, &err), ERR_NOT_FOUND);
-	assert_int_equal(credentials_get(file, "q.io", "ns/x", &out, &err), 0);
+	assert_int_equal(
+		credentials_find(file, "r.io", "x", NULL, &out, &again, &err), ERR_NOT_FOUND);
+	assert_int_equal(credentials_find(file, "q.io", "ns/x", NULL, &out, &again, &err), 0);
+	assert_string_equal(again, from);
 	assert_int_equal(fs_remove_tree(AT_FDCWD, dir, &err), 0);
 }
 
