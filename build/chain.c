@@ -7,6 +7,7 @@
 #include "base/stream.h"
 #include "build/build_internal.h"
 #include "build/cache.h"
+#include "build/empty_layer.h"
 #include "build/image_layer.h"
 #include "layers/apply.h"
 #include "store/blobs.h"
@@ -228,6 +229,8 @@ int link_commit_start(struct build *b, const char *dir, int fd, const struct lin
 void chain_of_image(struct build *b, const struct image *img, struct chain *ret)
 {
 	for (size_t i = 0; i < img->manifest.n_layers && i < img->config.n_diff_ids; i++) {
+		if (empty_layer_is(&img->config.diff_ids[i]))
+			continue;
 		struct layer l = {
 			.diff_id = img->config.diff_ids[i],
 			.blob = img->manifest.layers[i].digest,
@@ -242,7 +245,8 @@ struct digest image_key(const struct image *img)
 	struct digest d = chain_key_empty();
 	for (size_t i = 0; i < img->config.n_diff_ids; i++) {
 		struct link l = {.layer = {.diff_id = img->config.diff_ids[i]}};
-		d = link_key(&d, &l);
+		if (!empty_layer_is(&l.layer.diff_id))
+			d = link_key(&d, &l);
 	}
 	return d;
 }

@@ -28,7 +28,7 @@ struct link {
 	struct layer dated; /* as an image has it, with a source date epoch */
 	enum compression dated_compression;
 	bool committed;
-	bool empty; /* committed, and nothing changed: no layer of the image */
+	bool empty; /* committed, and nothing changed: see empty_layer.h */
 	struct timespec created;
 	struct remote_cache *from; /* only there: neither blob nor directory are in the store */
 	int fd; /* the directory, O_PATH; -1: not opened yet */
@@ -104,6 +104,6 @@ int link_commit_finish(struct build *b, struct link *l, bool wait, struct err *e
 	__attribute__((warn_unused_result));
 void chain_links_free(struct build *b);
 
-/* The layers of an image as a chain, and the key of what they are. */
+/* The layers of an image that are not empty as a chain, and the key of what they are. */
 void chain_of_image(struct build *b, const struct image *img, struct chain *ret);
 struct digest image_key(const struct image *img);

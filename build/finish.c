@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "build/as_buildah.h"
+#include "build/empty_layer.h"
 #include "build/image_layer.h"
 #include "build/stage_run.h"
 #include "build/told.h"
@@ -50,14 +51,17 @@ static int add_steps(struct build *b, const struct stage_run *r, struct image_co
 			t = (struct timespec){.tv_sec = b->epoch};
 		char text[CLOCK_STR_MAX];
 		mem_replace(&h->created, xstrdup(clock_format(t, text)));
-		h->empty_layer = !res->link || res->link->empty;
 		*last = t;
-		if (h->empty_layer)
-			continue;
 		struct descriptor d;
 		struct digest diff_id;
-		if (link_of_image(b, res->link, &d, &diff_id, err) < 0)
-			return err->code;
+		bool changed = res->link && !res->link->empty;
+		if (!changed && h->empty_layer)
+			continue; /* only config: a directory of VOLUME, for buildah, was there */
+		h->empty_layer = false;
+		int rc = changed ? link_of_image(b, res->link, &d, &diff_id, err)
+		                 : empty_layer_put(b->store, &d, &diff_id, err);
+		if (rc < 0)
+			return rc;
 		manifest_add_layer(m, &d);
 		descriptor_done(&d);
 		image_config_add_diff_id(c, &diff_id);

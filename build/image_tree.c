@@ -105,7 +105,7 @@ static int archive(struct store *s, const struct lowers *layers, int below,
 	if (job_run(pack_job, &p, &out, err) < 0)
 		return err->code;
 	memcpy(ret, out.data, sizeof(*ret));
-	return ret->entries == 0 ? 0 : layer_commit(s, &blob, ret, err);
+	return layer_commit(s, &blob, ret, err);
 }
 
 int image_tree_squash(struct store *s, struct txn *t, const struct image *img, size_t first,

@@ -10,8 +10,7 @@ struct progress;
 struct store;
 struct txn;
 
-/* The layers of img from number `first` on as one; its blob is in the store after.
- * ret->entries == 0: nothing is left of them, and nothing was stored. */
+/* The layers of img from number `first` on as one; its blob is in the store after. */
 int image_tree_squash(struct store *s, struct txn *t, const struct image *img, size_t first,
 	const struct diff_opts *opts, struct progress *progress, struct layer *ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -46,18 +46,18 @@ static void drop_history(struct image_config *c, size_t first)
 
 /* With the base image gone into it there is one step, the last; else all steps stay, of which the
  * last one with a layer has all of it. */
-static void squash_history(struct image_config *c, size_t first, bool all, bool layer)
+static void squash_history(struct image_config *c, size_t first, bool all)
 {
 	if (all && c->n_history) {
 		struct history *last = &c->history[c->n_history - 1];
 		struct history tmp = c->history[0];
 		c->history[0] = *last;
 		*last = tmp;
-		c->history[0].empty_layer = !layer;
+		c->history[0].empty_layer = false;
 		drop_history(c, 1);
 		return;
 	}
-	bool wanted = layer;
+	bool wanted = true;
 	for (size_t i = c->n_history; i-- > first;) {
 		struct history *h = &c->history[i];
 		bool had = !h->empty_layer;
@@ -92,9 +92,7 @@ static int squash(
 	if (image_tree_squash(r->store, r->txn, img, first, &opts, r->progress, &layer, err) < 0)
 		return err->code;
 	cut_layers(img, first);
-	squash_history(&img->config, built->base_history, all, layer.entries > 0);
-	if (layer.entries == 0)
-		return 0;
+	squash_history(&img->config, built->base_history, all);
 	char *type = xstrdup(layer_media_type(opts.compression));
 	const struct descriptor d = {
 		.media_type = type, .digest = layer.blob, .size = layer.blob_size};

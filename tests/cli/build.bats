@@ -485,6 +485,38 @@ LABEL from=Containerfile'
 	[ "$(config_of t | jq -r .created)" = 2023-11-14T22:13:20Z ]
 }
 
+@test "a step that changes nothing has a layer without files, and what follows it runs as if it were not there" {
+	containerfile <<'END'
+FROM busybox
+RUN true
+WORKDIR /bin
+COPY --chmod=600 f /f
+COPY --chmod=600 f /f
+ENV a=b
+RUN --mount=type=cache,target=/ca echo x >/ca/x
+COPY --link none/ /
+WORKDIR /
+END
+	mkdir ctx/none
+	touch -d @1485449953 ctx/f
+	mica build -q --network=none -t t ctx
+	[ "$(empty_layers t)" = '[true,true,false,true,true,true]' ] || fail "$(config_of t)"
+	[ "$(config_of t | jq -c '[.history[1:][].empty_layer]')" = '[null,null,null,null,true,null,null,true]' ]
+	# the very bytes of BuildKit's
+	[ "$(manifest_of t | jq -r '.layers[2] | "\(.digest) \(.size)"')" = 'sha256:9addb4c7f3afa99b03f24f9e05cb87d274a63ae9ba30c94f02c75e85d133e9de 29' ]
+	config_of t >first
+	mica build -q --network=none -t t ctx
+	config_of t | diff first -
+	mica build -q --network=none --source-date-epoch 1000 -t dated ctx
+	[ "$(empty_layers dated)" = '[true,true,false,true,true,true]' ]
+	[ "$(in_image t stat -c %a /f)" = 600 ]
+	mica fsck
+	printf 'FROM busybox\nCOPY --chmod=600 f /f\nCOPY f /x\n' | containerfile
+	mica build -q --network=none -t other ctx
+	printf 'FROM t\nCOPY f /x\n' | containerfile
+	mica build --network=none ctx 2>&1 | grep -q "0 run, 1 cached"
+}
+
 @test "what is not supported is refused by name" {
 	containerfile <<<'FROM busybox'
 	run --separate-stderr mica build --no-such-flag ctx

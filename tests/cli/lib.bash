@@ -379,10 +379,19 @@ tree_list() { # DIR
 	python3 "$TOP/tests/tools/tree-list.py" "$1"
 }
 
+# The diff ID of what a step made that changed nothing: an archive of no files.
+EMPTY_LAYER=sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
+
+# Which layers on top of the base image's one are such.
+empty_layers() { # NAME
+	config_of "$1" | jq -c --arg empty "$EMPTY_LAYER" '[.rootfs.diff_ids[1:][] | . == $empty]'
+}
+
 # Mounts the layers of an image in mica's store, as the page on the store describes them, at DIR (read-only).
 mount_image() { # IMAGE DIR
 	local id lower=
 	for id in $(mica inspect --type image "$1" | jq -r '.OCIv1.rootfs.diff_ids[]'); do
+		[ "$id" = "$EMPTY_LAYER" ] && continue
 		lower=$MICA_ROOT/layers/${id#sha256:}${lower:+:$lower}
 	done
 	mkdir -p "$2" "$2.empty"

@@ -124,9 +124,9 @@ layers_of() { # IMAGE
 	sample
 	mica build -q --network=none --target=untouched -t t ctx
 	[ "$(mica history --format '{{.CreatedBy}} {{.Size}}' t | head -1)" != "" ]
-	# The step's layer has nothing in it: the image has the layers of its base.
+	# The step's layer has nothing in it.
 	mica build -q --network=none --target=base -t b ctx
-	[ "$(layers_of t)" = "$(layers_of b)" ]
+	[ "$(layers_of t)" = "$(layers_of b | jq -c ". + [\"$EMPTY_LAYER\"]")" ]
 	# A name that came and went does not change a directory, not even its time.
 	printf 'FROM localhost/b\nRUN touch /keep/x && rm /keep/x && echo 1 >/dir/sub/x\n' | mica build -q --network=none -t c -f - ctx
 	layer=$(manifest_of c | jq -r '.layers[-1].digest')

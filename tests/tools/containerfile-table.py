@@ -44,7 +44,6 @@ TAIL = """
 | comments of the history | `buildkit.dockerfile.v0` | `mica`, or what `--comment` says |
 | `--mount=type=cache,source=FILE` | the cache is a file | fails: a directory it must be |
 | `WORKDIR` of an image for Windows | with backslashes | as written |
-| a step that changes no file | has a layer without files | has none, and its history says `empty_layer`: `docker history` shows 0 B for both |
 | who logs in to a URL of ADD, in the history | is shown | is `***` |
 | `ArgsEscaped` in the configuration, beside CMD | is written, and true | is not: the image specification asks new builders not to |
 """
