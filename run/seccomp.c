@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/ioprio.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -45,6 +47,13 @@ static const struct seccomp_rule hardening[] = {
 		.action = SECCOMP_RET_ERRNO | EAFNOSUPPORT,
 		.n_args = 1,
 		.args = {IS_INT(0, AF_VSOCK)}},
+	/* what root says there is in the machine's audit log, whatever its namespaces; programs
+           take it for a kernel without one */
+	{.names = "socket",
+		.action = SECCOMP_RET_ERRNO | EINVAL,
+		.n_args = 2,
+		.args = {IS_INT(0, AF_NETLINK), IS_INT(2, NETLINK_AUDIT)},
+		.without_caps = 1ULL << CAP_AUDIT_CONTROL | 1ULL << CAP_AUDIT_READ},
 	/* keyrings have no namespace */
 	{.names = "add_key keyctl request_key", .action = SECCOMP_RET_ERRNO | EPERM},
 };

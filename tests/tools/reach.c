@@ -15,6 +15,7 @@
 #include <linux/fs.h>
 #include <linux/ioprio.h>
 #include <linux/keyctl.h>
+#include <linux/netlink.h>
 #include <linux/nsfs.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -241,7 +242,8 @@ static void sockets(void)
 		const char *name;
 		int family, type, protocol;
 	} kinds[] = {{"AF_ALG", AF_ALG, SOCK_SEQPACKET, 0}, {"AF_VSOCK", AF_VSOCK, SOCK_STREAM, 0},
-		{"AF_KEY", 15, SOCK_RAW, 2}, {"AF_BLUETOOTH", 31, SOCK_RAW, 1}};
+		{"AF_KEY", 15, SOCK_RAW, 2}, {"AF_BLUETOOTH", 31, SOCK_RAW, 1},
+		{"the audit log", AF_NETLINK, SOCK_RAW, NETLINK_AUDIT}};
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		reached(kinds[i].name, socket(kinds[i].family, kinds[i].type | SOCK_CLOEXEC,
 					       kinds[i].protocol) >= 0);
