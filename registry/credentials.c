@@ -103,17 +103,32 @@ const char *credentials_helper(const struct json *top, bool docker, const char *
 	return name && *name ? name : NULL;
 }
 
+/* The members of the object `key`, which may be absent. */
+static int check_members(const struct json *top, const char *what, const char *key,
+	enum json_kind kind, struct err *err)
+{
+	struct json *o = NULL, *ignored;
+	if (json_get_kind(top, what, key, JSON_KIND_OBJECT, &o, err) < 0)
+		return err->code;
+	for (void *it = json_iter(o); it; it = json_next(o, it))
+		if (json_get_kind(o, what, json_iter_key(it), kind, &ignored, err) < 0)
+			return err->code;
+	return 0;
+}
+
 int credentials_parse_file(
 	const char *text, size_t n, const char *what, struct json **ret, struct err *err)
 {
 	AUTO_JSON struct json *top = NULL;
-	struct json *ignored;
+	const char *ignored;
 	if (json_parse(text, n, what, &top, err) < 0)
 		return err->code;
 	if (!json_is(top, JSON_KIND_OBJECT))
 		return err_set(err, ERR_INVALID, "%s is not an object", what);
-	if (json_get_kind(top, what, "auths", JSON_KIND_OBJECT, &ignored, err) < 0 ||
-		json_get_kind(top, what, "credHelpers", JSON_KIND_OBJECT, &ignored, err) < 0)
+	/* what cannot be understood may say who we are: nobody goes on without */
+	if (check_members(top, what, "auths", JSON_KIND_OBJECT, err) < 0 ||
+		check_members(top, what, "credHelpers", JSON_KIND_STRING, err) < 0 ||
+		json_get_string(top, what, "credsStore", &ignored, err) < 0)
 		return err->code;
 	*ret = take(top);
 	return 0;

@@ -101,6 +101,22 @@ static void a_missing_or_ill_named_helper_is_an_error_and_not_nobody(void **stat
 	}
 }
 
+static void what_is_of_another_kind_is_an_error_and_not_nobody(void **state)
+{
+	static const char *const bad[] = {"{\"credsStore\":5}", "{\"credHelpers\":{\"r.io\":5}}",
+		"{\"auths\":{\"r.io\":\"x\"}}", "{\"auths\":{\"other\":[]}}"};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct credentials c = {0};
+		struct err err = ERR_INIT;
+		assert_int_equal(credentials_from_text(bad[i], strlen(bad[i]), "auth.json",
+					 AUTH_FORM_CONTAINERS, "r.io", "x", &c, &err),
+			ERR_INVALID);
+	}
+	user_is("{\"auths\":{\"r.io\":null},\"credsStore\":null}", AUTH_FORM_CONTAINERS, "r.io",
+		"x", NULL);
+}
+
 static void base64_goes_both_ways(void **state)
 {
 	static const char *const pairs[][2] = {
@@ -195,6 +211,7 @@ int main(void)
 		cmocka_unit_test(reads_identity_tokens),
 		cmocka_unit_test(refuses_bad_entries),
 		cmocka_unit_test(a_missing_or_ill_named_helper_is_an_error_and_not_nobody),
+		cmocka_unit_test(what_is_of_another_kind_is_an_error_and_not_nobody),
 		cmocka_unit_test(base64_goes_both_ways),
 		cmocka_unit_test(what_is_stored_is_found_and_removed_and_the_rest_survives),
 		cmocka_unit_test(what_others_can_read_is_exposed),
