@@ -41,6 +41,8 @@ struct placed {
 
 struct chroot_files {
 	int root;
+	int null; /* of what is around us: standard input, where the root can have none */
+	struct stat null_was;
 	struct placed *p;
 	size_t n;
 };
@@ -97,7 +99,7 @@ static int replace(struct chroot_files *f, int fd, const void *data, size_t len)
 	AUTO_FD int file = fd;
 	if (fstat(file, &st) < 0)
 		return -1;
-	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)OLD_MAX)
+	if (st.st_size > (off_t)OLD_MAX)
 		return 0;
 	AUTO_FREE char *old = NULL;
 	size_t n;
@@ -132,6 +134,9 @@ static int place(struct chroot_files *f, const struct wanted *w, struct err *err
 	char *slash = strrchr(clean, '/');
 	const char *name = slash ? slash + 1 : clean;
 	AUTO_FREE char *up = xstrndup(clean, slash ? (size_t)(slash - clean) : 0);
+	struct stat st;
+	if (root_stat(f->root, clean, &st) == 0 && !S_ISREG(st.st_mode))
+		return 0; /* the image's, and not to be opened */
 	int there = root_open(f->root, clean, O_RDWR | O_NONBLOCK | O_NOCTTY, 0);
 	if (there >= 0) {
 		if (replace(f, there, w->data, w->len) < 0)
@@ -238,10 +243,32 @@ static int place_all(struct chroot_files *f, const struct box *b, struct err *er
 	return r;
 }
 
+static void note_null(struct chroot_files *f)
+{
+	f->null = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (f->null >= 0 && (fstat(f->null, &f->null_was) < 0 || !device_usual(f->null)))
+		mem_close_p(&f->null);
+}
+
+/* Of a root that has none it can open, the workload has ours, and root can change what is ours. */
+static void restore_null(const struct chroot_files *f)
+{
+	struct stat st;
+	char path[32];
+	if (f->null < 0 || fstat(f->null, &st) < 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", f->null);
+	if (st.st_uid != f->null_was.st_uid || st.st_gid != f->null_was.st_gid)
+		(void)!chown(path, f->null_was.st_uid, f->null_was.st_gid);
+	if (st.st_mode != f->null_was.st_mode)
+		(void)chmod(path, f->null_was.st_mode & 07777);
+}
+
 int chroot_place(const struct box *b, struct chroot_files **ret, struct err *err)
 {
 	struct chroot_files *f = xcalloc(1, sizeof(*f));
 	f->root = b->root;
+	note_null(f);
 	int r = place_all(f, b, err);
 	if (r < 0) {
 		chroot_take_back(f);
@@ -286,6 +313,8 @@ void chroot_take_back(struct chroot_files *f)
 {
 	if (!f)
 		return;
+	restore_null(f);
+	mem_close_p(&f->null);
 	for (size_t i = f->n; i-- > 0;) {
 		struct placed *p = &f->p[i];
 		if (p->file >= 0)

@@ -349,6 +349,11 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 		# where devices open that are made in the root
 		run --separate-stderr "$MICA_TOOLS/without" unshare! setpriv --bounding-set -sys_admin "$MICA_BIN" --root "$MICA_ROOT" run --rm --isolation=chroot reach /reach input </dev/null
 		[ "$output" = "done" ] || fail "$output $stderr"
+		# where none can be made, it is the one around, here of a /dev of our own
+		# shellcheck disable=SC2016
+		run -0 unshare -m sh -c 'mount -t tmpfs dev /dev && mknod -m 666 /dev/null c 1 3 && "$@" && stat -c "%a %u:%g" /dev/null' - "$MICA_TOOLS/without" mount! \
+			setpriv --bounding-set -sys_admin,-mknod "$MICA_BIN" --root "$MICA_ROOT" run --rm --isolation=chroot reach /reach input 600
+		[[ $output == *"666 0:0" ]] || fail "$output"
 	fi
 	[ "$(cat "/proc/$pid/limits")" = "$limits" ]
 	kill "$pid"

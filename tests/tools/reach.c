@@ -6,8 +6,9 @@
  * any image. What a user namespace allows in itself, and the containers' default filter allows too,
  * is not counted. "reach keyring [COMMAND...]" prints which session keyring there is. "reach shm
  * BYTES" fills a segment of shared memory of System V and leaves it there.
- * "reach input" tries no more than the mode of standard input, "reach owner FILE" no more than the
- * owner of a file outside, by the root of each process that is seen and by what is above /proc.
+ * "reach input" tries no more than the mode of standard input, "reach input MODE" sets it, "reach
+ * owner FILE" tries no more than the owner of a file outside, by the root of each process that is
+ * seen and by what is above /proc.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -69,10 +70,12 @@ static void descriptors(void)
 		closedir(dir);
 }
 
-/* Its mode is set to what it is; that of one in the root is its own. */
-static int input(void)
+/* Its mode is set to what it is, or to another; that of one in the root is its own. */
+static int input(const char *mode)
 {
 	struct stat st, root;
+	if (mode)
+		return fchmod(STDIN_FILENO, (mode_t)strtoul(mode, NULL, 8)) < 0;
 	reached("the mode of a device on standard input",
 		fstat(STDIN_FILENO, &st) == 0 && S_ISCHR(st.st_mode) && stat("/", &root) == 0 &&
 			st.st_dev != root.st_dev && fchmod(STDIN_FILENO, st.st_mode & 07777) == 0);
@@ -342,7 +345,7 @@ int main(int argc, char **argv)
 	if (argc > 2 && strcmp(argv[1], "shm") == 0)
 		return shm(strtoul(argv[2], NULL, 10));
 	if (argc > 1 && strcmp(argv[1], "input") == 0)
-		return input();
+		return input(argv[2]);
 	if (argc > 2 && strcmp(argv[1], "owner") == 0)
 		return owner(argv[2]);
 	descriptors();
