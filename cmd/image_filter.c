@@ -20,21 +20,32 @@
 
 /* "busybox" names docker.io/library/busybox and localhost/busybox, with all tags unless one is
  * said. */
+/* Without a tag in text, any. */
+static bool is_name(const char *ref, const char *text)
+{
+	size_t n = strlen(text);
+
+	return !strncmp(ref, text, n) &&
+	       (!ref[n] || ref[n] == '@' || (ref[n] == ':' && !strchr(ref + n, '/')));
+}
+
 static bool ref_matches(const char *ref, const char *text)
 {
 	static const char *const prefixes[] = {
 		"", "localhost/", "docker.io/library/", "docker.io/"};
-	size_t n = strlen(text);
 
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
-		const char *rest = ref;
-		if (!str_has_prefix(rest, prefixes[i]))
-			continue;
-		rest += strlen(prefixes[i]);
-		if (!strncmp(rest, text, n) &&
-			(!rest[n] || rest[n] == '@' || (rest[n] == ':' && !strchr(rest + n, '/'))))
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+		if (str_has_prefix(ref, prefixes[i]) && is_name(ref + strlen(prefixes[i]), text))
 			return true;
-	}
+	return false;
+}
+
+/* Is it the end of the name? */
+static bool ref_ends(const char *ref, const char *text)
+{
+	for (const char *slash = strchr(ref, '/'); slash; slash = strchr(slash + 1, '/'))
+		if (is_name(slash + 1, text))
+			return true;
 	return false;
 }
 
@@ -223,15 +234,36 @@ static void keep_only(
 	list->n = kept;
 }
 
-/* The positional: names, or else an ID. */
-static bool is_selected(const void *text, struct listed *l)
+/* The positional: names, an ID, or else what names end with. */
+struct selected {
+	const char *text;
+	bool (*matches)(const char *ref, const char *text);
+};
+
+static bool is_selected(const void *arg, struct listed *l)
 {
-	if (id_matches(l, text))
+	const struct selected *only = arg;
+
+	if (id_matches(l, only->text))
 		return true;
 	for (size_t i = l->refs.n; i-- > 0;)
-		if (!ref_matches(l->refs.v[i], text))
+		if (!only->matches(l->refs.v[i], only->text))
 			strv_remove(&l->refs, i);
 	return l->refs.n > 0;
+}
+
+static void select_only(struct image_list *list, const char *text)
+{
+	struct selected only = {text, ref_ends};
+
+	for (size_t i = 0; i < list->n && only.matches == ref_ends; i++) {
+		if (id_matches(&list->i[i], text))
+			only.matches = ref_matches;
+		STRV_FOREACH (ref, &list->i[i].refs)
+			if (ref_matches(*ref, text))
+				only.matches = ref_matches;
+	}
+	keep_only(list, is_selected, &only);
 }
 
 /* One of the patterns is enough. */
@@ -294,7 +326,7 @@ int image_filter(struct store *s, const char *only, const struct strv *filters,
 	int r = 0;
 
 	if (only)
-		keep_only(list, is_selected, only);
+		select_only(list, only);
 	if (only && !list->n)
 		return err_set(err, ERR_NOT_FOUND, "%s: image not known", only);
 	STRV_FOREACH (filter, filters)

@@ -21,9 +21,10 @@
 #define LOCK_NAME "lists.lock"
 
 static int open_existing(
-	struct store *s, const char *text, struct manifest_list *l, struct err *err)
+	struct store *s, const char *text, bool create, struct manifest_list *l, struct err *err)
 {
-	int r = image_find_named(s, text, &l->old, &l->ref, err);
+	int r = create ? image_find_as_written(s, text, &l->old, &l->ref, err)
+	               : image_find(s, text, &l->old, &l->ref, err);
 	if (r < 0)
 		return r;
 	l->exists = true;
@@ -58,7 +59,7 @@ int manifest_list_open(
 	struct manifest_list l = {.lock = -1};
 	int r = lock_file(store_fd(s), LOCK_NAME, LOCK_EXCLUSIVE, true, &l.lock, err);
 	if (r == 0)
-		r = open_existing(s, text, &l, err);
+		r = open_existing(s, text, create, &l, err);
 	if (r == ERR_NOT_FOUND && !l.exists && create) {
 		err_clear(err);
 		r = open_new(text, &l, err);

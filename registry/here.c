@@ -97,7 +97,7 @@ int here_find(struct store *s, const char *text, const struct pull_opts *o, stru
 	struct descriptor top = {0};
 	char *ref = NULL;
 	int r = image_find_named(s, text, &top, &ref, err);
-	if (r == ERR_NOT_FOUND && strchr(text, '@') && here_only(o)) {
+	if (r == ERR_NOT_FOUND && here_only(o)) {
 		err_clear(err);
 		r = image_find(s, text, &top, &ref, err);
 	}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/strv.h"
@@ -16,6 +17,10 @@
 
 #define PREFIX_MIN 3
 #define CANDIDATES_SHOWN 5
+
+/* Which names may be meant: those that the text stands for; any that ends with it, too; and the
+ * digest of another repository. */
+enum reach { REACH_NAME, REACH_END, REACH_ANY };
 
 /* --- by name --- */
 
@@ -67,9 +72,9 @@ static bool is_of_any(const char *ref, const struct strv *repositories)
 }
 
 /* NAME@digest: the manifest with that digest, whatever tag it has, of that repository if there is
- * one; anywhere: else of any other. */
+ * one; REACH_ANY: else of any other. */
 static int find_digest(struct store *s, const char *text, const struct reference *want,
-	bool anywhere, struct descriptor *ret_top, char **ret_ref, struct err *err)
+	enum reach reach, struct descriptor *ret_top, char **ret_ref, struct err *err)
 {
 	AUTO_STRV struct strv repositories = STRV_INIT;
 	struct names names;
@@ -82,7 +87,7 @@ static int find_digest(struct store *s, const char *text, const struct reference
 		if (!digest_equal(&n->manifest.digest, &want->digest))
 			continue;
 		bool same = n->ref && is_of_any(n->ref, &repositories);
-		if (same || (anywhere && !best))
+		if (same || (reach == REACH_ANY && !best))
 			best = n;
 		if (same)
 			break;
@@ -136,7 +141,7 @@ static int find_anywhere(struct store *s, const char *end, struct descriptor *re
 }
 
 /* ERR_NOT_FOUND without a message */
-static int find_short(struct store *s, const char *text, struct reference *ref, bool anywhere,
+static int find_short(struct store *s, const char *text, struct reference *ref, enum reach reach,
 	struct descriptor *ret_top, char **ret_ref, struct err *err)
 {
 	AUTO_REFERENCE struct reference local = {0};
@@ -153,21 +158,23 @@ static int find_short(struct store *s, const char *text, struct reference *ref, 
 	for (size_t i = 0; i < names.n && r == ERR_NOT_FOUND; i++)
 		r = try_name(s, xstrdup(names.v[i]), ret_top, ret_ref, err);
 	AUTO_FREE char *end = xasprintf("%s%s", text, strchr(text, ':') ? "" : ":latest");
-	return r == ERR_NOT_FOUND && anywhere ? find_anywhere(s, end, ret_top, ret_ref, err) : r;
+	return r == ERR_NOT_FOUND && reach != REACH_NAME
+	               ? find_anywhere(s, end, ret_top, ret_ref, err)
+	               : r;
 }
 
 /* ERR_NOT_FOUND without a message */
-static int find_name(struct store *s, const char *text, bool anywhere, struct descriptor *ret_top,
-	char **ret_ref, struct err *err)
+static int find_name(struct store *s, const char *text, enum reach reach,
+	struct descriptor *ret_top, char **ret_ref, struct err *err)
 {
 	AUTO_REFERENCE struct reference ref = {0};
 	int r = reference_parse(text, &ref, err);
 	if (r < 0)
 		return r;
 	if (ref.has_digest)
-		return find_digest(s, text, &ref, anywhere, ret_top, ret_ref, err);
+		return find_digest(s, text, &ref, reach, ret_top, ret_ref, err);
 	if (ref.was_short)
-		return find_short(s, text, &ref, anywhere, ret_top, ret_ref, err);
+		return find_short(s, text, &ref, reach, ret_top, ret_ref, err);
 	reference_default_tag(&ref);
 	return try_name(s, reference_str(&ref), ret_top, ret_ref, err);
 }
@@ -306,7 +313,7 @@ static const char *id_digits(const char *text)
 	return !hex[n] && n >= PREFIX_MIN && n <= DIGEST_HEX_MAX ? hex : NULL;
 }
 
-static int find(struct store *s, const char *text, bool anywhere, struct descriptor *ret_top,
+static int find(struct store *s, const char *text, enum reach reach, struct descriptor *ret_top,
 	char **ret_ref, struct err *err)
 {
 	/* what others call a name in the store */
@@ -324,7 +331,7 @@ static int find(struct store *s, const char *text, bool anywhere, struct descrip
 	if (id_first)
 		r = find_id(s, text, hex, ret_top, err);
 	if (r == ERR_NOT_FOUND && !whole)
-		r = find_name(s, text, anywhere, ret_top, &ref, err);
+		r = find_name(s, text, reach, ret_top, &ref, err);
 	if (r == ERR_NOT_FOUND && hex && !id_first)
 		r = find_id(s, text, hex, ret_top, err);
 	if (r == ERR_NOT_FOUND && whole)
@@ -340,11 +347,17 @@ static int find(struct store *s, const char *text, bool anywhere, struct descrip
 int image_find(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
 	struct err *err)
 {
-	return find(s, text, true, ret_top, ret_ref, err);
+	return find(s, text, REACH_ANY, ret_top, ret_ref, err);
 }
 
 int image_find_named(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
 	struct err *err)
 {
-	return find(s, text, false, ret_top, ret_ref, err);
+	return find(s, text, called_buildah() ? REACH_END : REACH_NAME, ret_top, ret_ref, err);
+}
+
+int image_find_as_written(struct store *s, const char *text, struct descriptor *ret_top,
+	char **ret_ref, struct err *err)
+{
+	return find(s, text, REACH_NAME, ret_top, ret_ref, err);
 }

@@ -45,9 +45,13 @@ int image_find(struct store *s, const char *text, struct descriptor *ret_top, ch
 	struct err *err) __attribute__((warn_unused_result));
 /* The same for what is to be pulled unless it is here: a short name is not looked for as the end of
  * any name, nor a digest under another repository's, so that an image of another registry does not
- * take the place of what is meant. */
+ * take the place of what is meant. Called buildah, the end of a name does: buildah takes what is
+ * here. */
 int image_find_named(struct store *s, const char *text, struct descriptor *ret_top, char **ret_ref,
 	struct err *err) __attribute__((warn_unused_result));
+/* The same for a name that is to be made: nothing but what it stands for has it already. */
+int image_find_as_written(struct store *s, const char *text, struct descriptor *ret_top,
+	char **ret_ref, struct err *err) __attribute__((warn_unused_result));
 /* image_find(), and image_load() for the host's platform. ret_ref may be NULL. */
 int image_find_loaded(struct store *s, const char *text, struct image *ret, char **ret_ref,
 	struct err *err) __attribute__((warn_unused_result));

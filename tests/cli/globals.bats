@@ -399,6 +399,18 @@ in_busybox() {
 	mica tag bb example.org/team/tool:2
 	[ "$(from tool:2)" = example.org/team/tool:2 ]
 	[ "$(from team/tool:2)" = example.org/team/tool:2 ]
+	[ "$(mica images -n --format '{{.Name}}:{{.Tag}}' tool:2)" = example.org/team/tool:2 ]
+	# where it could be pulled, only when it must not be, or for scripts of buildah
+	run -125 mica --offline from -q tool:3
+	c=$(mica --offline from -q tool:2)
+	[ "$(mica inspect --format '{{.FromImage}}' "$c")" = example.org/team/tool:2 ]
+	run -125 mica from -q --retry 0 tool:2
+	ln -s "$MICA_BIN" buildah
+	c=$(./buildah from -q tool:2)
+	[ "$(mica inspect --format '{{.FromImage}}' "$c")" = example.org/team/tool:2 ]
+	echo FROM tool:2 | ./buildah build -q -f - .
+	./buildah manifest create tool:2 team/tool:2 # the first is a name that is made
+	./buildah manifest rm localhost/tool:2
 	run -125 --separate-stderr mica inspect --type image tool
 	assert_error "tool: image not known"
 	c=$(mica from --quiet busybox)
