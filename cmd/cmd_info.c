@@ -288,12 +288,13 @@ static void add_docker_names(struct json *o)
 
 static int info_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct info_args *a = args;
+	struct info_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 	AUTO_JSON struct json *o = json_new_object();
 	struct json *store = NULL;
 
 	(void)rest;
+	a->format = table_template(a->format);
 	int r = app_store(app, 0, &s, err);
 	if (r < 0)
 		return r;

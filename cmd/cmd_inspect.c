@@ -128,7 +128,7 @@ static int show_any(struct app *app, struct store *s, const char *text,
 
 static int inspect_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct inspect_args *a = args;
+	struct inspect_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 
 	if (a->type && !streq(a->type, "image") && !streq(a->type, "container") &&
@@ -136,6 +136,7 @@ static int inspect_run(struct app *app, void *args, const struct strv *rest, str
 		return err_set(err, ERR_INVALID,
 			"option '--type': '%s' is not one of 'container', 'image', 'manifest'",
 			a->type);
+	a->format = table_template(a->format);
 	int r = app_store(app, 0, &s, err);
 	for (size_t i = 0; i < rest->n && r == 0; i++)
 		r = show_any(app, s, rest->v[i], a, err);

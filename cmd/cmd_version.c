@@ -57,11 +57,12 @@ static void add_buildah(struct json *o)
 
 static int version_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct version_args *a = args;
+	struct version_args *a = args;
 	struct platform host;
 	char platform[100];
 
 	(void)rest;
+	a->format = table_template(a->format);
 	platform_host(&host);
 	host.variant[0] = '\0';
 	platform_str(&host, platform);

@@ -232,6 +232,19 @@ static bool goes_on(struct run *run)
 	return run->jump == JUMP_NONE;
 }
 
+/* A number is so many rounds. */
+static int64_t rounds(const struct json *over)
+{
+	return json_is(over, JSON_KIND_INT) ? json_int(over) : (int64_t)json_size(over);
+}
+
+/* Nothing is what a field that is not there gives. */
+static bool has_rounds(const struct json *over, const struct pipe *p)
+{
+	return !over || json_is(over, JSON_KIND_ARRAY) || json_is(over, JSON_KIND_OBJECT) ||
+	       json_is(over, JSON_KIND_NULL) || (json_is(over, JSON_KIND_INT) && p->n_var < 2);
+}
+
 static int run_range(struct run *run, const struct node *n, struct json *over, struct err *err)
 {
 	int r = 0;
@@ -243,9 +256,10 @@ static int run_range(struct run *run, const struct node *n, struct json *over, s
 				json_get(over, json_text(json_at(keys, i))), err);
 		return r;
 	}
-	for (size_t i = 0; i < json_size(over) && r == 0 && goes_on(run); i++) {
-		AUTO_JSON struct json *index = json_new_int((int64_t)i);
-		r = run_round(run, n, index, json_at(over, i), err);
+	const bool counted = json_is(over, JSON_KIND_INT);
+	for (int64_t i = 0; i < rounds(over) && r == 0 && goes_on(run); i++) {
+		AUTO_JSON struct json *index = json_new_int(i);
+		r = run_round(run, n, index, counted ? index : json_at(over, (size_t)i), err);
 	}
 	return r;
 }
@@ -259,10 +273,9 @@ static int run_control(struct run *run, const struct node *n, struct json *dot, 
 	if (r < 0)
 		return r;
 	if (n->kind == NODE_RANGE) {
-		if (value && !json_is(value, JSON_KIND_ARRAY) &&
-			!json_is(value, JSON_KIND_OBJECT) && !json_is(value, JSON_KIND_NULL))
+		if (!has_rounds(value, n->pipe))
 			return err_set(err, ERR_INVALID, "template: cannot range over that value");
-		if (!json_size(value))
+		if (rounds(value) <= 0)
 			return run_nodes(run, &n->other, dot, err);
 		r = run_range(run, n, value, err);
 		run->jump = JUMP_NONE;

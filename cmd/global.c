@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -37,15 +38,15 @@ static int set_log_level(const struct app *app, struct err *err)
 	bool known = !app->log_level;
 
 	for (size_t i = 0; i < ARRAY_LEN(levels) && !known; i++)
-		known = streq(app->log_level, levels[i]);
+		known = !strcasecmp(app->log_level, levels[i]);
 	if (!known)
 		return err_set(err, ERR_INVALID,
 			"option '--log-level': unable to parse log level: not a valid logrus "
 			"Level: \"%s\"; levels are trace, debug, info, warn, error, fatal, panic",
 			app->log_level);
 	if (app->debug || says_yes("MICA_DEBUG") ||
-		(app->log_level &&
-			(streq(app->log_level, "debug") || streq(app->log_level, "trace"))))
+		(app->log_level && (!strcasecmp(app->log_level, "debug") ||
+					   !strcasecmp(app->log_level, "trace"))))
 		log_enable(true);
 	return 0;
 }

@@ -127,7 +127,7 @@ int table_print(struct out *o, const char *template, struct json *heading, struc
 
 const char *table_template(const char *format)
 {
-	return format && streq(format, "table") ? NULL : format;
+	return format && (!*format || streq(format, "table")) ? NULL : format;
 }
 
 int table_print_one(struct out *o, const char *template, struct json *object, struct err *err)

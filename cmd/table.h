@@ -23,7 +23,7 @@ enum table_flags {
  */
 int table_print(struct out *o, const char *template, struct json *heading, struct json *rows,
 	int flags, struct err *err) __attribute__((warn_unused_result));
-/* What --format says; NULL when it is "table" alone, which is what is shown without it. */
+/* What --format says; NULL when it is "table" alone, or nothing: what is shown without it. */
 const char *table_template(const char *format);
 /* One object by a template, with a line end; called buildah only on a terminal. */
 int table_print_one(struct out *o, const char *template, struct json *object, struct err *err)

@@ -234,9 +234,9 @@ in_busybox() {
 }
 
 @test "--log-level and --debug; levels that there are not; options that are known and refused" {
-	mica --log-level debug images 2>err
+	mica --log-level DEBUG images 2>err
 	mica --debug images 2>>err
-	for level in trace info warn warning error fatal panic; do
+	for level in trace Info warn warning error fatal panic; do
 		mica --log-level $level images >/dev/null 2>&1
 	done
 	run -125 --separate-stderr mica --log-level loud images

@@ -237,6 +237,11 @@ names() {
 	run -125 --separate-stderr mica images --sort age
 	assert_error "option '--sort': 'age' is not one of 'created', 'id', 'repository', 'size', 'tag'"
 	cmp <(mica images --format table) <(mica images)
+	# and nothing, as of a variable that is not set
+	cmp <(mica images --format '') <(mica images)
+	cmp <(mica inspect --format '' b:1) <(mica inspect b:1)
+	cmp <(mica version --format '') <(mica version)
+	mica info --format '' | jq -e .host.os >/dev/null
 	cmp <(mica history --format table b:1) <(mica history b:1)
 	[ "$(mica history --format '{{.CreatedAt}}' b:1 | sort -u)" = 1970-01-01T00:01:40Z ]
 	mica from -q --name c scratch

@@ -166,6 +166,9 @@ static void branches_and_loops(void **state)
 	gives("{{range .RepoTags}}<{{.}}>{{end}}", "<a:1><b:2>");
 	gives("{{range $i, $e := .RepoTags}}{{$i}}={{$e}};{{end}}", "0=a:1;1=b:2;");
 	gives("{{range .Empty}}x{{else}}none{{end}}", "none");
+	gives("{{range 3}}<{{.}}>{{end}}{{range $i := 2}}{{$i}}{{end}}", "<0><1><2>01");
+	gives("{{range 0}}x{{else}}none{{end}}{{range -1}}x{{end}}", "none");
+	fails("{{range $i, $e := 2}}x{{end}}", "cannot range over that value");
 	gives("{{range $k, $v := .Config.Labels}}{{$k}}={{$v}},{{end}}", "k.dotted=v,x=y,");
 	gives("{{with .Config}}{{.Env}}{{$.Size}}{{end}}", "[A=1 B=2]12");
 	gives("{{with $x := .Size}}{{$x}}{{.}}{{end}}", "1212");
