@@ -68,6 +68,11 @@ bool as_buildah_unpacks(const struct step *s)
 	return called_buildah() && s->chown && s->unpack;
 }
 
+bool as_buildah_strips(const struct step *s)
+{
+	return called_buildah() && s->from == COPY_FROM_CONTEXT && s->context == NO_CONTEXT;
+}
+
 void as_buildah_here(const struct build *b, const char *name, struct platform *platform)
 {
 	const struct build_opts *o = b->o;

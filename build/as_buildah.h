@@ -11,7 +11,8 @@
  *	said of annotations;
  *	a file of no instructions names its base image;
  *	history has the names of each ARG that has a value, and not the value;
- *	what ADD unpacks keeps its owners;
+ *	what ADD unpacks keeps its owners, and what comes from the build's context has no setuid
+ *	and setgid bits;
  *	a base image that is here is taken, whatever platform it is for, unless one was said;
  *	an image without a new layer is new.
  *
@@ -46,6 +47,8 @@ int as_buildah_chown(const struct eval *e, const char *chown, struct err *err)
 	__attribute__((warn_unused_result));
 /* ADD: do files of archives keep their owners, whatever --chown says? */
 bool as_buildah_unpacks(const struct step *s);
+/* COPY and ADD: do files of the build's context lose their setuid and setgid bits? */
+bool as_buildah_strips(const struct step *s);
 /* --pull=missing takes what has the name here, whatever it is for, unless a platform was said:
  * *platform becomes that of the image. */
 void as_buildah_here(const struct build *b, const char *name, struct platform *platform);

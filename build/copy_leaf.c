@@ -56,7 +56,9 @@ void copy_links_forget(struct copier *c)
 
 mode_t copy_mode(const struct copier *c, const struct stat *st)
 {
-	return c->has_mode ? chmod_apply(&c->mode, st->st_mode) : st->st_mode & 07777;
+	if (c->has_mode)
+		return chmod_apply(&c->mode, st->st_mode);
+	return st->st_mode & (c->w->step->strip_ids ? 01777 : 07777);
 }
 
 struct timespec copy_time(const struct copier *c, const struct stat *st)

@@ -323,6 +323,7 @@ static void copy_words(struct step *s)
 	step_word(s, "destination", s->dest);
 	step_word(s, "chown", s->chown);
 	step_word_u64(s, "owners of archives", s->archive_owners);
+	step_word_u64(s, "no setuid", s->strip_ids);
 	step_word(s, "chmod", s->chmod);
 	for (size_t i = 0; i < s->n_inlines; i++) {
 		AUTO_FREE char *name = xasprintf("here-document %zu", i + 1);
@@ -347,6 +348,7 @@ int inst_copy(struct eval *e, struct err *err)
 		return err->code;
 	s = &e->p->steps[index];
 	AUTO_FREE char *dest = NULL;
+	s->strip_ids = as_buildah_strips(s);
 	if (copy_sources(e, s, err) < 0 || check_checksum(e, s, err) < 0 ||
 		copy_dest(e, s, &dest, err) < 0)
 		return err->code;

@@ -95,6 +95,7 @@ struct step {
 	char *dest; /* absolute, trailing slash kept */
 	char *chown; /* NULL: not given */
 	bool archive_owners; /* what is unpacked keeps its owners, whatever chown says */
+	bool strip_ids; /* what chmod is not for loses its setuid and setgid bits */
 	char *chmod; /* NULL: not given; else octal or symbolic */
 	struct strv excludes; /* patterns */
 	bool parents;
