@@ -60,7 +60,7 @@ static int step_network(struct build *b, const struct run_spec *spec, struct err
 {
 	if (spec->network != RUN_NETWORK_PRIVATE || spec->chroot)
 		return 0;
-	if (!b->network && network_start(run_spec_needs_gateway(&b->o->box), &b->network, err) < 0)
+	if (!b->network && network_start(&b->o->box, &b->network, err) < 0)
 		return err->code;
 	return network_ready(b->network, err);
 }

@@ -28,8 +28,6 @@ static int apply_network(const char *text, struct run_spec *spec, struct err *er
 		{"default", RUN_NETWORK_PRIVATE},
 		{"bridge", RUN_NETWORK_PRIVATE},
 		{"container", RUN_NETWORK_PRIVATE},
-		{"pasta", RUN_NETWORK_PRIVATE},
-		{"slirp4netns", RUN_NETWORK_PRIVATE},
 		{"host", RUN_NETWORK_HOST},
 		{"none", RUN_NETWORK_NONE},
 	};
@@ -54,14 +52,17 @@ static int apply_network(const char *text, struct run_spec *spec, struct err *er
 			"option '--network': '%s' is not supported: a working container runs "
 			"nothing between two commands; 'ns:PATH' names a namespace",
 			text);
-	if (str_has_prefix(text, "pasta:") || str_has_prefix(text, "slirp4netns:"))
-		return err_set(err, ERR_UNSUPPORTED,
-			"option '--network': '%s' is not supported: the program's options are "
-			"fixed; see '--dns' and '--add-host'",
-			text);
+	bool is;
+	if (network_choice_parse(text, &spec->helper, &is, err) < 0)
+		return err_wrap(err, "option '--network'");
+	if (is) {
+		spec->network = RUN_NETWORK_PRIVATE;
+		return 0;
+	}
 	return err_set(err, ERR_INVALID,
 		"option '--network': unable to find network with name or ID %s: network not "
-		"found, nor is it one of 'private', 'host', 'none', 'ns:PATH'",
+		"found, nor is it one of 'private', 'host', 'none', 'pasta', 'slirp4netns', "
+		"'ns:PATH'",
 		text);
 }
 

@@ -99,7 +99,7 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 	space_warn(app, spec);
 	int r = sandbox_check_limits(&spec->limits, err);
 	if (r == 0 && spec->network == RUN_NETWORK_PRIVATE && !spec->chroot)
-		r = network_start(run_spec_needs_gateway(spec), &net, err);
+		r = network_start(spec, &net, err);
 	if (r < 0)
 		return r;
 	(void)sigprocmask(SIG_BLOCK, NULL, &start.before);

@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "base/proc.h"
 #include "base/strv.h"
+#include "run/spec.h"
 #include "run/userns.h"
 
 #include <arpa/inet.h>
@@ -39,18 +40,29 @@ struct helper {
 	const char *name;
 	const char *dns; /* where it answers DNS questions with the help of the host's resolver */
 	const char *gateway; /* the host, if it may be reached; NULL: the host's own gateway */
-	void (*arguments)(struct strv *argv, bool gateway);
+	void (*arguments)(struct strv *argv, bool gateway, const struct network_choice *c);
 };
 
-static void pasta_arguments(struct strv *argv, bool gateway)
+#define PASTA_DNS "169.254.1.1"
+
+static void pasta_arguments(struct strv *argv, bool gateway, const struct network_choice *c)
 {
 	static const char *const fixed[] = {"pasta", "--config-net", "--foreground", "--quiet",
-		"--netns", HELPER_NETNS,
-		/* no port is forwarded either way */
-		"-t", "none", "-u", "none", "-T", "none", "-U", "none", "--dns-forward",
-		"169.254.1.1", "--pid", "/proc/self/fd/0"};
+		"--netns", HELPER_NETNS, "--pid", "/proc/self/fd/0"};
+	/* unless said otherwise no port is forwarded either way */
+	static const char *const usual[][3] = {{"-t", "--tcp-ports", "none"},
+		{"-u", "--udp-ports", "none"}, {"-T", "--tcp-ns", "none"},
+		{"-U", "--udp-ns", "none"}, {"--dns-forward", "--dns-forward", PASTA_DNS}};
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		strv_add(argv, fixed[i]);
+	for (size_t i = 0; i < ARRAY_LEN(usual); i++) {
+		if (network_choice_has(c, usual[i][0], usual[i][1]))
+			continue;
+		strv_add(argv, usual[i][0]);
+		strv_add(argv, usual[i][2]);
+	}
+	STRV_FOREACH (word, &c->options)
+		strv_add(argv, *word);
 	/* else the host is reachable under the gateway's address */
 	if (!gateway)
 		strv_add(argv, "--no-map-gw");
@@ -62,7 +74,7 @@ static void pasta_arguments(struct strv *argv, bool gateway)
 	}
 }
 
-static void slirp_arguments(struct strv *argv, bool gateway)
+static void slirp_arguments(struct strv *argv, bool gateway, const struct network_choice *c)
 {
 	static const char *const fixed[] = {"slirp4netns", "--configure", "--mtu=65520",
 		"--enable-sandbox", "--netns-type=path", "--ready-fd=0"};
@@ -70,12 +82,14 @@ static void slirp_arguments(struct strv *argv, bool gateway)
 		strv_add(argv, fixed[i]);
 	if (!gateway)
 		strv_add(argv, "--disable-host-loopback");
+	STRV_FOREACH (word, &c->options)
+		strv_add(argv, *word);
 	strv_add(argv, HELPER_NETNS);
 	strv_add(argv, "tap0");
 }
 
 static const struct helper helpers[] = {
-	{"pasta", "169.254.1.1", NULL, pasta_arguments},
+	{"pasta", PASTA_DNS, NULL, pasta_arguments},
 	{"slirp4netns", "10.0.2.3", "10.0.2.2", slirp_arguments},
 };
 
@@ -84,6 +98,7 @@ struct network {
 	size_t which; /* in helpers */
 	pid_t pid; /* 0: none */
 	int ready; /* read end; -1 once it is */
+	const struct network_choice *choice;
 	bool gateway; /* wanted */
 	char host_gateway[INET_ADDRSTRLEN]; /* of the host's default route; "": it has none */
 };
@@ -141,18 +156,20 @@ static int open_namespace(int *ret_fd, struct err *err)
 	return r;
 }
 
-/* The first helper from n->which on that is installed. ERR_NOT_FOUND: none. */
+/* The first helper from n->which on that is wanted and installed. ERR_NOT_FOUND: none. */
 static int start_helper(struct network *n, struct err *err)
 {
+	const char *wanted = n->choice->helper;
 	for (; n->which < ARRAY_LEN(helpers); n->which++) {
-		AUTO_FREE char *program = proc_find(helpers[n->which].name);
+		const char *name = helpers[n->which].name;
+		AUTO_FREE char *program = !wanted || streq(wanted, name) ? proc_find(name) : NULL;
 		if (!program)
 			continue;
 		int fds[2];
 		if (pipe2(fds, O_CLOEXEC) < 0)
 			return err_sys(err, "cannot create a pipe");
 		AUTO_STRV struct strv argv = STRV_INIT;
-		helpers[n->which].arguments(&argv, n->gateway);
+		helpers[n->which].arguments(&argv, n->gateway, n->choice);
 		const struct proc_opts opts = {
 			.in = fds[1], .out = -1, .errfd = -1, .keep_fd = n->netns};
 		int r = proc_spawn(
@@ -165,6 +182,9 @@ static int start_helper(struct network *n, struct err *err)
 		n->ready = fds[0];
 		return 0;
 	}
+	if (wanted)
+		return err_set(
+			err, ERR_NOT_FOUND, "'--network=%s': %s is not installed", wanted, wanted);
 	return err_set(err, ERR_NOT_FOUND,
 		"a private network needs pasta (package passt) or slirp4netns, and neither is "
 		"installed");
@@ -221,11 +241,12 @@ static void find_gateway(char ret[INET_ADDRSTRLEN])
 	}
 }
 
-int network_start(bool gateway, struct network **ret, struct err *err)
+int network_start(const struct run_spec *spec, struct network **ret, struct err *err)
 {
 	struct network *n = xcalloc(1, sizeof(*n));
 	n->netns = n->ready = -1;
-	n->gateway = gateway;
+	n->choice = &spec->helper;
+	n->gateway = run_spec_needs_gateway(spec) || spec->helper.gateway;
 	find_gateway(n->host_gateway);
 	int r = open_namespace(&n->netns, err);
 	if (r == 0)
@@ -259,8 +280,11 @@ int network_ready(struct network *n, struct err *err)
 		n->which++;
 		if (start_helper(n, err) < 0)
 			return err_set(err, ERR_NETWORK,
-				"%s could not connect the private network%s", name,
-				polled == 0 ? " in time" : "");
+				"%s could not connect the private network%s%s", name,
+				polled == 0 ? " in time" : "",
+				n->choice->options.n ? "; does it know what '--network' "
+						       "gives it?"
+						     : "");
 	}
 	if (n->gateway && !network_gateway(n))
 		return err_set(err, ERR_UNSUPPORTED,
@@ -282,6 +306,8 @@ const char *network_helper(const struct network *n)
 
 const char *network_dns(const struct network *n)
 {
+	if (*n->choice->dns)
+		return n->choice->dns;
 	return n->which < ARRAY_LEN(helpers) ? helpers[n->which].dns : NULL;
 }
 
@@ -289,6 +315,8 @@ const char *network_gateway(const struct network *n)
 {
 	if (!n->gateway || n->which >= ARRAY_LEN(helpers))
 		return NULL;
+	if (*n->choice->host)
+		return n->choice->host;
 	if (helpers[n->which].gateway)
 		return helpers[n->which].gateway;
 	return *n->host_gateway ? n->host_gateway : NULL;

@@ -8,11 +8,13 @@
 
 struct err;
 struct network;
+struct run_spec;
 
 /* Starts the helper and returns at once; network_ready() waits until the namespace is connected.
- * gateway: the host is to be reachable, services on its loopback interface among them.
- * ERR_NOT_FOUND: neither program is installed; ERR_UNSUPPORTED: the host cannot be reached. */
-int network_start(bool gateway, struct network **ret, struct err *err)
+ * spec: says which one, and whether the host is to be reachable; it must outlive the network.
+ * ERR_NOT_FOUND: the program is not installed, or neither; ERR_UNSUPPORTED: the host cannot be
+ * reached. */
+int network_start(const struct run_spec *spec, struct network **ret, struct err *err)
 	__attribute__((warn_unused_result));
 int network_ready(struct network *n, struct err *err) __attribute__((warn_unused_result));
 int network_netns(const struct network *n); /* descriptor of the net namespace */

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/strv.h"
 #include "layers/snapshot.h"
+#include "run/network_choice.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -85,6 +86,7 @@ struct run_spec {
 	struct run_rlimit *rlimits;
 	size_t n_rlimits;
 	enum run_network network;
+	struct network_choice helper; /* what connects a private one */
 	bool no_hosts; /* /etc/hosts stays the image's own */
 	bool no_resolv; /* so does /etc/resolv.conf */
 	struct strv add_hosts; /* "name:ip", "name:host-gateway" */

@@ -576,7 +576,10 @@ COPY Containerfile /'
 	refused "option '--uts': cannot open '/nowhere': no such file" --uts=/nowhere
 	refused "option '--network': cannot open '/nowhere': no such file" --network=ns:/nowhere
 	refused "option '--network': 'container:x' is not supported" --network=container:x
-	refused "option '--network': 'pasta:--mtu,1500' is not supported" --network=pasta:--mtu,1500
+	refused "option '--network': unable to find network with name or ID x: " --network=x
+	refused "option '--network': slirp4netns: 'port_handler=slirp4netns' is not one of allow_host_loopback=true|false, mtu=" --network=slirp4netns:port_handler=slirp4netns
+	refused "option '--network': slirp4netns: cidr: '10.0.2.0' is no network" --network=slirp4netns:cidr=10.0.2.0
+	refused "option '--network': pasta: --dns-forward: 'x' is no IP address" --network=pasta:--dns-forward,x
 	refused "option '--userns': 'x' is not one of" --userns=x
 	for name in source-policy-file sbom-preset save-stages stage-labels transient-run-mounts; do
 		refused "option '--$name' is not supported: " "--$name=x"

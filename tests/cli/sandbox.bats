@@ -70,6 +70,26 @@ other_netns() { # PID
 	[ "${lines[-1]}" = "hello from outside" ]
 }
 
+@test "a private network is connected by the program and in the way that --network says" {
+	[ -c /dev/net/tun ] || skip "no /dev/net/tun on this machine: a user-mode network needs it"
+	base
+	local show='ip -o addr | sed -n "s/.* inet \([0-9./]*\).*/\1/p" | tail -1; ip link | grep -o "mtu [0-9]*" | tail -1; cat /etc/resolv.conf; grep host.containers /etc/hosts'
+	mica from -q --name c busybox
+	if command -v slirp4netns >/dev/null; then
+		[ "$(mica run --network=slirp4netns:cidr=192.168.7.0/24,mtu=2000,allow_host_loopback=true c sh -c "$show")" = '192.168.7.100/24
+mtu 2000
+nameserver 192.168.7.3
+192.168.7.2	host.containers.internal' ]
+	fi
+	if command -v pasta >/dev/null; then
+		[ "$(mica run --network=pasta:--ipv4-only,-a,10.9.8.7,-n,24,-g,10.9.8.1,--dns-forward,10.9.8.3,-m,1500 c sh -c "$show")" = '10.9.8.7/24
+mtu 1500
+nameserver 10.9.8.3' ]
+		run box --network=pasta:--nonsense busybox true
+		[[ "$output" == *"pasta could not connect the private network; does it know what '--network' gives it?"* ]]
+	fi
+}
+
 # cve: CVE-2022-24769 CVE-2022-29162 CVE-2022-27649 CVE-2022-27650 CVE-2022-27651 CVE-2021-20188 CVE-2018-10856
 # bats test_tags=user
 @test "capabilities are the usual ones, none is inheritable or ambient, and system calls are filtered" {

@@ -13,7 +13,7 @@ static struct network *start(void)
 {
 	struct network *n;
 	struct err err = ERR_INIT;
-	int r = network_start(false, &n, &err);
+	int r = network_start(&im.spec, &n, &err);
 	if (r == ERR_NOT_FOUND)
 		skip_because("%s", err.msg);
 	assert_int_equal(r, 0);
