@@ -154,7 +154,7 @@ static int change_index(struct oci_sink *s, const struct descriptor *desc, struc
 	AUTO_FREE char *text = NULL;
 	AUTO_JSON struct json *index = NULL;
 	size_t len;
-	int r = fs_read_file(s->dir, "index.json", NAMES_MAX, &text, &len, err);
+	int r = oci_read(s->dir, false, s->path, "index.json", NAMES_MAX, &text, &len, err);
 	if (r == ERR_NOT_FOUND) {
 		err_clear(err);
 		index = index_json(NULL);
@@ -249,7 +249,7 @@ static int open_layout(struct oci_sink *s, struct err *err)
 		return err_sys(err, "cannot open '%s'", s->path);
 	made_in(&s->made, s->dir, "index.json");
 	if (faccessat(s->dir, "oci-layout", F_OK, 0) == 0)
-		return 0;
+		return oci_check_layout(s->dir, false, s->path, err);
 	made_file(&s->made, "oci-layout");
 	return fs_write_file(
 		s->dir, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), 0644, false, err);

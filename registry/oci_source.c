@@ -39,12 +39,18 @@ static int open_file(const struct oci_source *s, const char *path, int *ret_fd, 
 	return source_open_file(s->dir, s->foreign, s->path, path, ret_fd, err);
 }
 
-static int read_file(const struct oci_source *s, const char *path, size_t max, char **ret,
+int oci_read(int dir, bool foreign, const char *path, const char *name, size_t max, char **ret,
 	size_t *ret_len, struct err *err)
 {
 	AUTO_FD int fd = -1;
-	int r = open_file(s, path, &fd, err);
-	return r < 0 ? r : fs_read_fd(fd, path, max, ret, ret_len, err);
+	int r = source_open_file(dir, foreign, path, name, &fd, err);
+	return r < 0 ? r : fs_read_fd(fd, name, max, ret, ret_len, err);
+}
+
+static int read_file(const struct oci_source *s, const char *path, size_t max, char **ret,
+	size_t *ret_len, struct err *err)
+{
+	return oci_read(s->dir, s->foreign, s->path, path, max, ret, ret_len, err);
 }
 
 static const char *ref_name(const struct descriptor *d)
@@ -182,21 +188,21 @@ static void oci_free(struct source *source)
 static const struct source_ops oci_ops = {oci_top, oci_child, oci_open, NULL, oci_free, NULL, NULL};
 
 /* "imageLayoutVersion": "1.0.0" */
-static int check_layout(const struct oci_source *s, struct err *err)
+int oci_check_layout(int dir, bool foreign, const char *path, struct err *err)
 {
 	AUTO_FREE char *text = NULL;
 	AUTO_JSON struct json *j = NULL;
 	size_t len;
-	int r = read_file(s, "oci-layout", LAYOUT_MAX, &text, &len, err);
+	int r = oci_read(dir, foreign, path, "oci-layout", LAYOUT_MAX, &text, &len, err);
 	if (r == 0)
 		r = json_parse(text, len, "oci-layout", &j, err);
 	if (r < 0)
-		return err_wrap(err, "'%s' is not an OCI image layout", s->path);
+		return err_wrap(err, "'%s' is not an OCI image layout", path);
 	const char *version = json_text(json_get(j, "imageLayoutVersion"));
 	if (!version || !str_has_prefix(version, "1."))
 		return err_set(err, ERR_UNSUPPORTED,
-			"'%s' is an OCI image layout of version '%.20s', 1.0.0 is supported",
-			s->path, version ? version : "");
+			"'%s' is an OCI image layout of version '%.20s', 1.0.0 is supported", path,
+			version ? version : "");
 	return 0;
 }
 
@@ -211,7 +217,7 @@ static int make_source(
 		.foreign = foreign,
 		.path = path,
 		.name = name};
-	int r = check_layout(s, err);
+	int r = oci_check_layout(dir, foreign, s->path, err);
 	if (r < 0) {
 		source_free(&s->source);
 		return r;

@@ -89,9 +89,20 @@ teardown() {
 	[ "$(find here -printf '%p ')" = "here here/kept " ]
 	mkdir list
 	echo '["layout"]' >list/index.json
-	run --separate-stderr mica push -q r.test/x/one:1 oci:list:one
+	push_there() {
+		run --separate-stderr timeout 10 "$MICA_BIN" --root "$MICA_ROOT" push -q r.test/x/one:1 oci:list:one
+	}
+	push_there
 	assert_error "index.json of 'list' is not an object\$"
 	[ "$(ls -A list)" = index.json ]
+	# nor into what is no layout that is known here, and nobody waits for it
+	rm list/index.json
+	mkfifo list/index.json
+	push_there
+	assert_error "'index.json' in 'list' is not a regular file\$"
+	echo '{"imageLayoutVersion":"2.0.0"}' >list/oci-layout
+	push_there
+	assert_error "'list' is an OCI image layout of version '2.0.0', 1.0.0 is supported\$"
 }
 
 @test "what is there is not written over, but by another image of the same kind and by save" {
