@@ -274,9 +274,9 @@ int manifest_unseal(
 			continue;
 		if (!key)
 			return err_set(err, ERR_SYS, "mica-remote gave too few keys");
+		const struct digest sealed = d->digest;
 		if (unseal(d, key, &ret->s[i], err) < 0)
-			return err_wrap(err, "decrypting layer %s",
-				digest_str(&ret->s[i].from.digest, text));
+			return err_wrap(err, "decrypting layer %s", digest_str(&sealed, text));
 	}
 	return 0;
 }
