@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -112,6 +113,19 @@ static int add_to_list(const struct outputs *out, struct store *s, struct build_
 	return 0;
 }
 
+/* What joined a list: as buildah, and so that the steps have something that they are kept for. */
+static int keep_unnamed(struct store *s, const struct build_result *r,
+	const struct build_result *made, struct err *err)
+{
+	for (size_t i = 0; i < made->n_images; i++) {
+		const struct descriptor *d = &made->images[i].manifest;
+		if (names_set(s, NULL, 0, d, err) < 0 ||
+			step_images_keep(s, r->steps, r->n_steps, &d->digest, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
 static int name_all(struct outputs *out, struct store *s, struct build_result *r, struct err *err)
 {
 	for (size_t i = 0; i < out->n; i++) {
@@ -120,8 +134,12 @@ static int name_all(struct outputs *out, struct store *s, struct build_result *r
 			continue;
 		if (out->manifest && add_to_list(out, s, &out->forms[i], r, err) < 0)
 			return err->code;
-		if (out->manifest && !o->names.n && !out->tags->n)
+		if (out->manifest && !o->names.n && !out->tags->n) {
+			if ((r->n_steps || called_buildah()) &&
+				keep_unnamed(s, r, &out->forms[i], err) < 0)
+				return err->code;
 			continue;
+		}
 		if (build_publish(s, o->names.n ? &o->names : out->tags, out->sign_by,
 			    &out->forms[i], err) < 0 ||
 			step_images_keep(s, r->steps, r->n_steps, &out->forms[i].root.digest, err) <

@@ -442,6 +442,12 @@ steps() { # [OPTION...]: IDs of intermediate images
 	[ -z "$(b prune)" ]
 	[ "$(steps)" = "sha256:$one" ]
 	[ "$(b rmi two)" = "untagged: localhost/two:latest"$'\n'"$two"$'\n'"$one" ]
+	# what joins a list is an image of its own, and has its steps
+	two=$(b build -q --layers --manifest list ctx)
+	one=$(steps)
+	[ "$(b images --noheading | cut -d ' ' -f 1 | sort | tr '\n' ' ')" = '<none> localhost/list ' ]
+	b manifest rm list
+	[ "$(b rmi "$two")" = "$two"$'\n'"${one#sha256:}" ]
 }
 
 @test "image prune -a --filter until: what has no date stays; buildah's prune tells names, then IDs" {
