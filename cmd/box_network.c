@@ -72,6 +72,14 @@ static bool is_address(const char *s)
 	return inet_pton(AF_INET, s, &any) == 1 || inet_pton(AF_INET6, s, &any) == 1;
 }
 
+/* As docker takes addresses of IPv6. */
+static char *without_brackets(const char *s)
+{
+	size_t n = strlen(s);
+	bool has = n > 2 && *s == '[' && s[n - 1] == ']' && strchr(s, ':');
+	return has ? xstrndup(s + 1, n - 2) : xstrdup(s);
+}
+
 static int apply_hosts(const struct strv *hosts, struct strv *ret, struct err *err)
 {
 	STRV_FOREACH (h, hosts) {
@@ -80,7 +88,8 @@ static int apply_hosts(const struct strv *hosts, struct strv *ret, struct err *e
 		if (!n || !(*h)[n] || !(*h)[n + 1])
 			return err_set(err, ERR_INVALID,
 				"option '--add-host': '%s' is not NAME:ADDRESS", *h);
-		if (!streq(*h + n + 1, RUN_HOST_GATEWAY) && !is_address(*h + n + 1))
+		AUTO_FREE char *address = without_brackets(*h + n + 1);
+		if (!streq(address, RUN_HOST_GATEWAY) && !is_address(address))
 			return err_set(err, ERR_INVALID,
 				"option '--add-host': '%s' is neither an IP address nor "
 				"'host-gateway'",
@@ -92,7 +101,7 @@ static int apply_hosts(const struct strv *hosts, struct strv *ret, struct err *e
 			if (!**name)
 				return err_set(err, ERR_INVALID,
 					"option '--add-host': '%s' has an empty name", *h);
-			strv_addf(ret, "%s:%s", *name, *h + n + 1);
+			strv_addf(ret, "%s:%s", *name, address);
 		}
 	}
 	return 0;

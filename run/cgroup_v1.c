@@ -15,7 +15,10 @@ int cgroup_v1_parent(const struct hierarchy *h, unsigned need, char **ret_parent
 {
 	(void)need; /* the hierarchy was chosen for its controllers */
 	if (access(h->own, W_OK) < 0)
-		return err_set(err, ERR_UNSUPPORTED, "'%s' is not writable", h->own);
+		return err_set(err, ERR_UNSUPPORTED,
+			"'%s' is not writable (%s): only root of this machine has cgroups of "
+			"version 1, users have those of version 2",
+			h->own, err_text(errno, (char[ERR_TEXT_MAX]){0}));
 	*ret_parent = xstrdup(h->own);
 	return 0;
 }

@@ -187,7 +187,7 @@ static int start_helper(struct network *n, struct err *err)
 			err, ERR_NOT_FOUND, "'--network=%s': %s is not installed", wanted, wanted);
 	return err_set(err, ERR_NOT_FOUND,
 		"a private network needs pasta (package passt) or slirp4netns, and neither is "
-		"installed");
+		"installed: install one, or say '--network=host'");
 }
 
 static void stop_helper(struct network *n)
@@ -259,6 +259,20 @@ int network_start(const struct run_spec *spec, struct network **ret, struct err 
 	return 0;
 }
 
+/* The usual reason is that of a container that was not given the device. */
+static int not_connected(const struct network *n, const char *helper, bool late, struct err *err)
+{
+	AUTO_FD int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	if (tun < 0)
+		return err_set(err, ERR_NETWORK,
+			"a private network needs '/dev/net/tun', which cannot be opened (%s): "
+			"say '--network=host', or let it be opened",
+			err_text(errno, (char[ERR_TEXT_MAX]){0}));
+	return err_set(err, ERR_NETWORK, "%s could not connect the private network%s%s", helper,
+		late ? " in time" : "",
+		n->choice->options.n ? "; does it know what '--network' gives it?" : "");
+}
+
 int network_ready(struct network *n, struct err *err)
 {
 	while (n->ready >= 0) {
@@ -279,12 +293,7 @@ int network_ready(struct network *n, struct err *err)
 		stop_helper(n);
 		n->which++;
 		if (start_helper(n, err) < 0)
-			return err_set(err, ERR_NETWORK,
-				"%s could not connect the private network%s%s", name,
-				polled == 0 ? " in time" : "",
-				n->choice->options.n ? "; does it know what '--network' "
-						       "gives it?"
-						     : "");
+			return not_connected(n, name, polled == 0, err);
 	}
 	if (n->gateway && !network_gateway(n))
 		return err_set(err, ERR_UNSUPPORTED,

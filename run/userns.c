@@ -299,8 +299,11 @@ static void unshare_error(struct err *err)
 			"user namespaces are not allowed here (%s); see the sysctls "
 			"user.max_user_namespaces, "
 			"kernel.unprivileged_userns_clone and "
-			"kernel.apparmor_restrict_unprivileged_userns",
-			err_text(sys, (char[ERR_TEXT_MAX]){0}));
+			"kernel.apparmor_restrict_unprivileged_userns%s",
+			err_text(sys, (char[ERR_TEXT_MAX]){0}),
+			geteuid() == 0 ? ""
+				       : "; in a container, its seccomp profile: its root "
+					 "needs none");
 }
 
 /*

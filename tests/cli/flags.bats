@@ -531,8 +531,8 @@ layer_files() { # NAME
 	build --stdin <in
 	[ "$(cat in) $(in_image t cat /x)" = 'typed typed' ]
 	printf 'FROM busybox\nRUN cat /etc/hosts >/x\n' >ctx/Containerfile
-	build --add-host 'a;b:10.0.0.1' --add-host c=::2
-	[ "$(in_image t grep -c -e '10.0.0.1.a$' -e '10.0.0.1.b$' -e '::2.c$' /x)" = 3 ]
+	build --add-host 'a;b:10.0.0.1' --add-host c=::2 --add-host 'd:[::3]'
+	[ "$(in_image t grep -c -e '10.0.0.1.a$' -e '10.0.0.1.b$' -e '::2.c$' -e '^::3.d$' /x)" = 4 ]
 	printf 'FROM busybox\nRUN test ! -s /etc/hosts\n' >ctx/Containerfile
 	build --no-hosts
 	run ! mica build --no-hosts --add-host a:127.0.0.1 ctx

@@ -90,6 +90,15 @@ nameserver 10.9.8.3' ]
 	fi
 }
 
+@test "where there is no /dev/net/tun, it is said what to do" {
+	[ "$(id -u)" = 0 ] && [ -d /dev/net ] || skip "only root can hide /dev/net, and where it is"
+	base
+	run unshare -m sh -c 'mount -t tmpfs none /dev/net && exec "$@"' sh "$MICA_BIN" --root "$MICA_ROOT" run --rm busybox true
+	[ "$status" = 125 ]
+	[[ $output == *"mica: "*"a private network needs '/dev/net/tun', which cannot be opened (no such file or directory): say '--network=host', or let it be opened" ]] ||
+		fail "$output"
+}
+
 # cve: CVE-2022-24769 CVE-2022-29162 CVE-2022-27649 CVE-2022-27650 CVE-2022-27651 CVE-2021-20188 CVE-2018-10856
 # bats test_tags=user
 @test "capabilities are the usual ones, none is inheritable or ambient, and system calls are filtered" {
