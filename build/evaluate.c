@@ -13,6 +13,7 @@
 #include "build/remote_file.h"
 #include "build/told.h"
 #include "build/weight.h"
+#include "build/windows_path.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,22 @@ int eval_flag(struct eval *e, const char *name, char **ret, struct err *err)
 	const char *raw = inst_flag(e->at.inst, name, &pos);
 	*ret = NULL;
 	return raw ? eval_word(e, raw, pos, ret, err) : 0;
+}
+
+int eval_path(struct eval *e, struct pos pos, char **path, struct err *err)
+{
+	struct err why = ERR_INIT;
+	if (windows_path_read(e->p->config.platform.os, path, &why) == 0)
+		return 0;
+	return eval_error(e, pos, err, why.code, "%s: %s", e->at.inst->name, why.msg);
+}
+
+char *eval_dir(const struct eval *e)
+{
+	const struct image_config *c = &e->p->config;
+	AUTO_FREE char *dir = xstrdup(c->working_dir ? c->working_dir : "");
+	windows_path_reread(c->platform.os, dir);
+	return xasprintf("/%s", dir);
 }
 
 struct pos eval_arg_pos(const struct eval *e, size_t i)
@@ -194,6 +211,20 @@ static int evaluate_inst(struct eval *e, struct err *err)
 	return 0;
 }
 
+/* What it is when nobody says where steps begin, and in the form of the image's system. */
+static int begin_dir(const struct stage *st, struct image_config *c, struct err *err)
+{
+	const char *os = c->platform.os;
+	struct err why = ERR_INIT;
+	if (!c->working_dir || !*c->working_dir)
+		mem_replace(&c->working_dir, xstrdup("/"));
+	if (windows_path_read(os, &c->working_dir, &why) < 0)
+		return containerfile_error(st->from.file, st->from.inst->pos, err, why.code,
+			"the working directory of the base image: %s", why.msg);
+	windows_path_write(os, c->working_dir);
+	return 0;
+}
+
 /* The config a stage starts from. */
 static int start_from_base(struct build *b, struct stage_plan *p, struct err *err)
 {
@@ -202,7 +233,6 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 	p->base_image = NO_STAGE;
 	if (st->scratch) {
 		image_config_init(&p->config, platform);
-		mem_replace(&p->config.working_dir, xstrdup("/"));
 	} else if (st->base_stage != NO_STAGE) {
 		if (stage_evaluate(b, st->base_stage, err) < 0)
 			return err->code;
@@ -232,10 +262,9 @@ static int start_from_base(struct build *b, struct stage_plan *p, struct err *er
 			lint_base_image(b, p);
 			as_buildah_platform(b, platform, &p->config.platform);
 		}
-		/* Windows and friends aside, what an image is for is what it says it is */
-		if (!p->config.working_dir || !*p->config.working_dir)
-			mem_replace(&p->config.working_dir, xstrdup("/"));
 	}
+	if (begin_dir(st, &p->config, err) < 0)
+		return err->code;
 	p->base_history = p->config.n_history;
 	if (b->o->drop_labels)
 		map_done(&p->config.labels);

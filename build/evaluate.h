@@ -27,6 +27,11 @@ int eval_words(struct eval *e, const char *text, struct pos pos, struct strv *re
 /* The value of a flag, expanded; NULL in *ret when it was not given. */
 int eval_flag(struct eval *e, const char *name, char **ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* A path in the image, which is replaced by one with slashes: see windows_path.h. */
+int eval_path(struct eval *e, struct pos pos, char **path, struct err *err)
+	__attribute__((warn_unused_result));
+/* WORKDIR, with slashes; from / on. */
+char *eval_dir(const struct eval *e);
 struct pos eval_arg_pos(const struct eval *e, size_t i);
 #define eval_error(e, pos, err, code, ...)                                                         \
 	containerfile_error((e)->at.file, pos, err, code, __VA_ARGS__)

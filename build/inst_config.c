@@ -13,6 +13,7 @@
 #include "build/signals.h"
 #include "build/step_words.h"
 #include "build/weight.h"
+#include "build/windows_path.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -369,7 +370,7 @@ int inst_metadata(struct eval *e, struct err *err)
 		eval_command(e, &c->cmd);
 		by = history_command("CMD", &c->cmd);
 		c->has_cmd = true;
-		c->args_escaped = false;
+		c->args_escaped = !called_buildah();
 		e->p->own_cmd = true;
 		break;
 	case INST_ENTRYPOINT:
@@ -377,7 +378,6 @@ int inst_metadata(struct eval *e, struct err *err)
 		eval_command(e, &c->entrypoint);
 		by = history_command("ENTRYPOINT", &c->entrypoint);
 		c->has_entrypoint = true;
-		c->args_escaped = false;
 		if (!e->p->own_cmd) { /* the base's CMD was meant for the base's ENTRYPOINT */
 			strv_done(&c->cmd);
 			c->has_cmd = false;
@@ -415,12 +415,16 @@ int inst_workdir(struct eval *e, struct err *err)
 	if (eval_word(e, e->at.inst->args.v[0], eval_arg_pos(e, 0), &word, err) < 0)
 		return err->code;
 	struct image_config *c = &e->p->config;
-	AUTO_FREE char *base = xasprintf("/%s", c->working_dir ? c->working_dir : "");
+	if (eval_path(e, eval_arg_pos(e, 0), &word, err) < 0)
+		return err->code;
+	AUTO_FREE char *base = eval_dir(e);
 	/* nothing is where it was: a variable may be unset */
 	AUTO_FREE char *dir = path_resolve(base, *word ? word : ".");
+	bool windows = streq(c->platform.os, "windows");
 	/* an absolute one is kept as it is written */
-	mem_replace(&c->working_dir, xstrdup(*word == '/' ? word : dir));
+	mem_replace(&c->working_dir, xstrdup(*word == '/' && !windows ? word : dir));
 	AUTO_FREE char *by = xasprintf("WORKDIR %s", c->working_dir);
+	windows_path_write(c->platform.os, c->working_dir);
 	if (streq(dir, "/")) {
 		eval_history(e, by, true);
 		return 0;

@@ -197,8 +197,9 @@ static int copy_sources(struct eval *e, struct step *s, struct err *err)
 		if (s->from == COPY_FROM_CONTEXT && !s->add && remote_file_is_url(word))
 			return eval_error(e, inst->arg_pos[i], err, ERR_INVALID,
 				"building COPY: source can't be a URL for COPY; ADD takes URLs");
-		if (s->from == COPY_FROM_CONTEXT &&
-			copy_source_check(e, s, word, inst->arg_pos[i], err) < 0)
+		if (eval_path(e, inst->arg_pos[i], &word, err) < 0 ||
+			(s->from == COPY_FROM_CONTEXT &&
+				copy_source_check(e, s, word, inst->arg_pos[i], err) < 0))
 			return err->code;
 		add_source(s, word, inst->arg_pos[i]);
 	}
@@ -230,10 +231,12 @@ static int copy_dest(struct eval *e, struct step *s, char **ret_word, struct err
 	struct pos pos = inst->arg_pos[inst->args.n - 1];
 	if (eval_word(e, inst->args.v[inst->args.n - 1], pos, &word, err) < 0)
 		return err->code;
-	const struct image_config *c = &e->p->config;
-	AUTO_FREE char *base = xasprintf("/%s", c->working_dir ? c->working_dir : "");
-	AUTO_FREE char *dest = path_resolve(base, word);
-	bool slash = !*word || streq(word, ".") || path_has_trailing_slash(word);
+	AUTO_FREE char *base = eval_dir(e);
+	AUTO_FREE char *path = xstrdup(word);
+	if (eval_path(e, pos, &path, err) < 0)
+		return err->code;
+	AUTO_FREE char *dest = path_resolve(base, path);
+	bool slash = !*path || streq(path, ".") || path_has_trailing_slash(path);
 	s->dest = slash && !streq(dest, "/") ? xasprintf("%s/", dest) : take(dest);
 	*ret_word = take(word);
 	return 0;

@@ -9,6 +9,7 @@
 #include "build/lint.h"
 #include "build/suggest.h"
 #include "build/weight.h"
+#include "build/windows_path.h"
 #include "image/reference.h"
 
 #include <stdlib.h>
@@ -222,7 +223,7 @@ static void workdir(struct eval *e)
 	e->p->lint.workdir = true;
 	if (expand_word(i->args.v[0], e->at.file->escape, &e->p->env, 0, &path, NULL, NULL,
 		    &ignored) < 0 ||
-		*path == '/')
+		windows_path_read(e->p->config.platform.os, &path, &ignored) < 0 || *path == '/')
 		return;
 	lint_add(&e->b->result->lint, LINT_WORKDIR_RELATIVE_PATH, e->at.file, i, eval_arg_pos(e, 0),
 		"Relative workdir \"%s\" can have unexpected results if the base image changes",

@@ -61,6 +61,7 @@ teardown() {
 	is '.author' '"someone"'
 	is '.config.Entrypoint' '["/bin/echo"]'
 	is '.config.Cmd' '["hello","you"]'
+	is '.config.ArgsEscaped' true # as BuildKit, beside CMD
 	is '.os' '"linux"'
 	is '[.history[].created_by | select(startswith("ONBUILD"))]' '[]' # as BuildKit has it
 	is '[.history[] | select(.empty_layer | not)] | length' "$(jq '.rootfs.diff_ids | length' <<<"$config")"
@@ -515,6 +516,29 @@ END
 	mica build -q --network=none -t other ctx
 	printf 'FROM t\nCOPY f /x\n' | containerfile
 	mica build --network=none ctx 2>&1 | grep -q "0 run, 1 cached"
+}
+
+@test "in an image for Windows both slashes separate, on drive C: alone, and the config has backslashes" {
+	containerfile <<'END'
+# escape=`
+FROM scratch AS below
+WORKDIR C:\app
+COPY f sub\g
+FROM scratch
+COPY --from=below c:app\sub\g \x\
+WORKDIR c:/y
+WORKDIR z\
+COPY f .\
+END
+	echo x >ctx/f
+	mica build -q --network=none --platform=windows/amd64 -t t ctx
+	[ "$(config_of t | jq -r '.config.WorkingDir, .history[1].created_by')" = '\y\z
+WORKDIR /y' ]
+	mica build -q --network=none --platform=windows/amd64 -o out ctx
+	[ "$(cd out && find . -type f | sort | xargs)" = './x/g ./y/z/f' ]
+	printf 'FROM scratch\nWORKDIR D:/x\n' | containerfile
+	run --separate-stderr mica build -q --platform=windows/amd64 ctx
+	assert_error "Containerfile:2:9: WORKDIR: 'D:/x' is not on drive C:, the only one of an image"
 }
 
 @test "what is not supported is refused by name" {

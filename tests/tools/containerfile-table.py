@@ -40,12 +40,11 @@ TAIL = """
 | `$((1 << 2))` in RUN | a here-document that does not end | arithmetic |
 | `\\pL` in an ignore pattern | is any letter | is refused |
 | `--mount=type=cache,mode=1777` | loses what is above 0777 | is 1777 |
+| an image that is built on one for Windows | has layers as Windows keeps them (`Files/`, `Hives/`) | has layers as of other systems, which Windows does not read |
 | `SOURCE_DATE_EPOCH` | is for times of files with `rewrite-timestamp=true` alone | is for them always |
 | comments of the history | `buildkit.dockerfile.v0` | `mica`, or what `--comment` says |
 | `--mount=type=cache,source=FILE` | the cache is a file | fails: a directory it must be |
-| `WORKDIR` of an image for Windows | with backslashes | as written |
 | who logs in to a URL of ADD, in the history | is shown | is `***` |
-| `ArgsEscaped` in the configuration, beside CMD | is written, and true | is not: the image specification asks new builders not to |
 """
 
 
