@@ -195,6 +195,10 @@ static int compile_escape(struct compiler *c, struct err *err)
 		compile_quoted(c);
 		return 0;
 	}
+	if (!n && (c->s[1] == 'p' || c->s[1] == 'P'))
+		return err_set(err, ERR_INVALID,
+			"'\\%.1s': the classes of Unicode are not known here; write a range",
+			c->s + 1);
 	if (!n)
 		return err_set(err, ERR_INVALID,
 			"'\\%.1s' means nothing here; \\\\ stands for a backslash", c->s + 1);

@@ -28,23 +28,24 @@ TAIL = """
 
 | where | BuildKit | mica |
 | --- | --- | --- |
-| `FROM 0`, `--target=0`, `--mount=from=0` | knows stages by name alone | knows them by number too, as buildah |
+| `FROM 0`, `--target=0`, `--mount=from=0` | knows stages by name alone | knows them by number too, as buildah, for files that were written for it |
 | `--build-context NAME=URL` of an archive | fails, or a directory with the archive in it, named `context` | a directory with what is in the archive, as the documentation of docker has it, and buildah |
-| devices in a context that is an archive | are taken | are refused |
-| `COPY --exclude` beside a link that leads nowhere or to itself | fails | copies the link |
-| `COPY --link --chown=NAME` | fails | finds the name in the image below |
-| a new name in RUN for a file of an older layer | two files | one file of two names |
-| a name in RUN that begins with `.wh.` | is not in the image | fails |
-| an archive of ADD that ends too early | may pass | fails |
-| a variable without a name, a NUL byte | are taken | are refused |
-| `$((1 << 2))` in RUN | a here-document that does not end | arithmetic |
-| `\\pL` in an ignore pattern | is any letter | is refused |
-| `--mount=type=cache,mode=1777` | loses what is above 0777 | is 1777 |
+| devices in a context that is an archive | are taken | are refused: who makes one of a machine that is not theirs has its disks |
+| `COPY --exclude` beside a link that leads nowhere or to itself | fails | copies the link, as it does without `--exclude` |
+| `COPY --link --chown=NAME` | fails | finds the name in the image below, as without `--link` |
+| a new name in RUN for a file of an older layer | two files | one file of two names, as RUN left it |
+| a name in RUN that begins with `.wh.` | is not in the image | fails: no layer can hold it, and who runs the image would miss it |
+| an archive of ADD that ends too early | may pass | fails: files are missing |
+| a variable without a name, a NUL byte | are taken | are refused: no program can be given them |
+| `$((1 << 2))` in RUN | a here-document that does not end | arithmetic, as for the shell that runs it |
+| `\\pL` and other Unicode classes in an ignore pattern | are known | are refused by name, since no library here has their tables: write a range |
+| `--mount=type=cache,mode=1777` | loses what is above 0777 | is 1777, which a cache of several users needs |
 | an image that is built on one for Windows | has layers as Windows keeps them (`Files/`, `Hives/`) | has layers as of other systems, which Windows does not read |
-| `SOURCE_DATE_EPOCH` | is for times of files with `rewrite-timestamp=true` alone | is for them always |
-| comments of the history | `buildkit.dockerfile.v0` | `mica`, or what `--comment` says |
-| `--mount=type=cache,source=FILE` | the cache is a file | fails: a directory it must be |
-| who logs in to a URL of ADD, in the history | is shown | is `***` |
+| `SOURCE_DATE_EPOCH` | is for times of files with `rewrite-timestamp=true` alone | is for them always: the same files are the same image |
+| comments of the history | `buildkit.dockerfile.v0` | `mica`, or what `--comment` says: what made an image can be seen |
+| `--mount=type=cache,from=STAGE,source=FILE` | the cache is a file | fails: programs replace files by rename, which no file that is mounted allows; name its directory |
+| `--output dest=DIR` | a directory named `dest=DIR` | the files in `DIR`, as buildah |
+| who logs in to a URL of ADD, in the history | is shown | is `***`, since who has the image reads it |
 """
 
 

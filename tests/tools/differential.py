@@ -303,8 +303,8 @@ def apply_layer(tree, layer):
 
 
 def read_image(path):
-    """The config, and the tree that the layers make."""
-    archive, tree = tarfile.open(path), {}
+    """The config, the tree that the layers make, and which of them have files."""
+    archive, tree, filled = tarfile.open(path), {}, []
 
     def blob(d):
         return archive.extractfile("blobs/" + d["digest"].replace(":", "/"))
@@ -316,20 +316,28 @@ def read_image(path):
         data = blob(d).read()
         with tarfile.open(fileobj=io.BytesIO(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data)) as layer:
             apply_layer(tree, layer)
-    return json.load(blob(document["config"])), tree
+            filled.append(bool(layer.getmembers()))
+    return json.load(blob(document["config"])), tree, filled
 
 
 def settings(config):
     c = {k: v for k, v in config["config"].items() if v}
     c["Env"], c["WorkingDir"] = sorted(c.get("Env", [])), c.get("WorkingDir", "").rstrip("/") or "/"
-    c.pop("ArgsEscaped", None)
     return {**c, "os": config["os"], "architecture": config["architecture"]}
 
 
+def without_layer(config):
+    return [h.get("empty_layer", False) for h in config["history"]]
+
+
 def differences(docker, mica):
-    (a, x), (b, y) = docker, mica
+    (a, x, s), (b, y, t) = docker, mica
     if settings(a) != settings(b):
         yield f"config: {settings(a)} and {settings(b)}"
+    if s != t:
+        yield f"layers with files: {s} and {t}"
+    if without_layer(a) != without_layer(b):
+        yield f"history: {without_layer(a)} and {without_layer(b)}"
     for path in sorted(set(x) | set(y)):
         if path not in x or path not in y:
             yield f"{path} is only in {'the image of docker' if path in x else 'that of mica'}"

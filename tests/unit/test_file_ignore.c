@@ -138,7 +138,7 @@ static void refuses_what_is_no_regular_expression(void **state)
 		{"[[:ALPHA:]]", "a '[' does not begin a set of characters; \\[ stands for itself"},
 		{"[\\pL]", "a '[' does not begin a set of characters; \\[ stands for itself"},
 		{"[b-?]", "a '[' does not begin a set of characters; \\[ stands for itself"},
-		{"\\pL", "'\\p' means nothing here; \\\\ stands for a backslash"},
+		{"\\pL", "'\\p': the classes of Unicode are not known here; write a range"},
 		{"a\\E", "'\\E' means nothing here; \\\\ stands for a backslash"},
 		{"*{1}", "a '{' counts nothing that can be repeated; \\{ stands for itself"},
 		{"a?|{2}", "a '{' counts nothing that can be repeated; \\{ stands for itself"},
