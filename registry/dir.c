@@ -240,7 +240,7 @@ int sink_dir_may(const char *path, struct err *err)
 	if (fs_check_dir(path, err) < 0)
 		return err->code;
 	if (is_empty(path) ||
-		(fs_read_file(AT_FDCWD, version, VERSION_TEXT_MAX, &text, &n, &ignored) == 0 &&
+		(fs_read_plain(AT_FDCWD, version, VERSION_TEXT_MAX, &text, &n, &ignored) == 0 &&
 			str_has_prefix(text, "Directory Transport Version: ")))
 		return 0;
 	return err_set(err, ERR_EXISTS,

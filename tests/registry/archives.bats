@@ -116,10 +116,11 @@ teardown() {
 	# skopeo has the same rules
 	run skopeo copy -q "oci:$T/two:latest" docker-archive:empty.tar
 	[ "$status" != 0 ]
-	mkdir mine
+	mkdir mine waits
 	echo precious >mine/thesis
-	for place in mine empty.tar/x empty.tar; do
-		run --separate-stderr mica push -q "$image" "dir:$place"
+	mkfifo waits/version
+	for place in mine waits empty.tar/x empty.tar; do
+		run --separate-stderr timeout 10 "$MICA_BIN" --root "$MICA_ROOT" push -q "$image" "dir:$place"
 		assert_error "cannot push to dir:$place: "
 	done
 	[ "$(ls mine)" = thesis ]
