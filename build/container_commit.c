@@ -55,8 +55,8 @@ static int diff_job(void *arg, struct buf *out, struct err *err)
 	return 0;
 }
 
-/* What is mounted is left as it is: only the kernel's overlay keeps the changeset in the upper
- * directory all the time. */
+/* What is mounted is left as it is: the kernel's overlay keeps the changeset in the upper directory
+ * all the time, and what differs in a copy can be told. */
 static int check_mounted(
 	const struct container_tree *tree, const struct container *c, struct err *err)
 {
@@ -64,13 +64,14 @@ static int check_mounted(
 
 	if (tree->merged < 0 || !c->config.n_diff_ids)
 		return 0;
+	AUTO_FD int work = openat(c->dir, "work", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fstatfs(tree->merged, &fs) < 0)
 		return err_sys(err, "cannot look at the mount of the container '%s'", c->name);
-	if ((unsigned long)fs.f_type == OVERLAYFS_SUPER_MAGIC)
+	if ((unsigned long)fs.f_type == OVERLAYFS_SUPER_MAGIC ||
+		(work >= 0 && snapshot_copy_used(work)))
 		return 0;
 	return err_set(err, ERR_BUSY,
-		"the container '%s' is mounted, and not by the kernel's overlay: umount it first",
-		c->name);
+		"the container '%s' is mounted by fuse-overlayfs: umount it first", c->name);
 }
 
 /* The changeset in upper as a layer in the store; none is made of nothing, unless `empty`. */
@@ -194,6 +195,8 @@ static int make_layers(struct store *s, struct txn *t, const struct container *c
 	int r = container_tree_open(s, t, c, &tree, err);
 	if (r == 0)
 		r = check_mounted(&tree, c, err);
+	if (r == 0)
+		r = container_tree_catch_up(s, c, &tree, err);
 	if (r == 0)
 		r = container_tree_settle(&tree, err);
 	if (r == 0 && (called_buildah() || !layer_diff_is_empty(tree.upper)))

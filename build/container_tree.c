@@ -83,6 +83,35 @@ static void put_on_top(struct container_tree *tree)
 		.lower = tree->lowers, .n_lower = tree->n_lowers, .upper = -1, .work = -1};
 }
 
+/* What was done in a mount (container_mount()) that is, or was, no kernel's overlay. keep: it is
+ * there still. */
+static int take_back(
+	const struct container *c, const struct container_tree *tree, bool keep, struct err *err)
+{
+	AUTO_FD int work = openat(c->dir, "work", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (work < 0)
+		return errno == ENOENT ? 0 : err_sys(err, "cannot open 'work' of '%s'", c->name);
+	if (keep && !snapshot_copy_used(work))
+		return 0;
+	const struct snapshot snap = {.lower = tree->lowers,
+		.n_lower = tree->n_lowers,
+		.upper = tree->upper,
+		.work = work,
+		.keep = true}; /* whenever we are killed */
+	int r = snapshot_settle(&snap, tree->begun, err);
+	return r < 0 || keep ? r : fs_remove_tree(c->dir, "work", err);
+}
+
+int container_tree_catch_up(
+	struct store *s, const struct container *c, struct container_tree *tree, struct err *err)
+{
+	if (tree->merged < 0)
+		return 0;
+	int r = open_lowers(s, c, tree, err);
+	return r < 0 ? r : take_back(c, tree, true, err);
+}
+
 int container_tree_open(struct store *s, struct txn *t, const struct container *c,
 	struct container_tree *ret, struct err *err)
 {
@@ -108,6 +137,8 @@ int container_tree_open(struct store *s, struct txn *t, const struct container *
 			put_on_top(&tree);
 	} else if (r == 0) {
 		r = open_lowers(s, c, &tree, err);
+		if (r == 0)
+			r = take_back(c, &tree, false, err);
 		/* a work directory serves one mount only */
 		if (r == 0)
 			r = txn_mkdir(t, "work", &work_name, &tree.work, err);
@@ -182,8 +213,9 @@ int container_mount(struct store *s, struct txn *t, struct container *c, struct 
 	return 0;
 }
 
-int container_umount(struct store *s, struct container *c, struct err *err)
+int container_umount(struct store *s, struct txn *t, struct container *c, struct err *err)
 {
+	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
 	AUTO_FREE char *path = container_mount_path(s, c);
 
 	switch (container_mounted(s, c)) {
@@ -205,5 +237,5 @@ int container_umount(struct store *s, struct container *c, struct err *err)
 	int r = container_save(c, err);
 	if (r == 0)
 		r = fs_remove_tree(c->dir, "merged", err);
-	return r;
+	return r < 0 || !t ? r : container_tree_open(s, t, c, &tree, err);
 }

@@ -20,15 +20,19 @@ struct container_tree {
 	struct timespec begun;
 };
 
-/* c is locked. Layers that are only blobs are unpacked. Of a transaction that only reads
- * (txn_read()) a snapshot that nobody can write to. ERR_BUSY: it is mounted where we cannot see
- * it. */
+/* c is locked. Layers that are only blobs are unpacked, and what was done in a mount that is gone
+ * is the container's. Of a transaction that only reads (txn_read()) a snapshot that nobody can
+ * write to. ERR_BUSY: it is mounted where we cannot see it. */
 int container_tree_open(struct store *s, struct txn *t, const struct container *c,
 	struct container_tree *ret, struct err *err) __attribute__((warn_unused_result));
 /* Afterwards, when nobody uses the snapshot any more: the upper directory is the changeset. One
  * that stays mounted is left alone. */
 int container_tree_settle(const struct container_tree *tree, struct err *err)
 	__attribute__((warn_unused_result));
+/* Of one that is mounted: the upper directory has what was done in it until now. A copy stays one,
+ * overlay writes there anyhow. */
+int container_tree_catch_up(struct store *s, const struct container *c, struct container_tree *tree,
+	struct err *err) __attribute__((warn_unused_result));
 void container_tree_close(struct container_tree *tree);
 #define AUTO_CONTAINER_TREE __attribute__((cleanup(container_tree_close)))
 
@@ -42,8 +46,8 @@ int container_link_remove(const struct container *c, size_t number, struct err *
  * Nothing when it is mounted already. */
 int container_mount(struct store *s, struct txn *t, struct container *c, struct err *err)
 	__attribute__((warn_unused_result));
-/* ERR_NOT_FOUND: it is not mounted */
-int container_umount(struct store *s, struct container *c, struct err *err)
+/* t NULL: the container goes, and what was done in it. ERR_NOT_FOUND: it is not mounted */
+int container_umount(struct store *s, struct txn *t, struct container *c, struct err *err)
 	__attribute__((warn_unused_result));
 /* Where container_mount() puts it. New string. */
 char *container_mount_path(const struct store *s, const struct container *c);

@@ -250,7 +250,7 @@ static int remove_container(struct container_use *u, struct err *err)
 {
 	int r = container_mounted(u->s, &u->c) == CONTAINER_NOT_MOUNTED
 	                ? 0
-	                : container_umount(u->s, &u->c, err);
+	                : container_umount(u->s, NULL, &u->c, err);
 	return r < 0 ? r : container_remove(u->s, &u->c, err);
 }
 

@@ -9,12 +9,14 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "build/container_tree.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
 #include "layers/merged.h"
 #include "layers/walk.h"
 #include "layers/whiteout.h"
 #include "registry/transport.h"
+#include "store/containers.h"
 #include "store/images.h"
 #include "store/lowers.h"
 #include "store/store.h"
@@ -141,6 +143,15 @@ static int diff_image(struct store *s, const char *text, struct changes *ret, st
 	return compare(s, upper, image.config.diff_ids, n - 1, ret, err);
 }
 
+/* What was done in a mount that is no overlay. */
+static int catch_up(struct container_use *u, struct err *err)
+{
+	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
+
+	int r = container_tree_open(u->s, u->t, &u->c, &tree, err);
+	return r < 0 ? r : container_tree_catch_up(u->s, &u->c, &tree, err);
+}
+
 static int diff_container(struct app *app, const char *text, struct changes *ret, struct err *err)
 {
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
@@ -151,6 +162,9 @@ static int diff_container(struct app *app, const char *text, struct changes *ret
 		r = image_load(u.s, &u.c.manifest, NULL, &base, err);
 	if (r == 0 && u.c.config.n_diff_ids)
 		r = image_unpack(u.s, &base, NULL, err);
+	if (r == 0 && txn_fd(u.t) >= 0 &&
+		container_mounted(u.s, &u.c) != CONTAINER_MOUNTED_ELSEWHERE)
+		r = catch_up(&u, err);
 	if (r < 0)
 		return r;
 	AUTO_FD int upper =

@@ -122,7 +122,7 @@ static int umount_one(struct app *app, const char *text, void *arg, struct err *
 	/* as buildah: it is no error when it was not mounted, nor is anything said */
 	if (was == CONTAINER_NOT_MOUNTED || (a->all && was != CONTAINER_MOUNTED))
 		return r;
-	r = container_umount(u.s, &u.c, err);
+	r = container_umount(u.s, u.t, &u.c, err);
 	if (r == 0)
 		out_printf(&app->out, "%s\n", u.c.id);
 	return r;

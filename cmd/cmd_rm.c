@@ -32,7 +32,7 @@ static int remove_one(struct app *app, const char *text, void *arg, struct err *
 	if (r == ERR_NOT_FOUND)
 		return err_set(err, r, "removing container \"%s\": container not known", text);
 	if (r == 0 && container_mounted(u.s, &u.c) != CONTAINER_NOT_MOUNTED)
-		r = container_umount(u.s, &u.c, err);
+		r = container_umount(u.s, NULL, &u.c, err);
 	if (r == 0)
 		r = container_remove(u.s, &u.c, err);
 	if (r == 0)

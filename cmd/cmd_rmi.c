@@ -66,7 +66,7 @@ static int release(struct store *s, const struct listed *l, bool force, struct e
 				all.c[i].name, all.c[i].id);
 		r = container_open(s, all.c[i].id, false, &c, err);
 		if (r == 0 && container_mounted(s, &c) != CONTAINER_NOT_MOUNTED)
-			r = container_umount(s, &c, err);
+			r = container_umount(s, NULL, &c, err);
 		if (r == 0)
 			r = container_remove(s, &c, err);
 	}

@@ -55,7 +55,7 @@ static int umount_again(struct app *app, const char *word, struct err *err)
 	if (r == ERR_NOT_FOUND)
 		return 0; /* the command has removed it */
 	if (r == 0 && container_mounted(u.s, &u.c) == CONTAINER_MOUNTED)
-		r = container_umount(u.s, &u.c, err);
+		r = container_umount(u.s, u.t, &u.c, err);
 	return r;
 }
 

@@ -163,6 +163,6 @@ int snapshot_settle(const struct snapshot *snap, struct timespec begun, struct e
 		return 0;
 	if (merged_root(snap->lower, snap->n_lower, &below, err) < 0)
 		return err->code;
-	return copied ? snapshot_copy_settle(snap->work, snap->upper, &below, begun, err)
+	return copied ? snapshot_copy_settle(snap, &below, begun, err)
 	              : settle_tree(&s, fd, &below, false, err);
 }

@@ -196,9 +196,10 @@ static int replace_content(int fresh, int upper, const struct walk_list *old, st
 	return 0;
 }
 
-int snapshot_copy_settle(
-	int work, int upper, const struct merged *below, struct timespec begun, struct err *err)
+int snapshot_copy_settle(const struct snapshot *snap, const struct merged *below,
+	struct timespec begun, struct err *err)
 {
+	const int work = snap->work, upper = snap->upper;
 	AUTO_COPIED struct copied copied = {0};
 	AUTO_WALK_LIST struct walk_list old = {0};
 	AUTO_FD int to = openat(upper, ".", COPIED_DIR_FLAGS);
@@ -211,6 +212,9 @@ int snapshot_copy_settle(
 		return err_sys(err, "cannot open the copy of the layers");
 	if (walk_list_read(to, "", &old, err) < 0)
 		return err->code;
+	/* who did this before us was killed */
+	if (fs_remove_tree(work, FRESH, err) < 0)
+		return err->code;
 	/* a container's: what an earlier step left, and this one removed, is not to stay */
 	if (old.n && (mkdirat(work, FRESH, 0700) < 0 ||
 			     (fresh = openat(work, FRESH, COPIED_DIR_FLAGS)) < 0))
@@ -219,8 +223,10 @@ int snapshot_copy_settle(
 	struct place root = {.fd = old.n ? fresh : to};
 	struct mover m = {.copied = copied,
 		.begun = begun,
-		.copier = {
-			.root = root.fd, .links = links, .take = true, .path = BUF_INIT(PATH_MAX)}};
+		.copier = {.root = root.fd,
+			.links = links,
+			.take = !snap->keep,
+			.path = BUF_INIT(PATH_MAX)}};
 	const struct level top = {.copy = from, .old = old.n ? to : -1, .below = below};
 	r = move_tree(&m, &top, &root, err);
 	buf_done(&m.copier.path);
@@ -228,8 +234,9 @@ int snapshot_copy_settle(
 		r = replace_content(fresh, to, &old, err);
 	if (r == 0)
 		r = fs_remove_tree(work, FRESH, err);
-	if (r == 0)
-		r = fs_remove_tree(work, COPIED_TREE, err);
+	if (r < 0 || snap->keep)
+		return r;
+	r = fs_remove_tree(work, COPIED_TREE, err);
 	if (r == 0 && unlinkat(work, COPIED_RECORD, 0) < 0)
 		r = err_sys(err, "cannot remove the record of a copied snapshot");
 	return r;

@@ -29,7 +29,8 @@ struct snapshot {
 	             several layers needs even when nobody writes */
 	bool foreign; /* the directories are the user's and not of a store: they keep their labels
 	                 (label.h) */
-	bool keep; /* upper and work are to be mounted again after this */
+	bool keep; /* upper and work are to be mounted again after this; a copy that is settled is
+	              left as it is, for it is mounted, or its only witness */
 	const struct idmap_view *ids; /* NULL, or owners are shown as they are numbered there:
 	                                 snapshot_ids.c */
 };
@@ -48,6 +49,10 @@ int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
  * ended. Overlay alone, where no filter forbids it: snapshot_settle() waits for fuse-overlayfs, and
  * copies of a copy what has changed. ERR_BUSY: somebody else has a file of it open, and writes. */
 int snapshot_seal(int root, int upper, struct err *err) __attribute__((warn_unused_result));
+
+/* Is, or was, the snapshot with this work directory a copy? Then its upper directory has nothing of
+ * what was done in it before snapshot_settle(). */
+bool snapshot_copy_used(int work);
 
 /* Who has closed the mounts that this process has made waits for the programs that served them, for
  * not every init does. Who has not leaves them behind, and that is all. */

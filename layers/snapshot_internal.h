@@ -36,11 +36,9 @@ int snapshot_fuse_wait(int work, bool *ret_used, struct err *err)
 
 int snapshot_copy_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
-/* Was the snapshot with this work directory a copy? Then what differs from the layers below is to
- * be copied to upper. */
-bool snapshot_copy_used(int work);
-int snapshot_copy_settle(int work, int upper, const struct merged *below, struct timespec begun,
-	struct err *err) __attribute__((warn_unused_result));
+/* What differs in the copy from the layers below is copied to upper. */
+int snapshot_copy_settle(const struct snapshot *snap, const struct merged *below,
+	struct timespec begun, struct err *err) __attribute__((warn_unused_result));
 
 enum snapshot_way {
 	SNAPSHOT_PROBE, /* not known yet */

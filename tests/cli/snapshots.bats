@@ -152,6 +152,36 @@ layers_of() { # IMAGE
 	[ "$(mica info --format '{{.store.GraphDriverName}}')" = copy ]
 }
 
+@test "what is written to a mounted container stays, by whatever driver, and is committed" {
+	local drivers=(overlay copy) driver mnt
+	[ ! -r /dev/fuse ] || drivers+=(fuse-overlayfs)
+	for driver in "${drivers[@]}"; do
+		export STORAGE_DRIVER=$driver
+		mica from -q --name c busybox
+		mnt=$(mica mount c)
+		echo 1 >"$mnt/new"
+		rm "$mnt/bin/ls"
+		if [ $driver != fuse-overlayfs ]; then
+			mica commit -q c mounted # while it is
+			[ "$(mica diff c | sort | xargs)" = "A /new C /bin D /bin/ls" ]
+			echo 2 >"$mnt/new"
+			mkdir "$mnt/dir"
+			mica run --network=none c sh -c 'echo 3 >/dir/run; rm /bin/cat'
+			mica commit -q c mounted2
+		fi
+		mica umount c
+		[ "$(mica diff c | grep -c '/new\|/bin/ls')" = 2 ]
+		mnt=$(mica mount c)
+		echo more >>"$mnt/new"
+		# nobody umounts it
+		umount "$mnt"
+		[ "$(mica run --network=none c sh -c 'cat /new; [ -e /bin/ls ] || echo gone' | xargs)" = "$([ $driver = fuse-overlayfs ] && echo 1 || echo 2) more gone" ]
+		mica commit -q --rm c "$driver"
+	done
+	[ "$(layers_of overlay)" != "$(layers_of mounted)" ]
+	assert_clean_store
+}
+
 @test "nobody else has to wait for the programs of fuse-overlayfs that a command starts" {
 	containerfile <<-'EOF'
 		FROM busybox AS a
