@@ -43,7 +43,8 @@ void format_as_struct(struct json *o);
 void format_as_text(struct json *o, const char *text);
 /* The member, if it is a time in UTC such as "2024-05-01T12:00:00Z", prints as a time.Time does. */
 void format_as_time(struct json *o, const char *name);
-/* The member, where there is none, has this value, which is handed over; it is not in the JSON. */
+/* The member, where there is none or null, has this value, which is handed over; it is not in the
+ * JSON. */
 void format_omit(struct json *o, const char *name, struct json *empty);
 /* The member, or what it has when it is left out; NULL: there is none. Borrowed. */
 const struct json *format_get(const struct json *o, const char *name);

@@ -88,9 +88,9 @@ static int step(struct json **value, const char *container, const char *name, st
 		return err_set(err, ERR_INVALID,
 			"template: cannot look for field '%s' in a value that has none", name);
 	if (json_is(o, JSON_KIND_OBJECT)) {
-		found = member(o, name);
-		if (!found && json_get(o, FORMAT_OMITTED))
-			found = member(json_get(o, FORMAT_OMITTED), name);
+		struct json *omitted = json_get(o, FORMAT_OMITTED);
+		omitted = omitted ? member(omitted, name) : NULL;
+		found = omitted ? omitted : member(o, name);
 		if (!found && !(container && is_map_name(container)))
 			return unknown_field(o, name, err);
 	}

@@ -71,7 +71,7 @@ void format_omit(struct json *o, const char *name, struct json *empty)
 	AUTO_JSON struct json *value = empty;
 	struct json *omitted = json_get(o, FORMAT_OMITTED);
 
-	if (!json_is(o, JSON_KIND_OBJECT) || json_get(o, name))
+	if (!json_is(o, JSON_KIND_OBJECT) || json_kind(json_get(o, name)) != JSON_KIND_NULL)
 		return;
 	if (!omitted) {
 		omitted = json_new_object();
@@ -83,8 +83,9 @@ void format_omit(struct json *o, const char *name, struct json *empty)
 const struct json *format_get(const struct json *o, const char *name)
 {
 	const struct json *found = json_get(o, name);
+	const struct json *omitted = json_get(json_get(o, FORMAT_OMITTED), name);
 
-	return found ? found : json_get(json_get(o, FORMAT_OMITTED), name);
+	return omitted ? omitted : found;
 }
 
 void format_as_time(struct json *o, const char *name)

@@ -69,8 +69,7 @@ static void complete_healthcheck(struct json *config)
 	struct json *h = json_get(config, "Healthcheck");
 	AUTO_BUF struct buf b = BUF_INIT(CONFIG_MAX);
 
-	if (!format_get(config, "Healthcheck"))
-		json_set(config, "Healthcheck", json_new_null());
+	format_omit(config, "Healthcheck", json_new_null());
 	if (!json_is(h, JSON_KIND_OBJECT))
 		return;
 	format_omit(h, "Test", json_new_array());
@@ -104,15 +103,28 @@ static void complete_config(struct json *config)
 {
 	if (!json_is(config, JSON_KIND_OBJECT))
 		return; /* of a container it is the base's, as text */
-	add_missing(config, config_text, empty_text);
-	add_missing(config, config_lists, json_new_array);
-	add_missing(config, config_maps, json_new_object);
+	omit_missing(config, config_text, empty_text);
+	omit_missing(config, config_lists, json_new_array);
+	omit_missing(config, config_maps, json_new_object);
 	format_omit(config, "ArgsEscaped", json_new_bool(false));
 	complete_set(json_get(config, "ExposedPorts"));
 	complete_set(json_get(config, "Volumes"));
 	complete_healthcheck(config);
-	order_config(config);
-	format_as_struct(config);
+}
+
+static void complete_docker_config(struct json *config)
+{
+	static const char *const members[] = {"Hostname", "Domainname", "User", "AttachStdin",
+		"AttachStdout", "AttachStderr", "ExposedPorts", "Tty", "OpenStdin", "StdinOnce",
+		"Env", "Cmd", "Healthcheck", "ArgsEscaped", "Image", "Volumes", "WorkingDir",
+		"Entrypoint", "NetworkDisabled", "MacAddress", "OnBuild", "Labels", "StopSignal",
+		"StopTimeout", "Shell", NULL};
+
+	complete_config(config);
+	format_omit(config, "NetworkDisabled", json_new_bool(false));
+	format_omit(config, "MacAddress", empty_text());
+	format_omit(config, "StopTimeout", json_new_null());
+	set_struct(config, members);
 }
 
 /* The two structs have the same members in another order. */
@@ -163,11 +175,8 @@ static void complete_oci(struct json *image)
 	omit_missing(image, image_lists, json_new_array);
 	omit_missing(image, image_maps, json_new_object);
 	format_omit(image, "Platform", platform_of(image));
-	omit_missing(config, config_text, empty_text);
-	omit_missing(config, config_lists, json_new_array);
-	omit_missing(config, config_maps, json_new_object);
-	format_omit(config, "Healthcheck", json_new_null());
 	complete_config(config);
+	order_config(config);
 	set_struct(config, config_members);
 	set_struct(json_get(image, "rootfs"), rootfs_members);
 	complete_history(json_get(image, "history"), false);
@@ -179,11 +188,11 @@ static void complete_docker(struct json *image)
 {
 	static const char *const rootfs_members[] = {"type", "diff_ids", NULL};
 
-	add_missing(image, docker_text, empty_text);
+	omit_missing(image, docker_text, empty_text);
 	format_omit(image, "size", json_new_int(0));
-	add_missing(image, image_lists, json_new_array);
-	complete_config(json_get(image, "config"));
-	complete_config(json_get(image, "container_config"));
+	omit_missing(image, image_lists, json_new_array);
+	complete_docker_config(json_get(image, "config"));
+	complete_docker_config(json_get(image, "container_config"));
 	set_struct(json_get(image, "rootfs"), rootfs_members);
 	complete_history(json_get(image, "history"), true);
 	format_as_time(image, "created");
@@ -200,7 +209,7 @@ struct json *image_fields(const struct json *shown)
 	add_missing(o, builder_lists, json_new_array);
 	complete_oci(json_get(o, "OCIv1"));
 	complete_docker(json_get(o, "Docker"));
-	complete_config(json_get(o, "Config"));
+	complete_docker_config(json_get(o, "Config"));
 	complete_history(json_get(o, "History"), false);
 	set_struct(json_get(o, "RootFS"), rootfs_members);
 	for (size_t i = 0; i < json_size(spaces); i++)

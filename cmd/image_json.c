@@ -212,12 +212,12 @@ static void set_podman_members(
 	json_set_string(fields, "DockerVersion", or_empty(version));
 	json_set_string(fields, "Version", or_empty(version));
 	json_set(fields, "VirtualSize", json_ref(json_get(fields, "Size")));
-	json_set(fields, "Labels", json_ref(json_get(config, "Labels")));
+	json_set(fields, "Labels", json_clone(format_get(config, "Labels")));
 	json_set(fields, "Annotations", json_new_map(&image->manifest.annotations));
 	json_set_string(fields, "ManifestType", image->manifest_desc.media_type);
 	json_set_string(fields, "User", or_empty(c->user));
 	json_set(fields, "NamesHistory", json_new_strv(refs));
-	json_set(fields, "HealthCheck", json_ref(json_get(config, "Healthcheck")));
+	json_set(fields, "HealthCheck", json_clone(format_get(config, "Healthcheck")));
 }
 
 /* --- both ------------------------------------------------------------------------------------ */

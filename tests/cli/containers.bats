@@ -238,7 +238,9 @@ a2" ]
 	[ "$(mica run flat -- cat /x /un/packed/sub/f)" = $'data\ndata' ]
 	[ "$(mica inspect --format '{{json .OCIv1}}' flat | jq '.rootfs.diff_ids | length')" = 1 ]
 	# what is empty is in templates, but not in their JSON
-	[ "$(mica inspect --format '{{json .OCIv1}}' flat)" = "$(mica inspect flat | /usr/bin/jq -c .OCIv1)" ]
+	[ "$(mica inspect --format '{{json .OCIv1}}
+{{json .Docker}}' flat)" = "$(mica inspect flat | /usr/bin/jq -c '.OCIv1, .Docker')" ]
+	[ "$(mica inspect --format '{{.Docker.Config}}' flat)" = '{   false false false map[] false false false [PATH=/usr/bin:/bin] [sh] <nil> false  map[]  [] false  [] map[]  <nil> []}' ]
 	[ "$(mica inspect --format '{{.OCIv1.Config.Entrypoint}}{{.OCIv1.Config.Volumes}}{{.OCIv1.Author}}{{.OCIv1.Config.Healthcheck}}' flat)" = '[]map[]<nil>' ]
 }
 
