@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/owner.h"
+#include "base/proc.h"
 #include "layers/copied.h"
 #include "layers/merged.h"
 #include "layers/walk.h"
@@ -123,7 +124,9 @@ int copier_tree(struct copier *c, const struct merged *from, int to, struct err 
 	c->depth++;
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
 		size_t before = c->path.len;
-		r = copied_path_push(&c->path, names.v[i], err);
+		r = proc_interrupted(err);
+		if (r == 0)
+			r = copied_path_push(&c->path, names.v[i], err);
 		if (r == 0)
 			r = copier_name(c, from, names.v[i], to, err);
 		buf_remove(&c->path, before, c->path.len - before);

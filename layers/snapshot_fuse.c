@@ -199,7 +199,12 @@ int snapshot_fuse_wait(int work, bool *ret_used, struct err *err)
 			return r;
 		err_clear(err);
 		if (ms == WAIT_MS)
-			return err_set(err, ERR_SYS, "fuse-overlayfs does not end");
+			return err_set(err, ERR_BUSY,
+				"fuse-overlayfs does not end: somebody outside has a file of the "
+				"command's root open, which a socket in a cache, a volume or the "
+				"network has brought");
+		if (proc_interrupted(err) < 0)
+			return err->code;
 		a_little();
 	}
 }

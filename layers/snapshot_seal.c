@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "layers/snapshot_internal.h"
 
 #include <errno.h>
@@ -56,6 +57,8 @@ int snapshot_seal(int root, int upper, struct err *err)
 				"a file of the command's root is open for writing outside of it, "
 				"where a socket in a cache, a volume or the network has brought "
 				"it, and could be changed later: close it before the command ends");
+		if (proc_interrupted(err) < 0)
+			return err->code;
 		(void)nanosleep(&a_little, NULL);
 	}
 	return 0;

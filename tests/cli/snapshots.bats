@@ -214,6 +214,29 @@ layers_of() { # IMAGE
 	END
 }
 
+@test "a signal ends a build that waits for fuse-overlayfs, as long as somebody has a file of the step open" {
+	[ -r /dev/fuse ] || skip "there is no /dev/fuse"
+	mkdir v
+	mkfifo v/over
+	containerfile <<<$'FROM busybox\nRUN touch /v/ready; while [ ! -e /v/go ]; do sleep 0.02; done'
+	"$MICA_BIN" --root "$MICA_ROOT" --storage-driver fuse-overlayfs build -q --network=none -v "$D/v:/v" ctx >log 2>&1 3>&- &
+	build=$!
+	wait_for 20 test -e v/ready || fail "$(cat log)"
+	step=$(pgrep -nf '^/bin/sh -c touch /v/ready')
+	timeout 40 bash -c 'exec 7<"/proc/$1/root" && touch v/go && read <v/over' - "$step" 3>&- &
+	holder=$!
+	wait_for 10 bash -c '[ "$(ps -o comm= --ppid "$1")" = fuse-overlayfs ]' - $build # all others have ended
+	kill $build
+	wait_for 10 gone $build || fail "it goes on"
+	status=0
+	wait $build || status=$?
+	echo >v/over
+	wait $holder
+	[ $status = 143 ] || fail "$status: $(cat log)"
+	wait_for 10 bash -c '! pgrep -f "^fuse-overlayfs.*$D"'
+	assert_clean_store
+}
+
 @test "a driver that is not known is refused" {
 	run --separate-stderr mica --storage-driver zfs images
 	assert_error "'zfs' is not one of"
