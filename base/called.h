@@ -19,7 +19,8 @@
  *	commit leaves times in layers as they are without --rewrite-timestamp and --timestamp;
  *	names of containers may have colons;
  *	an image for linux/arm64/v8 says v8, the variant that BuildKit leaves out;
- *	a short name that is the end of one in the store is that image, where it could be pulled, too;
+ *	a short name that is the end of one in the store is that image, where it could be
+ *	pulled, too;
  *	an image pulled from oci:DIR:NAME is called docker.io/library/NAME;
  *	help on what is unknown is the overview, and no error;
  *	run takes what is here, containers and images, and pulls only when told to;

@@ -356,10 +356,17 @@ static int load_from(struct app *app, struct store *s, const char *path, const s
 	if (strchr(path, ':'))
 		return err_set(
 			err, ERR_INVALID, "'%s': the file name may not contain a colon", path);
-	if (S_ISDIR(st.st_mode))
+	if (S_ISDIR(st.st_mode)) {
+		AUTO_FREE char *layout = xasprintf("%s/oci-layout", path);
+		AUTO_FREE char *manifest = xasprintf("%s/manifest.json", path);
+		AUTO_FREE char *dir = xasprintf("dir:%s", path);
+		size_t images;
+		if (access(layout, F_OK) < 0 && access(manifest, F_OK) == 0)
+			return load_one(app, s, dir, a, &images, err);
 		transport = "oci";
-	else
+	} else {
 		r = archive_transport(path, &transport, err);
+	}
 	if (r < 0)
 		return r;
 	if (!transport) {

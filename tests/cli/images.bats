@@ -252,6 +252,8 @@ names() {
 	assert_error "option '--whatrequires' is not supported: a tree shows one image"
 	mica save -q -o a.tar --format docker-archive z.example/b:1 a.example/c:2
 	[ "$(mica load -q -i a.tar)" = $'Loaded image: z.example/b:1\nLoaded image: a.example/c:2' ]
+	mica save -q -o dd --format docker-dir b:1
+	[[ "$(mica load -q -i dd)" == 'Loaded image: sha256:'* ]]
 	mica from -q --name base z.example/b:1
 	[ "$(mica system df --format '{{.Type}} {{.Total}} {{.Active}}' | head -n 2)" = $'Images 2 1\nContainers 2 0' ]
 	mica rm base
