@@ -469,7 +469,7 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 	[ "$output" = $'mine\n1' ] || fail "$output"
 	[ "$(grep mica: <<<"$stderr")" = "mica: store '$MICA_ROOT': cannot open the lock 'gc.lock': permission denied" ] || fail "$stderr"
 	# root, in a store of a user who could not use what root made there
-	cp -a "$MICA_ROOT" theirs && chown nobody theirs theirs/* theirs/{blobs,cache}/* theirs/blobs/*/*
+	cp -a "$MICA_ROOT" theirs && chown nobody theirs theirs/* theirs/{blobs,cache,containers}/* theirs/{blobs,cache,containers}/*/*
 	touch now
 	MICA_ROOT=$D/theirs run --separate-stderr sh reads .
 	[ "$output" = $'mine\n1' ] || fail "$output"
