@@ -72,6 +72,7 @@ struct build_opts {
 	                           */
 	struct strv unset_annotations;
 	struct strv annotations; /* that the caller will add, as typed */
+	bool created_annotation; /* org.opencontainers.image.created */
 	const char *target; /* NULL: the last stage */
 	bool no_cache;
 	bool docker; /* the image will be of Docker's form */

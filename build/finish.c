@@ -275,6 +275,8 @@ static int finish_config(struct build *b, size_t stage, struct image_config *c, 
 			as_buildah_created(b, ret->base_history, c, &last);
 		}
 		date(b, c, ret->base_history, last);
+		if (b->o->created_annotation && c->created)
+			map_set(&m.annotations, "org.opencontainers.image.created", c->created);
 		rc = put_image(b, c, &m, ret, err);
 	}
 	if (rc == 0)

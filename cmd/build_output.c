@@ -109,13 +109,7 @@ static int set_form(const struct output_args *a, const struct build_opts *o, str
 	STRV_FOREACH (w, &a->annotations)
 		if (annotations_add(&ret->annotations, *w, err) < 0)
 			return err->code;
-	if (set_format(a, ret, err) < 0)
-		return err->code;
-	ret->created_annotation =
-		a->created_annotation < 0
-			? called_buildah() && ret->types != TYPES_DOCKER && !unset_created(a)
-			: a->created_annotation == 1;
-	return 0;
+	return set_format(a, ret, err);
 }
 
 static void put_output(struct outputs *out, const struct output *o)
@@ -258,6 +252,9 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 		set_form(a, o, &ret->form, err) < 0)
 		return err->code;
 	o->docker = ret->form.types == TYPES_DOCKER;
+	o->created_annotation = a->created_annotation < 0
+	                                ? called_buildah() && !o->docker && !unset_created(a)
+	                                : a->created_annotation == 1;
 	o->reshaped |= (a->squash && !o->one_layer) || a->squash_all || a->omit_history ||
 	               ret->form.annotations.n;
 	STRV_FOREACH (w, &a->outputs)

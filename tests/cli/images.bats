@@ -450,6 +450,10 @@ steps() { # [OPTION...]: IDs of intermediate images
 	[ "$(b images --noheading | cut -d ' ' -f 1 | sort | tr '\n' ' ')" = '<none> localhost/list ' ]
 	b manifest rm list
 	[ "$(b rmi "$two")" = "$two"$'\n'"${one#sha256:}" ]
+	# a step and what a build makes of no more are one manifest
+	b build -q --layers -t two ctx
+	b build -q --layers -f one ctx
+	[ "$(b images -a --noheading | wc -l)" = 2 ]
 }
 
 @test "image prune -a --filter until: what has no date stays; buildah's prune tells names, then IDs" {
