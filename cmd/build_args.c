@@ -131,7 +131,7 @@ static int set_epoch(const struct build_args *a, struct build_opts *o, struct er
 		text = getenv("SOURCE_DATE_EPOCH");
 		from = "SOURCE_DATE_EPOCH";
 	}
-	o->has_epoch = text && *text;
+	o->has_epoch = text && (*text || a->timestamp);
 	if (o->has_epoch && moment_epoch(text, from, &o->epoch, err) < 0)
 		return err->code;
 	if (o->has_epoch && !map_has(&o->build_args, "SOURCE_DATE_EPOCH"))
@@ -270,8 +270,9 @@ static void set_tags(const struct build_args *a, struct build_opts *o)
 static void forget_empty(struct build_args *a)
 {
 	struct strv *const lists[] = {&a->secrets, &a->ssh, &a->cache_from, &a->cache_to,
-		&a->build_contexts, &a->box.add_hosts, &a->output.outputs, &a->output.annotations};
-	const char **const files[] = {&a->output.iidfile, &a->output.metadata_file};
+		&a->build_contexts, &a->box.add_hosts, &a->output.outputs, &a->output.annotations,
+		&a->files};
+	const char **const files[] = {&a->output.iidfile, &a->output.metadata_file, &a->usage.file};
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		for (size_t k = lists[i]->n; k-- > 0;)
 			if (!*lists[i]->v[k])
@@ -285,6 +286,8 @@ int build_args_apply(const struct app *app, struct build_args *a, const struct s
 	struct build_opts *o, struct err *err)
 {
 	forget_empty(a);
+	if (usage_check(&a->usage, err) < 0)
+		return err->code;
 	strv_copy(&o->files, &a->files);
 	set_tags(a, o);
 	strv_copy(&o->secrets, &a->secrets);

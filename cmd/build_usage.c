@@ -16,6 +16,13 @@ const struct opt usage_options[] = {
 	OPT_END,
 };
 
+int usage_check(const struct usage_args *a, struct err *err)
+{
+	if (!a->file || fs_check_output(a->file, err) == 0)
+		return 0;
+	return err_wrap(err, "option '--rusage-logfile'");
+}
+
 static double seconds(struct timeval a, struct timeval b)
 {
 	return (double)(a.tv_sec + b.tv_sec) + (double)(a.tv_usec + b.tv_usec) / 1e6;

@@ -13,6 +13,8 @@ struct usage_args {
 };
 extern const struct opt usage_options[];
 
+/* Before anything is built: can the file be written? */
+int usage_check(const struct usage_args *a, struct err *err) __attribute__((warn_unused_result));
 /* began: by clock_us(). Nothing unless it was asked for. */
 int usage_report(const struct usage_args *a, struct out *out, uint64_t began, struct err *err)
 	__attribute__((warn_unused_result));

@@ -153,7 +153,8 @@ static int apply_groups(const struct strv *names, struct run_spec *spec, struct 
 				"option '--group-add': 'keep-groups' is not supported: a step has "
 				"no groups of this machine");
 		if (!**name)
-			return err_set(err, ERR_INVALID, "option '--group-add': an empty name");
+			return err_set(err, ERR_INVALID,
+				"option '--group-add': '' is not a group: give its name or number");
 		strv_add(&spec->groups, *name);
 	}
 	return 0;

@@ -132,8 +132,10 @@ static int override(char *field, size_t size, const char *name, const char *valu
 	if (!value)
 		return 0;
 	size_t n = strlen(value);
-	if (!n || n >= size)
-		return err_set(err, ERR_INVALID, "option '--%s': '%s' is not a name", name, value);
+	if (n >= size || !platform_component_is_valid(value, n))
+		return err_set(err, ERR_INVALID,
+			"option '--%s': '%s' is not a name of letters, digits, '_', '.' and '-'",
+			name, value);
 	memcpy(field, value, n + 1);
 	return 0;
 }

@@ -73,9 +73,11 @@ static int read_maps(const struct users_args *a, struct idmap_ranges *uids,
 	const char *user = a->uid_map_user ? a->uid_map_user : a->gid_map_group;
 	const char *group = a->gid_map_group ? a->gid_map_group : user;
 	if (user && own_users_subids("/etc/subuid", user, uids, err) < 0)
-		return err_wrap(err, "option '--userns-uid-map-user'");
+		return err_wrap(err, "option '--userns-%s'",
+			a->uid_map_user ? "uid-map-user" : "gid-map-group");
 	if (group && own_users_subids("/etc/subgid", group, gids, err) < 0)
-		return err_wrap(err, "option '--userns-gid-map-group'");
+		return err_wrap(err, "option '--userns-%s'",
+			a->gid_map_group ? "gid-map-group" : "uid-map-user");
 	STRV_FOREACH (text, &a->uid_maps)
 		if (add_maps("userns-uid-map", *text, uids, err) < 0)
 			return err->code;

@@ -136,7 +136,7 @@ void platform_host(struct platform *ret)
 	*ret = host;
 }
 
-static bool component_is_valid(const char *s, size_t n)
+bool platform_component_is_valid(const char *s, size_t n)
 {
 	if (n == 0 || n >= sizeof(((struct platform *)NULL)->os))
 		return false;
@@ -202,7 +202,7 @@ int platform_parse(const char *s, struct platform *ret, struct err *err)
 		if (n == ARRAY_LEN(field))
 			return err_set(err, ERR_INVALID,
 				"'%s': a platform is os/architecture[/variant]", s);
-		if (!component_is_valid(at, len))
+		if (!platform_component_is_valid(at, len))
 			return err_set(err, ERR_INVALID, "'%s': invalid platform component '%.*s'",
 				s, (int)len, at);
 		memcpy(field[n], at, len);

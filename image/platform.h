@@ -21,6 +21,8 @@ struct platform_list {
 };
 
 void platform_host(struct platform *ret);
+/* Of what "os/arch/variant" is put together: letters, digits, '_', '.' and '-'; not too long. */
+bool platform_component_is_valid(const char *s, size_t n);
 /* "linux/arm64", "arm64", "linux/arm/v7", "local". ERR_INVALID */
 int platform_parse(const char *s, struct platform *ret, struct err *err)
 	__attribute__((warn_unused_result));

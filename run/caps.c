@@ -75,7 +75,10 @@ static int parse_names(const struct strv *names, uint64_t *ret, bool *ret_all, s
 		}
 		int n = caps_number(*name);
 		if (n < 0)
-			return err_set(err, ERR_INVALID, "unknown capability '%s'", *name);
+			return err_set(err, ERR_INVALID,
+				"unknown capability '%s'; there are CAP_CHOWN, CAP_KILL and others "
+				"(see capabilities(7)), and ALL",
+				*name);
 		set |= BIT(n);
 	}
 	*ret = set;

@@ -566,6 +566,19 @@ COPY Containerfile /'
 	refused "option '--policy' is not supported: sources are not checked against a policy" --policy=filename=x.rego
 }
 
+@test "an empty value is none where docker takes it for none; others say what is wrong, before anything is built" {
+	printf 'FROM busybox\nRUN true\n' >ctx/Containerfile
+	build -f '' --rusage-logfile= --iidfile= --metadata-file= --secret= --ssh= --cache-from= --build-context= --annotation= --output=
+	printf 'FROM busybox\nRUN false\n' >ctx/Containerfile
+	refused "option '--rusage-logfile': cannot write to 'none': no such file" --rusage-logfile none/log
+	refused "option '--timestamp': '' is not a number of seconds" --timestamp=
+	refused "option '--variant': '@x' is not a name of letters, digits" --variant=@x
+	refused "option '--os': '' is not a name" --os=
+	refused "option '--userns-gid-map-group': .* no line for 'nobody-here'" --userns-gid-map-group=nobody-here
+	refused "option '--group-add': '' is not a group: give its name or number" --group-add=
+	refused "option '--cap-add': unknown capability 'x'; there are CAP_CHOWN" --cap-add=x
+}
+
 @test "isolation and namespaces: what happens anyway is accepted, the rest refused by name" {
 	printf 'FROM busybox\nRUN true\n' >ctx/Containerfile
 	build --isolation=oci --ipc=private --pid=private --uts=private --cgroupns=private --userns=host --skip-unused-stages=true --hooks-dir=. --hooks-dir=none
