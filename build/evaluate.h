@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From an instruction to the steps and the configuration it makes: evaluate.c, and inst_*.c for each kind. */
+/* From an instruction to the steps and the configuration it makes: evaluate.c, and inst_*.c for
+ * each kind. */
 #pragma once
 #include "build/build_internal.h"
 #include "build/error_excerpt.h"

@@ -2,8 +2,8 @@
 /*
  * Paths in images for Windows, by BuildKit's rules. A Containerfile may write them with either
  * slash and begin them with C:, the only drive that there is; here they are as any other system
- * has them, and in a config they have backslashes. Of an image for another system (os), a path
- * stays as it is.
+ * has them, and in a config they have backslashes. A path in an image for another os stays as it
+ * is.
  */
 #pragma once
 #include <stdbool.h>
