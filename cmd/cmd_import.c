@@ -219,11 +219,7 @@ static int import_run(struct app *app, void *args, const struct strv *rest, stru
 	r = take_archive(source, &spool, err);
 	if (r == 0)
 		r = write_file(a, dir, source, err);
-	if (r == 0)
-		r = import(app, a, dir, rest, &spool, err);
-	AUTO_FREE char *file = xasprintf("%s/Containerfile", dir);
-	(void)unlink(file);
-	return r;
+	return r == 0 ? import(app, a, dir, rest, &spool, err) : r;
 }
 
 const struct cmd cmd_import = {

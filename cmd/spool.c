@@ -2,13 +2,18 @@
 #include "cmd/spool.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/stream.h"
 
 static const char *place(const char *configured)
@@ -20,6 +25,47 @@ static const char *place(const char *configured)
 	return configured && *configured == '/' ? configured : "/var/tmp";
 }
 
+static void remove_all(const char *dir)
+{
+	struct err err = ERR_INIT;
+
+	if (fs_remove_tree(AT_FDCWD, dir, &err) < 0)
+		log_debug("%s", err.msg);
+}
+
+/* Nobody sweeps these places after us: what is left there when we are killed goes when the pipe
+ * ends that only we can write to. */
+static _Noreturn void stand_guard(const char *dir, int alive)
+{
+	char none;
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	(void)setsid();
+	(void)prctl(PR_SET_NAME, "spool-guard"); /* killall mica is not for it */
+	if (dup2(alive, 0) == 0 && proc_close_fds(1, ~0U) == 0)
+		(void)!read(0, &none, 1);
+	remove_all(dir);
+	_exit(0);
+}
+
+static int set_guard(const char *dir, struct spool *s, struct err *err)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot create a pipe");
+	s->guard = fork();
+	if (s->guard == 0)
+		stand_guard(dir, fds[0]);
+	if (s->guard < 0)
+		(void)err_sys(err, "cannot fork");
+	close(fds[0]);
+	s->alive = fds[1];
+	return s->guard < 0 ? err->code : 0;
+}
+
 int spool_open(const char *configured, struct spool *s, struct err *err)
 {
 	AUTO_FREE char *made = xasprintf("%s/mica-XXXXXX", place(configured));
@@ -27,7 +73,7 @@ int spool_open(const char *configured, struct spool *s, struct err *err)
 	if (!mkdtemp(made))
 		return err_sys(err, "cannot create a directory like '%s'", made);
 	s->path = xasprintf("%s/archive", made);
-	return 0;
+	return set_guard(made, s, err);
 }
 
 static int copy(int from, const char *from_name, int to, const char *to_name, struct err *err)
@@ -84,9 +130,11 @@ void spool_done(struct spool *s)
 {
 	if (!s->path)
 		return;
-	(void)unlink(s->path);
 	*strrchr(s->path, '/') = '\0';
-	(void)rmdir(s->path);
+	remove_all(s->path);
+	close(s->alive);
+	if (s->guard > 0)
+		(void)proc_wait(s->guard, NULL);
 	free(s->path);
 	s->path = NULL;
 }

@@ -3,11 +3,14 @@
  * $TMPDIR, else in what containers.conf says, else /var/tmp: archives are too large for a /tmp in
  * memory. */
 #pragma once
+#include <sys/types.h>
 
 struct err;
 
 struct spool {
 	char *path; /* NULL: nothing to remove */
+	int alive; /* what the guard waits for the end of */
+	pid_t guard; /* removes what is left of one who was killed */
 };
 
 /* Makes a directory of ours and the name of a file in it that does not exist yet. configured: NULL,
@@ -24,6 +27,6 @@ int spool_stdin(const char *configured, struct err *err) __attribute__((warn_unu
 /* Copies the file to fd, and has removed it before. */
 int spool_drain(struct spool *s, int fd, const char *name, struct err *err)
 	__attribute__((warn_unused_result));
-/* Removes both. */
+/* Removes the directory, whatever is in it. */
 void spool_done(struct spool *s);
 #define AUTO_SPOOL __attribute__((cleanup(spool_done)))

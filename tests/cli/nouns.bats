@@ -68,6 +68,18 @@ teardown() {
 	run -125 --separate-stderr mica export nothing
 	assert_error "'nothing'"
 	[ -z "$(ls "$TMPDIR")" ]
+	# nor is anything left of one who is killed while it reads
+	mkfifo slow
+	sleep 300 >slow 3>&- &
+	writer=$!
+	"$MICA_BIN" --root "$MICA_ROOT" import - killed <slow 3>&- &
+	reader=$!
+	wait_for 10 compgen -G "$TMPDIR/mica-*/archive" >/dev/null
+	kill -9 $reader
+	run wait_for 10 rmdir "$TMPDIR"
+	kill $writer
+	[ "$status" = 0 ] || fail "left: $(ls -R "$TMPDIR")"
+	mkdir -m 1777 "$TMPDIR"
 }
 
 @test "diff: what a container changed, what the last layer of an image changed" {
