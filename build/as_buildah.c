@@ -144,6 +144,11 @@ void as_buildah_platform(
 		platform_str(found, is), platform_str(wanted, want));
 }
 
+bool as_buildah_keeps(const struct build *b, size_t stage)
+{
+	return called_buildah() && b->plans[stage].base_image != NO_STAGE;
+}
+
 void as_buildah_config(struct build *b, struct image_config *c)
 {
 	if (!called_buildah())

@@ -65,6 +65,8 @@ bool as_buildah_is_fixed(const struct build *b);
 /* The stage is for the platform, its base image for another one. */
 void as_buildah_platform(
 	struct build *b, const struct platform *wanted, const struct platform *found);
+/* Has the image the variant of its base image, whatever was said? stage: that on the base image. */
+bool as_buildah_keeps(const struct build *b, size_t stage);
 /* Of the image that is made. */
 void as_buildah_config(struct build *b, struct image_config *c);
 /* What was said of annotations is in its history, so that images which differ in nothing else have

@@ -168,7 +168,7 @@ static void take_platform(const struct build *b, const struct stage *st, struct 
 	bool same = streq(want->os, c->platform.os) && streq(want->arch, c->platform.arch);
 	struct platform had = c->platform;
 	c->platform = *want;
-	if (same && !*want->variant)
+	if (same && (!*want->variant || as_buildah_keeps(b, base_image_of(b, st->index))))
 		memcpy(c->platform.variant, had.variant, sizeof(had.variant));
 	if (same && !*want->os_version)
 		memcpy(c->platform.os_version, had.os_version, sizeof(had.os_version));

@@ -185,6 +185,10 @@ a2" ]
 	b 0 -q -t variant -f f --platform linux/arm64/v8 .
 	[ "$(mica inspect --format '{{.OCIv1.Architecture}} {{.OCIv1.Variant}} {{.OCIv1.Created.Year}}' variant)" = "arm64 v8 $(date -u +%Y)" ]
 	[ "$(mica inspect --format '{{.OCIv1.Platform}}' variant)" = '{arm64 linux  [] v8}' ]
+	b 0 -q -t plain -f f --platform linux/arm64 .
+	printf 'FROM plain\nLABEL c=d\n' >f
+	b 0 -q -t derived -f f --platform linux/arm64/v8 .
+	[ "$(mica inspect --format '{{.OCIv1.Variant}}' derived)" = '' ]
 	# what is here under the name is taken, and what is unpacked keeps its owners
 	printf 'FROM variant\nADD --chown=3:4 a.tar c/x /\n' >f
 	tar -cf a.tar --owner 7 --group 8 c/sub
