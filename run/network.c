@@ -273,8 +273,21 @@ static int not_connected(const struct network *n, const char *helper, bool late,
 		n->choice->options.n ? "; does it know what '--network' gives it?" : "");
 }
 
+/* Somebody killed it, as who looks for memory does. */
+static bool helper_is_gone(const struct network *n)
+{
+	siginfo_t si = {0};
+	return n->pid > 0 && waitid(P_PID, (id_t)n->pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       si.si_pid;
+}
+
 int network_ready(struct network *n, struct err *err)
 {
+	if (n->ready < 0 && helper_is_gone(n)) {
+		stop_helper(n);
+		if (start_helper(n, err) < 0)
+			return err->code;
+	}
 	while (n->ready >= 0) {
 		char buf[64];
 		struct pollfd p = {.fd = n->ready, .events = POLLIN};

@@ -7,7 +7,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 static struct network *start(void)
 {
@@ -47,6 +49,18 @@ static int run_in(struct network *n, const char *script)
 	return im.result.status;
 }
 
+/* Our only child. */
+static void kill_helper(void)
+{
+	char path[64], text[64] = "";
+	siginfo_t si;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fs_read_upto(fd, text, sizeof(text) - 1) > 0);
+	assert_int_equal(kill((pid_t)strtol(text, NULL, 10), SIGKILL), 0);
+	assert_int_equal(waitid(P_ALL, 0, &si, WEXITED | WNOWAIT), 0);
+}
+
 static void steps_share_one_connected_namespace(void **state)
 {
 	(void)state;
@@ -57,6 +71,7 @@ static void steps_share_one_connected_namespace(void **state)
 	assert_int_equal(strncmp(im.out, "1\nnet:", 6), 0);
 	char first[256];
 	snprintf(first, sizeof(first), "%.200s", im.out);
+	kill_helper();
 	assert_int_equal(run_in(n, "grep -c -E '^[a-z0-9]+\t00000000' /proc/net/route; readlink "
 				   "/proc/self/ns/net"),
 		0);
