@@ -28,8 +28,9 @@ static const struct opt unshare_options[] = {
 	OPT_END,
 };
 
-/* [NAME=]CONTAINER: mounted, and where in the variable NAME. *ret_umount: we did it. */
-static int mount_for(struct app *app, const char *word, bool *ret_mounted, struct err *err)
+/* [NAME=]CONTAINER: mounted, and where in the variable NAME. Its ID is added to ours, if it was not
+ * mounted before. */
+static int mount_for(struct app *app, const char *word, struct strv *ours, struct err *err)
 {
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 	const char *eq = strchr(word, '=');
@@ -38,25 +39,53 @@ static int mount_for(struct app *app, const char *word, bool *ret_mounted, struc
 	int r = container_use(app, eq ? eq + 1 : word, &u, err);
 	if (r < 0)
 		return r;
-	*ret_mounted = container_mounted(u.s, &u.c) == CONTAINER_NOT_MOUNTED;
+	bool was = container_mounted(u.s, &u.c) != CONTAINER_NOT_MOUNTED;
 	r = container_mount(u.s, u.t, &u.c, err);
+	if (r == 0 && !was)
+		strv_add(ours, u.c.id);
 	AUTO_FREE char *path = container_mount_path(u.s, &u.c);
 	if (r == 0 && setenv(name, path, 1) < 0)
 		return err_sys(err, "cannot set the variable '%s'", name);
 	return r;
 }
 
-static int umount_again(struct app *app, const char *word, struct err *err)
+static int list_mounted(struct store *s, struct strv *ret, struct err *err)
+{
+	AUTO_CONTAINERS struct containers l = {0};
+
+	int r = containers_list(s, &l, err);
+	for (size_t i = 0; r == 0 && i < l.n; i++)
+		if (container_mounted(s, &l.c[i]) == CONTAINER_MOUNTED)
+			strv_add(ret, l.c[i].id);
+	return r;
+}
+
+static int umount_again(struct app *app, const char *id, struct err *err)
 {
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
-	const char *eq = strchr(word, '=');
 
-	int r = container_use(app, eq ? eq + 1 : word, &u, err);
+	int r = container_use(app, id, &u, err);
 	if (r == ERR_NOT_FOUND)
-		return 0; /* the command has removed it */
+		return 0; /* somebody has removed it */
 	if (r == 0 && container_mounted(u.s, &u.c) == CONTAINER_MOUNTED)
 		r = container_umount(u.s, u.t, &u.c, err);
 	return r;
+}
+
+/* What we have mounted, and, where the mount namespace ends with us, what the command has: the
+ * program that serves such a mount would live in there for ever. */
+static void umount_all(
+	struct app *app, struct store *s, const struct strv *before, struct strv *ours)
+{
+	struct err why = ERR_INIT;
+
+	if (userns_is_rootless() && list_mounted(s, ours, &why) < 0)
+		out_warn(&app->out, "%s", why.msg);
+	STRV_FOREACH (id, ours) {
+		struct err e = ERR_INIT;
+		if (!strv_has(before, *id) && umount_again(app, *id, &e) < 0)
+			out_warn(&app->out, "%s", e.msg);
+	}
 }
 
 /* As execvp, but a file that the kernel does not know is not given to a shell. errno is set. */
@@ -110,7 +139,7 @@ static int execute(char *const argv[], struct err *err)
 static int unshare_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	const struct unshare_args *a = args;
-	AUTO_STRV struct strv argv = STRV_INIT, mounted = STRV_INIT;
+	AUTO_STRV struct strv argv = STRV_INIT, before = STRV_INIT, ours = STRV_INIT;
 	AUTO_STORE struct store *s = NULL;
 	const char *shell = getenv("SHELL");
 	int held = -1;
@@ -125,18 +154,14 @@ static int unshare_run(struct app *app, void *args, const struct strv *rest, str
 	int r = app_store(app, 0, &s, err);
 	if (r == 0 && userns_is_rootless())
 		r = container_space_hold(s, &held, err);
-	for (size_t i = 0; r == 0 && i < a->mounts.n; i++) {
-		bool ours = false;
-		r = mount_for(app, a->mounts.v[i], &ours, err);
-		if (r == 0 && ours)
-			strv_add(&mounted, a->mounts.v[i]);
-	}
 	if (r == 0)
-		r = execute(strv_argv(&argv), err);
-	STRV_FOREACH (word, &mounted) {
-		struct err e = ERR_INIT;
-		if (umount_again(app, *word, &e) < 0)
-			out_warn(&app->out, "%s", e.msg);
+		r = list_mounted(s, &before, err);
+	if (r == 0) {
+		for (size_t i = 0; r == 0 && i < a->mounts.n; i++)
+			r = mount_for(app, a->mounts.v[i], &ours, err);
+		if (r == 0)
+			r = execute(strv_argv(&argv), err);
+		umount_all(app, s, &before, &ours);
 	}
 	if (held >= 0)
 		container_space_release(s, held);
