@@ -135,6 +135,8 @@ static int sink_blob(
 	AUTO_TMP struct tmp tmp = TMP_INIT;
 	char hex[DIGEST_STR_MAX];
 	*ret_id = 1;
+	if (sink_check_blob(from, &d->digest, err) < 0)
+		return err->code;
 	note_file(s, digest_hex(&d->digest, hex));
 	int r = room_check(s->dir, s->path, d->size, err);
 	if (r == 0)

@@ -100,6 +100,8 @@ static int sink_blob(
 	AUTO_FD int owned = fd;
 	char path[BLOB_PATH_MAX];
 	*ret_id = 1;
+	if (sink_check_blob(owned, &d->digest, err) < 0)
+		return err->code;
 	if (media_kind(d->media_type) == MEDIA_LAYER)
 		return add_layer(s, d, owned, err);
 	if (media_kind(d->media_type) != MEDIA_CONFIG)

@@ -47,12 +47,14 @@ static int put_file(
 	char path[BLOB_PATH_MAX];
 	struct stat st;
 	oci_blob_path(d, path);
-	if (s->archive)
-		return tar_file_add_file(s->archive, path, fd, size, err);
-	if (fstatat(s->dir, path, &st, 0) == 0 && S_ISREG(st.st_mode) &&
+	if (!s->archive && fstatat(s->dir, path, &st, 0) == 0 && S_ISREG(st.st_mode) &&
 		(uint64_t)st.st_size == size)
 		return 0;
-	int r = make_blob_dir(s, d->alg, err);
+	int r = sink_check_blob(fd, d, err);
+	if (r == 0 && s->archive)
+		return tar_file_add_file(s->archive, path, fd, size, err);
+	if (r == 0)
+		r = make_blob_dir(s, d->alg, err);
 	if (r < 0)
 		return r;
 	char *name = strrchr(path, '/');

@@ -45,6 +45,10 @@ static inline void sink_free_p(struct sink **k)
 	sink_free(*k);
 }
 #define AUTO_SINK __attribute__((cleanup(sink_free_p)))
+/* For sinks where nobody else looks: whether the file is the blob, before it is copied from its
+ * beginning, where it is before and after this. ERR_CORRUPT */
+int sink_check_blob(int fd, const struct digest *want, struct err *err)
+	__attribute__((warn_unused_result));
 
 struct origins;
 /* ref: without a digest; without a tag what is sent gets no name. origins: where blobs may be;

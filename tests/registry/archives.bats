@@ -105,6 +105,18 @@ teardown() {
 	assert_error "'list' is an OCI image layout of version '2.0.0', 1.0.0 is supported\$"
 }
 
+@test "a blob that is damaged in the store goes nowhere" {
+	blob=$MICA_ROOT/blobs/sha256/$(jq -r '.layers[0].digest[7:]' "$T/one/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' "$T/one/index.json")")
+	printf X | dd of="$blob" bs=1 seek=$(($(stat -c %s "$blob") - 1)) conv=notrunc status=none
+	for place in oci:out/d:t dir:out/d oci-archive:out/a docker-archive:out/a; do
+		mkdir out
+		run --separate-stderr mica push -q r.test/x/one:1 "$place"
+		assert_error "layer sha256:${blob##*/}: content has digest sha256:[0-9a-f]{64}, the store is damaged"
+		[ -z "$(ls -A out)" ] || fail "$place: $(find out)"
+		rm -r out
+	done
+}
+
 @test "what is there is not written over, but by another image of the same kind and by save" {
 	local image=r.test/x/one:1 other=r.test/x/two:1
 	: >empty.tar
