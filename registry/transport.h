@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Images from and to elsewhere: the face of this floor, beside login.h. A location is what users type:
+ * Images from and to elsewhere: the face of this floor, beside login.h. A location is what users
+ * type:
  *	docker://REF or REF           a registry, by the distribution protocol (through mica-remote)
  *	oci:DIR[:NAME]                an OCI image layout
  *	oci-archive:FILE[:NAME]       the same as a tar

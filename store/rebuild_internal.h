@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What rebuild.c and index_mend.c share: index.json in the making, and images that are whole without
- * an entry in it (unnamed.c). */
+/* What rebuild.c and index_mend.c share: index.json in the making, and images that are whole
+ * without an entry in it (unnamed.c). */
 #pragma once
 #include "image/descriptor.h"
 #include "store/digest_set.h"
