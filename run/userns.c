@@ -299,11 +299,8 @@ static void unshare_error(struct err *err)
 			"user namespaces are not allowed here (%s); see the sysctls "
 			"user.max_user_namespaces, "
 			"kernel.unprivileged_userns_clone and "
-			"kernel.apparmor_restrict_unprivileged_userns%s",
-			err_text(sys, (char[ERR_TEXT_MAX]){0}),
-			geteuid() == 0 ? ""
-				       : "; in a container, its seccomp profile: its root "
-					 "needs none");
+			"kernel.apparmor_restrict_unprivileged_userns",
+			err_text(sys, (char[ERR_TEXT_MAX]){0}));
 }
 
 /*
@@ -441,6 +438,11 @@ int userns_enter(struct err *err)
 		mode_set(MODE_CHROOT, denied.msg);
 		return 0;
 	}
+	if (r < 0 && !rootless)
+		return err_set(err, denied.code,
+			"%s; in a container whose seccomp profile forbids them, be its root, with "
+			"the capabilities that docker and containerd give by default",
+			denied.msg);
 	if (r < 0)
 		*err = denied;
 	return r;

@@ -183,6 +183,9 @@ needs_crun() {
 	[[ "$output" == *"cannot take the network away"* ]]
 	[[ "$output" == *"'oci': user namespaces are not allowed here"* ]]
 	[[ "$output" == *"isolation 'chroot' has no mounts, so '--shm-size' would hold nothing"* ]]
+	pod_config "$DOCKER_PROFILE | .process.capabilities = {} | .process.args = [\"mica\", \"info\"]"
+	run in_crun
+	[[ $output == "mica: user namespaces are not allowed here ("*"; in a container whose seccomp profile forbids them, be its root, with the capabilities that docker and containerd give by default" && ${#lines[@]} = 1 ]] || fail "$output"
 	# no capability at all; and a number that no account has, as OpenShift gives one, which sees the /proc around it
 	pod_config '.process.capabilities = {} | .process.args = ["mica", "info"]'
 	run in_crun
