@@ -341,6 +341,7 @@ int main(int argc, char *argv[])
 	open_standard_descriptors();
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* EFBIG can be told, and what was begun be removed */
+	(void)signal(SIGCHLD, SIG_DFL); /* of who ignores it no child can be waited for */
 	out_init(&app.out);
 	int r = dispatch(&app, argc, argv, &words, &err);
 	if (r < 0)
