@@ -4,6 +4,7 @@
 #include "run/cgroup.h"
 #include "run/sandbox_internal.h"
 #include "run/sysctls.h"
+#include "run/userns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,9 +97,12 @@ static int loopback_up(struct err *err)
 	return 0;
 }
 
-static int join(int fd, int type)
+static int join(int fd, int type, const char *option, struct err *err)
 {
-	return fd < 0 ? 0 : setns(fd, type);
+	if (fd < 0 || setns(fd, type) == 0)
+		return 0;
+	return err_sys(err, "cannot join the namespace that '--%s' names%s", option,
+		errno == EPERM && userns_is_rootless() ? ", which root has to do" : "");
 }
 
 /* A network of our own that root of another user namespace cannot bind the low ports of, though
@@ -120,9 +124,11 @@ int namespaces_setup(const struct box *b, struct err *err)
 			return r;
 	}
 	const struct run_spec *s = b->spec;
-	if (join(s->ipc_fd, CLONE_NEWIPC) < 0 || join(s->uts_fd, CLONE_NEWUTS) < 0 ||
-		join(s->cgroupns_fd, CLONE_NEWCGROUP) < 0 || join(s->net_fd, CLONE_NEWNET) < 0)
-		return err_sys(err, "cannot join a namespace that was named");
+	if (join(s->ipc_fd, CLONE_NEWIPC, "ipc", err) < 0 ||
+		join(s->uts_fd, CLONE_NEWUTS, "uts", err) < 0 ||
+		join(s->cgroupns_fd, CLONE_NEWCGROUP, "cgroupns", err) < 0 ||
+		join(s->net_fd, CLONE_NEWNET, "network", err) < 0)
+		return err->code;
 	if (!s->host_cgroupns && s->cgroupns_fd < 0 && unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(err, "cannot create a cgroup namespace");
 	if (b->netns >= 0 && setns(b->netns, CLONE_NEWNET) < 0)

@@ -329,6 +329,8 @@ needs_root() {
 	done
 	run -125 --separate-stderr as_user "$MICA_BIN" --root "$D/s" run --rm --network=none --userns-uid-map 0:1:1 busybox true
 	assert_error "option '--userns-uid-map': '0:1:1' is not supported: only root can map other users"
+	run -125 --separate-stderr as_user "$MICA_BIN" --root "$D/s" run --rm --network=none --uts=/proc/self/ns/uts busybox true
+	assert_error "cannot join the namespace that '--uts' names, which root has to do: operation not permitted"
 }
 
 @test "containers.conf says which namespaces are whose, and options win" {
