@@ -100,7 +100,10 @@ static int take_back(
 		.work = work,
 		.keep = true}; /* whenever we are killed */
 	int r = snapshot_settle(&snap, tree->begun, err);
-	return r < 0 || keep ? r : fs_remove_tree(c->dir, "work", err);
+	if (r < 0 || keep)
+		return r;
+	r = snapshot_copy_forget(work, err);
+	return r < 0 ? r : fs_remove_tree(c->dir, "work", err);
 }
 
 int container_tree_catch_up(

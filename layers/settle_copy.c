@@ -236,8 +236,6 @@ int snapshot_copy_settle(const struct snapshot *snap, const struct merged *below
 		r = fs_remove_tree(work, FRESH, err);
 	if (r < 0 || snap->keep)
 		return r;
-	r = fs_remove_tree(work, COPIED_TREE, err);
-	if (r == 0 && unlinkat(work, COPIED_RECORD, 0) < 0)
-		r = err_sys(err, "cannot remove the record of a copied snapshot");
-	return r;
+	r = snapshot_copy_forget(work, err);
+	return r < 0 ? r : fs_remove_tree(work, COPIED_TREE, err);
 }

@@ -53,6 +53,8 @@ int snapshot_seal(int root, int upper, struct err *err) __attribute__((warn_unus
 /* Is, or was, the snapshot with this work directory a copy? Then its upper directory has nothing of
  * what was done in it before snapshot_settle(). */
 bool snapshot_copy_used(int work);
+/* It is none any more: before it is removed, for what is gone of a copy the step has removed. */
+int snapshot_copy_forget(int work, struct err *err) __attribute__((warn_unused_result));
 
 /* Who has closed the mounts that this process has made waits for the programs that served them, for
  * not every init does. Who has not leaves them behind, and that is all. */

@@ -15,13 +15,25 @@
 #include "layers/snapshot_internal.h"
 #include "layers/walk.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <unistd.h>
 
 bool snapshot_copy_used(int work)
 {
-	return faccessat(work, COPIED_RECORD, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	struct stat st;
+
+	/* a power cut may leave it empty, and then nothing is known of the copy */
+	return fstatat(work, COPIED_RECORD, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_size >= (off_t)sizeof(struct timespec);
+}
+
+int snapshot_copy_forget(int work, struct err *err)
+{
+	return unlinkat(work, COPIED_RECORD, 0) < 0 && errno != ENOENT
+	               ? err_sys(err, "cannot remove the record of a copied snapshot")
+	               : 0;
 }
 
 int snapshot_copy_mount(const struct snapshot *s, int *ret_fd, struct err *err)
