@@ -153,6 +153,8 @@ void step_word_box(struct step *s, const struct build *b)
 	step_word_u64(s, "size of /dev/shm", box->shm_size);
 	for (size_t i = 0; i < b->o->n_ulimits; i++) {
 		const struct run_rlimit *l = &box->rlimits[i];
+		if (l->of_host)
+			continue;
 		AUTO_FREE char *name = xasprintf("limit %d", l->resource);
 		step_wordf(s, name, "%llu:%llu", (unsigned long long)l->soft,
 			(unsigned long long)l->hard);

@@ -46,7 +46,7 @@ static bool parse_value(const char *s, uint64_t *ret)
 void rlimit_core_of_host(struct run_rlimit *ret)
 {
 	struct rlimit have;
-	*ret = (struct run_rlimit){.resource = RLIMIT_CORE};
+	*ret = (struct run_rlimit){.resource = RLIMIT_CORE, .of_host = true};
 	if (getrlimit(RLIMIT_CORE, &have) < 0)
 		return;
 	ret->soft = have.rlim_cur;

@@ -40,6 +40,7 @@ struct run_mount {
 struct run_rlimit {
 	int resource; /* RLIMIT_* */
 	uint64_t soft, hard;
+	bool of_host; /* as this machine has it: no key knows it */
 };
 
 /* A device that the workload is shown. */
