@@ -232,6 +232,34 @@ static bool looks_at_files(const struct outputs *out)
 	return looks;
 }
 
+/* What the images take over from their bases, and what they are annotated with. */
+static void set_inherited(const struct output_args *a, struct build_opts *o)
+{
+	o->drop_labels = !a->inherit_labels;
+	/* who names some of them wants the others */
+	o->inherit_annotations = a->inherit_annotations < 0
+	                                 ? called_buildah() || a->unset_annotations.n > 0
+	                                 : a->inherit_annotations == 1;
+	strv_copy(&o->unset_annotations, &a->unset_annotations);
+	strv_copy(&o->annotations, &a->annotations);
+}
+
+static int add_outputs(const struct output_args *a, const struct strv *tags,
+	const struct build_opts *o, struct outputs *ret, struct err *err)
+{
+	STRV_FOREACH (w, &a->outputs)
+		if (add_output(ret, *w, err) < 0)
+			return err->code;
+	STRV_FOREACH (w, tags)
+		if (location_is_elsewhere(*w) && add_place(a, ret, *w, err) < 0)
+			return err->code;
+	if (a->push && !o->tags.n)
+		return err_set(err, ERR_INVALID, "option '--push' needs a '--tag' to push");
+	if (a->push && add_output(ret, "type=registry", err) < 0)
+		return err->code;
+	return add_store(a, ret, err);
+}
+
 int outputs_prepare(const struct output_args *a, const struct strv *tags, struct build_opts *o,
 	struct outputs *ret, struct err *err)
 {
@@ -241,13 +269,7 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 		.iidfile = a->iidfile,
 		.sign_by = a->sign_by,
 		.load = a->load};
-	o->drop_labels = !a->inherit_labels;
-	/* who names some of them wants the others */
-	o->inherit_annotations = a->inherit_annotations < 0
-	                                 ? called_buildah() || a->unset_annotations.n > 0
-	                                 : a->inherit_annotations == 1;
-	strv_copy(&o->unset_annotations, &a->unset_annotations);
-	strv_copy(&o->annotations, &a->annotations);
+	set_inherited(a, o);
 	if (build_check_tags(&o->tags, err) < 0 || check_attestations(a, err) < 0 ||
 		set_form(a, o, &ret->form, err) < 0)
 		return err->code;
@@ -257,15 +279,7 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 	                                : a->created_annotation == 1;
 	o->reshaped |= (a->squash && !o->one_layer) || a->squash_all || a->omit_history ||
 	               ret->form.annotations.n;
-	STRV_FOREACH (w, &a->outputs)
-		if (add_output(ret, *w, err) < 0)
-			return err->code;
-	STRV_FOREACH (w, tags)
-		if (location_is_elsewhere(*w) && add_place(a, ret, *w, err) < 0)
-			return err->code;
-	if (a->push && !o->tags.n)
-		return err_set(err, ERR_INVALID, "option '--push' needs a '--tag' to push");
-	if ((a->push && add_output(ret, "type=registry", err) < 0) || add_store(a, ret, err) < 0)
+	if (add_outputs(a, tags, o, ret, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < ret->n; i++)
 		ret->to_stdout |= ret->o[i].dest && streq(ret->o[i].dest, "-");
