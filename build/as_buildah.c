@@ -68,6 +68,11 @@ bool as_buildah_unpacks(const struct step *s)
 	return called_buildah() && s->chown && s->unpack;
 }
 
+bool as_buildah_makes_dirs(const struct step *s)
+{
+	return called_buildah() && s->chmod;
+}
+
 bool as_buildah_strips(const struct step *s)
 {
 	return called_buildah() && s->from == COPY_FROM_CONTEXT && s->context == NO_CONTEXT;

@@ -4,6 +4,7 @@
  *
  *	an error begins with the instruction that it is in;
  *	VOLUME makes its directories, a bare RUN gives its shell no command;
+ *	directories that COPY makes on its way are 0755, whatever --chmod says;
  *	a pattern of COPY must match something, and an ignored directory is looked into only for
  *	an exception that begins with its name;
  *	SHELL is not in an image of OCI's form;
@@ -47,6 +48,9 @@ int as_buildah_chown(const struct eval *e, const char *chown, struct err *err)
 	__attribute__((warn_unused_result));
 /* ADD: do files of archives keep their owners, whatever --chown says? */
 bool as_buildah_unpacks(const struct step *s);
+/* COPY and ADD: are the directories on the way to the destination, and it, 0755 whatever --chmod
+ * says? */
+bool as_buildah_makes_dirs(const struct step *s);
 /* COPY and ADD: do files of the build's context lose their setuid and setgid bits? */
 bool as_buildah_strips(const struct step *s);
 /* --pull=missing takes what has the name here, whatever it is for, unless a platform was said:

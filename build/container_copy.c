@@ -107,6 +107,7 @@ static int make_step(struct copying *w, const struct container *c, const struct 
 	s->chown = o->chown ? xstrdup(o->chown) : NULL;
 	s->archive_owners = as_buildah_unpacks(s);
 	s->chmod = o->chmod ? xstrdup(o->chmod) : NULL;
+	s->plain_dirs = as_buildah_makes_dirs(s);
 	s->parents = o->parents;
 	strv_copy(&s->excludes, &o->excludes);
 	s->dest = destination(o, c);

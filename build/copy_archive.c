@@ -300,7 +300,7 @@ static int put_way(struct copy_archive *a, size_t end, struct err *err)
 	const struct copier *c = a->c;
 	AUTO_FREE char *path = xstrndup(a->dest, end);
 	AUTO_FD int fd = -1;
-	struct stat st = {.st_mode = S_IFDIR | (c->has_mode ? chmod_new_dir(&c->mode) : 0755),
+	struct stat st = {.st_mode = S_IFDIR | copy_dir_mode(c),
 		.st_uid = c->has_owner ? c->uid : 0,
 		.st_gid = c->has_owner ? c->gid : 0,
 		.st_mtim = a->now};

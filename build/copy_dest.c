@@ -37,11 +37,16 @@ static int in_the_way(int root, const char *what, const char *path, struct err *
 		err, ERR_INVALID, "%s '/%s': something on the way is not a directory", what, path);
 }
 
+mode_t copy_dir_mode(const struct copier *c)
+{
+	return c->has_mode && !c->w->step->plain_dirs ? chmod_new_dir(&c->mode) : 0755;
+}
+
 /* Directories that a copy implies: 0755, or the permissions that --chmod says in octal, and
  * --chown's. */
 int copy_make_dirs(const struct copier *c, const char *path, int *ret_fd, struct err *err)
 {
-	mode_t mode = c->has_mode ? chmod_new_dir(&c->mode) : 0755;
+	mode_t mode = copy_dir_mode(c);
 	if (root_mkdir_p(c->w->root, path, mode, c->has_owner ? c->uid : 0,
 		    c->has_owner ? c->gid : 0, ret_fd) < 0) {
 		if (c->as_file && (errno == ENOTDIR || errno == EEXIST))

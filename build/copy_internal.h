@@ -38,6 +38,8 @@ int copier_init(struct copier *c, const struct copy_work *w, struct err *err)
 /* The IDs of an owner as --chown says it; notes those that the image does not know. */
 int copy_owner(const struct copy_work *w, const char *spec, uid_t *ret_uid, gid_t *ret_gid,
 	struct err *err) __attribute__((warn_unused_result));
+/* Of a directory that a copy implies. */
+mode_t copy_dir_mode(const struct copier *c);
 /* Directories that a copy implies: 0755, or the permissions that --chmod says in octal, and
  * --chown's. */
 int copy_make_dirs(const struct copier *c, const char *path, int *ret_fd, struct err *err)

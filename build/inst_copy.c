@@ -302,6 +302,7 @@ static int copy_flags(struct eval *e, struct step *s, struct err *err)
 	s->unpack_remote = s->add && inst_flag_is_true(inst, "unpack");
 	s->unpack = s->add && (s->unpack_remote || !inst_flag(inst, "unpack", NULL));
 	s->archive_owners = as_buildah_unpacks(s);
+	s->plain_dirs = as_buildah_makes_dirs(s);
 	return 0;
 }
 
@@ -327,6 +328,7 @@ static void copy_words(struct step *s)
 	step_word(s, "chown", s->chown);
 	step_word_u64(s, "owners of archives", s->archive_owners);
 	step_word_u64(s, "no setuid", s->strip_ids);
+	step_word_u64(s, "plain directories", s->plain_dirs);
 	step_word(s, "chmod", s->chmod);
 	for (size_t i = 0; i < s->n_inlines; i++) {
 		AUTO_FREE char *name = xasprintf("here-document %zu", i + 1);

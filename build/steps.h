@@ -94,6 +94,7 @@ struct step {
 	size_t n_inlines;
 	char *dest; /* absolute, trailing slash kept */
 	char *chown; /* NULL: not given */
+	bool plain_dirs; /* directories that are made on the way are 0755, whatever chmod says */
 	bool archive_owners; /* what is unpacked keeps its owners, whatever chown says */
 	bool strip_ids; /* what chmod is not for loses its setuid and setgid bits */
 	char *chmod; /* NULL: not given; else octal or symbolic */

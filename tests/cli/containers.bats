@@ -131,12 +131,12 @@ container_config() { # CONTAINER JQ_FILTER
 	touch c/x c/sub/a1 c/other/a2
 	chmod 6750 c/other/a2
 	printf '*\n!x\n!other\n!*/a1\n' >c/.dockerignore
-	printf 'FROM busybox\nARG no\nARG SOURCE_DATE_EPOCH\nSHELL ["/bin/sh", "-ec"]\nVOLUME /v/w /u\nRUN chmod 0710 /v/w\nCOPY no* x /in/\nCOPY --chown=0 . /all/\n' >c/f
+	printf 'FROM busybox\nARG no\nARG SOURCE_DATE_EPOCH\nSHELL ["/bin/sh", "-ec"]\nVOLUME /v/w /u\nRUN chmod 0710 /v/w\nCOPY no* x /in/\nCOPY --chown=0 . /all/\nCOPY --chmod=640 x /new/\n' >c/f
 	b 0 -t t -f c/f c
 	[[ "$output" == *'level=warning msg="missing \"no\" build argument. Try adding \"--build-arg no=<VALUE>\" to the command line"'* ]]
 	[[ "$output" != *'missing'*SOURCE_DATE_EPOCH* ]]
 	[[ "$output" == *'level=warning msg="SHELL is not supported for OCI image format, [/bin/sh -ec] will be ignored.'* ]]
-	[ "$(mica run t -- sh -c 'stat -c %a /v/w /u /all/other/a2 | tr "\n" " "; cd /all; ls *')" = "710 755 750 x
+	[ "$(mica run t -- sh -c 'stat -c %a /v/w /u /all/other/a2 /new /new/x | tr "\n" " "; cd /all; ls *')" = "710 755 750 755 640 x
 
 other:
 a2" ]
