@@ -20,10 +20,14 @@
 #define FILE_COST 1024 /* an empty file is an inode and a name all the same */
 #define PAUSE 4 /* between counts, times what a count takes */
 
-static uint64_t free_bytes(int fd)
+/* An empty file takes none of the blocks that are told: it takes an inode that was there. */
+static uint64_t taken_bytes(int fd)
 {
 	struct statvfs st;
-	return fstatvfs(fd, &st) < 0 ? 0 : (uint64_t)st.f_bfree * st.f_frsize;
+	if (fstatvfs(fd, &st) < 0)
+		return 0;
+	uint64_t files = st.f_files > st.f_ffree ? st.f_files - st.f_ffree : 0;
+	return (uint64_t)(st.f_blocks - st.f_bfree) * st.f_frsize + files * FILE_COST;
 }
 
 static bool is_of(
@@ -110,7 +114,7 @@ static void add_place(struct step_watch *w, struct step_budget *b, int dir, int 
 {
 	struct step_place place = {.dir = dir, .budget = (size_t)(b - w->budgets)};
 	if (!w->n_places)
-		w->free = free_bytes(dir);
+		w->taken = taken_bytes(dir);
 	w->places = xreallocarray(w->places, w->n_places + 1, sizeof(*w->places));
 	place.seen = seen >= 0 && removed_fs_of(seen, &place.fs);
 	w->places[w->n_places++] = place;
@@ -173,12 +177,12 @@ static int check_disk(struct step_watch *w, struct sandbox *box, uint64_t now, s
 			sandbox_hold(box, false);
 		return rc;
 	}
-	uint64_t now_free = free_bytes(w->places[0].dir), sum = now_free + left(w);
-	w->room = sum > w->free ? sum - w->free : 0;
+	uint64_t taken = taken_bytes(w->places[0].dir), full = w->taken + left(w);
+	w->room = full > taken ? full - taken : 0;
 	if (now < w->next_ms || (w->room > 0 && now - w->counted_ms < COUNT_MS))
 		return 0;
 	w->counted_ms = now;
-	w->free = now_free;
+	w->taken = taken;
 	if (w->room == 0 && box)
 		sandbox_hold(box, true); /* it could write on while it is counted */
 	struct count_work work = {.w = w, .box = box};

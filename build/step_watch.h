@@ -3,11 +3,11 @@
  * What no cgroup limits: how long a step takes, and how much disk.
  *
  * Disk is counted: a job adds up what the files of the step's directories take, as du does. It is
- * started when the file system has lost as much space since the last count as the step has left,
- * and from time to time in any case. The nearer that is the more often it is looked for, and where
- * the step has a cgroup that can be held it waits for the count. So a step can be over its limit by
- * what is written within milliseconds. Files that it removed while they are open are asked of its
- * processes (sandbox_removed()).
+ * started when the file system has lost as much space, or inodes for as many files, since the last
+ * count as the step has left, and from time to time in any case. The nearer that is the more often
+ * it is looked for, and where the step has a cgroup that can be held it waits for the count. So a
+ * step can be over its limit by what is written within milliseconds. Files that it removed while
+ * they are open are asked of its processes (sandbox_removed()).
  */
 #pragma once
 #include "base/job.h"
@@ -44,7 +44,7 @@ struct step_watch {
 	struct step_budget *budgets;
 	size_t n_budgets;
 	uint64_t begun_ms; /* monotonic, 0: nothing is watched */
-	uint64_t free; /* bytes of the file system when that was begun, and when it was */
+	uint64_t taken; /* bytes of the file system when the last count was begun */
 	uint64_t room; /* bytes that the file system can lose until the next count */
 	uint64_t counted_ms;
 	uint64_t next_ms; /* no count before */

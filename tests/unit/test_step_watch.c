@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -8,9 +9,11 @@
 #include "build/step_watch.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/mica-step-watch-XXXXXX";
@@ -90,6 +93,30 @@ static void what_is_written_ends_it(void **state)
 		strstr(err.msg, "killed: it wrote 3.0 MiB, the limit of a step is 2.0 MiB"));
 }
 
+static void empty_files_are_counted_at_once(void **state)
+{
+	const struct build_opts o = {.disk_limit = MIB};
+	struct err err = ERR_INIT;
+	struct step_watch w = {0};
+	struct statvfs st;
+	(void)state;
+	if (fstatvfs(upper, &st) < 0 || !st.f_files) {
+		print_message("its file system does not tell how many files it has\n");
+		skip();
+	}
+	watch(&w, &o);
+	for (unsigned i = 0; i < MIB / KIB + 10; i++) {
+		char name[16];
+		(void)snprintf(name, sizeof(name), "%u", i);
+		AUTO_FD int fd = openat(work, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+	}
+	w.counted_ms = clock_ms(); /* it is not time that has them counted */
+	assert_int_equal(step_watch_check(&w, &o, NULL, &err), 0);
+	assert_int_not_equal(w.job.pid, 0);
+	step_watch_stop(&w);
+}
+
 static void a_cache_has_a_limit_of_its_own(void **state)
 {
 	const struct build_opts none = {0}, o = {.disk_limit = 40 * MIB};
@@ -118,6 +145,7 @@ int main(void)
 		cmocka_unit_test(the_less_is_left_the_sooner_it_looks),
 		cmocka_unit_test(without_a_limit_nothing_is_looked_at),
 		cmocka_unit_test(what_is_written_ends_it),
+		cmocka_unit_test(empty_files_are_counted_at_once),
 		cmocka_unit_test(a_cache_has_a_limit_of_its_own),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
