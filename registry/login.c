@@ -108,9 +108,11 @@ int registry_login_again(const char *registry, const struct remote_opts *o, stru
 	AUTO_FREE char *key = NULL;
 	AUTO_CREDENTIALS struct credentials c = {0};
 	int r = kept(registry, o, &key, &c, err);
-	if (r == 0 && (!c.user || !c.password))
+	if (r != 0)
+		return r;
+	if (!c.user || !c.password)
 		return err_set(err, ERR_NOT_FOUND, "only a token is kept for %s", key);
-	return r < 0 ? r : check_login(key, c.user, c.password, o, err);
+	return check_login(key, c.user, c.password, o, err);
 }
 
 int registry_login_user(

@@ -23,9 +23,10 @@ static bool is_address(int family, const char *s)
 static int parse_pasta(const struct strv *words, struct network_choice *c, struct err *err)
 {
 	static const char forward[] = "--dns-forward";
+	bool forwards = false; /* that was the word before */
 
-	for (size_t i = 0; i < words->n; i++) {
-		const char *word = words->v[i], *address = NULL;
+	STRV_FOREACH (w, words) {
+		const char *word = *w, *address = forwards ? word : NULL;
 		if (streq(word, "--map-gw")) {
 			c->gateway = true;
 			continue;
@@ -33,8 +34,7 @@ static int parse_pasta(const struct strv *words, struct network_choice *c, struc
 		strv_add(&c->options, word);
 		if (str_has_prefix(word, "--dns-forward="))
 			address = word + strlen(forward) + 1;
-		else if (streq(word, forward) && i + 1 < words->n)
-			address = words->v[i + 1];
+		forwards = !forwards && streq(word, forward);
 		if (!address)
 			continue;
 		if (!is_address(AF_INET, address) && !is_address(AF_INET6, address))
