@@ -99,7 +99,7 @@ static int verify_alone(struct check *c, const struct digest *diff_id, struct st
 	const struct diff_opts opts = {.compression = COMPRESSION_NONE};
 	AUTO_WRITER struct writer *nowhere = writer_null();
 	AUTO_FD int dir = -1;
-	struct layer layer;
+	struct layer layer = {0};
 	int r = open_tree(c, diff_id, &dir, err);
 	if (r == 0)
 		r = layer_diff(dir, &opts, nowhere, &layer, err);
