@@ -282,7 +282,7 @@ static void forget_empty(struct build_args *a)
 			*files[i] = NULL;
 }
 
-int build_args_apply(const struct app *app, struct build_args *a, const struct strv *rest,
+int build_args_apply(struct app *app, struct build_args *a, const struct strv *rest,
 	struct build_opts *o, struct err *err)
 {
 	forget_empty(a);

@@ -42,5 +42,5 @@ extern const struct opt build_options[];
 void build_args_init(void *args);
 /* a: stays the caller's and has to outlive o. Opens what is named: namespaces, volumes, files with
  * arguments; not the context, the Containerfiles or outputs. */
-int build_args_apply(const struct app *app, struct build_args *a, const struct strv *rest,
+int build_args_apply(struct app *app, struct build_args *a, const struct strv *rest,
 	struct build_opts *o, struct err *err) __attribute__((warn_unused_result));

@@ -22,6 +22,7 @@ struct app {
 	struct out out;
 	const char *root; /* --root; NULL: the default store */
 	char *default_root; /* what root points to when it was not said */
+	char *creds; /* --creds with what was asked for; NULL: nothing was */
 	const char *registries_conf; /* --registries-conf */
 	const char *registries_conf_dir; /* --registries-conf-dir */
 	const char *short_name_aliases; /* --short-name-alias-conf */

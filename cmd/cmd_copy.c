@@ -52,7 +52,10 @@ static const struct opt copy_options[] = {
 
 static void copy_init(void *args)
 {
-	remote_args_init(&((struct copy_args *)args)->remote);
+	struct remote_args *remote = &((struct copy_args *)args)->remote;
+
+	remote_args_init(remote);
+	remote->env_unchecked = true;
 }
 
 /* --- where the sources are --- */

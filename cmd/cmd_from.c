@@ -208,7 +208,9 @@ static int from_run(struct app *app, void *args, const struct strv *rest, struct
 	AUTO_FREE char *name = NULL, *id = NULL;
 	AUTO_STRV struct strv triggers = STRV_INIT;
 
-	int r = make(app, a, rest->v[0], &name, &id, &triggers, err);
+	int r = remote_args_check_authfile(&a->remote, err);
+	if (r == 0)
+		r = make(app, a, rest->v[0], &name, &id, &triggers, err);
 	if (r == 0)
 		r = onbuild_run(app, name, &triggers, a->quiet, err);
 	if (r == 0 && a->cidfile)

@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/called.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "cmd/cmd.h"
 #include "cmd/opt_groups.h"
+#include "cmd/prompt.h"
 #include "registry/login.h"
 
 #define SECRET_MAX 65536 /* tokens can be long */
-#define LINE_MAX_BYTES 4096 /* what a terminal hands out as one line */
-#define CTRL_C 3
-#define WAIT_STEP_MS 100 /* how soon a signal is seen */
+#define INSTEAD "use --username and --password-stdin"
 
 /* --authfile --compat-auth-file: the same document, of which docker's has a part */
 struct authfile_args {
@@ -78,73 +73,12 @@ static char *registry_name(const char *text)
 	return xstrndup(s, n);
 }
 
-static void secret_free_p(char **s)
-{
-	if (*s)
-		explicit_bzero(*s, strlen(*s));
-	free(*s);
-}
-#define AUTO_SECRET __attribute__((cleanup(secret_free_p)))
-
 static void cut_line_end(char *s)
 {
 	size_t n = strlen(s);
 
 	while (n && (s[n - 1] == '\n' || s[n - 1] == '\r'))
 		s[--n] = '\0';
-}
-
-/* A line without echo. Whatever is typed, and whichever signal comes, the terminal's settings come
- * back: what would stop or end us is held, and ^C ends the line as a character of its own. */
-static int read_silently(char *line, size_t size, ssize_t *ret_n, struct err *err)
-{
-	static const int stopping[] = {SIGTSTP, SIGTTIN, SIGTTOU};
-	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-	struct termios old, silent;
-	sigset_t stops;
-	AUTO_HELD sigset_t before;
-
-	(void)sigemptyset(&stops);
-	for (size_t i = 0; i < ARRAY_LEN(stopping); i++)
-		(void)sigaddset(&stops, stopping[i]);
-	proc_hold(&before);
-	(void)sigprocmask(SIG_BLOCK, &stops, NULL);
-	if (tcgetattr(STDIN_FILENO, &old) < 0)
-		return err_sys(err, "cannot read the terminal's settings");
-	silent = old;
-	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
-	silent.c_cc[VEOL] = CTRL_C;
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	int r = 0;
-	while (r == 0 && poll(&p, 1, WAIT_STEP_MS) <= 0)
-		r = proc_interrupted(err);
-	if (r == 0)
-		*ret_n = read(STDIN_FILENO, line, size);
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-	(void)fputc('\n', stderr);
-	return r;
-}
-
-static int ask(const char *prompt, bool echo, char **ret, struct err *err)
-{
-	char line[LINE_MAX_BYTES];
-	ssize_t n = -1;
-
-	if (!isatty(STDIN_FILENO))
-		return err_set(err, ERR_INVALID,
-			"no terminal to ask for '%s': use --username and --password-stdin", prompt);
-	(void)fprintf(stderr, "%s: ", prompt);
-	(void)fflush(stderr);
-	if (echo)
-		n = read(STDIN_FILENO, line, sizeof(line));
-	else if (read_silently(line, sizeof(line), &n, err) < 0)
-		return err->code;
-	if (n <= 0 || memchr(line, CTRL_C, (size_t)n))
-		return err_set(err, ERR_CANCELLED, "login was cancelled");
-	*ret = xstrndup(line, (size_t)n);
-	explicit_bzero(line, sizeof(line));
-	cut_line_end(*ret);
-	return 0;
 }
 
 static int get_password(const struct login_args *a, char **ret, struct err *err)
@@ -156,7 +90,7 @@ static int get_password(const struct login_args *a, char **ret, struct err *err)
 		return 0;
 	}
 	if (!a->password_stdin)
-		return ask("Password", false, ret, err);
+		return prompt_secret("Password", INSTEAD, ret, err);
 	AUTO_SECRET char *text = NULL;
 	int r = fs_read_fd(STDIN_FILENO, "standard input", SECRET_MAX, &text, &n, err);
 	if (r < 0)
@@ -236,7 +170,7 @@ static int login_run(struct app *app, void *args, const struct strv *rest, struc
 	if (a->user)
 		user = xstrdup(a->user);
 	else
-		r = ask("Username", true, &user, err);
+		r = prompt_line("Username", INSTEAD, &user, err);
 	if (r == 0)
 		r = get_password(a, &password, err);
 	if (r == 0)
@@ -289,7 +223,7 @@ static int logout_run(struct app *app, void *args, const struct strv *rest, stru
 			called_name());
 	int r = authfile_of(&a->file, &o.authfile, err);
 	if (r == 0 && o.authfile && access(o.authfile, R_OK) < 0)
-		r = authfile_missing(o.authfile, err);
+		r = authfile_missing(o.authfile, "option '--authfile'", err);
 	if (r == 0)
 		r = registry_logout(registry, a->all, &o, &elsewhere, err);
 	if (r == 0 && elsewhere)

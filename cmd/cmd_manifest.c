@@ -30,7 +30,10 @@ static const struct opt create_options[] = {
 
 static void create_init(void *args)
 {
-	remote_args_init(&((struct create_args *)args)->remote);
+	struct remote_args *remote = &((struct create_args *)args)->remote;
+
+	remote_args_init(remote);
+	remote->env_unchecked = true;
 }
 
 static int find_all(struct app *app, struct store *s, const struct create_args *a,

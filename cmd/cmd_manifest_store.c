@@ -45,7 +45,10 @@ static const struct opt inspect_options[] = {
 
 static void inspect_init(void *args)
 {
-	remote_args_init(&((struct inspect_args *)args)->remote);
+	struct remote_args *remote = &((struct inspect_args *)args)->remote;
+
+	remote_args_init(remote);
+	remote->env_unchecked = true;
 }
 
 /* Of the store, else of a registry, as buildah does. */

@@ -20,6 +20,7 @@
 #include "cmd/help.h"
 #include "cmd/help_print.h"
 #include "cmd/overview.h"
+#include "cmd/prompt.h"
 #include "cmd/version.h"
 #include "run/userns.h"
 #include "store/store.h"
@@ -364,5 +365,6 @@ int main(int argc, char *argv[])
 	conf_done(&app.conf);
 	storage_conf_done(&app.storage);
 	free(app.default_root);
+	secret_free_p(&app.creds);
 	return status;
 }

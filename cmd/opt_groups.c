@@ -2,6 +2,7 @@
 #include "cmd/opt_groups.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "base/num.h"
 #include "cmd/choose.h"
 #include "cmd/cmd.h"
+#include "cmd/prompt.h"
 #include "image/platform.h"
 #include "registry/transport.h"
 
@@ -56,20 +58,59 @@ uint64_t layer_ratio_of(uint64_t said)
 	return said == OPT_NOT_SAID ? 0 : said ? said : UINT64_MAX;
 }
 
-int authfile_missing(const char *path, struct err *err)
+int authfile_missing(const char *path, const char *said_by, struct err *err)
 {
 	char text[ERR_TEXT_MAX];
 	int sys = errno;
 
-	int r = err_set(err, ERR_SYS,
-		"credential file is not accessible: stat %s: %s (option '--authfile')", path,
-		err_text(sys, text));
+	int r = err_set(err, ERR_SYS, "credential file is not accessible: stat %s: %s (%s)", path,
+		err_text(sys, text), said_by);
 	err->sys = sys;
 	return r;
 }
 
-int remote_args_apply(const struct app *app, const struct remote_args *a, struct remote_opts *ret,
-	struct err *err)
+int remote_args_check_authfile(const struct remote_args *a, struct err *err)
+{
+	const char *of_env = getenv("REGISTRY_AUTH_FILE");
+
+	if (a->authfile)
+		return access(a->authfile, R_OK) == 0
+		               ? 0
+		               : authfile_missing(a->authfile, "option '--authfile'", err);
+	if (!a->env_unchecked && of_env && *of_env && access(of_env, R_OK) < 0)
+		return authfile_missing(of_env, "REGISTRY_AUTH_FILE", err);
+	return 0;
+}
+
+/* As buildah: what of USER:PASSWORD is not said is asked for, once. *ret: borrowed */
+static int complete_creds(struct app *app, const char *said, const char **ret, struct err *err)
+{
+	const char *instead = "write --creds USER:PASSWORD, or use '--authfile'";
+	AUTO_SECRET char *user = NULL, *password = NULL;
+
+	*ret = said && app->creds ? app->creds : said;
+	if (!said || app->creds)
+		return 0;
+	size_t n = strcspn(said, ":");
+	if (n && said[n] && said[n + 1])
+		return 0;
+	int r = 0;
+	if (n)
+		user = xstrndup(said, n);
+	else
+		r = prompt_line("Username", instead, &user, err);
+	if (r == 0 && said[n] && said[n + 1])
+		password = xstrdup(said + n + 1);
+	else if (r == 0)
+		r = prompt_secret("Password", instead, &password, err);
+	if (r < 0)
+		return err_wrap(err, "option '--creds'");
+	*ret = app->creds = xasprintf("%s:%s", user, password);
+	return 0;
+}
+
+int remote_args_apply(
+	struct app *app, const struct remote_args *a, struct remote_opts *ret, struct err *err)
 {
 	uint64_t retries = app->conf.retry >= 0 ? (uint64_t)app->conf.retry : RETRIES_DEFAULT;
 	int64_t delay_ns = 0, stall_ns = 0;
@@ -83,8 +124,8 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 	if (a->retry != OPT_NOT_SAID)
 		retries = a->retry;
 	/* also where nobody is going to ask for credentials: it is a mistake all the same */
-	if (a->authfile && access(a->authfile, R_OK) < 0)
-		return authfile_missing(a->authfile, err);
+	if (remote_args_check_authfile(a, err) < 0)
+		return err->code;
 	struct stat st;
 	if (a->cert_dir && stat(a->cert_dir, &st) < 0)
 		return err_sys(err, "option '--cert-dir': cannot open '%s'", a->cert_dir);
@@ -94,9 +135,12 @@ int remote_args_apply(const struct app *app, const struct remote_args *a, struct
 	if (a->signature_policy && access(a->signature_policy, R_OK) < 0)
 		return err_sys(
 			err, "option '--signature-policy': cannot open '%s'", a->signature_policy);
+	const char *creds;
+	if (complete_creds(app, a->creds, &creds, err) < 0)
+		return err->code;
 	*ret = (struct remote_opts){
 		.authfile = a->authfile,
-		.creds = a->creds,
+		.creds = creds,
 		.cert_dir = a->cert_dir,
 		.tls_verify = a->tls_verify,
 		.registries_conf = app->registries_conf,

@@ -28,13 +28,19 @@ struct remote_args {
 	const char *signature_policy, *blob_cache;
 	struct strv decryption_keys;
 	uint64_t retry, layer_ratio;
+	bool env_unchecked; /* as buildah: a file that $REGISTRY_AUTH_FILE names need not be there */
 };
 extern const struct opt remote_options[];
 void remote_args_init(struct remote_args *a); /* to be called by the command's init */
-/* What errno says of an --authfile, in the words that scripts look for. */
-int authfile_missing(const char *path, struct err *err) __attribute__((warn_unused_result));
-/* Borrows from a. ERR_INVALID */
-int remote_args_apply(const struct app *app, const struct remote_args *a, struct remote_opts *ret,
+/* What errno says of a file of credentials, in the words that scripts look for. said_by: which
+ * option or variable named it. */
+int authfile_missing(const char *path, const char *said_by, struct err *err)
+	__attribute__((warn_unused_result));
+/* For commands that may get by without remote_args_apply: it does this, too. */
+int remote_args_check_authfile(const struct remote_args *a, struct err *err)
+	__attribute__((warn_unused_result));
+/* Borrows from a and app. Asks for what --creds does not say. ERR_INVALID, ERR_CANCELLED */
+int remote_args_apply(struct app *app, const struct remote_args *a, struct remote_opts *ret,
 	struct err *err) __attribute__((warn_unused_result));
 
 /* --platform --os --arch --variant */

@@ -338,6 +338,15 @@ c" ]'
 	[ "$stderr" = 'Error: initializing ID mappings: userns-uid-map setting is malformed expected ["uint32:uint32:uint32"]: ["16"]' ]
 	b 125 pull --authfile nosuch busybox
 	[ "$stderr" = "Error: credential file is not accessible: stat nosuch: no such file or directory (option '--authfile')" ]
+	export REGISTRY_AUTH_FILE=/nosuch
+	b 0 manifest create list
+	for words in 'pull oci:nosuch' 'push l oci:there' 'from scratch' 'commit dated here' 'manifest push list oci:there' 'build -f f .'; do
+		# shellcheck disable=SC2086
+		b 125 $words
+		[ "$stderr" = 'Error: credential file is not accessible: stat /nosuch: no such file or directory (REGISTRY_AUTH_FILE)' ] || fail "$words: $stderr"
+	done
+	b 0 manifest inspect list
+	REGISTRY_AUTH_FILE=$T/auth.json
 	for option in dns dns-option dns-search; do
 		b 125 build "--$option=example.com" --network=none .
 		[ "$stderr" = "Error: the --$option option cannot be used with --network=none" ]

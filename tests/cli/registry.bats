@@ -142,6 +142,7 @@ build_one() { # NAME [TEXT]
 	assert_error 'a password has at most 72 bytes'
 	start_registry auth REGISTRY_AUTH=htpasswd REGISTRY_AUTH_HTPASSWD_REALM=tests "REGISTRY_AUTH_HTPASSWD_PATH=$PWD/htpasswd"
 	export REGISTRY_AUTH_FILE=$D/auth.json
+	echo '{}' >auth.json
 	printf '[[registry]]\nlocation = "%s"\ninsecure = true\n' "$REG" >>"$CONTAINERS_REGISTRIES_CONF"
 	mica login --authfile ours.json -u ours -p se:cret "$REG"
 	run -125 mica login --authfile ours.json -u ours -p se:cred "$REG"

@@ -15,6 +15,8 @@ teardown_file() {
 setup() {
 	test_setup
 	export REGISTRY_AUTH_FILE=$D/auth.json
+	echo '{}' >auth.json
+	chmod 600 auth.json
 	forget_requests
 }
 
@@ -111,6 +113,7 @@ through_proxy() {
 
 @test "login keeps only what the registry took, for its owner's eyes" {
 	: >"$T/srv/login"
+	rm auth.json
 	run --separate-stderr mica login -u anna -p wrong "$SRV"
 	assert_error 'logging into "[^"]+": invalid username/password'
 	[ ! -e auth.json ]
@@ -131,6 +134,13 @@ through_proxy() {
 	tr -d '\r' <shown | xargs | grep -qE '^Password: mica: login was cancelled echo 1[0-9]+$' || fail "$(cat shown)"
 	[ ! -e auth.json ]
 	[ "$(asked secret)" = 0 ]
+	# as buildah --creds asks for what it does not say
+	echo '{}' >auth.json
+	chmod 600 auth.json
+	python3 "$TOP/tests/registry/typed.py" 'secret\n' "$MICA_BIN" pull -q --creds anna "$SRV/basic/typed" >shown
+	tr -d '\r' <shown | xargs | grep -qE '^Password: [0-9a-f]{64} echo 0$' || fail "$(cat shown)"
+	run -125 --separate-stderr mica pull -q --creds anna "$SRV/basic/x" </dev/null
+	assert_error "option '--creds': no terminal to ask for 'Password': write --creds USER:PASSWORD"
 	timeout 20 python3 "$TOP/tests/registry/typed.py" -TERM "$MICA_BIN" login -u anna "$SRV" >shown
 	[ "$(tr -d '\r' <shown | xargs)" = "Password: mica: interrupted by SIGTERM echo 143" ] || fail "$(cat shown)"
 }
