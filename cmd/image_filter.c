@@ -77,7 +77,8 @@ static bool pattern_matches(const char *ref, const char *pattern)
 		return true;
 	if (colon && !strchr(colon, '/'))
 		*colon = '\0';
-	return glob_match(pattern, name) || glob_match(pattern, name + (short_name - ref));
+	return glob_match(pattern, name) || glob_match(pattern, name + (short_name - ref)) ||
+	       (slash && glob_match(pattern, name + (slash + 1 - ref)));
 }
 
 /* --- what a filter looks at ------------------------------------------------------------------ */
