@@ -10,6 +10,8 @@
  *	annotates an image with the time at which it was made, and build/as_buildah.h;
  *	the log of a build's steps is on standard output, and so is what they print, be it
  *	on standard error (buildah keeps the two apart);
+ *	--output of files without --tag keeps the image, too;
+ *	images shows a list with the date and the size of its own document;
  *	the ID of what was built is in one place: --iidfile, --logfile or standard output;
  *	RUN --network=host needs no --allow;
  *	warnings are lines of a log: level=warning msg="...";

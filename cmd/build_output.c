@@ -143,6 +143,15 @@ static int add_place(
 	return 0;
 }
 
+/* To buildah files of an image are no reason not to have it. */
+static bool keeps_besides(const struct output_args *a, const struct outputs *out)
+{
+	bool files = called_buildah() && out->n == a->outputs.n;
+	for (size_t i = 0; i < out->n; i++)
+		files = files && (out->o[i].type == OUTPUT_LOCAL || out->o[i].type == OUTPUT_TAR);
+	return files;
+}
+
 /* Without a word about it the image goes into the store. With --output it does when a name says so:
  * --tag as in buildah, or that of an image. */
 static int add_store(const struct output_args *a, struct outputs *out, struct err *err)
@@ -152,7 +161,7 @@ static int add_store(const struct output_args *a, struct outputs *out, struct er
 		stored |= output_is_stored(&out->o[i]) && (!out->o[i].names.n || !out->tags->n);
 		forget |= out->o[i].forget;
 	}
-	if (a->load || (!stored && !forget && (!out->n || out->tags->n)))
+	if (a->load || (!stored && !forget && (!out->n || out->tags->n || keeps_besides(a, out))))
 		return add_output(out, "type=docker", err);
 	return 0;
 }

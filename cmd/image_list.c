@@ -3,10 +3,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "cmd/out.h"
+#include "store/blobs.h"
 #include "store/digest_set.h"
 #include "store/summaries.h"
 
@@ -37,6 +40,21 @@ static int newest_first(const void *pa, const void *pb)
 	if (a->created_ns != b->created_ns)
 		return a->created_ns < b->created_ns ? 1 : -1;
 	return digest_cmp(&a->top, &b->top);
+}
+
+/* Called buildah: a list is what it is itself, and not one of its images. */
+static void show_index(struct store *s, struct listed *l)
+{
+	struct err ignored = ERR_INIT;
+	AUTO_FD int fd = -1;
+	struct stat st;
+
+	if (blob_open(s, &l->top, &fd, &ignored) < 0 || fstat(fd, &st) < 0)
+		return;
+	l->dated = true;
+	l->created_s = st.st_mtim.tv_sec;
+	l->created_ns = (uint32_t)st.st_mtim.tv_nsec;
+	l->size = (uint64_t)st.st_size;
 }
 
 int image_list_load(struct store *s, struct image_list *ret, struct err *err)
@@ -70,6 +88,8 @@ int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 				.labels = now->labels,
 			};
 			now->labels = (struct map)MAP_INIT; /* it has moved */
+			if (now->index && called_buildah())
+				show_index(s, &list.i[list.n - 1]);
 			*place = list.n;
 		}
 		if (now->ref)

@@ -334,6 +334,8 @@ c" ]'
 	[[ "$output" != *'--> '* && "$output" != *"$(cut -d: -f2 iid)"* ]] || fail "$output"
 	./buildah --root "$MICA_ROOT" build -f f -o - . 2>stderr | tar -t >/dev/null
 	grep -x out stderr
+	b 0 build -q -f f -o type=local,dest=files .
+	[[ "$(./buildah --root "$MICA_ROOT" images -qf dangling=true --no-trunc)" == *"$output"* && $output =~ ^[0-9a-f]{64}$ && -d files/bin ]] || fail "$output"
 	b 125 from --userns-uid-map 16 scratch
 	[ "$stderr" = 'Error: initializing ID mappings: userns-uid-map setting is malformed expected ["uint32:uint32:uint32"]: ["16"]' ]
 	b 125 pull --authfile nosuch busybox
@@ -346,6 +348,8 @@ c" ]'
 		[ "$stderr" = 'Error: credential file is not accessible: stat /nosuch: no such file or directory (REGISTRY_AUTH_FILE)' ] || fail "$words: $stderr"
 	done
 	b 0 manifest inspect list
+	b 0 images --format '{{.Size}} {{.CreatedAtRaw}}' -f reference=list
+	[[ "$output" =~ ^'88 B '\ *20[0-9]+- ]] || fail "$output"
 	REGISTRY_AUTH_FILE=$T/auth.json
 	for option in dns dns-option dns-search; do
 		b 125 build "--$option=example.com" --network=none .
