@@ -19,9 +19,50 @@
 #define LOCKS_MAX (4 * MIB)
 #define STATUS_MAX (64 * KIB)
 #define DYING_WAIT_MS 1000
+#define OWNER "owner"
 #define PF_EXITING 0x4 /* include/linux/sched.h */
 
-/* proc_locks(5): the process that took the lock, which children may hold on to. 0: not told. */
+static struct {
+	ino_t *inodes; /* of what we noted: to open it again would let go of its lock */
+	size_t n;
+} ours;
+
+static bool is_ours(ino_t inode)
+{
+	size_t i = 0;
+	while (i < ours.n && ours.inodes[i] != inode)
+		i++;
+	return i < ours.n;
+}
+
+int note_owner(int dir)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct stat st;
+	AUTO_FD int fd = openat(dir, OWNER, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0 || fcntl(fd, F_SETLK, &lock) < 0) {
+		(void)unlinkat(dir, OWNER, 0);
+		return -1;
+	}
+	ours.inodes = xreallocarray(ours.inodes, ours.n + 1, sizeof(*ours.inodes));
+	ours.inodes[ours.n++] = st.st_ino;
+	return take_fd(&fd);
+}
+
+static bool is_noted_as_gone(int dir)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct stat st;
+	if (fstatat(dir, OWNER, &st, AT_SYMLINK_NOFOLLOW) < 0 || is_ours(st.st_ino))
+		return false;
+	AUTO_FD int fd = fs_open_plain(dir, OWNER, O_RDONLY, 0);
+	return fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
+}
+
+/* proc_locks(5): the process that took the lock, which children may hold on to. 0: it is not told,
+ * -1: no lock is. */
 static long owner_of(int fd)
 {
 	struct stat st;
@@ -30,7 +71,7 @@ static long owner_of(int fd)
 	struct err ignored = ERR_INIT;
 	if (fstat(fd, &st) < 0 ||
 		fs_read_file(AT_FDCWD, "/proc/locks", LOCKS_MAX, &text, NULL, &ignored) < 0)
-		return 0;
+		return -1;
 	(void)snprintf(where, sizeof(where), " %02x:%02x:%" PRIu64 " ", major(st.st_dev),
 		minor(st.st_dev), (uint64_t)st.st_ino);
 	char *rest = NULL;
@@ -80,7 +121,7 @@ bool lock_of_the_dead(int fd)
 		return true;
 	long pid = owner_of(fd);
 	/* one that ended in between is told of no more */
-	if (pid <= 0 || !is_dying(pid))
+	if (!(pid ? pid > 0 && is_dying(pid) : is_noted_as_gone(fd)))
 		return flock(fd, LOCK_EX | LOCK_NB) == 0;
 	for (unsigned ms = 0; ms < DYING_WAIT_MS; ms++) {
 		(void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);

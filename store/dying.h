@@ -7,7 +7,13 @@
 #pragma once
 #include <stdbool.h>
 
+/* Notes in the directory dir, whose lock is ours, that we live: by a lock that no child has
+ * (fcntl_locking(2)), and that goes with the first of our descriptors of that file which is closed.
+ * To be closed last; -1: it cannot be. */
+int note_owner(int dir);
+
 /* flock(fd, LOCK_EX) without waiting for a live owner; for one that is dying, or dead and survived
- * by children, up to a second. Who the owner is comes from /proc/locks: one that is not told there
- * (another pid namespace, no /proc) is taken for alive. */
+ * by children, up to a second. Who the owner is comes from /proc/locks; of one that is not told
+ * there (another pid namespace, or dead in one) note_owner() tells. Without either it is taken for
+ * alive. */
 bool lock_of_the_dead(int fd);

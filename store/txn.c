@@ -21,6 +21,7 @@
 #include "base/tmp.h"
 #include "store/additional.h"
 #include "store/ballast.h"
+#include "store/dying.h"
 #include "store/gc.h"
 #include "store/store_internal.h"
 
@@ -30,6 +31,7 @@
 struct txn {
 	struct store *store;
 	int fd;
+	int owner; /* note_owner() */
 	int gc_lock;
 	bool has_cgroups;
 	bool left_running;
@@ -58,6 +60,7 @@ static int make(struct txn *t, int tmp_fd, struct err *err)
 		return err_sys(err, "cannot open '%s/" TMP_DIR "/%s'", t->store->path, t->id);
 	if (lock_dir(t->fd, LOCK_EX | LOCK_NB) < 0)
 		return err_sys(err, "cannot lock \'%s/" TMP_DIR "/%s\'", t->store->path, t->id);
+	t->owner = note_owner(t->fd);
 	(void)lock_dir(tmp_fd, LOCK_UN); /* closing does it too */
 	return 0;
 }
@@ -73,7 +76,7 @@ int txn_begin(struct store *s, struct txn **ret, struct err *err)
 		(r = store_open_dir(s, TMP_DIR, &tmp_fd, err)) < 0)
 		return r;
 	struct txn *t = xcalloc(1, sizeof(*t));
-	*t = (struct txn){.store = s, .fd = -1, .gc_lock = -1};
+	*t = (struct txn){.store = s, .fd = -1, .owner = -1, .gc_lock = -1};
 	r = store_lock(s, "gc.lock", LOCK_SHARED, true, &t->gc_lock, err);
 	if (r == 0) {
 		struct err ignored = ERR_INIT;
@@ -113,7 +116,7 @@ int txn_read(struct store *s, struct txn **ret, struct err *err)
 	}
 	additional_hold(s);
 	*ret = xcalloc(1, sizeof(**ret));
-	**ret = (struct txn){.store = s, .fd = -1, .gc_lock = lock};
+	**ret = (struct txn){.store = s, .fd = -1, .owner = -1, .gc_lock = lock};
 	return 0;
 }
 
@@ -216,6 +219,8 @@ void txn_end(struct txn *t)
 		log_debug("transaction %s: %s", t->id, e.msg);
 	if (t->fd >= 0)
 		close(t->fd);
+	if (t->owner >= 0)
+		close(t->owner);
 	struct store *held = t->gc_lock >= 0 ? t->store : NULL;
 	if (held)
 		close(t->gc_lock);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -211,13 +213,14 @@ static void a_dead_owner_is_swept_and_a_live_one_is_not(void **state)
 	assert_false(store_has_leftovers(s));
 }
 
-/* As a step's init does: it holds the lock by inheritance, and dies of its parent's death. */
-static void children_that_outlive_a_dead_owner_are_waited_for(void **state)
+/* As a step's init does: it holds the lock by inheritance, and dies of its parent's death. What is
+ * wrong, or NULL. */
+static const char *outlive_a_dead_owner(struct store *s)
 {
-	struct store *s = *state;
 	int ready[2];
 	char c;
-	assert_int_equal(pipe(ready), 0);
+	if (pipe(ready) < 0)
+		return "no pipe";
 	pid_t owner = fork();
 	if (owner == 0) {
 		struct err err = ERR_INIT;
@@ -241,14 +244,52 @@ static void children_that_outlive_a_dead_owner_are_waited_for(void **state)
 			pause();
 	}
 	close(ready[1]);
-	assert_int_equal(read(ready[0], &c, 1), 1);
-	assert_false(store_has_leftovers(s));
-	kill(owner, SIGKILL);
-	assert_int_equal(waitpid(owner, NULL, 0), owner);
-	assert_true(store_has_leftovers(s));
-	store_clear_leftovers(s);
-	assert_int_equal(count(s, "tmp"), 0);
+	if (read(ready[0], &c, 1) != 1)
+		return "no owner";
 	close(ready[0]);
+	if (store_has_leftovers(s))
+		return "the owner lives";
+	kill(owner, SIGKILL);
+	if (waitpid(owner, NULL, 0) != owner)
+		return "the owner is not ours";
+	if (!store_has_leftovers(s))
+		return "its child was not waited for";
+	store_clear_leftovers(s);
+	return count(s, "tmp") ? "it is still there" : NULL;
+}
+
+static void children_that_outlive_a_dead_owner_are_waited_for(void **state)
+{
+	assert_null(outlive_a_dead_owner(*state));
+}
+
+/* In a pid namespace that is not the first /proc/locks tells nothing of the dead. */
+static void so_they_are_in_another_pid_namespace(void **state)
+{
+	enum { NO_NAMESPACE = 77 };
+	int status;
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS | CLONE_NEWPID) < 0)
+			_exit(NO_NAMESPACE);
+		pid_t inner = fork();
+		if (inner == 0) {
+			if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+				mount("proc", "/proc", "proc", 0, NULL) < 0)
+				_exit(NO_NAMESPACE);
+			const char *wrong = outlive_a_dead_owner(*state);
+			if (wrong)
+				print_error("%s\n", wrong);
+			_exit(wrong != NULL);
+		}
+		_exit(waitpid(inner, &status, 0) != inner ? 1 : WEXITSTATUS(status));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WEXITSTATUS(status) == NO_NAMESPACE) {
+		print_message("no pid namespace can be made with a /proc of its own\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
 }
 
 static void many_processes_begin_and_sweep_at_once(void **state)
@@ -468,6 +509,7 @@ int main(void)
 		STORE_TEST(a_job_makes_directories_beside_the_transaction_s_owner),
 		STORE_TEST(a_dead_owner_is_swept_and_a_live_one_is_not),
 		STORE_TEST(children_that_outlive_a_dead_owner_are_waited_for),
+		STORE_TEST(so_they_are_in_another_pid_namespace),
 		STORE_TEST(many_processes_begin_and_sweep_at_once),
 		STORE_TEST(a_noted_path_outside_of_the_cgroups_is_not_touched),
 		STORE_TEST(a_noted_cgroup_is_emptied_and_removed),
