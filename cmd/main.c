@@ -230,11 +230,11 @@ static int find_command(const struct strv *words, const struct cmd **ret, struct
 		near ? ", did you mean '" : "", near ? near : "", near ? "'?" : ".", called_name());
 }
 
-/* "image --help"; alone: "help image" */
-static bool asks_for_noun(const struct strv *words, bool alone)
+/* "image", "image --help", "help image" */
+static bool asks_for_noun(const struct strv *words)
 {
 	return forms_is_noun(words->v[0]) && !command_find(words->v[0]) &&
-	       (words->n == 1 ? alone : streq(words->v[1], "--help") || streq(words->v[1], "-h"));
+	       (words->n == 1 || streq(words->v[1], "--help") || streq(words->v[1], "-h"));
 }
 
 static int help_on(struct app *app, struct strv *rest, struct err *err)
@@ -245,7 +245,7 @@ static int help_on(struct app *app, struct strv *rest, struct err *err)
 		overview_print(&app->out);
 		return 0;
 	}
-	if (asks_for_noun(rest, true)) {
+	if (asks_for_noun(rest)) {
 		overview_print_noun(&app->out, rest->v[0]);
 		return 0;
 	}
@@ -311,7 +311,7 @@ static int dispatch(struct app *app, int argc, char *argv[], struct strv *rest, 
 		rest->n--;
 		return help_on(app, rest, err);
 	}
-	if (asks_for_noun(rest, false)) {
+	if (asks_for_noun(rest)) {
 		overview_print_noun(&app->out, rest->v[0]);
 		return 0;
 	}

@@ -331,7 +331,7 @@ in_busybox() {
 		mica copy cont Contai|Containerfile
 	END
 	for noun in image container system builder buildx; do
-		run -125 --separate-stderr mica "$noun"
+		run -125 --separate-stderr mica "$noun" -q
 		[ "$(_mica_verbs $noun | tr ' ' '\n' | sort | xargs)" = "$(sed 's/.*wants one of: //; s/,//g' <<<"$stderr" | tr ' ' '\n' | sort | xargs)" ] || fail "$noun"
 	done
 }

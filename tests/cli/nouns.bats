@@ -185,6 +185,7 @@ teardown() {
 		run -125 --separate-stderr mica "$word" a b
 		assert_error "the command '$word' of docker is not supported: "
 	done
-	run -125 --separate-stderr mica container
+	[ "$(mica container)" = "$(mica help container)" ]
+	run -125 --separate-stderr mica container -q
 	assert_error "'mica container' wants one of: commit, delete, "
 }
