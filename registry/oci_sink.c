@@ -94,9 +94,9 @@ static bool is_same(const struct json *entry, const struct descriptor *desc, con
 	char text[DIGEST_STR_MAX];
 	const char *have = annotation(entry, ANNOTATION_REF_NAME);
 	const char *digest = json_text(json_get(entry, "digest"));
-	if (!name)
-		return !have && digest && streq(digest, digest_str(&desc->digest, text));
-	return have && streq(have, name) &&
+	if (!have) /* a name may come later, as with skopeo and buildah */
+		return digest && streq(digest, digest_str(&desc->digest, text));
+	return name && streq(have, name) &&
 	       (!image || streq_null(image, annotation(entry, ANNOTATION_IMAGE_NAME)));
 }
 

@@ -120,7 +120,9 @@ END
 
 @test "an OCI layout is an image" {
 	mica pull -q busybox >/dev/null
+	mica push -q busybox "oci:$D/layout" >/dev/null
 	mica push -q busybox "oci:$D/layout:v1" >/dev/null
+	jq -e '.manifests | length == 1' layout/index.json
 	printf 'FROM base\nRUN echo yes >/x\n' >ctx/Containerfile
 	build --build-context "base=oci-layout://$D/layout:v1"
 	[ "$(in_image t cat /x)" = yes ]
