@@ -11,6 +11,7 @@
  *	the log of a build's steps is on standard output, and so is what they print, be it
  *	on standard error (buildah keeps the two apart);
  *	--output of files without --tag keeps the image, too;
+ *	config --entrypoint warns of the command that was there where --cmd replaces it, too;
  *	images shows a list with the date and the size of its own document;
  *	the ID of what was built is in one place: --iidfile, --logfile or standard output;
  *	RUN --network=host needs no --allow;

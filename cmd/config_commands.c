@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -56,7 +57,7 @@ int config_set_commands(struct configuring *w, struct err *err)
 		strv_copy(&c->entrypoint, &words);
 		c->has_entrypoint = words.n > 0;
 		config_note(w, "ENTRYPOINT", a->entrypoint);
-		if (c->cmd.n && !a->cmd && words.n) {
+		if (c->cmd.n && words.n && (!a->cmd || called_buildah())) {
 			AUTO_FREE char *cmd = strv_join(&c->cmd, " ");
 			out_warn(&w->app->out,
 				list ? "cmd \"%s\" exists and will be passed to entrypoint as a "

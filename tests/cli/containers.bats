@@ -340,6 +340,9 @@ c" ]'
 	[ "$stderr" = 'Error: initializing ID mappings: userns-uid-map setting is malformed expected ["uint32:uint32:uint32"]: ["16"]' ]
 	b 125 pull --authfile nosuch busybox
 	[ "$stderr" = "Error: credential file is not accessible: stat nosuch: no such file or directory (option '--authfile')" ]
+	b 0 config --cmd one dated
+	b 0 config --cmd two --entrypoint '["/e"]' dated
+	[ "$stderr" = 'level=warning msg="cmd \"one\" exists and will be passed to entrypoint as a parameter"' ]
 	export REGISTRY_AUTH_FILE=/nosuch
 	b 0 manifest create list
 	for words in 'pull oci:nosuch' 'push l oci:there' 'from scratch' 'commit dated here' 'manifest push list oci:there' 'build -f f .'; do
