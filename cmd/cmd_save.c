@@ -62,6 +62,7 @@ static int write_to(struct app *app, struct store *s, const struct image *image,
 	/* an archive replaces the file that is there, but only when it is complete */
 	struct push_opts o = {.quiet = quiet,
 		.replace = true,
+		.saves = true,
 		.remove_signatures = true,
 		.remote.tls_verify = -1};
 	struct digest digest;

@@ -48,7 +48,7 @@ static char *clean_name(const char *s)
 static bool is_blob(const struct task *t)
 {
 	return str_has_prefix(t->id, "sha256:") &&
-	       (streq(t->what, "push") || streq(t->what, "fetch"));
+	       (streq(t->what, "push") || streq(t->what, "save") || streq(t->what, "fetch"));
 }
 
 static void on_begin(struct progress *p, const char *id, const char *what, uint64_t total)

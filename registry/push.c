@@ -70,6 +70,7 @@ static int push_to(struct store *s, struct sink *sink, const struct pushed *what
 		.sign_by = o->sign_by,
 		.signatures = &what->signatures,
 		.partial = o->partial,
+		.saves = o->saves,
 		.remote = what->remote};
 	int r = send_document(&p, &what->doc, true, err);
 	if (r == 0)
@@ -239,7 +240,7 @@ int images_export(struct store *s, const struct archived *images, size_t n, cons
 		r = sink_docker_archive_file(path, &sink, err);
 	if (r < 0)
 		return r;
-	struct sending p = {.store = s, .sink = sink, .progress = progress};
+	struct sending p = {.store = s, .sink = sink, .progress = progress, .saves = true};
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		AUTO_DOCUMENT struct document doc = {0};
 		sink_docker_archive_names(sink, &images[i].names);

@@ -62,7 +62,7 @@ static int upload_start(
 	int r = blob_open(p->store, &d->digest, &fd, err);
 	if (r < 0)
 		return r;
-	progress_begin(p->progress, u->name, "push", d->size);
+	progress_begin(p->progress, u->name, p->saves ? "save" : "push", d->size);
 	r = p->sink->ops->blob(p->sink, d, fd, &u->id, err);
 	u->running = r == 0;
 	return r;

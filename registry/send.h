@@ -19,6 +19,7 @@ struct sending {
 	struct sink *sink;
 	struct progress *progress;
 	bool index_only; /* of an index: its images are there already */
+	bool saves; /* as push_opts has it */
 	bool partial; /* so are layers that are not in the store */
 	const struct remote_opts *remote; /* for layers that were left elsewhere (list_fetch.h) */
 	const char *sign_by; /* NULL: nobody */

@@ -99,6 +99,7 @@ struct push_opts {
 	bool partial; /* layers that are not in the store are there already */
 	const char *sign_by; /* the key that signs what is pushed, for gpg_sign(); NULL: nobody */
 	bool replace; /* a docker-archive that is there */
+	bool saves; /* what progress calls it: "save", and not "push" */
 	bool remove_signatures; /* those of the store are not taken along */
 	struct progress *progress;
 };

@@ -102,7 +102,8 @@ sample() { # NAME
 @test "save and load carry an image with its name, in both formats" {
 	sample one
 	id=$(image_id one)
-	mica save -o one.tar one
+	mica save -o one.tar one 2>said
+	grep -q '^\[sha256:.*] save  done' said
 	mica push -q one oci-archive:oci.tar
 	mica push -q one "oci:$PWD/layout:tag"
 	mica save -q -o many.tar busybox one
