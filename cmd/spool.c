@@ -73,6 +73,7 @@ int spool_open(const char *configured, struct spool *s, struct err *err)
 	if (!mkdtemp(made))
 		return err_sys(err, "cannot create a directory like '%s'", made);
 	s->path = xasprintf("%s/archive", made);
+	s->alive = -1;
 	return set_guard(made, s, err);
 }
 
@@ -132,7 +133,8 @@ void spool_done(struct spool *s)
 		return;
 	*strrchr(s->path, '/') = '\0';
 	remove_all(s->path);
-	close(s->alive);
+	if (s->alive >= 0)
+		close(s->alive);
 	if (s->guard > 0)
 		(void)proc_wait(s->guard, NULL);
 	free(s->path);

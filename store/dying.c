@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fs.h"
@@ -23,7 +24,7 @@
 #define PF_EXITING 0x4 /* include/linux/sched.h */
 
 static struct {
-	ino_t *inodes; /* of what we noted: to open it again would let go of its lock */
+	ino_t *inodes; /* of what we note: to open it again would let go of its lock */
 	size_t n;
 } ours;
 
@@ -49,6 +50,21 @@ int note_owner(int dir)
 	ours.inodes = xreallocarray(ours.inodes, ours.n + 1, sizeof(*ours.inodes));
 	ours.inodes[ours.n++] = st.st_ino;
 	return take_fd(&fd);
+}
+
+void forget_owner(int fd)
+{
+	struct stat st;
+	size_t i = 0;
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0) {
+		while (i < ours.n && ours.inodes[i] != st.st_ino)
+			i++;
+		if (i < ours.n)
+			ours.inodes[i] = ours.inodes[--ours.n];
+	}
+	close(fd);
 }
 
 static bool is_noted_as_gone(int dir)

@@ -9,8 +9,11 @@
 
 /* Notes in the directory dir, whose lock is ours, that we live: by a lock that no child has
  * (fcntl_locking(2)), and that goes with the first of our descriptors of that file which is closed.
- * To be closed last; -1: it cannot be. */
+ * For forget_owner(); -1: it cannot be. */
 int note_owner(int dir);
+
+/* We let go of the directory: to be called last. The number of the file may be another's next. */
+void forget_owner(int fd);
 
 /* flock(fd, LOCK_EX) without waiting for a live owner; for one that is dying, or dead and survived
  * by children, up to a second. Who the owner is comes from /proc/locks; of one that is not told

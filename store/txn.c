@@ -219,8 +219,7 @@ void txn_end(struct txn *t)
 		log_debug("transaction %s: %s", t->id, e.msg);
 	if (t->fd >= 0)
 		close(t->fd);
-	if (t->owner >= 0)
-		close(t->owner);
+	forget_owner(t->owner);
 	struct store *held = t->gc_lock >= 0 ? t->store : NULL;
 	if (held)
 		close(t->gc_lock);

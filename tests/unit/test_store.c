@@ -213,12 +213,29 @@ static void a_dead_owner_is_swept_and_a_live_one_is_not(void **state)
 	assert_false(store_has_leftovers(s));
 }
 
+/* An owner's note whose file has the number of one that was ours: numbers are used again. */
+static bool note_by_a_number_of_ours(struct store *s, const struct txn *t)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	if (linkat(store_fd(s), "ours", txn_fd(t), "number", 0) < 0 ||
+		renameat(txn_fd(t), "number", txn_fd(t), "owner") < 0)
+		return false;
+	int fd = openat(txn_fd(t), "owner", O_RDWR | O_CLOEXEC);
+	return fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0;
+}
+
 /* As a step's init does: it holds the lock by inheritance, and dies of its parent's death. What is
  * wrong, or NULL. */
 static const char *outlive_a_dead_owner(struct store *s)
 {
 	int ready[2];
 	char c;
+	struct err why = ERR_INIT;
+	struct txn *before;
+	if (txn_begin(s, &before, &why) < 0 ||
+		linkat(txn_fd(before), "owner", store_fd(s), "ours", 0) < 0)
+		return "no note of ours";
+	txn_end(before);
 	if (pipe(ready) < 0)
 		return "no pipe";
 	pid_t owner = fork();
@@ -226,7 +243,8 @@ static const char *outlive_a_dead_owner(struct store *s)
 		struct err err = ERR_INIT;
 		struct store *own;
 		struct txn *t;
-		if (store_open(store_path(s), 0, &own, &err) < 0 || txn_begin(own, &t, &err) < 0)
+		if (store_open(store_path(s), 0, &own, &err) < 0 || txn_begin(own, &t, &err) < 0 ||
+			!note_by_a_number_of_ours(own, t))
 			_exit(1);
 		pid_t child = fork();
 		if (child == 0) {
