@@ -189,7 +189,7 @@ int security_options_apply(const struct strv *options, struct run_spec *spec, st
 	if (apply_label(&label, spec, err) < 0)
 		return err->code;
 	const struct sock_fprog *ignored;
-	if (spec->seccomp_profile && seccomp_filter(spec->seccomp_profile, 0, &ignored, err) < 0)
+	if (spec->seccomp_profile && seccomp_filter(spec->seccomp_profile, 0, 0, &ignored, err) < 0)
 		return err_wrap(err, "option '--security-opt'");
 	return 0;
 }

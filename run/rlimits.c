@@ -151,12 +151,17 @@ static void leave_no_core(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 }
 
+bool rlimits_say_core(const struct run_rlimit *limits, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (limits[i].resource == RLIMIT_CORE)
+			return true;
+	return false;
+}
+
 int rlimits_apply(const struct run_rlimit *limits, size_t n, struct err *err)
 {
-	bool core = false;
-	for (size_t i = 0; i < n; i++)
-		core = core || limits[i].resource == RLIMIT_CORE;
-	if (!core)
+	if (!rlimits_say_core(limits, n))
 		leave_no_core();
 	for (size_t i = 0; i < n; i++) {
 		const struct rlimit want = {.rlim_cur = limits[i].soft, .rlim_max = limits[i].hard};

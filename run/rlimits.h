@@ -11,7 +11,6 @@ struct run_rlimit;
  * ERR_INVALID. */
 int rlimit_parse(const char *text, struct run_rlimit *ret, struct err *err)
 	__attribute__((warn_unused_result));
-/* Of several for one resource the last counts. */
 /* The one that is not the caller's unless somebody says so. */
 void rlimit_core_of_host(struct run_rlimit *ret);
 
@@ -21,7 +20,9 @@ int rlimits_check(const struct run_rlimit *limits, size_t n, struct err *err)
 	__attribute__((warn_unused_result));
 /* Lowers it to what can be had; false: it can be had. */
 bool rlimit_lower(struct run_rlimit *l);
-/* Sets them on the calling process, and where none is about "core" one that lets nobody write or
+/* Is one of them about "core"? */
+bool rlimits_say_core(const struct run_rlimit *limits, size_t n);
+/* Sets them on the calling process, of several for one resource the last, and where none is about "core" one that lets nobody write or
  * handle a dump of it. */
 int rlimits_apply(const struct run_rlimit *limits, size_t n, struct err *err)
 	__attribute__((warn_unused_result));

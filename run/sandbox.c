@@ -15,6 +15,7 @@
 #include "run/network.h"
 #include "run/removed.h"
 #include "run/report.h"
+#include "run/rlimits.h"
 #include "run/sandbox_internal.h"
 #include "run/seccomp.h"
 
@@ -295,6 +296,7 @@ static int prepare(
 		b->caps = sandbox_chroot_caps(b->caps);
 	if (r == 0)
 		r = seccomp_filter(spec->insecure ? "unconfined" : spec->seccomp_profile, b->caps,
+			rlimits_say_core(spec->rlimits, spec->n_rlimits) ? 0 : SECCOMP_KEEP_CORE,
 			&b->filter, err);
 	if (r == 0 && !spec->chroot)
 		r = clone_sources(spec, b->sources, err);

@@ -58,23 +58,46 @@ static const struct seccomp_rule hardening[] = {
 	{.names = "add_key keyctl request_key", .action = SECCOMP_RET_ERRNO | EPERM},
 };
 
-static int load_profile(struct seccomp_document *d, const char *profile, struct err *err)
+/* Who sets his limit of "core" is told that it is done, for scripts do it and go on: at another than
+ * 1 the machine's handler of crashes would be started (rlimits.c), at 0, too. */
+static const struct seccomp_rule core[] = {
+	{.names = "setrlimit",
+		.action = SECCOMP_RET_ERRNO,
+		.n_args = 1,
+		.args = {IS_INT(0, RLIMIT_CORE)}},
+	{.names = "prlimit64",
+		.action = SECCOMP_RET_ERRNO,
+		.n_args = 3,
+		.args = {IS_INT(1, RLIMIT_CORE), {.index = 2, .op = OP_NE},
+			{.index = 3, .op = OP_EQ}}},
+	/* the old one would have to be told */
+	{.names = "prlimit64",
+		.action = SECCOMP_RET_ERRNO | EPERM,
+		.n_args = 2,
+		.args = {IS_INT(1, RLIMIT_CORE), {.index = 2, .op = OP_NE}}},
+};
+
+static void add_rules(struct seccomp_document *d, const struct seccomp_rule *rules, size_t n)
 {
-	if (!profile) {
-		d->rules = xmemdup(hardening, sizeof(hardening));
-		d->n = ARRAY_LEN(hardening);
-	}
+	d->rules = xreallocarray(d->rules, d->n + n, sizeof(*rules));
+	memcpy(d->rules + d->n, rules, n * sizeof(*rules));
+	d->n += n;
+}
+
+static int load_profile(
+	struct seccomp_document *d, const char *profile, unsigned flags, struct err *err)
+{
+	if (flags & SECCOMP_KEEP_CORE)
+		add_rules(d, core, ARRAY_LEN(core));
+	if (!profile)
+		add_rules(d, hardening, ARRAY_LEN(hardening));
 	AUTO_FREE char *text = NULL;
 	size_t len = 0;
 	const char *path = profile ? profile : INSTALLED_PROFILE;
 	int r = fs_read_file(AT_FDCWD, path, PROFILE_MAX, &text, &len, err);
 	if (r == ERR_NOT_FOUND && !profile) {
 		err_clear(err);
-		d->rules =
-			xreallocarray(d->rules, d->n + seccomp_builtin.n_rules, sizeof(*d->rules));
-		memcpy(d->rules + d->n, seccomp_builtin.rules,
-			seccomp_builtin.n_rules * sizeof(*d->rules));
-		d->n += seccomp_builtin.n_rules;
+		add_rules(d, seccomp_builtin.rules, seccomp_builtin.n_rules);
 		d->fallback = seccomp_builtin.fallback;
 		seccomp_document_usual_arches(d);
 		return 0;
@@ -86,8 +109,8 @@ static int load_profile(struct seccomp_document *d, const char *profile, struct 
 	return 0;
 }
 
-int seccomp_filter(
-	const char *profile, uint64_t caps, const struct sock_fprog **ret, struct err *err)
+int seccomp_filter(const char *profile, uint64_t caps, unsigned flags,
+	const struct sock_fprog **ret, struct err *err)
 {
 	static const struct sock_fprog unconfined;
 	/* One build uses one profile; a second one replaces the cache, the first stays valid for
@@ -95,6 +118,7 @@ int seccomp_filter(
 	static struct cached {
 		char *profile;
 		uint64_t caps;
+		unsigned flags;
 		struct sock_fprog prog;
 		struct cached *older;
 	} * cache;
@@ -104,13 +128,13 @@ int seccomp_filter(
 		return 0;
 	}
 	for (struct cached *c = cache; c; c = c->older) {
-		if (c->caps == caps && streq_null(c->profile, profile)) {
+		if (c->caps == caps && c->flags == flags && streq_null(c->profile, profile)) {
 			*ret = &c->prog;
 			return 0;
 		}
 	}
 	AUTO_SECCOMP_DOCUMENT struct seccomp_document d = {0};
-	int r = load_profile(&d, profile, err);
+	int r = load_profile(&d, profile, flags, err);
 	if (r < 0)
 		return r;
 	struct seccomp_profile p = {.fallback = d.fallback, .rules = d.rules, .n_rules = d.n};
@@ -121,6 +145,7 @@ int seccomp_filter(
 	struct cached *c = xcalloc(1, sizeof(*c));
 	c->profile = profile ? xstrdup(profile) : NULL;
 	c->caps = caps;
+	c->flags = flags;
 	c->prog = prog;
 	c->older = cache;
 	cache = c;

@@ -17,14 +17,18 @@
 
 struct err;
 
+enum seccomp_flags {
+	SECCOMP_KEEP_CORE = 1, /* nobody changes a limit of "core", and who does believes to */
+};
+
 /*
  * profile: as run_spec.seccomp_profile. caps: the workload's capabilities, which a profile may
  * depend on. *ret: kept by this module and valid until the end of the process; its len is 0 for
  * "unconfined". ERR_NOT_FOUND, ERR_INVALID with the profile's name; ERR_UNSUPPORTED:
  * SCMP_ACT_NOTIFY.
  */
-int seccomp_filter(const char *profile, uint64_t caps, const struct sock_fprog **ret,
-	struct err *err) __attribute__((warn_unused_result));
+int seccomp_filter(const char *profile, uint64_t caps, unsigned flags,
+	const struct sock_fprog **ret, struct err *err) __attribute__((warn_unused_result));
 /* Beside it, for who sees processes that are not its own: neither their limits are changed (with
  * that on processor time they could be killed by who may not signal them) nor their priorities,
  * schedulers and processors. Its own other processes it changes by 0 alone, each for itself: a

@@ -225,12 +225,12 @@ case_swap() {
 	nothing_left
 }
 
-# CVE-2018-6552. What raises its limit has it no more than others.
+# CVE-2018-6552. Who sets his limit has it no more than others.
 case_core() {
 	printf '#!/bin/sh\necho started >>/ext4/handled\n' >/ext4/handler
 	chmod +x /ext4/handler
 	echo '|/ext4/handler' >/proc/sys/kernel/core_pattern
-	status_of run base sh -c 'ulimit -c unlimited; sh -c "kill -SEGV \$\$"; exit $?'
+	status_of run base sh -c 'ulimit -c 0 && ulimit -c unlimited || exit 1; sh -c "kill -SEGV \$\$"; exit $?'
 	expect 139 "$status"
 	[ ! -e /ext4/handled ] || fail "the handler of the machine was started"
 	status_of run --ulimit core=-1 base sh -c 'sh -c "kill -SEGV \$\$"; exit $?'

@@ -63,7 +63,7 @@ static void the_default_allows_the_usual_and_refuses_the_rest(void **state)
 	(void)state;
 	const struct sock_fprog *f;
 	struct err err = ERR_INIT;
-	assert_int_equal(seccomp_filter(NULL, 0xa80425fb, &f, &err), 0);
+	assert_int_equal(seccomp_filter(NULL, 0xa80425fb, 0, &f, &err), 0);
 	assert_in_range(f->len, 50, 1000);
 	assert_int_equal(ANSWER(f, SYS_getpid, 0), 0);
 	assert_int_equal(ANSWER(f, SYS_openat, -1, (long)"relative", 0), EBADF);
@@ -91,12 +91,31 @@ static void capabilities_open_their_system_calls(void **state)
 	(void)state;
 	const struct sock_fprog *f;
 	struct err err = ERR_INIT;
-	assert_int_equal(seccomp_filter(NULL, 0xa80425fb | 1ULL << 21, &f, &err), 0);
+	assert_int_equal(seccomp_filter(NULL, 0xa80425fb | 1ULL << 21, 0, &f, &err), 0);
 	assert_int_equal(ANSWER(f, SYS_bpf, -1, 0, 0), EINVAL);
 	assert_int_equal(ANSWER(f, SYS_kcmp, 0), EPERM);
 	const struct sock_fprog *again;
-	assert_int_equal(seccomp_filter(NULL, 0xa80425fb | 1ULL << 21, &again, &err), 0);
+	assert_int_equal(seccomp_filter(NULL, 0xa80425fb | 1ULL << 21, 0, &again, &err), 0);
 	assert_ptr_equal(f, again);
+}
+
+static void says_that_a_limit_of_core_is_set_and_leaves_it(void **state)
+{
+	(void)state;
+	const struct sock_fprog *f;
+	struct err err = ERR_INIT;
+	const struct rlimit wrong = {.rlim_cur = 1, .rlim_max = 0};
+	struct rlimit old = {0};
+	const long l = (long)&wrong, core = 1L << 32 | RLIMIT_CORE;
+	assert_int_equal(seccomp_filter(NULL, 0, 0, &f, &err), 0);
+	assert_int_equal(ANSWER(f, SYS_setrlimit, RLIMIT_CORE, l), EINVAL);
+	assert_int_equal(seccomp_filter(NULL, 0, SECCOMP_KEEP_CORE, &f, &err), 0);
+	assert_int_equal(ANSWER(f, SYS_setrlimit, core, l), 0);
+	assert_int_equal(ANSWER(f, SYS_setrlimit, RLIMIT_NOFILE, l), EINVAL);
+	assert_int_equal(ANSWER(f, SYS_prlimit64, 0, core, l, 0), 0);
+	assert_int_equal(ANSWER(f, SYS_prlimit64, 0, core, l, (long)&old), EPERM);
+	assert_int_equal(ANSWER(f, SYS_prlimit64, 0, core, 0, (long)&old), 0);
+	assert_int_equal(ANSWER(f, SYS_prlimit64, 0, RLIMIT_NOFILE, l, 0), EINVAL);
 }
 
 static void keeps_the_limits_and_priorities_of_others(void **state)
@@ -217,7 +236,7 @@ static int filter_of(const char *text, struct err *err)
 	assert_true(fd >= 0);
 	assert_int_equal(fs_write_all(fd, text, strlen(text)), 0);
 	close(fd);
-	int r = seccomp_filter(path, 0, &f, err);
+	int r = seccomp_filter(path, 0, 0, &f, err);
 	if (r == 0)
 		r = ANSWER(f, SYS_getppid, 0);
 	unlink(path);
@@ -273,8 +292,8 @@ static void refuses_profiles_that_it_does_not_understand(void **state)
 	assert_int_equal(filter_of("{\"defaultAction\":\"SCMP_ACT_NOTIFY\",\"syscalls\":[]}", &err),
 		ERR_UNSUPPORTED);
 	const struct sock_fprog *f;
-	assert_int_equal(seccomp_filter("/nonexistent.json", 0, &f, &err), ERR_NOT_FOUND);
-	assert_int_equal(seccomp_filter("unconfined", 0, &f, &err), 0);
+	assert_int_equal(seccomp_filter("/nonexistent.json", 0, 0, &f, &err), ERR_NOT_FOUND);
+	assert_int_equal(seccomp_filter("unconfined", 0, 0, &f, &err), 0);
 	assert_int_equal(f->len, 0);
 }
 
@@ -283,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_default_allows_the_usual_and_refuses_the_rest),
 		cmocka_unit_test(capabilities_open_their_system_calls),
+		cmocka_unit_test(says_that_a_limit_of_core_is_set_and_leaves_it),
 		cmocka_unit_test(keeps_the_limits_and_priorities_of_others),
 		cmocka_unit_test(the_built_in_profile_is_the_installed_one),
 		cmocka_unit_test(compares_64_bit_arguments),
