@@ -26,13 +26,14 @@ static const struct opt authfile_options[] = {
 	OPT_END,
 };
 
-static int authfile_of(const struct authfile_args *a, const char **ret, struct err *err)
+static int authfile_of(const struct authfile_args *a, struct remote_opts *o, struct err *err)
 {
 	if (a->authfile && a->compat)
 		return err_set(err, ERR_INVALID,
 			"options for paths to the credential file and to the Docker-compatible "
 			"credential file can not be set simultaneously");
-	*ret = a->authfile ? a->authfile : a->compat;
+	o->authfile = a->authfile ? a->authfile : a->compat;
+	o->docker_authfile = a->compat;
 	return 0;
 }
 
@@ -149,7 +150,7 @@ static int login_run(struct app *app, void *args, const struct strv *rest, struc
 		.registries_conf = app->registries_conf,
 		.registries_conf_dir = app->registries_conf_dir,
 	};
-	int r = authfile_of(&a->file, &o.authfile, err);
+	int r = authfile_of(&a->file, &o, err);
 	if (r < 0)
 		return r;
 	if (a->get_login) {
@@ -221,7 +222,7 @@ static int logout_run(struct app *app, void *args, const struct strv *rest, stru
 	if (!a->all && !rest->n)
 		return err_set(err, ERR_INVALID, "registry must be given. See '%s logout --help'",
 			called_name());
-	int r = authfile_of(&a->file, &o.authfile, err);
+	int r = authfile_of(&a->file, &o, err);
 	if (r == 0 && o.authfile && access(o.authfile, R_OK) < 0)
 		r = authfile_missing(o.authfile, "option '--authfile'", err);
 	if (r == 0)

@@ -34,7 +34,7 @@ void auth_helper_watch(int socket)
 	asker = socket;
 }
 
-static bool name_is_valid(const char *name)
+bool auth_helper_is_name(const char *name)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
 	return n > 0 && n <= NAME_MAX_LENGTH && !name[n] && name[0] != '-';
@@ -257,7 +257,7 @@ static int failed(const char *program, const char *verb, int status, const struc
 int auth_helper_run(
 	const char *name, const char *verb, const char *input, char **ret_output, struct err *err)
 {
-	if (!name_is_valid(name))
+	if (!auth_helper_is_name(name))
 		return err_set(
 			err, ERR_INVALID, "'%.64s' is not a name of a credential helper", name);
 	if (strlen(input) > INPUT_MAX)

@@ -21,7 +21,7 @@ static void host_free(struct host *h)
 	free(h->auth_name);
 	free(h->realm);
 	free(h->service);
-	helper_answer_forget(&h->said);
+	helper_answers_forget(&h->said);
 	certificates_done(&h->certificates);
 	free(h);
 }
@@ -49,6 +49,12 @@ void client_warn(struct client *c, const char *line)
 		return;
 	strv_add(&c->warned, line);
 	c->opts.note(line);
+}
+
+struct credential_places client_credentials(const struct client *c)
+{
+	return (struct credential_places){
+		.authfile = c->opts.authfile, .helpers = &c->registries.helpers};
 }
 
 int client_host(struct client *c, const struct place *p, struct host **ret, struct err *err)

@@ -26,7 +26,7 @@ struct host {
 	bool down; /* it could not be reached: others are asked first */
 	bool basic; /* asked for Basic authentication */
 	char *realm, *service; /* asked for Bearer */
-	struct helper_answer said; /* whose credentials, of a helper */
+	struct helper_answers said; /* whose credentials, of helpers */
 	unsigned forgotten; /* how often that was asked for anew */
 	struct certificates certificates;
 	struct http_tls tls;
@@ -49,6 +49,8 @@ struct client {
 
 int client_init(struct client *c, struct err *err) __attribute__((warn_unused_result));
 void client_done(struct client *c);
+/* Who is asked for credentials. Borrowed from the client. */
+struct credential_places client_credentials(const struct client *c);
 /* *ret is the client's. */
 int client_host(struct client *c, const struct place *p, struct host **ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/toml.h"
 #include "image/reference.h"
+#include "registry/credentials.h"
 
 #define REGISTRIES_MAX 4096 /* tables in all files */
 #define LOCATION_MAX 512
@@ -188,19 +189,23 @@ static int add_registry(
 	return 0;
 }
 
-/* Which helpers there are is said by auth.json alone. */
-static int check_helpers(const struct json *top, const char *what, struct err *err)
+static int parse_helpers(
+	struct registries *rs, const struct json *top, const char *what, struct err *err)
 {
 	AUTO_STRV struct strv helpers = STRV_INIT;
+	if (!json_get(top, "credential-helpers"))
+		return 0;
 	if (json_get_strv(top, what, "credential-helpers", &helpers, err) < 0)
 		return err->code;
 	STRV_FOREACH (helper, &helpers) {
-		if (!streq(*helper, "containers-auth.json"))
-			return err_set(err, ERR_UNSUPPORTED,
-				"%s: credential-helpers names '%s': write it into credsStore or "
-				"credHelpers of auth.json",
+		if (!streq(*helper, CREDENTIAL_FILES) && !auth_helper_is_name(*helper))
+			return err_set(err, ERR_INVALID,
+				"%s: credential-helpers: '%.64s' is not a name of a credential "
+				"helper",
 				what, *helper);
 	}
+	strv_done(&rs->helpers);
+	strv_copy(&rs->helpers, &helpers);
 	return 0;
 }
 
@@ -320,7 +325,7 @@ int registries_add(
 		if (r < 0)
 			return r;
 	}
-	if (check_helpers(top, what, err) < 0)
+	if (parse_helpers(rs, top, what, err) < 0)
 		return err->code;
 	return parse_short_names(rs, top, what, err);
 }
@@ -332,6 +337,7 @@ void registries_done(struct registries *rs)
 	free(rs->r);
 	strv_done(&rs->search);
 	strv_done(&rs->files);
+	strv_done(&rs->helpers);
 	strv_done(&rs->sources_blocked);
 	strv_done(&rs->sources_allowed);
 	strv_done(&rs->sources_insecure);

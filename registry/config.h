@@ -39,6 +39,7 @@ struct registries {
 	struct strv search; /* unqualified-search-registries */
 	bool search_said; /* else the Hub is asked */
 	struct strv files; /* that were read, in that order */
+	struct strv helpers; /* credential-helpers, for struct credential_places */
 	struct map aliases; /* short name -> full name without tag */
 	enum short_name_mode short_names;
 	/* $BUILD_REGISTRY_SOURCES, which OpenShift's builds set: hosts. Where something is allowed,

@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/credentials_internal.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/num.h"
 
 #define SECRET_MAX (64 * KIB)
-#define AUTH_PATHS_MAX 4
-
-struct auth_path {
-	char *path;
-	enum auth_form form;
-};
 
 void credentials_done(struct credentials *c)
 {
@@ -134,8 +124,8 @@ int credentials_parse_file(
 	return 0;
 }
 
-static int find_in_text(const char *text, size_t n, const char *what, enum auth_form form,
-	const char *host, const char *repository, struct helper_answer *said,
+int credentials_find_in_text(const char *text, size_t n, const char *what, enum auth_form form,
+	const char *host, const char *repository, struct helper_answers *said,
 	struct credentials *ret, struct err *err)
 {
 	AUTO_JSON struct json *top = NULL;
@@ -148,8 +138,9 @@ static int find_in_text(const char *text, size_t n, const char *what, enum auth_
 		json_set(top, "auths", auths);
 	}
 	const char *helper = credentials_helper(top, docker, host);
+	const char *server = credentials_docker_key(host);
 	if (helper)
-		return credentials_ask_helper(helper, host, said, ret, err);
+		return credentials_ask_helper(helper, server, said, ret, err);
 	const struct json *auths = json_get(top, "auths");
 	AUTO_FREE char *key =
 		repository && *repository ? xasprintf("%s/%s", host, repository) : xstrdup(host);
@@ -165,136 +156,12 @@ static int find_in_text(const char *text, size_t n, const char *what, enum auth_
 	}
 	const char *store = json_text(json_get(top, "credsStore"));
 	if (store && *store)
-		return credentials_ask_helper(store, host, said, ret, err);
+		return credentials_ask_helper(store, server, said, ret, err);
 	return err_set(err, ERR_NOT_FOUND, "%s keeps no credentials for '%s'", what, host);
 }
 
 int credentials_from_text(const char *text, unsigned long n, const char *what, enum auth_form form,
 	const char *host, const char *repository, struct credentials *ret, struct err *err)
 {
-	return find_in_text(text, n, what, form, host, repository, NULL, ret, err);
-}
-
-/* The one file that somebody named: nothing else is read then. DOCKER_CONFIG names docker's, which
- * buildah, podman and skopeo write to, too, as long as it is set. New string; NULL: nobody did. */
-static char *named_path(const char *authfile, enum auth_form *ret_form)
-{
-	const char *env = getenv("REGISTRY_AUTH_FILE"), *docker = getenv("DOCKER_CONFIG");
-	*ret_form = AUTH_FORM_CONTAINERS;
-	if (authfile)
-		return xstrdup(authfile);
-	if (env && *env)
-		return xstrdup(env);
-	if (!docker || !*docker)
-		return NULL;
-	*ret_form = AUTH_FORM_DOCKER;
-	return xasprintf("%s/config.json", docker);
-}
-
-/* containers-auth.json(5): it is gone after a reboot. New string. */
-static char *runtime_path(void)
-{
-	const char *run = getenv("XDG_RUNTIME_DIR");
-	if (run && *run == '/')
-		return xasprintf("%s/containers/auth.json", run);
-	/* in the user namespace of a rootless pull everybody is root: cmd/main.c notes who we were
-	 * for this and for mica-remote, nobody else sets it */
-	const char *outside = getenv("MICA_UID");
-	uint64_t uid = getuid();
-	if (outside && !num_u64(outside, UINT32_MAX, &uid))
-		uid = getuid();
-	return xasprintf("/run/containers/%u/auth.json", (unsigned)uid);
-}
-
-char *credentials_main_path(const char *authfile)
-{
-	enum auth_form form;
-	char *named = named_path(authfile, &form);
-	return named ? named : runtime_path();
-}
-
-static size_t auth_paths(const char *authfile, struct auth_path paths[AUTH_PATHS_MAX])
-{
-	const char *home = getenv("HOME"), *xdg = getenv("XDG_CONFIG_HOME");
-	size_t n = 0;
-	paths[0].path = named_path(authfile, &paths[0].form);
-	if (paths[0].path)
-		return 1;
-	paths[n++] = (struct auth_path){.path = runtime_path()};
-	if (xdg && *xdg == '/')
-		paths[n++] = (struct auth_path){.path = xasprintf("%s/containers/auth.json", xdg)};
-	else if (home && *home == '/')
-		paths[n++] = (struct auth_path){
-			.path = xasprintf("%s/.config/containers/auth.json", home)};
-	if (!home || *home != '/')
-		return n;
-	paths[n++] = (struct auth_path){
-		.path = xasprintf("%s/.docker/config.json", home), .form = AUTH_FORM_DOCKER};
-	paths[n++] = (struct auth_path){
-		.path = xasprintf("%s/.dockercfg", home), .form = AUTH_FORM_DOCKERCFG};
-	return n;
-}
-
-static int get_from_file(const struct auth_path *p, const char *host, const char *repository,
-	struct helper_answer *said, struct credentials *ret, struct err *err)
-{
-	AUTO_FREE char *text = NULL;
-	size_t n;
-	int r = fs_read_file(AT_FDCWD, p->path, AUTHFILE_MAX, &text, &n, err);
-	if (r < 0)
-		return r;
-	r = find_in_text(text, n, p->path, p->form, host, repository, said, ret, err);
-	explicit_bzero(text, n);
-	return r;
-}
-
-int credentials_check_file(const char *authfile, struct err *err)
-{
-	AUTO_FREE char *text = NULL;
-	AUTO_JSON struct json *top = NULL;
-	size_t n;
-	int r = fs_read_file(AT_FDCWD, authfile, AUTHFILE_MAX, &text, &n, err);
-	if (r == 0) {
-		r = credentials_parse_file(text, n, authfile, &top, err);
-		explicit_bzero(text, n);
-	}
-	return r < 0 ? err_wrap(err, "option '--authfile'") : 0;
-}
-
-int credentials_find(const char *authfile, const char *host, const char *repository,
-	struct helper_answer *said, struct credentials *ret, char **ret_path, struct err *err)
-{
-	struct auth_path paths[AUTH_PATHS_MAX];
-	size_t n = auth_paths(authfile, paths);
-	int r = err_set(err, ERR_NOT_FOUND, "no credentials are kept for '%s'", host);
-	for (size_t i = 0; i < n && r == ERR_NOT_FOUND; i++) {
-		r = get_from_file(&paths[i], host, repository, said, ret, err);
-		if (r == 0)
-			*ret_path = xstrdup(paths[i].path);
-	}
-	for (size_t i = 0; i < n; i++)
-		free(paths[i].path);
-	return r;
-}
-
-bool credentials_name_helpers(const char *authfile)
-{
-	struct auth_path paths[AUTH_PATHS_MAX];
-	size_t n = auth_paths(authfile, paths);
-	bool found = false;
-	for (size_t i = 0; i < n; i++) {
-		AUTO_JSON struct json *top = NULL;
-		AUTO_FREE char *text = NULL;
-		struct err ignored = ERR_INIT;
-		size_t len;
-		if (fs_read_file(AT_FDCWD, paths[i].path, AUTHFILE_MAX, &text, &len, &ignored) ==
-			0) {
-			if (credentials_parse_file(text, len, paths[i].path, &top, &ignored) == 0)
-				found = found || json_get(top, "credHelpers") ||
-				        json_get(top, "credsStore");
-			explicit_bzero(text, len);
-		}
-		free(paths[i].path);
-	}
-	return found;
+	return credentials_find_in_text(text, n, what, form, host, repository, NULL, ret, err);
 }

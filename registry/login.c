@@ -6,9 +6,19 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "image/reference.h"
+#include "registry/config.h"
 #include "registry/credentials.h"
 #include "registry/login.h"
 #include "registry/remote.h"
+
+/* Who is asked for credentials. conf: what they borrow. */
+static int places_of(const struct remote_opts *o, struct registries *conf,
+	struct credential_places *ret, struct err *err)
+{
+	*ret = (struct credential_places){
+		.authfile = o->authfile, .docker = o->docker_authfile, .helpers = &conf->helpers};
+	return registries_load(o->registries_conf, o->registries_conf_dir, conf, err);
+}
 
 /* "HOST" or "HOST/PATH", a part of it, as containers-auth.json(5) has them. New string. */
 static int parse_key(const char *text, char **ret, struct err *err)
@@ -56,23 +66,25 @@ int registry_login(const char *registry, const char *user, const char *password,
 	const struct remote_opts *o, char **ret_where, struct err *err)
 {
 	AUTO_FREE char *key = NULL;
+	AUTO_REGISTRIES struct registries conf = {0};
+	struct credential_places places;
 	if (strchr(user, ':') || !*user)
 		return err_set(err, ERR_INVALID, "a user name is not empty and has no ':' in it");
-	if (parse_key(registry, &key, err) < 0 || check_login(key, user, password, o, err) < 0)
+	if (parse_key(registry, &key, err) < 0 || places_of(o, &conf, &places, err) < 0 ||
+		check_login(key, user, password, o, err) < 0)
 		return err->code;
 	AUTO_CREDENTIALS struct credentials c = {
 		.user = xstrdup(user), .password = xstrdup(password)};
-	return credentials_store(o->authfile, key, &c, ret_where, err);
+	return credentials_store(&places, key, &c, ret_where, err);
 }
 
 /* *ret_path: the file */
-static int find_kept(const char *key, const struct remote_opts *o, struct credentials *ret,
-	char **ret_path, struct err *err)
+static int find_kept(const char *key, const struct credential_places *places,
+	struct credentials *ret, char **ret_path, struct err *err)
 {
 	AUTO_FREE char *host = xstrndup(key, strcspn(key, "/"));
 	const char *path = key + strlen(host);
-	return credentials_find(
-		o->authfile, host, *path ? path + 1 : NULL, NULL, ret, ret_path, err);
+	return credentials_find(places, host, *path ? path + 1 : NULL, NULL, ret, ret_path, err);
 }
 
 int registry_logout(const char *registry, bool all, const struct remote_opts *o,
@@ -80,13 +92,17 @@ int registry_logout(const char *registry, bool all, const struct remote_opts *o,
 {
 	AUTO_FREE char *key = NULL;
 	AUTO_CREDENTIALS struct credentials c = {0};
+	AUTO_REGISTRIES struct registries conf = {0};
+	struct credential_places places;
 	struct err why = ERR_INIT;
+	if (places_of(o, &conf, &places, err) < 0)
+		return err->code;
 	if (all)
-		return credentials_remove_all(o->authfile, err);
+		return credentials_remove_all(&places, err);
 	if (parse_key(registry, &key, err) < 0)
 		return err->code;
-	int r = credentials_remove(o->authfile, key, err);
-	if (r != ERR_NOT_FOUND || find_kept(key, o, &c, ret_elsewhere, &why) < 0)
+	int r = credentials_remove(&places, key, err);
+	if (r != ERR_NOT_FOUND || find_kept(key, &places, &c, ret_elsewhere, &why) < 0)
 		return r;
 	err_clear(err);
 	return 0;
@@ -97,9 +113,11 @@ static int kept(const char *registry, const struct remote_opts *o, char **ret_ke
 	struct credentials *ret, struct err *err)
 {
 	AUTO_FREE char *path = NULL;
-	if (parse_key(registry, ret_key, err) < 0)
+	AUTO_REGISTRIES struct registries conf = {0};
+	struct credential_places places;
+	if (parse_key(registry, ret_key, err) < 0 || places_of(o, &conf, &places, err) < 0)
 		return err->code;
-	int r = find_kept(*ret_key, o, ret, &path, err);
+	int r = find_kept(*ret_key, &places, ret, &path, err);
 	return r == ERR_NOT_FOUND ? err_set(err, r, "not logged into %s", *ret_key) : r;
 }
 

@@ -15,7 +15,7 @@
 static void say_credentials(const struct operation *op, struct json *j)
 {
 	const struct place *p = operation_place(op);
-	const char *authfile = op->client->opts.authfile;
+	const struct credential_places places = client_credentials(op->client);
 	AUTO_CREDENTIALS struct credentials c = {0};
 	AUTO_FREE char *from = NULL;
 	struct err err = ERR_INIT;
@@ -23,7 +23,7 @@ static void say_credentials(const struct operation *op, struct json *j)
 		json_set_string(j, "credentials", "of --creds");
 		return;
 	}
-	int r = credentials_find(authfile, p->auth_host, p->repository, NULL, &c, &from, &err);
+	int r = credentials_find(&places, p->auth_host, p->repository, NULL, &c, &from, &err);
 	bool seen = r == 0 && !c.of_helper && file_is_exposed(from);
 	const char *exposed = seen ? ", which others can read" : "";
 	AUTO_FREE char *text =

@@ -19,6 +19,7 @@
 #include "base/proc.h"
 #include "base/progress.h"
 #include "base/strv.h"
+#include "registry/config.h"
 #include "registry/credentials.h"
 #include "registry/message.h"
 #include "registry/offline.h"
@@ -94,6 +95,16 @@ char *remote_program(void)
 	return xstrdup(MICA_LIBEXECDIR "/mica/mica-remote");
 }
 
+/* What is wrong with the configuration is the answer to every request. */
+static bool asks_helpers(const struct remote_opts *o)
+{
+	AUTO_REGISTRIES struct registries conf = {0};
+	struct err ignored = ERR_INIT;
+	int r = registries_load(o->registries_conf, o->registries_conf_dir, &conf, &ignored);
+	const struct credential_places places = {.authfile = o->authfile, .helpers = &conf.helpers};
+	return r == 0 && credentials_name_helpers(&places);
+}
+
 static int start_program(struct remote *r, const struct remote_opts *o, struct err *err)
 {
 	int sv[2];
@@ -103,7 +114,7 @@ static int start_program(struct remote *r, const struct remote_opts *o, struct e
 	AUTO_FD int theirs = sv[1];
 	AUTO_FREE char *file = remote_program();
 	AUTO_STRV struct strv env = STRV_INIT;
-	clean_environment(&env, credentials_name_helpers(o->authfile));
+	clean_environment(&env, asks_helpers(o));
 	const char *argv[] = {"mica-remote", NULL};
 	struct proc_opts opts = {.env = (const char *const *)strv_argv(&env),
 		.in = -1,

@@ -43,10 +43,11 @@ static void copy_string(char **to, const struct json *j, const char *key)
  * here, and a program is only started where the configuration names credential helpers; those do
  * as they like with the user's files, so then there is no lock.
  */
-static int lock_files(const char *authfile, struct err *err)
+static int lock_files(const struct client *c, struct err *err)
 {
 	AUTO_FD int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (credentials_name_helpers(authfile))
+	const struct credential_places places = client_credentials(c);
+	if (credentials_name_helpers(&places))
 		return 0;
 	return top < 0 ? err_sys(err, "cannot open '/'")
 	               : landlock_confine(top, LANDLOCK_READ, err);
@@ -76,10 +77,10 @@ static void start_session(struct client *c, const struct json *j, struct err *re
 		http_set_stall(c->http, (unsigned)stall);
 	c->opts.note = send_note;
 	log_enable(json_bool(json_get(j, "debug")));
-	if (lock_files(c->opts.authfile, ret_refused) < 0 ||
-		registries_load(json_text(json_get(j, "registries_conf")),
-			json_text(json_get(j, "registries_conf_dir")), &c->registries,
-			ret_refused) < 0)
+	if (registries_load(json_text(json_get(j, "registries_conf")),
+		    json_text(json_get(j, "registries_conf_dir")), &c->registries,
+		    ret_refused) < 0 ||
+		lock_files(c, ret_refused) < 0)
 		log_debug("%s", ret_refused->msg);
 }
 

@@ -98,8 +98,9 @@ static int get_credentials(struct exchange *x, struct credentials *ret, struct e
 	}
 	if (o->creds && !x->mirror)
 		return credentials_split(o->creds, ret, err);
+	const struct credential_places places = client_credentials(x->client);
 	int r = credentials_find(
-		o->authfile, x->host->auth_name, x->repository, &x->host->said, ret, &path, err);
+		&places, x->host->auth_name, x->repository, &x->host->said, ret, &path, err);
 	if (r == 0 && !ret->of_helper)
 		warn_if_exposed(x->client, path);
 	return r;
@@ -116,7 +117,7 @@ static void forget_said(struct host *h, unsigned knew)
 {
 	if (knew != h->forgotten + 1)
 		return;
-	helper_answer_forget(&h->said);
+	helper_answers_forget(&h->said);
 	h->forgotten++;
 }
 
@@ -322,7 +323,7 @@ static int token_fetch(struct token *t, struct exchange *x, struct err *err)
 	if (url_parse(registry_url, &registry, err) < 0 ||
 		check_realm(x, &realm, registry.host, err) < 0)
 		return err->code;
-	bool owned = url_same_owner(registry.host, realm.host), reused = x->host->said.helper;
+	bool owned = url_same_owner(registry.host, realm.host), reused = x->host->said.n;
 	int r = owned ? get_credentials(x, &c, err) : ERR_NOT_FOUND;
 	if (r < 0 && r != ERR_NOT_FOUND)
 		return r;

@@ -31,6 +31,7 @@ bool pull_policy_parse(const char *s, enum pull_policy *ret);
 struct remote_opts {
 	const char *authfile; /* NULL: the usual ones (containers-auth.json(5), then docker's
 	                         config.json) */
+	bool docker_authfile; /* it is docker's, for login and logout */
 	const char *creds; /* "user:password" or NULL */
 	const char *cert_dir; /* NULL: certs.d */
 	int tls_verify; /* -1 not said: registries.conf decides; 0 no (also allows http); 1 yes */

@@ -271,15 +271,13 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 	helper once <<<'echo "$1" >>calls; echo "{\"Username\":\"anna\",\"Secret\":\"$([ "$(wc -l <calls)" = 1 ] && echo secret || echo fresh)\"}"'
 	for repo in basic/x token/x; do
 		rm -f calls
-		mica pull -q "$SRV/$repo"
-		mica rmi -af
+		MICA_ROOT=$D/${repo%/x} mica pull -q "$SRV/$repo"
 		[ "$(cat calls)" = get ] || fail "$repo: $(cat calls)"
 	done
 	# the password of the registry, and that of its token service
 	for repo in basic-turn/x token-turn/x; do
 		rm -f calls
-		mica pull -q "$SRV/$repo"
-		mica rmi -af
+		MICA_ROOT=$D/${repo%/x} mica pull -q "$SRV/$repo"
 		[ "$(xargs <calls)" = "get get" ] || fail "$repo: $(cat calls)"
 	done
 	# what it does not keep is not asked for again either
@@ -287,6 +285,49 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 	rm calls
 	mica pull -q "$SRV/token/x"
 	[ "$(cat calls)" = get ]
+}
+
+@test "registries.conf lists helpers: the first that knows is taken, the first that can keeps, and logout asks all" {
+	export PATH=$PATH:$D/bin VAULT=$D/vault
+	printf '%s\n' 'credential-helpers = ["broken", "none", "vault", "containers-auth.json"]' "$(cat "$T/registries.conf")" >conf
+	export CONTAINERS_REGISTRIES_CONF=$D/conf
+	: >"$T/srv/login"
+	helper broken <<<'echo "broken $1" >>calls; exit 3'
+	helper none <<<'echo "none $1" >>calls; [ "$1" != list ] || exec echo "{}"; echo "credentials not found in native keychain"; exit 1'
+	helper vault <<-'END'
+		echo "vault $1" >>calls
+		case $1 in
+		store) cat >"$VAULT" ;;
+		get) cat "$VAULT" 2>/dev/null || { echo "credentials not found in native keychain"; exit 1; } ;;
+		list) jq '{(.ServerURL): .Username}' "$VAULT" ;;
+		erase) rm "$VAULT" 2>/dev/null || { echo "credentials not found in native keychain"; exit 1; } ;;
+		esac
+	END
+	export REGISTRY_AUTH_FILE=$D/auth.json
+	mica login -v -u anna -p secret "$SRV" >said
+	grep -q "^Used:  credential helper: vault" said || fail "$(cat said)"
+	[ "$(cat auth.json)" = '{}' ]
+	mica login -u anna -p secret "$SRV/team" # no helper's business
+	[ "$(jq -c '.auths | keys' auth.json)" = "[\"$SRV/team\"]" ]
+	: >calls
+	mica pull -q "$SRV/token/x"
+	[ "$(xargs <calls)" = "broken get none get vault get" ]
+	mica registry check "$SRV" | grep -q "anna of credential helper: vault"
+	# who fails does not matter where another one knows, and is told where nobody does
+	run --separate-stderr mica logout "$SRV"
+	assert_error "credential helper 'docker-credential-broken erase' failed with status 3"
+	[ ! -e "$VAULT" ]
+	run --separate-stderr mica pull -q "$SRV/basic/x"
+	assert_error "credential helper 'docker-credential-broken get' failed with status 3"
+	sed -i 's/"broken", //' conf
+	mica login -u anna -p secret --compat-auth-file docker.json "$SRV" # docker does not know of them
+	[ "$(jq -c '.auths | keys' docker.json)" = "[\"$SRV\"]" ]
+	mica login -u anna -p secret "$SRV"
+	mica logout -a
+	[ ! -e "$VAULT" ]
+	[ "$(jq -c .auths auth.json)" = '{}' ]
+	run --separate-stderr mica logout "$SRV"
+	assert_error "not logged into $SRV"
 }
 
 not_run() { # PATTERN

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/strv.h"
 #include "registry/credentials.h"
 #include "registry/exposed.h"
 
@@ -149,33 +150,63 @@ static void what_is_stored_is_found_and_removed_and_the_rest_survives(void **sta
 	assert_non_null(mkdtemp(dir));
 	AUTO_FREE char *file = xasprintf("%s/sub/auth.json", dir);
 	AUTO_FREE char *from = NULL, *again = NULL;
+	const struct credential_places in_file = {.authfile = file};
 	struct credentials in = {.user = xstrdup("me"), .password = xstrdup("a:b")};
 	AUTO_CREDENTIALS struct credentials out = {0};
-	assert_int_equal(credentials_store(file, "r.io", &in, NULL, &err), 0);
-	assert_int_equal(credentials_store(file, "q.io/ns", &in, NULL, &err), 0);
+	assert_int_equal(credentials_store(&in_file, "r.io", &in, NULL, &err), 0);
+	assert_int_equal(credentials_store(&in_file, "q.io/ns", &in, NULL, &err), 0);
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(credentials_find(file, "r.io", "x", NULL, &out, &from, &err), 0);
+	assert_int_equal(credentials_find(&in_file, "r.io", "x", NULL, &out, &from, &err), 0);
 	assert_string_equal(out.user, "me");
 	assert_string_equal(out.password, "a:b");
 	credentials_done(&out);
 	/* a link to the file stays one */
 	AUTO_FREE char *link = xasprintf("%s/link", dir);
+	const struct credential_places in_link = {.authfile = link};
 	assert_int_equal(symlink("sub/auth.json", link), 0);
 	assert_int_equal(chmod(file, 0644), 0);
-	assert_int_equal(credentials_store(link, "s.io", &in, NULL, &err), 0);
+	assert_int_equal(credentials_store(&in_link, "s.io", &in, NULL, &err), 0);
 	credentials_done(&in);
 	assert_int_equal(lstat(link, &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
 	assert_int_equal(lstat(file, &st), 0);
 	assert_int_equal(st.st_mode, S_IFREG | 0600);
-	assert_int_equal(credentials_remove(link, "s.io", &err), 0);
-	assert_int_equal(credentials_remove(file, "r.io", &err), 0);
-	assert_int_equal(credentials_remove(file, "r.io", &err), ERR_NOT_FOUND);
+	assert_int_equal(credentials_remove(&in_link, "s.io", &err), 0);
+	assert_int_equal(credentials_remove(&in_file, "r.io", &err), 0);
+	assert_int_equal(credentials_remove(&in_file, "r.io", &err), ERR_NOT_FOUND);
 	assert_int_equal(
-		credentials_find(file, "r.io", "x", NULL, &out, &again, &err), ERR_NOT_FOUND);
-	assert_int_equal(credentials_find(file, "q.io", "ns/x", NULL, &out, &again, &err), 0);
+		credentials_find(&in_file, "r.io", "x", NULL, &out, &again, &err), ERR_NOT_FOUND);
+	assert_int_equal(credentials_find(&in_file, "q.io", "ns/x", NULL, &out, &again, &err), 0);
 	assert_string_equal(again, from);
+	assert_int_equal(fs_remove_tree(AT_FDCWD, dir, &err), 0);
+}
+
+static void dockers_file_has_its_names_and_no_helpers_of_ours(void **state)
+{
+	char dir[] = "/tmp/mica-docker-XXXXXX";
+	struct err err = ERR_INIT;
+	AUTO_STRV struct strv helpers = STRV_INIT;
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	AUTO_FREE char *file = xasprintf("%s/config.json", dir);
+	AUTO_FREE char *text = NULL, *from = NULL;
+	size_t n;
+	strv_add(&helpers, "is-not-installed");
+	const struct credential_places docker = {
+		.authfile = file, .docker = true, .helpers = &helpers};
+	struct credentials in = {.user = xstrdup("me"), .password = xstrdup("a")};
+	AUTO_CREDENTIALS struct credentials out = {0};
+	assert_int_equal(credentials_store(&docker, "docker.io", &in, NULL, &err), 0);
+	assert_int_equal(fs_read_file(AT_FDCWD, file, 4096, &text, &n, &err), 0);
+	assert_non_null(strstr(text, "\"https://index.docker.io/v1/\""));
+	/* there they would be those of all of q.io */
+	assert_int_equal(credentials_store(&docker, "q.io/ns", &in, NULL, &err), ERR_UNSUPPORTED);
+	credentials_done(&in);
+	const struct credential_places ours = {.authfile = file};
+	assert_int_equal(credentials_find(&ours, "docker.io", "x", NULL, &out, &from, &err), 0);
+	assert_int_equal(credentials_remove(&docker, "docker.io", &err), 0);
+	assert_int_equal(credentials_remove(&docker, "docker.io", &err), ERR_NOT_FOUND);
 	assert_int_equal(fs_remove_tree(AT_FDCWD, dir, &err), 0);
 }
 
@@ -214,6 +245,7 @@ int main(void)
 		cmocka_unit_test(what_is_of_another_kind_is_an_error_and_not_nobody),
 		cmocka_unit_test(base64_goes_both_ways),
 		cmocka_unit_test(what_is_stored_is_found_and_removed_and_the_rest_survives),
+		cmocka_unit_test(dockers_file_has_its_names_and_no_helpers_of_ours),
 		cmocka_unit_test(what_others_can_read_is_exposed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

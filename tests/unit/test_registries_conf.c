@@ -229,6 +229,20 @@ static void a_slash_at_the_end_does_not_count(void **state)
 	places_are(conf, "e.com/a/x:1", PLACES_PULL, "m.io/x l.io/b/x");
 }
 
+static void a_later_file_says_which_helpers_there_are(void **state)
+{
+	static const char *const files[] = {"credential-helpers=['containers-auth.json','pass']\n",
+		"short-name-mode='disabled'\n", "credential-helpers=['secretservice']\n"};
+	AUTO_REGISTRIES struct registries rs = {0};
+	struct err err = ERR_INIT;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		assert_int_equal(registries_add(&rs, files[i], strlen(files[i]), "f", &err), 0);
+		assert_int_equal(rs.helpers.n, i < 2 ? 2 : 1);
+	}
+	assert_string_equal(rs.helpers.v[0], "secretservice");
+}
+
 static void refuses_bad_configuration(void **state)
 {
 	static const char *const bad[] = {"[[registry]]\n", "[[registry]]\nlocation=1\n",
@@ -248,7 +262,8 @@ static void refuses_bad_configuration(void **state)
 		("[[registry]]\nprefix='a'\nlocation='x'\ninsecure=true\n"
 		 "[[registry]]\nprefix='b'\nlocation='x'\n"),
 		"[[registry]]\nlocation='x'\n[[registry]]\nlocation='x'\nblocked=true\n",
-		"credential-helpers=['containers-auth.json','secretservice']\n"};
+		"credential-helpers=['containers-auth.json','../x']\n",
+		"credential-helpers='pass'\n"};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		AUTO_REGISTRIES struct registries rs = {0};
@@ -272,6 +287,7 @@ int main(void)
 		cmocka_unit_test(a_later_file_replaces_an_earlier_table),
 		cmocka_unit_test(short_names_become_full_ones),
 		cmocka_unit_test(a_slash_at_the_end_does_not_count),
+		cmocka_unit_test(a_later_file_says_which_helpers_there_are),
 		cmocka_unit_test(refuses_bad_configuration),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
