@@ -6,7 +6,8 @@
  *	errors begin with "Error:" (out.h), those before the last one of several with nothing;
  *	options end at the first positional of the commands that have CMD_BUILDAH_ORDER or
  *	CMD_BUILDAH_WORDS (cmd.h);
- *	build keeps no steps (--layers=false), squashes all layers, takes --pull=false for never,
+ *	build keeps no steps (--layers=false), does one stage after the other (--jobs=1) with
+ *	nothing in front of what they print, squashes all layers, takes --pull=false for never,
  *	annotates an image with the time at which it was made, and build/as_buildah.h;
  *	the log of a build's steps is on standard output, and so is what they print, be it
  *	on standard error (buildah keeps the two apart);
@@ -31,6 +32,7 @@
  *	what --format makes of one thing (inspect, info) has no line end, but on a terminal;
  *	prune removes cache mounts and the step cache, and tells of images only, of which those of
  *	the steps of what stays are left;
+ *	rmi --all leaves no step cache;
  *	run has the status 1 where the command cannot be started;
  *	--version, version and /run/.containerenv tell the version of buildah whose command line
  *	this is, because scripts compare it.

@@ -234,3 +234,13 @@ bool as_buildah_is_base(const struct build *b, const struct stage_plan *p)
 	       !o->unset_labels.n && !o->unset_env.n && !o->unset_volumes.n && !o->unset_ports.n &&
 	       !o->env.n && !o->os_version && !o->os_features.n;
 }
+
+bool as_buildah_in_turn(const struct build *b)
+{
+	return called_buildah() && b->o->jobs == 1;
+}
+
+bool as_buildah_pulls(const struct build *b)
+{
+	return called_buildah() && b->o->keep_steps;
+}

@@ -83,5 +83,11 @@ void as_buildah_created(
 /* p: the stage that is on the base image. */
 void as_buildah_annotations(
 	const struct build *b, const struct stage_plan *p, struct map *annotations);
+/* Are stages built one after the other, as they stand in the file? Then only the lines of their
+ * steps and of what is committed say where they are. */
+bool as_buildah_in_turn(const struct build *b);
+/* Has the store each layer that a cache elsewhere answers with, be it needed or not: the images
+ * of steps want them. */
+bool as_buildah_pulls(const struct build *b);
 /* Is the base image of the stage the image, as it is? */
 bool as_buildah_is_base(const struct build *b, const struct stage_plan *p);

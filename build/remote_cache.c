@@ -89,6 +89,11 @@ const struct record *remote_cache_find(
 	return NULL;
 }
 
+const char *remote_cache_location(const struct remote_cache *c)
+{
+	return c->place.location;
+}
+
 const struct digest *remote_cache_inputs(struct build *b, const struct digest *key)
 {
 	for (size_t i = 0; i < b->n_caches; i++) {

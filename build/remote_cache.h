@@ -29,6 +29,7 @@ void remote_caches_done(struct build *b);
 const struct record *remote_cache_find(
 	struct build *b, const struct digest *key, struct remote_cache **ret_from);
 const struct digest *remote_cache_inputs(struct build *b, const struct digest *key);
+const char *remote_cache_location(const struct remote_cache *c);
 /* Fetches the layers of the chain that only a cache has, and writes their records. On failure
  * b->cache_failed is set. */
 int remote_cache_fetch(struct build *b, const struct chain *c, struct err *err)

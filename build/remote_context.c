@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/remote_context.h"
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "build/build_internal.h"
@@ -225,6 +226,8 @@ int remote_context_get(struct build *b, const char *where, bool keep_git,
 	bool git = git_source_is(where) || is_github(where);
 	int rc = git ? get_git(b, where, keep_git, ret, err) : get_file(b, where, ret, err);
 	AUTO_FREE char *shown = url_shown(where, git);
+	if (rc < 0 && git && called_buildah())
+		(void)err_wrap(err, "failed while performing \"git fetch\"");
 	return rc < 0 ? err_wrap(err, "the build context '%s'", shown) : 0;
 }
 

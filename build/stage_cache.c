@@ -6,9 +6,11 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "build/as_buildah.h"
 #include "build/input_list.h"
 #include "build/inputs.h"
 #include "build/mount_setup.h"
+#include "build/remote_cache.h"
 #include "build/step_record.h"
 #include "build/told.h"
 #include "store/blobs.h"
@@ -40,8 +42,8 @@ static bool too_old(const struct build *b, const struct record *rec)
 }
 
 /* from: the cache elsewhere that says so, NULL: the store. */
-static void answer(
-	struct build *b, struct stage_run *r, const struct record *rec, struct remote_cache *from)
+static int answer(struct build *b, struct stage_run *r, const struct record *rec,
+	struct remote_cache *from, struct err *err)
 {
 	struct timespec created = {.tv_sec = rec->created_s, .tv_nsec = (long)rec->created_ns};
 	struct link *l = rec->has_layer ? link_known(b, &rec->layer, rec->compression) : NULL;
@@ -59,9 +61,15 @@ static void answer(
 		log_debug("cache record: %s", ignored.msg);
 	}
 	stage_tell(b, r);
-	told_step_over(b, r, true);
+	told_step_over(b, r, from ? remote_cache_location(from) : "");
+	if (l && l->from && as_buildah_pulls(b)) {
+		const struct chain one = {.l = &l, .n = 1};
+		if (remote_cache_fetch(b, &one, err) < 0)
+			return err->code;
+	}
 	b->result->steps_cached++;
 	stage_step_over(r, l, created);
+	return 0;
 }
 
 /* Uses the record of step_key. ERR_NOT_FOUND: there is none. */
@@ -86,14 +94,13 @@ int stage_use_record(struct build *b, struct stage_run *r, struct err *err)
 		r->miss == MISS_NONE ? NULL : remote_cache_find(b, &r->step_key, &from);
 	if (there && !too_old(b, there)) {
 		r->miss = MISS_NONE;
-		answer(b, r, there, from);
-		return 0;
+		return answer(b, r, there, from, err);
 	}
 	if (rc < 0)
 		return rc;
-	answer(b, r, &rec, NULL);
+	rc = answer(b, r, &rec, NULL, err);
 	record_done(&rec);
-	return 0;
+	return rc;
 }
 
 /* What another stage made of the same: two stages that begin alike are one until they part. */
@@ -104,7 +111,7 @@ bool stage_share(struct build *b, struct stage_run *r)
 		if (!l->step || !digest_equal(&l->made_by, &r->step_key))
 			continue;
 		stage_tell(b, r);
-		told_step_over(b, r, true);
+		told_step_over(b, r, "");
 		b->result->steps_cached++;
 		stage_step_over(r, l, l->created);
 		return true;

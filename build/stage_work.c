@@ -266,7 +266,7 @@ int stage_commit(
 		return rc;
 	mem_replace(&r->upper_name, NULL);
 	mem_replace(&r->work_name, NULL);
-	told_step_over(b, r, false);
+	told_step_over(b, r, NULL);
 	b->result->steps_run++;
 	stage_step_over(r, l, r->begun);
 	r->state = STAGE_WAITING;

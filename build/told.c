@@ -2,12 +2,15 @@
 #include "build/told.h"
 
 #include "base/buf.h"
+#include "base/called.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/url_user.h"
+#include "build/as_buildah.h"
 #include "build/build_internal.h"
+#include "build/cache_place.h"
 #include "build/stage_run.h"
 
 #include <stdarg.h>
@@ -25,9 +28,11 @@ bool told_is_one_of_several(const struct build *b, const struct stage *st)
 	return b->stages.n_targets > 1 || t->stage > t->first;
 }
 
-/* "" for the only stage of the only platform; new string */
+/* "" for the only stage of the only platform, and for NULL; new string */
 static char *place_of(const struct build *b, const struct stage *st)
 {
+	if (!st)
+		return xstrdup("");
 	const struct stage_target *t = build_target_of(b, st);
 	char platform[100] = "", number[48] = "";
 	if (t->stage > t->first)
@@ -36,6 +41,12 @@ static char *place_of(const struct build *b, const struct stage *st)
 	if (b->stages.n_targets > 1)
 		platform_str(&t->platform, platform);
 	return *platform ? xasprintf("[%s] %s", platform, number) : xstrdup(number);
+}
+
+/* Whose place is in front of what a step prints and of what became of it. */
+static const struct stage *shown(const struct build *b, const struct stage *st)
+{
+	return as_buildah_in_turn(b) ? NULL : st;
 }
 
 __attribute__((format(printf, 3, 4))) static void say(
@@ -102,7 +113,7 @@ static void tell_to(const struct build *b, struct stage_run *r, size_t end)
 void told_step(const struct build *b, struct stage_run *r)
 {
 	const struct step *s = &r->plan->steps[r->next];
-	AUTO_FREE char *place = place_of(b, r->plan->stage);
+	AUTO_FREE char *place = place_of(b, shown(b, r->plan->stage));
 	tell_to(b, r, s->number);
 	progress_begin(b->o->progress, r->id, s->title, 0);
 	progress_place(b->o->progress, r->id, place);
@@ -113,22 +124,45 @@ void told_rest(const struct build *b, struct stage_run *r)
 	tell_to(b, r, r->plan->n_insts);
 }
 
-void told_step_over(const struct build *b, const struct stage_run *r, bool cached)
+static bool is_last(const struct build *b, const struct stage_run *r)
 {
+	const struct stage_plan *p = r->plan;
+	return r->next + 1 == p->n_steps && build_target_of(b, p->stage)->stage == p->stage->index;
+}
+
+/* That its record will be in --cache-to, for who looks for it where buildah writes it there. */
+static void say_pushed(const struct build *b, const struct stage *st, const char *hex)
+{
+	for (size_t i = 0; called_buildah() && i < b->n_cache_to; i++)
+		say(b, shown(b, st), "--> Pushing cache %s:%s", b->cache_to[i].location, hex);
+}
+
+void told_step_over(const struct build *b, const struct stage_run *r, const char *from)
+{
+	const struct stage *st = r->plan->stage;
 	char key[DIGEST_STR_MAX];
-	progress_end(b->o->progress, r->id, cached ? "cached" : "done");
 	const char *hex = digest_hex(&r->step_told, key);
-	if (cached) {
-		say(b, r->plan->stage, "--> Using cache %s", hex);
+	progress_end(b->o->progress, r->id, from ? "cached" : "done");
+	if (from && *from && called_buildah()) {
+		say(b, shown(b, st), "--> Cache pulled from remote %s:%s", from, hex);
+	} else if (from) {
+		say(b, shown(b, st), "--> Using cache %s", hex);
 		log_debug("Found a cache hit in the first iteration: %s", hex);
-		return;
 	}
+	if (is_last(b, r) && called_buildah())
+		return; /* below COMMIT */
+	if (!from || !*from)
+		say_pushed(b, st, hex);
 	if (b->o->one_layer)
 		return; /* the steps are no images of their own */
-	struct timespec now = clock_now();
-	double took = (double)(now.tv_sec - r->begun.tv_sec) +
-	              (double)(now.tv_nsec - r->begun.tv_nsec) / 1e9;
-	say(b, r->plan->stage, "--> %.*s %.1fs", KEY_SHOWN, hex, took);
+	if (!from) {
+		struct timespec now = clock_now();
+		double took = (double)(now.tv_sec - r->begun.tv_sec) +
+		              (double)(now.tv_nsec - r->begun.tv_nsec) / 1e9;
+		say(b, shown(b, st), "--> %.*s %.1fs", KEY_SHOWN, hex, took);
+	} else if (called_buildah()) {
+		say(b, shown(b, st), "--> %.*s", KEY_SHOWN, hex);
+	}
 }
 
 void told_step_failed(const struct build *b, const struct stage_run *r)
@@ -141,6 +175,10 @@ void told_step_failed(const struct build *b, const struct stage_run *r)
 
 void told_commit(const struct build *b, const struct stage *st)
 {
+	const struct stage_run *r = &b->runs[st->index];
 	bool named = b->o->tags.n > 0;
+	char key[DIGEST_STR_MAX];
 	say(b, st, "COMMIT%s%s", named ? " " : "", named ? b->o->tags.v[0] : "");
+	if (r->plan->n_steps)
+		say_pushed(b, st, digest_hex(&r->step_told, key));
 }

@@ -8,6 +8,9 @@
  *     --> <its first 12 digits> 0.3s    the step was carried out
  *     COMMIT name
  *
+ * A step whose record buildah would fetch or write elsewhere has a line for that, for who calls us
+ * so: "--> Cache pulled from remote ..." in place of "Using cache", "--> Pushing cache ...".
+ *
  * Stages run side by side, so each line of one of several begins with its place: "[1/2] ", or with
  * several platforms "[linux/arm64] [1/2] ". Stages are counted as they stand in the file up to the
  * target, FROM is the first step of each. ONBUILD triggers of the base image count as steps, unless
@@ -32,7 +35,8 @@ void told_triggers(const struct build *b, const struct stage_plan *p, size_t n, 
 void told_step(const struct build *b, struct stage_run *r);
 /* Those after the last step. */
 void told_rest(const struct build *b, struct stage_run *r);
-/* The current step ends. */
-void told_step_over(const struct build *b, const struct stage_run *r, bool cached);
+/* The current step ends. from: where its record was found, "" for the store; NULL: it was carried
+ * out. */
+void told_step_over(const struct build *b, const struct stage_run *r, const char *from);
 void told_step_failed(const struct build *b, const struct stage_run *r);
 void told_commit(const struct build *b, const struct stage *st);

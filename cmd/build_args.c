@@ -62,8 +62,6 @@ const struct opt build_options[] = {
 	OPT_GROUP(remote_options, struct build_args, remote),
 	OPT_UINT(0, "layer-ratio", struct build_args, remote.layer_ratio),
 	OPT_GROUP(usage_options, struct build_args, usage),
-	OPT_IGNORED_BOOL(0, "force-rm"),
-	OPT_IGNORED_BOOL(0, "rm"),
 	OPT_STRV(0, "decryption-key", struct build_args, remote.decryption_keys),
 	OPT_STRING(0, "signature-policy", struct build_args, remote.signature_policy),
 	OPT_STRING(0, "blob-cache", struct build_args, remote.blob_cache),
@@ -73,6 +71,8 @@ const struct opt build_options[] = {
 void build_args_init(void *args)
 {
 	struct build_args *a = args;
+	a->jobs = called_buildah(); /* its default is 1 */
+	left_args_init(&a->left);
 	extra_args_init(&a->extra);
 	output_args_init(&a->output);
 	remote_args_init(&a->remote);

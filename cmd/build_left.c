@@ -5,6 +5,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "build/build.h"
@@ -17,14 +18,30 @@
 
 const struct opt left_options[] = {
 	OPT_STRING(0, "on-error", struct left_args, on_error),
+	OPT_TRISTATE(0, "force-rm", struct left_args, force_rm),
+	OPT_TRISTATE(0, "rm", struct left_args, rm),
 	OPT_END,
 };
+
+void left_args_init(struct left_args *a)
+{
+	a->force_rm = a->rm = -1;
+}
+
+/* buildah keeps the container of a step that failed where it keeps those that did not fail as
+ * images. */
+static bool keeps_failed(const struct left_args *a, const struct build_opts *o)
+{
+	return a->force_rm < 0 ? called_buildah() && o->keep_steps : !a->force_rm;
+}
 
 int left_args_apply(
 	const struct left_args *a, const struct app *app, struct build_opts *o, struct err *err)
 {
-	if (!a->on_error)
+	if (!a->on_error) {
+		o->on_error = keeps_failed(a, o) ? ON_ERROR_KEEP : ON_ERROR_DROP;
 		return 0;
+	}
 	if (streq(a->on_error, "shell"))
 		o->on_error = ON_ERROR_SHELL;
 	else if (streq(a->on_error, "keep") || streq(a->on_error, "commit"))
@@ -74,22 +91,45 @@ static char *stem_of(const struct build_opts *o)
 	return xstrdup(slash ? slash + 1 : ref.repository);
 }
 
+static int make_container(struct store *s, struct txn *t, const struct descriptor *manifest,
+	const struct container_naming *naming, struct container *c, struct err *err)
+{
+	AUTO_IMAGE struct image image = {0};
+	container_init(c);
+	c->image_name = xstrdup("");
+	return image_load(s, manifest, NULL, &image, err) < 0
+	               ? err->code
+	               : container_create(s, t, &image, naming, c, err);
+}
+
 static int keep_container(struct app *app, struct store *s, struct txn *t,
 	const struct build_opts *o, const struct build_result *r, struct err *err)
 {
 	AUTO_CONTAINER struct container c;
-	AUTO_IMAGE struct image image = {0};
 	AUTO_FREE char *stem = stem_of(o);
 	const struct container_naming naming = {.stem = stem, .suffix = "failed"};
-	container_init(&c);
-	c.image_name = xstrdup("");
-	if (image_load(s, &r->left.manifest, &r->left.platform, &image, err) < 0 ||
-		container_create(s, t, &image, &naming, &c, err) < 0)
+	if (make_container(s, t, &r->left.manifest, &naming, &c, err) < 0)
 		return err->code;
 	out_note(&app->out,
 		"kept as working container %s: 'mica run -t %s sh' enters it, 'mica rm %s' removes "
 		"it",
 		c.name, c.name, c.name);
+	return 0;
+}
+
+/* One of what there was after each instruction; of the last ones these are images by themselves. */
+static int keep_containers(struct store *s, struct txn *t, const struct build_opts *o,
+	const struct build_result *r, struct err *err)
+{
+	AUTO_FREE char *stem = stem_of(o);
+	const struct container_naming naming = {.stem = stem, .suffix = "working-container"};
+	for (size_t i = 0; i < r->n_steps + r->n_images; i++) {
+		AUTO_CONTAINER struct container c;
+		const struct descriptor *d =
+			i < r->n_steps ? &r->steps[i] : &r->images[i - r->n_steps].manifest;
+		if (make_container(s, t, d, &naming, &c, err) < 0)
+			return err->code;
+	}
 	return 0;
 }
 
@@ -113,10 +153,13 @@ void left_tell(const struct left_args *a, struct app *app, struct store *s, stru
 	if (o->on_error == ON_ERROR_DROP && status == ERR_COMMAND && app->out.err_tty)
 		out_note(&app->out,
 			"the same with --on-error=shell opens a shell in what the step left");
+	if (status == 0 && a->rm == 0 && o->keep_steps && keep_containers(s, t, o, r, &err) < 0)
+		out_warn(&app->out, "option '--rm': %s", err.msg);
 	if (!r->left.bytes)
 		return;
-	int rc = streq(a->on_error, "commit") ? keep_image(app, s, r, &err)
-	                                      : keep_container(app, s, t, o, r, &err);
+	int rc = a->on_error && streq(a->on_error, "commit")
+	                 ? keep_image(app, s, r, &err)
+	                 : keep_container(app, s, t, o, r, &err);
 	if (rc < 0)
 		out_warn(&app->out, "option '--on-error': %s", err.msg);
 }

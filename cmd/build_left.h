@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* build --on-error: what a RUN that failed has left. */
+/* build --on-error, --force-rm, --rm: what is left of steps beside the image. */
 #pragma once
 #include "cmd/opt.h"
 
@@ -12,6 +12,7 @@ struct txn;
 
 struct left_args {
 	const char *on_error;
+	int force_rm, rm; /* -1: not said */
 };
 extern const struct opt left_options[];
 
@@ -21,12 +22,14 @@ struct left_place {
 	struct txn *txn;
 };
 
-/* ERR_INVALID; ERR_UNSUPPORTED: a shell without a terminal. */
+void left_args_init(struct left_args *a);
+/* When it is known whether the images of steps are kept. ERR_INVALID; ERR_UNSUPPORTED: a shell
+ * without a terminal. */
 int left_args_apply(const struct left_args *a, const struct app *app, struct build_opts *o,
 	struct err *err) __attribute__((warn_unused_result));
 /* build_opts.enter: runs the shell until it ends; p is borrowed. */
 void left_prepare(struct left_place *p, struct build_opts *o);
-/* Names what was kept, and says how to get at it; a failure is a warning. status: of build_run().
- */
+/* Keeps containers, names what was kept, and says how to get at it; a failure is a warning.
+ * status: of build_run(). */
 void left_tell(const struct left_args *a, struct app *app, struct store *s, struct txn *t,
 	const struct build_opts *o, int status, struct build_result *r);

@@ -15,6 +15,7 @@
 #include "cmd/cmd.h"
 #include "cmd/push.h"
 #include "cmd/relay.h"
+#include "store/names.h"
 #include "store/store.h"
 
 static int tick(void *arg)
@@ -37,10 +38,31 @@ static void summary(struct app *app, const struct build_result *r, uint64_t ms)
 		r->steps_cached, fresh, total);
 }
 
+static void say_name(const struct build_opts *o, const char *name)
+{
+	AUTO_FREE char *line = xasprintf("Successfully tagged %s", name);
+	progress_step(o->progress, line);
+}
+
+/* Of what had names before, as a base image to which nothing was added. */
+static void say_older_names(
+	struct store *s, const struct build_opts *o, const struct build_result *r)
+{
+	struct names all = {0};
+	struct err ignored = ERR_INIT;
+	if (!called_buildah() || !r->refs.n || names_list(s, &all, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < all.count; i++)
+		if (all.n[i].ref && digest_equal(&all.n[i].manifest.digest, &r->root.digest) &&
+			!strv_has(&r->refs, all.n[i].ref))
+			say_name(o, all.n[i].ref);
+	names_done(&all);
+}
+
 /* For scripts, as buildah: the image, by the first digits of its ID, and each name as it now stands
  * in the store. */
-static void say_names(
-	const struct build_opts *o, const struct outputs *out, const struct build_result *r)
+static void say_names(struct store *s, const struct build_opts *o, const struct outputs *out,
+	const struct build_result *r)
 {
 	char id[DIGEST_STR_MAX];
 	const struct digest *d = outputs_image_id(out, r);
@@ -50,10 +72,9 @@ static void say_names(
 		AUTO_FREE char *line = xasprintf("--> %.12s", digest_hex(d, id));
 		progress_step(o->progress, line);
 	}
-	STRV_FOREACH (name, &r->refs) {
-		AUTO_FREE char *line = xasprintf("Successfully tagged %s", *name);
-		progress_step(o->progress, line);
-	}
+	STRV_FOREACH (name, &r->refs)
+		say_name(o, *name);
+	say_older_names(s, o, r);
 }
 
 /* Standard output has it, unless an output takes that. With buildah a file that was named for it
@@ -210,7 +231,7 @@ static int carry_out(
 	if (rc == 0 && build)
 		rc = outputs_write(&w->out, s, t, &w->o, r, err);
 	if (rc == 0 && build)
-		say_names(&w->o, &w->out, r);
+		say_names(s, &w->o, &w->out, r);
 	if (rc == 0 && build && w->a->rewrite_timestamp && !r->has_epoch)
 		out_warn(&app->out, "'--rewrite-timestamp' without a source date epoch has no "
 				    "effect: give '--source-date-epoch'");

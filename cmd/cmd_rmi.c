@@ -230,10 +230,12 @@ static int remove_words(struct app *app, struct store *s, const struct strv *wor
 }
 
 /* What was removed is gone even if something else could not be. Intermediate images that nothing
- * needs any more go with it, and are told, as by buildah. */
-static int sweep(struct app *app, struct store *s, struct err *err)
+ * needs any more go with it, and are told, as by buildah, whose cache is nothing else: after --all
+ * it has none. */
+static int sweep(struct app *app, struct store *s, bool all, struct err *err)
 {
-	const struct gc_opts opts = {0};
+	const bool cache = all && called_buildah();
+	const struct gc_opts opts = {.cache = cache, .keep_steps = cache};
 	struct gc_result result;
 	AUTO_IMAGE_LIST struct image_list list = {0};
 	AUTO_STRV struct strv removed = STRV_INIT;
@@ -271,7 +273,7 @@ static int rmi_run(struct app *app, void *args, const struct strv *rest, struct 
 			r = remove_listed(app, s, &list, a, err);
 	}
 	struct err gc_err = ERR_INIT;
-	int swept = s ? sweep(app, s, &gc_err) : 0;
+	int swept = s ? sweep(app, s, a->all, &gc_err) : 0;
 	if (r == 0 && swept < 0) {
 		*err = gc_err;
 		return swept;

@@ -408,7 +408,10 @@ in_busybox() {
 	ln -s "$MICA_BIN" buildah
 	c=$(./buildah from -q tool:2)
 	[ "$(mica inspect --format '{{.FromImage}}' "$c")" = example.org/team/tool:2 ]
-	echo FROM tool:2 | ./buildah build -q -f - .
+	# a base image as it is has its names told, too
+	echo FROM tool:2 | ./buildah build -f - -t same . | grep '^Successfully tagged' | tr '\n' ' ' >said
+	[[ "$(cat said)" = 'Successfully tagged localhost/same:latest '*'Successfully tagged example.org/team/tool:2 ' ]]
+	mica rmi same
 	./buildah manifest create tool:2 team/tool:2 # the first is a name that is made
 	./buildah manifest rm localhost/tool:2
 	run -125 --separate-stderr mica inspect --type image tool

@@ -452,9 +452,11 @@ steps() { # [OPTION...]: IDs of intermediate images
 	b manifest rm list
 	[ "$(b rmi "$two")" = "$two"$'\n'"${one#sha256:}" ]
 	# a step and what a build makes of no more are one manifest
-	b build -q --layers -t two ctx
+	b build -q --layers --rm=false -t two ctx
 	b build -q --layers -f one ctx
 	[ "$(b images -a --noheading | wc -l)" = 2 ]
+	# containers of them, the last included
+	[ "$(b containers --format '{{.ContainerName}}' | sort | tr '\n' ' ')" = 'two-working-container two-working-container-1 ' ]
 }
 
 @test "image prune -a --filter until: what has no date stays; buildah's prune tells names, then IDs" {

@@ -666,6 +666,13 @@ EOF
 	run mica run --network=none web-failed sh -c "$look; ls /ctx"
 	[[ $output == '12:13 /w me new'$'\n'"ls: /ctx: No such"* ]] || fail "$output"
 	mica rm web-failed
+	run -3 mica "${build[@]}" --force-rm=false -t team/web ctx
+	mica rm web-failed
+	ln -s "$MICA_BIN" buildah
+	run -3 ./buildah --root "$MICA_ROOT" "${build[@]}" --layers -t team/web ctx
+	run -3 ./buildah --root "$MICA_ROOT" "${build[@]}" --layers --force-rm ctx
+	mica rm web-failed
+	[ -z "$(mica containers -q)" ]
 
 	run -3 mica "${build[@]}" --on-error=commit ctx
 	mica run --rm --network=none "$(sed -n 's/^kept as image //p' <<<"$output")" sh -c "$look" | grep -qx '12:13 /w me new'

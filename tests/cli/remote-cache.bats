@@ -94,6 +94,41 @@ build() { # STORE ARGUMENTS...: the image's digest to standard output, the summa
 	"$MICA_BIN" --root "$D/c" fsck
 }
 
+@test "called buildah, stages are done in turn, and steps say where their records come from and go" {
+	sample
+	ln -s "$MICA_BIN" buildah
+	b() { # OPTION...: to said
+		./buildah --root "$D/b" build --network=none --layers -t t "$@" ctx >said
+	}
+	local place="local,dest=$D/dir" key='oci:/[^ ]*/dir:mica-cache:[0-9a-f]{64}' id='--> [0-9a-f]{12}'
+	local run="\[1/2\] STEP 2/2: RUN mkdir [^
+]*
+"
+	says() { # EXPRESSION
+		[[ $(cat said) =~ $1 ]] || fail "$(cat said)"
+	}
+	b --cache-to "type=$place"
+	says "$run--> Pushing cache $key
+$id [0-9.]*s
+\[2/2\] STEP 1/6: FROM busybox
+\[2/2\] STEP 2/6: COPY one /one
+"
+	says "\[2/2\] COMMIT t
+--> Pushing cache $key
+"
+	./buildah --root "$D/b" rmi -a -f >/dev/null
+	b --cache-from "type=local,src=$D/dir" --cache-to "type=$place"
+	says "$run--> Cache pulled from remote $key
+$id
+\[2/2\] STEP 1/6"
+	# it is here now, and what is below a COPY --from, too
+	b --cache-from "type=local,src=$D/dir"
+	says "$run--> Using cache [0-9a-f]{64}
+$id
+\[2/2\] STEP 1/6"
+	run ! grep -E 'Cache pulled|Pushing' said
+}
+
 @test "mode=min keeps what the image is made of" {
 	sample
 	build a --cache-to "type=local,dest=$D/dir,mode=min"

@@ -337,6 +337,9 @@ with tarfile.open('bad.tar', 'w') as t:
 	assert_error "but the checksum says"
 	run -125 --separate-stderr mica build "$GIT?submodules=maybe"
 	assert_error "neither true nor false"
+	ln -s "$MICA_BIN" buildah
+	run -125 --separate-stderr ./buildah --root "$MICA_ROOT" build git:///x
+	[[ "$stderr" == *'failed while performing "git fetch": the URL has no host'* ]] || fail "$stderr"
 	run -125 --separate-stderr mica build git://127.0.0.1:1/x
 	assert_error "git: unable to connect to 127.0.0.1: Connection refused"
 	assert_nothing_left
