@@ -22,7 +22,7 @@ int rlimits_check(const struct run_rlimit *limits, size_t n, struct err *err)
 bool rlimit_lower(struct run_rlimit *l);
 /* Is one of them about "core"? */
 bool rlimits_say_core(const struct run_rlimit *limits, size_t n);
-/* Sets them on the calling process, of several for one resource the last, and where none is about "core" one that lets nobody write or
- * handle a dump of it. */
+/* Sets them on the calling process, of several for one resource the last, and where none is about
+ * "core" one that lets nobody write or handle a dump of it. */
 int rlimits_apply(const struct run_rlimit *limits, size_t n, struct err *err)
 	__attribute__((warn_unused_result));

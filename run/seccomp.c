@@ -58,8 +58,8 @@ static const struct seccomp_rule hardening[] = {
 	{.names = "add_key keyctl request_key", .action = SECCOMP_RET_ERRNO | EPERM},
 };
 
-/* Who sets his limit of "core" is told that it is done, for scripts do it and go on: at another than
- * 1 the machine's handler of crashes would be started (rlimits.c), at 0, too. */
+/* Who sets his limit of "core" is told that it is done, for scripts do it and go on: at another
+ * than 1 the machine's handler of crashes would be started (rlimits.c), at 0, too. */
 static const struct seccomp_rule core[] = {
 	{.names = "setrlimit",
 		.action = SECCOMP_RET_ERRNO,
