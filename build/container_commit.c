@@ -29,11 +29,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 /* --- the layer --- */
@@ -53,25 +51,6 @@ static int diff_job(void *arg, struct buf *out, struct err *err)
 		return err->code;
 	buf_add(out, &layer, sizeof(layer));
 	return 0;
-}
-
-/* What is mounted is left as it is: the kernel's overlay keeps the changeset in the upper directory
- * all the time, and what differs in a copy can be told. */
-static int check_mounted(
-	const struct container_tree *tree, const struct container *c, struct err *err)
-{
-	struct statfs fs;
-
-	if (tree->merged < 0 || !c->config.n_diff_ids)
-		return 0;
-	AUTO_FD int work = openat(c->dir, "work", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fstatfs(tree->merged, &fs) < 0)
-		return err_sys(err, "cannot look at the mount of the container '%s'", c->name);
-	if ((unsigned long)fs.f_type == OVERLAYFS_SUPER_MAGIC ||
-		(work >= 0 && snapshot_copy_used(work)))
-		return 0;
-	return err_set(err, ERR_BUSY,
-		"the container '%s' is mounted by fuse-overlayfs: umount it first", c->name);
 }
 
 /* The changeset in upper as a layer in the store; none is made of nothing, unless `empty`. */
@@ -187,14 +166,14 @@ static bool is_none(const struct layer *l)
 	return digest_is_zero(&l->diff_id);
 }
 
-static int make_layers(struct store *s, struct txn *t, const struct container *c,
+static int make_layers(struct store *s, struct txn *t, struct container *c,
 	const struct container_commit *o, struct layer *ret, struct err *err)
 {
 	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
 
-	int r = container_tree_open(s, t, c, &tree, err);
+	int r = container_mount_settle(s, t, c, err);
 	if (r == 0)
-		r = check_mounted(&tree, c, err);
+		r = container_tree_open(s, t, c, &tree, err);
 	if (r == 0)
 		r = container_tree_catch_up(s, c, &tree, err);
 	if (r == 0)
@@ -341,7 +320,7 @@ static int put_documents(struct store *s, const struct image_config *config, str
 	return 0;
 }
 
-int container_commit(struct store *s, struct txn *t, const struct container *c,
+int container_commit(struct store *s, struct txn *t, struct container *c,
 	const struct container_commit *o, struct build_result *ret, struct err *err)
 {
 	struct manifest m = {.media_type = xstrdup(MT_OCI_MANIFEST)};

@@ -14,10 +14,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* --- one use --- */
@@ -94,6 +96,8 @@ static int take_back(
 		return errno == ENOENT ? 0 : err_sys(err, "cannot open 'work' of '%s'", c->name);
 	if (keep && !snapshot_copy_used(work))
 		return 0;
+	if (!keep && container_was_mounted_elsewhere(c))
+		snapshot_abandon(work);
 	const struct snapshot snap = {.lower = tree->lowers,
 		.n_lower = tree->n_lowers,
 		.upper = tree->upper,
@@ -241,4 +245,35 @@ int container_umount(struct store *s, struct txn *t, struct container *c, struct
 	if (r == 0)
 		r = fs_remove_tree(c->dir, "merged", err);
 	return r < 0 || !t ? r : container_tree_open(s, t, c, &tree, err);
+}
+
+/* The kernel's overlay keeps the changeset in the upper directory all the time, and what differs in
+ * a copy can be told. */
+static int is_by_fuse(const struct container *c, bool *ret, struct err *err)
+{
+	AUTO_FD int merged = openat(c->dir, "merged", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_FD int work = openat(c->dir, "work", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct statfs fs;
+
+	if (fstatfs(merged, &fs) < 0)
+		return err_sys(err, "cannot look at the mount of the container '%s'", c->name);
+	*ret = c->config.n_diff_ids && (unsigned long)fs.f_type != OVERLAYFS_SUPER_MAGIC &&
+	       (work < 0 || !snapshot_copy_used(work));
+	return 0;
+}
+
+int container_mount_settle(struct store *s, struct txn *t, struct container *c, struct err *err)
+{
+	bool by_fuse;
+
+	if (container_mounted(s, c) != CONTAINER_MOUNTED)
+		return 0;
+	int r = is_by_fuse(c, &by_fuse, err);
+	if (r < 0 || !by_fuse)
+		return r;
+	r = container_umount(s, t, c, err);
+	if (r < 0)
+		return err_wrap(err,
+			"fuse-overlayfs has to end for a moment, and what is open there keeps it");
+	return container_mount(s, t, c, err);
 }

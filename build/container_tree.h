@@ -49,5 +49,9 @@ int container_mount(struct store *s, struct txn *t, struct container *c, struct 
 /* t NULL: the container goes, and what was done in it. ERR_NOT_FOUND: it is not mounted */
 int container_umount(struct store *s, struct txn *t, struct container *c, struct err *err)
 	__attribute__((warn_unused_result));
+/* One that is mounted by fuse-overlayfs is umounted, which leaves its changes in the form of a
+ * changeset, and mounted again. ERR_SYS: somebody is in there. */
+int container_mount_settle(struct store *s, struct txn *t, struct container *c, struct err *err)
+	__attribute__((warn_unused_result));
 /* Where container_mount() puts it. New string. */
 char *container_mount_path(const struct store *s, const struct container *c);

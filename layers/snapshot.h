@@ -56,6 +56,10 @@ bool snapshot_copy_used(int work);
 /* It is none any more: before it is removed, for what is gone of a copy the step has removed. */
 int snapshot_copy_forget(int work, struct err *err) __attribute__((warn_unused_result));
 
+/* The mount of the snapshot with this work directory was in a mount namespace that is gone, or of
+ * which nobody is left: a program that serves it would live for ever, and is ended. */
+void snapshot_abandon(int work);
+
 /* Who has closed the mounts that this process has made waits for the programs that served them, for
  * not every init does. Who has not leaves them behind, and that is all. */
 void snapshot_end(void);

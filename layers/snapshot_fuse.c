@@ -2,10 +2,12 @@
 /*
  * A snapshot by the program fuse-overlayfs(1). The mount is made here, detached, and the program is
  * only handed its end of it (libfuse's /dev/fd/N): it ends when the last user of the mount does,
- * however that comes about. Until then it holds a lock on work/fuse.lock.
+ * however that comes about. Until then it holds two locks on work/fuse.lock: ours, which it has
+ * from the beginning (flock(2)), and one of its own, which tells who it is (fcntl_locking(2)).
  */
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/proc.h"
@@ -15,6 +17,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -71,8 +74,11 @@ static _Noreturn void exec_program(
 		buf_addf(&o, ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d", s->upper, work);
 	}
 	keep(dev);
-	if (lock >= 0)
+	if (lock >= 0) {
+		struct flock own = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 		keep(lock);
+		(void)fcntl(lock, F_SETLK, &own);
+	}
 	(void)snprintf(mount_point, sizeof(mount_point), "/dev/fd/%d", dev);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (o.toobig || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
@@ -185,6 +191,23 @@ int snapshot_fuse_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED, "fuse-overlayfs does not work here");
 	*ret_fd = take_fd(&fd);
 	return 0;
+}
+
+/* 0 or less: nobody, or nobody whom we can see. */
+static pid_t holder(int lock)
+{
+	struct flock any = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	return fcntl(lock, F_GETLK, &any) == 0 && any.l_type != F_UNLCK ? any.l_pid : 0;
+}
+
+void snapshot_abandon(int work)
+{
+	AUTO_FD int lock = fs_open_plain(work, LOCK, O_RDONLY, 0);
+	pid_t pid = lock < 0 ? 0 : holder(lock);
+	AUTO_FD int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	/* who holds the lock after that is who the descriptor is of */
+	if (fd >= 0 && holder(lock) == pid)
+		(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
 }
 
 int snapshot_fuse_wait(int work, bool *ret_used, struct err *err)

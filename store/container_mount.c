@@ -67,6 +67,15 @@ void container_space_release(struct store *s, int fd)
 	(void)close(fd);
 }
 
+/* It serves a mount, and lives in the mount namespace for no other reason. */
+static bool is_server(const char *process)
+{
+	char path[64], name[32] = "";
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/comm", process);
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 && streq(name, "fuse-overlayfs\n");
+}
+
 /* Somebody whom we can see lives in that mount namespace. */
 static bool space_lives(const char *space)
 {
@@ -79,7 +88,7 @@ static bool space_lives(const char *space)
 		if (!isdigit((unsigned char)e->d_name[0]))
 			continue;
 		space_of(e->d_name, other);
-		found = streq(other, space);
+		found = streq(other, space) && !is_server(e->d_name);
 	}
 	if (proc)
 		(void)closedir(proc);
@@ -102,6 +111,14 @@ enum container_mounted container_mounted(const struct store *s, const struct con
 		(space_is_held(s, c->mount_space) || space_lives(c->mount_space)))
 		return CONTAINER_MOUNTED_ELSEWHERE;
 	return CONTAINER_NOT_MOUNTED;
+}
+
+bool container_was_mounted_elsewhere(const struct container *c)
+{
+	char ours[SPACE_MAX];
+
+	space_of("self", ours);
+	return c->mount_space && !streq(ours, c->mount_space);
 }
 
 void container_set_mounted(struct container *c, bool mounted)

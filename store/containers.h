@@ -95,6 +95,8 @@ enum container_mounted {
 	CONTAINER_MOUNTED_ELSEWHERE, /* in a mount namespace that is not ours and still lives */
 };
 enum container_mounted container_mounted(const struct store *s, const struct container *c);
+/* Of one that is not mounted: it was, in a mount namespace that is not ours. */
+bool container_was_mounted_elsewhere(const struct container *c);
 /* For as long as a mount namespace of ours lives: others see that it does. By its last user. */
 int container_space_hold(struct store *s, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));

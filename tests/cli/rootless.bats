@@ -176,12 +176,13 @@ sample() {
 	umica unshare --mount WHERE=c sh -c 'echo more >"$WHERE/more" && [ "$(stat -c %u:%g "$WHERE/file")" = 1000:50 ]'
 	[ -z "$(umica mount)" ]
 	[ "$(umica run c cat /file /more | tr '\n' ' ')" = "user more " ]
-	# whatever makes the mount, and whether somebody umounts it or not
+	# whatever makes the mount, and whether somebody umounts it or is killed
 	local driver
 	for driver in copy fuse-overlayfs; do
 		[ $driver = copy ] || [ -w /dev/fuse ] || continue
 		umica unshare sh -c "export STORAGE_DRIVER=$driver; echo $driver >>\$($MICA_BIN mount c)/drivers"
-		[ "$(umica run c tail -n 1 /drivers)" = $driver ]
+		run -137 umica unshare sh -c "export STORAGE_DRIVER=$driver; echo killed >>\$($MICA_BIN mount c)/drivers; kill -9 \$PPID"
+		[ "$(umica run c tail -n 2 /drivers | xargs)" = "$driver killed" ]
 	done
 	# what is mounted in there can be used in there
 	[ "$(umica unshare sh -c "$MICA_BIN mount c >/dev/null; $MICA_BIN run c cat /more; $MICA_BIN commit -q --rm c made" | head -1)" = more ]
