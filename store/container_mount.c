@@ -68,11 +68,11 @@ void container_space_release(struct store *s, int fd)
 }
 
 /* It serves a mount, and lives in the mount namespace for no other reason. */
-static bool is_server(const char *process)
+static bool is_server(int proc, const char *process)
 {
-	char path[64], name[32] = "";
-	(void)snprintf(path, sizeof(path), "/proc/%.20s/comm", process);
-	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO_FREE char *path = xasprintf("%s/comm", process);
+	char name[32] = "";
+	AUTO_FD int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	return fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 && streq(name, "fuse-overlayfs\n");
 }
 
@@ -88,7 +88,7 @@ static bool space_lives(const char *space)
 		if (!isdigit((unsigned char)e->d_name[0]))
 			continue;
 		space_of(e->d_name, other);
-		found = streq(other, space) && !is_server(e->d_name);
+		found = streq(other, space) && !is_server(dirfd(proc), e->d_name);
 	}
 	if (proc)
 		(void)closedir(proc);
