@@ -154,6 +154,33 @@ bool as_buildah_keeps(const struct build *b, size_t stage)
 	return called_buildah() && b->plans[stage].base_image != NO_STAGE;
 }
 
+/* What buildah says of what as_buildah_oci() leaves out. */
+static void warn_docker_only(const struct image_config *c, struct strv *warnings)
+{
+	static const char why[] = "will be ignored. Must use `docker` format";
+	AUTO_FREE char *shell = strv_join(&c->shell, " ");
+
+	if (c->has_healthcheck)
+		strv_addf(
+			warnings, "HEALTHCHECK is not supported for OCI image format and %s", why);
+	STRV_FOREACH (trigger, &c->on_build)
+		strv_addf(warnings, "ONBUILD is not supported for OCI image format, %s %s",
+			*trigger, why);
+	if (c->shell.n)
+		strv_addf(warnings, "SHELL is not supported for OCI image format, [%s] %s", shell,
+			why);
+}
+
+void as_buildah_oci(struct image_config *c)
+{
+	if (!called_buildah())
+		return;
+	strv_done(&c->healthcheck.test);
+	c->has_healthcheck = false;
+	strv_done(&c->on_build);
+	strv_done(&c->shell);
+}
+
 void as_buildah_config(struct build *b, struct image_config *c)
 {
 	if (!called_buildah())
@@ -166,14 +193,8 @@ void as_buildah_config(struct build *b, struct image_config *c)
 		json_set_string(c->extra_config, "Domainname", "");
 		return;
 	}
-	if (!c->shell.n)
-		return;
-	AUTO_FREE char *shell = strv_join(&c->shell, " ");
-	strv_addf(&b->result->warnings,
-		"SHELL is not supported for OCI image format, [%s] will be ignored. Must use "
-		"`docker` format",
-		shell);
-	strv_done(&c->shell);
+	warn_docker_only(c, &b->result->warnings);
+	as_buildah_oci(c);
 }
 
 void as_buildah_history(const struct build *b, const struct stage_plan *p, struct image_config *c)

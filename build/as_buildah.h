@@ -7,7 +7,7 @@
  *	directories that COPY makes on its way are 0755, whatever --chmod says;
  *	a pattern of COPY must match something, and an ignored directory is looked into only for
  *	an exception that begins with its name;
- *	SHELL is not in an image of OCI's form;
+ *	HEALTHCHECK, ONBUILD and SHELL are not in an image of OCI's form;
  *	the image tells its base and when it was made by annotations, and its history what was
  *	said of annotations;
  *	a file of no instructions names its base image;
@@ -71,6 +71,8 @@ void as_buildah_platform(
 	struct build *b, const struct platform *wanted, const struct platform *found);
 /* Has the image the variant of its base image, whatever was said? stage: that on the base image. */
 bool as_buildah_keeps(const struct build *b, size_t stage);
+/* An image of OCI's form: without what only Docker's has a word for. */
+void as_buildah_oci(struct image_config *c);
 /* Of the image that is made. */
 void as_buildah_config(struct build *b, struct image_config *c);
 /* What was said of annotations is in its history, so that images which differ in nothing else have

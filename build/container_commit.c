@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/root.h"
 #include "base/stream.h"
+#include "build/as_buildah.h"
 #include "build/build.h"
 #include "build/config_change.h"
 #include "build/container_tree.h"
@@ -270,6 +271,8 @@ static int finish_config(const struct container *c, const struct container_commi
 	remove_origins(config);
 	if (o->docker)
 		add_docker_members(c, o->has_epoch, config);
+	else
+		as_buildah_oci(config);
 	for (size_t i = 0; i < layers_of(c); i++)
 		if (!is_none(&layers[i]))
 			image_config_add_diff_id(config, &layers[i].diff_id);

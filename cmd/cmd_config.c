@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -205,19 +206,20 @@ static void set_texts(struct configuring *w)
 		config_note(w, "USER", a->user);
 }
 
-/* What only Docker's config has a place for, so that a commit in OCI's format leaves it out. */
+/* What a commit in OCI's format leaves out. */
 static void warn_docker_only(struct configuring *w)
 {
 	const struct config_args *a = w->a;
+	const bool strict = called_buildah(); /* build/as_buildah.h: as_buildah_oci() */
 	const struct {
 		const char *name, *value;
 	} given[] = {
 		{"COMMENT", a->comment},
 		{"DOMAINNAME", a->domainname},
-		{"HEALTHCHECK", a->healthcheck},
+		{"HEALTHCHECK", strict ? a->healthcheck : NULL},
 		{"HOSTNAME", a->hostname},
-		{"ONBUILD", a->on_build.n ? a->on_build.v[0] : NULL},
-		{"SHELL", a->shell},
+		{"ONBUILD", strict && a->on_build.n ? a->on_build.v[0] : NULL},
+		{"SHELL", strict ? a->shell : NULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(given) && !w->c->docker; i++)
