@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +25,9 @@
 #include "cmd/version.h"
 #include "run/userns.h"
 #include "store/store.h"
+
+#define STACK_MIN (128 * KIB) /* what a build takes, and a third */
+#define STACK_USUAL (8 * MIB)
 
 static int print_help(struct app *app, const struct cmd *cmd, struct err *err)
 {
@@ -333,6 +337,21 @@ static void open_standard_descriptors(void)
 		(void)close(fd);
 }
 
+/* With less a build ends by a signal. The workload has what is raised here, too. */
+static int have_stack(struct err *err)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_STACK, &l) < 0 || l.rlim_cur >= STACK_MIN)
+		return 0;
+	l.rlim_cur = l.rlim_max < STACK_USUAL ? l.rlim_max : STACK_USUAL;
+	return l.rlim_max < STACK_MIN || setrlimit(RLIMIT_STACK, &l) < 0
+	               ? err_set(err, ERR_LIMIT,
+				 "the limit of the stack is too low (ulimit -s): %llu KiB at least",
+				 STACK_MIN / KIB)
+	               : 0;
+}
+
 int main(int argc, char *argv[])
 {
 	struct app app = {0};
@@ -344,7 +363,9 @@ int main(int argc, char *argv[])
 	(void)signal(SIGXFSZ, SIG_IGN); /* EFBIG can be told, and what was begun be removed */
 	(void)signal(SIGCHLD, SIG_DFL); /* of who ignores it no child can be waited for */
 	out_init(&app.out);
-	int r = dispatch(&app, argc, argv, &words, &err);
+	int r = have_stack(&err);
+	if (r == 0)
+		r = dispatch(&app, argc, argv, &words, &err);
 	if (r < 0)
 		full_disk_clear(&app, &err);
 	int status = r;

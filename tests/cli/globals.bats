@@ -273,6 +273,10 @@ in_busybox() {
 	"$MICA_BIN" >c
 	cmp a b
 	cmp a c
+	# a stack that is too small for a build is raised, or told
+	bash -c 'ulimit -Ss 64; exec "$0" version' "$MICA_BIN"
+	run -125 --separate-stderr bash -c 'ulimit -s 64; exec "$0" version' "$MICA_BIN"
+	assert_error 'the limit of the stack is too low .ulimit -s.: 128 KiB at least'
 }
 
 @test "the overview has every command in a group, and every page has a way to use it" {
