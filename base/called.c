@@ -26,15 +26,18 @@ const char *called_name(void)
 
 char *called_hints(const char *text)
 {
-	static const char ours[] = "'mica ", theirs[] = "'buildah ";
+	static const char ours[] = "mica ";
 	AUTO_BUF struct buf b = BUF_INIT(HINTS_MAX);
 
 	if (!called_buildah())
 		return xstrdup(text);
 	buf_addstr(&b, "");
-	for (const char *at; (at = strstr(text, ours)); text = at + strlen(ours)) {
-		buf_add(&b, text, (size_t)(at - text));
-		buf_addstr(&b, theirs);
+	for (const char *at; (at = strpbrk(text, "'`")); text = at) {
+		buf_add(&b, text, (size_t)(++at - text));
+		if (str_has_prefix(at, ours)) {
+			buf_addstr(&b, "buildah ");
+			at += strlen(ours);
+		}
 	}
 	buf_addstr(&b, text);
 	return buf_take(&b);

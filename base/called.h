@@ -29,6 +29,7 @@
  *	help on what is unknown is the overview, and no error;
  *	run takes what is here, containers and images, and pulls only when told to;
  *	run --mount type=bind,rw shows what can be written to, and the writes are discarded;
+ *	inspect shows the Config of an image as buildah does, a string, and not docker's;
  *	what --format makes of one thing (inspect, info) has no line end, but on a terminal;
  *	prune removes cache mounts and the step cache, and tells of images only, of which those of
  *	the steps of what stays are left;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/called.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -253,6 +254,8 @@ int image_json(struct store *s, const struct image *image, const struct strv *re
 	set_podman_members(*ret_fields, image, refs);
 	/* members as docker's inspect has it, but what it prints as is what buildah has there */
 	format_as_text(json_get(*ret_fields, "Config"), config);
+	if (called_buildah())
+		json_set_string(o, "Config", config);
 	*ret_shown = take(o);
 	return 0;
 }

@@ -24,8 +24,9 @@ void secret_free_p(char **s)
 	free(*s);
 }
 
-/* A line without echo. Whatever is typed, and whichever signal comes, the terminal's settings come
- * back: what would stop or end us is held, and ^C ends the line as a character of its own. */
+/* A line without echo; one that was typed before we ask is taken. Whatever is typed, and whichever
+ * signal comes, the terminal's settings come back: what would stop or end us is held, and ^C ends
+ * the line as a character of its own. */
 static int read_silently(char *line, size_t size, ssize_t *ret_n, struct err *err)
 {
 	static const int stopping[] = {SIGTSTP, SIGTTIN, SIGTTOU};
@@ -44,13 +45,13 @@ static int read_silently(char *line, size_t size, ssize_t *ret_n, struct err *er
 	silent = old;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 	silent.c_cc[VEOL] = CTRL_C;
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &silent);
 	int r = 0;
 	while (r == 0 && poll(&p, 1, WAIT_STEP_MS) <= 0)
 		r = proc_interrupted(err);
 	if (r == 0)
 		*ret_n = read(STDIN_FILENO, line, size);
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &old);
 	(void)fputc('\n', stderr);
 	return r;
 }

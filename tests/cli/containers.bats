@@ -103,6 +103,8 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica inspect --format '{{.Config}}' busybox | jq -r .architecture)" = "$(mica inspect --format '{{.Architecture}}' busybox)" ]
 	[ "$(mica inspect --format '{{.Config.Env}}' busybox)" = '[PATH=/usr/bin:/bin]' ]
 	mica inspect --format json busybox | jq -e '.Config | has("") | not'
+	ln -s "$MICA_BIN" buildah
+	./buildah --root "$MICA_ROOT" inspect --type image busybox | jq -e '.Config | fromjson | .config.Cmd == ["sh"]'
 	printf 'FROM busybox\nLABEL a=1\n' | mica build -q --timestamp 40 -t dated -
 	[[ "$(mica inspect --format '{{.History}}' dated)" == *'{1970-01-01 00:00:40 +0000 UTC '*' true}]' ]]
 	printf 'FROM busybox\nEXPOSE 80\nVOLUME /v\nHEALTHCHECK --interval=90s --retries=2 CMD true\n' | mica build -q --format docker --timestamp 40 -t checked -

@@ -109,6 +109,9 @@ through_proxy() {
 	mica pull -q "$SRV/basic/x/y"
 	run --separate-stderr mica pull -q "$SRV/basic/other/x"
 	assert_error 'authentication required'
+	ln -s "$MICA_BIN" buildah
+	run --separate-stderr ./buildah pull -q "$SRV/basic/other/x"
+	[[ "$stderr" == *"authentication required; try \`buildah login $SRV\`"* ]] || fail "$stderr"
 }
 
 @test "login keeps only what the registry took, for its owner's eyes" {
@@ -129,6 +132,10 @@ through_proxy() {
 	python3 "$TOP/tests/registry/typed.py" 'secret\n' "$MICA_BIN" login -u anna "$SRV" >shown
 	[ "$(tr -d '\r' <shown | xargs)" = "Password: Login Succeeded! echo 0" ] || fail "$(cat shown)"
 	[ "$(jq -r '.auths[].auth' auth.json | base64 -d)" = anna:secret ]
+	rm auth.json
+	# both before either is asked for
+	printf 'anna\nsecret\n' | script -qec "'$MICA_BIN' login '$SRV'" /dev/null >shown
+	grep -q 'Login Succeeded' shown || fail "$(cat shown)"
 	rm auth.json
 	python3 "$TOP/tests/registry/typed.py" 'sec\x03' "$MICA_BIN" login -u anna "$SRV" >shown
 	tr -d '\r' <shown | xargs | grep -qE '^Password: mica: login was cancelled echo 1[0-9]+$' || fail "$(cat shown)"
