@@ -30,6 +30,7 @@
  *	run takes what is here, containers and images, and pulls only when told to;
  *	run --mount type=bind,rw shows what can be written to, and the writes are discarded;
  *	inspect shows the Config of an image as buildah does, a string, and not docker's;
+ *	steps see the cgroup hierarchies of version 1 that they are in;
  *	what --format makes of one thing (inspect, info) has no line end, but on a terminal;
  *	prune removes cache mounts and the step cache, and tells of images only, of which those of
  *	the steps of what stays are left;

@@ -5,6 +5,7 @@
 
 #include "base/called.h"
 #include "base/err.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "cmd/cmd.h"
@@ -122,7 +123,34 @@ static void print_example(struct out *out, const char *line)
 	out_printf(out, "%s\n", line);
 }
 
-static void print_as_buildah(struct out *out, const struct help *h)
+/* "  --retry=N": what the user's files make of the option, NULL: nothing */
+static const char *default_of(const struct map *defaults, const char *line)
+{
+	if (!str_has_prefix(line, "  --"))
+		return NULL;
+	AUTO_FREE char *name = xstrndup(line + 4, strcspn(line + 4, "=["));
+	return map_get(defaults, name);
+}
+
+static void print_options(struct out *out, const struct strv *lines, const struct map *defaults)
+{
+	const char *said = NULL;
+
+	for (size_t i = 0; i <= lines->n; i++) {
+		const char *line = i < lines->n ? lines->v[i] : "";
+		if (said && !str_has_prefix(line, "        ")) {
+			out_printf(out, "        Set by containers.conf (default %s).\n", said);
+			said = NULL;
+		}
+		if (i == lines->n)
+			break;
+		out_printf(out, "%s\n", line);
+		if (default_of(defaults, line))
+			said = default_of(defaults, line);
+	}
+}
+
+static void print_as_buildah(struct out *out, const struct help *h, const struct map *defaults)
 {
 	struct page p = {0};
 
@@ -137,8 +165,7 @@ static void print_as_buildah(struct out *out, const struct help *h)
 	if (is_family(h->command) || !*h->command)
 		print_commands(out, h->command);
 	out_printf(out, "\nFlags:\n");
-	STRV_FOREACH (line, &p.options)
-		out_printf(out, "%s\n", *line);
+	print_options(out, &p.options, defaults);
 	if (*h->command)
 		out_printf(out, "  -h, --help\n        Print this.\n");
 	else
@@ -147,12 +174,17 @@ static void print_as_buildah(struct out *out, const struct help *h)
 	page_done(&p);
 }
 
-void help_print(struct out *out, const struct help *h)
+void help_print(struct out *out, const struct help *h, const struct map *defaults)
 {
-	if (called_buildah())
-		print_as_buildah(out, h);
-	else
-		out_printf(out, "%s", h->text);
+	AUTO_STRV struct strv lines = STRV_INIT;
+
+	if (called_buildah()) {
+		print_as_buildah(out, h, defaults);
+		return;
+	}
+	AUTO_FREE char *text = xstrndup(h->text, strlen(h->text) - 1); /* its last line ends */
+	strv_split(&lines, text, '\n');
+	print_options(out, &lines, defaults);
 }
 
 int help_print_family(struct out *out, const char *family, const struct strv *rest, struct err *err)
@@ -163,6 +195,6 @@ int help_print_family(struct out *out, const char *family, const struct strv *re
 		return err_set(err, ERR_INVALID, "unknown command '%s %s'. See 'mica %s --help'",
 			family, rest->v[0], family);
 	if (h)
-		help_print(out, h);
+		help_print(out, h, NULL);
 	return 0;
 }

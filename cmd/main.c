@@ -11,10 +11,12 @@
 
 #include "base/called.h"
 #include "base/err.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/collect.h"
 #include "cmd/commands.h"
+#include "cmd/conf.h"
 #include "cmd/forms.h"
 #include "cmd/full_disk.h"
 #include "cmd/global.h"
@@ -29,13 +31,34 @@
 #define STACK_MIN (128 * KIB) /* what a build takes, and a third */
 #define STACK_USUAL (8 * MIB)
 
+/* A containers.conf that cannot be read says nothing here. */
+static void add_defaults(const struct cmd *cmd, struct map *defaults)
+{
+	AUTO_CONF struct conf conf;
+	struct err ignored = ERR_INIT;
+
+	conf_init(&conf);
+	if (!opt_knows(cmd->options, "--retry-delay") || conf_load(&conf, &ignored) < 0)
+		return;
+	if (conf.retry >= 0) {
+		AUTO_FREE char *text = xasprintf("%lld", (long long)conf.retry);
+		map_set(defaults, "retry", text);
+	}
+	if (conf.retry_delay) {
+		AUTO_FREE char *text = xasprintf("\"%s\"", conf.retry_delay);
+		map_set(defaults, "retry-delay", text);
+	}
+}
+
 static int print_help(struct app *app, const struct cmd *cmd, struct err *err)
 {
 	const struct help *h = help_find(cmd->name);
+	AUTO_MAP struct map defaults = MAP_INIT;
 
 	if (!h)
 		return err_set(err, ERR_NOT_FOUND, "there is no page for '%s'", cmd->name);
-	help_print(&app->out, h);
+	add_defaults(cmd, &defaults);
+	help_print(&app->out, h, &defaults);
 	return 0;
 }
 

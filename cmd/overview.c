@@ -48,10 +48,11 @@ void overview_print(struct out *out)
 	AUTO_STRV struct strv listed = STRV_INIT;
 
 	if (called_buildah() && own) {
-		help_print(out, own);
+		help_print(out, own, NULL);
 		return;
 	}
-	out_printf(out, "%s", own ? own->text : "");
+	const char *text = own ? own->text : "", *options = strstr(text, "\nOptions:\n");
+	out_printf(out, "%.*s", options ? (int)(options - text) : (int)strlen(text), text);
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
 		AUTO_STRV struct strv names = STRV_INIT;
 		strv_split(&names, groups[i].names, ' ');
@@ -70,7 +71,7 @@ void overview_print(struct out *out)
 		print_line(out, name);
 		first = false;
 	}
-	out_printf(out, "\n'mica COMMAND --help' tells more.\n");
+	out_printf(out, "%s\n'mica COMMAND --help' tells more.\n", options ? options : "");
 }
 
 void overview_print_noun(struct out *out, const char *noun)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/called.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
+#include "base/strv.h"
 #include "run/cgroup.h"
 #include "run/mounts.h"
 #include "run/sandbox_internal.h"
@@ -132,35 +135,64 @@ static int mount_proc(struct box *b, int *empty, struct err *err)
 	return r == 0 && (around || run_spec_shares_pids(b->spec)) ? cover_proc(b, err) : r;
 }
 
+/* name: its controllers, as "cpu,cpuacct" */
+static int mount_hierarchy(int top, const char *name, struct err *err)
+{
+	char options[4][32];
+	const char *list[5] = {0};
+	size_t n = 0;
+	for (const char *s = name; *s && n < 4;) {
+		size_t len = strcspn(s, ",");
+		snprintf(options[n], sizeof(options[n]), "%.*s", (int)len, s);
+		list[n] = options[n];
+		n++;
+		s += len + (s[len] == ',');
+	}
+	AUTO_FD int mnt = mount_new("cgroup", list, ATTR_QUIET | MOUNT_ATTR_RDONLY);
+	if (mnt < 0 || mkdirat(top, name, 0755) < 0)
+		return err_sys(err, "cannot mount cgroup '%s'", name);
+	AUTO_FD int dir = openat(top, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || mount_attach(mnt, dir, 0, false) < 0)
+		return err_sys(err, "cannot mount cgroup '%s'", name);
+	return 0;
+}
+
+/* All that we are in, as buildah has it; what cannot be mounted is not there. "4:cpu,cpuacct:/" */
+static void mount_own_v1(const struct box *b, int top)
+{
+	AUTO_FREE char *table = NULL;
+	AUTO_STRV struct strv lines = STRV_INIT;
+	struct err ignored = ERR_INIT;
+	size_t n;
+	if (fs_read_file(b->proc, "self/cgroup", MIB, &table, &n, &ignored) < 0)
+		return;
+	strv_split(&lines, table, '\n');
+	STRV_FOREACH (line, &lines) {
+		char *name = strchr(*line, ':'), *end = name ? strchr(++name, ':') : NULL;
+		if (!end)
+			continue;
+		*end = '\0';
+		if (*name && !strchr(name, '='))
+			(void)mount_hierarchy(top, name, &ignored);
+	}
+}
+
 /* The hierarchies that hold our limits, so that programs that size themselves by them (JVMs) see
  * them. */
 static int mount_cgroups_v1(const struct box *b, int target, struct err *err)
 {
-	if (!cgroup_v1_hierarchy(b->cgroup, 0))
+	const char *name = cgroup_v1_hierarchy(b->cgroup, 0);
+	if (!name && !called_buildah())
 		return 0;
 	AUTO_FD int top =
 		mount_new("tmpfs", (const char *const[]){"mode=0755", "size=4k", NULL}, ATTR_QUIET);
 	if (top < 0 || mount_attach(top, target, 0, false) < 0)
 		return err_sys(err, "cannot mount '/sys/fs/cgroup'");
-	const char *name;
-	for (size_t i = 0; (name = cgroup_v1_hierarchy(b->cgroup, i)); i++) {
-		char options[4][32];
-		const char *list[5] = {0};
-		size_t n = 0;
-		for (const char *s = name; *s && n < 4;) { /* "cpu,cpuacct" */
-			size_t len = strcspn(s, ",");
-			snprintf(options[n], sizeof(options[n]), "%.*s", (int)len, s);
-			list[n] = options[n];
-			n++;
-			s += len + (s[len] == ',');
-		}
-		AUTO_FD int mnt = mount_new("cgroup", list, ATTR_QUIET | MOUNT_ATTR_RDONLY);
-		if (mnt < 0 || mkdirat(top, name, 0755) < 0)
-			return err_sys(err, "cannot mount cgroup '%s'", name);
-		AUTO_FD int dir = openat(top, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (dir < 0 || mount_attach(mnt, dir, 0, false) < 0)
-			return err_sys(err, "cannot mount cgroup '%s'", name);
-	}
+	for (size_t i = 0; (name = cgroup_v1_hierarchy(b->cgroup, i)) && !called_buildah(); i++)
+		if (mount_hierarchy(top, name, err) < 0)
+			return err->code;
+	if (called_buildah())
+		mount_own_v1(b, top);
 	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
 	if (mount_setattr(top, "", AT_EMPTY_PATH, &ro, sizeof(ro)) < 0 && errno != ENOSYS)
 		return err_sys(err, "cannot make '/sys/fs/cgroup' read-only");

@@ -231,6 +231,8 @@ in_busybox() {
 	run -125 --separate-stderr mica pull -q busybox
 	assert_error "containers.conf: 'retry_delay': 'soon' is not a duration"
 	mica pull -q --retry-delay 1s busybox
+	mica pull --help | grep -A 9 -e ' --retry=' -e ' --retry-delay=' >said
+	grep -q '(default 0)' said && grep -q '(default "soon")' said || fail "$(cat said)"
 }
 
 @test "--log-level and --debug; levels that there are not; options that are known and refused" {
@@ -282,9 +284,11 @@ in_busybox() {
 @test "the overview has every command in a group, and every page has a way to use it" {
 	"$MICA_BIN" --help >overview
 	run ! grep -q '^Others:' overview
-	run ! grep -qE '^  [a-z-]+ *$' <(sed -n '/^Build and run:/,$p' overview)
+	# commands come first, then the options
+	head -n 5 overview | grep -qx 'Build and run:'
+	run ! grep -qE '^  [a-z-]+ *$' <(sed -n '/^Build and run:/,/^Options:/p' overview)
 	grep -qx 'Working containers:' overview
-	sed -n '/^Build and run:/,$s/^  \([a-z-]*\) .*/\1/p' overview >commands
+	sed -n '/^Build and run:/,/^Options:/s/^  \([a-z-]*\) .*/\1/p' overview >commands
 	[ "$(wc -l <commands)" -gt 35 ]
 	while read -r command; do
 		"$MICA_BIN" "$command" --help >help

@@ -138,6 +138,11 @@ nameserver 10.9.8.3' ]
 	run ! box --network=none busybox sh -c 'echo 1 >/proc/sys/kernel/panic'
 	run ! box --network=none busybox sh -c 'echo b >/proc/sysrq-trigger'
 	run ! box --network=none busybox sh -c 'mkdir /sys/fs/cgroup/x'
+	# version 1 is shown where limits are, and as buildah has it
+	ln -s "$MICA_BIN" buildah
+	./buildah --root "$MICA_ROOT" from -q --name seen busybox
+	./buildah --root "$MICA_ROOT" run --network=none seen sh -c 'cd /sys/fs/cgroup && ls && ! mkdir x memory/x 2>/dev/null' >seen
+	grep -q cpu seen && grep -q memory seen || fail "$(cat seen)"
 	run box --network=none busybox sh -c 'ls /dev | tr "\n" " "'
 	for device in null zero full random urandom tty; do
 		[[ " $output" == *" $device "* ]] || fail "/dev/$device is missing"
