@@ -138,6 +138,10 @@ static int discard_writes(const struct box_mounts *b, const char *target, int *f
 static int add_bind(const struct box_mounts *b, const struct mount_words *m, struct run_spec *spec,
 	struct err *err)
 {
+	if (!b->contextdir && (!m->source || !*m->source))
+		return err_set(err, ERR_INVALID,
+			"option '--mount': the bind on '%s' has no source: add 'source=PATH'",
+			m->target);
 	AUTO_FREE char *source =
 		path_resolve(b->contextdir ? b->contextdir : ".", m->source ? m->source : ".");
 	AUTO_FD int fd = open(source, O_PATH | O_CLOEXEC);

@@ -37,22 +37,42 @@ const char *builder_isolation(const struct container *c)
 	return last_value(c, "--isolation=", "oci");
 }
 
-/* Those that are on this machine are our own: each is a namespace of the sandbox, but for the
- * user's, which is the one mica is in. */
-static struct json *namespaces(void)
+/* "host", "container", "private", "none", or the path of a namespace. What nobody told is a namespace of
+ * the sandbox's own, but for the user's, which is the one mica is in. */
+static struct json *namespace_json(const char *name, const char *option, const struct container *c)
 {
-	static const char *const names[] = {
-		"cgroup", "ipc", "mount", "network", "pid", "user", "uts"};
+	struct json *o = json_new_object();
+	const char *usual = streq(name, "user") ? "host" : "";
+	const char *value = option ? last_value(c, option, usual) : usual;
+
+	json_set_string(o, "Name", name);
+	json_set(o, "Host", json_new_bool(streq(value, "host")));
+	if (str_has_prefix(value, "ns:"))
+		value += strlen("ns:");
+	json_set_string(o, "Path", *value == '/' ? value : "");
+	return o;
+}
+
+static struct json *namespaces(const struct container *c)
+{
+	AUTO_STRV struct strv maps = STRV_INIT;
 	struct json *a = json_new_array();
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		struct json *o = json_new_object();
-		json_set_string(o, "Name", names[i]);
-		json_set(o, "Host", json_new_bool(streq(names[i], "user")));
-		json_set_string(o, "Path", "");
-		json_add(a, o);
-	}
+	option_values(c, "--userns-uid-map=", &maps);
+	json_add(a, namespace_json("cgroup", "--cgroupns=", c));
+	json_add(a, namespace_json("ipc", "--ipc=", c));
+	json_add(a, namespace_json("mount", NULL, c));
+	json_add(a, namespace_json("network", "--network=", c));
+	json_add(a, namespace_json("pid", "--pid=", c));
+	json_add(a, namespace_json("user", maps.n ? "--userns-uid-map=" : "--userns=", c));
+	json_add(a, namespace_json("uts", "--uts=", c));
 	return a;
+}
+
+static const char *network_policy(const struct container *c)
+{
+	return streq(last_value(c, "--network=", ""), "none") ? "NetworkDisabled"
+	                                                      : "NetworkDefault";
 }
 
 static struct json *capabilities(const struct container *c)
@@ -129,9 +149,9 @@ void builder_json_fill(struct json *o, const struct container *c)
 	set_missing(o, "CNIConfigDir", json_new_string(last_value(c, "--cni-config-dir=", "")));
 	set_missing(o, "CNIPluginPath", json_new_string(last_value(c, "--cni-plugin-path=", "")));
 	set_missing(o, "Isolation", json_new_string(builder_isolation(c)));
-	set_missing(o, "NamespaceOptions", namespaces());
+	set_missing(o, "NamespaceOptions", namespaces(c));
 	set_missing(o, "Capabilities", capabilities(c));
-	set_missing(o, "ConfigureNetwork", json_new_string("NetworkDefault"));
+	set_missing(o, "ConfigureNetwork", json_new_string(network_policy(c)));
 	set_missing(o, "Devices", c ? json_new_array() : json_new_null());
 	set_missing(o, "DeviceSpecs", json_new_null());
 	set_missing(o, "GroupAdd", json_new_null());

@@ -199,7 +199,7 @@ static int store_json(const struct app *app, struct store *s, struct json **ret,
 	struct json *o = json_new_object(), *status = json_new_object();
 	json_set(o, "ContainerStore", count_json(containers.n));
 	json_set_string(o, "GraphDriverName", global_driver(app));
-	json_set(o, "GraphOptions", json_new_null());
+	json_set(o, "GraphOptions", json_new_array());
 	json_set_string(o, "GraphRoot", store_path(s));
 	json_set_string(status, "Backing Filesystem", file_system(store_fd(s)));
 	json_set_string(status, "Snapshot Method", snapshot_method());

@@ -507,7 +507,9 @@ c" ]'
 @test "what from says holds for each run, and run may say something else" {
 	mkdir vol
 	echo seen >vol/f
-	mica from -q --name c --volume "$PWD/vol:/vol:ro" --ulimit nofile=100:100 --add-host there:1.2.3.4 --network none busybox
+	mica from -q --name c --volume "$PWD/vol:/vol:ro" --ulimit nofile=100:100 --add-host there:1.2.3.4 --network none --ipc host busybox
+	[ "$(mica inspect --format '{{.ConfigureNetwork}} {{index .NamespaceOptions 1}} {{index .NamespaceOptions 3}} {{index .NamespaceOptions 5}}' c)" = \
+		'NetworkDisabled {ipc true } {network false } {user true }' ]
 	[ "$(mica run c cat /vol/f)" = seen ]
 	run mica run c touch /vol/g
 	[ "$status" != 0 ]
@@ -527,7 +529,9 @@ c" ]'
 	echo seen >dir/f
 	mica from -q --name c busybox
 	[ "$(mica run --mount "type=bind,source=$PWD/dir,target=/d,ro" c cat /d/f)" = seen ]
-	[ "$(mica run --contextdir "$PWD" --mount type=bind,src=dir,target=/d c cat /d/f)" = seen ]
+	[ "$(mica run --contextdir "$PWD" --mount type=bind,src=dir,target=/d --mount type=bind,dst=/e c cat /d/f /e/dir/f)" = $'seen\nseen' ]
+	run -125 --separate-stderr mica run --mount type=bind,src=,dst=/e c true
+	assert_error "the bind on '/e' has no source"
 	mica run --mount type=tmpfs,target=/t,tmpfs-size=1m c -- sh -c 'grep -q " /t tmpfs" /proc/mounts && echo >/t/x'
 	mica run c -- sh -c '[ ! -e /d ] && [ ! -e /t ]'
 	[ "$(mica run --mount type=bind,from=busybox,src=etc,target=/e c head -c 4 /e/passwd)" = root ]
@@ -1036,7 +1040,7 @@ c" ]
 	[ "$(mica containers --format '{{.Names}} {{.Image}} {{.ID}}')" = "$(mica containers --format '{{.ContainerName}} {{.ImageName}} {{.ContainerID}}')" ]
 	[ "$(mica history --format '{{.Created}}' busybox | head -n 1)" = "$(mica history --format '{{.CreatedSince}}' busybox | head -n 1)" ]
 	[ "$(mica info --format '{{.store.ContainerStore.number}} {{.Containers}} {{.Images}} {{.OSType}} {{.NCPU}} {{.DockerRootDir}} {{.ServerVersion}} {{.KernelVersion}}')" = \
-		"$(mica info | jq -r '[1, 1, 1, "linux", .host.cpus, .store.GraphRoot] | join(" ")') $(mica version --format '{{.Mica}}') $(uname -r)" ]
+		"$(mica info | jq -r '(.store.GraphOptions | arrays) + [1, 1, 1, "linux", .host.cpus, .store.GraphRoot] | join(" ")') $(mica version --format '{{.Mica}}') $(uname -r)" ]
 	[ -x "$(mica info --format '{{.host.OCIRuntime}}')" ]
 	[ "$(mica list --json | jq -r '.[0] | [.id, .builder, .imagename, .containername] | join(" ")')" = "$id true docker.io/library/busybox:latest c" ]
 	[ "$(mica containers --format '{{.ContainerName}} {{.ImageName}}' | tr -s ' ')" = "c docker.io/library/busybox:latest" ]
