@@ -21,6 +21,7 @@
 #include "build/platforms.h"
 #include "build/publish.h"
 #include "build/remote_context.h"
+#include "build/sbom_build.h"
 #include "build/stage_run.h"
 #include "build/warnings.h"
 #include "layers/snapshot.h"
@@ -97,6 +98,7 @@ void build_result_done(struct build_result *r)
 	lint_done(&r->lint);
 	json_free(r->document);
 	strv_done(&r->explanations);
+	sbom_found_done(&r->sbom);
 	free(r->log);
 }
 
@@ -231,7 +233,7 @@ static int carry_out(struct build *b, struct err *err)
 {
 	b->log = logfile_new(b->store, b->txn);
 	if (lint_verdict(&b->result->lint, err) < 0 || platforms_check(b, err) < 0 ||
-		remote_caches_check(b, err) < 0 ||
+		remote_caches_check(b, err) < 0 || sbom_build_check(b, err) < 0 ||
 		(b->o->ready && b->o->ready(b->o->ready_arg, err) < 0) || run_steps(b, err) < 0 ||
 		finish_images(b, err) < 0 || finish_steps(b, err) < 0 ||
 		remote_cache_export(b, err) < 0)

@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/strv.h"
 #include "build/lint.h"
+#include "build/sbom.h"
 #include "image/platform.h"
 #include "layers/layer.h"
 #include "registry/transport.h"
@@ -102,6 +103,7 @@ struct build_opts {
 	struct run_spec box; /* limits, network, hosts, capabilities: the same for each RUN; other
 	                        members unused */
 	size_t n_ulimits; /* the first of its rlimits were asked for, what follows is how we run */
+	const struct sbom_opts *sbom; /* NULL: the images are not scanned */
 	struct strv secrets, ssh; /* --secret, --ssh, as typed */
 	bool allow_insecure, allow_host_network; /* --allow */
 	uint64_t step_timeout_ms; /* 0: none */
@@ -149,6 +151,7 @@ struct build_result {
 	uint64_t new_bytes; /* of layer blobs written */
 	struct built_image left; /* ON_ERROR_KEEP: what a failed RUN left, as an image without a
 	                            name; bytes 0: nothing was kept */
+	struct sbom_found sbom; /* of the last image that was scanned */
 	char *log; /* the complete log's path when the build failed after a step had output; NULL
 	              else */
 	struct strv warnings; /* lines of text */

@@ -24,6 +24,7 @@ struct build {
 	size_t n_triggers;
 	struct used_image *images;
 	size_t n_images;
+	size_t scanner; /* of them, with o->sbom */
 
 	int context_fd;
 	char *context_name; /* for messages */

@@ -1,31 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/container_commit.h"
 
-#include "base/buf.h"
 #include "base/called.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
-#include "base/job.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/root.h"
-#include "base/stream.h"
 #include "build/as_buildah.h"
 #include "build/build.h"
 #include "build/config_change.h"
 #include "build/container_tree.h"
 #include "build/recompress.h"
+#include "build/upper_layer.h"
 #include "image/docker_schema2.h"
 #include "image/manifest.h"
 #include "image/media_type.h"
-#include "layers/diff.h"
 #include "layers/settle.h"
 #include "store/blobs.h"
 #include "store/containers.h"
 #include "store/images.h"
-#include "store/layer_size.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -37,48 +33,16 @@
 
 /* --- the layer --- */
 
-struct diff_work {
-	int dir, blob;
-	struct diff_opts opts;
-};
-
-static int diff_job(void *arg, struct buf *out, struct err *err)
-{
-	const struct diff_work *w = arg;
-	struct layer layer;
-	AUTO_WRITER struct writer *to = writer_to_fd(w->blob, "the layer's blob");
-
-	if (layer_diff(w->dir, &w->opts, to, &layer, err) < 0)
-		return err->code;
-	buf_add(out, &layer, sizeof(layer));
-	return 0;
-}
-
 /* The changeset in upper as a layer in the store; none is made of nothing, unless `empty`. */
 static int store_layer(struct store *s, const struct container_commit *o, int upper, bool empty,
 	struct layer *ret, struct err *err)
 {
-	AUTO_TMP struct tmp blob = TMP_INIT;
-	AUTO_BUF struct buf out = BUF_INIT(sizeof(*ret));
-
-	if (blob_begin(s, &blob, err) < 0)
-		return err->code;
-	struct diff_work w = {
-		.dir = upper,
-		.blob = blob.fd,
-		.opts = {.compression = o->compression,
-			.level = -1,
-			.clamp = o->has_epoch && !o->keep_times,
-			.force = o->has_epoch && o->force,
-			.clamp_s = o->epoch},
-	};
-	if (job_run(diff_job, &w, &out, err) < 0)
-		return err->code;
-	memcpy(ret, out.data, sizeof(*ret));
-	if (ret->entries || empty)
-		return layer_commit(s, &blob, ret, err);
-	*ret = (struct layer){0};
-	return 0;
+	const struct diff_opts opts = {.compression = o->compression,
+		.level = -1,
+		.clamp = o->has_epoch && !o->keep_times,
+		.force = o->has_epoch && o->force,
+		.clamp_s = o->epoch};
+	return upper_layer_put(s, upper, &opts, empty, ret, err);
 }
 
 /* --- files on top --- */

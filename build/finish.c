@@ -7,6 +7,7 @@
 #include "build/as_buildah.h"
 #include "build/empty_layer.h"
 #include "build/image_layer.h"
+#include "build/sbom_build.h"
 #include "build/stage_run.h"
 #include "build/told.h"
 #include "image/manifest.h"
@@ -335,9 +336,12 @@ int finish_images(struct build *b, struct err *err)
 	b->result->images = xcalloc(all->n_targets, sizeof(*b->result->images));
 	for (size_t i = 0; i < all->n_targets; i++) {
 		told_commit(b, b->plans[all->targets[i].stage].stage);
-		if (finish_image(b, all->targets[i].stage, &b->result->images[i], err) < 0)
+		struct built_image *image = &b->result->images[i];
+		if (finish_image(b, all->targets[i].stage, image, err) < 0)
 			return err->code;
 		b->result->n_images++;
+		if (sbom_build_scan(b, image, err) < 0)
+			return err->code;
 	}
 	return finish_root(b, err);
 }

@@ -14,16 +14,15 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "base/shell_words.h"
 #include "build/build.h"
 #include "cmd/conf.h"
 #include "cmd/env_words.h"
-#include "cmd/shell_words.h"
 #include "cmd/volume_words.h"
 
 #define ARG_FILE_MAX (1 * MIB)
 
 #define NO_STAGES "stages other than the target are no images: build them with '--target'"
-#define NO_SBOM "no scanner is run"
 
 const struct opt extra_options[] = {
 	OPT_STRV(0, "build-arg-file", struct extra_args, arg_files),
@@ -53,14 +52,6 @@ const struct opt extra_options[] = {
 	OPT_IGNORED(0, "runtime-flag"),
 	OPT_STRV(0, "hooks-dir", struct extra_args, hooks_dirs),
 	OPT_REFUSED_WHY(0, "policy", "sources are not checked against a policy"),
-	OPT_REFUSED_WHY(0, "sbom-image-output", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-image-purl-output", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-merge-strategy", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-output", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-purl-output", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-scanner-command", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-scanner-image", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-preset", NO_SBOM),
 	OPT_REFUSED_WHY(0, "save-stages", NO_STAGES),
 	OPT_REFUSED_WHY(0, "source-policy-file", "sources are not rewritten by a policy"),
 	OPT_REFUSED_WHY(0, "stage-labels", NO_STAGES),

@@ -29,13 +29,13 @@ const struct opt output_options[] = {
 	OPT_STRV('o', "output", struct output_args, outputs),
 	OPT_STRING(0, "provenance", struct output_args, provenance),
 	OPT_BOOL(0, "push", struct output_args, push),
-	OPT_STRING(0, "sbom", struct output_args, sbom),
 	OPT_STRING(0, "sign-by", struct output_args, sign_by),
 	OPT_BOOL(0, "squash", struct output_args, squash),
 	OPT_BOOL(0, "squash-all", struct output_args, squash_all),
 	OPT_STRV(0, "unsetannotation", struct output_args, unset_annotations),
 	OPT_TRISTATE(0, "identity-label", struct output_args, identity_label),
 	OPT_STRV(0, "layer-label", struct output_args, layer_labels),
+	OPT_GROUP(sbom_options, struct output_args, sbom),
 	OPT_REFUSED_WHY(0, "cw", "images for confidential computing are not made"),
 	OPT_REFUSED_WHY(0, "encrypt", "layers are not encrypted"),
 	OPT_REFUSED_WHY(0, "encryption-key", "push encrypts images"),
@@ -49,6 +49,7 @@ void output_args_init(struct output_args *a)
 	a->identity_label = -1;
 }
 
+/* What a script says that wants none. */
 static bool is_off(const char *text)
 {
 	static const char *const words[] = {"false", "0", "none", "disabled", "off", ""};
@@ -69,12 +70,29 @@ static int check_attestation(const char *option, const char *value, struct err *
 
 static int check_attestations(const struct output_args *a, struct err *err)
 {
-	if (check_attestation("sbom", a->sbom, err) < 0 ||
-		check_attestation("provenance", a->provenance, err) < 0)
+	const char *sbom = a->sbom.preset;
+	/* buildx's words for one that goes with the image */
+	if (sbom && (streq(sbom, "true") || strchr(sbom, '=')) &&
+		check_attestation("sbom", sbom, err) < 0)
+		return err->code;
+	if (check_attestation("provenance", a->provenance, err) < 0)
 		return err->code;
 	STRV_FOREACH (w, &a->attest)
 		if (check_attestation("attest", *w, err) < 0)
 			return err->code;
+	return 0;
+}
+
+/* Before the build: where the files go can be written to. */
+static int set_sbom(
+	const struct output_args *a, struct build_opts *o, struct sbom_opts *ret, struct err *err)
+{
+	if ((a->sbom.preset && is_off(a->sbom.preset)) || !sbom_args_given(&a->sbom))
+		return 0;
+	if (sbom_args_apply(&a->sbom, ret, err) < 0)
+		return err->code;
+	o->sbom = ret;
+	o->reshaped |= sbom_goes_into_image(ret);
 	return 0;
 }
 
@@ -288,7 +306,7 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 	                                : a->created_annotation == 1;
 	o->reshaped |= (a->squash && !o->one_layer) || a->squash_all || a->omit_history ||
 	               ret->form.annotations.n;
-	if (add_outputs(a, tags, o, ret, err) < 0)
+	if (set_sbom(a, o, &ret->sbom, err) < 0 || add_outputs(a, tags, o, ret, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < ret->n; i++)
 		ret->to_stdout |= ret->o[i].dest && streq(ret->o[i].dest, "-");
@@ -335,5 +353,6 @@ void outputs_done(struct outputs *out)
 	}
 	free(out->o);
 	free(out->forms);
+	sbom_opts_done(&out->sbom);
 	annotations_done(&out->form.annotations);
 }

@@ -3,7 +3,9 @@
 #pragma once
 #include "build/build.h"
 #include "build/output.h"
+#include "build/sbom_opts.h"
 #include "cmd/opt.h"
+#include "cmd/sbom_args.h"
 
 struct app;
 
@@ -13,7 +15,8 @@ struct output_args {
 	int disable_compression, created_annotation, inherit_annotations; /* -1: not said */
 	int identity_label; /* as well */
 	bool inherit_labels;
-	const char *manifest, *metadata_file, *iidfile, *format, *sbom, *provenance, *sign_by;
+	struct sbom_args sbom;
+	const char *manifest, *metadata_file, *iidfile, *format, *provenance, *sign_by;
 };
 extern const struct opt output_options[];
 void output_args_init(struct output_args *a);
@@ -27,6 +30,7 @@ struct outputs {
 	struct rework form; /* of all images */
 	const char *manifest; /* a list that gets the images */
 	const char *metadata_file, *iidfile;
+	struct sbom_opts sbom;
 	const char *sign_by; /* the key that signs what is named and pushed */
 	bool to_stdout; /* one of them takes standard output */
 	bool load; /* the images go into docker too, where there is one */

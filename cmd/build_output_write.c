@@ -280,7 +280,7 @@ int outputs_write(struct outputs *out, struct store *s, struct txn *t, const str
 	if (make_forms(out, s, t, o, r, err) < 0 || write_all(out, s, t, o, r, false, err) < 0 ||
 		name_all(out, s, r, err) < 0 || load_into_docker(out, s, o, r, err) < 0 ||
 		write_all(out, s, t, o, r, true, err) < 0 || write_metadata(out, r, err) < 0 ||
-		write_iidfile(out, r, err) < 0)
+		write_iidfile(out, r, err) < 0 || sbom_write_files(&out->sbom, &r->sbom, err) < 0)
 		return err->code;
 	return 0;
 }

@@ -15,13 +15,16 @@
 #include "build/container_tree.h"
 #include "build/publish.h"
 #include "build/rework.h"
+#include "build/sbom_opts.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
 #include "cmd/identity.h"
+#include "cmd/image_get.h"
 #include "cmd/manifest_list.h"
 #include "cmd/moment.h"
 #include "cmd/opt_groups.h"
 #include "cmd/push.h"
+#include "cmd/sbom_args.h"
 #include "cmd/storage_ref.h"
 #include "image/manifest.h"
 #include "registry/transport.h"
@@ -36,10 +39,12 @@ struct commit_args {
 	struct strv add_files, annotations, changes, unset_annotations, unset_env;
 	struct remote_args remote;
 	struct seal_args seal;
+	struct sbom_args sbom;
+	struct sbom_opts scan; /* image NULL: none is asked for */
+	const char *pull; /* of the scanner */
 };
 
 #define CREATED_ANNOTATION "org.opencontainers.image.created"
-#define NO_SBOM "no scanner is run"
 
 static const struct opt commit_options[] = {
 	OPT_STRV(0, "add-file", struct commit_args, add_files),
@@ -63,21 +68,14 @@ static const struct opt commit_options[] = {
 	OPT_STRV(0, "unsetenv", struct commit_args, unset_env),
 	OPT_GROUP(remote_options, struct commit_args, remote),
 	OPT_GROUP(seal_options, struct commit_args, seal),
+	OPT_MAYBE_STRING(0, "pull", struct commit_args, pull, "always"),
+	OPT_GROUP(sbom_options, struct commit_args, sbom),
 	OPT_STRING(0, "blob-cache", struct commit_args, remote.blob_cache),
 	OPT_TRISTATE(0, "identity-label", struct commit_args, identity_label),
 	OPT_STRING(0, "reference-time", struct commit_args, reference),
 	OPT_BOOL(0, "rewrite-timestamp", struct commit_args, rewrite_timestamp),
 	OPT_REFUSED_WHY(0, "cw", "images for confidential machines are not made"),
 	OPT_IGNORED(0, "signature-policy"),
-	OPT_REFUSED_WHY(0, "pull", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-image-output", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-image-purl-output", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-merge-strategy", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-output", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-purl-output", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-scanner-command", NO_SBOM),
-	OPT_REFUSED_WHY(0, "sbom-scanner-image", NO_SBOM),
 	OPT_END,
 };
 
@@ -197,7 +195,23 @@ static bool wants_created_annotation(const struct commit_args *a, bool docker)
 	               : a->created_annotation == 1;
 }
 
-static int make(struct container_use *u, const struct commit_args *a, const char *dest,
+static int scan(struct app *app, struct container_use *u, struct commit_args *a,
+	const struct container_commit *o, struct build_result *made, struct err *err)
+{
+	static const struct platform_args any;
+	const struct image_get_args get = {
+		.pull = a->pull, .platform = &any, .remote = &a->remote, .quiet = a->quiet};
+	struct sbom_scan s = {.store = u->s,
+		.txn = u->t,
+		.opts = &a->scan,
+		.compression = o->compression,
+		.clamp = o->has_epoch && !o->keep_times,
+		.force = o->has_epoch && o->force,
+		.clamp_s = o->epoch};
+	return a->scan.image ? sbom_scan_image(app, &get, &s, made->images, &made->sbom, err) : 0;
+}
+
+static int make(struct app *app, struct container_use *u, struct commit_args *a, const char *dest,
 	struct build_result *ret, struct err *err)
 {
 	bool plain = a->disable_compression != 0 && is_file(dest);
@@ -235,6 +249,8 @@ static int make(struct container_use *u, const struct commit_args *a, const char
 			r = annotations_add(&w.annotations, *text, err);
 	if (r == 0)
 		r = container_commit(u->s, u->t, &u->c, &o, ret, err);
+	if (r == 0)
+		r = scan(app, u, a, &o, ret, err);
 	w.types = o.docker ? TYPES_DOCKER : TYPES_OCI;
 	w.compression = o.compression;
 	w.clamp = o.has_epoch && !o.keep_times;
@@ -256,27 +272,32 @@ static int remove_container(struct container_use *u, struct err *err)
 
 static int commit_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct commit_args *a = args;
+	struct commit_args *a = args;
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 	struct build_result made = {0};
 	const char *dest = rest->n > 1 ? rest->v[1] : NULL;
 	char hex[DIGEST_STR_MAX];
 
-	int r = container_use(app, rest->v[0], &u, err);
+	int r = sbom_args_given(&a->sbom) ? sbom_args_apply(&a->sbom, &a->scan, err) : 0;
 	if (r == 0)
-		r = make(&u, a, dest, &made, err);
+		r = container_use(app, rest->v[0], &u, err);
+	if (r == 0)
+		r = make(app, &u, a, dest, &made, err);
 	if (r == 0)
 		r = deliver(app, u.s, a, dest, &made, err);
 	if (r == 0 && a->iidfile) {
 		digest_str(&made.images->image_id, hex);
 		r = fs_write_output(a->iidfile, hex, strlen(hex), 0644, false, err);
 	}
+	if (r == 0)
+		r = sbom_write_files(&a->scan, &made.sbom, err);
 	if (r == 0 && a->rm)
 		r = remove_container(&u, err);
 	/* one that went elsewhere has no ID here; newer buildahs print it all the same */
 	if (r == 0 && !a->iidfile && (called_buildah() || !dest || !location_is_elsewhere(dest)))
 		out_printf(&app->out, "%s\n", digest_hex(&made.images->image_id, hex));
 	build_result_done(&made);
+	sbom_opts_done(&a->scan);
 	return r;
 }
 

@@ -8,11 +8,11 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/shell_words.h"
 #include "cmd/cmd.h"
 #include "cmd/config_internal.h"
 #include "cmd/container_args.h"
 #include "cmd/opt_groups.h"
-#include "cmd/shell_words.h"
 #include "store/containers.h"
 
 static const struct opt config_options[] = {

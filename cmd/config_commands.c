@@ -10,8 +10,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/shell_words.h"
 #include "cmd/cmd.h"
-#include "cmd/shell_words.h"
 #include "store/containers.h"
 
 /* A JSON list of strings. */

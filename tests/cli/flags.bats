@@ -594,7 +594,7 @@ COPY Containerfile /'
 	refused "option '--network': slirp4netns: cidr: '10.0.2.0' is no network" --network=slirp4netns:cidr=10.0.2.0
 	refused "option '--network': pasta: --dns-forward: 'x' is no IP address" --network=pasta:--dns-forward,x
 	refused "option '--userns': 'x' is not one of" --userns=x
-	for name in source-policy-file sbom-preset save-stages stage-labels transient-run-mounts; do
+	for name in source-policy-file save-stages stage-labels transient-run-mounts; do
 		refused "option '--$name' is not supported: " "--$name=x"
 	done
 }

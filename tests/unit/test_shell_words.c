@@ -6,8 +6,8 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/shell_words.h"
 #include "base/strv.h"
-#include "cmd/shell_words.h"
 
 static void check(const char *text, const char *joined)
 {

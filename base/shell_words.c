@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/shell_words.h"
+#include "base/shell_words.h"
 
 #include <stdbool.h>
 #include <string.h>
