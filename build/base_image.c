@@ -24,6 +24,7 @@ static int use_image(struct build *b, const char *text, const struct platform *p
 		}
 	}
 	struct pull_opts pull = b->o->pull;
+	pull.remote.keep = &b->remote_keep;
 	pull.policy = policy;
 	pull.has_platform = true;
 	pull.platform = *platform;

@@ -231,6 +231,7 @@ static int run_steps(struct build *b, struct err *err)
 /* What was planned, to the images. */
 static int carry_out(struct build *b, struct err *err)
 {
+	remote_keep_end(&b->remote_keep);
 	b->log = logfile_new(b->store, b->txn);
 	if (lint_verdict(&b->result->lint, err) < 0 || platforms_check(b, err) < 0 ||
 		remote_caches_check(b, err) < 0 || sbom_build_check(b, err) < 0 ||
@@ -321,6 +322,7 @@ static void build_done(struct build *b)
 	statcache_free(b->statcache);
 	secrets_done(&b->secrets);
 	remote_caches_done(b);
+	remote_keep_end(&b->remote_keep);
 	strv_done(&b->fresh_caches);
 	mem_close_p(&b->context_fd);
 	free(b->context_name);

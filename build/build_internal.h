@@ -22,6 +22,7 @@ struct build {
 	struct stage_plan *plans; /* one for each stage */
 	struct containerfile **triggers; /* ONBUILD triggers of base images, parsed */
 	size_t n_triggers;
+	struct remote_keep remote_keep; /* while it is planned */
 	struct used_image *images;
 	size_t n_images;
 	size_t scanner; /* of them, with o->sbom */

@@ -118,7 +118,9 @@ int output_reach(const struct output *o, const struct strv *tags, const struct r
 	struct err *err)
 {
 	AUTO_STRV struct strv names = STRV_INIT;
+	AUTO_REMOTE_KEEP struct remote_keep keep = {0};
 	struct remote_opts opts = *remote;
+	opts.keep = &keep;
 	if (!o->push)
 		return 0;
 	if (o->insecure)
@@ -207,7 +209,9 @@ static int push_all(struct store *s, const struct output *o, const struct output
 	const struct descriptor *root, struct err *err)
 {
 	AUTO_STRV struct strv names = STRV_INIT;
+	AUTO_REMOTE_KEEP struct remote_keep keep = {0};
 	struct push_opts push = opts->push;
+	push.remote.keep = &keep;
 	push.by_digest = o->by_digest;
 	if (o->insecure)
 		push.remote.tls_verify = 0;

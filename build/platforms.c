@@ -17,6 +17,7 @@ static int base_platforms(
 	struct build *b, const struct stage *st, struct platform_list *ret, struct err *err)
 {
 	struct pull_opts pull = b->o->pull;
+	pull.remote.keep = &b->remote_keep;
 	struct pulled pulled = {0};
 	struct err why = ERR_INIT;
 	pull.all_platforms = true;

@@ -40,6 +40,9 @@ struct remote {
 	pid_t pid;
 	int64_t last_id;
 	struct progress *progress; /* of notes */
+	struct remote_keep *keep; /* or NULL */
+	char *session; /* what it was told to begin with */
+	bool broken; /* what it does is not known: nobody else can use it */
 	struct request requests[IN_FLIGHT_MAX];
 };
 
@@ -129,9 +132,9 @@ static int start_program(struct remote *r, const struct remote_opts *o, struct e
 	return proc_spawn(file, argv, &opts, &r->pid, err);
 }
 
-static int send_session(struct remote *r, const struct remote_opts *o, struct err *err)
+static struct json *session_of(const struct remote_opts *o)
 {
-	AUTO_JSON struct json *j = json_new_object();
+	struct json *j = json_new_object();
 	json_set_string(j, "op", "session");
 	json_set_string(j, "authfile", o->authfile);
 	json_set_string(j, "creds", o->creds);
@@ -143,7 +146,7 @@ static int send_session(struct remote *r, const struct remote_opts *o, struct er
 	json_set_int(j, "retry_delay_ms", o->retry_delay_ms);
 	json_set_int(j, "stall_s", o->stall_s);
 	json_set(j, "debug", json_new_bool(log_enabled()));
-	return message_send(r->sock, j, -1, err);
+	return j;
 }
 
 /* A reference, a registry or an address. A daemon's socket is no network. */
@@ -160,14 +163,54 @@ static int check_offline(const struct json *j, struct err *err)
 	return offline_check(shown, err);
 }
 
+static void end(struct remote *r)
+{
+	if (r->sock >= 0)
+		close(r->sock);
+	if (r->pid > 0)
+		(void)proc_wait(r->pid, NULL);
+	for (size_t i = 0; i < IN_FLIGHT_MAX; i++)
+		json_free(r->requests[i].reply);
+	explicit_bzero(r->session, strlen(r->session)); /* --creds is in it */
+	free(r->session);
+	free(r);
+}
+
+void remote_keep_end(struct remote_keep *k)
+{
+	if (k->idle)
+		end(k->idle);
+	k->idle = NULL;
+}
+
+/* The one that waits, if it was told the same and lives; NULL: none. */
+static struct remote *take_kept(struct remote_keep *k, const char *session)
+{
+	if (!k || !k->idle)
+		return NULL;
+	struct pollfd p = {.fd = k->idle->sock};
+	if (!streq(k->idle->session, session) || poll(&p, 1, 0) != 0)
+		remote_keep_end(k);
+	return take(k->idle);
+}
+
 int remote_open(const struct remote_opts *o, struct remote **ret, struct err *err)
 {
 	if (o->authfile && credentials_check_file(o->authfile, err) < 0)
 		return err->code;
-	struct remote *r = xcalloc(1, sizeof(*r));
-	r->sock = -1;
-	if (start_program(r, o, err) < 0 || send_session(r, o, err) < 0) {
-		remote_close(r);
+	AUTO_JSON struct json *session = session_of(o);
+	char *text = json_dump(session, 0);
+	struct remote *r = take_kept(o->keep, text);
+	if (r) {
+		explicit_bzero(text, strlen(text));
+		free(text);
+		*ret = r;
+		return 0;
+	}
+	r = xcalloc(1, sizeof(*r));
+	*r = (struct remote){.sock = -1, .keep = o->keep, .session = text};
+	if (start_program(r, o, err) < 0 || message_send(r->sock, session, -1, err) < 0) {
+		end(r);
 		return err->code;
 	}
 	*ret = r;
@@ -178,13 +221,15 @@ void remote_close(struct remote *r)
 {
 	if (!r)
 		return;
-	if (r->sock >= 0)
-		close(r->sock);
-	if (r->pid > 0)
-		(void)proc_wait(r->pid, NULL);
+	bool busy = r->broken;
 	for (size_t i = 0; i < IN_FLIGHT_MAX; i++)
-		json_free(r->requests[i].reply);
-	free(r);
+		busy = busy || r->requests[i].id;
+	if (busy || !r->keep || r->keep->idle) {
+		end(r);
+		return;
+	}
+	r->progress = NULL;
+	r->keep->idle = r;
 }
 
 void remote_notes(struct remote *r, struct progress *progress)
@@ -304,6 +349,7 @@ int remote_reply(struct remote *r, int64_t id, bool wait, struct json **ret, str
 			rc = hear(r, wait ? 0 : MSG_DONTWAIT, err);
 		if (rc < 0) {
 			q->id = 0;
+			r->broken = true;
 			return rc;
 		}
 		if (rc == 1)

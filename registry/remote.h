@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mica's end of mica-remote: starts it, sends requests with the descriptors that they read or
- * write, and collects the replies, which come in any order. mica-remote ends with remote_close, and
- * with us.
+ * write, and collects the replies, which come in any order. mica-remote ends with remote_close, or
+ * where it is kept for another one with remote_keep_end (transport.h), and with us.
  */
 #pragma once
 #include <stdbool.h>

@@ -185,7 +185,7 @@ static int token_fetch(struct token *t, struct exchange *x, struct err *err);
 static bool fetch_anew(struct token *t, struct err *err)
 {
 	struct exchange *x = t->waiting;
-	if (!t->knew || !x)
+	if (!t->knew || !x || !x->host->realm)
 		return false;
 	forget_said(x->host, t->knew);
 	exchange_done(&t->fetch);
@@ -425,6 +425,7 @@ int token_challenged(struct exchange *x, struct err *err)
 		}
 		mem_replace(&h->realm, xstrdup(bearer->realm));
 		mem_replace(&h->service, bearer->service ? xstrdup(bearer->service) : NULL);
+		h->basic = false; /* behind one name there may be both */
 		return 0;
 	}
 	AUTO_CREDENTIALS struct credentials c = {0};
@@ -433,5 +434,6 @@ int token_challenged(struct exchange *x, struct err *err)
 	if (r == ERR_NOT_FOUND || (r == 0 && !c.user))
 		return exchange_error(x, err);
 	h->basic = true;
+	mem_replace(&h->realm, NULL);
 	return r;
 }

@@ -49,8 +49,17 @@ struct remote_opts {
 	uint64_t layer_ratio; /* the files of a layer may take so many times its blob's size; 0: 250
 	                         after the first GiB, UINT64_MAX: no limit */
 	unsigned retry_delay_ms; /* before each of them; 0: some time that grows */
+	struct remote_keep *keep; /* NULL: mica-remote ends when it has done its work */
 	const char *blob_cache; /* the directory of blob_cache.h; NULL: none */
 };
+
+/* mica-remote, waiting for who asks next with the same settings: it need not be started, log in and
+ * ask credential helpers again. Whoever has one ends it. */
+struct remote_keep {
+	struct remote *idle;
+};
+void remote_keep_end(struct remote_keep *k);
+#define AUTO_REMOTE_KEEP __attribute__((cleanup(remote_keep_end)))
 
 /* It begins with a transport: it is no name in the store. */
 bool location_is_elsewhere(const char *location);

@@ -281,6 +281,11 @@ helper() { # NAME: from standard input; in a directory of PATH that only we know
 		MICA_ROOT=$D/${repo%/x} mica pull -q "$SRV/$repo"
 		[ "$(cat calls)" = get ] || fail "$repo: $(cat calls)"
 	done
+	# nor for each image of a build
+	rm calls
+	printf 'FROM %s/basic/a AS a\nFROM %s/token/b\nCOPY --from=a /noise /a\n' "$SRV" "$SRV" | containerfile
+	MICA_ROOT=$D/build mica build -q ctx
+	[ "$(cat calls)" = get ] || fail "build: $(cat calls)"
 	# the password of the registry, and that of its token service
 	for repo in basic-turn/x token-turn/x; do
 		rm -f calls
