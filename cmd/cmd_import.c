@@ -68,6 +68,7 @@ static void add_change(struct buf *b, const char *line)
 	buf_addf(b, "%.*s %s\n", (int)n, line, line + n + (line[n] != '\0'));
 }
 
+/* What could be said of the file is for nobody: the user has not written it. */
 static int write_file(
 	const struct import_args *a, const char *dir, const char *source, struct err *err)
 {
@@ -76,10 +77,11 @@ static int write_file(
 
 	if (is_url(source) && strpbrk(source, " \t\r\n\\$\"'"))
 		return err_set(err, ERR_INVALID, "'%s' is no address", source);
+	buf_addstr(&b, "# check=skip=all\nFROM scratch\n");
 	if (is_url(source))
-		buf_addf(&b, "FROM scratch\nADD --unpack=true %s /\n", source);
+		buf_addf(&b, "ADD --unpack=true %s /\n", source);
 	else
-		buf_addf(&b, "FROM scratch\nADD archive /\n");
+		buf_addstr(&b, "ADD archive /\n");
 	STRV_FOREACH (line, &a->changes) {
 		if (!may_change(*line))
 			return err_set(err, ERR_INVALID,

@@ -34,7 +34,8 @@ teardown() {
 	[ "$(jq -r .config.Labels.x config)" = 'y z' ]
 	[ "$(jq -r .architecture config)" = arm64 ]
 	[ "$(jq '.rootfs.diff_ids | length' config)" = 1 ]
-	mica export "$c" | gzip | mica import -q - piped
+	mica export "$c" | gzip | mica import -c 'CMD no file to warn of' - piped 2>said
+	[[ "$(grep -v '^\[' said)" == 'built localhost/piped:latest '* && "$(grep -c warning said)" = 0 ]] || fail "$(cat said)"
 	[ "$(in_image piped cat /new)" = new ]
 	[ "$(in_image piped stat -c %u:%g /new)" = 7:8 ]
 	assert_clean_store
