@@ -229,13 +229,14 @@ static int loop(struct build *b, int signals, struct err *err)
  * options say. */
 static void keep_what_is_done(struct build *b)
 {
-	struct err err = ERR_INIT;
+	struct err err = ERR_INIT, signal = ERR_INIT;
 	for (size_t i = 0; b->failed && b->o->on_error != ON_ERROR_DROP && i < b->stages.n; i++)
 		stage_run_stop(b, &b->runs[i]);
 	if (finish_commits(b, true, &err) < 0)
 		log_debug("commit: %s", err.msg);
-	/* by who has been told why it failed */
-	bool hurry = err.code == ERR_CANCELLED && err.sys;
+	/* by who has been told why it failed; a terminal's ^C is for the jobs, too, whose end may be
+	 * seen first */
+	bool hurry = (err.code == ERR_CANCELLED && err.sys) || proc_interrupted(&signal) < 0;
 	if (hurry)
 		txn_hurry(b->txn);
 	err_clear(&err);

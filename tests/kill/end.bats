@@ -86,8 +86,10 @@ each_command() { # HOW
 # The failed build waits for a terabyte to be stored, its user does not.
 @test "ctrl-c where a step has failed and another's layer is being stored" {
 	printf 'FROM busybox AS a\nRUN truncate -s 1000000000000 /huge\nFROM busybox AS b\nRUN sleep 0.3; false\nFROM busybox\nCOPY --from=a /bin/sh /a\nCOPY --from=b /bin/sh /b\n' | containerfile
-	END_FAILED=1 END_MOMENTS=1 END_FROM=800 ends interrupt 100 "$MICA_BIN" --root "$MICA_ROOT" build --network=none ctx
-	grep -q 'RUN: exit status 1' took.out
+	for how in interrupt terminal; do
+		END_FAILED=1 END_MOMENTS=1 END_FROM=800 ends $how 100 "$MICA_BIN" --root "$MICA_ROOT" build --network=none --no-cache ctx
+		grep -q 'RUN: exit status 1' took.out
+	done
 }
 
 @test "a terminal that hangs up ends it, and under nohup does not; ctrl-\\ does" {

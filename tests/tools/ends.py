@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """ends.py HOW DELAY STORE TOOK MICA COMMAND...: process 1 of a pid and a mount namespace of its own. Runs the command, ends it after DELAY seconds (interrupt,
-twice: SIGINT; kill: SIGKILL; helper: SIGKILL to one of its descendants), and looks for what is left after one more command, which only reads the store. Says what is wrong, with exit status 1;
+twice: SIGINT; terminal: SIGINT to all of its group; kill: SIGKILL; helper: SIGKILL to one of its descendants), and looks for what is left after one more command, which only reads the store. Says what is wrong, with exit status 1;
 appends the milliseconds that the end took to the file TOOK."""
 import os
 import random
@@ -77,7 +77,7 @@ if how == "helper":
     # The leak checker of a sanitizer build looks from a child of its own at exit, and waits for ever for one that is killed.
     environment["ASAN_OPTIONS"] = ":".join(filter(None, (environment.get("ASAN_OPTIONS"), "detect_leaks=0")))
 with open(took + ".out", "w") as out:
-    child = subprocess.Popen(sys.argv[6:], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment)
+    child = subprocess.Popen(sys.argv[6:], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, start_new_session=how == "terminal")
 time.sleep(float(delay))
 before = computed()
 began = time.monotonic()
@@ -87,6 +87,8 @@ try:
         if how == "twice":
             time.sleep(0.05)
             os.kill(child.pid, signal.SIGINT)
+    elif how == "terminal":
+        os.killpg(child.pid, signal.SIGINT)
     elif how == "kill":
         os.kill(child.pid, signal.SIGKILL)
     else:
@@ -107,10 +109,10 @@ with open(took + ".out") as f:
     said = f.read()
 if how != "helper" and ms > LIMIT_S * 1000:
     wrong(f"it took {ms} ms")
-if how in ("interrupt", "twice") and usage.ru_utime + usage.ru_stime - before > LIMIT_CPU_S:
+if how in ("interrupt", "twice", "terminal") and usage.ru_utime + usage.ru_stime - before > LIMIT_CPU_S:
     wrong(f"it went on for {usage.ru_utime + usage.ru_stime - before:.2f} s of processor time")
 failed = status == 1 and "END_FAILED" in os.environ and "RUN: exit status 1" in said  # before it was interrupted
-if how in ("interrupt", "twice") and status not in (0, 130, -signal.SIGINT) and not failed:
+if how in ("interrupt", "twice", "terminal") and status not in (0, 130, -signal.SIGINT) and not failed:
     wrong(f"status {status}: {said}")
 if how == "helper" and status not in (0, 125, 137, -9):
     wrong(f"status {status}: {said}")
