@@ -101,6 +101,11 @@ static int apply_hosts(const struct strv *hosts, struct strv *ret, struct err *e
 			if (!**name)
 				return err_set(err, ERR_INVALID,
 					"option '--add-host': '%s' has an empty name", *h);
+			if ((*name)[strcspn(*name, " \t\r\n#")])
+				return err_set(err, ERR_INVALID,
+					"option '--add-host': '%s' is no name for a line of "
+					"/etc/hosts",
+					*name);
 			strv_addf(ret, "%s:%s", *name, address);
 		}
 	}

@@ -634,6 +634,7 @@ RUN true'
 @test "values of options are checked before the first step" {
 	local file=$'FROM busybox\nRUN echo must-not-run'
 	says "option '--add-host': 'nowhere' is neither an IP address nor 'host-gateway'" --add-host=a:nowhere <<<"$file"
+	says "option '--add-host': 'a b' is no name for a line of /etc/hosts" --add-host='a b:1.2.3.4' <<<"$file"
 	says "option '--dns': 'server' is no IP address" --dns=server <<<"$file"
 	says "option '--cap-add': unknown capability 'CAP_FOO'" --cap-add=CAP_FOO <<<"$file"
 	says "option '--cap-drop': unknown capability 'foo'" --cap-drop=foo <<<"$file"
