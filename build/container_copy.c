@@ -109,7 +109,8 @@ static int make_step(struct copying *w, const struct container *c, const struct 
 	s->chmod = o->chmod ? xstrdup(o->chmod) : NULL;
 	s->plain_dirs = as_buildah_makes_dirs(s);
 	s->parents = o->parents;
-	strv_copy(&s->excludes, &o->excludes);
+	if (!o->exclude_from_root)
+		strv_copy(&s->excludes, &o->excludes);
 	s->dest = destination(o, c);
 	s->remote = xcalloc(o->sources.n, sizeof(struct remote_file *));
 	for (; r == 0 && s->n_remote < o->sources.n; s->n_remote++)
@@ -119,15 +120,21 @@ static int make_step(struct copying *w, const struct container *c, const struct 
 
 /* --- the sources --- */
 
-static int read_ignore(const char *path, struct ignore **ret, struct err *err)
+/* What is excluded from the root on is as if it stood at the end of the file. */
+static int read_ignore(const struct container_copy *o, struct ignore **ret, struct err *err)
 {
+	const char *path = o->ignore_file, *option = "option '--exclude'";
 	AUTO_FREE char *text = NULL;
+	AUTO_BUF struct buf all = BUF_INIT(2 * IGNORE_MAX);
 	size_t n;
 
-	if (!path)
-		return 0;
-	int r = fs_read_file(AT_FDCWD, path, IGNORE_MAX, &text, &n, err);
-	return r < 0 ? r : ignore_parse(path, text, n, ret, err);
+	if (path && fs_read_file(AT_FDCWD, path, IGNORE_MAX, &text, &n, err) < 0)
+		return err->code;
+	if (path)
+		buf_add(&all, text, n);
+	for (size_t i = 0; o->exclude_from_root && i < o->excludes.n; i++)
+		buf_addf(&all, "\n%s", o->excludes.v[i]);
+	return all.len ? ignore_parse(path ? path : option, buf_str(&all), all.len, ret, err) : 0;
 }
 
 /* Each source must name something, patterns too, as buildah has it. *ret_what: of the last one. */
@@ -265,7 +272,7 @@ int container_copy(struct store *s, struct txn *t, const struct container *c,
 	w.opts.pull.remote = o->remote;
 	w.opts.progress = o->progress;
 	w.build = (struct build){.store = s, .txn = t, .o = &w.opts};
-	int r = read_ignore(o->ignore_file, &ignore, err);
+	int r = read_ignore(o, &ignore, err);
 	if (r == 0)
 		r = make_step(&w, c, o, err);
 	if (r == 0) {

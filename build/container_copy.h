@@ -22,7 +22,8 @@ struct container_copy {
 	char *ignore_file; /* NULL: none */
 	const char *chown, *chmod, *checksum; /* NULL: not said */
 	const struct timespec *time; /* NULL: files keep their times */
-	struct strv excludes;
+	struct strv excludes; /* patterns, below each source */
+	bool exclude_from_root; /* below source_root, as those of ignore_file */
 	bool parents;
 	bool link; /* to links/N, the next one, and not into the container */
 	bool keep_owner; /* of what no chown is said for: its own, not root */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -157,6 +158,7 @@ static int set_sources(struct app *app, const struct copy_args *a, const struct 
 	if (!getcwd(cwd, sizeof(cwd)))
 		return err_sys(err, "cannot find the working directory");
 	AUTO_FREE char *context = a->contextdir ? path_resolve(cwd, a->contextdir) : NULL;
+	o->exclude_from_root = context || a->from || called_buildah();
 	add_sources(a, rest, cwd, context, &o->sources);
 	o->dest = rest->n > 2 ? rest->v[rest->n - 1] : NULL;
 	o->ignore_file = a->ignorefile ? xstrdup(a->ignorefile)

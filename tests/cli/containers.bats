@@ -696,9 +696,14 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	mica from --name c scratch
 	mica copy -q --contextdir ctx --ignorefile ignore c . /i
 	mica copy -q --contextdir ctx --exclude sub --exclude out c . /e
+	# from where they are looked for
+	mica copy -q --contextdir ctx --exclude sub/x.log c sub /from-context
+	mica copy -q --exclude x.log c ctx/sub /from-source
+	ln -sf "$MICA_BIN" buildah
+	./buildah --root "$MICA_ROOT" copy -q --exclude x.log --exclude '**/sub/keep' c ctx/sub /from-root
 	mica copy -q --contextdir ctx --parents c sub/keep /p
 	merged=$(mica mount c)
-	[ "$(cd "$merged" && find . -type f | sort | tr '\n' ' ')" = "./e/a ./e/b ./i/a ./i/sub/keep ./p/sub/keep " ]
+	[ "$(cd "$merged" && find . -type f | sort | tr '\n' ' ')" = "./e/a ./e/b ./from-context/keep ./from-root/x.log ./from-source/keep ./i/a ./i/sub/keep ./p/sub/keep " ]
 	mica umount c >/dev/null
 	run --separate-stderr mica copy --contextdir ctx c ../outside /
 	assert_error "cannot copy '../outside' in ctx: no such file or directory"
