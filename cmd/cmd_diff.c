@@ -12,6 +12,7 @@
 #include "build/container_tree.h"
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
+#include "cmd/diff_trees.h"
 #include "layers/merged.h"
 #include "layers/walk.h"
 #include "layers/whiteout.h"
@@ -20,8 +21,6 @@
 #include "store/images.h"
 #include "store/lowers.h"
 #include "store/store.h"
-
-#define DEPTH_MAX 1000 /* directories in one another: 4,096 bytes hold no more that have names */
 
 struct diff_args {
 	const char *type, *format;
@@ -34,17 +33,6 @@ static const struct opt diff_options[] = {
 };
 
 /* --- finding --------------------------------------------------------------------------------- */
-
-struct changes {
-	struct strv paths;
-	struct strv kinds; /* "A", "C", "D" of each */
-};
-
-static void add(struct changes *c, const char *kind, const char *dir, const char *name)
-{
-	strv_addf(&c->paths, "%s/%s", dir, name);
-	strv_add(&c->kinds, kind);
-}
 
 static int walk(struct changes *c, int dir, const struct merged *below, const char *path,
 	unsigned depth, struct err *err);
@@ -61,7 +49,7 @@ static int add_hidden(
 	int r = merged_names(below, &names, err);
 	STRV_FOREACH (name, &names)
 		if (r == 0 && fstatat(dir, *name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			add(c, "D", path, *name);
+			changes_add(c, "D", path, *name);
 	return r;
 }
 
@@ -87,8 +75,8 @@ static int walk(struct changes *c, int dir, const struct merged *below, const ch
 	struct stat st;
 	size_t at;
 
-	if (depth > DEPTH_MAX)
-		return err_set(err, ERR_LIMIT, "directories more than %d deep", DEPTH_MAX);
+	if (depth > CHANGES_DEPTH_MAX)
+		return err_set(err, ERR_LIMIT, "directories more than %d deep", CHANGES_DEPTH_MAX);
 	int r = walk_list_read(dir, path, &list, err);
 	for (size_t i = 0; i < list.n && r == 0; i++) {
 		const struct walk_item *item = &list.items[i];
@@ -96,9 +84,9 @@ static int walk(struct changes *c, int dir, const struct merged *below, const ch
 		if (item->descend)
 			continue;
 		if (!item->whiteout)
-			add(c, there ? "C" : "A", path, item->name);
+			changes_add(c, there ? "C" : "A", path, item->name);
 		else if (there)
-			add(c, "D", path, item->name);
+			changes_add(c, "D", path, item->name);
 		if (!item->whiteout && item->type == DT_DIR)
 			r = walk_dir(c, dir, item->name, below, path, depth, err);
 	}
@@ -152,26 +140,73 @@ static int catch_up(struct container_use *u, struct err *err)
 	return r < 0 ? r : container_tree_catch_up(u->s, &u->c, &tree, err);
 }
 
+/* *ret_upper: what it has changed. */
+static int open_container(
+	struct app *app, const char *text, struct container_use *u, int *ret_upper, struct err *err)
+{
+	AUTO_IMAGE struct image base = {0};
+
+	int r = container_look(app, text, u, err);
+	if (r == 0 && u->c.config.n_diff_ids)
+		r = image_load(u->s, &u->c.manifest, NULL, &base, err);
+	if (r == 0 && u->c.config.n_diff_ids)
+		r = image_unpack(u->s, &base, NULL, err);
+	if (r == 0 && txn_fd(u->t) >= 0 &&
+		container_mounted(u->s, &u->c) != CONTAINER_MOUNTED_ELSEWHERE)
+		r = catch_up(u, err);
+	if (r < 0)
+		return r;
+	*ret_upper = openat(u->c.dir, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return *ret_upper < 0 ? err_sys(err, "cannot open the files of the container '%s'", text)
+	                      : 0;
+}
+
 static int diff_container(struct app *app, const char *text, struct changes *ret, struct err *err)
 {
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
-	AUTO_IMAGE struct image base = {0};
+	AUTO_FD int upper = -1;
 
-	int r = container_look(app, text, &u, err);
-	if (r == 0 && u.c.config.n_diff_ids)
-		r = image_load(u.s, &u.c.manifest, NULL, &base, err);
-	if (r == 0 && u.c.config.n_diff_ids)
-		r = image_unpack(u.s, &base, NULL, err);
-	if (r == 0 && txn_fd(u.t) >= 0 &&
-		container_mounted(u.s, &u.c) != CONTAINER_MOUNTED_ELSEWHERE)
-		r = catch_up(&u, err);
+	int r = open_container(app, text, &u, &upper, err);
+	return r < 0 ? r
+	             : compare(u.s, upper, u.c.config.diff_ids, u.c.config.n_diff_ids, ret, err);
+}
+
+/* --- two of them ----------------------------------------------------------------------------- */
+
+/* upper: -1 for an image; the trees of n diff IDs below it. */
+static int stack(struct store *s, int upper, const struct digest *diff_ids, size_t n,
+	struct merged *ret, struct err *err)
+{
+	AUTO_FREE int *all = xcalloc(n + 1, sizeof(*all));
+	const size_t own = upper >= 0;
+
+	all[0] = upper;
+	int r = image_lowers(s, diff_ids, n, all + own, err);
 	if (r < 0)
 		return r;
-	AUTO_FD int upper =
-		openat(u.c.dir, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (upper < 0)
-		return err_sys(err, "cannot open the files of the container '%s'", text);
-	return compare(u.s, upper, u.c.config.diff_ids, u.c.config.n_diff_ids, ret, err);
+	r = n + own ? merged_root(all, n + own, ret, err) : 0;
+	for (size_t i = 0; i < n; i++)
+		(void)close(all[own + i]);
+	return r;
+}
+
+static int stack_image(struct store *s, const char *text, struct merged *ret, struct err *err)
+{
+	AUTO_IMAGE struct image image = {0};
+
+	int r = image_find_loaded(s, text, &image, NULL, err);
+	if (r == 0)
+		r = image_unpack(s, &image, NULL, err);
+	return r < 0 ? r : stack(s, -1, image.config.diff_ids, image.config.n_diff_ids, ret, err);
+}
+
+static int stack_container(struct app *app, const char *text, struct merged *ret, struct err *err)
+{
+	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
+	AUTO_FD int upper = -1;
+
+	int r = open_container(app, text, &u, &upper, err);
+	return r < 0 ? r : stack(u.s, upper, u.c.config.diff_ids, u.c.config.n_diff_ids, ret, err);
 }
 
 /* --- showing --------------------------------------------------------------------------------- */
@@ -201,10 +236,9 @@ static void print_json(struct out *out, const struct changes *c)
 }
 
 /* A working container is looked for first, as inspect does. */
-static int find_changes(struct app *app, const struct diff_args *a, const char *text,
-	struct changes *ret, struct err *err)
+static int is_container(
+	struct store *s, const struct diff_args *a, const char *text, bool *ret, struct err *err)
 {
-	AUTO_STORE struct store *s = NULL;
 	AUTO_CONTAINER struct container c;
 	struct err unknown = ERR_INIT;
 	bool image = !a->type || streq(a->type, "image");
@@ -214,16 +248,36 @@ static int find_changes(struct app *app, const struct diff_args *a, const char *
 	if (!image && !container)
 		return err_set(err, ERR_INVALID,
 			"option '--type': '%s' is not one of 'container', 'image'", a->type);
-	int r = app_store(app, 0, &s, err);
-	if (r < 0)
-		return r;
-	r = container ? container_find(s, text, &c, &unknown) : ERR_NOT_FOUND;
-	if (r == 0)
-		return diff_container(app, text, ret, err);
-	if (r == ERR_NOT_FOUND && image)
-		return diff_image(s, text, ret, err);
+	int r = container ? container_find(s, text, &c, &unknown) : ERR_NOT_FOUND;
+	*ret = r == 0;
+	if (r == 0 || (r == ERR_NOT_FOUND && image))
+		return 0;
 	*err = unknown;
 	return r;
+}
+
+static int find_changes(struct app *app, const struct diff_args *a, const struct strv *names,
+	struct changes *ret, struct err *err)
+{
+	AUTO_STORE struct store *s = NULL;
+	AUTO_MERGED struct merged now = {0}, before = {0};
+	bool container = false;
+
+	int r = app_store(app, 0, &s, err);
+	for (size_t i = 0; i < names->n && r == 0; i++) {
+		const char *text = names->v[i];
+		r = is_container(s, a, text, &container, err);
+		struct merged *tree = i == 0 ? &now : &before;
+		if (r == 0 && names->n > 1)
+			r = container ? stack_container(app, text, tree, err)
+			              : stack_image(s, text, tree, err);
+	}
+	if (r == 0 && names->n > 1)
+		return diff_trees(ret, &now, &before, err);
+	if (r < 0)
+		return r;
+	return container ? diff_container(app, names->v[0], ret, err)
+	                 : diff_image(s, names->v[0], ret, err);
 }
 
 static int diff_run(struct app *app, void *args, const struct strv *rest, struct err *err)
@@ -234,13 +288,12 @@ static int diff_run(struct app *app, void *args, const struct strv *rest, struct
 	if (a->format && !streq(a->format, "json"))
 		return err_set(
 			err, ERR_INVALID, "option '--format': '%s' is not 'json'", a->format);
-	int r = find_changes(app, a, rest->v[0], &changes, err);
+	int r = find_changes(app, a, rest, &changes, err);
 	if (r == 0 && a->format)
 		print_json(&app->out, &changes);
 	else if (r == 0)
 		print_lines(&app->out, &changes);
-	strv_done(&changes.paths);
-	strv_done(&changes.kinds);
+	changes_done(&changes);
 	return r;
 }
 
@@ -249,7 +302,7 @@ const struct cmd cmd_diff = {
 	.options = diff_options,
 	.args_size = sizeof(struct diff_args),
 	.min_args = 1,
-	.max_args = 1,
+	.max_args = 2,
 	.flags = CMD_USERNS,
 	.run = diff_run,
 };

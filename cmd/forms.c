@@ -21,6 +21,7 @@ static const struct {
 	{"buildx", "build", "build"},
 	{"buildx", "du", "du"},
 	{"buildx", "prune", "prune --build-cache"},
+	{"buildx", "version", "version"},
 	{"container", "commit", "commit"},
 	{"container", "delete", "rm"},
 	{"container", "diff", "diff --type=container"},

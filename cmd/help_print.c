@@ -126,7 +126,7 @@ static void print_example(struct out *out, const char *line)
 /* "  --retry=N": what the user's files make of the option, NULL: nothing */
 static const char *default_of(const struct map *defaults, const char *line)
 {
-	if (!str_has_prefix(line, "  --"))
+	if (!defaults || !str_has_prefix(line, "  --"))
 		return NULL;
 	AUTO_FREE char *name = xstrndup(line + 4, strcspn(line + 4, "=["));
 	return map_get(defaults, name);

@@ -11,6 +11,7 @@
 #include "cmd/out.h"
 #include "store/blobs.h"
 #include "store/digest_set.h"
+#include "store/names.h"
 #include "store/summaries.h"
 
 /* Where in the list the image with this digest is, by open addressing; places: at most half full,
@@ -57,6 +58,24 @@ static void show_index(struct store *s, struct listed *l)
 	l->size = (uint64_t)st.st_size;
 }
 
+/* Its ID is the one that it was made with. */
+static int show_list_ids(struct store *s, struct image_list *list, struct err *err)
+{
+	struct names all = {0};
+	int r = names_list(s, &all, err);
+
+	for (size_t i = 0; r == 0 && i < all.count; i++) {
+		const char *id = map_get(&all.n[i].manifest.annotations, ANNOTATION_LIST_ID);
+		for (size_t k = 0; id && k < list->n; k++) {
+			struct listed *l = &list->i[k];
+			if (l->index && digest_equal(&l->top, &all.n[i].manifest.digest))
+				l->loaded |= digest_parse_hex(id, &l->id);
+		}
+	}
+	names_done(&all);
+	return r;
+}
+
 int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 {
 	AUTO_SUMMARIES struct summaries all = {0};
@@ -96,6 +115,13 @@ int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 			strv_add_take(&list.i[*place - 1].refs, take(now->ref));
 	}
 	free(places.at);
+	bool lists = false;
+	for (size_t i = 0; i < list.n; i++)
+		lists |= list.i[i].index;
+	if (lists && called_buildah() && show_list_ids(s, &list, err) < 0) {
+		image_list_done(&list);
+		return err->code;
+	}
 	qsort(list.i, list.n, sizeof(*list.i), newest_first);
 	*ret = list;
 	return 0;

@@ -292,6 +292,17 @@ static const char *name_in(const char *location, const char *name)
 	return called_buildah() && str_has_prefix(location, "oci-archive:") ? NULL : name;
 }
 
+static void warn_chunked(struct app *app, const struct push_args *a)
+{
+	const bool added = strv_has(&a->add_compression, "zstd:chunked");
+
+	if (added || (a->compression && streq(a->compression, "zstd:chunked")))
+		out_warn(&app->out,
+			"option '--%s': zstd:chunked is written as plain zstd, without a table of "
+			"the files: layers are fetched whole",
+			added ? "add-compression" : "compression-format");
+}
+
 int push_send(struct app *app, struct store *s, const struct push_args *a,
 	const struct descriptor *what, bool index_only, const char *name, const char *location,
 	struct err *err)
@@ -311,6 +322,8 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	bool here = storage_ref_is(location);
 	if (r == 0)
 		r = check_ends(a, here, location, &o.remote, err);
+	if (r == 0)
+		warn_chunked(app, a);
 	if (r == 0 && !index_only)
 		r = list_needs_form(s, what, o.format, &other_form, err);
 	bool remade = recompresses(a) || other_form;

@@ -20,7 +20,7 @@ static int parse_format(const char *text, enum compression *ret, struct err *err
 {
 	if (streq(text, "gzip"))
 		*ret = COMPRESSION_GZIP;
-	else if (streq(text, "zstd"))
+	else if (streq(text, "zstd") || streq(text, "zstd:chunked"))
 		*ret = COMPRESSION_ZSTD;
 	else
 		return err_set(err, ERR_INVALID,

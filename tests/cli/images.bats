@@ -249,8 +249,18 @@ names() {
 	cmp <(mica ps --format table) <(mica ps)
 	[ "$(mica inspect --size --format '{{.Os}}' b:1)" = linux ]
 	[[ "$(mica tree b:1)" == *'Tags:     [z.example/b:1 a.example/c:2]'* ]]
-	run -125 --separate-stderr mica tree --whatrequires b:1
-	assert_error "option '--whatrequires' is not supported: a tree shows one image"
+	: >one
+	for made in 'one z.example/b:1' 'two one' 'three one'; do
+		read -r name base <<<"$made"
+		printf 'FROM %s\nLABEL is=%s\nCOPY one /%s\n' "$base" "$name" "$name" | mica build -q -t "$name" -f - . >/dev/null
+	done
+	mica tree --whatrequires one | sed -n 's/ ID: [0-9a-f]\{12\} Size: [^T]*//p' >got
+	diff - got <<-'END'
+		└──Top Layer of: [localhost/one:latest]
+		    ├──Top Layer of: [localhost/two:latest]
+		    └──Top Layer of: [localhost/three:latest]
+	END
+	mica rmi three two one
 	mica save -q -o a.tar --format docker-archive z.example/b:1 a.example/c:2
 	[ "$(mica load -q -i a.tar)" = $'Loaded image: z.example/b:1\nLoaded image: a.example/c:2' ]
 	mica save -q -o dd --format docker-dir b:1

@@ -260,7 +260,7 @@ layers_here() { # how many blobs of layers are in the store; the images of this 
 }
 
 @test "a list is an image to the other commands" {
-	mica manifest create --all list docker://docker.io/library/three >/dev/null
+	id=$(mica manifest create --all list docker://docker.io/library/three)
 	[ "$(mica images -q list | wc -l)" = 1 ]
 	mica inspect list | jq -e '.OCIv1.architecture'
 	[ "$(mica inspect --type manifest list)" = "$(mica manifest inspect list)" ]
@@ -279,6 +279,7 @@ layers_here() { # how many blobs of layers are in the store; the images of this 
 	mica pull -q docker.io/library/three >/dev/null
 	[ "$(mica manifest inspect docker.io/library/three | jq -c '[.manifests[].platform.architecture]')" = '["amd64","arm64","s390x"]' ]
 	ln -s "$MICA_BIN" buildah
+	[ "$(./buildah --root "$MICA_ROOT" images -q --no-trunc list)" = "sha256:$id" ]
 	[ "$(./buildah --root "$MICA_ROOT" prune -af | grep -v '^untagged: ' | grep -vxE '[0-9a-f]{64}')" = '' ]
 	[ -z "$(mica images -q)" ]
 	mica manifest create --all list docker://docker.io/library/three >/dev/null

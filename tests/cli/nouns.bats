@@ -95,6 +95,12 @@ teardown() {
 	mica commit -q "$c" changed >/dev/null
 	mica diff --type image changed | sort >got
 	diff wanted got
+	# two of them, whatever their layers are
+	mica diff changed busybox | sort >got
+	diff wanted got
+	mica diff busybox "$c" | sort | tr '\n' ' ' >got
+	[ "$(cat got)" = 'A /etc/group A /var/lib C /etc C /etc/passwd C /var D /a D /var/z ' ] || fail "$(cat got)"
+	[ -z "$(mica diff changed "$c")" ]
 	mica diff busybox | grep -q '^A /bin/sh$'
 	run -125 --separate-stderr mica diff --type volume x
 	assert_error "option '--type': 'volume' is not one of"

@@ -33,7 +33,8 @@ layer_types() { # NAME
 	before=$(mica inspect --type image --format '{{.Digest}}' b)
 	mica push -q --compression-format zstd b "$REG/zstd"
 	[ "$(layer_types zstd)" = application/vnd.oci.image.layer.v1.tar+zstd ]
-	mica push -q --compression-format zstd:chunked --compression-level 19 --force-compression b "$REG/zstd19"
+	run -0 --separate-stderr mica push -q --compression-format zstd:chunked --compression-level 19 --force-compression b "$REG/zstd19"
+	[[ "$stderr" == *'zstd:chunked is written as plain zstd'* ]] || fail "$stderr"
 	[ "$(there zstd19 | jq '.layers[0].size')" -lt "$(there zstd | jq '.layers[0].size')" ]
 	mica push -q -D b "$REG/plain"
 	[ "$(layer_types plain)" = application/vnd.oci.image.layer.v1.tar ]
