@@ -88,34 +88,37 @@ static const struct {
 	const char *table, *key;
 	enum kind kind;
 	size_t offset;
+	const char *option; /* whose value it is; NULL: what is wrong is told of the key */
 } known[] = {
-	{"containers", "base_hosts_file", KIND_TEXT, offsetof(struct conf, base_hosts_file)},
-	{"containers", "cgroupns", KIND_TEXT, offsetof(struct conf, cgroupns)},
+	{"containers", "base_hosts_file", KIND_TEXT, offsetof(struct conf, base_hosts_file), NULL},
+	{"containers", "cgroupns", KIND_TEXT, offsetof(struct conf, cgroupns), "cgroupns"},
 	{"containers", "container_name_as_hostname", KIND_SWITCH,
-		offsetof(struct conf, name_as_hostname)},
-	{"containers", "default_capabilities", KIND_LIST, offsetof(struct conf, capabilities)},
-	{"containers", "default_sysctls", KIND_LIST, offsetof(struct conf, sysctls)},
-	{"containers", "default_ulimits", KIND_LIST, offsetof(struct conf, ulimits)},
-	{"containers", "devices", KIND_LIST, offsetof(struct conf, devices)},
-	{"containers", "dns_options", KIND_LIST, offsetof(struct conf, dns_options)},
-	{"containers", "dns_searches", KIND_LIST, offsetof(struct conf, dns_search)},
-	{"containers", "dns_servers", KIND_LIST, offsetof(struct conf, dns)},
-	{"containers", "http_proxy", KIND_SWITCH, offsetof(struct conf, http_proxy)},
-	{"containers", "ipcns", KIND_TEXT, offsetof(struct conf, ipcns)},
-	{"containers", "netns", KIND_TEXT, offsetof(struct conf, netns)},
-	{"containers", "no_hosts", KIND_SWITCH, offsetof(struct conf, no_hosts)},
-	{"containers", "pidns", KIND_TEXT, offsetof(struct conf, pidns)},
-	{"containers", "seccomp_profile", KIND_TEXT, offsetof(struct conf, seccomp_profile)},
-	{"containers", "shm_size", KIND_TEXT, offsetof(struct conf, shm_size)},
-	{"containers", "userns", KIND_TEXT, offsetof(struct conf, userns)},
-	{"containers", "utsns", KIND_TEXT, offsetof(struct conf, utsns)},
-	{"containers", "volumes", KIND_LIST, offsetof(struct conf, volumes)},
-	{"engine", "add_compression", KIND_LIST, offsetof(struct conf, add_compression)},
-	{"engine", "cdi_spec_dirs", KIND_LIST, offsetof(struct conf, cdi_spec_dirs)},
-	{"engine", "env", KIND_LIST, offsetof(struct conf, engine_env)},
-	{"engine", "image_copy_tmp_dir", KIND_TEXT, offsetof(struct conf, copy_tmp_dir)},
-	{"engine", "retry", KIND_NUMBER, offsetof(struct conf, retry)},
-	{"engine", "retry_delay", KIND_TEXT, offsetof(struct conf, retry_delay)},
+		offsetof(struct conf, name_as_hostname), NULL},
+	{"containers", "default_capabilities", KIND_LIST,
+		offsetof(struct conf, capabilities), NULL},
+	{"containers", "default_sysctls", KIND_LIST, offsetof(struct conf, sysctls), NULL},
+	{"containers", "default_ulimits", KIND_LIST, offsetof(struct conf, ulimits), "ulimit"},
+	{"containers", "devices", KIND_LIST, offsetof(struct conf, devices), "device"},
+	{"containers", "dns_options", KIND_LIST, offsetof(struct conf, dns_options), "dns-option"},
+	{"containers", "dns_searches", KIND_LIST, offsetof(struct conf, dns_search), "dns-search"},
+	{"containers", "dns_servers", KIND_LIST, offsetof(struct conf, dns), "dns"},
+	{"containers", "http_proxy", KIND_SWITCH, offsetof(struct conf, http_proxy), NULL},
+	{"containers", "ipcns", KIND_TEXT, offsetof(struct conf, ipcns), "ipc"},
+	{"containers", "netns", KIND_TEXT, offsetof(struct conf, netns), "network"},
+	{"containers", "no_hosts", KIND_SWITCH, offsetof(struct conf, no_hosts), NULL},
+	{"containers", "pidns", KIND_TEXT, offsetof(struct conf, pidns), "pid"},
+	{"containers", "seccomp_profile", KIND_TEXT,
+		offsetof(struct conf, seccomp_profile), "security-opt"},
+	{"containers", "shm_size", KIND_TEXT, offsetof(struct conf, shm_size), NULL},
+	{"containers", "userns", KIND_TEXT, offsetof(struct conf, userns), "userns"},
+	{"containers", "utsns", KIND_TEXT, offsetof(struct conf, utsns), "uts"},
+	{"containers", "volumes", KIND_LIST, offsetof(struct conf, volumes), "volume"},
+	{"engine", "add_compression", KIND_LIST, offsetof(struct conf, add_compression), NULL},
+	{"engine", "cdi_spec_dirs", KIND_LIST, offsetof(struct conf, cdi_spec_dirs), NULL},
+	{"engine", "env", KIND_LIST, offsetof(struct conf, engine_env), NULL},
+	{"engine", "image_copy_tmp_dir", KIND_TEXT, offsetof(struct conf, copy_tmp_dir), NULL},
+	{"engine", "retry", KIND_NUMBER, offsetof(struct conf, retry), NULL},
+	{"engine", "retry_delay", KIND_TEXT, offsetof(struct conf, retry_delay), NULL},
 };
 /* clang-format on */
 
@@ -162,7 +165,10 @@ static int set_known(
 			mem_replace(field, *text ? xstrdup(text) : NULL);
 		return r;
 	case KIND_NUMBER:
-		return json_get_int(table, what, key, field, err);
+		r = json_get_int(table, what, key, field, err);
+		if (r == 0 && json_get(table, key) && *(int64_t *)field < 0)
+			return err_set(err, ERR_INVALID, "%s: '%s' is less than 0", what, key);
+		return r;
 	case KIND_SWITCH:
 		if (!json_get(table, key))
 			return 0;
@@ -227,7 +233,22 @@ void conf_done(struct conf *c)
 		else if (known[i].kind == KIND_TEXT)
 			mem_replace(field, NULL);
 	}
+	strv_done(&c->filled);
 	conf_init(c);
+}
+
+void conf_blame(const struct conf *c, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		if (!known[i].option || !strv_has(&c->filled, known[i].option))
+			continue;
+		AUTO_FREE char *option = xasprintf("option '--%s'", known[i].option);
+		if (!str_has_prefix(err->msg, option))
+			continue;
+		AUTO_FREE char *rest = xstrdup(err->msg + strlen(option));
+		(void)err_set(err, err->code, "containers.conf: '%s'%s", known[i].key, rest);
+		return;
+	}
 }
 
 /* --- storage.conf ---------------------------------------------------------------------------- */
@@ -284,6 +305,12 @@ static char *expand(const char *path)
 	return take(now);
 }
 
+static int relative_place(bool rootless, const char *path, const char *what, struct err *err)
+{
+	return err_set(err, ERR_INVALID, "%s: '%s': '%s' is not an absolute path", what,
+		rootless ? "rootless_storage_path" : "graphroot", path);
+}
+
 static int parse_storage(struct storage_conf *c, const char *text, size_t n, const char *what,
 	bool own, struct err *err)
 {
@@ -309,7 +336,9 @@ static int parse_storage(struct storage_conf *c, const char *text, size_t n, con
 	if (is_rootless() && (rootless || !own))
 		root = rootless;
 	AUTO_FREE char *place = root && *root ? expand(root) : NULL;
-	if (place && *place == '/' && !is_usual_place(place))
+	if (place && *place != '/')
+		return relative_place(root == rootless, root, what, err);
+	if (place && !is_usual_place(place))
 		c->root = path_join(place, "mica");
 	return 0;
 }

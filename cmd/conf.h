@@ -31,6 +31,7 @@ struct conf {
 	struct strv engine_env, add_compression, cdi_spec_dirs;
 	char *copy_tmp_dir, *retry_delay;
 	int64_t retry; /* -1: not said */
+	struct strv filled; /* options that have their values from here */
 };
 
 /* ERR_INVALID, with the file and the line or the key */
@@ -49,15 +50,17 @@ char *conf_user_file(const char *name);
  * filled in is borrowed from c. default_capabilities take the place of the usual ones, to which
  * --cap-add and --cap-drop apply. ERR_INVALID */
 struct box_args;
-int conf_fill_box(const struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
+int conf_fill_box(struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* The first of it: default_ulimits, which containers have from when they run. */
-void conf_fill_ulimits(const struct conf *c, struct box_args *a);
+void conf_fill_ulimits(struct conf *c, struct box_args *a);
 
 /* The same for the namespaces. */
 struct space_args;
-void conf_fill_space(const struct conf *c, struct space_args *a);
+void conf_fill_space(struct conf *c, struct space_args *a);
+/* An error that names an option which nobody gave names the file and the key in place of it. */
+void conf_blame(const struct conf *c, struct err *err);
 
 struct storage_conf {
 	char *driver; /* NULL: not said */

@@ -14,17 +14,21 @@
 #include "run/spec.h"
 #include "run/sysctls.h"
 
-static void fill_list(struct strv *list, const struct strv *from)
+static void fill_list(
+	struct conf *c, const char *option, struct strv *list, const struct strv *from)
 {
-	if (!list->n)
-		strv_copy(list, from);
+	if (list->n || !from->n)
+		return;
+	strv_copy(list, from);
+	strv_add(&c->filled, option);
 }
 
 /* Nobody asked for these in particular: they are lowered to what can be had, as by podman. */
-void conf_fill_ulimits(const struct conf *c, struct box_args *a)
+void conf_fill_ulimits(struct conf *c, struct box_args *a)
 {
 	if (a->ulimits.n)
 		return;
+	strv_add(&c->filled, "ulimit");
 	STRV_FOREACH (text, &c->ulimits) {
 		struct run_rlimit l;
 		struct err ignored = ERR_INIT; /* a wrong one is refused as an option is */
@@ -78,50 +82,54 @@ static int fill_caps(const struct strv *usual, struct box_args *a, struct err *e
 	return 0;
 }
 
-static void fill_seccomp(const char *profile, struct strv *security_opts)
+static void fill_seccomp(struct conf *c, struct strv *security_opts)
 {
+	if (!c->seccomp_profile)
+		return;
 	STRV_FOREACH (o, security_opts)
 		if (str_has_prefix(*o, "seccomp"))
 			return;
-	if (profile)
-		strv_addf(security_opts, "seccomp=%s", profile);
+	if (!security_opts->n)
+		strv_add(&c->filled, "security-opt");
+	strv_addf(security_opts, "seccomp=%s", c->seccomp_profile);
 }
 
-static void fill_text(const char **to, const char *from)
+static void fill_text(struct conf *c, const char *option, const char **to, const char *from)
 {
+	if (*to || !from)
+		return;
 	/* podman's word for one that its other containers may join */
-	if (!*to && from)
-		*to = streq(from, "shareable") ? "private" : from;
+	*to = streq(from, "shareable") ? "private" : from;
+	strv_add(&c->filled, option);
 }
 
-void conf_fill_space(const struct conf *c, struct space_args *a)
+void conf_fill_space(struct conf *c, struct space_args *a)
 {
-	fill_text(&a->cgroupns, c->cgroupns);
-	fill_text(&a->ipc, c->ipcns);
-	fill_text(&a->pid, c->pidns);
-	fill_text(&a->uts, c->utsns);
+	fill_text(c, "cgroupns", &a->cgroupns, c->cgroupns);
+	fill_text(c, "ipc", &a->ipc, c->ipcns);
+	fill_text(c, "pid", &a->pid, c->pidns);
+	fill_text(c, "uts", &a->uts, c->utsns);
 	if (!a->users.uid_maps.n && !a->users.uid_map_user && !a->users.gid_map_group)
-		fill_text(&a->users.userns, c->userns);
+		fill_text(c, "userns", &a->users.userns, c->userns);
 }
 
-int conf_fill_box(const struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
+int conf_fill_box(struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
 {
 	conf_fill_ulimits(c, a);
-	fill_list(&a->devices, &c->devices);
+	fill_list(c, "device", &a->devices, &c->devices);
 	a->base_hosts_file = c->base_hosts_file;
 	a->cdi_usual = &c->cdi_spec_dirs;
 	a->sysctls = &c->sysctls;
 	if (sysctls_check(&c->sysctls, err) < 0)
 		return err_wrap(err, "containers.conf: 'default_sysctls'");
-	fill_list(&a->dns, &c->dns);
+	fill_list(c, "dns", &a->dns, &c->dns);
 	if (!box_dns_is_none(a)) {
-		fill_list(&a->dns_search, &c->dns_search);
-		fill_list(&a->dns_options, &c->dns_options);
+		fill_list(c, "dns-search", &a->dns_search, &c->dns_search);
+		fill_list(c, "dns-option", &a->dns_options, &c->dns_options);
 	}
-	fill_list(volumes, &c->volumes);
-	fill_seccomp(c->seccomp_profile, &a->security_opts);
-	if (!a->network)
-		a->network = c->netns;
+	fill_list(c, "volume", volumes, &c->volumes);
+	fill_seccomp(c, &a->security_opts);
+	fill_text(c, "network", &a->network, c->netns);
 	if (!a->shm_size && c->shm_size && !num_size(c->shm_size, &a->shm_size))
 		return err_set(err, ERR_INVALID,
 			"containers.conf: 'shm_size': '%s' is not a size, such as '64m'",

@@ -177,7 +177,7 @@ void global_short_names(void *arg, const char *text, struct strv *ret)
 
 /* --- what steps get -------------------------------------------------------------------------- */
 
-int global_fill_box(const struct app *app, struct box_args *a, struct space_args *space,
+int global_fill_box(struct app *app, struct box_args *a, struct space_args *space,
 	struct strv *volumes, struct err *err)
 {
 	struct users_args *users = &space->users;

@@ -22,5 +22,5 @@ const char *global_driver(const struct app *app);
 void global_short_names(void *arg, const char *text, struct strv *ret);
 /* What steps and containers get when no option says it: of containers.conf, and the volumes of
  * mounts.conf. ERR_INVALID */
-int global_fill_box(const struct app *app, struct box_args *a, struct space_args *space,
+int global_fill_box(struct app *app, struct box_args *a, struct space_args *space,
 	struct strv *volumes, struct err *err) __attribute__((warn_unused_result));

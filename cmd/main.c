@@ -193,6 +193,8 @@ static int run_command(
 		if (r < 0 && can_be_tried_again(app, cmd, argc, argv) &&
 			full_disk_made_room(app, room, err))
 			r = run_again(app, cmd, argc, argv, err);
+		if (r < 0)
+			conf_blame(&app->conf, err);
 		if (r >= 0 && (cmd->flags & CMD_COLLECT))
 			collect_start(app);
 	}

@@ -83,7 +83,7 @@ int sbom_args_apply(const struct sbom_args *a, struct sbom_opts *ret, struct err
 }
 
 /* What containers.conf and the environment say of boxes; nothing of the container's own. */
-static int fill_box(const struct app *app, struct run_spec *ret, struct err *err)
+static int fill_box(struct app *app, struct run_spec *ret, struct err *err)
 {
 	struct box_args box = {0};
 	struct space_args space = {0};

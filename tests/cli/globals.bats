@@ -41,6 +41,9 @@ in_busybox() {
 	[ -e option/oci-layout ]
 	CONTAINERS_STORAGE_CONF=$D/nothing run -125 --separate-stderr bare images
 	assert_error "cannot open '.*/nothing'"
+	printf '[storage]\ngraphroot = "graph"\n' >storage.conf
+	CONTAINERS_STORAGE_CONF=$D/storage.conf run -125 --separate-stderr bare images
+	assert_error "storage.conf: 'graphroot': 'graph' is not an absolute path"
 	echo '[storage' >storage.conf
 	CONTAINERS_STORAGE_CONF=$D/storage.conf run -125 --separate-stderr bare images
 	assert_error "storage.conf:1: "

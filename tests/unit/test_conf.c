@@ -67,6 +67,7 @@ static void what_is_not_of_its_kind_is_refused(void **state)
 	refuse("[containers]\ndns_servers = [1]\n", "'dns_servers' has an item that is no string");
 	refuse("[engine]\nretry = \"3\"\n", "'retry' is not");
 	refuse("[containers]\nno_hosts = 1\n", "'no_hosts' is not");
+	refuse("[engine]\nretry = -1\n", "containers.conf: 'retry' is less than 0");
 	refuse("containers = 1\n", "'containers' is not");
 	refuse("[containers\n", "containers.conf:1");
 }
@@ -102,6 +103,27 @@ static void options_win_over_the_file(void **state)
 	opt_done(box_options, &a);
 }
 
+static void what_is_wrong_with_a_value_is_told_of_where_it_is_from(void **state)
+{
+	AUTO_CONF struct conf c;
+	struct box_args a = {0};
+	struct err err = ERR_INIT;
+	(void)state;
+	conf_init(&c);
+	add(&c, "[containers]\ndefault_ulimits=['what=1']\ndns_servers=['x']\n");
+	strv_add(&a.dns, "y");
+	AUTO_STRV struct strv volumes = STRV_INIT;
+	assert_int_equal(conf_fill_box(&c, &a, &volumes, &err), 0);
+	assert_int_equal(err_set(&err, ERR_INVALID, "option '--ulimit': wrong"), ERR_INVALID);
+	conf_blame(&c, &err);
+	assert_string_equal(err.msg, "containers.conf: 'default_ulimits': wrong");
+	assert_int_equal(err_set(&err, ERR_INVALID, "option '--dns': wrong"), ERR_INVALID);
+	conf_blame(&c, &err);
+	assert_string_equal(err.msg, "option '--dns': wrong");
+	strv_done(&a.ulimits);
+	strv_done(&a.dns);
+}
+
 static void an_unknown_capability_is_refused(void **state)
 {
 	AUTO_CONF struct conf c;
@@ -123,6 +145,7 @@ int main(void)
 		cmocka_unit_test(a_list_may_append),
 		cmocka_unit_test(what_is_not_of_its_kind_is_refused),
 		cmocka_unit_test(options_win_over_the_file),
+		cmocka_unit_test(what_is_wrong_with_a_value_is_told_of_where_it_is_from),
 		cmocka_unit_test(an_unknown_capability_is_refused),
 	};
 
