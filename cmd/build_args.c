@@ -94,10 +94,13 @@ static int add_pairs(const struct strv *words, const char *option, bool need_val
 	return 0;
 }
 
-/* --label wins over --identity-label. */
+/* --label wins over --identity-label, and --unsetlabel, too. */
 static int set_labels(const struct build_args *a, struct build_opts *o, struct err *err)
 {
-	const char *identity = identity_label(a->output.identity_label, a->timestamp || a->epoch);
+	const char *identity =
+		strv_has(&a->extra.unset_labels, IDENTITY_LABEL)
+			? NULL
+			: identity_label(a->output.identity_label, a->timestamp || a->epoch);
 
 	o->reshaped = a->labels.n > 0;
 	if (identity)

@@ -282,6 +282,8 @@ c" ]'
 	[ "$(label l)" = "$(./buildah --version | cut -d ' ' -f 3)" ]
 	./buildah --root "$MICA_ROOT" build -q -t l --identity-label=false -f f .
 	[ -z "$(label l)" ]
+	./buildah --root "$MICA_ROOT" build -q -t l --unsetlabel io.buildah.version -f f .
+	[ -z "$(label l)" ]
 	./buildah --root "$MICA_ROOT" build -q -t l --timestamp 0 -f f .
 	[ -z "$(label l)" ]
 	SOURCE_DATE_EPOCH=0 ./buildah --root "$MICA_ROOT" commit -q "$(mica from scratch)" l
