@@ -316,14 +316,13 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	struct digest digest;
 	bool other_form = false;
 
+	warn_chunked(app, a);
 	int r = parse_format(a->format, &o.format, err);
 	if (r == 0)
 		r = remote_args_apply(app, &a->remote, &o.remote, err);
 	bool here = storage_ref_is(location);
 	if (r == 0)
 		r = check_ends(a, here, location, &o.remote, err);
-	if (r == 0)
-		warn_chunked(app, a);
 	if (r == 0 && !index_only)
 		r = list_needs_form(s, what, o.format, &other_form, err);
 	bool remade = recompresses(a) || other_form;
