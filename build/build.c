@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -99,6 +100,9 @@ void build_result_done(struct build_result *r)
 	json_free(r->document);
 	strv_done(&r->explanations);
 	sbom_found_done(&r->sbom);
+	for (size_t i = 0; r->predicates && i < r->n_images; i++)
+		json_free(r->predicates[i]);
+	free(r->predicates);
 	free(r->log);
 }
 
@@ -117,6 +121,8 @@ static int open_remote(struct build *b, struct err *err)
 	b->context_text_len = r.len;
 	b->context_has_time = r.has_time;
 	b->context_time = r.time;
+	b->context_uri = r.uri;
+	b->context_commit = r.commit;
 	return 0;
 }
 
@@ -327,13 +333,20 @@ static void build_done(struct build *b)
 	mem_close_p(&b->context_fd);
 	free(b->context_name);
 	free(b->context_text);
+	free(b->context_uri);
+	free(b->context_commit);
 	stages_done(&b->stages);
 }
 
 int build_run(struct store *s, struct txn *t, const struct build_opts *o, struct build_result *ret,
 	struct err *err)
 {
-	struct build b = {.store = s, .txn = t, .o = o, .result = ret, .context_fd = -1};
+	struct build b = {.store = s,
+		.txn = t,
+		.o = o,
+		.result = ret,
+		.context_fd = -1,
+		.begun = clock_now()};
 	*ret = (struct build_result){0};
 	int rc = run(&b, err);
 	lint_sort(&ret->lint);

@@ -103,6 +103,7 @@ struct build_opts {
 	struct run_spec box; /* limits, network, hosts, capabilities: the same for each RUN; other
 	                        members unused */
 	size_t n_ulimits; /* the first of its rlimits were asked for, what follows is how we run */
+	const struct provenance_opts *provenance; /* NULL: nothing is told of it */
 	const struct sbom_opts *sbom; /* NULL: the images are not scanned */
 	struct strv secrets, ssh; /* --secret, --ssh, as typed */
 	bool allow_insecure, allow_host_network; /* --allow */
@@ -151,6 +152,7 @@ struct build_result {
 	uint64_t new_bytes; /* of layer blobs written */
 	struct built_image left; /* ON_ERROR_KEEP: what a failed RUN left, as an image without a
 	                            name; bytes 0: nothing was kept */
+	struct json **predicates; /* one for each image, with provenance; else NULL */
 	struct sbom_found sbom; /* of the last image that was scanned */
 	char *log; /* the complete log's path when the build failed after a step had output; NULL
 	              else */

@@ -15,6 +15,7 @@ struct build {
 	const struct build_opts *o;
 	struct build_result *result;
 	struct txn *txn;
+	struct timespec begun;
 	bool has_epoch; /* from the options, or ARG SOURCE_DATE_EPOCH=N of the file */
 	int64_t epoch;
 
@@ -36,6 +37,7 @@ struct build {
 	size_t context_text_len;
 	bool context_has_time; /* of the commit that it is */
 	int64_t context_time;
+	char *context_uri, *context_commit; /* of a repository; NULL: it is none */
 	struct filetree *context;
 	struct ignore *ignore;
 	char *ignore_name; /* file it came from, NULL none */

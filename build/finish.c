@@ -7,6 +7,7 @@
 #include "build/as_buildah.h"
 #include "build/empty_layer.h"
 #include "build/image_layer.h"
+#include "build/provenance.h"
 #include "build/sbom_build.h"
 #include "build/stage_run.h"
 #include "build/told.h"
@@ -343,5 +344,6 @@ int finish_images(struct build *b, struct err *err)
 		if (sbom_build_scan(b, image, err) < 0)
 			return err->code;
 	}
+	provenance_note(b);
 	return finish_root(b, err);
 }

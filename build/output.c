@@ -102,6 +102,12 @@ static int complete_names(const struct strv *names, bool tagged, struct strv *re
 	return 0;
 }
 
+int output_full_names(
+	const struct output *o, const struct strv *tags, struct strv *ret, struct err *err)
+{
+	return has_names(o) ? complete_names(names_of(o, tags), true, ret, err) : 0;
+}
+
 void output_docker_names(const struct strv *typed, struct strv *names)
 {
 	static const char ours[] = "localhost/";

@@ -62,6 +62,9 @@ int output_check(const struct output *o, const struct strv *tags, struct err *er
 /* The same of registries, which are asked: once everything else is known to be right. */
 int output_reach(const struct output *o, const struct strv *tags, const struct remote_opts *remote,
 	struct err *err) __attribute__((warn_unused_result));
+/* What the image is called there, complete. */
+int output_full_names(const struct output *o, const struct strv *tags, struct strv *ret,
+	struct err *err) __attribute__((warn_unused_result));
 /* The image goes into the store under its names. */
 bool output_is_stored(const struct output *o);
 /* It goes elsewhere, after the name is set: that stays when this fails. */

@@ -39,9 +39,19 @@ void remote_context_done(struct remote_context *c)
 	c->fd = -1;
 	free(c->text);
 	c->text = NULL;
+	free(c->uri);
+	c->uri = NULL;
+	free(c->commit);
+	c->commit = NULL;
 }
 
 /* --- repositories --- */
+
+static char *git_shown(const struct git_source *g)
+{
+	AUTO_FREE char *url = url_shown(g->url, true);
+	return xasprintf("%s%s%s", url, g->ref ? "#" : "", g->ref ? g->ref : "");
+}
 
 static int get_git(struct build *b, const char *where, bool keep_git, struct remote_context *ret,
 	struct err *err)
@@ -58,8 +68,11 @@ static int get_git(struct build *b, const char *where, bool keep_git, struct rem
 	if (rc == 0 && !f.keep_git_dir)
 		rc = fs_remove_tree(f.dirfd, ".git", err);
 	if (rc == 0)
-		*ret = (struct remote_context){
-			.fd = take_fd(&f.dirfd), .has_time = true, .time = f.git->time};
+		*ret = (struct remote_context){.fd = take_fd(&f.dirfd),
+			.has_time = true,
+			.time = f.git->time,
+			.uri = git_shown(f.git),
+			.commit = xstrdup(f.git->commit)};
 	remote_file_done(&f);
 	return rc;
 }

@@ -26,6 +26,7 @@ struct remote_context {
 	size_t len;
 	bool has_time; /* a repository: when its commit was made, in seconds since 1970 */
 	int64_t time;
+	char *uri, *commit; /* of it, as one may tell others; NULL: it is none */
 };
 
 #define REMOTE_CONTEXT_TEXT_MAX (16 * MIB) /* a Containerfile */

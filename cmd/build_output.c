@@ -59,27 +59,67 @@ static bool is_off(const char *text)
 	return strstr(text, "disabled=true") || strstr(text, "disabled=1");
 }
 
-static int check_attestation(const char *option, const char *value, struct err *err)
+#define NO_SBOM_BESIDE                                                                             \
+	"bills of materials beside an image are not made: '--sbom=PRESET' with "                   \
+	"'--sbom-output' or '--sbom-image-output' puts one into a file or the image"
+
+static int add_attestation(
+	const char *text, struct provenance_opts *o, bool *provenance, struct err *err)
 {
-	if (!value || is_off(value))
-		return 0;
-	return err_set(err, ERR_UNSUPPORTED,
-		"option '--%s': attestations are not made; it is accepted with '%s' only", option,
-		streq(option, "attest") ? "disabled=true" : "false");
+	if (strstr(text, "type=provenance"))
+		return provenance_parse("attest", text, o, provenance, err);
+	if (!strstr(text, "type=sbom"))
+		return err_set(err, ERR_INVALID,
+			"option '--attest': '%s' is neither of 'type=provenance' nor of "
+			"'type=sbom'",
+			text);
+	return is_off(text) ? 0
+	                    : err_set(err, ERR_UNSUPPORTED, "option '--attest': " NO_SBOM_BESIDE);
 }
 
-static int check_attestations(const struct output_args *a, struct err *err)
+/* --attest, and what is short for it. */
+static int set_attestations(const struct output_args *a, struct build_opts *o,
+	struct provenance_opts *ret, struct err *err)
 {
 	const char *sbom = a->sbom.preset;
+	bool provenance = false;
 	/* buildx's words for one that goes with the image */
-	if (sbom && (streq(sbom, "true") || strchr(sbom, '=')) &&
-		check_attestation("sbom", sbom, err) < 0)
-		return err->code;
-	if (check_attestation("provenance", a->provenance, err) < 0)
-		return err->code;
+	if (sbom && !is_off(sbom) && (streq(sbom, "true") || strchr(sbom, '=')))
+		return err_set(err, ERR_UNSUPPORTED, "option '--sbom': " NO_SBOM_BESIDE);
 	STRV_FOREACH (w, &a->attest)
-		if (check_attestation("attest", *w, err) < 0)
+		if (add_attestation(*w, ret, &provenance, err) < 0)
 			return err->code;
+	if (a->provenance && *a->provenance &&
+		provenance_parse("provenance", a->provenance, ret, &provenance, err) < 0)
+		return err->code;
+	if (provenance)
+		o->provenance = ret;
+	return 0;
+}
+
+/* Only what is an index has room for them. */
+static int check_attested(const struct outputs *out, const struct build_opts *o, struct err *err)
+{
+	if (!o->provenance)
+		return 0;
+	if (out->manifest)
+		return err_set(err, ERR_UNSUPPORTED,
+			"'--provenance' cannot be combined with '--manifest': a list has images "
+			"only");
+	for (size_t i = 0; i < out->n; i++) {
+		const struct output *to = &out->o[i];
+		bool archive = to->type == OUTPUT_DOCKER ? to->dest != NULL
+		                                         : str_has_prefix(to->text, "docker-");
+		if (archive || to->type == OUTPUT_LOCAL || to->type == OUTPUT_TAR)
+			return err_set(err, ERR_UNSUPPORTED,
+				"output '%s' has no room for '--provenance': 'type=oci', "
+				"'type=image' and 'type=registry' have",
+				to->text);
+		if (to->form.types == TYPES_DOCKER || out->form.types == TYPES_DOCKER)
+			return err_set(err, ERR_UNSUPPORTED,
+				"an image in docker's format cannot have '--provenance': leave out "
+				"'--format=docker', or 'oci-mediatypes=false'");
+	}
 	return 0;
 }
 
@@ -297,7 +337,8 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 		.sign_by = a->sign_by,
 		.load = a->load};
 	set_inherited(a, o);
-	if (build_check_tags(&o->tags, err) < 0 || check_attestations(a, err) < 0 ||
+	if (build_check_tags(&o->tags, err) < 0 ||
+		set_attestations(a, o, &ret->provenance, err) < 0 ||
 		set_form(a, o, &ret->form, err) < 0)
 		return err->code;
 	o->docker = ret->form.types == TYPES_DOCKER;
@@ -311,8 +352,8 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 	for (size_t i = 0; i < ret->n; i++)
 		ret->to_stdout |= ret->o[i].dest && streq(ret->o[i].dest, "-");
 	o->wants_trees = looks_at_files(ret);
-	if (check_outputs(ret, o, err) < 0 || check_signing(ret, err) < 0 ||
-		begin_file("iidfile", a->iidfile, err) < 0 ||
+	if (check_outputs(ret, o, err) < 0 || check_attested(ret, o, err) < 0 ||
+		check_signing(ret, err) < 0 || begin_file("iidfile", a->iidfile, err) < 0 ||
 		begin_file("metadata-file", a->metadata_file, err) < 0)
 		return err->code;
 	return check_forms(ret, o->all_platforms || o->platforms.n > 1, err);
@@ -354,5 +395,6 @@ void outputs_done(struct outputs *out)
 	free(out->o);
 	free(out->forms);
 	sbom_opts_done(&out->sbom);
+	provenance_opts_done(&out->provenance);
 	annotations_done(&out->form.annotations);
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include "build/build.h"
 #include "build/output.h"
+#include "build/provenance.h"
 #include "build/sbom_opts.h"
 #include "cmd/opt.h"
 #include "cmd/sbom_args.h"
@@ -31,6 +32,7 @@ struct outputs {
 	const char *manifest; /* a list that gets the images */
 	const char *metadata_file, *iidfile;
 	struct sbom_opts sbom;
+	struct provenance_opts provenance;
 	const char *sign_by; /* the key that signs what is named and pushed */
 	bool to_stdout; /* one of them takes standard output */
 	bool load; /* the images go into docker too, where there is one */

@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "build/attest.h"
 #include "build/publish.h"
 #include "cmd/manifest_list.h"
 #include "image/media_type.h"
@@ -65,6 +66,20 @@ static int make_forms(struct outputs *out, struct store *s, struct txn *t,
 		copy_images(r, &out->forms[i]);
 		if (!is_plain(&out->o[i].form) &&
 			rework_images(s, t, &out->o[i].form, o->progress, &out->forms[i], err) < 0)
+			return err_wrap(err, "output '%s'", out->o[i].text);
+	}
+	return 0;
+}
+
+/* After all else, since they name the images by digest. */
+static int attest_forms(struct outputs *out, struct store *s, const struct build_opts *o,
+	const struct build_result *r, struct err *err)
+{
+	for (size_t i = 0; o->provenance && i < out->n; i++) {
+		AUTO_STRV struct strv names = STRV_INIT;
+		if (output_full_names(&out->o[i], out->tags, &names, err) < 0 ||
+			attest_images(s, provenance_type(o->provenance), r->predicates, &names,
+				&out->forms[i], err) < 0)
 			return err_wrap(err, "output '%s'", out->o[i].text);
 	}
 	return 0;
@@ -214,6 +229,18 @@ int outputs_write_call(const struct output_args *a, const struct build_result *r
 	return fs_write_output(a->metadata_file, line, strlen(line), 0644, false, err);
 }
 
+/* buildx.build.provenance, for several images with the platform of each. */
+static void add_provenance(const struct build_result *r, struct json *ret)
+{
+	char platform[100];
+	for (size_t i = 0; r->predicates && i < r->n_images; i++) {
+		AUTO_FREE char *key = xasprintf("buildx.build.provenance%s%s",
+			r->n_images > 1 ? "/" : "",
+			r->n_images > 1 ? platform_str(&r->images[i].platform, platform) : "");
+		json_set(ret, key, json_ref(r->predicates[i]));
+	}
+}
+
 /* The members that buildx writes. */
 static int write_metadata(const struct outputs *out, const struct build_result *r, struct err *err)
 {
@@ -223,6 +250,7 @@ static int write_metadata(const struct outputs *out, const struct build_result *
 	AUTO_FREE char *names = all_names(out, r);
 	if (!out->metadata_file)
 		return 0;
+	add_provenance(r, j);
 	if (media_kind(image->root.media_type) == MEDIA_MANIFEST)
 		json_set_string(j, "containerimage.config.digest",
 			digest_str(&image->images[0].image_id, text));
@@ -277,8 +305,9 @@ static int load_into_docker(const struct outputs *out, struct store *s, const st
 int outputs_write(struct outputs *out, struct store *s, struct txn *t, const struct build_opts *o,
 	struct build_result *r, struct err *err)
 {
-	if (make_forms(out, s, t, o, r, err) < 0 || write_all(out, s, t, o, r, false, err) < 0 ||
-		name_all(out, s, r, err) < 0 || load_into_docker(out, s, o, r, err) < 0 ||
+	if (make_forms(out, s, t, o, r, err) < 0 || attest_forms(out, s, o, r, err) < 0 ||
+		write_all(out, s, t, o, r, false, err) < 0 || name_all(out, s, r, err) < 0 ||
+		load_into_docker(out, s, o, r, err) < 0 ||
 		write_all(out, s, t, o, r, true, err) < 0 || write_metadata(out, r, err) < 0 ||
 		write_iidfile(out, r, err) < 0 || sbom_write_files(&out->sbom, &r->sbom, err) < 0)
 		return err->code;

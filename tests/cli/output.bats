@@ -401,19 +401,84 @@ links_of() { # IMAGE
 	[ "$(manifest_of other | jq -c .annotations)" = null ]
 }
 
-@test "attestations are refused unless they are switched off" {
-	sample
-	build --provenance=false --sbom=false --attest type=sbom,disabled=true -t t
-	build --provenance none -t t
-	local option
-	for option in --provenance=mode=max --sbom=true --attest=type=provenance,mode=min; do
-		run --separate-stderr build "$option"
-		assert_error 'attestations are not made'
-	done
-	for option in --cw=type=snp --encrypt=key; do
-		run --separate-stderr build "$option"
-		assert_error "option '${option%%=*}' is not supported"
-	done
+# The one document in a store's or layout's blobs that is a statement about an image.
+statement() { # BLOBS
+	grep -l predicateType "$1"/* | xargs cat
+}
+
+@test "provenance goes with an image when it is asked for, in the form of docker buildx" {
+	mkdir ctx
+	echo verysecret >secret
+	containerfile <<-END
+		FROM busybox AS unused
+		RUN false
+		FROM quay.io/base
+		ARG A
+		ADD http://$REG/v2/ /v2
+		RUN --mount=type=secret,id=s [ "\$A" = arg ]
+	END
+	mica tag "$(mica pull -q busybox)" quay.io/base
+	build=(build --network=none --build-arg A=arg --label l=m --secret id=s,src=secret)
+	"${build[@]}" --provenance=mode=min,builder-id=me --metadata-file meta -t "$REG/attested" --push
+	curl -sf -H 'Accept: application/vnd.oci.image.index.v1+json' "http://$REG/v2/attested/manifests/latest" >index
+	image=$(jq -r '.manifests[0].digest' index)
+	jq -e --arg image "$image" '.manifests[0].platform.os == "linux" and (.manifests | length) == 2 and (.manifests[1] |
+		.platform == {architecture: "unknown", os: "unknown"} and
+		.annotations == {"vnd.docker.reference.digest": $image, "vnd.docker.reference.type": "attestation-manifest"})' index
+	curl -sf -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$REG/v2/attested/manifests/$(jq -r '.manifests[1].digest' index)" >manifest
+	jq -e '.layers[0].mediaType == "application/vnd.in-toto+json" and
+		.layers[0].annotations."in-toto.io/predicate-type" == "https://slsa.dev/provenance/v0.2"' manifest
+	curl -sf "http://$REG/v2/attested/blobs/$(jq -r '.layers[0].digest' manifest)" >statement
+	jq -e --arg image "${image#*:}" --arg reg "$REG" --arg added "$(printf '{}' | sha256sum | cut -c 1-64)" '
+		.subject == [{name: "pkg:docker/\($reg)/attested@latest?platform=linux%2Famd64", digest: {sha256: $image}}] and
+		.predicateType == "https://slsa.dev/provenance/v0.2" and (.predicate | .builder.id == "me" and
+		([.materials[].uri] == ["pkg:docker/quay.io/base@latest?platform=linux%2Famd64", "http://\($reg)/v2/"]) and
+		.materials[1].digest.sha256 == $added and .invocation.configSource.entryPoint == "Containerfile" and
+		.invocation.parameters == {frontend: "dockerfile.v0", args: {"force-network-mode": "none"}, locals: [{name: "context"}, {name: "dockerfile"}]} and
+		.metadata.completeness == {parameters: false, environment: true, materials: false})' statement
+	jq -e --slurpfile s statement '."buildx.build.provenance" == $s[0].predicate' meta
+	# the image is the one that it is without
+	"${build[@]}" --attest=type=provenance,version=v1 -o type=oci,dest=out,tar=false
+	[ "$(jq -r '.manifests[0].digest' out/index.json)" != "$image" ] && [ -e "out/blobs/sha256/${image#*:}" ]
+	statement out/blobs/sha256 | jq -e '.subject == [] and .predicateType == "https://slsa.dev/provenance/v1" and
+		.predicate.buildDefinition.externalParameters.request == {frontend: "dockerfile.v0",
+			args: {"build-arg:A": "arg", "force-network-mode": "none", "label:l": "m"}, secrets: [{id: "s", optional: true}],
+			locals: [{name: "context"}, {name: "dockerfile"}]} and
+		(.predicate.runDetails.metadata | .buildkit_completeness.request and
+			(.buildkit_metadata.source.infos[0].data | @base64d | test("RUN --mount=type=secret")))'
+	run -1 grep -r verysecret out
+	mica rmi -a -f >/dev/null
+	mica pull -q "$REG/attested"
+	in_image "$REG/attested" cat /v2
+	assert_clean_store
+}
+
+@test "attestations are of both platforms, and no others than those that are asked for" {
+	mkdir ctx
+	printf 'FROM scratch\nCOPY Containerfile /\n' >ctx/Containerfile
+	build --platform=linux/amd64,linux/arm64 --provenance=true -o type=oci,dest=out,tar=false
+	top_manifest out | jq -e '[.manifests[].platform.architecture] == ["amd64", "arm64", "unknown", "unknown"] and
+		([.manifests[2:][].annotations."vnd.docker.reference.digest"] == [.manifests[:2][].digest])'
+	build --provenance=false --sbom=false --attest type=sbom,disabled=true --attest type=provenance,disabled=true -t t
+	[ "$(jq -r '.manifests[0].mediaType' "$MICA_ROOT/index.json")" = application/vnd.oci.image.manifest.v1+json ]
+	while IFS='|' read -r options wanted; do
+		# shellcheck disable=SC2086
+		run --separate-stderr build $options
+		assert_error "$wanted"
+	done <<-'END'
+		--sbom=true|option '--sbom': bills of materials beside an image are not made
+		--attest=type=sbom,generator=x|option '--attest': bills of materials beside an image are not made
+		--attest=x|'x' is neither
+		--provenance=mode=all|option '--provenance': mode: 'all' is not 'min' or 'max'
+		--provenance=mode=min,x=y|'x' is not one of 'mode'
+		--attest=type=provenance,version=v2|version: 'v2' is not
+		--provenance=true -o out|no room for '--provenance'
+		--provenance=true -o type=docker,dest=out.tar|no room for '--provenance'
+		--provenance=true --format=docker|an image in docker's format cannot
+		--provenance=true --manifest=m|cannot be combined with '--manifest'
+		--cw=type=snp|option '--cw' is not supported
+		--encrypt=key|option '--encrypt' is not supported
+	END
 }
 
 @test "what makes no sense is refused before anything is built, by name" {

@@ -318,6 +318,9 @@ with tarfile.open('bad.tar', 'w') as t:
 
 @test "a repository is a context: branch, tag, commit, directory, query" {
 	make_repository
+	build --metadata-file meta --provenance=mode=min "$GIT#main"
+	jq -e --arg git "$GIT#main" --arg commit "$COMMIT" '."buildx.build.provenance" | .materials[0] == {uri: $git, digest: {sha1: $commit}} and
+		.invocation.configSource == .materials[0] + {entryPoint: "Containerfile"} and (.invocation.parameters | has("locals") | not)' meta
 	build "$GIT"
 	assert_taken
 	in_image t test ! -e /x/.git

@@ -162,7 +162,7 @@ static const struct option_row {
 	/* what the image says, and where it goes */
 	{"label", "--label=a=b", BY_NONE},
 	{"annotation", "--annotation=a=b", BY_NONE},
-	{"attest", "--attest=type=provenance,disabled=true", BY_NONE},
+	{"attest", "--attest=type=provenance", BY_NONE},
 	{"blob-cache", "--blob-cache=@/blobs", BY_NONE},
 	{"cni-config-dir", "--cni-config-dir=/etc/cni", BY_NONE},
 	{"cni-plugin-path", "--cni-plugin-path=/usr/lib/cni", BY_NONE},
@@ -180,7 +180,7 @@ static const struct option_row {
 	{"os-feature", "--os-feature=f", BY_NONE},
 	{"os-version", "--os-version=1", BY_NONE},
 	{"output", "--output=type=oci,dest=@/out", BY_NONE},
-	{"provenance", "--provenance=false", BY_NONE},
+	{"provenance", "--provenance=mode=max", BY_NONE},
 	{"push", "--push", BY_NONE},
 	{"rewrite-timestamp", "--rewrite-timestamp", BY_NONE},
 	{"sbom", "--sbom=syft", BY_NONE},
