@@ -234,8 +234,8 @@ static void keep_what_is_done(struct build *b)
 		stage_run_stop(b, &b->runs[i]);
 	if (finish_commits(b, true, &err) < 0)
 		log_debug("commit: %s", err.msg);
-	/* by who has been told why it failed; a terminal's ^C is for the jobs, too, whose end may be
-	 * seen first */
+	/* by who has been told why it failed; a terminal's ^C is for the jobs, too, whose end may
+	 * be seen first */
 	bool hurry = (err.code == ERR_CANCELLED && err.sys) || proc_interrupted(&signal) < 0;
 	if (hurry)
 		txn_hurry(b->txn);
