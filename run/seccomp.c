@@ -67,10 +67,10 @@ static const struct seccomp_rule core[] = {
 		.args = {IS_INT(0, RLIMIT_CORE)}},
 	{.names = "prlimit64",
 		.action = SECCOMP_RET_ERRNO,
-		.n_args = 3,
-		.args = {IS_INT(1, RLIMIT_CORE), {.index = 2, .op = OP_NE},
+		.n_args = 4,
+		.args = {IS_INT(0, 0), IS_INT(1, RLIMIT_CORE), {.index = 2, .op = OP_NE},
 			{.index = 3, .op = OP_EQ}}},
-	/* the old one would have to be told */
+	/* another's; or the old one would have to be told */
 	{.names = "prlimit64",
 		.action = SECCOMP_RET_ERRNO | EPERM,
 		.n_args = 2,

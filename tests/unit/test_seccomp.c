@@ -113,6 +113,7 @@ static void says_that_a_limit_of_core_is_set_and_leaves_it(void **state)
 	assert_int_equal(ANSWER(f, SYS_setrlimit, core, l), 0);
 	assert_int_equal(ANSWER(f, SYS_setrlimit, RLIMIT_NOFILE, l), EINVAL);
 	assert_int_equal(ANSWER(f, SYS_prlimit64, 0, core, l, 0), 0);
+	assert_int_equal(ANSWER(f, SYS_prlimit64, 1, core, l, 0), EPERM);
 	assert_int_equal(ANSWER(f, SYS_prlimit64, 0, core, l, (long)&old), EPERM);
 	assert_int_equal(ANSWER(f, SYS_prlimit64, 0, core, 0, (long)&old), 0);
 	assert_int_equal(ANSWER(f, SYS_prlimit64, 0, RLIMIT_NOFILE, l, 0), EINVAL);
