@@ -28,18 +28,8 @@ bool owner_is_kept(void)
 
 /* --- of files and directories --- */
 
-static bool read_own(int fd, uid_t *uid, gid_t *gid)
+static bool parse_own(const char *text, uid_t *uid, gid_t *gid)
 {
-	char text[TEXT_MAX + 1];
-	ssize_t n = fgetxattr(fd, OWN, text, TEXT_MAX);
-	if (n < 0 && errno == EBADF) { /* O_PATH */
-		char path[64];
-		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		n = getxattr(path, OWN, text, TEXT_MAX);
-	}
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
 	char *end;
 	unsigned long u = strtoul(text, &end, 10);
 	if (*end != ':')
@@ -47,6 +37,18 @@ static bool read_own(int fd, uid_t *uid, gid_t *gid)
 	*uid = (uid_t)u;
 	*gid = (gid_t)strtoul(end + 1, NULL, 10);
 	return true;
+}
+
+static bool read_own(int fd, uid_t *uid, gid_t *gid)
+{
+	char text[TEXT_MAX + 1] = "";
+	ssize_t n = fgetxattr(fd, OWN, text, TEXT_MAX);
+	if (n < 0 && errno == EBADF) { /* O_PATH */
+		char path[64];
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = getxattr(path, OWN, text, TEXT_MAX);
+	}
+	return n > 0 && parse_own(text, uid, gid);
 }
 
 static int write_own(int fd, uid_t uid, gid_t gid, bool always)
@@ -190,4 +192,12 @@ bool owner_is_said_at(int dirfd, const char *name)
 	uid_t uid;
 	gid_t gid;
 	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && read_other(&st, &uid, &gid);
+}
+
+bool owner_said(const char *path, struct stat *st)
+{
+	char text[TEXT_MAX + 1] = "";
+	if (!has_attributes(st->st_mode))
+		return read_other(st, &st->st_uid, &st->st_gid);
+	return getxattr(path, OWN, text, TEXT_MAX) > 0 && parse_own(text, &st->st_uid, &st->st_gid);
 }

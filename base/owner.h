@@ -33,6 +33,9 @@ void owner_fill_at(int dirfd, const char *name, struct stat *st);
  */
 bool owner_is_said(int fd);
 bool owner_is_said_at(int dirfd, const char *name);
+/* The same of what stat(2) said `st` of, where owners are kept, and puts in whose it is. Nothing is
+ * opened. */
+bool owner_said(const char *path, struct stat *st);
 /* The same as owner_set(), and says so of root's too: for who looks at owner_is_said(). */
 int owner_say(int fd, uid_t uid, gid_t gid) __attribute__((warn_unused_result));
 int owner_say_at(int dirfd, const char *name, uid_t uid, gid_t gid)

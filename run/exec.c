@@ -273,7 +273,7 @@ _Noreturn void exec_workload(struct box *b)
 	sigemptyset(&none);
 
 	/* before it becomes anybody: init answers from here on */
-	int r = b->ids >= 0 ? ids_install(b->ids, &err) : 0;
+	int r = b->ids >= 0 ? ids_install(b->ids, b->user.uid, b->user.gid, &err) : 0;
 	if (r == 0 && !b->spec->chroot)
 		r = exec_confine(b, &err);
 	if (r == 0)

@@ -4,16 +4,12 @@
 #include "base/err.h"
 #include "base/fdpass.h"
 #include "base/mem.h"
-#include "run/seccomp.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,29 +19,17 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define CREDS_MAX 65536 /* different ones of one sandbox */
+/* newer than some headers */
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
 #define MARK 0x6d69636100000000ULL /* "mica": the soft limit's upper half when it is ours */
 
-/* --- memory and identity of the caller --- */
-
-int call_read(const struct call *c, uint64_t at, void *to, size_t n)
-{
-	struct iovec here = {to, n};
-	struct iovec there = {(void *)(uintptr_t)at, n}; /* NOLINT(performance-no-int-to-ptr) */
-	return process_vm_readv((pid_t)c->n->pid, &here, 1, &there, 1, 0) == (ssize_t)n ? 0
-	                                                                                : -EFAULT;
-}
-
-static int write_memory(const struct call *c, uint64_t at, const void *from, size_t n)
-{
-	struct iovec here = {(void *)(uintptr_t)from, n}; /* NOLINT(performance-no-int-to-ptr) */
-	struct iovec there = {(void *)(uintptr_t)at, n}; /* NOLINT(performance-no-int-to-ptr) */
-	return process_vm_writev((pid_t)c->n->pid, &here, 1, &there, 1, 0) == (ssize_t)n ? 0
-	                                                                                 : -EFAULT;
-}
+/* --- identity of the caller --- */
 
 static const struct cred *cred_of(const struct ids *s, pid_t pid)
 {
@@ -127,7 +111,7 @@ static int get_three(const struct call *c, const uint32_t ids[3])
 {
 	int r = 0;
 	for (unsigned i = 0; r == 0 && i < 3; i++)
-		r = write_memory(c, c->n->data.args[i], &ids[i], sizeof(ids[i]));
+		r = call_write(c, c->n->data.args[i], &ids[i], sizeof(ids[i]));
 	return r;
 }
 
@@ -161,7 +145,7 @@ static int get_groups(const struct call *c)
 		return (int)n;
 	if (room < n)
 		return -EINVAL;
-	if (n && write_memory(c, c->n->data.args[1], c->cred.groups, n * sizeof(uint32_t)) < 0)
+	if (n && call_write(c, c->n->data.args[1], c->cred.groups, n * sizeof(uint32_t)) < 0)
 		return -EFAULT;
 	return (int)n;
 }
@@ -258,9 +242,29 @@ static int call_getgroups(struct call *c)
 	return get_groups(c);
 }
 
+#ifdef CALL_LSTAT
+static int call_lstat(struct call *c)
+{
+	return call_stat_path(c, AT_FDCWD, 0, 1, AT_SYMLINK_NOFOLLOW);
+}
+#endif
+static int call_fstatat(struct call *c)
+{
+	return call_stat_path(c, (int)call_arg(c, 0), 1, 2, (int)call_arg(c, 3));
+}
+
+static int call_fstat(struct call *c)
+{
+	return call_stat_fd(c);
+}
+static int call_statx_any(struct call *c)
+{
+	return call_statx(c);
+}
+
 static const struct {
 	int nr;
-	int (*answer)(struct call *c); /* the result, or a negative errno */
+	int (*answer)(struct call *c); /* the result, a negative errno, or CALL_GO_ON */
 } calls[] = {
 #ifdef SYS_chown
 	{SYS_chown, call_chown},
@@ -284,38 +288,31 @@ static const struct {
 	{SYS_getresuid, call_getresuid},
 	{SYS_getresgid, call_getresgid},
 	{SYS_getgroups, call_getgroups},
+#ifdef CALL_LSTAT
+	{CALL_LSTAT, call_lstat},
+#endif
+	{CALL_FSTAT, call_fstat},
+	{CALL_FSTATAT, call_fstatat},
+	{SYS_statx, call_statx_any},
 };
 
 /* --- the workload's side --- */
 
-int ids_install(int sock, struct err *err)
+int ids_install(int sock, uid_t uid, gid_t gid, struct err *err)
 {
-	struct sock_filter f[ARRAY_LEN(calls) + 6];
-	size_t n = 0;
-	/* programs of another architecture are not told anything */
-	f[n++] = (struct sock_filter)BPF_STMT(
-		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-	f[n++] = (struct sock_filter)BPF_JUMP(
-		BPF_JMP | BPF_JEQ | BPF_K, seccomp_native_arch(), 1, 0);
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	f[n++] = (struct sock_filter)BPF_STMT(
-		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	const struct owner user = {uid, gid};
+	uint32_t nrs[ARRAY_LEN(calls)];
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
-		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-			(uint32_t)calls[i].nr, (uint8_t)(ARRAY_LEN(calls) - i), 0);
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-	const struct sock_fprog prog = {.len = (unsigned short)n, .filter = f};
+		nrs[i] = (uint32_t)calls[i].nr;
 	/* init reads our memory, which was made before the user namespace, in which alone it may do
 	 * more than any process; nobody else is in the sandbox yet */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
 		return err_sys(err, "cannot let init answer");
-	AUTO_FD int listener = (int)syscall(
-		SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+	AUTO_FD int listener = ids_listen(nrs, ARRAY_LEN(nrs));
 	if (listener < 0)
 		return err_sys(err, "cannot install the filter for a single user");
 
-	if (fdpass_send(sock, "", 1, listener) < 0)
+	if (fdpass_send(sock, &user, sizeof(user), listener) < 0)
 		return err_sys(err, "cannot hand over the filter's listener");
 	return 0;
 }
@@ -333,14 +330,30 @@ struct ids *ids_new(int proc, bool around)
 	return s;
 }
 
+/* Files that are there are older, and those to come are not: they have the time of the kernel's
+ * last tick, which is waited for. */
+static int begin(struct timespec *ret)
+{
+	static const struct timespec ms = {.tv_nsec = 1000000};
+	struct timespec tick;
+	if (clock_gettime(CLOCK_REALTIME, ret) < 0)
+		return -1;
+	while (clock_gettime(CLOCK_REALTIME_COARSE, &tick) == 0 &&
+		(tick.tv_sec < ret->tv_sec ||
+			(tick.tv_sec == ret->tv_sec && tick.tv_nsec < ret->tv_nsec)))
+		(void)nanosleep(&ms, NULL);
+	return 0;
+}
+
 int ids_receive(struct ids *s, int sock)
 {
-	char byte;
 	bool cut;
-	ssize_t n = fdpass_receive(sock, &byte, 1, 0, &s->listener, &cut);
+	ssize_t n = fdpass_receive(sock, &s->user, sizeof(s->user), 0, &s->listener, &cut);
 	if (n <= 0 || s->listener < 0)
 		return -1;
-	return 0;
+	/* who asks is not waited for elsewhere than where it runs (Linux 6.6) */
+	(void)ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	return s->user.uid != 0 || s->user.gid != 0 ? begin(&s->begun) : 0;
 }
 
 int ids_listener(const struct ids *s)
@@ -374,9 +387,10 @@ int ids_answer(struct ids *s)
 		if (calls[i].nr != n->data.nr)
 			continue;
 		int r = calls[i].answer(&c);
+		resp.flags = r == CALL_GO_ON ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0;
 		/* a user's number may be as large as an error is */
 		resp.error = r < 0 && r > -4096 ? r : 0;
-		resp.val = resp.error ? 0 : (int64_t)(uint32_t)r;
+		resp.val = resp.error || resp.flags ? 0 : (int64_t)(uint32_t)r;
 	}
 	if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 && errno != ENOENT)
 		return -1;

@@ -7,8 +7,10 @@
  *
  *	chown and its kin      checked against who the caller is, carried out as far as the kernel
  *	                       goes (set-ID bits fall, read-only is read-only), and recorded
- *	                       (base/owner.h), so that the layer has the right owner; stat(2)
- *	                       goes on to show root: to look at every stat would cost too much
+ *	                       (base/owner.h), so that the layer has the right owner
+ *	fstat, lstat, statx    with the owner that is recorded; all others, and what init does not
+ *	                       reach as the caller would, are the kernel's to answer. stat(2) that
+ *	                       follows links goes on to show root (ids_filter.c says why)
  *	setuid, setgroups ...  recorded; getuid and its kin answer accordingly
  *
  * Who a process is follows it through fork and execve as an index into a table of ours, in the soft
@@ -24,8 +26,9 @@
 struct err;
 struct ids;
 
-/* By the workload, before it becomes anybody: loads the filter and sends its listener to `sock`. */
-int ids_install(int sock, struct err *err) __attribute__((warn_unused_result));
+/* By the workload, before it becomes uid:gid: loads the filter and sends its listener to `sock`. */
+int ids_install(int sock, uid_t uid, gid_t gid, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* By init. proc: a /proc of init's pid namespace, to which the pids of the calls belong; or,
  * around, of one around it, where the same processes have other numbers. */

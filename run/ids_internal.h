@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What answering a call (ids.c) and chown (ids_chown.c) share. */
+/* What answering a call (ids.c) shares with chown (ids_chown.c) and stat (ids_stat.c). */
 #pragma once
 #include "run/ids.h"
 
+#include <limits.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+struct stat;
 
 #define GROUPS_MAX 64 /* supplementary ones of one process; more are EINVAL, as the kernel has it */
 #define SAME ((uint32_t)-1)
@@ -17,10 +22,17 @@ struct cred {
 	uint32_t groups[GROUPS_MAX];
 };
 
+/* What the command tells of itself when it begins. */
+struct owner {
+	uint32_t uid, gid;
+};
+
 struct ids {
 	int proc;
 	bool around; /* proc is of another pid namespace than the pids of the calls */
 	int listener;
+	struct owner user; /* whom the command began as */
+	struct timespec begun;
 	struct cred **creds; /* creds[0] is root; they never change and never go */
 	size_t n_creds;
 };
@@ -32,8 +44,8 @@ struct call {
 	struct cred cred; /* a copy of the caller's */
 };
 
-/* n bytes of the caller's memory; -EFAULT */
-int call_read(const struct call *c, uint64_t at, void *to, size_t n);
+/* What a call is answered with whose answer the kernel knows as well, and better. */
+#define CALL_GO_ON INT_MIN
 
 static inline uint32_t call_arg(const struct call *c, unsigned i)
 {
@@ -45,6 +57,41 @@ static inline bool call_is_root(const struct call *c)
 	return c->cred.uid[1] == 0;
 }
 
+/* ids_path.c */
+
+/* n bytes of the caller's memory; -EFAULT */
+int call_read(const struct call *c, uint64_t at, void *to, size_t n);
+int call_write(const struct call *c, uint64_t at, const void *from, size_t n);
+/* -EFAULT, -ENAMETOOLONG */
+int call_read_path(const struct call *c, uint64_t at, char to[PATH_MAX]);
+/* Is what was read still of the call that is being answered, or of a process that took its number?
+ * To be asked after the last of it. */
+bool call_still_there(const struct call *c);
+/* As O_PATH what the caller has as fd, or AT_FDCWD; what it reaches by a path, and no more; -1 */
+int call_open_fd(const struct call *c, int fd);
+int call_open_path(const struct call *c, int dirfd, const char *path, bool follow);
+/* openat2(2) with O_PATH, for ourselves */
+int call_open_at(int dir, const char *path, uint64_t flags, uint64_t resolve);
+/* st is what fstat(2) said of fd, which is one of these: puts in the owner that is kept. false:
+ * nobody has said whose it is. */
+bool call_owner(const struct call *c, int fd, struct stat *st);
+
+/* Those that have room for any user's number. */
+#if __SIZEOF_LONG__ == 8
+#define CALL_FSTAT SYS_fstat
+#define CALL_FSTATAT SYS_newfstatat
+#ifdef SYS_lstat
+#define CALL_LSTAT SYS_lstat
+#endif
+#else
+#define CALL_FSTAT SYS_fstat64
+#define CALL_FSTATAT SYS_fstatat64
+#define CALL_LSTAT SYS_lstat64
+#endif
+
+/* ids_filter.c: a descriptor, or -1. By who is to be filtered. */
+int ids_listen(const uint32_t nrs[], size_t n_nrs);
+
 /* ids_chown.c: 0 or a negative errno */
 
 int call_chown_path(
@@ -52,3 +99,15 @@ int call_chown_path(
 int call_chown_fd(const struct call *c);
 /* The path is the first argument. flags: AT_... */
 int call_chown_named(struct call *c, int flags);
+
+/* ids_stat.c: 0, or CALL_GO_ON. `at`: which argument the struct stat is. flags: AT_... */
+
+int call_stat_fd(const struct call *c);
+int call_stat_path(const struct call *c, int dirfd, unsigned path, unsigned at, int flags);
+int call_statx(const struct call *c);
+
+/* ids_stat_layout.c: the kernel's struct stat, of 64 bits */
+struct stat_layout {
+	size_t size, uid, gid;
+};
+extern const struct stat_layout stat_layout;

@@ -33,7 +33,9 @@ teardown_file() {
 	containerfile <<-END
 		FROM debian:stable
 		RUN $update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends uuid-runtime
-		RUN useradd --create-home --shell /bin/sh joe && su joe -c 'id -un >/tmp/who' && install -o joe -g 7 -m 750 /bin/true /usr/local/bin/theirs
+		RUN useradd --create-home --shell /bin/sh joe && passwd -l joe && groupadd g && chage -d 1 joe && sed -i s/x/x/ /etc/gshadow && su joe -c 'id -un >/tmp/who' && install -o joe -g 7 -m 750 /bin/true /usr/local/bin/theirs
+		# a signal fails no call of the shell's that nobody but the kernel answers
+		RUN for i in \$(seq 50); do /bin/true & for j in \$(seq 20); do [ -e /bin/sh ] || exit 9; done; wait; done
 		USER joe
 		RUN cd && echo mine >file && [ "\$(id -un)" = joe ]
 	END
@@ -50,5 +52,7 @@ teardown_file() {
 	grep -qE "^(var/lib/libuuid|run/uuidd)/ .* $uuidd\$" owners
 	# set-group-ID programs keep their group: chage, expiry, wall
 	grep -qE '^usr/bin/chage -rwxr-sr-x 0/42$' owners
+	# who writes such a file anew gives it the owner that it had
+	[ "$(grep -cE '^etc/g?shadow-? -rw-r----- 0/42$' owners)" = 4 ]
 	umica fsck
 }

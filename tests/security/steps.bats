@@ -360,8 +360,8 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 	VICTIM=
 }
 
-# Init answers chown there, and has more power than who asks: over mica, which may be seen.
-@test "no file outside gets another owner from a user's namespace that knows one user" {
+# Init answers chown and stat there, and has more power than who asks: over mica, which may be seen.
+@test "no file outside gets another owner, or shows its own, from a user's namespace that knows one user" {
 	[ "$(id -u)" = 0 ] || skip "needs to hide a part of /proc"
 	local see file=$D/home/own
 	MICA_USER=64996
@@ -377,6 +377,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 		echo x >"$file"
 		chown $MICA_USER "$file"
 		chmod 4755 "$file"
+		setfattr -n user.mica.owner -v 6:6 "$file" # only such a file would be told of
 		start=(unshare -m sh masked) box=(--network=none "$see") seen=3
 		if [ $see = chroot ]; then
 			start=("$MICA_TOOLS/without" 'mount!,fsopen!,fsmount!,move_mount!,open_tree!') box=(--network=host) seen=-1
@@ -387,7 +388,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${st
 			exec /reach owner "$1"' - "$file" $seen
 		[ "$output" = "done" ] || fail "$see: $output $stderr"
 		[ "$(stat -c %a "$file")" = 4755 ] || fail "$see"
-		[ -z "$(getfattr -m - --only-values "$file" 2>/dev/null)" ]
+		[ "$(getfattr -m - --only-values "$file" 2>/dev/null)" = 6:6 ]
 	done
 }
 

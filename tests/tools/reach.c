@@ -7,8 +7,9 @@
  * is not counted. "reach keyring [COMMAND...]" prints which session keyring there is. "reach shm
  * BYTES" fills a segment of shared memory of System V and leaves it there.
  * "reach input" tries no more than the mode of standard input, "reach input MODE" sets it, "reach
- * owner FILE" tries no more than the owner of a file outside, by the root of each process that is
- * seen and by what is above /proc.
+ * owner FILE" tries no more than to set and to see the owner of a file outside, by the root of each
+ * process that is seen, by what is above /proc and by a link that changes meanwhile; in the working
+ * directory it makes files.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -309,7 +310,47 @@ static int shm(size_t size)
 	return 0;
 }
 
-/* Where somebody answers chown(2) for the kernel it is resolved by that one. */
+/* Where somebody answers for the kernel paths are resolved by that one. */
+static void owned(const char *path)
+{
+	struct stat st;
+	struct statx stx;
+	reached(path, chown(path, 5, 5) == 0);
+	reached(path, lchown(path, 5, 5) == 0);
+	reached(path, lstat(path, &st) == 0);
+	reached(path, fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0);
+	reached(path, statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &stx) == 0);
+}
+
+/* One name that is now a file here and now what leads to file, while its owner is asked for. */
+static void changing(const char *file)
+{
+	struct stat st;
+	struct statx stx;
+	char up[1024];
+	snprintf(up, sizeof(up), "../../../../../../../proc/self/root/../../../..%s", file);
+	pid_t pid = mkdir("here", 0700) < 0 || mkdir("there", 0700) < 0 ||
+	                            close(open("here/f", O_CREAT | O_WRONLY, 0600)) < 0 ||
+	                            chown("here/f", 7, 8) < 0 || symlink(up, "there/f") < 0 ||
+	                            symlink("/proc/1/root", "lead") < 0
+	                    ? -1
+	                    : fork();
+	reached("no files of its own", pid < 0);
+	while (pid == 0)
+		(void)renameat2(AT_FDCWD, "here", AT_FDCWD, "there", RENAME_EXCHANGE);
+	for (int i = 0; i < 300; i++) {
+		reached("it, by a link that changes",
+			statx(AT_FDCWD, "here/f", 0, STATX_BASIC_STATS, &stx) == 0 &&
+				stx.stx_uid == 6);
+		reached("it, by another",
+			fstatat(AT_FDCWD, "here/f", &st, 0) == 0 && st.st_uid == 6);
+	}
+	snprintf(up, sizeof(up), "lead%s", file);
+	owned(up);
+	if (pid > 0)
+		kill(pid, SIGKILL);
+}
+
 static int owner(const char *file)
 {
 	char path[1024];
@@ -318,8 +359,7 @@ static int owner(const char *file)
 	static const char *const up[] = {"..", "task/../..", "ns/../..", "fdinfo/../.."};
 	for (size_t i = 0; i < sizeof(up) / sizeof(*up); i++) {
 		snprintf(path, sizeof(path), "/proc/self/%s/..%s", up[i], file);
-		reached(path, chown(path, 5, 5) == 0);
-		reached(path, lchown(path, 5, 5) == 0);
+		owned(path);
 	}
 	for (struct dirent *e; dir && (e = readdir(dir));) {
 		if (atoi(e->d_name) <= 0)
@@ -327,12 +367,13 @@ static int owner(const char *file)
 		snprintf(path, sizeof(path), "/proc/%s/root%s", e->d_name, file);
 		(void)unlink("/reach.link");
 		int made = symlink(path, "/reach.link");
-		reached(path, chown(path, 5, 5) == 0);
+		owned(path);
 		reached("it, by a link",
 			made == 0 && chown("/proc/self/cwd/reach.link", 5, 5) == 0);
 		snprintf(path, sizeof(path), "/proc/self/../%s/root%s", e->d_name, file);
-		reached(path, chown(path, 5, 5) == 0);
+		owned(path);
 	}
+	changing(file);
 	puts("done");
 	return 0;
 }
