@@ -122,10 +122,10 @@ static void users(void)
 /* Somebody outside whose user we may be. */
 static void somebody(pid_t pid)
 {
-	/* of a core that is never written */
+	/* one without effect, and not of a core, which the filter says is set */
 	const struct rlimit none = {0, 0};
 	char path[64];
-	reached("a limit of somebody", prlimit(pid, RLIMIT_CORE, &none, NULL) == 0);
+	reached("a limit of somebody", prlimit(pid, RLIMIT_LOCKS, &none, NULL) == 0);
 	const struct sched_param batch = {0};
 	unsigned long first = 1;
 	reached("the processors of somebody",
