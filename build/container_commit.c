@@ -208,7 +208,8 @@ static void remove_origins(struct image_config *config)
 static void add_history(
 	const struct container *c, struct image_config *config, const char *when, bool empty_layer)
 {
-	AUTO_FREE char *comment = xasprintf("%s%s%s", c->history_comment ? c->history_comment : "",
+	const char *said = c->history_comment ? c->history_comment : "";
+	AUTO_FREE char *comment = xasprintf("%s%s%s%s", said, *said && !c->scratch ? " " : "",
 		c->scratch ? "" : "FROM ", c->scratch ? "" : c->image_name);
 	image_config_add_history(config, when, c->created_by ? c->created_by : "/bin/sh",
 		*comment ? comment : NULL, empty_layer);

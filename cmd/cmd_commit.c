@@ -36,6 +36,7 @@ struct commit_args {
 	int disable_compression, created_annotation, identity_label;
 	bool rewrite_timestamp;
 	const char *format, *iidfile, *manifest, *timestamp, *epoch, *reference, *config, *sign_by;
+	const char *author, *message;
 	struct strv add_files, annotations, changes, unset_annotations, unset_env;
 	struct remote_args remote;
 	struct seal_args seal;
@@ -49,6 +50,7 @@ struct commit_args {
 static const struct opt commit_options[] = {
 	OPT_STRV(0, "add-file", struct commit_args, add_files),
 	OPT_STRV(0, "annotation", struct commit_args, annotations),
+	OPT_STRING('a', "author", struct commit_args, author),
 	OPT_STRV('c', "change", struct commit_args, changes),
 	OPT_STRING(0, "config", struct commit_args, config),
 	OPT_TRISTATE(0, "created-annotation", struct commit_args, created_annotation),
@@ -56,6 +58,7 @@ static const struct opt commit_options[] = {
 	OPT_STRING('f', "format", struct commit_args, format),
 	OPT_STRING(0, "iidfile", struct commit_args, iidfile),
 	OPT_STRING(0, "manifest", struct commit_args, manifest),
+	OPT_STRING('m', "message", struct commit_args, message),
 	OPT_BOOL(0, "omit-history", struct commit_args, omit_history),
 	OPT_BOOL(0, "omit-timestamp", struct commit_args, omit_timestamp),
 	OPT_BOOL('q', "quiet", struct commit_args, quiet),
@@ -76,6 +79,7 @@ static const struct opt commit_options[] = {
 	OPT_BOOL(0, "rewrite-timestamp", struct commit_args, rewrite_timestamp),
 	OPT_REFUSED_WHY(0, "cw", "images for confidential machines are not made"),
 	OPT_IGNORED(0, "signature-policy"),
+	OPT_IGNORED_BOOL('p', "pause"),
 	OPT_END,
 };
 
@@ -262,6 +266,17 @@ static int make(struct app *app, struct container_use *u, struct commit_args *a,
 	return r;
 }
 
+/* What docker and podman are told for this image alone; the container stays as it is. */
+static void set_said(const struct commit_args *a, struct container *c)
+{
+	if (a->author)
+		mem_replace(&c->config.author, xstrdup(a->author));
+	if (!a->message)
+		return;
+	mem_replace(&c->comment, xstrdup(a->message));
+	mem_replace(&c->history_comment, xstrdup(a->message));
+}
+
 static int remove_container(struct container_use *u, struct err *err)
 {
 	int r = container_mounted(u->s, &u->c) == CONTAINER_NOT_MOUNTED
@@ -281,6 +296,8 @@ static int commit_run(struct app *app, void *args, const struct strv *rest, stru
 	int r = sbom_args_given(&a->sbom) ? sbom_args_apply(&a->sbom, &a->scan, err) : 0;
 	if (r == 0)
 		r = container_use(app, rest->v[0], &u, err);
+	if (r == 0)
+		set_said(a, &u.c);
 	if (r == 0)
 		r = make(app, &u, a, dest, &made, err);
 	if (r == 0)

@@ -27,6 +27,7 @@ static const struct opt containers_options[] = {
 	OPT_BOOL(0, "json", struct containers_args, json),
 	OPT_BOOL('n', "noheading", struct containers_args, noheading),
 	OPT_BOOL(0, "notruncate", struct containers_args, notruncate),
+	OPT_ALIAS(0, "no-trunc", "notruncate"),
 	OPT_BOOL('q', "quiet", struct containers_args, quiet),
 	OPT_IGNORED_BOOL('a', "all"),
 	OPT_END,

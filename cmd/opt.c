@@ -280,9 +280,12 @@ static int short_options(struct parse *p, const char *word, struct err *err)
 		if (!lookup(p, NULL, 0, *c, &f)) {
 			if (*c == 'h' && !c[1])
 				return OPT_HELP;
-			return err_set(err, ERR_INVALID,
-				"unknown option '-%c' in '%s'. See '%s --help'", *c, word,
-				p->command);
+			if (word[2])
+				return err_set(err, ERR_INVALID,
+					"unknown option '-%c' in '%s'. See '%s --help'", *c, word,
+					p->command);
+			return err_set(err, ERR_INVALID, "unknown option '%s'. See '%s --help'",
+				word, p->command);
 		}
 		const char *value = NULL;
 		if (c[1] == '=')

@@ -848,7 +848,7 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	mica copy --add-history c f / >/dev/null
 	BUILDAH_HISTORY=true mica config --env A=1 --label l=2 c
 	mica config --env B=1 c
-	mica config --created-by 'all of it' --history-comment 'by hand ' --author me c
+	mica config --created-by 'all of it' --history-comment 'by hand' --author me c
 	mica commit -q c made >/dev/null
 	config_of made | jq -r '.history[1:][] | "\(.created_by) \(.empty_layer)"' | sed -E 's/[0-9a-f]{64}/HEX/' >got
 	diff got - <<-'END'
@@ -907,10 +907,11 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	echo '{"Env":["B=2"],"Cmd":["from","file"],"User":"app","Labels":{"m":"2"},"ExposedPorts":{"80/tcp":{}}}' >config.json
 	mica commit -q --config config.json --change 'CMD ["/bin/x", "y z"]' -c 'ENTRYPOINT run it' --change 'ENV C=$A$B D="x y"' \
 		--change 'LABEL l=3' --change 'WORKDIR sub' --change 'EXPOSE 90 91/udp' --change 'VOLUME /v' --change 'STOPSIGNAL 9' \
-		--change 'ONBUILD RUN x' --unsetannotation a --unsetenv A c t
+		--change 'ONBUILD RUN x' --unsetannotation a --unsetenv A -a me -m why --pause c t
+	[ "$(config_of t | jq -r '"\(.author) \(.history[-1].comment)"')" = 'me why FROM docker.io/library/busybox:latest' ]
 	[ "$(config_of t | /usr/bin/jq -Sc .config)" = '{"Cmd":["/bin/x","y z"],"Entrypoint":["/bin/sh","-c","run it"],"Env":["PATH=/usr/bin:/bin","B=2","C=2","D=x y"],"ExposedPorts":{"80/tcp":{},"90/tcp":{},"91/udp":{}},"Labels":{"l":"3","m":"2"},"OnBuild":["RUN x"],"StopSignal":"9","User":"app","Volumes":{"/v":{}},"WorkingDir":"/w/sub"}' ] || fail "$(config_of t)"
 	[ "$(manifest_of t | jq -c '.annotations | [.a, .b]')" = '[null,"2"]' ]
-	[ "$(mica inspect --type container --format '{{.OCIv1.Config.Cmd}} {{.OCIv1.Config.WorkingDir}}' c)" = "[sh] /w" ]
+	[ "$(mica inspect --type container --format '{{.OCIv1.Config.Cmd}} {{.OCIv1.Config.WorkingDir}}{{.OCIv1.Author}}{{.ImageHistoryComment}}' c)" = "[sh] /w" ]
 	mica commit -q --identity-label c t
 	[ "$(mica inspect --format '{{index .OCIv1.Config.Labels "io.buildah.version"}} {{.OCIv1.Config.Labels.l}}' t)" = "$("$MICA_BIN" --version | cut -d ' ' -f 3) 1" ]
 	mica commit -q --omit-timestamp c t
@@ -1041,7 +1042,7 @@ c" ]
 	[ "$(mica containers | head -1)" = "CONTAINER ID  BUILDER  IMAGE ID     IMAGE NAME                       CONTAINER NAME" ]
 	mica containers --notruncate | grep -q "^$id    \*     "
 	[[ "$(mica containers -n --notruncate)" == "$id    *     $(mica images -q --no-trunc | cut -d : -f 2) docker.io/library/busybox:latest c" ]]
-	[ "$(mica containers --noheading --quiet --notruncate)" = "$id" ]
+	[ "$(mica containers --noheading --quiet --no-trunc)" = "$id" ]
 	[ "$(mica containers --noheading)" = "$(mica containers | tail -n +2)" ]
 	[ "$(mica container inspect --format '{{.Id}} {{.Name}} {{.ImageName}}' c)" = "$id c docker.io/library/busybox:latest" ]
 	[ "$(mica containers --format '{{.Names}} {{.Image}} {{.ID}}')" = "$(mica containers --format '{{.ContainerName}} {{.ImageName}} {{.ContainerID}}')" ]

@@ -182,7 +182,8 @@ static void names_the_nearest_option(void **state)
 	fails_with("--memroy 1", ERR_INVALID, "did you mean '--memory'? See 'mica test --help'");
 	fails_with("--inter", ERR_INVALID, "did you mean '--interactive'?");
 	fails_with("--zzzzzzzz", ERR_INVALID, "unknown option '--zzzzzzzz'. See");
-	fails_with("-x", ERR_INVALID, "unknown option '-x'");
+	fails_with("-x", ERR_INVALID, "unknown option '-x'. See");
+	fails_with("-tx", ERR_INVALID, "unknown option '-x' in '-tx'. See");
 	fails_with("--file", ERR_INVALID, "'--file' needs a value");
 }
 
