@@ -47,14 +47,14 @@ static int parse_option(const char *word, struct volume_words *v, struct err *er
 		v->mount.give = true;
 	else if (streq(word, "z") || streq(word, "Z"))
 		v->mount.relabel = *word;
-	else if (streq(word, "noexec"))
-		v->mount.no_exec = true;
-	else if (streq(word, "nosuid"))
-		v->mount.no_suid = true;
+	else if (streq(word, "noexec") || streq(word, "exec"))
+		v->mount.no_exec = *word == 'n';
+	else if (streq(word, "nosuid") || streq(word, "suid"))
+		v->mount.no_suid = *word == 'n';
 	else if (!is_harmless(word))
 		return err_set(err, ERR_UNSUPPORTED,
 			"option '--volume': '%s' is not one of 'ro', 'rw', 'O', 'upperdir=', "
-			"'workdir=', 'U', 'noexec', 'nosuid', 'z', 'Z', 'private', 'shared', "
+			"'workdir=', 'U', '[no]exec', '[no]suid', 'z', 'Z', 'private', 'shared', "
 			"'slave', 'rbind', 'nodev'",
 			word);
 	return 0;

@@ -97,7 +97,7 @@ ro" ]
 	refused "is not DIRECTORY:/TARGET" -v host
 	refused "cannot open 'none'" -v none:/v
 	printf 'FROM busybox\nUSER app\nRUN touch /v/mine; grep " /v " /proc/mounts >/tmp/x\n' >ctx/Containerfile
-	build -v host:/v:U,noexec
+	build -v host:/v:U,exec,suid,noexec
 	[[ "$(in_image t cat /tmp/x)" == *noexec* ]]
 	[ "$(id -u)" != 0 ] || [ "$(stat -c %u host host/in host/mine | uniq)" = 1000 ]
 	refused "'nosuch' is not one of" -v host:/v:nosuch
