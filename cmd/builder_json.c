@@ -37,8 +37,8 @@ const char *builder_isolation(const struct container *c)
 	return last_value(c, "--isolation=", "oci");
 }
 
-/* "host", "container", "private", "none", or the path of a namespace. What nobody told is a namespace of
- * the sandbox's own, but for the user's, which is the one mica is in. */
+/* "host", "container", "private", "none", or the path of a namespace. What nobody told is a
+ * namespace of the sandbox's own, but for the user's, which is the one mica is in. */
 static struct json *namespace_json(const char *name, const char *option, const struct container *c)
 {
 	struct json *o = json_new_object();

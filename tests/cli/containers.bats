@@ -907,7 +907,7 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	echo '{"Env":["B=2"],"Cmd":["from","file"],"User":"app","Labels":{"m":"2"},"ExposedPorts":{"80/tcp":{}}}' >config.json
 	mica commit -q --config config.json --change 'CMD ["/bin/x", "y z"]' -c 'ENTRYPOINT run it' --change 'ENV C=$A$B D="x y"' \
 		--change 'LABEL l=3' --change 'WORKDIR sub' --change 'EXPOSE 90 91/udp' --change 'VOLUME /v' --change 'STOPSIGNAL 9' \
-		--change 'ONBUILD RUN x' --unsetannotation a --unsetenv A -a me -m why --pause c t
+		--change 'ONBUILD RUN x' --unsetannotation a --unsetenv A --author me --message why -p --pause=false c t
 	[ "$(config_of t | jq -r '"\(.author) \(.history[-1].comment)"')" = 'me why FROM docker.io/library/busybox:latest' ]
 	[ "$(config_of t | /usr/bin/jq -Sc .config)" = '{"Cmd":["/bin/x","y z"],"Entrypoint":["/bin/sh","-c","run it"],"Env":["PATH=/usr/bin:/bin","B=2","C=2","D=x y"],"ExposedPorts":{"80/tcp":{},"90/tcp":{},"91/udp":{}},"Labels":{"l":"3","m":"2"},"OnBuild":["RUN x"],"StopSignal":"9","User":"app","Volumes":{"/v":{}},"WorkingDir":"/w/sub"}' ] || fail "$(config_of t)"
 	[ "$(manifest_of t | jq -c '.annotations | [.a, .b]')" = '[null,"2"]' ]
