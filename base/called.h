@@ -8,7 +8,8 @@
  *	CMD_BUILDAH_WORDS (cmd.h);
  *	build keeps no steps (--layers=false), does one stage after the other (--jobs=1) with
  *	nothing in front of what they print, squashes all layers, takes --pull=false for never,
- *	annotates an image with the time at which it was made, and build/as_buildah.h;
+ *	says not how long steps took, leaves no records of them without --layers, annotates an
+ *	image with the time at which it was made, and build/as_buildah.h;
  *	the log of a build's steps is on standard output, and so is what they print, be it
  *	on standard error (buildah keeps the two apart);
  *	--output of files without --tag keeps the image, too;

@@ -256,9 +256,9 @@ bool as_buildah_is_base(const struct build *b, const struct stage_plan *p)
 	       !o->env.n && !o->os_version && !o->os_features.n;
 }
 
-bool as_buildah_in_turn(const struct build *b)
+bool as_buildah_forgets(const struct build *b)
 {
-	return called_buildah() && b->o->jobs == 1;
+	return called_buildah() && b->o->one_layer;
 }
 
 bool as_buildah_pulls(const struct build *b)

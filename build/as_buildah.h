@@ -85,9 +85,9 @@ void as_buildah_created(
 /* p: the stage that is on the base image. */
 void as_buildah_annotations(
 	const struct build *b, const struct stage_plan *p, struct map *annotations);
-/* Are stages built one after the other, as they stand in the file? Then only the lines of their
- * steps and of what is committed say where they are. */
-bool as_buildah_in_turn(const struct build *b);
+/* Are there no records of the steps? A build without layers neither asks the cache nor changes it,
+ * so that one with layers makes the image that it made before. */
+bool as_buildah_forgets(const struct build *b);
 /* Has the store each layer that a cache elsewhere answers with, be it needed or not: the images
  * of steps want them. */
 bool as_buildah_pulls(const struct build *b);

@@ -257,7 +257,7 @@ int stage_commit(
 		.below = stage_step(r)->link ? &nothing : &r->chain,
 		.created = r->begun,
 		.of_image = stage_is_of_image(b, r->plan->stage->index),
-		.unsure = unsure};
+		.unsure = unsure || as_buildah_forgets(b)};
 	int rc = archived ? link_archived(b, &r->blob, archived, &o, &l, err)
 	                  : link_commit_start(b, r->upper_name, take_fd(&r->upper_fd), &o, &l, err);
 	mem_close_p(&r->upper_fd);

@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/url_user.h"
-#include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/cache_place.h"
 #include "build/stage_run.h"
@@ -43,10 +42,10 @@ static char *place_of(const struct build *b, const struct stage *st)
 	return *platform ? xasprintf("[%s] %s", platform, number) : xstrdup(number);
 }
 
-/* Whose place is in front of what a step prints and of what became of it. */
-static const struct stage *shown(const struct build *b, const struct stage *st)
+/* Whose place is in front of what a step prints and of what became of it; for buildah nobody's. */
+static const struct stage *shown(const struct stage *st)
 {
-	return as_buildah_in_turn(b) ? NULL : st;
+	return called_buildah() ? NULL : st;
 }
 
 __attribute__((format(printf, 3, 4))) static void say(
@@ -113,7 +112,7 @@ static void tell_to(const struct build *b, struct stage_run *r, size_t end)
 void told_step(const struct build *b, struct stage_run *r)
 {
 	const struct step *s = &r->plan->steps[r->next];
-	AUTO_FREE char *place = place_of(b, shown(b, r->plan->stage));
+	AUTO_FREE char *place = place_of(b, shown(r->plan->stage));
 	tell_to(b, r, s->number);
 	progress_begin(b->o->progress, r->id, s->title, 0);
 	progress_place(b->o->progress, r->id, place);
@@ -134,7 +133,7 @@ static bool is_last(const struct build *b, const struct stage_run *r)
 static void say_pushed(const struct build *b, const struct stage *st, const char *hex)
 {
 	for (size_t i = 0; called_buildah() && i < b->n_cache_to; i++)
-		say(b, shown(b, st), "--> Pushing cache %s:%s", b->cache_to[i].location, hex);
+		say(b, shown(st), "--> Pushing cache %s:%s", b->cache_to[i].location, hex);
 }
 
 void told_step_over(const struct build *b, const struct stage_run *r, const char *from)
@@ -144,9 +143,9 @@ void told_step_over(const struct build *b, const struct stage_run *r, const char
 	const char *hex = digest_hex(&r->step_told, key);
 	progress_end(b->o->progress, r->id, from ? "cached" : "done");
 	if (from && *from && called_buildah()) {
-		say(b, shown(b, st), "--> Cache pulled from remote %s:%s", from, hex);
+		say(b, shown(st), "--> Cache pulled from remote %s:%s", from, hex);
 	} else if (from) {
-		say(b, shown(b, st), "--> Using cache %s", hex);
+		say(b, shown(st), "--> Using cache %s", hex);
 		log_debug("Found a cache hit in the first iteration: %s", hex);
 	}
 	if (is_last(b, r) && called_buildah())
@@ -155,13 +154,13 @@ void told_step_over(const struct build *b, const struct stage_run *r, const char
 		say_pushed(b, st, hex);
 	if (b->o->one_layer)
 		return; /* the steps are no images of their own */
-	if (!from) {
+	if (called_buildah()) {
+		say(b, NULL, "--> %.*s", KEY_SHOWN, hex);
+	} else if (!from) {
 		struct timespec now = clock_now();
 		double took = (double)(now.tv_sec - r->begun.tv_sec) +
 		              (double)(now.tv_nsec - r->begun.tv_nsec) / 1e9;
-		say(b, shown(b, st), "--> %.*s %.1fs", KEY_SHOWN, hex, took);
-	} else if (called_buildah()) {
-		say(b, shown(b, st), "--> %.*s", KEY_SHOWN, hex);
+		say(b, st, "--> %.*s %.1fs", KEY_SHOWN, hex, took);
 	}
 }
 

@@ -109,7 +109,7 @@ build() { # STORE ARGUMENTS...: the image's digest to standard output, the summa
 	}
 	b --cache-to "type=$place"
 	says "$run--> Pushing cache $key
-$id [0-9.]*s
+$id
 \[2/2\] STEP 1/6: FROM busybox
 \[2/2\] STEP 2/6: COPY one /one
 "
