@@ -33,6 +33,8 @@ bool snapshot_driver_parse(const char *name, enum snapshot_driver *ret)
 		*ret = SNAPSHOT_COPY;
 		return true;
 	}
+	if (streq(name, "overlay2")) /* as docker calls it, and those tools take it */
+		name = driver_names[SNAPSHOT_OVERLAY];
 	for (size_t i = 0; i < ARRAY_LEN(driver_names); i++) {
 		if (streq(name, driver_names[i])) {
 			*ret = (enum snapshot_driver)i;

@@ -225,6 +225,18 @@ static void mark(int at, const char *name, const char *attribute)
 }
 
 /* A layer is what its archive says, also where overlay shows it later. */
+static void drivers_have_the_names_of_others_too(void **state)
+{
+	enum snapshot_driver d = SNAPSHOT_AUTO;
+
+	(void)state;
+	assert_true(snapshot_driver_parse("vfs", &d));
+	assert_int_equal(d, SNAPSHOT_COPY);
+	assert_true(snapshot_driver_parse("overlay2", &d));
+	assert_int_equal(d, SNAPSHOT_OVERLAY);
+	assert_false(snapshot_driver_parse("overlay3", &d));
+}
+
 static void what_a_step_marks_in_a_copy_hides_nothing(void **state)
 {
 	(void)state;
@@ -354,6 +366,7 @@ int main(void)
 		cmocka_unit_test_setup(an_opaque_root_hides_the_layers_below, own_namespace),
 		cmocka_unit_test_setup(a_layer_may_be_in_a_chain_twice, own_namespace),
 		cmocka_unit_test_setup(an_error_names_the_file_system, own_namespace),
+		cmocka_unit_test(drivers_have_the_names_of_others_too),
 		cmocka_unit_test(what_a_step_marks_in_a_copy_hides_nothing),
 		cmocka_unit_test_setup(a_changeset_makes_the_same_tree_elsewhere, own_namespace),
 	};
