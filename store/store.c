@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -102,29 +103,38 @@ int store_write_layout(int fd, struct err *err)
 	return fs_write_file(fd, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), 0644, true, err);
 }
 
-static bool is_foreign(int fd)
+/* A name in a directory that is not for us alone; NULL: there is none. Hidden files do not count,
+ * nor what a new file system has. New string. */
+static char *foreign_name(int fd)
 {
-	struct stat st;
-	/* a directory's link count tells of sub-directories only, so look for the names that
-	 * matter: anything that would be overwritten */
-	static const char *const names[] = {"oci-layout", "index.json", "blobs", "layers", "cache",
-		"tmp", "containers", "mounts"};
-	bool any = false;
-	for (size_t i = 0; i < ARRAY_LEN(names) && !any; i++)
-		any = fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0;
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = again < 0 ? NULL : fdopendir(again);
+	char *name = NULL;
+	if (!d) {
+		if (again >= 0)
+			close(again);
+		return NULL;
+	}
+	for (struct dirent *e; !name && (e = readdir(d));)
+		if (e->d_name[0] != '.' && !streq(e->d_name, "lost+found"))
+			name = xstrdup(e->d_name);
+	(void)closedir(d);
 	/* The lock is the first file we make, so a directory with it is ours, however far we came.
 	 * It is looked for last: another process may be making the store just now. */
-	return any && faccessat(fd, "lock", F_OK, 0) < 0;
+	if (name && faccessat(fd, "lock", F_OK, 0) == 0)
+		mem_replace(&name, NULL);
+	return name;
 }
 
 /* Makes the store in an existing directory; the version comes last. */
 static int create(int fd, const char *path, struct err *err)
 {
-	if (is_foreign(fd))
+	AUTO_FREE char *name = foreign_name(fd);
+	if (name)
 		return err_set(err, ERR_INVALID,
-			"'%s' holds other files and is no mica store; name another directory with "
-			"--root",
-			path);
+			"'%s' holds other files ('%s') and is no mica store; name another "
+			"directory with --root",
+			path, name);
 	if (fchmod(fd, 0700) < 0)
 		return err_sys(err, "cannot make '%s' private", path);
 	AUTO_FD int lock = -1;

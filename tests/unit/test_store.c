@@ -83,10 +83,19 @@ static void refuses_a_directory_of_somebody_else(void **state)
 	struct store *s = *state, *other;
 	struct err err = ERR_INIT;
 	AUTO_FREE char *path = xasprintf("%s/mounts/other", store_path(s)),
-		       *blobs = xasprintf("%s/blobs", path);
-	assert_int_equal(fs_mkdir_p(blobs, 0755, &err), 0);
+		       *theirs = xasprintf("%s/letters", path),
+		       *disk = xasprintf("%s/lost+found", path);
+	struct stat st;
+	assert_int_equal(fs_mkdir_p(theirs, 0755, &err), 0);
+	assert_int_equal(fs_mkdir_p(disk, 0755, &err), 0);
 	assert_int_equal(store_open(path, 0, &other, &err), ERR_INVALID);
-	assert_non_null(strstr(err.msg, "no mica store; name another directory with --root"));
+	assert_non_null(strstr(err.msg, "holds other files ('letters') and is no mica store; name "
+					"another directory with --root"));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0755);
+	assert_int_equal(rmdir(theirs), 0);
+	assert_int_equal(store_open(path, 0, &other, &err), 0);
+	store_close(other);
 	assert_int_equal(store_open("/dev/null/x", 0, &other, &err), ERR_SYS);
 	assert_string_equal(err.msg, "cannot open the store '/dev/null/x': not a directory; name "
 				     "another directory with --root");
