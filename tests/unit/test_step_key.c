@@ -159,6 +159,8 @@ static const struct option_row {
 	{"log-rusage", "--log-rusage", BY_NONE},
 	{"rusage-logfile", "--rusage-logfile=@/log", BY_NONE},
 	{"on-error", "--on-error=keep", BY_NONE},
+	{"force-rm", "--force-rm=false", BY_NONE},
+	{"rm", "--rm=false", BY_NONE},
 	/* what the image says, and where it goes */
 	{"label", "--label=a=b", BY_NONE},
 	{"annotation", "--annotation=a=b", BY_NONE},
