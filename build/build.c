@@ -100,9 +100,7 @@ void build_result_done(struct build_result *r)
 	json_free(r->document);
 	strv_done(&r->explanations);
 	sbom_found_done(&r->sbom);
-	for (size_t i = 0; r->predicates && i < r->n_images; i++)
-		json_free(r->predicates[i]);
-	free(r->predicates);
+	predicates_done(&r->predicates);
 	free(r->log);
 }
 

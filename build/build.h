@@ -13,6 +13,7 @@
 #pragma once
 #include "base/map.h"
 #include "base/strv.h"
+#include "build/attest.h"
 #include "build/lint.h"
 #include "build/sbom.h"
 #include "image/platform.h"
@@ -104,6 +105,8 @@ struct build_opts {
 	                        members unused */
 	size_t n_ulimits; /* the first of its rlimits were asked for, what follows is how we run */
 	const struct provenance_opts *provenance; /* NULL: nothing is told of it */
+	const char *generator; /* an image that makes a bill of materials of each image, to lie
+	                          beside it; NULL: none */
 	const struct sbom_opts *sbom; /* NULL: the images are not scanned */
 	struct strv secrets, ssh; /* --secret, --ssh, as typed */
 	bool allow_insecure, allow_host_network; /* --allow */
@@ -152,7 +155,7 @@ struct build_result {
 	uint64_t new_bytes; /* of layer blobs written */
 	struct built_image left; /* ON_ERROR_KEEP: what a failed RUN left, as an image without a
 	                            name; bytes 0: nothing was kept */
-	struct json **predicates; /* one for each image, with provenance; else NULL */
+	struct predicates predicates; /* what is said of the images, beside them */
 	struct sbom_found sbom; /* of the last image that was scanned */
 	char *log; /* the complete log's path when the build failed after a step had output; NULL
 	              else */

@@ -26,7 +26,7 @@ struct build {
 	struct remote_keep remote_keep; /* while it is planned */
 	struct used_image *images;
 	size_t n_images;
-	size_t scanner; /* of them, with o->sbom */
+	size_t scanner, generator; /* of them, with o->sbom and o->generator */
 
 	int context_fd;
 	char *context_name; /* for messages */

@@ -341,7 +341,7 @@ int finish_images(struct build *b, struct err *err)
 		if (finish_image(b, all->targets[i].stage, image, err) < 0)
 			return err->code;
 		b->result->n_images++;
-		if (sbom_build_scan(b, image, err) < 0)
+		if (sbom_build_scan(b, i, err) < 0)
 			return err->code;
 	}
 	provenance_note(b);

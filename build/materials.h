@@ -8,8 +8,9 @@
 struct build;
 struct json;
 
-/* [{"uri", "digest": {"sha256"}}], each once, for the image of the target with that index. *ret_all:
- * nothing else went into it: no local directory, and no command that had a network. New. */
+/* [{"uri", "digest": {"sha256"}}], each once, for the image of the target with that index.
+ * *ret_all: nothing else went into it: no local directory, and no command that had a network. New.
+ */
 struct json *materials_of(const struct build *b, size_t target, bool *ret_all);
 /* {"uri", "digest"} of one of them. digest: "sha256:...", or a commit. New. */
 struct json *material_new(const char *uri, const char *digest);

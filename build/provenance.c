@@ -264,15 +264,8 @@ static struct json *new_predicate(const struct build *b, size_t target)
 
 void provenance_note(struct build *b)
 {
-	struct build_result *r = b->result;
-	if (!b->o->provenance)
-		return;
-	r->predicates = xcalloc(r->n_images, sizeof(struct json *));
-	for (size_t i = 0; i < r->n_images; i++)
-		r->predicates[i] = new_predicate(b, i);
-}
-
-const char *provenance_type(const struct provenance_opts *o)
-{
-	return o->v1 ? PROVENANCE_V1 : PROVENANCE_V02;
+	const struct provenance_opts *o = b->o->provenance;
+	for (size_t i = 0; o && i < b->result->n_images; i++)
+		predicates_add(&b->result->predicates, i, o->v1 ? PROVENANCE_V1 : PROVENANCE_V02,
+			new_predicate(b, i));
 }

@@ -29,5 +29,3 @@ void provenance_opts_done(struct provenance_opts *o);
 
 /* Puts the predicates of the images into the result, when o->provenance says so. */
 void provenance_note(struct build *b);
-/* Its URI. */
-const char *provenance_type(const struct provenance_opts *o);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The scanner of a build's images (sbom.h), with the build's contexts. */
+/* The scanner of a build's images (sbom.h), with the build's contexts, and the generator of what
+ * lies beside them (sbom_generate.h). */
 #pragma once
+#include <stddef.h>
 
 struct build;
-struct built_image;
 struct err;
 
-/* Before the first step: it can be run, and its image is there. Nothing without o->sbom. */
+/* Before the first step: they can be run, and their images are there. Nothing without o->sbom and
+ * o->generator. */
 int sbom_build_check(struct build *b, struct err *err) __attribute__((warn_unused_result));
-/* Of an image that is finished. Nothing without o->sbom. */
-int sbom_build_scan(struct build *b, struct built_image *image, struct err *err)
+/* Of the result's image with that number, which is finished. The same. */
+int sbom_build_scan(struct build *b, size_t number, struct err *err)
 	__attribute__((warn_unused_result));

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "build/csv.h"
 #include "build/publish.h"
 #include "cmd/manifest_list.h"
 #include "registry/transport.h"
@@ -59,66 +60,94 @@ static bool is_off(const char *text)
 	return strstr(text, "disabled=true") || strstr(text, "disabled=1");
 }
 
-#define NO_SBOM_BESIDE                                                                             \
-	"bills of materials beside an image are not made: '--sbom=PRESET' with "                   \
-	"'--sbom-output' or '--sbom-image-output' puts one into a file or the image"
+#define GENERATOR "docker/buildkit-syft-scanner:stable-1" /* as docker buildx */
 
-static int add_attestation(
-	const char *text, struct provenance_opts *o, bool *provenance, struct err *err)
+/* "type=sbom,generator=IMAGE", or without the type. *ret: borrowed; NULL: disabled */
+static int parse_sbom(
+	const char *option, const char *text, struct strv *keep, const char **ret, struct err *err)
+{
+	AUTO_STRV struct strv words = STRV_INIT;
+	const char *image = GENERATOR;
+	if (!streq(text, "true") && csv_fields(text, &words, err) < 0)
+		return err_wrap(err, "option '--%s'", option);
+	STRV_FOREACH (word, &words) {
+		const char *value;
+		AUTO_FREE char *key = csv_key(*word, &value);
+		if (value && streq(key, "generator") && *value) {
+			strv_add(keep, value);
+			image = keep->v[keep->n - 1];
+		} else if (!value || (!streq(key, "type") && !streq(key, "disabled"))) {
+			return err_set(err, ERR_UNSUPPORTED,
+				"option '--%s': '%s' is not one of 'generator=IMAGE', "
+				"'disabled=true'",
+				option, *word);
+		}
+	}
+	*ret = is_off(text) ? NULL : image;
+	return 0;
+}
+
+static int add_attestation(const char *text, struct build_opts *o, struct outputs *ret,
+	bool *provenance, struct err *err)
 {
 	if (strstr(text, "type=provenance"))
-		return provenance_parse("attest", text, o, provenance, err);
-	if (!strstr(text, "type=sbom"))
-		return err_set(err, ERR_INVALID,
-			"option '--attest': '%s' is neither of 'type=provenance' nor of "
-			"'type=sbom'",
-			text);
-	return is_off(text) ? 0
-	                    : err_set(err, ERR_UNSUPPORTED, "option '--attest': " NO_SBOM_BESIDE);
+		return provenance_parse("attest", text, &ret->provenance, provenance, err);
+	if (strstr(text, "type=sbom"))
+		return parse_sbom("attest", text, &ret->generators, &o->generator, err);
+	return err_set(err, ERR_INVALID,
+		"option '--attest': '%s' is neither of 'type=provenance' nor of 'type=sbom'", text);
+}
+
+/* buildx's words for one that goes beside the image. */
+static bool is_generator(const char *sbom)
+{
+	return sbom && (streq(sbom, "true") || strchr(sbom, '='));
 }
 
 /* --attest, and what is short for it. */
-static int set_attestations(const struct output_args *a, struct build_opts *o,
-	struct provenance_opts *ret, struct err *err)
+static int set_attestations(
+	const struct output_args *a, struct build_opts *o, struct outputs *ret, struct err *err)
 {
-	const char *sbom = a->sbom.preset;
 	bool provenance = false;
-	/* buildx's words for one that goes with the image */
-	if (sbom && !is_off(sbom) && (streq(sbom, "true") || strchr(sbom, '=')))
-		return err_set(err, ERR_UNSUPPORTED, "option '--sbom': " NO_SBOM_BESIDE);
 	STRV_FOREACH (w, &a->attest)
-		if (add_attestation(*w, ret, &provenance, err) < 0)
+		if (add_attestation(*w, o, ret, &provenance, err) < 0)
 			return err->code;
 	if (a->provenance && *a->provenance &&
-		provenance_parse("provenance", a->provenance, ret, &provenance, err) < 0)
+		provenance_parse("provenance", a->provenance, &ret->provenance, &provenance, err) <
+			0)
+		return err->code;
+	if (is_generator(a->sbom.preset) &&
+		parse_sbom("sbom", a->sbom.preset, &ret->generators, &o->generator, err) < 0)
 		return err->code;
 	if (provenance)
-		o->provenance = ret;
+		o->provenance = &ret->provenance;
 	return 0;
 }
 
 /* Only what is an index has room for them. */
 static int check_attested(const struct outputs *out, const struct build_opts *o, struct err *err)
 {
-	if (!o->provenance)
+	const char *option = o->provenance ? "provenance" : "sbom";
+	if (!o->provenance && !o->generator)
 		return 0;
 	if (out->manifest)
 		return err_set(err, ERR_UNSUPPORTED,
-			"'--provenance' cannot be combined with '--manifest': a list has images "
-			"only");
+			"'--%s' cannot be combined with '--manifest': a list has images only",
+			option);
 	for (size_t i = 0; i < out->n; i++) {
 		const struct output *to = &out->o[i];
 		bool archive = to->type == OUTPUT_DOCKER ? to->dest != NULL
 		                                         : str_has_prefix(to->text, "docker-");
 		if (archive || to->type == OUTPUT_LOCAL || to->type == OUTPUT_TAR)
 			return err_set(err, ERR_UNSUPPORTED,
-				"output '%s' has no room for '--provenance': 'type=oci', "
+				"output '%s' has no room for '--%s': 'type=oci', "
 				"'type=image' and 'type=registry' have",
-				to->text);
+				to->text, option);
 		if (to->form.types == TYPES_DOCKER || out->form.types == TYPES_DOCKER)
 			return err_set(err, ERR_UNSUPPORTED,
-				"an image in docker's format cannot have '--provenance': leave out "
-				"'--format=docker', or 'oci-mediatypes=false'");
+				"an image in docker's format cannot have '--%s': leave out "
+				"'--format=docker', or 'oci-mediatypes=false'",
+				option);
 	}
 	return 0;
 }
@@ -127,9 +156,12 @@ static int check_attested(const struct outputs *out, const struct build_opts *o,
 static int set_sbom(
 	const struct output_args *a, struct build_opts *o, struct sbom_opts *ret, struct err *err)
 {
-	if ((a->sbom.preset && is_off(a->sbom.preset)) || !sbom_args_given(&a->sbom))
+	struct sbom_args scan = a->sbom;
+	if (is_generator(scan.preset))
+		scan.preset = NULL;
+	if ((scan.preset && is_off(scan.preset)) || !sbom_args_given(&scan))
 		return 0;
-	if (sbom_args_apply(&a->sbom, ret, err) < 0)
+	if (sbom_args_apply(&scan, ret, err) < 0)
 		return err->code;
 	o->sbom = ret;
 	o->reshaped |= sbom_goes_into_image(ret);
@@ -337,8 +369,7 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 		.sign_by = a->sign_by,
 		.load = a->load};
 	set_inherited(a, o);
-	if (build_check_tags(&o->tags, err) < 0 ||
-		set_attestations(a, o, &ret->provenance, err) < 0 ||
+	if (build_check_tags(&o->tags, err) < 0 || set_attestations(a, o, ret, err) < 0 ||
 		set_form(a, o, &ret->form, err) < 0)
 		return err->code;
 	o->docker = ret->form.types == TYPES_DOCKER;
@@ -396,5 +427,6 @@ void outputs_done(struct outputs *out)
 	free(out->forms);
 	sbom_opts_done(&out->sbom);
 	provenance_opts_done(&out->provenance);
+	strv_done(&out->generators);
 	annotations_done(&out->form.annotations);
 }

@@ -33,6 +33,7 @@ struct outputs {
 	const char *metadata_file, *iidfile;
 	struct sbom_opts sbom;
 	struct provenance_opts provenance;
+	struct strv generators; /* what build_opts.generator borrows from */
 	const char *sign_by; /* the key that signs what is named and pushed */
 	bool to_stdout; /* one of them takes standard output */
 	bool load; /* the images go into docker too, where there is one */

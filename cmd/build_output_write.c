@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "build/attest.h"
 #include "build/publish.h"
+#include "build/sbom_generate.h"
 #include "cmd/manifest_list.h"
 #include "image/media_type.h"
 #include "image/reference.h"
@@ -72,14 +73,13 @@ static int make_forms(struct outputs *out, struct store *s, struct txn *t,
 }
 
 /* After all else, since they name the images by digest. */
-static int attest_forms(struct outputs *out, struct store *s, const struct build_opts *o,
-	const struct build_result *r, struct err *err)
+static int attest_forms(
+	struct outputs *out, struct store *s, const struct build_result *r, struct err *err)
 {
-	for (size_t i = 0; o->provenance && i < out->n; i++) {
+	for (size_t i = 0; r->predicates.n && i < out->n; i++) {
 		AUTO_STRV struct strv names = STRV_INIT;
 		if (output_full_names(&out->o[i], out->tags, &names, err) < 0 ||
-			attest_images(s, provenance_type(o->provenance), r->predicates, &names,
-				&out->forms[i], err) < 0)
+			attest_images(s, &r->predicates, &names, &out->forms[i], err) < 0)
 			return err_wrap(err, "output '%s'", out->o[i].text);
 	}
 	return 0;
@@ -233,11 +233,15 @@ int outputs_write_call(const struct output_args *a, const struct build_result *r
 static void add_provenance(const struct build_result *r, struct json *ret)
 {
 	char platform[100];
-	for (size_t i = 0; r->predicates && i < r->n_images; i++) {
+	for (size_t i = 0; i < r->predicates.n; i++) {
+		const struct predicate *p = &r->predicates.p[i];
+		if (streq(p->type, SPDX_DOCUMENT))
+			continue;
 		AUTO_FREE char *key = xasprintf("buildx.build.provenance%s%s",
 			r->n_images > 1 ? "/" : "",
-			r->n_images > 1 ? platform_str(&r->images[i].platform, platform) : "");
-		json_set(ret, key, json_ref(r->predicates[i]));
+			r->n_images > 1 ? platform_str(&r->images[p->image].platform, platform)
+					: "");
+		json_set(ret, key, json_ref(p->body));
 	}
 }
 
@@ -305,7 +309,7 @@ static int load_into_docker(const struct outputs *out, struct store *s, const st
 int outputs_write(struct outputs *out, struct store *s, struct txn *t, const struct build_opts *o,
 	struct build_result *r, struct err *err)
 {
-	if (make_forms(out, s, t, o, r, err) < 0 || attest_forms(out, s, o, r, err) < 0 ||
+	if (make_forms(out, s, t, o, r, err) < 0 || attest_forms(out, s, r, err) < 0 ||
 		write_all(out, s, t, o, r, false, err) < 0 || name_all(out, s, r, err) < 0 ||
 		load_into_docker(out, s, o, r, err) < 0 ||
 		write_all(out, s, t, o, r, true, err) < 0 || write_metadata(out, r, err) < 0 ||

@@ -418,7 +418,7 @@ statement() { # BLOBS
 		RUN --mount=type=secret,id=s [ "\$A" = arg ]
 	END
 	mica tag "$(mica pull -q busybox)" quay.io/base
-	build=(build --network=none --build-arg A=arg --label l=m --secret id=s,src=secret)
+	build=(build --network=none --build-arg A=arg --label l=m --secret "id=s,src=secret")
 	"${build[@]}" --provenance=mode=min,builder-id=me --metadata-file meta -t "$REG/attested" --push
 	curl -sf -H 'Accept: application/vnd.oci.image.index.v1+json' "http://$REG/v2/attested/manifests/latest" >index
 	image=$(jq -r '.manifests[0].digest' index)
@@ -466,8 +466,9 @@ statement() { # BLOBS
 		run --separate-stderr build $options
 		assert_error "$wanted"
 	done <<-'END'
-		--sbom=true|option '--sbom': bills of materials beside an image are not made
-		--attest=type=sbom,generator=x|option '--attest': bills of materials beside an image are not made
+		--sbom=generator=x,y=z|option '--sbom': 'y=z' is not one of 'generator=IMAGE'
+		--attest=type=sbom --pull=never|the generator of '--sbom': .*docker/buildkit-syft-scanner:stable-1
+		--sbom=true -o out|no room for '--sbom'
 		--attest=x|'x' is neither
 		--provenance=mode=all|option '--provenance': mode: 'all' is not 'min' or 'max'
 		--provenance=mode=min,x=y|'x' is not one of 'mode'

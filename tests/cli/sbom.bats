@@ -36,7 +36,7 @@ teardown_file() {
 setup() {
 	test_setup
 	MICA_ROOT=$T/store
-	merge=merge-cyclonedx-by-component-name-and-version
+	merge="merge-cyclonedx-by-component-name-and-version"
 	scanner=(--sbom-scanner-image=scanner '--sbom-scanner-command=/scan {ROOTFS} {OUTPUT}' '--sbom-scanner-command=/scan {CONTEXT} {OUTPUT}')
 }
 
@@ -131,4 +131,32 @@ scan() { # COMMAND: root's
 	printf 'FROM scratch\nCOPY scan /\n' >"$D/none"
 	refused "option '--sbom-output': one file cannot tell of the images for 2 platforms" --platform linux/amd64,linux/arm64 \
 		-f "$D/none" "$T/scanner" "${scanner[@]}" --sbom-merge-strategy=cat --sbom-output=out
+}
+
+# A generator of BuildKit's protocol, that writes what the build argument says for each file below opt/.
+generator() { # TEXT NAME
+	mkdir -p gen
+	printf '%s' "$1" >gen/text
+	printf '%s\n' '#!/bin/sh' 'cd "$BUILDKIT_SCAN_SOURCE/opt" || exit 3' '[ ! -e "$BUILDKIT_SCAN_SOURCE_EXTRAS" ] || exit 4' \
+		'sed "s/OPT/$(echo *)/" /text >"$BUILDKIT_SCAN_DESTINATION/it.spdx.json"' >gen/gen
+	chmod 755 gen/gen
+	printf 'FROM busybox\nCOPY gen text /\nENTRYPOINT ["/gen"]\nUSER 1000\n' >gen/Containerfile
+	mica build -q -t "$2" gen
+}
+
+@test "a generator's bill of materials lies beside the image, as docker buildx has it" {
+	statement='{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://spdx.dev/Document","subject":[{"name":"lie"}],"predicate":{"name":"OPT"}}'
+	generator "$statement" generator
+	mica build -q --network=none --sbom=generator=generator --provenance=mode=min -t beside -o type=oci,dest=out,tar=false "$T/ctx"
+	blob() { cat "out/blobs/sha256/$(jq -r "$1 | .[7:]")"; }
+	blob '.manifests[0].digest' <out/index.json | blob '.manifests[1].digest' >attested
+	jq -e '[.layers[].annotations."in-toto.io/predicate-type"] == ["https://spdx.dev/Document", "https://slsa.dev/provenance/v0.2"]' attested
+	blob '.layers[0].digest' <attested |
+		jq -e '.predicate == {name: "base-1 lib-5"} and [.subject[].name] == ["pkg:docker/localhost/beside@latest?platform=linux%2Famd64"]'
+	assert_clean_store
+	for bad in '{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"other","predicate":{}}' '{"predicateType":"https://spdx.dev/Document","predicate":{}}'; do
+		generator "$bad" bad
+		run --separate-stderr mica build -q --network=none --attest=type=sbom,generator=bad "$T/ctx"
+		assert_error "what the generator wrote: 'it.spdx.json' is n"
+	done
 }
