@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/proc.h"
@@ -127,6 +128,23 @@ const struct cmd *command_find(const char *name)
 			(*name && has_word(commands[i]->aliases, name)))
 			return commands[i];
 	return NULL;
+}
+
+bool command_is_of_family(const char *name)
+{
+	AUTO_FREE char *family = xstrndup(name, strcspn(name, "-"));
+	const struct cmd *cmd = strchr(name, '-') ? command_find(family) : NULL;
+
+	return cmd && streq(cmd->name, family);
+}
+
+char *command_title(const struct cmd *cmd)
+{
+	char *ret = xasprintf("%s %s", called_name(), cmd->name);
+
+	if (command_is_of_family(cmd->name))
+		*strchr(ret, '-') = ' ';
+	return ret;
 }
 
 const char *command_suggest(const char *name)

@@ -63,22 +63,13 @@ static bool is_family(const char *name)
 	return false;
 }
 
-/* "manifest-add" stands with manifest; "list-tags" with the others, "list" is an alias. */
-static bool has_family(const char *name)
-{
-	AUTO_FREE char *family = xstrndup(name, strcspn(name, "-"));
-	const struct cmd *cmd = strchr(name, '-') ? command_find(family) : NULL;
-
-	return cmd && streq(cmd->name, family);
-}
-
 static void print_commands(struct out *out, const char *family)
 {
 	out_printf(out, "\nAvailable Commands:\n");
 	for (size_t i = 0; commands[i]; i++) {
 		const char *name = commands[i]->name;
 		const struct help *h = help_find(name);
-		if (*family ? is_member(name, family) : !has_family(name))
+		if (*family ? is_member(name, family) : !command_is_of_family(name))
 			out_printf(out, "  %-12s %s\n", *family ? name + strlen(family) + 1 : name,
 				h ? h->summary : "");
 	}

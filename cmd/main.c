@@ -84,20 +84,20 @@ static int check_order(const struct cmd *cmd, const struct strv *rest, struct er
 
 static int check_count(const struct cmd *cmd, const struct strv *rest, struct err *err)
 {
+	AUTO_FREE char *name = command_title(cmd);
+
 	if (rest->n < cmd->min_args)
 		return err_set(err, ERR_INVALID,
-			"'%s %s' wants at least %zu argument%s. See '%s %s --help'", called_name(),
-			cmd->name, cmd->min_args, cmd->min_args == 1 ? "" : "s", called_name(),
-			cmd->name);
+			"'%s' wants at least %zu argument%s. See '%s --help'", name, cmd->min_args,
+			cmd->min_args == 1 ? "" : "s", name);
 	if (rest->n > cmd->max_args && cmd->flags & CMD_BUILDAH_WORDS && called_buildah())
-		return err_set(err, ERR_INVALID, "'buildah %s' requires at most %zu argument%s",
-			cmd->name, cmd->max_args, cmd->max_args == 1 ? "" : "s");
+		return err_set(err, ERR_INVALID, "'%s' requires at most %zu argument%s", name,
+			cmd->max_args, cmd->max_args == 1 ? "" : "s");
 	if (rest->n > cmd->max_args)
 		return err_set(err, ERR_INVALID,
-			"'%s %s' accepts at most %zu arg(s), received %zu: unexpected argument "
-			"'%s'. See '%s %s --help'",
-			called_name(), cmd->name, cmd->max_args, rest->n, rest->v[cmd->max_args],
-			called_name(), cmd->name);
+			"'%s' accepts at most %zu arg(s), received %zu: unexpected argument '%s'. "
+			"See '%s --help'",
+			name, cmd->max_args, rest->n, rest->v[cmd->max_args], name);
 	return 0;
 }
 
@@ -165,7 +165,7 @@ static int run_command(
 	struct app *app, const struct cmd *cmd, int argc, char *const argv[], struct err *err)
 {
 	AUTO_FREE void *args = xcalloc(1, cmd->args_size + 1);
-	AUTO_FREE char *name = xasprintf("%s %s", called_name(), cmd->name);
+	AUTO_FREE char *name = command_title(cmd);
 	AUTO_STRV struct strv rest = STRV_INIT;
 
 	if (cmd->init)

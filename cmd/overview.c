@@ -34,14 +34,6 @@ static void print_line(struct out *out, const char *name)
 	out_printf(out, "  %-12s %s\n", name, h ? h->summary : "");
 }
 
-/* Is it a command of its own, or one of a family ("manifest-add"), whose page lists it? */
-static bool is_of_family(const char *name)
-{
-	AUTO_FREE char *family = xstrndup(name, strcspn(name, "-"));
-
-	return strchr(name, '-') && command_find(family);
-}
-
 void overview_print(struct out *out)
 {
 	const struct help *own = help_find("");
@@ -65,7 +57,7 @@ void overview_print(struct out *out)
 	bool first = true;
 	for (size_t i = 0; commands[i]; i++) {
 		const char *name = commands[i]->name;
-		if (is_of_family(name) || strv_has(&listed, name))
+		if (command_is_of_family(name) || strv_has(&listed, name))
 			continue;
 		out_printf(out, "%s", first ? "\nOthers:\n" : "");
 		print_line(out, name);

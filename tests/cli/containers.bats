@@ -319,6 +319,8 @@ c" ]'
 	[ "$stderr" = "Error: 'buildah images' requires at most 1 argument" ]
 	b 125 build . -t t
 	[[ "$stderr" == *'accepts at most 1 arg(s), received 3'* ]]
+	run -125 --separate-stderr ./buildah manifest create
+	[ "$stderr" = "Error: 'buildah manifest create' wants at least 1 argument. See 'buildah manifest create --help'" ]
 	[[ $(./buildah --version) =~ ^'buildah version 1.'[0-9]+\.[0-9]+' (image-spec ' ]]
 	[ "$(./buildah version --json | jq -r .version)" = "$(./buildah --version | cut -d' ' -f3)" ]
 	[ "$(./buildah version --json | jq -r '[.gitCommit, .goVersion, .cniSpec, .libcniVersion, .imageVersion, .built] | join(",")')" = \
