@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define CREDS_MAX 65536 /* different ones of one sandbox */
+#define TICK_MAX_MS 20 /* twice as long as one that is 1/100 s */
 /* newer than some headers */
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
@@ -331,17 +332,19 @@ struct ids *ids_new(int proc, bool around)
 }
 
 /* Files that are there are older, and those to come are not: they have the time of the kernel's
- * last tick, which is waited for. */
+ * last tick, which is waited for, unless somebody sets the clock back meanwhile. */
 static int begin(struct timespec *ret)
 {
 	static const struct timespec ms = {.tv_nsec = 1000000};
 	struct timespec tick;
 	if (clock_gettime(CLOCK_REALTIME, ret) < 0)
 		return -1;
-	while (clock_gettime(CLOCK_REALTIME_COARSE, &tick) == 0 &&
-		(tick.tv_sec < ret->tv_sec ||
-			(tick.tv_sec == ret->tv_sec && tick.tv_nsec < ret->tv_nsec)))
+	for (int i = 0; i < TICK_MAX_MS; i++) {
+		if (clock_gettime(CLOCK_REALTIME_COARSE, &tick) < 0 || tick.tv_sec > ret->tv_sec ||
+			(tick.tv_sec == ret->tv_sec && tick.tv_nsec >= ret->tv_nsec))
+			break;
 		(void)nanosleep(&ms, NULL);
+	}
 	return 0;
 }
 
