@@ -179,8 +179,11 @@ int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 		code == CURLE_COULDNT_CONNECT || (timed_out && connections > 0 && connected == 0);
 	if (t->r->unreachable)
 		return err_set(err, ERR_NETWORK, "cannot reach %s: no answer", host);
-	/* of TLS 1.3, which tells it after the handshake */
-	t->r->wants_certificate = strstr(t->message, "alert certificate required");
+	/* of TLS 1.3, which tells it after the handshake; Go's servers have one word for none and for
+	 * a bad one */
+	t->r->wants_certificate =
+		strstr(t->message, "alert certificate required") ||
+		(t->r->tls && !t->r->tls->cert_file && strstr(t->message, "alert bad certificate"));
 	t->r->permanent = t->r->wants_certificate;
 	if (t->r->wants_certificate)
 		return err_set(err, ERR_NETWORK,
@@ -188,6 +191,10 @@ int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 	if (t->r->stalled)
 		return err_set(err, ERR_NETWORK, "%s %s", host,
 			http_stall_reason(t, through, sizeof(through)));
+	/* libcurl asks for the other side's address, and there is none any more */
+	if (strstr(t->message, "getpeername() failed"))
+		return err_set(err, ERR_NETWORK,
+			"transfer from %s failed: it closed the connection at once", host);
 	return err_set(err, ERR_NETWORK, "transfer from %s failed: %s", host,
 		t->message[0] ? t->message : curl_easy_strerror(code));
 }

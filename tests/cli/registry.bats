@@ -245,17 +245,21 @@ Existing credentials are valid. Already logged in to $REG" ]
 		version: 0.1
 		log: { level: error }
 		storage: { filesystem: { rootdirectory: $T/registry } }
-		http: { addr: 127.0.0.1:$port, tls: { certificate: $D/cert.pem, key: $D/key.pem } }
+		http: { addr: 127.0.0.1:$port, tls: { certificate: $D/cert.pem, key: $D/key.pem, clientcas: [ $D/cert.pem ] } }
 	END
 	env -u REGISTRY_AUTH_FILE docker-registry serve tls.yml >tls.log 2>&1 3>&- &
 	echo $! >"$T/tls.pid"
-	wait_for 10 curl -sk -o /dev/null "https://127.0.0.1:$port/v2/"
+	wait_for 10 curl -sk --cert cert.pem --key key.pem -o /dev/null "https://127.0.0.1:$port/v2/"
 	run --separate-stderr mica pull -q "127.0.0.1:$port/library/busybox"
 	assert_error 'certificate'
 	mkdir certs
 	cp cert.pem certs/ca.crt
+	run --separate-stderr mica pull -q --cert-dir "$D/certs" "127.0.0.1:$port/library/busybox"
+	assert_error "TLS: it wants a certificate of who asks: NAME.cert and NAME.key in $D/certs\$"
+	cp cert.pem certs/client.cert
+	cp key.pem certs/client.key
 	mica pull -q --cert-dir "$D/certs" "127.0.0.1:$port/library/busybox"
-	MICA_ROOT=$D/second mica pull -q --tls-verify=false "127.0.0.1:$port/library/busybox"
+	MICA_ROOT=$D/second mica pull -q --tls-verify=false --cert-dir "$D/certs" "127.0.0.1:$port/library/busybox"
 	kill "$(cat "$T/tls.pid")"
 	wait_gone "$(cat "$T/tls.pid")"
 	rm "$T/tls.pid"
