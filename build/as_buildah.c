@@ -265,3 +265,8 @@ bool as_buildah_pulls(const struct build *b)
 {
 	return called_buildah() && b->o->keep_steps;
 }
+
+struct timespec as_buildah_recorded(const struct build *b, struct timespec created)
+{
+	return called_buildah() && b->o->force ? (struct timespec){.tv_sec = b->o->epoch} : created;
+}

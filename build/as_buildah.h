@@ -15,7 +15,8 @@
  *	what ADD unpacks keeps its owners, and what comes from the build's context has no setuid
  *	and setgid bits;
  *	a base image that is here is taken, whatever platform it is for, unless one was said;
- *	an image without a new layer is new.
+ *	an image without a new layer is new;
+ *	steps are as old as --timestamp says.
  *
  * Nothing of it is done for who calls us mica.
  */
@@ -88,6 +89,9 @@ void as_buildah_annotations(
 /* Are there no records of the steps? A build without layers neither asks the cache nor changes it,
  * so that one with layers makes the image that it made before. */
 bool as_buildah_forgets(const struct build *b);
+/* When a record says that its step was made: --timestamp is meant for it, too, and --cache-ttl
+ * counts from then. */
+struct timespec as_buildah_recorded(const struct build *b, struct timespec created);
 /* Has the store each layer that a cache elsewhere answers with, be it needed or not: the images
  * of steps want them. */
 bool as_buildah_pulls(const struct build *b);

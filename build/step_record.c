@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "build/as_buildah.h"
 #include "build/build_internal.h"
 #include "build/cache.h"
 #include "build/mount_setup.h"
@@ -48,12 +49,13 @@ static int flush_one(struct build *b, struct link *l, struct err *err)
 	int rc = record_key(b, l, &key, &known, err);
 	if (rc < 0 || !known)
 		return rc;
+	const struct timespec created = as_buildah_recorded(b, l->created);
 	struct record r = {
 		.has_layer = !l->empty,
 		.layer = l->layer,
 		.compression = l->compression,
-		.created_s = l->created.tv_sec,
-		.created_ns = (uint32_t)l->created.tv_nsec,
+		.created_s = created.tv_sec,
+		.created_ns = (uint32_t)created.tv_nsec,
 	};
 	if (record_put(b->store, &key, &r, err) < 0)
 		return err->code;

@@ -467,6 +467,10 @@ steps() { # [OPTION...]: IDs of intermediate images
 	[ "$(b images -a --noheading | wc -l)" = 2 ]
 	# containers of them, the last included
 	[ "$(b containers --format '{{.ContainerName}}' | sort | tr '\n' ' ')" = 'two-working-container two-working-container-1 ' ]
+	# and is as old as it was said to be
+	b build -q --no-cache --layers --timestamp 100 -t two ctx
+	run -0 b build --layers --cache-ttl 1h -t two ctx
+	[[ "$output" == *'STEP 3/3'* && "$output" != *'Using cache'* ]]
 }
 
 @test "image prune -a --filter until: what has no date stays; buildah's prune tells names, then IDs" {
