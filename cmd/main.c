@@ -29,6 +29,7 @@
 #include "store/store.h"
 
 #define STACK_MIN (128 * KIB) /* what a build takes, and a third */
+#define STACK_DEEP MIB /* with the deepest trees that there may be */
 #define STACK_USUAL (8 * MIB)
 
 /* A containers.conf that cannot be read says nothing here. */
@@ -367,7 +368,7 @@ static int have_stack(struct err *err)
 {
 	struct rlimit l;
 
-	if (getrlimit(RLIMIT_STACK, &l) < 0 || l.rlim_cur >= STACK_MIN)
+	if (getrlimit(RLIMIT_STACK, &l) < 0 || l.rlim_cur >= STACK_DEEP)
 		return 0;
 	l.rlim_cur = l.rlim_max < STACK_USUAL ? l.rlim_max : STACK_USUAL;
 	return l.rlim_max < STACK_MIN || setrlimit(RLIMIT_STACK, &l) < 0
