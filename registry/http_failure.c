@@ -179,8 +179,7 @@ int http_failure(struct http_transfer *t, CURLcode code, struct err *err)
 		code == CURLE_COULDNT_CONNECT || (timed_out && connections > 0 && connected == 0);
 	if (t->r->unreachable)
 		return err_set(err, ERR_NETWORK, "cannot reach %s: no answer", host);
-	/* of TLS 1.3, which tells it after the handshake; Go's servers have one word for none and for
-	 * a bad one */
+	/* of TLS 1.3, which tells it after the handshake; Go's servers say so of a bad one, too */
 	t->r->wants_certificate =
 		strstr(t->message, "alert certificate required") ||
 		(t->r->tls && !t->r->tls->cert_file && strstr(t->message, "alert bad certificate"));
