@@ -118,14 +118,7 @@ scan() { # COMMAND: root's
 		[[ $stderr != *RUN* ]]
 	}
 	refused "option '--sbom': 'x' is not one of 'syft'" --sbom=x --sbom-output=out
-	refused 'what the scanner finds goes nowhere' --sbom=trivy-spdx
-	refused "a scanner needs both '--sbom-scanner-image' and '--sbom-scanner-command'" --sbom-scanner-image=scanner --sbom-output=out
-	refused "need a '--sbom-merge-strategy'" --sbom-scanner-image=scanner --sbom-scanner-command='a {ROOTFS} {OUTPUT}' \
-		--sbom-scanner-command='b {ROOTFS} {OUTPUT}' --sbom-output=out
 	refused "'x' is not one of 'cat'" --sbom-merge-strategy=x --sbom-output=out
-	refused 'nothing that it looks at' --sbom-scanner-image=scanner --sbom-scanner-command='a {OUTPUT}' --sbom-output=out
-	refused 'does not name \{OUTPUT\}' --sbom-scanner-image=scanner --sbom-scanner-command='a {ROOTFS}' --sbom-output=out
-	refused "'/etc/' is a directory" "${scanner[@]}" --sbom-merge-strategy=cat --sbom-image-output=/etc/
 	refused "option '--sbom-output': .*/no/such" "${scanner[@]}" --sbom-merge-strategy=cat --sbom-output=/no/such/file
 	refused "option '--sbom-scanner-image': .*ghcr.io/anchore/syft" --pull=never --sbom-output=out
 	printf 'FROM scratch\nCOPY scan /\n' >"$D/none"
