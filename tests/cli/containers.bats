@@ -279,7 +279,8 @@ c" ]'
 	printf 'FROM scratch\nLABEL a=1\n' >f
 	label() { mica inspect --format '{{index .OCIv1.Config.Labels "io.buildah.version"}}' "$1"; }
 	./buildah --root "$MICA_ROOT" build -q -t l -f f .
-	[ "$(label l)" = "$(./buildah --version | cut -d ' ' -f 3)" ]
+	version=$(./buildah --version)
+	[ "$(label l)" = "$(cut -d ' ' -f 3 <<<"$version")" ]
 	./buildah --root "$MICA_ROOT" build -q -t l --identity-label=false -f f .
 	[ -z "$(label l)" ]
 	./buildah --root "$MICA_ROOT" build -q -t l --unsetlabel io.buildah.version -f f .
@@ -321,10 +322,9 @@ c" ]'
 	[[ "$stderr" == *'accepts at most 1 arg(s), received 3'* ]]
 	run -125 --separate-stderr ./buildah manifest create
 	[ "$stderr" = "Error: 'buildah manifest create' wants at least 1 argument. See 'buildah manifest create --help'" ]
-	[[ $(./buildah --version) =~ ^'buildah version 1.'[0-9]+\.[0-9]+' (image-spec ' ]]
-	[ "$(./buildah version --json | jq -r .version)" = "$(./buildah --version | cut -d' ' -f3)" ]
-	[ "$(./buildah version --json | jq -r '[.gitCommit, .goVersion, .cniSpec, .libcniVersion, .imageVersion, .built] | join(",")')" = \
-		',,,,,Thu Jan  1 00:00:00 1970' ]
+	[[ $version =~ ^'buildah version 1.'[0-9]+\.[0-9]+' (image-spec ' ]]
+	[ "$(./buildah version --json | jq -r '[.version, .gitCommit, .goVersion, .cniSpec, .libcniVersion, .imageVersion, .built] | join(",")')" = \
+		"$(cut -d ' ' -f 3 <<<"$version"),,,,,,Thu Jan  1 00:00:00 1970" ]
 	b 125 add --retry 1 --retry-delay 1ms "$(mica from scratch)" http://127.0.0.1:1/x /
 	[[ "$stderr" == *'retrying in 1 ms (1/1)'* ]]
 	printf 'FROM busybox\nRUN echo out; echo err >&2\n' >f
