@@ -268,5 +268,7 @@ bool as_buildah_pulls(const struct build *b)
 
 struct timespec as_buildah_recorded(const struct build *b, struct timespec created)
 {
-	return called_buildah() && b->o->force ? (struct timespec){.tv_sec = b->o->epoch} : created;
+	if (called_buildah() && b->o->force)
+		created = (struct timespec){.tv_sec = b->o->epoch};
+	return created;
 }

@@ -101,20 +101,21 @@ static int fill_box(struct app *app, struct run_spec *ret, struct err *err)
 	return r;
 }
 
-int sbom_scan_image(struct app *app, const struct image_get_args *get, struct sbom_scan *s,
+int sbom_scan_image(struct app *app, const struct image_get_args *get, const struct sbom_scan *what,
 	struct built_image *image, struct sbom_found *ret, struct err *err)
 {
 	AUTO_IMAGE struct image scanner = {0};
+	struct sbom_scan s = *what;
 	struct run_spec box;
 	run_spec_init(&box);
 	int r = fill_box(app, &box, err);
-	if (r == 0 && image_get(app, s->store, get, s->opts->image, &scanner, NULL, err) < 0)
+	if (r == 0 && image_get(app, s.store, get, s.opts->image, &scanner, NULL, err) < 0)
 		r = err_wrap(err, "option '--sbom-scanner-image'");
-	s->box = &box;
-	s->scanner = &scanner;
-	s->progress = out_progress(&app->out, get->quiet ? PROGRESS_NONE : PROGRESS_AUTO);
+	s.box = &box;
+	s.scanner = &scanner;
+	s.progress = out_progress(&app->out, get->quiet ? PROGRESS_NONE : PROGRESS_AUTO);
 	if (r == 0)
-		r = sbom_scan(s, image, ret, err);
+		r = sbom_scan(&s, image, ret, err);
 	out_progress_done(&app->out);
 	box_close(&box);
 	return r;

@@ -23,9 +23,9 @@ bool sbom_args_given(const struct sbom_args *a);
 /* Borrows from a; files that are to be written can be. ERR_INVALID */
 int sbom_args_apply(const struct sbom_args *a, struct sbom_opts *ret, struct err *err)
 	__attribute__((warn_unused_result));
-/* Has an image scanned that is no build's: the box is what `run` has when nothing is said. s: all
- * but box and scanner. */
-int sbom_scan_image(struct app *app, const struct image_get_args *get, struct sbom_scan *s,
+/* Has an image scanned that is no build's: the box is what `run` has when nothing is said. what:
+ * all but box and scanner. */
+int sbom_scan_image(struct app *app, const struct image_get_args *get, const struct sbom_scan *what,
 	struct built_image *image, struct sbom_found *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* What was found, to the files of this machine that the options name. */
