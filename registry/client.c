@@ -20,6 +20,7 @@ static void host_free(struct host *h)
 	free(h->name);
 	free(h->auth_name);
 	free(h->realm);
+	free(h->untold);
 	free(h->service);
 	helper_answers_forget(&h->said);
 	certificates_done(&h->certificates);

@@ -26,6 +26,7 @@ struct host {
 	bool down; /* it could not be reached: others are asked first */
 	bool basic; /* asked for Basic authentication */
 	char *realm, *service; /* asked for Bearer */
+	char *untold; /* its token service, when that is another owner's */
 	struct helper_answers said; /* whose credentials, of helpers */
 	unsigned forgotten; /* how often that was asked for anew */
 	struct certificates certificates;

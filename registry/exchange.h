@@ -72,6 +72,8 @@ char *exchange_said(const struct buf *body);
 /* A response that is not the one hoped for as an error: "not found (registry says: manifest
  * unknown)". */
 int exchange_error(const struct exchange *x, struct err *err);
+/* Credentials are wanted by a token service that is told none. tail: what the registry said */
+int exchange_untold(const struct exchange *x, int code, const char *tail, struct err *err);
 /* What can be done about a registry that was not reached, by its TLS: adds it to err, and returns
  * its code. */
 int exchange_remedy(const struct exchange *x, struct err *err);

@@ -70,6 +70,14 @@ static int rate_limit_error(const struct exchange *x, const char *tail, struct e
 		x->host->name, when, tail, x->host->auth_name);
 }
 
+int exchange_untold(const struct exchange *x, int code, const char *tail, struct err *err)
+{
+	return err_set(err, code,
+		"authentication required%s, but no credentials are sent to its token service "
+		"'%s': that is not known to belong to the owner of '%s'",
+		tail, x->host->untold, x->host->name);
+}
+
 int exchange_error(const struct exchange *x, struct err *err)
 {
 	int status = x->http.response.status;
@@ -77,6 +85,8 @@ int exchange_error(const struct exchange *x, struct err *err)
 	AUTO_FREE char *tail = said ? xasprintf(" (registry says: %s)", said) : xstrdup("");
 	if (status == 404)
 		return err_set(err, ERR_NOT_FOUND, "not found%s", tail);
+	if (status == 401 && x->host->untold)
+		return exchange_untold(x, ERR_AUTH, tail, err);
 	if (status == 401 && x->client->opts.creds && !x->mirror)
 		return err_set(err, ERR_AUTH, "the credentials of '--creds' are refused%s", tail);
 	if (status == 401)

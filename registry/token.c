@@ -206,6 +206,8 @@ static void on_token(struct exchange *fetch, const struct err *failure)
 		return;
 	if (failure)
 		err = *failure;
+	else if (refused && !err.code && t->waiting && t->waiting->host->untold)
+		(void)exchange_untold(t->waiting, ERR_AUTH, "", &err);
 	else if (refused && !err.code)
 		(void)err_set(&err, ERR_AUTH, "token service refuses the credentials");
 	else if (!refused && status != 200)
@@ -324,6 +326,9 @@ static int token_fetch(struct token *t, struct exchange *x, struct err *err)
 		check_realm(x, &realm, registry.host, err) < 0)
 		return err->code;
 	bool owned = url_same_owner(registry.host, realm.host), reused = x->host->said.n;
+	mem_replace(&x->host->untold, owned ? NULL : xstrdup(realm.host));
+	if (!owned && x->login)
+		return exchange_untold(x, ERR_DENIED, "", err);
 	int r = owned ? get_credentials(x, &c, err) : ERR_NOT_FOUND;
 	if (r < 0 && r != ERR_NOT_FOUND)
 		return r;

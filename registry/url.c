@@ -28,6 +28,14 @@ static const char *const shared_suffixes[] = {"azurecr.io", "azurecr.cn", "azure
 static const char *const second_labels[] = {
 	"ac", "co", "com", "edu", "go", "gob", "gov", "gv", "ne", "net", "or", "org"};
 
+/* Token services that belong to a registry's owner under another domain. */
+static const struct {
+	const char *registry, *realm;
+} token_services[] = {
+	{"registry.hub.docker.com", "auth.docker.io"},
+	{".scw.cloud", "api.scaleway.com"},
+};
+
 static int check_bytes(const char *s, struct err *err)
 {
 	if (strlen(s) > URL_MAX)
@@ -300,6 +308,10 @@ bool url_same_owner(const char *registry_host, const char *realm_host)
 		return true;
 	if (is_ip(registry_host) || is_ip(realm_host))
 		return false;
+	for (size_t i = 0; i < ARRAY_LEN(token_services); i++)
+		if (str_has_suffix(registry_host, token_services[i].registry) &&
+			streq(realm_host, token_services[i].realm))
+			return true;
 	const char *a = registrable(registry_host), *b = registrable(realm_host);
 	return a && b && streq(a, b);
 }

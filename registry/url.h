@@ -54,7 +54,7 @@ bool url_host_is_local(const char *host);
  * May credentials for a registry be shown to a token service? Yes on the same host, or when both
  * have the same registrable domain: the last two labels, three where the second is a common one
  * below a country ("co.uk"). On domains that are handed out to many owners (azurecr.io ...) only
- * the same host.
+ * the same host, or the one that all of them have.
  */
 bool url_same_owner(const char *registry_host, const char *realm_host);
 /* Appends s with everything but unreserved characters as %XX. */

@@ -370,6 +370,14 @@ picky() { # starts the registry that is served from ./layout; its log is ./reque
 	grep -E "^GET $PICKY /token.* - -$" requests
 	run -125 mica pull -q "127.0.0.1:$PICKY/foreign"
 	[[ "$output" == *"auth.example.invalid"* ]] || fail "$output"
+	# who the password is kept from has not refused it, and has not verified it either
+	printf '\n[[registry]]\nlocation = "localhost:%s"\ninsecure = true\n' "$PICKY" >>"$CONTAINERS_REGISTRIES_CONF"
+	untold="no credentials are sent to its token service '127.0.0.1'.* of 'localhost:$PICKY'"
+	run --separate-stderr mica pull -q --creds anna:secret "localhost:$PICKY/private"
+	assert_error "$untold"
+	run --separate-stderr mica login -u anna -p secret "localhost:$PICKY"
+	assert_error "cannot log into localhost:$PICKY: .*$untold"
+	run ! grep "localhost:$PICKY" "$REGISTRY_AUTH_FILE"
 	run ! grep -E "Basic|anna" requests
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """picky-registry.py LAYOUT PORT LOG: a registry at 127.0.0.1:PORT that wants bearer tokens from its own token service, breaks every transfer of a layer once in
-the middle, and sends layers from another origin (PORT+1) that must see no Authorization. Repositories with a realm elsewhere: 'foreign' (another owner), 'plain'.
+the middle, and sends layers from another origin (PORT+1) that must see no Authorization. Repositories with a realm elsewhere: 'foreign' (another owner), 'plain'. Nobody
+gets a token for 'private' without a password.
 The digest that it gives with a manifest is of nothing.
 Each request is a line of LOG: METHOD PORT PATH, and what it carried."""
 import base64
@@ -53,7 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def token(self):
         query = urllib.parse.parse_qs(urllib.parse.urlparse(self.path).query)
         auth = self.headers.get("Authorization", "")
-        if auth and base64.b64decode(auth.split(" ")[1]) != b"anna:secret":
+        if "private" in self.path if not auth else base64.b64decode(auth.split(" ")[1]) != b"anna:secret":
             return self.answer(401, "application/json", b"{}")
         return self.answer(200, "application/json", json.dumps({"token": "T:" + " ".join(query.get("scope", []))}).encode())
 

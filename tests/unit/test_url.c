@@ -102,6 +102,10 @@ static void tells_owners_apart(void **state)
 	assert_true(url_same_owner("localhost", "localhost"));
 	assert_true(url_same_owner("registry.firm.co.uk", "login.firm.co.uk"));
 	assert_true(url_same_owner("x.azurecr.io", "x.azurecr.io"));
+	assert_true(url_same_owner("registry.hub.docker.com", "auth.docker.io"));
+	assert_true(url_same_owner("rg.fr-par.scw.cloud", "api.scaleway.com"));
+	assert_false(url_same_owner("rg.fr-par.scw.cloud", "evil.scaleway.com"));
+	assert_false(url_same_owner("evil-scw.cloud", "api.scaleway.com"));
 	assert_false(url_same_owner("r.io", "evil.io"));
 	assert_false(url_same_owner("docker.io", "docker.io.evil.com"));
 	assert_false(url_same_owner("docker.io", "notdocker.io"));
