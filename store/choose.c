@@ -8,7 +8,8 @@
 #include "base/room.h"
 #include "store/store_internal.h"
 #include "store/usage.h"
-#include "store/used.h"
+
+#define TOGETHER_S 60
 
 static bool may_go(const struct usage_item *i, const struct gc_limits *l)
 {
@@ -36,18 +37,23 @@ static bool may_go(const struct usage_item *i, const struct gc_limits *l)
 }
 
 /*
- * The least recently used first. Times are no better than USED_PRECISION_S; of what was used in the
- * same span the newest goes first: a record is of no use without those of the steps before it.
+ * The least recently used first. Of what one minute's builds used, the newest goes first: a record
+ * is of no use without those of the steps before it. Images that somebody named go last of it.
  */
 static int by_use(const void *pa, const void *pb)
 {
-	const struct usage_item *const *a = pa, *const *b = pb;
-	int64_t ua = (*a)->used_s / USED_PRECISION_S, ub = (*b)->used_s / USED_PRECISION_S;
+	const struct usage_item *a = *(const struct usage_item *const *)pa,
+				*b = *(const struct usage_item *const *)pb;
+	int64_t ua = a->used_s / TOGETHER_S, ub = b->used_s / TOGETHER_S;
+	bool image = a->kind == USAGE_IMAGE && !a->intermediate,
+	     other = b->kind == USAGE_IMAGE && !b->intermediate;
 	if (ua != ub)
 		return ua < ub ? -1 : 1;
-	if ((*a)->used_s != (*b)->used_s)
-		return (*a)->used_s > (*b)->used_s ? -1 : 1;
-	return digest_cmp(&(*a)->digest, &(*b)->digest);
+	if (image != other)
+		return image ? 1 : -1;
+	if (a->used_s != b->used_s)
+		return (a->used_s < b->used_s) == image ? -1 : 1;
+	return digest_cmp(&a->digest, &b->digest);
 }
 
 static void choose(struct gc_choice *c, const struct usage_item *i)

@@ -121,9 +121,12 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	assert_clean_store
 }
 
-@test "prune -a --older-than goes by the last use of an image" {
+@test "prune -a --older-than and --max-size go by the last use of an image" {
 	noise one 300
+	touch -d '70 seconds ago' "$MICA_ROOT"/blobs/sha256/* "$MICA_ROOT"/cache/steps/*
 	noise two 300
+	mica prune -a --dry-run --max-size $(($(mica du --json | jq '.summary[] | select(.Type == "Total").SizeBytes') - 100000)) >said
+	[ "$(grep '^image ' said | tail -1)" = "image localhost/one:latest" ] || fail "$(cat said)"
 	aged 9 "$MICA_ROOT"/blobs/sha256/* "$MICA_ROOT"/cache/steps/*
 	mica run --rm --network=none one true
 	mica prune -a --older-than 1w >/dev/null
