@@ -6,9 +6,12 @@
 #include "base/stream.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <zstd.h>
 
+#define FRAME_HEADER_MAX 18
 #define WINDOW_LOG_MAX 27 /* 128 MiB: what `zstd -d` accepts without --long */
 
 struct unzstd {
@@ -18,6 +21,9 @@ struct unzstd {
 	ZSTD_DStream *z;
 	ZSTD_inBuffer in;
 	bool in_frame; /* more of the current frame is expected */
+	unsigned char head[FRAME_HEADER_MAX]; /* of the current frame */
+	size_t n_head;
+	uint64_t made; /* of the current frame */
 	bool any;
 	bool end;
 	void *buf;
@@ -29,6 +35,38 @@ static int unzstd_fail(struct unzstd *u, struct err *err, const char *why)
 	(void)err_set(&u->failed, ERR_CORRUPT, "zstd stream: %s", why);
 	*err = u->failed;
 	return ERR_CORRUPT;
+}
+
+/* The library looks at the length that a frame says only when it unpacks all of it at once. */
+static bool frame_is_as_said(const struct unzstd *u)
+{
+	unsigned long long said = ZSTD_getFrameContentSize(u->head, u->n_head);
+	return said == ZSTD_CONTENTSIZE_UNKNOWN || said == ZSTD_CONTENTSIZE_ERROR ||
+	       said == u->made;
+}
+
+/* out is empty */
+static int unpack_some(struct unzstd *u, ZSTD_outBuffer *out, struct err *err)
+{
+	const unsigned char *from = (const unsigned char *)u->in.src + u->in.pos;
+	size_t before = u->in.pos;
+	size_t ret = ZSTD_decompressStream(u->z, out, &u->in);
+	if (ZSTD_isError(ret))
+		return unzstd_fail(u, err, ZSTD_getErrorName(ret));
+	size_t room = sizeof(u->head) - u->n_head, used = u->in.pos - before;
+	size_t n = used < room ? used : room;
+	if (n)
+		memcpy(u->head + u->n_head, from, n);
+	u->n_head += n;
+	u->made += out->pos;
+	u->in_frame = ret != 0;
+	if (u->in_frame)
+		return 0;
+	if (!frame_is_as_said(u))
+		return unzstd_fail(u, err, "a frame is not as long as it says");
+	u->n_head = 0;
+	u->made = 0;
+	return 0;
 }
 
 static ssize_t unzstd_read(struct reader *r, void *p, size_t n, struct err *err)
@@ -52,10 +90,8 @@ static ssize_t unzstd_read(struct reader *r, void *p, size_t n, struct err *err)
 		}
 		if (u->end && !u->in_frame)
 			return u->any ? 0 : unzstd_fail(u, err, "is empty");
-		size_t ret = ZSTD_decompressStream(u->z, &out, &u->in);
-		if (ZSTD_isError(ret))
-			return unzstd_fail(u, err, ZSTD_getErrorName(ret));
-		u->in_frame = ret != 0;
+		if (unpack_some(u, &out, err) < 0)
+			return err->code;
 		if (u->end && u->in_frame && out.pos == 0)
 			return unzstd_fail(u, err, "is truncated");
 	}

@@ -86,6 +86,24 @@ static void a_window_above_128_mib_is_refused(void **state)
 	assert_int_equal(unpack(fits, sizeof(fits) - 1, 100, &back, &err), 0);
 }
 
+static void a_frame_that_is_not_as_long_as_it_says_is_refused(void **state)
+{
+	(void)state;
+	/* content size 0x0a55 + 256, and nothing but an empty raw last block; then three bytes of
+	 * three, in two blocks, of which the last one is empty */
+	static const char nothing[] = "\x28\xb5\x2f\xfd\x40\x61\x55\x0a\x01\x00\x00";
+	static const char three[] = "\x28\xb5\x2f\xfd\x20\x03\x18\x00\x00"
+				    "abc\x01\x00\x00";
+	struct err err = ERR_INIT;
+	for (size_t step = 1; step <= 10000; step *= 100) {
+		AUTO_BUF struct buf back = BUF_INIT(MIB);
+		assert_int_equal(
+			unpack(nothing, sizeof(nothing) - 1, step, &back, &err), ERR_CORRUPT);
+		assert_int_equal(unpack(three, sizeof(three) - 1, step, &back, &err), 0);
+		assert_string_equal(buf_str(&back), "abc");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +111,7 @@ int main(void)
 		cmocka_unit_test(frames_in_a_row_and_skippable_ones_are_one_stream),
 		cmocka_unit_test(truncation_garbage_and_changes_are_refused),
 		cmocka_unit_test(a_window_above_128_mib_is_refused),
+		cmocka_unit_test(a_frame_that_is_not_as_long_as_it_says_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
