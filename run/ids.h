@@ -10,7 +10,8 @@
  *	                       (base/owner.h), so that the layer has the right owner
  *	fstat, lstat, statx    with the owner that is recorded; all others, and what init does not
  *	                       reach as the caller would, are the kernel's to answer. stat(2) that
- *	                       follows links goes on to show root (ids_filter.c says why)
+ *	                       follows links goes on to show root (ids_filter.c says why), and
+ *	                       they all do where there is /dev/fuse
  *	setuid, setgroups ...  recorded; getuid and its kin answer accordingly
  *
  * Who a process is follows it through fork and execve as an index into a table of ours, in the soft

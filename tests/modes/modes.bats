@@ -190,11 +190,12 @@ o/f -rwxr-xr-x 0/0' ]
 	[ "$(listed t copy/ copy/link copy/fifo tmp/o/f moved | awk '{print $3}' | tr '\n' ' ')" = '1000/50 5/6 7/8 1000/1000 65000/60000 ' ]
 }
 
-# single: it shows every file as root's, since it would be slow, and fail for a shell that gets a signal
-@test "stat(2) that follows links shows who owns a file" {
+# single: it shows every file as root's, since it would be slow, fail for a shell that gets a signal, and never end in a file system that a step's own program serves
+@test "stat(2) that follows links shows who owns a file, and where a step has /dev/fuse any does" {
 	m pull -q owners
 	is single && want=0:0 || want=1000:1000
 	[ "$(run_in owners stat -Lc %u:%g /o/link)" = $want ]
+	is chroot || [ "$(run_in -v "$D/ctx:/dev/fuse" owners stat -c %u:%g /o/f)" = $want ]
 }
 
 @test "USER is who it says, with its groups, and owns what it makes" {
