@@ -37,6 +37,8 @@ static int add_client(const char *dir, const char *name, struct certificates *c,
 	if (access(key, F_OK) < 0)
 		return err_set(
 			err, ERR_INVALID, "client certificate '%s' has no key '%s'", cert, key);
+	if (access(key, R_OK) < 0)
+		return err_sys(err, "cannot read the client key '%s'", key);
 	if (!c->cert_file) {
 		c->cert_file = take(cert);
 		c->key_file = take(key);

@@ -258,6 +258,11 @@ Existing credentials are valid. Already logged in to $REG" ]
 	assert_error "TLS: it wants a certificate of who asks: NAME.cert and NAME.key in $D/certs\$"
 	cp cert.pem certs/client.cert
 	cp key.pem certs/client.key
+	if [ -n "${MICA_AS_USER:-}" ]; then
+		run --separate-stderr mica pull -q --cert-dir "$D/certs" "127.0.0.1:$port/library/busybox"
+		assert_error "cannot read the client key '$D/certs/client.key': Permission denied"
+	fi
+	chmod a+r certs/client.key
 	mica pull -q --cert-dir "$D/certs" "127.0.0.1:$port/library/busybox"
 	MICA_ROOT=$D/second mica pull -q --tls-verify=false --cert-dir "$D/certs" "127.0.0.1:$port/library/busybox"
 	kill "$(cat "$T/tls.pid")"
