@@ -260,7 +260,7 @@ Existing credentials are valid. Already logged in to $REG" ]
 	cp key.pem certs/client.key
 	if [ -n "${MICA_AS_USER:-}" ]; then
 		run --separate-stderr mica pull -q --cert-dir "$D/certs" "127.0.0.1:$port/library/busybox"
-		assert_error "cannot read the client key '$D/certs/client.key': Permission denied"
+		assert_error "cannot read the client key '$D/certs/client.key': permission denied"
 	fi
 	chmod a+r certs/client.key
 	mica pull -q --cert-dir "$D/certs" "127.0.0.1:$port/library/busybox"
