@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/tmp.h"
+#include "base/url_user.h"
 #include "build/build_internal.h"
 #include "build/materials.h"
 #include "registry/credentials.h"
@@ -55,21 +56,24 @@ static void add_contexts(const struct build *b, struct map *ret)
 	}
 }
 
-/* *ret_any: there was something */
+/* Whoever has the image reads them: a proxy's password is none of them. *ret_any: there was
+ * something */
 static void add_max_args(const struct build_opts *o, bool max, bool *ret_any, struct map *ret)
 {
 	MAP_FOREACH (a, &o->build_args) {
 		const char *value = a->value ? a->value : getenv(a->key);
 		AUTO_FREE char *key = xasprintf("build-arg:%s", a->key);
 		*ret_any = *ret_any || value;
+		AUTO_FREE char *shown = value ? url_user_hidden(value) : NULL;
 		if (max && value)
-			map_set(ret, key, value);
+			map_set(ret, key, shown);
 	}
 	MAP_FOREACH (l, &o->labels) {
 		AUTO_FREE char *key = xasprintf("label:%s", l->key);
+		AUTO_FREE char *shown = url_user_hidden(l->value);
 		*ret_any = true;
 		if (max)
-			map_set(ret, key, l->value);
+			map_set(ret, key, shown);
 	}
 }
 

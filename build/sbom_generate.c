@@ -69,8 +69,9 @@ static int take_predicate(const struct json *statement, const char *what, size_t
 	return 0;
 }
 
-static int take_statement(
-	int dir, const char *name, size_t number, struct predicates *ret, struct err *err)
+/* left: bytes that all may have yet; they are in memory at once */
+static int take_statement(int dir, const char *name, size_t number, size_t *left,
+	struct predicates *ret, struct err *err)
 {
 	AUTO_FREE char *text = NULL;
 	AUTO_JSON struct json *statement = NULL;
@@ -78,6 +79,10 @@ static int take_statement(
 	size_t n;
 	if (root_read_file(dir, name, SCANNER_DOCUMENT_MAX, &text, &n, err) < 0)
 		return err_wrap(err, "what the generator wrote");
+	if (n > *left)
+		return err_set(err, ERR_LIMIT, "the generator wrote more than %u MiB",
+			(unsigned)(SCANNER_DOCUMENT_MAX / MIB));
+	*left -= n;
 	if (json_parse(text, n, what, &statement, err) < 0)
 		return err->code;
 	return take_predicate(statement, what, number, ret, err);
@@ -108,6 +113,7 @@ int sbom_generate(const struct sbom_scan *s, const struct built_image *image, si
 	AUTO_IMAGE struct image img = {0};
 	AUTO_STRV struct strv names = STRV_INIT;
 	struct scanner r;
+	size_t left = SCANNER_DOCUMENT_MAX;
 	if (image_load(s->store, &image->manifest, NULL, &img, err) < 0)
 		return err->code;
 	progress_begin(s->progress, ID, "bill of materials", 0);
@@ -117,7 +123,7 @@ int sbom_generate(const struct sbom_scan *s, const struct built_image *image, si
 	if (rc == 0)
 		rc = list(r.scans, &names, err);
 	for (size_t i = 0; rc == 0 && i < names.n; i++)
-		rc = take_statement(r.scans, names.v[i], number, ret, err);
+		rc = take_statement(r.scans, names.v[i], number, &left, ret, err);
 	scanner_done(&r);
 	progress_end(s->progress, ID, rc == 0 ? "done" : "failed");
 	return rc < 0 ? err_wrap(err, "generator of the bill of materials") : 0;

@@ -438,11 +438,11 @@ statement() { # BLOBS
 		.metadata.completeness == {parameters: false, environment: true, materials: false})' statement
 	jq -e --slurpfile s statement '."buildx.build.provenance" == $s[0].predicate' meta
 	# the image is the one that it is without
-	"${build[@]}" --attest=type=provenance,version=v1 -o type=oci,dest=out,tar=false
+	"${build[@]}" --build-arg P=http://me:verysecret@proxy/ --attest=type=provenance,version=v1 -o type=oci,dest=out,tar=false
 	[ "$(jq -r '.manifests[0].digest' out/index.json)" != "$image" ] && [ -e "out/blobs/sha256/${image#*:}" ]
 	statement out/blobs/sha256 | jq -e '.subject == [] and .predicateType == "https://slsa.dev/provenance/v1" and
 		.predicate.buildDefinition.externalParameters.request == {frontend: "dockerfile.v0",
-			args: {"build-arg:A": "arg", "force-network-mode": "none", "label:l": "m"}, secrets: [{id: "s", optional: true}],
+			args: {"build-arg:A": "arg", "build-arg:P": "http://*************@proxy/", "force-network-mode": "none", "label:l": "m"}, secrets: [{id: "s", optional: true}],
 			locals: [{name: "context"}, {name: "dockerfile"}]} and
 		(.predicate.runDetails.metadata | .buildkit_completeness.request and
 			(.buildkit_metadata.source.infos[0].data | @base64d | test("RUN --mount=type=secret")))'

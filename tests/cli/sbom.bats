@@ -127,11 +127,11 @@ scan() { # COMMAND: root's
 }
 
 # A generator of BuildKit's protocol, that writes what the build argument says for each file below opt/.
-generator() { # TEXT NAME
+generator() { # TEXT NAME [MORE]
 	mkdir -p gen
 	printf '%s' "$1" >gen/text
 	printf '%s\n' '#!/bin/sh' 'cd "$BUILDKIT_SCAN_SOURCE/opt" || exit 3' '[ ! -e "$BUILDKIT_SCAN_SOURCE_EXTRAS" ] || exit 4' \
-		'sed "s/OPT/$(echo *)/" /text >"$BUILDKIT_SCAN_DESTINATION/it.spdx.json"' >gen/gen
+		'sed "s/OPT/$(echo *)/" /text >"$BUILDKIT_SCAN_DESTINATION/it.spdx.json"' "${3:-}" >gen/gen
 	chmod 755 gen/gen
 	printf 'FROM busybox\nCOPY gen text /\nENTRYPOINT ["/gen"]\nUSER 1000\n' >gen/Containerfile
 	mica build -q -t "$2" gen
@@ -152,4 +152,7 @@ generator() { # TEXT NAME
 		run --separate-stderr mica build -q --network=none --attest=type=sbom,generator=bad "$T/ctx"
 		assert_error "what the generator wrote: 'it.spdx.json' is n"
 	done
+	generator "$statement" bad 'truncate -s 64M "$BUILDKIT_SCAN_DESTINATION/more"'
+	run --separate-stderr mica build -q --network=none --sbom=generator=bad "$T/ctx"
+	assert_error "the generator wrote more than 64 MiB"
 }
