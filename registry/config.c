@@ -22,6 +22,7 @@ static void registry_done(struct registry *r)
 	free(r->mirrors);
 	free(r->prefix);
 	free(r->location);
+	free(r->token_service);
 	*r = (struct registry){0};
 }
 
@@ -101,10 +102,16 @@ static int strip_digest(
 	return check_location(bare, what, ret, err);
 }
 
+/* NULL for "", too. */
+static const char *str_said(const char *s)
+{
+	return s && *s ? s : NULL;
+}
+
 static int parse_registry(
 	const struct json *j, const char *what, struct registry *r, struct err *err)
 {
-	const char *prefix = NULL, *location = NULL, *from = NULL;
+	const char *prefix = NULL, *location = NULL, *from = NULL, *service = NULL;
 	struct json *mirrors = NULL;
 	if (!json_is(j, JSON_KIND_OBJECT))
 		return err_set(err, ERR_INVALID, "%s: 'registry' is not an array of tables", what);
@@ -112,16 +119,15 @@ static int parse_registry(
 	if ((rc = json_get_string(j, what, "prefix", &prefix, err)) < 0 ||
 		(rc = json_get_string(j, what, "location", &location, err)) < 0 ||
 		(rc = json_get_string(j, what, "pull-from-mirror", &from, err)) < 0 ||
+		(rc = json_get_string(j, what, "token-service", &service, err)) < 0 ||
 		(rc = json_get_bool(j, what, "insecure", &r->insecure, err)) < 0 ||
 		(rc = json_get_bool(j, what, "blocked", &r->blocked, err)) < 0 ||
 		(rc = json_get_bool(
 			 j, what, "mirror-by-digest-only", &r->mirror_by_digest_only, err)) < 0 ||
 		(rc = json_get_kind(j, what, "mirror", JSON_KIND_ARRAY, &mirrors, err)) < 0)
 		return rc;
-	if (location && !*location)
-		location = NULL;
-	if (!prefix || !*prefix)
-		prefix = location;
+	location = str_said(location);
+	prefix = str_said(prefix) ? prefix : location;
 	if (!prefix)
 		return err_set(
 			err, ERR_INVALID, "%s: a registry has neither prefix nor location", what);
@@ -129,7 +135,7 @@ static int parse_registry(
 	if (wildcard && strchr(prefix, '/'))
 		return err_set(
 			err, ERR_INVALID, "%s: '%s' has a path after its wildcard", what, prefix);
-	if (from && *from)
+	if (str_said(from))
 		return err_set(err, ERR_INVALID,
 			"%s: pull-from-mirror is for a mirror, not for the registry '%s'", what,
 			prefix);
@@ -140,6 +146,7 @@ static int parse_registry(
 	if ((rc = strip_digest(prefix, digest, what, &bare, err)) < 0 ||
 		(location && (rc = strip_digest(location, digest, what, &r->location, err)) < 0))
 		return rc;
+	r->token_service = service ? xstrdup(service) : NULL;
 	/* a digest goes with it */
 	r->prefix = digest ? xstrdup(prefix) : take(bare);
 	return parse_mirrors(mirrors, what, r, err);
@@ -328,6 +335,18 @@ int registries_add(
 	if (parse_helpers(rs, top, what, err) < 0)
 		return err->code;
 	return parse_short_names(rs, top, what, err);
+}
+
+bool registries_trust(const struct registries *rs, const char *registry, const char *service)
+{
+	size_t n = strlen(registry);
+	for (size_t i = 0; i < rs->n; i++) {
+		const struct registry *r = &rs->r[i];
+		if (r->token_service && streq(r->token_service, service) && r->location &&
+			strcspn(r->location, "/@") == n && memcmp(r->location, registry, n) == 0)
+			return true;
+	}
+	return false;
 }
 
 void registries_done(struct registries *rs)

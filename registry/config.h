@@ -25,6 +25,7 @@ struct mirror {
 struct registry {
 	char *prefix; /* host[:port][/path] or *.host */
 	char *location; /* NULL: no rewriting */
+	char *token_service; /* a host that is told its credentials, too; or NULL */
 	size_t text; /* which of the files says so */
 	bool insecure;
 	bool blocked;
@@ -69,6 +70,8 @@ int registries_add(struct registries *r, const char *text, size_t n, const char 
  * tests. */
 int registries_add_sources(struct registries *r, const char *text, struct err *err)
 	__attribute__((warn_unused_result));
+/* Does the configuration say that the token service is told the credentials for a registry? */
+bool registries_trust(const struct registries *r, const char *registry, const char *service);
 void registries_done(struct registries *r);
 #define AUTO_REGISTRIES __attribute__((cleanup(registries_done)))
 

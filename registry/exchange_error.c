@@ -72,10 +72,12 @@ static int rate_limit_error(const struct exchange *x, const char *tail, struct e
 
 int exchange_untold(const struct exchange *x, int code, const char *tail, struct err *err)
 {
+	const char *service = x->host->untold, *name = x->host->name;
 	return err_set(err, code,
-		"authentication required%s, but no credentials are sent to its token service "
-		"'%s': that is not known to belong to the owner of '%s'",
-		tail, x->host->untold, x->host->name);
+		"authentication required%s, but no credentials are sent to its token service '%s': "
+		"that is not known to belong to the owner of '%s'; if you trust it, write "
+		"'token-service = \"%s\"' for '%s' into registries.conf",
+		tail, service, name, service, x->host->auth_name);
 }
 
 int exchange_error(const struct exchange *x, struct err *err)

@@ -5,7 +5,8 @@
  *
  * We ask for the scopes that we need, not for those that the registry names. The token service must
  * be https, unless the registry itself is plain http by configuration. It sees credentials only
- * when it belongs to the registry's owner (url_same_owner); another one is asked anonymously.
+ * when it belongs to the registry's owner (url_same_owner), or registries.conf says so; another one
+ * is asked anonymously.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -325,7 +326,9 @@ static int token_fetch(struct token *t, struct exchange *x, struct err *err)
 	if (url_parse(registry_url, &registry, err) < 0 ||
 		check_realm(x, &realm, registry.host, err) < 0)
 		return err->code;
-	bool owned = url_same_owner(registry.host, realm.host), reused = x->host->said.n;
+	bool owned = url_same_owner(registry.host, realm.host) ||
+	             registries_trust(&x->client->registries, x->host->auth_name, realm.host);
+	bool reused = x->host->said.n;
 	mem_replace(&x->host->untold, owned ? NULL : xstrdup(realm.host));
 	if (!owned && x->login)
 		return exchange_untold(x, ERR_DENIED, "", err);

@@ -384,6 +384,9 @@ picky() { # starts the registry that is served from ./layout; its log is ./reque
 	assert_error "cannot log into localhost:$PICKY: .*$untold"
 	run ! grep "localhost:$PICKY" "$REGISTRY_AUTH_FILE"
 	run ! grep -E "Basic|anna" requests
+	echo 'token-service = "127.0.0.1"' >>"$CONTAINERS_REGISTRIES_CONF"
+	mica login -u anna -p secret "localhost:$PICKY"
+	grep -E "^GET $PICKY /token.* Basic " requests
 }
 
 @test "--offline: a build whose base is here goes on, anything else says what it would have asked for" {
