@@ -315,7 +315,7 @@ int ids_install(int sock, uid_t uid, gid_t gid, struct err *err)
 	size_t n = 0;
 	/* a program that serves a file system would wait for init, when it asks for a file's owner,
 	 * and init for it, on the way to a file of its: for ever, as no signal ends that */
-	bool serves = access("/dev/fuse", F_OK) == 0;
+	bool serves = access(FUSE_DEVICE, F_OK) == 0;
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
 		if (!serves || !is_stat(calls[i].nr))
 			nrs[n++] = (uint32_t)calls[i].nr;

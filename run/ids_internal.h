@@ -15,6 +15,7 @@ struct stat;
 
 #define GROUPS_MAX 64 /* supplementary ones of one process; more are EINVAL, as the kernel has it */
 #define SAME ((uint32_t)-1)
+#define FUSE_DEVICE "/dev/fuse" /* with it, a step may serve a file system itself */
 
 struct cred {
 	uint32_t uid[3], gid[3]; /* real, effective, saved */
@@ -92,7 +93,7 @@ bool call_owner(const struct call *c, int fd, struct stat *st);
 /* ids_filter.c: a descriptor, or -1. By who is to be filtered. */
 int ids_listen(const uint32_t nrs[], size_t n_nrs);
 
-/* ids_chown.c: 0 or a negative errno */
+/* ids_chown.c: 0, a negative errno, or CALL_GO_ON */
 
 int call_chown_path(
 	const struct call *c, int dirfd, uint64_t path_at, const uint32_t owner[2], int flags);
