@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define STAT_MAX 256 /* bytes of any machine's struct stat */
+#define FLAGS (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)
 
 /* A command that is not root's makes files that are its user's when it is over
  * (layers/adopt.h). */
@@ -75,7 +76,7 @@ int call_stat_fd(const struct call *c)
 
 int call_stat_path(const struct call *c, int dirfd, unsigned path, unsigned at, int flags)
 {
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT))
+	if (flags & ~FLAGS)
 		return CALL_GO_ON;
 	AUTO_FD int file = open_meant(c, dirfd, c->n->data.args[path], flags);
 	return answer(c, file, at);
@@ -86,8 +87,10 @@ int call_statx(const struct call *c)
 	struct statx st;
 	struct owner own;
 	int flags = (int)call_arg(c, 2);
+	if (flags & ~(FLAGS | AT_STATX_SYNC_TYPE))
+		return CALL_GO_ON;
 	AUTO_FD int fd = open_meant(c, (int)call_arg(c, 0), c->n->data.args[1], flags);
-	/* flags and mask are the kernel's to refuse */
+	/* the mask, and both kinds of synchronisation at once, are the kernel's to refuse */
 	if (!is_shown(c, fd, &own) ||
 		syscall(SYS_statx, fd, "", (flags & ~AT_SYMLINK_NOFOLLOW) | AT_EMPTY_PATH,
 			call_arg(c, 3), &st) < 0)
