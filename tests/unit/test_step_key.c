@@ -288,6 +288,7 @@ static int keys_of(const char *words, const char *text, struct keys *ret, struct
 		r = evaluate(&o, text, ret, err);
 	build_opts_done(&o);
 	opt_done(cmd_build.options, args);
+	conf_done(&app.conf);
 	return r;
 }
 
