@@ -150,11 +150,9 @@ build from run --cgroup-parent=/mica-box-$PPID | cgroup .*:/mica-box-$PPID/.*"
 	boxes 'build from run --network=none
 build from run --userns-uid-map=0:300000:65536 | uids 0 300000 65536
 build from run --userns-gid-map=0:400000:65536 | gids 0 400000 65536'
-	# /etc/subuid and /etc/subgid are ours in a mount namespace alone
-	echo somebody:200000:70000 >subuid
-	echo others:220000:70000 >subgid
-	printf '#!/bin/sh\nexec unshare --mount sh -c "mount --bind %s /etc/subuid && mount --bind %s /etc/subgid && exec \\"\\$@\\"" sh %s "$@"\n' \
-		"$D/subuid" "$D/subgid" "$MICA_BIN" >named
+	etc_file subuid somebody:200000:70000
+	etc_file subgid others:220000:70000
+	printf '#!/bin/sh\nexec unshare --mount sh -c "%s && exec \\"\\$@\\"" sh %s "$@"\n' "$ETC_MOUNT" "$MICA_BIN" >named
 	chmod +x named
 	MICA_BIN=$D/named boxes 'build from run --network=none
 build from run --userns-uid-map-user=somebody | uids 0 200000 70000

@@ -336,6 +336,14 @@ debian_setup() {
 	[ -z "${REG:-}" ] || to_registry "$MICA_CACHE/debian" library/debian:stable
 }
 
+# A file of /etc for who runs the command $ETC_MOUNT in a mount namespace. What is mounted on the file itself is gone when useradd, in
+# a test beside this one, replaces the file.
+etc_file() { # NAME LINE...
+	mkdir -p "$D/etc"
+	printf '%s\n' "${@:2}" >"$D/etc/$1"
+	export ETC_MOUNT="mount -t overlay -o ro,lowerdir=$D/etc:/etc etc /etc"
+}
+
 # --- what must hold ---
 
 fail() {

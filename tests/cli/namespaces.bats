@@ -260,10 +260,10 @@ needs_root() {
 	[ "$(namespace user --userns=ns:$path)" = "$(readlink $path)" ]
 	[ "$(namespace user --userns=/proc/$$/ns/user)" = "$own" ]
 	[ "$(mica run --rm --network=none --userns=$path busybox sh -c 'touch /x; chown 999:998 /x; stat -c %u:%g /x')" = 999:998 ]
-	# subordinate IDs by name: the files of /etc are ours in a mount namespace alone
-	printf 'root:1:5\nsomebody:200000:100\nsomebody:210000:50\ncontainers:1000000:200000\n' >subuid
-	printf 'somebody:220000:200\ncontainers:2000000:200000\n' >subgid
-	etc="mount --bind $PWD/subuid /etc/subuid && mount --bind $PWD/subgid /etc/subgid && exec \"$MICA_BIN\" --root $MICA_ROOT run --rm --network=none"
+	# subordinate IDs by name
+	etc_file subuid root:1:5 somebody:200000:100 somebody:210000:50 containers:1000000:200000
+	etc_file subgid somebody:220000:200 containers:2000000:200000
+	etc="$ETC_MOUNT && exec \"$MICA_BIN\" --root $MICA_ROOT run --rm --network=none"
 	run unshare --mount sh -c "$etc --userns-uid-map-user=somebody busybox cat /proc/self/uid_map /proc/self/gid_map"
 	[ "$(tr -s ' ' <<<"$output" | tr '\n' ,)" = ' 0 200000 100, 100 210000 50, 0 220000 200,' ] || fail "$output"
 	run unshare --mount sh -c "$etc --userns=auto busybox cat /proc/self/uid_map"
