@@ -187,7 +187,7 @@ static int authfile_remove_all(const struct credential_places *places, struct er
 static void helpers_of(const struct credential_places *places, struct strv *ret)
 {
 	bool docker;
-	AUTO_FREE char *path = credentials_main_path(places, &docker);
+	free(credentials_main_path(places, &docker));
 	credentials_helpers(places, docker, ret);
 }
 
