@@ -157,9 +157,11 @@ static int mend_names(struct check *c, struct err *err)
 static int lock_alone(struct check *c, int *ret_lock, struct err *err)
 {
 	int r = store_lock(c->store, "gc.lock", LOCK_EXCLUSIVE, false, ret_lock, err);
-	return r == ERR_BUSY
-	               ? err_set(err, r, "cannot repair the store while other processes use it")
-	               : r;
+	return r == ERR_BUSY ? err_set(err, r,
+				       "cannot repair the store '%s' while other commands use it: "
+				       "try again when they have ended",
+				       c->store->path)
+	                     : r;
 }
 
 /* What every command needs, the sweep after a restart among them. */
