@@ -89,15 +89,20 @@ int copy_date_implied(const struct copier *c, struct err *err)
 	return 0;
 }
 
+/* The step of a copy into a working container is of no file. */
 static void warn_overwritten(const struct copy_work *w)
 {
 	const struct source_inst *at = &w->step->at;
-	if (w->notes)
-		buf_addf(w->notes,
-			"mica: warning: %s:%u:%u: %s: '%s' is no directory: of several files the "
-			"last one is left there, as with BuildKit; end it with '/'\n",
-			at->file->name, at->inst->pos.line, at->inst->pos.column, at->inst->name,
-			w->step->dest);
+	if (!w->notes)
+		return;
+	buf_addstr(w->notes, "mica: warning: ");
+	if (at->file)
+		buf_addf(w->notes, "%s:%u:%u: %s: ", at->file->name, at->inst->pos.line,
+			at->inst->pos.column, at->inst->name);
+	buf_addf(w->notes,
+		"'%s' is no directory: of several files the last one is left there%s; end it with "
+		"'/'\n",
+		w->step->dest, at->file ? ", as with BuildKit" : "");
 }
 
 /* The directory that a copy of a thing called `base` to `dest` goes into, and its name there. */

@@ -714,6 +714,8 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	assert_error "cannot copy '../outside' in ctx: no such file or directory"
 	run mica copy --contextdir ctx c out /
 	[ "$status" = 125 ]
+	run -0 --separate-stderr mica copy -q --contextdir ctx c '[ab]' /last
+	[ "$stderr" = "mica: warning: '/last' is no directory: of several files the last one is left there; end it with '/'" ] || fail "$stderr"
 	run --separate-stderr mica copy --ignorefile ignore c ctx /
 	assert_error "requires that you specify a context dir"
 }
