@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 struct err;
+struct stat;
 
 /* *ret_data is NUL-terminated and the caller's. ERR_NOT_FOUND, ERR_LIMIT above max. dirfd may be
  * AT_FDCWD. */
@@ -36,6 +37,9 @@ char *fs_follow(const char *path);
  * and not replaced. */
 int fs_write_output(const char *path, const void *data, size_t n, mode_t mode, bool durable,
 	struct err *err) __attribute__((warn_unused_result));
+/* The descriptor of the output of ours that the file is, as /dev/stdout is, or -1: what it has got
+ * already is not taken back, and what it gets later follows. */
+int fs_own_output(const struct stat *st);
 /* Whether fs_write_output() is likely to do it, asked before the work is done. */
 int fs_check_output(const char *path, struct err *err) __attribute__((warn_unused_result));
 /* Removes the file that it would replace, as it tells of something older; missing is no error. */

@@ -57,9 +57,7 @@ char *fs_follow(const char *path)
 	return at;
 }
 
-/* That of an output of ours, as /dev/stdout is: what it has got already is not taken back, and what
- * it gets later follows. */
-static int own_output(const struct stat *st)
+int fs_own_output(const struct stat *st)
 {
 	struct stat own;
 
@@ -77,7 +75,7 @@ int fs_write_output(
 
 	if (!there && errno != ENOENT)
 		return err_sys(err, "cannot write '%s'", path);
-	int own = there ? own_output(&st) : -1;
+	int own = there ? fs_own_output(&st) : -1;
 	if (!there || (S_ISREG(st.st_mode) && own < 0)) {
 		AUTO_FREE char *file = fs_follow(path);
 		if (fs_write_file(AT_FDCWD, file, data, n, mode, durable, err) == 0)
@@ -103,7 +101,7 @@ int fs_check_output(const char *path, struct err *err)
 
 	if (there && S_ISDIR(st.st_mode))
 		return err_set(err, ERR_INVALID, "'%s' is a directory", path);
-	if (there && (!S_ISREG(st.st_mode) || own_output(&st) >= 0))
+	if (there && (!S_ISREG(st.st_mode) || fs_own_output(&st) >= 0))
 		return access(path, W_OK) < 0 ? err_sys(err, "cannot write '%s'", path) : 0;
 	return access(dir, W_OK | X_OK) < 0 ? err_sys(err, "cannot write to '%s'", dir) : 0;
 }
@@ -113,7 +111,7 @@ int fs_forget_output(const char *path, struct err *err)
 	struct stat st;
 	AUTO_FREE char *file = fs_follow(path);
 
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || own_output(&st) >= 0)
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || fs_own_output(&st) >= 0)
 		return 0;
 	return unlink(file) < 0 ? err_sys(err, "cannot remove '%s'", path) : 0;
 }

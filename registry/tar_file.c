@@ -36,8 +36,11 @@ struct tar_file {
 static int open_output(struct tar_file *a, const char *path, struct err *err)
 {
 	struct stat st;
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-		a->fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool there = stat(path, &st) == 0;
+	int own = there ? fs_own_output(&st) : -1;
+	if (own >= 0 || (there && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
+		a->fd = own >= 0 ? fcntl(own, F_DUPFD_CLOEXEC, 3)
+		                 : open(path, O_WRONLY | O_CLOEXEC);
 		return a->fd < 0 ? err_sys(err, "cannot open '%s'", path) : 0;
 	}
 	AUTO_FREE char *file = fs_follow(path);

@@ -7,8 +7,8 @@
 struct tar_file;
 struct err;
 
-/* A path that is a pipe or a device is written to as it is. ERR_EXISTS never: a regular file is
- * replaced at the end. */
+/* A path that is a pipe, a device or our standard output is written to as it is. ERR_EXISTS never:
+ * another regular file is replaced at the end. */
 int tar_file_new(const char *path, struct tar_file **ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* Written to fd (borrowed) as it is; name is for messages. */
