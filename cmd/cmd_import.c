@@ -214,7 +214,7 @@ static int import_run(struct app *app, void *args, const struct strv *rest, stru
 	if (streq(source, "-") && isatty(STDIN_FILENO))
 		return err_set(err, ERR_INVALID,
 			"refusing to read an archive from a terminal: name a file or use a pipe");
-	int r = spool_open(app->conf.copy_tmp_dir, &spool, err);
+	int r = spool_open(app, &spool, err);
 	if (r < 0)
 		return r;
 	AUTO_FREE char *dir = xstrndup(spool.path, (size_t)(strrchr(spool.path, '/') - spool.path));

@@ -80,25 +80,18 @@ static int write_to(struct app *app, struct store *s, const struct image *image,
 	return r;
 }
 
-static int refuse_terminal(struct err *err)
+/* Where the archive goes. What goes to standard output goes there as it is made: a copy of it in
+ * $TMPDIR would need room for all of it. */
+static int output_of(
+	const struct app *app, const struct save_args *a, const char **ret, struct err *err)
 {
-	return err_set(err, ERR_INVALID,
-		"refusing to write an archive to a terminal: use --output or a pipe");
-}
+	bool to_stdout = !a->output || streq(a->output, "-");
 
-static int save_to_stdout(struct app *app, struct store *s, const struct image *image,
-	const char *ref, const char *transport, const struct save_args *a, struct err *err)
-{
-	AUTO_SPOOL struct spool spool = {0};
-
-	if (app->out.out_tty)
-		return refuse_terminal(err);
-	int r = spool_open(app->conf.copy_tmp_dir, &spool, err);
-	if (r == 0)
-		r = write_to(app, s, image, ref, transport, spool.path, a->quiet, err);
-	if (r == 0)
-		r = spool_drain(&spool, STDOUT_FILENO, "standard output", err);
-	return r;
+	if (to_stdout && app->out.out_tty)
+		return err_set(err, ERR_INVALID,
+			"refusing to write an archive to a terminal: use --output or a pipe");
+	*ret = to_stdout ? "/dev/stdout" : a->output;
+	return 0;
 }
 
 /* --- several images --- */
@@ -157,23 +150,13 @@ static int save_several(struct app *app, struct store *s, const struct strv *tex
 	const struct save_args *a, struct err *err)
 {
 	__attribute__((cleanup(archived_list_done))) struct archived_list list = {0};
-	AUTO_SPOOL struct spool spool = {0};
-	int r = 0;
+	const char *path;
+	int r = output_of(app, a, &path, err);
 
-	STRV_FOREACH (text, texts) {
-		r = add_archived(s, *text, &list, err);
-		if (r < 0)
-			return r;
-	}
-	if (!a->output || streq(a->output, "-")) {
-		if (app->out.out_tty)
-			return refuse_terminal(err);
-		r = spool_open(app->conf.copy_tmp_dir, &spool, err);
+	STRV_FOREACH (text, texts)
 		if (r == 0)
-			r = write_archived(app, s, &list, spool.path, a->quiet, err);
-		return r < 0 ? r : spool_drain(&spool, STDOUT_FILENO, "standard output", err);
-	}
-	return write_archived(app, s, &list, a->output, a->quiet, err);
+			r = add_archived(s, *text, &list, err);
+	return r < 0 ? r : write_archived(app, s, &list, path, a->quiet, err);
 }
 
 static int save_run(struct app *app, void *args, const struct strv *rest, struct err *err)
@@ -204,9 +187,10 @@ static int save_run(struct app *app, void *args, const struct strv *rest, struct
 	descriptor_done(&top);
 	if (r < 0)
 		return r;
-	if (directory || (a->output && !streq(a->output, "-")))
-		return write_to(app, s, &image, ref, transport, a->output, a->quiet, err);
-	return save_to_stdout(app, s, &image, ref, transport, a, err);
+	const char *path = a->output;
+	if (!directory)
+		r = output_of(app, a, &path, err);
+	return r < 0 ? r : write_to(app, s, &image, ref, transport, path, a->quiet, err);
 }
 
 const struct cmd cmd_save = {
@@ -393,7 +377,7 @@ static int load_run(struct app *app, void *args, const struct strv *rest, struct
 	int r = app_store(app, 0, &s, err);
 	if (r < 0 || !from_stdin)
 		return r < 0 ? r : load_from(app, s, a->input, a, err);
-	r = spool_stdin(app->conf.copy_tmp_dir, err);
+	r = spool_stdin(app, err);
 	return r < 0 ? r : load_from(app, s, "/dev/stdin", a, err);
 }
 

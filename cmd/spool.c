@@ -14,15 +14,61 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "base/room.h"
 #include "base/stream.h"
+#include "cmd/cmd.h"
+#include "store/store.h"
 
-static const char *place(const char *configured)
+struct place {
+	char *dir;
+	const char *chosen_by;
+};
+
+static void place_done(struct place *p)
+{
+	free(p->dir);
+}
+
+#define AUTO_PLACE __attribute__((cleanup(place_done)))
+
+/* The store's directory, not its tmp/: nothing there is another's to sweep. */
+static int store_place(struct app *app, struct place *ret, struct err *err)
+{
+	AUTO_STORE struct store *s = NULL;
+	int r = app_store(app, 0, &s, err);
+
+	if (r == 0)
+		ret->dir = xstrdup(store_path(s));
+	return r;
+}
+
+static const char *choose(const struct app *app, const char **ret_by)
 {
 	const char *dir = getenv("TMPDIR");
 
-	if (dir && *dir == '/')
+	*ret_by = "TMPDIR";
+	if (dir && *dir)
 		return dir;
-	return configured && *configured == '/' ? configured : "/var/tmp";
+	*ret_by = "image_copy_tmp_dir of containers.conf";
+	dir = app->conf.copy_tmp_dir;
+	if (dir && *dir)
+		return dir;
+	*ret_by = "TMPDIR is not set";
+	return "/var/tmp";
+}
+
+static int find_place(struct app *app, struct place *ret, struct err *err)
+{
+	const char *dir = choose(app, &ret->chosen_by);
+	bool configured = dir == app->conf.copy_tmp_dir;
+
+	if (configured && streq(dir, "storage"))
+		return store_place(app, ret, err);
+	if (configured && *dir != '/')
+		return err_set(err, ERR_INVALID,
+			"%s: '%s' is neither an absolute path nor 'storage'", ret->chosen_by, dir);
+	ret->dir = realpath(dir, NULL);
+	return ret->dir ? 0 : err_sys(err, "%s: cannot find '%s'", ret->chosen_by, dir);
 }
 
 static void remove_all(const char *dir)
@@ -66,23 +112,32 @@ static int set_guard(const char *dir, struct spool *s, struct err *err)
 	return s->guard < 0 ? err->code : 0;
 }
 
-int spool_open(const char *configured, struct spool *s, struct err *err)
+int spool_open(struct app *app, struct spool *s, struct err *err)
 {
-	AUTO_FREE char *made = xasprintf("%s/mica-XXXXXX", place(configured));
+	AUTO_PLACE struct place at = {0};
+	int r = find_place(app, &at, err);
 
+	if (r < 0)
+		return r;
+	AUTO_FREE char *made = xasprintf("%s/mica-XXXXXX", at.dir);
 	if (!mkdtemp(made))
-		return err_sys(err, "cannot create a directory like '%s'", made);
+		return err_sys(err, "%s: cannot create a directory in '%s'", at.chosen_by, at.dir);
 	s->path = xasprintf("%s/archive", made);
+	s->chosen_by = at.chosen_by;
 	s->alive = -1;
 	return set_guard(made, s, err);
 }
 
-static int copy(int from, const char *from_name, int to, const char *to_name, struct err *err)
+/* An error of the source has nothing to do with the place. */
+static int copy(int from, const char *from_name, int to, const char *to_name, const char *chosen_by,
+	struct err *err)
 {
 	AUTO_READER struct reader *r = reader_from_fd(from, from_name);
 	AUTO_WRITER struct writer *w = writer_to_output(to, to_name);
 
-	return stream_copy(r, w, NULL, err);
+	if (stream_copy(r, w, NULL, err) == 0)
+		return 0;
+	return room_is_short(err) ? err_wrap(err, "%s", chosen_by) : err->code;
 }
 
 int spool_fill(struct spool *s, int fd, const char *name, struct err *err)
@@ -91,40 +146,42 @@ int spool_fill(struct spool *s, int fd, const char *name, struct err *err)
 
 	if (to < 0)
 		return err_sys(err, "cannot create '%s'", s->path);
-	return copy(fd, name, to, s->path, err);
+	return copy(fd, name, to, s->path, s->chosen_by, err);
 }
 
-int spool_stdin(const char *configured, struct err *err)
+static int open_nameless(const struct place *at, struct err *err)
 {
-	const char *dir = place(configured);
+	AUTO_FREE char *name = xasprintf("%s/mica-XXXXXX", at->dir);
+	int fd = open(at->dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		return fd;
+	/* a file system that knows none without a name */
+	fd = mkostemp(name, O_CLOEXEC);
+	if (fd >= 0 && unlink(name) == 0)
+		return fd;
+	(void)err_sys(err, "%s: cannot create a file in '%s'", at->chosen_by, at->dir);
+	mem_close_p(&fd);
+	return err->code;
+}
+
+int spool_stdin(struct app *app, struct err *err)
+{
+	AUTO_PLACE struct place at = {0};
 	struct stat st;
-	AUTO_FREE char *name = xasprintf("%s/mica-XXXXXX", dir);
 
 	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) && !st.st_nlink)
 		return 0;
-	AUTO_FD int fd = open(dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-
-	if (fd < 0) {
-		/* a file system that knows none without a name */
-		fd = mkostemp(name, O_CLOEXEC);
-		if (fd < 0 || unlink(name) < 0)
-			return err_sys(err, "cannot create a file like '%s'", name);
-	}
-	int r = copy(STDIN_FILENO, "standard input", fd, dir, err);
+	int r = find_place(app, &at, err);
+	if (r < 0)
+		return r;
+	AUTO_FD int fd = open_nameless(&at, err);
+	if (fd < 0)
+		return fd;
+	r = copy(STDIN_FILENO, "standard input", fd, at.dir, at.chosen_by, err);
 	if (r == 0 && dup2(fd, STDIN_FILENO) < 0)
 		r = err_sys(err, "cannot use what came from standard input");
 	return r;
-}
-
-int spool_drain(struct spool *s, int fd, const char *name, struct err *err)
-{
-	AUTO_FREE char *path = xstrdup(s->path);
-	AUTO_FD int from = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (from < 0)
-		return err_sys(err, "cannot open '%s'", path);
-	spool_done(s);
-	return copy(from, path, fd, name, err);
 }
 
 void spool_done(struct spool *s)

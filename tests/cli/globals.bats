@@ -218,15 +218,48 @@ in_busybox() {
 	assert_error "cannot open '.*/nothing'"
 }
 
-@test "containers.conf: [engine] sets variables that are not set, and where archives are put" {
-	printf '[engine]\nenv = ["STORAGE_DRIVER=vfs", "MICA_ROOT=%s"]\nimage_copy_tmp_dir = "/not/there"\n' "$D/other" >"$CONF"
+@test "containers.conf: [engine] sets variables that are not set" {
+	printf '[engine]\nenv = ["STORAGE_DRIVER=vfs", "MICA_ROOT=%s"]\n' "$D/other" >"$CONF"
 	env -u MICA_ROOT "$MICA_BIN" images >/dev/null
 	[ -e other/oci-layout ]
-	mica pull -q busybox >/dev/null
-	mica save busybox | cat >archive
-	[ -s archive ]
-	run --separate-stderr env -u TMPDIR "$MICA_BIN" --root "$MICA_ROOT" save busybox
-	assert_error "cannot create a directory like '/not/there/"
+}
+
+@test "TMPDIR and image_copy_tmp_dir: where an archive lies that is read twice; nothing else needs them" {
+	# what is pulled, committed and written to a pipe has no second copy
+	export TMPDIR=/not/there
+	c=$(mica from -q busybox)
+	mica commit -q "$c" docker-archive:committed >/dev/null
+	{ echo before && mica save -q busybox && mica save -q --format oci-archive busybox && echo after; } >both
+	mica save -q busybox | cat >archive
+	mica save -q --format oci-archive busybox >oci
+	{ echo before && cat archive oci && echo after; } | cmp - both
+	refused() { # MESSAGE
+		run --separate-stderr mica load -q <archive
+		assert_error "^mica: $1"
+		[ "$(wc -l <<<"$stderr")" = 1 ]
+	}
+	refused "TMPDIR: cannot find '/not/there': no such file or directory$"
+	run -125 --separate-stderr mica import - <archive
+	assert_error "^mica: TMPDIR: cannot find '/not/there'"
+	TMPDIR=$D/archive refused "TMPDIR: cannot create a file in '$D/archive': not a directory$"
+	mkdir here
+	if [ "$(id -u)" = 0 ]; then
+		mount -t tmpfs -o size=64k none here
+		TMPDIR=$D/here refused "TMPDIR: cannot write '?$D/here'?: no space left on device \(65536 bytes are free"
+		umount here
+	fi
+	placed() { # DIRECTORY
+		strace -f --seccomp-bpf -o said -e trace=openat "$MICA_BIN" load -q <archive >/dev/null
+		grep -q "\"$1\", .*O_TMPFILE" said || fail "$(grep O_CREAT said)"
+	}
+	TMPDIR=here placed "$D/here"
+	unset TMPDIR
+	printf '[engine]\nimage_copy_tmp_dir = "/not/there"\n' >"$CONF"
+	refused "image_copy_tmp_dir of containers.conf: cannot find '/not/there'"
+	printf '[engine]\nimage_copy_tmp_dir = "storage"\n' >"$CONF"
+	placed "$MICA_ROOT"
+	printf '[engine]\nimage_copy_tmp_dir = "here"\n' >"$CONF"
+	refused "image_copy_tmp_dir of containers.conf: 'here' is neither an absolute path nor 'storage'$"
 }
 
 @test "containers.conf: retry and retry_delay of pulls and pushes" {
