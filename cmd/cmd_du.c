@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "cmd/format.h"
 #include "cmd/table.h"
 #include "cmd/text.h"
 #include "store/cache_mounts.h"
@@ -129,6 +130,10 @@ static int print_classes(
 
 	for (size_t i = 0; i < ARRAY_LEN(headings); i++)
 		json_set_string(heading, headings[i][0], headings[i][1]);
+	for (size_t i = 0; i < json_size(rows); i++) {
+		format_as_number(json_at(rows, i), "TotalCount"); /* docker's texts */
+		format_as_number(json_at(rows, i), "Active");
+	}
 	return table_print(&app->out,
 		format ? format
 		       : "table {{.Type}}\t{{.Total}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",

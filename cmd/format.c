@@ -196,15 +196,17 @@ static int run_pipe(
 
 static int run_nodes(struct run *run, const struct nodes *nodes, struct json *dot, struct err *err);
 
-static int set_variable(struct run *run, const struct pipe *p, struct json *value, struct err *err)
+/* The variable p->var[i], which := declares and = has been declared. */
+static int set_variable(
+	struct run *run, const struct pipe *p, size_t i, struct json *value, struct err *err)
 {
 	if (!p->assign) {
-		push_variable(run, p->var[0], ref(value));
+		push_variable(run, p->var[i], ref(value));
 		return 0;
 	}
-	struct variable *var = variable(run, p->var[0]);
+	struct variable *var = variable(run, p->var[i]);
 	if (!var)
-		return err_set(err, ERR_INVALID, "template: undefined variable '$%s'", p->var[0]);
+		return err_set(err, ERR_INVALID, "template: undefined variable '$%s'", p->var[i]);
 	json_free(var->value);
 	var->value = ref(value);
 	return 0;
@@ -213,13 +215,15 @@ static int set_variable(struct run *run, const struct pipe *p, struct json *valu
 static int run_round(struct run *run, const struct node *n, struct json *key, struct json *element,
 	struct err *err)
 {
-	size_t vars = run->n_vars;
+	size_t vars = run->n_vars, n_var = n->pipe->n_var;
+	int r = 0;
 
-	if (n->pipe->n_var == 2)
-		push_variable(run, n->pipe->var[0], ref(key));
-	if (n->pipe->n_var)
-		push_variable(run, n->pipe->var[n->pipe->n_var - 1], ref(element));
-	int r = run_nodes(run, &n->body, element, err);
+	if (n_var == 2)
+		r = set_variable(run, n->pipe, 0, key, err);
+	if (r == 0 && n_var)
+		r = set_variable(run, n->pipe, n_var - 1, element, err);
+	if (r == 0)
+		r = run_nodes(run, &n->body, element, err);
 	pop_variables(run, vars);
 	return r;
 }
@@ -282,7 +286,7 @@ static int run_control(struct run *run, const struct node *n, struct json *dot, 
 		return r;
 	}
 	if (n->pipe->n_var)
-		r = set_variable(run, n->pipe, value, err);
+		r = set_variable(run, n->pipe, 0, value, err);
 	if (r == 0) {
 		bool yes = value_is_true(value);
 		struct json *inner = yes && n->kind == NODE_WITH ? value : dot;
@@ -336,7 +340,7 @@ static int run_node(struct run *run, const struct node *n, struct json *dot, str
 		return run_control(run, n, dot, err);
 	int r = run_pipe(run, n->pipe, dot, &value, err);
 	if (r == 0 && n->pipe->n_var)
-		return set_variable(run, n->pipe, value, err);
+		return set_variable(run, n->pipe, 0, value, err);
 	if (r == 0)
 		format_value(run->out, value);
 	return r;

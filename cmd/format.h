@@ -13,7 +13,6 @@
  * Field names match members exactly, or without regard to case and underscores (.CreatedBy is
  * created_by). A field that an object does not have is an error that lists those it has, except in
  * members that are maps by nature (Labels, Annotations ...), where it is "<no value>" as in Go.
- * Where Go's fields are text and ours numbers, printf takes them for both.
  */
 #pragma once
 #include <stdbool.h>
@@ -43,6 +42,8 @@ void format_as_struct(struct json *o);
 void format_as_text(struct json *o, const char *text);
 /* The member, if it is a time in UTC such as "2024-05-01T12:00:00Z", prints as a time.Time does. */
 void format_as_time(struct json *o, const char *name);
+/* The member, a number that Go's tools have as text, is both to printf. */
+void format_as_number(struct json *o, const char *name);
 /* The member, where there is none or null, has this value, which is handed over; it is not in the
  * JSON. */
 void format_omit(struct json *o, const char *name, struct json *empty);

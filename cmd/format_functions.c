@@ -272,21 +272,6 @@ static int f_case(struct args *a)
 	return 0;
 }
 
-static int f_escape(struct args *a)
-{
-	AUTO_BUF struct buf all = BUF_INIT(TEXT_MAX);
-
-	for (size_t i = 0; i < a->n; i++) {
-		AUTO_FREE char *s = args_text(a->v[i]);
-		buf_addstr(&all, s);
-	}
-	AUTO_FREE char *escaped = streq(a->name, "html") ? escape_html(buf_str(&all))
-	                          : streq(a->name, "js") ? escape_js(buf_str(&all))
-	                                                 : escape_url(buf_str(&all));
-	*a->ret = json_new_string(escaped);
-	return 0;
-}
-
 /* docker's: blanks before and after, unless there is nothing */
 static int f_pad(struct args *a)
 {
@@ -316,20 +301,39 @@ static int f_truncate(struct args *a)
 
 /* print puts a blank between two values of which none is a string, println between all, as Go's fmt
  * does */
-static int f_print(struct args *a)
+static void add_printed(struct buf *b, const struct args *a)
 {
-	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
-	bool line = streq(a->name, "println");
+	const bool line = streq(a->name, "println");
 
+	buf_addstr(b, "");
 	for (size_t i = 0; i < a->n; i++) {
 		if (i && (line || (!json_is(a->v[i], JSON_KIND_STRING) &&
 					  !json_is(a->v[i - 1], JSON_KIND_STRING))))
-			buf_addch(&b, ' ');
-		format_value(&b, a->v[i]);
+			buf_addch(b, ' ');
+		format_value(b, a->v[i]);
 	}
 	if (line)
-		buf_addch(&b, '\n');
+		buf_addch(b, '\n');
+}
+
+static int f_print(struct args *a)
+{
+	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
+
+	add_printed(&b, a);
 	*a->ret = json_new_string(buf_str(&b));
+	return 0;
+}
+
+static int f_escape(struct args *a)
+{
+	AUTO_BUF struct buf all = BUF_INIT(TEXT_MAX);
+
+	add_printed(&all, a);
+	AUTO_FREE char *escaped = streq(a->name, "html") ? escape_html(buf_str(&all))
+	                          : streq(a->name, "js") ? escape_js(buf_str(&all))
+	                                                 : escape_url(buf_str(&all));
+	*a->ret = json_new_string(escaped);
 	return 0;
 }
 

@@ -94,9 +94,12 @@ size_t number_read(const char *s, size_t n, struct json **ret)
 
 	if (length >= sizeof(text))
 		return 0;
-	for (size_t i = 0; i < length; i++)
+	for (size_t i = 0; i < length; i++) {
 		if (s[i] != '_')
 			text[used++] = s[i];
+		else if (i + 1 == length || !isxdigit((unsigned char)s[i + 1])) /* between digits */
+			return 0;
+	}
 	text[used] = '\0';
 	bool has_point = strchr(text, '.') || (!is_hex(text) && strpbrk(text, "eE"));
 	*ret = has_point ? real(text) : integer(text);

@@ -161,6 +161,12 @@ static int operand(struct parser *p, struct operand *o, struct err *err)
 	return fields(p, o, err);
 }
 
+static bool ends_word(const struct parser *p)
+{
+	return p->s >= p->end || isspace((unsigned char)*p->s) || *p->s == '|' || *p->s == ')' ||
+	       parser_at(p, "}}");
+}
+
 static int call(struct parser *p, struct call *c, struct err *err)
 {
 	for (;;) {
@@ -174,6 +180,8 @@ static int call(struct parser *p, struct call *c, struct err *err)
 		int r = operand(p, &c->o[c->n++], err);
 		if (r < 0)
 			return r;
+		if (!ends_word(p))
+			return parser_fail(p, "expected a blank before the next value", err);
 	}
 	return c->n ? 0 : parser_fail(p, "missing value", err);
 }

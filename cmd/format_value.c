@@ -102,6 +102,17 @@ void format_as_time(struct json *o, const char *name)
 	json_set(o, name, time);
 }
 
+void format_as_number(struct json *o, const char *name)
+{
+	int64_t value = json_int(json_get(o, name));
+	struct json *number = json_new_object();
+	AUTO_FREE char *text = xasprintf("%lld", (long long)value);
+
+	format_as_text(number, text);
+	json_set_int(number, FORMAT_PLAIN, value);
+	json_set(o, name, number);
+}
+
 /* Without what only printing looks at. */
 static struct json *plain(const struct json *j)
 {

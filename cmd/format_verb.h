@@ -3,6 +3,7 @@
  * what it is, as "%!d(string=web)". */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 
 struct buf;
 struct json;
@@ -10,10 +11,13 @@ struct json;
 /* One verb of printf with its flags. */
 struct verb {
 	bool left, zero, plus, space, sharp;
-	int width, precision; /* precision -1: not said */
-	char letter;
+	bool go; /* %#v: as it is written in a program */
+	int width, precision; /* -1: not said */
+	uint32_t letter;
 };
 
 void verb_add(struct buf *b, const struct verb *v, const struct json *j);
+/* "%!d(", as a mistake begins. */
+void verb_mistake(struct buf *b, uint32_t letter);
 /* "string", as %T has it. */
 const char *verb_type(const struct json *j);

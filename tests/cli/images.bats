@@ -266,7 +266,7 @@ names() {
 	mica save -q -o dd --format docker-dir b:1
 	[[ "$(mica load -q -i dd)" == 'Loaded image: sha256:'* ]]
 	mica from -q --name base z.example/b:1
-	[ "$(mica system df --format '{{.Type}} {{.Total}} {{.Active}}' | head -n 2)" = $'Images 2 1\nContainers 2 0' ]
+	[ "$(mica system df --format '{{.Type}} {{.Total}} {{printf "%s%d" .Active .Active}}' | head -n 2)" = $'Images 2 11\nContainers 2 00' ]
 	mica rm base
 	[ "$(mica rmi --ignore --no-prune nothere m.example/a:3 | head -n 1)" = 'untagged: m.example/a:3' ]
 	run -125 mica rmi nothere
