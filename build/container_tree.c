@@ -128,8 +128,7 @@ int container_tree_open(struct store *s, struct txn *t, const struct container *
 
 	if (mounted == CONTAINER_MOUNTED_ELSEWHERE)
 		return err_set(err, ERR_BUSY,
-			"the container '%s' is mounted in another mount namespace (a 'mica "
-			"unshare' "
+			"the container '%s' is mounted in another mount namespace (an 'unshare' "
 			"that is still running): use it there, or umount it there first",
 			c->name);
 	/* whatever is wrong with it: what is older cannot have been made in here */
@@ -228,8 +227,7 @@ int container_umount(struct store *s, struct txn *t, struct container *c, struct
 	switch (container_mounted(s, c)) {
 	case CONTAINER_MOUNTED_ELSEWHERE:
 		return err_set(err, ERR_BUSY,
-			"the container '%s' is mounted in another mount namespace (a 'mica "
-			"unshare' "
+			"the container '%s' is mounted in another mount namespace (an 'unshare' "
 			"that is still running)",
 			c->name);
 	case CONTAINER_NOT_MOUNTED:

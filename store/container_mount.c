@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/fs.h"
 #include "base/lock.h"
 #include "base/mem.h"
@@ -16,6 +17,7 @@
 #include "store/store_internal.h"
 
 #define SPACE_MAX 64 /* "mnt:[4026531841]" */
+#define MOUNTS_MAX (16 * MIB) /* of one process */
 
 /* "" when it cannot be told: then it is nobody's. */
 static void space_of(const char *process, char ret[SPACE_MAX])
@@ -76,20 +78,27 @@ static bool is_server(int proc, const char *process)
 	return fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 && streq(name, "fuse-overlayfs\n");
 }
 
-/* Somebody whom we can see lives in that mount namespace. */
-static bool space_lives(const char *space)
+/* Its mounts may be read where its namespace may not: by who is in another user namespace. */
+static bool has_mount(int proc, const char *process, const char *mount_point)
 {
+	AUTO_FREE char *path = xasprintf("%s/mountinfo", process), *text = NULL;
+	struct err ended = ERR_INIT;
+	return fs_read_file(proc, path, MOUNTS_MAX, &text, NULL, &ended) == 0 &&
+	       strstr(text, mount_point);
+}
+
+/* Somebody whom we can see has the container mounted, wherever its store is for him. */
+static bool somebody_has(const struct container *c)
+{
+	AUTO_FREE char *mount_point = xasprintf("/" CONTAINERS_DIR "/%s/merged ", c->id);
 	DIR *proc = opendir("/proc");
 	const struct dirent *e;
 	bool found = false;
 
-	while (proc && !found && (e = readdir(proc))) {
-		char other[SPACE_MAX];
-		if (!isdigit((unsigned char)e->d_name[0]))
-			continue;
-		space_of(e->d_name, other);
-		found = streq(other, space) && !is_server(dirfd(proc), e->d_name);
-	}
+	while (proc && !found && (e = readdir(proc)))
+		found = isdigit((unsigned char)e->d_name[0]) &&
+		        has_mount(dirfd(proc), e->d_name, mount_point) &&
+		        !is_server(dirfd(proc), e->d_name);
 	if (proc)
 		(void)closedir(proc);
 	return found;
@@ -107,8 +116,7 @@ enum container_mounted container_mounted(const struct store *s, const struct con
 		return CONTAINER_MOUNTED;
 	char ours[SPACE_MAX];
 	space_of("self", ours);
-	if (!streq(ours, c->mount_space) &&
-		(space_is_held(s, c->mount_space) || space_lives(c->mount_space)))
+	if (!streq(ours, c->mount_space) && (space_is_held(s, c->mount_space) || somebody_has(c)))
 		return CONTAINER_MOUNTED_ELSEWHERE;
 	return CONTAINER_NOT_MOUNTED;
 }

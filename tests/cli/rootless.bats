@@ -194,14 +194,20 @@ sample() {
 	umica from -q --name c busybox
 	mkfifo go
 	chown "$MICA_USER" go
-	as_user "$MICA_BIN" unshare sh -c "$MICA_BIN mount c; timeout 20 cat go >/dev/null; echo seen >\$($MICA_BIN mount c)/seen" >log 2>&1 3>&- &
-	pid=$!
-	wait_for 10 test -s log
-	run --separate-stderr umica run c true
-	assert_error 'is mounted in another mount namespace'
-	run --separate-stderr umica rm c
-	assert_error 'is mounted in another mount namespace'
-	echo >go
-	wait $pid
-	umica run c cat /seen
+	local way
+	for way in "$MICA_BIN unshare" "unshare -Urm" "unshare -Urm env STORAGE_DRIVER=fuse-overlayfs"; do
+		[[ $way != *fuse* ]] || [ -w /dev/fuse ] || continue
+		# shellcheck disable=SC2086 # words
+		MICA_ROOT=$D/home/.local/share/mica as_user_here $way sh -c "$MICA_BIN mount c; timeout 20 cat go >/dev/null; echo seen >>\$($MICA_BIN mount c)/bin/busybox" >log 2>&1 3>&- &
+		pid=$!
+		wait_for 10 test -s log
+		run --separate-stderr umica run c true
+		assert_error 'is mounted in another mount namespace'
+		run --separate-stderr umica rm c
+		assert_error 'is mounted in another mount namespace'
+		echo >go
+		wait $pid
+		: >log
+	done
+	[ "$(umica run c tail -c 15 /bin/busybox | grep -c '^seen$')" = 3 ]
 }
