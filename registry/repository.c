@@ -14,9 +14,11 @@
 #include "image/manifest.h"
 #include "image/media_type.h"
 #include "image/reference.h"
+#include "registry/config.h"
 #include "registry/location.h"
 #include "registry/remote.h"
 #include "registry/source.h"
+#include "registry/transport.h"
 
 #define LIST_MAX (64 * MIB)
 
@@ -78,10 +80,10 @@ static int parse_location(const char *text, struct reference *ret, struct err *e
 	return r < 0 ? r : reference_parse(rest, ret, err);
 }
 
-/* From the registry itself, as a mirror may have an older one. Its digest is that of its bytes: the
- * header of a HEAD is but a hint. */
-static int get_document(struct remote *r, const struct reference *ref, struct document *ret,
-	char **ret_etag, struct err *err)
+/* mirrors: they are asked, too, though one may have an older manifest than the registry. Its digest
+ * is that of its bytes: the header of a HEAD is but a hint. */
+static int get_document(struct remote *r, const struct reference *ref, bool mirrors,
+	struct document *ret, char **ret_etag, struct err *err)
 {
 	AUTO_JSON struct json *reply = NULL;
 	AUTO_FREE char *name = reference_str(ref);
@@ -90,7 +92,7 @@ static int get_document(struct remote *r, const struct reference *ref, struct do
 	struct json *j = json_new_object();
 	json_set_string(j, "op", "manifest");
 	json_set_string(j, "ref", name);
-	json_set(j, "direct", json_new_bool(true));
+	json_set(j, "direct", json_new_bool(!mirrors));
 	int rc = ask(r, j, MANIFEST_MAX, &text, &len, &reply, err);
 	if (rc == 0)
 		rc = document_make(text, len, json_text(json_get(reply, "media_type")),
@@ -105,17 +107,52 @@ static int get_document(struct remote *r, const struct reference *ref, struct do
 	return rc;
 }
 
+/* What a pull of it would look for. */
+static int full_names(
+	const char *text, const struct remote_opts *o, struct strv *ret, struct err *err)
+{
+	AUTO_REGISTRIES struct registries conf = {0};
+	AUTO_REFERENCE struct reference ref = {0};
+	int r = parse_location(text, &ref, err);
+	if (r < 0)
+		return r;
+	const char *name = text + (str_has_prefix(text, "docker://") ? strlen("docker://") : 0);
+	if (!ref.was_short) {
+		strv_add(ret, name);
+		return 0;
+	}
+	if (registries_load(o->registries_conf, o->registries_conf_dir, &conf, err) < 0 ||
+		registries_aliases(&conf, o->short_name_aliases, err) < 0)
+		return err->code;
+	return registries_short_names(&conf, name, false, ret, err);
+}
+
+static int get_manifest(struct remote *r, const char *name, struct document *ret, struct err *err)
+{
+	AUTO_REFERENCE struct reference ref = {0};
+	int rc = reference_parse(name, &ref, err);
+	if (rc < 0)
+		return rc;
+	reference_default_tag(&ref);
+	rc = get_document(r, &ref, true, ret, NULL, err);
+	return rc < 0 ? err_wrap(err, "cannot read the manifest of %s", name) : 0;
+}
+
 int repository_manifest(const char *text, const struct remote_opts *o, char **ret_text,
 	size_t *ret_len, struct err *err)
 {
-	AUTO_REFERENCE struct reference ref = {0};
+	AUTO_STRV struct strv names = STRV_INIT;
 	AUTO_REMOTE struct remote *r = NULL;
 	AUTO_DOCUMENT struct document doc = {0};
-	if (parse_location(text, &ref, err) < 0 || remote_open(o, &r, err) < 0)
+	if (full_names(text, o, &names, err) < 0 || remote_open(o, &r, err) < 0)
 		return err->code;
-	reference_default_tag(&ref);
-	if (get_document(r, &ref, &doc, NULL, err) < 0)
-		return err_wrap(err, "cannot read the manifest of %s", text);
+	int rc = ERR_NOT_FOUND;
+	for (size_t i = 0; rc < 0 && i < names.n; i++) {
+		err_clear(err);
+		rc = get_manifest(r, names.v[i], &doc, err);
+	}
+	if (rc < 0)
+		return rc;
 	*ret_len = doc.len;
 	*ret_text = take(doc.data);
 	return 0;
@@ -188,7 +225,7 @@ static int get_tagged_list(struct remote *r, const char *repository, const struc
 	AUTO_FREE char *name = referrers_ref(repository, subject);
 	int rc = reference_parse(name, &ref, err);
 	if (rc == 0)
-		rc = get_document(r, &ref, &doc, ret_etag, err);
+		rc = get_document(r, &ref, false, &doc, ret_etag, err);
 	if (rc == ERR_NOT_FOUND) {
 		err_clear(err);
 		*ret = index_json(NULL);
@@ -249,7 +286,7 @@ int repository_referrers(const char *text, const char *artifact_type, const stru
 	reference_default_tag(&ref);
 	AUTO_FREE char *full = reference_str(&ref), *repository = reference_name(&ref);
 	struct digest subject = ref.digest;
-	int rc = ref.has_digest ? 0 : get_document(r, &ref, &doc, NULL, err);
+	int rc = ref.has_digest ? 0 : get_document(r, &ref, false, &doc, NULL, err);
 	if (rc == 0 && !ref.has_digest)
 		subject = doc.desc.digest;
 	if (rc == 0)
@@ -397,7 +434,7 @@ int repository_delete(
 	if (remote_open(o, &r, err) < 0)
 		return err->code;
 	AUTO_FREE char *full = reference_str(&ref), *repository = reference_name(&ref);
-	int rc = get_document(r, &ref, &doc, NULL, err);
+	int rc = get_document(r, &ref, false, &doc, NULL, err);
 	if (rc == 0)
 		rc = send_delete(r, repository, &doc.desc.digest, err);
 	if (rc == 0)

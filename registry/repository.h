@@ -24,7 +24,8 @@ bool repository_tag_is_technical(const char *tag);
  * of what is gone. */
 int repository_delete(const char *text, const struct remote_opts *o, struct digest *ret_digest,
 	struct err *err) __attribute__((warn_unused_result));
-/* The manifest or index that a reference names, ":latest" by default. *ret_text: new string */
+/* The manifest or index that a name stands for, as a pull would find it: mirrors and search
+ * registries are asked. *ret_text: new string */
 int repository_manifest(const char *text, const struct remote_opts *o, char **ret_text,
 	size_t *ret_len, struct err *err) __attribute__((warn_unused_result));
 /* The manifests that have the one of `text` for their subject, as an index; artifact_type NULL: of

@@ -221,6 +221,10 @@ Existing credentials are valid. Already logged in to $REG" ]
 	mica pull -q docker.io/library/busybox:latest
 	[ "$(requests mirror 'GET /v2/library/busybox/blobs')" -gt 0 ]
 	[ "$(requests registry 'GET /v2/library/busybox/blobs')" = "$before" ]
+	sed -i '1i unqualified-search-registries = ["docker.io/none", "docker.io/library"]' conf
+	before=$(requests registry 'GET /v2/library/busybox/manifests')
+	[ "$(mica manifest inspect busybox | jq '.layers | length')" = 1 ]
+	[ "$(requests registry 'GET /v2/library/busybox/manifests')" = "$before" ]
 	stop_registry mirror
 	MICA_ROOT=$D/second mica pull -q docker.io/library/busybox:latest
 	REG=$saved
