@@ -158,6 +158,7 @@ int run_fill_spec(const struct run_args *a, const struct image_config *c, struct
 	const char *cwd = a->workdir ? a->workdir : c->working_dir;
 	const char *user = a->user ? a->user : c->user;
 	spec->cwd = xstrdup(cwd && *cwd ? cwd : "/");
+	spec->cwd_of_user = true;
 	spec->user = xstrdup(user ? user : "");
 	spec->hostname = a->hostname ? xstrdup(a->hostname) : NULL;
 	spec->no_hosts = a->no_hosts;

@@ -72,6 +72,7 @@ struct run_spec {
 	struct strv argv; /* argv[0] is looked up in PATH of env, in the root */
 	struct map env; /* the complete environment */
 	char *cwd; /* in the root; created if missing */
+	bool cwd_of_user; /* then it belongs to the user, not to root */
 	char *user; /* as USER has it: "", "name", "uid", "name:group", "uid:gid" */
 	struct strv groups; /* more of them, names or numbers */
 	char *hostname; /* NULL: "mica" */

@@ -489,6 +489,10 @@ c" ]'
 	mica config --env 'A=${A}:$PATH:$none' c
 	[ "$(mica run c -- sh -c 'echo $A')" = "1:/usr/bin:/bin:" ]
 	[ "$(mica run --user root --workingdir /var c -- sh -c 'echo $(id -u) $PWD')" = "0 /var" ]
+	for isolation in oci chroot; do
+		[ "$(mica run --isolation $isolation --user 1000:50 --workingdir "/new/$isolation" c -- sh -c 'echo >f; stat -c %u:%g . ..' | xargs)" = "1000:50 1000:50" ]
+		mica run --user root c rm -r /new
+	done
 	[ "$(mica run c hostname)" = "$(mica containers --format '{{.ContainerID}}' | cut -c -12)" ]
 	[ "$(mica run --hostname h c hostname)" = h ]
 	run mica run c
