@@ -62,9 +62,6 @@ int annotations_add(struct annotations *a, const char *text, struct err *err)
 	const char *from = colon ? colon + 1 : text;
 	AUTO_FREE char *key = xstrndup(from, (size_t)(eq - from));
 	const char *value = *eq ? eq + 1 : eq;
-	if (!*eq)
-		return err_set(
-			err, ERR_INVALID, "option '--annotation': '%s' is not KEY=VALUE", text);
 	if (!*key)
 		return err_set(err, ERR_INVALID, "option '--annotation': '%s' has no name", text);
 	if (!colon) {

@@ -369,8 +369,8 @@ links_of() { # IMAGE
 @test "annotations go to the manifest that they are for" {
 	sample
 	build --annotation plain=1 --annotation 'manifest:m=2' --annotation "manifest[linux/$(dpkg --print-architecture)]:p=3" \
-		--annotation 'manifest[linux/s390x]:no=4' --created-annotation -t t
-	[ "$(manifest_of t | jq -c '.annotations | del(."org.opencontainers.image.created")')" = '{"m":"2","p":"3","plain":"1"}' ]
+		--annotation 'manifest[linux/s390x]:no=4' --annotation bare --created-annotation -t t
+	[ "$(manifest_of t | jq -c '.annotations | del(."org.opencontainers.image.created")')" = '{"bare":"","m":"2","p":"3","plain":"1"}' ]
 	[ "$(manifest_of t | jq -r '.annotations."org.opencontainers.image.created"')" = "$(config_of t | jq -r .created)" ]
 	build -o 'type=oci,dest=o,tar=false,annotation.k=v,annotation-manifest.l=w'
 	[ "$(skopeo inspect --raw oci:o | jq -c .annotations)" = '{"k":"v","l":"w"}' ]
