@@ -211,7 +211,9 @@ static void add_history(
 	const char *said = c->history_comment ? c->history_comment : "";
 	AUTO_FREE char *comment = xasprintf("%s%s%s%s", said, *said && !c->scratch ? " " : "",
 		c->scratch ? "" : "FROM ", c->scratch ? "" : c->image_name);
-	image_config_add_history(config, when, c->created_by ? c->created_by : "/bin/sh",
+	AUTO_FREE char *shell =
+		config->shell.n ? strv_join(&config->shell, " ") : xstrdup("/bin/sh");
+	image_config_add_history(config, when, c->created_by ? c->created_by : shell,
 		*comment ? comment : NULL, empty_layer);
 	struct history *last = &config->history[config->n_history - 1];
 	last->author = config->author ? xstrdup(config->author) : NULL;

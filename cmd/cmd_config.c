@@ -260,6 +260,8 @@ static int edit(struct configuring *w, struct err *err)
 	if (a->workdir)
 		config_note(w, "WORKDIR", a->workdir);
 	STRV_FOREACH (trigger, &a->on_build) {
+		if (!**trigger) /* as with buildah */
+			continue;
 		strv_add(&c->on_build, *trigger);
 		config_note(w, "ONBUILD", *trigger);
 	}

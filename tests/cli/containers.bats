@@ -820,8 +820,8 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	mica config --env A- --label l- --port 80- --volume /v- --user '' --annotation x- --unsetlabel m --unsetannotation z --os-feature f- c
 	[ "$(container_config c '.config | [.Env, .Labels, (.ExposedPorts | keys), (.Volumes | keys), .User]')" = '[["B=2"],null,["81/udp"],["/w"],null]' ]
 	[ "$(container_config c '."os.features"')" = '["g"]' ]
-	mica config --env - --port - --volume - c
-	[ "$(container_config c '.config | [.Env, .ExposedPorts, .Volumes]')" = '[null,null,null]' ]
+	mica config --env - --port - --volume - --onbuild '' c
+	[ "$(container_config c '.config | [.Env, .ExposedPorts, .Volumes, .OnBuild]')" = '[null,null,null,["RUN x"]]' ]
 	run --separate-stderr env -u NOT_SET "$MICA_BIN" --root "$MICA_ROOT" config --env NOT_SET c
 	assert_error 'no value given'
 	FROM_HERE=1 mica config --env FROM_HERE c
@@ -879,6 +879,7 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	mica config --shell '/bin/sh -e' --onbuild 'RUN x' --healthcheck 'CMD x' c 2>>warned
 	[ "$(grep -o '[A-Z]* is not supported for OCI image format' warned | cut -d ' ' -f 1 | paste -sd ' ')" = 'COMMENT HOSTNAME' ]
 	mica commit -q c kept >/dev/null
+	config_of kept | jq -e '.history[-1].created_by == "/bin/sh -e"'
 	config_of kept | jq -e '.config | .Healthcheck.Test == ["CMD", "x"] and .OnBuild == ["RUN x"] and .Shell == ["/bin/sh", "-e"]'
 	ln -sf "$MICA_BIN" buildah
 	./buildah --root "$MICA_ROOT" config --shell '/bin/sh -e' --onbuild 'RUN x' --healthcheck 'CMD x' c 2>warned
