@@ -12,6 +12,7 @@ set(page_names
 	mica-cache-ls
 	mica-cache-rm
 	mica-commit
+	mica-completion
 	mica-config
 	mica-containers
 	mica-copy

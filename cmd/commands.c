@@ -17,14 +17,14 @@
 #include "store/store.h"
 
 extern const struct cmd cmd_add, cmd_cache, cmd_cache_export, cmd_cache_import, cmd_cache_limit,
-	cmd_cache_ls, cmd_cache_rm, cmd_commit, cmd_config, cmd_containers, cmd_copy, cmd_delete,
-	cmd_diff, cmd_du, cmd_exists, cmd_export, cmd_from, cmd_fsck, cmd_history, cmd_images,
-	cmd_import, cmd_info, cmd_inspect, cmd_list_tags, cmd_load, cmd_login, cmd_logout,
-	cmd_manifest, cmd_manifest_add, cmd_manifest_annotate, cmd_manifest_create,
-	cmd_manifest_exists, cmd_manifest_inspect, cmd_manifest_push, cmd_manifest_remove,
-	cmd_manifest_rm, cmd_mount, cmd_passwd, cmd_prune, cmd_pull, cmd_push, cmd_referrers,
-	cmd_registry, cmd_registry_check, cmd_rename, cmd_rm, cmd_rmi, cmd_run, cmd_save, cmd_tag,
-	cmd_tree, cmd_umount, cmd_unshare, cmd_untag, cmd_version;
+	cmd_cache_ls, cmd_cache_rm, cmd_commit, cmd_completion, cmd_config, cmd_containers,
+	cmd_copy, cmd_delete, cmd_diff, cmd_du, cmd_exists, cmd_export, cmd_from, cmd_fsck,
+	cmd_history, cmd_images, cmd_import, cmd_info, cmd_inspect, cmd_list_tags, cmd_load,
+	cmd_login, cmd_logout, cmd_manifest, cmd_manifest_add, cmd_manifest_annotate,
+	cmd_manifest_create, cmd_manifest_exists, cmd_manifest_inspect, cmd_manifest_push,
+	cmd_manifest_remove, cmd_manifest_rm, cmd_mount, cmd_passwd, cmd_prune, cmd_pull, cmd_push,
+	cmd_referrers, cmd_registry, cmd_registry_check, cmd_rename, cmd_rm, cmd_rmi, cmd_run,
+	cmd_save, cmd_tag, cmd_tree, cmd_umount, cmd_unshare, cmd_untag, cmd_version;
 
 const struct cmd *const commands[] = {
 	&cmd_add,
@@ -36,6 +36,7 @@ const struct cmd *const commands[] = {
 	&cmd_cache_ls,
 	&cmd_cache_rm,
 	&cmd_commit,
+	&cmd_completion,
 	&cmd_config,
 	&cmd_containers,
 	&cmd_copy,

@@ -65,7 +65,7 @@ static bool is_family(const char *name)
 
 static void print_commands(struct out *out, const char *family)
 {
-	out_printf(out, "\nAvailable Commands:\n");
+	out_printf(out, called_buildah() ? "\nAvailable Commands:\n" : "\nCommands:\n");
 	for (size_t i = 0; commands[i]; i++) {
 		const char *name = commands[i]->name;
 		const struct help *h = help_find(name);
@@ -176,6 +176,8 @@ void help_print(struct out *out, const struct help *h, const struct map *default
 	AUTO_FREE char *text = xstrndup(h->text, strlen(h->text) - 1); /* its last line ends */
 	strv_split(&lines, text, '\n');
 	print_options(out, &lines, defaults);
+	if (is_family(h->command))
+		print_commands(out, h->command);
 }
 
 int help_print_family(struct out *out, const char *family, const struct strv *rest, struct err *err)

@@ -24,7 +24,7 @@ static const struct {
 		   "import rmi"},
 	{"Registries", "login logout passwd registry list-tags referrers delete-image"},
 	{"The store", "du prune cache fsck"},
-	{"About mica", "info version"},
+	{"About mica", "info version completion"},
 };
 
 static void print_line(struct out *out, const char *name)
@@ -66,6 +66,16 @@ void overview_print(struct out *out)
 	out_printf(out, "%s\n'mica COMMAND --help' tells more.\n", options ? options : "");
 }
 
+static const struct {
+	const char *noun, *words;
+} examples[] = {
+	{"builder", "prune --all"},
+	{"buildx", "build -t web ."},
+	{"container", "ls"},
+	{"image", "ls"},
+	{"system", "df"},
+};
+
 void overview_print_noun(struct out *out, const char *noun)
 {
 	AUTO_FREE char *all = forms_verbs(noun);
@@ -85,4 +95,8 @@ void overview_print_noun(struct out *out, const char *noun)
 		const struct help *h = help_find(words.v[0]);
 		out_printf(out, "  %-12s %s\n", verb, h ? h->summary : "");
 	}
+	for (size_t i = 0; i < ARRAY_LEN(examples); i++)
+		if (streq(examples[i].noun, noun))
+			out_printf(out, "\nExamples:\n  %s %s %s\n", called_name(), noun,
+				examples[i].words);
 }

@@ -329,15 +329,17 @@ in_busybox() {
 	while read -r command; do
 		"$MICA_BIN" "$command" --help >help
 		grep -q "^Usage: mica $command" help || fail "$command: no usage"
-		[ "$command" = cache ] || [ "$command" = manifest ] || grep -q '^Examples:' help || fail "$command: no examples"
+		grep -A 1 '^Examples:' help | grep -q '^  ' || fail "$command: no examples"
 		"$MICA_BIN" help "$command" | cmp - help
 	done <commands
 	for noun in image container system builder buildx; do
 		"$MICA_BIN" "$noun" --help >help
 		grep -q "^Usage: mica $noun COMMAND" help
 		run ! grep -E '^  [a-z]+ *$' help
+		grep -A 1 '^Examples:' help | grep -q "^  mica $noun [a-z]" || fail "$noun: no examples"
 		"$MICA_BIN" help "$noun" | cmp - help
 	done
+	"$MICA_BIN" manifest --help | grep -qx '  create       make a list of images'
 	"$MICA_BIN" image -h | grep -qx '  ls           list images'
 }
 
@@ -352,6 +354,13 @@ in_busybox() {
 		_mica
 		echo "${COMPREPLY[*]}"
 	}
+	for shell in bash fish zsh; do
+		"$MICA_BIN" completion $shell | cmp - "$files/mica.$shell"
+	done
+	ln -s "$MICA_BIN" buildah
+	[ "$(./buildah completion --no-descriptions bash | tail -n 1)" = 'complete -o filenames -F _buildah buildah' ]
+	run -125 --separate-stderr mica completion powershell
+	assert_error "there is no completion for 'powershell'"
 	# shellcheck source=/dev/null
 	. "$files/mica.bash"
 	printf 'FROM scratch\n' | mica build -q -t quay.io/a/b:1 -t quay.io/a/b:2 -
@@ -373,6 +382,7 @@ in_busybox() {
 		mica rmi quay.io/a/b:|1 2
 		mica container rm |cont
 		mica copy cont Contai|Containerfile
+		mica completion |bash fish zsh
 	END
 	for noun in image container system builder buildx; do
 		run -125 --separate-stderr mica "$noun" -q
