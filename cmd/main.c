@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,13 +23,10 @@
 #include "cmd/help_print.h"
 #include "cmd/overview.h"
 #include "cmd/prompt.h"
+#include "cmd/stack.h"
 #include "cmd/version.h"
 #include "run/userns.h"
 #include "store/store.h"
-
-#define STACK_MIN (128 * KIB) /* what a build takes, and a third */
-#define STACK_DEEP MIB /* with the deepest trees that there may be */
-#define STACK_USUAL (8 * MIB)
 
 /* A containers.conf that cannot be read says nothing here. */
 static void add_defaults(const struct cmd *cmd, struct map *defaults)
@@ -363,19 +359,19 @@ static void open_standard_descriptors(void)
 		(void)close(fd);
 }
 
-/* With less a build ends by a signal. The workload has what is raised here, too. */
-static int have_stack(struct err *err)
-{
-	struct rlimit l;
+struct command_line {
+	struct app *app;
+	int argc;
+	char **argv;
+	struct strv *words; /* out: what option values are borrowed from */
+	struct err *err;
+};
 
-	if (getrlimit(RLIMIT_STACK, &l) < 0 || l.rlim_cur >= STACK_DEEP)
-		return 0;
-	l.rlim_cur = l.rlim_max < STACK_USUAL ? l.rlim_max : STACK_USUAL;
-	return l.rlim_max < STACK_MIN || setrlimit(RLIMIT_STACK, &l) < 0
-	               ? err_set(err, ERR_LIMIT,
-				 "the limit of the stack is too low (ulimit -s): %llu KiB at least",
-				 STACK_MIN / KIB)
-	               : 0;
+static int dispatch_line(void *arg)
+{
+	const struct command_line *l = arg;
+
+	return dispatch(l->app, l->argc, l->argv, l->words, l->err);
 }
 
 int main(int argc, char *argv[])
@@ -389,9 +385,8 @@ int main(int argc, char *argv[])
 	(void)signal(SIGXFSZ, SIG_IGN); /* EFBIG can be told, and what was begun be removed */
 	(void)signal(SIGCHLD, SIG_DFL); /* of who ignores it no child can be waited for */
 	out_init(&app.out);
-	int r = have_stack(&err);
-	if (r == 0)
-		r = dispatch(&app, argc, argv, &words, &err);
+	struct command_line line = {&app, argc, argv, &words, &err};
+	int r = stack_call(dispatch_line, &line, &err);
 	if (r < 0)
 		full_disk_clear(&app, &err);
 	int status = r;

@@ -170,11 +170,18 @@ listens() { # PORT
 	timeout 30 "$MICA_BIN" --root "$MICA_ROOT" build -q --network=none ctx
 }
 
+@test "a deep tree is a layer where the stack is limited" {
+	{ echo FROM busybox && printf 'RUN mkdir -p '; printf '/d%.0s' {1..1000}; } | containerfile
+	(ulimit -s 128 && mica build -q --network=none --storage-driver=copy ctx)
+}
+
 @test "limits that are no limits are refused" {
 	printf 'FROM busybox\n' | containerfile
 	for text in x 5 -1s 1ns; do
-		ends "option '--step-timeout': '$text' is not a duration such as" --step-timeout=$text
-		ends "option '--build-timeout': '$text' is not a duration such as" --build-timeout=$text
+		for option in step-timeout build-timeout; do
+			run --separate-stderr mica build --$option=$text ctx
+			assert_error "option '--$option': '$text' is not a duration such as"
+		done
 	done
 	ends "option '--disk-limit'" --disk-limit=much
 }
