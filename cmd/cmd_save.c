@@ -150,7 +150,7 @@ static int save_several(struct app *app, struct store *s, const struct strv *tex
 	const struct save_args *a, struct err *err)
 {
 	__attribute__((cleanup(archived_list_done))) struct archived_list list = {0};
-	const char *path;
+	const char *path = NULL;
 	int r = output_of(app, a, &path, err);
 
 	STRV_FOREACH (text, texts)
