@@ -13,6 +13,7 @@
 #define BLOCK 512 /* st_blocks, whatever the file system's own is */
 
 struct level {
+	char *name;
 	DIR *dir; /* NULL: it is far up */
 	long at; /* where it was left */
 	dev_t dev;
@@ -20,6 +21,7 @@ struct level {
 };
 
 struct walk {
+	int top;
 	unsigned each;
 	ino_t *seen; /* of files with several names, a table by hash; 0: free */
 	size_t n, cap;
@@ -68,19 +70,31 @@ static bool is_counted(struct walk *w, const struct stat *st)
 
 /* --- the walk: as deep as somebody made it --- */
 
+/* NULL: it is none, or (known) another one than it was. */
+static DIR *open_level(int at, const char *name, struct level *l, bool known)
+{
+	struct stat st;
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool ok = fd >= 0 && fstat(fd, &st) == 0 &&
+	          (!known || (st.st_dev == l->dev && st.st_ino == l->ino));
+	DIR *dir = ok ? fdopendir(fd) : NULL;
+	if (dir) {
+		l->dev = st.st_dev;
+		l->ino = st.st_ino;
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	return dir;
+}
+
 /* What lies further up is opened again on the way back, as what is below it has it for "..". */
 static void enter(struct walk *w, int at, const char *name)
 {
 	struct level l = {0};
-	struct stat st;
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || !(l.dir = fdopendir(fd))) {
-		if (fd >= 0)
-			close(fd);
+	l.dir = open_level(at, name, &l, false);
+	if (!l.dir)
 		return;
-	}
-	l.dev = st.st_dev;
-	l.ino = st.st_ino;
+	l.name = xstrdup(name);
 	if (w->depth == w->room) {
 		w->room = w->room ? 2 * w->room : 2 * OPEN_MAX;
 		w->levels = xreallocarray(w->levels, w->room, sizeof(*w->levels));
@@ -93,28 +107,48 @@ static void enter(struct walk *w, int at, const char *name)
 	}
 }
 
-/* false: it was moved meanwhile, and nobody knows the way back. */
-static bool reopen(struct level *l, int below)
+static void drop_level(struct walk *w)
 {
-	struct stat st;
-	int fd = openat(below, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != l->dev || st.st_ino != l->ino ||
-		!(l->dir = fdopendir(fd))) {
-		if (fd >= 0)
-			close(fd);
-		return false;
-	}
-	seekdir(l->dir, l->at);
-	return true;
+	struct level *l = &w->levels[--w->depth];
+	if (l->dir)
+		closedir(l->dir);
+	free(l->name);
 }
 
-static bool leave(struct walk *w)
+/* Somebody has moved what we come from: from the top to where all is as it was. */
+static DIR *find_again(struct walk *w)
 {
-	DIR *dir = w->levels[--w->depth].dir;
+	DIR *dir = NULL;
+	size_t depth = 0;
+	while (depth < w->depth) {
+		struct level *l = &w->levels[depth];
+		DIR *next = open_level(dir ? dirfd(dir) : w->top, l->name, l, true);
+		if (!next)
+			break;
+		if (dir)
+			closedir(dir);
+		dir = next;
+		depth++;
+	}
+	while (w->depth > depth)
+		drop_level(w);
+	return dir;
+}
+
+static void leave(struct walk *w)
+{
+	struct level left = w->levels[--w->depth];
 	struct level *up = w->depth ? &w->levels[w->depth - 1] : NULL;
-	bool back = up && (up->dir || reopen(up, dirfd(dir)));
-	closedir(dir);
-	return back;
+	DIR *dir = NULL;
+	if (up && !up->dir && !(dir = open_level(dirfd(left.dir), "..", up, true)))
+		dir = find_again(w);
+	if (dir) {
+		up = &w->levels[w->depth - 1];
+		up->dir = dir;
+		seekdir(dir, up->at);
+	}
+	closedir(left.dir);
+	free(left.name);
 }
 
 static uint64_t count(struct walk *w, int at, const char *name)
@@ -128,21 +162,16 @@ static uint64_t count(struct walk *w, int at, const char *name)
 	return bytes;
 }
 
-static uint64_t walk(struct walk *w, int at, const char *path)
+static uint64_t walk(struct walk *w, const char *path)
 {
-	uint64_t sum = count(w, at, path);
+	uint64_t sum = count(w, w->top, path);
 	while (w->depth) {
 		DIR *dir = w->levels[w->depth - 1].dir;
 		struct dirent *e = readdir(dir);
-		if (!e && !leave(w))
-			break;
-		if (e && !streq(e->d_name, ".") && !streq(e->d_name, ".."))
+		if (!e)
+			leave(w);
+		else if (!streq(e->d_name, ".") && !streq(e->d_name, ".."))
 			sum += count(w, dirfd(dir), e->d_name);
-	}
-	while (w->depth) {
-		DIR *dir = w->levels[--w->depth].dir;
-		if (dir)
-			closedir(dir);
 	}
 	free(w->levels);
 	return sum;
@@ -155,8 +184,8 @@ uint64_t disk_usage(int dirfd, const char *path)
 
 uint64_t disk_usage_each(int dirfd, const char *path, unsigned each)
 {
-	struct walk w = {.each = each};
-	uint64_t sum = walk(&w, dirfd, path);
+	struct walk w = {.top = dirfd, .each = each};
+	uint64_t sum = walk(&w, path);
 	free(w.seen);
 	return sum;
 }

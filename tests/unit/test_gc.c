@@ -2,11 +2,15 @@
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/mem.h"
 #include "base/strv.h"
 #include "store/dir_list.h"
 #include "store/disk_usage.h"
@@ -263,6 +267,62 @@ static void trees_are_counted_however_deep_they_are(void **state)
 	assert_int_equal(counted, sum);
 }
 
+enum { MOVED_DEPTH = 40, MOVED_FILES = 1000, MOVED_BESIDE = 8 * MIB };
+
+static void make_moved(int top, const char *name)
+{
+	assert_int_equal(mkdirat(top, name, 0700), 0);
+	int at = openat(top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(mkdirat(at, "b", 0700), 0);
+	for (unsigned i = 0; i < MOVED_DEPTH; i++) {
+		assert_int_equal(mkdirat(at, "a", 0700), 0);
+		int next = openat(at, "a", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(at);
+		at = next;
+	}
+	for (unsigned i = 0; i < MOVED_FILES; i++) {
+		char file[16];
+		(void)snprintf(file, sizeof(file), "%u", i);
+		AUTO_FD int fd = openat(at, file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+	}
+	close(at);
+}
+
+static _Noreturn void move_for_ever(int top)
+{
+	while (getppid() != 1) {
+		(void)renameat(top, "1/a", top, "1/b/a");
+		(void)renameat(top, "3/a", top, "3/b/a");
+		(void)renameat(top, "1/b/a", top, "1/a");
+		(void)renameat(top, "3/b/a", top, "3/a");
+	}
+	_exit(0);
+}
+
+/* Whichever of the three is looked at first. */
+static void what_is_moved_hides_nothing_else(void **state)
+{
+	struct store *s = *state;
+	struct err err = ERR_INIT;
+	assert_int_equal(mkdirat(store_fd(s), "moved", 0700), 0);
+	AUTO_FD int top = openat(store_fd(s), "moved", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	make_moved(top, "1");
+	AUTO_FD int two = openat(top, "2", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(posix_fallocate(two, 0, MOVED_BESIDE), 0);
+	make_moved(top, "3");
+	pid_t pid = fork();
+	if (pid == 0)
+		move_for_ever(top);
+	bool all = true;
+	for (unsigned i = 0; i < 20; i++)
+		all = all && disk_usage(store_fd(s), "moved") >= MOVED_BESIDE;
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(fs_remove_tree(store_fd(s), "moved", &err), 0);
+	assert_true(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +337,7 @@ int main(void)
 		STORE_TEST(a_container_keeps_its_base),
 		STORE_TEST(usage_counts_what_is_there),
 		STORE_TEST(trees_are_counted_however_deep_they_are),
+		STORE_TEST(what_is_moved_hides_nothing_else),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
