@@ -154,6 +154,21 @@ int xattrs_are_plain(int dirfd, const char *name, bool *ret, struct err *err)
 	return 0;
 }
 
+uint64_t xattrs_size(int dirfd, const char *name)
+{
+	struct err ignored = ERR_INIT;
+	struct target t;
+	AUTO_LIST struct list list = {0};
+	if (target_set(&t, dirfd, name, &ignored) < 0 || list_read(&list, &t, name, &ignored) < 0)
+		return 0;
+	uint64_t sum = list.n;
+	for (const char *p = list.names; p < list.names + list.n; p += strlen(p) + 1) {
+		ssize_t n = target_get(&t, p, NULL, 0);
+		sum += n > 0 ? (uint64_t)n : 0;
+	}
+	return sum;
+}
+
 int xattr_set(int dirfd, const char *name, const struct xattr *x, struct err *err)
 {
 	struct target t;

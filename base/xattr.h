@@ -4,6 +4,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 
@@ -28,6 +29,8 @@ int xattrs_read(int dirfd, const char *name, struct xattrs *ret, struct err *err
  * of this machine (security.*)? name: not "". */
 int xattrs_are_plain(int dirfd, const char *name, bool *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* Bytes of all that are seen, their names among them; 0 for what cannot be read. name: not "". */
+uint64_t xattrs_size(int dirfd, const char *name);
 /* Sets one; a file system without support (EOPNOTSUPP) or a missing privilege for security.* (EPERM
  * in a user namespace) is ERR_UNSUPPORTED. */
 int xattr_set(int dirfd, const char *name, const struct xattr *x, struct err *err)

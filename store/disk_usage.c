@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/xattr.h"
 
 #define OPEN_MAX 32 /* directories at a time */
 #define BLOCK 512 /* st_blocks, whatever the file system's own is */
@@ -156,7 +157,9 @@ static uint64_t count(struct walk *w, int at, const char *name)
 	struct stat st;
 	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	uint64_t bytes = w->each + (is_counted(w, &st) ? 0 : bytes_of(&st));
+	uint64_t bytes = w->each;
+	if (!is_counted(w, &st))
+		bytes += bytes_of(&st) + (w->each ? xattrs_size(at, name) : 0);
 	if (S_ISDIR(st.st_mode))
 		enter(w, at, name);
 	return bytes;

@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 uint64_t disk_usage(int dirfd, const char *path);
-/* The same with so many bytes more for each name. */
+/* The same with so many bytes more for each name, if any, and those of attributes, which some file
+ * systems do not tell. */
 uint64_t disk_usage_each(int dirfd, const char *path, unsigned each);
 /* Of the file or directory itself. */
 uint64_t disk_usage_own(int dirfd, const char *path);

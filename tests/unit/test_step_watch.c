@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/mica-step-watch-XXXXXX";
@@ -117,6 +118,22 @@ static void empty_files_are_counted_at_once(void **state)
 	step_watch_stop(&w);
 }
 
+static void attributes_count_too(void **state)
+{
+	const struct build_opts o = {.disk_limit = 2 * KIB};
+	struct err err = ERR_INIT;
+	struct step_watch w = {0};
+	char value[3000] = "x";
+	(void)state;
+	watch(&w, &o);
+	AUTO_FD int fd = openat(upper, "attributes", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fsetxattr(fd, "user.a", value, sizeof(value), 0) < 0) {
+		print_message("its file system has no attributes\n");
+		skip();
+	}
+	assert_int_equal(step_watch_end(&w, &err), ERR_LIMIT);
+}
+
 static void a_cache_has_a_limit_of_its_own(void **state)
 {
 	const struct build_opts none = {0}, o = {.disk_limit = 40 * MIB};
@@ -146,6 +163,7 @@ int main(void)
 		cmocka_unit_test(without_a_limit_nothing_is_looked_at),
 		cmocka_unit_test(what_is_written_ends_it),
 		cmocka_unit_test(empty_files_are_counted_at_once),
+		cmocka_unit_test(attributes_count_too),
 		cmocka_unit_test(a_cache_has_a_limit_of_its_own),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
