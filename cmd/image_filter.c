@@ -60,25 +60,34 @@ static bool id_matches(const struct listed *l, const char *text)
 	       str_has_prefix(digest_hex(&l->top, top), digits);
 }
 
-/* A pattern of --filter reference=: against the whole name, the name without tag, and what users
- * type for short. */
+/* A pattern of --filter reference=: against the whole name, what is behind the registry, and its last
+ * part, each with and without the tag. */
 static bool pattern_matches(const char *ref, const char *pattern)
 {
-	AUTO_FREE char *name = xstrdup(ref);
-	char *colon = strrchr(name, ':');
-	const char *slash = strrchr(ref, '/');
-	const char *short_name = str_has_prefix(ref, "docker.io/library/") ? ref + 18
-	                         : str_has_prefix(ref, "localhost/")       ? ref + 10
-	                         : str_has_prefix(ref, "docker.io/")       ? ref + 10
-	                                                                   : ref;
+	const char *first = strchr(ref, '/'), *last = strrchr(ref, '/');
+	const char *parts[] = {ref, first ? first + 1 : ref, last ? last + 1 : ref};
+	const char *tag = parts[2] + strcspn(parts[2], ":@");
 
-	if (glob_match(pattern, ref) || glob_match(pattern, short_name) ||
-		(slash && glob_match(pattern, slash + 1)) || ref_matches(ref, pattern))
+	if (ref_matches(ref, pattern))
 		return true;
-	if (colon && !strchr(colon, '/'))
-		*colon = '\0';
-	return glob_match(pattern, name) || glob_match(pattern, name + (short_name - ref)) ||
-	       (slash && glob_match(pattern, name + (slash + 1 - ref)));
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		AUTO_FREE char *name = xstrndup(parts[i], (size_t)(tag - parts[i]));
+		if (glob_match(pattern, parts[i]) || glob_match(pattern, name))
+			return true;
+	}
+	return false;
+}
+
+/* NAME@DIGEST, of an image that has a tag */
+static bool names_digest(const struct listed *l, const char *ref, const char *pattern)
+{
+	char digest[DIGEST_STR_MAX];
+	const char *at = strchr(pattern, '@');
+
+	if (!at || !streq(at + 1, digest_str(&l->top, digest)))
+		return false;
+	AUTO_FREE char *name = xstrndup(pattern, (size_t)(at - pattern));
+	return pattern_matches(ref, name);
 }
 
 /* --- what a filter looks at ------------------------------------------------------------------ */
@@ -273,7 +282,8 @@ static bool is_referenced(const void *patterns, struct listed *l)
 	for (size_t i = l->refs.n; i-- > 0;) {
 		bool hit = false;
 		STRV_FOREACH (pattern, (const struct strv *)patterns)
-			hit = hit || pattern_matches(l->refs.v[i], *pattern);
+			hit = hit || pattern_matches(l->refs.v[i], *pattern) ||
+			      names_digest(l, l->refs.v[i], *pattern);
 		if (!hit)
 			strv_remove(&l->refs, i);
 	}

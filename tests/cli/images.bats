@@ -171,6 +171,8 @@ names() {
 	[ "$(names -f reference=a)" = "localhost/a:latest " ]
 	[ "$(names -f 'reference=*/me/*')" = "quay.io/me/c:1.2 " ]
 	[ "$(names -f reference=c)" = "quay.io/me/c:1.2 " ]
+	[ "$(names -f 'reference=*/c')" = "quay.io/me/c:1.2 " ]
+	[ "$(names -f "reference=quay.io/me/c:1.2@$(mica images --format '{{.Digest}}' c)")" = "quay.io/me/c:1.2 " ]
 	[ "$(names -f reference=c:1.2 -f reference=b)" = "localhost/b:latest quay.io/me/c:1.2 " ]
 	[ "$(names -f readonly=true)" = "" ]
 	[ "$(names -f intermediate=true)" = "" ]
