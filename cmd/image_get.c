@@ -62,10 +62,15 @@ static int fetch_left(struct app *app, struct store *s, const struct image_get_a
 
 void image_get_warn(struct app *app, const struct image *image, const struct platform *want)
 {
+	const struct platform *have = &image->config.platform;
 	char is[128], wanted[128];
-	if (want && platform_match(want, &image->config.platform) < 0)
+	struct platform host;
+
+	platform_host(&host);
+	want = want ? want : &host;
+	if (*have->arch && platform_match(want, have) < 0)
 		out_warn(&app->out, "image platform (%s) does not match the expected platform (%s)",
-			platform_str(&image->config.platform, is), platform_str(want, wanted));
+			platform_str(have, is), platform_str(want, wanted));
 }
 
 /* An ID is never pulled; a name is, as the policy says. */

@@ -23,5 +23,6 @@ struct image_get_args {
  * NULL. The caller holds a transaction. */
 int image_get(struct app *app, struct store *s, const struct image_get_args *a, const char *text,
 	struct image *ret, char **ret_ref, struct err *err) __attribute__((warn_unused_result));
-/* Warns of an image for another platform, as one without an index may be. want NULL: any. */
+/* Warns of an image for another platform, as one without an index may be. want NULL: this
+ * machine's. */
 void image_get_warn(struct app *app, const struct image *image, const struct platform *want);

@@ -299,4 +299,8 @@ need_emulator() {
 		run -0 --separate-stderr mica "$verb" --platform linux/amd64 "oci:$MICA_CACHE/busybox:latest"
 		[[ $stderr != *warning* ]] || fail "$stderr"
 	done
+	# as it is when it is named without a platform
+	mica build -q --platform linux/s390x -t foreign - <<<'FROM scratch'
+	run -0 --separate-stderr mica from foreign
+	[[ $stderr == *"warning: image platform (linux/s390x) does not match the expected platform (linux/"* ]] || fail "$stderr"
 }
