@@ -135,6 +135,22 @@ static int execute(char *const argv[], struct err *err)
 	return proc_status(status);
 }
 
+/* By these podman knows where it is, and scripts that start themselves again in here know that they
+ * have. */
+static int set_marks(struct err *err)
+{
+	uid_t u;
+	gid_t g;
+
+	userns_caller(&u, &g);
+	AUTO_FREE char *uid = xasprintf("%u", u), *gid = xasprintf("%u", g);
+	if (setenv("_CONTAINERS_USERNS_CONFIGURED", "done", 1) < 0 ||
+		(u != 0 && (setenv("_CONTAINERS_ROOTLESS_UID", uid, 1) < 0 ||
+				   setenv("_CONTAINERS_ROOTLESS_GID", gid, 1) < 0)))
+		return err_sys(err, "cannot set variables");
+	return 0;
+}
+
 /* What runs in here finds the same store, and is told so by the environment. */
 static int unshare_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
@@ -151,7 +167,9 @@ static int unshare_run(struct app *app, void *args, const struct strv *rest, str
 		strv_add(&argv, shell && *shell ? shell : "/bin/sh");
 	if (app->root && setenv("MICA_ROOT", app->root, 1) < 0)
 		return err_sys(err, "cannot set MICA_ROOT");
-	int r = app_store(app, 0, &s, err);
+	int r = set_marks(err);
+	if (r == 0)
+		r = app_store(app, 0, &s, err);
 	if (r == 0 && userns_is_rootless())
 		r = container_space_hold(s, &held, err);
 	if (r == 0)

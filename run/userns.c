@@ -41,6 +41,15 @@ struct ranges {
 
 static bool rootless;
 
+static uid_t caller_uid;
+static gid_t caller_gid;
+
+void userns_caller(uid_t *ret_uid, gid_t *ret_gid)
+{
+	*ret_uid = caller_uid;
+	*ret_gid = caller_gid;
+}
+
 bool userns_is_rootless(void)
 {
 	return rootless;
@@ -415,6 +424,8 @@ int userns_enter(struct err *err)
 	uint64_t caps = geteuid() == 0 ? effective_caps() : 0;
 	struct ranges uids = {0}, gids = {0};
 	struct err why = ERR_INIT;
+	caller_uid = geteuid();
+	caller_gid = getegid();
 	if (caps & (1ULL << CAP_SYS_ADMIN)) {
 		stay_root();
 		if (!fs_root_is_mount())

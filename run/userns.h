@@ -8,6 +8,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct err;
 
@@ -16,3 +17,5 @@ struct err;
  * ERR_UNSUPPORTED: there is no user namespace to be had; the message says what to do. */
 int userns_enter(struct err *err) __attribute__((warn_unused_result));
 bool userns_is_rootless(void); /* after userns_enter: not the initial user namespace's root */
+/* after userns_enter: who we were before */
+void userns_caller(uid_t *ret_uid, gid_t *ret_gid);

@@ -1164,7 +1164,7 @@ c" ]
 
 @test "unshare runs a command and passes its status" {
 	mica from -q --name c busybox
-	run mica unshare sh -c 'exit 5'
+	run mica unshare sh -c 'exit "${_CONTAINERS_USERNS_CONFIGURED:+5}"'
 	[ "$status" = 5 ]
 	[ "$(mica unshare --mount WHERE=c sh -c 'ls "$WHERE/bin/busybox"')" = "$(ls -d "$MICA_ROOT"/containers/*)/merged/bin/busybox" ]
 	[ -z "$(mica mount)" ]

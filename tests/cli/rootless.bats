@@ -170,7 +170,8 @@ sample() {
 	[ "$(umica run c stat -c %u:%g /file)" = 1000:50 ]
 	run --separate-stderr umica mount c
 	assert_error 'You need to run it in a `mica unshare` session'
-	[ "$(umica unshare id -u)" = 0 ]
+	# shellcheck disable=SC2016 # the inner shell's
+	[ "$(umica unshare sh -c 'echo $(id -u) $_CONTAINERS_USERNS_CONFIGURED $_CONTAINERS_ROOTLESS_UID $_CONTAINERS_ROOTLESS_GID')" = "0 done $(id -u "$MICA_USER") $(id -g "$MICA_USER")" ]
 	[ "$(umica unshare sh -c "cat \$($MICA_BIN mount c)/file")" = user ]
 	# shellcheck disable=SC2016 # the inner shell's
 	umica unshare --mount WHERE=c sh -c 'echo more >"$WHERE/more" && [ "$(stat -c %u:%g "$WHERE/file")" = 1000:50 ]'
