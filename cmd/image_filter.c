@@ -60,8 +60,8 @@ static bool id_matches(const struct listed *l, const char *text)
 	       str_has_prefix(digest_hex(&l->top, top), digits);
 }
 
-/* A pattern of --filter reference=: against the whole name, what is behind the registry, and its last
- * part, each with and without the tag. */
+/* A pattern of --filter reference=: against the whole name, what is behind the registry, and its
+ * last part, each with and without the tag. */
 static bool pattern_matches(const char *ref, const char *pattern)
 {
 	const char *first = strchr(ref, '/'), *last = strrchr(ref, '/');
