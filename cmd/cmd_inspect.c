@@ -16,9 +16,11 @@
 
 struct inspect_args {
 	const char *format, *type;
+	bool array;
 };
 
 static const struct opt inspect_options[] = {
+	OPT_BOOL(0, "array", struct inspect_args, array),
 	OPT_STRING('f', "format", struct inspect_args, format),
 	OPT_IGNORED_BOOL('s', "size"),
 	OPT_STRING('t', "type", struct inspect_args, type),
@@ -39,96 +41,99 @@ static int names_of(struct store *s, const struct digest *d, struct strv *ret, s
 	return 0;
 }
 
-static int show(
-	struct app *app, struct store *s, const char *text, const char *format, struct err *err)
+struct showing {
+	struct app *app;
+	struct store *s;
+	const char *format; /* or NULL */
+	struct json *array; /* what is shown goes here; NULL: it is printed */
+};
+
+/* shown: taken over */
+static int print(const struct showing *w, struct json *shown, struct json *fields, struct err *err)
+{
+	AUTO_JSON struct json *j = shown;
+
+	if (w->format)
+		return table_print_one(&w->app->out, w->format, fields, err);
+	if (w->array)
+		json_add(w->array, take(j));
+	else
+		out_json(&w->app->out, j);
+	return 0;
+}
+
+static int show(const struct showing *w, const char *text, struct err *err)
 {
 	AUTO_IMAGE struct image image = {0};
 	AUTO_FREE char *ref = NULL;
 	AUTO_STRV struct strv refs = STRV_INIT;
 	AUTO_JSON struct json *shown = NULL, *fields = NULL;
 
-	int r = image_find_loaded(s, text, &image, &ref, err);
+	int r = image_find_loaded(w->s, text, &image, &ref, err);
 	if (r == 0)
-		r = names_of(s, &image.top.digest, &refs, err);
+		r = names_of(w->s, &image.top.digest, &refs, err);
 	if (r == 0)
-		r = image_json(s, &image, &refs, ref, &shown, &fields, err);
-	if (r < 0)
-		return r;
-	if (format)
-		return table_print_one(&app->out, format, fields, err);
-	out_json(&app->out, shown);
-	return 0;
+		r = image_json(w->s, &image, &refs, ref, &shown, &fields, err);
+	return r < 0 ? r : print(w, take(shown), fields, err);
 }
 
-static int show_container(struct app *app, struct store *s, const struct container *c,
-	const char *format, struct err *err)
+static int show_container(const struct showing *w, const struct container *c, struct err *err)
 {
 	AUTO_JSON struct json *shown = NULL, *fields = NULL;
-	AUTO_FREE char *path = container_mounted(s, c) == CONTAINER_MOUNTED
-	                               ? container_mount_path(s, c)
+	AUTO_FREE char *path = container_mounted(w->s, c) == CONTAINER_MOUNTED
+	                               ? container_mount_path(w->s, c)
 	                               : xstrdup("");
 
-	int r = container_json(s, c, path, &shown, &fields, err);
-	if (r == 0 && format)
-		return table_print_one(&app->out, format, fields, err);
-	if (r == 0)
-		out_json(&app->out, shown);
-	return r;
+	int r = container_json(w->s, c, path, &shown, &fields, err);
+	return r < 0 ? r : print(w, take(shown), fields, err);
 }
 
 /* The index itself. */
-static int show_list(
-	struct app *app, struct store *s, const char *text, const char *format, struct err *err)
+static int show_list(const struct showing *w, const char *text, struct err *err)
 {
 	AUTO_FREE char *ref = NULL, *bytes = NULL;
-	AUTO_JSON struct json *j = NULL;
+	struct json *j = NULL;
 	struct descriptor d = {0};
 	size_t n;
 
-	int r = image_find(s, text, &d, &ref, err);
+	int r = image_find(w->s, text, &d, &ref, err);
 	if (r == 0 && media_kind(d.media_type) != MEDIA_INDEX)
 		r = err_set(err, ERR_INVALID, "'%s' is an image, not a list of images", text);
 	if (r == 0)
-		r = blob_read(s, &d, MANIFEST_MAX, &bytes, &n, err);
+		r = blob_read(w->s, &d, MANIFEST_MAX, &bytes, &n, err);
 	descriptor_done(&d);
 	if (r == 0)
 		r = json_parse(bytes, n, "index", &j, err);
-	if (r == 0 && format)
-		return table_print_one(&app->out, format, j, err);
-	if (r == 0)
-		out_json(&app->out, j);
-	return r;
+	return r < 0 ? r : print(w, j, j, err);
 }
 
 /* A working container is looked for first, then an image; a list is shown when it has none for
  * this machine, as buildah does. */
-static int show_any(struct app *app, struct store *s, const char *text,
-	const struct inspect_args *a, struct err *err)
+static int show_any(const struct showing *w, const char *text, const char *type, struct err *err)
 {
-	const bool any = !a->type;
 	int r = ERR_NOT_FOUND;
 
-	if (any || streq(a->type, "container")) {
+	if (!type || streq(type, "container")) {
 		AUTO_CONTAINER struct container c;
 		container_init(&c);
-		r = container_find(s, text, &c, err);
+		r = container_find(w->s, text, &c, err);
 		if (r == 0)
-			return show_container(app, s, &c, a->format, err);
+			return show_container(w, &c, err);
 	}
-	if (r == ERR_NOT_FOUND && (any || streq(a->type, "image"))) {
+	if (r == ERR_NOT_FOUND && (!type || streq(type, "image"))) {
 		err_clear(err);
-		r = show(app, s, text, a->format, err);
+		r = show(w, text, err);
 	}
-	if ((any && r == ERR_UNSUPPORTED) || (a->type && streq(a->type, "manifest"))) {
+	if ((!type && r == ERR_UNSUPPORTED) || (type && streq(type, "manifest"))) {
 		err_clear(err);
-		r = show_list(app, s, text, a->format, err);
+		r = show_list(w, text, err);
 	}
 	return r;
 }
 
 static int inspect_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	struct inspect_args *a = args;
+	const struct inspect_args *a = args;
 	AUTO_STORE struct store *s = NULL;
 
 	if (a->type && !streq(a->type, "image") && !streq(a->type, "container") &&
@@ -136,10 +141,14 @@ static int inspect_run(struct app *app, void *args, const struct strv *rest, str
 		return err_set(err, ERR_INVALID,
 			"option '--type': '%s' is not one of 'container', 'image', 'manifest'",
 			a->type);
-	a->format = table_template(a->format);
+	AUTO_JSON struct json *array = a->array ? json_new_array() : NULL;
 	int r = app_store(app, 0, &s, err);
+	const struct showing w = {
+		.app = app, .s = s, .format = table_template(a->format), .array = array};
 	for (size_t i = 0; i < rest->n && r == 0; i++)
-		r = show_any(app, s, rest->v[i], a, err);
+		r = show_any(&w, rest->v[i], a->type, err);
+	if (r == 0 && array && !w.format)
+		out_json(&app->out, array);
 	return r;
 }
 

@@ -148,7 +148,9 @@ teardown() {
 	c=$(mica from --name c --quiet busybox)
 	same "image ls" images
 	same "image list -q" "images -q"
-	same "image inspect busybox" "inspect --type image busybox"
+	same "image inspect busybox" "inspect --array --type image busybox"
+	[ "$(mica image inspect busybox busybox | jq 'map(.Id) | unique | length')" = 1 ]
+	[ "$(mica image inspect busybox | jq '.[0]')" = "$(mica inspect busybox | jq .)" ]
 	same "image history busybox" "history busybox"
 	same "image tree busybox" "tree busybox"
 	same "container ls" containers
@@ -156,7 +158,7 @@ teardown() {
 	same "container ps" containers
 	same ls containers
 	same ps containers
-	same "container inspect c" "inspect c"
+	same "container inspect c" "inspect --array c"
 	same "container diff c" "diff c"
 	same "system df" du
 	same "image ls --help" "images --help"
