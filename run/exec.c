@@ -20,6 +20,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/keyctl.h>
+#include <linux/major.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define FUSE_MINOR 229 /* Documentation/admin-guide/devices.txt */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static int set_stdio(const struct box *b, struct err *err)
@@ -264,6 +266,16 @@ int exec_confine(const struct box *b, struct err *err)
 	return 0;
 }
 
+/* Whatever it is called in there; or what is called so, which others go by. */
+static bool has_fuse(const struct run_limits *l)
+{
+	for (size_t i = 0; i < l->n_devices; i++)
+		if (!l->devices[i].block && l->devices[i].major_nr == MISC_MAJOR &&
+			l->devices[i].minor_nr == FUSE_MINOR)
+			return true;
+	return access("/dev/fuse", F_OK) == 0;
+}
+
 _Noreturn void exec_workload(struct box *b)
 {
 	struct err err = ERR_INIT;
@@ -273,7 +285,9 @@ _Noreturn void exec_workload(struct box *b)
 	sigemptyset(&none);
 
 	/* before it becomes anybody: init answers from here on */
-	int r = b->ids >= 0 ? ids_install(b->ids, b->user.uid, b->user.gid, &err) : 0;
+	int r = b->ids >= 0 ? ids_install(b->ids, b->user.uid, b->user.gid,
+				      has_fuse(&b->spec->limits), &err)
+	                    : 0;
 	if (r == 0 && !b->spec->chroot)
 		r = exec_confine(b, &err);
 	if (r == 0)

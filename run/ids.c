@@ -308,14 +308,13 @@ static bool is_stat(int nr)
 	return nr == CALL_FSTAT || nr == CALL_FSTATAT || nr == SYS_statx;
 }
 
-int ids_install(int sock, uid_t uid, gid_t gid, struct err *err)
+int ids_install(int sock, uid_t uid, gid_t gid, bool serves, struct err *err)
 {
-	const struct owner user = {uid, gid};
+	const struct beginning told = {.user = {uid, gid}, .serves = serves};
 	uint32_t nrs[ARRAY_LEN(calls)];
 	size_t n = 0;
 	/* a program that serves a file system would wait for init, when it asks for a file's owner,
 	 * and init for it, on the way to a file of its: for ever, as no signal ends that */
-	bool serves = access(FUSE_DEVICE, F_OK) == 0;
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
 		if (!serves || !is_stat(calls[i].nr))
 			nrs[n++] = (uint32_t)calls[i].nr;
@@ -327,7 +326,7 @@ int ids_install(int sock, uid_t uid, gid_t gid, struct err *err)
 	if (listener < 0)
 		return err_sys(err, "cannot install the filter for a single user");
 
-	if (fdpass_send(sock, &user, sizeof(user), listener) < 0)
+	if (fdpass_send(sock, &told, sizeof(told), listener) < 0)
 		return err_sys(err, "cannot hand over the filter's listener");
 	return 0;
 }
@@ -365,12 +364,12 @@ static int begin(struct timespec *ret)
 int ids_receive(struct ids *s, int sock)
 {
 	bool cut;
-	ssize_t n = fdpass_receive(sock, &s->user, sizeof(s->user), 0, &s->listener, &cut);
+	ssize_t n = fdpass_receive(sock, &s->told, sizeof(s->told), 0, &s->listener, &cut);
 	if (n <= 0 || s->listener < 0)
 		return -1;
 	/* who asks is not waited for elsewhere than where it runs (Linux 6.6) */
 	(void)ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
-	return s->user.uid != 0 || s->user.gid != 0 ? begin(&s->begun) : 0;
+	return s->told.user.uid != 0 || s->told.user.gid != 0 ? begin(&s->begun) : 0;
 }
 
 int ids_listener(const struct ids *s)

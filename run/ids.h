@@ -11,7 +11,7 @@
  *	fstat, lstat, statx    with the owner that is recorded; all others, and what init does not
  *	                       reach as the caller would, are the kernel's to answer. stat(2) that
  *	                       follows links goes on to show root (ids_filter.c says why), and
- *	                       they all do where there is /dev/fuse
+ *	                       they all do where there is a device of FUSE
  *	setuid, setgroups ...  recorded; getuid and its kin answer accordingly
  *
  * Who a process is follows it through fork and execve as an index into a table of ours, in the soft
@@ -27,8 +27,9 @@
 struct err;
 struct ids;
 
-/* By the workload, before it becomes uid:gid: loads the filter and sends its listener to `sock`. */
-int ids_install(int sock, uid_t uid, gid_t gid, struct err *err)
+/* By the workload, before it becomes uid:gid: loads the filter and sends its listener to `sock`.
+ * serves: it has been given a device by which it may serve a file system. */
+int ids_install(int sock, uid_t uid, gid_t gid, bool serves, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* By init. proc: a /proc of init's pid namespace, to which the pids of the calls belong; or,

@@ -65,12 +65,12 @@ static bool has_group(const struct cred *cred, uint32_t gid)
 
 /* By a program of the step, which would ask us for what it does with the file, and wait: so would
  * we, for it. */
-static bool is_served_within(int fd, const struct stat *st)
+static bool is_served_within(const struct call *c, int fd, const struct stat *st)
 {
 	struct stat root;
 	struct statfs fs;
-	return access(FUSE_DEVICE, F_OK) == 0 && stat("/", &root) == 0 &&
-	       st->st_dev != root.st_dev && fstatfs(fd, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC;
+	return c->s->told.serves && stat("/", &root) == 0 && st->st_dev != root.st_dev &&
+	       fstatfs(fd, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC;
 }
 
 static int change_owner(const struct call *c, int fd, uint32_t uid, uint32_t gid)
@@ -84,7 +84,7 @@ static int change_owner(const struct call *c, int fd, uint32_t uid, uint32_t gid
 		(!own || (uid != SAME && uid != st.st_uid) ||
 			(gid != SAME && gid != st.st_gid && !has_group(&c->cred, gid))))
 		return -EPERM;
-	if (is_served_within(fd, &st))
+	if (is_served_within(c, fd, &st))
 		return CALL_GO_ON;
 	/* by number, as far as the kernel knows them: what chown(2) does besides comes with it */
 	if (fchownat(fd, "", uid == SAME ? SAME : 0, gid == SAME ? SAME : 0, AT_EMPTY_PATH) < 0)

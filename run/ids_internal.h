@@ -15,7 +15,6 @@ struct stat;
 
 #define GROUPS_MAX 64 /* supplementary ones of one process; more are EINVAL, as the kernel has it */
 #define SAME ((uint32_t)-1)
-#define FUSE_DEVICE "/dev/fuse" /* with it, a step may serve a file system itself */
 
 struct cred {
 	uint32_t uid[3], gid[3]; /* real, effective, saved */
@@ -23,16 +22,21 @@ struct cred {
 	uint32_t groups[GROUPS_MAX];
 };
 
-/* What the command tells of itself when it begins. */
 struct owner {
 	uint32_t uid, gid;
+};
+
+/* What the command tells of itself when it begins. */
+struct beginning {
+	struct owner user;
+	bool serves; /* it may serve a file system itself */
 };
 
 struct ids {
 	int proc;
 	bool around; /* proc is of another pid namespace than the pids of the calls */
 	int listener;
-	struct owner user; /* whom the command began as */
+	struct beginning told;
 	struct timespec begun;
 	struct cred **creds; /* creds[0] is root; they never change and never go */
 	size_t n_creds;

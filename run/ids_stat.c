@@ -23,7 +23,7 @@ static bool is_new(const struct call *c, int fd)
 {
 	struct statx st;
 	const struct timespec begun = c->s->begun;
-	if (c->s->user.uid == 0 && c->s->user.gid == 0)
+	if (c->s->told.user.uid == 0 && c->s->told.user.gid == 0)
 		return false;
 	return statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) == 0 && st.stx_mask & STATX_BTIME &&
 	       (st.stx_btime.tv_sec > begun.tv_sec ||
@@ -40,7 +40,7 @@ static bool is_shown(const struct call *c, int fd, struct owner *ret)
 	if (call_owner(c, fd, &st))
 		*ret = (struct owner){st.st_uid, st.st_gid};
 	else if (is_new(c, fd))
-		*ret = c->s->user;
+		*ret = c->s->told.user;
 	else
 		return false;
 	return ret->uid != 0 || ret->gid != 0;

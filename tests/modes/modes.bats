@@ -196,6 +196,7 @@ o/f -rwxr-xr-x 0/0' ]
 	is single && want=0:0 || want=1000:1000
 	[ "$(run_in owners stat -Lc %u:%g /o/link)" = $want ]
 	is chroot || [ "$(run_in -v "$D/ctx:/dev/fuse" owners stat -c %u:%g /o/f)" = $want ]
+	is chroot || [ ! -w /dev/fuse ] || [ "$(run_in --device /dev/fuse:/dev/other owners stat -c %u:%g /o/f)" = $want ]
 }
 
 @test "USER is who it says, with its groups, and owns what it makes" {
