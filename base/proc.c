@@ -10,10 +10,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -140,6 +142,8 @@ static _Noreturn void exec_child(const char *file, const char *const argv[],
 	bool ok = (!o->max_file || setrlimit(RLIMIT_FSIZE, &most) == 0) &&
 	          (!o->no_new_privs || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) &&
 	          (!o->own_session || setsid() >= 0);
+	if (o->own_mounts && unshare(CLONE_NEWNS) == 0)
+		(void)mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
 	/* sources out of the way of the targets first */
 	for (unsigned i = 0; i < n; i++)
 		if (fds[i] >= 0 && fds[i] < 4 && fds[i] != (int)i)

@@ -31,6 +31,7 @@ struct proc_opts {
 	uint64_t max_file; /* bytes that it can write to one file; 0: any number */
 	bool no_new_privs; /* a setuid or setgid bit of the program has no effect */
 	bool own_session; /* kill(-pid) reaches its children too; it has no terminal */
+	bool own_mounts; /* what it mounts or unmounts stays its own, where that can be had */
 };
 /* file: absolute path. *ret_pid: to be waited for. */
 int proc_spawn(const char *file, const char *const argv[], const struct proc_opts *o,

@@ -70,10 +70,12 @@ static int enter_root(int dir, struct err *err)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_sys(err, "cannot confine the unpacking: cannot make mounts private");
 	/* on top of the root, then under it: pivot_root(".", ".") stacks the old root on the new
-	 * one, from where it is unmounted */
+	 * one, from where it is unmounted. A clone is as shared as what it was made of, where
+	 * nothing can be stacked on. */
 	if (syscall(SYS_move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
-		fchdir(tree) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-		umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) {
+		fchdir(tree) < 0 || mount(NULL, ".", NULL, MS_PRIVATE, NULL) < 0 ||
+		syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+		chdir("/") < 0) {
 		if (errno == EINVAL)
 			return err_set(err, ERR_UNSUPPORTED,
 				"cannot confine the unpacking: cannot leave '/', which seems to be "

@@ -41,21 +41,9 @@ int mount_new(const char *type, const char *const *options, unsigned attrs)
 	return fs < 0 ? -1 : mount_of_context(fs, type, options, attrs);
 }
 
-int mount_attach(int mnt, int target, uint64_t attrs, bool recursive)
+/* Linux 5.10 and 5.11: only an attached mount can be changed, with mount(2). */
+static int change_attached(int mnt, uint64_t attrs)
 {
-	struct mount_attr set = {.attr_set = attrs};
-	bool late = false;
-	if (attrs && mount_setattr(mnt, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &set,
-			     sizeof(set)) < 0) {
-		if (errno != ENOSYS)
-			return -1;
-		late = true; /* Linux 5.10 and 5.11: only an attached mount can be changed, with
-		                mount(2) */
-	}
-	if (move_mount(mnt, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return -1;
-	if (!late)
-		return 0;
 	char path[64];
 	unsigned long flags = MS_REMOUNT | MS_BIND;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", mnt);
@@ -63,7 +51,26 @@ int mount_attach(int mnt, int target, uint64_t attrs, bool recursive)
 	flags |= attrs & MOUNT_ATTR_NOSUID ? MS_NOSUID : 0;
 	flags |= attrs & MOUNT_ATTR_NODEV ? MS_NODEV : 0;
 	flags |= attrs & MOUNT_ATTR_NOEXEC ? MS_NOEXEC : 0;
-	return mount(NULL, path, NULL, flags, NULL);
+	if (mount(NULL, path, NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -1;
+	return attrs ? mount(NULL, path, NULL, flags, NULL) : 0;
+}
+
+int mount_attach(int mnt, int target, uint64_t attrs, bool recursive)
+{
+	/* a clone of a shared mount is its peer: what is mounted on one of them is on both */
+	struct mount_attr alone = {.propagation = MS_PRIVATE}, set = {.attr_set = attrs};
+	bool late = false;
+	if (mount_setattr(mnt, "", AT_EMPTY_PATH | AT_RECURSIVE, &alone, sizeof(alone)) < 0 ||
+		(attrs && mount_setattr(mnt, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0),
+				  &set, sizeof(set)) < 0)) {
+		if (errno != ENOSYS)
+			return -1;
+		late = true;
+	}
+	if (move_mount(mnt, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return -1;
+	return late ? change_attached(mnt, attrs) : 0;
 }
 
 int mount_bind_fd(int fd, int target, uint64_t attrs)

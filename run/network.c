@@ -170,8 +170,13 @@ static int start_helper(struct network *n, struct err *err)
 			return err_sys(err, "cannot create a pipe");
 		AUTO_STRV struct strv argv = STRV_INIT;
 		helpers[n->which].arguments(&argv, n->gateway, n->choice);
-		const struct proc_opts opts = {
-			.in = fds[1], .out = -1, .errfd = -1, .keep_fd = n->netns};
+		/* slirp4netns makes '/' private and nothing below it, and then leaves it: where
+		 * mounts are shared, that would unmount the machine's */
+		const struct proc_opts opts = {.in = fds[1],
+			.out = -1,
+			.errfd = -1,
+			.keep_fd = n->netns,
+			.own_mounts = true};
 		int r = proc_spawn(
 			program, (const char *const *)strv_argv(&argv), &opts, &n->pid, err);
 		close(fds[1]);

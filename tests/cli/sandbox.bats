@@ -465,6 +465,24 @@ nameserver 10.9.8.3' ]
 	run ! pgrep -f "^sleep 5$BASHPID\$"
 }
 
+@test "where mounts are shared, as systemd has them, mica works, and nothing that a step mounts is seen outside" {
+	[ "$(id -u)" = 0 ] || skip "only root can share mounts"
+	base
+	mkdir -p a/y b
+	echo b >b/f
+	network=none # what the machine has, to see that its mounts stay as well
+	[ ! -c /dev/net/tun ] || ! command -v slirp4netns >/dev/null || network=slirp4netns
+	unshare -m bash -e <<-END
+		mount --make-rshared /
+		cut -d ' ' -f 5 /proc/self/mountinfo >before
+		"$MICA_BIN" --root new pull -q "oci:$MICA_CACHE/busybox" >/dev/null
+		[ "\$("$MICA_BIN" --root "$MICA_ROOT" run --rm --network=$network -v "$D/a:/x" -v "$D/b:/x/y" busybox ls /x/y)" = f ]
+		[ -z "\$(ls a/y)" ]
+		cut -d ' ' -f 5 /proc/self/mountinfo | diff before -
+		"$MICA_BIN" --root "$MICA_ROOT" --storage-driver=vfs run --rm --network=none busybox true
+	END
+}
+
 @test "links where mount points go do not lead out of the image" {
 	mkdir -p tree/etc tree/bin victim
 	cp "$(command -v busybox)" tree/bin/busybox
