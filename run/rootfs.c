@@ -50,25 +50,27 @@ int rootfs_pivot(const struct box *b, struct err *err)
 	return 0;
 }
 
-/* A directory where the path leads, also behind a link to nothing. user NULL: it is ours. */
-static int make_dir(int root, const char *path, const struct user *user, int *ret_fd)
+/* A directory where the path leads, also behind a link to nothing. */
+static int make_dir(const struct box *b, int root, const char *path, int *ret_fd)
 {
+	uint32_t uid, gid;
 	AUTO_FREE char *real = root_resolve(root, path);
-	return real ? root_mkdir_p(root, real, 0755, user ? user->uid : (uid_t)-1,
-			      user ? user->gid : (gid_t)-1, ret_fd)
-	            : -1;
+	if (!b->spec->cwd_of_user || !idmap_outside(&b->spec->users.uids, b->user.uid, &uid) ||
+		!idmap_outside(&b->spec->users.gids, b->user.gid, &gid))
+		uid = gid = (uint32_t)-1;
+	return real ? root_mkdir_p(root, real, 0755, uid, gid, ret_fd) : -1;
 }
 
 /* The working directory of an image that has none there. It is made as runc makes it: what is left
  * again by ".." too. */
-static int make_cwd(int root, const char *cwd, const struct user *user, int *ret_fd)
+static int make_cwd(const struct box *b, int root, const char *cwd, int *ret_fd)
 {
 	for (const char *up = strstr(cwd, "/.."); up; up = strstr(up + 1, "/..")) {
 		AUTO_FREE char *left = xstrndup(cwd, (size_t)(up - cwd));
-		if ((up[3] == '/' || !up[3]) && make_dir(root, left, user, NULL) < 0)
+		if ((up[3] == '/' || !up[3]) && make_dir(b, root, left, NULL) < 0)
 			return -1;
 	}
-	return make_dir(root, cwd, user, ret_fd);
+	return make_dir(b, root, cwd, ret_fd);
 }
 
 int rootfs_chdir(const struct box *b, struct err *err)
@@ -78,8 +80,7 @@ int rootfs_chdir(const struct box *b, struct err *err)
 	 * (CVE-2024-21626). */
 	AUTO_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FD int fd = root_open(root, cwd, O_PATH | O_DIRECTORY, 0);
-	const struct user *user = b->spec->cwd_of_user ? &b->user : NULL;
-	if (fd < 0 && errno == ENOENT && make_cwd(root, cwd, user, &fd) < 0)
+	if (fd < 0 && errno == ENOENT && make_cwd(b, root, cwd, &fd) < 0)
 		fd = -1;
 	if (fd < 0) {
 		int missing = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;

@@ -248,6 +248,7 @@ needs_root() {
 	for how in private container; do
 		[ "$(namespace user --userns=$how)" != "$own" ] || fail $how
 		[ "$(mica run --rm --network=none --userns=$how busybox sh -c 'touch /x && chown 5 /x && id -u')" = 0 ]
+		[ "$(mica run --rm --network=none --userns=$how --user 1000:50 --workdir /new busybox sh -c 'touch x && stat -c %u:%g .')" = 1000:50 ]
 	done
 	unshare --user sleep 300 3>&- &
 	OUTSIDE=$!
