@@ -8,6 +8,7 @@
 #include "cmd/table.h"
 #include "image/manifest.h"
 #include "image/media_type.h"
+#include "image/platform.h"
 #include "store/blobs.h"
 #include "store/containers.h"
 #include "store/images.h"
@@ -62,6 +63,28 @@ static int print(const struct showing *w, struct json *shown, struct json *field
 	return 0;
 }
 
+/* Of a list the image for this machine: that of another, which other commands are content with
+ * where it is all there is, would be taken for it. */
+static int load(
+	struct store *s, const char *text, struct image *ret, char **ret_ref, struct err *err)
+{
+	struct descriptor top = {0};
+	struct platform host;
+	char name[128];
+
+	platform_host(&host);
+	int r = image_find(s, text, &top, ret_ref, err);
+	if (r == 0)
+		r = image_load(s, &top, &host, ret, err);
+	if ((r == ERR_UNSUPPORTED || r == ERR_NOT_FOUND) && top.media_type &&
+		media_kind(top.media_type) == MEDIA_INDEX)
+		r = err_set(err, ERR_UNSUPPORTED,
+			"%s: no image found in manifest list: it does not exist for platform %s",
+			text, platform_str(&host, name));
+	descriptor_done(&top);
+	return r;
+}
+
 static int show(const struct showing *w, const char *text, struct err *err)
 {
 	AUTO_IMAGE struct image image = {0};
@@ -69,7 +92,7 @@ static int show(const struct showing *w, const char *text, struct err *err)
 	AUTO_STRV struct strv refs = STRV_INIT;
 	AUTO_JSON struct json *shown = NULL, *fields = NULL;
 
-	int r = image_find_loaded(w->s, text, &image, &ref, err);
+	int r = load(w->s, text, &image, &ref, err);
 	if (r == 0)
 		r = names_of(w->s, &image.top.digest, &refs, err);
 	if (r == 0)

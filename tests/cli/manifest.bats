@@ -265,11 +265,16 @@ layers_here() { # how many blobs of layers are in the store; the images of this 
 	mica inspect list | jq -e '.OCIv1.architecture'
 	[ "$(mica inspect --type manifest list)" = "$(mica manifest inspect list)" ]
 	[ "$(mica inspect -t manifest -f '{{len .manifests}}' list)" = 3 ]
-	# there is no image in it: the list itself
+	# there is no image in it, or none for this machine: the list itself
 	mica manifest create empty >/dev/null
 	[ "$(mica inspect empty)" = "$(mica manifest inspect empty)" ]
 	run -125 --separate-stderr mica inspect --type image empty
 	assert_error 'does not exist for platform'
+	mica manifest create foreign >/dev/null
+	mica manifest add --arch s390x foreign docker://docker.io/library/three >/dev/null
+	[ "$(mica inspect foreign)" = "$(mica manifest inspect foreign)" ]
+	run -125 --separate-stderr mica inspect --type image foreign
+	assert_error 'foreign: no image found in manifest list: it does not exist for platform linux/amd64$'
 	mica build -q -t image "$T/three"
 	run -125 --separate-stderr mica inspect --type manifest image
 	assert_error "'image' is an image, not a list of images"
