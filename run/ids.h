@@ -12,6 +12,7 @@
  *	                       reach as the caller would, are the kernel's to answer. stat(2) that
  *	                       follows links goes on to show root (ids_filter.c says why), and
  *	                       they all do where there is a device of FUSE
+ *	utimensat of a link    which leaves the owner in it
  *	setuid, setgroups ...  recorded; getuid and its kin answer accordingly
  *
  * Who a process is follows it through fork and execve as an index into a table of ours, in the soft

@@ -30,6 +30,9 @@ static const struct unless {
 } unless[] = {
 	{SYS_statx, STATX_UID | STATX_GID},
 	{CALL_FSTATAT, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH},
+#ifdef CALL_UTIMENSAT
+	{CALL_UTIMENSAT, AT_SYMLINK_NOFOLLOW},
+#endif
 };
 #define UNLESS_LEN 5
 

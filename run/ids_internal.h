@@ -83,6 +83,7 @@ bool call_owner(const struct call *c, int fd, struct stat *st);
 
 /* Those that have room for any user's number. */
 #if __SIZEOF_LONG__ == 8
+#define CALL_UTIMENSAT SYS_utimensat /* with times as we have them */
 #define CALL_FSTAT SYS_fstat
 #define CALL_FSTATAT SYS_newfstatat
 #ifdef SYS_lstat
@@ -110,6 +111,13 @@ int call_chown_named(struct call *c, int flags);
 int call_stat_fd(const struct call *c);
 int call_stat_path(const struct call *c, int dirfd, unsigned path, unsigned at, int flags);
 int call_statx(const struct call *c);
+
+/* What a path, empty or none with AT_EMPTY_PATH, and these flags mean; -1 */
+int call_open_meant(const struct call *c, int dirfd, uint64_t path_at, int flags);
+
+/* ids_times.c: 0, a negative errno, or CALL_GO_ON */
+
+int call_set_times(const struct call *c);
 
 /* ids_stat_layout.c: the kernel's struct stat, of 64 bits */
 struct stat_layout {

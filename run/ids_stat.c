@@ -57,7 +57,7 @@ static int answer(const struct call *c, int fd, unsigned at)
 	return call_write(c, c->n->data.args[at], room, stat_layout.size) == 0 ? 0 : CALL_GO_ON;
 }
 
-static int open_meant(const struct call *c, int dirfd, uint64_t path_at, int flags)
+int call_open_meant(const struct call *c, int dirfd, uint64_t path_at, int flags)
 {
 	char path[PATH_MAX] = "";
 	if (path_at && call_read_path(c, path_at, path) < 0)
@@ -78,7 +78,7 @@ int call_stat_path(const struct call *c, int dirfd, unsigned path, unsigned at, 
 {
 	if (flags & ~FLAGS)
 		return CALL_GO_ON;
-	AUTO_FD int file = open_meant(c, dirfd, c->n->data.args[path], flags);
+	AUTO_FD int file = call_open_meant(c, dirfd, c->n->data.args[path], flags);
 	return answer(c, file, at);
 }
 
@@ -89,7 +89,7 @@ int call_statx(const struct call *c)
 	int flags = (int)call_arg(c, 2);
 	if (flags & ~(FLAGS | AT_STATX_SYNC_TYPE))
 		return CALL_GO_ON;
-	AUTO_FD int fd = open_meant(c, (int)call_arg(c, 0), c->n->data.args[1], flags);
+	AUTO_FD int fd = call_open_meant(c, (int)call_arg(c, 0), c->n->data.args[1], flags);
 	/* the mask, and both kinds of synchronisation at once, are the kernel's to refuse */
 	if (!is_shown(c, fd, &own) ||
 		syscall(SYS_statx, fd, "", (flags & ~AT_SYMLINK_NOFOLLOW) | AT_EMPTY_PATH,

@@ -168,7 +168,7 @@ o/big -rw-r--r-- 65000/60000' ]
 	containerfile <<-'END'
 		FROM owners
 		RUN touch /f && mkdir /d && ln -s f /l && chown 77:88 /f && chown app:staff /d && chown -h 5:6 /l && chown 0:0 /o/f
-		RUN echo more >>/f && chown :99 /d
+		RUN echo more >>/f && chown :99 /d && touch -h -d '2020-01-01 00:00:00' /l && [ "$(stat -c %Y /l)" = 1577836800 ]
 	END
 	build -t t
 	[ "$(listed t f l o/f)" = 'f -rw-r--r-- 77/88
