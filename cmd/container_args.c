@@ -38,6 +38,42 @@ int container_use(struct app *app, const char *text, struct container_use *ret, 
 	return use(app, text, container_open, false, ret, err);
 }
 
+static int open_alone(
+	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
+{
+	int r = container_open(s, text, wait, ret, err);
+	if (r != ERR_BUSY)
+		return r;
+	AUTO_FREE char *why = xstrdup(err->msg);
+	return err_set(err, r, "%s; in one that is mounted several commands can run at once", why);
+}
+
+/* Its mount has a place for many. */
+static int open_to_run(
+	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
+{
+	AUTO_CONTAINER struct container c;
+	struct err ignored = ERR_INIT;
+
+	container_init(&c);
+	if (container_find(s, text, &c, &ignored) < 0 ||
+		container_mounted(s, &c) != CONTAINER_MOUNTED)
+		return open_alone(s, text, wait, ret, err);
+	int r = container_open_shared(s, c.id, wait, ret, err);
+	if (r < 0 || container_mounted(s, ret) == CONTAINER_MOUNTED)
+		return r;
+	/* no longer */
+	container_done(ret);
+	container_init(ret);
+	return open_alone(s, text, wait, ret, err);
+}
+
+int container_use_to_run(
+	struct app *app, const char *text, struct container_use *ret, struct err *err)
+{
+	return use(app, text, open_to_run, false, ret, err);
+}
+
 int container_look(struct app *app, const char *text, struct container_use *ret, struct err *err)
 {
 	return use(app, text, container_open, true, ret, err);

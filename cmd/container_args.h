@@ -19,6 +19,10 @@ struct container_use {
 /* Waits when another process has it, and says so. */
 int container_use(struct app *app, const char *text, struct container_use *ret, struct err *err)
 	__attribute__((warn_unused_result));
+/* The same to run something in it: while it is mounted others may do so, too, and none of them
+ * changes what is known of it. */
+int container_use_to_run(struct app *app, const char *text, struct container_use *ret,
+	struct err *err) __attribute__((warn_unused_result));
 /* The same to read it: from a store that cannot be written to as well (txn_read()). */
 int container_look(struct app *app, const char *text, struct container_use *ret, struct err *err)
 	__attribute__((warn_unused_result));

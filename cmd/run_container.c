@@ -119,10 +119,18 @@ static int container_spec(struct run_args *a, const struct container *c, const s
 	return r;
 }
 
-static int keep_history(struct container *c, const struct strv *rest, struct err *err)
+/* Others may have had it meanwhile, so it is opened again, and alone. */
+static int keep_history(
+	struct store *s, struct container *c, const struct strv *rest, struct err *err)
 {
 	AUTO_STRV struct strv words = STRV_INIT;
+	AUTO_FREE char *id = xstrdup(c->id);
 
+	container_done(c);
+	container_init(c);
+	int r = container_open(s, id, true, c, err);
+	if (r < 0)
+		return r;
 	for (size_t i = run_first_word(rest); i < rest->n; i++)
 		strv_add(&words, rest->v[i]);
 	AUTO_FREE char *text = strv_join(&words, " ");
@@ -170,7 +178,7 @@ int run_container(
 	struct run_spec spec;
 
 	run_spec_init(&spec);
-	int r = container_use(app, rest->v[0], &u, err);
+	int r = container_use_to_run(app, rest->v[0], &u, err);
 	if (r == 0)
 		r = merge_options(&u.c, own, &words, &a, err);
 	get = (struct image_get_args){
@@ -188,7 +196,7 @@ int run_container(
 	if (r == 0)
 		r = run_tree(app, &u, &spec, err);
 	if (r == 0 && history_wanted(a.add_history))
-		r = keep_history(&u.c, rest, err);
+		r = keep_history(u.s, &u.c, rest, err);
 	box_close(&spec);
 	box_mounts_done(&mounts);
 	opt_done(run_options, &a);

@@ -221,21 +221,21 @@ int container_find(struct store *s, const char *text, struct container *ret, str
 	return r;
 }
 
-static int lock_dir(int fd, bool wait)
+static int lock_dir(int fd, int how, bool wait)
 {
 	int r;
-	while ((r = flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB)) < 0 && errno == EINTR)
+	while ((r = flock(fd, wait ? how : how | LOCK_NB)) < 0 && errno == EINTR)
 		;
 	return r;
 }
 
-/* c's directory; text: what the user called it */
-static int lock_container(struct store *s, const struct container *c, const char *text, bool wait,
-	int *ret_dir, struct err *err)
+/* c's directory; text: what the user called it; how: LOCK_EX or LOCK_SH */
+static int lock_container(struct store *s, const struct container *c, const char *text, int how,
+	bool wait, int *ret_dir, struct err *err)
 {
 	AUTO_FREE char *doc = xasprintf(CONTAINERS_DIR "/%s/" CONTAINER_DOC, c->id);
 	AUTO_FD int dir = open_dir(s, c->id);
-	if (dir >= 0 && lock_dir(dir, wait) < 0)
+	if (dir >= 0 && lock_dir(dir, how, wait) < 0)
 		return errno == EWOULDBLOCK
 		               ? err_set(err, ERR_BUSY,
 					 "another process uses the working container '%s'", c->name)
@@ -247,8 +247,8 @@ static int lock_container(struct store *s, const struct container *c, const char
 	return 0;
 }
 
-int container_open(
-	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
+static int open_locked(struct store *s, const char *text, int how, bool wait, struct container *ret,
+	struct err *err)
 {
 	AUTO_CONTAINER struct container c;
 	AUTO_FD int dir = -1;
@@ -256,11 +256,23 @@ int container_open(
 
 	container_init(&c);
 	if ((r = container_find(s, text, &c, err)) < 0 ||
-		(r = lock_container(s, &c, text, wait, &dir, err)) < 0 ||
+		(r = lock_container(s, &c, text, how, wait, &dir, err)) < 0 ||
 		(r = load(dir, c.id, ret, err)) < 0)
 		return r;
 	ret->dir = take_fd(&dir);
 	return 0;
+}
+
+int container_open(
+	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
+{
+	return open_locked(s, text, LOCK_EX, wait, ret, err);
+}
+
+int container_open_shared(
+	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
+{
+	return open_locked(s, text, LOCK_SH, wait, ret, err);
 }
 
 int container_open_any(
@@ -272,7 +284,7 @@ int container_open_any(
 
 	container_init(&c);
 	if ((r = find_any(s, text, &c, err)) < 0 ||
-		(r = lock_container(s, &c, text, wait, &dir, err)) < 0 ||
+		(r = lock_container(s, &c, text, LOCK_EX, wait, &dir, err)) < 0 ||
 		(r = load_any(dir, c.id, ret, err)) < 0)
 		return r;
 	ret->dir = take_fd(&dir);

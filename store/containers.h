@@ -72,6 +72,9 @@ int container_find(struct store *s, const char *text, struct container *ret, str
 /* container_find, locked, as it is then. wait: until who has it is done; else ERR_BUSY. */
 int container_open(struct store *s, const char *text, bool wait, struct container *ret,
 	struct err *err) __attribute__((warn_unused_result));
+/* The same, but not alone: several that use it and change nothing of what is known of it. */
+int container_open_shared(struct store *s, const char *text, bool wait, struct container *ret,
+	struct err *err) __attribute__((warn_unused_result));
 /* container_open for container_remove(): it may be damaged. */
 int container_open_any(struct store *s, const char *text, bool wait, struct container *ret,
 	struct err *err) __attribute__((warn_unused_result));

@@ -1140,6 +1140,15 @@ c" ]
 	wait $pid || true
 	wait $second
 	[ "$(container_config c .author)" = '"me"' ]
+	# one that is mounted has place for several commands
+	mica mount c >/dev/null
+	"$MICA_BIN" --root "$MICA_ROOT" run --add-history c -- sh -c 'n=0; until [ -e /go ] || [ $((n += 1)) = 400 ]; do sleep 0.05; done; [ -e /go ] && echo went' 3>&- </dev/null >went &
+	pid=$!
+	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run c touch /go
+	wait $pid
+	[ "$(cat went)" = went ]
+	[[ $(container_config c '.history[-1].created_by') == *"echo went"* ]]
+	mica umount c
 }
 
 @test "options of buildah that have no place here are refused or without effect" {
