@@ -19,27 +19,12 @@
 #include "cmd/cmd.h"
 #include "store/store.h"
 
-struct place {
-	char *dir;
-	const char *chosen_by;
-};
-
-static void place_done(struct place *p)
-{
-	free(p->dir);
-}
-
-#define AUTO_PLACE __attribute__((cleanup(place_done)))
-
 /* The store's directory, not its tmp/: nothing there is another's to sweep. */
-static int store_place(struct app *app, struct place *ret, struct err *err)
+static char *store_place(struct app *app, struct err *err)
 {
 	AUTO_STORE struct store *s = NULL;
-	int r = app_store(app, 0, &s, err);
 
-	if (r == 0)
-		ret->dir = xstrdup(store_path(s));
-	return r;
+	return app_store(app, 0, &s, err) < 0 ? NULL : xstrdup(store_path(s));
 }
 
 static const char *choose(const struct app *app, const char **ret_by)
@@ -57,18 +42,23 @@ static const char *choose(const struct app *app, const char **ret_by)
 	return "/var/tmp";
 }
 
-static int find_place(struct app *app, struct place *ret, struct err *err)
+/* Absolute; NULL and err. *ret_by: what named it, for messages. New string. */
+static char *find_place(struct app *app, const char **ret_by, struct err *err)
 {
-	const char *dir = choose(app, &ret->chosen_by);
+	const char *dir = choose(app, ret_by);
 	bool configured = dir == app->conf.copy_tmp_dir;
 
 	if (configured && streq(dir, "storage"))
-		return store_place(app, ret, err);
-	if (configured && *dir != '/')
-		return err_set(err, ERR_INVALID,
-			"%s: '%s' is neither an absolute path nor 'storage'", ret->chosen_by, dir);
-	ret->dir = realpath(dir, NULL);
-	return ret->dir ? 0 : err_sys(err, "%s: cannot find '%s'", ret->chosen_by, dir);
+		return store_place(app, err);
+	if (configured && *dir != '/') {
+		(void)err_set(err, ERR_INVALID,
+			"%s: '%s' is neither an absolute path nor 'storage'", *ret_by, dir);
+		return NULL;
+	}
+	char *found = realpath(dir, NULL);
+	if (!found)
+		(void)err_sys(err, "%s: cannot find '%s'", *ret_by, dir);
+	return found;
 }
 
 static void remove_all(const char *dir)
@@ -114,16 +104,14 @@ static int set_guard(const char *dir, struct spool *s, struct err *err)
 
 int spool_open(struct app *app, struct spool *s, struct err *err)
 {
-	AUTO_PLACE struct place at = {0};
-	int r = find_place(app, &at, err);
+	AUTO_FREE char *dir = find_place(app, &s->chosen_by, err);
 
-	if (r < 0)
-		return r;
-	AUTO_FREE char *made = xasprintf("%s/mica-XXXXXX", at.dir);
+	if (!dir)
+		return err->code;
+	AUTO_FREE char *made = xasprintf("%s/mica-XXXXXX", dir);
 	if (!mkdtemp(made))
-		return err_sys(err, "%s: cannot create a directory in '%s'", at.chosen_by, at.dir);
+		return err_sys(err, "%s: cannot create a directory in '%s'", s->chosen_by, dir);
 	s->path = xasprintf("%s/archive", made);
-	s->chosen_by = at.chosen_by;
 	s->alive = -1;
 	return set_guard(made, s, err);
 }
@@ -149,36 +137,34 @@ int spool_fill(struct spool *s, int fd, const char *name, struct err *err)
 	return copy(fd, name, to, s->path, s->chosen_by, err);
 }
 
-static int open_nameless(const struct place *at, struct err *err)
+static int open_nameless(const char *dir)
 {
-	AUTO_FREE char *name = xasprintf("%s/mica-XXXXXX", at->dir);
-	int fd = open(at->dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	AUTO_FREE char *name = xasprintf("%s/mica-XXXXXX", dir);
+	int fd = open(dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 
 	if (fd >= 0)
 		return fd;
 	/* a file system that knows none without a name */
 	fd = mkostemp(name, O_CLOEXEC);
-	if (fd >= 0 && unlink(name) == 0)
-		return fd;
-	(void)err_sys(err, "%s: cannot create a file in '%s'", at->chosen_by, at->dir);
-	mem_close_p(&fd);
-	return err->code;
+	if (fd >= 0)
+		(void)unlink(name);
+	return fd;
 }
 
 int spool_stdin(struct app *app, struct err *err)
 {
-	AUTO_PLACE struct place at = {0};
+	const char *by;
 	struct stat st;
 
 	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) && !st.st_nlink)
 		return 0;
-	int r = find_place(app, &at, err);
-	if (r < 0)
-		return r;
-	AUTO_FD int fd = open_nameless(&at, err);
+	AUTO_FREE char *dir = find_place(app, &by, err);
+	if (!dir)
+		return err->code;
+	AUTO_FD int fd = open_nameless(dir);
 	if (fd < 0)
-		return fd;
-	r = copy(STDIN_FILENO, "standard input", fd, at.dir, at.chosen_by, err);
+		return err_sys(err, "%s: cannot create a file in '%s'", by, dir);
+	int r = copy(STDIN_FILENO, "standard input", fd, dir, by, err);
 	if (r == 0 && dup2(fd, STDIN_FILENO) < 0)
 		r = err_sys(err, "cannot use what came from standard input");
 	return r;
