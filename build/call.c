@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -17,7 +18,6 @@
 #include "build/file_expand.h"
 #include "build/lint.h"
 #include "build/source.h"
-#include "registry/credentials.h"
 
 static struct json *location(size_t source, unsigned first, unsigned last)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/git_run.h"
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"

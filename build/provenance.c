@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/provenance.h"
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -10,7 +11,6 @@
 #include "base/url_user.h"
 #include "build/build_internal.h"
 #include "build/materials.h"
-#include "registry/credentials.h"
 #include "registry/url.h"
 
 #include <stdlib.h>

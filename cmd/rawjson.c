@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
@@ -12,7 +13,6 @@
 #include "base/url_user.h"
 #include "build/lint.h"
 #include "cmd/out.h"
-#include "registry/credentials.h"
 
 #define STATUS_MS 100 /* bytes are told no more often than this */
 

@@ -74,11 +74,6 @@ int credentials_split(const char *text, struct credentials *ret, struct err *err
 void credentials_done(struct credentials *c);
 #define AUTO_CREDENTIALS __attribute__((cleanup(credentials_done)))
 
-/* "user:password" in base64 and back, as the files and Basic authentication have it. New string;
- * NULL when it is no base64. */
-char *base64_encode(const void *data, unsigned long n);
-char *base64_decode(const char *text, unsigned long *ret_n);
-
 /* In auth_helper.c */
 bool auth_helper_is_name(const char *name);
 /* Runs docker-credential-NAME. verb: "get", "store", "erase", "list"; input is its stdin.

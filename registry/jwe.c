@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "registry/cipher.h"
-#include "registry/credentials.h"
 
 #define RECIPIENTS_MAX 32 /* each costs an RSA operation */
 #define WRAPPED_MAX 2048 /* bytes of the largest RSA key */

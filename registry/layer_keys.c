@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strv.h"
-#include "registry/credentials.h"
 #include "registry/jwe.h"
 
 #define CIPHER "AES_256_CTR_HMAC_SHA256"

@@ -8,13 +8,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "image/reference.h"
-#include "registry/credentials.h"
 #include "registry/remote.h"
 #include "registry/signature.h"
 #include "registry/source.h"

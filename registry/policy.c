@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "image/reference.h"
-#include "registry/credentials.h"
 #include "registry/scopes.h"
 
 #define POLICY_MAX (4 * MIB)

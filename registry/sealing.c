@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -14,7 +15,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stream.h"
-#include "registry/credentials.h"
 #include "registry/layer_keys.h"
 
 #define CONTROL_FD 3

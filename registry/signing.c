@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/strv.h"
 #include "image/descriptor.h"
-#include "registry/credentials.h"
 #include "registry/gpg.h"
 #include "registry/signature.h"
 

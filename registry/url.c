@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "registry/credentials.h"
 
 #define HOST_MAX 255
 #define PORT_HTTP 80

@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/strv.h"
-#include "registry/credentials.h"
 #include "registry/gpg.h"
 #include "registry/signature.h"
 

@@ -5,10 +5,10 @@
 
 #include "tests/unit/jwe_keys.h"
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "registry/credentials.h"
 #include "registry/jwe.h"
 #include "registry/layer_keys.h"
 

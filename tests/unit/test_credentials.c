@@ -7,6 +7,7 @@
 
 #include "tests/unit/unit.h"
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
