@@ -158,7 +158,7 @@ static int zstd_write(struct writer *w, const void *p, size_t n, struct err *err
 	return zstd_push((struct zstd *)w, (ZSTD_inBuffer){p, n, 0}, ZSTD_e_continue, err);
 }
 
-static int zstd_finish(struct writer *w, struct err *err)
+int writer_zstd_end_frame(struct writer *w, struct err *err)
 {
 	return zstd_push((struct zstd *)w, (ZSTD_inBuffer){NULL, 0, 0}, ZSTD_e_end, err);
 }
@@ -174,7 +174,8 @@ static void zstd_free(struct writer *w)
 struct writer *writer_zstd(struct writer *below, int level)
 {
 	struct zstd *s = xcalloc(1, sizeof(*s));
-	s->w = (struct writer){.write = zstd_write, .finish = zstd_finish, .free = zstd_free};
+	s->w = (struct writer){
+		.write = zstd_write, .finish = writer_zstd_end_frame, .free = zstd_free};
 	s->below = below;
 	s->cap = ZSTD_CStreamOutSize();
 	s->buf = xmalloc(s->cap);

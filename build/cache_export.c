@@ -42,7 +42,8 @@ static int compress_as(
 	struct descriptor d = {.media_type = xstrdup(layer_media_type(rec->compression)),
 		.digest = rec->layer.blob,
 		.size = rec->layer.blob_size};
-	int r = layer_recompress(b->store, &d, &rec->layer.diff_id, p->compression, p->level, err);
+	const struct recompression how = {.compression = p->compression, .level = p->level};
+	int r = layer_recompress(b->store, &d, &rec->layer.diff_id, &how, err);
 	rec->layer.blob = d.digest;
 	rec->layer.blob_size = d.size;
 	rec->compression = p->compression;

@@ -12,6 +12,7 @@
 #include "image/descriptor.h"
 #include "image/docker_schema2.h"
 #include "image/media_type.h"
+#include "layers/chunked.h"
 #include "store/blobs.h"
 #include "store/layer_size.h"
 
@@ -58,9 +59,29 @@ int compression_level(enum compression c, int level)
 struct work {
 	int from, to;
 	const char *type; /* OCI's */
-	enum compression compression;
-	int level;
+	const struct recompression *how;
 };
+
+/* What the job has found out. */
+struct packed {
+	struct layer layer;
+	struct chunked_table table;
+};
+
+static struct writer *packer_for(
+	const struct recompression *how, struct writer *below, struct chunked_table *table)
+{
+	switch (how->compression) {
+	case COMPRESSION_NONE:
+		return NULL;
+	case COMPRESSION_GZIP:
+		return writer_gzip(below, how->level);
+	case COMPRESSION_ZSTD:
+		return how->chunked ? writer_chunked(below, how->level, table)
+		                    : writer_zstd(below, how->level);
+	}
+	return NULL;
+}
 
 static int recompress(void *arg, struct buf *out, struct err *err)
 {
@@ -76,50 +97,51 @@ static int recompress(void *arg, struct buf *out, struct err *err)
 	AUTO_READER struct reader *in = reader_hashed(unpacked ? unpacked : file, &plain);
 	AUTO_WRITER struct writer *blob = writer_to_fd(w->to, "the layer's blob");
 	AUTO_WRITER struct writer *counted = writer_hashed(blob, &packed);
-	AUTO_WRITER struct writer *packer =
-		w->compression == COMPRESSION_GZIP   ? writer_gzip(counted, w->level)
-		: w->compression == COMPRESSION_ZSTD ? writer_zstd(counted, w->level)
-						     : NULL;
+	struct packed ret = {0};
+	AUTO_WRITER struct writer *packer = packer_for(w->how, counted, &ret.table);
 	if (stream_copy(in, packer ? packer : counted, NULL, err) < 0 ||
 		(packer && writer_finish(packer, err) < 0))
 		return err->code;
-	struct layer got = {.diff_id = hash_final(&plain.hash),
+	ret.layer = (struct layer){.diff_id = hash_final(&plain.hash),
 		.diff_size = plain.count,
 		.blob = hash_final(&packed.hash),
 		.blob_size = packed.count};
-	buf_add(out, &got, sizeof(got));
+	buf_add(out, &ret, sizeof(ret));
 	return 0;
 }
 
 int layer_recompress(struct store *s, struct descriptor *d, const struct digest *diff_id,
-	enum compression compression, int level, struct err *err)
+	const struct recompression *how, struct err *err)
 {
 	char text[DIGEST_STR_MAX];
 	AUTO_FD int from = -1;
 	AUTO_TMP struct tmp tmp = TMP_INIT;
-	AUTO_BUF struct buf out = BUF_INIT(sizeof(struct layer));
-	const char *have = media_type_to_oci(d->media_type), *want = layer_media_type(compression);
-	struct layer got;
+	AUTO_BUF struct buf out = BUF_INIT(sizeof(struct packed));
+	const char *have = media_type_to_oci(d->media_type),
+		   *want = layer_media_type(how->compression);
+	struct packed got;
 	if (!have)
 		return err_set(err, ERR_UNSUPPORTED,
 			"layer %s: a layer of type '%s' stays as it is",
 			digest_str(&d->digest, text), d->media_type);
-	if (streq(have, want) && (level < 0 || compression == COMPRESSION_NONE))
+	if (streq(have, want) && (how->level < 0 || how->compression == COMPRESSION_NONE) &&
+		(!how->chunked || chunked_is_annotated(&d->annotations)))
 		return 0;
 	if (blob_open(s, &d->digest, &from, err) < 0 || blob_begin(s, &tmp, err) < 0)
 		return err->code;
-	struct work w = {from, tmp.fd, have, compression, level};
+	struct work w = {from, tmp.fd, have, how};
 	if (job_run(recompress, &w, &out, err) < 0)
 		return err_wrap(err, "layer %s", digest_str(&d->digest, text));
 	memcpy(&got, out.data, sizeof(got));
-	if (!digest_equal(&got.diff_id, diff_id))
+	if (!digest_equal(&got.layer.diff_id, diff_id))
 		return err_set(err, ERR_CORRUPT,
 			"layer %s: its content is not what the config says",
 			digest_str(&d->digest, text));
-	if (layer_commit(s, &tmp, &got, err) < 0)
+	if (layer_commit(s, &tmp, &got.layer, err) < 0)
 		return err->code;
-	d->digest = got.blob;
-	d->size = got.blob_size;
+	d->digest = got.layer.blob;
+	d->size = got.layer.blob_size;
+	chunked_annotate(&d->annotations, got.table.made ? &got.table : NULL);
 	mem_replace(&d->media_type,
 		xstrdup(media_is_docker(d->media_type) ? media_type_to_docker(want) : want));
 	return 0;

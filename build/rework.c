@@ -106,9 +106,10 @@ static int recompress(
 	struct reworking *r, struct image *img, const struct built_image *built, struct err *err)
 {
 	size_t first = r->w->recompress_all || r->w->squash == SQUASH_ALL ? 0 : built->base_layers;
+	const struct recompression how = {r->w->compression, r->w->chunked, r->w->level};
 	for (size_t i = first; r->w->recompress && i < img->manifest.n_layers; i++)
 		if (layer_recompress(r->store, &img->manifest.layers[i], &img->config.diff_ids[i],
-			    r->w->compression, r->w->level, err) < 0)
+			    &how, err) < 0)
 			return err->code;
 	return 0;
 }

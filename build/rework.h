@@ -54,6 +54,7 @@ struct rework {
 	bool recompress; /* layers of the build */
 	bool recompress_all; /* those of the base image too */
 	enum compression compression; /* of new and recompressed layers */
+	bool chunked; /* zstd with a table of files, layers/chunked.h: of recompressed ones */
 	int level; /* of the compressor, -1 its default */
 	/* times in a squashed layer, as struct diff_opts */
 	bool clamp, force;

@@ -118,12 +118,13 @@ static int parse_compression(const struct push_args *a, struct rework *w, struct
 		w->compression = COMPRESSION_GZIP;
 	} else if (streq(text, "zstd") || streq(text, "zstd:chunked")) {
 		w->compression = COMPRESSION_ZSTD;
+		w->chunked = streq(text, "zstd:chunked");
 		max = ZSTD_LEVEL_MAX;
 	} else {
 		bool known = streq(text, "bzip2") || streq(text, "xz");
 		return err_set(err, known ? ERR_UNSUPPORTED : ERR_INVALID,
-			"option '--compression-format': '%s' is %s 'gzip', 'zstd'", text,
-			known ? "not supported, known are:" : "not one of");
+			"option '--compression-format': '%s' is %s 'gzip', 'zstd', 'zstd:chunked'",
+			text, known ? "not supported, known are:" : "not one of");
 	}
 	if (a->level < -1 || a->level > max)
 		return err_set(err, ERR_INVALID,
@@ -292,17 +293,6 @@ static const char *name_in(const char *location, const char *name)
 	return called_buildah() && str_has_prefix(location, "oci-archive:") ? NULL : name;
 }
 
-static void warn_chunked(struct app *app, const struct push_args *a)
-{
-	const bool added = strv_has(&a->add_compression, "zstd:chunked");
-
-	if (added || (a->compression && streq(a->compression, "zstd:chunked")))
-		out_warn(&app->out,
-			"option '--%s': zstd:chunked is written as plain zstd, without a table of "
-			"the files: layers are fetched whole",
-			added ? "add-compression" : "compression-format");
-}
-
 int push_send(struct app *app, struct store *s, const struct push_args *a,
 	const struct descriptor *what, bool index_only, const char *name, const char *location,
 	struct err *err)
@@ -316,7 +306,6 @@ int push_send(struct app *app, struct store *s, const struct push_args *a,
 	struct digest digest;
 	bool other_form = false;
 
-	warn_chunked(app, a);
 	int r = parse_format(a->format, &o.format, err);
 	if (r == 0)
 		r = remote_args_apply(app, &a->remote, &o.remote, err);

@@ -7,33 +7,40 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "build/build.h"
+#include "build/recompress.h"
 #include "build/rework.h"
 #include "image/docker_schema2.h"
 #include "image/manifest.h"
 #include "image/media_type.h"
+#include "layers/chunked.h"
 #include "store/blobs.h"
 #include "store/images.h"
 
 #define MARK "io.github.containers.compression.zstd"
 
-static int parse_format(const char *text, enum compression *ret, struct err *err)
+static int parse_format(const char *text, struct recompression *ret, struct err *err)
 {
-	if (streq(text, "gzip"))
-		*ret = COMPRESSION_GZIP;
-	else if (streq(text, "zstd") || streq(text, "zstd:chunked"))
-		*ret = COMPRESSION_ZSTD;
-	else
+	const bool chunked = streq(text, "zstd:chunked");
+
+	if (!chunked && !streq(text, "zstd") && !streq(text, "gzip"))
 		return err_set(err, ERR_INVALID,
-			"option '--add-compression': '%s' is not one of 'gzip', 'zstd'", text);
+			"option '--add-compression': '%s' is not one of 'gzip', 'zstd', "
+			"'zstd:chunked'",
+			text);
+	*ret = (struct recompression){
+		.compression = streq(text, "gzip") ? COMPRESSION_GZIP : COMPRESSION_ZSTD,
+		.chunked = chunked,
+		.level = -1};
 	return 0;
 }
 
 /* Are all layers of the entry compressed like this? */
-static int has_format(struct store *s, const struct descriptor *d, enum compression format,
-	bool *ret, struct err *err)
+static int has_format(struct store *s, const struct descriptor *d,
+	const struct recompression *format, bool *ret, struct err *err)
 {
 	AUTO_IMAGE struct image image = {0};
-	const char *want = format == COMPRESSION_ZSTD ? MT_OCI_LAYER_ZSTD : MT_OCI_LAYER_GZIP;
+	const char *want =
+		format->compression == COMPRESSION_ZSTD ? MT_OCI_LAYER_ZSTD : MT_OCI_LAYER_GZIP;
 
 	int r = image_load(s, d, NULL, &image, err);
 	if (r < 0)
@@ -41,21 +48,24 @@ static int has_format(struct store *s, const struct descriptor *d, enum compress
 	*ret = true;
 	for (size_t i = 0; i < image.manifest.n_layers; i++) {
 		const char *have = media_type_to_oci(image.manifest.layers[i].media_type);
-		*ret = *ret && have && streq(have, want);
+		*ret = *ret && have && streq(have, want) &&
+		       (!format->chunked ||
+			       chunked_is_annotated(&image.manifest.layers[i].annotations));
 	}
 	return 0;
 }
 
 static int make_variant(struct store *s, struct txn *t, struct progress *progress,
-	const struct descriptor *d, enum compression format, struct descriptor *ret,
+	const struct descriptor *d, const struct recompression *format, struct descriptor *ret,
 	struct err *err)
 {
 	struct build_result result = {.n_images = 1};
 	const struct rework w = {.recompress = true,
 		.recompress_all = true,
-		.compression = format,
-		.level = -1,
-		.types = format == COMPRESSION_ZSTD ? TYPES_OCI : TYPES_ASIS};
+		.compression = format->compression,
+		.chunked = format->chunked,
+		.level = format->level,
+		.types = format->compression == COMPRESSION_ZSTD ? TYPES_OCI : TYPES_ASIS};
 
 	result.images = xcalloc(1, sizeof(*result.images));
 	result.images[0].platform = d->platform;
@@ -65,7 +75,7 @@ static int make_variant(struct store *s, struct txn *t, struct progress *progres
 	if (r == 0) {
 		descriptor_copy(ret, &result.root);
 		ret->has_platform = d->has_platform;
-		if (format == COMPRESSION_ZSTD)
+		if (format->compression == COMPRESSION_ZSTD)
 			map_set(&ret->annotations, MARK, "true");
 	}
 	build_result_done(&result);
@@ -80,7 +90,7 @@ static bool same_platform(const struct platform *a, const struct platform *b)
 
 /* Is there one for the platform of entry i among the first n? */
 static int platform_has(struct store *s, const struct index *ix, size_t n, size_t i,
-	enum compression format, bool *ret, struct err *err)
+	const struct recompression *format, bool *ret, struct err *err)
 {
 	int r = 0;
 
@@ -93,7 +103,7 @@ static int platform_has(struct store *s, const struct index *ix, size_t n, size_
 }
 
 static int add_format(struct store *s, struct txn *t, struct progress *progress,
-	enum compression format, struct index *ix, struct err *err)
+	const struct recompression *format, struct index *ix, struct err *err)
 {
 	const size_t n = ix->n_manifests;
 	int r = 0;
@@ -112,7 +122,7 @@ static int add_format(struct store *s, struct txn *t, struct progress *progress,
 		r = make_variant(s, t, progress, &ix->manifests[i], format, &d, err);
 		if (r == 0)
 			index_add(ix, &d);
-		if (r == 0 && format == COMPRESSION_ZSTD)
+		if (r == 0 && format->compression == COMPRESSION_ZSTD)
 			mem_replace(&ix->media_type, xstrdup(MT_OCI_INDEX));
 		descriptor_done(&d);
 	}
@@ -131,11 +141,11 @@ int push_add_variants(struct store *s, struct txn *t, const struct strv *formats
 			"an image");
 	int r = index_load(s, list, &ix, err);
 	STRV_FOREACH (text, formats) {
-		enum compression format = COMPRESSION_NONE;
+		struct recompression format;
 		if (r == 0)
 			r = parse_format(*text, &format, err);
 		if (r == 0)
-			r = add_format(s, t, progress, format, &ix, err);
+			r = add_format(s, t, progress, &format, &ix, err);
 	}
 	if (r < 0) {
 		index_done(&ix);

@@ -351,17 +351,17 @@ layers_here() { # how many blobs of layers are in the store; the images of this 
 	mica manifest add --artifact list afile >/dev/null
 	run -0 --separate-stderr mica manifest remove list ./afile
 	[ "$(mica manifest inspect list | jq -c '[.manifests[].annotations.g]')" = '["h",null,null]' ]
-	printf '[engine]\nadd_compression = ["zstd"]\n' >conf
+	printf '[engine]\nadd_compression = ["zstd:chunked"]\n' >conf
 	CONTAINERS_CONF=$D/conf mica manifest push -q list "docker://$REG/artifact:1"
 	[ "$(skopeo inspect --raw "docker://$REG/artifact:1" | jq -c '[.subject.size > 9, (.manifests | map([.artifactType, .annotations["io.github.containers.compression.zstd"]]))]')" = \
 		'[true,[["application/x-t",null],["application/vnd.unknown.artifact.v1",null],[null,null],[null,"true"]]]' ]
 	mica --root "$D/other" pull -q --all-platforms "$REG/artifact:1" >/dev/null
 	# what is there already is not made again
-	mica --root "$D/other" manifest push -q --add-compression zstd --add-compression gzip "$REG/artifact:1" "docker://$REG/artifact:2"
+	mica --root "$D/other" manifest push -q --add-compression zstd:chunked --add-compression zstd --add-compression gzip "$REG/artifact:1" "docker://$REG/artifact:2"
 	cmp <(skopeo inspect --raw "docker://$REG/artifact:1") <(skopeo inspect --raw "docker://$REG/artifact:2")
 	mica --root "$D/other" fsck
 	run -125 --separate-stderr mica manifest push --add-compression xz list "docker://$REG/artifact:3"
-	assert_error "'xz' is not one of 'gzip', 'zstd'"
+	assert_error "'xz' is not one of 'gzip', 'zstd', 'zstd:chunked'"
 	run -125 --separate-stderr mica manifest push --all=false --add-compression gzip list "docker://$REG/artifact:3"
 	assert_error "cannot be combined with '--all=false'"
 }

@@ -33,8 +33,16 @@ layer_types() { # NAME
 	before=$(mica inspect --type image --format '{{.Digest}}' b)
 	mica push -q --compression-format zstd b "$REG/zstd"
 	[ "$(layer_types zstd)" = application/vnd.oci.image.layer.v1.tar+zstd ]
-	run -0 --separate-stderr mica push -q --compression-format zstd:chunked --compression-level 19 --force-compression b "$REG/zstd19"
-	[[ "$stderr" == *'zstd:chunked is written as plain zstd'* ]] || fail "$stderr"
+	mica push -q --compression-format zstd:chunked --compression-level 19 --force-compression b "$REG/zstd19"
+	# a table of its files, compressed, is where the annotations say, and the blob ends with the same in binary
+	mark=io.github.containers.zstd-chunked
+	IFS=' :' read -r at size plain kind < <(there zstd19 | jq -r ".layers[0].annotations[\"$mark.manifest-position\"]")
+	blob=$(there zstd19 | jq -r '.layers[0].digest')
+	curl -s "http://$REG/v2/zstd19/blobs/$blob" >blob
+	[ "$(tail -c +$((at + 1)) blob | head -c "$size" | sha256sum | cut -c -64)" = "$(there zstd19 | jq -r ".layers[0].annotations[\"$mark.manifest-checksum\"]" | cut -d : -f 2)" ]
+	[ "$(tail -c 64 blob | od -An -t u8 -w32 -N 32 | xargs)" = "$at $size $plain $kind" ]
+	[ "$(tail -c 8 blob)" = GNUlInUx ]
+	[ "$(there zstd | jq '.layers[0].annotations')" = null ]
 	[ "$(there zstd19 | jq '.layers[0].size')" -lt "$(there zstd | jq '.layers[0].size')" ]
 	mica push -q -D b "$REG/plain"
 	[ "$(layer_types plain)" = application/vnd.oci.image.layer.v1.tar ]
@@ -50,6 +58,10 @@ layer_types() { # NAME
 		run -125 --separate-stderr mica push -q --format v2s2 $what "$REG/none"
 		assert_error 'zstd compression is not supported for docker images'
 	done
+	mica push -q --compression-format zstd:chunked "$REG/zstd19" "$REG/same"
+	[ "$(there same)" = "$(there zstd19)" ]
+	mica push -q --compression-format gzip "$REG/zstd19" "$REG/other"
+	[ "$(there other | jq '.layers[0].annotations')" = null ]
 	mica untag "$REG/zstd19"
 	mica pull -q "$REG/docker" >/dev/null
 	mica push -q --compression-format zstd "$REG/docker" "docker://$REG/docker:zstd"
