@@ -55,19 +55,6 @@ int box_add_volume(
 	return r;
 }
 
-void box_add_text(struct box_mounts *b, const char *target, char *text, struct run_spec *spec)
-{
-	strv_add(&b->texts, text);
-	free(text);
-	text = b->texts.v[b->texts.n - 1];
-	*box_new_mount(spec) = (struct run_mount){.kind = RUN_MOUNT_FILE,
-		.source = -1,
-		.target = xstrdup(target),
-		.data = text,
-		.len = strlen(text),
-		.mode = 0644};
-}
-
 /* What an image shows is never written to. */
 static int bind_image(
 	struct box_mounts *b, const struct mount_words *m, struct run_spec *spec, struct err *err)

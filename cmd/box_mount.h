@@ -32,8 +32,6 @@ int box_add_volume(const struct box_mounts *b, const char *text, struct run_spec
 /* type=bind|tmpfs|cache,... as docker and buildah have it. */
 int box_add_mount(struct box_mounts *b, const char *text, struct run_spec *spec, struct err *err)
 	__attribute__((warn_unused_result));
-/* A file that is there for the command alone. text: owned by b from here on. */
-void box_add_text(struct box_mounts *b, const char *target, char *text, struct run_spec *spec);
 /* One more, for the caller to fill in. */
 struct run_mount *box_new_mount(struct run_spec *spec);
 /* After the command. */

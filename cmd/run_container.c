@@ -29,23 +29,19 @@
 #include "store/images.h"
 
 /* What programs look for to learn where they are: podman's and buildah's file, and the name. */
-static void add_identity(const struct run_args *a, const struct container *c,
-	struct box_mounts *mounts, struct run_spec *spec)
+static void add_identity(const struct run_args *a, const struct container *c, struct run_spec *spec)
 {
 	char id[DIGEST_STR_MAX];
 
-	if (!a->no_hostname)
-		box_add_text(mounts, "/etc/hostname", xasprintf("%s\n", spec->hostname), spec);
+	spec->hostname_file = !a->no_hostname;
 	if (!strchr(c->name, ':'))
 		strv_addf(&spec->add_hosts, "%s:127.0.0.1", c->name);
 	spec->host_names = true;
-	box_add_text(mounts, "/run/.containerenv",
-		xasprintf("engine=\"%s-%s\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\n"
-			  "imageid=\"%s\"\nrootless=%d\n",
-			called_name(), called_buildah() ? BUILDAH_VERSION : MICA_VERSION, c->name,
-			c->id, c->image_name, c->scratch ? "" : digest_hex(&c->image_id, id),
-			userns_is_rootless()),
-		spec);
+	spec->containerenv = xasprintf("engine=\"%s-%s\"\nname=\"%s\"\nid=\"%s\"\nimage=\"%s\"\n"
+				       "imageid=\"%s\"\nrootless=%d\n",
+		called_name(), called_buildah() ? BUILDAH_VERSION : MICA_VERSION, c->name, c->id,
+		c->image_name, c->scratch ? "" : digest_hex(&c->image_id, id),
+		userns_is_rootless());
 }
 
 /* Is the word one of `option`, and the capability among those that we say the opposite of? */
@@ -115,7 +111,7 @@ static int container_spec(struct run_args *a, const struct container *c, const s
 		spec->hostname = own_hostname(mounts->app, c);
 	if (!map_has(&spec->env, "HOSTNAME"))
 		map_set(&spec->env, "HOSTNAME", spec->hostname);
-	add_identity(a, c, mounts, spec);
+	add_identity(a, c, spec);
 	return r;
 }
 

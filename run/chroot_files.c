@@ -215,21 +215,20 @@ static int place_devices(struct chroot_files *f, struct err *err)
 
 static int place_all(struct chroot_files *f, const struct box *b, struct err *err)
 {
-	AUTO_BUF struct buf hosts = BUF_INIT(ETC_FILE_MAX);
-	AUTO_BUF struct buf resolv = BUF_INIT(ETC_FILE_MAX);
-	int r = etc_contents(b, &hosts, &resolv, err);
-	if (r == 0)
-		r = place_devices(f, err);
-	const struct wanted names[] = {
-		{.path = "/etc/hosts", .data = buf_str(&hosts), .len = hosts.len, .mode = 0644},
-		{.path = "/etc/resolv.conf",
-			.data = buf_str(&resolv),
-			.len = resolv.len,
-			.mode = 0644}};
-	if (r == 0 && !b->spec->no_hosts)
-		r = place(f, &names[0], err);
-	if (r == 0 && !b->spec->no_resolv)
-		r = place(f, &names[1], err);
+	struct etc_file etc[ETC_FILES_MAX];
+	size_t n;
+	int r = etc_contents(b, etc, &n, err);
+	if (r < 0)
+		return r;
+	r = place_devices(f, err);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct wanted w = {.path = etc[i].path,
+			.data = buf_str(&etc[i].text),
+			.len = etc[i].text.len,
+			.mode = 0644};
+		r = place(f, &w, err);
+	}
+	etc_contents_done(etc, n);
 	for (size_t i = 0; r == 0 && i < b->spec->n_mounts; i++) {
 		const struct run_mount *m = &b->spec->mounts[i];
 		const struct wanted w = {.path = m->target,

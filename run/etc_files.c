@@ -2,7 +2,8 @@
 /*
  * /etc/hosts and /etc/resolv.conf of the step: files on our /dev's tmpfs, unlinked there at once,
  * mounted over the image's. What the step writes into them is gone with it, as in BuildKit.
- * /etc/hostname stays the image's own, as in BuildKit.
+ * /etc/hostname stays the image's own, as in BuildKit, and there is no /run/.containerenv, unless
+ * they are asked for: buildah has them.
  */
 #include "base/buf.h"
 #include "base/err.h"
@@ -43,12 +44,17 @@ static void write_host_names(const struct box *b, struct buf *out)
 			buf_addf(out, "%s\t%s\n", address, names[i]);
 }
 
+static const char *host_name(const struct box *b, char own[HOST_NAME_MAX + 1])
+{
+	if (b->spec->host_uts && gethostname(own, HOST_NAME_MAX) == 0)
+		return own;
+	return b->spec->hostname ? b->spec->hostname : "mica";
+}
+
 static void write_hosts(const struct box *b, struct buf *out)
 {
 	char own[HOST_NAME_MAX + 1] = "";
-	const char *name = b->spec->hostname ? b->spec->hostname : "mica";
-	if (b->spec->host_uts && gethostname(own, sizeof(own) - 1) == 0)
-		name = own;
+	const char *name = host_name(b, own);
 	/* a line of its own makes it what `hostname -f` prints; BuildKit's steps have one line */
 	buf_addf(out, "127.0.0.1\tlocalhost%s%s\n::1\tlocalhost ip6-localhost ip6-loopback\n",
 		b->spec->host_names ? "" : " ", b->spec->host_names ? "" : name);
@@ -152,24 +158,57 @@ static int mount_file(
 	return 0;
 }
 
-int etc_contents(const struct box *b, struct buf *hosts, struct buf *resolv, struct err *err)
+void etc_contents_done(struct etc_file files[ETC_FILES_MAX], size_t n)
 {
-	write_hosts(b, hosts);
-	int r = write_resolv_conf(b, resolv, err);
-	if (r == 0 && (hosts->toobig || resolv->toobig))
-		r = err_set(err, ERR_LIMIT,
-			"/etc/hosts or /etc/resolv.conf would be larger than %llu bytes",
-			ETC_FILE_MAX);
+	for (size_t i = 0; i < n; i++)
+		buf_done(&files[i].text);
+}
+
+int etc_contents(
+	const struct box *b, struct etc_file ret[ETC_FILES_MAX], size_t *ret_n, struct err *err)
+{
+	char own[HOST_NAME_MAX + 1] = "";
+	const struct etc_file empty = {.text = BUF_INIT(ETC_FILE_MAX)};
+	size_t n = 0;
+	int r = 0;
+	for (size_t i = 0; i < ETC_FILES_MAX; i++)
+		ret[i] = empty;
+	if (!b->spec->no_hosts) {
+		ret[n].path = "/etc/hosts";
+		write_hosts(b, &ret[n++].text);
+	}
+	if (b->spec->hostname_file) {
+		ret[n].path = "/etc/hostname";
+		buf_addf(&ret[n++].text, "%s\n", host_name(b, own));
+	}
+	if (b->spec->containerenv) {
+		ret[n].path = "/run/.containerenv";
+		buf_addstr(&ret[n++].text, b->spec->containerenv);
+	}
+	if (!b->spec->no_resolv) {
+		ret[n].path = "/etc/resolv.conf";
+		r = write_resolv_conf(b, &ret[n++].text, err);
+	}
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (ret[i].text.toobig)
+			r = err_set(err, ERR_LIMIT, "%s would be larger than %llu bytes",
+				ret[i].path, ETC_FILE_MAX);
+	if (r < 0)
+		etc_contents_done(ret, n);
+	else
+		*ret_n = n;
 	return r;
 }
 
 int etc_files(const struct box *b, struct err *err)
 {
-	AUTO_BUF struct buf hosts = BUF_INIT(ETC_FILE_MAX);
-	AUTO_BUF struct buf resolv = BUF_INIT(ETC_FILE_MAX);
-	int r = etc_contents(b, &hosts, &resolv, err);
+	struct etc_file files[ETC_FILES_MAX];
+	size_t n;
+	int r = etc_contents(b, files, &n, err);
 	if (r < 0)
 		return r;
-	r = b->spec->no_hosts ? 0 : mount_file(b, "/etc/hosts", &hosts, err);
-	return r < 0 || b->spec->no_resolv ? r : mount_file(b, "/etc/resolv.conf", &resolv, err);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = mount_file(b, files[i].path, &files[i].text, err);
+	etc_contents_done(files, n);
+	return r;
 }

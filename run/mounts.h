@@ -4,8 +4,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 struct box;
-struct buf;
 struct err;
 
 /* --- shm.c --- */
@@ -68,9 +69,15 @@ int mount_copy_up(int from, int to, const char *target, bool keep_mode, struct e
 
 /* --- etc_files.c --- */
 #define ETC_FILE_MAX (256 * KIB)
-/* What is in /etc/hosts and /etc/resolv.conf; the limits of both are ETC_FILE_MAX. */
-int etc_contents(const struct box *b, struct buf *hosts, struct buf *resolv, struct err *err)
-	__attribute__((warn_unused_result));
+#define ETC_FILES_MAX 4
+struct etc_file {
+	const char *path;
+	struct buf text; /* its limit is ETC_FILE_MAX */
+};
+/* Those that are not to be the image's own: *ret_n in ret, whose texts are the caller's. */
+int etc_contents(const struct box *b, struct etc_file ret[ETC_FILES_MAX], size_t *ret_n,
+	struct err *err) __attribute__((warn_unused_result));
+void etc_contents_done(struct etc_file files[ETC_FILES_MAX], size_t n);
 int etc_files(const struct box *b, struct err *err) __attribute__((warn_unused_result));
 
 /* --- rootfs.c --- */

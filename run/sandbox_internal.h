@@ -11,7 +11,7 @@
  *	mounts_kernel.c  /proc and /sys, what is masked in them; mounts_dev.c  /dev
  *	mounts_user.c  the caller's mounts; mounts_files.c  what they change in files
  *	shm.c          the file system of /dev/shm
- *	etc_files.c    /etc/hosts and /etc/resolv.conf
+ *	etc_files.c    /etc/hosts and what else it is told by files
  *	target.c       finds or makes the mount points inside the image
  *	adopt.c        the end of all processes, where no pid namespace ends them
  *	chroot.c       instead of all these, where there are no namespaces; chroot_files.c

@@ -43,6 +43,7 @@ void run_spec_done(struct run_spec *s)
 	free(s->cwd);
 	free(s->user);
 	free(s->hostname);
+	free(s->containerenv);
 	for (size_t i = 0; i < s->n_mounts; i++)
 		free(s->mounts[i].target);
 	free(s->mounts);

@@ -91,6 +91,8 @@ struct run_spec {
 	struct network_choice helper; /* what connects a private one */
 	bool no_hosts; /* /etc/hosts stays the image's own */
 	bool no_resolv; /* so does /etc/resolv.conf */
+	bool hostname_file; /* /etc/hostname does not: it says the host name */
+	char *containerenv; /* what /run/.containerenv says, NULL: it is not there */
 	struct strv add_hosts; /* "name:ip", "name:host-gateway" */
 	char *base_hosts; /* lines of a hosts file that come behind these, NULL: none */
 	bool host_names; /* this machine's, as buildah calls it, if it can be reached anyhow */
