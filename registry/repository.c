@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
@@ -127,6 +128,14 @@ static int full_names(
 	return registries_short_names(&conf, name, false, ret, err);
 }
 
+static int cannot_read(const char *text, struct err *err)
+{
+	if (!called_buildah())
+		return err_wrap(err, "cannot read the manifest of %s", text);
+	return err_wrap(err, "reading image \"docker://%s\"%s", text,
+		err->code == ERR_NETWORK ? ": pinging container registry" : "");
+}
+
 static int get_manifest(struct remote *r, const char *name, struct document *ret, struct err *err)
 {
 	AUTO_REFERENCE struct reference ref = {0};
@@ -135,7 +144,7 @@ static int get_manifest(struct remote *r, const char *name, struct document *ret
 		return rc;
 	reference_default_tag(&ref);
 	rc = get_document(r, &ref, true, ret, NULL, err);
-	return rc < 0 ? err_wrap(err, "cannot read the manifest of %s", name) : 0;
+	return rc < 0 ? cannot_read(name, err) : 0;
 }
 
 int repository_manifest(const char *text, const struct remote_opts *o, char **ret_text,

@@ -285,6 +285,8 @@ layers_here() { # how many blobs of layers are in the store; the images of this 
 	[ "$(mica manifest inspect docker.io/library/three | jq -c '[.manifests[].platform.architecture]')" = '["amd64","arm64","s390x"]' ]
 	ln -s "$MICA_BIN" buildah
 	[ "$(./buildah --root "$MICA_ROOT" images -q --no-trunc list)" = "sha256:$id" ]
+	run -125 --separate-stderr ./buildah --root "$MICA_ROOT" manifest inspect localhost:1/none
+	[[ $stderr == 'Error: reading image "docker://localhost:1/none": pinging container registry: '* ]] || fail "$stderr"
 	[ "$(./buildah --root "$MICA_ROOT" prune -af | grep -v '^untagged: ' | grep -vxE '[0-9a-f]{64}')" = '' ]
 	[ -z "$(mica images -q)" ]
 	mica manifest create --all list docker://docker.io/library/three >/dev/null
