@@ -8,10 +8,13 @@
 #include "base/path.h"
 #include "build/evaluate.h"
 #include "build/step_words.h"
+#include "run/spec.h"
+#include "run/userns.h"
 #include "store/images.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define BASE_NAME "org.opencontainers.image.base.name"
 #define BASE_DIGEST "org.opencontainers.image.base.digest"
@@ -23,7 +26,28 @@ int as_buildah_error(const struct inst *inst, struct err *err)
 	/* that of a stage that this one copies from has its own */
 	if (!called_buildah() || err->code == ERR_CANCELLED || str_has_prefix(err->msg, begin))
 		return err->code;
-	return err_wrap(err, "%s\"%.300s\"", begin, inst->text);
+	/* the name of the instruction as buildah says it, however it is written */
+	size_t n = strlen(inst->name);
+	bool named = strncasecmp(inst->text, inst->name, n) == 0;
+	return err_wrap(err, "%s\"%s%.300s\"", begin, named ? inst->name : "",
+		inst->text + (named ? n : 0));
+}
+
+int as_buildah_parse_error(const char *path, bool further, struct err *err)
+{
+	struct err why = *err;
+	const char *text = why.msg;
+
+	if (!called_buildah())
+		return err->code;
+	/* NAME:LINE:COLUMN: */
+	while (*text && !(text[0] == ':' && text[1] == ' '))
+		text++;
+	text = *text ? text + 2 : why.msg;
+	(void)err_set(err, why.code, "%.*sparsing %s Dockerfile%s %s: %s", (int)(text - why.msg),
+		why.msg, further ? "additional" : "main", further ? "" : ":", path, text);
+	err->sys = why.sys;
+	return err->code;
 }
 
 int as_buildah_hidden(const char *context, const char *rules, const char *source, struct err *err)
@@ -66,6 +90,11 @@ int as_buildah_chown(const struct eval *e, const char *chown, struct err *err)
 bool as_buildah_unpacks(const struct step *s)
 {
 	return called_buildah() && s->chown && s->unpack;
+}
+
+bool as_buildah_keeps_git(void)
+{
+	return called_buildah();
 }
 
 bool as_buildah_makes_dirs(const struct step *s)
@@ -135,6 +164,20 @@ bool as_buildah_is_fixed(const struct build *b)
 	return called_buildah() && b->has_epoch;
 }
 
+void as_buildah_tells(struct run_spec *spec)
+{
+	static char root[] = "engine=\"buildah-" BUILDAH_VERSION "\"\nrootless=0\n";
+	static char user[] = "engine=\"buildah-" BUILDAH_VERSION "\"\nrootless=1\n";
+
+	if (!called_buildah())
+		return;
+	spec->containerenv = userns_is_rootless() ? user : root;
+	if (spec->network == RUN_NETWORK_NONE && !spec->add_hosts.n)
+		spec->no_hosts = true;
+	if (spec->network == RUN_NETWORK_NONE && !spec->dns.n)
+		spec->no_resolv = true;
+}
+
 void as_buildah_platform(
 	struct build *b, const struct platform *wanted, const struct platform *found)
 {
@@ -197,6 +240,16 @@ void as_buildah_config(struct build *b, struct image_config *c)
 	as_buildah_oci(c);
 }
 
+void as_buildah_names_base(
+	const struct build *b, const struct stage_plan *p, struct image_config *c)
+{
+	if (!called_buildah() || p->base_image == NO_STAGE || c->n_history == p->base_history)
+		return;
+	const char *ref = b->images[p->base_image].ref;
+	if (ref)
+		mem_replace(&c->history[p->base_history].comment, xasprintf("FROM %s", ref));
+}
+
 void as_buildah_history(const struct build *b, const struct stage_plan *p, struct image_config *c)
 {
 	AUTO_STRV struct strv by = STRV_INIT;
@@ -204,11 +257,8 @@ void as_buildah_history(const struct build *b, const struct stage_plan *p, struc
 
 	if (!called_buildah())
 		return;
-	if (p->base_image != NO_STAGE && c->n_history == p->base_history) {
-		const char *ref = b->images[p->base_image].ref;
-		AUTO_FREE char *comment = xasprintf("FROM %s", ref ? ref : "");
-		image_config_add_history(c, NULL, "/bin/sh", comment, true);
-	}
+	if (p->base_image != NO_STAGE && c->n_history == p->base_history)
+		image_config_add_history(c, NULL, "/bin/sh", "", true);
 	if (!c->n_history)
 		return;
 	struct history *last = &c->history[c->n_history - 1];

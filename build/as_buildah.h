@@ -10,13 +10,15 @@
  *	HEALTHCHECK, ONBUILD and SHELL are not in an image of OCI's form;
  *	the image tells its base and when it was made by annotations, and its history what was
  *	said of annotations;
- *	a file of no instructions names its base image;
+ *	history names the base image, a file of no instructions, too;
  *	history has the names of each ARG that has a value, and not the value;
+ *	a repository comes with its .git;
  *	what ADD unpacks keeps its owners, and what comes from the build's context has no setuid
  *	and setgid bits;
  *	a base image that is here is taken, whatever platform it is for, unless one was said;
  *	an image without a new layer is new;
- *	steps are as old as --timestamp says.
+ *	steps are as old as --timestamp says, see /run/.containerenv and, of --network=none, the
+ *	image's own /etc/hosts and /etc/resolv.conf.
  *
  * Nothing of it is done for who calls us mica.
  */
@@ -33,12 +35,16 @@ struct inst;
 struct map;
 struct mount_opts;
 struct platform;
+struct run_spec;
 struct stage_plan;
 struct step;
 struct strv;
 
 /* building at STEP "...": in front of the message. Returns err->code. */
 int as_buildah_error(const struct inst *inst, struct err *err);
+/* A Containerfile that cannot be read as one: behind its name and position stands which of them it
+ * is. path: as given. Returns err->code. */
+int as_buildah_parse_error(const char *path, bool further, struct err *err);
 /* COPY of what the file rules of the context directory hides: the words for it in front of the
  * message. Returns err->code. */
 int as_buildah_hidden(const char *context, const char *rules, const char *source, struct err *err);
@@ -49,6 +55,8 @@ int as_buildah_chown(const struct eval *e, const char *chown, struct err *err)
 	__attribute__((warn_unused_result));
 /* ADD: do files of archives keep their owners, whatever --chown says? */
 bool as_buildah_unpacks(const struct step *s);
+/* Has a repository's context, and what ADD makes of one, its .git? */
+bool as_buildah_keeps_git(void);
 /* COPY and ADD: are the directories on the way to the destination, and it, 0755 whatever --chmod
  * says? */
 bool as_buildah_makes_dirs(const struct step *s);
@@ -67,6 +75,8 @@ void as_buildah_volumes(struct eval *e, const struct strv *paths);
 /* Is the host name of steps, and of an image of Docker's form, "sandbox", for builds that are to be
  * the same? */
 bool as_buildah_is_fixed(const struct build *b);
+/* The files by which a step learns where it is. */
+void as_buildah_tells(struct run_spec *spec);
 /* The stage is for the platform, its base image for another one. */
 void as_buildah_platform(
 	struct build *b, const struct platform *wanted, const struct platform *found);
@@ -76,6 +86,10 @@ bool as_buildah_keeps(const struct build *b, size_t stage);
 void as_buildah_oci(struct image_config *c);
 /* Of the image that is made. */
 void as_buildah_config(struct build *b, struct image_config *c);
+/* Of the image that is made, and of those of its steps, which may be images of builds, too: the
+ * history says what they are made from. p: as below. */
+void as_buildah_names_base(
+	const struct build *b, const struct stage_plan *p, struct image_config *c);
 /* What was said of annotations is in its history, so that images which differ in nothing else have
  * IDs of their own. p: the stage that is on the base image. */
 void as_buildah_history(const struct build *b, const struct stage_plan *p, struct image_config *c);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "build/as_buildah.h"
 #include "build/build_files.h"
 #include "build/build_internal.h"
 #include "build/call.h"
@@ -107,7 +108,7 @@ void build_result_done(struct build_result *r)
 static int open_remote(struct build *b, struct err *err)
 {
 	const char *keep = map_get(&b->o->build_args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
-	bool keep_git = keep && (streq(keep, "1") || streq(keep, "true"));
+	bool keep_git = keep ? streq(keep, "1") || streq(keep, "true") : as_buildah_keeps_git();
 	struct remote_context r;
 	if (remote_context_get(b, b->o->context, keep_git, &r, err) < 0)
 		return err->code;

@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "base/root.h"
 #include "base/strv.h"
+#include "build/as_buildah.h"
 #include "build/build.h"
 #include "build/build_internal.h"
 #include "build/contexts.h"
@@ -207,11 +208,10 @@ static int read_file(struct build *b, const struct place *p, struct containerfil
 	/* a check shows what it is about, also when that cannot be read */
 	if (rc == 0 && b->o->call == BUILD_CALL_CHECK)
 		(void)lint_text_source(&b->result->lint, name, text, len);
-	if (rc == 0)
-		rc = (*n ? containerfile_parse_further : containerfile_parse)(
-			name, text, len, &f, err);
 	if (rc < 0)
 		return rc;
+	if ((*n ? containerfile_parse_further : containerfile_parse)(name, text, len, &f, err) < 0)
+		return as_buildah_parse_error(p->path, *n > 0, err);
 	*files = xreallocarray(*files, *n + 1, sizeof(**files));
 	(*files)[(*n)++] = f;
 	return 0;

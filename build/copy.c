@@ -12,6 +12,7 @@
 #include "base/root.h"
 #include "build/chmod.h"
 #include "build/copy_internal.h"
+#include "build/git_source.h"
 #include "build/remote_file.h"
 #include "build/selection.h"
 #include "layers/apply.h"
@@ -165,7 +166,7 @@ static int copy_remote(struct copier *c, const struct remote_file *f, struct err
 	AUTO_SELECTION struct selection sel = {0};
 	AUTO_STRV struct strv excludes = STRV_INIT;
 	strv_copy(&excludes, &c->w->step->excludes);
-	if (f->git && !f->keep_git_dir)
+	if (f->git && !f->git->keep_git_dir)
 		strv_add(&excludes, "**/.git");
 	if (selection_init(&sel, "", false, &excludes, err) < 0)
 		return err->code;

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "build/unicode.h"
@@ -119,6 +120,20 @@ static int extension(struct lex *l, const char *value, size_t len, unsigned colu
 		(int)(len > 20 ? 20 : len), value);
 }
 
+/* # escape=VALUE, likewise. */
+static int set_escape(struct lex *l, const char *value, size_t len, unsigned column,
+	struct pos *ret_pos, struct err *err)
+{
+	l->escape_seen = true;
+	if (len == 1 && (*value == '\\' || *value == '`')) {
+		l->escape = *value;
+		return 0;
+	}
+	ret_pos->column += column;
+	return err_set(err, ERR_INVALID, "invalid %s '%.*s', it must be ` or \\",
+		called_buildah() ? "ESCAPE" : "escape token", (int)(len > 20 ? 20 : len), value);
+}
+
 /* Directives stand at the top of the file, before anything else; *ret_pos.column is moved to a bad
  * value. */
 static int directive(
@@ -154,14 +169,7 @@ static int directive(
 		*(is_syntax ? &l->syntax : &l->check) = xstrndup(value, value_len);
 		return 0;
 	}
-	l->escape_seen = true;
-	if (value_len != 1 || (*value != '\\' && *value != '`')) {
-		ret_pos->column += (unsigned)(value - line);
-		return err_set(err, ERR_INVALID, "invalid escape token '%.*s', it must be ` or \\",
-			(int)(value_len > 20 ? 20 : value_len), value);
-	}
-	l->escape = *value;
-	return 0;
+	return set_escape(l, value, value_len, (unsigned)(value - line), ret_pos, err);
 }
 
 /* Takes a continuation character off: the escape, blanks behind it, and no escape before it. */

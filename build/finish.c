@@ -276,6 +276,7 @@ static int finish_config(struct build *b, size_t stage, struct image_config *c, 
 			as_buildah_history(b, &b->plans[root_stage], c);
 			as_buildah_created(b, ret->base_history, c, &last);
 		}
+		as_buildah_names_base(b, &b->plans[root_stage], c);
 		date(b, c, ret->base_history, last);
 		if (b->o->created_annotation && c->created)
 			map_set(&m.annotations, "org.opencontainers.image.created", c->created);

@@ -277,7 +277,8 @@ static int choose(struct git_source *g, const char *text, struct err *err)
 			mem_replace(&g->full_ref, xstrdup(wanted[w]));
 		}
 	}
-	return g->commit ? 0 : err_set(err, ERR_NOT_FOUND, "no ref '%s' in the repository", ref);
+	/* git's own words, which scripts look for */
+	return g->commit ? 0 : err_set(err, ERR_NOT_FOUND, "couldn't find remote ref %s", ref);
 }
 
 static int check_offline(const struct git_source *g, struct err *err)
@@ -381,6 +382,7 @@ int git_source_checkout(struct git_source *g, int dirfd, struct err *err)
 	const char *const init[] = {"init", "-q", "--template=", NULL};
 	const char *const head[] = {"rev-parse", "--verify", "-q", "FETCH_HEAD^{commit}", NULL};
 	const char *const checkout[] = {"checkout", "-q", "--detach", g->commit, "--", NULL};
+	const char *const origin[] = {"remote", "add", "origin", g->url, NULL};
 	const char *const submodules[] = {
 		"submodule", "-q", "update", "--init", "--recursive", "--depth=1", NULL};
 	AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX);
@@ -397,6 +399,8 @@ int git_source_checkout(struct git_source *g, int dirfd, struct err *err)
 	}
 	if (rc == 0)
 		rc = git_run(dirfd, &g->auth, checkout, NULL, err);
+	if (rc == 0 && g->keep_git_dir)
+		rc = git_run(dirfd, &g->auth, origin, NULL, err);
 	if (rc == 0 && !g->no_submodules && has_submodules(dirfd))
 		rc = git_run(dirfd, &g->auth, submodules, NULL, err);
 	if (rc == 0)

@@ -22,7 +22,7 @@ struct git_source {
 	char *subdir; /* clean, relative; "" for all */
 	char *checksum; /* what the commit must begin with; NULL: anything */
 	char *commit; /* full, once it is known */
-	bool keep_git_dir; /* ?keep-git-dir=true */
+	bool keep_git_dir; /* whoever gets the files is to have .git, too */
 	bool no_submodules; /* ?submodules=false */
 	struct git_auth auth;
 	int64_t time; /* of the commit, in seconds since 1970; once it is checked out */

@@ -10,6 +10,7 @@
 #include "build/evaluate.h"
 #include "build/file_expand.h"
 #include "build/file_ignore.h"
+#include "build/git_source.h"
 #include "build/history.h"
 #include "build/remote_file.h"
 #include "build/step_words.h"
@@ -166,8 +167,8 @@ static int copy_url(
 	(void)inst_flag(e->at.inst, "checksum", &flag);
 	if (checksum && *checksum && remote_file_pin(f, checksum, &why) < 0)
 		return eval_error(e, flag, err, why.code, "%s", why.msg);
-	if (inst_flag_is_true(e->at.inst, "keep-git-dir"))
-		f->keep_git_dir = true;
+	if (f->git && (inst_flag_is_true(e->at.inst, "keep-git-dir") || as_buildah_keeps_git()))
+		f->git->keep_git_dir = true;
 	if (e->b->o->call == BUILD_CALL_BUILD && remote_file_look(e->b, f, &why) < 0)
 		return eval_error(e, pos, err, why.code, "cannot fetch %s: %s", shown, why.msg);
 	return 0;

@@ -61,11 +61,11 @@ static int get_git(struct build *b, const char *where, bool keep_git, struct rem
 	if (remote_file_init_git(&f, github ? github : where, err) < 0)
 		return err->code;
 	f.named_by_user = true;
-	f.keep_git_dir = keep_git || f.keep_git_dir;
+	f.git->keep_git_dir |= keep_git;
 	int rc = remote_file_look(b, &f, err);
 	if (rc == 0)
 		rc = remote_file_get(b, &f, err);
-	if (rc == 0 && !f.keep_git_dir)
+	if (rc == 0 && !f.git->keep_git_dir)
 		rc = fs_remove_tree(f.dirfd, ".git", err);
 	if (rc == 0)
 		*ret = (struct remote_context){.fd = take_fd(&f.dirfd),

@@ -76,8 +76,7 @@ int remote_file_init_git(struct remote_file *f, const char *url, struct err *err
 	*f = (struct remote_file){.url = xstrdup(url),
 		.name = xstrdup(""),
 		.dirfd = -1,
-		.git = xmemdup(&g, sizeof(g)),
-		.keep_git_dir = g.keep_git_dir};
+		.git = xmemdup(&g, sizeof(g))};
 	g = (struct git_source){0};
 	return 0;
 }
@@ -256,7 +255,7 @@ static int look_git(struct build *b, struct remote_file *f, struct err *err)
 	key_init(&k, "git");
 	key_str(&k, f->git->commit);
 	key_str(&k, f->git->subdir);
-	key_u64(&k, f->keep_git_dir);
+	key_u64(&k, f->git->keep_git_dir);
 	key_u64(&k, f->git->no_submodules);
 	f->digest = key_final(&k);
 	return 0;

@@ -23,7 +23,6 @@ struct remote_file {
 	char *dir; /* its name in the transaction */
 	bool here;
 	struct git_source *git; /* a repository: dirfd itself is what it holds; NULL: a file */
-	bool keep_git_dir;
 	bool named_by_user; /* and not by a Containerfile: with his keys */
 };
 

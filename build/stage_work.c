@@ -83,6 +83,7 @@ int stage_run_spec(struct build *b, struct stage_run *r, struct map *env, struct
 	if (s->has_network)
 		spec.network = s->network;
 	spec.insecure = s->insecure;
+	as_buildah_tells(&spec);
 	if (mount_setup_finish(r->mounts, env, &spec, err) < 0)
 		return err->code;
 	spec.env = *env;

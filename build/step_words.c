@@ -131,6 +131,7 @@ void step_word_box(struct step *s, const struct build *b)
 	word_spaces(s, b);
 	step_word_list(s, "host", &box->add_hosts);
 	step_word(s, "/etc/hosts", box->no_hosts ? "of the image" : NULL);
+	step_word(s, "/etc/hostname", box->hostname_file ? "the host name" : NULL);
 	step_word_list(s, "volume", &b->o->volumes);
 	step_word_list(s, "device", &b->o->devices);
 	MAP_FOREACH (e, &box->env) {

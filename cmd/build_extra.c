@@ -33,6 +33,7 @@ const struct opt extra_options[] = {
 	OPT_STRING(0, "logfile", struct extra_args, logfile),
 	OPT_BOOL(0, "logsplit", struct extra_args, logsplit),
 	OPT_TRISTATE(0, "layers", struct extra_args, layers),
+	OPT_BOOL(0, "no-hostname", struct extra_args, no_hostname),
 	OPT_TRISTATE(0, "no-hosts", struct extra_args, no_hosts),
 	OPT_TRISTATE(0, "skip-unused-stages", struct extra_args, skip_unused),
 	OPT_BOOL(0, "stdin", struct extra_args, stdin),
@@ -47,7 +48,6 @@ const struct opt extra_options[] = {
 	OPT_IGNORED_BOOL(0, "compress"),
 	OPT_IGNORED_BOOL(0, "debug"),
 	OPT_IGNORED_BOOL(0, "disable-content-trust"),
-	OPT_IGNORED_BOOL(0, "no-hostname"),
 	OPT_IGNORED(0, "runtime"),
 	OPT_IGNORED(0, "runtime-flag"),
 	OPT_STRV(0, "hooks-dir", struct extra_args, hooks_dirs),
@@ -180,6 +180,7 @@ int extra_args_apply(
 	o->http_proxy = (a->http_proxy < 0 ? c->http_proxy : a->http_proxy) != 0;
 	o->stdin = a->stdin;
 	o->compat_volumes = a->compat_volumes;
+	o->box.hostname_file = called_buildah() && !a->no_hostname;
 	o->box.no_hosts = (a->no_hosts < 0 ? c->no_hosts : a->no_hosts) > 0;
 	if (a->no_hosts == 1 && o->box.add_hosts.n)
 		return err_set(err, ERR_INVALID,

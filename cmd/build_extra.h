@@ -14,7 +14,7 @@ struct extra_args {
 		unset_ports, unset_volumes, volumes;
 	const char *logfile, *from;
 	struct space_args space;
-	bool stdin, logsplit, compat_volumes;
+	bool stdin, logsplit, compat_volumes, no_hostname;
 	int skip_unused, layers, http_proxy, no_hosts;
 };
 

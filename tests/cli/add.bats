@@ -268,8 +268,16 @@ etc" ]
 	[ "$(in_image t cat /x/README)" = readme ]
 	run -0 mica build --network=none -t t ctx
 	[[ $output == *"0 run, 1 cached"* ]]
-	add_git --keep-git-dir=true "$GIT"
-	in_image t test -d /x/.git
+	# .git is there when it is asked for, or by who calls us buildah
+	ln -s "$MICA_BIN" buildah
+	printf 'FROM scratch\nADD --keep-git-dir=true %s /x/\n' "$GIT" >ctx/Containerfile
+	mica build -q -o asked ctx
+	printf 'FROM scratch\nADD %s /x/\n' "$GIT" >ctx/Containerfile
+	./buildah --root "$MICA_ROOT" build -q -o called ctx
+	[ "$(git -C asked/x remote get-url origin; git -C called/x remote get-url origin)" = "$GIT"$'\n'"$GIT" ]
+	printf 'FROM scratch\nADD %s#none /x/\n' "$GIT" >ctx/Containerfile
+	run -125 --separate-stderr mica build ctx
+	assert_error "couldn't find remote ref none"
 }
 
 # covers: add-git

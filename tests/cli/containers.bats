@@ -146,10 +146,13 @@ a2" ]
 	config_of t | jq -e '.config | has("Healthcheck") or has("OnBuild") or has("Shell") | not'
 	[ "$(mica inspect --format '{{index .ImageAnnotations "org.opencontainers.image.base.name"}} {{index .ImageAnnotations "org.opencontainers.image.base.digest"}}' t)" = \
 		"docker.io/library/busybox:latest $(mica inspect --format '{{.FromImageDigest}}' busybox)" ]
-	printf 'FROM busybox\nENV PATH=/bin A=1\nRUN hostname; grep /dev/shm /proc/mounts' >f
+	printf 'FROM busybox\nENV PATH=/bin A=1\nRUN hostname; grep /dev/shm /proc/mounts; cat /etc/hostname; . /run/.containerenv; echo $engine $rootless\nRUN --network=none cat /etc/hosts /etc/hostname || true' >f
 	b 0 -t dated -f f --timestamp 1 --format docker --platform / .
-	[[ "$output" == *$'\nsandbox\nshm /dev/shm tmpfs '* ]]
-	[ "$(mica inspect --format '{{.Docker.Config.Hostname}} {{.OCIv1.Config.Env}}' dated)" = 'sandbox [PATH=/bin A=1]' ]
+	[[ "$output" == *$'\nsandbox\nshm /dev/shm tmpfs '*$'\nsandbox\nbuildah-1.'*' 0'*"can't open '/etc/hosts'"*$'\nsandbox\n'* ]] || fail "$output"
+	b 1 --no-hostname -q -f - . <<<$'FROM busybox\nrun\tcat /etc/hostname'
+	[[ "$output" == *$'Error: building at STEP "RUN\tcat /etc/hostname"'* ]] || fail "$output"
+	[[ "$(mica inspect --format '{{.Docker.Config.Hostname}} {{.OCIv1.Config.Env}}{{range .OCIv1.History}}|{{.Comment}}{{end}}' dated)" == \
+		'sandbox [PATH=/bin A=1]|'*'|FROM docker.io/library/busybox:latest|mica|mica' ]]
 	printf 'FROM dated\nENV PATH=/usr/bin:/bin\n' >f
 	printf 'FROM busybox\nRUN --network=host true\n' >host
 	b 0 -q -f host .
@@ -203,6 +206,11 @@ a2" ]
 5/6 added/x
 7/8 added/c/sub/a1
 7/8 c/sub/a1' ]
+	printf '# escape=|\n' >odd
+	b 125 -f f -f odd .
+	[[ "$output" == *"odd:1:10: parsing additional Dockerfile odd: invalid ESCAPE '|'"* ]] || fail "$output"
+	b 125 -f odd .
+	[[ "$output" == *"odd:1:10: parsing main Dockerfile: odd: invalid ESCAPE '|'"* ]] || fail "$output"
 	while IFS='|' read -r line want; do
 		printf 'FROM busybox AS a/b\n%s\n' "$line" >f
 		b "${want%%:*}" -f f --retry 2 --retry-delay 1ms --pull=never c

@@ -442,15 +442,16 @@ steps() { # [OPTION...]: IDs of intermediate images
 @test "called buildah, a step is the image that a build of no more makes, prune leaves it, and rmi tells of it" {
 	b() { ./buildah --root "$MICA_ROOT" "$@"; }
 	ln -s "$MICA_BIN" buildah
-	printf 'FROM scratch\nCOPY Containerfile /one\n' >one
+	printf 'FROM scratch\nLABEL a=b\n' | b build -q -t base -
+	printf 'FROM base\nCOPY Containerfile /one\n' >one
 	containerfile <<-'X'
-		FROM scratch
+		FROM base
 		COPY Containerfile /one
 		COPY Containerfile /two
 	X
 	one=$(b build -q --layers -f one ctx)
 	b build -q --layers -t two ctx
-	[ "$(b images -a -q | wc -l)" = 2 ]
+	[ "$(b images -a -q | wc -l)" = 3 ]
 	b rmi "$one"
 	two=$(b build -q --layers -t two ctx)
 	[ "$(steps)" = "sha256:$one" ]
@@ -460,13 +461,13 @@ steps() { # [OPTION...]: IDs of intermediate images
 	# what joins a list is an image of its own, and has its steps
 	two=$(b build -q --layers --manifest list ctx)
 	one=$(steps)
-	[ "$(b images --noheading | cut -d ' ' -f 1 | sort | tr '\n' ' ')" = '<none> localhost/list ' ]
+	[ "$(b images --noheading | cut -d ' ' -f 1 | sort | tr '\n' ' ')" = '<none> localhost/base localhost/list ' ]
 	b manifest rm list
 	[ "$(b rmi "$two")" = "$two"$'\n'"${one#sha256:}" ]
 	# a step and what a build makes of no more are one manifest
 	b build -q --layers --rm=false -t two ctx
 	b build -q --layers -f one ctx
-	[ "$(b images -a --noheading | wc -l)" = 2 ]
+	[ "$(b images -a --noheading | wc -l)" = 3 ]
 	# containers of them, the last included
 	[ "$(b containers --format '{{.ContainerName}}' | sort | tr '\n' ' ')" = 'two-working-container two-working-container-1 ' ]
 	# and is as old as it was said to be

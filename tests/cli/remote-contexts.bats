@@ -348,14 +348,20 @@ with tarfile.open('bad.tar', 'w') as t:
 	assert_nothing_left
 }
 
-@test "BUILDKIT_CONTEXT_KEEP_GIT_DIR keeps .git in the context" {
+@test "BUILDKIT_CONTEXT_KEEP_GIT_DIR keeps .git in the context, and so it is for who calls us buildah" {
 	make_repository
-	build --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 "$GIT"
-	in_image t test -d /x/.git
-	build "$GIT?keep-git-dir=true"
-	in_image t test -d /x/.git
-	build --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=0 "$GIT"
-	in_image t test ! -e /x/.git
+	ln -s "$MICA_BIN" buildah
+	taken() { # PROGRAM DIRECTORY ARGUMENTS...
+		"$1" --root "$MICA_ROOT" build -q --network=none -o "$2" "${@:3}" >/dev/null
+	}
+	taken mica argument --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 "$GIT"
+	taken mica query "$GIT?keep-git-dir=true"
+	taken ./buildah called "$GIT"
+	for d in argument query called; do
+		[ "$(git -C "$d/x" remote get-url origin)" = "$GIT" ]
+	done
+	taken ./buildah not --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=0 "$GIT"
+	[ -e not/x/one ] && [ ! -e not/x/.git ]
 }
 
 @test "SOURCE_DATE_EPOCH=context is the time of the commit" {

@@ -24,6 +24,20 @@ Every option of every command of buildah 1.28.2 and 1.43.2, as their `--help` li
 without effect because nothing here depends on it, or it is refused by name. Made by `tests/tools/buildah-table.py` from the option tables;
 a test fails when mica does not know an option of buildah. What an option does is in the manual pages.
 
+## What else a script may notice
+
+For who calls mica `buildah` much is as there that is otherwise with `mica` (mica(1), CALLED BUILDAH). This is not, nor what README.md says of layers,
+`$TMPDIR` and networks:
+
+* There is no OCI runtime. What `--runtime`, `--runtime-flag` and `--no-pivot` say is told to nobody, so a flag that a runtime would refuse is not refused. Hooks that are in
+  a directory of `--hooks-dir` are refused, because they would not be run.
+* The step cache is about files (docs/cache.md). What makes none has no record: labels, annotations, ARG. The image has what was said of them, and a step after them is
+  used again where buildah carries it out again; `--cache-to` writes nothing of them. `rmi` of an image leaves the records of its steps, so that a build after it finds them here
+  and not in `--cache-from`.
+* History has the words of an instruction, as BuildKit's has, where buildah's has a digest of what was copied: images that differ in these words alone have IDs of their own.
+* A Containerfile is checked before its first step. What cannot be copied is an error before anything has run, and leaves no working container.
+* git is run without the user's configuration, `~/.gitconfig` and credential helpers included: what a server wants to know is in the secret `GIT_AUTH_TOKEN` (docs/containerfile.md).
+
 """
 
 

@@ -83,6 +83,7 @@ static const struct option_row {
 	{"network", "--network=private", BY_NONE},
 	{"add-host", "--add-host=one:10.0.0.1", BY_RUN},
 	{"no-hosts", "--no-hosts", BY_RUN},
+	{"no-hostname", "--no-hostname", BY_NONE}, /* it is for who calls us buildah */
 	{"ulimit", "--ulimit=nofile=5:6", BY_RUN},
 	{"ulimit", "--ulimit=host", BY_NONE},
 	{"shm-size", "--shm-size=1m", BY_RUN},
