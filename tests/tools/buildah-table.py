@@ -75,7 +75,7 @@ def reason(kind, why, text):
     if kind == "acts":
         return ""
     if not why:
-        why = re.sub(r"^Accepted without effect[:.]? ?", "", text or "")
+        why = re.sub(r"^Accepted without effect[:.,]? ?", "", text or "")
     why = why.split(". ")[0].rstrip(".")
     return why[:1].lower() + why[1:] if not re.match(r"[A-Z]{2}", why) else why
 
