@@ -307,6 +307,7 @@ nameserver 10.9.8.3' ]
 @test "run: a signal ends a command that has no handler for it, one that ignores it goes on, and who insists ends it" {
 	base
 	for init in "" --init; do
+		rm -f out # "ready" is this command's
 		# shellcheck disable=SC2086 # none or one
 		"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none $init busybox sh -c 'echo ready; exec sleep 1000' >out 3>&- &
 		pid=$!
@@ -316,6 +317,7 @@ nameserver 10.9.8.3' ]
 		wait $pid || code=$?
 		[ "$code" = 143 ]
 	done
+	rm out
 	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none busybox \
 		sh -c 'trap "" TERM; trap "exit 5" USR1; echo ready; while :; do sleep 0.1; done' >out 3>&- &
 	pid=$!
@@ -325,6 +327,7 @@ nameserver 10.9.8.3' ]
 	code=0
 	wait $pid || code=$?
 	[ "$code" = 5 ]
+	rm out
 	nap="sleep 7$BASHPID"
 	"$MICA_BIN" --root "$MICA_ROOT" run --rm --network=none busybox sh -c "trap '' INT TERM; (setsid $nap &); echo ready; $nap; sleep 1000" >out 3>&- &
 	pid=$!
