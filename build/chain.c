@@ -214,7 +214,9 @@ int link_commit_start(struct build *b, const char *dir, int fd, const struct lin
 	l->dir = xstrdup(dir);
 	/* many steps only look at things: no process for nothing */
 	l->committed = l->empty = layer_diff_is_empty(fd);
-	if (!l->empty) {
+	if (l->empty) {
+		mem_close_p(&l->fd);
+	} else {
 		struct layer_job j = {.b = b, .dir = fd, .dated = b->has_epoch && o->of_image};
 		if (blob_begin(b->store, &l->blob, err) < 0)
 			return err->code;

@@ -115,11 +115,8 @@ bool stage_note_is_current(struct build *b, const struct stage_run *r)
 struct json *stage_note_make(struct build *b, const struct stage_run *r, bool failed)
 {
 	struct json *j = json_new_object(), *steps = json_new_array();
-	size_t links = 0;
-	for (size_t i = 0; i < r->next; i++)
-		links += r->results[i].link != NULL;
 	struct digest below;
-	bool known = chain_content(r->chain.l, r->chain.n - links, &below);
+	bool known = chain_content(r->chain.l, r->n_base, &below);
 	for (size_t i = 0; known && i < r->next; i++) {
 		const struct step_result *res = &r->results[i];
 		struct digest key;

@@ -65,6 +65,7 @@ static bool start(struct build *b, struct stage_run *r)
 	} else {
 		r->key = chain_key_empty();
 	}
+	r->n_base = r->chain.n;
 	r->told_key = st->base_stage != NO_STAGE ? b->runs[st->base_stage].told_key : r->key;
 	r->started = true;
 	if (told_is_one_of_several(b, st))
@@ -100,7 +101,8 @@ void stage_step_over(struct stage_run *r, struct link *l, struct timespec create
 		.inputs = r->inputs};
 	r->miss = MISS_NONE;
 	if (l) {
-		chain_add(&r->chain, l);
+		if (!l->empty)
+			chain_add(&r->chain, l);
 		r->key = link_key(&r->key, l);
 	}
 	const struct link told = {.step = stage_step(r), .made_by = r->step_told};

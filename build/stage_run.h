@@ -43,7 +43,8 @@ struct stage_run {
 	enum run_state state;
 	size_t next; /* step to do, or being done */
 	size_t told; /* instructions that a log has, see told.h */
-	struct chain chain;
+	struct chain chain; /* without what is known to have changed nothing */
+	size_t n_base; /* links of it that were there before the stage's steps */
 	struct digest key; /* of the chain, in this build (chain.h) */
 	struct digest told_key; /* of its steps, the same whether they ran or were cached */
 	struct step_result *results; /* one for each step that is over */
