@@ -160,7 +160,7 @@ static int make_locked(struct cgroup_dir *d)
 	return -1;
 }
 
-static int make_dir(struct cgroup *g, const struct hierarchy *h, unsigned need,
+static int make_dir(struct cgroup *g, struct hierarchy *h, unsigned need,
 	const struct run_limits *l, const char *name, const struct note *note, struct err *err)
 {
 	AUTO_FREE char *parent = NULL;
@@ -173,7 +173,9 @@ static int make_dir(struct cgroup *g, const struct hierarchy *h, unsigned need,
 		if (r < 0)
 			return r;
 	}
-	remove_old(parent);
+	if (!h->swept)
+		remove_old(parent);
+	h->swept = true;
 	struct cgroup_dir *d = &g->dirs[g->n];
 	*d = (struct cgroup_dir){.v2 = h->v2, .controllers = need, .path = path};
 	if (make_locked(d) < 0) {
@@ -190,7 +192,7 @@ static int make_dir(struct cgroup *g, const struct hierarchy *h, unsigned need,
 static int make_dirs(
 	struct cgroup *g, const struct run_limits *l, const struct note *note, struct err *err)
 {
-	AUTO_HIERARCHIES struct hierarchies hs = {0};
+	struct hierarchies *hs;
 	const char *flags[CONTROLLERS] = {0};
 	unsigned left = needed(l, flags);
 	/* who names a cgroup wants its limits, whatever they are */
@@ -200,11 +202,11 @@ static int make_dirs(
 	int r = hierarchies_find(&hs, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < hs.n && (left | also); i++) {
-		unsigned here = hs.h[i].controllers & (hs.h[i].v2 ? left : left | also);
+	for (size_t i = 0; i < hs->n && (left | also); i++) {
+		unsigned here = hs->h[i].controllers & (hs->h[i].v2 ? left : left | also);
 		if (!here)
 			continue;
-		r = make_dir(g, &hs.h[i], here, l, name, note, err);
+		r = make_dir(g, &hs->h[i], here, l, name, note, err);
 		if (r == ERR_UNSUPPORTED && (here & left) && !l->parent)
 			return err_wrap(err, "%s", flags[__builtin_ctz(here)]);
 		if (r < 0)
@@ -225,15 +227,15 @@ static int make_dirs(
 static int make_plain_dir(
 	struct cgroup *g, const struct run_limits *l, const struct note *note, struct err *err)
 {
-	AUTO_HIERARCHIES struct hierarchies hs = {0};
+	struct hierarchies *hs;
 	char name[32] = "mica-";
 	tmp_random_name(name + 5, NAME_DIGITS);
 	int r = hierarchies_find(&hs, err);
 	if (r < 0)
 		r = ERR_UNSUPPORTED; /* no /proc, so no sandbox either: let that one say it */
-	for (size_t i = 0; i < hs.n && r == 0 && g->n == 0; i++)
-		if (hs.h[i].v2)
-			r = make_dir(g, &hs.h[i], 0, l, name, note, err);
+	for (size_t i = 0; r == 0 && i < hs->n && g->n == 0; i++)
+		if (hs->h[i].v2)
+			r = make_dir(g, &hs->h[i], 0, l, name, note, err);
 	if (r == 0 && l->parent && g->n == 0)
 		return err_set(err, ERR_UNSUPPORTED, "--cgroup-parent: this host has no cgroups");
 	if (r != ERR_UNSUPPORTED || l->parent)

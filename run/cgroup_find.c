@@ -16,15 +16,6 @@
 
 const char *const controller_names[CONTROLLERS] = {"cpu", "cpuset", "memory", "pids", "devices"};
 
-void hierarchies_done(struct hierarchies *hs)
-{
-	for (size_t i = 0; i < hs->n; i++) {
-		free(hs->h[i].name);
-		free(hs->h[i].mount);
-		free(hs->h[i].own);
-	}
-}
-
 unsigned controllers_parse(const char *list, char sep)
 {
 	unsigned set = 0;
@@ -170,7 +161,7 @@ static void add_mount(struct hierarchies *hs, char *line, const char *table)
 	hs->h[hs->n++] = h;
 }
 
-int hierarchies_find(struct hierarchies *hs, struct err *err)
+static int find(struct hierarchies *hs, struct err *err)
 {
 	AUTO_FREE char *mounts = NULL;
 	AUTO_FREE char *table = NULL;
@@ -202,4 +193,14 @@ int hierarchies_find(struct hierarchies *hs, struct err *err)
 				controllers_parse(text, ' ') | (CONTROLLER_DEVICES & ~v1);
 	}
 	return 0;
+}
+
+int hierarchies_find(struct hierarchies **ret, struct err *err)
+{
+	static struct hierarchies found;
+	static bool known;
+	int r = known ? 0 : find(&found, err);
+	known = r == 0;
+	*ret = &found;
+	return r;
 }

@@ -27,6 +27,7 @@ struct hierarchy {
 	char *name; /* last component of the mount point: "memory", "cpu,cpuacct" */
 	char *mount; /* mount point */
 	char *own; /* directory of our own cgroup */
+	bool swept; /* what dead ones of us left is gone */
 };
 
 #define HIERARCHIES_MAX 16
@@ -34,10 +35,8 @@ struct hierarchies {
 	struct hierarchy h[HIERARCHIES_MAX];
 	size_t n;
 };
-/* Those that are mounted here and that we are in. */
-int hierarchies_find(struct hierarchies *hs, struct err *err) __attribute__((warn_unused_result));
-void hierarchies_done(struct hierarchies *hs);
-#define AUTO_HIERARCHIES __attribute__((cleanup(hierarchies_done)))
+/* Those that are mounted here and that we are in, found out once. */
+int hierarchies_find(struct hierarchies **ret, struct err *err) __attribute__((warn_unused_result));
 
 /* One directory that we made. */
 struct cgroup_dir {
