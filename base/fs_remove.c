@@ -64,13 +64,14 @@ static int open_to_remove(
 	return 0;
 }
 
-static int remove_entry(
-	struct removal *rm, int dirfd, const char *name, unsigned depth, struct err *err)
+/* type: what it was when the directory was read */
+static int remove_entry(struct removal *rm, int dirfd, const char *name, unsigned char type,
+	unsigned depth, struct err *err)
 {
 	AUTO_FD int fd = -1;
-	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+	if (type != DT_DIR && (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT))
 		return 0;
-	if (errno != EISDIR && errno != EPERM && errno != EACCES)
+	if (type != DT_DIR && errno != EISDIR && errno != EPERM && errno != EACCES)
 		return err_sys(err, "cannot remove '%s'", name);
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
@@ -111,7 +112,7 @@ static int remove_dir_content(struct removal *rm, int fd, unsigned depth, struct
 	for (struct dirent *e; rc == 0 && (e = readdir(dir));) {
 		if (streq(e->d_name, ".") || streq(e->d_name, ".."))
 			continue;
-		rc = remove_entry(rm, fd, e->d_name, depth, err);
+		rc = remove_entry(rm, fd, e->d_name, e->d_type, depth, err);
 		if (rc == 0 && rm->until_ms && clock_ms() >= rm->until_ms)
 			rc = err_set(err, ERR_BUSY, "it takes too long to remove all of it");
 	}
@@ -138,5 +139,5 @@ int fs_remove_tree_until(int dirfd, const char *path, uint64_t until_ms, struct 
 		return 0;
 	}
 	struct removal rm = {.dev = st.st_dev, .top = -1, .until_ms = until_ms};
-	return remove_entry(&rm, dirfd, path, 0, err);
+	return remove_entry(&rm, dirfd, path, DT_DIR, 0, err);
 }

@@ -75,7 +75,7 @@ void layer_size_note(struct store *s, const struct layer *l)
 		return;
 	int n = snprintf(line, sizeof(line), "%s %llu\n", digest_hex(&l->diff_id, hex),
 		(unsigned long long)l->diff_size);
-	if (store_make_cache(s, &why) < 0)
+	if (store_make_cache(s, CACHE_DIR, &why) < 0)
 		log_debug("%s", why.msg);
 	AUTO_FD int fd = fs_open_plain(s->fd, FILE_NAME, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	/* a line is one write at the end: those of several processes do not mix */

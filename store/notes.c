@@ -86,7 +86,8 @@ int note_write(struct store *s, struct txn *txn, enum note_kind kind, const stru
 	int r;
 	if (n > NOTE_MAX)
 		return err_set(err, ERR_LIMIT, "a note is larger than %d bytes", NOTE_MAX);
-	if ((r = store_make_cache(s, err)) < 0 || (r = tmp_open(&t, txn_fd(txn), 0600, err)) < 0)
+	if ((r = store_make_cache(s, dirs[kind], err)) < 0 ||
+		(r = tmp_open(&t, txn_fd(txn), 0600, err)) < 0)
 		return r;
 	AUTO_WRITER struct writer *file = writer_to_fd(t.fd, "a note");
 	AUTO_WRITER struct writer *w = writer_zstd(file, LEVEL);

@@ -208,7 +208,7 @@ int record_put(struct store *s, const struct digest *key, const struct record *r
 		return e;
 	if (fs_write_all(t.fd, b.data, b.len) < 0)
 		return err_sys(err, "cannot write a cache record");
-	if ((e = store_make_cache(s, err)) < 0)
+	if ((e = store_make_cache(s, STEPS_DIR, err)) < 0)
 		return e;
 	e = tmp_publish(&t, s->fd, store_name(name, STEPS_DIR, key), false, err);
 	if (e == 0)

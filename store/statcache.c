@@ -281,7 +281,7 @@ static int write_table(const struct statcache *sc, const struct table *t, struct
 	if (fs_write_all(tmp.fd, &h, sizeof(h)) < 0 ||
 		fs_write_all(tmp.fd, t->e, t->slots * sizeof(*t->e)) < 0)
 		return err_sys(err, "cannot write a stat cache");
-	if ((r = store_make_cache(sc->store, err)) < 0)
+	if ((r = store_make_cache(sc->store, STAT_DIR, err)) < 0)
 		return r;
 	return tmp_publish(&tmp, sc->store->fd, sc->name, false, err);
 }

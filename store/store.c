@@ -321,13 +321,14 @@ int store_remove(struct store *s, const char *path, struct err *err)
 	return fs_remove_tree(s->fd, to, err);
 }
 
-int store_make_cache(struct store *s, struct err *err)
+int store_make_cache(struct store *s, const char *dir, struct err *err)
 {
-	static const char *const dirs[] = {"cache", STEPS_DIR, STAT_DIR, STAGES_DIR, LISTS_DIR};
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-		if (mkdirat(s->fd, dirs[i], 0700) < 0 && errno != EEXIST)
-			return err_sys(err, "cannot make the directory '%s/%s'", s->path, dirs[i]);
-	return 0;
+	int r = mkdirat(s->fd, dir, 0700);
+	if (r < 0 && errno == ENOENT && mkdirat(s->fd, CACHE_DIR, 0700) == 0)
+		r = mkdirat(s->fd, dir, 0700);
+	return r < 0 && errno != EEXIST
+	               ? err_sys(err, "cannot make the directory '%s/%s'", s->path, dir)
+	               : 0;
 }
 
 int store_scratch(struct store *s, int *ret_fd, struct err *err)

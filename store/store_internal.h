@@ -10,6 +10,7 @@
 #define BLOBS_DIR "blobs/sha256"
 #define BLOBS_SHA512_DIR "blobs/sha512" /* made with the first blob that others named so */
 #define LAYERS_DIR "layers"
+#define CACHE_DIR "cache"
 #define STEPS_DIR "cache/steps"
 #define STAT_DIR "cache/stat"
 #define STAGES_DIR "cache/stages"
@@ -96,8 +97,9 @@ int store_open_dir(struct store *s, const char *dir, int *ret_fd, struct err *er
  * where the sweep finds it should we die on the way. Missing is no error. */
 int store_remove(struct store *s, const char *path, struct err *err)
 	__attribute__((warn_unused_result));
-/* The directories below cache/ that are missing: `rm -r cache` is a way to forget the cache. */
-int store_make_cache(struct store *s, struct err *err) __attribute__((warn_unused_result));
+/* A directory of the cache, if it is missing: `rm -r cache` is a way to forget the cache. */
+int store_make_cache(struct store *s, const char *dir, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* Whoever ends a transaction as the last one sweeps (txn_end). */
 void want_sweep(struct store *s);

@@ -286,7 +286,7 @@ static void write_file(struct store *s, const struct listing *l)
 		return;
 	h.check = hash_of(b.data + sizeof(h), b.len - sizeof(h));
 	memcpy(b.data, &h, sizeof(h));
-	if (store_make_cache(s, &why) < 0 ||
+	if (store_make_cache(s, CACHE_DIR, &why) < 0 ||
 		fs_write_file(s->fd, FILE_NAME, b.data, b.len, 0600, false, &why) < 0)
 		log_debug("%s", why.msg);
 }
