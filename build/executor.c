@@ -110,6 +110,14 @@ static int finish_commits(struct build *b, bool wait, struct err *err)
 		if (!l->committed && link_commit_finish(b, l, wait, err) < 0)
 			return commit_error(b, l->step, err);
 	}
+	return 0;
+}
+
+/* What nobody waits for: its time is while the steps are at work. */
+static int tidy(struct build *b, struct err *err)
+{
+	for (size_t i = 0; i < b->stages.n; i++)
+		stage_remove_leftovers(&b->runs[i]);
 	return records_flush(b, err);
 }
 
@@ -211,7 +219,7 @@ static int loop(struct build *b, int signals, struct err *err)
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned jobs = b->o->jobs ? b->o->jobs : cores > 0 ? (unsigned)cores : 1;
 	for (;;) {
-		if (go_on(b, jobs, err) < 0)
+		if (go_on(b, jobs, err) < 0 || tidy(b, err) < 0)
 			return err->code;
 		if (all_done(b))
 			return finish_steps(b, err);
@@ -232,7 +240,7 @@ static void keep_what_is_done(struct build *b)
 	struct err err = ERR_INIT, signal = ERR_INIT;
 	for (size_t i = 0; b->failed && b->o->on_error != ON_ERROR_DROP && i < b->stages.n; i++)
 		stage_run_stop(b, &b->runs[i]);
-	if (finish_commits(b, true, &err) < 0)
+	if (finish_commits(b, true, &err) < 0 || records_flush(b, &err) < 0)
 		log_debug("commit: %s", err.msg);
 	/* by who has been told why it failed; a terminal's ^C is for the jobs, too, whose end may
 	 * be seen first */

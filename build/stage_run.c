@@ -326,6 +326,7 @@ void stage_run_done(struct build *b, struct stage_run *r)
 	buf_done(&r->held);
 	free(r->upper_name);
 	free(r->work_name);
+	strv_done(&r->leftovers);
 	free(r->id);
 	free(r->results);
 	chain_done(&r->chain);

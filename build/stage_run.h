@@ -59,6 +59,7 @@ struct stage_run {
 	enum cache_miss miss; /* MISS_NONE: it was not begun */
 	char *upper_name, *work_name;
 	int upper_fd, work_fd;
+	struct strv leftovers; /* of the steps before, in the transaction: nobody needs them */
 	struct tmp blob; /* of a COPY that may be archived as it is read: stage_write.h */
 	struct sandbox *box;
 	int out_fd; /* what it prints */
@@ -83,6 +84,8 @@ int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
 /* Something of it is readable: takes what there is; when the step is over, its result. */
 int stage_run_handle(struct build *b, struct stage_run *r, struct err *err)
 	__attribute__((warn_unused_result));
+/* Of the directories that its steps needed, what goes fast; the rest goes with the transaction. */
+void stage_remove_leftovers(struct stage_run *r);
 /* Kills what is at work for the reason in err, which is told with its place from then on. */
 int stage_run_end(struct build *b, struct stage_run *r, struct err *err);
 /* Kills what is at work. */

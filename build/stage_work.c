@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/owner.h"
 #include "build/as_buildah.h"
@@ -23,6 +25,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define LEFTOVERS_MS                                                                               \
+	10 /* as much of them as goes that fast: somebody may wait for the steps at work */
 
 int stage_make_upper(
 	struct build *b, struct stage_run *r, const int *lowers, size_t n, struct err *err)
@@ -54,6 +59,18 @@ static void watch_root(void *arg)
 	step_watch_place(&r->watch, o, r->upper_fd, -1);
 	step_watch_place(&r->watch, o, r->work_fd, -1);
 	mount_setup_watch(r->mounts, &r->watch);
+}
+
+void stage_remove_leftovers(struct stage_run *r)
+{
+	struct err why = ERR_INIT;
+	uint64_t until_ms = clock_ms() + LEFTOVERS_MS;
+	int rc = 0;
+	for (size_t i = 0; i < r->leftovers.n && rc == 0; i++)
+		rc = fs_remove_tree_until(txn_fd(r->build->txn), r->leftovers.v[i], until_ms, &why);
+	if (rc < 0)
+		log_debug("what a step left is left to the end of the build: %s", why.msg);
+	strv_done(&r->leftovers);
 }
 
 static int step_network(struct build *b, const struct run_spec *spec, struct err *err)
@@ -109,7 +126,7 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 	spec.in = b->o->stdin ? STDIN_FILENO : -1;
 	spec.out = spec.errfd = out_w;
 	spec.tty = false;
-	struct sandbox_hooks hooks = {
+	const struct sandbox_hooks hooks = {
 		.note_cgroup = note_cgroup, .root_ready = watch_root, .arg = r};
 	int rc = step_network(b, &spec, err);
 	if (rc == 0)
@@ -265,6 +282,9 @@ int stage_commit(
 	tmp_done(&r->blob);
 	if (rc < 0)
 		return rc;
+	if (l->empty)
+		strv_add(&r->leftovers, r->upper_name);
+	strv_add(&r->leftovers, r->work_name);
 	mem_replace(&r->upper_name, NULL);
 	mem_replace(&r->work_name, NULL);
 	told_step_over(b, r, NULL);
