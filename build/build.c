@@ -330,6 +330,7 @@ static void build_done(struct build *b)
 	remote_keep_end(&b->remote_keep);
 	strv_done(&b->fresh_caches);
 	mem_close_p(&b->context_fd);
+	mem_close_p(&b->mount_points);
 	free(b->context_name);
 	free(b->context_text);
 	free(b->context_uri);
@@ -345,6 +346,7 @@ int build_run(struct store *s, struct txn *t, const struct build_opts *o, struct
 		.o = o,
 		.result = ret,
 		.context_fd = -1,
+		.mount_points = -1,
 		.begun = clock_now()};
 	*ret = (struct build_result){0};
 	int rc = run(&b, err);

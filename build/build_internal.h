@@ -73,6 +73,7 @@ struct build {
 	size_t n_notes;
 	struct stage_run *runs; /* one for each stage */
 	struct stage_run *failed; /* whose RUN has ended with a status that is not 0; NULL */
+	int mount_points; /* that images lack, made with the first RUN; -1 */
 	struct network *network; /* started with the first RUN that needs it */
 	struct logfile *log;
 	size_t kept; /* weight.h */

@@ -31,6 +31,9 @@ struct snapshot {
 	                 (label.h) */
 	bool keep; /* upper and work are to be mounted again after this; a copy that is settled is
 	              left as it is, for it is mounted, or its only witness */
+	const int *below; /* NULL, or a directory that lies below all layers, of nobody's: mount
+	                     points that images lack. Where owners are shown as they are numbered
+	                     elsewhere, by fuse-overlayfs and in a copy it is left out. */
 	const struct idmap_view *ids; /* NULL, or owners are shown as they are numbered there:
 	                                 snapshot_ids.c */
 };

@@ -25,6 +25,7 @@
 
 #define FD_PATH_MAX 32
 #define MOUNT_DATA_MAX 4095 /* mount(2) takes one page */
+#define LOWER_MAX 500 /* the kernel's OVL_MAX_STACK */
 #define REOPEN_TRIES 8 /* a layer is renamed once */
 
 static enum snapshot_way known_way = SNAPSHOT_PROBE;
@@ -361,11 +362,29 @@ static int check_writable(const struct snapshot *s, int fd, struct err *err)
 	return err_sys(err, "overlay cannot make its work directory");
 }
 
+/* *ret_lower: its own list, to be freed. */
+static struct snapshot with_below(const struct snapshot *s, int **ret_lower)
+{
+	struct snapshot d = *s;
+	*ret_lower = xreallocarray(NULL, s->n_lower + 1, sizeof(int));
+	memcpy(*ret_lower, s->lower, s->n_lower * sizeof(int));
+	(*ret_lower)[d.n_lower++] = *s->below;
+	d.lower = *ret_lower;
+	d.below = NULL;
+	return d;
+}
+
 int snapshot_overlay_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 {
 	AUTO_FD int fd = -1;
+	AUTO_FREE int *lower = NULL;
+	struct snapshot d;
 	probe();
 	bool userxattr = false;
+	if (s->below && !s->ids && s->n_lower < LOWER_MAX) {
+		d = with_below(s, &lower);
+		s = &d;
+	}
 	if (s->ids && known_way == SNAPSHOT_MOUNT)
 		return err_set(err, ERR_UNSUPPORTED,
 			"owners cannot be mapped here: overlay takes mounts with mapped owners "

@@ -30,6 +30,7 @@ struct stack {
 	int lower[MANY];
 	size_t n;
 	int upper, work, at;
+	const int *below;
 };
 
 /* n layers; each has a file of its own and its number in "which". lower[0] is the topmost. */
@@ -37,6 +38,7 @@ static void stack_init(struct stack *s, size_t n)
 {
 	s->t = tree_new();
 	s->n = n;
+	s->below = NULL;
 	for (size_t i = 0; i < n; i++) {
 		AUTO_FREE char *name = xasprintf("layer-%064zu", i);
 		AUTO_FREE char *own = xasprintf("own-%zu", i), *text = xasprintf("%zu", i);
@@ -65,7 +67,8 @@ static int attach(struct stack *s, bool writable)
 	struct snapshot snap = {.lower = s->lower,
 		.n_lower = s->n,
 		.upper = writable ? s->upper : -1,
-		.work = writable ? s->work : -1};
+		.work = writable ? s->work : -1,
+		.below = s->below};
 	struct err err = ERR_INIT;
 	int fd;
 	if (snapshot_mount(&snap, &fd, &err) < 0)
@@ -163,6 +166,30 @@ static void an_opaque_root_hides_the_layers_below(void **state)
 	assert_false(tree_has(at, "own-2"));
 	detach(&s, at);
 	stack_done(&s);
+}
+
+static void what_lies_below_all_layers_is_of_none_of_them(void **state)
+{
+	if (!*state)
+		skip_because("this user cannot have a mount namespace");
+	static const enum snapshot_way ways[] = {SNAPSHOT_PROBE, SNAPSHOT_MOUNT};
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		struct stack s;
+		snapshot_force(ways[i]);
+		stack_init(&s, 2);
+		AUTO_FD int below = tree_sub(&s.t, "below");
+		tree_text(below, "which", "below");
+		tree_text(below, "point", "");
+		s.below = &below;
+		int at = attach(&s, true);
+		AUTO_FREE char *which = tree_read(at, "which");
+		assert_string_equal(which, "0");
+		assert_true(tree_has(at, "point"));
+		tree_text(at, "new", "x");
+		assert_false(tree_has(s.upper, "point"));
+		detach(&s, at);
+		stack_done(&s);
+	}
 }
 
 static void a_layer_may_be_in_a_chain_twice(void **state)
@@ -364,6 +391,8 @@ int main(void)
 		cmocka_unit_test_setup(
 			without_layers_the_upper_directory_is_the_tree, own_namespace),
 		cmocka_unit_test_setup(an_opaque_root_hides_the_layers_below, own_namespace),
+		cmocka_unit_test_setup(
+			what_lies_below_all_layers_is_of_none_of_them, own_namespace),
 		cmocka_unit_test_setup(a_layer_may_be_in_a_chain_twice, own_namespace),
 		cmocka_unit_test_setup(an_error_names_the_file_system, own_namespace),
 		cmocka_unit_test(drivers_have_the_names_of_others_too),
