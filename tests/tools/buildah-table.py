@@ -35,6 +35,8 @@ For who calls mica `buildah` much is as there that is otherwise with `mica` (mic
   used again where buildah carries it out again; `--cache-to` writes nothing of them. `rmi` of an image leaves the records of its steps, so that a build after it finds them here
   and not in `--cache-from`.
 * History has the words of an instruction, as BuildKit's has, where buildah's has a digest of what was copied: images that differ in these words alone have IDs of their own.
+* Of several platforms one index is made, which has the name, and whose ID is what is printed and in `--iidfile`; buildah makes one only with `--manifest`, prints each ID,
+  leaves the name to the last image, and refuses `--iidfile`.
 * A Containerfile is checked before its first step. What cannot be copied is an error before anything has run, and leaves no working container.
 * git is run without the user's configuration, `~/.gitconfig` and credential helpers included: what a server wants to know is in the secret `GIT_AUTH_TOKEN` (docs/containerfile.md).
 
