@@ -254,7 +254,7 @@ static int run(struct build *b, struct err *err)
 {
 	struct containerfile *files = NULL;
 	size_t n = 0;
-	int rc = build_check_tags(&b->o->tags, err);
+	int rc = build_check_tags(&b->o->tags, "--tag ", err);
 	if (rc == 0)
 		rc = sandbox_check_limits(&b->o->box.limits, err);
 	if (rc == 0)

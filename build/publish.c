@@ -9,15 +9,15 @@
 #include "registry/signing.h"
 #include "store/names.h"
 
-int build_check_tags(const struct strv *tags, struct err *err)
+int build_check_tags(const struct strv *tags, const char *what, struct err *err)
 {
 	STRV_FOREACH (tag, tags) {
 		AUTO_REFERENCE struct reference ref = {0};
 		if (reference_parse_local(*tag, &ref, err) < 0)
-			return err_wrap(err, "--tag %s", *tag);
+			return err_wrap(err, "%s%s", what, *tag);
 		if (ref.has_digest)
-			return err_set(err, ERR_INVALID,
-				"--tag=%s: a name cannot be given a digest", *tag);
+			return err_set(err, ERR_INVALID, "%s%s: a name cannot be given a digest",
+				what, *tag);
 	}
 	return 0;
 }

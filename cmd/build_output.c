@@ -369,7 +369,7 @@ int outputs_prepare(const struct output_args *a, const struct strv *tags, struct
 		.sign_by = a->sign_by,
 		.load = a->load};
 	set_inherited(a, o);
-	if (build_check_tags(&o->tags, err) < 0 || set_attestations(a, o, ret, err) < 0 ||
+	if (build_check_tags(&o->tags, "--tag ", err) < 0 || set_attestations(a, o, ret, err) < 0 ||
 		set_form(a, o, &ret->form, err) < 0)
 		return err->code;
 	o->docker = ret->form.types == TYPES_DOCKER;

@@ -177,7 +177,7 @@ static int deliver(struct app *app, struct store *s, const struct commit_args *a
 	if (dest && !said)
 		strv_add(&tags, dest);
 	int r = said ? storage_ref_put(app, s, dest, &made->root, a->sign_by, a->quiet, err)
-	             : build_check_tags(&tags, err);
+	             : build_check_tags(&tags, "", err);
 	if (r == 0 && !said)
 		r = build_publish(s, &tags, a->sign_by, made, err);
 	if (r == 0 && a->manifest)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/root.h"
 #include "base/progress.h"
 #include "build/container_copy.h"
 #include "build/container_tree.h"
@@ -119,7 +120,7 @@ static void add_sources(const struct copy_args *a, const struct strv *rest, cons
 
 	for (size_t i = 1; i < n; i++) {
 		const char *word = rest->v[i];
-		if (remote_file_is_url(word) || a->from || (a->parents && !context)) {
+		if (remote_file_is_url(word) || (!context && (a->from || a->parents))) {
 			strv_add(ret, word);
 			continue;
 		}
@@ -142,6 +143,15 @@ static char *find_ignore_file(const char *context)
 	return NULL;
 }
 
+/* The context directory is one of what --from names. */
+static int enter_context(const char *context, int *root, struct err *err)
+{
+	AUTO_FD int whole = take_fd(root);
+
+	*root = root_open(whole, context, O_RDONLY | O_DIRECTORY, 0);
+	return *root < 0 ? err_sys(err, "cannot open the context directory '%s'", context) : 0;
+}
+
 /* Sources are below the context directory, below what --from names, or paths of this machine: then
  * they are below "/", where their links lead to the right places. */
 static int set_sources(struct app *app, const struct copy_args *a, const struct strv *rest,
@@ -149,23 +159,24 @@ static int set_sources(struct app *app, const struct copy_args *a, const struct 
 {
 	char cwd[PATH_MAX];
 
-	if (a->from && a->contextdir)
-		return err_set(err, ERR_INVALID, "'--from' and '--contextdir' exclude each other");
 	if (a->ignorefile && !a->contextdir)
 		return err_set(err, ERR_INVALID,
 			"--ignorefile option requires that you specify a context dir using "
 			"--contextdir");
 	if (!getcwd(cwd, sizeof(cwd)))
 		return err_sys(err, "cannot find the working directory");
-	AUTO_FREE char *context = a->contextdir ? path_resolve(cwd, a->contextdir) : NULL;
+	AUTO_FREE char *context =
+		a->contextdir ? path_resolve(a->from ? "/" : cwd, a->contextdir) : NULL;
 	o->exclude_from_root = context || a->from || called_buildah();
 	add_sources(a, rest, cwd, context, &o->sources);
 	o->dest = rest->n > 2 ? rest->v[rest->n - 1] : NULL;
-	o->ignore_file = a->ignorefile ? xstrdup(a->ignorefile)
-	                 : context     ? find_ignore_file(context)
-	                               : NULL;
-	if (a->from)
-		return open_from(app, a, u, &o->source_root, err);
+	o->ignore_file = a->ignorefile         ? xstrdup(a->ignorefile)
+	                 : context && !a->from ? find_ignore_file(context)
+	                                       : NULL;
+	if (a->from) {
+		int r = open_from(app, a, u, &o->source_root, err);
+		return r < 0 || !context ? r : enter_context(context, &o->source_root, err);
+	}
 	const char *root = context ? context : a->parents ? cwd : "/";
 	o->source_root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return o->source_root < 0 ? err_sys(err, "cannot open the context directory '%s'", root)

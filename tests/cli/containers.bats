@@ -756,11 +756,15 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	mica copy -q --from busybox two /etc/passwd /from-image
 	mica copy -q --from one one /made /again
 	mica copy -q --from one --chown 7:8 two /made /given
+	mica copy -q --from busybox --contextdir etc two passwd /etc/group /context/
+	run -125 --separate-stderr mica copy --from busybox --contextdir nowhere two passwd /x
+	assert_error "cannot open the context directory '/nowhere': no such file or directory"
 	merged=$(mica mount two)
 	[ "$(cat "$merged/from-container")" = one ]
 	# the owner comes along, as with COPY --from
 	[ "$(stat -c %u:%g "$merged/from-container" "$merged/from-image" "$merged/given" | xargs)" = '1000:0 0:0 7:8' ]
 	grep -q app "$merged/from-image"
+	[ "$(cd "$merged/context" && echo *)" = "group passwd" ]
 	[ "$(mica run one cat /again)" = one ]
 }
 
