@@ -114,7 +114,7 @@ int stage_run_spec(struct build *b, struct stage_run *r, struct map *env, struct
  * They need not be made in each step's upper directory, and taken out of it again: all steps have
  * the same ones below their layers.
  */
-static int make_mount_points(struct build *b, const struct run_spec *spec, struct err *err)
+static int make_mount_points(struct build *b, struct err *err)
 {
 	AUTO_FREE char *name = NULL;
 	AUTO_FD int dir = -1;
@@ -123,8 +123,8 @@ static int make_mount_points(struct build *b, const struct run_spec *spec, struc
 	if (txn_mkdir(b->txn, "below", &name, &dir, err) < 0)
 		return err->code;
 	if (mkdirat(dir, "etc", 0755) < 0 || fchmodat(dir, "etc", 0755, 0) < 0 ||
-		(!spec->no_hosts && mknodat(dir, "etc/hosts", S_IFREG | 0644, 0) < 0) ||
-		(!spec->no_resolv && mknodat(dir, "etc/resolv.conf", S_IFREG | 0644, 0) < 0))
+		mknodat(dir, "etc/hosts", S_IFREG | 0644, 0) < 0 ||
+		mknodat(dir, "etc/resolv.conf", S_IFREG | 0644, 0) < 0)
 		return err_sys(err, "cannot make mount points in the store");
 	b->mount_points = take_fd(&dir);
 	return 0;
@@ -134,14 +134,17 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 {
 	struct run_spec spec = {0};
 	AUTO_MAP struct map env = MAP_INIT;
-	if (stage_run_spec(b, r, &env, &spec, err) < 0 ||
-		(!spec.chroot && make_mount_points(b, &spec, err) < 0))
+	if (stage_run_spec(b, r, &env, &spec, err) < 0)
+		return err->code;
+	/* what nothing is mounted on would be seen */
+	bool points = !spec.chroot && !spec.no_hosts && !spec.no_resolv;
+	if (points && make_mount_points(b, err) < 0)
 		return err->code;
 	spec.root = (struct snapshot){.lower = lowers,
 		.n_lower = r->chain.n,
 		.upper = r->upper_fd,
 		.work = r->work_fd,
-		.below = spec.chroot ? NULL : &b->mount_points};
+		.below = points ? &b->mount_points : NULL};
 	int pipefd[2];
 	/* whoever the step's user is may open /dev/stdout */
 	if (pipe2(pipefd, O_CLOEXEC) < 0 || fchmod(pipefd[0], 0666) < 0)
