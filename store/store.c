@@ -324,7 +324,8 @@ int store_remove(struct store *s, const char *path, struct err *err)
 int store_make_cache(struct store *s, const char *dir, struct err *err)
 {
 	int r = mkdirat(s->fd, dir, 0700);
-	if (r < 0 && errno == ENOENT && mkdirat(s->fd, CACHE_DIR, 0700) == 0)
+	/* another one may be making it, too */
+	if (r < 0 && errno == ENOENT && (mkdirat(s->fd, CACHE_DIR, 0700) == 0 || errno == EEXIST))
 		r = mkdirat(s->fd, dir, 0700);
 	return r < 0 && errno != EEXIST
 	               ? err_sys(err, "cannot make the directory '%s/%s'", s->path, dir)
