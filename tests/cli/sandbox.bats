@@ -129,6 +129,12 @@ nameserver 10.9.8.3' ]
 	[ "$(umask 077 && mica run --rm --network=none busybox sh -c umask)" = 0022 ]
 }
 
+@test "init shares its memory on the way with a step of root's, and with no other user's" {
+	printf 'FROM busybox\nRUN true\nUSER 1\nRUN true\nUSER 0:1\nRUN true\n' | containerfile
+	ASAN_OPTIONS=detect_leaks=0 strace -f --seccomp-bpf -o said -e trace=vfork,clone "$MICA_BIN" build -q --network=none ctx
+	[ "$(grep -c 'vfork(\|CLONE_VFORK' said)" = 1 ] || fail "$(<said)"
+}
+
 @test "kernel files that tell about or change the host are hidden or read-only" {
 	base
 	for path in /proc/kcore /proc/keys /proc/timer_list /proc/sched_debug; do
