@@ -304,7 +304,8 @@ int build_args_apply(struct app *app, struct build_args *a, const struct strv *r
 	o->ignore_file = a->ignorefile;
 	o->jobs = a->jobs > 1024 ? 1024 : (unsigned)a->jobs;
 	o->box.network = RUN_NETWORK_PRIVATE;
-	if (global_fill_box(app, &a->box, &a->extra.space, &a->extra.volumes, err) < 0)
+	if (global_fill_box(app, &a->box, &a->extra.space, &a->extra.volumes, err) < 0 ||
+		conf_fill_network(&app->conf, &a->box, err) < 0)
 		return err->code;
 	strv_copy(&o->devices, &a->box.devices);
 	if (remote_args_apply(app, &a->remote, &o->pull.remote, err) < 0 ||

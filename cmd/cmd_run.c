@@ -289,6 +289,8 @@ static int run_run(struct app *app, void *args, const struct strv *rest, struct 
 	r = txn_begin(s, &txn, err);
 	if (r == 0)
 		r = global_fill_box(app, &a->box, &a->space, &a->volumes, err);
+	if (r == 0)
+		r = conf_fill_network(&app->conf, &a->box, err);
 	return r < 0 ? r : run_image(app, s, txn, a, rest, err);
 }
 

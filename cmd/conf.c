@@ -117,8 +117,12 @@ static const struct {
 	{"engine", "cdi_spec_dirs", KIND_LIST, offsetof(struct conf, cdi_spec_dirs), NULL},
 	{"engine", "env", KIND_LIST, offsetof(struct conf, engine_env), NULL},
 	{"engine", "image_copy_tmp_dir", KIND_TEXT, offsetof(struct conf, copy_tmp_dir), NULL},
+	{"engine", "network_cmd_options", KIND_LIST, offsetof(struct conf, slirp_options), NULL},
 	{"engine", "retry", KIND_NUMBER, offsetof(struct conf, retry), NULL},
 	{"engine", "retry_delay", KIND_TEXT, offsetof(struct conf, retry_delay), NULL},
+	{"network", "default_rootless_network_cmd", KIND_TEXT,
+		offsetof(struct conf, network_helper), NULL},
+	{"network", "pasta_options", KIND_LIST, offsetof(struct conf, pasta_options), NULL},
 };
 /* clang-format on */
 
@@ -234,6 +238,7 @@ void conf_done(struct conf *c)
 			mem_replace(field, NULL);
 	}
 	strv_done(&c->filled);
+	free(c->network);
 	conf_init(c);
 }
 

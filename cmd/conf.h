@@ -31,6 +31,11 @@ struct conf {
 	struct strv engine_env, add_compression, cdi_spec_dirs;
 	char *copy_tmp_dir, *retry_delay;
 	int64_t retry; /* -1: not said */
+	struct strv slirp_options; /* network_cmd_options */
+	/* [network] */
+	char *network_helper; /* default_rootless_network_cmd */
+	struct strv pasta_options;
+	char *network; /* what conf_fill_network() made of these, or NULL */
 	struct strv filled; /* options that have their values from here */
 };
 
@@ -56,7 +61,12 @@ int conf_fill_box(struct conf *c, struct box_args *a, struct strv *volumes, stru
 /* The first of it: default_ulimits, which containers have from when they run. */
 void conf_fill_ulimits(struct conf *c, struct box_args *a);
 
-/* The same for the namespaces. */
+/* What connects a private network and how, in the words of --network; what is said there comes
+ * last, and wins. To be called when something is run: containers keep but what was said. */
+int conf_fill_network(struct conf *c, struct box_args *a, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* What the namespaces are. */
 struct space_args;
 void conf_fill_space(struct conf *c, struct space_args *a);
 /* An error that names an option which nobody gave names the file and the key in place of it. */

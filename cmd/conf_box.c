@@ -113,6 +113,37 @@ void conf_fill_space(struct conf *c, struct space_args *a)
 		fill_text(c, "userns", &a->users.userns, c->userns);
 }
 
+int conf_fill_network(struct conf *c, struct box_args *a, struct err *err)
+{
+	static const char pasta[] = "pasta", slirp[] = "slirp4netns";
+	const char *said = a->network && !streq(a->network, "private") ? a->network : NULL;
+	const char *helper = said                 ? said
+	                     : c->network_helper  ? c->network_helper
+	                     : c->pasta_options.n ? pasta
+	                                          : NULL;
+
+	if (c->network_helper && !streq(c->network_helper, pasta) &&
+		!streq(c->network_helper, slirp))
+		return err_set(err, ERR_INVALID,
+			"containers.conf: 'default_rootless_network_cmd': '%s' is neither 'pasta' "
+			"nor 'slirp4netns'",
+			c->network_helper);
+	if (!helper)
+		return 0;
+	size_t n = strcspn(helper, ":");
+	bool is_pasta = n == strlen(pasta) && !strncmp(helper, pasta, n);
+	if (!is_pasta && (n != strlen(slirp) || strncmp(helper, slirp, n) != 0))
+		return 0;
+	AUTO_FREE char *options = strv_join(is_pasta ? &c->pasta_options : &c->slirp_options, ",");
+	const char *more = helper[n] ? helper + n + 1 : "";
+	mem_replace(
+		&c->network, xasprintf("%.*s%s%s%s%s", (int)n, helper, *options || *more ? ":" : "",
+				     options, *options && *more ? "," : "", more));
+	a->usual_network = !a->network;
+	a->network = c->network;
+	return 0;
+}
+
 int conf_fill_box(struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
 {
 	conf_fill_ulimits(c, a);

@@ -76,6 +76,7 @@ struct box_args {
 	const char *cni_config_dir, *cni_plugin_path; /* for those who look at a container */
 	struct strv ulimits, add_hosts, dns, dns_search, dns_options, cap_add, cap_drop,
 		security_opts, devices, cdi_dirs, groups;
+	bool usual_network; /* nobody said network: it is what conf_fill_network() found */
 	const char *base_hosts_file; /* of containers.conf; NULL: not said */
 	const struct strv *sysctls; /* default_sysctls of containers.conf; NULL: none */
 	const struct strv *cdi_usual; /* cdi_spec_dirs of containers.conf; NULL: not said */

@@ -104,7 +104,10 @@ static int container_spec(struct run_args *a, const struct container *c, const s
 		return err_set(err, ERR_INVALID, "command must be specified");
 	/* unless `from` or this run says which */
 	conf_fill_ulimits(&mounts->app->conf, &a->box);
-	int r = run_fill_spec(a, &c->config, mounts, spec, err);
+	int r = conf_fill_network(&mounts->app->conf, &a->box, err);
+	if (r < 0)
+		return r;
+	r = run_fill_spec(a, &c->config, mounts, spec, err);
 	for (size_t i = run_first_word(rest); i < rest->n; i++)
 		strv_add(&spec->argv, rest->v[i]);
 	if (!spec->hostname)

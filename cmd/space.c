@@ -190,7 +190,8 @@ void space_warn_options(struct app *app, const struct run_spec *spec, const stru
 		bool is_private;
 	} said[] = {
 		/* the first is so in the sandbox, too */
-		{"network", box->network, "the network", spec->network == RUN_NETWORK_PRIVATE},
+		{"network", box->usual_network ? NULL : box->network, "the network",
+			spec->network == RUN_NETWORK_PRIVATE},
 		{"pid", a->pid, "processes", !spec->host_pid},
 		{"ipc", a->ipc, "System V IPC", !spec->host_ipc},
 		{"uts", a->uts, "the host name", !spec->host_uts},

@@ -76,12 +76,17 @@ other_netns() { # PID
 	local show='ip -o addr | sed -n "s/.* inet \([0-9./]*\).*/\1/p" | tail -1; ip link | grep -o "mtu [0-9]*" | tail -1; cat /etc/resolv.conf; grep host.containers /etc/hosts'
 	mica from -q --name c busybox
 	if command -v slirp4netns >/dev/null; then
-		[ "$(mica run --network=slirp4netns:cidr=192.168.7.0/24,mtu=2000,allow_host_loopback=true c sh -c "$show")" = '192.168.7.100/24
+		printf '[engine]\nnetwork_cmd_options = ["mtu=2000"]\n' >conf
+		[ "$(CONTAINERS_CONF=$PWD/conf mica run --network=slirp4netns:cidr=192.168.7.0/24,allow_host_loopback=true c sh -c "$show")" = '192.168.7.100/24
 mtu 2000
 nameserver 192.168.7.3
 192.168.7.2	host.containers.internal' ]
 	fi
 	if command -v pasta >/dev/null; then
+		printf '[network]\npasta_options = ["--ipv4-only", "-a", "10.9.8.6", "-m", "1400"]\n' >conf
+		[ "$(CONTAINERS_CONF=$PWD/conf mica run --network=pasta:-n,24,-g,10.9.8.1,--dns-forward,10.9.8.3 c sh -c "$show")" = '10.9.8.6/24
+mtu 1400
+nameserver 10.9.8.3' ]
 		[ "$(mica run --network=pasta:--ipv4-only,-a,10.9.8.7,-n,24,-g,10.9.8.1,--dns-forward,10.9.8.3,-m,1500 c sh -c "$show")" = '10.9.8.7/24
 mtu 1500
 nameserver 10.9.8.3' ]
