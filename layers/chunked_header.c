@@ -145,7 +145,7 @@ static bool pax_number(const char *s, int64_t *ret)
 	return true;
 }
 
-/* value: n bytes and a NUL. What is empty leaves the header's field as it is. */
+/* value: n bytes and a NUL. What is empty takes back what a record before it said, or not. */
 static bool pax_record(struct header *h, const char *key, const char *value, size_t n)
 {
 	if (str_has_prefix(key, XATTR)) {
@@ -155,10 +155,8 @@ static bool pax_record(struct header *h, const char *key, const char *value, siz
 		json_set_string(h->xattrs, key + strlen(XATTR), text);
 		return true;
 	}
-	if (strlen(value) != n || str_has_prefix(key, "GNU.sparse."))
+	if (!n || strlen(value) != n || str_has_prefix(key, "GNU.sparse."))
 		return false;
-	if (!n)
-		return true;
 	if (streq(key, "path"))
 		mem_replace(&h->name, xstrdup(value));
 	else if (streq(key, "linkpath"))
@@ -258,6 +256,9 @@ static bool extensions(struct header *h, const uint8_t *p, size_t n)
 			mem_replace(type == 'L' ? &name : &link, text_at(content, 0, (size_t)size));
 		at += CHUNKED_BLOCK + (size_t)padded(size);
 	}
+	/* what is empty may mean the header's */
+	if ((name && !*name) || (link && !*link))
+		return false;
 	if (name)
 		mem_replace(&h->name, take(name));
 	if (link)

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/stream.h"
 #include "base/zstd_stream.h"
 
@@ -118,7 +119,8 @@ static void grow(struct table *t)
 
 bool table_add_name(struct table *t, const char *name)
 {
-	const struct digest d = digest_of(name, strlen(name));
+	AUTO_FREE char *clean = path_clean_rel(name);
+	const struct digest d = digest_of(clean, strlen(clean));
 	uint64_t hash;
 
 	memcpy(&hash, d.b, sizeof(hash));

@@ -327,6 +327,7 @@ static void what_may_be_read_in_another_way_has_no_table(void **state)
 	} changes[] = {
 		{0, 2, "\xff/"}, /* no UTF-8 */
 		{0, 8, "d/hello"}, /* there is another one, before a file's size */
+		{0, 16, ".//x/../d/hello"}, /* the same, written in another way */
 		{156, 1, "S"}, /* GNU's sparse */
 		{156, 1, "g"}, /* pax for all that follows */
 		{156, 1, "7"}, {108, 1, "\x80"}, /* a binary number */
@@ -348,6 +349,51 @@ static void what_may_be_read_in_another_way_has_no_table(void **state)
 		pack(&tar, tar.len, &blob, &t);
 		if (t.made)
 			fail_msg("change %zu is not seen", i);
+	}
+}
+
+/* One block of ustar, and the content. */
+static void add_block(struct buf *b, const char *type, const char *name, const char *content)
+{
+	char block[BLOCK] = {0};
+	const size_t n = strlen(content);
+
+	(void)snprintf(block, 100, "%s", name);
+	(void)snprintf(block + 124, 12, "%011o", (unsigned)n);
+	memcpy(block + 156, type, 1);
+	memcpy(block + 157, "link", 4);
+	memcpy(block + 257, *type == 'K' ? "ustar  " : "ustar\00000", 8);
+	set_sum(block);
+	buf_add(b, block, BLOCK);
+	buf_add(b, content, n);
+	add_zeros(b, (BLOCK - n % BLOCK) % BLOCK);
+}
+
+static void what_is_empty_before_a_header_has_no_table(void **state)
+{
+	static const struct {
+		const char *type, *content;
+		bool made;
+	} cases[] = {
+		{"x", "10 path=a\n", true},
+		{"x", "10 path=a\n8 path=\n", false},
+		{"x", "12 linkpath=\n", false}, /* and a wrong length */
+		{"x", "13 linkpath=\n", false},
+		{"K", "other", true},
+		{"K", "", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO_BUF struct buf tar = BUF_INIT(TAR_MAX);
+		AUTO_MEM_WRITER struct mem_writer blob = MEM_WRITER;
+		struct chunked_table t = {.made = !cases[i].made};
+		add_block(&tar, cases[i].type, "extension", cases[i].content);
+		add_block(&tar, "2", "name", "");
+		add_zeros(&tar, 2 * BLOCK);
+		pack(&tar, tar.len, &blob, &t);
+		if (t.made != cases[i].made)
+			fail_msg("case %zu", i);
 	}
 }
 
@@ -384,6 +430,7 @@ int main(void)
 		cmocka_unit_test(the_tar_is_made_again_of_its_contents_and_the_rest),
 		cmocka_unit_test(a_blob_ends_with_where_its_parts_are),
 		cmocka_unit_test(what_may_be_read_in_another_way_has_no_table),
+		cmocka_unit_test(what_is_empty_before_a_header_has_no_table),
 		cmocka_unit_test(an_end_in_the_middle_or_with_more_behind_it_has_no_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
