@@ -101,7 +101,7 @@ int sandbox_check_chroot(const struct run_spec *s, struct err *err)
 	return sandbox_is_bare(s) ? check_bare(s, err) : 0;
 }
 
-static _Noreturn void watch(pid_t workload, const struct watch *w)
+static _Noreturn void watch(pid_t workload, struct watch *w)
 {
 	sigset_t all;
 	sigfillset(&all);
@@ -119,7 +119,7 @@ static _Noreturn void watch(pid_t workload, const struct watch *w)
 			(void)kill(workload, info.si_signo);
 			continue;
 		}
-		while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
+		while ((pid = init_next_end(w, workload, &how)) > 0) {
 			if (pid != workload)
 				continue;
 			adopt_kill_all(w->proc);

@@ -6,6 +6,7 @@
 #include "base/proc.h"
 #include "run/caps.h"
 #include "run/exec_explain.h"
+#include "run/executed.h"
 #include "run/ids.h"
 #include "run/init.h"
 #include "run/lsm.h"
@@ -199,8 +200,8 @@ static void read_interpreter(const char *file, char ret[256])
 /*
  * Until execve is done this process is a copy of the caller's program, and "/proc/self/exe" in the
  * image, as a program or as a script's interpreter, would be that one, which the workload could
- * then open and, as the same user, overwrite once nobody runs it (CVE-2019-5736). Nobody else is in
- * the box yet, so what is checked here is what is executed.
+ * then open and, as the same user, overwrite once nobody runs it (CVE-2019-5736). Where others have
+ * a part of the box, init looks again at what has been executed (executed.h).
  */
 static bool is_ourselves(const char *file, unsigned depth)
 {
@@ -283,6 +284,7 @@ _Noreturn void exec_workload(struct box *b)
 	const char *path = map_get(&b->spec->env, "PATH");
 	sigset_t none;
 	sigemptyset(&none);
+	executed_stop(b);
 
 	/* before it becomes anybody: init answers from here on */
 	int r = b->ids >= 0 ? ids_install(b->ids, b->user.uid, b->user.gid,

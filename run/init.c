@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/proc.h"
+#include "run/executed.h"
 #include "run/ids.h"
 #include "run/mounts.h"
 #include "run/report.h"
@@ -27,6 +28,7 @@
 #include <unistd.h>
 
 #define FAILED 125
+#define NOT_EXECUTED 126
 
 /*
  * The caller's arguments and environment lie at the top of our memory, where /proc/1/cmdline and
@@ -209,6 +211,18 @@ int init_next_signal(const struct watch *w, const sigset_t *set, siginfo_t *ret)
 	return sigwaitinfo(set, ret);
 }
 
+pid_t init_next_end(struct watch *w, pid_t workload, int *ret_how)
+{
+	pid_t pid;
+	while ((pid = waitpid(-1, ret_how, WNOHANG)) > 0 && WIFSTOPPED(*ret_how))
+		if (!executed_look(&w->process, pid, *ret_how)) {
+			(void)kill(workload, SIGKILL);
+			*ret_how = W_EXITCODE(NOT_EXECUTED, 0);
+			return workload;
+		}
+	return pid;
+}
+
 /* Everything else in a pid namespace of ours is killed by the kernel. */
 static _Noreturn void finish(const struct watch *w, int status)
 {
@@ -218,7 +232,7 @@ static _Noreturn void finish(const struct watch *w, int status)
 }
 
 /* Until the workload ends. */
-static _Noreturn void reap(pid_t workload, const struct watch *w)
+static _Noreturn void reap(pid_t workload, struct watch *w)
 {
 	int killed_for = 0;
 	sigset_t all;
@@ -238,7 +252,7 @@ static _Noreturn void reap(pid_t workload, const struct watch *w)
 		}
 		int how;
 		pid_t pid;
-		while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
+		while ((pid = init_next_end(w, workload, &how)) > 0)
 			if (pid == workload)
 				finish(w, WIFSIGNALED(how) && killed_for ? 128 + killed_for
 									 : proc_status(how));
@@ -274,7 +288,7 @@ static bool may_share_memory(const struct box *b)
  * The workload as PID 1: of a second pid namespace, so that we stay what kills everything when we
  * end. The box is built in there, since /proc shows the namespace of whoever mounts it.
  */
-static pid_t start_as_pid1(struct box *b, int *ret_status, struct err *err)
+static pid_t start_as_pid1(struct box *b, struct watch *w, struct err *err)
 {
 	/* the host's, before the child changes the root of us both */
 	AUTO_FD int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -296,12 +310,14 @@ static pid_t start_as_pid1(struct box *b, int *ret_status, struct err *err)
 		_exit(FAILED);
 	}
 	/* NOLINTEND(clang-analyzer-unix.Vfork,clang-analyzer-security.insecureAPI.vfork) */
-	*ret_status = pid < 0 || proc < 0 ? -1 : open_status(proc, pid);
+	w->status = pid < 0 || proc < 0 ? -1 : open_status(proc, pid);
+	w->process = executed_open(b, proc, pid);
 	return pid;
 }
 
-static pid_t start_beside_init(struct box *b, struct err *err)
+static pid_t start_beside_init(struct box *b, struct watch *w, struct err *err)
 {
+	AUTO_FD int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (prepare_process(b, err) < 0 || init_resolve_user(b, err) < 0 || build_box(b, err) < 0)
 		return -1;
 	pid_t pid = fork();
@@ -309,6 +325,7 @@ static pid_t start_beside_init(struct box *b, struct err *err)
 		(void)err_sys(err, "cannot start the workload");
 	if (pid == 0)
 		exec_workload(b);
+	w->process = executed_open(b, proc, pid);
 	return pid;
 }
 
@@ -370,9 +387,11 @@ static int prepare_ids(struct box *b, struct watch *w, struct err *err)
 
 void init_close_all_but(struct watch *w)
 {
-	int keep[5], n = 0;
+	int keep[6], n = 0;
 	if (w->status >= 0)
 		keep[n++] = w->status;
+	if (w->process >= 0)
+		keep[n++] = w->process;
 	if (w->proc >= 0)
 		keep[n++] = w->proc;
 	if (w->ids) {
@@ -387,6 +406,7 @@ void init_close_all_but(struct watch *w)
 		_exit(FAILED);
 	int at = 0;
 	w->status = w->status >= 0 ? at++ : -1;
+	w->process = w->process >= 0 ? at++ : -1;
 	w->proc = w->proc >= 0 ? at++ : -1;
 	w->signals = w->ids ? at++ : -1;
 	if (w->ids)
@@ -400,8 +420,8 @@ _Noreturn void init_main(struct box *b)
 	bool shared = run_spec_shares_pids(b->spec);
 	pid_t pid = -1;
 	if (prepare_ids(b, &w, &err) == 0 && (!shared || own_proc(b, &w.proc, &err) == 0))
-		pid = b->spec->as_pid1 && !shared ? start_as_pid1(b, &w.status, &err)
-		                                  : start_beside_init(b, &err);
+		pid = b->spec->as_pid1 && !shared ? start_as_pid1(b, &w, &err)
+		                                  : start_beside_init(b, &w, &err);
 	if (pid < 0) {
 		(void)report_error(b->report, &err);
 		_exit(FAILED);

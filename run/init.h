@@ -40,6 +40,7 @@ _Noreturn void init_main(struct box *b);
 /* What init needs while the workload runs: its descriptors end up as 0, 1, ... */
 struct watch {
 	int status; /* /proc/PID/status of a workload that is a PID 1, or -1 */
+	int process; /* /proc/PID of the workload, or -1 (executed.h) */
 	int proc; /* where no pid namespace ends the rest: a /proc that shows us; else -1 */
 	int signals; /* a signalfd that is only looked at; -1: nobody asks us anything */
 	struct ids *ids;
@@ -47,7 +48,7 @@ struct watch {
 };
 #define WATCH_INIT                                                                                 \
 	{                                                                                          \
-		.status = -1, .proc = -1, .signals = -1, .sock = -1                                \
+		.status = -1, .process = -1, .proc = -1, .signals = -1, .sock = -1                 \
 	}
 /* The calls of a workload whose user namespace knows one user are ours to answer; proc, around: as
  * for ids_new(). */
@@ -60,6 +61,9 @@ void init_receive_ids(const struct box *b, struct watch *w);
 void init_close_all_but(struct watch *w);
 /* The next signal of the set; meanwhile calls are answered. */
 int init_next_signal(const struct watch *w, const sigset_t *set, siginfo_t *ret);
+/* The next of our children that has ended, 0: none. A workload that has been executed as our own
+ * program has ended with status 126. */
+pid_t init_next_end(struct watch *w, pid_t workload, int *ret_how);
 /* By the security modules, from the next execve on. Where our /proc can be opened. */
 int exec_confine(const struct box *b, struct err *err) __attribute__((warn_unused_result));
 _Noreturn void exec_workload(struct box *b);

@@ -16,6 +16,7 @@
  *	adopt.c        the end of all processes, where no pid namespace ends them
  *	chroot.c       instead of all these, where there are no namespaces; chroot_files.c
  *	exec.c         the workload: user, capabilities, filter, execve
+ *	executed.c     init's look at what that was
  *	lsm.c          a profile of AppArmor for it
  *	selinux.c      a label of SELinux for it
  *	ids.c          users for a user namespace that knows one

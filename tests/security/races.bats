@@ -230,3 +230,22 @@ links() { # the ways to say where $V is
 		mkdir "$merged/$name"
 	done
 }
+
+# CVE-2019-5736, of whom another box is beside: a loader of the image's would say that it has no libraries for our program.
+@test "the program in a volume is exchanged for ours" {
+	local i loader
+	loader=$(find /lib64/ld-linux* /lib/ld-linux* -maxdepth 0 2>/dev/null | head -n 1)
+	[ -n "$loader" ] || skip "there is no loader that could be shown to the box"
+	m from -q --name c busybox >/dev/null
+	as_whom mkdir "$D/volume"
+	as_whom ln -s /bin/true "$D/volume/true"
+	as_whom ln -s /proc/self/exe "$D/volume/ours"
+	as_whom "$MICA_TOOLS/swap" "$D/volume/true" "$D/volume/ours" "$D/stop" 60 >"$D/exchanges" 3>&- &
+	swapper=$!
+	for ((i = 0; i < 10 * RACE_SECONDS; i++)); do
+		run m run --network=none -v "$D/volume:/volume" -v "$loader:$loader:ro" c /volume/true
+		[[ $status = 0 || $status = 126 ]] && [[ $output != *libraries* ]] || fail "$i: $status $output"
+	done
+	touch "$D/stop"
+	wait "$swapper"
+}
