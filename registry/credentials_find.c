@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -37,19 +38,45 @@ static char *named_path(const struct credential_places *places, enum auth_form *
 	return xasprintf("%s/config.json", docker);
 }
 
-/* containers-auth.json(5): it is gone after a reboot. New string. */
-static char *runtime_path(void)
+/* In the user namespace of a rootless pull everybody is root: cmd/main.c notes who we were for this
+ * and for mica-remote, nobody else sets it. */
+static unsigned caller(void)
 {
-	const char *run = getenv("XDG_RUNTIME_DIR");
-	if (run && *run == '/')
-		return xasprintf("%s/containers/auth.json", run);
-	/* in the user namespace of a rootless pull everybody is root: cmd/main.c notes who we were
-	 * for this and for mica-remote, nobody else sets it */
 	const char *outside = getenv("MICA_UID");
 	uint64_t uid = getuid();
 	if (outside && !num_u64(outside, UINT32_MAX, &uid))
 		uid = getuid();
-	return xasprintf("/run/containers/%u/auth.json", (unsigned)uid);
+	return (unsigned)uid;
+}
+
+/* A directory that nobody else can write to: of those above it one may belong to all. */
+static bool is_ours(const char *dir)
+{
+	struct stat st;
+	return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* containers-auth.json(5), and where a user has no XDG_RUNTIME_DIR what buildah takes for it. make:
+ * the last of them, if need be. New string. */
+static char *runtime_path(bool make)
+{
+	const char *run = getenv("XDG_RUNTIME_DIR");
+	unsigned uid = caller();
+	if (run && *run == '/')
+		return xasprintf("%s/containers/auth.json", run);
+	AUTO_FREE char *usual = xasprintf("/run/containers/%u", uid);
+	AUTO_FREE char *user = xasprintf("/run/user/%u", uid);
+	AUTO_FREE char *last = xasprintf("/var/tmp/storage-run-%u", uid);
+	if (uid == 0 || is_ours(usual))
+		return xasprintf("%s/auth.json", usual);
+	if (is_ours(user))
+		return xasprintf("%s/containers/auth.json", user);
+	if (make)
+		(void)!mkdir(last, 0700);
+	if (is_ours(last))
+		return xasprintf("%s/containers/auth.json", last);
+	return xasprintf("%s/auth.json", usual);
 }
 
 char *credentials_main_path(const struct credential_places *places, bool *ret_docker)
@@ -57,7 +84,7 @@ char *credentials_main_path(const struct credential_places *places, bool *ret_do
 	enum auth_form form;
 	char *named = named_path(places, &form);
 	*ret_docker = form == AUTH_FORM_DOCKER;
-	return named ? named : runtime_path();
+	return named ? named : runtime_path(true);
 }
 
 static size_t auth_paths(
@@ -68,7 +95,7 @@ static size_t auth_paths(
 	paths[0].path = named_path(places, &paths[0].form);
 	if (paths[0].path)
 		return 1;
-	paths[n++] = (struct auth_path){.path = runtime_path()};
+	paths[n++] = (struct auth_path){.path = runtime_path(false)};
 	if (xdg && *xdg == '/')
 		paths[n++] = (struct auth_path){.path = xasprintf("%s/containers/auth.json", xdg)};
 	else if (home && *home == '/')
