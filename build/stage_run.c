@@ -14,6 +14,7 @@
 #include "build/stage_write.h"
 #include "build/step_error.h"
 #include "build/told.h"
+#include "layers/snapshot.h"
 #include "run/sandbox.h"
 #include "store/store.h"
 
@@ -243,9 +244,12 @@ static int handle_sandbox(struct build *b, struct stage_run *r, struct err *err)
 	r->gid = rc < 0 ? 0 : result.gid;
 	take_output(b, r, true);
 	mem_close_p(&r->out_fd);
+	bool failed = rc == 0 && (result.status != 0 || result.oom_killed);
+	if (failed)
+		rc = snapshot_outlived(r->work_fd, err);
 	if (rc < 0)
 		return step_error(b, r, NULL, err);
-	if (result.status != 0 || result.oom_killed)
+	if (failed)
 		return step_error(b, r, &result, err);
 	if (step_watch_end(&r->watch, err) < 0 || stage_commit(b, r, NULL, err) < 0)
 		return step_error(b, r, NULL, err);

@@ -157,6 +157,7 @@ int snapshot_settle(const struct snapshot *snap, struct timespec begun, struct e
 		return err_sys(err, "cannot open the step's directory");
 	bool copied = snapshot_copy_used(snap->work);
 	if (!copied && (snapshot_fuse_wait(snap->work, &s.foreign, err) < 0 ||
+			       (s.foreign && snapshot_outlived(snap->work, err) < 0) ||
 			       is_empty(fd, &nothing, err) < 0))
 		return err->code;
 	if (!copied && nothing)

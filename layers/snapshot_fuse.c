@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -32,8 +33,16 @@
 #define END_MS 1000 /* of those that have nothing mounted: they end at once */
 #define OPTIONS_MAX (64 * KIB)
 
+struct program {
+	pid_t pid;
+	dev_t dev; /* and inode: its work directory */
+	ino_t ino;
+	bool ended;
+	int status; /* wait(2), then */
+};
+
 static struct {
-	pid_t *pids; /* of this process; those of a parent are none of it */
+	struct program *p; /* of this process; those of a parent are none of it */
 	size_t n;
 } programs;
 
@@ -89,13 +98,20 @@ static _Noreturn void exec_program(
 	_exit(125);
 }
 
-static void reap(void)
+/* How many are at work. Those that did not end as they should are kept for who asks. */
+static size_t reap(void)
 {
-	size_t left = 0;
-	for (size_t i = 0; i < programs.n; i++)
-		if (waitpid(programs.pids[i], NULL, WNOHANG) == 0)
-			programs.pids[left++] = programs.pids[i];
+	size_t left = 0, running = 0;
+	for (size_t i = 0; i < programs.n; i++) {
+		struct program p = programs.p[i];
+		if (!p.ended)
+			p.ended = waitpid(p.pid, &p.status, WNOHANG) != 0;
+		running += !p.ended;
+		if (!p.ended || p.status)
+			programs.p[left++] = p;
+	}
 	programs.n = left;
+	return running;
 }
 
 static void a_little(void)
@@ -106,11 +122,42 @@ static void a_little(void)
 
 void snapshot_end(void)
 {
-	reap();
-	for (int ms = 0; programs.n && ms < END_MS; ms++) {
+	for (int ms = 0; reap() && ms < END_MS; ms++)
 		a_little();
-		reap();
+}
+
+static struct program *program_of(int work)
+{
+	struct stat st;
+	if (fstat(work, &st) < 0)
+		return NULL;
+	for (size_t i = 0; i < programs.n; i++)
+		if (programs.p[i].dev == st.st_dev && programs.p[i].ino == st.st_ino)
+			return &programs.p[i];
+	return NULL;
+}
+
+int snapshot_outlived(int work, struct err *err)
+{
+	struct program *p;
+	for (int ms = 0; reap(), (p = program_of(work)) && !p->ended; ms++) {
+		if (ms == END_MS)
+			return 0; /* somebody else uses it still */
+		a_little();
 	}
+	int status = p ? p->status : 0;
+	if (!status)
+		return 0;
+	p->status = 0;
+	if (WIFSIGNALED(status))
+		return err_set(err, ERR_SYS,
+			"fuse-overlayfs, which showed the root, was killed by SIG%s: what was "
+			"done there is lost",
+			sigabbrev_np(WTERMSIG(status)));
+	return err_set(err, ERR_SYS,
+		"fuse-overlayfs, which showed the root, has failed with exit status %d: what was "
+		"done there is lost",
+		WEXITSTATUS(status));
 }
 
 static int start(const char *program, const struct snapshot *s, int dev, struct err *err)
@@ -125,14 +172,17 @@ static int start(const char *program, const struct snapshot *s, int dev, struct 
 		if (lock_file(s->work, LOCK, LOCK_EXCLUSIVE, false, &lock, err) < 0)
 			return err->code;
 	}
-	reap();
+	struct stat st = {0};
+	if (s->work >= 0 && fstat(s->work, &st) < 0)
+		return err_sys(err, "cannot look at the directory for fuse-overlayfs");
+	(void)reap();
 	pid_t pid = fork();
 	if (pid < 0)
 		return err_sys(err, "cannot start fuse-overlayfs");
 	if (pid == 0)
 		exec_program(program, s, work, dev, lock);
-	programs.pids = xreallocarray(programs.pids, programs.n + 1, sizeof(*programs.pids));
-	programs.pids[programs.n++] = pid;
+	programs.p = xreallocarray(programs.p, programs.n + 1, sizeof(*programs.p));
+	programs.p[programs.n++] = (struct program){.pid = pid, .dev = st.st_dev, .ino = st.st_ino};
 	return 0;
 }
 

@@ -237,6 +237,24 @@ layers_of() { # IMAGE
 	assert_clean_store
 }
 
+@test "no layer is made of a step whose fuse-overlayfs was killed, however it ended" {
+	[ -r /dev/fuse ] || skip "there is no /dev/fuse"
+	mkdir v
+	mkfifo v/go
+	for end in true false; do
+		rm -f v/ready
+		containerfile <<<$'FROM busybox\nRUN exec 3<>/v/go && echo >/v/ready && read x <&3; '$end
+		"$MICA_BIN" --root "$MICA_ROOT" --storage-driver fuse-overlayfs build -q --network=none -v "$D/v:/v" ctx >log 2>&1 3>&- &
+		wait_for 20 test -e v/ready || fail "$(cat log)"
+		pkill -KILL -P $! -x fuse-overlayfs
+		echo >v/go
+		status=0
+		wait $! || status=$?
+		[ $status = 125 ] && grep -q '^mica: .*:2:1: RUN: fuse-overlayfs.* was killed by SIGKILL' log || fail "$status: $(cat log)"
+	done
+	assert_clean_store
+}
+
 @test "a driver that is not known is refused" {
 	run --separate-stderr mica --storage-driver zfs images
 	assert_error "'zfs' is not one of"
