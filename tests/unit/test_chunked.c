@@ -360,8 +360,8 @@ static void add_block(struct buf *b, const char *type, const char *name, const c
 
 	(void)snprintf(block, 100, "%s", name);
 	(void)snprintf(block + 124, 12, "%011o", (unsigned)n);
-	memcpy(block + 156, type, 1);
-	memcpy(block + 157, "link", 4);
+	block[156] = *type;
+	(void)snprintf(block + 157, 100, "link");
 	memcpy(block + 257, *type == 'K' ? "ustar  " : "ustar\00000", 8);
 	set_sum(block);
 	buf_add(b, block, BLOCK);
