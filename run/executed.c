@@ -41,9 +41,20 @@ int executed_open(const struct box *b, int proc, pid_t pid)
 	return openat(proc, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* It cannot go on. As the PID 1 that it may be, and traced, it would not end by it, and the system
+ * call that a filter traps would look as if it had been made. */
+static bool is_fault(int sig)
+{
+	return sig == SIGSYS || sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE;
+}
+
 bool executed_look(int *process, pid_t pid, int how)
 {
 	struct stat st;
+	if (is_fault(WSTOPSIG(how))) {
+		(void)kill(pid, SIGKILL);
+		return true;
+	}
 	if (WSTOPSIG(how) != SIGTRAP) {
 		/* a signal that came before */
 		(void)ptrace(PTRACE_CONT, pid, NULL, (void *)(uintptr_t)WSTOPSIG(how));

@@ -144,6 +144,9 @@ static int build_box(struct box *b, struct err *err)
 	/* everything below is mounted on the root */
 	if (r == 0)
 		r = rootfs_attach(b, err);
+	/* the image's own accounts, before anything is mounted over /etc */
+	if (r == 0)
+		r = init_resolve_user(b, err);
 	/* while the old root is there: devices are bound from it, and proc is only allowed where a
 	 * full one is visible */
 	if (r == 0)
@@ -276,15 +279,6 @@ static int open_status(int proc, pid_t pid)
 }
 
 /*
- * Not where it asks us who it is on its way, and not where it becomes somebody else: with
- * fs.suid_dumpable that makes its memory, which is ours, one that others of that user may trace.
- */
-static bool may_share_memory(const struct box *b)
-{
-	return !b->one_user && b->spec->users.userns < 0 && b->user.uid == 0 && b->user.gid == 0;
-}
-
-/*
  * The workload as PID 1: of a second pid namespace, so that we stay what kills everything when we
  * end. The box is built in there, since /proc shows the namespace of whoever mounts it.
  */
@@ -292,16 +286,14 @@ static pid_t start_as_pid1(struct box *b, struct watch *w, struct err *err)
 {
 	/* the host's, before the child changes the root of us both */
 	AUTO_FD int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (prepare_process(b, err) < 0 || init_resolve_user(b, err) < 0)
+	if (prepare_process(b, err) < 0)
 		return -1;
 	if (unshare(CLONE_NEWPID) < 0) {
 		(void)err_sys(err, "cannot make the workload's pid namespace");
 		return -1;
 	}
-	/* It has our memory until it is the workload, and we wait: nothing is copied that nobody
-	 * needs. Linux has no objection to what POSIX does not allow here. */
-	/* NOLINTBEGIN(clang-analyzer-unix.Vfork,clang-analyzer-security.insecureAPI.vfork) */
-	pid_t pid = may_share_memory(b) ? vfork() : fork();
+	/* not vfork(2): who is traced stops at each signal, and we must be there to let it go on */
+	pid_t pid = fork();
 	if (pid < 0)
 		(void)err_sys(err, "cannot start the workload");
 	if (pid == 0) {
@@ -309,7 +301,6 @@ static pid_t start_as_pid1(struct box *b, struct watch *w, struct err *err)
 		(void)report_error(b->report, err);
 		_exit(FAILED);
 	}
-	/* NOLINTEND(clang-analyzer-unix.Vfork,clang-analyzer-security.insecureAPI.vfork) */
 	w->status = pid < 0 || proc < 0 ? -1 : open_status(proc, pid);
 	w->process = executed_open(b, proc, pid);
 	return pid;
@@ -318,7 +309,7 @@ static pid_t start_as_pid1(struct box *b, struct watch *w, struct err *err)
 static pid_t start_beside_init(struct box *b, struct watch *w, struct err *err)
 {
 	AUTO_FD int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (prepare_process(b, err) < 0 || init_resolve_user(b, err) < 0 || build_box(b, err) < 0)
+	if (prepare_process(b, err) < 0 || build_box(b, err) < 0)
 		return -1;
 	pid_t pid = fork();
 	if (pid < 0)

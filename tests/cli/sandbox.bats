@@ -134,10 +134,11 @@ nameserver 10.9.8.3' ]
 	[ "$(umask 077 && mica run --rm --network=none busybox sh -c umask)" = 0022 ]
 }
 
-@test "init shares its memory on the way with a step of root's, and with no other user's" {
-	printf 'FROM busybox\nRUN true\nUSER 1\nRUN true\nUSER 0:1\nRUN true\n' | containerfile
-	ASAN_OPTIONS=detect_leaks=0 strace -f --seccomp-bpf -o said -e trace=vfork,clone "$MICA_BIN" build -q --network=none ctx
-	[ "$(grep -c 'vfork(\|CLONE_VFORK' said)" = 1 ] || fail "$(<said)"
+@test "a filter that traps what a step needs before its command ends it: nothing is left out, and nobody waits for ever" {
+	echo '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["capset"], "action": "SCMP_ACT_TRAP"}]}' >trap
+	printf 'FROM busybox\nRUN true\n' | containerfile
+	run timeout -s KILL 30 "$MICA_BIN" --root "$MICA_ROOT" build -q --network=none --security-opt "seccomp=$PWD/trap" ctx
+	[ "$status" = 137 ] && [[ "$output" == *'137'* ]] || fail "$status: $output"
 }
 
 @test "kernel files that tell about or change the host are hidden or read-only" {
