@@ -130,12 +130,13 @@ int conf_fill_network(struct conf *c, struct box_args *a, struct err *err)
 			c->network_helper);
 	if (!helper)
 		return 0;
-	size_t n = strcspn(helper, ":");
+	const char *colon = strchr(helper, ':');
+	size_t n = colon ? (size_t)(colon - helper) : strlen(helper);
 	bool is_pasta = n == strlen(pasta) && !strncmp(helper, pasta, n);
 	if (!is_pasta && (n != strlen(slirp) || strncmp(helper, slirp, n) != 0))
 		return 0;
 	AUTO_FREE char *options = strv_join(is_pasta ? &c->pasta_options : &c->slirp_options, ",");
-	const char *more = helper[n] ? helper + n + 1 : "";
+	const char *more = colon ? colon + 1 : "";
 	mem_replace(
 		&c->network, xasprintf("%.*s%s%s%s%s", (int)n, helper, *options || *more ? ":" : "",
 				     options, *options && *more ? "," : "", more));

@@ -126,13 +126,11 @@ void snapshot_end(void)
 		a_little();
 }
 
-static struct program *program_of(int work)
+/* NULL: this process has none there. */
+static struct program *program_of(const struct stat *st)
 {
-	struct stat st;
-	if (fstat(work, &st) < 0)
-		return NULL;
 	for (size_t i = 0; i < programs.n; i++)
-		if (programs.p[i].dev == st.st_dev && programs.p[i].ino == st.st_ino)
+		if (programs.p[i].dev == st->st_dev && programs.p[i].ino == st->st_ino)
 			return &programs.p[i];
 	return NULL;
 }
@@ -140,7 +138,10 @@ static struct program *program_of(int work)
 int snapshot_outlived(int work, struct err *err)
 {
 	struct program *p;
-	for (int ms = 0; reap(), (p = program_of(work)) && !p->ended; ms++) {
+	struct stat st;
+	if (fstat(work, &st) < 0)
+		return err_sys(err, "cannot look at the directory of fuse-overlayfs");
+	for (int ms = 0; reap(), (p = program_of(&st)) && !p->ended; ms++) {
 		if (ms == END_MS)
 			return 0; /* somebody else uses it still */
 		a_little();
@@ -176,6 +177,9 @@ static int start(const char *program, const struct snapshot *s, int dev, struct 
 	if (s->work >= 0 && fstat(s->work, &st) < 0)
 		return err_sys(err, "cannot look at the directory for fuse-overlayfs");
 	(void)reap();
+	struct program *before = program_of(&st); /* in a directory that is gone */
+	if (before)
+		before->status = 0;
 	pid_t pid = fork();
 	if (pid < 0)
 		return err_sys(err, "cannot start fuse-overlayfs");
