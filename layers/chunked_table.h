@@ -30,8 +30,8 @@ struct chunked_file {
 
 struct table *table_new(int level);
 void table_free(struct table *t); /* accepts NULL */
-/* Was the name not there before, however it is written? A hash that another name has, too, costs the
- * table only. */
+/* Was the name not there before, however it is written? A hash that another name has, too, costs
+ * the table only. */
 bool table_add_name(struct table *t, const char *name);
 /* Bytes of the tar that are no content: one header, or the end, and padding before it. */
 int table_add_segment(struct table *t, const struct buf *bytes, struct err *err)

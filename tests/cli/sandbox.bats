@@ -135,9 +135,9 @@ nameserver 10.9.8.3' ]
 }
 
 @test "a filter that traps what a step needs before its command ends it: nothing is left out, and nobody waits for ever" {
-	echo '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["capset"], "action": "SCMP_ACT_TRAP"}]}' >trap
+	echo '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["capset"], "action": "SCMP_ACT_TRAP"}]}' >traps.json
 	printf 'FROM busybox\nRUN true\n' | containerfile
-	run timeout -s KILL 30 "$MICA_BIN" --root "$MICA_ROOT" build -q --network=none --security-opt "seccomp=$PWD/trap" ctx
+	run timeout -s KILL 30 "$MICA_BIN" --root "$MICA_ROOT" build -q --network=none --security-opt "seccomp=$PWD/traps.json" ctx
 	[ "$status" = 137 ] && [[ "$output" == *'137'* ]] || fail "$status: $output"
 }
 
