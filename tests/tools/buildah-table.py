@@ -38,6 +38,9 @@ For who calls mica `buildah` much is as there that is otherwise with `mica` (mic
 * Of several platforms one index is made, which has the name, and whose ID is what is printed and in `--iidfile`; buildah makes one only with `--manifest`, prints each ID,
   leaves the name to the last image, and refuses `--iidfile`.
 * A Containerfile is checked before its first step. What cannot be copied is an error before anything has run, and leaves no working container.
+* A working container is used by one command at a time, unless it is mounted: a second `run` says that it waits for the first, and `mount` beforehand is what a server and its
+  client need. `config`, `copy` and `commit` wait in any case, so an image never has half of what a command is writing.
+* `images --history` shows an empty column: names that an image had before are not kept.
 * git is run without the user's configuration, `~/.gitconfig` and credential helpers included: what a server wants to know is in the secret `GIT_AUTH_TOKEN` (docs/containerfile.md).
 
 """
