@@ -63,9 +63,9 @@ int snapshot_copy_forget(int work, struct err *err) __attribute__((warn_unused_r
  * which nobody is left: a program that serves it would live for ever, and is ended. */
 void snapshot_abandon(int work);
 
-/* All who used the snapshot with this work directory have ended. Did the program that served it, if
- * this process had one, end before them? Then they saw errors, and what they wrote is not all
- * there. ERR_SYS: it did. */
+/* All who used the snapshot with this work directory have ended. Was the program that served it, if
+ * this process had one, killed before that? Then they saw errors, and what they wrote is not all
+ * there. ERR_SYS: it was. */
 int snapshot_outlived(int work, struct err *err) __attribute__((warn_unused_result));
 
 /* Who has closed the mounts that this process has made waits for the programs that served them, for

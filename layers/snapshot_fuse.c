@@ -98,7 +98,8 @@ static _Noreturn void exec_program(
 	_exit(125);
 }
 
-/* How many are at work. Those that did not end as they should are kept for who asks. */
+/* How many are at work. Those that were killed are kept for who asks: what else they end with, when
+ * a mount goes, means nothing. */
 static size_t reap(void)
 {
 	size_t left = 0, running = 0;
@@ -107,7 +108,7 @@ static size_t reap(void)
 		if (!p.ended)
 			p.ended = waitpid(p.pid, &p.status, WNOHANG) != 0;
 		running += !p.ended;
-		if (!p.ended || p.status)
+		if (!p.ended || WIFSIGNALED(p.status))
 			programs.p[left++] = p;
 	}
 	programs.n = left;
@@ -147,18 +148,13 @@ int snapshot_outlived(int work, struct err *err)
 		a_little();
 	}
 	int status = p ? p->status : 0;
-	if (!status)
+	if (!WIFSIGNALED(status))
 		return 0;
 	p->status = 0;
-	if (WIFSIGNALED(status))
-		return err_set(err, ERR_SYS,
-			"fuse-overlayfs, which showed the root, was killed by SIG%s: what was "
-			"done there is lost",
-			sigabbrev_np(WTERMSIG(status)));
 	return err_set(err, ERR_SYS,
-		"fuse-overlayfs, which showed the root, has failed with exit status %d: what was "
-		"done there is lost",
-		WEXITSTATUS(status));
+		"fuse-overlayfs, which showed the root, was killed by SIG%s: what was done there "
+		"is lost",
+		sigabbrev_np(WTERMSIG(status)));
 }
 
 static int start(const char *program, const struct snapshot *s, int dev, struct err *err)

@@ -201,8 +201,8 @@ layers_of() { # IMAGE
 	EOF
 	c=$(mica from busybox)
 	while read -r -a words; do
-		run -0 python3 reap.py "$MICA_BIN" --storage-driver fuse-overlayfs "${words[@]}"
-		[[ $output == *"left: []"* ]] || fail "${words[0]}: $output"
+		run python3 reap.py "$MICA_BIN" --storage-driver fuse-overlayfs "${words[@]}"
+		[[ $status = 0 && $output == *"left: []"* ]] || fail "${words[*]}: $output"
 	done <<-END
 		build -q --network=none --no-cache ctx
 		run --network=none $c touch /x
