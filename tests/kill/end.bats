@@ -128,9 +128,10 @@ each_command() { # HOW
 	user_setup
 	local root=$D/user-store
 	mkdir "$D/bin"
+	# with what ends.py says to the sanitizers
 	cat >"$D/bin/mica" <<-END
 		#!/bin/sh
-		cd "$D" && exec setpriv --reuid $MICA_USER --regid $MICA_USER --init-groups env -i $USER_ENV "$MICA_BIN" "\$@"
+		cd "$D" && exec setpriv --reuid $MICA_USER --regid $MICA_USER --init-groups env -i $USER_ENV \${ASAN_OPTIONS+"ASAN_OPTIONS=\$ASAN_OPTIONS"} "$MICA_BIN" "\$@"
 	END
 	chmod +x "$D/bin/mica"
 	as_user "$MICA_BIN" --root "$root" pull -q busybox
