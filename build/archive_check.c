@@ -7,6 +7,7 @@
 #include "build/selection.h"
 #include "layers/apply.h"
 #include "layers/archive.h"
+#include "layers/ustar.h"
 #include "store/statcache.h"
 
 #include <fcntl.h>
@@ -17,17 +18,16 @@
 
 #define ARCHIVES_MAX 16
 #define CONTENT_MAX (16 * MIB)
-#define TAR_MAGIC_AT 257 /* of ustar, pax and GNU */
-#define TAR_HEAD 262
 
 /* Saves the job for files that are no archives; one that is not known by its first bytes is left
  * to the step. */
 static bool may_be_archive(int fd)
 {
-	char head[TAR_HEAD];
-	ssize_t n = pread(fd, head, sizeof(head), 0);
-	return n > 0 && (archive_kind(head, (size_t)n) != ARCHIVE_KIND_PLAIN ||
-				(n == TAR_HEAD && memcmp(head + TAR_MAGIC_AT, "ustar", 5) == 0));
+	struct ustar head = {0};
+	ssize_t n = pread(fd, &head, sizeof(head), 0);
+	/* the magic of ustar, pax and GNU */
+	return n > 0 && (archive_kind((char *)&head, (size_t)n) != ARCHIVE_KIND_PLAIN ||
+				memcmp(head.magic, "ustar", 5) == 0);
 }
 
 /* That a file was looked at and is sound is an entry of its own in the cache of digests, as if of a

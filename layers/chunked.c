@@ -15,6 +15,7 @@
 #include "layers/chunk_cut.h"
 #include "layers/chunked_header.h"
 #include "layers/chunked_table.h"
+#include "layers/ustar.h"
 
 #define KEY "io.github.containers.zstd-chunked."
 #define CHECKSUM KEY "manifest-checksum"
@@ -123,8 +124,8 @@ static int end_file(struct chunked *c, struct err *err)
 	}
 	if (table_add_file(c->table, f, err) < 0)
 		return err->code;
-	c->pad = (CHUNKED_BLOCK - f->size % CHUNKED_BLOCK) % CHUNKED_BLOCK;
-	c->wanted = c->pad + CHUNKED_BLOCK;
+	c->pad = (TAR_BLOCK - f->size % TAR_BLOCK) % TAR_BLOCK;
+	c->wanted = c->pad + TAR_BLOCK;
 	buf_clear(&c->head);
 	json_free(f->entry);
 	f->entry = NULL;
@@ -164,7 +165,7 @@ static int take_head(struct chunked *c, struct err *err)
 	const uint8_t *p = (const uint8_t *)c->head.data + c->pad;
 	const size_t n = c->head.len - c->pad;
 
-	if (n == CHUNKED_BLOCK && is_zero((const char *)p, n)) {
+	if (n == TAR_BLOCK && is_zero((const char *)p, n)) {
 		c->state = STATE_END;
 		return 0;
 	}
@@ -301,7 +302,7 @@ struct writer *writer_chunked(struct writer *below, int level, struct chunked_ta
 	c->zstd = writer_zstd(&c->counter, level);
 	c->cut.put = put_chunk;
 	c->cut.arg = c;
-	c->wanted = CHUNKED_BLOCK;
+	c->wanted = TAR_BLOCK;
 	buf_init(&c->head, 2 * CHUNKED_HEADER_MAX);
 	c->table = table_new(level);
 	return &c->w;

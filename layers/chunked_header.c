@@ -11,29 +11,12 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/utf8.h"
+#include "layers/ustar.h"
 
 #define XATTR "SCHILY.xattr."
 #define SECONDS_END INT64_C(253402300800) /* the year 10000, which JSON has no time for */
 #define NS_DIGITS 9
 #define EXTENSIONS_MAX 8 /* before a header, which is read again for each */
-
-/* Where the fields of a block are. */
-enum {
-	NAME_AT = 0,
-	MODE_AT = 100,
-	UID_AT = 108,
-	GID_AT = 116,
-	SIZE_AT = 124,
-	MTIME_AT = 136,
-	SUM_AT = 148,
-	TYPE_AT = 156,
-	LINK_AT = 157,
-	MAGIC_AT = 257,
-	MAJOR_AT = 329,
-	MINOR_AT = 337,
-	PREFIX_AT = 345,
-	PREFIX_END = 500
-};
 
 struct header {
 	char *name, *link;
@@ -46,7 +29,7 @@ struct header {
 /* --- fields --- */
 
 /* Digits between blanks and NULs; nothing is 0. GNU's binary numbers are not understood. */
-static bool octal(const uint8_t *p, size_t n, int64_t *ret)
+static bool octal(const char *p, size_t n, int64_t *ret)
 {
 	int64_t value = 0;
 
@@ -65,23 +48,32 @@ static bool octal(const uint8_t *p, size_t n, int64_t *ret)
 	return true;
 }
 
-static bool sum_is_right(const uint8_t *block)
+#define OCTAL(field, ret) octal(field, sizeof(field), ret)
+
+static const struct ustar *header_at(const uint8_t *p)
+{
+	return (const struct ustar *)p;
+}
+
+static bool sum_is_right(const struct ustar *h)
 {
 	int64_t said, sum = 0;
 
-	for (size_t i = 0; i < CHUNKED_BLOCK; i++)
-		sum += i >= SUM_AT && i < TYPE_AT ? ' ' : block[i];
-	return octal(block + SUM_AT, TYPE_AT - SUM_AT, &said) && said == sum;
+	for (size_t i = 0; i < TAR_BLOCK; i++)
+		sum += ((const uint8_t *)h)[i];
+	for (size_t i = 0; i < sizeof(h->chksum); i++)
+		sum += ' ' - (uint8_t)h->chksum[i];
+	return OCTAL(h->chksum, &said) && said == sum;
 }
 
-static bool is_extension(uint8_t type)
+static bool is_extension(char type)
 {
 	return type == 'x' || type == 'L' || type == 'K';
 }
 
 static int64_t padded(int64_t size)
 {
-	return (size + CHUNKED_BLOCK - 1) / CHUNKED_BLOCK * CHUNKED_BLOCK;
+	return (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
 }
 
 int64_t chunked_header_missing(const uint8_t *p, size_t n)
@@ -90,18 +82,19 @@ int64_t chunked_header_missing(const uint8_t *p, size_t n)
 
 	for (unsigned i = 0; i <= EXTENSIONS_MAX; i++) {
 		int64_t size;
-		if (n - at < CHUNKED_BLOCK)
-			return (int64_t)(CHUNKED_BLOCK - (n - at));
-		if (!sum_is_right(p + at) || !octal(p + at + SIZE_AT, MTIME_AT - SIZE_AT, &size))
+		if (n - at < TAR_BLOCK)
+			return (int64_t)(TAR_BLOCK - (n - at));
+		const struct ustar *h = header_at(p + at);
+		if (!sum_is_right(h) || !OCTAL(h->size, &size))
 			return -1;
-		if (!is_extension(p[at + TYPE_AT]))
-			return n - at == CHUNKED_BLOCK ? 0 : -1;
+		if (!is_extension(h->typeflag))
+			return n - at == TAR_BLOCK ? 0 : -1;
 		if ((size_t)size > CHUNKED_HEADER_MAX ||
 			at + (size_t)padded(size) > CHUNKED_HEADER_MAX)
 			return -1;
-		at += CHUNKED_BLOCK + (size_t)padded(size);
+		at += TAR_BLOCK + (size_t)padded(size);
 		if (at > n)
-			return (int64_t)(at - n) + CHUNKED_BLOCK;
+			return (int64_t)(at - n) + TAR_BLOCK;
 	}
 	return -1;
 }
@@ -208,32 +201,34 @@ static bool pax_records(struct header *h, const uint8_t *p, size_t n)
 
 /* --- the header --- */
 
-static char *text_at(const uint8_t *block, size_t from, size_t to)
+static char *text(const char *field, size_t n)
 {
-	return xstrndup((const char *)block + from, strnlen((const char *)block + from, to - from));
+	return xstrndup(field, strnlen(field, n));
 }
 
+#define TEXT(field) text(field, sizeof(field))
+
 /* The last block. */
-static bool fields(struct header *h, const uint8_t *b)
+static bool fields(struct header *h, const struct ustar *b)
 {
-	const bool gnu = !memcmp(b + MAGIC_AT, "ustar  ", 8);
+	const bool gnu = !memcmp(b->magic, "ustar ", 6) && !memcmp(b->version, " ", 2);
+	size_t end = gnu ? offsetof(struct ustar, prefix) : offsetof(struct ustar, pad);
 	int64_t seconds;
 
-	if (!gnu && memcmp(b + MAGIC_AT, "ustar\00000", 8) != 0)
+	if (!gnu && (memcmp(b->magic, "ustar", 6) != 0 || memcmp(b->version, "00", 2) != 0))
 		return false;
-	for (size_t i = gnu ? PREFIX_AT : PREFIX_END; i < CHUNKED_BLOCK; i++)
-		if (b[i]) /* GNU's times and sparse maps, and star's */
+	for (; end < TAR_BLOCK; end++)
+		if (((const uint8_t *)b)[end]) /* GNU's times and sparse maps, and star's */
 			return false;
-	if (!octal(b + MODE_AT, 8, &h->mode) || !octal(b + UID_AT, 8, &h->uid) ||
-		!octal(b + GID_AT, 8, &h->gid) || !octal(b + SIZE_AT, 12, &h->size) ||
-		!octal(b + MTIME_AT, 12, &seconds) || !octal(b + MAJOR_AT, 8, &h->major) ||
-		!octal(b + MINOR_AT, 8, &h->minor))
+	if (!OCTAL(b->mode, &h->mode) || !OCTAL(b->uid, &h->uid) || !OCTAL(b->gid, &h->gid) ||
+		!OCTAL(b->size, &h->size) || !OCTAL(b->mtime, &seconds) ||
+		!OCTAL(b->devmajor, &h->major) || !OCTAL(b->devminor, &h->minor))
 		return false;
 	h->mtime = (struct timespec){.tv_sec = (time_t)seconds};
-	AUTO_FREE char *name = text_at(b, NAME_AT, MODE_AT);
-	AUTO_FREE char *prefix = text_at(b, PREFIX_AT, PREFIX_END);
+	AUTO_FREE char *name = TEXT(b->name);
+	AUTO_FREE char *prefix = TEXT(b->prefix);
 	h->name = *prefix ? xasprintf("%s/%s", prefix, name) : xstrdup(name);
-	h->link = text_at(b, LINK_AT, MAGIC_AT);
+	h->link = TEXT(b->linkname);
 	return true;
 }
 
@@ -243,18 +238,19 @@ static bool extensions(struct header *h, const uint8_t *p, size_t n)
 	AUTO_FREE char *name = NULL, *link = NULL;
 	bool pax = false;
 
-	for (size_t at = 0; at + CHUNKED_BLOCK < n;) {
-		const uint8_t *content = p + at + CHUNKED_BLOCK;
-		const uint8_t type = p[at + TYPE_AT];
+	for (size_t at = 0; at + TAR_BLOCK < n;) {
+		const uint8_t *content = p + at + TAR_BLOCK;
+		const char type = header_at(p + at)->typeflag;
 		int64_t size;
-		if (!octal(p + at + SIZE_AT, 12, &size))
+		if (!OCTAL(header_at(p + at)->size, &size))
 			return false;
 		if (type == 'x' && (pax || !pax_records(h, content, (size_t)size)))
 			return false;
 		pax |= type == 'x';
 		if (type != 'x')
-			mem_replace(type == 'L' ? &name : &link, text_at(content, 0, (size_t)size));
-		at += CHUNKED_BLOCK + (size_t)padded(size);
+			mem_replace(type == 'L' ? &name : &link,
+				text((const char *)content, (size_t)size));
+		at += TAR_BLOCK + (size_t)padded(size);
 	}
 	/* what is empty may mean the header's */
 	if ((name && !*name) || (link && !*link))
@@ -266,7 +262,7 @@ static bool extensions(struct header *h, const uint8_t *p, size_t n)
 	return true;
 }
 
-static const char *type_name(uint8_t type)
+static const char *type_name(char type)
 {
 	static const char *const names[] = {
 		"reg", "hardlink", "symlink", "char", "block", "dir", "fifo"};
@@ -307,14 +303,14 @@ static struct json *entry(const struct header *h, const char *type)
 
 struct json *chunked_header_entry(const uint8_t *p, size_t n, uint64_t *ret_size)
 {
-	const uint8_t *last = p + n - CHUNKED_BLOCK;
-	const char *type = type_name(last[TYPE_AT]);
+	const struct ustar *last = header_at(p + n - TAR_BLOCK);
+	const char *type = type_name(last->typeflag);
 	struct header h = {.xattrs = json_new_object()};
 	struct json *o = NULL;
 
 	if (type && fields(&h, last) && extensions(&h, p, n) && is_utf8(h.name) &&
-		is_utf8(h.link) && *h.name && (last[TYPE_AT] == '0' || !h.size) &&
-		(last[TYPE_AT] != '0' || h.name[strlen(h.name) - 1] != '/')) {
+		is_utf8(h.link) && *h.name && (last->typeflag == '0' || !h.size) &&
+		(last->typeflag != '0' || h.name[strlen(h.name) - 1] != '/')) {
 		o = entry(&h, type);
 		*ret_size = (uint64_t)h.size;
 	}

@@ -10,7 +10,6 @@
 
 struct json;
 
-#define CHUNKED_BLOCK 512
 #define CHUNKED_HEADER_MAX (1 * MIB) /* with extensions; what Go's reader takes */
 
 /* How many bytes more than n belong to the header at p; 0: it is whole; -1: not understood. */

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/stream.h"
 #include "base/utf8.h"
+#include "layers/ustar.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -14,34 +15,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define BLOCK 512
 #define WRITE_BUF (512 * KIB)
 #define SPACE_MIN (64 * KIB)
 #define PAX_MAX (32 * MIB) /* 256 attributes of 64 KiB, twice over */
 #define ID_MAX 07777777u /* what 7 octal digits hold */
 #define SIZE_MAX_USTAR 077777777777ull
-
-/* POSIX.1-2017 pax, "ustar Interchange Format" */
-struct ustar {
-	char name[100];
-	char mode[8];
-	char uid[8];
-	char gid[8];
-	char size[12];
-	char mtime[12];
-	char chksum[8];
-	char typeflag;
-	char linkname[100];
-	char magic[6];
-	char version[2];
-	char uname[32];
-	char gname[32];
-	char devmajor[8];
-	char devminor[8];
-	char prefix[155];
-	char pad[12];
-};
-_Static_assert(sizeof(struct ustar) == BLOCK, "a header is one block");
 
 struct tar_writer {
 	struct writer *out;
@@ -253,7 +231,7 @@ static int put_pax(struct tar_writer *t, const char *path, struct err *err)
 	octal(h.devminor, sizeof(h.devminor), 0);
 	if (put_header(t, &h, err) < 0 || put(t, t->pax.data, t->pax.len, err) < 0)
 		return err->code;
-	return put(t, NULL, -t->pax.len & (BLOCK - 1), err);
+	return put(t, NULL, -t->pax.len & (TAR_BLOCK - 1), err);
 }
 
 static char type_flag(const struct tar_entry *e)
@@ -373,14 +351,14 @@ int tar_writer_header(struct tar_writer *t, const struct tar_entry *e, struct er
 
 	octal(h.mode, sizeof(h.mode), e->mode & 07777);
 	t->left = size;
-	t->pad = (uint32_t)(-size & (BLOCK - 1));
+	t->pad = (uint32_t)(-size & (TAR_BLOCK - 1));
 	return put_header(t, &h, err);
 }
 
 int tar_writer_end(struct tar_writer *t, struct err *err)
 {
 	assert(t->left == 0);
-	if (put(t, NULL, t->pad + 2 * BLOCK, err) < 0)
+	if (put(t, NULL, t->pad + 2 * TAR_BLOCK, err) < 0)
 		return err->code;
 	t->pad = 0;
 	return flush(t, err);

@@ -28,12 +28,13 @@ static struct {
 	size_t n;
 } ours;
 
-static bool is_ours(ino_t inode)
+/* ours.n: it is not. */
+static size_t find_ours(ino_t inode)
 {
 	size_t i = 0;
 	while (i < ours.n && ours.inodes[i] != inode)
 		i++;
-	return i < ours.n;
+	return i;
 }
 
 int note_owner(int dir)
@@ -55,15 +56,11 @@ int note_owner(int dir)
 void forget_owner(int fd)
 {
 	struct stat st;
-	size_t i = 0;
 	if (fd < 0)
 		return;
-	if (fstat(fd, &st) == 0) {
-		while (i < ours.n && ours.inodes[i] != st.st_ino)
-			i++;
-		if (i < ours.n)
-			ours.inodes[i] = ours.inodes[--ours.n];
-	}
+	size_t i = fstat(fd, &st) == 0 ? find_ours(st.st_ino) : ours.n;
+	if (i < ours.n)
+		ours.inodes[i] = ours.inodes[--ours.n];
 	close(fd);
 }
 
@@ -71,7 +68,7 @@ static bool is_noted_as_gone(int dir)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	struct stat st;
-	if (fstatat(dir, OWNER, &st, AT_SYMLINK_NOFOLLOW) < 0 || is_ours(st.st_ino))
+	if (fstatat(dir, OWNER, &st, AT_SYMLINK_NOFOLLOW) < 0 || find_ours(st.st_ino) < ours.n)
 		return false;
 	AUTO_FD int fd = fs_open_plain(dir, OWNER, O_RDONLY, 0);
 	return fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
