@@ -9,19 +9,26 @@
 
 #define HINTS_MAX (1 * MIB) /* of a message */
 
-bool called_buildah(void)
-{
-	/* init.c clears our arguments, in which the name lies */
-	static enum { UNKNOWN, NO, YES } known;
-
-	if (known == UNKNOWN)
-		known = streq(program_invocation_short_name, "buildah") ? YES : NO;
-	return known == YES;
-}
+static bool by_verb;
 
 const char *called_name(void)
 {
-	return called_buildah() ? "buildah" : "mica";
+	/* init.c clears our arguments, in which the name lies */
+	static const char *name;
+
+	if (!name)
+		name = streq(program_invocation_short_name, "buildah") ? "buildah" : "mica";
+	return name;
+}
+
+void called_verb(const char *verb)
+{
+	by_verb = streq(verb, "bud") || streq(verb, "build-using-dockerfile");
+}
+
+bool called_buildah(void)
+{
+	return by_verb || streq(called_name(), "buildah");
 }
 
 char *called_hints(const char *text)
@@ -29,7 +36,7 @@ char *called_hints(const char *text)
 	static const char ours[] = "mica ";
 	AUTO_BUF struct buf b = BUF_INIT(HINTS_MAX);
 
-	if (!called_buildah())
+	if (streq(called_name(), "mica"))
 		return xstrdup(text);
 	buf_addstr(&b, "");
 	for (const char *at; (at = strpbrk(text, "'`")); text = at) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * By which name we were called. A link named buildah is for scripts that look at what buildah
- * prints and refuses; for who calls it so:
+ * prints and refuses, and so is the verb bud, which is buildah's alone and may come by way of an
+ * alias; for who calls it so:
  *
  *	errors begin with "Error:" (out.h), those before the last one of several with nothing;
  *	options end at the first positional of the commands that have CMD_BUILDAH_ORDER or
@@ -46,8 +47,11 @@
 /* What `buildah --version` compares as, and which options docs/buildah.md lists. */
 #define BUILDAH_VERSION "1.43.2"
 
+/* By the link, or by a verb of called_verb(). */
 bool called_buildah(void);
-/* "buildah" or "mica" */
+/* To be told before the command's words are read. */
+void called_verb(const char *verb);
+/* "buildah" or "mica": the program, whichever the verb */
 const char *called_name(void);
 /* Text for the user that names commands, as 'mica rm', by the name that we were called. New
  * string. */

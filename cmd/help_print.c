@@ -169,7 +169,7 @@ void help_print(struct out *out, const struct help *h, const struct map *default
 {
 	AUTO_STRV struct strv lines = STRV_INIT;
 
-	if (called_buildah()) {
+	if (streq(called_name(), "buildah")) {
 		print_as_buildah(out, h, defaults);
 		return;
 	}

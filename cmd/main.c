@@ -342,6 +342,7 @@ static int dispatch(struct app *app, int argc, char *argv[], struct strv *rest, 
 		return 0;
 	}
 	forms_apply(rest);
+	called_verb(rest->v[0]);
 	r = find_command(rest, &cmd, err);
 	/* option values are borrowed from these words */
 	return r < 0 ? r : run_command(app, cmd, (int)rest->n - 1, strv_argv(rest) + 1, err);

@@ -50,9 +50,7 @@ void out_init(struct out *o)
 	const char *term = getenv("TERM");
 	const char *no_color = getenv("NO_COLOR");
 
-	*o = (struct out){.out = stdout, .err = stderr, .prefix = "mica:"};
-	if (called_buildah())
-		o->prefix = "Error:";
+	*o = (struct out){.out = stdout, .err = stderr};
 	o->out_tty = isatty(STDOUT_FILENO);
 	o->err_tty = isatty(STDERR_FILENO);
 	/* no-color.org: any value but the empty one */
@@ -197,12 +195,12 @@ static void print_error(struct out *o, const char *prefix, const struct err *err
 
 void out_error(struct out *o, const struct err *err)
 {
-	print_error(o, o->prefix, err);
+	print_error(o, called_buildah() ? "Error:" : "mica:", err);
 }
 
 void out_earlier_error(struct out *o, const struct err *err)
 {
-	print_error(o, called_buildah() ? "" : o->prefix, err);
+	print_error(o, called_buildah() ? "" : "mica:", err);
 }
 
 void out_lines(struct out *o, const char *text)

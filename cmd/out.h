@@ -35,7 +35,6 @@ bool progress_mode_parse(const char *s, enum progress_mode *ret);
 
 struct out {
 	FILE *out, *err;
-	const char *prefix; /* of errors: "mica:"; "Error:" for who is called buildah */
 	bool out_tty, err_tty; /* terminals */
 	bool colour; /* on err: a terminal, not TERM=dumb, no NO_COLOR */
 	bool cursor; /* err is a terminal whose cursor can be moved */
@@ -61,9 +60,8 @@ int out_done(struct out *o, struct err *err) __attribute__((warn_unused_result))
 void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* One line to stderr, unless quiet. Control bytes are escaped. */
 void out_note(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* "mica: <message>" to stderr, or with another prefix; further lines of the message (a source
- * excerpt) follow as they are.
- */
+/* "mica: <message>" to stderr, "Error: <message>" for who is called buildah; further lines of the
+ * message (a source excerpt) follow as they are. */
 void out_error(struct out *o, const struct err *err);
 /* The same of one that others follow; buildah prints those without a prefix. */
 void out_earlier_error(struct out *o, const struct err *err);

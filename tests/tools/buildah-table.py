@@ -26,7 +26,7 @@ a test fails when mica does not know an option of buildah. What an option does i
 
 ## What else a script may notice
 
-For who calls mica `buildah` much is as there that is otherwise with `mica` (mica(1), CALLED BUILDAH). This is not, nor what README.md says of layers,
+For who calls mica `buildah` much is as there that is otherwise with `mica` (mica(1), CALLED BUILDAH), and with `mica bud`. This is not, nor what README.md says of layers,
 `$TMPDIR` and networks:
 
 * There is no OCI runtime. What `--runtime`, `--runtime-flag` and `--no-pivot` say is told to nobody, so a flag that a runtime would refuse is not refused. Hooks that are in

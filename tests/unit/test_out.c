@@ -21,7 +21,7 @@ static void capture_open(struct capture *c)
 {
 	c->file = tmpfile();
 	assert_non_null(c->file);
-	c->out = (struct out){.out = stdout, .err = c->file, .prefix = "mica:"};
+	c->out = (struct out){.out = stdout, .err = c->file};
 }
 
 static char *capture_text(struct capture *c)
