@@ -3,9 +3,11 @@
 
 #include "base/clock.h"
 #include "base/url_user.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static bool enabled;
@@ -18,6 +20,17 @@ void log_enable(bool on)
 bool log_enabled(void)
 {
 	return enabled;
+}
+
+/* What a registry or an image says may be in it, and it may go to a terminal. */
+static void make_harmless(char *s, size_t n)
+{
+	uint32_t rune;
+	for (size_t i = 0, width; i < n; i += width) {
+		width = utf8_decode(s + i, n - i, &rune);
+		if (rune < 0x20 || (rune >= 0x7f && rune < 0xa0) || rune == UTF8_INVALID)
+			memset(s + i, '?', width);
+	}
 }
 
 void log_debug(const char *fmt, ...)
@@ -35,6 +48,7 @@ void log_debug(const char *fmt, ...)
 	if (n > (int)sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
 	url_user_hide(line, (size_t)n);
+	make_harmless(line, (size_t)n);
 	line[n++] = '\n';
 	/* one write, so that the lines of several processes do not mix */
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)

@@ -112,14 +112,29 @@ static void make_room(struct out *o)
 		view_erase(o->view);
 }
 
+/* Line by line: there may be very many. */
+static void print_clean(FILE *to, const char *text)
+{
+	for (size_t n; *text; text += n) {
+		n = strcspn(text, "\n");
+		n += text[n] == '\n';
+		AUTO_FREE char *clean = text_clean(text, n, TEXT_LINES);
+		(void)fputs(clean, to);
+	}
+}
+
 void out_printf(struct out *o, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (o->out_tty)
-		make_room(o);
 	va_start(ap, fmt);
-	(void)vfprintf(o->out, fmt, ap);
+	if (o->out_tty) {
+		AUTO_FREE char *text = xvasprintf(fmt, ap);
+		make_room(o);
+		print_clean(o->out, text);
+	} else {
+		(void)vfprintf(o->out, fmt, ap);
+	}
 	va_end(ap);
 }
 
@@ -203,26 +218,11 @@ void out_earlier_error(struct out *o, const struct err *err)
 	print_error(o, called_buildah() ? "" : "mica:", err);
 }
 
-void out_lines(struct out *o, const char *text)
-{
-	if (!o->out_tty) {
-		out_printf(o, "%s", text);
-		return;
-	}
-	for (size_t n; *text; text += n) { /* one by one: there may be very many */
-		n = strcspn(text, "\n");
-		n += text[n] == '\n';
-		AUTO_FREE char *clean = text_clean(text, n, TEXT_LINES);
-		out_printf(o, "%s", clean);
-	}
-}
-
 void out_json(struct out *o, const struct json *j)
 {
 	AUTO_FREE char *text = json_dump(j, 4);
 
-	out_lines(o, text);
-	out_printf(o, "\n");
+	out_printf(o, "%s\n", text);
 }
 
 unsigned out_width(const struct out *o)

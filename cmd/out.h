@@ -56,7 +56,8 @@ int out_log_done(struct out *o, struct err *err) __attribute__((warn_unused_resu
  * pipe's reader). */
 int out_done(struct out *o, struct err *err) __attribute__((warn_unused_result));
 
-/* To stdout. */
+/* To stdout, as it is; on a terminal, where names and images could write to it, control bytes are
+ * spelt out. */
 void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* One line to stderr, unless quiet. Control bytes are escaped. */
 void out_note(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -66,8 +67,6 @@ void out_error(struct out *o, const struct err *err);
 /* The same of one that others follow; buildah prints those without a prefix. */
 void out_earlier_error(struct out *o, const struct err *err);
 void out_warn(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Text with what images say of themselves, to stdout; on a terminal control bytes are spelt out. */
-void out_lines(struct out *o, const char *text);
 /* JSON to stdout, indented by 4 as buildah does, with a line end. */
 void out_json(struct out *o, const struct json *j);
 

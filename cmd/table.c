@@ -91,8 +91,7 @@ static int print_json_rows(struct out *o, const struct json *rows)
 {
 	for (size_t i = 0; i < json_size(rows); i++) {
 		AUTO_FREE char *text = format_json(json_at(rows, i));
-		out_lines(o, text);
-		out_printf(o, "\n");
+		out_printf(o, "%s\n", text);
 	}
 	return 0;
 }
@@ -121,7 +120,7 @@ int table_print(struct out *o, const char *template, struct json *heading, struc
 	if (r < 0)
 		return r;
 	AUTO_FREE char *aligned = table || (flags & TABLE_BLANKS) ? table_align(buf_str(&b)) : NULL;
-	out_lines(o, aligned ? aligned : buf_str(&b));
+	out_printf(o, "%s", aligned ? aligned : buf_str(&b));
 	return 0;
 }
 

@@ -215,12 +215,15 @@ names() {
 	esc=$(printf 'a\033]52;c;cm0=\007\302\233b')
 	mica from -q --name c scratch
 	mica config --label "x=$esc" --author "$esc" c
+	: >"$esc"
+	mica copy -q c "$esc" / >/dev/null
 	mica commit -q c loud
-	for what in 'inspect --format "{{index .Config.Labels \"x\"}} {{.Author}}"' inspect 'history --format json'; do
+	for what in 'inspect --format "{{index .Config.Labels \"x\"}} {{.Author}}"' inspect 'history --format json' diff; do
 		run -0 script -qec "'$MICA_BIN' --root '$MICA_ROOT' $what loud" /dev/null
 		[[ "$output" != *[$'\033\007']* && "$output" != *$'\302\233'* ]]
 	done
 	[ "$(mica inspect --format '{{index .Config.Labels "x"}}' loud)" = "$esc" ]
+	[ "$(mica diff loud)" = "A /$esc" ]
 }
 
 @test "images --sort, --format table, and names of other tools for what is asked" {

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "cmd/out.h"
@@ -219,6 +221,42 @@ static void errors_are_one_line_and_clean(void **state)
 	assert_string_equal(text, "mica: bad \\x1b[31m name\n  1 | FROM x\ntwo\\x0alines\n");
 }
 
+static void names_are_whole_in_a_pipe_and_harmless_on_a_terminal(void **state)
+{
+	static const char *const seen[] = {
+		"A /a\x1b[2J\xc2\x9b\n\tb\n", "A /a\\x1b[2J\\xc2\\x9b\n\tb\n"};
+
+	(void)state;
+	for (int terminal = 0; terminal < 2; terminal++) {
+		AUTO_FREE char *text = NULL;
+		size_t n = 0;
+		struct out out = {.out = open_memstream(&text, &n), .out_tty = terminal};
+		out_printf(&out, "A %s\n\tb\n", "/a\x1b[2J\xc2\x9b");
+		assert_int_equal(fclose(out.out), 0);
+		assert_string_equal(text, seen[terminal]);
+	}
+}
+
+static void debugging_says_nothing_that_a_terminal_obeys(void **state)
+{
+	char text[256] = "";
+
+	(void)state;
+	FILE *f = tmpfile();
+	assert_non_null(f);
+	int before = dup(STDERR_FILENO);
+	assert_true(before >= 0 && dup2(fileno(f), STDERR_FILENO) >= 0);
+	log_enable(true);
+	log_debug("%s", "says \x1b[2J\xc2\x9b\xc3\xa9");
+	log_enable(false);
+	assert_true(dup2(before, STDERR_FILENO) >= 0);
+	(void)close(before);
+	rewind(f);
+	(void)!fread(text, 1, sizeof(text) - 1, f);
+	(void)fclose(f);
+	assert_non_null(strstr(text, "says ?[2J??\xc3\xa9\n"));
+}
+
 static void knows_the_modes(void **state)
 {
 	enum progress_mode mode;
@@ -242,6 +280,8 @@ int main(void)
 		cmocka_unit_test(quiet_shows_only_what_failed_with_its_last_lines),
 		cmocka_unit_test(live_lines_leave_nothing_behind),
 		cmocka_unit_test(errors_are_one_line_and_clean),
+		cmocka_unit_test(names_are_whole_in_a_pipe_and_harmless_on_a_terminal),
+		cmocka_unit_test(debugging_says_nothing_that_a_terminal_obeys),
 		cmocka_unit_test(knows_the_modes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
