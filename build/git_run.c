@@ -51,7 +51,7 @@ void git_auth_done(struct git_auth *a)
 	*a = (struct git_auth){0};
 }
 
-static void git_env(struct strv *env, const struct git_auth *auth)
+static void git_env(struct strv *env, int dirfd, const struct git_auth *auth)
 {
 	static const char *const fixed[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C",
 		"HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
@@ -64,6 +64,9 @@ static void git_env(struct strv *env, const struct git_auth *auth)
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
 		if (getenv(passed[i]))
 			strv_addf(env, "%s=%s", passed[i], getenv(passed[i]));
+	/* a repository around us is not asked how, which may be by a command (core.gitProxy) */
+	if (dirfd < 0)
+		strv_add(env, "GIT_DIR=/nonexistent");
 	bool nobody = auth->no_keys && !auth->agent;
 	strv_addf(env, "GIT_SSH_COMMAND=ssh -oBatchMode=yes%s",
 		nobody ? " -oPubkeyAuthentication=no -oHostbasedAuthentication=no"
@@ -136,7 +139,7 @@ int git_run(int dirfd, const struct git_auth *auth, const char *const args[], st
 		strv_add(&argv, always[i]);
 	for (; *args; args++)
 		strv_add(&argv, *args);
-	git_env(&env, auth);
+	git_env(&env, dirfd, auth);
 	AUTO_BUF struct buf own = BUF_INIT(OUTPUT_MAX), errs = BUF_INIT(OUTPUT_MAX);
 	const struct tool git = {.name = "git",
 		.argv = &argv,

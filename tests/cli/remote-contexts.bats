@@ -488,7 +488,7 @@ with tarfile.open('bad.tar', 'w') as t:
 	assert_nothing_left
 }
 
-@test "a repository is also reached by git://" {
+@test "a repository is also reached by git://, and what is around us has no say in how" {
 	make_repository
 	port=$(free_port)
 	git daemon --listen=127.0.0.1 --port="$port" --base-path="$T/repos" --export-all "$T/repos" 3>&- &
@@ -496,7 +496,13 @@ with tarfile.open('bad.tar', 'w') as t:
 	echo "$pid" >"$T/daemon.pid"
 	disown
 	wait_for 10 git ls-remote "git://127.0.0.1:$port/$BATS_TEST_NUMBER.git" >/dev/null 2>&1
+	# as the .git of a directory that somebody else has packed
+	printf '#!/bin/sh\ntouch "%s/ran"\n' "$D" >proxy
+	chmod +x proxy
+	git init -q .
+	git config core.gitProxy "$D/proxy"
 	build "git://127.0.0.1:$port/$BATS_TEST_NUMBER.git#v1"
+	[ ! -e ran ]
 	assert_taken
 }
 
