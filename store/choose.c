@@ -8,8 +8,7 @@
 #include "base/room.h"
 #include "store/store_internal.h"
 #include "store/usage.h"
-
-#define TOGETHER_S 60
+#include "store/used.h"
 
 static bool may_go(const struct usage_item *i, const struct gc_limits *l)
 {
@@ -44,7 +43,7 @@ static int by_use(const void *pa, const void *pb)
 {
 	const struct usage_item *a = *(const struct usage_item *const *)pa,
 				*b = *(const struct usage_item *const *)pb;
-	int64_t ua = a->used_s / TOGETHER_S, ub = b->used_s / TOGETHER_S;
+	int64_t ua = a->used_s / USED_PRECISION_S, ub = b->used_s / USED_PRECISION_S;
 	bool image = a->kind == USAGE_IMAGE && !a->intermediate,
 	     other = b->kind == USAGE_IMAGE && !b->intermediate;
 	if (ua != ub)

@@ -25,6 +25,7 @@
 #define COLLECTED_FILE "collected"
 #define INTERVAL_S 3600
 #define INTERVAL_SHORT_S 60 /* when the disk is short */
+#define RECENT_S 3600 /* what was used since stays */
 #define MAX_SIZE_PERCENT 75
 #define MIN_FREE_PERCENT 5
 #define MIN_FREE_MOST (20 * GIB)
@@ -101,7 +102,7 @@ int collect_run(struct store *s, const struct collect_limits *l, struct err *err
 	const struct gc_limits limits = {.unnamed = true,
 		.cache = true,
 		.mounts = true,
-		.used_before_s = clock_now().tv_sec - USED_PRECISION_S,
+		.used_before_s = clock_now().tv_sec - RECENT_S,
 		.max_size = l->max_size,
 		.min_free = l->min_free};
 	const struct gc_opts opts = {.unnamed = true,

@@ -38,7 +38,7 @@ struct usage_item {
 	bool intermediate; /* an image of a step (step_images.h) */
 	uint64_t size; /* of all that it needs, bytes on disk */
 	uint64_t unique; /* of what nothing else needs: freed when it alone goes */
-	int64_t used_s; /* last use as Unix seconds, to about an hour; 0 unknown */
+	int64_t used_s; /* last use as Unix seconds, to about a minute; 0 unknown */
 	size_t *needs; /* of images, containers and records: their layers and blobs, as positions
 	                  in the list */
 	size_t n_needs;

@@ -358,7 +358,9 @@ aged() { # DAYS FILE...: as if it was last used so long ago
 	gone_record() { [ ! -e "$MICA_ROOT/cache/steps/$old" ]; }
 	wait_for 10 gone_record
 	# the records of this hour are there, whatever they take
+	touch -d '5 minutes ago' "$MICA_ROOT"/cache/steps/*
 	mica build --network=none ctx 2>&1 | grep -q '1 cached'
+	[ "$(find "$MICA_ROOT/cache/steps" -type f -mmin -4 | wc -l)" = 1 ]
 	MICA_GC=max-size=many run mica build -q --network=none ctx
 	[[ "$output" == *"MICA_GC: 'max-size=many' is not"* ]]
 	# in vain: it is not tried again each minute
