@@ -90,7 +90,7 @@ static int receive(void *arg, struct buf *out, struct err *err)
 {
 	const struct receiver *a = arg;
 	const int keep[] = {a->in};
-	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CHOWN |
+	const struct apply_opts opts = {.flags = APPLY_PLAIN | APPLY_CHOWN | APPLY_OWN_POWER |
 	                                         (userns_is_rootless() ? APPLY_SKIP_DEVICES : 0)};
 	struct apply_stats stats;
 	(void)out;
@@ -107,7 +107,8 @@ static int receive(void *arg, struct buf *out, struct err *err)
 static int write_below(const struct output_tree *t, const char *dest, struct err *err)
 {
 	int ends[2];
-	if (fs_mkdir_p(dest, 0755, err) < 0)
+	/* nobody else is to execute or open what an image has in it, as with docker and buildah */
+	if (fs_mkdir_p(dest, 0700, err) < 0)
 		return err->code;
 	AUTO_FD int dir = open(dest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)

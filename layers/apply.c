@@ -116,10 +116,18 @@ static bool below_whiteout(const char *path)
 	return false;
 }
 
-static int apply_entry(struct apply *a, const struct tar_entry *e, struct err *err)
+static mode_t without_foreign_power(const struct tar_entry *e)
+{
+	mode_t lost = (e->uid ? S_ISUID : 0) | (e->gid ? S_ISGID : 0);
+	return S_ISDIR(e->mode) ? e->mode : e->mode & ~lost;
+}
+
+static int apply_entry(struct apply *a, struct tar_entry *e, struct err *err)
 {
 	char path[PATH_MAX];
 	const struct apply_opts *o = a->opts;
+	if (o->flags & APPLY_OWN_POWER)
+		e->mode = without_foreign_power(e);
 	if (apply_clean(e->path, apply_is_strict(o), path, err) < 0)
 		return err->code;
 	struct place p = {

@@ -54,6 +54,8 @@ enum apply_flags {
 		1 << 4, /* devices are left out, as rootless tools do; whiteouts are not devices */
 	APPLY_CONTEXT = 1 << 5, /* with APPLY_PLAIN, for build contexts: ".." in a name and devices
 	                         * are errors, .wh.NAME is a name, "./" sets the directory's time */
+	APPLY_OWN_POWER = 1 << 6, /* with APPLY_CHOWN: no set-user-ID or set-group-ID bit for files
+	                           * that were not root's, as chown(2) drops them */
 };
 
 struct apply_opts {

@@ -26,7 +26,7 @@ sample() {
 	echo one >ctx/one
 	containerfile <<-'END'
 		FROM busybox AS base
-		RUN mkdir -m 750 /d && echo a >/d/a && ln /d/a /d/twin && ln -s a /d/link && echo gone >/d/gone && chown 7:8 /d/a && chmod 4755 /d/twin
+		RUN mkdir -m 750 /d && echo a >/d/a && ln /d/a /d/twin && ln -s a /d/link && echo gone >/d/gone && chown 7:8 /d/a && chmod 4755 /d/twin && touch /d/root && chmod 6755 /d/root && chmod 3750 /d
 		RUN rm /d/gone /bin/vi && echo b >/d/b && mkfifo /d/fifo
 		RUN rm -r /usr/bin && mkdir /usr/bin && echo new >/usr/bin/new
 		COPY --chown=3:4 one /srv/one
@@ -64,8 +64,9 @@ top_manifest() { # LAYOUT [NAME]
 	[ -z "$(built)" ]
 	[ "$(cat out/d/a out/d/link out/srv/one out/usr/bin/new)" = $'a\na\none\nnew' ]
 	[ ! -e out/d/gone ] && [ ! -e out/bin/vi ] && [ ! -e out/usr/bin/old ] && [ ! -e out/temp ]
-	[ "$(stat -c '%h %a %U' out/d/a)" = "2 4755 $(id -un)" ]
-	[ "$(stat -c '%a %F' out/d out/d/fifo)" = $'750 directory\n644 fifo' ]
+	# what was daemon's is ours, and does not make us of whoever executes it; nobody else gets there
+	[ "$(stat -c '%h %a %U' out/d/a)" = "2 755 $(id -un)" ]
+	[ "$(stat -c '%a %F' out out/d out/d/fifo out/d/root)" = $'700 directory\n3750 directory\n644 fifo\n6755 regular empty file' ]
 	[ out/d/a -ef out/d/twin ]
 	build -t t
 	mount_image t m
@@ -88,7 +89,7 @@ top_manifest() { # LAYOUT [NAME]
 	echo outside >outside/file
 	build -o type=local,dest=out
 	[ "$(cat out/d/own out/d/a out/d/other)" = $'stays\na\nold' ]
-	[ "$(stat -c %a out/d)" = 750 ]
+	[ "$(stat -c %a out/d)" = 3750 ]
 	[ ! -L out/usr ] && [ ! -L out/srv/one ]
 	[ "$(ls outside)" = file ] && [ "$(cat outside/file)" = outside ]
 }
