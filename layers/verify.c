@@ -85,23 +85,40 @@ static struct digest xattrs_digest(const struct xattr *x, size_t n)
 	return used ? sha256_final(&h) : d;
 }
 
-/* The node of a directory of this path, making implied ones. Links among the parents are followed
- * as unpacking did: in the tree that it made. */
+static struct node *put_implied(struct verify *v, const char *path)
+{
+	struct node *n = nodes_put(v->nodes, path);
+	n->mode = S_IFDIR | 0755;
+	n->implied = true;
+	return n;
+}
+
+/* The node of a directory whose path leads through no link, making implied ones. */
+static struct node *enter_real_dir(struct verify *v, const char *path)
+{
+	struct node *n = nodes_find(v->nodes, path);
+	if (n && S_ISDIR(n->mode))
+		return n;
+	AUTO_FREE char *parent = nodes_parent(path);
+	if (parent)
+		(void)enter_real_dir(v, parent);
+	return put_implied(v, path);
+}
+
+/* The same of any path. Links among the parents are followed as unpacking did: in the tree that it
+ * made, which takes as long as the path is deep, so once and not for each of the parents. */
 static struct node *enter_dir(struct verify *v, const char *path)
 {
 	struct node *n = nodes_find(v->nodes, path);
 	if (n && S_ISDIR(n->mode))
 		return n;
 	AUTO_FREE char *real = *path ? root_realpath(v->root, path) : NULL;
-	if (real && !streq(real, path))
-		return enter_dir(v, real);
+	if (real)
+		return streq(real, path) ? enter_real_dir(v, path) : enter_dir(v, real);
 	AUTO_FREE char *parent = nodes_parent(path);
 	if (parent)
 		(void)enter_dir(v, parent);
-	n = nodes_put(v->nodes, path);
-	n->mode = S_IFDIR | 0755;
-	n->implied = true;
-	return n;
+	return put_implied(v, path);
 }
 
 /* Where an entry of this clean name lies when links among its parents are followed. New string. */
