@@ -488,6 +488,8 @@ nameserver 10.9.8.3' ]
 	network=none # what the machine has, to see that its mounts stay as well
 	[ ! -c /dev/net/tun ] || ! command -v slirp4netns >/dev/null || network=slirp4netns
 	unshare -m bash -e <<-END
+		# what other tests have mounted goes here, too, when they remove its place
+		awk 'index(\$5, "${T%.*}.") == 1 && index(\$5 "/", "$T/") != 1 {print \$5}' /proc/self/mountinfo | xargs -r umount -l 2>/dev/null || true
 		mount --make-rshared /
 		cut -d ' ' -f 5 /proc/self/mountinfo >before
 		"$MICA_BIN" --root new pull -q "oci:$MICA_CACHE/busybox" >/dev/null
