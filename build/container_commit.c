@@ -208,15 +208,24 @@ static void remove_origins(struct image_config *config)
 static void add_history(
 	const struct container *c, struct image_config *config, const char *when, bool empty_layer)
 {
-	const char *said = c->history_comment ? c->history_comment : "";
-	AUTO_FREE char *comment = xasprintf("%s%s%s%s", said, *said && !c->scratch ? " " : "",
-		c->scratch ? "" : "FROM ", c->scratch ? "" : c->image_name);
+	const char *said = c->history_comment;
 	AUTO_FREE char *shell =
 		config->shell.n ? strv_join(&config->shell, " ") : xstrdup("/bin/sh");
 	image_config_add_history(config, when, c->created_by ? c->created_by : shell,
-		*comment ? comment : NULL, empty_layer);
+		said && *said ? said : NULL, empty_layer);
 	struct history *last = &config->history[config->n_history - 1];
 	last->author = config->author ? xstrdup(config->author) : NULL;
+}
+
+/* As buildah: in the first entry that is ours. */
+static void name_base(const struct container *c, struct image_config *config)
+{
+	struct history *first = &config->history[c->base_history];
+	const char *said = first->comment ? first->comment : "";
+
+	if (!c->scratch)
+		mem_replace(&first->comment,
+			xasprintf("%s%sFROM %s", said, *said ? " " : "", c->image_name));
 }
 
 static int finish_config(const struct container *c, const struct container_commit *o,
@@ -238,12 +247,11 @@ static int finish_config(const struct container *c, const struct container_commi
 	remove_origins(config);
 	if (o->docker)
 		add_docker_members(c, o->has_epoch, config);
-	else
-		as_buildah_oci(config);
 	for (size_t i = 0; i < layers_of(c); i++)
 		if (!is_none(&layers[i]))
 			image_config_add_diff_id(config, &layers[i].diff_id);
 	add_history(c, config, when, is_none(&layers[0]));
+	name_base(c, config);
 	for (size_t i = 0; i < c->links.n; i++)
 		image_config_add_history(
 			config, when, c->links.v[i], NULL, is_none(&layers[i + 1]));
@@ -255,6 +263,8 @@ static int finish_config(const struct container *c, const struct container_commi
 		STRV_FOREACH (change, o->changes)
 			if (config_change(config, *change, err) < 0)
 				return err_wrap(err, "option '--change'");
+	if (!o->docker)
+		as_buildah_oci(config);
 	return 0;
 }
 

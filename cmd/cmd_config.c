@@ -144,6 +144,7 @@ static void set_pair(struct map *m, const char *text)
 		key[strlen(key) - 1] = '\0';
 		map_remove(m, key);
 	} else {
+		map_remove(m, key); /* comes last, as with buildah */
 		map_set(m, key, eq ? eq + 1 : "");
 	}
 }
@@ -162,6 +163,7 @@ static int set_env(struct configuring *w, struct err *err)
 			AUTO_FREE char *expanded = shell_expand(*word, env);
 			set_pair(env, expanded);
 		} else if ((value = getenv(*word))) {
+			map_remove(env, *word);
 			map_set(env, *word, value);
 		} else {
 			return err_set(

@@ -87,7 +87,9 @@ static int mount_run(struct app *app, void *args, const struct strv *rest, struc
 			"cannot mount in rootless mode. You need to run it in a `mica unshare` "
 			"session");
 	int r = rest->n ? each_word(app, rest, mount_one, &m, err) : show_mounts(app, list, err);
-	if (list && (r == 0 || json_size(list)))
+	if (list && r == 0 && !json_size(list))
+		out_printf(&app->out, "null\n"); /* as buildah */
+	else if (list && json_size(list))
 		out_json(&app->out, list);
 	return r;
 }

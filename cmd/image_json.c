@@ -60,6 +60,8 @@ static struct json *env_json(const struct map *env)
 {
 	AUTO_STRV struct strv words = STRV_INIT;
 
+	if (!env->n)
+		return json_new_null();
 	MAP_FOREACH (e, env) {
 		strv_addf(&words, "%s=%s", e->key, e->value ? e->value : "");
 	}

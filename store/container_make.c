@@ -121,6 +121,7 @@ void container_set_base(struct container *c, const struct image *image)
 		platform_host(&host);
 		host.variant[0] = '\0';
 		image_config_init(&c->config, &host);
+		mem_replace(&c->config.working_dir, xstrdup("/"));
 		mem_replace(&c->image_name, xstrdup("scratch"));
 		return;
 	}

@@ -56,6 +56,7 @@ container_config() { # CONTAINER JQ_FILTER
 	[ "$(mica from -q --suffix other busybox)" = busybox-other ]
 	[ "$(mica from --arch armhf --name empty scratch)" = empty ]
 	[ "$(mica inspect --format '{{.Docker.Architecture}} {{.Docker.Variant}} {{.Isolation}}' empty)" = 'arm v7 oci' ]
+	[ "$(mica inspect empty | jq -c '[.Docker.config.Env, .OCIv1.config.WorkingDir]')" = '[null,"/"]' ]
 	mica from -q --isolation chroot --name inside scratch
 	[ "$(mica inspect --format '{{.Isolation}}' inside)" = chroot ]
 	mica commit -q empty "oci-archive:$T/unnamed.tar"
@@ -823,11 +824,11 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 @test "config sets everything, and takes it away again" {
 	mica from --name c scratch
 	mica config --env A=1 --env B=2 --label l=1 --label m=2 --port 80 --port 81/udp --volume /v --volume /w \
-		--user app --workingdir /wd --author me --stop-signal TERM --annotation x=y --annotation z=z --arch arm64 --variant v8 \
+		--env A=1 --user app --workingdir /wd --author me --stop-signal TERM --annotation x=y --annotation z=z --arch arm64 --variant v8 \
 		--os-version 1 --os-feature f --os-feature g --onbuild 'RUN x' --shell '/bin/bash -c' c
 	[ "$(container_config c '| [.author, .architecture, .variant, ."os.version", ."os.features"]')" = '["me","arm64","v8","1",["f","g"]]' ]
 	[ "$(container_config c '.config | [.Env, .Labels, (.ExposedPorts | keys), (.Volumes | keys)]')" = \
-		'[["A=1","B=2"],{"l":"1","m":"2"},["80","81/udp"],["/v","/w"]]' ]
+		'[["B=2","A=1"],{"l":"1","m":"2"},["80","81/udp"],["/v","/w"]]' ]
 	[ "$(container_config c '.config | [.User, .WorkingDir, .StopSignal, .OnBuild, .Shell]')" = '["app","/wd","TERM",["RUN x"],["/bin/bash","-c"]]' ]
 	[ "$(mica inspect c | jq -c .ImageAnnotations)" = '{"x":"y","z":"z"}' ]
 	mica config --env A- --label l- --port 80- --volume /v- --user '' --annotation x- --unsetlabel m --unsetannotation z --os-feature f- c
@@ -880,7 +881,7 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 		/bin/sh -c #(nop) LABEL l=2 true
 		all of it null
 	END
-	[ "$(config_of made | jq -r '.history[-1] | "\(.author) \(.comment)"')" = "me by hand FROM docker.io/library/busybox:latest" ]
+	[ "$(config_of made | jq -r '.history[1,-1] | "\(.author) \(.comment)"')" = $'null FROM docker.io/library/busybox:latest\nme by hand' ]
 }
 
 # --- commit ---
@@ -897,7 +898,8 @@ mica: ONBUILD RUN exit 3: the command ended with status 3" ] || fail "$stderr"
 	ln -sf "$MICA_BIN" buildah
 	./buildah --root "$MICA_ROOT" config --shell '/bin/sh -e' --onbuild 'RUN x' --healthcheck 'CMD x' c 2>warned
 	[ "$(grep -o '[A-Z]* is not supported for OCI image format' warned | cut -d ' ' -f 1 | paste -sd ' ')" = 'HEALTHCHECK ONBUILD SHELL' ]
-	./buildah --root "$MICA_ROOT" commit -q c kept >/dev/null
+	echo '{"Shell": ["/bin/sh"], "OnBuild": ["RUN y"]}' >config.json
+	./buildah --root "$MICA_ROOT" commit -q --config config.json c kept >/dev/null
 	config_of kept | jq -e '.config | has("Healthcheck") or has("OnBuild") or has("Shell") | not'
 	mica config --shell '' --onbuild '' --healthcheck '' c 2>warned
 	[ ! -s warned ]
@@ -1007,6 +1009,7 @@ c" ]
 
 @test "a mount shows and takes changes until it ends" {
 	mica from -q --name c busybox
+	[ "$(mica mount --json)" = null ]
 	merged=$(mica mount c)
 	[ -x "$merged/bin/busybox" ]
 	[ "$(mica mount)" = "c $merged" ]
