@@ -15,7 +15,8 @@
  *	on standard error (buildah keeps the two apart);
  *	--output of files without --tag keeps the image, too;
  *	config --entrypoint warns of the command that was there where --cmd replaces it, too;
- *	images shows a list with an ID of its own, the date and the size of its document;
+ *	images shows a list with the date and the size of its document;
+ *	build --manifest prints the ID of each image that joined the list;
  *	the ID of what was built is in one place: --iidfile, --logfile or standard output;
  *	RUN --network=host needs no --allow;
  *	warnings are lines of a log: level=warning msg="...";

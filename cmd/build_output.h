@@ -56,6 +56,8 @@ int outputs_write(struct outputs *out, struct store *s, struct txn *t, const str
 /* --metadata-file of a call: what it tells, as JSON. */
 int outputs_write_call(const struct output_args *a, const struct build_result *r, struct err *err)
 	__attribute__((warn_unused_result));
-/* The ID of the image that was named or pushed; NULL: none was. */
-const struct digest *outputs_image_id(const struct outputs *out, const struct build_result *r);
+/* The ID of what was named or pushed, as digits; nothing: none was. Called buildah: of what joined
+ * a list that of each image. */
+struct strv;
+void outputs_image_ids(const struct outputs *out, const struct build_result *r, struct strv *ret);
 void outputs_done(struct outputs *out);

@@ -8,7 +8,9 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/map.h"
 #include "base/mem.h"
+#include "base/strv.h"
 #include "build/attest.h"
 #include "build/publish.h"
 #include "build/sbom_generate.h"
@@ -179,16 +181,28 @@ static const struct build_result *told(const struct outputs *out, const struct b
 	return r;
 }
 
-static const struct digest *image_id(const struct build_result *r)
+/* What an image is known by is its config's digest; an index has none. */
+static const char *image_id(const struct build_result *r, char buf[DIGEST_STR_MAX])
 {
-	/* what an image is known by is its config's digest; an index has none */
-	return r->n_images == 1 ? &r->images[0].image_id : &r->root.digest;
+	const char *list = map_get(&r->root.annotations, ANNOTATION_LIST_ID);
+	if (list)
+		return list;
+	return digest_hex(media_kind(r->root.media_type) == MEDIA_INDEX ? &r->root.digest
+									: &r->images[0].image_id,
+		buf);
 }
 
-const struct digest *outputs_image_id(const struct outputs *out, const struct build_result *r)
+void outputs_image_ids(const struct outputs *out, const struct build_result *r, struct strv *ret)
 {
+	char hex[DIGEST_STR_MAX];
 	const struct build_result *image = told(out, r);
-	return image == r ? NULL : image_id(image);
+	if (image == r)
+		return;
+	if (!called_buildah() || !out->manifest || out->tags->n)
+		strv_add(ret, image_id(image, hex));
+	else
+		for (size_t i = 0; i < image->n_images; i++)
+			strv_add(ret, digest_hex(&image->images[i].image_id, hex));
 }
 
 /* What is pushed by digest has no tag there, whatever the store calls it. */
@@ -274,10 +288,10 @@ static int write_metadata(const struct outputs *out, const struct build_result *
 
 static int write_iidfile(const struct outputs *out, const struct build_result *r, struct err *err)
 {
-	char id[DIGEST_STR_MAX];
+	char hex[DIGEST_STR_MAX];
 	if (!out->iidfile)
 		return 0;
-	digest_str(image_id(told(out, r)), id);
+	AUTO_FREE char *id = xasprintf("sha256:%s", image_id(told(out, r), hex));
 	return fs_write_output(out->iidfile, id, strlen(id), 0644, false, err);
 }
 

@@ -64,13 +64,14 @@ static void say_older_names(
 static void say_names(struct store *s, const struct build_opts *o, const struct outputs *out,
 	const struct build_result *r)
 {
-	char id[DIGEST_STR_MAX];
-	const struct digest *d = outputs_image_id(out, r);
-	if (d && called_buildah())
+	AUTO_STRV struct strv ids = STRV_INIT;
+	outputs_image_ids(out, r, &ids);
+	if (ids.n && called_buildah())
 		progress_say(o->progress, PUSH_DONE);
-	if (d && !(called_buildah() && out->iidfile)) {
-		AUTO_FREE char *line = xasprintf("--> %.12s", digest_hex(d, id));
-		progress_step(o->progress, line);
+	STRV_FOREACH (id, &ids) {
+		AUTO_FREE char *line = xasprintf("--> %.12s", *id);
+		if (!called_buildah() || !out->iidfile)
+			progress_step(o->progress, line);
 	}
 	STRV_FOREACH (name, &r->refs)
 		say_name(o, *name);
@@ -94,14 +95,14 @@ static void print_id(
 static void report(struct app *app, const struct build_args *a, const struct outputs *out,
 	const struct build_result *r, uint64_t began)
 {
-	char id[DIGEST_STR_MAX];
+	AUTO_STRV struct strv ids = STRV_INIT;
 	if (!a->quiet)
 		summary(app, r, clock_ms() - began);
-	const struct digest *d = outputs_image_id(out, r);
-	if (!d)
-		return;
-	log_debug("created new image ID %s", digest_hex(d, id));
-	print_id(app, a, out, id);
+	outputs_image_ids(out, r, &ids);
+	STRV_FOREACH (id, &ids) {
+		log_debug("created new image ID %s", *id);
+		print_id(app, a, out, *id);
+	}
 }
 
 /* A chain of layers takes a descriptor each: we may have as many as we are allowed; the steps have

@@ -48,11 +48,9 @@ static const struct opt images_options[] = {
 
 static const char *id_text(const struct listed *l, bool no_trunc, char buf[DIGEST_STR_MAX])
 {
-	const struct digest *id = l->loaded ? &l->id : &l->top;
-
 	if (no_trunc)
-		return digest_str(id, buf);
-	digest_hex(id, buf)[SHORT_ID] = '\0';
+		return digest_str(&l->shown, buf);
+	digest_hex(&l->shown, buf)[SHORT_ID] = '\0';
 	return buf;
 }
 

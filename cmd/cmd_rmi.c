@@ -88,7 +88,7 @@ static int remove_image(
 		return r;
 	STRV_FOREACH (ref, &removed)
 		out_printf(&app->out, "untagged: %s\n", *ref);
-	out_printf(&app->out, "%s\n", digest_hex(l->loaded ? &l->id : &l->top, hex));
+	out_printf(&app->out, "%s\n", digest_hex(&l->shown, hex));
 	return 0;
 }
 
@@ -143,8 +143,7 @@ static int remove_many(struct app *app, struct store *s, const struct listed *co
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		STRV_FOREACH (ref, &going[i]->refs)
 			out_printf(&app->out, "untagged: %s\n", *ref);
-		out_printf(&app->out, "%s\n",
-			digest_hex(going[i]->loaded ? &going[i]->id : &going[i]->top, hex));
+		out_printf(&app->out, "%s\n", digest_hex(&going[i]->shown, hex));
 	}
 	return r;
 }

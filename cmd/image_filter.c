@@ -51,13 +51,14 @@ static bool ref_ends(const char *ref, const char *text)
 
 static bool id_matches(const struct listed *l, const char *text)
 {
-	char id[DIGEST_STR_MAX], top[DIGEST_STR_MAX];
+	char id[DIGEST_STR_MAX], top[DIGEST_STR_MAX], shown[DIGEST_STR_MAX];
 	const char *digits = digest_skip_prefix(text);
 
 	if (strlen(digits) < ID_MIN)
 		return false;
 	return (l->loaded && str_has_prefix(digest_hex(&l->id, id), digits)) ||
-	       str_has_prefix(digest_hex(&l->top, top), digits);
+	       str_has_prefix(digest_hex(&l->top, top), digits) ||
+	       str_has_prefix(digest_hex(&l->shown, shown), digits);
 }
 
 /* A pattern of --filter reference=: against the whole name, what is behind the registry, and its

@@ -58,24 +58,6 @@ static void show_index(struct store *s, struct listed *l)
 	l->size = (uint64_t)st.st_size;
 }
 
-/* Its ID is the one that it was made with. */
-static int show_list_ids(struct store *s, struct image_list *list, struct err *err)
-{
-	struct names all = {0};
-	int r = names_list(s, &all, err);
-
-	for (size_t i = 0; r == 0 && i < all.count; i++) {
-		const char *id = map_get(&all.n[i].manifest.annotations, ANNOTATION_LIST_ID);
-		for (size_t k = 0; id && k < list->n; k++) {
-			struct listed *l = &list->i[k];
-			if (l->index && digest_equal(&l->top, &all.n[i].manifest.digest))
-				l->loaded |= digest_parse_hex(id, &l->id);
-		}
-	}
-	names_done(&all);
-	return r;
-}
-
 int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 {
 	AUTO_SUMMARIES struct summaries all = {0};
@@ -100,6 +82,9 @@ int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 				.intermediate = now->intermediate,
 				.loaded = now->loaded,
 				.id = now->id,
+				.shown = now->index    ? now->list_id
+			                 : now->loaded ? now->id
+			                               : now->top,
 				.dated = now->dated,
 				.created_s = now->created_s,
 				.created_ns = now->created_ns,
@@ -115,13 +100,6 @@ int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 			strv_add_take(&list.i[*place - 1].refs, take(now->ref));
 	}
 	free(places.at);
-	bool lists = false;
-	for (size_t i = 0; i < list.n; i++)
-		lists |= list.i[i].index;
-	if (lists && called_buildah() && show_list_ids(s, &list, err) < 0) {
-		image_list_done(&list);
-		return err->code;
-	}
 	qsort(list.i, list.n, sizeof(*list.i), newest_first);
 	*ret = list;
 	return 0;
@@ -161,7 +139,7 @@ void image_list_print_removed(
 		const char *what = l->refs.n ? l->refs.v[0] : digest_str(&l->top, text);
 		struct digest d = digest_of(what, strlen(what));
 		if (digest_set_has(&gone, &d))
-			out_printf(out, "%s\n", digest_hex(l->loaded ? &l->id : &l->top, text));
+			out_printf(out, "%s\n", digest_hex(&l->shown, text));
 	}
 	digest_set_done(&gone);
 }

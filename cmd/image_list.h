@@ -15,6 +15,8 @@ struct store;
 struct listed {
 	struct strv refs; /* empty: an image without a name */
 	struct digest top; /* of what the names point to: a manifest or an index */
+	struct digest shown; /* its ID to users: of a list what it was made with, or its digest; of
+	                        what cannot be loaded its digest */
 	bool additional; /* in a store that is only read, and nowhere else */
 	bool index; /* it is a list of images */
 	bool intermediate; /* of a step of a build (store/step_images.h) */

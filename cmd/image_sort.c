@@ -41,8 +41,7 @@ static int by_id(const void *x, const void *y)
 	const struct listed *a = x, *b = y;
 	char m[DIGEST_STR_MAX], n[DIGEST_STR_MAX];
 
-	return strcmp(digest_str(a->loaded ? &a->id : &a->top, m),
-		digest_str(b->loaded ? &b->id : &b->top, n));
+	return strcmp(digest_str(&a->shown, m), digest_str(&b->shown, n));
 }
 
 static int by_size(const void *x, const void *y)

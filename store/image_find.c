@@ -264,9 +264,13 @@ static int search_image(struct store *s, struct search *q, const struct summary 
 
 	if (plain && !matches(q, &i->top) && !matches(q, &i->id))
 		return 0;
-	int r = name_get_digest(s, &i->top, &d, err);
+	bool list = i->index && matches(q, &i->list_id);
+	int r = list && i->ref ? name_get(s, i->ref, &d, err)
+	                       : name_get_digest(s, &i->top, &d, err);
 	q->ref = i->ref;
-	if (r == 0 && plain)
+	if (r == 0 && list)
+		add_candidate(q, &d, &i->list_id);
+	else if (r == 0 && plain)
 		add_candidate(q, &d, matches(q, &i->id) ? &i->id : &i->top);
 	else if (r == 0)
 		search_document(s, q, &d, 0);
@@ -287,17 +291,22 @@ static int ambiguous(const char *text, const struct search *q, struct err *err)
 		buf_str(&list), q->n > CANDIDATES_SHOWN ? ", ..." : "");
 }
 
+/* *ret_ref: of a list, whose ID stays while its name stands for something else each time. */
 static int find_id(struct store *s, const char *text, const char *prefix,
-	struct descriptor *ret_top, struct err *err)
+	struct descriptor *ret_top, char **ret_ref, struct err *err)
 {
 	struct search q = {.prefix = prefix};
 	AUTO_SUMMARIES struct summaries images = {0};
 	int r = summaries_list(s, &images, err);
 	for (size_t i = 0; i < images.n && r == 0; i++)
 		r = search_image(s, &q, &images.s[i], err);
-	if (r == 0 && q.n == 1)
-		descriptor_copy(ret_top, &q.found[0].top);
-	else if (r == 0)
+	if (r == 0 && q.n == 1) {
+		const struct candidate *c = q.found;
+		bool list = c->ref && !digest_equal(&c->matched, &c->top.digest) &&
+		            media_kind(c->top.media_type) == MEDIA_INDEX;
+		descriptor_copy(ret_top, &c->top);
+		*ret_ref = list ? xstrdup(c->ref) : NULL;
+	} else if (r == 0)
 		r = q.n ? ambiguous(text, &q, err) : ERR_NOT_FOUND;
 	for (size_t i = 0; i < q.n; i++)
 		candidate_done(&q.found[i]);
@@ -329,13 +338,11 @@ static int find(struct store *s, const char *text, enum reach reach, struct desc
 	bool whole = hex && digest_parse_hex(hex, &ignored);
 	bool id_first = hex && (hex != text || whole);
 	if (id_first)
-		r = find_id(s, text, hex, ret_top, err);
+		r = find_id(s, text, hex, ret_top, &ref, err);
 	if (r == ERR_NOT_FOUND && !whole)
 		r = find_name(s, text, reach, ret_top, &ref, err);
 	if (r == ERR_NOT_FOUND && hex && !id_first)
-		r = find_id(s, text, hex, ret_top, err);
-	if (r == ERR_NOT_FOUND && whole)
-		r = name_get_list(s, hex, ret_top, &ref, err);
+		r = find_id(s, text, hex, ret_top, &ref, err);
 	if (r == ERR_NOT_FOUND)
 		return err_set(err, ERR_NOT_FOUND, "%s: image not known", text);
 	if (r < 0)

@@ -205,26 +205,3 @@ int name_get_digest(
 		return err_set(err, ERR_NOT_FOUND, "%s: image not known", digest_str(d, text));
 	return r < 0 ? r : 0;
 }
-
-int name_get_list(
-	struct store *s, const char *id, struct descriptor *ret, char **ret_ref, struct err *err)
-{
-	AUTO_FREE char *quoted = xasprintf("\"" ANNOTATION_LIST_ID "\":\"%s\"", id);
-	AUTO_INDEX_FILE struct index_file f = {0};
-	int r = index_file_read(s, &f, err);
-	for (size_t i = 0; i < f.n && r == 0; i++) {
-		AUTO_NAME struct name n = {0};
-		if (!index_line_mentions(&f.lines[i], quoted))
-			continue;
-		r = index_line_parse(&f.lines[i], &n.manifest, &n.ref, err);
-		const char *said =
-			r == 0 ? map_get(&n.manifest.annotations, ANNOTATION_LIST_ID) : NULL;
-		if (!said || !streq(said, id) || !n.ref)
-			continue;
-		*ret_ref = take(n.ref);
-		*ret = n.manifest;
-		n.manifest = (struct descriptor){0};
-		return 0;
-	}
-	return r < 0 ? r : ERR_NOT_FOUND;
-}

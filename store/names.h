@@ -43,12 +43,9 @@ int name_get(struct store *s, const char *ref, struct descriptor *ret, struct er
 /* What has this digest, by whatever name. *ret is the caller's. ERR_NOT_FOUND. */
 int name_get_digest(struct store *s, const struct digest *d, struct descriptor *ret,
 	struct err *err) __attribute__((warn_unused_result));
-/* The name whose line says that it is of this list, by an annotation of 64 hexadecimal digits that
- * a list keeps while its content changes. *ret, *ret_ref are the caller's. ERR_NOT_FOUND, without a
- * message. */
+/* On the descriptor of a list: 64 hexadecimal digits, by which it is known while its content, and
+ * so its digest, changes. */
 #define ANNOTATION_LIST_ID "mica.list-id"
-int name_get_list(struct store *s, const char *id, struct descriptor *ret, char **ret_ref,
-	struct err *err) __attribute__((warn_unused_result));
 /* Sets several names (or, with n_refs 0, keeps the manifest as an unnamed image) in one transaction
  * after store_sync(). An image that loses its last name stays as an unnamed one. Writes nothing
  * when nothing changes. */

@@ -210,16 +210,20 @@ static int from_documents(
 	int r = index_line_parse(l, &top, &ret->ref, err);
 	if (r < 0)
 		return r;
+	const char *list_id = map_get(&top.annotations, ANNOTATION_LIST_ID);
 	ret->top = top.digest;
 	ret->index = media_kind(top.media_type) == MEDIA_INDEX;
 	/* one image that cannot be read must not hide the others: fsck tells what is wrong with it
 	 */
 	ret->loaded = image_load(s, &top, NULL, &image, &ignored) == 0;
+	/* the line may say less than the document does */
+	ret->index = ret->index ||
+	             (ret->loaded && !digest_equal(&ret->top, &image.manifest_desc.digest));
+	if (ret->index && !(list_id && digest_parse_hex(list_id, &ret->list_id)))
+		ret->list_id = top.digest;
 	descriptor_done(&top);
 	if (!ret->loaded)
 		return 0;
-	/* the line may say less than the document does */
-	ret->index = ret->index || !digest_equal(&ret->top, &image.manifest_desc.digest);
 	ret->id = image.id;
 	ret->dated = summary_created(&image.config, &ret->created_s, &ret->created_ns);
 	ret->size = image_size(s, &image);

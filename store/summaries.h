@@ -34,6 +34,7 @@ struct summary {
 	int64_t created_s; /* Unix time; 0 when it is not dated */
 	uint64_t size; /* image_size() */
 	struct digest id; /* image ID */
+	struct digest list_id; /* what an index is known by; of an image zero */
 	struct map labels;
 };
 

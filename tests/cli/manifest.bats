@@ -284,7 +284,12 @@ layers_here() { # how many blobs of layers are in the store; the images of this 
 	mica pull -q docker.io/library/three >/dev/null
 	[ "$(mica manifest inspect docker.io/library/three | jq -c '[.manifests[].platform.architecture]')" = '["amd64","arm64","s390x"]' ]
 	ln -s "$MICA_BIN" buildah
-	[ "$(./buildah --root "$MICA_ROOT" images -q --no-trunc list)" = "sha256:$id" ]
+	[ "$(mica images -q list)" = "${id::12}" ]
+	[ "$(mica inspect --type manifest "${id::12}")" = "$(mica manifest inspect list)" ]
+	# as buildah: each of the images, where there are several
+	printf 'FROM list\n' | ./buildah --root "$MICA_ROOT" build -q --manifest joined --platform linux/s390x,linux/arm64 - | sort >ids
+	mica images -q --no-trunc -f dangling=true | cut -d : -f 2 | sort | diff ids -
+	[ "$(wc -l <ids)" = 2 ]
 	run -125 --separate-stderr ./buildah --root "$MICA_ROOT" manifest inspect localhost:1/none
 	[[ $stderr == 'Error: reading image "docker://localhost:1/none": pinging container registry: '* ]] || fail "$stderr"
 	[ "$(./buildah --root "$MICA_ROOT" prune -af | grep -v '^untagged: ' | grep -vxE '[0-9a-f]{64}')" = '' ]

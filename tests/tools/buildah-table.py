@@ -35,8 +35,8 @@ For who calls mica `buildah` much is as there that is otherwise with `mica` (mic
   used again where buildah carries it out again; `--cache-to` writes nothing of them. `rmi` of an image leaves the records of its steps, so that a build after it finds them here
   and not in `--cache-from`.
 * History has the words of an instruction, as BuildKit's has, where buildah's has a digest of what was copied: images that differ in these words alone have IDs of their own.
-* Of several platforms one index is made, which has the name, and whose ID is what is printed and in `--iidfile`; buildah makes one only with `--manifest`, prints each ID,
-  leaves the name to the last image, and refuses `--iidfile`.
+* Of several platforms one index is made, which has the name, and whose ID is what is printed and in `--iidfile`; without `--manifest` buildah makes none, prints each ID and
+  leaves the name to the last image, and it refuses `--iidfile`.
 * A file that is copied to a link to nothing makes the file that the link names, as with docker; buildah makes a directory of that name.
 * A Containerfile is checked before its first step. What cannot be copied is an error before anything has run, and leaves no working container.
 * A working container is used by one command at a time, unless it is mounted: a second `run` says that it waits for the first, and `mount` beforehand is what a server and its
