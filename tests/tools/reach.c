@@ -8,8 +8,8 @@
  * BYTES" fills a segment of shared memory of System V and leaves it there.
  * "reach input" tries no more than the mode of standard input, "reach input MODE" sets it, "reach
  * owner FILE" tries no more than to set and to see the owner of a file outside, by the root of each
- * process that is seen, by what is above /proc and by a link that changes meanwhile; in the working
- * directory it makes files.
+ * process that is seen, by what is above /proc and by a link that changes meanwhile, and to have what
+ * it is told written where it could not write; in the working directory it makes files.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -351,6 +352,18 @@ static void changing(const char *file)
 		kill(pid, SIGKILL);
 }
 
+/* What is asked for a file whose owner is told of goes nowhere that we could not write. */
+static void unwritable(void)
+{
+	struct stat *st = mmap(NULL, sizeof(*st), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	reached("no file of its own, or no memory",
+		st == MAP_FAILED || close(open("told", O_CREAT | O_WRONLY, 0600)) < 0 ||
+			chown("told", 7, 8) < 0);
+	reached("memory that is only read",
+		fstatat(AT_FDCWD, "told", st, AT_SYMLINK_NOFOLLOW) == 0 || errno != EFAULT ||
+			st->st_uid == 7);
+}
+
 static int owner(const char *file)
 {
 	char path[1024];
@@ -374,6 +387,7 @@ static int owner(const char *file)
 		owned(path);
 	}
 	changing(file);
+	unwritable();
 	puts("done");
 	return 0;
 }
