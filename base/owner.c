@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define OWN OWNER_ATTRIBUTES "owner"
+#define UNSAID ((uint32_t)-1)
 #define SAID 4102444800LL /* 2100-01-01 */
 #define TEXT_MAX 32 /* "4294967295:4294967295" */
 #define OPEN_FLAGS (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
@@ -28,14 +29,16 @@ bool owner_is_kept(void)
 
 /* --- of files and directories --- */
 
+/* Of which nothing is said, that stays as it is. */
 static bool parse_own(const char *text, uid_t *uid, gid_t *gid)
 {
 	char *end;
-	unsigned long u = strtoul(text, &end, 10);
+	uid_t u = (uid_t)strtoul(text, &end, 10);
 	if (*end != ':')
 		return false;
-	*uid = (uid_t)u;
-	*gid = (gid_t)strtoul(end + 1, NULL, 10);
+	gid_t g = (gid_t)strtoul(end + 1, NULL, 10);
+	*uid = u == UNSAID ? *uid : u;
+	*gid = g == UNSAID ? *gid : g;
 	return true;
 }
 
@@ -54,12 +57,12 @@ static bool read_own(int fd, uid_t *uid, gid_t *gid)
 static int write_own(int fd, uid_t uid, gid_t gid, bool always)
 {
 	char text[TEXT_MAX];
-	uid_t was_uid = 0;
-	gid_t was_gid = 0;
-	if (uid == (uid_t)-1 || gid == (gid_t)-1)
+	uid_t was_uid = always ? UNSAID : 0;
+	gid_t was_gid = always ? UNSAID : 0;
+	if (uid == UNSAID || gid == UNSAID)
 		(void)read_own(fd, &was_uid, &was_gid);
-	uid = uid == (uid_t)-1 ? was_uid : uid;
-	gid = gid == (gid_t)-1 ? was_gid : gid;
+	uid = uid == UNSAID ? was_uid : uid;
+	gid = gid == UNSAID ? was_gid : gid;
 	if (uid == 0 && gid == 0 && !always) {
 		if (fremovexattr(fd, OWN) < 0 && errno != ENODATA && errno != EOPNOTSUPP)
 			return -1;
@@ -90,8 +93,8 @@ static int write_other(
 	uid_t was_uid = 0;
 	gid_t was_gid = 0;
 	bool said = read_other(st, &was_uid, &was_gid);
-	uid = uid == (uid_t)-1 ? was_uid : uid;
-	gid = gid == (gid_t)-1 ? was_gid : gid;
+	uid = uid == UNSAID ? was_uid : uid;
+	gid = gid == UNSAID ? was_gid : gid;
 	if (uid == 0 && gid == 0 && !always && !said)
 		return 0;
 	const struct timespec times[2] = {
@@ -186,12 +189,25 @@ bool owner_is_said(int fd)
 	return fgetxattr(fd, OWN, NULL, 0) >= 0;
 }
 
-bool owner_is_said_at(int dirfd, const char *name)
+int owner_complete(int fd, uid_t uid, gid_t gid)
+{
+	uid_t said_uid = UNSAID;
+	gid_t said_gid = UNSAID;
+	(void)read_own(fd, &said_uid, &said_gid);
+	if (said_uid != UNSAID && said_gid != UNSAID)
+		return 0;
+	return owner_set(
+		fd, said_uid == UNSAID ? uid : said_uid, said_gid == UNSAID ? gid : said_gid);
+}
+
+int owner_complete_at(int dirfd, const char *name, uid_t uid, gid_t gid)
 {
 	struct stat st;
-	uid_t uid;
-	gid_t gid;
-	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && read_other(&st, &uid, &gid);
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	uid_t said_uid;
+	gid_t said_gid;
+	return read_other(&st, &said_uid, &said_gid) ? 0 : owner_set_at(dirfd, name, uid, gid);
 }
 
 bool owner_said(const char *path, struct stat *st)

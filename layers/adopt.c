@@ -23,27 +23,28 @@ struct adopter {
 
 static int adopt_tree(struct adopter *a, int fd, const struct merged *below, struct err *err);
 
-/* fd: the item itself if it is a file or a directory, else -1 */
-static int adopt(const struct adopter *a, int dirfd, const char *name, int fd, struct err *err)
+/* fd: the item itself if it is a file or a directory, else -1. gid: of what is made in there */
+static int adopt(
+	const struct adopter *a, int dirfd, gid_t gid, const char *name, int fd, struct err *err)
 {
 	struct stat st;
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, "cannot stat '%s'", name);
-	if (settle_before(st.st_ctim, a->begun) ||
-		(fd >= 0 ? owner_is_said(fd) : owner_is_said_at(dirfd, name)))
+	if (settle_before(st.st_ctim, a->begun))
 		return 0;
-	int r = fd >= 0 ? owner_set(fd, a->uid, a->gid) : owner_set_at(dirfd, name, a->uid, a->gid);
+	int r = fd >= 0 ? owner_complete(fd, a->uid, gid)
+	                : owner_complete_at(dirfd, name, a->uid, gid);
 	return r < 0 ? err_sys(err, "cannot keep the owner of '%s'", name) : 0;
 }
 
-static int adopt_item(struct adopter *a, int dirfd, const struct walk_item *item,
+static int adopt_item(struct adopter *a, int dirfd, gid_t gid, const struct walk_item *item,
 	const struct merged *below, struct err *err)
 {
 	AUTO_MERGED struct merged sub = {0};
 	struct stat old;
 	size_t at;
 	bool is_dir = item->type == DT_DIR;
-	bool is_new = !merged_stat(below, item->name, &old, &at);
+	bool is_new = (a->uid || gid) && !merged_stat(below, item->name, &old, &at);
 	if (!is_dir && !is_new)
 		return 0;
 	AUTO_FD int fd = -1;
@@ -52,7 +53,7 @@ static int adopt_item(struct adopter *a, int dirfd, const struct walk_item *item
 		if (fd < 0)
 			return err_sys(err, "cannot open '%s'", item->name);
 	}
-	if (is_new && adopt(a, dirfd, item->name, fd, err) < 0)
+	if (is_new && adopt(a, dirfd, gid, item->name, fd, err) < 0)
 		return err->code;
 	if (!is_dir)
 		return 0;
@@ -64,6 +65,10 @@ static int adopt_item(struct adopter *a, int dirfd, const struct walk_item *item
 static int adopt_tree(struct adopter *a, int fd, const struct merged *below, struct err *err)
 {
 	AUTO_WALK_LIST struct walk_list list = {0};
+	struct stat st;
+	if (owner_stat(fd, &st) < 0)
+		return err_sys(err, "cannot stat a directory");
+	gid_t gid = st.st_mode & S_ISGID ? st.st_gid : a->gid;
 	if (a->depth == DEPTH_MAX)
 		return err_set(
 			err, ERR_LIMIT, "directories are nested more than %d deep", DEPTH_MAX);
@@ -72,7 +77,7 @@ static int adopt_tree(struct adopter *a, int fd, const struct merged *below, str
 	a->depth++;
 	for (size_t i = 0; i < list.n; i++)
 		if (!list.items[i].descend && !list.items[i].whiteout &&
-			adopt_item(a, fd, &list.items[i], below, err) < 0)
+			adopt_item(a, fd, gid, &list.items[i], below, err) < 0)
 			return err->code;
 	a->depth--;
 	return 0;
@@ -83,7 +88,7 @@ int snapshot_adopt(
 {
 	AUTO_MERGED struct merged below = {0};
 	struct adopter a = {.uid = uid, .gid = gid, .begun = begun};
-	if (!owner_is_kept() || (uid == 0 && gid == 0))
+	if (!owner_is_kept())
 		return 0;
 	AUTO_FD int fd = openat(s->upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)

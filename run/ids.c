@@ -360,12 +360,13 @@ struct ids *ids_new(int proc, bool around)
 }
 
 /* Files that are there are older, and those to come are not: they have the time of the kernel's
- * last tick, which is waited for, unless somebody sets the clock back meanwhile. */
-static int begin(struct timespec *ret)
+ * last tick, which is waited for, unless somebody sets the clock back meanwhile. Not for root, to
+ * whom that makes a difference in directories with the set-group-ID bit alone. */
+static int begin(bool root, struct timespec *ret)
 {
 	static const struct timespec ms = {.tv_nsec = 1000000};
 	struct timespec tick;
-	if (clock_gettime(CLOCK_REALTIME, ret) < 0)
+	if (clock_gettime(root ? CLOCK_REALTIME_COARSE : CLOCK_REALTIME, ret) < 0)
 		return -1;
 	for (int i = 0; i < TICK_MAX_MS; i++) {
 		if (clock_gettime(CLOCK_REALTIME_COARSE, &tick) < 0 || tick.tv_sec > ret->tv_sec ||
@@ -384,7 +385,7 @@ int ids_receive(struct ids *s, int sock)
 		return -1;
 	/* who asks is not waited for elsewhere than where it runs (Linux 6.6) */
 	(void)ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
-	return s->told.user.uid != 0 || s->told.user.gid != 0 ? begin(&s->begun) : 0;
+	return begin(s->told.user.uid == 0 && s->told.user.gid == 0, &s->begun);
 }
 
 int ids_listener(const struct ids *s)

@@ -25,21 +25,14 @@ static int record(const struct call *c, int fd, const struct stat *st, uint32_t 
 		AUTO_FD int file = openat(c->s->proc, own, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		return file < 0 ? -1 : owner_say(file, uid, gid);
 	}
-	ssize_t n = readlinkat(c->s->proc, own, where, sizeof(where) - 1);
-	if (n <= 0 || where[0] != '/')
-		return 0; /* a pipe, a socket */
-	where[n] = '\0';
-	char *name = strrchr(where, '/');
-	*name++ = '\0';
-	/* the kernel's path has no links: what is one by now is a step's, which would have us
-	 * follow it into our own /proc */
-	AUTO_FD int dir =
-		call_open_at(AT_FDCWD, *where ? where : "/", O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+	const char *name;
+	AUTO_FD int dir = call_open_directory(c, fd, where, &name);
 	struct stat now;
 	if (dir < 0 || fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
 		now.st_ino != st->st_ino || now.st_dev != st->st_dev)
-		return 0; /* it has no name any more */
-	return owner_say_at(dir, name, uid, gid);
+		return 0; /* a pipe, a socket, or it has no name any more */
+	return owner_say_at(
+		dir, name, uid == SAME ? st->st_uid : uid, gid == SAME ? st->st_gid : gid);
 }
 
 static int stat_owner(const struct call *c, int fd, struct stat *st)

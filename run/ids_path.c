@@ -213,6 +213,22 @@ int call_open_path(const struct call *c, int dirfd, const char *path, bool follo
 	return fd;
 }
 
+int call_open_directory(const struct call *c, int fd, char where[PATH_MAX], const char **ret_name)
+{
+	char own[64];
+	(void)snprintf(own, sizeof(own), "self/fd/%d", fd);
+	ssize_t n = readlinkat(c->s->proc, own, where, PATH_MAX - 1);
+	if (n <= 0 || where[0] != '/')
+		return -1;
+	where[n] = '\0';
+	char *name = strrchr(where, '/');
+	*name++ = '\0';
+	*ret_name = name;
+	/* the kernel's path has no links: what is one by now is a step's, which would have us
+	 * follow it into our own /proc */
+	return call_open_at(AT_FDCWD, *where ? where : "/", O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+}
+
 /* By its name below our own /proc, since opening it can be felt: by who has a lease of it. */
 bool call_owner(const struct call *c, int fd, struct stat *st)
 {

@@ -17,18 +17,37 @@
 #define STAT_MAX 256 /* bytes of any machine's struct stat */
 #define FLAGS (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)
 
-/* A command that is not root's makes files that are its user's when it is over
- * (layers/adopt.h). */
 static bool is_new(const struct call *c, int fd)
 {
 	struct statx st;
 	const struct timespec begun = c->s->begun;
-	if (c->s->told.user.uid == 0 && c->s->told.user.gid == 0)
-		return false;
 	return statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) == 0 && st.stx_mask & STATX_BTIME &&
 	       (st.stx_btime.tv_sec > begun.tv_sec ||
 		       (st.stx_btime.tv_sec == begun.tv_sec &&
 			       st.stx_btime.tv_nsec >= (uint32_t)begun.tv_nsec));
+}
+
+/* What is made in a directory with the set-group-ID bit has its group, and so have new directories
+ * in there, and that bit. */
+static uint32_t group_of_maker(const struct call *c, int fd)
+{
+	char where[PATH_MAX];
+	const char *name;
+	struct stat st;
+	AUTO_FD int dir = call_open_directory(c, fd, where, &name);
+	for (int depth = 0; depth < PATH_MAX / 2; depth++) {
+		if (dir < 0 || fstat(dir, &st) < 0 || !(st.st_mode & S_ISGID))
+			break;
+		st.st_gid = SAME;
+		if (call_owner(c, dir, &st) && st.st_gid != SAME)
+			return st.st_gid;
+		if (!is_new(c, dir))
+			return 0;
+		int up = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		close(dir);
+		dir = up;
+	}
+	return c->s->told.user.gid;
 }
 
 /* Whether there is an owner to be shown. */
@@ -37,12 +56,11 @@ static bool is_shown(const struct call *c, int fd, struct owner *ret)
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return false;
-	if (call_owner(c, fd, &st))
-		*ret = (struct owner){st.st_uid, st.st_gid};
-	else if (is_new(c, fd))
-		*ret = c->s->told.user;
-	else
-		return false;
+	st.st_uid = st.st_gid = SAME;
+	bool said = call_owner(c, fd, &st) && st.st_uid != SAME && st.st_gid != SAME;
+	bool made = !said && is_new(c, fd); /* which adopt.h will say, when the command is over */
+	ret->uid = st.st_uid != SAME ? st.st_uid : made ? c->s->told.user.uid : 0;
+	ret->gid = st.st_gid != SAME ? st.st_gid : made ? group_of_maker(c, fd) : 0;
 	return ret->uid != 0 || ret->gid != 0;
 }
 

@@ -277,9 +277,9 @@ o/f -rwxr-xr-x 0/0' ]
 		FROM owners
 		COPY --chown=app:staff d /d
 		RUN touch -d @1600000000 /f /o/f && mkdir /e && chown 77:88 /f /e && touch -d @1600000000 /e
-		RUN rm -r /o/big && chown 3:4 /d/f && touch -d @1600000000 /o
+		RUN rm -r /o/big && chown 3:4 /d/f && mkdir -p /o/new/sub && touch /o/new/x /o/new/sub/x && chown -h 5 /o/new/x && chmod 2777 /o/new /o/new/sub && touch -d @1600000000 /o
 		USER app
-		RUN id >/tmp/id; touch -d @1600000000 /tmp/x
+		RUN id >/tmp/id; touch /o/new/y /o/new/sub/y; touch -d @1600000000 /tmp/x; touch /tmp/y && chgrp staff /tmp/y
 	END
 	digest=$(build --rewrite-timestamp -t t)
 	[ "$digest" = "$(BUILDAH_ISOLATION='' mica --root "$D/root-store" build -q --network=none --rewrite-timestamp -t t ctx)" ]

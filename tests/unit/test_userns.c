@@ -46,6 +46,21 @@ static bool keeps_owners(int fd)
 	return owner_set(fd, 0, 0) == 0 && !owner_is_said(fd);
 }
 
+/* One that was said of, and the other that somebody else tells. */
+static bool completes_owners(int fd)
+{
+	struct stat st;
+	if (owner_say(fd, 1000, (gid_t)-1) < 0 || owner_stat(fd, &st) < 0 ||
+		!has_owner(&st, 1000, 0))
+		return false;
+	if (owner_complete(fd, 7, 50) < 0 || owner_complete(fd, 8, 9) < 0 ||
+		owner_stat(fd, &st) < 0 || !has_owner(&st, 1000, 50))
+		return false;
+	return owner_set(fd, 0, 0) == 0 && owner_say(fd, 0, 0) == 0 &&
+	       owner_complete(fd, 8, 9) == 0 && owner_stat(fd, &st) == 0 && has_owner(&st, 0, 0) &&
+	       owner_set(fd, 0, 0) == 0;
+}
+
 /* Of what has no attributes: in its directory's. */
 static bool keeps_owner_of_link(int fd)
 {
@@ -67,8 +82,11 @@ static int as_nobody_else(void)
 	if (!strstr(mode_reason(), "--add-subuids") || !owner_is_kept() || !mkdtemp(dir))
 		return 3;
 	int fd = open(dir, O_RDONLY | O_DIRECTORY);
-	int r = !keeps_owner_of_link(fd) ? 4 : !keeps_owners(fd) ? 5 : 0;
-	return rmdir(dir) < 0 ? 6 : r;
+	int r = !keeps_owner_of_link(fd) ? 4
+	        : !keeps_owners(fd)      ? 5
+	        : !completes_owners(fd)  ? 6
+	                                 : 0;
+	return rmdir(dir) < 0 ? 7 : r;
 }
 
 static void a_user_without_ranges_is_alone_and_keeps_owners(void **state)
