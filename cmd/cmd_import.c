@@ -3,10 +3,12 @@
  * says, and so has the same checks, compressions and confinement. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,11 +16,13 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/room.h"
 #include "cmd/build_args.h"
 #include "cmd/cmd.h"
 #include "cmd/full_disk.h"
 #include "cmd/spool.h"
+#include "layers/apply.h"
 
 #define CHANGES_MAX (1 * MIB) /* of a Containerfile */
 
@@ -68,20 +72,95 @@ static void add_change(struct buf *b, const char *line)
 	buf_addf(b, "%.*s %s\n", (int)n, line, line + n + (line[n] != '\0'));
 }
 
-/* What could be said of the file is for nobody: the user has not written it. */
-static int write_file(
-	const struct import_args *a, const char *dir, const char *source, struct err *err)
-{
-	AUTO_BUF struct buf b = BUF_INIT(CHANGES_MAX);
-	AUTO_FREE char *path = xasprintf("%s/Containerfile", dir);
+/* Where the build finds the archive: the name of a file in a directory, of which the build sees
+ * nothing else. */
+struct place {
+	char *dir, *name; /* name NULL: it is elsewhere */
+	uint64_t size;
+	bool empty; /* an archive of no files */
+	struct spool spool; /* of what can be read only once */
+};
 
+static void place_done(struct place *p)
+{
+	free(p->dir);
+	free(p->name);
+	spool_done(&p->spool);
+}
+#define AUTO_PLACE __attribute__((cleanup(place_done)))
+
+/* Has it no character that means something in a Containerfile or a .dockerignore? */
+static bool is_plain(const char *name)
+{
+	return strspn(name,
+		       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+=,~") ==
+	       strlen(name);
+}
+
+/* false: it is no file that can be read again and again where it is. */
+static bool place_file(const char *path, struct place *p)
+{
+	struct stat st;
+	AUTO_FREE char *real = realpath(path, NULL);
+
+	if (!real || stat(real, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	AUTO_FREE char *dir = path_dir(real);
+	AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || !is_plain(path_base(real)))
+		return false;
+	p->size = (uint64_t)st.st_size;
+	p->name = xstrdup(path_base(real));
+	p->dir = take(dir);
+	return true;
+}
+
+static int place_find(struct app *app, const char *source, struct place *p, struct err *err)
+{
+	bool pipe = streq(source, "-");
+
+	if (is_url(source)) {
+		p->dir = xstrdup("/");
+		return 0;
+	}
+	if (!pipe && place_file(source, p))
+		return 0;
+	AUTO_FD int fd = pipe ? -1 : open(source, O_RDONLY | O_CLOEXEC);
+	if (!pipe && fd < 0)
+		return err_sys(err, "cannot open '%s'", source);
+	int r = spool_open(app, &p->spool, err);
+	if (r == 0)
+		r = spool_fill(
+			&p->spool, pipe ? STDIN_FILENO : fd, pipe ? "standard input" : source, err);
+	if (r == 0 && !place_file(p->spool.path, p))
+		r = err_sys(err, "cannot use '%s'", p->spool.path);
+	return r;
+}
+
+static int place_check(struct place *p, struct err *err)
+{
+	AUTO_FREE char *path = p->name ? path_join(p->dir, p->name) : NULL;
+	AUTO_FD int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (!path)
+		return 0;
+	if (fd < 0)
+		return err_sys(err, "cannot open it");
+	return p->size ? archive_begin(fd, &p->empty, err)
+	               : err_set(err, ERR_INVALID, "there is nothing in it");
+}
+
+/* What could be said of the file is for nobody: the user has not written it. */
+static int make_file(const struct import_args *a, const char *source, const struct place *p,
+	struct buf *b, struct err *err)
+{
 	if (is_url(source) && strpbrk(source, " \t\r\n\\$\"'"))
 		return err_set(err, ERR_INVALID, "'%s' is no address", source);
-	buf_addstr(&b, "# check=skip=all\nFROM scratch\n");
-	if (is_url(source))
-		buf_addf(&b, "ADD --unpack=true %s /\n", source);
-	else
-		buf_addstr(&b, "ADD archive /\n");
+	buf_addstr(b, "# check=skip=all\nFROM scratch\n");
+	if (p->name && !p->empty)
+		buf_addf(b, "ADD /%s /\n", p->name);
+	else if (!p->name)
+		buf_addf(b, "ADD --unpack=true %s /\n", source);
 	STRV_FOREACH (line, &a->changes) {
 		if (!may_change(*line))
 			return err_set(err, ERR_INVALID,
@@ -90,24 +169,23 @@ static int write_file(
 				"HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME, "
 				"WORKDIR",
 				*line);
-		add_change(&b, *line);
+		add_change(b, *line);
 	}
-	if (b.toobig)
-		return err_set(
-			err, ERR_LIMIT, "option '--change': more than %llu bytes", CHANGES_MAX);
-	return fs_write_file(AT_FDCWD, path, buf_str(&b), b.len, 0600, false, err);
+	return b->toobig ? err_set(err, ERR_LIMIT, "option '--change': more than %llu bytes",
+				   CHANGES_MAX)
+	                 : 0;
 }
 
-static int take_archive(const char *source, struct spool *to, struct err *err)
+/* A file of this text, which has no name but that of its descriptor. */
+static int open_text(const char *text, int *ret, char **ret_path, struct err *err)
 {
-	if (is_url(source))
-		return 0;
-	if (streq(source, "-"))
-		return spool_fill(to, STDIN_FILENO, "standard input", err);
-	AUTO_FD int fd = open(source, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, "cannot open '%s'", source);
-	return spool_fill(to, fd, source, err);
+	AUTO_FD int fd = memfd_create("import", MFD_CLOEXEC);
+
+	if (fd < 0 || fs_write_all(fd, text, strlen(text)) < 0)
+		return err_sys(err, "cannot write a file in memory");
+	*ret_path = xasprintf("/proc/self/fd/%d", fd);
+	*ret = take_fd(&fd);
+	return 0;
 }
 
 /* What is free when all is as it was, and that it does not suffice: the step that failed knows only
@@ -136,15 +214,21 @@ static void tell_room(struct app *app, uint64_t archive, struct err *err)
 		": make room with 'mica prune', or name another store with '--root'");
 }
 
-/* A build tells of a Containerfile, which whoever imports has never seen. */
-static int tell(const char *source, struct err *err)
+static int blame(const char *source, struct err *err)
 {
-	static const char place[] = "Containerfile:", what[] = "ADD: cannot unpack 'archive': ";
+	return err_wrap(
+		err, "import: cannot unpack '%s'", streq(source, "-") ? "standard input" : source);
+}
+
+/* A build tells of a Containerfile, which whoever imports has never seen. */
+static int tell(const char *source, const char *file, const struct place *p, struct err *err)
+{
+	AUTO_FREE char *what = xasprintf("ADD: cannot unpack '%s': ", p->name ? p->name : "");
 	const char *text = err->msg;
 
 	err->msg[strcspn(err->msg, "\n")] = '\0'; /* the lines of the file */
-	if (str_has_prefix(text, place)) {
-		text += strlen(place);
+	if (str_has_prefix(text, file)) {
+		text += strlen(file);
 		text += strspn(text, "0123456789:");
 		text += strspn(text, " ");
 	}
@@ -153,18 +237,17 @@ static int tell(const char *source, struct err *err)
 	const int sys = err->sys;
 	(void)err_set(err, err->code, "%s", plain);
 	err->sys = sys;
-	return archive ? err_wrap(err, "import: cannot unpack '%s'",
-				 streq(source, "-") ? "standard input" : source)
-	               : err_wrap(err, "import");
+	return archive ? blame(source, err) : err_wrap(err, "import");
 }
 
-static int build(struct app *app, const struct import_args *a, const char *dir, const char *name,
-	struct err *err)
+static int build(struct app *app, const struct import_args *a, const struct place *p,
+	const char *file, const char *ignore, const char *name, struct err *err)
 {
 	AUTO_FREE struct build_args *args = xcalloc(1, cmd_build.args_size);
 	AUTO_STRV struct strv words = STRV_INIT, rest = STRV_INIT;
 
-	strv_addf(&words, "--file=%s/Containerfile", dir);
+	strv_addf(&words, "--file=%s", file);
+	strv_addf(&words, "--ignorefile=%s", ignore);
 	if (a->quiet)
 		strv_add(&words, "--quiet");
 	if (name)
@@ -179,7 +262,7 @@ static int build(struct app *app, const struct import_args *a, const char *dir, 
 		strv_addf(&words, "--platform=%s", a->platform);
 	if (a->layer_ratio)
 		strv_addf(&words, "--layer-ratio=%s", a->layer_ratio);
-	strv_add(&words, dir);
+	strv_add(&words, p->dir);
 	cmd_build.init(args);
 	int r = opt_parse(cmd_build.options, args, "mica import", (int)words.n, strv_argv(&words),
 		0, &rest, err);
@@ -191,37 +274,36 @@ static int build(struct app *app, const struct import_args *a, const char *dir, 
 	return r;
 }
 
-static int import(struct app *app, const struct import_args *a, const char *dir,
-	const struct strv *rest, const struct spool *archive, struct err *err)
+static int import(struct app *app, const struct import_args *a, const struct place *p,
+	const struct strv *rest, struct err *err)
 {
-	struct stat st = {0};
+	AUTO_BUF struct buf text = BUF_INIT(CHANGES_MAX);
+	AUTO_FREE char *file = NULL, *ignore = NULL;
+	AUTO_FREE char *rules = xasprintf("*\n%s%s\n", p->name ? "!" : "", p->name ? p->name : "");
+	AUTO_FD int file_fd = -1, ignore_fd = -1;
 
-	if (stat(archive->path, &st) < 0)
-		st.st_size = 0; /* it is elsewhere */
-	if (build(app, a, dir, rest->n > 1 ? rest->v[1] : NULL, err) == 0)
+	if (make_file(a, rest->v[0], p, &text, err) < 0 ||
+		open_text(buf_str(&text), &file_fd, &file, err) < 0 ||
+		open_text(rules, &ignore_fd, &ignore, err) < 0)
+		return err->code;
+	if (build(app, a, p, file, ignore, rest->n > 1 ? rest->v[1] : NULL, err) == 0)
 		return 0;
-	(void)tell(rest->v[0], err);
-	tell_room(app, (uint64_t)st.st_size, err);
+	(void)tell(rest->v[0], file, p, err);
+	tell_room(app, p->size, err);
 	return err->code;
 }
 
 static int import_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
-	const struct import_args *a = args;
-	AUTO_SPOOL struct spool spool = {0};
-	const char *source = rest->v[0];
+	AUTO_PLACE struct place place = {0};
 
-	if (streq(source, "-") && isatty(STDIN_FILENO))
+	if (streq(rest->v[0], "-") && isatty(STDIN_FILENO))
 		return err_set(err, ERR_INVALID,
 			"refusing to read an archive from a terminal: name a file or use a pipe");
-	int r = spool_open(app, &spool, err);
-	if (r < 0)
-		return r;
-	AUTO_FREE char *dir = xstrndup(spool.path, (size_t)(strrchr(spool.path, '/') - spool.path));
-	r = take_archive(source, &spool, err);
-	if (r == 0)
-		r = write_file(a, dir, source, err);
-	return r == 0 ? import(app, a, dir, rest, &spool, err) : r;
+	if (place_find(app, rest->v[0], &place, err) < 0)
+		return err->code;
+	return place_check(&place, err) == 0 ? import(app, args, &place, rest, err)
+	                                     : blame(rest->v[0], err);
 }
 
 const struct cmd cmd_import = {

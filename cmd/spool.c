@@ -156,7 +156,9 @@ int spool_stdin(struct app *app, struct err *err)
 	const char *by;
 	struct stat st;
 
-	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) && !st.st_nlink)
+	AUTO_FD int again = open("/dev/stdin", O_RDONLY | O_CLOEXEC);
+	if (again >= 0 && fstat(again, &st) == 0 && S_ISREG(st.st_mode) &&
+		(!st.st_nlink || lseek(STDIN_FILENO, 0, SEEK_CUR) == 0))
 		return 0;
 	AUTO_FREE char *dir = find_place(app, &by, err);
 	if (!dir)

@@ -23,7 +23,7 @@ int spool_fill(struct spool *s, int fd, const char *name, struct err *err)
 	__attribute__((warn_unused_result));
 /* What comes from standard input becomes a file of no name, which standard input is from then on:
  * it can be opened again and again, as /dev/stdin, and nothing of it is left when we are killed.
- * Nothing is done when it is one already. */
+ * Nothing is done when it is one already, or any file that is to be read from its beginning. */
 int spool_stdin(struct app *app, struct err *err) __attribute__((warn_unused_result));
 /* Removes the directory, whatever is in it. */
 void spool_done(struct spool *s);

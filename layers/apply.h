@@ -106,6 +106,8 @@ int archive_unpack(int fd, int dir, const struct apply_opts *opts, struct err *e
 /* Nothing is written: reads until max unpacked bytes were seen, by a job that can touch nothing.
  * What it finds wrong archive_unpack() would, too; a file that is no archive is right. */
 int archive_look(int fd, uint64_t max, struct err *err) __attribute__((warn_unused_result));
+/* The same of its first entry alone, where it is to be an archive. *ret_empty: it has none. */
+int archive_begin(int fd, bool *ret_empty, struct err *err) __attribute__((warn_unused_result));
 
 /* Confines the calling process to dir for good, as above; at most 16 descriptors in keep[],
  * standard error and the job's result pipe survive (dir itself does not: it would be a way out;

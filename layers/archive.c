@@ -266,3 +266,27 @@ int archive_look(int fd, uint64_t max, struct err *err)
 	struct look l = {.archive = fd, .max = max};
 	return job_run(look_job, &l, NULL, err);
 }
+
+static int begin_job(void *arg, struct buf *out, struct err *err)
+{
+	const int *fd = arg;
+	struct source s = {0};
+	struct tar_entry e;
+	int code = layer_confine(-1, fd, 1, err);
+	if (code == 0)
+		code = source_open(&s, *fd, err);
+	if (code == 0)
+		code = tar_reader_next(s.tar, &e, err);
+	source_done(&s);
+	buf_addch(out, code == 1 ? 'f' : 'e');
+	return code < 0 ? code : 0;
+}
+
+int archive_begin(int fd, bool *ret_empty, struct err *err)
+{
+	AUTO_BUF struct buf out = BUF_INIT(1);
+	int r = job_run(begin_job, &fd, &out, err);
+	if (r == 0)
+		*ret_empty = streq(buf_str(&out), "e");
+	return r;
+}

@@ -233,8 +233,10 @@ in_busybox() {
 	mica save -q busybox | cat >archive
 	mica save -q --format oci-archive busybox >oci
 	{ echo before && cat archive oci && echo after; } | cmp - both
+	mica load -q <archive
+	mica import -q archive
 	refused() { # MESSAGE
-		run --separate-stderr mica load -q <archive
+		run --separate-stderr mica load -q < <(cat archive)
 		assert_error "^mica: $1"
 		[ "$(wc -l <<<"$stderr")" = 1 ]
 	}
@@ -249,7 +251,7 @@ in_busybox() {
 		umount here
 	fi
 	placed() { # DIRECTORY
-		ASAN_OPTIONS=detect_leaks=0 strace -f --seccomp-bpf -o said -e trace=openat "$MICA_BIN" load -q <archive >/dev/null
+		ASAN_OPTIONS=detect_leaks=0 strace -f --seccomp-bpf -o said -e trace=openat "$MICA_BIN" load -q < <(cat archive) >/dev/null
 		grep -q "\"$1\", .*O_TMPFILE" said || fail "$(grep O_CREAT said)"
 	}
 	TMPDIR=here placed "$D/here"

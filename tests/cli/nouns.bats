@@ -60,6 +60,11 @@ teardown() {
 	tar -C files -cf - x | head -c 1000 >cut.tar
 	run -125 --separate-stderr mica import cut.tar
 	[[ "$stderr" = "mica: import: cannot unpack 'cut.tar': damaged tar archive: "* ]] && [ "$(wc -l <<<"$stderr")" = 1 ] || fail "$stderr"
+	run -125 --separate-stderr mica import files/x
+	[[ "$stderr" = "mica: import: cannot unpack 'files/x': damaged tar archive: "* ]] || fail "$stderr"
+	# the image of nothing, as docker's pages have it
+	tar -cf - -T /dev/null | mica import -q - nothing
+	[ "$(config_of nothing | jq -c .rootfs.diff_ids)" = '[]' ]
 	run -125 --separate-stderr mica import -c 'EXPOSE 99999' "$T/www/f.tar"
 	[[ "$stderr" = "mica: import: EXPOSE 99999: not a port"* ]] && [ "$(wc -l <<<"$stderr")" = 1 ] || fail "$stderr"
 	mica import "$T/www/f.tar" told 2>said
