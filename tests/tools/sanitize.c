@@ -12,10 +12,22 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define PAGE 4096
+#define SHADOW 0x7fff8000
+#define POISON 0xf9 /* of globals */
+#define FILES_MAX 1000
+/* void __asan::AsanCheckIncompatibleRT() */
+#define WRAP_OTHERS __wrap__ZN6__asan23AsanCheckIncompatibleRTEv
+/* void *__sanitizer::internal_memset(void *, int, uptr) */
+#define REAL_FILL __real__ZN11__sanitizer15internal_memsetEPvim
+#define WRAP_FILL __wrap__ZN11__sanitizer15internal_memsetEPvim
+/* int __asan::GetGlobalsForAddress(uptr, __asan_global *, u32 *, int) */
+#define REAL_NEAR __real__ZN6__asan20GetGlobalsForAddressEmP13__asan_globalPji
+#define WRAP_NEAR __wrap__ZN6__asan20GetGlobalsForAddressEmP13__asan_globalPji
 #define BIG_PAGES 64 /* segments above this are looked at page by page */
 #define PAGES_MAX 4096 /* of a segment: 16 MiB */
 #define HEADERS_MAX 512 /* for them all; when there is no room the rest is one piece */
@@ -28,6 +40,11 @@ struct split {
 };
 
 const char *__asan_default_options(void);
+int REAL_NEAR(uintptr_t at, void *ret_globals, uint32_t *ret_sites, int max) __attribute__((weak));
+int WRAP_NEAR(uintptr_t at, void *ret_globals, uint32_t *ret_sites, int max);
+void *REAL_FILL(void *at, int c, uintptr_t n) __attribute__((weak));
+void *WRAP_FILL(void *at, int c, uintptr_t n);
+void WRAP_OTHERS(void);
 void __real___asan_register_globals(void *globals, uintptr_t n);
 void __wrap___asan_register_globals(void *globals, uintptr_t n);
 void __wrap___asan_unregister_globals(void *globals, uintptr_t n);
@@ -46,11 +63,87 @@ const char *__asan_default_options(void)
 	return "malloc_context_size=2:handle_sigill=1";
 }
 
-/* Each file registers its globals, and the stack of that is remembered, too: now all have one. */
+/* As the compiler describes it; the rest is its name and place. */
+struct global {
+	uintptr_t beg, size, size_with_redzone;
+	const void *rest[5];
+};
+
+static struct {
+	struct global *globals;
+	uintptr_t n;
+} files[FILES_MAX];
+static size_t n_files; /* not 0: the runtime is ready */
+
+static void poison(uintptr_t from, uintptr_t to)
+{
+	/* volatile: no memset, which is one of the functions that are looked at */
+	volatile uint8_t *p = (uint8_t *)((from >> 3) + SHADOW);
+	volatile uint8_t *end = (uint8_t *)((to >> 3) + SHADOW);
+
+	if (from % 8 != 0) {
+		*p++ = from % 8;
+	}
+	while (p < end) {
+		*p++ = POISON;
+	}
+}
+
+/*
+ * What is behind each global is poisoned, and the descriptions are. What the runtime would do beside
+ * that is to remember each of thousands, most of them strings, for a report: that is left for when
+ * there is one.
+ */
 void __wrap___asan_register_globals(void *globals, uintptr_t n)
 {
-	__real___asan_register_globals(globals, n);
-	__asm__ volatile(""); /* so that this is the caller, and no jump */
+	const struct global *all = globals;
+
+	if (n_files == FILES_MAX) {
+		__real___asan_register_globals(globals, n);
+		return;
+	}
+	files[n_files].globals = globals;
+	files[n_files++].n = n;
+	for (uintptr_t i = 0; i < n; i++) {
+		poison(all[i].beg + all[i].size, all[i].beg + all[i].size_with_redzone);
+	}
+	poison((uintptr_t)all, (uintptr_t)(all + n));
+}
+
+/* Of a report: the globals near an address. */
+int WRAP_NEAR(uintptr_t at, void *ret_globals, uint32_t *ret_sites, int max)
+{
+	static bool known;
+
+	for (size_t i = 0; i < n_files && !known; i++) {
+		__real___asan_register_globals(files[i].globals, files[i].n);
+	}
+	known = true;
+	return REAL_NEAR(at, ret_globals, ret_sites, max);
+}
+
+/*
+ * An allocator begins by filling tables of its own with zeros, half a megabyte of which little is
+ * used: what lies behind a program's data is zeros as soon as it is given back.
+ */
+void *WRAP_FILL(void *at, int c, uintptr_t n)
+{
+	extern char __bss_start[], _end[];
+	uintptr_t from = ((uintptr_t)at + PAGE - 1) / PAGE * PAGE;
+	uintptr_t to = ((uintptr_t)at + n) / PAGE * PAGE;
+
+	if (c != 0 || n < BIG_PAGES * PAGE || from < (uintptr_t)__bss_start + PAGE ||
+		to > (uintptr_t)_end || madvise((void *)from, to - from, MADV_DONTNEED) < 0) {
+		return REAL_FILL(at, c, n);
+	}
+	(void)REAL_FILL(at, 0, from - (uintptr_t)at);
+	(void)REAL_FILL((void *)to, 0, (uintptr_t)at + n - to);
+	return at;
+}
+
+/* Whether another runtime of the same kind is there, which no program of ours has. */
+void WRAP_OTHERS(void)
+{
 }
 
 /* At the end of a program there is nobody left whom it would help. */
@@ -175,11 +268,15 @@ static int split(struct dl_phdr_info *info, size_t size, void *data)
 /*
  * For leaks all writable data are searched for pointers, and most of them are tables of the runtime
  * itself, megabytes that nobody has touched: each page would be fetched to find zeros. What is
- * not in memory holds no pointer, so it is not shown.
+ * not in memory holds no pointer, so it is not shown. What the runtime asks while it gets ready is
+ * the names of the libraries, and each piece would be one more to remember.
  */
 int __wrap_dl_iterate_phdr(phdr_fn *fn, void *data)
 {
 	struct split s = {fn, data};
 
+	if (n_files == 0) {
+		return 0;
+	}
 	return __real_dl_iterate_phdr(split, &s);
 }

@@ -17,6 +17,7 @@ finds() { # KIND STATUS WORDS
 finds none 0 ''
 finds leak 1 'byte(s) leaked in'
 finds global 1 'global-buffer-overflow'
+finds global 1 "global variable 'table' defined in"
 finds heap 1 'heap-use-after-free'
 finds undefined 1 'ILL on unknown address'
 finds undefined 1 'faults.c:'
