@@ -90,9 +90,9 @@ static void poison(uintptr_t from, uintptr_t to)
 }
 
 /*
- * What is behind each global is poisoned, and the descriptions are. What the runtime would do beside
- * that is to remember each of thousands, most of them strings, for a report: that is left for when
- * there is one.
+ * What is behind each global is poisoned, and so are the descriptions. What the runtime would do
+ * beside that is to remember each of thousands, most of them strings, for a report: that is left
+ * for when there is one.
  */
 void __wrap___asan_register_globals(void *globals, uintptr_t n)
 {
