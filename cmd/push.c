@@ -255,13 +255,16 @@ static int make_other(struct store *s, struct txn *t, const struct push_args *a,
 {
 	int r = 0;
 
-	if (remade) {
+	if (remade)
 		r = remake(s, t, a, o, what, ret, err);
-		o->format = PUSH_FORMAT_ASIS; /* it has the format by now */
-	} else {
+	else
 		descriptor_copy(ret, what);
-	}
-	return r < 0 ? r : extend(s, t, a, o->progress, ret, err);
+	if (r == 0)
+		r = extend(s, t, a, o->progress, ret, err);
+	/* it has the format by now, or what was added to it has OCI's */
+	if (r == 0 && remade && !media_is_docker(ret->media_type))
+		o->format = PUSH_FORMAT_ASIS;
+	return r;
 }
 
 /* Before anything is compressed, encrypted or sent: what it could not end with. */

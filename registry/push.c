@@ -46,6 +46,14 @@ static int convert(struct document *doc, enum push_format format, struct err *er
 	return document_make(text, strlen(text), type, DIGEST_SHA256, doc, err);
 }
 
+/* Who reads a layout of OCI knows OCI's documents alone. Of an index the images would have other
+ * digests: it stays. */
+static enum push_format format_in_layout(const struct document *doc, enum push_format format)
+{
+	bool image = media_kind(doc->desc.media_type) == MEDIA_MANIFEST;
+	return format == PUSH_FORMAT_ASIS && image ? PUSH_FORMAT_OCI : format;
+}
+
 /* What is pushed, and as what it was in the store. */
 struct pushed {
 	struct document doc;
@@ -185,8 +193,10 @@ int image_push(struct store *s, const struct descriptor *image, const char *name
 		r = txn_read(s, &t, err);
 	if (r == 0)
 		r = send_read(s, image, &what.doc, err);
+	bool layout = transport == TRANSPORT_OCI || transport == TRANSPORT_OCI_ARCHIVE;
 	if (r == 0)
-		r = convert(&what.doc, o->format, err);
+		r = convert(&what.doc, layout ? format_in_layout(&what.doc, o->format) : o->format,
+			err);
 	if (r == 0 && !o->remove_signatures)
 		r = take_signatures(image, &what, err);
 	if (r == 0)

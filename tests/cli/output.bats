@@ -211,7 +211,7 @@ top_manifest() { # LAYOUT [NAME]
 	# the other names are in the store, and its layers stay compressed
 	build -D=false --created-annotation=false --format docker -t "oci:$D/second:v1" -t containers-storage:there
 	[ "$(built)" = localhost/there:latest ]
-	jq -e '.layers[-1].mediaType | endswith("gzip")' < <(top_manifest second v1)
+	[ "$(top_manifest second v1 | jq -r '.layers[-1].mediaType')" = application/vnd.oci.image.layer.v1.tar+gzip ] # whatever the store has
 	run -0 top_manifest second v1
 	[[ $output != *annotations* ]]
 	run ! mica build -q -t oci: ctx

@@ -52,6 +52,16 @@ layer_types() { # NAME
 	mica push -q --compression-format gzip --format v2s2 b "$REG/docker"
 	[ "$(there docker | jq -r .mediaType)" = application/vnd.docker.distribution.manifest.v2+json ]
 	[ "$(layer_types docker)" = application/vnd.docker.image.rootfs.diff.tar.gzip ]
+	# to where a layout's readers look for OCI's documents, unless it is said
+	mica pull -q "$REG/docker" >/dev/null
+	mica push -q "$REG/docker" oci:layout
+	mica push -q --compression-level 1 --format v2s2 "$REG/docker" oci:said
+	mica save -q --format oci-archive -o saved.tar "$REG/docker"
+	mkdir saved && tar -xf saved.tar -C saved
+	for what in layout saved said; do
+		jq -r '.mediaType, .config.mediaType, .layers[0].mediaType' "$what/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' $what/index.json)"
+	done | cut -d. -f 2 >types
+	[ "$(xargs <types)" = 'oci oci oci oci oci oci docker docker docker' ]
 	# Docker's format has no zstd: who asks for both is told, who asks for zstd alone gets the other format
 	mica pull -q "$REG/zstd19" >/dev/null
 	for what in "--compression-format zstd b" "$REG/zstd19"; do
@@ -64,7 +74,6 @@ layer_types() { # NAME
 	mica push -q --compression-format gzip "$REG/zstd19" "$REG/other"
 	[ "$(there other | jq '.layers[0].annotations')" = null ]
 	mica untag "$REG/zstd19"
-	mica pull -q "$REG/docker" >/dev/null
 	mica push -q --compression-format zstd "$REG/docker" "docker://$REG/docker:zstd"
 	[ "$(there docker:zstd | jq -r .mediaType)" = application/vnd.oci.image.manifest.v1+json ]
 	[ "$(layer_types docker:zstd)" = application/vnd.oci.image.layer.v1.tar+zstd ]
