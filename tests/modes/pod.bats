@@ -68,6 +68,7 @@ pod_image() {
 	printf 'FROM debian:stable\nCOPY root /\nRUN ldconfig\n' >"$ctx/Containerfile"
 	mica build -q --network=none -t pod "$ctx" >&2
 	mica build -q --network=none -o "$T/pod/rootfs" -f - "$ctx" <<<'FROM localhost/pod' >&2
+	chmod 755 "$T/pod/rootfs" # a container's root is entered by any user
 }
 
 # What all must print, and what the registry has afterwards. MODE: as `mica info` says it
