@@ -63,6 +63,10 @@ int snapshot_copy_forget(int work, struct err *err) __attribute__((warn_unused_r
  * which nobody is left: a program that serves it would live for ever, and is ended. */
 void snapshot_abandon(int work);
 
+/* Is this the upper directory of a mount of the kernel's overlay, in whatever namespace? That it is
+ * none cannot always be told. */
+bool snapshot_is_mounted(int upper);
+
 /* All who used the snapshot with this work directory have ended. Was the program that served it, if
  * this process had one, killed before that? Then they saw errors, and what they wrote is not all
  * there. ERR_SYS: it was. */

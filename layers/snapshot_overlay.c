@@ -401,3 +401,15 @@ int snapshot_overlay_mount(const struct snapshot *s, int *ret_fd, struct err *er
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
+
+/* A mount that the kernel refuses, whatever is mounted: the upper directory is no work directory.
+ * That it is in use is looked at before, and with an index it is an error. */
+bool snapshot_is_mounted(int upper)
+{
+	char data[4 * FD_PATH_MAX + sizeof("index=on,lowerdir=,upperdir=,workdir=")];
+	char path[FD_PATH_MAX];
+	(void)fd_path(upper, path);
+	(void)snprintf(data, sizeof(data), "index=on,lowerdir=%s,upperdir=%s,workdir=%s", path,
+		path, path);
+	return mount("overlay", "/", "overlay", 0, data) < 0 && errno == EBUSY;
+}

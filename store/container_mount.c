@@ -7,17 +7,21 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "layers/snapshot.h"
 #include "store/containers.h"
 #include "store/store_internal.h"
 
 #define SPACE_MAX 64 /* "mnt:[4026531841]" */
 #define MOUNTS_MAX (16 * MIB) /* of one process */
+#define WAIT_MS 500
+#define WAIT_STEP_MS 10
 
 /* "" when it cannot be told: then it is nobody's. */
 static void space_of(const char *process, char ret[SPACE_MAX])
@@ -87,7 +91,7 @@ static bool has_mount(int proc, const char *process, const char *mount_point)
 	       strstr(text, mount_point);
 }
 
-/* Somebody whom we can see has the container mounted, wherever its store is for him. */
+/* Somebody whom we can see, by whatever kind of mount, has the container mounted, wherever its store is for him. */
 static bool somebody_has(const struct container *c)
 {
 	AUTO_FREE char *mount_point = xasprintf("/" CONTAINERS_DIR "/%s/merged ", c->id);
@@ -104,6 +108,20 @@ static bool somebody_has(const struct container *c)
 	return found;
 }
 
+/* Whoever has it, and wherever. What was there goes a moment after its last process. */
+static bool stays_mounted(const struct container *c)
+{
+	static const struct timespec step = {.tv_nsec = WAIT_STEP_MS * 1000000L};
+	AUTO_FD int upper = openat(c->dir, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (int ms = 0; upper >= 0 && snapshot_is_mounted(upper); ms += WAIT_STEP_MS) {
+		if (ms >= WAIT_MS)
+			return true;
+		(void)nanosleep(&step, NULL);
+	}
+	return false;
+}
+
 enum container_mounted container_mounted(const struct store *s, const struct container *c)
 {
 	char boot[BOOT_ID_LEN + 1];
@@ -116,7 +134,8 @@ enum container_mounted container_mounted(const struct store *s, const struct con
 		return CONTAINER_MOUNTED;
 	char ours[SPACE_MAX];
 	space_of("self", ours);
-	if (!streq(ours, c->mount_space) && (space_is_held(s, c->mount_space) || somebody_has(c)))
+	if (!streq(ours, c->mount_space) &&
+		(space_is_held(s, c->mount_space) || somebody_has(c) || stays_mounted(c)))
 		return CONTAINER_MOUNTED_ELSEWHERE;
 	return CONTAINER_NOT_MOUNTED;
 }

@@ -213,6 +213,13 @@ sample() {
 		assert_error 'is mounted in another mount namespace'
 		run --separate-stderr umica rm c
 		assert_error 'is mounted in another mount namespace'
+		# nor by who does not see that process: the kernel's overlay tells
+		if [ "$way" = "unshare -Urm" ]; then
+			# shellcheck disable=SC2086 # words
+			run -125 --separate-stderr unshare --pid --fork --mount-proc setpriv --reuid "$MICA_USER" --regid "$MICA_USER" --clear-groups \
+				env -i $USER_ENV "$MICA_BIN" run c true
+			assert_error 'is mounted in another mount namespace'
+		fi
 		echo >go
 		wait $pid
 		: >log
