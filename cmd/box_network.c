@@ -112,6 +112,18 @@ static int apply_hosts(const struct strv *hosts, struct strv *ret, struct err *e
 	return 0;
 }
 
+static int apply_host_address(const char *address, struct run_spec *spec, struct err *err)
+{
+	if (!address || !*address)
+		return 0;
+	if (!is_address(address))
+		return err_set(err, ERR_INVALID,
+			"containers.conf: 'host_containers_internal_ip': '%s' is no IP address",
+			address);
+	mem_replace(&spec->host_address, xstrdup(address));
+	return 0;
+}
+
 /* A hosts file whose lines are found behind those of --add-host, comments left out. */
 static int read_base_hosts(const char *path, char **ret, struct err *err)
 {
@@ -187,6 +199,8 @@ int box_apply_network(const struct box_args *a, struct run_spec *spec, struct er
 
 	if (r == 0)
 		r = apply_hosts(&a->add_hosts, &spec->add_hosts, err);
+	if (r == 0)
+		r = apply_host_address(a->host_address, spec, err);
 	if (r == 0)
 		r = read_base_hosts(a->base_hosts_file, &spec->base_hosts, err);
 	if (r == 0)

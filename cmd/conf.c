@@ -102,6 +102,8 @@ static const struct {
 	{"containers", "dns_options", KIND_LIST, offsetof(struct conf, dns_options), "dns-option"},
 	{"containers", "dns_searches", KIND_LIST, offsetof(struct conf, dns_search), "dns-search"},
 	{"containers", "dns_servers", KIND_LIST, offsetof(struct conf, dns), "dns"},
+	{"containers", "host_containers_internal_ip", KIND_TEXT,
+		offsetof(struct conf, host_address), NULL},
 	{"containers", "http_proxy", KIND_SWITCH, offsetof(struct conf, http_proxy), NULL},
 	{"containers", "ipcns", KIND_TEXT, offsetof(struct conf, ipcns), "ipc"},
 	{"containers", "netns", KIND_TEXT, offsetof(struct conf, netns), "network"},
@@ -316,6 +318,32 @@ static int relative_place(bool rootless, const char *path, const char *what, str
 		rootless ? "rootless_storage_path" : "graphroot", path);
 }
 
+static void find_limits(const struct json *table, struct strv *ret)
+{
+	static const char *const names[] = {"size", "inodes"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = json_text(json_get(table, names[i]));
+		if (value && *value && !strv_has(ret, names[i]))
+			strv_add(ret, names[i]);
+	}
+}
+
+static int parse_options(
+	struct storage_conf *c, const struct json *options, const char *what, struct err *err)
+{
+	const char *user = NULL;
+
+	if (json_get_strv(options, what, "additionalimagestores", &c->additional, err) < 0 ||
+		json_get_string(options, what, "root-auto-userns-user", &user, err) < 0)
+		return err->code;
+	if (user && *user)
+		c->auto_user = xstrdup(user);
+	find_limits(options, &c->limits);
+	find_limits(json_get(options, "overlay"), &c->limits);
+	return 0;
+}
+
 static int parse_storage(struct storage_conf *c, const char *text, size_t n, const char *what,
 	bool own, struct err *err)
 {
@@ -332,8 +360,7 @@ static int parse_storage(struct storage_conf *c, const char *text, size_t n, con
 		json_get_string(storage, what, "graphroot", &root, err) < 0 ||
 		json_get_string(storage, what, "rootless_storage_path", &rootless, err) < 0 ||
 		json_get_kind(storage, what, "options", JSON_KIND_OBJECT, &options, err) < 0 ||
-		(options && json_get_strv(options, what, "additionalimagestores", &c->additional,
-				    err) < 0))
+		(options && parse_options(c, options, what, err) < 0))
 		return err->code;
 	if (driver && *driver)
 		c->driver = xstrdup(driver);
@@ -374,5 +401,7 @@ void storage_conf_done(struct storage_conf *c)
 	free(c->driver);
 	free(c->root);
 	strv_done(&c->additional);
+	free(c->auto_user);
+	strv_done(&c->limits);
 	*c = (struct storage_conf){0};
 }

@@ -24,6 +24,7 @@ struct conf {
 	struct strv capabilities; /* default_capabilities; empty: not said */
 	struct strv devices, dns, dns_search, dns_options, sysctls, ulimits, volumes;
 	char *base_hosts_file, *netns, *seccomp_profile, *shm_size;
+	char *host_address; /* host_containers_internal_ip */
 	char *cgroupns, *ipcns, *pidns, *userns, *utsns;
 	int http_proxy, no_hosts; /* -1: not said */
 	int name_as_hostname; /* container_name_as_hostname; -1: not said */
@@ -58,8 +59,9 @@ struct box_args;
 int conf_fill_box(struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* The first of it: default_ulimits, which containers have from when they run. */
-void conf_fill_ulimits(struct conf *c, struct box_args *a);
+/* The first of it: what containers have from when they run, as default_ulimits. */
+int conf_fill_run(struct conf *c, struct box_args *a, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* What connects a private network and how, in the words of --network; what is said there comes
  * last, and wins. To be called when something is run: containers keep but what was said. */
@@ -77,6 +79,8 @@ struct storage_conf {
 	char *root; /* where our store is to lie; NULL: not said, or the place that containers-storage
 	               has without being told */
 	struct strv additional; /* additionalimagestores */
+	char *auto_user; /* root-auto-userns-user; NULL: not said */
+	struct strv limits; /* those of containers' files that are said, and not kept here */
 };
 
 int storage_conf_load(struct storage_conf *ret, struct err *err)

@@ -24,7 +24,7 @@ static void fill_list(
 }
 
 /* Nobody asked for these in particular: they are lowered to what can be had, as by podman. */
-void conf_fill_ulimits(struct conf *c, struct box_args *a)
+static void fill_ulimits(struct conf *c, struct box_args *a)
 {
 	if (a->ulimits.n)
 		return;
@@ -145,15 +145,23 @@ int conf_fill_network(struct conf *c, struct box_args *a, struct err *err)
 	return 0;
 }
 
-int conf_fill_box(struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
+int conf_fill_run(struct conf *c, struct box_args *a, struct err *err)
 {
-	conf_fill_ulimits(c, a);
-	fill_list(c, "device", &a->devices, &c->devices);
+	fill_ulimits(c, a);
 	a->base_hosts_file = c->base_hosts_file;
+	a->host_address = c->host_address;
 	a->cdi_usual = &c->cdi_spec_dirs;
 	a->sysctls = &c->sysctls;
-	if (sysctls_check(&c->sysctls, err) < 0)
-		return err_wrap(err, "containers.conf: 'default_sysctls'");
+	return sysctls_check(&c->sysctls, err) < 0
+	               ? err_wrap(err, "containers.conf: 'default_sysctls'")
+	               : 0;
+}
+
+int conf_fill_box(struct conf *c, struct box_args *a, struct strv *volumes, struct err *err)
+{
+	if (conf_fill_run(c, a, err) < 0)
+		return err->code;
+	fill_list(c, "device", &a->devices, &c->devices);
 	fill_list(c, "dns", &a->dns, &c->dns);
 	if (!box_dns_is_none(a)) {
 		fill_list(c, "dns-search", &a->dns_search, &c->dns_search);

@@ -187,6 +187,11 @@ int global_fill_box(struct app *app, struct box_args *a, struct space_args *spac
 		strv_copy(&users->uid_maps, &app->userns_uid_maps);
 		strv_copy(&users->gid_maps, &app->userns_gid_maps);
 	}
+	users->auto_user = app->storage.auto_user;
+	STRV_FOREACH (limit, &app->storage.limits)
+		out_warn(&app->out,
+			"storage.conf: '%s' has no effect: containers take what room the store has",
+			*limit);
 	conf_fill_space(&app->conf, space);
 	int r = box_check_dns(a, err);
 	if (r == 0)

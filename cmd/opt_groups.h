@@ -78,6 +78,7 @@ struct box_args {
 		security_opts, devices, cdi_dirs, groups;
 	bool usual_network; /* nobody said network: it is what conf_fill_network() found */
 	const char *base_hosts_file; /* of containers.conf; NULL: not said */
+	const char *host_address; /* the same, host_containers_internal_ip */
 	const struct strv *sysctls; /* default_sysctls of containers.conf; NULL: none */
 	const struct strv *cdi_usual; /* cdi_spec_dirs of containers.conf; NULL: not said */
 };

@@ -103,8 +103,9 @@ static int container_spec(struct run_args *a, const struct container *c, const s
 	if (rest->n <= run_first_word(rest))
 		return err_set(err, ERR_INVALID, "command must be specified");
 	/* unless `from` or this run says which */
-	conf_fill_ulimits(&mounts->app->conf, &a->box);
-	int r = conf_fill_network(&mounts->app->conf, &a->box, err);
+	int r = conf_fill_run(&mounts->app->conf, &a->box, err);
+	if (r == 0)
+		r = conf_fill_network(&mounts->app->conf, &a->box, err);
 	if (r < 0)
 		return r;
 	r = run_fill_spec(a, &c->config, mounts, spec, err);

@@ -92,8 +92,8 @@ static int read_maps(const struct users_args *a, struct idmap_ranges *uids,
 	return 0;
 }
 
-/* A part of what AUTO_USER has. Which one is left to chance: who runs at the same time in another
- * namespace is then somebody else, most likely. */
+/* A part of what the user of 'auto' has. Which one is left to chance: who runs at the same time in
+ * another namespace is then somebody else, most likely. */
 static void choose_part(struct idmap_ranges *m, uint32_t size, uint32_t chance)
 {
 	struct idmap_range *r = &m->r[0];
@@ -104,9 +104,10 @@ static void choose_part(struct idmap_ranges *m, uint32_t size, uint32_t chance)
 	}
 }
 
-static int choose_auto(
-	const char *text, struct idmap_ranges *uids, struct idmap_ranges *gids, struct err *err)
+static int choose_auto(const char *text, const char *said, struct idmap_ranges *uids,
+	struct idmap_ranges *gids, struct err *err)
 {
+	const char *user = said ? said : AUTO_USER;
 	uint64_t size = AUTO_SIZE;
 	uint32_t chance = 0;
 	if (text[4] != '\0' && (!str_has_prefix(text, "auto:size=") ||
@@ -115,14 +116,14 @@ static int choose_auto(
 			"option '--userns': '%s' is not supported: of 'auto' there is "
 			"'auto:size=N'; '--userns-uid-map' says more",
 			text);
-	if (own_users_subids("/etc/subuid", AUTO_USER, uids, err) < 0 ||
-		own_users_subids("/etc/subgid", AUTO_USER, gids, err) < 0)
+	if (own_users_subids("/etc/subuid", user, uids, err) < 0 ||
+		own_users_subids("/etc/subgid", user, gids, err) < 0)
 		return err_wrap(err, "option '--userns': 'auto'");
 	if ((text[4] != '\0' && (uids->r[0].count < size || gids->r[0].count < size)))
 		return err_set(err, ERR_INVALID,
-			"option '--userns': '%s': '" AUTO_USER "' has fewer IDs in /etc/subuid or "
+			"option '--userns': '%s': '%s' has fewer IDs in /etc/subuid or "
 			"/etc/subgid",
-			text);
+			text, user);
 	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
 		return err_sys(err, "no random numbers");
 	choose_part(uids, (uint32_t)size, chance);
@@ -177,7 +178,7 @@ int users_args_apply(const struct users_args *a, struct run_spec *spec, struct e
 	if ((!v && !uids.n) || (v && streq(v, "host")))
 		return 0;
 	if (v && (str_has_prefix(v, "auto:") || streq(v, "auto"))) {
-		if (!uids.n && choose_auto(v, &uids, &gids, err) < 0)
+		if (!uids.n && choose_auto(v, a->auto_user, &uids, &gids, err) < 0)
 			return err->code;
 	} else if (v && !is_own_kind(v)) {
 		const char *path = str_has_prefix(v, "ns:") ? v + 3 : v;

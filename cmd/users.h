@@ -10,6 +10,7 @@ struct run_spec;
 struct users_args {
 	const char *userns, *uid_map_user, *gid_map_group;
 	struct strv uid_maps, gid_maps;
+	const char *auto_user; /* of storage.conf: whose numbers "auto" takes; NULL: not said */
 };
 extern const struct opt users_options[];
 

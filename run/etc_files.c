@@ -23,6 +23,8 @@
 /* Where the host is as seen from inside; NULL: nowhere. */
 static const char *host_address(const struct box *b)
 {
+	if (b->spec->host_address)
+		return b->spec->host_address;
 	return b->spec->network == RUN_NETWORK_HOST ? "127.0.0.1" : b->gateway;
 }
 

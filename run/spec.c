@@ -55,6 +55,7 @@ void run_spec_done(struct run_spec *s)
 	free(s->rlimits);
 	strv_done(&s->add_hosts);
 	free(s->base_hosts);
+	free(s->host_address);
 	strv_done(&s->dns);
 	network_choice_done(&s->helper);
 	strv_done(&s->dns_search);

@@ -95,6 +95,8 @@ struct run_spec {
 	char *containerenv; /* what /run/.containerenv says, NULL: it is not there */
 	struct strv add_hosts; /* "name:ip", "name:host-gateway" */
 	char *base_hosts; /* lines of a hosts file that come behind these, NULL: none */
+	char *host_address; /* of this machine, for "host-gateway" and host_names, NULL: what it has
+	                       in this network */
 	bool host_names; /* this machine's, as buildah calls it, if it can be reached anyhow */
 	struct strv dns, dns_search, dns_options;
 	struct strv cap_add, cap_drop; /* "CAP_NET_RAW", "net_raw", "all" */

@@ -185,15 +185,17 @@ in_busybox() {
 	# a container has those of its first moment, else those that are said where it runs
 	[ "$(CONTAINERS_CONF=$D/one.conf mica run "$c" sh -c 'ulimit -n')" = 77 ]
 	c=$(mica from --quiet busybox)
-	[ "$(CONTAINERS_CONF=$D/one.conf mica run "$c" sh -c 'ulimit -n')" = 66 ]
+	printf 'base_hosts_file = "%s/hosts"\nhost_containers_internal_ip = "192.0.2.9"\n' "$D" >>one.conf
+	[ "$(CONTAINERS_CONF=$D/one.conf mica run --network=none "$c" sh -c 'ulimit -n; cut -d " " -f 1 /proc/sys/net/ipv4/tcp_timestamps; sed -n s/^192//p /etc/hosts' |
+		tr -s '\t\n' ' ')" = '66 5 .0.2.9 host.containers.internal .0.2.9 host.docker.internal .0.2.7 mirror.example mirror ' ]
 	[ "$(CONTAINERS_CONF=$D/one.conf mica run --ulimit nofile=55:55 "$c" sh -c 'ulimit -n')" = 55 ]
 	printf '[containers]\ndefault_sysctls = ["kernel.panic=0"]\n' >one.conf
 	CONTAINERS_CONF=$D/one.conf run -125 --separate-stderr mica run --quiet built true
 	assert_error "containers.conf: 'default_sysctls': 'kernel.panic=0' is a setting of the whole machine"
-	for wrong in image /nowhere; do
-		printf '[containers]\nbase_hosts_file = "%s"\n' $wrong >one.conf
+	for wrong in base_hosts_file=image base_hosts_file=/nowhere host_containers_internal_ip=here; do
+		printf '[containers]\n%s = "%s"\n' "${wrong%=*}" "${wrong#*=}" >one.conf
 		CONTAINERS_CONF=$D/one.conf run -125 --separate-stderr mica run --quiet built true
-		assert_error "containers.conf: 'base_hosts_file'"
+		assert_error "containers.conf: '${wrong%=*}'"
 	done
 }
 

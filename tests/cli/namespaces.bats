@@ -272,6 +272,9 @@ needs_root() {
 	read -r inside outside count <<<"$output"
 	[ "$inside $count" = '0 65536' ]
 	[ "$outside" -ge 1000000 ] && [ "$outside" -le 1134464 ]
+	printf '[storage.options]\nroot-auto-userns-user = "somebody"\n[storage.options.overlay]\nsize = "1G"\n' >storage.conf
+	run unshare --mount sh -c "export CONTAINERS_STORAGE_CONF=$PWD/storage.conf; $etc --userns=auto:size=100 busybox cat /proc/self/uid_map"
+	[[ "$(tr -s ' ' <<<"$output")" == *"storage.conf: 'size' has no effect: "*$'\n 0 200000 100' ]] || fail "$output"
 	run unshare --mount sh -c "$etc --userns=auto:size=500 busybox cat /proc/self/uid_map"
 	[[ "$(tr -s ' ' <<<"$output")" == ' 0 1'??????' 500' ]]
 	run -125 unshare --mount sh -c "$etc --userns=auto:size=300000 busybox true"

@@ -26,7 +26,7 @@ same() { # WHAT, two lists
 for table in containers engine; do
 	same "[$table]" "$(sed -n "s/^\t{\"$table\", \"\([a-z_]*\)\".*/\1/p" cmd/conf.c | sort)" "$(section "containers.conf, \[$table\]")"
 done
-same storage.conf "$(sed -n '/^static int parse_storage/,/^}/p' cmd/conf.c | grep -oE '"(driver|[a-z_]+(root|_path|stores)|graphroot)"' | tr -d '"' | sort)" "$(section storage.conf)"
+same storage.conf "$(sed -n '/^static int parse_options/,/^int storage_conf_load/p' cmd/conf.c | grep -oE '"(driver|[a-z_]+(root|_path|stores)|graphroot|root-[a-z-]+)"' | tr -d '"' | sort)" "$(section storage.conf)"
 while read -r name; do
 	grep -q "^|.*\`$name\`.*| acts |" docs/configuration.md || {
 		echo "docs/configuration.md: the variable '$name' is read" >&2
