@@ -11,8 +11,8 @@
  *	nothing in front of what they print, squashes all layers, takes --pull=false for never,
  *	says not how long steps took, leaves no records of them without --layers, annotates an
  *	image with the time at which it was made, and build/as_buildah.h;
- *	the log of a build's steps is on standard output, and so is what they print, be it
- *	on standard error (buildah keeps the two apart);
+ *	the log of a build's steps is on standard output, and so is what they print; what they
+ *	write to standard error is there, where that is another file;
  *	--output of files without --tag keeps the image, too;
  *	config --entrypoint warns of the command that was there where --cmd replaces it, too;
  *	images shows a list with the date and the size of its document;

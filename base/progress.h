@@ -16,6 +16,8 @@ struct progress {
 	void (*update)(struct progress *p, const char *id, uint64_t done);
 	/* bytes that the task printed (a RUN step's output); not line by line */
 	void (*log)(struct progress *p, const char *id, const char *data, size_t n);
+	/* the same of what it wrote to its standard error, where that is told apart; NULL: log */
+	void (*log_error)(struct progress *p, const char *id, const char *data, size_t n);
 	/* ends it; how: "done", "cached", "exists", "failed" */
 	void (*end)(struct progress *p, const char *id, const char *how);
 	/* one line for the user */
@@ -44,6 +46,14 @@ static inline void progress_log(struct progress *p, const char *id, const char *
 {
 	if (p && p->log)
 		p->log(p, id, data, n);
+}
+static inline void progress_log_error(
+	struct progress *p, const char *id, const char *data, size_t n)
+{
+	if (p && p->log_error)
+		p->log_error(p, id, data, n);
+	else
+		progress_log(p, id, data, n);
 }
 static inline void progress_end(struct progress *p, const char *id, const char *how)
 {

@@ -65,6 +65,7 @@ struct build_opts {
 	bool compat_volumes; /* what RUN changes in volumes does not stay */
 	bool http_proxy; /* RUN gets the proxy variables of our environment */
 	bool stdin; /* RUN reads our standard input */
+	bool errors_apart; /* what RUN writes to standard error is told apart */
 	struct map build_args; /* value NULL: take it from our environment */
 	struct map secret_args; /* as build_args, for commands of RUN alone: secrets_add_args() */
 	struct map contexts; /* --build-context: name -> where */

@@ -144,7 +144,8 @@ static void watch_all(const struct build *b, struct polls *w)
 		if (!stage_needed(b, i) || r->state != STAGE_BUSY)
 			continue;
 		watch(w, r->box ? sandbox_pidfd(r->box) : r->job.fd);
-		watch(w, r->out_fd);
+		watch(w, r->printed.fd);
+		watch(w, r->complained.fd);
 		watch(w, r->watch.job.pid ? r->watch.job.fd : -1);
 	}
 	for (size_t i = 0; i < b->n_links; i++)

@@ -33,9 +33,9 @@ void stage_run_init(struct stage_run *r, struct build *b, struct stage_plan *p)
 		.plan = p,
 		.upper_fd = -1,
 		.work_fd = -1,
-		.out_fd = -1,
 		.source_fd = -1,
-		.held = BUF_INIT(LEAK_HELD_MAX),
+		.printed = {-1, BUF_INIT(LEAK_HELD_MAX)},
+		.complained = {-1, BUF_INIT(LEAK_HELD_MAX)},
 		.blob = TMP_INIT};
 	r->results = xcalloc(p->n_steps + 1, sizeof(*r->results));
 }
@@ -188,35 +188,40 @@ int stage_run_advance(struct build *b, struct stage_run *r, struct err *err)
 }
 
 /* end: no more follows */
-static void note_output(struct build *b, struct stage_run *r, const char *text, size_t n, bool end)
+static void note_output(struct build *b, struct stage_run *r, struct step_stream *from,
+	const char *text, size_t n, bool end)
 {
 	AUTO_BUF struct buf masked = BUF_INIT(n + LEAK_HELD_MAX);
 	if (leak_masks(&b->secrets)) {
-		leak_mask(&b->secrets, &r->held, text, n, end, &masked);
+		leak_mask(&b->secrets, &from->held, text, n, end, &masked);
 		text = buf_str(&masked);
 		n = masked.len;
 	}
 	if (!n)
 		return;
-	progress_log(b->o->progress, r->id, text, n);
+	if (from == &r->complained)
+		progress_log_error(b->o->progress, r->id, text, n);
+	else
+		progress_log(b->o->progress, r->id, text, n);
 	logfile_add(b->log, r->id, text, n);
 }
 
-static void take_some_output(struct build *b, struct stage_run *r, bool to_end)
+static void take_some_output(
+	struct build *b, struct stage_run *r, struct step_stream *from, bool to_end)
 {
 	char buf[OUTPUT_BUF];
 	for (;;) {
-		struct pollfd p = {.fd = r->out_fd, .events = POLLIN};
-		if (r->out_fd < 0 || poll(&p, 1, 0) <= 0)
+		struct pollfd p = {.fd = from->fd, .events = POLLIN};
+		if (from->fd < 0 || poll(&p, 1, 0) <= 0)
 			return;
-		ssize_t n = read(r->out_fd, buf, sizeof(buf));
+		ssize_t n = read(from->fd, buf, sizeof(buf));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			close(take_fd(&r->out_fd));
+			close(take_fd(&from->fd));
 			return;
 		}
-		note_output(b, r, buf, (size_t)n, false);
+		note_output(b, r, from, buf, (size_t)n, false);
 		if (!to_end)
 			return;
 	}
@@ -224,9 +229,14 @@ static void take_some_output(struct build *b, struct stage_run *r, bool to_end)
 
 static void take_output(struct build *b, struct stage_run *r, bool to_end)
 {
-	take_some_output(b, r, to_end);
-	if (to_end)
-		note_output(b, r, "", 0, true);
+	struct step_stream *const all[] = {&r->printed, &r->complained};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		take_some_output(b, r, all[i], to_end);
+		if (!to_end)
+			continue;
+		note_output(b, r, all[i], "", 0, true);
+		mem_close_p(&all[i]->fd);
+	}
 }
 
 static int handle_sandbox(struct build *b, struct stage_run *r, struct err *err)
@@ -243,7 +253,6 @@ static int handle_sandbox(struct build *b, struct stage_run *r, struct err *err)
 	r->uid = rc < 0 ? 0 : result.uid;
 	r->gid = rc < 0 ? 0 : result.gid;
 	take_output(b, r, true);
-	mem_close_p(&r->out_fd);
 	bool failed = rc == 0 && (result.status != 0 || result.oom_killed);
 	if (failed)
 		rc = snapshot_outlived(r->work_fd, err);
@@ -267,7 +276,7 @@ static int job_done(struct build *b, struct stage_run *r, const struct buf *out,
 		return stage_prepared(b, r, err);
 	struct stage_written w;
 	size_t said = stage_written_read(out, &w);
-	note_output(b, r, out->data + said, out->len - said, true);
+	note_output(b, r, &r->printed, out->data + said, out->len - said, true);
 	return stage_commit(b, r, w.archived ? &w.layer : NULL, err);
 }
 
@@ -290,7 +299,6 @@ int stage_run_end(struct build *b, struct stage_run *r, struct err *err)
 	job_cancel(&r->job);
 	kill_box(b, r);
 	take_output(b, r, true);
-	mem_close_p(&r->out_fd);
 	return step_error(b, r, NULL, err);
 }
 
@@ -322,12 +330,14 @@ void stage_run_done(struct build *b, struct stage_run *r)
 {
 	stage_run_stop(b, r);
 	stage_close_source(r);
-	mem_close_p(&r->out_fd);
+	mem_close_p(&r->printed.fd);
+	mem_close_p(&r->complained.fd);
 	mount_setup_free(r->mounts);
 	mem_close_p(&r->upper_fd);
 	mem_close_p(&r->work_fd);
 	tmp_done(&r->blob);
-	buf_done(&r->held);
+	buf_done(&r->printed.held);
+	buf_done(&r->complained.held);
 	free(r->upper_name);
 	free(r->work_name);
 	strv_done(&r->leftovers);

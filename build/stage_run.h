@@ -37,6 +37,12 @@ struct step_result {
 	struct digest inputs;
 };
 
+/* What a step prints. */
+struct step_stream {
+	int fd;
+	struct buf held; /* of that, what may be the beginning of a secret: leak.h */
+};
+
 struct stage_run {
 	struct build *build; /* for jobs */
 	struct stage_plan *plan;
@@ -62,8 +68,7 @@ struct stage_run {
 	struct strv leftovers; /* of the steps before, in the transaction: nobody needs them */
 	struct tmp blob; /* of a COPY that may be archived as it is read: stage_write.h */
 	struct sandbox *box;
-	int out_fd; /* what it prints */
-	struct buf held; /* of that, what may be the beginning of a secret: leak.h */
+	struct step_stream printed, complained; /* the second: build_opts.errors_apart */
 	struct job job; /* copy, workdir, or the hashing of a stage's files */
 	bool hashing;
 	struct mount_setup *mounts; /* of a RUN */

@@ -130,6 +130,18 @@ static int make_mount_points(struct build *b, struct err *err)
 	return 0;
 }
 
+/* *ret_end: what the step has of it. */
+static int open_stream(struct step_stream *s, int *ret_end, struct err *err)
+{
+	int ends[2];
+	/* whoever the step's user is may open /dev/stdout */
+	if (pipe2(ends, O_CLOEXEC) < 0 || fchmod(ends[0], 0666) < 0)
+		return err_sys(err, "cannot make a pipe");
+	s->fd = ends[0];
+	*ret_end = ends[1];
+	return 0;
+}
+
 static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers, struct err *err)
 {
 	struct run_spec spec = {0};
@@ -145,14 +157,13 @@ static int start_sandbox(struct build *b, struct stage_run *r, const int *lowers
 		.upper = r->upper_fd,
 		.work = r->work_fd,
 		.below = points ? &b->mount_points : NULL};
-	int pipefd[2];
-	/* whoever the step's user is may open /dev/stdout */
-	if (pipe2(pipefd, O_CLOEXEC) < 0 || fchmod(pipefd[0], 0666) < 0)
-		return err_sys(err, "cannot make a pipe");
-	r->out_fd = pipefd[0];
-	AUTO_FD int out_w = pipefd[1];
+	AUTO_FD int out_w = -1, err_w = -1;
+	if (open_stream(&r->printed, &out_w, err) < 0 ||
+		(b->o->errors_apart && open_stream(&r->complained, &err_w, err) < 0))
+		return err->code;
 	spec.in = b->o->stdin ? STDIN_FILENO : -1;
-	spec.out = spec.errfd = out_w;
+	spec.out = out_w;
+	spec.errfd = err_w >= 0 ? err_w : out_w;
 	spec.tty = false;
 	const struct sandbox_hooks hooks = {
 		.note_cgroup = note_cgroup, .root_ready = watch_root, .arg = r};

@@ -218,6 +218,7 @@ static int carry_out(
 	bool build = w->o.call == BUILD_CALL_BUILD;
 	app->out.steps_out = called_buildah() && !w->a->extra.logfile && !w->out.to_stdout;
 	w->o.progress = out_progress(&app->out, w->mode);
+	w->o.errors_apart = out_errors_apart(&app->out);
 	if (w->o.progress && w->a->no_steps)
 		w->o.progress->step = NULL;
 	w->o.tick = tick;

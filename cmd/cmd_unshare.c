@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/called.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/proc.h"
@@ -119,9 +120,12 @@ static int execute(char *const argv[], struct err *err)
 		(void)signal(SIGPIPE, SIG_DFL);
 		(void)signal(SIGXFSZ, SIG_DFL);
 		execute_from_path(argv);
-		int status_of = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+		int status_of = called_buildah()  ? EXIT_FAILURE
+		                : errno == ENOENT ? EXIT_NOT_FOUND
+		                                  : EXIT_NOT_EXECUTABLE;
 		struct err why = ERR_INIT;
-		(void)err_fill_sys(&why, "mica: cannot run '%s'", argv[0]);
+		(void)err_fill_sys(
+			&why, "%s cannot run '%s'", called_buildah() ? "Error:" : "mica:", argv[0]);
 		if (write(STDERR_FILENO, why.msg, strlen(why.msg)) < 0 ||
 			write(STDERR_FILENO, "\n", 1) < 0)
 			_exit(EXIT_OURS);

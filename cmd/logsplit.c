@@ -73,7 +73,7 @@ static int add_part(struct logsplit *l, const char *path, const struct platform 
 	AUTO_FREE char *name = p ? xasprintf("%s_%s_%s%s%s", path, p->os, p->arch,
 					   *p->variant ? "_" : "", p->variant)
 	                         : xstrdup(path);
-	int fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	int fd = open(name, LOGFILE_FLAGS, 0600);
 	if (fd < 0)
 		return err_sys(err, "option '--logfile': cannot open '%s'", name);
 	l->parts = xreallocarray(l->parts, l->n + 1, sizeof(*l->parts));

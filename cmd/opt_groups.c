@@ -109,6 +109,22 @@ static int complete_creds(struct app *app, const char *said, const char **ret, s
 	return 0;
 }
 
+/* To buildah a directory that is not there is one without certificates. *ret: borrowed, NULL: none. */
+static int find_cert_dir(const struct remote_args *a, const char **ret, struct err *err)
+{
+	struct stat st;
+	*ret = a->cert_dir;
+	if (a->cert_dir && stat(a->cert_dir, &st) < 0) {
+		if (errno != ENOENT || !called_buildah())
+			return err_sys(err, "option '--cert-dir': cannot open '%s'", a->cert_dir);
+		*ret = NULL;
+	} else if (a->cert_dir && !S_ISDIR(st.st_mode)) {
+		return err_set(err, ERR_INVALID, "option '--cert-dir': '%s' is not a directory",
+			a->cert_dir);
+	}
+	return 0;
+}
+
 int remote_args_apply(
 	struct app *app, const struct remote_args *a, struct remote_opts *ret, struct err *err)
 {
@@ -126,12 +142,9 @@ int remote_args_apply(
 	/* also where nobody is going to ask for credentials: it is a mistake all the same */
 	if (remote_args_check_authfile(a, err) < 0)
 		return err->code;
-	struct stat st;
-	if (a->cert_dir && stat(a->cert_dir, &st) < 0)
-		return err_sys(err, "option '--cert-dir': cannot open '%s'", a->cert_dir);
-	if (a->cert_dir && !S_ISDIR(st.st_mode))
-		return err_set(err, ERR_INVALID, "option '--cert-dir': '%s' is not a directory",
-			a->cert_dir);
+	const char *cert_dir;
+	if (find_cert_dir(a, &cert_dir, err) < 0)
+		return err->code;
 	if (a->signature_policy && access(a->signature_policy, R_OK) < 0)
 		return err_sys(
 			err, "option '--signature-policy': cannot open '%s'", a->signature_policy);
@@ -141,7 +154,7 @@ int remote_args_apply(
 	*ret = (struct remote_opts){
 		.authfile = a->authfile,
 		.creds = creds,
-		.cert_dir = a->cert_dir,
+		.cert_dir = cert_dir,
 		.tls_verify = a->tls_verify,
 		.registries_conf = app->registries_conf,
 		.registries_conf_dir = app->registries_conf_dir,

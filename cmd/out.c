@@ -66,8 +66,7 @@ int out_log_to(struct out *o, const char *path, const struct platform_list *spli
 			return err->code;
 		o->err = f;
 	} else {
-		AUTO_FD int fd =
-			open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+		AUTO_FD int fd = open(path, LOGFILE_FLAGS, 0600);
 		FILE *f = fd < 0 ? NULL : fdopen(fd, "a");
 		if (!f)
 			return err_sys(err, "option '--logfile': cannot open '%s'", path);

@@ -45,7 +45,7 @@ struct out {
 };
 
 void out_init(struct out *o);
-/* What would go to stderr is appended to the file (made 0600), until out_log_done(); to be called
+/* What would go to stderr goes to the file (made 0600), until out_log_done(); to be called
  * before out_progress(). split: to one for each platform, see logsplit.h; NULL: not. ERR_SYS */
 int out_log_to(struct out *o, const char *path, const struct platform_list *split, struct err *err)
 	__attribute__((warn_unused_result));
@@ -76,6 +76,8 @@ unsigned out_width(const struct out *o);
 /* Starts drawing and returns what the lower floors report to: borrowed, valid until
  * out_progress_done(). */
 struct progress *out_progress(struct out *o, enum progress_mode mode);
+/* What a step writes to standard error goes there, and not to where the log of the steps is. */
+bool out_errors_apart(const struct out *o);
 /* Redraws when due (at most every OUT_TICK_MS). Returns the milliseconds until it wants to be
  * called again, -1: no need (nothing runs, or plain). */
 #define OUT_TICK_MS 100

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/called.h"
 #include "base/clock.h"
@@ -33,7 +34,8 @@ static void task_free(struct task *t)
 	free(t->id);
 	free(t->what);
 	free(t->place);
-	buf_done(&t->line);
+	buf_done(&t->printed.line);
+	buf_done(&t->complained.line);
 	strv_done(&t->tail);
 	free(t);
 }
@@ -60,7 +62,8 @@ static void on_begin(struct progress *p, const char *id, const char *what, uint6
 	t->what = clean_name(what ? what : "");
 	t->total = total;
 	t->start_ms = clock_ms();
-	buf_init(&t->line, LINE_MAX_BYTES + 1);
+	buf_init(&t->printed.line, LINE_MAX_BYTES + 1);
+	buf_init(&t->complained.line, LINE_MAX_BYTES + 1);
 	v->tasks = xreallocarray(v->tasks, v->n_tasks + 1, sizeof(struct task *));
 	v->tasks[v->n_tasks++] = t;
 	if (v->mode == PROGRESS_PLAIN && called_buildah() && is_blob(t))
@@ -75,7 +78,7 @@ static void announce(struct out_view *v, struct task *t)
 	if (v->mode != PROGRESS_PLAIN || t->announced || t->place)
 		return;
 	t->announced = true;
-	view_add_line(v, t, t->what);
+	view_add_line(v, t, NULL, t->what);
 }
 
 static void add_said(struct out_view *v, bool step, const char *line)
@@ -117,15 +120,15 @@ static void on_update(struct progress *p, const char *id, uint64_t done)
 	view_draw_if_due(v);
 }
 
-static void line_complete(struct out_view *v, struct task *t)
+static void line_complete(struct out_view *v, struct task *t, struct task_stream *from)
 {
-	AUTO_FREE char *text = text_clean(buf_str(&t->line), t->line.len, TEXT_STRIP);
+	AUTO_FREE char *text = text_clean(buf_str(&from->line), from->line.len, TEXT_STRIP);
 
-	buf_clear(&t->line);
-	t->carriage = false;
+	buf_clear(&from->line);
+	from->carriage = false;
 	if (v->mode == PROGRESS_PLAIN) {
 		announce(v, t);
-		view_add_line(v, t, text);
+		view_add_line(v, t, from, text);
 		return; /* it has been shown, no tail is needed */
 	}
 	if (t->tail.n == TAIL_LINES)
@@ -135,11 +138,32 @@ static void line_complete(struct out_view *v, struct task *t)
 
 /* After a '\r' that no '\n' follows: programs that draw their own progress start the line anew. In
  * a log nothing that was printed is lost. */
-static void line_anew(struct out_view *v, struct task *t)
+static void line_anew(struct out_view *v, struct task *t, struct task_stream *from)
 {
-	if (v->mode == PROGRESS_PLAIN && t->line.len)
-		line_complete(v, t);
-	buf_clear(&t->line);
+	if (v->mode == PROGRESS_PLAIN && from->line.len)
+		line_complete(v, t, from);
+	buf_clear(&from->line);
+}
+
+static void add_output(
+	struct out_view *v, struct task *t, struct task_stream *from, const char *data, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (data[i] == '\n') {
+			line_complete(v, t, from);
+			continue;
+		}
+		if (from->carriage)
+			line_anew(v, t, from);
+		from->carriage = data[i] == '\r';
+		if (from->carriage)
+			continue;
+		buf_addch(&from->line, data[i]);
+		if (from->line.len >= LINE_MAX_BYTES)
+			line_complete(v, t, from);
+	}
+	view_put_lines(v);
+	view_draw_if_due(v);
 }
 
 static void on_log(struct progress *p, const char *id, const char *data, size_t n)
@@ -147,24 +171,17 @@ static void on_log(struct progress *p, const char *id, const char *data, size_t 
 	struct out_view *v = (struct out_view *)p;
 	struct task *t = task_find(v, id, NULL);
 
-	if (!t)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		if (data[i] == '\n') {
-			line_complete(v, t);
-			continue;
-		}
-		if (t->carriage)
-			line_anew(v, t);
-		t->carriage = data[i] == '\r';
-		if (t->carriage)
-			continue;
-		buf_addch(&t->line, data[i]);
-		if (t->line.len >= LINE_MAX_BYTES)
-			line_complete(v, t);
-	}
-	view_put_lines(v);
-	view_draw_if_due(v);
+	if (t)
+		add_output(v, t, &t->printed, data, n);
+}
+
+static void on_log_error(struct progress *p, const char *id, const char *data, size_t n)
+{
+	struct out_view *v = (struct out_view *)p;
+	struct task *t = task_find(v, id, NULL);
+
+	if (t)
+		add_output(v, t, &t->complained, data, n);
 }
 
 static void on_end(struct progress *p, const char *id, const char *how)
@@ -176,8 +193,10 @@ static void on_end(struct progress *p, const char *id, const char *how)
 
 	if (!t)
 		return;
-	if (t->line.len)
-		line_complete(v, t);
+	if (t->printed.line.len)
+		line_complete(v, t, &t->printed);
+	if (t->complained.line.len)
+		line_complete(v, t, &t->complained);
 	if (v->mode == PROGRESS_TTY)
 		view_erase(v);
 	if (v->mode == PROGRESS_PLAIN)
@@ -224,14 +243,32 @@ struct progress *out_progress(struct out *o, enum progress_mode mode)
 		return rawjson_progress(o->raw);
 	}
 	struct out_view *v = xcalloc(1, sizeof(*v));
-	v->progress = (struct progress){
-		on_begin, on_update, on_log, on_end, on_note, on_say, on_step, on_place};
+	v->progress = (struct progress){.begin = on_begin,
+		.update = on_update,
+		.log = on_log,
+		.log_error = on_log_error,
+		.end = on_end,
+		.note = on_note,
+		.say = on_say,
+		.step = on_step,
+		.place = on_place};
 	v->out = o;
 	v->lines_to = o->err;
 	v->mode = mode;
 	buf_init(&v->lines, LINES_MAX + FRAME_MAX);
 	o->view = v;
 	return &v->progress;
+}
+
+/* In one file the lines have an order, which two pipes would not keep. */
+bool out_errors_apart(const struct out *o)
+{
+	struct stat out, err;
+
+	if (!o->view || o->view->mode != PROGRESS_PLAIN || !o->steps_out ||
+		fstat(fileno(o->out), &out) < 0 || fstat(fileno(o->err), &err) < 0)
+		return false;
+	return out.st_dev != err.st_dev || out.st_ino != err.st_ino;
 }
 
 int out_progress_tick(struct out *o)

@@ -56,9 +56,10 @@ void view_set_lines(struct out_view *v, bool steps)
 	v->lines_to = to;
 }
 
-void view_add_line(struct out_view *v, const struct task *t, const char *text)
+void view_add_line(
+	struct out_view *v, const struct task *t, const struct task_stream *from, const char *text)
 {
-	view_set_lines(v, t->place);
+	view_set_lines(v, t->place && from != &t->complained);
 	if (t->place)
 		buf_addf(&v->lines, "%s%s\n", t->place, text);
 	else
@@ -103,8 +104,8 @@ static void add_numbers(struct buf *b, const struct task *t, uint64_t now)
 
 static const char *last_line(const struct task *t)
 {
-	if (t->line.len && !t->carriage)
-		return buf_str(&t->line);
+	if (t->printed.line.len && !t->printed.carriage)
+		return buf_str(&t->printed.line);
 	return t->tail.n ? t->tail.v[t->tail.n - 1] : "";
 }
 

@@ -13,14 +13,19 @@
 #define FRAME_MAX (256 * KIB)
 #define LINES_MAX (64 * KIB) /* plain lines are written when there are so many of them */
 
+/* What a task prints, or what it writes to standard error where that is told apart. */
+struct task_stream {
+	struct buf line; /* the one that is not complete yet */
+	bool carriage; /* a '\r' came: the next byte starts the line anew, see line_anew() */
+};
+
 struct task {
 	char *id, *what;
 	uint64_t total, done; /* bytes, 0 unknown */
 	uint64_t start_ms;
 	bool announced; /* plain: its name was printed */
 	char *place; /* plain: what its lines begin with, see base/progress.h; NULL: its id */
-	struct buf line; /* the line of output that is not complete yet */
-	bool carriage; /* a '\r' came: the next byte starts the line anew, see line_anew() */
+	struct task_stream printed, complained;
 	struct strv tail; /* the last lines, oldest first */
 };
 
@@ -38,8 +43,9 @@ struct out_view {
 
 /* To standard error, at once. */
 void view_put(struct out_view *v, const struct buf *b);
-/* Plain lines: adds one of a task, and writes what was added. */
-void view_add_line(struct out_view *v, const struct task *t, const char *text);
+/* Plain lines: adds one of a task, and writes what was added. from: NULL: it is about the task. */
+void view_add_line(
+	struct out_view *v, const struct task *t, const struct task_stream *from, const char *text);
 void view_put_lines(struct out_view *v);
 /* The lines that follow are a build's steps, or something else. */
 void view_set_lines(struct out_view *v, bool steps);

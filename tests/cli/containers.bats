@@ -316,6 +316,9 @@ c" ]'
 	}
 	b 125 rename nosuch other
 	[ "$stderr" = "Error: 'nosuch': container not known" ]
+	b 1 unshare ./none
+	[ "$stderr" = "Error: cannot run './none': no such file or directory" ]
+	b 0 push -q --cert-dir ./none l oci:there
 	b 125 rm one two
 	[ "$stderr" = $'removing container "one": container not known\nError: removing container "two": container not known' ]
 	for line in 'add c -q /f' 'commit c -q' 'config c -q' 'copy c f --quiet' 'from scratch -q' 'images i -q' 'inspect c -q' \
@@ -339,16 +342,19 @@ c" ]'
 	[[ "$stderr" == *'retrying in 1 ms (1/1)'* ]]
 	printf 'FROM busybox\nRUN echo out; echo err >&2\n' >f
 	b 0 build -t l -f f .
-	[[ "$output" =~ ^$'STEP 1/2: FROM busybox\nSTEP 2/2: RUN echo out; echo err >&2\nout\nerr\nCOMMIT l\n--> '[0-9a-f]{12}$'\nSuccessfully tagged localhost/l:latest\n'[0-9a-f]{64}$ ]] ||
+	[[ "$output" =~ ^$'STEP 1/2: FROM busybox\nSTEP 2/2: RUN echo out; echo err >&2\nout\nCOMMIT l\n--> '[0-9a-f]{12}$'\nSuccessfully tagged localhost/l:latest\n'[0-9a-f]{64}$ ]] ||
 		fail "$output"
-	[[ "$stderr" == *'Writing manifest to image destination'* && "$stderr" != *STEP* ]] || fail "$stderr"
+	[[ "$stderr" == *$'\nerr\n'*'Writing manifest to image destination'* && "$stderr" != *STEP* ]] || fail "$stderr"
+	# in one file they have their order
+	run -0 ./buildah --root "$MICA_ROOT" build -f f .
+	[[ "$output" == *$'\nout\nerr\nCOMMIT'* ]] || fail "$output"
 	# as with buildah the ID is in one place: the log, the file for it, else standard output
 	b 0 build -f f --logfile log .
 	[[ -z "$output" && $(<log) =~ $'\nSTEP 2/2: RUN '.*$'\nerr\n'.*$'\n'[0-9a-f]{64}$ ]] || fail "$output"
-	b 0 build -q -f f --logfile quiet .
-	[[ -z "$output" && $(<quiet) =~ ^[0-9a-f]{64}$ ]] || fail "$output"
+	b 0 build -q -f f --logfile log .
+	[[ -z "$output" && $(<log) =~ ^[0-9a-f]{64}$ ]] || fail "$output"
 	run -0 --separate-stderr mica bud -f f --iidfile iid .
-	[[ "$output" == *$'\nerr\n'* && "$stderr" != *STEP* && "$output" != *'--> '* && "$output" != *"$(cut -d: -f2 iid)"* ]] || fail "$output"
+	[[ "$output" == *$'\nout\n'* && "$stderr" != *STEP* && "$output" != *'--> '* && "$output" != *"$(cut -d: -f2 iid)"* ]] || fail "$output"
 	./buildah --root "$MICA_ROOT" build -f f -o - . 2>stderr | tar -t >/dev/null
 	grep -x out stderr
 	b 0 build -q -f f -o type=local,dest=files .

@@ -102,6 +102,7 @@ static void the_log_of_steps_is_on_standard_output_for_who_wants_it_there(void *
 	progress_place(p, "1/1", "");
 	progress_begin(p, "sha256:ab", "fetch", 0);
 	progress_log(p, "1/1", "cc a.c\n", 7);
+	progress_log_error(p, "1/1", "warned\nonce", 11);
 	progress_log(p, "sha256:ab", "slow\n", 5);
 	progress_log(p, "1/1", "cc b.c\n", 7);
 	progress_say(p, "Trying to pull");
@@ -111,7 +112,8 @@ static void the_log_of_steps_is_on_standard_output_for_who_wants_it_there(void *
 	AUTO_FREE char *text = capture_text(&c);
 	assert_int_equal(fclose(c.out.out), 0);
 	assert_string_equal(seen, "STEP 1/1: RUN make\ncc a.c\ncc b.c\nCOMMIT\n");
-	assert_string_equal(text, "[sha256:ab] fetch\n[sha256:ab] slow\nTrying to pull\n");
+	assert_string_equal(
+		text, "warned\n[sha256:ab] fetch\n[sha256:ab] slow\nTrying to pull\nonce\n");
 }
 
 static ssize_t count_writes(void *count, const char *data, size_t n)
