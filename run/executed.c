@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/proc.h"
+#include "run/lsm.h"
 #include "run/sandbox_internal.h"
 
 #include <fcntl.h>
@@ -18,12 +19,17 @@
 
 static struct stat own;
 
+bool executed_allowed(const struct run_spec *s)
+{
+	return !s->chroot && !s->selinux && (!s->apparmor || lsm_is_unconfined());
+}
+
 static bool is_wanted(const struct box *b)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct caps[2] = {0};
-	return !b->spec->chroot && !b->spec->apparmor && !b->spec->selinux &&
-	       syscall(SYS_capget, &head, caps) == 0 && caps[0].effective & 1U << CAP_SYS_PTRACE;
+	return b->looks && syscall(SYS_capget, &head, caps) == 0 &&
+	       caps[0].effective & 1U << CAP_SYS_PTRACE;
 }
 
 void executed_stop(const struct box *b)

@@ -77,8 +77,8 @@ int call_open_fd(const struct call *c, int fd);
 int call_open_path(const struct call *c, int dirfd, const char *path, bool follow);
 /* openat2(2) with O_PATH, for ourselves */
 int call_open_at(int dir, const char *path, uint64_t flags, uint64_t resolve);
-/* The directory that fd, which is one of these, has a name in: in `where`, from *ret_name on. -1: in
- * none. */
+/* The directory that fd, which is one of these, has a name in: in `where`, from *ret_name on. -1:
+ * in none. */
 int call_open_directory(const struct call *c, int fd, char where[PATH_MAX], const char **ret_name);
 /* st is what fstat(2) said of fd, which is one of these: puts in the owner that is kept. false:
  * nobody has said whose it is. */

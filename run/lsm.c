@@ -23,6 +23,16 @@ int lsm_check_apparmor(const char *profile, struct err *err)
 	return 0;
 }
 
+bool lsm_is_unconfined(void)
+{
+	char label[32] = "";
+	AUTO_FD int fd = open("/proc/self/attr/apparmor/current", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		fd = open("/proc/self/attr/current", O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, label, sizeof(label) - 1) > 0 &&
+	       strncmp(label, "unconfined", strcspn(label, "\n")) == 0;
+}
+
 int lsm_set_apparmor(int proc, const char *profile, struct err *err)
 {
 	AUTO_FREE char *text = xasprintf("exec %s", profile);

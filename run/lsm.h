@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Confinement by the kernel's security module, beside what the sandbox does itself. */
 #pragma once
+#include <stdbool.h>
 
 struct err;
 
@@ -10,3 +11,5 @@ int lsm_check_apparmor(const char *profile, struct err *err) __attribute__((warn
  * that shows us. */
 int lsm_set_apparmor(int proc, const char *profile, struct err *err)
 	__attribute__((warn_unused_result));
+/* Is this process confined by no profile? Then the module lets it trace whoever is. */
+bool lsm_is_unconfined(void);

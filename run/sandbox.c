@@ -10,6 +10,7 @@
 #include "layers/label.h"
 #include "run/caps.h"
 #include "run/cgroup.h"
+#include "run/executed.h"
 #include "run/init.h"
 #include "run/mounts.h"
 #include "run/network.h"
@@ -359,6 +360,7 @@ int sandbox_start(const struct run_spec *spec, struct network *net,
 		.null = -1,
 		.terminal = -1,
 		.stdio = {-1, -1, -1},
+		.looks = executed_allowed(spec),
 		.one_user = owner_is_kept(),
 		.ids = -1,
 	};

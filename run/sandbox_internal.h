@@ -48,6 +48,7 @@ struct box {
 	uint64_t caps;
 	const struct sock_fprog *filter;
 	int report; /* our end of the report socket */
+	bool looks; /* init, at what has been executed: see executed.h */
 	bool one_user; /* the user namespace knows nobody else: see ids.h */
 
 	/* found on the way */

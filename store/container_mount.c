@@ -91,7 +91,8 @@ static bool has_mount(int proc, const char *process, const char *mount_point)
 	       strstr(text, mount_point);
 }
 
-/* Somebody whom we can see, by whatever kind of mount, has the container mounted, wherever its store is for him. */
+/* Somebody whom we can see has the container mounted, by whatever kind of mount, and wherever its
+ * store is for him. */
 static bool somebody_has(const struct container *c)
 {
 	AUTO_FREE char *mount_point = xasprintf("/" CONTAINERS_DIR "/%s/merged ", c->id);

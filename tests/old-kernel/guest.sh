@@ -336,6 +336,9 @@ case_apparmor() {
 	expect "$(printf 'mica-test (enforce)\ndenied\nunconfined')" "$(run confined cat /profile /proc/self/attr/current)"
 	status_of run --security-opt apparmor=none-of-these base true
 	has "^mica: .*AppArmor profile 'none-of-these' is not loaded" err
+	# CVE-2019-5736: whether a profile says something of our program or not, it does not run in there
+	LD_PRELOAD=/unit/exchanged.so status_of run --security-opt apparmor=mica-test -v /lib:/lib -v /lib64:/lib64 base /exchanged --version
+	expect 126: "$status:$(cat out err)"
 }
 
 label() { # OPTION...: what a step is called

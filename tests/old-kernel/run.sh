@@ -119,6 +119,7 @@ chmod u+s "$root"/usr/bin/new?idmap
 if command -v secilc >/dev/null; then
 	"$here/selinux.sh" "$root/selinux.policy"
 fi
+cp "$build/tests/exchanged.so" "$root/unit/"
 cp "$cache/kernel/"*.ko "$root/lib/modules/"
 cp "$here/guest.sh" "$root/guest.sh"
 cp "$here/init.sh" "$root/init"

@@ -8,8 +8,8 @@
  * BYTES" fills a segment of shared memory of System V and leaves it there.
  * "reach input" tries no more than the mode of standard input, "reach input MODE" sets it, "reach
  * owner FILE" tries no more than to set and to see the owner of a file outside, by the root of each
- * process that is seen, by what is above /proc and by a link that changes meanwhile, and to have what
- * it is told written where it could not write; in the working directory it makes files.
+ * process that is seen, by what is above /proc and by a link that changes meanwhile, and to have
+ * what it is told written where it could not write; in the working directory it makes files.
  */
 #include <dirent.h>
 #include <errno.h>
