@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -23,6 +24,17 @@ static int failed(const char *what, struct err *err)
 	return err_set(err, ERR_SYS, "cannot %s of the command: %s", what, strerror(errno));
 }
 
+/* Whoever is in the background of a terminal may not read from it. False: that is not why. */
+static bool wait_for_turn(int terminal)
+{
+	static const struct timespec a_while = {.tv_nsec = 100000000};
+	pid_t front = tcgetpgrp(terminal);
+	if (front < 0 || front == getpgrp())
+		return false;
+	(void)nanosleep(&a_while, NULL);
+	return true;
+}
+
 /* Until the end of file, or until nobody is waited for: then what is in the pipe. What the command
  * wrote before a ^C arrives too. */
 static int copy_main(void *arg, struct buf *out, struct err *err)
@@ -31,7 +43,7 @@ static int copy_main(void *arg, struct buf *out, struct err *err)
 	AUTO_FREE char *bytes = xmalloc(COPY_BYTES);
 	(void)out;
 	mem_close_p(&r->theirs);
-	static const int ignored[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE};
+	static const int ignored[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGTTIN};
 	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
 		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
 			return err_sys(err, "cannot ignore signals");
@@ -45,12 +57,14 @@ static int copy_main(void *arg, struct buf *out, struct err *err)
 		ssize_t n = read(r->from, bytes, COPY_BYTES);
 		if (n == 0)
 			return 0;
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || (errno == EIO && wait_for_turn(r->from))))
 			continue;
 		if (n < 0)
 			return failed("read the input", err);
 		if (fs_write_all(r->to, bytes, (size_t)n) < 0)
-			return errno == EPIPE ? 0 : failed("write the output", err);
+			return errno == EPIPE || (errno == EIO && r->terminal)
+			               ? 0
+			               : failed("write the output", err);
 		if (p[1].revents) /* somebody may go on writing */
 			left -= (size_t)n < left ? (size_t)n : left;
 	}
@@ -73,16 +87,20 @@ static int start(struct relay *r, int *fd, bool is_input, struct err *err)
 	r->theirs = ends[is_input ? 0 : 1];
 	r->from = is_input ? *fd : ends[0];
 	r->to = is_input ? ends[1] : *fd;
+	r->terminal = isatty(*fd) == 1;
 	int code = job_start(&r->job, copy_main, r, err);
 	(void)close(ends[is_input ? 1 : 0]);
 	*fd = r->theirs;
 	return code;
 }
 
-/* The command could open it once more. */
-static bool is_file(int fd, struct stat *ret)
+/* What the command could open once more, walk out of (a directory), or read from and change the
+ * mode of though it is only to be written to (a terminal). */
+static bool is_outside(int fd, struct stat *ret)
 {
-	return fd >= 0 && fstat(fd, ret) == 0 && (S_ISREG(ret->st_mode) || S_ISBLK(ret->st_mode));
+	return fd >= 0 && fstat(fd, ret) == 0 &&
+	       (S_ISREG(ret->st_mode) || S_ISBLK(ret->st_mode) || S_ISDIR(ret->st_mode) ||
+		       isatty(fd));
 }
 
 static void begin(struct relay *relays)
@@ -96,7 +114,7 @@ int relay_stdin(struct relay *relays, struct err *err)
 	struct stat st;
 	int fd = STDIN_FILENO;
 	begin(relays);
-	if (!is_file(fd, &st))
+	if (!is_outside(fd, &st))
 		return 0;
 	int r = start(&relays[0], &fd, true, err);
 	if (r == 0 && dup2(fd, STDIN_FILENO) < 0)
@@ -111,7 +129,7 @@ int relays_start(struct run_spec *spec, struct relay *relays, struct err *err)
 	int r = 0;
 	begin(relays);
 	for (size_t i = 0; i < RELAYS && r == 0 && !spec->tty; i++) {
-		if (!is_file(*fds[i], &st[i]))
+		if (!is_outside(*fds[i], &st[i]))
 			continue;
 		/* one way to one file, so that the order is kept */
 		if (i == 2 && relays[1].job.pid && st[1].st_dev == st[2].st_dev &&

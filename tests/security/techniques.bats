@@ -219,6 +219,24 @@ os.execv(sys.argv[2], sys.argv[2:])' "$V" "$MICA_BIN" --root "$D/fds" build --no
 	[[ "${output//$'\n'/ } $works" = "666 666 666 666 666 3" ]] || fail "$output $works"
 }
 
+@test "our terminal is neither read nor changed where -t is not given, and a directory on standard input leads nowhere" {
+	m pull -q busybox >/dev/null
+	cat >each.sh <<-'END'
+		for i in 0 1 2; do chmod 666 /proc/self/fd/$i; [ ! -t $i ] || echo TERMINAL; done
+		head -n 1 <&2 || true
+	END
+	run as_whom script -qec "stat -Lc %a /dev/stdin; '$MICA_BIN' run -i --rm --network=none busybox sh -c '$(<each.sh)'; stat -Lc %a /dev/stdin" /dev/null <<<typed
+	echo "$output"
+	[[ $status = 0 && $output != *TERMINAL* && $output != *typed*typed* ]]
+	mapfile -t lines < <(grep -oE '^[0-7]{3}' <<<"$output")
+	[[ ${#lines[@]} = 2 && ${lines[0]} = "${lines[1]}" && ${lines[0]} != 666 ]]
+	run m run -i --rm --network=none busybox ls /proc/self/fd/0/ <"$V"
+	[[ $status != 0 && $output != *marker* ]] || fail "$output"
+	printf 'FROM busybox\nRUN ! ls /proc/self/fd/0/\n' | containerfile
+	run m build -q --stdin --no-cache --network=none ctx <"$V"
+	[[ $output == *"cannot read the input of the command: Is a directory"* && $output != *marker* ]] || fail "$output"
+}
+
 # cve: CVE-2019-5736
 @test "our program cannot be written or executed from inside" {
 	before=$(sha256sum <"$MICA_BIN")
