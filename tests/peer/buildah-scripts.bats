@@ -89,13 +89,15 @@ forget() { # NAME
 }
 
 # Config and files of the container c, then it is removed; mount points and files that only a runtime makes are left out.
-# ArgsEscaped is BuildKit's: an image built under our own name has it.
+# ArgsEscaped is BuildKit's: an image built under our own name has it. What is from scratch says nothing of where it
+# works in buildah 1.28, and / in 1.43.
 state() { # oracle|subject
 	local merged
 	merged=$($1 mount c 2>/dev/null) || return 0
 	$1 inspect --type container c | /usr/bin/jq -S '.OCIv1 | del(.created, .rootfs, .history, .config.ArgsEscaped,
 		.config.Labels."io.buildah.version")
-		| if .config.Labels == {} then del(.config.Labels) else . end' | normalise
+		| if .config.Labels == {} then del(.config.Labels) else . end
+		| if .config.WorkingDir == "/" then del(.config.WorkingDir) else . end' | normalise
 	(cd "$merged" && find . -path ./proc -prune -o -path ./sys -prune -o -path ./dev -prune -o -path ./run -prune -o \
 		! -path ./vol ! -path ./other ! -path ./etc ! -path ./etc/hosts ! -path ./etc/resolv.conf ! -path ./etc/hostname ! -path . -printf '%p %y %m %U:%G %l\n' | sort)
 	$1 rm c >/dev/null
