@@ -109,7 +109,7 @@ static int complete_creds(struct app *app, const char *said, const char **ret, s
 	return 0;
 }
 
-/* To buildah a directory that is not there is one without certificates. *ret: borrowed, NULL: none. */
+/* To buildah a directory that is not there has no certificates. *ret: borrowed, NULL: none. */
 static int find_cert_dir(const struct remote_args *a, const char **ret, struct err *err)
 {
 	struct stat st;
