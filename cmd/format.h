@@ -36,9 +36,9 @@ int format_run(const struct format *f, struct json *data, struct buf *out, struc
 	__attribute__((warn_unused_result));
 /* A value as Go prints it: [a b], map[k:v], <nil>, and a struct as {a b}. */
 void format_value(struct buf *out, const struct json *j);
-/* Which objects are structs to Go: what an object prints as is a member with the empty name, which
- * templates do not see. o as {a b}, its members in their order; or as that text. */
-void format_as_struct(struct json *o);
+/* Which objects are structs to Go: o as {a b}, these members in their order, NULL: all that it has
+ * now; or as that text, which is a member with the empty name. Templates do not see it. */
+void format_as_struct(struct json *o, const char *const *names);
 void format_as_text(struct json *o, const char *text);
 /* The member, if it is a time in UTC such as "2024-05-01T12:00:00Z", prints as a time.Time does. */
 void format_as_time(struct json *o, const char *name);

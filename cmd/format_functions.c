@@ -121,12 +121,14 @@ static int f_not(struct args *a)
 
 static int f_len(struct args *a)
 {
+	AUTO_JSON struct json *keys = json_sorted_keys(a->v[0]);
+
 	if (json_is(a->v[0], JSON_KIND_STRING))
 		*a->ret = json_new_int((int64_t)strlen(json_text(a->v[0])));
-	else if (json_is(a->v[0], JSON_KIND_ARRAY) || json_is(a->v[0], JSON_KIND_OBJECT))
-		*a->ret =
-			json_new_int((int64_t)json_size(a->v[0]) - (json_get(a->v[0], "") != NULL) -
-				     (json_get(a->v[0], FORMAT_OMITTED) != NULL));
+	else if (json_is(a->v[0], JSON_KIND_ARRAY))
+		*a->ret = json_new_int((int64_t)json_size(a->v[0]));
+	else if (json_is(a->v[0], JSON_KIND_OBJECT))
+		*a->ret = json_new_int((int64_t)json_size(keys));
 	else if (json_kind(a->v[0]) == JSON_KIND_NULL)
 		*a->ret = json_new_int(0);
 	else

@@ -13,11 +13,13 @@ struct pipe;
 #define FORMAT_PLAIN "\x01"
 /* Members that Go's struct has, and its JSON leaves out where they are empty. */
 #define FORMAT_OMITTED "\x02"
+/* Of a struct the names of its members, in their order. */
+#define FORMAT_STRUCT "\x03"
 
 /* Is it none of these, nor what an object prints as? */
 static inline bool format_is_member(const char *key)
 {
-	return (unsigned char)*key > 2;
+	return (unsigned char)*key > 3;
 }
 
 enum operand_kind {

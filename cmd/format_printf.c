@@ -122,6 +122,7 @@ static struct verb read_verb(struct printing *p, struct buf *b)
 		p->f += utf8_decode(p->f, strlen(p->f), &v.letter);
 	if (v.letter == 'v') {
 		v.go = v.sharp;
+		v.fields = v.plus;
 		v.sharp = v.plus = false;
 	}
 	return v;

@@ -51,19 +51,16 @@ void format_as_text(struct json *o, const char *text)
 	json_set_string(o, "", text);
 }
 
-void format_as_struct(struct json *o)
+void format_as_struct(struct json *o, const char *const *names)
 {
-	AUTO_BUF struct buf b = BUF_INIT(TEXT_MAX);
+	struct json *members = json_new_array();
 
-	json_remove(o, "");
-	for (void *it = json_iter(o); it; it = json_next(o, it)) {
-		if (!format_is_member(json_iter_key(it)))
-			continue;
-		buf_addch(&b, b.len ? ' ' : '{');
-		format_value(&b, json_iter_value(it));
-	}
-	buf_addstr(&b, b.len ? "}" : "{}");
-	format_as_text(o, buf_str(&b));
+	for (void *it = names ? NULL : json_iter(o); it; it = json_next(o, it))
+		if (format_is_member(json_iter_key(it)))
+			json_add(members, json_new_string(json_iter_key(it)));
+	for (; names && *names; names++)
+		json_add(members, json_new_string(*names));
+	json_set(o, FORMAT_STRUCT, members);
 }
 
 void format_omit(struct json *o, const char *name, struct json *empty)
@@ -161,6 +158,17 @@ static void add_map(struct buf *out, const struct json *j)
 	buf_addch(out, ']');
 }
 
+static void add_struct(struct buf *out, const struct json *j, const struct json *names)
+{
+	buf_addch(out, '{');
+	for (size_t i = 0; i < json_size(names); i++) {
+		if (i)
+			buf_addch(out, ' ');
+		format_value(out, format_get(j, json_text(json_at(names, i))));
+	}
+	buf_addch(out, '}');
+}
+
 void format_value(struct buf *out, const struct json *j)
 {
 	if (!j) {
@@ -186,6 +194,8 @@ void format_value(struct buf *out, const struct json *j)
 	case JSON_KIND_OBJECT:
 		if (json_get(j, ""))
 			buf_addstr(out, json_text(json_get(j, "")));
+		else if (json_get(j, FORMAT_STRUCT))
+			add_struct(out, j, json_get(j, FORMAT_STRUCT));
 		else
 			add_map(out, j);
 		break;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/format_verb.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "cmd/format.h"
 #include "cmd/format_args.h"
 #include "cmd/format_internal.h"
 #include "cmd/format_scalar.h"
@@ -153,11 +155,48 @@ static void add_map(struct buf *b, const struct verb *v, const struct json *j)
 	buf_addch(b, v->go ? '}' : ']');
 }
 
+/* Of the member whose name in JSON this is. */
+static void add_go_name(struct buf *b, const char *name)
+{
+	static const char *const others[][2] = {{"diff_ids", "DiffIDs"}, {"id", "ID"}, {"os", "OS"},
+		{"os.features", "OSFeatures"}, {"os.version", "OSVersion"}, {"rootfs", "RootFS"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (streq(name, others[i][0])) {
+			buf_addstr(b, others[i][1]);
+			return;
+		}
+	for (bool begins = true; *name; name++) {
+		if (*name != '_')
+			buf_addch(b, begins ? toupper((unsigned char)*name) : *name);
+		begins = *name == '_';
+	}
+}
+
+static void add_struct(struct buf *b, const struct verb *v, const struct json *j)
+{
+	const struct json *names = json_get(j, FORMAT_STRUCT);
+
+	buf_addch(b, '{');
+	for (size_t i = 0; i < json_size(names); i++) {
+		const char *name = json_text(json_at(names, i));
+		buf_addstr(b, !i ? "" : v->go ? ", " : " ");
+		if (v->go || v->fields) {
+			add_go_name(b, name);
+			buf_addch(b, ':');
+		}
+		add_value(b, v, format_get(j, name));
+	}
+	buf_addch(b, '}');
+}
+
 /* The verb is for what a list or a map holds, not for the whole. */
 static void add_value(struct buf *b, const struct verb *v, const struct json *j)
 {
 	if (json_is(j, JSON_KIND_ARRAY))
 		add_list(b, v, j);
+	else if (json_is(j, JSON_KIND_OBJECT) && json_get(j, FORMAT_STRUCT) && !json_get(j, ""))
+		add_struct(b, v, j);
 	else if (json_is(j, JSON_KIND_OBJECT) && !json_get(j, ""))
 		add_map(b, v, j);
 	else if (!add_scalar(b, v, j))

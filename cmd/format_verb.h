@@ -12,6 +12,7 @@ struct json;
 struct verb {
 	bool left, zero, plus, space, sharp;
 	bool go; /* %#v: as it is written in a program */
+	bool fields; /* %+v: members of structs with their names */
 	int width, precision; /* -1: not said */
 	uint32_t letter;
 };

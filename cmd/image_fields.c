@@ -43,23 +43,15 @@ static struct json *empty_text(void)
 /* As Go prints the struct that has these members. */
 static void set_struct(struct json *o, const char *const *names)
 {
-	AUTO_BUF struct buf b = BUF_INIT(CONFIG_MAX);
-
-	if (!json_is(o, JSON_KIND_OBJECT))
-		return;
-	for (; *names; names++) {
-		buf_addch(&b, b.len ? ' ' : '{');
-		format_value(&b, format_get(o, *names));
-	}
-	buf_addch(&b, '}');
-	format_as_text(o, buf_str(&b));
+	if (json_is(o, JSON_KIND_OBJECT))
+		format_as_struct(o, names);
 }
 
 /* The members of a set are structs without any. */
 static void complete_set(struct json *set)
 {
 	for (void *it = json_iter(set); it; it = json_next(set, it))
-		format_as_struct(json_iter_value(it));
+		format_as_struct(json_iter_value(it), NULL);
 }
 
 /* A pointer to Go, which may be nil. */
@@ -196,7 +188,7 @@ static void complete_docker(struct json *image)
 	set_struct(json_get(image, "rootfs"), rootfs_members);
 	complete_history(json_get(image, "history"), true);
 	format_as_time(image, "created");
-	format_as_struct(image);
+	format_as_struct(image, NULL);
 }
 
 struct json *image_fields(const struct json *shown)
@@ -213,11 +205,11 @@ struct json *image_fields(const struct json *shown)
 	complete_history(json_get(o, "History"), false);
 	set_struct(json_get(o, "RootFS"), rootfs_members);
 	for (size_t i = 0; i < json_size(spaces); i++)
-		format_as_struct(json_at(spaces, i));
+		format_as_struct(json_at(spaces, i), NULL);
 	if (json_is(ids, JSON_KIND_OBJECT)) {
 		/* sizes, files and maps of those that are chosen: none are */
 		format_as_text(json_get(ids, "AutoUserNsOpts"), "{0 0   [] []}");
-		format_as_struct(ids);
+		format_as_struct(ids, NULL);
 	}
 	return o;
 }

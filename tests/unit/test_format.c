@@ -88,17 +88,20 @@ static void prints_structs_as_go_does(void **state)
 
 	(void)state;
 	assert_int_equal(json_parse(text, strlen(text), "struct", &o, &err), 0);
-	format_as_struct(json_get(o, "c"));
-	format_as_struct(o);
+	format_as_struct(json_get(o, "c"), NULL);
+	format_as_struct(o, NULL);
 	assert_int_equal(
 		format_parse(
-			"{{.}} {{.a}} {{json .}} {{len .c}} {{range $k, $v := .c}}{{$k}}{{end}}",
+			"{{.}} {{.a}} {{json .}} {{len .c}} {{range $k, $v := .c}}{{$k}}{{end}}"
+			"{{printf \" %+v %q %4v\" . . .c}}",
 			&f, &err),
 		0);
 	assert_int_equal(format_run(f, o, &out, &err), 0);
 	assert_string_equal(buf_str(&out),
 		"{1 map[x:y] {[e 2]}} map[x:y] "
-		"{\"b\":1,\"a\":{\"x\":\"y\"},\"c\":{\"d\":[\"e\",2]}} 1 d");
+		"{\"b\":1,\"a\":{\"x\":\"y\"},\"c\":{\"d\":[\"e\",2]}} 1 d"
+		" {B:1 A:map[x:y] C:{D:[e 2]}} {'\\x01' map[\"x\":\"y\"] {[\"e\" '\\x02']}} {[   e "
+	        "   2]}");
 	format_as_text(o, "as it is");
 	buf_clear(&out);
 	assert_int_equal(format_run(f, o, &out, &err), 0);
