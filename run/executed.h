@@ -17,8 +17,8 @@ struct run_spec;
  * label of SELinux: whether one may be traced who is to have it the policy says, and one that
  * confines anything lets nobody write to programs of the machine. */
 bool executed_allowed(const struct run_spec *s);
-/* By the workload, a child of init's, while it has all its power. Nothing is looked at where that is
- * not allowed, where it may not be traced, or would so lose what a set-user-ID bit gives. */
+/* By the workload, a child of init's, while it has all its power. Nothing is looked at where that
+ * is not allowed, where it may not be traced, or would so lose what a set-user-ID bit gives. */
 void executed_stop(const struct box *b);
 /* By init: a directory /proc/PID, or -1; to be opened where a /proc shows it. Also notes which our
  * own program is. */
