@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "layers/adopt.h"
 #include "layers/settle.h"
 #include "registry/transport.h"
 #include "store/containers.h"
@@ -119,11 +120,61 @@ int container_tree_catch_up(
 	return r < 0 ? r : take_back(c, tree, true, err);
 }
 
-int container_tree_open(struct store *s, struct txn *t, const struct container *c,
+static int make_dir(const struct container *c, const char *name, int *ret_fd, struct err *err)
+{
+	int r = fs_remove_tree(c->dir, name, err);
+	if (r < 0)
+		return r;
+	if (mkdirat(c->dir, name, 0755) < 0)
+		return err_sys(err, "cannot make '%s' of the container '%s'", name, c->name);
+	return open_sub(c, name, ret_fd, err);
+}
+
+/* Of what is not mounted, and nobody uses. */
+static int open_alone(struct store *s, struct txn *t, const struct container *c,
+	struct container_tree *tree, struct err *err)
+{
+	AUTO_FREE char *work_name = NULL;
+	int r = open_lowers(s, c, tree, err);
+	if (r == 0 && txn_fd(t) < 0) {
+		put_on_top(tree);
+		return 0;
+	}
+	if (r == 0)
+		r = take_back(c, tree, false, err);
+	/* a work directory serves one mount only */
+	if (r == 0)
+		r = tree->lasting ? make_dir(c, "work", &tree->work, err)
+		                  : txn_mkdir(t, "work", &work_name, &tree->work, err);
+	tree->snap = (struct snapshot){.lower = tree->lowers,
+		.n_lower = tree->n_lowers,
+		.upper = tree->upper,
+		.work = tree->work};
+	return r;
+}
+
+/* What others have mounted; a copy lies where all find it. */
+static int open_beside(
+	struct store *s, const struct container *c, struct container_tree *tree, struct err *err)
+{
+	int r = open_sub(c, "work", &tree->work, err);
+	if (r == 0)
+		r = open_lowers(s, c, tree, err);
+	tree->snap = (struct snapshot){.lower = tree->lowers,
+		.n_lower = tree->n_lowers,
+		.upper = tree->upper,
+		.work = tree->work,
+		.mounted = &c->root};
+	if (r == 0 && snapshot_copy_used(tree->work))
+		tree->snap = (struct snapshot){.upper = c->root, .work = -1};
+	return r;
+}
+
+static int open_tree_of(struct store *s, struct txn *t, const struct container *c, bool lasting,
 	struct container_tree *ret, struct err *err)
 {
-	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
-	AUTO_FREE char *work_name = NULL;
+	AUTO_CONTAINER_TREE struct container_tree tree = {
+		.upper = -1, .work = -1, .merged = -1, .lasting = lasting};
 	enum container_mounted mounted = container_mounted(s, c);
 
 	if (mounted == CONTAINER_MOUNTED_ELSEWHERE)
@@ -136,28 +187,40 @@ int container_tree_open(struct store *s, struct txn *t, const struct container *
 	int r = open_sub(c, "upper", &tree.upper, err);
 	if (r == 0 && mounted == CONTAINER_MOUNTED) {
 		r = open_sub(c, "merged", &tree.merged, err);
+		if (r == 0)
+			r = open_sub(c, "work", &tree.work, err);
 		tree.snap = (struct snapshot){.upper = tree.merged, .work = -1};
-	} else if (r == 0 && txn_fd(t) < 0) {
-		r = open_lowers(s, c, &tree, err);
-		if (r == 0)
-			put_on_top(&tree);
 	} else if (r == 0) {
-		r = open_lowers(s, c, &tree, err);
-		if (r == 0)
-			r = take_back(c, &tree, false, err);
-		/* a work directory serves one mount only */
-		if (r == 0)
-			r = txn_mkdir(t, "work", &work_name, &tree.work, err);
-		tree.snap = (struct snapshot){.lower = tree.lowers,
-			.n_lower = tree.n_lowers,
-			.upper = tree.upper,
-			.work = tree.work};
+		r = c->root >= 0 ? open_beside(s, c, &tree, err) : open_alone(s, t, c, &tree, err);
 	}
 	if (r < 0)
 		return r;
 	*ret = tree;
 	tree = (struct container_tree){.upper = -1, .work = -1, .merged = -1};
 	return 0;
+}
+
+int container_tree_open(struct store *s, struct txn *t, const struct container *c,
+	struct container_tree *ret, struct err *err)
+{
+	return open_tree_of(s, t, c, false, ret, err);
+}
+
+int container_tree_share(struct store *s, struct txn *t, const struct container *c,
+	struct container_tree *ret, struct err *err)
+{
+	return open_tree_of(s, t, c, true, ret, err);
+}
+
+int container_tree_end(const struct container *c, const struct container_tree *tree, uid_t uid,
+	gid_t gid, struct timespec begun, struct err *err)
+{
+	const struct snapshot changed = {
+		.lower = tree->lowers, .n_lower = tree->n_lowers, .upper = tree->upper, .work = -1};
+	if (tree->merged >= 0)
+		return 0;
+	int r = tree->lasting ? take_back(c, tree, false, err) : container_tree_settle(tree, err);
+	return r < 0 ? r : snapshot_adopt(&changed, uid, gid, begun, err);
 }
 
 int container_tree_settle(const struct container_tree *tree, struct err *err)
@@ -183,16 +246,6 @@ void container_tree_close(struct container_tree *tree)
 char *container_mount_path(const struct store *s, const struct container *c)
 {
 	return xasprintf("%s/containers/%s/merged", store_path(s), c->id);
-}
-
-static int make_dir(const struct container *c, const char *name, int *ret_fd, struct err *err)
-{
-	int r = fs_remove_tree(c->dir, name, err);
-	if (r < 0)
-		return r;
-	if (mkdirat(c->dir, name, 0755) < 0)
-		return err_sys(err, "cannot make '%s' of the container '%s'", name, c->name);
-	return open_sub(c, name, ret_fd, err);
 }
 
 int container_mount(struct store *s, struct txn *t, struct container *c, struct err *err)

@@ -4,6 +4,7 @@
 #include "layers/snapshot.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <time.h>
 
 struct container;
@@ -17,6 +18,7 @@ struct container_tree {
 	size_t n_lowers;
 	int upper, work;
 	int merged; /* the mount that is there already, or -1 */
+	bool lasting; /* what was done in it is the container's whoever settles it */
 	struct timespec begun;
 };
 
@@ -25,6 +27,15 @@ struct container_tree {
  * write to. ERR_BUSY: it is mounted where we cannot see it. */
 int container_tree_open(struct store *s, struct txn *t, const struct container *c,
 	struct container_tree *ret, struct err *err) __attribute__((warn_unused_result));
+/* The same to run something in it. c was opened to have others beside it: they use the same mount,
+ * and what they have done there is the container's when the last of them has ended, or was killed,
+ * by container_tree_end() or the next use. */
+int container_tree_share(struct store *s, struct txn *t, const struct container *c,
+	struct container_tree *ret, struct err *err) __attribute__((warn_unused_result));
+/* By the last of them, or by who was alone: settles it, and gives what they made since `begun` to
+ * uid and gid (layers/adopt.h). */
+int container_tree_end(const struct container *c, const struct container_tree *tree, uid_t uid,
+	gid_t gid, struct timespec begun, struct err *err) __attribute__((warn_unused_result));
 /* Afterwards, when nobody uses the snapshot any more: the upper directory is the changeset. One
  * that stays mounted is left alone. */
 int container_tree_settle(const struct container_tree *tree, struct err *err)

@@ -10,12 +10,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fdpass.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "run/sandbox.h"
@@ -67,7 +70,7 @@ static void copy_window_size(int master)
 
 struct pump {
 	struct sandbox *sandbox;
-	int master, signals;
+	int master, signals, offer;
 	bool reading; /* our standard input is still open */
 	bool master_open;
 	unsigned asked; /* how often in a row it was asked to end */
@@ -181,6 +184,21 @@ static void on_signal(struct pump *p)
 		ask(p);
 }
 
+/* Who gets none sees that we have closed our end. */
+static void hand_out_root(const struct pump *p)
+{
+	struct err err = ERR_INIT;
+	AUTO_FD int root = -1;
+	AUTO_FD int sock = accept4(p->offer, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (sock < 0)
+		return;
+	if (sandbox_clone_root(p->sandbox, &root, &err) < 0)
+		log_debug("%s", err.msg);
+	else if (fdpass_send(sock, "", 1, root) < 0)
+		log_debug("nobody takes the root that was asked for");
+}
+
 /* 1: the workload ended */
 static int pump_once(struct pump *p, struct err *err)
 {
@@ -192,6 +210,7 @@ static int pump_once(struct pump *p, struct err *err)
 		{.fd = p->master_open && p->reading && !p->n_pending ? STDIN_FILENO : -1,
 			.events = POLLIN},
 		{.fd = p->n_output ? STDOUT_FILENO : -1, .events = POLLOUT},
+		{.fd = p->offer, .events = POLLIN},
 	};
 
 	if (poll(fds, ARRAY_LEN(fds), -1) < 0)
@@ -208,6 +227,8 @@ static int pump_once(struct pump *p, struct err *err)
 		from_master(p);
 	if (fds[3].revents)
 		from_stdin(p);
+	if (fds[5].revents && !fds[0].revents)
+		hand_out_root(p);
 	return fds[0].revents ? 1 : 0;
 }
 
@@ -229,10 +250,14 @@ void attach_hold(sigset_t *ret_before)
 	(void)sigprocmask(SIG_BLOCK, &set, ret_before);
 }
 
-int attach(struct sandbox *s, int master, bool interactive, const sigset_t *before, struct err *err)
+int attach(struct sandbox *s, int master, bool interactive, int offer, const sigset_t *before,
+	struct err *err)
 {
-	struct pump p = {
-		.sandbox = s, .master = master, .reading = interactive, .master_open = master >= 0};
+	struct pump p = {.sandbox = s,
+		.master = master,
+		.offer = offer,
+		.reading = interactive,
+		.master_open = master >= 0};
 	sigset_t set;
 	int r = 0;
 

@@ -82,7 +82,24 @@ static int start_failed(struct app *app, int r, struct err *err)
 	return called_buildah() ? EXIT_RUNTIME : status;
 }
 
-int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
+/* Until the command has ended. *ret_others: go on in its root */
+static int accompany(struct sandbox *sandbox, int master, const struct run_spec *spec,
+	const struct box_share *share, const sigset_t *before, bool *ret_others, struct err *err)
+{
+	int offer = -1;
+
+	if (share)
+		share->begun(share->arg, &offer);
+	int r = attach(sandbox, master, spec->in >= 0, offer, before, err);
+	if (r < 0)
+		sandbox_kill(sandbox);
+	*ret_others = share && share->ended(share->arg, offer);
+	if (share)
+		sandbox_share_root(sandbox, *ret_others, share->notes);
+	return r;
+}
+
+int box_run(struct app *app, struct txn *txn, struct run_spec *spec, const struct box_share *share,
 	struct sandbox_result *ret_result, struct err *err)
 {
 	struct start start = {.txn = txn};
@@ -93,6 +110,7 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 	struct sandbox_result result = {0};
 	struct relay relays[RELAYS];
 	AUTO_FD int master = -1;
+	bool others;
 
 	if (ret_result)
 		*ret_result = result;
@@ -115,15 +133,13 @@ int box_run(struct app *app, struct txn *txn, struct run_spec *spec,
 		proc_release(&start.before);
 		return start_failed(app, r, err);
 	}
-	r = attach(sandbox, master, spec->in >= 0, &start.before, err);
-	if (r < 0)
-		sandbox_kill(sandbox);
+	r = accompany(sandbox, master, spec, share, &start.before, &others, err);
 	struct err wait_err = ERR_INIT;
 	int waited = sandbox_wait(sandbox, &result, r < 0 ? &wait_err : err);
 	network_stop(net);
 	if (result.left_running)
 		txn_left_running(txn);
-	else
+	else if (!others)
 		snapshot_end();
 	int relayed = relays_end(relays, r < 0 || waited < 0 ? &wait_err : err);
 	if (r < 0 || waited < 0)

@@ -68,7 +68,7 @@ static int enter(void *arg, struct run_spec *spec, struct err *err)
 		"done in it "
 		"is kept",
 		spec->user && *spec->user ? spec->user : "root");
-	int r = box_run(p->app, p->txn, spec, NULL, err);
+	int r = box_run(p->app, p->txn, spec, NULL, NULL, err);
 	if (setitimer(ITIMER_REAL, &limit, NULL) < 0)
 		return err_sys(err, "cannot start the clock of the build again");
 	return r < 0 ? r : 0;

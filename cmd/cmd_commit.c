@@ -295,7 +295,7 @@ static int commit_run(struct app *app, void *args, const struct strv *rest, stru
 
 	int r = sbom_args_given(&a->sbom) ? sbom_args_apply(&a->sbom, &a->scan, err) : 0;
 	if (r == 0)
-		r = container_use(app, rest->v[0], &u, err);
+		r = container_use(app, rest->v[0], CONTAINER_ALONE, &u, err);
 	if (r == 0)
 		set_said(a, &u.c);
 	if (r == 0)

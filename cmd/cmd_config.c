@@ -276,7 +276,7 @@ static int config_run(struct app *app, void *args, const struct strv *rest, stru
 	const struct config_args *a = args;
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
-	int r = container_use(app, rest->v[0], &u, err);
+	int r = container_use(app, rest->v[0], CONTAINER_DOCUMENT, &u, err);
 	if (r < 0)
 		return r;
 	struct configuring w = {

@@ -65,7 +65,7 @@ static int mount_one(struct app *app, const char *text, void *arg, struct err *e
 	const struct mounting *m = arg;
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
-	int r = container_use(app, text, &u, err);
+	int r = container_use(app, text, CONTAINER_ALONE, &u, err);
 	if (r == 0)
 		r = container_mount(u.s, u.t, &u.c, err);
 	if (r < 0)
@@ -119,7 +119,7 @@ static int umount_one(struct app *app, const char *text, void *arg, struct err *
 	const struct umount_args *a = arg;
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
-	int r = container_use(app, text, &u, err);
+	int r = container_use(app, text, CONTAINER_ALONE, &u, err);
 	enum container_mounted was = r == 0 ? container_mounted(u.s, &u.c) : CONTAINER_NOT_MOUNTED;
 	/* as buildah: it is no error when it was not mounted, nor is anything said */
 	if (was == CONTAINER_NOT_MOUNTED || (a->all && was != CONTAINER_MOUNTED))

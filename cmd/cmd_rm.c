@@ -54,7 +54,7 @@ static int rename_run(struct app *app, void *args, const struct strv *rest, stru
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
 	(void)args;
-	int r = container_use(app, rest->v[0], &u, err);
+	int r = container_use(app, rest->v[0], CONTAINER_DOCUMENT, &u, err);
 	if (r < 0 || streq(u.c.name, rest->v[1]))
 		return r < 0 ? r
 		             : err_set(err, ERR_INVALID,

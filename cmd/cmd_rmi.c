@@ -64,7 +64,7 @@ static int release(struct store *s, const struct listed *l, bool force, struct e
 				"image is in use by a container: '%s' (%s); remove it, or use "
 				"'--force'",
 				all.c[i].name, all.c[i].id);
-		r = container_open(s, all.c[i].id, false, &c, err);
+		r = container_open(s, all.c[i].id, CONTAINER_ALONE, false, &c, err);
 		if (r == 0 && container_mounted(s, &c) != CONTAINER_NOT_MOUNTED)
 			r = container_umount(s, NULL, &c, err);
 		if (r == 0)

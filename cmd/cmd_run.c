@@ -216,7 +216,7 @@ static int run_on(struct app *app, struct store *s, struct txn *txn, const struc
 	spec->root = (struct snapshot){.lower = lowers, .n_lower = n, .upper = upper, .work = work};
 	r = run_make_volumes(txn, &image->config.volumes, &spec->root, err);
 	if (r == 0)
-		r = box_run(app, txn, spec, NULL, err);
+		r = box_run(app, txn, spec, NULL, NULL, err);
 	for (size_t i = 0; i < n; i++)
 		(void)close(lowers[i]);
 	return r;

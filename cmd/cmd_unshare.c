@@ -37,7 +37,7 @@ static int mount_for(struct app *app, const char *word, struct strv *ours, struc
 	const char *eq = strchr(word, '=');
 	AUTO_FREE char *name = eq ? xstrndup(word, (size_t)(eq - word)) : xstrdup(word);
 
-	int r = container_use(app, eq ? eq + 1 : word, &u, err);
+	int r = container_use(app, eq ? eq + 1 : word, CONTAINER_ALONE, &u, err);
 	if (r < 0)
 		return r;
 	bool was = container_mounted(u.s, &u.c) != CONTAINER_NOT_MOUNTED;
@@ -65,7 +65,7 @@ static int umount_again(struct app *app, const char *id, struct err *err)
 {
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
-	int r = container_use(app, id, &u, err);
+	int r = container_use(app, id, CONTAINER_ALONE, &u, err);
 	if (r == ERR_NOT_FOUND)
 		return 0; /* somebody has removed it */
 	if (r == 0 && container_mounted(u.s, &u.c) == CONTAINER_MOUNTED)

@@ -10,78 +10,65 @@
 #include "cmd/cmd.h"
 #include "store/store.h"
 
-typedef int (*opener)(
-	struct store *s, const char *text, bool wait, struct container *ret, struct err *err);
+enum use_kind { USE_KNOWN, USE_READ, USE_DAMAGED };
 
-static int use(struct app *app, const char *text, opener open_it, bool reads,
+static int open_it(struct store *s, const char *text, enum use_kind kind, enum container_hold hold,
+	bool wait, struct container *ret, struct err *err)
+{
+	return kind == USE_DAMAGED ? container_open_any(s, text, wait, ret, err)
+	                           : container_open(s, text, hold, wait, ret, err);
+}
+
+/* Says so when it has to wait. */
+static int open_noted(struct app *app, struct store *s, const char *text, enum use_kind kind,
+	enum container_hold hold, struct container *ret, struct err *err)
+{
+	int r = open_it(s, text, kind, hold, false, ret, err);
+	if (r != ERR_BUSY)
+		return r;
+	out_note(&app->out, "waiting: %s", err->msg);
+	err_clear(err);
+	return open_it(s, text, kind, hold, true, ret, err);
+}
+
+static int use(struct app *app, const char *text, enum use_kind kind, enum container_hold hold,
 	struct container_use *ret, struct err *err)
 {
 	int r = app_store(app, 0, &ret->s, err);
 	if (r == 0)
 		r = txn_begin(ret->s, &ret->t, err);
-	if (r < 0 && reads && ret->s && store_is_closed(err)) {
+	if (r < 0 && kind == USE_READ && ret->s && store_is_closed(err)) {
 		err_clear(err);
 		r = txn_read(ret->s, &ret->t, err);
 	}
 	if (r == 0)
-		r = open_it(ret->s, text, false, &ret->c, err);
-	if (r == ERR_BUSY) {
-		out_note(&app->out, "waiting: %s", err->msg);
-		err_clear(err);
-		r = open_it(ret->s, text, true, &ret->c, err);
-	}
+		r = open_noted(app, ret->s, text, kind, hold, &ret->c, err);
 	return r;
 }
 
-int container_use(struct app *app, const char *text, struct container_use *ret, struct err *err)
+int container_use_alone(
+	struct app *app, struct container_use *u, struct container *before, struct err *err)
 {
-	return use(app, text, container_open, false, ret, err);
+	*before = u->c;
+	container_init(&u->c);
+	container_unlock(before);
+	return open_noted(app, u->s, before->id, USE_KNOWN, CONTAINER_ALONE, &u->c, err);
 }
 
-static int open_alone(
-	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
+int container_use(struct app *app, const char *text, enum container_hold hold,
+	struct container_use *ret, struct err *err)
 {
-	int r = container_open(s, text, wait, ret, err);
-	if (r != ERR_BUSY)
-		return r;
-	AUTO_FREE char *why = xstrdup(err->msg);
-	return err_set(err, r, "%s; in one that is mounted several commands can run at once", why);
-}
-
-/* Its mount has a place for many. */
-static int open_to_run(
-	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
-{
-	AUTO_CONTAINER struct container c;
-	struct err ignored = ERR_INIT;
-
-	container_init(&c);
-	if (container_find(s, text, &c, &ignored) < 0 ||
-		container_mounted(s, &c) != CONTAINER_MOUNTED)
-		return open_alone(s, text, wait, ret, err);
-	int r = container_open_shared(s, c.id, wait, ret, err);
-	if (r < 0 || container_mounted(s, ret) == CONTAINER_MOUNTED)
-		return r;
-	/* no longer */
-	container_done(ret);
-	container_init(ret);
-	return open_alone(s, text, wait, ret, err);
-}
-
-int container_use_to_run(
-	struct app *app, const char *text, struct container_use *ret, struct err *err)
-{
-	return use(app, text, open_to_run, false, ret, err);
+	return use(app, text, USE_KNOWN, hold, ret, err);
 }
 
 int container_look(struct app *app, const char *text, struct container_use *ret, struct err *err)
 {
-	return use(app, text, container_open, true, ret, err);
+	return use(app, text, USE_READ, CONTAINER_ALONE, ret, err);
 }
 
 int container_use_any(struct app *app, const char *text, struct container_use *ret, struct err *err)
 {
-	return use(app, text, container_open_any, false, ret, err);
+	return use(app, text, USE_DAMAGED, CONTAINER_ALONE, ret, err);
 }
 
 void container_use_done(struct container_use *u)

@@ -17,13 +17,13 @@ struct container_use {
 	struct container c;
 };
 /* Waits when another process has it, and says so. */
-int container_use(struct app *app, const char *text, struct container_use *ret, struct err *err)
-	__attribute__((warn_unused_result));
-/* The same to run something in it: while it is mounted others may do so, too, and none of them
- * changes what is known of it. */
-int container_use_to_run(struct app *app, const char *text, struct container_use *ret,
+int container_use(struct app *app, const char *text, enum container_hold hold,
+	struct container_use *ret, struct err *err) __attribute__((warn_unused_result));
+/* Who found others in it and can have nobody beside it: waits for their end. *before: as it was
+ * until then, and is still borrowed from. */
+int container_use_alone(struct app *app, struct container_use *u, struct container *before,
 	struct err *err) __attribute__((warn_unused_result));
-/* The same to read it: from a store that cannot be written to as well (txn_read()). */
+/* Alone, to read it: from a store that cannot be written to as well (txn_read()). */
 int container_look(struct app *app, const char *text, struct container_use *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* Also one that is damaged, to remove it. */
@@ -33,7 +33,7 @@ void container_use_done(struct container_use *u);
 #define AUTO_CONTAINER_USE __attribute__((cleanup(container_use_done)))
 #define CONTAINER_USE_INIT                                                                         \
 	{                                                                                          \
-		.c = {.dir = -1 }                                                                  \
+		.c = CONTAINER_INIT                                                                \
 	}
 
 /* The containers that are named, or with `all` the IDs of all. ERR_INVALID: both, or neither. */

@@ -62,7 +62,7 @@ static int copy(const struct trigger *t, struct err *err)
 	strv_add(&words, "--quiet");
 	strv_add(&words, "--");
 	strv_add(&words, t->name);
-	int r = container_use(t->app, t->name, &u, err);
+	int r = container_use(t->app, t->name, CONTAINER_DOCUMENT, &u, err);
 	for (size_t i = 0; i < t->inst->args.n && r == 0; i++)
 		r = expand_words(t->inst->args.v[i], t->escape, &u.c.config.env, 0, &words, err);
 	container_use_done(&u);
@@ -100,7 +100,7 @@ static int run_words(const struct trigger *t, struct err *err)
 		strv_addf(&words, "--mount=%s", *mount);
 	strv_add(&words, t->name);
 	strv_add(&words, "--");
-	if (container_use(t->app, t->name, &u, err) < 0)
+	if (container_use(t->app, t->name, CONTAINER_DOCUMENT, &u, err) < 0)
 		return err->code;
 	if (!t->inst->json) {
 		STRV_FOREACH (word, &u.c.config.shell)
@@ -121,7 +121,7 @@ static int configure(const struct trigger *t, struct err *err)
 {
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
-	int r = container_use(t->app, t->name, &u, err);
+	int r = container_use(t->app, t->name, CONTAINER_DOCUMENT, &u, err);
 	if (r == 0)
 		r = config_change(&u.c.config, t->inst->text, err);
 	return r < 0 ? r : container_save(&u.c, err);

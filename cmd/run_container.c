@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "build/container_tree.h"
 #include "build/platforms.h"
 #include "cmd/box_mount.h"
@@ -20,13 +21,14 @@
 #include "cmd/conf.h"
 #include "cmd/container_args.h"
 #include "cmd/image_get.h"
-#include "layers/adopt.h"
 #include "run/caps.h"
 #include "run/sandbox.h"
 #include "run/spec.h"
 #include "run/userns.h"
+#include "store/container_share.h"
 #include "store/containers.h"
 #include "store/images.h"
+#include "store/store.h"
 
 /* What programs look for to learn where they are: podman's and buildah's file, and the name. */
 static void add_identity(const struct run_args *a, const struct container *c, struct run_spec *spec)
@@ -119,7 +121,7 @@ static int container_spec(struct run_args *a, const struct container *c, const s
 	return r;
 }
 
-/* Others may have had it meanwhile, so it is opened again, and alone. */
+/* Others may have had it meanwhile, so it is opened again. */
 static int keep_history(
 	struct store *s, struct container *c, const struct strv *rest, struct err *err)
 {
@@ -128,7 +130,7 @@ static int keep_history(
 
 	container_done(c);
 	container_init(c);
-	int r = container_open(s, id, true, c, err);
+	int r = container_open(s, id, CONTAINER_DOCUMENT, true, c, err);
 	if (r < 0)
 		return r;
 	for (size_t i = run_first_word(rest); i < rest->n; i++)
@@ -139,28 +141,72 @@ static int keep_history(
 	return container_save(c, err);
 }
 
+/* --- beside others --- */
+
+struct sharing {
+	struct container_use *u;
+	const char *name; /* NULL: nobody can join us */
+	bool ended, last;
+	struct err err; /* why that is not known */
+};
+
+static void share_begun(void *arg, int *ret_offer)
+{
+	struct sharing *w = arg;
+
+	container_share_begin(w->u->s, &w->u->c, w->name, ret_offer);
+}
+
+static bool share_ended(void *arg, int offer)
+{
+	struct sharing *w = arg;
+
+	w->ended = true;
+	(void)!container_share_end(&w->u->c, w->name, offer, &w->last, &w->err);
+	return !w->last;
+}
+
+/* Its processes end with it, whoever is killed, and its root is in a mount namespace. Where owners
+ * are kept beside the files nobody could tell who has made what. */
+static bool can_share(const struct run_spec *spec)
+{
+	return !spec->chroot && !run_spec_shares_pids(spec) && !run_spec_ids(spec) &&
+	       (!owner_is_kept() || !spec->user || !*spec->user || streq(spec->user, "root") ||
+		       streq(spec->user, "0"));
+}
+
 static int run_tree(
 	struct app *app, struct container_use *u, struct run_spec *spec, struct err *err)
 {
 	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
-	struct err settling = ERR_INIT;
+	struct sharing sharing = {.u = u};
+	struct box_share share = {.begun = share_begun, .ended = share_ended, .arg = &sharing};
 	struct sandbox_result result = {0};
 	struct timespec begun = clock_now();
+	bool shares = can_share(spec);
 
 	begun.tv_sec--; /* the clock of files goes in ticks */
-	int r = container_tree_open(u->s, u->t, &u->c, &tree, err);
+	int r = shares ? container_tree_share(u->s, u->t, &u->c, &tree, err)
+	               : container_tree_open(u->s, u->t, &u->c, &tree, err);
 	if (r < 0)
 		return r;
+	sharing.name = shares ? txn_id(u->t) : NULL;
+	share.notes = tree.work;
+	spec->lends_root = shares;
 	spec->root = tree.snap;
-	r = run_make_volumes(u->t, &u->c.config.volumes, &spec->root, err);
+	if (u->c.alone)
+		r = run_make_volumes(u->t, &u->c.config.volumes, &spec->root, err);
 	if (r == 0)
-		r = box_run(app, u->t, spec, &result, err);
+		r = box_run(app, u->t, spec, &share, &result, err);
+	if (!sharing.ended)
+		(void)share_ended(&sharing, -1);
 	/* what a failed command has done stays done */
-	int settled = container_tree_settle(&tree, &settling);
-	if (settled == 0 && tree.merged < 0)
-		settled = snapshot_adopt(&tree.snap, result.uid, result.gid, begun, &settling);
+	struct err *settling = &sharing.err;
+	int settled = settling->code;
+	if (settled == 0 && sharing.last)
+		settled = container_tree_end(&u->c, &tree, result.uid, result.gid, begun, settling);
 	if (r >= 0 && settled < 0) {
-		*err = settling;
+		*err = *settling;
 		return settled;
 	}
 	return r;
@@ -170,6 +216,7 @@ int run_container(
 	struct app *app, const struct run_args *own, const struct strv *rest, struct err *err)
 {
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
+	AUTO_CONTAINER struct container before = CONTAINER_INIT;
 	AUTO_STRV struct strv words = STRV_INIT;
 	AUTO_IMAGE struct image base = {0};
 	struct run_args a = {0};
@@ -178,7 +225,7 @@ int run_container(
 	struct run_spec spec;
 
 	run_spec_init(&spec);
-	int r = container_use_to_run(app, rest->v[0], &u, err);
+	int r = container_use(app, rest->v[0], CONTAINER_BESIDE, &u, err);
 	if (r == 0)
 		r = merge_options(&u.c, own, &words, &a, err);
 	get = (struct image_get_args){
@@ -188,6 +235,8 @@ int run_container(
 	mounts.contextdir = a.contextdir;
 	if (r == 0)
 		r = container_spec(&a, &u.c, rest, &mounts, &spec, err);
+	if (r == 0 && u.c.root >= 0 && !can_share(&spec))
+		r = container_use_alone(app, &u, &before, err);
 	if (r == 0 && !u.c.scratch)
 		r = image_load(u.s, &u.c.manifest, NULL, &base, err);
 	if (r == 0 && !u.c.scratch)

@@ -300,6 +300,10 @@ int snapshot_mount(const struct snapshot *s, int *ret_fd, struct err *err)
 	AUTO_FREE int *lower = NULL;
 	struct snapshot d = *s;
 	size_t n = 0;
+	if (s->mounted) {
+		*ret_fd = fcntl(*s->mounted, F_DUPFD_CLOEXEC, 3);
+		return *ret_fd < 0 ? err_sys(err, "cannot keep the mount") : 0;
+	}
 	/* overlay does not look at the opaque attribute of a layer's root: what lies below such a
 	 * layer is left out here */
 	while (n < s->n_lower && !whiteout_is_opaque(s->lower[n++]))

@@ -34,6 +34,9 @@ struct snapshot {
 	const int *below; /* NULL, or a directory that lies below all layers, of nobody's: mount
 	                     points that images lack. Where owners are shown as they are numbered
 	                     elsewhere, by fuse-overlayfs and in a copy it is left out. */
+	const int
+		*mounted; /* NULL, or it is mounted already, and this is a detached mount of it that
+	                       nobody has attached yet */
 	const struct idmap_view *ids; /* NULL, or owners are shown as they are numbered there:
 	                                 snapshot_ids.c */
 };

@@ -132,8 +132,13 @@ int init_resolve_user(struct box *b, struct err *err)
 	if (r < 0)
 		return r;
 	const struct report_user user = {.uid = b->user.uid, .gid = b->user.gid};
-	return report_user(b->report, &user) < 0 ? err_sys(err, "cannot tell who the workload is")
-	                                         : 0;
+	/* from the old root, and by ourselves: a user's processes may not look at who is protected.
+	 * Where it cannot be had, it is not lent */
+	AUTO_FD int mounts =
+		b->spec->lends_root ? open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC) : -1;
+	return report_user(b->report, &user, mounts) < 0
+	               ? err_sys(err, "cannot tell who the workload is")
+	               : 0;
 }
 
 /* The order matters; each step says why it is where it is. */

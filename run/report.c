@@ -34,10 +34,10 @@ int report_terminal(int sock, int master)
 	return fdpass_send(sock, &r, sizeof(r), master);
 }
 
-int report_user(int sock, const struct report_user *user)
+int report_user(int sock, const struct report_user *user, int mounts)
 {
 	struct report r = {.kind = REPORT_USER, .u.user = *user, .fd = -1};
-	return fdpass_send(sock, &r, sizeof(r), -1);
+	return fdpass_send(sock, &r, sizeof(r), mounts);
 }
 
 int report_receive(int sock, struct report *ret, struct err *err)

@@ -13,6 +13,7 @@ enum report_kind { REPORT_ERROR, REPORT_STUB, REPORT_DIR, REPORT_TERMINAL, REPOR
  * as a descriptor. */
 struct report_stub {
 	char name[256];
+	char dir[512]; /* its parent, from the root; one that is longer is not found again by it */
 	dev_t dev;
 	ino_t ino;
 	bool is_dir;
@@ -39,7 +40,8 @@ int report_error(int sock, const struct err *err);
 int report_stub(int sock, const struct report_stub *stub, int parent);
 int report_dir(int sock, const struct report_dir *dir);
 int report_terminal(int sock, int master);
-int report_user(int sock, const struct report_user *user);
+/* mounts: our mount namespace, or -1 */
+int report_user(int sock, const struct report_user *user, int mounts);
 
 struct report {
 	enum report_kind kind;

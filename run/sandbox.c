@@ -19,6 +19,7 @@
 #include "run/rlimits.h"
 #include "run/sandbox_internal.h"
 #include "run/seccomp.h"
+#include "run/stubs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,14 +37,10 @@
 /* More mount points than this in one step is a mistake or an attack on our descriptors. */
 #define STUBS_MAX 512
 
-struct kept_stub {
-	struct report_stub stub;
-	int parent;
-};
-
 struct sandbox {
 	pid_t pid;
 	int pidfd;
+	int mounts; /* its mount namespace, or -1 */
 	int root; /* keeps the file system alive until the stubs are removed */
 	int upper; /* a descriptor of our own, or -1 */
 	struct cgroup *cgroup;
@@ -51,9 +48,11 @@ struct sandbox {
 	struct report_user user;
 	bool chroot;
 	bool held;
+	bool shared; /* others use its root */
+	int notes; /* borrowed, or -1: sandbox_share_root() */
 	bool adopts; /* no pid namespace of its own: adopt.c */
 	struct chroot_files *files; /* of a chroot */
-	struct kept_stub *stubs;
+	struct stub *stubs;
 	size_t n_stubs;
 	struct report_dir *dirs;
 	size_t n_dirs;
@@ -62,9 +61,10 @@ struct sandbox {
 static struct sandbox *sandbox_new(const struct run_spec *spec)
 {
 	struct sandbox *s = xcalloc(1, sizeof(*s));
-	s->pidfd = s->root = s->upper = -1;
+	s->pidfd = s->mounts = s->root = s->upper = s->notes = -1;
 	s->memory_limit = spec->limits.memory;
 	s->chroot = spec->chroot;
+	s->shared = spec->root.mounted != NULL;
 	s->adopts = spec->chroot || run_spec_shares_pids(spec);
 	return s;
 }
@@ -72,26 +72,6 @@ static struct sandbox *sandbox_new(const struct run_spec *spec)
 static bool same_time(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-/* Takes one mount point out again, if it still is what was made and holds nothing, and gives its
- * directory the time back that it had. */
-static void remove_stub(const struct kept_stub *k)
-{
-	struct stat st;
-	if (fstatat(k->parent, k->stub.name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		st.st_dev != k->stub.dev || st.st_ino != k->stub.ino)
-		return;
-	if (!k->stub.is_dir && (!S_ISREG(st.st_mode) || st.st_size != 0))
-		return;
-	struct stat parent;
-	bool quiet = fstat(k->parent, &parent) == 0 && same_time(&parent.st_mtim, &k->stub.after);
-	if (unlinkat(k->parent, k->stub.name, k->stub.is_dir ? AT_REMOVEDIR : 0) < 0)
-		return;
-	if (quiet) {
-		const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, k->stub.before};
-		(void)futimens(k->parent, times);
-	}
 }
 
 /* A directory that overlay copied into the upper for a stub and that differs in nothing from the
@@ -120,21 +100,32 @@ static void prune_dir(const struct sandbox *s, const struct report_dir *d)
 	(void)unlinkat(parent, name, AT_REMOVEDIR);
 }
 
+static void clean_stubs(struct sandbox *s)
+{
+	for (size_t i = 0; i < s->n_stubs && s->shared && s->notes >= 0; i++)
+		stub_note(s->notes, &s->stubs[i]);
+	for (size_t i = s->n_stubs; i-- > 0;) {
+		if (!s->shared)
+			stub_remove(&s->stubs[i]);
+		close(s->stubs[i].parent);
+	}
+	s->n_stubs = 0;
+	if (!s->shared && s->notes >= 0 && s->root >= 0)
+		stubs_remove_noted(s->notes, s->root);
+}
+
 /* seal: what it has written counts, and nobody is to change it from here on. */
 static int clean_root(struct sandbox *s, bool seal, struct err *err)
 {
 	int r = 0;
-	for (size_t i = s->n_stubs; i-- > 0;) {
-		remove_stub(&s->stubs[i]);
-		close(s->stubs[i].parent);
-	}
-	s->n_stubs = 0;
+	mem_close_p(&s->mounts);
+	clean_stubs(s);
 	chroot_take_back(take(s->files));
-	if (seal && s->root >= 0 && s->upper >= 0)
+	if (seal && !s->shared && s->root >= 0 && s->upper >= 0)
 		r = snapshot_seal(s->root, s->upper, err);
 	/* the upper may only be touched when the overlay is gone */
 	mem_close_p(&s->root);
-	for (size_t i = s->n_dirs; i-- > 0 && s->upper >= 0;)
+	for (size_t i = s->n_dirs; i-- > 0 && s->upper >= 0 && !s->shared;)
 		prune_dir(s, &s->dirs[i]);
 	s->n_dirs = 0;
 	return r;
@@ -153,7 +144,7 @@ static void keep_report(struct sandbox *s, const struct report *r)
 {
 	if (r->kind == REPORT_STUB) {
 		s->stubs = xreallocarray(s->stubs, s->n_stubs + 1, sizeof(*s->stubs));
-		s->stubs[s->n_stubs++] = (struct kept_stub){.stub = r->u.stub, .parent = r->fd};
+		s->stubs[s->n_stubs++] = (struct stub){.made = r->u.stub, .parent = r->fd};
 	} else {
 		s->dirs = xreallocarray(s->dirs, s->n_dirs + 1, sizeof(*s->dirs));
 		s->dirs[s->n_dirs++] = r->u.dir;
@@ -190,7 +181,8 @@ static int listen_to_child(struct sandbox *s, int sock, int *master, struct err 
 			*master = r.fd;
 			break;
 		case REPORT_USER:
-			mem_close_p(&r.fd);
+			mem_close_p(&s->mounts);
+			s->mounts = r.fd;
 			s->user = r.u.user;
 			break;
 		}
@@ -413,6 +405,17 @@ void sandbox_hold(struct sandbox *s, bool hold)
 	if (s->held != hold)
 		cgroup_hold(s->cgroup, hold);
 	s->held = hold;
+}
+
+void sandbox_share_root(struct sandbox *s, bool others, int notes)
+{
+	s->notes = notes;
+	s->shared = others;
+}
+
+int sandbox_clone_root(const struct sandbox *s, int *ret_fd, struct err *err)
+{
+	return root_clone(s->mounts, s->root, ret_fd, err);
 }
 
 uint64_t sandbox_removed(const struct sandbox *s, const struct removed_fs *fs, size_t n)

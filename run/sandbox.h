@@ -63,6 +63,15 @@ void sandbox_hold(struct sandbox *s, bool hold);
 /* Bytes of files that were removed and are still open in it (run/removed.h), on its root and on
  * these file systems. */
 uint64_t sandbox_removed(const struct sandbox *s, const struct removed_fs *fs, size_t n);
+/* A detached mount of its root, which works as long as one of them is there: for another sandbox
+ * (snapshot.mounted). Of a spec that lends it. */
+int sandbox_clone_root(const struct sandbox *s, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
+/* Others use its root, and go on: what was made there for mounts stays, for they may have mounted
+ * something on it as well, and nobody is kept from writing. So it is from the start where the root
+ * was mounted by somebody else. !others: it is alone with it by now. notes: a directory in which
+ * they tell the last one what they have left, borrowed until sandbox_wait(). */
+void sandbox_share_root(struct sandbox *s, bool others, int notes);
 /* Blocks until the end, frees s. ERR_BUSY: it has ended well, and somebody else can go on writing
  * to files of its root (snapshot_seal()). */
 int sandbox_wait(struct sandbox *s, struct sandbox_result *ret, struct err *err)

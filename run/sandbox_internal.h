@@ -6,13 +6,14 @@
  *	               listens, cleans up
  *	namespaces.c   clone3 and what is set inside the new namespaces before any mount
  *	init.c         PID 1: runs the steps below in order, then reaps and forwards signals
+ *	root_clone.c   another mount of the root, for another sandbox
  *	rootfs.c       attaches the root, pivots
  *	mounts.c       how a file system is made, attached and hidden, by descriptors alone
  *	mounts_kernel.c  /proc and /sys, what is masked in them; mounts_dev.c  /dev
  *	mounts_user.c  the caller's mounts; mounts_files.c  what they change in files
  *	shm.c          the file system of /dev/shm
  *	etc_files.c    /etc/hosts and what else it is told by files
- *	target.c       finds or makes the mount points inside the image
+ *	target.c       finds or makes the mount points inside the image; stubs.c removes them
  *	adopt.c        the end of all processes, where no pid namespace ends them
  *	chroot.c       instead of all these, where there are no namespaces; chroot_files.c
  *	exec.c         the workload: user, capabilities, filter, execve
@@ -60,6 +61,11 @@ struct box {
 	int stdio[3];
 	int ids; /* where the listener of ids_install() goes, or -1 */
 };
+
+/* --- root_clone.c --- */
+/* root, as it is attached in the mount namespace `mounts`: one more detached mount. */
+int root_clone(int mounts, int root, int *ret_fd, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* --- namespaces.c --- */
 /* Forks into new namespaces. cgroup_fd: -1 or for CLONE_INTO_CGROUP; *ret_in_cgroup tells whether

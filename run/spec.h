@@ -82,6 +82,7 @@ struct run_spec {
 	                                                    goes with RUN_NETWORK_HOST */
 	struct idmap_view users; /* a user namespace for it alone (own_users.h), owned */
 	struct snapshot root; /* mounted inside the sandbox's mount namespace */
+	bool lends_root; /* sandbox_clone_root() will be asked for */
 	struct run_mount *mounts;
 	size_t n_mounts;
 	struct run_limits limits;

@@ -176,6 +176,8 @@ static int make(const struct box *b, const char *dir, const char *name, bool is_
 	if (keep)
 		return 0;
 	memcpy(stub.name, name, strlen(name) + 1);
+	if (strlen(dir) < sizeof(stub.dir))
+		memcpy(stub.dir, dir, strlen(dir) + 1);
 	if (fstat(parent, &st) < 0)
 		return -1;
 	stub.after = st.st_mtim;

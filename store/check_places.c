@@ -109,7 +109,7 @@ static int check_names(struct check *c, const char *dir, struct err *err)
 static int check_container_names(struct check *c, const char *id, struct err *err)
 {
 	static const char *const known[] = {
-		"container.json", "uses", "upper", "links", "work", "merged"};
+		"container.json", "uses", "upper", "links", "work", "merged", "running"};
 	AUTO_FREE char *dir = xasprintf(CONTAINERS_DIR "/%s", id);
 	AUTO_STRV struct strv names = STRV_INIT;
 	int r = check_is_dir(c, dir) ? dir_list(c->store->fd, dir, &names, err) : 0;

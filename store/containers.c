@@ -22,7 +22,14 @@
 
 void container_init(struct container *c)
 {
-	*c = (struct container){.dir = -1};
+	*c = (struct container)CONTAINER_INIT;
+}
+
+void container_unlock(struct container *c)
+{
+	mem_close_p(&c->root);
+	mem_close_p(&c->running);
+	mem_close_p(&c->dir);
 }
 
 void container_done(struct container *c)
@@ -43,7 +50,7 @@ void container_done(struct container *c)
 	free(c->mount_boot);
 	free(c->mount_space);
 	free(c->damaged);
-	mem_close_p(&c->dir);
+	container_unlock(c);
 	container_init(c);
 }
 
@@ -221,21 +228,21 @@ int container_find(struct store *s, const char *text, struct container *ret, str
 	return r;
 }
 
-static int lock_dir(int fd, int how, bool wait)
+static int lock_dir(int fd, bool wait)
 {
 	int r;
-	while ((r = flock(fd, wait ? how : how | LOCK_NB)) < 0 && errno == EINTR)
+	while ((r = flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB)) < 0 && errno == EINTR)
 		;
 	return r;
 }
 
-/* c's directory; text: what the user called it; how: LOCK_EX or LOCK_SH */
-static int lock_container(struct store *s, const struct container *c, const char *text, int how,
-	bool wait, int *ret_dir, struct err *err)
+/* c's directory; text: what the user called it */
+static int lock_container(struct store *s, const struct container *c, const char *text, bool wait,
+	int *ret_dir, struct err *err)
 {
 	AUTO_FREE char *doc = xasprintf(CONTAINERS_DIR "/%s/" CONTAINER_DOC, c->id);
 	AUTO_FD int dir = open_dir(s, c->id);
-	if (dir >= 0 && lock_dir(dir, how, wait) < 0)
+	if (dir >= 0 && lock_dir(dir, wait) < 0)
 		return errno == EWOULDBLOCK
 		               ? err_set(err, ERR_BUSY,
 					 "another process uses the working container '%s'", c->name)
@@ -247,48 +254,55 @@ static int lock_container(struct store *s, const struct container *c, const char
 	return 0;
 }
 
-static int open_locked(struct store *s, const char *text, int how, bool wait, struct container *ret,
-	struct err *err)
+/* damaged: one that is, too */
+static int open_dir_locked(struct store *s, const char *text, bool damaged, bool wait,
+	struct container *ret, struct err *err)
 {
 	AUTO_CONTAINER struct container c;
 	AUTO_FD int dir = -1;
 	int r;
 
 	container_init(&c);
-	if ((r = container_find(s, text, &c, err)) < 0 ||
-		(r = lock_container(s, &c, text, how, wait, &dir, err)) < 0 ||
-		(r = load(dir, c.id, ret, err)) < 0)
+	if ((r = damaged ? find_any(s, text, &c, err) : container_find(s, text, &c, err)) < 0 ||
+		(r = lock_container(s, &c, text, wait, &dir, err)) < 0 ||
+		(r = (damaged ? load_any : load)(dir, c.id, ret, err)) < 0)
 		return r;
 	ret->dir = take_fd(&dir);
 	return 0;
 }
 
-int container_open(
-	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
+static int open_locked(struct store *s, const char *text, bool damaged, enum container_hold hold,
+	bool wait, struct container *ret, struct err *err)
 {
-	return open_locked(s, text, LOCK_EX, wait, ret, err);
+	for (unsigned tries = 0;; tries++) {
+		AUTO_CONTAINER struct container c;
+		container_init(&c);
+		int r = open_dir_locked(s, text, damaged, wait, &c, err);
+		if (r == 0)
+			r = container_take_hold(s, hold, &c, err);
+		if (r == 0) {
+			*ret = c;
+			container_init(&c);
+		}
+		if (r != ERR_BUSY || !wait)
+			return r;
+		err_clear(err);
+		(void)flock(c.dir, LOCK_UN);
+		if (container_await(c.dir, hold, tries, err) < 0)
+			return err->code;
+	}
 }
 
-int container_open_shared(
-	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
+int container_open(struct store *s, const char *text, enum container_hold hold, bool wait,
+	struct container *ret, struct err *err)
 {
-	return open_locked(s, text, LOCK_SH, wait, ret, err);
+	return open_locked(s, text, false, hold, wait, ret, err);
 }
 
 int container_open_any(
 	struct store *s, const char *text, bool wait, struct container *ret, struct err *err)
 {
-	AUTO_CONTAINER struct container c;
-	AUTO_FD int dir = -1;
-	int r;
-
-	container_init(&c);
-	if ((r = find_any(s, text, &c, err)) < 0 ||
-		(r = lock_container(s, &c, text, LOCK_EX, wait, &dir, err)) < 0 ||
-		(r = load_any(dir, c.id, ret, err)) < 0)
-		return r;
-	ret->dir = take_fd(&dir);
-	return 0;
+	return open_locked(s, text, true, CONTAINER_ALONE, wait, ret, err);
 }
 
 int container_save(const struct container *c, struct err *err)

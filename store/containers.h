@@ -6,11 +6,14 @@
  *	containers/ID/uses             digests that keep the base image from the sweep (mark.h)
  *	containers/ID/upper            what was changed: the upper directory of an overlay
  *	containers/ID/links/N          what was copied with --link
- *	containers/ID/work, merged     while it is mounted by `mount`
+ *	containers/ID/work, merged     while it is mounted by `mount`; work: or something runs in it
+ *	containers/ID/running          a lock, shared by those who run something in it
  *
  * A container appears by one rename of a finished directory and goes by one rename into tmp/.
  * container.json is replaced whole. Whoever changes a container holds its lock, a flock(2) on its
- * directory; listing and looking need none. Names are unique; containers.lock is held while one
+ * directory; listing and looking need none. While something runs in it that lock is free, and
+ * `running` is not (container_share.h): it is taken after the directory's, and waited for without
+ * that. Names are unique; containers.lock is held while one
  * is given, after a container's own lock and before no other.
  */
 #pragma once
@@ -49,7 +52,14 @@ struct container {
 	                  can be removed, and nothing else */
 
 	int dir; /* containers/ID, or -1; locked after container_open() and container_create() */
+	int running; /* our lock of that name, or -1 */
+	bool alone; /* nobody runs anything in it */
+	int root; /* else its root, unless it is mounted: of those who do, for one more of them */
 };
+#define CONTAINER_INIT                                                                             \
+	{                                                                                          \
+		.dir = -1, .running = -1, .root = -1                                               \
+	}
 
 void container_init(struct container *c);
 void container_done(struct container *c);
@@ -69,12 +79,16 @@ int container_create(struct store *s, struct txn *t, const struct image *image,
 /* By name, ID or a unique prefix of an ID. ERR_NOT_FOUND, ERR_INVALID (ambiguous), ERR_CORRUPT */
 int container_find(struct store *s, const char *text, struct container *ret, struct err *err)
 	__attribute__((warn_unused_result));
+enum container_hold {
+	CONTAINER_ALONE, /* nobody else uses it */
+	CONTAINER_BESIDE, /* others may run something in it */
+	CONTAINER_DOCUMENT, /* of its files nothing is used: what others do there is their business */
+};
 /* container_find, locked, as it is then. wait: until who has it is done; else ERR_BUSY. */
-int container_open(struct store *s, const char *text, bool wait, struct container *ret,
-	struct err *err) __attribute__((warn_unused_result));
-/* The same, but not alone: several that use it and change nothing of what is known of it. */
-int container_open_shared(struct store *s, const char *text, bool wait, struct container *ret,
-	struct err *err) __attribute__((warn_unused_result));
+int container_open(struct store *s, const char *text, enum container_hold hold, bool wait,
+	struct container *ret, struct err *err) __attribute__((warn_unused_result));
+/* Gives back its locks; what is known of it stays to be read. */
+void container_unlock(struct container *c);
 /* container_open for container_remove(): it may be damaged. */
 int container_open_any(struct store *s, const char *text, bool wait, struct container *ret,
 	struct err *err) __attribute__((warn_unused_result));

@@ -1150,19 +1150,96 @@ c" ]
 	assert_clean_store
 }
 
+# A command in the container c that lasts until the file `end` is in there, or 20 s.
+last_in_c() { # COMMANDS [OPTION...]
+	local commands=$1
+	shift
+	"$MICA_BIN" --root "$MICA_ROOT" run "$@" c -- sh -c "$commands; n=0; until [ -e /end ] || [ \$((n += 1)) = 400 ]; do sleep 0.05; done; [ -e /end ]" 3>&- </dev/null &
+}
+
 @test "who comes second waits, and says so" {
 	mica from -q --name c busybox
-	"$MICA_BIN" --root "$MICA_ROOT" run c -- sh -c 'touch /begun; while [ ! -e /vol/go ]; do sleep 0.05; done' 3>&- </dev/null >log 2>&1 &
+	last_in_c 'touch /begun' --isolation chroot
 	pid=$!
 	wait_for 10 sh -c "ls $MICA_ROOT/containers/*/upper/begun 2>/dev/null"
-	mica config --author me c 2>waiting &
+	# what is known of it is nobody's there
+	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" config --author me c
+	[ "$(container_config c .author)" = '"me"' ]
+	mica rm c 2>waiting >removed &
 	second=$!
 	wait_for 10 grep -q "waiting: another process uses the working container 'c'" waiting
+	[ ! -s removed ]
 	kill $pid
 	wait $pid || true
 	wait $second
+	[ -z "$(mica containers -q)" ]
+}
+
+@test "several commands at once in one container, as long as one of them lasts" {
+	mica from -q --name c busybox
+	upper=$(echo "$MICA_ROOT"/containers/*/upper)
+	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run --add-history -v "$D:/seen" c -- sh -c 'mkfifo /ask /answer; touch /served; read -r word </ask; echo "heard $word" >/answer' 3>&- </dev/null &
+	server=$!
+	wait_for 10 test -e "$upper/served"
+	[ "$(timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run c -- sh -c 'echo hello >/ask; cat /answer')" = 'heard hello' ]
+	wait $server
+	[[ $(container_config c '.history[-1].created_by') == *served* ]]
+	# who began ends first, and others come after that
+	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run -v "$D:/seen" c -- sh -c 'rm /served /ask /answer; touch /first; until [ -e /second ]; do sleep 0.02; done' 3>&- </dev/null &
+	first=$!
+	wait_for 10 test -e "$upper/first"
+	last_in_c 'touch /second' -v "$D:/seen"
+	second=$!
+	wait_for 10 test -e "$upper/second"
+	wait $first
+	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" config --author me c
+	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run c -- sh -c 'ls /first /second && touch /end'
+	wait $second
 	[ "$(container_config c .author)" = '"me"' ]
-	# one that is mounted has place for several commands
+	# nothing of what was made for mounts, by whomever, is left
+	[ "$(cd "$upper" && find . | sort | tr '\n' ' ')" = '. ./end ./first ./second ' ]
+	[ ! -e "$upper/../work" ]
+	assert_clean_store
+}
+
+@test "of several commands in one container any may be killed" {
+	mica from -q --name c busybox
+	upper=$(echo "$MICA_ROOT"/containers/*/upper)
+	last_in_c 'touch /first'
+	first=$!
+	wait_for 10 test -e "$upper/first"
+	last_in_c 'touch /second'
+	second=$!
+	wait_for 10 test -e "$upper/second"
+	kill -9 $first
+	wait $first || true
+	[ "$(timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run c -- sh -c 'touch /third; ls -d /first /second | wc -l')" = 2 ]
+	last_in_c 'touch /fourth'
+	fourth=$!
+	wait_for 10 test -e "$upper/fourth"
+	kill -9 $second
+	wait $second || true
+	mica run c touch /end
+	wait $fourth
+	[ ! -e "$upper/../work" ]
+	# all of them
+	mica run c rm /end /first /second
+	last_in_c 'touch /first'
+	first=$!
+	wait_for 10 test -e "$upper/first"
+	last_in_c 'touch /second'
+	second=$!
+	wait_for 10 test -e "$upper/second"
+	kill -9 $first $second
+	wait $first || wait $second || true
+	mica commit -q --rm c made >/dev/null
+	[ "$(in_image made ls / | grep -cE '^(first|second|third|fourth)$')" = 4 ]
+	[ "$(grep -cF "$D" /proc/self/mounts)" = 0 ]
+	assert_clean_store
+}
+
+@test "several commands at once in one container that is mounted" {
+	mica from -q --name c busybox
 	mica mount c >/dev/null
 	"$MICA_BIN" --root "$MICA_ROOT" run --add-history c -- sh -c 'n=0; until [ -e /go ] || [ $((n += 1)) = 400 ]; do sleep 0.05; done; [ -e /go ] && echo went' 3>&- </dev/null >went &
 	pid=$!

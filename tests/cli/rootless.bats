@@ -226,3 +226,23 @@ sample() {
 	done
 	[ "$(umica run c tail -c 15 /bin/busybox | grep -c '^seen$')" = 3 ]
 }
+
+@test "several commands at once in one container, of a user" {
+	umica from -q --name c busybox
+	upper=$(echo "$D"/home/.local/share/mica/containers/*/upper)
+	as_user timeout 20 "$MICA_BIN" run c -- sh -c 'touch /first; until [ -e /second ]; do sleep 0.02; done; chown 7:8 /second' 3>&- </dev/null &
+	first=$!
+	wait_for 10 test -e "$upper/first"
+	as_user timeout 20 "$MICA_BIN" run c -- sh -c 'touch /second; until [ -e /third ]; do sleep 0.02; done; stat -c %u:%g /second' >owner 3>&- </dev/null &
+	second=$!
+	wait $first
+	as_user sh -c "echo \$\$ >pid; exec $MICA_BIN run c -- sh -c 'touch /third; sleep 20'" 3>&- </dev/null &
+	third=$!
+	wait $second
+	[ "$(cat owner)" = 7:8 ]
+	kill -9 "$(cat pid)"
+	wait $third || true
+	umica commit -q --rm c made >/dev/null
+	[ "$(umica run --network=none made ls / | grep -cE '^(first|second|third)$')" = 3 ]
+	umica fsck >/dev/null
+}

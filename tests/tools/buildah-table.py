@@ -39,8 +39,10 @@ For who calls mica `buildah` much is as there that is otherwise with `mica` (mic
   leaves the name to the last image, and it refuses `--iidfile`.
 * A file that is copied to a link to nothing makes the file that the link names, as with docker; buildah makes a directory of that name.
 * A Containerfile is checked before its first step. What cannot be copied is an error before anything has run, and leaves no working container.
-* A working container is used by one command at a time, unless it is mounted: a second `run` says that it waits for the first, and `mount` beforehand is what a server and its
-  client need. `config`, `copy` and `commit` wait in any case, so an image never has half of what a command is writing.
+* Several `run` in one working container at once share one mount of it. `config`, `rename` and `inspect` do not wait for them; `copy`, `commit`, `mount`, `umount` and `rm` wait for
+  their end, and say so, so an image never has half of what a command is writing. A `run` that cannot share (isolation `chroot`, a pid namespace that is not its own, a user namespace
+  that is, rootless with fuse-overlayfs) waits for others, and they for it, unless the container is mounted. Rootless, setuid programs act as such for the `run` that came first
+  alone.
 * `images --history` shows an empty column: names that an image had before are not kept.
 * git is run without the user's configuration, `~/.gitconfig` and credential helpers included: what a server wants to know is in the secret `GIT_AUTH_TOKEN` (docs/containerfile.md).
 
