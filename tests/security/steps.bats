@@ -114,11 +114,11 @@ load lib.bash
 
 # cve: CVE-2021-20291 CVE-2021-29482 CVE-2025-58058
 @test "a damaged archive is an error, at once" {
-	head -c 2500000 /dev/urandom >noise # several blocks of bzip2
+	head -c 400000 /dev/urandom >noise
 	tar -cf noise.tar noise
 	gzip -k noise.tar
 	xz -k noise.tar
-	bzip2 -k noise.tar
+	bzip2 -1 -k noise.tar # several blocks
 	for kind in gz xz bz2; do
 		size=$(stat -c %s noise.tar.$kind)
 		mkdir -p ctx
@@ -245,17 +245,17 @@ while True: print(s.recvfrom(4096)[0], flush=True)"' >asked 2>&1 3>&- &
 		import tarfile
 		with open("pax.tar", "wb") as f:
 		    i = tarfile.TarInfo("././@PaxHeader")
-		    i.type, i.size = b"x", 100 << 20
+		    i.type, i.size = b"x", 30 << 20
 		    f.write(i.tobuf(tarfile.USTAR_FORMAT))
-		    f.write(b"104857600 comment=" + b"0" * ((100 << 20) - 18))
+		    f.write(b"31457280 comment=" + b"0" * ((30 << 20) - 17))
 		    f.write(tarfile.TarInfo("file").tobuf())
 		with open("padding.tar", "wb") as f:
 		    f.write(tarfile.TarInfo("file").tobuf())
-		    f.write(bytes(100 << 20))
+		    f.write(bytes(30 << 20))
 		for name in "manifest.json", "index.json":
 		    with open(name + ".archive", "wb") as f:
 		        i = tarfile.TarInfo(name)
-		        i.size = 100 << 20
+		        i.size = 30 << 20
 		        f.write(i.tobuf(tarfile.USTAR_FORMAT) + b"[" + b" " * (i.size - 1) + bytes(1024))
 	END
 	largest() { # MICA ARGUMENT...: how much memory it took
@@ -265,7 +265,7 @@ while True: print(s.recvfrom(4096)[0], flush=True)"' >asked 2>&1 3>&- &
 subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$MICA_BIN" "${store[@]}" "$@"
 		echo "# $*: $((output / 1024)) MiB" >&3
-		[ -n "${MICA_SANITIZE:-}" ] || [ "$output" -lt 200000 ] || fail "$output KiB"
+		[ -n "${MICA_SANITIZE:-}" ] || [ "$output" -lt 30000 ] || fail "$output KiB"
 	}
 	largest load -i "$D/manifest.json.archive"
 	largest load -i "$D/index.json.archive"
