@@ -66,6 +66,20 @@ static int become(const struct call *c)
 
 enum { REAL = 1, EFFECTIVE = 2, SAVED = 4 };
 
+/* Who asked to keep what root may do (setpriv(1) does), until it executes something. */
+static bool may_set(const struct call *c)
+{
+	return call_is_root(c) || (c->cred.keeps_in && c->cred.keeps_in == call_memory(c));
+}
+
+static int call_keep(struct call *c)
+{
+	uint64_t had = c->cred.keeps_in;
+	c->cred.keeps_in = call_arg(c, 1) && may_set(c) ? call_memory(c) : 0;
+	int r = c->cred.keeps_in == had ? 0 : become(c);
+	return r < 0 ? r : CALL_GO_ON;
+}
+
 static bool is_one_of(const uint32_t ids[3], uint32_t id)
 {
 	return id == ids[0] || id == ids[1] || id == ids[2];
@@ -75,7 +89,7 @@ static bool is_one_of(const uint32_t ids[3], uint32_t id)
 static int set_ids(struct call *c, uint32_t ids[3], const uint32_t values[3])
 {
 	for (unsigned i = 0; i < 3; i++)
-		if (values[i] != SAME && !call_is_root(c) && !is_one_of(ids, values[i]))
+		if (values[i] != SAME && !may_set(c) && !is_one_of(ids, values[i]))
 			return -EPERM;
 	for (unsigned i = 0; i < 3; i++)
 		ids[i] = values[i] != SAME ? values[i] : ids[i];
@@ -88,7 +102,7 @@ static int set_one(struct call *c, uint32_t ids[3])
 	if (id == SAME)
 		return -EINVAL;
 	const uint32_t all[3] = {id, id, id}, effective[3] = {SAME, id, SAME};
-	return set_ids(c, ids, call_is_root(c) ? all : effective);
+	return set_ids(c, ids, may_set(c) ? all : effective);
 }
 
 static int set_two(struct call *c, uint32_t ids[3])
@@ -127,7 +141,7 @@ static int by_number(const void *a, const void *b)
 static int set_groups(struct call *c)
 {
 	uint32_t n = call_arg(c, 0);
-	if (!call_is_root(c))
+	if (!may_set(c))
 		return -EPERM;
 	if (n > GROUPS_MAX)
 		return -EINVAL;
@@ -289,6 +303,7 @@ static const struct {
 	{SYS_setfsuid, call_setfsuid},
 	{SYS_setfsgid, call_setfsgid},
 	{SYS_setgroups, call_setgroups},
+	{SYS_prctl, call_keep}, /* PR_SET_KEEPCAPS alone (ids_filter.c) */
 	{SYS_getuid, call_getuid},
 	{SYS_geteuid, call_geteuid},
 	{SYS_getgid, call_getgid},

@@ -16,8 +16,8 @@
  *	setuid, setgroups ...  recorded; getuid and its kin answer accordingly
  *
  * Who a process is follows it through fork and execve as an index into a table of ours, in the soft
- * limit RLIMIT_RSS, which does nothing in Linux since 2.4.30. Rights do not follow: who became
- * another user can still read and write what is ours.
+ * limit RLIMIT_RSS, which does nothing in Linux since 2.4.30, and is not theirs to set. Rights do
+ * not follow: who became another user can still read and write what is ours.
  *
  * Init answers from within the sandbox: it has its root, and resolves every path there.
  */

@@ -20,6 +20,7 @@ struct cred {
 	uint32_t uid[3], gid[3]; /* real, effective, saved */
 	uint32_t n_groups;
 	uint32_t groups[GROUPS_MAX];
+	uint64_t keeps_in; /* call_memory() of who keeps its capabilities (PR_SET_KEEPCAPS), 0 */
 };
 
 struct owner {
@@ -69,6 +70,8 @@ int call_read(const struct call *c, uint64_t at, void *to, size_t n);
 int call_write(const struct call *c, uint64_t at, const void *from, size_t n);
 /* -EFAULT, -ENAMETOOLONG */
 int call_read_path(const struct call *c, uint64_t at, char to[PATH_MAX]);
+/* Tells what the caller executes from what it did or will; 0: it cannot be seen. */
+uint64_t call_memory(const struct call *c);
 /* Is what was read still of the call that is being answered, or of a process that took its number?
  * To be asked after the last of it. */
 bool call_still_there(const struct call *c);

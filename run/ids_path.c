@@ -16,6 +16,7 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -68,6 +69,22 @@ static int open_proc(const struct call *c, const char *what, int flags)
 		return -1;
 	(void)snprintf(path, sizeof(path), "%d/%s", pid, what);
 	return openat(c->s->proc, path, flags | O_CLOEXEC);
+}
+
+/* Where its arguments lie: fork(2) keeps the place, execve(2) draws another one. */
+uint64_t call_memory(const struct call *c)
+{
+	char text[2048];
+	AUTO_FD int fd = open_proc(c, "stat", O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	/* proc_pid_stat(5): after the command's ')' comes field 3; arg_start is 48 */
+	char *at = strrchr(text, ')');
+	for (int field = 2; at && field < 48; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
 }
 
 /* Unlike by /proc/PID/mem, nothing is written where the caller could not. Nobody has its number in

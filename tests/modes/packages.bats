@@ -33,7 +33,9 @@ teardown_file() {
 	containerfile <<-END
 		FROM debian:stable
 		RUN $update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends uuid-runtime
-		RUN useradd --create-home --shell /bin/sh joe && passwd -l joe && groupadd g && chage -d 1 joe && sed -i s/x/x/ /etc/gshadow && su joe -c 'id -un >/tmp/who' && install -o joe -g 7 -m 750 /bin/true /usr/local/bin/theirs
+		RUN useradd --create-home --shell /bin/sh joe && passwd -l joe && groupadd g && chage -d 1 joe && sed -i s/x/x/ /etc/gshadow && su joe -c 'id -un >/tmp/who; [ "\$(id -G)" = "\$(id -g joe)" ]' && install -o joe -g 7 -m 750 /bin/true /usr/local/bin/theirs
+		# it keeps its capabilities until it executes something
+		RUN as='setpriv --reuid joe --regid joe --init-groups' && [ "\$(\$as id -G)" = "\$(id -G joe)" ] && ! \$as setpriv --reuid 0 true
 		# a signal fails no call of the shell's that nobody but the kernel answers
 		RUN for i in \$(seq 50); do /bin/true & for j in \$(seq 20); do [ -e /bin/sh ] || exit 9; done; wait; done
 		USER joe
