@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/container_args.h"
 #include "cmd/each.h"
+#include "run/userns.h"
 #include "store/containers.h"
 #include "store/store.h"
 
@@ -82,7 +83,7 @@ static int mount_run(struct app *app, void *args, const struct strv *rest, struc
 	AUTO_JSON struct json *list = a->json ? json_new_array() : NULL;
 	struct mounting m = {.with_name = rest->n > 1, .list = list};
 
-	if (rest->n && geteuid() != 0)
+	if (rest->n && (geteuid() != 0 || !userns_has_mounts()))
 		return err_set(err, ERR_UNSUPPORTED,
 			"cannot mount in rootless mode. You need to run it in a `mica unshare` "
 			"session");

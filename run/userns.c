@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/nsfs.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/types.h>
@@ -408,6 +410,15 @@ static int enter_single(const char *reason, struct err *err)
 	return detach_mounts(MODE_SINGLE, reason, err);
 }
 
+/* `unshare -r` leaves us in a user namespace where the mounts are those of the one above it. */
+bool userns_has_mounts(void)
+{
+	AUTO_FD int mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	AUTO_FD int owner = mounts < 0 ? -1 : ioctl(mounts, NS_GET_USERNS);
+
+	return mounts < 0 || owner >= 0 || errno != EPERM;
+}
+
 /* Root who may mount: of the machine, or of a namespace that somebody else has made. */
 static void stay_root(void)
 {
@@ -428,6 +439,11 @@ int userns_enter(struct err *err)
 	caller_gid = getegid();
 	if (caps & (1ULL << CAP_SYS_ADMIN)) {
 		stay_root();
+		if (!userns_has_mounts()) {
+			AUTO_FREE char *reason = xstrdup(mode_reason());
+			if (detach_mounts(mode_is(), reason, err) < 0)
+				return err->code;
+		}
 		if (!fs_root_is_mount())
 			mode_set(MODE_CHROOT, "the root directory is that of a plain chroot: "
 					      "'mount --bind DIR DIR' "

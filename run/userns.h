@@ -17,5 +17,8 @@ struct err;
  * ERR_UNSUPPORTED: there is no user namespace to be had; the message says what to do. */
 int userns_enter(struct err *err) __attribute__((warn_unused_result));
 bool userns_is_rootless(void); /* after userns_enter: not the initial user namespace's root */
+/* Before it: false in a user namespace whose mounts are those of another one, as by unshare -r
+ * without -m. */
+bool userns_has_mounts(void);
 /* after userns_enter: who we were before */
 void userns_caller(uid_t *ret_uid, gid_t *ret_gid);

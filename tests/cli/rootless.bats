@@ -198,6 +198,12 @@ sample() {
 	[ -z "$(umica containers -q)" ]
 }
 
+@test "in a user namespace without mounts of its own steps run, and no mount is promised" {
+	umica from -q --name c busybox
+	MICA_ROOT=$D/home/.local/share/mica as_user_here unshare -Ur sh -c "$MICA_BIN run --network=none c id -u; $MICA_BIN mount c 2>&1" >log || true
+	[[ "$(<log)" == $'0\nmica: cannot mount in rootless mode'* ]] || fail "$(<log)"
+}
+
 @test "a container that is mounted in another namespace is not mounted twice" {
 	umica from -q --name c busybox
 	mkfifo go

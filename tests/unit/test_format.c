@@ -101,7 +101,7 @@ static void prints_structs_as_go_does(void **state)
 		"{1 map[x:y] {[e 2]}} map[x:y] "
 		"{\"b\":1,\"a\":{\"x\":\"y\"},\"c\":{\"d\":[\"e\",2]}} 1 d"
 		" {B:1 A:map[x:y] C:{D:[e 2]}} {'\\x01' map[\"x\":\"y\"] {[\"e\" '\\x02']}} {[   e "
-	        "   2]}");
+		"   2]}");
 	format_as_text(o, "as it is");
 	buf_clear(&out);
 	assert_int_equal(format_run(f, o, &out, &err), 0);
