@@ -212,6 +212,9 @@ o/f -rwxr-xr-x 0/0' ]
 	[ "$(run_in t cat /tmp/u /tmp/g /tmp/seen | tr '\n' ' ')" = '1000 1000 0:0 1000:1000 1000:1000 1000:1000 ' ]
 	[ "$(run_in t cat /tmp/groups | tr ' ' '\n' | sort -n | tr '\n' ' ')" = '50 1000 ' ]
 	[ "$(listed t root-made tmp/u tmp/d/ tmp/l tmp/d/x tmp/numeric | awk '{print $3}' | tr '\n' ' ')" = '0/0 1000/1000 1000/1000 1000/1000 1000/1000 1234/55 ' ]
+	# which fuse-overlayfs tells of no file when it was made
+	[ "$MICA_MODE" != single ] || [ ! -w /dev/fuse ] ||
+		[ "$(m --storage-driver fuse-overlayfs run --rm --network=none t sh -c 'touch /tmp/new; stat -c %u:%g /tmp/new /bin' | xargs)" = '1234:55 0:0' ]
 }
 
 @test "programs become another user, and their children are that one" {
