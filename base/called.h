@@ -15,7 +15,7 @@
  *	write to standard error is there, where that is another file;
  *	--output of files without --tag keeps the image, too;
  *	config --entrypoint warns of the command that was there where --cmd replaces it, too;
- *	images shows a list with the date and the size of its document;
+ *	images shows a list with an ID of its own, the date and the size of its document;
  *	build --manifest prints the ID of each image that joined the list;
  *	the ID of what was built is in one place: --iidfile, --logfile or standard output;
  *	RUN --network=host needs no --allow;

@@ -181,15 +181,13 @@ static const struct build_result *told(const struct outputs *out, const struct b
 	return r;
 }
 
-/* What an image is known by is its config's digest; an index has none. */
+/* What an image is known by is its config's digest; an index of several has none. */
 static const char *image_id(const struct build_result *r, char buf[DIGEST_STR_MAX])
 {
 	const char *list = map_get(&r->root.annotations, ANNOTATION_LIST_ID);
-	if (list)
+	if (list && called_buildah())
 		return list;
-	return digest_hex(media_kind(r->root.media_type) == MEDIA_INDEX ? &r->root.digest
-									: &r->images[0].image_id,
-		buf);
+	return digest_hex(r->n_images > 1 ? &r->root.digest : &r->images[0].image_id, buf);
 }
 
 void outputs_image_ids(const struct outputs *out, const struct build_result *r, struct strv *ret)

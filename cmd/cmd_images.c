@@ -85,6 +85,21 @@ static struct name_parts split_ref(const char *ref)
 	return (struct name_parts){ref, colon + 1, (int)name_len, (int)(len - name_len - 1)};
 }
 
+/* Its names, those that it has lost first; as buildah, without the one that the line is about when
+ * that is the oldest. New string. */
+static char *history_text(const struct listed *l, const char *ref)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+
+	strv_copy(&names, &l->before);
+	STRV_FOREACH (name, &l->refs)
+		if (!strv_has(&names, *name))
+			strv_add(&names, *name);
+	if (ref && names.n && streq(names.v[0], ref))
+		strv_remove(&names, 0);
+	return names.n ? strv_join(&names, ", ") : xstrdup(NONE);
+}
+
 static struct json *row_json(const struct listed *l, const char *ref, const struct images_args *a)
 {
 	struct json *o = json_new_object();
@@ -103,7 +118,8 @@ static struct json *row_json(const struct listed *l, const char *ref, const stru
 	json_set_string(o, "Size", text_size(l->size, size));
 	json_set_int(o, "Created", l->created_s);
 	json_set(o, "ReadOnly", json_new_bool(l->additional));
-	json_set_string(o, "History", NONE);
+	AUTO_FREE char *history = history_text(l, ref);
+	json_set_string(o, "History", history);
 	json_set_string(o, "CreatedAtRaw", l->dated ? clock_format(t, raw) : "");
 	format_as_time(o, "CreatedAtRaw");
 	/* docker's names of the same, and what only docker has */
@@ -211,8 +227,9 @@ static void add_line(
 	buf_addf(b, "%.*s\t%.*s\t", p.name_len, p.name, p.tag_len, p.tag);
 	if (a->digests)
 		buf_addf(b, "%s\t", digest_str(&l->top, digest));
-	buf_addf(b, "%s\t%s\t%s%s\n", id_text(l, a->no_trunc, id), age_text(l, age),
-		text_size(l->size, size), a->history ? "\t" NONE : "");
+	AUTO_FREE char *history = a->history ? history_text(l, ref) : xstrdup("");
+	buf_addf(b, "%s\t%s\t%s%s%s\n", id_text(l, a->no_trunc, id), age_text(l, age),
+		text_size(l->size, size), a->history ? "\t" : "", history);
 }
 
 /* No template: 10,000 images take some milliseconds. */
@@ -261,6 +278,8 @@ static int images_run(struct app *app, void *args, const struct strv *rest, stru
 	int r = app_store(app, 0, &s, err);
 	if (r == 0)
 		r = image_list_load(s, &list, err);
+	if (r == 0 && (a->history || (a->format && strstr(a->format, "History"))))
+		r = image_list_before(s, &list, err);
 	if (r == 0)
 		hide_steps(&list, a);
 	if (r == 0)

@@ -58,6 +58,13 @@ static void show_index(struct store *s, struct listed *l)
 	l->size = (uint64_t)st.st_size;
 }
 
+static struct digest shown_id(const struct summary *s)
+{
+	if (s->index && called_buildah())
+		return s->list_id;
+	return s->several || !s->loaded ? s->top : s->id;
+}
+
 int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 {
 	AUTO_SUMMARIES struct summaries all = {0};
@@ -82,9 +89,7 @@ int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 				.intermediate = now->intermediate,
 				.loaded = now->loaded,
 				.id = now->id,
-				.shown = now->index    ? now->list_id
-			                 : now->loaded ? now->id
-			                               : now->top,
+				.shown = shown_id(now),
 				.dated = now->dated,
 				.created_s = now->created_s,
 				.created_ns = now->created_ns,
@@ -105,9 +110,26 @@ int image_list_load(struct store *s, struct image_list *ret, struct err *err)
 	return 0;
 }
 
+int image_list_before(struct store *s, struct image_list *list, struct err *err)
+{
+	struct names all = {0};
+	int r = names_list_all(s, &all, err);
+
+	for (size_t i = 0; r == 0 && i < all.count; i++) {
+		const struct descriptor *d = &all.n[i].manifest;
+		const char *before = map_get(&d->annotations, ANNOTATION_NAMES_BEFORE);
+		for (size_t k = 0; before && k < list->n; k++)
+			if (digest_equal(&list->i[k].top, &d->digest))
+				strv_split(&list->i[k].before, before, ',');
+	}
+	names_done(&all);
+	return r;
+}
+
 void listed_done(struct listed *l)
 {
 	strv_done(&l->refs);
+	strv_done(&l->before);
 	map_done(&l->labels);
 }
 

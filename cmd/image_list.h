@@ -14,9 +14,11 @@ struct store;
 
 struct listed {
 	struct strv refs; /* empty: an image without a name */
+	struct strv before; /* names that it has lost, by image_list_before() */
 	struct digest top; /* of what the names point to: a manifest or an index */
-	struct digest shown; /* its ID to users: of a list what it was made with, or its digest; of
-	                        what cannot be loaded its digest */
+	struct digest shown; /* its ID to users: the image's, or, of several images and of what
+	                        cannot be loaded, its digest; called buildah, of a list what it was
+	                        made with */
 	bool additional; /* in a store that is only read, and nowhere else */
 	bool index; /* it is a list of images */
 	bool intermediate; /* of a step of a build (store/step_images.h) */
@@ -36,6 +38,8 @@ struct image_list {
 };
 
 int image_list_load(struct store *s, struct image_list *ret, struct err *err)
+	__attribute__((warn_unused_result));
+int image_list_before(struct store *s, struct image_list *list, struct err *err)
 	__attribute__((warn_unused_result));
 /* What a sweep removed (store/gc.h), as buildah tells of it: names, then IDs. list: as it was
  * before. */

@@ -46,6 +46,8 @@ int name_get_digest(struct store *s, const struct digest *d, struct descriptor *
 /* On the descriptor of a list: 64 hexadecimal digits, by which it is known while its content, and
  * so its digest, changes. */
 #define ANNOTATION_LIST_ID "mica.list-id"
+/* On the descriptor of an image: the names that it has lost, the oldest first, with commas. */
+#define ANNOTATION_NAMES_BEFORE "mica.names-before"
 /* Sets several names (or, with n_refs 0, keeps the manifest as an unnamed image) in one transaction
  * after store_sync(). An image that loses its last name stays as an unnamed one. Writes nothing
  * when nothing changes. */

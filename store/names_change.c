@@ -15,6 +15,8 @@
 #include "store/store_internal.h"
 #include "store/used.h"
 
+#define BEFORE_MAX 20 /* names that an image has lost */
+
 int names_keep_unnamed(
 	struct index_file *f, const struct descriptor *d, bool *changed, struct err *err)
 {
@@ -25,6 +27,36 @@ int names_keep_unnamed(
 		*changed = true;
 	}
 	return r;
+}
+
+static void add_words(struct strv *list, const char *words)
+{
+	AUTO_STRV struct strv more = STRV_INIT;
+
+	strv_split(&more, words ? words : "", ',');
+	STRV_FOREACH (word, &more)
+		if (**word && !strv_has(list, *word))
+			strv_add(list, *word);
+}
+
+/* The image, by whatever line it has now, has lost this name. */
+static int note_lost(struct index_file *f, const struct name *lost, struct err *err)
+{
+	AUTO_NAME struct name now = {0};
+	AUTO_STRV struct strv before = STRV_INIT;
+	size_t at;
+	int r = names_find(f, 0, NULL, &lost->manifest.digest, &at, &now, err);
+	if (r < 0 || at == f->n)
+		return r;
+	add_words(&before, map_get(&now.manifest.annotations, ANNOTATION_NAMES_BEFORE));
+	add_words(&before, map_get(&lost->manifest.annotations, ANNOTATION_NAMES_BEFORE));
+	add_words(&before, lost->ref);
+	while (before.n > BEFORE_MAX)
+		strv_remove(&before, 0);
+	AUTO_FREE char *text = strv_join(&before, ",");
+	map_set(&now.manifest.annotations, ANNOTATION_NAMES_BEFORE, text);
+	index_file_set(f, at, &now.manifest, now.ref);
+	return 0;
 }
 
 /* What had the name stays without one, unless it was the same image in another form. */
@@ -43,7 +75,8 @@ static int set_one(struct store *s, struct index_file *f, const char *ref,
 	*changed = true;
 	if (!found || image_is_same(s, &old.manifest, manifest))
 		return 0;
-	return names_keep_unnamed(f, &old.manifest, changed, err);
+	r = names_keep_unnamed(f, &old.manifest, changed, err);
+	return r < 0 ? r : note_lost(f, &old, err);
 }
 
 /* An image that has a name needs no line without one. */
@@ -137,7 +170,8 @@ int name_remove(struct store *s, const char *ref, bool keep, struct err *err)
 	if (at == f.n)
 		return names_not_here(s, ref, NULL, err);
 	index_file_remove(&f, at);
-	if (keep && (r = names_keep_unnamed(&f, &old.manifest, &changed, err)) < 0)
+	if (keep && ((r = names_keep_unnamed(&f, &old.manifest, &changed, err)) < 0 ||
+			    (r = note_lost(&f, &old, err)) < 0))
 		return r;
 	return index_file_write(s, &f, err);
 }

@@ -11,7 +11,9 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "image/manifest.h"
 #include "image/media_type.h"
+#include "store/blobs.h"
 #include "store/digest_set.h"
 #include "store/images.h"
 #include "store/index_file.h"
@@ -199,6 +201,22 @@ bool summary_created(const struct image_config *c, int64_t *ret_s, uint32_t *ret
 	return dated;
 }
 
+static bool has_several(struct store *s, const struct descriptor *top)
+{
+	AUTO_FREE char *text = NULL;
+	struct err ignored = ERR_INIT;
+	struct index ix;
+	size_t len, n = 0;
+
+	if (blob_read(s, top, MANIFEST_MAX, &text, &len, &ignored) < 0 ||
+		index_parse(text, len, top->media_type, &ix, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < ix.n_manifests; i++)
+		n += index_entry_is_image(&ix.manifests[i]);
+	index_done(&ix);
+	return n > 1;
+}
+
 static int from_documents(
 	struct store *s, const struct index_line *l, struct summary *ret, struct err *err)
 {
@@ -219,6 +237,7 @@ static int from_documents(
 	/* the line may say less than the document does */
 	ret->index = ret->index ||
 	             (ret->loaded && !digest_equal(&ret->top, &image.manifest_desc.digest));
+	ret->several = ret->index && has_several(s, &top);
 	if (ret->index && !(list_id && digest_parse_hex(list_id, &ret->list_id)))
 		ret->list_id = top.digest;
 	descriptor_done(&top);

@@ -27,6 +27,7 @@ struct summary {
 	bool additional; /* in a store that is only read (additional.h) */
 	bool intermediate; /* of a step of a build (step_images.h) */
 	bool index; /* it is an index */
+	bool several; /* of more than one image */
 	bool loaded; /* false: none of its platforms is ours, or it is damaged; what follows is empty
 	                then */
 	bool dated; /* its config says when it was created */

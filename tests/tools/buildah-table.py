@@ -43,7 +43,6 @@ For who calls mica `buildah` much is as there that is otherwise with `mica` (mic
   their end, and say so, so an image never has half of what a command is writing. A `run` that cannot share (isolation `chroot`, a pid namespace that is not its own, a user namespace
   that is, rootless with fuse-overlayfs) waits for others, and they for it, unless the container is mounted. Rootless, setuid programs act as such for the `run` that came first
   alone.
-* `images --history` shows an empty column: names that an image had before are not kept.
 * git is run without the user's configuration, `~/.gitconfig` and credential helpers included: what a server wants to know is in the secret `GIT_AUTH_TOKEN` (docs/containerfile.md).
 
 """
