@@ -369,7 +369,6 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 @test "index.json is made again with the names that are left of it, and the other images without one" {
 	sample one
 	sample two
-	mica images -q | grep -vx "$(mica images -q one)" | sort >images # index.json alone has the ID of a list, and the name of what is in it
 	mica manifest create list one
 	mica tag one three
 	for broken in "sed 3s/[0-9]/x/g" "head -n 3" "head -c 700" "jq -c ." "jq .schemaVersion=3" "tr -d ]" "head -c 0"; do
@@ -385,8 +384,7 @@ full_store() { # a store of its own file system, with an image, an unnamed one a
 			[[ "$output" == *"index.json: made again with "* ]]
 		fi
 		"$MICA_BIN" --root broken fsck
-		comm -23 images <("$MICA_BIN" --root broken images -q | sort -u) >lost
-		[ ! -s lost ] || fail "$broken lost an image: $(cat lost)"
+		diff <(mica images -q | sort -u) <("$MICA_BIN" --root broken images -q | sort -u) || fail "$broken lost an image"
 		names=$("$MICA_BIN" --root broken images --format '{{.Name}}' | grep -vc none || true)
 		case $broken in
 		sed*) [ "$names" = 4 ] ;;

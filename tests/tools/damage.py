@@ -216,8 +216,8 @@ def try_one(kind, path, damage):
     lost = names(GOOD) - names(STORE)
     if damage is swap:
         lost = set()  # the other one may be anything
-    elif kind == "index.json":  # which alone has the ID of the list, and the name of the image that the list has
-        lost = {i for i, name in names(GOOD) if name not in ("localhost/one:latest", "localhost/list:latest")} - {i for i, name in names(STORE)}
+    elif kind == "index.json":
+        lost = {i for i, name in names(GOOD)} - {i for i, name in names(STORE)}
     elif kind in ("index", "manifest", "config"):
         lost = {name for i, name in lost if name not in ("localhost/one:latest", "localhost/list:latest")}
     elif kind in ("blobs", "blobs/sha256"):
