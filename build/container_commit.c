@@ -20,6 +20,7 @@
 #include "image/media_type.h"
 #include "layers/settle.h"
 #include "store/blobs.h"
+#include "store/container_share.h"
 #include "store/containers.h"
 #include "store/images.h"
 #include "store/store.h"
@@ -135,8 +136,11 @@ static int make_layers(struct store *s, struct txn *t, struct container *c,
 	const struct container_commit *o, struct layer *ret, struct err *err)
 {
 	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
+	AUTO_CONTAINER_PAUSE struct container_pause pause = {0};
 
 	int r = container_mount_settle(s, t, c, err);
+	if (r == 0 && !c->alone)
+		container_pause(c, &pause);
 	if (r == 0)
 		r = container_tree_open(s, t, c, &tree, err);
 	if (r == 0)

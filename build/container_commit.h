@@ -28,8 +28,9 @@ struct container_commit {
 	bool docker; /* members that OCI has no place for, but Docker has */
 };
 
-/* c is locked and stays as it is; it may be mounted (container_mount_settle()). ret: zeroed; one
- * image, without a name. */
+/* c is locked and stays as it is; it may be mounted (container_mount_settle()), and what runs in it
+ * stands still while it is read, where it can be made to: container_tree_is_overlay(). ret: zeroed;
+ * one image, without a name. */
 int container_commit(struct store *s, struct txn *t, struct container *c,
 	const struct container_commit *o, struct build_result *ret, struct err *err)
 	__attribute__((warn_unused_result));

@@ -19,7 +19,7 @@ int container_stage_begin(struct txn *t, const struct container_tree *tree,
 	AUTO_FREE char *upper_name = NULL;
 	AUTO_FREE char *work_name = NULL;
 
-	if (tree->merged >= 0) {
+	if (tree->merged >= 0 || tree->beside) {
 		stage.snap = tree->snap;
 	} else {
 		if (txn_mkdir(t, "upper", &upper_name, &stage.upper, err) < 0 ||

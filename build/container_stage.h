@@ -4,7 +4,8 @@
  * is as it was, and what was made of a change that failed goes with the transaction. The end moves
  * names one by one: when it is killed meanwhile, or fails, the container has some of them as they
  * were and some as they should be, none half written, and the same change again makes them whole.
- * In a container that is mounted for its user changes are made at once.
+ * In a container that is mounted for its user, or for what others run in it, changes are made at
+ * once.
  */
 #pragma once
 #include "layers/snapshot.h"

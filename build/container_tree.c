@@ -8,6 +8,7 @@
 #include "layers/adopt.h"
 #include "layers/settle.h"
 #include "registry/transport.h"
+#include "run/stubs.h"
 #include "store/containers.h"
 #include "store/images.h"
 #include "store/lowers.h"
@@ -158,6 +159,7 @@ static int open_beside(
 	struct store *s, const struct container *c, struct container_tree *tree, struct err *err)
 {
 	int r = open_sub(c, "work", &tree->work, err);
+	tree->beside = true;
 	if (r == 0)
 		r = open_lowers(s, c, tree, err);
 	tree->snap = (struct snapshot){.lower = tree->lowers,
@@ -225,7 +227,7 @@ int container_tree_end(const struct container *c, const struct container_tree *t
 
 int container_tree_settle(const struct container_tree *tree, struct err *err)
 {
-	return tree->merged >= 0 || tree->snap.upper < 0
+	return tree->merged >= 0 || tree->beside || tree->snap.upper < 0
 	               ? 0
 	               : snapshot_settle(&tree->snap, tree->begun, err);
 }
@@ -256,11 +258,13 @@ int container_mount(struct store *s, struct txn *t, struct container *c, struct 
 	int r = container_tree_open(s, t, c, &tree, err);
 	if (r < 0 || tree.merged >= 0)
 		return r;
-	if ((r = make_dir(c, "work", &work, err)) < 0 ||
-		(r = make_dir(c, "merged", &merged, err)) < 0)
-		return r;
 	struct snapshot snap = tree.snap;
-	snap.work = work;
+	if (!tree.beside) {
+		r = make_dir(c, "work", &work, err);
+		snap.work = work;
+	}
+	if (r < 0 || (r = make_dir(c, "merged", &merged, err)) < 0)
+		return r;
 	if ((r = snapshot_mount(&snap, &fd, err)) < 0)
 		return r;
 	/* noted first: a mount that nobody knows of would be mounted twice */
@@ -270,6 +274,16 @@ int container_mount(struct store *s, struct txn *t, struct container *c, struct 
 	if (move_mount(fd, "", merged, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return err_sys(err, "cannot mount the container '%s'", c->name);
 	return 0;
+}
+
+/* What those who ran something in it left to the last of them. */
+static void remove_stubs(const struct container *c)
+{
+	AUTO_FD int work = openat(c->dir, "work", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_FD int merged =
+		openat(c->dir, "merged", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (work >= 0 && merged >= 0)
+		stubs_remove_noted(work, merged);
 }
 
 int container_umount(struct store *s, struct txn *t, struct container *c, struct err *err)
@@ -289,6 +303,7 @@ int container_umount(struct store *s, struct txn *t, struct container *c, struct
 	case CONTAINER_MOUNTED:
 		break;
 	}
+	remove_stubs(c);
 	if (umount2(path, UMOUNT_NOFOLLOW) < 0)
 		return err_sys(err, "cannot umount the container '%s'", c->name);
 	container_set_mounted(c, false);
@@ -298,31 +313,31 @@ int container_umount(struct store *s, struct txn *t, struct container *c, struct
 	return r < 0 || !t ? r : container_tree_open(s, t, c, &tree, err);
 }
 
-/* The kernel's overlay keeps the changeset in the upper directory all the time, and what differs in
- * a copy can be told. */
-static int is_by_fuse(const struct container *c, bool *ret, struct err *err)
+bool container_tree_is_overlay(const struct container *c)
 {
-	AUTO_FD int merged = openat(c->dir, "merged", O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	AUTO_FD int work = openat(c->dir, "work", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_FD int merged =
+		c->root >= 0 ? -1 : openat(c->dir, "merged", O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct statfs fs;
 
-	if (fstatfs(merged, &fs) < 0)
-		return err_sys(err, "cannot look at the mount of the container '%s'", c->name);
-	*ret = c->config.n_diff_ids && (unsigned long)fs.f_type != OVERLAYFS_SUPER_MAGIC &&
+	return fstatfs(c->root >= 0 ? c->root : merged, &fs) == 0 &&
+	       fs.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
+/* The kernel's overlay keeps the changeset in the upper directory all the time, and what differs in
+ * a copy can be told. */
+static bool is_by_fuse(const struct container *c)
+{
+	AUTO_FD int work = openat(c->dir, "work", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return c->config.n_diff_ids && !container_tree_is_overlay(c) &&
 	       (work < 0 || !snapshot_copy_used(work));
-	return 0;
 }
 
 int container_mount_settle(struct store *s, struct txn *t, struct container *c, struct err *err)
 {
-	bool by_fuse;
-
-	if (container_mounted(s, c) != CONTAINER_MOUNTED)
+	if (container_mounted(s, c) != CONTAINER_MOUNTED || !is_by_fuse(c))
 		return 0;
-	int r = is_by_fuse(c, &by_fuse, err);
-	if (r < 0 || !by_fuse)
-		return r;
-	r = container_umount(s, t, c, err);
+	int r = container_umount(s, t, c, err);
 	if (r < 0)
 		return err_wrap(err,
 			"fuse-overlayfs has to end for a moment, and what is open there keeps it");

@@ -18,18 +18,20 @@ struct container_tree {
 	size_t n_lowers;
 	int upper, work;
 	int merged; /* the mount that is there already, or -1 */
+	bool beside; /* others have it mounted, and settle it when they end */
 	bool lasting; /* what was done in it is the container's whoever settles it */
 	struct timespec begun;
 };
 
 /* c is locked. Layers that are only blobs are unpacked, and what was done in a mount that is gone
- * is the container's. Of a transaction that only reads (txn_read()) a snapshot that nobody can
- * write to. ERR_BUSY: it is mounted where we cannot see it. */
+ * is the container's. If others run something in it, it is their mount. Of a transaction that only
+ * reads (txn_read()) a snapshot that nobody can write to. ERR_BUSY: it is mounted where we cannot
+ * see it. */
 int container_tree_open(struct store *s, struct txn *t, const struct container *c,
 	struct container_tree *ret, struct err *err) __attribute__((warn_unused_result));
-/* The same to run something in it. c was opened to have others beside it: they use the same mount,
- * and what they have done there is the container's when the last of them has ended, or was killed,
- * by container_tree_end() or the next use. */
+/* The same to run something in it that others may come to: what they have all done is the
+ * container's when the last of them has ended, or was killed, by container_tree_end() or the next
+ * use. */
 int container_tree_share(struct store *s, struct txn *t, const struct container *c,
 	struct container_tree *ret, struct err *err) __attribute__((warn_unused_result));
 /* By the last of them, or by who was alone: settles it, and gives what they made since `begun` to
@@ -44,6 +46,9 @@ int container_tree_settle(const struct container_tree *tree, struct err *err)
  * overlay writes there anyhow. */
 int container_tree_catch_up(struct store *s, const struct container *c, struct container_tree *tree,
 	struct err *err) __attribute__((warn_unused_result));
+/* Others have the files mounted, or somebody who uses `mount`: is the upper directory what they
+ * have done all the same, at any time? So it is with the kernel's overlay. */
+bool container_tree_is_overlay(const struct container *c);
 void container_tree_close(struct container_tree *tree);
 #define AUTO_CONTAINER_TREE __attribute__((cleanup(container_tree_close)))
 

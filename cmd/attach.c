@@ -10,17 +10,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/fdpass.h"
 #include "base/fs.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "cmd/lend.h"
 #include "run/sandbox.h"
 
 #define CTRL_D 4
@@ -70,7 +68,8 @@ static void copy_window_size(int master)
 
 struct pump {
 	struct sandbox *sandbox;
-	int master, signals, offer;
+	int master, signals;
+	struct lend lend;
 	bool reading; /* our standard input is still open */
 	bool master_open;
 	unsigned asked; /* how often in a row it was asked to end */
@@ -184,21 +183,6 @@ static void on_signal(struct pump *p)
 		ask(p);
 }
 
-/* Who gets none sees that we have closed our end. */
-static void hand_out_root(const struct pump *p)
-{
-	struct err err = ERR_INIT;
-	AUTO_FD int root = -1;
-	AUTO_FD int sock = accept4(p->offer, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (sock < 0)
-		return;
-	if (sandbox_clone_root(p->sandbox, &root, &err) < 0)
-		log_debug("%s", err.msg);
-	else if (fdpass_send(sock, "", 1, root) < 0)
-		log_debug("nobody takes the root that was asked for");
-}
-
 /* 1: the workload ended */
 static int pump_once(struct pump *p, struct err *err)
 {
@@ -210,7 +194,8 @@ static int pump_once(struct pump *p, struct err *err)
 		{.fd = p->master_open && p->reading && !p->n_pending ? STDIN_FILENO : -1,
 			.events = POLLIN},
 		{.fd = p->n_output ? STDOUT_FILENO : -1, .events = POLLOUT},
-		{.fd = p->offer, .events = POLLIN},
+		{.fd = p->lend.offer, .events = POLLIN},
+		{.fd = p->lend.pauser, .events = POLLIN},
 	};
 
 	if (poll(fds, ARRAY_LEN(fds), -1) < 0)
@@ -227,8 +212,10 @@ static int pump_once(struct pump *p, struct err *err)
 		from_master(p);
 	if (fds[3].revents)
 		from_stdin(p);
+	if (fds[6].revents)
+		lend_resume(&p->lend);
 	if (fds[5].revents && !fds[0].revents)
-		hand_out_root(p);
+		lend_answer(&p->lend);
 	return fds[0].revents ? 1 : 0;
 }
 
@@ -255,7 +242,7 @@ int attach(struct sandbox *s, int master, bool interactive, int offer, const sig
 {
 	struct pump p = {.sandbox = s,
 		.master = master,
-		.offer = offer,
+		.lend = {.sandbox = s, .offer = offer, .pauser = -1},
 		.reading = interactive,
 		.master_open = master >= 0};
 	sigset_t set;
@@ -277,6 +264,7 @@ int attach(struct sandbox *s, int master, bool interactive, int offer, const sig
 	while (r == 0)
 		r = pump_once(&p, err);
 	terminal_restore();
+	lend_resume(&p.lend);
 	(void)close(p.signals);
 	/* before what may wait for whoever reads our output */
 	proc_release(before);

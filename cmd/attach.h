@@ -14,7 +14,7 @@ void attach_hold(sigset_t *ret_before);
  * master: the terminal that the sandbox opened, -1 without one (its standard descriptors are ours
  * then). interactive: what is typed goes in. Returns when the workload has ended and its output has
  * been written; SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 go to it meanwhile. The
- * offer: a socket at which others ask for the sandbox's root, and get it, or -1. The
+ * offer: where others ask (cmd/lend.h), or -1. The
  * terminal is put back on every way out, exit(3) included. before: what attach_hold() gave; signals
  * are as they were then.
  */

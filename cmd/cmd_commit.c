@@ -285,6 +285,19 @@ static int remove_container(struct container_use *u, struct err *err)
 	return r < 0 ? r : container_remove(u->s, &u->c, err);
 }
 
+/* Others may be running something in it, where their changes can be told at any time. */
+static int use_container(struct app *app, const struct commit_args *a, const char *name,
+	struct container_use *u, struct err *err)
+{
+	AUTO_CONTAINER struct container before = CONTAINER_INIT;
+
+	int r = container_use(
+		app, name, a->rm || a->add_files.n ? CONTAINER_ALONE : CONTAINER_BESIDE, u, err);
+	return r < 0 || u->c.alone || container_tree_is_overlay(&u->c)
+	               ? r
+	               : container_use_alone(app, u, &before, err);
+}
+
 static int commit_run(struct app *app, void *args, const struct strv *rest, struct err *err)
 {
 	struct commit_args *a = args;
@@ -295,7 +308,7 @@ static int commit_run(struct app *app, void *args, const struct strv *rest, stru
 
 	int r = sbom_args_given(&a->sbom) ? sbom_args_apply(&a->sbom, &a->scan, err) : 0;
 	if (r == 0)
-		r = container_use(app, rest->v[0], CONTAINER_ALONE, &u, err);
+		r = use_container(app, a, rest->v[0], &u, err);
 	if (r == 0)
 		set_said(a, &u.c);
 	if (r == 0)

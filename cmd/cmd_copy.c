@@ -89,7 +89,7 @@ static int open_from(struct app *app, const struct copy_args *a, struct containe
 		return mount_container(u, &u->c, ret_fd, err);
 	if (r == 0) {
 		container_done(&other);
-		r = container_open(u->s, a->from, CONTAINER_ALONE, false, &other, err);
+		r = container_open(u->s, a->from, CONTAINER_BESIDE, false, &other, err);
 		return r < 0 ? r : mount_container(u, &other, ret_fd, err);
 	}
 	if (r != ERR_NOT_FOUND) {
@@ -226,7 +226,7 @@ static int copy_to(struct app *app, const struct copy_args *a, const struct strv
 
 	if (rest->n < 2)
 		return err_set(err, ERR_INVALID, "src must be specified");
-	int r = container_use(app, rest->v[0], CONTAINER_ALONE, &u, err);
+	int r = container_use(app, rest->v[0], CONTAINER_BESIDE, &u, err);
 	if (r == 0)
 		r = set_sources(app, a, rest, &u, o, err);
 	if (r == 0)

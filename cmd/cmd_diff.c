@@ -146,7 +146,7 @@ static int open_container(
 {
 	AUTO_IMAGE struct image base = {0};
 
-	int r = container_look(app, text, u, err);
+	int r = container_look(app, text, CONTAINER_ALONE, u, err);
 	if (r == 0 && u->c.config.n_diff_ids)
 		r = image_load(u->s, &u->c.manifest, NULL, &base, err);
 	if (r == 0 && u->c.config.n_diff_ids)

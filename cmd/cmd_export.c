@@ -10,6 +10,7 @@
 #include "cmd/container_args.h"
 #include "layers/diff.h"
 #include "layers/snapshot.h"
+#include "store/container_share.h"
 
 struct export_args {
 	const char *output;
@@ -24,6 +25,7 @@ static int write_tree(struct container_use *u, const struct output_file *file, s
 {
 	AUTO_CONTAINER_TREE struct container_tree tree = {.upper = -1, .work = -1, .merged = -1};
 	AUTO_WRITER struct writer *out = writer_to_output(file->fd, file->name);
+	AUTO_CONTAINER_PAUSE struct container_pause pause = {0};
 	AUTO_FD int mounted = -1;
 	const struct diff_opts as_it_is = {.level = -1};
 
@@ -32,6 +34,8 @@ static int write_tree(struct container_use *u, const struct output_file *file, s
 		r = snapshot_mount(&tree.snap, &mounted, err);
 	if (r < 0)
 		return r;
+	if (!u->c.alone)
+		container_pause(&u->c, &pause);
 	const struct tree_part part = {.dir = mounted};
 	r = tree_archive(&part, 1, &as_it_is, out, err);
 	(void)close(take_fd(&mounted));
@@ -51,7 +55,7 @@ static int export_run(struct app *app, void *args, const struct strv *rest, stru
 	if (streq(output, "-") && app->out.out_tty)
 		return err_set(err, ERR_INVALID,
 			"refusing to write an archive to a terminal: use --output or a pipe");
-	int r = container_look(app, rest->v[0], &u, err);
+	int r = container_look(app, rest->v[0], CONTAINER_BESIDE, &u, err);
 	if (r == 0)
 		r = output_file_open(&file, output, err);
 	if (r == 0)

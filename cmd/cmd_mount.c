@@ -66,7 +66,7 @@ static int mount_one(struct app *app, const char *text, void *arg, struct err *e
 	const struct mounting *m = arg;
 	AUTO_CONTAINER_USE struct container_use u = CONTAINER_USE_INIT;
 
-	int r = container_use(app, text, CONTAINER_ALONE, &u, err);
+	int r = container_use(app, text, CONTAINER_BESIDE, &u, err);
 	if (r == 0)
 		r = container_mount(u.s, u.t, &u.c, err);
 	if (r < 0)

@@ -3,12 +3,16 @@
 
 #include <stdlib.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "store/store.h"
+
+#define TRIES 20 /* before we say that we wait */
+#define TRY_NS 5000000
 
 enum use_kind { USE_KNOWN, USE_READ, USE_DAMAGED };
 
@@ -23,7 +27,14 @@ static int open_it(struct store *s, const char *text, enum use_kind kind, enum c
 static int open_noted(struct app *app, struct store *s, const char *text, enum use_kind kind,
 	enum container_hold hold, struct container *ret, struct err *err)
 {
-	int r = open_it(s, text, kind, hold, false, ret, err);
+	int r;
+	/* who begins or ends something in it has it for a moment only */
+	for (unsigned tries = 0;
+		(r = open_it(s, text, kind, hold, false, ret, err)) == ERR_BUSY && tries < TRIES;
+		tries++) {
+		err_clear(err);
+		(void)nanosleep(&(struct timespec){.tv_nsec = TRY_NS}, NULL);
+	}
 	if (r != ERR_BUSY)
 		return r;
 	out_note(&app->out, "waiting: %s", err->msg);
@@ -61,9 +72,10 @@ int container_use(struct app *app, const char *text, enum container_hold hold,
 	return use(app, text, USE_KNOWN, hold, ret, err);
 }
 
-int container_look(struct app *app, const char *text, struct container_use *ret, struct err *err)
+int container_look(struct app *app, const char *text, enum container_hold hold,
+	struct container_use *ret, struct err *err)
 {
-	return use(app, text, USE_READ, CONTAINER_ALONE, ret, err);
+	return use(app, text, USE_READ, hold, ret, err);
 }
 
 int container_use_any(struct app *app, const char *text, struct container_use *ret, struct err *err)

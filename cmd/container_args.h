@@ -23,9 +23,9 @@ int container_use(struct app *app, const char *text, enum container_hold hold,
  * until then, and is still borrowed from. */
 int container_use_alone(struct app *app, struct container_use *u, struct container *before,
 	struct err *err) __attribute__((warn_unused_result));
-/* Alone, to read it: from a store that cannot be written to as well (txn_read()). */
-int container_look(struct app *app, const char *text, struct container_use *ret, struct err *err)
-	__attribute__((warn_unused_result));
+/* The same to read it: from a store that cannot be written to as well (txn_read()). */
+int container_look(struct app *app, const char *text, enum container_hold hold,
+	struct container_use *ret, struct err *err) __attribute__((warn_unused_result));
 /* Also one that is damaged, to remove it. */
 int container_use_any(struct app *app, const char *text, struct container_use *ret, struct err *err)
 	__attribute__((warn_unused_result));

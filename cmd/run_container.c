@@ -162,7 +162,7 @@ static bool share_ended(void *arg, int offer)
 	struct sharing *w = arg;
 
 	w->ended = true;
-	(void)!container_share_end(&w->u->c, w->name, offer, &w->last, &w->err);
+	(void)!container_share_end(w->u->s, &w->u->c, w->name, offer, &w->last, &w->err);
 	return !w->last;
 }
 

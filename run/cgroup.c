@@ -306,6 +306,19 @@ void cgroup_hold(const struct cgroup *g, bool hold)
 			log_debug("cannot freeze or thaw cgroup '%s'", g->dirs[i].path);
 }
 
+bool cgroup_is_held(const struct cgroup *g)
+{
+	size_t n = 0;
+	for (size_t i = 0; g && i < g->n; i++) {
+		if (!g->dirs[i].v2)
+			continue;
+		if (cgroup_read_key(g->dirs[i].fd, "cgroup.events", "frozen") != 1)
+			return false;
+		n++;
+	}
+	return n > 0;
+}
+
 void cgroup_usage(const struct cgroup *g, struct cgroup_usage *ret)
 {
 	*ret = (struct cgroup_usage){0};

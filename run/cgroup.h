@@ -43,6 +43,8 @@ int cgroup_join(const struct cgroup *g, struct err *err) __attribute__((warn_unu
 int cgroup_clone_fd(const struct cgroup *g);
 /* Stops what is in it, or lets it go on; in version 1 nothing. */
 void cgroup_hold(const struct cgroup *g, bool hold);
+/* Has it come about that all of it stands still? */
+bool cgroup_is_held(const struct cgroup *g);
 void cgroup_usage(const struct cgroup *g, struct cgroup_usage *ret);
 /* Kills what is left, removes the directories and frees g; accepts NULL. ERR_BUSY: one could not be
  * removed. */

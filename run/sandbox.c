@@ -32,10 +32,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 /* More mount points than this in one step is a mistake or an attack on our descriptors. */
 #define STUBS_MAX 512
+#define STOP_MS 500 /* what waits for a disk does not stop before it has been answered */
 
 struct sandbox {
 	pid_t pid;
@@ -405,6 +407,19 @@ void sandbox_hold(struct sandbox *s, bool hold)
 	if (s->held != hold)
 		cgroup_hold(s->cgroup, hold);
 	s->held = hold;
+}
+
+bool sandbox_stop(struct sandbox *s)
+{
+	sandbox_hold(s, true);
+	for (unsigned ms = 0; !cgroup_is_held(s->cgroup); ms++) {
+		if (ms == STOP_MS) {
+			sandbox_hold(s, false);
+			return false;
+		}
+		(void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return true;
 }
 
 void sandbox_share_root(struct sandbox *s, bool others, int notes)

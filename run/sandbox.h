@@ -60,6 +60,8 @@ void sandbox_kill(struct sandbox *s);
 /* Stops all of it, unseen by it, or lets it go on; nothing where it has no cgroup of version 2.
  * What is killed goes on to its end. */
 void sandbox_hold(struct sandbox *s, bool hold);
+/* The same, and waits a little until it stands still. False: it goes on. */
+bool sandbox_stop(struct sandbox *s);
 /* Bytes of files that were removed and are still open in it (run/removed.h), on its root and on
  * these file systems. */
 uint64_t sandbox_removed(const struct sandbox *s, const struct removed_fs *fs, size_t n);

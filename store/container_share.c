@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/container_share.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/param.h>
 #include <sys/socket.h>
@@ -17,9 +17,11 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/strv.h"
 #include "layers/copied.h"
 #include "layers/snapshot.h"
 #include "store/containers_internal.h"
+#include "store/dir_list.h"
 
 #define RUNNING "running"
 #define SOCKET "socket."
@@ -127,7 +129,7 @@ void container_share_begin(
 	const struct store *s, struct container *c, const char *name, int *ret_offer)
 {
 	bool mounted = container_mounted(s, c) == CONTAINER_MOUNTED;
-	*ret_offer = name && !mounted ? offer_at(c->dir, name) : -1;
+	*ret_offer = name ? offer_at(c->dir, name) : -1;
 	bool shared = mounted || *ret_offer >= 0 || !c->alone;
 	if (shared && set_lock(c->running, F_RDLCK, false) < 0)
 		log_debug("nobody else can run something in '%s'", c->name);
@@ -136,9 +138,10 @@ void container_share_begin(
 	(void)lock_dir(c->dir, LOCK_UN);
 }
 
-int container_share_end(
-	struct container *c, const char *name, int offer, bool *ret_last, struct err *err)
+int container_share_end(const struct store *s, struct container *c, const char *name, int offer,
+	bool *ret_last, struct err *err)
 {
+	AUTO_CONTAINER struct container now = CONTAINER_INIT;
 	/* who asks from now on sees that nobody answers, and comes again */
 	if (offer >= 0) {
 		AUTO_FREE char *file = xasprintf(SOCKET "%s", name);
@@ -148,11 +151,14 @@ int container_share_end(
 	}
 	if (lock_dir(c->dir, LOCK_EX) < 0)
 		return err_sys(err, "cannot lock the working container '%s'", c->name);
-	*ret_last = set_lock(c->running, F_WRLCK, false) == 0;
-	c->alone = *ret_last;
-	return *ret_last || is_held()
-	               ? 0
-	               : err_sys(err, "cannot lock the working container '%s'", c->name);
+	bool alone = set_lock(c->running, F_WRLCK, false) == 0;
+	if (!alone && !is_held())
+		return err_sys(err, "cannot lock the working container '%s'", c->name);
+	int r = container_load(c->dir, c->id, &now, err);
+	*ret_last = r == 0 && alone &&
+	            (container_mounted(s, c) == CONTAINER_MOUNTED ||
+			    container_mounted(s, &now) == CONTAINER_NOT_MOUNTED);
+	return r;
 }
 
 /* --- asking --- */
@@ -164,20 +170,80 @@ static bool can_enter(int root)
 	return fd >= 0;
 }
 
-static int ask(int work, const char *name, int *ret_root)
+/* *ret_fd: what came with the answer, or -1 */
+static int ask(
+	int work, const char *name, enum container_request request, int *ret_sock, int *ret_fd)
 {
 	const struct timeval patience = {.tv_sec = ANSWER_S};
 	const struct sockaddr_un a = socket_address(work, name);
 	AUTO_FD int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	AUTO_FD int root = -1;
-	char byte;
+	char byte = (char)request;
 	bool cut;
 	if (sock < 0 ||
 		setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
 		setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-		connect(sock, (const struct sockaddr *)&a, sizeof(a)) < 0)
+		connect(sock, (const struct sockaddr *)&a, sizeof(a)) < 0 ||
+		send(sock, &byte, 1, MSG_NOSIGNAL) != 1 ||
+		fdpass_receive(sock, &byte, 1, 0, ret_fd, &cut) != 1)
 		return -1;
-	if (fdpass_receive(sock, &byte, 1, 0, &root, &cut) != 1 || root < 0 || !can_enter(root))
+	*ret_sock = take_fd(&sock);
+	return 0;
+}
+
+/* The names of who can be asked. */
+static void list_sockets(int work, struct strv *ret)
+{
+	struct err gone = ERR_INIT;
+	AUTO_STRV struct strv all = STRV_INIT;
+	if (dir_list(work, ".", &all, &gone) < 0)
+		return;
+	STRV_FOREACH (name, &all)
+		if (str_has_prefix(*name, SOCKET))
+			strv_add(ret, *name);
+}
+
+void container_pause(const struct container *c, struct container_pause *ret)
+{
+	AUTO_STRV struct strv names = STRV_INIT;
+	AUTO_FD int work = open_work(c->dir);
+	*ret = (struct container_pause){0};
+	if (work >= 0)
+		list_sockets(work, &names);
+	ret->socks = xcalloc(names.n + 1, sizeof(*ret->socks));
+	STRV_FOREACH (name, &names) {
+		int nothing = -1;
+		if (ask(work, *name, CONTAINER_ASKS_PAUSE, &ret->socks[ret->n], &nothing) == 0)
+			ret->n++;
+		mem_close_p(&nothing);
+	}
+}
+
+void container_resume(struct container_pause *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		(void)close(p->socks[i]);
+	free(p->socks);
+	*p = (struct container_pause){0};
+}
+
+int container_share_hear(int offer, enum container_request *ret, int *ret_sock)
+{
+	const struct timeval patience = {.tv_sec = 1};
+	AUTO_FD int sock = accept4(offer, NULL, NULL, SOCK_CLOEXEC);
+	char byte;
+	if (sock < 0 ||
+		setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+		recv(sock, &byte, 1, 0) != 1)
+		return -1;
+	*ret = (enum container_request)byte;
+	*ret_sock = take_fd(&sock);
+	return 0;
+}
+
+static int ask_root(int work, const char *name, int *ret_root)
+{
+	AUTO_FD int sock = -1, root = -1;
+	if (ask(work, name, CONTAINER_ASKS_ROOT, &sock, &root) < 0 || root < 0 || !can_enter(root))
 		return -1;
 	*ret_root = take_fd(&root);
 	return 0;
@@ -192,19 +258,15 @@ static int open_copy(int work, int *ret_root)
 
 int container_join(int dir, int *ret_root)
 {
+	AUTO_STRV struct strv names = STRV_INIT;
 	AUTO_FD int work = open_work(dir);
+	int r = -1;
 	if (work < 0)
 		return -1;
 	if (snapshot_copy_used(work))
 		return open_copy(work, ret_root);
-	int again = fcntl(work, F_DUPFD_CLOEXEC, 3), r = -1;
-	DIR *names = again < 0 ? NULL : fdopendir(again);
-	for (const struct dirent *e; names && r < 0 && (e = readdir(names));)
-		if (str_has_prefix(e->d_name, SOCKET))
-			r = ask(work, e->d_name, ret_root);
-	if (names)
-		(void)closedir(names);
-	else
-		mem_close_p(&again);
+	list_sockets(work, &names);
+	for (size_t i = 0; i < names.n && r < 0; i++)
+		r = ask_root(work, names.v[i], ret_root);
 	return r;
 }

@@ -13,6 +13,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 
 struct container;
 struct err;
@@ -23,6 +24,21 @@ struct store;
  * `mount`, where all find it. *ret_offer: to be polled, -1: none. */
 void container_share_begin(
 	const struct store *s, struct container *c, const char *name, int *ret_offer);
-/* *ret_last: nobody else uses the container's files. offer, which is closed, and name: as above. */
-int container_share_end(struct container *c, const char *name, int offer, bool *ret_last,
-	struct err *err) __attribute__((warn_unused_result));
+/* *ret_last: nobody else uses the container's files, nor were they mounted by `mount` meanwhile.
+ * offer, which is closed, and name: as above. */
+int container_share_end(const struct store *s, struct container *c, const char *name, int offer,
+	bool *ret_last, struct err *err) __attribute__((warn_unused_result));
+
+enum container_request { CONTAINER_ASKS_ROOT = 'r', CONTAINER_ASKS_PAUSE = 'p' };
+/* Somebody has come to an offer. A root is sent with one byte; who is to be paused for sends one
+ * when it is, until the socket is closed there. 0, or -1: it was nothing. */
+int container_share_hear(int offer, enum container_request *ret, int *ret_sock);
+
+/* What runs in c stands still, as far as it can be made to: in a cgroup of version 2. */
+struct container_pause {
+	int *socks;
+	size_t n;
+};
+void container_pause(const struct container *c, struct container_pause *ret);
+void container_resume(struct container_pause *p);
+#define AUTO_CONTAINER_PAUSE __attribute__((cleanup(container_resume)))

@@ -54,7 +54,7 @@ void container_done(struct container *c)
 	container_init(c);
 }
 
-static int load(int dir, const char *id, struct container *ret, struct err *err)
+int container_load(int dir, const char *id, struct container *ret, struct err *err)
 {
 	AUTO_FREE char *text = NULL;
 	size_t n;
@@ -75,7 +75,7 @@ static int load(int dir, const char *id, struct container *ret, struct err *err)
 static int load_any(int dir, const char *id, struct container *ret, struct err *err)
 {
 	struct err e = ERR_INIT;
-	int r = load(dir, id, ret, &e);
+	int r = container_load(dir, id, ret, &e);
 	if (r < 0 && r != ERR_NOT_FOUND && store_is_damage(&e)) {
 		memcpy(ret->id, id, sizeof(ret->id));
 		ret->name = xstrdup(id);
@@ -265,7 +265,7 @@ static int open_dir_locked(struct store *s, const char *text, bool damaged, bool
 	container_init(&c);
 	if ((r = damaged ? find_any(s, text, &c, err) : container_find(s, text, &c, err)) < 0 ||
 		(r = lock_container(s, &c, text, wait, &dir, err)) < 0 ||
-		(r = (damaged ? load_any : load)(dir, c.id, ret, err)) < 0)
+		(r = (damaged ? load_any : container_load)(dir, c.id, ret, err)) < 0)
 		return r;
 	ret->dir = take_fd(&dir);
 	return 0;

@@ -6,6 +6,9 @@
 #define CONTAINER_DOC "container.json"
 #define CONTAINER_USES_MAX (1 * MIB)
 
+/* What dir, containers/ID, has of it. */
+int container_load(int dir, const char *id, struct container *ret, struct err *err)
+	__attribute__((warn_unused_result));
 /* container_share.c: of c, whose directory is locked, the lock `running`. ERR_BUSY */
 int container_take_hold(const struct store *s, enum container_hold hold, struct container *c,
 	struct err *err) __attribute__((warn_unused_result));

@@ -1238,6 +1238,35 @@ last_in_c() { # COMMANDS [OPTION...]
 	assert_clean_store
 }
 
+@test "copy, mount and commit while something runs in the container" {
+	mica from -q --name c busybox
+	upper=$(echo "$MICA_ROOT"/containers/*/upper)
+	# two files that are never more than one apart, and one between them that takes time to be read
+	last_in_c 'truncate -s 32M /ab; (i=0; until [ -e /end ]; do i=$((i + 1)); for f in /a /b; do echo $i >/tmp/n; mv /tmp/n $f; done; done) & until [ -e /b ]; do :; done; touch /begun'
+	pid=$!
+	wait_for 10 test -e "$upper/begun"
+	echo text >in
+	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" copy -q c in /in
+	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" commit -q c made >/dev/null
+	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" export c | tar -t >list
+	grep -qx ab list
+	read -r a b text < <(in_image made sh -c 'echo $(cat /a /b /in)')
+	[ "$text" = text ]
+	# it stands still meanwhile, where it is in a cgroup of version 2
+	[ -n "${MICA_AS_USER:-}" ] || ! grep -q ' cgroup2 rw' /proc/self/mounts || [ $((a - b)) = 0 ] || [ $((a - b)) = 1 ]
+	merged=$(timeout 20 "$MICA_BIN" --root "$MICA_ROOT" mount c)
+	[ "$(cat "$merged/in")" = text ]
+	echo more >"$merged/more"
+	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" commit -q c made >/dev/null
+	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run c -- sh -c 'cat /more >/end'
+	wait $pid
+	[ "$(cat "$merged/end")" = more ]
+	mica umount c >/dev/null
+	[ ! -e "$upper/../work" ]
+	[ "$(cd "$upper" && find . | sort | tr '\n' ' ')" = '. ./a ./ab ./b ./begun ./end ./in ./more ' ]
+	assert_clean_store
+}
+
 @test "several commands at once in one container that is mounted" {
 	mica from -q --name c busybox
 	mica mount c >/dev/null

@@ -39,10 +39,11 @@ For who calls mica `buildah` much is as there that is otherwise with `mica` (mic
   leaves the name to the last image, and it refuses `--iidfile`.
 * A file that is copied to a link to nothing makes the file that the link names, as with docker; buildah makes a directory of that name.
 * A Containerfile is checked before its first step. What cannot be copied is an error before anything has run, and leaves no working container.
-* Several `run` in one working container at once share one mount of it. `config`, `rename` and `inspect` do not wait for them; `copy`, `commit`, `mount`, `umount` and `rm` wait for
-  their end, and say so, so an image never has half of what a command is writing. A `run` that cannot share (isolation `chroot`, a pid namespace that is not its own, a user namespace
-  that is, rootless with fuse-overlayfs) waits for others, and they for it, unless the container is mounted. Rootless, setuid programs act as such for the `run` that came first
-  alone.
+* Several `run` in one working container at once share one mount of it. `config`, `rename`, `inspect`, `copy`, `add`, `mount`, `commit` and `export` do not wait for them; what runs
+  stands still while `commit` and `export` read, if it is in a cgroup of version 2. An image committed meanwhile has the empty files and directories that its mounts needed. Rootless,
+  setuid programs act as such for the `run` that came first alone. These wait, and say so: `umount`, `diff` and `rm`; `commit` with `--rm` or `--add-file`, and where the kernel's
+  overlay is not what mounts, for until its end nobody knows what a command has changed; a `run` that cannot share (isolation `chroot`, a pid namespace that is not its own, a user
+  namespace that is, rootless with fuse-overlayfs), and others for it, unless the container is mounted.
 * git is run without the user's configuration, `~/.gitconfig` and credential helpers included: what a server wants to know is in the secret `GIT_AUTH_TOKEN` (docs/containerfile.md).
 
 """
