@@ -38,7 +38,7 @@
  *	prune removes cache mounts and the step cache, and tells of images only, of which those of
  *	the steps of what stays are left;
  *	rmi --all leaves no step cache;
- *	run has the status 1 where the command cannot be started;
+ *	run and unshare have the status 1 where the command cannot be started;
  *	--version, version and /run/.containerenv tell the version of buildah whose command line
  *	this is, because scripts compare it.
  */
