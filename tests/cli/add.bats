@@ -336,6 +336,7 @@ start_https() {
 		-addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem 2>/dev/null
 	cat cert.pem key.pem >both.pem
 	export SSL_CERT_FILE=$D/cert.pem
+	export SSL_CERT_DIR=$D/nothing # of the certificates of this machine each git would read all
 	mkdir https other
 	cp -r "$T/repos/$BATS_TEST_NUMBER.git" https/r.git
 	cp -r https/r.git other/r.git
