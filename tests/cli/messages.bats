@@ -103,7 +103,7 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	printf 'FROM scratch\nCOPY Containerfile /\n' >ctx/Containerfile
 	mica build -q --network=none -t only ctx
 	printf 'FROM localhost/only\n' >ctx/Containerfile
-	run -125 --separate-stderr mica build --platform=linux/riscv64 ctx
+	run -125 --separate-stderr mica build --retry-delay=1ms --platform=linux/riscv64 ctx
 	assert_error "the store has 'localhost/only' for linux/amd64, but not for linux/riscv64, and "
 	run -125 --separate-stderr mica build --platform=linux/riscv64 --pull=never ctx
 	assert_error "1:6: the store has 'localhost/only' for linux/amd64, but not for linux/riscv64, and the pull policy is 'never'"
@@ -122,7 +122,7 @@ after_a_run() { # LINES: behind a RUN that must not happen
 	rm "$MICA_ROOT/blobs/sha256/$(jq -r '.manifests[] | select(.annotations[] == "localhost/only:latest") | .digest[7:]' "$MICA_ROOT/index.json")"
 	for platform in "" --platform=linux/riscv64 "--platform=linux/$(dpkg --print-architecture)"; do
 		# shellcheck disable=SC2086 # or none
-		run -125 --separate-stderr mica build $platform ctx
+		run -125 --separate-stderr mica build --retry-delay=1ms $platform ctx
 		assert_error "the store has 'localhost/only', but parts of it are missing \(.mica fsck. tells which\), and "
 	done
 }
