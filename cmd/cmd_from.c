@@ -38,7 +38,7 @@ static const struct opt from_options[] = {
 	OPT_STRING('f', "format", struct from_args, format),
 	OPT_TRISTATE(0, "http-proxy", struct from_args, http_proxy),
 	OPT_STRING(0, "name", struct from_args, name),
-	OPT_MAYBE_STRING(0, "pull", struct from_args, pull, "true"),
+	OPT_MAYBE_STRING(0, "pull", struct from_args, pull, "always"),
 	OPT_BOOL(0, "pull-always", struct from_args, pull_always),
 	OPT_BOOL(0, "pull-never", struct from_args, pull_never),
 	OPT_BOOL('q', "quiet", struct from_args, quiet),
@@ -62,16 +62,11 @@ static void from_init(void *args)
 	remote_args_init(&a->remote);
 }
 
-/* "true" is "newer" here and "false" is "never", as buildah has it. */
 static const char *policy(const struct from_args *a)
 {
 	if (a->pull_always)
 		return "always";
 	if (a->pull_never)
-		return "never";
-	if (a->pull && streq(a->pull, "true"))
-		return "newer";
-	if (a->pull && streq(a->pull, "false"))
 		return "never";
 	return a->pull;
 }

@@ -27,8 +27,9 @@ bool pull_policy_parse(const char *s, enum pull_policy *ret)
 		const char *word;
 		enum pull_policy policy;
 	} words[] = {{"missing", PULL_MISSING}, {"ifmissing", PULL_MISSING},
-		{"ifnotpresent", PULL_MISSING}, {"always", PULL_ALWAYS}, {"true", PULL_ALWAYS},
-		{"1", PULL_ALWAYS}, {"never", PULL_NEVER}, {"false", PULL_NEVER}, {"0", PULL_NEVER},
+		{"ifnotpresent", PULL_MISSING}, {"notpresent", PULL_MISSING},
+		{"always", PULL_ALWAYS}, {"true", PULL_ALWAYS}, {"1", PULL_ALWAYS},
+		{"never", PULL_NEVER}, {"false", PULL_NEVER}, {"0", PULL_NEVER},
 		{"newer", PULL_NEWER}, {"ifnewer", PULL_NEWER}};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (strcasecmp(s, words[i].word) == 0) {

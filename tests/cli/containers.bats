@@ -402,7 +402,7 @@ c" ]'
 	# a name that was built here is not looked for elsewhere
 	b 125 pull --retry 0 --policy=always once
 	[[ "$stderr" == 'Trying to pull localhost/once:latest...'* ]]
-	b 125 from --retry 0 --pull=always once
+	b 125 from --retry 0 --pull once
 	[[ "$stderr" == 'Getting image source signatures'* ]]
 	# pruning takes the caches of RUN, too
 	printf 'FROM busybox\nRUN --mount=type=cache,target=/c mkdir /c/made\n' >Containerfile
