@@ -24,12 +24,12 @@ static int failed(const char *what, struct err *err)
 	return err_set(err, ERR_SYS, "cannot %s of the command: %s", what, strerror(errno));
 }
 
-/* Whoever is in the background of a terminal may not read from it. False: that is not why. */
+/* Whoever is in the background of a terminal may not read from it, and whose turn it is may have
+ * changed since. False: that is not why. */
 static bool wait_for_turn(int terminal)
 {
 	static const struct timespec a_while = {.tv_nsec = 100000000};
-	pid_t front = tcgetpgrp(terminal);
-	if (front < 0 || front == getpgrp())
+	if (tcgetpgrp(terminal) < 0)
 		return false;
 	(void)nanosleep(&a_while, NULL);
 	return true;

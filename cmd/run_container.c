@@ -95,12 +95,12 @@ static char *own_hostname(const struct app *app, const struct container *c)
 }
 
 /* As buildah: neither entry point nor default command, a name of its own, our standard input, and a
- * terminal where we have one. */
+ * terminal where we have nothing else. */
 static int container_spec(struct run_args *a, const struct container *c, const struct strv *rest,
 	struct box_mounts *mounts, struct run_spec *spec, struct err *err)
 {
 	if (a->tty < 0)
-		a->tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+		a->tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && isatty(STDERR_FILENO);
 	a->interactive = true;
 	if (rest->n <= run_first_word(rest))
 		return err_set(err, ERR_INVALID, "command must be specified");

@@ -493,6 +493,10 @@ c" ]'
 	run mica run c -- sh -c 'exit 7'
 	[ "$status" = 7 ]
 	[ "$(echo in | mica run c cat)" = in ]
+	# it has a terminal where all three are one: what is said to be elsewhere goes there
+	script -qec "'$MICA_BIN' --root '$MICA_ROOT' run c sh -c 'test -t 1 || echo err >&2' 2>errors" /dev/null </dev/null
+	[ "$(<errors)" = err ]
+	[[ "$(script -qec "'$MICA_BIN' --root '$MICA_ROOT' run c tty" /dev/null </dev/null)" == */dev/pts/* ]]
 	mica config --env A=1 --user app --workingdir /tmp c
 	[ "$(mica run -e B=2 c -- sh -c 'echo $A $B $(id -u) $PWD')" = "1 2 1000 /tmp" ]
 	[ "$(ONE_A=1 ONE_B=2 mica run -e 'ONE_*' -e 'NONE_*' c -- sh -c 'echo $ONE_A$ONE_B')" = 12 ]
