@@ -92,6 +92,8 @@ int container_await(int dir, enum container_hold hold, unsigned tries, struct er
 		return 0; /* it was removed */
 	if (fd < 0 || set_lock(fd, hold == CONTAINER_BESIDE ? F_RDLCK : F_WRLCK, true) < 0)
 		return err_sys(err, "cannot wait for the working container");
+	/* of all who wait none would ever be alone */
+	mem_close_p(&fd);
 	/* who has it and is about to end does so first; who has it and gives it to nobody may take
 	 * long */
 	(void)nanosleep(&(struct timespec){.tv_nsec = 1000000L << MIN(tries, TRIES_SHIFT)}, NULL);

@@ -1169,6 +1169,22 @@ last_in_c() { # COMMANDS [OPTION...]
 	# what is known of it is nobody's there
 	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" config --author me c
 	[ "$(container_config c .author)" = '"me"' ]
+	# those who can share with each other, and not with who is there
+	: >waiting
+	waiters=()
+	for i in 1 2 3 4; do
+		timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run c touch "/waited$i" 3>&- 2>>waiting &
+		waiters+=($!)
+	done
+	wait_for 10 sh -c '[ "$(grep -c "^waiting: " waiting)" = 4 ]'
+	kill -9 $pid
+	wait $pid || true
+	for i in "${waiters[@]}"; do
+		wait "$i"
+	done
+	last_in_c 'rm /waited? /begun; touch /again' --isolation chroot
+	pid=$!
+	wait_for 10 sh -c "ls $MICA_ROOT/containers/*/upper/again 2>/dev/null"
 	mica rm c 2>waiting >removed &
 	second=$!
 	wait_for 10 grep -q "waiting: another process uses the working container 'c'" waiting
