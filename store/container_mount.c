@@ -127,8 +127,10 @@ enum container_mounted container_mounted(const struct store *s, const struct con
 {
 	char boot[BOOT_ID_LEN + 1];
 
+	if (!c->mount_boot || !c->mount_space)
+		return CONTAINER_NOT_MOUNTED;
 	store_boot_id(boot);
-	if (!c->mount_boot || !c->mount_space || !streq(c->mount_boot, boot))
+	if (!streq(c->mount_boot, boot))
 		return CONTAINER_NOT_MOUNTED;
 	AUTO_FREE char *merged = xasprintf(CONTAINERS_DIR "/%s/merged", c->id);
 	if (is_mount_point(s->fd, merged))

@@ -156,7 +156,9 @@ int container_share_end(const struct store *s, struct container *c, const char *
 	bool alone = set_lock(c->running, F_WRLCK, false) == 0;
 	if (!alone && !is_held())
 		return err_sys(err, "cannot lock the working container '%s'", c->name);
-	int r = container_load(c->dir, c->id, &now, err);
+	int r = 0;
+	if (faccessat(c->dir, "merged", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		r = container_load(c->dir, c->id, &now, err);
 	*ret_last = r == 0 && alone &&
 	            (container_mounted(s, c) == CONTAINER_MOUNTED ||
 			    container_mounted(s, &now) == CONTAINER_NOT_MOUNTED);
