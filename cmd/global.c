@@ -72,15 +72,17 @@ static const char *said_driver(const struct app *app, const char **ret_from)
 	return app->storage_driver ? app->storage_driver : env && *env ? env : NULL;
 }
 
-/* Those of --storage-opt that are not about additional stores: a mount program chooses the driver.
- */
-static int set_storage_opts(const struct app *app, bool driver_said, struct err *err)
+/* Those of --storage-opt that are not about additional stores. A mount program chooses the driver;
+ * with "overlay" said, which to containers-storage it is a way of, it is the one for where the
+ * kernel's does not work. driver: what was said, or NULL */
+static int set_storage_opts(const struct app *app, const char *driver, struct err *err)
 {
 	STRV_FOREACH (opt, &app->storage_opts) {
 		switch (storage_opt_kind(*opt)) {
 		case STORAGE_OPT_FUSE:
-			if (!driver_said)
-				snapshot_use(SNAPSHOT_FUSE, "option '--storage-opt'");
+			if (!driver || streq(driver, "overlay"))
+				snapshot_use(driver ? SNAPSHOT_AUTO : SNAPSHOT_FUSE,
+					"option '--storage-opt'");
 			break;
 		case STORAGE_OPT_STORES:
 		case STORAGE_OPT_IGNORED:

@@ -81,6 +81,15 @@ in_busybox() {
 	printf '[storage]\n[storage.options]\nadditionalimagestores = ["%s", "%s"]\n' "$D/empty" "$MICA_ROOT" >storage.conf
 	CONTAINERS_STORAGE_CONF=$D/storage.conf "$MICA_BIN" --root "$other" images --noheading | grep -q library/busybox
 	mica --storage-opt overlay.ignore_chown_errors=true images >/dev/null
+	[ "$(mica --storage-opt overlay.mount_program=/usr/bin/fuse-overlayfs info --format '{{.store.GraphDriverName}}')" = fuse-overlayfs ]
+	# with overlay said it is for where the kernel's does not work, as on another one
+	mkdir low up work on
+	unshare -m sh -e <<-END
+		mount -t overlay -o lowerdir=low,upperdir=up,workdir=work none on
+		with() { "$MICA_BIN" --root on/store --storage-driver overlay --storage-opt overlay.mount_program=/usr/bin/fuse-overlayfs "\$@"; }
+		with --storage-opt "additionalimagestore=$MICA_ROOT" from -q --name c busybox
+		with --storage-opt "additionalimagestore=$MICA_ROOT" run --network=none c true
+	END
 	run -125 --separate-stderr mica --storage-opt frobnicate=1 images
 	assert_error "option '--storage-opt': 'frobnicate=1' is not 'additionalimagestore=DIR'"
 }
