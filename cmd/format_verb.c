@@ -168,7 +168,7 @@ static void add_go_name(struct buf *b, const char *name)
 		}
 	for (bool begins = true; *name; name++) {
 		if (*name != '_')
-			buf_addch(b, begins ? toupper((unsigned char)*name) : *name);
+			buf_addch(b, begins ? (char)toupper((unsigned char)*name) : *name);
 		begins = *name == '_';
 	}
 }

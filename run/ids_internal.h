@@ -16,11 +16,12 @@ struct stat;
 #define GROUPS_MAX 64 /* supplementary ones of one process; more are EINVAL, as the kernel has it */
 #define SAME ((uint32_t)-1)
 
+/* Without padding: two are compared as bytes. */
 struct cred {
-	uint32_t uid[3], gid[3]; /* real, effective, saved */
-	uint32_t n_groups;
-	uint32_t groups[GROUPS_MAX];
 	uint64_t keeps_in; /* call_memory() of who keeps its capabilities (PR_SET_KEEPCAPS), 0 */
+	uint32_t uid[3], gid[3]; /* real, effective, saved */
+	uint64_t n_groups;
+	uint32_t groups[GROUPS_MAX];
 };
 
 struct owner {
