@@ -109,7 +109,8 @@ static bool somebody_has(const struct container *c)
 	return found;
 }
 
-/* Whoever has it, and wherever. What was there goes a moment after its last process. */
+/* Whoever has it, and wherever, while nobody runs anything in it: they have that directory mounted,
+ * too. What was there goes a moment after its last process. */
 static bool stays_mounted(const struct container *c)
 {
 	static const struct timespec step = {.tv_nsec = WAIT_STEP_MS * 1000000L};
@@ -137,8 +138,8 @@ enum container_mounted container_mounted(const struct store *s, const struct con
 		return CONTAINER_MOUNTED;
 	char ours[SPACE_MAX];
 	space_of("self", ours);
-	if (!streq(ours, c->mount_space) &&
-		(space_is_held(s, c->mount_space) || somebody_has(c) || stays_mounted(c)))
+	if (!streq(ours, c->mount_space) && (space_is_held(s, c->mount_space) || somebody_has(c) ||
+						    (c->alone && stays_mounted(c))))
 		return CONTAINER_MOUNTED_ELSEWHERE;
 	return CONTAINER_NOT_MOUNTED;
 }

@@ -160,8 +160,8 @@ int container_share_end(const struct store *s, struct container *c, const char *
 	if (faccessat(c->dir, "merged", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		r = container_load(c->dir, c->id, &now, err);
 	*ret_last = r == 0 && alone &&
-	            (container_mounted(s, c) == CONTAINER_MOUNTED ||
-			    container_mounted(s, &now) == CONTAINER_NOT_MOUNTED);
+	            (container_mounted(s, &now) == CONTAINER_NOT_MOUNTED ||
+			    container_mounted(s, c) == CONTAINER_MOUNTED);
 	return r;
 }
 

@@ -235,6 +235,7 @@ sample() {
 
 @test "several commands at once in one container, of a user" {
 	umica from -q --name c busybox
+	MICA_ROOT=$D/home/.local/share/mica as_user_here unshare -Urm "$MICA_BIN" mount c >/dev/null # which ends with it
 	upper=$(echo "$D"/home/.local/share/mica/containers/*/upper)
 	as_user timeout 20 "$MICA_BIN" run c -- sh -c 'touch /first; until [ -e /second ]; do sleep 0.02; done; chown 7:8 /second' 3>&- </dev/null &
 	first=$!
