@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "run/mounts.h"
 #include "run/spec.h"
 
 #define COPY_BYTES (64 * KIB)
@@ -94,13 +95,14 @@ static int start(struct relay *r, int *fd, bool is_input, struct err *err)
 	return code;
 }
 
-/* What the command could open once more, walk out of (a directory), or read from and change the
- * mode of though it is only to be written to (a terminal). */
+/* What the command could open once more, walk out of (a directory), or change the mode of and,
+ * though it is only to be written to, read from (a terminal or another device). */
 static bool is_outside(int fd, struct stat *ret)
 {
-	return fd >= 0 && fstat(fd, ret) == 0 &&
-	       (S_ISREG(ret->st_mode) || S_ISBLK(ret->st_mode) || S_ISDIR(ret->st_mode) ||
-		       isatty(fd));
+	if (fd < 0 || fstat(fd, ret) < 0)
+		return false;
+	return S_ISREG(ret->st_mode) || S_ISBLK(ret->st_mode) || S_ISDIR(ret->st_mode) ||
+	       (S_ISCHR(ret->st_mode) && !device_usual(fd));
 }
 
 static void begin(struct relay *relays)

@@ -3,8 +3,8 @@
  * A command could open the files that its input and output were redirected to once more, by
  * /proc/self/fd, and write to its input or read what a log had before; from a directory it could
  * walk to all others; from a terminal that it writes to it could read what is typed for others, and
- * as root give it to everybody; under a label of SELinux it may not touch them at all. It is given
- * pipes, and a process of ours copies.
+ * as root give it, or any device, to everybody; under a label of SELinux it may not touch them at
+ * all. It is given pipes, and a process of ours copies. What everybody's /dev has is none of these.
  */
 #pragma once
 #include "base/job.h"

@@ -67,11 +67,35 @@ static void one_file_has_one_way(void **state)
 	run_spec_done(&spec);
 }
 
+/* Its mode is the machine's. What is in every sandbox is none. */
+static void a_device_is_not_handed_on(void **state)
+{
+	struct relay relays[RELAYS];
+	struct run_spec spec;
+	struct err err = ERR_INIT;
+	(void)state;
+	run_spec_init(&spec);
+	int null = spec.in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int log = spec.out = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	if (log < 0) {
+		print_message("/dev/kmsg cannot be written to here\n");
+		skip();
+	}
+	assert_int_equal(relays_start(&spec, relays, &err), 0);
+	assert_int_equal(spec.in, null);
+	assert_int_not_equal(spec.out, log);
+	assert_int_equal(relays_end(relays, &err), 0);
+	close(null);
+	close(log);
+	run_spec_done(&spec);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_end_that_stays_open_is_not_waited_for),
 		cmocka_unit_test(one_file_has_one_way),
+		cmocka_unit_test(a_device_is_not_handed_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
