@@ -143,7 +143,7 @@ END
 	refused 'no-such-image' run --rm no-such-image true
 	port=$(free_port)
 	printf '\n[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$port" >"$D/conf"
-	CONTAINERS_REGISTRIES_CONF=$D/conf refused "127.0.0.1:$port" pull -q "127.0.0.1:$port/x"
+	CONTAINERS_REGISTRIES_CONF=$D/conf refused "127.0.0.1:$port" pull -q --retry-delay=1ms "127.0.0.1:$port/x"
 	CONTAINERS_REGISTRIES_CONF=$D/conf refused "does-not-exist.invalid" pull -q "does-not-exist.invalid/x"
 	for name in UPPER/case 'a b' 'x@sha256:123' 'x:' '../x' '-x' "$(printf 'x%.0s' $(seq 300))"; do
 		run --separate-stderr mica pull -q -- "$name"

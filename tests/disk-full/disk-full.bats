@@ -51,7 +51,7 @@ teardown() {
 
 available() { # in bytes
 	sync -f full
-	df -B1 --output=avail full | tail -1
+	echo $(($(stat -f -c '%a * %S' full)))
 }
 
 fill() { # BYTES: as many are left
