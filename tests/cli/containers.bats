@@ -6,6 +6,9 @@ load lib
 
 setup_file() {
 	file_setup registry busybox
+	# what the network is concerns other tests, and each private one starts a program
+	export CONTAINERS_CONF=$T/containers.conf
+	printf '[containers]\nnetns = "none"\n' >"$CONTAINERS_CONF"
 }
 teardown_file() {
 	file_teardown
@@ -489,6 +492,7 @@ c" ]'
 }
 
 @test "run passes the status, standard input and the environment" {
+	unset CONTAINERS_CONF # isolation 'chroot' takes no network away
 	mica from -q --name c busybox
 	run mica run c -- sh -c 'exit 7'
 	[ "$status" = 7 ]
@@ -1162,6 +1166,7 @@ last_in_c() { # COMMANDS [OPTION...]
 }
 
 @test "who comes second waits, and says so" {
+	unset CONTAINERS_CONF # isolation 'chroot' takes no network away
 	mica from -q --name c busybox
 	last_in_c 'touch /begun' --isolation chroot
 	pid=$!
