@@ -104,10 +104,12 @@ static void prune_dir(const struct sandbox *s, const struct report_dir *d)
 
 static void clean_stubs(struct sandbox *s)
 {
-	for (size_t i = 0; i < s->n_stubs && s->shared && s->notes >= 0; i++)
+	/* to one that could not be started nobody has come */
+	bool others = s->shared && s->notes >= 0;
+	for (size_t i = 0; i < s->n_stubs && others; i++)
 		stub_note(s->notes, &s->stubs[i]);
 	for (size_t i = s->n_stubs; i-- > 0;) {
-		if (!s->shared)
+		if (!others)
 			stub_remove(&s->stubs[i]);
 		close(s->stubs[i].parent);
 	}

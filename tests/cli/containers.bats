@@ -1217,6 +1217,7 @@ last_in_c() { # COMMANDS [OPTION...]
 	second=$!
 	wait_for 10 test -e "$upper/second"
 	wait $first
+	[ "$(timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run -v "$D:/made/here" c -- /nonexistent >/dev/null 2>&1 || echo $?)" = 127 ]
 	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" config --author me c
 	timeout 20 "$MICA_BIN" --root "$MICA_ROOT" run c -- sh -c 'ls /first /second && touch /end'
 	wait $second
