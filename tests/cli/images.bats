@@ -142,8 +142,9 @@ names() {
 	mica untag b b
 	[[ "$(mica images -n --format '{{.Name}}|{{.History}}')" == 'localhost/a|localhost/layout:latest, localhost/b:latest, localhost/a:latest
 localhost:5000/c|localhost/layout:latest, localhost/a:latest, localhost:5000/c:1.2@sha256:'* ]] || fail "$(mica images --history)"
-	mica images --history | grep -qE '^REPOSITORY .* HISTORY$'
-	mica images --history | grep -qE ' [0-9]+ B +localhost/layout:latest, localhost/b:latest, localhost/a:latest$'
+	mica images --history | tr -s ' ' >table
+	[ "$(head -n 1 table)" = "REPOSITORY TAG IMAGE ID CREATED SIZE HISTORY" ]
+	grep -qE ' [0-9]+ B localhost/layout:latest, localhost/b:latest, localhost/a:latest$' table
 	run -125 --separate-stderr mica images nothing
 	assert_error 'nothing: image not known'
 }

@@ -284,7 +284,7 @@ layers_here() { # how many blobs of layers are in the store; the images of this 
 	mica pull -q docker.io/library/three >/dev/null
 	[ "$(mica manifest inspect docker.io/library/three | jq -c '[.manifests[].platform.architecture]')" = '["amd64","arm64","s390x"]' ]
 	ln -s "$MICA_BIN" buildah
-	[ "$(./buildah --root "$MICA_ROOT" images -q list)" = "${id::12}" ]
+	[ "$(./buildah --root "$MICA_ROOT" images -q --no-trunc list)" = "sha256:$id" ]
 	[ "$(mica images -q --no-trunc list)" = "$(mica images --format '{{.Digest}}' list)" ]
 	[ "$(mica inspect --type manifest "${id::12}")" = "$(mica manifest inspect list)" ]
 	# as buildah: each of the images, where there are several
