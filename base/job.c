@@ -2,6 +2,7 @@
 #include "base/job.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -73,6 +74,7 @@ int job_start(struct job *job, job_fn fn, void *arg, struct err *err)
 	close(fds[1]);
 	job->pid = pid;
 	job->fd = fds[0];
+	job->end_ms = 0;
 	job->raw = xcalloc(1, sizeof(*job->raw));
 	buf_init(job->raw, RESULT_MAX + sizeof(struct job_reply) + sizeof(struct err));
 	return 0;
@@ -121,6 +123,10 @@ int job_collect(struct job *job, bool wait, struct buf *ret, struct err *err)
 	for (;;) {
 		struct pollfd p = {.fd = job->fd, .events = POLLIN};
 		if (poll(&p, 1, wait ? INTERRUPT_MS : 0) <= 0) {
+			if (job->end_ms && clock_ms() >= job->end_ms) {
+				job_cancel(job);
+				return err_set(err, ERR_LIMIT, "a worker process took too long");
+			}
 			if (!wait)
 				return 1;
 			if (proc_interrupted(err) < 0) {

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct buf;
@@ -19,14 +20,15 @@ struct job {
 	pid_t pid;
 	int fd; /* read end of the result pipe; poll it */
 	struct buf *raw;
+	uint64_t end_ms; /* 0, or the time by clock_ms() when it is killed; set after job_start() */
 };
 
 int job_start(struct job *job, job_fn fn, void *arg, struct err *err)
 	__attribute__((warn_unused_result));
 /* Reads what is there. 0: finished well, *ret (may be NULL) holds the result bytes; 1: not finished
  * yet (only when !wait); negative: the child's error, ERR_SYS "... was killed by signal N", or,
- * where it is waited for, ERR_CANCELLED as for proc_interrupted(). After 0 or an error the job is
- * over and reaped. */
+ * where it is waited for, ERR_CANCELLED as for proc_interrupted(); ERR_LIMIT: it was its end_ms.
+ * After 0 or an error the job is over and reaped. */
 int job_collect(struct job *job, bool wait, struct buf *ret, struct err *err)
 	__attribute__((warn_unused_result));
 /* Kills and reaps. Accepts a job that is over or zero with pid 0. */

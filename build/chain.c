@@ -2,11 +2,13 @@
 #include "build/chain.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/stream.h"
 #include "build/build_internal.h"
 #include "build/cache.h"
+#include "build/deadline.h"
 #include "build/empty_layer.h"
 #include "build/image_layer.h"
 #include "layers/apply.h"
@@ -223,6 +225,7 @@ int link_commit_start(struct build *b, const char *dir, int fd, const struct lin
 		j.blob = l->blob.fd;
 		if (job_start(&l->job, layer_job, &j, err) < 0)
 			return err->code;
+		l->job.end_ms = deadline_of_step(b->o);
 	}
 	*ret = l;
 	return 0;
@@ -260,7 +263,11 @@ int link_commit_finish(struct build *b, struct link *l, bool wait, struct err *e
 	if (l->job.pid == 0)
 		return err_set(err, ERR_CANCELLED, "its commit failed before");
 	AUTO_BUF struct buf out = BUF_INIT(sizeof(struct layer_made));
+	uint64_t end = l->job.end_ms;
 	int rc = job_collect(&l->job, wait, &out, err);
+	if (rc == ERR_LIMIT && end && clock_ms() >= end && deadline_check(b->o, err) == 0)
+		return err_set(err, ERR_LIMIT, "it took longer than %.3g s (--step-timeout)",
+			(double)b->o->step_timeout_ms / 1000);
 	if (rc != 0)
 		return rc;
 	struct layer_made made;

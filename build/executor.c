@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/executor.h"
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "build/ahead.h"
 #include "build/chain.h"
+#include "build/deadline.h"
 #include "build/explain.h"
 #include "build/on_error.h"
 #include "build/stage_run.h"
@@ -165,21 +165,17 @@ static int patience(const struct build *b)
 	for (size_t i = 0; i < b->stages.n; i++)
 		if (stage_needed(b, i) && b->runs[i].state == STAGE_BUSY)
 			ms = sooner(ms, step_watch_timeout(&b->runs[i].watch, b->o));
-	uint64_t now = clock_ms(), end = b->o->deadline_ms;
-	if (end)
-		ms = sooner(ms, now >= end              ? 0
-				: end - now > INT32_MAX ? INT32_MAX
-							: (int)(end - now));
-	return ms;
+	for (size_t i = 0; i < b->n_links; i++)
+		if (!b->links[i]->committed)
+			ms = sooner(ms, deadline_left(b->links[i]->job.end_ms));
+	return sooner(ms, deadline_left(b->o->deadline_ms));
 }
 
 /* The whole build's time; where it was says what took it. */
 static int check_deadline(struct build *b, struct err *err)
 {
-	if (!b->o->deadline_ms || clock_ms() < b->o->deadline_ms)
+	if (deadline_check(b->o, err) == 0)
 		return 0;
-	(void)err_set(err, ERR_LIMIT, "the build took longer than %.3g s (--build-timeout)",
-		(double)b->o->build_timeout_ms / 1000);
 	for (size_t i = 0; i < b->stages.n; i++)
 		if (stage_needed(b, i) && b->runs[i].state == STAGE_BUSY)
 			return stage_run_end(b, &b->runs[i], err);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/sbom_build.h"
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "build/build_internal.h"
+#include "build/deadline.h"
 #include "build/sbom.h"
 #include "build/sbom_generate.h"
 #include "build/sbom_opts.h"
@@ -38,13 +38,6 @@ int sbom_build_check(struct build *b, struct err *err)
 	return 0;
 }
 
-/* --step-timeout is a scan's, too. */
-static uint64_t deadline(const struct build_opts *o)
-{
-	uint64_t step = o->step_timeout_ms ? clock_ms() + o->step_timeout_ms : 0;
-	return !step || (o->deadline_ms && o->deadline_ms < step) ? o->deadline_ms : step;
-}
-
 static int scan(struct build *b, struct sbom_scan *s, struct built_image *image, struct err *err)
 {
 	AUTO_FREE int *contexts = xcalloc(b->n_contexts + 1, sizeof(*contexts));
@@ -68,7 +61,7 @@ int sbom_build_scan(struct build *b, size_t number, struct err *err)
 		.txn = b->txn,
 		.progress = o->progress,
 		.box = &o->box,
-		.deadline_ms = deadline(o),
+		.deadline_ms = deadline_of_step(o), /* that is a scan's, too */
 		.compression = o->compression,
 		.clamp = b->has_epoch,
 		.force = o->force,

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "build/build.h"
+#include "build/deadline.h"
 #include "run/sandbox.h"
 #include "store/disk_usage.h"
 
@@ -200,8 +201,7 @@ int step_watch_timeout(const struct step_watch *w, const struct build_opts *o)
 		uint64_t ms = now < w->next_ms ? w->next_ms - now : w->room / RATE + 1;
 		return ms < LOOK_MS ? (int)ms : LOOK_MS;
 	}
-	uint64_t end = w->begun_ms + o->step_timeout_ms;
-	return now >= end ? 0 : end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
+	return deadline_left(w->begun_ms + o->step_timeout_ms);
 }
 
 int step_watch_check(

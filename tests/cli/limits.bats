@@ -58,6 +58,14 @@ ends() { # PATTERN OPTION...
 	ends '(Containerfile:[2-5]:1: RUN: )?the build took longer than 1\.5 s \(--build-timeout\)' --no-cache --build-timeout=1500ms
 }
 
+# A terabyte of zeros.
+@test "the time of a step is that of storing its layer, too, and that of a build ends it in order" {
+	printf 'FROM busybox\nRUN truncate -s 1000000000000 /huge\nRUN true\n' | containerfile
+	ends 'Containerfile:2:1: RUN: cannot store its layer: it took longer than 0\.6 s \(--step-timeout\)' --step-timeout=600ms
+	ends 'the build took longer than 0\.5 s \(--build-timeout\)' --build-timeout=500ms
+	[ -z "$(ls "$MICA_ROOT/tmp")" ]
+}
+
 @test "the time of a build also runs while a registry does not answer" {
 	port=$(free_port)
 	python3 -c 'import socket, sys
