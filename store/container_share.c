@@ -27,6 +27,7 @@
 #define SOCKET "socket."
 #define ANSWER_S 2 /* of somebody who may have been stopped */
 #define BACKLOG 16
+#define MOMENT_MS 5
 #define TRIES_SHIFT 8 /* a quarter of a second between two */
 
 /* --- locks --- */
@@ -45,6 +46,16 @@ static int set_lock(int fd, short type, bool wait)
 static bool is_held(void)
 {
 	return errno == EAGAIN || errno == EACCES;
+}
+
+/* Who waits for its turn has it for a moment, too: container_await(). */
+static int lock_as_last(int fd)
+{
+	int r;
+	for (int ms = 0; (r = set_lock(fd, F_WRLCK, false)) < 0 && is_held() && ms < MOMENT_MS;
+		ms++)
+		(void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	return r;
 }
 
 static int lock_dir(int dir, int how)
@@ -153,7 +164,7 @@ int container_share_end(const struct store *s, struct container *c, const char *
 	}
 	if (lock_dir(c->dir, LOCK_EX) < 0)
 		return err_sys(err, "cannot lock the working container '%s'", c->name);
-	bool alone = set_lock(c->running, F_WRLCK, false) == 0;
+	bool alone = lock_as_last(c->running) == 0;
 	if (!alone && !is_held())
 		return err_sys(err, "cannot lock the working container '%s'", c->name);
 	int r = 0;
