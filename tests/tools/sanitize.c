@@ -269,14 +269,14 @@ static int split(struct dl_phdr_info *info, size_t size, void *data)
  * For leaks all writable data are searched for pointers, and most of them are tables of the runtime
  * itself, megabytes that nobody has touched: each page would be fetched to find zeros. What is
  * not in memory holds no pointer, so it is not shown. What the runtime asks while it gets ready is
- * the names of the libraries, and each piece would be one more to remember.
+ * where the libraries are, and each piece would be one more to remember.
  */
 int __wrap_dl_iterate_phdr(phdr_fn *fn, void *data)
 {
 	struct split s = {fn, data};
 
 	if (n_files == 0) {
-		return 0;
+		return __real_dl_iterate_phdr(fn, data);
 	}
 	return __real_dl_iterate_phdr(split, &s);
 }
