@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/format_verb.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -167,8 +166,10 @@ static void add_go_name(struct buf *b, const char *name)
 			return;
 		}
 	for (bool begins = true; *name; name++) {
-		if (*name != '_')
-			buf_addch(b, begins ? (char)toupper((unsigned char)*name) : *name);
+		if (begins && *name >= 'a' && *name <= 'z')
+			buf_addch(b, (char)(*name - 'a' + 'A'));
+		else if (*name != '_')
+			buf_addch(b, *name);
 		begins = *name == '_';
 	}
 }
