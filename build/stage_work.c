@@ -26,8 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LEFTOVERS_MS                                                                               \
-	10 /* as much of them as goes that fast: somebody may wait for the steps at work */
+#define LEFTOVERS_MS 10 /* what is much goes so far: somebody may wait for the steps at work */
 
 int stage_make_upper(
 	struct build *b, struct stage_run *r, const int *lowers, size_t n, struct err *err)
@@ -65,11 +64,10 @@ void stage_remove_leftovers(struct stage_run *r)
 {
 	struct err why = ERR_INIT;
 	uint64_t until_ms = clock_ms() + LEFTOVERS_MS;
-	int rc = 0;
-	for (size_t i = 0; i < r->leftovers.n && rc == 0; i++)
-		rc = fs_remove_tree_until(txn_fd(r->build->txn), r->leftovers.v[i], until_ms, &why);
-	if (rc < 0)
-		log_debug("what a step left is left to the end of the build: %s", why.msg);
+	for (size_t i = 0; i < r->leftovers.n; i++)
+		if (fs_remove_tree_until(txn_fd(r->build->txn), r->leftovers.v[i], until_ms, &why) <
+			0)
+			log_debug("what a step left is left to the end of the build: %s", why.msg);
 	strv_done(&r->leftovers);
 }
 

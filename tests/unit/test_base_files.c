@@ -184,6 +184,15 @@ static void a_tree_is_removed_without_following_links(void **state)
 	put("gone/a/f", "x");
 	assert_int_equal(symlinkat("../../outside", topfd, "gone/a/link"), 0);
 	assert_int_equal(fchmodat(topfd, "gone/a", 0, 0), 0);
+	/* what is little goes whole, whatever the time */
+	assert_int_equal(fs_remove_tree_until(topfd, "gone", 1, &err), 0);
+	assert_int_equal(mkdirat(topfd, "gone", 0755), 0);
+	assert_int_equal(mkdirat(topfd, "gone/a", 0755), 0);
+	for (int i = 0; i < 100; i++) {
+		char name[32];
+		(void)snprintf(name, sizeof(name), "gone/a/%d", i);
+		put(name, "x");
+	}
 	/* the moment is over before all of it is gone; the rest goes another time */
 	assert_int_equal(fs_remove_tree_until(topfd, "gone", 1, &err), ERR_BUSY);
 	err_clear(&err);
