@@ -59,7 +59,7 @@ int fs_copy_data(int src, int dst, uint64_t size);
  * descriptors. */
 int fs_remove_tree(int dirfd, const char *path, struct err *err)
 	__attribute__((warn_unused_result));
-/* The same up to a moment (clock_ms): ERR_BUSY, something is left. A few dozen entries always go. */
+/* The same up to a moment (clock_ms): ERR_BUSY, something is left. Some dozen entries always go. */
 int fs_remove_tree_until(int dirfd, const char *path, uint64_t until_ms, struct err *err)
 	__attribute__((warn_unused_result));
 /* mkdir -p of a path of ours; 0 or ERR_SYS */
